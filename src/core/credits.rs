@@ -1,0 +1,64 @@
+//! The one unit of money.
+
+use std::fmt;
+use std::iter::Sum;
+
+use serde::{Deserialize, Serialize};
+
+/// An amount of credits; 1,000,000 are one dollar.
+///
+/// There are no operators: an amount that would overflow or go below zero is a bug in a ledger, and
+/// each caller says with `checked_*` or `saturating_*` what it wants then.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Credits(pub u64);
+
+impl Credits {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// More than anything costs.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The sum, or `None` if it does not fit.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The difference, or `None` if it were below zero.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// The sum, [`Credits::MAX`] at most.
+    #[must_use]
+    pub fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The difference, zero at least.
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// `per_mille` thousandths of it, rounded up to the next credit.
+    #[must_use]
+    pub fn scaled(self, per_mille: u32) -> Self {
+        let scaled = (u128::from(self.0) * u128::from(per_mille)).div_ceil(1_000);
+        Self(u64::try_from(scaled).unwrap_or(u64::MAX))
+    }
+}
+
+impl Sum for Credits {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, Self::saturating_add)
+    }
+}
+
+impl fmt::Display for Credits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} credits", self.0)
+    }
+}

@@ -1,0 +1,21 @@
+//! The decisions: what a job is, what it may do next, and what it costs.
+//!
+//! Nothing here waits, reads a clock, or touches a socket. Every function takes the facts it needs
+//! (including the time) and returns a value; the engine is what carries the value out. That is why
+//! this module can be tested by a loop, run a year of leases in a second, and be fuzzed without a
+//! runtime.
+//!
+//! # Architecture invariants
+//!
+//! * No async code, no runtime, no clock.
+//! * Nothing here imports from any other module of the crate.
+//! * Same inputs, same outputs: no randomness that was not passed in.
+
+pub mod credits;
+pub mod failure;
+pub mod id;
+pub mod request;
+pub mod tier;
+pub mod time;
+pub mod url;
+pub mod verdict;

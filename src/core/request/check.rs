@@ -1,0 +1,377 @@
+//! The bounds and conflicts of an item (CONTRACT: bounds of 1.2 and 1.4, conflicts of 1.4 and 2).
+
+use crate::core::credits::Credits;
+use crate::core::request::item::{Item, JobRequest};
+use crate::core::request::options::{Format, Method, Mode, RenderJs};
+use crate::core::tier::Tier;
+use crate::core::url::PageUrl;
+
+/// What is wrong with one field of an item.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct Flaw {
+    /// The field, as the wire names it; nested ones with a dot.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub reason: String,
+}
+
+/// The bounds that a host may move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Items of one batch; 100.
+    pub batch_items: usize,
+    /// Characters of `extraction_prompt`; 2,000.
+    pub prompt_chars: usize,
+    /// Bytes of `extraction_schema` as JSON; 65,536.
+    pub schema_bytes: usize,
+    /// Bytes of a request's body; 1,048,576.
+    pub body_bytes: usize,
+    /// Headers of one item; 50.
+    pub headers: usize,
+    /// Bytes of all headers of one item; 32,768.
+    pub header_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            batch_items: 100,
+            prompt_chars: 2_000,
+            schema_bytes: 65_536,
+            body_bytes: 1_048_576,
+            headers: 50,
+            header_bytes: 32_768,
+        }
+    }
+}
+
+impl Limits {
+    /// No bound but those of the format: for records that were checked when they were written.
+    pub(super) fn widest() -> Self {
+        Self {
+            batch_items: usize::MAX,
+            prompt_chars: usize::MAX,
+            schema_bytes: usize::MAX,
+            body_bytes: usize::MAX,
+            headers: usize::MAX,
+            header_bytes: usize::MAX,
+        }
+    }
+}
+
+fn flaw(field: &'static str, reason: impl Into<String>) -> Flaw {
+    Flaw { field, reason: reason.into() }
+}
+
+/// Passes `ok`, or says what is wrong with `field`.
+fn ensure(ok: bool, field: &'static str, reason: &str) -> Result<(), Flaw> {
+    if ok { Ok(()) } else { Err(flaw(field, reason)) }
+}
+
+pub(super) fn check(item: Item, limits: &Limits) -> Result<JobRequest, Flaw> {
+    let url = PageUrl::parse(&item.url).map_err(|why| flaw("url", why.to_string()))?;
+    numbers(&item)?;
+    controls(&item)?;
+    extraction(&item, limits)?;
+    sending(&item, limits)?;
+    browser_only(&item)?;
+    proxies(&item)?;
+    let item = Item { formats: formats(&item)?, ..item };
+    Ok(JobRequest::checked(url, item))
+}
+
+/// The formats without repetition, with markdown where `advanced.markdown` asks for it.
+fn formats(item: &Item) -> Result<Vec<Format>, Flaw> {
+    let mut formats: Vec<Format> = Vec::with_capacity(item.formats.len());
+    let more = item.advanced.markdown.then_some(Format::Markdown);
+    for format in item.formats.iter().copied().chain(more) {
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    ensure(!formats.is_empty(), "formats", "name at least one format, or leave the field out")?;
+    Ok(formats)
+}
+
+fn numbers(item: &Item) -> Result<(), Flaw> {
+    let within = |range: std::ops::RangeInclusive<u64>, value| range.contains(&value);
+    ensure(within(1..=300, item.timeout), "timeout", "must be 1 to 300 seconds")?;
+    let budget = item.cost_controls.time_budget.unwrap_or(5);
+    ensure(within(5..=300, budget), "cost_controls.time_budget", "must be 5 to 300 seconds")?;
+    ensure(
+        item.cost_controls.max_credits != Some(Credits::ZERO),
+        "cost_controls.max_credits",
+        "must be above zero",
+    )?;
+    let ttl = item.cache.ttl;
+    ensure(within(60..=86_400, ttl.unwrap_or(60)), "cache_ttl", "must be 60 to 86400 seconds")?;
+    ensure(ttl.is_none() || item.cache.enabled, "cache_ttl", "needs `cache: true`")?;
+    ensure(
+        within(1..=10, item.advanced.scroll_count.into()),
+        "advanced.scroll_count",
+        "must be 1 to 10",
+    )?;
+    ensure(
+        item.max_response_bytes <= 52_428_800,
+        "max_response_bytes",
+        "must be at most 52428800 (0 means that many)",
+    )
+}
+
+fn controls(item: &Item) -> Result<(), Flaw> {
+    let controls = &item.cost_controls;
+    let (force, max) = (controls.force_tier, controls.max_tier);
+    ensure(
+        force.is_none_or(|force| max.is_none_or(|max| force <= max)),
+        "cost_controls.force_tier",
+        "is above max_tier; raise max_tier or leave one of them out",
+    )?;
+    ensure(
+        !(controls.prefer_cost && controls.prefer_speed),
+        "cost_controls.prefer_speed",
+        "contradicts prefer_cost; choose one of them",
+    )?;
+    let cap = force.into_iter().chain(max).min();
+    ensure(
+        !item.needs_browser() || cap.is_none_or(|cap| cap >= Tier::Browser),
+        if force.is_some() { "cost_controls.force_tier" } else { "cost_controls.max_tier" },
+        "is below 4, which mode js and render_js need; raise it or render nothing",
+    )?;
+    ensure(
+        item.mode != Mode::Html || force.is_none_or(|force| force < Tier::Browser),
+        "cost_controls.force_tier",
+        "is 4, but mode html never uses a browser; use mode auto or js",
+    )?;
+    ensure(
+        !(item.mode == Mode::Html && item.advanced.render_js == RenderJs::Yes),
+        "advanced.render_js",
+        "contradicts mode html; use mode auto or js",
+    )
+}
+
+fn extraction(item: &Item, limits: &Limits) -> Result<(), Flaw> {
+    if let Some(prompt) = &item.extraction_prompt {
+        let length = prompt.chars().count();
+        if length > limits.prompt_chars {
+            let reason = format!("has {length} characters; {} at most", limits.prompt_chars);
+            return Err(flaw("extraction_prompt", reason));
+        }
+    }
+    if let Some(schema) = &item.extraction_schema {
+        ensure(
+            schema.is_object() || schema.is_array(),
+            "extraction_schema",
+            "must be a JSON Schema object or its shorthand",
+        )?;
+        let length = schema.to_string().len();
+        if length > limits.schema_bytes {
+            let reason = format!("has {length} bytes; {} at most", limits.schema_bytes);
+            return Err(flaw("extraction_schema", reason));
+        }
+    }
+    ensure(
+        !item.evidence || item.extraction_schema.is_some() || item.extraction_prompt.is_some(),
+        "evidence",
+        "needs extraction_schema or extraction_prompt",
+    )?;
+    ensure(
+        matches!(item.pdf_format, Format::Markdown | Format::Text),
+        "pdf_format",
+        "must be markdown or text",
+    )?;
+    let language = &item.ocr_language;
+    ensure(
+        (2..=64).contains(&language.len())
+            && language.bytes().all(|it| it.is_ascii_alphanumeric() || b"_+/".contains(&it)),
+        "ocr_language",
+        "must be Tesseract's codes such as eng or eng+deu",
+    )
+}
+
+/// Header names that belong to the connection, not to the request (RFC 9110, 7.6.1), and two that
+/// the client computes.
+const NOT_THE_HOSTS: [&str; 10] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn sending(item: &Item, limits: &Limits) -> Result<(), Flaw> {
+    ensure(
+        item.body.is_none() || item.method != Method::Get,
+        "body",
+        "is not sent with GET; use POST, PUT, PATCH or DELETE",
+    )?;
+    ensure(
+        item.body.as_ref().is_none_or(|it| it.len() <= limits.body_bytes),
+        "body",
+        "is longer than the limit for a request's body",
+    )?;
+    let known = |it: &&str| it.len() <= 256 && it.is_ascii() && it.contains('/');
+    ensure(
+        item.content_type.as_deref().is_none_or(|it| known(&it) && !it.contains(['\r', '\n'])),
+        "content_type",
+        "must be a media type such as application/json",
+    )?;
+    ensure(item.headers.len() <= limits.headers, "headers", "are too many; 50 at most")?;
+    let mut total = 0;
+    for (name, value) in &item.headers {
+        header(name, value)?;
+        total += name.len() + value.len();
+    }
+    ensure(total <= limits.header_bytes, "headers", "are over 32768 bytes in all")?;
+    let country = item.location.country.as_deref();
+    ensure(
+        country.is_none_or(|it| it.len() == 2 && it.bytes().all(|it| it.is_ascii_alphabetic())),
+        "location.country",
+        "must be two letters (ISO 3166)",
+    )?;
+    ensure(
+        item.location.language.as_deref().is_none_or(|it| {
+            (2..=5).contains(&it.len())
+                && it.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+        }),
+        "location.language",
+        "must be 2 to 5 characters such as en or en-GB",
+    )
+}
+
+fn header(name: &str, value: &str) -> Result<(), Flaw> {
+    let token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
+    ensure(
+        (1..=256).contains(&name.len()) && name.bytes().all(token),
+        "headers",
+        "hold a name that is no header name (1 to 256 token characters)",
+    )?;
+    ensure(
+        value.len() <= 8_192 && !value.bytes().any(|it| it < b' ' && it != b'\t' || it == 0x7f),
+        "headers",
+        "hold a value over 8192 bytes or with control characters",
+    )?;
+    if NOT_THE_HOSTS.iter().any(|it| name.eq_ignore_ascii_case(it)) {
+        return Err(flaw("headers", format!("may not set `{name}`: the client does")));
+    }
+    Ok(())
+}
+
+fn browser_only(item: &Item) -> Result<(), Flaw> {
+    let advanced = &item.advanced;
+    let always = item.needs_browser();
+    let maybe = always || advanced.render_js == RenderJs::Auto;
+    let needs = "needs `render_js: true` (or mode js)";
+    ensure(!advanced.screenshot || always, "advanced.screenshot", needs)?;
+    ensure(!advanced.generate_pdf || always, "advanced.generate_pdf", needs)?;
+    ensure(!advanced.scroll_to_load || maybe, "advanced.scroll_to_load", needs)?;
+    ensure(!advanced.include_iframes || maybe, "advanced.include_iframes", needs)?;
+    ensure(!advanced.flatten_shadow_dom || maybe, "advanced.flatten_shadow_dom", needs)?;
+    ensure(!advanced.block_images || maybe, "advanced.block_images", needs)?;
+    ensure(advanced.actions.is_empty() || maybe, "advanced.actions", needs)?;
+    ensure(advanced.actions.len() <= 20, "advanced.actions", "are too many; 20 at most")?;
+    ensure(
+        item.wait_for.as_ref().is_none_or(|it| (1..=1_024).contains(&it.trim().len())),
+        "wait_for",
+        "must be a CSS selector of 1 to 1024 bytes",
+    )?;
+    ensure(
+        advanced.session_id.is_none() || advanced.cookies.is_empty(),
+        "advanced.session_id",
+        "contradicts cookies; choose one of them",
+    )
+}
+
+fn proxies(item: &Item) -> Result<(), Flaw> {
+    let advanced = &item.advanced;
+    ensure(
+        advanced.proxy_integration_id.is_none() || advanced.use_own_proxy,
+        "advanced.proxy_integration_id",
+        "needs `use_own_proxy: true`",
+    )?;
+    ensure(
+        advanced.proxy_country.is_none() || advanced.use_own_proxy || advanced.use_proxy,
+        "advanced.proxy_country",
+        "needs `use_proxy` or `use_own_proxy`",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut Item)) -> &'static str {
+        let mut item = Item::get("https://example.com/");
+        change(&mut item);
+        item.check(&Limits::default()).expect_err("should be refused").field
+    }
+
+    #[test]
+    fn a_plain_item_passes_with_its_defaults() {
+        let request = Item::get("https://example.com/").check(&Limits::default()).expect("valid");
+
+        assert_eq!(request.page().site(), "example.com");
+        assert_eq!(request.formats, [Format::Html, Format::Json]);
+    }
+
+    #[test]
+    fn every_bound_is_refused_by_its_field() {
+        assert_eq!(refused(|it| it.url = "nope".into()), "url");
+        assert_eq!(refused(|it| it.timeout = 0), "timeout");
+        assert_eq!(refused(|it| it.timeout = 301), "timeout");
+        assert_eq!(refused(|it| it.formats.clear()), "formats");
+        assert_eq!(refused(|it| it.cache.ttl = Some(60)), "cache_ttl");
+        assert_eq!(
+            refused(|it| it.extraction_prompt = Some("x".repeat(2_001))),
+            "extraction_prompt"
+        );
+        assert_eq!(refused(|it| it.extraction_schema = Some("x".into())), "extraction_schema");
+        assert_eq!(refused(|it| it.body = Some("x".into())), "body");
+        assert_eq!(refused(|it| it.headers.push(("Host".into(), "x".into()))), "headers");
+        assert_eq!(refused(|it| it.headers.push(("A".into(), "x\r\nB: y".into()))), "headers");
+        assert_eq!(refused(|it| it.max_response_bytes = 52_428_801), "max_response_bytes");
+        let budget = "cost_controls.time_budget";
+        assert_eq!(refused(|it| it.cost_controls.time_budget = Some(4)), budget);
+        let credits = "cost_controls.max_credits";
+        assert_eq!(refused(|it| it.cost_controls.max_credits = Some(Credits::ZERO)), credits);
+    }
+
+    #[test]
+    fn every_conflict_is_refused_by_its_field() {
+        let force = "cost_controls.force_tier";
+        assert_eq!(
+            refused(|it| {
+                it.cost_controls.force_tier = Some(Tier::Stealth);
+                it.cost_controls.max_tier = Some(Tier::Http);
+            }),
+            force
+        );
+        assert_eq!(
+            refused(|it| {
+                it.mode = Mode::Js;
+                it.cost_controls.max_tier = Some(Tier::Stealth);
+            }),
+            "cost_controls.max_tier"
+        );
+        assert_eq!(refused(|it| it.advanced.screenshot = true), "advanced.screenshot");
+        assert_eq!(
+            refused(|it| {
+                it.advanced.session_id = Some("s".into());
+                it.advanced.cookies.push(("a".into(), "b".into()));
+            }),
+            "advanced.session_id"
+        );
+        assert_eq!(
+            refused(|it| {
+                it.cost_controls.prefer_cost = true;
+                it.cost_controls.prefer_speed = true;
+            }),
+            "cost_controls.prefer_speed"
+        );
+    }
+}

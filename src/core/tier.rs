@@ -1,0 +1,97 @@
+//! The rungs of the ladder.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One way of getting a page; a dearer tier is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Tier {
+    /// Tier 1: one plain request with an honest user agent.
+    Curl,
+    /// Tier 2: a browser's ordinary header set, with cookies kept for the job.
+    Http,
+    /// Tier 3: tier 2 through the host's proxies.
+    Stealth,
+    /// Tier 3.5: the data that the page ships for its own scripts, without running them.
+    LightJs,
+    /// Tier 4: headless Chromium.
+    Browser,
+}
+
+impl Tier {
+    /// All tiers, cheapest first.
+    pub const ALL: [Self; 5] =
+        [Self::Curl, Self::Http, Self::Stealth, Self::LightJs, Self::Browser];
+
+    /// The tier as the wire writes it: `1`, `2`, `3`, `3.5` or `4`.
+    pub const fn number(self) -> &'static str {
+        match self {
+            Self::Curl => "1",
+            Self::Http => "2",
+            Self::Stealth => "3",
+            Self::LightJs => "3.5",
+            Self::Browser => "4",
+        }
+    }
+
+    /// The tier's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Curl => "curl",
+            Self::Http => "http",
+            Self::Stealth => "stealth",
+            Self::LightJs => "lightjs",
+            Self::Browser => "browser",
+        }
+    }
+
+    /// Its place on the ladder, from 0.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.number())
+    }
+}
+
+/// A tier that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no tier: use 1, 2, 3, 3.5 or 4, or curl, http, stealth, lightjs or browser")]
+pub struct BadTier(String);
+
+impl FromStr for Tier {
+    type Err = BadTier;
+
+    /// Reads a number or a name. Numbers that older clients send are taken as their neighbours:
+    /// 0.5 as 1, 1.5 as 2, and 5 (`captcha`) as 4.
+    fn from_str(text: &str) -> Result<Self, BadTier> {
+        Ok(match text {
+            "1" | "1.0" | "0.5" | "curl" => Self::Curl,
+            "2" | "2.0" | "1.5" | "http" => Self::Http,
+            "3" | "3.0" | "stealth" => Self::Stealth,
+            "3.5" | "lightjs" => Self::LightJs,
+            "4" | "4.0" | "5" | "5.0" | "browser" | "captcha" => Self::Browser,
+            _ => return Err(BadTier(text.chars().take(40).collect())),
+        })
+    }
+}
+
+impl From<Tier> for String {
+    fn from(tier: Tier) -> Self {
+        tier.number().to_owned()
+    }
+}
+
+impl TryFrom<String> for Tier {
+    type Error = BadTier;
+
+    fn try_from(text: String) -> Result<Self, BadTier> {
+        text.parse()
+    }
+}

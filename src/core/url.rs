@@ -1,0 +1,189 @@
+//! A page's address, checked as far as that goes without a resolver.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An absolute `http` or `https` address, as the host wrote it.
+///
+/// # Invariants
+///
+/// * At most [`PageUrl::MAX_LEN`] bytes, with a host, and without blanks or control characters.
+/// * `Debug` and `Display` of it show neither userinfo nor query, so it may stand in any message.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct PageUrl(String);
+
+/// Why an address was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadUrl {
+    /// Nothing was given.
+    #[error("the URL is empty")]
+    Empty,
+    /// More than [`PageUrl::MAX_LEN`] bytes.
+    #[error("the URL is longer than 8192 bytes")]
+    TooLong,
+    /// Another scheme, or none.
+    #[error("the URL must start with http:// or https://")]
+    Scheme,
+    /// No host after the scheme.
+    #[error("the URL has no host")]
+    NoHost,
+    /// A port that is no number up to 65535.
+    #[error("the URL's port is not a number from 0 to 65535")]
+    Port,
+    /// A blank or a control character, which must be percent-encoded.
+    #[error("the URL holds a blank or a control character; percent-encode it")]
+    Blank,
+    /// The text is not a URL for another reason.
+    #[error("the URL cannot be parsed")]
+    Malformed,
+}
+
+impl PageUrl {
+    /// The longest address, in bytes.
+    pub const MAX_LEN: usize = 8_192;
+
+    /// Checks an address. Blanks around it are dropped.
+    pub fn parse(text: &str) -> Result<Self, BadUrl> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(BadUrl::Empty);
+        }
+        if text.len() > Self::MAX_LEN {
+            return Err(BadUrl::TooLong);
+        }
+        let rest = after_scheme(text).ok_or(BadUrl::Scheme)?;
+        if text.chars().any(|it| it.is_whitespace() || it.is_control()) {
+            return Err(BadUrl::Blank);
+        }
+        let (host, port) = host_and_port(authority(rest));
+        if host.is_empty() || host == "[]" {
+            return Err(BadUrl::NoHost);
+        }
+        if port.is_some_and(|it| !it.is_empty() && it.parse::<u16>().is_err()) {
+            return Err(BadUrl::Port);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The address, with everything in it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is `https`.
+    pub fn is_https(&self) -> bool {
+        self.0.as_bytes().get(4).is_some_and(|it| it.eq_ignore_ascii_case(&b's'))
+    }
+
+    /// The host in lower case, without userinfo and port.
+    pub fn host(&self) -> String {
+        let rest = after_scheme(&self.0).unwrap_or_default();
+        host_and_port(authority(rest)).0.to_ascii_lowercase()
+    }
+
+    /// The host and, where it is not the scheme's own, the port: what pacing counts by.
+    pub fn site(&self) -> String {
+        let rest = after_scheme(&self.0).unwrap_or_default();
+        let (host, port) = host_and_port(authority(rest));
+        let host = host.to_ascii_lowercase();
+        match port.filter(|it| !it.is_empty()) {
+            None => host,
+            Some("80") if !self.is_https() => host,
+            Some("443") if self.is_https() => host,
+            Some(port) => format!("{host}:{port}"),
+        }
+    }
+}
+
+fn after_scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")).then_some(rest)
+}
+
+/// Up to the path; a backslash ends it too, as it does for every browser.
+fn authority(rest: &str) -> &str {
+    &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())]
+}
+
+fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    let bare = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
+    match bare.rfind(']').map_or(0, |it| it + 1) {
+        0 => bare.split_once(':').map_or((bare, None), |(host, port)| (host, Some(port))),
+        end => (&bare[..end], bare[end..].strip_prefix(':')),
+    }
+}
+
+impl fmt::Display for PageUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return Ok(()) };
+        let end = rest.find(['?', '#']).unwrap_or(rest.len());
+        let authority = authority(rest);
+        let host = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
+        let path = rest.get(authority.len()..end).unwrap_or_default();
+        write!(f, "{}://{host}{path}", scheme.to_ascii_lowercase())
+    }
+}
+
+impl fmt::Debug for PageUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PageUrl({self})")
+    }
+}
+
+impl From<PageUrl> for String {
+    fn from(url: PageUrl) -> Self {
+        url.0
+    }
+}
+
+impl TryFrom<String> for PageUrl {
+    type Error = BadUrl;
+
+    fn try_from(text: String) -> Result<Self, BadUrl> {
+        Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_site_is_the_host_and_a_port_of_its_own() {
+        let site = |text| PageUrl::parse(text).expect(text).site();
+
+        assert_eq!(site("HTTP://u:p@Example.COM:80/x?y"), "example.com");
+        assert_eq!(site("https://example.com:8443"), "example.com:8443");
+        assert_eq!(site("http://[::1]:8080/"), "[::1]:8080");
+    }
+
+    #[test]
+    fn a_message_shows_neither_password_nor_query() {
+        let url = PageUrl::parse("https://u:secret@example.com/a?token=1#x").expect("valid");
+
+        assert_eq!(url.to_string(), "https://example.com/a");
+        assert!(!format!("{url:?}").contains("secret"));
+    }
+
+    #[test]
+    fn what_is_no_page_address_is_refused_by_its_reason() {
+        for (text, why) in [
+            (" ", BadUrl::Empty),
+            ("example.com", BadUrl::Scheme),
+            ("ftp://example.com", BadUrl::Scheme),
+            ("http://", BadUrl::NoHost),
+            ("http://u@:80/", BadUrl::NoHost),
+            ("http://a:99999/", BadUrl::Port),
+            ("http://a/b c", BadUrl::Blank),
+        ] {
+            assert_eq!(PageUrl::parse(text), Err(why), "{text}");
+        }
+        assert_eq!(
+            PageUrl::parse(&format!("http://a/{}", "x".repeat(8_192))),
+            Err(BadUrl::TooLong)
+        );
+    }
+}

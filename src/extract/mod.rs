@@ -1,0 +1,1 @@
+//! Pages to outputs: decoding, text, markdown, HTML and structured data.

@@ -1,0 +1,1 @@
+//! Fetchers: what gets a page.

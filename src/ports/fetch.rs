@@ -1,0 +1,322 @@
+//! Getting a document: four kinds of fetcher, each making one bounded attempt.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::core::request::{JobRequest, Method};
+use crate::core::tier::Tier;
+use crate::core::url::PageUrl;
+use crate::ports::BoxFuture;
+
+/// Where a fetcher keeps what must live from one attempt of a job to the next, such as cookies.
+///
+/// Each job has its own, and it is dropped when the job leaves the worker. Only the fetcher knows
+/// what is in it.
+#[derive(Clone, Default)]
+pub struct JobScratch(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
+
+impl JobScratch {
+    /// Runs `work` on the value of type `T`, made by default the first time.
+    pub fn with<T: Default + Send + 'static, R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !slot.as_ref().is_some_and(|it| it.is::<T>()) {
+            *slot = Some(Box::new(T::default()));
+        }
+        let value = slot.as_mut().and_then(|it| it.downcast_mut());
+        work(value.expect("the slot was filled with a `T` just above"))
+    }
+}
+
+impl fmt::Debug for JobScratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JobScratch")
+    }
+}
+
+/// One attempt to make.
+#[derive(Clone, Debug)]
+pub struct FetchRequest {
+    /// The page.
+    pub url: PageUrl,
+    /// The tier to do it on; an HTTP fetcher is asked for 1 to 3.5, a browser for 4.
+    pub tier: Tier,
+    /// The request's method.
+    pub method: Method,
+    /// The request's body.
+    pub body: Option<Vec<u8>>,
+    /// Headers that the host set; they win over the tier's own.
+    pub headers: Vec<(String, String)>,
+    /// Every option of the job, for what only some fetchers read.
+    pub options: Arc<JobRequest>,
+    /// How long the attempt may take in all.
+    pub deadline: Duration,
+    /// The most body bytes to keep, counted after decompression.
+    pub max_bytes: u64,
+    /// What lives from one attempt of this job to the next.
+    pub scratch: JobScratch,
+}
+
+/// One hop of a redirect: where it came from and with which status.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Redirect {
+    /// The address that answered.
+    pub url: String,
+    /// Its status, 301 to 308.
+    pub status_code: u16,
+}
+
+/// A response. An error status is one too: reading it is the judge's job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// The final status.
+    pub status: u16,
+    /// The final headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+    /// Where it came from in the end.
+    pub final_url: String,
+    /// The hops before that.
+    pub redirects: Vec<Redirect>,
+    /// Whether the host's own proxy carried it.
+    pub own_proxy: bool,
+    /// Whether any proxy carried it.
+    pub proxied: bool,
+}
+
+impl Fetched {
+    /// A response with a status and a body, for tests and fixtures.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, body: body.into(), ..Self::default() }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        self
+    }
+}
+
+/// Why there is no response to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FetchErrorKind {
+    /// The address cannot be requested.
+    InvalidUrl,
+    /// The name has no address.
+    Dns,
+    /// No connection to the address.
+    Connect,
+    /// The handshake or the certificate failed.
+    Tls,
+    /// The deadline passed.
+    Timeout,
+    /// The connection broke, or what came was no HTTP.
+    Broken,
+    /// The body or the headers are over their limit.
+    TooLarge,
+    /// More redirects than the limit, or one that leads nowhere.
+    Redirect,
+    /// The address guard refused an address.
+    PrivateAddress,
+    /// The proxy refused or failed.
+    Proxy,
+    /// Nothing here serves this tier, or the part that would is not installed.
+    Unavailable,
+    /// The fetcher itself failed.
+    Internal,
+}
+
+/// No response, and why. Its message names no userinfo and no query.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct FetchError {
+    kind: FetchErrorKind,
+    message: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl FetchError {
+    /// An error of `kind` that says `message`.
+    pub fn new(kind: FetchErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The same with its cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The kind, to branch on.
+    pub fn kind(&self) -> FetchErrorKind {
+        self.kind
+    }
+}
+
+/// Gets the bytes of one URL over HTTP.
+///
+/// A fetcher makes **one** attempt. It does not retry, escalate, wait its turn or charge credits:
+/// the engine does those, so that they are done the same way for every fetcher and can be tested
+/// without one.
+///
+/// # Contract
+///
+/// * **Cancel safe.** Dropping the future abandons the attempt and frees what it holds.
+/// * **Bounded.** It resolves within `request.deadline` and never buffers more than
+///   `request.max_bytes` of body.
+/// * **Honest.** An HTTP error status is `Ok`: reading it is the engine's job. `Err` means there
+///   was no response to read.
+pub trait HtmlFetcher: fmt::Debug + Send + Sync {
+    /// The tiers it serves.
+    fn tiers(&self) -> Vec<Tier> {
+        vec![Tier::Curl]
+    }
+
+    /// Makes one attempt.
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>>;
+}
+
+/// A page as a browser shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// The main document's status, headers, final URL and hops; the body is the rendered DOM.
+    pub page: Fetched,
+    /// A PNG of the whole page.
+    pub screenshot: Option<Vec<u8>>,
+    /// The page printed to PDF.
+    pub pdf: Option<Vec<u8>>,
+    /// What became of each action, in order.
+    pub actions: Vec<ActionResult>,
+}
+
+/// What became of one page action.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ActionResult {
+    /// The action's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it worked.
+    pub success: bool,
+    /// What it returned, or why it failed.
+    pub result: serde_json::Value,
+}
+
+/// Renders one URL in a browser. The contract is [`HtmlFetcher`]'s.
+pub trait JsFetcher: fmt::Debug + Send + Sync {
+    /// Makes one attempt.
+    fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>>;
+}
+
+/// A document's bytes to read.
+#[derive(Clone, Debug)]
+pub struct DocumentRequest {
+    /// The bytes.
+    pub bytes: Arc<Vec<u8>>,
+    /// Every option of the job.
+    pub options: Arc<JobRequest>,
+    /// How long it may take in all.
+    pub deadline: Duration,
+}
+
+/// A PDF as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PdfText {
+    /// The text of each page, in order.
+    pub pages: Vec<String>,
+    /// The document as markdown.
+    pub markdown: String,
+    /// The title it gives itself.
+    pub title: Option<String>,
+    /// The author it gives itself.
+    pub author: Option<String>,
+    /// What was left out or guessed.
+    pub warnings: Vec<String>,
+}
+
+/// Reads a PDF. The contract is [`HtmlFetcher`]'s, without a network.
+pub trait PdfFetcher: fmt::Debug + Send + Sync {
+    /// Makes one attempt.
+    fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>>;
+}
+
+/// An image as text.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct OcrText {
+    /// The text.
+    pub text: String,
+    /// The words with their places.
+    pub words: Vec<OcrWord>,
+}
+
+/// One word on an image.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct OcrWord {
+    /// The word.
+    pub text: String,
+    /// Left, top, width and height in pixels.
+    pub bbox: [u32; 4],
+    /// How sure the reader is, 0 to 100.
+    pub confidence: f32,
+}
+
+/// Reads the text on an image. The contract is [`HtmlFetcher`]'s, without a network.
+pub trait OcrFetcher: fmt::Debug + Send + Sync {
+    /// Makes one attempt.
+    fn recognise(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>>;
+}
+
+// Compile-time check: hosts hold fetchers as `Arc<dyn ...>`.
+const _: (Option<&dyn HtmlFetcher>, Option<&dyn JsFetcher>) = (None, None);
+const _: (Option<&dyn PdfFetcher>, Option<&dyn OcrFetcher>) = (None, None);
+
+/// A fetcher made of a closure, which is all most host tests need.
+///
+/// ```
+/// use rungs::core::tier::Tier;
+/// use rungs::ports::fetch::{Fetched, HtmlFetcher, fetcher_fn};
+///
+/// let fixture = fetcher_fn([Tier::Curl], |request| async move {
+///     Ok(Fetched::new(200, format!("<h1>{}</h1>", request.url)))
+/// });
+/// assert_eq!(fixture.tiers(), [Tier::Curl]);
+/// ```
+pub fn fetcher_fn<F, Fut>(tiers: impl IntoIterator<Item = Tier>, fetch: F) -> FetcherFn<F>
+where
+    F: Fn(FetchRequest) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Fetched, FetchError>> + Send + 'static,
+{
+    FetcherFn { tiers: tiers.into_iter().collect(), fetch }
+}
+
+/// See [`fetcher_fn`].
+#[derive(Clone)]
+pub struct FetcherFn<F> {
+    tiers: Vec<Tier>,
+    fetch: F,
+}
+
+impl<F> fmt::Debug for FetcherFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetcherFn").field("tiers", &self.tiers).finish_non_exhaustive()
+    }
+}
+
+impl<F, Fut> HtmlFetcher for FetcherFn<F>
+where
+    F: Fn(FetchRequest) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Fetched, FetchError>> + Send + 'static,
+{
+    fn tiers(&self) -> Vec<Tier> {
+        self.tiers.clone()
+    }
+
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>> {
+        Box::pin((self.fetch)(request))
+    }
+}

@@ -1,0 +1,1 @@
+//! Stores: where records and result bodies are kept.

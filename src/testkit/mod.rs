@@ -1,0 +1,1 @@
+//! What a host needs to test its own parts: conformance kits, a manual clock, a fixture site.

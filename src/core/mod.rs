@@ -11,10 +11,18 @@
 //! * Nothing here imports from any other module of the crate.
 //! * Same inputs, same outputs: no randomness that was not passed in.
 
+pub mod backoff;
+pub mod batch;
 pub mod credits;
 pub mod failure;
 pub mod id;
+pub mod job;
+pub mod ladder;
+pub mod ledger;
+pub mod price;
+pub mod record;
 pub mod request;
+pub mod step;
 pub mod tier;
 pub mod time;
 pub mod url;

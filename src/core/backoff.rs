@@ -1,0 +1,62 @@
+//! How long to wait before the next try.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// When to try again, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backoff {
+    /// Tries after the first.
+    pub retries: u32,
+    /// The wait before the first of them.
+    pub first: Duration,
+    /// The longest wait; what a site asks for with Retry-After is cut to it.
+    pub longest: Duration,
+}
+
+impl Backoff {
+    /// For transient failures of a page: two more tries, from half a second to a minute.
+    pub const PAGE: Self =
+        Self { retries: 2, first: Duration::from_millis(500), longest: Duration::from_secs(60) };
+    /// For webhooks: at 0, 2 and 8 seconds.
+    pub const WEBHOOK: Self =
+        Self { retries: 2, first: Duration::from_secs(2), longest: Duration::from_secs(8) };
+
+    /// The wait before try `number` (1 is the first retry): it doubles from try to try, and
+    /// `draw` takes up to half of it away, so that jobs that failed together do not come back
+    /// together.
+    pub fn wait(&self, number: u32, draw: u64) -> Duration {
+        let whole = self.exact(number, 2);
+        let half = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);
+        whole.saturating_sub(Duration::from_millis(draw % half.saturating_add(1)))
+    }
+
+    /// The same without jitter, growing by `factor` from try to try.
+    pub fn exact(&self, number: u32, factor: u32) -> Duration {
+        let growth = factor.saturating_pow(number.saturating_sub(1));
+        self.first.saturating_mul(growth).min(self.longest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_jitter_takes_half_at_most() {
+        let backoff = Backoff::PAGE;
+
+        assert_eq!(backoff.wait(1, 0), Duration::from_millis(500));
+        assert_eq!(backoff.wait(2, 0), Duration::from_secs(1));
+        assert_eq!(backoff.wait(2, 500), Duration::from_millis(500));
+        assert_eq!(backoff.wait(99, 0), backoff.longest);
+    }
+
+    #[test]
+    fn webhooks_are_tried_at_0_2_and_8_seconds() {
+        let waits = [1, 2].map(|it| Backoff::WEBHOOK.exact(it, 4));
+
+        assert_eq!(waits, [Duration::from_secs(2), Duration::from_secs(8)]);
+    }
+}

@@ -1,0 +1,293 @@
+//! A job: one URL of a batch, from queued to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::credits::Credits;
+use crate::core::failure::{ErrorCode, JobError};
+use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
+use crate::core::request::JobRequest;
+use crate::core::tier::Tier;
+use crate::core::time::Timestamp;
+use crate::core::verdict::Verdict;
+
+/// Where a job is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// Waiting for a worker.
+    Queued,
+    /// Under a worker's lease.
+    Processing,
+    /// Ended with a page.
+    Succeeded,
+    /// Ended without one.
+    Failed,
+}
+
+impl JobState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Queued, Self::Processing, Self::Succeeded, Self::Failed];
+
+    /// Whether nothing can follow.
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+
+    /// The word for it on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Processing => "processing",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What can happen to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobEvent {
+    /// A worker took a lease.
+    Claimed,
+    /// The page is there.
+    Delivered,
+    /// It is to be tried again later, or its worker stops.
+    Rescheduled,
+    /// The lease ran out.
+    LeaseLost,
+    /// Nothing more can be tried.
+    Exhausted,
+    /// The host ended it.
+    Cancelled,
+}
+
+impl JobEvent {
+    /// All events.
+    pub const ALL: [Self; 6] = [
+        Self::Claimed,
+        Self::Delivered,
+        Self::Rescheduled,
+        Self::LeaseLost,
+        Self::Exhausted,
+        Self::Cancelled,
+    ];
+}
+
+/// An event that cannot happen in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event:?} cannot happen to a job that is {state:?}")]
+pub struct IllegalTransition {
+    /// The state.
+    pub state: JobState,
+    /// The event.
+    pub event: JobEvent,
+}
+
+/// Returns the state `event` moves a job in `state` to.
+///
+/// The live states are written out in full, so adding a state or an event is a compile error here.
+/// *Who* sent the event is not decided here: [`crate::core::step`] compares the fence first.
+///
+/// # Errors
+///
+/// [`IllegalTransition`] if the pair is not in the table. Nothing leaves an ended state.
+pub fn next(state: JobState, event: JobEvent) -> Result<JobState, IllegalTransition> {
+    use JobEvent as E;
+    use JobState as S;
+
+    Ok(match (state, event) {
+        (S::Queued, E::Claimed) => S::Processing,
+        (S::Processing, E::Delivered) => S::Succeeded,
+        (S::Processing, E::Rescheduled | E::LeaseLost) => S::Queued,
+        (S::Queued | S::Processing, E::Cancelled) | (S::Processing, E::Exhausted) => S::Failed,
+        (S::Queued, E::Delivered | E::Rescheduled | E::Exhausted | E::LeaseLost)
+        | (S::Processing, E::Claimed)
+        | (S::Succeeded | S::Failed, _) => return Err(IllegalTransition { state, event }),
+    })
+}
+
+/// A worker's right to a job, until a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Whose it is.
+    pub worker: WorkerId,
+    /// When it ends unless it is renewed.
+    pub until: Timestamp,
+}
+
+/// What a worker shows to change a job: its claim. A stale one changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// Who claimed.
+    pub worker: WorkerId,
+    /// The claim's number, which no two claims of a job share.
+    pub claim: u32,
+}
+
+/// What one attempt found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Finding {
+    /// There was a response, and this is what the judge made of it.
+    Judged(Verdict),
+    /// There was no response. That says nothing about the tier.
+    Transport {
+        /// What went wrong.
+        code: ErrorCode,
+        /// Whether it may go better another time.
+        retryable: bool,
+    },
+}
+
+/// One try on one tier, as the trail keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The tier.
+    pub tier: Tier,
+    /// What it found.
+    pub finding: Finding,
+    /// The observation behind that.
+    pub signal: String,
+    /// The response's status, where there was one.
+    pub status: Option<u16>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+/// Where a result's body is kept: names it for the store of bodies alone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BodyRef(pub String);
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// With a page.
+    Succeeded {
+        /// The tier that worked.
+        tier: Tier,
+        /// What was charged.
+        charged: Credits,
+        /// Where the result is.
+        body: BodyRef,
+        /// Whether the page came from the response cache.
+        cached: bool,
+    },
+    /// Without one; nothing was charged.
+    Failed(JobError),
+}
+
+/// A job's record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Its batch.
+    pub batch: BatchId,
+    /// Who pays.
+    pub account: AccountId,
+    /// Its place in the batch, from 0.
+    pub index: u32,
+    /// What was asked for.
+    pub request: Arc<JobRequest>,
+    /// Where it is.
+    pub state: JobState,
+    /// How many claims there were: the fencing token.
+    pub claims: u32,
+    /// How many of them ended with a lost lease.
+    pub lost: u32,
+    /// The lease, while processing.
+    pub lease: Option<Lease>,
+    /// The credits held for it until it ends.
+    pub hold: Credits,
+    /// Every attempt that was committed.
+    pub trail: Vec<Attempt>,
+    /// Milliseconds of ladder used up in earlier claims.
+    pub used_ms: u64,
+    /// When it may be claimed, while queued.
+    pub ready_at: Timestamp,
+    /// When it is given up, whatever happens.
+    pub deadline: Timestamp,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When it was first claimed.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+}
+
+impl Job {
+    /// Leases that may be lost before the job is given up: a page that kills its worker must not
+    /// do so for ever.
+    pub const MAX_LOST: u32 = 8;
+
+    /// Takes a lease. A lease that ran out is counted as lost on the way.
+    ///
+    /// Returns `None` if the job has ended, or another's lease still runs at `now`.
+    #[must_use]
+    pub fn claimed(&self, worker: WorkerId, now: Timestamp, until: Timestamp) -> Option<Self> {
+        let free = match self.state {
+            JobState::Queued => self.clone(),
+            JobState::Processing if self.lease.is_none_or(|it| it.until <= now) => {
+                self.abandoned(now)?
+            }
+            JobState::Processing | JobState::Succeeded | JobState::Failed => return None,
+        };
+        let state = next(free.state, JobEvent::Claimed).ok()?;
+        Some(Self {
+            state,
+            claims: free.claims + 1,
+            lease: Some(Lease { worker, until }),
+            started_at: free.started_at.or(Some(now)),
+            ..free
+        })
+    }
+
+    /// Puts a processing job back because its worker is gone. `None` in any other state.
+    #[must_use]
+    pub fn abandoned(&self, now: Timestamp) -> Option<Self> {
+        let state = next(self.state, JobEvent::LeaseLost).ok()?;
+        let lost = self.lost.saturating_add(1);
+        Some(Self { state, lost, lease: None, ready_at: now, ..self.clone() })
+    }
+
+    /// Whether `fence` is the claim that holds the job now.
+    pub fn is_held_by(&self, fence: Fence) -> bool {
+        self.state == JobState::Processing
+            && self.claims == fence.claim
+            && self.lease.is_some_and(|it| it.worker == fence.worker)
+    }
+
+    /// How much of the ladder's time is left of `timeout`, after `used` in this claim.
+    pub fn time_left(&self, used: Duration) -> Duration {
+        let timeout = Duration::from_secs(self.request.timeout);
+        timeout.saturating_sub(Duration::from_millis(self.used_ms)).saturating_sub(used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leaves_an_ended_state() {
+        for state in JobState::ALL.into_iter().filter(|it| it.is_ended()) {
+            for event in JobEvent::ALL {
+                assert_eq!(next(state, event), Err(IllegalTransition { state, event }));
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_processing_job_can_be_delivered() {
+        let deliverable =
+            JobState::ALL.into_iter().filter(|&it| next(it, JobEvent::Delivered).is_ok());
+
+        assert_eq!(deliverable.collect::<Vec<_>>(), [JobState::Processing]);
+    }
+}

@@ -1,0 +1,354 @@
+//! The planner.
+
+use std::time::Duration;
+
+use crate::core::backoff::Backoff;
+use crate::core::failure::{ErrorCode, JobError};
+use crate::core::job::{Attempt, Finding};
+use crate::core::ladder::reach::Reach;
+use crate::core::request::JobRequest;
+use crate::core::tier::Tier;
+use crate::core::verdict::Verdict;
+
+/// What the planner is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What was asked for.
+    pub request: &'a JobRequest,
+    /// The tiers it may use.
+    pub reach: Reach,
+    /// Every attempt so far.
+    pub trail: &'a [Attempt],
+    /// Where the site's profile would start.
+    pub start: Option<Tier>,
+    /// How much of the ladder's time is used up.
+    pub used: Duration,
+    /// When to try again, and how often.
+    pub backoff: Backoff,
+    /// A random number, for jitter.
+    pub draw: u64,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Try this tier, after a wait.
+    Try {
+        /// The tier.
+        tier: Tier,
+        /// How long to wait first; zero for the next rung, more for a retry.
+        wait: Duration,
+    },
+    /// Take the last page as it is: it is thin, but there is nothing better to be had.
+    Accept,
+    /// Give up.
+    Stop(JobError),
+}
+
+fn stop(code: ErrorCode, message: impl Into<String>) -> Plan {
+    Plan::Stop(JobError::new(code, message))
+}
+
+fn at_once(tier: Tier) -> Plan {
+    Plan::Try { tier, wait: Duration::ZERO }
+}
+
+/// Says what to do next.
+///
+/// The same facts give the same plan, and each step of it can be read back from the trail: what the
+/// last attempt found is the reason for the next.
+pub fn plan(facts: &Facts<'_>) -> Plan {
+    if let Some(stop) = out_of_time(facts) {
+        return stop;
+    }
+    let Some(last) = facts.trail.last() else { return first(facts) };
+    match &last.finding {
+        Finding::Judged(Verdict::Usable | Verdict::Other(_)) => Plan::Accept,
+        Finding::Judged(Verdict::Permanent(code)) => permanent(*code, last),
+        Finding::Judged(Verdict::Transient { retry_after }) => retry(facts, last, *retry_after),
+        Finding::Transport { code, retryable: false } => stop(*code, last.signal.clone()),
+        Finding::Transport { .. } => retry(facts, last, None),
+        Finding::Judged(Verdict::Blocked { challenge, .. }) => climb(facts, last, *challenge),
+        Finding::Judged(Verdict::NeedsRendering | Verdict::Thin) => climb(facts, last, false),
+    }
+}
+
+fn out_of_time(facts: &Facts<'_>) -> Option<Plan> {
+    let budget = facts.request.cost_controls.time_budget.map(Duration::from_secs);
+    let timeout = Duration::from_secs(facts.request.timeout);
+    if facts.used >= timeout {
+        let message = format!("no page within {} seconds; raise `timeout`", facts.request.timeout);
+        return Some(stop(ErrorCode::Timeout, message));
+    }
+    (budget.is_some_and(|it| facts.used >= it))
+        .then(|| stop(ErrorCode::TimeBudgetExpired, "the time budget ran out before a page came"))
+}
+
+/// The rung to start on.
+fn first(facts: &Facts<'_>) -> Plan {
+    let usable = facts.reach.usable;
+    // `prefer_speed` starts where success is likely, which for an unknown site is tier 3.
+    let fast = facts
+        .request
+        .cost_controls
+        .prefer_speed
+        .then(|| usable.iter().find(|&it| it >= Tier::Stealth && it != Tier::LightJs))
+        .flatten();
+    match facts.start.max(fast).filter(|&it| usable.contains(it)).or(usable.first()) {
+        Some(tier) => at_once(tier),
+        None => Plan::Stop(nowhere_to_go(facts.reach)),
+    }
+}
+
+/// Why no tier can be used at all.
+fn nowhere_to_go(reach: Reach) -> JobError {
+    if let Some(tier) = reach.unaffordable {
+        let message = format!("tier {tier} costs more than `max_credits`; raise it");
+        return JobError::new(ErrorCode::CostLimitExceeded, message);
+    }
+    match reach.allowed.first() {
+        Some(tier) => JobError {
+            required_tier: Some(tier),
+            ..JobError::new(
+                if tier == Tier::Browser {
+                    ErrorCode::RenderFailed
+                } else {
+                    ErrorCode::TierCapReached
+                },
+                format!(
+                    "tier {tier} ({}) is asked for, but nothing is installed for it",
+                    tier.name()
+                ),
+            )
+        },
+        None => JobError::new(
+            ErrorCode::TierCapReached,
+            "the mode and the cost controls leave no tier to use; lower the floor or raise the cap",
+        ),
+    }
+}
+
+fn permanent(code: ErrorCode, last: &Attempt) -> Plan {
+    let error = JobError::new(code, last.signal.clone());
+    Plan::Stop(last.status.map_or_else(|| error.clone(), |it| error.clone().with_status(it)))
+}
+
+/// The same tier again, while tries and time are left.
+fn retry(facts: &Facts<'_>, last: &Attempt, retry_after: Option<Duration>) -> Plan {
+    let tries = facts.trail.iter().rev().take_while(|it| it.tier == last.tier).count();
+    let tries = u32::try_from(tries).unwrap_or(u32::MAX);
+    if tries > facts.backoff.retries {
+        return gave_up(last);
+    }
+    let wait = facts.backoff.wait(tries, facts.draw);
+    // The site's word counts, up to the longest wait that we would ever choose ourselves.
+    let wait = retry_after.map_or(wait, |it| it.max(wait)).min(facts.backoff.longest);
+    Plan::Try { tier: last.tier, wait }
+}
+
+fn gave_up(last: &Attempt) -> Plan {
+    match &last.finding {
+        Finding::Transport { code, .. } => stop(*code, last.signal.clone()),
+        Finding::Judged(_) => permanent(ErrorCode::TargetHttpError, last),
+    }
+}
+
+/// The next rung that could do what the last could not.
+fn climb(facts: &Facts<'_>, last: &Attempt, challenge: bool) -> Plan {
+    let helps = |tier: Tier| match &last.finding {
+        // Who blocks the request also blocks reading its data; a challenge wants a browser.
+        Finding::Judged(Verdict::Blocked { .. }) => tier != Tier::LightJs,
+        // Other headers bring no other shell: either the data is in the page, or scripts must run.
+        Finding::Judged(Verdict::NeedsRendering) => tier >= Tier::LightJs,
+        _ => tier != Tier::Stealth,
+    };
+    let above = |tier: &Tier| *tier > last.tier && helps(*tier);
+    let usable = facts.reach.usable;
+    let next = challenge
+        .then(|| usable.iter().rev().find(|it| above(it) && *it == Tier::Browser))
+        .flatten()
+        .or_else(|| usable.iter().find(above));
+    match next {
+        Some(tier) => at_once(tier),
+        None => top(facts, last, Tier::ALL.into_iter().rfind(above)),
+    }
+}
+
+/// There is no rung left: what that means for the job.
+fn top(facts: &Facts<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
+    let reach = &facts.reach;
+    let too_dear = reach.unaffordable.filter(|it| *it > last.tier);
+    let capped = needed.filter(|it| !reach.allowed.contains(*it));
+    let mut error = match &last.finding {
+        Finding::Judged(Verdict::Thin) => return Plan::Accept,
+        _ if too_dear.is_some() => JobError::new(
+            ErrorCode::CostLimitExceeded,
+            format!("{}; the next tier costs more than `max_credits`", last.signal),
+        ),
+        Finding::Judged(Verdict::Blocked { challenge: true, .. }) => {
+            JobError::new(ErrorCode::ChallengeDetected, last.signal.clone())
+        }
+        Finding::Judged(Verdict::Blocked { .. }) => {
+            JobError::new(ErrorCode::BlockedByAntibot, last.signal.clone())
+        }
+        _ if capped.is_some() => JobError::new(
+            ErrorCode::TierCapReached,
+            format!("{}; the page needs a dearer tier than the controls allow", last.signal),
+        ),
+        _ if last.tier == Tier::Browser => {
+            JobError::new(ErrorCode::EmptyContent, format!("{}, even rendered", last.signal))
+        }
+        _ => JobError::new(
+            ErrorCode::RenderFailed,
+            format!("{}; the page needs a browser, and none is installed", last.signal),
+        ),
+    };
+    error.status = last.status;
+    error.required_tier = too_dear.or(capped);
+    Plan::Stop(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::credits::Credits;
+    use crate::core::ladder::reach::Tools;
+    use crate::core::price::PriceList;
+    use crate::core::request::{Item, Limits, Mode};
+    use crate::core::time::Timestamp;
+
+    fn attempt(tier: Tier, verdict: Verdict) -> Attempt {
+        Attempt {
+            tier,
+            finding: Finding::Judged(verdict),
+            signal: "seen".into(),
+            status: Some(200),
+            started_at: Timestamp::default(),
+            duration_ms: 1,
+        }
+    }
+
+    fn planned(item: Item, tiers: &[Tier], trail: &[Attempt]) -> Plan {
+        let request = item.check(&Limits::default()).expect("valid");
+        let tools = Tools { tiers: tiers.iter().copied().collect(), ..Tools::default() };
+        let reach = Reach::of(&request, &tools, &PriceList::default());
+        let used = Duration::from_millis(trail.iter().map(|it| it.duration_ms).sum());
+        let start = None;
+        plan(&Facts {
+            request: &request,
+            reach,
+            trail,
+            start,
+            used,
+            backoff: Backoff::PAGE,
+            draw: 0,
+        })
+    }
+
+    fn code(plan: Plan) -> ErrorCode {
+        match plan {
+            Plan::Stop(error) => error.code,
+            other => panic!("expected a stop, got {other:?}"),
+        }
+    }
+
+    const HTTP: [Tier; 4] = [Tier::Curl, Tier::Http, Tier::Stealth, Tier::LightJs];
+
+    fn blocked() -> Verdict {
+        Verdict::Blocked { by: None, challenge: false }
+    }
+
+    #[test]
+    fn a_block_climbs_one_rung_and_a_shell_climbs_to_its_data() {
+        let item = || Item::get("http://a/");
+
+        assert_eq!(planned(item(), &Tier::ALL, &[]), at_once(Tier::Curl));
+        assert_eq!(
+            planned(item(), &Tier::ALL, &[attempt(Tier::Curl, blocked())]),
+            at_once(Tier::Http)
+        );
+        let shell = attempt(Tier::Curl, Verdict::NeedsRendering);
+        assert_eq!(planned(item(), &Tier::ALL, &[shell]), at_once(Tier::LightJs));
+    }
+
+    #[test]
+    fn a_challenge_goes_to_the_browser_when_there_is_one() {
+        let seen = [attempt(Tier::Curl, Verdict::Blocked { by: None, challenge: true })];
+
+        assert_eq!(planned(Item::get("http://a/"), &Tier::ALL, &seen), at_once(Tier::Browser));
+        assert_eq!(planned(Item::get("http://a/"), &HTTP, &seen), at_once(Tier::Http));
+    }
+
+    #[test]
+    fn no_plan_leaves_the_cap() {
+        let seen = [attempt(Tier::Http, blocked())];
+
+        let capped = planned(Item::get("http://a/").max_tier(Tier::Http), &Tier::ALL, &seen);
+
+        assert_eq!(code(capped), ErrorCode::BlockedByAntibot);
+        let forced = planned(Item::get("http://a/").force_tier(Tier::Stealth), &Tier::ALL, &[]);
+        assert_eq!(forced, at_once(Tier::Stealth));
+    }
+
+    #[test]
+    fn a_page_that_needs_rendering_says_what_is_missing() {
+        let seen = [attempt(Tier::LightJs, Verdict::NeedsRendering)];
+
+        assert_eq!(code(planned(Item::get("http://a/"), &HTTP, &seen)), ErrorCode::RenderFailed);
+        let capped = planned(Item::get("http://a/").max_tier(Tier::LightJs), &Tier::ALL, &seen);
+        assert_eq!(code(capped), ErrorCode::TierCapReached);
+        let js = planned(Item::get("http://a/").mode(Mode::Js), &HTTP, &[]);
+        assert_eq!(code(js), ErrorCode::RenderFailed);
+    }
+
+    #[test]
+    fn a_budget_stops_before_the_step_that_would_break_it() {
+        let mut item = Item::get("http://a/");
+        item.cost_controls.max_credits = Some(Credits(250));
+
+        let plan = planned(item, &Tier::ALL, &[attempt(Tier::Curl, blocked())]);
+
+        assert_eq!(code(plan), ErrorCode::CostLimitExceeded);
+    }
+
+    #[test]
+    fn transient_failures_are_tried_again_on_the_same_tier_and_then_given_up() {
+        let busy = || {
+            attempt(Tier::Curl, Verdict::Transient { retry_after: Some(Duration::from_secs(7)) })
+        };
+        let item = || Item::get("http://a/");
+
+        let again = planned(item(), &Tier::ALL, &[busy()]);
+        let gave_up = planned(item(), &Tier::ALL, &[busy(), busy(), busy()]);
+
+        assert_eq!(again, Plan::Try { tier: Tier::Curl, wait: Duration::from_secs(7) });
+        assert_eq!(code(gave_up), ErrorCode::TargetHttpError);
+    }
+
+    #[test]
+    fn a_transport_error_is_no_reason_to_climb() {
+        let mut seen = attempt(Tier::Curl, Verdict::Thin);
+        seen.finding = Finding::Transport { code: ErrorCode::ConnectionError, retryable: true };
+        let trail = vec![seen; 3];
+
+        assert_eq!(
+            code(planned(Item::get("http://a/"), &Tier::ALL, &trail)),
+            ErrorCode::ConnectionError
+        );
+    }
+
+    #[test]
+    fn a_thin_page_is_taken_when_nothing_better_is_left() {
+        let seen = [attempt(Tier::LightJs, Verdict::Thin)];
+
+        assert_eq!(planned(Item::get("http://a/"), &HTTP, &seen), Plan::Accept);
+    }
+
+    #[test]
+    fn time_that_is_used_up_ends_the_ladder() {
+        let mut late = attempt(Tier::Curl, blocked());
+        late.duration_ms = 90_000;
+
+        assert_eq!(code(planned(Item::get("http://a/"), &Tier::ALL, &[late])), ErrorCode::Timeout);
+    }
+}

@@ -1,0 +1,123 @@
+//! What a site has taught: which tiers work there.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::ladder::reach::TierSet;
+use crate::core::tier::Tier;
+use crate::core::time::Timestamp;
+
+/// Evidence loses half its weight in this time.
+const HALF_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Below this weight a tier's record says nothing.
+const ENOUGH: f64 = 1.5;
+/// A tier that works less often than this is not where to start.
+const POOR: f64 = 0.25;
+/// One job in so many starts at the cheapest tier all the same, to see if the site got easier.
+const LOOK_AGAIN: u64 = 16;
+
+/// Successes and failures of one tier, each worth less as it ages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct TierRecord {
+    worked: f64,
+    failed: f64,
+}
+
+/// What is known of one site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SiteProfile {
+    /// The site: host, and port where it is not the scheme's own.
+    pub site: String,
+    tiers: [TierRecord; 5],
+    updated_at: Timestamp,
+}
+
+impl SiteProfile {
+    /// A site of which nothing is known.
+    pub fn new(site: impl Into<String>, now: Timestamp) -> Self {
+        Self { site: site.into(), tiers: [TierRecord::default(); 5], updated_at: now }
+    }
+
+    /// Adds what one attempt showed of a tier.
+    pub fn learn(&mut self, tier: Tier, worked: bool, now: Timestamp) {
+        let factor = decay(now.since(self.updated_at));
+        for record in &mut self.tiers {
+            record.worked *= factor;
+            record.failed *= factor;
+        }
+        self.updated_at = self.updated_at.max(now);
+        let record = &mut self.tiers[tier.index()];
+        if worked { record.worked += 1.0 } else { record.failed += 1.0 }
+    }
+
+    /// Where to start among `usable`: the cheapest tier that is not known to fail here, if a dearer
+    /// one is known to work. `draw` now and then chooses the cheapest all the same.
+    pub fn start(&self, usable: TierSet, now: Timestamp, draw: u64) -> Option<Tier> {
+        let cheapest = usable.first()?;
+        if draw.is_multiple_of(LOOK_AGAIN) {
+            return Some(cheapest);
+        }
+        let factor = decay(now.since(self.updated_at));
+        let rate = |tier: Tier| {
+            let TierRecord { worked, failed } = self.tiers[tier.index()];
+            let weight = (worked + failed) * factor;
+            (weight >= ENOUGH).then(|| worked / (worked + failed))
+        };
+        let works = usable.iter().find(|&it| rate(it).is_some_and(|rate| rate >= POOR));
+        let Some(works) = works else { return Some(cheapest) };
+        // A tier below it of which nothing is known is worth a try; one known to fail is not.
+        usable.iter().find(|&it| it >= works || rate(it).is_none()).or(Some(works))
+    }
+}
+
+fn decay(age: Duration) -> f64 {
+    0.5_f64.powf(age.as_secs_f64() / HALF_LIFE.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn all() -> TierSet {
+        Tier::ALL.into_iter().collect()
+    }
+
+    fn hard_site() -> SiteProfile {
+        let mut site = SiteProfile::new("a", NOW);
+        for _ in 0..3 {
+            for tier in [Tier::Curl, Tier::Http, Tier::Stealth, Tier::LightJs] {
+                site.learn(tier, false, NOW);
+            }
+            site.learn(Tier::Browser, true, NOW);
+        }
+        site
+    }
+
+    #[test]
+    fn a_site_that_needs_the_browser_is_not_tried_lower_first() {
+        assert_eq!(hard_site().start(all(), NOW, 1), Some(Tier::Browser));
+    }
+
+    #[test]
+    fn now_and_then_the_cheapest_is_tried_again() {
+        assert_eq!(hard_site().start(all(), NOW, 0), Some(Tier::Curl));
+    }
+
+    #[test]
+    fn what_was_learnt_long_ago_counts_no_more() {
+        let next_week = NOW.after(HALF_LIFE * 7);
+
+        assert_eq!(hard_site().start(all(), next_week, 1), Some(Tier::Curl));
+    }
+
+    #[test]
+    fn an_unknown_site_starts_at_the_cheapest_usable_tier() {
+        let usable: TierSet = [Tier::Http, Tier::Browser].into_iter().collect();
+
+        assert_eq!(SiteProfile::new("a", NOW).start(usable, NOW, 1), Some(Tier::Http));
+        assert_eq!(SiteProfile::new("a", NOW).start(TierSet::default(), NOW, 1), None);
+    }
+}

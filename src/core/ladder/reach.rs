@@ -1,0 +1,108 @@
+//! Which tiers a job may use at all, and what the dearest of them costs.
+
+use crate::core::credits::Credits;
+use crate::core::price::{AddOns, PriceList};
+use crate::core::request::{JobRequest, Mode};
+use crate::core::tier::Tier;
+
+/// A set of tiers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TierSet(u8);
+
+impl TierSet {
+    /// Whether `tier` is in it.
+    pub const fn contains(self, tier: Tier) -> bool {
+        self.0 & (1 << tier.index()) != 0
+    }
+
+    /// The same set with `tier`.
+    #[must_use]
+    pub const fn with(self, tier: Tier) -> Self {
+        Self(self.0 | 1 << tier.index())
+    }
+
+    /// The tiers, cheapest first.
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = Tier> {
+        Tier::ALL.into_iter().filter(move |&it| self.contains(it))
+    }
+
+    /// The cheapest tier in it.
+    pub fn first(self) -> Option<Tier> {
+        self.iter().next()
+    }
+
+    /// The dearest tier in it.
+    pub fn last(self) -> Option<Tier> {
+        self.iter().next_back()
+    }
+}
+
+impl FromIterator<Tier> for TierSet {
+    fn from_iter<I: IntoIterator<Item = Tier>>(tiers: I) -> Self {
+        tiers.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+/// What there is to work with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tools {
+    /// The tiers that some fetcher serves.
+    pub tiers: TierSet,
+    /// Whether PDFs can be read.
+    pub pdf: bool,
+    /// Whether images can be read.
+    pub ocr: bool,
+}
+
+/// The tiers of one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// What the mode and the cost controls allow.
+    pub allowed: TierSet,
+    /// What of that there is a tool for, and `max_credits` pays.
+    pub usable: TierSet,
+    /// The cheapest tier that is allowed and too dear for `max_credits`.
+    pub unaffordable: Option<Tier>,
+}
+
+impl Reach {
+    /// Works it out.
+    pub fn of(request: &JobRequest, tools: &Tools, prices: &PriceList) -> Self {
+        let floor = if request.needs_browser() { Tier::Browser } else { Tier::Curl };
+        let ceiling = match request.mode {
+            Mode::Html | Mode::Pdf | Mode::Ocr => Tier::LightJs,
+            Mode::Auto | Mode::Js => Tier::Browser,
+        };
+        let controls = &request.cost_controls;
+        let ceiling = ceiling.min(controls.max_tier.unwrap_or(ceiling));
+        // `fail_fast` means no browser, unless the item asks for nothing else.
+        let ceiling = if controls.fail_fast && floor < Tier::Browser {
+            ceiling.min(Tier::LightJs)
+        } else {
+            ceiling
+        };
+        let forced = |it: Tier| controls.force_tier.is_none_or(|force| it == force);
+        let allowed: TierSet = Tier::ALL
+            .into_iter()
+            .filter(|&it| floor <= it && it <= ceiling && forced(it))
+            .collect();
+        let budget = controls.max_credits.unwrap_or(Credits::MAX);
+        let add_ons = AddOns::asked(request);
+        let affordable = |it: &Tier| prices.quote(request, *it, add_ons) <= budget;
+        let served = |it: &Tier| tools.tiers.contains(*it);
+        Self {
+            allowed,
+            usable: allowed.iter().filter(affordable).filter(served).collect(),
+            unaffordable: allowed.iter().find(|it| !affordable(it)),
+        }
+    }
+}
+
+/// What is held for a job: the price of the dearest tier that it can reach, with the add-ons it
+/// asks for. Zero if it can reach none, for then it fails and costs nothing.
+pub fn estimate(request: &JobRequest, tools: &Tools, prices: &PriceList) -> Credits {
+    let reach = Reach::of(request, tools, prices);
+    let add_ons = AddOns::asked(request);
+    // A price list need not rise with the tiers, so the dearest is looked for and not assumed.
+    reach.usable.iter().map(|it| prices.quote(request, it, add_ons)).max().unwrap_or_default()
+}

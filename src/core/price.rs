@@ -1,0 +1,137 @@
+//! What a page costs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::credits::Credits;
+use crate::core::request::{JobRequest, Method};
+use crate::core::tier::Tier;
+
+/// The price list: data, which a host may replace.
+///
+/// The default is the public price list of 20 April 2026: $0.0002, $0.0003, $0.002, $0.0025 and
+/// $0.004 a page on tiers 1 to 4, and the add-ons beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceList {
+    /// A page on each tier, cheapest tier first.
+    pub tiers: [Credits; 5],
+    /// A screenshot.
+    pub screenshot: Credits,
+    /// A page printed to PDF.
+    pub pdf: Credits,
+    /// Reading images.
+    pub ocr: Credits,
+    /// A proxy of the pool.
+    pub proxy: Credits,
+    /// Thousandths of the tier's price for a request that is no `GET`.
+    pub other_method_per_mille: u32,
+    /// Thousandths of the whole that remain when the host's own proxy carries it.
+    pub own_proxy_per_mille: u32,
+}
+
+impl Default for PriceList {
+    fn default() -> Self {
+        Self {
+            tiers: [Credits(200), Credits(300), Credits(2_000), Credits(2_500), Credits(4_000)],
+            screenshot: Credits(200),
+            pdf: Credits(400),
+            ocr: Credits(1_000),
+            proxy: Credits(200),
+            other_method_per_mille: 1_500,
+            own_proxy_per_mille: 800,
+        }
+    }
+}
+
+/// The parts of a result that cost extra, as they were asked for or as they came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AddOns {
+    /// A screenshot.
+    pub screenshot: bool,
+    /// A page printed to PDF.
+    pub pdf: bool,
+    /// Images were read.
+    pub ocr: bool,
+    /// A proxy of the pool carried it.
+    pub proxy: bool,
+    /// The host's own proxy carried it.
+    pub own_proxy: bool,
+}
+
+impl AddOns {
+    /// What `request` asks for.
+    pub fn asked(request: &JobRequest) -> Self {
+        let advanced = &request.advanced;
+        Self {
+            screenshot: advanced.screenshot,
+            pdf: advanced.generate_pdf,
+            ocr: advanced.ocr,
+            proxy: advanced.use_proxy,
+            own_proxy: advanced.use_own_proxy,
+        }
+    }
+
+    /// What was asked for and also came: nothing else is charged.
+    #[must_use]
+    pub fn and(self, came: Self) -> Self {
+        Self {
+            screenshot: self.screenshot && came.screenshot,
+            pdf: self.pdf && came.pdf,
+            ocr: self.ocr && came.ocr,
+            proxy: self.proxy && came.proxy,
+            own_proxy: self.own_proxy && came.own_proxy,
+        }
+    }
+}
+
+impl PriceList {
+    /// What `request` costs on `tier` with these add-ons.
+    pub fn quote(&self, request: &JobRequest, tier: Tier, add_ons: AddOns) -> Credits {
+        let whole = self.undiscounted(request, tier, add_ons);
+        if add_ons.own_proxy { whole.scaled(self.own_proxy_per_mille.min(1_000)) } else { whole }
+    }
+
+    /// The same before the discount for the host's own proxy.
+    pub fn undiscounted(&self, request: &JobRequest, tier: Tier, add_ons: AddOns) -> Credits {
+        let base = self.tiers.get(tier.index()).copied().unwrap_or(Credits::MAX);
+        let page = match request.method {
+            Method::Get => base,
+            _ => base.scaled(self.other_method_per_mille),
+        };
+        let AddOns { screenshot, pdf, ocr, proxy, own_proxy: _ } = add_ons;
+        [
+            (true, page),
+            (screenshot, self.screenshot),
+            (pdf, self.pdf),
+            (ocr, self.ocr),
+            (proxy, self.proxy),
+        ]
+        .into_iter()
+        .filter_map(|(counts, amount)| counts.then_some(amount))
+        .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::request::{Item, Limits};
+
+    fn request(item: Item) -> JobRequest {
+        item.check(&Limits::default()).expect("valid")
+    }
+
+    #[test]
+    fn add_ons_and_discounts_follow_the_list() {
+        let prices = PriceList::default();
+        let plain = request(Item::get("http://a/"));
+        let post = request(Item { method: Method::Post, ..Item::get("http://a/") });
+        let none = AddOns::default();
+
+        assert_eq!(prices.quote(&plain, Tier::Curl, none), Credits(200));
+        assert_eq!(prices.quote(&post, Tier::Http, none), Credits(450));
+        let own = AddOns { own_proxy: true, ..none };
+        assert_eq!(prices.quote(&plain, Tier::Stealth, own), Credits(1_600));
+        let shot = AddOns { screenshot: true, pdf: true, ..none };
+        assert_eq!(prices.quote(&plain, Tier::Browser, shot), Credits(4_600));
+    }
+}

@@ -1,0 +1,235 @@
+//! What a store keeps: records by key, with the moment at which each next needs attention.
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::batch::{Batch, Notice, NoticeState};
+use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
+use crate::core::job::{BodyRef, Job, JobState, Lease};
+use crate::core::ladder::SiteProfile;
+use crate::core::ledger::{Account, Entry};
+use crate::core::tier::Tier;
+use crate::core::time::Timestamp;
+
+/// A batch that was submitted with an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// Who submitted it.
+    pub account: AccountId,
+    /// With which key.
+    pub key: String,
+    /// SHA-256 of what was submitted.
+    pub digest: [u8; 32],
+    /// What came of it.
+    pub batch: BatchId,
+}
+
+/// An answer that may serve again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cached {
+    /// SHA-256 of everything that matters for the answer.
+    pub digest: [u8; 32],
+    /// Where the result is.
+    pub body: BodyRef,
+    /// The tier that got it.
+    pub tier: Tier,
+    /// When it was fetched.
+    pub fetched_at: Timestamp,
+    /// Until when it serves.
+    pub expires_at: Timestamp,
+}
+
+/// A record's name. Keys order by kind, then by their parts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// An account.
+    Account(AccountId),
+    /// A batch; newer ones are greater.
+    Batch(BatchId),
+    /// A line of a batch's ledger.
+    Entry(BatchId, u32),
+    /// A job.
+    Job(JobId),
+    /// An event of the outbox.
+    Notice(DeliveryId),
+    /// A site's profile.
+    Site(String),
+    /// An account's idempotency key.
+    Submission(AccountId, String),
+    /// An answer in the response cache.
+    Cached([u8; 32]),
+}
+
+/// A key's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// Accounts.
+    Account = 1,
+    /// Batches.
+    Batch = 2,
+    /// Ledger lines.
+    Entry = 3,
+    /// Jobs.
+    Job = 4,
+    /// Events.
+    Notice = 5,
+    /// Site profiles.
+    Site = 6,
+    /// Idempotency keys.
+    Submission = 7,
+    /// Cached answers.
+    Cached = 8,
+}
+
+impl Key {
+    /// The key's kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Account(_) => Kind::Account,
+            Self::Batch(_) => Kind::Batch,
+            Self::Entry(..) => Kind::Entry,
+            Self::Job(_) => Kind::Job,
+            Self::Notice(_) => Kind::Notice,
+            Self::Site(_) => Kind::Site,
+            Self::Submission(..) => Kind::Submission,
+            Self::Cached(_) => Kind::Cached,
+        }
+    }
+
+    /// The key as bytes: the kind, then parts that order as the key does. No two keys share them.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![self.kind() as u8];
+        match self {
+            Self::Account(id) => bytes.extend(id.as_str().as_bytes()),
+            Self::Batch(id) => bytes.extend(id.as_bytes()),
+            Self::Entry(id, number) => {
+                bytes.extend(id.as_bytes());
+                bytes.extend(number.to_be_bytes());
+            }
+            Self::Job(id) => bytes.extend(id.as_bytes()),
+            Self::Notice(id) => bytes.extend(id.as_bytes()),
+            Self::Site(site) => bytes.extend(site.as_bytes()),
+            Self::Submission(account, key) => {
+                // Account names hold no control characters, so the zero byte ends the name.
+                bytes.extend(account.as_str().as_bytes());
+                bytes.push(0);
+                bytes.extend(key.as_bytes());
+            }
+            Self::Cached(digest) => bytes.extend(digest),
+        }
+        bytes
+    }
+}
+
+/// A queue of things that fall due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Queue {
+    /// Jobs to claim, and leases that run out.
+    Jobs = 1,
+    /// Events to deliver.
+    Notices = 2,
+    /// Records to remove.
+    Expiry = 3,
+}
+
+impl Queue {
+    /// All queues.
+    pub const ALL: [Self; 3] = [Self::Jobs, Self::Notices, Self::Expiry];
+}
+
+/// A request for what is due in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Which queue.
+    pub queue: Queue,
+    /// Who asks.
+    pub worker: WorkerId,
+    /// The time it is.
+    pub now: Timestamp,
+    /// Until when the lease shall run.
+    pub until: Timestamp,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Anything a store keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// An account.
+    Account(Account),
+    /// A batch.
+    Batch(Batch),
+    /// A ledger line.
+    Entry(Entry),
+    /// A job.
+    Job(Job),
+    /// An event.
+    Notice(Notice),
+    /// A site's profile.
+    Site(SiteProfile),
+    /// An idempotency key.
+    Submission(Submission),
+    /// A cached answer.
+    Cached(Cached),
+}
+
+impl Record {
+    /// The record's name.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Account(it) => Key::Account(it.id().clone()),
+            Self::Batch(it) => Key::Batch(it.id),
+            Self::Entry(it) => Key::Entry(it.batch, it.number),
+            Self::Job(it) => Key::Job(it.id),
+            Self::Notice(it) => Key::Notice(it.id),
+            Self::Site(it) => Key::Site(it.site.clone()),
+            Self::Submission(it) => Key::Submission(it.account.clone(), it.key.clone()),
+            Self::Cached(it) => Key::Cached(it.digest),
+        }
+    }
+
+    /// When it next needs attention, and in which queue. A store keeps this as an index.
+    pub fn due(&self) -> Option<(Queue, Timestamp)> {
+        let leased = |ready: Timestamp, lease: &Option<Lease>| lease.map_or(ready, |it| it.until);
+        match self {
+            Self::Job(job) => match job.state {
+                JobState::Queued => Some((Queue::Jobs, job.ready_at)),
+                JobState::Processing => Some((Queue::Jobs, leased(job.ready_at, &job.lease))),
+                JobState::Succeeded | JobState::Failed => None,
+            },
+            Self::Notice(it) => (it.state == NoticeState::Pending)
+                .then(|| (Queue::Notices, leased(it.ready_at, &it.lease))),
+            Self::Batch(batch) => batch.expires_at.map(|at| (Queue::Expiry, at)),
+            Self::Cached(it) => Some((Queue::Expiry, it.expires_at)),
+            Self::Account(_) | Self::Entry(_) | Self::Site(_) | Self::Submission(_) => None,
+        }
+    }
+
+    /// The record under the claimer's lease, or `None` where its kind has no leases: then the store
+    /// hands it out as it is and writes nothing.
+    #[must_use]
+    pub fn claimed(&self, claim: &Claim) -> Option<Self> {
+        match self {
+            Self::Job(job) => job.claimed(claim.worker, claim.now, claim.until).map(Self::Job),
+            Self::Notice(notice) => {
+                let lease = Some(Lease { worker: claim.worker, until: claim.until });
+                Some(Self::Notice(Notice { lease, ..notice.clone() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The record without the lease of a process that is gone, or `None` if it has none.
+    #[must_use]
+    pub fn abandoned(&self, now: Timestamp) -> Option<Self> {
+        match self {
+            Self::Job(job) => job.abandoned(now).map(Self::Job),
+            Self::Notice(notice) => {
+                notice.lease?;
+                Some(Self::Notice(Notice { lease: None, ready_at: now, ..notice.clone() }))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The store that forgets: the reference for what the others must do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::core::id::BatchId;
+use crate::core::job::BodyRef;
+use crate::core::record::{Claim, Key, Queue, Record};
+use crate::core::time::Timestamp;
+use crate::ports::BoxFuture;
+use crate::ports::store::{Bodies, List, Store, StoreError, Version, Versioned, Write};
+use crate::stores::stretch::stretch;
+
+/// Keeps records and bodies in memory, for tests and for work that may be lost.
+///
+/// Clones share what they keep.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    shared: Arc<Mutex<Shared>>,
+}
+
+/// # Invariants
+///
+/// `due` holds exactly what [`Record::due`] says of the records.
+#[derive(Debug, Default)]
+struct Shared {
+    records: BTreeMap<Vec<u8>, Versioned>,
+    due: BTreeSet<(Queue, Timestamp, Vec<u8>)>,
+    bodies: BTreeMap<BatchId, BTreeMap<u64, Vec<u8>>>,
+    bodies_put: u64,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Nothing panics between the first change and the last, so a poisoned lock guards whole data.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn version(&self, key: &[u8]) -> Option<Version> {
+        self.records.get(key).map(|it| it.version)
+    }
+
+    /// Puts `record` in the place of what is there, and says how it is kept now.
+    fn replace(&mut self, key: Vec<u8>, record: Option<Record>) -> Option<Versioned> {
+        let old = self.records.remove(&key);
+        if let Some((queue, at)) = old.as_ref().and_then(|it| it.record.due()) {
+            self.due.remove(&(queue, at, key.clone()));
+        }
+        let new = Versioned { version: old.map_or(0, |it| it.version) + 1, record: record? };
+        if let Some((queue, at)) = new.record.due() {
+            self.due.insert((queue, at, key.clone()));
+        }
+        self.records.insert(key, new.clone());
+        Some(new)
+    }
+
+    fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+        let mut checked = Vec::with_capacity(writes.len());
+        for write in writes {
+            let key = write.key.to_bytes();
+            if self.version(&key) != write.expected {
+                return Err(StoreError::Conflict);
+            }
+            checked.push((key, write.record));
+        }
+        for (key, record) in checked {
+            self.replace(key, record);
+        }
+        Ok(())
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Vec<Versioned> {
+        let first = (claim.queue, Timestamp::default(), Vec::new());
+        let due: Vec<_> = self
+            .due
+            .range(first..)
+            .take_while(|(queue, at, _)| *queue == claim.queue && *at <= claim.now)
+            .take(claim.limit)
+            .map(|(_, _, key)| key.clone())
+            .collect();
+        let mut taken = Vec::with_capacity(due.len());
+        for key in due {
+            let Some(found) = self.records.get(&key) else { continue };
+            match found.record.claimed(claim) {
+                Some(record) => taken.extend(self.replace(key, Some(record))),
+                None => taken.push(found.clone()),
+            }
+        }
+        taken
+    }
+
+    fn list(&self, list: &List) -> Vec<Versioned> {
+        let range = self.records.range(stretch(list)).map(|(_, it)| it.clone());
+        if list.descending {
+            range.rev().take(list.limit).collect()
+        } else {
+            range.take(list.limit).collect()
+        }
+    }
+}
+
+impl Store for Memory {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        Box::pin(async move {
+            let shared = self.lock();
+            Ok(keys.iter().map(|it| shared.records.get(&it.to_bytes()).cloned()).collect())
+        })
+    }
+
+    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        Box::pin(async move { Ok(self.lock().list(&list)) })
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        Box::pin(async move { Ok(self.lock().claim(&claim)) })
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.lock().commit(writes) })
+    }
+
+    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(async move {
+            let first = (queue, Timestamp::default(), Vec::new());
+            let shared = self.lock();
+            Ok(shared.due.range(first..).next().filter(|it| it.0 == queue).map(|it| it.1))
+        })
+    }
+
+    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+impl Bodies for Memory {
+    fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        Box::pin(async move {
+            let mut shared = self.lock();
+            // Counted over all batches, so that a name is never given twice.
+            shared.bodies_put += 1;
+            let number = shared.bodies_put;
+            shared.bodies.entry(batch).or_default().insert(number, body);
+            Ok(BodyRef(format!("{batch}:{number}")))
+        })
+    }
+
+    fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        Box::pin(async move {
+            let named = body.0.split_once(':').and_then(|(batch, number)| {
+                Some((batch.parse::<BatchId>().ok()?, number.parse::<u64>().ok()?))
+            });
+            let Some((batch, number)) = named else { return Ok(None) };
+            Ok(self.lock().bodies.get(&batch).and_then(|it| it.get(&number)).cloned())
+        })
+    }
+
+    fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.lock().bodies.remove(&batch);
+            Ok(())
+        })
+    }
+}

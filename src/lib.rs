@@ -7,6 +7,7 @@ pub mod extract;
 #[cfg(feature = "http")]
 pub mod fetch;
 pub mod ports;
+pub mod service;
 pub mod stores;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -6,6 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::failure::ErrorCode;
 
+mod blocks;
+mod document;
+mod judge;
+mod scan;
+mod shell;
+mod status;
+
+pub use judge::judge;
+
 /// A kind of document that is no HTML page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Document {

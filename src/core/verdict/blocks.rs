@@ -1,0 +1,366 @@
+//! The known marks of what stands between a reader and a page.
+//!
+//! A mark alone proves little: protected sites carry their protection's scripts on every page, and
+//! any page may mention a captcha. So each mark says how sparse a page must be for it to decide.
+
+use crate::core::verdict::scan::Scan;
+use crate::core::verdict::{Response, Verdict};
+
+/// Visible bytes above which no mark of a challenge decides: there is a page to read.
+const CONTENT: usize = 8_000;
+/// Visible bytes above which only a mark that no ordinary page carries decides.
+const SPARSE: usize = 1_000;
+/// Visible bytes that a captcha may have around it and still be all there is.
+const BARE: usize = 500;
+
+/// Where a mark stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a tag, names and values of attributes included.
+    Tag,
+    /// In a script's source.
+    Script,
+}
+
+/// When a mark decides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Only challenges carry it.
+    Always,
+    /// Ordinary pages may carry it: there must be little text.
+    Sparse,
+    /// Ordinary pages do carry it: the status must be a refusal too.
+    Refused,
+    /// It is a captcha's element: it must be all there is, with no form to fill in.
+    Widget,
+}
+
+/// A protection's mark in the source of a page.
+struct Mark {
+    needle: &'static str,
+    by: &'static str,
+    challenge: bool,
+    when: When,
+}
+
+const fn mark(needle: &'static str, by: &'static str, challenge: bool, when: When) -> Mark {
+    Mark { needle, by, challenge, when }
+}
+
+/// All marks, in lower case; at most 64, the bits of [`Markers`].
+const MARKS: &[Mark] = &[
+    mark("_cf_chl_opt", "cloudflare", true, When::Always),
+    mark("jschl_vc", "cloudflare", true, When::Always),
+    mark("jschl-answer", "cloudflare", true, When::Always),
+    mark("__cf_chl_", "cloudflare", true, When::Always),
+    mark("cf_captcha_kind", "cloudflare", true, When::Always),
+    mark("cf-error-details", "cloudflare", false, When::Always),
+    mark("cf-browser-verification", "cloudflare", true, When::Sparse),
+    mark("/cdn-cgi/challenge-platform/", "cloudflare", true, When::Refused),
+    mark("/cdn-cgi/bm/cv/", "cloudflare", true, When::Refused),
+    mark("captcha-delivery.com", "datadome", true, When::Sparse),
+    mark("js.datadome.co", "datadome", true, When::Refused),
+    mark("px-captcha", "perimeterx", true, When::Sparse),
+    mark("captcha.px-c", "perimeterx", true, When::Sparse),
+    mark("_pxappid", "perimeterx", true, When::Refused),
+    mark("/_sec/cp_challenge/", "akamai", true, When::Sparse),
+    mark("sec-if-cpt-container", "akamai", true, When::Always),
+    mark("bm-verify=", "akamai", true, When::Sparse),
+    mark("_incapsula_resource", "imperva", true, When::Sparse),
+    mark("gokuprops", "aws-waf", true, When::Sparse),
+    mark("awswafcookiedomainlist", "aws-waf", true, When::Sparse),
+    mark("token.awswaf.com", "aws-waf", true, When::Refused),
+    mark("kpsdk", "kasada", true, When::Sparse),
+    mark("window[\"bobcmn\"]", "f5", true, When::Sparse),
+    mark("window._imp_apg_r_", "f5", true, When::Sparse),
+    mark("/tspd/", "f5", true, When::Refused),
+    mark("sucuri_cloudproxy", "sucuri", true, When::Sparse),
+    mark("/.well-known/ddos-guard/", "ddos-guard", true, When::Sparse),
+    mark("check.ddos-guard.net", "ddos-guard", true, When::Sparse),
+    mark("/.well-known/sgcaptcha/", "siteground", true, When::Sparse),
+    mark("/.well-known/vercel/security/", "vercel", true, When::Sparse),
+    mark("anubis_challenge", "anubis", true, When::Sparse),
+    mark("acw_sc__v2", "alibaba", true, When::Sparse),
+    mark("aliyun_waf", "alibaba", true, When::Sparse),
+    mark("winsocks()", "reblaze", true, When::Sparse),
+    mark("rbzns", "reblaze", true, When::Sparse),
+    mark("/errors/validatecaptcha", "amazon", true, When::Always),
+    mark("g-recaptcha", "recaptcha", true, When::Widget),
+    mark("h-captcha", "hcaptcha", true, When::Widget),
+    mark("cf-turnstile", "cloudflare", true, When::Widget),
+    mark("arkoselabs.com", "arkose", true, When::Widget),
+    mark("geetest_", "geetest", true, When::Widget),
+    mark("frc-captcha", "friendly-captcha", true, When::Widget),
+];
+const _: () = assert!(MARKS.len() <= 64);
+
+/// Which bytes a mark may begin with, so that most bytes of a page cost one look-up.
+const STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
+    let mut at = 0;
+    while at < MARKS.len() {
+        let first = MARKS[at].needle.as_bytes()[0];
+        starts[first as usize] = true;
+        starts[first.to_ascii_uppercase() as usize] = true;
+        at += 1;
+    }
+    starts
+};
+
+/// The marks found in a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Markers(u64);
+
+impl Markers {
+    /// Notes the marks in `bytes`.
+    pub(super) fn look(&mut self, bytes: &[u8], place: Place) {
+        for (at, first) in bytes.iter().enumerate() {
+            if STARTS[usize::from(*first)] {
+                self.check(&bytes[at..], place);
+            }
+        }
+    }
+
+    fn check(&mut self, rest: &[u8], place: Place) {
+        for (bit, mark) in MARKS.iter().enumerate() {
+            let fits = mark.when != When::Widget || place == Place::Tag;
+            let needle = mark.needle.as_bytes();
+            if fits
+                && rest.len() >= needle.len()
+                && rest[..needle.len()].eq_ignore_ascii_case(needle)
+            {
+                self.0 |= 1 << bit;
+            }
+        }
+    }
+
+    fn each(self) -> impl Iterator<Item = &'static Mark> {
+        MARKS.iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, it)| it)
+    }
+}
+
+/// A protection's words, and whether they announce a challenge.
+type Words = (&'static str, Option<&'static str>, bool);
+
+/// Titles that only such pages have. They must be the title's beginning.
+const TITLES: &[Words] = &[
+    ("just a moment", Some("cloudflare"), true),
+    ("attention required! | cloudflare", Some("cloudflare"), false),
+    ("access denied | ", Some("cloudflare"), false),
+    ("ddos-guard", Some("ddos-guard"), true),
+    ("sucuri website firewall", Some("sucuri"), false),
+    ("vercel security checkpoint", Some("vercel"), true),
+    ("pardon our interruption", Some("imperva"), true),
+    ("access to this page has been denied", Some("perimeterx"), true),
+    ("access to this page has been blocked", Some("perimeterx"), true),
+    ("human verification", Some("aws-waf"), true),
+    ("making sure you're not a bot", Some("anubis"), true),
+    ("sina visitor system", Some("sina"), true),
+    ("client challenge", Some("fastly"), true),
+    ("request rejected", Some("f5"), false),
+    ("robot check", Some("amazon"), true),
+    ("bot verification", None, true),
+    ("verifying you are human", None, true),
+    ("checking your browser", None, true),
+    ("security check", None, true),
+    ("are you a robot", None, true),
+    ("are you human", None, true),
+    ("captcha", None, true),
+    ("you are being redirected", Some("sucuri"), true),
+    ("you have been blocked", None, false),
+    ("access denied", None, false),
+];
+
+/// Text that names the product that wrote it.
+const TEXTS: &[Words] = &[
+    ("incapsula incident id", Some("imperva"), false),
+    ("used cloudflare to restrict access", Some("cloudflare"), false),
+    ("error code: 1020", Some("cloudflare"), false),
+    ("error code: 1015", Some("cloudflare"), false),
+    ("error 1020", Some("cloudflare"), false),
+    ("error 1015", Some("cloudflare"), false),
+    ("ddos protection by cloudflare", Some("cloudflare"), true),
+    ("performance & security by cloudflare", Some("cloudflare"), true),
+    ("performance and security by cloudflare", Some("cloudflare"), true),
+    ("press & hold to confirm", Some("perimeterx"), true),
+    ("powered and protected by akamai", Some("akamai"), true),
+    ("generated by wordfence", Some("wordfence"), false),
+    ("sucuri website firewall", Some("sucuri"), false),
+    ("the requested url was rejected. please consult", Some("f5"), false),
+    ("our systems have detected unusual traffic", Some("google"), true),
+    ("blocked by network security", Some("reddit"), false),
+    ("enter the characters you see below", Some("amazon"), true),
+];
+
+/// Text that anyone may write, so that it decides only where there is next to no other.
+const PHRASES: &[(&str, bool)] = &[
+    ("verify you are human", true),
+    ("verify you are a human", true),
+    ("verify that you are human", true),
+    ("verify that you're human", true),
+    ("confirm you are human", true),
+    ("confirm that you are human", true),
+    ("prove you are human", true),
+    ("prove that you are human", true),
+    ("are you a robot", true),
+    ("you are not a robot", true),
+    ("you're not a robot", true),
+    ("i'm not a robot", true),
+    ("you are not a bot", true),
+    ("you're not a bot", true),
+    ("complete the captcha", true),
+    ("solve the captcha", true),
+    ("solve this captcha", true),
+    ("checking your browser", true),
+    ("checking if the site connection is secure", true),
+    ("unusual traffic", true),
+    ("unusual activity from your", true),
+    ("automated access", false),
+    ("access denied", false),
+    ("access to this page has been denied", false),
+    ("you have been blocked", false),
+    ("your ip has been blocked", false),
+    ("your ip address has been blocked", false),
+    ("your request was blocked", false),
+    ("your request has been blocked", false),
+    ("request blocked", false),
+    ("blocked by security", false),
+    ("banned your access", false),
+];
+
+/// What blocks, by its headers alone.
+pub(super) fn by_headers(response: &Response<'_>) -> Option<(Verdict, String)> {
+    let names: [(&str, &[&str], &str); 4] = [
+        ("cf-mitigated", &["challenge", "block"], "cloudflare"),
+        ("x-amzn-waf-action", &["challenge", "captcha"], "aws-waf"),
+        ("x-vercel-mitigated", &["challenge", "deny"], "vercel"),
+        ("x-sucuri-block", &[""], "sucuri"),
+    ];
+    for (name, values, by) in names {
+        let Some(value) = response.header(name).map(str::to_ascii_lowercase) else { continue };
+        if values.iter().any(|it| value.contains(it)) {
+            let challenge = value.contains("challenge") || value.contains("captcha");
+            return Some(found(Some(by), challenge, format!("{name}: {}", short(&value))));
+        }
+    }
+    // Not 503: behind a protection, an origin's outage wears the same headers.
+    matches!(response.status, 403 | 405 | 429).then(|| by_refusing_headers(response)).flatten()
+}
+
+/// Headers that a protection sets on every response: they decide only with a refusal.
+fn by_refusing_headers(response: &Response<'_>) -> Option<(Verdict, String)> {
+    let names = [
+        ("x-datadome", "datadome"),
+        ("x-dd-b", "datadome"),
+        ("x-kpsdk-ct", "kasada"),
+        ("x-px-block", "perimeterx"),
+    ];
+    for (name, by) in names {
+        if response.header(name).is_some() {
+            return Some(found(Some(by), true, format!("header {name}")));
+        }
+    }
+    let guard = response.header("server").is_some_and(|it| it.eq_ignore_ascii_case("ddos-guard"));
+    (guard && response.status != 429)
+        .then(|| found(Some("ddos-guard"), true, "server: ddos-guard".to_owned()))
+}
+
+/// What blocks, by what the page holds.
+pub(super) fn by_page(response: &Response<'_>, page: &Scan) -> Option<(Verdict, String)> {
+    if page.text_len > CONTENT {
+        return None;
+    }
+    let refused = refusal(response.status);
+    let sparse = page.text_len <= SPARSE;
+    by_mark(page, refused, sparse).or_else(|| by_words(response, page, refused, sparse))
+}
+
+fn by_mark(page: &Scan, refused: bool, sparse: bool) -> Option<(Verdict, String)> {
+    let bare = page.text_len <= BARE && page.fields == 0;
+    page.markers
+        .each()
+        .find(|mark| match mark.when {
+            When::Always => true,
+            When::Sparse => sparse,
+            When::Refused => sparse && refused,
+            When::Widget => bare,
+        })
+        .map(|mark| {
+            found(Some(mark.by), mark.challenge, format!("`{}` in its source", mark.needle))
+        })
+}
+
+fn by_words(
+    response: &Response<'_>,
+    page: &Scan,
+    refused: bool,
+    sparse: bool,
+) -> Option<(Verdict, String)> {
+    let akamai = page.text.contains("access denied") && page.text.contains("reference #");
+    if akamai && (sparse || refused) {
+        let signal = "text `access denied` with `reference #`";
+        return Some(found(Some("akamai"), false, signal.to_owned()));
+    }
+    // A login form may say any of this; what it wants is a login.
+    if page.password || !(sparse || refused) {
+        return None;
+    }
+    if let Some((words, by, challenge)) = TITLES.iter().find(|it| page.title.starts_with(it.0)) {
+        let akamai = response.header("server").is_some_and(|it| it.starts_with("AkamaiGHost"));
+        let by = by.or(akamai.then_some("akamai"));
+        return Some(found(by, *challenge, format!("title `{words}`")));
+    }
+    if let Some((words, by, challenge)) = TEXTS.iter().find(|it| page.text.contains(it.0)) {
+        return Some(found(*by, *challenge, format!("text `{words}`")));
+    }
+    if !refused && page.text_len > BARE {
+        return None;
+    }
+    if let Some((words, challenge)) = PHRASES.iter().find(|it| page.text.contains(it.0)) {
+        return Some(found(None, *challenge, format!("text `{words}`")));
+    }
+    if page.consent && page.text_len <= BARE {
+        return Some(found(None, false, "nothing but a form for consent".to_owned()));
+    }
+    // The player's page without a video's name is what is served to readers taken for bots.
+    (page.custom && page.title == "- youtube" && page.text_len == 0)
+        .then(|| found(Some("youtube"), true, "title without a name".to_owned()))
+}
+
+/// Whether a status turns a reader away, as protections do.
+fn refusal(status: u16) -> bool {
+    matches!(status, 403 | 405 | 406 | 418 | 429 | 456 | 503 | 530 | 999)
+}
+
+fn found(by: Option<&str>, challenge: bool, signal: String) -> (Verdict, String) {
+    (Verdict::Blocked { by: by.map(str::to_owned), challenge }, signal)
+}
+
+fn short(value: &str) -> String {
+    value.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_and_word_is_in_the_case_that_pages_are_read_in() {
+        let words = TITLES.iter().chain(TEXTS).map(|it| it.0);
+        let words = words.chain(PHRASES.iter().map(|it| it.0));
+        for word in words.chain(MARKS.iter().map(|it| it.needle)) {
+            assert_eq!(word, word.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn a_mark_is_found_in_any_case_and_a_widget_only_as_an_element() {
+        let mut markers = Markers::default();
+        markers.look(b"x = GokuProps", Place::Script);
+        markers.look(b"'g-recaptcha'", Place::Script);
+        assert_eq!(markers.each().map(|it| it.by).collect::<Vec<_>>(), ["aws-waf"]);
+
+        markers.look(b"div class=g-recaptcha", Place::Tag);
+        assert_eq!(markers.each().count(), 2);
+    }
+}

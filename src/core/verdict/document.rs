@@ -1,0 +1,84 @@
+//! What kind of document a body is: its first bytes decide before its header does.
+
+use crate::core::verdict::{Document, Response};
+
+/// The kind of document, or `None` for an HTML page.
+pub(super) fn kind(response: &Response<'_>) -> Option<Document> {
+    let body = response.body;
+    if let Some(kind) = magic(body) {
+        return Some(kind);
+    }
+    let media = media_type(response);
+    let start = start(body);
+    let html = [&b"<!doctype html"[..], b"<html", b"<head", b"<body"]
+        .iter()
+        .any(|it| start.len() >= it.len() && start[..it.len()].eq_ignore_ascii_case(it));
+    match media.as_str() {
+        "text/html" | "application/xhtml+xml" => json(body).then_some(Document::Json),
+        // Servers label error pages with the type of what was asked for.
+        _ if html && media != "text/plain" => None,
+        "application/json" | "text/json" => Some(Document::Json),
+        it if it.ends_with("+json") => Some(Document::Json),
+        it if it.starts_with("text/") || it.ends_with("xml") => Some(Document::Text),
+        "application/javascript" | "application/yaml" => Some(Document::Text),
+        "" => unlabelled(body),
+        _ => Some(Document::Binary),
+    }
+}
+
+fn magic(body: &[u8]) -> Option<Document> {
+    // Readers accept a PDF's mark anywhere in the first kilobyte; some servers put bytes before it.
+    if body.starts_with(b"%PDF-") || start(body).starts_with(b"%PDF-") {
+        return Some(Document::Pdf);
+    }
+    let webp = body.len() > 12 && body.starts_with(b"RIFF") && &body[8..12] == b"WEBP";
+    let image: [&[u8]; 6] =
+        [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"];
+    if webp || image.iter().any(|it| body.starts_with(it)) {
+        return Some(Document::Image);
+    }
+    let binary: [&[u8]; 6] =
+        [b"PK\x03\x04", b"\x1f\x8b", b"\x7fELF", b"OggS", b"ID3", b"Rar!\x1a\x07"];
+    let video = body.len() > 12 && &body[4..8] == b"ftyp";
+    (video || binary.iter().any(|it| body.starts_with(it))).then_some(Document::Binary)
+}
+
+/// The media type in lower case without its parameters; empty if nothing is said.
+fn media_type(response: &Response<'_>) -> String {
+    let value = response.header("content-type").unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn unlabelled(body: &[u8]) -> Option<Document> {
+    if json(body) {
+        return Some(Document::Json);
+    }
+    let head = &body[..body.len().min(1_024)];
+    if head.contains(&0) && !wide(body) {
+        return Some(Document::Binary);
+    }
+    // Anything with a tag is read as a page, as browsers do.
+    let page =
+        head.windows(2).any(|it| it[0] == b'<' && (it[1].is_ascii_alphabetic() || it[1] == b'!'));
+    (!page && !start(body).starts_with(b"<")).then_some(Document::Text)
+}
+
+/// Whether the body opens with the byte order mark of a wide encoding, whose text holds zeros.
+fn wide(body: &[u8]) -> bool {
+    body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff")
+}
+
+/// Whether the body is one JSON object or list, by its ends.
+fn json(body: &[u8]) -> bool {
+    let body = start(body).trim_ascii_end();
+    matches!(
+        (body.first(), body.get(1), body.last()),
+        (Some(b'{'), Some(b'"' | b'}' | b' ' | b'\n' | b'\r' | b'\t'), Some(b'}'))
+            | (Some(b'['), Some(_), Some(b']'))
+    )
+}
+
+/// The body after a byte order mark and white space.
+fn start(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start()
+}

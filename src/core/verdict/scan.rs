@@ -1,0 +1,433 @@
+//! One pass over a page's bytes that gathers what the judge asks about.
+//!
+//! It is no HTML parser: it builds no tree and follows no error recovery. It tells tags, scripts and
+//! visible text apart well enough to count them, in time linear in the bytes and without recursion,
+//! so that judging a page costs far less than reading it.
+
+use crate::core::verdict::blocks::{self, Markers};
+
+/// Bytes that are read at most. Some pages carry a mebibyte of styles before their first word.
+const READ: usize = 4_194_304;
+/// Bytes of title, visible text and noscript text that are kept for looking up phrases.
+const KEPT: usize = 6_000;
+/// How far a quoted attribute value may run before its opening quote counts as a stray one.
+const QUOTED: usize = 65_536;
+
+/// Ids of the elements that app frameworks fill.
+const MOUNTS: [&str; 11] = [
+    "root",
+    "app",
+    "__next",
+    "__nuxt",
+    "___gatsby",
+    "app-root",
+    "react-root",
+    "main-app",
+    "q-app",
+    "svelte",
+    "mount",
+];
+/// Elements whose presence says that the bytes are HTML and not text with a `<` in it.
+const KNOWN: [&str; 20] = [
+    "html", "head", "body", "title", "meta", "link", "script", "style", "div", "span", "p", "a",
+    "h1", "h2", "table", "ul", "form", "img", "iframe", "article",
+];
+
+/// What one pass found.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Whether there is any HTML element.
+    pub(super) html: bool,
+    /// The title, in lower case.
+    pub(super) title: String,
+    /// The first visible text, in lower case with runs of white space as one space.
+    pub(super) text: String,
+    /// Bytes of all visible text, white space collapsed.
+    pub(super) text_len: usize,
+    /// The text of `noscript`, in lower case.
+    pub(super) noscript: String,
+    /// How many scripts there are, data blocks such as JSON-LD left out.
+    pub(super) scripts: usize,
+    /// Bytes inside tags.
+    pub(super) markup_len: usize,
+    /// Form fields that a person fills in.
+    pub(super) fields: usize,
+    /// Whether one of them is for a password.
+    pub(super) password: bool,
+    /// Whether a form leads to a host or path for consent.
+    pub(super) consent: bool,
+    /// The id of an element that a framework fills.
+    pub(super) mount: Option<&'static str>,
+    /// A custom element, which is nothing without its script.
+    pub(super) custom: bool,
+    /// Whether the page sends its reader elsewhere at once.
+    pub(super) refresh: bool,
+    /// The known marks of protections, found in tags and scripts.
+    pub(super) markers: Markers,
+}
+
+impl Scan {
+    /// Reads at most the first `READ` bytes of `body`.
+    pub(super) fn of(body: &[u8]) -> Self {
+        let mut pass = Pass::new(&body[..body.len().min(READ)]);
+        pass.run();
+        pass.finish()
+    }
+
+    /// Reads a body that is no HTML as one text, in which marks stand as they do in scripts.
+    pub(super) fn of_text(body: &[u8]) -> Self {
+        let body = &body[..body.len().min(READ)];
+        let mut pass = Pass::new(body);
+        pass.text.extend(body);
+        pass.found.markers.look(body, blocks::Place::Script);
+        pass.finish()
+    }
+}
+
+/// Text gathered in lower case with white space collapsed.
+#[derive(Debug, Default)]
+struct Text {
+    kept: Vec<u8>,
+    len: usize,
+    gap: bool,
+}
+
+impl Text {
+    fn push(&mut self, byte: u8) {
+        if byte.is_ascii_whitespace() {
+            self.gap = true;
+            return;
+        }
+        if self.gap && self.len > 0 {
+            self.put(b' ');
+        }
+        self.gap = false;
+        self.put(byte.to_ascii_lowercase());
+    }
+
+    fn put(&mut self, byte: u8) {
+        self.len += 1;
+        if self.kept.len() < KEPT {
+            self.kept.push(byte);
+        }
+    }
+
+    /// Takes text with the few entities and signs decoded that stand inside known phrases.
+    fn extend(&mut self, mut bytes: &[u8]) {
+        const SIGNS: [(&[u8], u8); 10] = [
+            (b"&amp;", b'&'),
+            (b"&nbsp;", b' '),
+            (b"&#160;", b' '),
+            (b"&#39;", b'\''),
+            (b"&#x27;", b'\''),
+            (b"&apos;", b'\''),
+            (b"&rsquo;", b'\''),
+            (b"&#8217;", b'\''),
+            ("\u{2019}".as_bytes(), b'\''),
+            ("\u{a0}".as_bytes(), b' '),
+        ];
+        while let Some((&first, rest)) = bytes.split_first() {
+            let sign = matches!(first, b'&' | 0xe2 | 0xc2)
+                .then(|| SIGNS.iter().find(|(sign, _)| bytes.starts_with(sign)))
+                .flatten();
+            if let Some((sign, plain)) = sign {
+                self.push(*plain);
+                bytes = &bytes[sign.len()..];
+            } else {
+                self.push(first);
+                bytes = rest;
+            }
+        }
+    }
+
+    fn into_string(self) -> String {
+        String::from_utf8_lossy(&self.kept).into_owned()
+    }
+}
+
+struct Pass<'a> {
+    body: &'a [u8],
+    at: usize,
+    found: Scan,
+    text: Text,
+    title: Text,
+    noscript: Text,
+    in_noscript: bool,
+    /// Open elements whose content is not shown: `template` and `svg`.
+    hidden: usize,
+}
+
+impl<'a> Pass<'a> {
+    fn new(body: &'a [u8]) -> Self {
+        Self {
+            body,
+            at: 0,
+            found: Scan::default(),
+            text: Text::default(),
+            title: Text::default(),
+            noscript: Text::default(),
+            in_noscript: false,
+            hidden: 0,
+        }
+    }
+
+    fn run(&mut self) {
+        while self.at < self.body.len() {
+            let rest = &self.body[self.at..];
+            if rest[0] != b'<' {
+                let end = position(rest, b'<').unwrap_or(rest.len());
+                self.shown(&rest[..end]);
+                self.at += end;
+            } else if rest.starts_with(b"<!--") {
+                self.at += find(&rest[4..], b"-->").map_or(rest.len(), |it| it + 7);
+            } else if rest.len() > 1 && (rest[1].is_ascii_alphabetic() || b"/!?".contains(&rest[1]))
+            {
+                self.tag(rest);
+            } else {
+                self.shown(b"<");
+                self.at += 1;
+            }
+        }
+    }
+
+    fn finish(self) -> Scan {
+        Scan {
+            text_len: self.text.len,
+            text: self.text.into_string(),
+            title: self.title.into_string(),
+            noscript: self.noscript.into_string(),
+            ..self.found
+        }
+    }
+
+    fn shown(&mut self, bytes: &[u8]) {
+        if self.in_noscript {
+            self.noscript.extend(bytes);
+        } else if self.hidden == 0 {
+            self.text.extend(bytes);
+        }
+    }
+
+    fn tag(&mut self, rest: &'a [u8]) {
+        let end = tag_end(rest);
+        let inner = &rest[1..end];
+        self.at += (end + 1).min(rest.len());
+        self.found.markup_len += end;
+        let (closing, inner) = match inner.strip_prefix(b"/") {
+            Some(inner) => (true, inner),
+            None => (false, inner),
+        };
+        let mut buffer = [0; 16];
+        let name = name(inner, &mut buffer);
+        match (name, closing) {
+            ("noscript", _) => self.in_noscript = !closing,
+            ("template" | "svg", false) if !inner.ends_with(b"/") => self.hidden += 1,
+            ("template" | "svg", true) => self.hidden = self.hidden.saturating_sub(1),
+            _ if closing || self.in_noscript => {}
+            _ => self.opened(name, inner),
+        }
+        // Words on both sides of a tag are apart, unless it is one that stands inside of words.
+        if !matches!(name, "b" | "i" | "em" | "strong" | "span" | "a") {
+            self.shown(b" ");
+        }
+    }
+
+    fn opened(&mut self, name: &str, inner: &[u8]) {
+        self.found.html |= KNOWN.contains(&name);
+        self.found.markers.look(inner, blocks::Place::Tag);
+        match name {
+            "script" => {
+                let content = self.raw(b"</script");
+                if !attribute(inner, "type").is_some_and(|it| holds(it, b"json")) {
+                    self.found.scripts += 1;
+                    self.found.markers.look(content, blocks::Place::Script);
+                }
+            }
+            "style" => drop(self.raw(b"</style")),
+            "textarea" => {
+                self.found.fields += 1;
+                self.raw(b"</textarea");
+            }
+            "title" if self.hidden == 0 => {
+                let content = self.raw(b"</title");
+                if self.title.len == 0 {
+                    self.title.extend(content);
+                }
+            }
+            "input" | "select" => self.field(attribute(inner, "type").unwrap_or_default()),
+            "form" => {
+                let action = attribute(inner, "action").unwrap_or_default();
+                self.found.consent |= holds(action, b"//consent.") || holds(action, b"/consent");
+            }
+            "meta" => {
+                let refresh = attribute(inner, "http-equiv")
+                    .is_some_and(|it| it.eq_ignore_ascii_case(b"refresh"));
+                let content = attribute(inner, "content").unwrap_or_default();
+                self.found.refresh |= refresh && at_once(content) && holds(content, b"url");
+            }
+            _ => self.element(name, inner),
+        }
+    }
+
+    fn element(&mut self, name: &str, inner: &[u8]) {
+        if name.contains('-') {
+            self.found.custom = true;
+            if name == "app-root" {
+                self.found.mount = Some("app-root");
+            }
+        }
+        if matches!(name, "div" | "main" | "section" | "body")
+            && let Some(id) = attribute(inner, "id")
+            && let Some(mount) = MOUNTS.iter().find(|it| it.as_bytes() == id)
+        {
+            self.found.mount = Some(mount);
+        }
+    }
+
+    fn field(&mut self, kind: &[u8]) {
+        let kind = kind.to_ascii_lowercase();
+        self.found.password |= kind == b"password";
+        let silent: [&[u8]; 6] = [b"hidden", b"submit", b"button", b"image", b"checkbox", b"radio"];
+        if !silent.contains(&kind.as_slice()) {
+            self.found.fields += 1;
+        }
+    }
+
+    /// The content up to `end`, in which a `<` opens nothing.
+    fn raw(&mut self, end: &[u8]) -> &'a [u8] {
+        let rest = &self.body[self.at..];
+        let length = find(rest, end).unwrap_or(rest.len());
+        self.at += length;
+        &rest[..length]
+    }
+}
+
+/// Where the tag that opens at the start of `rest` ends: the place of its `>`.
+fn tag_end(rest: &[u8]) -> usize {
+    let mut at = 1;
+    while at < rest.len() {
+        match rest[at] {
+            b'>' => return at,
+            quote @ (b'"' | b'\'') if rest[at - 1] == b'=' || rest[at - 1] == b' ' => {
+                let window = &rest[at + 1..rest.len().min(at + 1 + QUOTED)];
+                at += position(window, quote).map_or(1, |it| it + 2);
+            }
+            _ => at += 1,
+        }
+    }
+    rest.len()
+}
+
+/// The tag's name in lower case, cut to the buffer.
+fn name<'b>(inner: &[u8], buffer: &'b mut [u8; 16]) -> &'b str {
+    let length = inner
+        .iter()
+        .take(buffer.len())
+        .take_while(|it| it.is_ascii_alphanumeric() || **it == b'-')
+        .count();
+    buffer[..length].copy_from_slice(&inner[..length]);
+    buffer[..length].make_ascii_lowercase();
+    std::str::from_utf8(&buffer[..length]).unwrap_or_default()
+}
+
+/// The value of an attribute of the tag `inner`.
+fn attribute<'a>(inner: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+    let name_end =
+        inner.iter().position(|it| it.is_ascii_whitespace() || *it == b'/').unwrap_or(inner.len());
+    let mut rest = &inner[name_end..];
+    loop {
+        let start = rest.iter().position(|it| !it.is_ascii_whitespace() && *it != b'/')?;
+        rest = &rest[start..];
+        let end = rest.iter().skip(1).position(|it| it.is_ascii_whitespace() || *it == b'=');
+        let name = &rest[..end.map_or(rest.len(), |it| it + 1)];
+        rest = rest[name.len()..].trim_ascii_start();
+        let mut value: &[u8] = b"";
+        if let Some(after) = rest.strip_prefix(b"=") {
+            (value, rest) = split_value(after.trim_ascii_start());
+        }
+        if name.eq_ignore_ascii_case(wanted.as_bytes()) {
+            return Some(value);
+        }
+    }
+}
+
+fn split_value(bytes: &[u8]) -> (&[u8], &[u8]) {
+    if let Some((quote @ (b'"' | b'\''), rest)) = bytes.split_first() {
+        let end = position(rest, *quote).unwrap_or(rest.len());
+        return (&rest[..end], &rest[(end + 1).min(rest.len())..]);
+    }
+    bytes.split_at(bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len()))
+}
+
+/// Whether a refresh waits three seconds at most: a longer one reloads a page that is meant to be read.
+fn at_once(content: &[u8]) -> bool {
+    matches!(content.trim_ascii_start(), [b'0'..=b'3', rest @ ..] if !rest.first().is_some_and(u8::is_ascii_digit))
+}
+
+fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
+    bytes.iter().position(|it| *it == wanted)
+}
+
+/// Where `needle`, in lower case, first stands in `bytes` in any case.
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = needle.first()?;
+    (0..=bytes.len().checked_sub(needle.len())?).find(|&at| {
+        bytes[at].eq_ignore_ascii_case(first)
+            && bytes[at..at + needle.len()].eq_ignore_ascii_case(needle)
+    })
+}
+
+fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+    find(bytes, needle).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_visible_text_counts() {
+        let scan = Scan::of(
+            b"<html><head><title>A &amp; B</title><style>p{}</style></head><body><!-- no -->\
+              <script>var x = '<p>no</p>';</script><noscript><p>Off</p></noscript>\
+              <template><p>no</p></template><p>One  <b>t</b>wo</p><p>Three</p></body></html>",
+        );
+
+        assert!(scan.html);
+        assert_eq!(scan.title, "a & b");
+        assert_eq!(scan.text, "one two three");
+        assert_eq!(scan.text_len, 13);
+        assert_eq!(scan.noscript, "off");
+        assert_eq!(scan.scripts, 1);
+    }
+
+    #[test]
+    fn a_quoted_angle_bracket_ends_no_tag_and_a_stray_quote_swallows_no_page() {
+        assert_eq!(Scan::of(b"<a title='x > y'>in</a> out").text, "in out");
+        assert_eq!(Scan::of(b"<p it's>said</p> <p>so").text, "said so");
+        assert_eq!(Scan::of(b"1 < 2").text, "1 < 2");
+    }
+
+    #[test]
+    fn fields_mounts_and_refreshes_are_seen() {
+        let scan = Scan::of(
+            b"<form action='https://consent.example/save'><input type=hidden><INPUT TYPE=Password>\
+              <div id=root></div><meta http-equiv=Refresh content='0; URL=/next'>",
+        );
+
+        assert_eq!((scan.fields, scan.password, scan.consent), (1, true, true));
+        assert_eq!(scan.mount, Some("root"));
+        assert!(scan.refresh);
+        assert!(!Scan::of(b"<meta http-equiv=refresh content='300;url=/'>").refresh);
+    }
+
+    #[test]
+    fn any_cut_of_a_page_is_read_to_its_end() {
+        let page = b"<!doctype html><title>t</title><script type='a'>x</script><div id=\"app\" \
+                     class='b c'>&amp;<p x=\">\" y='</p><!-- z --><template><svg/></template></div>";
+        for cut in 0..page.len() {
+            Scan::of(&page[..cut]);
+            Scan::of(&page[cut..]);
+        }
+    }
+}

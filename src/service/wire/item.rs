@@ -1,0 +1,424 @@
+//! One item: a bare URL or an object with options.
+
+use serde_json::Value;
+
+use crate::core::credits::Credits;
+use crate::core::request::{Advanced, CostControls, Flaw, Format, Item, RenderJs};
+use crate::core::tier::Tier;
+use crate::service::wire::field::{Fields, expected, word};
+
+/// Turns one item as clients write it into the core's. Its bounds are not checked here.
+///
+/// # Errors
+///
+/// The first field of a wrong type or with an unknown word.
+pub fn read_item(value: &Value) -> Result<Item, Flaw> {
+    if let Some(url) = value.as_str() {
+        return Ok(Item::get(url));
+    }
+    let Ok(fields) = Fields::of(value, "url") else {
+        return Err(expected("url", "a string, or an object with `url`", value));
+    };
+    let Some(url) = fields.text("url")? else {
+        return Err(Flaw { field: "url", reason: "is missing".to_owned() });
+    };
+    let mut item = Item::get(url);
+    reading(fields, &mut item)?;
+    extraction(fields, &mut item)?;
+    sending(fields, &mut item)?;
+    cost(fields, &mut item.cost_controls)?;
+    // Some clients spread `advanced` into the item; what stands inside wins.
+    top_level_advanced(fields, &mut item.advanced)?;
+    if let Some(inside) = fields.object("advanced")? {
+        advanced(inside, &mut item.advanced)?;
+    }
+    Ok(item)
+}
+
+/// Puts what is there into its place, and leaves the default where nothing is.
+fn put<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+fn reading(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
+    put(&mut item.mode, fields.word("mode")?);
+    put(&mut item.formats, formats(fields)?);
+    fields.flag("include_raw_html", &mut item.include_raw_html)?;
+    fields.flag("cache", &mut item.cache.enabled)?;
+    fields.flag("force_refresh", &mut item.cache.force_refresh)?;
+    item.cache.ttl = fields.whole("cache_ttl")?;
+    put(&mut item.timeout, fields.whole("timeout")?);
+    item.wait_for = fields.text("wait_for")?;
+    put(&mut item.pdf_format, fields.word("pdf_format")?);
+    put(&mut item.ocr_language, fields.text("ocr_language")?);
+    put(&mut item.max_response_bytes, fields.whole("max_response_bytes")?);
+    Ok(())
+}
+
+fn formats(fields: Fields<'_>) -> Result<Option<Vec<Format>>, Flaw> {
+    const FIELD: &str = "formats";
+    let Some(value) = fields.value(FIELD) else { return Ok(None) };
+    let list = value.as_array().ok_or_else(|| expected(FIELD, "a list of strings", value))?;
+    list.iter().map(|it| word(it, FIELD)).collect::<Result<_, _>>().map(Some)
+}
+
+fn extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
+    item.extraction_schema = fields.value("extraction_schema").cloned();
+    item.extraction_prompt = fields.text("extraction_prompt")?;
+    put(&mut item.extraction_profile, fields.word("extraction_profile")?);
+    fields.flag("filter_content", &mut item.filter_content)?;
+    fields.flag("promote_schema_org", &mut item.promote_schema_org)?;
+    fields.flag("evidence", &mut item.evidence)
+}
+
+fn sending(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
+    put(&mut item.method, fields.word("method")?);
+    item.body = fields.text("body")?;
+    item.content_type = fields.text("content_type")?;
+    put(&mut item.headers, fields.pairs("headers")?);
+    if let Some(location) = fields.object("location")? {
+        item.location.country = location.text("location.country")?;
+        item.location.language = location.text("location.language")?;
+    }
+    Ok(())
+}
+
+fn cost(fields: Fields<'_>, controls: &mut CostControls) -> Result<(), Flaw> {
+    fields.flag("prefer_cost", &mut controls.prefer_cost)?;
+    fields.flag("prefer_speed", &mut controls.prefer_speed)?;
+    fields.flag("fail_fast", &mut controls.fail_fast)?;
+    let Some(inside) = fields.object("cost_controls")? else { return Ok(()) };
+    if let Some(prefer) = inside.text("cost_controls.prefer")? {
+        (controls.prefer_cost, controls.prefer_speed) = match prefer.as_str() {
+            "cost" => (true, false),
+            "speed" => (false, true),
+            "balanced" => (false, false),
+            _ => {
+                let reason = "is unknown; use one of: cost, speed, balanced".to_owned();
+                return Err(Flaw { field: "cost_controls.prefer", reason });
+            }
+        };
+    }
+    inside.flag("cost_controls.prefer_cost", &mut controls.prefer_cost)?;
+    inside.flag("cost_controls.prefer_speed", &mut controls.prefer_speed)?;
+    inside.flag("cost_controls.fail_fast", &mut controls.fail_fast)?;
+    controls.force_tier = tier(inside, "cost_controls.force_tier")?;
+    controls.max_tier = tier(inside, "cost_controls.max_tier")?;
+    controls.time_budget = inside.whole("cost_controls.time_budget")?;
+    let credits = inside.amount("cost_controls.max_credits", 1.0)?;
+    let dollars = inside.amount("cost_controls.max_cost_dollars", 1_000_000.0)?;
+    controls.max_credits = credits.into_iter().chain(dollars).min().map(Credits);
+    Ok(())
+}
+
+fn tier(fields: Fields<'_>, path: &'static str) -> Result<Option<Tier>, Flaw> {
+    let Some(value) = fields.value(path) else { return Ok(None) };
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return Err(expected(path, "a tier's number or name", value)),
+    };
+    let tier = text.trim().to_ascii_lowercase().parse::<Tier>();
+    tier.map(Some).map_err(|why| Flaw { field: path, reason: why.to_string() })
+}
+
+/// The fields of `advanced` that clients also put beside it, under what they call them there.
+fn top_level_advanced(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
+    put(&mut into.wait_condition, fields.word("wait_until")?);
+    // One client writes cookies as one header's text here, which names no cookie reliably.
+    let text = fields.value("cookies").is_some_and(Value::is_string);
+    let cookies = if text { None } else { fields.pairs("cookies")? };
+    put(&mut into.cookies, cookies);
+    advanced_but_cookies(fields, into)
+}
+
+fn advanced(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
+    put(&mut into.cookies, fields.pairs("advanced.cookies")?);
+    advanced_but_cookies(fields, into)
+}
+
+fn advanced_but_cookies(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
+    put(&mut into.render_js, render_js(fields)?);
+    fields.flag("advanced.screenshot", &mut into.screenshot)?;
+    fields.flag("advanced.generate_pdf", &mut into.generate_pdf)?;
+    fields.flag("advanced.markdown", &mut into.markdown)?;
+    fields.flag("advanced.ocr", &mut into.ocr)?;
+    fields.flag("advanced.use_proxy", &mut into.use_proxy)?;
+    fields.flag("advanced.use_own_proxy", &mut into.use_own_proxy)?;
+    fields.flag("advanced.remove_cookie_banners", &mut into.remove_cookie_banners)?;
+    fields.flag("advanced.scroll_to_load", &mut into.scroll_to_load)?;
+    fields.flag("advanced.include_iframes", &mut into.include_iframes)?;
+    fields.flag("advanced.flatten_shadow_dom", &mut into.flatten_shadow_dom)?;
+    fields.flag("advanced.block_images", &mut into.block_images)?;
+    put(&mut into.wait_condition, fields.word("advanced.wait_condition")?);
+    if let Some(count) = fields.whole("advanced.scroll_count")? {
+        // Any count beyond the type is beyond the bound too, which the check names.
+        into.scroll_count = u8::try_from(count).unwrap_or(u8::MAX);
+    }
+    let optional: [(&'static str, &mut Option<String>); 3] = [
+        ("advanced.proxy_integration_id", &mut into.proxy_integration_id),
+        ("advanced.proxy_country", &mut into.proxy_country),
+        ("advanced.session_id", &mut into.session_id),
+    ];
+    for (path, slot) in optional {
+        if let Some(text) = fields.text(path)? {
+            *slot = Some(text);
+        }
+    }
+    if let Some(value) = fields.value("advanced.actions") {
+        let list = value.as_array();
+        into.actions.clone_from(list.ok_or_else(|| expected("advanced.actions", "a list", value))?);
+    }
+    Ok(())
+}
+
+fn render_js(fields: Fields<'_>) -> Result<Option<RenderJs>, Flaw> {
+    const FIELD: &str = "advanced.render_js";
+    match fields.value(FIELD) {
+        None => Ok(None),
+        Some(Value::Bool(true)) => Ok(Some(RenderJs::Yes)),
+        Some(Value::Bool(false)) => Ok(Some(RenderJs::No)),
+        Some(Value::String(text)) if text == "auto" => Ok(Some(RenderJs::Auto)),
+        Some(value) => Err(expected(FIELD, "true, false or `auto`", value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::request::{Limits, Method, Mode, Profile, WaitCondition};
+
+    const TOP: [&str; 28] = [
+        "mode",
+        "formats",
+        "cost_controls",
+        "extraction_schema",
+        "extraction_prompt",
+        "extraction_profile",
+        "advanced",
+        "include_raw_html",
+        "cache",
+        "timeout",
+        "wait_for",
+        "method",
+        "body",
+        "content_type",
+        "headers",
+        "location",
+        "force_refresh",
+        "cache_ttl",
+        "evidence",
+        "promote_schema_org",
+        "filter_content",
+        "wait_until",
+        "pdf_format",
+        "ocr_language",
+        "max_response_bytes",
+        "prefer_cost",
+        "prefer_speed",
+        "fail_fast",
+    ];
+    const CONTROLS: [&str; 9] = [
+        "force_tier",
+        "max_tier",
+        "prefer_cost",
+        "prefer_speed",
+        "fail_fast",
+        "max_credits",
+        "time_budget",
+        "prefer",
+        "max_cost_dollars",
+    ];
+    const ADVANCED: [&str; 19] = [
+        "render_js",
+        "screenshot",
+        "generate_pdf",
+        "markdown",
+        "ocr",
+        "use_proxy",
+        "use_own_proxy",
+        "proxy_integration_id",
+        "proxy_country",
+        "remove_cookie_banners",
+        "wait_condition",
+        "scroll_to_load",
+        "scroll_count",
+        "include_iframes",
+        "flatten_shadow_dom",
+        "block_images",
+        "cookies",
+        "session_id",
+        "actions",
+    ];
+
+    fn all(value: &Value) -> Value {
+        let same = |names: &[&str]| {
+            Value::Object(names.iter().map(|it| ((*it).to_owned(), value.clone())).collect())
+        };
+        let mut item = same(&TOP);
+        item["url"] = json!("https://example.com/");
+        item["cost_controls"] = same(&CONTROLS);
+        item["advanced"] = same(&ADVANCED);
+        for name in ADVANCED {
+            item[name] = value.clone();
+        }
+        item
+    }
+
+    fn flaw(item: &Value) -> Flaw {
+        read_item(item).expect_err("should be refused")
+    }
+
+    #[test]
+    fn a_bare_string_an_object_with_a_url_and_one_full_of_nulls_are_the_same() {
+        let plain = Item::get("https://example.com/");
+        assert_eq!(read_item(&json!("https://example.com/")).as_ref(), Ok(&plain));
+        assert_eq!(read_item(&json!({"url": "https://example.com/"})).as_ref(), Ok(&plain));
+        assert_eq!(read_item(&all(&Value::Null)).as_ref(), Ok(&plain));
+        let unknown = json!({"url": "https://example.com/", "x": [1], "advanced": {"y": {}}});
+        assert_eq!(read_item(&unknown).as_ref(), Ok(&plain));
+    }
+
+    #[test]
+    fn every_option_reaches_its_place() {
+        let item = read_item(&json!({
+            "url": "https://example.com/", "mode": "js", "formats": ["markdown", "json_v2"],
+            "cost_controls": {"max_tier": "4", "max_credits": 4000.5, "time_budget": 30,
+                "fail_fast": true, "prefer_speed": true},
+            "extraction_schema": {"type": "object"}, "extraction_profile": "product",
+            "cache": true, "cache_ttl": 60, "force_refresh": true, "timeout": 10.0,
+            "wait_for": "#done", "method": "POST", "body": "{}", "headers": {"X-A": "b", "X-N": 1},
+            "location": {"country": "DE"}, "pdf_format": "text", "promote_schema_org": false,
+            "advanced": {"render_js": "auto", "scroll_count": 999, "cookies": {"a": "b"},
+                "wait_condition": "load", "actions": [{"type": "wait"}]},
+        }))
+        .expect("valid");
+
+        assert_eq!((item.mode, item.method, item.timeout), (Mode::Js, Method::Post, 10));
+        assert_eq!(item.formats, [Format::Markdown, Format::JsonV2]);
+        assert_eq!(item.cost_controls.max_tier, Some(Tier::Browser));
+        assert_eq!(item.cost_controls.max_credits, Some(Credits(4_001)));
+        assert!(item.cost_controls.fail_fast && item.cost_controls.prefer_speed);
+        assert_eq!(item.extraction_profile, Profile::Product);
+        assert_eq!((item.cache.ttl, item.cache.force_refresh), (Some(60), true));
+        assert_eq!(item.headers[1], ("X-N".to_owned(), "1".to_owned()));
+        assert_eq!(item.location.country.as_deref(), Some("DE"));
+        assert_eq!(item.pdf_format, Format::Text);
+        assert!(!item.promote_schema_org);
+        assert_eq!(item.advanced.render_js, RenderJs::Auto);
+        assert_eq!(item.advanced.cookies, [("a".to_owned(), "b".to_owned())]);
+        assert_eq!(item.advanced.wait_condition, WaitCondition::Load);
+        assert_eq!(
+            item.check(&Limits::default()).expect_err("too many").field,
+            "advanced.scroll_count"
+        );
+    }
+
+    #[test]
+    fn what_other_clients_spread_over_the_item_is_read_too_and_advanced_wins() {
+        let item = read_item(&json!({
+            "url": "u", "render_js": true, "screenshot": true, "cookies": "a=b", "session_id": "s",
+            "prefer_cost": true, "wait_until": "load", "use_own_proxy": true,
+            "cost_controls": {"max_tier": "stealth", "prefer": "speed", "max_cost_dollars": 0.0003},
+            "advanced": {"screenshot": false},
+        }))
+        .expect("valid");
+
+        assert_eq!(item.advanced.render_js, RenderJs::Yes);
+        assert!(!item.advanced.screenshot && item.advanced.use_own_proxy);
+        assert_eq!(item.advanced.session_id.as_deref(), Some("s"));
+        assert_eq!(item.advanced.wait_condition, WaitCondition::Load);
+        assert_eq!(item.cost_controls.max_tier, Some(Tier::Stealth));
+        assert_eq!(item.cost_controls.max_credits, Some(Credits(300)));
+        assert!(item.cost_controls.prefer_speed && !item.cost_controls.prefer_cost);
+    }
+
+    #[test]
+    fn tiers_are_numbers_strings_or_names() {
+        for (given, tier) in [
+            (json!(1), Tier::Curl),
+            (json!(3.5), Tier::LightJs),
+            (json!(4.0), Tier::Browser),
+            (json!("2"), Tier::Http),
+            (json!("Stealth"), Tier::Stealth),
+        ] {
+            let item = json!({"url": "u", "cost_controls": {"force_tier": given}});
+            assert_eq!(read_item(&item).expect("valid").cost_controls.force_tier, Some(tier));
+        }
+        let wrong = json!({"url": "u", "cost_controls": {"max_tier": 9}});
+        assert_eq!(flaw(&wrong).field, "cost_controls.max_tier");
+    }
+
+    #[test]
+    fn an_unknown_word_is_a_flaw_that_names_the_known_ones() {
+        let wrong = flaw(&json!({"url": "u", "formats": ["html", "docx"]}));
+        assert_eq!(wrong.field, "formats");
+        assert!(wrong.reason.contains("docx") && wrong.reason.contains("json_v2"), "{wrong}");
+    }
+
+    #[test]
+    fn every_wrong_type_is_flagged_by_its_field() {
+        for name in TOP.into_iter().filter(|it| *it != "extraction_schema") {
+            // A list of lists is right for no field.
+            let wrong = flaw(&json!({"url": "u", name: [[1]]}));
+            let path = if name == "wait_until" { "wait_until" } else { name };
+            assert_eq!(wrong.field, path);
+        }
+        for name in CONTROLS {
+            let wrong = flaw(&json!({"url": "u", "cost_controls": {name: [1]}}));
+            assert_eq!(wrong.field, format!("cost_controls.{name}"));
+        }
+        for name in ADVANCED {
+            let wrong = flaw(&json!({"url": "u", "advanced": {name: -1}}));
+            assert_eq!(wrong.field, format!("advanced.{name}"));
+        }
+        assert_eq!(flaw(&json!(7)).field, "url");
+        assert_eq!(flaw(&json!({"url": 7})).field, "url");
+        assert_eq!(flaw(&json!({"mode": "html"})).field, "url");
+    }
+
+    #[test]
+    fn no_json_makes_it_panic() {
+        let odd = [
+            json!(null),
+            json!(true),
+            json!(-1),
+            json!(0),
+            json!(1e300),
+            json!(-1e300),
+            json!(0.1),
+            json!(u64::MAX),
+            json!(i64::MIN),
+            json!(""),
+            json!("\u{0}é"),
+            json!([]),
+            json!([null]),
+            json!({}),
+            json!({"a": {"b": []}}),
+            json!("auto"),
+            json!("1"),
+        ];
+        for value in &odd {
+            let _ = read_item(value);
+            let _ = read_item(&all(value));
+            for (name, group) in TOP
+                .iter()
+                .map(|it| (it, ""))
+                .chain(CONTROLS.iter().map(|it| (it, "cost_controls")))
+                .chain(ADVANCED.iter().map(|it| (it, "advanced")))
+            {
+                let item = match group {
+                    "" => json!({"url": "https://example.com/", *name: value}),
+                    _ => json!({"url": "https://example.com/", group: {*name: value}}),
+                };
+                if let Ok(item) = read_item(&item) {
+                    let _ = item.check(&Limits::default());
+                }
+            }
+        }
+    }
+}

@@ -2,6 +2,8 @@
 //! webhook out.
 
 pub mod core;
+#[cfg(feature = "engine")]
+pub mod engine;
 #[cfg(feature = "html")]
 pub mod extract;
 #[cfg(feature = "http")]
@@ -13,3 +15,6 @@ pub mod stores;
 pub mod testkit;
 #[cfg(feature = "http")]
 pub mod webhook;
+
+#[cfg(feature = "engine")]
+pub use crate::engine::{Batch, BatchHandle, Engine, EngineError, Event, Settings, SubmitError};

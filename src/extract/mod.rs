@@ -1,1 +1,165 @@
 //! Pages to outputs: decoding, text, markdown, HTML and structured data.
+//!
+//! A page is decoded once, bounded once, parsed once; every format is made from that one tree, which
+//! never leaves the call.
+//!
+//! # Architecture invariants
+//!
+//! * Nothing unbounded reaches the parser: depth, formatting elements and tags are limited before.
+//! * No network, no clock.
+
+mod bound;
+mod data;
+mod decode;
+mod dom;
+mod light;
+mod main_content;
+mod markdown;
+mod readable;
+mod schema;
+mod text;
+
+use scraper::Html as Tree;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::core::request::Format;
+use crate::core::tier::Tier;
+use crate::ports::extract::{ExtractError, Extracted, Extractor, Page};
+
+/// The built-in extractor: HTML pages, JSON and plain text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Html;
+
+impl Extractor for Html {
+    fn extract(&self, page: Page<'_>) -> Result<Extracted, ExtractError> {
+        if page.body.iter().all(u8::is_ascii_whitespace) {
+            return Err(ExtractError::Empty);
+        }
+        let media = media_type(page.content_type);
+        let text = decode::decode(page.body, page.content_type);
+        if text.contains('\0') {
+            return Err(ExtractError::Unsupported(media.unwrap_or_else(|| "binary".to_owned())));
+        }
+        let mut made = match media.as_deref() {
+            Some(it) if it.ends_with("/json") || it.ends_with("+json") => from_json(page, &text),
+            Some(it) if is_plain(it) => plain(page, &text),
+            _ => html(page, &text)?,
+        };
+        if page.options.include_raw_html {
+            made.raw_html = Some(text.to_string());
+        }
+        if page.options.formats.contains(&Format::Raw) {
+            made.content.insert(Format::Raw, text.into());
+        }
+        if page.options.extraction_prompt.is_some() {
+            let note = "extraction_prompt was not answered: no extractor for prompts is configured";
+            made.warnings.push(note.to_owned());
+        }
+        schema::fill(page.options, &mut made);
+        Ok(made)
+    }
+}
+
+fn media_type(header: Option<&str>) -> Option<String> {
+    let media = header?.split(';').next()?.trim().to_ascii_lowercase();
+    (!media.is_empty()).then_some(media)
+}
+
+fn is_plain(media: &str) -> bool {
+    let xml = media.ends_with("/xml") || (media.ends_with("+xml") && !media.contains("xhtml"));
+    xml || (media.starts_with("text/") && media != "text/html")
+}
+
+/// The asked formats of a document that is data or text already.
+fn fill(page: Page<'_>, made: &mut Extracted, text: &str, data: &Value) {
+    for &format in &page.options.formats {
+        let value = match format {
+            Format::Text | Format::Markdown => text.into(),
+            Format::Json | Format::JsonV2 => data.clone(),
+            Format::Html => format!("<pre>{}</pre>", readable::escaped(text)).into(),
+            Format::Rag => markdown::chunks(text),
+            Format::Content => content(text, Vec::new()),
+            Format::Raw => continue,
+        };
+        made.content.insert(format, value);
+    }
+    text.clone_into(&mut made.text);
+}
+
+fn from_json(page: Page<'_>, text: &str) -> Extracted {
+    let mut made = Extracted::default();
+    let data: Value = serde_json::from_str(text).unwrap_or_else(|why| {
+        made.warnings.push(format!("the document calls itself JSON but is not: {why}"));
+        Value::Null
+    });
+    fill(page, &mut made, text, &data);
+    made
+}
+
+fn plain(page: Page<'_>, text: &str) -> Extracted {
+    let mut made = Extracted::default();
+    fill(page, &mut made, text, &json!({ "text": text }));
+    made
+}
+
+/// The `content` format of a body in markdown.
+fn content(body: &str, links: Vec<Value>) -> Value {
+    json!({ "body_markdown": body, "word_count": body.split_whitespace().count(), "links": links })
+}
+
+fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
+    let mut made = Extracted::default();
+    let bounded = bound::bounded(text, &mut made.warnings);
+    let tree = Tree::parse_document(&bounded);
+    let base = base(&tree, page.url);
+    let facts = data::Facts::read(&tree, base.as_ref());
+    made.title.clone_from(&facts.title);
+    made.author.clone_from(&facts.author);
+    made.published_at.clone_from(&facts.published_at);
+    made.description.clone_from(&facts.description);
+    made.language.clone_from(&facts.language);
+    made.metadata = facts.metadata();
+    if page.tier == Tier::LightJs
+        && let Some(shipped) = light::shipped(&tree)
+    {
+        made.title = made.title.or(shipped.title);
+        fill(page, &mut made, &shipped.text, &facts.json(page.options));
+        return Ok(made);
+    }
+    let root = main_content::find(&tree, &mut made.warnings);
+    made.text = text::render(root);
+    if made.text.trim().is_empty() {
+        return Err(ExtractError::Empty);
+    }
+    if page.tier == Tier::LightJs && made.text.len() < 200 {
+        return Err(ExtractError::Empty);
+    }
+    for &format in &page.options.formats {
+        let value = match format {
+            Format::Text => made.text.clone().into(),
+            Format::Markdown => markdown::render(root, base.as_ref()).into(),
+            Format::Html => readable::render(root, base.as_ref()).into(),
+            Format::Json => facts.json(page.options),
+            Format::JsonV2 => json!({
+                "version": 2, "title": made.title, "links": facts.links,
+                "sections": markdown::sections(&markdown::render(root, base.as_ref())),
+            }),
+            Format::Rag => markdown::chunks(&markdown::render(root, base.as_ref())),
+            Format::Content => content(&markdown::render(root, base.as_ref()), facts.links.clone()),
+            Format::Raw => continue,
+        };
+        made.content.insert(format, value);
+    }
+    Ok(made)
+}
+
+/// What relative links are relative to.
+fn base(tree: &Tree, page: &str) -> Option<Url> {
+    let own = Url::parse(page).ok();
+    let said = dom::first(tree.root_element(), "base").and_then(|it| it.value().attr("href"));
+    match (own, said) {
+        (Some(own), Some(said)) => own.join(said).ok().or(Some(own)),
+        (own, _) => own,
+    }
+}

@@ -1,1 +1,74 @@
-fn main() {}
+//! The `rungs` program: one page, or any number of them, from the command line.
+
+mod args;
+mod batch;
+mod input;
+mod look;
+mod scrape;
+mod setup;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Wrong usage, as clap itself says it.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RUNGS_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("rungs: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Scrape(args) => scrape::run(args).await,
+            Command::Batch(args) => batch::run(args).await,
+            Command::Status(args) => look::status(args).await,
+            Command::Estimate(args) => look::estimate(args).await,
+            Command::Doctor => look::doctor(),
+        }
+    });
+    match done {
+        Ok(code) => code,
+        Err(Failure::Usage(why)) => {
+            eprintln!("rungs: {why}");
+            ExitCode::from(USAGE)
+        }
+        Err(Failure::Other(why)) => {
+            eprintln!("rungs: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command could not be carried out.
+enum Failure {
+    /// It was asked for wrongly.
+    Usage(String),
+    /// Something failed.
+    Other(String),
+}
+
+impl Failure {
+    /// Any error with its causes, in one line.
+    fn of(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        Self::Other(text)
+    }
+}
+
+type Done = Result<ExitCode, Failure>;

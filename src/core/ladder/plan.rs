@@ -23,6 +23,8 @@ pub struct Facts<'a> {
     pub start: Option<Tier>,
     /// How much of the ladder's time is used up.
     pub used: Duration,
+    /// How long ago the last attempt ended.
+    pub since_last: Duration,
     /// When to try again, and how often.
     pub backoff: Backoff,
     /// A random number, for jitter.
@@ -143,7 +145,8 @@ fn retry(facts: &Facts<'_>, last: &Attempt, retry_after: Option<Duration>) -> Pl
     let wait = facts.backoff.wait(tries, facts.draw);
     // The site's word counts, up to the longest wait that we would ever choose ourselves.
     let wait = retry_after.map_or(wait, |it| it.max(wait)).min(facts.backoff.longest);
-    Plan::Try { tier: last.tier, wait }
+    // What has passed already, perhaps in the queue, need not be waited for again.
+    Plan::Try { tier: last.tier, wait: wait.saturating_sub(facts.since_last) }
 }
 
 fn gave_up(last: &Attempt) -> Plan {

@@ -7,6 +7,10 @@
 mod batch;
 mod field;
 mod item;
+#[cfg(feature = "engine")]
+mod result;
 
 pub use batch::{WireBatch, WireFlaw, read_batch};
 pub use item::read_item;
+#[cfg(feature = "engine")]
+pub use result::{billing, scrape_object};

@@ -1,0 +1,65 @@
+//! `rungs scrape`: one page.
+
+use std::process::ExitCode;
+
+use rungs::SubmitError;
+use rungs::core::job::Attempt;
+use rungs::engine::{JobReport, Settings};
+use rungs::service::wire;
+use rungs::stores::Memory;
+
+use crate::args::ScrapeArgs;
+use crate::{Done, Failure, setup};
+
+/// Gets the page and prints it.
+pub(crate) async fn run(args: ScrapeArgs) -> Done {
+    let mut item = setup::item(&args.page)?;
+    item.url.clone_from(&args.url);
+    let engine = setup::engine(&args.page, Settings::default(), Memory::default())?;
+    let report = match engine.scrape(item).await {
+        Ok(report) => report,
+        Err(error @ SubmitError::Item { .. }) => return Err(Failure::Usage(error.to_string())),
+        Err(error) => return Err(Failure::of(&error)),
+    };
+    engine.shutdown().await.map_err(|error| Failure::of(&error))?;
+    match report.outcome() {
+        Some(Ok(_)) => print(&args, &report),
+        Some(Err(error)) => {
+            eprintln!("rungs: {error}");
+            if let Some(tier) = error.required_tier {
+                eprintln!("  tier {tier} ({}) would be needed; see `rungs doctor`", tier.name());
+            }
+            report.trail().iter().for_each(explain);
+            Ok(ExitCode::FAILURE)
+        }
+        None => Err(Failure::Other("the page has neither a result nor an error".to_owned())),
+    }
+}
+
+fn print(args: &ScrapeArgs, report: &JobReport) -> Done {
+    let object = wire::scrape_object(report).unwrap_or_default();
+    if args.json {
+        println!("{object:#}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let first = args.page.formats.first().map_or("markdown", |it| it.as_str());
+    match object.get("content").and_then(|it| it.get(first)) {
+        Some(serde_json::Value::String(text)) => println!("{}", text.trim_end()),
+        Some(value) => println!("{value:#}"),
+        None => eprintln!("rungs: this kind of document has no format `{first}`; try --json"),
+    }
+    if let Some(warning) = object.get("warning").and_then(|it| it.as_str()) {
+        eprintln!("rungs: {warning}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line of the trail.
+fn explain(attempt: &Attempt) {
+    let status = attempt.status.map_or_else(|| "---".to_owned(), |it| it.to_string());
+    let (tier, name) = (attempt.tier, attempt.tier.name());
+    eprintln!(
+        "  tier {tier:<3} {name:<8} {status} {:>6} ms  {}",
+        attempt.duration_ms, attempt.signal
+    );
+}

@@ -1,0 +1,76 @@
+//! Options to items, and options to an engine.
+
+use rungs::core::request::Item;
+use rungs::engine::{EngineBuilder, Settings};
+use rungs::fetch::Http;
+use rungs::ports::store::Store;
+use rungs::webhook::Webhooks;
+use rungs::{Batch, Engine};
+
+use crate::Failure;
+use crate::args::PageArgs;
+
+/// The environment's name for the webhooks' secret: a command line can be read by others.
+const SECRET: &str = "RUNGS_WEBHOOK_SECRET";
+
+/// The item that the options describe, without a URL.
+pub(crate) fn item(args: &PageArgs) -> Result<Item, Failure> {
+    let mut item = Item {
+        mode: args.mode,
+        formats: args.formats.clone(),
+        timeout: args.timeout,
+        extraction_profile: args.profile,
+        include_raw_html: args.raw_html,
+        ..Item::default()
+    };
+    item.cost_controls.max_tier = args.max_tier;
+    item.cost_controls.force_tier = args.force_tier;
+    for header in &args.headers {
+        let Some((name, value)) = header.split_once(':') else {
+            return Err(Failure::Usage(format!("--header '{header}' is not 'Name: value'")));
+        };
+        item.headers.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    if let Some(file) = &args.schema {
+        let wrong = |why: String| Failure::Usage(format!("--schema {}: {why}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|why| wrong(why.to_string()))?;
+        item.extraction_schema =
+            Some(serde_json::from_str(&text).map_err(|why| wrong(why.to_string()))?);
+    }
+    Ok(item)
+}
+
+/// The HTTP fetcher that the options describe.
+fn http(args: &PageArgs) -> Result<Http, Failure> {
+    let mut http = Http::new();
+    if args.allow_private {
+        http = http.allow_private();
+    }
+    http.proxies(args.proxies.iter().map(String::as_str))
+        .map_err(|why| Failure::Usage(format!("--proxy: {why}")))
+}
+
+/// An engine on `store` with what the options ask for.
+pub(crate) fn engine(
+    args: &PageArgs,
+    settings: Settings,
+    store: impl Store + 'static,
+) -> Result<Engine, Failure> {
+    let webhooks = match std::env::var(SECRET) {
+        Ok(secret) if !secret.is_empty() => Webhooks::signed_with(secret),
+        _ => Webhooks::unsigned(),
+    };
+    let webhooks = if args.allow_private { webhooks.allow_private() } else { webhooks };
+    let builder: EngineBuilder =
+        Engine::builder().store(store).html(http(args)?).webhooks(webhooks).settings(settings);
+    builder.build().map_err(|error| Failure::of(&error))
+}
+
+/// A batch of these items.
+pub(crate) fn batch(items: Vec<Item>, webhook: Option<&str>, key: String) -> Batch {
+    let batch = Batch::new(items).idempotency_key(key);
+    match webhook {
+        Some(url) => batch.webhook(url),
+        None => batch,
+    }
+}

@@ -1,0 +1,265 @@
+//! Putting an engine together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::core::backoff::Backoff;
+use crate::core::id::WorkerId;
+use crate::core::ladder::Tools;
+use crate::core::price::PriceList;
+use crate::core::request::Limits;
+use crate::core::tier::Tier;
+use crate::engine::clock::{SystemClock, SystemEntropy};
+use crate::engine::error::BuildError;
+use crate::engine::pace::{Pace, Pacing};
+use crate::engine::watch::Watchers;
+use crate::engine::writer::Writer;
+use crate::engine::{Engine, Shared, outbox, reaper, worker};
+use crate::ports::clock::{Clock, Entropy};
+use crate::ports::extract::Extractor;
+use crate::ports::fetch::{HtmlFetcher, JsFetcher, OcrFetcher, PdfFetcher};
+use crate::ports::notify::Notifier;
+use crate::ports::store::{Bodies, Store};
+
+/// How much an engine does at once, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Pages fetched at the same time; 32.
+    pub concurrency: usize,
+    /// How each site is treated.
+    pub pacing: Pacing,
+    /// When a failed page is tried again.
+    pub retry: Backoff,
+    /// When a failed delivery is tried again.
+    pub webhook_retry: Backoff,
+    /// How long a worker may be silent before its job is given to another; 30 seconds.
+    pub lease: Duration,
+    /// When a job is given up, however long its site's queue is; 24 hours.
+    pub job_deadline: Duration,
+    /// How long running jobs may go on after a shutdown; 10 seconds.
+    pub grace: Duration,
+    /// Whether a new account's holds never fail; yes.
+    pub unlimited_accounts: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: 32,
+            pacing: Pacing::default(),
+            retry: Backoff::PAGE,
+            webhook_retry: Backoff::WEBHOOK,
+            lease: Duration::from_secs(30),
+            job_deadline: Duration::from_secs(24 * 60 * 60),
+            grace: Duration::from_secs(10),
+            unlimited_accounts: true,
+        }
+    }
+}
+
+/// The fetchers, one seat a kind. An empty seat ends the ladder lower and says so.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fetchers {
+    pub(super) html: Option<Arc<dyn HtmlFetcher>>,
+    pub(super) js: Option<Arc<dyn JsFetcher>>,
+    pub(super) pdf: Option<Arc<dyn PdfFetcher>>,
+    pub(super) ocr: Option<Arc<dyn OcrFetcher>>,
+}
+
+impl Fetchers {
+    fn tools(&self) -> Tools {
+        let html = self.html.iter().flat_map(|it| it.tiers());
+        let js = self.js.iter().map(|_| Tier::Browser);
+        Tools {
+            tiers: html.filter(|&it| it < Tier::Browser).chain(js).collect(),
+            pdf: self.pdf.is_some(),
+            ocr: self.ocr.is_some(),
+        }
+    }
+}
+
+/// Puts an engine together; nothing starts before [`EngineBuilder::build`].
+#[derive(Debug)]
+#[must_use]
+pub struct EngineBuilder {
+    store: Option<Arc<dyn Store>>,
+    bodies: Option<Arc<dyn Bodies>>,
+    fetchers: Fetchers,
+    extractor: Option<Arc<dyn Extractor>>,
+    notifier: Option<Arc<dyn Notifier>>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: Settings,
+    limits: Limits,
+    prices: PriceList,
+}
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        Self {
+            store: None,
+            bodies: None,
+            fetchers: Fetchers::default(),
+            extractor: default_extractor(),
+            notifier: None,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            settings: Settings::default(),
+            limits: Limits::default(),
+            prices: PriceList::default(),
+        }
+    }
+}
+
+/// The built-in extractor, where it is built in.
+fn default_extractor() -> Option<Arc<dyn Extractor>> {
+    #[cfg(feature = "html")]
+    let built_in: Option<Arc<dyn Extractor>> = Some(Arc::new(crate::extract::Html));
+    #[cfg(not(feature = "html"))]
+    let built_in = None;
+    built_in
+}
+
+impl EngineBuilder {
+    /// Keeps records in `store`. Required.
+    pub fn store(mut self, store: impl Store + 'static) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Keeps result bodies in `bodies`. Required where the store brings no place for them.
+    pub fn bodies(mut self, bodies: impl Bodies + 'static) -> Self {
+        self.bodies = Some(Arc::new(bodies));
+        self
+    }
+
+    /// Fetches over HTTP: the tiers that it says it serves.
+    pub fn html(mut self, fetcher: impl HtmlFetcher + 'static) -> Self {
+        self.fetchers.html = Some(Arc::new(fetcher));
+        self
+    }
+
+    /// Renders pages: tier 4.
+    pub fn js(mut self, fetcher: impl JsFetcher + 'static) -> Self {
+        self.fetchers.js = Some(Arc::new(fetcher));
+        self
+    }
+
+    /// Reads PDFs.
+    pub fn pdf(mut self, fetcher: impl PdfFetcher + 'static) -> Self {
+        self.fetchers.pdf = Some(Arc::new(fetcher));
+        self
+    }
+
+    /// Reads images.
+    pub fn ocr(mut self, fetcher: impl OcrFetcher + 'static) -> Self {
+        self.fetchers.ocr = Some(Arc::new(fetcher));
+        self
+    }
+
+    /// Turns documents into formats; the built-in one if not said.
+    pub fn extractor(mut self, extractor: impl Extractor + 'static) -> Self {
+        self.extractor = Some(Arc::new(extractor));
+        self
+    }
+
+    /// Delivers `batch.completed`. Without it a submission with a webhook is refused.
+    pub fn webhooks(mut self, notifier: impl Notifier + 'static) -> Self {
+        self.notifier = Some(Arc::new(notifier));
+        self
+    }
+
+    /// Takes the time from `clock`.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes chance from `entropy`.
+    pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// How much is done at once, and for how long.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The bounds of a submission.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What pages cost.
+    pub fn prices(mut self, prices: PriceList) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// Checks that the parts fit together and starts the engine, inside the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] naming the first part that is missing. Nothing is started then.
+    pub fn build(self) -> Result<Engine, BuildError> {
+        let store = self.store.ok_or(BuildError::NoStore)?;
+        let bodies = self.bodies.or_else(|| store.bodies()).ok_or(BuildError::NoBodies)?;
+        if self.fetchers.html.is_none() && self.fetchers.js.is_none() {
+            return Err(BuildError::NoFetcher);
+        }
+        let extractor = self.extractor.ok_or(BuildError::NoExtractor)?;
+        check(&self.settings)?;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(BuildError::NoRuntime);
+        }
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        let shared = Arc::new(Shared {
+            writer: Writer::start(Arc::clone(&store), Arc::clone(&self.clock)),
+            pace: Pace::new(Arc::clone(&self.clock), self.settings.pacing),
+            places: tokio::sync::Semaphore::new(self.settings.concurrency),
+            extracting: tokio::sync::Semaphore::new(processors),
+            worker: WorkerId(self.entropy.draw()),
+            tools: self.fetchers.tools(),
+            store,
+            bodies,
+            fetchers: self.fetchers,
+            extractor,
+            notifier: self.notifier,
+            clock: self.clock,
+            entropy: self.entropy,
+            settings: self.settings,
+            limits: self.limits,
+            prices: self.prices,
+            watchers: Watchers::default(),
+            jobs_ready: tokio::sync::Notify::new(),
+            notices_ready: tokio::sync::Notify::new(),
+            stopping: CancellationToken::new(),
+            aborting: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        shared.tasks.spawn(worker::run(Arc::clone(&shared)));
+        shared.tasks.spawn(outbox::run(Arc::clone(&shared)));
+        shared.tasks.spawn(reaper::run(Arc::clone(&shared)));
+        Ok(Engine::started(shared))
+    }
+}
+
+fn check(settings: &Settings) -> Result<(), BuildError> {
+    let wrong = |field, must_be| Err(BuildError::Setting { field, must_be });
+    match settings {
+        it if it.concurrency == 0 => wrong("concurrency", "at least 1"),
+        it if it.pacing.per_host == 0 => wrong("pacing.per_host", "at least 1"),
+        it if it.pacing.per_second.is_some_and(|it| !(it.is_finite() && it > 0.0)) => {
+            wrong("pacing.per_second", "above zero")
+        }
+        it if it.lease < Duration::from_secs(1) => wrong("lease", "at least one second"),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,35 @@
+//! The machine's own clock and chance.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::core::time::{Timestamp, millis};
+use crate::ports::BoxFuture;
+use crate::ports::clock::{Clock, Entropy};
+
+/// The machine's clock; waits on tokio's timer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(millis(since))
+    }
+
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(wait))
+    }
+}
+
+/// The machine's random numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    /// # Panics
+    ///
+    /// If the machine has no source of randomness: ids could then be guessed.
+    fn draw(&self) -> u64 {
+        getrandom::u64().expect("the machine has a source of randomness")
+    }
+}

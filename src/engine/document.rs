@@ -1,0 +1,95 @@
+//! Documents that are no pages: who reads them, and what it means if nobody does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::core::failure::{ErrorCode, JobError};
+use crate::core::job::{Finding, Job};
+use crate::core::request::{Format, Mode};
+use crate::core::verdict::{Document, Verdict};
+use crate::engine::Shared;
+use crate::ports::extract::Extracted;
+use crate::ports::fetch::{DocumentRequest, Fetched};
+
+fn unsupported(job: &Job, is: &str) -> JobError {
+    let mode = job.request.mode;
+    let message = format!("the document is {is}, which mode {mode} does not read");
+    JobError::new(ErrorCode::UnsupportedContentType, message)
+}
+
+/// Refuses a page where the mode asks for a PDF or an image.
+pub(super) fn check_mode(job: &Job, finding: &Finding) -> Result<(), JobError> {
+    match (job.request.mode, finding) {
+        (Mode::Pdf | Mode::Ocr, _) => Err(unsupported(job, "a page")),
+        (_, Finding::Judged(Verdict::Other(Document::Binary))) => Err(unsupported(job, "binary")),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a PDF or an image; `None` for what the extractor reads.
+pub(super) async fn read(
+    shared: &Shared,
+    job: &Job,
+    page: &Arc<Fetched>,
+    kind: Document,
+) -> Option<Result<Extracted, JobError>> {
+    let (mode, status) = (job.request.mode, page.status);
+    let read = match kind {
+        Document::Pdf if matches!(mode, Mode::Auto | Mode::Pdf) => pdf(shared, job, page).await,
+        Document::Image if matches!(mode, Mode::Auto | Mode::Ocr) => image(shared, job, page).await,
+        Document::Pdf => Err(unsupported(job, "a PDF")),
+        Document::Image => Err(unsupported(job, "an image")),
+        Document::Json | Document::Text | Document::Binary => return None,
+    };
+    Some(read.map_err(|error| error.with_status(status)))
+}
+
+fn request(job: &Job, page: &Fetched) -> DocumentRequest {
+    DocumentRequest {
+        bytes: Arc::new(page.body.clone()),
+        options: Arc::clone(&job.request),
+        deadline: job.time_left(Duration::ZERO),
+    }
+}
+
+/// The asked formats of a document that has only text and markdown.
+fn formats(job: &Job, text: &str, markdown: &str, data: &Value) -> Extracted {
+    let content = job.request.formats.iter().filter_map(|&format| {
+        let value = match format {
+            Format::Text => text.into(),
+            Format::Markdown => markdown.into(),
+            Format::Json => data.clone(),
+            _ => return None,
+        };
+        Some((format, value))
+    });
+    Extracted { content: content.collect(), text: text.to_owned(), ..Extracted::default() }
+}
+
+async fn pdf(shared: &Shared, job: &Job, page: &Fetched) -> Result<Extracted, JobError> {
+    let Some(reader) = &shared.fetchers.pdf else {
+        let message =
+            "the document is a PDF, and nothing here reads PDFs; give the engine `.pdf(...)`";
+        return Err(JobError::new(ErrorCode::PdfParseFailed, message));
+    };
+    let read = reader.read(request(job, page)).await;
+    let read = read.map_err(|why| JobError::new(ErrorCode::PdfParseFailed, why.to_string()))?;
+    let text = read.pages.join("\n\n");
+    let data = json!({"title": read.title, "author": read.author, "pages": read.pages.len()});
+    let made = formats(job, &text, &read.markdown, &data);
+    Ok(Extracted { title: read.title, author: read.author, warnings: read.warnings, ..made })
+}
+
+async fn image(shared: &Shared, job: &Job, page: &Fetched) -> Result<Extracted, JobError> {
+    let Some(reader) = &shared.fetchers.ocr else {
+        let message =
+            "the document is an image, and nothing here reads images; give the engine `.ocr(...)`";
+        return Err(JobError::new(ErrorCode::OcrUnavailable, message));
+    };
+    let read = reader.recognise(request(job, page)).await;
+    let read = read.map_err(|why| JobError::new(ErrorCode::OcrUnavailable, why.to_string()))?;
+    let data = json!({"words": read.words});
+    Ok(formats(job, &read.text, &read.text, &data))
+}

@@ -1,0 +1,288 @@
+//! The engine: the only place that loops or waits.
+//!
+//! # Architecture invariants
+//!
+//! * It sees ports and core, and no adapter.
+//! * Every decision is the core's; what is here carries it out.
+//! * Time and chance come through their ports.
+
+mod attempt;
+mod builder;
+mod cache;
+mod changes;
+mod clock;
+mod document;
+mod error;
+mod outbox;
+mod pace;
+mod reaper;
+mod report;
+mod submit;
+mod watch;
+mod worker;
+mod writer;
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::core::batch::{Batch as BatchRecord, BatchStatus, Notice};
+use crate::core::credits::Credits;
+use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
+use crate::core::job::{Job, Outcome};
+use crate::core::ladder::Tools;
+use crate::core::ledger::{Account, Entry};
+use crate::core::price::PriceList;
+use crate::core::record::{Key, Kind, Record};
+use crate::core::request::Limits;
+use crate::ports::clock::{Clock, Entropy};
+use crate::ports::extract::Extractor;
+use crate::ports::notify::Notifier;
+use crate::ports::store::{Bodies, List, Store};
+
+pub use builder::{EngineBuilder, Settings};
+pub use clock::{SystemClock, SystemEntropy};
+pub use error::{BuildError, EngineError, SubmitError};
+pub use pace::Pacing;
+pub use report::{JobReport, PageResult, Report};
+pub use submit::{Batch, Estimate};
+pub use watch::{BatchHandle, Event};
+
+use builder::Fetchers;
+use pace::Pace;
+use watch::Watchers;
+use writer::Writer;
+
+/// Everything that the engine's tasks share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    store: Arc<dyn Store>,
+    bodies: Arc<dyn Bodies>,
+    fetchers: Fetchers,
+    extractor: Arc<dyn Extractor>,
+    notifier: Option<Arc<dyn Notifier>>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: Settings,
+    limits: Limits,
+    prices: PriceList,
+    tools: Tools,
+    worker: WorkerId,
+    writer: Writer,
+    pace: Pace,
+    /// One place a page that is being fetched.
+    places: Semaphore,
+    /// One place a processor: extraction is pure work.
+    extracting: Semaphore,
+    watchers: Watchers,
+    jobs_ready: Notify,
+    notices_ready: Notify,
+    /// No new claims.
+    stopping: CancellationToken,
+    /// Running jobs are put back.
+    aborting: CancellationToken,
+    /// Everything has ended.
+    stopped: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Shared {
+    /// One record, without its version.
+    async fn load(&self, key: Key) -> Result<Option<Record>, EngineError> {
+        let mut found = self.store.load(vec![key]).await?;
+        Ok(found.pop().flatten().map(|it| it.record))
+    }
+
+    async fn batch(&self, id: BatchId) -> Result<BatchRecord, EngineError> {
+        match self.load(Key::Batch(id)).await? {
+            Some(Record::Batch(batch)) => Ok(batch),
+            _ => Err(EngineError::NoBatch(id)),
+        }
+    }
+}
+
+/// The engine: a cheap handle, of which a host may have as many clones as it likes.
+///
+/// When the last one is dropped without [`Engine::shutdown`], work stops where it is; the store puts
+/// it back when its leases end.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+    _guard: Arc<Guard>,
+}
+
+/// Stops the tasks when the last handle goes.
+#[derive(Debug)]
+struct Guard {
+    _stopping: DropGuard,
+    _aborting: DropGuard,
+    _stopped: DropGuard,
+}
+
+impl Engine {
+    /// Puts an engine together.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    fn started(shared: Arc<Shared>) -> Self {
+        let guard = Guard {
+            _stopping: shared.stopping.clone().drop_guard(),
+            _aborting: shared.aborting.clone().drop_guard(),
+            _stopped: shared.stopped.clone().drop_guard(),
+        };
+        Self { shared, _guard: Arc::new(guard) }
+    }
+
+    /// What tiers and readers there are.
+    pub fn tools(&self) -> Tools {
+        self.shared.tools
+    }
+
+    /// A handle on a batch that was submitted before, perhaps by an earlier process.
+    pub async fn handle(&self, id: BatchId) -> Result<BatchHandle, EngineError> {
+        self.batch(id).await?;
+        Ok(BatchHandle::new(self.clone(), id))
+    }
+
+    /// A batch's record: its status and its tally, without any result.
+    pub async fn batch(&self, id: BatchId) -> Result<BatchRecord, EngineError> {
+        self.shared.batch(id).await
+    }
+
+    /// The jobs of a batch in the order of the request, without their results.
+    pub async fn jobs(&self, id: BatchId) -> Result<Vec<Job>, EngineError> {
+        let batch = self.batch(id).await?;
+        let keys = batch.jobs.into_iter().map(Key::Job).collect();
+        let found = self.shared.store.load(keys).await?;
+        Ok(found
+            .into_iter()
+            .flatten()
+            .filter_map(|it| match it.record {
+                Record::Job(job) => Some(job),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Batches, newest first, behind `after`; of all accounts.
+    pub async fn batches(
+        &self,
+        after: Option<BatchId>,
+        limit: usize,
+    ) -> Result<Vec<BatchRecord>, EngineError> {
+        let after = after.map(Key::Batch);
+        let list = List { kind: Kind::Batch, after, descending: true, limit };
+        let found = self.shared.store.list(list).await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|it| match it.record {
+                Record::Batch(batch) => Some(batch),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// One job with its result.
+    pub async fn job(&self, id: JobId) -> Result<JobReport, EngineError> {
+        match self.shared.load(Key::Job(id)).await? {
+            Some(Record::Job(job)) => self.with_page(job).await,
+            _ => Err(EngineError::NoJob),
+        }
+    }
+
+    /// Everything that is known of a batch, the results of its ended jobs included.
+    pub async fn report(&self, id: BatchId) -> Result<Report, EngineError> {
+        let batch = self.batch(id).await?;
+        let mut jobs = Vec::with_capacity(batch.jobs.len());
+        for job in self.jobs(id).await? {
+            jobs.push(self.with_page(job).await?);
+        }
+        Ok(Report { batch, jobs })
+    }
+
+    async fn with_page(&self, job: Job) -> Result<JobReport, EngineError> {
+        let Some(Outcome::Succeeded { body, .. }) = &job.outcome else {
+            return Ok(JobReport { job, page: None });
+        };
+        let bytes = self.shared.bodies.get(body.clone()).await?.ok_or(EngineError::NoJob)?;
+        let page = serde_json::from_slice(&bytes)
+            .map_err(|why| EngineError::Unreadable(why.to_string()))?;
+        Ok(JobReport { job, page: Some(page) })
+    }
+
+    /// The `batch.completed` event of a batch with its delivery log, once the batch has ended.
+    pub async fn notice(&self, id: BatchId) -> Result<Option<Notice>, EngineError> {
+        let event = self.batch(id).await?.event;
+        Ok(match self.shared.load(Key::Notice(event)).await? {
+            Some(Record::Notice(notice)) => Some(notice),
+            _ => None,
+        })
+    }
+
+    /// A batch's ledger lines, oldest first.
+    pub async fn entries(&self, id: BatchId) -> Result<Vec<Entry>, EngineError> {
+        let count = self.batch(id).await?.entries;
+        let keys = (0..count).map(|it| Key::Entry(id, it)).collect();
+        let found = self.shared.store.load(keys).await?;
+        Ok(found
+            .into_iter()
+            .flatten()
+            .filter_map(|it| match it.record {
+                Record::Entry(entry) => Some(entry),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// An account, or `None` if nothing was ever booked on it.
+    pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, EngineError> {
+        Ok(match self.shared.load(Key::Account(id.clone())).await? {
+            Some(Record::Account(account)) => Some(account),
+            _ => None,
+        })
+    }
+
+    /// Adds credits to an account, which is opened if there is none.
+    pub async fn grant(&self, id: &AccountId, amount: Credits) -> Result<Account, EngineError> {
+        let unlimited = self.shared.settings.unlimited_accounts;
+        let grant = changes::Grant { account: id.clone(), amount, unlimited };
+        self.shared.writer.apply(grant).await?.ok_or(EngineError::TooMuch)
+    }
+
+    /// Ends every job of a batch that has not ended, and releases what was held for them.
+    pub async fn cancel(&self, id: BatchId) -> Result<BatchStatus, EngineError> {
+        let batch = self.batch(id).await?;
+        let cancel = changes::Cancel { batch: id, account: batch.account, jobs: batch.jobs };
+        let (cancelled, ended) = self.shared.writer.apply(cancel).await?;
+        for job in cancelled {
+            self.shared.watchers.tell(id, Event::JobEnded { job: Box::new(job) });
+        }
+        if let Some(status) = ended {
+            self.shared.watchers.tell(id, Event::BatchEnded { status });
+            self.shared.notices_ready.notify_one();
+        }
+        Ok(self.batch(id).await?.status())
+    }
+
+    /// Stops: no new claims, running jobs get the grace time to end, the rest are put back.
+    ///
+    /// Everything that was accepted is in the store, and the next engine on it goes on.
+    pub async fn shutdown(&self) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        shared.stopping.cancel();
+        shared.tasks.close();
+        tokio::select! {
+            () = shared.tasks.wait() => {}
+            () = shared.clock.sleep(shared.settings.grace) => {
+                shared.aborting.cancel();
+                shared.tasks.wait().await;
+            }
+        }
+        shared.aborting.cancel();
+        shared.stopped.cancel();
+        Ok(())
+    }
+}

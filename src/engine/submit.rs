@@ -1,0 +1,242 @@
+//! Accepting work: checked, then recorded and held in one commit, or refused whole.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::core::batch::{Batch as BatchRecord, Tally};
+use crate::core::credits::Credits;
+use crate::core::id::{AccountId, BatchId, DeliveryId, JobId};
+use crate::core::job::{Job, JobState};
+use crate::core::ladder::{Reach, estimate};
+use crate::core::request::{Flaw, Item, JobRequest};
+use crate::core::tier::Tier;
+use crate::core::time::Timestamp;
+use crate::engine::changes::{Accept, NotAccepted};
+use crate::engine::error::{EngineError, SubmitError};
+use crate::engine::report::JobReport;
+use crate::engine::watch::BatchHandle;
+use crate::engine::{Engine, Shared};
+
+/// Items to submit together.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Batch {
+    items: Vec<Item>,
+    account: AccountId,
+    webhook: Option<String>,
+    key: Option<String>,
+    max_tier: Option<Tier>,
+}
+
+impl Batch {
+    /// A batch of these items; a `&str` is the simplest of them.
+    pub fn new<I: Into<Item>>(items: impl IntoIterator<Item = I>) -> Self {
+        Self { items: items.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Who pays.
+    pub fn account(mut self, account: AccountId) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Where `batch.completed` goes.
+    pub fn webhook(mut self, url: impl Into<String>) -> Self {
+        self.webhook = Some(url.into());
+        self
+    }
+
+    /// Submitting again with the same key gives the same batch.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// The highest tier of the items that do not say one themselves.
+    pub fn max_tier(mut self, tier: Tier) -> Self {
+        self.max_tier = Some(tier);
+        self
+    }
+
+    /// What is submitted, reduced to what tells it from another submission.
+    fn digest(&self) -> [u8; 32] {
+        let body = serde_json::json!({
+            "items": self.items, "account": self.account,
+            "webhook": self.webhook, "max_tier": self.max_tier,
+        });
+        Sha256::digest(body.to_string()).into()
+    }
+}
+
+/// What an item would cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// The tier it would start on; `None` if none can be used.
+    pub tier: Option<Tier>,
+    /// The price on that tier.
+    pub credits: Credits,
+    /// The price on the dearest tier it can reach: what is held.
+    pub most: Credits,
+}
+
+impl Shared {
+    /// Checks one item, down to what the URL standard says of its address.
+    fn checked(&self, item: Item) -> Result<JobRequest, Flaw> {
+        let request = item.check(&self.limits)?;
+        let parsed = url::Url::parse(request.page().as_str());
+        match parsed.map(|it| it.has_host()) {
+            Ok(true) => Ok(request),
+            Ok(false) => Err(Flaw { field: "url", reason: "the URL has no host".to_owned() }),
+            Err(why) => Err(Flaw { field: "url", reason: format!("the URL is malformed: {why}") }),
+        }
+    }
+
+    fn requests(&self, batch: &Batch) -> Result<Vec<JobRequest>, SubmitError> {
+        let most = self.limits.batch_items;
+        match batch.items.len() {
+            0 => return Err(SubmitError::Empty),
+            given if given > most => return Err(SubmitError::TooMany { given, most }),
+            _ => {}
+        }
+        let items = batch.items.iter().cloned().enumerate();
+        items
+            .map(|(index, mut item)| {
+                let controls = &mut item.cost_controls;
+                controls.max_tier = controls.max_tier.or(batch.max_tier);
+                self.checked(item).map_err(|flaw| SubmitError::Item { index, flaw })
+            })
+            .collect()
+    }
+
+    fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
+        let Some(notifier) = &self.notifier else {
+            let reason = "nothing here delivers webhooks; build the engine with `.webhooks(...)`";
+            return Err(SubmitError::Webhook(reason.to_owned()));
+        };
+        notifier.accepts(url).map_err(SubmitError::Webhook)
+    }
+
+    fn new_job(&self, place: Place<'_>, index: usize, request: JobRequest) -> Job {
+        let order = u16::try_from(index % 4_096).unwrap_or_default();
+        Job {
+            id: JobId::new(place.now, order, self.entropy.draw()),
+            batch: place.batch,
+            account: place.account.clone(),
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            hold: estimate(&request, &self.tools, &self.prices),
+            request: Arc::new(request),
+            state: JobState::Queued,
+            claims: 0,
+            lost: 0,
+            lease: None,
+            trail: Vec::new(),
+            used_ms: 0,
+            ready_at: place.now,
+            deadline: place.now.after(self.settings.job_deadline),
+            created_at: place.now,
+            started_at: None,
+            ended_at: None,
+            outcome: None,
+        }
+    }
+}
+
+/// Where a new job belongs.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    now: Timestamp,
+    batch: BatchId,
+    account: &'a AccountId,
+}
+
+fn printable(key: &str) -> bool {
+    (1..=255).contains(&key.len()) && key.bytes().all(|it| (0x20..0x7f).contains(&it))
+}
+
+impl Engine {
+    /// Accepts a batch: once this has returned, every job will end, whatever crashes.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`] naming what is wrong; then nothing was written and nothing is held.
+    pub async fn submit(&self, batch: Batch) -> Result<BatchHandle, SubmitError> {
+        let shared = &self.shared;
+        if shared.stopping.is_cancelled() {
+            return Err(EngineError::Stopped.into());
+        }
+        let requests = shared.requests(&batch)?;
+        if let Some(url) = &batch.webhook {
+            shared.check_webhook(url)?;
+        }
+        if batch.key.as_deref().is_some_and(|it| !printable(it)) {
+            return Err(SubmitError::BadKey);
+        }
+        let accept = self.accepting(batch, requests);
+        let handle = BatchHandle::new(self.clone(), accept.batch.id);
+        let count = accept.jobs.len();
+        match shared.writer.apply(accept).await? {
+            Err(NotAccepted::Overdrawn(overdrawn)) => Err(overdrawn.into()),
+            Err(NotAccepted::KeyReused(batch)) => Err(SubmitError::KeyReused { batch }),
+            Ok(id) if id == handle.id() => {
+                tracing::info!(batch = %id, jobs = count, "accepted");
+                metrics::counter!("rungs_jobs_submitted").increment(count as u64);
+                shared.jobs_ready.notify_one();
+                Ok(handle)
+            }
+            Ok(earlier) => Ok(BatchHandle::new(self.clone(), earlier)),
+        }
+    }
+
+    fn accepting(&self, batch: Batch, requests: Vec<JobRequest>) -> Accept {
+        let shared = &self.shared;
+        let (now, digest) = (shared.clock.now(), batch.digest());
+        let id = BatchId::new(now, 0, shared.entropy.draw());
+        let place = Place { now, batch: id, account: &batch.account };
+        let jobs: Vec<Job> = requests
+            .into_iter()
+            .enumerate()
+            .map(|(index, request)| shared.new_job(place, index, request))
+            .collect();
+        let total = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+        let record = BatchRecord {
+            id,
+            account: batch.account,
+            jobs: jobs.iter().map(|it| it.id).collect(),
+            tally: Tally { total, ..Tally::default() },
+            estimate: jobs.iter().map(|it| it.hold).sum(),
+            charged: Credits::ZERO,
+            webhook: batch.webhook,
+            idempotency_key: batch.key,
+            event: DeliveryId::new(now, 0, shared.entropy.draw()),
+            entries: 1,
+            created_at: now,
+            ended_at: None,
+            expires_at: None,
+        };
+        Accept { batch: record, jobs, digest, unlimited: shared.settings.unlimited_accounts }
+    }
+
+    /// Gets one page and waits for it: a batch of one.
+    pub async fn scrape(&self, item: impl Into<Item>) -> Result<JobReport, SubmitError> {
+        let mut handle = self.submit(Batch::new([item.into()])).await?;
+        handle.wait().await?;
+        let jobs = self.report(handle.id()).await?.jobs;
+        jobs.into_iter().next().ok_or_else(|| EngineError::NoJob.into())
+    }
+
+    /// What an item would cost, without submitting it.
+    ///
+    /// # Errors
+    ///
+    /// The [`Flaw`] for which a submission would be refused.
+    pub fn estimate(&self, item: impl Into<Item>) -> Result<Estimate, Flaw> {
+        let shared = &self.shared;
+        let request = shared.checked(item.into())?;
+        let tier = Reach::of(&request, &shared.tools, &shared.prices).usable.first();
+        let add_ons = crate::core::price::AddOns::asked(&request);
+        let credits = tier.map(|it| shared.prices.quote(&request, it, add_ons));
+        let most = estimate(&request, &shared.tools, &shared.prices);
+        Ok(Estimate { tier, credits: credits.unwrap_or_default(), most })
+    }
+}

@@ -1,0 +1,158 @@
+//! Following a batch: a handle to wait on, and a stream of what happens.
+
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::sync::broadcast;
+
+use crate::core::batch::{Batch, BatchStatus};
+use crate::core::id::{BatchId, JobId};
+use crate::core::job::{Attempt, Job};
+use crate::engine::Engine;
+use crate::engine::error::EngineError;
+use crate::engine::report::Report;
+
+/// Events that a slow reader may be behind before it loses some.
+const BACKLOG: usize = 1_024;
+/// How often a waiter looks at the store, for a batch that another process works on.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Something that happened to a batch.
+///
+/// Events are for showing progress: a slow reader may miss some, and those of an earlier process
+/// are gone. What counts is in the store, and [`BatchHandle::report`] reads it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A worker took a job.
+    JobStarted {
+        /// The job.
+        job: JobId,
+    },
+    /// One attempt ended.
+    Attempted {
+        /// The job.
+        job: JobId,
+        /// What it found.
+        attempt: Attempt,
+    },
+    /// A job will be tried again later.
+    JobRescheduled {
+        /// The job.
+        job: JobId,
+    },
+    /// A job ended.
+    JobEnded {
+        /// The job as it is now.
+        job: Box<Job>,
+    },
+    /// The last job ended. Nothing follows.
+    BatchEnded {
+        /// How.
+        status: BatchStatus,
+    },
+}
+
+/// Who listens to which batch.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    batches: DashMap<BatchId, broadcast::Sender<Event>>,
+}
+
+impl Watchers {
+    pub(super) fn subscribe(&self, batch: BatchId) -> broadcast::Receiver<Event> {
+        self.batches.entry(batch).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+    }
+
+    pub(super) fn tell(&self, batch: BatchId, event: Event) {
+        let ended = matches!(event, Event::BatchEnded { .. });
+        if let Some(listeners) = self.batches.get(&batch) {
+            // Nobody listens any more: then nobody misses it.
+            let _ = listeners.send(event);
+        }
+        self.batches.remove_if(&batch, |_, it| ended || it.receiver_count() == 0);
+    }
+}
+
+/// A submitted batch to wait on. It is only an id with an ear: dropping it changes nothing.
+#[derive(Debug)]
+pub struct BatchHandle {
+    engine: Engine,
+    id: BatchId,
+    events: broadcast::Receiver<Event>,
+    done: bool,
+}
+
+impl BatchHandle {
+    pub(super) fn new(engine: Engine, id: BatchId) -> Self {
+        let events = engine.shared.watchers.subscribe(id);
+        Self { engine, id, events, done: false }
+    }
+
+    /// The batch's id.
+    pub fn id(&self) -> BatchId {
+        self.id
+    }
+
+    /// The batch's record as it is now.
+    pub async fn batch(&self) -> Result<Batch, EngineError> {
+        self.engine.batch(self.id).await
+    }
+
+    /// The next event, or `None` once the batch has ended.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        while !self.done {
+            let status = self.batch().await.map(|it| it.status());
+            // What is in the channel came before the end, so it is told first.
+            match self.events.try_recv() {
+                Ok(event) => return Some(self.passed(event)),
+                Err(broadcast::error::TryRecvError::Lagged(_)) => continue,
+                Err(_) => {}
+            }
+            match status {
+                Ok(BatchStatus::Processing) => {}
+                Ok(status) => return Some(self.passed(Event::BatchEnded { status })),
+                Err(_) => return None,
+            }
+            tokio::select! {
+                event = self.events.recv() => if let Ok(event) = event {
+                    return Some(self.passed(event));
+                },
+                () = self.engine.shared.clock.sleep(LOOK) => {}
+            }
+        }
+        None
+    }
+
+    fn passed(&mut self, event: Event) -> Event {
+        self.done = matches!(event, Event::BatchEnded { .. });
+        event
+    }
+
+    /// Waits for the batch's end.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Stopped`] if the engine is shut down first.
+    pub async fn wait(&mut self) -> Result<BatchStatus, EngineError> {
+        let stopped = self.engine.shared.stopped.clone();
+        loop {
+            let status = self.batch().await?.status();
+            if status != BatchStatus::Processing {
+                return Ok(status);
+            }
+            tokio::select! {
+                event = self.next_event() => if event.is_none() {
+                    return self.batch().await.map(|it| it.status());
+                },
+                () = stopped.cancelled() => return Err(EngineError::Stopped),
+            }
+        }
+    }
+
+    /// Waits for the batch's end and reads every result.
+    pub async fn report(&mut self) -> Result<Report, EngineError> {
+        self.wait().await?;
+        self.engine.report(self.id).await
+    }
+}

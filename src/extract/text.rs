@@ -1,0 +1,83 @@
+//! The content as plain text.
+
+use ego_tree::NodeRef;
+use scraper::{ElementRef, Node};
+
+use crate::extract::dom;
+
+/// The text, with a blank line between blocks.
+pub(super) fn render(root: ElementRef<'_>) -> String {
+    let mut out = Text::default();
+    out.children(*root);
+    out.flush();
+    out.blocks.join("\n\n")
+}
+
+#[derive(Default)]
+struct Text {
+    blocks: Vec<String>,
+    line: String,
+}
+
+impl Text {
+    fn flush(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let folded: Vec<String> =
+            line.lines().map(dom::folded).filter(|it| !it.is_empty()).collect();
+        if !folded.is_empty() {
+            self.blocks.push(folded.join("\n"));
+        }
+    }
+
+    fn children(&mut self, node: NodeRef<'_, Node>) {
+        for child in node.children() {
+            match child.value() {
+                Node::Text(text) => {
+                    // Line ends of the source are blanks; only `br` makes a line.
+                    self.line.extend(text.chars().map(|it| if it == '\n' { ' ' } else { it }));
+                }
+                Node::Element(_) => {
+                    if let Some(element) = ElementRef::wrap(child) {
+                        self.element(element);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn element(&mut self, element: ElementRef<'_>) {
+        if dom::is_hidden(element) || dom::is_frame(element) {
+            return;
+        }
+        match element.value().name() {
+            "br" => self.line.push('\n'),
+            "pre" => {
+                self.flush();
+                let text: String = element.text().collect();
+                if !text.trim().is_empty() {
+                    self.blocks.push(text.trim_matches('\n').to_owned());
+                }
+            }
+            "tr" => {
+                self.flush();
+                let cells = element.children().filter_map(ElementRef::wrap);
+                let cells: Vec<String> = cells.map(dom::text).collect();
+                self.line.push_str(&cells.join(" | "));
+                self.flush();
+            }
+            "li" => {
+                self.flush();
+                self.line.push_str("- ");
+                self.children(*element);
+                self.flush();
+            }
+            name if dom::is_block(name) => {
+                self.flush();
+                self.children(*element);
+                self.flush();
+            }
+            _ => self.children(*element),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A job's result as the wire shows it (CONTRACT: the scrape object of 6.1).
+
+use serde_json::{Map, Value, json};
+
+use crate::core::credits::Credits;
+use crate::core::job::{Attempt, Finding, Outcome};
+use crate::core::request::Format;
+use crate::core::verdict::Verdict;
+use crate::engine::{JobReport, PageResult};
+use crate::ports::extract::Extracted;
+
+/// The scrape object of a job that succeeded, `None` for any other.
+pub fn scrape_object(report: &JobReport) -> Option<Value> {
+    let Some(Ok(page)) = report.outcome() else { return None };
+    let made = &page.extracted;
+    let billing = billing(report);
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| {
+        object.insert(name.to_owned(), value);
+    };
+    put("job_id", json!(report.id().to_string()));
+    put("url", json!(report.url()));
+    put("status_code", json!(page.status_code));
+    put("content", content(made));
+    put("credits_used", billing["total_credits"].clone());
+    put("tier_used", billing["tier_used"].clone());
+    put("billing", billing);
+    put("title", json!(made.title));
+    put("author", json!(made.author));
+    put("published_at", json!(made.published_at));
+    put("published_date", json!(made.published_at));
+    put("description", json!(made.description));
+    put("metadata", metadata(made));
+    put("headers", page.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect());
+    put("response_time_ms", json!(page.response_time_ms));
+    put("size_bytes", json!(page.size_bytes));
+    put("final_url", json!(page.final_url));
+    put("redirected", json!(!page.redirects.is_empty()));
+    put("redirect_chain", json!(page.redirects));
+    put("proxy_used", json!(page.proxied));
+    put("extraction_method", json!("algorithmic"));
+    put("text", json!(made.text));
+    flatten(made, &mut put);
+    cached(report, page, &mut put);
+    if !made.warnings.is_empty() {
+        put("warning", json!(made.warnings.join("; ")));
+    }
+    if !page.actions.is_empty() {
+        put("action_results", json!(page.actions));
+    }
+    Some(Value::Object(object))
+}
+
+fn content(made: &Extracted) -> Value {
+    made.content.iter().map(|(format, value)| (format.as_str().to_owned(), value.clone())).collect()
+}
+
+/// What the page says of itself, with the language where it was found.
+fn metadata(made: &Extracted) -> Value {
+    let mut metadata: Map<String, Value> =
+        made.metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    if let Some(language) = &made.language {
+        metadata.entry("language").or_insert_with(|| json!(language));
+    }
+    Value::Object(metadata)
+}
+
+/// Copies of the formats at the top level, where the guide's samples read them.
+fn flatten(made: &Extracted, put: &mut impl FnMut(&str, Value)) {
+    let names = [
+        (Format::Html, "html"),
+        (Format::Json, "json"),
+        (Format::Markdown, "markdown"),
+        (Format::Markdown, "markdown_content"),
+    ];
+    for (format, name) in names {
+        if let Some(value) = made.content.get(&format) {
+            put(name, value.clone());
+        }
+    }
+    if let Some(raw) = &made.raw_html {
+        put("raw_html", json!(raw));
+    }
+    if let Some(filtered) = &made.filtered_content {
+        put("filtered_content", filtered.clone());
+        put("extraction_result", filtered.clone());
+    }
+}
+
+fn cached(report: &JobReport, page: &PageResult, put: &mut impl FnMut(&str, Value)) {
+    let hit = matches!(report.job().outcome, Some(Outcome::Succeeded { cached: true, .. }));
+    put("cached", json!(hit));
+    put("cached_at", if hit { json!(page.fetched_at.to_string()) } else { Value::Null });
+    put("expires_at", json!(page.cached_until.map(|it| it.to_string())));
+}
+
+/// What the job cost and how its tier was found.
+pub fn billing(report: &JobReport) -> Value {
+    let charged = report.charged();
+    let tier = report.tier();
+    let trail = report.trail();
+    let last = trail.len().saturating_sub(1);
+    let escalations: Vec<Value> = trail
+        .iter()
+        .enumerate()
+        .map(|(at, attempt)| {
+            let worked = at == last && tier == Some(attempt.tier);
+            escalation(attempt, worked, charged)
+        })
+        .collect();
+    let own = report.job().request.advanced.use_own_proxy;
+    json!({
+        "total_credits": charged,
+        "tier_used": tier.map(|it| it.number()),
+        "tier_name": tier.map(|it| it.name()),
+        "cost_microcents": charged,
+        "escalations": escalations,
+        "savings": report.job().hold.saturating_sub(charged),
+        "byop_applied": own && tier.is_some(),
+        "final_cost_microcents": charged,
+    })
+}
+
+fn escalation(attempt: &Attempt, worked: bool, charged: Credits) -> Value {
+    let (verdict, error) = match &attempt.finding {
+        Finding::Transport { code, .. } => ("no_response", Some(code.as_str())),
+        Finding::Judged(verdict) => match verdict {
+            Verdict::Usable => ("usable", None),
+            Verdict::Other(_) => ("other_document", None),
+            Verdict::Blocked { .. } => ("blocked", Some("BLOCKED_BY_ANTIBOT")),
+            Verdict::NeedsRendering => ("needs_rendering", None),
+            Verdict::Thin => ("thin", None),
+            Verdict::Transient { .. } => ("transient", None),
+            Verdict::Permanent(code) => ("permanent", Some(code.as_str())),
+        },
+    };
+    json!({
+        "tier": attempt.tier.number(),
+        "name": attempt.tier.name(),
+        "result": if worked { "success" } else { "failed" },
+        "credits": if worked { charged } else { Credits::ZERO },
+        "duration_ms": attempt.duration_ms,
+        "error": error,
+        "verdict": verdict,
+        "signal": attempt.signal,
+        "status_code": attempt.status,
+        "started_at": attempt.started_at.to_string(),
+    })
+}

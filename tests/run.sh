@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Everything that must pass: format, lints, the core without tokio, tests, doctests and examples.
+# On a fresh Debian machine with a Rust toolchain it installs what the tests need.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v cc >/dev/null; then
+  # zstd and ring hold C code.
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends build-essential
+fi
+
+step() { printf '\n== %s\n' "$*"; "$@"; }
+
+step cargo fmt --check
+step cargo clippy --locked --all-targets --all-features -- -D warnings
+step cargo clippy --locked --no-default-features -- -D warnings
+if command -v cargo-nextest >/dev/null; then
+  step cargo nextest run --locked --all-features --no-fail-fast
+else
+  step cargo test --locked --all-features --lib --bins --tests
+fi
+step cargo test --locked --all-features --doc
+for example in examples/*.rs; do
+  [ -e "$example" ] || continue
+  step cargo run --locked --quiet --all-features --example "$(basename "$example" .rs)"
+done
+echo 'all passed'

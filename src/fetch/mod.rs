@@ -1,1 +1,4 @@
 //! Fetchers: what gets a page.
+
+pub mod guard;
+pub mod http;

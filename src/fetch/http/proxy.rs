@@ -48,9 +48,9 @@ impl ProxyUrl {
         let credentials = if url.username().is_empty() && url.password().is_none() {
             None
         } else {
-            let part =
+            let decode =
                 |it: &str| percent_decoded(it).ok_or(BadProxy("the credentials are no text"));
-            Some((part(url.username())?, part(url.password().unwrap_or_default())?))
+            Some((decode(url.username())?, decode(url.password().unwrap_or_default())?))
         };
         if credentials.as_ref().is_some_and(|(user, password)| user.len().max(password.len()) > 255)
         {
@@ -138,15 +138,13 @@ pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        match (byte, hex(bytes.get(at + 1)), hex(bytes.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => {
-                out.push(u8::try_from(high * 16 + low).ok()?);
-                at += 3;
-            }
-            _ => {
-                out.push(*byte);
-                at += 1;
-            }
+        let digits = (hex(bytes.get(at + 1)), hex(bytes.get(at + 2)));
+        if let (b'%', (Some(high), Some(low))) = (byte, digits) {
+            out.push(u8::try_from(high * 16 + low).ok()?);
+            at += 3;
+        } else {
+            out.push(*byte);
+            at += 1;
         }
     }
     String::from_utf8(out).ok()

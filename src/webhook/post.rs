@@ -1,0 +1,243 @@
+//! Posting a delivery.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http_body_util::Full;
+use url::{Host, Url};
+
+use crate::fetch::guard::BadNetwork;
+use crate::fetch::http::{BadRoots, HttpClient, Net, error};
+use crate::ports::BoxFuture;
+use crate::ports::fetch::FetchErrorKind;
+use crate::ports::notify::{Delivered, Delivery, Notifier};
+use crate::webhook::sign::Secret;
+
+/// How long one attempt may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Posts deliveries over HTTPS, behind the address guard, and follows no redirect.
+///
+/// Plain `http` is accepted only for addresses in a network that was opened.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    secret: Option<Secret>,
+    net: Net,
+    client: Arc<OnceLock<HttpClient>>,
+}
+
+impl Webhooks {
+    /// Deliveries signed with `secret`.
+    pub fn signed_with(secret: impl Into<String>) -> Self {
+        Self { secret: Some(Secret::new(secret)), ..Self::unsigned() }
+    }
+
+    /// Deliveries without a signature: a receiver cannot tell whom they are from.
+    pub fn unsigned() -> Self {
+        Self { secret: None, net: Net::default(), client: Arc::default() }
+    }
+
+    /// Opens a network such as `127.0.0.0/8`.
+    ///
+    /// # Errors
+    ///
+    /// [`BadNetwork`] if the text is none.
+    pub fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
+        self.net.guard = self.net.guard.allow(network)?;
+        Ok(self.rebuilt())
+    }
+
+    /// Opens every address, for a closed network of the host's own.
+    pub fn allow_private(mut self) -> Self {
+        self.net.guard = self.net.guard.allow_private();
+        self.rebuilt()
+    }
+
+    /// Trusts more roots than the compiled-in ones.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRoots`] if there is none in it, or one that cannot be a root.
+    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, BadRoots> {
+        self.net.add_roots(roots.as_ref())?;
+        Ok(self.rebuilt())
+    }
+
+    /// Gives `host` a fixed address, which the guard judges as any other.
+    pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
+        self.net.fixed.insert(host.to_ascii_lowercase(), address);
+        self.rebuilt()
+    }
+
+    fn rebuilt(mut self) -> Self {
+        self.client = Arc::default();
+        self
+    }
+
+    fn checked(&self, url: &str) -> Result<Url, String> {
+        let url = Url::parse(url.trim()).map_err(|_| "the webhook URL cannot be parsed")?;
+        let local = literal(&url);
+        if let Some(addresses) = &local {
+            let open = addresses.iter().any(|it| self.net.guard.check(*it).is_ok());
+            if !open {
+                return Err("the webhook URL names an address that is not public".to_owned());
+            }
+        }
+        // Public addresses never get plain http; those that had to be opened do.
+        let opened = local.is_some_and(|it| it.into_iter().any(|it| self.is_opened(it)));
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if opened => Ok(url),
+            _ => Err("the webhook URL must start with https://".to_owned()),
+        }
+    }
+
+    /// Whether it takes an opened network to reach `address`.
+    fn is_opened(&self, address: IpAddr) -> bool {
+        let closed = crate::fetch::guard::Guard::default();
+        closed.check(address).is_err() && self.net.guard.check(address).is_ok()
+    }
+
+    async fn post(&self, delivery: Delivery) -> Delivered {
+        let refused = |reason: String| Delivered::Refused { reason };
+        let mut url = match self.checked(&delivery.url) {
+            Ok(url) => url,
+            Err(reason) => return refused(reason),
+        };
+        url.set_fragment(None);
+        let Some(request) = self.request(&url, &delivery) else {
+            return refused("the webhook URL cannot be requested".to_owned());
+        };
+        let client = self.client.get_or_init(|| self.net.direct());
+        match tokio::time::timeout(TIMEOUT, client.request(request)).await {
+            Err(_) => failed(None, "no answer within 10 seconds".to_owned()),
+            // The body is not read: the status says everything.
+            Ok(Ok(response)) => judged(response.status().as_u16()),
+            Ok(Err(error)) => {
+                let error = error::from_client(error);
+                if error.kind() == FetchErrorKind::PrivateAddress {
+                    return refused(error.to_string());
+                }
+                failed(None, error.to_string())
+            }
+        }
+    }
+
+    fn request(&self, url: &Url, delivery: &Delivery) -> Option<Request<Full<Bytes>>> {
+        let mut bare = url.clone();
+        let _ = bare.set_username("");
+        let _ = bare.set_password(None);
+        let mut request = Request::new(Full::new(Bytes::from(delivery.body.clone())));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = bare.as_str().parse().ok()?;
+        *request.headers_mut() = self.headers(delivery)?;
+        Some(request)
+    }
+
+    fn headers(&self, delivery: &Delivery) -> Option<HeaderMap> {
+        let id = delivery.id.to_string();
+        let body = delivery.body.as_bytes();
+        let mut pairs = vec![
+            ("x-alterlab-event", delivery.event.to_owned()),
+            ("x-alterlab-delivery", id.clone()),
+            ("x-alterlab-attempt", delivery.attempt.to_string()),
+            ("webhook-id", id.clone()),
+            ("webhook-timestamp", delivery.sent_at.to_string()),
+        ];
+        if let Some(secret) = &self.secret {
+            pairs.push(("x-alterlab-signature", secret.alterlab(body)));
+            pairs.push(("webhook-signature", secret.standard(&id, delivery.sent_at, body)));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let agent = concat!("rungs/", env!("CARGO_PKG_VERSION"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        for (name, value) in pairs {
+            headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).ok()?);
+        }
+        Some(headers)
+    }
+}
+
+/// The addresses that the URL itself tells: its literal, or what `localhost` stands for.
+fn literal(url: &Url) -> Option<Vec<IpAddr>> {
+    match url.host()? {
+        Host::Ipv4(it) => Some(vec![it.into()]),
+        Host::Ipv6(it) => Some(vec![it.into()]),
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            let local = name == "localhost" || name.ends_with(".localhost");
+            local.then(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
+        }
+    }
+}
+
+fn judged(status: u16) -> Delivered {
+    match status {
+        200..=299 => Delivered::Accepted { status },
+        410 => Delivered::Refused { reason: "the receiver is gone (410)".to_owned() },
+        _ => failed(Some(status), format!("the receiver answered {status}")),
+    }
+}
+
+fn failed(status: Option<u16>, reason: String) -> Delivered {
+    Delivered::Failed { status, reason }
+}
+
+impl Notifier for Webhooks {
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Delivered> {
+        Box::pin(self.post(delivery))
+    }
+
+    fn accepts(&self, url: &str) -> Result<(), String> {
+        self.checked(url).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_to_public_addresses_is_accepted() {
+        let hooks = Webhooks::unsigned();
+
+        assert_eq!(hooks.accepts("https://example.com/hook"), Ok(()));
+        for it in [
+            "http://example.com/",
+            "http://127.0.0.1/",
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://localhost/",
+            "https://[::1]/",
+            "https://169.254.169.254/",
+            "ftp://example.com/",
+            "hook",
+        ] {
+            assert!(hooks.accepts(it).is_err(), "{it}");
+        }
+    }
+
+    #[test]
+    fn an_opened_network_takes_plain_http_too() {
+        let hooks = Webhooks::unsigned().allow_network("127.0.0.0/8").expect("network");
+
+        assert_eq!(hooks.accepts("http://127.0.0.1:9/"), Ok(()));
+        assert_eq!(hooks.accepts("http://localhost:9/"), Ok(()));
+        assert!(hooks.accepts("http://8.8.8.8/").is_err());
+        assert!(hooks.accepts("http://10.0.0.1/").is_err());
+    }
+
+    #[test]
+    fn only_2xx_is_accepted_and_only_410_is_final() {
+        assert!(matches!(judged(204), Delivered::Accepted { status: 204 }));
+        assert!(matches!(judged(410), Delivered::Refused { .. }));
+        for status in [301, 404, 500] {
+            assert!(matches!(judged(status), Delivered::Failed { status: Some(_), .. }));
+        }
+    }
+}

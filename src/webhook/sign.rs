@@ -1,0 +1,102 @@
+//! The two signatures of a delivery.
+//!
+//! One is the contract's own, over the raw body alone; the other is Standard Webhooks', which
+//! also covers the id and the time, so that a receiver can refuse a delivery played back to it.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+/// What deliveries are signed with: any text, or `whsec_` and base64.
+///
+/// # Invariants
+///
+/// * `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    text: String,
+    /// The key of Standard Webhooks, which is what the base64 stands for.
+    key: Vec<u8>,
+}
+
+impl Secret {
+    /// A secret. A `whsec_` that is followed by no base64 is a key as it stands.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let decoded = text.strip_prefix("whsec_").and_then(|it| STANDARD.decode(it).ok());
+        let key = decoded.unwrap_or_else(|| text.as_bytes().to_vec());
+        Self { text, key }
+    }
+
+    /// The value of `X-Alterlab-Signature`: `sha256=` and the HMAC of the raw body in hex.
+    pub fn alterlab(&self, body: &[u8]) -> String {
+        use fmt::Write as _;
+
+        let mut value = "sha256=".to_owned();
+        for byte in hmac(self.text.as_bytes(), &[body]) {
+            write!(value, "{byte:02x}").expect("a string takes every write");
+        }
+        value
+    }
+
+    /// The value of `webhook-signature`: `v1,` and the HMAC of id, time and body in base64.
+    pub fn standard(&self, id: &str, sent_at: u64, body: &[u8]) -> String {
+        let head = format!("{id}.{sent_at}.");
+        format!("v1,{}", STANDARD.encode(hmac(&self.key, &[head.as_bytes(), body])))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alterlab_signature_is_the_hmac_of_the_raw_body_under_the_text() {
+        // RFC 4231, test case 2.
+        assert_eq!(
+            Secret::new("Jefe").alterlab(b"what do ya want for nothing?"),
+            "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        );
+    }
+
+    #[test]
+    fn the_standard_signature_is_what_the_standard_library_makes() {
+        let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let theirs = standardwebhooks::Webhook::new(text).expect("secret");
+
+        let ours = Secret::new(text).standard("msg_1", 1_700_000_000, b"{}");
+
+        assert_eq!(ours, theirs.sign("msg_1", 1_700_000_000, b"{}").expect("signed"));
+    }
+
+    #[test]
+    fn a_secret_that_is_no_base64_is_its_own_key() {
+        let theirs = standardwebhooks::Webhook::from_bytes(b"hush".to_vec()).expect("secret");
+
+        let ours = Secret::new("hush").standard("msg_1", 1, b"{}");
+
+        assert_eq!(ours, theirs.sign("msg_1", 1, b"{}").expect("signed"));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        assert!(!format!("{:?}", Secret::new("hush")).contains("hush"));
+    }
+}

@@ -1,0 +1,135 @@
+//! HTTPS, HTTP/2 and webhooks over real sockets of the loopback interface.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rungs::core::id::DeliveryId;
+use rungs::core::request::{Item, Limits};
+use rungs::core::tier::Tier;
+use rungs::core::time::Timestamp;
+use rungs::core::url::PageUrl;
+use rungs::fetch::http::Http;
+use rungs::ports::fetch::{FetchErrorKind, FetchRequest, HtmlFetcher, JobScratch};
+use rungs::ports::notify::{Delivered, Delivery, Notifier};
+use rungs::testkit::site::{Site, SiteResponse};
+use rungs::webhook::Webhooks;
+use rungs::webhook::sign::Secret;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// A site that speaks HTTP/2 only and answers with the version it was asked in.
+async fn http2_site() -> (SocketAddr, Vec<u8>) {
+    let names = vec!["secure.test".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("certificate");
+    let root = made.cert.der().to_vec();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("server");
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+    let addr = listener.local_addr().expect("address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let answer = service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
+                let body = format!("{:?}", request.version());
+                Ok::<_, Infallible>(hyper::Response::new(Full::new(Bytes::from(body))))
+            });
+            let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), answer);
+            tokio::spawn(serving);
+        }
+    });
+    (addr, root)
+}
+
+fn get(url: &str) -> FetchRequest {
+    let options = Item::get("https://example.com/").check(&Limits::default()).expect("item");
+    FetchRequest {
+        url: PageUrl::parse(url).expect(url),
+        tier: Tier::Curl,
+        method: options.method,
+        body: None,
+        headers: Vec::new(),
+        options: Arc::new(options),
+        deadline: Duration::from_secs(10),
+        max_bytes: 1_000_000,
+        scratch: JobScratch::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_root_gives_http_2_and_an_unknown_one_a_tls_error() {
+    let (addr, root) = http2_site().await;
+    let open = || {
+        let http = Http::new().allow_network("127.0.0.0/8").expect("network");
+        http.resolve("secure.test", addr)
+    };
+
+    let trusting = open().extra_roots(root).expect("root");
+    let page = trusting.fetch(get("https://secure.test/")).await.expect("page");
+    let doubting = open().fetch(get("https://secure.test/")).await.expect_err("unknown root");
+
+    assert_eq!(page.body, b"HTTP/2.0");
+    assert_eq!(doubting.kind(), FetchErrorKind::Tls);
+}
+
+fn delivery(url: String) -> Delivery {
+    Delivery {
+        id: DeliveryId::new(Timestamp::from_millis(1_700_000_000_000), 0, 7),
+        event: "batch.completed",
+        url,
+        body: r#"{"event":"batch.completed"}"#.to_owned(),
+        sent_at: 1_700_000_000,
+        attempt: 2,
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_carries_both_signatures_of_its_raw_body() {
+    let site = Site::start(|request| {
+        let secret = Secret::new("hush");
+        let id = request.header("webhook-id").unwrap_or_default();
+        let whole = request.header("x-alterlab-signature")
+            == Some(secret.alterlab(&request.body).as_str())
+            && request.header("webhook-signature")
+                == Some(secret.standard(id, 1_700_000_000, &request.body).as_str())
+            && request.header("x-alterlab-delivery") == Some(id)
+            && request.header("x-alterlab-event") == Some("batch.completed")
+            && request.header("x-alterlab-attempt") == Some("2");
+        SiteResponse::status(if whole { 204 } else { 400 })
+    });
+    let hooks = Webhooks::signed_with("hush").allow_network("127.0.0.0/8").expect("network");
+
+    let delivered = hooks.deliver(delivery(site.url("/hook"))).await;
+
+    assert_eq!(delivered, Delivered::Accepted { status: 204 });
+}
+
+#[tokio::test]
+async fn a_delivery_follows_no_redirect_and_reaches_no_private_name() {
+    let site = Site::start(|_| SiteResponse::redirect(302, "/elsewhere"));
+    let hooks = Webhooks::unsigned().allow_network("127.0.0.0/8").expect("network");
+    let closed = Webhooks::unsigned().resolve("inside.test", site.addr());
+
+    let redirected = hooks.deliver(delivery(site.url("/"))).await;
+    let inside = closed.deliver(delivery("https://inside.test/".to_owned())).await;
+
+    assert!(matches!(redirected, Delivered::Failed { status: Some(302), .. }), "{redirected:?}");
+    assert!(matches!(inside, Delivered::Refused { .. }), "{inside:?}");
+    assert_eq!((site.hits(), site.hits_on("/elsewhere")), (1, 0));
+}

@@ -1,7 +1,7 @@
 //! Both stores do what the port promises; the one on disk also survives what disks and processes do.
 
+use std::cell::RefCell;
 use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rungs::core::record::{Key, Record};
 use rungs::ports::store::{Bodies, Store, StoreError};
@@ -11,29 +11,23 @@ use rungs::testkit::store::{Scratch, get, put, sample};
 
 rungs::store_conformance!(memory, Memory::default());
 
-rungs::store_conformance!(sled, Fresh::open().store);
+rungs::store_conformance!(sled, fresh());
 
 rungs::store_reopen_conformance!(sled_reopened, |dir: &std::path::Path| {
     Sled::open(dir).expect("it opens")
 });
 
-/// A store in a directory of its own, which a check need not know of.
-struct Fresh {
-    store: Sled,
+thread_local! {
+    /// The directories of this test's stores: a test has a thread of its own, and they go with it.
+    static SCRATCHES: RefCell<Vec<Scratch>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Fresh {
-    fn open() -> Self {
-        static OPENED: AtomicU32 = AtomicU32::new(0);
-        let scratch = tempfile::Builder::new()
-            .prefix(&format!("rungs-{}-", OPENED.fetch_add(1, Ordering::Relaxed)))
-            .tempdir()
-            .expect("a temporary directory");
-        let store = Sled::open(scratch.path()).expect("an empty directory opens");
-        // Unlinked while open: the files live as long as the store does.
-        std::mem::forget(scratch);
-        Self { store }
-    }
+/// A store in a directory that lasts as long as the test.
+fn fresh() -> Sled {
+    let scratch = Scratch::new();
+    let store = Sled::open(scratch.path()).expect("an empty directory opens");
+    SCRATCHES.with_borrow_mut(|it| it.push(scratch));
+    store
 }
 
 fn account(granted: u64) -> Record {

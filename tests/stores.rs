@@ -1,5 +1,7 @@
 //! Both stores do what the port promises; the one on disk also survives what disks and processes do.
 
+#![cfg(all(feature = "sled", feature = "testkit"))]
+
 use std::cell::RefCell;
 use std::fs;
 

@@ -214,11 +214,11 @@ async fn a_page_that_never_answers_ends_at_its_timeout() {
 async fn a_cached_answer_serves_again_for_nothing() {
     let fetches = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&fetches);
-    let fetcher = fetcher_fn([Tier::Curl], move |request| {
+    let counting = fetcher_fn([Tier::Curl], move |request| {
         counted.fetch_add(1, Ordering::SeqCst);
         answer(request)
     });
-    let engine = builder().html(fetcher).build().expect("built");
+    let engine = builder().html(counting).build().expect("built");
     let item = || Item::get("http://a.test/ok").cache(Cache { enabled: true, ..Cache::default() });
 
     let first = engine.scrape(item()).await.expect("accepted");

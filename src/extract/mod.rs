@@ -79,7 +79,7 @@ fn fill(page: Page<'_>, made: &mut Extracted, text: &str, data: &Value) {
             Format::Json | Format::JsonV2 => data.clone(),
             Format::Html => format!("<pre>{}</pre>", readable::escaped(text)).into(),
             Format::Rag => markdown::chunks(text),
-            Format::Content => content(text, Vec::new()),
+            Format::Content => content(text, &[]),
             Format::Raw => continue,
         };
         made.content.insert(format, value);
@@ -104,7 +104,7 @@ fn plain(page: Page<'_>, text: &str) -> Extracted {
 }
 
 /// The `content` format of a body in markdown.
-fn content(body: &str, links: Vec<Value>) -> Value {
+fn content(body: &str, links: &[Value]) -> Value {
     json!({ "body_markdown": body, "word_count": body.split_whitespace().count(), "links": links })
 }
 
@@ -146,7 +146,7 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
                 "sections": markdown::sections(&markdown::render(root, base.as_ref())),
             }),
             Format::Rag => markdown::chunks(&markdown::render(root, base.as_ref())),
-            Format::Content => content(&markdown::render(root, base.as_ref()), facts.links.clone()),
+            Format::Content => content(&markdown::render(root, base.as_ref()), &facts.links),
             Format::Raw => continue,
         };
         made.content.insert(format, value);

@@ -3,7 +3,22 @@
 //! A store decides nothing. It keeps records under versioned keys and an index of what falls due;
 //! [`crate::core`] says what a record becomes.
 
+pub mod codec;
+#[cfg(feature = "sled")]
+mod dir;
+#[cfg(feature = "sled")]
+mod flush;
 mod memory;
+#[cfg(feature = "sled")]
+mod packs;
+#[cfg(feature = "sled")]
+mod sled;
 mod stretch;
 
+#[cfg(feature = "sled")]
+use dir::sync_dir;
 pub use memory::Memory;
+#[cfg(feature = "sled")]
+pub use packs::Packs;
+#[cfg(feature = "sled")]
+pub use sled::Sled;

@@ -85,8 +85,7 @@ async fn deliver(
 /// The chunk's idempotency key: the same chunk at the same place of the file is the same batch.
 fn key(number: usize, chunk: &[Item]) -> String {
     let digest = Sha256::digest(json!(chunk).to_string());
-    let hex: String = digest.iter().take(16).map(|it| format!("{it:02x}")).collect();
-    format!("cli-{number}-{hex}")
+    format!("cli-{number}-{digest:x}")
 }
 
 /// Writes a batch's results as its jobs end.

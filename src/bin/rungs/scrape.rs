@@ -23,7 +23,10 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
     };
     engine.shutdown().await.map_err(|error| Failure::of(&error))?;
     match report.outcome() {
-        Some(Ok(_)) => print(&args, &report),
+        Some(Ok(_)) => {
+            print(&args, &report);
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Err(error)) => {
             eprintln!("rungs: {error}");
             if let Some(tier) = error.required_tier {
@@ -36,11 +39,11 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
     }
 }
 
-fn print(args: &ScrapeArgs, report: &JobReport) -> Done {
+fn print(args: &ScrapeArgs, report: &JobReport) {
     let object = wire::scrape_object(report).unwrap_or_default();
     if args.json {
         println!("{object:#}");
-        return Ok(ExitCode::SUCCESS);
+        return;
     }
     let first = args.page.formats.first().map_or("markdown", |it| it.as_str());
     match object.get("content").and_then(|it| it.get(first)) {
@@ -51,7 +54,6 @@ fn print(args: &ScrapeArgs, report: &JobReport) -> Done {
     if let Some(warning) = object.get("warning").and_then(|it| it.as_str()) {
         eprintln!("rungs: {warning}");
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// One line of the trail.

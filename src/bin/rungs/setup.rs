@@ -2,7 +2,7 @@
 
 use rungs::core::request::Item;
 use rungs::engine::{EngineBuilder, Settings};
-use rungs::fetch::Http;
+use rungs::fetch::http::{Http, ProxyUrl};
 use rungs::ports::store::Store;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
@@ -46,8 +46,11 @@ fn http(args: &PageArgs) -> Result<Http, Failure> {
     if args.allow_private {
         http = http.allow_private();
     }
-    http.proxies(args.proxies.iter().map(String::as_str))
-        .map_err(|why| Failure::Usage(format!("--proxy: {why}")))
+    let proxies = args.proxies.iter().map(|it| ProxyUrl::parse(it));
+    let proxies: Vec<ProxyUrl> = proxies
+        .collect::<Result<_, _>>()
+        .map_err(|why| Failure::Usage(format!("--proxy: {why}")))?;
+    Ok(http.proxies(proxies))
 }
 
 /// An engine on `store` with what the options ask for.

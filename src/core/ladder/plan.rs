@@ -236,13 +236,13 @@ mod tests {
         let tools = Tools { tiers: tiers.iter().copied().collect(), ..Tools::default() };
         let reach = Reach::of(&request, &tools, &PriceList::default());
         let used = Duration::from_millis(trail.iter().map(|it| it.duration_ms).sum());
-        let start = None;
         plan(&Facts {
             request: &request,
             reach,
             trail,
-            start,
+            start: None,
             used,
+            since_last: Duration::ZERO,
             backoff: Backoff::PAGE,
             draw: 0,
         })

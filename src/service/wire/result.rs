@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::core::credits::Credits;
 use crate::core::job::{Attempt, Finding, Outcome};
 use crate::core::request::Format;
+use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
 use crate::engine::{JobReport, PageResult};
 use crate::ports::extract::Extracted;
@@ -111,8 +112,8 @@ pub fn billing(report: &JobReport) -> Value {
     let own = report.job().request.advanced.use_own_proxy;
     json!({
         "total_credits": charged,
-        "tier_used": tier.map(|it| it.number()),
-        "tier_name": tier.map(|it| it.name()),
+        "tier_used": tier.map(Tier::number),
+        "tier_name": tier.map(Tier::name),
         "cost_microcents": charged,
         "escalations": escalations,
         "savings": report.job().hold.saturating_sub(charged),

@@ -1,0 +1,101 @@
+//! A host's own store, and the proof that it keeps the port's promises.
+//!
+//! Run it with `cargo run --example own_store --features testkit`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use rungs::core::record::{Claim, Key, Queue, Record};
+use rungs::core::time::Timestamp;
+use rungs::ports::BoxFuture;
+use rungs::ports::store::{List, Store, StoreError, Versioned, Write};
+
+/// Everything in one map, and no index: what is due is looked for. Good for a few thousand records.
+#[derive(Clone, Debug, Default)]
+struct OneMap(Arc<Mutex<BTreeMap<Vec<u8>, Versioned>>>);
+
+impl OneMap {
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<Vec<u8>, Versioned>) -> T) -> T {
+        work(&mut self.0.lock().expect("nothing panics under this lock"))
+    }
+}
+
+fn due_in(queue: Queue, record: &Record) -> Option<Timestamp> {
+    record.due().filter(|it| it.0 == queue).map(|it| it.1)
+}
+
+impl Store for OneMap {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        Box::pin(async move {
+            Ok(self.with(|map| keys.iter().map(|it| map.get(&it.to_bytes()).cloned()).collect()))
+        })
+    }
+
+    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        Box::pin(async move {
+            let mut found: Vec<_> = self.with(|map| map.clone().into_iter().collect());
+            if list.descending {
+                found.reverse();
+            }
+            let after = list.after.map(|it| it.to_bytes());
+            let is_behind = |key: &Vec<u8>| match &after {
+                Some(after) if list.descending => key < after,
+                Some(after) => key > after,
+                None => true,
+            };
+            found.retain(|(key, it)| it.record.key().kind() == list.kind && is_behind(key));
+            Ok(found.into_iter().map(|(_, it)| it).take(list.limit).collect())
+        })
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        Box::pin(async move {
+            Ok(self.with(|map| {
+                let due = |it: &Versioned| due_in(claim.queue, &it.record);
+                let mut found: Vec<_> = map.values_mut().filter(|it| due(it).is_some()).collect();
+                found.retain(|it| due(it).is_some_and(|at| at <= claim.now));
+                found.sort_by_key(|it| due(it));
+                let take = |it: &mut Versioned| {
+                    if let Some(record) = it.record.claimed(&claim) {
+                        *it = Versioned { version: it.version + 1, record };
+                    }
+                    it.clone()
+                };
+                found.into_iter().take(claim.limit).map(take).collect()
+            }))
+        })
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.with(|map| {
+                let version = |it: &Write| map.get(&it.key.to_bytes()).map(|it| it.version);
+                if writes.iter().any(|it| version(it) != it.expected) {
+                    return Err(StoreError::Conflict);
+                }
+                for write in writes {
+                    let key = write.key.to_bytes();
+                    let version = write.expected.unwrap_or(0) + 1;
+                    match write.record {
+                        Some(record) => map.insert(key, Versioned { version, record }),
+                        None => map.remove(&key),
+                    };
+                }
+                Ok(())
+            })
+        })
+    }
+
+    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(async move {
+            Ok(self.with(|map| map.values().filter_map(|it| due_in(queue, &it.record)).min()))
+        })
+    }
+}
+
+fn main() {
+    let report = rungs::testkit::store::check_all(OneMap::default);
+
+    println!("{} checks passed", report.passed.len());
+    assert!(report.failed.is_empty(), "failed: {:?}", report.failed);
+}

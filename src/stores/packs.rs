@@ -1,0 +1,233 @@
+//! Result bodies on disk: one append-only file a batch, removed whole.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
+
+use crate::core::id::BatchId;
+use crate::core::job::BodyRef;
+use crate::ports::BoxFuture;
+use crate::ports::store::{Bodies, StoreError};
+use crate::stores::flush::SharedFlush;
+use crate::stores::sync_dir;
+
+const STORE: &str = "packs";
+const MAGIC: [u8; 4] = *b"rgp1";
+/// Magic, length of the compressed body, first 8 bytes of its SHA-256.
+const HEAD: usize = 16;
+/// Files kept open for appending.
+const MAX_OPEN: usize = 64;
+/// The fastest level: bodies are read a few times and removed after a day.
+const LEVEL: i32 = 1;
+
+/// Keeps bodies in files, one a batch, compressed and checksummed.
+///
+/// A body is on disk before `put` returns; bodies of one batch that arrive together share an fsync.
+/// A tail torn by a crash is left where it is: what follows is appended behind it, and each
+/// [`BodyRef`] says where its own body begins.
+#[derive(Clone, Debug)]
+pub struct Packs {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    packs: HashMap<BatchId, (u64, Arc<Pack>)>,
+    uses: u64,
+}
+
+/// # Invariants
+///
+/// A batch has at most one, so that its `file` lock orders all appends.
+#[derive(Debug)]
+struct Pack {
+    file: Mutex<File>,
+    flush: SharedFlush,
+    synced: File,
+}
+
+impl Packs {
+    /// Opens the directory, making it if it is not there.
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let dir = dir.into();
+        fs::create_dir_all(&dir).map_err(failed)?;
+        Ok(Self { shared: Arc::new(Shared { dir, open: Mutex::default() }) })
+    }
+}
+
+fn failed(source: io::Error) -> StoreError {
+    StoreError::Backend { store: STORE, source: Box::new(source) }
+}
+
+fn damaged(what: impl Into<String>) -> StoreError {
+    StoreError::Damaged { store: STORE, what: what.into() }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn path(&self, batch: BatchId) -> PathBuf {
+        self.dir.join(format!("{batch}.pack"))
+    }
+
+    fn pack(&self, batch: BatchId) -> io::Result<Arc<Pack>> {
+        let mut open = locked(&self.open);
+        open.uses += 1;
+        let now = open.uses;
+        if let Some((used, pack)) = open.packs.get_mut(&batch) {
+            *used = now;
+            return Ok(Arc::clone(pack));
+        }
+        if open.packs.len() >= MAX_OPEN {
+            // Only one that nobody appends to: a second handle beside it would break the order.
+            let idle = open.packs.iter().filter(|(_, (_, it))| Arc::strong_count(it) == 1);
+            if let Some(oldest) = idle.min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id) {
+                open.packs.remove(&oldest);
+            }
+        }
+        let path = self.path(batch);
+        let is_new = !path.exists();
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        if is_new {
+            sync_dir(&self.dir)?;
+        }
+        let synced = file.try_clone()?;
+        let pack = Arc::new(Pack { file: Mutex::new(file), flush: SharedFlush::default(), synced });
+        open.packs.insert(batch, (now, Arc::clone(&pack)));
+        Ok(pack)
+    }
+
+    fn put(&self, batch: BatchId, body: &[u8]) -> Result<BodyRef, StoreError> {
+        let packed = zstd::bulk::compress(body, LEVEL).map_err(failed)?;
+        let length = u32::try_from(packed.len())
+            .map_err(|_| failed(io::Error::other("a body may have 4 GiB at most")))?;
+        let sum = checksum(&packed);
+        let mut frame = Vec::with_capacity(HEAD + packed.len());
+        frame.extend(MAGIC);
+        frame.extend(length.to_be_bytes());
+        frame.extend(sum);
+        frame.extend(packed);
+
+        let pack = self.pack(batch).map_err(failed)?;
+        let offset = append(&mut locked(&pack.file), &frame).map_err(failed)?;
+        let ticket = pack.flush.ticket();
+        pack.flush.wait(ticket, || pack.synced.sync_data()).map_err(failed)?;
+        Ok(BodyRef(format!("{batch}:{offset}:{length}:{:016x}", u64::from_be_bytes(sum))))
+    }
+
+    fn get(&self, body: &BodyRef) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(place) = Place::parse(&body.0) else {
+            return Err(damaged(format!("`{}` names no body", body.0)));
+        };
+        let path = self.path(place.batch);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let size = HEAD as u64 + u64::from(place.length);
+        let end = file.metadata().map_err(failed)?.len();
+        if place.offset.saturating_add(size) > end {
+            return Err(damaged(format!("{} is too short", path.display())));
+        }
+        let mut frame = Vec::new();
+        file.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
+        file.take(size).read_to_end(&mut frame).map_err(failed)?;
+        let packed = place.check(&frame).ok_or_else(|| {
+            damaged(format!("{} at {} is not what was written", path.display(), place.offset))
+        })?;
+        zstd::decode_all(packed).map(Some).map_err(|it| damaged(it.to_string()))
+    }
+
+    fn remove(&self, batch: BatchId) -> Result<(), StoreError> {
+        locked(&self.open).packs.remove(&batch);
+        match fs::remove_file(self.path(batch)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn append(file: &mut File, frame: &[u8]) -> io::Result<u64> {
+    // Asked each time: after a write that failed half way, the end is not where we left it.
+    let offset = file.seek(SeekFrom::End(0))?;
+    file.write_all(frame)?;
+    Ok(offset)
+}
+
+fn checksum(packed: &[u8]) -> [u8; 8] {
+    let digest: [u8; 32] = Sha256::digest(packed).into();
+    let mut sum = [0; 8];
+    sum.copy_from_slice(&digest[..8]);
+    sum
+}
+
+/// What a [`BodyRef`] says.
+#[derive(Debug)]
+struct Place {
+    batch: BatchId,
+    offset: u64,
+    length: u32,
+    sum: [u8; 8],
+}
+
+impl Place {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let place = Self {
+            batch: parts.next()?.parse().ok()?,
+            offset: parts.next()?.parse().ok()?,
+            length: parts.next()?.parse().ok()?,
+            sum: u64::from_str_radix(parts.next()?, 16).ok()?.to_be_bytes(),
+        };
+        parts.next().is_none().then_some(place)
+    }
+
+    /// The compressed body within `frame`, if it is the one meant.
+    fn check<'a>(&self, frame: &'a [u8]) -> Option<&'a [u8]> {
+        let (head, packed) = frame.split_at_checked(HEAD)?;
+        let same = head[..4] == MAGIC
+            && head[4..8] == self.length.to_be_bytes()
+            && head[8..] == self.sum
+            && checksum(packed) == self.sum;
+        same.then_some(packed)
+    }
+}
+
+/// Runs `work` where it may block.
+async fn blocking<T: Send + 'static>(
+    shared: Arc<Shared>,
+    work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match spawn_blocking(move || work(&shared)).await {
+        Ok(done) => done,
+        Err(error) => Err(StoreError::Backend { store: STORE, source: Box::new(error) }),
+    }
+}
+
+impl Bodies for Packs {
+    fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        Box::pin(blocking(Arc::clone(&self.shared), move |it| it.put(batch, &body)))
+    }
+
+    fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        Box::pin(blocking(Arc::clone(&self.shared), move |it| it.get(&body)))
+    }
+
+    fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(blocking(Arc::clone(&self.shared), move |it| it.remove(batch)))
+    }
+}

@@ -1,0 +1,111 @@
+//! The embedded store on disk, for one process.
+//!
+//! # Architecture invariants
+//!
+//! * sled is called from blocking threads only.
+//! * All writes go through [`table::Table`], under its one lock.
+
+mod open;
+mod table;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::task::spawn_blocking;
+
+use crate::core::record::{Claim, Key, Queue};
+use crate::core::time::{Timestamp, millis};
+use crate::ports::BoxFuture;
+use crate::ports::store::{Bodies, List, Store, StoreError, Versioned, Write};
+use crate::stores::packs::Packs;
+
+use table::Table;
+
+const STORE: &str = "sled";
+
+/// Keeps records in a directory, and bodies in files beside them.
+///
+/// A commit is on disk before it is acknowledged: sled's own flush leaves the data with the
+/// operating system, so an fsync of its files follows. Commits that arrive while a flush runs share
+/// the next one.
+///
+/// One process at a time; clones share the open store. The directory is free again once the last
+/// clone is dropped.
+#[derive(Clone)]
+pub struct Sled {
+    table: Arc<Table>,
+    packs: Packs,
+}
+
+impl fmt::Debug for Sled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sled").field("dir", &self.table.dir()).finish_non_exhaustive()
+    }
+}
+
+impl Sled {
+    /// Opens the store in `dir`, making it if it is not there. Blocks, for up to three seconds if
+    /// another process has it open: a killed one may hold its lock for a moment.
+    ///
+    /// The leases of the process that had it before are released at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] if the other process stays, [`StoreError::Damaged`] if what is there
+    /// cannot be read.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::open_with(dir, Timestamp::from_millis(millis(since_1970)))
+    }
+
+    /// Opens the store as [`Sled::open`] does, at a time that the caller says.
+    pub fn open_with(dir: impl AsRef<Path>, now: Timestamp) -> Result<Self, StoreError> {
+        let dir = dir.as_ref();
+        let table = open::open(dir)?;
+        table.release(now)?;
+        let packs = Packs::open(dir.join("bodies"))?;
+        Ok(Self { table: Arc::new(table), packs })
+    }
+
+    /// Runs `work` where it may block.
+    fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Table) -> Result<T, StoreError> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
+        let table = Arc::clone(&self.table);
+        Box::pin(async move {
+            match spawn_blocking(move || work(&table)).await {
+                Ok(done) => done,
+                Err(error) => Err(StoreError::Backend { store: STORE, source: Box::new(error) }),
+            }
+        })
+    }
+}
+
+impl Store for Sled {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        self.blocking(move |it| it.load(&keys))
+    }
+
+    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        self.blocking(move |it| it.list(&list))
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        self.blocking(move |it| it.claim(&claim))
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.blocking(move |it| it.commit(writes))
+    }
+
+    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        self.blocking(move |it| it.due(queue))
+    }
+
+    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
+        Some(Arc::new(self.packs.clone()))
+    }
+}

@@ -1,0 +1,184 @@
+//! Both stores do what the port promises; the one on disk also survives what disks and processes do.
+
+#![cfg(all(feature = "sled", feature = "testkit"))]
+
+use std::cell::RefCell;
+use std::fs;
+
+use rungs::core::record::{Key, Record};
+use rungs::ports::store::{Bodies, Store, StoreError};
+use rungs::stores::{Memory, Packs, Sled};
+use rungs::testkit::run;
+use rungs::testkit::store::{Scratch, get, put, sample};
+
+rungs::store_conformance!(memory, Memory::default());
+
+rungs::store_conformance!(sled, fresh());
+
+rungs::store_reopen_conformance!(sled_reopened, |dir: &std::path::Path| {
+    Sled::open(dir).expect("it opens")
+});
+
+thread_local! {
+    /// The directories of this test's stores: a test has a thread of its own, and they go with it.
+    static SCRATCHES: RefCell<Vec<Scratch>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A store in a directory that lasts as long as the test.
+fn fresh() -> Sled {
+    let scratch = Scratch::new();
+    let store = Sled::open(scratch.path()).expect("an empty directory opens");
+    SCRATCHES.with_borrow_mut(|it| it.push(scratch));
+    store
+}
+
+fn account(granted: u64) -> Record {
+    Record::Account(sample::account("a", granted))
+}
+
+/// Makes a store with one record and closes it.
+fn written(scratch: &Scratch) {
+    let store = Sled::open(scratch.path()).expect("an empty directory opens");
+    run(put(&store, account(1), None)).expect("new");
+}
+
+#[test]
+fn a_directory_in_use_is_refused_with_the_remedy() {
+    let scratch = Scratch::new();
+    let first = Sled::open(scratch.path()).expect("an empty directory opens");
+
+    let second = Sled::open(scratch.path()).expect_err("the first has it");
+
+    assert!(matches!(second, StoreError::InUse { .. }), "{second:?}");
+    assert!(second.to_string().contains("use another directory"), "{second}");
+    drop(first);
+    Sled::open(scratch.path()).expect("it is free again");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_directory_is_refused() {
+    let scratch = Scratch::new();
+    let file = scratch.path().join("file");
+    fs::write(&file, "not a directory").expect("written");
+
+    let error = Sled::open(&file).expect_err("not a directory");
+
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+}
+
+#[test]
+fn damaged_files_are_an_error_and_no_panic() {
+    for name in ["db", "conf"] {
+        let scratch = Scratch::new();
+        written(&scratch);
+        let path = scratch.path().join(name);
+        let length = fs::metadata(&path).expect("it is there").len();
+        let garbage: Vec<u8> = (0..length).map(|it| (it * 131 % 251) as u8).collect();
+        fs::write(&path, garbage).expect("written");
+
+        let error = Sled::open(scratch.path()).expect_err("garbage is no store");
+
+        let is_told = matches!(error, StoreError::Damaged { .. } | StoreError::Backend { .. });
+        assert!(is_told, "{name}: {error:?}");
+    }
+}
+
+#[test]
+fn a_database_that_is_gone_is_not_taken_for_a_new_one() {
+    let scratch = Scratch::new();
+    written(&scratch);
+    fs::remove_file(scratch.path().join("db")).expect("removed");
+
+    let error = Sled::open(scratch.path()).expect_err("its records are gone");
+
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+}
+
+#[test]
+fn eight_writers_lose_nothing() {
+    let scratch = Scratch::new();
+    let store = Sled::open(scratch.path()).expect("an empty directory opens");
+
+    run(async {
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..8 {
+            let store = store.clone();
+            writers.spawn(async move {
+                for number in 0..25 {
+                    let job = sample::job(writer * 100 + number, sample::at(1));
+                    put(&store, Record::Job(job), None).await.expect("new");
+                }
+            });
+        }
+        writers.join_all().await;
+    });
+    drop(store);
+
+    let store = Sled::open(scratch.path()).expect("it opens again");
+    let keys = (0..8).flat_map(|it| (0..25).map(move |n| Key::Job(sample::job_id(it * 100 + n))));
+    let found = run(store.load(keys.collect())).expect("loaded");
+    assert_eq!(found.iter().flatten().count(), 200);
+}
+
+#[test]
+fn a_torn_tail_is_passed_over() {
+    let scratch = Scratch::new();
+    let batch = sample::batch_id(1);
+    let packs = Packs::open(scratch.path()).expect("opened");
+    let first = run(packs.put(batch, b"first".to_vec())).expect("put");
+    drop(packs);
+    let path = scratch.path().join(format!("{batch}.pack"));
+    let mut bytes = fs::read(&path).expect("a file a batch");
+    bytes.extend(b"rgp1\0\0");
+    fs::write(&path, bytes).expect("written");
+
+    let packs = Packs::open(scratch.path()).expect("opened");
+    let second = run(packs.put(batch, b"second".to_vec())).expect("put");
+
+    assert_eq!(run(packs.get(first)).expect("get"), Some(b"first".to_vec()));
+    assert_eq!(run(packs.get(second)).expect("get"), Some(b"second".to_vec()));
+}
+
+#[test]
+fn a_changed_body_is_told_from_what_was_written() {
+    let scratch = Scratch::new();
+    let batch = sample::batch_id(1);
+    let packs = Packs::open(scratch.path()).expect("opened");
+    let body = run(packs.put(batch, b"as it was written".to_vec())).expect("put");
+    let path = scratch.path().join(format!("{batch}.pack"));
+    let mut bytes = fs::read(&path).expect("a file a batch");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).expect("written");
+
+    let error = run(packs.get(body)).expect_err("changed");
+
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+}
+
+#[test]
+fn more_batches_than_open_files_are_kept() {
+    let scratch = Scratch::new();
+    let packs = Packs::open(scratch.path()).expect("opened");
+    let text = |number: u64| number.to_string().into_bytes();
+
+    let bodies: Vec<_> = (0..100)
+        .chain(0..100)
+        .map(|it| (it, run(packs.put(sample::batch_id(it), text(it))).expect("put")))
+        .collect();
+
+    for (number, body) in bodies {
+        assert_eq!(run(packs.get(body)).expect("get"), Some(text(number)));
+    }
+}
+
+#[test]
+fn a_record_is_read_by_the_store_that_wrote_it() {
+    let scratch = Scratch::new();
+    written(&scratch);
+
+    let store = Sled::open(scratch.path()).expect("it opens again");
+
+    let found = run(get(&store, account(0).key())).expect("present");
+    assert_eq!((found.version, found.record), (1, account(1)));
+}

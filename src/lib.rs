@@ -18,3 +18,8 @@ pub mod webhook;
 
 #[cfg(feature = "engine")]
 pub use crate::engine::{Batch, BatchHandle, Engine, EngineError, Event, Settings, SubmitError};
+
+/// The README's example is compiled and run with the doctests.
+#[cfg(all(doctest, feature = "testkit", feature = "html"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

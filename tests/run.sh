@@ -11,10 +11,12 @@ fi
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-step cargo fmt --check
+step cargo fetch --locked --quiet
+step cargo fmt --all --check
 step cargo clippy --locked --all-targets --all-features -- -D warnings
 step cargo clippy --locked -- -D warnings
 step cargo clippy --locked --features cli -- -D warnings
+step cargo clippy --locked -p rungs-bench --all-targets -- -D warnings
 step cargo clippy --locked --no-default-features -- -D warnings
 if command -v cargo-nextest >/dev/null; then
   step cargo nextest run --locked --all-features --no-fail-fast

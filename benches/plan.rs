@@ -1,0 +1,56 @@
+//! How long one decision takes. The budget is 1 µs: the planner runs once an attempt, and an attempt
+//! on the cheapest tier is already milliseconds of network.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use rungs::core::backoff::Backoff;
+use rungs::core::job::{Attempt, Finding};
+use rungs::core::ladder::{Facts, Reach, Tools, plan};
+use rungs::core::price::PriceList;
+use rungs::core::request::{Item, Limits};
+use rungs::core::tier::Tier;
+use rungs::core::time::Timestamp;
+use rungs::core::verdict::{Response, Verdict, judge};
+
+fn escalate_one_rung(c: &mut Criterion) {
+    let request = Item::get("http://a.test/").check(&Limits::default()).expect("valid");
+    let tools = Tools { tiers: Tier::ALL.into_iter().collect(), ..Tools::default() };
+    let prices = PriceList::default();
+    let trail = [Attempt {
+        tier: Tier::Curl,
+        finding: Finding::Judged(Verdict::Blocked { by: None, challenge: false }),
+        signal: "status 403".into(),
+        status: Some(403),
+        started_at: Timestamp::default(),
+        duration_ms: 20,
+    }];
+
+    c.bench_function("reach and plan one rung", |b| {
+        b.iter(|| {
+            plan(&Facts {
+                request: &request,
+                reach: Reach::of(black_box(&request), &tools, &prices),
+                trail: black_box(&trail),
+                start: None,
+                used: Duration::ZERO,
+                since_last: Duration::ZERO,
+                backoff: Backoff::PAGE,
+                draw: 7,
+            })
+        });
+    });
+}
+
+fn judge_a_page(c: &mut Criterion) {
+    let body = "<p>Flour, water, salt and time are all that a good loaf needs.</p>".repeat(800);
+    let headers = [("content-type".to_owned(), "text/html".to_owned())];
+    let response =
+        Response { status: 200, headers: &headers, body: body.as_bytes(), rendered: false };
+
+    c.bench_function("judge a page of 50 KB", |b| b.iter(|| judge(black_box(&response))));
+}
+
+criterion_group!(benches, escalate_one_rung, judge_a_page);
+criterion_main!(benches);

@@ -1,13 +1,26 @@
 //! An embeddable scraping engine: batches of URLs in; pages, settled credits and one completion
 //! webhook out.
+//!
+//! # Layout
+//!
+//! * [`core`] decides: states, ladder, prices, ledger. No I/O, no clock.
+//! * [`ports`] promise: the traits that a host may implement.
+//! * `engine` runs: the only place that loops or waits.
+//! * `fetch`, `extract`, [`stores`] and `webhook` are the built-in parts.
+//! * [`service`] knows the wire format.
+//! * `testkit` checks a host's own parts.
 
 pub mod core;
 #[cfg(feature = "engine")]
 pub mod engine;
+#[cfg(feature = "engine")]
+mod error;
 #[cfg(feature = "html")]
 pub mod extract;
 #[cfg(feature = "http")]
 pub mod fetch;
+#[cfg(all(feature = "http", feature = "html", feature = "sled"))]
+mod open;
 pub mod ports;
 pub mod service;
 pub mod stores;
@@ -15,6 +28,9 @@ pub mod stores;
 pub mod testkit;
 #[cfg(feature = "http")]
 pub mod webhook;
+
+#[cfg(feature = "engine")]
+pub use crate::error::Error;
 
 #[cfg(feature = "engine")]
 pub use crate::engine::{Batch, BatchHandle, Engine, EngineError, Event, Settings, SubmitError};

@@ -1,6 +1,6 @@
 //! Two accounts side by side: each pays for its own pages, and each adds up to the credit.
 //!
-//! Run it with `cargo run --example accounts --features html,testkit`.
+//! Run it with `cargo run --example accounts --features testkit`.
 
 use std::error::Error;
 

@@ -1,7 +1,7 @@
 //! Two bounds on cost: `max_credits` stops a job before the step that would break it, and a
 //! submission that an account cannot cover is refused whole.
 //!
-//! Run it with `cargo run --example budget --features html,testkit`.
+//! Run it with `cargo run --example budget --features testkit`.
 
 use std::error::Error;
 

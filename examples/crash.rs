@@ -1,6 +1,6 @@
 //! A process killed in the middle of a batch: the next one finishes it, charged once.
 //!
-//! Run it with `cargo run --example crash --features html,sled,testkit`.
+//! Run it with `cargo run --example crash --features testkit`.
 
 use std::error::Error;
 use std::path::Path;

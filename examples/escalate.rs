@@ -1,6 +1,6 @@
 //! A site that blocks the cheap tier: the next one gets the page, and only that one is charged.
 //!
-//! Run it with `cargo run --example escalate --features html,testkit`.
+//! Run it with `cargo run --example escalate --features testkit`.
 
 use std::error::Error;
 

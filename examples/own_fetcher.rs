@@ -1,6 +1,6 @@
 //! A host's own fetcher, as a closure and as a type.
 //!
-//! Run it with `cargo run --example own_fetcher --features html,testkit`.
+//! Run it with `cargo run --example own_fetcher`.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -1,6 +1,6 @@
 //! A batch's events as they happen: every job ends once, and the batch's end comes last.
 //!
-//! Run it with `cargo run --example progress --features html,testkit`.
+//! Run it with `cargo run --example progress --features testkit`.
 
 use std::collections::BTreeSet;
 use std::error::Error;

@@ -1,6 +1,6 @@
 //! Two pages in one batch, as markdown and text.
 //!
-//! Run it with `cargo run --example quickstart --features html,testkit`.
+//! Run it with `cargo run --example quickstart --features testkit`.
 
 use std::error::Error;
 

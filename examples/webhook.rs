@@ -1,6 +1,6 @@
 //! One signed `batch.completed` with one id, whatever its deliveries meet.
 //!
-//! Run it with `cargo run --example webhook --features html,testkit`.
+//! Run it with `cargo run --example webhook --features testkit`.
 
 use std::collections::BTreeSet;
 use std::error::Error;

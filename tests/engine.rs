@@ -308,3 +308,28 @@ async fn a_shutdown_puts_running_jobs_back_and_the_next_engine_ends_them() {
     assert_eq!(handle.wait().await.expect("ends"), BatchStatus::Completed);
     assert!(first.submit(Batch::new(["http://a.test/ok"])).await.is_err(), "it was shut down");
 }
+
+#[tokio::test]
+async fn every_end_is_told_once_and_the_batch_last() {
+    let engine = engine();
+    for _ in 0..20 {
+        let urls = (0..20).map(|it| format!("http://{it}.test/ok"));
+        let mut handle = engine.submit(Batch::new(urls)).await.expect("accepted");
+
+        let (mut ends, mut last) = (Vec::new(), false);
+        while let Some(event) = handle.next_event().await {
+            assert!(!last, "nothing follows the batch's end");
+            match event {
+                Event::JobEnded { job } => ends.push(job.id),
+                Event::BatchEnded { .. } => last = true,
+                _ => {}
+            }
+        }
+
+        assert!(last);
+        assert_eq!(ends.len(), 20);
+        ends.sort_unstable();
+        ends.dedup();
+        assert_eq!(ends.len(), 20, "each end is told once");
+    }
+}

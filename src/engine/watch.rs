@@ -1,5 +1,6 @@
 //! Following a batch: a handle to wait on, and a stream of what happens.
 
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -19,8 +20,8 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Something that happened to a batch.
 ///
-/// Events are for showing progress: a slow reader may miss some, and those of an earlier process
-/// are gone. What counts is in the store, and [`BatchHandle::report`] reads it.
+/// The end of every job and then of the batch is always told. What lies between is for showing
+/// progress: a slow reader may miss some of it, and that of an earlier process is gone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -72,6 +73,11 @@ impl Watchers {
         }
         self.batches.remove_if(&batch, |_, it| ended || it.receiver_count() == 0);
     }
+
+    /// A handle goes: with the last of them goes the channel.
+    fn leave(&self, batch: BatchId) {
+        self.batches.remove_if(&batch, |_, it| it.receiver_count() <= 1);
+    }
 }
 
 /// A submitted batch to wait on. It is only an id with an ear: dropping it changes nothing.
@@ -80,13 +86,23 @@ pub struct BatchHandle {
     engine: Engine,
     id: BatchId,
     events: broadcast::Receiver<Event>,
+    /// The jobs whose end was told.
+    told: HashSet<JobId>,
+    /// What is told next, once the batch has ended.
+    rest: VecDeque<Event>,
     done: bool,
+}
+
+impl Drop for BatchHandle {
+    fn drop(&mut self) {
+        self.engine.shared.watchers.leave(self.id);
+    }
 }
 
 impl BatchHandle {
     pub(super) fn new(engine: Engine, id: BatchId) -> Self {
         let events = engine.shared.watchers.subscribe(id);
-        Self { engine, id, events, done: false }
+        Self { engine, id, events, told: HashSet::new(), rest: VecDeque::new(), done: false }
     }
 
     /// The batch's id.
@@ -102,31 +118,45 @@ impl BatchHandle {
     /// The next event, or `None` once the batch has ended.
     pub async fn next_event(&mut self) -> Option<Event> {
         while !self.done {
-            let status = self.batch().await.map(|it| it.status());
+            if let Some(event) = self.rest.pop_front() {
+                self.done = matches!(event, Event::BatchEnded { .. });
+                return Some(event);
+            }
+            let status = self.batch().await.ok()?.status();
             // What is in the channel came before the end, so it is told first.
             match self.events.try_recv() {
-                Ok(event) => return Some(self.passed(event)),
-                Err(broadcast::error::TryRecvError::Lagged(_)) => continue,
-                Err(_) => {}
-            }
-            match status {
-                Ok(BatchStatus::Processing) => {}
-                Ok(status) => return Some(self.passed(Event::BatchEnded { status })),
-                Err(_) => return None,
-            }
-            tokio::select! {
-                event = self.events.recv() => if let Ok(event) = event {
-                    return Some(self.passed(event));
+                Ok(Event::BatchEnded { status }) => self.ending(status).await?,
+                Ok(event) => return Some(self.heard(event)),
+                Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+                Err(_) if status != BatchStatus::Processing => self.ending(status).await?,
+                Err(_) => tokio::select! {
+                    event = self.events.recv() => match event {
+                        Ok(Event::BatchEnded { status }) => self.ending(status).await?,
+                        Ok(event) => return Some(self.heard(event)),
+                        Err(_) => {}
+                    },
+                    () = self.engine.shared.clock.sleep(LOOK) => {}
                 },
-                () = self.engine.shared.clock.sleep(LOOK) => {}
             }
         }
         None
     }
 
-    fn passed(&mut self, event: Event) -> Event {
-        self.done = matches!(event, Event::BatchEnded { .. });
+    fn heard(&mut self, event: Event) -> Event {
+        if let Event::JobEnded { job } = &event {
+            self.told.insert(job.id);
+        }
         event
+    }
+
+    /// Jobs that end together are committed before they are told, and not told in that order: what
+    /// the channel has not brought by the batch's end is read from the store.
+    async fn ending(&mut self, status: BatchStatus) -> Option<()> {
+        let jobs = self.engine.jobs(self.id).await.ok()?;
+        let untold = jobs.into_iter().filter(|it| !self.told.contains(&it.id));
+        self.rest.extend(untold.map(|it| Event::JobEnded { job: Box::new(it) }));
+        self.rest.push_back(Event::BatchEnded { status });
+        Some(())
     }
 
     /// Waits for the batch's end.

@@ -26,7 +26,10 @@ const RAW: [&str; 9] =
 const FORMATTING: [&str; 12] =
     ["b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"];
 /// An end tag does not reach through these.
-const WALLS: [&str; 8] = ["applet", "button", "caption", "marquee", "object", "table", "td", "th"];
+const WALLS: [&str; 9] =
+    ["applet", "button", "caption", "marquee", "object", "select", "table", "td", "th"];
+/// Elements whose content is no HTML.
+const FOREIGN: [&str; 2] = ["math", "svg"];
 
 /// The source with everything over a limit left out.
 pub(super) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a, str> {
@@ -38,6 +41,8 @@ pub(super) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a
         dropped: Vec::new(),
         formatting: Vec::new(),
         tags: 0,
+        deep: false,
+        drawings_end: false,
     };
     let mut at = 0;
     while let Some(found) = source.get(at..).and_then(|it| it.find('<')) {
@@ -52,8 +57,10 @@ pub(super) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a
     if pass.kept == 0 && pass.out.is_empty() {
         return Cow::Borrowed(source);
     }
-    warnings
-        .push("the page nests deeper than any reader needs; some tags were left out".to_owned());
+    if pass.deep {
+        let note = "the page nests deeper than any reader needs; some tags were left out";
+        warnings.push(note.to_owned());
+    }
     pass.out.push_str(source.get(pass.kept..).unwrap_or_default());
     Cow::Owned(pass.out)
 }
@@ -68,6 +75,10 @@ struct Pass<'a> {
     dropped: Vec<&'a str>,
     formatting: Vec<&'a str>,
     tags: usize,
+    /// Whether a limit was met.
+    deep: bool,
+    /// Whether no end tag of a drawing is left in the source.
+    drawings_end: bool,
 }
 
 fn is(list: &[&str], name: &str) -> bool {
@@ -84,16 +95,11 @@ impl<'a> Pass<'a> {
     /// Reads what begins with `<` at `at`; returns where to go on.
     fn markup(&mut self, at: usize) -> usize {
         let rest = self.source.get(at..).unwrap_or_default();
-        let until = |end: &str, skip: usize| {
-            rest.get(skip..)
-                .and_then(|it| it.find(end))
-                .map_or(rest.len(), |it| it + skip + end.len())
-        };
         if rest.starts_with("<!--") {
-            return at + until("-->", 2).max(4).min(rest.len());
+            return at + comment_end(rest);
         }
         if rest.starts_with("<!") || rest.starts_with("<?") {
-            return at + until(">", 2);
+            return at + rest.find('>').map_or(rest.len(), |it| it + 1);
         }
         let closing = rest.starts_with("</");
         let begin = if closing { 2 } else { 1 };
@@ -107,8 +113,36 @@ impl<'a> Pass<'a> {
             self.close(name, at, end);
             return end;
         }
+        if is(&FOREIGN, name) {
+            return self.foreign(name, at, end);
+        }
+        if is(&RAW, name) && !is(&["script", "textarea"], name) && self.in_select() {
+            // The parser ignores the tag there, and so its content is no raw text.
+            self.dropped.push(name);
+            self.cut(at, end);
+            return end;
+        }
         self.start(name, at, end);
-        if is(&RAW, name) { self.raw_end(name, end) } else { end }
+        if is(&RAW, name) { self.raw(name, end) } else { end }
+    }
+
+    fn in_select(&self) -> bool {
+        self.open.iter().any(|it| it.eq_ignore_ascii_case("select"))
+    }
+
+    /// Leaves drawings out, and the tags of formulas: inside them the parser reads by other rules
+    /// than this pass, and no format shows them.
+    fn foreign(&mut self, name: &'a str, at: usize, end: usize) -> usize {
+        let closed = if name.eq_ignore_ascii_case("svg") && !self.drawings_end {
+            let found = find_ignoring_case(self.source, end, "</svg");
+            self.drawings_end = found.is_none();
+            found
+        } else {
+            None
+        };
+        let to = closed.map_or(end, |it| it + tag_end(self.source.get(it..).unwrap_or_default()));
+        self.cut(at, to);
+        to
     }
 
     fn start(&mut self, name: &'a str, at: usize, end: usize) {
@@ -118,12 +152,14 @@ impl<'a> Pass<'a> {
         if is(&FORMATTING, name) {
             if self.formatting.len() >= MAX_FORMATTING {
                 self.dropped.push(name);
+                self.deep = true;
                 return self.cut(at, end);
             }
             self.formatting.push(name);
         }
         if self.open.len() >= MAX_DEPTH || name.eq_ignore_ascii_case("plaintext") {
             self.dropped.push(name);
+            self.deep = true;
             return self.cut(at, end);
         }
         if end - at > MAX_TAG {
@@ -135,6 +171,9 @@ impl<'a> Pass<'a> {
     }
 
     fn close(&mut self, name: &'a str, at: usize, end: usize) {
+        if is(&FOREIGN, name) {
+            return self.cut(at, end);
+        }
         // The innermost tags are the ones that were left out, so an end tag is first theirs.
         let near = self.dropped.len().saturating_sub(64);
         if let Some(found) = self
@@ -158,13 +197,32 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Passes over the content of a raw text element.
+    fn raw(&mut self, name: &str, from: usize) -> usize {
+        let end = self.raw_end(name, from);
+        let inside = self.source.get(from..end).unwrap_or_default();
+        // A script that opens a comment and a script in it ends later for the parser than here.
+        if name.eq_ignore_ascii_case("script")
+            && let Some(at) = inside.find("<!--")
+            && find_ignoring_case(inside, at, "<script").is_some()
+        {
+            self.cut(from, end);
+        }
+        end
+    }
+
     /// Where the end tag of a raw text element begins.
     fn raw_end(&self, name: &str, from: usize) -> usize {
         let mut at = from;
         while let Some(found) = self.source.get(at..).and_then(|it| it.find("</")) {
             at += found;
             let after = self.source.get(at + 2..).unwrap_or_default();
-            if after.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name)) {
+            let ends = |it: &str| {
+                it.starts_with(|it: char| it.is_ascii_whitespace() || it == '>' || it == '/')
+            };
+            if after.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name))
+                && after.get(name.len()..).is_some_and(ends)
+            {
                 return at;
             }
             at += 2;
@@ -181,21 +239,76 @@ fn name(rest: &str) -> &str {
     rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
 }
 
-/// The length of a tag: up to the first `>` outside quotes.
+/// Where `wanted` begins at or behind `from`.
+fn find_ignoring_case(source: &str, from: usize, wanted: &str) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += source.get(at..)?.find('<')?;
+        if source.get(at..at + wanted.len()).is_some_and(|it| it.eq_ignore_ascii_case(wanted)) {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
+/// The length of a comment. `-->` may begin with the dashes that open it; `--!>` may not.
+fn comment_end(rest: &str) -> usize {
+    let mut at = 2;
+    while let Some(found) = rest.get(at..).and_then(|it| it.find("--")) {
+        at += found;
+        let after = rest.get(at + 2..).unwrap_or_default();
+        if after.starts_with('>') {
+            return at + 3;
+        }
+        if at >= 4 && after.starts_with("!>") {
+            return at + 4;
+        }
+        at += 1;
+    }
+    rest.len()
+}
+
+/// The length of a tag: up to the first `>` outside quotes. A quote opens a value only as the first
+/// character behind the `=` of a name; elsewhere it is a character like any other.
 fn tag_end(rest: &str) -> usize {
-    let mut quote = None;
-    let mut before = b' ';
-    for (at, byte) in rest.bytes().enumerate() {
-        match quote {
-            Some(it) if it == byte => quote = None,
-            // A quote opens a value only behind `=`; elsewhere it is a character like any other.
-            None if (byte == b'"' || byte == b'\'') && before == b'=' => quote = Some(byte),
-            None if byte == b'>' => return at + 1,
-            _ => {}
-        }
-        if !byte.is_ascii_whitespace() {
-            before = byte;
-        }
+    #[derive(Clone, Copy)]
+    enum State {
+        BeforeName,
+        Name,
+        AfterName,
+        BeforeValue,
+        Bare,
+        Quoted(u8),
+    }
+    let mut state = State::BeforeName;
+    // Past `<` or `</`; the tag's own name ends like an attribute's, but takes no `=`.
+    let mut begin = 2;
+    let ends = |it: u8| it.is_ascii_whitespace() || it == b'/' || it == b'>';
+    while rest.as_bytes().get(begin).is_some_and(|it| !ends(*it)) {
+        begin += 1;
+    }
+    for (at, byte) in rest.bytes().enumerate().skip(begin) {
+        let blank = byte.is_ascii_whitespace();
+        state = match (state, byte) {
+            (State::Quoted(quote), _) if byte != quote => state,
+            (State::Quoted(_), _) => State::BeforeName,
+            (_, b'>') => return at + 1,
+            (State::BeforeValue, _) if blank => state,
+            (State::BeforeValue, b'"' | b'\'') => State::Quoted(byte),
+            (State::BeforeValue, _) => State::Bare,
+            (State::Bare, _) => {
+                if blank {
+                    State::BeforeName
+                } else {
+                    state
+                }
+            }
+            (_, b'/') => State::BeforeName,
+            (State::Name | State::AfterName, b'=') => State::BeforeValue,
+            (State::BeforeName, _) if blank => state,
+            (_, _) if blank => State::AfterName,
+            _ => State::Name,
+        };
     }
     rest.len()
 }

@@ -12,11 +12,17 @@ use crate::extract::markdown::absolute;
 
 /// Links kept of a page.
 const MAX_LINKS: usize = 500;
+/// Symbols of a link's text.
+const MAX_LINK_TEXT: usize = 500;
 /// Items of one kind kept of a page.
 const MAX_ITEMS: usize = 200;
+/// Microdata items in items.
+const MAX_INNER: usize = 8;
+/// Bytes of text kept in all microdata: properties in properties hold the same text again.
+const MAX_MICRODATA: usize = 2_097_152;
 
 /// Everything a page says of itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Facts {
     pub(super) title: Option<String>,
     pub(super) author: Option<String>,
@@ -29,12 +35,27 @@ pub(super) struct Facts {
     opengraph: BTreeMap<String, Value>,
     json_ld: Vec<Value>,
     microdata: Vec<Value>,
+    /// Bytes that microdata may still hold.
+    budget: usize,
 }
 
 impl Facts {
     /// Reads them all in one walk.
     pub(super) fn read(tree: &Html, base: Option<&Url>) -> Self {
-        let mut facts = Self::default();
+        let mut facts = Self {
+            title: None,
+            author: None,
+            published_at: None,
+            description: None,
+            language: None,
+            links: Vec::new(),
+            canonical: None,
+            meta: BTreeMap::new(),
+            opengraph: BTreeMap::new(),
+            json_ld: Vec::new(),
+            microdata: Vec::new(),
+            budget: MAX_MICRODATA,
+        };
         let root = tree.root_element();
         facts.language = root.value().attr("lang").map(str::to_owned);
         for element in dom::all(root) {
@@ -60,14 +81,15 @@ impl Facts {
             }
             "a" if self.links.len() < MAX_LINKS => {
                 if let Some(url) = value.attr("href").and_then(|it| absolute(base, it)) {
-                    self.links.push(json!({ "url": url, "text": dom::text(element) }));
+                    let text: String = dom::text(element).chars().take(MAX_LINK_TEXT).collect();
+                    self.links.push(json!({ "url": url, "text": text }));
                 }
             }
             _ => {}
         }
         let top = value.attr("itemscope").is_some() && value.attr("itemprop").is_none();
         if top && self.microdata.len() < MAX_ITEMS {
-            self.microdata.push(item(element, base));
+            self.microdata.push(item(element, base, &mut self.budget, 0));
         }
     }
 
@@ -208,7 +230,11 @@ fn is_json_ld(media: Option<&str>) -> bool {
 /// with line ends inside strings.
 pub(super) fn parse_loosely(source: &str) -> Value {
     let source = source.trim().trim_start_matches("<!--").trim_end_matches("-->");
-    let source = source.trim().trim_start_matches("//<![CDATA[").trim_start_matches("<![CDATA[");
+    let source = source
+        .trim()
+        .trim_end_matches("//")
+        .trim_start_matches("//<![CDATA[")
+        .trim_start_matches("<![CDATA[");
     let source =
         source.trim_end_matches("//]]>").trim_end_matches("]]>").trim().trim_end_matches(';');
     if let Ok(value) = serde_json::from_str(source) {
@@ -246,7 +272,7 @@ fn flatten(value: Value, into: &mut Vec<Value>) {
 }
 
 /// One microdata item. A property that is an item itself is read as one.
-fn item(scope: ElementRef<'_>, base: Option<&Url>) -> Value {
+fn item(scope: ElementRef<'_>, base: Option<&Url>, budget: &mut usize, depth: usize) -> Value {
     let mut object = Map::new();
     if let Some(kind) = scope.value().attr("itemtype") {
         let name = kind.trim().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
@@ -258,8 +284,18 @@ fn item(scope: ElementRef<'_>, base: Option<&Url>) -> Value {
         let Some(element) = ElementRef::wrap(node) else { continue };
         let inner = element.value().attr("itemscope").is_some();
         if let Some(names) = element.value().attr("itemprop") {
-            let value = if inner { item(element, base) } else { property(element, base) };
-            for name in names.split_whitespace() {
+            if *budget == 0 || (inner && depth >= MAX_INNER) {
+                continue;
+            }
+            let value = if inner {
+                item(element, base, budget, depth + 1)
+            } else {
+                let value = property(element, base);
+                *budget = budget.saturating_sub(value.as_str().map_or(0, str::len) + 1);
+                value
+            };
+            // Every name holds the value once more, so an item in items must not have many.
+            for name in names.split_whitespace().take(if inner { 2 } else { 8 }) {
                 match object.get_mut(name) {
                     None => {
                         object.insert(name.to_owned(), value.clone());

@@ -3,7 +3,7 @@
 use scraper::Html;
 use serde_json::Value;
 
-use crate::extract::{data, dom};
+use crate::extract::{bound, data, dom};
 
 /// Below this many bytes a text is a label and no content.
 const SENTENCE: usize = 60;
@@ -36,7 +36,8 @@ pub(super) fn shipped(tree: &Html) -> Option<Shipped> {
     }
     for element in dom::all(root).filter(|it| it.value().name() == "noscript") {
         // The parser keeps what is in it as text.
-        let inner = Html::parse_fragment(&element.text().collect::<String>());
+        let source: String = element.text().collect();
+        let inner = Html::parse_fragment(&bound::bounded(&source, &mut Vec::new()));
         let text = dom::text(inner.root_element());
         if text.len() >= ENOUGH {
             texts.push(text);
@@ -59,17 +60,16 @@ fn gather(value: &Value, title: &mut Option<String>, texts: &mut Vec<String>) {
     let mut waiting = vec![value];
     while let Some(value) = waiting.pop() {
         match value {
+            Value::String(_) if texts.len() >= MAX_TEXTS => return,
             Value::String(text) if text.len() >= SENTENCE && text.contains(' ') => {
                 let plain = if text.contains('<') {
-                    let fragment = Html::parse_fragment(&crate::extract::bound::bounded(
-                        text,
-                        &mut Vec::new(),
-                    ));
+                    let bounded = bound::bounded(text, &mut Vec::new());
+                    let fragment = Html::parse_fragment(&bounded);
                     dom::text(fragment.root_element())
                 } else {
                     dom::folded(text)
                 };
-                if texts.len() < MAX_TEXTS && !texts.contains(&plain) {
+                if !texts.contains(&plain) {
                     texts.push(plain);
                 }
             }

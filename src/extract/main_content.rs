@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ego_tree::NodeId;
+use ego_tree::iter::Edge;
 use scraper::{ElementRef, Html};
 
 use crate::extract::dom;
@@ -47,23 +48,69 @@ fn choose<'a>(tree: &'a Html, body: ElementRef<'a>) -> Option<ElementRef<'a>> {
 /// paragraph counts for its parent, and half for its grandparent.
 fn densest<'a>(tree: &'a Html, body: ElementRef<'a>) -> Option<ElementRef<'a>> {
     let mut scores: HashMap<NodeId, f64> = HashMap::new();
-    for block in dom::all(body) {
-        if !matches!(block.value().name(), "p" | "pre" | "blockquote" | "td") {
-            continue;
-        }
-        let text = dom::text(block);
-        if text.len() < 25 {
-            continue;
-        }
-        let commas = u32::try_from(text.matches([',', '，', '、']).count()).unwrap_or(u32::MAX);
-        let length = u32::try_from(text.len() / 100).unwrap_or(u32::MAX).min(3);
-        let score = 1.0 + f64::from(commas.min(10)) + f64::from(length);
-        let mut weight = 1.0;
-        for above in block.ancestors().take(2) {
-            *scores.entry(above.id()).or_default() += score * weight;
-            weight /= 2.0;
+    // Texts are counted on the way, each once, however deep the blocks are nested.
+    let mut open: Vec<Weight> = Vec::new();
+    let mut hidden = 0_usize;
+    for edge in body.traverse() {
+        match edge {
+            Edge::Open(node) => {
+                if let Some(text) = node.value().as_text().filter(|_| hidden == 0) {
+                    if let Some(block) = open.last_mut() {
+                        block.add(text);
+                    }
+                } else if let Some(element) = ElementRef::wrap(node) {
+                    hidden += usize::from(dom::is_hidden(element));
+                    if is_paragraph(element) {
+                        open.push(Weight::default());
+                    }
+                }
+            }
+            Edge::Close(node) => {
+                let Some(element) = ElementRef::wrap(node) else { continue };
+                hidden = hidden.saturating_sub(usize::from(dom::is_hidden(element)));
+                if !is_paragraph(element) {
+                    continue;
+                }
+                let Some(block) = open.pop() else { continue };
+                if let Some(outer) = open.last_mut() {
+                    outer.bytes += block.bytes;
+                    outer.commas += block.commas;
+                }
+                if block.bytes < 25 {
+                    continue;
+                }
+                let mut weight = block.score();
+                for above in element.ancestors().take(2) {
+                    *scores.entry(above.id()).or_default() += weight;
+                    weight /= 2.0;
+                }
+            }
         }
     }
     let best = scores.into_iter().max_by(|(a, x), (b, y)| x.total_cmp(y).then(b.cmp(a)))?.0;
     tree.tree.get(best).and_then(ElementRef::wrap)
+}
+
+fn is_paragraph(element: ElementRef<'_>) -> bool {
+    matches!(element.value().name(), "p" | "pre" | "blockquote" | "td")
+}
+
+/// What a paragraph holds.
+#[derive(Default)]
+struct Weight {
+    bytes: usize,
+    commas: usize,
+}
+
+impl Weight {
+    fn add(&mut self, text: &str) {
+        self.bytes += text.split_whitespace().map(|it| it.len() + 1).sum::<usize>();
+        self.commas += text.matches([',', '，', '、']).count();
+    }
+
+    fn score(&self) -> f64 {
+        let length = u32::try_from(self.bytes / 100).unwrap_or(u32::MAX).min(3);
+        let commas = u32::try_from(self.commas).unwrap_or(u32::MAX).min(10);
+        1.0 + f64::from(commas) + f64::from(length)
+    }
 }

@@ -9,10 +9,12 @@ use crate::extract::dom;
 
 /// About how many tokens a chunk of `rag` holds, at four bytes a token.
 const CHUNK_BYTES: usize = 2_000;
+/// Blocks in blocks. Each indents all that is inside it once more, so deeper ones are laid flat.
+const MAX_INDENT: usize = 24;
 
 /// The markdown of everything below `root`.
 pub(super) fn render(root: ElementRef<'_>, base: Option<&Url>) -> String {
-    let mut out = Writer { base, blocks: Vec::new(), line: String::new() };
+    let mut out = Writer { base, blocks: Vec::new(), line: String::new(), depth: 0 };
     out.children(*root);
     out.flush();
     out.blocks.join("\n\n")
@@ -22,6 +24,8 @@ struct Writer<'a> {
     base: Option<&'a Url>,
     blocks: Vec<String>,
     line: String,
+    /// Lists and quotes around this.
+    depth: usize,
 }
 
 impl Writer<'_> {
@@ -37,7 +41,8 @@ impl Writer<'_> {
 
     /// What is below `node`, as blocks of its own.
     fn inner(&self, node: NodeRef<'_, Node>) -> Vec<String> {
-        let mut inner = Writer { base: self.base, blocks: Vec::new(), line: String::new() };
+        let depth = self.depth + 1;
+        let mut inner = Writer { base: self.base, blocks: Vec::new(), line: String::new(), depth };
         inner.children(node);
         inner.flush();
         inner.blocks
@@ -83,6 +88,11 @@ impl Writer<'_> {
         }
         let name = element.value().name();
         match name {
+            "ul" | "ol" | "dd" | "blockquote" | "table" if self.depth > MAX_INDENT => {
+                self.flush();
+                self.children(*element);
+                self.flush();
+            }
             "br" => self.line.push('\n'),
             "hr" => self.block("---".to_owned()),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.heading(element, name),
@@ -211,6 +221,13 @@ impl Writer<'_> {
     }
 
     fn table(&mut self, element: ElementRef<'_>) {
+        // Asked before any cell is read: reading the cells of tables in tables first doubles the work
+        // at every level.
+        if dom::all(element).skip(1).any(|it| it.value().name() == "table") {
+            self.flush();
+            self.children(*element);
+            return self.flush();
+        }
         let rows: Vec<Vec<String>> = dom::all(element)
             .filter(|it| it.value().name() == "tr")
             .map(|row| {
@@ -220,8 +237,7 @@ impl Writer<'_> {
             .filter(|row: &Vec<String>| !row.is_empty())
             .collect();
         let width = rows.iter().map(Vec::len).max().unwrap_or_default();
-        let nested = dom::all(element).skip(1).any(|it| it.value().name() == "table");
-        if width < 2 || nested {
+        if width < 2 {
             // Not a table but a page laid out by one.
             self.flush();
             self.children(*element);

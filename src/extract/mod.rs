@@ -19,6 +19,7 @@ mod readable;
 mod schema;
 mod text;
 
+use ego_tree::iter::Edge;
 use scraper::Html as Tree;
 use serde_json::{Value, json};
 use url::Url;
@@ -26,6 +27,9 @@ use url::Url;
 use crate::core::request::Format;
 use crate::core::tier::Tier;
 use crate::ports::extract::{ExtractError, Extracted, Extractor, Page};
+
+/// Elements in elements that are read; what [`bound`] lets through stays well below.
+const MAX_DEPTH: usize = 600;
 
 /// The built-in extractor: HTML pages, JSON and plain text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -112,6 +116,9 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
     let mut made = Extracted::default();
     let bounded = bound::bounded(text, &mut made.warnings);
     let tree = Tree::parse_document(&bounded);
+    if depth(&tree) > MAX_DEPTH {
+        return Err(ExtractError::Failed("it nests too deep".to_owned()));
+    }
     let base = base(&tree, page.url);
     let facts = data::Facts::read(&tree, base.as_ref());
     made.title.clone_from(&facts.title);
@@ -152,6 +159,21 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
         made.content.insert(format, value);
     }
     Ok(made)
+}
+
+/// How deep the tree is: the formats are made by recursion, and a stack is finite.
+fn depth(tree: &Tree) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    for edge in tree.tree.root().traverse() {
+        match edge {
+            Edge::Open(_) => {
+                now += 1;
+                most = most.max(now);
+            }
+            Edge::Close(_) => now = now.saturating_sub(1),
+        }
+    }
+    most
 }
 
 /// What relative links are relative to.

@@ -59,7 +59,7 @@ impl Text {
                     self.blocks.push(text.trim_matches('\n').to_owned());
                 }
             }
-            "tr" => {
+            "tr" if !is_layout(element) => {
                 self.flush();
                 let cells = element.children().filter_map(ElementRef::wrap);
                 let cells: Vec<String> = cells.map(dom::text).collect();
@@ -80,4 +80,10 @@ impl Text {
             _ => self.children(*element),
         }
     }
+}
+
+/// Whether a row's cells hold pages of their own and not values.
+fn is_layout(row: ElementRef<'_>) -> bool {
+    let inside = row.children().filter_map(ElementRef::wrap).flat_map(dom::all);
+    inside.into_iter().any(|it| matches!(it.value().name(), "table" | "h1" | "h2" | "h3" | "ul"))
 }

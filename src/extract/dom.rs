@@ -1,5 +1,8 @@
 //! Small questions to the tree.
 
+use std::collections::HashSet;
+
+use ego_tree::NodeId;
 use ego_tree::iter::Edge;
 use scraper::ElementRef;
 
@@ -94,20 +97,87 @@ pub(super) fn is_hidden(element: ElementRef<'_>) -> bool {
         || style()
 }
 
-/// Whether an element frames the content: navigation, footers, sharing, consent.
-pub(super) fn is_frame(element: ElementRef<'_>) -> bool {
+/// The elements below a root that frame its content: navigation, footers, sharing, consent.
+#[derive(Debug, Default)]
+pub(super) struct Frames(HashSet<NodeId>);
+
+impl Frames {
+    /// Finds them by name, role, and the words of `class` and `id`.
+    ///
+    /// Words are only a hint: what holds most of the text is the content, whatever it is called. And
+    /// where next to nothing would be left, nothing is a frame.
+    pub(super) fn of(root: ElementRef<'_>) -> Self {
+        let mut found: Vec<(NodeId, usize, bool)> = Vec::new();
+        let (mut open, mut hidden, mut total) = (Vec::new(), 0_usize, 0_usize);
+        for edge in root.traverse() {
+            match edge {
+                Edge::Open(node) => {
+                    if let Some(text) = node.value().as_text().filter(|_| hidden == 0) {
+                        total += text.split_whitespace().map(|it| it.len() + 1).sum::<usize>();
+                    } else if let Some(element) = ElementRef::wrap(node) {
+                        hidden += usize::from(is_hidden(element));
+                        open.push(total);
+                    }
+                }
+                Edge::Close(node) => {
+                    let Some(element) = ElementRef::wrap(node) else { continue };
+                    hidden = hidden.saturating_sub(usize::from(is_hidden(element)));
+                    let length = total - open.pop().unwrap_or(total);
+                    if let Some(sure) = frame_of(element).filter(|_| node.id() != root.id()) {
+                        found.push((node.id(), length, sure));
+                    }
+                }
+            }
+        }
+        let is_part = |(_, length, sure): &(NodeId, usize, bool)| *sure || length * 5 < total * 2;
+        let frames = Self(found.into_iter().filter(is_part).map(|it| it.0).collect());
+        if frames.left(root) * 10 < total { Self::default() } else { frames }
+    }
+
+    /// Whether an element is one of them.
+    pub(super) fn holds(&self, element: ElementRef<'_>) -> bool {
+        self.0.contains(&element.id())
+    }
+
+    /// The bytes of text that are in none of them.
+    fn left(&self, root: ElementRef<'_>) -> usize {
+        let (mut left, mut outside) = (0, 0_usize);
+        for edge in root.traverse() {
+            match edge {
+                Edge::Open(node) => {
+                    if let Some(text) = node.value().as_text().filter(|_| outside == 0) {
+                        left += text.split_whitespace().map(|it| it.len() + 1).sum::<usize>();
+                    } else if let Some(element) = ElementRef::wrap(node) {
+                        outside += usize::from(is_hidden(element) || self.holds(element));
+                    }
+                }
+                Edge::Close(node) => {
+                    let Some(element) = ElementRef::wrap(node) else { continue };
+                    let was = is_hidden(element) || self.holds(element);
+                    outside = outside.saturating_sub(usize::from(was));
+                }
+            }
+        }
+        left
+    }
+}
+
+/// Whether an element calls itself a frame, and whether that is sure: by its name or role it is, by
+/// a word of its class it may be.
+fn frame_of(element: ElementRef<'_>) -> Option<bool> {
     let value = element.value();
     if matches!(value.name(), "body" | "html" | "main" | "article") {
-        return false;
+        return None;
     }
     let role = value.attr("role").is_some_and(|it| {
         matches!(it, "navigation" | "banner" | "contentinfo" | "complementary" | "dialog")
     });
+    if FRAME.contains(&value.name()) || role {
+        return Some(true);
+    }
     let words = [value.attr("class"), value.attr("id")].into_iter().flatten();
-    let named = words.flat_map(|it| it.split(|it: char| !it.is_ascii_alphanumeric()));
-    FRAME.contains(&value.name())
-        || role
-        || named.into_iter().any(|it| FRAME_WORDS.contains(&it.to_ascii_lowercase().as_str()))
+    let mut words = words.flat_map(|it| it.split(|it: char| !it.is_ascii_alphanumeric()));
+    words.any(|it| FRAME_WORDS.iter().any(|word| it.eq_ignore_ascii_case(word))).then_some(false)
 }
 
 /// Whether an element stands on lines of its own.

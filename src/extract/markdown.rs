@@ -5,7 +5,7 @@ use scraper::{ElementRef, Node};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::extract::dom;
+use crate::extract::dom::{self, Frames};
 
 /// About how many tokens a chunk of `rag` holds, at four bytes a token.
 const CHUNK_BYTES: usize = 2_000;
@@ -13,8 +13,8 @@ const CHUNK_BYTES: usize = 2_000;
 const MAX_INDENT: usize = 24;
 
 /// The markdown of everything below `root`.
-pub(super) fn render(root: ElementRef<'_>, base: Option<&Url>) -> String {
-    let mut out = Writer { base, blocks: Vec::new(), line: String::new(), depth: 0 };
+pub(super) fn render(root: ElementRef<'_>, base: Option<&Url>, frames: &Frames) -> String {
+    let mut out = Writer { base, frames, blocks: Vec::new(), line: String::new(), depth: 0 };
     out.children(*root);
     out.flush();
     out.blocks.join("\n\n")
@@ -22,6 +22,7 @@ pub(super) fn render(root: ElementRef<'_>, base: Option<&Url>) -> String {
 
 struct Writer<'a> {
     base: Option<&'a Url>,
+    frames: &'a Frames,
     blocks: Vec<String>,
     line: String,
     /// Lists and quotes around this.
@@ -42,7 +43,13 @@ impl Writer<'_> {
     /// What is below `node`, as blocks of its own.
     fn inner(&self, node: NodeRef<'_, Node>) -> Vec<String> {
         let depth = self.depth + 1;
-        let mut inner = Writer { base: self.base, blocks: Vec::new(), line: String::new(), depth };
+        let mut inner = Writer {
+            base: self.base,
+            frames: self.frames,
+            blocks: Vec::new(),
+            line: String::new(),
+            depth,
+        };
         inner.children(node);
         inner.flush();
         inner.blocks
@@ -83,7 +90,7 @@ impl Writer<'_> {
     }
 
     fn element(&mut self, element: ElementRef<'_>) {
-        if dom::is_hidden(element) || dom::is_frame(element) {
+        if dom::is_hidden(element) || self.frames.holds(element) {
             return;
         }
         let name = element.value().name();

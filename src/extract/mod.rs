@@ -135,7 +135,8 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
         return Ok(made);
     }
     let root = main_content::find(&tree, &mut made.warnings);
-    made.text = text::render(root);
+    let frames = dom::Frames::of(root);
+    made.text = text::render(root, &frames);
     if made.text.trim().is_empty() {
         return Err(ExtractError::Empty);
     }
@@ -145,15 +146,17 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
     for &format in &page.options.formats {
         let value = match format {
             Format::Text => made.text.clone().into(),
-            Format::Markdown => markdown::render(root, base.as_ref()).into(),
-            Format::Html => readable::render(root, base.as_ref()).into(),
+            Format::Markdown => markdown::render(root, base.as_ref(), &frames).into(),
+            Format::Html => readable::render(root, base.as_ref(), &frames).into(),
             Format::Json => facts.json(page.options),
             Format::JsonV2 => json!({
                 "version": 2, "title": made.title, "links": facts.links,
-                "sections": markdown::sections(&markdown::render(root, base.as_ref())),
+                "sections": markdown::sections(&markdown::render(root, base.as_ref(), &frames)),
             }),
-            Format::Rag => markdown::chunks(&markdown::render(root, base.as_ref())),
-            Format::Content => content(&markdown::render(root, base.as_ref()), &facts.links),
+            Format::Rag => markdown::chunks(&markdown::render(root, base.as_ref(), &frames)),
+            Format::Content => {
+                content(&markdown::render(root, base.as_ref(), &frames), &facts.links)
+            }
             Format::Raw => continue,
         };
         made.content.insert(format, value);

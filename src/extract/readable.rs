@@ -4,7 +4,7 @@ use ego_tree::NodeRef;
 use scraper::{ElementRef, Node};
 use url::Url;
 
-use crate::extract::dom;
+use crate::extract::dom::{self, Frames};
 use crate::extract::markdown::absolute;
 
 const TAGS: [&str; 48] = [
@@ -61,19 +61,19 @@ const MORE_TAGS: [&str; 4] = ["samp", "tfoot", "time", "ul"];
 const ATTRIBUTES: [&str; 7] = ["alt", "colspan", "datetime", "lang", "rowspan", "start", "title"];
 
 /// The HTML of everything below `root`.
-pub(super) fn render(root: ElementRef<'_>, base: Option<&Url>) -> String {
+pub(super) fn render(root: ElementRef<'_>, base: Option<&Url>, frames: &Frames) -> String {
     let mut out = String::new();
-    children(&mut out, *root, base);
+    children(&mut out, *root, base, frames);
     out.trim().to_owned()
 }
 
-fn children(out: &mut String, node: NodeRef<'_, Node>, base: Option<&Url>) {
+fn children(out: &mut String, node: NodeRef<'_, Node>, base: Option<&Url>, frames: &Frames) {
     for child in node.children() {
         match child.value() {
             Node::Text(text) => out.push_str(&escaped(text)),
             Node::Element(_) => {
                 if let Some(element) = ElementRef::wrap(child) {
-                    write(out, element, base);
+                    write(out, element, base, frames);
                 }
             }
             _ => {}
@@ -81,14 +81,14 @@ fn children(out: &mut String, node: NodeRef<'_, Node>, base: Option<&Url>) {
     }
 }
 
-fn write(out: &mut String, element: ElementRef<'_>, base: Option<&Url>) {
-    if dom::is_hidden(element) || dom::is_frame(element) {
+fn write(out: &mut String, element: ElementRef<'_>, base: Option<&Url>, frames: &Frames) {
+    if dom::is_hidden(element) || frames.holds(element) {
         return;
     }
     let value = element.value();
     let name = value.name();
     if !TAGS.contains(&name) && !MORE_TAGS.contains(&name) {
-        return children(out, *element, base);
+        return children(out, *element, base, frames);
     }
     out.push('<');
     out.push_str(name);
@@ -104,7 +104,7 @@ fn write(out: &mut String, element: ElementRef<'_>, base: Option<&Url>) {
     }
     out.push('>');
     if !matches!(name, "br" | "hr" | "img") {
-        children(out, *element, base);
+        children(out, *element, base, frames);
         out.push_str(&format!("</{name}>"));
     }
 }

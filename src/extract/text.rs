@@ -3,23 +3,23 @@
 use ego_tree::NodeRef;
 use scraper::{ElementRef, Node};
 
-use crate::extract::dom;
+use crate::extract::dom::{self, Frames};
 
 /// The text, with a blank line between blocks.
-pub(super) fn render(root: ElementRef<'_>) -> String {
-    let mut out = Text::default();
+pub(super) fn render(root: ElementRef<'_>, frames: &Frames) -> String {
+    let mut out = Text { frames, blocks: Vec::new(), line: String::new() };
     out.children(*root);
     out.flush();
     out.blocks.join("\n\n")
 }
 
-#[derive(Default)]
-struct Text {
+struct Text<'a> {
+    frames: &'a Frames,
     blocks: Vec<String>,
     line: String,
 }
 
-impl Text {
+impl Text<'_> {
     fn flush(&mut self) {
         let line = std::mem::take(&mut self.line);
         let folded: Vec<String> =
@@ -47,7 +47,7 @@ impl Text {
     }
 
     fn element(&mut self, element: ElementRef<'_>) {
-        if dom::is_hidden(element) || dom::is_frame(element) {
+        if dom::is_hidden(element) || self.frames.holds(element) {
             return;
         }
         match element.value().name() {

@@ -85,6 +85,46 @@ fn is(list: &[&str], name: &str) -> bool {
     list.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 
+/// The elements that end where a `name` begins inside them, without an end tag of their own.
+fn ended_by(name: &str) -> &'static [&'static str] {
+    const LISTS: [(&[&str], &[&str]); 5] = [
+        (&["li"], &["p", "li"]),
+        (&["dd", "dt"], &["p", "dd", "dt"]),
+        (&["td", "th"], &["p", "td", "th"]),
+        (&["tr"], &["p", "td", "th", "tr"]),
+        (&["option"], &["option"]),
+    ];
+    const BLOCKS: [&str; 25] = [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "details",
+        "div",
+        "dl",
+        "fieldset",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "ul",
+    ];
+    let listed = LISTS.iter().find(|(begins, _)| is(begins, name)).map(|(_, ends)| *ends);
+    listed.unwrap_or(if is(&BLOCKS, name) { &["p"] } else { &[] })
+}
+
 impl<'a> Pass<'a> {
     /// Leaves `from..to` out.
     fn cut(&mut self, from: usize, to: usize) {
@@ -148,6 +188,10 @@ impl<'a> Pass<'a> {
     fn start(&mut self, name: &'a str, at: usize, end: usize) {
         if is(&VOID, name) {
             return;
+        }
+        // Many pages leave these end tags out, and the parser knows where they belong.
+        while self.open.last().is_some_and(|it| is(ended_by(name), it)) {
+            self.open.pop();
         }
         if is(&FORMATTING, name) {
             if self.formatting.len() >= MAX_FORMATTING {
@@ -323,6 +367,20 @@ mod tests {
             "<!doctype html><title>a<b</title><p class='x>y'>hi <b>you</b><br><!-- <div> -->";
 
         assert!(matches!(bounded(page, &mut Vec::new()), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn end_tags_that_a_page_leaves_out_are_no_depth() {
+        let pages = [
+            "<p>one".repeat(2_000),
+            format!("<ul>{}</ul>", "<li>one<p>two".repeat(2_000)),
+            format!("<table>{}</table>", "<tr><td>one<td>two".repeat(2_000)),
+            format!("<dl>{}</dl>", "<dt>one<dd>two".repeat(2_000)),
+        ];
+
+        for page in pages {
+            assert!(matches!(bounded(&page, &mut Vec::new()), Cow::Borrowed(_)));
+        }
     }
 
     #[test]

@@ -122,6 +122,13 @@ fn text_has_a_blank_line_between_blocks() {
 }
 
 #[test]
+fn items_of_a_text_have_their_mark_beside_their_words() {
+    let made = page("<ul><li><p>wood</p></li><li>iron</li></ul><ol start=3><li>mix<li>bake</ol>");
+
+    assert_eq!(made.text, "- wood\n\n- iron\n\n3. mix\n\n4. bake");
+}
+
+#[test]
 fn html_is_safe_to_show() {
     let made = page(
         "<p onclick=x() style='color:red' title='a &quot;b&quot;'>1 &lt; 2 &amp; <a href=' javascript:x()'>z</a>\

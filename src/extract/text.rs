@@ -7,7 +7,8 @@ use crate::extract::dom::{self, Frames};
 
 /// The text, with a blank line between blocks.
 pub(super) fn render(root: ElementRef<'_>, frames: &Frames) -> String {
-    let mut out = Text { frames, blocks: Vec::new(), line: String::new() };
+    let mut out =
+        Text { frames, blocks: Vec::new(), line: String::new(), mark: None, lists: Vec::new() };
     out.children(*root);
     out.flush();
     out.blocks.join("\n\n")
@@ -17,6 +18,10 @@ struct Text<'a> {
     frames: &'a Frames,
     blocks: Vec<String>,
     line: String,
+    /// Goes before the next block: the item's mark, wherever in the item its text begins.
+    mark: Option<String>,
+    /// The number of the next item of each list that is open; `None` in one without numbers.
+    lists: Vec<Option<i64>>,
 }
 
 impl Text<'_> {
@@ -25,7 +30,20 @@ impl Text<'_> {
         let folded: Vec<String> =
             line.lines().map(dom::folded).filter(|it| !it.is_empty()).collect();
         if !folded.is_empty() {
-            self.blocks.push(folded.join("\n"));
+            let mark = self.mark.take().unwrap_or_default();
+            self.blocks.push(format!("{mark}{}", folded.join("\n")));
+        }
+    }
+
+    /// A dash, or the item's number.
+    fn next_mark(&mut self) -> String {
+        match self.lists.last_mut() {
+            Some(Some(number)) => {
+                let mark = format!("{number}. ");
+                *number = number.saturating_add(1);
+                mark
+            }
+            _ => "- ".to_owned(),
         }
     }
 
@@ -66,11 +84,20 @@ impl Text<'_> {
                 self.line.push_str(&cells.join(" | "));
                 self.flush();
             }
-            "li" => {
+            name @ ("ol" | "ul") => {
                 self.flush();
-                self.line.push_str("- ");
+                let start = element.value().attr("start").and_then(|it| it.trim().parse().ok());
+                self.lists.push((name == "ol").then(|| start.unwrap_or(1)));
                 self.children(*element);
                 self.flush();
+                self.lists.pop();
+            }
+            "li" => {
+                self.flush();
+                self.mark = Some(self.next_mark());
+                self.children(*element);
+                self.flush();
+                self.mark = None;
             }
             name if dom::is_block(name) => {
                 self.flush();

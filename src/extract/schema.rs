@@ -142,15 +142,46 @@ fn whole(value: &Value) -> Option<Value> {
     text.parse::<i64>().ok().map(Value::from)
 }
 
-/// The number in a value: `"$1,099.99"` is 1099.99.
+/// The number in a value: `"$1,099.99"` and `"1.099,99 €"` are both 1099.99.
+///
+/// The last sign is the decimal one where both occur; a comma alone is, unless three digits follow.
 fn number(value: &Value) -> Option<f64> {
     if let Some(number) = value.as_f64() {
         return Some(number);
     }
-    let text: String = value
-        .as_str()?
-        .chars()
-        .filter(|it| it.is_ascii_digit() || matches!(it, '.' | '-'))
-        .collect();
-    text.parse().ok()
+    let kept = |it: &char| it.is_ascii_digit() || matches!(it, '.' | ',' | '-');
+    let text: String = value.as_str()?.chars().filter(kept).collect();
+    let text = text.trim_end_matches(['.', ',', '-']);
+    let (dot, comma) = (text.rfind('.'), text.rfind(','));
+    let decimal = match (dot, comma) {
+        (Some(dot), Some(comma)) => Some(dot.max(comma)),
+        (None, Some(comma)) if text.len() - comma == 4 => None,
+        (None, Some(comma)) => Some(comma),
+        (dot, None) => dot,
+    };
+    let plain = text.char_indices().filter_map(|(at, it)| match it {
+        '.' | ',' => (Some(at) == decimal).then_some('.'),
+        other => Some(other),
+    });
+    plain.collect::<String>().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_read_as_either_continent_writes_them() {
+        for (text, is) in [
+            ("$1,099.99", 1_099.99),
+            ("1.099,99 €", 1_099.99),
+            ("12,50", 12.5),
+            ("1,099", 1_099.0),
+            ("-4.5", -4.5),
+            ("USD 7.", 7.0),
+        ] {
+            assert_eq!(number(&Value::from(text)), Some(is), "{text}");
+        }
+        assert_eq!(number(&Value::from("free")), None);
+    }
 }

@@ -33,14 +33,15 @@ fn choose<'a>(tree: &'a Html, body: ElementRef<'a>) -> Option<ElementRef<'a>> {
         // Several of a kind are a list of pages and not one.
         found.next().is_none().then_some(first)
     };
-    named(|it| it.value().attr("itemprop") == Some("articleBody"))
-        .filter(|it| dom::text(*it).len() >= ENOUGH)
-        .or_else(|| named(|it| it.value().name() == "article"))
-        .filter(|it| dom::text(*it).len() >= ENOUGH)
-        .or_else(|| {
-            named(|it| it.value().name() == "main" || it.value().attr("role") == Some("main"))
-        })
-        .filter(|it| dom::text(*it).len() >= ENOUGH)
+    let says_so: [fn(ElementRef<'_>) -> bool; 3] = [
+        |it| it.value().attr("itemprop") == Some("articleBody"),
+        |it| it.value().name() == "article",
+        |it| it.value().name() == "main" || it.value().attr("role") == Some("main"),
+    ];
+    says_so
+        .into_iter()
+        .filter_map(named)
+        .find(|it| dom::text(*it).len() >= ENOUGH)
         .or_else(|| densest(tree, body))
 }
 

@@ -19,6 +19,8 @@ mod readable;
 mod schema;
 mod text;
 
+use std::cell::LazyCell;
+
 use ego_tree::iter::Edge;
 use scraper::Html as Tree;
 use serde_json::{Value, json};
@@ -143,20 +145,20 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
     if page.tier == Tier::LightJs && made.text.len() < 200 {
         return Err(ExtractError::Empty);
     }
+    // Four formats are made from it, and none of the others should pay for it.
+    let rendered = LazyCell::new(|| markdown::render(root, base.as_ref(), &frames));
     for &format in &page.options.formats {
         let value = match format {
             Format::Text => made.text.clone().into(),
-            Format::Markdown => markdown::render(root, base.as_ref(), &frames).into(),
+            Format::Markdown => rendered.as_str().into(),
             Format::Html => readable::render(root, base.as_ref(), &frames).into(),
             Format::Json => facts.json(page.options),
             Format::JsonV2 => json!({
                 "version": 2, "title": made.title, "links": facts.links,
-                "sections": markdown::sections(&markdown::render(root, base.as_ref(), &frames)),
+                "sections": markdown::sections(&rendered),
             }),
-            Format::Rag => markdown::chunks(&markdown::render(root, base.as_ref(), &frames)),
-            Format::Content => {
-                content(&markdown::render(root, base.as_ref(), &frames), &facts.links)
-            }
+            Format::Rag => markdown::chunks(&rendered),
+            Format::Content => content(&rendered, &facts.links),
             Format::Raw => continue,
         };
         made.content.insert(format, value);

@@ -256,6 +256,22 @@ impl Job {
         Some(Self { state, lost, lease: None, ready_at: now, ..self.clone() })
     }
 
+    /// The tier that worked.
+    pub fn tier(&self) -> Option<Tier> {
+        match self.outcome {
+            Some(Outcome::Succeeded { tier, .. }) => Some(tier),
+            _ => None,
+        }
+    }
+
+    /// What it was charged.
+    pub fn charged(&self) -> Credits {
+        match self.outcome {
+            Some(Outcome::Succeeded { charged, .. }) => charged,
+            _ => Credits::ZERO,
+        }
+    }
+
     /// Whether `fence` is the claim that holds the job now.
     pub fn is_held_by(&self, fence: Fence) -> bool {
         self.state == JobState::Processing

@@ -182,10 +182,7 @@ fn end(
         outcome: Some(outcome),
         ..records.job.clone()
     };
-    let charged = match &job.outcome {
-        Some(Outcome::Succeeded { charged, .. }) => *charged,
-        _ => Credits::ZERO,
-    };
+    let charged = job.charged();
     let mut account = records.account.clone();
     account.settle(job.hold, charged);
     let mut batch = records.batch.clone();

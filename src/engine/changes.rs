@@ -366,7 +366,7 @@ impl Change for Forget {
     }
 }
 
-/// The code and message of a job that ended without a page.
+/// The code of a job that ended without a page.
 pub(super) fn error_code(job: &Job) -> Option<ErrorCode> {
     match &job.outcome {
         Some(Outcome::Failed(error)) => Some(error.code),

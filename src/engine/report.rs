@@ -74,18 +74,12 @@ impl JobReport {
 
     /// The tier that worked.
     pub fn tier(&self) -> Option<Tier> {
-        match self.job.outcome {
-            Some(Outcome::Succeeded { tier, .. }) => Some(tier),
-            _ => None,
-        }
+        self.job.tier()
     }
 
     /// What the job was charged.
     pub fn charged(&self) -> Credits {
-        match self.job.outcome {
-            Some(Outcome::Succeeded { charged, .. }) => charged,
-            _ => Credits::ZERO,
-        }
+        self.job.charged()
     }
 
     /// Every attempt, in order.

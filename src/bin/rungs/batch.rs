@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rungs::core::credits::Credits;
+use rungs::core::job::Job;
 use rungs::core::request::Item;
 use rungs::engine::{JobReport, Pacing, Settings};
 use rungs::service::wire;
@@ -96,40 +97,27 @@ async fn follow(
 ) -> Result<(), Failure> {
     while let Some(event) = handle.next_event().await {
         if let Event::JobEnded { job } = event {
-            let report = engine.job(job.id).await.map_err(|error| Failure::of(&error))?;
-            results.write(&report)?;
+            results.deliver(engine, &job).await?;
         }
     }
-    // What ended before this process listened, or while it was busy.
+    // The stream ends early where the store fails for a moment: nothing may be missing then.
     for job in engine.jobs(handle.id()).await.map_err(|error| Failure::of(&error))? {
-        results.count(job.state.as_str(), &job_tier(&job), charged(&job));
-        if !results.written.contains(&job.id.to_string()) {
-            let report = engine.job(job.id).await.map_err(|error| Failure::of(&error))?;
-            results.write(&report)?;
-        }
+        results.count(&job);
+        results.deliver(engine, &job).await?;
     }
     Ok(())
 }
 
-fn job_tier(job: &rungs::core::job::Job) -> String {
-    match &job.outcome {
-        Some(rungs::core::job::Outcome::Succeeded { tier, .. }) => tier.to_string(),
-        _ => "-".to_owned(),
-    }
-}
-
-fn charged(job: &rungs::core::job::Job) -> Credits {
-    match &job.outcome {
-        Some(rungs::core::job::Outcome::Succeeded { charged, .. }) => *charged,
-        _ => Credits::ZERO,
-    }
+/// The tier that worked, for a line or a table.
+fn tier_word(job: &Job) -> String {
+    job.tier().map_or_else(|| "-".to_owned(), |it| it.to_string())
 }
 
 /// Where results go, and which are there already.
 struct Results {
     out: Option<File>,
     written: HashSet<String>,
-    counts: BTreeMap<(String, String), (u64, Credits)>,
+    counts: BTreeMap<(&'static str, String), (u64, Credits)>,
     bar: Option<ProgressBar>,
 }
 
@@ -153,9 +141,8 @@ impl Results {
 
     /// Opens the results file, drops a last line that a crash cut off, and notes what is in it.
     fn resume(&mut self, path: &Path) -> std::io::Result<File> {
-        let options =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
-        let mut file = options.open(path)?;
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
         let mut whole = 0;
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
@@ -172,13 +159,20 @@ impl Results {
         Ok(file)
     }
 
-    /// Writes one result, once.
-    fn write(&mut self, report: &JobReport) -> Result<(), Failure> {
-        let id = report.id().to_string();
-        let job = report.job();
-        if !job.state.is_ended() || !self.written.insert(id.clone()) {
+    /// Reads and writes one result, once: what is in the file already is not read again.
+    async fn deliver(&mut self, engine: &Engine, job: &Job) -> Result<(), Failure> {
+        let id = job.id.to_string();
+        if !job.state.is_ended() || self.written.contains(&id) {
             return Ok(());
         }
+        let report = engine.job(job.id).await.map_err(|error| Failure::of(&error))?;
+        self.write(&id, &report)?;
+        self.written.insert(id);
+        Ok(())
+    }
+
+    fn write(&mut self, id: &str, report: &JobReport) -> Result<(), Failure> {
+        let job = report.job();
         let mut line = json!({
             "job_id": id, "batch_id": job.batch.to_string(),
             "url": report.url(), "status": job.state.as_str(),
@@ -203,7 +197,7 @@ impl Results {
                 "{} {} tier {} {} {}",
                 job.state.as_str(),
                 report.url(),
-                job_tier(job),
+                tier_word(job),
                 report.charged(),
                 code.unwrap_or("")
             ),
@@ -211,10 +205,10 @@ impl Results {
         Ok(())
     }
 
-    fn count(&mut self, state: &str, tier: &str, charged: Credits) {
-        let entry = self.counts.entry((state.to_owned(), tier.to_owned())).or_default();
+    fn count(&mut self, job: &Job) {
+        let entry = self.counts.entry((job.state.as_str(), tier_word(job))).or_default();
         entry.0 += 1;
-        entry.1 = entry.1.saturating_add(charged);
+        entry.1 = entry.1.saturating_add(job.charged());
     }
 
     /// The table at the end.

@@ -23,6 +23,7 @@ mod worker;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -35,7 +36,7 @@ use crate::core::job::{Job, Outcome};
 use crate::core::ladder::Tools;
 use crate::core::ledger::{Account, Entry};
 use crate::core::price::PriceList;
-use crate::core::record::{Key, Kind, Record};
+use crate::core::record::{Key, Kind, Queue, Record};
 use crate::core::request::Limits;
 use crate::ports::clock::{Clock, Entropy};
 use crate::ports::extract::Extractor;
@@ -93,6 +94,20 @@ impl Shared {
     async fn load(&self, key: Key) -> Result<Option<Record>, EngineError> {
         let mut found = self.store.load(vec![key]).await?;
         Ok(found.pop().flatten().map(|it| it.record))
+    }
+
+    /// Sleeps until something in `queue` is due, or `ready` says so, or the engine stops; for
+    /// `longest` at most, since another process may have put something into the store.
+    async fn rest(&self, queue: Queue, ready: &Notify, longest: Duration) {
+        let next = self.store.due(queue).await.ok().flatten();
+        let wait = next.map_or(longest, |at| at.since(self.clock.now()).min(longest));
+        // A millisecond at least: a clock that stands still must not make this spin.
+        let wait = wait.max(Duration::from_millis(1));
+        tokio::select! {
+            () = ready.notified() => {}
+            () = self.stopping.cancelled() => {}
+            () = self.clock.sleep(wait) => {}
+        }
     }
 
     async fn batch(&self, id: BatchId) -> Result<BatchRecord, EngineError> {

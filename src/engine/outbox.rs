@@ -30,7 +30,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
         };
         if claimed.is_empty() {
-            rest(&shared).await;
+            shared.rest(Queue::Notices, &shared.notices_ready, LOOK).await;
             continue;
         }
         let mut posts = tokio::task::JoinSet::new();
@@ -41,16 +41,6 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
         }
         while posts.join_next().await.is_some() {}
-    }
-}
-
-async fn rest(shared: &Shared) {
-    let next = shared.store.due(Queue::Notices).await.ok().flatten();
-    let wait = next.map_or(LOOK, |at| at.since(shared.clock.now()).min(LOOK));
-    tokio::select! {
-        () = shared.notices_ready.notified() => {}
-        () = shared.stopping.cancelled() => {}
-        () = shared.clock.sleep(wait.max(Duration::from_millis(1))) => {}
     }
 }
 

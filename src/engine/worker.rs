@@ -57,7 +57,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             );
         }
         if none {
-            rest(&shared).await;
+            shared.rest(Queue::Jobs, &shared.jobs_ready, LOOK).await;
         }
     }
 }
@@ -74,19 +74,6 @@ async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Job>, EngineError> {
             _ => None,
         })
         .collect())
-}
-
-/// Sleeps until something is due, or is submitted.
-async fn rest(shared: &Shared) {
-    let next = shared.store.due(Queue::Jobs).await.ok().flatten();
-    let wait = next.map_or(LOOK, |at| at.since(shared.clock.now()).min(LOOK));
-    // A millisecond at least: a clock that stands still must not make this spin.
-    let wait = wait.max(Duration::from_millis(1));
-    tokio::select! {
-        () = shared.jobs_ready.notified() => {}
-        () = shared.stopping.cancelled() => {}
-        () = shared.clock.sleep(wait) => {}
-    }
 }
 
 /// What became of a claim.

@@ -3,6 +3,8 @@
 //! A store decides nothing. It keeps records under versioned keys and an index of what falls due;
 //! [`crate::core`] says what a record becomes.
 
+#[cfg(feature = "sled")]
+mod blocking;
 pub mod codec;
 #[cfg(feature = "sled")]
 mod dir;
@@ -15,6 +17,8 @@ mod packs;
 mod sled;
 mod stretch;
 
+#[cfg(feature = "sled")]
+use blocking::blocking;
 #[cfg(feature = "sled")]
 use dir::sync_dir;
 pub use memory::Memory;

@@ -7,14 +7,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
-use tokio::task::spawn_blocking;
 
 use crate::core::id::BatchId;
 use crate::core::job::BodyRef;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, StoreError};
 use crate::stores::flush::SharedFlush;
-use crate::stores::sync_dir;
+use crate::stores::{blocking, sync_dir};
 
 const STORE: &str = "packs";
 const MAGIC: [u8; 4] = *b"rgp1";
@@ -207,27 +206,19 @@ impl Place {
     }
 }
 
-/// Runs `work` where it may block.
-async fn blocking<T: Send + 'static>(
-    shared: Arc<Shared>,
-    work: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match spawn_blocking(move || work(&shared)).await {
-        Ok(done) => done,
-        Err(error) => Err(StoreError::Backend { store: STORE, source: Box::new(error) }),
-    }
-}
-
 impl Bodies for Packs {
     fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
-        Box::pin(blocking(Arc::clone(&self.shared), move |it| it.put(batch, &body)))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(blocking(STORE, move || shared.put(batch, &body)))
     }
 
     fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
-        Box::pin(blocking(Arc::clone(&self.shared), move |it| it.get(&body)))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(blocking(STORE, move || shared.get(&body)))
     }
 
     fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(blocking(Arc::clone(&self.shared), move |it| it.remove(batch)))
+        let shared = Arc::clone(&self.shared);
+        Box::pin(blocking(STORE, move || shared.remove(batch)))
     }
 }

@@ -13,12 +13,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::task::spawn_blocking;
-
 use crate::core::record::{Claim, Key, Queue};
 use crate::core::time::{Timestamp, millis};
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, List, Store, StoreError, Versioned, Write};
+use crate::stores::blocking;
 use crate::stores::packs::Packs;
 
 use table::Table;
@@ -75,12 +74,7 @@ impl Sled {
         work: impl FnOnce(&Table) -> Result<T, StoreError> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, StoreError>> {
         let table = Arc::clone(&self.table);
-        Box::pin(async move {
-            match spawn_blocking(move || work(&table)).await {
-                Ok(done) => done,
-                Err(error) => Err(StoreError::Backend { store: STORE, source: Box::new(error) }),
-            }
-        })
+        Box::pin(blocking(STORE, move || work(&table)))
     }
 }
 

@@ -1,0 +1,16 @@
+//! Work that blocks, off the async threads.
+
+use tokio::task::spawn_blocking;
+
+use crate::ports::store::StoreError;
+
+/// Runs `work` where it may block; if it panics, `store` has failed.
+pub(super) async fn blocking<T: Send + 'static>(
+    store: &'static str,
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(StoreError::Backend { store, source: Box::new(error) }),
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rungs::core::batch::{BatchStatus, NoticeState};
+use rungs::core::batch::{BatchStatus, Notice, NoticeState};
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
 use rungs::core::id::AccountId;
@@ -12,13 +12,15 @@ use rungs::core::job::JobState;
 use rungs::core::ledger::Booking;
 use rungs::core::request::{Cache, Item};
 use rungs::core::tier::Tier;
-use rungs::engine::{EngineBuilder, Settings};
+use rungs::core::time::Timestamp;
+use rungs::engine::{EngineBuilder, Pacing, Settings};
 use rungs::ports::BoxFuture;
+use rungs::ports::clock::Clock;
 use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
 use rungs::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, fetcher_fn};
 use rungs::ports::notify::{Delivered, Delivery, Notifier};
 use rungs::stores::Memory;
-use rungs::{Batch, Engine, Event, SubmitError};
+use rungs::{Batch, BatchHandle, Engine, Event, SubmitError};
 
 /// Takes the body as the text.
 #[derive(Debug)]
@@ -29,6 +31,26 @@ impl Extractor for Plain {
         assert!(page.body != b"<p>panic in the extractor, please, with enough text to be read</p>");
         let text = String::from_utf8_lossy(page.body).into_owned();
         Ok(Extracted { text, ..Extracted::default() })
+    }
+}
+
+/// tokio's paused time as a clock: a day of waiting takes no time.
+#[derive(Debug)]
+struct Paused(tokio::time::Instant);
+
+impl Default for Paused {
+    fn default() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+}
+
+impl Clock for Paused {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_000_000).after(self.0.elapsed())
+    }
+
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(wait))
     }
 }
 
@@ -251,6 +273,17 @@ impl Notifier for Receiver {
     }
 }
 
+/// The batch's event once its delivery has come to an end.
+async fn settled_notice(engine: &Engine, handle: &BatchHandle) -> Notice {
+    loop {
+        let notice = engine.notice(handle.id()).await.expect("read").expect("the batch has ended");
+        if notice.state != NoticeState::Pending {
+            return notice;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn one_event_is_delivered_with_one_id_and_one_body_over_its_retries() {
     let receiver = Receiver::default();
@@ -261,13 +294,7 @@ async fn one_event_is_delivered_with_one_id_and_one_body_over_its_retries() {
 
     let mut handle = engine.submit(batch).await.expect("accepted");
     handle.wait().await.expect("ends");
-    let notice = loop {
-        let notice = engine.notice(handle.id()).await.expect("read").expect("the batch has ended");
-        if notice.state != NoticeState::Pending {
-            break notice;
-        }
-        tokio::task::yield_now().await;
-    };
+    let notice = settled_notice(&engine, &handle).await;
 
     assert_eq!((notice.state, notice.attempts.len()), (NoticeState::Delivered, 2));
     let seen = receiver.0.lock().expect("not poisoned").clone();
@@ -332,4 +359,49 @@ async fn every_end_is_told_once_and_the_batch_last() {
         ends.dedup();
         assert_eq!(ends.len(), 20, "each end is told once");
     }
+}
+
+/// A host's mistake in the one part that the batch's end depends on.
+#[derive(Debug)]
+struct Panics;
+
+impl Notifier for Panics {
+    fn deliver(&self, _delivery: Delivery) -> BoxFuture<'_, Delivered> {
+        panic!("a host's mistake")
+    }
+
+    fn accepts(&self, _url: &str) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_notifier_that_panics_uses_up_its_attempts_like_any_other() {
+    let mut settings = Settings::default();
+    settings.webhook_retry.first = Duration::from_millis(1);
+    let engine = builder().webhooks(Panics).settings(settings).build().expect("built");
+    let batch = Batch::new(["http://a.test/ok"]).webhook("https://hook.test/");
+
+    let mut handle = engine.submit(batch).await.expect("accepted");
+    handle.wait().await.expect("ends");
+    let notice = settled_notice(&engine, &handle).await;
+
+    assert_eq!((notice.state, notice.attempts.len()), (NoticeState::GivenUp, 3));
+    assert_eq!(notice.attempts[0].error.as_deref(), Some("the notifier panicked"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_never_comes_ends_the_job_at_its_deadline() {
+    let deadline = Duration::from_secs(60);
+    let pacing = Pacing { per_host: 1, per_second: Some(0.001) };
+    let settings = Settings { pacing, job_deadline: deadline, ..Settings::default() };
+    let engine = builder().clock(Paused::default()).settings(settings).build().expect("built");
+
+    let batch = Batch::new(["http://a.test/ok", "http://a.test/ok"]);
+    let mut handle = engine.submit(batch).await.expect("accepted");
+    let report = handle.report().await.expect("ends");
+
+    assert_eq!(report.status(), BatchStatus::Partial);
+    let errors = report.jobs().iter().filter_map(|it| it.outcome()?.err());
+    assert_eq!(errors.map(|it| it.code).collect::<Vec<_>>(), [ErrorCode::Timeout]);
 }

@@ -1,5 +1,6 @@
 //! One job's ladder: plan, take a turn, try, judge, until there is a page or nothing left to try.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -226,6 +227,7 @@ impl Ladder {
         };
         // A fetcher owes us its deadline; this is for the one that forgets.
         tokio::select! {
+            biased;
             fetched = fetching => fetched,
             () = self.shared.clock.sleep(deadline) => {
                 let message = format!("no response within {} seconds", deadline.as_secs());
@@ -247,7 +249,8 @@ impl Ladder {
         let _place = self.shared.extracting.acquire().await;
         let (page, job) = (Arc::clone(page), Arc::clone(&self.job));
         let extractor = Arc::clone(&self.shared.extractor);
-        let reading = tokio::task::spawn_blocking(move || {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let read = move || {
             let content_type = page.headers.iter().find(|(name, _)| name == "content-type");
             extractor.extract(Page {
                 body: &page.body,
@@ -260,11 +263,18 @@ impl Ladder {
                 tier,
                 options: &job.request,
             })
+        };
+        let work = Box::new(move || {
+            // Who no longer waits has lost the job, and the page with it.
+            drop(answer.send(catch_unwind(AssertUnwindSafe(read))));
         });
-        reading.await.unwrap_or_else(|died| {
-            let what = if died.is_panic() { "the extractor panicked" } else { "aborted" };
-            Err(ExtractError::Failed(what.to_owned()))
-        })
+        self.shared.threads.run(work).await;
+        let failed = |what: &str| Err(ExtractError::Failed(what.to_owned()));
+        match answered.await {
+            Ok(Ok(extracted)) => extracted,
+            Ok(Err(_)) => failed("the extractor panicked"),
+            Err(_) => failed("the extractor was given up"),
+        }
     }
 
     /// Turns the last response into a result, keeps it, and says what it costs.

@@ -12,13 +12,13 @@ use crate::core::ladder::Tools;
 use crate::core::price::PriceList;
 use crate::core::request::Limits;
 use crate::core::tier::Tier;
-use crate::engine::clock::{SystemClock, SystemEntropy};
+use crate::engine::clock::{SystemClock, SystemEntropy, SystemThreads};
 use crate::engine::error::BuildError;
 use crate::engine::pace::{Pace, Pacing};
 use crate::engine::watch::Watchers;
 use crate::engine::writer::Writer;
 use crate::engine::{Engine, Shared, outbox, reaper, worker};
-use crate::ports::clock::{Clock, Entropy};
+use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::fetch::{HtmlFetcher, JsFetcher, OcrFetcher, PdfFetcher};
 use crate::ports::notify::Notifier;
@@ -92,6 +92,7 @@ pub struct EngineBuilder {
     notifier: Option<Arc<dyn Notifier>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    threads: Arc<dyn Threads>,
     settings: Settings,
     limits: Limits,
     prices: PriceList,
@@ -107,6 +108,7 @@ impl Default for EngineBuilder {
             notifier: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            threads: Arc::new(SystemThreads),
             settings: Settings::default(),
             limits: Limits::default(),
             prices: PriceList::default(),
@@ -184,6 +186,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Reads pages on `threads`; tokio's own for blocking work if not said.
+    pub fn threads(mut self, threads: impl Threads + 'static) -> Self {
+        self.threads = Arc::new(threads);
+        self
+    }
+
     /// How much is done at once, and for how long.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -233,6 +241,7 @@ impl EngineBuilder {
             notifier: self.notifier,
             clock: self.clock,
             entropy: self.entropy,
+            threads: self.threads,
             settings: self.settings,
             limits: self.limits,
             prices: self.prices,

@@ -1,10 +1,10 @@
-//! The machine's own clock and chance.
+//! The machine's own clock, chance and threads.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::core::time::{Timestamp, millis};
 use crate::ports::BoxFuture;
-use crate::ports::clock::{Clock, Entropy};
+use crate::ports::clock::{Clock, Entropy, Threads, Work};
 
 /// The machine's clock; waits on tokio's timer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,5 +31,17 @@ impl Entropy for SystemEntropy {
     /// If the machine has no source of randomness: ids could then be guessed.
     fn draw(&self) -> u64 {
         getrandom::u64().expect("the machine has a source of randomness")
+    }
+}
+
+/// tokio's threads for work that blocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemThreads;
+
+impl Threads for SystemThreads {
+    fn run(&self, work: Work) -> BoxFuture<'static, ()> {
+        let running = tokio::task::spawn_blocking(work);
+        // Whoever gave the work sees by its missing answer that it panicked.
+        Box::pin(async move { drop(running.await) })
     }
 }

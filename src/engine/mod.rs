@@ -4,7 +4,8 @@
 //!
 //! * It sees ports and core, and no adapter.
 //! * Every decision is the core's; what is here carries it out.
-//! * Time and chance come through their ports.
+//! * Time, chance and threads come through their ports, and no choice is left to the runtime: a wait
+//!   for several things names the one that comes first. So the same seed gives the same run.
 
 mod attempt;
 mod builder;
@@ -38,13 +39,13 @@ use crate::core::ledger::{Account, Entry};
 use crate::core::price::PriceList;
 use crate::core::record::{Key, Kind, Queue, Record};
 use crate::core::request::Limits;
-use crate::ports::clock::{Clock, Entropy};
+use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::Notifier;
 use crate::ports::store::{Bodies, List, Store};
 
 pub use builder::{EngineBuilder, Settings};
-pub use clock::{SystemClock, SystemEntropy};
+pub use clock::{SystemClock, SystemEntropy, SystemThreads};
 pub use error::{BuildError, EngineError, SubmitError};
 pub use pace::Pacing;
 pub use report::{JobReport, PageResult, Report};
@@ -66,6 +67,7 @@ pub(crate) struct Shared {
     notifier: Option<Arc<dyn Notifier>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    threads: Arc<dyn Threads>,
     settings: Settings,
     limits: Limits,
     prices: PriceList,
@@ -104,8 +106,9 @@ impl Shared {
         // A millisecond at least: a clock that stands still must not make this spin.
         let wait = wait.max(Duration::from_millis(1));
         tokio::select! {
-            () = ready.notified() => {}
+            biased;
             () = self.stopping.cancelled() => {}
+            () = ready.notified() => {}
             () = self.clock.sleep(wait) => {}
         }
     }
@@ -290,6 +293,7 @@ impl Engine {
         shared.stopping.cancel();
         shared.tasks.close();
         tokio::select! {
+            biased;
             () = shared.tasks.wait() => {}
             () = shared.clock.sleep(shared.settings.grace) => {
                 shared.aborting.cancel();

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use crate::core::batch::{Notice, NoticeAttempt, NoticeState};
 use crate::core::record::{Claim, Queue, Record};
 use crate::core::time::Timestamp;
@@ -14,12 +16,15 @@ use crate::ports::notify::{Delivered, Delivery};
 const AT_ONCE: usize = 16;
 /// The longest sleep: another process may have ended a batch.
 const LOOK: Duration = Duration::from_secs(5);
+/// A notifier owes its answer within 10 seconds; this is for the one that forgets.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Delivers until the engine stops.
 pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.stopping.is_cancelled() {
         let now = shared.clock.now();
-        let until = now.after(shared.settings.lease);
+        // Longer than an attempt can take: who delivers still holds the lease when it books.
+        let until = now.after(shared.settings.lease.max(PATIENCE * 2));
         let (queue, worker) = (Queue::Notices, shared.worker);
         let claim = Claim { queue, worker, now, until, limit: AT_ONCE };
         let claimed = match shared.store.claim(claim).await {
@@ -37,18 +42,18 @@ pub(super) async fn run(shared: Arc<Shared>) {
         for found in claimed {
             if let Record::Notice(notice) = found.record {
                 let shared = Arc::clone(&shared);
-                posts.spawn(async move { deliver(&shared, notice).await });
+                posts.spawn(async move { deliver(shared, notice).await });
             }
         }
         while posts.join_next().await.is_some() {}
     }
 }
 
-async fn deliver(shared: &Shared, notice: Notice) {
+async fn deliver(shared: Arc<Shared>, notice: Notice) {
     let attempt = u32::try_from(notice.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
     let at = shared.clock.now();
-    let delivered = match (&shared.notifier, &notice.url) {
-        (Some(notifier), Some(url)) => {
+    let delivered = match &notice.url {
+        Some(url) => {
             let delivery = Delivery {
                 id: notice.id,
                 event: "batch.completed",
@@ -57,14 +62,33 @@ async fn deliver(shared: &Shared, notice: Notice) {
                 sent_at: at.as_millis() / 1_000,
                 attempt,
             };
-            notifier.deliver(delivery).await
+            attempted(&shared, delivery).await
         }
-        _ => Delivered::Failed { status: None, reason: "nothing here delivers webhooks".into() },
+        None => Delivered::Refused { reason: "the event has no address".to_owned() },
     };
-    let booked = book(shared, &notice, attempt, at, delivered);
+    let booked = book(&shared, &notice, attempt, at, delivered);
     if let Err(error) = shared.writer.apply(booked).await {
         // The lease ends, and it is delivered again: at least once is what is promised.
         tracing::error!(%error, "booking a delivery failed");
+    }
+}
+
+/// One attempt in a task of its own: whatever the notifier does, the attempt is booked.
+async fn attempted(shared: &Arc<Shared>, delivery: Delivery) -> Delivered {
+    let notifying = Arc::clone(shared);
+    let task = AbortOnDropHandle::new(tokio::spawn(async move {
+        let notifier = notifying.notifier.as_ref()?;
+        Some(notifier.deliver(delivery).await)
+    }));
+    let failed = |what: &str| Delivered::Failed { status: None, reason: what.to_owned() };
+    tokio::select! {
+        biased;
+        answer = task => match answer {
+            Ok(Some(delivered)) => delivered,
+            Ok(None) => failed("nothing here delivers webhooks"),
+            Err(_) => failed("the notifier panicked"),
+        },
+        () = shared.clock.sleep(PATIENCE) => failed("the notifier gave no answer in time"),
     }
 }
 

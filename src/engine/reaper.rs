@@ -22,6 +22,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             Err(error) => tracing::error!(%error, "removing expired records failed"),
         }
         tokio::select! {
+            biased;
             () = shared.stopping.cancelled() => {}
             () = shared.clock.sleep(ROUND) => {}
         }

@@ -130,6 +130,7 @@ impl BatchHandle {
                 Err(broadcast::error::TryRecvError::Lagged(_)) => {}
                 Err(_) if status != BatchStatus::Processing => self.ending(status).await?,
                 Err(_) => tokio::select! {
+                    biased;
                     event = self.events.recv() => match event {
                         Ok(Event::BatchEnded { status }) => self.ending(status).await?,
                         Ok(event) => return Some(self.heard(event)),
@@ -172,6 +173,7 @@ impl BatchHandle {
                 return Ok(status);
             }
             tokio::select! {
+                biased;
                 event = self.next_event() => if event.is_none() {
                     return self.batch().await.map(|it| it.status());
                 },

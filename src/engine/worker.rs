@@ -89,9 +89,15 @@ async fn carry(shared: &Arc<Shared>, job: Job) {
     let job = Arc::new(job);
     shared.watchers.tell(job.batch, Event::JobStarted { job: job.id });
     let decided = tokio::select! {
+        biased;
         end = ladder(shared, Arc::clone(&job)) => end,
         () = heartbeat(shared, &job) => End::Lost,
         () = shared.aborting.cancelled() => End::Decided(put_back(shared.clock.now())),
+        // A turn that does not come is no attempt, so nothing but this ends the wait for it.
+        () = shared.clock.sleep(job.deadline.since(shared.clock.now())) => {
+            let error = out_of_time();
+            End::Decided(Input::Fail { error, attempts: Vec::new() })
+        }
     };
     match decided {
         End::Lost => tracing::warn!("the lease was lost or the batch cancelled"),
@@ -128,8 +134,11 @@ fn hopeless(job: &Job, now: Timestamp) -> Option<JobError> {
             format!("its worker was lost {} times; the page may be what kills it", job.lost);
         return Some(JobError::new(ErrorCode::InternalError, message));
     }
-    (now > job.deadline)
-        .then(|| JobError::new(ErrorCode::Timeout, "its turn did not come before its deadline"))
+    (now > job.deadline).then(out_of_time)
+}
+
+fn out_of_time() -> JobError {
+    JobError::new(ErrorCode::Timeout, "its turn did not come before its deadline")
 }
 
 /// Renews the lease while the job runs; returns when it is no longer ours.

@@ -5,7 +5,7 @@
 //! one they would conflict and each pay for a flush; taken here they share one commit. Across
 //! processes the store's version check decides, and a conflict makes the writer load and apply anew.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -45,7 +45,7 @@ struct Slot {
 /// The newest state of the records of one commit, earlier changes of the same commit included.
 #[derive(Default)]
 pub(super) struct Draft {
-    slots: HashMap<Key, Slot>,
+    slots: BTreeMap<Key, Slot>,
 }
 
 impl Draft {

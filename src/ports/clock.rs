@@ -1,4 +1,4 @@
-//! Time and chance, which the engine takes from outside so that a test can drive them.
+//! Time, chance and threads, which the engine takes from outside so that a test can drive them.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,5 +21,14 @@ pub trait Entropy: fmt::Debug + Send + Sync {
     fn draw(&self) -> u64;
 }
 
-// Compile-time check: the engine holds both as `Arc<dyn ...>`.
-const _: Option<(&dyn Clock, &dyn Entropy)> = None;
+/// Work that would hold up an async thread.
+pub type Work = Box<dyn FnOnce() + Send>;
+
+/// Runs work that takes a processor for a while, such as reading a page.
+pub trait Threads: fmt::Debug + Send + Sync {
+    /// Resolves once `work` has run, or was given up. Dropping the future need not stop it.
+    fn run(&self, work: Work) -> BoxFuture<'static, ()>;
+}
+
+// Compile-time check: the engine holds them as `Arc<dyn ...>`.
+const _: Option<(&dyn Clock, &dyn Entropy, &dyn Threads)> = None;

@@ -9,24 +9,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
-use rungs::core::url::PageUrl;
 use rungs::fetch::http::{Http, HttpLimits};
-use rungs::ports::fetch::{FetchErrorKind as Kind, FetchRequest, HtmlFetcher, JobScratch};
+use rungs::ports::fetch::{FetchErrorKind as Kind, FetchRequest, HtmlFetcher};
 use rungs::testkit::site::{RawSite, Site, SiteResponse, read_head};
 
 async fn failure(url: &str, limits: HttpLimits, deadline: Duration) -> Kind {
-    let options = Item::get("https://example.com/").check(&Limits::default()).expect("item");
-    let request = FetchRequest {
-        url: PageUrl::parse(url).expect(url),
-        tier: Tier::Curl,
-        method: options.method,
-        body: None,
-        headers: Vec::new(),
-        options: Arc::new(options),
-        deadline,
-        max_bytes: 1_000_000,
-        scratch: JobScratch::default(),
-    };
+    let item = Item { max_response_bytes: 1_000_000, ..Item::get(url) };
+    let options = item.check(&Limits::default()).expect("item");
+    let request = FetchRequest { deadline, ..FetchRequest::new(Arc::new(options), Tier::Curl) };
     let http = Http::new().allow_network("127.0.0.0/8").expect("network").limits(limits);
     http.fetch(request).await.expect_err("a hostile server gives no page").kind()
 }

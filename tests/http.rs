@@ -13,9 +13,7 @@ use rungs::core::request::{JobRequest, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::url::PageUrl;
 use rungs::fetch::http::{Http, ProxyUrl};
-use rungs::ports::fetch::{
-    FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HtmlFetcher, JobScratch,
-};
+use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HtmlFetcher};
 use rungs::testkit::site::{RawSite, Site, SiteRequest, SiteResponse, read_head};
 use tokio::io::AsyncWriteExt;
 
@@ -25,23 +23,11 @@ fn open() -> Http {
 
 fn of_item(item: Item, tier: Tier) -> FetchRequest {
     let options: JobRequest = item.check(&Limits::default()).expect("a valid item");
-    FetchRequest {
-        url: options.page().clone(),
-        tier,
-        method: options.method,
-        body: options.body.clone().map(String::into_bytes),
-        headers: options.headers.clone(),
-        options: Arc::new(options),
-        deadline: Duration::from_secs(10),
-        max_bytes: 1_000_000,
-        scratch: JobScratch::default(),
-    }
+    FetchRequest { deadline: Duration::from_secs(10), ..FetchRequest::new(Arc::new(options), tier) }
 }
 
 fn get(url: &str, tier: Tier) -> FetchRequest {
-    let mut request = of_item(Item::get("https://example.com/"), tier);
-    request.url = PageUrl::parse(url).expect(url);
-    request
+    of_item(Item { max_response_bytes: 1_000_000, ..Item::get(url) }, tier)
 }
 
 fn kind(result: Result<Fetched, FetchError>) -> Kind {

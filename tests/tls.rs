@@ -13,9 +13,8 @@ use rungs::core::id::DeliveryId;
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
-use rungs::core::url::PageUrl;
 use rungs::fetch::http::Http;
-use rungs::ports::fetch::{FetchErrorKind, FetchRequest, HtmlFetcher, JobScratch};
+use rungs::ports::fetch::{FetchErrorKind, FetchRequest, HtmlFetcher};
 use rungs::ports::notify::{Delivered, Delivery, Notifier};
 use rungs::testkit::site::{Site, SiteResponse};
 use rungs::webhook::Webhooks;
@@ -58,17 +57,11 @@ async fn http2_site() -> (SocketAddr, Vec<u8>) {
 }
 
 fn get(url: &str) -> FetchRequest {
-    let options = Item::get("https://example.com/").check(&Limits::default()).expect("item");
+    let item = Item { max_response_bytes: 1_000_000, ..Item::get(url) };
+    let options = item.check(&Limits::default()).expect("item");
     FetchRequest {
-        url: PageUrl::parse(url).expect(url),
-        tier: Tier::Curl,
-        method: options.method,
-        body: None,
-        headers: Vec::new(),
-        options: Arc::new(options),
         deadline: Duration::from_secs(10),
-        max_bytes: 1_000_000,
-        scratch: JobScratch::default(),
+        ..FetchRequest::new(Arc::new(options), Tier::Curl)
     }
 }
 

@@ -124,6 +124,11 @@ uuid_id!(
     DeliveryId, "", "a delivery id (a UUID)"
 );
 
+uuid_id!(
+    /// A stored session, whose cookies a job may use: a UUID.
+    SessionId, "", "a session id (a UUID)"
+);
+
 /// Whose credits a batch spends: any short text the host chooses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

@@ -9,6 +9,7 @@ use crate::core::job::{Attempt, BodyRef, Finding, Job};
 use crate::core::ladder::{Facts, Plan, Reach, SiteProfile, plan};
 use crate::core::price::AddOns;
 use crate::core::record::{Key, Record};
+use crate::core::request::{Came, unmet};
 use crate::core::step::Input;
 use crate::core::tier::Tier;
 use crate::core::time::{Timestamp, millis};
@@ -24,8 +25,6 @@ use crate::ports::store::StoreError;
 
 /// Waits up to this long are slept through; longer ones go back into the queue.
 const INLINE_WAIT: Duration = Duration::from_secs(2);
-/// Body bytes that `max_response_bytes: 0` means.
-const NO_LIMIT: u64 = 52_428_800;
 
 /// A response, and what came with it.
 #[derive(Debug, Default)]
@@ -196,21 +195,11 @@ impl Ladder {
     }
 
     async fn fetch(&self, tier: Tier) -> Result<InHand, FetchError> {
-        let options = &self.job.request;
         let deadline = self.deadline();
         let request = FetchRequest {
-            url: options.page().clone(),
-            tier,
-            method: options.method,
-            body: options.body.clone().map(String::into_bytes),
-            headers: headers(&self.job),
-            options: Arc::clone(options),
             deadline,
-            max_bytes: match options.max_response_bytes {
-                0 => NO_LIMIT,
-                limit => limit,
-            },
             scratch: self.scratch.clone(),
+            ..FetchRequest::new(Arc::clone(&self.job.request), tier)
         };
         let fetchers = &self.shared.fetchers;
         let fetching = async {
@@ -284,11 +273,19 @@ impl Ladder {
         let (Some(last), Some(hand)) = (last, self.hand.take()) else {
             return Err(internal("there is no page to deliver".to_owned()));
         };
-        let extracted = self.read(&last, &hand).await?;
-        let came = AddOns {
+        let mut extracted = self.read(&last, &hand).await?;
+        let came = Came {
+            rendered: hand.rendered,
             screenshot: hand.screenshot.is_some(),
             pdf: hand.pdf.is_some(),
             ocr: false,
+        };
+        extracted.warnings.extend(unmet(&self.job.request, came));
+        extracted.warnings.extend(hand.page.warnings.iter().cloned());
+        let came = AddOns {
+            screenshot: came.screenshot,
+            pdf: came.pdf,
+            ocr: came.ocr,
             proxy: hand.page.proxied,
             own_proxy: hand.page.own_proxy,
         };
@@ -347,16 +344,6 @@ pub(super) async fn keep(
     let bytes = serde_json::to_vec(page)
         .map_err(|source| StoreError::Backend { store: "bodies", source: Box::new(source) })?;
     shared.bodies.put(job.batch, bytes).await
-}
-
-fn headers(job: &Job) -> Vec<(String, String)> {
-    let mut headers = job.request.headers.clone();
-    let named = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if job.request.body.is_some() && !named {
-        let media = job.request.content_type.as_deref().unwrap_or("application/json");
-        headers.push(("content-type".to_owned(), media.to_owned()));
-    }
-    headers
 }
 
 fn unavailable(tier: Tier) -> FetchError {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Finding, Job};
-use crate::core::request::{Format, Mode};
+use crate::core::request::{Format, Mode, PdfFormat};
 use crate::core::verdict::{Document, Verdict};
 use crate::engine::Shared;
 use crate::ports::extract::Extracted;
@@ -46,9 +46,9 @@ pub(super) async fn read(
     Some(read.map_err(|error| error.with_status(status)))
 }
 
-fn request(job: &Job, page: &Fetched) -> DocumentRequest {
+fn request(job: &Job, page: &Arc<Fetched>) -> DocumentRequest {
     DocumentRequest {
-        bytes: Arc::new(page.body.clone()),
+        document: Arc::clone(page),
         options: Arc::clone(&job.request),
         deadline: job.time_left(Duration::ZERO),
     }
@@ -68,7 +68,7 @@ fn formats(job: &Job, text: &str, markdown: &str, data: &Value) -> Extracted {
     Extracted { content: content.collect(), text: text.to_owned(), ..Extracted::default() }
 }
 
-async fn pdf(shared: &Shared, job: &Job, page: &Fetched) -> Result<Extracted, JobError> {
+async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracted, JobError> {
     let Some(reader) = &shared.fetchers.pdf else {
         let message =
             "the document is a PDF, and nothing here reads PDFs; give the engine `.pdf(...)`";
@@ -78,11 +78,19 @@ async fn pdf(shared: &Shared, job: &Job, page: &Fetched) -> Result<Extracted, Jo
     let read = read.map_err(|why| JobError::new(ErrorCode::PdfParseFailed, why.to_string()))?;
     let text = read.pages.join("\n\n");
     let data = json!({"title": read.title, "author": read.author, "pages": read.pages.len()});
-    let made = formats(job, &text, &read.markdown, &data);
+    let mut made = formats(job, &text, &read.markdown, &data);
+    // The mode promises the document's text, and the formats asked for may all be a page's.
+    if job.request.mode == Mode::Pdf || made.content.is_empty() {
+        let (format, value) = match job.request.pdf_format {
+            PdfFormat::Markdown => (Format::Markdown, read.markdown),
+            PdfFormat::Text => (Format::Text, text),
+        };
+        made.content.entry(format).or_insert_with(|| value.into());
+    }
     Ok(Extracted { title: read.title, author: read.author, warnings: read.warnings, ..made })
 }
 
-async fn image(shared: &Shared, job: &Job, page: &Fetched) -> Result<Extracted, JobError> {
+async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracted, JobError> {
     let Some(reader) = &shared.fetchers.ocr else {
         let message =
             "the document is an image, and nothing here reads images; give the engine `.ocr(...)`";

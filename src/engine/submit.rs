@@ -84,6 +84,11 @@ impl Shared {
     /// Checks one item, down to what the URL standard says of its address.
     fn checked(&self, item: Item) -> Result<JobRequest, Flaw> {
         let request = item.check(&self.limits)?;
+        if request.advanced.session_id.is_some() {
+            // Without its session the page would be another one, and paid for.
+            let reason = "names a stored session, and nothing here stores sessions; send `cookies`";
+            return Err(Flaw { field: "advanced.session_id", reason: reason.to_owned() });
+        }
         let parsed = url::Url::parse(request.page().as_str());
         match parsed.map(|it| it.has_host()) {
             Ok(true) => Ok(request),

@@ -46,7 +46,7 @@ pub struct FetchRequest {
     pub method: Method,
     /// The request's body.
     pub body: Option<Vec<u8>>,
-    /// Headers that the host set; they win over the tier's own.
+    /// Headers that the host set, and the body's media type; they win over the tier's own.
     pub headers: Vec<(String, String)>,
     /// Every option of the job, for what only some fetchers read.
     pub options: Arc<JobRequest>,
@@ -56,6 +56,23 @@ pub struct FetchRequest {
     pub max_bytes: u64,
     /// What lives from one attempt of this job to the next.
     pub scratch: JobScratch,
+}
+
+impl FetchRequest {
+    /// An attempt on `tier` at what `options` ask for, with their whole time and a fresh scratch.
+    pub fn new(options: Arc<JobRequest>, tier: Tier) -> Self {
+        Self {
+            url: options.page().clone(),
+            tier,
+            method: options.method,
+            body: options.body.clone().map(String::into_bytes),
+            headers: options.headers_to_send(),
+            deadline: Duration::from_secs(options.timeout),
+            max_bytes: options.byte_limit(),
+            scratch: JobScratch::default(),
+            options,
+        }
+    }
 }
 
 /// One hop of a redirect: where it came from and with which status.
@@ -84,6 +101,8 @@ pub struct Fetched {
     pub own_proxy: bool,
     /// Whether any proxy carried it.
     pub proxied: bool,
+    /// What was asked for and could not be done, in words.
+    pub warnings: Vec<String>,
 }
 
 impl Fetched {
@@ -213,11 +232,11 @@ pub trait JsFetcher: fmt::Debug + Send + Sync {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>>;
 }
 
-/// A document's bytes to read.
+/// A document to read.
 #[derive(Clone, Debug)]
 pub struct DocumentRequest {
-    /// The bytes.
-    pub bytes: Arc<Vec<u8>>,
+    /// The document as it was fetched, shared with the engine: its bytes are the body.
+    pub document: Arc<Fetched>,
     /// Every option of the job.
     pub options: Arc<JobRequest>,
     /// How long it may take in all.

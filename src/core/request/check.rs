@@ -1,7 +1,7 @@
 //! The bounds and conflicts of an item (CONTRACT: bounds of 1.2 and 1.4, conflicts of 1.4 and 2).
 
 use crate::core::credits::Credits;
-use crate::core::request::item::{Item, JobRequest};
+use crate::core::request::item::{Item, JobRequest, MAX_RESPONSE_BYTES};
 use crate::core::request::options::{Format, Method, Mode, RenderJs};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
@@ -113,7 +113,7 @@ fn numbers(item: &Item) -> Result<(), Flaw> {
         "must be 1 to 10",
     )?;
     ensure(
-        item.max_response_bytes <= 52_428_800,
+        item.max_response_bytes <= MAX_RESPONSE_BYTES,
         "max_response_bytes",
         "must be at most 52428800 (0 means that many)",
     )
@@ -175,18 +175,20 @@ fn extraction(item: &Item, limits: &Limits) -> Result<(), Flaw> {
         "evidence",
         "needs extraction_schema or extraction_prompt",
     )?;
+    let named = |it: &Option<String>| it.as_deref().is_none_or(|it| is_name(it, 128));
+    ensure(named(&item.template), "template", "must be a name of 1 to 128 characters")?;
     ensure(
-        matches!(item.pdf_format, Format::Markdown | Format::Text),
-        "pdf_format",
-        "must be markdown or text",
-    )?;
-    let language = &item.ocr_language;
-    ensure(
-        (2..=64).contains(&language.len())
-            && language.bytes().all(|it| it.is_ascii_alphanumeric() || b"_+/".contains(&it)),
-        "ocr_language",
-        "must be Tesseract's codes such as eng or eng+deu",
+        named(&item.extraction_model),
+        "extraction_model",
+        "must be a model's name of 1 to 128 characters",
     )
+}
+
+/// Whether `text` can be a name: something visible, and nothing that controls.
+fn is_name(text: &str, longest: usize) -> bool {
+    !text.trim().is_empty()
+        && text.chars().count() <= longest
+        && !text.chars().any(char::is_control)
 }
 
 /// Header names that belong to the connection, not to the request (RFC 9110, 7.6.1), and two that
@@ -215,49 +217,64 @@ fn sending(item: &Item, limits: &Limits) -> Result<(), Flaw> {
         "body",
         "is longer than the limit for a request's body",
     )?;
-    let known = |it: &&str| it.len() <= 256 && it.is_ascii() && it.contains('/');
-    ensure(
-        item.content_type.as_deref().is_none_or(|it| known(&it) && !it.contains(['\r', '\n'])),
-        "content_type",
-        "must be a media type such as application/json",
-    )?;
-    ensure(item.headers.len() <= limits.headers, "headers", "are too many; 50 at most")?;
-    let mut total = 0;
-    for (name, value) in &item.headers {
-        header(name, value)?;
-        total += name.len() + value.len();
+    let own = headers("headers", &item.headers, limits)?;
+    let session = headers("advanced.session_headers", &item.advanced.session_headers, limits)?;
+    if own + session > limits.header_bytes {
+        let reason = format!("are over {} bytes in all", limits.header_bytes);
+        return Err(flaw("headers", reason));
     }
-    ensure(total <= limits.header_bytes, "headers", "are over 32768 bytes in all")?;
-    let country = item.location.country.as_deref();
-    ensure(
-        country.is_none_or(|it| it.len() == 2 && it.bytes().all(|it| it.is_ascii_alphabetic())),
-        "location.country",
-        "must be two letters (ISO 3166)",
-    )?;
-    ensure(
-        item.location.language.as_deref().is_none_or(|it| {
-            (2..=5).contains(&it.len())
-                && it.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
-        }),
-        "location.language",
-        "must be 2 to 5 characters such as en or en-GB",
-    )
+    cookies(&item.advanced.cookies, limits)
 }
 
-fn header(name: &str, value: &str) -> Result<(), Flaw> {
+/// Checks headers and returns how many bytes they are.
+fn headers(
+    field: &'static str,
+    headers: &[(String, String)],
+    limits: &Limits,
+) -> Result<usize, Flaw> {
+    if headers.len() > limits.headers {
+        return Err(flaw(field, format!("are too many; {} at most", limits.headers)));
+    }
+    let mut total = 0;
+    for (name, value) in headers {
+        header(field, name, value)?;
+        total += name.len() + value.len();
+    }
+    Ok(total)
+}
+
+fn cookies(cookies: &[(String, String)], limits: &Limits) -> Result<(), Flaw> {
+    const FIELD: &str = "advanced.cookies";
+    let plain = |it: &str| !it.contains(|it: char| it == ';' || it.is_control());
+    let fits = |(name, value): &(String, String)| {
+        !name.is_empty() && !name.contains('=') && plain(name) && plain(value)
+    };
+    ensure(
+        cookies.iter().all(fits),
+        FIELD,
+        "hold a name or a value that no cookie can have; no `;` and no control characters",
+    )?;
+    let total: usize = cookies.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+    if total > limits.header_bytes {
+        return Err(flaw(FIELD, format!("are over {} bytes in all", limits.header_bytes)));
+    }
+    Ok(())
+}
+
+fn header(field: &'static str, name: &str, value: &str) -> Result<(), Flaw> {
     let token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
     ensure(
         (1..=256).contains(&name.len()) && name.bytes().all(token),
-        "headers",
+        field,
         "hold a name that is no header name (1 to 256 token characters)",
     )?;
     ensure(
         value.len() <= 8_192 && !value.bytes().any(|it| it < b' ' && it != b'\t' || it == 0x7f),
-        "headers",
+        field,
         "hold a value over 8192 bytes or with control characters",
     )?;
     if NOT_THE_HOSTS.iter().any(|it| name.eq_ignore_ascii_case(it)) {
-        return Err(flaw("headers", format!("may not set `{name}`: the client does")));
+        return Err(flaw(field, format!("may not set `{name}`: the client does")));
     }
     Ok(())
 }
@@ -294,6 +311,12 @@ fn proxies(item: &Item) -> Result<(), Flaw> {
         "advanced.proxy_integration_id",
         "needs `use_own_proxy: true`",
     )?;
+    let id = advanced.proxy_integration_id.as_deref();
+    ensure(
+        id.is_none_or(|it| is_name(it, 128)),
+        "advanced.proxy_integration_id",
+        "must be an id of 1 to 128 characters",
+    )?;
     ensure(
         advanced.proxy_country.is_none() || advanced.use_own_proxy || advanced.use_proxy,
         "advanced.proxy_country",
@@ -304,6 +327,8 @@ fn proxies(item: &Item) -> Result<(), Flaw> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SESSION: &str = "0191d2a4-5b6c-7000-8000-000000000001";
 
     fn refused(change: impl FnOnce(&mut Item)) -> &'static str {
         let mut item = Item::get("https://example.com/");
@@ -335,6 +360,20 @@ mod tests {
         assert_eq!(refused(|it| it.headers.push(("Host".into(), "x".into()))), "headers");
         assert_eq!(refused(|it| it.headers.push(("A".into(), "x\r\nB: y".into()))), "headers");
         assert_eq!(refused(|it| it.max_response_bytes = 52_428_801), "max_response_bytes");
+        assert_eq!(refused(|it| it.template = Some("x".repeat(129))), "template");
+        assert_eq!(refused(|it| it.extraction_model = Some(" ".into())), "extraction_model");
+        let headers = |name: &str, count| vec![(name.to_owned(), "x".to_owned()); count];
+        let session_headers = "advanced.session_headers";
+        assert_eq!(refused(|it| it.advanced.session_headers = headers("Host", 1)), session_headers);
+        assert_eq!(refused(|it| it.advanced.session_headers = headers("X", 51)), session_headers);
+        assert_eq!(refused(|it| it.headers = vec![("A".into(), "x".repeat(8_000)); 5]), "headers");
+        let cookies = "advanced.cookies";
+        assert_eq!(refused(|it| it.advanced.cookies = headers("a=b", 1)), cookies);
+        assert_eq!(refused(|it| it.advanced.cookies = headers("a", 9_000)), cookies);
+        assert_eq!(
+            refused(|it| it.advanced.proxy_integration_id = Some(String::new())),
+            "advanced.proxy_integration_id"
+        );
         let budget = "cost_controls.time_budget";
         assert_eq!(refused(|it| it.cost_controls.time_budget = Some(4)), budget);
         let credits = "cost_controls.max_credits";
@@ -361,7 +400,7 @@ mod tests {
         assert_eq!(refused(|it| it.advanced.screenshot = true), "advanced.screenshot");
         assert_eq!(
             refused(|it| {
-                it.advanced.session_id = Some("s".into());
+                it.advanced.session_id = Some(SESSION.parse().expect("an id"));
                 it.advanced.cookies.push(("a".into(), "b".into()));
             }),
             "advanced.session_id"

@@ -6,10 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::request::check::{Flaw, Limits, check};
 use crate::core::request::options::{
-    Advanced, Cache, CostControls, Format, Location, Method, Mode, Profile, RenderJs,
+    Advanced, Cache, ContentType, CostControls, Format, Location, Method, Mode, PdfFormat, Profile,
+    Provider, RenderJs,
 };
+use crate::core::request::text::OcrLanguage;
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
+
+/// The most body bytes that an item may ask for; what no limit means.
+pub const MAX_RESPONSE_BYTES: u64 = 52_428_800;
 
 /// One URL with its options, not yet checked: a mistake in it is found at submission, with the
 /// item's index and the field.
@@ -37,6 +42,12 @@ pub struct Item {
     pub extraction_prompt: Option<String>,
     /// What kind of thing the page is about.
     pub extraction_profile: Profile,
+    /// A named template of the host's to extract by.
+    pub template: Option<String>,
+    /// Whose language model answers the prompt.
+    pub extraction_provider: Option<Provider>,
+    /// Which of its models.
+    pub extraction_model: Option<String>,
     /// Drop what is not main content from `json` and its kin.
     pub filter_content: bool,
     /// The page's own structured data comes first in `json`.
@@ -58,16 +69,16 @@ pub struct Item {
     /// The request's body; not with `GET`.
     pub body: Option<String>,
     /// The body's media type; `application/json` if there is a body and nothing is said.
-    pub content_type: Option<String>,
+    pub content_type: Option<ContentType>,
     /// Headers to send, 50 at most.
     pub headers: Vec<(String, String)>,
     /// Where the request should seem to come from.
     pub location: Location,
-    /// What a PDF becomes: `markdown` or `text`.
-    pub pdf_format: Format,
-    /// Tesseract's code of the language in images.
-    pub ocr_language: String,
-    /// The most body bytes to read, up to 52,428,800; 0 means that many.
+    /// What a PDF becomes.
+    pub pdf_format: PdfFormat,
+    /// The languages in images.
+    pub ocr_language: OcrLanguage,
+    /// The most body bytes to read, up to [`MAX_RESPONSE_BYTES`]; 0 means that many.
     pub max_response_bytes: u64,
 }
 
@@ -81,6 +92,9 @@ impl Default for Item {
             extraction_schema: None,
             extraction_prompt: None,
             extraction_profile: Profile::Auto,
+            template: None,
+            extraction_provider: None,
+            extraction_model: None,
             filter_content: false,
             promote_schema_org: true,
             evidence: false,
@@ -94,8 +108,8 @@ impl Default for Item {
             content_type: None,
             headers: Vec::new(),
             location: Location::default(),
-            pdf_format: Format::Markdown,
-            ocr_language: "eng".to_owned(),
+            pdf_format: PdfFormat::Markdown,
+            ocr_language: OcrLanguage::default(),
             max_response_bytes: 5_242_880,
         }
     }
@@ -199,6 +213,33 @@ impl JobRequest {
     /// The page's address.
     pub fn page(&self) -> &PageUrl {
         &self.url
+    }
+
+    /// The headers to send: the item's own, the session's where the item says nothing, and the media
+    /// type of a body.
+    pub fn headers_to_send(&self) -> Vec<(String, String)> {
+        let mut headers = self.headers.clone();
+        let mut add = |name: &str, value: &str| {
+            let said = self.headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
+            if !said {
+                headers.push((name.to_owned(), value.to_owned()));
+            }
+        };
+        for (name, value) in &self.advanced.session_headers {
+            add(name, value);
+        }
+        if self.body.is_some() {
+            add("content-type", self.content_type.unwrap_or_default().as_str());
+        }
+        headers
+    }
+
+    /// The most body bytes to read.
+    pub fn byte_limit(&self) -> u64 {
+        match self.max_response_bytes {
+            0 => MAX_RESPONSE_BYTES,
+            limit => limit,
+        }
     }
 }
 

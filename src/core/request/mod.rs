@@ -3,10 +3,15 @@
 mod check;
 mod item;
 mod options;
+mod text;
+mod unmet;
 
 pub use check::{Flaw, Limits};
-pub use item::{Item, JobRequest};
+pub use item::{Item, JobRequest, MAX_RESPONSE_BYTES};
 pub use options::{
-    Advanced, Cache, CostControls, Format, Location, Method, Mode, Profile, RenderJs, UnknownWord,
+    Action, ActionKind, Advanced, BlockKind, Cache, ContentType, CostControls, Format, Location,
+    Method, Mode, PdfFormat, Profile, Provider, RenderJs, SectionFilter, UnknownWord,
     WaitCondition,
 };
+pub use text::{BadText, Country, Language, OcrLanguage};
+pub use unmet::{Came, unmet};

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
+use crate::core::id::SessionId;
+use crate::core::request::text::{Country, Language};
 use crate::core::tier::Tier;
 
 /// A word that is none of those a field knows.
@@ -19,7 +21,7 @@ pub struct UnknownWord {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive(Serialize, Deserialize)]
         pub enum $name {
             $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
@@ -59,6 +61,7 @@ macro_rules! words {
 
 words!(
     /// How a page is to be read.
+    #[derive(Default)]
     Mode {
         /// By the cheapest way that works.
         #[default]
@@ -76,6 +79,7 @@ words!(
 
 words!(
     /// What is made of a page.
+    #[derive(Default)]
     Format {
         /// Plain text of the main content.
         #[default]
@@ -99,6 +103,7 @@ words!(
 
 words!(
     /// What kind of thing a page is about, for structured data.
+    #[derive(Default)]
     Profile {
         /// Whatever the page says it is.
         #[default]
@@ -124,6 +129,7 @@ words!(
 
 words!(
     /// The request's method.
+    #[derive(Default)]
     Method {
         /// `GET`, which carries no body.
         #[default]
@@ -141,6 +147,7 @@ words!(
 
 words!(
     /// When a rendered page counts as loaded.
+    #[derive(Default)]
     WaitCondition {
         /// No request for half a second.
         #[default]
@@ -151,6 +158,117 @@ words!(
         Load = "load",
     }
 );
+
+words!(
+    /// What a PDF becomes.
+    #[derive(Default)]
+    PdfFormat {
+        /// Markdown.
+        #[default]
+        Markdown = "markdown",
+        /// Plain text.
+        Text = "text",
+    }
+);
+
+words!(
+    /// The media type of a request's body.
+    #[derive(Default)]
+    ContentType {
+        /// JSON.
+        #[default]
+        Json = "application/json",
+        /// A form's fields.
+        Form = "application/x-www-form-urlencoded",
+        /// Text.
+        Plain = "text/plain",
+        /// A query in `GraphQL`.
+        GraphQl = "application/graphql",
+    }
+);
+
+words!(
+    /// Whose language model extracts.
+    Provider {
+        /// `OpenAI`.
+        OpenAi = "openai",
+        /// Anthropic.
+        Anthropic = "anthropic",
+        /// `OpenRouter`.
+        OpenRouter = "openrouter",
+        /// Groq.
+        Groq = "groq",
+    }
+);
+
+words!(
+    /// A kind of block in a section.
+    BlockKind {
+        /// A paragraph.
+        Paragraph = "paragraph",
+        /// A list.
+        List = "list",
+        /// A table.
+        Table = "table",
+        /// An image.
+        Image = "image",
+        /// Source code.
+        Code = "code",
+        /// A quotation.
+        Blockquote = "blockquote",
+        /// A list of terms.
+        Terms = "dl",
+        /// A part that unfolds.
+        Details = "details",
+    }
+);
+
+words!(
+    /// What a page action does.
+    ActionKind {
+        /// Wait for a time.
+        Wait = "wait",
+        /// Wait for a selector.
+        WaitFor = "wait_for",
+        /// Click an element.
+        Click = "click",
+        /// Fill a field.
+        Fill = "fill",
+        /// Press a key.
+        Press = "press",
+        /// Scroll.
+        Scroll = "scroll",
+        /// Scroll until nothing more comes.
+        InfiniteScroll = "infinite_scroll",
+        /// Keep a screenshot.
+        Screenshot = "screenshot",
+        /// Run a script.
+        Evaluate = "evaluate",
+    }
+);
+
+/// One step on a rendered page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// What it does.
+    #[serde(rename = "type")]
+    pub kind: ActionKind,
+    /// With what: its other fields, which are the browser's to read.
+    #[serde(flatten)]
+    pub with: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Which sections of a page are kept. The default keeps all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SectionFilter {
+    /// A section with fewer blocks is dropped.
+    pub min_content_blocks: u32,
+    /// Blocks of these kinds are dropped.
+    pub exclude_content_types: Vec<BlockKind>,
+    /// Drop what is navigation or advertising and not content.
+    pub content_only: bool,
+}
 
 /// Whether the page is rendered in a browser.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,10 +318,10 @@ pub struct Cache {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Location {
-    /// ISO 3166 alpha-2 country.
-    pub country: Option<String>,
-    /// Language of `Accept-Language`, 2 to 5 characters.
-    pub language: Option<String>,
+    /// The country: a proxy in it is preferred where a proxy is used.
+    pub country: Option<Country>,
+    /// The language of `Accept-Language`.
+    pub language: Option<Language>,
 }
 
 /// The switches of `advanced`.
@@ -227,7 +345,7 @@ pub struct Advanced {
     /// Which of the host's own proxies; needs `use_own_proxy`.
     pub proxy_integration_id: Option<String>,
     /// The proxy's country; needs a proxy.
-    pub proxy_country: Option<String>,
+    pub proxy_country: Option<Country>,
     /// Remove consent banners before reading.
     pub remove_cookie_banners: bool,
     /// When a rendered page counts as loaded.
@@ -245,9 +363,13 @@ pub struct Advanced {
     /// Cookies to send, by name.
     pub cookies: Vec<(String, String)>,
     /// A stored session to use; not together with `cookies`.
-    pub session_id: Option<String>,
+    pub session_id: Option<SessionId>,
+    /// Headers beside the session's; an item's own headers win over them.
+    pub session_headers: Vec<(String, String)>,
+    /// Which sections are kept.
+    pub section_filter: SectionFilter,
     /// Page actions in order, 20 at most; needs `render_js`.
-    pub actions: Vec<serde_json::Value>,
+    pub actions: Vec<Action>,
 }
 
 impl Default for Advanced {
@@ -271,6 +393,8 @@ impl Default for Advanced {
             block_images: false,
             cookies: Vec::new(),
             session_id: None,
+            session_headers: Vec::new(),
+            section_filter: SectionFilter::default(),
             actions: Vec::new(),
         }
     }

@@ -204,6 +204,7 @@ impl<'a> Walk<'a> {
             redirects: self.hops,
             own_proxy: self.route.own,
             proxied: self.route.proxy.is_some(),
+            warnings: self.route.warnings.clone(),
         })
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Hop<'a> {
 /// Every header of the request but those the client writes itself.
 pub(crate) fn build(request: &FetchRequest, hop: &Hop<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let language = request.options.location.language.as_deref();
+    let language = request.options.location.language.as_ref();
     if request.tier == Tier::Curl {
         headers.insert(USER_AGENT, HeaderValue::from_static(PLAIN_AGENT));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
@@ -51,10 +51,6 @@ pub(crate) fn build(request: &FetchRequest, hop: &Hop<'_>) -> HeaderMap {
         None => (request.tier != Tier::Curl).then(|| "en-US,en;q=0.9".to_owned()),
     };
     put(&mut headers, ACCEPT_LANGUAGE, spoken.as_deref());
-    if hop.with_body {
-        let media = request.options.content_type.as_deref().unwrap_or("application/json");
-        put(&mut headers, CONTENT_TYPE, Some(media));
-    }
     if let Some(value) = hop.authorization.filter(|_| hop.at_home) {
         headers.insert(AUTHORIZATION, value.clone());
     }

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use crate::core::request::{Country, JobRequest};
 use crate::core::tier::Tier;
 use crate::fetch::guard::BadNetwork;
 use crate::ports::BoxFuture;
@@ -65,6 +66,8 @@ struct Route {
     client: HttpClient,
     proxy: Option<Arc<ProxyUrl>>,
     own: bool,
+    /// What was asked of the way and could not be had.
+    warnings: Vec<String>,
 }
 
 impl Http {
@@ -138,35 +141,50 @@ impl Http {
 
     fn route(&self, request: &FetchRequest) -> Result<Route, FetchError> {
         let advanced = &request.options.advanced;
-        let country = advanced.proxy_country.as_deref();
         let site = request.url.site();
-        if advanced.use_own_proxy {
+        let mut route = if advanced.use_own_proxy {
             let id = advanced.proxy_integration_id.as_deref();
             let fits = self.own.iter().filter(|(own, _)| id.is_none_or(|it| it == own));
-            return self.carried(fits.map(|(_, it)| it), country, &site, true);
+            let fits: Vec<_> = fits.map(|(_, it)| it).collect();
+            // An own proxy is where its owner put it, whether or not its country was written down.
+            self.carried(&fits, &site, true)?
+        } else if advanced.use_proxy || request.tier == Tier::Stealth {
+            self.carried(&self.of_pool(&request.options), &site, false)?
+        } else {
+            let client = self.direct.0.get_or_init(|| self.net.direct()).clone();
+            Route { client, proxy: None, own: false, warnings: Vec::new() }
+        };
+        if let Some(country) = &request.options.location.country {
+            let there = route.proxy.as_ref().is_some_and(|it| it.serves(Some(country)));
+            if !there {
+                let warning =
+                    format!("location.country was not met: no proxy in {country} carried it");
+                route.warnings.push(warning);
+            }
         }
-        if advanced.use_proxy || request.tier == Tier::Stealth {
-            return self.carried(self.pool.iter(), country, &site, false);
-        }
-        let client = self.direct.0.get_or_init(|| self.net.direct()).clone();
-        Ok(Route { client, proxy: None, own: false })
+        Ok(route)
     }
 
-    fn carried<'a>(
-        &'a self,
-        proxies: impl Iterator<Item = &'a Proxy>,
-        country: Option<&str>,
-        site: &str,
-        own: bool,
-    ) -> Result<Route, FetchError> {
-        // An own proxy is where its owner put it, whether or not its country was written down.
-        let fits: Vec<_> = proxies.filter(|it| own || it.url.serves(country)).collect();
+    /// The pool's proxies for a job: those in the country that it insists on, or else those in the
+    /// one that it would like, if there are any.
+    fn of_pool(&self, options: &JobRequest) -> Vec<&Proxy> {
+        let within = |country: Option<&Country>| -> Vec<&Proxy> {
+            self.pool.iter().filter(|it| it.url.serves(country)).collect()
+        };
+        if let country @ Some(_) = options.advanced.proxy_country.as_ref() {
+            return within(country);
+        }
+        let liked = within(options.location.country.as_ref());
+        if liked.is_empty() { within(None) } else { liked }
+    }
+
+    fn carried(&self, fits: &[&Proxy], site: &str, own: bool) -> Result<Route, FetchError> {
         let Some(proxy) = fits.get(proxy::sticky(site, fits.len())) else {
             let message = "no configured proxy fits this job";
             return Err(FetchError::new(FetchErrorKind::Unavailable, message));
         };
         let client = proxy.client.0.get_or_init(|| self.net.through(&proxy.url)).clone();
-        Ok(Route { client, proxy: Some(Arc::clone(&proxy.url)), own })
+        Ok(Route { client, proxy: Some(Arc::clone(&proxy.url)), own, warnings: Vec::new() })
     }
 }
 

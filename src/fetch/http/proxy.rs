@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
 use url::Url;
 
+use crate::core::request::Country;
+
 /// A proxy's address: `http://user:password@host:port` or `socks5://host:port`.
 ///
 /// # Invariants
@@ -18,7 +20,7 @@ pub struct ProxyUrl {
     kind: ProxyKind,
     uri: Uri,
     credentials: Option<(String, String)>,
-    country: Option<String>,
+    country: Option<Country>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,9 +69,9 @@ impl ProxyUrl {
         Ok(Self { kind, uri, credentials, country: None })
     }
 
-    /// The ISO 3166 alpha-2 country it comes out in, for jobs that ask for one.
-    pub fn in_country(mut self, country: &str) -> Self {
-        self.country = Some(country.to_ascii_uppercase());
+    /// The country it comes out in, for jobs that ask for one.
+    pub fn in_country(mut self, country: Country) -> Self {
+        self.country = Some(country);
         self
     }
 
@@ -91,10 +93,8 @@ impl ProxyUrl {
     }
 
     /// Whether it serves a job that asks for `country`, if it asks.
-    pub(crate) fn serves(&self, country: Option<&str>) -> bool {
-        country.is_none_or(|asked| {
-            self.country.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(asked))
-        })
+    pub(crate) fn serves(&self, country: Option<&Country>) -> bool {
+        country.is_none_or(|asked| self.country.as_ref() == Some(asked))
     }
 }
 
@@ -198,9 +198,10 @@ mod tests {
     #[test]
     fn a_country_is_served_only_by_proxies_that_say_so() {
         let proxy = ProxyUrl::parse("http://p.test").expect("proxy");
+        let germany: Country = "de".parse().expect("a country");
 
         assert!(proxy.serves(None));
-        assert!(!proxy.serves(Some("DE")));
-        assert!(proxy.in_country("de").serves(Some("DE")));
+        assert!(!proxy.serves(Some(&germany)));
+        assert!(proxy.in_country(germany.clone()).serves(Some(&germany)));
     }
 }

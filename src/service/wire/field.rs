@@ -78,6 +78,29 @@ impl<'a> Fields<'a> {
         word(value, path).map(Some)
     }
 
+    /// A list of a field's known words; none if the field is absent.
+    pub(super) fn words<W: FromStr<Err: ToString>>(
+        self,
+        path: &'static str,
+    ) -> Result<Option<Vec<W>>, Flaw> {
+        let Some(value) = self.value(path) else { return Ok(None) };
+        let list = value.as_array().ok_or_else(|| expected(path, "a list of strings", value))?;
+        list.iter().map(|it| word(it, path)).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Refuses an object at `path` that has other fields than these.
+    pub(super) fn only(self, path: &'static str, known: &[&str]) -> Result<(), Flaw> {
+        match self.0.keys().find(|it| !known.contains(&it.as_str())) {
+            None => Ok(()),
+            Some(other) => {
+                let other: String = other.chars().take(40).collect();
+                let known = known.join(", ");
+                let reason = format!("has the unknown field `{other}`; use: {known}");
+                Err(Flaw { field: path, reason })
+            }
+        }
+    }
+
     /// A map of strings, as pairs. Numbers and booleans are taken as they are written.
     pub(super) fn pairs(self, path: &'static str) -> Result<Option<Vec<(String, String)>>, Flaw> {
         let Some(value) = self.value(path) else { return Ok(None) };
@@ -93,6 +116,13 @@ impl<'a> Fields<'a> {
             pairs.push((name.clone(), value));
         }
         Ok(Some(pairs))
+    }
+}
+
+/// Puts what is there into its place, and leaves the default where nothing is.
+pub(super) fn put<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
     }
 }
 

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use crate::core::credits::Credits;
-use crate::core::request::{Advanced, CostControls, Flaw, Format, Item, RenderJs};
+use crate::core::request::{CostControls, Flaw, Item};
 use crate::core::tier::Tier;
-use crate::service::wire::field::{Fields, expected, word};
+use crate::service::wire::advanced;
+use crate::service::wire::field::{Fields, expected, put};
 
 /// Turns one item as clients write it into the core's. Its bounds are not checked here.
 ///
@@ -28,23 +29,16 @@ pub fn read_item(value: &Value) -> Result<Item, Flaw> {
     sending(fields, &mut item)?;
     cost(fields, &mut item.cost_controls)?;
     // Some clients spread `advanced` into the item; what stands inside wins.
-    top_level_advanced(fields, &mut item.advanced)?;
+    advanced::beside(fields, &mut item.advanced)?;
     if let Some(inside) = fields.object("advanced")? {
-        advanced(inside, &mut item.advanced)?;
+        advanced::inside(inside, &mut item.advanced)?;
     }
     Ok(item)
 }
 
-/// Puts what is there into its place, and leaves the default where nothing is.
-fn put<T>(slot: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *slot = value;
-    }
-}
-
 fn reading(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
     put(&mut item.mode, fields.word("mode")?);
-    put(&mut item.formats, formats(fields)?);
+    put(&mut item.formats, fields.words("formats")?);
     fields.flag("include_raw_html", &mut item.include_raw_html)?;
     fields.flag("cache", &mut item.cache.enabled)?;
     fields.flag("force_refresh", &mut item.cache.force_refresh)?;
@@ -52,22 +46,20 @@ fn reading(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
     put(&mut item.timeout, fields.whole("timeout")?);
     item.wait_for = fields.text("wait_for")?;
     put(&mut item.pdf_format, fields.word("pdf_format")?);
-    put(&mut item.ocr_language, fields.text("ocr_language")?);
+    // One client has another name for it.
+    put(&mut item.ocr_language, fields.word("language")?);
+    put(&mut item.ocr_language, fields.word("ocr_language")?);
     put(&mut item.max_response_bytes, fields.whole("max_response_bytes")?);
     Ok(())
-}
-
-fn formats(fields: Fields<'_>) -> Result<Option<Vec<Format>>, Flaw> {
-    const FIELD: &str = "formats";
-    let Some(value) = fields.value(FIELD) else { return Ok(None) };
-    let list = value.as_array().ok_or_else(|| expected(FIELD, "a list of strings", value))?;
-    list.iter().map(|it| word(it, FIELD)).collect::<Result<_, _>>().map(Some)
 }
 
 fn extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
     item.extraction_schema = fields.value("extraction_schema").cloned();
     item.extraction_prompt = fields.text("extraction_prompt")?;
     put(&mut item.extraction_profile, fields.word("extraction_profile")?);
+    item.template = fields.text("template")?;
+    item.extraction_provider = fields.word("extraction_provider")?;
+    item.extraction_model = fields.text("extraction_model")?;
     fields.flag("filter_content", &mut item.filter_content)?;
     fields.flag("promote_schema_org", &mut item.promote_schema_org)?;
     fields.flag("evidence", &mut item.evidence)
@@ -76,11 +68,11 @@ fn extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
 fn sending(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
     put(&mut item.method, fields.word("method")?);
     item.body = fields.text("body")?;
-    item.content_type = fields.text("content_type")?;
+    item.content_type = fields.word("content_type")?;
     put(&mut item.headers, fields.pairs("headers")?);
     if let Some(location) = fields.object("location")? {
-        item.location.country = location.text("location.country")?;
-        item.location.language = location.text("location.language")?;
+        item.location.country = location.word("location.country")?;
+        item.location.language = location.word("location.language")?;
     }
     Ok(())
 }
@@ -124,75 +116,17 @@ fn tier(fields: Fields<'_>, path: &'static str) -> Result<Option<Tier>, Flaw> {
     tier.map(Some).map_err(|why| Flaw { field: path, reason: why.to_string() })
 }
 
-/// The fields of `advanced` that clients also put beside it, under what they call them there.
-fn top_level_advanced(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
-    put(&mut into.wait_condition, fields.word("wait_until")?);
-    // One client writes cookies as one header's text here, which names no cookie reliably.
-    let text = fields.value("cookies").is_some_and(Value::is_string);
-    let cookies = if text { None } else { fields.pairs("cookies")? };
-    put(&mut into.cookies, cookies);
-    advanced_but_cookies(fields, into)
-}
-
-fn advanced(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
-    put(&mut into.cookies, fields.pairs("advanced.cookies")?);
-    advanced_but_cookies(fields, into)
-}
-
-fn advanced_but_cookies(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
-    put(&mut into.render_js, render_js(fields)?);
-    fields.flag("advanced.screenshot", &mut into.screenshot)?;
-    fields.flag("advanced.generate_pdf", &mut into.generate_pdf)?;
-    fields.flag("advanced.markdown", &mut into.markdown)?;
-    fields.flag("advanced.ocr", &mut into.ocr)?;
-    fields.flag("advanced.use_proxy", &mut into.use_proxy)?;
-    fields.flag("advanced.use_own_proxy", &mut into.use_own_proxy)?;
-    fields.flag("advanced.remove_cookie_banners", &mut into.remove_cookie_banners)?;
-    fields.flag("advanced.scroll_to_load", &mut into.scroll_to_load)?;
-    fields.flag("advanced.include_iframes", &mut into.include_iframes)?;
-    fields.flag("advanced.flatten_shadow_dom", &mut into.flatten_shadow_dom)?;
-    fields.flag("advanced.block_images", &mut into.block_images)?;
-    put(&mut into.wait_condition, fields.word("advanced.wait_condition")?);
-    if let Some(count) = fields.whole("advanced.scroll_count")? {
-        // Any count beyond the type is beyond the bound too, which the check names.
-        into.scroll_count = u8::try_from(count).unwrap_or(u8::MAX);
-    }
-    let optional: [(&'static str, &mut Option<String>); 3] = [
-        ("advanced.proxy_integration_id", &mut into.proxy_integration_id),
-        ("advanced.proxy_country", &mut into.proxy_country),
-        ("advanced.session_id", &mut into.session_id),
-    ];
-    for (path, slot) in optional {
-        if let Some(text) = fields.text(path)? {
-            *slot = Some(text);
-        }
-    }
-    if let Some(value) = fields.value("advanced.actions") {
-        let list = value.as_array();
-        into.actions.clone_from(list.ok_or_else(|| expected("advanced.actions", "a list", value))?);
-    }
-    Ok(())
-}
-
-fn render_js(fields: Fields<'_>) -> Result<Option<RenderJs>, Flaw> {
-    const FIELD: &str = "advanced.render_js";
-    match fields.value(FIELD) {
-        None => Ok(None),
-        Some(Value::Bool(true)) => Ok(Some(RenderJs::Yes)),
-        Some(Value::Bool(false)) => Ok(Some(RenderJs::No)),
-        Some(Value::String(text)) if text == "auto" => Ok(Some(RenderJs::Auto)),
-        Some(value) => Err(expected(FIELD, "true, false or `auto`", value)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::core::request::{Limits, Method, Mode, Profile, WaitCondition};
+    use crate::core::request::{
+        ActionKind, BlockKind, ContentType, Format, Limits, Method, Mode, PdfFormat, Profile,
+        Provider, RenderJs, SectionFilter, WaitCondition,
+    };
 
-    const TOP: [&str; 28] = [
+    const TOP: [&str; 32] = [
         "mode",
         "formats",
         "cost_controls",
@@ -214,9 +148,13 @@ mod tests {
         "evidence",
         "promote_schema_org",
         "filter_content",
+        "template",
+        "extraction_provider",
+        "extraction_model",
         "wait_until",
         "pdf_format",
         "ocr_language",
+        "language",
         "max_response_bytes",
         "prefer_cost",
         "prefer_speed",
@@ -233,7 +171,7 @@ mod tests {
         "prefer",
         "max_cost_dollars",
     ];
-    const ADVANCED: [&str; 19] = [
+    const ADVANCED: [&str; 22] = [
         "render_js",
         "screenshot",
         "generate_pdf",
@@ -241,6 +179,7 @@ mod tests {
         "ocr",
         "use_proxy",
         "use_own_proxy",
+        "use_system_proxy",
         "proxy_integration_id",
         "proxy_country",
         "remove_cookie_banners",
@@ -252,8 +191,11 @@ mod tests {
         "block_images",
         "cookies",
         "session_id",
+        "session_headers",
+        "section_filter",
         "actions",
     ];
+    const SESSION: &str = "0191d2a4-5b6c-7000-8000-000000000001";
 
     fn all(value: &Value) -> Value {
         let same = |names: &[&str]| {
@@ -306,8 +248,8 @@ mod tests {
         assert_eq!(item.extraction_profile, Profile::Product);
         assert_eq!((item.cache.ttl, item.cache.force_refresh), (Some(60), true));
         assert_eq!(item.headers[1], ("X-N".to_owned(), "1".to_owned()));
-        assert_eq!(item.location.country.as_deref(), Some("DE"));
-        assert_eq!(item.pdf_format, Format::Text);
+        assert_eq!(item.location.country.as_ref().expect("one").as_str(), "DE");
+        assert_eq!(item.pdf_format, PdfFormat::Text);
         assert!(!item.promote_schema_org);
         assert_eq!(item.advanced.render_js, RenderJs::Auto);
         assert_eq!(item.advanced.cookies, [("a".to_owned(), "b".to_owned())]);
@@ -319,18 +261,90 @@ mod tests {
     }
 
     #[test]
+    fn the_less_common_options_reach_theirs() {
+        let item = read_item(&json!({
+            "url": "u", "template": "shop", "extraction_provider": "anthropic",
+            "extraction_model": "small", "evidence": true, "filter_content": true,
+            "content_type": "application/x-www-form-urlencoded", "ocr_language": "deu",
+            "location": {"country": "de", "language": "de-DE"},
+            "advanced": {
+                "section_filter": {"min_content_blocks": 2, "content_only": true,
+                    "exclude_content_types": ["table", "dl"]},
+                "session_headers": {"X-S": "t"}, "use_system_proxy": true, "proxy_country": "fr",
+                "cookies": "a=1; b=2=3",
+                "actions": [{"type": "click", "selector": "#more"}],
+            },
+        }))
+        .expect("valid");
+
+        assert_eq!(item.template.as_deref(), Some("shop"));
+        assert_eq!(item.extraction_provider, Some(Provider::Anthropic));
+        assert_eq!(item.extraction_model.as_deref(), Some("small"));
+        assert!(item.evidence && item.filter_content && item.advanced.use_proxy);
+        assert_eq!(item.content_type, Some(ContentType::Form));
+        assert_eq!(item.ocr_language.as_str(), "deu");
+        assert_eq!(item.location.country.expect("one").as_str(), "DE");
+        assert_eq!(item.location.language.expect("one").as_str(), "de-DE");
+        let filter = SectionFilter {
+            min_content_blocks: 2,
+            exclude_content_types: vec![BlockKind::Table, BlockKind::Terms],
+            content_only: true,
+        };
+        assert_eq!(item.advanced.section_filter, filter);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(item.advanced.session_headers, [pair("X-S", "t")]);
+        assert_eq!(item.advanced.proxy_country.expect("one").as_str(), "FR");
+        assert_eq!(item.advanced.cookies, [pair("a", "1"), pair("b", "2=3")]);
+        let [action] = &item.advanced.actions[..] else { panic!("one action") };
+        assert_eq!((action.kind, &action.with["selector"]), (ActionKind::Click, &json!("#more")));
+    }
+
+    #[test]
+    fn wrong_words_inside_an_option_name_its_field() {
+        let advanced = |value: Value| flaw(&json!({"url": "u", "advanced": value}));
+        for (value, field, named) in [
+            (json!({"section_filter": {"min_blocks": 1}}), "advanced.section_filter", "min_blocks"),
+            (
+                json!({"section_filter": {"exclude_content_types": ["video"]}}),
+                "advanced.section_filter.exclude_content_types",
+                "video",
+            ),
+            (json!({"actions": [{"type": "dance"}]}), "advanced.actions", "dance"),
+            (json!({"actions": [{}]}), "advanced.actions", "string"),
+            (json!({"session_id": "mine"}), "advanced.session_id", "UUID"),
+            (json!({"proxy_country": "Germany"}), "advanced.proxy_country", "ISO 3166"),
+            (json!({"cookies": "just text"}), "advanced.cookies", "a=1"),
+        ] {
+            let wrong = advanced(value);
+            assert_eq!(wrong.field, field);
+            assert!(wrong.reason.contains(named), "{wrong}");
+        }
+        for (name, value) in [
+            ("content_type", json!("application/xml")),
+            ("extraction_provider", json!("x")),
+            ("pdf_format", json!("html")),
+            ("ocr_language", json!("e")),
+        ] {
+            assert_eq!(flaw(&json!({"url": "u", name: value})).field, name);
+        }
+        let location = flaw(&json!({"url": "u", "location": {"language": "a language"}}));
+        assert_eq!(location.field, "location.language");
+    }
+
+    #[test]
     fn what_other_clients_spread_over_the_item_is_read_too_and_advanced_wins() {
         let item = read_item(&json!({
-            "url": "u", "render_js": true, "screenshot": true, "cookies": "a=b", "session_id": "s",
+            "url": "u", "render_js": true, "screenshot": true, "cookies": "a=b", "session_id": SESSION,
             "prefer_cost": true, "wait_until": "load", "use_own_proxy": true,
             "cost_controls": {"max_tier": "stealth", "prefer": "speed", "max_cost_dollars": 0.0003},
-            "advanced": {"screenshot": false},
+            "advanced": {"screenshot": false}, "section_filter": {"content_only": true},
         }))
         .expect("valid");
 
         assert_eq!(item.advanced.render_js, RenderJs::Yes);
         assert!(!item.advanced.screenshot && item.advanced.use_own_proxy);
-        assert_eq!(item.advanced.session_id.as_deref(), Some("s"));
+        assert!(item.advanced.section_filter.content_only);
+        assert_eq!(item.advanced.session_id.map(|it| it.to_string()).as_deref(), Some(SESSION));
         assert_eq!(item.advanced.wait_condition, WaitCondition::Load);
         assert_eq!(item.cost_controls.max_tier, Some(Tier::Stealth));
         assert_eq!(item.cost_controls.max_credits, Some(Credits(300)));
@@ -365,8 +379,7 @@ mod tests {
         for name in TOP.into_iter().filter(|it| *it != "extraction_schema") {
             // A list of lists is right for no field.
             let wrong = flaw(&json!({"url": "u", name: [[1]]}));
-            let path = if name == "wait_until" { "wait_until" } else { name };
-            assert_eq!(wrong.field, path);
+            assert_eq!(wrong.field, name);
         }
         for name in CONTROLS {
             let wrong = flaw(&json!({"url": "u", "cost_controls": {name: [1]}}));

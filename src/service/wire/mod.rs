@@ -4,6 +4,7 @@
 //! ignored) and exact where it is not: a wrong type or an unknown word is a flaw that names its
 //! field. Bounds and conflicts are the core's to check, the same for every surface.
 
+mod advanced;
 mod batch;
 mod field;
 mod item;

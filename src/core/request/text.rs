@@ -1,0 +1,121 @@
+//! Short texts with a form of their own.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A text that has not the form which its field asks for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be {expected}")]
+pub struct BadText {
+    expected: &'static str,
+}
+
+macro_rules! texts {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $read:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadText;
+
+            fn from_str(text: &str) -> Result<Self, BadText> {
+                let read: fn(&str) -> Option<String> = $read;
+                read(text.trim()).map(Self).ok_or(BadText { expected: $expected })
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(it: $name) -> Self {
+                it.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadText;
+
+            fn try_from(text: String) -> Result<Self, BadText> {
+                text.parse()
+            }
+        }
+    };
+}
+
+texts!(
+    /// A country by its two letters of ISO 3166, kept in upper case.
+    Country, "two letters (ISO 3166) such as DE",
+    |it| {
+        let fits = it.len() == 2 && it.bytes().all(|it| it.is_ascii_alphabetic());
+        fits.then(|| it.to_ascii_uppercase())
+    }
+);
+
+texts!(
+    /// A language as `Accept-Language` names it.
+    Language, "2 to 5 characters such as en or en-GB",
+    |it| {
+        let fits = (2..=5).contains(&it.len())
+            && it.starts_with(|it: char| it.is_ascii_alphabetic())
+            && it.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+        fits.then(|| it.to_owned())
+    }
+);
+
+texts!(
+    /// The languages in an image by Tesseract's codes.
+    OcrLanguage, "Tesseract's codes such as eng or eng+deu",
+    |it| {
+        let fits = (2..=64).contains(&it.len())
+            && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"_+/".contains(&it));
+        fits.then(|| it.to_owned())
+    }
+);
+
+impl Default for OcrLanguage {
+    fn default() -> Self {
+        Self("eng".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_takes_its_form_and_nothing_else() {
+        assert_eq!("de".parse::<Country>().expect("a country").as_str(), "DE");
+        for it in ["", "d", "deu", "d1", "é"] {
+            assert!(it.parse::<Country>().is_err(), "{it}");
+        }
+        assert_eq!("en-GB".parse::<Language>().expect("a language").as_str(), "en-GB");
+        for it in ["", "e", "en-GB-x", "en;q", "-en", "e\r\n"] {
+            assert!(it.parse::<Language>().is_err(), "{it}");
+        }
+        assert_eq!("eng+deu".parse::<OcrLanguage>().expect("codes").as_str(), "eng+deu");
+        for it in ["", "e", "eng deu", "../eng "] {
+            assert!(it.parse::<OcrLanguage>().is_err(), "{it}");
+        }
+    }
+
+    #[test]
+    fn what_was_stored_is_checked_again() {
+        assert!(serde_json::from_str::<Country>("\"DEU\"").is_err());
+        assert!(serde_json::from_str::<Country>("\"DE\"").is_ok());
+    }
+}

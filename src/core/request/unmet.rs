@@ -1,0 +1,86 @@
+//! What an item asked for and its result does not have.
+
+use crate::core::request::item::JobRequest;
+
+/// What came beside the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Came {
+    /// A browser rendered it.
+    pub rendered: bool,
+    /// A screenshot.
+    pub screenshot: bool,
+    /// The page printed to PDF.
+    pub pdf: bool,
+    /// The text of its images.
+    pub ocr: bool,
+}
+
+/// A sentence for each option that was asked for and not done, so that none is silently passed over.
+///
+/// How a browser waits, and what it leaves out, is no promise where none was needed.
+pub fn unmet(request: &JobRequest, came: Came) -> Vec<String> {
+    let advanced = &request.advanced;
+    let not_rendered = "the page was not rendered in a browser";
+    [
+        (request.wait_for.is_some() && !came.rendered, "wait_for", not_rendered),
+        (advanced.scroll_to_load && !came.rendered, "advanced.scroll_to_load", not_rendered),
+        (advanced.include_iframes && !came.rendered, "advanced.include_iframes", not_rendered),
+        (
+            advanced.flatten_shadow_dom && !came.rendered,
+            "advanced.flatten_shadow_dom",
+            not_rendered,
+        ),
+        (!advanced.actions.is_empty() && !came.rendered, "advanced.actions", not_rendered),
+        (
+            advanced.screenshot && !came.screenshot,
+            "advanced.screenshot",
+            "the browser gave no screenshot",
+        ),
+        (advanced.generate_pdf && !came.pdf, "advanced.generate_pdf", "the browser printed no PDF"),
+        (advanced.ocr && !came.ocr, "advanced.ocr", "nothing here reads a page's images"),
+    ]
+    .into_iter()
+    .filter(|(missing, ..)| *missing)
+    .map(|(_, option, why)| format!("{option} was not done: {why}"))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::request::{Item, Limits, Mode};
+
+    #[test]
+    fn what_needs_a_browser_is_named_where_there_was_none() {
+        let item = Item { wait_for: Some("#done".into()), ..Item::get("http://a/") };
+        let request = item.check(&Limits::default()).expect("valid");
+
+        let without = unmet(&request, Came::default());
+        let with = unmet(&request, Came { rendered: true, ..Came::default() });
+
+        assert_eq!(without, ["wait_for was not done: the page was not rendered in a browser"]);
+        assert!(with.is_empty());
+    }
+
+    #[test]
+    fn each_part_that_did_not_come_is_named_and_nothing_else() {
+        let mut item = Item::get("http://a/").mode(Mode::Js);
+        item.advanced.screenshot = true;
+        item.advanced.generate_pdf = true;
+        item.advanced.ocr = true;
+        let request = item.check(&Limits::default()).expect("valid");
+        let all = Came { rendered: true, screenshot: true, pdf: true, ocr: true };
+
+        assert!(unmet(&request, all).is_empty());
+        for (came, named) in [
+            (Came { screenshot: false, ..all }, "advanced.screenshot"),
+            (Came { pdf: false, ..all }, "advanced.generate_pdf"),
+            (Came { ocr: false, ..all }, "advanced.ocr"),
+        ] {
+            let said = unmet(&request, came);
+            assert!(said.len() == 1 && said[0].starts_with(named), "{said:?}");
+        }
+        let plain = Item::get("http://a/").check(&Limits::default()).expect("valid");
+        assert!(unmet(&plain, Came::default()).is_empty());
+    }
+}

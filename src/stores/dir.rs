@@ -1,4 +1,4 @@
-//! Making a directory's entries durable.
+//! Directories: making their entries durable, and noticing when they are taken away.
 
 use std::fs::File;
 use std::io;
@@ -14,4 +14,31 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::options().read(true).open(dir).map(drop).or(Ok(()))
+}
+
+/// Whether `path` still leads to `file`, which was opened there.
+///
+/// A file that was removed or replaced can be written and synced as before, and all of it is gone
+/// once it is closed.
+#[cfg(unix)]
+pub(super) fn check_in_place(file: &File, path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let open = file.metadata()?;
+    let same = match path.metadata() {
+        Ok(found) => (found.dev(), found.ino()) == (open.dev(), open.ino()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    if same {
+        return Ok(());
+    }
+    let what = format!("{} was removed or replaced while it was open", path.display());
+    Err(io::Error::new(io::ErrorKind::NotFound, what))
+}
+
+/// Elsewhere the system refuses to remove an open file.
+#[cfg(not(unix))]
+pub(super) fn check_in_place(_file: &File, path: &Path) -> io::Result<()> {
+    path.metadata().map(drop)
 }

@@ -14,40 +14,67 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub(super) struct SharedFlush {
     written: AtomicU64,
-    flushed: Mutex<Flushed>,
-}
-
-#[derive(Debug, Default)]
-struct Flushed {
-    upto: u64,
-    failed: bool,
+    flushed: AtomicU64,
+    /// Held while a flush runs; whether one has failed.
+    failed: Mutex<bool>,
 }
 
 impl SharedFlush {
+    /// Goes on counting behind `number`, up to which everything is on disk.
+    pub(super) fn behind(number: u64) -> Self {
+        Self {
+            written: AtomicU64::new(number),
+            flushed: AtomicU64::new(number),
+            failed: Mutex::new(false),
+        }
+    }
+
     /// Marks a write as done; call it once the write is in place.
     pub(super) fn ticket(&self) -> u64 {
         self.written.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Returns once a flush covers `ticket`, running `flush` if none does yet.
+    /// The last ticket that was given.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    /// Returns once a flush covers `ticket`, running `flush` if none does yet. It is told the last
+    /// ticket that it covers.
     pub(super) fn wait(
         &self,
         ticket: u64,
-        flush: impl FnOnce() -> io::Result<()>,
+        flush: impl FnOnce(u64) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut flushed = self.flushed.lock().unwrap_or_else(PoisonError::into_inner);
-        if flushed.upto >= ticket {
+        if self.covers(ticket) {
             return Ok(());
         }
-        if flushed.failed {
-            return Err(io::Error::other("an earlier flush failed; open the store again"));
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another's flush may have ended while we waited for the lock.
+        if self.covers(ticket) {
+            return Ok(());
         }
-        let upto = self.written.load(Ordering::Acquire);
+        if *failed {
+            return Err(io::Error::other("an earlier write failed; open the store again"));
+        }
+        let upto = self.written();
         // Set first, so that a flush that panics counts as failed.
-        flushed.failed = true;
-        flush()?;
-        *flushed = Flushed { upto, failed: false };
+        *failed = true;
+        flush(upto)?;
+        self.flushed.store(upto, Ordering::Release);
+        *failed = false;
         Ok(())
+    }
+
+    /// Says that a write went wrong half way: it is a write that no flush will cover.
+    pub(super) fn fail(&self) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ticket();
+        *failed = true;
+    }
+
+    fn covers(&self, ticket: u64) -> bool {
+        self.flushed.load(Ordering::Acquire) >= ticket
     }
 }
 
@@ -59,26 +86,69 @@ mod tests {
     fn one_flush_serves_all_who_wrote_before_it() {
         let shared = SharedFlush::default();
         let (first, second) = (shared.ticket(), shared.ticket());
-        let mut flushes = 0;
+        let mut flushes = Vec::new();
 
         for ticket in [second, first] {
-            let flush = || {
-                flushes += 1;
+            let flush = |upto| {
+                flushes.push(upto);
                 Ok(())
             };
             shared.wait(ticket, flush).expect("flushed");
         }
 
-        assert_eq!(flushes, 1);
+        assert_eq!(flushes, [second]);
+    }
+
+    #[test]
+    fn a_write_after_a_flush_waits_for_one_of_its_own() {
+        let shared = SharedFlush::behind(7);
+        let mut flushes = Vec::new();
+
+        for expected in [8, 9] {
+            let ticket = shared.ticket();
+            assert_eq!((ticket, shared.written()), (expected, expected));
+            let flush = |upto| {
+                flushes.push(upto);
+                Ok(())
+            };
+            shared.wait(ticket, flush).expect("flushed");
+        }
+
+        assert_eq!(flushes, [8, 9]);
+    }
+
+    #[test]
+    fn what_was_on_disk_before_needs_no_flush() {
+        let shared = SharedFlush::behind(7);
+
+        let waited = shared.wait(7, |_| Err(io::Error::other("nothing to flush")));
+
+        assert!(waited.is_ok(), "{waited:?}");
     }
 
     #[test]
     fn after_a_failed_flush_nothing_is_acknowledged() {
         let shared = SharedFlush::default();
+        let before = shared.ticket();
+        shared.wait(before, |_| Ok(())).expect("flushed");
         let ticket = shared.ticket();
 
-        assert!(shared.wait(ticket, || Err(io::Error::other("full"))).is_err());
+        assert!(shared.wait(ticket, |_| Err(io::Error::other("full"))).is_err());
 
-        assert!(shared.wait(ticket, || Ok(())).is_err());
+        assert!(shared.wait(ticket, |_| Ok(())).is_err());
+        assert!(shared.wait(shared.ticket(), |_| Ok(())).is_err());
+        assert!(shared.wait(before, |_| Ok(())).is_ok(), "that one was on disk");
+    }
+
+    #[test]
+    fn after_a_write_that_failed_half_way_nothing_is_acknowledged() {
+        let shared = SharedFlush::default();
+        let before = shared.ticket();
+        shared.wait(before, |_| Ok(())).expect("flushed");
+
+        shared.fail();
+
+        assert!(shared.wait(shared.written(), |_| Ok(())).is_err());
+        assert!(shared.wait(shared.ticket(), |_| Ok(())).is_err());
     }
 }

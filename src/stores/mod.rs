@@ -20,7 +20,7 @@ mod stretch;
 #[cfg(feature = "sled")]
 use blocking::blocking;
 #[cfg(feature = "sled")]
-use dir::sync_dir;
+use dir::{check_in_place, sync_dir};
 pub use memory::Memory;
 #[cfg(feature = "sled")]
 pub use packs::Packs;

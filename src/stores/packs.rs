@@ -13,7 +13,7 @@ use crate::core::job::BodyRef;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, StoreError};
 use crate::stores::flush::SharedFlush;
-use crate::stores::{blocking, sync_dir};
+use crate::stores::{blocking, check_in_place, sync_dir};
 
 const STORE: &str = "packs";
 const MAGIC: [u8; 4] = *b"rgp1";
@@ -123,7 +123,11 @@ impl Shared {
         let pack = self.pack(batch).map_err(failed)?;
         let offset = append(&mut locked(&pack.file), &frame).map_err(failed)?;
         let ticket = pack.flush.ticket();
-        pack.flush.wait(ticket, || pack.synced.sync_data()).map_err(failed)?;
+        let flush = |_| {
+            pack.synced.sync_data()?;
+            check_in_place(&pack.synced, &self.path(batch))
+        };
+        pack.flush.wait(ticket, flush).map_err(failed)?;
         Ok(BodyRef(format!("{batch}:{offset}:{length}:{:016x}", u64::from_be_bytes(sum))))
     }
 
@@ -134,7 +138,11 @@ impl Shared {
         let path = self.path(place.batch);
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Without the directory nothing is known of any batch.
+                self.dir.metadata().map_err(failed)?;
+                return Ok(None);
+            }
             Err(error) => return Err(failed(error)),
         };
         let size = HEAD as u64 + u64::from(place.length);

@@ -5,6 +5,7 @@
 //! * sled is called from blocking threads only.
 //! * All writes go through [`table::Table`], under its one lock.
 
+mod mark;
 mod open;
 mod table;
 
@@ -62,8 +63,7 @@ impl Sled {
     /// Opens the store as [`Sled::open`] does, at a time that the caller says.
     pub fn open_with(dir: impl AsRef<Path>, now: Timestamp) -> Result<Self, StoreError> {
         let dir = dir.as_ref();
-        let table = open::open(dir)?;
-        table.release(now)?;
+        let table = open::open(dir, now)?;
         let packs = Packs::open(dir.join("bodies"))?;
         Ok(Self { table: Arc::new(table), packs })
     }

@@ -3,17 +3,19 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::panic::catch_unwind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ::sled::{Batch, Config, Db, Error, Mode};
 
+use crate::core::time::Timestamp;
 use crate::ports::store::StoreError;
 use crate::stores::sync_dir;
 
 use super::STORE;
-use super::table::{Table, damaged, failed, from_sled};
+use super::mark::{Acknowledged, Mark};
+use super::table::{DB, Table, commits, damaged, failed, from_sled};
 
 /// How long to wait for another process to let go.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -26,27 +28,56 @@ const FORMAT_KEY: &[u8] = b"meta/format";
 /// Made last when a store is new. Where it is, the database must know its format: sled takes a file
 /// it cannot make sense of for an empty one.
 const MARKER: &str = "rungs-store";
+/// sled's settings.
+const CONF: &str = "conf";
+/// How far commits were acknowledged.
+const MARK: &str = "acknowledged";
 
-/// Opens the database in `dir`, or makes it.
-pub(super) fn open(dir: &Path) -> Result<Table, StoreError> {
+/// Opens the store in `dir`, or makes it, and takes the leases of the process before from its
+/// records.
+pub(super) fn open(dir: &Path, now: Timestamp) -> Result<Table, StoreError> {
+    // sled panics at some kinds of damage.
+    let opened = catch_unwind(|| {
+        let table = open_table(dir)?;
+        table.release(now)?;
+        Ok(table)
+    });
+    opened.unwrap_or_else(|_| Err(damaged("sled gave up reading it")))
+}
+
+fn open_table(dir: &Path) -> Result<Table, StoreError> {
     if dir.exists() && !dir.is_dir() {
         return Err(damaged(format!("{} is not a directory", dir.display())));
     }
     fs::create_dir_all(dir).map_err(failed)?;
-    let is_empty = |name: &str| dir.join(name).metadata().is_ok_and(|it| it.len() == 0);
-    if dir.join("db").exists() && !is_empty("db") && !dir.join("conf").exists() {
-        return Err(damaged(format!("{} holds a `db` that is not ours", dir.display())));
+    let is_made = dir.join(MARKER).exists();
+    let length = dir.join(DB).metadata().map_or(0, |it| it.len());
+    if length > 0 && !dir.join(CONF).exists() {
+        return Err(not_ours(dir));
+    }
+    if length == 0 && !is_made {
+        // sled refuses a half of its own settings, which a process leaves that was killed here.
+        forget(&dir.join(CONF)).map_err(failed)?;
     }
     let db = open_db(dir)?;
-    let table = Table::new(dir.to_owned(), db).map_err(failed)?;
-    check_format(&table)?;
-    Ok(table)
+    if is_made { open_made(dir, db, length) } else { make(dir, db) }
+}
+
+fn not_ours(dir: &Path) -> StoreError {
+    damaged(format!("{} holds a `db` that is not ours", dir.display()))
+}
+
+fn forget(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn open_db(dir: &Path) -> Result<Db, StoreError> {
     let began = Instant::now();
     loop {
-        match try_open(dir.to_owned())? {
+        match config(dir).open() {
             Ok(db) => return Ok(db),
             Err(error) if !is_locked(&error) => return Err(from_sled(error)),
             Err(_) if began.elapsed() >= PATIENCE => {
@@ -57,18 +88,13 @@ fn open_db(dir: &Path) -> Result<Db, StoreError> {
     }
 }
 
-fn try_open(dir: PathBuf) -> Result<Result<Db, Error>, StoreError> {
-    let open = move || {
-        Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .mode(Mode::HighThroughput)
-            // Nothing waits for a flush that it did not ask for.
-            .flush_every_ms(None)
-            .open()
-    };
-    // sled panics at some kinds of damage.
-    catch_unwind(open).map_err(|_| damaged("sled gave up reading it"))
+fn config(dir: &Path) -> Config {
+    Config::new()
+        .path(dir)
+        .cache_capacity(CACHE_BYTES)
+        .mode(Mode::HighThroughput)
+        // Nothing waits for a flush that it did not ask for.
+        .flush_every_ms(None)
 }
 
 /// sled says so in words only.
@@ -76,19 +102,38 @@ fn is_locked(error: &Error) -> bool {
     matches!(error, Error::Io(it) if it.to_string().contains("could not acquire lock"))
 }
 
-fn check_format(table: &Table) -> Result<(), StoreError> {
-    let marker = table.dir().join(MARKER);
-    let Some(found) = table.db().get(FORMAT_KEY).map_err(from_sled)? else {
-        if marker.exists() {
-            return Err(damaged("its records are gone"));
-        }
-        return make(table, &marker);
+/// Opens what was made before, whose file had `length` bytes.
+fn open_made(dir: &Path, db: Db, length: u64) -> Result<Table, StoreError> {
+    if !has_format(&db)? {
+        return Err(damaged("its records are gone"));
+    }
+    let Some((mark, acknowledged)) = read_mark(&dir.join(MARK)).map_err(failed)? else {
+        return Err(damaged(format!("its file `{MARK}` is gone or cannot be read")));
     };
-    let found = found.as_ref().try_into().map(u64::from_be_bytes);
-    match found {
-        Ok(FORMAT) if marker.exists() => Ok(()),
-        // The process that made it was killed before its last step.
-        Ok(FORMAT) => make(table, &marker),
+    let commits = commits(&db)?;
+    if commits < acknowledged.commits {
+        let gone = acknowledged.commits - commits;
+        return Err(damaged(format!("the last {gone} commits that it acknowledged are gone")));
+    }
+    if length < acknowledged.length {
+        // sled cuts off what it no longer uses itself. If more is gone, it finds out by reading.
+        db.iter().try_for_each(|entry| entry.map(drop)).map_err(from_sled)?;
+    }
+    Table::new(dir.to_owned(), db, mark, commits).map_err(failed)
+}
+
+fn read_mark(path: &Path) -> io::Result<Option<(Mark, Acknowledged)>> {
+    match Mark::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read,
+    }
+}
+
+/// Whether a database has a format at all; an error if it is not the one that is written here.
+fn has_format(db: &Db) -> Result<bool, StoreError> {
+    let Some(found) = db.get(FORMAT_KEY).map_err(from_sled)? else { return Ok(false) };
+    match found.as_ref().try_into().map(u64::from_be_bytes) {
+        Ok(FORMAT) => Ok(true),
         Ok(other) => Err(damaged(format!(
             "it has format {other}, which a later release wrote; this one reads format {FORMAT}"
         ))),
@@ -96,19 +141,26 @@ fn check_format(table: &Table) -> Result<(), StoreError> {
     }
 }
 
-fn make(table: &Table, marker: &Path) -> Result<(), StoreError> {
+/// Makes a new store, or finishes what a process began that was killed at it.
+fn make(dir: &Path, db: Db) -> Result<Table, StoreError> {
+    if !has_format(&db)? && !db.is_empty() {
+        return Err(not_ours(dir));
+    }
+    let commits = commits(&db)?;
+    let mark = Mark::make(&dir.join(MARK)).map_err(failed)?;
+    let table = Table::new(dir.to_owned(), db, mark, commits).map_err(failed)?;
     let mut batch = Batch::default();
     batch.insert(FORMAT_KEY, &FORMAT.to_be_bytes());
-    let ticket = table.apply(batch)?;
-    table.durable(ticket)?;
-    seal(table.dir(), marker).map_err(failed)
+    table.write(batch)?;
+    seal(dir).map_err(failed)?;
+    Ok(table)
 }
 
 /// Puts the new directory's files and names on disk, the marker last.
-fn seal(dir: &Path, marker: &Path) -> io::Result<()> {
-    File::open(dir.join("conf"))?.sync_all()?;
+fn seal(dir: &Path) -> io::Result<()> {
+    File::open(dir.join(CONF))?.sync_all()?;
     sync_dir(dir)?;
-    let mut file = File::create(marker)?;
+    let mut file = File::create(dir.join(MARKER))?;
     writeln!(file, "Records and results of rungs. One process at a time.")?;
     file.sync_all()?;
     sync_dir(dir)?;

@@ -2,6 +2,11 @@
 //!
 //! `r` and a record's key lead to its value; `d`, a queue's byte, a moment (big endian) and a
 //! record's key are an index entry.
+//!
+//! # Invariants
+//!
+//! * What a read shows is on disk: it waits for the flush of what it saw. So nobody acts on a
+//!   commit that a crash could still undo, and after a failed flush nothing is shown any more.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -18,12 +23,17 @@ use crate::ports::store::{List, StoreError, Versioned, Write};
 use crate::stores::codec::{self, CodecError, Head};
 use crate::stores::flush::SharedFlush;
 use crate::stores::stretch::stretch;
-use crate::stores::sync_dir;
+use crate::stores::{check_in_place, sync_dir};
 
 use super::STORE;
+use super::mark::{Acknowledged, Mark};
 
 const RECORDS: u8 = b'r';
 const DUE: u8 = b'd';
+/// How many commits there were, written with each.
+const COMMITS_KEY: &[u8] = b"meta/commits";
+/// The database's file.
+pub(super) const DB: &str = "db";
 /// Bytes of an index key before the record's key.
 const DUE_HEAD: usize = 10;
 /// Records rewritten at once when leases are released.
@@ -37,7 +47,9 @@ pub(super) struct Table {
     file: File,
     /// Held from the check of versions until the batch is applied, but not while flushing.
     writing: Mutex<()>,
+    /// Its tickets are the numbers of commits.
     flush: SharedFlush,
+    mark: Mark,
     /// Oversized values that sled put in files of their own, as far as they are on disk.
     blobs_synced: Mutex<HashSet<OsString>>,
 }
@@ -70,6 +82,13 @@ fn due_key(queue: Queue, at: Timestamp, key: &[u8]) -> Vec<u8> {
     [&[DUE, queue as u8], at.as_millis().to_be_bytes().as_slice(), key].concat()
 }
 
+/// How many commits a database has.
+pub(super) fn commits(db: &Db) -> Result<u64, StoreError> {
+    let found = db.get(COMMITS_KEY).map_err(from_sled)?;
+    let number = found.map(|it| it.as_ref().try_into().map(u64::from_be_bytes)).transpose();
+    number.map(Option::unwrap_or_default).map_err(|_| damaged("its count of commits"))
+}
+
 /// Puts a record, and its index entry, in the place of what `old` says is there.
 fn replace(
     batch: &mut Batch,
@@ -93,19 +112,16 @@ fn replace(
 }
 
 impl Table {
-    pub(super) fn new(dir: PathBuf, db: Db) -> io::Result<Self> {
-        let file = File::options().read(true).write(true).open(dir.join("db"))?;
-        let writing = Mutex::default();
-        let blobs_synced = Mutex::default();
-        Ok(Self { dir, db, file, writing, flush: SharedFlush::default(), blobs_synced })
+    /// Takes over an open database, whose commits go on behind `commits`.
+    pub(super) fn new(dir: PathBuf, db: Db, mark: Mark, commits: u64) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).open(dir.join(DB))?;
+        let flush = SharedFlush::behind(commits);
+        let (writing, blobs_synced) = (Mutex::default(), Mutex::default());
+        Ok(Self { dir, db, file, writing, flush, mark, blobs_synced })
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
-    }
-
-    pub(super) fn db(&self) -> &Db {
-        &self.db
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -122,6 +138,7 @@ impl Table {
             let _writing = self.lock();
             keys.iter().map(|it| self.value(&it.to_bytes())).collect::<Result<_, _>>()?
         };
+        self.settled()?;
         let read = |value: Option<IVec>| value.map(|it| codec::decode(&it)).transpose();
         values.into_iter().map(|it| read(it).map_err(from_codec)).collect()
     }
@@ -133,23 +150,27 @@ impl Table {
             let (_, value) = entry.map_err(from_sled)?;
             codec::decode(&value).map_err(from_codec)
         };
-        if list.descending {
+        let found: Result<Vec<_>, _> = if list.descending {
             range.rev().take(list.limit).map(read).collect()
         } else {
             range.take(list.limit).map(read).collect()
-        }
+        };
+        self.settled()?;
+        found
     }
 
     pub(super) fn due(&self, queue: Queue) -> Result<Option<Timestamp>, StoreError> {
         let first = self.db.scan_prefix([DUE, queue as u8]).keys().next();
-        let Some(key) = first.transpose().map_err(from_sled)? else { return Ok(None) };
+        let first = first.transpose().map_err(from_sled)?;
+        self.settled()?;
+        let Some(key) = first else { return Ok(None) };
         let at = key.get(2..DUE_HEAD).and_then(|it| it.try_into().ok()).map(u64::from_be_bytes);
         at.map(Timestamp::from_millis).map(Some).ok_or_else(|| damaged("an index entry"))
     }
 
     pub(super) fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let ticket = {
-            let _writing = self.lock();
+            let writing = self.lock();
             let mut batch = Batch::default();
             for write in writes {
                 let key = write.key.to_bytes();
@@ -160,15 +181,15 @@ impl Table {
                 }
                 replace(&mut batch, &key, old, write.record)?;
             }
-            self.apply(batch)?
+            self.apply(&writing, batch)?
         };
         self.durable(ticket)
     }
 
     pub(super) fn claim(&self, claim: &Claim) -> Result<Vec<Versioned>, StoreError> {
         let mut taken = Vec::new();
-        let ticket = {
-            let _writing = self.lock();
+        {
+            let writing = self.lock();
             let mut batch = Batch::default();
             let mut changes = false;
             for key in self.due_until(claim.queue, claim.now, claim.limit)? {
@@ -182,12 +203,11 @@ impl Table {
                 let old = codec::head(&value).map_err(from_codec)?;
                 taken.extend(replace(&mut batch, &key, Some(old), Some(record))?);
             }
-            if !changes {
-                return Ok(taken);
+            if changes {
+                self.apply(&writing, batch)?;
             }
-            self.apply(batch)?
-        };
-        self.durable(ticket)?;
+        }
+        self.settled()?;
         Ok(taken)
     }
 
@@ -207,7 +227,7 @@ impl Table {
 
     /// Takes the leases of a process that is gone from all records.
     pub(super) fn release(&self, now: Timestamp) -> Result<(), StoreError> {
-        let _writing = self.lock();
+        let writing = self.lock();
         let end_of_time = Timestamp::from_millis(u64::MAX);
         let mut batch = Batch::default();
         let mut size = 0;
@@ -220,30 +240,51 @@ impl Table {
                 replace(&mut batch, &key, Some(old), Some(record))?;
                 size += 1;
                 if size == RELEASE_AT_ONCE {
-                    self.apply(std::mem::take(&mut batch))?;
+                    self.apply(&writing, std::mem::take(&mut batch))?;
                     size = 0;
                 }
             }
         }
-        let ticket = self.apply(batch)?;
+        let ticket = self.apply(&writing, batch)?;
         self.durable(ticket)
     }
 
-    pub(super) fn apply(&self, batch: Batch) -> Result<u64, StoreError> {
-        self.db.apply_batch(batch).map_err(from_sled)?;
+    /// Writes one batch beside the records, durably.
+    pub(super) fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        let ticket = self.apply(&self.lock(), batch)?;
+        self.durable(ticket)
+    }
+
+    /// Makes one commit, under the lock that its caller shows, and says its number.
+    fn apply(&self, _writing: &MutexGuard<'_, ()>, mut batch: Batch) -> Result<u64, StoreError> {
+        let number = self.flush.written() + 1;
+        batch.insert(COMMITS_KEY, &number.to_be_bytes());
+        if let Err(error) = self.db.apply_batch(batch) {
+            // sled applies key by key: a part of it may be there to be read.
+            self.flush.fail();
+            return Err(from_sled(error));
+        }
         Ok(self.flush.ticket())
     }
 
-    /// Returns once everything up to `ticket` is on disk.
-    pub(super) fn durable(&self, ticket: u64) -> Result<(), StoreError> {
-        self.flush.wait(ticket, || self.flush_all()).map_err(failed)
+    /// Returns once everything that could be read so far is on disk.
+    fn settled(&self) -> Result<(), StoreError> {
+        self.durable(self.flush.written())
     }
 
-    fn flush_all(&self) -> io::Result<()> {
+    /// Returns once everything up to `ticket` is on disk.
+    fn durable(&self, ticket: u64) -> Result<(), StoreError> {
+        self.flush.wait(ticket, |upto| self.flush_all(upto)).map_err(failed)
+    }
+
+    fn flush_all(&self, upto: u64) -> io::Result<()> {
         self.db.flush().map_err(io::Error::other)?;
         self.sync_blobs()?;
         // sled's flush is no fsync. One through any descriptor covers the file, whoever wrote it.
-        self.file.sync_data()
+        self.file.sync_data()?;
+        check_in_place(&self.file, &self.dir.join(DB))?;
+        let length = self.file.metadata()?.len();
+        self.mark.write(Acknowledged { commits: upto, length })
     }
 
     fn sync_blobs(&self) -> io::Result<()> {

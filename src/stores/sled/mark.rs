@@ -1,0 +1,147 @@
+//! How many commits were acknowledged, kept beside the database.
+//!
+//! sled passes over whatever it cannot read at the end of its log, as it must after a crash. So a
+//! database that was cut short looks like one that never had its last commits. The number here is
+//! written after every flush and before anybody is told of it: where the database has fewer
+//! commits, some that were acknowledged are gone.
+//!
+//! It is not synced, which would double the cost of a commit. Killing the process loses none of it;
+//! after a power cut it may be behind, and then less is noticed, but never too much.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+const NUMBERS: usize = 16;
+const SLOT: usize = NUMBERS + 8;
+/// Written in turn, so that one is whole whenever the machine stops.
+const SLOTS: usize = 2;
+
+/// What was acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Acknowledged {
+    /// How many commits.
+    pub(super) commits: u64,
+    /// The database's length then.
+    pub(super) length: u64,
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Mark {
+    file: Mutex<(File, usize)>,
+}
+
+impl Mark {
+    /// Makes the file, or empties what a process left that was killed at making it.
+    pub(super) fn make(path: &Path) -> io::Result<Self> {
+        let file = File::options().create(true).truncate(true).write(true).open(path)?;
+        let mark = Self { file: Mutex::new((file, 0)) };
+        for _ in 0..SLOTS {
+            mark.write(Acknowledged::default())?;
+        }
+        mark.file.lock().unwrap_or_else(PoisonError::into_inner).0.sync_all()?;
+        Ok(mark)
+    }
+
+    /// Opens the file and reads it: `None` if no slot of it is whole.
+    pub(super) fn open(path: &Path) -> io::Result<Option<(Self, Acknowledged)>> {
+        let mut file = File::options().read(true).write(true).open(path)?;
+        let mut bytes = Vec::new();
+        (&mut file).take((SLOT * SLOTS) as u64).read_to_end(&mut bytes)?;
+        let slots = bytes.chunks(SLOT).enumerate().filter_map(|(at, it)| Some((at, read(it)?)));
+        let Some((at, newest)) = slots.max_by_key(|(_, it)| it.commits) else { return Ok(None) };
+        Ok(Some((Self { file: Mutex::new((file, at + 1)) }, newest)))
+    }
+
+    /// Writes what is acknowledged next.
+    pub(super) fn write(&self, acknowledged: Acknowledged) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, turn) = &mut *file;
+        file.seek(SeekFrom::Start((*turn % SLOTS * SLOT) as u64))?;
+        file.write_all(&slot(acknowledged))?;
+        *turn += 1;
+        Ok(())
+    }
+}
+
+fn slot(it: Acknowledged) -> [u8; SLOT] {
+    let mut bytes = [0; SLOT];
+    bytes[..8].copy_from_slice(&it.commits.to_be_bytes());
+    bytes[8..NUMBERS].copy_from_slice(&it.length.to_be_bytes());
+    let sum: [u8; 32] = Sha256::digest(&bytes[..NUMBERS]).into();
+    bytes[NUMBERS..].copy_from_slice(&sum[..SLOT - NUMBERS]);
+    bytes
+}
+
+fn read(bytes: &[u8]) -> Option<Acknowledged> {
+    let number =
+        |at: usize| bytes.get(at..at + 8).and_then(|it| it.try_into().ok()).map(u64::from_be_bytes);
+    let found = Acknowledged { commits: number(0)?, length: number(8)? };
+    (slot(found) == bytes).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn acknowledged(commits: u64) -> Acknowledged {
+        Acknowledged { commits, length: commits * 100 }
+    }
+
+    fn reopened(path: &Path) -> Option<Acknowledged> {
+        Mark::open(path).expect("it is there").map(|(_, it)| it)
+    }
+
+    #[test]
+    fn the_newest_number_reads_back() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("mark");
+        let mark = Mark::make(&path).expect("made");
+        assert_eq!(reopened(&path), Some(Acknowledged::default()));
+
+        for number in 1..=5 {
+            mark.write(acknowledged(number)).expect("written");
+            assert_eq!(reopened(&path), Some(acknowledged(number)));
+        }
+        let (mark, _) = Mark::open(&path).expect("it is there").expect("whole");
+        for number in 6..=9 {
+            mark.write(acknowledged(number)).expect("written");
+            assert_eq!(reopened(&path), Some(acknowledged(number)));
+        }
+    }
+
+    #[test]
+    fn a_torn_slot_leaves_the_one_before() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("mark");
+        let mark = Mark::make(&path).expect("made");
+        for (number, newest) in [(1, 0), (2, SLOT), (3, 0), (4, SLOT)] {
+            mark.write(acknowledged(number)).expect("written");
+            let whole = fs::read(&path).expect("readable");
+            for at in newest..newest + SLOT {
+                let mut torn = whole.clone();
+                torn[at] ^= 1;
+                fs::write(&path, torn).expect("written");
+                assert_eq!(reopened(&path), Some(acknowledged(number - 1)), "byte {at}");
+            }
+            fs::write(&path, whole).expect("written");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_whole_slot_says_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("mark");
+        for bytes in [&[][..], &[0; SLOT - 1], &[0; SLOT * SLOTS], &[7; 1_000]] {
+            fs::write(&path, bytes).expect("written");
+
+            assert_eq!(reopened(&path), None, "{} bytes", bytes.len());
+        }
+    }
+}

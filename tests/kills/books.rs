@@ -1,0 +1,278 @@
+//! What must hold of a store, read from outside the engine, and what was said of it before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rungs::core::batch::{Batch, BatchStatus, Notice, NoticeState};
+use rungs::core::credits::Credits;
+use rungs::core::id::{AccountId, BatchId, JobId};
+use rungs::core::job::{Job, JobState, Outcome};
+use rungs::core::ledger::{Account, Booking, Entry};
+use rungs::core::record::{Kind, Record};
+use rungs::core::tier::Tier;
+use rungs::engine::PageResult;
+use rungs::ports::store::{List, Store};
+use rungs::stores::Sled;
+use rungs::testkit::run;
+
+use crate::Dice;
+use crate::world::{Page, World};
+
+const KINDS: [Kind; 6] =
+    [Kind::Account, Kind::Batch, Kind::Entry, Kind::Job, Kind::Notice, Kind::Submission];
+
+/// What was acknowledged, in the words of the children, and what was seen in the store.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    batches: BTreeMap<String, String>,
+    submissions: usize,
+    jobs: BTreeMap<String, String>,
+    statuses: BTreeMap<String, String>,
+    /// Ended jobs and batches as they were when they were first seen.
+    seen_jobs: BTreeMap<JobId, Job>,
+    seen_batches: BTreeMap<BatchId, Batch>,
+}
+
+impl Told {
+    pub(crate) fn accepted(&mut self, key: &str, batch: &str) {
+        self.submissions += 1;
+        let known = self.batches.entry(key.to_owned()).or_insert_with(|| batch.to_owned());
+        assert_eq!(known, batch, "the key {key} gave two batches");
+    }
+
+    pub(crate) fn ended(&mut self, job: &str, state: &str) {
+        let known = self.jobs.entry(job.to_owned()).or_insert_with(|| state.to_owned());
+        assert_eq!(known, state, "the job {job} ended twice");
+    }
+
+    pub(crate) fn batch_ended(&mut self, batch: &str, status: &str) {
+        let known = self.statuses.entry(batch.to_owned()).or_insert_with(|| status.to_owned());
+        assert_eq!(known, status, "the batch {batch} ended twice");
+    }
+
+    /// A few keys that were accepted before, to be submitted again.
+    pub(crate) fn some_keys(&self, dice: &mut Dice) -> Vec<String> {
+        let keys: Vec<_> = self.batches.keys().collect();
+        let mut pick = |_| keys[dice.below(keys.len())].clone();
+        (0..keys.len().min(2)).map(&mut pick).collect()
+    }
+
+    pub(crate) fn submissions(&self) -> usize {
+        self.submissions
+    }
+
+    pub(crate) fn resubmissions(&self) -> usize {
+        self.submissions - self.batches.len()
+    }
+
+    pub(crate) fn ends(&self) -> usize {
+        self.jobs.len()
+    }
+}
+
+/// Everything that a store holds.
+pub(crate) struct Books {
+    store: Sled,
+    accounts: BTreeMap<AccountId, Account>,
+    pub(crate) batches: BTreeMap<BatchId, Batch>,
+    pub(crate) jobs: BTreeMap<JobId, Job>,
+    entries: BTreeMap<BatchId, Vec<Entry>>,
+    notices: BTreeMap<BatchId, Vec<Notice>>,
+    keys: BTreeMap<String, BatchId>,
+}
+
+impl Books {
+    pub(crate) fn open(dir: &Path) -> Self {
+        let store = Sled::open(dir).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+        let mut books = Self {
+            store,
+            accounts: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            notices: BTreeMap::new(),
+            keys: BTreeMap::new(),
+        };
+        for kind in KINDS {
+            let list = List { kind, after: None, descending: false, limit: usize::MAX };
+            for found in run(books.store.list(list)).expect("readable") {
+                books.keep(found.record);
+            }
+        }
+        books
+    }
+
+    fn keep(&mut self, record: Record) {
+        match record {
+            Record::Account(it) => drop(self.accounts.insert(it.id().clone(), it)),
+            Record::Batch(it) => drop(self.batches.insert(it.id, it)),
+            Record::Entry(it) => self.entries.entry(it.batch).or_default().push(it),
+            Record::Job(it) => drop(self.jobs.insert(it.id, it)),
+            Record::Notice(it) => self.notices.entry(it.batch).or_default().push(it),
+            Record::Submission(it) => drop(self.keys.insert(it.key, it.batch)),
+            Record::Site(_) | Record::Cached(_) => unreachable!("not asked for"),
+        }
+    }
+
+    /// Checks all that must hold at every moment.
+    pub(crate) fn check(&self, told: &mut Told, world: &World) {
+        self.check_what_was_told(told);
+        for batch in self.batches.values() {
+            self.check_batch(batch);
+        }
+        let of_batches: usize = self.batches.values().map(|it| it.jobs.len()).sum();
+        assert_eq!(self.jobs.len(), of_batches, "jobs without a batch");
+        assert_eq!(self.keys.len(), self.batches.len(), "one key a batch");
+        for account in self.accounts.values() {
+            self.check_account(account);
+        }
+        self.check_deliveries(world);
+        self.check_ended(told);
+    }
+
+    fn check_what_was_told(&self, told: &Told) {
+        for (key, batch) in &told.batches {
+            let found = self.keys.get(key).map(ToString::to_string);
+            assert_eq!(found.as_ref(), Some(batch), "the key {key} was acknowledged");
+            assert!(self.batches.keys().any(|it| it.to_string() == *batch), "{batch} is gone");
+        }
+        let states: BTreeMap<_, _> =
+            self.jobs.values().map(|it| (it.id.to_string(), it.state.as_str())).collect();
+        for (job, state) in &told.jobs {
+            assert_eq!(states.get(job).copied(), Some(state.as_str()), "{job} was told");
+        }
+        let statuses: BTreeMap<_, _> =
+            self.batches.values().map(|it| (it.id.to_string(), it.status().as_str())).collect();
+        for (batch, status) in &told.statuses {
+            assert_eq!(statuses.get(batch).copied(), Some(status.as_str()), "{batch} was told");
+        }
+    }
+
+    fn jobs_of<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = &'a Job> {
+        let find = |id| self.jobs.get(id).unwrap_or_else(|| panic!("{id} of {} is lost", batch.id));
+        batch.jobs.iter().map(find)
+    }
+
+    fn check_batch(&self, batch: &Batch) {
+        let id = batch.id;
+        let count = |state| self.jobs_of(batch).filter(|it| it.state == state).count();
+        assert_eq!(batch.tally.total as usize, batch.jobs.len(), "{id}");
+        assert_eq!(batch.tally.succeeded as usize, count(JobState::Succeeded), "{id}");
+        assert_eq!(batch.tally.failed as usize, count(JobState::Failed), "{id}");
+        let held: Credits = self.jobs_of(batch).map(|it| it.hold).sum();
+        let charged: Credits = self.jobs_of(batch).map(Job::charged).sum();
+        assert_eq!((batch.estimate, batch.charged), (held, charged), "{id}");
+
+        let entries = self.entries.get(&id).map_or(&[][..], Vec::as_slice);
+        assert_eq!(entries.len(), batch.entries as usize, "{id}");
+        let holds: Vec<_> = entries
+            .iter()
+            .filter_map(|it| match it.booking {
+                Booking::Hold { amount } => Some(amount),
+                Booking::Settle { .. } => None,
+            })
+            .collect();
+        assert_eq!(holds, [batch.estimate], "one hold for {id}");
+        let settled: Vec<_> = entries.iter().filter_map(|it| it.job).collect();
+        let ended: BTreeSet<_> =
+            self.jobs_of(batch).filter(|it| it.state.is_ended()).map(|it| it.id).collect();
+        assert_eq!(settled.len(), ended.len(), "one settlement for each ended job of {id}");
+        assert_eq!(settled.iter().copied().collect::<BTreeSet<_>>(), ended, "{id}");
+        for entry in entries {
+            if let (Some(job), Booking::Settle { charged, released }) = (entry.job, entry.booking) {
+                let job = &self.jobs[&job];
+                assert_eq!((charged.0 + released.0, charged), (job.hold.0, job.charged()), "{id}");
+            }
+        }
+
+        let notices = self.notices.get(&id).map_or(&[][..], Vec::as_slice);
+        let ended = batch.status() != BatchStatus::Processing;
+        assert_eq!(notices.len(), usize::from(ended), "one event for each ended batch: {id}");
+        assert!(notices.iter().all(|it| it.id == batch.event && it.url == batch.webhook), "{id}");
+    }
+
+    fn check_account(&self, account: &Account) {
+        let name = account.id();
+        let sum = account.free().0 + account.held().0 + account.spent().0;
+        assert_eq!(account.granted().0, sum, "{name}");
+        let own = || self.jobs.values().filter(|it| it.account == *name);
+        let held: Credits = own().filter(|it| !it.state.is_ended()).map(|it| it.hold).sum();
+        let spent: Credits = own().map(Job::charged).sum();
+        assert_eq!((account.held(), account.spent()), (held, spent), "{name}");
+    }
+
+    /// Nobody is told of an end that a crash could undo, nor twice in different words.
+    fn check_deliveries(&self, world: &World) {
+        for (key, deliveries) in world.deliveries() {
+            let batch = self.keys.get(&key).unwrap_or_else(|| panic!("{key} was delivered"));
+            let notices = self.notices.get(batch).map_or(&[][..], Vec::as_slice);
+            let [notice] = notices else { panic!("{key} was delivered and has {notices:?}") };
+            for delivery in deliveries {
+                assert_eq!(delivery.id, notice.id.to_string(), "{key}");
+                assert_eq!(delivery.body, notice.body, "{key}");
+            }
+        }
+    }
+
+    /// What has ended stays as it was, and its page can be read.
+    fn check_ended(&self, told: &mut Told) {
+        for (id, before) in &told.seen_jobs {
+            assert_eq!(self.jobs.get(id), Some(before), "an ended job changed");
+        }
+        for (id, before) in &told.seen_batches {
+            assert_eq!(self.batches.get(id), Some(before), "an ended batch changed");
+        }
+        for job in self.jobs.values().filter(|it| it.state.is_ended()) {
+            if told.seen_jobs.insert(job.id, job.clone()).is_none() {
+                self.check_result(job);
+            }
+        }
+        let ended = self.batches.values().filter(|it| it.status() != BatchStatus::Processing);
+        told.seen_batches.extend(ended.map(|it| (it.id, it.clone())));
+    }
+
+    /// Whether the job ended as its page behaves.
+    fn check_result(&self, job: &Job) {
+        let url = job.request.page().as_str();
+        let (page, token) = Page::of(url);
+        if job.lost > Job::MAX_LOST {
+            assert_eq!(job.state, JobState::Failed, "{url} was given up");
+            return;
+        }
+        let tier = match page {
+            Page::Plain | Page::Slow => Some(Tier::Curl),
+            Page::Guarded => Some(Tier::Http),
+            Page::Missing | Page::Broken => None,
+        };
+        // What the site has taught may begin a job higher, never lower than what works.
+        assert!(job.tier() >= tier && job.tier().is_some() == tier.is_some(), "{url}: {job:?}");
+        let Some(Outcome::Succeeded { body, .. }) = &job.outcome else { return };
+        let bodies = self.store.bodies().expect("sled keeps bodies");
+        let bytes = run(bodies.get(body.clone())).expect("readable").expect("it is there");
+        let result: PageResult = serde_json::from_slice(&bytes).expect("a result");
+        let text = result.extracted.text;
+        assert!(text.contains(&format!("the page {token},")), "{url} holds `{text}`");
+    }
+
+    /// Checks what holds only once there is nothing left to do.
+    pub(crate) fn check_all_is_done(&self, world: &World) {
+        let deliveries = world.deliveries();
+        let keys: BTreeMap<_, _> = self.keys.iter().map(|(key, batch)| (batch, key)).collect();
+        for batch in self.batches.values() {
+            assert_ne!(batch.status(), BatchStatus::Processing, "{}", batch.id);
+            let state = self.notices[&batch.id][0].state;
+            let came = deliveries.contains_key(keys[&batch.id]);
+            let expected = match batch.webhook {
+                Some(_) => (NoticeState::Delivered, true),
+                None => (NoticeState::Unaddressed, false),
+            };
+            assert_eq!((state, came), expected, "{}", batch.id);
+        }
+        for account in self.accounts.values() {
+            assert_eq!(account.held(), Credits::ZERO, "{}", account.id());
+        }
+        for job in self.jobs.values() {
+            self.check_result(job);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The process that is killed: it submits, works, and says what was acknowledged to it.
+
+use std::env;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rungs::core::backoff::Backoff;
+use rungs::core::batch::{BatchStatus, NoticeState};
+use rungs::core::id::AccountId;
+use rungs::core::request::Item;
+use rungs::engine::Pacing;
+use rungs::fetch::Http;
+use rungs::stores::Sled;
+use rungs::webhook::Webhooks;
+use rungs::{Batch, BatchHandle, Engine, Event, Settings};
+
+use crate::world::Page;
+
+/// The variable that makes a process a child, and tells it what to do.
+pub(crate) const PLAN: &str = "RUNGS_KILL_CHILD";
+/// What its lines begin with.
+pub(crate) const MARK: &str = "child: ";
+/// New batches in each process.
+pub(crate) const BATCHES_A_ROUND: usize = 4;
+const ACCOUNTS: [&str; 3] = ["acme", "bolt", "crow"];
+/// Between two looks at what is left to do.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What a child does.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) dir: PathBuf,
+    /// The site and the receiver.
+    pub(crate) world: (String, String),
+    pub(crate) round: u32,
+    /// Keys of earlier batches to submit again.
+    pub(crate) again: Vec<String>,
+    /// Whether it ends by itself once everything is done.
+    pub(crate) finish: bool,
+}
+
+impl Plan {
+    pub(crate) fn to_text(&self) -> String {
+        let Self { dir, world: (site, receiver), round, again, finish } = self;
+        serde_json::json!([dir, site, receiver, round, again, finish]).to_string()
+    }
+
+    pub(crate) fn from_env() -> Option<Self> {
+        let text = env::var(PLAN).ok()?;
+        let (dir, site, receiver, round, again, finish) =
+            serde_json::from_str(&text).expect("a plan is what the parent wrote");
+        Some(Self { dir, world: (site, receiver), round, again, finish })
+    }
+
+    fn keys(&self) -> impl Iterator<Item = String> {
+        let new = (0..BATCHES_A_ROUND).map(|it| format!("{}-{it}", self.round));
+        new.chain(self.again.clone())
+    }
+
+    /// The batch of this key, the same in every process.
+    fn batch(&self, key: &str) -> Batch {
+        let (site, receiver) = &self.world;
+        let turn = key.bytes().map(usize::from).sum::<usize>();
+        let pages = Page::ALL.iter().cycle().skip(turn % 5).take(3 + turn % 4).enumerate();
+        let urls = pages.map(|(at, (_, name))| Item::get(format!("{site}/{name}/t{key}-{at}x")));
+        let account = AccountId::new(ACCOUNTS[turn % 3]).expect("a valid name");
+        let batch = Batch::new(urls.collect::<Vec<_>>()).account(account).idempotency_key(key);
+        if turn % 4 == 3 { batch } else { batch.webhook(format!("{receiver}/{key}")) }
+    }
+
+    fn engine(&self) -> Engine {
+        let local = "127.0.0.0/8";
+        let quick = |retries| Backoff {
+            retries,
+            first: Duration::from_millis(2),
+            longest: Duration::from_millis(20),
+        };
+        Engine::builder()
+            .store(Sled::open(&self.dir).unwrap_or_else(|error| panic!("{error}: {error:?}")))
+            .html(Http::new().allow_network(local).expect("a network"))
+            .webhooks(Webhooks::signed_with("s").allow_network(local).expect("a network"))
+            .settings(Settings {
+                concurrency: 8,
+                pacing: Pacing { per_host: 6, per_second: None },
+                retry: quick(2),
+                webhook_retry: quick(20),
+                unlimited_accounts: true,
+                ..Settings::default()
+            })
+            .build()
+            .expect("all parts are there")
+    }
+}
+
+/// Says something that is true from now on, whatever happens to this process.
+fn say(words: &str) {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{MARK}{words}").and_then(|()| stdout.flush()).expect("the parent listens");
+}
+
+pub(crate) fn run(plan: &Plan) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(work(plan));
+}
+
+async fn work(plan: &Plan) {
+    let engine = plan.engine();
+    say("opened");
+    let mut following = tokio::task::JoinSet::new();
+    for batch in engine.batches(None, usize::MAX).await.expect("read") {
+        if batch.status() == BatchStatus::Processing {
+            following.spawn(follow(engine.handle(batch.id).await.expect("it is there")));
+        }
+    }
+    for key in plan.keys() {
+        let handle = engine.submit(plan.batch(&key)).await.expect("accepted");
+        say(&format!("accepted {key} {}", handle.id()));
+        following.spawn(follow(handle));
+    }
+    while let Some(followed) = following.join_next().await {
+        followed.expect("following does not fail");
+    }
+    say("idle");
+    if !plan.finish {
+        std::future::pending::<()>().await;
+    }
+    while !all_told(&engine).await {
+        tokio::time::sleep(LOOK).await;
+    }
+    engine.shutdown().await.expect("shut down");
+}
+
+async fn follow(mut handle: BatchHandle) {
+    let id = handle.id();
+    while let Some(event) = handle.next_event().await {
+        match event {
+            Event::JobEnded { job } => say(&format!("ended {} {}", job.id, job.state.as_str())),
+            Event::BatchEnded { status } => say(&format!("batch {id} {}", status.as_str())),
+            _ => {}
+        }
+    }
+}
+
+async fn all_told(engine: &Engine) -> bool {
+    for batch in engine.batches(None, usize::MAX).await.expect("read") {
+        let notice = engine.notice(batch.id).await.expect("read");
+        if notice.is_none_or(|it| it.state == NoticeState::Pending) {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,117 @@
+//! What outlives the children: the site they read and the receiver they tell.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
+
+use crate::Seen;
+
+/// How a page behaves; the first part of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// It comes.
+    Plain,
+    /// It comes to browsers only.
+    Guarded,
+    /// It comes late.
+    Slow,
+    /// It is not there.
+    Missing,
+    /// Its server fails.
+    Broken,
+}
+
+impl Page {
+    pub(crate) const ALL: [(Self, &str); 5] = [
+        (Self::Plain, "plain"),
+        (Self::Guarded, "guarded"),
+        (Self::Slow, "slow"),
+        (Self::Missing, "missing"),
+        (Self::Broken, "broken"),
+    ];
+
+    /// The behaviour of the page at `url`, and the token that only this page holds.
+    pub(crate) fn of(url: &str) -> (Self, &str) {
+        let mut parts = url.rsplit('/');
+        let (token, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let found = Self::ALL.into_iter().find(|(_, it)| *it == name);
+        (found.unwrap_or_else(|| panic!("{url} is none of our pages")).0, token)
+    }
+}
+
+fn answer(request: &SiteRequest) -> SiteResponse {
+    let (page, token) = Page::of(&request.path);
+    let body = SiteResponse::html(format!(
+        "<title>{token}</title><h1>Page {token}</h1><p>This is the page {token}, and it has as many \
+         words as a page must have that is worth being read by anybody at all.</p>"
+    ));
+    match page {
+        Page::Guarded if request.header("sec-fetch-mode").is_none() => SiteResponse::status(403),
+        Page::Plain | Page::Guarded => body,
+        Page::Slow => body.delay(Duration::from_millis(40)),
+        Page::Missing => SiteResponse::status(404),
+        Page::Broken => SiteResponse::status(500),
+    }
+}
+
+/// One delivery, as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) id: String,
+    pub(crate) body: String,
+}
+
+/// All deliveries, by the key in their path.
+pub(crate) type Deliveries = BTreeMap<String, Vec<Delivery>>;
+
+pub(crate) struct World {
+    site: Site,
+    receiver: Site,
+    deliveries: Arc<Mutex<Deliveries>>,
+}
+
+impl World {
+    pub(crate) fn start(seen: &Sender<Seen>) -> Self {
+        let deliveries = Arc::new(Mutex::new(Deliveries::new()));
+        let (requests, told, kept) = (seen.clone(), seen.clone(), Arc::clone(&deliveries));
+        let site = Site::start(move |request| {
+            let _ = requests.send(Seen::Request);
+            answer(request)
+        });
+        let receiver = Site::start(move |request| {
+            let count = keep(&kept, request);
+            let _ = told.send(Seen::Delivery);
+            match count {
+                // Refused at first, so that the outbox has something to repeat.
+                1 if request.path.len() % 2 == 0 => SiteResponse::status(503),
+                _ => SiteResponse::status(204).delay(Duration::from_millis(5)),
+            }
+        });
+        Self { site, receiver, deliveries }
+    }
+
+    /// Where the site and the receiver are.
+    pub(crate) fn urls(&self) -> (String, String) {
+        (self.site.url(""), self.receiver.url(""))
+    }
+
+    pub(crate) fn deliveries(&self) -> Deliveries {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Keeps a delivery, and says how many there are for its batch now.
+fn keep(kept: &Mutex<Deliveries>, request: &SiteRequest) -> usize {
+    let delivery = Delivery {
+        id: request.header("webhook-id").unwrap_or_default().to_owned(),
+        body: String::from_utf8_lossy(&request.body).into_owned(),
+    };
+    let key = request.path.trim_start_matches('/').to_owned();
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let deliveries = kept.entry(key).or_default();
+    deliveries.push(delivery);
+    deliveries.len()
+}

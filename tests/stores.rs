@@ -9,7 +9,7 @@ use rungs::core::record::{Key, Record};
 use rungs::ports::store::{Bodies, Store, StoreError};
 use rungs::stores::{Memory, Packs, Sled};
 use rungs::testkit::run;
-use rungs::testkit::store::{Scratch, get, put, sample};
+use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, Scratch, get, put, sample};
 
 rungs::store_conformance!(memory, Memory::default());
 
@@ -181,4 +181,15 @@ fn a_record_is_read_by_the_store_that_wrote_it() {
 
     let found = run(get(&store, account(0).key())).expect("present");
     assert_eq!((found.version, found.record), (1, account(1)));
+}
+
+#[test]
+fn the_kit_has_not_shrunk() {
+    let mut names: Vec<_> = CHECKS.iter().map(|it| it.0).collect();
+    names.extend(REOPEN_CHECKS.iter().map(|it| it.0));
+    assert!(CHECKS.len() >= 85, "{} checks of any store", CHECKS.len());
+    assert!(REOPEN_CHECKS.len() >= 18, "{} checks of a durable store", REOPEN_CHECKS.len());
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), CHECKS.len() + REOPEN_CHECKS.len(), "two checks have one name");
 }

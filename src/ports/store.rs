@@ -1,5 +1,6 @@
 //! Keeping records and result bodies.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -78,15 +79,27 @@ pub struct List {
     pub limit: usize,
 }
 
+/// Whether two changes of a commit are of one record: such a commit is [`StoreError::Conflict`].
+pub fn names_a_key_twice(writes: &[Write]) -> bool {
+    let mut seen = HashSet::with_capacity(writes.len());
+    !writes.iter().all(|it| seen.insert(&it.key))
+}
+
 /// Keeps records. It decides nothing: the core says what a record becomes, the store writes it, if
 /// the versions still match.
 ///
 /// # Contract
 ///
-/// * **All or nothing.** A commit writes every change or none.
+/// * **All or nothing.** A commit writes every change or none, wherever its caller stops waiting for
+///   it, and no load and no list shows a part of it.
 /// * **Versions.** A commit whose `expected` differs for any key is [`StoreError::Conflict`].
-/// * **Durable.** What a durable store has acknowledged survives a crash of the process.
+/// * **Each key once.** So is a commit that names a key twice ([`names_a_key_twice`]): the second
+///   change was not decided from what the first would leave.
+/// * **Durable.** What a durable store has acknowledged survives a crash of the process. When it is
+///   opened again, the leases of the process before are released ([`Record::abandoned`]).
 /// * **Indexed.** [`Record::due`] of every record is kept in step with it, in the same commit.
+/// * **Keys are bytes.** [`Key::to_bytes`] tells keys apart and orders them; no case is folded and
+///   no name trimmed.
 ///
 /// [`crate::testkit`] checks all of it, for a host's store as for ours.
 pub trait Store: fmt::Debug + Send + Sync {
@@ -112,13 +125,40 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 }
 
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        (**self).load(keys)
+    }
+
+    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        (**self).list(list)
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        (**self).claim(claim)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        (**self).commit(writes)
+    }
+
+    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        (**self).due(queue)
+    }
+
+    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
+        (**self).bodies()
+    }
+}
+
 /// Keeps result bodies: large, written once, and removed with their batch.
 ///
 /// # Contract
 ///
 /// * A body that `put` acknowledged is as durable as the records of the store beside it.
 /// * `get` of an acknowledged body gives the same bytes until its batch is removed.
-/// * `remove` of a batch that has no bodies is no error.
+/// * `remove` of a batch that has no bodies is no error, and who reads meanwhile gets all or nothing.
+/// * A name that `put` did not give leads to an error or to nothing, never to another body.
 pub trait Bodies: fmt::Debug + Send + Sync {
     /// Keeps a body.
     fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>>;

@@ -8,7 +8,9 @@ use crate::core::job::BodyRef;
 use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
-use crate::ports::store::{Bodies, List, Store, StoreError, Version, Versioned, Write};
+use crate::ports::store::{
+    Bodies, List, Store, StoreError, Version, Versioned, Write, names_a_key_twice,
+};
 use crate::stores::stretch::stretch;
 
 /// Keeps records and bodies in memory, for tests and for work that may be lost.
@@ -62,6 +64,9 @@ impl Shared {
     }
 
     fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+        if names_a_key_twice(&writes) {
+            return Err(StoreError::Conflict);
+        }
         let mut checked = Vec::with_capacity(writes.len());
         for write in writes {
             let key = write.key.to_bytes();

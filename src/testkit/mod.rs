@@ -1,15 +1,25 @@
-//! What a host needs to test its own parts: conformance kits, a manual clock, a fixture site.
+//! What a host needs to test its own parts: conformance kits and fixture sites.
+//!
+//! A kit is a list of checks. Each is one promise of a port, named as the promise, and fails with
+//! what was broken. It runs on a thread and a runtime of its own and has an end, so that a part that
+//! hangs fails like any other. Every kit comes in two forms:
+//!
+//! * a macro that makes each check a `#[test]` of its own ([`crate::store_conformance!`],
+//!   [`crate::store_reopen_conformance!`]), for a test file of the host's;
+//! * a function that runs them all and returns a [`Report`] ([`store::check_all`],
+//!   [`store::check_all_reopened`]), for a program or a test of another shape.
+//!
+//! ```
+//! use rungs::stores::Memory;
+//! use rungs::testkit::store;
+//!
+//! let report = store::check_all(Memory::new);
+//!
+//! assert!(report.failed.is_empty(), "{report}");
+//! ```
 
+mod kit;
 pub mod site;
 pub mod store;
 
-use std::future::Future;
-
-/// Runs `future` to its end on a runtime of its own, so that a test needs none.
-pub fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime needs nothing but threads")
-        .block_on(future)
-}
+pub use kit::{CHECK_LIMIT, Failure, Report, must_pass, run};

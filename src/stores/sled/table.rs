@@ -19,7 +19,7 @@ use ::sled::{Batch, Db, Error, IVec};
 
 use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::time::Timestamp;
-use crate::ports::store::{List, StoreError, Versioned, Write};
+use crate::ports::store::{List, StoreError, Versioned, Write, names_a_key_twice};
 use crate::stores::codec::{self, CodecError, Head};
 use crate::stores::flush::SharedFlush;
 use crate::stores::stretch::stretch;
@@ -145,18 +145,19 @@ impl Table {
 
     pub(super) fn list(&self, list: &List) -> Result<Vec<Versioned>, StoreError> {
         let keys = stretch(list);
-        let range = self.db.range(record_key(&keys.start)..record_key(&keys.end));
-        let read = |entry: Result<(IVec, IVec), Error>| {
-            let (_, value) = entry.map_err(from_sled)?;
-            codec::decode(&value).map_err(from_codec)
-        };
-        let found: Result<Vec<_>, _> = if list.descending {
-            range.rev().take(list.limit).map(read).collect()
-        } else {
-            range.take(list.limit).map(read).collect()
+        let value = |entry: Result<(IVec, IVec), Error>| entry.map(|it| it.1).map_err(from_sled);
+        // No commit may fall between two records: sled's iterator would show a part of it.
+        let values: Vec<_> = {
+            let _writing = self.lock();
+            let range = self.db.range(record_key(&keys.start)..record_key(&keys.end));
+            if list.descending {
+                range.rev().take(list.limit).map(value).collect::<Result<_, _>>()?
+            } else {
+                range.take(list.limit).map(value).collect::<Result<_, _>>()?
+            }
         };
         self.settled()?;
-        found
+        values.iter().map(|it| codec::decode(it).map_err(from_codec)).collect()
     }
 
     pub(super) fn due(&self, queue: Queue) -> Result<Option<Timestamp>, StoreError> {
@@ -169,6 +170,10 @@ impl Table {
     }
 
     pub(super) fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        // One batch would keep the last record and the index entries of both.
+        if names_a_key_twice(&writes) {
+            return Err(StoreError::Conflict);
+        }
         let ticket = {
             let writing = self.lock();
             let mut batch = Batch::default();

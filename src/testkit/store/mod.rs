@@ -2,39 +2,61 @@
 //!
 //! Each check is one `async fn` that takes a fresh, empty store and panics with the promise that
 //! was broken. [`crate::store_conformance!`] makes each a `#[test]` of its own; [`check_all`] runs
-//! them without a test harness.
+//! them without a test harness. What a durable store keeps beyond that is in
+//! [`crate::store_reopen_conformance!`] and [`check_all_reopened`].
 
 mod bodies;
 mod claims;
+mod commits;
+mod index;
+mod lists;
 mod records;
 mod reopen;
 pub mod sample;
+mod steps;
 
 pub use bodies::*;
 pub use claims::*;
+pub use commits::*;
+pub use index::*;
+pub use lists::*;
 pub use records::*;
 pub use reopen::*;
+pub use steps::*;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::{Future, poll_fn};
+use std::path::Path;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use crate::core::record::{Key, Record};
 use crate::ports::store::{Store, StoreError, Version, Versioned, Write};
+use crate::testkit::kit::{self, CHECK_LIMIT, Report};
 
-macro_rules! run_each {
-    (($open:ident, $report:ident) [$($check:ident)*]) => {
-        $(
-            let outcome = if passes(|| $check($open())) { &mut $report.passed } else { &mut $report.failed };
-            outcome.push(stringify!($check));
-        )*
-    };
-}
+/// A store as the engine holds it, which is how the checks hold it too.
+pub type AnyStore = Arc<dyn Store>;
+
+/// Opens the store in a directory.
+pub type Open<'a> = &'a dyn Fn(&Path) -> AnyStore;
+
+/// A check on its way.
+pub type Checking<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// A check of a fresh, empty store.
+pub type Check = fn(AnyStore) -> Checking<'static>;
+
+/// A check of a durable store, in a directory of its own.
+pub type ReopenCheck = for<'a> fn(&'a Path, Open<'a>) -> Checking<'a>;
+
 /// Writes `record` where `expected` is now.
 pub async fn put(
     store: &impl Store,
     record: Record,
     expected: Option<Version>,
 ) -> Result<(), StoreError> {
-    store.commit(vec![Write { key: record.key(), expected, record: Some(record) }]).await
+    store.commit(vec![write(record, expected)]).await
 }
 
 /// Loads one record.
@@ -44,26 +66,102 @@ pub async fn get(store: &impl Store, key: Key) -> Option<Versioned> {
     found.remove(0)
 }
 
-/// What [`check_all`] found: each check's name, and what it said if it failed.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// The checks that passed.
-    pub passed: Vec<&'static str>,
-    /// The checks that failed.
-    pub failed: Vec<&'static str>,
+/// The change that makes a record what is given.
+fn write(record: Record, expected: Option<Version>) -> Write {
+    Write { key: record.key(), expected, record: Some(record) }
 }
+
+/// The change that removes a record.
+fn removal(key: Key, expected: Option<Version>) -> Write {
+    Write { key, expected, record: None }
+}
+
+fn account(granted: u64) -> Record {
+    Record::Account(sample::account("a", granted))
+}
+
+fn job(number: u64) -> Record {
+    job_at(number, 1)
+}
+
+fn job_at(number: u64, ready_at: u64) -> Record {
+    Record::Job(sample::job(number, sample::at(ready_at)))
+}
+
+fn assert_conflict(result: &Result<(), StoreError>) {
+    assert!(matches!(result, Err(StoreError::Conflict)), "expected a conflict, got {result:?}");
+}
+
+/// Polls `future` up to `polls` times, lets others run in between, and drops it: what is left of a
+/// caller that went away.
+async fn abandoned_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        if let Poll::Ready(done) = polled {
+            return Some(done);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+macro_rules! table {
+    (() [$($check:ident)*]) => {
+        /// Every check of a store by its name, in the order in which [`check_all`] runs them.
+        pub const CHECKS: &[(&str, Check)] =
+            &[$((stringify!($check), |store| Box::pin($check(store)))),*];
+    };
+}
+
+macro_rules! reopen_table {
+    (() [$($check:ident)*]) => {
+        /// Every check of a durable store by its name.
+        pub const REOPEN_CHECKS: &[(&str, ReopenCheck)] =
+            &[$((stringify!($check), |dir, open| Box::pin($check(dir, open)))),*];
+    };
+}
+
+crate::each_store_check!(table,);
+crate::each_store_reopen_check!(reopen_table,);
 
 /// Runs every check against a store that `open` makes anew for each.
 ///
 /// A check that fails prints its panic as a test would.
-pub fn check_all<S: Store + Clone + 'static>(open: impl Fn() -> S) -> Report {
-    let mut report = Report::default();
-    crate::each_store_check!(run_each, open, report);
-    report
+pub fn check_all<S: Store + 'static>(open: impl Fn() -> S + Clone + Send + 'static) -> Report {
+    check_all_within(CHECK_LIMIT, open)
 }
 
-fn passes<F: Future<Output = ()>>(check: impl FnOnce() -> F) -> bool {
-    catch_unwind(AssertUnwindSafe(|| super::run(check()))).is_ok()
+/// Does what [`check_all`] does; a check has failed once it took `limit`.
+pub fn check_all_within<S: Store + 'static>(
+    limit: Duration,
+    open: impl Fn() -> S + Clone + Send + 'static,
+) -> Report {
+    let checks = CHECKS.iter().map(|&(name, check)| {
+        let open = open.clone();
+        (name, move || check(Arc::new(open())))
+    });
+    kit::report(limit, checks)
+}
+
+/// Runs every check of what a durable store keeps over a reopening; `open` opens the store in a
+/// directory, which holds all that the store keeps.
+pub fn check_all_reopened<S: Store + 'static>(
+    open: impl Fn(&Path) -> S + Clone + Send + 'static,
+) -> Report {
+    let checks = REOPEN_CHECKS.iter().map(|&(name, check)| {
+        let open = open.clone();
+        (name, move || reopened(check, open))
+    });
+    kit::report(CHECK_LIMIT, checks)
+}
+
+/// Runs one check of a durable store in a directory of its own.
+#[doc(hidden)]
+pub async fn reopened<S: Store + 'static>(check: ReopenCheck, open: impl Fn(&Path) -> S) {
+    let scratch = Scratch::new();
+    let open = |dir: &Path| -> AnyStore { Arc::new(open(dir)) };
+    check(scratch.path(), &open).await;
 }
 
 /// Calls a macro with every check's name; for the macros of this kit.
@@ -74,42 +172,129 @@ macro_rules! each_store_check {
         $then! { ($($arg)*) [
             a_fresh_store_is_empty
             a_committed_record_loads_back
+            every_kind_of_record_comes_back_as_it_was_written
+            records_at_the_ends_of_their_ranges_come_back
+            text_of_any_kind_comes_back
+            a_large_record_is_kept_whole
+            loading_keeps_the_order_of_keys
+            thousands_of_keys_load_in_one_call
+            keys_in_any_script_are_kept_apart
+            keys_that_begin_alike_are_kept_apart
+            the_longest_keys_are_kept_apart
             a_stale_commit_conflicts_and_writes_nothing
+            a_version_ahead_of_the_record_conflicts
             a_new_record_conflicts_with_one_that_is_there
+            a_version_counts_the_writes_of_its_own_record
             a_removed_record_is_gone_and_begins_anew
             a_stale_removal_conflicts
+            removing_what_is_not_there_changes_nothing
             a_commit_writes_all_or_nothing
-            loading_keeps_the_order_of_keys
+            a_refused_commit_leaves_the_index_alone
+            an_empty_commit_changes_nothing
+            a_commit_makes_changes_and_removes_at_once
+            a_commit_that_names_a_key_twice_is_refused
+            a_commit_of_thousands_is_whole
+            what_was_committed_is_seen_at_once
+            of_concurrent_commits_one_wins
+            concurrent_commits_of_different_records_all_succeed
+            changes_that_are_tried_again_lose_nothing
+            commits_in_opposite_order_both_end
+            a_load_never_shows_half_a_commit
+            a_listing_never_shows_half_a_commit
+            a_dropped_commit_is_whole_or_not_there
             listing_goes_up_and_down
             listing_goes_on_behind_a_key
+            listing_goes_on_behind_a_key_that_is_gone
             listing_keeps_kinds_apart
-            a_large_record_is_kept_whole
-            keys_in_any_script_are_kept_apart
-            of_concurrent_commits_one_wins
-            what_is_due_is_claimed_earliest_first
-            a_claim_takes_no_more_than_its_limit
-            nothing_is_claimed_before_it_is_due
-            no_two_claims_take_the_same_job
-            a_lease_that_ran_out_is_claimed_again
-            an_ended_job_is_never_claimed
-            a_claim_is_kept_as_it_was_returned
-            a_claimed_job_refuses_the_version_before
-            notices_are_claimed_under_a_lease
-            what_expires_is_handed_out_unchanged
+            every_kind_lists_its_own_to_the_last_key
+            pages_of_a_listing_hold_each_record_once
+            a_limit_beyond_what_is_there_is_no_error
+            keys_are_listed_in_the_order_of_their_bytes
+            a_listing_shows_the_newest_and_nothing_removed
+            what_has_no_moment_is_in_no_queue
             queues_are_kept_apart
             due_says_the_earliest_and_follows_commits
+            a_moment_moved_forward_is_followed
+            writing_the_same_moment_again_counts_once
+            equal_moments_are_kept_apart
+            what_was_removed_falls_due_no_more
+            a_delivered_notice_leaves_its_queue
+            a_batch_that_ends_begins_to_expire
+            cached_answers_fall_due_for_expiry
+            moments_at_both_ends_of_time_are_kept
+            what_is_due_is_claimed_earliest_first
+            a_claim_takes_no_more_than_its_limit
+            a_limited_claim_takes_the_earliest
+            nothing_is_claimed_before_it_is_due
+            a_claim_of_nothing_due_writes_nothing
+            a_claimed_record_is_what_the_core_makes_of_it
+            a_claim_is_kept_as_it_was_returned
+            a_claimed_job_refuses_the_version_before
+            who_claimed_may_write_at_the_version_it_was_given
+            no_two_claims_take_the_same_job
+            a_worker_cannot_claim_over_its_own_lease
+            a_lease_that_ran_out_is_claimed_again
+            lost_leases_stand_in_line_with_the_rest
+            a_renewed_lease_is_waited_for
+            a_job_put_back_waits_for_its_moment
+            an_ended_job_is_never_claimed
+            notices_are_claimed_under_a_lease
+            what_expires_is_handed_out_unchanged
             concurrent_claims_take_each_job_once
+            claims_of_all_queues_at_once_take_each_once
+            a_claim_and_a_commit_at_once_agree
+            a_dropped_claim_loses_no_job
+            the_end_of_a_job_is_one_commit
+            a_late_result_changes_nothing
+            a_batch_that_many_workers_end_adds_up
+            of_concurrent_submissions_one_is_accepted
+            an_expired_batch_is_removed_whole
             a_body_reads_back_until_its_batch_is_removed
             bodies_of_one_batch_are_kept_apart
+            bodies_put_at_once_are_all_kept
+            a_large_body_is_kept_whole
+            bodies_of_many_batches_are_kept_apart
+            every_handle_reads_the_same_bodies
+            a_dropped_put_harms_no_other_body
+            a_body_is_whole_or_gone_while_its_batch_is_removed
+            a_batch_may_have_bodies_again
+            a_reference_from_elsewhere_names_no_body
             removing_bodies_that_are_not_there_is_no_error
+        ] }
+    };
+}
+
+/// Calls a macro with the name of every check of a durable store; for the macros of this kit.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_store_reopen_check {
+    ($then:path, $($arg:tt)*) => {
+        $then! { ($($arg)*) [
+            acknowledged_commits_survive_a_reopening
+            every_kind_of_record_survives_a_reopening
+            thousands_of_records_survive_a_reopening
+            versions_go_on_after_a_reopening
+            a_refused_commit_is_not_there_after_a_reopening
+            what_was_removed_stays_removed
+            listings_keep_their_order_over_a_reopening
+            what_is_due_is_claimed_in_order_after_a_reopening
+            leases_are_released_at_a_reopening
+            a_released_lease_counts_as_lost_and_its_claim_is_stale
+            a_reopening_changes_nothing_but_leases
+            reopening_again_releases_nothing_twice
+            what_ended_stays_ended_over_a_reopening
+            the_ledger_adds_up_after_a_reopening
+            bodies_survive_a_reopening
+            removed_bodies_stay_removed
+            commits_under_way_at_the_end_are_whole_or_not_there
+            what_a_killed_process_leaves_holds_all_that_was_acknowledged
         ] }
     };
 }
 
 /// Makes every store check a `#[test]` of its own, in a module named by the first argument.
 ///
-/// The second is an expression for a fresh, empty store; it is evaluated once per check. The store
-/// must be `Clone`, clones sharing what they keep: wrap it in an `Arc` otherwise.
+/// The second is an expression for a fresh, empty store; it is evaluated once per check.
 ///
 /// ```
 /// use rungs::stores::Memory;
@@ -128,7 +313,9 @@ macro_rules! store_conformance {
             $(
                 #[test]
                 fn $check() {
-                    $crate::testkit::run($crate::testkit::store::$check($open));
+                    $crate::testkit::must_pass(|| {
+                        $crate::testkit::store::$check(::std::sync::Arc::new($open))
+                    });
                 }
             )*
         }
@@ -137,26 +324,26 @@ macro_rules! store_conformance {
 
 /// Makes every check of what a durable store keeps over a reopening a `#[test]` of its own.
 ///
-/// The second argument opens the store in a directory: a `Fn(&Path) -> impl Store`.
+/// The second argument opens the store in a directory: a `Fn(&Path) -> impl Store`. All that the
+/// store keeps must be in that directory, since one check opens a copy of it.
 #[macro_export]
 macro_rules! store_reopen_conformance {
     ($suite:ident, $open:expr) => {
-        $crate::store_reopen_conformance!(@each $suite, $open, [
-            acknowledged_commits_survive_a_reopening
-            leases_are_released_at_a_reopening
-            bodies_survive_a_reopening
-            versions_go_on_after_a_reopening
-        ]);
+        $crate::each_store_reopen_check!($crate::store_reopen_conformance, @each $suite, $open);
     };
-    (@each $suite:ident, $open:expr, [$($check:ident)*]) => {
+    ((@each $suite:ident, $open:expr) [$($check:ident)*]) => {
         mod $suite {
             #[allow(unused_imports)]
             use super::*;
             $(
                 #[test]
                 fn $check() {
-                    let scratch = $crate::testkit::store::Scratch::new();
-                    $crate::testkit::run($crate::testkit::store::$check(scratch.path(), $open));
+                    $crate::testkit::must_pass(|| {
+                        $crate::testkit::store::reopened(
+                            |dir, open| Box::pin($crate::testkit::store::$check(dir, open)),
+                            $open,
+                        )
+                    });
                 }
             )*
         }

@@ -1,41 +1,16 @@
-//! Commits, loads and lists.
+//! Records and their keys: what is read is what was written.
 
-use super::{get, put, sample};
-use crate::core::id::AccountId;
-use crate::core::record::{Key, Kind, Queue, Record, Submission};
-use crate::ports::store::{List, Store, StoreError, Write};
-
-fn account(granted: u64) -> Record {
-    Record::Account(sample::account("a", granted))
-}
-
-fn job(number: u64) -> Record {
-    Record::Job(sample::job(number, sample::at(1)))
-}
-
-fn batches(after: Option<Key>, descending: bool, limit: usize) -> List {
-    List { kind: Kind::Batch, after, descending, limit }
-}
-
-async fn listed(store: &impl Store, list: List) -> Vec<Key> {
-    store.list(list).await.expect("listing works").iter().map(|it| it.record.key()).collect()
-}
-
-async fn with_batches(store: &impl Store) -> [Key; 3] {
-    for number in [2, 3, 1] {
-        put(store, Record::Batch(sample::batch(number, None)), None).await.expect("new");
-    }
-    [1, 2, 3].map(|it| Key::Batch(sample::batch_id(it)))
-}
-
-fn assert_conflict(result: &Result<(), StoreError>) {
-    assert!(matches!(result, Err(StoreError::Conflict)), "expected a conflict, got {result:?}");
-}
+use super::{AnyStore, account, get, job, put, sample};
+use crate::core::batch::Notice;
+use crate::core::record::{Kind, Queue, Record};
+use crate::core::time::Timestamp;
+use crate::ports::store::{List, Store};
 
 /// Nothing to load, list, claim or wait for.
-pub async fn a_fresh_store_is_empty(store: impl Store) {
+pub async fn a_fresh_store_is_empty(store: AnyStore) {
     assert_eq!(get(&store, account(0).key()).await, None);
-    assert!(listed(&store, batches(None, false, 10)).await.is_empty());
+    let list = List { kind: Kind::Batch, after: None, descending: false, limit: 10 };
+    assert!(store.list(list).await.expect("listing works").is_empty());
     for queue in Queue::ALL {
         assert_eq!(store.due(queue).await.expect("due"), None, "{queue:?}");
         let claimed = store.claim(sample::claim(queue, 1_000)).await.expect("claim");
@@ -44,7 +19,7 @@ pub async fn a_fresh_store_is_empty(store: impl Store) {
 }
 
 /// A record comes back equal, with versions from 1 up.
-pub async fn a_committed_record_loads_back(store: impl Store) {
+pub async fn a_committed_record_loads_back(store: AnyStore) {
     let records = [account(1), job(1), Record::Batch(sample::batch(1, Some(sample::at(5))))];
     for record in records {
         put(&store, record.clone(), None).await.expect("new");
@@ -57,117 +32,57 @@ pub async fn a_committed_record_loads_back(store: impl Store) {
     }
 }
 
-/// Two writers that read the same version: one wins, the other is told so.
-pub async fn a_stale_commit_conflicts_and_writes_nothing(store: impl Store) {
-    put(&store, account(1), None).await.expect("new");
-    put(&store, account(2), Some(1)).await.expect("fresh");
-
-    let stale = put(&store, account(3), Some(1)).await;
-
-    assert_conflict(&stale);
-    let found = get(&store, account(0).key()).await.expect("present");
-    assert_eq!((found.version, found.record), (2, account(2)), "a refused commit writes nothing");
-}
-
-/// `expected: None` means that there must be none; a version, that there must be one.
-pub async fn a_new_record_conflicts_with_one_that_is_there(store: impl Store) {
-    assert_conflict(&put(&store, account(1), Some(1)).await);
-    put(&store, account(1), None).await.expect("new");
-
-    assert_conflict(&put(&store, account(2), None).await);
-}
-
-/// A removed record is not there, nor in the index; made again, it begins at version 1.
-pub async fn a_removed_record_is_gone_and_begins_anew(store: impl Store) {
-    put(&store, job(1), None).await.expect("new");
-
-    let remove = Write { key: job(1).key(), expected: Some(1), record: None };
-    store.commit(vec![remove]).await.expect("fresh");
-
-    assert_eq!(get(&store, job(1).key()).await, None);
-    assert_eq!(store.due(Queue::Jobs).await.expect("due"), None, "the index follows");
-    put(&store, job(1), None).await.expect("new again");
-    assert_eq!(get(&store, job(1).key()).await.map(|it| it.version), Some(1));
-}
-
-/// Removing is checked as writing is.
-pub async fn a_stale_removal_conflicts(store: impl Store) {
-    put(&store, account(1), None).await.expect("new");
-    put(&store, account(2), Some(1)).await.expect("fresh");
-
-    for expected in [Some(1), Some(3), None] {
-        let remove = Write { key: account(0).key(), expected, record: None };
-        assert_conflict(&store.commit(vec![remove]).await);
+/// Writes all of them and compares what is read.
+async fn comes_back(store: &AnyStore, records: Vec<Record>) {
+    for record in &records {
+        put(store, record.clone(), None).await.expect("no two of them share a key");
     }
-
-    assert!(get(&store, account(0).key()).await.is_some());
-}
-
-/// One stale change of many stops them all, wherever it stands.
-pub async fn a_commit_writes_all_or_nothing(store: impl Store) {
-    put(&store, account(1), None).await.expect("new");
-    let new = |number| Write { key: job(number).key(), expected: None, record: Some(job(number)) };
-    let stale = Write { key: account(0).key(), expected: Some(9), record: Some(account(9)) };
-
-    assert_conflict(&store.commit(vec![new(1), stale, new(2)]).await);
-
-    for number in [1, 2] {
-        assert_eq!(get(&store, job(number).key()).await, None, "job {number} was written");
+    for record in records {
+        let found = get(store, record.key()).await;
+        let found = found.unwrap_or_else(|| panic!("{:?} is gone", record.key()));
+        assert!(found.record == record, "{record:?} came back as {:?}", found.record);
     }
-    assert_eq!(store.due(Queue::Jobs).await.expect("due"), None, "nor indexed");
-    let fresh = Write { key: account(0).key(), expected: Some(1), record: Some(account(9)) };
-    store.commit(vec![new(1), fresh, new(2)]).await.expect("all fresh");
-    assert!(get(&store, job(2).key()).await.is_some());
 }
 
-/// Answers stand where their keys stood, with gaps for what is missing.
-pub async fn loading_keeps_the_order_of_keys(store: impl Store) {
-    put(&store, job(1), None).await.expect("new");
-    put(&store, job(3), None).await.expect("new");
-
-    let keys = [3, 2, 1, 3].map(|it| job(it).key());
-    let found = store.load(keys.to_vec()).await.expect("load");
-
-    let found: Vec<_> = found.into_iter().map(|it| it.map(|it| it.record.key())).collect();
-    assert_eq!(found, [Some(job(3).key()), None, Some(job(1).key()), Some(job(3).key())]);
-    assert!(store.load(Vec::new()).await.expect("load").is_empty());
+/// Every field of every kind, fractions and nested lists included.
+pub async fn every_kind_of_record_comes_back_as_it_was_written(store: AnyStore) {
+    comes_back(&store, sample::every_kind()).await;
 }
 
-/// In the order of keys, both ways, up to the limit.
-pub async fn listing_goes_up_and_down(store: impl Store) {
-    let [one, two, three] = with_batches(&store).await;
+/// Amounts and moments go up to the greatest of 64 bits, beyond what a signed number holds.
+pub async fn records_at_the_ends_of_their_ranges_come_back(store: AnyStore) {
+    let most = Timestamp::from_millis(u64::MAX);
+    let batch = crate::core::batch::Batch {
+        charged: crate::core::credits::Credits::MAX,
+        entries: u32::MAX,
+        ended_at: Some(most),
+        ..sample::batch(1, Some(Timestamp::default()))
+    };
+    let records = vec![
+        account(u64::MAX),
+        Record::Batch(batch),
+        Record::Entry(sample::entry(1, u32::MAX)),
+        Record::Job(sample::job(1, most)),
+        Record::Cached(sample::cached(u8::MAX, most)),
+    ];
 
-    assert_eq!(listed(&store, batches(None, false, 2)).await, [one.clone(), two.clone()]);
-    assert_eq!(listed(&store, batches(None, true, 2)).await, [three, two]);
-    assert!(listed(&store, batches(None, true, 0)).await.is_empty());
+    comes_back(&store, records).await;
 }
 
-/// `after` is not listed again, and need not be there.
-pub async fn listing_goes_on_behind_a_key(store: impl Store) {
-    let [one, two, three] = with_batches(&store).await;
-    let missing = Some(Key::Batch(sample::batch_id(9)));
+/// A zero byte, quotes, line ends and every plane of Unicode.
+pub async fn text_of_any_kind_comes_back(store: AnyStore) {
+    let texts =
+        ["\0", "'; DROP TABLE jobs; --", "a\r\n\tb\\n", "\u{feff}é\u{301}\u{202e}\u{1f600}", ""];
+    let notices = texts.into_iter().zip(1..).map(|(text, number)| {
+        let body = text.to_owned();
+        Record::Notice(Notice { body, ..sample::notice(number, sample::at(1)) })
+    });
 
-    assert_eq!(listed(&store, batches(Some(one.clone()), false, 9)).await, [two, three.clone()]);
-    assert_eq!(listed(&store, batches(missing.clone(), true, 1)).await, vec![three.clone()]);
-    assert!(listed(&store, batches(missing, false, 9)).await.is_empty());
-    assert!(listed(&store, batches(Some(one), true, 9)).await.is_empty());
-    assert!(listed(&store, batches(Some(three), false, 9)).await.is_empty());
-}
-
-/// A list holds one kind, even where `after` names another.
-pub async fn listing_keeps_kinds_apart(store: impl Store) {
-    let keys = with_batches(&store).await;
-    put(&store, account(1), None).await.expect("new");
-    put(&store, job(1), None).await.expect("new");
-
-    assert_eq!(listed(&store, batches(None, false, 9)).await, keys);
-    assert_eq!(listed(&store, batches(Some(account(0).key()), false, 9)).await, keys);
-    assert!(listed(&store, batches(Some(job(1).key()), false, 9)).await.is_empty());
-    assert!(listed(&store, batches(Some(account(0).key()), true, 9)).await.is_empty());
+    comes_back(&store, notices.collect()).await;
 }
 
 /// A batch of 20,000 jobs is about 800 kB of JSON.
-pub async fn a_large_record_is_kept_whole(store: impl Store) {
+pub async fn a_large_record_is_kept_whole(store: AnyStore) {
     let mut batch = sample::batch(1, None);
     batch.jobs = (0..20_000).map(sample::job_id).collect();
     let record = Record::Batch(batch);
@@ -179,49 +94,72 @@ pub async fn a_large_record_is_kept_whole(store: impl Store) {
     assert!(found.record == record, "the record came back changed");
 }
 
+/// Answers stand where their keys stood, with gaps for what is missing, and twice for a key that
+/// was asked for twice.
+pub async fn loading_keeps_the_order_of_keys(store: AnyStore) {
+    put(&store, job(1), None).await.expect("new");
+    put(&store, job(3), None).await.expect("new");
+
+    let keys = [3, 2, 1, 3].map(|it| job(it).key());
+    let found = store.load(keys.to_vec()).await.expect("load");
+
+    let found: Vec<_> = found.into_iter().map(|it| it.map(|it| it.record.key())).collect();
+    assert_eq!(found, [Some(job(3).key()), None, Some(job(1).key()), Some(job(3).key())]);
+    assert!(store.load(Vec::new()).await.expect("load").is_empty());
+}
+
+/// The engine's writer loads about 4,000 keys at once.
+pub async fn thousands_of_keys_load_in_one_call(store: AnyStore) {
+    for number in [1, 4_999] {
+        put(&store, job(number), None).await.expect("new");
+    }
+
+    let keys = (0..5_000).map(|it| job(it).key()).collect();
+    let found = store.load(keys).await.expect("load");
+
+    assert_eq!(found.len(), 5_000);
+    let present: Vec<_> = (0..).zip(&found).filter(|(_, it)| it.is_some()).map(|it| it.0).collect();
+    assert_eq!(present, [1, 4_999]);
+}
+
+fn submission(account: &str, key: &str, batch: u64) -> Record {
+    Record::Submission(sample::submission(account, key, batch))
+}
+
 /// Names are bytes to a store, and none is the beginning of another's key.
-pub async fn keys_in_any_script_are_kept_apart(store: impl Store) {
-    let submission = |account: &str, key: &str, batch| {
-        let account = AccountId::new(account).expect("a valid name");
-        let batch = sample::batch_id(batch);
-        Record::Submission(Submission { account, key: key.to_owned(), digest: [7; 32], batch })
-    };
-    let records = [
+pub async fn keys_in_any_script_are_kept_apart(store: AnyStore) {
+    let records = vec![
         submission("a", "bc", 1),
         submission("ab", "c", 2),
         submission("ab", "", 3),
         submission("Ünï", "ключ\u{10ffff}", 4),
     ];
 
-    for record in &records {
-        put(&store, record.clone(), None).await.expect("no two of them share a key");
-    }
+    comes_back(&store, records).await;
+}
 
-    for record in &records {
-        let found = get(&store, record.key()).await.expect("present");
-        assert_eq!(&found.record, record);
+/// No store folds case, trims blanks, composes accents or takes a sign for a wildcard.
+pub async fn keys_that_begin_alike_are_kept_apart(store: AnyStore) {
+    let names = ["a", "A", "a ", " a", "a\0", "a\0b", "a%", "a_", "ab", "é", "e\u{301}", ""];
+    let sites = names.map(|it| Record::Site(sample::site(it)));
+
+    comes_back(&store, sites.to_vec()).await;
+
+    let removed = super::removal(sites[0].key(), Some(1));
+    store.commit(vec![removed]).await.expect("fresh");
+    for site in &sites {
+        assert_eq!(get(&store, site.key()).await.is_some(), *site != sites[0], "{:?}", site.key());
     }
 }
 
-/// Of writers that all read the same version, exactly one succeeds.
-pub async fn of_concurrent_commits_one_wins(store: impl Store + Clone + 'static) {
-    put(&store, account(1), None).await.expect("new");
-    let mut writers = tokio::task::JoinSet::new();
-    for granted in 10..26 {
-        let store = store.clone();
-        writers.spawn(async move { (granted, put(&store, account(granted), Some(1)).await) });
-    }
+/// Names that differ only in their last byte, at the greatest length that a key can have.
+pub async fn the_longest_keys_are_kept_apart(store: AnyStore) {
+    let account = "n".repeat(128);
+    let key = |last: &str| format!("{}{last}", "k".repeat(1_000));
 
-    let mut winners = Vec::new();
-    for (granted, result) in writers.join_all().await {
-        match result {
-            Ok(()) => winners.push(granted),
-            Err(StoreError::Conflict) => {}
-            Err(other) => panic!("a writer was told {other:?}"),
-        }
-    }
-
-    assert_eq!(winners.len(), 1, "who won: {winners:?}");
-    let found = get(&store, account(0).key()).await.expect("present");
-    assert_eq!((found.version, found.record), (2, account(winners[0])));
+    comes_back(
+        &store,
+        vec![submission(&account, &key("1"), 1), submission(&account, &key("2"), 2)],
+    )
+    .await;
 }

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use crate::core::batch::{Batch, Notice, NoticeState, Tally};
 use crate::core::credits::Credits;
+use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
-use crate::core::job::{Job, JobState};
-use crate::core::ledger::Account;
-use crate::core::record::{Claim, Queue};
+use crate::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
+use crate::core::ladder::SiteProfile;
+use crate::core::ledger::{Account, Booking, Entry};
+use crate::core::record::{Cached, Claim, Queue, Record, Submission};
 use crate::core::request::{Item, Limits};
+use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
+use crate::core::verdict::Verdict;
 
 /// The moment `millis` after 1970 began.
 pub fn at(millis: u64) -> Timestamp {
@@ -92,7 +96,113 @@ pub fn notice(number: u64, ready_at: Timestamp) -> Notice {
     }
 }
 
+/// Line `number` of a batch's ledger.
+pub fn entry(batch: u64, number: u32) -> Entry {
+    Entry {
+        account: AccountId::default(),
+        batch: batch_id(batch),
+        number,
+        job: Some(job_id(u64::from(number))),
+        booking: Booking::Settle { charged: Credits(3), released: Credits(4) },
+        at: at(9),
+    }
+}
+
+/// What is known of a site, with sums that are no round numbers.
+pub fn site(name: &str) -> SiteProfile {
+    let mut site = SiteProfile::new(name, at(0));
+    for number in 1..8 {
+        site.learn(Tier::Http, number % 3 == 0, at(number * 12_345_678));
+    }
+    site
+}
+
+/// The idempotency key `key` of the account `account`, used for batch `number`.
+pub fn submission(account: &str, key: &str, number: u64) -> Submission {
+    let account = AccountId::new(account).expect("a valid name");
+    Submission { account, key: key.to_owned(), digest: [7; 32], batch: batch_id(number) }
+}
+
+/// A cached answer whose digest is `byte` throughout.
+pub fn cached(byte: u8, expires_at: Timestamp) -> Cached {
+    Cached {
+        digest: [byte; 32],
+        body: BodyRef(format!("body {byte}")),
+        tier: Tier::Curl,
+        fetched_at: at(1),
+        expires_at,
+    }
+}
+
+/// Records with every field filled, of every kind.
+pub fn every_kind() -> Vec<Record> {
+    let attempt = |tier, finding| Attempt {
+        tier,
+        finding,
+        signal: "status 403, \"cf-mitigated\"".to_owned(),
+        status: Some(403),
+        started_at: at(3),
+        duration_ms: 17,
+    };
+    let blocked = Verdict::Blocked { by: None, challenge: true };
+    let trail = vec![
+        attempt(Tier::Curl, Finding::Judged(blocked)),
+        attempt(Tier::Http, Finding::Transport { code: ErrorCode::Timeout, retryable: true }),
+    ];
+    let lease = Some(Lease { worker: WorkerId(u64::MAX), until: at(u64::MAX) });
+    let running = Job {
+        state: JobState::Processing,
+        claims: 3,
+        lost: 2,
+        lease,
+        trail: trail.clone(),
+        used_ms: 12,
+        started_at: Some(at(2)),
+        ..job(1, at(1))
+    };
+    let body = BodyRef("somewhere".to_owned());
+    let succeeded =
+        Outcome::Succeeded { tier: Tier::LightJs, charged: Credits(1), body, cached: true };
+    let ended = |number, state, outcome| Job {
+        state,
+        trail: trail.clone(),
+        ended_at: Some(at(8)),
+        outcome: Some(outcome),
+        ..job(number, at(1))
+    };
+    let failed = Outcome::Failed(JobError::new(ErrorCode::Cancelled, "it was cancelled"));
+    let whole = Batch {
+        jobs: vec![job_id(1), job_id(2)],
+        tally: Tally { total: 2, succeeded: 1, failed: 1 },
+        estimate: Credits(9),
+        charged: Credits(1),
+        webhook: Some("https://example.com/hook?a=b".to_owned()),
+        idempotency_key: Some("order-1".to_owned()),
+        entries: 3,
+        ended_at: Some(at(8)),
+        ..batch(1, Some(at(9)))
+    };
+    vec![
+        Record::Account(account("a", 5)),
+        Record::Batch(whole),
+        Record::Entry(entry(1, 2)),
+        Record::Job(running),
+        Record::Job(ended(2, JobState::Succeeded, succeeded)),
+        Record::Job(ended(3, JobState::Failed, failed)),
+        Record::Notice(Notice { lease, ..notice(1, at(1)) }),
+        Record::Site(site("example.com")),
+        Record::Submission(submission("a", "order-1", 1)),
+        Record::Cached(cached(7, at(5))),
+    ]
+}
+
 /// A claim of up to ten at `now`, whose lease runs for 100 ms.
 pub fn claim(queue: Queue, now: u64) -> Claim {
-    Claim { queue, worker: WorkerId(1), now: at(now), until: at(now + 100), limit: 10 }
+    Claim {
+        queue,
+        worker: WorkerId(1),
+        now: at(now),
+        until: at(now.saturating_add(100)),
+        limit: 10,
+    }
 }

@@ -1,0 +1,146 @@
+//! Running checks: each on a thread of its own, with a runtime and with an end.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// How long one check may take before it has failed. Far more than any needs: it is there so that a
+/// part that hangs ends as a failed check and not as a test that never ends.
+pub const CHECK_LIMIT: Duration = Duration::from_secs(120);
+
+/// Threads of a check's runtime. More than one, so that a part that is only right as long as
+/// nothing runs beside it is caught.
+const WORKERS: usize = 4;
+
+/// Runs `future` to its end on a runtime of its own, so that a test needs none.
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .expect("a runtime needs nothing but threads")
+        .block_on(future)
+}
+
+/// A check that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its name.
+    pub check: &'static str,
+    /// What it said.
+    pub said: String,
+}
+
+/// What a kit found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The checks that passed, in the order of the kit.
+    pub passed: Vec<&'static str>,
+    /// The checks that failed.
+    pub failed: Vec<Failure>,
+}
+
+impl Report {
+    /// Whether the check of that name failed.
+    pub fn has_failed(&self, check: &str) -> bool {
+        self.failed.iter().any(|it| it.check == check)
+    }
+}
+
+impl fmt::Display for Report {
+    /// How many passed, and each failed check with what it said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} checks passed, {} failed", self.passed.len(), self.failed.len())?;
+        for it in &self.failed {
+            write!(f, "\n  {}: {}", it.check, it.said)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs named checks one after another, each for `limit` at most.
+pub(super) fn report<C, F>(
+    limit: Duration,
+    checks: impl IntoIterator<Item = (&'static str, C)>,
+) -> Report
+where
+    C: FnOnce() -> F + Send + 'static,
+    F: Future<Output = ()>,
+{
+    let mut report = Report::default();
+    for (check, begin) in checks {
+        match outcome(limit, begin) {
+            Ok(()) => report.passed.push(check),
+            Err(said) => report.failed.push(Failure { check, said }),
+        }
+    }
+    report
+}
+
+/// Runs one check and panics with what it said; what the kits' macros call.
+///
+/// # Panics
+///
+/// If the check fails, or does not end within [`CHECK_LIMIT`].
+pub fn must_pass<F: Future<Output = ()>>(check: impl FnOnce() -> F + Send + 'static) {
+    if let Err(said) = outcome(CHECK_LIMIT, check) {
+        // The check's own thread has printed what it panicked with.
+        resume_unwind(Box::new(said));
+    }
+}
+
+fn outcome<F: Future<Output = ()>>(
+    limit: Duration,
+    check: impl FnOnce() -> F + Send + 'static,
+) -> Result<(), String> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let ended = catch_unwind(AssertUnwindSafe(|| run(check())));
+        // Nobody listens any more to one that took too long.
+        let _ = tell.send(ended.map_err(|panic| words(&*panic)));
+    });
+    // A thread that hangs is left behind: nothing can end it, and the process is a test's.
+    told.recv_timeout(limit).unwrap_or_else(|_| {
+        let said = format!("it did not end within {} ms", limit.as_millis());
+        eprintln!("a check failed: {said}");
+        Err(said)
+    })
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
+    text.unwrap_or_else(|| "it panicked without a word".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Check = fn() -> std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+    #[test]
+    fn a_check_that_panics_or_hangs_fails_and_the_next_still_runs() {
+        let checks: [(&str, Check); 4] = [
+            ("panics", || Box::pin(async { panic!("as it was told") })),
+            ("waits", || Box::pin(std::future::pending())),
+            ("blocks", || {
+                Box::pin(async {
+                    thread::park();
+                    thread::park();
+                })
+            }),
+            ("passes", || Box::pin(async {})),
+        ];
+
+        let report = report(Duration::from_millis(500), checks);
+
+        assert_eq!(report.passed, ["passes"]);
+        assert!(report.has_failed("waits") && report.has_failed("blocks"), "{report}");
+        assert_eq!(report.failed[0].said, "as it was told");
+    }
+}

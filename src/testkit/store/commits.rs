@@ -1,0 +1,405 @@
+//! Commits: all or nothing, at the versions that they were decided from.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::task::{JoinSet, yield_now};
+
+use super::{
+    AnyStore, abandoned_after, account, assert_conflict, get, job, job_at, put, removal, sample,
+    write,
+};
+use crate::core::credits::Credits;
+use crate::core::record::{Key, Kind, Queue, Record};
+use crate::core::time::Timestamp;
+use crate::ports::store::{List, Store, StoreError, Versioned, Write};
+
+/// Two writers that read the same version: one wins, the other is told so.
+pub async fn a_stale_commit_conflicts_and_writes_nothing(store: AnyStore) {
+    put(&store, account(1), None).await.expect("new");
+    put(&store, account(2), Some(1)).await.expect("fresh");
+
+    let stale = put(&store, account(3), Some(1)).await;
+
+    assert_conflict(&stale);
+    let found = get(&store, account(0).key()).await.expect("present");
+    assert_eq!((found.version, found.record), (2, account(2)), "a refused commit writes nothing");
+}
+
+/// `expected: None` means that there must be none; a version, that there must be one.
+pub async fn a_new_record_conflicts_with_one_that_is_there(store: AnyStore) {
+    assert_conflict(&put(&store, account(1), Some(1)).await);
+    put(&store, account(1), None).await.expect("new");
+
+    assert_conflict(&put(&store, account(2), None).await);
+}
+
+/// A removed record is not there, nor in the index; made again, it begins at version 1.
+pub async fn a_removed_record_is_gone_and_begins_anew(store: AnyStore) {
+    put(&store, job(1), None).await.expect("new");
+
+    let remove = Write { key: job(1).key(), expected: Some(1), record: None };
+    store.commit(vec![remove]).await.expect("fresh");
+
+    assert_eq!(get(&store, job(1).key()).await, None);
+    assert_eq!(store.due(Queue::Jobs).await.expect("due"), None, "the index follows");
+    put(&store, job(1), None).await.expect("new again");
+    assert_eq!(get(&store, job(1).key()).await.map(|it| it.version), Some(1));
+}
+
+/// Removing is checked as writing is.
+pub async fn a_stale_removal_conflicts(store: AnyStore) {
+    put(&store, account(1), None).await.expect("new");
+    put(&store, account(2), Some(1)).await.expect("fresh");
+
+    for expected in [Some(1), Some(3), None] {
+        let remove = Write { key: account(0).key(), expected, record: None };
+        assert_conflict(&store.commit(vec![remove]).await);
+    }
+
+    assert!(get(&store, account(0).key()).await.is_some());
+}
+
+/// One stale change of many stops them all, wherever it stands.
+pub async fn a_commit_writes_all_or_nothing(store: AnyStore) {
+    put(&store, account(1), None).await.expect("new");
+    let new = |number| Write { key: job(number).key(), expected: None, record: Some(job(number)) };
+    let stale = Write { key: account(0).key(), expected: Some(9), record: Some(account(9)) };
+
+    assert_conflict(&store.commit(vec![new(1), stale, new(2)]).await);
+
+    for number in [1, 2] {
+        assert_eq!(get(&store, job(number).key()).await, None, "job {number} was written");
+    }
+    assert_eq!(store.due(Queue::Jobs).await.expect("due"), None, "nor indexed");
+    let fresh = Write { key: account(0).key(), expected: Some(1), record: Some(account(9)) };
+    store.commit(vec![new(1), fresh, new(2)]).await.expect("all fresh");
+    assert!(get(&store, job(2).key()).await.is_some());
+}
+
+/// Of writers that all read the same version, exactly one succeeds.
+pub async fn of_concurrent_commits_one_wins(store: AnyStore) {
+    put(&store, account(1), None).await.expect("new");
+    let mut writers = tokio::task::JoinSet::new();
+    for granted in 10..26 {
+        let store = store.clone();
+        writers.spawn(async move { (granted, put(&store, account(granted), Some(1)).await) });
+    }
+
+    let mut winners = Vec::new();
+    for (granted, result) in writers.join_all().await {
+        match result {
+            Ok(()) => winners.push(granted),
+            Err(StoreError::Conflict) => {}
+            Err(other) => panic!("a writer was told {other:?}"),
+        }
+    }
+
+    assert_eq!(winners.len(), 1, "who won: {winners:?}");
+    let found = get(&store, account(0).key()).await.expect("present");
+    assert_eq!((found.version, found.record), (2, account(winners[0])));
+}
+
+/// A version is compared for equality: one that is yet to come does not match either.
+pub async fn a_version_ahead_of_the_record_conflicts(store: AnyStore) {
+    put(&store, account(1), None).await.expect("new");
+
+    for ahead in [2, u64::MAX] {
+        assert_conflict(&put(&store, account(2), Some(ahead)).await);
+    }
+
+    let found = get(&store, account(0).key()).await.expect("present");
+    assert_eq!((found.version, found.record), (1, account(1)));
+}
+
+/// Versions belong to records: writes of one do not move another's, nor go by leaps.
+pub async fn a_version_counts_the_writes_of_its_own_record(store: AnyStore) {
+    for record in [account(1), job(1), job(2)] {
+        put(&store, record, None).await.expect("new");
+    }
+
+    for version in 1..=4 {
+        put(&store, job(1), Some(version)).await.expect("fresh");
+    }
+
+    let keys = [account(0).key(), job(1).key(), job(2).key()];
+    let found = store.load(keys.to_vec()).await.expect("load");
+    let versions: Vec<_> = found.into_iter().map(|it| it.map(|it| it.version)).collect();
+    assert_eq!(versions, [Some(1), Some(5), Some(1)]);
+}
+
+/// Expected not to be there, not there, and not to be there afterwards: nothing to do.
+pub async fn removing_what_is_not_there_changes_nothing(store: AnyStore) {
+    put(&store, account(1), None).await.expect("new");
+
+    store.commit(vec![removal(job(1).key(), None)]).await.expect("as expected");
+
+    assert_eq!(get(&store, job(1).key()).await, None);
+    assert_eq!(get(&store, account(0).key()).await.map(|it| it.version), Some(1));
+}
+
+async fn due(store: &AnyStore) -> Option<u64> {
+    store.due(Queue::Jobs).await.expect("due").map(Timestamp::as_millis)
+}
+
+/// What would have moved, come or gone in the index stays, for every change before the stale one.
+pub async fn a_refused_commit_leaves_the_index_alone(store: AnyStore) {
+    for (number, at) in [(1, 50), (2, 60)] {
+        put(&store, job_at(number, at), None).await.expect("new");
+    }
+
+    let changes = vec![
+        write(job_at(1, 10), Some(1)),
+        removal(job(2).key(), Some(1)),
+        write(job_at(3, 20), None),
+        write(account(1), Some(7)),
+    ];
+    assert_conflict(&store.commit(changes).await);
+
+    assert_eq!(due(&store).await, Some(50));
+    let claimed = store.claim(sample::claim(Queue::Jobs, 100)).await.expect("claim");
+    let claimed: Vec<_> = claimed.iter().map(|it| it.record.key()).collect();
+    assert_eq!(claimed, [job(1).key(), job(2).key()]);
+}
+
+/// Nothing to write is no mistake.
+pub async fn an_empty_commit_changes_nothing(store: AnyStore) {
+    put(&store, account(1), None).await.expect("new");
+
+    store.commit(Vec::new()).await.expect("nothing to do is done");
+
+    assert_eq!(get(&store, account(0).key()).await.map(|it| it.version), Some(1));
+}
+
+/// One commit may do all three, of several kinds.
+pub async fn a_commit_makes_changes_and_removes_at_once(store: AnyStore) {
+    put(&store, account(1), None).await.expect("new");
+    put(&store, job_at(1, 5), None).await.expect("new");
+
+    let changes =
+        vec![removal(job(1).key(), Some(1)), write(job_at(2, 7), None), write(account(2), Some(1))];
+    store.commit(changes).await.expect("all fresh");
+
+    let keys = [account(0).key(), job(1).key(), job(2).key()];
+    let found = store.load(keys.to_vec()).await.expect("load");
+    let versions: Vec<_> = found.into_iter().map(|it| it.map(|it| it.version)).collect();
+    assert_eq!(versions, [Some(2), None, Some(1)]);
+    assert_eq!(due(&store).await, Some(7));
+}
+
+/// Whatever the two changes expect, and even if both say the same.
+pub async fn a_commit_that_names_a_key_twice_is_refused(store: AnyStore) {
+    put(&store, job_at(1, 50), None).await.expect("new");
+    let twice = [
+        vec![write(job_at(1, 5), Some(1)), write(job_at(1, 6), Some(1))],
+        vec![write(job_at(1, 5), Some(1)), write(job_at(1, 6), Some(2))],
+        vec![write(job_at(1, 5), Some(1)), removal(job(1).key(), Some(1))],
+        vec![write(job_at(2, 5), None), write(account(1), None), write(job_at(2, 5), None)],
+    ];
+
+    for changes in twice {
+        assert_conflict(&store.commit(changes).await);
+    }
+
+    let found = get(&store, job(1).key()).await.expect("present");
+    assert_eq!((found.version, found.record), (1, job_at(1, 50)));
+    assert_eq!(get(&store, job(2).key()).await, None);
+    assert_eq!(due(&store).await, Some(50));
+}
+
+/// A batch of thousands of jobs is submitted in one commit; the last change counts as the first.
+pub async fn a_commit_of_thousands_is_whole(store: AnyStore) {
+    const MANY: u64 = 2_500;
+    let changes = |last: Write| -> Vec<Write> {
+        (1..=MANY).map(|it| write(job_at(it, it), None)).chain([last]).collect()
+    };
+    let jobs = || List { kind: Kind::Job, after: None, descending: false, limit: usize::MAX };
+
+    assert_conflict(&store.commit(changes(write(account(1), Some(3)))).await);
+    assert!(store.list(jobs()).await.expect("list").is_empty());
+    assert_eq!(due(&store).await, None);
+
+    store.commit(changes(write(account(1), None))).await.expect("all new");
+    assert_eq!(store.list(jobs()).await.expect("list").len() as u64, MANY);
+    assert_eq!(due(&store).await, Some(1));
+}
+
+/// By every way of reading, as soon as the commit was acknowledged.
+pub async fn what_was_committed_is_seen_at_once(store: AnyStore) {
+    for number in 1..=20 {
+        put(&store, job_at(number, 100 - number), None).await.expect("new");
+
+        assert!(get(&store, job(number).key()).await.is_some());
+        let last = List { kind: Kind::Job, after: None, descending: true, limit: 1 };
+        let last = store.list(last).await.expect("list");
+        assert_eq!(last[0].record.key(), job(number).key());
+        assert_eq!(due(&store).await, Some(100 - number));
+    }
+}
+
+/// Who changes something else is not in the way, however many come at once.
+pub async fn concurrent_commits_of_different_records_all_succeed(store: AnyStore) {
+    let mut writers = JoinSet::new();
+    for number in 1..=32 {
+        let store = Arc::clone(&store);
+        writers.spawn(async move { put(&store, job(number), None).await });
+    }
+
+    for result in writers.join_all().await {
+        result.expect("nobody else writes this record");
+    }
+
+    for number in 1..=32 {
+        assert!(get(&store, job(number).key()).await.is_some(), "job {number} is gone");
+    }
+}
+
+/// The granted credits of an account that was found.
+fn granted(found: &Versioned) -> u64 {
+    match &found.record {
+        Record::Account(it) => it.granted().0,
+        other => panic!("the key of an account led to {other:?}"),
+    }
+}
+
+/// Loads accounts, grants each one credit more, and tries again as long as others were faster.
+async fn grant_one_more(store: &AnyStore, keys: Vec<Key>) {
+    loop {
+        let found = store.load(keys.clone()).await.expect("load");
+        let changes = found.into_iter().flatten().map(|it| {
+            let Record::Account(mut account) = it.record else { panic!("no account") };
+            assert!(account.grant(Credits(1)));
+            write(Record::Account(account), Some(it.version))
+        });
+        match store.commit(changes.collect()).await {
+            Ok(()) => return,
+            Err(StoreError::Conflict) => yield_now().await,
+            Err(other) => panic!("a writer was told {other:?}"),
+        }
+    }
+}
+
+fn pair() -> [Record; 2] {
+    ["a", "b"].map(|it| Record::Account(sample::account(it, 0)))
+}
+
+async fn put_pair(store: &AnyStore) -> [Key; 2] {
+    let changes = pair().map(|it| write(it, None));
+    store.commit(changes.to_vec()).await.expect("new");
+    pair().map(|it| it.key())
+}
+
+/// Load, decide, commit, and again on a conflict: every change is there in the end.
+pub async fn changes_that_are_tried_again_lose_nothing(store: AnyStore) {
+    put(&store, account(0), None).await.expect("new");
+    let mut writers = JoinSet::new();
+    for _ in 0..6 {
+        let store = Arc::clone(&store);
+        writers.spawn(async move {
+            for _ in 0..6 {
+                grant_one_more(&store, vec![account(0).key()]).await;
+            }
+        });
+    }
+
+    writers.join_all().await;
+
+    let found = get(&store, account(0).key()).await.expect("present");
+    assert_eq!((granted(&found), found.version), (36, 37));
+}
+
+/// A store that locks records as they come must not wait for itself.
+pub async fn commits_in_opposite_order_both_end(store: AnyStore) {
+    let [one, two] = put_pair(&store).await;
+    let mut writers = JoinSet::new();
+    for keys in [vec![one.clone(), two.clone()], vec![two, one.clone()]] {
+        let store = Arc::clone(&store);
+        writers.spawn(async move {
+            for _ in 0..10 {
+                grant_one_more(&store, keys.clone()).await;
+            }
+        });
+    }
+
+    writers.join_all().await;
+
+    assert_eq!(get(&store, one).await.map(|it| granted(&it)), Some(20));
+}
+
+/// Reads the pair as often as it can while commits change both, and compares.
+async fn watched<F>(store: AnyStore, read: impl Fn(AnyStore) -> F + Clone + Send + 'static)
+where
+    F: Future<Output = Vec<u64>> + Send + 'static,
+{
+    let keys = put_pair(&store).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut readers = JoinSet::new();
+    for _ in 0..2 {
+        let (store, read, is_over) = (Arc::clone(&store), read.clone(), Arc::clone(&is_over));
+        readers.spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                let seen = read(Arc::clone(&store)).await;
+                assert_eq!(seen.len(), 2);
+                assert_eq!(seen[0], seen[1], "a commit was seen half written");
+                yield_now().await;
+            }
+        });
+    }
+    let writer = tokio::spawn(async move {
+        for _ in 0..60 {
+            grant_one_more(&store, keys.to_vec()).await;
+        }
+    });
+
+    let written = writer.await;
+    is_over.store(true, Ordering::Relaxed);
+    written.expect("the writer ends");
+    readers.join_all().await;
+}
+
+/// Two records that always change together are never loaded apart.
+pub async fn a_load_never_shows_half_a_commit(store: AnyStore) {
+    let read = |store: AnyStore| async move {
+        let found = store.load(pair().map(|it| it.key()).to_vec()).await.expect("load");
+        found.into_iter().flatten().map(|it| granted(&it)).collect()
+    };
+    watched(store, read).await;
+}
+
+/// Nor listed apart.
+pub async fn a_listing_never_shows_half_a_commit(store: AnyStore) {
+    let read = |store: AnyStore| async move {
+        let list = List { kind: Kind::Account, after: None, descending: false, limit: 10 };
+        store.list(list).await.expect("list").iter().map(granted).collect()
+    };
+    watched(store, read).await;
+}
+
+/// Wherever the caller goes away, all of its changes are made or none, and the store goes on.
+pub async fn a_dropped_commit_is_whole_or_not_there(store: AnyStore) {
+    for polls in 0..6 {
+        let first = polls as u64 * 10 + 1;
+        let numbers = first..first + 3;
+        let keys: Vec<_> = numbers.clone().map(|it| job(it).key()).collect();
+        let new = numbers.clone().map(|it| write(job(it), None)).collect();
+        abandoned_after(polls, store.commit(new)).await;
+
+        // It may still be written behind our back, once; then the versions tell.
+        loop {
+            let found = store.load(keys.clone()).await.expect("load");
+            let versions: Vec<_> =
+                found.iter().map(|it| it.as_ref().map(|it| it.version)).collect();
+            assert!(
+                versions.iter().all(|it| *it == versions[0]),
+                "a commit was dropped after {polls} polls and left {versions:?}"
+            );
+            let again = numbers.clone().zip(versions).map(|(it, version)| write(job(it), version));
+            match store.commit(again.collect()).await {
+                Ok(()) => break,
+                Err(StoreError::Conflict) => yield_now().await,
+                Err(other) => panic!("the next commit was told {other:?}"),
+            }
+        }
+        assert!(store.load(keys).await.expect("load").iter().all(Option::is_some));
+    }
+}

@@ -1,0 +1,190 @@
+//! The index: what is due when, in step with the records.
+
+use std::collections::HashSet;
+
+use super::claims::{add_job, claimed, claimed_jobs, due, jobs_at};
+use super::{AnyStore, account, get, job, job_at, put, removal, sample};
+use crate::core::batch::{Notice, NoticeState};
+use crate::core::job::{Job, JobState};
+use crate::core::record::{Claim, Queue, Record};
+
+/// A claim in one queue gives nothing of another.
+pub async fn queues_are_kept_apart(store: AnyStore) {
+    add_job(&store, 1, 1).await;
+    put(&store, Record::Notice(sample::notice(1, sample::at(2))), None).await.expect("new");
+    put(&store, Record::Batch(sample::batch(1, Some(sample::at(3)))), None).await.expect("new");
+
+    for (queue, at) in Queue::ALL.into_iter().zip(1..) {
+        assert_eq!(due(&store, queue).await, Some(at), "{queue:?}");
+        assert_eq!(claimed(&store, sample::claim(queue, 9)).await.len(), 1, "{queue:?}");
+    }
+}
+
+/// The index is kept in step: with new records, changed ones and claims.
+pub async fn due_says_the_earliest_and_follows_commits(store: AnyStore) {
+    add_job(&store, 1, 300).await;
+    add_job(&store, 2, 200).await;
+    assert_eq!(due(&store, Queue::Jobs).await, Some(200));
+
+    put(&store, Record::Job(sample::job(2, sample::at(400))), Some(1)).await.expect("fresh");
+    assert_eq!(due(&store, Queue::Jobs).await, Some(300), "the old entry is gone");
+
+    claimed(&store, jobs_at(350)).await;
+    assert_eq!(due(&store, Queue::Jobs).await, Some(400));
+    claimed(&store, jobs_at(400)).await;
+    assert_eq!(due(&store, Queue::Jobs).await, Some(450), "the first lease runs out next");
+}
+
+/// Records that wait for nothing are never due: they would be handed out again and again.
+pub async fn what_has_no_moment_is_in_no_queue(store: AnyStore) {
+    let ended = |number, state| Record::Job(Job { state, ..sample::job(number, sample::at(1)) });
+    let told =
+        |number, state| Record::Notice(Notice { state, ..sample::notice(number, sample::at(1)) });
+    let records = [
+        account(1),
+        Record::Batch(sample::batch(1, None)),
+        Record::Entry(sample::entry(1, 0)),
+        Record::Site(sample::site("example.com")),
+        Record::Submission(sample::submission("a", "b", 1)),
+        ended(1, JobState::Succeeded),
+        ended(2, JobState::Failed),
+        told(1, NoticeState::Delivered),
+        told(2, NoticeState::GivenUp),
+        told(3, NoticeState::Unaddressed),
+    ];
+
+    for record in records {
+        put(&store, record, None).await.expect("new");
+    }
+
+    for queue in Queue::ALL {
+        assert_eq!(due(&store, queue).await, None, "{queue:?}");
+        assert!(claimed(&store, sample::claim(queue, 1_000)).await.is_empty(), "{queue:?}");
+    }
+}
+
+/// Sooner than before: the old moment no longer counts, and the new one does at once.
+pub async fn a_moment_moved_forward_is_followed(store: AnyStore) {
+    add_job(&store, 1, 500).await;
+
+    put(&store, job_at(1, 20), Some(1)).await.expect("fresh");
+
+    assert_eq!(due(&store, Queue::Jobs).await, Some(20));
+    assert_eq!(claimed_jobs(&store, jobs_at(20)).await.len(), 1);
+    assert!(claimed_jobs(&store, jobs_at(100)).await.is_empty(), "its lease runs until 120");
+    assert_eq!(due(&store, Queue::Jobs).await, Some(120), "nothing is left at 500");
+}
+
+/// A record that changes and keeps its moment keeps one place in its queue, and loses it once.
+pub async fn writing_the_same_moment_again_counts_once(store: AnyStore) {
+    add_job(&store, 1, 5).await;
+    for version in 1..=3 {
+        put(&store, job_at(1, 5), Some(version)).await.expect("fresh");
+    }
+
+    assert_eq!(claimed_jobs(&store, jobs_at(5)).await.len(), 1);
+    assert!(claimed_jobs(&store, jobs_at(50)).await.is_empty());
+
+    store.commit(vec![removal(job(1).key(), Some(5))]).await.expect("fresh");
+    assert_eq!(due(&store, Queue::Jobs).await, None);
+}
+
+/// Twenty jobs of one submission are due at the same millisecond.
+pub async fn equal_moments_are_kept_apart(store: AnyStore) {
+    for number in 1..=20 {
+        add_job(&store, number, 7).await;
+    }
+    store.commit(vec![removal(job(4).key(), Some(1))]).await.expect("fresh");
+
+    let mut taken = HashSet::new();
+    for _ in 0..7 {
+        for job in claimed_jobs(&store, Claim { limit: 3, ..jobs_at(7) }).await {
+            assert!(taken.insert(job.id), "{:?} was taken twice", job.id);
+        }
+    }
+
+    assert_eq!(taken.len(), 19);
+    assert!(!taken.contains(&sample::job_id(4)));
+}
+
+/// From every queue, and what remains is what is due next.
+pub async fn what_was_removed_falls_due_no_more(store: AnyStore) {
+    for number in 1..=2 {
+        let at = sample::at(number * 10);
+        let records = [
+            Record::Job(sample::job(number, at)),
+            Record::Notice(sample::notice(number, at)),
+            Record::Batch(sample::batch(number, Some(at))),
+        ];
+        for record in records {
+            put(&store, record, None).await.expect("new");
+        }
+    }
+
+    for queue in Queue::ALL {
+        for left in [Some(20), None] {
+            let number = if left.is_some() { 1 } else { 2 };
+            let record = match queue {
+                Queue::Jobs => job(number),
+                Queue::Notices => Record::Notice(sample::notice(number, sample::at(0))),
+                Queue::Expiry => Record::Batch(sample::batch(number, None)),
+            };
+            store.commit(vec![removal(record.key(), Some(1))]).await.expect("fresh");
+            assert_eq!(due(&store, queue).await, left, "{queue:?}");
+        }
+        assert!(claimed(&store, sample::claim(queue, 1_000)).await.is_empty(), "{queue:?}");
+    }
+}
+
+/// The moment of its next attempt is still in the record, and counts no more.
+pub async fn a_delivered_notice_leaves_its_queue(store: AnyStore) {
+    let notice = sample::notice(1, sample::at(5));
+    put(&store, Record::Notice(notice.clone()), None).await.expect("new");
+    assert_eq!(claimed(&store, sample::claim(Queue::Notices, 5)).await.len(), 1);
+
+    let told = Notice { state: NoticeState::Delivered, ..notice };
+    put(&store, Record::Notice(told), Some(2)).await.expect("the claim was version 2");
+
+    assert_eq!(due(&store, Queue::Notices).await, None);
+    assert!(claimed(&store, sample::claim(Queue::Notices, 1_000)).await.is_empty());
+}
+
+/// A batch that is not finished is in no queue; its end puts it into one.
+pub async fn a_batch_that_ends_begins_to_expire(store: AnyStore) {
+    put(&store, Record::Batch(sample::batch(1, None)), None).await.expect("new");
+    assert_eq!(due(&store, Queue::Expiry).await, None);
+
+    let ended = Record::Batch(sample::batch(1, Some(sample::at(90))));
+    put(&store, ended.clone(), Some(1)).await.expect("fresh");
+
+    assert!(claimed(&store, sample::claim(Queue::Expiry, 89)).await.is_empty());
+    assert_eq!(claimed(&store, sample::claim(Queue::Expiry, 90)).await, [ended]);
+}
+
+/// In one queue with the batches, by moment and not by kind.
+pub async fn cached_answers_fall_due_for_expiry(store: AnyStore) {
+    let answer = Record::Cached(sample::cached(1, sample::at(5)));
+    let batch = Record::Batch(sample::batch(1, Some(sample::at(6))));
+    for record in [&batch, &answer] {
+        put(&store, record.clone(), None).await.expect("new");
+    }
+
+    assert_eq!(due(&store, Queue::Expiry).await, Some(5));
+    assert_eq!(claimed(&store, sample::claim(Queue::Expiry, 6)).await, [answer.clone(), batch]);
+    assert_eq!(get(&store, answer.key()).await.map(|it| it.version), Some(1));
+}
+
+/// The first millisecond and the last are moments as any other.
+pub async fn moments_at_both_ends_of_time_are_kept(store: AnyStore) {
+    let last = u64::MAX;
+    add_job(&store, 1, last).await;
+    assert_eq!(due(&store, Queue::Jobs).await, Some(last));
+    add_job(&store, 2, 0).await;
+    assert_eq!(due(&store, Queue::Jobs).await, Some(0));
+
+    let claim = |now, until| Claim { now: sample::at(now), until: sample::at(until), ..jobs_at(0) };
+    let first = claimed_jobs(&store, claim(0, last)).await;
+    assert_eq!(first.iter().map(|it| it.id).collect::<Vec<_>>(), [sample::job_id(2)]);
+    assert!(claimed_jobs(&store, claim(last - 1, last)).await.is_empty());
+    assert_eq!(claimed_jobs(&store, claim(last, last)).await.len(), 2);
+}

@@ -1,0 +1,159 @@
+//! Lists: one kind, in the order of keys, page by page.
+
+use super::{AnyStore, account, job, put, removal, sample, write};
+use crate::core::record::{Key, Kind, Queue, Record};
+use crate::ports::store::{List, Store};
+
+fn batches(after: Option<Key>, descending: bool, limit: usize) -> List {
+    List { kind: Kind::Batch, after, descending, limit }
+}
+
+async fn listed(store: &impl Store, list: List) -> Vec<Key> {
+    store.list(list).await.expect("listing works").iter().map(|it| it.record.key()).collect()
+}
+
+async fn with_batches(store: &impl Store) -> [Key; 3] {
+    for number in [2, 3, 1] {
+        put(store, Record::Batch(sample::batch(number, None)), None).await.expect("new");
+    }
+    [1, 2, 3].map(|it| Key::Batch(sample::batch_id(it)))
+}
+
+/// In the order of keys, both ways, up to the limit.
+pub async fn listing_goes_up_and_down(store: AnyStore) {
+    let [one, two, three] = with_batches(&store).await;
+
+    assert_eq!(listed(&store, batches(None, false, 2)).await, [one.clone(), two.clone()]);
+    assert_eq!(listed(&store, batches(None, true, 2)).await, [three, two]);
+    assert!(listed(&store, batches(None, true, 0)).await.is_empty());
+}
+
+/// `after` is not listed again, and need not be there.
+pub async fn listing_goes_on_behind_a_key(store: AnyStore) {
+    let [one, two, three] = with_batches(&store).await;
+    let missing = Some(Key::Batch(sample::batch_id(9)));
+
+    assert_eq!(listed(&store, batches(Some(one.clone()), false, 9)).await, [two, three.clone()]);
+    assert_eq!(listed(&store, batches(missing.clone(), true, 1)).await, vec![three.clone()]);
+    assert!(listed(&store, batches(missing, false, 9)).await.is_empty());
+    assert!(listed(&store, batches(Some(one), true, 9)).await.is_empty());
+    assert!(listed(&store, batches(Some(three), false, 9)).await.is_empty());
+}
+
+/// A list holds one kind, even where `after` names another.
+pub async fn listing_keeps_kinds_apart(store: AnyStore) {
+    let keys = with_batches(&store).await;
+    put(&store, account(1), None).await.expect("new");
+    put(&store, job(1), None).await.expect("new");
+
+    assert_eq!(listed(&store, batches(None, false, 9)).await, keys);
+    assert_eq!(listed(&store, batches(Some(account(0).key()), false, 9)).await, keys);
+    assert!(listed(&store, batches(Some(job(1).key()), false, 9)).await.is_empty());
+    assert!(listed(&store, batches(Some(account(0).key()), true, 9)).await.is_empty());
+}
+
+/// The last key of a page may be removed before the next page is asked for.
+pub async fn listing_goes_on_behind_a_key_that_is_gone(store: AnyStore) {
+    let [one, two, three] = with_batches(&store).await;
+
+    store.commit(vec![removal(two.clone(), Some(1))]).await.expect("fresh");
+
+    assert_eq!(listed(&store, batches(Some(two.clone()), false, 9)).await, [three]);
+    assert_eq!(listed(&store, batches(Some(two), true, 9)).await, [one]);
+}
+
+const KINDS: [Kind; 8] = [
+    Kind::Account,
+    Kind::Batch,
+    Kind::Entry,
+    Kind::Job,
+    Kind::Notice,
+    Kind::Site,
+    Kind::Submission,
+    Kind::Cached,
+];
+
+/// The first and the last key that a kind can have are its own, and no neighbour's.
+pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
+    let mut records = sample::every_kind();
+    for byte in [0, u8::MAX] {
+        records.push(Record::Cached(sample::cached(byte, sample::at(5))));
+    }
+    for record in &records {
+        put(&store, record.clone(), None).await.expect("new");
+    }
+
+    for kind in KINDS {
+        let mut keys: Vec<_> = records.iter().map(Record::key).collect();
+        keys.retain(|it| it.kind() == kind);
+        keys.sort_unstable();
+        let list = |descending| List { kind, after: None, descending, limit: 9 };
+        assert_eq!(listed(&store, list(false)).await, keys, "{kind:?}");
+        keys.reverse();
+        assert_eq!(listed(&store, list(true)).await, keys, "{kind:?}, descending");
+    }
+}
+
+/// Asking again behind the last key shows all, none twice, both ways.
+pub async fn pages_of_a_listing_hold_each_record_once(store: AnyStore) {
+    let new = (1..=50).map(|it| write(Record::Batch(sample::batch(it, None)), None)).collect();
+    store.commit(new).await.expect("new");
+
+    for descending in [false, true] {
+        let mut seen = Vec::new();
+        loop {
+            let page = listed(&store, batches(seen.last().cloned(), descending, 7)).await;
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= 7);
+            seen.extend(page);
+            assert!(seen.len() <= 50, "a page shows what another showed");
+        }
+        let mut all: Vec<_> = (1..=50).map(|it| Key::Batch(sample::batch_id(it))).collect();
+        if descending {
+            all.reverse();
+        }
+        assert_eq!(seen, all);
+    }
+}
+
+/// A limit is an upper bound and no size to reserve.
+pub async fn a_limit_beyond_what_is_there_is_no_error(store: AnyStore) {
+    let keys = with_batches(&store).await;
+    put(&store, job(1), None).await.expect("new");
+
+    assert_eq!(listed(&store, batches(None, false, usize::MAX)).await, keys);
+    let mut claim = sample::claim(Queue::Jobs, 10);
+    claim.limit = usize::MAX;
+    assert_eq!(store.claim(claim).await.expect("claim").len(), 1);
+}
+
+/// Numbers by value and names by byte: no store sorts as a dictionary does.
+pub async fn keys_are_listed_in_the_order_of_their_bytes(store: AnyStore) {
+    let entries = [256, 2, 10, 65_536].map(|it| Record::Entry(sample::entry(1, it)));
+    let sites = ["b", "é", "B", "a", "Z", "ab"].map(|it| Record::Site(sample::site(it)));
+    for record in entries.iter().chain(&sites) {
+        put(&store, record.clone(), None).await.expect("new");
+    }
+
+    let list = |kind| List { kind, after: None, descending: false, limit: 9 };
+    let found = listed(&store, list(Kind::Entry)).await;
+    assert_eq!(found, [2, 10, 256, 65_536].map(|it| Key::Entry(sample::batch_id(1), it)));
+    let found = listed(&store, list(Kind::Site)).await;
+    assert_eq!(found, ["B", "Z", "a", "ab", "b", "é"].map(|it| Key::Site(it.to_owned())));
+}
+
+/// A list is no older than a load.
+pub async fn a_listing_shows_the_newest_and_nothing_removed(store: AnyStore) {
+    let [_, two, three] = with_batches(&store).await;
+    let newer = Record::Batch(sample::batch(2, Some(sample::at(9))));
+
+    put(&store, newer.clone(), Some(1)).await.expect("fresh");
+    store.commit(vec![removal(three, Some(1))]).await.expect("fresh");
+
+    let found = store.list(batches(None, true, 9)).await.expect("list");
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].version, &found[0].record), (2, &newer));
+    assert_eq!(found[0].record.key(), two);
+}

@@ -1,0 +1,546 @@
+//! A second, simpler account of what may happen: it shares no code with what it checks, but for the
+//! records themselves.
+//!
+//! It is told of every change that reaches the store, and of everything that a host or a receiver
+//! was told. What breaks a promise is kept as the run's failure, with the number of the invariant.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rungs::core::batch::{Batch, Notice, NoticeState};
+use rungs::core::failure::ErrorCode;
+use rungs::core::id::{AccountId, BatchId, JobId, WorkerId};
+use rungs::core::job::{BodyRef, Job, JobState, Outcome};
+use rungs::core::ledger::Booking;
+use rungs::core::record::{Key, Record};
+use rungs::core::tier::Tier;
+use rungs::core::time::Timestamp;
+
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+/// What the jobs say an account should hold and have spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Books {
+    held: u64,
+    spent: u64,
+}
+
+/// One change: a key and what it became.
+pub(crate) type Changed = (Key, Option<Record>);
+
+/// The model.
+#[derive(Default)]
+pub(crate) struct Oracle {
+    records: BTreeMap<Key, Record>,
+    books: BTreeMap<AccountId, Books>,
+    by_url: BTreeMap<String, JobId>,
+    /// Batches that a host was told are accepted.
+    accepted: BTreeSet<BatchId>,
+    /// Ended jobs as a host was shown them.
+    shown: BTreeMap<JobId, Job>,
+    /// The event as receivers were given it.
+    told: BTreeMap<BatchId, (String, String)>,
+    /// Batches whose time was up.
+    removed: BTreeSet<BatchId>,
+    /// Credits that hosts tried to grant, and of those the ones that were confirmed.
+    pub(crate) grants: BTreeMap<AccountId, (u64, u64)>,
+    pub(crate) failure: Option<String>,
+}
+
+impl Oracle {
+    pub(crate) fn fail(&mut self, invariant: u8, what: impl Into<String>) {
+        if self.failure.is_none() {
+            self.failure = Some(format!("invariant {invariant}: {}", what.into()));
+        }
+    }
+
+    fn check(&mut self, invariant: u8, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(invariant, what());
+        }
+    }
+
+    pub(crate) fn job(&self, id: JobId) -> Option<&Job> {
+        match self.records.get(&Key::Job(id)) {
+            Some(Record::Job(job)) => Some(job),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn batch(&self, id: BatchId) -> Option<&Batch> {
+        match self.records.get(&Key::Batch(id)) {
+            Some(Record::Batch(batch)) => Some(batch),
+            _ => None,
+        }
+    }
+
+    /// The number of the claim that holds the job of this address now.
+    pub(crate) fn claim_of(&self, url: &str) -> u32 {
+        let job = self.by_url.get(url).and_then(|it| self.job(*it));
+        job.map_or(0, |it| it.claims)
+    }
+
+    pub(crate) fn knows_url(&self, url: &str) -> bool {
+        self.by_url.contains_key(url)
+    }
+
+    pub(crate) fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.records.values().filter_map(|it| match it {
+            Record::Batch(batch) => Some(batch),
+            _ => None,
+        })
+    }
+
+    fn notices(&self) -> impl Iterator<Item = &Notice> {
+        self.records.values().filter_map(|it| match it {
+            Record::Notice(notice) => Some(notice),
+            _ => None,
+        })
+    }
+
+    /// The store took these changes in one commit of `worker`, at `now` by its clock.
+    pub(crate) fn committed(
+        &mut self,
+        new: Vec<Changed>,
+        worker: Option<WorkerId>,
+        now: Timestamp,
+    ) {
+        let mut changes = Vec::with_capacity(new.len());
+        for (key, record) in new {
+            let old = match record.clone() {
+                Some(record) => self.records.insert(key.clone(), record),
+                None => self.records.remove(&key),
+            };
+            changes.push((key, old, record));
+        }
+        let (mut batches, mut accounts) = (BTreeSet::new(), BTreeSet::new());
+        for (key, old, new) in changes {
+            match new.as_ref().or(old.as_ref()) {
+                Some(Record::Job(it)) => {
+                    batches.insert(it.batch);
+                    accounts.insert(it.account.clone());
+                }
+                Some(Record::Batch(it)) => drop(batches.insert(it.id)),
+                Some(Record::Notice(it)) => drop(batches.insert(it.batch)),
+                Some(Record::Entry(it)) => drop(batches.insert(it.batch)),
+                Some(Record::Account(it)) => drop(accounts.insert(it.id().clone())),
+                _ => {}
+            }
+            self.changed(&key, old.as_ref(), new.as_ref(), worker, now);
+        }
+        for batch in batches {
+            self.recount(batch);
+        }
+        for account in accounts {
+            self.balance(&account);
+        }
+    }
+
+    /// One record became another.
+    fn changed(
+        &mut self,
+        key: &Key,
+        old: Option<&Record>,
+        new: Option<&Record>,
+        worker: Option<WorkerId>,
+        now: Timestamp,
+    ) {
+        let rewritten = old.is_some() && new.is_some() && old != new;
+        match key {
+            Key::Job(_) => self.job_changed(job_in(old), job_in(new), worker, now),
+            Key::Batch(id) => self.batch_changed(*id, old, new, now),
+            Key::Account(id) => self.account_changed(id, old, new),
+            Key::Notice(_) => self.notice_changed(old, new),
+            Key::Entry(..) => self.check(4, !rewritten, || "a ledger line changed".to_owned()),
+            Key::Submission(..) => {
+                self.check(11, !rewritten, || "an idempotency key was given away".to_owned());
+            }
+            Key::Site(_) | Key::Cached(_) => {}
+        }
+    }
+
+    fn job_changed(
+        &mut self,
+        old: Option<&Job>,
+        new: Option<&Job>,
+        worker: Option<WorkerId>,
+        now: Timestamp,
+    ) {
+        let ended = |it: &Job| matches!(it.state, JobState::Succeeded | JobState::Failed);
+        match (old, new) {
+            (None, Some(new)) => {
+                let fresh = new.state == JobState::Queued && new.claims == 0 && !ended(new);
+                self.check(1, fresh, || format!("job {} begins as {:?}", new.id, new.state));
+                self.by_url.insert(new.request.page().as_str().to_owned(), new.id);
+                self.books.entry(new.account.clone()).or_default().held += new.hold.0;
+            }
+            (Some(old), None) => {
+                self.check(10, ended(old), || format!("job {} was removed unended", old.id));
+            }
+            (Some(old), Some(new)) if ended(old) => {
+                self.check(2, old == new, || format!("ended job {} was changed", old.id));
+            }
+            (Some(old), Some(new)) => {
+                self.moved(old, new, worker, now);
+                if ended(new) {
+                    let charged = match new.outcome {
+                        Some(Outcome::Succeeded { charged, .. }) => charged.0,
+                        _ => 0,
+                    };
+                    let books = self.books.entry(new.account.clone()).or_default();
+                    let covered = books.held >= new.hold.0;
+                    books.held = books.held.saturating_sub(new.hold.0);
+                    books.spent += charged;
+                    self.check(4, covered, || format!("{} was settled twice", new.id));
+                    self.ended(new, charged);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// A live job moved.
+    fn moved(&mut self, old: &Job, new: &Job, worker: Option<WorkerId>, now: Timestamp) {
+        use JobState as S;
+
+        let same = (old.id, old.batch, &old.account, old.index, old.hold, old.deadline)
+            == (new.id, new.batch, &new.account, new.index, new.hold, new.deadline);
+        self.check(2, same, || format!("job {} is another now", old.id));
+        let holder = old.lease.map(|it| it.worker);
+        let by_holder = holder.is_some() && holder == worker && old.claims == new.claims;
+        let cancelled =
+            matches!(&new.outcome, Some(Outcome::Failed(it)) if it.code == ErrorCode::Cancelled);
+        let by_claim = new.claims == old.claims + 1
+            && new.lease.is_some_and(|it| Some(it.worker) == worker)
+            && match old.state {
+                S::Queued => old.ready_at <= now,
+                _ => old.lease.is_some_and(|it| it.until <= now),
+            };
+        let allowed = match (old.state, new.state) {
+            (S::Queued | S::Processing, S::Failed) if cancelled => true,
+            (S::Queued, S::Processing) => by_claim,
+            (S::Processing, S::Processing) => by_claim || (by_holder && new.lease.is_some()),
+            (S::Processing, S::Queued | S::Succeeded | S::Failed) => by_holder,
+            _ => false,
+        };
+        self.check(8, allowed, || {
+            format!(
+                "job {} went from {:?} (claim {}, held by {holder:?}) to {:?} (claim {}) by {worker:?} at {now}",
+                old.id, old.state, old.claims, new.state, new.claims
+            )
+        });
+    }
+
+    /// A job has just ended.
+    fn ended(&mut self, job: &Job, charged: u64) {
+        let controls = &job.request.cost_controls;
+        let most = controls.max_credits.map_or(u64::MAX, |it| it.0).min(job.hold.0);
+        self.check(4, charged <= most, || format!("{} cost {charged} of {most}", job.id));
+        let tried = job.trail.iter().map(|it| it.tier);
+        let used = match job.outcome {
+            Some(Outcome::Succeeded { tier, cached: false, .. }) => Some(tier),
+            _ => None,
+        };
+        for tier in tried.chain(used) {
+            let below = controls.max_tier.is_none_or(|most| place(tier) <= place(most));
+            let forced = controls.force_tier.is_none_or(|only| tier == only);
+            self.check(5, below && forced, || format!("{} ran on tier {tier}", job.id));
+        }
+    }
+
+    fn batch_changed(
+        &mut self,
+        id: BatchId,
+        old: Option<&Record>,
+        new: Option<&Record>,
+        now: Timestamp,
+    ) {
+        match (old, new) {
+            (None, Some(Record::Batch(new))) => {
+                self.check(2, !self.removed.contains(&id), || format!("{id} came back"));
+                let holds: u64 = self.jobs(new).map(|it| it.hold.0).sum();
+                let held = new.estimate.0;
+                self.check(4, held == holds, || format!("{id} holds {held}, its jobs {holds}"));
+            }
+            (Some(Record::Batch(old)), None) => {
+                let due = old.expires_at.is_some_and(|it| it <= now);
+                self.check(10, due, || format!("{id} was removed before its time"));
+                self.removed.insert(id);
+                let left = self.left_of(old);
+                self.check(10, left.is_none(), || format!("{id} is gone, but not its {left:?}"));
+            }
+            (Some(Record::Batch(old)), Some(Record::Batch(new))) => {
+                let same = (&old.jobs, old.estimate, &old.webhook, old.event, old.created_at)
+                    == (&new.jobs, new.estimate, &new.webhook, new.event, new.created_at);
+                self.check(6, same, || format!("{id} is another now"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Something of a removed batch that is still there.
+    fn left_of(&self, batch: &Batch) -> Option<Key> {
+        let jobs = batch.jobs.iter().map(|&it| Key::Job(it));
+        let lines = (0..batch.entries).map(|it| Key::Entry(batch.id, it));
+        let key = batch.idempotency_key.clone();
+        let key = key.map(|it| Key::Submission(batch.account.clone(), it));
+        let mut parts = jobs.chain(lines).chain(key).chain([Key::Notice(batch.event)]);
+        parts.find(|it| self.records.contains_key(it))
+    }
+
+    fn account_changed(&mut self, id: &AccountId, old: Option<&Record>, new: Option<&Record>) {
+        let Some(Record::Account(new)) = new else {
+            return self.fail(3, format!("account {id} was removed"));
+        };
+        let parts = u128::from(new.free().0) + u128::from(new.held().0) + u128::from(new.spent().0);
+        let adds_up = parts == u128::from(new.granted().0);
+        self.check(3, adds_up, || format!("account {id} does not add up: {new:?}"));
+        if let Some(Record::Account(old)) = old {
+            let grows = old.granted() <= new.granted() && old.spent() <= new.spent();
+            self.check(3, grows, || format!("account {id} lost something: {old:?} {new:?}"));
+        }
+        let (tried, _) = self.grants.get(id).copied().unwrap_or_default();
+        let from_nowhere = !new.is_unlimited() && new.granted().0 > tried;
+        self.check(3, !from_nowhere, || format!("{id} was granted {} of {tried}", new.granted()));
+    }
+
+    fn notice_changed(&mut self, old: Option<&Record>, new: Option<&Record>) {
+        match (old, new) {
+            (None, Some(Record::Notice(new))) => {
+                let again = self.notices().filter(|it| it.batch == new.batch).count() > 1;
+                self.check(7, !again, || format!("{} has a second event", new.batch));
+            }
+            (Some(Record::Notice(old)), Some(Record::Notice(new))) => {
+                let same = (old.id, old.batch, &old.url, &old.body)
+                    == (new.id, new.batch, &new.url, &new.body);
+                let over = old.state != NoticeState::Pending && old != new;
+                self.check(7, same && !over, || format!("the event of {} changed", old.batch));
+            }
+            _ => {}
+        }
+    }
+
+    fn jobs<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = &'a Job> {
+        batch.jobs.iter().filter_map(|it| self.job(*it))
+    }
+
+    /// Counts a batch anew: tally, event, ledger lines.
+    fn recount(&mut self, id: BatchId) {
+        let Some(batch) = self.batch(id).cloned() else {
+            let orphan = self.notices().any(|it| it.batch == id);
+            return self.check(7, !orphan, || format!("{id} is not there, but its event is"));
+        };
+        let jobs: Vec<Job> = self.jobs(&batch).cloned().collect();
+        let count = |state| jobs.iter().filter(|it| it.state == state).count();
+        let (succeeded, failed) = (count(JobState::Succeeded), count(JobState::Failed));
+        let counted = (jobs.len(), succeeded, failed);
+        let tally = batch.tally;
+        let kept = (tally.total as usize, tally.succeeded as usize, tally.failed as usize);
+        self.check(1, jobs.len() == batch.jobs.len(), || format!("{id} lost a job"));
+        self.check(6, counted == kept, || format!("{id} is {kept:?}, its jobs {counted:?}"));
+
+        let over = succeeded + failed == jobs.len();
+        let event = self.records.get(&Key::Notice(batch.event)).cloned();
+        self.check(7, event.is_some() == over, || {
+            format!("{id} has ended: {over}; it has an event: {}", event.is_some())
+        });
+        if let Some(Record::Notice(event)) = event {
+            let said = said(&event.body);
+            let word = if failed == 0 {
+                "completed"
+            } else if succeeded == 0 {
+                "failed"
+            } else {
+                "partial"
+            };
+            let right = (word.to_owned(), jobs.len(), succeeded, failed);
+            self.check(7, said.as_ref() == Some(&right), || format!("the event says {said:?}"));
+        }
+        let kept_long = match (batch.ended_at, batch.expires_at) {
+            (Some(ended), Some(expires)) => over && expires.as_millis() >= ended.as_millis() + DAY,
+            (None, None) => !over,
+            _ => false,
+        };
+        self.check(10, kept_long, || {
+            format!("{id} is kept from {:?} to {:?}", batch.ended_at, batch.expires_at)
+        });
+        self.lines(&batch, &jobs);
+    }
+
+    /// One line for the hold, one for each ended job, and no other.
+    fn lines(&mut self, batch: &Batch, jobs: &[Job]) {
+        let lines: Vec<_> = (0..=u32::try_from(jobs.len()).expect("a small batch"))
+            .filter_map(|it| match self.records.get(&Key::Entry(batch.id, it)) {
+                Some(Record::Entry(entry)) => Some(entry.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut settled = BTreeSet::new();
+        let mut charged = 0;
+        for line in &lines {
+            let right = match (line.booking, line.job) {
+                (Booking::Hold { amount }, None) => line.number == 0 && amount == batch.estimate,
+                (Booking::Settle { charged: spent, released }, Some(id)) => {
+                    charged += spent.0;
+                    let first = settled.insert(id);
+                    let job = jobs.iter().find(|it| it.id == id);
+                    first && job.is_some_and(|it| spent.0 + released.0 == it.hold.0)
+                }
+                _ => false,
+            };
+            self.check(4, right, || format!("a wrong line: {line:?}"));
+        }
+        let ended = jobs.iter().filter(|it| it.outcome.is_some()).count();
+        let complete = lines.len() == ended + 1 && settled.len() == ended;
+        self.check(4, complete, || format!("{} lines for {ended} ended jobs", lines.len()));
+        self.check(4, charged == batch.charged.0, || format!("{charged} on the lines"));
+    }
+
+    /// An account against what its jobs say.
+    fn balance(&mut self, id: &AccountId) {
+        let books = self.books.get(id).copied().unwrap_or_default();
+        let kept = match self.records.get(&Key::Account(id.clone())) {
+            Some(Record::Account(it)) => Books { held: it.held().0, spent: it.spent().0 },
+            _ => Books::default(),
+        };
+        self.check(4, books == kept, || format!("{id} has {kept:?}, its jobs say {books:?}"));
+    }
+
+    /// A host was told that a batch is accepted.
+    pub(crate) fn acknowledged(&mut self, id: BatchId) {
+        let there = self.batch(id).is_some() || self.removed.contains(&id);
+        self.check(1, there, || format!("{id} was accepted, but is not there"));
+        self.accepted.insert(id);
+    }
+
+    /// A host was shown a job.
+    pub(crate) fn showed(&mut self, job: &Job) {
+        if job.outcome.is_none() {
+            return;
+        }
+        if let Some(earlier) = self.shown.insert(job.id, job.clone()) {
+            self.check(2, &earlier == job, || format!("job {} was shown otherwise before", job.id));
+        }
+        self.still_so(job.id);
+    }
+
+    fn still_so(&mut self, id: JobId) {
+        let shown = self.shown.get(&id).cloned();
+        let now = self.job(id).cloned();
+        let gone = shown.as_ref().is_some_and(|it| self.removed.contains(&it.batch));
+        self.check(2, gone || shown == now, || format!("job {id} was shown as ended, and is not"));
+    }
+
+    /// A receiver was given an event.
+    pub(crate) fn told(&mut self, batch: BatchId, id: String, body: String) {
+        let ended = self.batch(batch).is_some_and(|it| it.ended_at.is_some());
+        let known = ended || self.removed.contains(&batch);
+        self.check(7, known, || format!("{batch} was told before it ended"));
+        let event = (id, body);
+        let first = self.told.entry(batch).or_insert_with(|| event.clone()).clone();
+        self.check(7, first == event, || format!("{batch} was told in two ways"));
+    }
+
+    /// A result is in the store: it must be of the claim that ended the job.
+    pub(crate) fn check_body(&mut self, job: &Job, read: impl Fn(&BodyRef) -> Option<Vec<u8>>) {
+        let Some(Outcome::Succeeded { body, cached, .. }) = &job.outcome else { return };
+        let Some(bytes) = read(body) else {
+            return self.fail(1, format!("the result of {} is gone", job.id));
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let claim = text.split("fetched under claim ").nth(1).and_then(|it| it.split(' ').next());
+        // A shared address has many jobs.
+        let shared = *cached || job.request.cache.enabled;
+        let fresh = shared || claim == Some(job.claims.to_string().as_str());
+        self.check(8, fresh, || format!("{} ended with what claim {claim:?} fetched", job.id));
+    }
+
+    /// The process died, and this is what the disk kept. Nothing that anybody was told may be gone.
+    pub(crate) fn reopened(&mut self, records: Vec<Record>) {
+        self.records = records.into_iter().map(|it| (it.key(), it)).collect();
+        self.by_url.clear();
+        self.books.clear();
+        let jobs: Vec<Job> = self
+            .records
+            .values()
+            .filter_map(|it| match it {
+                Record::Job(job) => Some(job.clone()),
+                _ => None,
+            })
+            .collect();
+        for job in jobs {
+            self.by_url.insert(job.request.page().as_str().to_owned(), job.id);
+            let books = self.books.entry(job.account).or_default();
+            match &job.outcome {
+                None => books.held += job.hold.0,
+                Some(Outcome::Succeeded { charged, .. }) => books.spent += charged.0,
+                Some(Outcome::Failed(_)) => {}
+            }
+        }
+        let batches: Vec<BatchId> = self.batches().map(|it| it.id).collect();
+        for id in &batches {
+            self.recount(*id);
+        }
+        for id in self.accepted.clone() {
+            let there = batches.contains(&id) || self.removed.contains(&id);
+            self.check(1, there, || format!("{id} was accepted, and is gone after a crash"));
+        }
+        for id in self.shown.keys().copied().collect::<Vec<_>>() {
+            self.still_so(id);
+        }
+        for id in self.told.keys().copied().collect::<Vec<_>>() {
+            let ended = self.batch(id).is_some_and(|it| it.ended_at.is_some());
+            let known = ended || self.removed.contains(&id);
+            self.check(7, known, || format!("{id} was told, and goes on after a crash"));
+        }
+    }
+
+    /// Everything must have ended.
+    pub(crate) fn check_ended(&mut self) {
+        let unended = self.batches().find(|it| it.ended_at.is_none()).map(|it| it.id);
+        self.check(9, unended.is_none(), || format!("{unended:?} does not end"));
+        let waiting = self.notices().find(|it| it.state == NoticeState::Pending);
+        let waiting = waiting.map(|it| it.batch);
+        self.check(9, waiting.is_none(), || format!("the event of {waiting:?} is not delivered"));
+        let held = self.books.values().any(|it| it.held != 0);
+        self.check(4, !held, || "all has ended, but credits are held".to_owned());
+    }
+
+    /// Whether nothing is left to do.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.batches().all(|it| it.ended_at.is_some())
+            && self.notices().all(|it| it.state != NoticeState::Pending)
+    }
+
+    /// Everything must have been removed, but for accounts and what sites taught.
+    pub(crate) fn check_removed(&mut self) {
+        let kept = |it: &&Key| !matches!(it, Key::Account(_) | Key::Site(_));
+        let left = self.records.keys().find(kept).cloned();
+        self.check(10, left.is_none(), || format!("{left:?} is never removed"));
+    }
+}
+
+fn job_in(record: Option<&Record>) -> Option<&Job> {
+    match record {
+        Some(Record::Job(job)) => Some(job),
+        _ => None,
+    }
+}
+
+fn place(tier: Tier) -> usize {
+    match tier {
+        Tier::Curl => 0,
+        Tier::Http => 1,
+        Tier::Stealth => 2,
+        Tier::LightJs => 3,
+        Tier::Browser => 4,
+    }
+}
+
+/// What an event's body says: the status, and how many of what.
+fn said(body: &str) -> Option<(String, usize, usize, usize)> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    let data = &body["data"];
+    let number = |name: &str| usize::try_from(data[name].as_u64()?).ok();
+    let status = data["status"].as_str()?.to_owned();
+    Some((status, number("total")?, number("completed")?, number("failed")?))
+}

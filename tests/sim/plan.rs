@@ -1,0 +1,339 @@
+//! What a run is made of, as data: a seed makes a plan, a plan can be printed, and a failing one
+//! shrunk.
+
+use crate::rng::Rng;
+
+/// How long things go wrong, in virtual milliseconds. Then everything is healed.
+pub(crate) const CHAOS: u64 = 30_000;
+
+/// A whole run.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Where the fine-grained choices come from: delays, losses, fault by fault.
+    pub(crate) seed: u64,
+    pub(crate) store: StoreKind,
+    pub(crate) engines: usize,
+    pub(crate) hosts: Vec<Host>,
+    /// How a receiver treats the events of the batches that go to it.
+    pub(crate) receivers: Vec<Receiver>,
+    /// Whether new accounts take any hold.
+    pub(crate) unlimited: bool,
+    pub(crate) concurrency: usize,
+    pub(crate) per_host: usize,
+    pub(crate) per_second: Option<u32>,
+    /// Seconds of a lease.
+    pub(crate) lease: u64,
+    /// A browser is there.
+    pub(crate) browser: bool,
+    /// The longest delay of a store call, in milliseconds.
+    pub(crate) lag: u64,
+    /// What happens, by time.
+    pub(crate) events: Vec<(u64, Event)>,
+}
+
+/// What keeps the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreKind {
+    /// The memory store, shared by all engines like a database on another machine.
+    Shared,
+    /// One process, and a disk that forgets what was not flushed when it dies.
+    Forgetful,
+}
+
+/// How a site behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    Healthy,
+    /// 403 below this tier (by its place on the ladder).
+    BlocksBelow(usize),
+    /// Every answer takes so many milliseconds.
+    Slow(u64),
+    /// 503 with Retry-After for so many requests a page, then well.
+    Flapping(u64),
+    Dead,
+    /// Takes the request and never answers.
+    Silent,
+    Missing,
+    /// An application's empty shell, but for a browser.
+    NeedsBrowser,
+    /// The fetcher panics.
+    Panics,
+    /// The extractor panics.
+    Unreadable,
+}
+
+/// How a webhook's receiver behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    Accepts,
+    /// 500 for so many attempts.
+    Fails(u32),
+    /// Takes the event, then says nothing.
+    AcceptsAndHangs,
+    Gone,
+    Panics,
+}
+
+/// One URL of a submission.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ItemPlan {
+    pub(crate) host: usize,
+    /// `max_tier`, by its place on the ladder.
+    pub(crate) max_tier: Option<usize>,
+    pub(crate) force_tier: Option<usize>,
+    pub(crate) max_credits: Option<u64>,
+    pub(crate) timeout: u64,
+    pub(crate) cached: bool,
+}
+
+/// A batch to submit.
+#[derive(Clone, Debug)]
+pub(crate) struct SubmitPlan {
+    /// Its number, which is in the addresses of its pages.
+    pub(crate) number: usize,
+    pub(crate) engine: usize,
+    pub(crate) account: usize,
+    pub(crate) key: Option<usize>,
+    pub(crate) receiver: Option<usize>,
+    pub(crate) items: Vec<ItemPlan>,
+}
+
+/// What a store call does in a bad time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It says that another writer was first, and nothing is written.
+    Conflict,
+    /// It fails, and nothing is written.
+    Fail,
+    /// It is written, and said to have failed.
+    LostAnswer,
+    /// The message arrives twice.
+    Twice,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    Submit(SubmitPlan),
+    /// The same submission again, to another engine; `changed` makes it another body.
+    Again {
+        of: usize,
+        engine: usize,
+        changed: bool,
+    },
+    Cancel {
+        of: usize,
+        engine: usize,
+    },
+    /// The host reads a batch.
+    Look {
+        of: usize,
+        engine: usize,
+    },
+    Grant {
+        account: usize,
+        amount: u64,
+        engine: usize,
+    },
+    /// The process dies, and is started again later.
+    Crash {
+        engine: usize,
+        down: u64,
+    },
+    /// The process dies at its n-th store call from now: before it, or after it was carried out.
+    CrashAtCall {
+        engine: usize,
+        calls: u64,
+        after: bool,
+        down: u64,
+    },
+    Shutdown {
+        engine: usize,
+        down: u64,
+    },
+    ClockJump {
+        engine: usize,
+        by: i64,
+    },
+    /// For a while, some calls of an engine go wrong.
+    Faults {
+        engine: usize,
+        fault: Fault,
+        percent: u64,
+        length: u64,
+    },
+    /// For a while an engine's calls take so long that its leases run out.
+    Stall {
+        engine: usize,
+        length: u64,
+    },
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = Rng::stream(seed, 1);
+        let store = if rng.chance(60) { StoreKind::Shared } else { StoreKind::Forgetful };
+        let engines = match store {
+            StoreKind::Shared => rng.pick(&[1, 2, 2, 3]),
+            StoreKind::Forgetful => 1,
+        };
+        let hosts = (0..rng.between(1, 4)).map(|_| host(&mut rng)).collect::<Vec<_>>();
+        let receivers = (0..2).map(|_| receiver(&mut rng)).collect();
+        let mut plan = Self {
+            seed,
+            store,
+            engines,
+            hosts,
+            receivers,
+            unlimited: rng.chance(70),
+            concurrency: rng.pick(&[1, 2, 4, 8]),
+            per_host: rng.pick(&[1, 2, 4]),
+            per_second: rng.chance(20).then(|| rng.pick(&[1, 5])),
+            lease: rng.pick(&[1, 2, 5, 30]),
+            browser: rng.chance(50),
+            lag: rng.pick(&[0, 1, 5, 50, 400]),
+            events: Vec::new(),
+        };
+        plan.events = events(&plan, &mut rng);
+        plan
+    }
+}
+
+fn host(rng: &mut Rng) -> Host {
+    match rng.below(14) {
+        0..=3 => Host::Healthy,
+        4 | 5 => Host::BlocksBelow(rng.place(6)),
+        6 | 7 => Host::Slow(rng.pick(&[10, 500, 1_500, 6_000])),
+        8 => Host::Flapping(rng.between(1, 4)),
+        9 => Host::Dead,
+        10 => Host::Silent,
+        11 => Host::Missing,
+        12 => Host::NeedsBrowser,
+        _ => rng.pick(&[Host::Panics, Host::Unreadable, Host::Healthy, Host::Healthy]),
+    }
+}
+
+fn receiver(rng: &mut Rng) -> Receiver {
+    match rng.below(8) {
+        0..=3 => Receiver::Accepts,
+        4 => Receiver::Fails(u32::try_from(rng.between(1, 4)).expect("small")),
+        5 => Receiver::AcceptsAndHangs,
+        6 => Receiver::Gone,
+        _ => Receiver::Panics,
+    }
+}
+
+fn item(plan: &Plan, rng: &mut Rng) -> ItemPlan {
+    let max_tier = rng.chance(25).then(|| rng.place(5));
+    let highest = max_tier.unwrap_or(4);
+    ItemPlan {
+        host: rng.place(plan.hosts.len()),
+        max_tier,
+        force_tier: rng.chance(10).then(|| rng.place(highest + 1)),
+        max_credits: rng.chance(15).then(|| rng.pick(&[100, 250, 2_500, 10_000])),
+        timeout: rng.between(1, 8),
+        cached: rng.chance(10),
+    }
+}
+
+fn events(plan: &Plan, rng: &mut Rng) -> Vec<(u64, Event)> {
+    let mut events = Vec::new();
+    let engine = |rng: &mut Rng| rng.place(plan.engines);
+    if !plan.unlimited {
+        for account in 0..2 {
+            let (amount, engine) = (rng.between(500, 20_000), engine(rng));
+            events.push((rng.below(200), Event::Grant { account, amount, engine }));
+        }
+    }
+    let submissions = rng.between(1, 4);
+    for number in 0..usize::try_from(submissions).expect("small") {
+        let at = rng.below(CHAOS / 3);
+        let submit = SubmitPlan {
+            number,
+            engine: engine(rng),
+            account: rng.place(2),
+            key: rng.chance(50).then(|| rng.place(3)),
+            receiver: rng.chance(60).then(|| rng.place(2)),
+            items: (0..rng.between(1, 5)).map(|_| item(plan, rng)).collect(),
+        };
+        events.push((at, Event::Submit(submit)));
+        for _ in 0..rng.below(3) {
+            let at = at + rng.below(5_000);
+            let (of, engine, changed) = (number, engine(rng), rng.chance(25));
+            events.push((at, Event::Again { of, engine, changed }));
+        }
+        for _ in 0..rng.below(4) {
+            events
+                .push((at + rng.below(CHAOS / 2), Event::Look { of: number, engine: engine(rng) }));
+        }
+        if rng.chance(25) {
+            let at = at + rng.below(8_000);
+            events.push((at, Event::Cancel { of: number, engine: engine(rng) }));
+        }
+    }
+    for _ in 0..rng.below(7) {
+        events.push((rng.below(CHAOS), trouble(engine(rng), rng)));
+    }
+    events.sort_by_key(|(at, _)| *at);
+    events
+}
+
+fn trouble(engine: usize, rng: &mut Rng) -> Event {
+    let down = rng.pick(&[0, 100, 2_000, 8_000]);
+    match rng.below(10) {
+        0 | 1 => Event::Crash { engine, down },
+        2..=4 => {
+            let (calls, after) = (rng.between(1, 40), rng.chance(50));
+            Event::CrashAtCall { engine, calls, after, down }
+        }
+        5 => Event::Shutdown { engine, down },
+        6 => {
+            let by = rng.pick(&[-60_000, -5_000, 2_000, 10_000, 60_000, 7_200_000]);
+            Event::ClockJump { engine, by }
+        }
+        7 | 8 => Event::Faults {
+            engine,
+            fault: rng.pick(&[Fault::Conflict, Fault::Fail, Fault::LostAnswer, Fault::Twice]),
+            percent: rng.pick(&[10, 40, 100]),
+            length: rng.between(100, 5_000),
+        },
+        _ => Event::Stall { engine, length: rng.between(500, 8_000) },
+    }
+}
+
+/// The smallest plan that can be found for which `fails` still holds: events are taken out, then
+/// items of batches, for as long as that goes on.
+pub(crate) fn shrink(mut plan: Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
+    loop {
+        let Some(smaller) = smaller(&plan).into_iter().find(|it| fails(it)) else { return plan };
+        plan = smaller;
+    }
+}
+
+fn smaller(plan: &Plan) -> Vec<Plan> {
+    let mut found = Vec::new();
+    for at in 0..plan.events.len() {
+        let mut without = plan.clone();
+        without.events.remove(at);
+        found.push(without);
+    }
+    for at in 0..plan.events.len() {
+        if let Event::Submit(submit) = &plan.events[at].1
+            && submit.items.len() > 1
+        {
+            let mut fewer = plan.clone();
+            if let Event::Submit(it) = &mut fewer.events[at].1 {
+                it.items.pop();
+            }
+            found.push(fewer);
+        }
+    }
+    if plan.lag > 0 {
+        found.push(Plan { lag: 0, ..plan.clone() });
+    }
+    if plan.browser {
+        found.push(Plan { browser: false, ..plan.clone() });
+    }
+    found
+}

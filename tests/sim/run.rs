@@ -1,0 +1,411 @@
+//! One run: the plan's events are carried out against real engines, then everything is healed and
+//! must come to its end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rungs::core::backoff::Backoff;
+use rungs::core::credits::Credits;
+use rungs::core::id::{AccountId, BatchId};
+use rungs::core::request::{Cache, CostControls, Item};
+use rungs::core::tier::Tier;
+use rungs::engine::{Pacing, Settings};
+use rungs::{Batch, Engine, SubmitError};
+
+use crate::link::{Life, Link};
+use crate::plan::{CHAOS, Event, ItemPlan, Plan, StoreKind, SubmitPlan};
+use crate::rng::Rng;
+use crate::world::{Chance, OnTheSpot, Plain, Seat, World};
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    /// The broken promise, if any.
+    pub(crate) failure: Option<String>,
+    pub(crate) steps: u64,
+    pub(crate) digest: u64,
+    /// Batches that hosts were told are accepted.
+    pub(crate) accepted: usize,
+}
+
+/// A process that runs an engine.
+struct Process {
+    engine: Engine,
+    link: Link,
+    life: Arc<Life>,
+}
+
+struct Runner {
+    world: Arc<World>,
+    processes: Vec<Option<Process>>,
+    starts: u64,
+    /// When dead processes are started again.
+    down: Vec<Duration>,
+    /// How long a process that dies at a store call stays down.
+    stays_down: Vec<u64>,
+    submitted: Arc<Mutex<BTreeMap<usize, BatchId>>>,
+}
+
+/// Carries out a plan on a runtime of its own.
+pub(crate) fn run(plan: &Plan) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime needs nothing here");
+    runtime.block_on(async {
+        let world = Arc::new(World::new(plan.clone()));
+        let mut runner = Runner {
+            processes: (0..plan.engines).map(|_| None).collect(),
+            starts: 0,
+            down: vec![Duration::ZERO; plan.engines],
+            stays_down: vec![0; plan.engines],
+            submitted: Arc::default(),
+            world,
+        };
+        runner.live().await;
+        runner.outcome()
+    })
+}
+
+fn settings(plan: &Plan) -> Settings {
+    let second = Duration::from_secs(1);
+    Settings {
+        concurrency: plan.concurrency,
+        pacing: Pacing { per_host: plan.per_host, per_second: plan.per_second.map(f64::from) },
+        retry: Backoff { retries: 2, first: second / 5, longest: second * 5 },
+        webhook_retry: Backoff { retries: 2, first: second / 2, longest: second * 4 },
+        lease: Duration::from_secs(plan.lease),
+        job_deadline: second * 120,
+        grace: second,
+        unlimited_accounts: plan.unlimited,
+    }
+}
+
+fn account(number: usize) -> AccountId {
+    AccountId::new(format!("account-{number}")).expect("a name")
+}
+
+fn tier(place: usize) -> Tier {
+    Tier::ALL[place]
+}
+
+fn url(batch: usize, index: usize, item: ItemPlan) -> String {
+    if item.cached {
+        return format!("http://h{}.test/shared", item.host);
+    }
+    format!("http://h{}.test/{batch}/{index}", item.host)
+}
+
+/// The batch that a submission sends.
+fn batch(submit: &SubmitPlan, changed: bool) -> Batch {
+    let items = submit.items.iter().enumerate().map(|(index, &it)| {
+        let controls = CostControls {
+            max_tier: it.max_tier.map(tier),
+            force_tier: it.force_tier.map(tier),
+            max_credits: it.max_credits.map(Credits),
+            ..CostControls::default()
+        };
+        Item {
+            cost_controls: controls,
+            timeout: it.timeout,
+            cache: Cache { enabled: it.cached, ..Cache::default() },
+            ..Item::get(url(submit.number, index, it))
+        }
+    });
+    let items =
+        items.chain(changed.then(|| Item::get(format!("http://h0.test/{}/more", submit.number))));
+    let mut batch = Batch::new(items).account(account(submit.account));
+    if let Some(receiver) = submit.receiver {
+        batch = batch.webhook(format!("https://hook.test/{receiver}"));
+    }
+    if let Some(key) = submit.key {
+        batch = batch.idempotency_key(format!("key-{key}-{}", submit.number));
+    }
+    batch
+}
+
+impl Runner {
+    async fn live(&mut self) {
+        for engine in 0..self.world.plan.engines {
+            self.start(engine);
+        }
+        for (at, event) in self.world.plan.events.clone() {
+            self.wait_until(Duration::from_millis(at)).await;
+            self.happen(event).await;
+            if self.has_failed() {
+                return;
+            }
+        }
+        self.wait_until(Duration::from_millis(CHAOS)).await;
+        self.heal().await;
+        self.finish().await;
+    }
+
+    fn has_failed(&self) -> bool {
+        self.world.oracle().failure.is_some()
+    }
+
+    fn outcome(&self) -> Outcome {
+        let submitted = self.submitted.lock().unwrap_or_else(PoisonError::into_inner);
+        Outcome {
+            failure: self.world.oracle().failure.clone(),
+            steps: self.world.steps(),
+            digest: self.world.digest(),
+            accepted: submitted.len(),
+        }
+    }
+
+    /// Starts a process; on a forgetful disk with what it kept.
+    fn start(&mut self, engine: usize) {
+        self.starts += 1;
+        let world = &self.world;
+        let stream = |kind: u64| Rng::stream(world.plan.seed, 1_000 * self.starts + kind);
+        if world.plan.store == StoreKind::Forgetful && self.starts > 1 {
+            let everything = {
+                let mut base = world.base();
+                base.reopen(world.now(engine), &mut stream(3));
+                base.everything()
+            };
+            world.oracle().reopened(everything);
+        }
+        let life = Arc::new(Life::default());
+        let seat = Seat { world: Arc::clone(world), engine, life: Arc::clone(&life) };
+        let link = Link::new(Arc::clone(world), engine, Arc::clone(&life), stream(1));
+        let mut builder = Engine::builder()
+            .store(link.clone())
+            .html(seat.clone())
+            .extractor(Plain)
+            .webhooks(seat.clone())
+            .clock(seat.clone())
+            .entropy(Chance(Mutex::new(stream(2))))
+            .threads(OnTheSpot)
+            .settings(settings(&world.plan));
+        if world.plan.browser {
+            builder = builder.js(seat);
+        }
+        let engine_of = builder.build().expect("all parts are there");
+        self.processes[engine] = Some(Process { engine: engine_of, link, life });
+    }
+
+    fn kill(&mut self, engine: usize, down: u64) {
+        if let Some(process) = self.processes[engine].take() {
+            process.life.end();
+            self.down[engine] = self.world.elapsed() + Duration::from_millis(down);
+        }
+    }
+
+    /// Lets time pass, and starts again what is to be started by then.
+    async fn wait_until(&mut self, at: Duration) {
+        loop {
+            for engine in self.world.take_crashed() {
+                self.kill(engine, self.stays_down[engine]);
+            }
+            let now = self.world.elapsed();
+            for engine in 0..self.processes.len() {
+                if self.processes[engine].is_none() && self.down[engine] <= now {
+                    self.start(engine);
+                }
+            }
+            if now >= at {
+                return;
+            }
+            let step = at.saturating_sub(now).min(Duration::from_millis(250));
+            tokio::time::sleep(step).await;
+        }
+    }
+
+    /// The engine of this number, or any that runs.
+    fn engine(&self, number: usize) -> Option<Engine> {
+        let own = self.processes[number].as_ref();
+        own.or_else(|| self.processes.iter().flatten().next()).map(|it| it.engine.clone())
+    }
+
+    fn submission(&self, number: usize) -> Option<SubmitPlan> {
+        self.world.plan.events.iter().find_map(|(_, it)| match it {
+            Event::Submit(submit) if submit.number == number => Some(submit.clone()),
+            _ => None,
+        })
+    }
+
+    async fn happen(&mut self, event: Event) {
+        match event {
+            Event::Submit(submit) => self.submit(submit.engine, &submit, false),
+            Event::Again { of, engine, changed } => {
+                // Without a key it would be another batch.
+                if let Some(submit) = self.submission(of).filter(|it| it.key.is_some()) {
+                    self.submit(engine, &submit, changed);
+                }
+            }
+            Event::Cancel { of, engine } => self.cancel(of, engine),
+            Event::Look { of, engine } => self.look(of, engine),
+            Event::Grant { account, amount, engine } => self.grant(account, amount, engine),
+            Event::Crash { engine, down } => self.kill(engine, down),
+            Event::CrashAtCall { engine, calls, after, down } => {
+                self.stays_down[engine] = down;
+                if let Some(process) = &self.processes[engine] {
+                    let at = process.link.calls() + calls;
+                    process.link.change(|it| it.crash = Some((at, after)));
+                }
+            }
+            Event::Shutdown { engine, down } => self.shutdown(engine, down).await,
+            Event::ClockJump { engine, by } => self.world.jump(engine, by),
+            Event::Faults { engine, fault, percent, length } => {
+                let until = self.world.elapsed() + Duration::from_millis(length);
+                if let Some(process) = &self.processes[engine] {
+                    process.link.change(|it| it.fault = Some((fault, percent, until)));
+                }
+            }
+            Event::Stall { engine, length } => {
+                let until = self.world.elapsed() + Duration::from_millis(length);
+                if let Some(process) = &self.processes[engine] {
+                    process.link.change(|it| it.stalled_until = until);
+                }
+            }
+        }
+    }
+
+    /// A host submits, in a task of its own: its engine may die under it.
+    fn submit(&self, engine: usize, submit: &SubmitPlan, changed: bool) {
+        let Some(engine) = self.engine(engine) else { return };
+        let (world, submitted) = (Arc::clone(&self.world), Arc::clone(&self.submitted));
+        let (batch, number) = (batch(submit, changed), submit.number);
+        let unshared = submit.items.iter().enumerate().find(|(_, it)| !it.cached);
+        let first = unshared.map(|(index, &it)| url(number, index, it));
+        tokio::spawn(async move {
+            let answer = engine.submit(batch).await.map(|it| it.id());
+            let mut oracle = world.oracle();
+            let mut submitted = submitted.lock().unwrap_or_else(PoisonError::into_inner);
+            match answer {
+                Ok(id) => {
+                    oracle.acknowledged(id);
+                    let earlier = submitted.insert(number, id);
+                    if earlier.is_some_and(|it| it != id) {
+                        oracle.fail(11, format!("submission {number} gave a second batch {id}"));
+                    }
+                }
+                Err(SubmitError::KeyReused { batch }) => {
+                    if submitted.get(&number).is_some_and(|it| *it != batch) {
+                        oracle.fail(11, format!("the key of {number} is said to be {batch}'s"));
+                    }
+                }
+                Err(SubmitError::Overdrawn(_)) => {
+                    let known = first.is_some_and(|it| oracle.knows_url(&it));
+                    if known && !submitted.contains_key(&number) && !changed {
+                        oracle.fail(3, format!("submission {number} was refused and is there"));
+                    }
+                }
+                // Whether it was accepted is not known.
+                Err(_) => {}
+            }
+        });
+    }
+
+    fn known(&self, of: usize) -> Option<BatchId> {
+        self.submitted.lock().unwrap_or_else(PoisonError::into_inner).get(&of).copied()
+    }
+
+    fn cancel(&self, of: usize, engine: usize) {
+        let (Some(id), Some(engine)) = (self.known(of), self.engine(engine)) else { return };
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move {
+            if engine.cancel(id).await.is_ok() {
+                let mut oracle = world.oracle();
+                if oracle.batch(id).is_some_and(|it| it.ended_at.is_none()) {
+                    oracle.fail(9, format!("{id} was cancelled and goes on"));
+                }
+            }
+        });
+    }
+
+    /// A host polls: it changes nothing, and what it is shown as ended stays so.
+    fn look(&self, of: usize, engine: usize) {
+        let (Some(id), Some(engine)) = (self.known(of), self.engine(engine)) else { return };
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move {
+            if let Ok(report) = engine.report(id).await {
+                for job in report.jobs() {
+                    world.oracle().showed(job.job());
+                }
+            }
+        });
+    }
+
+    fn grant(&self, number: usize, amount: u64, engine: usize) {
+        let Some(engine) = self.engine(engine) else { return };
+        let id = account(number);
+        self.world.oracle().grants.entry(id.clone()).or_default().0 += amount;
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move {
+            if engine.grant(&id, Credits(amount)).await.is_ok() {
+                world.oracle().grants.entry(id).or_default().1 += amount;
+            }
+        });
+    }
+
+    async fn shutdown(&mut self, engine: usize, down: u64) {
+        let Some(process) = self.processes[engine].take() else { return };
+        self.down[engine] = self.world.elapsed() + Duration::from_millis(down);
+        // A stalled store may hold it up; a host would kill it then.
+        let stopped = process.engine.shutdown();
+        let _ = tokio::time::timeout(Duration::from_secs(20), stopped).await;
+        process.life.end();
+    }
+
+    /// Nothing goes wrong any more, and all processes run.
+    async fn heal(&mut self) {
+        for process in self.processes.iter().flatten() {
+            process.link.change(|it| *it = crate::link::Weather::default());
+        }
+        self.down = vec![Duration::ZERO; self.down.len()];
+        self.world.agree(0);
+        self.wait_until(self.world.elapsed()).await;
+    }
+
+    /// All must end; what was shown must still be so; and a day later all must be gone.
+    async fn finish(&mut self) {
+        let patience = self.world.elapsed() + Duration::from_secs(600);
+        while !self.world.oracle().is_settled() && self.world.elapsed() < patience {
+            self.wait_until(self.world.elapsed() + Duration::from_secs(1)).await;
+            if self.has_failed() {
+                return;
+            }
+        }
+        self.world.oracle().check_ended();
+        self.check_bodies();
+        self.check_reports().await;
+        for engine in 0..self.processes.len() {
+            self.shutdown(engine, 0).await;
+        }
+        self.world.agree(25 * 60 * 60 * 1_000);
+        self.start(0);
+        self.wait_until(self.world.elapsed() + Duration::from_secs(5)).await;
+        self.world.oracle().check_removed();
+    }
+
+    fn check_bodies(&self) {
+        let base = self.world.base();
+        let mut oracle = self.world.oracle();
+        let jobs: Vec<_> = oracle.batches().flat_map(|it| it.jobs.clone()).collect();
+        for job in jobs.into_iter().filter_map(|it| oracle.job(it).cloned()).collect::<Vec<_>>() {
+            oracle.check_body(&job, |body| base.body(body));
+        }
+    }
+
+    /// Every batch can be read whole.
+    async fn check_reports(&self) {
+        let ids: Vec<_> = self.world.oracle().batches().map(|it| it.id).collect();
+        let Some(engine) = self.engine(0) else { return };
+        for id in ids {
+            match engine.report(id).await {
+                Ok(report) => {
+                    for job in report.jobs() {
+                        self.world.oracle().showed(job.job());
+                    }
+                }
+                Err(error) => self.world.oracle().fail(1, format!("{id} cannot be read: {error}")),
+            }
+        }
+    }
+}

@@ -83,10 +83,6 @@ impl Change for Accept {
                 Err(NotAccepted::KeyReused(earlier.batch))
             };
         }
-        // A commit whose answer was lost on the way was written all the same: hold nothing twice.
-        if batch_of(draft, self.batch.id).is_some() {
-            return Ok(self.batch.id);
-        }
         let mut account = account_of(draft, &self.batch.account, self.unlimited);
         account.hold(self.batch.estimate).map_err(NotAccepted::Overdrawn)?;
         draft.put(Record::Account(account));

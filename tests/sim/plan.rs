@@ -125,10 +125,12 @@ pub(crate) enum Event {
         of: usize,
         engine: usize,
     },
-    /// The host reads a batch.
+    /// The host reads a batch, so many times, with a pause of so many milliseconds.
     Look {
         of: usize,
         engine: usize,
+        times: u64,
+        pause: u64,
     },
     Grant {
         account: usize,
@@ -264,8 +266,10 @@ fn events(plan: &Plan, rng: &mut Rng) -> Vec<(u64, Event)> {
             events.push((at, Event::Again { of, engine, changed }));
         }
         for _ in 0..rng.below(4) {
-            events
-                .push((at + rng.below(CHAOS / 2), Event::Look { of: number, engine: engine(rng) }));
+            let at = at + rng.below(CHAOS / 2);
+            let (engine, times) = (engine(rng), rng.pick(&[1, 1, 5, 20]));
+            let pause = rng.pick(&[1, 20, 200]);
+            events.push((at, Event::Look { of: number, engine, times, pause }));
         }
         if rng.chance(25) {
             let at = at + rng.below(8_000);

@@ -239,7 +239,7 @@ impl Runner {
                 }
             }
             Event::Cancel { of, engine } => self.cancel(of, engine),
-            Event::Look { of, engine } => self.look(of, engine),
+            Event::Look { of, engine, times, pause } => self.look(of, engine, times, pause),
             Event::Grant { account, amount, engine } => self.grant(account, amount, engine),
             Event::Crash { engine, down } => self.kill(engine, down),
             Event::CrashAtCall { engine, calls, after, down } => {
@@ -320,14 +320,17 @@ impl Runner {
     }
 
     /// A host polls: it changes nothing, and what it is shown as ended stays so.
-    fn look(&self, of: usize, engine: usize) {
+    fn look(&self, of: usize, engine: usize, times: u64, pause: u64) {
         let (Some(id), Some(engine)) = (self.known(of), self.engine(engine)) else { return };
         let world = Arc::clone(&self.world);
         tokio::spawn(async move {
-            if let Ok(report) = engine.report(id).await {
-                for job in report.jobs() {
-                    world.oracle().showed(job.job());
+            for _ in 0..times {
+                if let Ok(report) = engine.report(id).await {
+                    for job in report.jobs() {
+                        world.oracle().showed(job.job());
+                    }
                 }
+                tokio::time::sleep(Duration::from_millis(pause)).await;
             }
         });
     }

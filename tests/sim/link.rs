@@ -168,8 +168,8 @@ impl Link {
         if self.0.world.base().is_flushed(ticket) {
             return;
         }
-        let lag = self.0.world.plan.lag;
-        let wait = self.draw(|it| it.below(lag + 4));
+        let longest = self.0.world.plan.flush;
+        let wait = self.draw(|it| it.below(longest + 1));
         tokio::time::sleep(Duration::from_millis(wait)).await;
         self.0.life.go_on().await;
         self.0.world.base().flush(ticket);

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) browser: bool,
     /// The longest delay of a store call, in milliseconds.
     pub(crate) lag: u64,
+    /// The longest time that a disk takes to flush, in milliseconds.
+    pub(crate) flush: u64,
     /// What happens, by time.
     pub(crate) events: Vec<(u64, Event)>,
 }
@@ -195,6 +197,7 @@ impl Plan {
             lease: rng.pick(&[1, 2, 5, 30]),
             browser: rng.chance(50),
             lag: rng.pick(&[0, 1, 5, 50, 400]),
+            flush: rng.pick(&[0, 4, 50, 2_000]),
             events: Vec::new(),
         };
         plan.events = events(&plan, &mut rng);

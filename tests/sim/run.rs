@@ -325,10 +325,8 @@ impl Runner {
         let world = Arc::clone(&self.world);
         tokio::spawn(async move {
             for _ in 0..times {
-                if let Ok(report) = engine.report(id).await {
-                    for job in report.jobs() {
-                        world.oracle().showed(job.job());
-                    }
+                for job in engine.jobs(id).await.unwrap_or_default() {
+                    world.oracle().showed(&job);
                 }
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }

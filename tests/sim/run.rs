@@ -381,7 +381,10 @@ impl Runner {
         }
         self.world.agree(25 * 60 * 60 * 1_000);
         self.start(0);
-        self.wait_until(self.world.elapsed() + Duration::from_secs(5)).await;
+        let patience = self.world.elapsed() + Duration::from_secs(600);
+        while !self.world.oracle().is_empty() && self.world.elapsed() < patience {
+            self.wait_until(self.world.elapsed() + Duration::from_secs(1)).await;
+        }
         self.world.oracle().check_removed();
     }
 

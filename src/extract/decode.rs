@@ -8,16 +8,27 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 /// How far into a page it may name its encoding (the HTML standard's own bound).
 const PRESCAN: usize = 1_024;
 
-/// Decodes a body; what cannot be decoded becomes U+FFFD.
-pub(super) fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
-    if let Some((encoding, _)) = Encoding::for_bom(body) {
-        return encoding.decode(body).0;
-    }
-    let encoding = content_type
-        .and_then(charset)
-        .or_else(|| named(body.get(..PRESCAN).unwrap_or(body)))
-        .unwrap_or_else(|| guess(body));
-    encoding.decode_without_bom_handling(body).0
+/// A body as text, and how it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded<'a> {
+    /// The text; what could not be decoded is U+FFFD.
+    pub text: Cow<'a, str>,
+    /// The encoding's name in the WHATWG standard.
+    pub encoding: &'static str,
+}
+
+/// Decodes a body by its byte order mark, the header, its own word, or a guess, in this order.
+pub fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
+    let (encoding, text) = if let Some((encoding, _)) = Encoding::for_bom(body) {
+        (encoding, encoding.decode(body).0)
+    } else {
+        let encoding = content_type
+            .and_then(charset)
+            .or_else(|| named(body.get(..PRESCAN).unwrap_or(body)))
+            .unwrap_or_else(|| guess(body));
+        (encoding, encoding.decode_without_bom_handling(body).0)
+    };
+    Decoded { text, encoding: encoding.name() }
 }
 
 fn charset(header: &str) -> Option<&'static Encoding> {
@@ -57,21 +68,25 @@ fn guess(body: &[u8]) -> &'static Encoding {
 mod tests {
     use super::*;
 
+    fn text<'a>(body: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
+        decode(body, content_type).text
+    }
+
     #[test]
     fn the_byte_order_mark_wins_over_the_header_and_the_header_over_the_page() {
         let latin = b"<meta charset=utf-8>caf\xe9";
 
-        assert_eq!(decode(b"\xef\xbb\xbfcaf\xc3\xa9", Some("text/html; charset=latin1")), "café");
-        assert!(decode(latin, Some("text/html; charset=\"ISO-8859-1\"")).ends_with("café"));
-        assert!(decode(b"<meta charset='windows-1252'>caf\xe9", None).ends_with("café"));
-        assert!(decode(b"<meta charset=utf-16>caf\xc3\xa9", None).ends_with("café"));
+        assert_eq!(text(b"\xef\xbb\xbfcaf\xc3\xa9", Some("text/html; charset=latin1")), "café");
+        assert!(text(latin, Some("text/html; charset=\"ISO-8859-1\"")).ends_with("café"));
+        assert!(text(b"<meta charset='windows-1252'>caf\xe9", None).ends_with("café"));
+        assert!(text(b"<meta charset=utf-16>caf\xc3\xa9", None).ends_with("café"));
     }
 
     #[test]
     fn an_undeclared_page_is_guessed() {
         let (russian, ..) = encoding_rs::WINDOWS_1251.encode("Привет, мир! Как дела сегодня?");
 
-        assert_eq!(decode(&russian, None), "Привет, мир! Как дела сегодня?");
-        assert_eq!(decode("naïve".as_bytes(), None), "naïve");
+        assert_eq!(text(&russian, None), "Привет, мир! Как дела сегодня?");
+        assert_eq!(text("naïve".as_bytes(), None), "naïve");
     }
 }

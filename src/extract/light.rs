@@ -3,7 +3,9 @@
 use scraper::Html;
 use serde_json::Value;
 
-use crate::extract::{bound, data, dom};
+use crate::extract::doc::{Doc, folded};
+use crate::extract::tag::Tag;
+use crate::extract::{MAX_DEPTH, bound, data};
 
 /// Below this many bytes a text is a label and no content.
 const SENTENCE: usize = 60;
@@ -20,13 +22,12 @@ pub(super) struct Shipped {
 }
 
 /// The texts in the page's embedded state, if there is enough of them.
-pub(super) fn shipped(tree: &Html) -> Option<Shipped> {
+pub(super) fn shipped(doc: &Doc<'_>) -> Option<Shipped> {
     let mut found = Shipped { title: None, text: String::new() };
     let mut texts: Vec<String> = Vec::new();
-    let root = tree.root_element();
-    for script in dom::all(root).filter(|it| it.value().name() == "script") {
-        let source: String = script.text().collect();
-        let media = script.value().attr("type").unwrap_or_default().to_ascii_lowercase();
+    for id in (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script) {
+        let source = doc.source_text(id);
+        let media = doc.attr(id, "type").unwrap_or_default().to_ascii_lowercase();
         let state = if media.ends_with("json") {
             data::parse_loosely(&source)
         } else {
@@ -34,17 +35,22 @@ pub(super) fn shipped(tree: &Html) -> Option<Shipped> {
         };
         gather(&state, &mut found.title, &mut texts);
     }
-    for element in dom::all(root).filter(|it| it.value().name() == "noscript") {
+    for id in (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Noscript) {
         // The parser keeps what is in it as text.
-        let source: String = element.text().collect();
-        let inner = Html::parse_fragment(&bound::bounded(&source, &mut Vec::new()));
-        let text = dom::text(inner.root_element());
+        let text = text_of(&doc.source_text(id));
         if text.len() >= ENOUGH {
             texts.push(text);
         }
     }
     found.text = texts.join("\n\n");
     (found.text.len() >= ENOUGH).then_some(found)
+}
+
+/// The words of a piece of HTML.
+fn text_of(source: &str) -> String {
+    let bounded = bound::bounded(source, &mut Vec::new());
+    let tree = Html::parse_fragment(&bounded);
+    Doc::of(&tree, MAX_DEPTH).map(|it| it.folded_text(0)).unwrap_or_default()
 }
 
 /// The JSON that a script assigns to a global, as in `window.__STATE__ = {...};`.
@@ -63,11 +69,9 @@ fn gather(value: &Value, title: &mut Option<String>, texts: &mut Vec<String>) {
             Value::String(_) if texts.len() >= MAX_TEXTS => return,
             Value::String(text) if text.len() >= SENTENCE && text.contains(' ') => {
                 let plain = if text.contains('<') {
-                    let bounded = bound::bounded(text, &mut Vec::new());
-                    let fragment = Html::parse_fragment(&bounded);
-                    dom::text(fragment.root_element())
+                    text_of(text)
                 } else {
-                    dom::folded(text)
+                    folded(text)
                 };
                 if !texts.contains(&plain) {
                     texts.push(plain);
@@ -78,7 +82,7 @@ fn gather(value: &Value, title: &mut Option<String>, texts: &mut Vec<String>) {
                 let named =
                     ["title", "headline", "name"].iter().find_map(|it| object.get(*it)?.as_str());
                 if title.is_none() {
-                    *title = named.map(dom::folded).filter(|it| !it.is_empty());
+                    *title = named.map(folded).filter(|it| !it.is_empty());
                 }
                 waiting.extend(object.values().rev());
             }

@@ -1,117 +1,104 @@
 //! Where on the page the content is.
 
-use std::collections::HashMap;
-
-use ego_tree::NodeId;
-use ego_tree::iter::Edge;
-use scraper::{ElementRef, Html};
-
-use crate::extract::dom;
+use crate::extract::doc::{Doc, Id};
+use crate::extract::layout::{Frame, Layout};
+use crate::extract::tag::Tag;
+use crate::extract::view::View;
 
 /// Below this many bytes, or this share of the page's text, a choice is not trusted.
 const ENOUGH: usize = 250;
 const SHARE: usize = 5;
 
-/// The element that holds the content; the whole body where no part stands out.
-pub(super) fn find<'a>(tree: &'a Html, warnings: &mut Vec<String>) -> ElementRef<'a> {
-    let root = tree.root_element();
-    let body = dom::first(root, "body").unwrap_or(root);
-    let Some(chosen) = choose(tree, body) else { return body };
-    let (part, whole) = (dom::text(chosen).len(), dom::text(body).len());
-    if part < ENOUGH || part * SHARE < whole {
+/// The content: one part of the page less what frames it there; the whole where no part stands out.
+pub(super) fn find<'d, 'a>(
+    doc: &'d Doc<'a>,
+    layout: &Layout,
+    warnings: &mut Vec<String>,
+) -> View<'d, 'a> {
+    let body = doc.body();
+    let chosen = choose(doc, body).unwrap_or(body);
+    let (part, whole) = (doc.node(chosen).text, doc.node(body).text);
+    let root = if chosen != body && (part < ENOUGH || part * SHARE < whole) {
         warnings
             .push("no part of the page stands out as its content; the whole is given".to_owned());
-        return body;
-    }
-    chosen
+        body
+    } else {
+        if chosen == body {
+            
+        }
+        chosen
+    };
+    without_frames(doc, layout, root)
 }
 
-fn choose<'a>(tree: &'a Html, body: ElementRef<'a>) -> Option<ElementRef<'a>> {
-    let named = |wanted: fn(ElementRef<'_>) -> bool| {
-        let mut found = dom::all(body).filter(|&it| wanted(it));
+/// A part of the page less what frames it.
+///
+/// Words are only a hint: what holds most of the text is the content, whatever it is called. And
+/// where next to nothing would be left, nothing is a frame.
+fn without_frames<'d, 'a>(doc: &'d Doc<'a>, layout: &Layout, root: Id) -> View<'d, 'a> {
+    let mut view = View::whole(doc, root);
+    let total = doc.node(root).text;
+    let mut at = root + 1;
+    while at < doc.end(root) {
+        let node = doc.node(at);
+        let frames = match layout.frame(at) {
+            Frame::Sure => true,
+            Frame::Maybe => node.text * 5 < total * 2,
+            Frame::No => false,
+        };
+        if frames {
+            view.skip(at);
+        }
+        at = if frames || node.hidden { node.end } else { at + 1 };
+    }
+    if view.length() * 10 < total { View::whole(doc, root) } else { view }
+}
+
+fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
+    let named = |wanted: &dyn Fn(Id) -> bool| {
+        let mut found = (body..doc.end(body)).filter(|&it| wanted(it));
         let first = found.next()?;
         // Several of a kind are a list of pages and not one.
-        found.next().is_none().then_some(first)
+        found.next().is_none().then_some(first).filter(|it| doc.node(*it).text >= ENOUGH)
     };
-    let says_so: [fn(ElementRef<'_>) -> bool; 3] = [
-        |it| it.value().attr("itemprop") == Some("articleBody"),
-        |it| it.value().name() == "article",
-        |it| it.value().name() == "main" || it.value().attr("role") == Some("main"),
-    ];
-    says_so
-        .into_iter()
-        .filter_map(named)
-        .find(|it| dom::text(*it).len() >= ENOUGH)
-        .or_else(|| densest(tree, body))
+    let article_body = |it: Id| {
+        doc.node(it).marks.property && doc.attr(it, "itemprop") == Some("articleBody")
+    };
+    let is_main = |it: Id| doc.tag(it) == Tag::Main || doc.attr(it, "role") == Some("main");
+    named(&article_body)
+        .or_else(|| named(&|it| doc.tag(it) == Tag::Article))
+        .or_else(|| named(&is_main))
+        .or_else(|| densest(doc, body))
 }
 
 /// The element whose own paragraphs weigh most, by the rule that Readability made common: a
 /// paragraph counts for its parent, and half for its grandparent.
-fn densest<'a>(tree: &'a Html, body: ElementRef<'a>) -> Option<ElementRef<'a>> {
-    let mut scores: HashMap<NodeId, f64> = HashMap::new();
-    // Texts are counted on the way, each once, however deep the blocks are nested.
-    let mut open: Vec<Weight> = Vec::new();
-    let mut hidden = 0_usize;
-    for edge in body.traverse() {
-        match edge {
-            Edge::Open(node) => {
-                if let Some(text) = node.value().as_text().filter(|_| hidden == 0) {
-                    if let Some(block) = open.last_mut() {
-                        block.add(text);
-                    }
-                } else if let Some(element) = ElementRef::wrap(node) {
-                    hidden += usize::from(dom::is_hidden(element));
-                    if is_paragraph(element) {
-                        open.push(Weight::default());
-                    }
-                }
-            }
-            Edge::Close(node) => {
-                let Some(element) = ElementRef::wrap(node) else { continue };
-                hidden = hidden.saturating_sub(usize::from(dom::is_hidden(element)));
-                if !is_paragraph(element) {
-                    continue;
-                }
-                let Some(block) = open.pop() else { continue };
-                if let Some(outer) = open.last_mut() {
-                    outer.bytes += block.bytes;
-                    outer.commas += block.commas;
-                }
-                if block.bytes < 25 {
-                    continue;
-                }
-                let mut weight = block.score();
-                for above in element.ancestors().take(2) {
-                    *scores.entry(above.id()).or_default() += weight;
-                    weight /= 2.0;
-                }
-            }
+fn densest(doc: &Doc<'_>, body: Id) -> Option<Id> {
+    let mut scores = vec![0_u32; doc.len()];
+    let mut at = body;
+    while at < doc.end(body) {
+        let node = doc.node(at);
+        if node.hidden && at > body {
+            at = node.end;
+            continue;
         }
+        if is_paragraph(node.tag) && node.text >= 25 {
+            let commas: usize = (at..node.end)
+                .filter_map(|it| doc.text(it))
+                .map(|it| it.matches([',', '，', '、']).count())
+                .sum();
+            let weight = 4 * (1 + commas.min(10) + (node.text / 100).min(3));
+            let weight = u32::try_from(weight).unwrap_or_default();
+            scores[node.parent] += weight;
+            let above = doc.node(node.parent).parent;
+            scores[above] += weight / 2;
+        }
+        at += 1;
     }
-    let best = scores.into_iter().max_by(|(a, x), (b, y)| x.total_cmp(y).then(b.cmp(a)))?.0;
-    tree.tree.get(best).and_then(ElementRef::wrap)
+    let best = (body..doc.end(body)).max_by_key(|it| (scores[*it], std::cmp::Reverse(*it)))?;
+    (scores[best] > 0).then_some(best)
 }
 
-fn is_paragraph(element: ElementRef<'_>) -> bool {
-    matches!(element.value().name(), "p" | "pre" | "blockquote" | "td")
-}
-
-/// What a paragraph holds.
-#[derive(Default)]
-struct Weight {
-    bytes: usize,
-    commas: usize,
-}
-
-impl Weight {
-    fn add(&mut self, text: &str) {
-        self.bytes += text.split_whitespace().map(|it| it.len() + 1).sum::<usize>();
-        self.commas += text.matches([',', '，', '、']).count();
-    }
-
-    fn score(&self) -> f64 {
-        let length = u32::try_from(self.bytes / 100).unwrap_or(u32::MAX).min(3);
-        let commas = u32::try_from(self.commas).unwrap_or(u32::MAX).min(10);
-        1.0 + f64::from(commas) + f64::from(length)
-    }
+fn is_paragraph(tag: Tag) -> bool {
+    matches!(tag, Tag::P | Tag::Pre | Tag::Blockquote | Tag::Td)
 }

@@ -8,30 +8,68 @@
 //! * Nothing unbounded reaches the parser: depth, formatting elements and tags are limited before.
 //! * No network, no clock.
 
+mod address;
 mod bound;
 mod data;
 mod decode;
-mod dom;
+mod doc;
+mod layout;
 mod light;
+mod links;
 mod main_content;
 mod markdown;
 mod readable;
 mod schema;
+mod sections;
+mod tag;
 mod text;
+mod view;
 
 use std::cell::LazyCell;
 
-use ego_tree::iter::Edge;
 use scraper::Html as Tree;
 use serde_json::{Value, json};
-use url::Url;
 
 use crate::core::request::Format;
 use crate::core::tier::Tier;
+use crate::extract::address::Base;
+use crate::extract::data::{Depth, Facts};
+use crate::extract::doc::Doc;
+use crate::extract::layout::Layout;
 use crate::ports::extract::{ExtractError, Extracted, Extractor, Page};
+
+pub use self::data::Structured;
+pub use self::decode::{Decoded, decode};
 
 /// Elements in elements that are read; what [`bound`] lets through stays well below.
 const MAX_DEPTH: usize = 600;
+
+/// A whole document as markdown: nothing is selected, only what is hidden is left out.
+///
+/// Relative addresses are made absolute with `url`, the document's own; without it they stay as they
+/// are written.
+///
+/// ```
+/// let markdown = rungs::extract::convert("<h2>Tea</h2><p>Green <b>or</b> black.</p>", None);
+///
+/// assert_eq!(markdown, "## Tea\n\nGreen **or** black.");
+/// ```
+pub fn convert(html: &str, url: Option<&str>) -> String {
+    read_with(html, url, |doc, base| markdown::render(&view::View::whole(doc, 0), base))
+}
+
+/// The structured data of a page as it stands there.
+pub fn structured(html: &str, url: Option<&str>) -> Structured {
+    read_with(html, url, |doc, base| Structured::of(doc, base))
+}
+
+/// Reads a document by itself; one that nests too deep to be read gives nothing.
+fn read_with<T: Default>(html: &str, url: Option<&str>, work: fn(&Doc<'_>, &Base) -> T) -> T {
+    let bounded = bound::bounded(html, &mut Vec::new());
+    let tree = Tree::parse_document(&bounded);
+    let Ok(doc) = Doc::of(&tree, MAX_DEPTH) else { return T::default() };
+    work(&doc, &Base::of(&doc, url))
+}
 
 /// The built-in extractor: HTML pages, JSON and plain text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +81,7 @@ impl Extractor for Html {
             return Err(ExtractError::Empty);
         }
         let media = media_type(page.content_type);
-        let text = decode::decode(page.body, page.content_type);
+        let text = decode(page.body, page.content_type).text;
         if text.contains('\0') {
             return Err(ExtractError::Unsupported(media.unwrap_or_else(|| "binary".to_owned())));
         }
@@ -84,7 +122,7 @@ fn fill(page: Page<'_>, made: &mut Extracted, text: &str, data: &Value) {
             Format::Text | Format::Markdown => text.into(),
             Format::Json | Format::JsonV2 => data.clone(),
             Format::Html => format!("<pre>{}</pre>", readable::escaped(text)).into(),
-            Format::Rag => markdown::chunks(text),
+            Format::Rag => sections::chunks(text),
             Format::Content => content(text, &[]),
             Format::Raw => continue,
         };
@@ -118,11 +156,12 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
     let mut made = Extracted::default();
     let bounded = bound::bounded(text, &mut made.warnings);
     let tree = Tree::parse_document(&bounded);
-    if depth(&tree) > MAX_DEPTH {
-        return Err(ExtractError::Failed("it nests too deep".to_owned()));
-    }
-    let base = base(&tree, page.url);
-    let facts = data::Facts::read(&tree, base.as_ref());
+    let doc = Doc::of(&tree, MAX_DEPTH)
+        .map_err(|_| ExtractError::Failed("it nests too deep".to_owned()))?;
+    let base = Base::of(&doc, Some(page.url));
+    let wants = |it: Format| page.options.formats.contains(&it);
+    let items = wants(Format::Json) || page.options.extraction_schema.is_some();
+    let facts = Facts::read(&doc, &base, if items { Depth::Items } else { Depth::Page });
     made.title.clone_from(&facts.title);
     made.author.clone_from(&facts.author);
     made.published_at.clone_from(&facts.published_at);
@@ -130,15 +169,15 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
     made.language.clone_from(&facts.language);
     made.metadata = facts.metadata();
     if page.tier == Tier::LightJs
-        && let Some(shipped) = light::shipped(&tree)
+        && let Some(shipped) = light::shipped(&doc)
     {
         made.title = made.title.or(shipped.title);
-        fill(page, &mut made, &shipped.text, &facts.json(page.options));
+        fill(page, &mut made, &shipped.text, &facts.json(page.options, &[]));
         return Ok(made);
     }
-    let root = main_content::find(&tree, &mut made.warnings);
-    let frames = dom::Frames::of(root);
-    made.text = text::render(root, &frames);
+    let layout = Layout::of(&doc);
+    let view = main_content::find(&doc, &layout, &mut made.warnings);
+    made.text = text::render(&view);
     if made.text.trim().is_empty() {
         return Err(ExtractError::Empty);
     }
@@ -146,47 +185,24 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
         return Err(ExtractError::Empty);
     }
     // Four formats are made from it, and none of the others should pay for it.
-    let rendered = LazyCell::new(|| markdown::render(root, base.as_ref(), &frames));
+    let rendered = LazyCell::new(|| markdown::render(&view, &base));
+    let links = LazyCell::new(|| links::links(&doc, doc.body(), &layout, &base));
     for &format in &page.options.formats {
         let value = match format {
             Format::Text => made.text.clone().into(),
             Format::Markdown => rendered.as_str().into(),
-            Format::Html => readable::render(root, base.as_ref(), &frames).into(),
-            Format::Json => facts.json(page.options),
+            Format::Html => readable::render(&view, &base).into(),
+            Format::Json if page.options.filter_content => facts.json(page.options, &[]),
+            Format::Json => facts.json(page.options, &links),
             Format::JsonV2 => json!({
-                "version": 2, "title": made.title, "links": facts.links,
-                "sections": markdown::sections(&rendered),
+                "version": 2, "title": made.title, "links": *links,
+                "sections": sections::sections(&rendered),
             }),
-            Format::Rag => markdown::chunks(&rendered),
-            Format::Content => content(&rendered, &facts.links),
+            Format::Rag => sections::chunks(&rendered),
+            Format::Content => content(&rendered, &links),
             Format::Raw => continue,
         };
         made.content.insert(format, value);
     }
     Ok(made)
-}
-
-/// How deep the tree is: the formats are made by recursion, and a stack is finite.
-fn depth(tree: &Tree) -> usize {
-    let (mut now, mut most) = (0_usize, 0);
-    for edge in tree.tree.root().traverse() {
-        match edge {
-            Edge::Open(_) => {
-                now += 1;
-                most = most.max(now);
-            }
-            Edge::Close(_) => now = now.saturating_sub(1),
-        }
-    }
-    most
-}
-
-/// What relative links are relative to.
-fn base(tree: &Tree, page: &str) -> Option<Url> {
-    let own = Url::parse(page).ok();
-    let said = dom::first(tree.root_element(), "base").and_then(|it| it.value().attr("href"));
-    match (own, said) {
-        (Some(own), Some(said)) => own.join(said).ok().or(Some(own)),
-        (own, _) => own,
-    }
 }

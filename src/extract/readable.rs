@@ -1,115 +1,146 @@
 //! The content as HTML that is safe to show: only tags and attributes that are listed here.
 
-use ego_tree::NodeRef;
-use scraper::{ElementRef, Node};
-use url::Url;
+use crate::extract::address::Base;
+use crate::extract::doc::Id;
+use crate::extract::tag::Tag;
+use crate::extract::view::View;
 
-use crate::extract::dom::{self, Frames};
-use crate::extract::markdown::absolute;
-
-const TAGS: [&str; 48] = [
-    "a",
-    "abbr",
-    "article",
-    "b",
-    "blockquote",
-    "br",
-    "caption",
-    "cite",
-    "code",
-    "dd",
-    "del",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "figcaption",
-    "figure",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "hr",
-    "i",
-    "img",
-    "ins",
-    "kbd",
-    "li",
-    "main",
-    "mark",
-    "ol",
-    "p",
-    "pre",
-    "q",
-    "s",
-    "section",
-    "strong",
-    "sub",
-    "summary",
-    "sup",
-    "table",
-    "tbody",
-    "td",
-    "th",
-    "thead",
-    "tr",
-];
-const MORE_TAGS: [&str; 4] = ["samp", "tfoot", "time", "ul"];
 const ATTRIBUTES: [&str; 7] = ["alt", "colspan", "datetime", "lang", "rowspan", "start", "title"];
 
-/// The HTML of everything below `root`.
-pub(super) fn render(root: ElementRef<'_>, base: Option<&Url>, frames: &Frames) -> String {
-    let mut out = String::new();
-    children(&mut out, *root, base, frames);
-    out.trim().to_owned()
+/// Whether an element is kept; of others only the content is.
+fn is_kept(tag: Tag) -> bool {
+    matches!(
+        tag,
+        Tag::A
+            | Tag::Abbr
+            | Tag::Article
+            | Tag::B
+            | Tag::Blockquote
+            | Tag::Br
+            | Tag::Caption
+            | Tag::Cite
+            | Tag::Code
+            | Tag::Dd
+            | Tag::Del
+            | Tag::Details
+            | Tag::Div
+            | Tag::Dl
+            | Tag::Dt
+            | Tag::Em
+            | Tag::Figcaption
+            | Tag::Figure
+            | Tag::Hr
+            | Tag::I
+            | Tag::Img
+            | Tag::Ins
+            | Tag::Kbd
+            | Tag::Li
+            | Tag::Main
+            | Tag::Mark
+            | Tag::Ol
+            | Tag::P
+            | Tag::Pre
+            | Tag::Q
+            | Tag::S
+            | Tag::Samp
+            | Tag::Section
+            | Tag::Strong
+            | Tag::Sub
+            | Tag::Summary
+            | Tag::Sup
+            | Tag::Table
+            | Tag::Tbody
+            | Tag::Td
+            | Tag::Tfoot
+            | Tag::Th
+            | Tag::Thead
+            | Tag::Time
+            | Tag::Tr
+            | Tag::Ul
+    ) || tag.level().is_some()
 }
 
-fn children(out: &mut String, node: NodeRef<'_, Node>, base: Option<&Url>, frames: &Frames) {
-    for child in node.children() {
-        match child.value() {
-            Node::Text(text) => out.push_str(&escaped(text)),
-            Node::Element(_) => {
-                if let Some(element) = ElementRef::wrap(child) {
-                    write(out, element, base, frames);
-                }
-            }
-            _ => {}
+/// The HTML of a view.
+pub(super) fn render(view: &View<'_, '_>, base: &Base) -> String {
+    let mut out = String::with_capacity(view.doc.node(view.root).text * 2);
+    children(&mut out, view, view.root, base);
+    let kept = out.trim_end().len();
+    out.truncate(kept);
+    let begin = out.len() - out.trim_start().len();
+    out.drain(..begin);
+    out
+}
+
+fn children(out: &mut String, view: &View<'_, '_>, id: Id, base: &Base) {
+    for child in view.doc.children(id) {
+        match view.doc.text(child) {
+            Some(text) => escape_into(out, text, Place::Text),
+            None if view.skips(child) => {}
+            None => write(out, view, child, base),
         }
     }
 }
 
-fn write(out: &mut String, element: ElementRef<'_>, base: Option<&Url>, frames: &Frames) {
-    if dom::is_hidden(element) || frames.holds(element) {
-        return;
+fn write(out: &mut String, view: &View<'_, '_>, id: Id, base: &Base) {
+    let tag = view.doc.tag(id);
+    if !is_kept(tag) {
+        return children(out, view, id, base);
     }
-    let value = element.value();
-    let name = value.name();
-    if !TAGS.contains(&name) && !MORE_TAGS.contains(&name) {
-        return children(out, *element, base, frames);
-    }
+    let name = view.doc.name(id);
     out.push('<');
     out.push_str(name);
-    for (key, text) in value.attrs() {
+    for (key, text) in view.doc.attrs(id) {
+        let address;
         let kept = match key {
-            "href" | "src" => absolute(base, text),
-            _ if ATTRIBUTES.contains(&key) => Some(text.to_owned()),
-            _ => None,
+            "href" | "src" => {
+                address = base.absolute(text);
+                address.as_deref()
+            }
+            _ => ATTRIBUTES.contains(&key).then_some(text),
         };
         if let Some(text) = kept {
-            out.push_str(&format!(" {key}=\"{}\"", escaped(&text).replace('"', "&quot;")));
+            out.push(' ');
+            out.push_str(key);
+            out.push_str("=\"");
+            escape_into(out, text, Place::Attribute);
+            out.push('"');
         }
     }
     out.push('>');
-    if !matches!(name, "br" | "hr" | "img") {
-        children(out, *element, base, frames);
-        out.push_str(&format!("</{name}>"));
+    if !matches!(tag, Tag::Br | Tag::Hr | Tag::Img) {
+        children(out, view, id, base);
+        out.push_str("</");
+        out.push_str(name);
+        out.push('>');
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Text,
+    Attribute,
+}
+
+fn escape_into(out: &mut String, text: &str, place: Place) {
+    let mut kept = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let name = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' if place == Place::Attribute => "&quot;",
+            _ => continue,
+        };
+        out.push_str(text.get(kept..at).unwrap_or_default());
+        out.push_str(name);
+        kept = at + 1;
+    }
+    out.push_str(text.get(kept..).unwrap_or_default());
 }
 
 /// Text as it may stand between tags.
 pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let mut out = String::with_capacity(text.len());
+    escape_into(&mut out, text, Place::Text);
+    out
 }

@@ -1,22 +1,26 @@
 //! The content as plain text.
 
-use ego_tree::NodeRef;
-use scraper::{ElementRef, Node};
-
-use crate::extract::dom::{self, Frames};
+use crate::extract::doc::{Id, flow_into};
+use crate::extract::tag::Tag;
+use crate::extract::view::View;
 
 /// The text, with a blank line between blocks.
-pub(super) fn render(root: ElementRef<'_>, frames: &Frames) -> String {
-    let mut out =
-        Text { frames, blocks: Vec::new(), line: String::new(), mark: None, lists: Vec::new() };
-    out.children(*root);
+pub(super) fn render(view: &View<'_, '_>) -> String {
+    let mut out = Text {
+        view,
+        out: String::with_capacity(view.doc.node(view.root).text),
+        line: String::new(),
+        mark: None,
+        lists: Vec::new(),
+    };
+    out.children(view.root);
     out.flush();
-    out.blocks.join("\n\n")
+    out.out
 }
 
-struct Text<'a> {
-    frames: &'a Frames,
-    blocks: Vec<String>,
+struct Text<'v> {
+    view: &'v View<'v, 'v>,
+    out: String,
     line: String,
     /// Goes before the next block: the item's mark, wherever in the item its text begins.
     mark: Option<String>,
@@ -27,11 +31,26 @@ struct Text<'a> {
 impl Text<'_> {
     fn flush(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let folded: Vec<String> =
-            line.lines().map(dom::folded).filter(|it| !it.is_empty()).collect();
-        if !folded.is_empty() {
-            let mark = self.mark.take().unwrap_or_default();
-            self.blocks.push(format!("{mark}{}", folded.join("\n")));
+        let begin = self.out.len();
+        for part in line.split('\n').map(str::trim).filter(|it| !it.is_empty()) {
+            if self.out.len() == begin {
+                self.begin();
+            } else {
+                self.out.push('\n');
+            }
+            self.out.push_str(part);
+        }
+        self.line = line;
+        self.line.clear();
+    }
+
+    /// Keeps the next block apart from the one before it.
+    fn begin(&mut self) {
+        if !self.out.is_empty() {
+            self.out.push_str("\n\n");
+        }
+        if let Some(mark) = self.mark.take() {
+            self.out.push_str(&mark);
         }
     }
 
@@ -47,70 +66,77 @@ impl Text<'_> {
         }
     }
 
-    fn children(&mut self, node: NodeRef<'_, Node>) {
-        for child in node.children() {
-            match child.value() {
-                Node::Text(text) => {
-                    // Line ends of the source are blanks; only `br` makes a line.
-                    self.line.extend(text.chars().map(|it| if it == '\n' { ' ' } else { it }));
-                }
-                Node::Element(_) => {
-                    if let Some(element) = ElementRef::wrap(child) {
-                        self.element(element);
-                    }
-                }
-                _ => {}
+    fn children(&mut self, id: Id) {
+        let view = self.view;
+        for child in view.doc.children(id) {
+            match view.doc.text(child) {
+                Some(text) => flow_into(&mut self.line, text),
+                None if view.skips(child) => {}
+                None => self.element(child),
             }
         }
     }
 
-    fn element(&mut self, element: ElementRef<'_>) {
-        if dom::is_hidden(element) || self.frames.holds(element) {
-            return;
-        }
-        match element.value().name() {
-            "br" => self.line.push('\n'),
-            "pre" => {
+    fn block(&mut self, id: Id) {
+        self.flush();
+        self.children(id);
+        self.flush();
+    }
+
+    fn element(&mut self, id: Id) {
+        let doc = self.view.doc;
+        match doc.tag(id) {
+            Tag::Br => self.line.push('\n'),
+            Tag::Pre => {
                 self.flush();
-                let text: String = element.text().collect();
-                if !text.trim().is_empty() {
-                    self.blocks.push(text.trim_matches('\n').to_owned());
+                let text = doc.preformatted(id);
+                let text = text.trim_matches('\n').trim_end();
+                if !text.is_empty() {
+                    self.begin();
+                    self.out.push_str(text);
                 }
             }
-            "tr" if !is_layout(element) => {
+            Tag::Tr if !doc.node(id).has_parts => {
                 self.flush();
-                let cells = element.children().filter_map(ElementRef::wrap);
-                let cells: Vec<String> = cells.map(dom::text).collect();
-                self.line.push_str(&cells.join(" | "));
+                self.row(id);
                 self.flush();
             }
-            name @ ("ol" | "ul") => {
+            tag @ (Tag::Ol | Tag::Ul) => {
                 self.flush();
-                let start = element.value().attr("start").and_then(|it| it.trim().parse().ok());
-                self.lists.push((name == "ol").then(|| start.unwrap_or(1)));
-                self.children(*element);
-                self.flush();
+                let start = doc.attr(id, "start").and_then(|it| it.trim().parse().ok());
+                self.lists.push((tag == Tag::Ol).then(|| start.unwrap_or(1)));
+                self.block(id);
                 self.lists.pop();
             }
-            "li" => {
+            Tag::Li => {
                 self.flush();
                 self.mark = Some(self.next_mark());
-                self.children(*element);
-                self.flush();
+                self.block(id);
                 self.mark = None;
             }
-            name if dom::is_block(name) => {
-                self.flush();
-                self.children(*element);
-                self.flush();
-            }
-            _ => self.children(*element),
+            tag if tag.is_block() => self.block(id),
+            _ => self.children(id),
         }
     }
-}
 
-/// Whether a row's cells hold pages of their own and not values.
-fn is_layout(row: ElementRef<'_>) -> bool {
-    let inside = row.children().filter_map(ElementRef::wrap).flat_map(dom::all);
-    inside.into_iter().any(|it| matches!(it.value().name(), "table" | "h1" | "h2" | "h3" | "ul"))
+    /// The cells of a row on one line.
+    fn row(&mut self, id: Id) {
+        let doc = self.view.doc;
+        let cells = doc.children(id).filter(|it| doc.text(*it).is_none() && !self.view.skips(*it));
+        for (at, cell) in cells.enumerate() {
+            if at > 0 {
+                self.line.truncate(self.line.trim_end().len());
+                self.line.push_str(" | ");
+            }
+            for part in self.view.below(cell) {
+                match doc.text(part) {
+                    Some(text) => flow_into(&mut self.line, text),
+                    None if doc.tag(part) == Tag::Br || doc.tag(part).is_block() => {
+                        flow_into(&mut self.line, " ");
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
 }

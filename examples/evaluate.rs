@@ -1,0 +1,171 @@
+//! Answers evaluation requests: a JSON object a line in, a JSON object a line out, whatever happens.
+//!
+//! A request is `{"id", "op", "file", "url", ...}`, where `file` holds the input. The operations are
+//! `article`, `convert`, `product`, `recipe`, `structured`, `decode` and `block`; an answer repeats
+//! the `id` and says the CPU milliseconds it took, or an `error`. Without input it ends at once.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use rungs::core::request::{Format, Item, Limits, Profile};
+use rungs::core::tier::Tier;
+use rungs::core::verdict::{Response, Verdict, judge};
+use rungs::extract::{self, Html};
+use rungs::ports::extract::{Extracted, Extractor, Page};
+use serde_json::{Map, Value, json};
+
+/// The address of pages that come without one.
+const NOWHERE: &str = "http://page.invalid/";
+
+type Answer = Result<Value, String>;
+
+struct Request {
+    object: Map<String, Value>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn word(&self, name: &str) -> Option<&str> {
+        self.object.get(name).and_then(Value::as_str).filter(|it| !it.is_empty())
+    }
+
+    fn url(&self) -> &str {
+        self.word("url").unwrap_or(NOWHERE)
+    }
+
+    fn source(&self) -> String {
+        extract::decode(&self.body, self.word("content_type")).text.into_owned()
+    }
+
+    /// What the extractor makes of the body with these options.
+    fn read(&self, item: Item) -> Result<Extracted, String> {
+        let options = item.check(&Limits::default()).map_err(|it| it.to_string())?;
+        let page = Page {
+            body: &self.body,
+            content_type: self.word("content_type"),
+            url: self.url(),
+            tier: Tier::Curl,
+            options: &options,
+        };
+        Html.extract(page).map_err(|it| it.to_string())
+    }
+
+    fn answer(&self) -> Answer {
+        match self.word("op").unwrap_or_default() {
+            "article" => self.article(),
+            "convert" => Ok(json!({ "markdown": extract::convert(&self.source(), self.word("url")) })),
+            "product" => self.fields(Profile::Product, json!({
+                "name": "string", "price": "string", "currency": "string", "sku": "string",
+                "gtin": "string", "brand": "string", "availability": "string",
+            })),
+            "recipe" => self.fields(Profile::Recipe, json!({
+                "title": "string", "ingredients": "array", "instructions": "array",
+                "yields": "string", "total_time": "integer", "prep_time": "integer",
+                "cook_time": "integer", "author": "string",
+            })),
+            "structured" => {
+                let found = extract::structured(&self.source(), self.word("url"));
+                Ok(json!({ "structured": {
+                    "json-ld": found.json_ld, "microdata": found.microdata,
+                    "opengraph": found.opengraph, "rdfa": found.rdfa,
+                }}))
+            }
+            "decode" => {
+                let made = extract::decode(&self.body, self.word("content_type"));
+                Ok(json!({ "encoding": made.encoding, "text": made.text }))
+            }
+            "block" => Ok(self.judged()),
+            other => Err(format!("the operation `{other}` is not offered")),
+        }
+    }
+
+    fn article(&self) -> Answer {
+        let item = Item::get(self.url()).formats([Format::Text, Format::Markdown]);
+        let made = self.read(item)?;
+        let date = made.published_at.as_deref().and_then(|it| it.get(..10));
+        Ok(json!({
+            "text": made.text, "markdown": made.content.get(&Format::Markdown),
+            "title": made.title, "author": made.author, "date": date,
+            "language": made.language,
+        }))
+    }
+
+    fn fields(&self, profile: Profile, schema: Value) -> Answer {
+        let mut item = Item::get(self.url()).formats([Format::Json]);
+        item.extraction_profile = profile;
+        item.extraction_schema = Some(schema);
+        Ok(json!({ "data": self.read(item)?.filtered_content }))
+    }
+
+    fn judged(&self) -> Value {
+        let status = self.object.get("status").and_then(Value::as_u64);
+        let headers: Vec<(String, String)> = self.object.get("headers").and_then(Value::as_object)
+            .into_iter().flatten()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect();
+        let response = Response {
+            status: status.and_then(|it| u16::try_from(it).ok()).unwrap_or(200),
+            headers: &headers,
+            body: &self.body,
+            rendered: false,
+        };
+        let (blocked, vendor, needs_js) = match judge(&response).verdict {
+            Verdict::Blocked { by, .. } => (true, by, false),
+            Verdict::NeedsRendering => (false, None, true),
+            _ => (false, None, false),
+        };
+        json!({ "blocked": blocked, "vendor": vendor, "needs_js": needs_js })
+    }
+}
+
+/// The CPU time of this thread.
+fn cpu() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), u32::try_from(now.tv_nsec).unwrap_or_default())
+}
+
+fn respond(line: &str) -> Value {
+    let object = match serde_json::from_str(line) {
+        Ok(Value::Object(object)) => object,
+        Ok(_) => return json!({ "error": "the request is no object" }),
+        Err(why) => return json!({ "error": format!("the request is no JSON: {why}") }),
+    };
+    let id = object.get("id").cloned().unwrap_or_default();
+    let body = match object.get("file").and_then(Value::as_str).map(std::fs::read) {
+        Some(Ok(body)) => body,
+        Some(Err(why)) => return json!({ "id": id, "error": why.to_string() }),
+        None => return json!({ "id": id, "error": "the request names no file" }),
+    };
+    let request = Request { object, body };
+    let begun = cpu();
+    let answer = catch_unwind(AssertUnwindSafe(|| request.answer()));
+    let ms = cpu().saturating_sub(begun).as_secs_f64() * 1_000.0;
+    let mut response = match answer {
+        Ok(Ok(made)) => made,
+        Ok(Err(why)) => json!({ "error": why }),
+        Err(_) => json!({ "error": "a panic" }),
+    };
+    response["id"] = id;
+    response["ms"] = json!(ms);
+    response
+}
+
+fn main() -> std::io::Result<()> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        eprintln!("evaluate: requests are read from a pipe or a file, one JSON object a line");
+        return Ok(());
+    }
+    let mut output = std::io::stdout().lock();
+    for line in input.lock().lines() {
+        // A line that is no UTF-8 is still answered; what cannot be read at all ends the input.
+        let line = match line {
+            Ok(line) => line,
+            Err(why) if why.kind() == std::io::ErrorKind::InvalidData => String::new(),
+            Err(why) => return Err(why),
+        };
+        writeln!(output, "{}", respond(&line))?;
+    }
+    output.flush()
+}

@@ -1,0 +1,227 @@
+//! What a page says of itself, from all its sources: the best of each.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::core::request::{JobRequest, Profile};
+use crate::extract::address::Base;
+use crate::extract::data::{Graph, Vocabulary, item, items};
+use crate::extract::doc::{Doc, Id, folded};
+use crate::extract::tag::Tag;
+
+/// Everything a page says of itself.
+#[derive(Debug)]
+pub(in crate::extract) struct Facts {
+    pub(in crate::extract) title: Option<String>,
+    pub(in crate::extract) author: Option<String>,
+    pub(in crate::extract) published_at: Option<String>,
+    pub(in crate::extract) description: Option<String>,
+    pub(in crate::extract) language: Option<String>,
+    pub(in crate::extract) canonical: Option<String>,
+    /// `meta` elements by name.
+    pub(in crate::extract) meta: BTreeMap<String, String>,
+    /// Open Graph by name, without `og:`.
+    pub(in crate::extract) opengraph: BTreeMap<String, String>,
+    /// JSON-LD.
+    pub(in crate::extract) graph: Graph,
+    /// Microdata and RDFa in the shape of JSON-LD; empty where no format asks for them.
+    pub(in crate::extract) microdata: Vec<Value>,
+    pub(in crate::extract) rdfa: Vec<Value>,
+}
+
+/// Whether the items that stand in a page's markup are read, which costs a walk of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::extract) enum Depth {
+    /// Only what names the page.
+    Page,
+    /// Everything.
+    Items,
+}
+
+impl Facts {
+    /// Reads them all.
+    pub(in crate::extract) fn read(doc: &Doc<'_>, base: &Base, depth: Depth) -> Self {
+        let mut facts = Self {
+            title: None,
+            author: None,
+            published_at: None,
+            description: None,
+            language: doc.attr(0, "lang").map(str::trim).map(str::to_owned),
+            canonical: None,
+            meta: BTreeMap::new(),
+            opengraph: BTreeMap::new(),
+            graph: Graph::of(doc),
+            microdata: Vec::new(),
+            rdfa: Vec::new(),
+        };
+        facts.language = facts.language.filter(|it| !it.is_empty());
+        let mut seen = Seen::default();
+        for id in 0..doc.len() {
+            facts.element(doc, base, id, &mut seen);
+        }
+        if depth == Depth::Items {
+            let flat = |by| items(doc, base, by).iter().map(item::flat).collect();
+            facts.microdata = flat(Vocabulary::Microdata);
+            facts.rdfa = flat(Vocabulary::Rdfa);
+        }
+        facts.conclude(doc, &seen);
+        facts
+    }
+
+    fn element(&mut self, doc: &Doc<'_>, base: &Base, id: Id, seen: &mut Seen) {
+        match doc.tag(id) {
+            Tag::Title if seen.title.is_none() => seen.title = Some(id),
+            Tag::H1 if seen.heading.is_none() && doc.node(id).text > 0 => seen.heading = Some(id),
+            Tag::Time if seen.time.is_none() && doc.attr(id, "datetime").is_some() => {
+                seen.time = Some(id);
+            }
+            Tag::Meta => self.meta(doc, id),
+            Tag::Link if doc.attr(id, "rel") == Some("canonical") => {
+                self.canonical = doc.attr(id, "href").and_then(|it| base.absolute(it));
+            }
+            _ => {}
+        }
+    }
+
+    fn meta(&mut self, doc: &Doc<'_>, id: Id) {
+        let Some(content) = doc.attr(id, "content") else { return };
+        let name = doc.attr(id, "property").or_else(|| doc.attr(id, "name"));
+        let Some(name) = name.or_else(|| doc.attr(id, "itemprop")) else { return };
+        let name = name.trim().to_ascii_lowercase();
+        let list = match name.strip_prefix("og:") {
+            Some(name) => self.opengraph.entry(name.to_owned()),
+            None => self.meta.entry(name),
+        };
+        list.or_insert_with(|| content.trim().to_owned());
+    }
+
+    /// A name, or the names, of what an item's property holds.
+    fn named(&self, value: &Value) -> Option<String> {
+        let one = match value {
+            Value::Array(all) => all.first()?,
+            one => one,
+        };
+        let text = match self.graph.resolve(one) {
+            Value::String(text) => text,
+            Value::Object(of) => of.get("name")?.as_str()?,
+            _ => return None,
+        };
+        Some(folded(text)).filter(|it| !it.is_empty())
+    }
+
+    fn from_ld(&self, name: &str) -> Option<String> {
+        self.graph.items.iter().find_map(|it| self.named(it.get(name)?))
+    }
+
+    /// The best of each from all that was found.
+    fn conclude(&mut self, doc: &Doc<'_>, seen: &Seen) {
+        let word = |it: Option<&String>| it.map(|it| folded(it)).filter(|it| !it.is_empty());
+        let meta = |name: &str| word(self.meta.get(name));
+        let og = |name: &str| word(self.opengraph.get(name));
+        let own = seen.title.map(|it| folded(&doc.source_text(it)));
+        let title = og("title").or_else(|| meta("twitter:title")).or(own);
+        let heading = || seen.heading.map(|it| doc.folded_text(it));
+        let author = self
+            .from_ld("author")
+            .or_else(|| meta("author"))
+            .or_else(|| meta("article:author").filter(|it| !it.starts_with("http")));
+        let published = self
+            .from_ld("datePublished")
+            .or_else(|| meta("article:published_time"))
+            .or_else(|| meta("datepublished"))
+            .or_else(|| meta("date"));
+        let description = meta("description").or_else(|| og("description"));
+        let description = description.or_else(|| self.from_ld("description"));
+        let language = self.language.take().or_else(|| meta("language")).or_else(|| og("locale"));
+        self.title = title.filter(|it| !it.is_empty()).or_else(heading);
+        self.author = author;
+        self.published_at = published;
+        self.description = description;
+        self.language = language;
+    }
+
+    /// The metadata of a result.
+    pub(in crate::extract) fn metadata(&self) -> BTreeMap<String, Value> {
+        let mut metadata = BTreeMap::new();
+        let mut put = |name: &str, value: Value| {
+            if !value.is_null() && value.as_object().is_none_or(|it| !it.is_empty()) {
+                metadata.insert(name.to_owned(), value);
+            }
+        };
+        put("title", json!(self.title));
+        put("author", json!(self.author));
+        put("published_at", json!(self.published_at));
+        put("description", json!(self.description));
+        put("language", json!(self.language));
+        put("canonical", json!(self.canonical));
+        put("opengraph", json!(self.opengraph));
+        put("meta", json!(self.meta));
+        metadata
+    }
+
+    /// The `json` format: the item that the page is about at the top, all the rest beside it.
+    pub(in crate::extract) fn json(&self, options: &JobRequest, links: &[Value]) -> Value {
+        let mut object = Map::new();
+        if options.promote_schema_org
+            && let Some(item) = self.about(options.extraction_profile)
+            && let Value::Object(item) = self.graph.expanded(item)
+        {
+            object = item;
+        }
+        for (name, value) in self.metadata() {
+            object.entry(name).or_insert(value);
+        }
+        if !options.filter_content {
+            object.insert("jsonld".to_owned(), json!(self.graph.items));
+            object.insert("microdata".to_owned(), json!(self.microdata));
+            object.insert("links".to_owned(), json!(links));
+        }
+        Value::Object(object)
+    }
+
+    /// The item that fits the profile best.
+    pub(in crate::extract) fn about(&self, profile: Profile) -> Option<&Value> {
+        let kinds: &[&str] = match profile {
+            Profile::Product => &["Product", "ProductGroup"],
+            Profile::Article => &["Article", "NewsArticle", "BlogPosting", "TechArticle", "Report"],
+            Profile::JobPosting => &["JobPosting"],
+            Profile::Faq => &["FAQPage", "QAPage"],
+            Profile::Recipe => &["Recipe"],
+            Profile::Event => &["Event"],
+            Profile::Auto | Profile::EcommerceHomepage | Profile::DirectoryListing => &[
+                "Product",
+                "ProductGroup",
+                "Recipe",
+                "JobPosting",
+                "Event",
+                "NewsArticle",
+                "BlogPosting",
+                "TechArticle",
+                "Article",
+                "FAQPage",
+                "QAPage",
+            ],
+        };
+        let items = || self.graph.items.iter().chain(&self.microdata).chain(&self.rdfa);
+        kinds.iter().find_map(|kind| items().find(|it| has_type(it, kind)))
+    }
+}
+
+/// Elements that may name the page.
+#[derive(Debug, Default)]
+struct Seen {
+    title: Option<Id>,
+    heading: Option<Id>,
+    time: Option<Id>,
+}
+
+pub(in crate::extract) fn has_type(item: &Value, kind: &str) -> bool {
+    let is =
+        |it: &Value| it.as_str().is_some_and(|it| it.rsplit(['/', ':', '#']).next() == Some(kind));
+    match item.get("@type") {
+        Some(Value::Array(all)) => all.iter().any(is),
+        Some(one) => is(one),
+        None => false,
+    }
+}

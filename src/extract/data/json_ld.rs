@@ -1,0 +1,108 @@
+//! JSON-LD: the documents as they stand, and the graph that they make together.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::extract::data::{MAX_ITEMS, loose};
+use crate::extract::doc::{Doc, Id};
+use crate::extract::tag::Tag;
+
+/// References followed from one item.
+const MAX_REFERENCES: usize = 50;
+/// References inside what references led to.
+const MAX_DEPTH: usize = 3;
+
+/// Every document of JSON-LD in a page, arrays laid flat.
+pub(super) fn documents(doc: &Doc<'_>) -> Vec<Value> {
+    let mut found = Vec::new();
+    for id in (0..doc.len()).filter(|it| is_json_ld(doc, *it)) {
+        match loose::parse(&doc.source_text(id)) {
+            Value::Null => {}
+            Value::Array(all) => found.extend(all),
+            one => found.push(one),
+        }
+        found.truncate(MAX_ITEMS);
+    }
+    found
+}
+
+fn is_json_ld(doc: &Doc<'_>, id: Id) -> bool {
+    let is = |it: &str| it.trim().to_ascii_lowercase().starts_with("application/ld+json");
+    doc.tag(id) == Tag::Script && doc.attr(id, "type").is_some_and(is)
+}
+
+/// All items of a page, graphs laid flat.
+#[derive(Debug, Default)]
+pub(in crate::extract) struct Graph {
+    pub(in crate::extract) items: Vec<Value>,
+}
+
+impl Graph {
+    pub(super) fn of(doc: &Doc<'_>) -> Self {
+        let mut items = Vec::new();
+        for document in documents(doc) {
+            flatten(document, &mut items);
+        }
+        Self { items }
+    }
+
+    /// The item that a reference leads to; an item that is none is itself.
+    pub(in crate::extract) fn resolve<'g>(&'g self, value: &'g Value) -> &'g Value {
+        let Some(id) = reference(value) else { return value };
+        self.items.iter().find(|it| reference(it).is_none() && id_of(it) == Some(id)).unwrap_or(value)
+    }
+
+    /// An item with what its references lead to in their place.
+    pub(in crate::extract) fn expanded(&self, item: &Value) -> Value {
+        if !self.items.iter().any(|it| id_of(it).is_some()) {
+            return item.clone();
+        }
+        let ids = self.items.iter().filter(|it| reference(it).is_none());
+        let by_id: HashMap<&str, &Value> = ids.filter_map(|it| Some((id_of(it)?, it))).collect();
+        let mut left = MAX_REFERENCES;
+        expand(item, &by_id, &mut left, 0)
+    }
+}
+
+fn id_of(item: &Value) -> Option<&str> {
+    item.get("@id")?.as_str()
+}
+
+/// The id of an object that says nothing else.
+fn reference(value: &Value) -> Option<&str> {
+    let object = value.as_object()?;
+    let only = object.keys().all(|it| it == "@id" || it == "@type");
+    if only { id_of(value) } else { None }
+}
+
+fn expand(value: &Value, by_id: &HashMap<&str, &Value>, left: &mut usize, depth: usize) -> Value {
+    if let Some(found) = reference(value).and_then(|it| by_id.get(it)) {
+        if *left == 0 || depth >= MAX_DEPTH {
+            return value.clone();
+        }
+        *left -= 1;
+        return expand(found, by_id, left, depth + 1);
+    }
+    match value {
+        Value::Array(all) => all.iter().map(|it| expand(it, by_id, left, depth)).collect(),
+        Value::Object(object) => {
+            let of = |(name, it): (&String, &Value)| (name.clone(), expand(it, by_id, left, depth));
+            Value::Object(object.iter().map(of).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// The items of a document: arrays and graphs are laid flat.
+fn flatten(value: Value, into: &mut Vec<Value>) {
+    match value {
+        Value::Array(all) => all.into_iter().for_each(|it| flatten(it, into)),
+        Value::Object(mut object) => match object.remove("@graph") {
+            Some(graph) => flatten(graph, into),
+            None if into.len() < MAX_ITEMS => into.push(Value::Object(object)),
+            None => {}
+        },
+        _ => {}
+    }
+}

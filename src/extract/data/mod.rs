@@ -1,0 +1,70 @@
+//! What a page says of itself: meta elements, JSON-LD, microdata, RDFa, Open Graph.
+
+mod facts;
+mod item;
+mod json_ld;
+mod loose;
+
+pub(super) use self::facts::{Depth, Facts};
+use self::item::Vocabulary;
+use self::item::items;
+use self::json_ld::Graph;
+pub(super) use self::loose::parse as parse_loosely;
+
+use serde_json::{Value, json};
+
+use crate::extract::address::Base;
+use crate::extract::doc::Doc;
+use crate::extract::tag::Tag;
+
+/// Items of one kind kept of a page.
+const MAX_ITEMS: usize = 200;
+
+/// The structured data of a page as it stands there, nothing merged and nothing left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Structured {
+    /// The documents of JSON-LD.
+    pub json_ld: Vec<Value>,
+    /// Microdata items: `{"type", "id", "properties"}`.
+    pub microdata: Vec<Value>,
+    /// Open Graph: `{"namespace", "properties": [[name, content], ...]}`.
+    pub opengraph: Vec<Value>,
+    /// RDFa items, in the shape of microdata.
+    pub rdfa: Vec<Value>,
+}
+
+impl Structured {
+    pub(super) fn of(doc: &Doc<'_>, base: &Base) -> Self {
+        Self {
+            json_ld: json_ld::documents(doc),
+            microdata: items(doc, base, Vocabulary::Microdata),
+            opengraph: opengraph(doc),
+            rdfa: items(doc, base, Vocabulary::Rdfa),
+        }
+    }
+}
+
+/// The Open Graph properties in the order of the page, with the namespaces that they are from.
+fn opengraph(doc: &Doc<'_>) -> Vec<Value> {
+    const KNOWN: [&str; 8] =
+        ["og", "music", "video", "article", "book", "profile", "product", "website"];
+    let mut properties = Vec::new();
+    let mut spaces = serde_json::Map::new();
+    for id in (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Meta) {
+        let name = doc.attr(id, "property").or_else(|| doc.attr(id, "name"));
+        let (Some(name), Some(content)) = (name, doc.attr(id, "content")) else { continue };
+        let Some((space, _)) = name.split_once(':') else { continue };
+        if !KNOWN.contains(&space) || properties.len() >= MAX_ITEMS {
+            continue;
+        }
+        let address =
+            if space == "og" { "http://ogp.me/ns#".into() } else { format!("http://ogp.me/ns/{space}#") };
+        spaces.entry(space).or_insert_with(|| address.into());
+        properties.push(json!([name, content]));
+    }
+    if properties.is_empty() {
+        return Vec::new();
+    }
+    vec![json!({ "namespace": spaces, "properties": properties })]
+}

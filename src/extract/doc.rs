@@ -1,0 +1,349 @@
+//! The page as one list of nodes in the order of the source.
+//!
+//! Everything below a node stands behind it without a gap, so a walk is a loop over numbers and
+//! leaving a part out is a jump. What several readers ask about a node (its tag, whether it is hidden,
+//! how much text is in it and how much of that is links) is found once, while the list is made.
+
+use ego_tree::iter::Edge;
+use scraper::node::Element;
+use scraper::{Html, Node as Parsed};
+
+use crate::extract::tag::Tag;
+
+/// A node's place in the list.
+pub(super) type Id = usize;
+
+/// An element or a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node<'a> {
+    /// What it is.
+    pub(super) tag: Tag,
+    /// Whether it is no content: scripts, controls, and what is hidden.
+    pub(super) hidden: bool,
+    /// Which attributes of structured data it has.
+    pub(super) marks: Marks,
+    /// The element around it; the first node is its own parent.
+    pub(super) parent: Id,
+    /// The first node that is not in it.
+    pub(super) end: Id,
+    /// Bytes of visible text in it, white space folded.
+    pub(super) text: usize,
+    /// Those of them that are in links.
+    pub(super) linked: usize,
+    /// Whether an element in it stands on lines of its own.
+    pub(super) has_block: bool,
+    /// Whether a table is in it.
+    pub(super) has_table: bool,
+    /// Whether a heading, a list or a table is in it: a cell that has one is a page of its own.
+    pub(super) has_parts: bool,
+    is: Is<'a>,
+}
+
+/// The attributes of structured data that an element has, so that a page without any is not searched
+/// for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    /// `itemscope`.
+    pub(super) scope: bool,
+    /// `itemprop`.
+    pub(super) property: bool,
+    /// `typeof`.
+    pub(super) rdfa_scope: bool,
+    /// `property`.
+    pub(super) rdfa_property: bool,
+}
+
+impl Node<'_> {
+    /// Reads what is asked of every element in one pass over its attributes; returns whether they
+    /// hide it.
+    fn read_attributes(&mut self, element: &Element) -> bool {
+        let mut hides = false;
+        for (name, value) in element.attrs() {
+            match name {
+                "hidden" => hides |= !value.eq_ignore_ascii_case("until-found"),
+                "aria-hidden" => hides |= value == "true",
+                "style" => hides |= style_hides(value),
+                "itemscope" => self.marks.scope = true,
+                "itemprop" => self.marks.property = true,
+                "typeof" => self.marks.rdfa_scope = true,
+                "property" => self.marks.rdfa_property = true,
+                _ => {}
+            }
+        }
+        hides
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Is<'a> {
+    Text(&'a str),
+    Element(&'a Element),
+}
+
+/// A page. Its first node is the `html` element.
+#[derive(Debug)]
+pub(super) struct Doc<'a> {
+    nodes: Vec<Node<'a>>,
+}
+
+/// The page nests deeper than was asked for.
+#[derive(Debug)]
+pub(super) struct TooDeep;
+
+impl<'a> Doc<'a> {
+    /// Lists the nodes of a tree.
+    ///
+    /// # Errors
+    ///
+    /// [`TooDeep`] beyond `max_depth`: the formats are made by recursion, and a stack is finite.
+    pub(super) fn of(tree: &'a Html, max_depth: usize) -> Result<Self, TooDeep> {
+        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(tree.tree.values().len());
+        let mut open: Vec<Id> = Vec::new();
+        let (mut hidden, mut links) = (0_usize, 0_usize);
+        for edge in tree.root_element().traverse() {
+            match edge {
+                Edge::Open(node) => {
+                    let parent = open.last().copied().unwrap_or_default();
+                    let id = nodes.len();
+                    let mut new = Node {
+                        tag: Tag::Text,
+                        hidden: false,
+                        marks: Marks::default(),
+                        parent,
+                        end: id + 1,
+                        text: 0,
+                        linked: 0,
+                        has_block: false,
+                        has_table: false,
+                        has_parts: false,
+                        is: Is::Text(""),
+                    };
+                    match node.value() {
+                        Parsed::Text(text) => {
+                            new.is = Is::Text(text);
+                            new.text = if hidden == 0 { folded_length(text) } else { 0 };
+                            new.linked = if links == 0 { 0 } else { new.text };
+                            if let Some(parent) = nodes.get_mut(parent) {
+                                parent.text += new.text;
+                                parent.linked += new.linked;
+                            }
+                        }
+                        Parsed::Element(element) => {
+                            new.tag = Tag::of(element.name());
+                            let hides = new.read_attributes(element);
+                            new.hidden = hides || new.tag.is_never_content();
+                            new.is = Is::Element(element);
+                            hidden += usize::from(new.hidden);
+                            links += usize::from(new.tag == Tag::A);
+                            open.push(id);
+                            if open.len() > max_depth {
+                                return Err(TooDeep);
+                            }
+                        }
+                        _ => continue,
+                    }
+                    nodes.push(new);
+                }
+                Edge::Close(node) if node.value().is_element() => {
+                    let Some(id) = open.pop() else { continue };
+                    let end = nodes.len();
+                    let Some(node) = nodes.get_mut(id) else { continue };
+                    node.end = end;
+                    hidden -= usize::from(node.hidden);
+                    links -= usize::from(node.tag == Tag::A);
+                    let closed = *node;
+                    if let Some(parent) = nodes.get_mut(closed.parent).filter(|_| id > 0) {
+                        parent.text += closed.text;
+                        parent.linked += closed.linked;
+                        parent.has_block |= closed.has_block || closed.tag.is_block();
+                        parent.has_table |= closed.has_table || closed.tag == Tag::Table;
+                        parent.has_parts |= closed.has_parts || closed.tag.is_part();
+                    }
+                }
+                Edge::Close(_) => {}
+            }
+        }
+        Ok(Self { nodes })
+    }
+
+    /// The number of nodes.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A node by its place.
+    pub(super) fn node(&self, id: Id) -> &Node<'a> {
+        &self.nodes[id]
+    }
+
+    /// A node's tag.
+    pub(super) fn tag(&self, id: Id) -> Tag {
+        self.nodes[id].tag
+    }
+
+    /// The first node that is not in it.
+    pub(super) fn end(&self, id: Id) -> Id {
+        self.nodes[id].end
+    }
+
+    /// The `body`, or the whole page where it has none.
+    pub(super) fn body(&self) -> Id {
+        self.children(0).find(|it| self.tag(*it) == Tag::Body).unwrap_or(0)
+    }
+
+    /// The nodes directly in one.
+    pub(super) fn children(&self, id: Id) -> Children<'_, 'a> {
+        Children { doc: self, at: id + 1, end: self.end(id) }
+    }
+
+    /// A node and all that is around it, from the inside out.
+    pub(super) fn around(&self, id: Id) -> impl Iterator<Item = Id> {
+        let up = |it: &Id| (*it > 0).then(|| self.nodes[*it].parent);
+        std::iter::successors(Some(id), up)
+    }
+
+    /// A text node's text.
+    pub(super) fn text(&self, id: Id) -> Option<&'a str> {
+        match self.nodes[id].is {
+            Is::Text(text) => Some(text),
+            Is::Element(_) => None,
+        }
+    }
+
+    /// The value of an attribute.
+    pub(super) fn attr(&self, id: Id, name: &str) -> Option<&'a str> {
+        self.attrs(id).find(|it| it.0 == name).map(|it| it.1)
+    }
+
+    /// All attributes of an element.
+    pub(super) fn attrs(&self, id: Id) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let element = match self.nodes[id].is {
+            Is::Text(_) => None,
+            Is::Element(element) => Some(element),
+        };
+        element.into_iter().flat_map(Element::attrs)
+    }
+
+    /// An element's name, for what has no [`Tag`] of its own.
+    pub(super) fn name(&self, id: Id) -> &'a str {
+        match self.nodes[id].is {
+            Is::Text(_) => "",
+            Is::Element(element) => element.name(),
+        }
+    }
+
+    /// All text in a node as it stands in the source, hidden or not.
+    pub(super) fn source_text(&self, id: Id) -> String {
+        (id..self.end(id)).filter_map(|it| self.text(it)).collect()
+    }
+
+    /// The text of a node whose line ends count, with one more for each `br`.
+    pub(super) fn preformatted(&self, id: Id) -> String {
+        let mut out = String::new();
+        for at in id..self.end(id) {
+            match self.text(at) {
+                Some(text) => out.push_str(text),
+                None if self.tag(at) == Tag::Br => out.push('\n'),
+                None => {}
+            }
+        }
+        out
+    }
+
+    /// The visible text in a node, white space folded. Texts of neighbours are kept apart.
+    pub(super) fn folded_text(&self, id: Id) -> String {
+        let mut out = String::with_capacity(self.node(id).text);
+        let mut at = id;
+        while at < self.end(id) {
+            let node = self.node(at);
+            if node.hidden && at > id {
+                at = node.end;
+                continue;
+            }
+            if let Is::Text(text) = node.is {
+                fold_into(&mut out, text);
+            }
+            at += 1;
+        }
+        out
+    }
+}
+
+/// See [`Doc::children`].
+#[derive(Debug)]
+pub(super) struct Children<'d, 'a> {
+    doc: &'d Doc<'a>,
+    at: Id,
+    end: Id,
+}
+
+impl Iterator for Children<'_, '_> {
+    type Item = Id;
+
+    fn next(&mut self) -> Option<Id> {
+        let id = self.at;
+        if id >= self.end {
+            return None;
+        }
+        self.at = self.doc.end(id);
+        Some(id)
+    }
+}
+
+/// Whether a style takes an element off the page.
+fn style_hides(style: &str) -> bool {
+    style.split(';').any(|it| {
+        let Some((name, value)) = it.split_once(':') else { return false };
+        let (name, value) = (name.trim(), value.trim());
+        let value = value.split(['!', ' ']).next().unwrap_or_default();
+        (name.eq_ignore_ascii_case("display") && value.eq_ignore_ascii_case("none"))
+            || (name.eq_ignore_ascii_case("visibility") && value.eq_ignore_ascii_case("hidden"))
+    })
+}
+
+/// The bytes of the words of a text, each with a blank behind it.
+fn folded_length(text: &str) -> usize {
+    let (mut length, mut inside) = (0, false);
+    for byte in text.bytes() {
+        let blank = byte.is_ascii_whitespace();
+        length += usize::from(!blank) + usize::from(inside && blank);
+        inside = !blank;
+    }
+    length + usize::from(inside)
+}
+
+/// Adds a text to a line as it is shown: any white space is one blank, and none begins a line.
+pub(super) fn flow_into(line: &mut String, text: &str) {
+    let begins = line.is_empty() || line.ends_with([' ', '\n']);
+    if !begins && text.starts_with(char::is_whitespace) {
+        line.push(' ');
+    }
+    let mut first = true;
+    for word in text.split_whitespace() {
+        if !first {
+            line.push(' ');
+        }
+        line.push_str(word);
+        first = false;
+    }
+    if !first && text.ends_with(char::is_whitespace) {
+        line.push(' ');
+    }
+}
+
+/// Adds the words of a text behind those that are there.
+pub(super) fn fold_into(out: &mut String, text: &str) {
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+}
+
+/// White space folded to single blanks.
+pub(super) fn folded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    fold_into(&mut out, text);
+    out
+}

@@ -1,0 +1,317 @@
+//! The content as markdown, as a person would have written it.
+//!
+//! One walk writes straight into the result: what stands before each line of a block (quotes, the
+//! indent of items) is kept in a stack of margins, so no block is copied once more for each block
+//! around it.
+
+mod escape;
+mod inline;
+mod table;
+
+pub(super) use self::inline::image_source;
+
+use crate::extract::address::Base;
+use crate::extract::doc::Id;
+use crate::extract::tag::Tag;
+use crate::extract::view::View;
+
+/// Blocks in blocks. Each indents all that is inside it once more, so deeper ones are laid flat.
+const MAX_MARGINS: usize = 24;
+
+/// The markdown of a view.
+pub(super) fn render(view: &View<'_, '_>, base: &Base) -> String {
+    let mut out = Writer::new(view, base);
+    out.out.reserve(view.doc.node(view.root).text);
+    out.children(view.root);
+    out.flush();
+    out.out
+}
+
+/// What stands before the lines of a block.
+struct Margin {
+    /// Before its first line: the mark of an item.
+    first: String,
+    /// Before all others.
+    rest: String,
+    /// Whether the first line was written.
+    begun: bool,
+}
+
+/// How the next block is kept apart from the last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    Line,
+    Blank,
+}
+
+struct Writer<'v> {
+    view: &'v View<'v, 'v>,
+    base: &'v Base,
+    out: String,
+    /// The inline content of the block that is being read; a line end is a break.
+    line: String,
+    margins: Vec<Margin>,
+    gap: Gap,
+    /// The mark of the list that has just ended, and how many margins it stood in.
+    ended: Option<(char, usize)>,
+    /// The address that the next block is a link to.
+    link: Option<String>,
+    emphasis: inline::Emphasis,
+}
+
+impl<'v> Writer<'v> {
+    fn new(view: &'v View<'v, 'v>, base: &'v Base) -> Self {
+        Self {
+            view,
+            base,
+            out: String::new(),
+            line: String::new(),
+            margins: Vec::new(),
+            gap: Gap::Blank,
+            ended: None,
+            link: None,
+            emphasis: inline::Emphasis::default(),
+        }
+    }
+
+    /// Ends the block that is being read.
+    fn flush(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let text = line.trim_matches([' ', '\n']);
+        if !text.is_empty() {
+            let link = self.link.take();
+            self.begin();
+            if let Some(address) = link {
+                let text = text.replace('\n', " ");
+                self.out.push_str(&format!("[{text}]({address})"));
+            } else {
+                self.lines(text);
+            }
+        }
+        self.line = line;
+        self.line.clear();
+        self.emphasis.closed = None;
+    }
+
+    /// The lines of a paragraph, with what would be read as a mark escaped at the start of each.
+    fn lines(&mut self, text: &str) {
+        let mut begun = false;
+        let mut skipped = false;
+        for line in text.split('\n').map(|it| it.trim_matches(' ')) {
+            if line.is_empty() {
+                // A line of blanks would end the paragraph, which is what two breaks look like.
+                skipped = true;
+                continue;
+            }
+            if begun && skipped {
+                self.begin();
+            } else if begun {
+                self.out.push_str("  ");
+                self.new_line();
+            }
+            (begun, skipped) = (true, false);
+            escape::line_start(&mut self.out, line);
+        }
+    }
+
+    /// Begins a block: the gap to the one before it, then the margin.
+    fn begin(&mut self) {
+        self.ended = None;
+        if !self.out.is_empty() {
+            if self.gap == Gap::Blank {
+                self.out.push('\n');
+                let begun = self.margins.iter().take_while(|it| it.begun);
+                let at = self.out.len();
+                for margin in begun {
+                    self.out.push_str(&margin.rest);
+                }
+                let kept = self.out.get(at..).map_or(0, |it| it.trim_end().len());
+                self.out.truncate(at + kept);
+            }
+            self.out.push('\n');
+        }
+        self.gap = Gap::Blank;
+        for margin in &mut self.margins {
+            let text = if margin.begun { &margin.rest } else { &margin.first };
+            self.out.push_str(text);
+            margin.begun = true;
+        }
+    }
+
+    /// Begins the next line of a block.
+    fn new_line(&mut self) {
+        self.out.push('\n');
+        for margin in &self.margins {
+            self.out.push_str(&margin.rest);
+        }
+    }
+
+    /// A block whose text is written as it is.
+    fn block(&mut self, text: &str) {
+        self.flush();
+        self.begin();
+        for (at, line) in text.lines().enumerate() {
+            if at > 0 {
+                self.new_line();
+            }
+            self.out.push_str(line);
+            if line.is_empty() {
+                let kept = self.out.trim_end_matches(' ').len();
+                self.out.truncate(kept);
+            }
+        }
+    }
+
+    fn children(&mut self, id: Id) {
+        let view = self.view;
+        for child in view.doc.children(id) {
+            match view.doc.text(child) {
+                Some(text) => escape::flow_into(&mut self.line, text),
+                None if view.skips(child) => {}
+                None => self.element(child),
+            }
+        }
+    }
+
+    /// What is in a node, as blocks of its own.
+    fn inside(&mut self, id: Id) {
+        self.flush();
+        self.children(id);
+        self.flush();
+    }
+
+    /// What is in a node, as blocks with a margin.
+    fn with_margin(&mut self, id: Id, first: String, rest: String) {
+        self.flush();
+        self.margins.push(Margin { first, rest, begun: false });
+        self.inside(id);
+        self.margins.pop();
+        self.gap = Gap::Blank;
+    }
+
+    fn element(&mut self, id: Id) {
+        let tag = self.view.doc.tag(id);
+        match tag {
+            Tag::Ul | Tag::Ol | Tag::Dd | Tag::Blockquote | Tag::Table
+                if self.margins.len() > MAX_MARGINS =>
+            {
+                self.inside(id);
+            }
+            Tag::Br => {
+                let kept = self.line.trim_end_matches(' ').len();
+                self.line.truncate(kept);
+                self.line.push('\n');
+            }
+            Tag::Hr => self.block("---"),
+            Tag::B | Tag::Strong => self.around(id, "**"),
+            Tag::I | Tag::Em => self.around(id, "*"),
+            Tag::Del | Tag::S | Tag::Strike => self.around(id, "~~"),
+            Tag::Code | Tag::Kbd | Tag::Samp | Tag::Tt | Tag::Var => self.code(id),
+            Tag::Pre => self.fenced(id),
+            Tag::A => self.link(id),
+            Tag::Img => self.image(id),
+            Tag::Ul | Tag::Ol | Tag::Dir => self.list(id),
+            Tag::Dt => self.term(id),
+            Tag::Dd => self.with_margin(id, ": ".to_owned(), "  ".to_owned()),
+            Tag::Blockquote => self.with_margin(id, "> ".to_owned(), "> ".to_owned()),
+            Tag::Table => self.table(id),
+            _ if tag.level().is_some() => self.heading(id, tag.level().unwrap_or(1)),
+            _ if tag.is_block() => self.inside(id),
+            _ => self.children(id),
+        }
+    }
+
+    fn heading(&mut self, id: Id, level: usize) {
+        self.flush();
+        let text = self.inline_of(id).replace('\n', " ");
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        let text = match self.link.take() {
+            Some(address) => format!("[{text}]({address})"),
+            None => text.to_owned(),
+        };
+        self.begin();
+        self.out.extend(std::iter::repeat_n('#', level));
+        self.out.push(' ');
+        // A closing row of signs is read as part of the mark.
+        let bare = text.trim_end_matches('#').len();
+        self.out.push_str(text.get(..bare).unwrap_or_default());
+        if bare < text.len() {
+            self.out.push('\\');
+            self.out.push_str(text.get(bare..).unwrap_or_default());
+        }
+    }
+
+    fn term(&mut self, id: Id) {
+        self.flush();
+        let text = self.inline_of(id).replace('\n', " ");
+        let text = text.trim();
+        if !text.is_empty() {
+            self.begin();
+            let text = if text.contains("**") { text.to_owned() } else { format!("**{text}**") };
+            self.out.push_str(&text);
+        }
+    }
+
+    fn list(&mut self, id: Id) {
+        self.flush();
+        let doc = self.view.doc;
+        let ordered = doc.tag(id) == Tag::Ol;
+        let start = doc.attr(id, "start").and_then(|it| it.trim().parse().ok()).unwrap_or(1_u64);
+        let mut number = start;
+        // Two lists with one mark would be read as one list.
+        let after = self.ended.filter(|it| it.1 == self.margins.len()).map(|it| it.0);
+        let sign = match (ordered, after) {
+            (false, Some('-')) => '*',
+            (false, _) => '-',
+            (true, Some('.')) => ')',
+            (true, _) => '.',
+        };
+        // A list in an item stands close to the item's words. One that does not begin with 1 would
+        // be read as more of those words.
+        let close = self.margins.last().is_some_and(|it| it.begun && it.rest.trim().is_empty());
+        if close && number <= 1 {
+            self.gap = Gap::Line;
+        }
+        for child in doc.children(id).filter(|it| !self.view.skips(*it)) {
+            if doc.text(child).is_some_and(|it| it.trim().is_empty()) {
+                continue;
+            }
+            let mark = if ordered { format!("{number}{sign} ") } else { format!("{sign} ") };
+            let rest = " ".repeat(mark.len());
+            self.margins.push(Margin { first: mark, rest, begun: false });
+            match doc.tag(child) {
+                Tag::Text => escape::flow_into(&mut self.line, doc.text(child).unwrap_or_default()),
+                Tag::Li => self.inside(child),
+                _ => self.element(child),
+            }
+            self.flush();
+            let begun = self.margins.pop().is_some_and(|it| it.begun);
+            if begun {
+                number = number.saturating_add(1);
+                self.gap = Gap::Line;
+            }
+        }
+        if number > start {
+            self.ended = Some((sign, self.margins.len()));
+        }
+        self.gap = Gap::Blank;
+    }
+
+    fn fenced(&mut self, id: Id) {
+        let doc = self.view.doc;
+        let text = doc.preformatted(id);
+        let text = text.trim_matches('\n').trim_end();
+        if text.is_empty() {
+            return self.flush();
+        }
+        let classes = (id..doc.end(id)).filter_map(|it| doc.attr(it, "class"));
+        let mut words = classes.flat_map(str::split_whitespace);
+        let language =
+            words.find_map(|it| it.strip_prefix("language-").or(it.strip_prefix("lang-")));
+        let fence = "`".repeat(escape::longest_run(text, '`').max(2) + 1);
+        self.block(&format!("{fence}{}\n{text}\n{fence}", language.unwrap_or_default()));
+    }
+}

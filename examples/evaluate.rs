@@ -54,16 +54,24 @@ impl Request {
     fn answer(&self) -> Answer {
         match self.word("op").unwrap_or_default() {
             "article" => self.article(),
-            "convert" => Ok(json!({ "markdown": extract::convert(&self.source(), self.word("url")) })),
-            "product" => self.fields(Profile::Product, json!({
-                "name": "string", "price": "string", "currency": "string", "sku": "string",
-                "gtin": "string", "brand": "string", "availability": "string",
-            })),
-            "recipe" => self.fields(Profile::Recipe, json!({
-                "title": "string", "ingredients": "array", "instructions": "array",
-                "yields": "string", "total_time": "integer", "prep_time": "integer",
-                "cook_time": "integer", "author": "string",
-            })),
+            "convert" => {
+                Ok(json!({ "markdown": extract::convert(&self.source(), self.word("url")) }))
+            }
+            "product" => self.fields(
+                Profile::Product,
+                json!({
+                    "name": "string", "price": "string", "currency": "string", "sku": "string",
+                    "gtin": "string", "brand": "string", "availability": "string",
+                }),
+            ),
+            "recipe" => self.fields(
+                Profile::Recipe,
+                json!({
+                    "title": "string", "ingredients": "array", "instructions": "array",
+                    "yields": "string", "total_time": "integer", "prep_time": "integer",
+                    "cook_time": "integer", "author": "string",
+                }),
+            ),
             "structured" => {
                 let found = extract::structured(&self.source(), self.word("url"));
                 Ok(json!({ "structured": {
@@ -100,8 +108,12 @@ impl Request {
 
     fn judged(&self) -> Value {
         let status = self.object.get("status").and_then(Value::as_u64);
-        let headers: Vec<(String, String)> = self.object.get("headers").and_then(Value::as_object)
-            .into_iter().flatten()
+        let headers: Vec<(String, String)> = self
+            .object
+            .get("headers")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
             .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
             .collect();
         let response = Response {
@@ -122,7 +134,10 @@ impl Request {
 /// The CPU time of this thread.
 fn cpu() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), u32::try_from(now.tv_nsec).unwrap_or_default())
+    Duration::new(
+        u64::try_from(now.tv_sec).unwrap_or_default(),
+        u32::try_from(now.tv_nsec).unwrap_or_default(),
+    )
 }
 
 fn respond(line: &str) -> Value {

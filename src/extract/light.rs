@@ -68,11 +68,7 @@ fn gather(value: &Value, title: &mut Option<String>, texts: &mut Vec<String>) {
         match value {
             Value::String(_) if texts.len() >= MAX_TEXTS => return,
             Value::String(text) if text.len() >= SENTENCE && text.contains(' ') => {
-                let plain = if text.contains('<') {
-                    text_of(text)
-                } else {
-                    folded(text)
-                };
+                let plain = if text.contains('<') { text_of(text) } else { folded(text) };
                 if !texts.contains(&plain) {
                     texts.push(plain);
                 }

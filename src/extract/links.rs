@@ -72,9 +72,7 @@ fn is_social(url: &str) -> bool {
     let host = url.split("://").nth(1).unwrap_or_default();
     let host = host.split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.strip_prefix("www.").unwrap_or(host);
-    SOCIAL.iter().any(|it| {
-        host == *it || host.strip_suffix(it).is_some_and(|it| it.ends_with('.'))
-    })
+    SOCIAL.iter().any(|it| host == *it || host.strip_suffix(it).is_some_and(|it| it.ends_with('.')))
 }
 
 /// Every image that is shown, with its role: `hero`, `content`, `logo` or `unknown`.

@@ -23,9 +23,6 @@ pub(super) fn find<'d, 'a>(
             .push("no part of the page stands out as its content; the whole is given".to_owned());
         body
     } else {
-        if chosen == body {
-            
-        }
         chosen
     };
     without_frames(doc, layout, root)
@@ -61,9 +58,8 @@ fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
         // Several of a kind are a list of pages and not one.
         found.next().is_none().then_some(first).filter(|it| doc.node(*it).text >= ENOUGH)
     };
-    let article_body = |it: Id| {
-        doc.node(it).marks.property && doc.attr(it, "itemprop") == Some("articleBody")
-    };
+    let article_body =
+        |it: Id| doc.node(it).marks.property && doc.attr(it, "itemprop") == Some("articleBody");
     let is_main = |it: Id| doc.tag(it) == Tag::Main || doc.attr(it, "role") == Some("main");
     named(&article_body)
         .or_else(|| named(&|it| doc.tag(it) == Tag::Article))

@@ -10,6 +10,7 @@
 
 mod address;
 mod bound;
+mod chunks;
 mod data;
 mod decode;
 mod doc;
@@ -18,6 +19,7 @@ mod light;
 mod links;
 mod main_content;
 mod markdown;
+mod prescan;
 mod readable;
 mod schema;
 mod sections;
@@ -32,10 +34,13 @@ use serde_json::{Value, json};
 
 use crate::core::request::Format;
 use crate::core::tier::Tier;
+use crate::core::verdict::{Document, sniff};
 use crate::extract::address::Base;
 use crate::extract::data::{Depth, Facts};
 use crate::extract::doc::Doc;
 use crate::extract::layout::Layout;
+use crate::extract::markdown::Rendered;
+use crate::extract::view::View;
 use crate::ports::extract::{ExtractError, Extracted, Extractor, Page};
 
 pub use self::data::Structured;
@@ -43,6 +48,9 @@ pub use self::decode::{Decoded, decode};
 
 /// Elements in elements that are read; what [`bound`] lets through stays well below.
 const MAX_DEPTH: usize = 600;
+
+/// Symbols at the beginning that tell whether it is text.
+const SNIFFED: usize = 1_024;
 
 /// A whole document as markdown: nothing is selected, only what is hidden is left out.
 ///
@@ -55,12 +63,12 @@ const MAX_DEPTH: usize = 600;
 /// assert_eq!(markdown, "## Tea\n\nGreen **or** black.");
 /// ```
 pub fn convert(html: &str, url: Option<&str>) -> String {
-    read_with(html, url, |doc, base| markdown::render(&view::View::whole(doc, 0), base))
+    read_with(html, url, |doc, base| markdown::render(&View::whole(doc, 0), base).text)
 }
 
 /// The structured data of a page as it stands there.
 pub fn structured(html: &str, url: Option<&str>) -> Structured {
-    read_with(html, url, |doc, base| Structured::of(doc, base))
+    read_with(html, url, Structured::of)
 }
 
 /// Reads a document by itself; one that nests too deep to be read gives nothing.
@@ -81,9 +89,19 @@ impl Extractor for Html {
             return Err(ExtractError::Empty);
         }
         let media = media_type(page.content_type);
+        let unsupported = |kind: &str| {
+            let said = media.as_deref().filter(|it| !it.starts_with("text/"));
+            Err(ExtractError::Unsupported(said.unwrap_or(kind).to_owned()))
+        };
+        match sniff(page.body) {
+            Some(Document::Pdf) => return unsupported("application/pdf"),
+            Some(Document::Image) => return unsupported("image"),
+            Some(Document::Binary) => return unsupported("binary"),
+            _ => {}
+        }
         let text = decode(page.body, page.content_type).text;
-        if text.contains('\0') {
-            return Err(ExtractError::Unsupported(media.unwrap_or_else(|| "binary".to_owned())));
+        if is_binary(&text) {
+            return unsupported("binary");
         }
         let mut made = match media.as_deref() {
             Some(it) if it.ends_with("/json") || it.ends_with("+json") => from_json(page, &text),
@@ -105,6 +123,18 @@ impl Extractor for Html {
     }
 }
 
+/// Whether a text is none: controls that no writer puts there are a tenth of its beginning. A stray one
+/// is what the parser makes of it.
+fn is_binary(text: &str) -> bool {
+    let is_control = |it: char| it.is_control() && !it.is_whitespace() && it != '\u{1b}';
+    let (mut all, mut controls) = (0_usize, 0);
+    for symbol in text.chars().take(SNIFFED) {
+        all += 1;
+        controls += usize::from(is_control(symbol));
+    }
+    controls * 10 > all
+}
+
 fn media_type(header: Option<&str>) -> Option<String> {
     let media = header?.split(';').next()?.trim().to_ascii_lowercase();
     (!media.is_empty()).then_some(media)
@@ -122,8 +152,8 @@ fn fill(page: Page<'_>, made: &mut Extracted, text: &str, data: &Value) {
             Format::Text | Format::Markdown => text.into(),
             Format::Json | Format::JsonV2 => data.clone(),
             Format::Html => format!("<pre>{}</pre>", readable::escaped(text)).into(),
-            Format::Rag => sections::chunks(text),
-            Format::Content => content(text, &[]),
+            Format::Rag => chunks::rag(&Rendered::plain(text)),
+            Format::Content => chunks::content(text, &[], &[]),
             Format::Raw => continue,
         };
         made.content.insert(format, value);
@@ -143,13 +173,9 @@ fn from_json(page: Page<'_>, text: &str) -> Extracted {
 
 fn plain(page: Page<'_>, text: &str) -> Extracted {
     let mut made = Extracted::default();
+    let text = &text.replace('\0', "\u{fffd}");
     fill(page, &mut made, text, &json!({ "text": text }));
     made
-}
-
-/// The `content` format of a body in markdown.
-fn content(body: &str, links: &[Value]) -> Value {
-    json!({ "body_markdown": body, "word_count": body.split_whitespace().count(), "links": links })
 }
 
 fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
@@ -184,22 +210,39 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
     if page.tier == Tier::LightJs && made.text.len() < 200 {
         return Err(ExtractError::Empty);
     }
-    // Four formats are made from it, and none of the others should pay for it.
+    // Several formats are made from each of these, and none of the others should pay for it.
     let rendered = LazyCell::new(|| markdown::render(&view, &base));
     let links = LazyCell::new(|| links::links(&doc, doc.body(), &layout, &base));
     for &format in &page.options.formats {
         let value = match format {
             Format::Text => made.text.clone().into(),
-            Format::Markdown => rendered.as_str().into(),
+            Format::Markdown => rendered.text.as_str().into(),
             Format::Html => readable::render(&view, &base).into(),
             Format::Json if page.options.filter_content => facts.json(page.options, &[]),
             Format::Json => facts.json(page.options, &links),
-            Format::JsonV2 => json!({
-                "version": 2, "title": made.title, "links": *links,
-                "sections": sections::sections(&rendered),
-            }),
-            Format::Rag => sections::chunks(&rendered),
-            Format::Content => content(&rendered, &links),
+            Format::JsonV2 => {
+                let filter = &page.options.advanced.section_filter;
+                let content_only = page.options.filter_content || filter.content_only;
+                let whole;
+                let shown = if content_only {
+                    &view
+                } else {
+                    whole = View::whole(&doc, doc.body());
+                    &whole
+                };
+                let (sections, tables) = sections::sections(shown, &base, filter);
+                json!({
+                    "version": 2, "title": made.title, "sections": sections, "tables": tables,
+                    "links": *links,
+                })
+            }
+            Format::Rag => chunks::rag(&rendered),
+            Format::Content => {
+                let hero = facts.opengraph.get("image").and_then(|it| base.absolute(it));
+                let images = links::images(&view, hero.as_deref(), &base);
+                let links = links::links(&doc, view.root, &layout, &base);
+                chunks::content(&rendered.text, &images, &links)
+            }
             Format::Raw => continue,
         };
         made.content.insert(format, value);

@@ -39,7 +39,10 @@ impl<'d, 'a> View<'d, 'a> {
 
     /// Bytes of text that are shown.
     pub(super) fn length(&self) -> usize {
-        self.shown().filter(|it| self.doc.text(*it).is_some()).map(|it| self.doc.node(it).text).sum()
+        self.shown()
+            .filter(|it| self.doc.text(*it).is_some())
+            .map(|it| self.doc.node(it).text)
+            .sum()
     }
 }
 

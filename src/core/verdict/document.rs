@@ -5,7 +5,7 @@ use crate::core::verdict::{Document, Response};
 /// The kind of document, or `None` for an HTML page.
 pub(super) fn kind(response: &Response<'_>) -> Option<Document> {
     let body = response.body;
-    if let Some(kind) = magic(body) {
+    if let Some(kind) = sniff(body) {
         return Some(kind);
     }
     let media = media_type(response);
@@ -26,7 +26,8 @@ pub(super) fn kind(response: &Response<'_>) -> Option<Document> {
     }
 }
 
-fn magic(body: &[u8]) -> Option<Document> {
+/// What a body's first bytes alone say it is; `None` where they say nothing.
+pub fn sniff(body: &[u8]) -> Option<Document> {
     // Readers accept a PDF's mark anywhere in the first kilobyte; some servers put bytes before it.
     if body.starts_with(b"%PDF-") || start(body).starts_with(b"%PDF-") {
         return Some(Document::Pdf);

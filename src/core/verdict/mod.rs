@@ -13,6 +13,7 @@ mod scan;
 mod shell;
 mod status;
 
+pub use document::sniff;
 pub use judge::judge;
 
 /// A kind of document that is no HTML page.

@@ -110,7 +110,7 @@ impl Facts {
         Some(folded(text)).filter(|it| !it.is_empty())
     }
 
-    fn from_ld(&self, name: &str) -> Option<String> {
+    fn in_graph(&self, name: &str) -> Option<String> {
         self.graph.items.iter().find_map(|it| self.named(it.get(name)?))
     }
 
@@ -123,16 +123,16 @@ impl Facts {
         let title = og("title").or_else(|| meta("twitter:title")).or(own);
         let heading = || seen.heading.map(|it| doc.folded_text(it));
         let author = self
-            .from_ld("author")
+            .in_graph("author")
             .or_else(|| meta("author"))
             .or_else(|| meta("article:author").filter(|it| !it.starts_with("http")));
         let published = self
-            .from_ld("datePublished")
+            .in_graph("datePublished")
             .or_else(|| meta("article:published_time"))
             .or_else(|| meta("datepublished"))
             .or_else(|| meta("date"));
         let description = meta("description").or_else(|| og("description"));
-        let description = description.or_else(|| self.from_ld("description"));
+        let description = description.or_else(|| self.in_graph("description"));
         let language = self.language.take().or_else(|| meta("language")).or_else(|| og("locale"));
         self.title = title.filter(|it| !it.is_empty()).or_else(heading);
         self.author = author;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::extract::address::Base;
 use crate::extract::data::MAX_ITEMS;
-use crate::extract::doc::{Doc, Id};
+use crate::extract::doc::{Doc, Id, flow_into};
 use crate::extract::tag::Tag;
 
 /// Items in items.
@@ -111,9 +111,11 @@ impl Reader<'_> {
             .flatten()
             .unwrap_or_default();
         for name in refs.split_whitespace().take(MAX_ITEMS) {
-            if let Some(id) = self.by_id(name) {
-                self.properties(id, self.doc.end(id), &mut properties, open);
-            }
+            let Some(id) = self.by_id(name) else { continue };
+            // Who refers to an item of its own means what is in it.
+            let own = self.is_scope(id) && !self.is_property(id) && !open.contains(&id);
+            let from = if own { id + 1 } else { id };
+            self.properties(from, self.doc.end(id), &mut properties, open);
         }
         if properties.is_empty() {
             let text = self.text(scope);
@@ -159,11 +161,10 @@ impl Reader<'_> {
                 open.pop();
                 value
             } else {
-                json!(self.property(id))
+                self.property(id)
             };
             self.left = self.left.saturating_sub(value.as_str().map_or(0, str::len) + 1);
-            let attribute =
-                if self.by == Vocabulary::Microdata { "itemprop" } else { "property" };
+            let attribute = if self.by == Vocabulary::Microdata { "itemprop" } else { "property" };
             let names = self.doc.attr(id, attribute).unwrap_or_default();
             // Every name holds the value once more, so an item in items must not have many.
             for name in names.split_whitespace().take(if inner { 2 } else { 8 }) {
@@ -182,8 +183,13 @@ impl Reader<'_> {
         }
     }
 
-    fn property(&self, id: Id) -> String {
+    fn property(&self, id: Id) -> Value {
         let doc = self.doc;
+        if doc.tag(id) == Tag::Input && doc.attr(id, "content").is_none() {
+            // How a page says what a search of it asks for.
+            let required = doc.attr(id, "required").is_some();
+            return json!({ "valueRequired": required, "valueName": doc.attr(id, "name") });
+        }
         let plain = |name| doc.attr(id, name).map(str::to_owned);
         let address = |name| {
             let said = doc.attr(id, name)?;
@@ -207,13 +213,15 @@ impl Reader<'_> {
             _ => None,
         };
         let found = found.or_else(|| plain("content"));
-        found.map_or_else(|| self.text(id), |it| it.trim().to_owned())
+        found.map_or_else(|| self.text(id), |it| it.trim().to_owned()).into()
     }
 
     /// The text of a property, with its breaks; scripts are no text.
     fn text(&self, id: Id) -> String {
         let doc = self.doc;
         let mut out = String::new();
+        // Where the blocks end that are open: their words do not run into what follows.
+        let mut ends: Vec<Id> = Vec::new();
         let mut at = id;
         while at < doc.end(id) {
             let tag = doc.tag(at);
@@ -221,10 +229,15 @@ impl Reader<'_> {
                 at = doc.end(at);
                 continue;
             }
+            while ends.last().is_some_and(|it| *it <= at) {
+                ends.pop();
+                flow_into(&mut out, " ");
+            }
             match doc.text(at) {
-                Some(text) => crate::extract::doc::flow_into(&mut out, text),
+                Some(text) => flow_into(&mut out, text),
                 None if tag == Tag::Br || tag.is_block() => {
-                    crate::extract::doc::flow_into(&mut out, " ");
+                    flow_into(&mut out, " ");
+                    ends.push(doc.end(at));
                 }
                 None => {}
             }

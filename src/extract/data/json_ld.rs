@@ -18,9 +18,9 @@ pub(super) fn documents(doc: &Doc<'_>) -> Vec<Value> {
     let mut found = Vec::new();
     for id in (0..doc.len()).filter(|it| is_json_ld(doc, *it)) {
         match loose::parse(&doc.source_text(id)) {
-            Value::Null => {}
             Value::Array(all) => found.extend(all),
-            one => found.push(one),
+            one @ Value::Object(_) => found.push(one),
+            _ => {}
         }
         found.truncate(MAX_ITEMS);
     }
@@ -50,7 +50,10 @@ impl Graph {
     /// The item that a reference leads to; an item that is none is itself.
     pub(in crate::extract) fn resolve<'g>(&'g self, value: &'g Value) -> &'g Value {
         let Some(id) = reference(value) else { return value };
-        self.items.iter().find(|it| reference(it).is_none() && id_of(it) == Some(id)).unwrap_or(value)
+        self.items
+            .iter()
+            .find(|it| reference(it).is_none() && id_of(it) == Some(id))
+            .unwrap_or(value)
     }
 
     /// An item with what its references lead to in their place.

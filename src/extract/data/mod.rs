@@ -58,8 +58,11 @@ fn opengraph(doc: &Doc<'_>) -> Vec<Value> {
         if !KNOWN.contains(&space) || properties.len() >= MAX_ITEMS {
             continue;
         }
-        let address =
-            if space == "og" { "http://ogp.me/ns#".into() } else { format!("http://ogp.me/ns/{space}#") };
+        let address = if space == "og" {
+            "http://ogp.me/ns#".into()
+        } else {
+            format!("http://ogp.me/ns/{space}#")
+        };
         spaces.entry(space).or_insert_with(|| address.into());
         properties.push(json!([name, content]));
     }

@@ -50,8 +50,7 @@ pub(super) fn line_start(out: &mut String, line: &str) {
     let ends = |it: &str| it.is_empty() || it.starts_with(' ');
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let after = line.get(digits..).unwrap_or_default();
-    let numbered = (1..10).contains(&digits)
-        && after.strip_prefix(['.', ')']).is_some_and(ends);
+    let numbered = (1..10).contains(&digits) && after.strip_prefix(['.', ')']).is_some_and(ends);
     if numbered {
         out.push_str(line.get(..digits).unwrap_or_default());
         out.push('\\');

@@ -18,13 +18,28 @@ use crate::extract::view::View;
 /// Blocks in blocks. Each indents all that is inside it once more, so deeper ones are laid flat.
 const MAX_MARGINS: usize = 24;
 
+/// Markdown, and where its blocks begin.
+#[derive(Debug)]
+pub(super) struct Rendered {
+    pub(super) text: String,
+    pub(super) marks: Vec<Block>,
+}
+
+/// Where a block that is in no other begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    pub(super) at: usize,
+    /// The level of a heading; 0 for what is none.
+    pub(super) level: usize,
+}
+
 /// The markdown of a view.
-pub(super) fn render(view: &View<'_, '_>, base: &Base) -> String {
+pub(super) fn render(view: &View<'_, '_>, base: &Base) -> Rendered {
     let mut out = Writer::new(view, base);
     out.out.reserve(view.doc.node(view.root).text);
     out.children(view.root);
     out.flush();
-    out.out
+    Rendered { text: out.out, marks: out.marks }
 }
 
 /// What stands before the lines of a block.
@@ -50,6 +65,7 @@ struct Writer<'v> {
     out: String,
     /// The inline content of the block that is being read; a line end is a break.
     line: String,
+    marks: Vec<Block>,
     margins: Vec<Margin>,
     gap: Gap,
     /// The mark of the list that has just ended, and how many margins it stood in.
@@ -66,6 +82,7 @@ impl<'v> Writer<'v> {
             base,
             out: String::new(),
             line: String::new(),
+            marks: Vec::new(),
             margins: Vec::new(),
             gap: Gap::Blank,
             ended: None,
@@ -76,19 +93,20 @@ impl<'v> Writer<'v> {
 
     /// Ends the block that is being read.
     fn flush(&mut self) {
-        let line = std::mem::take(&mut self.line);
-        let text = line.trim_matches([' ', '\n']);
+        let read = std::mem::take(&mut self.line);
+        let text = read.trim_matches([' ', '\n']);
         if !text.is_empty() {
-            let link = self.link.take();
+            let target = self.link.take();
             self.begin();
-            if let Some(address) = link {
-                let text = text.replace('\n', " ");
-                self.out.push_str(&format!("[{text}]({address})"));
-            } else {
-                self.lines(text);
+            match target {
+                Some(target) => {
+                    let text = text.replace('\n', " ");
+                    self.out.push_str(&format!("[{text}]({target})"));
+                }
+                None => self.lines(text),
             }
         }
-        self.line = line;
+        self.line = read;
         self.line.clear();
         self.emphasis.closed = None;
     }
@@ -131,6 +149,9 @@ impl<'v> Writer<'v> {
             self.out.push('\n');
         }
         self.gap = Gap::Blank;
+        if self.margins.first().is_none_or(|it| !it.begun) {
+            self.marks.push(Block { at: self.out.len(), level: 0 });
+        }
         for margin in &mut self.margins {
             let text = if margin.begun { &margin.rest } else { &margin.first };
             self.out.push_str(text);
@@ -233,6 +254,9 @@ impl<'v> Writer<'v> {
             None => text.to_owned(),
         };
         self.begin();
+        if let Some(mark) = self.marks.last_mut().filter(|_| self.margins.is_empty()) {
+            mark.level = level;
+        }
         self.out.extend(std::iter::repeat_n('#', level));
         self.out.push(' ');
         // A closing row of signs is read as part of the mark.

@@ -70,7 +70,9 @@ impl Writer<'_> {
                     }
                     Tag::Br => broken = true,
                     Tag::Hr => return true,
-                    Tag::Pre | Tag::Blockquote | Tag::Ul | Tag::Ol | Tag::Dl => return node.text > 0,
+                    Tag::Pre | Tag::Blockquote | Tag::Ul | Tag::Ol | Tag::Dl => {
+                        return node.text > 0;
+                    }
                     tag if tag.level().is_some() => return node.text > 0,
                     tag if tag.is_block() => broken = true,
                     _ => {}

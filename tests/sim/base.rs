@@ -124,11 +124,10 @@ impl Base {
     }
 
     /// The one process of a forgetful disk dies and is started again: of what was not flushed, only
-    /// the beginning may have got there, and the leases of the dead process are released.
-    pub(crate) fn reopen(&mut self, now: Timestamp, rng: &mut Rng) {
-        if self.kind == StoreKind::Shared {
-            return;
-        }
+    /// the beginning may have got there, and the leases of the dead process are released. Says how
+    /// many commits were lost.
+    pub(crate) fn reopen(&mut self, now: Timestamp, rng: &mut Rng) -> usize {
+        let written = self.log.len();
         let kept = self.flushed + rng.place(self.log.len() - self.flushed + 1);
         self.log.truncate(kept);
         self.live = Memory::default();
@@ -149,6 +148,7 @@ impl Base {
             }
         }
         self.flushed = self.log.len();
+        written - kept
     }
 
     /// Every record, for a recount.

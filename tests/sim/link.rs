@@ -127,6 +127,11 @@ impl Link {
     async fn survive(&self, call: u64, carried_out: bool) {
         let crash = self.0.weather.lock().unwrap_or_else(PoisonError::into_inner).crash;
         if crash.is_some_and(|(at, after)| call >= at && after == carried_out) {
+            self.0.world.oracle().note(if carried_out {
+                "crash after a call"
+            } else {
+                "crash before a call"
+            });
             self.0.world.crashed(self.0.engine);
             self.0.life.end();
         }
@@ -144,6 +149,9 @@ impl Link {
         self.0.world.step(self.0.engine, name);
         self.survive(call, false).await;
         let fault = self.fault();
+        if fault.is_some() {
+            self.0.world.oracle().note("store call gone wrong");
+        }
         let answer = match fault {
             Some(Fault::Conflict) if name == "commit" => Err(StoreError::Conflict),
             Some(Fault::Fail | Fault::Conflict) => Err(broken()),

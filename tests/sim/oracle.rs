@@ -44,6 +44,8 @@ pub(crate) struct Oracle {
     /// Credits that hosts tried to grant, and of those the ones that were confirmed.
     pub(crate) grants: BTreeMap<AccountId, (u64, u64)>,
     pub(crate) failure: Option<String>,
+    /// How often each situation came up: a run in which nothing happens proves nothing.
+    pub(crate) seen: BTreeMap<&'static str, u64>,
 }
 
 impl Oracle {
@@ -51,6 +53,10 @@ impl Oracle {
         if self.failure.is_none() {
             self.failure = Some(format!("invariant {invariant}: {}", what.into()));
         }
+    }
+
+    pub(crate) fn note(&mut self, situation: &'static str) {
+        *self.seen.entry(situation).or_default() += 1;
     }
 
     fn check(&mut self, invariant: u8, holds: bool, what: impl FnOnce() -> String) {
@@ -215,6 +221,14 @@ impl Oracle {
                 S::Queued => old.ready_at <= now,
                 _ => old.lease.is_some_and(|it| it.until <= now),
             };
+        match (old.state, new.state) {
+            (S::Processing, S::Processing) if by_claim => self.note("lost lease taken over"),
+            (S::Processing, S::Processing) => self.note("lease renewed"),
+            (S::Processing, S::Queued) => self.note("job put back"),
+            (S::Processing, S::Failed) if cancelled => self.note("running job cancelled"),
+            (S::Queued, S::Failed) => self.note("waiting job cancelled"),
+            _ => {}
+        }
         let allowed = match (old.state, new.state) {
             (S::Queued | S::Processing, S::Failed) if cancelled => true,
             (S::Queued, S::Processing) => by_claim,
@@ -235,6 +249,12 @@ impl Oracle {
         let controls = &job.request.cost_controls;
         let most = controls.max_credits.map_or(u64::MAX, |it| it.0).min(job.hold.0);
         self.check(4, charged <= most, || format!("{} cost {charged} of {most}", job.id));
+        self.note(match &job.outcome {
+            Some(Outcome::Succeeded { cached: true, .. }) => "page from the cache",
+            Some(Outcome::Succeeded { tier: Tier::Browser, .. }) => "page by the browser",
+            Some(Outcome::Succeeded { .. }) => "page over HTTP",
+            _ => "page failed",
+        });
         let tried = job.trail.iter().map(|it| it.tier);
         let used = match job.outcome {
             Some(Outcome::Succeeded { tier, cached: false, .. }) => Some(tier),
@@ -313,6 +333,14 @@ impl Oracle {
                 let same = (old.id, old.batch, &old.url, &old.body)
                     == (new.id, new.batch, &new.url, &new.body);
                 let over = old.state != NoticeState::Pending && old != new;
+                match new.state {
+                    NoticeState::Delivered if new.attempts.len() > 1 => {
+                        self.note("event delivered late")
+                    }
+                    NoticeState::Delivered => self.note("event delivered"),
+                    NoticeState::GivenUp => self.note("event given up"),
+                    _ => {}
+                }
                 self.check(7, same && !over, || format!("the event of {} changed", old.batch));
             }
             _ => {}
@@ -436,6 +464,9 @@ impl Oracle {
         let known = ended || self.removed.contains(&batch);
         self.check(7, known, || format!("{batch} was told before it ended"));
         let event = (id, body);
+        if self.told.contains_key(&batch) {
+            self.note("event told again");
+        }
         let first = self.told.entry(batch).or_insert_with(|| event.clone()).clone();
         self.check(7, first == event, || format!("{batch} was told in two ways"));
     }

@@ -25,8 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) failure: Option<String>,
     pub(crate) steps: u64,
     pub(crate) digest: u64,
-    /// Batches that hosts were told are accepted.
-    pub(crate) accepted: usize,
+    /// How often each situation came up.
+    pub(crate) seen: BTreeMap<&'static str, u64>,
 }
 
 /// A process that runs an engine.
@@ -148,12 +148,12 @@ impl Runner {
     }
 
     fn outcome(&self) -> Outcome {
-        let submitted = self.submitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let oracle = self.world.oracle();
         Outcome {
-            failure: self.world.oracle().failure.clone(),
+            failure: oracle.failure.clone(),
+            seen: oracle.seen.clone(),
             steps: self.world.steps(),
             digest: self.world.digest(),
-            accepted: submitted.len(),
         }
     }
 
@@ -165,7 +165,10 @@ impl Runner {
         if world.plan.store == StoreKind::Forgetful && self.starts > 1 {
             let everything = {
                 let mut base = world.base();
-                base.reopen(world.now(engine), &mut stream(3));
+                let lost = base.reopen(world.now(engine), &mut stream(3));
+                if lost > 0 {
+                    world.oracle().note("unflushed commits lost in a crash");
+                }
                 base.everything()
             };
             world.oracle().reopened(everything);
@@ -280,24 +283,30 @@ impl Runner {
             match answer {
                 Ok(id) => {
                     oracle.acknowledged(id);
+                    oracle.note("batch accepted");
                     let earlier = submitted.insert(number, id);
+                    if earlier == Some(id) {
+                        oracle.note("same key, same batch");
+                    }
                     if earlier.is_some_and(|it| it != id) {
                         oracle.fail(11, format!("submission {number} gave a second batch {id}"));
                     }
                 }
                 Err(SubmitError::KeyReused { batch }) => {
+                    oracle.note("key refused for another body");
                     if submitted.get(&number).is_some_and(|it| *it != batch) {
                         oracle.fail(11, format!("the key of {number} is said to be {batch}'s"));
                     }
                 }
                 Err(SubmitError::Overdrawn(_)) => {
+                    oracle.note("overdrawn account refused");
                     let known = first.is_some_and(|it| oracle.knows_url(&it));
                     if known && !submitted.contains_key(&number) && !changed {
                         oracle.fail(3, format!("submission {number} was refused and is there"));
                     }
                 }
                 // Whether it was accepted is not known.
-                Err(_) => {}
+                Err(_) => oracle.note("submission of unknown fate"),
             }
         });
     }

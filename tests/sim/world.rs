@@ -211,6 +211,10 @@ impl Seat {
         };
         tokio::time::sleep(Duration::from_millis(wait)).await;
         self.life.go_on().await;
+        let mut oracle = self.world.oracle();
+        if oracle.claim_of(&url) > claim {
+            oracle.note("result of a stale claim");
+        }
         answer
     }
 

@@ -335,7 +335,7 @@ impl Oracle {
                 let over = old.state != NoticeState::Pending && old != new;
                 match new.state {
                     NoticeState::Delivered if new.attempts.len() > 1 => {
-                        self.note("event delivered late")
+                        self.note("event delivered late");
                     }
                     NoticeState::Delivered => self.note("event delivered"),
                     NoticeState::GivenUp => self.note("event given up"),

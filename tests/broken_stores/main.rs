@@ -1,0 +1,302 @@
+//! The proof of the store kit: each of these stores has one mistake, and the checks named beside it
+//! catch it. What is not named here may catch it too.
+
+mod bodies;
+mod disk;
+mod fault;
+mod model;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use fault::Fault;
+use model::Model;
+use rungs::testkit::Report;
+use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, check_all_reopened, check_all_within};
+
+/// Some of these stores hang for ever, and a check has to say so.
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn assert_caught(fault: Fault, report: &Report, by: &[&str]) {
+    for check in by {
+        assert!(report.has_failed(check), "{fault:?} passed `{check}`; {report}");
+    }
+}
+
+/// A `#[test]` for each mistake, and the list of all checks that are named.
+macro_rules! broken {
+    ($named:ident, $run:expr, $($fault:ident: $($check:ident)+;)+) => {
+        #[allow(non_upper_case_globals)]
+        const $named: &[&str] = &[$($(stringify!($check)),+),+];
+
+        mod $named {
+            use super::*;
+
+            $(
+                #[test]
+                #[allow(non_snake_case)]
+                fn $fault() {
+                    let run: fn(Fault) -> Report = $run;
+                    assert_caught(Fault::$fault, &run(Fault::$fault), &[$(stringify!($check)),+]);
+                }
+            )+
+        }
+    };
+}
+
+broken! {
+    in_memory, |fault| check_all_within(LIMIT, move || Model::new(fault)),
+
+    IgnoresVersions:
+        a_stale_commit_conflicts_and_writes_nothing
+        a_version_ahead_of_the_record_conflicts
+        a_new_record_conflicts_with_one_that_is_there;
+    AcceptsOlderVersions:
+        a_stale_commit_conflicts_and_writes_nothing
+        of_concurrent_commits_one_wins
+        a_claimed_job_refuses_the_version_before;
+    AcceptsNewerVersions:
+        a_version_ahead_of_the_record_conflicts
+        a_stale_removal_conflicts
+        a_commit_writes_all_or_nothing;
+    CreatesOverWhatIsThere: a_new_record_conflicts_with_one_that_is_there a_stale_removal_conflicts;
+    RemovesUnchecked: a_stale_removal_conflicts;
+    FailsToRemoveNothing: removing_what_is_not_there_changes_nothing;
+    WritesUpToTheConflict:
+        a_commit_writes_all_or_nothing
+        a_commit_of_thousands_is_whole
+        of_concurrent_submissions_one_is_accepted;
+    IndexesBeforeItChecks:
+        a_commit_writes_all_or_nothing
+        a_refused_commit_leaves_the_index_alone
+        a_commit_of_thousands_is_whole;
+    KeepsVersionsOfTheRemoved: a_removed_record_is_gone_and_begins_anew;
+    CountsOneVersionForAll:
+        a_committed_record_loads_back
+        a_version_counts_the_writes_of_its_own_record
+        a_removed_record_is_gone_and_begins_anew;
+    TakesTheLastOfTwo: a_commit_that_names_a_key_twice_is_refused;
+    StopsHalfWay:
+        changes_that_are_tried_again_lose_nothing
+        a_load_never_shows_half_a_commit
+        a_listing_never_shows_half_a_commit;
+    ChecksAndWritesApart: of_concurrent_commits_one_wins changes_that_are_tried_again_lose_nothing;
+    RefusesEmptyCommits: an_empty_commit_changes_nothing;
+    ForgetsBeyondAThousand: a_commit_of_thousands_is_whole;
+    ConflictsWithAnyOther:
+        concurrent_commits_of_different_records_all_succeed
+        a_dropped_commit_is_whole_or_not_there;
+    HangsAfterADroppedCommit: a_dropped_commit_is_whole_or_not_there;
+    LocksRecordByRecord: commits_in_opposite_order_both_end a_dropped_commit_is_whole_or_not_there;
+    WritesLater:
+        a_committed_record_loads_back
+        every_kind_of_record_comes_back_as_it_was_written
+        records_at_the_ends_of_their_ranges_come_back;
+    RemovesPastTheFirstNothing:
+        a_refused_commit_leaves_the_index_alone
+        a_commit_makes_changes_and_removes_at_once
+        an_expired_batch_is_removed_whole;
+    TrimsText: text_of_any_kind_comes_back;
+    SignsAmounts: records_at_the_ends_of_their_ranges_come_back;
+    DropsTheTrail: every_kind_of_record_comes_back_as_it_was_written;
+    CutsLongLists: a_large_record_is_kept_whole;
+    FoldsCase: keys_that_begin_alike_are_kept_apart keys_are_listed_in_the_order_of_their_bytes;
+    CutsKeys: the_longest_keys_are_kept_apart;
+    JoinsKeyParts: keys_in_any_script_are_kept_apart;
+    LoadsInItsOwnOrder:
+        loading_keeps_the_order_of_keys
+        a_late_result_changes_nothing
+        a_batch_that_many_workers_end_adds_up;
+    LoadsAThousandAtMost: thousands_of_keys_load_in_one_call;
+    ListsUpwardsOnly:
+        what_was_committed_is_seen_at_once
+        listing_goes_up_and_down
+        every_kind_lists_its_own_to_the_last_key;
+    ListsTheKeyItIsBehind: listing_goes_on_behind_a_key pages_of_a_listing_hold_each_record_once;
+    NeedsTheKeyItIsBehind: listing_goes_on_behind_a_key listing_goes_on_behind_a_key_that_is_gone;
+    ListsAllButTheLastKey: every_kind_lists_its_own_to_the_last_key;
+    ListsMoreThanItsLimit:
+        listing_goes_up_and_down
+        listing_goes_on_behind_a_key
+        pages_of_a_listing_hold_each_record_once;
+    ReservesTheLimit: a_commit_of_thousands_is_whole a_limit_beyond_what_is_there_is_no_error;
+    ListsWhatWasFirstWritten:
+        a_listing_shows_the_newest_and_nothing_removed
+        an_expired_batch_is_removed_whole;
+    SortsNumbersAsText: keys_are_listed_in_the_order_of_their_bytes;
+    KeepsEntriesOfTheRemoved:
+        writing_the_same_moment_again_counts_once
+        equal_moments_are_kept_apart
+        what_was_removed_falls_due_no_more;
+    KeepsEntriesOfTheChanged:
+        a_claim_takes_no_more_than_its_limit
+        no_two_claims_take_the_same_job
+        an_ended_job_is_never_claimed;
+    AddsEntriesTwice:
+        a_limit_beyond_what_is_there_is_no_error
+        queues_are_kept_apart
+        what_is_due_is_claimed_earliest_first;
+    KeepsOneEntryAMoment:
+        equal_moments_are_kept_apart
+        concurrent_claims_take_each_job_once
+        claims_of_all_queues_at_once_take_each_once;
+    ForgetsCachedAnswers: cached_answers_fall_due_for_expiry;
+    IndexesOnlyTheNew: a_batch_that_ends_begins_to_expire the_end_of_a_job_is_one_commit;
+    IndexesWhatEnded:
+        what_has_no_moment_is_in_no_queue
+        a_delivered_notice_leaves_its_queue
+        an_ended_job_is_never_claimed;
+    SignsMoments: moments_at_both_ends_of_time_are_kept a_dropped_claim_loses_no_job;
+    MixesQueues:
+        queues_are_kept_apart
+        what_was_removed_falls_due_no_more
+        a_claimed_record_is_what_the_core_makes_of_it;
+    NeverLeases:
+        a_claim_is_kept_as_it_was_returned
+        a_claimed_job_refuses_the_version_before
+        an_ended_job_is_never_claimed;
+    ClaimsInTheOrderOfKeys:
+        cached_answers_fall_due_for_expiry
+        what_is_due_is_claimed_earliest_first
+        lost_leases_stand_in_line_with_the_rest;
+    LimitsBeforeItSorts: a_limited_claim_takes_the_earliest;
+    ClaimsTooEarly:
+        nothing_is_claimed_before_it_is_due
+        no_two_claims_take_the_same_job
+        a_worker_cannot_claim_over_its_own_lease;
+    ClaimsTooLate:
+        a_batch_that_ends_begins_to_expire
+        nothing_is_claimed_before_it_is_due
+        what_expires_is_handed_out_unchanged;
+    ClaimsBeyondItsLimit:
+        a_claim_takes_no_more_than_its_limit
+        a_limited_claim_takes_the_earliest
+        a_claim_of_nothing_due_writes_nothing;
+    ReturnsTheVersionBefore:
+        a_claim_is_kept_as_it_was_returned
+        who_claimed_may_write_at_the_version_it_was_given
+        a_job_put_back_waits_for_its_moment;
+    KeepsTheVersionAtClaims:
+        a_claim_is_kept_as_it_was_returned
+        a_claimed_job_refuses_the_version_before
+        an_ended_job_is_never_claimed
+        a_claim_and_a_commit_at_once_agree;
+    RoundsLeases:
+        a_claimed_record_is_what_the_core_makes_of_it
+        notices_are_claimed_under_a_lease
+        a_dropped_claim_loses_no_job;
+    RenewsItsOwnLease:
+        queues_are_kept_apart
+        a_claim_takes_no_more_than_its_limit
+        a_claimed_record_is_what_the_core_makes_of_it;
+    NeverEndsALease:
+        due_says_the_earliest_and_follows_commits
+        a_lease_that_ran_out_is_claimed_again
+        a_renewed_lease_is_waited_for;
+    ClaimsInTwoSteps:
+        concurrent_claims_take_each_job_once
+        claims_of_all_queues_at_once_take_each_once;
+    WritesWhatExpires: cached_answers_fall_due_for_expiry what_expires_is_handed_out_unchanged;
+    LosesADroppedClaim: what_expires_is_handed_out_unchanged a_dropped_claim_loses_no_job;
+    PutsLostLeasesLast:
+        due_says_the_earliest_and_follows_commits
+        a_moment_moved_forward_is_followed
+        a_lease_that_ran_out_is_claimed_again;
+    RemovesNeighbours:
+        a_body_reads_back_until_its_batch_is_removed
+        bodies_of_many_batches_are_kept_apart;
+    NamesBodiesByLength: bodies_of_one_batch_are_kept_apart bodies_put_at_once_are_all_kept;
+    NamesBodiesInTwoSteps: bodies_put_at_once_are_all_kept;
+    KeepsRemovedBodies:
+        a_body_reads_back_until_its_batch_is_removed
+        a_body_is_whole_or_gone_while_its_batch_is_removed
+        a_batch_may_have_bodies_again;
+    BringsNewBodiesEachTime: every_handle_reads_the_same_bodies;
+    FailsToRemoveNoBodies: removing_bodies_that_are_not_there_is_no_error;
+    PanicsAtStrangeNames: a_reference_from_elsewhere_names_no_body;
+    CutsLargeBodies: a_large_body_is_kept_whole;
+    NamesBodiesAnew: a_batch_may_have_bodies_again;
+    TearsBodiesInTwo: a_dropped_put_harms_no_other_body;
+    FailsReadersOfTheRemoved:
+        a_body_reads_back_until_its_batch_is_removed
+        bodies_of_many_batches_are_kept_apart
+        a_body_is_whole_or_gone_while_its_batch_is_removed;
+    KeepsFewBatches: bodies_of_many_batches_are_kept_apart;
+    ListsPastItsKind:
+        listing_keeps_kinds_apart
+        every_kind_lists_its_own_to_the_last_key
+        a_late_result_changes_nothing;
+    FillsAFreshStore: a_fresh_store_is_empty;
+}
+
+broken! {
+    on_disk, |fault| check_all_reopened(move |dir| Model::open(fault, dir)),
+
+    WritesOneCommitBehind:
+        acknowledged_commits_survive_a_reopening
+        versions_go_on_after_a_reopening
+        a_refused_commit_is_not_there_after_a_reopening;
+    WritesWhenItIsClosed: what_a_killed_process_leaves_holds_all_that_was_acknowledged;
+    WritesBeforeItChecks: a_refused_commit_is_not_there_after_a_reopening;
+    LosesVersions: versions_go_on_after_a_reopening;
+    LosesBeyondAThousand: thousands_of_records_survive_a_reopening;
+    BringsBackTheRemoved:
+        what_was_removed_stays_removed
+        what_a_killed_process_leaves_holds_all_that_was_acknowledged;
+    ForgetsItsIndex:
+        acknowledged_commits_survive_a_reopening
+        what_was_removed_stays_removed
+        commits_under_way_at_the_end_are_whole_or_not_there;
+    KeepsLeases:
+        leases_are_released_at_a_reopening
+        a_released_lease_counts_as_lost_and_its_claim_is_stale
+        reopening_again_releases_nothing_twice;
+    ReleasesWithoutCounting:
+        leases_are_released_at_a_reopening
+        a_released_lease_counts_as_lost_and_its_claim_is_stale
+        reopening_again_releases_nothing_twice;
+    ReleasesWithoutAWrite: a_released_lease_counts_as_lost_and_its_claim_is_stale;
+    TouchesWhatWaits:
+        what_is_due_is_claimed_in_order_after_a_reopening
+        a_reopening_changes_nothing_but_leases;
+    ReleasesAtEachOpening: reopening_again_releases_nothing_twice;
+    RevivesWhatEnded:
+        every_kind_of_record_survives_a_reopening
+        what_ended_stays_ended_over_a_reopening;
+    LosesLedgerLines:
+        what_is_due_is_claimed_in_order_after_a_reopening
+        a_reopening_changes_nothing_but_leases
+        the_ledger_adds_up_after_a_reopening;
+    LosesBodies:
+        bodies_survive_a_reopening
+        removed_bodies_stay_removed
+        what_a_killed_process_leaves_holds_all_that_was_acknowledged;
+    BringsBackBodies: removed_bodies_stay_removed;
+    WritesHalfACommit:
+        every_kind_of_record_survives_a_reopening
+        listings_keep_their_order_over_a_reopening
+        commits_under_way_at_the_end_are_whole_or_not_there;
+    ReversesItsOrder:
+        acknowledged_commits_survive_a_reopening
+        versions_go_on_after_a_reopening
+        listings_keep_their_order_over_a_reopening;
+}
+
+#[test]
+fn the_store_without_a_mistake_passes_every_check() {
+    let memory = check_all_within(LIMIT, || Model::new(Fault::Nothing));
+    let disk = check_all_reopened(|dir| Model::open(Fault::Nothing, dir));
+
+    assert!(memory.failed.is_empty() && disk.failed.is_empty(), "{memory}\n{disk}");
+    assert_eq!((memory.passed.len(), disk.passed.len()), (CHECKS.len(), REOPEN_CHECKS.len()));
+}
+
+#[test]
+fn every_check_of_the_kit_catches_some_store() {
+    let named: BTreeSet<_> = in_memory.iter().chain(on_disk).copied().collect();
+    let all = CHECKS.iter().map(|it| it.0).chain(REOPEN_CHECKS.iter().map(|it| it.0));
+
+    let idle: Vec<_> = all.filter(|it| !named.contains(it)).collect();
+
+    assert!(idle.is_empty(), "no broken store is caught by {idle:?}");
+}

@@ -129,6 +129,16 @@ async fn only_the_tier_that_worked_is_charged_and_the_trail_says_why() {
 }
 
 #[tokio::test]
+async fn a_discount_holds_where_a_fetcher_does_not_say_whose_proxy_it_used() {
+    let mut item = Item::get("http://a.test/ok").force_tier(Tier::Http);
+    item.advanced.use_own_proxy = true;
+
+    let report = engine().scrape(item).await.expect("accepted");
+
+    assert_eq!((report.tier(), report.charged()), (Some(Tier::Http), Credits(240)));
+}
+
+#[tokio::test]
 async fn a_failed_page_is_data_and_costs_nothing() {
     let engine = engine();
 

@@ -71,6 +71,9 @@ impl AddOns {
     }
 
     /// What was asked for and also came: nothing else is charged.
+    ///
+    /// The discount stays as it was asked for, whoever carried the page: the hold was made with it, and
+    /// no page costs more than was held.
     #[must_use]
     pub fn and(self, came: Self) -> Self {
         Self {
@@ -78,7 +81,7 @@ impl AddOns {
             pdf: self.pdf && came.pdf,
             ocr: self.ocr && came.ocr,
             proxy: self.proxy && came.proxy,
-            own_proxy: self.own_proxy && came.own_proxy,
+            own_proxy: self.own_proxy,
         }
     }
 }
@@ -133,5 +136,15 @@ mod tests {
         assert_eq!(prices.quote(&plain, Tier::Stealth, own), Credits(1_600));
         let shot = AddOns { screenshot: true, pdf: true, ..none };
         assert_eq!(prices.quote(&plain, Tier::Browser, shot), Credits(4_600));
+    }
+
+    #[test]
+    fn a_discount_that_was_held_with_is_charged_with() {
+        let asked = AddOns { own_proxy: true, screenshot: true, ..AddOns::default() };
+        let came = AddOns { proxy: true, ..AddOns::default() };
+
+        let charged = asked.and(came);
+
+        assert_eq!(charged, AddOns { own_proxy: true, ..AddOns::default() });
     }
 }

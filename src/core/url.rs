@@ -89,11 +89,11 @@ impl PageUrl {
         let rest = after_scheme(&self.0).unwrap_or_default();
         let (host, port) = host_and_port(authority(rest));
         let host = host.to_ascii_lowercase();
-        match port.filter(|it| !it.is_empty()) {
-            None => host,
-            Some("80") if !self.is_https() => host,
-            Some("443") if self.is_https() => host,
+        let own = if self.is_https() { 443 } else { 80 };
+        // As a number: `:080` is the same site, and must not be counted as another.
+        match port.and_then(|it| it.parse::<u16>().ok()).filter(|it| *it != own) {
             Some(port) => format!("{host}:{port}"),
+            None => host,
         }
     }
 }
@@ -158,6 +158,8 @@ mod tests {
         assert_eq!(site("HTTP://u:p@Example.COM:80/x?y"), "example.com");
         assert_eq!(site("https://example.com:8443"), "example.com:8443");
         assert_eq!(site("http://[::1]:8080/"), "[::1]:8080");
+        assert_eq!(site("http://example.com:080/"), "example.com");
+        assert_eq!(site("https://example.com:/"), "example.com");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod prescan;
 mod readable;
 mod schema;
 mod sections;
+mod shape;
 mod tag;
 mod text;
 mod view;
@@ -119,6 +120,7 @@ impl Extractor for Html {
             made.warnings.push(note.to_owned());
         }
         schema::fill(page.options, &mut made);
+        shape::flatten(&mut made);
         Ok(made)
     }
 }
@@ -167,7 +169,7 @@ fn from_json(page: Page<'_>, text: &str) -> Extracted {
         made.warnings.push(format!("the document calls itself JSON but is not: {why}"));
         Value::Null
     });
-    fill(page, &mut made, text, &data);
+    fill(page, &mut made, text, &shape::as_object(data));
     made
 }
 

@@ -22,6 +22,9 @@ pub(super) fn fill(options: &JobRequest, made: &mut Extracted) {
     let source = Value::Object(found);
     let mut missing = Vec::new();
     let filled = object(schema, &source, &mut missing);
+    if filled.as_object().is_some_and(Map::is_empty) {
+        made.warnings.push("extraction_schema names no fields".to_owned());
+    }
     if !missing.is_empty() {
         made.warnings.push(format!("the page does not say: {}", missing.join(", ")));
     }
@@ -32,10 +35,11 @@ pub(super) fn fill(options: &JobRequest, made: &mut Extracted) {
 }
 
 fn object(schema: &Value, source: &Value, missing: &mut Vec<String>) -> Value {
-    let fields = schema.get("properties").unwrap_or(schema);
-    let Value::Object(fields) = fields else { return Value::Null };
+    // The shorthand for a list holds the fields of what is in it.
+    let schema = schema.get(0).unwrap_or(schema);
+    let fields = schema.get("properties").unwrap_or(schema).as_object();
     let mut out = Map::new();
-    for (name, kind) in fields {
+    for (name, kind) in fields.into_iter().flatten() {
         if name.starts_with('$') {
             continue;
         }

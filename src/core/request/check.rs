@@ -1,10 +1,16 @@
 //! The bounds and conflicts of an item (CONTRACT: bounds of 1.2 and 1.4, conflicts of 1.4 and 2).
 
+use serde_json::Value;
+
 use crate::core::credits::Credits;
 use crate::core::request::item::{Item, JobRequest, MAX_RESPONSE_BYTES};
 use crate::core::request::options::{Format, Method, Mode, RenderJs};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
+
+/// Values in values of a schema or of an action. A request is kept as JSON, which is read back with a
+/// bounded stack: what nests deeper would be accepted and then lost.
+const MAX_NESTING: usize = 64;
 
 /// What is wrong with one field of an item.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +68,15 @@ impl Limits {
 
 fn flaw(field: &'static str, reason: impl Into<String>) -> Flaw {
     Flaw { field, reason: reason.into() }
+}
+
+/// Whether `value` nests no deeper than `most`.
+fn is_shallow(value: &Value, most: usize) -> bool {
+    match value {
+        Value::Array(all) => most > 0 && all.iter().all(|it| is_shallow(it, most - 1)),
+        Value::Object(all) => most > 0 && all.values().all(|it| is_shallow(it, most - 1)),
+        _ => true,
+    }
 }
 
 /// Passes `ok`, or says what is wrong with `field`.
@@ -163,6 +178,11 @@ fn extraction(item: &Item, limits: &Limits) -> Result<(), Flaw> {
             schema.is_object() || schema.is_array(),
             "extraction_schema",
             "must be a JSON Schema object or its shorthand",
+        )?;
+        ensure(
+            is_shallow(schema, MAX_NESTING),
+            "extraction_schema",
+            "nests too deep; 64 levels at most",
         )?;
         let length = schema.to_string().len();
         if length > limits.schema_bytes {
@@ -292,6 +312,12 @@ fn browser_only(item: &Item) -> Result<(), Flaw> {
     ensure(!advanced.block_images || maybe, "advanced.block_images", needs)?;
     ensure(advanced.actions.is_empty() || maybe, "advanced.actions", needs)?;
     ensure(advanced.actions.len() <= 20, "advanced.actions", "are too many; 20 at most")?;
+    let actions = || advanced.actions.iter().flat_map(|it| it.with.values());
+    ensure(
+        actions().all(|it| is_shallow(it, MAX_NESTING)),
+        "advanced.actions",
+        "nest too deep; 64 levels at most",
+    )?;
     ensure(
         item.wait_for.as_ref().is_none_or(|it| (1..=1_024).contains(&it.trim().len())),
         "wait_for",
@@ -327,6 +353,7 @@ fn proxies(item: &Item) -> Result<(), Flaw> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::request::options::{Action, ActionKind, Advanced};
 
     const SESSION: &str = "0191d2a4-5b6c-7000-8000-000000000001";
 
@@ -378,6 +405,32 @@ mod tests {
         assert_eq!(refused(|it| it.cost_controls.time_budget = Some(4)), budget);
         let credits = "cost_controls.max_credits";
         assert_eq!(refused(|it| it.cost_controls.max_credits = Some(Credits::ZERO)), credits);
+    }
+
+    #[test]
+    fn what_nests_too_deep_to_be_read_back_is_refused() {
+        let nested = |levels| (0..levels).fold(Value::Null, |inner, _| Value::from(vec![inner]));
+        let action = |levels| Action {
+            kind: ActionKind::Wait,
+            with: [("ms".to_owned(), nested(levels))].into_iter().collect(),
+        };
+        let asking = |schema, actions| Item {
+            extraction_schema: schema,
+            advanced: Advanced {
+                render_js: RenderJs::Yes,
+                actions: vec![action(actions)],
+                ..Advanced::default()
+            },
+            ..Item::get("https://example.com/")
+        };
+        let flaw = |item: Item| item.check(&Limits::default()).map_err(|it| it.field);
+
+        assert_eq!(flaw(asking(Some(nested(65)), 1)), Err("extraction_schema"));
+        assert_eq!(flaw(asking(None, 65)), Err("advanced.actions"));
+        let deepest = flaw(asking(Some(nested(64)), 64)).expect("64 levels are allowed");
+        let text = serde_json::to_string(&[[[&deepest]]]).expect("JSON");
+        let read: [[[JobRequest; 1]; 1]; 1] = serde_json::from_str(&text).expect("readable");
+        assert_eq!(read[0][0][0], deepest);
     }
 
     #[test]

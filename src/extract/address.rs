@@ -1,11 +1,17 @@
 //! Addresses in a page, made to work from anywhere.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use url::Url;
 
 use crate::extract::doc::Doc;
 use crate::extract::tag::Tag;
+
+/// Bytes that all relative addresses of a page may gain: a page of short links below a long base would
+/// otherwise be written hundreds of times larger than it is.
+const MAX_GAIN: usize = 16 * 1_024 * 1_024;
+const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
 
 /// What a page's relative addresses are relative to; without one they stay as they are written.
 #[derive(Debug, Default)]
@@ -13,6 +19,8 @@ pub(super) struct Base {
     url: Option<Url>,
     /// Scheme and host, for addresses that begin with a slash.
     origin: String,
+    /// Bytes that addresses have gained so far.
+    gained: Cell<usize>,
 }
 
 impl Base {
@@ -22,12 +30,15 @@ impl Base {
         let said = (0..doc.len()).find(|it| doc.tag(*it) == Tag::Base);
         let said = said.and_then(|it| doc.attr(it, "href"));
         let url = match (own, said) {
-            (Some(own), Some(said)) => own.join(said).ok().or(Some(own)),
+            (Some(own), Some(said)) => {
+                let said = own.join(said).ok().filter(|it| matches!(it.scheme(), "http" | "https"));
+                said.or(Some(own))
+            }
             (own, _) => own,
         };
         let web = url.as_ref().filter(|it| it.has_host());
         let origin = web.map(|it| it.origin().ascii_serialization()).unwrap_or_default();
-        Self { url, origin }
+        Self { url, origin, gained: Cell::default() }
     }
 
     /// An address that works from anywhere; `None` for what is no address of a page.
@@ -37,15 +48,24 @@ impl Base {
             return None;
         }
         if let Some(scheme) = scheme(address) {
-            let known = ["http", "https", "mailto", "tel"];
-            return known.iter().any(|it| scheme.eq_ignore_ascii_case(it)).then(|| clean(address));
+            return SCHEMES
+                .iter()
+                .any(|it| scheme.eq_ignore_ascii_case(it))
+                .then(|| clean(address));
         }
         let Some(url) = &self.url else { return Some(clean(address)) };
         // Most links of most pages are of this kind, and need no parser.
         if is_plain_path(address) && !self.origin.is_empty() {
             return Some(format!("{}{address}", self.origin));
         }
-        url.join(address).ok().map(String::from)
+        let joined = url.join(address).ok()?;
+        let gained = self.gained.get() + joined.as_str().len().saturating_sub(address.len());
+        if gained > MAX_GAIN {
+            return Some(clean(address));
+        }
+        self.gained.set(gained);
+        // The parser ignores controls before a scheme, so one may come to light only now.
+        SCHEMES.contains(&joined.scheme()).then(|| joined.into())
     }
 }
 
@@ -110,4 +130,35 @@ pub(super) fn as_target(address: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(url: &str) -> Base {
+        Base { url: Url::parse(url).ok(), ..Base::default() }
+    }
+
+    #[test]
+    fn no_address_runs_a_script_however_it_is_written() {
+        let page = base("https://example.com/a/");
+
+        for it in
+            ["javascript:x", "\u{1}javascript:x", "java\nscript:x", " JavaScript:x", "data:,x"]
+        {
+            assert_eq!(page.absolute(it), None, "{it:?}");
+        }
+        assert_eq!(page.absolute("b").as_deref(), Some("https://example.com/a/b"));
+    }
+
+    #[test]
+    fn many_short_links_below_a_long_base_gain_a_bounded_amount() {
+        let page = base(&format!("https://example.com/{}/", "x".repeat(60_000)));
+
+        let written: usize = (0..1_000).filter_map(|_| page.absolute("b")).map(|it| it.len()).sum();
+
+        assert!(written <= MAX_GAIN + 1_000 * 2, "{written} bytes");
+        assert_eq!(page.absolute("b").as_deref(), Some("b"));
+    }
 }

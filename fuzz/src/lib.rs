@@ -1,0 +1,15 @@
+//! What each fuzz target does with its bytes.
+//!
+//! A target is a plain `fn(&[u8])` that panics when a promise is broken, so it runs under libFuzzer
+//! (`fuzz_targets/`) and, over the committed seeds and their mutations, on any toolchain
+//! (`tests/fuzz_smoke.rs` of the library includes this very file).
+
+pub mod bytes;
+pub mod extract;
+pub mod guard;
+pub mod request;
+pub mod response;
+pub mod step;
+pub mod store;
+pub mod verdict;
+pub mod webhook;

@@ -1,0 +1,371 @@
+//! A store against the plainest model of one: a list of records, searched from end to end.
+//!
+//! Every input runs against the memory store. Those that begin with 255 run against sled in a
+//! directory of their own too, where each commit waits for the disk, and where the store may be opened
+//! anew.
+
+use std::cell::RefCell;
+
+use rungs::core::batch::NoticeState;
+use rungs::core::id::{AccountId, BatchId, WorkerId};
+use rungs::core::job::{BodyRef, JobState, Lease};
+use rungs::core::ladder::SiteProfile;
+use rungs::core::ledger::{Booking, Entry};
+use rungs::core::record::{Cached, Claim, Key, Kind, Queue, Record, Submission};
+use rungs::core::tier::Tier;
+use rungs::core::time::Timestamp;
+use rungs::ports::store::{List, Store, StoreError, Versioned, Write};
+use rungs::stores::{Memory, Sled};
+use rungs::testkit::store::sample;
+use tokio::runtime::{Builder, Runtime};
+
+use super::bytes::Bytes;
+
+const MAX_OPERATIONS: usize = 200;
+/// Where every commit is two flushes of a file.
+const MAX_SLED_OPERATIONS: usize = 24;
+const MAX_BODY: usize = 64;
+
+const KINDS: [Kind; 8] = [
+    Kind::Account,
+    Kind::Batch,
+    Kind::Entry,
+    Kind::Job,
+    Kind::Notice,
+    Kind::Site,
+    Kind::Submission,
+    Kind::Cached,
+];
+
+thread_local! {
+    static RUNTIME: Runtime =
+        Builder::new_current_thread().enable_all().build().expect("a runtime");
+}
+
+pub fn run(data: &[u8]) {
+    let mut bytes = Bytes::new(data);
+    let with_disk = bytes.byte() == 255;
+    let rest = bytes.rest();
+    RUNTIME.with(|runtime| {
+        runtime.block_on(compare(Subject::Memory(Memory::new()), rest, MAX_OPERATIONS));
+        if with_disk {
+            let dir = tempfile::tempdir().expect("a scratch directory");
+            let subject = Subject::Sled(dir.path().to_owned(), RefCell::new(None));
+            runtime.block_on(compare(subject, rest, MAX_SLED_OPERATIONS));
+        }
+    });
+}
+
+/// The store that is looked at.
+enum Subject {
+    Memory(Memory),
+    /// The directory, and the store while it is open.
+    Sled(std::path::PathBuf, RefCell<Option<Sled>>),
+}
+
+impl Subject {
+    fn store(&self) -> Box<dyn Store> {
+        match self {
+            Self::Memory(store) => Box::new(store.clone()),
+            Self::Sled(dir, open) => {
+                let mut open = open.borrow_mut();
+                let store = open.get_or_insert_with(|| {
+                    Sled::open_with(dir, Timestamp::default()).expect("an empty directory")
+                });
+                Box::new(store.clone())
+            }
+        }
+    }
+
+    /// Opens the store anew, if it is one that can be.
+    fn reopen(&self, now: Timestamp) -> bool {
+        let Self::Sled(dir, open) = self else { return false };
+        drop(open.borrow_mut().take());
+        *open.borrow_mut() = Some(Sled::open_with(dir, now).expect("it was closed in order"));
+        true
+    }
+}
+
+async fn compare(subject: Subject, data: &[u8], operations: usize) {
+    let mut bytes = Bytes::new(data);
+    let mut model = Model::default();
+    for _ in 0..operations {
+        if bytes.is_empty() {
+            break;
+        }
+        model.act(&subject, &mut bytes).await;
+    }
+    model.check(&*subject.store()).await;
+    let now = Timestamp::from_millis(bytes.number());
+    if subject.reopen(now) {
+        model.release(now);
+        model.check(&*subject.store()).await;
+    }
+}
+
+#[derive(Default)]
+struct Model {
+    records: Vec<(Key, Versioned)>,
+    bodies: Vec<(BatchId, BodyRef, Vec<u8>)>,
+}
+
+impl Model {
+    async fn act(&mut self, subject: &Subject, bytes: &mut Bytes<'_>) {
+        let store = subject.store();
+        match bytes.below(12) {
+            0..=4 => self.commit(&*store, bytes).await,
+            5 | 6 => self.claim(&*store, bytes).await,
+            7 => self.load(&*store, bytes).await,
+            8 => self.list(&*store, bytes).await,
+            9 => self.put_body(&*store, bytes).await,
+            10 => self.remove_bodies(&*store, bytes).await,
+            _ => {
+                drop(store);
+                let now = Timestamp::from_millis(bytes.number());
+                if subject.reopen(now) {
+                    self.release(now);
+                }
+                self.check(&*subject.store()).await;
+            }
+        }
+    }
+
+    fn find(&self, key: &Key) -> Option<&Versioned> {
+        self.records.iter().find(|(it, _)| it == key).map(|(_, it)| it)
+    }
+
+    fn write(&mut self, key: &Key, record: Option<Record>) -> Option<Versioned> {
+        let version = self.find(key).map_or(0, |it| it.version) + 1;
+        self.records.retain(|(it, _)| it != key);
+        let new = Versioned { version, record: record? };
+        self.records.push((key.clone(), new.clone()));
+        Some(new)
+    }
+
+    async fn commit(&mut self, store: &dyn Store, bytes: &mut Bytes<'_>) {
+        let mut writes: Vec<Write> = Vec::new();
+        let mut fits = true;
+        for _ in 0..=bytes.below(3) {
+            let record = record(bytes);
+            let key = record.key();
+            // A commit that names a key twice contradicts itself.
+            fits &= writes.iter().all(|it| it.key != key);
+            let now = self.find(&key).map(|it| it.version);
+            let expected = match bytes.below(8) {
+                7 => Some(bytes.number()),
+                6 => None,
+                _ => now,
+            };
+            fits &= expected == now;
+            writes.push(Write { key, expected, record: (bytes.below(5) != 4).then_some(record) });
+        }
+
+        let answer = store.commit(writes.clone()).await;
+
+        match answer {
+            Ok(()) => assert!(fits, "a stale commit was taken: {writes:?}"),
+            Err(StoreError::Conflict) => assert!(!fits, "a fresh commit conflicts: {writes:?}"),
+            Err(other) => panic!("{other}"),
+        }
+        if fits {
+            for write in writes {
+                self.write(&write.key, write.record);
+            }
+        }
+    }
+
+    async fn claim(&mut self, store: &dyn Store, bytes: &mut Bytes<'_>) {
+        let claim = Claim {
+            queue: bytes.pick(&Queue::ALL),
+            worker: WorkerId(bytes.number()),
+            now: Timestamp::from_millis(bytes.number()),
+            until: Timestamp::from_millis(bytes.number()),
+            limit: bytes.below(5),
+        };
+        let mut waiting: Vec<(Timestamp, Key)> = Vec::new();
+        for (key, versioned) in &self.records {
+            if let Some((queue, at)) = due(&versioned.record)
+                && queue == claim.queue
+                && at <= claim.now
+            {
+                waiting.push((at, key.clone()));
+            }
+        }
+        waiting.sort();
+        waiting.truncate(claim.limit);
+
+        let taken = store.claim(claim).await.expect("claimed");
+
+        let mut expected = Vec::new();
+        for (_, key) in waiting {
+            let found = self.find(&key).cloned().expect("it was just there");
+            expected.push(match found.record.claimed(&claim) {
+                Some(record) => self.write(&key, Some(record)).expect("written"),
+                None => found,
+            });
+        }
+        assert_eq!(taken, expected, "{claim:?}");
+    }
+
+    async fn load(&self, store: &dyn Store, bytes: &mut Bytes<'_>) {
+        let keys: Vec<Key> = (0..bytes.below(4)).map(|_| record(bytes).key()).collect();
+
+        let loaded = store.load(keys.clone()).await.expect("loaded");
+
+        let expected: Vec<_> = keys.iter().map(|it| self.find(it).cloned()).collect();
+        assert_eq!(loaded, expected);
+    }
+
+    async fn list(&self, store: &dyn Store, bytes: &mut Bytes<'_>) {
+        let list = List {
+            kind: bytes.pick(&KINDS),
+            after: bytes.flag().then(|| record(bytes).key()),
+            descending: bytes.flag(),
+            limit: bytes.below(6),
+        };
+
+        let listed = store.list(list.clone()).await.expect("listed");
+
+        assert_eq!(listed, self.listed(&list), "{list:?}");
+    }
+
+    /// By the order of keys, which the bytes of keys must keep too.
+    fn listed(&self, list: &List) -> Vec<Versioned> {
+        let behind = |key: &Key| match &list.after {
+            Some(after) if list.descending => key < after,
+            Some(after) => key > after,
+            None => true,
+        };
+        let of_kind = self.records.iter().filter(|(key, _)| key.kind() == list.kind);
+        let mut found: Vec<_> = of_kind.filter(|(key, _)| behind(key)).cloned().collect();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        if list.descending {
+            found.reverse();
+        }
+        found.into_iter().map(|(_, it)| it).take(list.limit).collect()
+    }
+
+    async fn put_body(&mut self, store: &dyn Store, bytes: &mut Bytes<'_>) {
+        let Some(bodies) = store.bodies() else { return };
+        let batch = sample::batch_id(bytes.below(3) as u64);
+        let length = bytes.below(MAX_BODY);
+        let body = bytes.take(length).to_vec();
+
+        let name = bodies.put(batch, body.clone()).await.expect("kept");
+
+        assert!(self.bodies.iter().all(|it| it.1 != name), "{name:?} was given twice");
+        self.bodies.push((batch, name, body));
+    }
+
+    async fn remove_bodies(&mut self, store: &dyn Store, bytes: &mut Bytes<'_>) {
+        let Some(bodies) = store.bodies() else { return };
+        let batch = sample::batch_id(bytes.below(3) as u64);
+        bodies.remove(batch).await.expect("removed");
+        for (_, name, _) in self.bodies.iter().filter(|it| it.0 == batch) {
+            assert_eq!(bodies.get(name.clone()).await.expect("read"), None);
+        }
+        self.bodies.retain(|it| it.0 != batch);
+    }
+
+    /// What opening a store does to the leases of the process before.
+    fn release(&mut self, now: Timestamp) {
+        let abandoned =
+            |(key, it): &(Key, Versioned)| Some((key.clone(), it.record.abandoned(now)?));
+        let released: Vec<_> = self.records.iter().filter_map(abandoned).collect();
+        for (key, record) in released {
+            self.write(&key, Some(record));
+        }
+    }
+
+    /// Everything that the store can be asked.
+    async fn check(&self, store: &dyn Store) {
+        for kind in KINDS {
+            let list = List { kind, after: None, descending: false, limit: usize::MAX };
+            let listed = store.list(list.clone()).await.expect("listed");
+            assert_eq!(listed, self.listed(&list));
+        }
+        for queue in Queue::ALL {
+            let all = self.records.iter().filter_map(|(_, it)| due(&it.record));
+            let earliest = all.filter(|it| it.0 == queue).map(|it| it.1).min();
+            assert_eq!(store.due(queue).await.expect("asked"), earliest, "{queue:?}");
+        }
+        let Some(bodies) = store.bodies() else { return };
+        for (_, name, body) in &self.bodies {
+            assert_eq!(bodies.get(name.clone()).await.expect("read").as_ref(), Some(body));
+        }
+    }
+}
+
+/// When a record needs attention, said once more and from its fields alone.
+fn due(record: &Record) -> Option<(Queue, Timestamp)> {
+    match record {
+        Record::Job(job) if job.state == JobState::Queued => Some((Queue::Jobs, job.ready_at)),
+        Record::Job(job) if job.state == JobState::Processing => {
+            Some((Queue::Jobs, job.lease.map_or(job.ready_at, |it| it.until)))
+        }
+        Record::Notice(it) if it.state == NoticeState::Pending => {
+            Some((Queue::Notices, it.lease.map_or(it.ready_at, |it| it.until)))
+        }
+        Record::Batch(batch) => Some((Queue::Expiry, batch.expires_at?)),
+        Record::Cached(it) => Some((Queue::Expiry, it.expires_at)),
+        _ => None,
+    }
+}
+
+fn moment(bytes: &mut Bytes<'_>) -> Timestamp {
+    Timestamp::from_millis(bytes.number())
+}
+
+fn lease(bytes: &mut Bytes<'_>) -> Option<Lease> {
+    let held = bytes.flag();
+    held.then(|| Lease { worker: WorkerId(bytes.number()), until: moment(bytes) })
+}
+
+/// One of a few records of each kind, whose keys are as much alike as keys can be.
+fn record(bytes: &mut Bytes<'_>) -> Record {
+    let account = |bytes: &mut Bytes<'_>| {
+        AccountId::new(bytes.pick(&["a", "ab", "a b", "é"])).expect("a name")
+    };
+    match bytes.below(10) {
+        0 => Record::Account(sample::account(account(bytes).as_str(), bytes.number())),
+        1 => {
+            let expires_at = bytes.flag().then(|| moment(bytes));
+            Record::Batch(sample::batch(bytes.below(3) as u64, expires_at))
+        }
+        2 => Record::Entry(Entry {
+            account: AccountId::default(),
+            batch: sample::batch_id(bytes.below(3) as u64),
+            number: bytes.pick(&[0, 1, 255, 256, u32::MAX]),
+            job: None,
+            booking: Booking::Hold { amount: rungs::core::credits::Credits(bytes.number()) },
+            at: moment(bytes),
+        }),
+        3..=5 => {
+            let mut job = sample::job(bytes.below(4) as u64, moment(bytes));
+            job.state = bytes.pick(&JobState::ALL);
+            job.lease = if job.state == JobState::Processing { lease(bytes) } else { None };
+            Record::Job(job)
+        }
+        6 => {
+            let mut notice = sample::notice(bytes.below(3) as u64, moment(bytes));
+            notice.state = bytes.pick(&[NoticeState::Pending, NoticeState::Delivered]);
+            // Only what waits is under a lease.
+            notice.lease = lease(bytes).filter(|_| notice.state == NoticeState::Pending);
+            Record::Notice(notice)
+        }
+        7 => Record::Site(SiteProfile::new(bytes.pick(&["a", "a:80", "ab", ""]), moment(bytes))),
+        8 => Record::Submission(Submission {
+            account: account(bytes),
+            key: bytes.pick(&["", "b", "\0", "\u{10ffff}"]).to_owned(),
+            digest: [bytes.byte(); 32],
+            batch: sample::batch_id(1),
+        }),
+        _ => Record::Cached(Cached {
+            digest: [bytes.pick(&[0, 1, 255]); 32],
+            body: BodyRef("b".to_owned()),
+            tier: bytes.pick(&Tier::ALL),
+            fetched_at: moment(bytes),
+            expires_at: moment(bytes),
+        }),
+    }
+}

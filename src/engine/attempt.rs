@@ -304,10 +304,25 @@ impl Ladder {
             proxied: hand.page.proxied,
             actions: hand.actions,
         };
-        let body =
-            keep(&self.shared, &self.job, &page).await.map_err(|why| internal(why.to_string()))?;
+        let body = match keep(&self.shared, &self.job, &page).await {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::error!(%error, "keeping a result failed");
+                return Ok(self.unkept());
+            }
+        };
         let attempts = std::mem::take(&mut self.attempts);
         Ok(Input::Succeed { tier: last.tier, charged, body, cached: false, attempts })
+    }
+
+    /// A full disk is no fault of the page: it is got again when there may be room. The trail does
+    /// not count the attempt, which would be taken for a page in hand; its time is used up, so that
+    /// this ends with the job's own.
+    fn unkept(&mut self) -> Input {
+        let ready_at = self.shared.clock.now().after(self.shared.settings.retry.longest);
+        let mut attempts = std::mem::take(&mut self.attempts);
+        attempts.pop();
+        Input::Reschedule { ready_at, used: self.used, attempts }
     }
 
     /// What the last response says, by its kind.

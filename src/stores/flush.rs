@@ -15,8 +15,8 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct SharedFlush {
     written: AtomicU64,
     flushed: AtomicU64,
-    /// Held while a flush runs; whether one has failed.
-    failed: Mutex<bool>,
+    /// Held while a flush runs; why one has failed.
+    failed: Mutex<Option<String>>,
 }
 
 impl SharedFlush {
@@ -25,7 +25,7 @@ impl SharedFlush {
         Self {
             written: AtomicU64::new(number),
             flushed: AtomicU64::new(number),
-            failed: Mutex::new(false),
+            failed: Mutex::default(),
         }
     }
 
@@ -54,23 +54,26 @@ impl SharedFlush {
         if self.covers(ticket) {
             return Ok(());
         }
-        if *failed {
-            return Err(io::Error::other("an earlier write failed; open the store again"));
+        if let Some(why) = &*failed {
+            let what = format!("an earlier write failed, so open the store again ({why})");
+            return Err(io::Error::other(what));
         }
         let upto = self.written();
         // Set first, so that a flush that panics counts as failed.
-        *failed = true;
-        flush(upto)?;
-        self.flushed.store(upto, Ordering::Release);
-        *failed = false;
-        Ok(())
+        *failed = Some("its flush did not end".to_owned());
+        let flushed = flush(upto);
+        *failed = flushed.as_ref().err().map(ToString::to_string);
+        if flushed.is_ok() {
+            self.flushed.store(upto, Ordering::Release);
+        }
+        flushed
     }
 
-    /// Says that a write went wrong half way: it is a write that no flush will cover.
-    pub(super) fn fail(&self) {
+    /// Says why a write went wrong half way: it is a write that no flush will cover.
+    pub(super) fn fail(&self, why: &impl ToString) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         self.ticket();
-        *failed = true;
+        *failed = Some(why.to_string());
     }
 
     fn covers(&self, ticket: u64) -> bool {
@@ -80,6 +83,8 @@ impl SharedFlush {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
     #[test]
@@ -135,8 +140,10 @@ mod tests {
 
         assert!(shared.wait(ticket, |_| Err(io::Error::other("full"))).is_err());
 
-        assert!(shared.wait(ticket, |_| Ok(())).is_err());
-        assert!(shared.wait(shared.ticket(), |_| Ok(())).is_err());
+        for later in [ticket, shared.ticket()] {
+            let error = shared.wait(later, |_| Ok(())).expect_err("nothing is known of it");
+            assert!(error.to_string().contains("(full)"), "it says why: {error}");
+        }
         assert!(shared.wait(before, |_| Ok(())).is_ok(), "that one was on disk");
     }
 
@@ -146,9 +153,18 @@ mod tests {
         let before = shared.ticket();
         shared.wait(before, |_| Ok(())).expect("flushed");
 
-        shared.fail();
+        shared.fail(&"half a write");
 
         assert!(shared.wait(shared.written(), |_| Ok(())).is_err());
         assert!(shared.wait(shared.ticket(), |_| Ok(())).is_err());
+    }
+    #[test]
+    fn a_flush_that_panics_has_failed() {
+        let shared = SharedFlush::default();
+        let ticket = shared.ticket();
+        let flush = AssertUnwindSafe(|| shared.wait(ticket, |_| panic!("while flushing")));
+        assert!(catch_unwind(flush).is_err());
+
+        assert!(shared.wait(ticket, |_| Ok(())).is_err());
     }
 }

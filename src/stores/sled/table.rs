@@ -170,25 +170,32 @@ impl Table {
     }
 
     pub(super) fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        if let Some(ticket) = self.applied(writes)? {
+            return self.durable(ticket);
+        }
+        // What is in the way may itself be undone: then the store has failed.
+        self.settled()?;
+        Err(StoreError::Conflict)
+    }
+
+    /// Applies the writes and returns their ticket, or `None` if they conflict.
+    fn applied(&self, writes: Vec<Write>) -> Result<Option<u64>, StoreError> {
         // One batch would keep the last record and the index entries of both.
         if names_a_key_twice(&writes) {
-            return Err(StoreError::Conflict);
+            return Ok(None);
         }
-        let ticket = {
-            let writing = self.lock();
-            let mut batch = Batch::default();
-            for write in writes {
-                let key = write.key.to_bytes();
-                let old = self.value(&key)?;
-                let old = old.map(|it| codec::head(&it)).transpose().map_err(from_codec)?;
-                if old.map(|it| it.version) != write.expected {
-                    return Err(StoreError::Conflict);
-                }
-                replace(&mut batch, &key, old, write.record)?;
+        let writing = self.lock();
+        let mut batch = Batch::default();
+        for write in writes {
+            let key = write.key.to_bytes();
+            let old = self.value(&key)?;
+            let old = old.map(|it| codec::head(&it)).transpose().map_err(from_codec)?;
+            if old.map(|it| it.version) != write.expected {
+                return Ok(None);
             }
-            self.apply(&writing, batch)?
-        };
-        self.durable(ticket)
+            replace(&mut batch, &key, old, write.record)?;
+        }
+        self.apply(&writing, batch).map(Some)
     }
 
     pub(super) fn claim(&self, claim: &Claim) -> Result<Vec<Versioned>, StoreError> {
@@ -266,7 +273,7 @@ impl Table {
         batch.insert(COMMITS_KEY, &number.to_be_bytes());
         if let Err(error) = self.db.apply_batch(batch) {
             // sled applies key by key: a part of it may be there to be read.
-            self.flush.fail();
+            self.flush.fail(&error);
             return Err(from_sled(error));
         }
         Ok(self.flush.ticket())

@@ -1,0 +1,176 @@
+//! Files taken away under a running store. The system lets it go on writing into files that nobody
+//! can open any more, so it has to look.
+
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rungs::core::batch::BatchStatus;
+use rungs::core::id::AccountId;
+use rungs::core::record::{Key, Kind, Queue, Record};
+use rungs::fetch::Http;
+use rungs::ports::store::{Bodies, List, Store, StoreError};
+use rungs::stores::{Packs, Sled};
+use rungs::testkit::run;
+use rungs::testkit::site::{Site, SiteResponse};
+use rungs::testkit::store::{Scratch, put, sample};
+use rungs::{Batch, Engine};
+
+fn account(granted: u64) -> Record {
+    Record::Account(sample::account("a", granted))
+}
+
+/// What an error says, down to its cause.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn opened(scratch: &Scratch) -> Sled {
+    let store = Sled::open(scratch.path().join("store")).expect("an empty directory opens");
+    run(put(&store, account(1), None)).expect("new");
+    store
+}
+
+#[test]
+fn a_commit_to_a_removed_directory_is_refused() {
+    let scratch = Scratch::new();
+    let store = opened(&scratch);
+    fs::remove_dir_all(scratch.path().join("store")).expect("removed");
+
+    let refused = run(put(&store, account(2), Some(1))).expect_err("there is no file");
+
+    assert!(matches!(refused, StoreError::Backend { store: "sled", .. }), "{refused:?}");
+    assert!(refused.source().is_some(), "it says why");
+}
+
+#[test]
+fn a_commit_to_a_database_that_was_removed_or_replaced_is_refused() {
+    for replace in [None, Some(b"another's".as_slice())] {
+        let scratch = Scratch::new();
+        let store = opened(&scratch);
+        let db = scratch.path().join("store/db");
+        fs::remove_file(&db).expect("removed");
+        if let Some(bytes) = replace {
+            fs::write(&db, bytes).expect("written");
+        }
+
+        let refused = run(put(&store, account(2), Some(1))).expect_err("it is not our file");
+
+        let said = chain(&refused);
+        assert!(said.contains("removed or replaced"), "{said}");
+        assert!(said.contains(&db.display().to_string()), "{said}");
+    }
+}
+
+/// Once a commit has failed, nobody can say what a read would show: what it was, or what it was to
+/// be.
+#[test]
+fn after_a_failed_commit_nothing_is_shown_until_the_store_is_opened_again() {
+    let scratch = Scratch::new();
+    let store = opened(&scratch);
+    let (db, aside) = (scratch.path().join("store/db"), scratch.path().join("aside"));
+    fs::rename(&db, &aside).expect("moved");
+    run(put(&store, account(2), Some(1))).expect_err("the file is gone");
+    fs::rename(&aside, &db).expect("moved back");
+
+    let loaded = run(store.load(vec![account(0).key()]));
+    let due = run(store.due(Queue::Jobs));
+    let claimed = run(store.claim(sample::claim(Queue::Jobs, 1)));
+    let list = List { kind: Kind::Account, after: None, descending: false, limit: 1 };
+    let listed = run(store.list(list));
+    let committed = run(put(&store, account(3), Some(1)));
+
+    let errors = [loaded.err(), due.err(), claimed.err(), listed.err(), committed.err()];
+    for error in errors {
+        let said = chain(&error.expect("the commit before failed"));
+        assert!(said.contains("open the store again"), "{said}");
+    }
+    drop(store);
+    let store = Sled::open(scratch.path().join("store")).expect("it opens again");
+    let found = run(store.load(vec![account(0).key()])).expect("readable");
+    let found = found[0].as_ref().expect("what was acknowledged is there").record.clone();
+    assert!([account(1), account(2)].contains(&found), "{found:?}");
+}
+
+/// Keeps a body, takes away what `remove` takes, and tries to keep another.
+fn put_after(remove: impl Fn(&Path, &str) -> io::Result<()>) -> StoreError {
+    let scratch = Scratch::new();
+    let dir = scratch.path().join("bodies");
+    let packs = Packs::open(&dir).expect("made");
+    let batch = sample::batch_id(1);
+    run(packs.put(batch, b"first".to_vec())).expect("put");
+    remove(&dir, &format!("{batch}.pack")).expect("removed");
+    run(packs.put(batch, b"second".to_vec())).expect_err("its file is gone")
+}
+
+#[test]
+fn a_body_put_into_a_removed_file_or_directory_is_refused() {
+    let refused = [
+        put_after(|dir, name| fs::remove_file(dir.join(name))),
+        put_after(|dir, _| fs::remove_dir_all(dir)),
+    ];
+
+    for error in refused {
+        assert!(matches!(error, StoreError::Backend { store: "packs", .. }), "{error:?}");
+        assert!(chain(&error).contains("removed or replaced"), "{}", chain(&error));
+    }
+}
+
+#[test]
+fn without_their_directory_no_body_is_said_to_have_been_removed_with_its_batch() {
+    let scratch = Scratch::new();
+    let dir = scratch.path().join("bodies");
+    let packs = Packs::open(&dir).expect("made");
+    let body = run(packs.put(sample::batch_id(1), b"first".to_vec())).expect("put");
+    fs::remove_dir_all(&dir).expect("removed");
+
+    let got = run(packs.get(body)).expect_err("nothing is known of any batch");
+    let put = run(packs.put(sample::batch_id(2), b"new".to_vec())).expect_err("no directory");
+
+    for error in [got, put] {
+        assert!(matches!(error, StoreError::Backend { store: "packs", .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn an_engine_without_its_directory_says_so_and_acknowledges_nothing() {
+    let scratch = Scratch::new();
+    let dir = scratch.path().join("store");
+    let site = Site::start(|_| SiteResponse::html("<p>A page that is long enough to be read.</p>"));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+
+    runtime.block_on(async {
+        let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
+        let store = Sled::open(&dir).expect("an empty directory opens");
+        let engine = Engine::builder().store(store).html(http).build().expect("all parts");
+        let batch = |key: &str| Batch::new([site.url("/a")]).idempotency_key(key);
+        let mut before = engine.submit(batch("before")).await.expect("accepted");
+        assert_eq!(before.wait().await.expect("it ends"), BatchStatus::Completed);
+        fs::remove_dir_all(&dir).expect("removed");
+
+        let refused = engine.submit(batch("after")).await.expect_err("there is no store");
+        let again = engine.submit(batch("after")).await.expect_err("nor the second time");
+        let known = engine.submit(batch("before")).await.expect_err("nor for what it knew");
+
+        let said = chain(&refused);
+        assert!(said.contains("the sled store failed"), "{said}");
+        assert!(said.contains("removed or replaced") || said.contains("No such file"), "{said}");
+        for error in [again, known] {
+            assert!(chain(&error).contains("open the store again"), "{}", chain(&error));
+        }
+        engine.batches(None, 10).await.expect_err("nothing is shown");
+        engine.shutdown().await.expect("it can be stopped");
+    });
+
+    let key = Key::Submission(AccountId::default(), "after".to_owned());
+    let store = Sled::open(&dir).expect("a new store");
+    let found = run(store.load(vec![key])).expect("readable");
+    assert_eq!(found, [None], "what was not acknowledged is not there");
+}

@@ -29,6 +29,9 @@ pub fn run(data: &[u8]) {
         headers.iter().map(|(name, value)| (name.to_ascii_uppercase(), value.clone())).collect();
     let shouted = judge(&Response { headers: &shouted, ..response });
     assert_eq!(shouted, judgement, "the case of a header's name changed the verdict");
+    let bare = judge(&Response { headers: &[], body: b"", ..response });
+    let named = matches!(bare.verdict, Verdict::Blocked { by: Some(_), .. });
+    assert!(!named, "status {status} alone names who blocks");
     says_why(&judgement, status);
     fits(&judgement.verdict, &response);
 }

@@ -41,6 +41,11 @@ impl Base {
         Self { url, origin, gained: Cell::default() }
     }
 
+    /// The address itself.
+    pub(super) fn page(&self) -> Option<&str> {
+        self.url.as_ref().map(Url::as_str)
+    }
+
     /// An address that works from anywhere; `None` for what is no address of a page.
     pub(super) fn absolute(&self, address: &str) -> Option<String> {
         let address = address.trim();

@@ -59,10 +59,23 @@ fn wide(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
+/// Whether a body is UTF-8 but for a few bytes, as a page is that was put together from parts.
+fn is_damaged_utf8(body: &[u8]) -> bool {
+    let (mut wide, mut broken) = (0_usize, 0_usize);
+    for chunk in body.utf8_chunks() {
+        wide += chunk.valid().chars().filter(|it| !it.is_ascii()).count();
+        broken += usize::from(!chunk.invalid().is_empty());
+    }
+    wide >= 5 && broken * 20 <= wide
+}
+
 fn guess(body: &[u8]) -> &'static Encoding {
     // Nothing else reads as UTF-8 by chance, and to ask first is twenty times as fast as to guess.
     // An escape may begin a Japanese page, all of whose bytes are ASCII.
     if std::str::from_utf8(body).is_ok() && !body.contains(&0x1b) {
+        return UTF_8;
+    }
+    if is_damaged_utf8(body) {
         return UTF_8;
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);

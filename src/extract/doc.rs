@@ -58,11 +58,16 @@ impl Node<'_> {
     /// hide it.
     fn read_attributes(&mut self, element: &Element) -> bool {
         let mut hides = false;
+        let mut folds = false;
         for (name, value) in element.attrs() {
             match name {
                 "hidden" => hides |= !value.eq_ignore_ascii_case("until-found"),
                 "aria-hidden" => hides |= value == "true",
                 "style" => hides |= style_hides(value),
+                "role" => folds |= value == "tabpanel",
+                "class" => folds |= is_fold(value),
+                // Where a framework streams parts of a page, a script moves them into place.
+                "id" => folds |= value.starts_with("S:"),
                 "itemscope" => self.marks.scope = true,
                 "itemprop" => self.marks.property = true,
                 "typeof" => self.marks.rdfa_scope = true,
@@ -70,14 +75,44 @@ impl Node<'_> {
                 _ => {}
             }
         }
-        hides
+        hides && !folds
     }
+}
+
+/// Words of a class that names a part that a reader unfolds.
+const FOLDS: [&str; 10] = [
+    "tab",
+    "tabs",
+    "tabpanel",
+    "panel",
+    "accordion",
+    "collapse",
+    "collapsible",
+    "expandable",
+    "disclosure",
+    "toggle",
+];
+
+/// Whether a class names a part that a reader unfolds: a tab, an accordion.
+fn is_fold(class: &str) -> bool {
+    let mut words = class.split(|it: char| !it.is_ascii_alphanumeric());
+    words.any(|it| {
+        let it = it.to_ascii_lowercase();
+        FOLDS.contains(&it.as_str())
+    })
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Is<'a> {
     Text(&'a str),
     Element(&'a Element),
+}
+
+/// Whether attributes hide what they say they hide.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hiding {
+    Obeyed,
+    Ignored,
 }
 
 /// A page. Its first node is the `html` element.
@@ -97,6 +132,15 @@ impl<'a> Doc<'a> {
     ///
     /// [`TooDeep`] beyond `max_depth`: the formats are made by recursion, and a stack is finite.
     pub(super) fn of(tree: &'a Html, max_depth: usize) -> Result<Self, TooDeep> {
+        Self::read(tree, max_depth, Hiding::Obeyed)
+    }
+
+    /// Like [`Doc::of`], with what attributes hide shown all the same.
+    pub(super) fn revealed(tree: &'a Html, max_depth: usize) -> Result<Self, TooDeep> {
+        Self::read(tree, max_depth, Hiding::Ignored)
+    }
+
+    fn read(tree: &'a Html, max_depth: usize, hiding: Hiding) -> Result<Self, TooDeep> {
         let mut nodes: Vec<Node<'a>> = Vec::with_capacity(tree.tree.values().len());
         let mut open: Vec<Id> = Vec::new();
         let (mut hidden, mut links) = (0_usize, 0_usize);
@@ -131,7 +175,8 @@ impl<'a> Doc<'a> {
                         Parsed::Element(element) => {
                             new.tag = Tag::of(element.name());
                             let hides = new.read_attributes(element);
-                            new.hidden = hides || new.tag.is_never_content();
+                            new.hidden =
+                                (hides && hiding == Hiding::Obeyed) || new.tag.is_never_content();
                             new.is = Is::Element(element);
                             hidden += usize::from(new.hidden);
                             links += usize::from(new.tag == Tag::A);
@@ -250,21 +295,39 @@ impl<'a> Doc<'a> {
         out
     }
 
-    /// The visible text in a node, white space folded. Texts of neighbours are kept apart.
+    /// The visible text in a node, on one line.
     pub(super) fn folded_text(&self, id: Id) -> String {
+        self.line(id, |it| self.node(it).hidden)
+    }
+
+    /// The text in a node on one line, without what is left out. Words of two blocks are kept apart,
+    /// and those of two inline elements are not.
+    pub(super) fn line(&self, id: Id, left_out: impl Fn(Id) -> bool) -> String {
         let mut out = String::with_capacity(self.node(id).text);
+        // Where the blocks end that are open: their words do not run into what follows.
+        let mut ends: Vec<Id> = Vec::new();
         let mut at = id;
         while at < self.end(id) {
+            while ends.last().is_some_and(|it| *it <= at) {
+                ends.pop();
+                flow_into(&mut out, " ");
+            }
             let node = self.node(at);
-            if node.hidden && at > id {
+            if at > id && left_out(at) {
                 at = node.end;
                 continue;
             }
-            if let Is::Text(text) = node.is {
-                fold_into(&mut out, text);
+            match node.is {
+                Is::Text(text) => flow_into(&mut out, text),
+                Is::Element(_) if node.tag == Tag::Br || node.tag.is_block() => {
+                    flow_into(&mut out, " ");
+                    ends.push(node.end);
+                }
+                Is::Element(_) => {}
             }
             at += 1;
         }
+        out.truncate(out.trim_end().len());
         out
     }
 }

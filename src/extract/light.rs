@@ -46,8 +46,14 @@ pub(super) fn shipped(doc: &Doc<'_>) -> Option<Shipped> {
     (found.text.len() >= ENOUGH).then_some(found)
 }
 
+/// The markup that a page has for readers without scripts; the parser keeps it as text.
+pub(super) fn without_scripts(doc: &Doc<'_>) -> String {
+    let all = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Noscript);
+    all.map(|it| doc.source_text(it)).collect()
+}
+
 /// The words of a piece of HTML.
-fn text_of(source: &str) -> String {
+pub(super) fn text_of(source: &str) -> String {
     let bounded = bound::bounded(source, &mut Vec::new());
     let tree = Html::parse_fragment(&bounded);
     Doc::of(&tree, MAX_DEPTH).map(|it| it.folded_text(0)).unwrap_or_default()

@@ -20,6 +20,7 @@ mod links;
 mod main_content;
 mod markdown;
 mod prescan;
+mod profile;
 mod readable;
 mod schema;
 mod sections;
@@ -41,6 +42,8 @@ use crate::extract::data::{Depth, Facts};
 use crate::extract::doc::Doc;
 use crate::extract::layout::Layout;
 use crate::extract::markdown::Rendered;
+use crate::extract::profile::Fields;
+use crate::extract::schema::Layers;
 use crate::extract::view::View;
 use crate::ports::extract::{ExtractError, Extracted, Extractor, Page};
 
@@ -50,6 +53,8 @@ pub use self::decode::{Decoded, decode};
 /// Elements in elements that are read; what [`bound`] lets through stays well below.
 const MAX_DEPTH: usize = 600;
 
+/// A page that shows fewer bytes of text than this may hide it, or keep it for readers without scripts.
+const THIN: usize = 250;
 /// Symbols at the beginning that tell whether it is text.
 const SNIFFED: usize = 1_024;
 
@@ -104,7 +109,7 @@ impl Extractor for Html {
         if is_binary(&text) {
             return unsupported("binary");
         }
-        let mut made = match media.as_deref() {
+        let (mut made, layers) = match media.as_deref() {
             Some(it) if it.ends_with("/json") || it.ends_with("+json") => from_json(page, &text),
             Some(it) if is_plain(it) => plain(page, &text),
             _ => html(page, &text)?,
@@ -119,7 +124,7 @@ impl Extractor for Html {
             let note = "extraction_prompt was not answered: no extractor for prompts is configured";
             made.warnings.push(note.to_owned());
         }
-        schema::fill(page.options, &mut made);
+        schema::fill(page.options, &layers, &mut made);
         shape::flatten(&mut made);
         Ok(made)
     }
@@ -163,48 +168,84 @@ fn fill(page: Page<'_>, made: &mut Extracted, text: &str, data: &Value) {
     text.clone_into(&mut made.text);
 }
 
-fn from_json(page: Page<'_>, text: &str) -> Extracted {
+fn from_json(page: Page<'_>, text: &str) -> (Extracted, Layers) {
     let mut made = Extracted::default();
     let data: Value = serde_json::from_str(text).unwrap_or_else(|why| {
         made.warnings.push(format!("the document calls itself JSON but is not: {why}"));
         Value::Null
     });
-    fill(page, &mut made, text, &shape::as_object(data));
-    made
+    let data = shape::as_object(data);
+    fill(page, &mut made, text, &data);
+    (made, Layers { rest: vec![("json", data)], ..Layers::default() })
 }
 
-fn plain(page: Page<'_>, text: &str) -> Extracted {
+fn plain(page: Page<'_>, text: &str) -> (Extracted, Layers) {
     let mut made = Extracted::default();
     let text = &text.replace('\0', "\u{fffd}");
-    fill(page, &mut made, text, &json!({ "text": text }));
-    made
+    let data = json!({ "text": text });
+    fill(page, &mut made, text, &data);
+    (made, Layers { rest: vec![("text", data)], ..Layers::default() })
 }
 
-fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
+fn html(page: Page<'_>, text: &str) -> Result<(Extracted, Layers), ExtractError> {
     let mut made = Extracted::default();
     let bounded = bound::bounded(text, &mut made.warnings);
     let tree = Tree::parse_document(&bounded);
-    let doc = Doc::of(&tree, MAX_DEPTH)
-        .map_err(|_| ExtractError::Failed("it nests too deep".to_owned()))?;
-    let base = Base::of(&doc, Some(page.url));
+    let too_deep = |_| ExtractError::Failed("it nests too deep".to_owned());
+    let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
+    let shown = doc.node(doc.body()).text;
+    if shown < THIN {
+        let revealed = Doc::revealed(&tree, MAX_DEPTH).map_err(too_deep)?;
+        if revealed.node(revealed.body()).text >= THIN.max(shown * 4) {
+            made.warnings.push("next to nothing is shown; what the page hides is given".to_owned());
+            return document(page, &revealed, &revealed, made);
+        }
+        let spare = light::without_scripts(&doc);
+        let spare = bound::bounded(&spare, &mut made.warnings);
+        let spare = Tree::parse_document(&spare);
+        let spare = Doc::of(&spare, MAX_DEPTH).map_err(too_deep)?;
+        if spare.node(0).text >= THIN.max(shown * 4) {
+            let note =
+                "next to nothing is shown; what is meant for readers without scripts is given";
+            made.warnings.push(note.to_owned());
+            return document(page, &doc, &spare, made);
+        }
+    }
+    document(page, &doc, &doc, made)
+}
+
+/// Everything that is asked of a page, whose words are in `shown` and whose data is in `doc`.
+fn document(
+    page: Page<'_>,
+    doc: &Doc<'_>,
+    shown: &Doc<'_>,
+    mut made: Extracted,
+) -> Result<(Extracted, Layers), ExtractError> {
+    let base = Base::of(doc, Some(page.url));
     let wants = |it: Format| page.options.formats.contains(&it);
     let items = wants(Format::Json) || page.options.extraction_schema.is_some();
-    let facts = Facts::read(&doc, &base, if items { Depth::Items } else { Depth::Page });
+    let facts = Facts::read(doc, &base, if items { Depth::Items } else { Depth::Page });
     made.title.clone_from(&facts.title);
     made.author.clone_from(&facts.author);
     made.published_at.clone_from(&facts.published_at);
     made.description.clone_from(&facts.description);
     made.language.clone_from(&facts.language);
     made.metadata = facts.metadata();
+    let fields = if items {
+        profile::shaped(doc, &facts, page.options.extraction_profile)
+    } else {
+        Fields::default()
+    };
     if page.tier == Tier::LightJs
-        && let Some(shipped) = light::shipped(&doc)
+        && let Some(shipped) = light::shipped(doc)
     {
         made.title = made.title.or(shipped.title);
-        fill(page, &mut made, &shipped.text, &facts.json(page.options, &[]));
-        return Ok(made);
+        fill(page, &mut made, &shipped.text, &facts.json(page.options, &fields, &[]));
+        let layers = facts.layers(page.options, fields, &made.text);
+        return Ok((made, layers));
     }
-    let layout = Layout::of(&doc);
-    let view = main_content::find(&doc, &layout, &mut made.warnings);
+    let layout = Layout::of(shown);
+    let view = main_content::find(shown, &layout, &mut made.warnings);
     made.text = text::render(&view);
     if made.text.trim().is_empty() {
         return Err(ExtractError::Empty);
@@ -214,25 +255,25 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
     }
     // Several formats are made from each of these, and none of the others should pay for it.
     let rendered = LazyCell::new(|| markdown::render(&view, &base));
-    let links = LazyCell::new(|| links::links(&doc, doc.body(), &layout, &base));
+    let links = LazyCell::new(|| links::links(shown, shown.body(), &layout, &base));
     for &format in &page.options.formats {
         let value = match format {
             Format::Text => made.text.clone().into(),
             Format::Markdown => rendered.text.as_str().into(),
             Format::Html => readable::render(&view, &base).into(),
-            Format::Json if page.options.filter_content => facts.json(page.options, &[]),
-            Format::Json => facts.json(page.options, &links),
+            Format::Json if page.options.filter_content => facts.json(page.options, &fields, &[]),
+            Format::Json => facts.json(page.options, &fields, &links),
             Format::JsonV2 => {
                 let filter = &page.options.advanced.section_filter;
                 let content_only = page.options.filter_content || filter.content_only;
                 let whole;
-                let shown = if content_only {
+                let part = if content_only {
                     &view
                 } else {
-                    whole = View::whole(&doc, doc.body());
+                    whole = View::whole(shown, shown.body());
                     &whole
                 };
-                let (sections, tables) = sections::sections(shown, &base, filter);
+                let (sections, tables) = sections::sections(part, &base, filter);
                 json!({
                     "version": 2, "title": made.title, "sections": sections, "tables": tables,
                     "links": *links,
@@ -242,12 +283,13 @@ fn html(page: Page<'_>, text: &str) -> Result<Extracted, ExtractError> {
             Format::Content => {
                 let hero = facts.opengraph.get("image").and_then(|it| base.absolute(it));
                 let images = links::images(&view, hero.as_deref(), &base);
-                let links = links::links(&doc, view.root, &layout, &base);
+                let links = links::links(shown, view.root, &layout, &base);
                 chunks::content(&rendered.text, &images, &links)
             }
             Format::Raw => continue,
         };
         made.content.insert(format, value);
     }
-    Ok(made)
+    let layers = facts.layers(page.options, fields, &made.text);
+    Ok((made, layers))
 }

@@ -1,55 +1,108 @@
 //! `extraction_schema`: the asked fields, filled from what was found.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::core::request::{Format, JobRequest};
+use crate::extract::profile::Fields;
 use crate::ports::extract::Extracted;
 
 /// How deep a field is looked for.
 const MAX_DEPTH: usize = 6;
+/// Symbols of a passage that shows where a value stood.
+const SNIPPET: usize = 160;
+
+/// What a document says, by where it says it, the best place first.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    /// What the profile made of all the places.
+    pub(super) fields: Fields,
+    pub(super) rest: Vec<(&'static str, Value)>,
+}
+
+/// A value and the way to it.
+struct Found<'a> {
+    value: &'a Value,
+    source: &'static str,
+    path: String,
+}
 
 /// Fills `filtered_content` and puts it in the place of `json`.
-pub(super) fn fill(options: &JobRequest, made: &mut Extracted) {
+pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) {
     let Some(schema) = &options.extraction_schema else { return };
-    let mut found = match made.content.get(&Format::Json) {
-        Some(Value::Object(object)) => object.clone(),
-        _ => Map::new(),
+    let schema = match schema {
+        // The shorthand for a list of things asks for the fields of one.
+        Value::Array(all) => all.first().unwrap_or(schema),
+        other => other,
     };
-    for (name, value) in &made.metadata {
-        found.entry(name.clone()).or_insert_with(|| value.clone());
+    let fields = schema.get("properties").unwrap_or(schema);
+    let fields = fields.as_object().into_iter().flatten();
+    let (mut filled, mut evidence, mut missing) = (Map::new(), Map::new(), Vec::new());
+    for (name, kind) in fields.filter(|it| !it.0.starts_with('$')) {
+        let found = layers.find(name);
+        let value = found.as_ref().and_then(|it| coerced(it.value, wanted(kind)));
+        match (&found, &value) {
+            (Some(found), Some(value)) => {
+                let snippet = snippet(&made.text, found.value);
+                evidence.insert(name.clone(), json!({
+                    "value": value, "snippet": snippet, "source": found.source, "path": found.path,
+                }));
+            }
+            _ => missing.push(name.as_str()),
+        }
+        filled.insert(name.clone(), value.unwrap_or_default());
     }
-    found.entry("text").or_insert_with(|| made.text.clone().into());
-    let source = Value::Object(found);
-    let mut missing = Vec::new();
-    let filled = object(schema, &source, &mut missing);
-    if filled.as_object().is_some_and(Map::is_empty) {
+    if filled.is_empty() {
         made.warnings.push("extraction_schema names no fields".to_owned());
     }
     if !missing.is_empty() {
         made.warnings.push(format!("the page does not say: {}", missing.join(", ")));
     }
+    let filled = Value::Object(filled);
     if options.formats.contains(&Format::Json) {
         made.content.insert(Format::Json, filled.clone());
     }
     made.filtered_content = Some(filled);
+    made.evidence = options.evidence.then_some(Value::Object(evidence));
 }
 
-fn object(schema: &Value, source: &Value, missing: &mut Vec<String>) -> Value {
-    // The shorthand for a list holds the fields of what is in it.
-    let schema = schema.get(0).unwrap_or(schema);
-    let fields = schema.get("properties").unwrap_or(schema).as_object();
-    let mut out = Map::new();
-    for (name, kind) in fields.into_iter().flatten() {
-        if name.starts_with('$') {
-            continue;
+impl Layers {
+    /// A field by its name at the top of any place, then further down.
+    fn find(&self, name: &str) -> Option<Found<'_>> {
+        let key = plain(name);
+        let aliases = aliases(&key);
+        let names = || std::iter::once(key.as_str()).chain(aliases.iter().copied());
+        let field = |it: &str| self.fields.0.iter().find(|(name, _)| plain(name) == it);
+        if let Some((_, field)) = names().find_map(field) {
+            let source = field.source.as_str();
+            return Some(Found { value: &field.value, source, path: field.path.clone() });
         }
-        let value = look_up(name, source, 0).and_then(|it| coerced(it, wanted(kind)));
-        if value.is_none() {
-            missing.push(name.clone());
+        for depth in [0, MAX_DEPTH] {
+            for (source, value) in &self.rest {
+                let mut path = Vec::new();
+                if let Some(value) = look_up(name, value, depth, &mut path) {
+                    return Some(Found { value, source, path: path.join(".") });
+                }
+            }
         }
-        out.insert(name.clone(), value.unwrap_or(Value::Null));
+        None
     }
-    Value::Object(out)
+}
+
+/// The passage that a value stands in: of the text if it is there, else the value as it is written.
+fn snippet(text: &str, value: &Value) -> String {
+    let written = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let needle: String = written.chars().take(SNIPPET / 2).collect();
+    let Some(at) = text.find(&needle).filter(|_| !needle.is_empty()) else {
+        return written.chars().take(SNIPPET).collect();
+    };
+    let before: Vec<char> =
+        text.get(..at).unwrap_or_default().chars().rev().take(SNIPPET / 4).collect();
+    let after = text.get(at..).unwrap_or_default().chars().take(SNIPPET * 3 / 4);
+    let passage: String = before.into_iter().rev().chain(after).collect();
+    passage.trim().to_owned()
 }
 
 /// The type that a field's schema asks for: JSON Schema's `type`, or the shorthand's word.
@@ -89,22 +142,41 @@ fn aliases(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// A field by its exact name, then in any case, then by an alias, then further down.
-fn look_up<'a>(name: &str, source: &'a Value, depth: usize) -> Option<&'a Value> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
+/// A field by its exact name, then in any case, then by an alias, then further down; `path` becomes the
+/// way to it.
+fn look_up<'a>(
+    name: &str,
+    source: &'a Value,
+    depth: usize,
+    path: &mut Vec<String>,
+) -> Option<&'a Value> {
+    let inside = |step: String, value: &'a Value, path: &mut Vec<String>| {
+        let height = path.len();
+        path.push(step);
+        let found = look_up(name, value, depth.checked_sub(1)?, path);
+        if found.is_none() {
+            path.truncate(height);
+        }
+        found
+    };
     match source {
         Value::Object(object) => {
             let key = plain(name);
-            let by =
-                |wanted: &str| object.iter().find(|(it, _)| plain(it) == wanted).map(|it| it.1);
-            let here = object.get(name).or_else(|| by(&key));
+            let by = |wanted: &str| object.iter().find(|(it, _)| plain(it) == wanted);
+            let here = object.get_key_value(name).or_else(|| by(&key));
             let here = here.or_else(|| aliases(&key).iter().find_map(|it| by(it)));
-            here.filter(|it| !it.is_null())
-                .or_else(|| object.values().find_map(|it| look_up(name, it, depth + 1)))
+            if let Some((step, value)) = here.filter(|it| !it.1.is_null()) {
+                path.push(step.clone());
+                return Some(value);
+            }
+            if depth == 0 {
+                return None;
+            }
+            object.iter().find_map(|(step, value)| inside(step.clone(), value, path))
         }
-        Value::Array(all) => all.iter().find_map(|it| look_up(name, it, depth + 1)),
+        Value::Array(all) if depth > 0 => {
+            all.iter().enumerate().find_map(|(step, value)| inside(step.to_string(), value, path))
+        }
         _ => None,
     }
 }
@@ -140,7 +212,7 @@ fn coerced(value: &Value, kind: &str) -> Option<Value> {
     }
 }
 
-fn whole(value: &Value) -> Option<Value> {
+pub(super) fn whole(value: &Value) -> Option<Value> {
     let number = number(value)?;
     let text = format!("{:.0}", number.trunc());
     text.parse::<i64>().ok().map(Value::from)
@@ -149,18 +221,19 @@ fn whole(value: &Value) -> Option<Value> {
 /// The number in a value: `"$1,099.99"` and `"1.099,99 €"` are both 1099.99.
 ///
 /// The last sign is the decimal one where both occur; a comma alone is, unless three digits follow.
-fn number(value: &Value) -> Option<f64> {
+pub(super) fn number(value: &Value) -> Option<f64> {
     if let Some(number) = value.as_f64() {
         return Some(number);
     }
-    let kept = |it: &char| it.is_ascii_digit() || matches!(it, '.' | ',' | '-');
-    let text: String = value.as_str()?.chars().filter(kept).collect();
-    let text = text.trim_end_matches(['.', ',', '-']);
+    let text = first_amount(value.as_str()?)?;
+    let text = text.trim_end_matches(['.', ',']);
     let (dot, comma) = (text.rfind('.'), text.rfind(','));
     let decimal = match (dot, comma) {
         (Some(dot), Some(comma)) => Some(dot.max(comma)),
-        (None, Some(comma)) if text.len() - comma == 4 => None,
+        (None, Some(comma)) if text.len() - comma == 4 || text.matches(',').count() > 1 => None,
         (None, Some(comma)) => Some(comma),
+        // More than one of the same kind stand between groups.
+        (Some(_), None) if text.matches('.').count() > 1 => None,
         (dot, None) => dot,
     };
     let plain = text.char_indices().filter_map(|(at, it)| match it {
@@ -168,6 +241,29 @@ fn number(value: &Value) -> Option<f64> {
         other => Some(other),
     });
     plain.collect::<String>().parse().ok()
+}
+
+/// The first number of a text as it is written, without the blanks and quotes between its groups.
+fn first_amount(text: &str) -> Option<String> {
+    let begin = text.find(|it: char| it.is_ascii_digit())?;
+    let mut out = String::new();
+    if text.get(..begin)?.trim_end_matches(['$', '€', '£']).ends_with('-') {
+        out.push('-');
+    }
+    let rest: Vec<char> = text.get(begin..)?.chars().take(40).collect();
+    for (at, symbol) in rest.iter().enumerate() {
+        let next: Vec<char> = rest.iter().skip(at + 1).take(4).copied().collect();
+        let digits = next.iter().take_while(|it| it.is_ascii_digit()).count();
+        match symbol {
+            it if it.is_ascii_digit() => out.push(*it),
+            '.' | ',' => out.push(*symbol),
+            // Three digits behind a blank are more of the same number.
+            '\'' | '’' => {}
+            it if it.is_whitespace() && digits == 3 && at <= 3 => {}
+            _ => break,
+        }
+    }
+    Some(out)
 }
 
 #[cfg(test)]
@@ -183,6 +279,11 @@ mod tests {
             ("1,099", 1_099.0),
             ("-4.5", -4.5),
             ("USD 7.", 7.0),
+            ("1 099,99 Kč", 1_099.99),
+            ("1'099.50", 1_099.5),
+            ("10.75 11.95", 10.75),
+            ("2.450.000", 2_450_000.0),
+            ("now $12.50 (was $15)", 12.5),
         ] {
             assert_eq!(number(&Value::from(text)), Some(is), "{text}");
         }

@@ -48,6 +48,8 @@ pub struct Extracted {
     pub raw_html: Option<String>,
     /// The fields of `extraction_schema`, filled.
     pub filtered_content: Option<Value>,
+    /// Where each filled field was found, if that was asked for: `{field: {value, snippet, source, path}}`.
+    pub evidence: Option<Value>,
     /// What was left out or guessed.
     pub warnings: Vec<String>,
 }

@@ -6,19 +6,25 @@ use serde_json::{Map, Value, json};
 
 use crate::core::request::{JobRequest, Profile};
 use crate::extract::address::Base;
-use crate::extract::data::{Graph, Vocabulary, item, items};
+use crate::extract::data::{Graph, Vocabulary, byline, item, items};
 use crate::extract::doc::{Doc, Id, folded};
+use crate::extract::profile::{Fields, Source};
+use crate::extract::schema::Layers;
 use crate::extract::tag::Tag;
 
 /// Everything a page says of itself.
 #[derive(Debug)]
 pub(in crate::extract) struct Facts {
     pub(in crate::extract) title: Option<String>,
+    /// The first `h1`.
+    pub(in crate::extract) heading: Option<String>,
     pub(in crate::extract) author: Option<String>,
     pub(in crate::extract) published_at: Option<String>,
     pub(in crate::extract) description: Option<String>,
     pub(in crate::extract) language: Option<String>,
     pub(in crate::extract) canonical: Option<String>,
+    /// The page's own address.
+    pub(in crate::extract) address: Option<String>,
     /// `meta` elements by name.
     pub(in crate::extract) meta: BTreeMap<String, String>,
     /// Open Graph by name, without `og:`.
@@ -44,11 +50,13 @@ impl Facts {
     pub(in crate::extract) fn read(doc: &Doc<'_>, base: &Base, depth: Depth) -> Self {
         let mut facts = Self {
             title: None,
+            heading: None,
             author: None,
             published_at: None,
             description: None,
             language: doc.attr(0, "lang").map(str::trim).map(str::to_owned),
             canonical: None,
+            address: base.page().map(str::to_owned),
             meta: BTreeMap::new(),
             opengraph: BTreeMap::new(),
             graph: Graph::of(doc),
@@ -72,10 +80,6 @@ impl Facts {
     fn element(&mut self, doc: &Doc<'_>, base: &Base, id: Id, seen: &mut Seen) {
         match doc.tag(id) {
             Tag::Title if seen.title.is_none() => seen.title = Some(id),
-            Tag::H1 if seen.heading.is_none() && doc.node(id).text > 0 => seen.heading = Some(id),
-            Tag::Time if seen.time.is_none() && doc.attr(id, "datetime").is_some() => {
-                seen.time = Some(id);
-            }
             Tag::Meta => self.meta(doc, id),
             Tag::Link if doc.attr(id, "rel") == Some("canonical") => {
                 self.canonical = doc.attr(id, "href").and_then(|it| base.absolute(it));
@@ -120,21 +124,28 @@ impl Facts {
         let meta = |name: &str| word(self.meta.get(name));
         let og = |name: &str| word(self.opengraph.get(name));
         let own = seen.title.map(|it| folded(&doc.source_text(it)));
+        let heading = byline::heading(doc).map(|it| doc.folded_text(it));
+        let site = og("site_name");
         let title = og("title").or_else(|| meta("twitter:title")).or(own);
-        let heading = || seen.heading.map(|it| doc.folded_text(it));
+        let title = title.map(|it| without_site(&it, site.as_deref()));
+        // A heading is what the page calls itself; the others are made for lists of links.
+        let shown = heading.clone().filter(|it| site.as_ref().is_none_or(|site| site != it));
         let author = self
             .in_graph("author")
             .or_else(|| meta("author"))
-            .or_else(|| meta("article:author").filter(|it| !it.starts_with("http")));
+            .or_else(|| meta("article:author").filter(|it| !it.starts_with("http")))
+            .or_else(|| byline::author(doc));
         let published = self
             .in_graph("datePublished")
             .or_else(|| meta("article:published_time"))
             .or_else(|| meta("datepublished"))
-            .or_else(|| meta("date"));
+            .or_else(|| meta("date"))
+            .or_else(|| byline::date(doc));
         let description = meta("description").or_else(|| og("description"));
         let description = description.or_else(|| self.in_graph("description"));
         let language = self.language.take().or_else(|| meta("language")).or_else(|| og("locale"));
-        self.title = title.filter(|it| !it.is_empty()).or_else(heading);
+        self.title = shown.or(title).filter(|it| !it.is_empty());
+        self.heading = heading;
         self.author = author;
         self.published_at = published;
         self.description = description;
@@ -161,13 +172,21 @@ impl Facts {
     }
 
     /// The `json` format: the item that the page is about at the top, all the rest beside it.
-    pub(in crate::extract) fn json(&self, options: &JobRequest, links: &[Value]) -> Value {
+    pub(in crate::extract) fn json(
+        &self,
+        options: &JobRequest,
+        fields: &Fields,
+        links: &[Value],
+    ) -> Value {
         let mut object = Map::new();
         if options.promote_schema_org
-            && let Some(item) = self.about(options.extraction_profile)
+            && let Some((_, item)) = self.about(options.extraction_profile)
             && let Value::Object(item) = self.graph.expanded(item)
         {
             object = item;
+        }
+        for (name, field) in &fields.0 {
+            object.entry(*name).or_insert_with(|| field.value.clone());
         }
         for (name, value) in self.metadata() {
             object.entry(name).or_insert(value);
@@ -175,13 +194,53 @@ impl Facts {
         if !options.filter_content {
             object.insert("jsonld".to_owned(), json!(self.graph.items));
             object.insert("microdata".to_owned(), json!(self.microdata));
+            if !self.rdfa.is_empty() {
+                object.insert("rdfa".to_owned(), json!(self.rdfa));
+            }
             object.insert("links".to_owned(), json!(links));
         }
         Value::Object(object)
     }
 
+    /// Where a schema's fields are looked for; nothing if there is no schema.
+    pub(in crate::extract) fn layers(
+        &self,
+        options: &JobRequest,
+        fields: Fields,
+        text: &str,
+    ) -> Layers {
+        if options.extraction_schema.is_none() {
+            return Layers::default();
+        }
+        let mut items: Vec<(&'static str, Value)> = Vec::new();
+        if let Some((source, item)) = self.about(options.extraction_profile) {
+            items.push((source.as_str(), self.graph.expanded(item)));
+        }
+        items.extend([
+            ("jsonld", json!(self.graph.items)),
+            ("microdata", json!(self.microdata)),
+            ("rdfa", json!(self.rdfa)),
+        ]);
+        let mut metadata = self.metadata();
+        metadata.remove("opengraph");
+        metadata.remove("meta");
+        let page = [
+            ("opengraph", json!(self.opengraph)),
+            ("meta", json!(metadata)),
+            ("meta", json!(self.meta)),
+            ("dom", json!({ "text": text })),
+        ];
+        let rest = if options.promote_schema_org {
+            items.into_iter().chain(page).collect()
+        } else {
+            page.into_iter().chain(items).collect()
+        };
+        let fields = if options.promote_schema_org { fields } else { fields.shown_first() };
+        Layers { fields, rest }
+    }
+
     /// The item that fits the profile best.
-    pub(in crate::extract) fn about(&self, profile: Profile) -> Option<&Value> {
+    pub(in crate::extract) fn about(&self, profile: Profile) -> Option<(Source, &Value)> {
         let kinds: &[&str] = match profile {
             Profile::Product => &["Product", "ProductGroup"],
             Profile::Article => &["Article", "NewsArticle", "BlogPosting", "TechArticle", "Report"],
@@ -203,17 +262,29 @@ impl Facts {
                 "QAPage",
             ],
         };
-        let items = || self.graph.items.iter().chain(&self.microdata).chain(&self.rdfa);
-        kinds.iter().find_map(|kind| items().find(|it| has_type(it, kind)))
+        kinds.iter().find_map(|kind| self.items().find(|it| has_type(it.1, kind)))
     }
+
+    /// Every item of the page, with where it was found.
+    pub(in crate::extract) fn items(&self) -> impl Iterator<Item = (Source, &Value)> {
+        let of = |source: Source| move |item| (source, item);
+        let json_ld = self.graph.items.iter().map(of(Source::JsonLd));
+        let microdata = self.microdata.iter().map(of(Source::Microdata));
+        json_ld.chain(microdata).chain(self.rdfa.iter().map(of(Source::Rdfa)))
+    }
+}
+
+/// A title without the name of the site behind it.
+fn without_site(title: &str, site: Option<&str>) -> String {
+    let bare = site.and_then(|it| title.strip_suffix(it)).map(str::trim_end);
+    let bare = bare.and_then(|it| it.strip_suffix(['|', '-', '–', '—', '•', '·', ':']));
+    bare.map(str::trim_end).filter(|it| !it.is_empty()).unwrap_or(title).to_owned()
 }
 
 /// Elements that may name the page.
 #[derive(Debug, Default)]
 struct Seen {
     title: Option<Id>,
-    heading: Option<Id>,
-    time: Option<Id>,
 }
 
 pub(in crate::extract) fn has_type(item: &Value, kind: &str) -> bool {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::extract::address::Base;
 use crate::extract::data::MAX_ITEMS;
-use crate::extract::doc::{Doc, Id, flow_into};
+use crate::extract::doc::{Doc, Id};
 use crate::extract::tag::Tag;
 
 /// Items in items.
@@ -216,33 +216,9 @@ impl Reader<'_> {
         found.map_or_else(|| self.text(id), |it| it.trim().to_owned()).into()
     }
 
-    /// The text of a property, with its breaks; scripts are no text.
+    /// The text of a property, hidden or not; scripts are no text.
     fn text(&self, id: Id) -> String {
-        let doc = self.doc;
-        let mut out = String::new();
-        // Where the blocks end that are open: their words do not run into what follows.
-        let mut ends: Vec<Id> = Vec::new();
-        let mut at = id;
-        while at < doc.end(id) {
-            let tag = doc.tag(at);
-            if matches!(tag, Tag::Script | Tag::Style | Tag::Template | Tag::Noscript) {
-                at = doc.end(at);
-                continue;
-            }
-            while ends.last().is_some_and(|it| *it <= at) {
-                ends.pop();
-                flow_into(&mut out, " ");
-            }
-            match doc.text(at) {
-                Some(text) => flow_into(&mut out, text),
-                None if tag == Tag::Br || tag.is_block() => {
-                    flow_into(&mut out, " ");
-                    ends.push(doc.end(at));
-                }
-                None => {}
-            }
-            at += 1;
-        }
-        out.trim().to_owned()
+        let silent = [Tag::Script, Tag::Style, Tag::Template, Tag::Noscript];
+        self.doc.line(id, |it| silent.contains(&self.doc.tag(it)))
     }
 }

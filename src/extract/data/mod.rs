@@ -1,11 +1,12 @@
 //! What a page says of itself: meta elements, JSON-LD, microdata, RDFa, Open Graph.
 
+mod byline;
 mod facts;
 mod item;
 mod json_ld;
 mod loose;
 
-pub(super) use self::facts::{Depth, Facts};
+pub(super) use self::facts::{Depth, Facts, has_type};
 use self::item::Vocabulary;
 use self::item::items;
 use self::json_ld::Graph;

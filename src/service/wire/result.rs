@@ -86,6 +86,9 @@ fn flatten(made: &Extracted, put: &mut impl FnMut(&str, Value)) {
         put("filtered_content", filtered.clone());
         put("extraction_result", filtered.clone());
     }
+    if let Some(evidence) = &made.evidence {
+        put("evidence", evidence.clone());
+    }
 }
 
 fn cached(report: &JobReport, page: &PageResult, put: &mut impl FnMut(&str, Value)) {

@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod price;
 pub mod record;
 pub mod request;
+pub mod robots;
 pub mod step;
 pub mod tier;
 pub mod time;

@@ -1,0 +1,217 @@
+//! What a site's robots.txt allows (RFC 9309).
+//!
+//! Parsing is total: any bytes give rules, and what is no rule is passed over. Nothing is fetched
+//! here, and what an unreachable file means is the caller's to say.
+
+mod parse;
+mod pattern;
+
+use std::time::Duration;
+
+pub use parse::MAX_BYTES;
+
+/// One `allow` or `disallow` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rule {
+    allow: bool,
+    pattern: Vec<u8>,
+}
+
+/// Agents that share rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Group {
+    /// Product tokens, in lower case.
+    agents: Vec<String>,
+    /// Whether `*` is among them.
+    everyone: bool,
+    rules: Vec<Rule>,
+    delay: Option<Duration>,
+}
+
+impl Group {
+    fn names(&self, agent: &str) -> bool {
+        self.agents.iter().any(|it| it == agent)
+    }
+}
+
+/// A robots.txt, read.
+///
+/// ```
+/// use rungs::core::robots::Robots;
+///
+/// let robots = Robots::parse(b"User-agent: *\nDisallow: /private\nAllow: /private/open\n");
+/// assert!(robots.allows("rungs", "https://example.com/private/open/page"));
+/// assert!(!robots.allows("rungs", "https://example.com/private/page"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Robots {
+    groups: Vec<Group>,
+    sitemaps: Vec<String>,
+}
+
+impl Robots {
+    /// Reads a file: its first [`MAX_BYTES`], as RFC 9309 (2.5) asks of a parser at the least.
+    pub fn parse(file: &[u8]) -> Self {
+        parse::parse(file)
+    }
+
+    /// What an unreachable file means (RFC 9309, 2.3.1.4): nothing may be fetched.
+    pub fn nothing() -> Self {
+        let rules = vec![Rule { allow: false, pattern: b"/".to_vec() }];
+        let group = Group { everyone: true, rules, ..Group::default() };
+        Self { groups: vec![group], sitemaps: Vec::new() }
+    }
+
+    /// What a missing file means (RFC 9309, 2.3.1.3): everything may be.
+    pub fn everything() -> Self {
+        Self::default()
+    }
+
+    /// Whether the crawler with the product token `agent` may fetch `url`.
+    ///
+    /// Of the rules that match, the longest counts; of two as long, the one that allows. All groups
+    /// that name the agent count as one; those for `*` only where none names it. A file says nothing
+    /// of itself: `/robots.txt` may always be fetched.
+    pub fn allows(&self, agent: &str, url: &str) -> bool {
+        let path = path_of(url);
+        if path == "/robots.txt" {
+            return true;
+        }
+        let (mut longest, mut allowed) = (0, true);
+        for rule in self.groups(agent).flat_map(|it| &it.rules) {
+            let Some(length) = rule.length(path.as_bytes()) else { continue };
+            if length > longest {
+                (longest, allowed) = (length, rule.allow);
+            } else if length == longest {
+                allowed |= rule.allow;
+            }
+        }
+        allowed
+    }
+
+    /// The pause between two requests that the file asks `agent` for with `Crawl-delay`, which is no
+    /// part of the RFC but means one thing wherever it stands: seconds.
+    pub fn delay(&self, agent: &str) -> Option<Duration> {
+        self.groups(agent).filter_map(|it| it.delay).max()
+    }
+
+    /// The sitemaps that the file names.
+    pub fn sitemaps(&self) -> &[String] {
+        &self.sitemaps
+    }
+
+    /// The groups that count for an agent.
+    fn groups(&self, agent: &str) -> impl Iterator<Item = &Group> {
+        let agent = agent.to_ascii_lowercase();
+        let named = self.groups.iter().any(|it| it.names(&agent));
+        self.groups.iter().filter(move |it| if named { it.names(&agent) } else { it.everyone })
+    }
+}
+
+impl Rule {
+    /// How specific the rule is for `path`, if it matches: its length, as the RFC counts.
+    fn length(&self, path: &[u8]) -> Option<usize> {
+        if pattern::matches(&self.pattern, path) {
+            return Some(self.pattern.len());
+        }
+        // `/a/index.html` is the same page as `/a/`; allowing the one allows the other.
+        let slash = self.pattern.iter().rposition(|it| *it == b'/').filter(|_| self.allow)?;
+        if !self.pattern[slash..].starts_with(b"/index.htm") {
+            return None;
+        }
+        let folder = [&self.pattern[..=slash], b"$"].concat();
+        pattern::matches(&folder, path).then_some(folder.len())
+    }
+}
+
+/// The path and query of an address, as it is written there; `/` where it has none.
+fn path_of(url: &str) -> String {
+    let rest = match url.strip_prefix("//") {
+        Some(rest) => rest,
+        None => url.find("//").map_or(url, |at| &url[at + 2..]),
+    };
+    let rest = rest.split('#').next().unwrap_or_default();
+    match rest.find(['/', '?', ';']) {
+        Some(at) if rest[at..].starts_with('/') => rest[at..].to_owned(),
+        Some(at) => format!("/{}", &rest[at..]),
+        None => "/".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(file: &str, agent: &str, path: &str) -> bool {
+        Robots::parse(file.as_bytes()).allows(agent, &format!("https://example.com{path}"))
+    }
+
+    #[test]
+    fn the_longest_rule_counts_and_of_two_as_long_the_one_that_allows() {
+        let file = "user-agent: *\ndisallow: /a\nallow: /a/b\ndisallow: /same\nallow: /same";
+
+        assert!(!allows(file, "rungs", "/a/x"));
+        assert!(allows(file, "rungs", "/a/b/x"));
+        assert!(allows(file, "rungs", "/same"));
+        assert!(allows(file, "rungs", "/elsewhere"));
+    }
+
+    #[test]
+    fn an_agent_of_its_own_group_is_not_bound_by_the_one_for_all() {
+        let file = "user-agent: *\ndisallow: /\n\nuser-agent: Rungs\ndisallow: /private";
+
+        assert!(allows(file, "rungs", "/open"));
+        assert!(!allows(file, "RUNGS", "/private"));
+        assert!(!allows(file, "other", "/open"));
+    }
+
+    #[test]
+    fn groups_that_name_the_same_agent_are_one() {
+        let file = "user-agent: rungs\ndisallow: /a\nuser-agent: b\ndisallow: /\nuser-agent: rungs\ndisallow: /c";
+
+        assert!(!allows(file, "rungs", "/a") && !allows(file, "rungs", "/c"));
+        assert!(allows(file, "rungs", "/d"));
+    }
+
+    #[test]
+    fn lines_that_are_no_rules_do_not_end_a_group() {
+        let file = "user-agent: a\nsitemap: https://example.com/map\ncrawl-delay: 2\nuser-agent: rungs\ndisallow: /";
+
+        assert!(!allows(file, "rungs", "/") && !allows(file, "a", "/"));
+        let robots = Robots::parse(file.as_bytes());
+        assert_eq!(robots.sitemaps(), ["https://example.com/map"]);
+        assert_eq!(robots.delay("a"), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn the_file_itself_may_always_be_fetched() {
+        assert!(allows("user-agent: *\ndisallow: /", "rungs", "/robots.txt"));
+        assert!(Robots::nothing().allows("rungs", "https://example.com/robots.txt"));
+        assert!(!Robots::nothing().allows("rungs", "https://example.com/"));
+        assert!(Robots::everything().allows("rungs", "https://example.com/"));
+    }
+
+    #[test]
+    fn an_index_page_is_allowed_with_its_folder() {
+        let file = "user-agent: *\nallow: /a/index.html\ndisallow: /";
+
+        assert!(allows(file, "rungs", "/a/") && allows(file, "rungs", "/a/index.html"));
+        assert!(!allows(file, "rungs", "/a/b") && !allows(file, "rungs", "/"));
+    }
+
+    #[test]
+    fn the_path_is_read_as_it_is_written() {
+        let paths = [
+            ("https://example.com", "/"),
+            ("https://example.com/a?b#c", "/a?b"),
+            ("https://example.com?b", "/?b"),
+            ("https://example.com#/a", "/"),
+            ("//example.com/a//b", "/a//b"),
+            ("example.com/a", "/a"),
+        ];
+
+        for (url, path) in paths {
+            assert_eq!(path_of(url), path, "{url}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Reading a robots.txt, with the leniencies that crawlers share: line ends of any kind, a missing
+//! colon, misspelt keys.
+
+use std::time::Duration;
+
+use crate::core::robots::{Group, Robots, Rule};
+
+/// The bytes of a file that are read: 500 KiB, the least that RFC 9309 (2.5) asks for.
+pub const MAX_BYTES: usize = 500 * 1024;
+/// The bytes of a line that are read: eight of the longest addresses that browsers take.
+const MAX_LINE: usize = 2_083 * 8;
+/// A longer pause between two requests is not believed.
+const MAX_DELAY_SECONDS: f64 = 3_600.0;
+
+/// What a line says.
+enum Line<'a> {
+    Agent(&'a [u8]),
+    Rule { allow: bool, pattern: &'a [u8] },
+    Delay(&'a [u8]),
+    Sitemap(&'a [u8]),
+}
+
+/// Beginnings of keys: sites misspell them, and every crawler forgives these.
+const DISALLOW: [&str; 6] =
+    ["disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"];
+const AGENT: [&str; 3] = ["user-agent", "useragent", "user agent"];
+const SITEMAP: [&str; 2] = ["sitemap", "site-map"];
+
+pub(super) fn parse(file: &[u8]) -> Robots {
+    let file = file.get(..MAX_BYTES).unwrap_or(file);
+    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let mut robots = Robots::default();
+    let mut group: Option<Group> = None;
+    let mut has_rules = false;
+    for line in file.split(|it| matches!(it, b'\n' | b'\r')).filter_map(read) {
+        match line {
+            Line::Agent(name) => {
+                // The first agent behind a rule begins another group.
+                if has_rules {
+                    robots.groups.extend(group.take());
+                    has_rules = false;
+                }
+                add_agent(group.get_or_insert_default(), name);
+            }
+            Line::Rule { allow, pattern } => {
+                has_rules = true;
+                if let Some(group) = &mut group {
+                    group.rules.push(Rule { allow, pattern: normal(pattern) });
+                }
+            }
+            Line::Delay(seconds) => {
+                if let Some(group) = &mut group {
+                    group.delay = group.delay.max(delay(seconds));
+                }
+            }
+            Line::Sitemap(url) => robots.sitemaps.extend(String::from_utf8(url.to_vec())),
+        }
+    }
+    robots.groups.extend(group);
+    robots
+}
+
+fn read(line: &[u8]) -> Option<Line<'_>> {
+    let line = line.get(..MAX_LINE).unwrap_or(line);
+    let line = line.split(|it| *it == b'#').next()?.trim_ascii();
+    let (key, value) = match line.iter().position(|it| *it == b':') {
+        Some(at) => (&line[..at], &line[at + 1..]),
+        // Without a colon, two words are a key and its value, and anything else is nothing.
+        None => {
+            let at = line.iter().position(u8::is_ascii_whitespace)?;
+            let value = line[at..].trim_ascii();
+            (!value.iter().any(u8::is_ascii_whitespace)).then_some((&line[..at], value))?
+        }
+    };
+    let (key, value) = (key.trim_ascii(), value.trim_ascii());
+    let is = |names: &[&str]| {
+        let begins =
+            |it: &&str| key.get(..it.len()).is_some_and(|k| k.eq_ignore_ascii_case(it.as_bytes()));
+        names.iter().any(|it| begins(it))
+    };
+    Some(match key {
+        _ if is(&AGENT) => Line::Agent(value),
+        _ if is(&["allow"]) => Line::Rule { allow: true, pattern: value },
+        _ if is(&DISALLOW) => Line::Rule { allow: false, pattern: value },
+        _ if is(&["crawl-delay"]) => Line::Delay(value),
+        _ if is(&SITEMAP) => Line::Sitemap(value),
+        _ => return None,
+    })
+}
+
+/// A product token is letters, `-` and `_` (RFC 9309, 2.2.1); what follows is no part of it.
+fn add_agent(group: &mut Group, name: &[u8]) {
+    if let [b'*', rest @ ..] = name {
+        group.everyone |= rest.first().is_none_or(u8::is_ascii_whitespace);
+        return;
+    }
+    let token = name.iter().take_while(|it| it.is_ascii_alphabetic() || matches!(it, b'-' | b'_'));
+    let token: String = token.map(|&it| char::from(it.to_ascii_lowercase())).collect();
+    if !token.is_empty() {
+        group.agents.push(token);
+    }
+}
+
+fn delay(seconds: &[u8]) -> Option<Duration> {
+    let seconds: f64 = std::str::from_utf8(seconds).ok()?.parse().ok()?;
+    (0.0..=MAX_DELAY_SECONDS).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
+/// A pattern as addresses are written: bytes beyond ASCII percent-encoded, hexadecimal digits in
+/// upper case.
+fn normal(pattern: &[u8]) -> Vec<u8> {
+    let mut written = Vec::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match (byte, after) {
+            (b'%', [high, low, behind @ ..])
+                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+            {
+                written.extend([b'%', high.to_ascii_uppercase(), low.to_ascii_uppercase()]);
+                rest = behind;
+            }
+            (0x80.., _) => written.extend(format!("%{byte:02X}").bytes()),
+            _ => written.push(*byte),
+        }
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_forgiven_what_crawlers_forgive() {
+        for file in [
+            "User-agent: *\nDisallow: /a",
+            "USER-AGENT:*\rDISALLOW:/a",
+            "user-agent *\r\ndisallow /a",
+            "\u{feff}useragent: *\ndissallow: /a # not this",
+            "user agent: *\ndisalow: /a",
+        ] {
+            let robots = Robots::parse(file.as_bytes());
+
+            assert!(!robots.allows("rungs", "https://example.com/a"), "{file:?}");
+            assert!(robots.allows("rungs", "https://example.com/b"), "{file:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_compared_as_addresses_are_written() {
+        let robots =
+            Robots::parse("user-agent: *\ndisallow: /caf\u{e9}\ndisallow: /%aa".as_bytes());
+
+        assert!(!robots.allows("rungs", "https://example.com/caf%C3%A9"));
+        assert!(!robots.allows("rungs", "https://example.com/%AA"));
+    }
+
+    #[test]
+    fn what_is_behind_500_kib_is_not_read() {
+        let mut file = b"user-agent: *\n".to_vec();
+        file.resize(MAX_BYTES, b'#');
+        file.extend(b"\ndisallow: /");
+
+        assert!(Robots::parse(&file).allows("rungs", "https://example.com/"));
+    }
+
+    #[test]
+    fn a_pause_that_is_no_number_is_no_pause() {
+        for (said, seconds) in [
+            ("2", Some(2.0)),
+            ("0.5", Some(0.5)),
+            ("-1", None),
+            ("NaN", None),
+            ("99999", None),
+            ("", None),
+        ] {
+            let robots = Robots::parse(format!("user-agent: *\ncrawl-delay: {said}").as_bytes());
+
+            assert_eq!(robots.delay("rungs"), seconds.map(Duration::from_secs_f64), "{said}");
+        }
+    }
+
+    #[test]
+    fn rules_before_any_agent_bind_nobody() {
+        let robots = Robots::parse(b"disallow: /\nuser-agent: rungs\nallow: /a");
+
+        assert!(robots.allows("rungs", "https://example.com/b"));
+    }
+}

@@ -1,7 +1,7 @@
 //! Answers evaluation requests: a JSON object a line in, a JSON object a line out, whatever happens.
 //!
 //! A request is `{"id", "op", "file", "url", ...}`, where `file` holds the input. The operations are
-//! `article`, `convert`, `product`, `recipe`, `structured`, `decode` and `block`; an answer repeats
+//! `article`, `convert`, `product`, `recipe`, `structured`, `decode`, `block` and `robots`; an answer repeats
 //! the `id` and says the CPU milliseconds it took, or an `error`. Without input it ends at once.
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rungs::core::request::{Format, Item, Limits, Profile};
+use rungs::core::robots::Robots;
 use rungs::core::tier::Tier;
 use rungs::core::verdict::{Response, Verdict, judge};
 use rungs::extract::{self, Html};
@@ -84,8 +85,21 @@ impl Request {
                 Ok(json!({ "encoding": made.encoding, "text": made.text }))
             }
             "block" => Ok(self.judged()),
+            "robots" => self.robots(),
             other => Err(format!("the operation `{other}` is not offered")),
         }
+    }
+
+    /// Whether each agent may fetch each address.
+    fn robots(&self) -> Answer {
+        let robots = Robots::parse(&self.body);
+        let queries = self.object.get("queries").and_then(Value::as_array);
+        let allowed = queries.into_iter().flatten().map(|query| {
+            let (agent, url) = (query[0].as_str()?, query[1].as_str()?);
+            Some(robots.allows(agent, url))
+        });
+        let allowed: Option<Vec<bool>> = allowed.collect();
+        Ok(json!({ "allowed": allowed.ok_or("a query is an agent and an address")? }))
     }
 
     fn article(&self) -> Answer {

@@ -1,5 +1,7 @@
 //! The engine end to end, on the memory store with a fetcher of the test's own.
 
+mod paused;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,15 +14,15 @@ use rungs::core::job::JobState;
 use rungs::core::ledger::Booking;
 use rungs::core::request::{Cache, Item};
 use rungs::core::tier::Tier;
-use rungs::core::time::Timestamp;
 use rungs::engine::{EngineBuilder, Pacing, Settings};
 use rungs::ports::BoxFuture;
-use rungs::ports::clock::Clock;
 use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
 use rungs::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, fetcher_fn};
 use rungs::ports::notify::{Delivered, Delivery, Notifier};
 use rungs::stores::Memory;
 use rungs::{Batch, BatchHandle, Engine, Event, SubmitError};
+
+use paused::Paused;
 
 /// Takes the body as the text.
 #[derive(Debug)]
@@ -31,26 +33,6 @@ impl Extractor for Plain {
         assert!(page.body != b"<p>panic in the extractor, please, with enough text to be read</p>");
         let text = String::from_utf8_lossy(page.body).into_owned();
         Ok(Extracted { text, ..Extracted::default() })
-    }
-}
-
-/// tokio's paused time as a clock: a day of waiting takes no time.
-#[derive(Debug)]
-struct Paused(tokio::time::Instant);
-
-impl Default for Paused {
-    fn default() -> Self {
-        Self(tokio::time::Instant::now())
-    }
-}
-
-impl Clock for Paused {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_000_000).after(self.0.elapsed())
-    }
-
-    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(wait))
     }
 }
 

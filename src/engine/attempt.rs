@@ -16,7 +16,7 @@ use crate::core::time::{Timestamp, millis};
 use crate::core::verdict::{Document, Judgement, Response, Verdict, judge};
 use crate::engine::report::PageResult;
 use crate::engine::watch::Event;
-use crate::engine::{Shared, cache, document};
+use crate::engine::{Shared, cache, document, robots};
 use crate::ports::extract::{ExtractError, Extracted, Page};
 use crate::ports::fetch::{
     ActionResult, FetchError, FetchErrorKind, FetchRequest, Fetched, JobScratch,
@@ -63,6 +63,9 @@ impl Ladder {
     pub(super) async fn run(mut self) -> Input {
         if let Some(hit) = cache::hit(&self.shared, &self.job).await {
             return hit;
+        }
+        if let Some(error) = robots::forbids(&self.shared, &self.job).await {
+            return self.fail(error);
         }
         let profile = self.profile().await;
         loop {

@@ -15,6 +15,7 @@ use crate::core::tier::Tier;
 use crate::engine::clock::{SystemClock, SystemEntropy, SystemThreads};
 use crate::engine::error::BuildError;
 use crate::engine::pace::{Pace, Pacing};
+use crate::engine::robots::{Manners, RobotsPolicy};
 use crate::engine::watch::Watchers;
 use crate::engine::writer::Writer;
 use crate::engine::{Engine, Shared, outbox, reaper, worker};
@@ -96,6 +97,7 @@ pub struct EngineBuilder {
     settings: Settings,
     limits: Limits,
     prices: PriceList,
+    robots: RobotsPolicy,
 }
 
 impl Default for EngineBuilder {
@@ -112,6 +114,7 @@ impl Default for EngineBuilder {
             settings: Settings::default(),
             limits: Limits::default(),
             prices: PriceList::default(),
+            robots: RobotsPolicy::default(),
         }
     }
 }
@@ -210,6 +213,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether a site's robots.txt binds the engine; it is ignored if not said.
+    pub fn robots(mut self, policy: RobotsPolicy) -> Self {
+        self.robots = policy;
+        self
+    }
+
     /// Checks that the parts fit together and starts the engine, inside the current tokio runtime.
     ///
     /// # Errors
@@ -229,6 +238,7 @@ impl EngineBuilder {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let shared = Arc::new(Shared {
             writer: Writer::start(Arc::clone(&store), Arc::clone(&self.clock)),
+            manners: Manners::new(self.robots),
             pace: Pace::new(Arc::clone(&self.clock), self.settings.pacing),
             places: tokio::sync::Semaphore::new(self.settings.concurrency),
             extracting: tokio::sync::Semaphore::new(processors),

@@ -18,6 +18,7 @@ mod outbox;
 mod pace;
 mod reaper;
 mod report;
+mod robots;
 mod submit;
 mod watch;
 mod worker;
@@ -49,11 +50,13 @@ pub use clock::{SystemClock, SystemEntropy, SystemThreads};
 pub use error::{BuildError, EngineError, SubmitError};
 pub use pace::Pacing;
 pub use report::{JobReport, PageResult, Report};
+pub use robots::RobotsPolicy;
 pub use submit::{Batch, Estimate};
 pub use watch::{BatchHandle, Event};
 
 use builder::Fetchers;
 use pace::Pace;
+use robots::Manners;
 use watch::Watchers;
 use writer::Writer;
 
@@ -75,6 +78,7 @@ pub(crate) struct Shared {
     worker: WorkerId,
     writer: Writer,
     pace: Pace,
+    manners: Manners,
     /// One place a page that is being fetched.
     places: Semaphore,
     /// One place a processor: extraction is pure work.

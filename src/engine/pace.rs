@@ -2,7 +2,7 @@
 //! quiet.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -54,6 +54,27 @@ struct Site {
     places: Arc<Semaphore>,
     limiter: Option<Limiter>,
     quiet_until: Mutex<Timestamp>,
+    spacing: Mutex<Spacing>,
+}
+
+/// The pause that a site wants between the beginnings of two requests.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spacing {
+    pause: Duration,
+    /// When the next request may begin.
+    next: Timestamp,
+}
+
+impl Spacing {
+    /// Takes the next place in line and says how long it is until then.
+    fn take(&mut self, now: Timestamp) -> Duration {
+        if self.pause.is_zero() {
+            return Duration::ZERO;
+        }
+        let at = self.next.max(now);
+        self.next = at.after(self.pause);
+        at.since(now)
+    }
 }
 
 /// Every site's turn.
@@ -86,6 +107,7 @@ impl Pace {
                 places: Arc::new(Semaphore::new(self.pacing.per_host.max(1))),
                 limiter,
                 quiet_until: Mutex::default(),
+                spacing: Mutex::default(),
             })
         });
         Arc::clone(&site)
@@ -95,6 +117,10 @@ impl Pace {
     pub(super) async fn turn(&self, name: &str) -> Option<OwnedSemaphorePermit> {
         let site = self.site(name);
         let place = Arc::clone(&site.places).acquire_owned().await.ok();
+        let wait = site.spacing().take(self.clock.now());
+        if !wait.is_zero() {
+            self.clock.sleep(wait).await;
+        }
         loop {
             let quiet = site.quiet_until().since(self.clock.now());
             if !quiet.is_zero() {
@@ -114,6 +140,11 @@ impl Pace {
         }
     }
 
+    /// The site wants this pause between the beginnings of two requests.
+    pub(super) fn space(&self, name: &str, pause: Duration) {
+        self.site(name).spacing().pause = pause;
+    }
+
     /// The site asked for quiet.
     pub(super) fn quiet(&self, name: &str, wait: Duration) {
         let until = self.clock.now().after(wait);
@@ -124,6 +155,10 @@ impl Pace {
 }
 
 impl Site {
+    fn spacing(&self) -> MutexGuard<'_, Spacing> {
+        self.spacing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn quiet_until(&self) -> Timestamp {
         *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
     }

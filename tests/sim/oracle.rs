@@ -43,6 +43,8 @@ pub(crate) struct Oracle {
     removed: BTreeSet<BatchId>,
     /// Credits that hosts tried to grant, and of those the ones that were confirmed.
     pub(crate) grants: BTreeMap<AccountId, (u64, u64)>,
+    /// How often each submission was sent.
+    pub(crate) sent: BTreeMap<usize, u32>,
     pub(crate) failure: Option<String>,
     /// How often each situation came up: a run in which nothing happens proves nothing.
     pub(crate) seen: BTreeMap<&'static str, u64>,

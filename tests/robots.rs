@@ -25,6 +25,9 @@ const PAGE: &str = "<html><head><title>Bread</title></head><body><h1>Bread</h1><
     salt and time are all that a good loaf needs, and of these time is the one that most people \
     are least willing to give. Let it stand overnight.</p></body></html>";
 
+/// What a site answers when it is asked for its robots.txt.
+type Answer = fn() -> Result<Fetched, FetchError>;
+
 /// What robots.txt answers, and every request with its time.
 struct Site {
     clock: Paused,
@@ -77,7 +80,11 @@ impl Site {
 
     fn pages(&self) -> Vec<Timestamp> {
         let requests = self.requests.lock().expect("not poisoned");
-        requests.iter().filter(|(url, _)| !url.ends_with(".txt")).map(|(_, at)| *at).collect()
+        requests
+            .iter()
+            .filter(|(url, _)| !url.ends_with("/robots.txt"))
+            .map(|(_, at)| *at)
+            .collect()
     }
 }
 
@@ -109,7 +116,7 @@ async fn a_site_is_asked_once_a_day_however_many_pages_are_fetched() {
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_file_allows_and_an_unreachable_one_does_not() {
-    let answers: [(fn() -> Result<Fetched, FetchError>, Option<ErrorCode>); 5] = [
+    let answers: [(Answer, Option<ErrorCode>); 5] = [
         (|| Ok(Fetched::new(404, "no")), None),
         (|| Ok(Fetched::new(403, "no")), None),
         (|| Ok(Fetched::new(503, "busy")), Some(ErrorCode::RobotsDisallowed)),

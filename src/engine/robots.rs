@@ -85,15 +85,14 @@ pub(super) async fn forbids(shared: &Shared, job: &Job) -> Option<JobError> {
     let known = shared.manners.site(&origin);
     let mut known = known.lock().await;
     let now = shared.clock.now();
-    let robots = match known.as_ref().filter(|it| it.until > now) {
-        Some(it) => Arc::clone(&it.robots),
-        None => {
-            let _turn = shared.pace.turn(&site).await;
-            let (robots, serves) = ask(shared, fetcher, &origin).await;
-            let robots = Arc::new(robots);
-            *known = Some(Known { robots: Arc::clone(&robots), until: now.after(serves) });
-            robots
-        }
+    let robots = if let Some(it) = known.as_ref().filter(|it| it.until > now) {
+        Arc::clone(&it.robots)
+    } else {
+        let _turn = shared.pace.turn(&site).await;
+        let (robots, serves) = ask(shared, fetcher, &origin).await;
+        let robots = Arc::new(robots);
+        *known = Some(Known { robots: Arc::clone(&robots), until: now.after(serves) });
+        robots
     };
     drop(known);
     let delay = robots.delay(agent).map_or(Duration::ZERO, |it| it.min(MAX_DELAY));

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) lease: u64,
     /// A browser is there.
     pub(crate) browser: bool,
+    /// Sites are asked for their robots.txt.
+    pub(crate) robots: bool,
     /// The longest delay of a store call, in milliseconds.
     pub(crate) lag: u64,
     /// The longest time that a disk takes to flush, in milliseconds.
@@ -196,6 +198,8 @@ impl Plan {
             per_second: rng.chance(20).then(|| rng.pick(&[1, 5])),
             lease: rng.pick(&[1, 2, 5, 30]),
             browser: rng.chance(50),
+            // A stream of its own: what was added later changes no older seed.
+            robots: Rng::stream(seed, 2).chance(10),
             lag: rng.pick(&[0, 1, 5, 50, 400]),
             flush: rng.pick(&[0, 4, 50, 2_000]),
             events: Vec::new(),

@@ -10,7 +10,7 @@ use rungs::core::credits::Credits;
 use rungs::core::id::{AccountId, BatchId};
 use rungs::core::request::{Cache, CostControls, Item};
 use rungs::core::tier::Tier;
-use rungs::engine::{Pacing, Settings};
+use rungs::engine::{Pacing, RobotsPolicy, Settings};
 use rungs::{Batch, Engine, SubmitError};
 
 use crate::link::{Life, Link};
@@ -185,6 +185,9 @@ impl Runner {
             .entropy(Chance(Mutex::new(stream(2))))
             .threads(OnTheSpot)
             .settings(settings(&world.plan));
+        if world.plan.robots {
+            builder = builder.robots(RobotsPolicy::Respect { agent: "rungs".to_owned() });
+        }
         if world.plan.browser {
             builder = builder.js(seat);
         }

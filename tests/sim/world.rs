@@ -189,6 +189,9 @@ impl Seat {
         let claim = self.world.oracle().claim_of(&url);
         let page =
             |status, body: &str| Ok(Fetched::new(status, body).header("content-type", "text/html"));
+        if url.ends_with("/robots.txt") && self.world.plan.hosts[host] == Host::Healthy {
+            return Ok(Fetched::new(200, "user-agent: *\ncrawl-delay: 1"));
+        }
         let mut wait = 3;
         let answer = match self.world.plan.hosts[host] {
             Host::BlocksBelow(tier) if request.tier.index() < tier => page(403, "Access denied"),

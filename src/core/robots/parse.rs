@@ -63,20 +63,19 @@ pub(super) fn parse(file: &[u8]) -> Robots {
 fn read(line: &[u8]) -> Option<Line<'_>> {
     let line = line.get(..MAX_LINE).unwrap_or(line);
     let line = line.split(|it| *it == b'#').next()?.trim_ascii();
-    let (key, value) = match line.iter().position(|it| *it == b':') {
-        Some(at) => (&line[..at], &line[at + 1..]),
+    let (key, value) = if let Some(at) = line.iter().position(|it| *it == b':') {
+        (&line[..at], &line[at + 1..])
+    } else {
         // Without a colon, two words are a key and its value, and anything else is nothing.
-        None => {
-            let at = line.iter().position(u8::is_ascii_whitespace)?;
-            let value = line[at..].trim_ascii();
-            (!value.iter().any(u8::is_ascii_whitespace)).then_some((&line[..at], value))?
-        }
+        let at = line.iter().position(u8::is_ascii_whitespace)?;
+        let value = line[at..].trim_ascii();
+        (!value.iter().any(u8::is_ascii_whitespace)).then_some((&line[..at], value))?
     };
     let (key, value) = (key.trim_ascii(), value.trim_ascii());
     let is = |names: &[&str]| {
         let begins =
             |it: &&str| key.get(..it.len()).is_some_and(|k| k.eq_ignore_ascii_case(it.as_bytes()));
-        names.iter().any(|it| begins(it))
+        names.iter().any(begins)
     };
     Some(match key {
         _ if is(&AGENT) => Line::Agent(value),

@@ -189,8 +189,12 @@ impl FetchError {
 /// * **Cancel safe.** Dropping the future abandons the attempt and frees what it holds.
 /// * **Bounded.** It resolves within `request.deadline` and never buffers more than
 ///   `request.max_bytes` of body.
-/// * **Honest.** An HTTP error status is `Ok`: reading it is the engine's job. `Err` means there
-///   was no response to read.
+/// * **Honest.** An HTTP error status is `Ok`, and so is a redirect that does not say where to:
+///   reading it is the engine's job. `Err` means there was no response to read. A body that broke
+///   off is none, and never a short one.
+/// * **Once.** What was sent is not sent again, whatever the connection does.
+///
+/// `rungs::testkit::fetcher` checks all of it against sites of its own.
 pub trait HtmlFetcher: fmt::Debug + Send + Sync {
     /// The tiers it serves.
     fn tiers(&self) -> Vec<Tier> {

@@ -2,9 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -115,6 +117,20 @@ fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
     text.unwrap_or_else(|| "it panicked without a word".to_owned())
+}
+
+/// Polls `future` up to `polls` times, lets others run in between, and drops it: what is left of a
+/// caller that went away.
+pub(super) async fn abandoned_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        if let Poll::Ready(done) = polled {
+            return Some(done);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
 }
 
 #[cfg(test)]

@@ -91,7 +91,9 @@ impl<'a> Walk<'a> {
                 return Err(FetchError::new(Kind::Proxy, "the proxy refused the credentials"));
             }
             let new_cookies = self.keep_cookies(response.headers());
-            if !matches!(status, 301 | 302 | 303 | 307 | 308) {
+            let sends_on = matches!(status, 301 | 302 | 303 | 307 | 308);
+            if !sends_on || !response.headers().contains_key(LOCATION) {
+                // A redirect that does not say where to is a response as any other.
                 return self.finish(response).await;
             }
             let next = self.next_hop(response.headers())?;

@@ -24,16 +24,15 @@ pub use records::*;
 pub use reopen::*;
 pub use steps::*;
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::path::Path;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::core::record::{Key, Record};
 use crate::ports::store::{Store, StoreError, Version, Versioned, Write};
-use crate::testkit::kit::{self, CHECK_LIMIT, Report};
+use crate::testkit::kit::{self, CHECK_LIMIT, Report, abandoned_after};
 
 /// A store as the engine holds it, which is how the checks hold it too.
 pub type AnyStore = Arc<dyn Store>;
@@ -90,20 +89,6 @@ fn job_at(number: u64, ready_at: u64) -> Record {
 
 fn assert_conflict(result: &Result<(), StoreError>) {
     assert!(matches!(result, Err(StoreError::Conflict)), "expected a conflict, got {result:?}");
-}
-
-/// Polls `future` up to `polls` times, lets others run in between, and drops it: what is left of a
-/// caller that went away.
-async fn abandoned_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    for _ in 0..polls {
-        let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-        if let Poll::Ready(done) = polled {
-            return Some(done);
-        }
-        tokio::task::yield_now().await;
-    }
-    None
 }
 
 macro_rules! table {

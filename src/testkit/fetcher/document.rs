@@ -1,0 +1,134 @@
+//! What readers of documents promise, whatever the kind.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::shared::assert_kind;
+use super::{PATIENCE, ends};
+use crate::core::request::{Item, Limits};
+use crate::ports::BoxFuture;
+use crate::ports::fetch::{
+    DocumentRequest, FetchError, FetchErrorKind as Kind, Fetched, OcrFetcher, OcrText, PdfFetcher,
+    PdfText,
+};
+
+/// One attempt at a document, by whatever kind of fetcher.
+pub(super) trait Reader: Send + Sync + 'static {
+    type Text: Debug + PartialEq + Send + 'static;
+
+    fn attempt(&self, request: DocumentRequest) -> BoxFuture<'_, Result<Self::Text, FetchError>>;
+}
+
+impl Reader for Arc<dyn PdfFetcher> {
+    type Text = PdfText;
+
+    fn attempt(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>> {
+        self.read(request)
+    }
+}
+
+impl Reader for Arc<dyn OcrFetcher> {
+    type Text = OcrText;
+
+    fn attempt(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
+        self.recognise(request)
+    }
+}
+
+fn request(bytes: Vec<u8>) -> DocumentRequest {
+    let item = Item::get("https://example.com/document");
+    let options = item.check(&Limits::default()).expect("a plain item passes");
+    let document = Arc::new(Fetched::new(200, bytes));
+    DocumentRequest { document, options: Arc::new(options), deadline: PATIENCE }
+}
+
+/// Reads a document within the kit's patience.
+pub(super) async fn read<R: Reader>(
+    fetcher: &R,
+    bytes: impl Into<Vec<u8>>,
+) -> Result<R::Text, FetchError> {
+    let request = request(bytes.into());
+    ends(request.deadline, "reading a document", fetcher.attempt(request)).await
+}
+
+/// Reads a document that is whole.
+pub(super) async fn text<R: Reader>(fetcher: &R, bytes: impl Into<Vec<u8>>) -> R::Text {
+    let read = read(fetcher, bytes).await;
+    read.unwrap_or_else(|error| panic!("a whole document was refused: {error}"))
+}
+
+pub(super) async fn nothing_is_refused(fetcher: &impl Reader) {
+    let result = read(fetcher, b"").await;
+
+    assert!(result.is_err(), "no bytes were read as {result:?}");
+}
+
+pub(super) async fn other_things_are_refused(fetcher: &impl Reader, more: &[&[u8]]) {
+    let noise: Vec<u8> = (0..5_000_u32).map(|it| (it * 7_919 % 251) as u8).collect();
+    let things: [&[u8]; 4] = [&noise, b"<html><p>a page</p></html>", b"GIF8", &[0; 1_000]];
+
+    for bytes in things.iter().chain(more) {
+        let result = read(fetcher, *bytes).await;
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into_owned();
+        assert!(result.is_err(), "`{start}` was read as {result:?}");
+    }
+}
+
+/// Cut at many places, and with bits turned: any answer, but one.
+pub(super) async fn damage_has_an_answer(fetcher: &impl Reader, whole: &[u8]) {
+    const PLACES: usize = 40;
+    for place in 0..PLACES {
+        let at = whole.len() * place / PLACES;
+        read(fetcher, &whole[..at]).await.ok();
+        let mut turned = whole.to_vec();
+        turned[at] ^= 0x55;
+        read(fetcher, turned).await.ok();
+    }
+}
+
+pub(super) async fn reading_again_gives_the_same(fetcher: &impl Reader, whole: &[u8]) {
+    let first = text(fetcher, whole).await;
+
+    assert_eq!(text(fetcher, whole).await, first);
+}
+
+pub(super) async fn no_time_is_a_timeout(fetcher: &impl Reader, whole: &[u8]) {
+    let ask = DocumentRequest { deadline: Duration::ZERO, ..request(whole.to_vec()) };
+
+    let result = ends(Duration::ZERO, "an attempt without time", fetcher.attempt(ask)).await;
+
+    assert_kind(result, Kind::Timeout);
+}
+
+/// Two documents, many times over, side by side.
+pub(super) async fn readings_are_kept_apart<R: Reader + Clone>(fetcher: R, whole: &[u8]) {
+    let expected = text(&fetcher, whole).await;
+    let mut readings = JoinSet::new();
+    for number in 0..8 {
+        let (fetcher, bytes) = (fetcher.clone(), if number % 2 == 0 { whole } else { b"nothing" });
+        let bytes = bytes.to_vec();
+        readings.spawn(async move { (number, read(&fetcher, bytes).await) });
+    }
+
+    for (number, result) in readings.join_all().await {
+        if number % 2 == 0 {
+            assert_eq!(result.ok().as_ref(), Some(&expected), "a reading came out otherwise");
+        } else {
+            assert!(result.is_err(), "garbage was read as {result:?}");
+        }
+    }
+}
+
+/// Drops attempts at many points; the next is as good as the first.
+pub(super) async fn dropped_attempts_leave_it_in_order(fetcher: &impl Reader, whole: &[u8]) {
+    let expected = text(fetcher, whole).await;
+    for polls in 0..4 {
+        let attempt = fetcher.attempt(request(whole.to_vec()));
+        crate::testkit::kit::abandoned_after(polls, attempt).await;
+    }
+
+    assert_eq!(text(fetcher, whole).await, expected);
+}

@@ -1,0 +1,209 @@
+//! What every [`JsFetcher`] must do.
+
+use std::sync::Arc;
+
+use super::shared::{self, attempt, page, text};
+use super::sites::Raw;
+use super::{ends, request};
+use crate::core::request::{Item, Limits, RenderJs};
+use crate::core::tier::Tier;
+use crate::ports::fetch::{FetchErrorKind as Kind, FetchRequest, JsFetcher, Rendered};
+use crate::testkit::site::{Site, SiteResponse};
+
+/// A fetcher as the engine holds it.
+pub type Js = Arc<dyn JsFetcher>;
+
+/// Calls a macro with every check's name; for the macros of this kit.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_js_check {
+    ($then:path, $($arg:tt)*) => {
+        $then! { ($($arg)*) [
+            a_page_is_rendered
+            a_script_has_run
+            an_error_status_is_an_answer
+            redirects_are_followed_and_told
+            headers_are_the_pages_in_lower_case
+            the_hosts_headers_arrive
+            what_one_job_learned_no_other_sends
+            what_was_not_asked_for_is_not_made
+            a_screenshot_is_a_png
+            a_printed_page_is_a_pdf
+            a_page_over_the_limit_is_refused
+            a_site_that_never_answers_ends_at_the_deadline
+            no_time_at_all_is_a_timeout
+            a_dropped_attempt_closes_its_connection
+            a_hang_up_is_no_answer
+            a_closed_port_is_no_answer
+            errors_name_neither_userinfo_nor_query
+            attempts_at_once_get_their_own_pages
+            an_attempt_that_hangs_holds_up_no_other
+            a_failure_leaves_it_in_order
+        ] }
+    };
+}
+
+crate::each_js_check!(super::table, JsFetcher);
+
+/// A plain page: its words, its status, its address, and one navigation.
+pub async fn a_page_is_rendered(fetcher: Js) {
+    let site = Site::start(|_| shared::saying("hello"));
+
+    let page = page(&fetcher, &site.url("/a?b=c")).await;
+
+    assert!(text(&page).contains("It says hello."), "{}", text(&page));
+    assert_eq!((page.status, page.final_url), (200, site.url("/a?b=c")));
+    assert_eq!(page.redirects, []);
+    assert_eq!(site.hits_on("/a?b=c"), 1, "one attempt is one navigation");
+}
+
+/// The body is the document as the scripts left it: the words are in no source that was sent.
+pub async fn a_script_has_run(fetcher: Js) {
+    // The codes of "rendered here".
+    let script = "document.write(String.fromCharCode(\
+                  114,101,110,100,101,114,101,100,32,104,101,114,101))";
+    let site = Site::start(move |_| {
+        SiteResponse::html(format!("<!DOCTYPE html><p>It was <script>{script}</script>.</p>"))
+    });
+
+    let page = page(&fetcher, &site.url("/")).await;
+
+    assert!(text(&page).contains("rendered here"), "{}", text(&page));
+}
+
+/// Reading a status is the engine's job: each comes with its page, and is navigated to once.
+pub async fn an_error_status_is_an_answer(fetcher: Js) {
+    shared::error_statuses_are_answers(&fetcher).await;
+}
+
+/// Five hops, each once, with their statuses; the headers are the last answer's.
+pub async fn redirects_are_followed_and_told(fetcher: Js) {
+    shared::redirects_are_told(&fetcher).await;
+}
+
+/// Of the main document, not of what it loads.
+pub async fn headers_are_the_pages_in_lower_case(fetcher: Js) {
+    let site = Site::start(|request| match request.path.as_str() {
+        "/" => {
+            SiteResponse::html("<!DOCTYPE html><link rel=stylesheet href=/style.css><p>It is.</p>")
+                .header("X-PAGE", "Yes")
+        }
+        _ => SiteResponse::status(200).header("x-style", "yes"),
+    });
+
+    let page = page(&fetcher, &site.url("/")).await;
+
+    assert!(page.headers.contains(&("x-page".to_owned(), "Yes".to_owned())), "{:?}", page.headers);
+    assert!(!page.headers.iter().any(|it| it.0 == "x-style"), "{:?}", page.headers);
+    let lower = page.headers.iter().all(|it| it.0 == it.0.to_ascii_lowercase());
+    assert!(lower, "{:?}", page.headers);
+}
+
+/// They win over the browser's own.
+pub async fn the_hosts_headers_arrive(fetcher: Js) {
+    shared::the_hosts_headers_are_sent(&fetcher).await;
+}
+
+/// A job's cookies are not another's.
+pub async fn what_one_job_learned_no_other_sends(fetcher: Js) {
+    shared::jobs_are_kept_apart(&fetcher).await;
+}
+
+async fn rendered(fetcher: &Js, url: &str, with: impl FnOnce(&mut Item)) -> Rendered {
+    let mut item = Item::get(url);
+    item.advanced.render_js = RenderJs::Yes;
+    with(&mut item);
+    let options = Arc::new(item.check(&Limits::default()).expect("a valid item"));
+    let ask = FetchRequest { options, ..request(url, Tier::Browser) };
+    let done = ends(ask.deadline, "an attempt", fetcher.render(ask)).await;
+    done.unwrap_or_else(|error| panic!("no answer: {error}"))
+}
+
+/// Pictures and prints cost time and bytes.
+pub async fn what_was_not_asked_for_is_not_made(fetcher: Js) {
+    let site = Site::start(|_| shared::saying("hello"));
+
+    let done = rendered(&fetcher, &site.url("/"), |_| ()).await;
+
+    assert_eq!((done.screenshot, done.pdf), (None, None));
+    assert!(done.actions.is_empty());
+}
+
+/// And only that.
+pub async fn a_screenshot_is_a_png(fetcher: Js) {
+    let site = Site::start(|_| shared::saying("hello"));
+
+    let done = rendered(&fetcher, &site.url("/"), |it| it.advanced.screenshot = true).await;
+
+    assert!(done.screenshot.is_some_and(|it| it.starts_with(b"\x89PNG\r\n\x1a\n")), "no PNG");
+    assert_eq!(done.pdf, None);
+}
+
+/// And only that.
+pub async fn a_printed_page_is_a_pdf(fetcher: Js) {
+    let site = Site::start(|_| shared::saying("hello"));
+
+    let done = rendered(&fetcher, &site.url("/"), |it| it.advanced.generate_pdf = true).await;
+
+    assert!(done.pdf.is_some_and(|it| it.starts_with(b"%PDF-")), "no PDF");
+    assert_eq!(done.screenshot, None);
+}
+
+/// The limit is on the document that is handed on.
+pub async fn a_page_over_the_limit_is_refused(fetcher: Js) {
+    let site = Site::start(|_| shared::saying(&"words ".repeat(40_000)));
+    let ask = request(&site.url("/"), Tier::Browser);
+
+    let result = attempt(&fetcher, FetchRequest { max_bytes: 50_000, ..ask }).await;
+
+    shared::assert_kind(result, Kind::TooLarge);
+}
+
+/// The connection is there, and nothing comes.
+pub async fn a_site_that_never_answers_ends_at_the_deadline(fetcher: Js) {
+    shared::a_silent_site_is_a_timeout(&fetcher).await;
+}
+
+/// The engine may have used up the ladder's time by then.
+pub async fn no_time_at_all_is_a_timeout(fetcher: Js) {
+    shared::no_time_is_a_timeout(&fetcher).await;
+}
+
+/// The page goes with its attempt.
+pub async fn a_dropped_attempt_closes_its_connection(fetcher: Js) {
+    shared::dropping_closes(&fetcher, b"").await;
+}
+
+/// A browser shows a page of its own then; it is no answer of the site's.
+pub async fn a_hang_up_is_no_answer(fetcher: Js) {
+    let site = Raw::says("");
+
+    let result = shared::get(&fetcher, &site.url("/")).await;
+
+    shared::assert_kind(result, Kind::Broken);
+}
+
+/// Nobody listens there.
+pub async fn a_closed_port_is_no_answer(fetcher: Js) {
+    shared::a_closed_port_is_no_connection(&fetcher).await;
+}
+
+/// An error's message goes into logs and reports.
+pub async fn errors_name_neither_userinfo_nor_query(fetcher: Js) {
+    shared::secrets_stay_out_of_errors(&fetcher).await;
+}
+
+/// Eight at once, each with its own page and one navigation.
+pub async fn attempts_at_once_get_their_own_pages(fetcher: Js) {
+    shared::attempts_are_kept_apart(fetcher, 8).await;
+}
+
+/// There is no lock around an attempt.
+pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: Js) {
+    shared::a_hanging_one_is_alone(fetcher).await;
+}
+
+/// What one attempt left behind does not meet the next.
+pub async fn a_failure_leaves_it_in_order(fetcher: Js) {
+    shared::failures_leave_it_in_order(&fetcher).await;
+}

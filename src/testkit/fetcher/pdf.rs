@@ -1,0 +1,90 @@
+//! What every [`PdfFetcher`] must do.
+
+use std::sync::Arc;
+
+use super::document::{self, text};
+use super::samples::{PDF_LINES, PDF_TITLE, deep_pdf, pdf};
+use crate::ports::fetch::PdfFetcher;
+
+/// A fetcher as the engine holds it.
+pub type Pdf = Arc<dyn PdfFetcher>;
+
+/// Calls a macro with every check's name; for the macros of this kit.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_pdf_check {
+    ($then:path, $($arg:tt)*) => {
+        $then! { ($($arg)*) [
+            pages_come_in_order_with_their_text
+            the_title_is_the_documents_own
+            no_bytes_are_no_document
+            what_is_no_pdf_is_an_error
+            damage_is_no_panic
+            nesting_without_measure_ends
+            the_same_document_reads_the_same
+            no_time_at_all_is_a_timeout
+            readings_at_once_are_kept_apart
+            a_dropped_attempt_leaves_it_in_order
+        ] }
+    };
+}
+
+crate::each_pdf_check!(super::table, PdfFetcher);
+
+/// One text a page, and all of it in the markdown.
+pub async fn pages_come_in_order_with_their_text(fetcher: Pdf) {
+    let read = text(&fetcher, pdf()).await;
+
+    assert_eq!(read.pages.len(), PDF_LINES.len(), "{read:?}");
+    for (page, line) in read.pages.iter().zip(PDF_LINES) {
+        assert_eq!(page.trim(), line);
+        assert!(read.markdown.contains(line), "{}", read.markdown);
+    }
+}
+
+/// And no guess of the reader's.
+pub async fn the_title_is_the_documents_own(fetcher: Pdf) {
+    let read = text(&fetcher, pdf()).await;
+
+    assert_eq!((read.title.as_deref(), read.author), (Some(PDF_TITLE), None));
+}
+
+/// Nothing came, so there is nothing to read.
+pub async fn no_bytes_are_no_document(fetcher: Pdf) {
+    document::nothing_is_refused(&fetcher).await;
+}
+
+/// Other kinds, noise, and heads without a document.
+pub async fn what_is_no_pdf_is_an_error(fetcher: Pdf) {
+    document::other_things_are_refused(&fetcher, &[b"%PDF-", b"%PDF-1.7\n%%EOF\n"]).await;
+}
+
+/// Cut anywhere or with a byte turned: text or an error, within the deadline.
+pub async fn damage_is_no_panic(fetcher: Pdf) {
+    document::damage_has_an_answer(&fetcher, &pdf()).await;
+}
+
+/// An array in an array, fifty thousand deep: an overflow of the stack ends the whole process.
+pub async fn nesting_without_measure_ends(fetcher: Pdf) {
+    document::read(&fetcher, deep_pdf()).await.ok();
+}
+
+/// No clock and no chance in it.
+pub async fn the_same_document_reads_the_same(fetcher: Pdf) {
+    document::reading_again_gives_the_same(&fetcher, &pdf()).await;
+}
+
+/// The engine may have used up the ladder's time by then.
+pub async fn no_time_at_all_is_a_timeout(fetcher: Pdf) {
+    document::no_time_is_a_timeout(&fetcher, &pdf()).await;
+}
+
+/// Documents and garbage side by side.
+pub async fn readings_at_once_are_kept_apart(fetcher: Pdf) {
+    document::readings_are_kept_apart(fetcher, &pdf()).await;
+}
+
+/// Wherever the caller goes away, the next attempt is as good as the first.
+pub async fn a_dropped_attempt_leaves_it_in_order(fetcher: Pdf) {
+    document::dropped_attempts_leave_it_in_order(&fetcher, &pdf()).await;
+}

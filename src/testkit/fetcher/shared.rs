@@ -1,0 +1,265 @@
+//! What a fetcher over HTTP and one in a browser both promise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::sites::{Raw, Told, hang};
+use super::{AMPLE, PATIENCE, SHORT, ends, request};
+use crate::core::tier::Tier;
+use crate::ports::BoxFuture;
+use crate::ports::fetch::{
+    FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HtmlFetcher, JsFetcher, Redirect,
+};
+use crate::testkit::site::{Site, SiteResponse};
+
+/// One attempt at a page, by whatever kind of fetcher.
+pub(super) trait Pages: Send + Sync + 'static {
+    fn tier(&self) -> Tier;
+
+    fn attempt(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>>;
+}
+
+impl Pages for Arc<dyn HtmlFetcher> {
+    fn tier(&self) -> Tier {
+        *self.tiers().first().expect("a fetcher serves some tier")
+    }
+
+    fn attempt(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>> {
+        self.fetch(request)
+    }
+}
+
+impl Pages for Arc<dyn JsFetcher> {
+    fn tier(&self) -> Tier {
+        Tier::Browser
+    }
+
+    fn attempt(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>> {
+        Box::pin(async move { Ok(self.render(request).await?.page) })
+    }
+}
+
+/// Makes one attempt, which must end.
+pub(super) async fn attempt(
+    fetcher: &impl Pages,
+    request: FetchRequest,
+) -> Result<Fetched, FetchError> {
+    let what = format!("an attempt with a deadline of {} ms", request.deadline.as_millis());
+    ends(request.deadline, &what, fetcher.attempt(request)).await
+}
+
+/// Makes one plain attempt.
+pub(super) async fn get(fetcher: &impl Pages, url: &str) -> Result<Fetched, FetchError> {
+    attempt(fetcher, request(url, fetcher.tier())).await
+}
+
+/// Makes one plain attempt that is answered.
+pub(super) async fn page(fetcher: &impl Pages, url: &str) -> Fetched {
+    get(fetcher, url)
+        .await
+        .unwrap_or_else(|error| panic!("no answer: {error} ({:?})", error.kind()))
+}
+
+pub(super) fn text(page: &Fetched) -> String {
+    String::from_utf8_lossy(&page.body).into_owned()
+}
+
+pub(super) fn assert_kind<T: std::fmt::Debug>(result: Result<T, FetchError>, expected: Kind) {
+    match result {
+        Err(error) => assert_eq!(error.kind(), expected, "{error}"),
+        Ok(answer) => panic!("expected {expected:?}, got {answer:?}"),
+    }
+}
+
+/// A page that says `word`.
+pub(super) fn saying(word: &str) -> SiteResponse {
+    SiteResponse::html(format!("<!DOCTYPE html><title>A page</title><p>It says {word}.</p>"))
+}
+
+pub(super) async fn error_statuses_are_answers(fetcher: &impl Pages) {
+    let site = Site::start(|request| {
+        let status = request.path[1..].parse().unwrap_or(200);
+        SiteResponse::status(status).body("<p>It says no.</p>").header("content-type", "text/html")
+    });
+
+    for status in [400, 401, 403, 404, 410, 429, 500, 502, 503] {
+        let page = page(fetcher, &site.url(&format!("/{status}"))).await;
+
+        assert_eq!(page.status, status);
+        assert!(text(&page).contains("It says no."), "the page of a {status} was dropped");
+        assert_eq!(site.hits_on(&format!("/{status}")), 1, "a {status} was asked for again");
+    }
+}
+
+pub(super) async fn redirects_are_told(fetcher: &impl Pages) {
+    let hops = [("/1", 301), ("/2", 302), ("/3?x=1", 303), ("/4", 307), ("/5", 308)];
+    let site = Site::start(move |request| {
+        let at = hops.iter().position(|it| it.0 == request.path);
+        match at.map(|it| (hops[it].1, hops.get(it + 1).map_or("/end", |it| it.0))) {
+            // Each leads on by another form of address.
+            Some((307, to)) => SiteResponse::redirect(307, to.trim_start_matches('/')),
+            Some((status, to)) => SiteResponse::redirect(status, to).header("x-hop", "yes"),
+            None => saying("there").header("x-end", "yes"),
+        }
+    });
+
+    let page = page(fetcher, &site.url("/1")).await;
+
+    assert_eq!((page.status, page.final_url.as_str()), (200, site.url("/end").as_str()));
+    let told = hops.map(|(path, status_code)| Redirect { url: site.url(path), status_code });
+    assert_eq!(page.redirects, told);
+    assert!(text(&page).contains("It says there."));
+    let names: Vec<_> = page.headers.iter().map(|it| it.0.as_str()).collect();
+    assert!(names.contains(&"x-end") && !names.contains(&"x-hop"), "headers of a hop: {names:?}");
+    for (path, _) in hops {
+        assert_eq!(site.hits_on(path), 1, "{path} was asked for more than once");
+    }
+}
+
+pub(super) async fn a_silent_site_is_a_timeout(fetcher: &impl Pages) {
+    let site = Raw::start(hang);
+    let ask = request(&site.url("/"), fetcher.tier());
+
+    let result = attempt(fetcher, FetchRequest { deadline: SHORT, ..ask }).await;
+
+    assert_kind(result, Kind::Timeout);
+}
+
+pub(super) async fn no_time_is_a_timeout(fetcher: &impl Pages) {
+    let site = Raw::start(hang);
+    let ask = request(&site.url("/"), fetcher.tier());
+
+    let result = attempt(fetcher, FetchRequest { deadline: Duration::ZERO, ..ask }).await;
+
+    assert_kind(result, Kind::Timeout);
+}
+
+/// Drops the attempt once the site has its request, and waits for the connection to close.
+pub(super) async fn dropping_closes(fetcher: &impl Pages, begin: &'static [u8]) {
+    let mut site = Told::hanging_after(begin);
+    let mut attempt = fetcher.attempt(request(&site.url("/"), fetcher.tier()));
+    tokio::select! {
+        result = &mut attempt => panic!("the attempt ended by itself: {result:?}"),
+        it = ends(AMPLE, "the request", site.arrived.recv()) => it.expect("the site is there"),
+    }
+
+    drop(attempt);
+
+    ends(Duration::ZERO, "the connection of a dropped attempt", site.closed.recv()).await;
+}
+
+pub(super) async fn a_hang_up_is_broken(fetcher: &impl Pages) {
+    let site = Raw::says("");
+
+    let result = get(fetcher, &site.url("/")).await;
+
+    assert_kind(result, Kind::Broken);
+    assert_eq!(site.requests(), 1, "a broken connection was tried again");
+}
+
+pub(super) async fn a_closed_port_is_no_connection(fetcher: &impl Pages) {
+    let url = Raw::says("").url("/");
+
+    assert_kind(get(fetcher, &url).await, Kind::Connect);
+}
+
+/// The errors of every kind that a site can cause, with a secret in the address.
+pub(super) async fn secrets_stay_out_of_errors(fetcher: &impl Pages) {
+    let secret = |url: &str| {
+        let url = url.replace("http://", "http://secretuser:secretword@");
+        format!("{url}?token=secrettoken")
+    };
+    let silent = Raw::start(hang);
+    let broken = Raw::says("");
+    let large = Raw::says(format!("HTTP/1.1 200 OK\r\n\r\n<p>{}", "x".repeat(2_000_000)));
+    let closed = Raw::says("").url("/");
+
+    for url in [silent.url("/"), broken.url("/"), large.url("/"), closed] {
+        let ask = request(&secret(&url), fetcher.tier());
+        let error = attempt(fetcher, FetchRequest { deadline: SHORT * 5, ..ask }).await;
+        let error = error.err().unwrap_or_else(|| panic!("{url} gave an answer"));
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("secret"), "it tells what it must not: {said}");
+    }
+}
+
+pub(super) async fn the_hosts_headers_are_sent(fetcher: &impl Pages) {
+    let site = Site::start(|request| {
+        let seen = ["x-api-key", "user-agent"].map(|it| request.header(it).unwrap_or("none"));
+        saying(&seen.join(" and "))
+    });
+    let headers = [("X-Api-Key", "k-1"), ("User-Agent", "a host of its own")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let ask = request(&site.url("/"), fetcher.tier());
+
+    let page = attempt(fetcher, FetchRequest { headers, ..ask }).await.expect("an answer");
+
+    assert!(text(&page).contains("k-1 and a host of its own"), "{}", text(&page));
+}
+
+pub(super) async fn jobs_are_kept_apart(fetcher: &impl Pages) {
+    let site = Site::start(|request| {
+        let seen = request.header("cookie").unwrap_or("nothing").to_owned();
+        saying(&seen).header("set-cookie", "visit=first; Path=/")
+    });
+    let first = page(fetcher, &site.url("/")).await;
+
+    let other = page(fetcher, &site.url("/")).await;
+
+    assert!(text(&first).contains("It says nothing."));
+    assert!(text(&other).contains("It says nothing."), "one job's cookie went with another");
+}
+
+pub(super) async fn attempts_are_kept_apart<F: Pages + Clone>(fetcher: F, many: usize) {
+    let site = Site::start(|request| saying(&request.path.replace('/', "number ")));
+    let mut attempts = JoinSet::new();
+    for number in 1..=many {
+        let (fetcher, url) = (fetcher.clone(), site.url(&format!("/{number}")));
+        attempts.spawn(async move { (number, page(&fetcher, &url).await) });
+    }
+
+    for (number, page) in attempts.join_all().await {
+        assert!(text(&page).contains(&format!("It says number {number}.")), "{}", text(&page));
+        assert_eq!(page.final_url, site.url(&format!("/{number}")));
+        assert_eq!(site.hits_on(&format!("/{number}")), 1);
+    }
+}
+
+/// One attempt hangs for as long as it likes; the next must not wait for it.
+pub(super) async fn a_hanging_one_is_alone<F: Pages + Clone>(fetcher: F) {
+    let mut silent = Told::hanging_after(b"");
+    let site = Site::start(|_| saying("here"));
+    let (hanging, url) = (fetcher.clone(), silent.url("/"));
+    let hanging = tokio::spawn(async move {
+        let ask = request(&url, hanging.tier());
+        hanging.attempt(FetchRequest { deadline: AMPLE * 10, ..ask }).await.is_ok()
+    });
+    ends(AMPLE, "the request", silent.arrived.recv()).await;
+
+    // Sooner than any limit of the fetcher's own could end the one that hangs.
+    let ask = FetchRequest { deadline: PATIENCE, ..request(&site.url("/"), fetcher.tier()) };
+    let page = attempt(&fetcher, ask).await.expect("an answer");
+
+    assert!(text(&page).contains("It says here."));
+    hanging.abort();
+}
+
+/// After timeouts, broken connections and dropped attempts, the next is as good as the first.
+pub(super) async fn failures_leave_it_in_order(fetcher: &impl Pages) {
+    let silent = Raw::start(hang);
+    let broken = Raw::says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort");
+    let site = Site::start(|_| saying("here"));
+    for _ in 0..3 {
+        let ask = request(&silent.url("/"), fetcher.tier());
+        let late = attempt(fetcher, FetchRequest { deadline: SHORT / 4, ..ask }).await;
+        assert_kind(late, Kind::Timeout);
+        get(fetcher, &broken.url("/")).await.err();
+        dropping_closes(fetcher, b"").await;
+    }
+
+    let page = page(fetcher, &site.url("/")).await;
+
+    assert!(text(&page).contains("It says here."));
+}

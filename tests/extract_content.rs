@@ -85,6 +85,31 @@ fn comments_are_left_out_under_a_story_and_kept_where_they_are_the_page() {
 }
 
 #[test]
+fn in_a_forum_what_readers_say_is_the_content() {
+    let page = |head: &str| {
+        let talk = format!("<div id=comments><p>I disagree.</p>{}</div>", story());
+        text(&format!("{head}<main><h1>Kilns?</h1>{0}{0}{talk}</main>", story()))
+    };
+
+    assert_kept_and_left(&page(""), &["A kiln is"], &["I disagree."]);
+    for head in [
+        "<meta name=generator content='phpBB 3'>",
+        "<script type=application/ld+json>{\"@type\": \"DiscussionForumPosting\"}</script>",
+    ] {
+        assert_kept_and_left(&page(head), &["A kiln is", "I disagree."], &[]);
+    }
+}
+
+#[test]
+fn words_that_only_a_style_sets_apart_do_not_run_together() {
+    let made = text(
+        "<p><span>$12.50</span><span>with tax</span> <span>H</span><span>i</span> na<b>me</b></p>",
+    );
+
+    assert_eq!(made, "$12.50 with tax Hi name");
+}
+
+#[test]
 fn a_page_header_is_left_out_and_that_of_an_article_is_not() {
     let made = text(&format!(
         "<body><header><p>Log in</p></header><article><header><h1>Kilns</h1></header>{}</article>",

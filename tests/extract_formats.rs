@@ -215,6 +215,13 @@ fn cells_that_span_keep_the_columns_below_in_place() {
 }
 
 #[test]
+fn a_table_that_only_lays_out_is_none() {
+    let html = "<table role=presentation><tr><td>one<td>two</table>";
+
+    assert_eq!(convert(html, None), "one\n\ntwo");
+}
+
+#[test]
 fn a_link_around_blocks_is_a_link_of_the_first() {
     let html = "<a href=/pot><h3>Pot</h3><p>Red clay.</p></a>";
 

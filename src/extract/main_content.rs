@@ -11,10 +11,20 @@ const SHARE: usize = 5;
 /// Bytes that make a story.
 const STORY: usize = 2_000;
 
+/// What readers say on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Talk {
+    /// It is beside the content.
+    Beside,
+    /// It is the content.
+    Content,
+}
+
 /// The content: one part of the page less what frames it there; the whole where no part stands out.
 pub(super) fn find<'d, 'a>(
     doc: &'d Doc<'a>,
     layout: &Layout,
+    talk: Talk,
     warnings: &mut Vec<String>,
 ) -> View<'d, 'a> {
     let body = doc.body();
@@ -27,14 +37,14 @@ pub(super) fn find<'d, 'a>(
     } else {
         chosen
     };
-    without_frames(doc, layout, root)
+    without_frames(doc, layout, talk, root)
 }
 
 /// A part of the page less what frames it.
 ///
 /// Words are only a hint: what holds most of the text is the content, whatever it is called. And
 /// where next to nothing would be left, nothing is a frame.
-fn without_frames<'d, 'a>(doc: &'d Doc<'a>, layout: &Layout, root: Id) -> View<'d, 'a> {
+fn without_frames<'d, 'a>(doc: &'d Doc<'a>, layout: &Layout, talk: Talk, root: Id) -> View<'d, 'a> {
     let mut view = View::whole(doc, root);
     let total = doc.node(root).text;
     let mut at = root + 1;
@@ -44,7 +54,7 @@ fn without_frames<'d, 'a>(doc: &'d Doc<'a>, layout: &Layout, root: Id) -> View<'
             Frame::Sure => true,
             Frame::Maybe => node.text * 5 < total * 2,
             // Under a story it is no part of it; without one it is what the page is for.
-            Frame::Discussion => total - node.text >= STORY,
+            Frame::Discussion => talk == Talk::Beside && total - node.text >= STORY,
             Frame::No => false,
         };
         if frames {

@@ -245,7 +245,7 @@ fn document(
         return Ok((made, layers));
     }
     let layout = Layout::of(shown);
-    let view = main_content::find(shown, &layout, &mut made.warnings);
+    let view = main_content::find(shown, &layout, facts.talk(), &mut made.warnings);
     made.text = text::render(&view);
     if made.text.trim().is_empty() {
         return Err(ExtractError::Empty);

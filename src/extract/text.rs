@@ -1,6 +1,6 @@
 //! The content as plain text.
 
-use crate::extract::doc::{Id, flow_into};
+use crate::extract::doc::{Doc, Id, flow_into};
 use crate::extract::tag::Tag;
 use crate::extract::view::View;
 
@@ -68,12 +68,19 @@ impl Text<'_> {
 
     fn children(&mut self, id: Id) {
         let view = self.view;
+        let mut last = None;
         for child in view.doc.children(id) {
             match view.doc.text(child) {
                 Some(text) => flow_into(&mut self.line, text),
-                None if view.skips(child) => {}
-                None => self.element(child),
+                None if view.skips(child) => continue,
+                None => {
+                    if last.is_some_and(|it| are_apart(view.doc, it, child)) {
+                        flow_into(&mut self.line, " ");
+                    }
+                    self.element(child);
+                }
             }
+            last = Some(child);
         }
     }
 
@@ -139,4 +146,15 @@ impl Text<'_> {
             }
         }
     }
+}
+
+/// Whether two elements that touch in the source are two words on the page: what a style sets apart
+/// needs no blank between its tags. Single letters are set in tags of their own for looks.
+fn are_apart(doc: &Doc<'_>, left: Id, right: Id) -> bool {
+    let is_word = |it: Id| {
+        let node = doc.node(it);
+        matches!(node.tag, Tag::A | Tag::Label | Tag::Small | Tag::Span | Tag::Time)
+            && node.text > 2
+    };
+    is_word(left) && is_word(right)
 }

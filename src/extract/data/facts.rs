@@ -8,6 +8,7 @@ use crate::core::request::{JobRequest, Profile};
 use crate::extract::address::Base;
 use crate::extract::data::{Graph, Vocabulary, byline, item, items};
 use crate::extract::doc::{Doc, Id, folded};
+use crate::extract::main_content::Talk;
 use crate::extract::profile::{Fields, Source};
 use crate::extract::schema::Layers;
 use crate::extract::tag::Tag;
@@ -263,6 +264,32 @@ impl Facts {
             ],
         };
         kinds.iter().find_map(|kind| self.items().find(|it| has_type(it.1, kind)))
+    }
+
+    /// Whether what readers say is what the page is for: by its type, its program, or its address.
+    pub(in crate::extract) fn talk(&self) -> Talk {
+        const TYPES: [&str; 3] = ["DiscussionForumPosting", "QAPage", "Question"];
+        const PROGRAMS: [&str; 8] =
+            ["discourse", "flarum", "mybb", "nodebb", "phpbb", "vanilla", "vbulletin", "xenforo"];
+        const PATHS: [&str; 8] = [
+            "forum",
+            "forums",
+            "thread",
+            "threads",
+            "discussion",
+            "discussions",
+            "topic",
+            "topics",
+        ];
+        let typed = self.graph.items.iter().any(|it| TYPES.iter().any(|kind| has_type(it, kind)));
+        let program = self.meta.get("generator").map(|it| it.to_lowercase()).unwrap_or_default();
+        let address = self.address.as_deref().unwrap_or_default();
+        let words = |it: &str| it.split(['/', '.', '?']).any(|it| PATHS.contains(&it));
+        if typed || PROGRAMS.iter().any(|it| program.contains(it)) || words(address) {
+            Talk::Content
+        } else {
+            Talk::Beside
+        }
     }
 
     /// Every item of the page, with where it was found.

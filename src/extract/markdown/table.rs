@@ -51,7 +51,8 @@ impl Writer<'_> {
     /// Whether a cell holds more than a line of text.
     fn is_layout(&self, id: Id) -> bool {
         let doc = self.view.doc;
-        if doc.node(id).has_table {
+        let says_so = doc.attr(id, "role").is_some_and(|it| matches!(it, "presentation" | "none"));
+        if says_so || doc.node(id).has_table {
             return true;
         }
         self.view.below(id).filter(|it| matches!(doc.tag(*it), Tag::Td | Tag::Th)).any(|cell| {

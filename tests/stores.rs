@@ -167,9 +167,78 @@ fn more_batches_than_open_files_are_kept() {
         .map(|it| (it, run(packs.put(sample::batch_id(it), text(it))).expect("put")))
         .collect();
 
+    #[cfg(target_os = "linux")]
+    assert!(open_below(scratch.path()) <= 128, "{} are open", open_below(scratch.path()));
     for (number, body) in bodies {
         assert_eq!(run(packs.get(body)).expect("get"), Some(text(number)));
     }
+}
+
+/// How many files below `dir` this process has open.
+#[cfg(target_os = "linux")]
+fn open_below(dir: &std::path::Path) -> usize {
+    let open = fs::read_dir("/proc/self/fd").expect("Linux has it").flatten();
+    open.filter(|it| fs::read_link(it.path()).is_ok_and(|to| to.starts_with(dir))).count()
+}
+
+#[test]
+fn bodies_that_cannot_be_removed_are_an_error() {
+    let scratch = Scratch::new();
+    let packs = Packs::open(scratch.path()).expect("opened");
+    let batch = sample::batch_id(1);
+    fs::create_dir(scratch.path().join(format!("{batch}.pack"))).expect("in the file's place");
+
+    let error = run(Bodies::remove(&packs, batch)).expect_err("a directory is no file");
+
+    assert!(matches!(error, StoreError::Backend { store: "packs", .. }), "{error:?}");
+}
+
+#[test]
+fn a_store_is_shown_by_its_directory() {
+    let scratch = Scratch::new();
+    let store = Sled::open(scratch.path()).expect("an empty directory opens");
+
+    let shown = format!("{store:?}");
+
+    assert!(shown.contains("Sled") && shown.contains(&format!("{:?}", scratch.path())), "{shown}");
+}
+
+/// sled keeps large values in files of their own, which are synced like the rest.
+#[cfg(unix)]
+#[test]
+fn a_commit_is_refused_while_a_large_value_cannot_be_synced() {
+    let scratch = Scratch::new();
+    let store = Sled::open(scratch.path()).expect("an empty directory opens");
+    let link = scratch.path().join("blobs").join("1");
+    // A link to nothing is a file that was removed meanwhile; a link to itself cannot be opened.
+    std::os::unix::fs::symlink(scratch.path().join("nothing"), &link).expect("linked");
+    run(put(&store, account(1), None)).expect("what is gone needs no sync");
+    fs::remove_file(&link).expect("removed");
+    std::os::unix::fs::symlink(&link, &link).expect("linked");
+
+    let error = run(put(&store, account(2), Some(1))).expect_err("it cannot be opened");
+
+    assert!(matches!(error, StoreError::Backend { store: "sled", .. }), "{error:?}");
+}
+
+/// Once synced, a large value is not opened again for each commit.
+#[cfg(unix)]
+#[test]
+fn a_large_value_is_synced_once() {
+    let scratch = Scratch::new();
+    let store = Sled::open(scratch.path()).expect("an empty directory opens");
+    let value = scratch.path().join("blobs").join("1");
+    fs::write(&value, "large").expect("written");
+    run(put(&store, account(1), None)).expect("it can be synced");
+    fs::remove_file(&value).expect("removed");
+    std::os::unix::fs::symlink(&value, &value).expect("linked");
+
+    run(put(&store, account(2), Some(1))).expect("that name is on disk already");
+
+    fs::remove_file(&value).expect("removed");
+    run(put(&store, account(3), Some(2))).expect("and is gone now");
+    std::os::unix::fs::symlink(&value, &value).expect("linked");
+    run(put(&store, account(4), Some(3))).expect_err("a name that comes again is a new value");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rungs::core::job::BodyRef;
 use rungs::core::record::{Kind, Queue, Record};
 use rungs::core::request::{Item, Limits};
-use rungs::ports::store::{List, Store, StoreError};
+use rungs::ports::store::{List, Store, StoreError, Write};
 use rungs::stores::Sled;
 use rungs::testkit::run;
 use rungs::testkit::store::{Scratch, put, sample};
@@ -19,6 +19,10 @@ use rungs::testkit::store::{Scratch, put, sample};
 const JOBS: u64 = 40;
 /// Each job is written so often.
 const WRITES: u64 = 6;
+/// Each job of a worn store: sled has then used again what it had freed.
+const WRITES_UNTIL_WORN: u64 = 150;
+/// sled's own piece of a file.
+const SEGMENT: usize = 512 * 1024;
 const BODIES: u64 = 12;
 /// How long an opening may take before it is said to hang.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,6 +32,8 @@ struct Written {
     scratch: Scratch,
     jobs: Vec<Record>,
     bodies: Vec<(BodyRef, Vec<u8>)>,
+    /// How often each job was written.
+    writes: u64,
 }
 
 fn job(number: u64, written: u64) -> Record {
@@ -58,7 +64,7 @@ fn written() -> Written {
     };
     let bodies = (0..BODIES).map(keep).collect();
     let jobs = (0..JOBS).map(|it| job(it, WRITES - 1)).collect();
-    Written { scratch, jobs, bodies }
+    Written { scratch, jobs, bodies, writes: WRITES }
 }
 
 /// A store as it is found by its third process: sled has written a snapshot of its own, and has
@@ -67,6 +73,24 @@ fn opened_again() -> Written {
     let written = written();
     drop(Sled::open(written.scratch.path()).expect("it opens again"));
     written
+}
+
+/// A store that has written so much that the newest records lie in the middle of the file.
+fn worn() -> Written {
+    let scratch = Scratch::new();
+    let store = Sled::open(scratch.path()).expect("an empty directory opens");
+    for write in 0..WRITES_UNTIL_WORN {
+        let expected = (write > 0).then_some(write);
+        let change = |number| {
+            let record = job(number, write);
+            Write { key: record.key(), expected, record: Some(record) }
+        };
+        run(store.commit((0..JOBS).map(change).collect())).expect("fresh");
+    }
+    let jobs = (0..JOBS).map(|it| job(it, WRITES_UNTIL_WORN - 1)).collect();
+    drop(store);
+    drop(Sled::open(scratch.path()).expect("it opens again"));
+    Written { scratch, jobs, bodies: Vec::new(), writes: WRITES_UNTIL_WORN }
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
@@ -119,7 +143,7 @@ fn look(dir: &Path, written: &Written) -> Found {
         match run(store.load(vec![record.key()])) {
             Ok(loaded) => {
                 let loaded = loaded[0].as_ref().expect("what was acknowledged is gone, silently");
-                assert_eq!((loaded.version, &loaded.record), (WRITES, record));
+                assert_eq!((loaded.version, &loaded.record), (written.writes, record));
             }
             Err(error) => failed(error),
         }
@@ -130,7 +154,7 @@ fn look(dir: &Path, written: &Written) -> Found {
         Err(error) => failed(error),
     }
     match run(store.due(Queue::Jobs)) {
-        Ok(due) => assert_eq!(due, Some(sample::at(1_000 + WRITES - 1))),
+        Ok(due) => assert_eq!(due, Some(sample::at(1_000 + written.writes - 1))),
         Err(error) => failed(error),
     }
     let bodies = store.bodies().expect("sled keeps bodies");
@@ -229,4 +253,23 @@ fn a_changed_end_of_a_file_is_never_taken_for_what_was_written() {
 
         assert!(harm > 8, "only {harm} changes did any harm: these are not the files that matter");
     }
+}
+
+/// sled would open it and find out when it reads.
+#[test]
+fn a_database_that_lost_old_records_only_is_told_when_it_is_opened() {
+    let written = worn();
+    let name = Path::new("db");
+    let length = written.scratch.path().join(name).metadata().expect("it is there").len();
+    let segments = usize::try_from(length).expect("small") / SEGMENT;
+    let mut told = 0;
+
+    for segments in 1..segments {
+        let found = damaged(&written, name, |bytes| cut(bytes, segments * SEGMENT));
+        println!("{segments} segments less: {found:?}");
+        assert_ne!(found, Found::ErrorAtReading);
+        told += u32::from(found == Found::ErrorAtOpening);
+    }
+
+    assert!(told > 0, "no cut did any harm");
 }

@@ -135,6 +135,20 @@ mod tests {
     }
 
     #[test]
+    fn the_first_number_after_an_opening_leaves_the_one_before() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("mark");
+        let mut mark = Mark::make(&path).expect("made");
+        for number in 1..=4 {
+            mark.write(acknowledged(number)).expect("written");
+            (mark, _) = Mark::open(&path).expect("it is there").expect("whole");
+            let bytes = fs::read(&path).expect("readable");
+            let slots: Vec<_> = bytes.chunks(SLOT).map(read).collect();
+            assert!(slots.contains(&Some(acknowledged(number - 1))), "{slots:?}");
+        }
+    }
+
+    #[test]
     fn a_file_without_a_whole_slot_says_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("mark");

@@ -20,7 +20,8 @@ use super::table::{DB, Table, commits, damaged, failed, from_sled};
 /// How long to wait for another process to let go.
 const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// 64 MiB.
+const CACHE_BYTES: u64 = 67_108_864;
 
 /// The layout of keys and files that is written.
 const FORMAT: u64 = 1;
@@ -166,4 +167,143 @@ fn seal(dir: &Path) -> io::Result<()> {
     sync_dir(dir)?;
     // The directory's own name is in the one above.
     dir.canonicalize()?.parent().map_or(Ok(()), sync_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::store::Scratch;
+
+    const NOW: Timestamp = Timestamp::from_millis(1);
+
+    fn made(scratch: &Scratch) {
+        open(scratch.path(), NOW).map(drop).expect("an empty directory opens");
+    }
+
+    /// What opening says that must fail.
+    fn refusal(scratch: &Scratch) -> String {
+        match open(scratch.path(), NOW) {
+            Ok(_) => panic!("it opened"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn write(scratch: &Scratch, key: &[u8], value: &[u8]) {
+        let db = config(scratch.path()).open().expect("sled opens it");
+        db.insert(key, value).expect("written");
+        db.flush().expect("flushed");
+    }
+
+    #[test]
+    fn a_database_of_another_program_is_refused_and_left_alone() {
+        let scratch = Scratch::new();
+        write(&scratch, b"key", b"another's");
+
+        assert!(refusal(&scratch).contains("not ours"), "{}", refusal(&scratch));
+
+        let db = config(scratch.path()).open().expect("sled opens it");
+        assert_eq!(db.iter().count(), 1);
+    }
+
+    #[test]
+    fn a_database_without_its_settings_is_refused() {
+        let scratch = Scratch::new();
+        made(&scratch);
+        fs::remove_file(scratch.path().join(CONF)).expect("removed");
+
+        assert!(refusal(&scratch).contains("not ours"), "{}", refusal(&scratch));
+    }
+
+    #[test]
+    fn half_of_the_settings_are_made_anew_where_there_are_no_records_yet() {
+        let (whole, half) = (Scratch::new(), Scratch::new());
+        made(&whole);
+        let conf = fs::read(whole.path().join(CONF)).expect("it is there");
+        for length in 0..conf.len() {
+            fs::remove_dir_all(half.path()).expect("removed");
+            fs::create_dir(half.path()).expect("made");
+            fs::write(half.path().join(CONF), &conf[..length]).expect("written");
+
+            made(&half);
+        }
+    }
+
+    #[test]
+    fn half_of_the_settings_beside_records_are_damage_and_are_kept() {
+        let scratch = Scratch::new();
+        made(&scratch);
+        fs::remove_file(scratch.path().join(MARKER)).expect("removed");
+        let path = scratch.path().join(CONF);
+        let half = fs::read(&path).expect("it is there")[..30].to_vec();
+        fs::write(&path, &half).expect("written");
+
+        refusal(&scratch);
+
+        assert_eq!(fs::read(&path).expect("it is there"), half);
+    }
+
+    #[test]
+    fn a_format_that_is_not_ours_is_named() {
+        for (format, said) in [(&2_u64.to_be_bytes()[..], "has format 2"), (b"x", "cannot be read")]
+        {
+            for is_finished in [MARKER, "nothing"] {
+                let scratch = Scratch::new();
+                made(&scratch);
+                write(&scratch, FORMAT_KEY, format);
+                forget(&scratch.path().join(is_finished)).expect("removed");
+
+                assert!(refusal(&scratch).contains(said), "{}", refusal(&scratch));
+            }
+        }
+    }
+
+    #[test]
+    fn a_store_that_lacks_only_its_last_step_is_finished() {
+        let scratch = Scratch::new();
+        made(&scratch);
+        let marker = scratch.path().join(MARKER);
+        fs::remove_file(&marker).expect("removed");
+
+        made(&scratch);
+
+        assert!(marker.exists());
+        made(&scratch);
+    }
+
+    #[test]
+    fn a_store_without_its_count_of_commits_is_refused() {
+        for bytes in [None, Some(b"")] {
+            let scratch = Scratch::new();
+            made(&scratch);
+            let mark = scratch.path().join(MARK);
+            fs::remove_file(&mark).expect("removed");
+            if let Some(bytes) = bytes {
+                fs::write(&mark, bytes).expect("written");
+            }
+
+            assert!(refusal(&scratch).contains("`acknowledged`"), "{}", refusal(&scratch));
+        }
+    }
+
+    #[test]
+    fn a_count_of_commits_that_cannot_be_opened_is_no_damage() {
+        let scratch = Scratch::new();
+        made(&scratch);
+        let mark = scratch.path().join(MARK);
+        fs::remove_file(&mark).expect("removed");
+        fs::create_dir(&mark).expect("in its place");
+
+        assert_eq!(refusal(&scratch), "the sled store failed");
+    }
+
+    #[test]
+    fn commits_that_are_gone_are_counted() {
+        let scratch = Scratch::new();
+        made(&scratch);
+        write(&scratch, b"meta/commits", &[0; 8]);
+
+        let said = refusal(&scratch);
+
+        assert!(said.contains("the last 2 commits that it acknowledged are gone"), "{said}");
+    }
 }

@@ -168,7 +168,10 @@ fn shares_prefix(one: IpAddr, other: IpAddr, bits: u32) -> bool {
 
 fn page_url(text: &str) {
     webhook_url(text);
-    let _ = ProxyUrl::parse(text);
+    if let Ok(proxy) = ProxyUrl::parse(text) {
+        let shown = format!("{proxy} {proxy:?}");
+        assert!(!shown.contains('@'), "{shown} shows who asks");
+    }
     let Ok(page) = PageUrl::parse(text) else { return };
     assert_eq!(PageUrl::parse(page.as_str()), Ok(page.clone()));
     assert!(page.as_str().len() <= PageUrl::MAX_LEN && !page.host().is_empty());

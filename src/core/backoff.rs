@@ -59,4 +59,11 @@ mod tests {
 
         assert_eq!(waits, [Duration::from_secs(2), Duration::from_secs(8)]);
     }
+
+    #[test]
+    fn jitter_takes_away_half_of_the_wait_and_never_more() {
+        let shortest = (0..1_000).map(|draw| Backoff::PAGE.wait(1, draw)).min();
+
+        assert_eq!(shortest, Some(Duration::from_millis(250)));
+    }
 }

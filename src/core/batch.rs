@@ -162,4 +162,13 @@ mod tests {
         assert_eq!(status(3, 2, 1), BatchStatus::Partial);
         assert_eq!(status(3, 0, 3), BatchStatus::Failed);
     }
+
+    #[test]
+    fn each_status_has_its_word() {
+        use BatchStatus::{Completed, Failed, Partial, Processing};
+
+        let words = [Processing, Completed, Partial, Failed].map(BatchStatus::as_str);
+
+        assert_eq!(words, ["processing", "completed", "partial", "failed"]);
+    }
 }

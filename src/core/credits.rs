@@ -62,3 +62,15 @@ impl fmt::Display for Credits {
         write!(f, "{} credits", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_written_with_its_unit_and_a_share_of_it_is_rounded_up() {
+        assert_eq!(Credits(7).to_string(), "7 credits");
+        assert_eq!(Credits(7).scaled(500), Credits(4));
+        assert_eq!(Credits::MAX.scaled(2_000), Credits::MAX);
+    }
+}

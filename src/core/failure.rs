@@ -110,3 +110,16 @@ impl JobError {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_written_with_its_code_first() {
+        let error = JobError::new(ErrorCode::NotFoundTarget, "there is no such page");
+
+        assert_eq!(error.to_string(), "NOT_FOUND_TARGET: there is no such page");
+        assert_eq!(error.with_status(410).status, Some(410));
+    }
+}

@@ -214,4 +214,26 @@ mod tests {
         assert!(AccountId::new("").is_err());
         assert!(AccountId::new("a\nb").is_err());
     }
+
+    #[test]
+    fn an_id_is_a_version_7_uuid_with_the_milliseconds_first() {
+        let at = Timestamp::from_millis(0x0199_1234_5678);
+
+        let (low, high) = (JobId::new(at, 0x0abc, 0), JobId::new(at, 0xffff, u64::MAX));
+
+        assert_eq!(low.to_string(), "01991234-5678-7abc-8000-000000000000");
+        assert_eq!(high.to_string(), "01991234-5678-7fff-bfff-ffffffffffff");
+        let other = JobId::new(at, 0, 0x1234_5678_9abc_def0);
+        assert_eq!(other.to_string(), "01991234-5678-7000-848d-159e26af37bc");
+    }
+
+    #[test]
+    fn an_account_is_written_as_it_was_named() {
+        let account = AccountId::new("acme").expect("a name");
+
+        assert_eq!((account.as_str(), account.to_string().as_str()), ("acme", "acme"));
+        let longest = "x".repeat(AccountId::MAX_LEN);
+        assert!(AccountId::new(longest.clone()).is_ok());
+        assert!(AccountId::new(longest + "x").is_err());
+    }
 }

@@ -289,6 +289,7 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::fixtures::{MINE, OTHERS, START, at, held_job, job};
 
     #[test]
     fn nothing_leaves_an_ended_state() {
@@ -305,5 +306,80 @@ mod tests {
             JobState::ALL.into_iter().filter(|&it| next(it, JobEvent::Delivered).is_ok());
 
         assert_eq!(deliverable.collect::<Vec<_>>(), [JobState::Processing]);
+    }
+
+    #[test]
+    fn a_state_says_whether_anything_can_follow_and_its_word() {
+        let ended = JobState::ALL.map(|it| (it.as_str(), it.is_ended()));
+
+        let words =
+            [("queued", false), ("processing", false), ("succeeded", true), ("failed", true)];
+        assert_eq!(ended, words);
+    }
+
+    #[test]
+    fn a_claim_is_a_lease_with_a_number_of_its_own() {
+        let first = job().claimed(MINE, at(1), at(31)).expect("it is queued");
+
+        assert_eq!(first.state, JobState::Processing);
+        assert_eq!((first.claims, first.lost), (1, 0));
+        assert_eq!(first.lease, Some(Lease { worker: MINE, until: at(31) }));
+        assert_eq!(first.started_at, Some(at(1)));
+    }
+
+    #[test]
+    fn a_lease_runs_until_its_end_and_is_lost_from_then_on() {
+        let held = held_job();
+
+        assert_eq!(held.claimed(OTHERS, at(29), at(60)), None);
+        let taken = held.claimed(OTHERS, at(30), at(60)).expect("the lease has run out");
+        assert_eq!((taken.claims, taken.lost), (2, 1));
+        assert_eq!(taken.lease, Some(Lease { worker: OTHERS, until: at(60) }));
+        assert_eq!(taken.started_at, Some(START), "the first claim began it");
+    }
+
+    #[test]
+    fn what_was_abandoned_is_queued_at_once_and_counted_as_lost() {
+        let abandoned = held_job().abandoned(at(5)).expect("it was being processed");
+
+        assert_eq!(abandoned.state, JobState::Queued);
+        assert_eq!((abandoned.claims, abandoned.lost), (1, 1));
+        assert_eq!((abandoned.lease, abandoned.ready_at), (None, at(5)));
+        assert_eq!(job().abandoned(at(5)), None, "nobody had it");
+    }
+
+    #[test]
+    fn only_the_latest_claim_of_its_worker_holds_a_job() {
+        let held = held_job();
+        let fence = Fence { worker: MINE, claim: 1 };
+
+        assert!(held.is_held_by(fence));
+        assert!(!held.is_held_by(Fence { worker: OTHERS, ..fence }));
+        assert!(!held.is_held_by(Fence { claim: 0, ..fence }));
+        assert!(!Job { state: JobState::Queued, ..held }.is_held_by(fence));
+    }
+
+    #[test]
+    fn a_job_knows_its_tier_and_its_cost_once_it_succeeded() {
+        let (tier, charged) = (Tier::Stealth, Credits(7));
+        let body = BodyRef("body".to_owned());
+        let succeeded = Outcome::Succeeded { tier, charged, body, cached: false };
+        let failed = Outcome::Failed(JobError::new(ErrorCode::Timeout, "late"));
+
+        let known = |outcome| {
+            let ended = Job { outcome, ..job() };
+            (ended.tier(), ended.charged())
+        };
+        assert_eq!(known(Some(succeeded)), (Some(Tier::Stealth), Credits(7)));
+        assert_eq!(known(Some(failed)), (None, Credits::ZERO));
+        assert_eq!(known(None), (None, Credits::ZERO));
+    }
+
+    #[test]
+    fn the_ladders_time_is_the_timeout_less_what_all_claims_used() {
+        let job = Job { used_ms: 20_000, ..job() };
+
+        assert_eq!(job.time_left(Duration::from_secs(30)), Duration::from_secs(40));
+        assert_eq!(job.time_left(Duration::from_secs(71)), Duration::ZERO);
     }
 }

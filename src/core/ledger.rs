@@ -206,4 +206,22 @@ mod tests {
         account.hold(Credits(2)).expect("covered");
         account.settle(Credits(2), Credits(3));
     }
+
+    #[test]
+    fn an_account_knows_whose_it_is_and_whether_it_ends() {
+        let name = AccountId::new("acme").expect("a name");
+
+        let (limited, unlimited) =
+            (Account::limited(name.clone()), Account::unlimited(name.clone()));
+
+        assert_eq!(limited.id(), &name);
+        assert_eq!((limited.is_unlimited(), unlimited.is_unlimited()), (false, true));
+    }
+
+    #[test]
+    #[should_panic(expected = "no longer adds up")]
+    fn an_account_that_does_not_add_up_stops_at_once() {
+        let mut account = Account { spent: Credits(1), ..Account::limited(AccountId::default()) };
+        let _ = account.grant(Credits(5));
+    }
 }

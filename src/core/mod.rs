@@ -15,6 +15,8 @@ pub mod backoff;
 pub mod batch;
 pub mod credits;
 pub mod failure;
+#[cfg(test)]
+mod fixtures;
 pub mod id;
 pub mod job;
 pub mod ladder;

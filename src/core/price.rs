@@ -147,4 +147,29 @@ mod tests {
 
         assert_eq!(charged, AddOns { own_proxy: true, ..AddOns::default() });
     }
+
+    #[test]
+    fn an_add_on_is_charged_if_it_was_asked_for_and_also_came() {
+        let all = AddOns { screenshot: true, pdf: true, ocr: true, proxy: true, own_proxy: true };
+        let none = AddOns::default();
+
+        assert_eq!(all.and(all), all);
+        assert_eq!(all.and(none), AddOns { own_proxy: true, ..none });
+        assert_eq!(none.and(all), none);
+    }
+
+    #[test]
+    fn what_an_item_asks_for_is_read_from_its_switches() {
+        let mut item = Item::get("http://a/");
+        item.advanced.render_js = crate::core::request::RenderJs::Yes;
+        item.advanced.screenshot = true;
+        item.advanced.use_own_proxy = true;
+
+        let asked = AddOns::asked(&request(item));
+
+        assert_eq!(asked, AddOns { screenshot: true, own_proxy: true, ..AddOns::default() });
+        let prices = PriceList::default();
+        let whole = prices.undiscounted(&request(Item::get("http://a/")), Tier::Browser, asked);
+        assert_eq!(whole, Credits(4_200));
+    }
 }

@@ -233,3 +233,90 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fixtures::{MINE, OTHERS, account, at, batch, held_job, job};
+
+    fn notice() -> Notice {
+        Notice {
+            id: batch(1).event,
+            batch: batch(1).id,
+            url: None,
+            body: String::new(),
+            state: NoticeState::Pending,
+            attempts: Vec::new(),
+            ready_at: at(3),
+            lease: None,
+        }
+    }
+
+    fn claim() -> Claim {
+        Claim { queue: Queue::Jobs, worker: MINE, now: at(5), until: at(35), limit: 1 }
+    }
+
+    #[test]
+    fn keys_order_as_bytes_as_they_order_themselves_and_none_shares_anothers() {
+        let account = |name: &str| AccountId::new(name).expect("a name");
+        let keys = [
+            Key::Account(account("a")),
+            Key::Account(account("ab")),
+            Key::Batch(batch(1).id),
+            Key::Entry(batch(1).id, 1),
+            Key::Entry(batch(1).id, 256),
+            Key::Job(job().id),
+            Key::Notice(notice().id),
+            Key::Site("example.com".to_owned()),
+            Key::Submission(account("a"), "bc".to_owned()),
+            Key::Submission(account("ab"), "c".to_owned()),
+            Key::Cached([1; 32]),
+            Key::Cached([2; 32]),
+        ];
+
+        assert!(keys.is_sorted_by(|a, b| a < b));
+        let bytes = keys.each_ref().map(Key::to_bytes);
+        assert!(bytes.is_sorted_by(|a, b| a < b), "{bytes:?}");
+        assert!(keys.iter().zip(&bytes).all(|(key, bytes)| bytes[0] == key.kind() as u8));
+    }
+
+    #[test]
+    fn a_record_is_due_when_it_next_needs_attention_and_never_once_that_is_over() {
+        let leased = Notice { lease: Some(Lease { worker: MINE, until: at(9) }), ..notice() };
+        let told = Notice { state: NoticeState::Delivered, ..notice() };
+        let ended = crate::core::batch::Batch { expires_at: Some(at(7)), ..batch(1) };
+
+        assert_eq!(Record::Job(job()).due(), Some((Queue::Jobs, at(0))));
+        assert_eq!(Record::Job(held_job()).due(), Some((Queue::Jobs, at(30))));
+        assert_eq!(Record::Job(Job { state: JobState::Failed, ..job() }).due(), None);
+        assert_eq!(Record::Notice(notice()).due(), Some((Queue::Notices, at(3))));
+        assert_eq!(Record::Notice(leased).due(), Some((Queue::Notices, at(9))));
+        assert_eq!(Record::Notice(told).due(), None);
+        assert_eq!(Record::Batch(batch(1)).due(), None);
+        assert_eq!(Record::Batch(ended).due(), Some((Queue::Expiry, at(7))));
+        assert_eq!(Record::Account(account(0)).due(), None);
+    }
+
+    #[test]
+    fn a_claim_gives_jobs_and_events_a_lease_and_nothing_else() {
+        let lease = Some(Lease { worker: MINE, until: at(35) });
+
+        let Some(Record::Job(job)) = Record::Job(job()).claimed(&claim()) else { panic!("queued") };
+        assert_eq!(job.lease, lease);
+        let claimed = Record::Notice(notice()).claimed(&claim());
+        assert_eq!(claimed, Some(Record::Notice(Notice { lease, ..notice() })));
+        assert_eq!(Record::Batch(batch(1)).claimed(&claim()), None);
+    }
+
+    #[test]
+    fn what_a_dead_process_held_is_due_at_once_and_what_it_did_not_stays() {
+        let leased = Notice { lease: Some(Lease { worker: OTHERS, until: at(9) }), ..notice() };
+
+        let freed = Record::Notice(leased).abandoned(at(5));
+        assert_eq!(freed, Some(Record::Notice(Notice { ready_at: at(5), ..notice() })));
+        assert_eq!(Record::Notice(notice()).abandoned(at(5)), None);
+        let job = Record::Job(held_job()).abandoned(at(5)).expect("it was held");
+        assert_eq!(job.due(), Some((Queue::Jobs, at(5))));
+        assert_eq!(Record::Account(account(0)).abandoned(at(5)), None);
+    }
+}

@@ -235,3 +235,147 @@ fn completion(batch: &Batch, now: Timestamp) -> Notice {
         lease: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fixtures::{MINE, OTHERS, START, account, at, attempt, batch, held_job, job};
+    use crate::core::job::JobState;
+
+    const FENCE: Fence = Fence { worker: MINE, claim: 1 };
+
+    fn stepped(job: &Job, fence: Option<Fence>, input: Input) -> Result<Transition, Refused> {
+        step(Records { job, batch: &batch(2), account: &account(20) }, fence, input, at(9))
+    }
+
+    fn success(charged: u64) -> Input {
+        let body = BodyRef("body".to_owned());
+        let attempts = vec![attempt(Tier::Http)];
+        Input::Succeed {
+            tier: Tier::Http,
+            charged: Credits(charged),
+            body,
+            cached: false,
+            attempts,
+        }
+    }
+
+    fn failure() -> Input {
+        let error = JobError::new(ErrorCode::Timeout, "late");
+        Input::Fail { error, attempts: Vec::new() }
+    }
+
+    fn reschedule() -> Input {
+        let attempts = vec![attempt(Tier::Http)];
+        Input::Reschedule { ready_at: at(60), used: Duration::from_secs(2), attempts }
+    }
+
+    #[test]
+    fn a_claim_that_is_not_the_latest_changes_nothing() {
+        let stale =
+            [None, Some(Fence { claim: 0, ..FENCE }), Some(Fence { worker: OTHERS, ..FENCE })];
+        for fence in stale {
+            for input in [Input::Renew { until: at(60) }, success(1), failure(), reschedule()] {
+                assert_eq!(stepped(&held_job(), fence, input), Err(Refused::Stale), "{fence:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_host_cancels_without_a_claim_and_only_what_has_not_ended() {
+        for live in [job(), held_job()] {
+            let cancelled = stepped(&live, None, Input::Cancel).expect("it has not ended");
+            assert_eq!(cancelled.job.state, JobState::Failed);
+            let Some(Outcome::Failed(error)) = cancelled.job.outcome else { panic!("it failed") };
+            assert_eq!(error.code, ErrorCode::Cancelled);
+        }
+        let ended = stepped(&job(), None, Input::Cancel).expect("it has not ended").job;
+        assert!(matches!(stepped(&ended, None, Input::Cancel), Err(Refused::Illegal(_))));
+    }
+
+    #[test]
+    fn a_renewed_lease_is_longer_and_never_shorter() {
+        let until = |until| {
+            let renewed = stepped(&held_job(), Some(FENCE), Input::Renew { until }).expect("held");
+            assert_eq!(renewed.ending, None);
+            renewed.job
+        };
+
+        assert_eq!(until(at(60)).lease, Some(Lease { worker: MINE, until: at(60) }));
+        assert_eq!(until(at(10)), held_job());
+    }
+
+    #[test]
+    fn a_rescheduled_job_waits_in_the_queue_with_all_it_has_learnt() {
+        let mut held = held_job();
+        held.trail.push(attempt(Tier::Curl));
+        held.used_ms = 500;
+
+        let Transition { job, ending } =
+            stepped(&held, Some(FENCE), reschedule()).expect("it is held");
+
+        assert_eq!((job.state, job.lease, job.ready_at), (JobState::Queued, None, at(60)));
+        assert_eq!(job.used_ms, 2_500);
+        assert_eq!(job.trail, [attempt(Tier::Curl), attempt(Tier::Http)]);
+        assert_eq!(ending, None);
+    }
+
+    #[test]
+    fn an_end_changes_the_job_the_tally_the_account_and_the_ledger_together() {
+        let mut held = held_job();
+        held.trail.push(attempt(Tier::Curl));
+
+        let Transition { job, ending } = stepped(&held, Some(FENCE), success(4)).expect("held");
+
+        assert_eq!((job.state, job.lease), (JobState::Succeeded, None));
+        assert_eq!((job.ended_at, job.charged()), (Some(at(9)), Credits(4)));
+        assert_eq!(job.trail, [attempt(Tier::Curl), attempt(Tier::Http)]);
+        let ending = ending.expect("a job ended");
+        assert_eq!((ending.batch.tally.succeeded, ending.batch.tally.failed), (1, 0));
+        assert_eq!((ending.batch.charged, ending.batch.entries), (Credits(4), 2));
+        let account = ending.account;
+        assert_eq!((account.held(), account.spent()), (Credits(10), Credits(4)));
+        assert_eq!((ending.entry.number, ending.entry.job), (1, Some(job.id)));
+        let booked = Booking::Settle { charged: Credits(4), released: Credits(6) };
+        assert_eq!(ending.entry.booking, booked);
+    }
+
+    #[test]
+    fn a_failure_costs_nothing_and_is_counted_as_one() {
+        let ending = stepped(&held_job(), Some(FENCE), failure()).expect("held").ending;
+
+        let ending = ending.expect("a job ended");
+        assert_eq!((ending.batch.tally.succeeded, ending.batch.tally.failed), (0, 1));
+        let account = ending.account;
+        assert_eq!((account.held(), account.spent()), (Credits(10), Credits::ZERO));
+    }
+
+    #[test]
+    fn a_charge_may_reach_the_hold_and_not_exceed_it() {
+        assert!(stepped(&held_job(), Some(FENCE), success(10)).is_ok());
+        let above = Refused::AboveHold { charged: Credits(11), hold: Credits(10) };
+        assert_eq!(stepped(&held_job(), Some(FENCE), success(11)), Err(above));
+    }
+
+    #[test]
+    fn the_last_end_and_no_other_makes_the_event_and_dates_the_batch() {
+        let ended = |batch: &Batch| {
+            let held = held_job();
+            let records = Records { job: &held, batch, account: &account(20) };
+            step(records, Some(FENCE), success(4), at(9)).expect("held").ending.expect("an end")
+        };
+
+        let first = ended(&batch(2));
+        let last = ended(&first.batch);
+
+        assert_eq!((first.notice, first.batch.ended_at), (None, None));
+        assert_eq!(last.batch.ended_at, Some(at(9)));
+        assert_eq!(last.batch.expires_at, Some(at(9 + 86_400)), "kept for a day");
+        let notice = last.notice.expect("the batch ended");
+        assert_eq!((notice.id, notice.state), (last.batch.event, NoticeState::Pending));
+        assert!(notice.body.contains(r#""status":"completed""#), "{}", notice.body);
+        let untold = ended(&Batch { webhook: None, ..batch(1) }).notice.expect("the batch ended");
+        assert_eq!(untold.state, NoticeState::Unaddressed);
+        assert!(START < untold.ready_at);
+    }
+}

@@ -95,3 +95,21 @@ impl TryFrom<String> for Tier {
         text.parse()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_reads_back_from_its_number_and_from_its_name() {
+        for tier in Tier::ALL {
+            assert_eq!(tier.number().parse(), Ok(tier));
+            assert_eq!(tier.name().parse(), Ok(tier));
+            assert_eq!(tier.to_string(), tier.number());
+            assert_eq!(Tier::try_from(String::from(tier)), Ok(tier));
+        }
+        let names = Tier::ALL.map(Tier::name);
+        assert_eq!(names, ["curl", "http", "stealth", "lightjs", "browser"]);
+        assert!("6".parse::<Tier>().is_err());
+    }
+}

@@ -83,4 +83,36 @@ mod tests {
         assert_eq!(last.after(Duration::MAX), last);
         assert_eq!(Timestamp::default().since(last), Duration::ZERO);
     }
+
+    #[test]
+    fn every_day_of_four_centuries_follows_the_one_before() {
+        let leap = |year: u64| {
+            year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)
+        };
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..146_097 {
+            assert_eq!(civil(days), (year, month, day));
+            let length = match month {
+                2 => 28 + u64::from(leap(year)),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            day += 1;
+            if day > length {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_moment_is_written_to_the_millisecond() {
+        let written = Timestamp::from_millis(86_399_000 + 86_400_000 * 365).to_string();
+
+        assert_eq!(written, "1971-01-01T23:59:59.000Z");
+        let minute = Timestamp::from_millis(3_600_000 * 5 + 60_000 * 7 + 9_012).to_string();
+        assert_eq!(minute, "1970-01-01T05:07:09.012Z");
+    }
 }

@@ -188,4 +188,34 @@ mod tests {
             Err(BadUrl::TooLong)
         );
     }
+
+    #[test]
+    fn a_port_is_dropped_only_where_it_is_the_schemes_own() {
+        let site = |text| PageUrl::parse(text).expect(text).site();
+
+        assert_eq!(site("http://a:443/"), "a:443");
+        assert_eq!(site("https://a:80/"), "a:80");
+        assert_eq!(site("https://a:443/"), "a");
+        assert_eq!(site("https://a:/"), "a");
+    }
+
+    #[test]
+    fn an_address_is_kept_as_it_was_written() {
+        let url = PageUrl::parse(" HTTPS://u:p@Example.COM:80/A?b#c ").expect("valid");
+
+        assert_eq!(url.as_str(), "HTTPS://u:p@Example.COM:80/A?b#c");
+        assert_eq!(String::from(url.clone()), url.as_str());
+        assert_eq!(url.host(), "example.com");
+        assert!(url.is_https());
+        assert!(!PageUrl::parse("http://a/").expect("valid").is_https());
+        assert_eq!(format!("{url:?}"), "PageUrl(https://Example.COM:80/A)");
+    }
+
+    #[test]
+    fn the_longest_address_is_taken_and_one_byte_more_is_not() {
+        let longest = format!("http://a/{}", "x".repeat(PageUrl::MAX_LEN - 9));
+
+        assert!(PageUrl::parse(&longest).is_ok());
+        assert_eq!(PageUrl::parse(&(longest + "x")), Err(BadUrl::TooLong));
+    }
 }

@@ -354,4 +354,82 @@ mod tests {
 
         assert_eq!(code(planned(Item::get("http://a/"), &Tier::ALL, &[late])), ErrorCode::Timeout);
     }
+
+    #[test]
+    fn a_time_budget_ends_the_ladder_when_it_is_used_up() {
+        let spent = |millis| {
+            let mut item = Item::get("http://a/");
+            item.cost_controls.time_budget = Some(5);
+            let seen = Attempt { duration_ms: millis, ..attempt(Tier::Curl, blocked()) };
+            planned(item, &Tier::ALL, &[seen])
+        };
+
+        assert_eq!(spent(4_999), at_once(Tier::Http));
+        assert_eq!(code(spent(5_000)), ErrorCode::TimeBudgetExpired);
+    }
+
+    #[test]
+    fn who_wants_speed_starts_where_success_is_likely() {
+        let fast = |tiers: &[Tier]| {
+            let mut item = Item::get("http://a/");
+            item.cost_controls.prefer_speed = true;
+            planned(item, tiers, &[])
+        };
+
+        assert_eq!(fast(&Tier::ALL), at_once(Tier::Stealth));
+        assert_eq!(fast(&[Tier::Curl, Tier::LightJs, Tier::Browser]), at_once(Tier::Browser));
+        assert_eq!(fast(&[Tier::Curl, Tier::LightJs]), at_once(Tier::Curl));
+    }
+
+    #[test]
+    fn a_tier_that_nothing_serves_is_named() {
+        let Plan::Stop(error) = planned(Item::get("http://a/").mode(Mode::Js), &HTTP, &[]) else {
+            panic!("there is no browser");
+        };
+
+        assert_eq!(error.required_tier, Some(Tier::Browser));
+    }
+
+    #[test]
+    fn a_page_gets_two_more_tries_and_not_one_fewer() {
+        let busy = attempt(Tier::Curl, Verdict::Transient { retry_after: None });
+
+        let third = planned(Item::get("http://a/"), &Tier::ALL, &[busy.clone(), busy]);
+
+        assert_eq!(third, Plan::Try { tier: Tier::Curl, wait: Duration::from_secs(1) });
+    }
+
+    #[test]
+    fn a_rung_that_could_do_no_better_is_left_out() {
+        let next =
+            |tier, verdict| planned(Item::get("http://a/"), &Tier::ALL, &[attempt(tier, verdict)]);
+
+        assert_eq!(next(Tier::Http, blocked()), at_once(Tier::Stealth));
+        assert_eq!(next(Tier::Stealth, blocked()), at_once(Tier::Browser), "not the page's data");
+        assert_eq!(next(Tier::Curl, Verdict::Thin), at_once(Tier::Http));
+        assert_eq!(next(Tier::Http, Verdict::Thin), at_once(Tier::LightJs), "no other address");
+    }
+
+    #[test]
+    fn the_top_of_the_ladder_says_what_stood_in_the_way() {
+        let top = |verdict| {
+            code(planned(Item::get("http://a/"), &Tier::ALL, &[attempt(Tier::Browser, verdict)]))
+        };
+
+        let challenge = Verdict::Blocked { by: None, challenge: true };
+        assert_eq!(top(challenge), ErrorCode::ChallengeDetected);
+        assert_eq!(top(blocked()), ErrorCode::BlockedByAntibot);
+        assert_eq!(top(Verdict::NeedsRendering), ErrorCode::EmptyContent);
+    }
+
+    #[test]
+    fn a_tier_that_was_used_already_is_not_named_as_too_dear() {
+        let mut item = Item::get("http://a/").max_tier(Tier::Http);
+        // Less than tier 2 costs now; it was cheaper when it was tried.
+        item.cost_controls.max_credits = Some(Credits(250));
+
+        let plan = planned(item, &Tier::ALL, &[attempt(Tier::Http, blocked())]);
+
+        assert_eq!(code(plan), ErrorCode::BlockedByAntibot);
+    }
 }

@@ -120,4 +120,67 @@ mod tests {
         assert_eq!(SiteProfile::new("a", NOW).start(usable, NOW, 1), Some(Tier::Http));
         assert_eq!(SiteProfile::new("a", NOW).start(TierSet::default(), NOW, 1), None);
     }
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn site(lessons: &[(Tier, bool, usize)]) -> SiteProfile {
+        let mut site = SiteProfile::new("a", NOW);
+        for &(tier, worked, times) in lessons {
+            (0..times).for_each(|_| site.learn(tier, worked, NOW));
+        }
+        site
+    }
+
+    fn curl_or_browser() -> TierSet {
+        [Tier::Curl, Tier::Browser].into_iter().collect()
+    }
+
+    #[test]
+    fn evidence_is_worth_half_after_a_day() {
+        let next_day = NOW.after(DAY);
+
+        assert_eq!(hard_site().start(all(), next_day, 1), Some(Tier::Browser));
+        let later = next_day.after(Duration::from_secs(1));
+        assert_eq!(hard_site().start(all(), later, 1), Some(Tier::Curl));
+    }
+
+    #[test]
+    fn what_is_learnt_now_outweighs_what_was_learnt_long_ago() {
+        let later = NOW.after(DAY * 10);
+
+        let mut hardened = site(&[(Tier::Curl, true, 4)]);
+        let mut eased = site(&[(Tier::Curl, false, 4)]);
+        for _ in 0..2 {
+            hardened.learn(Tier::Curl, false, later);
+            eased.learn(Tier::Curl, true, later);
+            hardened.learn(Tier::Browser, true, later);
+            eased.learn(Tier::Browser, true, later);
+        }
+
+        assert_eq!(hardened.start(curl_or_browser(), later, 1), Some(Tier::Browser));
+        assert_eq!(eased.start(curl_or_browser(), later, 1), Some(Tier::Curl));
+    }
+
+    #[test]
+    fn a_tier_that_works_one_time_in_four_is_worth_starting_on() {
+        let start = |failed| {
+            let curl = site(&[
+                (Tier::Curl, true, 1),
+                (Tier::Curl, false, failed),
+                (Tier::Browser, true, 3),
+            ]);
+            curl.start(curl_or_browser(), NOW, 1)
+        };
+
+        assert_eq!(start(2), Some(Tier::Curl));
+        assert_eq!(start(3), Some(Tier::Curl));
+        assert_eq!(start(4), Some(Tier::Browser));
+    }
+
+    #[test]
+    fn a_tier_of_which_nothing_is_known_is_tried_before_a_dearer_one_that_works() {
+        let known = site(&[(Tier::Curl, false, 3), (Tier::Browser, true, 3)]);
+
+        assert_eq!(known.start(all(), NOW, 1), Some(Tier::Http));
+    }
 }

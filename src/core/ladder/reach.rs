@@ -106,3 +106,51 @@ pub fn estimate(request: &JobRequest, tools: &Tools, prices: &PriceList) -> Cred
     // A price list need not rise with the tiers, so the dearest is looked for and not assumed.
     reach.usable.iter().map(|it| prices.quote(request, it, add_ons)).max().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::request::{Item, Limits};
+
+    fn request(item: Item) -> JobRequest {
+        item.check(&Limits::default()).expect("valid")
+    }
+
+    fn tools() -> Tools {
+        Tools { tiers: Tier::ALL.into_iter().collect(), ..Tools::default() }
+    }
+
+    fn allowed(item: Item) -> Vec<Tier> {
+        Reach::of(&request(item), &tools(), &PriceList::default()).allowed.iter().collect()
+    }
+
+    #[test]
+    fn a_set_keeps_a_tier_once_however_often_it_is_added() {
+        let set = TierSet::default().with(Tier::Http).with(Tier::Stealth).with(Tier::Http);
+
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Tier::Http, Tier::Stealth]);
+        assert_eq!((set.first(), set.last()), (Some(Tier::Http), Some(Tier::Stealth)));
+    }
+
+    #[test]
+    fn failing_fast_means_no_browser_unless_nothing_else_is_asked_for() {
+        let fast = |mode| {
+            let mut item = Item::get("http://a/").mode(mode);
+            item.cost_controls.fail_fast = true;
+            allowed(item)
+        };
+
+        assert_eq!(fast(Mode::Auto), Tier::ALL[..4]);
+        assert_eq!(fast(Mode::Js), [Tier::Browser]);
+        assert_eq!(allowed(Item::get("http://a/")), Tier::ALL);
+    }
+
+    #[test]
+    fn what_is_held_is_the_price_of_the_dearest_tier_in_reach() {
+        let held = |item, tools: &Tools| estimate(&request(item), tools, &PriceList::default());
+
+        assert_eq!(held(Item::get("http://a/"), &tools()), Credits(4_000));
+        assert_eq!(held(Item::get("http://a/").max_tier(Tier::Http), &tools()), Credits(300));
+        assert_eq!(held(Item::get("http://a/"), &Tools::default()), Credits::ZERO);
+    }
+}

@@ -364,4 +364,90 @@ mod tests {
         markers.look(b"div class=g-recaptcha", Place::Tag);
         assert_eq!(markers.each().count(), 2);
     }
+
+    fn marked(source: &[u8], place: Place) -> Scan {
+        let mut markers = Markers::default();
+        markers.look(source, place);
+        Scan { markers, ..Scan::default() }
+    }
+
+    fn blocked(status: u16, page: &Scan) -> Option<Verdict> {
+        let response = Response { status, headers: &[], body: b"", rendered: false };
+        by_page(&response, page).map(|it| it.0)
+    }
+
+    #[test]
+    fn no_mark_decides_over_a_page_to_read() {
+        let challenge = |text_len| {
+            let page = Scan { text_len, ..marked(b"_cf_chl_opt", Place::Script) };
+            blocked(200, &page).is_some()
+        };
+
+        assert!(challenge(CONTENT));
+        assert!(!challenge(CONTENT + 1));
+    }
+
+    #[test]
+    fn a_captcha_decides_if_it_is_all_there_is() {
+        let widget = |text_len, fields| {
+            let page = Scan { text_len, fields, ..marked(b"class=g-recaptcha", Place::Tag) };
+            blocked(200, &page).is_some()
+        };
+
+        assert!(widget(BARE, 0));
+        assert!(!widget(BARE + 1, 0));
+        assert!(!widget(BARE, 1));
+    }
+
+    #[test]
+    fn words_that_anyone_may_write_decide_on_a_bare_page_or_with_a_refusal() {
+        let says = |status, text_len| {
+            let text = "please verify you are human".to_owned();
+            blocked(status, &Scan { text, text_len, ..Scan::default() }).is_some()
+        };
+
+        assert!(says(200, 100));
+        assert!(says(200, BARE));
+        assert!(!says(200, BARE + 1));
+        assert!(says(403, BARE + 1));
+        let half = "reference #7 of the list".to_owned();
+        assert_eq!(blocked(200, &Scan { text: half, text_len: 600, ..Scan::default() }), None);
+    }
+
+    #[test]
+    fn a_form_for_consent_blocks_if_there_is_nothing_else() {
+        let consent =
+            |text_len| blocked(200, &Scan { consent: true, text_len, ..Scan::default() }).is_some();
+
+        assert!(consent(100));
+        assert!(consent(BARE));
+        assert!(!consent(BARE + 1));
+    }
+
+    #[test]
+    fn a_player_without_a_title_is_a_block_and_one_with_a_title_is_not() {
+        let player = |custom, title: &str, text_len| {
+            let page = Scan { custom, title: title.to_owned(), text_len, ..Scan::default() };
+            blocked(200, &page)
+        };
+
+        let youtube = Verdict::Blocked { by: Some("youtube".to_owned()), challenge: true };
+        assert_eq!(player(true, "- youtube", 0), Some(youtube));
+        assert_eq!(player(false, "- youtube", 0), None);
+        assert_eq!(player(true, "a song - youtube", 0), None);
+        assert_eq!(player(true, "- youtube", 1), None);
+    }
+
+    #[test]
+    fn a_guard_that_names_itself_blocks_with_a_refusal_and_not_by_asking_to_slow_down() {
+        let headers = [("Server".to_owned(), "ddos-guard".to_owned())];
+        let by = |status| {
+            let response = Response { status, headers: &headers, body: b"", rendered: false };
+            by_headers(&response).map(|it| it.1)
+        };
+
+        assert_eq!(by(403).as_deref(), Some("server: ddos-guard"));
+        assert_eq!(by(429), None);
+        assert_eq!(by(200), None);
+    }
 }

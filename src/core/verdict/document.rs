@@ -83,3 +83,55 @@ fn json(body: &[u8]) -> bool {
 fn start(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(label: &str, body: &[u8]) -> Option<Document> {
+        let headers = [("Content-Type".to_owned(), label.to_owned())];
+        kind(&Response { status: 200, headers: &headers, body, rendered: false })
+    }
+
+    #[test]
+    fn a_mark_counts_behind_white_space_too_and_before_any_label() {
+        assert_eq!(read("text/html", b"\n%PDF-1.7"), Some(Document::Pdf));
+        assert_eq!(read("text/html", b"PK\x03\x04"), Some(Document::Binary));
+        assert_eq!(read("text/html", b"\0\0\0\x18ftypmp42\0"), Some(Document::Binary));
+    }
+
+    #[test]
+    fn a_header_with_nothing_behind_it_is_no_image_and_no_video() {
+        assert_eq!(read("text/plain", b"RIFF\0\0\0\0WEBP"), Some(Document::Text));
+        assert_eq!(read("text/plain", b"RIFF\0\0\0\0WEBPV"), Some(Document::Image));
+        assert_eq!(read("text/html", b"\0\0\0\x18ftypmp42"), None);
+    }
+
+    #[test]
+    fn a_label_decides_where_the_bytes_do_not() {
+        for (label, kind) in [
+            ("application/javascript; charset=utf-8", Document::Text),
+            ("Application/YAML", Document::Text),
+            ("application/rss+xml", Document::Text),
+            ("application/json", Document::Json),
+            ("application/wasm", Document::Binary),
+        ] {
+            assert_eq!(read(label, b"some words"), Some(kind), "{label}");
+        }
+    }
+
+    #[test]
+    fn without_a_label_the_bytes_decide() {
+        for (body, kind) in [
+            (&b"words, and then <p>a tag"[..], None),
+            (b"words, and then <!-- a remark", None),
+            (b"<5 is how it begins", None),
+            (b"1 < 2 and nothing else", Some(Document::Text)),
+            (b"words\0more", Some(Document::Binary)),
+            (b"\xff\xfeh\0i\0", Some(Document::Text)),
+            (b"\xfe\xff\0h\0i", Some(Document::Text)),
+        ] {
+            assert_eq!(read("", body), kind, "{body:?}");
+        }
+    }
+}

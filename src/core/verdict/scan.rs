@@ -257,7 +257,8 @@ impl<'a> Pass<'a> {
             "input" | "select" => self.field(attribute(inner, "type").unwrap_or_default()),
             "form" => {
                 let action = attribute(inner, "action").unwrap_or_default();
-                self.found.consent |= holds(action, b"//consent.") || holds(action, b"/consent");
+                // A host `consent.` is behind a slash too.
+                self.found.consent |= holds(action, b"/consent");
             }
             "meta" => {
                 let refresh = attribute(inner, "http-equiv")
@@ -429,5 +430,56 @@ mod tests {
             Scan::of(&page[..cut]);
             Scan::of(&page[cut..]);
         }
+    }
+
+    #[test]
+    fn the_text_that_is_kept_is_cut_and_all_of_it_is_counted() {
+        let scan = Scan::of("x".repeat(KEPT + 1_000).as_bytes());
+
+        assert_eq!((scan.text.len(), scan.text_len), (KEPT, KEPT + 1_000));
+        assert_eq!(Scan::of(b"<p><br><p>").markup_len, 2 + 3 + 2);
+    }
+
+    #[test]
+    fn what_is_typed_or_drawn_is_no_text_and_titles_no_page() {
+        let scan = Scan::of(
+            b"<svg/>seen<svg><title>Icon</title><text>drawn</text></svg><title>Page</title>\
+              <textarea>typed</textarea><input type=text>",
+        );
+
+        assert_eq!((scan.text.as_str(), scan.title.as_str()), ("seen", "page"));
+        assert_eq!((scan.fields, scan.password), (2, false));
+    }
+
+    #[test]
+    fn data_in_a_script_element_is_no_script() {
+        assert_eq!(Scan::of(b"<script type=text/javascript>x</script>").scripts, 1);
+        assert_eq!(Scan::of(b"<script type=application/ld+json>{}</script>").scripts, 0);
+    }
+
+    #[test]
+    fn an_element_for_an_app_is_known_by_its_name_or_its_id() {
+        let mount = |page: &[u8]| Scan::of(page).mount;
+
+        assert_eq!(mount(b"<app-root></app-root>"), Some("app-root"));
+        assert_eq!(mount(b"<my-app></my-app>"), None);
+        assert!(Scan::of(b"<my-app></my-app>").custom);
+        assert_eq!(mount(b"<div class='a'id=root>"), Some("root"));
+        assert_eq!(mount(b"<div/id=root>"), Some("root"));
+        assert!(Scan::of(b"<form action=/consent/save>").consent);
+    }
+
+    #[test]
+    fn a_quote_opens_a_value_behind_a_sign_or_a_blank_and_nowhere_else() {
+        assert_eq!(Scan::of(b"<p it's>said</p> <p it's>so").text, "said so");
+        assert_eq!(Scan::of(b"<p 'a>b'>in").text, "in");
+    }
+
+    #[test]
+    fn a_quoted_value_may_be_so_long_and_no_longer() {
+        let page = |length| format!("<p t='>{}'>in", "x".repeat(length - 1));
+
+        assert_eq!(Scan::of(page(QUOTED - 1).as_bytes()).text, "in");
+        assert_ne!(Scan::of(page(QUOTED).as_bytes()).text, "in");
     }
 }

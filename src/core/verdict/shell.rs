@@ -51,3 +51,59 @@ fn asks(text: &str) -> bool {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_for_an_app_counts_while_there_is_little_text_and_a_script_to_fill_it() {
+        let page = |scripts, text_len| {
+            let mount = Some("root");
+            reason(&Scan { text_len, scripts, mount, ..Scan::default() }).is_some()
+        };
+
+        assert!(page(1, UNFILLED - 1));
+        assert!(!page(1, UNFILLED));
+        assert!(!page(0, UNFILLED - 1));
+    }
+
+    #[test]
+    fn asking_for_javascript_counts_where_there_is_little_else_to_read() {
+        let words = || "enable javascript".to_owned();
+        let aside =
+            |text_len| reason(&Scan { noscript: words(), text_len, ..Scan::default() }).is_some();
+        let aloud =
+            |text_len| reason(&Scan { text: words(), text_len, ..Scan::default() }).is_some();
+
+        assert!(aside(ASKING - 1));
+        assert!(!aside(ASKING));
+        assert!(aloud(UNFILLED - 1));
+        assert!(!aloud(UNFILLED));
+    }
+
+    #[test]
+    fn a_refresh_or_a_bare_page_of_scripts_has_its_content_elsewhere() {
+        let refresh =
+            |text_len| reason(&Scan { refresh: true, text_len, ..Scan::default() }).is_some();
+        let scripts =
+            |scripts, text_len| reason(&Scan { text_len, scripts, ..Scan::default() }).is_some();
+        let custom =
+            |text_len| reason(&Scan { custom: true, text_len, ..Scan::default() }).is_some();
+
+        assert!(refresh(UNFILLED - 1));
+        assert!(!refresh(UNFILLED));
+        assert!(scripts(1, BARE - 1));
+        assert!(!scripts(1, BARE));
+        assert!(!scripts(0, BARE - 1));
+        assert!(custom(BARE - 1));
+        assert!(!custom(BARE));
+    }
+
+    #[test]
+    fn only_words_near_each_other_ask() {
+        assert!(asks("please enable the use of javascript"));
+        assert!(!asks("enable cookies, and leave everything else as it is set"));
+        assert!(!asks(&format!("enable {} javascript", "x".repeat(60))));
+    }
+}

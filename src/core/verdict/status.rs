@@ -105,4 +105,12 @@ mod tests {
         assert_eq!(wait(&[("retry-after", "-5")]), None);
         assert_eq!(wait(&[]), None);
     }
+
+    #[test]
+    fn a_success_says_nothing_by_itself() {
+        for status in [200, 204, 299] {
+            let response = Response { status, headers: &[], body: b"", rendered: false };
+            assert_eq!(verdict(&response), None, "{status}");
+        }
+    }
 }

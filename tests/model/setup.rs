@@ -1,0 +1,174 @@
+//! What is put together for one check, and the mistakes that can be planted in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rungs::core::batch::{Batch, Tally};
+use rungs::core::credits::Credits;
+use rungs::core::id::{AccountId, BatchId, DeliveryId, JobId};
+use rungs::core::job::{Job, JobState};
+use rungs::core::ledger::Account;
+use rungs::core::request::{Item, JobRequest, Limits};
+use rungs::core::time::Timestamp;
+
+/// The clock's step.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// How long a lease runs.
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
+/// How long a rescheduled job or an event waits for its next attempt.
+pub(crate) const WAIT: Duration = Duration::from_secs(1);
+/// What each job holds.
+pub(crate) const HOLD: Credits = Credits(10);
+/// When everything begins.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_000_000);
+
+/// Who the two workers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Processes {
+    /// Each is an engine of its own on one store.
+    Two,
+    /// Both are tasks of one engine, under one name: only claim numbers tell their claims apart.
+    One,
+}
+
+/// A mistake, to see that the check would find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// Whoever commits is taken for the one that holds the job.
+    NoFence,
+    /// The fence compares the worker, and not the claim.
+    WorkerAsFence,
+    /// The end of a job settles its hold twice.
+    SettlesTwice,
+    /// The last job's end leaves no event.
+    ForgetsEvent,
+    /// A cancelled job's hold stays held.
+    KeepsHoldOfCancelled,
+    /// A commit overwrites what was written since it read.
+    NoVersionCheck,
+    /// A batch is accepted whatever its key brought before.
+    IgnoresKey,
+    /// A lease that ran out is not given to anyone.
+    NeverReclaims,
+    /// A delivery is booked by whoever made it, also after it was taken over.
+    BooksAnyDelivery,
+}
+
+/// What is checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// Jobs of the batch.
+    pub jobs: usize,
+    /// How often the batch is submitted, with one idempotency key.
+    pub submissions: usize,
+    pub processes: Processes,
+    /// Crashes at most: of a worker, or of the whole process with a store that is opened anew.
+    pub crashes: u8,
+    /// Cancels at most.
+    pub cancels: u8,
+    /// Commits at most that succeed without their worker being told.
+    pub unheard: u8,
+    /// Times that a job may be rescheduled.
+    pub retries: usize,
+    /// Further attempts to deliver an event.
+    pub webhook_retries: usize,
+    pub fault: Fault,
+}
+
+impl Setup {
+    /// Everything that can happen, once.
+    pub(crate) fn everything(jobs: usize) -> Self {
+        Self {
+            jobs,
+            submissions: 2,
+            processes: Processes::Two,
+            crashes: 1,
+            cancels: 1,
+            unheard: 1,
+            retries: 1,
+            webhook_retries: 1,
+            fault: Fault::None,
+        }
+    }
+
+    /// Two engines and a batch that is submitted once; nothing fails but pages and leases.
+    pub(crate) fn plain(jobs: usize) -> Self {
+        Self {
+            submissions: 1,
+            crashes: 0,
+            cancels: 0,
+            unheard: 0,
+            retries: 0,
+            webhook_retries: 0,
+            ..Self::everything(jobs)
+        }
+    }
+
+    /// The same with a mistake in it.
+    pub(crate) fn with(&self, fault: Fault) -> Self {
+        Self { fault, ..self.clone() }
+    }
+
+    /// The account with enough for two batches, so that a second hold would be seen and not refused.
+    pub(crate) fn account(&self) -> Account {
+        let mut account = Account::limited(AccountId::default());
+        assert!(account.grant(Credits(HOLD.0 * 2 * self.jobs as u64)));
+        account
+    }
+
+    /// The batch as the `nth` submission would record it.
+    pub(crate) fn submission(&self, nth: usize) -> (Batch, Vec<Job>) {
+        let name = |order: usize| {
+            let order = u16::try_from(nth * 16 + order).expect("few of them");
+            (START, order, u64::from(order))
+        };
+        let (at, order, random) = name(0);
+        let batch = BatchId::new(at, order, random);
+        let item = Item::get("http://example.com/").check(&Limits::default());
+        let request = Arc::new(item.expect("a valid item"));
+        let ids =
+            (1..=self.jobs).map(name).map(|(at, order, random)| JobId::new(at, order, random));
+        let jobs: Vec<_> =
+            ids.enumerate().map(|(index, id)| queued(batch, index, id, &request)).collect();
+        let record = Batch {
+            id: batch,
+            account: AccountId::default(),
+            jobs: jobs.iter().map(|it| it.id).collect(),
+            tally: Tally { total: u32::try_from(self.jobs).expect("few"), ..Tally::default() },
+            estimate: jobs.iter().map(|it| it.hold).sum(),
+            charged: Credits::ZERO,
+            webhook: Some("http://example.com/hook".to_owned()),
+            idempotency_key: Some("order-1138".to_owned()),
+            event: DeliveryId::new(at, order, random),
+            entries: 1,
+            created_at: START,
+            ended_at: None,
+            expires_at: None,
+        };
+        (record, jobs)
+    }
+}
+
+fn queued(batch: BatchId, index: usize, id: JobId, request: &Arc<JobRequest>) -> Job {
+    Job {
+        id,
+        batch,
+        account: AccountId::default(),
+        index: u32::try_from(index).expect("few"),
+        request: Arc::clone(request),
+        state: JobState::Queued,
+        claims: 0,
+        lost: 0,
+        lease: None,
+        hold: HOLD,
+        trail: Vec::new(),
+        used_ms: 0,
+        ready_at: START,
+        deadline: START.after(Duration::from_secs(86_400)),
+        created_at: START,
+        started_at: None,
+        ended_at: None,
+        outcome: None,
+    }
+}

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::core::failure::ErrorCode;
 
 mod blocks;
+#[cfg(test)]
+mod boundaries;
 mod document;
 mod judge;
 mod scan;

@@ -18,6 +18,10 @@ use crate::plan::{CHAOS, Event, ItemPlan, Plan, StoreKind, SubmitPlan};
 use crate::rng::Rng;
 use crate::world::{Chance, OnTheSpot, Plain, Seat, World};
 
+/// No call is on its way for longer than this after all is healed: a stall ends after 8 seconds, and
+/// a call goes there and back a few times.
+const LONGEST_STALL: Duration = Duration::from_secs(15);
+
 /// What came of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
@@ -380,6 +384,8 @@ impl Runner {
 
     /// All must end; what was shown must still be so; and a day later all must be gone.
     async fn finish(&mut self) {
+        // What a stalled line still holds comes first: it may be a submission.
+        self.wait_until(self.world.elapsed() + LONGEST_STALL).await;
         let patience = self.world.elapsed() + Duration::from_secs(600);
         while !self.world.oracle().is_settled() && self.world.elapsed() < patience {
             self.wait_until(self.world.elapsed() + Duration::from_secs(1)).await;

@@ -15,19 +15,10 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-const NUMBERS: usize = 16;
-const SLOT: usize = NUMBERS + 8;
+/// The number, and the first bytes of its SHA-256.
+const SLOT: usize = 16;
 /// Written in turn, so that one is whole whenever the machine stops.
 const SLOTS: usize = 2;
-
-/// What was acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Acknowledged {
-    /// How many commits.
-    pub(super) commits: u64,
-    /// The database's length then.
-    pub(super) length: u64,
-}
 
 /// The open file.
 #[derive(Debug)]
@@ -41,47 +32,45 @@ impl Mark {
         let file = File::options().create(true).truncate(true).write(true).open(path)?;
         let mark = Self { file: Mutex::new((file, 0)) };
         for _ in 0..SLOTS {
-            mark.write(Acknowledged::default())?;
+            mark.write(0)?;
         }
         mark.file.lock().unwrap_or_else(PoisonError::into_inner).0.sync_all()?;
         Ok(mark)
     }
 
     /// Opens the file and reads it: `None` if no slot of it is whole.
-    pub(super) fn open(path: &Path) -> io::Result<Option<(Self, Acknowledged)>> {
+    pub(super) fn open(path: &Path) -> io::Result<Option<(Self, u64)>> {
         let mut file = File::options().read(true).write(true).open(path)?;
         let mut bytes = Vec::new();
         (&mut file).take((SLOT * SLOTS) as u64).read_to_end(&mut bytes)?;
         let slots = bytes.chunks(SLOT).enumerate().filter_map(|(at, it)| Some((at, read(it)?)));
-        let Some((at, newest)) = slots.max_by_key(|(_, it)| it.commits) else { return Ok(None) };
+        let Some((at, newest)) = slots.max_by_key(|(_, it)| *it) else { return Ok(None) };
         Ok(Some((Self { file: Mutex::new((file, at + 1)) }, newest)))
     }
 
-    /// Writes what is acknowledged next.
-    pub(super) fn write(&self, acknowledged: Acknowledged) -> io::Result<()> {
+    /// Writes how many commits are acknowledged next.
+    pub(super) fn write(&self, commits: u64) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, turn) = &mut *file;
         file.seek(SeekFrom::Start((*turn % SLOTS * SLOT) as u64))?;
-        file.write_all(&slot(acknowledged))?;
+        file.write_all(&slot(commits))?;
         *turn += 1;
         Ok(())
     }
 }
 
-fn slot(it: Acknowledged) -> [u8; SLOT] {
+fn slot(commits: u64) -> [u8; SLOT] {
+    let number = commits.to_be_bytes();
+    let sum: [u8; 32] = Sha256::digest(number).into();
     let mut bytes = [0; SLOT];
-    bytes[..8].copy_from_slice(&it.commits.to_be_bytes());
-    bytes[8..NUMBERS].copy_from_slice(&it.length.to_be_bytes());
-    let sum: [u8; 32] = Sha256::digest(&bytes[..NUMBERS]).into();
-    bytes[NUMBERS..].copy_from_slice(&sum[..SLOT - NUMBERS]);
+    bytes[..8].copy_from_slice(&number);
+    bytes[8..].copy_from_slice(&sum[..8]);
     bytes
 }
 
-fn read(bytes: &[u8]) -> Option<Acknowledged> {
-    let number =
-        |at: usize| bytes.get(at..at + 8).and_then(|it| it.try_into().ok()).map(u64::from_be_bytes);
-    let found = Acknowledged { commits: number(0)?, length: number(8)? };
-    (slot(found) == bytes).then_some(found)
+fn read(bytes: &[u8]) -> Option<u64> {
+    let number = bytes.first_chunk().map(|it| u64::from_be_bytes(*it))?;
+    (slot(number) == bytes).then_some(number)
 }
 
 #[cfg(test)]
@@ -90,11 +79,7 @@ mod tests {
 
     use super::*;
 
-    fn acknowledged(commits: u64) -> Acknowledged {
-        Acknowledged { commits, length: commits * 100 }
-    }
-
-    fn reopened(path: &Path) -> Option<Acknowledged> {
+    fn reopened(path: &Path) -> Option<u64> {
         Mark::open(path).expect("it is there").map(|(_, it)| it)
     }
 
@@ -103,16 +88,16 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("mark");
         let mark = Mark::make(&path).expect("made");
-        assert_eq!(reopened(&path), Some(Acknowledged::default()));
+        assert_eq!(reopened(&path), Some(0));
 
         for number in 1..=5 {
-            mark.write(acknowledged(number)).expect("written");
-            assert_eq!(reopened(&path), Some(acknowledged(number)));
+            mark.write(number).expect("written");
+            assert_eq!(reopened(&path), Some(number));
         }
         let (mark, _) = Mark::open(&path).expect("it is there").expect("whole");
         for number in 6..=9 {
-            mark.write(acknowledged(number)).expect("written");
-            assert_eq!(reopened(&path), Some(acknowledged(number)));
+            mark.write(number).expect("written");
+            assert_eq!(reopened(&path), Some(number));
         }
     }
 
@@ -122,13 +107,13 @@ mod tests {
         let path = dir.path().join("mark");
         let mark = Mark::make(&path).expect("made");
         for (number, newest) in [(1, 0), (2, SLOT), (3, 0), (4, SLOT)] {
-            mark.write(acknowledged(number)).expect("written");
+            mark.write(number).expect("written");
             let whole = fs::read(&path).expect("readable");
             for at in newest..newest + SLOT {
                 let mut torn = whole.clone();
                 torn[at] ^= 1;
                 fs::write(&path, torn).expect("written");
-                assert_eq!(reopened(&path), Some(acknowledged(number - 1)), "byte {at}");
+                assert_eq!(reopened(&path), Some(number - 1), "byte {at}");
             }
             fs::write(&path, whole).expect("written");
         }
@@ -140,11 +125,11 @@ mod tests {
         let path = dir.path().join("mark");
         let mut mark = Mark::make(&path).expect("made");
         for number in 1..=4 {
-            mark.write(acknowledged(number)).expect("written");
+            mark.write(number).expect("written");
             (mark, _) = Mark::open(&path).expect("it is there").expect("whole");
             let bytes = fs::read(&path).expect("readable");
             let slots: Vec<_> = bytes.chunks(SLOT).map(read).collect();
-            assert!(slots.contains(&Some(acknowledged(number - 1))), "{slots:?}");
+            assert!(slots.contains(&Some(number - 1)), "{slots:?}");
         }
     }
 

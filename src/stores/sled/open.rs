@@ -14,7 +14,7 @@ use crate::ports::store::StoreError;
 use crate::stores::sync_dir;
 
 use super::STORE;
-use super::mark::{Acknowledged, Mark};
+use super::mark::Mark;
 use super::table::{DB, Table, commits, damaged, failed, from_sled};
 
 /// How long to wait for another process to let go.
@@ -61,7 +61,7 @@ fn open_table(dir: &Path) -> Result<Table, StoreError> {
         forget(&dir.join(CONF)).map_err(failed)?;
     }
     let db = open_db(dir)?;
-    if is_made { open_made(dir, db, length) } else { make(dir, db) }
+    if is_made { open_made(dir, db) } else { make(dir, db) }
 }
 
 fn not_ours(dir: &Path) -> StoreError {
@@ -103,8 +103,8 @@ fn is_locked(error: &Error) -> bool {
     matches!(error, Error::Io(it) if it.to_string().contains("could not acquire lock"))
 }
 
-/// Opens what was made before, whose file had `length` bytes.
-fn open_made(dir: &Path, db: Db, length: u64) -> Result<Table, StoreError> {
+/// Opens what was made before.
+fn open_made(dir: &Path, db: Db) -> Result<Table, StoreError> {
     if !has_format(&db)? {
         return Err(damaged("its records are gone"));
     }
@@ -112,18 +112,14 @@ fn open_made(dir: &Path, db: Db, length: u64) -> Result<Table, StoreError> {
         return Err(damaged(format!("its file `{MARK}` is gone or cannot be read")));
     };
     let commits = commits(&db)?;
-    if commits < acknowledged.commits {
-        let gone = acknowledged.commits - commits;
+    if commits < acknowledged {
+        let gone = acknowledged - commits;
         return Err(damaged(format!("the last {gone} commits that it acknowledged are gone")));
-    }
-    if length < acknowledged.length {
-        // sled cuts off what it no longer uses itself. If more is gone, it finds out by reading.
-        db.iter().try_for_each(|entry| entry.map(drop)).map_err(from_sled)?;
     }
     Table::new(dir.to_owned(), db, mark, commits).map_err(failed)
 }
 
-fn read_mark(path: &Path) -> io::Result<Option<(Mark, Acknowledged)>> {
+fn read_mark(path: &Path) -> io::Result<Option<(Mark, u64)>> {
     match Mark::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read,
@@ -189,7 +185,8 @@ mod tests {
     }
 
     fn write(scratch: &Scratch, key: &[u8], value: &[u8]) {
-        let db = config(scratch.path()).open().expect("sled opens it");
+        // Which has patience: sled lets go of its lock a moment after it was closed.
+        let db = open_db(scratch.path()).expect("sled opens it");
         db.insert(key, value).expect("written");
         db.flush().expect("flushed");
     }
@@ -201,7 +198,7 @@ mod tests {
 
         assert!(refusal(&scratch).contains("not ours"), "{}", refusal(&scratch));
 
-        let db = config(scratch.path()).open().expect("sled opens it");
+        let db = open_db(scratch.path()).expect("sled opens it");
         assert_eq!(db.iter().count(), 1);
     }
 
@@ -299,8 +296,10 @@ mod tests {
     #[test]
     fn commits_that_are_gone_are_counted() {
         let scratch = Scratch::new();
-        made(&scratch);
-        write(&scratch, b"meta/commits", &[0; 8]);
+        for _opening in 0..3 {
+            made(&scratch);
+        }
+        write(&scratch, b"meta/commits", &2_u64.to_be_bytes());
 
         let said = refusal(&scratch);
 

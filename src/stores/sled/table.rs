@@ -26,7 +26,7 @@ use crate::stores::stretch::stretch;
 use crate::stores::{check_in_place, sync_dir};
 
 use super::STORE;
-use super::mark::{Acknowledged, Mark};
+use super::mark::Mark;
 
 const RECORDS: u8 = b'r';
 const DUE: u8 = b'd';
@@ -295,8 +295,7 @@ impl Table {
         // sled's flush is no fsync. One through any descriptor covers the file, whoever wrote it.
         self.file.sync_data()?;
         check_in_place(&self.file, &self.dir.join(DB))?;
-        let length = self.file.metadata()?.len();
-        self.mark.write(Acknowledged { commits: upto, length })
+        self.mark.write(upto)
     }
 
     fn sync_blobs(&self) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! Answers evaluation requests: a JSON object a line in, a JSON object a line out, whatever happens.
 //!
 //! A request is `{"id", "op", "file", "url", ...}`, where `file` holds the input. The operations are
-//! `article`, `convert`, `product`, `recipe`, `structured`, `decode`, `block` and `robots`; an answer repeats
-//! the `id` and says the CPU milliseconds it took, or an `error`. Without input it ends at once.
+//! `article`, `convert`, `product`, `recipe`, `structured`, `decode`, `block`, `robots` and `ocr` (with
+//! the feature of that name); an answer repeats the `id` and says the CPU milliseconds it took, or an `error`. Without input it ends at once.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -86,6 +86,7 @@ impl Request {
             }
             "block" => Ok(self.judged()),
             "robots" => self.robots(),
+            "ocr" => ocr::answer(self),
             other => Err(format!("the operation `{other}` is not offered")),
         }
     }
@@ -145,7 +146,51 @@ impl Request {
     }
 }
 
-/// The CPU time of this thread.
+/// Text on images, by the program `tesseract`.
+#[cfg(feature = "ocr")]
+mod ocr {
+    use std::sync::{Arc, OnceLock};
+    use std::time::Duration;
+
+    use rungs::core::request::{Item, Limits};
+    use rungs::fetch::ocr::{Layout, Tesseract};
+    use rungs::ports::fetch::{DocumentRequest, Fetched, OcrFetcher};
+    use serde_json::{Value, json};
+
+    use crate::{Answer, NOWHERE, Request};
+
+    pub(crate) fn answer(request: &Request) -> Answer {
+        // It asks the program for its languages once.
+        static READER: OnceLock<Tesseract> = OnceLock::new();
+        let number = request.object.get("psm").and_then(Value::as_u64);
+        let layout = match number {
+            None => Layout::default(),
+            Some(it) => Layout::from_number(it).ok_or(format!("no text is read with psm {it}"))?,
+        };
+        let reader = READER.get_or_init(Tesseract::new).clone().layout(layout);
+        let options = Item::get(NOWHERE).check(&Limits::default()).map_err(|it| it.to_string())?;
+        let image = DocumentRequest {
+            document: Arc::new(Fetched::new(200, request.body.clone())),
+            options: Arc::new(options),
+            deadline: Duration::from_secs(120),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|it| it.to_string())?;
+        let read = runtime.block_on(reader.recognise(image)).map_err(|it| it.to_string())?;
+        Ok(json!({ "text": read.text, "words": read.words }))
+    }
+}
+
+#[cfg(not(feature = "ocr"))]
+mod ocr {
+    use crate::{Answer, Request};
+
+    pub(crate) fn answer(_: &Request) -> Answer {
+        Err("`ocr` needs the feature of that name".to_owned())
+    }
+}
+
+/// The CPU time of this thread; that of a program that was started for it is not counted.
 fn cpu() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(

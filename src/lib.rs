@@ -17,7 +17,7 @@ pub mod engine;
 mod error;
 #[cfg(feature = "html")]
 pub mod extract;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "ocr"))]
 pub mod fetch;
 #[cfg(all(feature = "http", feature = "html", feature = "sled"))]
 mod open;
@@ -36,6 +36,6 @@ pub use crate::error::Error;
 pub use crate::engine::{Batch, BatchHandle, Engine, EngineError, Event, Settings, SubmitError};
 
 /// The README's example is compiled and run with the doctests.
-#[cfg(all(doctest, feature = "testkit", feature = "html"))]
+#[cfg(all(doctest, feature = "testkit", feature = "html", feature = "ocr"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

@@ -119,3 +119,33 @@ fn a_batch_killed_on_the_way_delivers_every_page_once() {
     let status = rungs(&["status", "--store", &dir.path().join("store").to_string_lossy()]);
     assert_eq!(text(&status.stdout).matches(" completed ").count(), 2, "{}", text(&status.stdout));
 }
+
+#[test]
+fn doctor_names_the_reader_of_images_or_the_package_that_brings_it() {
+    let with = rungs(&["doctor"]);
+    let without = Command::new(env!("CARGO_BIN_EXE_rungs"))
+        .arg("doctor")
+        .env("PATH", "/nowhere")
+        .output()
+        .expect("the program runs");
+
+    let ocr = |it: &Output| {
+        let said = text(&it.stdout);
+        said.lines().find(|it| it.starts_with("mode ocr")).expect("a line for images").to_owned()
+    };
+    assert!(with.status.success() && without.status.success());
+    assert!(ocr(&with).contains(" ready ") && ocr(&with).contains("eng"), "{}", ocr(&with));
+    assert!(ocr(&without).contains("not ready"), "{}", ocr(&without));
+    assert!(ocr(&without).contains("apt-get install tesseract-ocr"), "{}", ocr(&without));
+}
+
+#[test]
+fn an_image_is_printed_as_its_text() {
+    let image = include_bytes!("images/bread.png");
+    let site = Site::start(move |_| SiteResponse::status(200).body(&image[..]));
+
+    let output = rungs(&["scrape", &site.url("/a"), "--allow-private", "--mode", "ocr"]);
+
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Bread needs four things:"), "{}", text(&output.stdout));
+}

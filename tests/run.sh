@@ -9,6 +9,11 @@ if ! command -v cc >/dev/null; then
   apt-get update -qq && apt-get install -y -qq --no-install-recommends build-essential
 fi
 
+if ! { command -v tesseract && tesseract --list-langs | grep -qx deu; } >/dev/null 2>&1; then
+  # What reads images; English comes with it, and a test reads German too.
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends tesseract-ocr tesseract-ocr-deu
+fi
+
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
 step cargo fetch --locked --quiet

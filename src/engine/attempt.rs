@@ -16,7 +16,7 @@ use crate::core::time::{Timestamp, millis};
 use crate::core::verdict::{Document, Judgement, Response, Verdict, judge};
 use crate::engine::report::PageResult;
 use crate::engine::watch::Event;
-use crate::engine::{Shared, cache, document, robots};
+use crate::engine::{Shared, cache, document, images, robots};
 use crate::ports::extract::{ExtractError, Extracted, Page};
 use crate::ports::fetch::{
     ActionResult, FetchError, FetchErrorKind, FetchRequest, Fetched, JobScratch,
@@ -64,7 +64,7 @@ impl Ladder {
         if let Some(hit) = cache::hit(&self.shared, &self.job).await {
             return hit;
         }
-        if let Some(error) = robots::forbids(&self.shared, &self.job).await {
+        if let Some(error) = robots::forbids(&self.shared, self.job.request.page()).await {
             return self.fail(error);
         }
         let profile = self.profile().await;
@@ -277,18 +277,19 @@ impl Ladder {
             return Err(internal("there is no page to deliver".to_owned()));
         };
         let mut extracted = self.read(&last, &hand).await?;
+        let could_read_images = self.read_images(&mut extracted).await;
         let came = Came {
             rendered: hand.rendered,
             screenshot: hand.screenshot.is_some(),
             pdf: hand.pdf.is_some(),
-            ocr: false,
+            ocr: could_read_images,
         };
         extracted.warnings.extend(unmet(&self.job.request, came));
         extracted.warnings.extend(hand.page.warnings.iter().cloned());
         let came = AddOns {
             screenshot: came.screenshot,
             pdf: came.pdf,
-            ocr: came.ocr,
+            ocr: !extracted.ocr_results.is_empty(),
             proxy: hand.page.proxied,
             own_proxy: hand.page.own_proxy,
         };
@@ -326,6 +327,22 @@ impl Ladder {
         let mut attempts = std::mem::take(&mut self.attempts);
         attempts.pop();
         Input::Reschedule { ready_at, used: self.used, attempts }
+    }
+
+    /// Reads the page's images where the item asks for it; whether anything here could.
+    async fn read_images(&mut self, extracted: &mut Extracted) -> bool {
+        let urls = std::mem::take(&mut extracted.images);
+        // An image that was asked for by itself has been read.
+        if !self.job.request.advanced.ocr || !extracted.ocr_results.is_empty() {
+            return true;
+        }
+        let (shared, deadline) = (&self.shared, self.deadline());
+        let seen = images::read(shared, &self.job, &self.scratch, &urls, deadline).await;
+        let could = seen.is_some();
+        let seen = seen.unwrap_or_default();
+        extracted.ocr_results = seen.read;
+        extracted.warnings.extend(seen.warnings);
+        could
     }
 
     /// What the last response says, by its kind.

@@ -11,7 +11,7 @@ use crate::core::request::{Format, Mode, PdfFormat};
 use crate::core::verdict::{Document, Verdict};
 use crate::engine::Shared;
 use crate::ports::extract::Extracted;
-use crate::ports::fetch::{DocumentRequest, Fetched};
+use crate::ports::fetch::{DocumentRequest, FetchErrorKind, Fetched, ImageText};
 
 fn unsupported(job: &Job, is: &str) -> JobError {
     let mode = job.request.mode;
@@ -97,7 +97,28 @@ async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extrac
         return Err(JobError::new(ErrorCode::OcrUnavailable, message));
     };
     let read = reader.recognise(request(job, page)).await;
-    let read = read.map_err(|why| JobError::new(ErrorCode::OcrUnavailable, why.to_string()))?;
+    let read = read.map_err(|why| JobError::new(unread(why.kind()), why.to_string()))?;
     let data = json!({"words": read.words});
-    Ok(formats(job, &read.text, &read.text, &data))
+    let mut made = formats(job, &read.text, &read.text, &data);
+    // The formats asked for may all be a page's, and the text is what an image has.
+    if made.content.is_empty() {
+        made.content.insert(Format::Text, read.text.clone().into());
+    }
+    let url = match page.final_url.as_str() {
+        "" => job.request.page().as_str(),
+        url => url,
+    };
+    made.ocr_results = vec![ImageText { url: url.to_owned(), read }];
+    Ok(made)
+}
+
+/// What it means for the job that its image was not read.
+fn unread(kind: FetchErrorKind) -> ErrorCode {
+    match kind {
+        FetchErrorKind::Unavailable => ErrorCode::OcrUnavailable,
+        FetchErrorKind::Timeout => ErrorCode::Timeout,
+        FetchErrorKind::TooLarge => ErrorCode::ContentTooLarge,
+        FetchErrorKind::Internal => ErrorCode::InternalError,
+        _ => ErrorCode::ExtractionFailed,
+    }
 }

@@ -14,6 +14,7 @@ mod changes;
 mod clock;
 mod document;
 mod error;
+mod images;
 mod outbox;
 mod pace;
 mod reaper;

@@ -7,11 +7,11 @@ use dashmap::DashMap;
 use tokio::sync::Mutex;
 
 use crate::core::failure::{ErrorCode, JobError};
-use crate::core::job::Job;
 use crate::core::request::{Item, Limits};
 use crate::core::robots::Robots;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
+use crate::core::url::PageUrl;
 use crate::engine::Shared;
 use crate::ports::fetch::{FetchErrorKind, FetchRequest, HtmlFetcher};
 
@@ -73,12 +73,11 @@ impl Manners {
     }
 }
 
-/// Why the job's page may not be fetched, if its site does not allow it. Slows the engine down where
+/// Why a page may not be fetched, if its site does not allow it. Slows the engine down where
 /// the site asks for it.
-pub(super) async fn forbids(shared: &Shared, job: &Job) -> Option<JobError> {
+pub(super) async fn forbids(shared: &Shared, page: &PageUrl) -> Option<JobError> {
     let RobotsPolicy::Respect { agent } = &shared.manners.policy else { return None };
     let fetcher = shared.fetchers.html.as_deref()?;
-    let page = job.request.page();
     let scheme = if page.is_https() { "https" } else { "http" };
     let site = page.site();
     let origin = format!("{scheme}://{site}");

@@ -82,25 +82,52 @@ pub(super) fn images(view: &View<'_, '_>, hero: Option<&str>, base: &Base) -> Ve
     let found = all.filter_map(|id| {
         let url = image_source(doc, id, base)?;
         let alt = doc.attr(id, "alt").map(folded).filter(|it| !it.is_empty());
-        let logo = ["class", "id", "alt", "src"]
-            .iter()
-            .filter_map(|it| doc.attr(id, it))
-            .any(|it| it.to_ascii_lowercase().contains("logo"));
-        let role = match () {
-            () if hero == Some(url.as_str()) => "hero",
-            () if logo => "logo",
-            () if is_tiny(doc, id) => "unknown",
-            () => "content",
-        };
-        Some(json!({ "url": url, "alt": alt, "role": role }))
+        Some(json!({ "url": url, "alt": alt, "role": image_role(doc, id, &url, hero) }))
     });
     found.take(MAX_IMAGES).collect()
 }
 
-/// Whether an image is too small to show anything: spacers, icons, counters.
-fn is_tiny(doc: &Doc<'_>, id: Id) -> bool {
-    ["width", "height"]
+/// Where the images are that may hold something to read: the page's own first, then by the size that
+/// the page gives them.
+pub(super) fn worth_reading(view: &View<'_, '_>, hero: Option<&str>, base: &Base) -> Vec<String> {
+    let doc = view.doc;
+    let all = view.shown().filter(|it| doc.tag(*it) == Tag::Img);
+    let found = all.filter_map(|id| {
+        let url = image_source(doc, id, base)?;
+        let rank = match image_role(doc, id, &url, hero) {
+            "hero" => u64::MAX,
+            "content" => sides(doc, id).map(u64::from).product(),
+            _ => return None,
+        };
+        Some((rank, url))
+    });
+    let mut found: Vec<(u64, String)> = found.take(MAX_IMAGES).collect();
+    found.sort_by_key(|it| std::cmp::Reverse(it.0));
+    let mut urls: Vec<String> = Vec::new();
+    for (_, url) in found {
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+fn image_role(doc: &Doc<'_>, id: Id, url: &str, hero: Option<&str>) -> &'static str {
+    let logo = ["class", "id", "alt", "src"]
         .iter()
-        .filter_map(|it| doc.attr(id, it)?.trim().trim_end_matches("px").parse::<u32>().ok())
-        .any(|it| it < 32)
+        .filter_map(|it| doc.attr(id, it))
+        .any(|it| it.to_ascii_lowercase().contains("logo"));
+    match () {
+        () if hero == Some(url) => "hero",
+        () if logo => "logo",
+        // Too small to show anything: spacers, icons, counters.
+        () if sides(doc, id).any(|it| it < 32) => "unknown",
+        () => "content",
+    }
+}
+
+/// The sides that the page gives an image, as far as it does.
+fn sides(doc: &Doc<'_>, id: Id) -> impl Iterator<Item = u32> {
+    let side = move |it| doc.attr(id, it)?.trim().trim_end_matches("px").parse().ok();
+    ["width", "height"].into_iter().filter_map(side)
 }

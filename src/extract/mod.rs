@@ -281,8 +281,7 @@ fn document(
             }
             Format::Rag => chunks::rag(&rendered),
             Format::Content => {
-                let hero = facts.opengraph.get("image").and_then(|it| base.absolute(it));
-                let images = links::images(&view, hero.as_deref(), &base);
+                let images = links::images(&view, hero(&facts, &base).as_deref(), &base);
                 let links = links::links(shown, view.root, &layout, &base);
                 chunks::content(&rendered.text, &images, &links)
             }
@@ -290,6 +289,20 @@ fn document(
         };
         made.content.insert(format, value);
     }
+    made.images = images_to_read(page, &view, &facts, &base);
     let layers = facts.layers(page.options, fields, &made.text);
     Ok((made, layers))
+}
+
+/// The image that the page shows for itself elsewhere.
+fn hero(facts: &Facts, base: &Base) -> Option<String> {
+    facts.opengraph.get("image").and_then(|it| base.absolute(it))
+}
+
+/// The images whose text is asked for.
+fn images_to_read(page: Page<'_>, view: &View<'_, '_>, facts: &Facts, base: &Base) -> Vec<String> {
+    if !page.options.advanced.ocr {
+        return Vec::new();
+    }
+    links::worth_reading(view, hero(facts, base).as_deref(), base)
 }

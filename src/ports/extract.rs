@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::core::request::{Format, JobRequest};
 use crate::core::tier::Tier;
+use crate::ports::fetch::ImageText;
 
 /// A document to read.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,12 @@ pub struct Extracted {
     pub filtered_content: Option<Value>,
     /// Where each filled field was found, if that was asked for: `{field: {value, snippet, source, path}}`.
     pub evidence: Option<Value>,
+    /// What stands on the images that were read.
+    pub ocr_results: Vec<ImageText>,
+    /// Where the images of its content are, those that matter most first; found if `advanced.ocr` asks
+    /// for their text, and not kept.
+    #[serde(skip)]
+    pub images: Vec<String>,
     /// What was left out or guessed.
     pub warnings: Vec<String>,
 }

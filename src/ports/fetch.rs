@@ -133,7 +133,7 @@ pub enum FetchErrorKind {
     Tls,
     /// The deadline passed.
     Timeout,
-    /// The connection broke, or what came was no HTTP.
+    /// The connection broke, or what came was no HTTP, or a document is damaged.
     Broken,
     /// The body or the headers are over their limit.
     TooLarge,
@@ -286,6 +286,15 @@ pub struct OcrWord {
     pub bbox: [u32; 4],
     /// How sure the reader is, 0 to 100.
     pub confidence: f32,
+}
+
+/// An image of a page, read.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ImageText {
+    /// Where the image came from.
+    pub url: String,
+    /// What is on it.
+    pub read: OcrText,
 }
 
 /// Reads the text on an image. The contract is [`HtmlFetcher`]'s, without a network.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use rungs::core::credits::Credits;
 use rungs::core::tier::Tier;
 use rungs::engine::Settings;
+use rungs::fetch::Tesseract;
 use rungs::ports::store::{List, Store};
 use rungs::stores::{Memory, Sled};
 
@@ -92,7 +93,7 @@ pub(crate) async fn estimate(args: EstimateArgs) -> Done {
 }
 
 /// Says what is installed for which tier.
-pub(crate) fn doctor() -> ExitCode {
+pub(crate) async fn doctor() -> ExitCode {
     for tier in Tier::ALL {
         let (ready, how) = match tier {
             Tier::Curl | Tier::Http | Tier::LightJs => ("ready", "built in"),
@@ -102,6 +103,13 @@ pub(crate) fn doctor() -> ExitCode {
         println!("tier {:<4} {:<8} {ready:<14} {how}", tier.number(), tier.name());
     }
     println!("mode pdf  {:<8} {:<14} this build has no PDF fetcher", "", "not built in");
-    println!("mode ocr  {:<8} {:<14} this build has no OCR fetcher", "", "not built in");
+    let (ready, how) = match Tesseract::new().installed().await {
+        Ok(it) => {
+            let (program, languages) = (it.program.display(), it.languages.join(", "));
+            ("ready", format!("{}, {program}, reads {languages}", it.version))
+        }
+        Err(why) => ("not ready", why.to_string()),
+    };
+    println!("mode ocr  {:<8} {ready:<14} {how}", "");
     ExitCode::SUCCESS
 }

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             Command::Batch(args) => batch::run(args).await,
             Command::Status(args) => look::status(args).await,
             Command::Estimate(args) => look::estimate(args).await,
-            Command::Doctor => Ok(look::doctor()),
+            Command::Doctor => Ok(look::doctor().await),
         }
     });
     match done {

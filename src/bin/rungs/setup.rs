@@ -2,6 +2,7 @@
 
 use rungs::core::request::Item;
 use rungs::engine::{EngineBuilder, Settings};
+use rungs::fetch::Tesseract;
 use rungs::fetch::http::{Http, ProxyUrl};
 use rungs::ports::store::Store;
 use rungs::webhook::Webhooks;
@@ -66,6 +67,8 @@ pub(crate) fn engine(
     let webhooks = if args.allow_private { webhooks.allow_private() } else { webhooks };
     let builder: EngineBuilder =
         Engine::builder().store(store).html(http(args)?).webhooks(webhooks).settings(settings);
+    // Where the program is missing, the error of the first image says how to get it.
+    let builder = builder.ocr(Tesseract::new());
     builder.build().map_err(|error| Failure::of(&error))
 }
 

@@ -11,7 +11,7 @@ pub struct Came {
     pub screenshot: bool,
     /// The page printed to PDF.
     pub pdf: bool,
-    /// The text of its images.
+    /// Someone who reads its images, whether or not there was one.
     pub ocr: bool,
 }
 

@@ -9,6 +9,7 @@ use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
 use crate::engine::{JobReport, PageResult};
 use crate::ports::extract::Extracted;
+use crate::ports::fetch::ImageText;
 
 /// The scrape object of a job that succeeded, `None` for any other.
 pub fn scrape_object(report: &JobReport) -> Option<Value> {
@@ -46,6 +47,9 @@ pub fn scrape_object(report: &JobReport) -> Option<Value> {
     if !made.warnings.is_empty() {
         put("warning", json!(made.warnings.join("; ")));
     }
+    if !made.ocr_results.is_empty() {
+        put("ocr_results", made.ocr_results.iter().map(on_image).collect());
+    }
     if !page.actions.is_empty() {
         put("action_results", json!(page.actions));
     }
@@ -54,6 +58,11 @@ pub fn scrape_object(report: &JobReport) -> Option<Value> {
 
 fn content(made: &Extracted) -> Value {
     made.content.iter().map(|(format, value)| (format.as_str().to_owned(), value.clone())).collect()
+}
+
+/// What stands on one image, each word with its place and how sure the reader is of it.
+fn on_image(image: &ImageText) -> Value {
+    json!({ "image_url": image.url, "text": image.read.text, "words": image.read.words })
 }
 
 /// What the page says of itself, with the language where it was found.

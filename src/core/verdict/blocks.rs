@@ -388,6 +388,18 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_that_ordinary_pages_carry_decides_on_a_sparse_page_with_a_refusal() {
+        let carries = |status, text_len| {
+            let page = Scan { text_len, ..marked(b"js.datadome.co", Place::Script) };
+            blocked(status, &page).is_some()
+        };
+
+        assert!(carries(403, SPARSE));
+        assert!(!carries(403, SPARSE + 1));
+        assert!(!carries(200, SPARSE));
+    }
+
+    #[test]
     fn a_captcha_decides_if_it_is_all_there_is() {
         let widget = |text_len, fields| {
             let page = Scan { text_len, fields, ..marked(b"class=g-recaptcha", Place::Tag) };

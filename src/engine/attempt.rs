@@ -42,8 +42,8 @@ pub(super) struct Ladder {
     job: Arc<Job>,
     reach: Reach,
     scratch: JobScratch,
-    /// The attempts of this claim.
-    attempts: Vec<Attempt>,
+    /// Every attempt: those of earlier claims, which the job's record has, and then this claim's.
+    trail: Vec<Attempt>,
     /// Time used up in this claim: attempts and short waits, but no waiting for turns.
     used: Duration,
     /// The last response.
@@ -55,8 +55,8 @@ pub(super) struct Ladder {
 impl Ladder {
     pub(super) fn new(shared: Arc<Shared>, job: Arc<Job>) -> Self {
         let reach = Reach::of(&job.request, &shared.tools, &shared.prices);
-        let (scratch, attempts, used) = (JobScratch::default(), Vec::new(), Duration::ZERO);
-        Self { shared, job, reach, scratch, attempts, used, hand: None, extracted: None }
+        let (scratch, trail, used) = (JobScratch::default(), job.trail.clone(), Duration::ZERO);
+        Self { shared, job, reach, scratch, trail, used, hand: None, extracted: None }
     }
 
     /// Climbs to the end.
@@ -98,13 +98,12 @@ impl Ladder {
     }
 
     fn plan(&self, start: Option<Tier>, now: Timestamp, draw: u64) -> Plan {
-        let trail: Vec<Attempt> = self.job.trail.iter().chain(&self.attempts).cloned().collect();
         let ended =
-            trail.last().map(|it| it.started_at.after(Duration::from_millis(it.duration_ms)));
+            self.trail.last().map(|it| it.started_at.after(Duration::from_millis(it.duration_ms)));
         plan(&Facts {
             request: &self.job.request,
             reach: self.reach,
-            trail: &trail,
+            trail: &self.trail,
             start,
             used: self.used.saturating_add(Duration::from_millis(self.job.used_ms)),
             since_last: ended.map_or(Duration::ZERO, |it| now.since(it)),
@@ -113,12 +112,17 @@ impl Ladder {
         })
     }
 
-    fn fail(self, error: JobError) -> Input {
-        Input::Fail { error, attempts: self.attempts }
+    fn fail(mut self, error: JobError) -> Input {
+        Input::Fail { error, attempts: self.attempts() }
     }
 
-    fn later(self, ready_at: Timestamp) -> Input {
-        Input::Reschedule { ready_at, used: self.used, attempts: self.attempts }
+    fn later(mut self, ready_at: Timestamp) -> Input {
+        Input::Reschedule { ready_at, used: self.used, attempts: self.attempts() }
+    }
+
+    /// Takes out the attempts of this claim.
+    fn attempts(&mut self) -> Vec<Attempt> {
+        self.trail.split_off(self.job.trail.len().min(self.trail.len()))
     }
 
     /// One attempt on one tier, added to the trail.
@@ -144,7 +148,7 @@ impl Ladder {
             .record(took.as_secs_f64());
         let event = Event::Attempted { job: self.job.id, attempt: attempt.clone() };
         shared.watchers.tell(self.job.batch, event);
-        self.attempts.push(attempt);
+        self.trail.push(attempt);
     }
 
     /// Gets a response, judges it, and reads it if it is worth reading.
@@ -272,7 +276,7 @@ impl Ladder {
     /// Turns the last response into a result, keeps it, and says what it costs.
     async fn deliver(&mut self) -> Result<Input, JobError> {
         let internal = |what: String| JobError::new(ErrorCode::InternalError, what);
-        let last = self.attempts.last().or(self.job.trail.last()).cloned();
+        let last = self.trail.last().cloned();
         let (Some(last), Some(hand)) = (last, self.hand.take()) else {
             return Err(internal("there is no page to deliver".to_owned()));
         };
@@ -315,7 +319,7 @@ impl Ladder {
                 return Ok(self.unkept());
             }
         };
-        let attempts = std::mem::take(&mut self.attempts);
+        let attempts = self.attempts();
         Ok(Input::Succeed { tier: last.tier, charged, body, cached: false, attempts })
     }
 
@@ -324,7 +328,7 @@ impl Ladder {
     /// this ends with the job's own.
     fn unkept(&mut self) -> Input {
         let ready_at = self.shared.clock.now().after(self.shared.settings.retry.longest);
-        let mut attempts = std::mem::take(&mut self.attempts);
+        let mut attempts = self.attempts();
         attempts.pop();
         Input::Reschedule { ready_at, used: self.used, attempts }
     }

@@ -27,6 +27,7 @@ mod sections;
 mod shape;
 mod tag;
 mod text;
+mod unanswered;
 mod view;
 
 use std::cell::LazyCell;
@@ -120,10 +121,7 @@ impl Extractor for Html {
         if page.options.formats.contains(&Format::Raw) {
             made.content.insert(Format::Raw, text.into());
         }
-        if page.options.extraction_prompt.is_some() {
-            let note = "extraction_prompt was not answered: no extractor for prompts is configured";
-            made.warnings.push(note.to_owned());
-        }
+        made.warnings.extend(unanswered::unanswered(page.options));
         schema::fill(page.options, &layers, &mut made);
         shape::flatten(&mut made);
         Ok(made)

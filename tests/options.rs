@@ -1,0 +1,192 @@
+//! Options that reach the site, change the result, or are named where they could not be done.
+
+use std::sync::{Arc, Mutex};
+
+use rungs::core::request::{ContentType, Format, Item, Method, Mode, PdfFormat, Provider};
+use rungs::engine::{EngineBuilder, JobReport};
+use rungs::fetch::Http;
+use rungs::fetch::http::ProxyUrl;
+use rungs::ports::BoxFuture;
+use rungs::ports::fetch::{DocumentRequest, FetchError, PdfFetcher, PdfText};
+use rungs::stores::Memory;
+use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
+use rungs::{Batch, Engine, SubmitError};
+
+/// A page with enough on it to be read without a doubt.
+fn page() -> SiteResponse {
+    let line = "Flour, water, salt and time are all that a good loaf needs, and of these time is \
+        the one that most people are least willing to give.";
+    let text = format!("<p>{line}</p>").repeat(12);
+    SiteResponse::html(format!("<title>Bread</title><article><h1>Bread</h1>{text}</article>"))
+}
+
+fn http() -> Http {
+    Http::new().allow_network("127.0.0.0/8").expect("network")
+}
+
+fn builder() -> EngineBuilder {
+    Engine::builder().store(Memory::default())
+}
+
+async fn scraped(item: Item) -> JobReport {
+    let engine = builder().html(http()).build().expect("built");
+    engine.scrape(item).await.expect("accepted")
+}
+
+/// What the page's warnings say.
+fn warnings(report: &JobReport) -> String {
+    let page = report.outcome().expect("ended").expect("a page");
+    page.extracted.warnings.join("\n")
+}
+
+/// A site that keeps what it was asked.
+fn listening() -> (Site, Arc<Mutex<Vec<SiteRequest>>>) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&heard);
+    let site = Site::start(move |request| {
+        keep.lock().expect("not poisoned").push(request.clone());
+        page()
+    });
+    (site, heard)
+}
+
+#[tokio::test]
+async fn a_language_the_sessions_headers_and_a_bodys_type_reach_the_site() {
+    let (site, heard) = listening();
+    let mut item = Item::get(site.url("/")).header("X-Both", "own");
+    item.method = Method::Post;
+    item.body = Some("q=bread".into());
+    item.content_type = Some(ContentType::Form);
+    item.location.language = Some("de".parse().expect("a language"));
+    item.advanced.session_headers =
+        vec![("x-both".into(), "session".into()), ("X-Session".into(), "7".into())];
+
+    let report = scraped(item).await;
+
+    assert_eq!(warnings(&report), "");
+    let heard = heard.lock().expect("not poisoned");
+    let [request] = &heard[..] else { panic!("one request, not {}", heard.len()) };
+    for (name, value) in [
+        ("accept-language", "de,en;q=0.5"),
+        ("x-session", "7"),
+        ("x-both", "own"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ] {
+        let sent: Vec<_> = request.headers.iter().filter(|(it, _)| it == name).collect();
+        assert_eq!(sent, [&(name.to_owned(), value.to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn a_stored_session_is_refused_by_its_item_and_field_and_nothing_is_fetched() {
+    let (site, heard) = listening();
+    let engine = builder().html(http()).build().expect("built");
+    let mut item = Item::get(site.url("/account"));
+    item.advanced.session_id = Some("0191d2a4-5b6c-7000-8000-000000000001".parse().expect("an id"));
+
+    let refused = engine.submit(Batch::new([Item::get(site.url("/")), item])).await;
+
+    let Err(SubmitError::Item { index: 1, flaw }) = refused else { panic!("{refused:?}") };
+    assert_eq!(flaw.field, "advanced.session_id");
+    assert!(flaw.reason.contains("cookies"), "{flaw}");
+    assert!(heard.lock().expect("not poisoned").is_empty());
+}
+
+#[tokio::test]
+async fn what_needs_a_browser_or_a_model_is_named_in_the_warnings() {
+    let (site, _) = listening();
+    let mut item = Item::get(site.url("/"));
+    item.wait_for = Some("#done".into());
+    item.template = Some("shop".into());
+    item.extraction_prompt = Some("What does it cost?".into());
+    item.extraction_provider = Some(Provider::Groq);
+    item.extraction_model = Some("small".into());
+    item.advanced.ocr = true;
+
+    let said = warnings(&scraped(item).await);
+
+    for option in [
+        "wait_for",
+        "template",
+        "extraction_prompt",
+        "extraction_provider",
+        "extraction_model",
+        "advanced.ocr",
+    ] {
+        assert!(said.lines().any(|it| it.starts_with(&format!("{option} was not"))), "{said}");
+    }
+    assert_eq!(warnings(&scraped(Item::get(site.url("/"))).await), "");
+}
+
+#[tokio::test]
+async fn a_country_prefers_its_proxy_and_says_where_there_is_none() {
+    let proxies: Vec<Site> = (0..4).map(|_| Site::start(|_| page())).collect();
+    let french = "FR".parse().expect("a country");
+    let urls = proxies.iter().enumerate().map(|(at, it)| {
+        let url = ProxyUrl::parse(&it.url("")).expect("proxy");
+        if at == 2 { url.in_country("FR".parse().expect("a country")) } else { url }
+    });
+    let http = http().resolve("a.test", "127.0.0.1:80".parse().expect("address")).proxies(urls);
+    let engine = builder().html(http).build().expect("built");
+    let asking = |country| {
+        let mut item = Item::get("http://a.test/");
+        item.advanced.use_proxy = true;
+        item.location.country = Some(country);
+        item
+    };
+
+    let there = engine.scrape(asking(french)).await.expect("accepted");
+    let hits: Vec<usize> = proxies.iter().map(Site::hits).collect();
+    let elsewhere = asking("DE".parse().expect("a country"));
+    let elsewhere = engine.scrape(elsewhere).await.expect("accepted");
+
+    assert_eq!(hits, [0, 0, 1, 0]);
+    assert_eq!(warnings(&there), "");
+    let said = warnings(&elsewhere);
+    assert!(said.starts_with("location.country was not met") && said.contains("DE"), "{said}");
+}
+
+/// Reads any PDF as two pages, and notes what it was given.
+#[derive(Debug)]
+struct TwoPages;
+
+impl PdfFetcher for TwoPages {
+    fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>> {
+        assert!(request.document.body.starts_with(b"%PDF-"), "the document's own bytes");
+        let pages = vec!["one".to_owned(), "two".to_owned()];
+        let text = PdfText { pages, markdown: "# one\n\ntwo".into(), ..PdfText::default() };
+        Box::pin(async move { Ok(text) })
+    }
+}
+
+#[tokio::test]
+async fn a_pdf_becomes_what_pdf_format_says_beside_the_formats() {
+    let site = Site::start(|_| {
+        SiteResponse::status(200).body("%PDF-1.7\n").header("content-type", "application/pdf")
+    });
+    let engine = builder().html(http()).pdf(TwoPages).build().expect("built");
+    let content = |mode, pdf_format, formats: &[Format]| {
+        let mut item = Item::get(site.url("/a.pdf")).mode(mode).formats(formats.to_vec());
+        item.pdf_format = pdf_format;
+        let engine = engine.clone();
+        async move {
+            let report = engine.scrape(item).await.expect("accepted");
+            let page = report.outcome().expect("ended").expect("a page");
+            let content = page.extracted.content.clone();
+            content.into_iter().map(|(format, it)| (format, it.to_string())).collect::<Vec<_>>()
+        }
+    };
+
+    let markdown = content(Mode::Pdf, PdfFormat::Markdown, &[Format::Html]).await;
+    let text = content(Mode::Pdf, PdfFormat::Text, &[Format::Markdown]).await;
+    let page = content(Mode::Auto, PdfFormat::Text, &[Format::Html]).await;
+    let exact = content(Mode::Auto, PdfFormat::Text, &[Format::Markdown]).await;
+
+    let [md, plain] =
+        [(Format::Markdown, r##""# one\n\ntwo""##), (Format::Text, r#""one\n\ntwo""#)]
+            .map(|(format, it)| (format, it.to_owned()));
+    assert_eq!(markdown, [md.clone()]);
+    assert_eq!(text, [plain.clone(), md.clone()]);
+    assert_eq!(page, [plain], "nothing else could be made");
+    assert_eq!(exact, [md], "exactly what was asked for");
+}

@@ -185,7 +185,7 @@ async fn a_pdf_becomes_what_pdf_format_says_beside_the_formats() {
     let [md, plain] =
         [(Format::Markdown, r##""# one\n\ntwo""##), (Format::Text, r#""one\n\ntwo""#)]
             .map(|(format, it)| (format, it.to_owned()));
-    assert_eq!(markdown, [md.clone()]);
+    assert_eq!(markdown, std::slice::from_ref(&md));
     assert_eq!(text, [plain.clone(), md.clone()]);
     assert_eq!(page, [plain], "nothing else could be made");
     assert_eq!(exact, [md], "exactly what was asked for");

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use rungs::fetch::ocr::{Layout, OcrLimits, Tesseract};
@@ -34,6 +35,30 @@ fn is_child(pid: u32) -> bool {
     parent.and_then(|it| it.parse().ok()) == Some(std::process::id())
 }
 
+/// A child held still, so that it does not end by itself; killed at last if nobody else did.
+struct Held(u32);
+
+impl Held {
+    fn new(pid: u32) -> Self {
+        signal("-STOP", pid);
+        Self(pid)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if is_child(self.0) {
+            signal("-KILL", self.0);
+        }
+    }
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent =
+        Command::new("sh").args(["-c", "kill \"$0\" \"$1\"", name, &pid.to_string()]).status();
+    assert!(sent.expect("a shell").success(), "{name} did not reach {pid}");
+}
+
 async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
@@ -56,10 +81,11 @@ async fn a_dropped_reading_leaves_no_process_and_gives_its_place_back() {
         read = &mut reading => panic!("it ended by itself: {read:?}"),
         pid = until("waited for the process", || children("11").pop()) => pid,
     };
+    let held = Held::new(pid);
 
     drop(reading);
 
-    until("waited for its end", || (!is_child(pid)).then_some(())).await;
+    until("waited for its end", || (!is_child(held.0)).then_some(())).await;
     let next = read(&reader, BREAD_PNG).await.expect("there is a place again");
     assert!(next.text.contains("Bread"));
 }
@@ -75,11 +101,12 @@ async fn a_deadline_ends_the_process_before_it_ends_the_reading() {
         read = &mut reading => panic!("it ended before it began: {read:?}"),
         pid = until("waited for the process", || children("12").pop()) => pid,
     };
+    let held = Held::new(pid);
 
-    let error = reading.await.expect_err("half a second is not enough");
+    let error = reading.await.expect_err("it never ends by itself");
 
     assert_eq!(error.kind(), FetchErrorKind::Timeout, "{error}");
-    assert!(!is_child(pid), "it is still there");
+    assert!(!is_child(held.0), "it is still there");
 }
 
 #[tokio::test]
@@ -98,12 +125,13 @@ async fn waiting_for_a_place_counts_against_the_deadline() {
     let reader = Tesseract::new().limits(limits).layout(Layout::Column);
     let image = digits(4_000, 3_000);
     let mut first = reader.recognise(request(&image, "eng"));
-    tokio::select! {
+    let pid = tokio::select! {
         read = &mut first => panic!("it ended by itself: {read:?}"),
-        _ = until("waited for the process", || children("4").pop()) => {}
-    }
+        pid = until("waited for the process", || children("4").pop()) => pid,
+    };
+    let _held = Held::new(pid);
 
-    let ask = DocumentRequest { deadline: Duration::from_millis(50), ..request(BREAD_PNG, "eng") };
+    let ask = DocumentRequest { deadline: Duration::from_secs(4), ..request(BREAD_PNG, "eng") };
     let second = tokio::select! {
         read = &mut first => panic!("it ended by itself: {read:?}"),
         read = reader.recognise(ask) => read,

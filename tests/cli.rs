@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, mpsc};
 
 use rungs::testkit::site::{Site, SiteResponse};
 
@@ -72,6 +73,52 @@ fn a_failed_page_exits_with_1_and_wrong_usage_with_2() {
         assert_eq!(output.status.code(), Some(2), "{names}");
         assert!(text(&output.stderr).contains(names), "{}", text(&output.stderr));
     }
+}
+
+#[test]
+fn a_private_page_says_how_to_open_it_and_a_wrong_url_says_nothing_of_batches() {
+    let site = site();
+
+    let private = text(&rungs(&["scrape", &site.url("/a")]).stderr);
+    let wrong = rungs(&["scrape", "example.com"]);
+
+    assert!(private.contains("--allow-private"), "{private}");
+    let wrong = (wrong.status.code(), text(&wrong.stderr));
+    assert_eq!(wrong.0, Some(2));
+    assert!(wrong.1.starts_with("rungs: url: the URL must start with http"), "{}", wrong.1);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let (answer, may_answer) = mpsc::channel::<()>();
+    let may_answer = Mutex::new(may_answer);
+    let site = Site::start(move |_| {
+        let _ = may_answer.lock().expect("not poisoned").recv();
+        SiteResponse::html("<article><p>Flour, water, salt and time are all that it needs.</p>")
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));
+    command.args(["scrape", &site.url("/"), "--allow-private"]);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+
+    drop(child.stdout.take());
+    answer.send(()).expect("the site listens");
+    let output = child.wait_with_output().expect("it ends");
+
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn looking_at_a_store_that_is_not_there_makes_none() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = dir.path().join("mistyped");
+
+    let output = rungs(&["status", "--store", &store.to_string_lossy()]);
+
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("mistyped"), "{}", text(&output.stderr));
+    assert!(!store.exists());
 }
 
 fn batch(dir: &Path) -> Command {

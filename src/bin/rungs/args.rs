@@ -52,7 +52,7 @@ pub(crate) struct PageArgs {
     /// A file with the fields to extract, as JSON Schema.
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
-    /// Keep the page's source beside the formats.
+    /// Keep the page's source beside the formats, as `raw_html` of the result object.
     #[arg(long)]
     pub(crate) raw_html: bool,
     /// A header to send, as 'Name: value'; may be repeated.

@@ -12,13 +12,17 @@ use rungs::stores::{Memory, Sled};
 use rungs::core::record::{Key, Kind, Record};
 
 use crate::args::{EstimateArgs, StatusArgs};
-use crate::{Done, Failure, setup};
+use crate::{Done, Failure, say, setup};
 
 /// Batches shown at most.
 const SHOWN: usize = 100;
 
 /// Shows what a store holds. It reads the store alone: no engine runs, so nothing is fetched.
 pub(crate) async fn status(args: StatusArgs) -> Done {
+    // Opening makes a store where there is none, and whoever only looks has mistyped its name.
+    if !args.store.is_dir() {
+        return Err(Failure::Usage(format!("there is no store in {}", args.store.display())));
+    }
     let store = Sled::open(&args.store).map_err(|error| Failure::of(&error))?;
     match args.batch {
         None => all(&store).await,
@@ -29,14 +33,14 @@ pub(crate) async fn status(args: StatusArgs) -> Done {
 async fn all(store: &Sled) -> Done {
     let list = List { kind: Kind::Batch, after: None, descending: true, limit: SHOWN };
     let found = store.list(list).await.map_err(|error| Failure::of(&error))?;
-    println!(
+    say(format_args!(
         "{:<42} {:<10} {:>6} {:>6} {:>6} {:>10}",
         "batch", "status", "done", "failed", "total", "credits"
-    );
+    ));
     for it in found {
         if let Record::Batch(batch) = it.record {
             let tally = batch.tally;
-            println!(
+            say(format_args!(
                 "{:<42} {:<10} {:>6} {:>6} {:>6} {:>10}",
                 batch.id.to_string(),
                 batch.status().as_str(),
@@ -44,7 +48,7 @@ async fn all(store: &Sled) -> Done {
                 tally.failed,
                 tally.total,
                 batch.charged.0,
-            );
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -56,16 +60,16 @@ async fn one(store: &Sled, id: rungs::core::id::BatchId) -> Done {
     let Some(Record::Batch(batch)) = found.into_iter().flatten().next().map(|it| it.record) else {
         return Err(Failure::Other(format!("there is no batch {id} in this store")));
     };
-    println!(
+    say(format_args!(
         "{} {} of {} ended",
         batch.status().as_str(),
         batch.tally.total - batch.tally.pending(),
         batch.tally.total
-    );
+    ));
     let keys = batch.jobs.iter().copied().map(Key::Job).collect();
     for found in store.load(keys).await.map_err(failed)?.into_iter().flatten() {
         if let Record::Job(job) = found.record {
-            println!("{:<10} {} {}", job.state.as_str(), job.id, job.request.page());
+            say(format_args!("{:<10} {} {}", job.state.as_str(), job.id, job.request.page()));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -81,13 +85,13 @@ pub(crate) async fn estimate(args: EstimateArgs) -> Done {
         let estimate =
             engine.estimate(item).map_err(|flaw| Failure::Usage(format!("{url}: {flaw}")))?;
         let tier = estimate.tier.map_or_else(|| "none".to_owned(), |it| it.to_string());
-        println!(
+        say(format_args!(
             "{:>8} to {:>8} credits  from tier {tier}  {url}",
             estimate.credits.0, estimate.most.0
-        );
+        ));
         sum = sum.saturating_add(estimate.most);
     }
-    println!("{:>20} credits would be held (1,000,000 are one dollar)", sum.0);
+    say(format_args!("{:>20} credits would be held (1,000,000 are one dollar)", sum.0));
     engine.shutdown().await.map_err(|error| Failure::of(&error))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -100,9 +104,9 @@ pub(crate) async fn doctor() -> ExitCode {
             Tier::Stealth => ("needs a proxy", "give one with --proxy URL"),
             Tier::Browser => ("not built in", "this build has no browser fetcher"),
         };
-        println!("tier {:<4} {:<8} {ready:<14} {how}", tier.number(), tier.name());
+        say(format_args!("tier {:<4} {:<8} {ready:<14} {how}", tier.number(), tier.name()));
     }
-    println!("mode pdf  {:<8} {:<14} this build has no PDF fetcher", "", "not built in");
+    say(format_args!("mode pdf  {:<8} {:<14} this build has no PDF fetcher", "", "not built in"));
     let (ready, how) = match Tesseract::new().installed().await {
         Ok(it) => {
             let (program, languages) = (it.program.display(), it.languages.join(", "));
@@ -110,6 +114,6 @@ pub(crate) async fn doctor() -> ExitCode {
         }
         Err(why) => ("not ready", why.to_string()),
     };
-    println!("mode ocr  {:<8} {ready:<14} {how}", "");
+    say(format_args!("mode ocr  {:<8} {ready:<14} {how}", ""));
     ExitCode::SUCCESS
 }

@@ -7,6 +7,7 @@ mod look;
 mod scrape;
 mod setup;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -72,3 +73,14 @@ impl Failure {
 }
 
 type Done = Result<ExitCode, Failure>;
+
+/// Prints one line, and ends the program where nobody takes it: `head` that has seen enough is no
+/// failure, a full disk is one.
+fn say(line: impl std::fmt::Display) {
+    let Err(why) = writeln!(std::io::stdout().lock(), "{line}") else { return };
+    if why.kind() == std::io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    eprintln!("rungs: printing failed: {why}");
+    std::process::exit(1);
+}

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use rungs::SubmitError;
+use rungs::core::failure::ErrorCode;
 use rungs::core::job::Attempt;
 use rungs::engine::{JobReport, Settings};
 use rungs::service::wire;
 use rungs::stores::Memory;
 
 use crate::args::ScrapeArgs;
-use crate::{Done, Failure, setup};
+use crate::{Done, Failure, say, setup};
 
 /// Gets the page and prints it.
 pub(crate) async fn run(args: ScrapeArgs) -> Done {
@@ -18,7 +19,8 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
     let engine = setup::engine(&args.page, Settings::default(), Memory::default())?;
     let report = match engine.scrape(item).await {
         Ok(report) => report,
-        Err(error @ SubmitError::Item { .. }) => return Err(Failure::Usage(error.to_string())),
+        // There is one page, so its place in the batch says nothing.
+        Err(SubmitError::Item { flaw, .. }) => return Err(Failure::Usage(flaw.to_string())),
         Err(error) => return Err(Failure::of(&error)),
     };
     engine.shutdown().await.map_err(|error| Failure::of(&error))?;
@@ -32,6 +34,9 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
             if let Some(tier) = error.required_tier {
                 eprintln!("  tier {tier} ({}) would be needed; see `rungs doctor`", tier.name());
             }
+            if error.code == ErrorCode::PrivateAddressBlocked && !args.page.allow_private {
+                eprintln!("  --allow-private opens addresses of your own network");
+            }
             report.trail().iter().for_each(explain);
             Ok(ExitCode::FAILURE)
         }
@@ -42,13 +47,13 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
 fn print(args: &ScrapeArgs, report: &JobReport) {
     let object = wire::scrape_object(report).unwrap_or_default();
     if args.json {
-        println!("{object:#}");
+        say(format_args!("{object:#}"));
         return;
     }
     let first = args.page.formats.first().map_or("markdown", |it| it.as_str());
     match object.get("content").and_then(|it| it.get(first)) {
-        Some(serde_json::Value::String(text)) => println!("{}", text.trim_end()),
-        Some(value) => println!("{value:#}"),
+        Some(serde_json::Value::String(text)) => say(text.trim_end()),
+        Some(value) => say(format_args!("{value:#}")),
         None => eprintln!("rungs: this kind of document has no format `{first}`; try --json"),
     }
     if let Some(warning) = object.get("warning").and_then(|it| it.as_str()) {

@@ -296,13 +296,13 @@ mod tests {
     #[test]
     fn commits_that_are_gone_are_counted() {
         let scratch = Scratch::new();
-        for _opening in 0..3 {
+        for _opening in 0..4 {
             made(&scratch);
         }
         write(&scratch, b"meta/commits", &2_u64.to_be_bytes());
 
         let said = refusal(&scratch);
 
-        assert!(said.contains("the last 2 commits that it acknowledged are gone"), "{said}");
+        assert!(said.contains("the last 3 commits that it acknowledged are gone"), "{said}");
     }
 }

@@ -43,6 +43,12 @@ impl Credits {
         Self(self.0.saturating_sub(other.0))
     }
 
+    /// The amount in dollars, for a person to read: nothing is computed with it.
+    #[allow(clippy::cast_precision_loss)] // below nine billion dollars it is exact
+    pub fn dollars(self) -> f64 {
+        self.0 as f64 / 1_000_000.0
+    }
+
     /// `per_mille` thousandths of it, rounded up to the next credit.
     #[must_use]
     pub fn scaled(self, per_mille: u32) -> Self {

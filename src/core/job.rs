@@ -272,6 +272,14 @@ impl Job {
         }
     }
 
+    /// Why it failed, if it did.
+    pub fn failure(&self) -> Option<&JobError> {
+        match &self.outcome {
+            Some(Outcome::Failed(error)) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Whether `fence` is the claim that holds the job now.
     pub fn is_held_by(&self, fence: Fence) -> bool {
         self.state == JobState::Processing

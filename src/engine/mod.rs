@@ -41,6 +41,7 @@ use crate::core::ledger::{Account, Entry};
 use crate::core::price::PriceList;
 use crate::core::record::{Key, Kind, Queue, Record};
 use crate::core::request::Limits;
+use crate::core::time::Timestamp;
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::Notifier;
@@ -190,6 +191,26 @@ impl Engine {
             .collect())
     }
 
+    /// A batch with its jobs, as they were at one moment: tally and states agree.
+    pub async fn progress(&self, id: BatchId) -> Result<(BatchRecord, Vec<Job>), EngineError> {
+        let mut keys = vec![Key::Batch(id)];
+        keys.extend(self.batch(id).await?.jobs.into_iter().map(Key::Job));
+        let mut found = self.shared.store.load(keys).await?.into_iter().flatten();
+        let Some(Record::Batch(batch)) = found.next().map(|it| it.record) else {
+            return Err(EngineError::NoBatch(id));
+        };
+        let jobs = found.filter_map(|it| match it.record {
+            Record::Job(job) => Some(job),
+            _ => None,
+        });
+        Ok((batch, jobs.collect()))
+    }
+
+    /// The time by the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
     /// Batches, newest first, behind `after`; of all accounts.
     pub async fn batches(
         &self,
@@ -211,7 +232,7 @@ impl Engine {
     /// One job with its result.
     pub async fn job(&self, id: JobId) -> Result<JobReport, EngineError> {
         match self.shared.load(Key::Job(id)).await? {
-            Some(Record::Job(job)) => self.with_page(job).await,
+            Some(Record::Job(job)) => self.read(job).await,
             _ => Err(EngineError::NoJob),
         }
     }
@@ -221,12 +242,13 @@ impl Engine {
         let batch = self.batch(id).await?;
         let mut jobs = Vec::with_capacity(batch.jobs.len());
         for job in self.jobs(id).await? {
-            jobs.push(self.with_page(job).await?);
+            jobs.push(self.read(job).await?);
         }
         Ok(Report { batch, jobs })
     }
 
-    async fn with_page(&self, job: Job) -> Result<JobReport, EngineError> {
+    /// A job's record with the page that it names.
+    pub async fn read(&self, job: Job) -> Result<JobReport, EngineError> {
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else {
             return Ok(JobReport { job, page: None });
         };

@@ -1,5 +1,6 @@
 //! The command line's words.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -20,6 +21,10 @@ pub(crate) enum Command {
     Scrape(ScrapeArgs),
     /// Get many pages; the same command again goes on where it stopped.
     Batch(BatchArgs),
+    /// Run the REST service.
+    Serve(ServeArgs),
+    /// Make an API key, and the line with its hash that the service is given.
+    Key(KeyArgs),
     /// Show the batches of a store, or one of them job by job.
     Status(StatusArgs),
     /// Say what pages would cost.
@@ -58,6 +63,13 @@ pub(crate) struct PageArgs {
     /// A header to send, as 'Name: value'; may be repeated.
     #[arg(long = "header", value_name = "K: V")]
     pub(crate) headers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+}
+
+/// How the network is reached.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NetArgs {
     /// A proxy for tier 3: `http://host:port` or `socks5://host:port`; may be repeated.
     #[arg(long = "proxy", value_name = "URL")]
     pub(crate) proxies: Vec<String>,
@@ -101,6 +113,37 @@ pub(crate) struct BatchArgs {
     pub(crate) webhook: Option<String>,
     #[command(flatten)]
     pub(crate) page: PageArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; 127.0.0.1:8080 if not said. Elsewhere than on loopback it needs a key.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Keep jobs and results here; in memory, and lost with the process, if not said.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// A key that is let in, 16 characters at least; may be repeated. Others on this machine can read
+    /// a command line: `--api-keys` and `RUNGS_API_KEY` keep a key to yourself.
+    #[arg(long = "api-key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// A file with a JSON list of keys: name, account, hash and limits, as `rungs key` prints them.
+    #[arg(long = "api-keys", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// A JSON file with settings; what the command line says wins.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// What the key is called where its use is shown.
+    pub(crate) name: String,
+    /// Whose credits it spends, and whose batches it sees.
+    #[arg(long, default_value = "default")]
+    pub(crate) account: String,
 }
 
 #[derive(Debug, Args)]

@@ -37,9 +37,9 @@ pub(crate) async fn run(args: BatchArgs) -> Done {
     let engine = match &args.store {
         Some(dir) => {
             let store = Sled::open(dir).map_err(|error| Failure::of(&error))?;
-            setup::engine(&args.page, settings, store)?
+            setup::engine(&args.page.net, settings, store)?
         }
-        None => setup::engine(&args.page, settings, Memory::default())?,
+        None => setup::engine(&args.page.net, settings, Memory::default())?,
     };
     let mut results = Results::open(args.out.as_deref(), items.len())?;
     let done = tokio::select! {

@@ -77,7 +77,7 @@ async fn one(store: &Sled, id: rungs::core::id::BatchId) -> Done {
 
 /// Says what pages would cost.
 pub(crate) async fn estimate(args: EstimateArgs) -> Done {
-    let engine = setup::engine(&args.page, Settings::default(), Memory::default())?;
+    let engine = setup::engine(&args.page.net, Settings::default(), Memory::default())?;
     let mut sum = Credits::ZERO;
     for url in &args.urls {
         let mut item = setup::item(&args.page)?;

@@ -1,10 +1,11 @@
-//! The `rungs` program: one page, or any number of them, from the command line.
+//! The `rungs` program: one page, or any number of them, from the command line or over HTTP.
 
 mod args;
 mod batch;
 mod input;
 mod look;
 mod scrape;
+mod serve;
 mod setup;
 
 use std::io::Write;
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Scrape(args) => scrape::run(args).await,
             Command::Batch(args) => batch::run(args).await,
+            Command::Serve(args) => serve::run(args).await,
+            Command::Key(args) => serve::key(&args),
             Command::Status(args) => look::status(args).await,
             Command::Estimate(args) => look::estimate(args).await,
             Command::Doctor => Ok(look::doctor().await),

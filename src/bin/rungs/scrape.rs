@@ -16,7 +16,7 @@ use crate::{Done, Failure, say, setup};
 pub(crate) async fn run(args: ScrapeArgs) -> Done {
     let mut item = setup::item(&args.page)?;
     item.url.clone_from(&args.url);
-    let engine = setup::engine(&args.page, Settings::default(), Memory::default())?;
+    let engine = setup::engine(&args.page.net, Settings::default(), Memory::default())?;
     let report = match engine.scrape(item).await {
         Ok(report) => report,
         // There is one page, so its place in the batch says nothing.
@@ -34,7 +34,7 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
             if let Some(tier) = error.required_tier {
                 eprintln!("  tier {tier} ({}) would be needed; see `rungs doctor`", tier.name());
             }
-            if error.code == ErrorCode::PrivateAddressBlocked && !args.page.allow_private {
+            if error.code == ErrorCode::PrivateAddressBlocked && !args.page.net.allow_private {
                 eprintln!("  --allow-private opens addresses of your own network");
             }
             report.trail().iter().for_each(explain);

@@ -9,7 +9,7 @@ use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
 
 use crate::Failure;
-use crate::args::PageArgs;
+use crate::args::{NetArgs, PageArgs};
 
 /// The environment's name for the webhooks' secret: a command line can be read by others.
 const SECRET: &str = "RUNGS_WEBHOOK_SECRET";
@@ -42,7 +42,7 @@ pub(crate) fn item(args: &PageArgs) -> Result<Item, Failure> {
 }
 
 /// The HTTP fetcher that the options describe.
-fn http(args: &PageArgs) -> Result<Http, Failure> {
+fn http(args: &NetArgs) -> Result<Http, Failure> {
     let mut http = Http::new();
     if args.allow_private {
         http = http.allow_private();
@@ -56,20 +56,24 @@ fn http(args: &PageArgs) -> Result<Http, Failure> {
 
 /// An engine on `store` with what the options ask for.
 pub(crate) fn engine(
-    args: &PageArgs,
+    args: &NetArgs,
     settings: Settings,
     store: impl Store + 'static,
 ) -> Result<Engine, Failure> {
+    let builder = parts(args)?.store(store).settings(settings);
+    builder.build().map_err(|error| Failure::of(&error))
+}
+
+/// Everything of an engine but its store and its settings.
+pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
     let webhooks = match std::env::var(SECRET) {
         Ok(secret) if !secret.is_empty() => Webhooks::signed_with(secret),
         _ => Webhooks::unsigned(),
     };
     let webhooks = if args.allow_private { webhooks.allow_private() } else { webhooks };
-    let builder: EngineBuilder =
-        Engine::builder().store(store).html(http(args)?).webhooks(webhooks).settings(settings);
+    let builder = Engine::builder().html(http(args)?).webhooks(webhooks);
     // Where the program is missing, the error of the first image says how to get it.
-    let builder = builder.ocr(Tesseract::new());
-    builder.build().map_err(|error| Failure::of(&error))
+    Ok(builder.ocr(Tesseract::new()))
 }
 
 /// A batch of these items.

@@ -63,6 +63,12 @@ pub fn read_batch(value: &Value) -> Result<WireBatch, WireFlaw> {
     Ok(WireBatch { items, webhook_url })
 }
 
+/// What the list of items is called in this body, for whoever names one of them.
+pub fn list_name(value: &Value) -> &'static str {
+    let named = |name: &str| value.get(name).is_some_and(|it| !it.is_null());
+    if named("requests") && !named("urls") { "requests" } else { "urls" }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

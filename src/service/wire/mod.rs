@@ -9,9 +9,25 @@ mod batch;
 mod field;
 mod item;
 #[cfg(feature = "engine")]
+mod job;
+#[cfg(feature = "engine")]
+mod money;
+mod problem;
+#[cfg(feature = "engine")]
 mod result;
+mod scrape;
+#[cfg(feature = "engine")]
+mod status;
 
-pub use batch::{WireBatch, WireFlaw, read_batch};
+pub use batch::{WireBatch, WireFlaw, list_name, read_batch};
 pub use item::read_item;
 #[cfg(feature = "engine")]
+pub use job::{job, pending};
+#[cfg(feature = "engine")]
+pub use money::estimate;
+pub use problem::{Problem, problem};
+#[cfg(feature = "engine")]
 pub use result::{billing, scrape_object};
+pub use scrape::{WireScrape, read_scrape};
+#[cfg(feature = "engine")]
+pub use status::{accepted, around_items, bare_item, cancelled, health, item, summary};

@@ -1,0 +1,144 @@
+//! Batches: submitted, looked at, cancelled.
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use crate::core::batch::Batch as BatchRecord;
+use crate::core::id::BatchId;
+use crate::core::job::Job;
+use crate::engine::{Batch, Engine, EngineError};
+use crate::service::answer::{self, Pieces};
+use crate::service::body;
+use crate::service::gate::Caller;
+use crate::service::problem::{Problem, no_batch, not_submitted, stopping};
+use crate::service::routes::Service;
+use crate::service::wire;
+
+/// The key under which the same submission is the same batch.
+pub(super) fn keyed(batch: Batch, headers: &HeaderMap) -> Batch {
+    match headers.get("idempotency-key") {
+        // What is no text is no key either, which the engine says.
+        Some(key) => batch.idempotency_key(String::from_utf8_lossy(key.as_bytes())),
+        None => batch,
+    }
+}
+
+/// `POST /batch`.
+pub(super) async fn submit(
+    State(service): State<Service>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    if service.stopping().is_cancelled() {
+        return Err(stopping());
+    }
+    let value = body::json(body, service.bounds()).await?;
+    let list = wire::list_name(&value);
+    let read = wire::read_batch(&value)
+        .map_err(|wrong| Problem::of_field(wrong.index.map(|index| (list, index)), &wrong.flaw))?;
+    let mut batch = Batch::new(read.items).account(caller.account().clone());
+    if let Some(url) = read.webhook_url {
+        batch = batch.webhook(url);
+    }
+    let submitted = service.engine().submit(keyed(batch, &headers)).await;
+    let handle = submitted.map_err(|it| not_submitted(it, Some(list)))?;
+    let record = service.engine().batch(handle.id()).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, &wire::accepted(&record)))
+}
+
+/// The id of a batch in a path. What is no id is no batch.
+fn parsed(id: &str) -> Result<BatchId, Problem> {
+    id.parse().map_err(|_| no_batch())
+}
+
+/// A batch of the caller's.
+pub(super) async fn owned(
+    service: &Service,
+    caller: &Caller,
+    id: &str,
+) -> Result<BatchRecord, Problem> {
+    let batch = service.engine().batch(parsed(id)?).await?;
+    if batch.account == *caller.account() { Ok(batch) } else { Err(no_batch()) }
+}
+
+/// `GET /batch/{id}`. `include_results=false` leaves the pages out.
+pub(super) async fn status(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let results = body::switch(query.as_deref(), "include_results", true)?;
+    let (batch, jobs) = service.engine().progress(parsed(&id)?).await?;
+    if batch.account != *caller.account() {
+        return Err(no_batch());
+    }
+    let pages = if results { Pages::With } else { Pages::Without };
+    let (pieces, response) = answer::pieces("application/json", service.bounds().read_time);
+    let engine = service.engine().clone();
+    tokio::spawn(async move {
+        let whole = write(&engine, &batch, jobs, pages, &pieces).await;
+        if let Err(Cut::Failed(error)) = whole {
+            tracing::error!(error = &error as &dyn std::error::Error, "a status broke off");
+            pieces.abort().await;
+        }
+    });
+    Ok(response)
+}
+
+/// Whether the pages are among the items.
+#[derive(Clone, Copy)]
+enum Pages {
+    With,
+    Without,
+}
+
+/// Why a status was not written to its end.
+enum Cut {
+    Gone,
+    Failed(EngineError),
+}
+
+impl From<answer::Gone> for Cut {
+    fn from(_: answer::Gone) -> Self {
+        Self::Gone
+    }
+}
+
+/// Writes a batch item by item: of all its pages, one is in memory at a time.
+async fn write(
+    engine: &Engine,
+    batch: &BatchRecord,
+    jobs: Vec<Job>,
+    pages: Pages,
+    pieces: &Pieces,
+) -> Result<(), Cut> {
+    let (head, tail) = wire::around_items(batch);
+    pieces.write(head).await?;
+    let mut comma = "";
+    for job in jobs {
+        let item = match pages {
+            Pages::With => wire::item(&engine.read(job).await.map_err(Cut::Failed)?),
+            Pages::Without => wire::bare_item(&job),
+        };
+        pieces.write(format!("{comma}{item}")).await?;
+        comma = ",";
+    }
+    pieces.write(tail.to_owned()).await?;
+    Ok(())
+}
+
+/// `DELETE /batch/{id}`.
+pub(super) async fn cancel(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let before = owned(&service, &caller, &id).await?;
+    service.engine().cancel(before.id).await?;
+    let after = service.engine().batch(before.id).await?;
+    Ok(answer::json(StatusCode::OK, &wire::cancelled(&before, &after)))
+}

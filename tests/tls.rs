@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rungs::core::id::DeliveryId;
+use rungs::core::id::{AccountId, DeliveryId};
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
@@ -84,6 +84,7 @@ async fn a_trusted_root_gives_http_2_and_an_unknown_one_a_tls_error() {
 fn delivery(url: String) -> Delivery {
     Delivery {
         id: DeliveryId::new(Timestamp::from_millis(1_700_000_000_000), 0, 7),
+        account: AccountId::default(),
         event: "batch.completed",
         url,
         body: r#"{"event":"batch.completed"}"#.to_owned(),

@@ -26,7 +26,7 @@ const MAX_OPERATIONS: usize = 200;
 const MAX_SLED_OPERATIONS: usize = 24;
 const MAX_BODY: usize = 64;
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     Kind::Account,
     Kind::Batch,
     Kind::Entry,
@@ -35,6 +35,8 @@ const KINDS: [Kind; 8] = [
     Kind::Site,
     Kind::Submission,
     Kind::Cached,
+    Kind::Owned,
+    Kind::Usage,
 ];
 
 thread_local! {
@@ -308,6 +310,7 @@ fn due(record: &Record) -> Option<(Queue, Timestamp)> {
         }
         Record::Batch(batch) => Some((Queue::Expiry, batch.expires_at?)),
         Record::Cached(it) => Some((Queue::Expiry, it.expires_at)),
+        Record::Usage(it) => Some((Queue::Expiry, it.expires_at())),
         _ => None,
     }
 }
@@ -326,7 +329,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
     let account = |bytes: &mut Bytes<'_>| {
         AccountId::new(bytes.pick(&["a", "ab", "a b", "é"])).expect("a name")
     };
-    match bytes.below(10) {
+    match bytes.below(12) {
         0 => Record::Account(sample::account(account(bytes).as_str(), bytes.number())),
         1 => {
             let expires_at = bytes.flag().then(|| moment(bytes));
@@ -360,6 +363,8 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
             digest: [bytes.byte(); 32],
             batch: sample::batch_id(1),
         }),
+        9 => Record::Owned(sample::owned(account(bytes).as_str(), bytes.below(3) as u64)),
+        10 => Record::Usage(sample::usage(account(bytes).as_str(), bytes.below(3) as u64)),
         _ => Record::Cached(Cached {
             digest: [bytes.pick(&[0, 1, 255]); 32],
             body: BodyRef("b".to_owned()),

@@ -63,6 +63,43 @@ impl Tally {
     }
 }
 
+/// What a batch was submitted as, which decides what its end is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// A list of items.
+    #[default]
+    Batch,
+    /// One page by itself.
+    Scrape,
+}
+
+/// An event's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventName {
+    /// The last job of a batch ended.
+    #[default]
+    #[serde(rename = "batch.completed")]
+    BatchCompleted,
+    /// A page that was submitted by itself is there.
+    #[serde(rename = "job.completed")]
+    JobCompleted,
+    /// A page that was submitted by itself could not be had.
+    #[serde(rename = "job.failed")]
+    JobFailed,
+}
+
+impl EventName {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BatchCompleted => "batch.completed",
+            Self::JobCompleted => "job.completed",
+            Self::JobFailed => "job.failed",
+        }
+    }
+}
+
 /// A batch's record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
@@ -78,6 +115,12 @@ pub struct Batch {
     pub estimate: Credits,
     /// What its ended jobs were charged.
     pub charged: Credits,
+    /// What it was submitted as.
+    #[serde(default)]
+    pub form: Form,
+    /// A word of the host's for who submitted it, by which usage and budgets are told apart.
+    #[serde(default)]
+    pub label: Option<String>,
     /// Where the end is told.
     pub webhook: Option<String>,
     /// The idempotency key it was submitted with.
@@ -125,7 +168,7 @@ pub struct NoticeAttempt {
     pub error: Option<String>,
 }
 
-/// The outbox record of a batch's one `batch.completed` event.
+/// The outbox record of the one event of a batch's end.
 ///
 /// It comes into being in the same commit as the last job's end and never again; only its delivery
 /// is repeated.
@@ -135,6 +178,12 @@ pub struct Notice {
     pub id: DeliveryId,
     /// The batch that ended.
     pub batch: BatchId,
+    /// Whose batch that was.
+    #[serde(default)]
+    pub account: AccountId,
+    /// What it is called.
+    #[serde(default)]
+    pub event: EventName,
     /// Where it goes.
     pub url: Option<String>,
     /// The JSON body, the same over all attempts.

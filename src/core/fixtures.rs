@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::batch::{Batch, Tally};
+use crate::core::batch::{Batch, Form, Tally};
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
 use crate::core::job::{Attempt, Finding, Job, JobState};
@@ -64,6 +64,8 @@ pub(crate) fn batch(jobs: u32) -> Batch {
         tally: Tally { total: jobs, ..Tally::default() },
         estimate: Credits(10 * u64::from(jobs)),
         charged: Credits::ZERO,
+        form: Form::Batch,
+        label: None,
         webhook: Some("http://example.com/hook".to_owned()),
         idempotency_key: None,
         event: DeliveryId::new(START, 0, 2),

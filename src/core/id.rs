@@ -65,6 +65,9 @@ macro_rules! uuid_id {
                 Self(uuid_bytes(at, order, random))
             }
 
+            /// The greatest id that there can be.
+            pub const LAST: Self = Self([u8::MAX; 16]);
+
             /// The id's 16 bytes, which sort as the ids were made.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 &self.0

@@ -29,4 +29,5 @@ pub mod step;
 pub mod tier;
 pub mod time;
 pub mod url;
+pub mod usage;
 pub mod verdict;

@@ -8,7 +8,8 @@ use crate::core::job::{BodyRef, Job, JobState, Lease};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, Entry};
 use crate::core::tier::Tier;
-use crate::core::time::Timestamp;
+use crate::core::time::{Day, Timestamp};
+use crate::core::usage::Usage;
 
 /// A batch that was submitted with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,15 @@ pub struct Cached {
     pub expires_at: Timestamp,
 }
 
+/// That a batch is one of an account's, so that they are listed without looking at everyone's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owned {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Which.
+    pub batch: BatchId,
+}
+
 /// A record's name. Keys order by kind, then by their parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -57,6 +67,10 @@ pub enum Key {
     Submission(AccountId, String),
     /// An answer in the response cache.
     Cached([u8; 32]),
+    /// A batch among those of its account; newer ones are greater.
+    Owned(AccountId, BatchId),
+    /// An account's day.
+    Usage(AccountId, Day),
 }
 
 /// A key's kind.
@@ -79,6 +93,10 @@ pub enum Kind {
     Submission = 7,
     /// Cached answers.
     Cached = 8,
+    /// Batches by account.
+    Owned = 9,
+    /// Accounts' days.
+    Usage = 10,
 }
 
 impl Key {
@@ -93,6 +111,8 @@ impl Key {
             Self::Site(_) => Kind::Site,
             Self::Submission(..) => Kind::Submission,
             Self::Cached(_) => Kind::Cached,
+            Self::Owned(..) => Kind::Owned,
+            Self::Usage(..) => Kind::Usage,
         }
     }
 
@@ -109,16 +129,21 @@ impl Key {
             Self::Job(id) => bytes.extend(id.as_bytes()),
             Self::Notice(id) => bytes.extend(id.as_bytes()),
             Self::Site(site) => bytes.extend(site.as_bytes()),
-            Self::Submission(account, key) => {
-                // Account names hold no control characters, so the zero byte ends the name.
-                bytes.extend(account.as_str().as_bytes());
-                bytes.push(0);
-                bytes.extend(key.as_bytes());
-            }
+            Self::Submission(account, key) => of_account(&mut bytes, account, key.as_bytes()),
             Self::Cached(digest) => bytes.extend(digest),
+            Self::Owned(account, batch) => of_account(&mut bytes, account, batch.as_bytes()),
+            Self::Usage(account, day) => of_account(&mut bytes, account, &day.to_bytes()),
         }
         bytes
     }
+}
+
+/// Appends an account's name and what is the account's. Names hold no control characters, so the zero
+/// byte ends the name.
+fn of_account(bytes: &mut Vec<u8>, account: &AccountId, rest: &[u8]) {
+    bytes.extend(account.as_str().as_bytes());
+    bytes.push(0);
+    bytes.extend(rest);
 }
 
 /// A queue of things that fall due.
@@ -172,6 +197,10 @@ pub enum Record {
     Submission(Submission),
     /// A cached answer.
     Cached(Cached),
+    /// A batch of an account's.
+    Owned(Owned),
+    /// An account's day.
+    Usage(Usage),
 }
 
 impl Record {
@@ -186,6 +215,8 @@ impl Record {
             Self::Site(it) => Key::Site(it.site.clone()),
             Self::Submission(it) => Key::Submission(it.account.clone(), it.key.clone()),
             Self::Cached(it) => Key::Cached(it.digest),
+            Self::Owned(it) => Key::Owned(it.account.clone(), it.batch),
+            Self::Usage(it) => Key::Usage(it.account.clone(), it.day),
         }
     }
 
@@ -202,7 +233,12 @@ impl Record {
                 .then(|| (Queue::Notices, leased(it.ready_at, &it.lease))),
             Self::Batch(batch) => batch.expires_at.map(|at| (Queue::Expiry, at)),
             Self::Cached(it) => Some((Queue::Expiry, it.expires_at)),
-            Self::Account(_) | Self::Entry(_) | Self::Site(_) | Self::Submission(_) => None,
+            Self::Usage(it) => Some((Queue::Expiry, it.expires_at())),
+            Self::Account(_)
+            | Self::Entry(_)
+            | Self::Site(_)
+            | Self::Submission(_)
+            | Self::Owned(_) => None,
         }
     }
 
@@ -237,12 +273,15 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::batch::EventName;
     use crate::core::fixtures::{MINE, OTHERS, account, at, batch, held_job, job};
 
     fn notice() -> Notice {
         Notice {
             id: batch(1).event,
             batch: batch(1).id,
+            account: AccountId::default(),
+            event: EventName::BatchCompleted,
             url: None,
             body: String::new(),
             state: NoticeState::Pending,
@@ -272,6 +311,11 @@ mod tests {
             Key::Submission(account("ab"), "c".to_owned()),
             Key::Cached([1; 32]),
             Key::Cached([2; 32]),
+            Key::Owned(account("a"), batch(1).id),
+            Key::Owned(account("ab"), batch(1).id),
+            Key::Usage(account("a"), at(0).day()),
+            Key::Usage(account("a"), at(0).day().next()),
+            Key::Usage(account("ab"), at(0).day()),
         ];
 
         assert!(keys.is_sorted_by(|a, b| a < b));

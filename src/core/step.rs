@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::core::batch::{Batch, BatchStatus, Notice, NoticeState};
+use crate::core::batch::{Batch, BatchStatus, EventName, Form, Notice, NoticeState};
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{
@@ -204,29 +204,45 @@ fn end(
     let notice = (batch.status() != BatchStatus::Processing).then(|| {
         batch.ended_at = Some(now);
         batch.expires_at = Some(now.after(KEPT));
-        completion(&batch, now)
+        completion(&batch, &job, now)
     });
     Ok(Transition { job, ending: Some(Ending { batch, account, entry, notice }) })
 }
 
-/// The batch's one event.
-fn completion(batch: &Batch, now: Timestamp) -> Notice {
-    let body = json!({
-        "event": "batch.completed",
-        "timestamp": now.to_string(),
-        "data": {
-            "batch_id": batch.id.to_string(),
-            "status": batch.status().as_str(),
-            "total": batch.tally.total,
-            "completed": batch.tally.succeeded,
-            "failed": batch.tally.failed,
-        },
-    });
+/// The one event of the end of `batch`, whose last job this is.
+fn completion(batch: &Batch, last: &Job, now: Timestamp) -> Notice {
+    let failure = last.failure();
+    let (event, data) = match batch.form {
+        Form::Batch => (
+            EventName::BatchCompleted,
+            json!({
+                "batch_id": batch.id.to_string(),
+                "status": batch.status().as_str(),
+                "total": batch.tally.total,
+                "completed": batch.tally.succeeded,
+                "failed": batch.tally.failed,
+            }),
+        ),
+        Form::Scrape => (
+            if failure.is_some() { EventName::JobFailed } else { EventName::JobCompleted },
+            json!({
+                "job_id": last.id.to_string(),
+                "url": last.request.page().as_str(),
+                "status": last.state.as_str(),
+                "error": failure.map(|it| it.code),
+                "error_message": failure.map(|it| it.message.as_str()),
+                "credits_used": last.charged(),
+            }),
+        ),
+    };
+    let body = json!({ "event": event.as_str(), "timestamp": now.to_string(), "data": data });
     let state =
         if batch.webhook.is_some() { NoticeState::Pending } else { NoticeState::Unaddressed };
     Notice {
         id: batch.event,
         batch: batch.id,
+        account: batch.account.clone(),
+        event,
         url: batch.webhook.clone(),
         body: body.to_string(),
         state,
@@ -355,6 +371,23 @@ mod tests {
         assert!(stepped(&held_job(), Some(FENCE), success(10)).is_ok());
         let above = Refused::AboveHold { charged: Credits(11), hold: Credits(10) };
         assert_eq!(stepped(&held_job(), Some(FENCE), success(11)), Err(above));
+    }
+
+    #[test]
+    fn a_page_by_itself_is_told_of_as_a_job() {
+        let told = |input| {
+            let (held, batch) = (held_job(), Batch { form: Form::Scrape, ..batch(1) });
+            let records = Records { job: &held, batch: &batch, account: &account(20) };
+            let ending = step(records, Some(FENCE), input, at(9)).expect("held").ending;
+            let notice = ending.expect("an end").notice.expect("the last one");
+            let body: serde_json::Value = serde_json::from_str(&notice.body).expect("JSON");
+            assert_eq!(body["event"], notice.event.as_str());
+            assert_eq!(body["data"]["job_id"], held.id.to_string());
+            (notice.event, body["data"]["error"].clone())
+        };
+
+        assert_eq!(told(success(4)), (EventName::JobCompleted, json!(null)));
+        assert_eq!(told(failure()), (EventName::JobFailed, json!("TIMEOUT")));
     }
 
     #[test]

@@ -35,6 +35,58 @@ impl Timestamp {
     }
 }
 
+const DAY: u64 = 86_400_000;
+
+/// A day in UTC, counted from the first of 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(u32);
+
+impl Timestamp {
+    /// The day that it is in.
+    pub fn day(self) -> Day {
+        Day(u32::try_from(self.0 / DAY).unwrap_or(u32::MAX))
+    }
+}
+
+impl Day {
+    /// The day's first moment.
+    pub fn start(self) -> Timestamp {
+        Timestamp(u64::from(self.0) * DAY)
+    }
+
+    /// The day after.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// So many days before.
+    #[must_use]
+    pub fn before(self, days: u32) -> Self {
+        Self(self.0.saturating_sub(days))
+    }
+
+    /// The Monday of its week.
+    #[must_use]
+    pub fn week(self) -> Self {
+        // The first of 1970 was a Thursday.
+        self.before((self.0 + 3) % 7)
+    }
+
+    /// The first of its month.
+    #[must_use]
+    pub fn month(self) -> Self {
+        let (_, _, of_month) = civil(self.0.into());
+        self.before(u32::try_from(of_month).unwrap_or(1) - 1)
+    }
+
+    /// Its number as bytes, which order as days do.
+    pub fn to_bytes(self) -> [u8; 4] {
+        self.0.to_be_bytes()
+    }
+}
+
 /// A duration as whole milliseconds, the unit of every record.
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -43,7 +95,7 @@ pub fn millis(duration: Duration) -> u64 {
 impl fmt::Display for Timestamp {
     /// ISO 8601 with `Z`, to the millisecond.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, rest) = (self.0 / 86_400_000, self.0 % 86_400_000);
+        let (days, rest) = (self.0 / DAY, self.0 % DAY);
         let (year, month, day) = civil(days);
         let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
         let (second, ms) = (rest / 1_000 % 60, rest % 1_000);

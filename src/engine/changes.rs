@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use crate::core::batch::{Batch, BatchStatus, Notice, NoticeAttempt, NoticeState};
+use crate::core::batch::{Batch, BatchStatus, Form, Notice, NoticeAttempt, NoticeState};
 use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
 use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
 use crate::core::job::{Attempt, Fence, Finding, Job, Outcome};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, Booking, Entry, Overdrawn};
-use crate::core::record::{Key, Record, Submission};
+use crate::core::record::{Key, Owned, Record, Submission};
 use crate::core::step::{Input, Records, Refused, step};
-use crate::core::time::Timestamp;
+use crate::core::time::{Day, Timestamp};
+use crate::core::usage::{Budget, OverBudget, Sums, Usage};
 use crate::core::verdict::Verdict;
 use crate::engine::writer::{Change, Draft};
 
@@ -38,6 +39,14 @@ fn account_of(draft: &Draft, id: &AccountId, unlimited: bool) -> Account {
     }
 }
 
+/// The account's day, or a new one.
+fn usage_of(draft: &Draft, account: &AccountId, day: Day) -> Usage {
+    match draft.get(&Key::Usage(account.clone(), day)) {
+        Some(Record::Usage(usage)) => usage.clone(),
+        _ => Usage::new(account.clone(), day),
+    }
+}
+
 /// Accepts a batch: its records, its hold and its idempotency key, or nothing.
 #[derive(Debug)]
 pub(super) struct Accept {
@@ -46,12 +55,15 @@ pub(super) struct Accept {
     pub(super) digest: [u8; 32],
     /// Whether a new account's holds never fail.
     pub(super) unlimited: bool,
+    /// What its label, or its account, may spend.
+    pub(super) budget: Option<Budget>,
 }
 
 /// Why a batch was not accepted.
 #[derive(Debug)]
 pub(super) enum NotAccepted {
     Overdrawn(Overdrawn),
+    OverBudget(OverBudget),
     KeyReused(BatchId),
 }
 
@@ -59,6 +71,52 @@ impl Accept {
     fn submission(&self) -> Option<Key> {
         let key = self.batch.idempotency_key.clone()?;
         Some(Key::Submission(self.batch.account.clone(), key))
+    }
+
+    fn day(&self) -> Day {
+        self.batch.created_at.day()
+    }
+
+    /// The days that its budget sums, this one included.
+    fn days(&self) -> impl Iterator<Item = Key> {
+        let today = self.day();
+        let first = self.budget.map_or(today, |it| it.period.first(today));
+        let days = std::iter::successors(Some(first), |it| Some(it.next()));
+        let account = self.batch.account.clone();
+        days.take_while(move |it| *it <= today).map(move |it| Key::Usage(account.clone(), it))
+    }
+
+    /// What it adds to its day.
+    fn sums(&self) -> Sums {
+        let (held, spent) = (self.batch.estimate, Credits::ZERO);
+        Sums { jobs: self.jobs.len() as u64, held, spent }
+    }
+
+    fn within_budget(&self, draft: &Draft) -> Result<(), OverBudget> {
+        let Some(budget) = self.budget else { return Ok(()) };
+        let label = self.batch.label.as_deref();
+        let so_far = self.days().fold(Sums::default(), |sums, key| match draft.get(&key) {
+            Some(Record::Usage(usage)) => sums.and(usage.of(label)),
+            _ => sums,
+        });
+        budget.covers(so_far, self.sums(), self.day())
+    }
+
+    /// Puts what is booked for the batch: its account, its first ledger line and its day.
+    fn book(&self, draft: &mut Draft, account: Account, now: Timestamp) {
+        draft.put(Record::Account(account));
+        draft.put(Record::Entry(Entry {
+            account: self.batch.account.clone(),
+            batch: self.batch.id,
+            number: 0,
+            job: None,
+            booking: Booking::Hold { amount: self.batch.estimate },
+            at: now,
+        }));
+        let mut usage = usage_of(draft, &self.batch.account, self.day());
+        let sums = self.sums();
+        usage.submit(self.batch.label.as_deref(), sums.jobs, sums.held);
+        draft.put(Record::Usage(usage));
     }
 }
 
@@ -70,7 +128,9 @@ impl Change for Accept {
         let mut keys = vec![Key::Account(self.batch.account.clone()), Key::Batch(self.batch.id)];
         keys.extend(self.jobs.iter().map(|it| Key::Job(it.id)));
         keys.push(Key::Entry(self.batch.id, 0));
+        keys.push(Key::Owned(self.batch.account.clone(), self.batch.id));
         keys.extend(self.submission());
+        keys.extend(self.days());
         keys
     }
 
@@ -85,15 +145,12 @@ impl Change for Accept {
         }
         let mut account = account_of(draft, &self.batch.account, self.unlimited);
         account.hold(self.batch.estimate).map_err(NotAccepted::Overdrawn)?;
-        draft.put(Record::Account(account));
-        draft.put(Record::Entry(Entry {
-            account: self.batch.account.clone(),
-            batch: self.batch.id,
-            number: 0,
-            job: None,
-            booking: Booking::Hold { amount: self.batch.estimate },
-            at: now,
-        }));
+        self.within_budget(draft).map_err(NotAccepted::OverBudget)?;
+        self.book(draft, account, now);
+        if self.batch.form == Form::Batch {
+            let (account, batch) = (self.batch.account.clone(), self.batch.id);
+            draft.put(Record::Owned(Owned { account, batch }));
+        }
         draft.put(Record::Batch(self.batch.clone()));
         for job in &self.jobs {
             draft.put(Record::Job(job.clone()));
@@ -116,6 +173,8 @@ pub(super) struct Step {
     pub(super) job: JobId,
     pub(super) batch: BatchId,
     pub(super) account: AccountId,
+    /// The day of its submission, on which it counts.
+    pub(super) day: Day,
     /// The site, when the step may teach something about it.
     pub(super) site: Option<String>,
     pub(super) fence: Option<Fence>,
@@ -142,6 +201,7 @@ impl Change for Step {
     fn keys(&self) -> Vec<Key> {
         let account = Key::Account(self.account.clone());
         let mut keys = vec![Key::Job(self.job), Key::Batch(self.batch), account];
+        keys.push(Key::Usage(self.account.clone(), self.day));
         keys.extend(self.site.clone().map(Key::Site));
         keys
     }
@@ -165,6 +225,10 @@ impl Change for Step {
                 ended = Some(ending.batch.status());
                 draft.put(Record::Notice(notice));
             }
+            let mut usage = usage_of(draft, &self.account, self.day);
+            let site = job.request.page().site();
+            usage.settle(ending.batch.label.as_deref(), &site, job.hold, job.charged());
+            draft.put(Record::Usage(usage));
             draft.put(Record::Batch(ending.batch));
         }
         if let Some(site) = &self.site {
@@ -207,6 +271,7 @@ fn lesson(attempt: &Attempt) -> Option<bool> {
 pub(super) struct Cancel {
     pub(super) batch: BatchId,
     pub(super) account: AccountId,
+    pub(super) day: Day,
     pub(super) jobs: Vec<JobId>,
 }
 
@@ -216,6 +281,7 @@ impl Change for Cancel {
 
     fn keys(&self) -> Vec<Key> {
         let mut keys = vec![Key::Batch(self.batch), Key::Account(self.account.clone())];
+        keys.push(Key::Usage(self.account.clone(), self.day));
         keys.extend(self.jobs.iter().map(|&it| Key::Job(it)));
         keys
     }
@@ -228,6 +294,7 @@ impl Change for Cancel {
                 job,
                 batch: self.batch,
                 account: self.account.clone(),
+                day: self.day,
                 site: None,
                 fence: None,
                 input: Input::Cancel,
@@ -318,6 +385,30 @@ impl Change for Deliver {
     }
 }
 
+/// Makes an event due once more.
+#[derive(Debug)]
+pub(super) struct Redeliver(pub(super) DeliveryId);
+
+impl Change for Redeliver {
+    /// The event afterwards, if there is one.
+    type Out = Option<Notice>;
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Notice(self.0)]
+    }
+
+    fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
+        let Some(Record::Notice(notice)) = draft.get(&Key::Notice(self.0)) else { return None };
+        let notice = notice.clone();
+        if !matches!(notice.state, NoticeState::Delivered | NoticeState::GivenUp) {
+            return Some(notice);
+        }
+        let notice = Notice { state: NoticeState::Pending, ready_at: now, lease: None, ..notice };
+        draft.put(Record::Notice(notice.clone()));
+        Some(notice)
+    }
+}
+
 /// Removes a batch whole: with its jobs, its ledger lines, its event and its idempotency key.
 #[derive(Debug)]
 pub(super) struct Expire(pub(super) Batch);
@@ -328,6 +419,7 @@ impl Change for Expire {
     fn keys(&self) -> Vec<Key> {
         let batch = &self.0;
         let mut keys = vec![Key::Batch(batch.id), Key::Notice(batch.event)];
+        keys.push(Key::Owned(batch.account.clone(), batch.id));
         keys.extend(batch.jobs.iter().map(|&it| Key::Job(it)));
         keys.extend(entry_keys(batch.id, batch.jobs.len()));
         keys.extend(
@@ -347,21 +439,21 @@ impl Change for Expire {
     }
 }
 
-/// Removes one record of the response cache that has served its time.
+/// Removes one record that has served its time and takes nothing with it: a cached answer, or a day.
 #[derive(Debug)]
-pub(super) struct Forget(pub(super) [u8; 32]);
+pub(super) struct Forget(pub(super) Key);
 
 impl Change for Forget {
     type Out = ();
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Cached(self.0)]
+        vec![self.0.clone()]
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) {
-        let key = Key::Cached(self.0);
-        if matches!(draft.get(&key), Some(Record::Cached(it)) if it.expires_at <= now) {
-            draft.remove(&key);
+        // It may have been renewed since it was found to be due.
+        if draft.get(&self.0).and_then(Record::due).is_some_and(|(_, at)| at <= now) {
+            draft.remove(&self.0);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::core::id::BatchId;
 use crate::core::ledger::Overdrawn;
 use crate::core::request::Flaw;
+use crate::core::usage::OverBudget;
 use crate::ports::store::StoreError;
 
 /// A part that is missing or does not fit, found before anything starts.
@@ -95,6 +96,9 @@ pub enum SubmitError {
     /// The balance does not cover it.
     #[error(transparent)]
     Overdrawn(#[from] Overdrawn),
+    /// The budget does not cover it.
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
     /// The idempotency key is empty, too long, or not printable.
     #[error("the idempotency key must have 1 to 255 printable ASCII characters")]
     BadKey,

@@ -34,14 +34,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::core::batch::{Batch as BatchRecord, BatchStatus, Notice};
 use crate::core::credits::Credits;
-use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
+use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
 use crate::core::job::{Job, Outcome};
 use crate::core::ladder::Tools;
 use crate::core::ledger::{Account, Entry};
 use crate::core::price::PriceList;
 use crate::core::record::{Key, Kind, Queue, Record};
 use crate::core::request::Limits;
-use crate::core::time::Timestamp;
+use crate::core::time::{Day, Timestamp};
+use crate::core::usage::Usage;
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::Notifier;
@@ -206,6 +207,11 @@ impl Engine {
         Ok((batch, jobs.collect()))
     }
 
+    /// What it was built with.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
     /// The time by the engine's clock.
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()
@@ -229,12 +235,60 @@ impl Engine {
             .collect())
     }
 
-    /// One job with its result.
-    pub async fn job(&self, id: JobId) -> Result<JobReport, EngineError> {
+    /// An account's batches, newest first, behind `after`. Pages that were submitted by themselves are not
+    /// among them.
+    pub async fn batches_of(
+        &self,
+        account: &AccountId,
+        after: Option<BatchId>,
+        limit: usize,
+    ) -> Result<Vec<BatchRecord>, EngineError> {
+        let after = Key::Owned(account.clone(), after.unwrap_or(BatchId::LAST));
+        let list = List { kind: Kind::Owned, after: Some(after), descending: true, limit };
+        let owned = self.shared.store.list(list).await?.into_iter();
+        let keys = owned.map_while(|it| match it.record {
+            // The accounts before this one follow.
+            Record::Owned(it) if it.account == *account => Some(Key::Batch(it.batch)),
+            _ => None,
+        });
+        let found = self.shared.store.load(keys.collect()).await?;
+        Ok(found
+            .into_iter()
+            .flatten()
+            .filter_map(|it| match it.record {
+                Record::Batch(batch) => Some(batch),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// What an account submitted and spent on each day from `first` on, where there was anything.
+    pub async fn usage(&self, account: &AccountId, first: Day) -> Result<Vec<Usage>, EngineError> {
+        let today = self.now().day();
+        let days = std::iter::successors(Some(first), |it| Some(it.next()));
+        let keys = days.take_while(|it| *it <= today).map(|it| Key::Usage(account.clone(), it));
+        let found = self.shared.store.load(keys.collect()).await?;
+        Ok(found
+            .into_iter()
+            .flatten()
+            .filter_map(|it| match it.record {
+                Record::Usage(usage) => Some(usage),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// One job without its result.
+    pub async fn job_record(&self, id: JobId) -> Result<Job, EngineError> {
         match self.shared.load(Key::Job(id)).await? {
-            Some(Record::Job(job)) => self.read(job).await,
+            Some(Record::Job(job)) => Ok(job),
             _ => Err(EngineError::NoJob),
         }
+    }
+
+    /// One job with its result.
+    pub async fn job(&self, id: JobId) -> Result<JobReport, EngineError> {
+        self.read(self.job_record(id).await?).await
     }
 
     /// Everything that is known of a batch, the results of its ended jobs included.
@@ -258,13 +312,25 @@ impl Engine {
         Ok(JobReport { job, page: Some(page) })
     }
 
-    /// The `batch.completed` event of a batch with its delivery log, once the batch has ended.
+    /// The one event of a batch's end with its delivery log, once the batch has ended.
     pub async fn notice(&self, id: BatchId) -> Result<Option<Notice>, EngineError> {
-        let event = self.batch(id).await?.event;
-        Ok(match self.shared.load(Key::Notice(event)).await? {
+        self.delivery(self.batch(id).await?.event).await
+    }
+
+    /// An event by its own id, with its delivery log.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Notice>, EngineError> {
+        Ok(match self.shared.load(Key::Notice(id)).await? {
             Some(Record::Notice(notice)) => Some(notice),
             _ => None,
         })
+    }
+
+    /// Delivers an event once more, with the same id and the same body, and says how it stands. One that
+    /// waits for an attempt anyway stays as it is, and so does one that has no address.
+    pub async fn redeliver(&self, id: DeliveryId) -> Result<Option<Notice>, EngineError> {
+        let notice = self.shared.writer.apply(changes::Redeliver(id)).await?;
+        self.shared.notices_ready.notify_one();
+        Ok(notice)
     }
 
     /// A batch's ledger lines, oldest first.
@@ -300,7 +366,8 @@ impl Engine {
     /// Ends every job of a batch that has not ended, and releases what was held for them.
     pub async fn cancel(&self, id: BatchId) -> Result<BatchStatus, EngineError> {
         let batch = self.batch(id).await?;
-        let cancel = changes::Cancel { batch: id, account: batch.account, jobs: batch.jobs };
+        let day = batch.created_at.day();
+        let cancel = changes::Cancel { batch: id, account: batch.account, day, jobs: batch.jobs };
         let (cancelled, ended) = self.shared.writer.apply(cancel).await?;
         for job in cancelled {
             self.shared.watchers.tell(id, Event::JobEnded { job: Box::new(job) });

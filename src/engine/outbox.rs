@@ -56,7 +56,8 @@ async fn deliver(shared: Arc<Shared>, notice: Notice) {
         Some(url) => {
             let delivery = Delivery {
                 id: notice.id,
-                event: "batch.completed",
+                account: notice.account.clone(),
+                event: notice.event.as_str(),
                 url: url.clone(),
                 body: notice.body.clone(),
                 sent_at: at.as_millis() / 1_000,

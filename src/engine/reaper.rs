@@ -43,8 +43,7 @@ async fn round(shared: &Shared) -> Result<usize, EngineError> {
                 shared.bodies.remove(batch.id).await?;
                 shared.writer.apply(Expire(batch)).await?;
             }
-            Record::Cached(entry) => shared.writer.apply(Forget(entry.digest)).await?,
-            _ => {}
+            other => shared.writer.apply(Forget(other.key())).await?,
         }
     }
     Ok(count)

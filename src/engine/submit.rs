@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::core::batch::{Batch as BatchRecord, Tally};
+use crate::core::batch::{Batch as BatchRecord, Form, Tally};
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, DeliveryId, JobId};
 use crate::core::job::{Job, JobState};
@@ -12,6 +12,7 @@ use crate::core::ladder::{Reach, estimate};
 use crate::core::request::{Flaw, Item, JobRequest};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
+use crate::core::usage::Budget;
 use crate::engine::changes::{Accept, NotAccepted};
 use crate::engine::error::{EngineError, SubmitError};
 use crate::engine::report::JobReport;
@@ -27,6 +28,9 @@ pub struct Batch {
     webhook: Option<String>,
     key: Option<String>,
     max_tier: Option<Tier>,
+    form: Form,
+    label: Option<String>,
+    budget: Option<Budget>,
 }
 
 impl Batch {
@@ -59,11 +63,28 @@ impl Batch {
         self
     }
 
+    /// One page by itself: its end is told as the job's and not as the batch's.
+    pub fn scrape(item: impl Into<Item>) -> Self {
+        Self { form: Form::Scrape, ..Self::new([item]) }
+    }
+
+    /// A word for who submits it, by which usage and budgets are told apart within an account.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// What the label, or without one the account, may spend: a submission beyond it is refused.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
     /// What is submitted, reduced to what tells it from another submission.
     fn digest(&self) -> [u8; 32] {
         let body = serde_json::json!({
             "items": self.items, "account": self.account,
-            "webhook": self.webhook, "max_tier": self.max_tier,
+            "webhook": self.webhook, "max_tier": self.max_tier, "form": self.form,
         });
         Sha256::digest(body.to_string()).into()
     }
@@ -182,6 +203,7 @@ impl Engine {
         let count = accept.jobs.len();
         match shared.writer.apply(accept).await? {
             Err(NotAccepted::Overdrawn(overdrawn)) => Err(overdrawn.into()),
+            Err(NotAccepted::OverBudget(over)) => Err(over.into()),
             Err(NotAccepted::KeyReused(batch)) => Err(SubmitError::KeyReused { batch }),
             Ok(id) if id == handle.id() => {
                 tracing::info!(batch = %id, jobs = count, "accepted");
@@ -211,6 +233,8 @@ impl Engine {
             tally: Tally { total, ..Tally::default() },
             estimate: jobs.iter().map(|it| it.hold).sum(),
             charged: Credits::ZERO,
+            form: batch.form,
+            label: batch.label,
             webhook: batch.webhook,
             idempotency_key: batch.key,
             event: DeliveryId::new(now, 0, shared.entropy.draw()),
@@ -219,12 +243,13 @@ impl Engine {
             ended_at: None,
             expires_at: None,
         };
-        Accept { batch: record, jobs, digest, unlimited: shared.settings.unlimited_accounts }
+        let (unlimited, budget) = (shared.settings.unlimited_accounts, batch.budget);
+        Accept { batch: record, jobs, digest, unlimited, budget }
     }
 
     /// Gets one page and waits for it: a batch of one.
     pub async fn scrape(&self, item: impl Into<Item>) -> Result<JobReport, SubmitError> {
-        let mut handle = self.submit(Batch::new([item.into()])).await?;
+        let mut handle = self.submit(Batch::scrape(item)).await?;
         handle.wait().await?;
         let jobs = self.report(handle.id()).await?.jobs;
         jobs.into_iter().next().ok_or_else(|| EngineError::NoJob.into())

@@ -160,6 +160,7 @@ fn step_of(shared: &Shared, job: &Job, input: Input) -> Step {
         job: job.id,
         batch: job.batch,
         account: job.account.clone(),
+        day: job.created_at.day(),
         site: (!matches!(input, Input::Renew { .. })).then(|| job.request.page().site()),
         fence: Some(Fence { worker: shared.worker, claim: job.claims }),
         input,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::core::id::DeliveryId;
+use crate::core::id::{AccountId, DeliveryId};
 use crate::ports::BoxFuture;
 
 /// One attempt to deliver one event.
@@ -10,7 +10,9 @@ use crate::ports::BoxFuture;
 pub struct Delivery {
     /// The event's id, the same over all attempts.
     pub id: DeliveryId,
-    /// The event's name: `batch.completed`.
+    /// Whose event it is.
+    pub account: AccountId,
+    /// The event's name, such as `batch.completed`.
     pub event: &'static str,
     /// Where it goes.
     pub url: String,

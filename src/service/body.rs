@@ -76,3 +76,17 @@ pub(super) fn switch(
         }
     }
 }
+
+/// A parameter of the query that is a number within `range`; `usual` if it is not there.
+pub(super) fn number(
+    query: Option<&str>,
+    name: &'static str,
+    range: std::ops::RangeInclusive<usize>,
+    usual: usize,
+) -> Result<usize, Problem> {
+    let Some(text) = parameter(query, name) else { return Ok(usual) };
+    text.parse().ok().filter(|it| range.contains(it)).ok_or_else(|| {
+        let reason = format!("must be {} to {}", range.start(), range.end());
+        Problem::of_field(None, &Flaw { field: name, reason })
+    })
+}

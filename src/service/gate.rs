@@ -8,13 +8,13 @@ use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::core::id::{AccountId, DeliveryId};
 use crate::core::time::Timestamp;
-use crate::engine::SystemEntropy;
+use crate::engine::{Batch, SystemEntropy};
 use crate::ports::clock::Entropy;
 use crate::service::answer;
 use crate::service::client::Client;
@@ -120,6 +120,15 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// A batch in the caller's name, within what the key may spend.
+    pub(super) fn submitting(&self, batch: Batch) -> Batch {
+        let batch = batch.account(self.key.account.clone()).label(self.key.name.clone());
+        match self.key.budget {
+            Some(budget) => batch.budget(budget),
+            None => batch,
+        }
+    }
+
     /// Whose batches are seen and whose credits are spent.
     pub(super) fn account(&self) -> &AccountId {
         &self.key.account
@@ -170,7 +179,9 @@ pub(super) async fn admit(
             let client = client.unwrap_or_else(|| Client::of(request.headers()));
             let caller = Caller { key: Arc::clone(&key), client, _place: Arc::new(place) };
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            show_balance(&service, &key.account, response.headers_mut()).await;
+            response
         }
         Err(problem) => problem.into_response(),
     };
@@ -204,15 +215,41 @@ fn show(standing: Standing, headers: &mut HeaderMap) {
     put("x-concurrency-current", standing.running.into());
 }
 
+/// Counts an answer by its first digit: more would be a series for every mistake that clients make.
+fn count(status: StatusCode, took: std::time::Duration) {
+    let class = match status.as_u16() {
+        100..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    };
+    metrics::counter!("rungs_http_requests", "status" => class).increment(1);
+    metrics::histogram!("rungs_http_request_seconds", "status" => class).record(took.as_secs_f64());
+}
+
+/// Tells a client what is left. A store that fails has failed the request before this.
+async fn show_balance(service: &Service, account: &AccountId, headers: &mut HeaderMap) {
+    let engine = service.engine();
+    let Ok(account) = engine.account(account).await else { return };
+    let balance = wire::Balance::of(account.as_ref(), engine.settings().unlimited_accounts);
+    if let Ok(shown) = HeaderValue::try_from(balance.display()) {
+        headers.insert(HeaderName::from_static("x-alterlab-balance"), shown);
+    }
+    let warning = HeaderValue::from_static(balance.warning().unwrap_or("healthy"));
+    headers.insert(HeaderName::from_static("x-alterlab-balance-warning"), warning);
+}
+
 /// Gives every answer the id of its request, and every refusal a body, whoever refused.
 pub(super) async fn dress(
     State(service): State<Service>,
     request: Request,
     next: Next,
 ) -> Response {
-    let id = DeliveryId::new(service.engine().now(), 0, SystemEntropy.draw()).to_string();
+    let began = service.engine().now();
+    let id = DeliveryId::new(began, 0, SystemEntropy.draw()).to_string();
     let mut response = next.run(request).await;
     let status = response.status();
+    count(status, service.engine().now().since(began));
     let told = response.extensions_mut().remove::<Box<Problem>>();
     let refused = status.is_client_error() || status.is_server_error();
     if let Some(problem) = told.or_else(|| refused.then(|| Box::new(of_status(status)))) {

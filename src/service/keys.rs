@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::core::id::AccountId;
+use crate::core::usage::Budget;
 use crate::ports::clock::Entropy;
 use crate::service::gate::Gate;
 
@@ -53,6 +54,9 @@ pub struct ApiKey {
     /// Requests at the same time; no limit if not said.
     #[serde(default)]
     pub concurrent: Option<u32>,
+    /// What may be spent with it in a period; no limit if not said.
+    #[serde(default)]
+    pub spend: Option<Budget>,
 }
 
 impl ApiKey {
@@ -70,8 +74,8 @@ impl ApiKey {
         for byte in digest(secret) {
             write!(hash, "{byte:02x}").expect("a string takes every write");
         }
-        let (requests_per_minute, concurrent) = (None, None);
-        Ok(Self { name: name.into(), account, hash, requests_per_minute, concurrent })
+        let (requests_per_minute, concurrent, spend) = (None, None, None);
+        Ok(Self { name: name.into(), account, hash, requests_per_minute, concurrent, spend })
     }
 
     /// A new random key as clients send it.
@@ -91,7 +95,10 @@ fn digest(secret: &str) -> [u8; 32] {
 }
 
 fn read_hash(text: &str) -> Option<[u8; 32]> {
-    let hex = text.strip_prefix("sha256:").filter(|it| it.len() == 64 && it.is_ascii())?;
+    let hex = text.strip_prefix("sha256:")?;
+    if hex.len() != 64 || !hex.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return None;
+    }
     let mut hash = [0; 32];
     for (byte, digits) in hash.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
         *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
@@ -104,6 +111,7 @@ fn read_hash(text: &str) -> Option<[u8; 32]> {
 pub(super) struct Known {
     pub(super) name: String,
     pub(super) account: AccountId,
+    pub(super) budget: Option<Budget>,
     pub(super) gate: Gate,
     hash: [u8; 32],
 }
@@ -124,6 +132,7 @@ impl Default for Keys {
         let anyone = Known {
             name: "anyone".to_owned(),
             account: AccountId::default(),
+            budget: None,
             gate: Gate::default(),
             hash: [0; 32],
         };
@@ -148,7 +157,8 @@ impl Keys {
                 return Err(BadKeys::Zero(key.name));
             }
             let gate = Gate::new(key.requests_per_minute, key.concurrent);
-            known.push(Arc::new(Known { name: key.name, account: key.account, gate, hash }));
+            let (name, account, budget) = (key.name, key.account, key.spend);
+            known.push(Arc::new(Known { name, account, budget, gate, hash }));
         }
         if known.is_empty() {
             return Ok(Self::default());

@@ -19,6 +19,8 @@ mod gate;
 #[cfg(feature = "server")]
 mod keys;
 #[cfg(feature = "server")]
+mod metrics;
+#[cfg(feature = "server")]
 mod options;
 #[cfg(feature = "server")]
 mod problem;
@@ -34,6 +36,8 @@ pub mod wire;
 pub use client::Client;
 #[cfg(feature = "server")]
 pub use keys::{ApiKey, BadKeys, Keys};
+#[cfg(feature = "server")]
+pub use metrics::Metrics;
 #[cfg(feature = "server")]
 pub use options::Options;
 #[cfg(feature = "server")]

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::ledger::Overdrawn;
+use crate::core::time::Timestamp;
 use crate::engine::{EngineError, JobReport, SubmitError};
 use crate::service::wire;
 
@@ -43,7 +44,11 @@ impl From<EngineError> for Problem {
 
 /// What is wrong with a submission whose items came under the name `list`; of a scrape, whose one
 /// item is the body itself, without.
-pub(super) fn not_submitted(error: SubmitError, list: Option<&'static str>) -> Problem {
+pub(super) fn not_submitted(
+    error: SubmitError,
+    list: Option<&'static str>,
+    now: Timestamp,
+) -> Problem {
     let invalid = |field: &'static str, reason: String| {
         Problem::of_field(None, &crate::core::request::Flaw { field, reason })
     };
@@ -56,6 +61,11 @@ pub(super) fn not_submitted(error: SubmitError, list: Option<&'static str>) -> P
         SubmitError::BadKey => invalid("Idempotency-Key", error.to_string()),
         SubmitError::KeyReused { .. } => {
             Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
+        }
+        SubmitError::OverBudget(over) => {
+            // Whatever the clock says: a wait of nothing would be tried again at once.
+            let seconds = over.resets_at.since(now).as_secs().max(1);
+            Problem::new(429, "SPEND_LIMIT_EXCEEDED", error.to_string()).after(seconds)
         }
         SubmitError::Overdrawn(Overdrawn { needed, free }) => Problem {
             balance: Some((free, needed)),

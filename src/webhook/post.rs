@@ -1,5 +1,6 @@
 //! Posting a delivery.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 use url::{Host, Url};
 
+use crate::core::id::AccountId;
 use crate::fetch::guard::BadNetwork;
 use crate::fetch::http::{BadRoots, HttpClient, Net, error};
 use crate::ports::BoxFuture;
@@ -26,6 +28,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Webhooks {
     secret: Option<Secret>,
+    /// The secrets of accounts that have one of their own.
+    secrets: Arc<BTreeMap<AccountId, Secret>>,
     net: Net,
     client: Arc<OnceLock<HttpClient>>,
 }
@@ -38,7 +42,14 @@ impl Webhooks {
 
     /// Deliveries without a signature: a receiver cannot tell whom they are from.
     pub fn unsigned() -> Self {
-        Self { secret: None, net: Net::default(), client: Arc::default() }
+        let (secrets, client) = (Arc::default(), Arc::default());
+        Self { secret: None, secrets, net: Net::default(), client }
+    }
+
+    /// Signs what is an account's with a secret of its own.
+    pub fn account_secret(mut self, account: AccountId, secret: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.secrets).insert(account, Secret::new(secret));
+        self
     }
 
     /// Opens a network such as `127.0.0.0/8`.
@@ -148,7 +159,7 @@ impl Webhooks {
             ("webhook-id", id.clone()),
             ("webhook-timestamp", delivery.sent_at.to_string()),
         ];
-        if let Some(secret) = &self.secret {
+        if let Some(secret) = self.secrets.get(&delivery.account).or(self.secret.as_ref()) {
             pairs.push(("x-alterlab-signature", secret.alterlab(body)));
             pairs.push(("webhook-signature", secret.standard(&id, delivery.sent_at, body)));
         }

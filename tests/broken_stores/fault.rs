@@ -52,6 +52,7 @@ pub(crate) enum Fault {
     AddsEntriesTwice,
     KeepsOneEntryAMoment,
     ForgetsCachedAnswers,
+    ForgetsDays,
     IndexesOnlyTheNew,
     IndexesWhatEnded,
     SignsMoments,

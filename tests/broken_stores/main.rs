@@ -109,6 +109,7 @@ broken! {
         a_batch_that_many_workers_end_adds_up;
     LoadsAThousandAtMost: thousands_of_keys_load_in_one_call;
     ListsUpwardsOnly:
+        an_accounts_own_is_listed_newest_first
         what_was_committed_is_seen_at_once
         listing_goes_up_and_down
         every_kind_lists_its_own_to_the_last_key;
@@ -141,6 +142,7 @@ broken! {
         concurrent_claims_take_each_job_once
         claims_of_all_queues_at_once_take_each_once;
     ForgetsCachedAnswers: cached_answers_fall_due_for_expiry;
+    ForgetsDays: days_of_usage_fall_due_for_expiry;
     IndexesOnlyTheNew: a_batch_that_ends_begins_to_expire the_end_of_a_job_is_one_commit;
     IndexesWhatEnded:
         what_has_no_moment_is_in_no_queue

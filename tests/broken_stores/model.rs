@@ -121,7 +121,8 @@ fn moment(fault: Fault, at: Timestamp) -> i128 {
 
 fn entry(fault: Fault, record: &Record, old: Option<&Versioned>) -> Option<(Queue, i128)> {
     let (mut queue, mut at) = match (fault, record) {
-        (Fault::ForgetsCachedAnswers, Record::Cached(_)) => return None,
+        (Fault::ForgetsCachedAnswers, Record::Cached(_))
+        | (Fault::ForgetsDays, Record::Usage(_)) => return None,
         (Fault::IndexesOnlyTheNew, _) if old.is_some_and(|it| it.record.due().is_none()) => {
             return None;
         }

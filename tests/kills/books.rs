@@ -110,7 +110,9 @@ impl Books {
             Record::Job(it) => drop(self.jobs.insert(it.id, it)),
             Record::Notice(it) => self.notices.entry(it.batch).or_default().push(it),
             Record::Submission(it) => drop(self.keys.insert(it.key, it.batch)),
-            Record::Site(_) | Record::Cached(_) => unreachable!("not asked for"),
+            Record::Site(_) | Record::Cached(_) | Record::Owned(_) | Record::Usage(_) => {
+                unreachable!("not asked for")
+            }
         }
     }
 

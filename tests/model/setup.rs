@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rungs::core::batch::{Batch, Tally};
+use rungs::core::batch::{Batch, Form, Tally};
 use rungs::core::credits::Credits;
 use rungs::core::id::{AccountId, BatchId, DeliveryId, JobId};
 use rungs::core::job::{Job, JobState};
@@ -138,6 +138,8 @@ impl Setup {
             tally: Tally { total: u32::try_from(self.jobs).expect("few"), ..Tally::default() },
             estimate: jobs.iter().map(|it| it.hold).sum(),
             charged: Credits::ZERO,
+            form: Form::Batch,
+            label: None,
             webhook: Some("http://example.com/hook".to_owned()),
             idempotency_key: Some("order-1138".to_owned()),
             event: DeliveryId::new(at, order, random),

@@ -303,7 +303,11 @@ impl Identity<'_> {
                 self.put((it.id, state, it.attempts.len(), ready, lease));
             }
             Record::Submission(it) => self.put(it.batch),
-            Record::Entry(_) | Record::Site(_) | Record::Cached(_) => {}
+            Record::Entry(_)
+            | Record::Site(_)
+            | Record::Cached(_)
+            | Record::Owned(_)
+            | Record::Usage(_) => {}
         }
     }
 }

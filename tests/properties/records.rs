@@ -5,16 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rungs::core::batch::{Batch, Notice, NoticeAttempt, NoticeState, Tally};
+use rungs::core::batch::{Batch, EventName, Form, Notice, NoticeAttempt, NoticeState, Tally};
 use rungs::core::credits::Credits;
 use rungs::core::failure::JobError;
 use rungs::core::id::{AccountId, BatchId, WorkerId};
 use rungs::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use rungs::core::ladder::SiteProfile;
 use rungs::core::ledger::{Account, Booking, Entry};
-use rungs::core::record::{Cached, Record, Submission};
+use rungs::core::record::{Cached, Owned, Record, Submission};
 use rungs::core::request::Item;
 use rungs::core::tier::Tier;
+use rungs::core::usage::Usage;
 use rungs::core::verdict::Verdict;
 use rungs::ports::store::Versioned;
 use rungs::stores::codec::{Head, decode, encode, head};
@@ -51,6 +52,8 @@ fn batch() -> impl Strategy<Value = Batch> {
                 tally: Tally { total, succeeded, failed },
                 estimate,
                 charged,
+                form: if total % 2 == 0 { Form::Batch } else { Form::Scrape },
+                label: texts.0.clone(),
                 webhook: texts.0,
                 idempotency_key: texts.1,
                 event,
@@ -146,11 +149,17 @@ fn notice() -> impl Strategy<Value = Notice> {
     let attempts = prop::collection::vec(attempt, 0..3);
     let texts = (prop::option::of(".{0,12}"), ".{0,40}");
     let lease = prop::option::of(given::lease());
-    let ids = (given::delivery_id(), given::batch_id());
+    let ids = (given::delivery_id(), given::batch_id(), given::account_id());
     (ids, texts, prop::sample::select(states.to_vec()), attempts, given::moment(), lease).prop_map(
-        |((id, batch), (url, body), state, attempts, ready_at, lease)| Notice {
+        |((id, batch, account), (url, body), state, attempts, ready_at, lease)| Notice {
             id,
             batch,
+            account,
+            event: if attempts.len() % 2 == 0 {
+                EventName::BatchCompleted
+            } else {
+                EventName::JobFailed
+            },
             url,
             body,
             state,
@@ -192,6 +201,20 @@ fn cached() -> impl Strategy<Value = Cached> {
     )
 }
 
+fn usage() -> impl Strategy<Value = Usage> {
+    let counted = (prop::option::of(".{0,12}"), ".{0,12}", given::credits(), given::credits());
+    (given::account_id(), given::moment(), prop::collection::vec(counted, 0..4)).prop_map(
+        |(account, at, counted)| {
+            let mut usage = Usage::new(account, at.day());
+            for (label, site, held, spent) in counted {
+                usage.submit(label.as_deref(), 1, held);
+                usage.settle(label.as_deref(), &site, held, spent);
+            }
+            usage
+        },
+    )
+}
+
 fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
         account().prop_map(Record::Account),
@@ -202,6 +225,9 @@ fn record() -> impl Strategy<Value = Record> {
         site().prop_map(Record::Site),
         submission().prop_map(Record::Submission),
         cached().prop_map(Record::Cached),
+        (given::account_id(), given::batch_id())
+            .prop_map(|(account, batch)| Record::Owned(Owned { account, batch })),
+        usage().prop_map(Record::Usage),
     ]
 }
 

@@ -3,8 +3,11 @@
 
 mod batches;
 mod connections;
+mod deliveries;
+mod events;
 mod http;
 mod keys;
+mod money;
 #[cfg(feature = "cli")]
 mod program;
 mod scrapes;

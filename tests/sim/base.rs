@@ -162,6 +162,8 @@ impl Base {
             Kind::Site,
             Kind::Submission,
             Kind::Cached,
+            Kind::Owned,
+            Kind::Usage,
         ];
         let all = |kind| List { kind, after: None, descending: false, limit: usize::MAX };
         kinds.into_iter().flat_map(|it| self.list(all(it))).map(|it| it.record).collect()

@@ -14,6 +14,7 @@ use rungs::core::ledger::Booking;
 use rungs::core::record::{Key, Record};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
+use rungs::core::usage::Sums;
 
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 
@@ -162,7 +163,7 @@ impl Oracle {
             Key::Submission(..) => {
                 self.check(11, !rewritten, || "an idempotency key was given away".to_owned());
             }
-            Key::Site(_) | Key::Cached(_) => {}
+            Key::Site(_) | Key::Cached(_) | Key::Owned(..) | Key::Usage(..) => {}
         }
     }
 
@@ -433,6 +434,13 @@ impl Oracle {
             _ => Books::default(),
         };
         self.check(4, books == kept, || format!("{id} has {kept:?}, its jobs say {books:?}"));
+        let days = self.records.values().filter_map(|it| match it {
+            Record::Usage(it) if it.account == *id => Some(it.total),
+            _ => None,
+        });
+        let days = days.fold(Sums::default(), Sums::and);
+        let days = Books { held: days.held.0, spent: days.spent.0 };
+        self.check(4, days == kept, || format!("{id} has {kept:?}, its days say {days:?}"));
     }
 
     /// A host was told that a batch is accepted.
@@ -544,9 +552,9 @@ impl Oracle {
             && self.notices().all(|it| it.state != NoticeState::Pending)
     }
 
-    /// A record that is not kept for ever: accounts are, and what sites taught.
+    /// A record that is not kept for long: accounts are, what sites taught, and days.
     fn passing(&self) -> Option<Key> {
-        let passes = |it: &&Key| !matches!(it, Key::Account(_) | Key::Site(_));
+        let passes = |it: &&Key| !matches!(it, Key::Account(_) | Key::Site(_) | Key::Usage(..));
         self.records.keys().find(passes).cloned()
     }
 

@@ -1,5 +1,6 @@
 //! `rungs serve` and `rungs key`: the REST service as a program of its own.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use rungs::Engine;
 use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
 use rungs::engine::{Pacing, Settings, SystemEntropy};
-use rungs::service::{ApiKey, Connections, Keys, Options, Service, serve};
+use rungs::service::{ApiKey, Connections, Keys, Metrics, Options, Service, serve};
 use rungs::stores::{Memory, Sled};
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -32,6 +33,8 @@ struct Config {
     allow_private: bool,
     proxies: Vec<String>,
     keys: Vec<ApiKey>,
+    /// What the webhooks of accounts are signed with.
+    webhook_secrets: BTreeMap<AccountId, String>,
     /// Pages at the same time.
     concurrency: Option<usize>,
     /// Pages of one site at the same time.
@@ -64,10 +67,13 @@ pub(crate) async fn run(args: ServeArgs) -> Done {
              NAME` and give it with --api-keys"
         )));
     }
+    let metrics = Metrics::default();
+    // There is one recorder in a process, and this process has no other.
+    let _ = metrics::set_global_recorder(metrics.clone());
     let engine = engine(&args, &config)?;
     let mut options = Options::default();
     options.body_bytes = config.body_bytes.unwrap_or(options.body_bytes);
-    let service = Service::new(engine.clone()).keys(keys).options(options);
+    let service = Service::new(engine.clone()).keys(keys).options(options).metrics(metrics);
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|why| Failure::Other(format!("{listen} cannot be listened on: {why}")))?;
@@ -100,7 +106,11 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, Failure> {
     let proxies = args.net.proxies.iter().chain(&config.proxies).cloned().collect();
     let allow_private = args.net.allow_private || config.allow_private;
     let net = NetArgs { proxies, allow_private };
-    let builder = setup::parts(&net)?.settings(settings).limits(limits);
+    let webhooks = setup::webhooks(&net);
+    let secrets = config.webhook_secrets.iter();
+    let webhooks = secrets
+        .fold(webhooks, |it, (account, secret)| it.account_secret(account.clone(), secret.clone()));
+    let builder = setup::parts(&net)?.webhooks(webhooks).settings(settings).limits(limits);
     let built = match args.store.as_ref().or(config.store.as_ref()) {
         Some(dir) => builder.store(Sled::open(dir).map_err(|error| Failure::of(&error))?).build(),
         None => builder.store(Memory::default()).build(),
@@ -167,7 +177,7 @@ pub(crate) fn key(args: &KeyArgs) -> Done {
     say("for the list in the file of --api-keys:");
     let line = serde_json::json!({
         "name": key.name, "account": key.account, "hash": key.hash,
-        "requests_per_minute": null, "concurrent": null,
+        "requests_per_minute": null, "concurrent": null, "spend": null,
     });
     say(line);
     Ok(ExitCode::SUCCESS)

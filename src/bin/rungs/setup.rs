@@ -64,14 +64,18 @@ pub(crate) fn engine(
     builder.build().map_err(|error| Failure::of(&error))
 }
 
-/// Everything of an engine but its store and its settings.
-pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
+/// What delivers webhooks.
+pub(crate) fn webhooks(args: &NetArgs) -> Webhooks {
     let webhooks = match std::env::var(SECRET) {
         Ok(secret) if !secret.is_empty() => Webhooks::signed_with(secret),
         _ => Webhooks::unsigned(),
     };
-    let webhooks = if args.allow_private { webhooks.allow_private() } else { webhooks };
-    let builder = Engine::builder().html(http(args)?).webhooks(webhooks);
+    if args.allow_private { webhooks.allow_private() } else { webhooks }
+}
+
+/// Everything of an engine but its store and its settings.
+pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
+    let builder = Engine::builder().html(http(args)?).webhooks(webhooks(args));
     // Where the program is missing, the error of the first image says how to get it.
     Ok(builder.ocr(Tesseract::new()))
 }

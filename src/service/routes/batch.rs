@@ -39,12 +39,13 @@ pub(super) async fn submit(
     let list = wire::list_name(&value);
     let read = wire::read_batch(&value)
         .map_err(|wrong| Problem::of_field(wrong.index.map(|index| (list, index)), &wrong.flaw))?;
-    let mut batch = Batch::new(read.items).account(caller.account().clone());
+    let mut batch = caller.submitting(Batch::new(read.items));
     if let Some(url) = read.webhook_url {
         batch = batch.webhook(url);
     }
-    let submitted = service.engine().submit(keyed(batch, &headers)).await;
-    let handle = submitted.map_err(|it| not_submitted(it, Some(list)))?;
+    let engine = service.engine();
+    let submitted = engine.submit(keyed(batch, &headers)).await;
+    let handle = submitted.map_err(|it| not_submitted(it, Some(list), engine.now()))?;
     let record = service.engine().batch(handle.id()).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &wire::accepted(&record)))
 }

@@ -31,6 +31,16 @@ async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
     Ok(answer::json(StatusCode::OK, &wire::health("ready")))
 }
 
+/// `/metrics`, which needs a key: a scraper can send one.
+pub(super) fn metrics_route() -> Router<Service> {
+    both_slash_forms(Router::new(), ("/metrics", get(metrics)))
+}
+
+async fn metrics(State(service): State<Service>) -> Result<Response, Problem> {
+    let counted = service.counted().ok_or_else(|| of_status(StatusCode::NOT_FOUND))?;
+    Ok(answer::text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", counted.text()))
+}
+
 /// Every other path.
 pub(super) async fn nothing_here() -> Response {
     of_status(StatusCode::NOT_FOUND).into_response()

@@ -1,6 +1,9 @@
 //! Which path leads where.
 
+mod account;
 mod batch;
+mod deliveries;
+mod events;
 mod health;
 mod scrape;
 
@@ -14,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::Engine;
 use crate::service::gate;
 use crate::service::keys::Keys;
+use crate::service::metrics::Metrics;
 use crate::service::options::Options;
 
 /// The REST service of an engine.
@@ -47,6 +51,7 @@ struct Shared {
     engine: Engine,
     keys: Arc<Keys>,
     options: Options,
+    metrics: Option<Metrics>,
     /// Nothing is held any longer.
     stopping: CancellationToken,
 }
@@ -55,8 +60,8 @@ impl Service {
     /// A service for everyone, with every default.
     pub fn new(engine: Engine) -> Self {
         let (keys, options) = (Arc::default(), Options::default());
-        let stopping = CancellationToken::new();
-        Self { shared: Arc::new(Shared { engine, keys, options, stopping }) }
+        let (metrics, stopping) = (None, CancellationToken::new());
+        Self { shared: Arc::new(Shared { engine, keys, options, metrics, stopping }) }
     }
 
     /// Lets these keys in and no one else.
@@ -69,12 +74,18 @@ impl Service {
         self.with(|it| Shared { options, ..it })
     }
 
+    /// Shows what this recorder counts at `/metrics`; without one there is nothing there.
+    pub fn metrics(self, metrics: Metrics) -> Self {
+        self.with(|it| Shared { metrics: Some(metrics), ..it })
+    }
+
     fn with(self, change: impl FnOnce(Shared) -> Shared) -> Self {
-        let Shared { engine, keys, options, stopping } = &*self.shared;
+        let Shared { engine, keys, options, metrics, stopping } = &*self.shared;
         let same = Shared {
             engine: engine.clone(),
             keys: Arc::clone(keys),
             options: *options,
+            metrics: metrics.clone(),
             stopping: stopping.clone(),
         };
         Self { shared: Arc::new(change(same)) }
@@ -92,6 +103,7 @@ impl Service {
             .nest("/api/v1", self.api())
             .nest("/v1", self.api())
             .merge(health::routes())
+            .merge(self.behind_a_key(health::metrics_route()))
             .with_state(self.clone())
             .fallback(health::nothing_here)
             .layer(from_fn_with_state(self.clone(), gate::dress))
@@ -103,11 +115,23 @@ impl Service {
         let paths = [
             ("/batch", post(batch::submit)),
             ("/batch/{id}", get(batch::status).delete(batch::cancel)),
+            ("/batches", get(account::batches)),
+            ("/usage", get(account::usage)),
+            ("/billing/balance", get(account::billing_balance)),
+            ("/billing/usage", get(account::billing_usage)),
+            ("/batch/{id}/events", get(events::events)),
+            ("/batch/{id}/deliveries", get(deliveries::of_batch)),
+            ("/jobs/{id}/deliveries", get(deliveries::of_job)),
+            ("/deliveries", get(deliveries::list)),
+            ("/deliveries/{id}/redeliver", post(deliveries::redeliver)),
             ("/scrape", post(scrape::scrape)),
             ("/scrape/estimate", post(scrape::estimate)),
             ("/jobs/{id}", get(scrape::job)),
         ];
-        let router = paths.into_iter().fold(Router::new(), both_slash_forms);
+        self.behind_a_key(paths.into_iter().fold(Router::new(), both_slash_forms))
+    }
+
+    fn behind_a_key(&self, router: Router<Self>) -> Router<Self> {
         router.route_layer(from_fn_with_state(self.clone(), gate::admit))
     }
 
@@ -121,6 +145,10 @@ impl Service {
 
     pub(super) fn bounds(&self) -> &Options {
         &self.shared.options
+    }
+
+    fn counted(&self) -> Option<&Metrics> {
+        self.shared.metrics.as_ref()
     }
 
     pub(super) fn stopping(&self) -> &CancellationToken {

@@ -31,12 +31,13 @@ pub(super) async fn scrape(
     let value = body::json(body, service.bounds()).await?;
     let read = wire::read_scrape(&value).map_err(|flaw| Problem::of_field(None, &flaw))?;
     let timeout = Duration::from_secs(read.item.timeout);
-    let mut batch = Batch::new([read.item]).account(caller.account().clone());
+    let mut batch = caller.submitting(Batch::scrape(read.item));
     if let Some(url) = read.webhook_url {
         batch = batch.webhook(url);
     }
-    let submitted = service.engine().submit(keyed(batch, &headers)).await;
-    let handle = submitted.map_err(|it| not_submitted(it, None))?;
+    let engine = service.engine();
+    let submitted = engine.submit(keyed(batch, &headers)).await;
+    let handle = submitted.map_err(|it| not_submitted(it, None, engine.now()))?;
     if !read.sync {
         let job = only_job(&service, &handle).await?;
         return Ok(accepted(&caller, &job));

@@ -6,6 +6,8 @@
 
 mod advanced;
 mod batch;
+#[cfg(feature = "engine")]
+mod events;
 mod field;
 mod item;
 #[cfg(feature = "engine")]
@@ -20,14 +22,16 @@ mod scrape;
 mod status;
 
 pub use batch::{WireBatch, WireFlaw, list_name, read_batch};
+#[cfg(feature = "engine")]
+pub use events::{attempted, deliveries, delivery, started};
 pub use item::read_item;
 #[cfg(feature = "engine")]
 pub use job::{job, pending};
 #[cfg(feature = "engine")]
-pub use money::estimate;
+pub use money::{Balance, balance, billing_usage, estimate, usage};
 pub use problem::{Problem, problem};
 #[cfg(feature = "engine")]
 pub use result::{billing, scrape_object};
 pub use scrape::{WireScrape, read_scrape};
 #[cfg(feature = "engine")]
-pub use status::{accepted, around_items, bare_item, cancelled, health, item, summary};
+pub use status::{accepted, around_items, bare_item, batches, cancelled, health, item, summary};

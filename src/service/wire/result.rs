@@ -135,6 +135,14 @@ pub fn billing(report: &JobReport) -> Value {
 }
 
 fn escalation(attempt: &Attempt, worked: bool, charged: Credits) -> Value {
+    let mut body = evidence(attempt);
+    body["result"] = json!(if worked { "success" } else { "failed" });
+    body["credits"] = json!(if worked { charged } else { Credits::ZERO });
+    body
+}
+
+/// What an attempt found, and from what.
+pub(super) fn evidence(attempt: &Attempt) -> Value {
     let (verdict, error) = match &attempt.finding {
         Finding::Transport { code, .. } => ("no_response", Some(code.as_str())),
         Finding::Judged(verdict) => match verdict {
@@ -150,8 +158,6 @@ fn escalation(attempt: &Attempt, worked: bool, charged: Credits) -> Value {
     json!({
         "tier": attempt.tier.number(),
         "name": attempt.tier.name(),
-        "result": if worked { "success" } else { "failed" },
-        "credits": if worked { charged } else { Credits::ZERO },
         "duration_ms": attempt.duration_ms,
         "error": error,
         "verdict": verdict,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::core::batch::Batch;
+use crate::core::id::BatchId;
 use crate::core::job::Job;
 use crate::engine::JobReport;
 use crate::service::wire::result::scrape_object;
@@ -53,6 +54,15 @@ pub fn cancelled(before: &Batch, after: &Batch) -> Value {
 /// That the service is there.
 pub fn health(word: &str) -> Value {
     json!({ "status": word, "version": env!("CARGO_PKG_VERSION") })
+}
+
+/// One page of an account's batches, and where the next one begins.
+pub fn batches(batches: &[Batch], next: Option<BatchId>) -> Value {
+    json!({
+        "batches": batches.iter().map(summary).collect::<Vec<_>>(),
+        "next_cursor": next.map(|it| it.to_string()),
+        "has_more": next.is_some(),
+    })
 }
 
 /// One item of a batch, with its result if it has one.

@@ -174,6 +174,17 @@ pub async fn cached_answers_fall_due_for_expiry(store: AnyStore) {
     assert_eq!(get(&store, answer.key()).await.map(|it| it.version), Some(1));
 }
 
+/// An account's day too.
+pub async fn days_of_usage_fall_due_for_expiry(store: AnyStore) {
+    let day = sample::usage("a", 3);
+    let at = day.expires_at().as_millis();
+    put(&store, Record::Usage(day.clone()), None).await.expect("new");
+
+    assert_eq!(due(&store, Queue::Expiry).await, Some(at));
+    assert!(claimed(&store, sample::claim(Queue::Expiry, at - 1)).await.is_empty());
+    assert_eq!(claimed(&store, sample::claim(Queue::Expiry, at)).await, [Record::Usage(day)]);
+}
+
 /// The first millisecond and the last are moments as any other.
 pub async fn moments_at_both_ends_of_time_are_kept(store: AnyStore) {
     let last = u64::MAX;

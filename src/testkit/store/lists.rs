@@ -62,7 +62,7 @@ pub async fn listing_goes_on_behind_a_key_that_is_gone(store: AnyStore) {
     assert_eq!(listed(&store, batches(Some(two), true, 9)).await, [one]);
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     Kind::Account,
     Kind::Batch,
     Kind::Entry,
@@ -71,6 +71,8 @@ const KINDS: [Kind; 8] = [
     Kind::Site,
     Kind::Submission,
     Kind::Cached,
+    Kind::Owned,
+    Kind::Usage,
 ];
 
 /// The first and the last key that a kind can have are its own, and no neighbour's.
@@ -92,6 +94,21 @@ pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
         keys.reverse();
         assert_eq!(listed(&store, list(true)).await, keys, "{kind:?}, descending");
     }
+}
+
+/// What belongs to an account is listed from its greatest key down, and its neighbours' is not far off:
+/// names that begin alike, and a batch that two accounts would share.
+pub async fn an_accounts_own_is_listed_newest_first(store: AnyStore) {
+    let owned = |name: &str, batch: u64| Record::Owned(sample::owned(name, batch));
+    for (name, batch) in [("a", 1), ("a", 2), ("a b", 3), ("ab", 1), ("ab", 9), ("b", 2)] {
+        put(&store, owned(name, batch), None).await.expect("new");
+    }
+
+    let behind = Some(owned("ab", u64::MAX >> 16).key());
+    let list = List { kind: Kind::Owned, after: behind, descending: true, limit: 9 };
+    let order = [("ab", 9), ("ab", 1), ("a b", 3), ("a", 2), ("a", 1)];
+    let keys = order.map(|(name, batch)| owned(name, batch).key());
+    assert_eq!(listed(&store, list).await, keys);
 }
 
 /// Asking again behind the last key shows all, none twice, both ways.

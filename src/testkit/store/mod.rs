@@ -192,6 +192,7 @@ macro_rules! each_store_check {
             listing_goes_on_behind_a_key_that_is_gone
             listing_keeps_kinds_apart
             every_kind_lists_its_own_to_the_last_key
+            an_accounts_own_is_listed_newest_first
             pages_of_a_listing_hold_each_record_once
             a_limit_beyond_what_is_there_is_no_error
             keys_are_listed_in_the_order_of_their_bytes
@@ -206,6 +207,7 @@ macro_rules! each_store_check {
             a_delivered_notice_leaves_its_queue
             a_batch_that_ends_begins_to_expire
             cached_answers_fall_due_for_expiry
+            days_of_usage_fall_due_for_expiry
             moments_at_both_ends_of_time_are_kept
             what_is_due_is_claimed_earliest_first
             a_claim_takes_no_more_than_its_limit

@@ -64,6 +64,7 @@ pub async fn records_at_the_ends_of_their_ranges_come_back(store: AnyStore) {
         Record::Entry(sample::entry(1, u32::MAX)),
         Record::Job(sample::job(1, most)),
         Record::Cached(sample::cached(u8::MAX, most)),
+        Record::Usage(sample::usage("a", u64::from(u32::MAX))),
     ];
 
     comes_back(&store, records).await;

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::core::batch::{Batch, Notice, NoticeState, Tally};
+use crate::core::batch::{Batch, EventName, Form, Notice, NoticeState, Tally};
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
 use crate::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, Booking, Entry};
-use crate::core::record::{Cached, Claim, Queue, Record, Submission};
+use crate::core::record::{Cached, Claim, Owned, Queue, Record, Submission};
 use crate::core::request::{Item, Limits};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
+use crate::core::usage::Usage;
 use crate::core::verdict::Verdict;
 
 /// The moment `millis` after 1970 began.
@@ -72,6 +73,8 @@ pub fn batch(number: u64, expires_at: Option<Timestamp>) -> Batch {
         tally: Tally::default(),
         estimate: Credits::ZERO,
         charged: Credits::ZERO,
+        form: Form::Batch,
+        label: None,
         webhook: None,
         idempotency_key: None,
         event: DeliveryId::new(at(number), 0, number),
@@ -87,6 +90,8 @@ pub fn notice(number: u64, ready_at: Timestamp) -> Notice {
     Notice {
         id: DeliveryId::new(at(number), 0, number),
         batch: batch_id(number),
+        account: AccountId::default(),
+        event: EventName::BatchCompleted,
         url: Some("https://example.com/hook".to_owned()),
         body: "{}".to_owned(),
         state: NoticeState::Pending,
@@ -134,6 +139,21 @@ pub fn cached(byte: u8, expires_at: Timestamp) -> Cached {
     }
 }
 
+/// That batch `number` is the account's.
+pub fn owned(account: &str, number: u64) -> Owned {
+    let account = AccountId::new(account).expect("a valid name");
+    Owned { account, batch: batch_id(number) }
+}
+
+/// A day of the account, so many days after 1970 began, on which a job of two has ended.
+pub fn usage(account: &str, day: u64) -> Usage {
+    let account = AccountId::new(account).expect("a valid name");
+    let mut usage = Usage::new(account, at(day * 86_400_000).day());
+    usage.submit(Some("first key"), 2, Credits(20));
+    usage.settle(Some("first key"), "example.com:8443", Credits(10), Credits(7));
+    usage
+}
+
 /// Records with every field filled, of every kind.
 pub fn every_kind() -> Vec<Record> {
     let attempt = |tier, finding| Attempt {
@@ -176,6 +196,8 @@ pub fn every_kind() -> Vec<Record> {
         tally: Tally { total: 2, succeeded: 1, failed: 1 },
         estimate: Credits(9),
         charged: Credits(1),
+        form: Form::Scrape,
+        label: Some("first key".to_owned()),
         webhook: Some("https://example.com/hook?a=b".to_owned()),
         idempotency_key: Some("order-1".to_owned()),
         entries: 3,
@@ -193,6 +215,8 @@ pub fn every_kind() -> Vec<Record> {
         Record::Site(site("example.com")),
         Record::Submission(submission("a", "order-1", 1)),
         Record::Cached(cached(7, at(5))),
+        Record::Owned(owned("a", 1)),
+        Record::Usage(usage("a", 20_000)),
     ]
 }
 

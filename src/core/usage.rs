@@ -1,0 +1,267 @@
+//! What was asked for and spent, day by day: for whoever looks at it, and for budgets.
+//!
+//! A batch counts on the day it was submitted, and what its jobs cost is counted there too, whenever
+//! they end. So the sums of a day are what was held for it until everything has ended, and what was
+//! spent on it then.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::credits::Credits;
+use crate::core::id::AccountId;
+use crate::core::time::{Day, Timestamp};
+
+/// Sites of one day that are counted by name. The one with the fewest jobs makes way for a new one, so
+/// those with the most stay.
+const SITES: usize = 64;
+/// How long a day is kept: two months of any length.
+const KEPT: Duration = Duration::from_secs(62 * 24 * 60 * 60);
+
+/// Jobs and credits, summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Jobs that were submitted.
+    pub jobs: u64,
+    /// What is held for those that have not ended.
+    pub held: Credits,
+    /// What those that have ended cost.
+    pub spent: Credits,
+}
+
+impl Sums {
+    /// What a budget counts: held credits may yet be spent.
+    pub fn committed(self) -> Credits {
+        self.held.saturating_add(self.spent)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            jobs: self.jobs.saturating_add(other.jobs),
+            held: self.held.saturating_add(other.held),
+            spent: self.spent.saturating_add(other.spent),
+        }
+    }
+
+    fn submit(&mut self, jobs: u64, held: Credits) {
+        *self = self.and(Self { jobs, held, spent: Credits::ZERO });
+    }
+
+    fn settle(&mut self, held: Credits, spent: Credits) {
+        self.held = self.held.saturating_sub(held);
+        self.spent = self.spent.saturating_add(spent);
+    }
+}
+
+/// One account's day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Which day, in UTC.
+    pub day: Day,
+    /// Everything.
+    pub total: Sums,
+    /// The part of each label.
+    pub labels: BTreeMap<String, Sums>,
+    /// The ended jobs of each site, and what they cost.
+    pub sites: BTreeMap<String, Sums>,
+}
+
+impl Usage {
+    /// A day on which nothing has happened yet.
+    pub fn new(account: AccountId, day: Day) -> Self {
+        let (labels, sites) = (BTreeMap::new(), BTreeMap::new());
+        Self { account, day, total: Sums::default(), labels, sites }
+    }
+
+    /// Counts a submission.
+    pub fn submit(&mut self, label: Option<&str>, jobs: u64, held: Credits) {
+        self.total.submit(jobs, held);
+        if let Some(label) = label {
+            self.labels.entry(label.to_owned()).or_default().submit(jobs, held);
+        }
+    }
+
+    /// Counts the end of a job for which `held` was held.
+    pub fn settle(&mut self, label: Option<&str>, site: &str, held: Credits, spent: Credits) {
+        self.total.settle(held, spent);
+        if let Some(sums) = label.and_then(|it| self.labels.get_mut(it)) {
+            sums.settle(held, spent);
+        }
+        if self.sites.len() >= SITES && !self.sites.contains_key(site) {
+            let fewest = self.sites.iter().min_by_key(|(_, it)| it.jobs);
+            if let Some(name) = fewest.map(|(name, _)| name.clone()) {
+                self.sites.remove(&name);
+            }
+        }
+        let sums = self.sites.entry(site.to_owned()).or_default();
+        *sums = sums.and(Sums { jobs: 1, held: Credits::ZERO, spent });
+    }
+
+    /// When the day is removed.
+    pub fn expires_at(&self) -> Timestamp {
+        self.day.start().after(KEPT)
+    }
+
+    /// The sums of a label, or of everything.
+    pub fn of(&self, label: Option<&str>) -> Sums {
+        label.map_or(self.total, |it| self.labels.get(it).copied().unwrap_or_default())
+    }
+}
+
+/// How long a budget lasts. Each begins anew at midnight UTC; a week on Monday.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// A day.
+    Daily,
+    /// A week.
+    Weekly,
+    /// A calendar month.
+    Monthly,
+}
+
+impl Period {
+    /// The first day of the period that `day` is in.
+    pub fn first(self, day: Day) -> Day {
+        match self {
+            Self::Daily => day,
+            Self::Weekly => day.week(),
+            Self::Monthly => day.month(),
+        }
+    }
+
+    /// When the next one begins.
+    pub fn ends(self, day: Day) -> Timestamp {
+        let mut next = day.next();
+        while self.first(next) != next {
+            next = next.next();
+        }
+        next.start()
+    }
+}
+
+/// What may be spent in a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Credits, held ones included; no limit if not said.
+    #[serde(default)]
+    pub credits: Option<Credits>,
+    /// Jobs; no limit if not said.
+    #[serde(default)]
+    pub jobs: Option<u64>,
+    /// In how long.
+    pub period: Period,
+}
+
+/// A submission that its budget does not cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the submission would exceed its {} budget, which begins anew at {resets_at}", word(*.period))]
+pub struct OverBudget {
+    /// The budget's period.
+    pub period: Period,
+    /// When the next one begins.
+    pub resets_at: Timestamp,
+}
+
+fn word(period: Period) -> &'static str {
+    match period {
+        Period::Daily => "daily",
+        Period::Weekly => "weekly",
+        Period::Monthly => "monthly",
+    }
+}
+
+impl Budget {
+    /// Whether `more` still fits on `day`, after what the period has seen so far.
+    pub fn covers(&self, so_far: Sums, more: Sums, day: Day) -> Result<(), OverBudget> {
+        let sum = so_far.and(more);
+        let within = self.credits.is_none_or(|it| sum.committed() <= it)
+            && self.jobs.is_none_or(|it| sum.jobs <= it);
+        let resets_at = self.period.ends(day);
+        if within { Ok(()) } else { Err(OverBudget { period: self.period, resets_at }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: u64) -> Day {
+        Timestamp::from_millis(text * 86_400_000).day()
+    }
+
+    fn usage() -> Usage {
+        Usage::new(AccountId::default(), day(20_000))
+    }
+
+    #[test]
+    fn what_was_held_for_a_job_becomes_what_it_cost() {
+        let mut usage = usage();
+        usage.submit(Some("a"), 2, Credits(20));
+        usage.submit(None, 1, Credits(10));
+
+        usage.settle(Some("a"), "example.com", Credits(10), Credits(4));
+
+        assert_eq!(usage.total, Sums { jobs: 3, held: Credits(20), spent: Credits(4) });
+        assert_eq!(usage.of(Some("a")), Sums { jobs: 2, held: Credits(10), spent: Credits(4) });
+        assert_eq!(usage.of(Some("b")), Sums::default());
+        assert_eq!(usage.total.committed(), Credits(24));
+        assert_eq!(usage.sites["example.com"].spent, Credits(4));
+    }
+
+    #[test]
+    fn the_sites_with_the_most_jobs_stay_however_many_there_are() {
+        let mut usage = usage();
+        for _ in 0..3 {
+            usage.settle(None, "often.example", Credits(1), Credits(1));
+        }
+
+        for number in 0..1_000 {
+            usage.settle(None, &format!("{number}.example"), Credits(1), Credits(1));
+        }
+
+        assert_eq!(usage.sites.len(), SITES);
+        assert_eq!(usage.sites["often.example"].jobs, 3);
+    }
+
+    #[test]
+    fn a_budget_is_reached_and_not_exceeded_by_what_is_held_too() {
+        let budget = Budget { credits: Some(Credits(10)), jobs: None, period: Period::Daily };
+        let so_far = Sums { jobs: 1, held: Credits(3), spent: Credits(2) };
+        let more = |held| Sums { jobs: 1, held: Credits(held), spent: Credits::ZERO };
+
+        assert_eq!(budget.covers(so_far, more(5), day(1)), Ok(()));
+        let over = budget.covers(so_far, more(6), day(1)).expect_err("it is one too many");
+        assert_eq!(over.resets_at, day(2).start());
+        let two = Budget { credits: None, jobs: Some(2), period: Period::Daily };
+        assert_eq!(two.covers(so_far, more(99), day(1)), Ok(()));
+        assert!(two.covers(so_far, Sums { jobs: 2, ..more(0) }, day(1)).is_err());
+    }
+
+    #[test]
+    fn periods_begin_at_midnight_on_monday_and_on_the_first() {
+        // 2024-02-29 was a Thursday, and day 19,782.
+        let leap = day(19_782);
+
+        assert_eq!(leap.start().to_string(), "2024-02-29T00:00:00.000Z");
+        assert_eq!(Period::Daily.first(leap), leap);
+        assert_eq!(Period::Weekly.first(leap).start().to_string(), "2024-02-26T00:00:00.000Z");
+        assert_eq!(Period::Monthly.first(leap).start().to_string(), "2024-02-01T00:00:00.000Z");
+        assert_eq!(Period::Daily.ends(leap).to_string(), "2024-03-01T00:00:00.000Z");
+        assert_eq!(Period::Weekly.ends(leap).to_string(), "2024-03-04T00:00:00.000Z");
+        assert_eq!(Period::Monthly.ends(leap).to_string(), "2024-03-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_day_is_kept_for_longer_than_any_month_that_is_summed() {
+        let usage = usage();
+
+        assert!(usage.expires_at() > Period::Monthly.ends(usage.day));
+    }
+}

@@ -1,0 +1,55 @@
+//! What is told of while it happens, and what was told to others.
+
+use serde_json::{Value, json};
+
+use crate::core::batch::{Notice, NoticeState};
+use crate::core::id::{BatchId, JobId};
+use crate::core::job::Attempt;
+use crate::service::wire::result::evidence;
+
+/// A job that a worker took, or put back.
+pub fn started(job: JobId) -> Value {
+    json!({ "job_id": job.to_string() })
+}
+
+/// One attempt of a job that goes on.
+pub fn attempted(job: JobId, attempt: &Attempt) -> Value {
+    let mut body = evidence(attempt);
+    body["job_id"] = json!(job.to_string());
+    body
+}
+
+/// An event's delivery with every attempt.
+pub fn delivery(notice: &Notice) -> Value {
+    let state = match notice.state {
+        NoticeState::Pending => "pending",
+        NoticeState::Delivered => "delivered",
+        NoticeState::GivenUp => "failed",
+        NoticeState::Unaddressed => "unaddressed",
+    };
+    let attempts: Vec<Value> = notice
+        .attempts
+        .iter()
+        .map(|it| json!({ "at": it.at.to_string(), "status_code": it.status, "error": it.error }))
+        .collect();
+    let next = (notice.state == NoticeState::Pending).then(|| notice.ready_at.to_string());
+    json!({
+        "delivery_id": notice.id.to_string(),
+        "batch_id": notice.batch.to_string(),
+        "event": notice.event.as_str(),
+        "url": notice.url,
+        "status": state,
+        "attempts": attempts,
+        "next_attempt_at": next,
+        "payload": serde_json::from_str::<Value>(&notice.body).unwrap_or_default(),
+    })
+}
+
+/// One page of deliveries, and where the next one begins.
+pub fn deliveries(notices: &[Notice], next: Option<BatchId>) -> Value {
+    json!({
+        "deliveries": notices.iter().map(delivery).collect::<Vec<_>>(),
+        "next_cursor": next.map(|it| it.to_string()),
+        "has_more": next.is_some(),
+    })
+}

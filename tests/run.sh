@@ -14,8 +14,14 @@ if ! { command -v tesseract && tesseract --list-langs | grep -qx deu; } >/dev/nu
   apt-get update -qq && apt-get install -y -qq --no-install-recommends tesseract-ocr tesseract-ocr-deu
 fi
 
+if ! { command -v node && command -v curl && python3 -c 'import ensurepip, venv'; } >/dev/null 2>&1; then
+  # Clients that the service is tested with.
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs curl python3 python3-venv
+fi
+
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
+step bash tests/clients/venv.sh
 step cargo fetch --locked --quiet
 step cargo fmt --all --check
 step cargo clippy --locked --all-targets --all-features -- -D warnings

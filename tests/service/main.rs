@@ -2,6 +2,7 @@
 #![cfg(all(feature = "server", feature = "testkit"))]
 
 mod batches;
+mod clients;
 mod connections;
 mod deliveries;
 mod events;

@@ -1,0 +1,90 @@
+"""Drives the official Python client, unmodified, through everything that it can do here.
+
+    python3 official.py BASE_URL SITE_URL WEBHOOK_URL
+"""
+
+import sys
+
+from alterlab import AlterLabSync, CostControls
+from alterlab.client import AlterLabAPIError, JobExpiredError
+
+base, site, hook = sys.argv[1:]
+client = AlterLabSync("sk_live_0123456789abcdef", base_url=base)
+
+
+def refused(status, call):
+    """The call is refused with this status, and says why in words."""
+    try:
+        call()
+    except AlterLabAPIError as error:
+        assert error.status_code == status, (status, error)
+        assert isinstance(error.detail, str) and error.detail, error
+        return error
+    raise AssertionError(f"not refused with {status}")
+
+
+def batches():
+    batch = client.batch_scrape(
+        [{"url": f"{site}/a"}, {"url": f"{site}/b", "formats": ["markdown"]}, {"url": f"{site}/gone"}],
+        webhook_url=hook,
+    )
+    assert batch["batch_id"].startswith("batch_"), batch
+    assert batch["status"] == "processing" and batch["total_requests"] == 3, batch
+    first, second, gone = batch["job_ids"]
+    page = client.wait_for_job(first, poll_interval=0.05)
+    assert "Flour, water" in page["text"] and set(page["content"]) == {"html", "json"}, page
+    page = client.wait_for_job(second, poll_interval=0.05)
+    assert page["content"]["markdown"].startswith("# Loaf /b"), page
+    assert client.get_job_status(first)["status"] == "completed"
+    try:
+        client.wait_for_job(gone, poll_interval=0.05)
+    except AlterLabAPIError as error:
+        assert "NOT_FOUND_TARGET" in str(error), error
+    else:
+        raise AssertionError("a page that is not there was got")
+
+
+def scrapes():
+    page = client.scrape(f"{site}/c", formats=["text", "markdown"])
+    assert page["status_code"] == 200 and set(page["content"]) == {"text", "markdown"}, page
+    assert page["billing"]["tier_used"] == "1", page["billing"]
+    capped = client.scrape(f"{site}/d", cost_controls=CostControls(max_tier="2"))
+    assert capped["billing"]["total_credits"] == 200, capped["billing"]
+    job = client.scrape(f"{site}/e", sync=False)
+    assert job["status"] in ("pending", "running", "completed"), job
+    later = client.wait_for_job(job["job_id"], poll_interval=0.05)
+    assert "Flour, water" in later["text"], later
+    # Longer than the client's own patience: it is answered with a job before that, and polls.
+    slow = client.scrape(f"{site}/slow", timeout=6)
+    assert "Flour, water" in slow["text"], slow
+
+
+def money():
+    estimate = client.estimate_cost(f"{site}/a")
+    assert estimate["estimated_tier"] == "1" and estimate["estimated_credits"] == 200, estimate
+    assert estimate["confidence"] in ("low", "medium", "high") and estimate["reasoning"], estimate
+    usage = client.get_usage()
+    assert usage["credits_used"] >= 1000 and usage["requests_count"] >= 7, usage
+    assert usage["subscription_tier"] and usage["billing_period_start"] < usage["billing_period_end"]
+
+
+def mistakes():
+    refused(422, lambda: client.batch_scrape([]))
+    refused(422, lambda: client.batch_scrape([{"url": f"{site}/a"}] * 101))
+    error = refused(422, lambda: client.batch_scrape([{"url": f"{site}/a"}, {"url": "nothing"}]))
+    assert "requests[1].url" in error.detail, error
+    refused(422, lambda: client.batch_scrape([{"url": f"{site}/a", "cost_controls": {"max_tier": "9"}}]))
+    refused(422, lambda: client.scrape(f"{site}/gone"))
+    try:
+        client.get_job_status("019a0000-0000-7000-8000-000000000000")
+    except JobExpiredError:
+        pass
+    else:
+        raise AssertionError("an unknown job was found")
+    stranger = AlterLabSync("sk_live_nobody_0123456789", base_url=base)
+    refused(401, stranger.get_usage)
+
+
+for part in (batches, scrapes, money, mistakes):
+    part()
+    print(part.__name__)

@@ -212,6 +212,11 @@ impl Engine {
         &self.shared.settings
     }
 
+    /// The bounds of a submission.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
     /// The time by the engine's clock.
     pub fn now(&self) -> Timestamp {
         self.shared.clock.now()

@@ -13,6 +13,7 @@ use rungs::webhook::Webhooks;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::described;
 use crate::http::{self, Answer};
 
 pub(crate) const LOOPBACK: &str = "127.0.0.0/8";
@@ -85,7 +86,9 @@ impl World {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        http::send(self.addr, method, path, headers, body)
+        let answer = http::send(self.addr, method, path, headers, body);
+        described::check(method, path, &answer);
+        answer
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

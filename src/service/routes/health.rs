@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -13,7 +14,12 @@ use crate::service::wire;
 
 /// The routes.
 pub(super) fn routes() -> Router<Service> {
-    let routes = [("/health", get(health)), ("/ready", get(ready))];
+    let routes = [
+        ("/health", get(health)),
+        ("/ready", get(ready)),
+        ("/openapi.json", get(openapi)),
+        ("/docs", get(docs)),
+    ];
     routes.into_iter().fold(Router::new(), both_slash_forms)
 }
 
@@ -39,6 +45,21 @@ pub(super) fn metrics_route() -> Router<Service> {
 async fn metrics(State(service): State<Service>) -> Result<Response, Problem> {
     let counted = service.counted().ok_or_else(|| of_status(StatusCode::NOT_FOUND))?;
     Ok(answer::text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", counted.text()))
+}
+
+/// `/openapi.json`.
+async fn openapi(State(service): State<Service>) -> Response {
+    answer::json(StatusCode::OK, &wire::openapi(service.engine().limits()))
+}
+
+/// `/docs`: the same for people.
+async fn docs(State(service): State<Service>) -> Response {
+    let page = wire::page_of(&wire::openapi(service.engine().limits()));
+    let mut response = answer::text(StatusCode::OK, "text/html; charset=utf-8", page);
+    // It needs nothing from anywhere, and runs nothing.
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 /// Every other path.

@@ -14,6 +14,8 @@ mod item;
 mod job;
 #[cfg(feature = "engine")]
 mod money;
+#[cfg(feature = "server")]
+mod openapi;
 mod problem;
 #[cfg(feature = "engine")]
 mod result;
@@ -29,6 +31,8 @@ pub use item::read_item;
 pub use job::{job, pending};
 #[cfg(feature = "engine")]
 pub use money::{Balance, balance, billing_usage, estimate, usage};
+#[cfg(feature = "server")]
+pub use openapi::{openapi, page_of};
 pub use problem::{Problem, problem};
 #[cfg(feature = "engine")]
 pub use result::{billing, scrape_object};

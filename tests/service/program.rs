@@ -169,3 +169,17 @@ fn settings_come_from_a_file_and_the_command_line_wins() {
 
     assert_eq!((many.status, large.status), (422, 413));
 }
+
+#[test]
+fn the_keys_of_the_manual_are_keys() {
+    let manual = std::fs::read_to_string("docs/SERVICE.md").expect("the manual");
+    let (_, rest) = manual.split_once("```json\n").expect("a list of keys");
+    let (list, _) = rest.split_once("```").expect("its end");
+
+    let keys: Vec<rungs::service::ApiKey> =
+        serde_json::from_str(list).expect("as the file is read");
+
+    assert_eq!((keys.len(), keys[0].account.as_str()), (1, "acme"));
+    assert!(keys[0].spend.is_some());
+    assert!(rungs::service::Keys::new(keys).is_ok());
+}

@@ -1,8 +1,9 @@
 //! Answers evaluation requests: a JSON object a line in, a JSON object a line out, whatever happens.
 //!
 //! A request is `{"id", "op", "file", "url", ...}`, where `file` holds the input. The operations are
-//! `article`, `convert`, `product`, `recipe`, `structured`, `decode`, `block`, `robots` and `ocr` (with
-//! the feature of that name); an answer repeats the `id` and says the CPU milliseconds it took, or an `error`. Without input it ends at once.
+//! `article`, `convert`, `product`, `recipe`, `structured`, `decode`, `block`, `robots`, `ocr` and `pdf`
+//! (these two with the feature of that name); an answer repeats the `id` and says the CPU milliseconds
+//! it took, or an `error`. Without input it ends at once.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -87,6 +88,7 @@ impl Request {
             "block" => Ok(self.judged()),
             "robots" => self.robots(),
             "ocr" => ocr::answer(self),
+            "pdf" => pdf::answer(self),
             other => Err(format!("the operation `{other}` is not offered")),
         }
     }
@@ -187,6 +189,49 @@ mod ocr {
 
     pub(crate) fn answer(_: &Request) -> Answer {
         Err("`ocr` needs the feature of that name".to_owned())
+    }
+}
+
+/// Text of PDFs.
+#[cfg(feature = "pdf")]
+mod pdf {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rungs::core::request::{Item, Limits};
+    use rungs::fetch::Pdf;
+    use rungs::ports::fetch::{DocumentRequest, Fetched, PdfFetcher};
+    use serde_json::json;
+
+    use crate::{Answer, NOWHERE, Request};
+
+    pub(crate) fn answer(request: &Request) -> Answer {
+        let options = Item::get(NOWHERE).check(&Limits::default()).map_err(|it| it.to_string())?;
+        let document = DocumentRequest {
+            document: Arc::new(Fetched::new(200, request.body.clone())),
+            options: Arc::new(options),
+            deadline: Duration::from_secs(60),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|it| it.to_string())?;
+        let reader = Pdf::new();
+        let read = runtime.block_on(PdfFetcher::read(&reader, document));
+        let read = read.map_err(|it| it.to_string())?;
+        Ok(json!({
+            "text": read.pages.join("\n\n"), "markdown": read.markdown.join("\n\n"),
+            "title": read.title, "author": read.author, "created": read.created,
+            "modified": read.modified, "pages": read.page_count, "links": read.links,
+            "warnings": read.warnings,
+        }))
+    }
+}
+
+#[cfg(not(feature = "pdf"))]
+mod pdf {
+    use crate::{Answer, Request};
+
+    pub(crate) fn answer(_: &Request) -> Answer {
+        Err("`pdf` needs the feature of that name".to_owned())
     }
 }
 

@@ -17,7 +17,7 @@ pub mod engine;
 mod error;
 #[cfg(feature = "html")]
 pub mod extract;
-#[cfg(any(feature = "http", feature = "ocr"))]
+#[cfg(any(feature = "http", feature = "ocr", feature = "pdf"))]
 pub mod fetch;
 #[cfg(all(feature = "http", feature = "html", feature = "sled"))]
 mod open;

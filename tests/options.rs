@@ -154,7 +154,8 @@ impl PdfFetcher for TwoPages {
     fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>> {
         assert!(request.document.body.starts_with(b"%PDF-"), "the document's own bytes");
         let pages = vec!["one".to_owned(), "two".to_owned()];
-        let text = PdfText { pages, markdown: "# one\n\ntwo".into(), ..PdfText::default() };
+        let markdown = vec!["# one".to_owned(), "two".to_owned()];
+        let text = PdfText { pages, markdown, page_count: 2, ..PdfText::default() };
         Box::pin(async move { Ok(text) })
     }
 }

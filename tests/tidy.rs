@@ -99,6 +99,23 @@ fn no_file_is_over_600_lines_and_none_unwraps() {
 }
 
 #[test]
+fn unsafe_code_is_in_one_file_only() {
+    for dir in ["src", "tests", "examples"] {
+        for_each_source(dir, &mut |path, text| {
+            // The lint denies it; this sees to it that nobody allows it, be it by a macro.
+            let words = [
+                concat!("allow(un", "safe"),
+                concat!("ctor(un", "safe"),
+                concat!("expect(un", "safe"),
+            ];
+            let has = words.iter().any(|it| text.contains(it));
+            let may = path.ends_with("src/fetch/pdf/start.rs");
+            assert_eq!(has, may, "{}: unsafe code", path.display());
+        });
+    }
+}
+
+#[test]
 fn the_readme_lists_every_example() {
     let readme = std::fs::read_to_string("README.md").expect("a README");
     let mut found = Vec::new();

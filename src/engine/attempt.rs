@@ -281,7 +281,11 @@ impl Ladder {
             return Err(internal("there is no page to deliver".to_owned()));
         };
         let mut extracted = self.read(&last, &hand).await?;
-        let could_read_images = self.read_images(&mut extracted).await;
+        let could_read_images = match last.finding {
+            // Its pages without text were read with it.
+            Finding::Judged(Verdict::Other(Document::Pdf)) => self.shared.fetchers.ocr.is_some(),
+            _ => self.read_images(&mut extracted).await,
+        };
         let came = Came {
             rendered: hand.rendered,
             screenshot: hand.screenshot.is_some(),

@@ -9,9 +9,9 @@ use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Finding, Job};
 use crate::core::request::{Format, Mode, PdfFormat};
 use crate::core::verdict::{Document, Verdict};
-use crate::engine::Shared;
+use crate::engine::{Shared, scans};
 use crate::ports::extract::Extracted;
-use crate::ports::fetch::{DocumentRequest, FetchErrorKind, Fetched, ImageText};
+use crate::ports::fetch::{DocumentRequest, FetchErrorKind, Fetched, ImageText, PdfText};
 
 fn unsupported(job: &Job, is: &str) -> JobError {
     let mode = job.request.mode;
@@ -37,7 +37,9 @@ pub(super) async fn read(
 ) -> Option<Result<Extracted, JobError>> {
     let (mode, status) = (job.request.mode, page.status);
     let read = match kind {
-        Document::Pdf if matches!(mode, Mode::Auto | Mode::Pdf) => pdf(shared, job, page).await,
+        Document::Pdf if matches!(mode, Mode::Auto | Mode::Pdf | Mode::Ocr) => {
+            pdf(shared, job, page).await
+        }
         Document::Image if matches!(mode, Mode::Auto | Mode::Ocr) => image(shared, job, page).await,
         Document::Pdf => Err(unsupported(job, "a PDF")),
         Document::Image => Err(unsupported(job, "an image")),
@@ -74,20 +76,65 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
             "the document is a PDF, and nothing here reads PDFs; give the engine `.pdf(...)`";
         return Err(JobError::new(ErrorCode::PdfParseFailed, message));
     };
-    let read = reader.read(request(job, page)).await;
-    let read = read.map_err(|why| JobError::new(ErrorCode::PdfParseFailed, why.to_string()))?;
-    let text = read.pages.join("\n\n");
-    let data = json!({"title": read.title, "author": read.author, "pages": read.pages.len()});
-    let mut made = formats(job, &text, &read.markdown, &data);
+    let began = shared.clock.now();
+    let ask = request(job, page);
+    let deadline = ask.deadline;
+    let read = reader.read(ask).await;
+    let mut read = read.map_err(|why| JobError::new(unread_pdf(why.kind()), why.to_string()))?;
+    let left = deadline.saturating_sub(shared.clock.now().since(began));
+    let ocr_results = scans::read(shared, job, &mut read, left).await;
+    if job.request.mode == Mode::Ocr && ocr_results.is_empty() && is_blank(&read) {
+        let why = read.warnings.first().map_or("it holds neither text nor images", String::as_str);
+        let code = match shared.fetchers.ocr {
+            Some(_) => ErrorCode::EmptyContent,
+            None => ErrorCode::OcrUnavailable,
+        };
+        return Err(JobError::new(code, format!("the PDF has no text that can be read: {why}")));
+    }
+    let (text, markdown) = (read.pages.join("\n\n"), joined(&read.markdown));
+    let about = json!({
+        "title": read.title, "author": read.author, "created": read.created,
+        "modified": read.modified, "pages": read.page_count, "links": read.links,
+    });
+    let mut made = formats(job, &text, &markdown, &about);
     // The mode promises the document's text, and the formats asked for may all be a page's.
     if job.request.mode == Mode::Pdf || made.content.is_empty() {
         let (format, value) = match job.request.pdf_format {
-            PdfFormat::Markdown => (Format::Markdown, read.markdown),
+            PdfFormat::Markdown => (Format::Markdown, markdown),
             PdfFormat::Text => (Format::Text, text),
         };
         made.content.entry(format).or_insert_with(|| value.into());
     }
-    Ok(Extracted { title: read.title, author: read.author, warnings: read.warnings, ..made })
+    let said = about.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    Ok(Extracted {
+        title: read.title,
+        author: read.author,
+        published_at: read.created,
+        metadata: said.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        warnings: read.warnings,
+        ocr_results,
+        ..made
+    })
+}
+
+fn is_blank(read: &PdfText) -> bool {
+    read.pages.iter().all(|it| it.trim().is_empty())
+}
+
+/// Pages as one document; one without text leaves no gap.
+fn joined(pages: &[String]) -> String {
+    let pages: Vec<&str> = pages.iter().map(|it| it.trim()).filter(|it| !it.is_empty()).collect();
+    pages.join("\n\n")
+}
+
+/// What it means for the job that its PDF was not read.
+fn unread_pdf(kind: FetchErrorKind) -> ErrorCode {
+    match kind {
+        FetchErrorKind::Timeout => ErrorCode::Timeout,
+        FetchErrorKind::TooLarge => ErrorCode::ContentTooLarge,
+        FetchErrorKind::Internal => ErrorCode::InternalError,
+        _ => ErrorCode::PdfParseFailed,
+    }
 }
 
 async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracted, JobError> {

@@ -20,6 +20,7 @@ mod pace;
 mod reaper;
 mod report;
 mod robots;
+mod scans;
 mod submit;
 mod watch;
 mod worker;

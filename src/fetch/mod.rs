@@ -1,4 +1,4 @@
-//! Fetchers: what gets a page, and what reads it where it is an image.
+//! Fetchers: what gets a page, and what reads it where it is an image or a PDF.
 
 #[cfg(feature = "http")]
 pub mod guard;
@@ -6,8 +6,12 @@ pub mod guard;
 pub mod http;
 #[cfg(feature = "ocr")]
 pub mod ocr;
+#[cfg(feature = "pdf")]
+pub mod pdf;
 
 #[cfg(feature = "http")]
 pub use http::Http;
 #[cfg(feature = "ocr")]
 pub use ocr::Tesseract;
+#[cfg(feature = "pdf")]
+pub use pdf::Pdf;

@@ -250,16 +250,35 @@ pub struct DocumentRequest {
 /// A PDF as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PdfText {
-    /// The text of each page, in order.
+    /// The text of each page that was read, in order.
     pub pages: Vec<String>,
-    /// The document as markdown.
-    pub markdown: String,
+    /// The same pages as markdown.
+    pub markdown: Vec<String>,
     /// The title it gives itself.
     pub title: Option<String>,
     /// The author it gives itself.
     pub author: Option<String>,
+    /// When it says that it was made, as RFC 3339 has it.
+    pub created: Option<String>,
+    /// When it says that it was last changed, as RFC 3339 has it.
+    pub modified: Option<String>,
+    /// How many pages it has; more than were read where a warning says so.
+    pub page_count: usize,
+    /// The addresses that it links to, each once.
+    pub links: Vec<String>,
+    /// The images of pages without text, if the job asks for text on images.
+    pub scans: Vec<PdfScan>,
     /// What was left out or guessed.
     pub warnings: Vec<String>,
+}
+
+/// An image of a page that has no text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PdfScan {
+    /// The page's place among the pages, from 0.
+    pub page: usize,
+    /// The image, in a format that an [`OcrFetcher`] reads.
+    pub image: Vec<u8>,
 }
 
 /// Reads a PDF. The contract is [`HtmlFetcher`]'s, without a network.

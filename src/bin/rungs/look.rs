@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use rungs::core::credits::Credits;
 use rungs::core::tier::Tier;
 use rungs::engine::Settings;
-use rungs::fetch::Tesseract;
+use rungs::fetch::{Pdf, Tesseract};
 use rungs::ports::store::{List, Store};
 use rungs::stores::{Memory, Sled};
 
@@ -106,7 +106,11 @@ pub(crate) async fn doctor() -> ExitCode {
         };
         say(format_args!("tier {:<4} {:<8} {ready:<14} {how}", tier.number(), tier.name()));
     }
-    say(format_args!("mode pdf  {:<8} {:<14} this build has no PDF fetcher", "", "not built in"));
+    let (ready, how) = match Pdf::new().check().await {
+        Ok(()) => ("ready", "built in, in a process of its own".to_owned()),
+        Err(why) => ("not ready", why.to_string()),
+    };
+    say(format_args!("mode pdf  {:<8} {ready:<14} {how}", ""));
     let (ready, how) = match Tesseract::new().installed().await {
         Ok(it) => {
             let (program, languages) = (it.program.display(), it.languages.join(", "));

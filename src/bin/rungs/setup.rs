@@ -2,8 +2,8 @@
 
 use rungs::core::request::Item;
 use rungs::engine::{EngineBuilder, Settings};
-use rungs::fetch::Tesseract;
 use rungs::fetch::http::{Http, ProxyUrl};
+use rungs::fetch::{Pdf, Tesseract};
 use rungs::ports::store::Store;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
@@ -77,7 +77,7 @@ pub(crate) fn webhooks(args: &NetArgs) -> Webhooks {
 pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
     let builder = Engine::builder().html(http(args)?).webhooks(webhooks(args));
     // Where the program is missing, the error of the first image says how to get it.
-    Ok(builder.ocr(Tesseract::new()))
+    Ok(builder.ocr(Tesseract::new()).pdf(Pdf::new()))
 }
 
 /// A batch of these items.

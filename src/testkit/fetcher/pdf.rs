@@ -31,14 +31,15 @@ macro_rules! each_pdf_check {
 
 crate::each_pdf_check!(super::table, PdfFetcher);
 
-/// One text a page, and all of it in the markdown.
+/// One text a page, and one markdown, and as many as it says that there are.
 pub async fn pages_come_in_order_with_their_text(fetcher: Pdf) {
     let read = text(&fetcher, pdf()).await;
 
     assert_eq!(read.pages.len(), PDF_LINES.len(), "{read:?}");
-    for (page, line) in read.pages.iter().zip(PDF_LINES) {
+    assert_eq!((read.page_count, read.markdown.len()), (PDF_LINES.len(), PDF_LINES.len()));
+    for ((page, markdown), line) in read.pages.iter().zip(&read.markdown).zip(PDF_LINES) {
         assert_eq!(page.trim(), line);
-        assert!(read.markdown.contains(line), "{}", read.markdown);
+        assert!(markdown.contains(line), "{markdown}");
     }
 }
 

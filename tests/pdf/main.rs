@@ -1,6 +1,13 @@
 //! PDFs, read by real processes: this test program, started again, becomes the reader.
 #![cfg(all(feature = "pdf", feature = "html"))]
 
+mod given;
+mod hostile;
+mod pages;
+mod reading;
+#[cfg(feature = "ocr")]
+mod scans;
+
 use rungs::fetch::Pdf;
 
 rungs::pdf_fetcher_conformance!(conformance, Pdf::new());

@@ -15,7 +15,8 @@ const GRACE: u64 = 5;
 pub(super) fn run(task: Task) -> i32 {
     // A panic is told by a frame; its text would only be read by nobody.
     std::panic::set_hook(Box::new(|_| {}));
-    if bound(&task).is_err() {
+    let ready = Frame::Ready { token: task.token.clone() };
+    if say(&ready).is_err() || bound(&task).is_err() {
         return 3;
     }
     let reading = std::thread::Builder::new().stack_size(STACK).spawn(move || talk(&task));
@@ -28,7 +29,6 @@ pub(super) fn run(task: Task) -> i32 {
 }
 
 fn talk(task: &Task) -> std::io::Result<()> {
-    say(&Frame::Ready { token: task.token.clone() })?;
     let mut bytes = Vec::new();
     std::io::stdin().lock().read_to_end(&mut bytes)?;
     let mut told = Ok(());

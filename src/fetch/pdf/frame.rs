@@ -23,7 +23,7 @@ pub(super) struct Task {
 /// One thing that the child says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Frame {
-    /// It is the reader, and has its limits.
+    /// It is the reader; it limits itself next, and reads only then.
     Ready { token: String },
     /// The document opened.
     About(About),

@@ -35,6 +35,13 @@ pub(super) fn words(letters: &[Letter], turn: u8) -> Vec<Word> {
             is_open = false;
             continue;
         }
+        let text = clean(&letter.text);
+        // What is drawn and says nothing is white space of a kind, such as a space that was given no
+        // letter; of a text that stands for several glyphs, the others have none to begin with.
+        if text.is_empty() && !letter.text.is_empty() {
+            is_open = false;
+            continue;
+        }
         let near = letter.size * SHADOW;
         let is_same = |it: &(&str, f64, f64)| {
             it.0 == letter.text && (it.1 - left).abs() < near && (it.2 - base).abs() < near
@@ -43,7 +50,6 @@ pub(super) fn words(letters: &[Letter], turn: u8) -> Vec<Word> {
             continue;
         }
         recent.push((&letter.text, left, base));
-        let text = clean(&letter.text);
         if let Some(word) =
             words.last_mut().filter(|it| is_open && goes_on(it, left, base, letter.size))
         {

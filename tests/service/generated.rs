@@ -42,7 +42,13 @@ fn requests_made_from_the_description_meet_no_failure_and_nothing_undescribed() 
     let engine = Engine::builder().store(Memory::default()).html(Nowhere);
     let world = World::of(Plan { engine, ..Plan::default() });
     let mut command = Command::new(installed("schemathesis"));
-    command.env("NO_COLOR", "1").arg("run").arg(format!("http://{}/openapi.json", world.addr));
+    // It keeps what it finds where it runs.
+    let dir = tempfile::tempdir().expect("a directory");
+    command
+        .current_dir(dir.path())
+        .env("NO_COLOR", "1")
+        .arg("run")
+        .arg(format!("http://{}/openapi.json", world.addr));
     let checks = [
         "not_a_server_error",
         "status_code_conformance",

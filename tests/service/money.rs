@@ -139,8 +139,8 @@ fn a_budget_may_count_jobs() {
 fn an_accounts_batches_are_listed_newest_first_page_by_page_and_no_one_elses() {
     let account = |name| AccountId::new(name).expect("a name");
     let keys = [
-        ApiKey::new("first", account("a"), SECRET).expect("a key"),
-        ApiKey::new("second", account("ab"), OTHER).expect("a key"),
+        ApiKey::new("first", account("b"), SECRET).expect("a key"),
+        ApiKey::new("second", account("a"), OTHER).expect("a key"),
     ];
     let world = World::of(Plan { keys: Keys::new(keys).expect("usable"), ..Plan::default() });
     let site = site();

@@ -38,7 +38,7 @@ use crate::service::options::Options;
 /// # engine.shutdown().await?;
 /// # Ok::<(), rungs::Error>(())
 /// # })?;
-/// # Ok::<(), rungs::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]

@@ -3,7 +3,9 @@
 use super::glyphs::Letter;
 
 /// Letters of one word are closer than this, in heights of their font.
-const WORD_GAP: f64 = 0.17;
+const WORD_GAP: f64 = 0.15;
+/// Ideographs may be set wider: no space parts their words.
+const IDEOGRAPH_GAP: f64 = 0.3;
 /// How far a letter may reach back over the one before and still go on with its word: kerning.
 const OVERLAP: f64 = 0.5;
 /// A letter this close to the same letter is its shadow.
@@ -51,7 +53,7 @@ pub(super) fn words(letters: &[Letter], turn: u8) -> Vec<Word> {
         }
         recent.push((&letter.text, left, base));
         if let Some(word) =
-            words.last_mut().filter(|it| is_open && goes_on(it, left, base, letter.size))
+            words.last_mut().filter(|it| is_open && goes_on(it, &text, left, base, letter.size))
         {
             word.text.push_str(&text);
             word.right = word.right.max(right);
@@ -75,10 +77,17 @@ pub(super) fn words(letters: &[Letter], turn: u8) -> Vec<Word> {
     words
 }
 
-fn goes_on(word: &Word, left: f64, base: f64, size: f64) -> bool {
+fn goes_on(word: &Word, text: &str, left: f64, base: f64, size: f64) -> bool {
     let size = word.size.max(size);
     let gap = left - word.right;
-    (base - word.base).abs() < size * 0.45 && gap < size * WORD_GAP && gap > -size * OVERLAP
+    let are_ideographs = word.text.chars().next_back().is_some_and(is_ideograph)
+        && text.chars().next().is_some_and(is_ideograph);
+    let most = if are_ideographs { IDEOGRAPH_GAP } else { WORD_GAP };
+    (base - word.base).abs() < size * 0.45 && gap < size * most && gap > -size * OVERLAP
+}
+
+fn is_ideograph(letter: char) -> bool {
+    matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// A place on the page as it would be if the text ran to the right.
@@ -151,5 +160,49 @@ fn pdf_doc(byte: u8) -> char {
         0x80..=0x9e => HIGH[usize::from(byte - 0x80)],
         0xa0 => '€',
         other => char::from(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hayro_interpret::kurbo::Point;
+
+    use super::*;
+
+    /// Letters of ten points in height and width, each so far behind the one before.
+    fn set(letters: &[(&str, f64)]) -> Vec<Letter> {
+        let mut x = 0.0;
+        let letters = letters.iter().map(|(text, gap)| {
+            let from = Point::new(x + gap, 0.0);
+            x = from.x + 10.0;
+            let to = Point::new(x, 0.0);
+            Letter { text: (*text).to_owned(), from, to, size: 10.0, is_bold: false }
+        });
+        letters.collect()
+    }
+
+    fn read(letters: &[(&str, f64)]) -> Vec<String> {
+        words(&set(letters), 0).into_iter().map(|it| it.text).collect()
+    }
+
+    #[test]
+    fn a_gap_parts_words_and_ideographs_only_if_it_is_wide() {
+        assert_eq!(read(&[("a", 0.0), ("b", 1.4), ("c", 1.6)]), ["ab", "c"]);
+        assert_eq!(read(&[("中", 0.0), ("文", 2.5), ("名", 3.5)]), ["中文", "名"]);
+        assert_eq!(read(&[("中", 0.0), ("a", 2.5)]), ["中", "a"]);
+    }
+
+    #[test]
+    fn what_is_drawn_and_says_nothing_is_a_space() {
+        assert_eq!(read(&[("a", 0.0), ("\u{0}", -10.0), ("b", 0.0)]), ["a", "b"]);
+        assert_eq!(read(&[("fi", 0.0), ("", 0.0), ("g", 0.0)]), ["fig"]);
+    }
+
+    #[test]
+    fn ligatures_are_the_letters_that_they_join() {
+        assert_eq!(clean("o\u{fb03}ce\u{200b}"), "office");
+        assert_eq!(text_string(b"\xfe\xff\0a\x20\x13"), "a–");
+        assert_eq!(text_string(b"\xef\xbb\xbf\xc3\xa9"), "é");
+        assert_eq!(text_string(b"\x93ve \xa0"), "five €");
     }
 }

@@ -408,6 +408,7 @@ fn transport(error: &FetchError) -> (Finding, String) {
         K::TooLarge => (C::ContentTooLarge, false),
         K::Redirect => (C::TargetHttpError, false),
         K::PrivateAddress => (C::PrivateAddressBlocked, false),
+        K::Unsupported => (C::UnsupportedContentType, false),
         K::Unavailable => (C::RenderFailed, false),
         K::Internal => (C::InternalError, false),
     };

@@ -1,5 +1,7 @@
 //! Fetchers: what gets a page, and what reads it where it is an image or a PDF.
 
+#[cfg(feature = "browser")]
+pub mod browser;
 #[cfg(feature = "http")]
 pub mod guard;
 #[cfg(feature = "http")]
@@ -9,6 +11,8 @@ pub mod ocr;
 #[cfg(feature = "pdf")]
 pub mod pdf;
 
+#[cfg(feature = "browser")]
+pub use browser::Chrome;
 #[cfg(feature = "http")]
 pub use http::Http;
 #[cfg(feature = "ocr")]

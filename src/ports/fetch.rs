@@ -143,6 +143,8 @@ pub enum FetchErrorKind {
     PrivateAddress,
     /// The proxy refused or failed.
     Proxy,
+    /// What came is of a kind that this fetcher does not show, such as a download.
+    Unsupported,
     /// Nothing here serves this tier, or the part that would is not installed.
     Unavailable,
     /// The fetcher itself failed.
@@ -216,6 +218,8 @@ pub struct Rendered {
     pub pdf: Option<Vec<u8>>,
     /// What became of each action, in order.
     pub actions: Vec<ActionResult>,
+    /// PNGs that the actions took, in order.
+    pub pictures: Vec<Vec<u8>>,
 }
 
 /// What became of one page action.

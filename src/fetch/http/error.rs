@@ -33,7 +33,7 @@ pub(crate) fn from_body(error: io::Error) -> FetchError {
     FetchError::new(Kind::Broken, "the body broke off or cannot be decoded").because(error)
 }
 
-fn dial_kind(error: &DialError) -> Kind {
+pub(crate) fn dial_kind(error: &DialError) -> Kind {
     match error {
         DialError::NoHost => Kind::InvalidUrl,
         DialError::Dns(_) => Kind::Dns,
@@ -44,7 +44,7 @@ fn dial_kind(error: &DialError) -> Kind {
     }
 }
 
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub(crate) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(it) = next {
         if let Some(found) = it.downcast_ref() {

@@ -22,6 +22,8 @@ mod headers;
 mod net;
 mod proxy;
 
+#[cfg(feature = "browser")]
+pub(crate) use dial::{DialError, Dialer};
 pub use net::{BadRoots, HttpLimits};
 pub(crate) use net::{HttpClient, Net};
 pub use proxy::{BadProxy, ProxyUrl};
@@ -68,6 +70,15 @@ struct Route {
     own: bool,
     /// What was asked of the way and could not be had.
     warnings: Vec<String>,
+}
+
+/// Which way a request goes, without a client for it.
+#[cfg(feature = "browser")]
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) proxy: Option<Arc<ProxyUrl>>,
+    pub(crate) own: bool,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Http {
@@ -137,6 +148,19 @@ impl Http {
             proxy.client = Lazy::default();
         }
         self
+    }
+
+    /// The dialer of the way that `request` goes, for a fetcher that speaks HTTP by itself.
+    #[cfg(feature = "browser")]
+    pub(crate) fn way(&self, request: &FetchRequest) -> Result<Way, FetchError> {
+        let Route { proxy, own, warnings, .. } = self.route(request)?;
+        Ok(Way { proxy, own, warnings })
+    }
+
+    /// The dialer of a way.
+    #[cfg(feature = "browser")]
+    pub(crate) fn dialer(&self, proxy: Option<&Arc<ProxyUrl>>) -> Dialer {
+        self.net.dialer(proxy)
     }
 
     fn route(&self, request: &FetchRequest) -> Result<Route, FetchError> {

@@ -89,10 +89,18 @@ impl Net {
     }
 
     pub(crate) fn direct(&self) -> HttpClient {
-        self.client(Dialer::direct(Plain::new(self.resolver(), self.limits.connect)))
+        self.client(self.dialer(None))
     }
 
     pub(crate) fn through(&self, proxy: &Arc<ProxyUrl>) -> HttpClient {
+        self.client(self.dialer(Some(proxy)))
+    }
+
+    /// The way to any site: straight, or through a proxy. Either way the guard is asked.
+    pub(crate) fn dialer(&self, proxy: Option<&Arc<ProxyUrl>>) -> Dialer {
+        let Some(proxy) = proxy else {
+            return Dialer::direct(Plain::new(self.resolver(), self.limits.connect));
+        };
         // An address that the host wrote down itself is opened by that; a name is not.
         let literal = proxy.uri().host().map(|it| it.trim_matches(['[', ']']));
         let guard = match literal.and_then(|it| it.parse::<IpAddr>().ok()) {
@@ -101,7 +109,7 @@ impl Net {
         };
         let resolver = Resolver::new(guard, self.fixed.clone());
         let to_proxy = Plain::new(resolver, self.limits.connect);
-        self.client(Dialer::through(Arc::clone(proxy), to_proxy, self.resolver()))
+        Dialer::through(Arc::clone(proxy), to_proxy, self.resolver())
     }
 
     fn resolver(&self) -> Resolver {

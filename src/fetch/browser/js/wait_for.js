@@ -1,0 +1,14 @@
+// Waits until `selector` matches, `true`, or for `ms` milliseconds, `false`.
+function ({ selector, ms }) {
+  const found = () => document.querySelector(selector) !== null;
+  if (found()) return true;
+  return new Promise((resolve) => {
+    const end = (value) => { observer.disconnect(); clearInterval(poll); clearTimeout(late); resolve(value); };
+    const look = () => { if (found()) end(true); };
+    const observer = new MutationObserver(look);
+    observer.observe(document, { subtree: true, childList: true, attributes: true });
+    // What an observer does not see: states such as :checked and :target.
+    const poll = setInterval(look, 100);
+    const late = setTimeout(() => end(found()), ms);
+  });
+}

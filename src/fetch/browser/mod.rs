@@ -1,0 +1,183 @@
+//! Tier 4: pages in Chromium.
+//!
+//! Chromium runs as a child process on two pipes. Each page has a context of its own, whose cookies
+//! and storage no other page sees, and its only way out is a proxy of ours on the loopback interface
+//! that asks the address guard. A page that is too long, too large or too greedy ends with a named
+//! error; a browser that hangs or dies is replaced. No browser outlives its host: its pipe ends with
+//! the host, however that ends.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use crate::fetch::guard::BadNetwork;
+use crate::fetch::http::Http;
+use crate::ports::BoxFuture;
+use crate::ports::fetch::{FetchError, FetchRequest, JsFetcher, Rendered};
+
+mod actions;
+mod capture;
+mod error;
+mod gateway;
+mod intercept;
+mod keys;
+mod limits;
+mod pool;
+mod process;
+mod profile;
+mod program;
+mod state;
+mod tab;
+mod visit;
+mod wire;
+
+pub use limits::ChromeLimits;
+pub use program::Sandbox;
+
+use gateway::Gateways;
+use pool::{Pool, Start};
+
+/// Renders pages in Chromium, or a browser of its kin.
+///
+/// The program is looked for when the first page is rendered; where it is missing, the error says
+/// what to install. Clones share the browsers, which end with the last clone or with
+/// [`Chrome::close`].
+///
+/// # Example
+///
+/// ```
+/// use rungs::fetch::Chrome;
+/// use rungs::fetch::browser::ChromeLimits;
+/// use rungs::fetch::http::Http;
+///
+/// // The same way out as the other tiers: the same guard, the same proxies.
+/// let http = Http::new().allow_network("127.0.0.0/8")?;
+/// let limits = ChromeLimits { tabs: 4, ..ChromeLimits::default() };
+/// let chrome = Chrome::new().through(http).limits(limits);
+/// # Ok::<(), rungs::fetch::guard::BadNetwork>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Chrome {
+    http: Http,
+    start: Start,
+    inner: Arc<OnceLock<Inner>>,
+}
+
+/// What is made of the settings when the first page is rendered.
+#[derive(Debug)]
+struct Inner {
+    http: Http,
+    limits: ChromeLimits,
+    gateways: Gateways,
+    pool: Arc<Pool>,
+}
+
+/// What is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Where the program is.
+    pub program: PathBuf,
+    /// What it calls itself, such as `Chromium 156.0.8078.79`.
+    pub version: String,
+    /// Whether it will run without its sandbox.
+    pub without_sandbox: bool,
+}
+
+impl Chrome {
+    /// The first of the usual programs on the `PATH`, with a closed guard and no proxies.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The program at a path; a bare name is looked for on the `PATH`.
+    pub fn at(program: impl Into<PathBuf>) -> Self {
+        let start = Start { program: Some(program.into()), ..Start::default() };
+        Self { start, ..Self::default() }
+    }
+
+    /// Goes out as `http` does: by its guard, its proxies and its fixed addresses. Its extra roots do
+    /// not count: the browser has roots of its own.
+    pub fn through(mut self, http: Http) -> Self {
+        self.http = http;
+        self.rebuilt()
+    }
+
+    /// Opens a network such as `127.0.0.0/8` to pages and all that they load.
+    ///
+    /// # Errors
+    ///
+    /// [`BadNetwork`] if the text is none.
+    pub fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
+        self.http = self.http.allow_network(network)?;
+        Ok(self.rebuilt())
+    }
+
+    /// Opens every address. For a closed network of the host's own, never for pages from outside.
+    pub fn allow_private(mut self) -> Self {
+        self.http = self.http.allow_private();
+        self.rebuilt()
+    }
+
+    /// Gives `host` a fixed address, as a line in the hosts file would. The guard judges it as any
+    /// other; a port of 0 leaves the URL's.
+    pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
+        self.http = self.http.resolve(host, address);
+        self.rebuilt()
+    }
+
+    /// Other limits.
+    pub fn limits(mut self, limits: ChromeLimits) -> Self {
+        self.start.limits = limits;
+        self.rebuilt()
+    }
+
+    /// Whether Chromium's sandbox is used.
+    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.start.sandbox = sandbox;
+        self.rebuilt()
+    }
+
+    /// Ends all browsers. Pages that are being rendered fail, and no more are.
+    pub fn close(&self) {
+        if let Some(inner) = self.inner.get() {
+            inner.pool.close();
+        }
+    }
+
+    /// The process ids of the browsers that run now, for a host that keeps an eye on them.
+    pub fn processes(&self) -> Vec<u32> {
+        self.inner.get().map_or_else(Vec::new, |it| it.pool.processes())
+    }
+
+    /// Looks what is installed, which runs the program.
+    ///
+    /// # Errors
+    ///
+    /// One of kind `Unavailable` that says what to install.
+    pub async fn installed(&self) -> Result<Installed, FetchError> {
+        let program = program::find(self.start.program.as_deref())?;
+        let version = program::version(&program).await?;
+        Ok(Installed { program, version, without_sandbox: self.start.sandbox.is_off() })
+    }
+
+    /// Settings do not reach browsers that were started with others.
+    fn rebuilt(mut self) -> Self {
+        self.inner = Arc::default();
+        self
+    }
+
+    fn inner(&self) -> &Inner {
+        self.inner.get_or_init(|| Inner {
+            http: self.http.clone(),
+            limits: self.start.limits.clone(),
+            gateways: Gateways::default(),
+            pool: Arc::new(Pool::new(self.start.clone())),
+        })
+    }
+}
+
+impl JsFetcher for Chrome {
+    fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
+        Box::pin(async move { visit::make(self.inner(), &request).await })
+    }
+}

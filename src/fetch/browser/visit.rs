@@ -1,0 +1,380 @@
+//! One attempt: open, go there, wait, act, and take what is shown.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, timeout, timeout_at};
+use url::Url;
+
+use super::actions;
+use super::capture::{self, Limit};
+use super::error::{CallError, broken, from_net, late, too_large};
+use super::intercept::Intercept;
+use super::limits::ChromeLimits;
+use super::state::State;
+use super::tab::{Opening, Tab};
+use super::Inner;
+use crate::core::request::{JobRequest, WaitCondition};
+use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, Rendered};
+
+const DOCUMENT_WAIT: &str = include_str!("js/wait_for.js");
+const BANNERS: &str = include_str!("js/banners.js");
+const SCROLL: &str = include_str!("js/scroll.js");
+const OPEN_SHADOW: &str = include_str!("js/open_shadow.js");
+
+/// No request for this long is an idle network, as other drivers of browsers have it.
+const IDLE: Duration = Duration::from_millis(500);
+/// What a scrolled page is given to begin to load more.
+const SCROLLED: Duration = Duration::from_millis(300);
+/// How long a scrolled page may go on loading.
+const SCROLL_LOAD: Duration = Duration::from_secs(5);
+
+/// A page that is being visited.
+#[derive(Debug)]
+pub(super) struct Visit<'a> {
+    pub(super) tab: Tab,
+    pub(super) limits: &'a ChromeLimits,
+    pub(super) options: &'a JobRequest,
+    pub(super) until: Instant,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Makes the attempt, within its time.
+pub(super) async fn make(inner: &Inner, request: &FetchRequest) -> Result<Rendered, FetchError> {
+    let allowed = request.deadline.min(inner.limits.total);
+    if allowed.is_zero() {
+        return Err(late());
+    }
+    let until = Instant::now() + allowed;
+    timeout_at(until, attempt(inner, request, until)).await.map_err(|_| late())?
+}
+
+async fn attempt(
+    inner: &Inner,
+    request: &FetchRequest,
+    until: Instant,
+) -> Result<Rendered, FetchError> {
+    let way = inner.http.way(request)?;
+    let gateway = inner.gateways.to(&inner.http, way.proxy.as_ref()).await?;
+    let place = inner.pool.place().await?;
+    let advanced = &request.options.advanced;
+    let agent = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
+    let opening = Opening {
+        gateway,
+        intercept: Intercept::of(request),
+        agent: agent.map(|(_, value)| value.clone()),
+        language: request.options.location.language.clone(),
+        cookies: advanced.cookies.clone(),
+        url: request.url.as_str().to_owned(),
+        first: advanced.flatten_shadow_dom.then_some(OPEN_SHADOW),
+    };
+    let tab = Tab::open(place, opening).await?;
+    let mut visit = Visit {
+        tab,
+        limits: &inner.limits,
+        options: &request.options,
+        until,
+        warnings: way.warnings,
+    };
+    let watched = std::sync::Arc::clone(&visit.tab.watched);
+    let limits = &inner.limits;
+    let trouble = watched.until(move |state| trouble(state, limits));
+    let result = tokio::select! {
+        biased;
+        trouble = trouble => Err(visit.explain(trouble)),
+        result = visit.show(request) => result,
+    };
+    let mut rendered = result.map_err(|error| visit.blame(error))?;
+    rendered.page.own_proxy = way.own;
+    rendered.page.proxied = way.proxy.is_some();
+    Ok(rendered)
+}
+
+/// What ends a page whatever it is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Crashed,
+    Wanders,
+    Bytes,
+}
+
+fn trouble(state: &State, limits: &ChromeLimits) -> Option<Trouble> {
+    if state.crashed {
+        return Some(Trouble::Crashed);
+    }
+    if state.wanders() {
+        return Some(Trouble::Wanders);
+    }
+    (state.bytes > limits.page_bytes).then_some(Trouble::Bytes)
+}
+
+impl Visit<'_> {
+    fn explain(&self, trouble: Trouble) -> FetchError {
+        self.tab.distrust();
+        match trouble {
+            Trouble::Crashed if self.tab.was_overfed() => too_large(format!(
+                "the page took more than {} MiB of memory",
+                self.limits.memory >> 20
+            )),
+            Trouble::Crashed => broken("the page's process in the browser ended"),
+            Trouble::Wanders => FetchError::new(
+                FetchErrorKind::Redirect,
+                "the page leads from one document to the next without end",
+            ),
+            Trouble::Bytes => too_large(format!(
+                "the page loads more than {} bytes in all",
+                self.limits.page_bytes
+            )),
+        }
+    }
+
+    /// After a failure the browser is not trusted with another page, unless it is the site's.
+    fn blame(&self, error: FetchError) -> FetchError {
+        if self.tab.has_ended() && error.kind() != FetchErrorKind::Broken {
+            return broken("the browser ended");
+        }
+        if matches!(error.kind(), FetchErrorKind::Internal | FetchErrorKind::TooLarge) {
+            self.tab.distrust();
+        }
+        error
+    }
+
+    async fn show(&mut self, request: &FetchRequest) -> Result<Rendered, FetchError> {
+        self.go(request).await?;
+        self.settle().await?;
+        self.wait_for().await?;
+        if self.options.advanced.remove_cookie_banners {
+            self.again::<u32>(BANNERS, &json!({})).await?;
+        }
+        self.scroll().await?;
+        let acted = actions::run(self).await?;
+        let limit = Limit { nodes: self.limits.nodes, bytes: request.max_bytes };
+        let document = capture::document(self, limit).await?;
+        let screenshot = match self.options.advanced.screenshot {
+            true => Some(capture::screenshot(self).await?),
+            false => None,
+        };
+        let pdf = match self.options.advanced.generate_pdf {
+            true => Some(capture::print(self).await?),
+            false => None,
+        };
+        self.note_manners();
+        let page = self.page(document);
+        Ok(Rendered { page, screenshot, pdf, actions: acted.results, pictures: acted.pictures })
+    }
+
+    /// Leads the tab to the page, until its document is there.
+    async fn go(&self, request: &FetchRequest) -> Result<(), FetchError> {
+        let ask = json!({"url": request.url.as_str(), "transitionType": "typed"});
+        let going: Going = self.tab.call("Page.navigate", ask).get().await?;
+        if going.is_download {
+            return Err(FetchError::new(
+                FetchErrorKind::Unsupported,
+                "the address is a download, which a browser does not show",
+            ));
+        }
+        if let Some(word) = going.error_text {
+            return Err(self.unreached(request, &word));
+        }
+        let watched = &self.tab.watched;
+        let there = watched.until(|state| match &state.failed {
+            Some(word) => Some(Err(word.clone())),
+            None => state.shown.as_ref().filter(|it| it.status > 0).map(|_| Ok(())),
+        });
+        there.await.map_err(|word| self.unreached(request, &word))
+    }
+
+    /// The gateway knows better than the browser why there was no connection.
+    fn unreached(&self, request: &FetchRequest, word: &str) -> FetchError {
+        let of = |url: &Url| {
+            let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+            self.tab.gateway.failure(host, port)
+        };
+        let of_text = |it: &str| Url::parse(it).ok().and_then(|it| of(&it));
+        // Behind a redirect, what failed is the place that it leads to.
+        let asked_last = self.tab.watched.state().asked.clone();
+        of_text(&asked_last)
+            .or_else(|| of_text(request.url.as_str()))
+            .unwrap_or_else(|| from_net(word))
+    }
+
+    /// Waits until the page counts as loaded.
+    async fn settle(&mut self) -> Result<(), FetchError> {
+        let watched = &self.tab.watched;
+        let condition = self.options.advanced.wait_condition;
+        let loaded = async {
+            match condition {
+                WaitCondition::DomContentLoaded => {
+                    watched.until(|it| it.is_parsed().then_some(())).await;
+                }
+                WaitCondition::Load => watched.until(|it| it.is_loaded().then_some(())).await,
+                WaitCondition::NetworkIdle => watched.quiet(IDLE).await,
+            }
+        };
+        if timeout(self.share(self.limits.load), loaded).await.is_ok() {
+            return Ok(());
+        }
+        if !watched.state().is_parsed() {
+            return Err(late());
+        }
+        let warning = format!("wait_condition was not met: the page had not reached {condition}");
+        self.warnings.push(warning);
+        Ok(())
+    }
+
+    /// At most `limit`, and no more than most of what is left: what comes after has to have some.
+    pub(super) fn share(&self, limit: Duration) -> Duration {
+        let left = self.until.saturating_duration_since(Instant::now());
+        limit.min(left.mul_f64(0.7))
+    }
+
+    async fn wait_for(&mut self) -> Result<(), FetchError> {
+        let Some(selector) = &self.options.wait_for else { return Ok(()) };
+        let limit = self.share(self.limits.selector);
+        if !self.selector(selector, limit).await? {
+            let warning = format!("wait_for was not met: nothing matched `{selector}` in time");
+            self.warnings.push(warning);
+        }
+        Ok(())
+    }
+
+    /// Whether `selector` matches within `limit`, on this document or one that it leads to.
+    pub(super) async fn selector(
+        &self,
+        selector: &str,
+        limit: Duration,
+    ) -> Result<bool, FetchError> {
+        let until = Instant::now() + limit;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            let ask = json!({"selector": selector, "ms": ms});
+            let found = timeout(left, self.tab.run(DOCUMENT_WAIT, &ask)).await;
+            match found {
+                Ok(Ok(found)) => return Ok(found),
+                Ok(Err(error)) if error.left_the_page() => self.next_document(until).await?,
+                // The script's own words: the selector is no selector.
+                Ok(Err(CallError::Odd(why))) => {
+                    return Err(FetchError::new(FetchErrorKind::Unsupported, why));
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => return Ok(false),
+            }
+        }
+    }
+
+    /// Runs a script of ours that is to run on whatever is shown in the end.
+    pub(super) async fn again<T: serde::de::DeserializeOwned + Default>(
+        &self,
+        function: &str,
+        argument: &serde_json::Value,
+    ) -> Result<T, FetchError> {
+        loop {
+            match self.tab.run(function, argument).await {
+                Ok(value) => return Ok(value),
+                Err(error) if error.left_the_page() => self.next_document(self.until).await?,
+                // A helper that does not work on an odd document is no reason to lose the page.
+                Err(CallError::Odd(why)) => {
+                    tracing::debug!(why, "a script of ours failed");
+                    return Ok(T::default());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for the document that the page leads to.
+    pub(super) async fn next_document(&self, until: Instant) -> Result<(), FetchError> {
+        let parsed = self.tab.watched.until(|it| it.is_parsed().then_some(()));
+        if timeout_at(until, parsed).await.is_err() {
+            return Err(late());
+        }
+        // Between the news of a document and its world there may be a moment.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Ok(())
+    }
+
+    async fn scroll(&mut self) -> Result<(), FetchError> {
+        if !self.options.advanced.scroll_to_load {
+            return Ok(());
+        }
+        self.scroll_down(self.options.advanced.scroll_count.into()).await?;
+        Ok(())
+    }
+
+    /// Scrolls to the end, `times` times at most, until nothing more comes; how often it did.
+    pub(super) async fn scroll_down(&self, times: u32) -> Result<u32, FetchError> {
+        let mut length = 0_f64;
+        for done in 0..times {
+            let now: f64 = self.again(SCROLL, &json!({})).await?;
+            tokio::time::sleep(SCROLLED.min(self.share(SCROLLED))).await;
+            let quiet = self.tab.watched.quiet(SCROLLED);
+            // A page that never rests is taken as it is.
+            let _ = timeout(self.share(SCROLL_LOAD), quiet).await;
+            if done > 0 && now <= length {
+                return Ok(done);
+            }
+            length = now;
+        }
+        Ok(times)
+    }
+
+    fn note_manners(&mut self) {
+        let (dialogs, downloads) = {
+            let state = self.tab.watched.state();
+            (state.dialogs, state.downloads)
+        };
+        if dialogs > 0 {
+            self.warnings.push(format!("the page opened {dialogs} dialogs, which were dismissed"));
+        }
+        if downloads > 0 {
+            self.warnings.push(format!("the page began {downloads} downloads, which were refused"));
+        }
+    }
+
+    fn page(&mut self, document: capture::Document) -> Fetched {
+        let state = self.tab.watched.state();
+        let shown = state.shown.clone().unwrap_or_default();
+        // The document's own address knows of what its scripts did to it; it is only theirs within
+        // their site.
+        let said = Url::parse(&document.url).ok();
+        let answered = Url::parse(&shown.url).ok();
+        let final_url = match (said, answered) {
+            (Some(said), Some(answered)) if said.origin() == answered.origin() => bare(said),
+            (_, Some(answered)) => bare(answered),
+            _ => shown.url,
+        };
+        let mut headers = shown.headers;
+        // What is handed on is a document of our own writing.
+        headers.retain(|(name, _)| {
+            !matches!(name.as_str(), "content-type" | "content-encoding" | "content-length")
+        });
+        headers.push(("content-type".to_owned(), "text/html; charset=utf-8".to_owned()));
+        Fetched {
+            status: shown.status,
+            headers,
+            body: document.html.into_bytes(),
+            final_url,
+            redirects: state.redirects.clone(),
+            warnings: std::mem::take(&mut self.warnings),
+            ..Fetched::default()
+        }
+    }
+}
+
+/// An address without its userinfo and fragment.
+fn bare(mut url: Url) -> String {
+    // Neither fails on an address that a page was got from.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    url.into()
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Going {
+    error_text: Option<String>,
+    #[serde(default)]
+    is_download: bool,
+}

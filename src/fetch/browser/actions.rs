@@ -101,7 +101,9 @@ async fn one(visit: &mut Visit<'_>, action: &Action, acted: &mut Acted) -> Resul
         }
         ActionKind::Click => click(visit, with.selector()?).await,
         ActionKind::Fill => fill(visit, with.selector()?, with.text(&["value", "text"])?).await,
-        ActionKind::Press => press(visit, with.text(&["key", "value"])?, with.selector().ok()).await,
+        ActionKind::Press => {
+            press(visit, with.text(&["key", "value"])?, with.selector().ok()).await
+        }
         ActionKind::Scroll => scroll(visit, with).await,
         ActionKind::InfiniteScroll => {
             let times = with.number(&["max_scrolls", "count", "times"])?.unwrap_or(SCROLLS.0);
@@ -117,7 +119,9 @@ async fn one(visit: &mut Visit<'_>, action: &Action, acted: &mut Acted) -> Resul
             let value = visit.tab.evaluate(script).await?;
             let size = value.to_string().len();
             if size > MAX_VALUE {
-                return Err(wrong(format!("it returned {size} bytes, over the limit of {MAX_VALUE}")));
+                return Err(wrong(format!(
+                    "it returned {size} bytes, over the limit of {MAX_VALUE}"
+                )));
             }
             Ok(value)
         }
@@ -220,7 +224,9 @@ async fn key(visit: &Visit<'_>, name: &str) -> Result<(), Failure> {
             "windowsVirtualKeyCode": number, "text": text,
         }),
         (None, Some(letter), None) => json!({ "key": name, "text": letter.to_string() }),
-        _ => return Err(wrong(format!("`{name}` is no key; use a letter or a name such as Enter"))),
+        _ => {
+            return Err(wrong(format!("`{name}` is no key; use a letter or a name such as Enter")));
+        }
     };
     for kind in ["keyDown", "keyUp"] {
         let mut event = event.clone();

@@ -42,7 +42,8 @@ struct Taken {
 impl Taken {
     fn within(self, limit: Limit) -> Result<Document, FetchError> {
         if let Some(nodes) = self.nodes {
-            let message = format!("the page has {nodes} elements, over the limit of {}", limit.nodes);
+            let message =
+                format!("the page has {nodes} elements, over the limit of {}", limit.nodes);
             return Err(too_large(message));
         }
         let html = self.html.unwrap_or_default();
@@ -206,7 +207,9 @@ struct Data {
 
 impl Data {
     fn bytes(self) -> Result<Vec<u8>, FetchError> {
-        let odd = |why| FetchError::new(FetchErrorKind::Internal, "a picture cannot be read").because(why);
+        let odd = |why| {
+            FetchError::new(FetchErrorKind::Internal, "a picture cannot be read").because(why)
+        };
         STANDARD.decode(self.data).map_err(odd)
     }
 }
@@ -250,7 +253,8 @@ mod tests {
 
     #[test]
     fn a_frames_text_stands_behind_its_element() {
-        let mut html = "<p>a</p><iframe data-rungs-frame=\"0\" src=\"x\"></iframe><p>b</p>".to_owned();
+        let mut html =
+            "<p>a</p><iframe data-rungs-frame=\"0\" src=\"x\"></iframe><p>b</p>".to_owned();
         let inside = Document {
             html: "<html><head></head><body class=\"c\"><p>in</p></body></html>".to_owned(),
             url: "http://a/?x=1&y=\"".to_owned(),
@@ -259,7 +263,8 @@ mod tests {
         put_in(&mut html, "0", &inside);
         put_in(&mut html, "7", &inside);
 
-        let expected = "</iframe><div data-iframe-src=\"http://a/?x=1&amp;y=&quot;\"><p>in</p></div><p>b</p>";
+        let expected =
+            "</iframe><div data-iframe-src=\"http://a/?x=1&amp;y=&quot;\"><p>in</p></div><p>b</p>";
         assert!(html.ends_with(expected), "{html}");
         assert_eq!(html.matches("<p>in</p>").count(), 1);
     }

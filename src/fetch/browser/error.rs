@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::fetch::http::error::dial_kind;
 use crate::fetch::http::DialError;
+use crate::fetch::http::error::dial_kind;
 use crate::ports::fetch::{FetchError, FetchErrorKind as Kind};
 
 /// A call that was not answered as it should be.
@@ -24,7 +24,9 @@ impl CallError {
     /// Whether the document that was asked has been left in the meantime: the next one can be.
     pub(super) fn left_the_page(&self) -> bool {
         let Self::Refused(said) = self else { return false };
-        ["navigated", "context", "No frame", "Cannot find object"].iter().any(|it| said.contains(it))
+        ["navigated", "context", "No frame", "Cannot find object"]
+            .iter()
+            .any(|it| said.contains(it))
     }
 }
 
@@ -78,7 +80,12 @@ pub(super) fn from_net(word: &str) -> FetchError {
         (Kind::Connect, "there is no connection to it")
     } else if is(&["ERR_PROXY", "ERR_SOCKS"]) {
         (Kind::Proxy, "the proxy failed")
-    } else if is(&["ERR_INVALID_URL", "ERR_UNKNOWN_URL_SCHEME", "ERR_UNSAFE_PORT", "ERR_DISALLOWED"]) {
+    } else if is(&[
+        "ERR_INVALID_URL",
+        "ERR_UNKNOWN_URL_SCHEME",
+        "ERR_UNSAFE_PORT",
+        "ERR_DISALLOWED",
+    ]) {
         (Kind::InvalidUrl, "a browser does not open such an address")
     } else {
         (Kind::Broken, "the connection broke before the page was there")

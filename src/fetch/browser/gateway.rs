@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderName, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, HeaderName, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, combinators::BoxBody};
 use hyper::body::Incoming;
@@ -198,7 +200,8 @@ impl Exit {
 
     async fn tunnel(&self, request: Request<Incoming>, stop: CancellationToken) -> Response<Body> {
         // Whatever the port, what is inside is none of ours: a proxy further on must tunnel too.
-        let to = request.uri().authority().and_then(|it| format!("https://{it}").parse::<Uri>().ok());
+        let to =
+            request.uri().authority().and_then(|it| format!("https://{it}").parse::<Uri>().ok());
         let Some(to) = to else { return short(StatusCode::BAD_REQUEST) };
         let mut dialer = self.dialer.clone();
         let out = match dialer.call(to.clone()).await {
@@ -226,7 +229,8 @@ impl Exit {
 }
 
 fn short(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Empty::new().map_err(|never: Infallible| match never {}).boxed());
+    let mut response =
+        Response::new(Empty::new().map_err(|never: Infallible| match never {}).boxed());
     *response.status_mut() = status;
     response
 }

@@ -88,7 +88,10 @@ impl Intercept {
     pub(super) fn answer(&self, paused: &Paused, is_main: bool) -> (&'static str, Value) {
         let id = &paused.request_id;
         if self.block_images && matches!(paused.resource_type.as_str(), "Image" | "Media") {
-            return ("Fetch.failRequest", json!({"requestId": id, "errorReason": "BlockedByClient"}));
+            return (
+                "Fetch.failRequest",
+                json!({"requestId": id, "errorReason": "BlockedByClient"}),
+            );
         }
         let mut go = json!({ "requestId": id });
         if is_main && paused.resource_type == "Document" {
@@ -151,7 +154,8 @@ mod tests {
 
     fn values(go: &Value, name: &str) -> Vec<String> {
         let all = go["headers"].as_array().expect("headers").iter();
-        let of = all.filter(|it| it["name"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(name)));
+        let of =
+            all.filter(|it| it["name"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(name)));
         of.map(|it| it["value"].as_str().expect("text").to_owned()).collect()
     }
 
@@ -162,7 +166,8 @@ mod tests {
 
     #[test]
     fn the_hosts_headers_win_at_home_and_stay_there() {
-        let item = Item::get("http://a.test/").header("x-own", "host").header("Accept", "text/html");
+        let item =
+            Item::get("http://a.test/").header("x-own", "host").header("Accept", "text/html");
         let intercept = intercept(item).expect("there are headers");
 
         let (_, home) = intercept.answer(&paused("Document", "http://a.test/x"), true);

@@ -187,7 +187,8 @@ impl Pool {
         }
         let limits = &self.start.limits;
         let (process, wire) = Process::start(&program, sandbox, limits.memory)?;
-        let version = timeout(limits.launch, wire.call(None, "Browser.getVersion", json!({})).get());
+        let version =
+            timeout(limits.launch, wire.call(None, "Browser.getVersion", json!({})).get());
         let version: Version = version.await.map_err(|_| late())?.map_err(|why| {
             let hint = "; RUST_LOG=rungs=debug shows what it said";
             unavailable(format!("{} did not start: {why}{hint}", program.display()))

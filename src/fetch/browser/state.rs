@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) asked: String,
     /// Why the last navigation failed, in the browser's word.
     pub(super) failed: Option<String>,
+    /// Why the document that is shown is not whole, in the browser's word.
+    pub(super) broke_off: Option<String>,
     pub(super) crashed: bool,
     pub(super) dialogs: u32,
     pub(super) downloads: u32,
@@ -90,7 +92,12 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(wire: Wire, session: &str, frame: &str, intercept: Option<Intercept>) -> Self {
+    pub(super) fn new(
+        wire: Wire,
+        session: &str,
+        frame: &str,
+        intercept: Option<Intercept>,
+    ) -> Self {
         Self {
             wire,
             session: session.to_owned(),
@@ -268,7 +275,8 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
         }
         "Network.dataReceived" => {
             let data: Data = read(params)?;
-            state.bytes = state.bytes.saturating_add(data.encoded_data_length.max(data.data_length));
+            state.bytes =
+                state.bytes.saturating_add(data.encoded_data_length.max(data.data_length));
         }
         "Network.loadingFinished" | "Network.requestServedFromCache" => {
             settle(state, &read::<Request>(params)?.request_id);
@@ -276,9 +284,13 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
         "Network.loadingFailed" => {
             let Failed { request_id, error_text } = read(params)?;
             settle(state, &request_id);
-            if state.coming.as_ref().is_some_and(|it| it.request == request_id) {
+            let is = |it: &Option<Main>| it.as_ref().is_some_and(|it| it.request == request_id);
+            if is(&state.coming) {
                 state.coming = None;
                 state.failed = Some(error_text);
+            } else if is(&state.shown) && error_text != "net::ERR_ABORTED" {
+                // Aborted is what a page is that leads on before it is there.
+                state.broke_off = Some(error_text);
             }
         }
         "Page.frameNavigated" => navigated(state, read::<Navigated>(params)?.frame),
@@ -334,6 +346,7 @@ fn navigated(state: &mut State, frame: Frame) {
     // What the page writes by itself, such as `about:blank`, has no answer of a site.
     let shown = coming.unwrap_or_default();
     let url = if shown.url.is_empty() { frame.url } else { shown.url };
+    state.broke_off = None;
     state.shown = Some(Main { loader: frame.loader_id, url, ..shown });
     (state.parsed, state.loaded) = (false, false);
     // Requests of the document before are of no interest to this one.
@@ -385,19 +398,31 @@ mod tests {
 
     fn send(state: &mut State, id: &str, url: &str, hop: Option<u16>) {
         let redirect = hop.map(|it| json!({"url": "http://a/from", "status": it}));
-        hear(state, "Network.requestWillBeSent", &json!({
-            "requestId": id, "loaderId": id, "type": "Document", "frameId": "F",
-            "request": {"url": url}, "redirectResponse": redirect,
-        }));
+        hear(
+            state,
+            "Network.requestWillBeSent",
+            &json!({
+                "requestId": id, "loaderId": id, "type": "Document", "frameId": "F",
+                "request": {"url": url}, "redirectResponse": redirect,
+            }),
+        );
     }
 
     fn show(state: &mut State, id: &str, url: &str) {
-        hear(state, "Network.responseReceived", &json!({
-            "requestId": id, "response": {"url": url, "status": 200, "headers": {"X-A": "1\n2"}},
-        }));
-        hear(state, "Page.frameNavigated", &json!({
-            "frame": {"id": "F", "loaderId": id, "url": url},
-        }));
+        hear(
+            state,
+            "Network.responseReceived",
+            &json!({
+                "requestId": id, "response": {"url": url, "status": 200, "headers": {"X-A": "1\n2"}},
+            }),
+        );
+        hear(
+            state,
+            "Page.frameNavigated",
+            &json!({
+                "frame": {"id": "F", "loaderId": id, "url": url},
+            }),
+        );
         for name in ["DOMContentLoaded", "load"] {
             let event = json!({"frameId": "F", "loaderId": id, "name": name});
             hear(state, "Page.lifecycleEvent", &event);
@@ -444,10 +469,14 @@ mod tests {
         send(&mut state, "1", "http://a/", None);
         show(&mut state, "1", "http://a/");
 
-        hear(&mut state, "Network.requestWillBeSent", &json!({
-            "requestId": "2", "loaderId": "2", "type": "Document", "frameId": "G",
-            "request": {"url": "http://b/"},
-        }));
+        hear(
+            &mut state,
+            "Network.requestWillBeSent",
+            &json!({
+                "requestId": "2", "loaderId": "2", "type": "Document", "frameId": "G",
+                "request": {"url": "http://b/"},
+            }),
+        );
         assert!(state.is_loaded() && state.quiet_since().is_none());
         hear(&mut state, "Network.loadingFailed", &json!({"requestId": "2", "errorText": "no"}));
 

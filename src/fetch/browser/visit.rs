@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
+use super::Inner;
 use super::actions;
 use super::capture::{self, Limit};
 use super::error::{CallError, broken, from_net, late, too_large};
@@ -13,7 +14,6 @@ use super::intercept::Intercept;
 use super::limits::ChromeLimits;
 use super::state::State;
 use super::tab::{Opening, Tab};
-use super::Inner;
 use crate::core::request::{JobRequest, WaitCondition};
 use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, Rendered};
 
@@ -91,9 +91,11 @@ async fn attempt(
 }
 
 /// What ends a page whatever it is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Trouble {
     Crashed,
+    /// Its document is not whole.
+    BrokeOff(String),
     Wanders,
     Bytes,
 }
@@ -101,6 +103,9 @@ enum Trouble {
 fn trouble(state: &State, limits: &ChromeLimits) -> Option<Trouble> {
     if state.crashed {
         return Some(Trouble::Crashed);
+    }
+    if let Some(word) = &state.broke_off {
+        return Some(Trouble::BrokeOff(word.clone()));
     }
     if state.wanders() {
         return Some(Trouble::Wanders);
@@ -110,8 +115,11 @@ fn trouble(state: &State, limits: &ChromeLimits) -> Option<Trouble> {
 
 impl Visit<'_> {
     fn explain(&self, trouble: Trouble) -> FetchError {
-        self.tab.distrust();
+        if !matches!(trouble, Trouble::BrokeOff(_)) {
+            self.tab.distrust();
+        }
         match trouble {
+            Trouble::BrokeOff(word) => from_net(&word),
             Trouble::Crashed if self.tab.was_overfed() => too_large(format!(
                 "the page took more than {} MiB of memory",
                 self.limits.memory >> 20

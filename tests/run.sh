@@ -14,6 +14,11 @@ if ! { command -v tesseract && tesseract --list-langs | grep -qx deu; } >/dev/nu
   apt-get update -qq && apt-get install -y -qq --no-install-recommends tesseract-ocr tesseract-ocr-deu
 fi
 
+if ! { command -v chromium || command -v google-chrome; } >/dev/null 2>&1; then
+  # What renders pages, and a font to render them in.
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core
+fi
+
 if ! { command -v node && command -v curl && python3 -c 'import ensurepip, venv'; } >/dev/null 2>&1; then
   # Clients that the service is tested with.
   apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs curl python3 python3-venv

@@ -14,6 +14,7 @@ use crate::core::step::Input;
 use crate::core::tier::Tier;
 use crate::core::time::{Timestamp, millis};
 use crate::core::verdict::{Document, Judgement, Response, Verdict, judge};
+use crate::engine::artifacts::{self, Brought};
 use crate::engine::report::PageResult;
 use crate::engine::watch::Event;
 use crate::engine::{Shared, cache, document, images, robots};
@@ -31,8 +32,7 @@ const INLINE_WAIT: Duration = Duration::from_secs(2);
 struct InHand {
     page: Arc<Fetched>,
     rendered: bool,
-    screenshot: Option<Vec<u8>>,
-    pdf: Option<Vec<u8>>,
+    brought: Brought,
     actions: Vec<ActionResult>,
 }
 
@@ -213,9 +213,10 @@ impl Ladder {
             if tier == Tier::Browser {
                 let js = fetchers.js.as_ref().ok_or_else(|| unavailable(tier))?;
                 let seen = js.render(request).await?;
-                let (screenshot, pdf, actions) = (seen.screenshot, seen.pdf, seen.actions);
-                let page = Arc::new(seen.page);
-                return Ok(InHand { page, rendered: true, screenshot, pdf, actions });
+                let (page, actions) = (Arc::new(seen.page), seen.actions);
+                let (screenshot, pdf, pictures) = (seen.screenshot, seen.pdf, seen.pictures);
+                let brought = Brought { screenshot, pdf, pictures };
+                return Ok(InHand { page, rendered: true, brought, actions });
             }
             let html = fetchers.html.as_ref().ok_or_else(|| unavailable(tier))?;
             let page = Arc::new(html.fetch(request).await?);
@@ -288,8 +289,8 @@ impl Ladder {
         };
         let came = Came {
             rendered: hand.rendered,
-            screenshot: hand.screenshot.is_some(),
-            pdf: hand.pdf.is_some(),
+            screenshot: hand.brought.screenshot.is_some(),
+            pdf: hand.brought.pdf.is_some(),
             ocr: could_read_images,
         };
         extracted.warnings.extend(unmet(&self.job.request, came));
@@ -303,6 +304,10 @@ impl Ladder {
         };
         let add_ons = AddOns::asked(&self.job.request).and(came);
         let charged = self.shared.prices.quote(&self.job.request, last.tier, add_ons);
+        let artifacts = match artifacts::keep(&self.shared, &self.job, hand.brought).await {
+            Ok(artifacts) => artifacts,
+            Err(error) => return Ok(self.unkept(&error)),
+        };
         let page = PageResult {
             status_code: hand.page.status,
             final_url: hand.page.final_url.clone(),
@@ -315,13 +320,11 @@ impl Ladder {
             cached_until: cache::until(&self.job, last.started_at),
             proxied: hand.page.proxied,
             actions: hand.actions,
+            artifacts,
         };
         let body = match keep(&self.shared, &self.job, &page).await {
             Ok(body) => body,
-            Err(error) => {
-                tracing::error!(%error, "keeping a result failed");
-                return Ok(self.unkept());
-            }
+            Err(error) => return Ok(self.unkept(&error)),
         };
         let attempts = self.attempts();
         Ok(Input::Succeed { tier: last.tier, charged, body, cached: false, attempts })
@@ -330,7 +333,8 @@ impl Ladder {
     /// A full disk is no fault of the page: it is got again when there may be room. The trail does
     /// not count the attempt, which would be taken for a page in hand; its time is used up, so that
     /// this ends with the job's own.
-    fn unkept(&mut self) -> Input {
+    fn unkept(&mut self, error: &StoreError) -> Input {
+        tracing::error!(%error, "keeping a result failed");
         let ready_at = self.shared.clock.now().after(self.shared.settings.retry.longest);
         let mut attempts = self.attempts();
         attempts.pop();

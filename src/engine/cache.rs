@@ -10,7 +10,7 @@ use crate::core::record::{Cached, Key, Record};
 use crate::core::request::{Cache, CostControls, Item};
 use crate::core::step::Input;
 use crate::core::time::Timestamp;
-use crate::engine::Shared;
+use crate::engine::{Shared, artifacts};
 use crate::engine::attempt::keep;
 use crate::engine::changes::Put;
 use crate::engine::report::PageResult;
@@ -49,7 +49,8 @@ pub(super) async fn hit(shared: &Shared, job: &Job) -> Option<Input> {
         return None;
     }
     let bytes = shared.bodies.get(entry.body).await.ok().flatten()?;
-    let page: PageResult = serde_json::from_slice(&bytes).ok()?;
+    let mut page: PageResult = serde_json::from_slice(&bytes).ok()?;
+    artifacts::copy(shared, job, &mut page.artifacts).await.ok()?;
     // Copied, so that it lives as long as this batch and not as the one that fetched it.
     let body = keep(shared, job, &page).await.ok()?;
     metrics::counter!("rungs_cache_hits").increment(1);

@@ -7,6 +7,7 @@
 //! * Time, chance and threads come through their ports, and no choice is left to the runtime: a wait
 //!   for several things names the one that comes first. So the same seed gives the same run.
 
+mod artifacts;
 mod attempt;
 mod builder;
 mod cache;
@@ -49,6 +50,7 @@ use crate::ports::extract::Extractor;
 use crate::ports::notify::Notifier;
 use crate::ports::store::{Bodies, List, Store};
 
+pub use artifacts::Artifact;
 pub use builder::{EngineBuilder, Settings};
 pub use clock::{SystemClock, SystemEntropy, SystemThreads};
 pub use error::{BuildError, EngineError, SubmitError};

@@ -9,6 +9,7 @@ use crate::core::id::JobId;
 use crate::core::job::{Attempt, Job, Outcome};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
+use crate::engine::artifacts::Artifact;
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{ActionResult, Redirect};
 
@@ -38,6 +39,8 @@ pub struct PageResult {
     pub proxied: bool,
     /// What became of each page action.
     pub actions: Vec<ActionResult>,
+    /// Files beside the page: its screenshot, its print, pictures that its actions took.
+    pub artifacts: Vec<Artifact>,
 }
 
 /// What came of one job.

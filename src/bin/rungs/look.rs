@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use rungs::core::credits::Credits;
 use rungs::core::tier::Tier;
 use rungs::engine::Settings;
-use rungs::fetch::{Pdf, Tesseract};
+use rungs::fetch::{Chrome, Pdf, Tesseract};
 use rungs::ports::store::{List, Store};
 use rungs::stores::{Memory, Sled};
 
@@ -96,13 +96,32 @@ pub(crate) async fn estimate(args: EstimateArgs) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Says which browser there is.
+async fn browser(tier: Tier) {
+    let (ready, how) = match Chrome::new().installed().await {
+        Ok(it) => {
+            let sandbox = if it.without_sandbox {
+                "; without its sandbox, because it has none for root"
+            } else {
+                ""
+            };
+            ("ready", format!("{}, {}{sandbox}", it.version, it.program.display()))
+        }
+        Err(why) => ("not ready", why.to_string()),
+    };
+    say(format_args!("tier {:<4} {:<8} {ready:<14} {how}", tier.number(), tier.name()));
+}
+
 /// Says what is installed for which tier.
 pub(crate) async fn doctor() -> ExitCode {
     for tier in Tier::ALL {
         let (ready, how) = match tier {
             Tier::Curl | Tier::Http | Tier::LightJs => ("ready", "built in"),
             Tier::Stealth => ("needs a proxy", "give one with --proxy URL"),
-            Tier::Browser => ("not built in", "this build has no browser fetcher"),
+            Tier::Browser => {
+                browser(tier).await;
+                continue;
+            }
         };
         say(format_args!("tier {:<4} {:<8} {ready:<14} {how}", tier.number(), tier.name()));
     }

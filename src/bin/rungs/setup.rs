@@ -3,7 +3,7 @@
 use rungs::core::request::Item;
 use rungs::engine::{EngineBuilder, Settings};
 use rungs::fetch::http::{Http, ProxyUrl};
-use rungs::fetch::{Pdf, Tesseract};
+use rungs::fetch::{Chrome, Pdf, Tesseract};
 use rungs::ports::store::Store;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
@@ -75,7 +75,11 @@ pub(crate) fn webhooks(args: &NetArgs) -> Webhooks {
 
 /// Everything of an engine but its store and its settings.
 pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
-    let builder = Engine::builder().html(http(args)?).webhooks(webhooks(args));
+    let http = http(args)?;
+    let chrome = Chrome::new().through(http.clone());
+    let builder = Engine::builder().html(http).webhooks(webhooks(args));
+    // A seat that nobody could fill would be held for, and climbed to in vain.
+    let builder = if chrome.find().is_ok() { builder.js(chrome) } else { builder };
     // Where the program is missing, the error of the first image says how to get it.
     Ok(builder.ocr(Tesseract::new()).pdf(Pdf::new()))
 }

@@ -149,13 +149,22 @@ impl Chrome {
         self.inner.get().map_or_else(Vec::new, |it| it.pool.processes())
     }
 
+    /// Where the program is. Nothing is started.
+    ///
+    /// # Errors
+    ///
+    /// One of kind `Unavailable` that says what to install.
+    pub fn find(&self) -> Result<PathBuf, FetchError> {
+        program::find(self.start.program.as_deref())
+    }
+
     /// Looks what is installed, which runs the program.
     ///
     /// # Errors
     ///
     /// One of kind `Unavailable` that says what to install.
     pub async fn installed(&self) -> Result<Installed, FetchError> {
-        let program = program::find(self.start.program.as_deref())?;
+        let program = self.find()?;
         let version = program::version(&program).await?;
         Ok(Installed { program, version, without_sandbox: self.start.sandbox.is_off() })
     }

@@ -10,10 +10,10 @@ use crate::core::record::{Cached, Key, Record};
 use crate::core::request::{Cache, CostControls, Item};
 use crate::core::step::Input;
 use crate::core::time::Timestamp;
-use crate::engine::{Shared, artifacts};
 use crate::engine::attempt::keep;
 use crate::engine::changes::Put;
 use crate::engine::report::PageResult;
+use crate::engine::{Shared, artifacts};
 
 /// Seconds that an entry serves if nothing is said.
 const DEFAULT_TTL: u64 = 3_600;

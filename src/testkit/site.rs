@@ -120,7 +120,19 @@ impl Site {
     ///
     /// If the loopback interface gives no port.
     pub fn start(answer: impl Fn(&SiteRequest) -> SiteResponse + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
+        Self::start_on(Ipv4Addr::LOCALHOST, answer)
+    }
+
+    /// Starts a site on another address of this machine, such as 127.0.0.2.
+    ///
+    /// # Panics
+    ///
+    /// If the address gives no port.
+    pub fn start_on(
+        address: Ipv4Addr,
+        answer: impl Fn(&SiteRequest) -> SiteResponse + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((address, 0)).expect("a loopback port");
         listener.set_nonblocking(true).expect("a listener can be non-blocking");
         let addr = listener.local_addr().expect("a bound listener has an address");
         let counts = Arc::new(Counts::default());

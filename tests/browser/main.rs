@@ -12,6 +12,9 @@ use rungs::core::tier::Tier;
 use rungs::fetch::Chrome;
 use rungs::ports::fetch::{FetchError, FetchRequest, JsFetcher, Rendered};
 
+mod attack;
+mod engine;
+mod life;
 mod pages;
 
 rungs::js_fetcher_conformance!(chrome, chrome());

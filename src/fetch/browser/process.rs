@@ -14,7 +14,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{unavailable, unstarted};
-use super::profile::{Profile, processes};
+use super::profile::{Profile, contains, processes};
 use super::program::{Sandbox, arguments};
 use super::wire::Wire;
 use crate::ports::fetch::FetchError;
@@ -169,7 +169,7 @@ fn end_the_overfed(group: Pid, memory: u64) -> bool {
     let mut any = false;
     for process in processes().filter(|it| group_of(*it) == Some(group)) {
         let is_page = fs::read(format!("/proc/{process}/cmdline"))
-            .is_ok_and(|it| it.windows(15).any(|part| part == b"--type=renderer"));
+            .is_ok_and(|it| contains(&it, b"--type=renderer"));
         if is_page && resident(process).is_some_and(|it| it > memory) {
             if let Some(pid) = Pid::from_raw(process) {
                 tracing::warn!(process, "a page took more memory than it may, and was ended");

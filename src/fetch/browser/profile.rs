@@ -95,21 +95,22 @@ pub(super) fn clean_up() {
     }
 }
 
-/// Ends every process whose command line names `profile` as its own.
+/// Ends every process whose command line names `profile`: the browser, its helpers, and what watches
+/// over them in a group of its own.
 fn end_users_of(profile: &Path) {
-    let argument = format!("--user-data-dir={}", profile.display());
+    let name = profile.as_os_str().as_encoded_bytes();
     for process in processes() {
         let Ok(line) = fs::read(format!("/proc/{process}/cmdline")) else { continue };
-        // Chromium writes over its own command line, with blanks between the arguments.
-        let mut words = line.split(|it| *it == 0 || *it == b' ');
-        if words.any(|it| it == argument.as_bytes()) {
-            if let Some(pid) = Pid::from_raw(process) {
-                // The group is the browser's own: it was started as its leader.
-                let _ = kill_process_group(pid, Signal::KILL);
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
+        let Some(pid) = Pid::from_raw(process).filter(|_| contains(&line, name)) else { continue };
+        // A browser leads a group of its own; of another group there is none of this id.
+        let _ = kill_process_group(pid, Signal::KILL);
+        let _ = kill_process(pid, Signal::KILL);
     }
+}
+
+/// Whether `part` is in `all`, which is no longer than a command line.
+pub(super) fn contains(all: &[u8], part: &[u8]) -> bool {
+    all.windows(part.len().max(1)).any(|it| it == part)
 }
 
 /// Every process there is; none where there is no `/proc`.

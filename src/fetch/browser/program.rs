@@ -45,7 +45,6 @@ const FLAGS: &[&str] = &[
     "--disable-gpu",
     "--disable-ipc-flooding-protection",
     "--disable-notifications",
-    "--disable-popup-blocking",
     "--disable-prompt-on-repost",
     "--disable-renderer-backgrounding",
     "--disable-search-engine-choice-screen",

@@ -3,7 +3,7 @@
 //! Events are taken in where they are read, into a state of bounded size: a page that makes a
 //! million requests fills no queue.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +45,8 @@ pub(super) struct State {
     navigations: usize,
     parsed: bool,
     loaded: bool,
-    inflight: HashSet<String>,
+    /// Requests on their way, and the frames that they are for.
+    inflight: HashMap<String, Option<String>>,
     quiet_since: Option<Instant>,
     pub(super) bytes: u64,
     /// The address that was asked for last.
@@ -245,6 +246,12 @@ struct Frame {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct Stopped {
+    frame_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Lifecycle {
     frame_id: String,
     loader_id: String,
@@ -259,6 +266,11 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
             let Received { request_id, response } = read(params)?;
             let coming = state.coming.as_mut().filter(|it| it.request == request_id)?;
             coming.status = response.status;
+            if matches!(response.status, 204 | 205) {
+                // By these a site says to stay where one is.
+                state.coming = None;
+                return Some(());
+            }
             // The raw ones are better, and may have come before.
             if coming.headers.is_empty() {
                 coming.headers = headers(response.headers);
@@ -294,9 +306,20 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
             }
         }
         "Page.frameNavigated" => navigated(state, read::<Navigated>(params)?.frame),
+        "Page.frameStoppedLoading" => {
+            let Stopped { frame_id } = read(params)?;
+            if frame_id == state.frame && state.coming.is_none() && state.shown.is_some() {
+                // Whatever was stopped, by the page itself or by what it led to, is as it will be.
+                all_there(state);
+            }
+        }
         "Page.lifecycleEvent" => lifecycle(state, &read(params)?),
         "Page.javascriptDialogOpening" => state.dialogs = state.dialogs.saturating_add(1),
-        "Page.downloadWillBegin" => state.downloads = state.downloads.saturating_add(1),
+        "Page.downloadWillBegin" => {
+            state.downloads = state.downloads.saturating_add(1);
+            // What it was led to is no document, so none is coming.
+            state.coming = None;
+        }
         "Inspector.targetCrashed" | "Inspector.detached" => state.crashed = true,
         _ => return None,
     }
@@ -304,10 +327,15 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
 }
 
 fn sent(state: &mut State, sent: Sent) {
-    if state.inflight.len() < MAX_INFLIGHT {
-        state.inflight.insert(sent.request_id.clone());
+    // What lasts as long as its page, or is told to nobody, is nothing to wait for.
+    let lasts =
+        matches!(sent.kind.as_deref(), Some("EventSource" | "WebSocket" | "Media" | "Ping"));
+    if !lasts {
+        if state.inflight.len() < MAX_INFLIGHT {
+            state.inflight.insert(sent.request_id.clone(), sent.frame_id.clone());
+        }
+        state.quiet_since = None;
     }
-    state.quiet_since = None;
     let is_main = sent.frame_id.as_ref() == Some(&state.frame)
         && sent.kind.as_deref() == Some("Document")
         && sent.request_id == sent.loader_id;
@@ -332,8 +360,7 @@ fn sent(state: &mut State, sent: Sent) {
 }
 
 fn settle(state: &mut State, request: &str) {
-    state.inflight.remove(request);
-    if state.inflight.is_empty() {
+    if state.inflight.remove(request).is_some() && state.inflight.is_empty() {
         state.quiet_since = Some(Instant::now());
     }
 }
@@ -354,19 +381,31 @@ fn navigated(state: &mut State, frame: Frame) {
 }
 
 fn lifecycle(state: &mut State, event: &Lifecycle) {
+    if event.name == "networkIdle" {
+        // The browser itself says that the frame waits for nothing: the end of some requests is not
+        // told, such as of those that a frame was blocked from.
+        let of_frame = |it: &Option<String>| it.as_ref().is_none_or(|it| *it == event.frame_id);
+        let before = state.inflight.len();
+        state.inflight.retain(|_, frame| !of_frame(frame));
+        if before > 0 && state.inflight.is_empty() {
+            state.quiet_since = Some(Instant::now());
+        }
+    }
     let shown = state.shown.as_ref().is_some_and(|it| it.loader == event.loader_id);
     if event.frame_id != state.frame || !shown {
         return;
     }
     match event.name.as_str() {
         "DOMContentLoaded" => state.parsed = true,
-        "load" => {
-            (state.parsed, state.loaded) = (true, true);
-            if state.inflight.is_empty() {
-                state.quiet_since.get_or_insert_with(Instant::now);
-            }
-        }
+        "load" => all_there(state),
         _ => {}
+    }
+}
+
+fn all_there(state: &mut State) {
+    (state.parsed, state.loaded) = (true, true);
+    if state.inflight.is_empty() {
+        state.quiet_since.get_or_insert_with(Instant::now);
     }
 }
 

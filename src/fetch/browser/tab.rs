@@ -165,7 +165,7 @@ impl Tab {
             let own = || self.context.place.browser.agent.clone();
             let mut ask = json!({ "userAgent": setup.agent.unwrap_or_else(own) });
             if let Some(language) = setup.language {
-                ask["acceptLanguage"] = json!(format!("{language},en;q=0.5"));
+                ask["acceptLanguage"] = json!(format!("{language},en"));
             }
             answers.push(self.call("Emulation.setUserAgentOverride", ask));
         }
@@ -240,7 +240,6 @@ impl Tab {
             "returnByValue": true,
             "awaitPromise": true,
             "userGesture": true,
-            "replMode": true,
         });
         self.call("Runtime.evaluate", ask).get::<Ran>().await?.value()
     }

@@ -20,6 +20,7 @@ use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, Ren
 const DOCUMENT_WAIT: &str = include_str!("js/wait_for.js");
 const BANNERS: &str = include_str!("js/banners.js");
 const SCROLL: &str = include_str!("js/scroll.js");
+const COUNT: &str = "function () { return document.getElementsByTagName('*').length; }";
 const OPEN_SHADOW: &str = include_str!("js/open_shadow.js");
 
 /// No request for this long is an idle network, as other drivers of browsers have it.
@@ -150,6 +151,7 @@ impl Visit<'_> {
     async fn show(&mut self, request: &FetchRequest) -> Result<Rendered, FetchError> {
         self.go(request).await?;
         self.settle().await?;
+        self.count().await?;
         self.wait_for().await?;
         if self.options.advanced.remove_cookie_banners {
             self.again::<u32>(BANNERS, &json!({})).await?;
@@ -227,6 +229,18 @@ impl Visit<'_> {
         }
         let warning = format!("wait_condition was not met: the page had not reached {condition}");
         self.warnings.push(warning);
+        Ok(())
+    }
+
+    /// A document that will be refused for its size is refused before anything else is done to it.
+    async fn count(&self) -> Result<(), FetchError> {
+        let nodes: u32 = self.again(COUNT, &json!({})).await?;
+        if nodes > self.limits.nodes {
+            let most = self.limits.nodes;
+            return Err(too_large(format!(
+                "the page has {nodes} elements, over the limit of {most}"
+            )));
+        }
         Ok(())
     }
 

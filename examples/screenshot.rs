@@ -1,0 +1,44 @@
+//! A picture of a whole page and its print, kept beside the result.
+//!
+//! Run it with `cargo run --example screenshot --features browser,testkit`; `RUNGS_OUT` names a folder to
+//! write the two files to.
+
+use rungs::Engine;
+use rungs::core::failure::JobError;
+use rungs::core::request::{Item, RenderJs};
+use rungs::fetch::Chrome;
+use rungs::stores::Memory;
+use rungs::testkit::site::{Site, SiteResponse};
+
+const PAGE: &str = "<!DOCTYPE html><title>Ladder</title><body style='font: 20px sans-serif; margin: 40px'>\
+    <h1>A ladder</h1><p>Each rung is a step, and the page is longer than the window.</p>\
+    <div style='height: 1400px; background: linear-gradient(#cde, #357)'></div><p>This is its end.</p>";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let site = Site::start(|_| SiteResponse::html(PAGE));
+    let engine = Engine::builder()
+        .store(Memory::default())
+        .js(Chrome::new().allow_network("127.0.0.0/8")?)
+        .build()?;
+    let mut item = Item::get(site.url("/"));
+    item.advanced.render_js = RenderJs::Yes;
+    item.advanced.screenshot = true;
+    item.advanced.generate_pdf = true;
+
+    let report = engine.scrape(item).await?;
+
+    let page = report.outcome().ok_or("it has ended")?.map_err(JobError::clone)?;
+    for (artifact, begin) in page.artifacts.iter().zip([&b"\x89PNG"[..], b"%PDF-"]) {
+        let kept = engine.artifact(report.id(), &artifact.name).await?;
+        let (_, bytes) = kept.ok_or("it is kept as long as its batch")?;
+        assert!(bytes.starts_with(begin));
+        println!("{}: {} of {} bytes", artifact.name, artifact.media_type, artifact.size_bytes);
+        if let Some(folder) = std::env::var_os("RUNGS_OUT") {
+            std::fs::write(std::path::Path::new(&folder).join(&artifact.name), bytes)?;
+        }
+    }
+    assert_eq!(page.artifacts.len(), 2);
+    engine.shutdown().await?;
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The ladder with a real browser on its last rung.
+
+use rungs::Engine;
+use rungs::core::failure::ErrorCode;
+use rungs::core::request::{Format, Item, Mode, RenderJs};
+use rungs::core::tier::Tier;
+use rungs::fetch::Chrome;
+use rungs::stores::{Memory, Sled};
+use rungs::testkit::site::{Site, SiteResponse};
+
+use super::chrome;
+
+/// An application shell: nothing to read until its script has run.
+fn application() -> Site {
+    Site::start(|_| {
+        SiteResponse::html(
+            "<!DOCTYPE html><html><head><title>Shop</title></head><body><div id=root></div>\
+             <noscript>You need to enable JavaScript to run this app.</noscript><script>\
+             setTimeout(() => { document.getElementById('root').innerHTML = '<main><h1>Kettles</h1>' + \
+             '<p>A kettle boils water for tea, and some of them whistle when they are done.</p>'.repeat(5) \
+             + '</main>'; }, 200);</script></body></html>",
+        )
+    })
+}
+
+fn http() -> rungs::fetch::Http {
+    rungs::fetch::Http::new().allow_network("127.0.0.0/8").expect("a network")
+}
+
+#[tokio::test]
+async fn auto_climbs_to_the_browser_and_the_trail_says_why() {
+    let site = application();
+    let engine = Engine::builder()
+        .store(Memory::default())
+        .html(http())
+        .js(chrome())
+        .build()
+        .expect("an engine");
+
+    let item = Item::get(site.url("/")).formats([Format::Text]);
+    let report = engine.scrape(item).await.expect("it is accepted");
+
+    let page = report.outcome().expect("it has ended").expect("a page");
+    assert!(page.extracted.text.contains("some of them whistle"), "{}", page.extracted.text);
+    assert_eq!(report.tier(), Some(Tier::Browser));
+    let trail = report.trail();
+    assert_eq!(trail.first().map(|it| it.tier), Some(Tier::Curl), "{trail:?}");
+    assert!(trail.iter().all(|it| !it.signal.is_empty()), "{trail:?}");
+    engine.shutdown().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn pictures_and_prints_are_kept_beside_the_result_and_outlive_the_engine() {
+    let (site, dir) = (application(), tempfile::tempdir().expect("a folder"));
+    let open = || {
+        let store = Sled::open(dir.path()).expect("a store");
+        Engine::builder().store(store).html(http()).js(chrome()).build().expect("an engine")
+    };
+    let engine = open();
+    let mut item = Item::get(site.url("/")).mode(Mode::Js);
+    item.advanced.render_js = RenderJs::Yes;
+    item.advanced.screenshot = true;
+    item.advanced.generate_pdf = true;
+    item.advanced.actions =
+        serde_json::from_value(serde_json::json!([{"type": "screenshot"}])).expect("an action");
+
+    let report = engine.scrape(item).await.expect("it is accepted");
+    let id = report.id();
+    let page = report.outcome().expect("it has ended").expect("a page");
+    let names: Vec<_> = page.artifacts.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["screenshot.png", "page.pdf", "action-1.png"]);
+    engine.shutdown().await.expect("it ends");
+    drop(engine);
+
+    let engine = open();
+    for (name, begin) in
+        [("screenshot.png", "\u{89}PNG"), ("page.pdf", "%PDF-"), ("action-1.png", "\u{89}PNG")]
+    {
+        let (artifact, bytes) =
+            engine.artifact(id, name).await.expect("it can be read").expect("it is there");
+        let begin: Vec<u8> =
+            begin.chars().map(|it| u8::try_from(u32::from(it)).expect("a byte")).collect();
+        assert!(bytes.starts_with(&begin), "{name}");
+        assert_eq!(artifact.size_bytes, bytes.len() as u64);
+    }
+    assert!(engine.artifact(id, "other.png").await.expect("it can be read").is_none());
+    engine.shutdown().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_browser_that_is_not_installed_fails_the_job_with_its_remedy_and_costs_nothing() {
+    let site = application();
+    let engine = Engine::builder()
+        .store(Memory::default())
+        .html(http())
+        .js(Chrome::at("/no/such/browser").allow_private())
+        .build()
+        .expect("an engine");
+
+    let report = engine.scrape(Item::get(site.url("/")).mode(Mode::Js)).await.expect("accepted");
+
+    let error = report.outcome().expect("it has ended").expect_err("there is no browser");
+    assert_eq!(error.code, ErrorCode::RenderFailed);
+    assert!(error.message.contains("apt-get install chromium"), "{error:?}");
+    assert_eq!(report.charged().0, 0);
+    engine.shutdown().await.expect("it ends");
+}

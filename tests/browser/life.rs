@@ -1,0 +1,236 @@
+//! Browsers come and go with those who need them.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rungs::fetch::Chrome;
+use rungs::fetch::browser::ChromeLimits;
+use rungs::ports::fetch::{FetchErrorKind as Kind, JsFetcher};
+use rungs::testkit::site::{Site, SiteResponse};
+use tokio::task::JoinSet;
+
+use super::{asking, chrome, page, render, text};
+
+/// Processes that were started with one of the folders of `host`'s browsers.
+fn browsers_of(host: u32) -> Vec<u32> {
+    let mark = format!("/rungs-browser-{host}-");
+    let entries = fs::read_dir("/proc").expect("a system with /proc").flatten();
+    let ids = entries.filter_map(|it| it.file_name().to_str()?.parse::<u32>().ok());
+    ids.filter(|it| {
+        let line = fs::read(format!("/proc/{it}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&mark)
+    })
+    .collect()
+}
+
+fn folders_of(host: u32) -> usize {
+    let mark = format!("rungs-browser-{host}-");
+    let entries = fs::read_dir(std::env::temp_dir()).expect("a folder").flatten();
+    entries.filter(|it| it.file_name().to_string_lossy().starts_with(&mark)).count()
+}
+
+/// Waits until `done`, for ten seconds, which is what is promised.
+async fn within_ten_seconds(what: &str, mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !done() {
+        assert!(Instant::now() < until, "{what} after ten seconds");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn nothing_is_left_of(host: u32) {
+    within_ten_seconds("processes are left", || browsers_of(host).is_empty()).await;
+    within_ten_seconds("folders are left", || folders_of(host) == 0).await;
+}
+
+fn here() -> Site {
+    Site::start(|_| SiteResponse::html("<!DOCTYPE html><p>here"))
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_the_last_clone_is_dropped() {
+    let (site, own) = (here(), std::process::id());
+    let chrome = chrome();
+    let clone = chrome.clone();
+    page(&chrome, &site.url("/"), |_| ()).await;
+    assert_eq!(chrome.processes(), clone.processes());
+    drop(chrome);
+    assert!(!browsers_of(own).is_empty(), "a clone still has it");
+
+    drop(clone);
+
+    nothing_is_left_of(own).await;
+}
+
+#[tokio::test]
+async fn a_closed_browser_shows_nothing_more() {
+    let (site, chrome) = (here(), chrome());
+    page(&chrome, &site.url("/"), |_| ()).await;
+
+    chrome.close();
+
+    let error = render(&chrome, &site.url("/"), |_| ()).await.expect_err("it is closed");
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    nothing_is_left_of(std::process::id()).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_a_panic() {
+    let (site, own) = (here(), std::process::id());
+
+    let url = site.url("/");
+    let task = tokio::spawn(async move {
+        let chrome = chrome();
+        page(&chrome, &url, |_| ()).await;
+        panic!("on purpose");
+    });
+    assert!(task.await.is_err());
+
+    nothing_is_left_of(own).await;
+}
+
+#[tokio::test]
+async fn a_browser_that_is_missing_is_said_with_its_remedy() {
+    let chrome = Chrome::at("/no/such/browser").allow_private();
+
+    let error = render(&chrome, "http://127.0.0.1:1/", |_| ()).await.expect_err("none is there");
+
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(error.to_string().contains("apt-get install chromium"), "{error}");
+    let broken = Chrome::at("/bin/false").allow_private();
+    let error = render(&broken, "http://127.0.0.1:1/", |_| ()).await.expect_err("it is no browser");
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+}
+
+#[tokio::test]
+async fn a_killed_browser_fails_its_pages_at_once_and_the_next_has_another() {
+    let site = Site::start(|request| match request.path.as_str() {
+        "/slow" => SiteResponse::html("<p>slow").delay(Duration::from_secs(60)),
+        _ => SiteResponse::html("<p>here"),
+    });
+    let chrome = chrome();
+    page(&chrome, &site.url("/"), |_| ()).await;
+    let killed = chrome.processes()[0];
+    let slow = tokio::spawn({
+        let (chrome, url) = (chrome.clone(), site.url("/slow"));
+        async move { render(&chrome, &url, |_| ()).await }
+    });
+    within_ten_seconds("it was not asked for", || site.hits_on("/slow") == 1).await;
+
+    Command::new("kill").args(["-9", &killed.to_string()]).status().expect("kill is there");
+
+    let error = slow.await.expect("no panic").expect_err("its browser is gone");
+    assert_eq!(error.kind(), Kind::Broken, "{error}");
+    assert!(text(&page(&chrome, &site.url("/"), |_| ()).await).contains("here"));
+    assert_ne!(chrome.processes(), [killed]);
+}
+
+#[tokio::test]
+async fn a_browser_that_hangs_is_ended_and_replaced() {
+    let site = here();
+    let limits = ChromeLimits { silence: Duration::from_secs(1), ..ChromeLimits::default() };
+    let chrome = chrome().limits(limits);
+    page(&chrome, &site.url("/"), |_| ()).await;
+    let hung = chrome.processes()[0];
+
+    Command::new("kill").args(["-STOP", &hung.to_string()]).status().expect("kill is there");
+    let error = render(&chrome, &site.url("/"), |_| ()).await.expect_err("it hangs");
+
+    assert_eq!(error.kind(), Kind::Broken, "{error}");
+    assert!(text(&page(&chrome, &site.url("/"), |_| ()).await).contains("here"));
+    within_ten_seconds("it is left", || !browsers_of(std::process::id()).contains(&hung)).await;
+}
+
+#[tokio::test]
+async fn a_browser_is_replaced_after_its_pages_and_no_context_is_left() {
+    let site = here();
+    let limits = ChromeLimits { pages_per_browser: 3, tabs: 2, ..ChromeLimits::default() };
+    let chrome = chrome().limits(limits);
+    let mut seen = std::collections::BTreeSet::new();
+
+    for _ in 0..7 {
+        page(&chrome, &site.url("/"), |_| ()).await;
+        seen.extend(chrome.processes());
+    }
+
+    assert!(seen.len() >= 3, "{seen:?}");
+    within_ten_seconds("more than one is left", || chrome.processes().len() <= 1).await;
+}
+
+#[tokio::test]
+async fn more_pages_than_places_wait_their_turn() {
+    let site = here();
+    let limits = ChromeLimits { tabs: 3, tabs_per_browser: 2, ..ChromeLimits::default() };
+    let chrome = chrome().limits(limits);
+    let mut pages = JoinSet::new();
+    for at in 0..9 {
+        let request = asking(&site.url(&format!("/{at}")), |_| ());
+        let chrome: Arc<dyn JsFetcher> = Arc::new(chrome.clone());
+        pages.spawn(async move { chrome.render(request).await });
+    }
+
+    while let Some(shown) = pages.join_next().await {
+        shown.expect("no panic").expect("a page");
+    }
+
+    assert!(chrome.processes().len() <= 2, "{:?}", chrome.processes());
+    assert!((0..9).all(|at| site.hits_on(&format!("/{at}")) == 1));
+}
+
+/// This test program again, as a host that renders a page and then waits.
+fn host(site: &Site) -> Child {
+    Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "life::a_host_that_waits", "--include-ignored", "--nocapture"])
+        .env("RUNGS_TEST_PAGE", site.url("/"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts")
+}
+
+#[tokio::test]
+#[ignore = "it is what the tests of dying hosts start, and waits for its end"]
+async fn a_host_that_waits() {
+    let Ok(url) = std::env::var("RUNGS_TEST_PAGE") else { return };
+    let chrome = chrome();
+    page(&chrome, &url, |_| ()).await;
+    std::future::pending::<()>().await;
+}
+
+async fn a_host_that_dies_by(signal: &str, hang: bool) -> u32 {
+    let site = here();
+    let mut host = host(&site);
+    let id = host.id();
+    within_ten_seconds("it has no browser", || site.hits() > 0).await;
+    if hang {
+        for browser in browsers_of(id) {
+            Command::new("kill").args(["-STOP", &browser.to_string()]).status().expect("kill");
+        }
+    }
+    Command::new("kill").args([signal, &id.to_string()]).status().expect("kill is there");
+    host.wait().expect("it ends");
+    id
+}
+
+#[tokio::test]
+async fn no_browser_outlives_a_host_that_is_terminated_or_killed() {
+    for signal in ["-TERM", "-KILL"] {
+        let id = a_host_that_dies_by(signal, false).await;
+
+        within_ten_seconds("processes are left", || browsers_of(id).is_empty()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_next_start_cleans_up_after_a_killed_host_whose_browser_hung() {
+    let id = a_host_that_dies_by("-KILL", true).await;
+    assert!(!browsers_of(id).is_empty(), "a stopped process does not leave by itself");
+
+    let site = here();
+    page(&chrome(), &site.url("/"), |_| ()).await;
+
+    nothing_is_left_of(id).await;
+}

@@ -37,16 +37,16 @@ pub(super) async fn keep(
     job: &Job,
     brought: Brought,
 ) -> Result<Vec<Artifact>, StoreError> {
-    let numbered = |(at, bytes): (usize, Vec<u8>)| (format!("action-{}.png", at + 1), bytes);
+    const PNG: &str = "image/png";
+    let numbered = |(at, bytes): (usize, Vec<u8>)| (format!("action-{}.png", at + 1), PNG, bytes);
     let files = brought
         .screenshot
-        .map(|it| ("screenshot.png".to_owned(), it))
+        .map(|it| ("screenshot.png".to_owned(), PNG, it))
         .into_iter()
-        .chain(brought.pdf.map(|it| ("page.pdf".to_owned(), it)))
+        .chain(brought.pdf.map(|it| ("page.pdf".to_owned(), "application/pdf", it)))
         .chain(brought.pictures.into_iter().enumerate().map(numbered));
     let mut kept = Vec::new();
-    for (name, bytes) in files {
-        let media_type = if name.ends_with(".pdf") { "application/pdf" } else { "image/png" };
+    for (name, media_type, bytes) in files {
         let size_bytes = bytes.len() as u64;
         let body = shared.bodies.put(job.batch, bytes).await?;
         kept.push(Artifact { name, media_type: media_type.to_owned(), size_bytes, body });

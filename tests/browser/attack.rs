@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rungs::core::request::Item;
 use rungs::fetch::Chrome;
 use rungs::fetch::browser::ChromeLimits;
 use rungs::fetch::http::Http;
@@ -193,11 +194,17 @@ async fn a_page_that_allocates_without_end_is_ended_by_name() {
     let limits = ChromeLimits { memory: 400 << 20, ..ChromeLimits::default() };
     let chrome = chrome().limits(limits);
 
-    let (kind, why) = fails(&arrays, &chrome, "/").await;
+    let greedy = async |site: &Site| {
+        // It has time for it: the page is waited for.
+        let waited = |it: &mut Item| (it.timeout, it.wait_for) = (20, Some("#never".to_owned()));
+        let error = render(&chrome, &site.url("/"), waited).await.expect_err("it is ended");
+        (error.kind(), error.to_string())
+    };
+    let (kind, why) = greedy(&arrays).await;
     assert_eq!(kind, Kind::TooLarge, "{why}");
     assert!(why.contains("400 MiB of memory"), "{why}");
 
-    let (kind, why) = fails(&strings, &chrome, "/").await;
+    let (kind, why) = greedy(&strings).await;
     assert!(matches!(kind, Kind::TooLarge | Kind::Broken), "{why}");
 }
 

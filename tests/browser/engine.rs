@@ -49,7 +49,8 @@ async fn auto_climbs_to_the_browser_and_the_trail_says_why() {
     engine.shutdown().await.expect("it ends");
 }
 
-#[tokio::test]
+// Opening a store waits, and so needs a thread that is not the one that the last engine ends on.
+#[tokio::test(flavor = "multi_thread")]
 async fn pictures_and_prints_are_kept_beside_the_result_and_outlive_the_engine() {
     let (site, dir) = (application(), tempfile::tempdir().expect("a folder"));
     let open = || {

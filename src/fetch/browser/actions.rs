@@ -94,9 +94,10 @@ async fn one(visit: &mut Visit<'_>, action: &Action, acted: &mut Acted) -> Resul
             let limit = with.number(&["timeout", "ms"])?.map(Duration::from_millis);
             let limit = visit.share(limit.unwrap_or(visit.limits.action).min(visit.limits.action));
             let selector = with.selector()?;
-            match visit.selector(selector, limit).await? {
-                true => Ok(Value::Null),
-                false => Err(wrong(format!("nothing matched `{selector}` in time"))),
+            if visit.selector(selector, limit).await? {
+                Ok(Value::Null)
+            } else {
+                Err(wrong(format!("nothing matched `{selector}` in time")))
             }
         }
         ActionKind::Click => click(visit, with.selector()?).await,

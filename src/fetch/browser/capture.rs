@@ -61,10 +61,7 @@ pub(super) async fn document(visit: &mut Visit<'_>, limit: Limit) -> Result<Docu
     let ask = json!({
         "flatten": advanced.flatten_shadow_dom, "nodes": limit.nodes, "bytes": limit.bytes,
     });
-    let frames = match advanced.include_iframes {
-        true => mark_frames(visit).await?,
-        false => Vec::new(),
-    };
+    let frames = if advanced.include_iframes { mark_frames(visit).await? } else { Vec::new() };
     let taken: Taken = visit.again(DOCUMENT, &ask).await?;
     let mut document = taken.within(limit)?;
     for (mark, frame) in frames {

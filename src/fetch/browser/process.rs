@@ -170,11 +170,12 @@ fn end_the_overfed(group: Pid, memory: u64) -> bool {
     for process in processes().filter(|it| group_of(*it) == Some(group)) {
         let is_page = fs::read(format!("/proc/{process}/cmdline"))
             .is_ok_and(|it| contains(&it, b"--type=renderer"));
-        if is_page && resident(process).is_some_and(|it| it > memory) {
-            if let Some(pid) = Pid::from_raw(process) {
-                tracing::warn!(process, "a page took more memory than it may, and was ended");
-                any |= kill_process(pid, Signal::KILL).is_ok();
-            }
+        if is_page
+            && resident(process).is_some_and(|it| it > memory)
+            && let Some(pid) = Pid::from_raw(process)
+        {
+            tracing::warn!(process, "a page took more memory than it may, and was ended");
+            any |= kill_process(pid, Signal::KILL).is_ok();
         }
     }
     any

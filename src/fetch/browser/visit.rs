@@ -160,14 +160,13 @@ impl Visit<'_> {
         let acted = actions::run(self).await?;
         let limit = Limit { nodes: self.limits.nodes, bytes: request.max_bytes };
         let document = capture::document(self, limit).await?;
-        let screenshot = match self.options.advanced.screenshot {
-            true => Some(capture::screenshot(self).await?),
-            false => None,
-        };
-        let pdf = match self.options.advanced.generate_pdf {
-            true => Some(capture::print(self).await?),
-            false => None,
-        };
+        let (mut screenshot, mut pdf) = (None, None);
+        if self.options.advanced.screenshot {
+            screenshot = Some(capture::screenshot(self).await?);
+        }
+        if self.options.advanced.generate_pdf {
+            pdf = Some(capture::print(self).await?);
+        }
         self.note_manners();
         let page = self.page(document);
         Ok(Rendered { page, screenshot, pdf, actions: acted.results, pictures: acted.pictures })

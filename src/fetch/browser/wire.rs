@@ -1,4 +1,4 @@
-//! The DevTools protocol over the two pipes of a browser that we started.
+//! The `DevTools` protocol over the two pipes of a browser that we started.
 //!
 //! Messages are JSON texts that each end in a NUL. A pipe has no port that others on the machine
 //! could find, needs no handshake, and its end is the browser's end: when the host dies, however it

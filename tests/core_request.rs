@@ -140,6 +140,7 @@ fn a_template_is_named_by_something_visible() {
 #[test]
 fn headers_are_bounded_one_by_one_and_in_all() {
     passes(|it| headers(it, "X-Odd!#$", "tab\there".to_owned()));
+    passes(|it| headers(it, "A", "a b".to_owned()));
     passes(|it| headers(it, &"n".repeat(256), String::new()));
     passes(|it| headers(it, "A", "x".repeat(8_192)));
     passes(|it| (0..50).for_each(|_| headers(it, "A", String::new())));

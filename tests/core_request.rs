@@ -249,3 +249,37 @@ fn a_stored_request_reads_back_though_it_is_beyond_the_limits_of_now() {
     assert_eq!(Item::from(request.clone()), item);
     assert_eq!(JobRequest::try_from(item), Ok(request));
 }
+
+#[test]
+fn the_items_own_headers_come_before_the_sessions_and_a_bodys_type() {
+    fn sent(change: impl FnOnce(&mut Item)) -> Vec<(String, String)> {
+        checked(change).expect("valid").headers_to_send()
+    }
+    let pairs = |all: &[(&str, &str)]| -> Vec<_> {
+        all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+
+    assert_eq!(sent(|_| {}), []);
+    let both = sent(|it| {
+        headers(it, "X-Own", "1".to_owned());
+        let session = [("x-own", "2"), ("X-Session", "3")];
+        let session = session.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        it.advanced.session_headers = session.to_vec();
+    });
+    assert_eq!(both, pairs(&[("X-Own", "1"), ("X-Session", "3")]));
+    let body = sent(posted(|it| it.body = Some("{}".to_owned())));
+    assert_eq!(body, pairs(&[("content-type", "application/json")]));
+    let said = sent(posted(|it| {
+        it.body = Some("a".to_owned());
+        headers(it, "Content-Type", "text/csv".to_owned());
+    }));
+    assert_eq!(said, pairs(&[("Content-Type", "text/csv")]));
+}
+
+#[test]
+fn no_limit_of_its_own_means_the_highest() {
+    let limit = |asked| checked(|it| it.max_response_bytes = asked).expect("valid").byte_limit();
+
+    assert_eq!((limit(0), limit(1), limit(700)), (52_428_800, 1, 700));
+    assert_eq!(limit(52_428_800), 52_428_800);
+}

@@ -394,6 +394,11 @@ mod tests {
         assert_eq!(refused(|it| it.advanced.session_headers = headers("Host", 1)), session_headers);
         assert_eq!(refused(|it| it.advanced.session_headers = headers("X", 51)), session_headers);
         assert_eq!(refused(|it| it.headers = vec![("A".into(), "x".repeat(8_000)); 5]), "headers");
+        let together = |it: &mut Item| {
+            it.headers = vec![("A".into(), "x".repeat(8_000)); 3];
+            it.advanced.session_headers = vec![("B".into(), "x".repeat(8_000)); 2];
+        };
+        assert_eq!(refused(together), "headers");
         let cookies = "advanced.cookies";
         assert_eq!(refused(|it| it.advanced.cookies = headers("a=b", 1)), cookies);
         assert_eq!(refused(|it| it.advanced.cookies = headers("a", 9_000)), cookies);
@@ -409,7 +414,12 @@ mod tests {
 
     #[test]
     fn what_nests_too_deep_to_be_read_back_is_refused() {
-        let nested = |levels| (0..levels).fold(Value::Null, |inner, _| Value::from(vec![inner]));
+        deepest_reads_back(&|inner| Value::from(vec![inner]));
+        deepest_reads_back(&|inner| serde_json::json!({ "inner": inner }));
+    }
+
+    fn deepest_reads_back(wrap: &dyn Fn(Value) -> Value) {
+        let nested = |levels| (0..levels).fold(Value::Null, |inner, _| wrap(inner));
         let action = |levels| Action {
             kind: ActionKind::Wait,
             with: [("ms".to_owned(), nested(levels))].into_iter().collect(),

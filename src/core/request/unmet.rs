@@ -48,18 +48,33 @@ pub fn unmet(request: &JobRequest, came: Came) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::request::{Item, Limits, Mode};
+    use crate::core::request::{Action, ActionKind, Item, Limits, Mode, RenderJs};
 
     #[test]
     fn what_needs_a_browser_is_named_where_there_was_none() {
-        let item = Item { wait_for: Some("#done".into()), ..Item::get("http://a/") };
-        let request = item.check(&Limits::default()).expect("valid");
+        let options: [(&str, fn(&mut Item)); 5] = [
+            ("wait_for", |it| it.wait_for = Some("#done".into())),
+            ("advanced.scroll_to_load", |it| it.advanced.scroll_to_load = true),
+            ("advanced.include_iframes", |it| it.advanced.include_iframes = true),
+            ("advanced.flatten_shadow_dom", |it| it.advanced.flatten_shadow_dom = true),
+            ("advanced.actions", |it| {
+                let with = serde_json::Map::new();
+                it.advanced.actions.push(Action { kind: ActionKind::Wait, with });
+            }),
+        ];
+        for (option, ask) in options {
+            let mut item = Item::get("http://a/");
+            item.advanced.render_js = RenderJs::Auto;
+            ask(&mut item);
+            let request = item.check(&Limits::default()).expect("valid");
 
-        let without = unmet(&request, Came::default());
-        let with = unmet(&request, Came { rendered: true, ..Came::default() });
+            let without = unmet(&request, Came::default());
+            let with = unmet(&request, Came { rendered: true, ..Came::default() });
 
-        assert_eq!(without, ["wait_for was not done: the page was not rendered in a browser"]);
-        assert!(with.is_empty());
+            let why = "the page was not rendered in a browser";
+            assert_eq!(without, [format!("{option} was not done: {why}")]);
+            assert!(with.is_empty(), "{with:?}");
+        }
     }
 
     #[test]

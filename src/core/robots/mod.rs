@@ -154,6 +154,12 @@ mod tests {
         assert!(allows(file, "rungs", "/a/b/x"));
         assert!(allows(file, "rungs", "/same"));
         assert!(allows(file, "rungs", "/elsewhere"));
+        assert!(allows("user-agent: *\nallow: /same\ndisallow: /same", "rungs", "/same"));
+    }
+
+    #[test]
+    fn a_rule_without_a_path_forbids_nothing() {
+        assert!(allows("user-agent: *\ndisallow:", "rungs", "/a"));
     }
 
     #[test]
@@ -207,6 +213,7 @@ mod tests {
             ("https://example.com?b", "/?b"),
             ("https://example.com#/a", "/"),
             ("//example.com/a//b", "/a//b"),
+            ("http://a/b", "/b"),
             ("example.com/a", "/a"),
         ];
 

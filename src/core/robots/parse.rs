@@ -156,12 +156,45 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_500_kib_is_not_read() {
-        let mut file = b"user-agent: *\n".to_vec();
-        file.resize(MAX_BYTES, b'#');
-        file.extend(b"\ndisallow: /");
+    fn digits_are_compared_in_upper_case_only_behind_a_percent_sign_that_has_two() {
+        for path in ["/%zz", "/%az", "/%za", "/%a"] {
+            let robots = Robots::parse(format!("user-agent: *\ndisallow: {path}").as_bytes());
 
-        assert!(Robots::parse(&file).allows("rungs", "https://example.com/"));
+            assert!(!robots.allows("rungs", &format!("https://example.com{path}")), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_behind_500_kib_is_not_read_and_all_before_is() {
+        let rule = b"\ndisallow: /";
+        let ending_at = |length: usize| {
+            let mut file = b"user-agent: *\n".to_vec();
+            file.resize(length - rule.len(), b'#');
+            [&file, rule.as_slice()].concat()
+        };
+
+        let (within, beyond) = (ending_at(512_000), ending_at(512_000 + 1));
+
+        assert!(!Robots::parse(&within).allows("rungs", "https://example.com/"));
+        assert!(Robots::parse(&beyond).allows("rungs", "https://example.com/"));
+    }
+
+    #[test]
+    fn a_line_is_read_as_far_as_the_longest_addresses_go() {
+        let key = "disallow: ";
+        let longest = format!("/{}", "x".repeat(16_663 - key.len()));
+        let robots = Robots::parse(format!("user-agent: *\n{key}{longest}yz").as_bytes());
+
+        let at = |path: &str| format!("https://example.com{path}");
+        assert!(!robots.allows("rungs", &at(&longest)));
+        assert!(robots.allows("rungs", &at(&longest[..longest.len() - 1])));
+    }
+
+    #[test]
+    fn a_key_that_means_nothing_here_is_passed_over() {
+        let robots = Robots::parse(b"host: example.com\nsite-map: https://example.com/map");
+
+        assert_eq!(robots.sitemaps(), ["https://example.com/map"]);
     }
 
     #[test]

@@ -28,11 +28,12 @@ pub(super) fn matches(pattern: &[u8], path: &[u8]) -> bool {
             }
             _ => {}
         }
-        let Some((after_star, from)) = retry.filter(|(_, from)| *from < path.len()) else {
+        let Some((after_star, from)) = retry else { return false };
+        if from == path.len() {
             return false;
-        };
-        retry = Some((after_star, from + 1));
+        }
         (at, seen) = (after_star, from + 1);
+        retry = Some((at, seen));
     }
 }
 
@@ -51,6 +52,7 @@ mod tests {
             ("/*.php$", "/file.php", true),
             ("/*.php$", "/file.php?p", false),
             ("/*.php$", "/file.php.php", true),
+            ("/a*$", "/abc", true),
             ("/fish*.php", "/fishheads/cat.php?x", true),
             ("/a$b", "/a$b", true),
             ("/$", "/", true),

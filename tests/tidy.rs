@@ -98,6 +98,35 @@ fn no_file_is_over_600_lines_and_none_unwraps() {
     });
 }
 
+/// What the part of a patch for one file takes for granted there: each hunk's lines before the change.
+fn expected_by(part: &str) -> (&str, Vec<String>) {
+    let path = part.lines().find_map(|it| it.strip_prefix("+++ b/")).expect("it names its file");
+    let hunks = part.split("\n@@ ").skip(1).map(|hunk| {
+        let lines = hunk.lines().skip(1).filter_map(|it| it.strip_prefix([' ', '-']));
+        lines.flat_map(|it| [it, "\n"]).collect()
+    });
+    (path, hunks.collect())
+}
+
+/// A fault that no longer applies proves nothing, and nobody would notice.
+#[test]
+fn every_fault_of_the_simulator_fits_the_code() {
+    let faults: Vec<_> = std::fs::read_dir("tests/sim/faults").expect("faults").collect();
+    assert!(faults.len() >= 15, "{} faults", faults.len());
+    for fault in faults {
+        let fault = fault.expect("a readable entry").path();
+        let patch = std::fs::read_to_string(&fault).expect("a patch");
+        assert!(patch.contains("\n@@ "), "{} changes nothing", fault.display());
+        for (path, hunks) in patch.split("diff --git ").skip(1).map(expected_by) {
+            let text = std::fs::read_to_string(path).expect("the file that it changes");
+            for hunk in hunks {
+                let said = "does not fit any more; make it anew:";
+                assert!(text.contains(&hunk), "{} {path} {said}\n{hunk}", fault.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn unsafe_code_is_in_one_file_only() {
     for dir in ["src", "tests", "examples"] {

@@ -26,19 +26,6 @@ const MAX_OPERATIONS: usize = 200;
 const MAX_SLED_OPERATIONS: usize = 24;
 const MAX_BODY: usize = 64;
 
-const KINDS: [Kind; 10] = [
-    Kind::Account,
-    Kind::Batch,
-    Kind::Entry,
-    Kind::Job,
-    Kind::Notice,
-    Kind::Site,
-    Kind::Submission,
-    Kind::Cached,
-    Kind::Owned,
-    Kind::Usage,
-];
-
 thread_local! {
     static RUNTIME: Runtime =
         Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -220,7 +207,7 @@ impl Model {
 
     async fn list(&self, store: &dyn Store, bytes: &mut Bytes<'_>) {
         let list = List {
-            kind: bytes.pick(&KINDS),
+            kind: bytes.pick(&Kind::ALL),
             after: bytes.flag().then(|| record(bytes).key()),
             descending: bytes.flag(),
             limit: bytes.below(6),
@@ -281,7 +268,7 @@ impl Model {
 
     /// Everything that the store can be asked.
     async fn check(&self, store: &dyn Store) {
-        for kind in KINDS {
+        for kind in Kind::ALL {
             let list = List { kind, after: None, descending: false, limit: usize::MAX };
             let listed = store.list(list.clone()).await.expect("listed");
             assert_eq!(listed, self.listed(&list));

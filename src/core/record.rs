@@ -99,6 +99,22 @@ pub enum Kind {
     Usage = 10,
 }
 
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::Account,
+        Self::Batch,
+        Self::Entry,
+        Self::Job,
+        Self::Notice,
+        Self::Site,
+        Self::Submission,
+        Self::Cached,
+        Self::Owned,
+        Self::Usage,
+    ];
+}
+
 impl Key {
     /// The key's kind.
     pub fn kind(&self) -> Kind {

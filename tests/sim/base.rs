@@ -153,19 +153,7 @@ impl Base {
 
     /// Every record, for a recount.
     pub(crate) fn everything(&self) -> Vec<Record> {
-        let kinds = [
-            Kind::Account,
-            Kind::Batch,
-            Kind::Entry,
-            Kind::Job,
-            Kind::Notice,
-            Kind::Site,
-            Kind::Submission,
-            Kind::Cached,
-            Kind::Owned,
-            Kind::Usage,
-        ];
         let all = |kind| List { kind, after: None, descending: false, limit: usize::MAX };
-        kinds.into_iter().flat_map(|it| self.list(all(it))).map(|it| it.record).collect()
+        Kind::ALL.into_iter().flat_map(|it| self.list(all(it))).map(|it| it.record).collect()
     }
 }

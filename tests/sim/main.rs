@@ -7,6 +7,7 @@
 #![cfg(all(feature = "http", feature = "testkit"))]
 
 mod base;
+mod books;
 mod link;
 mod oracle;
 mod plan;

@@ -14,16 +14,10 @@ use rungs::core::ledger::Booking;
 use rungs::core::record::{Key, Record};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
-use rungs::core::usage::Sums;
+
+use super::books::{Books, Grants};
 
 const DAY: u64 = 24 * 60 * 60 * 1_000;
-
-/// What the jobs say an account should hold and have spent.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Books {
-    held: u64,
-    spent: u64,
-}
 
 /// One change: a key and what it became.
 pub(crate) type Changed = (Key, Option<Record>);
@@ -31,8 +25,8 @@ pub(crate) type Changed = (Key, Option<Record>);
 /// The model.
 #[derive(Default)]
 pub(crate) struct Oracle {
-    records: BTreeMap<Key, Record>,
-    books: BTreeMap<AccountId, Books>,
+    pub(crate) records: BTreeMap<Key, Record>,
+    pub(crate) books: BTreeMap<AccountId, Books>,
     by_url: BTreeMap<String, JobId>,
     /// Batches that a host was told are accepted.
     accepted: BTreeSet<BatchId>,
@@ -42,8 +36,8 @@ pub(crate) struct Oracle {
     told: BTreeMap<BatchId, (String, String)>,
     /// Batches whose time was up.
     removed: BTreeSet<BatchId>,
-    /// Credits that hosts tried to grant, and of those the ones that were confirmed.
-    pub(crate) grants: BTreeMap<AccountId, (u64, u64)>,
+    /// What hosts granted.
+    pub(crate) grants: BTreeMap<AccountId, Grants>,
     /// How often each submission was sent.
     pub(crate) sent: BTreeMap<usize, u32>,
     pub(crate) failure: Option<String>,
@@ -62,7 +56,7 @@ impl Oracle {
         *self.seen.entry(situation).or_default() += 1;
     }
 
-    fn check(&mut self, invariant: u8, holds: bool, what: impl FnOnce() -> String) {
+    pub(crate) fn check(&mut self, invariant: u8, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.fail(invariant, what());
         }
@@ -310,22 +304,6 @@ impl Oracle {
         parts.find(|it| self.records.contains_key(it))
     }
 
-    fn account_changed(&mut self, id: &AccountId, old: Option<&Record>, new: Option<&Record>) {
-        let Some(Record::Account(new)) = new else {
-            return self.fail(3, format!("account {id} was removed"));
-        };
-        let parts = u128::from(new.free().0) + u128::from(new.held().0) + u128::from(new.spent().0);
-        let adds_up = parts == u128::from(new.granted().0);
-        self.check(3, adds_up, || format!("account {id} does not add up: {new:?}"));
-        if let Some(Record::Account(old)) = old {
-            let grows = old.granted() <= new.granted() && old.spent() <= new.spent();
-            self.check(3, grows, || format!("account {id} lost something: {old:?} {new:?}"));
-        }
-        let (tried, _) = self.grants.get(id).copied().unwrap_or_default();
-        let from_nowhere = !new.is_unlimited() && new.granted().0 > tried;
-        self.check(3, !from_nowhere, || format!("{id} was granted {} of {tried}", new.granted()));
-    }
-
     fn notice_changed(&mut self, old: Option<&Record>, new: Option<&Record>) {
         match (old, new) {
             (None, Some(Record::Notice(new))) => {
@@ -426,23 +404,6 @@ impl Oracle {
         self.check(4, charged == batch.charged.0, || format!("{charged} on the lines"));
     }
 
-    /// An account against what its jobs say.
-    fn balance(&mut self, id: &AccountId) {
-        let books = self.books.get(id).copied().unwrap_or_default();
-        let kept = match self.records.get(&Key::Account(id.clone())) {
-            Some(Record::Account(it)) => Books { held: it.held().0, spent: it.spent().0 },
-            _ => Books::default(),
-        };
-        self.check(4, books == kept, || format!("{id} has {kept:?}, its jobs say {books:?}"));
-        let days = self.records.values().filter_map(|it| match it {
-            Record::Usage(it) if it.account == *id => Some(it.total),
-            _ => None,
-        });
-        let days = days.fold(Sums::default(), Sums::and);
-        let days = Books { held: days.held.0, spent: days.spent.0 };
-        self.check(4, days == kept, || format!("{id} has {kept:?}, its days say {days:?}"));
-    }
-
     /// A host was told that a batch is accepted.
     pub(crate) fn acknowledged(&mut self, id: BatchId) {
         let there = self.batch(id).is_some() || self.removed.contains(&id);
@@ -520,6 +481,10 @@ impl Oracle {
         let batches: Vec<BatchId> = self.batches().map(|it| it.id).collect();
         for id in &batches {
             self.recount(*id);
+        }
+        for id in self.grants.keys().cloned().collect::<Vec<_>>() {
+            self.check_grants(&id);
+            self.balance(&id);
         }
         for id in self.accepted.clone() {
             let there = batches.contains(&id) || self.removed.contains(&id);

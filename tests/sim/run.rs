@@ -354,11 +354,11 @@ impl Runner {
     fn grant(&self, number: usize, amount: u64, engine: usize) {
         let Some(engine) = self.engine(engine) else { return };
         let id = account(number);
-        self.world.oracle().grants.entry(id.clone()).or_default().0 += amount;
+        self.world.oracle().grants(id.clone(), amount);
         let world = Arc::clone(&self.world);
         tokio::spawn(async move {
             if engine.grant(&id, Credits(amount)).await.is_ok() {
-                world.oracle().grants.entry(id).or_default().1 += amount;
+                world.oracle().granted(&id, amount);
             }
         });
     }

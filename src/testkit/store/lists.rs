@@ -62,19 +62,6 @@ pub async fn listing_goes_on_behind_a_key_that_is_gone(store: AnyStore) {
     assert_eq!(listed(&store, batches(Some(two), true, 9)).await, [one]);
 }
 
-const KINDS: [Kind; 10] = [
-    Kind::Account,
-    Kind::Batch,
-    Kind::Entry,
-    Kind::Job,
-    Kind::Notice,
-    Kind::Site,
-    Kind::Submission,
-    Kind::Cached,
-    Kind::Owned,
-    Kind::Usage,
-];
-
 /// The first and the last key that a kind can have are its own, and no neighbour's.
 pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
     let mut records = sample::every_kind();
@@ -85,7 +72,7 @@ pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
         put(&store, record.clone(), None).await.expect("new");
     }
 
-    for kind in KINDS {
+    for kind in Kind::ALL {
         let mut keys: Vec<_> = records.iter().map(Record::key).collect();
         keys.retain(|it| it.kind() == kind);
         keys.sort_unstable();

@@ -1,0 +1,81 @@
+//! What the oracle keeps of money: each account against its jobs, its days and its grants.
+
+use rungs::core::id::AccountId;
+use rungs::core::record::{Key, Record};
+use rungs::core::usage::Sums;
+
+use super::oracle::Oracle;
+
+/// What the jobs say an account should hold and have spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Books {
+    pub(crate) held: u64,
+    pub(crate) spent: u64,
+}
+
+/// Credits that hosts tried to grant to an account, and of those the ones that were confirmed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Grants {
+    tried: u64,
+    confirmed: u64,
+}
+
+impl Oracle {
+    pub(crate) fn account_changed(
+        &mut self,
+        id: &AccountId,
+        old: Option<&Record>,
+        new: Option<&Record>,
+    ) {
+        let Some(Record::Account(new)) = new else {
+            return self.fail(3, format!("account {id} was removed"));
+        };
+        let parts = u128::from(new.free().0) + u128::from(new.held().0) + u128::from(new.spent().0);
+        let adds_up = parts == u128::from(new.granted().0);
+        self.check(3, adds_up, || format!("account {id} does not add up: {new:?}"));
+        if let Some(Record::Account(old)) = old {
+            let grows = old.granted() <= new.granted() && old.spent() <= new.spent();
+            self.check(3, grows, || format!("account {id} lost something: {old:?} {new:?}"));
+        }
+        self.check_grants(id);
+    }
+
+    /// A host is about to grant credits.
+    pub(crate) fn grants(&mut self, id: AccountId, amount: u64) {
+        self.grants.entry(id).or_default().tried += amount;
+    }
+
+    /// A host was told that they are granted.
+    pub(crate) fn granted(&mut self, id: &AccountId, amount: u64) {
+        self.grants.entry(id.clone()).or_default().confirmed += amount;
+        self.check_grants(id);
+    }
+
+    /// An account has what was confirmed, and nothing that nobody granted.
+    pub(crate) fn check_grants(&mut self, id: &AccountId) {
+        let Grants { tried, confirmed } = self.grants.get(id).copied().unwrap_or_default();
+        let (granted, unlimited) = match self.records.get(&Key::Account(id.clone())) {
+            Some(Record::Account(it)) => (it.granted().0, it.is_unlimited()),
+            _ => (0, false),
+        };
+        let said = || format!("{id} has {granted} of {tried} granted, {confirmed} confirmed");
+        self.check(3, unlimited || (confirmed..=tried).contains(&granted), said);
+    }
+
+    /// An account against what its jobs say, and its days.
+    pub(crate) fn balance(&mut self, id: &AccountId) {
+        let books = self.books.get(id).copied().unwrap_or_default();
+        let kept = match self.records.get(&Key::Account(id.clone())) {
+            Some(Record::Account(it)) => Books { held: it.held().0, spent: it.spent().0 },
+            _ => Books::default(),
+        };
+        self.check(4, books == kept, || format!("{id} has {kept:?}, its jobs say {books:?}"));
+        let days = self.records.values().filter_map(|it| match it {
+            Record::Usage(it) if it.account == *id => Some(it.total),
+            _ => None,
+        });
+        let days = days.fold(Sums::default(), Sums::and);
+        let days = Books { held: days.held.0, spent: days.spent.0 };
+        self.check(4, days == kept, || format!("{id} has {kept:?}, its days say {days:?}"));
+    }
+}

@@ -252,6 +252,19 @@ fn a_record_is_read_by_the_store_that_wrote_it() {
     assert_eq!((found.version, found.record), (1, account(1)));
 }
 
+/// The kit asks a store for bodies only if it says that it keeps them.
+#[test]
+fn both_stores_keep_bodies_beside_the_records() {
+    let scratch = Scratch::new();
+    let sled = Sled::open(scratch.path()).expect("an empty directory opens");
+
+    for bodies in [Memory::default().bodies(), sled.bodies()] {
+        let bodies = bodies.expect("it keeps them");
+        let body = run(bodies.put(sample::batch_id(1), b"a page".to_vec())).expect("put");
+        assert_eq!(run(bodies.get(body)).expect("get"), Some(b"a page".to_vec()));
+    }
+}
+
 #[test]
 fn the_kit_has_not_shrunk() {
     let mut names: Vec<_> = CHECKS.iter().map(|it| it.0).collect();

@@ -2,7 +2,6 @@
 //! without what it needs beside it.
 
 use super::{Document, Judgement, Response, Verdict, judge};
-use crate::core::failure::ErrorCode;
 
 fn judged(status: u16, label: &str, body: &[u8]) -> Judgement {
     let headers = [("content-type".to_owned(), label.to_owned())];
@@ -242,11 +241,9 @@ fn what_nobody_labelled_is_told_by_what_it_holds() {
 #[test]
 fn a_wait_that_was_asked_for_is_in_the_signal() {
     let headers = [("retry-after".to_owned(), "7".to_owned())];
-    let response = Response { status: 429, headers: &headers, body: b"", rendered: false };
+    for status in [429, 503] {
+        let response = Response { status, headers: &headers, body: b"", rendered: false };
 
-    assert_eq!(judge(&response).signal, "status 429, retry-after 7 s");
-    assert_eq!(
-        judged(451, "text/html", b"").verdict,
-        Verdict::Permanent(ErrorCode::TargetHttpError)
-    );
+        assert_eq!(judge(&response).signal, format!("status {status}, retry-after 7 s"));
+    }
 }

@@ -122,6 +122,7 @@ mod tests {
             (402, ErrorCode::PaywallDetected),
             (404, ErrorCode::NotFoundTarget),
             (410, ErrorCode::NotFoundTarget),
+            (451, ErrorCode::TargetHttpError),
             (400, ErrorCode::TargetHttpError),
             (304, ErrorCode::TargetHttpError),
             (501, ErrorCode::TargetHttpError),
@@ -241,28 +242,5 @@ mod tests {
             rendered: false,
         };
         assert_eq!(judge(&response).signal, "status 403, cf-mitigated: challenge");
-    }
-
-    #[test]
-    fn little_text_is_thin_beside_much_markup_and_next_to_none_always_is() {
-        let response = Response { status: 200, headers: &[], body: b"x", rendered: false };
-        let thin = |text_len, markup_len| {
-            let page = Scan { text_len, markup_len, ..Scan::default() };
-            readable(&response, &page).0 == Verdict::Thin
-        };
-
-        assert!(thin(NOTHING - 1, 0));
-        assert!(!thin(NOTHING, 0));
-        assert!(thin(LITTLE - 1, MUCH_MARKUP + 1));
-        assert!(!thin(LITTLE, MUCH_MARKUP + 1));
-        assert!(!thin(LITTLE - 1, MUCH_MARKUP));
-    }
-
-    #[test]
-    fn the_signal_of_a_wait_says_how_long() {
-        let headers = [("retry-after".to_owned(), "7".to_owned())];
-        let response = Response { status: 503, headers: &headers, body: b"", rendered: false };
-
-        assert_eq!(judge(&response).signal, "status 503, retry-after 7 s");
     }
 }

@@ -42,3 +42,26 @@ pub(super) fn check_in_place(file: &File, path: &Path) -> io::Result<()> {
 pub(super) fn check_in_place(_file: &File, path: &Path) -> io::Result<()> {
     path.metadata().map(drop)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_told_from_a_file_that_is_gone() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let (dir, path) = (scratch.path().join("dir"), scratch.path().join("dir/file"));
+        std::fs::create_dir(&dir).expect("made");
+        let file = File::create(&path).expect("made");
+        check_in_place(&file, &path).expect("it is where it was");
+
+        std::fs::remove_file(&path).expect("removed");
+        let gone = check_in_place(&file, &path).expect_err("there is no file");
+        std::fs::remove_dir(&dir).expect("removed");
+        std::fs::write(&dir, "a file in the directory's place").expect("written");
+        let nowhere = check_in_place(&file, &path).expect_err("there is no directory");
+
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+        assert_eq!(nowhere.kind(), io::ErrorKind::NotADirectory);
+    }
+}

@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn what_needs_a_browser_is_named_where_there_was_none() {
-        let options: [(&str, fn(&mut Item)); 5] = [
+        type Change = fn(&mut Item);
+        let options: [(&str, Change); 5] = [
             ("wait_for", |it| it.wait_for = Some("#done".into())),
             ("advanced.scroll_to_load", |it| it.advanced.scroll_to_load = true),
             ("advanced.include_iframes", |it| it.advanced.include_iframes = true),

@@ -15,6 +15,7 @@ use rungs::ports::fetch::{FetchError, FetchRequest, JsFetcher, Rendered};
 mod attack;
 mod engine;
 mod life;
+mod many;
 mod pages;
 
 rungs::js_fetcher_conformance!(chrome, chrome());

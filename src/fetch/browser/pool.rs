@@ -136,7 +136,8 @@ impl Pool {
 
     /// The ids of the browsers' processes.
     pub(super) fn processes(&self) -> Vec<u32> {
-        self.browsers().iter().map(|it| it.process_id()).collect()
+        let browsers = self.browsers();
+        browsers.iter().filter(|it| !it.wire.has_ended()).map(|it| it.process_id()).collect()
     }
 
     fn browsers(&self) -> MutexGuard<'_, Vec<Arc<Browser>>> {

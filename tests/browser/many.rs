@@ -1,0 +1,118 @@
+//! Many pages at once: none fails, nothing is left behind, and a browser that is killed costs its jobs a
+//! retry and nobody else anything.
+//!
+//! `RUNGS_PAGES` and `RUNGS_KILLS` say how many; the figures of the long run are in docs/CORRECTNESS.md.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rungs::core::batch::BatchStatus;
+use rungs::core::request::{Format, Item, Mode};
+use rungs::engine::Settings;
+use rungs::fetch::Chrome;
+use rungs::stores::Memory;
+use rungs::testkit::site::{Site, SiteResponse};
+use rungs::{Batch, Engine};
+
+use super::chrome;
+
+fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().and_then(|it| it.parse().ok()).unwrap_or(usual)
+}
+
+/// Pages that build their text by script after 100 ms.
+fn site() -> Site {
+    Site::start(|request| {
+        SiteResponse::html(format!(
+            "<!DOCTYPE html><title>t</title><main id=m></main><script>setTimeout(() => {{ m.innerHTML = \
+             '<h1>Page</h1>' + '<p>This is what {} has to say when it is asked.</p>'.repeat(4); }}, 100)</script>",
+            request.path
+        ))
+    })
+}
+
+fn engine(chrome: Chrome) -> Engine {
+    let settings = Settings { concurrency: 8, ..Settings::default() };
+    let builder = Engine::builder().store(Memory::default()).js(chrome).settings(settings);
+    builder.build().expect("an engine")
+}
+
+fn items(site: &Site, pages: std::ops::Range<usize>) -> Vec<Item> {
+    let item = |at| Item::get(site.url(&format!("/{at}"))).mode(Mode::Js).formats([Format::Text]);
+    pages.map(item).collect()
+}
+
+/// Resident bytes and threads of this process.
+fn own() -> (u64, u64) {
+    let status = fs::read_to_string("/proc/self/status").expect("a system with /proc");
+    let field = |name: &str| {
+        let line = status.lines().find(|it| it.starts_with(name)).expect("a field");
+        line.split_whitespace().nth(1).and_then(|it| it.parse::<u64>().ok()).expect("a number")
+    };
+    (field("VmRSS:") << 10, field("Threads:"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_pages_fail_nowhere_and_leave_nothing_behind() {
+    let pages = number("RUNGS_PAGES", 48);
+    let (site, chrome) = (site(), chrome());
+    let engine = engine(chrome.clone());
+    let began = Instant::now();
+    let mut after = Vec::new();
+
+    for from in (0..pages).step_by(100) {
+        let batch = Batch::new(items(&site, from..pages.min(from + 100)));
+        let report = engine.submit(batch).await.expect("accepted").report().await.expect("ended");
+        assert_eq!(report.status(), BatchStatus::Completed, "{report:?}");
+        for (at, job) in report.jobs().iter().enumerate() {
+            let page = job.outcome().expect("it has ended").expect("a page");
+            let own = format!("This is what /{} has to say", from + at);
+            assert!(page.extracted.text.contains(&own), "{}", page.extracted.text);
+            assert_eq!(job.trail().len(), 1, "{:?}", job.trail());
+        }
+        after.push(own());
+    }
+
+    println!("{pages} pages in {:?}; bytes and threads of the host: {after:?}", began.elapsed());
+    assert_eq!(chrome.processes().len(), 1, "one browser has eight places");
+    let threads = after.iter().map(|it| it.1);
+    assert!(threads.clone().max() <= threads.min().map(|it| it + 8), "{after:?}");
+    engine.shutdown().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_is_killed_again_and_again_costs_retries_and_no_page() {
+    let (pages, kills) = (number("RUNGS_PAGES", 24), number("RUNGS_KILLS", 2));
+    let (site, chrome) = (site(), chrome());
+    let engine = engine(chrome.clone());
+    let mut handles = Vec::new();
+    for from in (0..pages).step_by(100) {
+        let batch = Batch::new(items(&site, from..pages.min(from + 100)));
+        handles.push(engine.submit(batch).await.expect("accepted"));
+    }
+
+    let mut killed = 0;
+    let until = Instant::now() + Duration::from_secs(240);
+    // A kill for every so many pages, so that they fall among them all.
+    while killed < kills && Instant::now() < until {
+        let due = site.hits() / 2 >= (killed + 1) * pages / (kills + 1);
+        if let Some(browser) = chrome.processes().first().filter(|_| due) {
+            let done = Command::new("kill").args(["-9", &browser.to_string()]).status();
+            killed += usize::from(done.is_ok_and(|it| it.success()));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    let (mut tries, mut ended) = (0, 0);
+    for mut handle in handles {
+        let report = handle.report().await.expect("it ends");
+        for job in report.jobs() {
+            job.outcome().expect("it has ended").unwrap_or_else(|why| panic!("{why}: {job:?}"));
+            (tries, ended) = (tries + job.trail().len(), ended + 1);
+        }
+    }
+    println!("{ended} pages, {killed} kills, {tries} attempts");
+    assert_eq!((killed, ended), (kills, pages));
+    engine.shutdown().await.expect("it ends");
+}

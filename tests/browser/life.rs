@@ -1,6 +1,7 @@
 //! Browsers come and go with those who need them.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,22 +14,29 @@ use tokio::task::JoinSet;
 
 use super::{asking, chrome, page, render, text};
 
-/// Processes that were started with one of the folders of `host`'s browsers.
-fn browsers_of(host: u32) -> Vec<u32> {
-    let mark = format!("/rungs-browser-{host}-");
+/// Processes whose command lines hold `mark`.
+fn processes_with(mark: &str) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("a system with /proc").flatten();
     let ids = entries.filter_map(|it| it.file_name().to_str()?.parse::<u32>().ok());
     ids.filter(|it| {
         let line = fs::read(format!("/proc/{it}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(&mark)
+        String::from_utf8_lossy(&line).contains(mark)
     })
     .collect()
 }
 
-fn folders_of(host: u32) -> usize {
-    let mark = format!("rungs-browser-{host}-");
-    let entries = fs::read_dir(std::env::temp_dir()).expect("a folder").flatten();
-    entries.filter(|it| it.file_name().to_string_lossy().starts_with(&mark)).count()
+/// Processes of `host`'s browsers.
+fn browsers_of(host: u32) -> Vec<u32> {
+    processes_with(&format!("/rungs-browser-{host}-"))
+}
+
+/// The folder of the only browser that `chrome` has, which no other browser's processes name.
+fn folder_of(chrome: &Chrome) -> String {
+    let [browser] = chrome.processes()[..] else { panic!("{:?}", chrome.processes()) };
+    let line = fs::read(format!("/proc/{browser}/cmdline")).expect("it runs");
+    let line = String::from_utf8_lossy(&line).into_owned();
+    let (_, behind) = line.split_once("--user-data-dir=").expect("it was told its folder");
+    behind.split([' ', '\0']).next().expect("a path").to_owned()
 }
 
 /// Waits until `done`, for ten seconds, which is what is promised.
@@ -40,9 +48,10 @@ async fn within_ten_seconds(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-async fn nothing_is_left_of(host: u32) {
-    within_ten_seconds("processes are left", || browsers_of(host).is_empty()).await;
-    within_ten_seconds("folders are left", || folders_of(host) == 0).await;
+/// Neither processes nor the folder itself.
+async fn nothing_is_left_of(folder: &str) {
+    within_ten_seconds("processes are left", || processes_with(folder).is_empty()).await;
+    within_ten_seconds("the folder is left", || !Path::new(folder).exists()).await;
 }
 
 fn here() -> Site {
@@ -51,44 +60,45 @@ fn here() -> Site {
 
 #[tokio::test]
 async fn nothing_is_left_after_the_last_clone_is_dropped() {
-    let (site, own) = (here(), std::process::id());
-    let chrome = chrome();
+    let (site, chrome) = (here(), chrome());
     let clone = chrome.clone();
     page(&chrome, &site.url("/"), |_| ()).await;
-    assert_eq!(chrome.processes(), clone.processes());
+    let folder = folder_of(&chrome);
     drop(chrome);
-    assert!(!browsers_of(own).is_empty(), "a clone still has it");
+    assert_eq!(folder_of(&clone), folder, "a clone still has it");
 
     drop(clone);
 
-    nothing_is_left_of(own).await;
+    nothing_is_left_of(&folder).await;
 }
 
 #[tokio::test]
 async fn a_closed_browser_shows_nothing_more() {
     let (site, chrome) = (here(), chrome());
     page(&chrome, &site.url("/"), |_| ()).await;
+    let folder = folder_of(&chrome);
 
     chrome.close();
 
     let error = render(&chrome, &site.url("/"), |_| ()).await.expect_err("it is closed");
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
-    nothing_is_left_of(std::process::id()).await;
+    nothing_is_left_of(&folder).await;
 }
 
 #[tokio::test]
 async fn nothing_is_left_after_a_panic() {
-    let (site, own) = (here(), std::process::id());
-
+    let site = here();
     let url = site.url("/");
+    let (tell, folder) = tokio::sync::oneshot::channel();
     let task = tokio::spawn(async move {
         let chrome = chrome();
         page(&chrome, &url, |_| ()).await;
+        tell.send(folder_of(&chrome)).expect("it is asked for");
         panic!("on purpose");
     });
     assert!(task.await.is_err());
 
-    nothing_is_left_of(own).await;
+    nothing_is_left_of(&folder.await.expect("it was told")).await;
 }
 
 #[tokio::test]
@@ -140,7 +150,9 @@ async fn a_browser_that_hangs_is_ended_and_replaced() {
 
     assert_eq!(error.kind(), Kind::Broken, "{error}");
     assert!(text(&page(&chrome, &site.url("/"), |_| ()).await).contains("here"));
-    within_ten_seconds("it is left", || !browsers_of(std::process::id()).contains(&hung)).await;
+    let folder = folder_of(&chrome);
+    within_ten_seconds("it is left", || !Path::new(&format!("/proc/{hung}/exe")).exists()).await;
+    assert!(Path::new(&folder).exists(), "the next one has its own");
 }
 
 #[tokio::test]
@@ -232,5 +244,6 @@ async fn the_next_start_cleans_up_after_a_killed_host_whose_browser_hung() {
     let site = here();
     page(&chrome(), &site.url("/"), |_| ()).await;
 
-    nothing_is_left_of(id).await;
+    let mark = format!("/rungs-browser-{id}-");
+    within_ten_seconds("processes are left", || processes_with(&mark).is_empty()).await;
 }

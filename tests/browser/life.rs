@@ -117,24 +117,29 @@ async fn a_browser_that_is_missing_is_said_with_its_remedy() {
 #[tokio::test]
 async fn a_killed_browser_fails_its_pages_at_once_and_the_next_has_another() {
     let site = Site::start(|request| match request.path.as_str() {
-        "/slow" => SiteResponse::html("<p>slow").delay(Duration::from_secs(60)),
+        // One is waited for to come, the other, which is there, to be loaded.
+        "/slow" | "/never" => SiteResponse::html("<p>slow").delay(Duration::from_secs(60)),
+        "/half" => SiteResponse::html("<p>here<script src=/never></script>"),
         _ => SiteResponse::html("<p>here"),
     });
     let chrome = chrome();
-    page(&chrome, &site.url("/"), |_| ()).await;
-    let killed = chrome.processes()[0];
-    let slow = tokio::spawn({
-        let (chrome, url) = (chrome.clone(), site.url("/slow"));
-        async move { render(&chrome, &url, |_| ()).await }
-    });
-    within_ten_seconds("it was not asked for", || site.hits_on("/slow") == 1).await;
+    for (path, asked) in [("/slow", "/slow"), ("/half", "/never")] {
+        page(&chrome, &site.url("/"), |_| ()).await;
+        let killed = chrome.processes()[0];
+        let slow = tokio::spawn({
+            let (chrome, url) = (chrome.clone(), site.url(path));
+            async move { render(&chrome, &url, |_| ()).await }
+        });
+        within_ten_seconds("it was not asked for", || site.hits_on(asked) == 1).await;
 
-    Command::new("kill").args(["-9", &killed.to_string()]).status().expect("kill is there");
+        Command::new("kill").args(["-9", &killed.to_string()]).status().expect("kill is there");
 
-    let error = slow.await.expect("no panic").expect_err("its browser is gone");
-    assert_eq!(error.kind(), Kind::Broken, "{error}");
+        let failed = tokio::time::timeout(Duration::from_secs(10), slow).await;
+        let error = failed.expect("at once").expect("no panic").expect_err("its browser is gone");
+        assert_eq!(error.kind(), Kind::Broken, "{error}");
+        assert_ne!(chrome.processes(), [killed]);
+    }
     assert!(text(&page(&chrome, &site.url("/"), |_| ()).await).contains("here"));
-    assert_ne!(chrome.processes(), [killed]);
 }
 
 #[tokio::test]

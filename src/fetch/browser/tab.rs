@@ -249,6 +249,12 @@ impl Tab {
         self.context.place.browser.retire();
     }
 
+    /// What resolves when the browser is over. A browser that ended tells no more events.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let wire = self.context.place.browser.wire.clone();
+        async move { wire.ended().await }
+    }
+
     /// Whether the browser is over.
     pub(super) fn has_ended(&self) -> bool {
         self.context.place.browser.wire.has_ended()

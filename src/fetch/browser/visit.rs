@@ -80,8 +80,10 @@ async fn attempt(
     let watched = std::sync::Arc::clone(&visit.tab.watched);
     let limits = &inner.limits;
     let trouble = watched.until(move |state| trouble(state, limits));
+    let ended = visit.tab.ended();
     let result = tokio::select! {
         biased;
+        () = ended => Err(broken("the browser ended")),
         trouble = trouble => Err(visit.explain(trouble)),
         result = visit.show(request) => result,
     };

@@ -162,6 +162,11 @@ impl Wire {
         self.state().pages.remove(session);
     }
 
+    /// Resolves when it is over.
+    pub(super) async fn ended(&self) {
+        self.0.ended.cancelled().await;
+    }
+
     /// Whether it is over.
     pub(super) fn has_ended(&self) -> bool {
         self.0.ended.is_cancelled()

@@ -239,6 +239,10 @@ mod tests {
         assert_eq!(budget.covers(so_far, more(5), day(1)), Ok(()));
         let over = budget.covers(so_far, more(6), day(1)).expect_err("it is one too many");
         assert_eq!(over.resets_at, day(2).start());
+        assert_eq!(
+            over.to_string(),
+            "the submission would exceed its daily budget, which begins anew at 1970-01-03T00:00:00.000Z"
+        );
         let two = Budget { credits: None, jobs: Some(2), period: Period::Daily };
         assert_eq!(two.covers(so_far, more(99), day(1)), Ok(()));
         assert!(two.covers(so_far, Sums { jobs: 2, ..more(0) }, day(1)).is_err());

@@ -11,7 +11,9 @@ use crate::core::request::{Format, Mode, PdfFormat};
 use crate::core::verdict::{Document, Verdict};
 use crate::engine::{Shared, scans};
 use crate::ports::extract::Extracted;
-use crate::ports::fetch::{DocumentRequest, FetchErrorKind, Fetched, ImageText, PdfText};
+use crate::ports::fetch::{
+    DocumentRequest, FetchError, FetchErrorKind, Fetched, ImageText, PdfText,
+};
 
 fn unsupported(job: &Job, is: &str) -> JobError {
     let mode = job.request.mode;
@@ -80,7 +82,8 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
     let ask = request(job, page);
     let deadline = ask.deadline;
     let read = reader.read(ask).await;
-    let mut read = read.map_err(|why| JobError::new(unread_pdf(why.kind()), why.to_string()))?;
+    let damaged = ErrorCode::PdfParseFailed;
+    let mut read = read.map_err(|why| unread(&why, damaged, damaged))?;
     let left = deadline.saturating_sub(shared.clock.now().since(began));
     let ocr_results = scans::read(shared, job, &mut read, left).await;
     if job.request.mode == Mode::Ocr && ocr_results.is_empty() && is_blank(&read) {
@@ -127,16 +130,6 @@ fn joined(pages: &[String]) -> String {
     pages.join("\n\n")
 }
 
-/// What it means for the job that its PDF was not read.
-fn unread_pdf(kind: FetchErrorKind) -> ErrorCode {
-    match kind {
-        FetchErrorKind::Timeout => ErrorCode::Timeout,
-        FetchErrorKind::TooLarge => ErrorCode::ContentTooLarge,
-        FetchErrorKind::Internal => ErrorCode::InternalError,
-        _ => ErrorCode::PdfParseFailed,
-    }
-}
-
 async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracted, JobError> {
     let Some(reader) = &shared.fetchers.ocr else {
         let message =
@@ -144,7 +137,8 @@ async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extrac
         return Err(JobError::new(ErrorCode::OcrUnavailable, message));
     };
     let read = reader.recognise(request(job, page)).await;
-    let read = read.map_err(|why| JobError::new(unread(why.kind()), why.to_string()))?;
+    let read =
+        read.map_err(|why| unread(&why, ErrorCode::OcrUnavailable, ErrorCode::ExtractionFailed))?;
     let data = json!({"words": read.words});
     let mut made = formats(job, &read.text, &read.text, &data);
     // The formats asked for may all be a page's, and the text is what an image has.
@@ -159,13 +153,15 @@ async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extrac
     Ok(made)
 }
 
-/// What it means for the job that its image was not read.
-fn unread(kind: FetchErrorKind) -> ErrorCode {
-    match kind {
-        FetchErrorKind::Unavailable => ErrorCode::OcrUnavailable,
+/// What it means for the job that its document was not read, by what is meant if the reader is
+/// `missing` and if the document is `damaged`.
+fn unread(why: &FetchError, missing: ErrorCode, damaged: ErrorCode) -> JobError {
+    let code = match why.kind() {
+        FetchErrorKind::Unavailable => missing,
         FetchErrorKind::Timeout => ErrorCode::Timeout,
         FetchErrorKind::TooLarge => ErrorCode::ContentTooLarge,
         FetchErrorKind::Internal => ErrorCode::InternalError,
-        _ => ErrorCode::ExtractionFailed,
-    }
+        _ => damaged,
+    };
+    JobError::new(code, why.to_string())
 }

@@ -48,7 +48,7 @@ use crate::core::usage::Usage;
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::Notifier;
-use crate::ports::store::{Bodies, List, Store};
+use crate::ports::store::{Bodies, List, Store, Versioned};
 
 pub use artifacts::Artifact;
 pub use builder::{EngineBuilder, Settings};
@@ -185,14 +185,7 @@ impl Engine {
         let batch = self.batch(id).await?;
         let keys = batch.jobs.into_iter().map(Key::Job).collect();
         let found = self.shared.store.load(keys).await?;
-        Ok(found
-            .into_iter()
-            .flatten()
-            .filter_map(|it| match it.record {
-                Record::Job(job) => Some(job),
-                _ => None,
-            })
-            .collect())
+        Ok(found.into_iter().flatten().filter_map(as_job).collect())
     }
 
     /// A batch with its jobs, as they were at one moment: tally and states agree.
@@ -203,11 +196,7 @@ impl Engine {
         let Some(Record::Batch(batch)) = found.next().map(|it| it.record) else {
             return Err(EngineError::NoBatch(id));
         };
-        let jobs = found.filter_map(|it| match it.record {
-            Record::Job(job) => Some(job),
-            _ => None,
-        });
-        Ok((batch, jobs.collect()))
+        Ok((batch, found.filter_map(as_job).collect()))
     }
 
     /// What it was built with.
@@ -234,13 +223,7 @@ impl Engine {
         let after = after.map(Key::Batch);
         let list = List { kind: Kind::Batch, after, descending: true, limit };
         let found = self.shared.store.list(list).await?;
-        Ok(found
-            .into_iter()
-            .filter_map(|it| match it.record {
-                Record::Batch(batch) => Some(batch),
-                _ => None,
-            })
-            .collect())
+        Ok(found.into_iter().filter_map(as_batch).collect())
     }
 
     /// An account's batches, newest first, behind `after`. Pages that were submitted by themselves are not
@@ -260,14 +243,7 @@ impl Engine {
             _ => None,
         });
         let found = self.shared.store.load(keys.collect()).await?;
-        Ok(found
-            .into_iter()
-            .flatten()
-            .filter_map(|it| match it.record {
-                Record::Batch(batch) => Some(batch),
-                _ => None,
-            })
-            .collect())
+        Ok(found.into_iter().flatten().filter_map(as_batch).collect())
     }
 
     /// What an account submitted and spent on each day from `first` on, where there was anything.
@@ -405,5 +381,19 @@ impl Engine {
         shared.aborting.cancel();
         shared.stopped.cancel();
         Ok(())
+    }
+}
+
+fn as_batch(it: Versioned) -> Option<BatchRecord> {
+    match it.record {
+        Record::Batch(batch) => Some(batch),
+        _ => None,
+    }
+}
+
+fn as_job(it: Versioned) -> Option<Job> {
+    match it.record {
+        Record::Job(job) => Some(job),
+        _ => None,
     }
 }

@@ -11,6 +11,9 @@ pub mod ocr;
 #[cfg(feature = "pdf")]
 pub mod pdf;
 
+#[cfg(any(feature = "browser", feature = "ocr", feature = "pdf"))]
+mod program;
+
 #[cfg(feature = "browser")]
 pub use browser::Chrome;
 #[cfg(feature = "http")]

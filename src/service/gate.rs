@@ -20,7 +20,7 @@ use crate::service::answer;
 use crate::service::client::Client;
 use crate::service::keys::Known;
 use crate::service::problem::{Problem, of_status};
-use crate::service::routes::Service;
+use crate::service::routes::{Service, account};
 use crate::service::wire;
 
 const MINUTE: u64 = 60_000;
@@ -229,9 +229,7 @@ fn count(status: StatusCode, took: std::time::Duration) {
 
 /// Tells a client what is left. A store that fails has failed the request before this.
 async fn show_balance(service: &Service, account: &AccountId, headers: &mut HeaderMap) {
-    let engine = service.engine();
-    let Ok(account) = engine.account(account).await else { return };
-    let balance = wire::Balance::of(account.as_ref(), engine.settings().unlimited_accounts);
+    let Ok(balance) = account::balance(service, account).await else { return };
     if let Ok(shown) = HeaderValue::try_from(balance.display()) {
         headers.insert(HeaderName::from_static("x-alterlab-balance"), shown);
     }

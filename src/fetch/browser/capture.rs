@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::error::{CallError, too_large};
+use super::error::{CallError, too_large, too_many};
 use super::visit::Visit;
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
@@ -42,9 +42,7 @@ struct Taken {
 impl Taken {
     fn within(self, limit: Limit) -> Result<Document, FetchError> {
         if let Some(nodes) = self.nodes {
-            let message =
-                format!("the page has {nodes} elements, over the limit of {}", limit.nodes);
-            return Err(too_large(message));
+            return Err(too_many(nodes, limit.nodes));
         }
         let html = self.html.unwrap_or_default();
         let bytes = self.bytes.unwrap_or(html.len() as u64);

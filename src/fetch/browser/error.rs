@@ -2,8 +2,6 @@
 
 use std::io;
 
-use crate::fetch::http::DialError;
-use crate::fetch::http::error::dial_kind;
 use crate::ports::fetch::{FetchError, FetchErrorKind as Kind};
 
 /// A call that was not answered as it should be.
@@ -60,9 +58,9 @@ pub(super) fn unstarted(why: io::Error) -> FetchError {
     unavailable("the browser cannot be started").because(why)
 }
 
-/// A failed connection that the gateway saw, as the browser's own error would not say it.
-pub(super) fn from_dial(error: &DialError) -> (Kind, String) {
-    (dial_kind(error), error.to_string())
+/// A document of more elements than may be.
+pub(super) fn too_many(nodes: u64, most: u32) -> FetchError {
+    too_large(format!("the page has {nodes} elements, over the limit of {most}"))
 }
 
 /// The browser's word for why a navigation failed, such as `net::ERR_CERT_DATE_INVALID`.

@@ -25,8 +25,8 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower_service::Service;
 
-use super::error::{from_dial, unavailable};
-use crate::fetch::http::error::find;
+use super::error::unavailable;
+use crate::fetch::http::error::{dial_kind, find};
 use crate::fetch::http::{DialError, Dialer, Http, ProxyUrl};
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
@@ -109,7 +109,7 @@ impl Failures {
         if all.len() >= MAX_FAILURES {
             all.clear();
         }
-        all.insert(place(to), from_dial(error));
+        all.insert(place(to), (dial_kind(error), error.to_string()));
     }
 
     fn worked(&self, to: &Uri) {

@@ -9,12 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use url::Url;
 
 use crate::core::request::Method;
+use crate::fetch::http::headers::{follows_anywhere, is_framing};
 use crate::ports::fetch::FetchRequest;
-
-/// The host's headers that say nothing about who asks: only they follow to another origin.
-const FOLLOWS_ANYWHERE: [&str; 3] = ["accept", "accept-language", "user-agent"];
-/// Headers that the browser writes itself.
-const NOT_THE_HOSTS: [&str; 3] = ["content-length", "host", "transfer-encoding"];
 
 /// A request that waits for our word.
 #[derive(Debug, Deserialize)]
@@ -49,9 +45,7 @@ pub(super) struct Intercept {
 impl Intercept {
     /// What `request` asks for, if it asks for anything that the browser would not do by itself.
     pub(super) fn of(request: &FetchRequest) -> Option<Self> {
-        let own = |it: &&(String, String)| {
-            !NOT_THE_HOSTS.iter().any(|name| it.0.eq_ignore_ascii_case(name))
-        };
+        let own = |it: &&(String, String)| !is_framing(&it.0);
         let it = Self {
             block_images: request.options.advanced.block_images,
             home: Url::parse(request.url.as_str()).ok(),
@@ -123,7 +117,7 @@ impl Intercept {
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect();
         for (name, value) in &self.headers {
-            if at_home || FOLLOWS_ANYWHERE.iter().any(|it| is(it, name)) {
+            if at_home || follows_anywhere(name) {
                 all.push(json!({"name": name, "value": value}));
             }
         }

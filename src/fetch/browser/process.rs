@@ -17,6 +17,7 @@ use super::error::{unavailable, unstarted};
 use super::profile::{Profile, contains, processes};
 use super::program::{Sandbox, arguments};
 use super::wire::Wire;
+use crate::fetch::program;
 use crate::ports::fetch::FetchError;
 
 /// What of the environment the browser sees: where its parts are, and nothing of the host's.
@@ -103,7 +104,7 @@ fn command(program: &Path, profile: &Profile, sandbox: Sandbox) -> Command {
         .arg(program)
         .args(arguments(profile.path(), sandbox))
         .env_clear()
-        .envs(KEPT.iter().filter_map(|it| Some((it, std::env::var_os(it)?))))
+        .envs(program::environment(&KEPT))
         .env("HOME", profile.path())
         .env("TMPDIR", profile.path())
         .env("XDG_CONFIG_HOME", profile.path())

@@ -8,6 +8,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::error::{unavailable, unstarted};
+use crate::fetch::program;
 use crate::ports::fetch::FetchError;
 
 /// Names that Chromium and its kin go by, in the order of preference.
@@ -98,17 +99,9 @@ impl Sandbox {
 /// Looks for a browser: a bare name on the `PATH`, anything else where it says; without one, the
 /// usual names.
 pub(super) fn find(asked: Option<&Path>) -> Result<PathBuf, FetchError> {
-    let on_path = |name: &Path| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path)
-            .filter(|it| it.is_absolute())
-            .map(|it| it.join(name))
-            .find(|it| it.is_file())
-    };
     let found = match asked {
-        Some(path) if path.components().count() == 1 && !path.is_absolute() => on_path(path),
-        Some(path) => path.is_file().then(|| path.to_owned()),
-        None => NAMES.iter().find_map(|it| on_path(Path::new(it))),
+        Some(name) => program::find(name),
+        None => NAMES.iter().find_map(|it| program::find(Path::new(it))),
     };
     found.ok_or_else(|| {
         let what = asked.map_or_else(|| "Chromium".to_owned(), |it| it.display().to_string());

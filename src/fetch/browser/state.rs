@@ -26,8 +26,8 @@ const MAX_REDIRECTS: usize = 50;
 /// A document as it was answered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Main {
+    /// The browser's name for the load, and for the document's own request.
     loader: String,
-    request: String,
     pub(super) url: String,
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
@@ -264,7 +264,7 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
         "Network.requestWillBeSent" => sent(state, read(params)?),
         "Network.responseReceived" => {
             let Received { request_id, response } = read(params)?;
-            let coming = state.coming.as_mut().filter(|it| it.request == request_id)?;
+            let coming = state.coming.as_mut().filter(|it| it.loader == request_id)?;
             coming.status = response.status;
             if matches!(response.status, 204 | 205) {
                 // By these a site says to stay where one is.
@@ -280,7 +280,7 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
         "Network.responseReceivedExtraInfo" => {
             let extra: Extra = read(params)?;
             let main = [&mut state.coming, &mut state.shown].into_iter().flatten();
-            let main = main.into_iter().find(|it| it.request == extra.request_id)?;
+            let main = main.into_iter().find(|it| it.loader == extra.request_id)?;
             if main.status == 0 || main.status == extra.status_code {
                 main.headers = headers(extra.headers);
             }
@@ -296,7 +296,7 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
         "Network.loadingFailed" => {
             let Failed { request_id, error_text } = read(params)?;
             settle(state, &request_id);
-            let is = |it: &Option<Main>| it.as_ref().is_some_and(|it| it.request == request_id);
+            let is = |it: &Option<Main>| it.as_ref().is_some_and(|it| it.loader == request_id);
             if is(&state.coming) {
                 state.coming = None;
                 state.failed = Some(error_text);
@@ -351,12 +351,7 @@ fn sent(state: &mut State, sent: Sent) {
     }
     state.failed = None;
     state.asked.clone_from(&sent.request.url);
-    state.coming = Some(Main {
-        loader: sent.loader_id,
-        request: sent.request_id,
-        url: sent.request.url,
-        ..Main::default()
-    });
+    state.coming = Some(Main { loader: sent.loader_id, url: sent.request.url, ..Main::default() });
 }
 
 fn settle(state: &mut State, request: &str) {

@@ -114,7 +114,7 @@ impl Ran {
 
 impl Tab {
     /// Opens an empty page.
-    pub(super) async fn open(place: Place, opening: Opening) -> Result<Self, CallError> {
+    pub(super) async fn open(place: Place, mut opening: Opening) -> Result<Self, CallError> {
         let wire = place.browser.wire.clone();
         let ask = json!({
             "disposeOnDetach": true,
@@ -133,25 +133,18 @@ impl Tab {
         denied.done().await?;
         // A page's main frame bears the name of its target.
         let frame = made.target_id;
-        let Opening { gateway, intercept, .. } = opening;
+        let intercept = opening.intercept.take();
         let patterns = intercept.as_ref().map(Intercept::patterns);
         let watched = Arc::new(Watched::new(wire.clone(), &session, &frame, intercept));
         wire.listen(&session, &watched);
+        let gateway = Arc::clone(&opening.gateway);
         let tab = Self { watched, frame, session, gateway, context };
-        let opening = Setup {
-            patterns,
-            agent: opening.agent,
-            language: opening.language,
-            cookies: opening.cookies,
-            url: opening.url,
-            first: opening.first,
-        };
-        tab.set_up(opening).await?;
+        tab.set_up(opening, patterns).await?;
         Ok(tab)
     }
 
     /// Everything at once: the answers come in their order, and only the slowest is waited for.
-    async fn set_up(&self, setup: Setup) -> Result<(), CallError> {
+    async fn set_up(&self, setup: Opening, patterns: Option<Value>) -> Result<(), CallError> {
         let mut answers = vec![
             self.call("Page.enable", json!({})),
             self.call("Page.setLifecycleEventsEnabled", json!({"enabled": true})),
@@ -181,7 +174,7 @@ impl Tab {
             let ask = json!({ "source": source });
             answers.push(self.call("Page.addScriptToEvaluateOnNewDocument", ask));
         }
-        if let Some(patterns) = setup.patterns {
+        if let Some(patterns) = patterns {
             answers.push(self.call("Fetch.enable", patterns));
         }
         for answer in answers {
@@ -270,13 +263,4 @@ impl Drop for Tab {
     fn drop(&mut self) {
         self.context.place.browser.wire.forget(&self.session);
     }
-}
-
-struct Setup {
-    patterns: Option<Value>,
-    agent: Option<String>,
-    language: Option<Language>,
-    cookies: Vec<(String, String)>,
-    url: String,
-    first: Option<&'static str>,
 }

@@ -9,7 +9,7 @@ use url::Url;
 use super::Inner;
 use super::actions;
 use super::capture::{self, Limit};
-use super::error::{CallError, broken, from_net, late, too_large};
+use super::error::{CallError, broken, from_net, late, too_large, too_many};
 use super::intercept::Intercept;
 use super::limits::ChromeLimits;
 use super::state::State;
@@ -235,12 +235,9 @@ impl Visit<'_> {
 
     /// A document that will be refused for its size is refused before anything else is done to it.
     async fn count(&self) -> Result<(), FetchError> {
-        let nodes: u32 = self.again(COUNT, &json!({})).await?;
-        if nodes > self.limits.nodes {
-            let most = self.limits.nodes;
-            return Err(too_large(format!(
-                "the page has {nodes} elements, over the limit of {most}"
-            )));
+        let nodes: u64 = self.again(COUNT, &json!({})).await?;
+        if nodes > self.limits.nodes.into() {
+            return Err(too_many(nodes, self.limits.nodes));
         }
         Ok(())
     }

@@ -18,7 +18,19 @@ const BROWSER_ACCEPT: &str =
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8";
 
 /// The host's headers that say nothing about who asks: only they follow to another origin.
-const FOLLOWS_ANYWHERE: &[HeaderName] = &[ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT];
+const FOLLOWS_ANYWHERE: [&str; 3] = ["accept", "accept-language", "user-agent"];
+/// Headers that frame a request: who sends it writes them, never the host.
+const FRAMING: [&str; 3] = ["content-length", "host", "transfer-encoding"];
+
+/// Whether a header of the host's may go to another origin than the one that it named.
+pub(crate) fn follows_anywhere(name: &str) -> bool {
+    FOLLOWS_ANYWHERE.iter().any(|it| it.eq_ignore_ascii_case(name))
+}
+
+/// Whether a header is the sender's own to write.
+pub(crate) fn is_framing(name: &str) -> bool {
+    FRAMING.iter().any(|it| it.eq_ignore_ascii_case(name))
+}
 
 /// What one hop needs to know beside the request.
 #[derive(Debug)]
@@ -99,11 +111,11 @@ fn hosts_own(headers: &mut HeaderMap, request: &FetchRequest, hop: &Hop<'_>) {
         else {
             continue;
         };
-        let framed = matches!(name.as_str(), "content-length" | "transfer-encoding" | "host");
-        if framed || (name == CONTENT_TYPE && !hop.with_body) {
+        if is_framing(name.as_str()) || (name == CONTENT_TYPE && !hop.with_body) {
             continue;
         }
-        if hop.at_home || FOLLOWS_ANYWHERE.contains(&name) {
+        // A body's type goes where the body goes.
+        if hop.at_home || name == CONTENT_TYPE || follows_anywhere(name.as_str()) {
             own.append(name, value);
         }
     }

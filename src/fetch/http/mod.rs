@@ -18,7 +18,7 @@ mod body;
 mod cookies;
 mod dial;
 pub(crate) mod error;
-mod headers;
+pub(crate) mod headers;
 mod net;
 mod proxy;
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::{damaged, failed, late, too_large, unavailable};
 use super::languages::Languages;
+use crate::fetch::program;
 use crate::ports::fetch::FetchError;
 
 /// What of the environment the program sees: where its parts are, and nothing of the host's.
@@ -36,15 +37,7 @@ pub(super) struct Program(PathBuf);
 impl Program {
     /// Looks for it: a bare name on the `PATH`, anything else where it says.
     pub(super) fn find(name: &Path) -> Result<Self, FetchError> {
-        let bare = name.components().count() == 1 && !name.is_absolute();
-        let path = std::env::var_os("PATH").filter(|_| bare).unwrap_or_default();
-        let dirs = std::env::split_paths(&path).filter(|it| it.is_absolute());
-        let mut places: Vec<PathBuf> = dirs.map(|it| it.join(name)).collect();
-        if !bare {
-            places.push(name.to_owned());
-        }
-        let found = places.into_iter().find(|it| it.is_file());
-        found.map(Self).ok_or_else(|| {
+        program::find(name).map(Self).ok_or_else(|| {
             unavailable(format!(
                 "the program {} is not installed; on Debian: apt-get install tesseract-ocr",
                 name.display()
@@ -82,7 +75,7 @@ impl Program {
         command
             .args(arguments)
             .env_clear()
-            .envs(KEPT.iter().filter_map(|it| Some((it, std::env::var_os(it)?))))
+            .envs(program::environment(&KEPT))
             // More threads for one image are slower as soon as there is more than one image.
             .env("OMP_THREAD_LIMIT", "1")
             .env("LC_ALL", "C.UTF-8")

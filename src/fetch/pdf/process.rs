@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::frame::{About, Flaw, Frame, HEAD, Sheet, Task};
 use super::start;
+use crate::fetch::program;
 
 /// What of the environment the process sees beside its task: where its libraries are.
 const KEPT: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
@@ -73,7 +74,7 @@ fn spawn(task: &Task) -> std::io::Result<Child> {
     let task = serde_json::to_string(task)?;
     Command::new(executable()?)
         .env_clear()
-        .envs(KEPT.iter().filter_map(|it| Some((it, std::env::var_os(it)?))))
+        .envs(program::environment(&KEPT))
         .env(start::TASK, task)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

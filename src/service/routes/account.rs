@@ -4,10 +4,12 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::core::id::BatchId;
+use crate::core::batch::Batch;
+use crate::core::id::{AccountId, BatchId};
 use crate::core::request::Flaw;
 use crate::core::time::Day;
 use crate::core::usage::Usage;
+use crate::engine::EngineError;
 use crate::service::answer;
 use crate::service::body;
 use crate::service::gate::Caller;
@@ -15,12 +17,16 @@ use crate::service::problem::Problem;
 use crate::service::routes::Service;
 use crate::service::wire::{self, Balance};
 
-/// Batches of one page of the list.
+/// Batches of one page of a list.
 const BATCHES: std::ops::RangeInclusive<usize> = 1..=100;
 const USUAL_BATCHES: usize = 20;
 
-async fn balance(service: &Service, caller: &Caller) -> Result<Balance, Problem> {
-    let account = service.engine().account(caller.account()).await?;
+/// How an account stands.
+pub(in crate::service) async fn balance(
+    service: &Service,
+    account: &AccountId,
+) -> Result<Balance, EngineError> {
+    let account = service.engine().account(account).await?;
     Ok(Balance::of(account.as_ref(), service.engine().settings().unlimited_accounts))
 }
 
@@ -36,7 +42,7 @@ pub(super) async fn usage(
     State(service): State<Service>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let balance = balance(&service, &caller).await?;
+    let balance = balance(&service, caller.account()).await?;
     let (today, days) = recent(&service, &caller).await?;
     Ok(answer::json(StatusCode::OK, &wire::usage(&balance, today, &days)))
 }
@@ -46,7 +52,7 @@ pub(super) async fn billing_balance(
     State(service): State<Service>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let balance = balance(&service, &caller).await?;
+    let balance = balance(&service, caller.account()).await?;
     Ok(answer::json(StatusCode::OK, &wire::balance(&balance)))
 }
 
@@ -55,7 +61,7 @@ pub(super) async fn billing_usage(
     State(service): State<Service>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let balance = balance(&service, &caller).await?;
+    let balance = balance(&service, caller.account()).await?;
     let (today, days) = recent(&service, &caller).await?;
     Ok(answer::json(StatusCode::OK, &wire::billing_usage(&balance, today, &days)))
 }
@@ -66,7 +72,16 @@ pub(super) async fn batches(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let query = query.as_deref();
+    let (found, next) = page(&service, &caller, query.as_deref()).await?;
+    Ok(answer::json(StatusCode::OK, &wire::batches(&found, next)))
+}
+
+/// One page of the account's batches, and where the next one begins.
+pub(super) async fn page(
+    service: &Service,
+    caller: &Caller,
+    query: Option<&str>,
+) -> Result<(Vec<Batch>, Option<BatchId>), Problem> {
     let limit = body::number(query, "limit", BATCHES, USUAL_BATCHES)?;
     let after = cursor(query)?;
     // One more than is shown says whether there are more.
@@ -74,11 +89,11 @@ pub(super) async fn batches(
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().map(|it| it.id).filter(|_| more);
-    Ok(answer::json(StatusCode::OK, &wire::batches(&found, next)))
+    Ok((found, next))
 }
 
 /// Where the last page of a list ended.
-pub(super) fn cursor(query: Option<&str>) -> Result<Option<BatchId>, Problem> {
+fn cursor(query: Option<&str>) -> Result<Option<BatchId>, Problem> {
     let Some(cursor) = body::parameter(query, "cursor") else { return Ok(None) };
     let id = cursor.parse().map_err(|_| {
         let reason = "must be the `next_cursor` of the page before".to_owned();

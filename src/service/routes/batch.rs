@@ -4,11 +4,12 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use serde_json::Value;
 
 use crate::core::batch::Batch as BatchRecord;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
-use crate::engine::{Batch, Engine, EngineError};
+use crate::engine::{Batch, BatchHandle, Engine, EngineError};
 use crate::service::answer::{self, Pieces};
 use crate::service::body;
 use crate::service::gate::Caller;
@@ -16,13 +17,34 @@ use crate::service::problem::{Problem, no_batch, not_submitted, stopping};
 use crate::service::routes::Service;
 use crate::service::wire;
 
-/// The key under which the same submission is the same batch.
-pub(super) fn keyed(batch: Batch, headers: &HeaderMap) -> Batch {
-    match headers.get("idempotency-key") {
-        // What is no text is no key either, which the engine says.
-        Some(key) => batch.idempotency_key(String::from_utf8_lossy(key.as_bytes())),
-        None => batch,
+/// A submission's body, unless nothing more is taken.
+pub(super) async fn submission(service: &Service, body: Body) -> Result<Value, Problem> {
+    if service.stopping().is_cancelled() {
+        return Err(stopping());
     }
+    body::json(body, service.bounds()).await
+}
+
+/// Submits a batch in the caller's name. Its items came under the name `list`; those of a scrape, which
+/// is one, under none.
+pub(super) async fn submitted(
+    service: &Service,
+    caller: &Caller,
+    headers: &HeaderMap,
+    batch: Batch,
+    webhook_url: Option<String>,
+    list: Option<&'static str>,
+) -> Result<BatchHandle, Problem> {
+    let mut batch = caller.submitting(batch);
+    if let Some(url) = webhook_url {
+        batch = batch.webhook(url);
+    }
+    if let Some(key) = headers.get("idempotency-key") {
+        // What is no text is no key either, which the engine says.
+        batch = batch.idempotency_key(String::from_utf8_lossy(key.as_bytes()));
+    }
+    let engine = service.engine();
+    engine.submit(batch).await.map_err(|it| not_submitted(it, list, engine.now()))
 }
 
 /// `POST /batch`.
@@ -32,20 +54,12 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    if service.stopping().is_cancelled() {
-        return Err(stopping());
-    }
-    let value = body::json(body, service.bounds()).await?;
+    let value = submission(&service, body).await?;
     let list = wire::list_name(&value);
     let read = wire::read_batch(&value)
         .map_err(|wrong| Problem::of_field(wrong.index.map(|index| (list, index)), &wrong.flaw))?;
-    let mut batch = caller.submitting(Batch::new(read.items));
-    if let Some(url) = read.webhook_url {
-        batch = batch.webhook(url);
-    }
-    let engine = service.engine();
-    let submitted = engine.submit(keyed(batch, &headers)).await;
-    let handle = submitted.map_err(|it| not_submitted(it, Some(list), engine.now()))?;
+    let (batch, told) = (Batch::new(read.items), read.webhook_url);
+    let handle = submitted(&service, &caller, &headers, batch, told, Some(list)).await?;
     let record = service.engine().batch(handle.id()).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &wire::accepted(&record)))
 }

@@ -7,17 +7,13 @@ use axum::response::Response;
 use crate::core::batch::Notice;
 use crate::core::id::{BatchId, DeliveryId};
 use crate::service::answer;
-use crate::service::body;
 use crate::service::gate::Caller;
-use crate::service::problem::{Problem, no_batch, no_job};
+use crate::service::problem::{Problem, no_batch};
 use crate::service::routes::Service;
-use crate::service::routes::account::cursor;
+use crate::service::routes::account::page;
 use crate::service::routes::batch::owned;
+use crate::service::routes::scrape::owned_job;
 use crate::service::wire;
-
-/// Deliveries of one page of the list.
-const DELIVERIES: std::ops::RangeInclusive<usize> = 1..=100;
-const USUAL_DELIVERIES: usize = 20;
 
 fn no_delivery() -> Problem {
     let message = "there is no such delivery: it never was, or its batch's time is over";
@@ -37,9 +33,7 @@ pub(super) async fn of_batch(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let batch = owned(&service, &caller, &id).await?;
-    let notice = addressed(&service, batch.id).await?;
-    let found: Vec<Notice> = notice.into_iter().collect();
-    Ok(answer::json(StatusCode::OK, &wire::deliveries(&found, None)))
+    of_end(&service, batch.id).await
 }
 
 /// `GET /jobs/{id}/deliveries`, for pages that were submitted by themselves.
@@ -48,14 +42,14 @@ pub(super) async fn of_job(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = id.parse().map_err(|_| no_job())?;
-    let job = service.engine().job_record(id).await?;
-    if job.account != *caller.account() {
-        return Err(no_job());
-    }
-    let notice = addressed(&service, job.batch).await?;
-    let found: Vec<Notice> = notice.into_iter().collect();
-    Ok(answer::json(StatusCode::OK, &wire::deliveries(&found, None)))
+    let job = owned_job(&service, &caller, &id).await?;
+    of_end(&service, job.batch).await
+}
+
+/// What was told of a batch's end, which is one delivery or none.
+async fn of_end(service: &Service, batch: BatchId) -> Result<Response, Problem> {
+    let notice = addressed(service, batch).await?;
+    Ok(answer::json(StatusCode::OK, &wire::deliveries(notice.as_slice(), None)))
 }
 
 /// `GET /deliveries`: those of the account's batches, newest first.
@@ -64,14 +58,8 @@ pub(super) async fn list(
     caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let query = query.as_deref();
-    let limit = body::number(query, "limit", DELIVERIES, USUAL_DELIVERIES)?;
     // A page is so many batches, of which some told nobody.
-    let mut batches =
-        service.engine().batches_of(caller.account(), cursor(query)?, limit + 1).await?;
-    let more = batches.len() > limit;
-    batches.truncate(limit);
-    let next = batches.last().map(|it| it.id).filter(|_| more);
+    let (batches, next) = page(&service, &caller, query.as_deref()).await?;
     let mut found = Vec::new();
     for batch in batches.iter().filter(|it| it.webhook.is_some()) {
         match addressed(&service, batch.id).await {

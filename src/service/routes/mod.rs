@@ -1,6 +1,6 @@
 //! Which path leads where.
 
-mod account;
+pub(super) mod account;
 mod batch;
 mod deliveries;
 mod events;

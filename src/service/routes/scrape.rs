@@ -13,9 +13,9 @@ use crate::service::answer;
 use crate::service::body;
 use crate::service::client::Unfinished;
 use crate::service::gate::Caller;
-use crate::service::problem::{Problem, no_job, not_scraped, not_submitted, stopping};
+use crate::service::problem::{Problem, no_job, not_scraped};
 use crate::service::routes::Service;
-use crate::service::routes::batch::keyed;
+use crate::service::routes::batch::{submission, submitted};
 use crate::service::wire;
 
 /// `POST /scrape`: a batch of one page, waited for if its caller waits.
@@ -25,19 +25,11 @@ pub(super) async fn scrape(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    if service.stopping().is_cancelled() {
-        return Err(stopping());
-    }
-    let value = body::json(body, service.bounds()).await?;
+    let value = submission(&service, body).await?;
     let read = wire::read_scrape(&value).map_err(|flaw| Problem::of_field(None, &flaw))?;
     let timeout = Duration::from_secs(read.item.timeout);
-    let mut batch = caller.submitting(Batch::scrape(read.item));
-    if let Some(url) = read.webhook_url {
-        batch = batch.webhook(url);
-    }
-    let engine = service.engine();
-    let submitted = engine.submit(keyed(batch, &headers)).await;
-    let handle = submitted.map_err(|it| not_submitted(it, None, engine.now()))?;
+    let (batch, told) = (Batch::scrape(read.item), read.webhook_url);
+    let handle = submitted(&service, &caller, &headers, batch, told, None).await?;
     if !read.sync {
         let job = only_job(&service, &handle).await?;
         return Ok(accepted(&caller, &job));
@@ -97,17 +89,25 @@ fn late(job: &Job) -> Problem {
     }
 }
 
+/// A job of the caller's. What is no id is no job.
+pub(super) async fn owned_job(
+    service: &Service,
+    caller: &Caller,
+    id: &str,
+) -> Result<Job, Problem> {
+    let id = id.parse().map_err(|_| no_job())?;
+    let job = service.engine().job_record(id).await?;
+    if job.account == *caller.account() { Ok(job) } else { Err(no_job()) }
+}
+
 /// `GET /jobs/{id}`.
 pub(super) async fn job(
     State(service): State<Service>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id = id.parse().map_err(|_| no_job())?;
-    let report = service.engine().job(id).await?;
-    if report.job().account != *caller.account() {
-        return Err(no_job());
-    }
+    let job = owned_job(&service, &caller, &id).await?;
+    let report = service.engine().read(job).await?;
     let word = caller.client.word(report.job().state);
     Ok(answer::json(StatusCode::OK, &wire::job(&report, word)))
 }

@@ -56,10 +56,7 @@ pub fn read_batch(value: &Value) -> Result<WireBatch, WireFlaw> {
     for (index, item) in list.iter().enumerate() {
         items.push(read_item(item).map_err(|flaw| WireFlaw { index: Some(index), flaw })?);
     }
-    let webhook_url = match fields.text("webhook_url")? {
-        Some(url) => Some(url),
-        None => fields.text("webhookUrl")?,
-    };
+    let webhook_url = fields.webhook()?;
     Ok(WireBatch { items, webhook_url })
 }
 

@@ -6,6 +6,7 @@ use crate::core::batch::{Notice, NoticeState};
 use crate::core::id::{BatchId, JobId};
 use crate::core::job::Attempt;
 use crate::service::wire::result::evidence;
+use crate::service::wire::status::paged;
 
 /// A job that a worker took, or put back.
 pub fn started(job: JobId) -> Value {
@@ -47,9 +48,5 @@ pub fn delivery(notice: &Notice) -> Value {
 
 /// One page of deliveries, and where the next one begins.
 pub fn deliveries(notices: &[Notice], next: Option<BatchId>) -> Value {
-    json!({
-        "deliveries": notices.iter().map(delivery).collect::<Vec<_>>(),
-        "next_cursor": next.map(|it| it.to_string()),
-        "has_more": next.is_some(),
-    })
+    paged("deliveries", notices.iter().map(delivery), next)
 }

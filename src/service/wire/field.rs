@@ -53,6 +53,14 @@ impl<'a> Fields<'a> {
         Ok(Some(text.to_owned()))
     }
 
+    /// Where the end is told. Some clients write its name in their own way.
+    pub(super) fn webhook(self) -> Result<Option<String>, Flaw> {
+        match self.text("webhook_url")? {
+            Some(url) => Ok(Some(url)),
+            None => self.text("webhookUrl"),
+        }
+    }
+
     /// A whole number from 0. One that is written with a fraction of zero is whole too.
     pub(super) fn whole(self, path: &'static str) -> Result<Option<u64>, Flaw> {
         let Some(value) = self.value(path) else { return Ok(None) };

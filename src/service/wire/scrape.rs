@@ -27,10 +27,7 @@ pub fn read_scrape(value: &Value) -> Result<WireScrape, Flaw> {
     let item = read_item(value)?;
     let mut sync = true;
     fields.flag("sync", &mut sync)?;
-    let webhook_url = match fields.text("webhook_url")? {
-        Some(url) => Some(url),
-        None => fields.text("webhookUrl")?,
-    };
+    let webhook_url = fields.webhook()?;
     Ok(WireScrape { item, sync, webhook_url })
 }
 

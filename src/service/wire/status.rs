@@ -58,8 +58,13 @@ pub fn health(word: &str) -> Value {
 
 /// One page of an account's batches, and where the next one begins.
 pub fn batches(batches: &[Batch], next: Option<BatchId>) -> Value {
+    paged("batches", batches.iter().map(summary), next)
+}
+
+/// One page of a list, and where the next one begins.
+pub(super) fn paged(name: &str, of: impl Iterator<Item = Value>, next: Option<BatchId>) -> Value {
     json!({
-        "batches": batches.iter().map(summary).collect::<Vec<_>>(),
+        name: of.collect::<Vec<_>>(),
         "next_cursor": next.map(|it| it.to_string()),
         "has_more": next.is_some(),
     })

@@ -80,6 +80,7 @@ fn open_db(dir: &Path) -> Result<Db, StoreError> {
     loop {
         match config(dir).open() {
             Ok(db) => return Ok(db),
+            Err(Error::Corruption { .. }) if forget_half_snapshots(dir).map_err(failed)? => {}
             Err(error) if !is_locked(&error) => return Err(from_sled(error)),
             Err(_) if began.elapsed() >= PATIENCE => {
                 return Err(StoreError::InUse { store: STORE });
@@ -87,6 +88,25 @@ fn open_db(dir: &Path) -> Result<Db, StoreError> {
             Err(_) => thread::sleep(PAUSE),
         }
     }
+}
+
+/// Removes what a process that was killed had written of a snapshot; whether there was any.
+///
+/// sled writes a snapshot beside its records and renames it when it is whole, but takes the half of one
+/// for the newest there is, and refuses to open. The records are all in the log: without the half it
+/// reads them from there. Only an opening that had the lock is refused so, and thus nobody is writing.
+fn forget_half_snapshots(dir: &Path) -> io::Result<bool> {
+    let mut any = false;
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|it| it.to_string_lossy()).unwrap_or_default();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            tracing::warn!(path = %path.display(), "half a snapshot of a killed process was removed");
+            forget(&path)?;
+            any = true;
+        }
+    }
+    Ok(any)
 }
 
 fn config(dir: &Path) -> Config {
@@ -237,6 +257,22 @@ mod tests {
         refusal(&scratch);
 
         assert_eq!(fs::read(&path).expect("it is there"), half);
+    }
+
+    #[test]
+    fn half_a_snapshot_that_a_killed_process_left_is_passed_over() {
+        for half in [&b""[..], b"half", &[7; 100]] {
+            let scratch = Scratch::new();
+            made(&scratch);
+            write(&scratch, b"key", b"value");
+            let left = scratch.path().join("snap.7FFFFFFFFFFFFFFF.generating");
+            fs::write(&left, half).expect("written");
+
+            let db = open_db(scratch.path()).expect("it opens without");
+
+            assert_eq!(db.get(b"key").expect("readable").as_deref(), Some(&b"value"[..]));
+            assert!(!left.exists());
+        }
     }
 
     #[test]

@@ -42,6 +42,7 @@ use crate::extract::address::Base;
 use crate::extract::data::{Depth, Facts};
 use crate::extract::doc::Doc;
 use crate::extract::layout::Layout;
+use crate::extract::light::Shipped;
 use crate::extract::markdown::Rendered;
 use crate::extract::profile::Fields;
 use crate::extract::schema::Layers;
@@ -191,6 +192,11 @@ fn html(page: Page<'_>, text: &str) -> Result<(Extracted, Layers), ExtractError>
     let tree = Tree::parse_document(&bounded);
     let too_deep = |_| ExtractError::Failed("it nests too deep".to_owned());
     let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
+    if page.tier == Tier::LightJs
+        && let Some(shipped) = light::shipped(&doc, page.url)
+    {
+        return from_state(page, &shipped, made);
+    }
     let shown = doc.node(doc.body()).text;
     if shown < THIN {
         let revealed = Doc::revealed(&tree, MAX_DEPTH).map_err(too_deep)?;
@@ -209,7 +215,26 @@ fn html(page: Page<'_>, text: &str) -> Result<(Extracted, Layers), ExtractError>
             return document(page, &doc, &spare, made);
         }
     }
-    document(page, &doc, &doc, made)
+    let (made, layers) = document(page, &doc, &doc, made)?;
+    if page.tier == Tier::LightJs && made.text.len() < light::ENOUGH {
+        return Err(ExtractError::Empty);
+    }
+    Ok((made, layers))
+}
+
+/// The page that another one's state makes.
+fn from_state(
+    page: Page<'_>,
+    shipped: &Shipped,
+    mut made: Extracted,
+) -> Result<(Extracted, Layers), ExtractError> {
+    let bounded = bound::bounded(&shipped.source, &mut made.warnings);
+    let tree = Tree::parse_document(&bounded);
+    let too_deep = |_| ExtractError::Failed("its state nests too deep".to_owned());
+    let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
+    let (mut made, layers) = document(page, &doc, &doc, made)?;
+    made.metadata.insert("embedded_state".to_owned(), shipped.framework.into());
+    Ok((made, layers))
 }
 
 /// Everything that is asked of a page, whose words are in `shown` and whose data is in `doc`.
@@ -234,21 +259,10 @@ fn document(
     } else {
         Fields::default()
     };
-    if page.tier == Tier::LightJs
-        && let Some(shipped) = light::shipped(doc)
-    {
-        made.title = made.title.or(shipped.title);
-        fill(page, &mut made, &shipped.text, &facts.json(page.options, &fields, &[]));
-        let layers = facts.layers(page.options, fields, &made.text);
-        return Ok((made, layers));
-    }
     let layout = Layout::of(shown);
     let view = main_content::find(shown, &layout, facts.talk(), &mut made.warnings);
     made.text = text::render(&view);
     if made.text.trim().is_empty() {
-        return Err(ExtractError::Empty);
-    }
-    if page.tier == Tier::LightJs && made.text.len() < 200 {
         return Err(ExtractError::Empty);
     }
     // Several formats are made from each of these, and none of the others should pay for it.

@@ -26,6 +26,13 @@ fn story() -> String {
         .repeat(14)
 }
 
+/// Links to pages of that many numbers, each in an element of its own.
+fn links(tag: &str, text: &str, count: u32) -> String {
+    let links: Vec<String> =
+        (0..count).map(|it| format!("<{tag}><a href=/{it}>{text} {it}</a></{tag}>")).collect();
+    links.concat()
+}
+
 #[track_caller]
 fn assert_kept_and_left(text: &str, kept: &[&str], left: &[&str]) {
     for word in kept {
@@ -176,4 +183,107 @@ fn a_page_put_together_from_parts_is_still_utf_8() {
         \xc3\xa9clair, cr\xc3\xa8me, br\xc3\xbbl\xc3\xa9e, p\xc3\xa2t\xc3\xa9, ma\xc3\xaetre, h\xc3\xb4tel, r\xc3\xb4le, na\xc3\xafvet\xc3\xa9: \x92</p>");
 
     assert!(made.text.starts_with("naïve café — déjà vu"), "{}", made.text);
+}
+
+#[test]
+fn the_lines_above_the_heading_are_left_out_and_a_lead_is_not() {
+    let lead = "<p>For two thousand years people on the coast have fired their clay in pits, and \
+        nobody asked them why they did so until a boat with a geologist ran aground there.</p>";
+    let made = text(&format!(
+        "<main><div>Home / Clay</div><p>Free delivery</p>{lead}<h1>Kilns</h1>{}</main>",
+        story()
+    ));
+
+    assert_kept_and_left(&made, &["geologist", "Kilns"], &["Home / Clay", "Free delivery"]);
+}
+
+#[test]
+fn who_wrote_a_page_stands_beside_it_and_what_users_wrote_does_not() {
+    let made = text(&format!(
+        "<main><h1>Kilns</h1><div class='author-box'><p>Ada has fired pots since 1990.</p></div>{}\
+         <div class='user-content'><p>Ask for bricks.</p></div>\
+         <div class='post__user'><p>Joined in May</p></div></main>",
+        story()
+    ));
+
+    assert_kept_and_left(&made, &["Ask for bricks"], &["Ada has fired", "Joined in May"]);
+}
+
+#[test]
+fn what_buyers_say_is_no_part_of_what_is_sold_but_a_review_is_of_itself() {
+    let page = |head: &str| {
+        format!(
+            "<head>{head}</head><main><h1>Kilns</h1>{}<div class='product-reviews'>\
+             <p>Mine came broken.</p></div></main>",
+            story()
+        )
+    };
+    let sold =
+        r#"<script type="application/ld+json">{"@type": "Product", "name": "Kiln"}</script>"#;
+
+    assert_kept_and_left(&text(&page(sold)), &["an oven for clay"], &["came broken"]);
+    assert_kept_and_left(&text(&page("")), &["an oven for clay", "came broken"], &[]);
+}
+
+#[test]
+fn a_line_that_is_only_a_link_is_left_out_unless_the_page_is_made_of_them() {
+    let button = "<div><a href=/buy>Buy the book</a></div>";
+    let among = text(&format!("<main><h1>Kilns</h1>{}{button}</main>", story()));
+    let made_of =
+        text(&format!("<main><h1>Kilns</h1>{}</main>", links("div", "A kiln of bricks", 30)));
+
+    assert_kept_and_left(&among, &["an oven for clay"], &["Buy the book"]);
+    assert_kept_and_left(&made_of, &["A kiln of bricks 7", "A kiln of bricks 29"], &[]);
+}
+
+#[test]
+fn a_content_in_several_sections_is_given_whole() {
+    let section = |name: &str| format!("<div class=s><h2>{name}</h2>{}</div>", story());
+    let table = format!("<table><tr><td>{}<td>{}</table>", story(), story());
+    let made = text(&format!(
+        "<div id=page><div>{}{}<div>{table}</div></div></div>\
+         <div>{}</div>",
+        section("Pits"),
+        section("Ovens"),
+        links("p", "Page", 9)
+    ));
+
+    assert_kept_and_left(&made, &["Pits", "Ovens", " | "], &["Page 3"]);
+}
+
+#[test]
+fn a_menu_is_left_out_even_where_it_is_most_of_the_page() {
+    let menu = links("div", "Kilns of kind", 200);
+    let made = text(&format!(
+        "<body><header>{menu}</header><div><p>Kilns</p></div><div>{}</div></body>",
+        story()
+    ));
+
+    assert_kept_and_left(&made, &["an oven for clay"], &["of kind 7"]);
+}
+
+#[test]
+fn a_text_has_no_caption_of_an_image_that_it_cannot_show() {
+    let body = format!(
+        "<main><h1>Kilns</h1>{}<figure><img src=k.png alt=Kiln><figcaption>A kiln at dawn</figcaption>\
+         </figure><figure><pre>fire()</pre><figcaption>A program</figcaption></figure></main>",
+        story()
+    );
+    let options = Item::get(URL)
+        .formats([Format::Text, Format::Markdown])
+        .check(&Limits::default())
+        .expect("an item");
+    let page = Page {
+        body: body.as_bytes(),
+        content_type: Some("text/html"),
+        url: URL,
+        tier: Tier::Curl,
+        options: &options,
+    };
+
+    let made = Html.extract(page).expect("a page");
+
+    assert_kept_and_left(&made.text, &["A program"], &["at dawn"]);
+    let markdown = made.content[&Format::Markdown].as_str().expect("markdown");
+    assert!(markdown.contains("A kiln at dawn"), "{markdown}");
 }

@@ -53,6 +53,26 @@ const PARTS: [&str; 20] = [
     "alsobought",
 ];
 
+/// Words that name what stands beside the content on its own page: who wrote it, a dialog, what narrows
+/// a list down.
+const BESIDE_WORDS: [&str; 12] = [
+    "author",
+    "authorbio",
+    "authorbox",
+    "authors",
+    "filter",
+    "filters",
+    "modal",
+    "modals",
+    "signature",
+    "user",
+    "userinfo",
+    "users",
+];
+
+/// What follows the word `user` where it names what users wrote or how a style treats them.
+const USERS_OWN: [&str; 4] = ["content", "generated", "select", "text"];
+
 /// Whether an element frames the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
@@ -60,8 +80,12 @@ pub(super) enum Frame {
     No,
     /// A word of its class or id does.
     Maybe,
+    /// A word of it names what stands beside the content, as its author does.
+    Beside,
     /// It is what readers said of the content.
     Discussion,
+    /// It is what buyers said of what is sold.
+    Reviews,
     /// Its name or role does.
     Sure,
 }
@@ -81,9 +105,9 @@ impl Layout {
         self.0[id]
     }
 
-    /// Whether an element says in any way that it is a frame.
+    /// Whether an element says that it leads elsewhere, as navigation does.
     pub(super) fn frames(&self, id: Id) -> bool {
-        self.frame(id) != Frame::No
+        !matches!(self.frame(id), Frame::No | Frame::Beside | Frame::Reviews)
     }
 }
 
@@ -102,6 +126,14 @@ fn is_discussion(value: &str) -> bool {
     value.split_ascii_whitespace().any(|it| NAMES.iter().any(|name| it.eq_ignore_ascii_case(name)))
 }
 
+/// Whether the words of a class or an id name what stands beside the content.
+fn is_beside(words: &[&str]) -> bool {
+    words.iter().enumerate().any(|(at, word)| {
+        let next = words.get(at + 1).copied().unwrap_or_default();
+        BESIDE_WORDS.contains(word) && !(*word == "user" && USERS_OWN.contains(&next))
+    })
+}
+
 fn frame(doc: &Doc<'_>, id: Id) -> Frame {
     let node = doc.node(id);
     match node.tag {
@@ -109,7 +141,12 @@ fn frame(doc: &Doc<'_>, id: Id) -> Frame {
         Tag::Aside | Tag::Footer | Tag::Menu | Tag::Nav => return Frame::Sure,
         Tag::Header => {
             let inside = |it: Id| matches!(doc.tag(it), Tag::Article | Tag::Main);
-            return if doc.around(id).any(inside) { Frame::No } else { Frame::Maybe };
+            return match () {
+                () if doc.around(id).any(inside) => Frame::No,
+                // A menu that holds most of the page's text is a menu all the same.
+                () if node.linked * 2 > node.text => Frame::Sure,
+                () => Frame::Maybe,
+            };
         }
         // What holds no text and no image frames nothing.
         _ if node.hidden => return Frame::No,
@@ -132,9 +169,16 @@ fn frame(doc: &Doc<'_>, id: Id) -> Frame {
                 if PARTS.iter().any(|it| lower.contains(it)) {
                     found = Frame::Maybe;
                 }
-                let mut words = value.split(|it: char| !it.is_ascii_alphanumeric());
-                if words.any(|it| FRAME_WORDS.iter().any(|word| it.eq_ignore_ascii_case(word))) {
+                let words: Vec<&str> =
+                    lower.split(|it: char| !it.is_ascii_alphanumeric()).collect();
+                if words.iter().any(|it| FRAME_WORDS.contains(it)) {
                     found = Frame::Maybe;
+                }
+                if found == Frame::No && words.iter().any(|it| it.starts_with("review")) {
+                    found = Frame::Reviews;
+                }
+                if found == Frame::No && is_beside(&words) {
+                    found = Frame::Beside;
                 }
             }
             _ => {}

@@ -43,6 +43,7 @@ use crate::extract::data::{Depth, Facts};
 use crate::extract::doc::Doc;
 use crate::extract::layout::Layout;
 use crate::extract::light::Shipped;
+use crate::extract::main_content::Kind;
 use crate::extract::markdown::Rendered;
 use crate::extract::profile::Fields;
 use crate::extract::schema::Layers;
@@ -260,7 +261,7 @@ fn document(
         Fields::default()
     };
     let layout = Layout::of(shown);
-    let view = main_content::find(shown, &layout, facts.talk(), &mut made.warnings);
+    let view = main_content::find(shown, &layout, Kind::of(&facts), &mut made.warnings);
     made.text = text::render(&view);
     if made.text.trim().is_empty() {
         return Err(ExtractError::Empty);

@@ -94,6 +94,8 @@ impl Text<'_> {
         let doc = self.view.doc;
         match doc.tag(id) {
             Tag::Br => self.line.push('\n'),
+            // What a caption is of is not in a text.
+            Tag::Figcaption if captions_an_image(doc, id) => {}
             Tag::Pre => {
                 self.flush();
                 let text = doc.preformatted(id);
@@ -146,6 +148,14 @@ impl Text<'_> {
             }
         }
     }
+}
+
+/// Whether a caption's figure shows an image and nothing that can be read.
+fn captions_an_image(doc: &Doc<'_>, id: Id) -> bool {
+    let figure = doc.node(id).parent;
+    let mut tags = (figure..doc.end(figure)).map(|it| doc.tag(it));
+    tags.clone().any(|it| it == Tag::Img)
+        && !tags.any(|it| matches!(it, Tag::Blockquote | Tag::Pre | Tag::Table))
 }
 
 /// Whether two elements that touch in the source are two words on the page: what a style sets apart

@@ -1,0 +1,91 @@
+//! Parts under a heading that says that they are no part of the content.
+
+use crate::extract::doc::Id;
+use crate::extract::view::View;
+
+const NAMED: [&str; 36] = [
+    "related",
+    "you may also",
+    "you might also",
+    "recommended",
+    "recently viewed",
+    "frequently bought",
+    "customers also",
+    "customers who",
+    "people also",
+    "similar ",
+    "more from",
+    "more like this",
+    "share this",
+    "sign up",
+    "subscribe",
+    "newsletter",
+    "follow us",
+    "read next",
+    "read more",
+    "up next",
+    "popular posts",
+    "most popular",
+    "trending",
+    "latest posts",
+    "latest news",
+    "recent posts",
+    "leave a comment",
+    "leave a reply",
+    "comments",
+    "join the conversation",
+    "ähnliche",
+    "das könnte",
+    "vous aimerez",
+    "también te",
+    "sponsored",
+    "advertisement",
+];
+/// Leaves out what stands under a heading that names what frames the content.
+pub(super) fn skip_sections(view: &mut View<'_, '_>) {
+    let doc = view.doc;
+    let (root, total) = (view.root, doc.node(view.root).text);
+    let heads: Vec<Id> = view
+        .shown()
+        .filter(|it| {
+            let node = doc.node(*it);
+            node.tag.level().is_some_and(|it| it >= 2) && (4..60).contains(&node.text)
+        })
+        .collect();
+    for head in heads {
+        let text = doc.folded_text(head).to_lowercase();
+        if !NAMED.iter().any(|it| text.starts_with(it)) {
+            continue;
+        }
+        let level = doc.tag(head).level().unwrap_or(2);
+        // The part that the heading heads: as large as it goes without another heading before it.
+        let mut part = head;
+        for around in doc.around(head).skip(1).take_while(|it| *it != root) {
+            let other = (around..doc.end(around))
+                .find(|it| *it != head && doc.tag(*it).level().is_some_and(|it| it <= level));
+            if other.is_some() || doc.node(around).text * 3 > total {
+                break;
+            }
+            part = around;
+        }
+        if part != head && doc.node(part).text > doc.node(head).text {
+            view.skip(part);
+            continue;
+        }
+        // Else what follows it, up to the next heading.
+        let parent = doc.node(part).parent;
+        let mut rest: Vec<Id> = vec![part];
+        for next in doc.children(parent).filter(|it| *it > part) {
+            if (next..doc.end(next)).any(|it| doc.tag(it).level().is_some_and(|it| it <= level)) {
+                break;
+            }
+            rest.push(next);
+        }
+        let length: usize = rest.iter().map(|it| doc.node(*it).text).sum();
+        if length * 3 < total {
+            for id in rest {
+                view.skip(id);
+            }
+        }
+    }
+}

@@ -7,18 +7,30 @@ use crate::extract::tag::Tag;
 const LONGEST: usize = 60;
 /// Bytes of a heading that may be a title.
 const LONGEST_TITLE: usize = 250;
+/// Bytes of a heading that a title holds for more than by chance.
+const SHORTEST_TITLE: usize = 8;
+/// Headings of the first level that are looked at.
+const MAX_HEADINGS: usize = 50;
 
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// The heading that names the page: its one `h1`, or the first of several in the content.
-pub(super) fn heading(doc: &Doc<'_>) -> Option<Id> {
+/// The heading that names the page: its one `h1`; of several the one that its title says too, or else the
+/// first in the content.
+pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
     let fits =
         |it: &Id| doc.tag(*it) == Tag::H1 && (2..=LONGEST_TITLE).contains(&doc.node(*it).text);
     let inside =
         |it: &Id| doc.around(*it).any(|it| matches!(doc.tag(it), Tag::Main | Tag::Article));
-    let all = || (0..doc.len()).filter(fits);
-    all().find(inside).or_else(|| all().next())
+    let all: Vec<Id> = (0..doc.len()).filter(fits).take(MAX_HEADINGS).collect();
+    let title = title.to_lowercase();
+    let titled = |it: &Id| {
+        let said = doc.folded_text(*it).to_lowercase();
+        said.len() >= SHORTEST_TITLE && title.contains(&said)
+    };
+    let several = (all.len() > 1 && !title.is_empty()).then_some(&all);
+    let titled = several.and_then(|all| all.iter().copied().find(titled));
+    titled.or_else(|| all.iter().copied().find(inside)).or_else(|| all.first().copied())
 }
 
 /// Who wrote it, by what marks an author on most pages.

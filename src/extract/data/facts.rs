@@ -17,8 +17,10 @@ use crate::extract::tag::Tag;
 #[derive(Debug)]
 pub(in crate::extract) struct Facts {
     pub(in crate::extract) title: Option<String>,
-    /// The first `h1`.
+    /// The `h1` that names the page.
     pub(in crate::extract) heading: Option<String>,
+    /// Where that stands.
+    pub(in crate::extract) heading_at: Option<Id>,
     pub(in crate::extract) author: Option<String>,
     pub(in crate::extract) published_at: Option<String>,
     pub(in crate::extract) description: Option<String>,
@@ -52,6 +54,7 @@ impl Facts {
         let mut facts = Self {
             title: None,
             heading: None,
+            heading_at: None,
             author: None,
             published_at: None,
             description: None,
@@ -125,9 +128,10 @@ impl Facts {
         let meta = |name: &str| word(self.meta.get(name));
         let og = |name: &str| word(self.opengraph.get(name));
         let own = seen.title.map(|it| folded(&doc.source_text(it)));
-        let heading = byline::heading(doc).map(|it| doc.folded_text(it));
         let site = og("site_name");
         let title = og("title").or_else(|| meta("twitter:title")).or(own);
+        self.heading_at = byline::heading(doc, title.as_deref().unwrap_or_default());
+        let heading = self.heading_at.map(|it| doc.folded_text(it));
         let title = title.map(|it| without_site(&it, site.as_deref()));
         // A heading is what the page calls itself; the others are made for lists of links.
         let shown = heading.clone().filter(|it| site.as_ref().is_none_or(|site| site != it));
@@ -315,8 +319,12 @@ struct Seen {
 }
 
 pub(in crate::extract) fn has_type(item: &Value, kind: &str) -> bool {
-    let is =
-        |it: &Value| it.as_str().is_some_and(|it| it.rsplit(['/', ':', '#']).next() == Some(kind));
+    let is = |it: &Value| {
+        it.as_str().is_some_and(|it| {
+            let name = it.trim_end_matches('/').rsplit(['/', ':', '#']).next();
+            name.is_some_and(|it| it.trim().eq_ignore_ascii_case(kind))
+        })
+    };
     match item.get("@type") {
         Some(Value::Array(all)) => all.iter().any(is),
         Some(one) => is(one),

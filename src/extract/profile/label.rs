@@ -36,22 +36,30 @@ impl<'a> Labels<'a> {
             let label = labels.iter().find(|it| lower.starts_with(**it))?;
             // Lower case may have another length, but not before the end of what is a label.
             let rest = text.get(label.len()..)?;
-            if rest.starts_with(char::is_alphanumeric) {
+            if rest.starts_with(|it: char| it.is_alphanumeric() || matches!(it, '\'' | '’')) {
                 return None;
             }
             let own = rest.trim_matches(|it: char| !it.is_alphanumeric());
             if !own.is_empty() {
-                return fits(own);
+                // Words that go on without a sign between are a sentence, unless they count something.
+                let apart = rest.trim_start().starts_with([':', '-', '–', '#', '|', '.', '=']);
+                let counts = own.bytes().any(|it| it.is_ascii_digit());
+                return (apart || counts).then(|| fits(own)).flatten();
             }
             let near = self.0.iter().skip(at + 1).take(NEAR);
             near.map(|it| it.0).find(|it| it.chars().any(char::is_alphanumeric)).and_then(fits)
         })
     }
 
-    /// Whether a text holds one of these words, and which.
+    /// The first of these words that a text says and little else: one in a sentence may be of another
+    /// thing.
     pub(super) fn says<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let leads = |lower: &str, word: &str| {
+            lower.starts_with(word) || (lower.len() <= word.len() * 2 && lower.contains(word))
+        };
         self.0
             .iter()
-            .find_map(|(_, lower)| words.iter().find(|it| lower.contains(it.0)).map(|it| it.1))
+            .find_map(|(_, lower)| words.iter().find(|it| leads(lower, it.0)))
+            .map(|it| it.1)
     }
 }

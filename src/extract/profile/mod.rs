@@ -5,7 +5,7 @@
 
 mod common;
 mod label;
-mod page;
+mod money;
 mod product;
 mod recipe;
 
@@ -75,6 +75,11 @@ impl Fields {
             let field = Field { value, source, path: path.to_owned() };
             self.0.entry(name).or_insert(field);
         }
+    }
+
+    /// Keeps a value in the place of any other.
+    fn put(&mut self, name: &'static str, source: Source, path: &str, value: Value) {
+        self.0.insert(name, Field { value, source, path: path.to_owned() });
     }
 
     /// Without what structured data says: where that is not to lead, the page's own word does.

@@ -1,13 +1,23 @@
 //! Something for sale: what it is, what it costs, and whether it can be had.
 
+mod page;
+mod shipped;
+mod shown;
+mod stock;
+
 use serde_json::{Value, json};
 
 use crate::core::request::Profile;
 use crate::extract::data::{Facts, has_type};
 use crate::extract::doc::Doc;
 use crate::extract::profile::common::{first, name, text};
-use crate::extract::profile::{Fields, Source};
+use crate::extract::profile::label::Labels;
+use crate::extract::profile::money::{at_home, decimal};
+use crate::extract::profile::{Field, Fields, Source};
 use crate::extract::schema::number;
+
+use self::shown::Shown;
+use self::stock::availability;
 
 /// Names of an article number, by what it is called in structured data.
 const GTINS: [&str; 8] =
@@ -15,12 +25,56 @@ const GTINS: [&str; 8] =
 
 pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
     let mut fields = Fields::default();
-    for (source, item) in best(facts) {
-        from_item(&mut fields, facts, source, item);
+    let items = best(facts);
+    let mut prices = Vec::new();
+    for (source, item) in &items {
+        from_item(&mut fields, facts, *source, item, &mut prices);
     }
-    from_meta(&mut fields, facts);
-    crate::extract::profile::page::fill(&mut fields, doc, facts);
+    from_meta(&mut fields, facts, &mut prices);
+    price(&mut fields, doc, facts, &prices);
+    let labels = Labels::of(doc);
+    if let Some(shown) = page::number(doc, &labels) {
+        fields.put("sku", Source::Dom, "label", shown.into());
+    }
+    if !fields.has("sku") {
+        let name =
+            fields.0.get("name").and_then(|it| it.value.as_str()).or(facts.heading.as_deref());
+        let found = name.and_then(|it| shipped::sku(doc, it));
+        fields.offer("sku", Source::Dom, "script", found.map(Value::from));
+    }
+    page::fill(&mut fields, doc, facts, &labels);
     fields
+}
+
+/// The price of all that structured data and the page say.
+///
+/// Structured data leads. But it may be older than the page, keep the price from before a sale, or hold
+/// one for each of several sellers: then what the page shows decides.
+fn price(fields: &mut Fields, doc: &Doc<'_>, facts: &Facts, prices: &[Field]) {
+    let shown = Shown::of(doc, facts.heading_at.unwrap_or(0));
+    let same = |it: &&Field, amount: f64| it.value.as_f64() == Some(amount);
+    let led = prices.first();
+    let chosen = match (shown.now, led) {
+        (Some(now), Some(led)) => {
+            let said = prices.iter().find(|it| same(it, now.amount));
+            let before = shown.old.iter().any(|it| same(&led, *it));
+            let lower = led.value.as_f64().is_some_and(|it| it > now.amount);
+            match said {
+                Some(said) => Some(said.clone()),
+                None if before && lower => None,
+                None => Some(led.clone()),
+            }
+        }
+        (_, led) => led.cloned(),
+    };
+    if let Some(Field { value, source, path }) = chosen {
+        fields.offer("price", source, &path, Some(value));
+    } else if let Some(now) = shown.now {
+        fields.offer("price", Source::Dom, "price", Some(decimal(now.amount)));
+        let address = facts.address.as_deref();
+        let currency = now.currency.map(|it| at_home(it, address).into());
+        fields.offer("currency", Source::Dom, "price", currency);
+    }
 }
 
 /// The items that describe the page's product, the best first.
@@ -44,7 +98,13 @@ fn best(facts: &Facts) -> Vec<(Source, &Value)> {
     found
 }
 
-fn from_item(fields: &mut Fields, facts: &Facts, source: Source, item: &Value) {
+fn from_item(
+    fields: &mut Fields,
+    facts: &Facts,
+    source: Source,
+    item: &Value,
+    prices: &mut Vec<Field>,
+) {
     let get = |name: &str| item.get(name).filter(|it| !it.is_null());
     let mut offer = |name, key: &str, value: Option<Value>| fields.offer(name, source, key, value);
     offer("name", "name", get("name").and_then(text).map(Value::from));
@@ -85,18 +145,21 @@ fn from_item(fields: &mut Fields, facts: &Facts, source: Source, item: &Value) {
         }
     }
     // A thing that one of its offers has is to be had.
-    let word = |it: &&Value| it.get("availability").and_then(text).and_then(|it| availability(&it));
-    if all.iter().filter_map(word).any(|it| it == "InStock") {
-        fields.offer("availability", source, "offers.availability", Some("InStock".into()));
+    if all.iter().any(|it| in_stock(it)) {
+        fields.put("availability", source, "offers.availability", "InStock".into());
     }
     for one in &all {
-        from_offer(fields, source, one);
+        from_offer(fields, source, one, prices);
     }
     let mut offer = |name, key: &str, value: Option<Value>| fields.offer(name, source, key, value);
     for key in ["sku", "productID"] {
         offer("sku", key, get(key).and_then(text).and_then(|it| code(&it)).map(Value::from));
     }
     offer("mpn", "mpn", get("mpn").and_then(text).map(Value::from));
+}
+
+fn in_stock(offer: &Value) -> bool {
+    offer.get("availability").and_then(text).and_then(|it| availability(&it)) == Some("InStock")
 }
 
 /// Whether a text is a name and not an address or a place that was left to be filled.
@@ -139,24 +202,23 @@ fn offers_of<'v>(facts: &'v Facts, value: &'v Value, into: &mut Vec<&'v Value>, 
     }
 }
 
-fn from_offer(fields: &mut Fields, source: Source, of: &Value) {
+fn from_offer(fields: &mut Fields, source: Source, of: &Value, prices: &mut Vec<Field>) {
     let get = |name: &str| of.get(name).filter(|it| !it.is_null());
-    let specified = get("priceSpecification").and_then(first);
-    let price = |it: &Value, key: &str| {
-        let number = it.get(key).and_then(first).and_then(number)?;
-        (number > 0.0).then(|| decimal(number))
+    let mut price = |it: Option<&Value>, path: &str| {
+        let number = it.and_then(first).and_then(number).filter(|it| *it > 0.0);
+        prices.extend(number.map(|it| Field { value: decimal(it), source, path: path.to_owned() }));
     };
     let mut offer = |name, key: &str, value: Option<Value>| fields.offer(name, source, key, value);
-    offer("price", "offers.price", price(of, "price"));
-    if let Some(specified) = specified {
-        offer("price", "offers.priceSpecification.price", price(specified, "price"));
+    price(get("price"), "offers.price");
+    if let Some(specified) = get("priceSpecification").and_then(first) {
+        price(specified.get("price"), "offers.priceSpecification.price");
         offer(
             "currency",
             "offers.priceSpecification.priceCurrency",
             specified.get("priceCurrency").and_then(text).map(Value::from),
         );
     }
-    offer("price", "offers.lowPrice", price(of, "lowPrice"));
+    price(get("lowPrice"), "offers.lowPrice");
     offer("currency", "offers.priceCurrency", get("priceCurrency").and_then(text).map(Value::from));
     let word = get("availability").and_then(text).and_then(|it| availability(&it));
     offer("availability", "offers.availability", word.map(Value::from));
@@ -166,38 +228,16 @@ fn from_offer(fields: &mut Fields, source: Source, of: &Value) {
     }
 }
 
-/// A price without a fraction as a whole number.
-pub(super) fn decimal(number: f64) -> Value {
-    let whole = format!("{number:.0}").parse::<i64>().ok().filter(|_| number.fract() == 0.0);
-    whole.map_or_else(|| json!(number), Value::from)
-}
-
-/// The word of schema.org for what a page says of its stock.
-pub(super) fn availability(said: &str) -> Option<&'static str> {
-    let word = said.rsplit(['/', '#']).next().unwrap_or_default();
-    let word: String =
-        word.chars().filter(|it| it.is_alphabetic()).flat_map(char::to_lowercase).collect();
-    Some(match word.as_str() {
-        "instock" | "available" | "availablefororder" | "true" | "yes" => "InStock",
-        "outofstock" | "oos" | "unavailable" | "notavailable" | "false" | "no" => "OutOfStock",
-        "soldout" => "SoldOut",
-        "preorder" => "PreOrder",
-        "presale" => "PreSale",
-        "backorder" | "backordered" => "BackOrder",
-        "discontinued" => "Discontinued",
-        "limitedavailability" | "lowstock" => "LimitedAvailability",
-        "onlineonly" => "OnlineOnly",
-        "instoreonly" => "InStoreOnly",
-        _ => return None,
-    })
-}
-
-fn from_meta(fields: &mut Fields, facts: &Facts) {
+fn from_meta(fields: &mut Fields, facts: &Facts, prices: &mut Vec<Field>) {
     let price = |it: &str| number(&Value::from(it)).filter(|it| *it > 0.0).map(decimal);
     let mut take = |name, source, list: &std::collections::BTreeMap<String, String>, key: &str| {
         let Some(said) = list.get(key).filter(|it| !it.is_empty()) else { return };
         let value = match name {
-            "price" => price(said),
+            "price" => {
+                let value = price(said);
+                let path = key.to_owned();
+                return prices.extend(value.map(|value| Field { value, source, path }));
+            }
             "availability" => availability(said).map(Value::from),
             "brand" if !is_name(said) => None,
             _ => Some(said.as_str().into()),
@@ -218,6 +258,7 @@ fn from_meta(fields: &mut Fields, facts: &Facts) {
     }
     for (name, key) in [
         ("price", "price:amount"),
+        ("price", "price"),
         ("currency", "price:currency"),
         ("availability", "availability"),
         ("brand", "brand"),

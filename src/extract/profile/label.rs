@@ -54,8 +54,12 @@ impl<'a> Labels<'a> {
     /// The first of these words that a text says and little else: one in a sentence may be of another
     /// thing.
     pub(super) fn says<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        const PICTURES: [&str; 5] = ["image", "photo", "foto", "bild", "immagine"];
         let leads = |lower: &str, word: &str| {
-            lower.starts_with(word) || (lower.len() <= word.len() * 2 && lower.contains(word))
+            lower.starts_with(word)
+                || (lower.len() <= word.len() * 2
+                    && lower.contains(word)
+                    && !PICTURES.iter().any(|it| lower.contains(it)))
         };
         self.0
             .iter()

@@ -111,11 +111,11 @@ pub(super) fn priced(text: &str) -> Option<Money> {
             || before.ends_with(",-")
             || before.ends_with(".-");
         let begins = after.starts_with(|it: char| it.is_ascii_digit());
-        // A sign between two amounts belongs to the one that it touches.
-        let touches = text.get(..at).is_some_and(|it| it.len() == before.len());
+        // A sign between two amounts belongs to the one before, unless it touches the other.
+        let touches = text.get(at + sign.len()..)?.starts_with(|it: char| it.is_ascii_digit());
         let written = match (ends, begins) {
             (true, false) => last_number(before)?,
-            (true, true) if touches => last_number(before)?,
+            (true, true) if !touches => last_number(before)?,
             (_, true) => after,
             (false, false) => return None,
         };
@@ -176,10 +176,11 @@ fn last_number(text: &str) -> Option<&str> {
 fn amount(text: &str) -> Option<f64> {
     let written: String = text.chars().take(LONGEST).collect();
     let value = number(&Value::from(written.as_str()))?;
-    let end = written.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(written.len());
-    let plain = written.get(..end)?.trim_end_matches('.');
+    let end = written.find(|it: char| !it.is_ascii_digit() && !matches!(it, '.' | ','));
+    let end = end.unwrap_or(written.len());
+    let plain = written.get(..end)?.trim_end_matches(['.', ',']);
     let grouped = plain.split_once('.').is_some_and(|(before, after)| {
-        after.len() == 3 && (1..=3).contains(&before.len()) && before != "0"
+        after.len() == 3 && !plain.contains(',') && (1..=3).contains(&before.len()) && before != "0"
     });
     let value = if grouped { (value * 1_000.0).round() } else { value };
     (value > 0.0).then_some(value)
@@ -197,10 +198,12 @@ mod tests {
             ("from NT$ 1,390", 1_390.0, "TWD"),
             ("1 099,99 Kč", 1_099.99, "CZK"),
             ("EUR110.00", 110.0, "EUR"),
+            ("€ 1.099,00", 1_099.0, "EUR"),
             ("$249.990", 249_990.0, "USD"),
             ("2.450,- €", 2_450.0, "EUR"),
             ("Rs. 23,450", 23_450.0, "INR"),
             ("10 € 20 €", 10.0, "EUR"),
+            ("2 €5", 5.0, "EUR"),
             ("0.125 €", 0.125, "EUR"),
         ] {
             assert_eq!(priced(text), Some(Money { amount, currency: Some(currency) }), "{text}");

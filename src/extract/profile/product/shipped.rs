@@ -15,14 +15,11 @@ const KEYS: [&str; 4] = ["\"sku\":", "\"productSKU\":", "\"product_sku\":", "\"p
 /// The number in the same object as the product's name.
 pub(super) fn sku(doc: &Doc<'_>, name: &str) -> Option<String> {
     let quoted = Value::from(name).to_string();
-    let scripts = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script);
-    scripts
-        .filter_map(|it| {
-            let source = doc.source_text(it);
-            let places = source.match_indices(&quoted).take(MAX_PLACES);
-            places.filter_map(|it| behind(&source, it.0 + quoted.len())).next()
-        })
-        .next()
+    (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script).find_map(|it| {
+        let source = doc.source_text(it);
+        let mut places = source.match_indices(&quoted).take(MAX_PLACES);
+        places.find_map(|it| behind(&source, it.0 + quoted.len()))
+    })
 }
 
 /// The number between a place and the end of the object that it is in.

@@ -42,8 +42,8 @@ impl Shown {
                 continue;
             }
             // What is crossed out with nothing beside it is what the product costs.
-            if let Some((at, found)) = struck.filter(|it| id.abs_diff(it.0) > BESIDE) {
-                shown.old.retain(|it| *it < found.amount || *it > found.amount || at > id);
+            if let Some((_, found)) = struck.filter(|it| id.abs_diff(it.0) > BESIDE) {
+                shown.old.retain(|it| (it - found.amount).abs() > f64::EPSILON);
                 shown.now = Some(found);
                 continue;
             }

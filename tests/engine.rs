@@ -254,8 +254,12 @@ impl Notifier for Receiver {
         let mut seen = self.0.lock().expect("not poisoned");
         seen.push(delivery);
         let answer = match seen.len() {
-            1 => Delivered::Failed { status: Some(500), reason: "busy".into() },
-            _ => Delivered::Accepted { status: 200 },
+            1 => Delivered::Failed {
+                status: Some(500),
+                reason: "busy".into(),
+                answer: Some("try\u{1b}[2J later".to_owned()),
+            },
+            _ => Delivered::Accepted { status: 200, answer: None },
         };
         Box::pin(async move { answer })
     }
@@ -289,6 +293,8 @@ async fn one_event_is_delivered_with_one_id_and_one_body_over_its_retries() {
     let notice = settled_notice(&engine, &handle).await;
 
     assert_eq!((notice.state, notice.attempts.len()), (NoticeState::Delivered, 2));
+    let said = notice.attempts.iter().map(|it| it.answer.as_deref()).collect::<Vec<_>>();
+    assert_eq!(said, [Some("try\u{fffd}[2J later"), None]);
     let seen = receiver.0.lock().expect("not poisoned").clone();
     assert_eq!((seen[0].id, &seen[0].body), (seen[1].id, &seen[1].body));
     assert_eq!((seen[0].attempt, seen[1].attempt), (1, 2));

@@ -166,6 +166,9 @@ pub struct NoticeAttempt {
     pub status: Option<u16>,
     /// What went wrong, if anything.
     pub error: Option<String>,
+    /// The beginning of what the receiver answered, where it said anything.
+    #[serde(default)]
+    pub answer: Option<String>,
 }
 
 /// The outbox record of the one event of a batch's end.

@@ -10,6 +10,11 @@ use crate::core::job::{BodyRef, Job};
 use crate::engine::{Engine, EngineError, Shared};
 use crate::ports::store::StoreError;
 
+/// The name of a page's screenshot.
+pub const SCREENSHOT: &str = "screenshot.png";
+/// The name of a page's print.
+pub const PRINT: &str = "page.pdf";
+
 /// A file beside a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
@@ -41,9 +46,9 @@ pub(super) async fn keep(
     let numbered = |(at, bytes): (usize, Vec<u8>)| (format!("action-{}.png", at + 1), PNG, bytes);
     let files = brought
         .screenshot
-        .map(|it| ("screenshot.png".to_owned(), PNG, it))
+        .map(|it| (SCREENSHOT.to_owned(), PNG, it))
         .into_iter()
-        .chain(brought.pdf.map(|it| ("page.pdf".to_owned(), "application/pdf", it)))
+        .chain(brought.pdf.map(|it| (PRINT.to_owned(), "application/pdf", it)))
         .chain(brought.pictures.into_iter().enumerate().map(numbered));
     let mut kept = Vec::new();
     for (name, media_type, bytes) in files {

@@ -50,7 +50,7 @@ use crate::ports::extract::Extractor;
 use crate::ports::notify::Notifier;
 use crate::ports::store::{Bodies, List, Store, Versioned};
 
-pub use artifacts::Artifact;
+pub use artifacts::{Artifact, PRINT, SCREENSHOT};
 pub use builder::{EngineBuilder, Settings};
 pub use clock::{SystemClock, SystemEntropy, SystemThreads};
 pub use error::{BuildError, EngineError, SubmitError};

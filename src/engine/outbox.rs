@@ -10,7 +10,7 @@ use crate::core::record::{Claim, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::engine::Shared;
 use crate::engine::changes::Deliver;
-use crate::ports::notify::{Delivered, Delivery};
+use crate::ports::notify::{ANSWER_CHARS, Delivered, Delivery};
 
 /// Events delivered at the same time.
 const AT_ONCE: usize = 16;
@@ -65,7 +65,11 @@ async fn deliver(shared: Arc<Shared>, notice: Notice) {
             };
             attempted(&shared, delivery).await
         }
-        None => Delivered::Refused { reason: "the event has no address".to_owned() },
+        None => Delivered::Refused {
+            status: None,
+            reason: "the event has no address".to_owned(),
+            answer: None,
+        },
     };
     let booked = book(&shared, &notice, attempt, at, delivered);
     if let Err(error) = shared.writer.apply(booked).await {
@@ -81,7 +85,8 @@ async fn attempted(shared: &Arc<Shared>, delivery: Delivery) -> Delivered {
         let notifier = notifying.notifier.as_ref()?;
         Some(notifier.deliver(delivery).await)
     }));
-    let failed = |what: &str| Delivered::Failed { status: None, reason: what.to_owned() };
+    let failed =
+        |what: &str| Delivered::Failed { status: None, reason: what.to_owned(), answer: None };
     tokio::select! {
         biased;
         answer = task => match answer {
@@ -101,20 +106,52 @@ fn book(
     delivered: Delivered,
 ) -> Deliver {
     let retry = shared.settings.webhook_retry;
-    let (state, status, error) = match delivered {
-        Delivered::Accepted { status } => (NoticeState::Delivered, Some(status), None),
-        Delivered::Refused { reason } => (NoticeState::GivenUp, None, Some(reason)),
-        Delivered::Failed { status, reason } if attempt > retry.retries => {
-            (NoticeState::GivenUp, status, Some(reason))
+    let (state, status, error, answer) = match delivered {
+        Delivered::Accepted { status, answer } => {
+            (NoticeState::Delivered, Some(status), None, answer)
         }
-        Delivered::Failed { status, reason } => (NoticeState::Pending, status, Some(reason)),
+        Delivered::Refused { status, reason, answer } => {
+            (NoticeState::GivenUp, status, Some(reason), answer)
+        }
+        Delivered::Failed { status, reason, answer } if attempt > retry.retries => {
+            (NoticeState::GivenUp, status, Some(reason), answer)
+        }
+        Delivered::Failed { status, reason, answer } => {
+            (NoticeState::Pending, status, Some(reason), answer)
+        }
     };
+    let answer = answer.map(|it| presentable(&it)).filter(|it| !it.is_empty());
     tracing::info!(batch = %notice.batch, delivery = %notice.id, attempt, ?state, "webhook");
     Deliver {
         notice: notice.id,
         worker: shared.worker,
-        attempt: NoticeAttempt { at, status, error },
+        attempt: NoticeAttempt { at, status, error, answer },
         state,
         wait: retry.exact(attempt, 4),
+    }
+}
+
+/// The beginning of a text that a stranger wrote, without what a terminal or a page would obey: control
+/// characters, and those that turn the direction of what stands around them.
+fn presentable(text: &str) -> String {
+    let obeyed = |it: char| {
+        it.is_control() && !matches!(it, '\n' | '\t')
+            || matches!(it, '\u{61c}' | '\u{200e}' | '\u{200f}')
+            || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let plain = text.trim().chars().take(ANSWER_CHARS);
+    plain.map(|it| if obeyed(it) { char::REPLACEMENT_CHARACTER } else { it }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_receiver_says_is_kept_short_and_obeyed_by_nothing() {
+        assert_eq!(presentable("  try\tlater\n"), "try\tlater");
+        assert_eq!(presentable("\u{1b}[31mred\r\0"), "\u{fffd}[31mred\u{fffd}\u{fffd}");
+        assert_eq!(presentable("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
+        assert_eq!(presentable(&"é".repeat(5_000)), "é".repeat(ANSWER_CHARS));
     }
 }

@@ -25,12 +25,17 @@ pub struct Delivery {
 }
 
 /// What became of an attempt.
+///
+/// An `answer` is the beginning of what the receiver said, for whoever looks for what is wrong with it:
+/// the engine keeps [`ANSWER_CHARS`] of it, without what could disturb a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
     /// The receiver answered 2xx.
     Accepted {
         /// Its status.
         status: u16,
+        /// What it said, if anything.
+        answer: Option<String>,
     },
     /// The receiver answered otherwise, or not at all; another attempt may help.
     Failed {
@@ -38,13 +43,22 @@ pub enum Delivered {
         status: Option<u16>,
         /// What happened.
         reason: String,
+        /// What it said, if anything.
+        answer: Option<String>,
     },
     /// The receiver is gone (410) or may not be reached; no attempt will help.
     Refused {
+        /// Its status, where there was one.
+        status: Option<u16>,
         /// What happened.
         reason: String,
+        /// What it said, if anything.
+        answer: Option<String>,
     },
 }
+
+/// Characters of a receiver's answer that are kept.
+pub const ANSWER_CHARS: usize = 1_024;
 
 /// Delivers events. It makes **one** attempt; retries are the engine's.
 pub trait Notifier: fmt::Debug + Send + Sync {

@@ -9,38 +9,8 @@
 //! * Whoever asks for what is another account's gets the answer of what does not exist.
 
 #[cfg(feature = "server")]
-mod answer;
-#[cfg(feature = "server")]
-mod body;
-#[cfg(feature = "server")]
-mod client;
-#[cfg(feature = "server")]
-mod gate;
-#[cfg(feature = "server")]
-mod keys;
-#[cfg(feature = "server")]
-mod metrics;
-#[cfg(feature = "server")]
-mod options;
-#[cfg(feature = "server")]
-mod problem;
-#[cfg(feature = "server")]
-mod routes;
-#[cfg(feature = "server")]
-mod serve;
-#[cfg(feature = "server")]
-mod stall;
+mod server;
 pub mod wire;
 
 #[cfg(feature = "server")]
-pub use client::Client;
-#[cfg(feature = "server")]
-pub use keys::{ApiKey, BadKeys, Keys};
-#[cfg(feature = "server")]
-pub use metrics::Metrics;
-#[cfg(feature = "server")]
-pub use options::Options;
-#[cfg(feature = "server")]
-pub use routes::Service;
-#[cfg(feature = "server")]
-pub use serve::{Connections, serve};
+pub use server::{ApiKey, BadKeys, Client, Connections, Keys, Metrics, Options, Service, serve};

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use crate::core::id::AccountId;
@@ -21,6 +23,10 @@ use crate::webhook::sign::Secret;
 
 /// How long one attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the receiver's words are waited for once its status is there.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// Bytes of the receiver's answer that are read.
+const ANSWER_BYTES: usize = 1_024;
 
 /// Posts deliveries over HTTPS, behind the address guard, and follows no redirect.
 ///
@@ -114,7 +120,8 @@ impl Webhooks {
     }
 
     async fn post(&self, delivery: Delivery) -> Delivered {
-        let refused = |reason: String| Delivered::Refused { reason };
+        let deadline = Instant::now() + TIMEOUT;
+        let refused = |reason: String| Delivered::Refused { status: None, reason, answer: None };
         let mut url = match self.checked(&delivery.url) {
             Ok(url) => url,
             Err(reason) => return refused(reason),
@@ -124,10 +131,14 @@ impl Webhooks {
             return refused("the webhook URL cannot be requested".to_owned());
         };
         let client = self.client.get_or_init(|| self.net.direct());
-        match tokio::time::timeout(TIMEOUT, client.request(request)).await {
+        match timeout_at(deadline, client.request(request)).await {
             Err(_) => failed(None, "no answer within 10 seconds".to_owned()),
-            // The body is not read: the status says everything.
-            Ok(Ok(response)) => judged(response.status().as_u16()),
+            Ok(Ok(response)) => {
+                let status = response.status().as_u16();
+                // The status says whether it was taken; the words are for whoever looks for a reason.
+                let until = deadline.min(Instant::now() + ANSWER_TIME);
+                judged(status, beginning(response.into_body(), until).await)
+            }
             Ok(Err(error)) => {
                 let error = error::from_client(error);
                 if error.kind() == FetchErrorKind::PrivateAddress {
@@ -187,16 +198,34 @@ fn literal(url: &Url) -> Option<Vec<IpAddr>> {
     }
 }
 
-fn judged(status: u16) -> Delivered {
+/// The first bytes of an answer as text. One that breaks off, or is slow, is what came of it.
+async fn beginning(mut body: Incoming, until: Instant) -> Option<String> {
+    let mut kept = Vec::new();
+    while kept.len() < ANSWER_BYTES {
+        let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await else { break };
+        let Ok(data) = frame.into_data() else { continue };
+        let room = ANSWER_BYTES - kept.len();
+        kept.extend_from_slice(&data[..data.len().min(room)]);
+    }
+    (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned())
+}
+
+fn judged(status: u16, answer: Option<String>) -> Delivered {
     match status {
-        200..=299 => Delivered::Accepted { status },
-        410 => Delivered::Refused { reason: "the receiver is gone (410)".to_owned() },
-        _ => failed(Some(status), format!("the receiver answered {status}")),
+        200..=299 => Delivered::Accepted { status, answer },
+        410 => {
+            let reason = "the receiver is gone (410)".to_owned();
+            Delivered::Refused { status: Some(status), reason, answer }
+        }
+        _ => {
+            let reason = format!("the receiver answered {status}");
+            Delivered::Failed { status: Some(status), reason, answer }
+        }
     }
 }
 
 fn failed(status: Option<u16>, reason: String) -> Delivered {
-    Delivered::Failed { status, reason }
+    Delivered::Failed { status, reason, answer: None }
 }
 
 impl Notifier for Webhooks {
@@ -245,10 +274,10 @@ mod tests {
 
     #[test]
     fn only_2xx_is_accepted_and_only_410_is_final() {
-        assert!(matches!(judged(204), Delivered::Accepted { status: 204 }));
-        assert!(matches!(judged(410), Delivered::Refused { .. }));
+        assert!(matches!(judged(204, None), Delivered::Accepted { status: 204, .. }));
+        assert!(matches!(judged(410, None), Delivered::Refused { status: Some(410), .. }));
         for status in [301, 404, 500] {
-            assert!(matches!(judged(status), Delivered::Failed { status: Some(_), .. }));
+            assert!(matches!(judged(status, None), Delivered::Failed { status: Some(_), .. }));
         }
     }
 }

@@ -146,7 +146,7 @@ pub(crate) fn deliver(
         Heard::Nothing if last => NoticeState::GivenUp,
         Heard::Nothing => NoticeState::Pending,
     };
-    notice.attempts.push(NoticeAttempt { at: now, status: None, error: None });
+    notice.attempts.push(NoticeAttempt { at: now, status: None, error: None, answer: None });
     notice.ready_at = now.after(WAIT);
     notice.lease = None;
     draft.put(Record::Notice(notice));

@@ -144,8 +144,9 @@ fn notice() -> impl Strategy<Value = Notice> {
         NoticeState::GivenUp,
         NoticeState::Unaddressed,
     ];
-    let attempt = (given::moment(), prop::option::of(any::<u16>()), prop::option::of(".{0,12}"))
-        .prop_map(|(at, status, error)| NoticeAttempt { at, status, error });
+    let text = || prop::option::of(".{0,12}");
+    let attempt = (given::moment(), prop::option::of(any::<u16>()), text(), text())
+        .prop_map(|(at, status, error, answer)| NoticeAttempt { at, status, error, answer });
     let attempts = prop::collection::vec(attempt, 0..3);
     let texts = (prop::option::of(".{0,12}"), ".{0,40}");
     let lease = prop::option::of(given::lease());
@@ -306,6 +307,7 @@ fn of_format_1() -> [(&'static str, Record); 8] {
         at: sample::at(1_764_000_006_000),
         status: Some(status),
         error: (status != 200).then(|| "the receiver answered 503".to_owned()),
+        answer: None,
     });
     let notice = Notice {
         state: NoticeState::Delivered,

@@ -58,6 +58,14 @@ fn a_mixed_batch_counts_what_succeeded_and_says_why_the_rest_did_not() {
     assert_eq!((&first["status"], &first["error"]), (&json!("succeeded"), &Value::Null));
     assert!(first["result"]["text"].as_str().is_some_and(|it| it.contains("Flour, water")));
     assert_eq!(first["result"]["billing"]["tier_used"], "1");
+    assert_eq!((&first["tier_used"], &gone["tier_used"]), (&json!("1"), &Value::Null));
+    assert_eq!(first["escalations"], first["result"]["billing"]["escalations"]);
+    let tried = gone["escalations"].as_array().expect("a list");
+    assert_eq!(
+        (&tried[0]["verdict"], &tried[0]["result"]),
+        (&json!("permanent"), &json!("failed"))
+    );
+    assert!(gone["started_at"].is_string() && gone["ended_at"].is_string());
     let formats: Vec<&String> =
         first["result"]["content"].as_object().expect("an object").keys().collect();
     assert_eq!(formats, ["html", "json"], "the guide's default formats");

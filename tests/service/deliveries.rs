@@ -156,6 +156,54 @@ fn each_account_signs_with_its_own_secret_and_sees_its_own_deliveries() {
 }
 
 #[test]
+fn the_log_shows_the_beginning_of_what_the_receiver_said_and_nothing_that_a_terminal_obeys() {
+    let (world, site) = (world(hooks(), Keys::default()), site());
+    let words = format!("KeyError: 'batch_id'\u{1b}[2J\n{}", "x".repeat(100_000));
+    let receiver = Site::start(move |_| SiteResponse::status(410).body(words.clone()));
+    let body = json!({ "urls": [site.url("/a")], "webhook_url": receiver.url("/hook") });
+    let id = world.post("/api/v1/batch", &body).json()["batch_id"].clone();
+    let id = id.as_str().expect("an id");
+    world.ended(id);
+
+    let delivery = settled(&world, id, "failed");
+
+    let attempt = &delivery["attempts"][0];
+    assert_eq!(attempt["status_code"], 410);
+    let said = attempt["response_body"].as_str().expect("what it said");
+    assert!(said.starts_with("KeyError: 'batch_id'\u{fffd}[2J\nxxx"), "{said}");
+    assert_eq!(said.chars().count(), 1_024);
+}
+
+#[test]
+fn the_list_finds_what_was_told_among_many_batches_that_told_nobody() {
+    let (world, site) = (world(hooks(), Keys::default()), site());
+    let receiver = Receiver::answering(&[204]);
+    let told = delivered(&world, &receiver, &site, "delivered");
+    for _ in 0..3 {
+        world.ended(&world.submitted(&[site.url("/a")]));
+    }
+
+    let found = world.get("/api/v1/deliveries?limit=1").json();
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/v1/deliveries?unaddressed=true&limit=3&cursor={cursor}");
+        let page = world.get(&path).json();
+        all.extend(page["deliveries"].as_array().expect("a list").clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+
+    assert_eq!(found["deliveries"], json!([told]));
+    let states: Vec<&Value> = all.iter().map(|it| &it["status"]).collect();
+    assert_eq!(states, ["unaddressed", "unaddressed", "unaddressed", "delivered"]);
+    assert_eq!(all[0]["url"], Value::Null);
+    let wrong = world.get("/api/v1/deliveries?unaddressed=perhaps");
+    assert_eq!((wrong.status, &wrong.json()["field"]), (422, &json!("unaddressed")));
+}
+
+#[test]
 fn a_batch_that_tells_nobody_has_no_delivery() {
     let (world, site) = (world(hooks(), Keys::default()), site());
     let id = world.submitted(&[site.url("/a")]);

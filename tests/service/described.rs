@@ -14,7 +14,7 @@ fn document() -> &'static Value {
     DOCUMENT.get_or_init(|| wire::openapi(&Limits::default()))
 }
 
-/// The path's description, whose `{id}` stands for anything.
+/// The path's description, whose `{id}` or `{name}` stands for anything.
 fn described(path: &str) -> Option<&'static Value> {
     let path = path.split('?').next().unwrap_or_default();
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -23,8 +23,9 @@ fn described(path: &str) -> Option<&'static Value> {
     let paths = document()["paths"].as_object().expect("paths");
     let fits = |template: &str| {
         let parts: Vec<&str> = template.split('/').collect();
-        let same =
-            |(part, given): (&&str, &&str)| part == given || *part == "{id}" && !given.is_empty();
+        let same = |(part, given): (&&str, &&str)| {
+            part == given || part.starts_with('{') && !given.is_empty()
+        };
         parts.len() == given.len() && parts.iter().zip(&given).all(same)
     };
     // What is written out goes before what stands for anything.
@@ -53,10 +54,12 @@ pub(crate) fn check(method: &str, path: &str, answer: &Answer) {
         assert!(answer.body.is_empty(), "{about} has a body that is not described");
         return;
     }
-    let (kind, content) =
-        response["content"].as_object().and_then(|it| it.iter().next()).expect("one");
+    let kinds = response["content"].as_object().expect("kinds of content");
     let given = answer.header("content-type").unwrap_or_default();
-    assert!(given.starts_with(kind.as_str()), "{about} is {given}, not {kind}");
+    let (kind, content) = kinds
+        .iter()
+        .find(|(kind, _)| given.starts_with(kind.as_str()))
+        .unwrap_or_else(|| panic!("{about} is {given}, none of {:?}", kinds.keys()));
     if kind != "application/json" {
         return;
     }

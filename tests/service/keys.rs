@@ -28,6 +28,27 @@ fn post(world: &World, path: &str, secret: &str, body: &serde_json::Value) -> An
 }
 
 #[test]
+fn where_no_key_is_needed_a_page_of_another_site_cannot_ask() {
+    let ask = |world: &World, headers: &[(&str, &str)]| {
+        world.send(
+            "POST",
+            "/api/v1/scrape/estimate",
+            headers,
+            br#"{"url": "https://example.com/"}"#,
+        )
+    };
+    let foreign = ("sec-fetch-site", "cross-site");
+    let (open, closed) = (World::new(), world([key("acme", ACME)]));
+
+    let refused = ask(&open, &[foreign]);
+
+    assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("CROSS_SITE_REQUEST")));
+    assert_eq!(ask(&open, &[("sec-fetch-site", "same-origin")]).status, 200);
+    // A page that knows a key may use it: its site gave it away, and only it can send the header.
+    assert_eq!(ask(&closed, &[foreign, ("x-api-key", ACME)]).status, 200);
+}
+
+#[test]
 fn without_a_known_key_nothing_is_told_and_nothing_is_done() {
     let (world, site) = (world([key("acme", ACME)]), site());
     let body = json!({ "url": site.url("/a") }).to_string();

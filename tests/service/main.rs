@@ -1,6 +1,8 @@
 //! The REST service over real sockets, with real sites behind it.
 #![cfg(all(feature = "server", feature = "testkit"))]
 
+#[cfg(feature = "browser")]
+mod artifacts;
 mod batches;
 mod clients;
 mod connections;
@@ -10,7 +12,11 @@ mod events;
 mod generated;
 mod http;
 mod keys;
+#[cfg(feature = "cli")]
+mod manual;
 mod money;
+#[cfg(feature = "browser")]
+mod page;
 #[cfg(feature = "cli")]
 mod program;
 mod refusals;

@@ -42,6 +42,56 @@ fn usage_has_the_words_of_every_client_and_adds_up() {
 }
 
 #[test]
+fn a_batchs_ledger_adds_up_to_what_it_was_charged() {
+    let (world, site) = (World::new(), site());
+    let id = world.submitted(&["/a", "/gone", "/b"].map(|it| site.url(it)));
+    let status = world.ended(&id);
+
+    let ledger = world.get(&format!("/api/v1/batch/{id}/ledger")).json();
+
+    let entries = ledger["entries"].as_array().expect("a list");
+    let kinds: Vec<&Value> = entries.iter().map(|it| &it["kind"]).collect();
+    assert_eq!(kinds, ["hold", "settle", "settle", "settle"]);
+    assert_eq!((&ledger["held"], &ledger["charged"]), (&status["estimated_credits"], &json!(400)));
+    let sum = |name: &str| entries.iter().filter_map(|it| it[name].as_u64()).sum::<u64>();
+    assert_eq!(sum("held"), sum("charged") + sum("released"), "every hold is settled");
+    let mut jobs: Vec<&Value> = entries.iter().skip(1).map(|it| &it["job_id"]).collect();
+    let mut items: Vec<&Value> =
+        status["items"].as_array().expect("items").iter().map(|it| &it["job_id"]).collect();
+    jobs.sort_by_key(|it| it.to_string());
+    items.sort_by_key(|it| it.to_string());
+    assert_eq!(jobs, items);
+    let unknown = "batch_00000000-0000-4000-8000-000000000000";
+    assert_eq!(world.get(&format!("/api/v1/batch/{unknown}/ledger")).status, 404);
+}
+
+#[test]
+fn a_batch_can_be_estimated_and_what_is_wrong_with_it_has_its_place() {
+    let (world, site) = (World::new(), site());
+    let item = |tier: &str| json!({ "url": site.url("/a"), "cost_controls": { "max_tier": tier } });
+    let body = json!({ "urls": [item("1"), item("2")] });
+
+    let said = world.post("/api/v1/batch/estimate", &body).json();
+    let accepted = world.post("/api/v1/batch", &body).json();
+    let wrong = json!({ "urls": [item("1"), { "url": "ftp://example.com/" }] });
+    let flawed = world.post("/api/v1/batch/estimate", &wrong);
+    let none = world.post("/api/v1/batch/estimate", &json!({ "urls": [] }));
+
+    assert_eq!((&said["total_urls"], &said["estimated_credits"]), (&json!(2), &json!(400)));
+    assert_eq!(said["max_possible_credits"], accepted["estimated_credits"], "what will be held");
+    let most: Vec<&Value> = said["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| &it["max_possible_credits"])
+        .collect();
+    assert_eq!(most, [&json!(200), &json!(300)]);
+    assert_eq!((flawed.status, &flawed.json()["field"]), (422, &json!("urls[1].url")));
+    assert_eq!((none.status, &none.json()["field"]), (422, &json!("urls")));
+    assert_eq!(world.get("/api/v1/batches").json()["batches"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn a_limited_balance_is_shown_on_every_answer_with_a_warning_when_it_is_low() {
     let settings = Settings { unlimited_accounts: false, ..Settings::default() };
     let plan = Plan { engine: engine(Memory::default()).settings(settings), ..Plan::default() };

@@ -31,8 +31,13 @@ impl Serving {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));
         command.env_remove("RUNGS_API_KEY").args(["serve", "--listen", "127.0.0.1:0"]);
-        command.args(["--allow-private"]).args(arguments).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("it starts");
+        command.args(["--allow-private"]).args(arguments);
+        Self::of(&mut command)
+    }
+
+    /// Starts it as the command says.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut line = String::new();
         let said = child.stdout.take().expect("piped");
         BufReader::new(said).read_line(&mut line).expect("it says where it listens");

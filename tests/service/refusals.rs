@@ -248,7 +248,8 @@ fn every_wrong_path_method_and_parameter_is_refused() {
     let unknown = "batch_019a0000-0000-7000-8000-000000000000";
     let job = "019a0000-0000-7000-8000-000000000000";
     let wrong = [
-        ("GET", "/".to_owned(), 404),
+        ("POST", "/".to_owned(), 405),
+        ("GET", "/page/other.js".to_owned(), 404),
         ("GET", "/api".to_owned(), 404),
         ("GET", "/api/v1".to_owned(), 404),
         ("GET", "/api/v2/usage".to_owned(), 404),

@@ -287,14 +287,19 @@ impl Seat {
         self.life.go_on().await;
         match receiver {
             Receiver::Fails(times) if delivery.attempt <= times => {
-                Delivered::Failed { status: Some(500), reason: "busy".to_owned() }
+                let reason = "busy".to_owned();
+                Delivered::Failed { status: Some(500), reason, answer: None }
             }
-            Receiver::Accepts | Receiver::Fails(_) => Delivered::Accepted { status: 200 },
+            Receiver::Accepts | Receiver::Fails(_) => {
+                Delivered::Accepted { status: 200, answer: None }
+            }
             Receiver::AcceptsAndHangs => {
                 std::future::pending::<()>().await;
                 unreachable!("nothing wakes it")
             }
-            Receiver::Gone => Delivered::Refused { reason: "410".to_owned() },
+            Receiver::Gone => {
+                Delivered::Refused { status: Some(410), reason: "410".to_owned(), answer: None }
+            }
             Receiver::Panics => panic!("a planned panic in the notifier"),
         }
     }

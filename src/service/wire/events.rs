@@ -31,7 +31,12 @@ pub fn delivery(notice: &Notice) -> Value {
     let attempts: Vec<Value> = notice
         .attempts
         .iter()
-        .map(|it| json!({ "at": it.at.to_string(), "status_code": it.status, "error": it.error }))
+        .map(|it| {
+            json!({
+                "at": it.at.to_string(), "status_code": it.status, "error": it.error,
+                "response_body": it.answer,
+            })
+        })
         .collect();
     let next = (notice.state == NoticeState::Pending).then(|| notice.ready_at.to_string());
     json!({

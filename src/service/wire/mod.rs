@@ -30,7 +30,7 @@ pub use item::read_item;
 #[cfg(feature = "engine")]
 pub use job::{job, pending};
 #[cfg(feature = "engine")]
-pub use money::{Balance, balance, billing_usage, estimate, usage};
+pub use money::{Balance, balance, batch_estimate, billing_usage, estimate, ledger, usage};
 #[cfg(feature = "server")]
 pub use openapi::{openapi, page_of};
 pub use problem::{Problem, problem};

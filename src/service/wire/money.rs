@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::core::batch::Batch;
 use crate::core::credits::Credits;
-use crate::core::ledger::Account;
+use crate::core::ledger::{Account, Booking, Entry};
 use crate::core::tier::Tier;
 use crate::core::time::Day;
 use crate::core::usage::{Period, Sums, Usage};
@@ -128,6 +129,54 @@ pub fn billing_usage(balance: &Balance, today: Day, days: &[Usage]) -> Value {
         "this_week_requests": week.jobs,
         "top_domains": top,
         "usage_since": days.first().map(|it| it.day.start().to_string()),
+    })
+}
+
+/// A batch's ledger: what was held for it, and how each hold ended.
+pub fn ledger(batch: &Batch, entries: &[Entry]) -> Value {
+    let (mut held, mut charged, mut released) = (Credits::ZERO, Credits::ZERO, Credits::ZERO);
+    let mut lines = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let (kind, took, cost, freed) = match entry.booking {
+            Booking::Hold { amount } => ("hold", amount, Credits::ZERO, Credits::ZERO),
+            Booking::Settle { charged, released } => ("settle", Credits::ZERO, charged, released),
+        };
+        held = held.saturating_add(took);
+        charged = charged.saturating_add(cost);
+        released = released.saturating_add(freed);
+        lines.push(json!({
+            "number": entry.number,
+            "job_id": entry.job.map(|it| it.to_string()),
+            "kind": kind,
+            "held": took,
+            "charged": cost,
+            "released": freed,
+            "at": entry.at.to_string(),
+        }));
+    }
+    json!({
+        "batch_id": batch.id.to_string(),
+        "entries": lines,
+        "held": held,
+        "charged": charged,
+        "released": released,
+    })
+}
+
+/// What a batch would cost: its pages' sums, and each page by itself.
+pub fn batch_estimate(estimates: &[(String, Estimate)]) -> Value {
+    let sum = |of: fn(&Estimate) -> Credits| {
+        let all = estimates.iter().map(|(_, it)| of(it));
+        all.fold(Credits::ZERO, Credits::saturating_add)
+    };
+    let (likely, most) = (sum(|it| it.credits), sum(|it| it.most));
+    json!({
+        "total_urls": estimates.len(),
+        "estimated_credits": likely,
+        "max_possible_credits": most,
+        "estimated_cost_dollars": likely.dollars(),
+        "max_cost_dollars": most.dollars(),
+        "items": estimates.iter().map(|(url, it)| estimate(url, it)).collect::<Vec<_>>(),
     })
 }
 

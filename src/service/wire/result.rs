@@ -3,11 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::core::credits::Credits;
-use crate::core::job::{Attempt, Finding, Outcome};
+use crate::core::id::JobId;
+use crate::core::job::{Attempt, Finding, Job, Outcome};
 use crate::core::request::Format;
 use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
-use crate::engine::{JobReport, PageResult};
+use crate::engine::{Artifact, JobReport, PRINT, PageResult, SCREENSHOT};
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::ImageText;
 
@@ -53,7 +54,24 @@ pub fn scrape_object(report: &JobReport) -> Option<Value> {
     if !page.actions.is_empty() {
         put("action_results", json!(page.actions));
     }
+    files(report.id(), &page.artifacts, &mut put);
     Some(Value::Object(object))
+}
+
+/// Files beside the result, each with where it is served, from the address of the service on.
+fn files(job: JobId, artifacts: &[Artifact], put: &mut impl FnMut(&str, Value)) {
+    let at = |name: &str| format!("/api/v1/jobs/{job}/artifacts/{name}");
+    for (field, name) in [("screenshot_url", SCREENSHOT), ("pdf_url", PRINT)] {
+        let there = artifacts.iter().any(|it| it.name == name);
+        put(field, json!(there.then(|| at(name))));
+    }
+    let list = artifacts.iter().map(|it| {
+        json!({
+            "name": it.name, "media_type": it.media_type, "size_bytes": it.size_bytes,
+            "url": at(&it.name),
+        })
+    });
+    put("artifacts", list.collect());
 }
 
 fn content(made: &Extracted) -> Value {
@@ -109,18 +127,8 @@ fn cached(report: &JobReport, page: &PageResult, put: &mut impl FnMut(&str, Valu
 
 /// What the job cost and how its tier was found.
 pub fn billing(report: &JobReport) -> Value {
-    let charged = report.charged();
-    let tier = report.tier();
-    let trail = report.trail();
-    let last = trail.len().saturating_sub(1);
-    let escalations: Vec<Value> = trail
-        .iter()
-        .enumerate()
-        .map(|(at, attempt)| {
-            let worked = at == last && tier == Some(attempt.tier);
-            escalation(attempt, worked, charged)
-        })
-        .collect();
+    let (charged, tier) = (report.charged(), report.tier());
+    let escalations = escalations(report.job());
     let own = report.job().request.advanced.use_own_proxy;
     json!({
         "total_credits": charged,
@@ -132,6 +140,19 @@ pub fn billing(report: &JobReport) -> Value {
         "byop_applied": own && tier.is_some(),
         "final_cost_microcents": charged,
     })
+}
+
+/// A job's way up the ladder: each attempt with what it found, and which of them was charged.
+pub(super) fn escalations(job: &Job) -> Vec<Value> {
+    let (charged, tier) = (job.charged(), job.tier());
+    let last = job.trail.len().saturating_sub(1);
+    let attempts = job.trail.iter().enumerate();
+    attempts
+        .map(|(at, attempt)| {
+            let worked = at == last && tier == Some(attempt.tier);
+            escalation(attempt, worked, charged)
+        })
+        .collect()
 }
 
 fn escalation(attempt: &Attempt, worked: bool, charged: Credits) -> Value {

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::core::batch::Batch;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
+use crate::core::tier::Tier;
 use crate::engine::JobReport;
-use crate::service::wire::result::scrape_object;
+use crate::service::wire::result::{escalations, scrape_object};
 
 /// The answer to a submission.
 pub fn accepted(batch: &Batch) -> Value {
@@ -88,6 +89,10 @@ pub fn bare_item(job: &Job) -> Value {
         "error": error.map(|it| it.code.as_str()),
         "error_message": error.map(|it| it.message.as_str()),
         "credits_used": job.charged(),
+        "tier_used": job.tier().map(Tier::number),
+        "escalations": escalations(job),
+        "started_at": job.started_at.map(|it| it.to_string()),
+        "ended_at": job.ended_at.map(|it| it.to_string()),
     })
 }
 

@@ -47,7 +47,11 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("Attempt", attempt()),
         ("JobAccepted", pending()),
         ("Job", job()),
+        ("Artifact", artifact()),
         ("Estimate", estimate()),
+        ("BatchEstimate", batch_estimate()),
+        ("Ledger", ledger()),
+        ("LedgerEntry", ledger_entry()),
         ("Deliveries", paged("deliveries", "Delivery")),
         ("Delivery", delivery()),
         ("Usage", usage()),
@@ -135,6 +139,10 @@ fn item() -> Value {
         ("error", or_null(text())),
         ("error_message", or_null(text())),
         ("credits_used", count()),
+        ("tier_used", or_null(tier())),
+        ("escalations", list(reference("Attempt"))),
+        ("started_at", or_null(moment())),
+        ("ended_at", or_null(moment())),
     ])
 }
 
@@ -165,6 +173,35 @@ fn page() -> Value {
         ("cached", flag()),
         ("cached_at", or_null(moment())),
         ("expires_at", or_null(moment())),
+        ("screenshot_url", or_null(text())),
+        ("pdf_url", or_null(text())),
+        ("artifacts", list(reference("Artifact"))),
+    ])
+}
+
+fn artifact() -> Value {
+    record([("name", text()), ("media_type", text()), ("size_bytes", count()), ("url", text())])
+}
+
+fn ledger() -> Value {
+    record([
+        ("batch_id", batch_id()),
+        ("entries", list(reference("LedgerEntry"))),
+        ("held", count()),
+        ("charged", count()),
+        ("released", count()),
+    ])
+}
+
+fn ledger_entry() -> Value {
+    record([
+        ("number", count()),
+        ("job_id", or_null(id())),
+        ("kind", word(["hold", "settle"])),
+        ("held", count()),
+        ("charged", count()),
+        ("released", count()),
+        ("at", moment()),
     ])
 }
 
@@ -237,9 +274,24 @@ fn estimate() -> Value {
     ])
 }
 
+fn batch_estimate() -> Value {
+    record([
+        ("total_urls", count()),
+        ("estimated_credits", count()),
+        ("max_possible_credits", count()),
+        ("estimated_cost_dollars", number()),
+        ("max_cost_dollars", number()),
+        ("items", list(reference("Estimate"))),
+    ])
+}
+
 fn delivery() -> Value {
-    let attempt =
-        record([("at", moment()), ("status_code", or_null(count())), ("error", or_null(text()))]);
+    let attempt = record([
+        ("at", moment()),
+        ("status_code", or_null(count())),
+        ("error", or_null(text())),
+        ("response_body", or_null(text())),
+    ]);
     record([
         ("delivery_id", id()),
         ("batch_id", batch_id()),

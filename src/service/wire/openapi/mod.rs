@@ -41,18 +41,23 @@ impl Operation {
     }
 }
 
-/// What any request with a key may meet.
-const ALWAYS: [&str; 6] = ["400", "401", "429", "500", "503", "431"];
+/// What any request below the gate may meet.
+const ALWAYS: [&str; 7] = ["400", "401", "403", "429", "500", "503", "431"];
 /// What a body may meet.
 const BODY: [&str; 3] = ["408", "413", "422"];
 
-const OPERATIONS: [Operation; 19] = [
+const OPERATIONS: [Operation; 22] = [
     Operation {
         parameters: &["idempotency"],
         body: Some("BatchRequest"),
         answers: &[("202", "BatchAccepted")],
         refusals: &["402", "409"],
         ..Operation::post("/api/v1/batch", "submitBatch", "Submit up to 100 pages together")
+    },
+    Operation {
+        body: Some("BatchRequest"),
+        answers: &[("200", "BatchEstimate")],
+        ..Operation::post("/api/v1/batch/estimate", "estimateBatch", "What a batch would cost")
     },
     Operation {
         parameters: &["batch", "results"],
@@ -75,8 +80,14 @@ const OPERATIONS: [Operation; 19] = [
     },
     Operation {
         parameters: &["batch"],
-        answers: &[("200", "Deliveries")],
+        answers: &[("200", "Ledger")],
         refusals: &["404"],
+        ..Operation::get("/api/v1/batch/{id}/ledger", "getLedger", "What was held and charged")
+    },
+    Operation {
+        parameters: &["batch", "unaddressed"],
+        answers: &[("200", "Deliveries")],
+        refusals: &["404", "422"],
         ..Operation::get("/api/v1/batch/{id}/deliveries", "getBatchDeliveries", "Its webhook")
     },
     Operation {
@@ -104,13 +115,23 @@ const OPERATIONS: [Operation; 19] = [
         ..Operation::get("/api/v1/jobs/{id}", "getJob", "A job and what came of it")
     },
     Operation {
-        parameters: &["job"],
-        answers: &[("200", "Deliveries")],
+        parameters: &["job", "file"],
+        answers: &[("200", "file")],
         refusals: &["404"],
+        ..Operation::get(
+            "/api/v1/jobs/{id}/artifacts/{name}",
+            "getArtifact",
+            "A screenshot, a print, or a picture that an action took",
+        )
+    },
+    Operation {
+        parameters: &["job", "unaddressed"],
+        answers: &[("200", "Deliveries")],
+        refusals: &["404", "422"],
         ..Operation::get("/api/v1/jobs/{id}/deliveries", "getJobDeliveries", "Its webhook")
     },
     Operation {
-        parameters: &["limit", "cursor"],
+        parameters: &["limit", "cursor", "unaddressed"],
         answers: &[("200", "Deliveries")],
         refusals: &["422"],
         ..Operation::get("/api/v1/deliveries", "listDeliveries", "The account's webhooks")
@@ -154,10 +175,11 @@ const OPERATIONS: [Operation; 19] = [
 
 /// What an answer's id is good for: a link's name, the id's field, and from which answer to which
 /// operation.
-const LINKS: [(&str, &str, (&str, &str)); 8] = [
+const LINKS: [(&str, &str, (&str, &str)); 9] = [
     ("status", "batch_id", ("BatchAccepted", "getBatch")),
     ("events", "batch_id", ("BatchAccepted", "streamBatch")),
     ("webhook", "batch_id", ("BatchAccepted", "getBatchDeliveries")),
+    ("ledger", "batch_id", ("BatchAccepted", "getLedger")),
     ("cancel", "batch_id", ("BatchAccepted", "cancelBatch")),
     ("job", "job_id", ("JobAccepted", "getJob")),
     ("webhook", "job_id", ("JobAccepted", "getJobDeliveries")),
@@ -235,6 +257,14 @@ fn answer(schema: &str) -> Value {
             "description": "Events, each with JSON as its data; with batch.completed the stream ends. Those \
                 that must not be missed have an id.",
             "content": { "text/event-stream": { "schema": reference("Event") } },
+        }),
+        "file" => json!({
+            "description": "The file.",
+            "content": {
+                "image/png": { "schema": {} },
+                "application/pdf": { "schema": {} },
+                "application/octet-stream": { "schema": {} },
+            },
         }),
         "text" => json!({
             "description": "Prometheus' text format.",

@@ -169,6 +169,11 @@ pub(super) fn parameters() -> Value {
         "batch": path("The batch's id.", text()),
         "job": path("The job's id.", text()),
         "delivery": path("The delivery's id.", text()),
+        "file": {
+            "name": "name", "in": "path", "required": true, "schema": text(),
+            "description": "The file's name, as the result has it.",
+        },
+        "unaddressed": query("unaddressed", flag(), "Whether events that went to nobody are listed too."),
         "results": query("include_results", flag(), "Whether items come with their pages."),
         "limit": query("limit", within(1, 100), "How many at most."),
         "cursor": query("cursor", text(), "The `next_cursor` of the page before."),

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::service::stall::Stall;
+use crate::service::server::stall::Stall;
 
 /// After a connection could not be taken, most often because there are too many open files.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);

@@ -14,11 +14,11 @@ use crate::core::batch::{Batch, BatchStatus};
 use crate::core::id::BatchId;
 use crate::core::job::Job;
 use crate::engine::{BatchHandle, Event};
-use crate::service::answer::{self, Gone, Pieces};
-use crate::service::gate::Caller;
-use crate::service::problem::Problem;
-use crate::service::routes::Service;
-use crate::service::routes::batch::owned;
+use crate::service::server::answer::{self, Gone, Pieces};
+use crate::service::server::gate::Caller;
+use crate::service::server::problem::Problem;
+use crate::service::server::routes::Service;
+use crate::service::server::routes::batch::owned;
 use crate::service::wire;
 
 /// So that nothing on the way takes a quiet stream for a dead one.

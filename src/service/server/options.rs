@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::service::client::Client;
+use crate::service::server::client::Client;
 
 /// The bounds of the service itself; those of a batch are the engine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,12 +9,13 @@ use serde_json::Value;
 use crate::core::batch::Batch as BatchRecord;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
+use crate::core::request::Flaw;
 use crate::engine::{Batch, BatchHandle, Engine, EngineError};
-use crate::service::answer::{self, Pieces};
-use crate::service::body;
-use crate::service::gate::Caller;
-use crate::service::problem::{Problem, no_batch, not_submitted, stopping};
-use crate::service::routes::Service;
+use crate::service::server::answer::{self, Pieces};
+use crate::service::server::body;
+use crate::service::server::gate::Caller;
+use crate::service::server::problem::{Problem, no_batch, not_submitted, stopping};
+use crate::service::server::routes::Service;
 use crate::service::wire;
 
 /// A submission's body, unless nothing more is taken.
@@ -62,6 +63,30 @@ pub(super) async fn submit(
     let handle = submitted(&service, &caller, &headers, batch, told, Some(list)).await?;
     let record = service.engine().batch(handle.id()).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &wire::accepted(&record)))
+}
+
+/// `POST /batch/estimate`: what a batch would cost, and what is wrong with it; which costs nothing.
+pub(super) async fn estimate(
+    State(service): State<Service>,
+    _: Caller,
+    body: Body,
+) -> Result<Response, Problem> {
+    let value = body::json(body, service.bounds()).await?;
+    let list = wire::list_name(&value);
+    let flawed = |index: Option<usize>, flaw| Problem::of_field(index.map(|it| (list, it)), &flaw);
+    let read = wire::read_batch(&value).map_err(|wrong| flawed(wrong.index, wrong.flaw))?;
+    let (count, most) = (read.items.len(), service.engine().limits().batch_items);
+    if count == 0 || count > most {
+        let reason = format!("must have 1 to {most} items, not {count}");
+        return Err(flawed(None, Flaw { field: list, reason }));
+    }
+    let mut estimates = Vec::with_capacity(count);
+    for (index, item) in read.items.into_iter().enumerate() {
+        let url = item.url.clone();
+        let one = service.engine().estimate(item).map_err(|flaw| flawed(Some(index), flaw))?;
+        estimates.push((url, one));
+    }
+    Ok(answer::json(StatusCode::OK, &wire::batch_estimate(&estimates)))
 }
 
 /// The id of a batch in a path. What is no id is no batch.

@@ -6,8 +6,8 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::core::request::Flaw;
-use crate::service::options::Options;
-use crate::service::problem::Problem;
+use crate::service::server::options::Options;
+use crate::service::server::problem::Problem;
 
 /// How many times the limit is read and thrown away, so that a client that is still sending sees the
 /// answer and not a connection that breaks.

@@ -1,6 +1,7 @@
 //! Which path leads where.
 
 pub(super) mod account;
+mod artifacts;
 mod batch;
 mod deliveries;
 mod events;
@@ -15,10 +16,11 @@ use axum::routing::{MethodRouter, get, post};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
-use crate::service::gate;
-use crate::service::keys::Keys;
-use crate::service::metrics::Metrics;
-use crate::service::options::Options;
+use crate::service::server::gate;
+use crate::service::server::keys::Keys;
+use crate::service::server::metrics::Metrics;
+use crate::service::server::options::Options;
+use crate::service::server::page;
 
 /// The REST service of an engine.
 ///
@@ -103,6 +105,7 @@ impl Service {
             .nest("/api/v1", self.api())
             .nest("/v1", self.api())
             .merge(health::routes())
+            .merge(page::routes())
             .merge(self.behind_a_key(health::metrics_route()))
             .with_state(self.clone())
             .fallback(health::nothing_here)
@@ -114,7 +117,9 @@ impl Service {
     fn api(&self) -> Router<Self> {
         let paths = [
             ("/batch", post(batch::submit)),
+            ("/batch/estimate", post(batch::estimate)),
             ("/batch/{id}", get(batch::status).delete(batch::cancel)),
+            ("/batch/{id}/ledger", get(account::ledger)),
             ("/batches", get(account::batches)),
             ("/usage", get(account::usage)),
             ("/billing/balance", get(account::billing_balance)),
@@ -127,6 +132,7 @@ impl Service {
             ("/scrape", post(scrape::scrape)),
             ("/scrape/estimate", post(scrape::estimate)),
             ("/jobs/{id}", get(scrape::job)),
+            ("/jobs/{id}/artifacts/{name}", get(artifacts::artifact)),
         ];
         self.behind_a_key(paths.into_iter().fold(Router::new(), both_slash_forms))
     }

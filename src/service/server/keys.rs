@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use crate::core::id::AccountId;
 use crate::core::usage::Budget;
 use crate::ports::clock::Entropy;
-use crate::service::gate::Gate;
+use crate::service::server::gate::Gate;
 
 /// The shortest key: what is shorter can be guessed.
 const MIN_LEN: usize = 16;

@@ -1,8 +1,9 @@
 //! What an account has, has spent, and has submitted.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde_json::Value;
 
 use crate::core::batch::Batch;
 use crate::core::id::{AccountId, BatchId};
@@ -10,11 +11,12 @@ use crate::core::request::Flaw;
 use crate::core::time::Day;
 use crate::core::usage::Usage;
 use crate::engine::EngineError;
-use crate::service::answer;
-use crate::service::body;
-use crate::service::gate::Caller;
-use crate::service::problem::Problem;
-use crate::service::routes::Service;
+use crate::service::server::answer;
+use crate::service::server::body;
+use crate::service::server::gate::Caller;
+use crate::service::server::problem::Problem;
+use crate::service::server::routes::Service;
+use crate::service::server::routes::batch::owned;
 use crate::service::wire::{self, Balance};
 
 /// Batches of one page of a list.
@@ -22,12 +24,19 @@ const BATCHES: std::ops::RangeInclusive<usize> = 1..=100;
 const USUAL_BATCHES: usize = 20;
 
 /// How an account stands.
-pub(in crate::service) async fn balance(
+pub(in crate::service::server) async fn balance(
     service: &Service,
     account: &AccountId,
 ) -> Result<Balance, EngineError> {
     let account = service.engine().account(account).await?;
     Ok(Balance::of(account.as_ref(), service.engine().settings().unlimited_accounts))
+}
+
+/// An answer that was made from the balance, for the headers that show it too.
+fn with_balance(balance: Balance, body: &Value) -> Response {
+    let mut response = answer::json(StatusCode::OK, body);
+    response.extensions_mut().insert(balance);
+    response
 }
 
 /// The days since the month, or the week if that is earlier, began.
@@ -44,7 +53,7 @@ pub(super) async fn usage(
 ) -> Result<Response, Problem> {
     let balance = balance(&service, caller.account()).await?;
     let (today, days) = recent(&service, &caller).await?;
-    Ok(answer::json(StatusCode::OK, &wire::usage(&balance, today, &days)))
+    Ok(with_balance(balance, &wire::usage(&balance, today, &days)))
 }
 
 /// `GET /billing/balance`.
@@ -53,7 +62,7 @@ pub(super) async fn billing_balance(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let balance = balance(&service, caller.account()).await?;
-    Ok(answer::json(StatusCode::OK, &wire::balance(&balance)))
+    Ok(with_balance(balance, &wire::balance(&balance)))
 }
 
 /// `GET /billing/usage`.
@@ -63,7 +72,18 @@ pub(super) async fn billing_usage(
 ) -> Result<Response, Problem> {
     let balance = balance(&service, caller.account()).await?;
     let (today, days) = recent(&service, &caller).await?;
-    Ok(answer::json(StatusCode::OK, &wire::billing_usage(&balance, today, &days)))
+    Ok(with_balance(balance, &wire::billing_usage(&balance, today, &days)))
+}
+
+/// `GET /batch/{id}/ledger`: what was held for a batch, and how each hold ended.
+pub(super) async fn ledger(
+    State(service): State<Service>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let batch = owned(&service, &caller, &id).await?;
+    let entries = service.engine().entries(batch.id).await?;
+    Ok(answer::json(StatusCode::OK, &wire::ledger(&batch, &entries)))
 }
 
 /// `GET /batches`: newest first, from behind `cursor`.
@@ -77,13 +97,27 @@ pub(super) async fn batches(
 }
 
 /// One page of the account's batches, and where the next one begins.
-pub(super) async fn page(
+async fn page(
     service: &Service,
     caller: &Caller,
     query: Option<&str>,
 ) -> Result<(Vec<Batch>, Option<BatchId>), Problem> {
-    let limit = body::number(query, "limit", BATCHES, USUAL_BATCHES)?;
-    let after = cursor(query)?;
+    let limit = page_size(query)?;
+    listed(service, caller, cursor(query)?, limit).await
+}
+
+/// How many the pages of a list have.
+pub(super) fn page_size(query: Option<&str>) -> Result<usize, Problem> {
+    body::number(query, "limit", BATCHES, USUAL_BATCHES)
+}
+
+/// So many of the account's batches behind `after`, and where those behind them begin.
+pub(super) async fn listed(
+    service: &Service,
+    caller: &Caller,
+    after: Option<BatchId>,
+    limit: usize,
+) -> Result<(Vec<Batch>, Option<BatchId>), Problem> {
     // One more than is shown says whether there are more.
     let mut found = service.engine().batches_of(caller.account(), after, limit + 1).await?;
     let more = found.len() > limit;
@@ -93,7 +127,7 @@ pub(super) async fn page(
 }
 
 /// Where the last page of a list ended.
-fn cursor(query: Option<&str>) -> Result<Option<BatchId>, Problem> {
+pub(super) fn cursor(query: Option<&str>) -> Result<Option<BatchId>, Problem> {
     let Some(cursor) = body::parameter(query, "cursor") else { return Ok(None) };
     let id = cursor.parse().map_err(|_| {
         let reason = "must be the `next_cursor` of the page before".to_owned();

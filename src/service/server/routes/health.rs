@@ -7,9 +7,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::service::answer;
-use crate::service::problem::{Problem, of_status, stopping};
-use crate::service::routes::{Service, both_slash_forms};
+use crate::service::server::answer;
+use crate::service::server::problem::{Problem, of_status, stopping};
+use crate::service::server::routes::{Service, both_slash_forms};
 use crate::service::wire;
 
 /// The routes.

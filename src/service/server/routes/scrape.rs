@@ -9,13 +9,13 @@ use axum::response::Response;
 
 use crate::core::job::Job;
 use crate::engine::{Batch, BatchHandle, JobReport};
-use crate::service::answer;
-use crate::service::body;
-use crate::service::client::Unfinished;
-use crate::service::gate::Caller;
-use crate::service::problem::{Problem, no_job, not_scraped};
-use crate::service::routes::Service;
-use crate::service::routes::batch::{submission, submitted};
+use crate::service::server::answer;
+use crate::service::server::body;
+use crate::service::server::client::Unfinished;
+use crate::service::server::gate::Caller;
+use crate::service::server::problem::{Problem, no_job, not_scraped};
+use crate::service::server::routes::Service;
+use crate::service::server::routes::batch::{submission, submitted};
 use crate::service::wire;
 
 /// `POST /scrape`: a batch of one page, waited for if its caller waits.

@@ -16,12 +16,12 @@ use crate::core::id::{AccountId, DeliveryId};
 use crate::core::time::Timestamp;
 use crate::engine::{Batch, SystemEntropy};
 use crate::ports::clock::Entropy;
-use crate::service::answer;
-use crate::service::client::Client;
-use crate::service::keys::Known;
-use crate::service::problem::{Problem, of_status};
-use crate::service::routes::{Service, account};
-use crate::service::wire;
+use crate::service::server::answer;
+use crate::service::server::client::Client;
+use crate::service::server::keys::Known;
+use crate::service::server::problem::{Problem, of_status};
+use crate::service::server::routes::{Service, account};
+use crate::service::wire::{self, Balance};
 
 const MINUTE: u64 = 60_000;
 /// What the headers show where there is no limit: the greatest number that every client can read.
@@ -149,6 +149,17 @@ fn unauthorized() -> Problem {
     Problem::new(401, "AUTHENTICATION_ERROR", message)
 }
 
+fn elsewhere() -> Problem {
+    let message = "a page of another site made this request; where no key is needed, none may";
+    Problem::new(403, "CROSS_SITE_REQUEST", message)
+}
+
+/// Whether a browser made the request for a page of another site. A key is a header, which such a page
+/// cannot send; without keys, every page that a person opens could use a service on their machine.
+fn is_of_another_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|it| it == "cross-site")
+}
+
 fn too_many(message: String, seconds: u64) -> Problem {
     Problem::new(429, "RATE_LIMIT_EXCEEDED", message).after(seconds)
 }
@@ -172,6 +183,9 @@ pub(super) async fn admit(
     let Some(key) = service.known().find(secret(request.headers())) else {
         return unauthorized().into_response();
     };
+    if !service.known().are_needed() && is_of_another_site(request.headers()) {
+        return elsewhere().into_response();
+    }
     let now = service.engine().now();
     let mut response = match entered(&key, &request, now) {
         Ok(place) => {
@@ -180,7 +194,7 @@ pub(super) async fn admit(
             let caller = Caller { key: Arc::clone(&key), client, _place: Arc::new(place) };
             request.extensions_mut().insert(caller);
             let mut response = next.run(request).await;
-            show_balance(&service, &key.account, response.headers_mut()).await;
+            show_balance(&service, &key.account, &mut response).await;
             response
         }
         Err(problem) => problem.into_response(),
@@ -228,8 +242,16 @@ fn count(status: StatusCode, took: std::time::Duration) {
 }
 
 /// Tells a client what is left. A store that fails has failed the request before this.
-async fn show_balance(service: &Service, account: &AccountId, headers: &mut HeaderMap) {
-    let Ok(balance) = account::balance(service, account).await else { return };
+async fn show_balance(service: &Service, account: &AccountId, response: &mut Response) {
+    // Who was asked for the balance has read it.
+    let balance = match response.extensions_mut().remove::<Balance>() {
+        Some(balance) => balance,
+        None => match account::balance(service, account).await {
+            Ok(balance) => balance,
+            Err(_) => return,
+        },
+    };
+    let headers = response.headers_mut();
     if let Ok(shown) = HeaderValue::try_from(balance.display()) {
         headers.insert(HeaderName::from_static("x-alterlab-balance"), shown);
     }
@@ -327,6 +349,20 @@ mod tests {
 
         assert_eq!((standing.limit, standing.places), (i32::MAX as u32, i32::MAX as u32));
         assert!(gate.count(u32::MAX, NOW) && gate.count(u32::MAX, NOW));
+    }
+
+    #[test]
+    fn only_a_browser_says_that_a_page_of_another_site_asks() {
+        let of = |site: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(site) = site {
+                headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            }
+            is_of_another_site(&headers)
+        };
+
+        assert!(of(Some("cross-site")));
+        assert!(![None, Some("same-origin"), Some("same-site"), Some("none")].into_iter().any(of));
     }
 
     #[test]

@@ -1,0 +1,157 @@
+// The form for a new batch: what it would cost before, and what the service says against it beside it.
+
+import { ask } from "./api.js";
+import { h, money, plural, say } from "./dom.js";
+
+const STILL = 500;
+const FORMATS = [["markdown", "Markdown"], ["text", "Text"], ["html", "HTML"], ["json", "JSON"]];
+const MODES = [["auto", "Automatic"], ["html", "HTML"], ["js", "In a browser"], ["pdf", "PDF"], ["ocr", "Image"]];
+const RENDER = [["", "When needed"], ["auto", "Look at each page"], ["true", "Always"]];
+const TIERS = [["", "Any"], ["1", "1 curl"], ["2", "2 http"], ["3", "3 stealth"], ["3.5", "3.5 lightjs"], ["4", "4 browser"]];
+/** Which field of the form a field of the API is in. */
+const PLACES = { url: "urls", urls: "urls", mode: "mode", formats: "formats", webhook_url: "webhook", max_tier: "tier",
+  max_credits: "cost", render_js: "render", screenshot: "screenshot", timeout: "timeout" };
+
+let draft = null;
+
+function options(pairs) {
+  return pairs.map(([value, text]) => h("option", { value }, text));
+}
+
+function field(id, label, control, hint) {
+  control.id = id;
+  if (hint) control.setAttribute("aria-describedby", `${id}-hint`);
+  return h("div", { class: "field" }, h("label", { for: id }, label), control,
+    hint ? h("small", { id: `${id}-hint` }, hint) : null);
+}
+
+export function form() {
+  const urls = h("textarea", { rows: 3, spellcheck: "false", autocapitalize: "off", placeholder: "One address a line", required: true });
+  const mode = h("select", {}, options(MODES));
+  const render = h("select", {}, options(RENDER));
+  const tier = h("select", {}, options(TIERS));
+  const webhook = h("input", { type: "url", autocomplete: "off", inputmode: "url" });
+  const cost = h("input", { type: "number", min: "0", step: "any", inputmode: "decimal" });
+  const timeout = h("input", { type: "number", min: "1", max: "300", step: "1", placeholder: "90" });
+  const screenshot = h("input", { type: "checkbox", id: "screenshot" });
+  const formats = FORMATS.map(([value, text]) => {
+    const box = h("input", { type: "checkbox", id: `format-${value}`, value, checked: value === "markdown" || value === "json" });
+    return { box, part: h("label", { class: "check", for: `format-${value}` }, box, text) };
+  });
+  const price = h("p", { class: "price", id: "price", role: "status" });
+  const against = h("div", { id: "against", role: "alert" });
+  const send = h("button", { class: "main", type: "submit" }, "Submit");
+  const controls = { urls, mode, render, tier, webhook, cost, timeout, screenshot, formats: formats[0].box };
+
+  const lines = () => urls.value.split("\n").map((it) => it.trim()).filter(Boolean);
+  const body = () => {
+    const controlsOf = {};
+    if (tier.value) controlsOf.max_tier = tier.value;
+    if (cost.value) controlsOf.max_credits = Math.round(Number(cost.value) * 1_000_000);
+    const advanced = {};
+    if (screenshot.checked) advanced.screenshot = true;
+    if (screenshot.checked || render.value === "true") advanced.render_js = true;
+    else if (render.value === "auto") advanced.render_js = "auto";
+    const item = { mode: mode.value, formats: formats.filter((it) => it.box.checked).map((it) => it.box.value) };
+    if (!item.formats.length) delete item.formats;
+    if (Object.keys(controlsOf).length) item.cost_controls = controlsOf;
+    if (Object.keys(advanced).length) item.advanced = advanced;
+    if (timeout.value) item.timeout = Number(timeout.value);
+    const whole = { urls: lines().map((url) => ({ url, ...item })) };
+    if (webhook.value.trim()) whole.webhook_url = webhook.value.trim();
+    return whole;
+  };
+
+  const clear = () => {
+    against.replaceChildren();
+    for (const it of Object.values(controls)) it.removeAttribute("aria-invalid");
+  };
+  const refuse = (error) => {
+    clear();
+    const { loc = [], msg = error.message } = error.details?.[0] ?? {};
+    const [, index, ...path] = loc;
+    const inItem = typeof index === "number";
+    const name = (inItem ? path.join(".") : error.field ?? "").split(".").pop();
+    const control = controls[PLACES[name]];
+    control?.setAttribute("aria-invalid", "true");
+    const where = inItem ? `Line ${index + 1}, ${name}` : error.field ?? "";
+    against.append(h("p", { class: "wrong" }, where ? h("strong", {}, `${where}: `) : null, msg,
+      control ? h("button", { type: "button", class: "quiet", click: () => show(control, inItem ? index : null) }, "Show") : null));
+  };
+  const show = (control, index) => {
+    control.closest("details")?.setAttribute("open", "");
+    control.focus();
+    if (control === urls && index != null) {
+      const all = urls.value.split("\n");
+      let [seen, at] = [-1, 0];
+      for (const line of all) {
+        if (line.trim() && ++seen === index) return urls.setSelectionRange(at, at + line.length);
+        at += line.length + 1;
+      }
+    }
+  };
+
+  // It is asked when the user rests, and an answer to what was there before is passed over.
+  let [timer, asked] = [0, 0];
+  const weigh = () => {
+    clearTimeout(timer);
+    const mine = ++asked;
+    clear();
+    if (!lines().length) return void (price.textContent = "");
+    timer = setTimeout(async () => {
+      try {
+        const said = await ask("POST", "batch/estimate", { body: body() });
+        if (mine !== asked) return;
+        const most = said.max_possible_credits > said.estimated_credits ? `, at most ${money(said.max_possible_credits)}` : "";
+        price.textContent = `${plural(said.total_urls, "page")}: ${money(said.estimated_credits)}${most}`;
+      } catch (error) {
+        if (mine !== asked) return;
+        price.textContent = "";
+        if (error.status && error.status !== 401) refuse(error);
+      }
+    }, STILL);
+  };
+
+  const submit = async (event) => {
+    event.preventDefault();
+    clearTimeout(timer);
+    asked += 1;
+    clear();
+    send.disabled = true;
+    const text = JSON.stringify(body());
+    // The same key until it is accepted: who clicks twice, or whose answer was lost, submits once.
+    if (draft?.text !== text) draft = { text, key: String(crypto.getRandomValues(new Uint32Array(4)).join("-")) };
+    try {
+      const batch = await ask("POST", "batch", { body: body(), headers: { "Idempotency-Key": draft.key } });
+      draft = null;
+      say(`Submitted ${plural(batch.total_urls, "page")}.`);
+      location.hash = `#/batch/${batch.batch_id}`;
+    } catch (error) {
+      if (error.status !== 401) refuse(error);
+    } finally {
+      send.disabled = false;
+    }
+  };
+
+  screenshot.addEventListener("change", () => {
+    // A screenshot is taken in a browser, whatever else was chosen.
+    render.disabled = screenshot.checked;
+    if (screenshot.checked) render.value = "true";
+  });
+  return h("form", { class: "new panel", "aria-labelledby": "new", submit, input: weigh, change: weigh, novalidate: true },
+    h("h2", { id: "new" }, "New batch"),
+    h("label", { for: "urls", class: "unseen" }, "Addresses, one a line"),
+    Object.assign(urls, { id: "urls" }),
+    h("fieldset", { class: "checks" }, h("legend", { class: "unseen" }, "Formats"), formats.map((it) => it.part),
+      h("label", { class: "check apart", for: "screenshot" }, screenshot, "Screenshot")),
+    h("details", { class: "options" }, h("summary", {}, "Options"),
+      h("div", { class: "grid" },
+        field("mode", "Mode", mode),
+        field("render", "Run scripts", render),
+        field("tier", "Highest tier", tier),
+        field("cost", "Most per page, $", cost),
+        field("timeout", "Seconds per page", timeout),
+        field("webhook", "Webhook", webhook, "Told once, when the last page has ended"))),
+    against,
+    h("div", { class: "foot" }, send, price));
+}

@@ -76,9 +76,9 @@ fn what_the_readme_says_of_the_service_works_as_it_is_written() {
 fn what_the_manual_says_of_keys_works_as_it_is_written() {
     let dir = tempfile::tempdir().expect("a directory");
     let lines = commands("docs/SERVICE.md", "## On one machine");
-    let [make, keep, serve] = &lines[..] else { panic!("three commands: {lines:?}") };
+    let [first, keep, serve] = &lines[..] else { panic!("three commands: {lines:?}") };
 
-    let made = said(dir.path(), make);
+    let made = said(dir.path(), first);
     let secret = made.split_whitespace().find(|it| it.starts_with("sk_live_")).expect("a key");
     let line = made.lines().last().expect("the line for the file");
     said(dir.path(), &keep.replace("THE LINE", line));

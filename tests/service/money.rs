@@ -58,8 +58,8 @@ fn a_batchs_ledger_adds_up_to_what_it_was_charged() {
     let mut jobs: Vec<&Value> = entries.iter().skip(1).map(|it| &it["job_id"]).collect();
     let mut items: Vec<&Value> =
         status["items"].as_array().expect("items").iter().map(|it| &it["job_id"]).collect();
-    jobs.sort_by_key(|it| it.to_string());
-    items.sort_by_key(|it| it.to_string());
+    jobs.sort_by_key(ToString::to_string);
+    items.sort_by_key(ToString::to_string);
     assert_eq!(jobs, items);
     let unknown = "batch_00000000-0000-4000-8000-000000000000";
     assert_eq!(world.get(&format!("/api/v1/batch/{unknown}/ledger")).status, 404);

@@ -14,7 +14,7 @@ use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::{Value, json};
 
 use crate::http;
-use crate::world::{LOOPBACK, Plan, World, page, site};
+use crate::world::{Held, LOOPBACK, Plan, World, page, site};
 
 const SECRET: &str = "sk_live_0123456789abcdef";
 /// The page's own words for where the focus is.
@@ -113,6 +113,41 @@ fn a_batch_is_submitted_in_the_form_watched_to_its_end_and_opened() {
         assert!(opened.contains(part), "no {part} in {opened}");
     }
     assert_eq!(kept, &json!([1, 0, ""]), "the key is in this tab and nowhere else");
+}
+
+#[test]
+fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
+    let (world, held) = (World::new(), Held::new());
+    let guard = held.hold();
+    let id = world.submitted(&["/a", "/b"].map(|it| held.site.url(it)));
+    let running = || {
+        let answer = world.get("/api/v1/usage");
+        answer.header("x-concurrency-current").and_then(|it| it.parse::<u32>().ok())
+    };
+
+    let seen = std::thread::scope(|scope| {
+        let actions = [
+            wait_for(".pill.processing"),
+            wait_for(".pill.completed"),
+            look("document.querySelector('.bar').getAttribute('aria-valuetext')"),
+            look("document.querySelectorAll('.mark.succeeded').length"),
+        ];
+        let path = format!("/#/batch/{id}");
+        let visit = scope.spawn({
+            let world = &world;
+            move || visited(world, &path, &actions)
+        });
+        // What runs beside the question itself, and goes on, is the stream.
+        let mut seen = 0;
+        while seen < 20 {
+            seen = if running() > Some(1) { seen + 1 } else { 0 };
+        }
+        world.service.stop();
+        drop(guard);
+        visit.join().expect("the page was used")
+    });
+
+    assert_eq!(seen, [json!("2 succeeded, 0 failed, 0 to go"), json!(2)]);
 }
 
 #[test]

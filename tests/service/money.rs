@@ -88,7 +88,9 @@ fn a_batch_can_be_estimated_and_what_is_wrong_with_it_has_its_place() {
     assert_eq!(most, [&json!(200), &json!(300)]);
     assert_eq!((flawed.status, &flawed.json()["field"]), (422, &json!("urls[1].url")));
     assert_eq!((none.status, &none.json()["field"]), (422, &json!("urls")));
-    assert_eq!(world.get("/api/v1/batches").json()["batches"].as_array().map(Vec::len), Some(1));
+    let listed = world.get("/api/v1/batches").json();
+    assert_eq!(listed["batches"].as_array().map(Vec::len), Some(1), "an estimate submits nothing");
+    assert_eq!(listed["batches"][0]["first_url"], site.url("/a"));
 }
 
 #[test]

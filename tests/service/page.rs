@@ -2,7 +2,7 @@
 //! pages of sites that mean ill.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread::ScopedJoinHandle;
 
 use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
@@ -14,7 +14,7 @@ use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::{Value, json};
 
 use crate::http;
-use crate::world::{Held, LOOPBACK, Plan, World, page, site};
+use crate::world::{Held, LOOPBACK, Plan, World, site};
 
 const SECRET: &str = "sk_live_0123456789abcdef";
 /// The page's own words for where the focus is.
@@ -60,6 +60,19 @@ fn visited(world: &World, path: &str, actions: &[Value]) -> Vec<Value> {
     looks.map(|it| it.result).collect()
 }
 
+/// Waits until the page follows a batch: what still runs when a question has been answered, time after
+/// time, is its stream.
+fn followed<T>(world: &World, visit: &ScopedJoinHandle<'_, T>) {
+    let running = || {
+        let answer = world.send("GET", "/api/v1/usage", &[("x-api-key", SECRET)], b"");
+        answer.header("x-concurrency-current").and_then(|it| it.parse::<u32>().ok())
+    };
+    let mut seen = 0;
+    while seen < 20 && !visit.is_finished() {
+        seen = if running() > Some(0) { seen + 1 } else { 0 };
+    }
+}
+
 /// A world that knows one key.
 fn keyed() -> World {
     let key = ApiKey::new("first", AccountId::default(), SECRET).expect("a key");
@@ -68,15 +81,15 @@ fn keyed() -> World {
 
 #[test]
 fn a_batch_is_submitted_in_the_form_watched_to_its_end_and_opened() {
-    let world = keyed();
-    // Slow enough that the browser sees it under way.
-    let site = Site::start(|request| page(request).delay(Duration::from_secs(1)));
-    let urls = format!("{}\n\n  {}\n", site.url("/a"), site.url("/gone"));
+    let (world, held) = (keyed(), Held::new());
+    let guard = held.hold();
+    let urls = format!("{}\n\n  {}\n", held.site.url("/a"), held.site.url("/gone"));
+    let notice = "window.states = new Set(); new MutationObserver(() => \
+        document.querySelectorAll('.pill').forEach(it => states.add(it.textContent)))\
+        .observe(document.body, { subtree: true, childList: true })";
 
-    let seen = visited(
-        &world,
-        "/",
-        &[
+    let seen = std::thread::scope(|scope| {
+        let actions = [
             wait_for("#key"),
             fill("#key", "sk_live_wrong_0123456789abcdef"),
             click("button.main"),
@@ -87,9 +100,10 @@ fn a_batch_is_submitted_in_the_form_watched_to_its_end_and_opened() {
             fill("#urls", &urls),
             wait_for("#price:not(:empty)"),
             look("document.getElementById('price').textContent"),
+            look(&format!("{notice}; 0")),
             click("form.new button.main"),
-            wait_for(".pill.processing"),
             wait_for(".pill.partial"),
+            look("[...states]"),
             look(
                 "[...document.querySelectorAll('a.row.page')].map(it => it.innerText.replace(/\\s+/g, ' '))",
             ),
@@ -98,10 +112,15 @@ fn a_batch_is_submitted_in_the_form_watched_to_its_end_and_opened() {
             wait_for("[role=tabpanel] pre"),
             look("document.querySelector('main').innerText"),
             look("[sessionStorage.length, localStorage.length, document.cookie]"),
-        ],
-    );
+        ];
+        let visit = scope.spawn(|| visited(&world, "/", &actions));
+        followed(&world, &visit);
+        drop(guard);
+        visit.join().expect("the page was used")
+    });
 
-    let [price, rows, bar, opened, kept] = &seen[..] else { panic!("five looks: {seen:?}") };
+    let [price, _, states, rows, bar, opened, kept] = &seen[..] else { panic!("looks: {seen:?}") };
+    assert_eq!(states, &json!(["processing", "partial"]), "it was seen under way");
     assert!(price.as_str().is_some_and(|it| it.starts_with("2 pages: $0.0004")), "{price}");
     let rows: Vec<&str> =
         rows.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
@@ -120,10 +139,7 @@ fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
     let (world, held) = (World::new(), Held::new());
     let guard = held.hold();
     let id = world.submitted(&["/a", "/b"].map(|it| held.site.url(it)));
-    let running = || {
-        let answer = world.get("/api/v1/usage");
-        answer.header("x-concurrency-current").and_then(|it| it.parse::<u32>().ok())
-    };
+    let path = format!("/#/batch/{id}");
 
     let seen = std::thread::scope(|scope| {
         let actions = [
@@ -132,16 +148,8 @@ fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
             look("document.querySelector('.bar').getAttribute('aria-valuetext')"),
             look("document.querySelectorAll('.mark.succeeded').length"),
         ];
-        let path = format!("/#/batch/{id}");
-        let visit = scope.spawn({
-            let world = &world;
-            move || visited(world, &path, &actions)
-        });
-        // What runs beside the question itself, and goes on, is the stream.
-        let mut seen = 0;
-        while seen < 20 {
-            seen = if running() > Some(1) { seen + 1 } else { 0 };
-        }
+        let visit = scope.spawn(|| visited(&world, &path, &actions));
+        followed(&world, &visit);
         world.service.stop();
         drop(guard);
         visit.join().expect("the page was used")

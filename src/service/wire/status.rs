@@ -57,9 +57,14 @@ pub fn health(word: &str) -> Value {
     json!({ "status": word, "version": env!("CARGO_PKG_VERSION") })
 }
 
-/// One page of an account's batches, and where the next one begins.
-pub fn batches(batches: &[Batch], next: Option<BatchId>) -> Value {
-    paged("batches", batches.iter().map(summary), next)
+/// One page of an account's batches, each with its first job, and where the next one begins.
+pub fn batches(batches: &[(Batch, Option<Job>)], next: Option<BatchId>) -> Value {
+    let listed = batches.iter().map(|(batch, first)| {
+        let mut body = summary(batch);
+        body["first_url"] = json!(first.as_ref().map(|it| it.request.page().as_str()));
+        body
+    });
+    paged("batches", listed, next)
 }
 
 /// One page of a list, and where the next one begins.

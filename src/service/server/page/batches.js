@@ -1,7 +1,7 @@
 // The first view: a form for a new batch, and those that there are.
 
 import { ask, pause } from "./api.js";
-import { bar, h, money, nothing, pill, plural, when } from "./dom.js";
+import { address, bar, h, money, nothing, pill, plural, when } from "./dom.js";
 import { form } from "./submit.js";
 
 const AT_ONCE = 20;
@@ -73,7 +73,8 @@ function row(batch) {
   const cost = h("span", { class: "cost" });
   const made = h("li", { "data-at": batch.created_at },
     h("a", { class: "row batch", href: `#/batch/${batch.batch_id}` },
-      h("span", { class: "title" }, plural(batch.total, "page"), h("small", {}, when(batch.created_at))),
+      h("span", { class: "title" }, batch.first_url ? address(batch.first_url) : plural(batch.total, "page"),
+        h("small", {}, batch.total > 1 ? `and ${batch.total - 1} more · ` : null, when(batch.created_at))),
       progress, count, cost, state));
   made.show = (it) => {
     progress.show(it);

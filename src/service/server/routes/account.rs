@@ -93,7 +93,16 @@ pub(super) async fn batches(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let (found, next) = page(&service, &caller, query.as_deref()).await?;
-    Ok(answer::json(StatusCode::OK, &wire::batches(&found, next)))
+    let mut listed = Vec::with_capacity(found.len());
+    for batch in found {
+        // What a person knows a batch by. It may have been removed since it was listed.
+        let first = match batch.jobs.first() {
+            Some(id) => service.engine().job_record(*id).await.ok(),
+            None => None,
+        };
+        listed.push((batch, first));
+    }
+    Ok(answer::json(StatusCode::OK, &wire::batches(&listed, next)))
 }
 
 /// One page of the account's batches, and where the next one begins.

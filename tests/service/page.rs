@@ -113,8 +113,9 @@ fn a_batch_is_submitted_in_the_form_watched_to_its_end_and_opened() {
             look("document.querySelector('main').innerText"),
             look("[sessionStorage.length, localStorage.length, document.cookie]"),
         ];
-        let visit = scope.spawn(|| visited(&world, "/", &actions));
-        followed(&world, &visit);
+        let world = &world;
+        let visit = scope.spawn(move || visited(world, "/", &actions));
+        followed(world, &visit);
         drop(guard);
         visit.join().expect("the page was used")
     });
@@ -148,8 +149,9 @@ fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
             look("document.querySelector('.bar').getAttribute('aria-valuetext')"),
             look("document.querySelectorAll('.mark.succeeded').length"),
         ];
-        let visit = scope.spawn(|| visited(&world, &path, &actions));
-        followed(&world, &visit);
+        let (world, path) = (&world, &path);
+        let visit = scope.spawn(move || visited(world, path, &actions));
+        followed(world, &visit);
         world.service.stop();
         drop(guard);
         visit.join().expect("the page was used")

@@ -208,6 +208,47 @@ fn lists_that_follow_each_other_stay_apart() {
 }
 
 #[test]
+fn what_stands_between_items_is_more_of_the_one_before() {
+    assert_eq!(convert("<ul><li>a</li><ul><li>b</ul><li>c</ul>", None), "- a\n  - b\n- c");
+    assert_eq!(convert("<ol><li>a</li> and<li>b</ol>", None), "1. a and\n2. b");
+    assert_eq!(convert("<ul><div>a</div><div>b</div></ul>", None), "- a\n\n  b");
+}
+
+#[test]
+fn a_mark_beside_a_letter_is_set_apart_where_it_would_not_be_one() {
+    assert_eq!(convert("<p>a<b><code>b</code></b>c</p>", None), "a **`b`** c");
+    assert_eq!(convert("<p>a<i>b</i>c</p>", None), "a*b*c");
+    assert_eq!(convert("<p>(<b>(a)</b>)</p>", None), "(**(a)**)");
+}
+
+#[test]
+fn spans_of_code_that_touch_are_one_and_a_block_of_code_in_one_is_a_block() {
+    assert_eq!(convert("<p>a <code>b</code><code>c</code> d</p>", None), "a `bc` d");
+    assert_eq!(convert("<p><code>b</code><code>`</code></p>", None), "`b` `` ` ``");
+    assert_eq!(convert("<code><pre>a\nb</pre></code>", None), "```\na\nb\n```");
+}
+
+#[test]
+fn a_formula_is_given_as_its_source() {
+    let page = |attributes: &str| {
+        format!(
+            "<p>So <math {attributes}><semantics><msub><mi>a</mi><mn>1</mn></msub>\
+             <annotation encoding='application/x-tex'>a_1 \\ge 0</annotation></semantics></math>.</p>"
+        )
+    };
+
+    assert_eq!(convert(&page(""), None), "So $a_1 \\ge 0$.");
+    assert_eq!(convert(&page("display=block"), None), "So $$a_1 \\ge 0$$.");
+    assert_eq!(convert("<p><math><mi>a</mi></math></p>", None), "a");
+}
+
+#[test]
+fn an_alternative_text_keeps_its_lines_and_ends_no_paragraph() {
+    assert_eq!(convert("<img src=a.png alt='a\n\n  b'>", None), "![a  \nb](a.png)");
+    assert_eq!(convert("<h2>x <img src=a.png alt='a\nb'></h2>", None), "## x ![a b](a.png)");
+}
+
+#[test]
 fn cells_that_span_keep_the_columns_below_in_place() {
     let html = "<table><tr><td rowspan=2>a<td colspan=2>b<tr><td>c<td>d</table>";
 
@@ -218,7 +259,9 @@ fn cells_that_span_keep_the_columns_below_in_place() {
 fn a_table_that_only_lays_out_is_none() {
     let html = "<table role=presentation><tr><td>one<td>two</table>";
 
-    assert_eq!(convert(html, None), "one\n\ntwo");
+    assert_eq!(convert(html, None), "one two");
+    let rows = "<table role=none><tr><td><p>one</p><p>two</p><td>three<tr><td>four<td>five</table>";
+    assert_eq!(convert(rows, None), "one\n\ntwo\n\nthree\n\nfour five");
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl Writer<'_> {
         let view = self.view;
         for child in view.doc.children(id) {
             if let Some(text) = view.doc.text(child) {
-                escape::flow_into(&mut self.line, text);
+                self.flow(text);
                 continue;
             }
             if view.skips(child) {
@@ -79,6 +79,10 @@ impl Writer<'_> {
         if touches {
             self.line.truncate(self.line.len() - mark.len());
         } else {
+            // Between a letter and a sign a mark opens nothing.
+            if self.line.ends_with(char::is_alphanumeric) && text.starts_with(is_sign) {
+                self.line.push(' ');
+            }
             self.line.push_str(mark);
         }
         for (at, part) in text.split('\n').enumerate() {
@@ -94,18 +98,57 @@ impl Writer<'_> {
         }
     }
 
+    /// Text that follows what was marked: a closing mark between a sign and a letter closes nothing.
+    pub(super) fn flow(&mut self, text: &str) {
+        if let Some((mark, at)) = self.emphasis.closed
+            && mark != "`"
+            && at == self.line.len()
+            && text.starts_with(char::is_alphanumeric)
+            && self.line.get(..at - mark.len()).is_some_and(|it| it.ends_with(is_sign))
+        {
+            self.line.push(' ');
+        }
+        escape::flow_into(&mut self.line, text);
+    }
+
     pub(super) fn code(&mut self, id: Id) {
-        let text = folded(&self.view.doc.source_text(id));
+        let doc = self.view.doc;
+        if (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Pre) {
+            return self.children(id);
+        }
+        let text = folded(&doc.source_text(id));
         if text.is_empty() {
             return;
         }
-        // Two spans of code that touch are one span with other ends.
-        if self.line.ends_with('`') {
-            self.line.push(' ');
-        }
         let fence = "`".repeat(escape::longest_run(&text, '`') + 1);
         let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-        self.line.push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
+        if self.emphasis.closed == Some(("`", self.line.len())) && fence == "`" {
+            // Two spans that touch are read as one.
+            self.line.truncate(self.line.len() - 1);
+            self.line.push_str(&format!("{text}`"));
+        } else {
+            if self.line.ends_with('`') {
+                self.line.push(' ');
+            }
+            self.line.push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
+        }
+        self.emphasis.closed = (fence == "`").then_some(("`", self.line.len()));
+    }
+
+    /// A formula, as its source says it.
+    pub(super) fn math(&mut self, id: Id) {
+        let doc = self.view.doc;
+        let is_source = |it: &Id| {
+            doc.tag(*it) == Tag::Annotation
+                && doc.attr(*it, "encoding").is_some_and(|it| it.contains("tex"))
+        };
+        let source = (id..doc.end(id)).find(is_source).map(|it| doc.source_text(it));
+        let source = source.or_else(|| doc.attr(id, "alttext").map(str::to_owned));
+        let Some(source) = source.map(|it| folded(&it)).filter(|it| !it.is_empty()) else {
+            return self.children(id);
+        };
+        let mark = if doc.attr(id, "display") == Some("block") { "$$" } else { "$" };
+        self.line.push_str(&format!("{mark}{source}{mark}"));
     }
 
     pub(super) fn link(&mut self, id: Id) {
@@ -141,8 +184,15 @@ impl Writer<'_> {
     pub(super) fn image(&mut self, id: Id) {
         let doc = self.view.doc;
         let Some(source) = image_source(doc, id, self.base) else { return };
+        // Its lines are kept as they are written; a blank one would end the paragraph.
+        let lines = doc.attr(id, "alt").unwrap_or_default().lines().map(str::trim);
         let mut alt = String::new();
-        escape::escaped_into(&mut alt, &folded(doc.attr(id, "alt").unwrap_or_default()));
+        for line in lines.filter(|it| !it.is_empty()) {
+            if !alt.is_empty() {
+                alt.push('\n');
+            }
+            escape::escaped_into(&mut alt, line);
+        }
         let target = with_title(&as_target(&source), doc.attr(id, "title"));
         self.line.push_str(&format!("![{alt}]({target})"));
     }
@@ -162,6 +212,11 @@ pub(in crate::extract) fn image_source(
         .iter()
         .find_map(|it| base.absolute(doc.attr(id, it)?))
         .or_else(|| base.absolute(&first(doc.attr(id, "srcset")?.trim())))
+}
+
+/// Whether a symbol is neither a letter nor a blank.
+fn is_sign(symbol: char) -> bool {
+    !symbol.is_alphanumeric() && !symbol.is_whitespace()
 }
 
 fn with_title(target: &str, title: Option<&str>) -> String {

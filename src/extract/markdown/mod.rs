@@ -187,7 +187,7 @@ impl<'v> Writer<'v> {
         let view = self.view;
         for child in view.doc.children(id) {
             match view.doc.text(child) {
-                Some(text) => escape::flow_into(&mut self.line, text),
+                Some(text) => self.flow(text),
                 None if view.skips(child) => {}
                 None => self.element(child),
             }
@@ -231,6 +231,7 @@ impl<'v> Writer<'v> {
             Tag::Pre => self.fenced(id),
             Tag::A => self.link(id),
             Tag::Img => self.image(id),
+            Tag::Math => self.math(id),
             Tag::Ul | Tag::Ol | Tag::Dir => self.list(id),
             Tag::Dt => self.term(id),
             Tag::Dd => self.with_margin(id, ": ".to_owned(), "  ".to_owned()),
@@ -299,29 +300,40 @@ impl<'v> Writer<'v> {
         if close && number <= 1 {
             self.gap = Gap::Line;
         }
+        let mut open = false;
         for child in doc.children(id).filter(|it| !self.view.skips(*it)) {
             if doc.text(child).is_some_and(|it| it.trim().is_empty()) {
                 continue;
             }
-            let mark = if ordered { format!("{number}{sign} ") } else { format!("{sign} ") };
-            let rest = " ".repeat(mark.len());
-            self.margins.push(Margin { first: mark, rest, begun: false });
+            // What stands between the items is more of the one before it.
+            if !open || doc.tag(child) == Tag::Li {
+                number += u64::from(open && self.end_item());
+                let mark = if ordered { format!("{number}{sign} ") } else { format!("{sign} ") };
+                let rest = " ".repeat(mark.len());
+                self.margins.push(Margin { first: mark, rest, begun: false });
+                open = true;
+            }
             match doc.tag(child) {
-                Tag::Text => escape::flow_into(&mut self.line, doc.text(child).unwrap_or_default()),
-                Tag::Li => self.inside(child),
+                Tag::Text => self.flow(doc.text(child).unwrap_or_default()),
+                Tag::Li => self.children(child),
                 _ => self.element(child),
             }
-            self.flush();
-            let begun = self.margins.pop().is_some_and(|it| it.begun);
-            if begun {
-                number = number.saturating_add(1);
-                self.gap = Gap::Line;
-            }
         }
+        number += u64::from(open && self.end_item());
         if number > start {
             self.ended = Some((sign, self.margins.len()));
         }
         self.gap = Gap::Blank;
+    }
+
+    /// Ends an item; says whether there was anything in it.
+    fn end_item(&mut self) -> bool {
+        self.flush();
+        let begun = self.margins.pop().is_some_and(|it| it.begun);
+        if begun {
+            self.gap = Gap::Line;
+        }
+        begun
     }
 
     fn fenced(&mut self, id: Id) {

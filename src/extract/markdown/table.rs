@@ -25,7 +25,7 @@ impl Writer<'_> {
         // Asked before any cell is read: reading the cells of tables in tables first doubles the work
         // at every level.
         if self.is_layout(id) {
-            return self.inside(id);
+            return self.laid_out(id);
         }
         self.flush();
         let doc = self.view.doc;
@@ -46,6 +46,27 @@ impl Writer<'_> {
         if let Some(caption) = caption {
             self.inside(caption);
         }
+    }
+
+    /// The cells of a table that only lays out. Those of a row that have a line each stand on one.
+    fn laid_out(&mut self, id: Id) {
+        let doc = self.view.doc;
+        self.flush();
+        for child in doc.children(id).filter(|it| !self.view.skips(*it)) {
+            match doc.tag(child) {
+                Tag::Thead | Tag::Tbody | Tag::Tfoot => self.laid_out(child),
+                Tag::Tr if doc.children(child).all(|it| !doc.node(it).has_block) => {
+                    for cell in doc.children(child).filter(|it| !self.view.skips(*it)) {
+                        self.flow(" ");
+                        self.children(cell);
+                    }
+                    self.flush();
+                }
+                Tag::Text => self.flow(doc.text(child).unwrap_or_default()),
+                _ => self.element(child),
+            }
+        }
+        self.flush();
     }
 
     /// Whether a cell holds more than a line of text.
@@ -74,7 +95,7 @@ impl Writer<'_> {
                     Tag::Pre | Tag::Blockquote | Tag::Ul | Tag::Ol | Tag::Dl => {
                         return node.text > 0;
                     }
-                    tag if tag.level().is_some() => return node.text > 0,
+                    tag if tag.level().is_some() => return true,
                     tag if tag.is_block() => broken = true,
                     _ => {}
                 }

@@ -4,7 +4,7 @@ use crate::extract::doc::{Doc, Id};
 use crate::extract::tag::Tag;
 
 /// Words of `class` and `id` that name what frames the content.
-const FRAME_WORDS: [&str; 22] = [
+const FRAME_WORDS: [&str; 23] = [
     "ad",
     "ads",
     "advert",
@@ -16,6 +16,7 @@ const FRAME_WORDS: [&str; 22] = [
     "cookie",
     "cookies",
     "footer",
+    "gdpr",
     "menu",
     "nav",
     "navbar",
@@ -86,6 +87,8 @@ pub(super) enum Frame {
     Discussion,
     /// It is what buyers said of what is sold.
     Reviews,
+    /// It is what else is sold, in a row that slides or a banner.
+    Offers,
     /// Its name or role does.
     Sure,
 }
@@ -107,7 +110,7 @@ impl Layout {
 
     /// Whether an element says that it leads elsewhere, as navigation does.
     pub(super) fn frames(&self, id: Id) -> bool {
-        !matches!(self.frame(id), Frame::No | Frame::Beside | Frame::Reviews)
+        !matches!(self.frame(id), Frame::No | Frame::Beside | Frame::Reviews | Frame::Offers)
     }
 }
 
@@ -174,8 +177,14 @@ fn frame(doc: &Doc<'_>, id: Id) -> Frame {
                 if words.iter().any(|it| FRAME_WORDS.contains(it)) {
                     found = Frame::Maybe;
                 }
-                if found == Frame::No && words.iter().any(|it| it.starts_with("review")) {
+                let begins = |stems: &[&str]| {
+                    words.iter().any(|word| stems.iter().any(|it| word.starts_with(it)))
+                };
+                if found == Frame::No && begins(&["rating", "review"]) {
                     found = Frame::Reviews;
+                }
+                if found == Frame::No && begins(&["banner", "carousel", "promo"]) {
+                    found = Frame::Offers;
                 }
                 if found == Frame::No && is_beside(&words) {
                     found = Frame::Beside;

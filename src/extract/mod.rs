@@ -261,7 +261,7 @@ fn document(
         Fields::default()
     };
     let layout = Layout::of(shown);
-    let view = main_content::find(shown, &layout, Kind::of(&facts), &mut made.warnings);
+    let view = main_content::find(shown, &layout, Kind::of(doc, &facts), &mut made.warnings);
     made.text = text::render(&view);
     if made.text.trim().is_empty() {
         return Err(ExtractError::Empty);

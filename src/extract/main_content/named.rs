@@ -1,8 +1,11 @@
-//! Parts under a heading that says that they are no part of the content.
+//! Parts and lines whose words say that they are no part of the content.
 
+use super::Kind;
 use crate::extract::doc::Id;
+use crate::extract::tag::Tag;
 use crate::extract::view::View;
 
+/// What begins a heading over what frames the content.
 const NAMED: [&str; 36] = [
     "related",
     "you may also",
@@ -41,8 +44,83 @@ const NAMED: [&str; 36] = [
     "sponsored",
     "advertisement",
 ];
+
+/// What is in a heading over what buyers say.
+const REVIEWS: [&str; 5] = ["review", "bewertung", "avis client", "opinion", "recension"];
+
+/// What begins a line that invites to press it.
+const INVITATIONS: [&str; 40] = [
+    "add to",
+    "back to",
+    "book a",
+    "book now",
+    "buy now",
+    "click here",
+    "close",
+    "contact us",
+    "continue reading",
+    "download",
+    "explore",
+    "find out more",
+    "follow",
+    "get a",
+    "get in touch",
+    "get started",
+    "join now",
+    "learn more",
+    "load more",
+    "log in",
+    "login",
+    "next",
+    "previous",
+    "read more",
+    "read the",
+    "reply",
+    "report",
+    "search",
+    "see all",
+    "see more",
+    "share",
+    "shop",
+    "show all",
+    "show more",
+    "sign in",
+    "sign up",
+    "skip to",
+    "subscribe",
+    "try it",
+    "view",
+];
+/// Words of such a line.
+const INVITATION_WORDS: usize = 6;
+/// Bytes of a line that may be one.
+const INVITATION: usize = 60;
+
+/// Leaves out lines that invite to press them.
+pub(super) fn skip_invitations(view: &mut View<'_, '_>) {
+    let doc = view.doc;
+    let is_line = |it: &Id| {
+        let node = doc.node(*it);
+        matches!(node.tag, Tag::Div | Tag::P)
+            && !node.has_block
+            && (1..INVITATION).contains(&node.text)
+    };
+    let lines: Vec<Id> = view.shown().filter(is_line).collect();
+    for line in lines {
+        let text = doc.folded_text(line).to_lowercase();
+        let invites = INVITATIONS.iter().any(|it| {
+            let rest = text.strip_prefix(it);
+            rest.is_some_and(|it| !it.starts_with(char::is_alphanumeric))
+        });
+        let ends = text.ends_with(['.', ':', '?']);
+        if invites && !ends && text.split(' ').count() <= INVITATION_WORDS {
+            view.skip(line);
+        }
+    }
+}
+
 /// Leaves out what stands under a heading that names what frames the content.
-pub(super) fn skip_sections(view: &mut View<'_, '_>) {
+pub(super) fn skip_sections(view: &mut View<'_, '_>, kind: Kind) {
     let doc = view.doc;
     let (root, total) = (view.root, doc.node(view.root).text);
     let heads: Vec<Id> = view
@@ -54,7 +132,8 @@ pub(super) fn skip_sections(view: &mut View<'_, '_>) {
         .collect();
     for head in heads {
         let text = doc.folded_text(head).to_lowercase();
-        if !NAMED.iter().any(|it| text.starts_with(it)) {
+        let reviews = || kind == Kind::Product && REVIEWS.iter().any(|it| text.contains(it));
+        if !NAMED.iter().any(|it| text.starts_with(it)) && !reviews() {
             continue;
         }
         let level = doc.tag(head).level().unwrap_or(2);

@@ -1,5 +1,7 @@
 //! What is left out of the part that the content is in.
 
+use std::collections::HashSet;
+
 use super::Kind;
 use super::named;
 use crate::extract::doc::{Doc, Id};
@@ -13,6 +15,10 @@ const STORY: usize = 2_000;
 const LINE: usize = 140;
 /// Bytes of a line that is nothing but a link.
 const LONE_LINK: usize = 50;
+/// Bytes that describe a thing.
+const FEW_LINES: usize = 500;
+/// Bytes of a line that is a quote where it stands on a page twice.
+const QUOTE: usize = 60;
 /// What is left of a part, in percent of its text, where leaving out went wrong.
 const LEFT: usize = 10;
 
@@ -30,14 +36,22 @@ pub(super) fn without_frames<'d, 'a>(
     let enough = |view: &View<'_, '_>| view.length() * 100 >= total * LEFT;
     let mut view = View::whole(doc, root);
     skip_frames(&mut view, layout, kind);
-    named::skip_sections(&mut view);
-    // A page that is mostly links is a list, and they are its content.
-    if doc.node(root).linked * 2 < total {
+    named::skip_sections(&mut view, kind);
+    // A page that is mostly links is a list, and they are its content; one that sells a thing has them
+    // to other things.
+    if kind == Kind::Product || doc.node(root).linked * 2 < total {
         skip_link_lists(&mut view, total);
     }
     skip_above_heading(&mut view);
-    skip_lone_links(&mut view);
-    if enough(&view) {
+    skip_lone_links(&mut view, kind);
+    named::skip_invitations(&mut view);
+    match kind {
+        Kind::Product => skip_repeated(&mut view, 1),
+        Kind::Discussion => skip_repeated(&mut view, QUOTE),
+        Kind::Other => {}
+    }
+    // What is said of a thing is often little beside what buyers say.
+    if enough(&view) || (kind == Kind::Product && view.length() >= FEW_LINES) {
         return view;
     }
     let mut view = View::whole(doc, root);
@@ -72,6 +86,7 @@ fn skip_frames(view: &mut View<'_, '_>, layout: &Layout, kind: Kind) {
             // Under a story it is no part of it; without one it is what the page is for.
             Frame::Discussion => kind != Kind::Discussion && total - text >= STORY,
             Frame::Reviews => kind == Kind::Product && !has_heading(doc, at),
+            Frame::Offers => kind == Kind::Product && text * 5 < total * 2 && !has_heading(doc, at),
             Frame::No => false,
         }
     });
@@ -128,18 +143,39 @@ fn skip_above_heading(view: &mut View<'_, '_>) {
 }
 
 /// Leaves out lines that are nothing but a short link: what the reader is to press next. In a list of
-/// links, in a table or on a page that is made of links they are what it is made of.
-fn skip_lone_links(view: &mut View<'_, '_>) {
+/// links, in a table or on a page that is made of links they are what it is made of, unless it sells a
+/// thing: there they lead to others.
+fn skip_lone_links(view: &mut View<'_, '_>, kind: Kind) {
     let doc = view.doc;
     let page = doc.node(doc.body());
-    if page.linked * 20 >= page.text * 7 {
+    let sells = kind == Kind::Product;
+    if !sells && page.linked * 20 >= page.text * 7 {
         return;
     }
     skip_where(view, |at| {
         let node = doc.node(at);
+        if node.text == 0 || node.has_block {
+            return false;
+        }
+        if sells {
+            return node.tag.is_block() && node.linked * 10 >= node.text * 7;
+        }
         matches!(node.tag, Tag::Div | Tag::P)
-            && (1..LONE_LINK).contains(&node.text)
+            && node.text < LONE_LINK
             && node.linked * 10 >= node.text * 9
             && !doc.around(at).any(|it| matches!(doc.tag(it), Tag::Li | Tag::Table))
+    });
+}
+
+/// Leaves out lines of at least so many bytes that have been read: what is quoted once more, and what
+/// is shown once more for another width of the window.
+fn skip_repeated(view: &mut View<'_, '_>, bytes: usize) {
+    let doc = view.doc;
+    let mut seen: HashSet<String> = HashSet::new();
+    skip_where(view, |at| {
+        let node = doc.node(at);
+        let line = node.tag.is_block() && !node.has_block && node.text >= bytes;
+        line && !matches!(node.tag, Tag::Td | Tag::Th | Tag::Tr)
+            && !seen.insert(doc.folded_text(at))
     });
 }

@@ -80,7 +80,10 @@ impl Node<'_> {
 }
 
 /// Words of a class that names a part that a reader unfolds.
-const FOLDS: [&str; 10] = [
+const FOLDS: [&str; 13] = [
+    "answer",
+    "faq",
+    "faqs",
     "tab",
     "tabs",
     "tabpanel",

@@ -25,6 +25,7 @@ mod readable;
 mod schema;
 mod sections;
 mod shape;
+mod streamed;
 mod tag;
 mod text;
 mod unanswered;
@@ -83,9 +84,18 @@ pub fn structured(html: &str, url: Option<&str>) -> Structured {
 /// Reads a document by itself; one that nests too deep to be read gives nothing.
 fn read_with<T: Default>(html: &str, url: Option<&str>, work: fn(&Doc<'_>, &Base) -> T) -> T {
     let bounded = bound::bounded(html, &mut Vec::new());
-    let tree = Tree::parse_document(&bounded);
+    let tree = parsed(&bounded);
     let Ok(doc) = Doc::of(&tree, MAX_DEPTH) else { return T::default() };
     work(&doc, &Base::of(&doc, url))
+}
+
+/// The tree of a page, its parts in their places.
+fn parsed(bounded: &str) -> Tree {
+    let mut tree = Tree::parse_document(bounded);
+    if bounded.contains("id=\"S:") {
+        streamed::put_in_place(&mut tree);
+    }
+    tree
 }
 
 /// The built-in extractor: HTML pages, JSON and plain text.
@@ -190,7 +200,7 @@ fn plain(page: Page<'_>, text: &str) -> (Extracted, Layers) {
 fn html(page: Page<'_>, text: &str) -> Result<(Extracted, Layers), ExtractError> {
     let mut made = Extracted::default();
     let bounded = bound::bounded(text, &mut made.warnings);
-    let tree = Tree::parse_document(&bounded);
+    let tree = parsed(&bounded);
     let too_deep = |_| ExtractError::Failed("it nests too deep".to_owned());
     let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
     if page.tier == Tier::LightJs
@@ -207,7 +217,7 @@ fn html(page: Page<'_>, text: &str) -> Result<(Extracted, Layers), ExtractError>
         }
         let spare = light::without_scripts(&doc);
         let spare = bound::bounded(&spare, &mut made.warnings);
-        let spare = Tree::parse_document(&spare);
+        let spare = parsed(&spare);
         let spare = Doc::of(&spare, MAX_DEPTH).map_err(too_deep)?;
         if spare.node(0).text >= THIN.max(shown * 4) {
             let note =
@@ -230,7 +240,7 @@ fn from_state(
     mut made: Extracted,
 ) -> Result<(Extracted, Layers), ExtractError> {
     let bounded = bound::bounded(&shipped.source, &mut made.warnings);
-    let tree = Tree::parse_document(&bounded);
+    let tree = parsed(&bounded);
     let too_deep = |_| ExtractError::Failed("its state nests too deep".to_owned());
     let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
     let (mut made, layers) = document(page, &doc, &doc, made)?;

@@ -27,6 +27,8 @@ pub(in crate::extract) enum Kind {
 const TALKS: [&str; 2] = ["DiscussionForumPosting", "QAPage"];
 /// Types of what is sold.
 const SOLD: [&str; 2] = ["Product", "ProductGroup"];
+/// Types of pages that show many things.
+const SHELVES: [&str; 4] = ["CollectionPage", "ItemList", "OfferCatalog", "SearchResultsPage"];
 /// Types of what is written; a test of things to buy names them too, and is read for what it says.
 const WRITTEN: [&str; 4] = ["Article", "NewsArticle", "BlogPosting", "TechArticle"];
 
@@ -47,10 +49,7 @@ impl Kind {
         let shared_as = facts.opengraph.get("type").map(String::as_str).unwrap_or_default();
         // Several in the markup are a list of them.
         let sold = in_graph(&SOLD) || in_markup(&SOLD) == 1 || shared_as.starts_with("product");
-        if sold && !in_graph(&WRITTEN) && in_markup(&WRITTEN) == 0 {
-            Self::Product
-        } else {
-            Self::Other
-        }
+        let more = in_graph(&SHELVES) || in_graph(&WRITTEN) || in_markup(&WRITTEN) > 0;
+        if sold && !more { Self::Product } else { Self::Other }
     }
 }

@@ -1,6 +1,6 @@
 //! What is left out of the part that the content is in.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Kind;
 use super::named;
@@ -19,6 +19,8 @@ const LONE_LINK: usize = 50;
 const FEW_LINES: usize = 500;
 /// Bytes of a line that is a quote where it stands on a page twice.
 const QUOTE: usize = 60;
+/// How often a line is on a page that labels each of its posts.
+const LABELS: usize = 3;
 /// What is left of a part, in percent of its text, where leaving out went wrong.
 const LEFT: usize = 10;
 
@@ -47,7 +49,10 @@ pub(super) fn without_frames<'d, 'a>(
     named::skip_invitations(&mut view);
     match kind {
         Kind::Product => skip_repeated(&mut view, 1),
-        Kind::Discussion => skip_repeated(&mut view, QUOTE),
+        Kind::Discussion => {
+            skip_repeated(&mut view, QUOTE);
+            skip_labels(&mut view);
+        }
         Kind::Other => {}
     }
     // What is said of a thing is often little beside what buyers say.
@@ -164,6 +169,28 @@ fn skip_lone_links(view: &mut View<'_, '_>, kind: Kind) {
             && node.text < LONE_LINK
             && node.linked * 10 >= node.text * 9
             && !doc.around(at).any(|it| matches!(doc.tag(it), Tag::Li | Tag::Table))
+    });
+}
+
+/// Leaves out short lines that are on a page again and again with nothing changed but numbers: what
+/// stands beside each post.
+fn skip_labels(view: &mut View<'_, '_>) {
+    let doc = view.doc;
+    let label = |id: Id| {
+        let node = doc.node(id);
+        let line = node.tag.is_block() && !node.has_block && (1..QUOTE).contains(&node.text);
+        line.then(|| {
+            let mut text = doc.folded_text(id);
+            text.retain(|it| !it.is_ascii_digit());
+            text
+        })
+    };
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for label in view.shown().filter_map(label) {
+        *counts.entry(label).or_default() += 1;
+    }
+    skip_where(view, |at| {
+        label(at).and_then(|it| counts.get(&it).copied()).is_some_and(|it| it >= LABELS)
     });
 }
 

@@ -22,8 +22,15 @@ fn text(body: &str) -> String {
 
 /// About 1,200 bytes of text.
 fn story() -> String {
-    "<p>A kiln is an oven for clay, built of brick, and it is fired for a day and a night.</p>"
-        .repeat(14)
+    let lines: Vec<String> = (1..=14)
+        .map(|it| {
+            format!(
+                "<p>A kiln is an oven for clay, built of {it}00 bricks, and it is fired for a day \
+                 and a night.</p>"
+            )
+        })
+        .collect();
+    lines.concat()
 }
 
 /// Links to pages of that many numbers, each in an element of its own.
@@ -286,4 +293,115 @@ fn a_text_has_no_caption_of_an_image_that_it_cannot_show() {
     assert_kept_and_left(&made.text, &["A program"], &["at dawn"]);
     let markdown = made.content[&Format::Markdown].as_str().expect("markdown");
     assert!(markdown.contains("A kiln at dawn"), "{markdown}");
+}
+
+/// A page that sells a kiln, as its structured data says.
+fn sold(body: &str) -> String {
+    let data =
+        r#"<script type="application/ld+json">{"@type": "Product", "name": "Kiln"}</script>"#;
+    text(&format!("<head>{data}</head><main><h1>Kilns</h1>{}{body}</main>", story()))
+}
+
+#[test]
+fn on_a_page_that_sells_a_thing_links_and_banners_lead_to_others() {
+    let more = "<div class='top-carousel'><p>Ovens for bread, cheap.</p></div>\
+        <p>Glaze by <a href=/x>Potters and Sons of the long road to the coast</a></p>\
+        <h2>What buyers think: reviews</h2><p>Mine came broken.</p>";
+    let shelf = r#"<script type="application/ld+json">[{"@type": "Product"}, {"@type": "ItemList"}]</script>"#;
+
+    let thing = sold(more);
+    let list = text(&format!("<head>{shelf}</head><main><h1>Kilns</h1>{}{more}</main>", story()));
+
+    let others = ["Ovens for bread", "Potters and Sons", "came broken"];
+    assert_kept_and_left(&thing, &["an oven for clay"], &others);
+    assert_kept_and_left(&list, &others, &[]);
+}
+
+#[test]
+fn a_line_that_a_product_shows_twice_is_read_once() {
+    let made = sold("<ul><li>Holds 90 pots</li></ul><div>Holds  90 pots</div>");
+
+    assert_eq!(made.matches("Holds 90 pots").count(), 1, "{made}");
+}
+
+#[test]
+fn a_post_is_given_without_what_labels_each_of_them() {
+    let post = |number: u32, text: &str| {
+        format!(
+            "<div><div>Posts: {number}</div><div>#{number}</div><div><p>{text}</p></div>\
+             <div>Quote</div></div>"
+        )
+    };
+    let asked = "How long must a kiln of that size cool down before anyone may open its door?";
+    let made = text(&format!(
+        "<html itemscope itemtype='https://schema.org/QAPage'><main><h1>Kilns</h1>{}{}{}</main>",
+        post(7, asked),
+        post(21, "A day."),
+        post(3, &format!("{asked}<p>Two, if it rains.</p>"))
+    ));
+
+    assert_kept_and_left(&made, &["A day.", "Two, if it rains."], &["Posts", "#", "Quote"]);
+    assert_eq!(made.matches(asked).count(), 1, "{made}");
+}
+
+#[test]
+fn a_line_that_invites_to_press_it_is_left_out_and_a_sentence_that_begins_so_is_not() {
+    let made = text(&format!(
+        "<main><h1>Kilns</h1>{}<div>Load more</div><p>Share</p>\
+         <p>Share the heat of one kiln among two.</p><p>Shared heat</p></main>",
+        story()
+    ));
+
+    let left = ["Load more", "Share\n"];
+    assert_kept_and_left(&made, &["Share the heat of one kiln", "Shared heat"], &left);
+}
+
+#[test]
+fn a_part_that_arrives_late_is_read_where_it_belongs() {
+    let page = |number: &str| {
+        text(&format!(
+            "<main><h1>Kilns</h1>{0}<!--$?--><template id=\"B:{number}\"></template>\
+             <p>Loading the bricks</p><!--/$--><p>The end.</p></main><footer>Imprint</footer>\
+             <div hidden id=\"S:1\"><p>Bricks are laid.</p></div>",
+            story()
+        ))
+    };
+
+    let made = page("1");
+    let bricks = made.find("Bricks are laid").expect("the part");
+    assert!(bricks < made.find("The end").expect("the rest"), "{made}");
+    assert_kept_and_left(&made, &[], &["Loading the bricks", "Imprint"]);
+    assert_kept_and_left(&page("2"), &["Loading the bricks"], &["Bricks are laid"]);
+}
+
+#[test]
+fn parts_that_belong_in_each_other_are_read_all_the_same() {
+    let part = |inner: u32, own: u32| {
+        format!(
+            "<div hidden id=\"S:{own}\"><p>Part {own}</p><template id=\"B:{inner}\"></template></div>"
+        )
+    };
+    let round = text(&format!("<main>{}{}{}</main>", story(), part(1, 2), part(2, 1)));
+    let mut chain: String = "<template id=\"B:0\"></template>".to_owned();
+    for number in 0..1_500 {
+        chain.push_str(&part(number + 1, number));
+    }
+
+    assert_kept_and_left(&round, &["an oven for clay"], &[]);
+    assert_kept_and_left(
+        &text(&format!("<main>{}{chain}</main>", story())),
+        &["an oven for clay", "Part 7"],
+        &[],
+    );
+}
+
+#[test]
+fn an_answer_that_is_folded_is_content() {
+    let made = text(&format!(
+        "<main><h1>Kilns</h1>{}<div><div class=faq__question>Is it hot?</div>\
+         <div class=faq__answer style='display: none'>It is, for a day.</div></div></main>",
+        story()
+    ));
+
+    assert_kept_and_left(&made, &["It is, for a day."], &[]);
 }

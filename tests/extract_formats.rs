@@ -238,7 +238,9 @@ fn a_formula_is_given_as_its_source() {
     };
 
     assert_eq!(convert(&page(""), None), "So $a_1 \\ge 0$.");
-    assert_eq!(convert(&page("display=block"), None), "So $$a_1 \\ge 0$$.");
+    assert_eq!(convert(&page("display='block'"), None), "So $$a_1 \\ge 0$$.");
+    assert_eq!(convert("<p><math alttext='x &lt; 1'><mi>x</mi></math></p>", None), "$x < 1$");
+    assert_eq!(convert("<p><math alttext='x<b'><mi>x</mi></math></p>", None), "$x<b$");
     assert_eq!(convert("<p><math><mi>a</mi></math></p>", None), "a");
 }
 

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::extract::formula;
+
 /// Elements open at once. Real pages stay below 100.
 const MAX_DEPTH: usize = 256;
 /// Formatting elements that were opened and not closed.
@@ -43,6 +45,7 @@ pub(super) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a
         tags: 0,
         deep: false,
         drawings_end: false,
+        formula_end: 0,
     };
     let mut at = 0;
     while let Some(found) = source.get(at..).and_then(|it| it.find('<')) {
@@ -79,6 +82,8 @@ struct Pass<'a> {
     deep: bool,
     /// Whether no end tag of a drawing is left in the source.
     drawings_end: bool,
+    /// Where the next end tag of a formula is.
+    formula_end: usize,
 }
 
 fn is(list: &[&str], name: &str) -> bool {
@@ -170,9 +175,14 @@ impl<'a> Pass<'a> {
         self.open.iter().any(|it| it.eq_ignore_ascii_case("select"))
     }
 
-    /// Leaves drawings out, and the tags of formulas: inside them the parser reads by other rules
-    /// than this pass, and no format shows them.
+    /// Leaves drawings out, and the tags of formulas but for their source: inside them the parser reads
+    /// by other rules than this pass, and no format shows them.
     fn foreign(&mut self, name: &'a str, at: usize, end: usize) -> usize {
+        if name.eq_ignore_ascii_case("math")
+            && let Some(to) = self.formula(at)
+        {
+            return to;
+        }
         let closed = if name.eq_ignore_ascii_case("svg") && !self.drawings_end {
             let found = find_ignoring_case(self.source, end, "</svg");
             self.drawings_end = found.is_none();
@@ -183,6 +193,23 @@ impl<'a> Pass<'a> {
         let to = closed.map_or(end, |it| it + tag_end(self.source.get(it..).unwrap_or_default()));
         self.cut(at, to);
         to
+    }
+
+    /// Puts a formula's source in its place; returns where it ends.
+    fn formula(&mut self, at: usize) -> Option<usize> {
+        if self.formula_end < at {
+            let found = find_ignoring_case(self.source, at, "</math");
+            self.formula_end = found.unwrap_or(usize::MAX);
+        }
+        let end = self.formula_end;
+        if end - at > formula::MAX {
+            return None;
+        }
+        let source = formula::rewritten(self.source.get(at..end)?)?;
+        let to = end + tag_end(self.source.get(end..)?);
+        self.cut(at, to);
+        self.out.push_str(&source);
+        Some(to)
     }
 
     fn start(&mut self, name: &'a str, at: usize, end: usize) {

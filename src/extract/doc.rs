@@ -80,10 +80,11 @@ impl Node<'_> {
 }
 
 /// Words of a class that names a part that a reader unfolds.
-const FOLDS: [&str; 13] = [
+const FOLDS: [&str; 14] = [
     "answer",
     "faq",
     "faqs",
+    "math",
     "tab",
     "tabs",
     "tabpanel",

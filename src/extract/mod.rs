@@ -14,6 +14,7 @@ mod chunks;
 mod data;
 mod decode;
 mod doc;
+mod formula;
 mod layout;
 mod light;
 mod links;

@@ -25,7 +25,7 @@ macro_rules! tags {
 }
 
 tags! {
-    b"a" A, b"abbr" Abbr, b"acronym" Acronym, b"address" Address, b"annotation" Annotation, b"area" Area,
+    b"a" A, b"abbr" Abbr, b"acronym" Acronym, b"address" Address, b"area" Area,
     b"article" Article, b"aside" Aside, b"audio" Audio, b"b" B, b"base" Base,
     b"big" Big, b"blockquote" Blockquote, b"body" Body, b"br" Br, b"button" Button, b"canvas" Canvas,
     b"caption" Caption, b"center" Center, b"cite" Cite, b"code" Code, b"col" Col,
@@ -36,7 +36,6 @@ tags! {
     b"h5" H5, b"h6" H6, b"head" Head, b"header" Header, b"hgroup" Hgroup, b"hr" Hr, b"html" Html,
     b"i" I, b"iframe" Iframe, b"img" Img, b"input" Input, b"ins" Ins, b"kbd" Kbd,
     b"label" Label, b"legend" Legend, b"li" Li, b"link" Link, b"main" Main, b"mark" Mark,
-    b"math" Math,
     b"menu" Menu, b"meta" Meta, b"meter" Meter, b"nav" Nav, b"noscript" Noscript,
     b"object" Object, b"ol" Ol, b"optgroup" Optgroup, b"option" Option, b"output" Output, b"p" P,
     b"picture" Picture, b"pre" Pre, b"progress" Progress, b"q" Q, b"s" S, b"samp" Samp,
@@ -45,7 +44,7 @@ tags! {
     b"sub" Sub, b"summary" Summary, b"sup" Sup, b"svg" Svg, b"table" Table, b"tbody" Tbody,
     b"td" Td, b"template" Template, b"textarea" Textarea, b"tfoot" Tfoot, b"th" Th,
     b"thead" Thead, b"time" Time, b"title" Title, b"tr" Tr, b"track" Track, b"tt" Tt, b"u" U,
-    b"ul" Ul, b"var" Var, b"video" Video, b"wbr" Wbr,
+    b"ul" Ul, b"var" Var, b"video" Video, b"wbr" Wbr, b"x-tex" Formula,
 }
 
 impl Tag {
@@ -53,8 +52,7 @@ impl Tag {
     pub(super) fn is_never_content(self) -> bool {
         matches!(
             self,
-            Self::Annotation
-                | Self::Button
+            Self::Button
                 | Self::Canvas
                 | Self::Datalist
                 | Self::Dialog

@@ -136,18 +136,10 @@ impl Writer<'_> {
     }
 
     /// A formula, as its source says it.
-    pub(super) fn math(&mut self, id: Id) {
+    pub(super) fn formula(&mut self, id: Id) {
         let doc = self.view.doc;
-        let is_source = |it: &Id| {
-            doc.tag(*it) == Tag::Annotation
-                && doc.attr(*it, "encoding").is_some_and(|it| it.contains("tex"))
-        };
-        let source = (id..doc.end(id)).find(is_source).map(|it| doc.source_text(it));
-        let source = source.or_else(|| doc.attr(id, "alttext").map(str::to_owned));
-        let Some(source) = source.map(|it| folded(&it)).filter(|it| !it.is_empty()) else {
-            return self.children(id);
-        };
         let mark = if doc.attr(id, "display") == Some("block") { "$$" } else { "$" };
+        let source = folded(&doc.source_text(id));
         self.line.push_str(&format!("{mark}{source}{mark}"));
     }
 

@@ -231,7 +231,7 @@ impl<'v> Writer<'v> {
             Tag::Pre => self.fenced(id),
             Tag::A => self.link(id),
             Tag::Img => self.image(id),
-            Tag::Math => self.math(id),
+            Tag::Formula => self.formula(id),
             Tag::Ul | Tag::Ol | Tag::Dir => self.list(id),
             Tag::Dt => self.term(id),
             Tag::Dd => self.with_margin(id, ": ".to_owned(), "  ".to_owned()),

@@ -1,0 +1,36 @@
+//! Formulas: what a page says of them for those that cannot draw them.
+
+/// The element that a formula becomes. The parser reads it by its ordinary rules, which it does not
+/// inside `math`.
+const ELEMENT: &str = "x-tex";
+/// Bytes of a formula's markup, without its end tag.
+pub(super) const MAX: usize = 16_384;
+
+/// The source of a formula as an element of its own, from its markup up to its end tag.
+pub(super) fn rewritten(math: &str) -> Option<String> {
+    let begin = math.get(..math.find('>')?)?;
+    let source = annotated(math).or_else(|| alternative(begin))?;
+    let source = source.trim();
+    if source.is_empty() {
+        return None;
+    }
+    let display = begin.contains("display=\"block\"") || begin.contains("display='block'");
+    let display = if display { " display=block" } else { "" };
+    Some(format!("<{ELEMENT}{display}>{}</{ELEMENT}>", source.replace('<', "&lt;")))
+}
+
+/// The annotation in TeX.
+fn annotated(math: &str) -> Option<&str> {
+    let rest = math.get(math.find("application/x-tex")?..)?;
+    let rest = rest.get(rest.find('>')? + 1..)?;
+    // Anything but text in it is none of TeX.
+    let text = rest.get(..rest.find('<')?)?;
+    rest.get(text.len()..)?.starts_with("</annotation").then_some(text)
+}
+
+/// The alternative text.
+fn alternative(begin: &str) -> Option<&str> {
+    let rest = begin.get(begin.find("alttext=")? + "alttext=".len()..)?;
+    let quote = rest.chars().next().filter(|it| matches!(it, '"' | '\''))?;
+    rest.get(1..)?.split(quote).next()
+}

@@ -12,7 +12,7 @@ use rungs::ports::fetch::{FetchErrorKind as Kind, JsFetcher};
 use rungs::testkit::site::{Site, SiteResponse};
 use tokio::task::JoinSet;
 
-use super::{asking, chrome, page, render, text};
+use super::{asking, chrome, page, render, signal};
 
 /// Processes whose command lines hold `mark`.
 fn processes_with(mark: &str) -> Vec<u32> {
@@ -40,7 +40,7 @@ fn folder_of(chrome: &Chrome) -> String {
 }
 
 /// Waits until `done`, for ten seconds, which is what is promised.
-async fn within_ten_seconds(what: &str, mut done: impl FnMut() -> bool) {
+pub(super) async fn within_ten_seconds(what: &str, mut done: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(10);
     while !done() {
         assert!(Instant::now() < until, "{what} after ten seconds");
@@ -54,7 +54,7 @@ async fn nothing_is_left_of(folder: &str) {
     within_ten_seconds("the folder is left", || !Path::new(folder).exists()).await;
 }
 
-fn here() -> Site {
+pub(super) fn here() -> Site {
     Site::start(|_| SiteResponse::html("<!DOCTYPE html><p>here"))
 }
 
@@ -115,52 +115,6 @@ async fn a_browser_that_is_missing_is_said_with_its_remedy() {
 }
 
 #[tokio::test]
-async fn a_killed_browser_fails_its_pages_at_once_and_the_next_has_another() {
-    let site = Site::start(|request| match request.path.as_str() {
-        // One is waited for to come, the other, which is there, to be loaded.
-        "/slow" | "/never" => SiteResponse::html("<p>slow").delay(Duration::from_secs(60)),
-        "/half" => SiteResponse::html("<p>here<script src=/never></script>"),
-        _ => SiteResponse::html("<p>here"),
-    });
-    let chrome = chrome();
-    for (path, asked) in [("/slow", "/slow"), ("/half", "/never")] {
-        page(&chrome, &site.url("/"), |_| ()).await;
-        let killed = chrome.processes()[0];
-        let slow = tokio::spawn({
-            let (chrome, url) = (chrome.clone(), site.url(path));
-            async move { render(&chrome, &url, |_| ()).await }
-        });
-        within_ten_seconds("it was not asked for", || site.hits_on(asked) == 1).await;
-
-        Command::new("kill").args(["-9", &killed.to_string()]).status().expect("kill is there");
-
-        let failed = tokio::time::timeout(Duration::from_secs(10), slow).await;
-        let error = failed.expect("at once").expect("no panic").expect_err("its browser is gone");
-        assert_eq!(error.kind(), Kind::Broken, "{error}");
-        assert_ne!(chrome.processes(), [killed]);
-    }
-    assert!(text(&page(&chrome, &site.url("/"), |_| ()).await).contains("here"));
-}
-
-#[tokio::test]
-async fn a_browser_that_hangs_is_ended_and_replaced() {
-    let site = here();
-    let limits = ChromeLimits { silence: Duration::from_secs(1), ..ChromeLimits::default() };
-    let chrome = chrome().limits(limits);
-    page(&chrome, &site.url("/"), |_| ()).await;
-    let hung = chrome.processes()[0];
-
-    Command::new("kill").args(["-STOP", &hung.to_string()]).status().expect("kill is there");
-    let error = render(&chrome, &site.url("/"), |_| ()).await.expect_err("it hangs");
-
-    assert_eq!(error.kind(), Kind::Broken, "{error}");
-    assert!(text(&page(&chrome, &site.url("/"), |_| ()).await).contains("here"));
-    let folder = folder_of(&chrome);
-    within_ten_seconds("it is left", || !Path::new(&format!("/proc/{hung}/exe")).exists()).await;
-    assert!(Path::new(&folder).exists(), "the next one has its own");
-}
-
-#[tokio::test]
 async fn a_browser_is_replaced_after_its_pages_and_no_context_is_left() {
     let site = here();
     let limits = ChromeLimits { pages_per_browser: 3, tabs: 2, ..ChromeLimits::default() };
@@ -217,25 +171,25 @@ async fn a_host_that_waits() {
     std::future::pending::<()>().await;
 }
 
-async fn a_host_that_dies_by(signal: &str, hang: bool) -> u32 {
+async fn a_host_that_dies_by(name: &str, hang: bool) -> u32 {
     let site = here();
     let mut host = host(&site);
     let id = host.id();
     within_ten_seconds("it has no browser", || site.hits() > 0).await;
     if hang {
         for browser in browsers_of(id) {
-            Command::new("kill").args(["-STOP", &browser.to_string()]).status().expect("kill");
+            signal("-STOP", browser);
         }
     }
-    Command::new("kill").args([signal, &id.to_string()]).status().expect("kill is there");
+    signal(name, id);
     host.wait().expect("it ends");
     id
 }
 
 #[tokio::test]
 async fn no_browser_outlives_a_host_that_is_terminated_or_killed() {
-    for signal in ["-TERM", "-KILL"] {
-        let id = a_host_that_dies_by(signal, false).await;
+    for name in ["-TERM", "-KILL"] {
+        let id = a_host_that_dies_by(name, false).await;
 
         within_ten_seconds("processes are left", || browsers_of(id).is_empty()).await;
     }

@@ -15,6 +15,7 @@ use rungs::ports::fetch::{FetchError, FetchRequest, JsFetcher, Rendered};
 mod attack;
 mod engine;
 mod life;
+mod lost;
 mod many;
 mod pages;
 
@@ -49,4 +50,10 @@ async fn page(chrome: &Chrome, url: &str, with: impl FnOnce(&mut Item)) -> Rende
 
 fn text(page: &Rendered) -> String {
     String::from_utf8_lossy(&page.page.body).into_owned()
+}
+
+/// Sends a signal to one process.
+fn signal(name: &str, process: u32) {
+    let sent = std::process::Command::new("kill").args([name, &process.to_string()]).status();
+    assert!(sent.expect("kill is there").success(), "process {process} is not there");
 }

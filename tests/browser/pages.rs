@@ -68,6 +68,20 @@ async fn an_idle_network_is_waited_for_and_not_longer() {
 }
 
 #[tokio::test]
+async fn an_icon_that_does_not_come_holds_up_no_page() {
+    let site = Site::start(|request| match request.path.as_str() {
+        "/" => html("<link rel=icon href=/icon.png><p>here"),
+        _ => SiteResponse::status(200).delay(std::time::Duration::from_secs(60)),
+    });
+
+    let shown = page(&chrome(), &site.url("/"), |it| it.timeout = 10).await;
+
+    assert!(text(&shown).contains("here"));
+    assert!(shown.page.warnings.is_empty(), "{:?}", shown.page.warnings);
+    assert_eq!(site.hits_on("/icon.png"), 1, "nobody asked for it");
+}
+
+#[tokio::test]
 async fn what_a_page_leads_to_by_itself_is_the_page() {
     let site = Site::start(|request| match request.path.as_str() {
         "/script" => html("<script>location.href = '/meta'</script>"),

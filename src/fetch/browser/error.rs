@@ -10,6 +10,9 @@ pub(super) enum CallError {
     /// The browser is not there any more, or does not read.
     #[error("the browser ended: {0}")]
     Gone(String),
+    /// A page had it say more at once than is read.
+    #[error("the page has its browser say more than {0} MiB at once")]
+    Flooded(usize),
     /// It says no.
     #[error("the browser refused: {0}")]
     Refused(String),
@@ -32,6 +35,7 @@ impl From<CallError> for FetchError {
     fn from(error: CallError) -> Self {
         let kind = match error {
             CallError::Gone(_) => Kind::Broken,
+            CallError::Flooded(_) => Kind::TooLarge,
             CallError::Refused(_) | CallError::Odd(_) => Kind::Internal,
         };
         FetchError::new(kind, error.to_string())

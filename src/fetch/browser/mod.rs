@@ -29,6 +29,7 @@ mod program;
 mod state;
 mod tab;
 mod visit;
+mod visits;
 mod wire;
 
 pub use limits::ChromeLimits;
@@ -187,6 +188,6 @@ impl Chrome {
 
 impl JsFetcher for Chrome {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
-        Box::pin(async move { visit::make(self.inner(), &request).await })
+        Box::pin(async move { visits::make(self.inner(), &request).await })
     }
 }

@@ -1,6 +1,6 @@
 //! Browsers and the places in them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +20,8 @@ use crate::ports::fetch::FetchError;
 
 /// How often a browser is asked whether it is still there.
 const BEAT: Duration = Duration::from_secs(2);
+/// How often a browser is started that ends while it starts.
+const MAX_LAUNCHES: u32 = 2;
 
 /// What browsers are started with.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +71,15 @@ impl Browser {
     }
 }
 
+/// Who else may be in a page's browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    /// As many as have room.
+    Others,
+    /// Neither at the same time nor later.
+    Nobody,
+}
+
 /// A page's place in a browser. Dropping it gives it back.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -108,18 +119,21 @@ impl Pool {
     }
 
     /// A place in a browser, which is started if there is none to have it.
-    pub(super) async fn place(self: &Arc<Self>) -> Result<Place, FetchError> {
+    pub(super) async fn place(
+        self: &Arc<Self>,
+        company: Company,
+    ) -> Result<Place, FetchError> {
         let closed = |_| unavailable("the browsers are closed");
         let permit = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
         loop {
-            if let Some(browser) = self.take() {
+            if let Some(browser) = self.take(company) {
                 return Ok(Place { browser, pool: Arc::clone(self), _permit: permit });
             }
             // It goes on where the one who asked gives up: the next one finds it ready.
             let pool = Arc::clone(self);
             let started = tokio::spawn(async move {
                 let _only = Arc::clone(&pool.starting).lock_owned().await;
-                if pool.has_room() { Ok(()) } else { pool.add().await }
+                if pool.has_room(company) { Ok(()) } else { pool.add().await }
             });
             started.await.map_err(|_| unavailable("starting a browser was given up"))??;
         }
@@ -144,24 +158,30 @@ impl Pool {
         self.browsers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn room(&self, browser: &Browser) -> bool {
+    fn room(&self, browser: &Browser, company: Company) -> bool {
         let limits = &self.start.limits;
-        browser.is_usable(limits)
-            && browser.active.load(Ordering::SeqCst) < limits.tabs_per_browser.max(1)
+        let most = match company {
+            Company::Others => limits.tabs_per_browser.max(1),
+            Company::Nobody => 1,
+        };
+        browser.is_usable(limits) && browser.active.load(Ordering::SeqCst) < most
     }
 
-    fn has_room(&self) -> bool {
-        self.browsers().iter().any(|it| self.room(it))
+    fn has_room(&self, company: Company) -> bool {
+        self.browsers().iter().any(|it| self.room(it, company))
     }
 
     /// A place in the browser that has the fewest pages.
-    fn take(&self) -> Option<Arc<Browser>> {
+    fn take(&self, company: Company) -> Option<Arc<Browser>> {
         let browsers = self.browsers();
-        let with_room = browsers.iter().filter(|it| self.room(it));
+        let with_room = browsers.iter().filter(|it| self.room(it, company));
         let browser = with_room.min_by_key(|it| it.active.load(Ordering::SeqCst))?;
         // Under the lock of the list, so that no two take the same place.
         browser.active.fetch_add(1, Ordering::SeqCst);
         browser.served.fetch_add(1, Ordering::SeqCst);
+        if company == Company::Nobody {
+            browser.retire();
+        }
         Some(Arc::clone(browser))
     }
 
@@ -186,23 +206,8 @@ impl Pool {
         if sandbox == Sandbox::Auto && sandbox.is_off() {
             tracing::warn!("Chromium runs without its sandbox, because it has none for root");
         }
-        let limits = &self.start.limits;
-        let (process, wire) = Process::start(&program, sandbox, limits.memory)?;
-        let version =
-            timeout(limits.launch, wire.call(None, "Browser.getVersion", json!({})).get());
-        let version: Version = version.await.map_err(|_| late())?.map_err(|why| {
-            let hint = "; RUST_LOG=rungs=debug shows what it said";
-            unavailable(format!("{} did not start: {why}{hint}", program.display()))
-        })?;
-        let browser = Arc::new(Browser {
-            wire,
-            agent: version.user_agent,
-            process,
-            active: AtomicUsize::new(0),
-            served: AtomicU32::new(0),
-            retired: AtomicBool::new(false),
-        });
-        tokio::spawn(beat(Arc::downgrade(&browser), limits.silence));
+        let browser = Arc::new(self.launch(&program).await?);
+        tokio::spawn(beat(Arc::downgrade(&browser), self.start.limits.silence));
         self.sweep();
         let mut browsers = self.browsers();
         if self.places.is_closed() {
@@ -211,6 +216,33 @@ impl Pool {
         }
         browsers.push(browser);
         Ok(())
+    }
+
+    async fn launch(&self, program: &Path) -> Result<Browser, FetchError> {
+        let limits = &self.start.limits;
+        let mut launches = 0;
+        loop {
+            let (process, wire) = Process::start(program, self.start.sandbox, limits.memory)?;
+            let version = wire.call(None, "Browser.getVersion", json!({})).get::<Version>();
+            let version = timeout(limits.launch, version).await.map_err(|_| late())?;
+            launches += 1;
+            match version {
+                Ok(Version { user_agent: agent }) => {
+                    let (active, served) = (AtomicUsize::new(0), AtomicU32::new(0));
+                    let retired = AtomicBool::new(false);
+                    return Ok(Browser { wire, agent, process, active, served, retired });
+                }
+                // One that was killed while it started is no reason to fail a page.
+                Err(why) if launches < MAX_LAUNCHES => {
+                    tracing::warn!(%why, "a browser did not start; once more");
+                }
+                Err(why) => {
+                    let hint = "RUST_LOG=rungs=debug shows what it said";
+                    let program = program.display();
+                    return Err(unavailable(format!("{program} did not start: {why}; {hint}")));
+                }
+            }
+        }
     }
 }
 

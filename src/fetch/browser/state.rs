@@ -327,10 +327,12 @@ fn take(state: &mut State, method: &str, params: &str) -> Option<()> {
 }
 
 fn sent(state: &mut State, sent: Sent) {
-    // What lasts as long as its page, or is told to nobody, is nothing to wait for.
-    let lasts =
-        matches!(sent.kind.as_deref(), Some("EventSource" | "WebSocket" | "Media" | "Ping"));
-    if !lasts {
+    // What lasts as long as its page, is told to nobody, or is the page's icon is nothing to wait for.
+    let is_aside = matches!(
+        sent.kind.as_deref(),
+        Some("EventSource" | "WebSocket" | "Media" | "Ping" | "Other")
+    );
+    if !is_aside {
         if state.inflight.len() < MAX_INFLIGHT {
             state.inflight.insert(sent.request_id.clone(), sent.frame_id.clone());
         }

@@ -248,11 +248,6 @@ impl Tab {
         async move { wire.ended().await }
     }
 
-    /// Whether the browser is over.
-    pub(super) fn has_ended(&self) -> bool {
-        self.context.place.browser.wire.has_ended()
-    }
-
     /// Whether a page of the browser was ended for its memory.
     pub(super) fn was_overfed(&self) -> bool {
         self.context.place.browser.was_overfed()

@@ -1,5 +1,6 @@
-//! One attempt: open, go there, wait, act, and take what is shown.
+//! One visit: open, go there, wait, act, and take what is shown.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,8 +11,10 @@ use super::Inner;
 use super::actions;
 use super::capture::{self, Limit};
 use super::error::{CallError, broken, from_net, late, too_large, too_many};
+use super::gateway::Gateway;
 use super::intercept::Intercept;
 use super::limits::ChromeLimits;
+use super::pool::Company;
 use super::state::State;
 use super::tab::{Opening, Tab};
 use crate::core::request::{JobRequest, WaitCondition};
@@ -40,27 +43,55 @@ pub(super) struct Visit<'a> {
     pub(super) warnings: Vec<String>,
 }
 
-/// Makes the attempt, within its time.
-pub(super) async fn make(inner: &Inner, request: &FetchRequest) -> Result<Rendered, FetchError> {
-    let allowed = request.deadline.min(inner.limits.total);
-    if allowed.is_zero() {
-        return Err(late());
-    }
-    let until = Instant::now() + allowed;
-    timeout_at(until, attempt(inner, request, until)).await.map_err(|_| late())?
+/// Why a visit brought no page.
+#[derive(Debug)]
+pub(super) enum Unseen {
+    /// The browser was lost under it, which may be no fault of the page.
+    Lost(String),
+    /// What the attempt came to.
+    Failed(FetchError),
 }
 
-async fn attempt(
+impl From<FetchError> for Unseen {
+    fn from(error: FetchError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Visits the page once.
+pub(super) async fn once(
     inner: &Inner,
     request: &FetchRequest,
     until: Instant,
-) -> Result<Rendered, FetchError> {
+    company: Company,
+) -> Result<Rendered, Unseen> {
     let way = inner.http.way(request)?;
     let gateway = inner.gateways.to(&inner.http, way.proxy.as_ref()).await?;
-    let place = inner.pool.place().await?;
+    let place = inner.pool.place(company).await?;
+    let browser = Arc::clone(&place.browser);
+    let result = match Tab::open(place, opening(request, gateway)).await {
+        Ok(tab) => {
+            let limits = &inner.limits;
+            let options = &request.options;
+            let visit = Visit { tab, limits, options, until, warnings: way.warnings };
+            visit.watched(request).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    let mut rendered = result.map_err(|error| match browser.wire.fault() {
+        None => Unseen::Failed(error),
+        Some(CallError::Gone(why)) => Unseen::Lost(format!("the browser ended: {why}")),
+        Some(fault) => Unseen::Failed(fault.into()),
+    })?;
+    rendered.page.own_proxy = way.own;
+    rendered.page.proxied = way.proxy.is_some();
+    Ok(rendered)
+}
+
+fn opening(request: &FetchRequest, gateway: Arc<Gateway>) -> Opening {
     let advanced = &request.options.advanced;
     let agent = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
-    let opening = Opening {
+    Opening {
         gateway,
         intercept: Intercept::of(request),
         agent: agent.map(|(_, value)| value.clone()),
@@ -68,29 +99,7 @@ async fn attempt(
         cookies: advanced.cookies.clone(),
         url: request.url.as_str().to_owned(),
         first: advanced.flatten_shadow_dom.then_some(OPEN_SHADOW),
-    };
-    let tab = Tab::open(place, opening).await?;
-    let mut visit = Visit {
-        tab,
-        limits: &inner.limits,
-        options: &request.options,
-        until,
-        warnings: way.warnings,
-    };
-    let watched = std::sync::Arc::clone(&visit.tab.watched);
-    let limits = &inner.limits;
-    let trouble = watched.until(move |state| trouble(state, limits));
-    let ended = visit.tab.ended();
-    let result = tokio::select! {
-        biased;
-        () = ended => Err(broken("the browser ended")),
-        trouble = trouble => Err(visit.explain(trouble)),
-        result = visit.show(request) => result,
-    };
-    let mut rendered = result.map_err(|error| visit.blame(error))?;
-    rendered.page.own_proxy = way.own;
-    rendered.page.proxied = way.proxy.is_some();
-    Ok(rendered)
+    }
 }
 
 /// What ends a page whatever it is waited for.
@@ -139,11 +148,22 @@ impl Visit<'_> {
         }
     }
 
+    /// Shows the page, until something ends it.
+    async fn watched(mut self, request: &FetchRequest) -> Result<Rendered, FetchError> {
+        let (watched, limits) = (Arc::clone(&self.tab.watched), self.limits);
+        let trouble = watched.until(move |state| trouble(state, limits));
+        let ended = self.tab.ended();
+        let result = tokio::select! {
+            biased;
+            () = ended => Err(broken("the browser ended")),
+            trouble = trouble => Err(self.explain(trouble)),
+            result = self.show(request) => result,
+        };
+        result.map_err(|error| self.blame(error))
+    }
+
     /// After a failure the browser is not trusted with another page, unless it is the site's.
     fn blame(&self, error: FetchError) -> FetchError {
-        if self.tab.has_ended() && error.kind() != FetchErrorKind::Broken {
-            return broken("the browser ended");
-        }
         if matches!(error.kind(), FetchErrorKind::Internal | FetchErrorKind::TooLarge) {
             self.tab.distrust();
         }

@@ -47,7 +47,7 @@ struct State {
     last_id: u64,
     waiting: HashMap<u64, oneshot::Sender<Result<Box<RawValue>, CallError>>>,
     pages: HashMap<String, Weak<dyn Listener>>,
-    why_ended: Option<String>,
+    why_ended: Option<CallError>,
 }
 
 #[derive(Serialize)]
@@ -112,7 +112,7 @@ impl Wire {
         tokio::spawn(async move {
             let why = tokio::select! {
                 why = reading.read(from) => why,
-                () = ended.cancelled() => "it was ended".to_owned(),
+                () = ended.cancelled() => was_ended(),
             };
             reading.end(why);
         });
@@ -138,7 +138,7 @@ impl Wire {
         let (tell, answer) = oneshot::channel();
         let mut state = self.state();
         if let Some(why) = &state.why_ended {
-            return Err(CallError::Gone(why.clone()));
+            return Err(why.clone());
         }
         state.last_id += 1;
         let id = state.last_id;
@@ -172,30 +172,35 @@ impl Wire {
         self.0.ended.is_cancelled()
     }
 
+    /// Why it is over, if it is.
+    pub(super) fn fault(&self) -> Option<CallError> {
+        self.has_ended().then(|| self.state().why_ended.clone().unwrap_or_else(was_ended))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(&self, why: String) {
+    fn end(&self, why: CallError) {
         let mut state = self.state();
         state.why_ended.get_or_insert(why);
-        // Who waits is told by the end of the channel.
+        // Before those who wait are told, so that they see that it is over.
+        self.0.ended.cancel();
+        // By the end of the channel.
         state.waiting.clear();
         state.pages.clear();
-        drop(state);
-        self.0.ended.cancel();
     }
 
     /// Reads until the end, and says how it ended.
-    async fn read(&self, mut from: impl AsyncRead + Unpin) -> String {
+    async fn read(&self, mut from: impl AsyncRead + Unpin) -> CallError {
         let mut held: Vec<u8> = Vec::new();
         let mut looked_at = 0;
         loop {
             held.reserve(CHUNK);
             match from.read_buf(&mut held).await {
-                Ok(0) => return "its pipe was closed".to_owned(),
+                Ok(0) => return CallError::Gone("its pipe was closed".to_owned()),
                 Ok(_) => {}
-                Err(why) => return format!("its pipe broke: {why}"),
+                Err(why) => return CallError::Gone(format!("its pipe broke: {why}")),
             }
             let mut begin = 0;
             while let Some(at) = held[looked_at..].iter().position(|it| *it == 0) {
@@ -207,7 +212,7 @@ impl Wire {
             held.drain(..begin);
             looked_at = held.len();
             if held.len() > MAX_MESSAGE {
-                return format!("it sent a message of more than {} MiB", MAX_MESSAGE >> 20);
+                return CallError::Flooded(MAX_MESSAGE >> 20);
             }
             if held.is_empty() && held.capacity() > 16 * CHUNK {
                 held = Vec::new();
@@ -250,6 +255,10 @@ impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Wire")
     }
+}
+
+fn was_ended() -> CallError {
+    CallError::Gone("it was ended".to_owned())
 }
 
 async fn write(
@@ -359,6 +368,19 @@ mod tests {
         assert!(matches!(waiting.done().await, Err(CallError::Gone(_))));
         let after = wire.call(None, "A.a", json!({})).done().await;
         assert_eq!(after, Err(CallError::Gone("its pipe was closed".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_message_without_end_is_not_held() {
+        let (wire, mut reads, mut writes, _) = wire();
+        let waiting = wire.call(None, "A.a", json!({}));
+        said(&mut reads).await;
+
+        let flood = vec![b'x'; 1 << 20];
+        while writes.write_all(&flood).await.is_ok() {}
+
+        assert!(matches!(waiting.done().await, Err(CallError::Gone(_))));
+        assert_eq!(wire.fault(), Some(CallError::Flooded(MAX_MESSAGE >> 20)));
     }
 
     #[tokio::test]

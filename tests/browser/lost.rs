@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rungs::Engine;
 use rungs::core::backoff::Backoff;
 use rungs::core::request::{Item, Method, Mode};
 use rungs::engine::Settings;
@@ -10,7 +11,6 @@ use rungs::fetch::browser::ChromeLimits;
 use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, Rendered};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
-use rungs::Engine;
 use tokio::task::JoinHandle;
 
 use super::life::{here, within_ten_seconds};

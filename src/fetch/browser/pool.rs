@@ -119,10 +119,7 @@ impl Pool {
     }
 
     /// A place in a browser, which is started if there is none to have it.
-    pub(super) async fn place(
-        self: &Arc<Self>,
-        company: Company,
-    ) -> Result<Place, FetchError> {
+    pub(super) async fn place(self: &Arc<Self>, company: Company) -> Result<Place, FetchError> {
         let closed = |_| unavailable("the browsers are closed");
         let permit = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
         loop {

@@ -183,9 +183,14 @@ fn end_the_overfed(group: Pid, memory: u64) -> bool {
 }
 
 fn group_of(process: i32) -> Option<Pid> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    group_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
+}
+
+fn group_in(stat: &str) -> Option<Pid> {
     // State, parent, group: behind the name, which may hold anything.
-    Pid::from_raw(stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()?)
+    let group = stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()?;
+    // A process that is going has -1 for its group.
+    Some(group).filter(|it| *it > 0).and_then(Pid::from_raw)
 }
 
 /// Bytes of memory that a process has to itself or shares.
@@ -194,4 +199,17 @@ fn resident(process: i32) -> Option<u64> {
     let mut pages = statm.split_whitespace().map(str::parse::<u64>);
     let (_, resident, shared) = (pages.next()?, pages.next()?.ok()?, pages.next()?.ok()?);
     Some(resident.saturating_sub(shared) * u64::try_from(rustix::param::page_size()).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_going_is_of_no_group() {
+        assert_eq!(group_in("7 (a) b) S 1 42 42 0"), Pid::from_raw(42));
+        for going in ["7 (a) X 0 -1 -1 0", "7 (a) X 0 0 0 0", "7 (a) X", ""] {
+            assert_eq!(group_in(going), None, "{going}");
+        }
+    }
 }

@@ -234,7 +234,8 @@ pub struct ActionResult {
     pub result: serde_json::Value,
 }
 
-/// Renders one URL in a browser. The contract is [`HtmlFetcher`]'s.
+/// Renders one URL in a browser. The contract is [`HtmlFetcher`]'s, but that a page may be visited
+/// again, within the same deadline and if it was got without a body, when the browser itself was lost.
 pub trait JsFetcher: fmt::Debug + Send + Sync {
     /// Makes one attempt.
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>>;

@@ -184,7 +184,7 @@ async fn click(visit: &Visit<'_>, selector: &str) -> Result<Value, Failure> {
 /// Gives what was set off a moment to begin, and some time to end.
 async fn come_to_rest(visit: &Visit<'_>) {
     tokio::time::sleep(AFTER_CLICK).await;
-    let quiet = visit.tab.watched.quiet(AFTER_CLICK);
+    let quiet = visit.tab.watched().quiet(AFTER_CLICK);
     // A page that never rests is taken as it is.
     let _ = timeout(visit.share(CLICK_LOAD), quiet).await;
 }

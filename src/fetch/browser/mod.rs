@@ -16,6 +16,7 @@ use crate::ports::BoxFuture;
 use crate::ports::fetch::{FetchError, FetchRequest, JsFetcher, Rendered};
 
 mod actions;
+mod blank;
 mod capture;
 mod error;
 mod gateway;

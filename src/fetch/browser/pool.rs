@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::blank::Spare;
 use super::error::{late, unavailable};
 use super::limits::ChromeLimits;
 use super::process::Process;
@@ -36,6 +37,8 @@ pub(super) struct Start {
 pub(super) struct Browser {
     pub(super) wire: Wire,
     pub(super) agent: String,
+    /// An empty page that is ready.
+    pub(super) spare: Spare,
     process: Process,
     active: AtomicUsize,
     served: AtomicU32,
@@ -46,6 +49,11 @@ impl Browser {
     /// Takes no more pages, and ends when those that it has are done.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it takes no more pages.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::SeqCst)
     }
 
     /// Ends it at once.
@@ -65,7 +73,7 @@ impl Browser {
     }
 
     fn is_usable(&self, limits: &ChromeLimits) -> bool {
-        !self.retired.load(Ordering::SeqCst)
+        !self.is_retired()
             && !self.wire.has_ended()
             && self.served.load(Ordering::SeqCst) < limits.pages_per_browser
     }
@@ -227,7 +235,15 @@ impl Pool {
                 Ok(Version { user_agent: agent }) => {
                     let (active, served) = (AtomicUsize::new(0), AtomicU32::new(0));
                     let retired = AtomicBool::new(false);
-                    return Ok(Browser { wire, agent, process, active, served, retired });
+                    return Ok(Browser {
+                        wire,
+                        agent,
+                        spare: Spare::default(),
+                        process,
+                        active,
+                        served,
+                        retired,
+                    });
                 }
                 // One that was killed while it started is no reason to fail a page.
                 Err(why) if launches < MAX_LAUNCHES => {

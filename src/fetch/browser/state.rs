@@ -4,7 +4,7 @@
 //! million requests fills no queue.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -89,23 +89,23 @@ pub(super) struct Watched {
     session: String,
     state: Mutex<State>,
     changed: Notify,
-    intercept: Option<Intercept>,
+    intercept: OnceLock<Intercept>,
 }
 
 impl Watched {
-    pub(super) fn new(
-        wire: Wire,
-        session: &str,
-        frame: &str,
-        intercept: Option<Intercept>,
-    ) -> Self {
+    pub(super) fn new(wire: Wire, session: &str, frame: &str) -> Self {
         Self {
             wire,
             session: session.to_owned(),
             state: Mutex::new(State { frame: frame.to_owned(), ..State::default() }),
             changed: Notify::new(),
-            intercept,
+            intercept: OnceLock::new(),
         }
+    }
+
+    /// Says what is done to the page's requests. The first word counts: a page has one visit.
+    pub(super) fn intercept(&self, intercept: Intercept) {
+        drop(self.intercept.set(intercept));
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -144,7 +144,7 @@ impl Listener for Watched {
         match method {
             "Fetch.requestPaused" => {
                 let Some(paused) = read::<Paused>(params) else { return };
-                if let Some(intercept) = &self.intercept {
+                if let Some(intercept) = self.intercept.get() {
                     let is_main = paused.frame_id == self.state().frame;
                     let (method, params) = intercept.answer(&paused, is_main);
                     drop(self.wire.call(Some(&self.session), method, params));

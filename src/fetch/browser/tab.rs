@@ -1,11 +1,12 @@
 //! One page in a context of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::blank::Blank;
 use super::error::CallError;
 use super::gateway::Gateway;
 use super::intercept::Intercept;
@@ -31,45 +32,11 @@ pub(super) struct Opening {
 /// A page. Dropping it closes its context, with all that the page kept.
 #[derive(Debug)]
 pub(super) struct Tab {
-    pub(super) watched: Arc<Watched>,
-    pub(super) frame: String,
-    session: String,
-    /// The way out that the page was given.
-    pub(super) gateway: Arc<Gateway>,
+    blank: Blank,
+    /// The world of ours in the document that is shown.
+    world: Mutex<Option<i64>>,
     // Last, so that the place is given back when the page is gone.
-    context: Context,
-}
-
-/// A context. Dropping it closes it.
-#[derive(Debug)]
-struct Context {
-    id: String,
     place: Place,
-}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        let params = json!({ "browserContextId": self.id });
-        drop(self.place.browser.wire.call(None, "Target.disposeBrowserContext", params));
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ContextMade {
-    browser_context_id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TargetMade {
-    target_id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Attached {
-    session_id: String,
 }
 
 #[derive(Deserialize)]
@@ -113,49 +80,30 @@ impl Ran {
 }
 
 impl Tab {
-    /// Opens an empty page.
-    pub(super) async fn open(place: Place, mut opening: Opening) -> Result<Self, CallError> {
-        let wire = place.browser.wire.clone();
-        let ask = json!({
-            "disposeOnDetach": true,
-            "proxyServer": opening.gateway.url(),
-            "proxyBypassList": "<-loopback>",
-        });
-        let made: ContextMade = wire.call(None, "Target.createBrowserContext", ask).get().await?;
-        let context = Context { id: made.browser_context_id, place };
-        let downloads = json!({"behavior": "deny", "browserContextId": context.id});
-        let denied = wire.call(None, "Browser.setDownloadBehavior", downloads);
-        let ask = json!({"url": "about:blank", "browserContextId": context.id});
-        let made: TargetMade = wire.call(None, "Target.createTarget", ask).get().await?;
-        let ask = json!({"targetId": made.target_id, "flatten": true});
-        let Attached { session_id: session } =
-            wire.call(None, "Target.attachToTarget", ask).get().await?;
-        denied.done().await?;
-        // A page's main frame bears the name of its target.
-        let frame = made.target_id;
-        let intercept = opening.intercept.take();
-        let patterns = intercept.as_ref().map(Intercept::patterns);
-        let watched = Arc::new(Watched::new(wire.clone(), &session, &frame, intercept));
-        wire.listen(&session, &watched);
-        let gateway = Arc::clone(&opening.gateway);
-        let tab = Self { watched, frame, session, gateway, context };
-        tab.set_up(opening, patterns).await?;
+    /// Opens an empty page, or takes the one that is ready.
+    pub(super) async fn open(place: Place, opening: Opening) -> Result<Self, CallError> {
+        let browser = &place.browser;
+        let blank = match browser.spare.take(&opening.gateway) {
+            Some(blank) => blank,
+            None => Blank::make(&browser.wire, &opening.gateway).await?,
+        };
+        let tab = Self { blank, world: Mutex::default(), place };
+        tab.set_up(opening).await?;
         Ok(tab)
     }
 
-    /// Everything at once: the answers come in their order, and only the slowest is waited for.
-    async fn set_up(&self, setup: Opening, patterns: Option<Value>) -> Result<(), CallError> {
-        let mut answers = vec![
-            self.call("Page.enable", json!({})),
-            self.call("Page.setLifecycleEventsEnabled", json!({"enabled": true})),
-            self.call("Inspector.enable", json!({})),
-            // Bodies stay in the browser, and not many of them.
-            self.call("Network.enable", json!({
-                "maxTotalBufferSize": 1 << 20, "maxResourceBufferSize": 1 << 19, "maxPostDataSize": 0,
-            })),
-        ];
+    /// Makes an empty page for whoever comes next, while this one is shown.
+    pub(super) fn provide(&self) {
+        let (browser, gateway) = (Arc::clone(&self.place.browser), Arc::clone(&self.blank.gateway));
+        if !browser.is_retired() {
+            tokio::spawn(async move { browser.spare.provide(&browser.wire, &gateway).await });
+        }
+    }
+
+    async fn set_up(&self, setup: Opening) -> Result<(), CallError> {
+        let mut answers = Vec::new();
         if setup.agent.is_some() || setup.language.is_some() {
-            let own = || self.context.place.browser.agent.clone();
+            let own = || self.place.browser.agent.clone();
             let mut ask = json!({ "userAgent": setup.agent.unwrap_or_else(own) });
             if let Some(language) = setup.language {
                 ask["acceptLanguage"] = json!(format!("{language},en"));
@@ -174,7 +122,9 @@ impl Tab {
             let ask = json!({ "source": source });
             answers.push(self.call("Page.addScriptToEvaluateOnNewDocument", ask));
         }
-        if let Some(patterns) = patterns {
+        if let Some(intercept) = setup.intercept {
+            let patterns = intercept.patterns();
+            self.watched().intercept(intercept);
             answers.push(self.call("Fetch.enable", patterns));
         }
         for answer in answers {
@@ -183,9 +133,19 @@ impl Tab {
         Ok(())
     }
 
+    /// What is known of it.
+    pub(super) fn watched(&self) -> &Arc<Watched> {
+        &self.blank.watched
+    }
+
+    /// The way out that it was given.
+    pub(super) fn gateway(&self) -> &Gateway {
+        &self.blank.gateway
+    }
+
     /// Asks the page something.
     pub(super) fn call(&self, method: &str, params: impl Serialize) -> Answer {
-        self.context.place.browser.wire.call(Some(&self.session), method, params)
+        self.blank.wire.call(Some(&self.blank.session), method, params)
     }
 
     /// Runs a function of ours in the page's document, where the page's own scripts cannot reach it.
@@ -196,7 +156,16 @@ impl Tab {
         function: &str,
         argument: &Value,
     ) -> Result<T, CallError> {
-        self.run_in(&self.frame, function, argument).await
+        let known = *self.known_world();
+        let world = match known {
+            Some(world) => world,
+            None => self.world(&self.blank.frame).await?,
+        };
+        // Another document has another world.
+        *self.known_world() = None;
+        let value = self.call_in(world, function, argument).await?;
+        *self.known_world() = Some(world);
+        Ok(value)
     }
 
     /// The same in one frame of it.
@@ -207,6 +176,15 @@ impl Tab {
         argument: &Value,
     ) -> Result<T, CallError> {
         let world = self.world(frame).await?;
+        self.call_in(world, function, argument).await
+    }
+
+    async fn call_in<T: DeserializeOwned>(
+        &self,
+        world: i64,
+        function: &str,
+        argument: &Value,
+    ) -> Result<T, CallError> {
         let ask = json!({
             "functionDeclaration": function,
             "executionContextId": world,
@@ -217,6 +195,10 @@ impl Tab {
         });
         let ran: Ran = self.call("Runtime.callFunctionOn", ask).get().await?;
         serde_json::from_value(ran.value()?).map_err(|why| CallError::Odd(why.to_string()))
+    }
+
+    fn known_world(&self) -> MutexGuard<'_, Option<i64>> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A world in a frame that shares its document and none of its scripts.
@@ -239,23 +221,22 @@ impl Tab {
 
     /// Gives the page's browser no more pages after those that it has.
     pub(super) fn distrust(&self) {
-        self.context.place.browser.retire();
+        self.place.browser.retire();
     }
 
     /// What resolves when the browser is over. A browser that ended tells no more events.
     pub(super) fn ended(&self) -> impl Future<Output = ()> + use<> {
-        let wire = self.context.place.browser.wire.clone();
+        let wire = self.place.browser.wire.clone();
         async move { wire.ended().await }
+    }
+
+    /// Why the browser is over, if it is.
+    pub(super) fn fault(&self) -> Option<CallError> {
+        self.blank.wire.fault()
     }
 
     /// Whether a page of the browser was ended for its memory.
     pub(super) fn was_overfed(&self) -> bool {
-        self.context.place.browser.was_overfed()
-    }
-}
-
-impl Drop for Tab {
-    fn drop(&mut self) {
-        self.context.place.browser.wire.forget(&self.session);
+        self.place.browser.was_overfed()
     }
 }

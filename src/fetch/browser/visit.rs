@@ -58,6 +58,15 @@ impl From<FetchError> for Unseen {
     }
 }
 
+impl From<CallError> for Unseen {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Gone(_) => Self::Lost(error.to_string()),
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
 /// Visits the page once.
 pub(super) async fn once(
     inner: &Inner,
@@ -68,21 +77,10 @@ pub(super) async fn once(
     let way = inner.http.way(request)?;
     let gateway = inner.gateways.to(&inner.http, way.proxy.as_ref()).await?;
     let place = inner.pool.place(company).await?;
-    let browser = Arc::clone(&place.browser);
-    let result = match Tab::open(place, opening(request, gateway)).await {
-        Ok(tab) => {
-            let limits = &inner.limits;
-            let options = &request.options;
-            let visit = Visit { tab, limits, options, until, warnings: way.warnings };
-            visit.watched(request).await
-        }
-        Err(error) => Err(error.into()),
-    };
-    let mut rendered = result.map_err(|error| match browser.wire.fault() {
-        None => Unseen::Failed(error),
-        Some(CallError::Gone(why)) => Unseen::Lost(format!("the browser ended: {why}")),
-        Some(fault) => Unseen::Failed(fault.into()),
-    })?;
+    let tab = Tab::open(place, opening(request, gateway)).await?;
+    let (limits, options) = (&inner.limits, &*request.options);
+    let visit = Visit { tab, limits, options, until, warnings: way.warnings };
+    let mut rendered = visit.watched(request).await?;
     rendered.page.own_proxy = way.own;
     rendered.page.proxied = way.proxy.is_some();
     Ok(rendered)
@@ -149,8 +147,8 @@ impl Visit<'_> {
     }
 
     /// Shows the page, until something ends it.
-    async fn watched(mut self, request: &FetchRequest) -> Result<Rendered, FetchError> {
-        let (watched, limits) = (Arc::clone(&self.tab.watched), self.limits);
+    async fn watched(mut self, request: &FetchRequest) -> Result<Rendered, Unseen> {
+        let (watched, limits) = (Arc::clone(self.tab.watched()), self.limits);
         let trouble = watched.until(move |state| trouble(state, limits));
         let ended = self.tab.ended();
         let result = tokio::select! {
@@ -159,7 +157,11 @@ impl Visit<'_> {
             trouble = trouble => Err(self.explain(trouble)),
             result = self.show(request) => result,
         };
-        result.map_err(|error| self.blame(error))
+        // Before the page is left, with which a browser ends that is to have no more of them.
+        result.map_err(|error| match self.tab.fault() {
+            Some(fault) => fault.into(),
+            None => self.blame(error).into(),
+        })
     }
 
     /// After a failure the browser is not trusted with another page, unless it is the site's.
@@ -172,6 +174,7 @@ impl Visit<'_> {
 
     async fn show(&mut self, request: &FetchRequest) -> Result<Rendered, FetchError> {
         self.go(request).await?;
+        self.tab.provide();
         self.settle().await?;
         self.count().await?;
         self.wait_for().await?;
@@ -207,7 +210,7 @@ impl Visit<'_> {
         if let Some(word) = going.error_text {
             return Err(self.unreached(request, &word));
         }
-        let watched = &self.tab.watched;
+        let watched = self.tab.watched();
         let there = watched.until(|state| match &state.failed {
             Some(word) => Some(Err(word.clone())),
             None => state.shown.as_ref().filter(|it| it.status > 0).map(|_| Ok(())),
@@ -219,11 +222,11 @@ impl Visit<'_> {
     fn unreached(&self, request: &FetchRequest, word: &str) -> FetchError {
         let of = |url: &Url| {
             let (host, port) = (url.host_str()?, url.port_or_known_default()?);
-            self.tab.gateway.failure(host, port)
+            self.tab.gateway().failure(host, port)
         };
         let of_text = |it: &str| Url::parse(it).ok().and_then(|it| of(&it));
         // Behind a redirect, what failed is the place that it leads to.
-        let asked_last = self.tab.watched.state().asked.clone();
+        let asked_last = self.tab.watched().state().asked.clone();
         of_text(&asked_last)
             .or_else(|| of_text(request.url.as_str()))
             .unwrap_or_else(|| from_net(word))
@@ -231,7 +234,7 @@ impl Visit<'_> {
 
     /// Waits until the page counts as loaded.
     async fn settle(&mut self) -> Result<(), FetchError> {
-        let watched = &self.tab.watched;
+        let watched = self.tab.watched();
         let condition = self.options.advanced.wait_condition;
         let loaded = async {
             match condition {
@@ -325,7 +328,7 @@ impl Visit<'_> {
 
     /// Waits for the document that the page leads to.
     pub(super) async fn next_document(&self, until: Instant) -> Result<(), FetchError> {
-        let parsed = self.tab.watched.until(|it| it.is_parsed().then_some(()));
+        let parsed = self.tab.watched().until(|it| it.is_parsed().then_some(()));
         if timeout_at(until, parsed).await.is_err() {
             return Err(late());
         }
@@ -348,7 +351,7 @@ impl Visit<'_> {
         for done in 0..times {
             let now: f64 = self.again(SCROLL, &json!({})).await?;
             tokio::time::sleep(SCROLLED.min(self.share(SCROLLED))).await;
-            let quiet = self.tab.watched.quiet(SCROLLED);
+            let quiet = self.tab.watched().quiet(SCROLLED);
             // A page that never rests is taken as it is.
             let _ = timeout(self.share(SCROLL_LOAD), quiet).await;
             if done > 0 && now <= length {
@@ -361,7 +364,7 @@ impl Visit<'_> {
 
     fn note_manners(&mut self) {
         let (dialogs, downloads) = {
-            let state = self.tab.watched.state();
+            let state = self.tab.watched().state();
             (state.dialogs, state.downloads)
         };
         if dialogs > 0 {
@@ -373,7 +376,7 @@ impl Visit<'_> {
     }
 
     fn page(&mut self, document: capture::Document) -> Fetched {
-        let state = self.tab.watched.state();
+        let state = self.tab.watched().state();
         let shown = state.shown.clone().unwrap_or_default();
         // The document's own address knows of what its scripts did to it; it is only theirs within
         // their site.

@@ -37,8 +37,8 @@ async fn attempt(
 ) -> Result<Rendered, FetchError> {
     let mut lost = 0;
     loop {
-        let last = lost + 1 == MAX_LOST;
-        let company = if last { Company::Nobody } else { Company::Others };
+        let is_final = lost + 1 == MAX_LOST;
+        let company = if is_final { Company::Nobody } else { Company::Others };
         let why = match visit::once(inner, request, until, company).await {
             Ok(rendered) => return Ok(rendered),
             Err(Unseen::Failed(error)) => return Err(error),
@@ -46,7 +46,7 @@ async fn attempt(
         };
         lost += 1;
         tracing::info!(lost, why, "a browser was lost under a page");
-        if last {
+        if is_final {
             return Err(broken(format!("{lost} browsers ended under the page, the last: {why}")));
         }
         if request.method != Method::Get {

@@ -112,8 +112,9 @@ async fn a_browser_that_is_killed_again_and_again_costs_retries_and_no_page() {
         for job in report.jobs() {
             job.outcome().expect("it has ended").unwrap_or_else(|why| panic!("{why}: {job:?}"));
             (tries, ended) = (tries + job.trail().len(), ended + 1);
-            if let [before @ .., _] = job.trail() {
-                before.iter().for_each(|it| println!("tried before: {}", it.signal));
+            let before = job.trail().split_last().map_or(&[][..], |it| it.1);
+            for attempt in before {
+                println!("tried before: {}", attempt.signal);
             }
         }
     }

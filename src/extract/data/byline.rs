@@ -35,14 +35,18 @@ pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
 
 /// Who wrote it, by what marks an author on most pages.
 pub(super) fn author(doc: &Doc<'_>) -> Option<String> {
-    let marked = (0..doc.len()).filter(|it| doc.tag(*it) != Tag::Text).filter(|it| {
+    // What a reader is asked for is no one's name.
+    let asked =
+        |it: &Id| doc.around(*it).take(8).any(|it| matches!(doc.tag(it), Tag::Form | Tag::Label));
+    let elements = (0..doc.len()).filter(|it| doc.tag(*it) != Tag::Text && !doc.node(*it).hidden);
+    let marked = elements.filter(|it| {
         doc.attrs(*it).any(|(name, value)| match name {
             "rel" | "itemprop" => value == "author",
             "class" => named(value, &["author", "byline"]),
             _ => false,
         })
     });
-    marked.take(40).find_map(|it| {
+    marked.filter(|it| !asked(it)).take(40).find_map(|it| {
         let text = doc.folded_text(it);
         let text = text.strip_prefix("By ").or_else(|| text.strip_prefix("by ")).unwrap_or(&text);
         let text = text.split([',', '|', '•', '·']).next().unwrap_or_default();

@@ -101,6 +101,9 @@ fn iso(text: &str) -> Option<f64> {
 /// The seconds of `1 hour 20 minutes` and its like.
 fn words(text: &str) -> Option<f64> {
     let lower = text.to_lowercase();
+    if let Some(seconds) = clock(&lower) {
+        return Some(seconds);
+    }
     let (mut seconds, mut number) = (0.0, None);
     let split = lower.replace(|it: char| !it.is_alphanumeric() && it != '.', " ");
     let mut spaced = String::new();
@@ -136,6 +139,16 @@ fn words(text: &str) -> Option<f64> {
     (seconds > 0.0).then_some(seconds)
 }
 
+/// The seconds of `1:15 h`.
+fn clock(lower: &str) -> Option<f64> {
+    let (hours, rest) = lower.split_once(':')?;
+    let minutes = rest.get(..2)?;
+    let unit = rest.get(2..)?.trim();
+    let hours: u32 = hours.trim().parse().ok()?;
+    let minutes: u32 = minutes.parse().ok().filter(|it| *it < 60)?;
+    (unit.is_empty() || unit.starts_with('h')).then(|| f64::from(hours * 60 + minutes) * 60.0)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -150,6 +163,7 @@ mod tests {
             (json!("pt90m"), 90),
             (json!("1 hour 20 minutes"), 80),
             (json!("1h20"), 60),
+            (json!("1:15 h"), 75),
             (json!("2 hrs"), 120),
             (json!("35"), 35),
             (json!(25), 25),

@@ -10,10 +10,20 @@ const NEAR: usize = 3;
 
 /// The short texts of a page, in order.
 #[derive(Debug)]
-pub(super) struct Labels<'a>(Vec<(&'a str, String)>);
+pub(super) struct Labels<'d, 'a> {
+    doc: &'d Doc<'a>,
+    texts: Vec<Short<'a>>,
+}
 
-impl<'a> Labels<'a> {
-    pub(super) fn of(doc: &Doc<'a>) -> Self {
+#[derive(Debug)]
+struct Short<'a> {
+    at: Id,
+    text: &'a str,
+    lower: String,
+}
+
+impl<'d, 'a> Labels<'d, 'a> {
+    pub(super) fn of(doc: &'d Doc<'a>) -> Self {
         let spoken = |it: Id| {
             let parent = doc.tag(doc.node(it).parent);
             !matches!(
@@ -23,7 +33,11 @@ impl<'a> Labels<'a> {
         };
         let texts = (0..doc.len()).filter_map(|it| Some((it, doc.text(it)?.trim())));
         let short = texts.filter(|it| (1..=LONGEST).contains(&it.1.len()) && spoken(it.0));
-        Self(short.map(|it| (it.1, it.1.to_lowercase())).collect())
+        let parts = short.flat_map(|(at, text)| {
+            let parts = text.split(['|', '•', '·']).map(str::trim).filter(|it| !it.is_empty());
+            parts.map(move |text| Short { at, text, lower: text.to_lowercase() })
+        });
+        Self { doc, texts: parts.collect() }
     }
 
     /// What stands behind the first label that fits, if `fits` says that it is a value.
@@ -32,7 +46,7 @@ impl<'a> Labels<'a> {
         labels: &[&str],
         fits: fn(&str) -> Option<String>,
     ) -> Option<String> {
-        self.0.iter().enumerate().find_map(|(at, (text, lower))| {
+        self.texts.iter().enumerate().find_map(|(at, Short { text, lower, .. })| {
             let label = labels.iter().find(|it| lower.starts_with(**it))?;
             // Lower case may have another length, but not before the end of what is a label.
             let rest = text.get(label.len()..)?;
@@ -46,9 +60,30 @@ impl<'a> Labels<'a> {
                 let counts = own.bytes().any(|it| it.is_ascii_digit());
                 return (apart || counts).then(|| fits(own)).flatten();
             }
-            let near = self.0.iter().skip(at + 1).take(NEAR);
-            near.map(|it| it.0).find(|it| it.chars().any(char::is_alphanumeric)).and_then(fits)
+            self.beside(at).and_then(fits)
         })
+    }
+
+    /// The text that a label belongs to: the next one, or the one before where only that is in the same
+    /// part of the page.
+    fn beside(&self, at: usize) -> Option<&'a str> {
+        let speaks = |it: &&Short<'_>| it.text.chars().any(char::is_alphanumeric);
+        let label = self.texts.get(at)?;
+        let next = self.texts.iter().skip(at + 1).take(NEAR).find(speaks);
+        let before = self.texts.iter().take(at).rev().take(NEAR).find(speaks);
+        let part =
+            self.doc.around(label.at).find(|it| self.doc.node(*it).text > label.text.len() + 1);
+        let inside =
+            |it: &Short<'_>| part.is_some_and(|part| (part..self.doc.end(part)).contains(&it.at));
+        match (next, before) {
+            (Some(next), Some(before)) if !inside(next) && inside(before) => Some(before.text),
+            (next, _) => next.map(|it| it.text),
+        }
+    }
+
+    /// The first text whose lower case fits.
+    pub(super) fn find(&self, fits: fn(&str) -> bool) -> Option<&'a str> {
+        self.texts.iter().find(|it| fits(&it.lower)).map(|it| it.text)
     }
 
     /// The first of these words that a text says and little else: one in a sentence may be of another
@@ -61,9 +96,7 @@ impl<'a> Labels<'a> {
                     && lower.contains(word)
                     && !PICTURES.iter().any(|it| lower.contains(it)))
         };
-        self.0
-            .iter()
-            .find_map(|(_, lower)| words.iter().find(|it| leads(lower, it.0)))
-            .map(|it| it.1)
+        let word = |it: &Short<'_>| words.iter().find(|word| leads(&it.lower, word.0));
+        self.texts.iter().find_map(word).map(|it| it.1)
     }
 }

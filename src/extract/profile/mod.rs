@@ -5,6 +5,7 @@
 
 mod common;
 mod label;
+mod lines;
 mod money;
 mod product;
 mod recipe;

@@ -63,7 +63,7 @@ const NUMBERED: [&str; 11] = [
 const NUMBER_TEXT: usize = 60;
 
 /// The number that the page shows for its product.
-pub(super) fn number(doc: &Doc<'_>, labels: &Labels<'_>) -> Option<String> {
+pub(super) fn number(doc: &Doc<'_>, labels: &Labels<'_, '_>) -> Option<String> {
     labels.value(&SKU, token).or_else(|| {
         (0..doc.len()).filter(|it| is_called_number(doc, *it)).find_map(|id| {
             let text = doc.folded_text(id);
@@ -92,7 +92,7 @@ fn is_called_number(doc: &Doc<'_>, id: Id) -> bool {
 }
 
 /// Fills what is still missing from the page itself.
-pub(super) fn fill(fields: &mut Fields, doc: &Doc<'_>, facts: &Facts, labels: &Labels<'_>) {
+pub(super) fn fill(fields: &mut Fields, doc: &Doc<'_>, facts: &Facts, labels: &Labels<'_, '_>) {
     let heading = facts.heading.clone().map(Value::from);
     fields.offer("name", Source::Dom, "h1", heading);
     if !fields.has("availability") {

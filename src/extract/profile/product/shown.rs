@@ -7,7 +7,7 @@ use crate::extract::tag::Tag;
 /// Bytes that a price takes on a page, with what stands beside it.
 const PRICE_TEXT: usize = 60;
 /// The same where nothing calls it a price.
-const BARE_TEXT: usize = 40;
+const BARE_TEXT: usize = 60;
 /// Parts around a price that may say that it is another's.
 const AROUND: usize = 3;
 /// Nodes between a price of the past and the one beside it.

@@ -124,7 +124,7 @@ const BUYS: [&str; 42] = [
 ];
 
 /// What the page's own texts say of the stock.
-pub(super) fn said(labels: &Labels<'_>) -> Option<&'static str> {
+pub(super) fn said(labels: &Labels<'_, '_>) -> Option<&'static str> {
     labels.says(&STOCK)
 }
 

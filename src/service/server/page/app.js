@@ -28,8 +28,8 @@ function stage() {
 
 async function route() {
   if (location.hash === "#main") return main.focus();
-  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
-  const view = VIEWS[name] ?? batches;
+  const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : batches;
   for (const link of document.querySelectorAll("nav a")) {
     const here = link.hash === `#/${name}` || (name === "batch" && link.hash === "#/");
     if (here) link.setAttribute("aria-current", "page");

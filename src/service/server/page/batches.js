@@ -52,12 +52,15 @@ export async function batches({ place, signal }) {
 
   // One request for all of them; a batch that is opened is followed event by event instead.
   async function keep() {
-    try {
-      for (;;) {
+    while (!signal.aborted) {
+      try {
         await pause(going ? WHILE_GOING : AT_REST, signal);
-        if (!document.hidden) going = await look().catch((error) => { if (error.name === "AbortError") throw error; return false; });
+        if (!document.hidden) going = await look();
+      } catch {
+        // The view was left, or the service is away and is asked again after a rest.
+        going = false;
       }
-    } catch { /* the view was left */ }
+    }
   }
 }
 

@@ -134,8 +134,8 @@ function source(text, name) {
   if (!text) return nothing("Nothing", "The page has none of this.");
   const cut = text.length > SHOWN;
   const copied = h("button", { type: "button", class: "quiet", click: async () => {
-    await navigator.clipboard.writeText(text);
-    copied.textContent = "Copied";
+    const done = await navigator.clipboard.writeText(text).then(() => true, () => false);
+    copied.textContent = done ? "Copied" : "It may not be copied";
   } }, "Copy");
   return [
     h("div", { class: "tools" }, navigator.clipboard ? copied : null,

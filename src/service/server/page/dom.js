@@ -110,8 +110,10 @@ export function bar() {
   const whole = h("div", { class: "bar", role: "progressbar", "aria-label": "Pages that ended", "aria-valuemin": 0 }, done, bad);
   whole.show = (batch) => {
     const part = (count) => `${(100 * count) / Math.max(1, batch.total)}%`;
-    done.style.width = part(batch.completed);
-    bad.style.width = part(batch.failed);
+    for (const [it, count] of [[done, batch.completed], [bad, batch.failed]]) {
+      it.style.width = part(count);
+      it.hidden = count === 0;
+    }
     whole.setAttribute("aria-valuemax", batch.total);
     whole.setAttribute("aria-valuenow", batch.completed + batch.failed);
     whole.setAttribute("aria-valuetext",

@@ -6,7 +6,7 @@
 //! * [`core`] decides: states, ladder, prices, ledger. No I/O, no clock.
 //! * [`ports`] promise: the traits that a host may implement.
 //! * `engine` runs: the only place that loops or waits.
-//! * `fetch`, `extract`, [`stores`] and `webhook` are the built-in parts.
+//! * `fetch`, `extract`, `llm`, [`stores`] and `webhook` are the built-in parts.
 //! * [`service`] knows the wire format.
 //! * `testkit` checks a host's own parts.
 
@@ -19,6 +19,8 @@ mod error;
 pub mod extract;
 #[cfg(any(feature = "http", feature = "ocr", feature = "pdf"))]
 pub mod fetch;
+#[cfg(feature = "llm")]
+pub mod llm;
 #[cfg(all(feature = "http", feature = "html", feature = "sled"))]
 mod open;
 pub mod ports;

@@ -1,5 +1,7 @@
 //! Tier 3.5: the text, product or list that a page ships for its scripts only.
 
+#![cfg(feature = "html")]
+
 use rungs::core::request::{Format, Item, Limits, Profile};
 use rungs::core::tier::Tier;
 use rungs::extract::Html;

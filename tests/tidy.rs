@@ -65,14 +65,16 @@ fn the_core_decides_and_does_nothing_else() {
 
 #[test]
 fn the_ports_need_no_runtime_and_see_no_adapter() {
-    let adapters = ["crate::fetch", "crate::extract", "crate::stores", "crate::webhook"];
+    let adapters =
+        ["crate::fetch", "crate::extract", "crate::llm", "crate::stores", "crate::webhook"];
     forbid("src/ports", &["tokio", "crate::engine", "crate::service"]);
     forbid("src/ports", &adapters);
 }
 
 #[test]
 fn the_engine_sees_no_adapter_but_the_default_extractor() {
-    let banned = ["crate::fetch", "crate::stores", "crate::webhook", "crate::service"];
+    let banned =
+        ["crate::fetch", "crate::llm", "crate::stores", "crate::webhook", "crate::service"];
     forbid("src/engine", &banned);
     for_each_source("src/engine", &mut |path, text| {
         let default = path.ends_with("builder.rs");
@@ -82,7 +84,7 @@ fn the_engine_sees_no_adapter_but_the_default_extractor() {
 
 #[test]
 fn adapters_do_not_see_the_engine() {
-    for dir in ["src/fetch", "src/extract", "src/stores", "src/webhook"] {
+    for dir in ["src/fetch", "src/extract", "src/llm", "src/stores", "src/webhook"] {
         forbid(dir, &["crate::engine", "crate::service"]);
     }
 }

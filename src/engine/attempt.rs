@@ -17,7 +17,7 @@ use crate::core::verdict::{Document, Judgement, Response, Verdict, judge};
 use crate::engine::artifacts::{self, Brought};
 use crate::engine::report::PageResult;
 use crate::engine::watch::Event;
-use crate::engine::{Shared, cache, document, images, robots};
+use crate::engine::{Shared, cache, document, images, prompt, robots};
 use crate::ports::extract::{ExtractError, Extracted, Page};
 use crate::ports::fetch::{
     ActionResult, FetchError, FetchErrorKind, FetchRequest, Fetched, JobScratch,
@@ -287,6 +287,8 @@ impl Ladder {
             Finding::Judged(Verdict::Other(Document::Pdf)) => self.shared.fetchers.ocr.is_some(),
             _ => self.read_images(&mut extracted).await,
         };
+        prompt::ask(&self.shared, &self.job, &hand.page.final_url, &mut extracted, self.deadline())
+            .await;
         let came = Came {
             rendered: hand.rendered,
             screenshot: hand.brought.screenshot.is_some(),

@@ -23,6 +23,7 @@ use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::fetch::{HtmlFetcher, JsFetcher, OcrFetcher, PdfFetcher};
 use crate::ports::notify::Notifier;
+use crate::ports::prompt::PromptExtractor;
 use crate::ports::store::{Bodies, Store};
 
 /// How much an engine does at once, and for how long.
@@ -90,6 +91,7 @@ pub struct EngineBuilder {
     bodies: Option<Arc<dyn Bodies>>,
     fetchers: Fetchers,
     extractor: Option<Arc<dyn Extractor>>,
+    prompts: Option<Arc<dyn PromptExtractor>>,
     notifier: Option<Arc<dyn Notifier>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -107,6 +109,7 @@ impl Default for EngineBuilder {
             bodies: None,
             fetchers: Fetchers::default(),
             extractor: default_extractor(),
+            prompts: None,
             notifier: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -168,6 +171,12 @@ impl EngineBuilder {
     /// Turns documents into formats; the built-in one if not said.
     pub fn extractor(mut self, extractor: impl Extractor + 'static) -> Self {
         self.extractor = Some(Arc::new(extractor));
+        self
+    }
+
+    /// Answers `extraction_prompt`. Without it a result says that its prompt was not answered.
+    pub fn prompts(mut self, prompts: impl PromptExtractor + 'static) -> Self {
+        self.prompts = Some(Arc::new(prompts));
         self
     }
 
@@ -248,6 +257,7 @@ impl EngineBuilder {
             bodies,
             fetchers: self.fetchers,
             extractor,
+            prompts: self.prompts,
             notifier: self.notifier,
             clock: self.clock,
             entropy: self.entropy,

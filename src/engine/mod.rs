@@ -18,6 +18,7 @@ mod error;
 mod images;
 mod outbox;
 mod pace;
+mod prompt;
 mod reaper;
 mod report;
 mod robots;
@@ -48,6 +49,7 @@ use crate::core::usage::Usage;
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::Notifier;
+use crate::ports::prompt::PromptExtractor;
 use crate::ports::store::{Bodies, List, Store, Versioned};
 
 pub use artifacts::{Artifact, PRINT, SCREENSHOT};
@@ -73,6 +75,7 @@ pub(crate) struct Shared {
     bodies: Arc<dyn Bodies>,
     fetchers: Fetchers,
     extractor: Arc<dyn Extractor>,
+    prompts: Option<Arc<dyn PromptExtractor>>,
     notifier: Option<Arc<dyn Notifier>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::core::request::{Format, JobRequest};
 use crate::core::tier::Tier;
 use crate::ports::fetch::ImageText;
+use crate::ports::prompt::PromptAnswer;
 
 /// A document to read.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,8 @@ pub struct Extracted {
     pub filtered_content: Option<Value>,
     /// Where each filled field was found, if that was asked for: `{field: {value, snippet, source, path}}`.
     pub evidence: Option<Value>,
+    /// What a language model answered to `extraction_prompt`.
+    pub prompted: Option<PromptAnswer>,
     /// What stands on the images that were read.
     pub ocr_results: Vec<ImageText>,
     /// Where the images of its content are, those that matter most first; found if `advanced.ocr` asks

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod extract;
 pub mod fetch;
 pub mod notify;
+pub mod prompt;
 pub mod store;
 
 /// A boxed future: one allocation an attempt, and no macro in a host's code.

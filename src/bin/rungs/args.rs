@@ -57,6 +57,10 @@ pub(crate) struct PageArgs {
     /// A file with the fields to extract, as JSON Schema.
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
+    /// What to ask a language model about the page; `RUNGS_LLM_URL`, `RUNGS_LLM_MODEL` and
+    /// `RUNGS_LLM_KEY` say which.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prompt: Option<String>,
     /// Keep the page's source beside the formats, as `raw_html` of the result object.
     #[arg(long)]
     pub(crate) raw_html: bool,

@@ -4,6 +4,7 @@ use rungs::core::request::Item;
 use rungs::engine::{EngineBuilder, Settings};
 use rungs::fetch::http::{Http, ProxyUrl};
 use rungs::fetch::{Chrome, Pdf, Tesseract};
+use rungs::llm::{Chat, ChatModel};
 use rungs::ports::store::Store;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
@@ -14,6 +15,12 @@ use crate::args::{NetArgs, PageArgs};
 /// The environment's name for the webhooks' secret: a command line can be read by others.
 const SECRET: &str = "RUNGS_WEBHOOK_SECRET";
 
+/// The environment's names for the language model that answers prompts: the base URL of its chat
+/// completions API, its name there, and the key.
+const MODEL_URL: &str = "RUNGS_LLM_URL";
+const MODEL: &str = "RUNGS_LLM_MODEL";
+const MODEL_KEY: &str = "RUNGS_LLM_KEY";
+
 /// The item that the options describe, without a URL.
 pub(crate) fn item(args: &PageArgs) -> Result<Item, Failure> {
     let mut item = Item {
@@ -21,6 +28,7 @@ pub(crate) fn item(args: &PageArgs) -> Result<Item, Failure> {
         formats: args.formats.clone(),
         timeout: args.timeout,
         extraction_profile: args.profile,
+        extraction_prompt: args.prompt.clone(),
         include_raw_html: args.raw_html,
         ..Item::default()
     };
@@ -73,6 +81,22 @@ pub(crate) fn webhooks(args: &NetArgs) -> Webhooks {
     if args.allow_private { webhooks.allow_private() } else { webhooks }
 }
 
+/// The model that answers prompts, if the environment names one.
+pub(crate) fn prompts(args: &NetArgs) -> Result<Option<Chat>, Failure> {
+    let said = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+    let Some(base) = said(MODEL_URL) else { return Ok(None) };
+    let name = said(MODEL).ok_or_else(|| {
+        Failure::Usage(format!("{MODEL_URL} is set and {MODEL} is not: it names the model"))
+    })?;
+    let mut model =
+        ChatModel::new(&base, name).map_err(|why| Failure::Usage(format!("{MODEL_URL}: {why}")))?;
+    if let Some(key) = said(MODEL_KEY) {
+        model = model.api_key(key);
+    }
+    let chat = Chat::new(model);
+    Ok(Some(if args.allow_private { chat.allow_private() } else { chat }))
+}
+
 /// Everything of an engine but its store and its settings.
 pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
     let http = http(args)?;
@@ -80,6 +104,10 @@ pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
     let builder = Engine::builder().html(http).webhooks(webhooks(args));
     // A seat that nobody could fill would be held for, and climbed to in vain.
     let builder = if chrome.find().is_ok() { builder.js(chrome) } else { builder };
+    let builder = match prompts(args)? {
+        Some(it) => builder.prompts(it),
+        None => builder,
+    };
     // Where the program is missing, the error of the first image says how to get it.
     Ok(builder.ocr(Tesseract::new()).pdf(Pdf::new()))
 }

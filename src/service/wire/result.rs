@@ -41,7 +41,7 @@ pub fn scrape_object(report: &JobReport) -> Option<Value> {
     put("redirected", json!(!page.redirects.is_empty()));
     put("redirect_chain", json!(page.redirects));
     put("proxy_used", json!(page.proxied));
-    put("extraction_method", json!("algorithmic"));
+    extraction(made, &mut put);
     put("text", json!(made.text));
     flatten(made, &mut put);
     cached(report, page, &mut put);
@@ -78,6 +78,23 @@ fn content(made: &Extracted) -> Value {
     made.content.iter().map(|(format, value)| (format.as_str().to_owned(), value.clone())).collect()
 }
 
+/// Who made the fields that were asked for, and what a model's answer took.
+fn extraction(made: &Extracted, put: &mut impl FnMut(&str, Value)) {
+    let Some(answer) = &made.prompted else {
+        return put("extraction_method", json!("algorithmic"));
+    };
+    put("extraction_method", json!(format!("llm:{}", answer.model)));
+    put("model_used", json!(answer.model));
+    put(
+        "extraction_metadata",
+        json!({
+            "mode": "byok", "provider": answer.provider, "model": answer.model,
+            "input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens,
+            "cost_microcents": answer.cost_microcents, "latency_ms": answer.latency_ms,
+        }),
+    );
+}
+
 /// What stands on one image, each word with its place and how sure the reader is of it.
 fn on_image(image: &ImageText) -> Value {
     json!({ "image_url": image.url, "text": image.read.text, "words": image.read.words })
@@ -112,6 +129,9 @@ fn flatten(made: &Extracted, put: &mut impl FnMut(&str, Value)) {
     if let Some(filtered) = &made.filtered_content {
         put("filtered_content", filtered.clone());
         put("extraction_result", filtered.clone());
+    }
+    if let Some(prompted) = &made.prompted {
+        put("extraction_result", prompted.value.clone());
     }
     if let Some(evidence) = &made.evidence {
         put("evidence", evidence.clone());

@@ -1,0 +1,172 @@
+//! The asked fields as a JSON Schema, and whether an answer has them.
+
+use serde_json::{Map, Value, json};
+
+/// Schemas in schemas that are read.
+const MAX_DEPTH: usize = 20;
+/// Flaws that are named of one answer.
+const MAX_FLAWS: usize = 10;
+
+/// A JSON Schema of what an item asks for, which may be one already or the shorthand
+/// `{"title": "string", "tags": ["string"], "price": "number | null"}`.
+pub(super) fn json_schema(asked: &Value) -> Value {
+    of(asked, 0)
+}
+
+fn of(asked: &Value, depth: usize) -> Value {
+    if depth > MAX_DEPTH {
+        return json!({});
+    }
+    match asked {
+        Value::String(words) => {
+            let words = words.split('|').map(|it| kind(it.trim()));
+            let kinds: Vec<_> = words.flatten().collect();
+            match kinds.as_slice() {
+                [] => json!({}),
+                [one] => json!({ "type": one }),
+                _ => json!({ "type": kinds }),
+            }
+        }
+        Value::Array(all) => {
+            json!({ "type": "array", "items": all.first().map(|it| of(it, depth + 1)) })
+        }
+        Value::Object(object) if is_schema(object) => asked.clone(),
+        Value::Object(fields) => {
+            let properties: Map<_, _> =
+                fields.iter().map(|(name, it)| (name.clone(), of(it, depth + 1))).collect();
+            let names: Vec<_> = fields.keys().collect();
+            json!({ "type": "object", "properties": properties, "required": names })
+        }
+        _ => json!({}),
+    }
+}
+
+/// Whether an object is a JSON Schema and no list of fields: a field called `type` has a name that is
+/// none of the types.
+fn is_schema(object: &Map<String, Value>) -> bool {
+    let typed = match object.get("type") {
+        Some(Value::String(it)) => kind(it) == Some(it),
+        Some(Value::Array(_)) => true,
+        _ => false,
+    };
+    let parts = ["properties", "items", "$schema", "anyOf", "oneOf", "allOf", "enum", "$ref"];
+    typed
+        && (object.len() == 1
+            || object.keys().any(|it| parts.contains(&it.as_str()) || it == "description"))
+        || object.get("properties").is_some_and(Value::is_object)
+        || object.contains_key("$schema")
+        || object.contains_key("enum")
+}
+
+/// The type of JSON Schema that a word stands for.
+fn kind(word: &str) -> Option<&str> {
+    Some(match word {
+        "string" | "str" | "text" | "date" | "url" => "string",
+        "number" | "float" => "number",
+        "integer" | "int" => "integer",
+        "boolean" | "bool" => "boolean",
+        "array" | "list" => "array",
+        "object" | "dict" => "object",
+        "null" => "null",
+        _ => return None,
+    })
+}
+
+/// What an answer lacks or has of the wrong type, by the way to it.
+pub(super) fn flaws(schema: &Value, value: &Value) -> Vec<String> {
+    let mut flaws = Vec::new();
+    check(schema, value, "the answer", 0, &mut flaws);
+    flaws
+}
+
+fn check(schema: &Value, value: &Value, path: &str, depth: usize, flaws: &mut Vec<String>) {
+    if depth > MAX_DEPTH || flaws.len() >= MAX_FLAWS {
+        return;
+    }
+    let kinds: Vec<&str> = match schema.get("type") {
+        Some(Value::String(it)) => vec![it],
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    // Null says that the page does not say, which every field may.
+    if value.is_null() {
+        return;
+    }
+    if !kinds.is_empty() && !kinds.iter().any(|it| is_of(value, it)) {
+        flaws.push(format!("{path} is not of type {}", kinds.join(" or ")));
+        return;
+    }
+    if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
+        && !allowed.contains(value)
+    {
+        flaws.push(format!("{path} is none of the allowed values"));
+    }
+    if let Value::Object(object) = value {
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        for name in required.filter_map(Value::as_str).filter(|it| !object.contains_key(*it)) {
+            if flaws.len() < MAX_FLAWS {
+                flaws.push(format!("{path} has no `{name}`"));
+            }
+        }
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, inner) in properties.into_iter().flatten() {
+            if let Some(value) = object.get(name) {
+                check(inner, value, &format!("`{name}`"), depth + 1, flaws);
+            }
+        }
+    }
+    if let (Value::Array(all), Some(items)) = (value, schema.get("items")) {
+        for value in all {
+            check(items, value, &format!("an item of {path}"), depth + 1, flaws);
+        }
+    }
+}
+
+fn is_of(value: &Value, kind: &str) -> bool {
+    match kind {
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|it| it.fract() == 0.0),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shorthand_is_a_schema_in_other_words() {
+        let asked = json!({ "title": "string", "tags": ["str"], "price": "float | null" });
+
+        let schema = json_schema(&asked);
+
+        assert_eq!(schema["properties"]["title"], json!({ "type": "string" }));
+        assert_eq!(schema["properties"]["tags"]["items"], json!({ "type": "string" }));
+        assert_eq!(schema["properties"]["price"], json!({ "type": ["number", "null"] }));
+        let list = json_schema(&json!([{ "url": "string" }]));
+        assert_eq!(list["items"]["properties"]["url"], json!({ "type": "string" }));
+        let already = json!({ "type": "object", "properties": { "a": { "type": "integer" } } });
+        assert_eq!(json_schema(&already), already);
+    }
+
+    #[test]
+    fn an_answer_is_checked_by_its_schema() {
+        let schema =
+            json_schema(&json!({ "title": "string", "tags": ["string"], "price": "number" }));
+
+        assert!(flaws(&schema, &json!({ "title": "a", "tags": ["b"], "price": null })).is_empty());
+        let wrong = flaws(&schema, &json!({ "title": 1, "tags": ["b", 2] }));
+        assert_eq!(
+            wrong,
+            [
+                "the answer has no `price`",
+                "an item of `tags` is not of type string",
+                "`title` is not of type string",
+            ]
+        );
+    }
+}

@@ -163,6 +163,18 @@ fn the_title_is_the_heading_or_what_stands_before_the_name_of_the_site() {
 }
 
 #[test]
+fn a_heading_that_has_nothing_of_the_title_is_not_the_pages() {
+    let page = |heading: &str| {
+        let title = "How to fire a kiln at night | Clay";
+        let head = format!("<title>{title}</title><meta property=og:site_name content=Clay>");
+        read(format!("<head>{head}</head><h1>{heading}</h1>{}", story()).as_bytes()).title
+    };
+
+    assert_eq!(page("Contact us").as_deref(), Some("How to fire a kiln at night"));
+    assert_eq!(page("Fire kilns at night").as_deref(), Some("Fire kilns at night"));
+}
+
+#[test]
 fn author_and_date_are_read_off_the_page_where_its_data_does_not_say() {
     let made = |body: &str| {
         let made = read(body.as_bytes());

@@ -245,6 +245,19 @@ fn a_formula_is_given_as_its_source() {
 }
 
 #[test]
+fn a_raised_link_to_an_item_below_is_a_footnote() {
+    let html = "<p>Fire it<sup id=r1><a href=#n1>1</a></sup> twice<sup><a href=#n2>[2]</a></sup>\
+        <sup><a href=#n1>1</a></sup>, at 10<sup>3</sup> degrees<sup><a href=#no>3</a></sup>.</p>\
+        <ol><li id=n1><p>Slowly. <a href=#r1>↩</a></p><p>Very.</p></li><li id=n2>Once more.</ol>";
+
+    assert_eq!(
+        convert(html, None),
+        "Fire it[^1] twice[^2][^1], at 103 degrees[3](#no).\n\n\
+         [^1]: Slowly.\n\n    Very.\n[^2]: Once more."
+    );
+}
+
+#[test]
 fn an_alternative_text_keeps_its_lines_and_ends_no_paragraph() {
     assert_eq!(convert("<img src=a.png alt='a\n\n  b'>", None), "![a  \nb](a.png)");
     assert_eq!(convert("<h2>x <img src=a.png alt='a\nb'></h2>", None), "## x ![a b](a.png)");

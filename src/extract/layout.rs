@@ -1,5 +1,7 @@
 //! What on a page frames its content: navigation, footers, sharing, consent.
 
+use std::collections::HashMap;
+
 use crate::extract::doc::{Doc, Id};
 use crate::extract::tag::Tag;
 
@@ -74,21 +76,21 @@ const BESIDE_WORDS: [&str; 12] = [
 /// What follows the word `user` where it names what users wrote or how a style treats them.
 const USERS_OWN: [&str; 4] = ["content", "generated", "select", "text"];
 
-/// Whether an element frames the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether an element frames the content. What is said more surely stands further down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Frame {
     /// Nothing says so.
     No,
-    /// A word of its class or id does.
-    Maybe,
     /// A word of it names what stands beside the content, as its author does.
     Beside,
-    /// It is what readers said of the content.
-    Discussion,
-    /// It is what buyers said of what is sold.
-    Reviews,
     /// It is what else is sold, in a row that slides or a banner.
     Offers,
+    /// It is what buyers said of what is sold.
+    Reviews,
+    /// A word of its class or id does.
+    Maybe,
+    /// It is what readers said of the content.
+    Discussion,
     /// Its name or role does.
     Sure,
 }
@@ -100,7 +102,8 @@ pub(super) struct Layout(Vec<Frame>);
 impl Layout {
     /// Reads it off every element.
     pub(super) fn of(doc: &Doc<'_>) -> Self {
-        Self((0..doc.len()).map(|it| frame(doc, it)).collect())
+        let mut known = HashMap::new();
+        Self((0..doc.len()).map(|it| frame(doc, it, &mut known)).collect())
     }
 
     /// What an element says of itself.
@@ -137,7 +140,7 @@ fn is_beside(words: &[&str]) -> bool {
     })
 }
 
-fn frame(doc: &Doc<'_>, id: Id) -> Frame {
+fn frame<'a>(doc: &Doc<'a>, id: Id, known: &mut HashMap<&'a str, Frame>) -> Frame {
     let node = doc.node(id);
     match node.tag {
         Tag::Text | Tag::Body | Tag::Html | Tag::Main | Tag::Article => return Frame::No,
@@ -164,34 +167,30 @@ fn frame(doc: &Doc<'_>, id: Id) -> Frame {
                     return Frame::Sure;
                 }
             }
-            "class" | "id" => {
-                if is_discussion(value) {
-                    return Frame::Discussion;
-                }
-                let lower = value.to_ascii_lowercase();
-                if PARTS.iter().any(|it| lower.contains(it)) {
-                    found = Frame::Maybe;
-                }
-                let words: Vec<&str> =
-                    lower.split(|it: char| !it.is_ascii_alphanumeric()).collect();
-                if words.iter().any(|it| FRAME_WORDS.contains(it)) {
-                    found = Frame::Maybe;
-                }
-                let begins = |stems: &[&str]| {
-                    words.iter().any(|word| stems.iter().any(|it| word.starts_with(it)))
-                };
-                if found == Frame::No && begins(&["rating", "review"]) {
-                    found = Frame::Reviews;
-                }
-                if found == Frame::No && begins(&["banner", "carousel", "promo"]) {
-                    found = Frame::Offers;
-                }
-                if found == Frame::No && is_beside(&words) {
-                    found = Frame::Beside;
-                }
-            }
+            // The elements of a list share their classes.
+            "class" => found = found.max(*known.entry(value).or_insert_with(|| said_by(value))),
+            "id" => found = found.max(said_by(value)),
             _ => {}
         }
     }
     found
+}
+
+/// What the words of a class or an id say.
+fn said_by(value: &str) -> Frame {
+    if is_discussion(value) {
+        return Frame::Discussion;
+    }
+    let lower = value.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split(|it: char| !it.is_ascii_alphanumeric()).collect();
+    let begins =
+        |stems: &[&str]| words.iter().any(|word| stems.iter().any(|it| word.starts_with(it)));
+    match () {
+        () if words.iter().any(|it| FRAME_WORDS.contains(it)) => Frame::Maybe,
+        () if PARTS.iter().any(|it| lower.contains(it)) => Frame::Maybe,
+        () if begins(&["rating", "review"]) => Frame::Reviews,
+        () if begins(&["banner", "carousel", "promo"]) => Frame::Offers,
+        () if is_beside(&words) => Frame::Beside,
+        () => Frame::No,
+    }
 }

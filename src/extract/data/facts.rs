@@ -1,6 +1,6 @@
 //! What a page says of itself, from all its sources: the best of each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -134,7 +134,10 @@ impl Facts {
         let heading = self.heading_at.map(|it| doc.folded_text(it));
         let title = title.map(|it| without_site(&it, site.as_deref()));
         // A heading is what the page calls itself; the others are made for lists of links.
-        let shown = heading.clone().filter(|it| site.as_ref().is_none_or(|site| site != it));
+        let shown = heading.clone().filter(|it| {
+            site.as_ref().is_none_or(|site| site != it)
+                && title.as_ref().is_none_or(|title| are_of_one(it, title))
+        });
         let author = self
             .in_graph("author")
             .or_else(|| meta("author"))
@@ -303,6 +306,19 @@ impl Facts {
         let microdata = self.microdata.iter().map(of(Source::Microdata));
         json_ld.chain(microdata).chain(self.rdfa.iter().map(of(Source::Rdfa)))
     }
+}
+
+/// Whether a heading and a title are of one page: half of the words of the shorter are in the other.
+/// Else the heading is the site's, or that of a box.
+fn are_of_one(heading: &str, title: &str) -> bool {
+    let words = |text: &str| -> HashSet<String> {
+        let text = text.to_lowercase();
+        let all = text.split(|it: char| !it.is_alphanumeric());
+        let tells = |it: &&str| it.chars().count() > 2 || it.parse::<u32>().is_ok();
+        all.filter(tells).map(str::to_owned).collect()
+    };
+    let (left, right) = (words(heading), words(title));
+    title.contains(heading) || left.intersection(&right).count() * 2 >= left.len().min(right.len())
 }
 
 /// A title without the name of the site behind it.

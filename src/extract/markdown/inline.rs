@@ -147,6 +147,9 @@ impl Writer<'_> {
         let doc = self.view.doc;
         let address = doc.attr(id, "href").and_then(|it| self.base.absolute(it));
         let Some(address) = address else { return self.children(id) };
+        if self.notes.leads_back(self.view, id) {
+            return;
+        }
         let target = with_title(&as_target(&address), doc.attr(id, "title"));
         if doc.node(id).has_block {
             // The first block in it is the link, and the rest is text beside it.

@@ -6,6 +6,7 @@
 
 mod escape;
 mod inline;
+mod notes;
 mod table;
 
 pub(super) use self::inline::image_source;
@@ -73,6 +74,7 @@ struct Writer<'v> {
     /// The address that the next block is a link to.
     link: Option<String>,
     emphasis: inline::Emphasis,
+    notes: notes::Notes,
 }
 
 impl<'v> Writer<'v> {
@@ -88,6 +90,7 @@ impl<'v> Writer<'v> {
             ended: None,
             link: None,
             emphasis: inline::Emphasis::default(),
+            notes: notes::Notes::of(view),
         }
     }
 
@@ -231,6 +234,10 @@ impl<'v> Writer<'v> {
             Tag::Pre => self.fenced(id),
             Tag::A => self.link(id),
             Tag::Img => self.image(id),
+            Tag::Sup => match self.notes.reference(id) {
+                Some(number) => self.line.push_str(&format!("[^{number}]")),
+                None => self.children(id),
+            },
             Tag::Formula => self.formula(id),
             Tag::Ul | Tag::Ol | Tag::Dir => self.list(id),
             Tag::Dt => self.term(id),
@@ -308,8 +315,15 @@ impl<'v> Writer<'v> {
             // What stands between the items is more of the one before it.
             if !open || doc.tag(child) == Tag::Li {
                 number += u64::from(open && self.end_item());
-                let mark = if ordered { format!("{number}{sign} ") } else { format!("{sign} ") };
-                let rest = " ".repeat(mark.len());
+                let (mark, rest) = match self.notes.note(child) {
+                    Some(number) => (format!("[^{number}]: "), "    ".to_owned()),
+                    None => {
+                        let mark =
+                            if ordered { format!("{number}{sign} ") } else { format!("{sign} ") };
+                        let rest = " ".repeat(mark.len());
+                        (mark, rest)
+                    }
+                };
                 self.margins.push(Margin { first: mark, rest, begun: false });
                 open = true;
             }

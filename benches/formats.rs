@@ -1,0 +1,113 @@
+//! What the formats of one page cost, beside the parser alone and two converters that are often used.
+//!
+//! The page is parsed once for all formats, so four must cost less than 1.6 times one. The parser's
+//! own time is the floor: what is above it is ours.
+
+use std::fmt::Write;
+use std::hint::black_box;
+use std::time::Duration;
+
+use rungs::core::request::{Format, Item, Limits};
+use rungs::core::tier::Tier;
+use rungs::extract::Html;
+use rungs::ports::extract::{Extractor, Page};
+use rungs_bench::cpu;
+
+/// CPU time that one reading takes, so that the ticks of the kernel's clock do not matter.
+const LONG: Duration = Duration::from_millis(600);
+const ROUNDS: usize = 3;
+
+/// An article: headings, prose, links, lists, a table, and what frames it.
+fn article() -> String {
+    let mut page = String::from(
+        "<!doctype html><html lang=en><head><title>Bread</title><meta property=og:title content=Bread>\
+         </head><body><header><nav>",
+    );
+    for number in 0..60 {
+        let _ = write!(page, "<li><a href=/menu/{number}>Kind {number}</a></li>");
+    }
+    page.push_str("</nav></header><main><article><h1>Bread</h1>");
+    for number in 0..120 {
+        let _ = write!(
+            page,
+            "<h2>Step {number}</h2><p class='text step-{number}'>Mix the <b>flour</b> with \
+             <a href='/water/{number}'>water</a>, and let it stand; time does what kneading cannot, \
+             and <em>salt</em> holds it together until the oven is hot.</p><ul><li>flour</li>\
+             <li>water</li></ul><table><tr><th>Hour<th>Heat<tr><td>{number}<td>220</table>"
+        );
+    }
+    page + "</article></main><footer><a href=/imprint>Imprint</a></footer></body></html>"
+}
+
+/// A page of a shop: little text in many elements, and scripts.
+fn shop() -> String {
+    let mut page =
+        String::from("<!doctype html><html lang=en><head><title>Mills</title></head><body>");
+    for number in 0..300 {
+        let _ = write!(
+            page,
+            "<div class='grid__item card card--product'><div class='card__inner color-2'>\
+             <div class='card__media'><a href='/mill/{number}' class='link'><img src='/{number}.jpg' \
+             alt='Mill {number}' width=300 height=300></a></div><div class='card__content'>\
+             <h3 class='card__heading h5'><a href='/mill/{number}'>Stone mill number {number}</a></h3>\
+             <span class='price price--large' data-id='{number}'>{number},90 EUR</span></div></div></div>\
+             <script>window.items = window.items || []; window.items.push({{ id: {number} }});</script>"
+        );
+    }
+    page + "</body></html>"
+}
+
+/// CPU milliseconds of one run, the least of some rounds.
+fn cost(mut work: impl FnMut()) -> f64 {
+    let round = |work: &mut dyn FnMut()| {
+        let begun = cpu();
+        let mut runs = 0_u32;
+        loop {
+            work();
+            runs += 1;
+            let used = cpu().saturating_sub(begun);
+            if used >= LONG {
+                return used.as_secs_f64() * 1_000.0 / f64::from(runs);
+            }
+        }
+    };
+    (0..ROUNDS).map(|_| round(&mut work)).fold(f64::INFINITY, f64::min)
+}
+
+fn rungs(html: &str, formats: &[Format]) -> f64 {
+    let item = Item::get("https://bread.example/").formats(formats.iter().copied());
+    let options = item.check(&Limits::default()).expect("an item");
+    cost(|| {
+        let page = Page {
+            body: html.as_bytes(),
+            content_type: Some("text/html; charset=utf-8"),
+            url: "https://bread.example/",
+            tier: Tier::Curl,
+            options: &options,
+        };
+        black_box(Html.extract(page).expect("a page"));
+    })
+}
+
+fn main() {
+    for (name, html) in [("article", article()), ("shop", shop())] {
+        println!("{name}, {} KB, CPU ms a page", html.len() / 1_000);
+        let parse = cost(|| {
+            black_box(scraper::Html::parse_document(&html));
+        });
+        let one = rungs(&html, &[Format::Markdown]);
+        let four = rungs(&html, &[Format::Text, Format::Markdown, Format::Html, Format::Json]);
+        let htmd = cost(|| {
+            black_box(htmd::convert(&html).expect("markdown"));
+        });
+        let html2text = cost(|| {
+            black_box(html2text::from_read(html.as_bytes(), 100).expect("text"));
+        });
+        println!("  html5ever, tree alone   {parse:>7.3}");
+        println!("  rungs, markdown         {one:>7.3}  {:.2} trees", one / parse);
+        println!("  rungs, four formats     {four:>7.3}  {:.2} times one", four / one);
+        println!("  htmd, whole document    {htmd:>7.3}");
+        println!("  html2text, whole        {html2text:>7.3}");
+        assert!(four < one * 1.6, "four formats cost {:.2} times one", four / one);
+    }
+}

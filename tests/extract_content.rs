@@ -417,3 +417,19 @@ fn an_answer_that_is_folded_is_content() {
 
     assert_kept_and_left(&made, &["It is, for a day."], &[]);
 }
+
+#[test]
+fn the_one_part_that_is_called_the_text_is_the_content() {
+    let page = |parts: &str| {
+        text(&format!(
+            "<main><h1>Kilns</h1><p>By Ada, in May, for potters and all their friends.</p>{parts}</main>"
+        ))
+    };
+    let part = |class: &str| format!("<div class='{class}'>{}</div>", story());
+
+    assert_kept_and_left(&page(&part("wide blog_entry-content")), &["an oven"], &["By Ada"]);
+    assert_kept_and_left(&page(&part("discontent")), &["an oven", "By Ada"], &[]);
+    assert_kept_and_left(&page(&part("post-body").repeat(2)), &["an oven", "By Ada"], &[]);
+    let little = format!("<div class=rte>Hot.</div>{}", part("wide"));
+    assert_kept_and_left(&page(&little), &["an oven", "By Ada"], &[]);
+}

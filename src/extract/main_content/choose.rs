@@ -3,6 +3,7 @@
 use super::ENOUGH;
 use crate::extract::doc::{Doc, Id, Node};
 use crate::extract::tag::Tag;
+use crate::extract::view::View;
 
 /// The part that calls itself the content, or else the one with the most to read.
 pub(super) fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
@@ -19,6 +20,62 @@ pub(super) fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
         .or_else(|| named(&|it| doc.tag(it) == Tag::Article))
         .or_else(|| named(&is_main))
         .or_else(|| densest(doc, body).map(|it| lifted(doc, body, it)))
+}
+
+/// What programs that keep articles call the element that an article's text is in, alone or behind
+/// another word.
+const BODIES: [&str; 14] = [
+    "article-body",
+    "article-content",
+    "article-text",
+    "articlebody",
+    "blog-content",
+    "entry-body",
+    "entry-content",
+    "markdown-body",
+    "post-body",
+    "post-content",
+    "prose",
+    "rich-text",
+    "rte",
+    "story-body",
+];
+
+/// The one element in a view that is called the text, where it holds most of it.
+pub(super) fn named_body(view: &View<'_, '_>) -> Option<Id> {
+    let doc = view.doc;
+    let mut found = None;
+    let mut at = view.root + 1;
+    while at < doc.end(view.root) {
+        if view.skips(at) {
+            at = doc.end(at);
+        } else if doc.attr(at, "class").is_some_and(is_body) {
+            if found.replace(at).is_some() {
+                return None;
+            }
+            at = doc.end(at);
+        } else {
+            at += 1;
+        }
+    }
+    let body = found?;
+    let length: usize =
+        view.below(body).filter(|it| doc.text(*it).is_some()).map(|it| doc.node(it).text).sum();
+    (length >= ENOUGH && length * 5 >= view.length() * 3).then_some(body)
+}
+
+fn is_body(class: &str) -> bool {
+    class.split_ascii_whitespace().any(|word| {
+        // No name ends otherwise, and this is asked of every word of every class.
+        let ends = word.as_bytes().last().map(u8::to_ascii_lowercase);
+        if !matches!(ends, Some(b'e' | b't' | b'y')) {
+            return false;
+        }
+        let word = word.to_ascii_lowercase().replace("__", "-").replace('_', "-");
+        BODIES
+            .iter()
+            .any(|it| word.strip_suffix(it).is_some_and(|it| it.is_empty() || it.ends_with('-')))
+    })
 }
 
 /// The element whose own paragraphs weigh most, by the rule that Readability made common: a

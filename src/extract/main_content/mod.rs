@@ -35,5 +35,9 @@ pub(super) fn find<'d, 'a>(
     } else {
         chosen
     };
-    trim::without_frames(doc, layout, kind, root)
+    let mut view = trim::without_frames(doc, layout, kind, root);
+    if let Some(body) = choose::named_body(&view) {
+        view.root = body;
+    }
+    view
 }

@@ -315,14 +315,13 @@ impl<'v> Writer<'v> {
             // What stands between the items is more of the one before it.
             if !open || doc.tag(child) == Tag::Li {
                 number += u64::from(open && self.end_item());
-                let (mark, rest) = match self.notes.note(child) {
-                    Some(number) => (format!("[^{number}]: "), "    ".to_owned()),
-                    None => {
-                        let mark =
-                            if ordered { format!("{number}{sign} ") } else { format!("{sign} ") };
-                        let rest = " ".repeat(mark.len());
-                        (mark, rest)
-                    }
+                let (mark, rest) = if let Some(note) = self.notes.note(child) {
+                    (format!("[^{note}]: "), "    ".to_owned())
+                } else {
+                    let mark =
+                        if ordered { format!("{number}{sign} ") } else { format!("{sign} ") };
+                    let rest = " ".repeat(mark.len());
+                    (mark, rest)
                 };
                 self.margins.push(Margin { first: mark, rest, begun: false });
                 open = true;

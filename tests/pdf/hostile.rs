@@ -88,7 +88,7 @@ async fn what_unpacks_without_end_ends_the_reader_and_not_the_host() {
     assert_eq!(after_a_page.page_count, 2);
     let said = &after_a_page.warnings[0];
     assert!(said.starts_with("1 of 2 pages were read") && said.contains("200 MiB"), "{said}");
-    refused(alone, Kind::Internal, "the process that read the PDF died");
+    refused(alone, Kind::Broken, "the process that read the PDF died");
     let sound = read(&reader, page(&[(72.0, 700.0, 12.0, "as ever")])).await;
     assert_eq!(sound.expect("the reader is in order").pages, ["as ever"]);
 }

@@ -99,5 +99,5 @@ async fn each_way_to_fail_has_its_code() {
 
     assert_eq!(code(Pdf::new(), "/locked").await, ErrorCode::PdfParseFailed);
     assert_eq!(code(small, "/pdf").await, ErrorCode::ContentTooLarge);
-    assert_eq!(code(starved, "/pdf").await, ErrorCode::InternalError);
+    assert_eq!(code(starved, "/pdf").await, ErrorCode::PdfParseFailed);
 }

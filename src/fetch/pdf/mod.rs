@@ -176,7 +176,8 @@ impl Pdf {
                 let message = format!(
                     "the process that read the PDF died ({how}); it had {memory} MiB of memory"
                 );
-                Some(FetchError::new(Kind::Internal, message))
+                // It is the document that asks for more than a reader gets.
+                Some(FetchError::new(Kind::Broken, message))
             }
         };
         match (why, read.about.as_ref()) {

@@ -13,4 +13,6 @@ mod server;
 pub mod wire;
 
 #[cfg(feature = "server")]
-pub use server::{ApiKey, BadKeys, Client, Connections, Keys, Metrics, Options, Service, serve};
+pub use server::{
+    ApiKey, BadKeys, Client, Connections, Keys, Metrics, Names, Options, Service, serve,
+};

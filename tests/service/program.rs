@@ -1,6 +1,6 @@
 //! `rungs serve` as its operator runs it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -75,6 +75,23 @@ fn what_can_be_reached_from_elsewhere_needs_a_key() {
 
     assert_eq!(open.status.code(), Some(2));
     assert!(text(&open.stderr).contains("rungs key"), "{}", text(&open.stderr));
+}
+
+#[test]
+fn without_a_key_it_answers_to_no_name_that_a_site_can_have() {
+    let serving = Serving::start(&[]);
+    let asked = |host: &str| {
+        let head =
+            format!("GET /api/v1/usage HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let mut stream = http::connect(serving.addr);
+        stream.write_all(head.as_bytes()).expect("sent");
+        http::read(&mut stream).status
+    };
+
+    let port = serving.addr.port();
+    assert_eq!(asked(&format!("127.0.0.1:{port}")), 200);
+    assert_eq!(asked(&format!("localhost:{port}")), 200);
+    assert_eq!(asked(&format!("example.com:{port}")), 403);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use rungs::Engine;
 use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
 use rungs::engine::{Pacing, Settings, SystemEntropy};
-use rungs::service::{ApiKey, Connections, Keys, Metrics, Options, Service, serve};
+use rungs::service::{ApiKey, Connections, Keys, Metrics, Names, Options, Service, serve};
 use rungs::stores::{Memory, Sled};
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -73,6 +73,9 @@ pub(crate) async fn run(args: ServeArgs) -> Done {
     let engine = engine(&args, &config)?;
     let mut options = Options::default();
     options.body_bytes = config.body_bytes.unwrap_or(options.body_bytes);
+    if !keys.are_needed() {
+        options.names = Names::ThisMachine;
+    }
     let service = Service::new(engine.clone()).keys(keys).options(options).metrics(metrics);
     let listener = TcpListener::bind(listen)
         .await

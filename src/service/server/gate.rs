@@ -19,6 +19,7 @@ use crate::ports::clock::Entropy;
 use crate::service::server::answer;
 use crate::service::server::client::Client;
 use crate::service::server::keys::Known;
+use crate::service::server::origin;
 use crate::service::server::problem::{Problem, of_status};
 use crate::service::server::routes::{Service, account};
 use crate::service::wire::{self, Balance};
@@ -149,17 +150,6 @@ fn unauthorized() -> Problem {
     Problem::new(401, "AUTHENTICATION_ERROR", message)
 }
 
-fn elsewhere() -> Problem {
-    let message = "a page of another site made this request; where no key is needed, none may";
-    Problem::new(403, "CROSS_SITE_REQUEST", message)
-}
-
-/// Whether a browser made the request for a page of another site. A key is a header, which such a page
-/// cannot send; without keys, every page that a person opens could use a service on their machine.
-fn is_of_another_site(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|it| it == "cross-site")
-}
-
 fn too_many(message: String, seconds: u64) -> Problem {
     Problem::new(429, "RATE_LIMIT_EXCEEDED", message).after(seconds)
 }
@@ -183,8 +173,10 @@ pub(super) async fn admit(
     let Some(key) = service.known().find(secret(request.headers())) else {
         return unauthorized().into_response();
     };
-    if !service.known().are_needed() && is_of_another_site(request.headers()) {
-        return elsewhere().into_response();
+    if !service.known().are_needed()
+        && let Some(problem) = origin::objection(request.headers(), service.bounds().names)
+    {
+        return problem.into_response();
     }
     let now = service.engine().now();
     let mut response = match entered(&key, &request, now) {
@@ -349,20 +341,6 @@ mod tests {
 
         assert_eq!((standing.limit, standing.places), (i32::MAX as u32, i32::MAX as u32));
         assert!(gate.count(u32::MAX, NOW) && gate.count(u32::MAX, NOW));
-    }
-
-    #[test]
-    fn only_a_browser_says_that_a_page_of_another_site_asks() {
-        let of = |site: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            if let Some(site) = site {
-                headers.insert("sec-fetch-site", HeaderValue::from_static(site));
-            }
-            is_of_another_site(&headers)
-        };
-
-        assert!(of(Some("cross-site")));
-        assert!(![None, Some("same-origin"), Some("same-site"), Some("none")].into_iter().any(of));
     }
 
     #[test]

@@ -4,6 +4,16 @@ use std::time::Duration;
 
 use crate::service::server::client::Client;
 
+/// By which names a service without keys may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// By any: who is let in is decided before it.
+    Any,
+    /// As `localhost`, or by its address. A site can have its own name lead to the machine of whoever
+    /// looks at it, and its pages could then read what is there.
+    ThisMachine,
+}
+
 /// The bounds of the service itself; those of a batch are the engine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -16,6 +26,8 @@ pub struct Options {
     /// How long a scrape is waited for before it is answered with its job's id, for clients that can
     /// take that; 60 seconds.
     pub hold: Duration,
+    /// By which names it may be called where no key is needed; any.
+    pub names: Names,
     /// Speaks to every client as to this one, whatever it says it is; for tests.
     pub client: Option<Client>,
 }
@@ -27,6 +39,7 @@ impl Default for Options {
             body_time: Duration::from_secs(30),
             read_time: Duration::from_secs(30),
             hold: Duration::from_secs(60),
+            names: Names::Any,
             client: None,
         }
     }

@@ -267,7 +267,7 @@ fn document(
     made.language.clone_from(&facts.language);
     made.metadata = facts.metadata();
     let fields = if items {
-        profile::shaped(doc, &facts, page.options.extraction_profile)
+        profile::shaped(doc, &base, &facts, page.options.extraction_profile)
     } else {
         Fields::default()
     };

@@ -2,7 +2,9 @@
 
 #![cfg(feature = "html")]
 
+mod data;
 mod product;
+mod profiles;
 mod recipe;
 mod schema;
 

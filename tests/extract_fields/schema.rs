@@ -94,3 +94,107 @@ fn a_schema_is_filled_whatever_the_formats_and_in_its_shorthand() {
     assert_eq!(made.filtered_content, Some(json!({ "price": "12.5" })));
     assert_eq!(made.content.len(), 1);
 }
+
+fn filled(page: &str, schema: serde_json::Value) -> (serde_json::Value, Vec<String>) {
+    let made = read(page, |it| it.extraction_schema = Some(schema));
+    (made.filtered_content.expect("a schema was asked for"), made.warnings)
+}
+
+#[test]
+fn a_schemas_objects_and_lists_are_filled_to_their_leaves() {
+    let page = r#"<script type=application/ld+json>{"@type": "Product", "name": "Pot",
+        "offers": {"price": "12.50 EUR", "priceCurrency": "EUR"},
+        "review": [{"author": {"name": "Ann"}, "reviewRating": {"ratingValue": "4"}}, {"author": "Bo"}]}
+        </script><h1>Pot</h1><p>The pot."#;
+
+    let (json_schema, _) = filled(
+        page,
+        json!({ "type": "object", "properties": {
+            "offers": { "type": "object", "properties": { "price": { "type": "number" } } },
+            "review": { "type": "array", "items": { "type": "object", "properties": {
+                "author": { "type": "string" }, "rating": { "type": ["integer", "null"] } } } },
+        }}),
+    );
+    let (shorthand, _) = filled(
+        page,
+        json!({
+            "offers": { "price": "number" }, "review": [{ "author": "string", "rating": "integer | null" }],
+        }),
+    );
+
+    let expected = json!({
+        "offers": { "price": 12.5 },
+        "review": [{ "author": "Ann", "rating": 4 }, { "author": "Bo", "rating": null }],
+    });
+    assert_eq!(json_schema, expected);
+    assert_eq!(shorthand, expected);
+}
+
+#[test]
+fn a_thing_that_the_page_has_no_name_for_is_filled_from_its_parts() {
+    let (made, warnings) = filled(
+        SHOP,
+        json!({ "product": { "name": "string", "price": "number", "color": "string" } }),
+    );
+
+    assert_eq!(made, json!({ "product": { "name": "Data pot", "price": 12.5, "color": null } }));
+    assert!(warnings.iter().any(|it| it == "the page does not say: product.color"), "{warnings:?}");
+}
+
+#[test]
+fn a_schemas_words_formats_and_defaults_are_kept_to() {
+    let page = r#"<script type=application/ld+json>{"@type": "Product", "name": "Pot", "condition": "Like-New",
+        "material": "clay", "releaseDate": "January 29, 2025", "glazed": "Yes", "fired": "maybe"}</script><p>A pot."#;
+
+    let (made, warnings) = filled(
+        page,
+        json!({ "type": "object", "required": ["name", "weight"], "properties": {
+            "condition": { "type": "string", "enum": ["new", "like new", "used"] },
+            "material": { "enum": ["iron", "glass"] },
+            "releaseDate": { "type": "string", "format": "date" },
+            "glazed": { "type": "boolean" }, "fired": { "type": "boolean" },
+            "origin": { "type": "string", "default": "Delft" },
+            "name": { "anyOf": [{ "type": "null" }, { "type": "string" }] },
+        }}),
+    );
+
+    assert_eq!(
+        made,
+        json!({
+            "condition": "like new", "material": null, "releaseDate": "2025-01-29", "glazed": true, "fired": null,
+            "origin": "Delft", "name": "Pot",
+        })
+    );
+    assert!(warnings.iter().any(|it| it == "extraction_schema requires: weight"), "{warnings:?}");
+}
+
+#[test]
+fn a_field_may_be_called_by_other_names() {
+    let page = r#"<script type=application/ld+json>{"@type": "Product", "name": "Pot", "gtin13": "4006381333931",
+        "offers": {"price": 5, "availability": "https://schema.org/InStock"}, "brand": {"name": "Kiln"}}</script>
+        <h1>Pot</h1><p>A pot."#;
+
+    let (made, _) = filled(
+        page,
+        json!({
+            "productName": "string", "EAN": "string", "in_stock": "boolean", "vendor": "string", "current-price": "number",
+        }),
+    );
+
+    assert_eq!(
+        made,
+        json!({
+            "productName": "Pot", "EAN": "4006381333931", "in_stock": true, "vendor": "Kiln", "current-price": 5.0,
+        })
+    );
+}
+
+#[test]
+fn a_schema_may_have_a_field_called_type() {
+    let (made, _) = filled(
+        "<meta name=type content=pot><p>A pot.",
+        json!({ "type": "string", "extra": "string" }),
+    );
+
+    assert_eq!(made["type"], json!("pot"));
+}

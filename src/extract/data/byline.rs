@@ -100,7 +100,7 @@ fn named(class: &str, words: &[&str]) -> bool {
 }
 
 /// The day in a text, as ISO 8601: `2025-01-29T10:00Z`, `Jan. 29, 2025`, `29 January 2025`.
-pub(super) fn day(text: &str) -> Option<String> {
+pub(in crate::extract) fn day(text: &str) -> Option<String> {
     let words: Vec<&str> =
         text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()).collect();
     let number = |it: &str, low: u32, high: u32| {

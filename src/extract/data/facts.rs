@@ -127,9 +127,18 @@ impl Facts {
         let word = |it: Option<&String>| it.map(|it| folded(it)).filter(|it| !it.is_empty());
         let meta = |name: &str| word(self.meta.get(name));
         let og = |name: &str| word(self.opengraph.get(name));
+        // Dublin Core: the elements, the terms, or the elements with a qualifier.
+        let dublin = |name: &str| {
+            meta(&format!("dc.{name}"))
+                .or_else(|| meta(&format!("dcterms.{name}")))
+                .or_else(|| meta(&format!("dc:{name}")))
+                .or_else(|| meta(&format!("dcterms:{name}")))
+                .or_else(|| meta(&format!("dc.date.{name}")))
+        };
         let own = seen.title.map(|it| folded(&doc.source_text(it)));
         let site = og("site_name");
-        let title = og("title").or_else(|| meta("twitter:title")).or(own);
+        let title = og("title").or_else(|| meta("twitter:title"));
+        let title = title.or(own).or_else(|| dublin("title"));
         self.heading_at = byline::heading(doc, title.as_deref().unwrap_or_default());
         let heading = self.heading_at.map(|it| doc.folded_text(it));
         let title = title.map(|it| without_site(&it, site.as_deref()));
@@ -142,16 +151,21 @@ impl Facts {
             .in_graph("author")
             .or_else(|| meta("author"))
             .or_else(|| meta("article:author").filter(|it| !it.starts_with("http")))
+            .or_else(|| dublin("creator"))
             .or_else(|| byline::author(doc));
         let published = self
             .in_graph("datePublished")
             .or_else(|| meta("article:published_time"))
             .or_else(|| meta("datepublished"))
             .or_else(|| meta("date"))
+            .or_else(|| ["issued", "created", "date"].into_iter().find_map(dublin))
             .or_else(|| byline::date(doc));
         let description = meta("description").or_else(|| og("description"));
+        let description = description.or_else(|| meta("twitter:description"));
         let description = description.or_else(|| self.in_graph("description"));
-        let language = self.language.take().or_else(|| meta("language")).or_else(|| og("locale"));
+        let description = description.or_else(|| dublin("description"));
+        let language = self.language.clone().or_else(|| meta("language")).or_else(|| og("locale"));
+        let language = language.or_else(|| dublin("language"));
         self.title = shown.or(title).filter(|it| !it.is_empty());
         self.heading = heading;
         self.author = author;
@@ -249,28 +263,13 @@ impl Facts {
 
     /// The item that fits the profile best.
     pub(in crate::extract) fn about(&self, profile: Profile) -> Option<(Source, &Value)> {
-        let kinds: &[&str] = match profile {
-            Profile::Product => &["Product", "ProductGroup"],
-            Profile::Article => &["Article", "NewsArticle", "BlogPosting", "TechArticle", "Report"],
-            Profile::JobPosting => &["JobPosting"],
-            Profile::Faq => &["FAQPage", "QAPage"],
-            Profile::Recipe => &["Recipe"],
-            Profile::Event => &["Event"],
-            Profile::Auto | Profile::EcommerceHomepage | Profile::DirectoryListing => &[
-                "Product",
-                "ProductGroup",
-                "Recipe",
-                "JobPosting",
-                "Event",
-                "NewsArticle",
-                "BlogPosting",
-                "TechArticle",
-                "Article",
-                "FAQPage",
-                "QAPage",
-            ],
-        };
-        kinds.iter().find_map(|kind| self.items().find(|it| has_type(it.1, kind)))
+        let first = |of: Profile| self.items().find(|it| fits(it.1, of));
+        match profile {
+            Profile::Auto | Profile::EcommerceHomepage | Profile::DirectoryListing => {
+                PROFILES.into_iter().find_map(first)
+            }
+            one => first(one),
+        }
     }
 
     /// Whether what readers say is what the page is for: by its type, its program, or its address.
@@ -326,6 +325,63 @@ fn without_site(title: &str, site: Option<&str>) -> String {
     let bare = site.and_then(|it| title.strip_suffix(it)).map(str::trim_end);
     let bare = bare.and_then(|it| it.strip_suffix(['|', '-', '–', '—', '•', '·', ':']));
     bare.map(str::trim_end).filter(|it| !it.is_empty()).unwrap_or(title).to_owned()
+}
+
+/// What a page may be about, what says the most first.
+const PROFILES: [Profile; 6] = [
+    Profile::Product,
+    Profile::Recipe,
+    Profile::JobPosting,
+    Profile::Event,
+    Profile::Article,
+    Profile::Faq,
+];
+
+/// Whether an item is of a kind that a profile is for.
+pub(in crate::extract) fn fits(item: &Value, profile: Profile) -> bool {
+    let kinds: &[&str] = match profile {
+        Profile::Product => {
+            &["Product", "ProductGroup", "IndividualProduct", "ProductModel", "Vehicle", "Car"]
+        }
+        Profile::Article => &[
+            "Article",
+            "NewsArticle",
+            "BlogPosting",
+            "TechArticle",
+            "ScholarlyArticle",
+            "Report",
+            "ReportageNewsArticle",
+            "AnalysisNewsArticle",
+            "OpinionNewsArticle",
+            "ReviewNewsArticle",
+            "LiveBlogPosting",
+        ],
+        Profile::JobPosting => &["JobPosting"],
+        Profile::Faq => &["FAQPage", "QAPage"],
+        Profile::Recipe => &["Recipe"],
+        Profile::Event => &[
+            "Event",
+            "BusinessEvent",
+            "ChildrensEvent",
+            "ComedyEvent",
+            "CourseInstance",
+            "DanceEvent",
+            "EducationEvent",
+            "ExhibitionEvent",
+            "Festival",
+            "FoodEvent",
+            "LiteraryEvent",
+            "MusicEvent",
+            "SaleEvent",
+            "ScreeningEvent",
+            "SocialEvent",
+            "SportsEvent",
+            "TheaterEvent",
+            "VisualArtsEvent",
+        ],
+        Profile::Auto | Profile::EcommerceHomepage | Profile::DirectoryListing => &[],
+    };
+    kinds.iter().any(|kind| has_type(item, kind))
 }
 
 /// Elements that may name the page.

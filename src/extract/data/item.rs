@@ -110,7 +110,12 @@ impl Reader<'_> {
             .then(|| self.doc.attr(scope, "itemref"))
             .flatten()
             .unwrap_or_default();
+        let mut taken: Vec<&str> = Vec::new();
         for name in refs.split_whitespace().take(MAX_ITEMS) {
+            if taken.contains(&name) {
+                continue;
+            }
+            taken.push(name);
             let Some(id) = self.by_id(name) else { continue };
             // Who refers to an item of its own means what is in it.
             let own = self.is_scope(id) && !self.is_property(id) && !open.contains(&id);

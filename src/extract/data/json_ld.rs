@@ -10,6 +10,8 @@ use crate::extract::tag::Tag;
 
 /// References followed from one item.
 const MAX_REFERENCES: usize = 50;
+/// Bytes that references may add to one item: each could lead to most of a page.
+const MAX_GAIN: usize = 1_048_576;
 /// References inside what references led to.
 const MAX_DEPTH: usize = 3;
 
@@ -63,7 +65,7 @@ impl Graph {
         }
         let ids = self.items.iter().filter(|it| reference(it).is_none());
         let by_id: HashMap<&str, &Value> = ids.filter_map(|it| Some((id_of(it)?, it))).collect();
-        let mut left = MAX_REFERENCES;
+        let mut left = Left { references: MAX_REFERENCES, bytes: MAX_GAIN };
         expand(item, &by_id, &mut left, 0)
     }
 }
@@ -79,12 +81,38 @@ fn reference(value: &Value) -> Option<&str> {
     if only { id_of(value) } else { None }
 }
 
-fn expand(value: &Value, by_id: &HashMap<&str, &Value>, left: &mut usize, depth: usize) -> Value {
+/// What may still be added to an item.
+#[derive(Debug)]
+struct Left {
+    references: usize,
+    bytes: usize,
+}
+
+impl Left {
+    /// Takes what a reference costs; whether there was enough.
+    fn pays(&mut self, value: &Value) -> bool {
+        let Some(references) = self.references.checked_sub(1) else { return false };
+        let Some(bytes) = self.bytes.checked_sub(weight(value)) else { return false };
+        (self.references, self.bytes) = (references, bytes);
+        true
+    }
+}
+
+/// About the bytes of a value.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 16,
+        Value::Array(all) => all.iter().map(weight).sum::<usize>() + 16,
+        Value::Object(of) => of.iter().map(|it| it.0.len() + weight(it.1)).sum::<usize>() + 16,
+        _ => 16,
+    }
+}
+
+fn expand(value: &Value, by_id: &HashMap<&str, &Value>, left: &mut Left, depth: usize) -> Value {
     if let Some(found) = reference(value).and_then(|it| by_id.get(it)) {
-        if *left == 0 || depth >= MAX_DEPTH {
+        if depth >= MAX_DEPTH || !left.pays(found) {
             return value.clone();
         }
-        *left -= 1;
         return expand(found, by_id, left, depth + 1);
     }
     match value {

@@ -6,7 +6,8 @@ mod item;
 mod json_ld;
 mod loose;
 
-pub(super) use self::facts::{Depth, Facts, has_type};
+pub(super) use self::byline::day;
+pub(super) use self::facts::{Depth, Facts, fits, has_type};
 use self::item::Vocabulary;
 use self::item::items;
 use self::json_ld::Graph;
@@ -33,6 +34,10 @@ pub struct Structured {
     pub opengraph: Vec<Value>,
     /// RDFa items, in the shape of microdata.
     pub rdfa: Vec<Value>,
+    /// Dublin Core: `[name, content]`, the names as they are written.
+    pub dublin_core: Vec<Value>,
+    /// Twitter cards: `[name, content]`.
+    pub twitter: Vec<Value>,
 }
 
 impl Structured {
@@ -42,8 +47,22 @@ impl Structured {
             microdata: items(doc, base, Vocabulary::Microdata),
             opengraph: opengraph(doc),
             rdfa: items(doc, base, Vocabulary::Rdfa),
+            dublin_core: pairs(doc, &["dc.", "dc:", "dcterms.", "dcterms:"]),
+            twitter: pairs(doc, &["twitter:"]),
         }
     }
+}
+
+/// What `meta` elements say below names that begin so, in the order of the page.
+fn pairs(doc: &Doc<'_>, spaces: &[&str]) -> Vec<Value> {
+    let metas = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Meta);
+    let said = metas.filter_map(|id| {
+        let name = doc.attr(id, "name").or_else(|| doc.attr(id, "property"))?.trim();
+        let lower = name.to_ascii_lowercase();
+        let content = doc.attr(id, "content")?;
+        spaces.iter().any(|it| lower.starts_with(it)).then(|| json!([name, content]))
+    });
+    said.take(MAX_ITEMS).collect()
 }
 
 /// The Open Graph properties in the order of the page, with the namespaces that they are from.

@@ -2,9 +2,13 @@
 
 use serde_json::Value;
 
-use crate::extract::data::Facts;
+use crate::extract::address::Base;
+use crate::extract::data::{Facts, day};
 use crate::extract::doc::folded;
 use crate::extract::light::text_of;
+
+/// Texts kept of one property.
+const MAX_STRINGS: usize = 100;
 
 /// A text without markup and character references, on one line.
 pub(super) fn plain(text: &str) -> String {
@@ -49,6 +53,77 @@ pub(super) fn name(facts: &Facts, value: &Value) -> Option<String> {
         }
         other => one(other),
     }
+}
+
+/// The texts of one or several; one text may hold several with commas between.
+pub(super) fn strings(value: &Value) -> Vec<String> {
+    let split = |it: String| -> Vec<String> {
+        let parts = it.split([',', ';']).map(str::trim).filter(|it| !it.is_empty());
+        parts.map(str::to_owned).collect()
+    };
+    match value {
+        Value::Array(all) => all.iter().take(MAX_STRINGS).filter_map(text).collect(),
+        one => text(one).map(split).unwrap_or_default(),
+    }
+}
+
+/// A day, or a point in time, as ISO 8601.
+pub(super) fn date(value: &Value) -> Option<String> {
+    let said = text(value)?;
+    let iso = |it: &str| {
+        let day = it.get(..10)?;
+        let digits = day.bytes().enumerate().all(|(at, it)| match at {
+            4 | 7 => it == b'-',
+            _ => it.is_ascii_digit(),
+        });
+        let rest = it.get(10..)?;
+        let rest = rest.strip_prefix(['T', 't', ' ']).map_or(rest, str::trim_start);
+        let time = rest.is_empty() || rest.as_bytes().get(2) == Some(&b':');
+        (digits && time).then(|| {
+            if rest.is_empty() {
+                day.to_owned()
+            } else {
+                format!("{day}T{}", rest.replace(' ', ""))
+            }
+        })
+    };
+    iso(&said).or_else(|| day(&said))
+}
+
+/// The addresses of one or several images, absolute.
+pub(super) fn images(facts: &Facts, base: &Base, value: &Value) -> Vec<String> {
+    let one = |it: &Value| {
+        let said = match facts.graph.resolve(it) {
+            Value::String(_) => text(it),
+            Value::Object(of) => {
+                ["contentUrl", "url", "@id"].iter().find_map(|it| text(of.get(*it)?))
+            }
+            _ => None,
+        };
+        said.and_then(|it| base.absolute(&it))
+    };
+    match value {
+        Value::Array(all) => all.iter().take(MAX_STRINGS).filter_map(one).collect(),
+        other => one(other).into_iter().collect(),
+    }
+}
+
+/// Where something is, on one line: a text, or the parts of an address from the street to the country.
+pub(super) fn place(facts: &Facts, value: &Value) -> Option<String> {
+    const PARTS: [&str; 5] =
+        ["streetAddress", "addressLocality", "addressRegion", "postalCode", "addressCountry"];
+    let of = facts.graph.resolve(first(value)?);
+    if of.is_string() {
+        return text(of);
+    }
+    let address = of.get("address").and_then(first).map_or(of, |it| facts.graph.resolve(it));
+    if address.is_string() {
+        return text(address);
+    }
+    let mut parts: Vec<String> =
+        PARTS.iter().filter_map(|it| text(facts.graph.resolve(address.get(*it)?))).collect();
+    parts.dedup();
+    Some(parts.join(", ")).filter(|it| !it.is_empty())
 }
 
 /// The minutes of a duration, in ISO 8601 or in words.
@@ -173,6 +248,19 @@ mod tests {
         }
         for none in [json!("PT0M"), json!(""), json!(null), json!("soon")] {
             assert_eq!(minutes(&none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn days_and_times_are_written_as_iso_8601() {
+        for (said, is) in [
+            ("2025-01-29", Some("2025-01-29")),
+            ("2025-01-29T10:00:00+01:00", Some("2025-01-29T10:00:00+01:00")),
+            ("2025-01-29 10:00", Some("2025-01-29T10:00")),
+            ("January 29, 2025", Some("2025-01-29")),
+            ("soon", None),
+        ] {
+            assert_eq!(date(&json!(said)).as_deref(), is, "{said}");
         }
     }
 

@@ -3,9 +3,14 @@
 //! Structured data says most of it, in many forms; what it leaves out is read from the page itself by
 //! rules that hold for no site alone.
 
+mod article;
 mod common;
+mod event;
+mod faq;
+mod job;
 mod label;
 mod lines;
+mod listing;
 mod money;
 mod product;
 mod recipe;
@@ -15,7 +20,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::core::request::Profile;
-use crate::extract::data::Facts;
+use crate::extract::address::Base;
+use crate::extract::data::{Facts, fits};
 use crate::extract::doc::Doc;
 
 /// Where a value was found.
@@ -95,20 +101,33 @@ impl Fields {
     }
 }
 
-/// The fields of a profile; none for those that are what the page's own item says.
-pub(super) fn shaped(doc: &Doc<'_>, facts: &Facts, profile: Profile) -> Fields {
+/// The fields of a profile; the automatic one is that of what the page says it is about.
+pub(super) fn shaped(doc: &Doc<'_>, base: &Base, facts: &Facts, profile: Profile) -> Fields {
+    let profile = match (profile, facts.about(Profile::Auto)) {
+        (Profile::Auto, Some((_, item))) => of_item(item),
+        (asked, _) => asked,
+    };
     match profile {
-        Profile::Product => product::fields(doc, facts),
+        Profile::Product => product::fields(doc, base, facts),
         Profile::Recipe => recipe::fields(doc, facts),
-        Profile::Auto => match facts.about(Profile::Auto).map(|it| it.1) {
-            Some(it) if is(it, &["Product", "ProductGroup"]) => product::fields(doc, facts),
-            Some(it) if is(it, &["Recipe"]) => recipe::fields(doc, facts),
-            _ => Fields::default(),
-        },
-        _ => Fields::default(),
+        Profile::Article => article::fields(facts, base),
+        Profile::JobPosting => job::fields(facts),
+        Profile::Event => event::fields(facts, base),
+        Profile::Faq => faq::fields(doc, facts),
+        Profile::EcommerceHomepage | Profile::DirectoryListing => listing::fields(facts, base),
+        Profile::Auto => Fields::default(),
     }
 }
 
-fn is(item: &Value, kinds: &[&str]) -> bool {
-    kinds.iter().any(|it| crate::extract::data::has_type(item, it))
+/// The profile that an item fits.
+fn of_item(item: &Value) -> Profile {
+    let kinds = [
+        Profile::Product,
+        Profile::Recipe,
+        Profile::JobPosting,
+        Profile::Event,
+        Profile::Article,
+        Profile::Faq,
+    ];
+    kinds.into_iter().find(|it| fits(item, *it)).unwrap_or_default()
 }

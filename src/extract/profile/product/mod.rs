@@ -8,27 +8,28 @@ mod stock;
 use serde_json::{Value, json};
 
 use crate::core::request::Profile;
-use crate::extract::data::{Facts, has_type};
+use crate::extract::address::Base;
+use crate::extract::data::{Facts, fits};
 use crate::extract::doc::Doc;
-use crate::extract::profile::common::{first, name, text};
+use crate::extract::profile::common::{first, images, name, text};
 use crate::extract::profile::label::Labels;
 use crate::extract::profile::money::{at_home, decimal};
 use crate::extract::profile::{Field, Fields, Source};
 use crate::extract::schema::number;
 
 use self::shown::Shown;
-use self::stock::availability;
+pub(super) use self::stock::availability;
 
 /// Names of an article number, by what it is called in structured data.
 const GTINS: [&str; 8] =
     ["gtin13", "gtin", "gtin14", "gtin12", "gtin8", "isbn", "productGTIN", "ean"];
 
-pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
+pub(super) fn fields(doc: &Doc<'_>, base: &Base, facts: &Facts) -> Fields {
     let mut fields = Fields::default();
     let items = best(facts);
     let mut prices = Vec::new();
-    for (source, item) in &items {
-        from_item(&mut fields, facts, *source, item, &mut prices);
+    for item in &items {
+        from_item(&mut fields, facts, base, *item, &mut prices);
     }
     from_meta(&mut fields, facts, &mut prices);
     price(&mut fields, doc, facts, &prices);
@@ -88,8 +89,7 @@ fn best(facts: &Facts) -> Vec<(Source, &Value)> {
         let name = named(it);
         name.is_some() && (name == main_name || name.is_some_and(|it| title.contains(&it)))
     };
-    let kinds = ["Product", "ProductGroup", "IndividualProduct", "ProductModel", "Car", "Vehicle"];
-    let all = facts.items().filter(|it| kinds.iter().any(|kind| has_type(it.1, kind)));
+    let all = facts.items().filter(|it| fits(it.1, Profile::Product));
     let mut found: Vec<(Source, &Value)> = all.filter(|it| same(it.1)).collect();
     found.insert(0, main);
     // One with an offer says what a shop's own page says.
@@ -101,8 +101,8 @@ fn best(facts: &Facts) -> Vec<(Source, &Value)> {
 fn from_item(
     fields: &mut Fields,
     facts: &Facts,
-    source: Source,
-    item: &Value,
+    base: &Base,
+    (source, item): (Source, &Value),
     prices: &mut Vec<Field>,
 ) {
     let get = |name: &str| item.get(name).filter(|it| !it.is_null());
@@ -114,7 +114,7 @@ fn from_item(
         offer("brand", key, brand.map(Value::from));
     }
     for key in GTINS {
-        offer("gtin", key, get(key).and_then(text).map(Value::from));
+        offer("gtin", key, get(key).and_then(text).and_then(|it| gtin(&it)).map(Value::from));
     }
     if let Some(rating) = get("aggregateRating").and_then(first) {
         let value = rating.get("ratingValue").and_then(number);
@@ -126,11 +126,7 @@ fn from_item(
             count.and_then(crate::extract::schema::whole),
         );
     }
-    let images = get("image").map(|it| match it {
-        Value::Array(all) => all.iter().filter_map(image).collect(),
-        one => image(one).into_iter().collect::<Vec<_>>(),
-    });
-    offer("images", "image", images.map(Value::from));
+    offer("images", "image", get("image").map(|it| images(facts, base, it).into()));
     let mut all = Vec::new();
     if let Some(offers) = get("offers") {
         offers_of(facts, offers, &mut all, 0);
@@ -177,12 +173,14 @@ fn code(text: &str) -> Option<String> {
     fits.then(|| word.to_owned())
 }
 
-fn image(value: &Value) -> Option<Value> {
-    match value {
-        Value::String(_) => Some(value.clone()),
-        Value::Object(of) => of.get("contentUrl").or_else(|| of.get("url")).cloned(),
-        _ => None,
-    }
+/// An article number of the right length whose check digit is right.
+fn gtin(text: &str) -> Option<String> {
+    let plain: String = text.chars().filter(|it| !matches!(it, '-' | ' ')).collect();
+    let digits: Option<Vec<u32>> = plain.chars().map(|it| it.to_digit(10)).collect();
+    let digits = digits.filter(|it| matches!(it.len(), 8 | 12 | 13 | 14))?;
+    // From the right, every second digit counts three times.
+    let sum: u32 = digits.iter().rev().zip([1, 3].iter().cycle()).map(|it| it.0 * it.1).sum();
+    (sum.is_multiple_of(10) && sum > 0).then_some(plain)
 }
 
 /// Offers in offers, laid flat, those that say a price first.
@@ -224,7 +222,8 @@ fn from_offer(fields: &mut Fields, source: Source, of: &Value, prices: &mut Vec<
     offer("availability", "offers.availability", word.map(Value::from));
     offer("sku", "offers.sku", get("sku").and_then(text).and_then(|it| code(&it)).map(Value::from));
     for key in GTINS {
-        offer("gtin", "offers.gtin", get(key).and_then(text).map(Value::from));
+        let said = get(key).and_then(text).and_then(|it| gtin(&it));
+        offer("gtin", "offers.gtin", said.map(Value::from));
     }
 }
 
@@ -240,6 +239,7 @@ fn from_meta(fields: &mut Fields, facts: &Facts, prices: &mut Vec<Field>) {
             }
             "availability" => availability(said).map(Value::from),
             "brand" if !is_name(said) => None,
+            "gtin" => gtin(said).map(Value::from),
             _ => Some(said.as_str().into()),
         };
         fields.offer(name, source, key, value);
@@ -276,5 +276,20 @@ fn from_meta(fields: &mut Fields, facts: &Facts, prices: &mut Vec<Field>) {
         ("gtin", "gtin13"),
     ] {
         take(name, Source::Meta, &facts.meta, key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_article_number_has_a_length_and_a_check_digit() {
+        for right in ["4006381333931", "4 006381 333931", "73513537", "036000291452"] {
+            assert!(gtin(right).is_some(), "{right}");
+        }
+        for wrong in ["4006381333932", "123", "40063813339310", "0000000000000", "n/a", ""] {
+            assert_eq!(gtin(wrong), None, "{wrong}");
+        }
     }
 }

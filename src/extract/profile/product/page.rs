@@ -61,6 +61,8 @@ const NUMBERED: [&str; 11] = [
 ];
 /// Bytes of a part that holds a number.
 const NUMBER_TEXT: usize = 60;
+/// Nodes of such a part.
+const NUMBER_NODES: usize = 100;
 
 /// The number that the page shows for its product.
 pub(super) fn number(doc: &Doc<'_>, labels: &Labels<'_, '_>) -> Option<String> {
@@ -79,6 +81,7 @@ fn is_called_number(doc: &Doc<'_>, id: Id) -> bool {
     let node = doc.node(id);
     node.tag != Tag::Text
         && (3..=NUMBER_TEXT).contains(&node.text)
+        && node.end - id <= NUMBER_NODES
         && doc.attrs(id).any(|(name, value)| {
             let names = matches!(name, "class" | "id" | "itemprop") || name.starts_with("data-");
             names
@@ -132,14 +135,10 @@ fn in_address(facts: &Facts) -> Option<String> {
     parts.filter(fits).last().map(str::to_owned)
 }
 
-/// A text of digits, as long as an article number is.
+/// The digits that a text begins with, if they are an article number.
 fn digits(text: &str) -> Option<String> {
-    let found: String = text
-        .chars()
-        .take_while(|it| it.is_ascii_digit() || matches!(it, '-' | ' '))
-        .filter(char::is_ascii_digit)
-        .collect();
-    (8..=14).contains(&found.len()).then_some(found)
+    let end = text.find(|it: char| !it.is_ascii_digit() && !matches!(it, '-' | ' '));
+    super::gtin(text.get(..end.unwrap_or(text.len()))?)
 }
 
 /// A short name.

@@ -8,6 +8,8 @@ use crate::extract::tag::Tag;
 const PRICE_TEXT: usize = 60;
 /// The same where nothing calls it a price.
 const BARE_TEXT: usize = 60;
+/// Nodes that a price is made of.
+const PRICE_NODES: usize = 200;
 /// Parts around a price that may say that it is another's.
 const AROUND: usize = 3;
 /// Nodes between a price of the past and the one beside it.
@@ -65,7 +67,9 @@ fn around(doc: &Doc<'_>, id: Id) -> impl Iterator<Item = Id> {
 /// The amount in a part that calls itself a price; the innermost, because those around may hold several.
 fn called(doc: &Doc<'_>, id: Id) -> Option<Money> {
     let node = doc.node(id);
-    let may = node.tag != Tag::Text && (1..=PRICE_TEXT).contains(&node.text);
+    let may = node.tag != Tag::Text
+        && (1..=PRICE_TEXT).contains(&node.text)
+        && node.end - id <= PRICE_NODES;
     if !may || !is_called_price(doc, id) || is_hidden(doc, id) {
         return None;
     }

@@ -8,7 +8,7 @@ use crate::extract::tag::Tag;
 const CONTROL: usize = 40;
 
 /// The word of schema.org for what structured data says of the stock.
-pub(super) fn availability(said: &str) -> Option<&'static str> {
+pub(in crate::extract::profile) fn availability(said: &str) -> Option<&'static str> {
     let word = said.trim().trim_end_matches('/').rsplit(['/', '#']).next().unwrap_or_default();
     let word: String =
         word.chars().filter(|it| it.is_alphabetic()).flat_map(char::to_lowercase).collect();

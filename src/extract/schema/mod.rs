@@ -1,10 +1,17 @@
 //! `extraction_schema`: the asked fields, filled from what was found.
+//!
+//! A field is looked for by its name, then by its name in any case, then by another name of the same
+//! thing, then further down; what is found is made to be of the asked type or is said to be missing.
+
+mod coerce;
 
 use serde_json::{Map, Value, json};
 
 use crate::core::request::{Format, JobRequest};
 use crate::extract::profile::Fields;
 use crate::ports::extract::Extracted;
+
+use self::coerce::Wanted;
 
 /// How deep a field is looked for.
 const MAX_DEPTH: usize = 6;
@@ -29,33 +36,30 @@ struct Found<'a> {
 /// Fills `filtered_content` and puts it in the place of `json`.
 pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) {
     let Some(schema) = &options.extraction_schema else { return };
-    let schema = match schema {
-        // The shorthand for a list of things asks for the fields of one.
-        Value::Array(all) => all.first().unwrap_or(schema),
-        other => other,
-    };
-    let fields = schema.get("properties").unwrap_or(schema);
-    let fields = fields.as_object().into_iter().flatten();
-    let (mut filled, mut evidence, mut missing) = (Map::new(), Map::new(), Vec::new());
-    for (name, kind) in fields.filter(|it| !it.0.starts_with('$')) {
-        let found = layers.find(name);
-        let value = found.as_ref().and_then(|it| coerced(it.value, wanted(kind)));
-        match (&found, &value) {
-            (Some(found), Some(value)) => {
-                let snippet = snippet(&made.text, found.value);
-                evidence.insert(name.clone(), json!({
-                    "value": value, "snippet": snippet, "source": found.source, "path": found.path,
-                }));
-            }
-            _ => missing.push(name.as_str()),
-        }
+    let wanted = Wanted::of(schema);
+    // A list of things asks for the fields of one.
+    let one = if wanted.kind == "array" { wanted.items.map(Wanted::of) } else { None };
+    let wanted = one.unwrap_or(wanted);
+    let mut filling =
+        Filling { layers, text: &made.text, evidence: Map::new(), missing: Vec::new() };
+    let mut filled = Map::new();
+    for (name, kind) in wanted.fields() {
+        let value = filling.field(name, kind, name, 0);
         filled.insert(name.clone(), value.unwrap_or_default());
     }
+    let Filling { evidence, missing, .. } = filling;
     if filled.is_empty() {
         made.warnings.push("extraction_schema names no fields".to_owned());
     }
     if !missing.is_empty() {
         made.warnings.push(format!("the page does not say: {}", missing.join(", ")));
+    }
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let required = required.filter_map(Value::as_str);
+    let lacking: Vec<&str> =
+        required.filter(|it| filled.get(*it).is_none_or(Value::is_null)).collect();
+    if !lacking.is_empty() {
+        made.warnings.push(format!("extraction_schema requires: {}", lacking.join(", ")));
     }
     let filled = Value::Object(filled);
     if options.formats.contains(&Format::Json) {
@@ -63,6 +67,48 @@ pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) 
     }
     made.filtered_content = Some(filled);
     made.evidence = options.evidence.then_some(Value::Object(evidence));
+}
+
+/// A schema that is being filled.
+struct Filling<'a> {
+    layers: &'a Layers,
+    text: &'a str,
+    evidence: Map<String, Value>,
+    missing: Vec<String>,
+}
+
+impl Filling<'_> {
+    /// The value of a field, whose full name is `path`; what could not be found or made to fit is noted.
+    fn field(&mut self, name: &str, kind: &Value, path: &str, depth: usize) -> Option<Value> {
+        let wanted = Wanted::of(kind);
+        let layers = self.layers;
+        let found = layers.find(name).or_else(|| {
+            let fallback = wanted.default?;
+            Some(Found { value: fallback, source: "schema", path: "default".to_owned() })
+        });
+        let value = found.as_ref().and_then(|it| coerce::fit(it.value, &wanted, depth));
+        if let (Some(found), Some(value)) = (&found, &value) {
+            let snippet = snippet(self.text, found.value);
+            self.evidence.insert(
+                path.to_owned(),
+                json!({
+                    "value": value, "snippet": snippet, "source": found.source, "path": found.path,
+                }),
+            );
+            return Some(value.clone());
+        }
+        // A thing that the page has no name for may still have its parts there.
+        if wanted.kind == "object" && depth < MAX_DEPTH {
+            let mut object = Map::new();
+            for (name, kind) in wanted.fields() {
+                let value = self.field(name, kind, &format!("{path}.{name}"), depth + 1);
+                object.insert(name.clone(), value.unwrap_or_default());
+            }
+            return object.values().any(|it| !it.is_null()).then_some(Value::Object(object));
+        }
+        self.missing.push(path.to_owned());
+        None
+    }
 }
 
 impl Layers {
@@ -105,21 +151,6 @@ fn snippet(text: &str, value: &Value) -> String {
     passage.trim().to_owned()
 }
 
-/// The type that a field's schema asks for: JSON Schema's `type`, or the shorthand's word.
-fn wanted(kind: &Value) -> &str {
-    let word = match kind {
-        Value::String(word) => Some(word.as_str()),
-        _ => match kind.get("type") {
-            Some(Value::Array(all)) => {
-                all.iter().filter_map(Value::as_str).find(|it| *it != "null")
-            }
-            Some(one) => one.as_str(),
-            None => None,
-        },
-    };
-    word.and_then(|it| it.split('|').next()).map_or("any", str::trim)
-}
-
 fn plain(name: &str) -> String {
     name.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -127,17 +158,42 @@ fn plain(name: &str) -> String {
 /// Other names of the same thing.
 fn aliases(name: &str) -> &'static [&'static str] {
     match name {
-        "title" => &["name", "headline"],
+        "title" | "productname" | "jobtitle" | "eventname" => &["name", "headline", "title"],
         "name" => &["title", "headline"],
         "headline" => &["title", "name"],
-        "image" | "imageurl" => &["image", "contenturl", "thumbnailurl"],
-        "date" | "publishedat" | "published" => &["datepublished", "publishedat"],
-        "currency" => &["pricecurrency"],
-        "price" => &["price", "lowprice"],
-        "rating" => &["ratingvalue"],
-        "reviewcount" => &["reviewcount", "ratingcount"],
-        "url" => &["url", "canonical"],
-        "body" | "content" => &["articlebody", "text"],
+        "image" | "imageurl" | "picture" | "photo" | "thumbnail" => {
+            &["image", "images", "contenturl", "thumbnailurl"]
+        }
+        "images" | "imageurls" | "pictures" | "photos" => &["images", "image"],
+        "date" | "publishedat" | "published" | "publishdate" | "publicationdate" | "pubdate" => {
+            &["datepublished", "publishedat", "dateposted", "startsat", "startdate"]
+        }
+        "modified" | "updated" | "updatedat" | "lastmodified" => &["modifiedat", "datemodified"],
+        "currency" => &["pricecurrency", "salarycurrency"],
+        "price" | "cost" | "amount" | "currentprice" | "saleprice" => &["price", "lowprice"],
+        "rating" | "stars" | "averagerating" => &["ratingvalue", "rating"],
+        "reviewcount" | "reviews" | "numreviews" | "numberofreviews" => {
+            &["reviewcount", "ratingcount", "review"]
+        }
+        "instock" | "available" | "stock" | "isavailable" => &["availability"],
+        "url" | "link" => &["url", "canonical"],
+        "body" | "content" | "fulltext" => &["articlebody", "text"],
+        "summary" | "abstract" => &["description"],
+        "manufacturer" | "vendor" | "maker" => &["brand", "manufacturer"],
+        "ean" | "upc" | "barcode" | "isbn" => &["gtin", "gtin13", "isbn"],
+        "productid" | "itemnumber" | "productcode" => &["sku", "productid"],
+        "authorname" | "writer" | "byline" | "writtenby" => &["author", "creator"],
+        "company" | "employer" | "organization" => &["company", "hiringorganization"],
+        "location" | "joblocation" => &["locations", "address", "joblocation"],
+        "salary" | "pay" => &["salarymin", "basesalary"],
+        "servings" | "yield" | "portions" => &["yields", "recipeyield"],
+        "steps" | "directions" | "method" => &["instructions", "recipeinstructions"],
+        "start" | "begins" | "startsat" | "starttime" => &["startsat", "startdate"],
+        "end" | "endsat" | "endtime" => &["endsat", "enddate"],
+        "place" | "venue" => &["venue", "location"],
+        "faq" | "faqs" | "questions" | "qa" => &["questions", "mainentity"],
+        "keywords" | "tags" | "categories" => &["tags", "keywords", "articlesection", "category"],
+        "lang" => &["language", "inlanguage"],
         _ => &[],
     }
 }
@@ -178,37 +234,6 @@ fn look_up<'a>(
             all.iter().enumerate().find_map(|(step, value)| inside(step.to_string(), value, path))
         }
         _ => None,
-    }
-}
-
-fn coerced(value: &Value, kind: &str) -> Option<Value> {
-    let one = match value {
-        Value::Array(all) if kind != "array" && kind != "any" => all.first()?,
-        other => other,
-    };
-    match kind {
-        "string" | "str" => match one {
-            Value::String(_) => Some(one.clone()),
-            Value::Object(object) => object.get("name").or(object.get("url")).cloned(),
-            Value::Null => None,
-            other => Some(Value::String(other.to_string())),
-        },
-        "number" | "float" => {
-            number(one).and_then(|it| serde_json::Number::from_f64(it).map(Value::Number))
-        }
-        "integer" | "int" => whole(one),
-        "boolean" | "bool" => match one {
-            Value::Bool(_) => Some(one.clone()),
-            Value::String(it) if it.ends_with("InStock") => Some(Value::Bool(true)),
-            Value::String(it) if it.ends_with("OutOfStock") => Some(Value::Bool(false)),
-            Value::String(it) => it.parse().ok().map(Value::Bool),
-            _ => None,
-        },
-        "array" => match one {
-            Value::Array(_) => Some(one.clone()),
-            other => Some(Value::Array(vec![other.clone()])),
-        },
-        _ => Some(value.clone()),
     }
 }
 

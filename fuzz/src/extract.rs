@@ -79,9 +79,6 @@ fn check(made: &Extracted, options: &JobRequest, body: &[u8]) {
     }
     assert_eq!(made.raw_html.is_some(), options.include_raw_html);
     assert_eq!(made.filtered_content.is_some(), options.extraction_schema.is_some());
-    if options.extraction_prompt.is_some() {
-        assert!(made.warnings.iter().any(|it| it.contains("extraction_prompt")));
-    }
     if let Some(Value::String(html)) = made.content.get(&Format::Html) {
         is_harmless(html);
     }

@@ -16,6 +16,8 @@ mod program;
 
 #[cfg(feature = "browser")]
 pub use browser::Chrome;
+#[cfg(feature = "headless_chrome")]
+pub use browser::HeadlessChrome;
 #[cfg(feature = "http")]
 pub use http::Http;
 #[cfg(feature = "ocr")]

@@ -10,7 +10,7 @@ use rungs::core::request::Item;
 use rungs::fetch::Chrome;
 use rungs::fetch::browser::ChromeLimits;
 use rungs::fetch::http::Http;
-use rungs::ports::fetch::FetchErrorKind as Kind;
+use rungs::ports::fetch::{FetchErrorKind as Kind, JsFetcher};
 use rungs::testkit::site::{RawSite, Site, SiteResponse};
 
 use super::{chrome, page, render, text};
@@ -76,6 +76,11 @@ fn ways_out(to: &str, canary: &Canary) -> String {
 
 #[tokio::test]
 async fn nothing_that_a_page_does_reaches_a_closed_address() {
+    no_page_gets_out_of(|chrome| chrome).await;
+}
+
+/// Shows pages that try every way out, by what `driver` makes of a browser in a cage.
+pub(super) async fn no_page_gets_out_of<F: JsFetcher>(driver: impl FnOnce(Chrome) -> F) {
     let canary = Arc::new(Canary::start());
     let port = canary.port;
     let hosts = [
@@ -104,7 +109,7 @@ async fn nothing_that_a_page_does_reaches_a_closed_address() {
             }
         }
     });
-    let chrome = caged(&site);
+    let chrome = driver(caged(&site));
     let here = |path: &str| format!("http://evil.test:{}{path}", site.addr().port());
 
     for at in 0..hosts.len() {
@@ -260,6 +265,10 @@ async fn a_page_that_never_stops_loading_is_cut_by_its_bytes() {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_signed_is_an_error() {
+    no_unsigned_certificate_passes(&chrome()).await;
+}
+
+pub(super) async fn no_unsigned_certificate_passes(driver: &impl JsFetcher) {
     let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a key");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("it has one").port();
@@ -281,7 +290,7 @@ async fn a_certificate_that_nobody_signed_is_an_error() {
         }
     });
 
-    let error = render(&chrome(), &format!("https://127.0.0.1:{port}/"), |_| ()).await;
+    let error = render(driver, &format!("https://127.0.0.1:{port}/"), |_| ()).await;
 
     let error = error.expect_err("nobody signed it");
     assert_eq!(error.kind(), Kind::Tls, "{error}");

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::{asking, chrome, page, render, signal};
 
 /// Processes whose command lines hold `mark`.
-fn processes_with(mark: &str) -> Vec<u32> {
+pub(super) fn processes_with(mark: &str) -> Vec<u32> {
     let entries = fs::read_dir("/proc").expect("a system with /proc").flatten();
     let ids = entries.filter_map(|it| it.file_name().to_str()?.parse::<u32>().ok());
     ids.filter(|it| {
@@ -26,17 +26,22 @@ fn processes_with(mark: &str) -> Vec<u32> {
 }
 
 /// Processes of `host`'s browsers.
-fn browsers_of(host: u32) -> Vec<u32> {
+pub(super) fn browsers_of(host: u32) -> Vec<u32> {
     processes_with(&format!("/rungs-browser-{host}-"))
 }
 
-/// The folder of the only browser that `chrome` has, which no other browser's processes name.
+/// The folder of a browser, which no other browser's processes name; `None` if it is gone.
+pub(super) fn folder_of_process(browser: u32) -> Option<String> {
+    let line = fs::read(format!("/proc/{browser}/cmdline")).ok()?;
+    let line = String::from_utf8_lossy(&line).into_owned();
+    let (_, behind) = line.split_once("--user-data-dir=")?;
+    behind.split([' ', '\0']).next().map(str::to_owned)
+}
+
+/// The folder of the only browser that `chrome` has.
 fn folder_of(chrome: &Chrome) -> String {
     let [browser] = chrome.processes()[..] else { panic!("{:?}", chrome.processes()) };
-    let line = fs::read(format!("/proc/{browser}/cmdline")).expect("it runs");
-    let line = String::from_utf8_lossy(&line).into_owned();
-    let (_, behind) = line.split_once("--user-data-dir=").expect("it was told its folder");
-    behind.split([' ', '\0']).next().expect("a path").to_owned()
+    folder_of_process(browser).expect("it runs")
 }
 
 /// Waits until `done`, for ten seconds, which is what is promised.

@@ -18,6 +18,8 @@ mod life;
 mod lost;
 mod many;
 mod pages;
+#[cfg(feature = "headless_chrome")]
+mod second;
 
 rungs::js_fetcher_conformance!(chrome, chrome());
 
@@ -35,7 +37,7 @@ fn asking(url: &str, with: impl FnOnce(&mut Item)) -> FetchRequest {
 }
 
 async fn render(
-    chrome: &Chrome,
+    chrome: &impl JsFetcher,
     url: &str,
     with: impl FnOnce(&mut Item),
 ) -> Result<Rendered, FetchError> {
@@ -44,7 +46,7 @@ async fn render(
     tokio::time::timeout(limit, chrome.render(request)).await.expect("it keeps its deadline")
 }
 
-async fn page(chrome: &Chrome, url: &str, with: impl FnOnce(&mut Item)) -> Rendered {
+async fn page(chrome: &impl JsFetcher, url: &str, with: impl FnOnce(&mut Item)) -> Rendered {
     render(chrome, url, with).await.unwrap_or_else(|why| panic!("{why} ({:?})", why.kind()))
 }
 

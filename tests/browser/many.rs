@@ -11,11 +11,13 @@ use rungs::core::batch::BatchStatus;
 use rungs::core::request::{Format, Item, Mode};
 use rungs::engine::Settings;
 use rungs::fetch::Chrome;
+use rungs::fetch::browser::ChromeLimits;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 use rungs::{Batch, Engine};
 
 use super::chrome;
+use super::life::{folder_of_process, processes_with};
 
 fn number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|it| it.parse().ok()).unwrap_or(usual)
@@ -53,13 +55,28 @@ fn own() -> (u64, u64) {
     (field("VmRSS:") << 10, field("Threads:"))
 }
 
+/// Bytes that the browsers' processes hold, what they share being shared out among them.
+fn of_browsers(chrome: &Chrome) -> u64 {
+    let folders = chrome.processes().into_iter().filter_map(folder_of_process);
+    let processes = folders.flat_map(|it| processes_with(&it));
+    let share = |process: u32| {
+        // One that has just ended holds nothing.
+        let all = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+        let line = all.lines().find(|it| it.starts_with("Pss:"))?.split_whitespace().nth(1)?;
+        line.parse::<u64>().ok()
+    };
+    processes.filter_map(share).sum::<u64>() << 10
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_pages_fail_nowhere_and_leave_nothing_behind() {
     let pages = number("RUNGS_PAGES", 48);
-    let (site, chrome) = (site(), chrome());
+    // One browser has all of them, so that what it does not give back is seen.
+    let limits = ChromeLimits { pages_per_browser: u32::MAX, ..ChromeLimits::default() };
+    let (site, chrome) = (site(), chrome().limits(limits));
     let engine = engine(chrome.clone());
     let began = Instant::now();
-    let mut after = Vec::new();
+    let (mut after, mut browsers) = (Vec::new(), Vec::new());
 
     for from in (0..pages).step_by(100) {
         let batch = Batch::new(items(&site, from..pages.min(from + 100)));
@@ -72,9 +89,13 @@ async fn many_pages_fail_nowhere_and_leave_nothing_behind() {
             assert_eq!(job.trail().len(), 1, "{:?}", job.trail());
         }
         after.push(own());
+        browsers.push(of_browsers(&chrome));
     }
 
     println!("{pages} pages in {:?}; bytes and threads of the host: {after:?}", began.elapsed());
+    println!("bytes of the browsers after each hundred: {browsers:?}");
+    let (first, most) = (browsers[0], browsers.iter().max().copied().unwrap_or_default());
+    assert!(first > 0 && most <= 2 * first, "the browsers grow: {browsers:?}");
     assert_eq!(chrome.processes().len(), 1, "one browser has eight places");
     let threads = after.iter().map(|it| it.1);
     assert!(threads.clone().max() <= threads.min().map(|it| it + 8), "{after:?}");

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::error::CallError;
 use super::gateway::Gateway;
-use super::state::Watched;
+use super::watched::Watched;
 use super::wire::Wire;
 
 /// An empty page. Dropping it closes its context, with all that was kept there.

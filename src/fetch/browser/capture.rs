@@ -9,7 +9,7 @@ use super::error::{CallError, too_large, too_many};
 use super::visit::Visit;
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
-const DOCUMENT: &str = include_str!("js/document.js");
+pub(super) const DOCUMENT: &str = include_str!("js/document.js");
 /// The attribute that tells which frame stands where, until its text is put there.
 const MARK: &str = "data-rungs-frame";
 const MARK_FRAME: &str = "function (mark) { this.setAttribute('data-rungs-frame', mark); }";
@@ -32,7 +32,7 @@ pub(super) struct Document {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Taken {
+pub(super) struct Taken {
     html: Option<String>,
     url: String,
     nodes: Option<u64>,
@@ -40,7 +40,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn within(self, limit: Limit) -> Result<Document, FetchError> {
+    pub(super) fn within(self, limit: Limit) -> Result<Document, FetchError> {
         if let Some(nodes) = self.nodes {
             return Err(too_many(nodes, limit.nodes));
         }

@@ -62,6 +62,10 @@ pub(super) fn unstarted(why: io::Error) -> FetchError {
     unavailable("the browser cannot be started").because(why)
 }
 
+pub(super) fn over_memory(most: u64) -> FetchError {
+    too_large(format!("the page took more than {} MiB of memory", most >> 20))
+}
+
 /// A document of more elements than may be.
 pub(super) fn too_many(nodes: u64, most: u32) -> FetchError {
     too_large(format!("the page has {nodes} elements, over the limit of {most}"))

@@ -24,8 +24,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower_service::Service;
+use url::Url;
 
-use super::error::unavailable;
+use super::error::{from_net, unavailable};
 use crate::fetch::http::error::{dial_kind, find};
 use crate::fetch::http::{DialError, Dialer, Http, ProxyUrl};
 use crate::ports::fetch::{FetchError, FetchErrorKind};
@@ -91,8 +92,18 @@ impl Gateway {
         format!("http://{}", self.addr)
     }
 
+    /// Why no page came. The gateway knows better than the browser, whose word is `word`, why there
+    /// was no connection to one of `addresses`; behind a redirect, what failed is where it leads.
+    pub(super) fn unreached(&self, addresses: [&str; 2], word: &str) -> FetchError {
+        let of = |address: &&str| {
+            let url = Url::parse(address).ok()?;
+            self.failure(url.host_str()?, url.port_or_known_default()?)
+        };
+        addresses.iter().find_map(of).unwrap_or_else(|| from_net(word))
+    }
+
     /// Why the last connection to `host` and `port` failed, if one did.
-    pub(super) fn failure(&self, host: &str, port: u16) -> Option<FetchError> {
+    fn failure(&self, host: &str, port: u16) -> Option<FetchError> {
         let all = self.failures.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = all.get(&format!("{host}:{port}"));
         found.map(|(kind, message)| FetchError::new(*kind, message.clone()))

@@ -20,6 +20,8 @@ mod blank;
 mod capture;
 mod error;
 mod gateway;
+#[cfg(feature = "headless_chrome")]
+mod headless_chrome;
 mod intercept;
 mod keys;
 mod limits;
@@ -31,8 +33,11 @@ mod state;
 mod tab;
 mod visit;
 mod visits;
+mod watched;
 mod wire;
 
+#[cfg(feature = "headless_chrome")]
+pub use headless_chrome::HeadlessChrome;
 pub use limits::ChromeLimits;
 pub use program::Sandbox;
 

@@ -1,13 +1,13 @@
 //! Browsers and the places in them.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::blank::Spare;
@@ -40,7 +40,8 @@ pub(super) struct Browser {
     /// An empty page that is ready.
     pub(super) spare: Spare,
     process: Process,
-    active: AtomicUsize,
+    /// How many pages it has, which its watch over memory waits for.
+    active: watch::Sender<usize>,
     served: AtomicU32,
     retired: AtomicBool,
 }
@@ -72,6 +73,10 @@ impl Browser {
         self.process.id()
     }
 
+    fn pages(&self) -> usize {
+        *self.active.borrow()
+    }
+
     fn is_usable(&self, limits: &ChromeLimits) -> bool {
         !self.is_retired()
             && !self.wire.has_ended()
@@ -98,7 +103,7 @@ pub(super) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.browser.active.fetch_sub(1, Ordering::SeqCst);
+        self.browser.active.send_modify(|it| *it -= 1);
         self.pool.sweep();
     }
 }
@@ -169,7 +174,7 @@ impl Pool {
             Company::Others => limits.tabs_per_browser.max(1),
             Company::Nobody => 1,
         };
-        browser.is_usable(limits) && browser.active.load(Ordering::SeqCst) < most
+        browser.is_usable(limits) && browser.pages() < most
     }
 
     fn has_room(&self, company: Company) -> bool {
@@ -180,9 +185,9 @@ impl Pool {
     fn take(&self, company: Company) -> Option<Arc<Browser>> {
         let browsers = self.browsers();
         let with_room = browsers.iter().filter(|it| self.room(it, company));
-        let browser = with_room.min_by_key(|it| it.active.load(Ordering::SeqCst))?;
+        let browser = with_room.min_by_key(|it| it.pages())?;
         // Under the lock of the list, so that no two take the same place.
-        browser.active.fetch_add(1, Ordering::SeqCst);
+        browser.active.send_modify(|it| *it += 1);
         browser.served.fetch_add(1, Ordering::SeqCst);
         if company == Company::Nobody {
             browser.retire();
@@ -194,7 +199,7 @@ impl Pool {
     fn sweep(&self) {
         let limits = &self.start.limits;
         self.browsers().retain(|it| {
-            let keep = it.is_usable(limits) || it.active.load(Ordering::SeqCst) > 0;
+            let keep = it.is_usable(limits) || it.pages() > 0;
             if !keep {
                 it.end();
             }
@@ -227,13 +232,15 @@ impl Pool {
         let limits = &self.start.limits;
         let mut launches = 0;
         loop {
-            let (process, wire) = Process::start(program, self.start.sandbox, limits.memory)?;
+            let (active, pages) = watch::channel(0);
+            let sandbox = self.start.sandbox;
+            let (process, wire) = Process::start(program, sandbox, limits.memory, pages)?;
             let version = wire.call(None, "Browser.getVersion", json!({})).get::<Version>();
             let version = timeout(limits.launch, version).await.map_err(|_| late())?;
             launches += 1;
             match version {
                 Ok(Version { user_agent: agent }) => {
-                    let (active, served) = (AtomicUsize::new(0), AtomicU32::new(0));
+                    let served = AtomicU32::new(0);
                     let retired = AtomicBool::new(false);
                     return Ok(Browser {
                         wire,

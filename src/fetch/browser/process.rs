@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use tokio::io::{AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{unavailable, unstarted};
@@ -37,29 +38,41 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `program`. The wire ends with the process, and the process with the wire.
+    /// Starts `program`. The wire ends with the process, and the process with the wire. Its memory
+    /// is watched while it has `pages`.
     pub(super) fn start(
         program: &Path,
         sandbox: Sandbox,
         memory: u64,
+        pages: watch::Receiver<usize>,
     ) -> Result<(Self, Wire), FetchError> {
         let profile = Profile::make().map_err(unstarted)?;
-        let mut child = command(program, &profile, sandbox).spawn().map_err(unstarted)?;
-        let id = child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw);
-        let (Some(group), Some(stdin), Some(stdout)) =
-            (id, child.stdin.take(), child.stdout.take())
-        else {
+        let arguments = arguments(profile.path(), sandbox);
+        let mut child = command(MOVE, program, &profile, &arguments).spawn().map_err(unstarted)?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(unavailable("the browser was started without its pipes"));
         };
-        let ended = CancellationToken::new();
-        let overfed = Arc::new(AtomicBool::new(false));
-        let wire = Wire::start(stdin, stdout, ended.clone());
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(mind(stderr));
         }
+        let process = Self::kept(child, profile, memory, pages)?;
+        let wire = Wire::start(stdin, stdout, process.ended.clone());
+        Ok((process, wire))
+    }
+
+    /// A child that leads a group of its own, from here on watched.
+    pub(super) fn kept(
+        child: Child,
+        profile: Profile,
+        memory: u64,
+        pages: watch::Receiver<usize>,
+    ) -> Result<Self, FetchError> {
+        let group = child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw);
+        let group = group.ok_or_else(|| unavailable("the browser ended at once"))?;
+        let (ended, overfed) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
         tokio::spawn(keep(child, group, profile, ended.clone()));
-        tokio::spawn(watch(group, memory, Arc::clone(&overfed), ended.clone()));
-        Ok((Self { group, ended, overfed }, wire))
+        tokio::spawn(mind_memory(group, memory, pages, Arc::clone(&overfed), ended.clone()));
+        Ok(Self { group, ended, overfed })
     }
 
     /// Ends it. Its files go when its last process has.
@@ -94,15 +107,22 @@ impl fmt::Debug for Process {
     }
 }
 
-/// The browser below a shell that moves the pipes to where it looks for them and then becomes it, so
-/// that the child's id is the browser's.
-fn command(program: &Path, profile: &Profile, sandbox: Sandbox) -> Command {
-    const MOVE: &str = "exec 3<&0 4>&1 </dev/null >/dev/null; ulimit -c 0; exec \"$@\"";
+/// Moves the pipes to where the browser looks for them and then becomes it, so that the child's id is
+/// the browser's.
+const MOVE: &str = "exec 3<&0 4>&1 </dev/null >/dev/null; ulimit -c 0; exec \"$@\"";
+
+/// The browser below a shell that does `script`.
+pub(super) fn command(
+    script: &str,
+    program: &Path,
+    profile: &Profile,
+    arguments: &[String],
+) -> Command {
     let mut command = Command::new("/bin/sh");
     command
-        .args(["-c", MOVE, "sh"])
+        .args(["-c", script, "sh"])
         .arg(program)
-        .args(arguments(profile.path(), sandbox))
+        .args(arguments)
         .env_clear()
         .envs(program::environment(&KEPT))
         .env("HOME", profile.path())
@@ -132,8 +152,7 @@ async fn keep(mut child: Child, group: Pid, profile: Profile, ended: Cancellatio
 }
 
 /// Takes what it complains of, so that it never waits for a reader; the last of it goes to the log.
-async fn mind(stderr: ChildStderr) {
-    let mut stderr = BufReader::new(stderr);
+pub(super) async fn mind(mut stderr: impl AsyncRead + Unpin) {
     let mut last = Vec::new();
     let mut chunk = [0; 4_096];
     while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
@@ -152,12 +171,23 @@ async fn mind(stderr: ChildStderr) {
     tracing::debug!(said = %String::from_utf8_lossy(&last), "a browser ended");
 }
 
-/// Ends each of its page processes that takes more than `memory`.
-async fn watch(group: Pid, memory: u64, overfed: Arc<AtomicBool>, ended: CancellationToken) {
+/// Ends each of its page processes that takes more than `memory`, while it has pages.
+async fn mind_memory(
+    group: Pid,
+    memory: u64,
+    mut pages: watch::Receiver<usize>,
+    overfed: Arc<AtomicBool>,
+    ended: CancellationToken,
+) {
     loop {
+        let due = async {
+            let has_pages = pages.wait_for(|it| *it > 0).await.is_ok();
+            tokio::time::sleep(LOOK).await;
+            has_pages
+        };
         tokio::select! {
             () = ended.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            has_pages = due => if !has_pages { return },
         }
         let look = tokio::task::spawn_blocking(move || end_the_overfed(group, memory));
         if look.await.unwrap_or(false) {

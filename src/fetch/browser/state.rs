@@ -4,16 +4,13 @@
 //! million requests fills no queue.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::intercept::{Intercept, Paused};
-use super::wire::{Listener, Wire};
 use crate::ports::fetch::Redirect;
 
 /// Requests of a page that are kept track of at once; more count as none.
@@ -36,7 +33,7 @@ pub(super) struct Main {
 /// What is known.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    frame: String,
+    pub(super) frame: String,
     /// The document that is on its way.
     coming: Option<Main>,
     /// The one that is shown.
@@ -83,33 +80,28 @@ impl State {
 }
 
 /// A page's state, and who waits for it to change.
-#[derive(Debug)]
-pub(super) struct Watched {
-    wire: Wire,
-    session: String,
+#[derive(Debug, Default)]
+pub(super) struct Seen {
     state: Mutex<State>,
     changed: Notify,
-    intercept: OnceLock<Intercept>,
 }
 
-impl Watched {
-    pub(super) fn new(wire: Wire, session: &str, frame: &str) -> Self {
-        Self {
-            wire,
-            session: session.to_owned(),
-            state: Mutex::new(State { frame: frame.to_owned(), ..State::default() }),
-            changed: Notify::new(),
-            intercept: OnceLock::new(),
-        }
-    }
-
-    /// Says what is done to the page's requests. The first word counts: a page has one visit.
-    pub(super) fn intercept(&self, intercept: Intercept) {
-        drop(self.intercept.set(intercept));
+impl Seen {
+    /// Of a page whose main frame is `frame`.
+    pub(super) fn new(frame: &str) -> Self {
+        let state = State { frame: frame.to_owned(), ..State::default() };
+        Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in one event.
+    pub(super) fn hear(&self, method: &str, params: &str) {
+        if take(&mut self.state(), method, params).is_some() {
+            self.changed.notify_waiters();
+        }
     }
 
     /// Waits until `look` sees something.
@@ -135,32 +127,6 @@ impl Watched {
             if self.state().quiet_since() == Some(since) {
                 return;
             }
-        }
-    }
-}
-
-impl Listener for Watched {
-    fn hear(&self, method: &str, params: &str) {
-        match method {
-            "Fetch.requestPaused" => {
-                let Some(paused) = read::<Paused>(params) else { return };
-                if let Some(intercept) = self.intercept.get() {
-                    let is_main = paused.frame_id == self.state().frame;
-                    let (method, params) = intercept.answer(&paused, is_main);
-                    drop(self.wire.call(Some(&self.session), method, params));
-                }
-                return;
-            }
-            "Page.javascriptDialogOpening" => {
-                // A page may be left; nothing else is agreed to.
-                let leave = params.contains("\"beforeunload\"");
-                let answer = json!({ "accept": leave });
-                drop(self.wire.call(Some(&self.session), "Page.handleJavaScriptDialog", answer));
-            }
-            _ => {}
-        }
-        if take(&mut self.state(), method, params).is_some() {
-            self.changed.notify_waiters();
         }
     }
 }
@@ -420,7 +386,7 @@ fn headers(raw: serde_json::Map<String, serde_json::Value>) -> Vec<(String, Stri
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -11,7 +11,7 @@ use super::error::CallError;
 use super::gateway::Gateway;
 use super::intercept::Intercept;
 use super::pool::Place;
-use super::state::Watched;
+use super::watched::Watched;
 use super::wire::Answer;
 use crate::core::request::Language;
 

@@ -10,7 +10,7 @@ use url::Url;
 use super::Inner;
 use super::actions;
 use super::capture::{self, Limit};
-use super::error::{CallError, broken, from_net, late, too_large, too_many};
+use super::error::{CallError, broken, from_net, late, over_memory, too_large, too_many};
 use super::gateway::Gateway;
 use super::intercept::Intercept;
 use super::limits::ChromeLimits;
@@ -27,7 +27,7 @@ const COUNT: &str = "function () { return document.getElementsByTagName('*').len
 const OPEN_SHADOW: &str = include_str!("js/open_shadow.js");
 
 /// No request for this long is an idle network, as other drivers of browsers have it.
-const IDLE: Duration = Duration::from_millis(500);
+pub(super) const IDLE: Duration = Duration::from_millis(500);
 /// What a scrolled page is given to begin to load more.
 const SCROLLED: Duration = Duration::from_millis(300);
 /// How long a scrolled page may go on loading.
@@ -102,15 +102,16 @@ fn opening(request: &FetchRequest, gateway: Arc<Gateway>) -> Opening {
 
 /// What ends a page whatever it is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Trouble {
+pub(super) enum Trouble {
     Crashed,
     /// Its document is not whole.
     BrokeOff(String),
     Wanders,
-    Bytes,
+    /// It loads more than so many.
+    Bytes(u64),
 }
 
-fn trouble(state: &State, limits: &ChromeLimits) -> Option<Trouble> {
+pub(super) fn trouble(state: &State, limits: &ChromeLimits) -> Option<Trouble> {
     if state.crashed {
         return Some(Trouble::Crashed);
     }
@@ -120,7 +121,23 @@ fn trouble(state: &State, limits: &ChromeLimits) -> Option<Trouble> {
     if state.wanders() {
         return Some(Trouble::Wanders);
     }
-    (state.bytes > limits.page_bytes).then_some(Trouble::Bytes)
+    (state.bytes > limits.page_bytes).then_some(Trouble::Bytes(limits.page_bytes))
+}
+
+impl From<Trouble> for FetchError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::BrokeOff(word) => from_net(&word),
+            Trouble::Crashed => broken("the page's process in the browser ended"),
+            Trouble::Wanders => FetchError::new(
+                FetchErrorKind::Redirect,
+                "the page leads from one document to the next without end",
+            ),
+            Trouble::Bytes(most) => {
+                too_large(format!("the page loads more than {most} bytes in all"))
+            }
+        }
+    }
 }
 
 impl Visit<'_> {
@@ -128,22 +145,10 @@ impl Visit<'_> {
         if !matches!(trouble, Trouble::BrokeOff(_)) {
             self.tab.distrust();
         }
-        match trouble {
-            Trouble::BrokeOff(word) => from_net(&word),
-            Trouble::Crashed if self.tab.was_overfed() => too_large(format!(
-                "the page took more than {} MiB of memory",
-                self.limits.memory >> 20
-            )),
-            Trouble::Crashed => broken("the page's process in the browser ended"),
-            Trouble::Wanders => FetchError::new(
-                FetchErrorKind::Redirect,
-                "the page leads from one document to the next without end",
-            ),
-            Trouble::Bytes => too_large(format!(
-                "the page loads more than {} bytes in all",
-                self.limits.page_bytes
-            )),
+        if trouble == Trouble::Crashed && self.tab.was_overfed() {
+            return over_memory(self.limits.memory);
         }
+        trouble.into()
     }
 
     /// Shows the page, until something ends it.
@@ -193,7 +198,8 @@ impl Visit<'_> {
             pdf = Some(capture::print(self).await?);
         }
         self.note_manners();
-        let page = self.page(document);
+        let warnings = std::mem::take(&mut self.warnings);
+        let page = fetched(&self.tab.watched().state(), document, warnings);
         Ok(Rendered { page, screenshot, pdf, actions: acted.results, pictures: acted.pictures })
     }
 
@@ -218,18 +224,9 @@ impl Visit<'_> {
         there.await.map_err(|word| self.unreached(request, &word))
     }
 
-    /// The gateway knows better than the browser why there was no connection.
     fn unreached(&self, request: &FetchRequest, word: &str) -> FetchError {
-        let of = |url: &Url| {
-            let (host, port) = (url.host_str()?, url.port_or_known_default()?);
-            self.tab.gateway().failure(host, port)
-        };
-        let of_text = |it: &str| Url::parse(it).ok().and_then(|it| of(&it));
-        // Behind a redirect, what failed is the place that it leads to.
         let asked_last = self.tab.watched().state().asked.clone();
-        of_text(&asked_last)
-            .or_else(|| of_text(request.url.as_str()))
-            .unwrap_or_else(|| from_net(word))
+        self.tab.gateway().unreached([&asked_last, request.url.as_str()], word)
     }
 
     /// Waits until the page counts as loaded.
@@ -374,34 +371,38 @@ impl Visit<'_> {
             self.warnings.push(format!("the page began {downloads} downloads, which were refused"));
         }
     }
+}
 
-    fn page(&mut self, document: capture::Document) -> Fetched {
-        let state = self.tab.watched().state();
-        let shown = state.shown.clone().unwrap_or_default();
-        // The document's own address knows of what its scripts did to it; it is only theirs within
-        // their site.
-        let said = Url::parse(&document.url).ok();
-        let answered = Url::parse(&shown.url).ok();
-        let final_url = match (said, answered) {
-            (Some(said), Some(answered)) if said.origin() == answered.origin() => bare(said),
-            (_, Some(answered)) => bare(answered),
-            _ => shown.url,
-        };
-        let mut headers = shown.headers;
-        // What is handed on is a document of our own writing.
-        headers.retain(|(name, _)| {
-            !matches!(name.as_str(), "content-type" | "content-encoding" | "content-length")
-        });
-        headers.push(("content-type".to_owned(), "text/html; charset=utf-8".to_owned()));
-        Fetched {
-            status: shown.status,
-            headers,
-            body: document.html.into_bytes(),
-            final_url,
-            redirects: state.redirects.clone(),
-            warnings: std::mem::take(&mut self.warnings),
-            ..Fetched::default()
-        }
+/// A document as the page that it was answered as.
+pub(super) fn fetched(
+    state: &State,
+    document: capture::Document,
+    warnings: Vec<String>,
+) -> Fetched {
+    let shown = state.shown.clone().unwrap_or_default();
+    // The document's own address knows of what its scripts did to it; it is only theirs within
+    // their site.
+    let said = Url::parse(&document.url).ok();
+    let answered = Url::parse(&shown.url).ok();
+    let final_url = match (said, answered) {
+        (Some(said), Some(answered)) if said.origin() == answered.origin() => bare(said),
+        (_, Some(answered)) => bare(answered),
+        _ => shown.url,
+    };
+    let mut headers = shown.headers;
+    // What is handed on is a document of our own writing.
+    headers.retain(|(name, _)| {
+        !matches!(name.as_str(), "content-type" | "content-encoding" | "content-length")
+    });
+    headers.push(("content-type".to_owned(), "text/html; charset=utf-8".to_owned()));
+    Fetched {
+        status: shown.status,
+        headers,
+        body: document.html.into_bytes(),
+        final_url,
+        redirects: state.redirects.clone(),
+        warnings,
+        ..Fetched::default()
     }
 }
 

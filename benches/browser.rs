@@ -59,7 +59,7 @@ struct Round {
 }
 
 impl Round {
-    #[expect(clippy::cast_precision_loss, reason = "far below what a float holds")]
+    #[allow(clippy::cast_precision_loss)] // far below what a float holds
     fn rate(&self) -> f64 {
         self.each.len() as f64 * 1_000.0 / self.took
     }

@@ -225,13 +225,11 @@ fn a_schema_is_filled_and_what_is_missing_is_said() {
 }
 
 #[test]
-fn a_prompt_without_a_model_is_a_warning_and_raw_html_is_kept_when_asked() {
+fn raw_html_is_kept_when_asked() {
     let mut wanted = item();
-    wanted.extraction_prompt = Some("What does it cost?".to_owned());
     wanted.include_raw_html = true;
     let made = page_with("<p>Five.</p>", wanted);
 
-    assert!(made.warnings.iter().any(|it| it.contains("extraction_prompt")));
     assert_eq!(made.raw_html.as_deref(), Some("<p>Five.</p>"));
     assert_eq!(page("<p>Five.</p>").raw_html, None);
 }

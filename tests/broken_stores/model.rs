@@ -423,19 +423,19 @@ impl Model {
                     state.check(fault, &rest)?;
                     state.apply(fault, writes);
                 }
-                yield_now().await;
+                let_others_in().await;
                 self.lock().apply(fault, rest);
             }
             Fault::ChecksAndWritesApart => {
                 self.lock().check(fault, &writes)?;
-                yield_now().await;
+                let_others_in().await;
                 self.lock().apply(fault, writes);
             }
             Fault::ConflictsWithAnyOther => {
                 if self.0.busy.swap(true, Ordering::SeqCst) {
                     return Err(StoreError::Conflict);
                 }
-                yield_now().await;
+                let_others_in().await;
                 let done = self.commit_at_once(writes);
                 self.0.busy.store(false, Ordering::SeqCst);
                 return done;
@@ -486,6 +486,14 @@ impl Model {
         yield_now().await;
         let mut state = self.lock();
         found.into_iter().filter_map(|(key, it)| state.take(fault, key, it, &claim)).collect()
+    }
+}
+
+/// Lets whoever is on the way come in between. Once would not do: a thread that is quicker than those
+/// who hand it work has nobody to let in.
+async fn let_others_in() {
+    for _ in 0..1_000 {
+        yield_now().await;
     }
 }
 

@@ -435,7 +435,7 @@ impl Model {
                 if self.0.busy.swap(true, Ordering::SeqCst) {
                     return Err(StoreError::Conflict);
                 }
-                let_others_in().await;
+                yield_now().await;
                 let done = self.commit_at_once(writes);
                 self.0.busy.store(false, Ordering::SeqCst);
                 return done;
@@ -492,7 +492,7 @@ impl Model {
 /// Lets whoever is on the way come in between. Once would not do: a thread that is quicker than those
 /// who hand it work has nobody to let in.
 async fn let_others_in() {
-    for _ in 0..1_000 {
+    for _ in 0..200 {
         yield_now().await;
     }
 }

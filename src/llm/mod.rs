@@ -3,16 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use crate::core::backoff::Backoff;
 use crate::core::request::Provider;
 use crate::fetch::guard::BadNetwork;
-use crate::fetch::http::{BadRoots, HttpClient, Net};
+use crate::fetch::http::{BadRoots, Direct};
 use crate::ports::BoxFuture;
 use crate::ports::prompt::{PromptAnswer, PromptError, PromptExtractor, PromptRequest};
 
@@ -123,17 +124,16 @@ impl std::fmt::Debug for ChatModel {
 pub struct Chat {
     model: ChatModel,
     named: BTreeMap<Provider, ChatModel>,
-    net: Net,
-    client: Arc<OnceLock<HttpClient>>,
+    net: Direct,
     places: Arc<Semaphore>,
-    tries: u32,
+    retry: Backoff,
 }
 
 impl Chat {
     /// Asks `model` where an item names no provider.
     pub fn new(model: ChatModel) -> Self {
-        let (named, net, client) = (BTreeMap::new(), Net::default(), Arc::default());
-        Self { model, named, net, client, places: Arc::new(Semaphore::new(4)), tries: 3 }
+        let (named, net, places) = (BTreeMap::new(), Direct::default(), Semaphore::new(4));
+        Self { model, named, net, places: Arc::new(places), retry: RETRY }
     }
 
     /// Asks `model` where an item names this provider.
@@ -150,7 +150,7 @@ impl Chat {
 
     /// How often a question is asked where the provider is overloaded or out of reach; 3.
     pub fn tries(mut self, most: u32) -> Self {
-        self.tries = most.max(1);
+        self.retry.retries = most.max(1) - 1;
         self
     }
 
@@ -160,14 +160,14 @@ impl Chat {
     ///
     /// [`BadNetwork`] if the text is none.
     pub fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
-        self.net.guard = self.net.guard.allow(network)?;
-        Ok(self.rebuilt())
+        self.net = self.net.allow_network(network)?;
+        Ok(self)
     }
 
     /// Opens every address, for a closed network of the host's own.
     pub fn allow_private(mut self) -> Self {
-        self.net.guard = self.net.guard.allow_private();
-        self.rebuilt()
+        self.net = self.net.allow_private();
+        self
     }
 
     /// Trusts more roots than the compiled-in ones.
@@ -176,18 +176,13 @@ impl Chat {
     ///
     /// [`BadRoots`] if there is none in it, or one that cannot be a root.
     pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, BadRoots> {
-        self.net.add_roots(roots.as_ref())?;
-        Ok(self.rebuilt())
+        self.net = self.net.extra_roots(roots.as_ref())?;
+        Ok(self)
     }
 
     /// Gives `host` a fixed address, which the guard judges as any other.
     pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
-        self.net.fixed.insert(host.to_ascii_lowercase(), address);
-        self.rebuilt()
-    }
-
-    fn rebuilt(mut self) -> Self {
-        self.client = Arc::default();
+        self.net = self.net.resolve(host, address);
         self
     }
 
@@ -210,10 +205,10 @@ impl Chat {
             provider: provider.clone(),
             reason: format!("no answer within {} seconds", request.deadline.as_secs()),
         };
-        let client = self.client.get_or_init(|| self.net.direct());
+        let client = self.net.client();
         let asking = async {
             let _place = self.places.acquire().await;
-            let post = post::Post { client, model, provider: &provider, tries: self.tries };
+            let post = post::Post { client, model, provider: &provider, retry: self.retry };
             ask::ask(&post, &request).await
         };
         let mut answer = timeout_at(until, asking).await.map_err(|_| late())??;
@@ -228,7 +223,6 @@ impl PromptExtractor for Chat {
     }
 }
 
-/// The first wait before a question is asked again; each one after it is twice as long.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The longest such wait, whatever the provider asks for.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// When a question is asked again.
+const RETRY: Backoff =
+    Backoff { retries: 2, first: Duration::from_millis(500), longest: Duration::from_secs(20) };

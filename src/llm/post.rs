@@ -9,8 +9,9 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
 
+use crate::core::backoff::Backoff;
 use crate::fetch::http::{HttpClient, error};
-use crate::llm::{ChatModel, FIRST_WAIT, LONGEST_WAIT};
+use crate::llm::ChatModel;
 use crate::ports::fetch::FetchErrorKind;
 use crate::ports::prompt::PromptError;
 
@@ -24,7 +25,7 @@ pub(super) struct Post<'a> {
     pub(super) client: &'a HttpClient,
     pub(super) model: &'a ChatModel,
     pub(super) provider: &'a str,
-    pub(super) tries: u32,
+    pub(super) retry: Backoff,
 }
 
 /// Why one try brought nothing.
@@ -38,17 +39,16 @@ impl Post<'_> {
     /// Posts a question until it is answered, refused, or tried often enough.
     pub(super) async fn send(&self, body: &Value) -> Result<Value, PromptError> {
         let bytes = Bytes::from(body.to_string());
-        let mut wait = FIRST_WAIT;
-        let mut tries = 1;
+        let mut retries = 0;
         loop {
             match self.once(bytes.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failed::ForGood(why)) => return Err(why),
-                Err(Failed::ForNow(why, _)) if tries >= self.tries => return Err(why),
+                Err(Failed::ForNow(why, _)) if retries >= self.retry.retries => return Err(why),
                 Err(Failed::ForNow(_, asked)) => {
-                    tokio::time::sleep(asked.unwrap_or(wait).min(LONGEST_WAIT)).await;
-                    wait = wait.saturating_mul(2);
-                    tries += 1;
+                    retries += 1;
+                    let wait = asked.unwrap_or_else(|| self.retry.exact(retries, 2));
+                    tokio::time::sleep(wait.min(self.retry.longest)).await;
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use crate::core::id::AccountId;
 use crate::fetch::guard::BadNetwork;
-use crate::fetch::http::{BadRoots, HttpClient, Net, error};
+use crate::fetch::http::{BadRoots, Direct, error};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::FetchErrorKind;
 use crate::ports::notify::{Delivered, Delivery, Notifier};
@@ -36,8 +36,7 @@ pub struct Webhooks {
     secret: Option<Secret>,
     /// The secrets of accounts that have one of their own.
     secrets: Arc<BTreeMap<AccountId, Secret>>,
-    net: Net,
-    client: Arc<OnceLock<HttpClient>>,
+    net: Direct,
 }
 
 impl Webhooks {
@@ -48,8 +47,7 @@ impl Webhooks {
 
     /// Deliveries without a signature: a receiver cannot tell whom they are from.
     pub fn unsigned() -> Self {
-        let (secrets, client) = (Arc::default(), Arc::default());
-        Self { secret: None, secrets, net: Net::default(), client }
+        Self { secret: None, secrets: Arc::default(), net: Direct::default() }
     }
 
     /// Signs what is an account's with a secret of its own.
@@ -64,14 +62,14 @@ impl Webhooks {
     ///
     /// [`BadNetwork`] if the text is none.
     pub fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
-        self.net.guard = self.net.guard.allow(network)?;
-        Ok(self.rebuilt())
+        self.net = self.net.allow_network(network)?;
+        Ok(self)
     }
 
     /// Opens every address, for a closed network of the host's own.
     pub fn allow_private(mut self) -> Self {
-        self.net.guard = self.net.guard.allow_private();
-        self.rebuilt()
+        self.net = self.net.allow_private();
+        self
     }
 
     /// Trusts more roots than the compiled-in ones.
@@ -80,18 +78,13 @@ impl Webhooks {
     ///
     /// [`BadRoots`] if there is none in it, or one that cannot be a root.
     pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, BadRoots> {
-        self.net.add_roots(roots.as_ref())?;
-        Ok(self.rebuilt())
+        self.net = self.net.extra_roots(roots.as_ref())?;
+        Ok(self)
     }
 
     /// Gives `host` a fixed address, which the guard judges as any other.
     pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
-        self.net.fixed.insert(host.to_ascii_lowercase(), address);
-        self.rebuilt()
-    }
-
-    fn rebuilt(mut self) -> Self {
-        self.client = Arc::default();
+        self.net = self.net.resolve(host, address);
         self
     }
 
@@ -99,7 +92,7 @@ impl Webhooks {
         let url = Url::parse(url.trim()).map_err(|_| "the webhook URL cannot be parsed")?;
         let local = literal(&url);
         if let Some(addresses) = &local {
-            let open = addresses.iter().any(|it| self.net.guard.check(*it).is_ok());
+            let open = addresses.iter().any(|it| self.net.guard().check(*it).is_ok());
             if !open {
                 return Err("the webhook URL names an address that is not public".to_owned());
             }
@@ -116,7 +109,7 @@ impl Webhooks {
     /// Whether it takes an opened network to reach `address`.
     fn is_opened(&self, address: IpAddr) -> bool {
         let closed = crate::fetch::guard::Guard::default();
-        closed.check(address).is_err() && self.net.guard.check(address).is_ok()
+        closed.check(address).is_err() && self.net.guard().check(address).is_ok()
     }
 
     async fn post(&self, delivery: Delivery) -> Delivered {
@@ -130,7 +123,7 @@ impl Webhooks {
         let Some(request) = self.request(&url, &delivery) else {
             return refused("the webhook URL cannot be requested".to_owned());
         };
-        let client = self.client.get_or_init(|| self.net.direct());
+        let client = self.net.client();
         match timeout_at(deadline, client.request(request)).await {
             Err(_) => failed(None, "no answer within 10 seconds".to_owned()),
             Ok(Ok(response)) => {

@@ -24,8 +24,9 @@ mod proxy;
 
 #[cfg(feature = "browser")]
 pub(crate) use dial::{DialError, Dialer};
+use net::Net;
 pub use net::{BadRoots, HttpLimits};
-pub(crate) use net::{HttpClient, Net};
+pub(crate) use net::{Direct, HttpClient};
 pub use proxy::{BadProxy, ProxyUrl};
 
 /// Gets pages over HTTP.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::fetch::guard::Guard;
+use crate::fetch::guard::{BadNetwork, Guard};
 use crate::fetch::http::dial::{Dialer, Plain, Resolver};
 use crate::fetch::http::proxy::ProxyUrl;
 
@@ -140,5 +140,48 @@ impl Net {
             .http1_max_buf_size(header_bytes)
             .http2_max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
             .build(connector)
+    }
+}
+
+/// Settings, and the one client without a proxy that is built from them when it is first needed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Direct {
+    net: Net,
+    client: Arc<OnceLock<HttpClient>>,
+}
+
+impl Direct {
+    pub(crate) fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
+        self.net.guard = self.net.guard.allow(network)?;
+        Ok(self.rebuilt())
+    }
+
+    pub(crate) fn allow_private(mut self) -> Self {
+        self.net.guard = self.net.guard.allow_private();
+        self.rebuilt()
+    }
+
+    pub(crate) fn extra_roots(mut self, roots: &[u8]) -> Result<Self, BadRoots> {
+        self.net.add_roots(roots)?;
+        Ok(self.rebuilt())
+    }
+
+    pub(crate) fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
+        self.net.fixed.insert(host.to_ascii_lowercase(), address);
+        self.rebuilt()
+    }
+
+    /// Drops a client that was built from older settings.
+    fn rebuilt(mut self) -> Self {
+        self.client = Arc::default();
+        self
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.net.guard
+    }
+
+    pub(crate) fn client(&self) -> &HttpClient {
+        self.client.get_or_init(|| self.net.direct())
     }
 }

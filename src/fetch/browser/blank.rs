@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::CallError;
 use super::gateway::Gateway;
@@ -93,19 +93,18 @@ impl Blank {
             call("Page.enable", json!({})),
             call("Page.setLifecycleEventsEnabled", json!({"enabled": true})),
             call("Inspector.enable", json!({})),
-            // Bodies stay in the browser, and not many of them.
-            call(
-                "Network.enable",
-                json!({
-                    "maxTotalBufferSize": 1 << 20, "maxResourceBufferSize": 1 << 19, "maxPostDataSize": 0,
-                }),
-            ),
+            call("Network.enable", kept_bodies()),
         ];
         for answer in answers {
             answer.done().await?;
         }
         Ok(())
     }
+}
+
+/// Bodies stay in the browser, and not many of them.
+pub(super) fn kept_bodies() -> Value {
+    json!({"maxTotalBufferSize": 1 << 20, "maxResourceBufferSize": 1 << 19, "maxPostDataSize": 0})
 }
 
 impl Drop for Blank {
@@ -159,7 +158,6 @@ impl Spare {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::sync::mpsc;
     use tokio_util::sync::CancellationToken;

@@ -11,8 +11,11 @@ use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::core::request::WaitCondition;
 use crate::ports::fetch::Redirect;
 
+/// No request for this long is an idle network, as other drivers of browsers have it.
+const IDLE: Duration = Duration::from_millis(500);
 /// Requests of a page that are kept track of at once; more count as none.
 const MAX_INFLIGHT: usize = 4_096;
 /// The most documents that a page may lead to by itself.
@@ -115,6 +118,15 @@ impl Seen {
                 return seen;
             }
             changed.await;
+        }
+    }
+
+    /// Waits until the page counts as loaded.
+    pub(super) async fn reached(&self, condition: WaitCondition) {
+        match condition {
+            WaitCondition::DomContentLoaded => self.until(|it| it.is_parsed().then_some(())).await,
+            WaitCondition::Load => self.until(|it| it.is_loaded().then_some(())).await,
+            WaitCondition::NetworkIdle => self.quiet(IDLE).await,
         }
     }
 

@@ -79,6 +79,13 @@ impl Ran {
     }
 }
 
+/// What sets a page's cookies.
+pub(super) fn set_cookies(cookies: &[(String, String)], url: &str) -> Value {
+    let cookie =
+        |(name, value): &(String, String)| json!({"name": name, "value": value, "url": url});
+    json!({ "cookies": cookies.iter().map(cookie).collect::<Vec<_>>() })
+}
+
 impl Tab {
     /// Opens an empty page, or takes the one that is ready.
     pub(super) async fn open(place: Place, opening: Opening) -> Result<Self, CallError> {
@@ -111,12 +118,8 @@ impl Tab {
             answers.push(self.call("Emulation.setUserAgentOverride", ask));
         }
         if !setup.cookies.is_empty() {
-            let cookies: Vec<_> = setup
-                .cookies
-                .iter()
-                .map(|(name, value)| json!({"name": name, "value": value, "url": setup.url}))
-                .collect();
-            answers.push(self.call("Network.setCookies", json!({ "cookies": cookies })));
+            let cookies = set_cookies(&setup.cookies, &setup.url);
+            answers.push(self.call("Network.setCookies", cookies));
         }
         if let Some(source) = setup.first {
             let ask = json!({ "source": source });

@@ -15,7 +15,7 @@ use super::gateway::Gateway;
 use super::intercept::Intercept;
 use super::limits::ChromeLimits;
 use super::pool::Company;
-use super::state::State;
+use super::state::{Seen, State};
 use super::tab::{Opening, Tab};
 use crate::core::request::{JobRequest, WaitCondition};
 use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, Rendered};
@@ -26,8 +26,6 @@ const SCROLL: &str = include_str!("js/scroll.js");
 const COUNT: &str = "function () { return document.getElementsByTagName('*').length; }";
 const OPEN_SHADOW: &str = include_str!("js/open_shadow.js");
 
-/// No request for this long is an idle network, as other drivers of browsers have it.
-pub(super) const IDLE: Duration = Duration::from_millis(500);
 /// What a scrolled page is given to begin to load more.
 const SCROLLED: Duration = Duration::from_millis(300);
 /// How long a scrolled page may go on loading.
@@ -233,23 +231,11 @@ impl Visit<'_> {
     async fn settle(&mut self) -> Result<(), FetchError> {
         let watched = self.tab.watched();
         let condition = self.options.advanced.wait_condition;
-        let loaded = async {
-            match condition {
-                WaitCondition::DomContentLoaded => {
-                    watched.until(|it| it.is_parsed().then_some(())).await;
-                }
-                WaitCondition::Load => watched.until(|it| it.is_loaded().then_some(())).await,
-                WaitCondition::NetworkIdle => watched.quiet(IDLE).await,
-            }
-        };
-        if timeout(self.share(self.limits.load), loaded).await.is_ok() {
-            return Ok(());
+        let loaded = watched.reached(condition);
+        if timeout(self.share(self.limits.load), loaded).await.is_err() {
+            let warning = not_reached(watched, condition)?;
+            self.warnings.push(warning);
         }
-        if !watched.state().is_parsed() {
-            return Err(late());
-        }
-        let warning = format!("wait_condition was not met: the page had not reached {condition}");
-        self.warnings.push(warning);
         Ok(())
     }
 
@@ -365,12 +351,25 @@ impl Visit<'_> {
             (state.dialogs, state.downloads)
         };
         if dialogs > 0 {
-            self.warnings.push(format!("the page opened {dialogs} dialogs, which were dismissed"));
+            self.warnings.push(dismissed(dialogs));
         }
         if downloads > 0 {
             self.warnings.push(format!("the page began {downloads} downloads, which were refused"));
         }
     }
+}
+
+/// The warning of a page that is taken before it was loaded; one without a document cannot be.
+pub(super) fn not_reached(seen: &Seen, condition: WaitCondition) -> Result<String, FetchError> {
+    if !seen.state().is_parsed() {
+        return Err(late());
+    }
+    Ok(format!("wait_condition was not met: the page had not reached {condition}"))
+}
+
+/// The warning of a page that opened dialogs.
+pub(super) fn dismissed(dialogs: u32) -> String {
+    format!("the page opened {dialogs} dialogs, which were dismissed")
 }
 
 /// A document as the page that it was answered as.

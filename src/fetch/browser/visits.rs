@@ -23,11 +23,22 @@ const MAX_LOST: usize = 3;
 /// Makes the attempt, within its time.
 pub(super) async fn make(inner: &Inner, request: &FetchRequest) -> Result<Rendered, FetchError> {
     let allowed = request.deadline.min(inner.limits.total);
-    if allowed == Duration::ZERO {
+    within(allowed, |until| attempt(inner, request, until)).await
+}
+
+/// An attempt in the time that it is allowed.
+pub(super) async fn within<F>(
+    allowed: Duration,
+    attempt: impl FnOnce(Instant) -> F,
+) -> Result<Rendered, FetchError>
+where
+    F: Future<Output = Result<Rendered, FetchError>>,
+{
+    if allowed.is_zero() {
         return Err(late());
     }
     let until = Instant::now() + allowed;
-    timeout_at(until, attempt(inner, request, until)).await.map_err(|_| late())?
+    timeout_at(until, attempt(until)).await.map_err(|_| late())?
 }
 
 async fn attempt(

@@ -18,13 +18,14 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
+use super::super::blank::kept_bodies;
 use super::super::capture::{DOCUMENT, Limit, Taken};
 use super::super::error::{broken, late};
 use super::super::intercept::{Intercept, Paused};
 use super::super::state::Seen;
-use super::super::visit::{IDLE, fetched};
+use super::super::tab::set_cookies;
+use super::super::visit::{dismissed, fetched, not_reached};
 use super::{Visit, internal};
-use crate::core::request::WaitCondition;
 use crate::ports::fetch::{FetchError, FetchErrorKind, Rendered};
 
 /// Longer than any page: a call that is given up for its time closes the connection.
@@ -58,9 +59,7 @@ pub(super) fn show(
     let pdf = advanced.generate_pdf.then(|| print(&tab)).transpose()?;
     let state = visit.seen.state();
     if state.dialogs > 0 {
-        visit
-            .warnings
-            .push(format!("the page opened {} dialogs, which were dismissed", state.dialogs));
+        visit.warnings.push(dismissed(state.dialogs));
     }
     let page = fetched(&state, document, visit.warnings);
     Ok(Rendered { page, screenshot, pdf, ..Rendered::default() })
@@ -88,12 +87,7 @@ fn set_up(tab: &Arc<Tab>, visit: &Visit) -> Result<(), FetchError> {
     let listener = move |event: &Event| hear(&seen, event, &weak, &dialogs);
     tab.add_event_listener(Arc::new(listener)).map_err(|why| said(&why))?;
     tab.call_method(Inspector::Enable(None)).map_err(|why| said(&why))?;
-    ask::<Network::Enable>(
-        tab,
-        json!({
-            "maxTotalBufferSize": 1 << 20, "maxResourceBufferSize": 1 << 19, "maxPostDataSize": 0,
-        }),
-    )?;
+    ask::<Network::Enable>(tab, kept_bodies())?;
     ask::<Page::SetDownloadBehavior>(tab, json!({"behavior": "deny"}))?;
     let agent = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
     let language = &request.options.location.language;
@@ -108,11 +102,7 @@ fn set_up(tab: &Arc<Tab>, visit: &Visit) -> Result<(), FetchError> {
     }
     let cookies = &request.options.advanced.cookies;
     if !cookies.is_empty() {
-        let url = request.url.as_str();
-        let cookie =
-            |(name, value): &(String, String)| json!({"name": name, "value": value, "url": url});
-        let cookies: Vec<_> = cookies.iter().map(cookie).collect();
-        ask::<Network::SetCookies>(tab, json!({ "cookies": cookies }))?;
+        ask::<Network::SetCookies>(tab, set_cookies(cookies, request.url.as_str()))?;
     }
     if let Some(intercept) = Intercept::of(request) {
         let patterns = intercept.patterns();
@@ -215,21 +205,11 @@ impl Visit {
 
 fn settle(visit: &mut Visit, runtime: &Handle) -> Result<(), FetchError> {
     let (seen, condition) = (&visit.seen, visit.request.options.advanced.wait_condition);
-    let loaded = async {
-        match condition {
-            WaitCondition::DomContentLoaded => seen.until(|it| it.is_parsed().then_some(())).await,
-            WaitCondition::Load => seen.until(|it| it.is_loaded().then_some(())).await,
-            WaitCondition::NetworkIdle => seen.quiet(IDLE).await,
-        }
-    };
-    if within(runtime, visit.left(visit.limits.load), loaded).is_some() {
-        return Ok(());
+    let loaded = seen.reached(condition);
+    if within(runtime, visit.left(visit.limits.load), loaded).is_none() {
+        let warning = not_reached(seen, condition)?;
+        visit.warnings.push(warning);
     }
-    if !seen.state().is_parsed() {
-        return Err(late());
-    }
-    let warning = format!("wait_condition was not met: the page had not reached {condition}");
-    visit.warnings.push(warning);
     Ok(())
 }
 

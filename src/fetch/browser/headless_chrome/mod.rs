@@ -12,13 +12,14 @@
 use std::sync::Arc;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::error::{late, over_memory};
 use super::gateway::{Gateway, Gateways};
 use super::limits::ChromeLimits;
 use super::state::Seen;
 use super::visit::{Trouble, trouble};
+use super::visits::within;
 use super::{Chrome, profile, program};
 use crate::core::request::JobRequest;
 use crate::ports::BoxFuture;
@@ -74,6 +75,10 @@ impl HeadlessChrome {
     }
 
     async fn attempt(&self, request: FetchRequest, until: Instant) -> Result<Rendered, FetchError> {
+        if !request.options.advanced.actions.is_empty() {
+            let message = "advanced.actions: headless_chrome does none; use `Chrome`";
+            return Err(FetchError::new(FetchErrorKind::Unsupported, message));
+        }
         let start = &self.settings.start;
         let way = self.settings.http.way(&request)?;
         let gateway = self.inner.gateways.to(&self.settings.http, way.proxy.as_ref()).await?;
@@ -111,15 +116,7 @@ impl JsFetcher for HeadlessChrome {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
         Box::pin(async move {
             let allowed = request.deadline.min(self.settings.start.limits.total);
-            if allowed.is_zero() {
-                return Err(late());
-            }
-            if !request.options.advanced.actions.is_empty() {
-                let message = "advanced.actions: headless_chrome does none; use `Chrome`";
-                return Err(FetchError::new(FetchErrorKind::Unsupported, message));
-            }
-            let until = Instant::now() + allowed;
-            timeout_at(until, self.attempt(request, until)).await.map_err(|_| late())?
+            within(allowed, |until| self.attempt(request, until)).await
         })
     }
 }

@@ -48,6 +48,14 @@ pub(super) async fn submitted(
     engine.submit(batch).await.map_err(|it| not_submitted(it, list, engine.now()))
 }
 
+/// A body's batch, and the name that its items came under.
+fn read(value: &Value) -> Result<(&'static str, wire::WireBatch), Problem> {
+    let list = wire::list_name(value);
+    let read = wire::read_batch(value)
+        .map_err(|wrong| Problem::of_field(wrong.index.map(|index| (list, index)), &wrong.flaw))?;
+    Ok((list, read))
+}
+
 /// `POST /batch`.
 pub(super) async fn submit(
     State(service): State<Service>,
@@ -56,9 +64,7 @@ pub(super) async fn submit(
     body: Body,
 ) -> Result<Response, Problem> {
     let value = submission(&service, body).await?;
-    let list = wire::list_name(&value);
-    let read = wire::read_batch(&value)
-        .map_err(|wrong| Problem::of_field(wrong.index.map(|index| (list, index)), &wrong.flaw))?;
+    let (list, read) = read(&value)?;
     let (batch, told) = (Batch::new(read.items), read.webhook_url);
     let handle = submitted(&service, &caller, &headers, batch, told, Some(list)).await?;
     let record = service.engine().batch(handle.id()).await?;
@@ -72,18 +78,17 @@ pub(super) async fn estimate(
     body: Body,
 ) -> Result<Response, Problem> {
     let value = body::json(body, service.bounds()).await?;
-    let list = wire::list_name(&value);
-    let flawed = |index: Option<usize>, flaw| Problem::of_field(index.map(|it| (list, it)), &flaw);
-    let read = wire::read_batch(&value).map_err(|wrong| flawed(wrong.index, wrong.flaw))?;
+    let (list, read) = read(&value)?;
     let (count, most) = (read.items.len(), service.engine().limits().batch_items);
     if count == 0 || count > most {
         let reason = format!("must have 1 to {most} items, not {count}");
-        return Err(flawed(None, Flaw { field: list, reason }));
+        return Err(Problem::of_field(None, &Flaw { field: list, reason }));
     }
     let mut estimates = Vec::with_capacity(count);
     for (index, item) in read.items.into_iter().enumerate() {
         let url = item.url.clone();
-        let one = service.engine().estimate(item).map_err(|flaw| flawed(Some(index), flaw))?;
+        let one = service.engine().estimate(item);
+        let one = one.map_err(|flaw| Problem::of_field(Some((list, index)), &flaw))?;
         estimates.push((url, one));
     }
     Ok(answer::json(StatusCode::OK, &wire::batch_estimate(&estimates)))

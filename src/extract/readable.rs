@@ -138,6 +138,13 @@ fn escape_into(out: &mut String, text: &str, place: Place) {
     out.push_str(text.get(kept..).unwrap_or_default());
 }
 
+/// Text as it may stand in an attribute between double quotes.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    escape_into(&mut out, text, Place::Attribute);
+    out
+}
+
 /// Text as it may stand between tags.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -39,10 +39,13 @@ impl<'d, 'a> View<'d, 'a> {
 
     /// Bytes of text that are shown.
     pub(super) fn length(&self) -> usize {
-        self.shown()
-            .filter(|it| self.doc.text(*it).is_some())
-            .map(|it| self.doc.node(it).text)
-            .sum()
+        self.length_of(self.root)
+    }
+
+    /// Bytes of text that are shown in a node.
+    pub(super) fn length_of(&self, id: Id) -> usize {
+        let texts = self.below(id).filter(|it| self.doc.text(*it).is_some());
+        texts.map(|it| self.doc.node(it).text).sum()
     }
 }
 

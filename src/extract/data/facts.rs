@@ -337,6 +337,11 @@ const PROFILES: [Profile; 6] = [
     Profile::Faq,
 ];
 
+/// The profile that an item fits.
+pub(in crate::extract) fn profile_of(item: &Value) -> Profile {
+    PROFILES.into_iter().find(|it| fits(item, *it)).unwrap_or_default()
+}
+
 /// Whether an item is of a kind that a profile is for.
 pub(in crate::extract) fn fits(item: &Value, profile: Profile) -> bool {
     let kinds: &[&str] = match profile {

@@ -7,7 +7,7 @@ mod json_ld;
 mod loose;
 
 pub(super) use self::byline::day;
-pub(super) use self::facts::{Depth, Facts, fits, has_type};
+pub(super) use self::facts::{Depth, Facts, fits, has_type, profile_of};
 use self::item::Vocabulary;
 use self::item::items;
 use self::json_ld::Graph;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::extract::readable::escaped;
+use crate::extract::readable::{escaped, quoted};
 
 /// Elements in elements that are written.
 const MAX_DEPTH: usize = 200;
@@ -185,8 +185,7 @@ impl<'a> Writer<'a> {
                 Some(Value::Bool(true)) => String::new(),
                 _ => continue,
             };
-            let said = escaped(&said).replace('"', "&quot;");
-            self.out.extend([" ", attribute, "=\"", &said, "\""]);
+            self.out.extend([" ", attribute, "=\"", &quoted(&said), "\""]);
         }
         self.out.push('>');
     }

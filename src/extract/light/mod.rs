@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use crate::extract::doc::{Doc, folded};
 use crate::extract::light::find::Found;
 use crate::extract::light::states::States;
-use crate::extract::readable::escaped;
+use crate::extract::readable::{escaped, quoted};
 use crate::extract::tag::Tag;
 use crate::extract::{MAX_DEPTH, bound};
 
@@ -47,13 +47,14 @@ pub(super) fn shipped(doc: &Doc<'_>, url: &str) -> Option<Shipped> {
         *value = find::opened(std::mem::take(value));
     }
     let flight = states.flight.markup();
+    let streamed = text_of(&flight).len();
     let values = || states.values.iter().map(|(_, it)| it).chain(states.flight.values());
     let body = match find::best(values(), url) {
-        Some(Found::Article(_, body)) if blocks::length(body) < text_of(&flight).len() => None,
+        Some(Found::Article(_, body)) if blocks::length(body) < streamed => None,
         Some(found) => Some(written(&found)),
         None => None,
     };
-    let body = body.or_else(|| (text_of(&flight).len() >= ENOUGH).then(|| flight.clone()));
+    let body = body.or((streamed >= ENOUGH).then_some(flight));
     let body = body.or_else(|| sentences(values()))?;
     let mut source = head(doc);
     source.extend(["<body>", &body, "</body>"]);
@@ -111,10 +112,6 @@ fn head(doc: &Doc<'_>) -> String {
 }
 
 const DATA: &str = "<script type=\"application/ld+json\">";
-
-fn quoted(text: &str) -> String {
-    escaped(text).replace('"', "&quot;")
-}
 
 /// What was found, as the body of a page.
 fn written(found: &Found<'_>) -> String {

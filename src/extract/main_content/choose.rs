@@ -59,8 +59,7 @@ pub(super) fn named_body(view: &View<'_, '_>) -> Option<Id> {
         }
     }
     let body = found?;
-    let length: usize =
-        view.below(body).filter(|it| doc.text(*it).is_some()).map(|it| doc.node(it).text).sum();
+    let length = view.length_of(body);
     (length >= ENOUGH && length * 5 >= view.length() * 3).then_some(body)
 }
 

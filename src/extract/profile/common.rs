@@ -32,6 +32,11 @@ pub(super) fn first(value: &Value) -> Option<&Value> {
     }
 }
 
+/// All of one or several.
+pub(super) fn several(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
 /// A string or a number as text.
 pub(super) fn text(value: &Value) -> Option<String> {
     match first(value)? {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::core::request::Profile;
 use crate::extract::address::Base;
 use crate::extract::data::{Facts, has_type};
-use crate::extract::profile::common::{date, first, images, name, place, text};
+use crate::extract::profile::common::{date, first, images, name, place, several, text};
 use crate::extract::profile::money::decimal;
 use crate::extract::profile::product::availability;
 use crate::extract::profile::{Fields, Source};
@@ -40,8 +40,7 @@ pub(super) fn fields(facts: &Facts, base: &Base) -> Fields {
         offer("description", "description", get("description").and_then(text).map(Value::from));
         offer("images", "image", get("image").map(|it| images(facts, base, it).into()));
         if let Some(tickets) = get("offers") {
-            let all = tickets.as_array().map_or(std::slice::from_ref(tickets), Vec::as_slice);
-            for ticket in all.iter().take(50).map(|it| facts.graph.resolve(it)) {
+            for ticket in several(tickets).iter().take(50).map(|it| facts.graph.resolve(it)) {
                 entry(&mut fields, source, ticket);
             }
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::core::request::Profile;
 use crate::extract::data::{Facts, has_type};
 use crate::extract::doc::{Doc, Id};
-use crate::extract::profile::common::text;
+use crate::extract::profile::common::{several, text};
 use crate::extract::profile::lines::lines;
 use crate::extract::profile::{Fields, Source};
 use crate::extract::tag::Tag;
@@ -43,8 +43,7 @@ fn is_page(item: &Value) -> bool {
 
 fn of_page(facts: &Facts, page: &Value) -> Vec<Value> {
     let Some(all) = page.get("mainEntity") else { return Vec::new() };
-    let all = all.as_array().map_or(std::slice::from_ref(all), Vec::as_slice);
-    all.iter().filter_map(|it| question(facts, it)).take(MAX_QUESTIONS).collect()
+    several(all).iter().filter_map(|it| question(facts, it)).take(MAX_QUESTIONS).collect()
 }
 
 /// A question with the answer that was accepted, or else the first.

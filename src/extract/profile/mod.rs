@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::core::request::Profile;
 use crate::extract::address::Base;
-use crate::extract::data::{Facts, fits};
+use crate::extract::data::{Facts, profile_of};
 use crate::extract::doc::Doc;
 
 /// Where a value was found.
@@ -104,7 +104,7 @@ impl Fields {
 /// The fields of a profile; the automatic one is that of what the page says it is about.
 pub(super) fn shaped(doc: &Doc<'_>, base: &Base, facts: &Facts, profile: Profile) -> Fields {
     let profile = match (profile, facts.about(Profile::Auto)) {
-        (Profile::Auto, Some((_, item))) => of_item(item),
+        (Profile::Auto, Some((_, item))) => profile_of(item),
         (asked, _) => asked,
     };
     match profile {
@@ -117,17 +117,4 @@ pub(super) fn shaped(doc: &Doc<'_>, base: &Base, facts: &Facts, profile: Profile
         Profile::EcommerceHomepage | Profile::DirectoryListing => listing::fields(facts, base),
         Profile::Auto => Fields::default(),
     }
-}
-
-/// The profile that an item fits.
-fn of_item(item: &Value) -> Profile {
-    let kinds = [
-        Profile::Product,
-        Profile::Recipe,
-        Profile::JobPosting,
-        Profile::Event,
-        Profile::Article,
-        Profile::Faq,
-    ];
-    kinds.into_iter().find(|it| fits(item, *it)).unwrap_or_default()
 }

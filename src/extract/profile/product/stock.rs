@@ -27,7 +27,10 @@ pub(in crate::extract::profile) fn availability(said: &str) -> Option<&'static s
         "instoreonly" => "InStoreOnly",
         "madetoorder" => "MadeToOrder",
         "reserved" => "Reserved",
-        _ => return STOCK.iter().find(|it| said.to_lowercase().contains(it.0)).map(|it| it.1),
+        _ => {
+            let said = said.to_lowercase();
+            return STOCK.iter().find(|it| said.contains(it.0)).map(|it| it.1);
+        }
     })
 }
 

@@ -225,6 +225,27 @@ fn a_schema_is_filled_and_what_is_missing_is_said() {
 }
 
 #[test]
+fn a_schema_may_refer_to_its_own_parts() {
+    let mut wanted = item();
+    wanted.extraction_schema = Some(json!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string" },
+            "offers": { "anyOf": [{ "$ref": "#/$defs/Offer" }, { "type": "null" }] },
+        },
+        "$defs": { "Offer": { "type": "object", "properties": { "price": { "type": "number" } } } },
+    }));
+    let made = page_with(
+        r#"<script type=application/ld+json>{"@type":"Product","name":"Bike",
+           "offers":{"price":"$1,099.99","priceCurrency":"USD"}}</script><p>A bike."#,
+        wanted,
+    );
+
+    let filled = json!({ "name": "Bike", "offers": { "price": 1099.99 } });
+    assert_eq!(made.filtered_content, Some(filled));
+}
+
+#[test]
 fn raw_html_is_kept_when_asked() {
     let mut wanted = item();
     wanted.include_raw_html = true;

@@ -9,6 +9,7 @@ use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, DeliveryId, JobId};
 use crate::core::job::{Job, JobState};
 use crate::core::ladder::{Reach, estimate};
+use crate::core::price::AddOns;
 use crate::core::request::{Flaw, Item, JobRequest};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
@@ -118,6 +119,7 @@ impl Shared {
         }
     }
 
+    /// What a batch asks for, checked with the place where its end is told.
     fn requests(&self, batch: &Batch) -> Result<Vec<JobRequest>, SubmitError> {
         let most = self.limits.batch_items;
         match batch.items.len() {
@@ -125,14 +127,24 @@ impl Shared {
             given if given > most => return Err(SubmitError::TooMany { given, most }),
             _ => {}
         }
-        let items = batch.items.iter().cloned().enumerate();
-        items
-            .map(|(index, mut item)| {
-                let controls = &mut item.cost_controls;
-                controls.max_tier = controls.max_tier.or(batch.max_tier);
-                self.checked(item).map_err(|flaw| SubmitError::Item { index, flaw })
-            })
-            .collect()
+        let checked = |(index, mut item): (usize, Item)| {
+            let controls = &mut item.cost_controls;
+            controls.max_tier = controls.max_tier.or(batch.max_tier);
+            self.checked(item).map_err(|flaw| SubmitError::Item { index, flaw })
+        };
+        let requests = batch.items.iter().cloned().enumerate().map(checked).collect();
+        if let (Ok(_), Some(url)) = (&requests, &batch.webhook) {
+            self.check_webhook(url)?;
+        }
+        requests
+    }
+
+    fn estimated(&self, request: &JobRequest) -> Estimate {
+        let tier = Reach::of(request, &self.tools, &self.prices).usable.first();
+        let add_ons = AddOns::asked(request);
+        let credits = tier.map(|it| self.prices.quote(request, it, add_ons));
+        let most = estimate(request, &self.tools, &self.prices);
+        Estimate { tier, credits: credits.unwrap_or_default(), most }
     }
 
     fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
@@ -192,9 +204,6 @@ impl Engine {
             return Err(EngineError::Stopped.into());
         }
         let requests = shared.requests(&batch)?;
-        if let Some(url) = &batch.webhook {
-            shared.check_webhook(url)?;
-        }
         if batch.key.as_deref().is_some_and(|it| !printable(it)) {
             return Err(SubmitError::BadKey);
         }
@@ -262,11 +271,18 @@ impl Engine {
     /// The [`Flaw`] for which a submission would be refused.
     pub fn estimate(&self, item: impl Into<Item>) -> Result<Estimate, Flaw> {
         let shared = &self.shared;
-        let request = shared.checked(item.into())?;
-        let tier = Reach::of(&request, &shared.tools, &shared.prices).usable.first();
-        let add_ons = crate::core::price::AddOns::asked(&request);
-        let credits = tier.map(|it| shared.prices.quote(&request, it, add_ons));
-        let most = estimate(&request, &shared.tools, &shared.prices);
-        Ok(Estimate { tier, credits: credits.unwrap_or_default(), most })
+        Ok(shared.estimated(&shared.checked(item.into())?))
+    }
+
+    /// What each item of a batch would cost, in their order, without submitting it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the batch, as a submission would say it. Whether the account can pay is not
+    /// looked at.
+    pub fn estimate_batch(&self, batch: &Batch) -> Result<Vec<Estimate>, SubmitError> {
+        let shared = &self.shared;
+        let requests = shared.requests(batch)?;
+        Ok(requests.iter().map(|it| shared.estimated(it)).collect())
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::core::request::asked::{Kind, is_json_schema, kinds, resolved};
+
 /// Schemas in schemas that are read.
 const MAX_DEPTH: usize = 20;
 /// Flaws that are named of one answer.
@@ -10,7 +12,7 @@ const MAX_FLAWS: usize = 10;
 /// A JSON Schema of what an item asks for, which may be one already or the shorthand
 /// `{"title": "string", "tags": ["string"], "price": "number | null"}`.
 pub(super) fn json_schema(asked: &Value) -> Value {
-    of(asked, 0)
+    of(&resolved(asked), 0)
 }
 
 fn of(asked: &Value, depth: usize) -> Value {
@@ -19,8 +21,7 @@ fn of(asked: &Value, depth: usize) -> Value {
     }
     match asked {
         Value::String(words) => {
-            let words = words.split('|').map(|it| kind(it.trim()));
-            let kinds: Vec<_> = words.flatten().collect();
+            let kinds: Vec<_> = kinds(words).map(Kind::word).collect();
             match kinds.as_slice() {
                 [] => json!({}),
                 [one] => json!({ "type": one }),
@@ -30,8 +31,8 @@ fn of(asked: &Value, depth: usize) -> Value {
         Value::Array(all) => {
             json!({ "type": "array", "items": all.first().map(|it| of(it, depth + 1)) })
         }
-        Value::Object(object) if is_schema(object) => asked.clone(),
-        Value::Object(fields) => {
+        Value::Object(object) if is_json_schema(object) => asked.clone(),
+        Value::Object(fields) if !fields.is_empty() => {
             let properties: Map<_, _> =
                 fields.iter().map(|(name, it)| (name.clone(), of(it, depth + 1))).collect();
             let names: Vec<_> = fields.keys().collect();
@@ -39,37 +40,6 @@ fn of(asked: &Value, depth: usize) -> Value {
         }
         _ => json!({}),
     }
-}
-
-/// Whether an object is a JSON Schema and no list of fields: a field called `type` has a name that is
-/// none of the types.
-fn is_schema(object: &Map<String, Value>) -> bool {
-    let typed = match object.get("type") {
-        Some(Value::String(it)) => kind(it) == Some(it),
-        Some(Value::Array(_)) => true,
-        _ => false,
-    };
-    let parts = ["properties", "items", "$schema", "anyOf", "oneOf", "allOf", "enum", "$ref"];
-    typed
-        && (object.len() == 1
-            || object.keys().any(|it| parts.contains(&it.as_str()) || it == "description"))
-        || object.get("properties").is_some_and(Value::is_object)
-        || object.contains_key("$schema")
-        || object.contains_key("enum")
-}
-
-/// The type of JSON Schema that a word stands for.
-fn kind(word: &str) -> Option<&str> {
-    Some(match word {
-        "string" | "str" | "text" | "date" | "url" => "string",
-        "number" | "float" => "number",
-        "integer" | "int" => "integer",
-        "boolean" | "bool" => "boolean",
-        "array" | "list" => "array",
-        "object" | "dict" => "object",
-        "null" => "null",
-        _ => return None,
-    })
 }
 
 /// What an answer lacks or has of the wrong type, by the way to it.
@@ -151,6 +121,18 @@ mod tests {
         assert_eq!(list["items"]["properties"]["url"], json!({ "type": "string" }));
         let already = json!({ "type": "object", "properties": { "a": { "type": "integer" } } });
         assert_eq!(json_schema(&already), already);
+    }
+
+    #[test]
+    fn things_in_things_are_checked_where_they_are_referred_to() {
+        let schema = json_schema(&json!({
+            "properties": { "offer": { "$ref": "#/$defs/Offer" } },
+            "$defs": { "Offer": { "type": "object", "properties": { "price": { "type": "number" } } } },
+        }));
+
+        let wrong = flaws(&schema, &json!({ "offer": { "price": "much" } }));
+
+        assert_eq!(wrong, ["`price` is not of type number"]);
     }
 
     #[test]

@@ -76,6 +76,8 @@ fn valid(name: &str, answer: &Answer, about: &str) {
         let schema = json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$ref": format!("#/components/schemas/{name}"),
+            // A field that the description does not name is as wrong as one that is missing.
+            "unevaluatedProperties": false,
             "components": document()["components"],
         });
         let options = jsonschema::options().should_validate_formats(true);
@@ -105,6 +107,8 @@ fn an_answer_that_is_not_as_described_is_noticed() {
     assert!(!notices("/health", &answer(200, json!({ "status": "ok", "version": "1" }))));
     assert!(notices("/health", &answer(200, json!({ "status": "fine", "version": "1" }))));
     assert!(notices("/health", &answer(200, json!({ "status": "ok" }))));
+    let more = json!({ "status": "ok", "version": "1", "mood": "good" });
+    assert!(notices("/health", &answer(200, more)));
     assert!(notices("/health", &answer(418, json!({ "status": "ok", "version": "1" }))));
     assert!(notices("/elsewhere", &answer(200, json!({}))));
     assert!(notices("/api/v1/jobs/x", &answer(404, json!({ "detail": "gone" }))));

@@ -88,6 +88,8 @@ fn a_batch_can_be_estimated_and_what_is_wrong_with_it_has_its_place() {
     assert_eq!(most, [&json!(200), &json!(300)]);
     assert_eq!((flawed.status, &flawed.json()["field"]), (422, &json!("urls[1].url")));
     assert_eq!((none.status, &none.json()["field"]), (422, &json!("urls")));
+    let refused = world.post("/api/v1/batch", &json!({ "urls": [] }));
+    assert_eq!(none.json()["message"], refused.json()["message"], "one thing has one wording");
     let listed = world.get("/api/v1/batches").json();
     assert_eq!(listed["batches"].as_array().map(Vec::len), Some(1), "an estimate submits nothing");
     assert_eq!(listed["batches"][0]["first_url"], site.url("/a"));

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
+use crate::core::request::asked::{Kind, is_json_schema, kinds};
 use crate::extract::data::day;
 
 use super::{MAX_DEPTH, look_up, number, whole};
@@ -9,11 +10,11 @@ use super::{MAX_DEPTH, look_up, number, whole};
 /// Entries kept of a list.
 const MAX_ENTRIES: usize = 500;
 
-/// What a field's schema asks for: JSON Schema, or the shorthand, where a word is a type, an object its
-/// fields, and a list what is in it.
+/// What a field's schema asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
-    pub(super) kind: &'a str,
+    /// Anything will do where there is none.
+    pub(super) kind: Option<Kind>,
     properties: Option<&'a Map<String, Value>>,
     /// The schema of what is in a list.
     pub(super) items: Option<&'a Value>,
@@ -25,7 +26,7 @@ pub(super) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     pub(super) fn of(schema: &'a Value) -> Self {
         let any = Wanted {
-            kind: "any",
+            kind: None,
             properties: None,
             items: None,
             format: None,
@@ -33,20 +34,17 @@ impl<'a> Wanted<'a> {
             default: None,
         };
         match schema {
-            // The shorthand's `string | null`, with what it is in words behind it.
-            Value::String(word) => {
-                let mut words = word.split(['|', ',', '(']).map(str::trim);
-                Wanted { kind: words.find(|it| *it != "null").unwrap_or("any"), ..any }
+            Value::String(words) => {
+                Wanted { kind: kinds(words).find(|it| *it != Kind::Null), ..any }
             }
-            Value::Array(all) => Wanted { kind: "array", items: all.first(), ..any },
+            Value::Array(all) => Wanted { kind: Some(Kind::Array), items: all.first(), ..any },
+            Value::Object(of) if !of.is_empty() && !is_json_schema(of) => {
+                Wanted { kind: Some(Kind::Object), properties: Some(of), ..any }
+            }
             Value::Object(of) => {
-                let is_schema = is_json_schema(of);
-                if !is_schema {
-                    return Wanted { kind: "object", properties: Some(of), ..any };
-                }
-                if let Some(all) = ["anyOf", "oneOf"].iter().find_map(|it| of.get(*it)?.as_array())
-                {
-                    let some = all.iter().map(Wanted::of).find(|it| it.kind != "null");
+                let choice = ["anyOf", "oneOf", "allOf"];
+                if let Some(all) = choice.iter().find_map(|it| of.get(*it)?.as_array()) {
+                    let some = all.iter().map(Wanted::of).find(|it| it.kind != Some(Kind::Null));
                     return some.unwrap_or(any);
                 }
                 let properties = of.get("properties").and_then(Value::as_object);
@@ -58,7 +56,7 @@ impl<'a> Wanted<'a> {
                     None => properties.map(|_| "object"),
                 };
                 Wanted {
-                    kind: said.unwrap_or("any"),
+                    kind: said.and_then(Kind::named),
                     properties,
                     items: of.get("items"),
                     format: of.get("format").and_then(Value::as_str),
@@ -76,61 +74,19 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Whether an object is JSON Schema and not fields by name: `type` may be the name of one.
-fn is_json_schema(of: &Map<String, Value>) -> bool {
-    const TYPES: [&str; 7] = ["string", "number", "integer", "boolean", "array", "object", "null"];
-    const BESIDE: [&str; 22] = [
-        "type",
-        "title",
-        "description",
-        "format",
-        "enum",
-        "const",
-        "default",
-        "examples",
-        "example",
-        "nullable",
-        "required",
-        "pattern",
-        "minimum",
-        "maximum",
-        "minLength",
-        "maxLength",
-        "minItems",
-        "maxItems",
-        "items",
-        "uniqueItems",
-        "properties",
-        "additionalProperties",
-    ];
-    let parts = of.iter().any(|(name, value)| {
-        matches!(
-            (name.as_str(), value),
-            ("properties" | "items", Value::Object(_))
-                | ("enum" | "anyOf" | "oneOf", Value::Array(_))
-        )
-    });
-    let typed = match of.get("type") {
-        Some(Value::String(word)) => TYPES.contains(&word.as_str()),
-        Some(Value::Array(_)) => true,
-        _ => false,
-    };
-    parts || (typed && of.keys().all(|it| it.starts_with('$') || BESIDE.contains(&it.as_str())))
-}
-
 /// A value as it was asked for; nothing if it cannot be made to be that.
 pub(super) fn fit(value: &Value, wanted: &Wanted<'_>, depth: usize) -> Option<Value> {
     let one = match value {
-        Value::Array(all) if !matches!(wanted.kind, "array" | "list" | "any") => all.first()?,
+        Value::Array(all) if !matches!(wanted.kind, Some(Kind::Array) | None) => all.first()?,
         other => other,
     };
     let made = match wanted.kind {
-        "string" | "str" | "text" => text(one, wanted.format)?,
-        "date" => Value::String(day(one.as_str()?)?),
-        "number" | "float" => Value::Number(Number::from_f64(number(one)?)?),
-        "integer" | "int" => whole(one)?,
-        "boolean" | "bool" => Value::Bool(truth(one)?),
-        "array" | "list" => {
+        Some(Kind::String) => text(one, wanted.format)?,
+        Some(Kind::Date) => Value::String(day(one.as_str()?)?),
+        Some(Kind::Number) => Value::Number(Number::from_f64(number(one)?)?),
+        Some(Kind::Integer) => whole(one)?,
+        Some(Kind::Boolean) => Value::Bool(truth(one)?),
+        Some(Kind::Array) => {
             let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             let all = all.iter().filter(|it| !it.is_null()).take(MAX_ENTRIES);
             match wanted.items {
@@ -141,9 +97,9 @@ pub(super) fn fit(value: &Value, wanted: &Wanted<'_>, depth: usize) -> Option<Va
                 _ => all.cloned().collect(),
             }
         }
-        "object" if wanted.properties.is_some() => object(one, wanted, depth)?,
-        "object" => one.is_object().then(|| one.clone())?,
-        _ => value.clone(),
+        Some(Kind::Object) if wanted.properties.is_some() => object(one, wanted, depth)?,
+        Some(Kind::Object) => one.is_object().then(|| one.clone())?,
+        Some(Kind::Null) | None => value.clone(),
     };
     match wanted.words {
         Some(words) if !words.contains(&made) => {

@@ -7,6 +7,7 @@ mod coerce;
 
 use serde_json::{Map, Value, json};
 
+use crate::core::request::asked::{Kind, resolved};
 use crate::core::request::{Format, JobRequest};
 use crate::extract::profile::Fields;
 use crate::ports::extract::Extracted;
@@ -36,9 +37,10 @@ struct Found<'a> {
 /// Fills `filtered_content` and puts it in the place of `json`.
 pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) {
     let Some(schema) = &options.extraction_schema else { return };
+    let schema = &*resolved(schema);
     let wanted = Wanted::of(schema);
     // A list of things asks for the fields of one.
-    let one = if wanted.kind == "array" { wanted.items.map(Wanted::of) } else { None };
+    let one = if wanted.kind == Some(Kind::Array) { wanted.items.map(Wanted::of) } else { None };
     let wanted = one.unwrap_or(wanted);
     let mut filling =
         Filling { layers, text: &made.text, evidence: Map::new(), missing: Vec::new() };
@@ -98,7 +100,7 @@ impl Filling<'_> {
             return Some(value.clone());
         }
         // A thing that the page has no name for may still have its parts there.
-        if wanted.kind == "object" && depth < MAX_DEPTH {
+        if wanted.kind == Some(Kind::Object) && depth < MAX_DEPTH {
             let mut object = Map::new();
             for (name, kind) in wanted.fields() {
                 let value = self.field(name, kind, &format!("{path}.{name}"), depth + 1);

@@ -9,7 +9,6 @@ use serde_json::Value;
 use crate::core::batch::Batch as BatchRecord;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
-use crate::core::request::Flaw;
 use crate::engine::{Batch, BatchHandle, Engine, EngineError};
 use crate::service::server::answer::{self, Pieces};
 use crate::service::server::body;
@@ -79,18 +78,15 @@ pub(super) async fn estimate(
 ) -> Result<Response, Problem> {
     let value = body::json(body, service.bounds()).await?;
     let (list, read) = read(&value)?;
-    let (count, most) = (read.items.len(), service.engine().limits().batch_items);
-    if count == 0 || count > most {
-        let reason = format!("must have 1 to {most} items, not {count}");
-        return Err(Problem::of_field(None, &Flaw { field: list, reason }));
+    let urls: Vec<_> = read.items.iter().map(|it| it.url.clone()).collect();
+    let mut batch = Batch::new(read.items);
+    if let Some(url) = read.webhook_url {
+        batch = batch.webhook(url);
     }
-    let mut estimates = Vec::with_capacity(count);
-    for (index, item) in read.items.into_iter().enumerate() {
-        let url = item.url.clone();
-        let one = service.engine().estimate(item);
-        let one = one.map_err(|flaw| Problem::of_field(Some((list, index)), &flaw))?;
-        estimates.push((url, one));
-    }
+    let engine = service.engine();
+    let estimates = engine.estimate_batch(&batch);
+    let estimates = estimates.map_err(|it| not_submitted(it, Some(list), engine.now()))?;
+    let estimates: Vec<_> = urls.into_iter().zip(estimates).collect();
     Ok(answer::json(StatusCode::OK, &wire::batch_estimate(&estimates)))
 }
 

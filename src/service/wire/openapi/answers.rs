@@ -58,9 +58,20 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("Usage", usage()),
         ("Balance", balance()),
         ("BillingUsage", billing_usage()),
-        ("Description", record([("openapi", text()), ("info", object()), ("paths", object())])),
+        ("Description", description()),
         ("Event", event()),
         ("Health", record([("status", word(["ok", "ready"])), ("version", text())])),
+    ])
+}
+
+/// This description itself.
+fn description() -> Value {
+    record([
+        ("openapi", text()),
+        ("info", object()),
+        ("paths", object()),
+        ("components", object()),
+        ("security", list(object())),
     ])
 }
 
@@ -77,8 +88,18 @@ fn paged(name: &str, of: &str) -> Value {
     ])
 }
 
+/// An object's schema with fields that it need not have, unless it has them already.
+fn with_more(mut schema: Value, fields: Map<String, Value>) -> Value {
+    if let Some(named) = schema["properties"].as_object_mut() {
+        for (name, field) in fields {
+            named.entry(name).or_insert(field);
+        }
+    }
+    schema
+}
+
 fn problem() -> Value {
-    let mut schema = record([
+    let always = record([
         ("error", text()),
         ("code", text()),
         ("message", text()),
@@ -95,10 +116,7 @@ fn problem() -> Value {
         ("balance_dollars", number()),
         ("required_dollars", number()),
     ]);
-    for (name, field) in more {
-        schema["properties"][name] = field;
-    }
-    schema
+    with_more(always, more)
 }
 
 fn accepted() -> Value {
@@ -148,6 +166,11 @@ fn item() -> Value {
 }
 
 fn page() -> Value {
+    with_more(page_always(), page_asked())
+}
+
+/// What each page's result has.
+fn page_always() -> Value {
     record([
         ("job_id", id()),
         ("url", text()),
@@ -177,6 +200,38 @@ fn page() -> Value {
         ("screenshot_url", or_null(text())),
         ("pdf_url", or_null(text())),
         ("artifacts", list(reference("Artifact"))),
+    ])
+}
+
+/// What was asked for, or found on the way.
+fn page_asked() -> Map<String, Value> {
+    properties([
+        ("markdown", text()),
+        ("markdown_content", text()),
+        ("html", text()),
+        ("json", anything()),
+        ("raw_html", text()),
+        ("filtered_content", anything()),
+        ("extraction_result", anything()),
+        ("evidence", object()),
+        ("model_used", text()),
+        ("extraction_metadata", model()),
+        ("ocr_results", list(object())),
+        ("action_results", list(object())),
+        ("warning", text()),
+    ])
+}
+
+/// What a model's answer took.
+fn model() -> Value {
+    record([
+        ("mode", text()),
+        ("provider", text()),
+        ("model", text()),
+        ("input_tokens", count()),
+        ("output_tokens", count()),
+        ("cost_microcents", or_null(count())),
+        ("latency_ms", count()),
     ])
 }
 
@@ -244,8 +299,9 @@ fn pending() -> Value {
     ])
 }
 
+/// A job; a finished one has its page's fields as well.
 fn job() -> Value {
-    record([
+    let always = record([
         ("job_id", id()),
         ("url", text()),
         ("status", state()),
@@ -256,7 +312,9 @@ fn job() -> Value {
         ("billing", reference("Billing")),
         ("created_at", moment()),
         ("updated_at", moment()),
-    ])
+    ]);
+    let page = page()["properties"].as_object().cloned();
+    with_more(always, page.unwrap_or_default())
 }
 
 fn estimate() -> Value {

@@ -9,7 +9,7 @@ seconds=${1:?how many seconds for each target?}
 shift
 targets=("$@")
 if [ ${#targets[@]} = 0 ]; then
-  targets=(step store verdict extract response request webhook guard)
+  targets=(step store verdict decode extract convert states response request webhook guard)
 fi
 
 export RUSTC_BOOTSTRAP=1
@@ -21,7 +21,7 @@ for target in "${targets[@]}"; do
   corpus=fuzz/corpus/$target
   artifacts=fuzz/artifacts/$target
   mkdir -p "$corpus" "$artifacts"
-  options=(-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -artifact_prefix="$artifacts/")
+  options=(-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 -report_slow_units=1 -print_final_stats=1 -artifact_prefix="$artifacts/")
   dictionary=fuzz/dict/$target.dict
   if [ -e "$dictionary" ]; then options+=(-dict="$dictionary"); fi
   printf '\n== %s\n' "$target"

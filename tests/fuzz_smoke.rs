@@ -116,6 +116,21 @@ fn any_document_is_read_or_refused() {
 }
 
 #[test]
+fn any_bytes_are_a_text_by_the_encoding_that_is_said() {
+    smoke("decode", targets::decode::run, 4_000);
+}
+
+#[test]
+fn any_document_is_written_in_every_format() {
+    smoke("convert", targets::convert::run, 400);
+}
+
+#[test]
+fn an_article_is_found_in_what_any_framework_ships() {
+    smoke("states", targets::states::run, 400);
+}
+
+#[test]
 fn any_response_is_a_page_or_a_named_error() {
     smoke("response", targets::response::run, 400);
 }

@@ -5,10 +5,14 @@
 //! (`tests/fuzz_smoke.rs` of the library includes this very file).
 
 pub mod bytes;
+pub mod convert;
+pub mod decode;
 pub mod extract;
 pub mod guard;
+pub mod made;
 pub mod request;
 pub mod response;
+pub mod states;
 pub mod step;
 pub mod store;
 pub mod verdict;

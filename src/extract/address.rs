@@ -11,6 +11,8 @@ use crate::extract::tag::Tag;
 /// Bytes that all relative addresses of a page may gain: a page of short links below a long base would
 /// otherwise be written hundreds of times larger than it is.
 const MAX_GAIN: usize = 16 * 1_024 * 1_024;
+/// Bytes of an address that others may be relative to.
+const MAX_BASE: usize = 4_096;
 const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
 
 /// What a page's relative addresses are relative to; without one they stay as they are written.
@@ -28,7 +30,7 @@ impl Base {
     pub(super) fn of(doc: &Doc<'_>, page: Option<&str>) -> Self {
         let own = page.and_then(|it| Url::parse(it).ok());
         let said = (0..doc.len()).find(|it| doc.tag(*it) == Tag::Base);
-        let said = said.and_then(|it| doc.attr(it, "href"));
+        let said = said.and_then(|it| doc.attr(it, "href")).filter(|it| it.len() <= MAX_BASE);
         let url = match (own, said) {
             (Some(own), Some(said)) => {
                 let said = own.join(said).ok().filter(|it| matches!(it.scheme(), "http" | "https"));
@@ -60,17 +62,19 @@ impl Base {
         }
         let Some(url) = &self.url else { return Some(clean(address)) };
         // Most links of most pages are of this kind, and need no parser.
-        if is_plain_path(address) && !self.origin.is_empty() {
-            return Some(format!("{}{address}", self.origin));
-        }
-        let joined = url.join(address).ok()?;
-        let gained = self.gained.get() + joined.as_str().len().saturating_sub(address.len());
+        let joined = if is_plain_path(address) && !self.origin.is_empty() {
+            format!("{}{address}", self.origin)
+        } else {
+            let joined = url.join(address).ok()?;
+            // The parser ignores controls before a scheme, so one may come to light only now.
+            SCHEMES.contains(&joined.scheme()).then(|| joined.into())?
+        };
+        let gained = self.gained.get() + joined.len().saturating_sub(address.len());
         if gained > MAX_GAIN {
             return Some(clean(address));
         }
         self.gained.set(gained);
-        // The parser ignores controls before a scheme, so one may come to light only now.
-        SCHEMES.contains(&joined.scheme()).then(|| joined.into())
+        Some(joined)
     }
 }
 
@@ -165,5 +169,15 @@ mod tests {
 
         assert!(written <= MAX_GAIN + 1_000 * 2, "{written} bytes");
         assert_eq!(page.absolute("b").as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn links_to_the_root_of_a_long_host_gain_no_more() {
+        let origin = format!("https://{}.example", "x".repeat(60_000));
+        let page = Base { origin: origin.clone(), ..base(&origin) };
+
+        let written: usize = (0..1_000).filter_map(|_| page.absolute("/")).map(|it| it.len()).sum();
+
+        assert!(written <= MAX_GAIN + 1_000 * 2, "{written} bytes");
     }
 }

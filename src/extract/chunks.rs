@@ -7,6 +7,8 @@ use crate::extract::markdown::{Block, Rendered};
 
 /// About how many tokens a chunk holds at most.
 const CHUNK_TOKENS: usize = 500;
+/// Symbols of a heading that are kept in the path of each chunk below it.
+const MAX_HEADING: usize = 160;
 /// A chunk that is not full ends at a heading; below this it does not, if the heading is a deeper one.
 const SMALL_TOKENS: usize = 40;
 
@@ -41,7 +43,8 @@ pub(super) fn rag(rendered: &Rendered) -> Value {
         }
         if block.level > 0 {
             path.retain(|it| it.0 < block.level);
-            path.push((block.level, text.trim_start_matches('#').trim().to_owned()));
+            let heading = text.trim_start_matches('#').trim();
+            path.push((block.level, heading.chars().take(MAX_HEADING).collect()));
         }
         only_headings &= block.level > 0;
         size += length;
@@ -61,9 +64,6 @@ pub(super) fn rag(rendered: &Rendered) -> Value {
 
 /// Where a text that is too long is cut; `None` if it is not.
 fn cut(text: &str) -> Option<usize> {
-    if tokens(text) <= CHUNK_TOKENS {
-        return None;
-    }
     let (mut quarters, mut blank, mut line) = (0, None, None);
     for (at, symbol) in text.char_indices() {
         quarters += if symbol.is_ascii() { 1 } else { 4 };

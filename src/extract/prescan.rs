@@ -88,13 +88,13 @@ impl Scan<'_> {
 
     /// What a `meta` element names; its attributes count once each.
     fn meta(&mut self) -> Option<&'static Encoding> {
-        let mut seen: Vec<Vec<u8>> = Vec::new();
+        // Of all that a tag may hold, these count.
+        let mut left: Vec<&[u8]> = vec![b"http-equiv", b"content", b"charset"];
         let (mut is_type, mut needs_type) = (false, None);
         let mut found = None;
         while let Some((name, value)) = self.attribute() {
-            if seen.contains(&name) {
-                continue;
-            }
+            let Some(place) = left.iter().position(|it| *it == name) else { continue };
+            left.swap_remove(place);
             match name.as_slice() {
                 b"http-equiv" => is_type |= value == b"content-type",
                 b"content" if found.is_none() => {
@@ -109,7 +109,6 @@ impl Scan<'_> {
                 }
                 _ => {}
             }
-            seen.push(name);
         }
         // A tag that does not end here is not one.
         self.byte()?;

@@ -13,6 +13,9 @@ use crate::extract::tag::Tag;
 const MAX_INNER: usize = 8;
 /// Bytes of text kept in all items: properties in properties hold the same text again.
 const MAX_TEXT: usize = 2_097_152;
+/// How often a node is looked at on average, for itself and where items refer to it: references to
+/// references multiply.
+const MAX_LOOKS: usize = 16;
 
 /// How a page marks its items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +28,8 @@ pub(in crate::extract) enum Vocabulary {
 
 /// Every item of a page that is in no other.
 pub(in crate::extract) fn items(doc: &Doc<'_>, base: &Base, by: Vocabulary) -> Vec<Value> {
-    let mut reader = Reader { doc, base, by, left: MAX_TEXT, ids: None };
+    let mut reader =
+        Reader { doc, base, by, left: MAX_TEXT, looks: doc.len() * MAX_LOOKS, ids: None };
     let tops = (0..doc.len()).filter(|it| reader.is_scope(*it) && !reader.is_property(*it));
     let tops: Vec<Id> = tops.take(MAX_ITEMS).collect();
     tops.into_iter().map(|it| reader.item(it, &mut vec![it])).collect()
@@ -67,6 +71,8 @@ struct Reader<'d> {
     by: Vocabulary,
     /// Bytes of text that may still be kept.
     left: usize,
+    /// Nodes that may still be looked at.
+    looks: usize,
     /// Elements by id, found when the first `itemref` asks for one.
     ids: Option<HashMap<&'d str, Id>>,
 }
@@ -150,7 +156,8 @@ impl Reader<'_> {
     /// The properties in a part of the page that are no inner item's.
     fn properties(&mut self, from: Id, to: Id, into: &mut Map<String, Value>, open: &mut Vec<Id>) {
         let mut at = from;
-        while at < to {
+        while at < to && self.looks > 0 {
+            self.looks -= 1;
             let id = at;
             let inner = self.is_scope(id);
             at = if inner { self.doc.end(id) } else { id + 1 };

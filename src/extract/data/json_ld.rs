@@ -91,9 +91,11 @@ struct Left {
 impl Left {
     /// Takes what a reference costs; whether there was enough.
     fn pays(&mut self, value: &Value) -> bool {
+        // To look at what it leads to is paid for even if it is too much.
         let Some(references) = self.references.checked_sub(1) else { return false };
+        self.references = references;
         let Some(bytes) = self.bytes.checked_sub(weight(value)) else { return false };
-        (self.references, self.bytes) = (references, bytes);
+        self.bytes = bytes;
         true
     }
 }

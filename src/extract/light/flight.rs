@@ -13,6 +13,8 @@ use crate::extract::readable::{escaped, quoted};
 const MAX_DEPTH: usize = 200;
 /// Rows that are read.
 const MAX_ROWS: usize = 20_000;
+/// Digits of the length of a text.
+const MAX_DIGITS: usize = 8;
 
 /// The rows of a stream.
 #[derive(Debug, Default)]
@@ -33,8 +35,9 @@ impl Flight {
             let (value, behind) = value_of(row);
             if let Some(value) = value {
                 let id = id.trim_start().to_owned();
-                flight.order.push(id.clone());
-                flight.rows.insert(id, value);
+                if flight.rows.insert(id.clone(), value).is_none() {
+                    flight.order.push(id);
+                }
             }
             rest = behind;
         }
@@ -61,14 +64,21 @@ fn is_id(text: &str) -> bool {
 
 /// A row's value, and what stands behind the row.
 fn value_of(row: &str) -> (Option<Value>, &str) {
-    if let Some((length, text)) = row.strip_prefix('T').and_then(|it| it.split_once(',')) {
-        let length = usize::from_str_radix(length, 16).unwrap_or(0).min(text.len());
+    if let Some((length, text)) = row.strip_prefix('T').and_then(length_before) {
+        let length = length.min(text.len());
         let end = (0..=length).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0);
         let (text, behind) = text.split_at(end);
         return (Some(text.into()), behind);
     }
     let (line, behind) = row.split_once('\n').unwrap_or((row, ""));
     (serde_json::from_str(line).ok(), behind)
+}
+
+/// The length of a text, and what stands behind the comma after it.
+fn length_before(row: &str) -> Option<(usize, &str)> {
+    let end = row.bytes().take(MAX_DIGITS + 1).position(|it| it == b',')?;
+    let length = usize::from_str_radix(row.get(..end)?, 16).ok()?;
+    Some((length, row.get(end + 1..)?))
 }
 
 struct Writer<'a> {
@@ -228,5 +238,12 @@ mod tests {
 
         assert_eq!(Flight::read(stream).markup(), "x");
         assert_eq!(Flight::read("not a stream").markup(), "");
+    }
+
+    #[test]
+    fn a_row_that_comes_again_is_one_row() {
+        let flight = Flight::read("1:0\n1:T\n1:T3,abc1:T-1,\n1:\"last\"\n");
+
+        assert_eq!(flight.values().collect::<Vec<_>>(), ["last"]);
     }
 }

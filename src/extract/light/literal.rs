@@ -1,5 +1,7 @@
 //! Data as scripts write it: JavaScript literals, read without running anything.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Number, Value};
 
 /// Values in values that are read.
@@ -15,16 +17,19 @@ pub(super) struct Reader<'a> {
     /// Bytes that may still be looked at or made.
     fuel: usize,
     /// What the parameters of the function around the data stand for.
-    scope: Vec<(&'a str, Value)>,
+    scope: HashMap<&'a str, Value>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a str) -> Self {
-        Self { source, at: 0, fuel: source.len() * 4 + 4_096, scope: Vec::new() }
+        Self { source, at: 0, fuel: source.len() * 4 + 4_096, scope: HashMap::new() }
     }
 
     /// The value that begins at this place, and the place behind it.
     pub(super) fn value_at(&mut self, at: usize) -> Option<(Value, usize)> {
+        if self.fuel == 0 {
+            return None;
+        }
         self.at = at;
         self.scope.clear();
         let value = self.value(0)?;
@@ -35,9 +40,22 @@ impl<'a> Reader<'a> {
         self.source.get(self.at..).unwrap_or_default()
     }
 
+    /// What costs more than is left uses that up: nothing is read after it.
     fn burn(&mut self, bytes: usize) -> Option<()> {
-        self.fuel = self.fuel.checked_sub(bytes)?;
-        Some(())
+        let left = self.fuel.checked_sub(bytes);
+        self.fuel = left.unwrap_or_default();
+        left.map(drop)
+    }
+
+    /// Where a mark stands in what is left from `from` on. One that is not there was looked for all the
+    /// same.
+    fn find(&mut self, from: usize, mark: &str) -> Option<usize> {
+        let rest = self.rest().get(from..)?;
+        let found = rest.find(mark);
+        if found.is_none() {
+            self.burn(rest.len())?;
+        }
+        found
     }
 
     fn skip(&mut self, bytes: usize) -> Option<()> {
@@ -51,8 +69,8 @@ impl<'a> Reader<'a> {
             let rest = self.rest();
             let spaces = rest.len() - rest.trim_start().len();
             let comment = match rest.get(spaces..spaces + 2) {
-                Some("/*") => rest.get(spaces..)?.find("*/")? + 2,
-                Some("//") => rest.get(spaces..)?.find('\n')?,
+                Some("/*") => self.find(spaces, "*/")? + 2,
+                Some("//") => self.find(spaces, "\n")?,
                 _ => 0,
             };
             self.skip(spaces + comment)?;
@@ -170,24 +188,14 @@ impl<'a> Reader<'a> {
 
     /// A string in any of the three quotes, without parts that would have to be run.
     fn string(&mut self) -> Option<String> {
-        let rest = self.rest();
-        let quote = rest.chars().next()?;
-        let mut out = String::new();
-        let mut symbols = rest.char_indices().skip(1);
-        while let Some((at, symbol)) = symbols.next() {
-            if symbol == quote {
-                self.skip(at + 1)?;
-                return Some(out);
-            }
-            match symbol {
-                '\\' => escape(&mut symbols, &mut out)?,
-                '$' if quote == '`' && rest.get(at + 1..)?.starts_with('{') => return None,
-                it => out.push(it),
-            }
+        let mut symbols = self.rest().char_indices();
+        let read = quoted(&mut symbols);
+        let length = symbols.offset();
+        match read {
+            Some(text) => self.skip(length).map(|()| text),
+            // What is none costs what was looked at.
+            None => self.burn(length).and(None),
         }
-        // One that does not end costs what was looked at.
-        self.burn(rest.len())?;
-        None
     }
 
     /// A word with a meaning, a parameter, or a call that only wraps data.
@@ -216,9 +224,9 @@ impl<'a> Reader<'a> {
     }
 
     fn parameter(&mut self, name: &str) -> Option<Value> {
-        let found = self.scope.iter().find(|(it, _)| *it == name).map(|(_, it)| it.clone());
-        let value = found.unwrap_or(Value::Null);
-        self.burn(weight(&value))?;
+        let cost = self.scope.get(name).map_or(0, weight);
+        self.burn(cost)?;
+        let value = self.scope.get(name).cloned().unwrap_or_default();
         // What is called or looked into would have to be run.
         self.blank()?;
         let next = self.rest().chars().next();
@@ -276,7 +284,10 @@ impl<'a> Reader<'a> {
         let mut open = 0_usize;
         loop {
             let rest = self.rest();
-            let next = rest.find(['{', '}', '"', '\'', '`'])?;
+            let Some(next) = rest.find(['{', '}', '"', '\'', '`']) else {
+                self.burn(rest.len())?;
+                return None;
+            };
             self.skip(next)?;
             match rest.as_bytes().get(next)? {
                 b'{' => open += 1,
@@ -292,6 +303,27 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// A string with the quotes around it.
+fn quoted(symbols: &mut impl Iterator<Item = (usize, char)>) -> Option<String> {
+    let (_, quote) = symbols.next()?;
+    let mut out = String::new();
+    let mut opens = false;
+    while let Some((_, symbol)) = symbols.next() {
+        if symbol == quote {
+            return Some(out);
+        }
+        if opens && symbol == '{' {
+            return None;
+        }
+        opens = quote == '`' && symbol == '$';
+        match symbol {
+            '\\' => escape(symbols, &mut out)?,
+            it => out.push(it),
+        }
+    }
+    None
 }
 
 /// What an escape in a string stands for.
@@ -397,5 +429,18 @@ mod tests {
         let long = "x".repeat(100_000);
         let copies = "a,".repeat(10_000);
         assert_eq!(read(&format!("(function(a){{return [{copies}]}}(\"{long}\"))")), None);
+    }
+
+    #[test]
+    fn what_is_looked_for_in_vain_is_paid_for() {
+        for begin in ["[/*", "[//", "(function()"] {
+            let source = begin.repeat(10_000);
+            let mut reader = Reader::new(&source);
+
+            let places = (0..source.len()).step_by(begin.len());
+            let read = places.filter_map(|it| reader.value_at(it)).count();
+
+            assert_eq!((read, reader.fuel), (0, 0), "{begin}");
+        }
     }
 }

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 const MAX_DEPTH: usize = 60;
 /// Values that are made of one list: a value that is shared is made wherever it is named.
 const MAX_VALUES: usize = 200_000;
-/// Bytes of strings that are made of one list, in times its own.
+/// Bytes of strings that are made of one list, in times its own, and some for the small ones.
 const MAX_GROWTH: usize = 4;
+const MAX_ADDED: usize = 65_536;
 
 /// The format of a list whose first value is the whole.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,10 +34,20 @@ pub(super) fn unpacked(list: &Value) -> Option<Value> {
         |key: &String| key.strip_prefix('_').is_some_and(|it| it.parse::<usize>().is_ok());
     let objects = || all.iter().filter_map(Value::as_object);
     let keyed = objects().any(|it| !it.is_empty()) && objects().all(|it| it.keys().all(is_place));
-    let bytes = all.iter().filter_map(Value::as_str).map(str::len).sum::<usize>();
+    let bytes = all.iter().map(length).sum::<usize>();
     let packing = if keyed { Packing::TurboStream } else { Packing::Devalue };
-    let mut list = List { all, packing, values: MAX_VALUES, bytes: bytes * MAX_GROWTH };
+    let mut list = List { all, packing, values: MAX_VALUES, bytes: bytes * MAX_GROWTH + MAX_ADDED };
     list.at(0, 0)
+}
+
+/// The bytes of the strings that stand in a value of a list, names among them.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(all) => all.iter().filter_map(Value::as_str).map(str::len).sum(),
+        Value::Object(fields) => fields.keys().map(String::len).sum(),
+        _ => 0,
+    }
 }
 
 impl List<'_> {
@@ -49,14 +60,17 @@ impl List<'_> {
             return None;
         }
         match value {
-            Value::String(it) => {
-                self.bytes = self.bytes.checked_sub(it.len())?;
-                Some(value.clone())
-            }
+            Value::String(it) => Some(self.copied(it)?.into()),
             Value::Array(parts) => Some(self.array(parts, depth)),
             Value::Object(fields) => Some(self.object(fields, depth)),
             _ => Some(value.clone()),
         }
+    }
+
+    /// A string once more, if there may be more.
+    fn copied(&mut self, text: &str) -> Option<String> {
+        self.bytes = self.bytes.checked_sub(text.len())?;
+        Some(text.to_owned())
     }
 
     /// What a place stands for; the places below zero are values that JSON has no word for.
@@ -72,7 +86,11 @@ impl List<'_> {
         let rest = parts.get(1..).unwrap_or_default();
         match kind {
             // A date stands there itself.
-            "Date" | "D" => rest.first().cloned().unwrap_or_default(),
+            "Date" | "D" => match rest.first() {
+                Some(Value::String(it)) => self.copied(it).map(Value::from).unwrap_or_default(),
+                Some(Value::Number(it)) => it.clone().into(),
+                _ => Value::Null,
+            },
             "Set" => rest.iter().map(|it| self.named(it, depth)).collect(),
             "Map" | "null" | "M" => self.pairs(rest, depth),
             // Wrappers of a framework, and promises that were kept.
@@ -84,7 +102,7 @@ impl List<'_> {
         let mut object = Map::new();
         for pair in parts.chunks_exact(2) {
             let key = match pair.first() {
-                Some(Value::String(it)) => it.clone(),
+                Some(Value::String(it)) => self.copied(it).unwrap_or_default(),
                 Some(place) => self.named(place, depth).as_str().unwrap_or_default().to_owned(),
                 None => continue,
             };
@@ -98,11 +116,12 @@ impl List<'_> {
         for (key, place) in fields {
             let key = if self.packing == Packing::TurboStream {
                 let place = key.trim_start_matches('_').parse::<usize>().ok();
-                let name = place.and_then(|it| self.all.get(it)).and_then(Value::as_str);
-                name.unwrap_or_default().to_owned()
+                let all = self.all;
+                place.and_then(|it| all.get(it)).and_then(Value::as_str).unwrap_or_default()
             } else {
-                key.clone()
+                key
             };
+            let Some(key) = self.copied(key) else { break };
             let value = self.named(place, depth);
             object.insert(key, value);
         }
@@ -169,6 +188,23 @@ mod tests {
             json!({ "post": [0, { "title": [0, "Tea"], "tags": [1, [[0, "a"], [0, 2]]] }] });
 
         assert_eq!(typed(&island), json!({ "post": { "title": "Tea", "tags": ["a", 2] } }));
+    }
+
+    #[test]
+    fn what_is_named_often_is_not_copied_without_measure() {
+        let long = "k".repeat(50_000);
+        let often = vec![1; 10_000];
+
+        for list in [
+            json!([often, { &long: 2 }, 0]),
+            json!([often, ["Map", &long, 2], 0]),
+            json!([often, ["Date", vec![&long; 10]], 0]),
+            json!([vec![2; 10_000], &long, { "_1": 3 }, 0]),
+        ] {
+            let made = unpacked(&list).unwrap_or_default().to_string().len();
+            let given = list.to_string().len();
+            assert!(made <= given * MAX_GROWTH + MAX_ADDED * 2, "{made} bytes of {given}");
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::extract::view::View;
 
 /// Blocks in blocks. Each indents all that is inside it once more, so deeper ones are laid flat.
 const MAX_MARGINS: usize = 24;
+/// The greatest number of an item: one with more digits is read as text.
+const MAX_NUMBER: u64 = 999_999_999;
 
 /// Markdown, and where its blocks begin.
 #[derive(Debug)]
@@ -291,7 +293,8 @@ impl<'v> Writer<'v> {
         self.flush();
         let doc = self.view.doc;
         let ordered = doc.tag(id) == Tag::Ol;
-        let start = doc.attr(id, "start").and_then(|it| it.trim().parse().ok()).unwrap_or(1_u64);
+        let start = doc.attr(id, "start").and_then(|it| it.trim().parse().ok()).unwrap_or(1);
+        let start = u64::min(start, MAX_NUMBER);
         let mut number = start;
         // Two lists with one mark would be read as one list.
         let after = self.ended.filter(|it| it.1 == self.margins.len()).map(|it| it.0);
@@ -318,8 +321,11 @@ impl<'v> Writer<'v> {
                 let (mark, rest) = if let Some(note) = self.notes.note(child) {
                     (format!("[^{note}]: "), "    ".to_owned())
                 } else {
-                    let mark =
-                        if ordered { format!("{number}{sign} ") } else { format!("{sign} ") };
+                    let mark = if ordered {
+                        format!("{}{sign} ", number.min(MAX_NUMBER))
+                    } else {
+                        format!("{sign} ")
+                    };
                     let rest = " ".repeat(mark.len());
                     (mark, rest)
                 };

@@ -197,6 +197,99 @@ fn author_and_date_are_read_off_the_page_where_its_data_does_not_say() {
 }
 
 #[test]
+fn the_name_of_a_site_is_known_by_its_address_too() {
+    let title = |head: &str| read(head.as_bytes()).title;
+
+    for (head, expected) in [
+        ("<title>Firing at night | Kiln Supplies</title><p>x", "Firing at night"),
+        ("<title>Firing at night - Kiln</title><h1>Kiln</h1><p>x", "Firing at night"),
+        ("<title>Firing | at night</title><p>x", "Firing | at night"),
+        ("<title>Firing at night</title><h1>Fir\u{ad}ing at night</h1><p>x", "Firing at night"),
+        (
+            "<meta property=og:title content='Ten ways to warm up'><title>How to fire at night</title>\
+             <h1>How to fire at night</h1><p>x",
+            "How to fire at night",
+        ),
+    ] {
+        assert_eq!(title(head).as_deref(), Some(expected), "{head}");
+    }
+}
+
+#[test]
+fn a_byline_is_read_for_the_name_in_it() {
+    let by = "<div class='post-author'>";
+    for body in [
+        "<p class=postAuthor>Posted by: Ann Lee</p>",
+        &format!("{by}<p>The Author</p><p class=author-name>Ann Lee</p><p>Potter</p></div>"),
+        &format!("{by}<img><a href=/ann>Ann Lee</a> has fired pots since May</div>"),
+        "<p><a href=/authors/ann-lee>Ann Lee</a></p>",
+        "<p>Written by</p><p>Ann Lee</p>",
+        "<p>Words by <b>Ann Lee</b></p>",
+        "<meta name=author content='By Ann Lee'>",
+        "<script type='application/ld+json'>{\"@type\": \"Article\", \"author\":
+            {\"@type\": \"Organization\", \"name\": \"Clay\"}}</script><i rel=author>Ann Lee</i>",
+        "<script type='application/ld+json'>{\"@type\": \"WebPage\", \"mainEntity\":
+            {\"@type\": \"Article\", \"author\": {\"name\": \"Ann Lee\"}}}</script>",
+    ] {
+        let made = read(format!("{body}<h1>Kilns</h1><p>x").as_bytes());
+        assert_eq!(made.author.as_deref(), Some("Ann Lee"), "{body}");
+    }
+    let paper = "<meta name=citation_author content='Ann Lee'><meta name=citation_author content='Bo Ray'>\
+        <meta name=citation_publication_date content='2025 Jan 29'><p>x";
+    let paper = read(paper.as_bytes());
+    assert_eq!(paper.author.as_deref(), Some("Ann Lee, Bo Ray"));
+    assert_eq!(paper.published_at.as_deref(), Some("2025-01-29"));
+}
+
+#[test]
+fn those_who_review_a_thing_or_wrote_what_a_page_lists_did_not_write_the_page() {
+    let cards = "<div><a class=author>Ann Lee</a> <i class=date>Jan 29, 2025</i></div>".repeat(4);
+    for body in [
+        "<div class=review><p class=author>Ann Lee</p><p class=date></p></div>",
+        "<div itemscope itemtype='https://schema.org/Review'><meta itemprop=author content='Ann Lee'>\
+         <meta itemprop=datePublished content=2025-01-29></div>",
+        "<script type='application/ld+json'>{\"@type\": \"Product\"}</script><p class=author>Ann Lee",
+        "<p class=release-date><i class=date>Jan 29, 2025</i></p>",
+        "<script type='application/ld+json'>{\"@type\": \"WebPage\", \"datePublished\":
+            \"2025-01-29\"}</script>",
+        "<label>Written by <input></label><ul><li>By Ann Lee</ul>",
+        &cards,
+    ] {
+        let made = read(format!("<h1>Kilns</h1>{body}<p>x").as_bytes());
+        assert_eq!((made.author, made.published_at), (None, None), "{body}");
+    }
+}
+
+#[test]
+fn where_people_talk_the_author_is_who_began() {
+    let post = |name: &str| {
+        let user = format!("<div class=user><a class=username>{name}</a> <i>31 posts</i></div>");
+        format!("<form><div>{user}<time datetime=2025-01-29></time><p>Which clay?</div></form>")
+    };
+    let posts: String = ["fired42", "Ann", "Bo", "Cy", "Di"].iter().map(|it| post(it)).collect();
+    let talk = "<div itemscope itemtype='https://schema.org/QAPage'>";
+
+    let made = read(format!("{talk}<h1>Clay</h1>{posts}</div>").as_bytes());
+
+    assert_eq!(made.author.as_deref(), Some("fired42"));
+    assert_eq!(made.published_at.as_deref(), Some("2025-01-29"));
+}
+
+#[test]
+fn a_day_is_written_as_iso_8601_and_may_stand_alone_beside_the_heading() {
+    for page in [
+        "<meta name=date content='Jan 29, 2025'><h1>Kilns</h1><p>x",
+        "<p>Jan 29, 2025<h1>Kilns</h1><p>x",
+        "<h1>Kilns</h1><p>For beginners<p>29 Jan 2025 - 4 minutes<p>x",
+        "<h1>Kilns</h1><p class=postDate>Jan 29, 2025<p>x",
+    ] {
+        assert_eq!(read(page.as_bytes()).published_at.as_deref(), Some("2025-01-29"), "{page}");
+    }
+    let listed = format!("<h1>Kilns</h1>{}", "<div class=card>Jan 29, 2025</div>".repeat(4));
+    assert_eq!(read(listed.as_bytes()).published_at, None);
+}
+
+#[test]
 fn a_page_put_together_from_parts_is_still_utf_8() {
     let made = read(b"<p>na\xc3\xafve caf\xc3\xa9 \xe2\x80\x94 d\xc3\xa9j\xc3\xa0 vu, \xc3\xa0 la carte, \xc3\xbcber, \xc3\xa9t\xc3\xa9, no\xc3\xabl, fa\xc3\xa7ade, \
         \xc3\xa9clair, cr\xc3\xa8me, br\xc3\xbbl\xc3\xa9e, p\xc3\xa2t\xc3\xa9, ma\xc3\xaetre, h\xc3\xb4tel, r\xc3\xb4le, na\xc3\xafvet\xc3\xa9: \x92</p>");

@@ -1,161 +1,265 @@
-//! Title, author and date as a page shows them, for pages whose data does not say.
+//! Who wrote a page, as it shows it, for pages whose data does not say.
+
+use std::collections::HashMap;
 
 use crate::extract::doc::{Doc, Id};
+use crate::extract::main_content::Kind;
 use crate::extract::tag::Tag;
 
-/// Bytes of a text that may be a name or a date.
+/// Bytes of a text that may be a name.
 const LONGEST: usize = 60;
-/// Bytes of a heading that may be a title.
-const LONGEST_TITLE: usize = 250;
-/// Bytes of a heading that a title holds for more than by chance.
-const SHORTEST_TITLE: usize = 8;
-/// Headings of the first level that are looked at.
-const MAX_HEADINGS: usize = 50;
+/// Bytes of what is still a byline and not what someone wrote.
+const BYLINE: usize = 240;
+/// Marked elements that are read.
+const MAX_MARKED: usize = 200;
+/// Of one class so many are those of a list.
+const LISTED: usize = 4;
+/// Elements around one in which comments or reviews are looked for.
+const AROUND: usize = 12;
 
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/// What stands before a name in a byline; the longest first.
+const BEFORE: [&str; 12] = [
+    "published by",
+    "article by",
+    "written by",
+    "authored by",
+    "posted by",
+    "story by",
+    "words by",
+    "text by",
+    "authors",
+    "author",
+    "post by",
+    "by",
+];
+/// What ends a name in a byline.
+const BEHIND: [&str; 12] = [",", "|", "•", "·", "»", "(", " – ", " — ", " - ", " on ", " at ", ";"];
 
-/// The heading that names the page: its one `h1`; of several the one that its title says too, or else the
-/// first in the content.
-pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
-    let fits =
-        |it: &Id| doc.tag(*it) == Tag::H1 && (2..=LONGEST_TITLE).contains(&doc.node(*it).text);
-    let inside =
-        |it: &Id| doc.around(*it).any(|it| matches!(doc.tag(it), Tag::Main | Tag::Article));
-    let all: Vec<Id> = (0..doc.len()).filter(fits).take(MAX_HEADINGS).collect();
-    let title = title.to_lowercase();
-    let titled = |it: &Id| {
-        let said = doc.folded_text(*it).to_lowercase();
-        said.len() >= SHORTEST_TITLE && title.contains(&said)
-    };
-    let several = (all.len() > 1 && !title.is_empty()).then_some(&all);
-    let titled = several.and_then(|all| all.iter().copied().find(titled));
-    titled.or_else(|| all.iter().copied().find(inside)).or_else(|| all.first().copied())
+/// Words of a class that is about an author and is not the name.
+const ABOUT: [&str; 11] = [
+    "avatar",
+    "bio",
+    "description",
+    "image",
+    "img",
+    "photo",
+    "position",
+    "role",
+    "sidebar",
+    "social",
+    "title",
+];
+/// Words of a class of what readers wrote.
+const READERS: [&str; 8] =
+    ["comment", "comments", "quote", "rev", "review", "reviews", "testimonial", "testimonials"];
+
+/// Who wrote it, by what marks an author on most pages. Where people talk it is who began.
+pub(super) fn author(doc: &Doc<'_>, kind: Kind) -> Option<String> {
+    let elements = (0..doc.len()).filter(|it| {
+        let node = doc.node(*it);
+        node.tag != Tag::Text && !node.hidden && (1..=BYLINE).contains(&node.text)
+    });
+    let marked: Vec<Id> =
+        elements.filter(|it| is_marked(doc, *it, kind)).take(MAX_MARKED).collect();
+    let repeats = Repeats::of(doc, &marked);
+    let own =
+        |it: &Id| kind == Kind::Discussion || !(repeats.lists(doc, *it) || is_said_back(doc, *it));
+    let asked = |it: &Id| kind != Kind::Discussion && is_asked(doc, *it);
+    let shown = marked.into_iter().filter(|it| !asked(it)).filter(own);
+    shown.take(40).find_map(|it| name_in(doc, it, kind)).or_else(|| written_by(doc))
 }
 
-/// Who wrote it, by what marks an author on most pages.
-pub(super) fn author(doc: &Doc<'_>) -> Option<String> {
-    // What a reader is asked for is no one's name.
-    let asked =
-        |it: &Id| doc.around(*it).take(8).any(|it| matches!(doc.tag(it), Tag::Form | Tag::Label));
-    let elements = (0..doc.len()).filter(|it| doc.tag(*it) != Tag::Text && !doc.node(*it).hidden);
-    let marked = elements.filter(|it| {
-        doc.attrs(*it).any(|(name, value)| match name {
-            "rel" | "itemprop" => value == "author",
-            "class" => named(value, &["author", "byline"]),
-            _ => false,
-        })
-    });
-    marked.filter(|it| !asked(it)).take(40).find_map(|it| {
-        let text = doc.folded_text(it);
-        let text = text.strip_prefix("By ").or_else(|| text.strip_prefix("by ")).unwrap_or(&text);
-        let text = text.split([',', '|', '•', '·']).next().unwrap_or_default();
-        let text = text.trim_matches(|it: char| !it.is_alphanumeric() && it != '.');
-        let words = text.split_whitespace().count();
-        let name = (1..=5).contains(&words)
-            && text.len() <= LONGEST
-            && !text.bytes().any(|it| it.is_ascii_digit())
-            && text.chars().next().is_some_and(|it| it.is_alphabetic() && !it.is_lowercase());
-        name.then(|| text.to_owned())
+/// Whether an element says that it holds the author.
+fn is_marked(doc: &Doc<'_>, id: Id, kind: Kind) -> bool {
+    let is_link = doc.tag(id) == Tag::A;
+    doc.attrs(id).any(|(name, value)| match name {
+        "rel" | "itemprop" => value == "author",
+        "class" => {
+            let classes = Classes::of(value);
+            (classes.has(&["author", "authors", "byline"]) && !classes.has(&ABOUT))
+                || (kind == Kind::Discussion && classes.has(&["username", "bigusername", "poster"]))
+        }
+        "href" => is_link && leads_to_author(value),
+        _ => false,
     })
 }
 
-/// When it was published: a marked time, or what a part that is called a date says.
-pub(super) fn date(doc: &Doc<'_>) -> Option<String> {
-    let elements = || (0..doc.len()).filter(|it| doc.tag(*it) != Tag::Text);
-    let said = |it: Id| {
-        let value = doc.attr(it, "datetime").or_else(|| doc.attr(it, "content"));
-        value
-            .and_then(day)
-            .or_else(|| (doc.node(it).text <= LONGEST).then(|| day(&doc.folded_text(it))).flatten())
-    };
-    let property = elements().filter(|it| doc.attr(*it, "itemprop") == Some("datePublished"));
-    let time = elements().filter(|it| doc.tag(*it) == Tag::Time && !in_frame(doc, *it));
-    let called = elements().filter(|it| {
-        let node = doc.node(*it);
-        (6..=LONGEST).contains(&node.text)
-            && !node.has_block
-            && doc.attr(*it, "class").is_some_and(|it| {
-                named(
-                    it,
-                    &["date", "published", "posted", "pubdate", "timestamp", "byline", "meta"],
-                )
-            })
-            && !in_frame(doc, *it)
-    });
-    property
-        .take(5)
-        .find_map(said)
-        .or_else(|| time.take(3).find_map(said))
-        .or_else(|| called.take(20).find_map(said))
+/// Whether an address is that of an author's page.
+fn leads_to_author(address: &str) -> bool {
+    let behind = address.split_once("/author/").or_else(|| address.split_once("/authors/"));
+    behind.is_some_and(|it| !it.1.is_empty())
 }
 
-fn in_frame(doc: &Doc<'_>, id: Id) -> bool {
-    doc.around(id).any(|it| matches!(doc.tag(it), Tag::Nav | Tag::Aside | Tag::Footer))
+/// What a reader is asked for is no one's name.
+fn is_asked(doc: &Doc<'_>, id: Id) -> bool {
+    doc.around(id).take(8).any(|it| matches!(doc.tag(it), Tag::Form | Tag::Label))
 }
 
-fn named(class: &str, words: &[&str]) -> bool {
-    let mut all = class.split(|it: char| !it.is_ascii_alphanumeric());
-    all.any(|it| words.iter().any(|word| it.eq_ignore_ascii_case(word)))
+/// Whether it is in what readers said of the page or of a thing.
+fn is_said_back(doc: &Doc<'_>, id: Id) -> bool {
+    let whole = |it: &Id| !matches!(doc.tag(*it), Tag::Article | Tag::Body | Tag::Html | Tag::Main);
+    doc.around(id).take(AROUND).filter(whole).any(|it| {
+        doc.attrs(it).any(|(name, value)| match name {
+            "class" | "id" => Classes::of(value).has(&READERS),
+            "itemtype" => value.ends_with("Review"),
+            _ => false,
+        })
+    })
 }
 
-/// The day in a text, as ISO 8601: `2025-01-29T10:00Z`, `Jan. 29, 2025`, `29 January 2025`.
-pub(in crate::extract) fn day(text: &str) -> Option<String> {
-    let words: Vec<&str> =
-        text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty()).collect();
-    let number = |it: &str, low: u32, high: u32| {
-        let digits = it.trim_end_matches(|it: char| it.is_ascii_alphabetic());
-        let value: u32 = digits.parse().ok()?;
-        ((low..=high).contains(&value) && it.len() - digits.len() <= 2).then_some(value)
+/// The name in a marked element: what is called a name in it, what is linked, or all of it.
+fn name_in(doc: &Doc<'_>, id: Id, kind: Kind) -> Option<String> {
+    let called = |it: &Id| {
+        doc.attrs(*it).any(|(name, value)| match name {
+            "class" => {
+                let classes = Classes::of(value);
+                classes.has(&["name", "username", "authorname"]) && !classes.has(&ABOUT)
+            }
+            "itemprop" => value == "name",
+            _ => false,
+        })
     };
-    let year = |it: &str| (it.len() == 4).then(|| number(it, 1_990, 2_100)).flatten();
-    let month = |it: &str| {
-        let lower = it.to_lowercase();
-        let found = MONTHS.iter().position(|month| lower.len() < 10 && lower.starts_with(month))?;
-        u32::try_from(found + 1).ok()
-    };
-    let written = |year, month, day| Some(format!("{year:04}-{month:02}-{day:02}"));
-    for three in words.windows(3) {
-        let [first, second, third] = *three else { continue };
-        // The day of a time stamp runs into its hour.
-        let last = third.split(['T', 't']).next().unwrap_or_default();
-        if let (Some(year), Some(month), Some(day)) =
-            (year(first), number(second, 1, 12), number(last, 1, 31))
-        {
-            return written(year, month, day);
+    let inside = || (id..doc.end(id)).filter(|it| doc.tag(*it) != Tag::Text);
+    let sure = inside().any(|it| called(&it));
+    let read = |it: Id| name(&doc.folded_text(it), if sure { Sure::Name } else { Sure::No }, kind);
+    inside()
+        .filter(called)
+        .find_map(read)
+        .or_else(|| inside().filter(|it| doc.tag(*it) == Tag::A).find_map(read))
+        .or_else(|| read(id))
+}
+
+/// The name in a line that says no more than who wrote it.
+fn written_by(doc: &Doc<'_>) -> Option<String> {
+    let mut label = false;
+    let texts = (0..doc.len()).filter(|it| doc.node(*it).text > 0 && doc.text(*it).is_some());
+    for id in texts {
+        let text = doc.text(id).unwrap_or_default().trim();
+        let said = after_label(text);
+        let whole = if label { Some(text) } else { said.filter(|it| !it.is_empty()) };
+        label = said.is_some_and(str::is_empty);
+        let Some(whole) = whole else { continue };
+        let listed = doc.around(id).any(|it| matches!(doc.tag(it), Tag::Li | Tag::Select));
+        if listed || in_frame(doc, id) || is_asked(doc, id) || is_said_back(doc, id) {
+            continue;
         }
-        if let (Some(month), Some(day), Some(year)) =
-            (month(first), number(second, 1, 31), year(third))
-        {
-            return written(year, month, day);
-        }
-        if let (Some(day), Some(month), Some(year)) =
-            (number(first, 1, 31), month(second), year(third))
-        {
-            return written(year, month, day);
+        let words = || whole.split_whitespace();
+        let capital = |it: &str| it.chars().next().is_some_and(char::is_uppercase);
+        let full = (2..=4).contains(&words().count()) && words().all(capital);
+        if let Some(found) = name(whole, Sure::No, Kind::Other).filter(|it| full && it == whole) {
+            return Some(found);
         }
     }
     None
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What follows a word that stands before a name.
+fn after_label(text: &str) -> Option<&str> {
+    BEFORE.iter().find_map(|it| {
+        let head = text.get(..it.len()).filter(|head| head.eq_ignore_ascii_case(it))?;
+        let rest = &text[head.len()..];
+        // The label may run into the name where its element ends.
+        let apart =
+            rest.starts_with(|it: char| it == ':' || it.is_whitespace() || it.is_uppercase());
+        (rest.is_empty() || apart).then(|| rest.trim_start_matches([':', ' ', '\u{a0}']))
+    })
+}
 
-    #[test]
-    fn days_are_read_as_people_write_them() {
-        for text in [
-            "2025-01-29T10:00:00Z",
-            "2025/1/29",
-            "Jan. 29, 2025",
-            "Updated January 29th, 2025 at 1 PM",
-            "29 January 2025",
-            "Wed, 29 Jan 2025 10:00:00 GMT",
-        ] {
-            assert_eq!(day(text).as_deref(), Some("2025-01-29"), "{text}");
-        }
-        for text in ["29", "yesterday", "13/29/2025", "1 2 3", "Mai Tai 2025"] {
-            assert_eq!(day(text), None, "{text}");
-        }
+/// Whether an element is called a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sure {
+    Name,
+    No,
+}
+
+/// The name in a text, if that is what it holds.
+fn name(text: &str, sure: Sure, kind: Kind) -> Option<String> {
+    let text = bare_name(text);
+    let words = text.split_whitespace().count();
+    let fits = (1..=5).contains(&words) && text.len() <= LONGEST;
+    let lower = text.to_lowercase();
+    if !fits || lower.split_whitespace().any(|it| matches!(it, "author" | "authors" | "by")) {
+        return None;
     }
+    let begins = |it: char| it.is_alphabetic() && (sure == Sure::Name || !it.is_lowercase());
+    let named = !text.contains('@')
+        && !text.bytes().any(|it| it.is_ascii_digit())
+        && text.chars().next().is_some_and(begins);
+    // Where people talk they have the names that they gave themselves.
+    (named || (kind == Kind::Discussion && words <= 3)).then(|| text.to_owned())
+}
+
+/// A name without what stands before it in a byline.
+pub(super) fn without_label(text: &str) -> &str {
+    after_label(text.trim()).filter(|it| !it.is_empty()).unwrap_or(text)
+}
+
+/// A name without what stands before and behind it in a byline.
+fn bare_name(text: &str) -> &str {
+    let text = after_label(text.trim()).unwrap_or(text);
+    let end = BEHIND.iter().filter_map(|it| text.find(it)).min().unwrap_or(text.len());
+    text[..end].trim_matches(|it: char| !it.is_alphanumeric() && it != '.')
+}
+
+/// Whether an element leads elsewhere.
+pub(super) fn in_frame(doc: &Doc<'_>, id: Id) -> bool {
+    doc.around(id).any(|it| matches!(doc.tag(it), Tag::Nav | Tag::Aside | Tag::Footer))
+}
+
+/// Whether the words of a class have one of some.
+pub(super) fn named(class: &str, words: &[&str]) -> bool {
+    Classes::of(class).has(words)
+}
+
+/// The words of a class, in lower case, however they are put together.
+#[derive(Debug)]
+pub(super) struct Classes(Vec<String>);
+
+impl Classes {
+    /// Splits `postAuthor` and `post-author` alike.
+    pub(super) fn of(class: &str) -> Self {
+        let mut words = vec![String::new()];
+        let mut lower = false;
+        for letter in class.chars() {
+            let begins = letter.is_ascii_uppercase() && lower;
+            if begins || !letter.is_ascii_alphanumeric() {
+                words.push(String::new());
+            }
+            if let Some(word) = words.last_mut().filter(|_| letter.is_ascii_alphanumeric()) {
+                word.push(letter.to_ascii_lowercase());
+            }
+            lower = letter.is_ascii_lowercase();
+        }
+        Self(words)
+    }
+
+    /// Whether one of some words is among them.
+    pub(super) fn has(&self, words: &[&str]) -> bool {
+        self.0.iter().any(|it| words.contains(&it.as_str()))
+    }
+}
+
+/// How often each class is among some elements.
+#[derive(Debug)]
+pub(super) struct Repeats<'a>(HashMap<&'a str, usize>);
+
+impl<'a> Repeats<'a> {
+    /// Counts them.
+    pub(super) fn of(doc: &Doc<'a>, all: &[Id]) -> Self {
+        let mut counts = HashMap::new();
+        for id in all {
+            *counts.entry(class(doc, *id)).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    /// Whether an element is one of so many alike that they are those of a list.
+    pub(super) fn lists(&self, doc: &Doc<'a>, id: Id) -> bool {
+        self.0.get(class(doc, id)).is_some_and(|it| *it >= LISTED)
+    }
+}
+
+/// An element's class, or that of the next around it that has one.
+fn class<'a>(doc: &Doc<'a>, id: Id) -> &'a str {
+    doc.around(id).find_map(|it| doc.attr(it, "class")).unwrap_or_default()
 }

@@ -1,17 +1,21 @@
 //! What a page says of itself, from all its sources: the best of each.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::core::request::{JobRequest, Profile};
 use crate::extract::address::Base;
-use crate::extract::data::{Graph, Vocabulary, byline, item, items};
+use crate::extract::data::title::{self, Site, unhyphenated};
+use crate::extract::data::{Graph, Vocabulary, byline, dates, item, items};
 use crate::extract::doc::{Doc, Id, folded};
-use crate::extract::main_content::Talk;
+use crate::extract::main_content::{Kind, Talk};
 use crate::extract::profile::{Fields, Source};
 use crate::extract::schema::Layers;
 use crate::extract::tag::Tag;
+
+/// Bytes of the names of a paper's authors.
+const MAX_AUTHORS: usize = 2_000;
 
 /// Everything a page says of itself.
 #[derive(Debug)]
@@ -95,13 +99,22 @@ impl Facts {
     fn meta(&mut self, doc: &Doc<'_>, id: Id) {
         let Some(content) = doc.attr(id, "content") else { return };
         let name = doc.attr(id, "property").or_else(|| doc.attr(id, "name"));
-        let Some(name) = name.or_else(|| doc.attr(id, "itemprop")) else { return };
+        let property = || doc.attr(id, "itemprop").filter(|_| !is_review(doc, id));
+        let Some(name) = name.or_else(property) else { return };
         let name = name.trim().to_ascii_lowercase();
+        let several = name == "citation_author";
         let list = match name.strip_prefix("og:") {
             Some(name) => self.opengraph.entry(name.to_owned()),
             None => self.meta.entry(name),
         };
-        list.or_insert_with(|| content.trim().to_owned());
+        // Each author of a paper has an element of its own.
+        list.and_modify(|it| {
+            if several && it.len() < MAX_AUTHORS {
+                it.push_str(", ");
+                it.push_str(content.trim());
+            }
+        })
+        .or_insert_with(|| content.trim().to_owned());
     }
 
     /// A name, or the names, of what an item's property holds.
@@ -118,60 +131,125 @@ impl Facts {
         Some(folded(text)).filter(|it| !it.is_empty())
     }
 
-    fn in_graph(&self, name: &str) -> Option<String> {
-        self.graph.items.iter().find_map(|it| self.named(it.get(name)?))
+    /// The first item of the page and of what the page is about that something is found in.
+    fn in_graph<T>(&self, find: impl Fn(&Value) -> Option<T>) -> Option<T> {
+        let about = |it| {
+            let main = Value::get(it, "mainEntity").map(|it| self.graph.resolve(it));
+            std::iter::once(it).chain(main)
+        };
+        self.graph.items.iter().flat_map(about).find_map(find)
+    }
+
+    /// A property of the first item that has it and is not the page, which is only a frame.
+    fn in_item(&self, name: &str) -> Option<String> {
+        self.in_graph(|it| self.named(it.get(name).filter(|_| !is_frame(it))?))
     }
 
     /// The best of each from all that was found.
     fn conclude(&mut self, doc: &Doc<'_>, seen: &Seen) {
-        let word = |it: Option<&String>| it.map(|it| folded(it)).filter(|it| !it.is_empty());
-        let meta = |name: &str| word(self.meta.get(name));
-        let og = |name: &str| word(self.opengraph.get(name));
-        // Dublin Core: the elements, the terms, or the elements with a qualifier.
-        let dublin = |name: &str| {
-            meta(&format!("dc.{name}"))
-                .or_else(|| meta(&format!("dcterms.{name}")))
-                .or_else(|| meta(&format!("dc:{name}")))
-                .or_else(|| meta(&format!("dcterms:{name}")))
-                .or_else(|| meta(&format!("dc.date.{name}")))
-        };
         let own = seen.title.map(|it| folded(&doc.source_text(it)));
-        let site = og("site_name");
-        let title = og("title").or_else(|| meta("twitter:title"));
-        let title = title.or(own).or_else(|| dublin("title"));
-        self.heading_at = byline::heading(doc, title.as_deref().unwrap_or_default());
-        let heading = self.heading_at.map(|it| doc.folded_text(it));
-        let title = title.map(|it| without_site(&it, site.as_deref()));
-        // A heading is what the page calls itself; the others are made for lists of links.
-        let shown = heading.clone().filter(|it| {
-            site.as_ref().is_none_or(|site| site != it)
-                && title.as_ref().is_none_or(|title| are_of_one(it, title))
-        });
-        let author = self
-            .in_graph("author")
-            .or_else(|| meta("author"))
-            .or_else(|| meta("article:author").filter(|it| !it.starts_with("http")))
-            .or_else(|| dublin("creator"))
-            .or_else(|| byline::author(doc));
-        let published = self
-            .in_graph("datePublished")
-            .or_else(|| meta("article:published_time"))
-            .or_else(|| meta("datepublished"))
-            .or_else(|| meta("date"))
-            .or_else(|| ["issued", "created", "date"].into_iter().find_map(dublin))
-            .or_else(|| byline::date(doc));
-        let description = meta("description").or_else(|| og("description"));
+        self.name(doc, own);
+        let kind = Kind::of(doc, self);
+        // What is sold has makers and no author, and the names and days on its page are those of buyers.
+        if kind != Kind::Product {
+            self.author = self.author_of(doc, kind);
+            self.published_at = self.published(doc, kind).map(|it| dates::iso(&it).unwrap_or(it));
+        }
+        let meta = |name: &str| self.word(name);
+        let description = meta("description").or_else(|| self.shared("description"));
         let description = description.or_else(|| meta("twitter:description"));
-        let description = description.or_else(|| self.in_graph("description"));
-        let description = description.or_else(|| dublin("description"));
-        let language = self.language.clone().or_else(|| meta("language")).or_else(|| og("locale"));
-        let language = language.or_else(|| dublin("language"));
-        self.title = shown.or(title).filter(|it| !it.is_empty());
-        self.heading = heading;
-        self.author = author;
-        self.published_at = published;
+        let description =
+            description.or_else(|| self.in_graph(|it| self.named(it.get("description")?)));
+        let description = description.or_else(|| self.dublin("description"));
+        let language = self.language.clone().or_else(|| meta("language"));
+        let language = language.or_else(|| self.shared("locale"));
+        let language = language.or_else(|| self.dublin("language"));
         self.description = description;
         self.language = language;
+    }
+
+    /// What a `meta` element says.
+    fn word(&self, name: &str) -> Option<String> {
+        self.meta.get(name).map(|it| folded(it)).filter(|it| !it.is_empty())
+    }
+
+    /// What Open Graph says.
+    fn shared(&self, name: &str) -> Option<String> {
+        self.opengraph.get(name).map(|it| folded(it)).filter(|it| !it.is_empty())
+    }
+
+    /// Dublin Core: the elements, the terms, or the elements with a qualifier.
+    fn dublin(&self, name: &str) -> Option<String> {
+        ["dc.", "dcterms.", "dc:", "dcterms:", "dc.date."]
+            .into_iter()
+            .find_map(|it| self.word(&format!("{it}{name}")))
+    }
+
+    /// Finds the title, where `own` is the one in the page's head.
+    fn name(&mut self, doc: &Doc<'_>, own: Option<String>) {
+        let shared = self.shared("title").or_else(|| self.word("twitter:title"));
+        let site = Site::of(self.shared("site_name"), self.address.as_deref());
+        let own = own.or_else(|| self.dublin("title"));
+        let title = shared.clone().or_else(|| own.clone()).map(|it| unhyphenated(&it));
+        self.heading_at = title::heading(doc, title.as_deref().unwrap_or_default());
+        let heading = self.heading_at.map(|it| unhyphenated(&doc.folded_text(it)));
+        let title = title.map(|it| site.left_out_of(&it));
+        // A heading is what the page calls itself; the others are made for lists of links.
+        let shown = heading.clone().filter(|heading| {
+            let other = title.as_ref().is_some_and(|it| it != heading);
+            let of_title = title.as_ref().is_none_or(|it| title::are_of_one(heading, it));
+            let of_own = || {
+                own.as_ref().is_some_and(|it| title::say_the_same(heading, &site.left_out_of(it)))
+            };
+            !(other && site.is(heading)) && (of_title || of_own())
+        });
+        self.title = shown.or(title).filter(|it| !it.is_empty());
+        self.heading = heading;
+    }
+
+    fn author_of(&self, doc: &Doc<'_>, kind: Kind) -> Option<String> {
+        let site = self.shared("site_name");
+        let meta = self
+            .word("author")
+            .or_else(|| self.word("article:author").filter(|it| !it.starts_with("http")))
+            .or_else(|| self.dublin("creator"))
+            .or_else(|| self.word("citation_author"));
+        let whole = |it: String| byline::without_label(&it).to_owned();
+        let person = self
+            .in_graph(|it| self.person(it.get("author").filter(|_| !is_frame(it))?))
+            .or_else(|| self.in_graph(|it| self.person(it.get("author")?)))
+            .or_else(|| meta.clone().filter(|it| site.as_ref() != Some(it)));
+        // A firm is named where no one else is.
+        person
+            .map(whole)
+            .or_else(|| byline::author(doc, kind))
+            .or_else(|| self.in_item("author"))
+            .or(meta)
+    }
+
+    /// The name of an author that is not said to be a firm.
+    fn person(&self, value: &Value) -> Option<String> {
+        let one = match value {
+            Value::Array(all) => all.first()?,
+            one => one,
+        };
+        let firm = has_type(self.graph.resolve(one), "Organization");
+        self.named(one).filter(|_| !firm)
+    }
+
+    fn published(&self, doc: &Doc<'_>, kind: Kind) -> Option<String> {
+        const NAMES: [&str; 6] = [
+            "article:published_time",
+            "datepublished",
+            "date",
+            "citation_publication_date",
+            "citation_online_date",
+            "citation_date",
+        ];
+        self.in_item("datePublished")
+            .or_else(|| NAMES.into_iter().find_map(|it| self.word(it)))
+            .or_else(|| ["issued", "created", "date"].into_iter().find_map(|it| self.dublin(it)))
+            .or_else(|| dates::date(doc, kind, self.heading_at))
     }
 
     /// The metadata of a result.
@@ -307,24 +385,20 @@ impl Facts {
     }
 }
 
-/// Whether a heading and a title are of one page: half of the words of the shorter are in the other.
-/// Else the heading is the site's, or that of a box.
-fn are_of_one(heading: &str, title: &str) -> bool {
-    let words = |text: &str| -> HashSet<String> {
-        let text = text.to_lowercase();
-        let all = text.split(|it: char| !it.is_alphanumeric());
-        let tells = |it: &&str| it.chars().count() > 2 || it.parse::<u32>().is_ok();
-        all.filter(tells).map(str::to_owned).collect()
-    };
-    let (left, right) = (words(heading), words(title));
-    title.contains(heading) || left.intersection(&right).count() * 2 >= left.len().min(right.len())
+/// Whether an item is a page, of which only the frame is said.
+fn is_frame(item: &Value) -> bool {
+    let is = |it: &Value| it.as_str().is_some_and(|it| it.ends_with("Page") && it != "QAPage");
+    match item.get("@type") {
+        Some(Value::Array(all)) => all.iter().all(is),
+        Some(one) => is(one),
+        None => false,
+    }
 }
 
-/// A title without the name of the site behind it.
-fn without_site(title: &str, site: Option<&str>) -> String {
-    let bare = site.and_then(|it| title.strip_suffix(it)).map(str::trim_end);
-    let bare = bare.and_then(|it| it.strip_suffix(['|', '-', '–', '—', '•', '·', ':']));
-    bare.map(str::trim_end).filter(|it| !it.is_empty()).unwrap_or(title).to_owned()
+/// Whether an element is a property of what a buyer said.
+pub(super) fn is_review(doc: &Doc<'_>, id: Id) -> bool {
+    let scope = doc.around(id).find(|it| doc.node(*it).marks.scope);
+    scope.and_then(|it| doc.attr(it, "itemtype")).is_some_and(|it| it.trim().ends_with("Review"))
 }
 
 /// What a page may be about, what says the most first.

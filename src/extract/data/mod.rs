@@ -1,12 +1,14 @@
 //! What a page says of itself: meta elements, JSON-LD, microdata, RDFa, Open Graph.
 
 mod byline;
+mod dates;
 mod facts;
 mod item;
 mod json_ld;
 mod loose;
+mod title;
 
-pub(super) use self::byline::day;
+pub(super) use self::dates::day;
 pub(super) use self::facts::{Depth, Facts, fits, has_type, profile_of};
 use self::item::Vocabulary;
 use self::item::items;

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 const URL: &str = "https://shop.example/a/b.html";
 const ALL: [Format; 4] = [Format::Text, Format::Markdown, Format::Html, Format::Json];
 
+const STORY: &str = "The kiln was fired at dawn, and by noon the first pots were cool enough to be held in two \
+    hands. They rang when they were struck, which is how a potter knows what the clay has become.";
+
 fn item() -> Item {
     Item::get(URL).formats(ALL)
 }
@@ -103,7 +106,7 @@ fn tables_have_a_rule_and_escaped_pipes() {
 
 #[test]
 fn what_markdown_would_read_as_marks_is_escaped() {
-    assert_eq!(markdown("<p>2*3_4 [x] `y` &lt;b&gt;</p>"), "2\\*3\\_4 \\[x\\] \\`y\\` \\<b>");
+    assert_eq!(markdown("<p>2*3_4 [x] `y` &lt;b&gt;</p>"), "2\\*3_4 \\[x\\] \\`y\\` \\<b>");
     assert_eq!(markdown("<p># no heading</p><p>1. no list</p>"), "\\# no heading\n\n1\\. no list");
 }
 
@@ -126,6 +129,37 @@ fn items_of_a_text_have_their_mark_beside_their_words() {
     let made = page("<ul><li><p>wood</p></li><li>iron</li></ul><ol start=3><li>mix<li>bake</ol>");
 
     assert_eq!(made.text, "- wood\n\n- iron\n\n3. mix\n\n4. bake");
+}
+
+#[test]
+fn a_text_shows_what_stands_high_or_low() {
+    for (html, text) in [
+        (
+            "<p>10<sup>3</sup> H<sub>2</sub>O x<sup>n-1</sup> T<sub>max</sub> 2<sup>k</sup>",
+            "10³ H₂O x^(n-1) T_max 2^k",
+        ),
+        (
+            "<p>the 1<sup>st</sup>, $12<sup>99</sup>, 1<sup>1</sup>/<sub>2</sub> cups",
+            "the 1st, $12.99, 1¹/₂ cups",
+        ),
+        (
+            "<p>e<sup>x<sup>2</sup></sup> <math><mfrac><mi>a</mi><mi>b</mi></mfrac></math>",
+            "e^x² a/b",
+        ),
+        (
+            "<table><tr><td>km<sup>2</sup><td>a<p>b</p>c<td>10<sup>6</sup></table>",
+            "km² | a b c | 10⁶",
+        ),
+        ("<p>noted<sup><a href=#n>1</a></sup> <sup>[2]</sup>", "noted¹ [2]"),
+        ("<p><q>a</q> <ruby>字<rt>じ</rt></ruby>", "\"a\" 字(じ)"),
+        ("<ul><li><input type=checkbox disabled> a", "- [ ] a"),
+        ("<table><tr><td><pre>1\n2</pre><td><pre>a\nb</pre></table>", "a\nb"),
+        ("<h2>Clay<a href=#clay>¶</a></h2>", "Clay"),
+    ] {
+        let padded = format!("{html}</p></table></ul><p>{STORY}</p>");
+
+        assert_eq!(format(&page(&padded), Format::Text), format!("{text}\n\n{STORY}"), "{html}");
+    }
 }
 
 #[test]

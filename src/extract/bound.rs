@@ -161,6 +161,11 @@ impl<'a> Pass<'a> {
         if is(&FOREIGN, name) {
             return self.foreign(name, at, end);
         }
+        if name.eq_ignore_ascii_case("script")
+            && let Some(to) = self.formula_in_script(at, end)
+        {
+            return to;
+        }
         if is(&RAW, name) && !is(&["script", "textarea"], name) && self.in_select() {
             // The parser ignores the tag there, and so its content is no raw text.
             self.dropped.push(name);
@@ -207,6 +212,17 @@ impl<'a> Pass<'a> {
         }
         let source = formula::rewritten(self.source.get(at..end)?)?;
         let to = end + tag_end(self.source.get(end..)?);
+        self.cut(at, to);
+        self.out.push_str(&source);
+        Some(to)
+    }
+
+    /// Puts the formula that a script holds in its place; returns where the script ends.
+    fn formula_in_script(&mut self, at: usize, end: usize) -> Option<usize> {
+        let tag = self.source.get(at..end).filter(|it| it.contains("math/tex"))?;
+        let close = self.raw_end("script", end);
+        let source = formula::of_script(tag, self.source.get(end..close)?)?;
+        let to = close + tag_end(self.source.get(close..)?);
         self.cut(at, to);
         self.out.push_str(&source);
         Some(to)

@@ -286,19 +286,6 @@ impl<'a> Doc<'a> {
         (id..self.end(id)).filter_map(|it| self.text(it)).collect()
     }
 
-    /// The text of a node whose line ends count, with one more for each `br`.
-    pub(super) fn preformatted(&self, id: Id) -> String {
-        let mut out = String::new();
-        for at in id..self.end(id) {
-            match self.text(at) {
-                Some(text) => out.push_str(text),
-                None if self.tag(at) == Tag::Br => out.push('\n'),
-                None => {}
-            }
-        }
-        out
-    }
-
     /// The visible text in a node, on one line.
     pub(super) fn folded_text(&self, id: Id) -> String {
         self.line(id, |it| self.node(it).hidden)
@@ -334,6 +321,14 @@ impl<'a> Doc<'a> {
         out.truncate(out.trim_end().len());
         out
     }
+}
+
+/// Whether an element says how the word before it is read, and no bracket says so around it.
+pub(super) fn is_reading(doc: &Doc<'_>, id: Id) -> bool {
+    // The element before it, and the text in that.
+    const BEFORE: usize = 2;
+    let mut before = (doc.node(id).parent..id).rev().take(BEFORE);
+    doc.name(id) == "rt" && !before.any(|it| doc.name(it) == "rp")
 }
 
 /// See [`Doc::children`].

@@ -11,6 +11,7 @@
 mod address;
 mod bound;
 mod chunks;
+mod code;
 mod data;
 mod decode;
 mod doc;
@@ -22,6 +23,7 @@ mod main_content;
 mod markdown;
 mod prescan;
 mod profile;
+mod raised;
 mod readable;
 mod schema;
 mod sections;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::core::request::{BlockKind, SectionFilter};
 use crate::extract::address::Base;
+use crate::extract::code;
 use crate::extract::doc::{Id, flow_into};
 use crate::extract::markdown::image_source;
 use crate::extract::tag::Tag;
@@ -131,7 +132,7 @@ impl Reader<'_> {
                 }
             }
             Tag::Pre => {
-                let text = doc.preformatted(id);
+                let text = code::text(doc, id);
                 self.add(BlockKind::Code, json!({ "text": text.trim_matches('\n') }));
             }
             Tag::Blockquote => {

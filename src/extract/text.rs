@@ -1,6 +1,10 @@
 //! The content as plain text.
 
-use crate::extract::doc::{Doc, Id, flow_into};
+use crate::extract::code;
+use crate::extract::doc::{Doc, Id, flow_into, is_reading};
+use crate::extract::formula::{self, Piece};
+use crate::extract::markdown::{is_anchor, task};
+use crate::extract::raised::Height;
 use crate::extract::tag::Tag;
 use crate::extract::view::View;
 
@@ -94,23 +98,26 @@ impl Text<'_> {
         let doc = self.view.doc;
         match doc.tag(id) {
             Tag::Br => self.line.push('\n'),
+            Tag::Sup => self.beside_the_line(id, Height::Raised),
+            Tag::Sub => self.beside_the_line(id, Height::Lowered),
             // What a caption is of is not in a text.
             Tag::Figcaption if captions_an_image(doc, id) => {}
+            Tag::Pre if code::counts_lines(doc, id) => {}
             Tag::Pre => {
                 self.flush();
-                let text = doc.preformatted(id);
+                let text = code::text(doc, id);
                 let text = text.trim_matches('\n').trim_end();
                 if !text.is_empty() {
                     self.begin();
                     self.out.push_str(text);
                 }
             }
-            Tag::Tr if !doc.node(id).has_parts => {
+            Tag::Tr if !doc.node(id).has_parts && !holds_code(doc, id) => {
                 self.flush();
                 self.row(id);
                 self.flush();
             }
-            tag @ (Tag::Ol | Tag::Ul) => {
+            tag @ (Tag::Ol | Tag::Ul | Tag::Menu) => {
                 self.flush();
                 let start = doc.attr(id, "start").and_then(|it| it.trim().parse().ok());
                 self.lists.push((tag == Tag::Ol).then(|| start.unwrap_or(1)));
@@ -119,12 +126,57 @@ impl Text<'_> {
             }
             Tag::Li => {
                 self.flush();
-                self.mark = Some(self.next_mark());
+                self.mark = Some(self.next_mark() + task(doc, id).unwrap_or_default());
                 self.block(id);
                 self.mark = None;
             }
+            Tag::Q => self.enclosed(id, "\"", "\""),
+            Tag::Other if is_reading(doc, id) => self.enclosed(id, "(", ")"),
+            _ if formula::is_drawing(doc, id) || is_anchor(doc, id) => {}
             tag if tag.is_block() => self.block(id),
-            _ => self.children(id),
+            _ => match formula::pieces(doc, id) {
+                Some(pieces) => self.pieces(&pieces),
+                None => self.children(id),
+            },
+        }
+    }
+
+    /// What is in a node, between two signs.
+    fn enclosed(&mut self, id: Id, open: &str, close: &str) {
+        if self.view.doc.node(id).has_block {
+            return self.children(id);
+        }
+        self.line.push_str(open);
+        self.children(id);
+        self.line.push_str(close);
+    }
+
+    /// A part of a formula, in the order that it is read in.
+    fn pieces(&mut self, pieces: &[Piece]) {
+        for piece in pieces {
+            match *piece {
+                Piece::Part(id) => self.element(id),
+                Piece::Beside(id, height) => self.beside_the_line(id, height),
+                Piece::Sign(sign) => self.line.push_str(sign),
+            }
+        }
+    }
+
+    /// What stands higher or lower than the line, which plain text shows by symbols.
+    fn beside_the_line(&mut self, id: Id, height: Height) {
+        let begin = self.line.len();
+        self.children(id);
+        if self.view.doc.node(id).has_block {
+            return;
+        }
+        let inner = self.line.split_off(begin.min(self.line.len()));
+        let text = inner.trim();
+        let is_formula = || height.is_formula(&self.line, text);
+        let written = height.written(self.view.doc, id, &self.line, text);
+        let written = written.or_else(|| is_formula().then(|| height.in_plain(text)));
+        match written {
+            Some(written) => self.line.push_str(&inner.replacen(text, &written, 1)),
+            None => self.line.push_str(&inner),
         }
     }
 
@@ -137,17 +189,40 @@ impl Text<'_> {
                 self.line.truncate(self.line.trim_end().len());
                 self.line.push_str(" | ");
             }
-            for part in self.view.below(cell) {
-                match doc.text(part) {
-                    Some(text) => flow_into(&mut self.line, text),
-                    None if doc.tag(part) == Tag::Br || doc.tag(part).is_block() => {
-                        flow_into(&mut self.line, " ");
-                    }
-                    None => {}
-                }
+            self.inline(cell);
+        }
+    }
+
+    /// What is in a node, on one line: blocks only keep their words apart.
+    fn inline(&mut self, id: Id) {
+        let view = self.view;
+        for child in view.doc.children(id) {
+            if let Some(text) = view.doc.text(child) {
+                flow_into(&mut self.line, text);
+                continue;
+            }
+            if view.skips(child) {
+                continue;
+            }
+            let node = view.doc.node(child);
+            let apart = node.tag == Tag::Br || node.tag.is_block();
+            if apart {
+                flow_into(&mut self.line, " ");
+            }
+            match node.tag {
+                Tag::Sup | Tag::Sub if !node.has_block => self.element(child),
+                _ => self.inline(child),
+            }
+            if apart {
+                flow_into(&mut self.line, " ");
             }
         }
     }
+}
+
+/// Whether a row lays out code, whose lines must stay.
+fn holds_code(doc: &Doc<'_>, id: Id) -> bool {
+    (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Pre)
 }
 
 /// Whether a caption's figure shows an image and nothing that can be read.

@@ -1,21 +1,21 @@
 //! Text that must not be read as marks.
 
+/// Letters of the name of a character.
+const LONGEST_REFERENCE: usize = 32;
+
 /// Adds a text of the page to a line: white space folded, and marks inside a line escaped.
 pub(super) fn flow_into(line: &mut String, text: &str) {
     let begins = line.is_empty() || line.ends_with([' ', '\n']);
     if !begins && text.starts_with(char::is_whitespace) {
         line.push(' ');
     }
-    let mut first = true;
-    for word in text.split_whitespace() {
-        if !first {
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let goes_on = words.peek().is_some() || text.ends_with(char::is_whitespace);
+        escaped_into(line, word, goes_on.then_some(' '));
+        if goes_on {
             line.push(' ');
         }
-        escaped_into(line, word);
-        first = false;
-    }
-    if !first && text.ends_with(char::is_whitespace) {
-        line.push(' ');
     }
 }
 
@@ -23,26 +23,43 @@ fn is_mark(byte: u8) -> bool {
     matches!(byte, b'\\' | b'`' | b'*' | b'_' | b'[' | b']' | b'<' | b'&' | b'~')
 }
 
-/// Adds a word with its marks escaped.
-pub(super) fn escaped_into(line: &mut String, word: &str) {
+/// Adds a word with its marks escaped. What stands `behind` it decides with some whether they are marks;
+/// where that is not known they are.
+pub(super) fn escaped_into(line: &mut String, word: &str, behind: Option<char>) {
     if !word.bytes().any(is_mark) {
         return line.push_str(word);
     }
-    let bytes = word.as_bytes();
+    let mut before = None;
     for (at, symbol) in word.char_indices() {
-        let next = bytes.get(at + 1);
+        let rest = word.get(at + symbol.len_utf8()..).unwrap_or_default();
+        let next = rest.chars().next().or(behind);
         let escape = match symbol {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' => true,
-            // Only what could be a reference to a character.
-            '&' => next.is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'#'),
-            '~' => next == Some(&b'~') || (at > 0 && bytes.get(at - 1) == Some(&b'~')),
+            '`' | '*' | '[' | ']' => true,
+            // Inside a word it is no mark.
+            '_' => {
+                !(before.is_some_and(char::is_alphanumeric)
+                    && next.is_some_and(char::is_alphanumeric))
+            }
+            // Before a letter or a blank it is a sign like any other.
+            '\\' => next.is_none_or(|it| it.is_ascii_punctuation()),
+            '<' => next.is_none_or(|it| it.is_ascii_alphabetic() || matches!(it, '/' | '!' | '?')),
+            '&' => is_reference(rest),
+            '~' => next == Some('~') || before == Some('~'),
             _ => false,
         };
         if escape {
             line.push('\\');
         }
         line.push(symbol);
+        before = Some(symbol);
     }
+}
+
+/// Whether what stands behind `&` makes it a reference to a character.
+fn is_reference(rest: &str) -> bool {
+    let name = rest.strip_prefix('#').unwrap_or(rest);
+    let length = name.bytes().take(LONGEST_REFERENCE).take_while(u8::is_ascii_alphanumeric).count();
+    length > 0 && name.get(length..).is_some_and(|it| it.starts_with(';'))
 }
 
 /// Adds a line of a paragraph; what would be read as a mark at its start is escaped there.
@@ -68,10 +85,10 @@ pub(super) fn line_start(out: &mut String, line: &str) {
     out.push_str(line);
 }
 
-/// Whether a line is a rule, or the line under a heading.
+/// Whether a line is a rule, or the line under a heading or under the head of a table.
 fn is_rule(line: &str) -> bool {
-    let only = |sign: char| line.chars().all(|it| it == sign || it == ' ');
-    line.starts_with('-') && only('-') || line.starts_with('=') && only('=')
+    let only = |signs: &[char]| line.chars().all(|it| it == ' ' || signs.contains(&it));
+    line.starts_with('=') && only(&['=']) || line.contains('-') && only(&['-', ':', '|'])
 }
 
 /// The longest run of a sign.

@@ -1,7 +1,9 @@
 //! What stands inside a line: emphasis, code, links, images.
 
-use crate::extract::address::as_target;
-use crate::extract::doc::{Id, folded};
+use std::borrow::Cow;
+
+use crate::extract::address::{Base, as_target};
+use crate::extract::doc::{Doc, Id, folded};
 use crate::extract::markdown::{Writer, escape};
 use crate::extract::tag::Tag;
 
@@ -85,12 +87,7 @@ impl Writer<'_> {
             }
             self.line.push_str(mark);
         }
-        for (at, part) in text.split('\n').enumerate() {
-            if at > 0 {
-                self.line.push('\n');
-            }
-            self.line.push_str(part);
-        }
+        self.line.push_str(&close(text));
         self.line.push_str(mark);
         self.emphasis.closed = Some((mark, self.line.len()));
         if inner.ends_with([' ', '\n']) {
@@ -100,6 +97,11 @@ impl Writer<'_> {
 
     /// Text that follows what was marked: a closing mark between a sign and a letter closes nothing.
     pub(super) fn flow(&mut self, text: &str) {
+        let mut text = text;
+        if std::mem::take(&mut self.led_back) && self.line.trim().is_empty() {
+            // What set the number of a note apart from it, where the number was the link.
+            text = text.trim_start_matches(['.', ':', ')', ']']);
+        }
         if let Some((mark, at)) = self.emphasis.closed
             && mark != "`"
             && at == self.line.len()
@@ -111,43 +113,11 @@ impl Writer<'_> {
         escape::flow_into(&mut self.line, text);
     }
 
-    pub(super) fn code(&mut self, id: Id) {
-        let doc = self.view.doc;
-        if (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Pre) {
-            return self.children(id);
-        }
-        let text = folded(&doc.source_text(id));
-        if text.is_empty() {
-            return;
-        }
-        let fence = "`".repeat(escape::longest_run(&text, '`') + 1);
-        let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-        if self.emphasis.closed == Some(("`", self.line.len())) && fence == "`" {
-            // Two spans that touch are read as one.
-            self.line.truncate(self.line.len() - 1);
-            self.line.push_str(&format!("{text}`"));
-        } else {
-            if self.line.ends_with('`') {
-                self.line.push(' ');
-            }
-            self.line.push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
-        }
-        self.emphasis.closed = (fence == "`").then_some(("`", self.line.len()));
-    }
-
-    /// A formula, as its source says it.
-    pub(super) fn formula(&mut self, id: Id) {
-        let doc = self.view.doc;
-        let mark = if doc.attr(id, "display") == Some("block") { "$$" } else { "$" };
-        let source = folded(&doc.source_text(id));
-        self.line.push_str(&format!("{mark}{source}{mark}"));
-    }
-
     pub(super) fn link(&mut self, id: Id) {
         let doc = self.view.doc;
         let address = doc.attr(id, "href").and_then(|it| self.base.absolute(it));
         let Some(address) = address else { return self.children(id) };
-        if self.notes.leads_back(self.view, id) {
+        if is_anchor(doc, id) {
             return;
         }
         let target = with_title(&as_target(&address), doc.attr(id, "title"));
@@ -170,7 +140,12 @@ impl Writer<'_> {
         if inner.starts_with([' ', '\n']) && !self.line.ends_with([' ', '\n']) {
             self.line.push(' ');
         }
-        self.line.push_str(&format!("[{text}]({target})"));
+        if self.line.ends_with('!') {
+            // With the sign before it the link would be an image.
+            self.line.truncate(self.line.len() - 1);
+            self.line.push_str("\\!");
+        }
+        self.line.push_str(&format!("[{}]({target})", close(text)));
         if inner.ends_with([' ', '\n']) {
             self.line.push(' ');
         }
@@ -186,7 +161,7 @@ impl Writer<'_> {
             if !alt.is_empty() {
                 alt.push('\n');
             }
-            escape::escaped_into(&mut alt, line);
+            escape::escaped_into(&mut alt, line, None);
         }
         let target = with_title(&as_target(&source), doc.attr(id, "title"));
         self.line.push_str(&format!("![{alt}]({target})"));
@@ -194,19 +169,61 @@ impl Writer<'_> {
 }
 
 /// Where an image comes from: pages that load images late keep the address elsewhere.
-pub(in crate::extract) fn image_source(
-    doc: &crate::extract::doc::Doc<'_>,
-    id: Id,
-    base: &crate::extract::address::Base,
-) -> Option<String> {
+pub(in crate::extract) fn image_source(doc: &Doc<'_>, id: Id, base: &Base) -> Option<String> {
     if doc.tag(id) != Tag::Img {
         return None;
     }
-    let first = |it: &str| it.split([',', ' ']).next().unwrap_or_default().to_owned();
-    ["src", "data-src", "data-original", "data-lazy-src"]
-        .iter()
-        .find_map(|it| base.absolute(doc.attr(id, it)?))
-        .or_else(|| base.absolute(&first(doc.attr(id, "srcset")?.trim())))
+    let of = |names: &[&str]| names.iter().find_map(|it| base.absolute(doc.attr(id, it)?));
+    let late = || of(&["data-src", "data-original", "data-lazy-src"]);
+    let listed = |name: &str| {
+        let first = doc.attr(id, name)?.trim().split([',', ' ']).next()?;
+        base.absolute(first)
+    };
+    let source = of(&["src"]);
+    if source.as_deref().is_some_and(is_placeholder)
+        && let Some(late) = late()
+    {
+        return Some(late);
+    }
+    source.or_else(late).or_else(|| listed("srcset")).or_else(|| listed("data-srcset"))
+}
+
+/// Whether an address is that of what stands in an image's place until it is loaded.
+fn is_placeholder(address: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "blank",
+        "placeholder",
+        "spacer",
+        "loading",
+        "lazy",
+        "pixel",
+        "transparent",
+        "1x1",
+        "grey",
+    ];
+    let file = address.split(['?', '#']).next().unwrap_or_default().rsplit('/').next();
+    let file = file.unwrap_or_default().to_ascii_lowercase();
+    NAMES.iter().any(|it| file.contains(it))
+}
+
+/// Whether a link is the sign beside a heading that leads to that heading.
+pub(in crate::extract) fn is_anchor(doc: &Doc<'_>, id: Id) -> bool {
+    let node = doc.node(id);
+    node.tag == Tag::A
+        && (1..=4).contains(&node.text)
+        && doc.attr(id, "href").is_some_and(|it| it.contains('#'))
+        && matches!(doc.source_text(id).trim(), "¶" | "#" | "§" | "🔗" | "∞")
+        && doc.around(id).take(4).any(|it| doc.tag(it).level().is_some())
+}
+
+/// Lines without blank ones between them, which would end what they stand in.
+fn close(text: &str) -> Cow<'_, str> {
+    if !text.contains('\n') {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<&str> = text.split('\n').map(|it| it.trim_matches(' ')).collect();
+    let filled = lines.into_iter().filter(|it| !it.is_empty());
+    Cow::Owned(filled.collect::<Vec<_>>().join("\n"))
 }
 
 /// Whether a symbol is neither a letter nor a blank.

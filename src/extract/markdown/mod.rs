@@ -4,22 +4,26 @@
 //! indent of items) is kept in a stack of margins, so no block is copied once more for each block
 //! around it.
 
+mod code;
 mod escape;
+mod formulas;
 mod inline;
+mod lists;
 mod notes;
 mod table;
 
-pub(super) use self::inline::image_source;
+pub(super) use self::inline::{image_source, is_anchor};
+pub(super) use self::lists::task;
 
 use crate::extract::address::Base;
-use crate::extract::doc::Id;
+use crate::extract::doc::{Id, is_reading};
+use crate::extract::formula;
+use crate::extract::raised::Height;
 use crate::extract::tag::Tag;
 use crate::extract::view::View;
 
 /// Blocks in blocks. Each indents all that is inside it once more, so deeper ones are laid flat.
 const MAX_MARGINS: usize = 24;
-/// The greatest number of an item: one with more digits is read as text.
-const MAX_NUMBER: u64 = 999_999_999;
 
 /// Markdown, and where its blocks begin.
 #[derive(Debug)]
@@ -77,6 +81,8 @@ struct Writer<'v> {
     link: Option<String>,
     emphasis: inline::Emphasis,
     notes: notes::Notes,
+    /// Whether a link that only led back from a note has just been left out.
+    led_back: bool,
 }
 
 impl<'v> Writer<'v> {
@@ -93,6 +99,7 @@ impl<'v> Writer<'v> {
             link: None,
             emphasis: inline::Emphasis::default(),
             notes: notes::Notes::of(view),
+            led_back: false,
         }
     }
 
@@ -216,7 +223,18 @@ impl<'v> Writer<'v> {
     }
 
     fn element(&mut self, id: Id) {
-        let tag = self.view.doc.tag(id);
+        let doc = self.view.doc;
+        let tag = doc.tag(id);
+        if self.notes.leads_back(doc, id) {
+            self.led_back = true;
+            return;
+        }
+        if let Some(number) = self.notes.note(id) {
+            return self.with_margin(id, format!("[^{number}]: "), "    ".to_owned());
+        }
+        if let Some(number) = self.notes.reference(id) {
+            return self.line.push_str(&format!("[^{number}]"));
+        }
         match tag {
             Tag::Ul | Tag::Ol | Tag::Dd | Tag::Blockquote | Tag::Table
                 if self.margins.len() > MAX_MARGINS =>
@@ -236,20 +254,34 @@ impl<'v> Writer<'v> {
             Tag::Pre => self.fenced(id),
             Tag::A => self.link(id),
             Tag::Img => self.image(id),
-            Tag::Sup => match self.notes.reference(id) {
-                Some(number) => self.line.push_str(&format!("[^{number}]")),
-                None => self.children(id),
-            },
+            Tag::Sup => self.beside_the_line(id, Height::Raised),
+            Tag::Sub => self.beside_the_line(id, Height::Lowered),
             Tag::Formula => self.formula(id),
-            Tag::Ul | Tag::Ol | Tag::Dir => self.list(id),
+            Tag::Ul | Tag::Ol | Tag::Dir | Tag::Menu => self.list(id),
+            Tag::Q => self.enclosed(id, "\"", "\""),
+            Tag::Other if is_reading(doc, id) => self.enclosed(id, "(", ")"),
             Tag::Dt => self.term(id),
             Tag::Dd => self.with_margin(id, ": ".to_owned(), "  ".to_owned()),
             Tag::Blockquote => self.with_margin(id, "> ".to_owned(), "> ".to_owned()),
             Tag::Table => self.table(id),
             _ if tag.level().is_some() => self.heading(id, tag.level().unwrap_or(1)),
+            _ if formula::is_drawing(doc, id) => {}
             _ if tag.is_block() => self.inside(id),
-            _ => self.children(id),
+            _ => match formula::pieces(doc, id) {
+                Some(pieces) => self.pieces(&pieces),
+                None => self.children(id),
+            },
         }
+    }
+
+    /// What is in a node, between two signs.
+    fn enclosed(&mut self, id: Id, open: &str, close: &str) {
+        if self.view.doc.node(id).has_block {
+            return self.children(id);
+        }
+        self.flow(open);
+        self.children(id);
+        self.flow(close);
     }
 
     fn heading(&mut self, id: Id, level: usize) {
@@ -287,86 +319,5 @@ impl<'v> Writer<'v> {
             let text = if text.contains("**") { text.to_owned() } else { format!("**{text}**") };
             self.out.push_str(&text);
         }
-    }
-
-    fn list(&mut self, id: Id) {
-        self.flush();
-        let doc = self.view.doc;
-        let ordered = doc.tag(id) == Tag::Ol;
-        let start = doc.attr(id, "start").and_then(|it| it.trim().parse().ok()).unwrap_or(1);
-        let start = u64::min(start, MAX_NUMBER);
-        let mut number = start;
-        // Two lists with one mark would be read as one list.
-        let after = self.ended.filter(|it| it.1 == self.margins.len()).map(|it| it.0);
-        let sign = match (ordered, after) {
-            (false, Some('-')) => '*',
-            (false, _) => '-',
-            (true, Some('.')) => ')',
-            (true, _) => '.',
-        };
-        // A list in an item stands close to the item's words. One that does not begin with 1 would
-        // be read as more of those words.
-        let close = self.margins.last().is_some_and(|it| it.begun && it.rest.trim().is_empty());
-        if close && number <= 1 {
-            self.gap = Gap::Line;
-        }
-        let mut open = false;
-        for child in doc.children(id).filter(|it| !self.view.skips(*it)) {
-            if doc.text(child).is_some_and(|it| it.trim().is_empty()) {
-                continue;
-            }
-            // What stands between the items is more of the one before it.
-            if !open || doc.tag(child) == Tag::Li {
-                number += u64::from(open && self.end_item());
-                let (mark, rest) = if let Some(note) = self.notes.note(child) {
-                    (format!("[^{note}]: "), "    ".to_owned())
-                } else {
-                    let mark = if ordered {
-                        format!("{}{sign} ", number.min(MAX_NUMBER))
-                    } else {
-                        format!("{sign} ")
-                    };
-                    let rest = " ".repeat(mark.len());
-                    (mark, rest)
-                };
-                self.margins.push(Margin { first: mark, rest, begun: false });
-                open = true;
-            }
-            match doc.tag(child) {
-                Tag::Text => self.flow(doc.text(child).unwrap_or_default()),
-                Tag::Li => self.children(child),
-                _ => self.element(child),
-            }
-        }
-        number += u64::from(open && self.end_item());
-        if number > start {
-            self.ended = Some((sign, self.margins.len()));
-        }
-        self.gap = Gap::Blank;
-    }
-
-    /// Ends an item; says whether there was anything in it.
-    fn end_item(&mut self) -> bool {
-        self.flush();
-        let begun = self.margins.pop().is_some_and(|it| it.begun);
-        if begun {
-            self.gap = Gap::Line;
-        }
-        begun
-    }
-
-    fn fenced(&mut self, id: Id) {
-        let doc = self.view.doc;
-        let text = doc.preformatted(id);
-        let text = text.trim_matches('\n').trim_end();
-        if text.is_empty() {
-            return self.flush();
-        }
-        let classes = (id..doc.end(id)).filter_map(|it| doc.attr(it, "class"));
-        let mut words = classes.flat_map(str::split_whitespace);
-        let language =
-            words.find_map(|it| it.strip_prefix("language-").or(it.strip_prefix("lang-")));
-        let fence = "`".repeat(escape::longest_run(text, '`').max(2) + 1);
-        self.block(&format!("{fence}{}\n{text}\n{fence}", language.unwrap_or_default()));
     }
 }

@@ -1,13 +1,19 @@
-//! Footnotes: a raised link to an item further down, which becomes a reference and its note.
+//! Footnotes: a raised link to a part further down, which becomes a reference and its note.
 
 use std::collections::HashMap;
 
-use crate::extract::doc::Id;
+use crate::extract::doc::{Doc, Id};
 use crate::extract::tag::Tag;
 use crate::extract::view::View;
 
 /// Notes of a page; further references stay links.
 const MAX_NOTES: usize = 2_000;
+/// Bytes of what refers to a note, and of what leads back from it.
+const MARK: usize = 24;
+/// Bytes of a note that is no item of a list: what is longer is a part of the page.
+const NOTE: usize = 4_000;
+/// Elements around the place that a reference leads to in which its note is.
+const AROUND: usize = 4;
 
 /// The numbers of the references and of the notes of a page, by node.
 #[derive(Debug, Default)]
@@ -20,27 +26,32 @@ impl Notes {
     /// Finds them: only what is referred to and is there is a note.
     pub(super) fn of(view: &View<'_, '_>) -> Self {
         let doc = view.doc;
-        let raised = view.shown().filter(|it| doc.tag(*it) == Tag::Sup);
-        let references: Vec<(Id, &str)> = raised
-            .filter_map(|sup| {
-                let link = (sup..doc.end(sup)).find(|it| doc.tag(*it) == Tag::A)?;
-                let target = doc.attr(link, "href")?.strip_prefix('#')?;
-                (!target.is_empty()).then_some((sup, target))
-            })
-            .take(MAX_NOTES)
-            .collect();
+        let mut references: Vec<(Id, &str)> = Vec::new();
+        let mut end = 0;
+        for id in view.shown() {
+            if id < end || references.len() >= MAX_NOTES {
+                continue;
+            }
+            if let Some(target) = referred(doc, id) {
+                references.push((id, target));
+                end = doc.end(id);
+            }
+        }
         if references.is_empty() {
             return Self::default();
         }
-        let items = view.shown().filter(|it| doc.tag(*it) == Tag::Li);
-        let items: HashMap<&str, Id> =
-            items.filter_map(|it| Some((doc.attr(it, "id")?, it))).collect();
+        let name = |it: Id| doc.attr(it, "id").or_else(|| doc.attr(it, "name"));
+        let places: HashMap<&str, Id> =
+            view.shown().filter_map(|it| Some((name(it)?, it))).collect();
         let mut found = Self::default();
-        for (sup, target) in references {
-            let Some(item) = items.get(target).copied().filter(|it| *it > sup) else { continue };
+        for (id, target) in references {
+            let place = places.get(target).filter(|it| **it > id);
+            let Some(note) = place.and_then(|it| note_at(doc, *it)).filter(|it| *it > id) else {
+                continue;
+            };
             let next = found.notes.len() + 1;
-            let number = *found.notes.entry(item).or_insert(next);
-            found.references.insert(sup, number);
+            let number = *found.notes.entry(note).or_insert(next);
+            found.references.insert(id, number);
         }
         found
     }
@@ -50,17 +61,72 @@ impl Notes {
         self.references.get(&id).copied()
     }
 
-    /// The number of the note that an item is.
+    /// The number of the note that an element is.
     pub(super) fn note(&self, id: Id) -> Option<usize> {
         self.notes.get(&id).copied()
     }
 
-    /// Whether a link only leads from a note back to where it is referred to.
-    pub(super) fn leads_back(&self, view: &View<'_, '_>, id: Id) -> bool {
-        let doc = view.doc;
-        !self.notes.is_empty()
-            && doc.node(id).text <= 4
-            && doc.attr(id, "href").is_some_and(|it| it.starts_with('#'))
-            && doc.around(id).any(|it| self.notes.contains_key(&it))
+    /// Whether an element only leads from a note back to where it is referred to.
+    pub(super) fn leads_back(&self, doc: &Doc<'_>, id: Id) -> bool {
+        let node = doc.node(id);
+        if self.notes.is_empty() || node.text > MARK || node.linked == 0 || node.has_block {
+            return false;
+        }
+        let mut links_end = id;
+        for at in id..node.end {
+            if doc.tag(at) == Tag::A {
+                if !doc.attr(at, "href").is_some_and(|it| it.starts_with('#')) {
+                    return false;
+                }
+                links_end = doc.end(at);
+            }
+            let beside = doc.text(at).filter(|_| at >= links_end);
+            if beside.is_some_and(|it| it.contains(char::is_alphanumeric)) {
+                return false;
+            }
+        }
+        doc.around(id).any(|it| self.notes.contains_key(&it))
     }
+}
+
+/// The place on the page that an element refers to as to a note.
+fn referred<'a>(doc: &Doc<'a>, id: Id) -> Option<&'a str> {
+    let node = doc.node(id);
+    if node.text > MARK || node.linked == 0 {
+        return None;
+    }
+    let link = match node.tag {
+        Tag::Sup => (id..node.end).find(|it| doc.tag(*it) == Tag::A)?,
+        Tag::A if is_called_reference(doc, id) || is_raised(doc, id) => id,
+        _ => return None,
+    };
+    doc.attr(link, "href")?.strip_prefix('#').filter(|it| !it.is_empty())
+}
+
+/// Whether all that a link says is raised.
+fn is_raised(doc: &Doc<'_>, id: Id) -> bool {
+    let raised = (id..doc.end(id)).find(|it| doc.tag(*it) == Tag::Sup);
+    raised.is_some_and(|it| doc.node(it).text == doc.node(id).text)
+}
+
+fn is_called_reference(doc: &Doc<'_>, id: Id) -> bool {
+    doc.attrs(id).any(|(name, value)| match name {
+        "role" => value == "doc-noteref",
+        "epub:type" => value == "noteref",
+        "class" => ["footnote-ref", "footnote-anchor", "footnoteref"]
+            .iter()
+            .any(|it| value.to_ascii_lowercase().contains(it)),
+        _ => false,
+    })
+}
+
+/// The note that a place is, or that begins there.
+fn note_at(doc: &Doc<'_>, place: Id) -> Option<Id> {
+    let found = doc
+        .around(place)
+        .take(AROUND)
+        .find(|it| matches!(doc.tag(*it), Tag::Li | Tag::P | Tag::Div | Tag::Aside | Tag::Dd))?;
+    let begins = (found..place).all(|it| doc.text(it).is_none_or(|it| it.trim().is_empty()));
+    let fits = doc.tag(found) == Tag::Li || doc.node(found).text <= NOTE;
+    (begins && fits).then_some(found)
 }

@@ -1,0 +1,158 @@
+//! What stands higher or lower than its line: exponents, indices, notes, isotopes.
+//!
+//! To write it on the line loses what it says: 10³ would be read as 103. Digits and signs have symbols
+//! that stand high or low wherever they are shown; other formulas need a mark. What is only set so for
+//! its looks (`1st`, `Mme`, a trademark) is a word like any other.
+
+use crate::extract::doc::{Doc, Id};
+
+/// Bytes of a formula; what is longer is a remark in small letters.
+const LONGEST: usize = 24;
+/// Letters that end an ordinal or a title: `2e`, `1a`, `Mr`. Alone they are no exponent.
+const ENDINGS: &str = "aehdorst";
+
+/// Signs beside an amount of money.
+const CURRENCIES: [char; 5] = ['$', '€', '£', '₹', '₽'];
+/// Nodes behind an amount in which its currency is.
+const NEAR: usize = 6;
+
+/// Where something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Height {
+    Raised,
+    Lowered,
+}
+
+impl Height {
+    /// The sign for it in plain text.
+    const fn sign(self) -> char {
+        match self {
+            Self::Raised => '^',
+            Self::Lowered => '_',
+        }
+    }
+
+    /// A digit or a sign at this height.
+    fn symbol(self, plain: char) -> Option<char> {
+        const PLAIN: [char; 16] =
+            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '-', '−', '=', '(', ')'];
+        const RAISED: [char; 16] =
+            ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹', '⁺', '⁻', '⁻', '⁼', '⁽', '⁾'];
+        const LOWERED: [char; 16] =
+            ['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉', '₊', '₋', '₋', '₌', '₍', '₎'];
+        let all = if self == Self::Raised { RAISED } else { LOWERED };
+        PLAIN.iter().zip(all).find(|it| *it.0 == plain).map(|it| it.1)
+    }
+
+    /// What stands behind `before` at this height, if that says more than the plain `text`.
+    pub(super) fn written(self, doc: &Doc<'_>, id: Id, before: &str, text: &str) -> Option<String> {
+        if self == Self::Raised && is_cents(text) {
+            let number =
+                before.trim_end_matches(|it: char| it.is_ascii_digit() || ".,".contains(it));
+            let amount = before.get(number.len()..).unwrap_or_default();
+            let behind = (doc.end(id)..doc.len()).take(NEAR).find_map(|it| doc.text(it));
+            let priced = number.ends_with(CURRENCIES)
+                || behind.is_some_and(|it| it.trim_start().starts_with(CURRENCIES));
+            if priced && !amount.is_empty() {
+                let point = if amount.ends_with(['.', ',']) { "" } else { "." };
+                return Some(format!("{point}{text}"));
+            }
+        }
+        self.in_symbols(text)
+    }
+
+    /// A text in symbols, if it is of digits and signs; what stands between numbers stays.
+    fn in_symbols(self, text: &str) -> Option<String> {
+        let is_number =
+            text.chars().any(|it| it.is_ascii_digit()) || matches!(text, "+" | "-" | "−");
+        let written = |it: char| match it {
+            ',' | ';' | '/' | '⁄' | '–' | ' ' => Some(it),
+            it => self.symbol(it),
+        };
+        let fits = is_number && text.len() <= LONGEST && !text.starts_with(',');
+        if fits { text.chars().map(written).collect() } else { None }
+    }
+
+    /// Whether a text without a symbol for each of its signs is a formula beside what stands `before`.
+    pub(super) fn is_formula(self, before: &str, text: &str) -> bool {
+        let is_part = |it: char| it.is_alphanumeric() || "+-−=.,/*()′".contains(it);
+        let touches = before.ends_with(|it: char| it.is_alphanumeric() || matches!(it, ')' | ']'));
+        if !touches
+            || text.is_empty()
+            || text.starts_with(['.', ','])
+            || text.len() > LONGEST
+            || !text.chars().all(is_part)
+        {
+            return false;
+        }
+        if self == Self::Lowered {
+            return true;
+        }
+        let start = before.trim_end_matches(char::is_alphanumeric).len();
+        let base = before.get(start..).unwrap_or_default();
+        let is_value = base.chars().count() <= 1 || base.bytes().all(|it| it.is_ascii_digit());
+        let is_one = text.chars().count() == 1 && !text.contains(|it: char| ENDINGS.contains(it));
+        let counts = text.contains(|it: char| it.is_numeric() || "+-−=*/".contains(it));
+        is_value && (is_one || counts)
+    }
+
+    /// A formula in plain text: what is more than a name or a number stands in brackets.
+    pub(super) fn in_plain(self, text: &str) -> String {
+        let sign = self.sign();
+        let is_one = text.chars().all(|it| it.is_alphanumeric() || it == '.');
+        if is_one { format!("{sign}{text}") } else { format!("{sign}({text})") }
+    }
+
+    /// A formula in markdown, which has no mark for it but HTML's.
+    pub(super) fn in_markdown(self, text: &str) -> String {
+        match self {
+            Self::Raised => format!("<sup>{text}</sup>"),
+            Self::Lowered => format!("<sub>{text}</sub>"),
+        }
+    }
+}
+
+/// Whether a text is what shops set high behind a whole amount.
+fn is_cents(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|it| it.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_and_signs_have_symbols_of_their_own() {
+        for (plain, raised) in
+            [("3", "³"), ("-12", "⁻¹²"), ("2+", "²⁺"), ("1,2", "¹,²"), ("+", "⁺")]
+        {
+            assert_eq!(Height::Raised.in_symbols(plain).as_deref(), Some(raised), "{plain}");
+        }
+        assert_eq!(Height::Lowered.in_symbols("10").as_deref(), Some("₁₀"));
+        for none in ["st", "n", "", "(", "2n", "see 1 or any of the 25 others"] {
+            assert_eq!(Height::Raised.in_symbols(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_exponent_is_told_from_the_end_of_an_ordinal() {
+        for (before, text) in [("2", "n"), ("so x", "2n+1"), ("A", "T"), ("(a+b)", "k"), ("e", "x")]
+        {
+            assert!(Height::Raised.is_formula(before, text), "{before} {text}");
+        }
+        for (before, text) in [
+            ("1", "st"),
+            ("2", "e"),
+            ("M", "me"),
+            ("N", "o"),
+            ("Rungs", "TM"),
+            ("word ", "n"),
+            ("V", "e"),
+        ] {
+            assert!(!Height::Raised.is_formula(before, text), "{before} {text}");
+        }
+        assert!(Height::Lowered.is_formula("T", "max"));
+        assert!(!Height::Lowered.is_formula("T", "as said above"));
+        assert!(!Height::Lowered.is_formula("", "max"));
+    }
+}

@@ -80,7 +80,10 @@ fn check(made: &Extracted, options: &JobRequest, body: &[u8]) {
     formats.sort_unstable();
     assert_eq!(made.content.keys().copied().collect::<Vec<_>>(), formats);
     for (format, value) in &made.content {
-        assert!(value.is_string() || value.is_object(), "{format} is neither text nor object");
+        // A schema may be that of a list.
+        let is_list = value.is_array() && options.extraction_schema.is_some();
+        let has_form = value.is_string() || value.is_object() || is_list;
+        assert!(has_form, "{format} is neither text nor object");
     }
     assert_eq!(made.raw_html.is_some(), options.include_raw_html);
     assert_eq!(made.filtered_content.is_some(), options.extraction_schema.is_some());

@@ -268,12 +268,14 @@ fn document(
     made.description.clone_from(&facts.description);
     made.language.clone_from(&facts.language);
     made.metadata = facts.metadata();
+    let layout = Layout::of(shown);
     let fields = if items {
-        profile::shaped(doc, &base, &facts, page.options.extraction_profile)
+        // What the page lists is read as its reader sees it, and what it is about from all of it.
+        let of_shown = (shown, &layout);
+        profile::shaped(doc, of_shown, &base, &facts, page.options.extraction_profile)
     } else {
         Fields::default()
     };
-    let layout = Layout::of(shown);
     let view = main_content::find(shown, &layout, Kind::of(doc, &facts), &mut made.warnings);
     made.text = text::render(&view);
     if made.text.trim().is_empty() {
@@ -316,7 +318,10 @@ fn document(
         made.content.insert(format, value);
     }
     made.images = images_to_read(page, &view, &facts, &base);
-    let layers = facts.layers(page.options, fields, &made.text);
+    let mut layers = facts.layers(page.options, fields, &made.text);
+    if page.options.extraction_schema.as_ref().is_some_and(schema::asks_for_things) {
+        layers.lists = profile::listed::lists(shown, &layout, &base);
+    }
     Ok((made, layers))
 }
 

@@ -3,6 +3,7 @@
 #![cfg(feature = "html")]
 
 mod data;
+mod lists;
 mod product;
 mod profiles;
 mod recipe;

@@ -91,7 +91,7 @@ fn a_schema_is_filled_whatever_the_formats_and_in_its_shorthand() {
         it.extraction_schema = Some(json!([{ "price": "string | null" }]));
     });
 
-    assert_eq!(made.filtered_content, Some(json!({ "price": "12.5" })));
+    assert_eq!(made.filtered_content, Some(json!([{ "price": "12.5" }])));
     assert_eq!(made.content.len(), 1);
 }
 

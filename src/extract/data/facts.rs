@@ -336,7 +336,7 @@ impl Facts {
             page.into_iter().chain(items).collect()
         };
         let fields = if options.promote_schema_org { fields } else { fields.shown_first() };
-        Layers { fields, rest }
+        Layers { fields, rest, ..Layers::default() }
     }
 
     /// The item that fits the profile best.

@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::extract::address::Base;
 use crate::extract::data::{Facts, has_type};
+use crate::extract::doc::Doc;
+use crate::extract::layout::Layout;
 use crate::extract::profile::common::{first, place, text};
+use crate::extract::profile::listed::lists;
 use crate::extract::profile::money::decimal;
 use crate::extract::profile::{Fields, Source};
 use crate::extract::schema::number;
@@ -15,7 +18,7 @@ const MAX_THINGS: usize = 200;
 const THINGS: [&str; 8] =
     ["Product", "LocalBusiness", "Organization", "Place", "Restaurant", "Hotel", "Store", "Person"];
 
-pub(super) fn fields(facts: &Facts, base: &Base) -> Fields {
+pub(super) fn fields((doc, layout): (&Doc<'_>, &Layout), facts: &Facts, base: &Base) -> Fields {
     let mut fields = Fields::default();
     for (source, list) in facts.items().filter(|it| has_type(it.1, "ItemList")) {
         let Some(all) = list.get("itemListElement").and_then(Value::as_array) else { continue };
@@ -28,6 +31,10 @@ pub(super) fn fields(facts: &Facts, base: &Base) -> Fields {
     if let Some(source) = things.first().map(|it| it.0).filter(|_| things.len() > 1) {
         let all: Vec<Value> = things.into_iter().map(|it| it.1).collect();
         fields.offer("items", source, "items", Some(all.into()));
+    }
+    if !fields.has("items") {
+        let shown = lists(doc, layout, base).into_iter().next();
+        fields.offer("items", Source::Dom, "list", shown.map(Value::from));
     }
     for (field, value) in [("title", &facts.title), ("description", &facts.description)] {
         fields.offer(field, Source::Meta, field, value.clone().map(Value::from));

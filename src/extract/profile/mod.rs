@@ -10,6 +10,7 @@ mod faq;
 mod job;
 mod label;
 mod lines;
+pub(super) mod listed;
 mod listing;
 mod money;
 mod product;
@@ -23,6 +24,7 @@ use crate::core::request::Profile;
 use crate::extract::address::Base;
 use crate::extract::data::{Facts, profile_of};
 use crate::extract::doc::Doc;
+use crate::extract::layout::Layout;
 
 /// Where a value was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +104,13 @@ impl Fields {
 }
 
 /// The fields of a profile; the automatic one is that of what the page says it is about.
-pub(super) fn shaped(doc: &Doc<'_>, base: &Base, facts: &Facts, profile: Profile) -> Fields {
+pub(super) fn shaped(
+    doc: &Doc<'_>,
+    shown: (&Doc<'_>, &Layout),
+    base: &Base,
+    facts: &Facts,
+    profile: Profile,
+) -> Fields {
     let profile = match (profile, facts.about(Profile::Auto)) {
         (Profile::Auto, Some((_, item))) => profile_of(item),
         (asked, _) => asked,
@@ -114,7 +122,9 @@ pub(super) fn shaped(doc: &Doc<'_>, base: &Base, facts: &Facts, profile: Profile
         Profile::JobPosting => job::fields(facts),
         Profile::Event => event::fields(facts, base),
         Profile::Faq => faq::fields(doc, facts),
-        Profile::EcommerceHomepage | Profile::DirectoryListing => listing::fields(facts, base),
+        Profile::EcommerceHomepage | Profile::DirectoryListing => {
+            listing::fields(shown, facts, base)
+        }
         Profile::Auto => Fields::default(),
     }
 }

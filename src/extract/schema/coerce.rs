@@ -68,6 +68,12 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    /// What is asked of each thing of a list; nothing where no list of things with fields is asked for.
+    pub(super) fn things(&self) -> Option<Self> {
+        let items = self.items.filter(|_| self.kind == Some(Kind::Array)).map(Self::of)?;
+        items.fields().next().is_some().then_some(items)
+    }
+
     /// The fields of an object by name.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
         self.properties.into_iter().flatten().filter(|it| !it.0.starts_with('$'))

@@ -18,6 +18,8 @@ use self::coerce::Wanted;
 const MAX_DEPTH: usize = 6;
 /// Symbols of a passage that shows where a value stood.
 const SNIPPET: usize = 160;
+/// Percent of what is asked of each thing that a list has to say to be the one that was meant.
+const MEANT: usize = 60;
 
 /// What a document says, by where it says it, the best place first.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub(super) struct Layers {
     /// What the profile made of all the places.
     pub(super) fields: Fields,
     pub(super) rest: Vec<(&'static str, Value)>,
+    /// The lists of things that the page shows, for a schema that asks for things.
+    pub(super) lists: Vec<Vec<Value>>,
 }
 
 /// A value and the way to it.
@@ -39,11 +43,15 @@ pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) 
     let Some(schema) = &options.extraction_schema else { return };
     let schema = &*resolved(schema);
     let wanted = Wanted::of(schema);
-    // A list of things asks for the fields of one.
-    let one = if wanted.kind == Some(Kind::Array) { wanted.items.map(Wanted::of) } else { None };
-    let wanted = one.unwrap_or(wanted);
     let mut filling =
         Filling { layers, text: &made.text, evidence: Map::new(), missing: Vec::new() };
+    let listed = wanted.things().and_then(|it| filling.things(it, "items"));
+    if let Some(listed) = listed {
+        return put(options, made, listed, filling.evidence);
+    }
+    // Where the page has no list, what is asked of each thing is asked of the page.
+    let is_list = wanted.kind == Some(Kind::Array);
+    let wanted = if is_list { wanted.items.map_or(wanted, Wanted::of) } else { wanted };
     let mut filled = Map::new();
     for (name, kind) in wanted.fields() {
         let value = filling.field(name, kind, name, 0);
@@ -64,11 +72,24 @@ pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) 
         made.warnings.push(format!("extraction_schema requires: {}", lacking.join(", ")));
     }
     let filled = Value::Object(filled);
+    let filled = if is_list { Value::Array(vec![filled]) } else { filled };
+    put(options, made, filled, evidence);
+}
+
+fn put(options: &JobRequest, made: &mut Extracted, filled: Value, evidence: Map<String, Value>) {
     if options.formats.contains(&Format::Json) {
         made.content.insert(Format::Json, filled.clone());
     }
     made.filtered_content = Some(filled);
     made.evidence = options.evidence.then_some(Value::Object(evidence));
+}
+
+/// Whether a schema asks for a list of things, each with fields.
+pub(super) fn asks_for_things(schema: &Value) -> bool {
+    let schema = &*resolved(schema);
+    let wanted = Wanted::of(schema);
+    let inner = wanted.fields().map(|it| Wanted::of(it.1));
+    std::iter::once(wanted).chain(inner).any(|it| it.things().is_some())
 }
 
 /// A schema that is being filled.
@@ -99,6 +120,11 @@ impl Filling<'_> {
             );
             return Some(value.clone());
         }
+        // Any list has addresses: one field alone does not say which is meant.
+        let several = wanted.things().filter(|it| it.fields().count() > 1);
+        if let Some(things) = several.and_then(|it| self.things(it, path)) {
+            return Some(things);
+        }
         // A thing that the page has no name for may still have its parts there.
         if wanted.kind == Some(Kind::Object) && depth < MAX_DEPTH {
             let mut object = Map::new();
@@ -111,6 +137,35 @@ impl Filling<'_> {
         self.missing.push(path.to_owned());
         None
     }
+
+    /// The list that says most of what is asked of each thing, if that is [`MEANT`].
+    fn things(&mut self, wanted: Wanted<'_>, path: &str) -> Option<Value> {
+        let asked = wanted.fields().count();
+        let mut best: Option<(usize, Vec<Value>)> = None;
+        for list in &self.layers.lists {
+            let fitted = list.iter().filter_map(|it| coerce::fit(it, &wanted, 0));
+            let all: Vec<Value> = fitted.collect();
+            let share = all.iter().map(said).sum::<usize>() * 100 / (asked * list.len()).max(1);
+            // Of two lists that say as much the earlier, which says more of its things besides.
+            if share >= MEANT && best.as_ref().is_none_or(|it| share > it.0) {
+                best = Some((share, all));
+            }
+        }
+        let things = Value::Array(best?.1);
+        self.evidence.insert(
+            path.to_owned(),
+            json!({
+                "value": things, "snippet": snippet(self.text, things.get(0)?),
+                "source": "dom", "path": "list",
+            }),
+        );
+        Some(things)
+    }
+}
+
+/// The fields of an object that have a value.
+fn said(object: &Value) -> usize {
+    object.as_object().map_or(0, |it| it.values().filter(|it| !it.is_null()).count())
 }
 
 impl Layers {

@@ -18,6 +18,7 @@ use crate::extract::profile::{Field, Fields, Source};
 use crate::extract::schema::number;
 
 use self::shown::Shown;
+pub(super) use self::shown::is_past;
 pub(super) use self::stock::availability;
 
 /// Names of an article number, by what it is called in structured data.

@@ -33,7 +33,7 @@ impl Shown {
         let (mut unsigned, mut struck) = (None, None::<(Id, Money)>);
         for id in (heading..doc.len()).chain(0..heading) {
             let Some(found) = called(doc, id) else { continue };
-            if around(doc, id).any(|it| is_old(doc, it)) {
+            if around(doc, id).any(|it| is_past(doc, it)) {
                 if shown.old.len() < MAX_OLD {
                     shown.old.push(found.amount);
                 }
@@ -96,7 +96,7 @@ fn bare(doc: &Doc<'_>, heading: Id) -> Option<Money> {
             && node.linked < node.text
             && !node.has_block
             && !is_hidden(doc, id)
-            && !around(doc, id).any(|it| is_old(doc, it) || is_other(doc, it));
+            && !around(doc, id).any(|it| is_past(doc, it) || is_other(doc, it));
         let struck = |it: Id| doc.node(it).hidden || is_struck(doc, it);
         may.then(|| money::priced(&doc.line(id, struck))).flatten()
     })
@@ -122,7 +122,7 @@ fn is_named(doc: &Doc<'_>, id: Id, words: &[&str]) -> bool {
 }
 
 /// Whether a price is one of the past.
-fn is_old(doc: &Doc<'_>, id: Id) -> bool {
+pub(in crate::extract::profile) fn is_past(doc: &Doc<'_>, id: Id) -> bool {
     const OLD: [&str; 13] = [
         "old",
         "was",

@@ -535,3 +535,47 @@ fn decoding_says_by_which_encoding() {
     assert_eq!(made.encoding, "ISO-8859-2");
     assert!(made.text.ends_with('ł'));
 }
+
+#[test]
+fn a_list_of_terms_in_a_description_is_said_once() {
+    let depth = 100;
+    let page = format!("{}{}", "<dl><dt>term<dd>".repeat(depth), "words ".repeat(100));
+
+    let sections = made(&page, Format::JsonV2).to_string();
+
+    assert_eq!(sections.matches("words").count(), 100, "{sections}");
+}
+
+#[test]
+fn the_path_of_a_chunk_holds_only_the_beginning_of_a_long_heading() {
+    let page = format!("<h1>{}</h1>{}", "head ".repeat(2_000), "<p>word word</p>".repeat(2_000));
+
+    let chunks = made(&page, Format::Rag);
+
+    let chunks = chunks["chunks"].as_array().expect("chunks");
+    let path = chunks.last().expect("a chunk")["heading_path"][0].as_str().expect("a heading");
+    assert!(path.starts_with("head head") && path.chars().count() <= 160, "{path}");
+}
+
+#[test]
+fn a_list_may_begin_with_the_greatest_number_there_is() {
+    let markdown = made("<ol start=18446744073709551615><li>a<li>b</ol>", Format::Markdown);
+
+    assert_eq!(markdown, "999999999. a\n999999999. b");
+}
+
+#[test]
+fn items_that_refer_to_items_that_refer_to_items_end() {
+    let names = |level: usize| -> String { (0..40).map(|it| format!("{level}-{it} ")).collect() };
+    let mut page = format!("<div itemscope itemref='{}'></div>", names(0));
+    for level in 0..7 {
+        for item in 0..40 {
+            let next = names(level + 1);
+            page += &format!("<i id={level}-{item} itemprop=p itemscope itemref='{next}'></i>");
+        }
+    }
+
+    let json = made(&format!("{page}<p>Words."), Format::Json);
+
+    assert!(json["microdata"].is_array());
+}

@@ -5,8 +5,8 @@ use scraper::Html as Tree;
 use serde_json::Value;
 
 /// What a result may be larger than its document: each format holds the page again, a link is
-/// written with the address it is relative to, and a line in nested quotes with a mark for each.
-const MAX_GROWTH: usize = 400;
+/// written with the address it is relative to, and a line in nested lists with a mark for each.
+const MAX_GROWTH: usize = 500;
 const MAX_ADDED: usize = 65_536;
 
 /// Nothing in readable HTML runs or loads by itself, neither as it is written nor as a parser that has
@@ -45,5 +45,7 @@ pub fn is_kept(made: &Extracted, length: usize) {
     let mut read: Value = serde_json::from_str(&written).expect("what was written can be read");
     let read: Extracted =
         serde_json::from_value(read["a"]["b"]["c"]["d"].take()).expect("it is one");
-    assert_eq!(read, *made, "a result changed on its way through the store");
+    // Where its images are is for who reads them next, and not kept.
+    let kept = Extracted { images: Vec::new(), ..made.clone() };
+    assert_eq!(read, kept, "a result changed on its way through the store");
 }

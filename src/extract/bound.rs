@@ -14,8 +14,12 @@ const MAX_DEPTH: usize = 256;
 const MAX_FORMATTING: usize = 24;
 /// Tags of a page.
 const MAX_TAGS: usize = 200_000;
-/// Bytes of one tag; beyond that its attributes are dropped.
+/// Bytes of one tag, and its attributes; beyond that they are dropped. The parser compares each with all
+/// before it.
 const MAX_TAG: usize = 65_536;
+const MAX_ATTRIBUTES: usize = 1_000;
+/// Formulas that are read up to one end tag.
+const MAX_FORMULAS: usize = 4;
 
 const VOID: [&str; 14] = [
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
@@ -46,6 +50,7 @@ pub(super) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a
         deep: false,
         drawings_end: false,
         formula_end: 0,
+        formulas: 0,
     };
     let mut at = 0;
     while let Some(found) = source.get(at..).and_then(|it| it.find('<')) {
@@ -84,6 +89,8 @@ struct Pass<'a> {
     drawings_end: bool,
     /// Where the next end tag of a formula is.
     formula_end: usize,
+    /// How many were read up to there.
+    formulas: usize,
 }
 
 fn is(list: &[&str], name: &str) -> bool {
@@ -153,9 +160,16 @@ impl<'a> Pass<'a> {
             return at + begin;
         }
         self.tags += 1;
-        let end = at + tag_end(rest);
+        let (length, attributes) = tag(rest);
+        let end = at + length;
+        let void = is(&VOID, name);
+        // An image may stand in its own tag.
+        let long = attributes > MAX_ATTRIBUTES || (length > MAX_TAG && !void);
         if closing {
             self.close(name, at, end);
+            if long && self.kept <= at {
+                self.cut(at + 2 + name.len(), end - 1);
+            }
             return end;
         }
         if is(&FOREIGN, name) {
@@ -172,7 +186,12 @@ impl<'a> Pass<'a> {
             self.cut(at, end);
             return end;
         }
-        self.start(name, at, end);
+        if !void {
+            self.start(name, at, end);
+        }
+        if long && self.kept <= at {
+            self.cut(at + 1 + name.len(), end - 1);
+        }
         if is(&RAW, name) { self.raw(name, end) } else { end }
     }
 
@@ -205,11 +224,13 @@ impl<'a> Pass<'a> {
         if self.formula_end < at {
             let found = find_ignoring_case(self.source, at, "</math");
             self.formula_end = found.unwrap_or(usize::MAX);
+            self.formulas = 0;
         }
         let end = self.formula_end;
-        if end - at > formula::MAX {
+        if end - at > formula::MAX || self.formulas >= MAX_FORMULAS {
             return None;
         }
+        self.formulas += 1;
         let source = formula::rewritten(self.source.get(at..end)?)?;
         let to = end + tag_end(self.source.get(end..)?);
         self.cut(at, to);
@@ -229,9 +250,6 @@ impl<'a> Pass<'a> {
     }
 
     fn start(&mut self, name: &'a str, at: usize, end: usize) {
-        if is(&VOID, name) {
-            return;
-        }
         // Many pages leave these end tags out, and the parser knows where they belong.
         while self.open.last().is_some_and(|it| is(ended_by(name), it)) {
             self.open.pop();
@@ -248,9 +266,6 @@ impl<'a> Pass<'a> {
             self.dropped.push(name);
             self.deep = true;
             return self.cut(at, end);
-        }
-        if end - at > MAX_TAG {
-            self.cut(at + 1 + name.len(), end - 1);
         }
         if !is(&RAW, name) {
             self.open.push(name);
@@ -355,9 +370,15 @@ fn comment_end(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a tag: up to the first `>` outside quotes. A quote opens a value only as the first
-/// character behind the `=` of a name; elsewhere it is a character like any other.
+/// The length of a tag, see [`tag`].
 fn tag_end(rest: &str) -> usize {
+    tag(rest).0
+}
+
+/// The length of a tag, up to the first `>` outside quotes, and how many attributes it has. A quote opens
+/// a value only as the first character behind the `=` of a name; elsewhere it is a character like any
+/// other.
+fn tag(rest: &str) -> (usize, usize) {
     #[derive(Clone, Copy)]
     enum State {
         BeforeName,
@@ -368,6 +389,7 @@ fn tag_end(rest: &str) -> usize {
         Quoted(u8),
     }
     let mut state = State::BeforeName;
+    let mut attributes = 0;
     // Past `<` or `</`; the tag's own name ends like an attribute's, but takes no `=`.
     let mut begin = 2;
     let ends = |it: u8| it.is_ascii_whitespace() || it == b'/' || it == b'>';
@@ -379,7 +401,7 @@ fn tag_end(rest: &str) -> usize {
         state = match (state, byte) {
             (State::Quoted(quote), _) if byte != quote => state,
             (State::Quoted(_), _) => State::BeforeName,
-            (_, b'>') => return at + 1,
+            (_, b'>') => return (at + 1, attributes),
             (State::BeforeValue, _) if blank => state,
             (State::BeforeValue, b'"' | b'\'') => State::Quoted(byte),
             (State::BeforeValue, _) => State::Bare,
@@ -394,10 +416,14 @@ fn tag_end(rest: &str) -> usize {
             (State::Name | State::AfterName, b'=') => State::BeforeValue,
             (State::BeforeName, _) if blank => state,
             (_, _) if blank => State::AfterName,
-            _ => State::Name,
+            (State::Name, _) => state,
+            _ => {
+                attributes += 1;
+                State::Name
+            }
         };
     }
-    rest.len()
+    (rest.len(), attributes)
 }
 
 #[cfg(test)]
@@ -435,6 +461,18 @@ mod tests {
         assert_eq!(flat.matches("<div>").count(), MAX_DEPTH);
         assert_eq!(flat.matches("</div>").count(), MAX_DEPTH);
         assert!(flat.contains("deep"));
+    }
+
+    #[test]
+    fn very_many_attributes_are_left_out_whatever_the_element() {
+        let many: String = (0..5_000).map(|it| format!(" a{it}=b")).collect();
+
+        for name in ["p", "meta", "title", "/p"] {
+            let page = format!("<{name}{many}>x<i b=c>");
+            assert_eq!(bounded(&page, &mut Vec::new()), format!("<{name}>x<i b=c>"));
+        }
+        let image = format!("<img alt=a src=\"data:,{}\">", "x".repeat(100_000));
+        assert!(matches!(bounded(&image, &mut Vec::new()), Cow::Borrowed(_)));
     }
 
     #[test]

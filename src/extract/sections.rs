@@ -211,14 +211,17 @@ impl Reader<'_> {
     fn terms(&mut self, id: Id) {
         let doc = self.view.doc;
         let mut items: Vec<(String, Vec<String>)> = Vec::new();
+        // A list in a description is more of its words.
+        let mut read = id;
         for at in self.view.below(id) {
-            match doc.tag(at) {
-                Tag::Dt => items.push((self.text(at), Vec::new())),
-                Tag::Dd => match items.last_mut() {
-                    Some(item) => item.1.push(self.text(at)),
-                    None => items.push((String::new(), vec![self.text(at)])),
-                },
-                _ => {}
+            if at < read || !matches!(doc.tag(at), Tag::Dt | Tag::Dd) {
+                continue;
+            }
+            read = doc.end(at);
+            match items.last_mut() {
+                _ if doc.tag(at) == Tag::Dt => items.push((self.text(at), Vec::new())),
+                Some(item) => item.1.push(self.text(at)),
+                None => items.push((String::new(), vec![self.text(at)])),
             }
         }
         let items: Vec<Value> = items

@@ -198,3 +198,35 @@ fn a_schema_may_have_a_field_called_type() {
 
     assert_eq!(made["type"], json!("pot"));
 }
+
+#[test]
+fn a_schema_of_very_many_fields_is_filled_by_one_look_at_the_data() {
+    let fields = 0..1_900;
+    let data: serde_json::Map<_, _> =
+        fields.clone().map(|it| (format!("part{it}"), json!({ "size": it }))).collect();
+    let page = crate::ld(&json!({ "@type": "Thing", "parts": data }));
+    let schema: serde_json::Map<_, _> =
+        fields.map(|it| (format!("Part-{}", it + 1), json!({ "size": "integer" }))).collect();
+
+    let (filled, warnings) = filled(&page, schema.into());
+
+    assert_eq!(filled["Part-1899"], json!({ "size": 1_899 }));
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn a_schema_that_asks_for_the_same_over_and_over_does_not_get_it_without_measure() {
+    let page = crate::ld(&json!({ "@type": "Thing", "big": { "text": "word ".repeat(20_000) } }));
+    let schema: serde_json::Map<_, _> = (1..800)
+        .map(|it| (format!("big{}", "-".repeat(it % 20 + 1) + &"_".repeat(it / 20)), json!("any")))
+        .collect();
+
+    let (filled, warnings) = filled(&page, schema.into());
+
+    let bytes = filled.to_string().len();
+    assert!(bytes < page.len() * 20 + 1_048_576, "{bytes} bytes of {}", page.len());
+    let note = "extraction_schema asks for more than the page says; the rest was left out";
+    assert!(warnings.iter().any(|it| it == note), "{warnings:?}");
+    let missing = warnings.iter().find(|it| it.starts_with("the page does not say")).expect("some");
+    assert!(missing.ends_with(" more") && missing.len() < 20_000, "{missing}");
+}

@@ -101,7 +101,7 @@ impl Left {
 }
 
 /// About the bytes of a value.
-fn weight(value: &Value) -> usize {
+pub(in crate::extract) fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 16,
         Value::Array(all) => all.iter().map(weight).sum::<usize>() + 16,

@@ -13,6 +13,7 @@ pub(super) use self::facts::{Depth, Facts, fits, has_type, profile_of};
 use self::item::Vocabulary;
 use self::item::items;
 use self::json_ld::Graph;
+pub(super) use self::json_ld::weight;
 pub(super) use self::loose::parse as parse_loosely;
 
 use serde_json::{Value, json};

@@ -3,9 +3,10 @@
 use serde_json::{Map, Number, Value};
 
 use crate::core::request::asked::{Kind, is_json_schema, kinds};
-use crate::extract::data::day;
+use crate::extract::data::{day, weight};
 
-use super::{MAX_DEPTH, look_up, number, whole};
+use super::index::{self, Index};
+use super::{Left, MAX_DEPTH, number, whole};
 
 /// Entries kept of a list.
 const MAX_ENTRIES: usize = 500;
@@ -81,7 +82,7 @@ impl<'a> Wanted<'a> {
 }
 
 /// A value as it was asked for; nothing if it cannot be made to be that.
-pub(super) fn fit(value: &Value, wanted: &Wanted<'_>, depth: usize) -> Option<Value> {
+pub(super) fn fit(value: &Value, wanted: &Wanted<'_>, depth: usize, left: &Left) -> Option<Value> {
     let one = match value {
         Value::Array(all) if !matches!(wanted.kind, Some(Kind::Array) | None) => all.first()?,
         other => other,
@@ -98,37 +99,36 @@ pub(super) fn fit(value: &Value, wanted: &Wanted<'_>, depth: usize) -> Option<Va
             match wanted.items {
                 Some(items) if depth < MAX_DEPTH => {
                     let items = Wanted::of(items);
-                    all.filter_map(|it| fit(it, &items, depth + 1)).collect()
+                    all.filter_map(|it| fit(it, &items, depth + 1, left)).collect()
                 }
                 _ => all.cloned().collect(),
             }
         }
-        Some(Kind::Object) if wanted.properties.is_some() => object(one, wanted, depth)?,
+        Some(Kind::Object) if wanted.properties.is_some() => object(one, wanted, depth, left)?,
         Some(Kind::Object) => one.is_object().then(|| one.clone())?,
         Some(Kind::Null) | None => value.clone(),
     };
     match wanted.words {
-        Some(words) if !words.contains(&made) => {
-            words.iter().find(|it| is_same(it, &made)).cloned()
-        }
+        Some(words) if !words.contains(&made) => same(words, &made).cloned(),
         _ => Some(made),
     }
 }
 
-/// Whether two words are one but for their case and what is between their letters.
-fn is_same(word: &Value, made: &Value) -> bool {
-    let plain = |it: &Value| it.as_str().map(super::plain);
-    plain(word).is_some() && plain(word) == plain(made)
+/// The word that a value is, but for its case and what is between its letters.
+fn same<'a>(words: &'a [Value], made: &Value) -> Option<&'a Value> {
+    let made = index::plain(made.as_str()?);
+    words.iter().find(|it| it.as_str().is_some_and(|it| index::plain(it) == made))
 }
 
-fn object(value: &Value, wanted: &Wanted<'_>, depth: usize) -> Option<Value> {
-    if depth >= MAX_DEPTH || !value.is_object() {
+fn object(value: &Value, wanted: &Wanted<'_>, depth: usize, left: &Left) -> Option<Value> {
+    if depth >= MAX_DEPTH || !value.is_object() || !left.pays(weight(value)) {
         return None;
     }
+    let index = Index::of(value);
     let mut made = Map::new();
     for (name, kind) in wanted.fields() {
-        let found = look_up(name, value, MAX_DEPTH, &mut Vec::new());
-        let fitted = found.and_then(|it| fit(it, &Wanted::of(kind), depth + 1));
+        let found = index.find(name, MAX_DEPTH);
+        let fitted = found.and_then(|it| fit(it.0, &Wanted::of(kind), depth + 1, left));
         made.insert(name.clone(), fitted.unwrap_or_default());
     }
     made.values().any(|it| !it.is_null()).then_some(Value::Object(made))
@@ -155,7 +155,7 @@ fn truth(value: &Value) -> Option<bool> {
         Value::Bool(it) => Some(*it),
         Value::Number(it) => it.as_f64().map(|it| it != 0.0),
         Value::String(it) => {
-            let word = super::plain(it.rsplit('/').next().unwrap_or_default());
+            let word = index::plain(it.rsplit('/').next().unwrap_or_default());
             match word.as_str() {
                 "true"
                 | "yes"

@@ -4,15 +4,20 @@
 //! thing, then further down; what is found is made to be of the asked type or is said to be missing.
 
 mod coerce;
+mod index;
+
+use std::cell::Cell;
 
 use serde_json::{Map, Value, json};
 
 use crate::core::request::asked::{Kind, resolved};
 use crate::core::request::{Format, JobRequest};
+use crate::extract::data::weight;
 use crate::extract::profile::Fields;
 use crate::ports::extract::Extracted;
 
 use self::coerce::Wanted;
+use self::index::{Index, aliases, plain};
 
 /// How deep a field is looked for.
 const MAX_DEPTH: usize = 6;
@@ -20,6 +25,14 @@ const MAX_DEPTH: usize = 6;
 const SNIPPET: usize = 160;
 /// Percent of what is asked of each thing that a list has to say to be the one that was meant.
 const MEANT: usize = 60;
+/// Fields that are said to be missing by their names.
+const MAX_MISSING: usize = 100;
+/// Bytes that all fields hold at most, in times those of the data, and some for small data: a schema may
+/// ask for the same over and over.
+const MAX_GROWTH: usize = 4;
+const MAX_ADDED: usize = 1_048_576;
+/// Bytes of text that are searched for passages.
+const MAX_SEARCHED: usize = 268_435_456;
 
 /// What a document says, by where it says it, the best place first.
 #[derive(Debug, Default)]
@@ -29,6 +42,23 @@ pub(super) struct Layers {
     pub(super) rest: Vec<(&'static str, Value)>,
     /// The lists of things that the page shows, for a schema that asks for things.
     pub(super) lists: Vec<Vec<Value>>,
+}
+
+/// What all fields of a schema may still cost.
+#[derive(Debug)]
+struct Left(Cell<usize>);
+
+impl Left {
+    /// Takes what a value costs. What costs more than is left uses that up.
+    fn pays(&self, bytes: usize) -> bool {
+        let left = self.0.get().checked_sub(bytes);
+        self.0.set(left.unwrap_or_default());
+        left.is_some()
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.0.get() == 0
+    }
 }
 
 /// A value and the way to it.
@@ -43,8 +73,7 @@ pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) 
     let Some(schema) = &options.extraction_schema else { return };
     let schema = &*resolved(schema);
     let wanted = Wanted::of(schema);
-    let mut filling =
-        Filling { layers, text: &made.text, evidence: Map::new(), missing: Vec::new() };
+    let mut filling = Filling::new(layers, &made.text, options.evidence);
     let listed = wanted.things().and_then(|it| filling.things(it, "items"));
     if let Some(listed) = listed {
         return put(options, made, listed, filling.evidence);
@@ -57,12 +86,17 @@ pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) 
         let value = filling.field(name, kind, name, 0);
         filled.insert(name.clone(), value.unwrap_or_default());
     }
-    let Filling { evidence, missing, .. } = filling;
+    let Filling { evidence, missing, unnamed, left, .. } = filling;
     if filled.is_empty() {
         made.warnings.push("extraction_schema names no fields".to_owned());
     }
+    if left.is_used_up() {
+        let note = "extraction_schema asks for more than the page says; the rest was left out";
+        made.warnings.push(note.to_owned());
+    }
     if !missing.is_empty() {
-        made.warnings.push(format!("the page does not say: {}", missing.join(", ")));
+        let more = if unnamed > 0 { format!(" and {unnamed} more") } else { String::new() };
+        made.warnings.push(format!("the page does not say: {}{more}", missing.join(", ")));
     }
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     let required = required.filter_map(Value::as_str);
@@ -76,12 +110,17 @@ pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) 
     put(options, made, filled, evidence);
 }
 
-fn put(options: &JobRequest, made: &mut Extracted, filled: Value, evidence: Map<String, Value>) {
+fn put(
+    options: &JobRequest,
+    made: &mut Extracted,
+    filled: Value,
+    evidence: Option<Map<String, Value>>,
+) {
     if options.formats.contains(&Format::Json) {
         made.content.insert(Format::Json, filled.clone());
     }
     made.filtered_content = Some(filled);
-    made.evidence = options.evidence.then_some(Value::Object(evidence));
+    made.evidence = evidence.map(Value::Object);
 }
 
 /// Whether a schema asks for a list of things, each with fields.
@@ -94,30 +133,49 @@ pub(super) fn asks_for_things(schema: &Value) -> bool {
 
 /// A schema that is being filled.
 struct Filling<'a> {
-    layers: &'a Layers,
+    fields: &'a Fields,
+    rest: Vec<(&'static str, Index<'a>)>,
+    lists: &'a [Vec<Value>],
     text: &'a str,
-    evidence: Map<String, Value>,
+    /// Bytes of the text that may still be searched.
+    searches: usize,
+    /// Where each field was found, if that is asked for.
+    evidence: Option<Map<String, Value>>,
     missing: Vec<String>,
+    /// How many are missing beside those.
+    unnamed: usize,
+    left: Left,
 }
 
-impl Filling<'_> {
+impl<'a> Filling<'a> {
+    fn new(layers: &'a Layers, text: &'a str, evidence: bool) -> Self {
+        let data = layers.rest.iter().map(|it| &it.1).chain(layers.lists.iter().flatten());
+        let given = data.map(weight).sum::<usize>() + text.len();
+        Self {
+            fields: &layers.fields,
+            rest: layers.rest.iter().map(|(source, it)| (*source, Index::of(it))).collect(),
+            lists: &layers.lists,
+            text,
+            searches: MAX_SEARCHED,
+            evidence: evidence.then(Map::new),
+            missing: Vec::new(),
+            unnamed: 0,
+            left: Left(Cell::new(given * MAX_GROWTH + MAX_ADDED)),
+        }
+    }
+
     /// The value of a field, whose full name is `path`; what could not be found or made to fit is noted.
     fn field(&mut self, name: &str, kind: &Value, path: &str, depth: usize) -> Option<Value> {
         let wanted = Wanted::of(kind);
-        let layers = self.layers;
-        let found = layers.find(name).or_else(|| {
+        let found = self.find(name).or_else(|| {
             let fallback = wanted.default?;
             Some(Found { value: fallback, source: "schema", path: "default".to_owned() })
         });
-        let value = found.as_ref().and_then(|it| coerce::fit(it.value, &wanted, depth));
-        if let (Some(found), Some(value)) = (&found, &value) {
-            let snippet = snippet(self.text, found.value);
-            self.evidence.insert(
-                path.to_owned(),
-                json!({
-                    "value": value, "snippet": snippet, "source": found.source, "path": found.path,
-                }),
-            );
+        let found = found.filter(|_| !self.left.is_used_up());
+        let value = found.as_ref().and_then(|it| coerce::fit(it.value, &wanted, depth, &self.left));
+        let value = value.filter(|it| self.left.pays(weight(it) + path.len()));
+        if let (Some(found), Some(value)) = (found, &value) {
+            self.note(path, &found, value);
             return Some(value.clone());
         }
         // Any list has addresses: one field alone does not say which is meant.
@@ -134,7 +192,11 @@ impl Filling<'_> {
             }
             return object.values().any(|it| !it.is_null()).then_some(Value::Object(object));
         }
-        self.missing.push(path.to_owned());
+        if self.missing.len() < MAX_MISSING {
+            self.missing.push(path.to_owned());
+        } else {
+            self.unnamed += 1;
+        }
         None
     }
 
@@ -142,8 +204,8 @@ impl Filling<'_> {
     fn things(&mut self, wanted: Wanted<'_>, path: &str) -> Option<Value> {
         let asked = wanted.fields().count();
         let mut best: Option<(usize, Vec<Value>)> = None;
-        for list in &self.layers.lists {
-            let fitted = list.iter().filter_map(|it| coerce::fit(it, &wanted, 0));
+        for list in self.lists {
+            let fitted = list.iter().filter_map(|it| coerce::fit(it, &wanted, 0, &self.left));
             let all: Vec<Value> = fitted.collect();
             let share = all.iter().map(said).sum::<usize>() * 100 / (asked * list.len()).max(1);
             // Of two lists that say as much the earlier, which says more of its things besides.
@@ -152,25 +214,25 @@ impl Filling<'_> {
             }
         }
         let things = Value::Array(best?.1);
-        self.evidence.insert(
-            path.to_owned(),
-            json!({
-                "value": things, "snippet": snippet(self.text, things.get(0)?),
-                "source": "dom", "path": "list",
-            }),
-        );
+        let found = Found { value: things.get(0)?, source: "dom", path: "list".to_owned() };
+        self.note(path, &found, &things);
         Some(things)
     }
-}
 
-/// The fields of an object that have a value.
-fn said(object: &Value) -> usize {
-    object.as_object().map_or(0, |it| it.values().filter(|it| !it.is_null()).count())
-}
+    /// Notes where a field was found, if that is asked for.
+    fn note(&mut self, path: &str, found: &Found<'_>, value: &Value) {
+        let Some(evidence) = &mut self.evidence else { return };
+        let left = self.searches.checked_sub(self.text.len());
+        self.searches = left.unwrap_or_default();
+        let snippet = snippet(if left.is_some() { self.text } else { "" }, found.value);
+        let note = json!({
+            "value": value, "snippet": snippet, "source": found.source, "path": found.path,
+        });
+        evidence.insert(path.to_owned(), note);
+    }
 
-impl Layers {
     /// A field by its name at the top of any place, then further down.
-    fn find(&self, name: &str) -> Option<Found<'_>> {
+    fn find(&self, name: &str) -> Option<Found<'a>> {
         let key = plain(name);
         let aliases = aliases(&key);
         let names = || std::iter::once(key.as_str()).chain(aliases.iter().copied());
@@ -180,15 +242,19 @@ impl Layers {
             return Some(Found { value: &field.value, source, path: field.path.clone() });
         }
         for depth in [0, MAX_DEPTH] {
-            for (source, value) in &self.rest {
-                let mut path = Vec::new();
-                if let Some(value) = look_up(name, value, depth, &mut path) {
-                    return Some(Found { value, source, path: path.join(".") });
+            for (source, index) in &self.rest {
+                if let Some((value, path)) = index.find(name, depth) {
+                    return Some(Found { value, source, path });
                 }
             }
         }
         None
     }
+}
+
+/// The fields of an object that have a value.
+fn said(object: &Value) -> usize {
+    object.as_object().map_or(0, |it| it.values().filter(|it| !it.is_null()).count())
 }
 
 /// The passage that a value stands in: of the text if it is there, else the value as it is written.
@@ -206,92 +272,6 @@ fn snippet(text: &str, value: &Value) -> String {
     let after = text.get(at..).unwrap_or_default().chars().take(SNIPPET * 3 / 4);
     let passage: String = before.into_iter().rev().chain(after).collect();
     passage.trim().to_owned()
-}
-
-fn plain(name: &str) -> String {
-    name.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// Other names of the same thing.
-fn aliases(name: &str) -> &'static [&'static str] {
-    match name {
-        "title" | "productname" | "jobtitle" | "eventname" => &["name", "headline", "title"],
-        "name" => &["title", "headline"],
-        "headline" => &["title", "name"],
-        "image" | "imageurl" | "picture" | "photo" | "thumbnail" => {
-            &["image", "images", "contenturl", "thumbnailurl"]
-        }
-        "images" | "imageurls" | "pictures" | "photos" => &["images", "image"],
-        "date" | "publishedat" | "published" | "publishdate" | "publicationdate" | "pubdate" => {
-            &["datepublished", "publishedat", "dateposted", "startsat", "startdate"]
-        }
-        "modified" | "updated" | "updatedat" | "lastmodified" => &["modifiedat", "datemodified"],
-        "currency" => &["pricecurrency", "salarycurrency"],
-        "price" | "cost" | "amount" | "currentprice" | "saleprice" => &["price", "lowprice"],
-        "rating" | "stars" | "averagerating" => &["ratingvalue", "rating"],
-        "reviewcount" | "reviews" | "numreviews" | "numberofreviews" => {
-            &["reviewcount", "ratingcount", "review"]
-        }
-        "instock" | "available" | "stock" | "isavailable" => &["availability"],
-        "url" | "link" => &["url", "canonical"],
-        "body" | "content" | "fulltext" => &["articlebody", "text"],
-        "summary" | "abstract" => &["description"],
-        "manufacturer" | "vendor" | "maker" => &["brand", "manufacturer"],
-        "ean" | "upc" | "barcode" | "isbn" => &["gtin", "gtin13", "isbn"],
-        "productid" | "itemnumber" | "productcode" => &["sku", "productid"],
-        "authorname" | "writer" | "byline" | "writtenby" => &["author", "creator"],
-        "company" | "employer" | "organization" => &["company", "hiringorganization"],
-        "location" | "joblocation" => &["locations", "address", "joblocation"],
-        "salary" | "pay" => &["salarymin", "basesalary"],
-        "servings" | "yield" | "portions" => &["yields", "recipeyield"],
-        "steps" | "directions" | "method" => &["instructions", "recipeinstructions"],
-        "start" | "begins" | "startsat" | "starttime" => &["startsat", "startdate"],
-        "end" | "endsat" | "endtime" => &["endsat", "enddate"],
-        "place" | "venue" => &["venue", "location"],
-        "faq" | "faqs" | "questions" | "qa" => &["questions", "mainentity"],
-        "keywords" | "tags" | "categories" => &["tags", "keywords", "articlesection", "category"],
-        "lang" => &["language", "inlanguage"],
-        _ => &[],
-    }
-}
-
-/// A field by its exact name, then in any case, then by an alias, then further down; `path` becomes the
-/// way to it.
-fn look_up<'a>(
-    name: &str,
-    source: &'a Value,
-    depth: usize,
-    path: &mut Vec<String>,
-) -> Option<&'a Value> {
-    let inside = |step: String, value: &'a Value, path: &mut Vec<String>| {
-        let height = path.len();
-        path.push(step);
-        let found = look_up(name, value, depth.checked_sub(1)?, path);
-        if found.is_none() {
-            path.truncate(height);
-        }
-        found
-    };
-    match source {
-        Value::Object(object) => {
-            let key = plain(name);
-            let by = |wanted: &str| object.iter().find(|(it, _)| plain(it) == wanted);
-            let here = object.get_key_value(name).or_else(|| by(&key));
-            let here = here.or_else(|| aliases(&key).iter().find_map(|it| by(it)));
-            if let Some((step, value)) = here.filter(|it| !it.1.is_null()) {
-                path.push(step.clone());
-                return Some(value);
-            }
-            if depth == 0 {
-                return None;
-            }
-            object.iter().find_map(|(step, value)| inside(step.clone(), value, path))
-        }
-        Value::Array(all) if depth > 0 => {
-            all.iter().enumerate().find_map(|(step, value)| inside(step.to_string(), value, path))
-        }
-        _ => None,
-    }
 }
 
 pub(super) fn whole(value: &Value) -> Option<Value> {

@@ -1,0 +1,189 @@
+//! Data by the names in it: a schema of many fields is filled from one pass over the data.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::MAX_DEPTH;
+
+/// Values of one name that are looked at, in the order of the data.
+const MAX_NAMED: usize = 50;
+
+/// Every named value of some data that is no deeper than a field is looked for.
+#[derive(Debug, Default)]
+pub(super) struct Index<'a> {
+    named: HashMap<String, Vec<Entry<'a>>>,
+    /// Every object and list in the order of the data: the one around it, and the step from there.
+    steps: Vec<(usize, Step<'a>)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry<'a> {
+    /// The number of the object that it is in.
+    object: usize,
+    depth: usize,
+    name: &'a str,
+    value: &'a Value,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    Field(&'a str),
+    Place(usize),
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn of(data: &'a Value) -> Self {
+        let mut index = Self::default();
+        index.add(data, 0, (0, Step::Place(0)));
+        index
+    }
+
+    fn add(&mut self, value: &'a Value, depth: usize, step: (usize, Step<'a>)) {
+        if !is_nested(value) || depth > MAX_DEPTH {
+            return;
+        }
+        let number = self.steps.len();
+        self.steps.push(step);
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let all = self.named.entry(plain(name)).or_default();
+                    if all.len() < MAX_NAMED {
+                        all.push(Entry { object: number, depth, name, value });
+                    }
+                }
+                for (name, value) in fields {
+                    self.add(value, depth + 1, (number, Step::Field(name)));
+                }
+            }
+            Value::Array(all) => {
+                for (place, value) in all.iter().enumerate() {
+                    self.add(value, depth + 1, (number, Step::Place(place)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A field by its exact name, then in any case, then by an alias, then further down; and the way to
+    /// it.
+    pub(super) fn find(&self, name: &str, deepest: usize) -> Option<(&'a Value, String)> {
+        let key = plain(name);
+        let names = std::iter::once(key.as_str()).chain(aliases(&key).iter().copied());
+        let mut found: Vec<((usize, usize), &Entry<'a>)> = Vec::new();
+        for (rank, plain) in names.enumerate() {
+            let entries = self.named.get(plain).into_iter().flatten();
+            for entry in entries.filter(|it| it.depth <= deepest) {
+                let rank = if entry.name == name { 0 } else { rank + 1 };
+                found.push(((entry.object, rank), entry));
+            }
+        }
+        found.sort_by_key(|it| it.0);
+        // What an object says first is what it says.
+        found.dedup_by_key(|it| it.1.object);
+        let (_, entry) = found.into_iter().find(|it| !it.1.value.is_null())?;
+        Some((entry.value, self.way_to(entry)))
+    }
+
+    fn way_to(&self, entry: &Entry<'_>) -> String {
+        let mut way = vec![entry.name.to_owned()];
+        let mut at = entry.object;
+        while at > 0
+            && let Some((around, step)) = self.steps.get(at)
+        {
+            way.push(match step {
+                Step::Field(name) => (*name).to_owned(),
+                Step::Place(place) => place.to_string(),
+            });
+            at = *around;
+        }
+        way.reverse();
+        way.join(".")
+    }
+}
+
+fn is_nested(value: &Value) -> bool {
+    value.is_object() || value.is_array()
+}
+
+pub(super) fn plain(name: &str) -> String {
+    name.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Other names of the same thing.
+pub(super) fn aliases(name: &str) -> &'static [&'static str] {
+    match name {
+        "title" | "productname" | "jobtitle" | "eventname" => &["name", "headline", "title"],
+        "name" => &["title", "headline"],
+        "headline" => &["title", "name"],
+        "image" | "imageurl" | "picture" | "photo" | "thumbnail" => {
+            &["image", "images", "contenturl", "thumbnailurl"]
+        }
+        "images" | "imageurls" | "pictures" | "photos" => &["images", "image"],
+        "date" | "publishedat" | "published" | "publishdate" | "publicationdate" | "pubdate" => {
+            &["datepublished", "publishedat", "dateposted", "startsat", "startdate"]
+        }
+        "modified" | "updated" | "updatedat" | "lastmodified" => &["modifiedat", "datemodified"],
+        "currency" => &["pricecurrency", "salarycurrency"],
+        "price" | "cost" | "amount" | "currentprice" | "saleprice" => &["price", "lowprice"],
+        "rating" | "stars" | "averagerating" => &["ratingvalue", "rating"],
+        "reviewcount" | "reviews" | "numreviews" | "numberofreviews" => {
+            &["reviewcount", "ratingcount", "review"]
+        }
+        "instock" | "available" | "stock" | "isavailable" => &["availability"],
+        "url" | "link" => &["url", "canonical"],
+        "body" | "content" | "fulltext" => &["articlebody", "text"],
+        "summary" | "abstract" => &["description"],
+        "manufacturer" | "vendor" | "maker" => &["brand", "manufacturer"],
+        "ean" | "upc" | "barcode" | "isbn" => &["gtin", "gtin13", "isbn"],
+        "productid" | "itemnumber" | "productcode" => &["sku", "productid"],
+        "authorname" | "writer" | "byline" | "writtenby" => &["author", "creator"],
+        "company" | "employer" | "organization" => &["company", "hiringorganization"],
+        "location" | "joblocation" => &["locations", "address", "joblocation"],
+        "salary" | "pay" => &["salarymin", "basesalary"],
+        "servings" | "yield" | "portions" => &["yields", "recipeyield"],
+        "steps" | "directions" | "method" => &["instructions", "recipeinstructions"],
+        "start" | "begins" | "startsat" | "starttime" => &["startsat", "startdate"],
+        "end" | "endsat" | "endtime" => &["endsat", "enddate"],
+        "place" | "venue" => &["venue", "location"],
+        "faq" | "faqs" | "questions" | "qa" => &["questions", "mainentity"],
+        "keywords" | "tags" | "categories" => &["tags", "keywords", "articlesection", "category"],
+        "lang" => &["language", "inlanguage"],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_where_the_data_says_it_first_and_surest() {
+        let data = json!({
+            "list": [{ "headline": "in a list" }],
+            "inner": { "Title": "deep", "title": null, "sku": 1 },
+            "NAME": "by another name", "offers": [{ "price": 2 }],
+        });
+        let index = Index::of(&data);
+        let found =
+            |name: &str, deepest| index.find(name, deepest).map(|(it, way)| (it.clone(), way));
+
+        assert_eq!(found("title", 0), Some((json!("by another name"), "NAME".to_owned())));
+        assert_eq!(found("Title", MAX_DEPTH).map(|it| it.1), Some("NAME".to_owned()));
+        assert_eq!(found("price", MAX_DEPTH), Some((json!(2), "offers.0.price".to_owned())));
+        assert_eq!(found("price", 1), None);
+        assert_eq!(found("nothing", MAX_DEPTH), None);
+    }
+
+    #[test]
+    fn what_says_null_says_it_for_all_its_names() {
+        let data = json!([{ "name": null, "headline": "a" }, { "title": "b" }]);
+
+        let found = Index::of(&data).find("name", MAX_DEPTH);
+
+        assert_eq!(found, Some((&json!("b"), "1.title".to_owned())));
+    }
+}

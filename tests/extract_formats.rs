@@ -566,7 +566,10 @@ fn a_list_may_begin_with_the_greatest_number_there_is() {
 
 #[test]
 fn items_that_refer_to_items_that_refer_to_items_end() {
-    let names = |level: usize| -> String { (0..40).map(|it| format!("{level}-{it} ")).collect() };
+    let names = |level: usize| {
+        let names: Vec<String> = (0..40).map(|it| format!("{level}-{it}")).collect();
+        names.join(" ")
+    };
     let mut page = format!("<div itemscope itemref='{}'></div>", names(0));
     for level in 0..7 {
         for item in 0..40 {

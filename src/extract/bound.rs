@@ -465,7 +465,7 @@ mod tests {
 
     #[test]
     fn very_many_attributes_are_left_out_whatever_the_element() {
-        let many: String = (0..5_000).map(|it| format!(" a{it}=b")).collect();
+        let many = " a=b".repeat(5_000);
 
         for name in ["p", "meta", "title", "/p"] {
             let page = format!("<{name}{many}>x<i b=c>");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::extract::data::{MAX_ITEMS, loose};
+use crate::extract::data::{MAX_ITEMS, loose, weight};
 use crate::extract::doc::{Doc, Id};
 use crate::extract::tag::Tag;
 
@@ -97,16 +97,6 @@ impl Left {
         let Some(bytes) = self.bytes.checked_sub(weight(value)) else { return false };
         self.bytes = bytes;
         true
-    }
-}
-
-/// About the bytes of a value.
-pub(in crate::extract) fn weight(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len() + 16,
-        Value::Array(all) => all.iter().map(weight).sum::<usize>() + 16,
-        Value::Object(of) => of.iter().map(|it| it.0.len() + weight(it.1)).sum::<usize>() + 16,
-        _ => 16,
     }
 }
 

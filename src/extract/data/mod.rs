@@ -13,7 +13,6 @@ pub(super) use self::facts::{Depth, Facts, fits, has_type, profile_of};
 use self::item::Vocabulary;
 use self::item::items;
 use self::json_ld::Graph;
-pub(super) use self::json_ld::weight;
 pub(super) use self::loose::parse as parse_loosely;
 
 use serde_json::{Value, json};
@@ -24,6 +23,8 @@ use crate::extract::tag::Tag;
 
 /// Items of one kind kept of a page.
 const MAX_ITEMS: usize = 200;
+/// Bytes that a value takes beside its strings.
+const VALUE: usize = 16;
 
 /// The structured data of a page as it stands there, nothing merged and nothing left out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,4 +94,40 @@ fn opengraph(doc: &Doc<'_>) -> Vec<Value> {
         return Vec::new();
     }
     vec![json!({ "namespace": spaces, "properties": properties })]
+}
+
+/// About the bytes of a value.
+pub(super) fn weight(value: &Value) -> usize {
+    let (mut bytes, mut waiting) = (0, vec![value]);
+    while let Some(value) = waiting.pop() {
+        bytes += VALUE;
+        match value {
+            Value::String(text) => bytes += text.len(),
+            Value::Array(all) => waiting.extend(all),
+            Value::Object(fields) => {
+                bytes += fields.keys().map(String::len).sum::<usize>();
+                waiting.extend(fields.values());
+            }
+            _ => {}
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_weighs_its_strings_and_the_values_in_it() {
+        for (value, bytes) in [
+            (json!(null), VALUE),
+            (json!(1.5), VALUE),
+            (json!("three"), VALUE + 5),
+            (json!([1, [2]]), VALUE * 4),
+            (json!({ "ab": "c", "d": {} }), VALUE * 3 + 4),
+        ] {
+            assert_eq!(weight(&value), bytes, "{value}");
+        }
+    }
 }

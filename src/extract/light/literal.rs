@@ -4,8 +4,21 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value};
 
+use crate::extract::data::weight;
+
 /// Values in values that are read.
 const MAX_DEPTH: usize = 120;
+
+/// How often each byte of a source may be looked at: a body is passed over before it is read, and what
+/// stands behind each value is asked for several times.
+const FUEL: usize = 6;
+/// Bytes that parameters may add, in times the source: Nuxt writes each text that its state has twice or
+/// more as a parameter, whose name is a letter or two.
+const COPIES: usize = 16;
+/// Bytes that they may add whatever the source.
+const MAX_COPIED: usize = 16 * 1_024 * 1_024;
+/// What the smallest source may cost.
+const SPARE: usize = 4_096;
 
 /// Reads one value of a source, with a bound on the work.
 ///
@@ -14,15 +27,19 @@ const MAX_DEPTH: usize = 120;
 pub(super) struct Reader<'a> {
     source: &'a str,
     at: usize,
-    /// Bytes that may still be looked at or made.
+    /// Bytes that may still be looked at.
     fuel: usize,
+    /// Bytes that parameters may still add where they are named.
+    copies: usize,
     /// What the parameters of the function around the data stand for.
     scope: HashMap<&'a str, Value>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a str) -> Self {
-        Self { source, at: 0, fuel: source.len() * 4 + 4_096, scope: HashMap::new() }
+        let fuel = source.len() * FUEL + SPARE;
+        let copies = (source.len() * COPIES + SPARE).min(MAX_COPIED);
+        Self { source, at: 0, fuel, copies, scope: HashMap::new() }
     }
 
     /// The value that begins at this place, and the place behind it.
@@ -224,8 +241,12 @@ impl<'a> Reader<'a> {
     }
 
     fn parameter(&mut self, name: &str) -> Option<Value> {
-        let cost = self.scope.get(name).map_or(0, weight);
-        self.burn(cost)?;
+        // The value itself stands where its name does, and costs no more than the name.
+        let cost = self.scope.get(name).map_or(0, |it| weight(it) - weight(&Value::Null));
+        self.copies = self.copies.checked_sub(cost).or_else(|| {
+            self.fuel = 0;
+            None
+        })?;
         let value = self.scope.get(name).cloned().unwrap_or_default();
         // What is called or looked into would have to be run.
         self.blank()?;
@@ -354,25 +375,6 @@ fn hex(next: &mut impl FnMut() -> Option<char>, digits: usize) -> Option<u32> {
     (0..digits).try_fold(0, |sum, _| Some(sum * 16 + next()?.to_digit(16)?))
 }
 
-/// About how many bytes a copy takes.
-fn weight(value: &Value) -> usize {
-    let mut all = 0;
-    let mut waiting = vec![value];
-    while let Some(value) = waiting.pop() {
-        all += 8;
-        match value {
-            Value::String(it) => all += it.len(),
-            Value::Array(it) => waiting.extend(it),
-            Value::Object(it) => {
-                all += it.keys().map(String::len).sum::<usize>();
-                waiting.extend(it.values());
-            }
-            _ => {}
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -429,6 +431,51 @@ mod tests {
         let long = "x".repeat(100_000);
         let copies = "a,".repeat(10_000);
         assert_eq!(read(&format!("(function(a){{return [{copies}]}}(\"{long}\"))")), None);
+    }
+
+    /// What Nuxt 2 ships for a list of a shop: whatever comes twice is a parameter.
+    fn shop(things: usize) -> String {
+        let mut given: Vec<String> = ["!1", "null", "\"\"", "!0", "0"].map(str::to_owned).to_vec();
+        for at in 0..40 {
+            given.push(format!("\"https:\\u002F\\u002Fcdn.shop.example\\u002Fbrands\\u002F{at}\\u002Flogo-of-the-brand.svg\""));
+            given.push(format!("\"Brand {at}\""));
+            given.push(format!("{{id:{at},name:\"Category {at}\",parent:null}}"));
+        }
+        let name = |at: usize| {
+            format!("{}{}", char::from(b'a' + u8::try_from(at % 26).unwrap_or(0)), at / 26)
+        };
+        let names: Vec<String> = (0..given.len()).map(name).collect();
+        let list = (0..things).map(|at| {
+            let own = 5 + at % 40 * 3;
+            format!(
+                "{{id:{at},title:\"Thing {at}\",sold:{},note:{},sub:{},open:{},tax:{},logo:{},brand:{},\
+                 cats:[{},{}],more:{{a:{},b:{},c:{},d:{}}}}}",
+                names[0], names[1], names[2], names[3], names[4], names[own], names[own + 1],
+                names[own + 2], names[7], names[0], names[1], names[4], names[3],
+            )
+        });
+        format!(
+            "(function({}){{return {{layout:\"default\",data:[{{list:[{}]}}],fetch:{{}}}}}}({}))",
+            names.join(","),
+            list.collect::<Vec<_>>().join(","),
+            given.join(","),
+        )
+    }
+
+    #[test]
+    fn a_state_dense_in_parameters_is_read_whole() {
+        let source = shop(1_700);
+        assert!(source.len() > 200_000, "{}", source.len());
+
+        let read = read(&source).expect("a state");
+
+        let list = read["data"][0]["list"].as_array().expect("a list");
+        assert_eq!(list.len(), 1_700);
+        let last = &list[1_699];
+        assert_eq!(last["brand"], "Brand 19");
+        assert_eq!(last["logo"], "https://cdn.shop.example/brands/19/logo-of-the-brand.svg");
+        assert_eq!(last["cats"][0], json!({ "id": 19, "name": "Category 19", "parent": null }));
+        assert_eq!((&last["sold"], &last["note"]), (&json!(false), &json!(null)));
     }
 
     #[test]

@@ -154,3 +154,37 @@ fn the_stock_is_read_from_words_controls_and_at_last_from_the_price() {
         assert_eq!(json["availability"], stock, "{shown}");
     }
 }
+
+#[test]
+fn a_brand_is_a_name_without_what_stands_around_it() {
+    let named = |brand: &str| {
+        let data = json!({ "@type": "Product", "name": "Pot", "offers": { "price": 5 } });
+        let page = format!("{}<h1>Pot</h1>{brand}", ld(&data));
+        let made = read(&page, |it| {
+            it.extraction_profile = Profile::Product;
+            it.extraction_schema = Some(json!({ "brand": "string" }));
+        });
+        made.filtered_content.expect("a schema was asked for")["brand"].clone()
+    };
+    let shipped = |name: &str| {
+        format!("<script>var it = [{{\"name\":{name},\"id\":1,\"brand\":\"Kiln & Co\"}}]</script>")
+    };
+
+    for (page, brand) in [
+        ("<table><tr><td>Výrobca<td>Kiln</table>".to_owned(), json!("Kiln")),
+        ("<p>Brand: Kiln</p>".to_owned(), json!("Kiln")),
+        (shipped("\"Pot\""), json!("Kiln & Co")),
+        (shipped("\"Pot and lid\""), Value::Null),
+    ] {
+        assert_eq!(named(&page), brand, "{page}");
+    }
+    for (said, brand) in [
+        (json!("More of this brand: Kiln"), json!("Kiln")),
+        (json!("Pot | The shop"), Value::Null),
+        (json!(["http://shop.example/kiln"]), Value::Null),
+    ] {
+        let data = json!({ "@type": "Product", "name": ["http://shop.example/pot", "Pot"], "manufacturer": said });
+        let json = json_of(&ld(&data), Profile::Product);
+        assert_eq!(json.get("brand").cloned().unwrap_or_default(), brand, "{json}");
+    }
+}

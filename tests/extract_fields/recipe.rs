@@ -159,3 +159,27 @@ fn a_recipe_is_not_by_whom_a_form_asks_for() {
 
     assert_eq!(made.get("author"), None);
 }
+
+#[test]
+fn a_recipe_in_a_scripts_state_is_read_where_the_data_has_none() {
+    let state = json!({ "props": { "recipe": {
+        "ingredients": [{ "name": "onions", "quantity": 2 }, { "name": "water", "quantity": "1", "unit": "l" }],
+        "steps": [{ "header": "Step 1", "body": "Boil **the water**." }],
+    }}});
+    let script =
+        format!("<script id=__NEXT_DATA__ type=application/json>{state}</script><h1>Soup</h1>");
+    let data =
+        ld(&json!({ "@type": "Recipe", "name": "Soup", "recipeIngredient": ["3 onions", "salt"] }));
+
+    let read = json_of(&format!("{script}<p>A soup.</p>"), Profile::Recipe);
+    let with_data = json_of(&format!("{data}{script}"), Profile::Recipe);
+
+    assert_fields(
+        &read,
+        &json!({ "ingredients": ["2 onions", "1 l water"], "instructions": ["Boil the water."] }),
+    );
+    assert_fields(
+        &with_data,
+        &json!({ "ingredients": ["3 onions", "salt"], "instructions": null }),
+    );
+}

@@ -120,7 +120,8 @@ pub(super) fn best<'a>(values: impl Iterator<Item = &'a Value>, url: &str) -> Op
     search.done()
 }
 
-fn is_nested(value: &Value) -> bool {
+/// Whether a value holds others.
+pub(super) fn is_nested(value: &Value) -> bool {
     value.is_object() || value.is_array()
 }
 

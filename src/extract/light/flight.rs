@@ -13,7 +13,7 @@ use crate::extract::readable::{escaped, quoted};
 const MAX_DEPTH: usize = 200;
 /// Rows that are read.
 const MAX_ROWS: usize = 20_000;
-/// Digits of the length of a text.
+/// Digits of an id and of the length of a text.
 const MAX_DIGITS: usize = 8;
 
 /// The rows of a stream.
@@ -28,13 +28,16 @@ impl Flight {
     pub(super) fn read(stream: &str) -> Self {
         let mut flight = Self::default();
         let mut rest = stream;
-        while let Some((id, row)) = rest.split_once(':').filter(|(it, _)| is_id(it.trim_start())) {
-            if flight.rows.len() >= MAX_ROWS {
-                break;
-            }
+        while flight.rows.len() < MAX_ROWS && !rest.is_empty() {
+            rest = rest.trim_start();
+            let Some((id, row)) = begun(rest) else {
+                // A hint of what to load has no id, and no row does what none can name.
+                rest = rest.split_once('\n').map_or("", |it| it.1);
+                continue;
+            };
             let (value, behind) = value_of(row);
             if let Some(value) = value {
-                let id = id.trim_start().to_owned();
+                let id = id.to_owned();
                 if flight.rows.insert(id.clone(), value).is_none() {
                     flight.order.push(id);
                 }
@@ -58,8 +61,15 @@ impl Flight {
     }
 }
 
+/// The id that a row begins with, and what stands behind it.
+fn begun(rest: &str) -> Option<(&str, &str)> {
+    let end = rest.bytes().take(MAX_DIGITS + 1).position(|it| it == b':')?;
+    let (id, row) = (rest.get(..end)?, rest.get(end + 1..)?);
+    is_id(id).then_some((id, row))
+}
+
 fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 8 && text.bytes().all(|it| it.is_ascii_hexdigit())
+    (1..=MAX_DIGITS).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
 /// A row's value, and what stands behind the row.
@@ -238,6 +248,13 @@ mod tests {
 
         assert_eq!(Flight::read(stream).markup(), "x");
         assert_eq!(Flight::read("not a stream").markup(), "");
+    }
+
+    #[test]
+    fn rows_between_hints_are_read() {
+        let stream = ":HL[\"/style.css\",\"style\"]\n1:\"a\"\n:HL[\"/b.css\"]\n\nno row\n2:\"b\"\n";
+
+        assert_eq!(Flight::read(stream).values().collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

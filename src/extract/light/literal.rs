@@ -469,9 +469,9 @@ mod tests {
 
         let read = read(&source).expect("a state");
 
-        let list = read["data"][0]["list"].as_array().expect("a list");
-        assert_eq!(list.len(), 1_700);
-        let last = &list[1_699];
+        let things = read["data"][0]["list"].as_array().expect("a list");
+        assert_eq!(things.len(), 1_700);
+        let last = &things[1_699];
         assert_eq!(last["brand"], "Brand 19");
         assert_eq!(last["logo"], "https://cdn.shop.example/brands/19/logo-of-the-brand.svg");
         assert_eq!(last["cats"][0], json!({ "id": 19, "name": "Category 19", "parent": null }));

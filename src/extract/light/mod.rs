@@ -10,7 +10,10 @@ mod find;
 mod flight;
 mod literal;
 mod packed;
+mod recipe;
 mod states;
+
+pub(super) use self::recipe::recipe;
 
 use std::fmt::Write as _;
 

@@ -11,7 +11,7 @@ use crate::core::request::Profile;
 use crate::extract::address::Base;
 use crate::extract::data::{Facts, fits};
 use crate::extract::doc::Doc;
-use crate::extract::profile::common::{first, images, name, text};
+use crate::extract::profile::common::{first, images, name, several, text};
 use crate::extract::profile::label::Labels;
 use crate::extract::profile::money::{at_home, decimal};
 use crate::extract::profile::{Field, Fields, Source};
@@ -108,10 +108,12 @@ fn from_item(
 ) {
     let get = |name: &str| item.get(name).filter(|it| !it.is_null());
     let mut offer = |name, key: &str, value: Option<Value>| fields.offer(name, source, key, value);
-    offer("name", "name", get("name").and_then(text).map(Value::from));
+    let names = get("name").map(several).unwrap_or_default();
+    let called = names.iter().filter_map(text).find(|it| is_name(it));
+    offer("name", "name", called.map(Value::from));
     offer("description", "description", get("description").and_then(text).map(Value::from));
     for key in ["brand", "manufacturer"] {
-        let brand = get(key).and_then(|it| name(facts, it)).filter(|it| is_name(it));
+        let brand = get(key).and_then(|it| name(facts, it)).and_then(|it| named(&it));
         offer("brand", key, brand.map(Value::from));
     }
     for key in GTINS {
@@ -164,6 +166,26 @@ fn is_name(text: &str) -> bool {
     text.contains(char::is_alphanumeric)
         && !text.starts_with(['$', '{', '['])
         && !text.starts_with("http")
+}
+
+/// A name without the label that stands before it; the title of a page is none.
+fn named(text: &str) -> Option<String> {
+    let is_label = |it: &str| {
+        let it = it.trim_end().to_lowercase();
+        page::BRAND.iter().any(|label| it.ends_with(label))
+    };
+    let text = match text.rsplit_once(':') {
+        Some((label, name)) if is_label(label) => name.trim(),
+        _ => text.trim(),
+    };
+    (is_name(text) && !text.contains(" | ")).then(|| text.to_owned())
+}
+
+/// A name of a few words.
+fn brand(text: &str) -> Option<String> {
+    let fits =
+        |it: &String| (2..=40).contains(&it.chars().count()) && it.split_whitespace().count() <= 4;
+    named(text).filter(fits)
 }
 
 /// A shop's number of a thing: one word, without what names its kind.
@@ -239,7 +261,7 @@ fn from_meta(fields: &mut Fields, facts: &Facts, prices: &mut Vec<Field>) {
                 return prices.extend(value.map(|value| Field { value, source, path }));
             }
             "availability" => availability(said).map(Value::from),
-            "brand" if !is_name(said) => None,
+            "brand" => named(said).map(Value::from),
             "gtin" => gtin(said).map(Value::from),
             _ => Some(said.as_str().into()),
         };

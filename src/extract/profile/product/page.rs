@@ -8,13 +8,46 @@ use crate::extract::profile::label::Labels;
 use crate::extract::profile::{Fields, Source};
 use crate::extract::tag::Tag;
 
-use super::stock;
+use super::{shipped, stock};
 
 type Fits = fn(&str) -> Option<String>;
 
 /// What a page calls its product's brand and numbers.
-const BRAND: [&str; 8] =
-    ["brand", "marke", "marque", "marca", "merk", "manufacturer", "hersteller", "značka"];
+pub(super) const BRAND: [&str; 33] = [
+    "brand",
+    "marke",
+    "marque",
+    "marca",
+    "merk",
+    "manufacturer",
+    "hersteller",
+    "značka",
+    "výrobca",
+    "výrobce",
+    "producent",
+    "fabricante",
+    "fabricant",
+    "fabrikant",
+    "produttore",
+    "märke",
+    "varumärke",
+    "mærke",
+    "merke",
+    "tuotemerkki",
+    "valmistaja",
+    "kaubamärk",
+    "tootja",
+    "ražotājs",
+    "gamintojas",
+    "gyártó",
+    "producător",
+    "marka",
+    "бренд",
+    "производитель",
+    "ブランド",
+    "メーカー",
+    "브랜드",
+];
 const GTIN: [&str; 6] = ["gtin", "ean", "upc", "isbn-13", "isbn13", "isbn"];
 const SKU: [&str; 27] = [
     "sku",
@@ -107,12 +140,18 @@ pub(super) fn fill(fields: &mut Fields, doc: &Doc<'_>, facts: &Facts, labels: &L
         }
     }
     let labelled: [(&'static str, &[&str], Fits); 2] =
-        [("gtin", &GTIN, digits), ("brand", &BRAND, brand)];
+        [("gtin", &GTIN, digits), ("brand", &BRAND, super::brand)];
     for (field, names, fits) in labelled {
         if !fields.has(field) {
             let found = labels.value(names, fits).map(Value::from);
             fields.offer(field, Source::Dom, names[0], found);
         }
+    }
+    if !fields.has("brand") {
+        let name = fields.0.get("name").and_then(|it| it.value.as_str());
+        let mut names = name.into_iter().chain(facts.heading.as_deref());
+        let found = names.find_map(|it| shipped::brand(doc, it));
+        fields.offer("brand", Source::Dom, "script", found.map(Value::from));
     }
     if !fields.has("sku") {
         fields.offer("sku", Source::Dom, "url", in_address(facts).map(Value::from));
@@ -139,13 +178,6 @@ fn in_address(facts: &Facts) -> Option<String> {
 fn digits(text: &str) -> Option<String> {
     let end = text.find(|it: char| !it.is_ascii_digit() && !matches!(it, '-' | ' '));
     super::gtin(text.get(..end.unwrap_or(text.len()))?)
-}
-
-/// A short name.
-fn brand(text: &str) -> Option<String> {
-    let text = text.trim();
-    let fits = (2..=40).contains(&text.chars().count()) && text.split_whitespace().count() <= 4;
-    fits.then(|| text.to_owned())
 }
 
 /// One word with a digit in it.

@@ -10,28 +10,53 @@ const OBJECT: usize = 400;
 /// Places of one script where the name is looked at.
 const MAX_PLACES: usize = 20;
 /// What shops call the number.
-const KEYS: [&str; 4] = ["\"sku\":", "\"productSKU\":", "\"product_sku\":", "\"productSku\":"];
+const NUMBERS: [&str; 4] = ["\"sku\":", "\"productSKU\":", "\"product_sku\":", "\"productSku\":"];
+/// What they call the brand.
+const BRANDS: [&str; 3] = ["\"brand\":", "\"brandName\":", "\"brand_name\":"];
 
 /// The number in the same object as the product's name.
 pub(super) fn sku(doc: &Doc<'_>, name: &str) -> Option<String> {
-    let quoted = Value::from(name).to_string();
-    (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script).find_map(|it| {
-        let source = doc.source_text(it);
-        let mut places = source.match_indices(&quoted).take(MAX_PLACES);
-        places.find_map(|it| behind(&source, it.0 + quoted.len()))
-    })
-}
-
-/// The number between a place and the end of the object that it is in.
-fn behind(source: &str, from: usize) -> Option<String> {
-    let rest = source.get(from..)?;
-    let end = rest.find('}').unwrap_or(rest.len());
-    let object = rest.get(..end).filter(|it| it.len() <= OBJECT)?;
-    let at = KEYS.iter().find_map(|key| Some(object.find(key)? + key.len()))?;
-    let mut values = serde_json::Deserializer::from_str(object.get(at..)?).into_iter::<Value>();
-    match values.next()?.ok()? {
+    beside(doc, name, &NUMBERS, |value| match value {
         Value::String(text) => Some(text).filter(|it| !it.is_empty() && !it.contains(' ')),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
-    }
+    })
+}
+
+/// The brand there.
+pub(super) fn brand(doc: &Doc<'_>, name: &str) -> Option<String> {
+    beside(doc, name, &BRANDS, |value| match value {
+        Value::String(text) => super::named(&text),
+        Value::Object(of) => super::named(of.get("name")?.as_str()?),
+        _ => None,
+    })
+}
+
+/// A value in the same object as a name.
+fn beside(
+    doc: &Doc<'_>,
+    name: &str,
+    keys: &[&str],
+    fits: fn(Value) -> Option<String>,
+) -> Option<String> {
+    let quoted = Value::from(name).to_string();
+    // Scripts in a page escape what could end them.
+    let spellings = [quoted.clone(), quoted.replace('/', "\\/"), quoted.replace('/', "\\u002F")];
+    let spellings = spellings.get(..if name.contains('/') { 3 } else { 1 })?;
+    (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script).find_map(|it| {
+        let source = doc.source_text(it);
+        spellings.iter().find_map(|quoted| {
+            let mut places = source.match_indices(quoted).take(MAX_PLACES);
+            places.find_map(|it| behind(&source, it.0 + quoted.len(), keys).and_then(fits))
+        })
+    })
+}
+
+/// The value of one of the keys between a place and the end of the object that it is in.
+fn behind(source: &str, from: usize, keys: &[&str]) -> Option<Value> {
+    let rest = source.get(from..)?;
+    let end = rest.find('}').unwrap_or(rest.len());
+    let object = rest.get(..end).filter(|it| it.len() <= OBJECT)?;
+    let at = keys.iter().find_map(|key| Some(object.find(key)? + key.len()))?;
+    serde_json::Deserializer::from_str(rest.get(at..)?).into_iter::<Value>().next()?.ok()
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::core::request::Profile;
 use crate::extract::data::Facts;
 use crate::extract::doc::Doc;
+use crate::extract::light;
 use crate::extract::profile::common::{minutes, name, plain, text};
 use crate::extract::profile::{Fields, Source};
 
@@ -50,6 +51,7 @@ pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
         let sum = prep.unwrap_or_default() + cook.unwrap_or_default();
         fields.offer("total_time", source, "prepTime + cookTime", Some(json!(sum)));
     }
+    from_state(&mut fields, doc);
     from_page(&mut fields, doc);
     if !fields.has("title") {
         let heading = facts.heading.clone().or_else(|| facts.title.clone());
@@ -57,6 +59,16 @@ pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
     }
     fields.offer("author", Source::Meta, "author", facts.author.clone().map(Value::from));
     fields
+}
+
+/// The lines that the page ships for its scripts, where its data has none at all.
+fn from_state(fields: &mut Fields, doc: &Doc<'_>) {
+    if fields.has("ingredients") || fields.has("instructions") {
+        return;
+    }
+    let Some(recipe) = light::recipe(doc) else { return };
+    fields.offer("ingredients", Source::Dom, "script", Some(recipe.ingredients.into()));
+    fields.offer("instructions", Source::Dom, "script", Some(recipe.steps.into()));
 }
 
 /// The lines that the page shows, where its data has none or has run them into one.

@@ -10,10 +10,14 @@ use rungs::ports::extract::{Extracted, Extractor, Page};
 const URL: &str = "https://kiln.example/a.html";
 
 fn read(body: &[u8]) -> Extracted {
+    read_at(URL, body)
+}
+
+fn read_at(url: &str, body: &[u8]) -> Extracted {
     let options =
-        Item::get(URL).formats([Format::Text]).check(&Limits::default()).expect("an item");
+        Item::get(url).formats([Format::Text]).check(&Limits::default()).expect("an item");
     let (content_type, tier) = (Some("text/html"), Tier::Curl);
-    Html.extract(Page { body, content_type, url: URL, tier, options: &options }).expect("a page")
+    Html.extract(Page { body, content_type, url, tier, options: &options }).expect("a page")
 }
 
 fn text(body: &str) -> String {
@@ -458,6 +462,48 @@ fn a_line_that_invites_to_press_it_is_left_out_and_a_sentence_that_begins_so_is_
 
     let left = ["Load more", "Share\n"];
     assert_kept_and_left(&made, &["Share the heat of one kiln", "Shared heat"], &left);
+}
+
+#[test]
+fn what_is_there_to_be_pressed_or_filled_in_is_left_out() {
+    let form = "<form><p>Ask for a quote</p><input name=name></form>";
+    let posted = "<form><input type=hidden><p>Ours took two days.</p></form>";
+    let made = text(&format!(
+        "<main><h1>Kilns</h1><div><label>Size</label><label>Who needs one?</label></div>{form}{posted}{}\
+         <section class=buy-btn>Order it today</section><section class=compare-tools>Pick two</section>\
+         <section class=no-button>{0}Long words</section></main>",
+        story()
+    ));
+
+    let left = ["Ask for", "Size", "Order it", "Pick two"];
+    assert_kept_and_left(&made, &["Who needs", "two days", "Long words"], &left);
+
+    let whole = format!("<form><input name=state><main><h1>Kilns</h1>{}</main></form>", story());
+    assert_kept_and_left(&text(&whole), &["A kiln is"], &[]);
+}
+
+#[test]
+fn a_menu_is_known_by_its_links_and_not_by_what_a_heading_made_of_its_name() {
+    let made = text(&format!(
+        "<main><h1>Kilns</h1>{}<section class=tabs-menu>{0}<p>In every tab</section>\
+         <section id=menu-for-five-potters-and-one><p>Soup first</section>\
+         <section id=top-menu><p>Home and away</section></main>",
+        story()
+    ));
+
+    assert_kept_and_left(&made, &["every tab", "Soup first"], &["Home and away"]);
+}
+
+#[test]
+fn an_address_tells_that_people_talk() {
+    let talks = |url: &str| {
+        let body = format!("<main><h1>Clay</h1>{}{0}<div class=comments>Mine broke", story());
+        read_at(url, body.as_bytes()).text.contains("Mine broke")
+    };
+
+    assert!(talks("https://kiln.example/index.php?topic=12.0"));
+    assert!(talks("https://kiln.example/r/clay/comments/1/which_clay"));
+    assert!(!talks("https://kiln.example/clay?tropic=12"));
 }
 
 #[test]

@@ -56,22 +56,57 @@ const PARTS: [&str; 20] = [
     "alsobought",
 ];
 
-/// Words that name what stands beside the content on its own page: who wrote it, a dialog, what narrows
-/// a list down.
-const BESIDE_WORDS: [&str; 12] = [
+/// Words that name what stands beside the content on its own page: who wrote it and when, a dialog, what
+/// narrows a list down, what the law asks for.
+const BESIDE_WORDS: [&str; 23] = [
     "author",
     "authorbio",
     "authorbox",
     "authors",
+    "byline",
+    "cart",
+    "copyright",
+    "dateline",
+    "disclaimer",
+    "facet",
+    "facets",
     "filter",
     "filters",
+    "legal",
+    "login",
     "modal",
     "modals",
     "signature",
+    "signin",
+    "timestamp",
     "user",
     "userinfo",
     "users",
 ];
+
+/// Words that name what a reader presses or is told about it.
+const CONTROL_WORDS: [&str; 17] = [
+    "actions",
+    "btn",
+    "button",
+    "buttons",
+    "controls",
+    "print",
+    "quickview",
+    "refinement",
+    "refinements",
+    "search",
+    "swatch",
+    "swatches",
+    "toast",
+    "toolbar",
+    "tools",
+    "tooltip",
+    "wishlist",
+];
+
+/// More words than this are no name of an element but the heading that it was made of.
+const WORDS_OF_A_NAME: usize = 4;
 
 /// What follows the word `user` where it names what users wrote or how a style treats them.
 const USERS_OWN: [&str; 4] = ["content", "generated", "select", "text"];
@@ -81,6 +116,8 @@ const USERS_OWN: [&str; 4] = ["content", "generated", "select", "text"];
 pub(super) enum Frame {
     /// Nothing says so.
     No,
+    /// It is there to be pressed.
+    Control,
     /// A word of it names what stands beside the content, as its author does.
     Beside,
     /// It is what else is sold, in a row that slides or a banner.
@@ -113,7 +150,7 @@ impl Layout {
 
     /// Whether an element says that it leads elsewhere, as navigation does.
     pub(super) fn frames(&self, id: Id) -> bool {
-        !matches!(self.frame(id), Frame::No | Frame::Beside | Frame::Reviews | Frame::Offers)
+        matches!(self.frame(id), Frame::Maybe | Frame::Discussion | Frame::Sure)
     }
 }
 
@@ -130,6 +167,11 @@ fn is_discussion(value: &str) -> bool {
         "comments-section",
     ];
     value.split_ascii_whitespace().any(|it| NAMES.iter().any(|name| it.eq_ignore_ascii_case(name)))
+}
+
+/// Whether an id is a name and not a heading with hyphens in it.
+fn is_name(id: &str) -> bool {
+    id.split(|it: char| !it.is_ascii_alphanumeric()).count() <= WORDS_OF_A_NAME
 }
 
 /// Whether the words of a class or an id name what stands beside the content.
@@ -169,7 +211,7 @@ fn frame<'a>(doc: &Doc<'a>, id: Id, known: &mut HashMap<&'a str, Frame>) -> Fram
             }
             // The elements of a list share their classes.
             "class" => found = found.max(*known.entry(value).or_insert_with(|| said_by(value))),
-            "id" => found = found.max(said_by(value)),
+            "id" if is_name(value) => found = found.max(said_by(value)),
             _ => {}
         }
     }
@@ -191,6 +233,7 @@ fn said_by(value: &str) -> Frame {
         () if begins(&["rating", "review"]) => Frame::Reviews,
         () if begins(&["banner", "carousel", "promo"]) => Frame::Offers,
         () if is_beside(&words) => Frame::Beside,
+        () if words.iter().any(|it| CONTROL_WORDS.contains(it)) => Frame::Control,
         () => Frame::No,
     }
 }

@@ -355,20 +355,23 @@ impl Facts {
         const TYPES: [&str; 3] = ["DiscussionForumPosting", "QAPage", "Question"];
         const PROGRAMS: [&str; 8] =
             ["discourse", "flarum", "mybb", "nodebb", "phpbb", "vanilla", "vbulletin", "xenforo"];
-        const PATHS: [&str; 8] = [
-            "forum",
-            "forums",
-            "thread",
-            "threads",
+        const PATHS: [&str; 11] = [
+            "comments",
             "discussion",
             "discussions",
+            "forum",
+            "forums",
+            "showthread",
+            "thread",
+            "threads",
             "topic",
             "topics",
+            "viewtopic",
         ];
         let typed = self.graph.items.iter().any(|it| TYPES.iter().any(|kind| has_type(it, kind)));
         let program = self.meta.get("generator").map(|it| it.to_lowercase()).unwrap_or_default();
         let address = self.address.as_deref().unwrap_or_default();
-        let words = |it: &str| it.split(['/', '.', '?']).any(|it| PATHS.contains(&it));
+        let words = |it: &str| it.split(['/', '.', '?', '=']).any(|it| PATHS.contains(&it));
         if typed || PROGRAMS.iter().any(|it| program.contains(it)) || words(address) {
             Talk::Content
         } else {

@@ -49,18 +49,22 @@ const NAMED: [&str; 36] = [
 const REVIEWS: [&str; 5] = ["review", "bewertung", "avis client", "opinion", "recension"];
 
 /// What begins a line that invites to press it.
-const INVITATIONS: [&str; 40] = [
+const INVITATIONS: [&str; 48] = [
     "add to",
     "back to",
     "book a",
     "book now",
     "buy now",
+    "choose options",
+    "clear",
     "click here",
     "close",
+    "compare",
     "contact us",
     "continue reading",
     "download",
     "explore",
+    "filter",
     "find out more",
     "follow",
     "get a",
@@ -73,8 +77,11 @@ const INVITATIONS: [&str; 40] = [
     "login",
     "next",
     "previous",
+    "quick shop",
+    "quick view",
     "read more",
     "read the",
+    "refine",
     "reply",
     "report",
     "search",
@@ -87,6 +94,7 @@ const INVITATIONS: [&str; 40] = [
     "sign in",
     "sign up",
     "skip to",
+    "sort",
     "subscribe",
     "try it",
     "view",
@@ -101,7 +109,9 @@ pub(super) fn skip_invitations(view: &mut View<'_, '_>) {
     let doc = view.doc;
     let is_line = |it: &Id| {
         let node = doc.node(*it);
-        matches!(node.tag, Tag::Div | Tag::P)
+        // Among blocks an inline element is a line of its own.
+        let alone = || matches!(node.tag, Tag::A | Tag::Span) && doc.node(node.parent).has_block;
+        (matches!(node.tag, Tag::Div | Tag::P) || alone())
             && !node.has_block
             && (1..INVITATION).contains(&node.text)
     };

@@ -19,6 +19,8 @@ const LONE_LINK: usize = 50;
 const FEW_LINES: usize = 500;
 /// Bytes of a line that is a quote where it stands on a page twice.
 const QUOTE: usize = 60;
+/// Bytes that are read even in what is called a menu, if hardly any of them lead elsewhere.
+const PROSE: usize = 800;
 /// How often a line is on a page that labels each of its posts.
 const LABELS: usize = 3;
 /// What is left of a part, in percent of its text, where leaving out went wrong.
@@ -84,10 +86,17 @@ fn skip_frames(view: &mut View<'_, '_>, layout: &Layout, kind: Kind) {
     let doc = view.doc;
     let total = doc.node(view.root).text;
     skip_where(view, |at| {
-        let text = doc.node(at).text;
+        let node = doc.node(at);
+        let text = node.text;
+        if is_form(doc, at, total) {
+            return true;
+        }
         match layout.frame(at) {
             Frame::Sure => true,
-            Frame::Maybe | Frame::Beside => text * 5 < total * 2,
+            Frame::Maybe | Frame::Beside => {
+                text * 5 < total * 2 && (text < PROSE || node.linked * 20 >= text)
+            }
+            Frame::Control => text < LINE,
             // Under a story it is no part of it; without one it is what the page is for.
             Frame::Discussion => kind != Kind::Discussion && total - text >= STORY,
             Frame::Reviews => kind == Kind::Product && !has_heading(doc, at),
@@ -95,6 +104,25 @@ fn skip_frames(view: &mut View<'_, '_>, layout: &Layout, kind: Kind) {
             Frame::No => false,
         }
     });
+}
+
+/// Whether a part is there to be filled in. A page may be one form around everything, and a program may
+/// put each post into one that asks for nothing.
+fn is_form(doc: &Doc<'_>, id: Id, total: usize) -> bool {
+    let node = doc.node(id);
+    let asks = |it: Id| match doc.tag(it) {
+        Tag::Select | Tag::Textarea => true,
+        Tag::Input => {
+            !matches!(doc.attr(it, "type"), Some("hidden" | "submit" | "button" | "image"))
+        }
+        _ => false,
+    };
+    match node.tag {
+        // What a reader unfolds may hang on the label of a box.
+        Tag::Label => node.text < LINE && !node.has_parts && !doc.folded_text(id).ends_with('?'),
+        Tag::Form => node.text * 5 < total && (id..node.end).any(asks),
+        _ => false,
+    }
 }
 
 /// Whether the page's own heading is in a part.

@@ -390,7 +390,9 @@ fn what_stands_high_or_low_is_written_so_and_an_ordinal_is_a_word() {
         ("10<sup>3</sup> m<sup>-1</sup>", "10³ m⁻¹"),
         ("H<sub>2</sub>O, Ca<sup>2+</sup>", "H₂O, Ca²⁺"),
         ("x<sup>2n+1</sup> e<sup>-x<sup>2</sup></sup>", "x<sup>2n+1</sup> e<sup>-x²</sup>"),
-        ("T<sub>max</sub> <i>x</i><sup>2</sup>", "T<sub>max</sub> *x*²"),
+        ("T<sub>max</sub> <i>x</i><sup>2</sup><sub>i</sub>", "T<sub>max</sub> *x*²<sub>i</sub>"),
+        ("<i>a</i><sub>n</sub>, p<sup>*</sup>, 25<sup>o</sup>C", "*a*<sub>n</sub>, p\\*, 25°C"),
+        ("<a href='/a`b'>c</a>", "[c](/a%60b)"),
         ("1<sup>1</sup>/<sub>2</sub> cups", "1¹/₂ cups"),
         ("1<sup>st</sup>, XX<sup>e</sup>, Rungs<sup>TM</sup>", "1st, XXe, RungsTM"),
         ("$12<sup>99</sup>, 7<sup>50</sup> €, 7,<sup>50</sup> €", "$12.99, 7.50 €, 7,50 €"),
@@ -429,6 +431,21 @@ fn cells_that_span_keep_the_columns_below_in_place() {
     let html = "<table><tr><td rowspan=2>a<td colspan=2>b<tr><td>c<td>d</table>";
 
     assert_eq!(convert(html, None), "|  |  |  |\n| --- | --- | --- |\n| a | b |  |\n|  | c | d |");
+}
+
+#[test]
+fn a_table_with_heads_stays_one_whatever_lines_its_cells_have() {
+    let html = "<table><tr><th>a<th>b<tr><td>c<br>d<td><p>e</p><p>f|g</p></table>";
+
+    assert_eq!(convert(html, None), "| a | b |\n| --- | --- |\n| c<br>d | e<br>f\\|g |");
+}
+
+#[test]
+fn emphasis_around_blocks_is_around_each_of_them() {
+    assert_eq!(
+        convert("<s><p>a <b>b</b></p><ul><li>c <s>d</s></ul></s><b><p><i>e</i></p></b>f", None),
+        "~~a **b**~~\n\n- ~~c d~~\n\n***e***\n\nf"
+    );
 }
 
 #[test]

@@ -135,6 +135,8 @@ pub(super) fn as_target(address: &str) -> Cow<'_, str> {
             '<' => out.push_str("%3C"),
             '>' => out.push_str("%3E"),
             '\\' => out.push_str("%5C"),
+            // Code begins before a link does.
+            '`' => out.push_str("%60"),
             it => out.push(it),
         }
     }

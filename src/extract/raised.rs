@@ -46,17 +46,24 @@ impl Height {
 
     /// What stands behind `before` at this height, if that says more than the plain `text`.
     pub(super) fn written(self, doc: &Doc<'_>, id: Id, before: &str, text: &str) -> Option<String> {
+        let behind = || (doc.end(id)..doc.len()).take(NEAR).find_map(|it| doc.text(it));
         if self == Self::Raised && is_cents(text) {
             let number =
                 before.trim_end_matches(|it: char| it.is_ascii_digit() || ".,".contains(it));
             let amount = before.get(number.len()..).unwrap_or_default();
-            let behind = (doc.end(id)..doc.len()).take(NEAR).find_map(|it| doc.text(it));
             let priced = number.ends_with(CURRENCIES)
-                || behind.is_some_and(|it| it.trim_start().starts_with(CURRENCIES));
+                || behind().is_some_and(|it| it.trim_start().starts_with(CURRENCIES));
             if priced && !amount.is_empty() {
                 let point = if amount.ends_with(['.', ',']) { "" } else { "." };
                 return Some(format!("{point}{text}"));
             }
+        }
+        if self == Self::Raised
+            && text == "o"
+            && before.ends_with(|it: char| it.is_ascii_digit())
+            && behind().is_some_and(|it| it.starts_with(['C', 'F']))
+        {
+            return Some("°".to_owned());
         }
         self.in_symbols(text)
     }
@@ -76,6 +83,8 @@ impl Height {
     /// Whether a text without a symbol for each of its signs is a formula beside what stands `before`.
     pub(super) fn is_formula(self, before: &str, text: &str) -> bool {
         let is_part = |it: char| it.is_alphanumeric() || "+-−=.,/*()′".contains(it);
+        // Emphasis may have ended between the two.
+        let before = before.trim_end_matches('*');
         let touches = before.ends_with(|it: char| it.is_alphanumeric() || matches!(it, ')' | ']'));
         if !touches
             || text.is_empty()
@@ -93,7 +102,8 @@ impl Height {
         let is_value = base.chars().count() <= 1 || base.bytes().all(|it| it.is_ascii_digit());
         let is_one = text.chars().count() == 1 && !text.contains(|it: char| ENDINGS.contains(it));
         let counts = text.contains(|it: char| it.is_numeric() || "+-−=*/".contains(it));
-        is_value && (is_one || counts)
+        let is_mark = text.chars().all(|it| it == '*');
+        is_value && !is_mark && (is_one || counts)
     }
 
     /// A formula in plain text: what is more than a name or a number stands in brackets.

@@ -13,6 +13,8 @@ pub(super) struct Emphasis {
     strong: bool,
     slanted: bool,
     struck: bool,
+    /// The marks around the blocks that are being read.
+    pub(super) blocks: Vec<&'static str>,
     /// The mark at the end of the line, and where the line ended then.
     pub(super) closed: Option<(&'static str, usize)>,
 }
@@ -37,7 +39,14 @@ impl Writer<'_> {
         std::mem::replace(&mut self.line, outer)
     }
 
-    /// Like `children`, but blocks inside only keep their words apart.
+    fn break_line(&mut self) {
+        self.line.truncate(self.line.trim_end_matches(' ').len());
+        if !self.line.is_empty() && !self.line.ends_with('\n') {
+            self.line.push('\n');
+        }
+    }
+
+    /// Like `children`, but blocks inside only stand on lines of their own.
     fn inline_children(&mut self, id: Id) {
         let view = self.view;
         for child in view.doc.children(id) {
@@ -50,9 +59,9 @@ impl Writer<'_> {
             }
             let node = view.doc.node(child);
             if node.tag.is_block() || node.has_block {
-                escape::flow_into(&mut self.line, " ");
+                self.break_line();
                 self.inline_children(child);
-                escape::flow_into(&mut self.line, " ");
+                self.break_line();
             } else {
                 self.element(child);
             }
@@ -61,8 +70,11 @@ impl Writer<'_> {
 
     /// Content with a mark on both sides. The marks touch the words: blanks go outside.
     pub(super) fn around(&mut self, id: Id, mark: &'static str) {
-        if self.view.doc.node(id).has_block || *self.emphasis.open(mark) {
+        if *self.emphasis.open(mark) {
             return self.children(id);
+        }
+        if self.view.doc.node(id).has_block {
+            return self.around_blocks(id, mark);
         }
         let begin = self.line.len();
         *self.emphasis.open(mark) = true;
@@ -93,6 +105,17 @@ impl Writer<'_> {
         if inner.ends_with([' ', '\n']) {
             self.line.push(' ');
         }
+    }
+
+    /// Blocks with a mark around: each paragraph in them has it.
+    fn around_blocks(&mut self, id: Id, mark: &'static str) {
+        self.flush();
+        *self.emphasis.open(mark) = true;
+        self.emphasis.blocks.push(mark);
+        self.children(id);
+        self.flush();
+        self.emphasis.blocks.pop();
+        *self.emphasis.open(mark) = false;
     }
 
     /// Text that follows what was marked: a closing mark between a sign and a letter closes nothing.
@@ -217,7 +240,7 @@ pub(in crate::extract) fn is_anchor(doc: &Doc<'_>, id: Id) -> bool {
 }
 
 /// Lines without blank ones between them, which would end what they stand in.
-fn close(text: &str) -> Cow<'_, str> {
+pub(super) fn close(text: &str) -> Cow<'_, str> {
     if !text.contains('\n') {
         return Cow::Borrowed(text);
     }

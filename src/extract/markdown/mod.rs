@@ -115,7 +115,14 @@ impl<'v> Writer<'v> {
                     let text = text.replace('\n', " ");
                     self.out.push_str(&format!("[{text}]({target})"));
                 }
-                None => self.lines(text),
+                None if self.emphasis.blocks.is_empty() => self.lines(text),
+                None => {
+                    let mut marked = inline::close(text).into_owned();
+                    for mark in self.emphasis.blocks.iter().rev() {
+                        marked = format!("{mark}{marked}{mark}");
+                    }
+                    self.lines(&marked);
+                }
             }
         }
         self.line = read;

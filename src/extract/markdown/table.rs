@@ -2,6 +2,7 @@
 
 use crate::extract::doc::Id;
 use crate::extract::markdown::Writer;
+use crate::extract::markdown::inline::close;
 use crate::extract::tag::Tag;
 
 /// Columns of a table; what is beyond them is left out.
@@ -76,6 +77,8 @@ impl Writer<'_> {
         if says_so || doc.node(id).has_table {
             return true;
         }
+        // What has heads has columns, however many lines stand in its cells.
+        let headed = self.view.below(id).any(|it| doc.tag(it) == Tag::Th);
         self.view.below(id).filter(|it| matches!(doc.tag(*it), Tag::Td | Tag::Th)).any(|cell| {
             let mut filled = 0;
             let mut broken = false;
@@ -84,7 +87,7 @@ impl Writer<'_> {
                 match node.tag {
                     Tag::Text if node.text > 0 => {
                         // A break is one only between texts.
-                        if broken && filled > 0 {
+                        if broken && filled > 0 && !headed {
                             return true;
                         }
                         filled += 1;
@@ -131,7 +134,8 @@ impl Writer<'_> {
             };
             let (wide, tall) = (span("colspan"), span("rowspan"));
             let text = self.inline_of(cell);
-            let text = text.trim_matches([' ', '\n']).replace('\n', " ").replace('|', "\\|");
+            let text =
+                close(text.trim_matches([' ', '\n'])).replace('|', "\\|").replace('\n', "<br>");
             for at in 0..wide {
                 if cells.len() >= MAX_COLUMNS || grid.spanned > MAX_SPAN {
                     break;

@@ -1,7 +1,7 @@
 //! Formulas: what a page says of them for those that cannot draw them.
 
 use crate::extract::doc::{Doc, Id};
-use crate::extract::raised::Height;
+use crate::extract::raised::{Height, LONGEST};
 use crate::extract::tag::Tag;
 
 /// The element that a formula becomes. The parser reads it by its ordinary rules, which it does not
@@ -59,7 +59,10 @@ pub(super) fn pieces(doc: &Doc<'_>, id: Id) -> Option<Vec<Piece>> {
         return None;
     }
     let parts: Vec<Id> = doc.children(id).filter(|it| doc.text(*it).is_none()).collect();
-    let is_one = |it: &Id| doc.source_text(*it).trim().chars().all(char::is_alphanumeric);
+    let is_one = |it: &Id| {
+        let is_short = doc.node(*it).text <= LONGEST;
+        is_short && doc.folded_text(*it).chars().all(char::is_alphanumeric)
+    };
     let bracketed = |it: Id| {
         let one = is_one(&it);
         let sign = |sign| (!one).then_some(Piece::Sign(sign));

@@ -7,7 +7,7 @@
 use crate::extract::doc::{Doc, Id};
 
 /// Bytes of a formula; what is longer is a remark in small letters.
-const LONGEST: usize = 24;
+pub(super) const LONGEST: usize = 24;
 /// Letters that end an ordinal or a title: `2e`, `1a`, `Mr`. Alone they are no exponent.
 const ENDINGS: &str = "aehdorst";
 

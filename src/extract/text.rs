@@ -4,7 +4,7 @@ use crate::extract::code;
 use crate::extract::doc::{Doc, Id, flow_into, is_reading};
 use crate::extract::formula::{self, Piece};
 use crate::extract::markdown::{is_anchor, task};
-use crate::extract::raised::Height;
+use crate::extract::raised::{Height, LONGEST};
 use crate::extract::tag::Tag;
 use crate::extract::view::View;
 
@@ -164,11 +164,12 @@ impl Text<'_> {
 
     /// What stands higher or lower than the line, which plain text shows by symbols.
     fn beside_the_line(&mut self, id: Id, height: Height) {
+        let node = self.view.doc.node(id);
+        if node.has_block || node.text > LONGEST {
+            return self.children(id);
+        }
         let begin = self.line.len();
         self.children(id);
-        if self.view.doc.node(id).has_block {
-            return;
-        }
         let inner = self.line.split_off(begin.min(self.line.len()));
         let text = inner.trim();
         let is_formula = || height.is_formula(&self.line, text);

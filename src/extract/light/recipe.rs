@@ -11,8 +11,8 @@ use crate::extract::light::{find, text_of};
 const MAX_VALUES: usize = 100_000;
 /// Lines that are read of a list.
 const MAX_LINES: usize = 300;
-/// Objects in objects around a line.
-const MAX_DEPTH: usize = 3;
+/// Objects that stand for a word inside an ingredient.
+const MAX_DEPTH: usize = 1;
 /// Bytes of a line.
 const MAX_LINE: usize = 5_000;
 

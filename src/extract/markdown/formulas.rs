@@ -3,21 +3,22 @@
 use crate::extract::doc::{Id, folded};
 use crate::extract::formula::Piece;
 use crate::extract::markdown::Writer;
-use crate::extract::raised::Height;
+use crate::extract::raised::{Height, LONGEST};
 use crate::extract::tag::Tag;
 
 impl Writer<'_> {
     /// What stands higher or lower than the line: in symbols, or with HTML's mark.
     pub(super) fn beside_the_line(&mut self, id: Id, height: Height) {
         let doc = self.view.doc;
-        if doc.node(id).has_block || (id..doc.end(id)).any(|it| doc.tag(it) == Tag::A) {
+        let node = doc.node(id);
+        if node.has_block || node.text > LONGEST || (id..node.end).any(|it| doc.tag(it) == Tag::A) {
             return self.children(id);
         }
         let begin = self.line.len();
         self.children(id);
         let inner = self.line.split_off(begin.min(self.line.len()));
         let text = inner.trim();
-        let is_formula = || height.is_formula(&self.line, &folded(&doc.source_text(id)));
+        let is_formula = || height.is_formula(&self.line, &doc.folded_text(id));
         let written = height.written(doc, id, &self.line, text);
         let written = written.or_else(|| is_formula().then(|| height.in_markdown(text)));
         match written {

@@ -14,6 +14,8 @@ const MARK: usize = 24;
 const NOTE: usize = 4_000;
 /// Elements around the place that a reference leads to in which its note is.
 const AROUND: usize = 4;
+/// Nodes of a note before that place.
+const BEFORE: usize = 64;
 
 /// The numbers of the references and of the notes of a page, by node.
 #[derive(Debug, Default)]
@@ -126,7 +128,9 @@ fn note_at(doc: &Doc<'_>, place: Id) -> Option<Id> {
         .around(place)
         .take(AROUND)
         .find(|it| matches!(doc.tag(*it), Tag::Li | Tag::P | Tag::Div | Tag::Aside | Tag::Dd))?;
-    let begins = (found..place).all(|it| doc.text(it).is_none_or(|it| it.trim().is_empty()));
+    let before = found..place;
+    let begins = before.len() <= BEFORE
+        && before.clone().all(|it| doc.text(it).is_none_or(|it| it.trim().is_empty()));
     let fits = doc.tag(found) == Tag::Li || doc.node(found).text <= NOTE;
     (begins && fits).then_some(found)
 }

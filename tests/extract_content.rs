@@ -224,7 +224,7 @@ fn a_byline_is_read_for_the_name_in_it() {
     let by = "<div class='post-author'>";
     for body in [
         "<p class=postAuthor>Posted by: Ann Lee</p>",
-        &format!("{by}<p>The Author</p><p class=author-name>Ann Lee</p><p>Potter</p></div>"),
+        &format!("{by}<p>The Author</p><a href=/>Red Pots</a><p class=name>Ann Lee</p></div>"),
         &format!("{by}<img><a href=/ann>Ann Lee</a> has fired pots since May</div>"),
         "<p><a href=/authors/ann-lee>Ann Lee</a></p>",
         "<p>Written by</p><p>Ann Lee</p>",
@@ -456,11 +456,12 @@ fn a_post_is_given_without_what_labels_each_of_them() {
 fn a_line_that_invites_to_press_it_is_left_out_and_a_sentence_that_begins_so_is_not() {
     let made = text(&format!(
         "<main><h1>Kilns</h1>{}<div>Load more</div><p>Share</p>\
-         <p>Share the heat of one kiln among two.</p><p>Shared heat</p></main>",
+         <p>Share the heat of one kiln among two.</p><p>Shared heat</p>\
+         <div><p>Pots in red</p><a href=/pots>Compare all</a></div></main>",
         story()
     ));
 
-    let left = ["Load more", "Share\n"];
+    let left = ["Load more", "Share\n", "Compare all"];
     assert_kept_and_left(&made, &["Share the heat of one kiln", "Shared heat"], &left);
 }
 
@@ -485,7 +486,7 @@ fn what_is_there_to_be_pressed_or_filled_in_is_left_out() {
 #[test]
 fn a_menu_is_known_by_its_links_and_not_by_what_a_heading_made_of_its_name() {
     let made = text(&format!(
-        "<main><h1>Kilns</h1>{}<section class=tabs-menu>{0}<p>In every tab</section>\
+        "<main><h1>Kilns</h1>{}{0}{0}<section class=tabs-menu>{0}<p>In every tab</section>\
          <section id=menu-for-five-potters-and-one><p>Soup first</section>\
          <section id=top-menu><p>Home and away</section></main>",
         story()

@@ -5,10 +5,13 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 /// How long one check may take before it has failed. Far more than any needs: it is there so that a
 /// part that hangs ends as a failed check and not as a test that never ends.
@@ -117,6 +120,24 @@ fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
     text.unwrap_or_else(|| "it panicked without a word".to_owned())
+}
+
+/// Tasks that all begin once the last of them is there: a race that is over before the others come to it
+/// proves nothing.
+pub(super) fn at_once<F>(tasks: impl IntoIterator<Item = F>) -> JoinSet<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let tasks: Vec<F> = tasks.into_iter().collect();
+    let line = Arc::new(Barrier::new(tasks.len()));
+    let started = tasks.into_iter().map(|task| {
+        let line = Arc::clone(&line);
+        async move {
+            line.wait().await;
+            task.await
+        }
+    });
+    started.collect()
 }
 
 /// Polls `future` up to `polls` times, lets others run in between, and drops it: what is left of a

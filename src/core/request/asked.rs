@@ -91,7 +91,7 @@ pub(crate) fn is_json_schema(object: &Map<String, Value>) -> bool {
     let parts = object.iter().any(|(name, value)| {
         matches!(
             (name.as_str(), value),
-            ("properties" | "items" | "$defs" | "definitions", Value::Object(_))
+            ("properties" | "items" | "$defs", Value::Object(_))
                 | ("enum" | "anyOf" | "oneOf" | "allOf", Value::Array(_))
                 | ("$schema" | "$ref", Value::String(_))
         )
@@ -116,8 +116,12 @@ pub(crate) fn resolved(schema: &Value) -> Cow<'_, Value> {
     if !refers(schema) {
         return Cow::Borrowed(schema);
     }
-    let mut left = MAX_VALUES;
-    Cow::Owned(Resolving { root: schema, left: &mut left }.value(schema, 0))
+    let mut resolving = Resolving { root: schema, left: MAX_VALUES };
+    let Value::Object(of) = schema else { return Cow::Owned(resolving.value(schema, 0)) };
+    // What only references lead to is of no use once they are followed. Further in, a field may be called so.
+    let kept = of.iter().filter(|it| !matches!(it.0.as_str(), "$defs" | "definitions"));
+    let kept: Map<_, _> = kept.map(|(name, it)| (name.clone(), it.clone())).collect();
+    Cow::Owned(resolving.value(&Value::Object(kept), 0))
 }
 
 /// Whether a schema has a reference anywhere. A checked schema is not deep.
@@ -134,27 +138,24 @@ fn refers(value: &Value) -> bool {
 struct Resolving<'a> {
     root: &'a Value,
     /// Values that may still be written.
-    left: &'a mut usize,
+    left: usize,
 }
 
 impl Resolving<'_> {
     fn value(&mut self, value: &Value, followed: usize) -> Value {
         let Some(left) = self.left.checked_sub(1) else { return anything() };
-        *self.left = left;
+        self.left = left;
         match value {
-            Value::Object(object) => match object.get("$ref").and_then(Value::as_str) {
-                Some(way) => self.referred(way, object, followed),
-                None => Value::Object(self.fields(object, followed)),
-            },
+            Value::Object(object) => {
+                if let Some(way) = object.get("$ref").and_then(Value::as_str) {
+                    return self.referred(way, object, followed);
+                }
+                let fields = object.iter();
+                fields.map(|(name, it)| (name.clone(), self.value(it, followed))).collect()
+            }
             Value::Array(all) => all.iter().map(|it| self.value(it, followed)).collect(),
             other => other.clone(),
         }
-    }
-
-    fn fields(&mut self, object: &Map<String, Value>, followed: usize) -> Map<String, Value> {
-        // What only references lead to is of no use once they are followed.
-        let kept = object.iter().filter(|it| !matches!(it.0.as_str(), "$defs" | "definitions"));
-        kept.map(|(name, it)| (name.clone(), self.value(it, followed))).collect()
     }
 
     /// What a reference leads to, with what is said beside it.
@@ -207,6 +208,7 @@ mod tests {
             json!({ "type": "string", "size": "number" }),
             json!({ "items": ["string"], "enum": "string" }),
             json!({ "properties": "string" }),
+            json!({ "definitions": { "term": "string", "meaning": "string" } }),
             json!({}),
         ] {
             assert!(!judged(fields.clone()), "{fields}");
@@ -241,6 +243,17 @@ mod tests {
             "type": "object", "properties": { "price": { "type": "number" } }, "description": "the best one",
         });
         assert_eq!(*resolved, json!({ "type": "object", "properties": { "offer": offer } }));
+    }
+
+    #[test]
+    fn a_field_may_be_called_as_what_references_lead_to() {
+        let schema = json!({
+            "properties": { "definitions": { "$ref": "#/definitions/Words" } },
+            "definitions": { "Words": { "type": "array" } },
+        });
+
+        let wanted = json!({ "properties": { "definitions": { "type": "array" } } });
+        assert_eq!(*resolved(&schema), wanted);
     }
 
     #[test]

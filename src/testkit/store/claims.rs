@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::{JoinSet, yield_now};
 
-use super::{AnyStore, abandoned_after, get, job_at, put, sample};
+use super::{AnyStore, abandoned_after, at_once, get, job_at, put, sample};
 use crate::core::id::WorkerId;
 use crate::core::job::{Job, JobState, Lease};
 use crate::core::record::{Claim, Queue, Record};
@@ -157,12 +157,11 @@ pub async fn concurrent_claims_take_each_job_once(store: AnyStore) {
     for number in 1..=60 {
         add_job(&store, number, 1).await;
     }
-    let mut workers = JoinSet::new();
-    for worker in 1..=8 {
+    let workers = at_once((1..=8).map(|worker| {
         let store = Arc::clone(&store);
         let claim = Claim { worker: WorkerId(worker), ..jobs_at(10) };
-        workers.spawn(async move { claimed_jobs(&store, claim).await });
-    }
+        async move { claimed_jobs(&store, claim).await }
+    }));
 
     let taken: Vec<_> = workers.join_all().await.into_iter().flatten().map(|it| it.id).collect();
 

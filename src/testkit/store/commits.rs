@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::{JoinSet, yield_now};
 
 use super::{
-    AnyStore, abandoned_after, account, assert_conflict, get, job, job_at, put, removal, sample,
-    write,
+    AnyStore, abandoned_after, account, assert_conflict, at_once, get, job, job_at, put, removal,
+    sample, write,
 };
 use crate::core::credits::Credits;
 use crate::core::record::{Key, Kind, Queue, Record};
@@ -80,11 +80,10 @@ pub async fn a_commit_writes_all_or_nothing(store: AnyStore) {
 /// Of writers that all read the same version, exactly one succeeds.
 pub async fn of_concurrent_commits_one_wins(store: AnyStore) {
     put(&store, account(1), None).await.expect("new");
-    let mut writers = tokio::task::JoinSet::new();
-    for granted in 10..26 {
+    let writers = at_once((10..26).map(|granted| {
         let store = store.clone();
-        writers.spawn(async move { (granted, put(&store, account(granted), Some(1)).await) });
-    }
+        async move { (granted, put(&store, account(granted), Some(1)).await) }
+    }));
 
     let mut winners = Vec::new();
     for (granted, result) in writers.join_all().await {
@@ -239,11 +238,10 @@ pub async fn what_was_committed_is_seen_at_once(store: AnyStore) {
 
 /// Who changes something else is not in the way, however many come at once.
 pub async fn concurrent_commits_of_different_records_all_succeed(store: AnyStore) {
-    let mut writers = JoinSet::new();
-    for number in 1..=32 {
+    let writers = at_once((1..=32).map(|number| {
         let store = Arc::clone(&store);
-        writers.spawn(async move { put(&store, job(number), None).await });
-    }
+        async move { put(&store, job(number), None).await }
+    }));
 
     for result in writers.join_all().await {
         result.expect("nobody else writes this record");
@@ -292,15 +290,14 @@ async fn put_pair(store: &AnyStore) -> [Key; 2] {
 /// Load, decide, commit, and again on a conflict: every change is there in the end.
 pub async fn changes_that_are_tried_again_lose_nothing(store: AnyStore) {
     put(&store, account(0), None).await.expect("new");
-    let mut writers = JoinSet::new();
-    for _ in 0..6 {
+    let writers = at_once((0..6).map(|_| {
         let store = Arc::clone(&store);
-        writers.spawn(async move {
+        async move {
             for _ in 0..6 {
                 grant_one_more(&store, vec![account(0).key()]).await;
             }
-        });
-    }
+        }
+    }));
 
     writers.join_all().await;
 
@@ -311,15 +308,15 @@ pub async fn changes_that_are_tried_again_lose_nothing(store: AnyStore) {
 /// A store that locks records as they come must not wait for itself.
 pub async fn commits_in_opposite_order_both_end(store: AnyStore) {
     let [one, two] = put_pair(&store).await;
-    let mut writers = JoinSet::new();
-    for keys in [vec![one.clone(), two.clone()], vec![two, one.clone()]] {
+    let orders = [vec![one.clone(), two.clone()], vec![two, one.clone()]];
+    let writers = at_once(orders.map(|keys| {
         let store = Arc::clone(&store);
-        writers.spawn(async move {
+        async move {
             for _ in 0..10 {
                 grant_one_more(&store, keys.clone()).await;
             }
-        });
-    }
+        }
+    }));
 
     writers.join_all().await;
 

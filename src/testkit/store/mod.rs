@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use crate::core::record::{Key, Record};
 use crate::ports::store::{Store, StoreError, Version, Versioned, Write};
-use crate::testkit::kit::{self, CHECK_LIMIT, Report, abandoned_after};
+use crate::testkit::kit::{self, CHECK_LIMIT, Report, abandoned_after, at_once};
 
 /// A store as the engine holds it, which is how the checks hold it too.
 pub type AnyStore = Arc<dyn Store>;

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
-use super::{AnyStore, assert_conflict, get, put, removal, sample, write};
+use super::{AnyStore, assert_conflict, at_once, get, put, removal, sample, write};
 use crate::core::batch::{Batch, BatchStatus, Tally};
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, WorkerId};
@@ -161,10 +159,9 @@ pub async fn a_late_result_changes_nothing(store: AnyStore) {
 /// Credits are conserved, every job ends once, and exactly one event comes into being.
 pub async fn a_batch_that_many_workers_end_adds_up(store: AnyStore) {
     submit(&store, 24).await;
-    let mut workers = JoinSet::new();
-    for worker in 1..=6 {
+    let workers = at_once((1..=6).map(|worker| {
         let store = Arc::clone(&store);
-        workers.spawn(async move {
+        async move {
             loop {
                 let jobs = claim_jobs(&store, worker, 2).await;
                 if jobs.is_empty() {
@@ -174,8 +171,8 @@ pub async fn a_batch_that_many_workers_end_adds_up(store: AnyStore) {
                     end(&store, &job).await;
                 }
             }
-        });
-    }
+        }
+    }));
 
     workers.join_all().await;
 
@@ -194,18 +191,17 @@ pub async fn of_concurrent_submissions_one_is_accepted(store: AnyStore) {
     put(&store, Record::Account(account.clone()), None).await.expect("new");
     let mut held = account;
     held.hold(HOLD).expect("it is covered");
-    let mut hosts = JoinSet::new();
-    for number in 1..=8 {
+    let hosts = at_once((1..=8).map(|number| {
         let (store, held) = (Arc::clone(&store), held.clone());
-        hosts.spawn(async move {
+        async move {
             let changes = vec![
                 write(Record::Batch(sample::batch(number, None)), None),
                 write(Record::Account(held), Some(1)),
                 write(Record::Submission(sample::submission("a", "order-1", number)), None),
             ];
             (number, store.commit(changes).await)
-        });
-    }
+        }
+    }));
 
     let results = hosts.join_all().await;
     let accepted = results.iter().filter(|it| it.1.is_ok()).map(|it| it.0).collect::<Vec<_>>();

@@ -68,6 +68,22 @@ impl Writer<'_> {
         }
     }
 
+    /// Takes back what was written from `begin` on, for marks around it: the blanks before it stay on the
+    /// line, and whether there are some behind it is told. Nothing if there are no words.
+    fn taken_since(&mut self, begin: usize) -> Option<(String, bool)> {
+        const BLANKS: [char; 2] = [' ', '\n'];
+        let inner = self.line.split_off(begin.min(self.line.len()));
+        let text = inner.trim_matches(BLANKS);
+        if text.is_empty() {
+            self.line.push_str(if inner.is_empty() { "" } else { " " });
+            return None;
+        }
+        if inner.starts_with(BLANKS) && !self.line.ends_with(BLANKS) {
+            self.line.push(' ');
+        }
+        Some((text.to_owned(), inner.ends_with(BLANKS)))
+    }
+
     /// Content with a mark on both sides. The marks touch the words: blanks go outside.
     pub(super) fn around(&mut self, id: Id, mark: &'static str) {
         if *self.emphasis.open(mark) {
@@ -80,14 +96,7 @@ impl Writer<'_> {
         *self.emphasis.open(mark) = true;
         self.children(id);
         *self.emphasis.open(mark) = false;
-        let inner = self.line.split_off(begin.min(self.line.len()));
-        let text = inner.trim_matches([' ', '\n']);
-        if text.is_empty() {
-            return self.line.push_str(if inner.is_empty() { "" } else { " " });
-        }
-        if inner.starts_with([' ', '\n']) && !self.line.ends_with([' ', '\n']) {
-            self.line.push(' ');
-        }
+        let Some((text, blank_behind)) = self.taken_since(begin) else { return };
         // Two marks that touch cancel each other out, so what follows joins what was marked.
         let touches = self.emphasis.closed == Some((mark, self.line.len()));
         if touches {
@@ -99,10 +108,10 @@ impl Writer<'_> {
             }
             self.line.push_str(mark);
         }
-        self.line.push_str(&close(text));
+        self.line.push_str(&close(&text));
         self.line.push_str(mark);
         self.emphasis.closed = Some((mark, self.line.len()));
-        if inner.ends_with([' ', '\n']) {
+        if blank_behind {
             self.line.push(' ');
         }
     }
@@ -155,21 +164,14 @@ impl Writer<'_> {
         }
         let begin = self.line.len();
         self.children(id);
-        let inner = self.line.split_off(begin.min(self.line.len()));
-        let text = inner.trim_matches([' ', '\n']);
-        if text.is_empty() {
-            return self.line.push_str(if inner.is_empty() { "" } else { " " });
-        }
-        if inner.starts_with([' ', '\n']) && !self.line.ends_with([' ', '\n']) {
-            self.line.push(' ');
-        }
+        let Some((text, blank_behind)) = self.taken_since(begin) else { return };
         if self.line.ends_with('!') {
             // With the sign before it the link would be an image.
             self.line.truncate(self.line.len() - 1);
             self.line.push_str("\\!");
         }
-        self.line.push_str(&format!("[{}]({target})", close(text)));
-        if inner.ends_with([' ', '\n']) {
+        self.line.push_str(&format!("[{}]({target})", close(&text)));
+        if blank_behind {
             self.line.push(' ');
         }
     }

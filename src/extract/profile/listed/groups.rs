@@ -1,6 +1,6 @@
 //! Elements that look alike, by their names and classes and those of what is around them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
@@ -91,13 +91,11 @@ fn list(doc: &Doc<'_>, base: &Base, group: &[Id]) -> Option<List> {
             return None;
         }
     }
-    let mut places: Vec<&str> = cards.iter().filter_map(|it| it.url.as_deref()).collect();
-    let linked = places.len();
-    places.sort_unstable();
-    places.dedup();
+    let linked = cards.iter().filter(|it| it.url.is_some()).count();
+    let places = distinct(cards.iter().filter_map(|it| it.url.as_deref()));
     let named = cards.len() >= FEWEST && cards.len() * 10 >= group.len() * 7;
     // Several links of one thing lead to the same place, and what leads nowhere has to say more.
-    let apart = places.len() * 10 >= linked * 8 && linked * 2 >= cards.len();
+    let apart = places * 10 >= linked * 8 && linked * 2 >= cards.len();
     let said: usize = cards.iter().map(Card::worth).sum();
     if !(named && (apart || linked == 0 && said >= 3 * cards.len())) {
         return None;
@@ -110,8 +108,9 @@ fn list(doc: &Doc<'_>, base: &Base, group: &[Id]) -> Option<List> {
 
 /// Whether most things have a name of their own.
 fn are_told_apart(cards: &[Card]) -> bool {
-    let mut names: Vec<&str> = cards.iter().map(|it| it.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.len() * 2 >= cards.len()
+    distinct(cards.iter().map(|it| it.name.as_str())) * 2 >= cards.len()
+}
+
+fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.collect::<HashSet<_>>().len()
 }

@@ -20,7 +20,7 @@ use rungs::core::request::{Item, Limits, RenderJs, WaitCondition};
 use rungs::core::tier::Tier;
 use rungs::fetch::Chrome;
 use rungs::fetch::browser::ChromeLimits;
-use rungs::ports::fetch::{FetchRequest, JsFetcher};
+use rungs::ports::fetch::{BrowserFetcher, FetchRequest};
 use rungs::testkit::site::{Site, SiteResponse};
 use serde::Deserialize;
 use serde_json::json;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rungs::core::request::{Format, Item, Limits};
 use rungs::core::tier::Tier;
-use rungs::extract::Html;
-use rungs::ports::extract::{Extractor, Page};
+use rungs::extract::HtmlExtractor;
+use rungs::ports::extract::{Document, Extractor};
 use rungs_bench::cpu;
 
 /// CPU time that one reading takes, so that the ticks of the kernel's clock do not matter.
@@ -78,14 +78,14 @@ fn rungs(html: &str, formats: &[Format]) -> f64 {
     let item = Item::get("https://bread.example/").formats(formats.iter().copied());
     let options = item.check(&Limits::default()).expect("an item");
     cost(|| {
-        let page = Page {
+        let page = Document {
             body: html.as_bytes(),
             content_type: Some("text/html; charset=utf-8"),
             url: "https://bread.example/",
             tier: Tier::Curl,
             options: &options,
         };
-        black_box(Html.extract(page).expect("a page"));
+        black_box(HtmlExtractor.extract(page).expect("a page"));
     })
 }
 

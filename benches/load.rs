@@ -73,7 +73,7 @@ struct Seen {
 async fn service(dir: &str, listen: &str) {
     let store = Sled::open(dir).expect("a store");
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
-    let engine = Engine::builder().store(store).html(http).build().expect("an engine");
+    let engine = Engine::builder().store(store).http(http).build().expect("an engine");
     let service = Service::new(engine.clone());
     let listener = tokio::net::TcpListener::bind(listen).await.expect("a port");
     println!("{}", listener.local_addr().expect("an address"));

@@ -52,7 +52,7 @@ async fn by_engine(base: &str, size: usize, count: usize) {
     let pacing = Pacing { per_host: AT_ONCE, per_second: None };
     let engine = Engine::builder()
         .store(Sled::open(dir.path()).expect("opened"))
-        .html(Http::new().allow_network("127.0.0.0/8").expect("a network"))
+        .http(Http::new().allow_network("127.0.0.0/8").expect("a network"))
         .settings(Settings { concurrency: AT_ONCE, pacing, ..Settings::default() })
         .build()
         .expect("built");

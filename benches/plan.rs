@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rungs::core::backoff::Backoff;
 use rungs::core::job::{Attempt, Finding};
-use rungs::core::ladder::{Facts, Reach, Tools, plan};
+use rungs::core::ladder::{Capabilities, PlanInput, Reach, plan};
 use rungs::core::price::PriceList;
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
@@ -16,7 +16,7 @@ use rungs::core::verdict::{Response, Verdict, judge};
 
 fn escalate_one_rung(c: &mut Criterion) {
     let request = Item::get("http://a.test/").check(&Limits::default()).expect("valid");
-    let tools = Tools { tiers: Tier::ALL.into_iter().collect(), ..Tools::default() };
+    let tools = Capabilities { tiers: Tier::ALL.into_iter().collect(), ..Capabilities::default() };
     let prices = PriceList::default();
     let trail = [Attempt {
         tier: Tier::Curl,
@@ -29,7 +29,7 @@ fn escalate_one_rung(c: &mut Criterion) {
 
     c.bench_function("reach and plan one rung", |b| {
         b.iter(|| {
-            plan(&Facts {
+            plan(&PlanInput {
                 request: &request,
                 reach: Reach::of(black_box(&request), &tools, &prices),
                 trail: black_box(&trail),

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(Http::new().allow_network("127.0.0.0/8")?)
+        .http(Http::new().allow_network("127.0.0.0/8")?)
         .settings(Settings { unlimited_accounts: false, ..Settings::default() })
         .build()?;
     let (acme, shop) = (AccountId::new("acme")?, AccountId::new("shop")?);
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
         println!("{id}: {} granted, {} spent, {} free", granted, books.spent(), books.free());
     }
-    let charged = |it: &rungs::core::ledger::Entry| match it.booking {
+    let charged = |it: &rungs::core::ledger::LedgerEntry| match it.booking {
         Booking::Settle { charged, .. } => charged,
         Booking::Hold { .. } => Credits::ZERO,
     };

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let engine = Engine::builder()
         .store(Memory::default())
-        .js(Chrome::new().allow_network("127.0.0.0/8")?)
+        .browser(Chrome::new().allow_network("127.0.0.0/8")?)
         .build()?;
     let mut item = Item::get(site.url("/")).formats([Format::Text]);
     item.advanced.render_js = RenderJs::Yes;

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(Http::new().allow_network("127.0.0.0/8")?)
+        .http(Http::new().allow_network("127.0.0.0/8")?)
         .settings(Settings { unlimited_accounts: false, ..Settings::default() })
         .build()?;
     let account = AccountId::new("shop")?;

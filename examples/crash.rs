@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rungs::core::batch::{BatchStatus, NoticeState};
+use rungs::core::batch::{BatchStatus, NotificationState};
 use rungs::core::credits::Credits;
 use rungs::core::id::AccountId;
 use rungs::core::ledger::Booking;
@@ -22,7 +22,7 @@ const PRICE: u64 = 200;
 /// What both processes do: open the store and submit the same batch under the same key.
 async fn submit(dir: &Path, base: &str) -> Result<(Engine, BatchHandle), Box<dyn Error>> {
     let http = Http::new().allow_network("127.0.0.0/8")?;
-    let engine = Engine::builder().store(Sled::open(dir)?).html(http).build()?;
+    let engine = Engine::builder().store(Sled::open(dir)?).http(http).build()?;
     let urls = (0..PAGES).map(|it| format!("{base}/{it}"));
     let handle = engine.submit(Batch::new(urls).idempotency_key("order-1")).await?;
     Ok((engine, handle))
@@ -60,7 +60,7 @@ async fn check(dir: &Path, site: &Site) -> Result<(), Box<dyn Error>> {
     let holds = entries.iter().filter(|it| matches!(it.booking, Booking::Hold { .. })).count();
     assert_eq!((holds, entries.len()), (1, 1 + PAGES), "one hold, one settlement a page");
     let notice = engine.notice(handle.id()).await?.ok_or("the batch has ended")?;
-    assert_eq!((notice.batch, notice.state), (handle.id(), NoticeState::Unaddressed));
+    assert_eq!((notice.batch, notice.state), (handle.id(), NotificationState::Unaddressed));
     engine.shutdown().await?;
     Ok(())
 }

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let site = Site::start(picky);
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(Http::new().allow_network("127.0.0.0/8")?)
+        .http(Http::new().allow_network("127.0.0.0/8")?)
         .build()?;
 
     let report = engine.scrape(site.url("/hours")).await?;

@@ -13,8 +13,8 @@ use rungs::core::request::{Format, Item, Limits, Profile};
 use rungs::core::robots::Robots;
 use rungs::core::tier::Tier;
 use rungs::core::verdict::{Response, Verdict, judge};
-use rungs::extract::{self, Html};
-use rungs::ports::extract::{Extracted, Extractor, Page};
+use rungs::extract::{self, HtmlExtractor};
+use rungs::ports::extract::{Document, Extracted, Extractor};
 use serde_json::{Map, Value, json};
 
 /// The address of pages that come without one.
@@ -43,14 +43,14 @@ impl Request {
     /// What the extractor makes of the body with these options.
     fn read(&self, item: Item) -> Result<Extracted, String> {
         let options = item.check(&Limits::default()).map_err(|it| it.to_string())?;
-        let page = Page {
+        let page = Document {
             body: &self.body,
             content_type: self.word("content_type"),
             url: self.url(),
             tier: Tier::Curl,
             options: &options,
         };
-        Html.extract(page).map_err(|it| it.to_string())
+        HtmlExtractor.extract(page).map_err(|it| it.to_string())
     }
 
     fn answer(&self) -> Answer {
@@ -156,7 +156,7 @@ mod ocr {
 
     use rungs::core::request::{Item, Limits};
     use rungs::fetch::ocr::{Layout, Tesseract};
-    use rungs::ports::fetch::{DocumentRequest, Fetched, OcrFetcher};
+    use rungs::ports::fetch::{DocumentRequest, Fetched, OcrEngine};
     use serde_json::{Value, json};
 
     use crate::{Answer, NOWHERE, Request};
@@ -178,7 +178,7 @@ mod ocr {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|it| it.to_string())?;
-        let read = runtime.block_on(reader.recognise(image)).map_err(|it| it.to_string())?;
+        let read = runtime.block_on(reader.recognize(image)).map_err(|it| it.to_string())?;
         Ok(json!({ "text": read.text, "words": read.words }))
     }
 }
@@ -200,7 +200,7 @@ mod pdf {
 
     use rungs::core::request::{Item, Limits};
     use rungs::fetch::Pdf;
-    use rungs::ports::fetch::{DocumentRequest, Fetched, PdfFetcher};
+    use rungs::ports::fetch::{DocumentRequest, Fetched, PdfReader};
     use serde_json::json;
 
     use crate::{Answer, NOWHERE, Request};
@@ -215,7 +215,7 @@ mod pdf {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|it| it.to_string())?;
         let reader = Pdf::new();
-        let read = runtime.block_on(PdfFetcher::read(&reader, document));
+        let read = runtime.block_on(PdfReader::read(&reader, document));
         let read = read.map_err(|it| it.to_string())?;
         Ok(json!({
             "text": read.pages.join("\n\n"), "markdown": read.markdown.join("\n\n"),

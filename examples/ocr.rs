@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(Http::new().allow_network("127.0.0.0/8")?)
+        .http(Http::new().allow_network("127.0.0.0/8")?)
         .ocr(reader)
         .build()?;
 

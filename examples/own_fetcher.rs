@@ -10,14 +10,14 @@ use rungs::core::failure::{ErrorCode, JobError};
 use rungs::core::tier::Tier;
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched};
-use rungs::ports::fetch::{HtmlFetcher, fetcher_fn};
+use rungs::ports::fetch::{HttpFetcher, fetcher_fn};
 use rungs::stores::Memory;
 
 /// Pages from an archive in memory: any status is a response, and only no response is an error.
 #[derive(Debug)]
 struct Archive(HashMap<&'static str, &'static str>);
 
-impl HtmlFetcher for Archive {
+impl HttpFetcher for Archive {
     fn tiers(&self) -> Vec<Tier> {
         vec![Tier::Curl]
     }
@@ -35,10 +35,10 @@ impl HtmlFetcher for Archive {
     }
 }
 
-async fn text(fetcher: impl HtmlFetcher + 'static, url: &str) -> Result<String, Box<dyn Error>> {
+async fn text(fetcher: impl HttpFetcher + 'static, url: &str) -> Result<String, Box<dyn Error>> {
     let mut settings = rungs::Settings::default();
     settings.retry.retries = 0;
-    let builder = Engine::builder().store(Memory::default()).html(fetcher).settings(settings);
+    let builder = Engine::builder().store(Memory::default()).http(fetcher).settings(settings);
     let report = builder.build()?.scrape(url).await?;
     let page = report.outcome().ok_or("the job has ended")?.map_err(JobError::clone)?;
     Ok(page.extracted.text.clone())

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use rungs::core::record::{Claim, Key, Queue, Record};
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
-use rungs::ports::store::{List, Store, StoreError, Versioned, Write, names_a_key_twice};
+use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write, has_duplicate_keys};
 
 /// Everything in one map, and no index: what is due is looked for. Good for a few thousand records.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ impl Store for OneMap {
         })
     }
 
-    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         Box::pin(async move {
             let mut found: Vec<_> = self.with(|map| map.clone().into_iter().collect());
             if list.descending {
@@ -69,7 +69,7 @@ impl Store for OneMap {
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             self.with(|map| {
-                if names_a_key_twice(&writes) {
+                if has_duplicate_keys(&writes) {
                     return Err(StoreError::Conflict);
                 }
                 let version = |it: &Write| map.get(&it.key.to_bytes()).map(|it| it.version);

@@ -10,7 +10,7 @@ use rungs::core::batch::BatchStatus;
 use rungs::fetch::http::Http;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
-use rungs::{Batch, Engine, Event};
+use rungs::{Batch, Engine, ProgressEvent};
 
 const PAGES: usize = 12;
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(Http::new().allow_network("127.0.0.0/8")?)
+        .http(Http::new().allow_network("127.0.0.0/8")?)
         .build()?;
     let urls = (0..PAGES).map(|it| site.url(&format!("/{it}")));
 
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut ended = BTreeSet::new();
     let mut last = None;
     while let Some(event) = handle.next_event().await {
-        if let Event::JobEnded { job } = &event {
+        if let ProgressEvent::JobEnded { job } = &event {
             assert!(ended.insert(job.id), "a job ended twice");
             println!("{:>2} of {PAGES}: {}", ended.len(), job.request.page().as_str());
         }
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     assert_eq!(ended.len(), PAGES);
-    assert!(matches!(last, Some(Event::BatchEnded { status: BatchStatus::Completed })));
+    assert!(matches!(last, Some(ProgressEvent::BatchEnded { status: BatchStatus::Completed })));
     println!("{PAGES} jobs ended, then the batch");
     Ok(())
 }

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::builder()
         .store(Memory::default())
         // The guard keeps pages from private addresses; the fixture's is opened by hand.
-        .html(Http::new().allow_network("127.0.0.0/8")?)
+        .http(Http::new().allow_network("127.0.0.0/8")?)
         .build()?;
     let items = ["/bread", "/salt"]
         .map(|path| Item::get(site.url(path)).formats([Format::Markdown, Format::Text]));

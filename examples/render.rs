@@ -21,9 +21,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let http = Http::new().allow_network("127.0.0.0/8")?;
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(http.clone())
+        .http(http.clone())
         // The browser goes out as the other tiers do.
-        .js(Chrome::new().through(http))
+        .browser(Chrome::new().through(http))
         .build()?;
 
     let report = engine.scrape(Item::get(site.url("/")).formats([Format::Markdown])).await?;

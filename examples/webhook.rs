@@ -7,7 +7,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rungs::core::batch::NoticeState;
+use rungs::core::batch::NotificationState;
 use rungs::fetch::http::Http;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     settings.webhook_retry.first = Duration::from_millis(20);
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(Http::new().allow_network("127.0.0.0/8")?)
+        .http(Http::new().allow_network("127.0.0.0/8")?)
         .webhooks(Webhooks::signed_with(SECRET).allow_network("127.0.0.0/8")?)
         .settings(settings)
         .build()?;
@@ -41,13 +41,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     handle.wait().await?;
     let notice = loop {
         let notice = engine.notice(handle.id()).await?.ok_or("the batch has ended")?;
-        if notice.state != NoticeState::Pending {
+        if notice.state != NotificationState::Pending {
             break notice;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
 
-    assert_eq!((notice.state, notice.attempts.len()), (NoticeState::Delivered, 2));
+    assert_eq!((notice.state, notice.attempts.len()), (NotificationState::Delivered, 2));
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let ids: BTreeSet<_> = seen.iter().filter_map(|it| it.header("webhook-id")).collect();
     assert_eq!((seen.len(), ids.len()), (2, 1), "two attempts with one delivery id");

@@ -35,7 +35,9 @@ pub mod webhook;
 pub use crate::error::Error;
 
 #[cfg(feature = "engine")]
-pub use crate::engine::{Batch, BatchHandle, Engine, EngineError, Event, Settings, SubmitError};
+pub use crate::engine::{
+    Batch, BatchHandle, Engine, EngineError, ProgressEvent, Settings, SubmitError,
+};
 
 /// The README's example is compiled and run with the doctests.
 #[cfg(all(doctest, feature = "testkit", feature = "html", feature = "ocr"))]

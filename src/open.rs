@@ -28,7 +28,7 @@ impl Engine {
     /// ```
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
         let store = Sled::open(dir.as_ref())?;
-        let builder: EngineBuilder = Self::builder().store(store).html(Http::new());
+        let builder: EngineBuilder = Self::builder().store(store).http(Http::new());
         Ok(builder.build()?)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rungs::core::batch::{BatchStatus, Notice, NoticeState};
+use rungs::core::batch::{BatchStatus, Notification, NotificationState};
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
 use rungs::core::id::AccountId;
@@ -16,11 +16,11 @@ use rungs::core::request::{Cache, Item};
 use rungs::core::tier::Tier;
 use rungs::engine::{EngineBuilder, Pacing, Settings};
 use rungs::ports::BoxFuture;
-use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, fetcher_fn};
-use rungs::ports::notify::{Delivered, Delivery, Notifier};
+use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
 use rungs::stores::Memory;
-use rungs::{Batch, BatchHandle, Engine, Event, SubmitError};
+use rungs::{Batch, BatchHandle, Engine, ProgressEvent, SubmitError};
 
 use paused::Paused;
 
@@ -29,7 +29,7 @@ use paused::Paused;
 struct Plain;
 
 impl Extractor for Plain {
-    fn extract(&self, page: Page<'_>) -> Result<Extracted, ExtractError> {
+    fn extract(&self, page: Document<'_>) -> Result<Extracted, ExtractError> {
         assert!(page.body != b"<p>panic in the extractor, please, with enough text to be read</p>");
         let text = String::from_utf8_lossy(page.body).into_owned();
         Ok(Extracted { text, ..Extracted::default() })
@@ -64,7 +64,7 @@ fn builder() -> EngineBuilder {
     settings.retry.first = Duration::from_millis(1);
     Engine::builder()
         .store(Memory::default())
-        .html(fetcher_fn([Tier::Curl, Tier::Http], answer))
+        .http(fetcher_fn([Tier::Curl, Tier::Http], answer))
         .extractor(Plain)
         .settings(settings)
 }
@@ -204,7 +204,7 @@ async fn cancelling_ends_what_has_not_ended_and_releases_it() {
         .submit(Batch::new(["http://a.test/never", "http://b.test/never"]))
         .await
         .expect("ok");
-    while !matches!(handle.next_event().await, Some(Event::JobStarted { .. })) {}
+    while !matches!(handle.next_event().await, Some(ProgressEvent::JobStarted { .. })) {}
 
     let status = engine.cancel(handle.id()).await.expect("cancelled");
 
@@ -232,7 +232,7 @@ async fn a_cached_answer_serves_again_for_nothing() {
         counted.fetch_add(1, Ordering::SeqCst);
         answer(request)
     });
-    let engine = builder().html(counting).build().expect("built");
+    let engine = builder().http(counting).build().expect("built");
     let item = || Item::get("http://a.test/ok").cache(Cache { enabled: true, ..Cache::default() });
 
     let first = engine.scrape(item()).await.expect("accepted");
@@ -247,19 +247,19 @@ async fn a_cached_answer_serves_again_for_nothing() {
 
 /// Fails the first attempt, accepts the second, and remembers both.
 #[derive(Clone, Debug, Default)]
-struct Receiver(Arc<std::sync::Mutex<Vec<Delivery>>>);
+struct Receiver(Arc<std::sync::Mutex<Vec<DeliveryRequest>>>);
 
 impl Notifier for Receiver {
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Delivered> {
+    fn deliver(&self, delivery: DeliveryRequest) -> BoxFuture<'_, DeliveryOutcome> {
         let mut seen = self.0.lock().expect("not poisoned");
         seen.push(delivery);
         let answer = match seen.len() {
-            1 => Delivered::Failed {
+            1 => DeliveryOutcome::Failed {
                 status: Some(500),
                 reason: "busy".into(),
                 answer: Some("try\u{1b}[2J later".to_owned()),
             },
-            _ => Delivered::Accepted { status: 200, answer: None },
+            _ => DeliveryOutcome::Accepted { status: 200, answer: None },
         };
         Box::pin(async move { answer })
     }
@@ -270,10 +270,10 @@ impl Notifier for Receiver {
 }
 
 /// The batch's event once its delivery has come to an end.
-async fn settled_notice(engine: &Engine, handle: &BatchHandle) -> Notice {
+async fn settled_notice(engine: &Engine, handle: &BatchHandle) -> Notification {
     loop {
         let notice = engine.notice(handle.id()).await.expect("read").expect("the batch has ended");
-        if notice.state != NoticeState::Pending {
+        if notice.state != NotificationState::Pending {
             return notice;
         }
         tokio::task::yield_now().await;
@@ -292,7 +292,7 @@ async fn one_event_is_delivered_with_one_id_and_one_body_over_its_retries() {
     handle.wait().await.expect("ends");
     let notice = settled_notice(&engine, &handle).await;
 
-    assert_eq!((notice.state, notice.attempts.len()), (NoticeState::Delivered, 2));
+    assert_eq!((notice.state, notice.attempts.len()), (NotificationState::Delivered, 2));
     let said = notice.attempts.iter().map(|it| it.answer.as_deref()).collect::<Vec<_>>();
     assert_eq!(said, [Some("try\u{fffd}[2J later"), None]);
     let seen = receiver.0.lock().expect("not poisoned").clone();
@@ -322,9 +322,9 @@ async fn a_shutdown_puts_running_jobs_back_and_the_next_engine_ends_them() {
     let settings = Settings { grace: Duration::from_millis(10), ..Settings::default() };
     let first = builder().store(store.clone()).settings(settings);
     let first =
-        first.html(fetcher_fn([Tier::Curl], |_| std::future::pending())).build().expect("built");
+        first.http(fetcher_fn([Tier::Curl], |_| std::future::pending())).build().expect("built");
     let mut handle = first.submit(Batch::new(["http://a.test/ok"])).await.expect("accepted");
-    while !matches!(handle.next_event().await, Some(Event::JobStarted { .. })) {}
+    while !matches!(handle.next_event().await, Some(ProgressEvent::JobStarted { .. })) {}
 
     first.shutdown().await.expect("stops");
     let second = builder().store(store).build().expect("built");
@@ -345,8 +345,8 @@ async fn every_end_is_told_once_and_the_batch_last() {
         while let Some(event) = handle.next_event().await {
             assert!(!last, "nothing follows the batch's end");
             match event {
-                Event::JobEnded { job } => ends.push(job.id),
-                Event::BatchEnded { .. } => last = true,
+                ProgressEvent::JobEnded { job } => ends.push(job.id),
+                ProgressEvent::BatchEnded { .. } => last = true,
                 _ => {}
             }
         }
@@ -364,7 +364,7 @@ async fn every_end_is_told_once_and_the_batch_last() {
 struct Panics;
 
 impl Notifier for Panics {
-    fn deliver(&self, _delivery: Delivery) -> BoxFuture<'_, Delivered> {
+    fn deliver(&self, _delivery: DeliveryRequest) -> BoxFuture<'_, DeliveryOutcome> {
         panic!("a host's mistake")
     }
 
@@ -384,7 +384,7 @@ async fn a_notifier_that_panics_uses_up_its_attempts_like_any_other() {
     handle.wait().await.expect("ends");
     let notice = settled_notice(&engine, &handle).await;
 
-    assert_eq!((notice.state, notice.attempts.len()), (NoticeState::GivenUp, 3));
+    assert_eq!((notice.state, notice.attempts.len()), (NotificationState::GivenUp, 3));
     assert_eq!(notice.attempts[0].error.as_deref(), Some("the notifier panicked"));
 }
 

@@ -4,8 +4,8 @@
 
 use rungs::core::request::{Format, Item, JobRequest, Limits, Profile};
 use rungs::core::tier::Tier;
-use rungs::extract::Html;
-use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use rungs::extract::HtmlExtractor;
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use serde_json::{Value, json};
 
 const URL: &str = "https://shop.example/a/b.html";
@@ -29,7 +29,7 @@ fn read(
     item: Item,
 ) -> Result<Extracted, ExtractError> {
     let options = checked(item);
-    Html.extract(Page { body, content_type: media, url: URL, tier, options: &options })
+    HtmlExtractor.extract(Document { body, content_type: media, url: URL, tier, options: &options })
 }
 
 fn page(body: &str) -> Extracted {

@@ -4,8 +4,8 @@
 
 use rungs::core::request::{Format, Item, Limits};
 use rungs::core::tier::Tier;
-use rungs::extract::Html;
-use rungs::ports::extract::{Extracted, Extractor, Page};
+use rungs::extract::HtmlExtractor;
+use rungs::ports::extract::{Document, Extracted, Extractor};
 
 const URL: &str = "https://kiln.example/a.html";
 
@@ -17,7 +17,9 @@ fn read_at(url: &str, body: &[u8]) -> Extracted {
     let options =
         Item::get(url).formats([Format::Text]).check(&Limits::default()).expect("an item");
     let (content_type, tier) = (Some("text/html"), Tier::Curl);
-    Html.extract(Page { body, content_type, url, tier, options: &options }).expect("a page")
+    HtmlExtractor
+        .extract(Document { body, content_type, url, tier, options: &options })
+        .expect("a page")
 }
 
 fn text(body: &str) -> String {
@@ -388,7 +390,7 @@ fn a_text_has_no_caption_of_an_image_that_it_cannot_show() {
         .formats([Format::Text, Format::Markdown])
         .check(&Limits::default())
         .expect("an item");
-    let page = Page {
+    let page = Document {
         body: body.as_bytes(),
         content_type: Some("text/html"),
         url: URL,
@@ -396,7 +398,7 @@ fn a_text_has_no_caption_of_an_image_that_it_cannot_show() {
         options: &options,
     };
 
-    let made = Html.extract(page).expect("a page");
+    let made = HtmlExtractor.extract(page).expect("a page");
 
     assert_kept_and_left(&made.text, &["A program"], &["at dawn"]);
     let markdown = made.content[&Format::Markdown].as_str().expect("markdown");

@@ -4,8 +4,8 @@
 
 use rungs::core::request::{Format, Item, Limits, Profile};
 use rungs::core::tier::Tier;
-use rungs::extract::Html;
-use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use rungs::extract::HtmlExtractor;
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use serde_json::{Value, json};
 
 const URL: &str = "http://harbour.example/notes/small-ferry";
@@ -20,7 +20,13 @@ fn light(body: &str, item: Item) -> Result<Extracted, ExtractError> {
     let options = item.check(&Limits::default()).expect("options");
     let content_type = Some("text/html; charset=utf-8");
     let body = page.as_bytes();
-    Html.extract(Page { body, content_type, url: URL, tier: Tier::LightJs, options: &options })
+    HtmlExtractor.extract(Document {
+        body,
+        content_type,
+        url: URL,
+        tier: Tier::LightJs,
+        options: &options,
+    })
 }
 
 fn item() -> Item {

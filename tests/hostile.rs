@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::fetch::http::{Http, HttpLimits};
-use rungs::ports::fetch::{FetchErrorKind as Kind, FetchRequest, HtmlFetcher};
+use rungs::ports::fetch::{FetchErrorKind as Kind, FetchRequest, HttpFetcher};
 use rungs::testkit::site::{RawSite, Site, SiteResponse, read_head};
 
 async fn failure(url: &str, limits: HttpLimits, deadline: Duration) -> Kind {

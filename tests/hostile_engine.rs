@@ -47,7 +47,7 @@ fn engine() -> Engine {
     settings.retry.first = Duration::from_millis(1);
     Engine::builder()
         .store(Memory::default())
-        .html(Http::new().allow_network("127.0.0.0/8").expect("a network"))
+        .http(Http::new().allow_network("127.0.0.0/8").expect("a network"))
         .settings(settings)
         .build()
         .expect("all parts are there")

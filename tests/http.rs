@@ -13,7 +13,7 @@ use rungs::core::request::{JobRequest, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::url::PageUrl;
 use rungs::fetch::http::{Http, ProxyUrl};
-use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HtmlFetcher};
+use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HttpFetcher};
 use rungs::testkit::site::{RawSite, Site, SiteRequest, SiteResponse, read_head};
 use tokio::io::AsyncWriteExt;
 

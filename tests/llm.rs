@@ -89,7 +89,7 @@ fn question(text: &str) -> PromptRequest {
 async fn scraped(chat: Option<Chat>, change: impl FnOnce(&mut Item)) -> Extracted {
     let site = Site::start(|_| SiteResponse::html(PAGE));
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
-    let builder = Engine::builder().html(http).store(Memory::default());
+    let builder = Engine::builder().http(http).store(Memory::default());
     let builder = match chat {
         Some(it) => builder.prompts(it),
         None => builder,

@@ -7,7 +7,7 @@ use rungs::engine::{EngineBuilder, JobReport};
 use rungs::fetch::Http;
 use rungs::fetch::http::ProxyUrl;
 use rungs::ports::BoxFuture;
-use rungs::ports::fetch::{DocumentRequest, FetchError, PdfFetcher, PdfText};
+use rungs::ports::fetch::{DocumentRequest, FetchError, PdfReader, PdfText};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 use rungs::{Batch, Engine, SubmitError};
@@ -29,7 +29,7 @@ fn builder() -> EngineBuilder {
 }
 
 async fn scraped(item: Item) -> JobReport {
-    let engine = builder().html(http()).build().expect("built");
+    let engine = builder().http(http()).build().expect("built");
     engine.scrape(item).await.expect("accepted")
 }
 
@@ -80,7 +80,7 @@ async fn a_language_the_sessions_headers_and_a_bodys_type_reach_the_site() {
 #[tokio::test]
 async fn a_stored_session_is_refused_by_its_item_and_field_and_nothing_is_fetched() {
     let (site, heard) = listening();
-    let engine = builder().html(http()).build().expect("built");
+    let engine = builder().http(http()).build().expect("built");
     let mut item = Item::get(site.url("/account"));
     item.advanced.session_id = Some("0191d2a4-5b6c-7000-8000-000000000001".parse().expect("an id"));
 
@@ -127,7 +127,7 @@ async fn a_country_prefers_its_proxy_and_says_where_there_is_none() {
         if at == 1 { url.in_country("FR".parse().expect("a country")) } else { url }
     });
     let http = http().resolve("a.test", "127.0.0.1:80".parse().expect("address")).proxies(urls);
-    let engine = builder().html(http).build().expect("built");
+    let engine = builder().http(http).build().expect("built");
     let asking = |country| {
         let mut item = Item::get("http://a.test/");
         item.advanced.use_proxy = true;
@@ -150,7 +150,7 @@ async fn a_country_prefers_its_proxy_and_says_where_there_is_none() {
 #[derive(Debug)]
 struct TwoPages;
 
-impl PdfFetcher for TwoPages {
+impl PdfReader for TwoPages {
     fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>> {
         assert!(request.document.body.starts_with(b"%PDF-"), "the document's own bytes");
         let pages = vec!["one".to_owned(), "two".to_owned()];
@@ -165,7 +165,7 @@ async fn a_pdf_becomes_what_pdf_format_says_beside_the_formats() {
     let site = Site::start(|_| {
         SiteResponse::status(200).body("%PDF-1.7\n").header("content-type", "application/pdf")
     });
-    let engine = builder().html(http()).pdf(TwoPages).build().expect("built");
+    let engine = builder().http(http()).pdf(TwoPages).build().expect("built");
     let content = |mode, pdf_format, formats: &[Format]| {
         let mut item = Item::get(site.url("/a.pdf")).mode(mode).formats(formats.to_vec());
         item.pdf_format = pdf_format;

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::fetch::http::{Http, ProxyUrl};
-use rungs::ports::fetch::{FetchErrorKind as Kind, FetchRequest, HtmlFetcher};
+use rungs::ports::fetch::{FetchErrorKind as Kind, FetchRequest, HttpFetcher};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

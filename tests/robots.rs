@@ -55,7 +55,7 @@ impl Site {
                 Ok(Fetched::new(200, PAGE).header("content-type", "text/html"))
             }
         });
-        let builder = Engine::builder().store(Memory::default()).html(fetcher).robots(policy);
+        let builder = Engine::builder().store(Memory::default()).http(fetcher).robots(policy);
         let engine = builder.clock(clock.clone()).build().expect("all parts are there");
         Self { clock, requests, engine }
     }

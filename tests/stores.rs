@@ -7,7 +7,7 @@ use std::fs;
 
 use rungs::core::record::{Key, Record};
 use rungs::ports::store::{Bodies, Store, StoreError};
-use rungs::stores::{Memory, Packs, Sled};
+use rungs::stores::{BodyFiles, Memory, Sled};
 use rungs::testkit::run;
 use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, Scratch, get, put, sample};
 
@@ -124,7 +124,7 @@ fn eight_writers_lose_nothing() {
 fn a_torn_tail_is_passed_over() {
     let scratch = Scratch::new();
     let batch = sample::batch_id(1);
-    let packs = Packs::open(scratch.path()).expect("opened");
+    let packs = BodyFiles::open(scratch.path()).expect("opened");
     let first = run(packs.put(batch, b"first".to_vec())).expect("put");
     drop(packs);
     let path = scratch.path().join(format!("{batch}.pack"));
@@ -132,7 +132,7 @@ fn a_torn_tail_is_passed_over() {
     bytes.extend(b"rgp1\0\0");
     fs::write(&path, bytes).expect("written");
 
-    let packs = Packs::open(scratch.path()).expect("opened");
+    let packs = BodyFiles::open(scratch.path()).expect("opened");
     let second = run(packs.put(batch, b"second".to_vec())).expect("put");
 
     assert_eq!(run(packs.get(first)).expect("get"), Some(b"first".to_vec()));
@@ -143,7 +143,7 @@ fn a_torn_tail_is_passed_over() {
 fn a_changed_body_is_told_from_what_was_written() {
     let scratch = Scratch::new();
     let batch = sample::batch_id(1);
-    let packs = Packs::open(scratch.path()).expect("opened");
+    let packs = BodyFiles::open(scratch.path()).expect("opened");
     let body = run(packs.put(batch, b"as it was written".to_vec())).expect("put");
     let path = scratch.path().join(format!("{batch}.pack"));
     let mut bytes = fs::read(&path).expect("a file a batch");
@@ -159,7 +159,7 @@ fn a_changed_body_is_told_from_what_was_written() {
 #[test]
 fn more_batches_than_open_files_are_kept() {
     let scratch = Scratch::new();
-    let packs = Packs::open(scratch.path()).expect("opened");
+    let packs = BodyFiles::open(scratch.path()).expect("opened");
     let text = |number: u64| number.to_string().into_bytes();
 
     let bodies: Vec<_> = (0..100)
@@ -184,7 +184,7 @@ fn open_below(dir: &std::path::Path) -> usize {
 #[test]
 fn bodies_that_cannot_be_removed_are_an_error() {
     let scratch = Scratch::new();
-    let packs = Packs::open(scratch.path()).expect("opened");
+    let packs = BodyFiles::open(scratch.path()).expect("opened");
     let batch = sample::batch_id(1);
     fs::create_dir(scratch.path().join(format!("{batch}.pack"))).expect("in the file's place");
 

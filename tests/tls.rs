@@ -9,16 +9,16 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rungs::core::id::{AccountId, DeliveryId};
+use rungs::core::id::{AccountId, NotificationId};
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::fetch::http::Http;
-use rungs::ports::fetch::{FetchErrorKind, FetchRequest, HtmlFetcher};
-use rungs::ports::notify::{Delivered, Delivery, Notifier};
+use rungs::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher};
+use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
 use rungs::testkit::site::{Site, SiteResponse};
 use rungs::webhook::Webhooks;
-use rungs::webhook::sign::Secret;
+use rungs::webhook::sign::WebhookSecret;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
@@ -81,9 +81,9 @@ async fn a_trusted_root_gives_http_2_and_an_unknown_one_a_tls_error() {
     assert_eq!(doubting.kind(), FetchErrorKind::Tls);
 }
 
-fn delivery(url: String) -> Delivery {
-    Delivery {
-        id: DeliveryId::new(Timestamp::from_millis(1_700_000_000_000), 0, 7),
+fn delivery(url: String) -> DeliveryRequest {
+    DeliveryRequest {
+        id: NotificationId::new(Timestamp::from_millis(1_700_000_000_000), 0, 7),
         account: AccountId::default(),
         event: "batch.completed",
         url,
@@ -96,7 +96,7 @@ fn delivery(url: String) -> Delivery {
 #[tokio::test]
 async fn a_delivery_carries_both_signatures_of_its_raw_body() {
     let site = Site::start(|request| {
-        let secret = Secret::new("hush");
+        let secret = WebhookSecret::new("hush");
         let id = request.header("webhook-id").unwrap_or_default();
         let whole = request.header("x-alterlab-signature")
             == Some(secret.alterlab(&request.body).as_str())
@@ -111,7 +111,7 @@ async fn a_delivery_carries_both_signatures_of_its_raw_body() {
 
     let delivered = hooks.deliver(delivery(site.url("/hook"))).await;
 
-    assert_eq!(delivered, Delivered::Accepted { status: 204, answer: None });
+    assert_eq!(delivered, DeliveryOutcome::Accepted { status: 204, answer: None });
 }
 
 #[tokio::test]
@@ -123,7 +123,10 @@ async fn a_delivery_follows_no_redirect_and_reaches_no_private_name() {
     let redirected = hooks.deliver(delivery(site.url("/"))).await;
     let inside = closed.deliver(delivery("https://inside.test/".to_owned())).await;
 
-    assert!(matches!(redirected, Delivered::Failed { status: Some(302), .. }), "{redirected:?}");
-    assert!(matches!(inside, Delivered::Refused { .. }), "{inside:?}");
+    assert!(
+        matches!(redirected, DeliveryOutcome::Failed { status: Some(302), .. }),
+        "{redirected:?}"
+    );
+    assert!(matches!(inside, DeliveryOutcome::Refused { .. }), "{inside:?}");
     assert_eq!((site.hits(), site.hits_on("/elsewhere")), (1, 0));
 }

@@ -9,8 +9,8 @@ use std::thread;
 
 use rungs::core::request::{Format, Item, JobRequest, Limits};
 use rungs::core::tier::Tier;
-use rungs::extract::{Html, convert, structured};
-use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use rungs::extract::{HtmlExtractor, convert, structured};
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use scraper::Html as Tree;
 use serde_json::Value;
 
@@ -99,7 +99,7 @@ fn options(filter_content: bool) -> JobRequest {
 fn extract(html: &str, url: &str, options: &JobRequest) -> Result<Extracted, ExtractError> {
     let content_type = Some("text/html; charset=utf-8");
     let body = html.as_bytes();
-    Html.extract(Page { body, content_type, url, tier: Tier::Curl, options })
+    HtmlExtractor.extract(Document { body, content_type, url, tier: Tier::Curl, options })
 }
 
 fn holds(made: &Extracted, html: &str, url: &str) {

@@ -5,8 +5,8 @@
 
 use rungs::core::request::{BlockKind, Format, Item, JobRequest, Limits, Profile};
 use rungs::core::tier::Tier;
-use rungs::extract::Html;
-use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use rungs::extract::HtmlExtractor;
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use serde_json::Value;
 
 use super::bytes::Bytes;
@@ -30,11 +30,11 @@ pub fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let Some((tier, options, content_type)) = asked(&mut bytes) else { return };
     let body = bytes.rest();
-    let page = Page { body, content_type, url: URL, tier, options: &options };
+    let page = Document { body, content_type, url: URL, tier, options: &options };
 
-    let made = Html.extract(page);
+    let made = HtmlExtractor.extract(page);
 
-    assert_eq!(Html.extract(page), made, "the same page was read in two ways");
+    assert_eq!(HtmlExtractor.extract(page), made, "the same page was read in two ways");
     match made {
         Ok(made) => check(&made, &options, body),
         Err(ExtractError::Empty | ExtractError::Unsupported(_) | ExtractError::Failed(_)) => {}

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rungs::core::credits::Credits;
 use rungs::core::job::Job;
-use rungs::core::ladder::{Reach, Tools, estimate};
+use rungs::core::ladder::{Capabilities, Reach, estimate};
 use rungs::core::price::{AddOns, PriceList};
 use rungs::core::record::Record;
-use rungs::core::request::{Flaw, Item, JobRequest, Limits};
+use rungs::core::request::{Item, JobRequest, Limits, ValidationError};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::service::wire::{read_batch, read_item};
@@ -37,7 +37,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn names_a_field(flaw: &Flaw) {
+fn names_a_field(flaw: &ValidationError) {
     let word =
         |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
     let field = flaw.field.strip_prefix("webhookUrl").unwrap_or(flaw.field);
@@ -85,7 +85,7 @@ fn is_kept(request: &JobRequest) {
 /// What is held covers every tier that may be charged, and never exceeds what the host allowed.
 fn is_priced(request: &JobRequest) {
     let prices = PriceList::default();
-    let tools = Tools { tiers: Tier::ALL.into_iter().collect(), pdf: true, ocr: true };
+    let tools = Capabilities { tiers: Tier::ALL.into_iter().collect(), pdf: true, ocr: true };
     let held = estimate(request, &tools, &prices);
     let asked = AddOns::asked(request);
     for tier in Reach::of(request, &tools, &prices).usable.iter() {

@@ -14,7 +14,7 @@ use rungs::core::tier::Tier;
 use rungs::core::url::PageUrl;
 use rungs::fetch::http::{Http, HttpLimits};
 use rungs::ports::fetch::{
-    FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HtmlFetcher, JobScratch,
+    FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HttpFetcher, JobScratch,
 };
 use rungs::testkit::site::{RawSite, read_head};
 

@@ -5,8 +5,8 @@
 
 use rungs::core::request::{Format, Item, Limits, Profile};
 use rungs::core::tier::Tier;
-use rungs::extract::Html;
-use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use rungs::extract::HtmlExtractor;
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use serde_json::{Map, Value, json};
 
 use super::bytes::Bytes;
@@ -70,11 +70,11 @@ fn extract(page: &str) -> Option<Extracted> {
     let options = item.check(&Limits::default()).expect("an item");
     let content_type = Some("text/html; charset=utf-8");
     let body = page.as_bytes();
-    let page = Page { body, content_type, url: URL, tier: Tier::LightJs, options: &options };
+    let page = Document { body, content_type, url: URL, tier: Tier::LightJs, options: &options };
 
-    let made = Html.extract(page);
+    let made = HtmlExtractor.extract(page);
 
-    assert_eq!(Html.extract(page), made, "the same page was read in two ways");
+    assert_eq!(HtmlExtractor.extract(page), made, "the same page was read in two ways");
     match made {
         Ok(made) => {
             let Some(Value::String(html)) = made.content.get(&Format::Html) else {

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rungs::core::batch::{Batch, BatchStatus, Notice, NoticeState, Tally};
+use rungs::core::batch::{BatchRecord, BatchStatus, Notification, NotificationState, Tally};
 use rungs::core::credits::Credits;
 use rungs::core::failure::{ErrorCode, JobError};
-use rungs::core::id::{AccountId, DeliveryId, WorkerId};
+use rungs::core::id::{AccountId, NotificationId, WorkerId};
 use rungs::core::job::{Attempt, BodyRef, Fence, Finding, Job, JobState, Lease, Outcome};
-use rungs::core::ledger::{Account, Booking, Entry};
-use rungs::core::step::{Ending, Input, KEPT, Records, Refused, step};
+use rungs::core::ledger::{Account, Booking, LedgerEntry};
+use rungs::core::step::{Ending, KEPT, Records, StepError, StepInput, step};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
@@ -48,11 +48,11 @@ struct Page {
 }
 
 struct Shelf {
-    batch: Batch,
+    batch: BatchRecord,
     jobs: Vec<Job>,
     pages: Vec<Page>,
-    entries: Vec<Entry>,
-    notices: Vec<Notice>,
+    entries: Vec<LedgerEntry>,
+    notices: Vec<Notification>,
 }
 
 struct World {
@@ -173,10 +173,10 @@ impl World {
         let page = &shelf.pages[job];
         let current = page.held.then(|| page.fences.last().copied()).flatten();
         let expected = match &input {
-            Input::Cancel if page.end.is_some() => Err("illegal"),
-            Input::Cancel => Ok(()),
+            StepInput::Cancel if page.end.is_some() => Err("illegal"),
+            StepInput::Cancel => Ok(()),
             _ if fence.is_none() || fence != current => Err("stale"),
-            Input::Succeed { charged, .. } if charged.0 > page.hold => Err("above the hold"),
+            StepInput::Succeed { charged, .. } if charged.0 > page.hold => Err("above the hold"),
             _ => Ok(()),
         };
         let records =
@@ -185,9 +185,9 @@ impl World {
         let answer = step(records, fence, input.clone(), at(self.now));
 
         let named = answer.as_ref().map(|_| ()).map_err(|why| match why {
-            Refused::Stale => "stale",
-            Refused::Illegal(_) => "illegal",
-            Refused::AboveHold { .. } => "above the hold",
+            StepError::Stale => "stale",
+            StepError::Illegal(_) => "illegal",
+            StepError::AboveHold { .. } => "above the hold",
             other => panic!("a new way to refuse: {other}"),
         });
         assert_eq!(named, expected, "{input:?} to {:?}", shelf.jobs[job]);
@@ -240,26 +240,26 @@ fn attempts(bytes: &mut Bytes<'_>) -> Vec<Attempt> {
     (0..bytes.below(3)).map(|_| attempt(bytes)).collect()
 }
 
-fn input(bytes: &mut Bytes<'_>, hold: u64) -> Input {
+fn input(bytes: &mut Bytes<'_>, hold: u64) -> StepInput {
     match bytes.below(8) {
-        0 => Input::Renew { until: at(bytes.number()) },
-        1..=3 => Input::Succeed {
+        0 => StepInput::Renew { until: at(bytes.number()) },
+        1..=3 => StepInput::Succeed {
             tier: bytes.pick(&Tier::ALL),
             charged: Credits(if bytes.flag() { hold / 2 } else { bytes.number() }),
             body: BodyRef("body".to_owned()),
             cached: bytes.flag(),
             attempts: attempts(bytes),
         },
-        4 | 5 => Input::Fail {
+        4 | 5 => StepInput::Fail {
             error: JobError::new(ErrorCode::Timeout, "late"),
             attempts: attempts(bytes),
         },
-        6 => Input::Reschedule {
+        6 => StepInput::Reschedule {
             ready_at: at(bytes.number()),
             used: Duration::from_millis(bytes.number()),
             attempts: attempts(bytes),
         },
-        _ => Input::Cancel,
+        _ => StepInput::Cancel,
     }
 }
 
@@ -279,12 +279,12 @@ impl Shelf {
         let total = u32::try_from(jobs.len()).expect("a few jobs");
         let page =
             |hold: &u64| Page { hold: *hold, fences: Vec::new(), until: 0, held: false, end: None };
-        let batch = Batch {
+        let batch = BatchRecord {
             jobs: jobs.iter().map(|it| it.id).collect(),
             tally: Tally { total, ..Tally::default() },
             estimate: holds.iter().map(|it| Credits(*it)).sum(),
             webhook,
-            event: DeliveryId::new(at(number), 0, number),
+            event: NotificationId::new(at(number), 0, number),
             entries: 1,
             ..sample::batch(number, None)
         };
@@ -293,17 +293,17 @@ impl Shelf {
     }
 
     /// A step that ended nothing.
-    fn go_on(&mut self, job: usize, after: &Job, input: &Input) {
+    fn go_on(&mut self, job: usize, after: &Job, input: &StepInput) {
         let (page, before) = (&mut self.pages[job], &self.jobs[job]);
         match input {
-            Input::Renew { until } => {
+            StepInput::Renew { until } => {
                 let lease = before.lease.expect("who renews holds a lease");
                 let until = lease.until.max(*until);
                 let expected = Job { lease: Some(Lease { until, ..lease }), ..before.clone() };
                 assert_eq!(*after, expected);
                 page.until = until.as_millis();
             }
-            Input::Reschedule { ready_at, used, attempts } => {
+            StepInput::Reschedule { ready_at, used, attempts } => {
                 let expected = Job {
                     state: JobState::Queued,
                     lease: None,
@@ -320,14 +320,14 @@ impl Shelf {
     }
 
     /// A step that ended a job: everything that belongs to its end is there, once.
-    fn end(&mut self, job: usize, after: &Job, input: &Input, ending: &Ending, now: u64) {
+    fn end(&mut self, job: usize, after: &Job, input: &StepInput, ending: &Ending, now: u64) {
         let page = &mut self.pages[job];
         let charged = match input {
-            Input::Succeed { charged, tier, .. } => {
+            StepInput::Succeed { charged, tier, .. } => {
                 assert_eq!((after.state, after.tier()), (JobState::Succeeded, Some(*tier)));
                 charged.0
             }
-            Input::Fail { .. } | Input::Cancel => {
+            StepInput::Fail { .. } | StepInput::Cancel => {
                 assert!(matches!(after.outcome, Some(Outcome::Failed(_))));
                 assert_eq!(after.state, JobState::Failed);
                 0
@@ -337,7 +337,7 @@ impl Shelf {
         assert!(charged <= page.hold && page.end.is_none(), "an end too many, or too dear");
         assert_eq!((after.lease, after.ended_at), (None, Some(at(now))));
         let released = Credits(page.hold - charged);
-        let expected = Entry {
+        let expected = LedgerEntry {
             account: after.account.clone(),
             batch: self.batch.id,
             number: u32::try_from(self.entries.len()).expect("a few") + 1,
@@ -377,7 +377,7 @@ impl Shelf {
     }
 
     /// The event says what became of the batch.
-    fn tells(&self, notice: &Notice, now: u64) {
+    fn tells(&self, notice: &Notification, now: u64) {
         let body: serde_json::Value = serde_json::from_str(&notice.body).expect("JSON");
         let (good, bad) = self.counted();
         assert_eq!(body["event"], "batch.completed");
@@ -387,7 +387,7 @@ impl Shelf {
         assert_eq!(body["data"]["failed"], bad);
         assert_eq!((notice.id, notice.batch), (self.batch.event, self.batch.id));
         let addressed = self.batch.webhook.is_some();
-        assert_eq!(notice.state == NoticeState::Pending, addressed);
+        assert_eq!(notice.state == NotificationState::Pending, addressed);
         assert_eq!(self.batch.ended_at, Some(at(now)));
         assert_eq!(self.batch.expires_at, Some(at(now).after(KEPT)));
     }

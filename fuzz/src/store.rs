@@ -6,15 +6,15 @@
 
 use std::cell::RefCell;
 
-use rungs::core::batch::NoticeState;
+use rungs::core::batch::NotificationState;
 use rungs::core::id::{AccountId, BatchId, WorkerId};
 use rungs::core::job::{BodyRef, JobState, Lease};
 use rungs::core::ladder::SiteProfile;
-use rungs::core::ledger::{Booking, Entry};
-use rungs::core::record::{Cached, Claim, Key, Kind, Queue, Record, Submission};
+use rungs::core::ledger::{Booking, LedgerEntry};
+use rungs::core::record::{CacheEntry, Claim, IdempotencyRecord, Key, Kind, Queue, Record};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
-use rungs::ports::store::{List, Store, StoreError, Versioned, Write};
+use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use rungs::stores::{Memory, Sled};
 use rungs::testkit::store::sample;
 use tokio::runtime::{Builder, Runtime};
@@ -206,7 +206,7 @@ impl Model {
     }
 
     async fn list(&self, store: &dyn Store, bytes: &mut Bytes<'_>) {
-        let list = List {
+        let list = ListQuery {
             kind: bytes.pick(&Kind::ALL),
             after: bytes.flag().then(|| record(bytes).key()),
             descending: bytes.flag(),
@@ -219,7 +219,7 @@ impl Model {
     }
 
     /// By the order of keys, which the bytes of keys must keep too.
-    fn listed(&self, list: &List) -> Vec<Versioned> {
+    fn listed(&self, list: &ListQuery) -> Vec<Versioned> {
         let behind = |key: &Key| match &list.after {
             Some(after) if list.descending => key < after,
             Some(after) => key > after,
@@ -269,7 +269,7 @@ impl Model {
     /// Everything that the store can be asked.
     async fn check(&self, store: &dyn Store) {
         for kind in Kind::ALL {
-            let list = List { kind, after: None, descending: false, limit: usize::MAX };
+            let list = ListQuery { kind, after: None, descending: false, limit: usize::MAX };
             let listed = store.list(list.clone()).await.expect("listed");
             assert_eq!(listed, self.listed(&list));
         }
@@ -292,8 +292,8 @@ fn due(record: &Record) -> Option<(Queue, Timestamp)> {
         Record::Job(job) if job.state == JobState::Processing => {
             Some((Queue::Jobs, job.lease.map_or(job.ready_at, |it| it.until)))
         }
-        Record::Notice(it) if it.state == NoticeState::Pending => {
-            Some((Queue::Notices, it.lease.map_or(it.ready_at, |it| it.until)))
+        Record::Notification(it) if it.state == NotificationState::Pending => {
+            Some((Queue::Notifications, it.lease.map_or(it.ready_at, |it| it.until)))
         }
         Record::Batch(batch) => Some((Queue::Expiry, batch.expires_at?)),
         Record::Cached(it) => Some((Queue::Expiry, it.expires_at)),
@@ -322,7 +322,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
             let expires_at = bytes.flag().then(|| moment(bytes));
             Record::Batch(sample::batch(bytes.below(3) as u64, expires_at))
         }
-        2 => Record::Entry(Entry {
+        2 => Record::Entry(LedgerEntry {
             account: AccountId::default(),
             batch: sample::batch_id(bytes.below(3) as u64),
             number: bytes.pick(&[0, 1, 255, 256, u32::MAX]),
@@ -338,13 +338,13 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
         }
         6 => {
             let mut notice = sample::notice(bytes.below(3) as u64, moment(bytes));
-            notice.state = bytes.pick(&[NoticeState::Pending, NoticeState::Delivered]);
+            notice.state = bytes.pick(&[NotificationState::Pending, NotificationState::Delivered]);
             // Only what waits is under a lease.
-            notice.lease = lease(bytes).filter(|_| notice.state == NoticeState::Pending);
-            Record::Notice(notice)
+            notice.lease = lease(bytes).filter(|_| notice.state == NotificationState::Pending);
+            Record::Notification(notice)
         }
         7 => Record::Site(SiteProfile::new(bytes.pick(&["a", "a:80", "ab", ""]), moment(bytes))),
-        8 => Record::Submission(Submission {
+        8 => Record::Submission(IdempotencyRecord {
             account: account(bytes),
             key: bytes.pick(&["", "b", "\0", "\u{10ffff}"]).to_owned(),
             digest: [bytes.byte(); 32],
@@ -352,7 +352,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
         }),
         9 => Record::Owned(sample::owned(account(bytes).as_str(), bytes.below(3) as u64)),
         10 => Record::Usage(sample::usage(account(bytes).as_str(), bytes.below(3) as u64)),
-        _ => Record::Cached(Cached {
+        _ => Record::Cached(CacheEntry {
             digest: [bytes.pick(&[0, 1, 255]); 32],
             body: BodyRef("b".to_owned()),
             tier: bytes.pick(&Tier::ALL),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use rungs::core::verdict::{Document, Judgement, Response, Verdict, judge};
+use rungs::core::verdict::{DocumentKind, Judgment, Response, Verdict, judge};
 
 use super::bytes::{Bytes, headers};
 
@@ -36,7 +36,7 @@ pub fn run(data: &[u8]) {
     fits(&judgement.verdict, &response);
 }
 
-fn says_why(judgement: &Judgement, status: u16) {
+fn says_why(judgement: &Judgment, status: u16) {
     let observation = judgement.signal.strip_prefix(&format!("status {status}, "));
     let observation = observation.expect("the signal begins with the status");
     assert!(!observation.trim().is_empty(), "no observation in {judgement:?}");
@@ -70,7 +70,7 @@ fn fits(verdict: &Verdict, response: &Response<'_>) {
         Verdict::Permanent(_) => assert!(!success),
         Verdict::Other(kind) => {
             assert!(success && !empty);
-            assert!(!body.starts_with(b"%PDF-") || *kind == Document::Pdf);
+            assert!(!body.starts_with(b"%PDF-") || *kind == DocumentKind::Pdf);
         }
     }
     if !success && headers.is_empty() && matches!(status, 401 | 402 | 404 | 410) {

@@ -6,7 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use rungs::webhook::sign::Secret;
+use rungs::webhook::sign::WebhookSecret;
 use sha2::{Digest, Sha256};
 use standardwebhooks::Webhook;
 
@@ -29,7 +29,7 @@ pub fn run(data: &[u8]) {
     let body = String::from_utf8_lossy(bytes.rest()).into_owned();
     let body = body.as_bytes();
 
-    let signer = Secret::new(secret.clone());
+    let signer = WebhookSecret::new(secret.clone());
     let (alterlab, standard) = (signer.alterlab(body), signer.standard(&id, sent_at, body));
 
     assert_eq!(format!("{signer:?}"), "Secret(..)", "the secret is shown");

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
-use crate::core::id::{AccountId, BatchId, DeliveryId, JobId};
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::Lease;
 use crate::core::time::Timestamp;
 
@@ -66,7 +66,7 @@ impl Tally {
 /// What a batch was submitted as, which decides what its end is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Form {
+pub enum BatchKind {
     /// A list of items.
     #[default]
     Batch,
@@ -76,7 +76,7 @@ pub enum Form {
 
 /// An event's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EventName {
+pub enum NotificationKind {
     /// The last job of a batch ended.
     #[default]
     #[serde(rename = "batch.completed")]
@@ -89,7 +89,7 @@ pub enum EventName {
     JobFailed,
 }
 
-impl EventName {
+impl NotificationKind {
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -102,7 +102,7 @@ impl EventName {
 
 /// A batch's record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Batch {
+pub struct BatchRecord {
     /// Its id.
     pub id: BatchId,
     /// Who pays.
@@ -117,7 +117,7 @@ pub struct Batch {
     pub charged: Credits,
     /// What it was submitted as.
     #[serde(default)]
-    pub form: Form,
+    pub form: BatchKind,
     /// A word of the host's for who submitted it, by which usage and budgets are told apart.
     #[serde(default)]
     pub label: Option<String>,
@@ -126,7 +126,7 @@ pub struct Batch {
     /// The idempotency key it was submitted with.
     pub idempotency_key: Option<String>,
     /// The id of its one event, drawn at submission.
-    pub event: DeliveryId,
+    pub event: NotificationId,
     /// How many ledger entries it has.
     pub entries: u32,
     /// When it was submitted.
@@ -137,7 +137,7 @@ pub struct Batch {
     pub expires_at: Option<Timestamp>,
 }
 
-impl Batch {
+impl BatchRecord {
     /// Its status.
     pub fn status(&self) -> BatchStatus {
         self.tally.status()
@@ -146,7 +146,7 @@ impl Batch {
 
 /// Whether an event was delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NoticeState {
+pub enum NotificationState {
     /// It has yet to be.
     Pending,
     /// The receiver accepted it.
@@ -159,7 +159,7 @@ pub enum NoticeState {
 
 /// One attempt to deliver an event, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NoticeAttempt {
+pub struct DeliveryAttempt {
     /// When.
     pub at: Timestamp,
     /// The receiver's status, where there was one.
@@ -176,9 +176,9 @@ pub struct NoticeAttempt {
 /// It comes into being in the same commit as the last job's end and never again; only its delivery
 /// is repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
+pub struct Notification {
     /// The event's id, the same over all attempts.
-    pub id: DeliveryId,
+    pub id: NotificationId,
     /// The batch that ended.
     pub batch: BatchId,
     /// Whose batch that was.
@@ -186,15 +186,15 @@ pub struct Notice {
     pub account: AccountId,
     /// What it is called.
     #[serde(default)]
-    pub event: EventName,
+    pub event: NotificationKind,
     /// Where it goes.
     pub url: Option<String>,
     /// The JSON body, the same over all attempts.
     pub body: String,
     /// Whether it was delivered.
-    pub state: NoticeState,
+    pub state: NotificationState,
     /// Every attempt.
-    pub attempts: Vec<NoticeAttempt>,
+    pub attempts: Vec<DeliveryAttempt>,
     /// When the next attempt is due.
     pub ready_at: Timestamp,
     /// Who is delivering it.

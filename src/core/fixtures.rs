@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::batch::{Batch, Form, Tally};
+use crate::core::batch::{BatchKind, BatchRecord, Tally};
 use crate::core::credits::Credits;
-use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, Finding, Job, JobState};
 use crate::core::ledger::Account;
 use crate::core::request::{Item, Limits};
@@ -56,19 +56,19 @@ pub(crate) fn held_job() -> Job {
 }
 
 /// The batch of so many such jobs.
-pub(crate) fn batch(jobs: u32) -> Batch {
-    Batch {
+pub(crate) fn batch(jobs: u32) -> BatchRecord {
+    BatchRecord {
         id: BatchId::new(START, 0, 1),
         account: AccountId::default(),
         jobs: Vec::new(),
         tally: Tally { total: jobs, ..Tally::default() },
         estimate: Credits(10 * u64::from(jobs)),
         charged: Credits::ZERO,
-        form: Form::Batch,
+        form: BatchKind::Batch,
         label: None,
         webhook: Some("http://example.com/hook".to_owned()),
         idempotency_key: None,
-        event: DeliveryId::new(START, 0, 2),
+        event: NotificationId::new(START, 0, 2),
         entries: 1,
         created_at: START,
         ended_at: None,

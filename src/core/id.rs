@@ -10,7 +10,7 @@ use crate::core::time::Timestamp;
 /// A name that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not {expected}")]
-pub struct BadId {
+pub struct ParseIdError {
     given: String,
     expected: &'static str,
 }
@@ -88,13 +88,13 @@ macro_rules! uuid_id {
         }
 
         impl FromStr for $name {
-            type Err = BadId;
+            type Err = ParseIdError;
 
-            fn from_str(text: &str) -> Result<Self, BadId> {
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
                 text.strip_prefix($prefix)
                     .and_then(parse_uuid)
                     .map(Self)
-                    .ok_or_else(|| BadId { given: text.chars().take(80).collect(), expected: $expected })
+                    .ok_or_else(|| ParseIdError { given: text.chars().take(80).collect(), expected: $expected })
             }
         }
 
@@ -105,9 +105,9 @@ macro_rules! uuid_id {
         }
 
         impl TryFrom<String> for $name {
-            type Error = BadId;
+            type Error = ParseIdError;
 
-            fn try_from(text: String) -> Result<Self, BadId> {
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
                 text.parse()
             }
         }
@@ -124,7 +124,7 @@ uuid_id!(
 );
 uuid_id!(
     /// One webhook event; the same over all its attempts.
-    DeliveryId, "", "a delivery id (a UUID)"
+    NotificationId, "", "a delivery id (a UUID)"
 );
 
 uuid_id!(
@@ -142,11 +142,11 @@ impl AccountId {
     pub const MAX_LEN: usize = 128;
 
     /// Reads a name of 1 to [`Self::MAX_LEN`] bytes without control characters.
-    pub fn new(name: impl Into<String>) -> Result<Self, BadId> {
+    pub fn new(name: impl Into<String>) -> Result<Self, ParseIdError> {
         let name = name.into();
         if name.is_empty() || name.len() > Self::MAX_LEN || name.chars().any(char::is_control) {
             let expected = "an account name (1 to 128 bytes, no control characters)";
-            return Err(BadId { given: name.chars().take(80).collect(), expected });
+            return Err(ParseIdError { given: name.chars().take(80).collect(), expected });
         }
         Ok(Self(name))
     }
@@ -177,9 +177,9 @@ impl From<AccountId> for String {
 }
 
 impl TryFrom<String> for AccountId {
-    type Error = BadId;
+    type Error = ParseIdError;
 
-    fn try_from(name: String) -> Result<Self, BadId> {
+    fn try_from(name: String) -> Result<Self, ParseIdError> {
         Self::new(name)
     }
 }

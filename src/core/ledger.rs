@@ -141,7 +141,7 @@ pub enum Booking {
 
 /// One line of the ledger; a batch's lines are removed with it, the account's sums stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct LedgerEntry {
     /// The account it is booked on.
     pub account: AccountId,
     /// The batch it is for.

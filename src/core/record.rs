@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::batch::{Batch, Notice, NoticeState};
-use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
+use crate::core::batch::{BatchRecord, Notification, NotificationState};
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{BodyRef, Job, JobState, Lease};
 use crate::core::ladder::SiteProfile;
-use crate::core::ledger::{Account, Entry};
+use crate::core::ledger::{Account, LedgerEntry};
 use crate::core::tier::Tier;
 use crate::core::time::{Day, Timestamp};
-use crate::core::usage::Usage;
+use crate::core::usage::DailyUsage;
 
 /// A batch that was submitted with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Submission {
+pub struct IdempotencyRecord {
     /// Who submitted it.
     pub account: AccountId,
     /// With which key.
@@ -26,7 +26,7 @@ pub struct Submission {
 
 /// An answer that may serve again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cached {
+pub struct CacheEntry {
     /// SHA-256 of everything that matters for the answer.
     pub digest: [u8; 32],
     /// Where the result is.
@@ -41,7 +41,7 @@ pub struct Cached {
 
 /// That a batch is one of an account's, so that they are listed without looking at everyone's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owned {
+pub struct AccountBatch {
     /// Whose it is.
     pub account: AccountId,
     /// Which.
@@ -60,7 +60,7 @@ pub enum Key {
     /// A job.
     Job(JobId),
     /// An event of the outbox.
-    Notice(DeliveryId),
+    Notification(NotificationId),
     /// A site's profile.
     Site(String),
     /// An account's idempotency key.
@@ -86,7 +86,7 @@ pub enum Kind {
     /// Jobs.
     Job = 4,
     /// Events.
-    Notice = 5,
+    Notification = 5,
     /// Site profiles.
     Site = 6,
     /// Idempotency keys.
@@ -106,7 +106,7 @@ impl Kind {
         Self::Batch,
         Self::Entry,
         Self::Job,
-        Self::Notice,
+        Self::Notification,
         Self::Site,
         Self::Submission,
         Self::Cached,
@@ -123,7 +123,7 @@ impl Key {
             Self::Batch(_) => Kind::Batch,
             Self::Entry(..) => Kind::Entry,
             Self::Job(_) => Kind::Job,
-            Self::Notice(_) => Kind::Notice,
+            Self::Notification(_) => Kind::Notification,
             Self::Site(_) => Kind::Site,
             Self::Submission(..) => Kind::Submission,
             Self::Cached(_) => Kind::Cached,
@@ -143,7 +143,7 @@ impl Key {
                 bytes.extend(number.to_be_bytes());
             }
             Self::Job(id) => bytes.extend(id.as_bytes()),
-            Self::Notice(id) => bytes.extend(id.as_bytes()),
+            Self::Notification(id) => bytes.extend(id.as_bytes()),
             Self::Site(site) => bytes.extend(site.as_bytes()),
             Self::Submission(account, key) => of_account(&mut bytes, account, key.as_bytes()),
             Self::Cached(digest) => bytes.extend(digest),
@@ -169,14 +169,14 @@ pub enum Queue {
     /// Jobs to claim, and leases that run out.
     Jobs = 1,
     /// Events to deliver.
-    Notices = 2,
+    Notifications = 2,
     /// Records to remove.
     Expiry = 3,
 }
 
 impl Queue {
     /// All queues.
-    pub const ALL: [Self; 3] = [Self::Jobs, Self::Notices, Self::Expiry];
+    pub const ALL: [Self; 3] = [Self::Jobs, Self::Notifications, Self::Expiry];
 }
 
 /// A request for what is due in a queue.
@@ -200,23 +200,24 @@ pub enum Record {
     /// An account.
     Account(Account),
     /// A batch.
-    Batch(Batch),
+    Batch(BatchRecord),
     /// A ledger line.
-    Entry(Entry),
+    Entry(LedgerEntry),
     /// A job.
     Job(Job),
     /// An event.
-    Notice(Notice),
+    #[serde(rename = "Notice")]
+    Notification(Notification),
     /// A site's profile.
     Site(SiteProfile),
     /// An idempotency key.
-    Submission(Submission),
+    Submission(IdempotencyRecord),
     /// A cached answer.
-    Cached(Cached),
+    Cached(CacheEntry),
     /// A batch of an account's.
-    Owned(Owned),
+    Owned(AccountBatch),
     /// An account's day.
-    Usage(Usage),
+    Usage(DailyUsage),
 }
 
 impl Record {
@@ -227,7 +228,7 @@ impl Record {
             Self::Batch(it) => Key::Batch(it.id),
             Self::Entry(it) => Key::Entry(it.batch, it.number),
             Self::Job(it) => Key::Job(it.id),
-            Self::Notice(it) => Key::Notice(it.id),
+            Self::Notification(it) => Key::Notification(it.id),
             Self::Site(it) => Key::Site(it.site.clone()),
             Self::Submission(it) => Key::Submission(it.account.clone(), it.key.clone()),
             Self::Cached(it) => Key::Cached(it.digest),
@@ -245,8 +246,8 @@ impl Record {
                 JobState::Processing => Some((Queue::Jobs, leased(job.ready_at, &job.lease))),
                 JobState::Succeeded | JobState::Failed => None,
             },
-            Self::Notice(it) => (it.state == NoticeState::Pending)
-                .then(|| (Queue::Notices, leased(it.ready_at, &it.lease))),
+            Self::Notification(it) => (it.state == NotificationState::Pending)
+                .then(|| (Queue::Notifications, leased(it.ready_at, &it.lease))),
             Self::Batch(batch) => batch.expires_at.map(|at| (Queue::Expiry, at)),
             Self::Cached(it) => Some((Queue::Expiry, it.expires_at)),
             Self::Usage(it) => Some((Queue::Expiry, it.expires_at())),
@@ -264,9 +265,9 @@ impl Record {
     pub fn claimed(&self, claim: &Claim) -> Option<Self> {
         match self {
             Self::Job(job) => job.claimed(claim.worker, claim.now, claim.until).map(Self::Job),
-            Self::Notice(notice) => {
+            Self::Notification(notice) => {
                 let lease = Some(Lease { worker: claim.worker, until: claim.until });
-                Some(Self::Notice(Notice { lease, ..notice.clone() }))
+                Some(Self::Notification(Notification { lease, ..notice.clone() }))
             }
             _ => None,
         }
@@ -277,9 +278,13 @@ impl Record {
     pub fn abandoned(&self, now: Timestamp) -> Option<Self> {
         match self {
             Self::Job(job) => job.abandoned(now).map(Self::Job),
-            Self::Notice(notice) => {
+            Self::Notification(notice) => {
                 notice.lease?;
-                Some(Self::Notice(Notice { lease: None, ready_at: now, ..notice.clone() }))
+                Some(Self::Notification(Notification {
+                    lease: None,
+                    ready_at: now,
+                    ..notice.clone()
+                }))
             }
             _ => None,
         }
@@ -289,18 +294,18 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::batch::EventName;
+    use crate::core::batch::NotificationKind;
     use crate::core::fixtures::{MINE, OTHERS, account, at, batch, held_job, job};
 
-    fn notice() -> Notice {
-        Notice {
+    fn notice() -> Notification {
+        Notification {
             id: batch(1).event,
             batch: batch(1).id,
             account: AccountId::default(),
-            event: EventName::BatchCompleted,
+            event: NotificationKind::BatchCompleted,
             url: None,
             body: String::new(),
-            state: NoticeState::Pending,
+            state: NotificationState::Pending,
             attempts: Vec::new(),
             ready_at: at(3),
             lease: None,
@@ -321,7 +326,7 @@ mod tests {
             Key::Entry(batch(1).id, 1),
             Key::Entry(batch(1).id, 256),
             Key::Job(job().id),
-            Key::Notice(notice().id),
+            Key::Notification(notice().id),
             Key::Site("example.com".to_owned()),
             Key::Submission(account("a"), "bc".to_owned()),
             Key::Submission(account("ab"), "c".to_owned()),
@@ -342,16 +347,16 @@ mod tests {
 
     #[test]
     fn a_record_is_due_when_it_next_needs_attention_and_never_once_that_is_over() {
-        let leased = Notice { lease: Some(Lease { worker: MINE, until: at(9) }), ..notice() };
-        let told = Notice { state: NoticeState::Delivered, ..notice() };
-        let ended = crate::core::batch::Batch { expires_at: Some(at(7)), ..batch(1) };
+        let leased = Notification { lease: Some(Lease { worker: MINE, until: at(9) }), ..notice() };
+        let told = Notification { state: NotificationState::Delivered, ..notice() };
+        let ended = crate::core::batch::BatchRecord { expires_at: Some(at(7)), ..batch(1) };
 
         assert_eq!(Record::Job(job()).due(), Some((Queue::Jobs, at(0))));
         assert_eq!(Record::Job(held_job()).due(), Some((Queue::Jobs, at(30))));
         assert_eq!(Record::Job(Job { state: JobState::Failed, ..job() }).due(), None);
-        assert_eq!(Record::Notice(notice()).due(), Some((Queue::Notices, at(3))));
-        assert_eq!(Record::Notice(leased).due(), Some((Queue::Notices, at(9))));
-        assert_eq!(Record::Notice(told).due(), None);
+        assert_eq!(Record::Notification(notice()).due(), Some((Queue::Notifications, at(3))));
+        assert_eq!(Record::Notification(leased).due(), Some((Queue::Notifications, at(9))));
+        assert_eq!(Record::Notification(told).due(), None);
         assert_eq!(Record::Batch(batch(1)).due(), None);
         assert_eq!(Record::Batch(ended).due(), Some((Queue::Expiry, at(7))));
         assert_eq!(Record::Account(account(0)).due(), None);
@@ -363,18 +368,19 @@ mod tests {
 
         let Some(Record::Job(job)) = Record::Job(job()).claimed(&claim()) else { panic!("queued") };
         assert_eq!(job.lease, lease);
-        let claimed = Record::Notice(notice()).claimed(&claim());
-        assert_eq!(claimed, Some(Record::Notice(Notice { lease, ..notice() })));
+        let claimed = Record::Notification(notice()).claimed(&claim());
+        assert_eq!(claimed, Some(Record::Notification(Notification { lease, ..notice() })));
         assert_eq!(Record::Batch(batch(1)).claimed(&claim()), None);
     }
 
     #[test]
     fn what_a_dead_process_held_is_due_at_once_and_what_it_did_not_stays() {
-        let leased = Notice { lease: Some(Lease { worker: OTHERS, until: at(9) }), ..notice() };
+        let leased =
+            Notification { lease: Some(Lease { worker: OTHERS, until: at(9) }), ..notice() };
 
-        let freed = Record::Notice(leased).abandoned(at(5));
-        assert_eq!(freed, Some(Record::Notice(Notice { ready_at: at(5), ..notice() })));
-        assert_eq!(Record::Notice(notice()).abandoned(at(5)), None);
+        let freed = Record::Notification(leased).abandoned(at(5));
+        assert_eq!(freed, Some(Record::Notification(Notification { ready_at: at(5), ..notice() })));
+        assert_eq!(Record::Notification(notice()).abandoned(at(5)), None);
         let job = Record::Job(held_job()).abandoned(at(5)).expect("it was held");
         assert_eq!(job.due(), Some((Queue::Jobs, at(5))));
         assert_eq!(Record::Account(account(0)).abandoned(at(5)), None);

@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::core::batch::{Batch, BatchStatus, EventName, Form, Notice, NoticeState};
+use crate::core::batch::{
+    BatchKind, BatchRecord, BatchStatus, Notification, NotificationKind, NotificationState,
+};
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{
     Attempt, BodyRef, Fence, IllegalTransition, Job, JobEvent, Lease, Outcome, next,
 };
-use crate::core::ledger::{Account, Booking, Entry};
+use crate::core::ledger::{Account, Booking, LedgerEntry};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 
 /// What happened to a job.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Input {
+pub enum StepInput {
     /// Its worker is still at it.
     Renew {
         /// Until when the lease shall run.
@@ -61,7 +63,7 @@ pub enum Input {
 /// Why a step changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum StepError {
     /// The claim is not the one that holds the job now.
     #[error("the claim is stale: another holds the job, or it has ended")]
     Stale,
@@ -91,13 +93,13 @@ pub struct Transition {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ending {
     /// The batch with its tally.
-    pub batch: Batch,
+    pub batch: BatchRecord,
     /// The account with the hold settled.
     pub account: Account,
     /// The line that books it.
-    pub entry: Entry,
+    pub entry: LedgerEntry,
     /// The event, if this was the last job.
-    pub notice: Option<Notice>,
+    pub notice: Option<Notification>,
 }
 
 /// The records of a step.
@@ -106,7 +108,7 @@ pub struct Records<'a> {
     /// The job.
     pub job: &'a Job,
     /// Its batch.
-    pub batch: &'a Batch,
+    pub batch: &'a BatchRecord,
     /// The account that pays.
     pub account: &'a Account,
 }
@@ -116,45 +118,45 @@ pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Takes one step.
 ///
-/// `fence` is the claim of the worker that sent the input; [`Input::Cancel`] comes from the host
+/// `fence` is the claim of the worker that sent the input; [`StepInput::Cancel`] comes from the host
 /// and needs none.
 ///
 /// # Errors
 ///
-/// [`Refused`], and then nothing is to be changed.
+/// [`StepError`], and then nothing is to be changed.
 pub fn step(
     records: Records<'_>,
     fence: Option<Fence>,
-    input: Input,
+    input: StepInput,
     now: Timestamp,
-) -> Result<Transition, Refused> {
+) -> Result<Transition, StepError> {
     let job = records.job;
-    if input != Input::Cancel && !fence.is_some_and(|it| job.is_held_by(it)) {
-        return Err(Refused::Stale);
+    if input != StepInput::Cancel && !fence.is_some_and(|it| job.is_held_by(it)) {
+        return Err(StepError::Stale);
     }
     match input {
-        Input::Renew { until } => {
+        StepInput::Renew { until } => {
             let lease = job.lease.map(|it| Lease { until: until.max(it.until), ..it });
             Ok(Transition { job: Job { lease, ..job.clone() }, ending: None })
         }
-        Input::Reschedule { ready_at, used, attempts } => {
+        StepInput::Reschedule { ready_at, used, attempts } => {
             let state = next(job.state, JobEvent::Rescheduled)?;
             let used_ms = job.used_ms.saturating_add(crate::core::time::millis(used));
             let trail = joined(&job.trail, attempts);
             let job = Job { state, used_ms, trail, ready_at, lease: None, ..job.clone() };
             Ok(Transition { job, ending: None })
         }
-        Input::Succeed { tier, charged, body, cached, attempts } => {
+        StepInput::Succeed { tier, charged, body, cached, attempts } => {
             if charged > job.hold {
-                return Err(Refused::AboveHold { charged, hold: job.hold });
+                return Err(StepError::AboveHold { charged, hold: job.hold });
             }
             let outcome = Outcome::Succeeded { tier, charged, body, cached };
             end(records, JobEvent::Delivered, outcome, attempts, now)
         }
-        Input::Fail { error, attempts } => {
+        StepInput::Fail { error, attempts } => {
             end(records, JobEvent::Exhausted, Outcome::Failed(error), attempts, now)
         }
-        Input::Cancel => {
+        StepInput::Cancel => {
             let error = JobError::new(ErrorCode::Cancelled, "the batch was cancelled");
             end(records, JobEvent::Cancelled, Outcome::Failed(error), Vec::new(), now)
         }
@@ -172,7 +174,7 @@ fn end(
     outcome: Outcome,
     attempts: Vec<Attempt>,
     now: Timestamp,
-) -> Result<Transition, Refused> {
+) -> Result<Transition, StepError> {
     let state = next(records.job.state, event)?;
     let job = Job {
         state,
@@ -192,7 +194,7 @@ fn end(
         batch.tally.failed += 1;
     }
     batch.charged = batch.charged.saturating_add(charged);
-    let entry = Entry {
+    let entry = LedgerEntry {
         account: job.account.clone(),
         batch: batch.id,
         number: batch.entries,
@@ -210,11 +212,11 @@ fn end(
 }
 
 /// The one event of the end of `batch`, whose last job this is.
-fn completion(batch: &Batch, last: &Job, now: Timestamp) -> Notice {
+fn completion(batch: &BatchRecord, last: &Job, now: Timestamp) -> Notification {
     let failure = last.failure();
     let (event, data) = match batch.form {
-        Form::Batch => (
-            EventName::BatchCompleted,
+        BatchKind::Batch => (
+            NotificationKind::BatchCompleted,
             json!({
                 "batch_id": batch.id.to_string(),
                 "status": batch.status().as_str(),
@@ -223,8 +225,12 @@ fn completion(batch: &Batch, last: &Job, now: Timestamp) -> Notice {
                 "failed": batch.tally.failed,
             }),
         ),
-        Form::Scrape => (
-            if failure.is_some() { EventName::JobFailed } else { EventName::JobCompleted },
+        BatchKind::Scrape => (
+            if failure.is_some() {
+                NotificationKind::JobFailed
+            } else {
+                NotificationKind::JobCompleted
+            },
             json!({
                 "job_id": last.id.to_string(),
                 "url": last.request.page().as_str(),
@@ -236,9 +242,12 @@ fn completion(batch: &Batch, last: &Job, now: Timestamp) -> Notice {
         ),
     };
     let body = json!({ "event": event.as_str(), "timestamp": now.to_string(), "data": data });
-    let state =
-        if batch.webhook.is_some() { NoticeState::Pending } else { NoticeState::Unaddressed };
-    Notice {
+    let state = if batch.webhook.is_some() {
+        NotificationState::Pending
+    } else {
+        NotificationState::Unaddressed
+    };
+    Notification {
         id: batch.event,
         batch: batch.id,
         account: batch.account.clone(),
@@ -260,14 +269,14 @@ mod tests {
 
     const FENCE: Fence = Fence { worker: MINE, claim: 1 };
 
-    fn stepped(job: &Job, fence: Option<Fence>, input: Input) -> Result<Transition, Refused> {
+    fn stepped(job: &Job, fence: Option<Fence>, input: StepInput) -> Result<Transition, StepError> {
         step(Records { job, batch: &batch(2), account: &account(20) }, fence, input, at(9))
     }
 
-    fn success(charged: u64) -> Input {
+    fn success(charged: u64) -> StepInput {
         let body = BodyRef("body".to_owned());
         let attempts = vec![attempt(Tier::Http)];
-        Input::Succeed {
+        StepInput::Succeed {
             tier: Tier::Http,
             charged: Credits(charged),
             body,
@@ -276,14 +285,14 @@ mod tests {
         }
     }
 
-    fn failure() -> Input {
+    fn failure() -> StepInput {
         let error = JobError::new(ErrorCode::Timeout, "late");
-        Input::Fail { error, attempts: Vec::new() }
+        StepInput::Fail { error, attempts: Vec::new() }
     }
 
-    fn reschedule() -> Input {
+    fn reschedule() -> StepInput {
         let attempts = vec![attempt(Tier::Http)];
-        Input::Reschedule { ready_at: at(60), used: Duration::from_secs(2), attempts }
+        StepInput::Reschedule { ready_at: at(60), used: Duration::from_secs(2), attempts }
     }
 
     #[test]
@@ -291,8 +300,8 @@ mod tests {
         let stale =
             [None, Some(Fence { claim: 0, ..FENCE }), Some(Fence { worker: OTHERS, ..FENCE })];
         for fence in stale {
-            for input in [Input::Renew { until: at(60) }, success(1), failure(), reschedule()] {
-                assert_eq!(stepped(&held_job(), fence, input), Err(Refused::Stale), "{fence:?}");
+            for input in [StepInput::Renew { until: at(60) }, success(1), failure(), reschedule()] {
+                assert_eq!(stepped(&held_job(), fence, input), Err(StepError::Stale), "{fence:?}");
             }
         }
     }
@@ -300,19 +309,20 @@ mod tests {
     #[test]
     fn the_host_cancels_without_a_claim_and_only_what_has_not_ended() {
         for live in [job(), held_job()] {
-            let cancelled = stepped(&live, None, Input::Cancel).expect("it has not ended");
+            let cancelled = stepped(&live, None, StepInput::Cancel).expect("it has not ended");
             assert_eq!(cancelled.job.state, JobState::Failed);
             let Some(Outcome::Failed(error)) = cancelled.job.outcome else { panic!("it failed") };
             assert_eq!(error.code, ErrorCode::Cancelled);
         }
-        let ended = stepped(&job(), None, Input::Cancel).expect("it has not ended").job;
-        assert!(matches!(stepped(&ended, None, Input::Cancel), Err(Refused::Illegal(_))));
+        let ended = stepped(&job(), None, StepInput::Cancel).expect("it has not ended").job;
+        assert!(matches!(stepped(&ended, None, StepInput::Cancel), Err(StepError::Illegal(_))));
     }
 
     #[test]
     fn a_renewed_lease_is_longer_and_never_shorter() {
         let until = |until| {
-            let renewed = stepped(&held_job(), Some(FENCE), Input::Renew { until }).expect("held");
+            let renewed =
+                stepped(&held_job(), Some(FENCE), StepInput::Renew { until }).expect("held");
             assert_eq!(renewed.ending, None);
             renewed.job
         };
@@ -369,14 +379,14 @@ mod tests {
     #[test]
     fn a_charge_may_reach_the_hold_and_not_exceed_it() {
         assert!(stepped(&held_job(), Some(FENCE), success(10)).is_ok());
-        let above = Refused::AboveHold { charged: Credits(11), hold: Credits(10) };
+        let above = StepError::AboveHold { charged: Credits(11), hold: Credits(10) };
         assert_eq!(stepped(&held_job(), Some(FENCE), success(11)), Err(above));
     }
 
     #[test]
     fn a_page_by_itself_is_told_of_as_a_job() {
         let told = |input| {
-            let (held, batch) = (held_job(), Batch { form: Form::Scrape, ..batch(1) });
+            let (held, batch) = (held_job(), BatchRecord { form: BatchKind::Scrape, ..batch(1) });
             let records = Records { job: &held, batch: &batch, account: &account(20) };
             let ending = step(records, Some(FENCE), input, at(9)).expect("held").ending;
             let notice = ending.expect("an end").notice.expect("the last one");
@@ -386,13 +396,13 @@ mod tests {
             (notice.event, body["data"]["error"].clone())
         };
 
-        assert_eq!(told(success(4)), (EventName::JobCompleted, json!(null)));
-        assert_eq!(told(failure()), (EventName::JobFailed, json!("TIMEOUT")));
+        assert_eq!(told(success(4)), (NotificationKind::JobCompleted, json!(null)));
+        assert_eq!(told(failure()), (NotificationKind::JobFailed, json!("TIMEOUT")));
     }
 
     #[test]
     fn the_last_end_and_no_other_makes_the_event_and_dates_the_batch() {
-        let ended = |batch: &Batch| {
+        let ended = |batch: &BatchRecord| {
             let held = held_job();
             let records = Records { job: &held, batch, account: &account(20) };
             step(records, Some(FENCE), success(4), at(9)).expect("held").ending.expect("an end")
@@ -405,10 +415,11 @@ mod tests {
         assert_eq!(last.batch.ended_at, Some(at(9)));
         assert_eq!(last.batch.expires_at, Some(at(9 + 86_400)), "kept for a day");
         let notice = last.notice.expect("the batch ended");
-        assert_eq!((notice.id, notice.state), (last.batch.event, NoticeState::Pending));
+        assert_eq!((notice.id, notice.state), (last.batch.event, NotificationState::Pending));
         assert!(notice.body.contains(r#""status":"completed""#), "{}", notice.body);
-        let untold = ended(&Batch { webhook: None, ..batch(1) }).notice.expect("the batch ended");
-        assert_eq!(untold.state, NoticeState::Unaddressed);
+        let untold =
+            ended(&BatchRecord { webhook: None, ..batch(1) }).notice.expect("the batch ended");
+        assert_eq!(untold.state, NotificationState::Unaddressed);
         assert!(START < untold.ready_at);
     }
 }

@@ -63,21 +63,21 @@ impl fmt::Display for Tier {
 /// A tier that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no tier: use 1, 2, 3, 3.5 or 4, or curl, http, stealth, lightjs or browser")]
-pub struct BadTier(String);
+pub struct ParseTierError(String);
 
 impl FromStr for Tier {
-    type Err = BadTier;
+    type Err = ParseTierError;
 
     /// Reads a number or a name. Numbers that older clients send are taken as their neighbours:
     /// 0.5 as 1, 1.5 as 2, and 5 (`captcha`) as 4.
-    fn from_str(text: &str) -> Result<Self, BadTier> {
+    fn from_str(text: &str) -> Result<Self, ParseTierError> {
         Ok(match text {
             "1" | "1.0" | "0.5" | "curl" => Self::Curl,
             "2" | "2.0" | "1.5" | "http" => Self::Http,
             "3" | "3.0" | "stealth" => Self::Stealth,
             "3.5" | "lightjs" => Self::LightJs,
             "4" | "4.0" | "5" | "5.0" | "browser" | "captcha" => Self::Browser,
-            _ => return Err(BadTier(text.chars().take(40).collect())),
+            _ => return Err(ParseTierError(text.chars().take(40).collect())),
         })
     }
 }
@@ -89,9 +89,9 @@ impl From<Tier> for String {
 }
 
 impl TryFrom<String> for Tier {
-    type Error = BadTier;
+    type Error = ParseTierError;
 
-    fn try_from(text: String) -> Result<Self, BadTier> {
+    fn try_from(text: String) -> Result<Self, ParseTierError> {
         text.parse()
     }
 }

@@ -17,7 +17,7 @@ pub struct PageUrl(String);
 /// Why an address was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BadUrl {
+pub enum ParseUrlError {
     /// Nothing was given.
     #[error("the URL is empty")]
     Empty,
@@ -46,24 +46,24 @@ impl PageUrl {
     pub const MAX_LEN: usize = 8_192;
 
     /// Checks an address. Blanks around it are dropped.
-    pub fn parse(text: &str) -> Result<Self, BadUrl> {
+    pub fn parse(text: &str) -> Result<Self, ParseUrlError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(BadUrl::Empty);
+            return Err(ParseUrlError::Empty);
         }
         if text.len() > Self::MAX_LEN {
-            return Err(BadUrl::TooLong);
+            return Err(ParseUrlError::TooLong);
         }
-        let rest = after_scheme(text).ok_or(BadUrl::Scheme)?;
+        let rest = after_scheme(text).ok_or(ParseUrlError::Scheme)?;
         if text.chars().any(|it| it.is_whitespace() || it.is_control()) {
-            return Err(BadUrl::Blank);
+            return Err(ParseUrlError::Blank);
         }
         let (host, port) = host_and_port(authority(rest));
         if host.is_empty() || host == "[]" {
-            return Err(BadUrl::NoHost);
+            return Err(ParseUrlError::NoHost);
         }
         if port.is_some_and(|it| !it.is_empty() && it.parse::<u16>().is_err()) {
-            return Err(BadUrl::Port);
+            return Err(ParseUrlError::Port);
         }
         Ok(Self(text.to_owned()))
     }
@@ -140,9 +140,9 @@ impl From<PageUrl> for String {
 }
 
 impl TryFrom<String> for PageUrl {
-    type Error = BadUrl;
+    type Error = ParseUrlError;
 
-    fn try_from(text: String) -> Result<Self, BadUrl> {
+    fn try_from(text: String) -> Result<Self, ParseUrlError> {
         Self::parse(&text)
     }
 }
@@ -173,19 +173,19 @@ mod tests {
     #[test]
     fn what_is_no_page_address_is_refused_by_its_reason() {
         for (text, why) in [
-            (" ", BadUrl::Empty),
-            ("example.com", BadUrl::Scheme),
-            ("ftp://example.com", BadUrl::Scheme),
-            ("http://", BadUrl::NoHost),
-            ("http://u@:80/", BadUrl::NoHost),
-            ("http://a:99999/", BadUrl::Port),
-            ("http://a/b c", BadUrl::Blank),
+            (" ", ParseUrlError::Empty),
+            ("example.com", ParseUrlError::Scheme),
+            ("ftp://example.com", ParseUrlError::Scheme),
+            ("http://", ParseUrlError::NoHost),
+            ("http://u@:80/", ParseUrlError::NoHost),
+            ("http://a:99999/", ParseUrlError::Port),
+            ("http://a/b c", ParseUrlError::Blank),
         ] {
             assert_eq!(PageUrl::parse(text), Err(why), "{text}");
         }
         assert_eq!(
             PageUrl::parse(&format!("http://a/{}", "x".repeat(8_192))),
-            Err(BadUrl::TooLong)
+            Err(ParseUrlError::TooLong)
         );
     }
 
@@ -216,6 +216,6 @@ mod tests {
         let longest = format!("http://a/{}", "x".repeat(PageUrl::MAX_LEN - 9));
 
         assert!(PageUrl::parse(&longest).is_ok());
-        assert_eq!(PageUrl::parse(&(longest + "x")), Err(BadUrl::TooLong));
+        assert_eq!(PageUrl::parse(&(longest + "x")), Err(ParseUrlError::TooLong));
     }
 }

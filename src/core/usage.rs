@@ -21,7 +21,7 @@ const KEPT: Duration = Duration::from_secs(62 * 24 * 60 * 60);
 
 /// Jobs and credits, summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sums {
+pub struct UsageTotals {
     /// Jobs that were submitted.
     pub jobs: u64,
     /// What is held for those that have not ended.
@@ -30,7 +30,7 @@ pub struct Sums {
     pub spent: Credits,
 }
 
-impl Sums {
+impl UsageTotals {
     /// What a budget counts: held credits may yet be spent.
     pub fn committed(self) -> Credits {
         self.held.saturating_add(self.spent)
@@ -58,24 +58,24 @@ impl Sums {
 
 /// One account's day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
+pub struct DailyUsage {
     /// Whose it is.
     pub account: AccountId,
     /// Which day, in UTC.
     pub day: Day,
     /// Everything.
-    pub total: Sums,
+    pub total: UsageTotals,
     /// The part of each label.
-    pub labels: BTreeMap<String, Sums>,
+    pub labels: BTreeMap<String, UsageTotals>,
     /// The ended jobs of each site, and what they cost.
-    pub sites: BTreeMap<String, Sums>,
+    pub sites: BTreeMap<String, UsageTotals>,
 }
 
-impl Usage {
+impl DailyUsage {
     /// A day on which nothing has happened yet.
     pub fn new(account: AccountId, day: Day) -> Self {
         let (labels, sites) = (BTreeMap::new(), BTreeMap::new());
-        Self { account, day, total: Sums::default(), labels, sites }
+        Self { account, day, total: UsageTotals::default(), labels, sites }
     }
 
     /// Counts a submission.
@@ -99,7 +99,7 @@ impl Usage {
             }
         }
         let sums = self.sites.entry(site.to_owned()).or_default();
-        *sums = sums.and(Sums { jobs: 1, held: Credits::ZERO, spent });
+        *sums = sums.and(UsageTotals { jobs: 1, held: Credits::ZERO, spent });
     }
 
     /// When the day is removed.
@@ -108,7 +108,7 @@ impl Usage {
     }
 
     /// The sums of a label, or of everything.
-    pub fn of(&self, label: Option<&str>) -> Sums {
+    pub fn of(&self, label: Option<&str>) -> UsageTotals {
         label.map_or(self.total, |it| self.labels.get(it).copied().unwrap_or_default())
     }
 }
@@ -179,7 +179,12 @@ fn word(period: Period) -> &'static str {
 
 impl Budget {
     /// Whether `more` still fits on `day`, after what the period has seen so far.
-    pub fn covers(&self, so_far: Sums, more: Sums, day: Day) -> Result<(), OverBudget> {
+    pub fn covers(
+        &self,
+        so_far: UsageTotals,
+        more: UsageTotals,
+        day: Day,
+    ) -> Result<(), OverBudget> {
         let sum = so_far.and(more);
         let within = self.credits.is_none_or(|it| sum.committed() <= it)
             && self.jobs.is_none_or(|it| sum.jobs <= it);
@@ -196,8 +201,8 @@ mod tests {
         Timestamp::from_millis(text * 86_400_000).day()
     }
 
-    fn usage() -> Usage {
-        Usage::new(AccountId::default(), day(20_000))
+    fn usage() -> DailyUsage {
+        DailyUsage::new(AccountId::default(), day(20_000))
     }
 
     #[test]
@@ -208,9 +213,12 @@ mod tests {
 
         usage.settle(Some("a"), "example.com", Credits(10), Credits(4));
 
-        assert_eq!(usage.total, Sums { jobs: 3, held: Credits(20), spent: Credits(4) });
-        assert_eq!(usage.of(Some("a")), Sums { jobs: 2, held: Credits(10), spent: Credits(4) });
-        assert_eq!(usage.of(Some("b")), Sums::default());
+        assert_eq!(usage.total, UsageTotals { jobs: 3, held: Credits(20), spent: Credits(4) });
+        assert_eq!(
+            usage.of(Some("a")),
+            UsageTotals { jobs: 2, held: Credits(10), spent: Credits(4) }
+        );
+        assert_eq!(usage.of(Some("b")), UsageTotals::default());
         assert_eq!(usage.total.committed(), Credits(24));
         assert_eq!(usage.sites["example.com"].spent, Credits(4));
     }
@@ -233,8 +241,8 @@ mod tests {
     #[test]
     fn a_budget_is_reached_and_not_exceeded_by_what_is_held_too() {
         let budget = Budget { credits: Some(Credits(10)), jobs: None, period: Period::Daily };
-        let so_far = Sums { jobs: 1, held: Credits(3), spent: Credits(2) };
-        let more = |held| Sums { jobs: 1, held: Credits(held), spent: Credits::ZERO };
+        let so_far = UsageTotals { jobs: 1, held: Credits(3), spent: Credits(2) };
+        let more = |held| UsageTotals { jobs: 1, held: Credits(held), spent: Credits::ZERO };
 
         assert_eq!(budget.covers(so_far, more(5), day(1)), Ok(()));
         let over = budget.covers(so_far, more(6), day(1)).expect_err("it is one too many");
@@ -245,7 +253,7 @@ mod tests {
         );
         let two = Budget { credits: None, jobs: Some(2), period: Period::Daily };
         assert_eq!(two.covers(so_far, more(99), day(1)), Ok(()));
-        assert!(two.covers(so_far, Sums { jobs: 2, ..more(0) }, day(1)).is_err());
+        assert!(two.covers(so_far, UsageTotals { jobs: 2, ..more(0) }, day(1)).is_err());
     }
 
     #[test]

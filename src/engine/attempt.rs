@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, BodyRef, Finding, Job};
-use crate::core::ladder::{Facts, Plan, Reach, SiteProfile, plan};
+use crate::core::ladder::{Plan, PlanInput, Reach, SiteProfile, plan};
 use crate::core::price::AddOns;
 use crate::core::record::{Key, Record};
-use crate::core::request::{Came, unmet};
-use crate::core::step::Input;
+use crate::core::request::{Produced, unmet_options};
+use crate::core::step::StepInput;
 use crate::core::tier::Tier;
 use crate::core::time::{Timestamp, millis};
-use crate::core::verdict::{Document, Judgement, Response, Verdict, judge};
+use crate::core::verdict::{DocumentKind, Judgment, Response, Verdict, judge};
 use crate::engine::artifacts::{self, Brought};
-use crate::engine::report::PageResult;
-use crate::engine::watch::Event;
+use crate::engine::report::Page;
+use crate::engine::watch::ProgressEvent;
 use crate::engine::{Shared, cache, document, images, prompt, robots};
-use crate::ports::extract::{ExtractError, Extracted, Page};
+use crate::ports::extract::{Document, ExtractError, Extracted};
 use crate::ports::fetch::{
     ActionResult, FetchError, FetchErrorKind, FetchRequest, Fetched, JobScratch,
 };
@@ -60,7 +60,7 @@ impl Ladder {
     }
 
     /// Climbs to the end.
-    pub(super) async fn run(mut self) -> Input {
+    pub(super) async fn run(mut self) -> StepInput {
         if let Some(hit) = cache::hit(&self.shared, &self.job).await {
             return hit;
         }
@@ -100,7 +100,7 @@ impl Ladder {
     fn plan(&self, start: Option<Tier>, now: Timestamp, draw: u64) -> Plan {
         let ended =
             self.trail.last().map(|it| it.started_at.after(Duration::from_millis(it.duration_ms)));
-        plan(&Facts {
+        plan(&PlanInput {
             request: &self.job.request,
             reach: self.reach,
             trail: &self.trail,
@@ -112,12 +112,12 @@ impl Ladder {
         })
     }
 
-    fn fail(mut self, error: JobError) -> Input {
-        Input::Fail { error, attempts: self.attempts() }
+    fn fail(mut self, error: JobError) -> StepInput {
+        StepInput::Fail { error, attempts: self.attempts() }
     }
 
-    fn later(mut self, ready_at: Timestamp) -> Input {
-        Input::Reschedule { ready_at, used: self.used, attempts: self.attempts() }
+    fn later(mut self, ready_at: Timestamp) -> StepInput {
+        StepInput::Reschedule { ready_at, used: self.used, attempts: self.attempts() }
     }
 
     /// Takes out the attempts of this claim.
@@ -146,7 +146,7 @@ impl Ladder {
         let attempt = Attempt { tier, finding, signal, status, started_at, duration_ms };
         metrics::histogram!("rungs_attempt_seconds", "tier" => tier.name())
             .record(took.as_secs_f64());
-        let event = Event::Attempted { job: self.job.id, attempt: attempt.clone() };
+        let event = ProgressEvent::Attempted { job: self.job.id, attempt: attempt.clone() };
         shared.watchers.tell(self.job.batch, event);
         self.trail.push(attempt);
     }
@@ -165,14 +165,14 @@ impl Ladder {
         }
         let Some(hand) = &self.hand else { return transport(&unavailable(tier)) };
         let (page, rendered) = (Arc::clone(&hand.page), hand.rendered);
-        let Judgement { verdict, signal } = judge(&Response {
+        let Judgment { verdict, signal } = judge(&Response {
             status: page.status,
             headers: &page.headers,
             body: &page.body,
             rendered,
         });
         let worth_reading = match &verdict {
-            Verdict::Usable | Verdict::Other(Document::Json | Document::Text) => true,
+            Verdict::Usable | Verdict::Other(DocumentKind::Json | DocumentKind::Text) => true,
             Verdict::NeedsRendering | Verdict::Thin => tier == Tier::LightJs,
             _ => false,
         };
@@ -249,7 +249,7 @@ impl Ladder {
         let (answer, answered) = tokio::sync::oneshot::channel();
         let read = move || {
             let content_type = page.headers.iter().find(|(name, _)| name == "content-type");
-            extractor.extract(Page {
+            extractor.extract(Document {
                 body: &page.body,
                 content_type: content_type.map(|(_, value)| value.as_str()),
                 url: if page.final_url.is_empty() {
@@ -275,7 +275,7 @@ impl Ladder {
     }
 
     /// Turns the last response into a result, keeps it, and says what it costs.
-    async fn deliver(&mut self) -> Result<Input, JobError> {
+    async fn deliver(&mut self) -> Result<StepInput, JobError> {
         let internal = |what: String| JobError::new(ErrorCode::InternalError, what);
         let last = self.trail.last().cloned();
         let (Some(last), Some(hand)) = (last, self.hand.take()) else {
@@ -284,18 +284,20 @@ impl Ladder {
         let mut extracted = self.read(&last, &hand).await?;
         let could_read_images = match last.finding {
             // Its pages without text were read with it.
-            Finding::Judged(Verdict::Other(Document::Pdf)) => self.shared.fetchers.ocr.is_some(),
+            Finding::Judged(Verdict::Other(DocumentKind::Pdf)) => {
+                self.shared.fetchers.ocr.is_some()
+            }
             _ => self.read_images(&mut extracted).await,
         };
         prompt::ask(&self.shared, &self.job, &hand.page.final_url, &mut extracted, self.deadline())
             .await;
-        let came = Came {
+        let came = Produced {
             rendered: hand.rendered,
             screenshot: hand.brought.screenshot.is_some(),
             pdf: hand.brought.pdf.is_some(),
             ocr: could_read_images,
         };
-        extracted.warnings.extend(unmet(&self.job.request, came));
+        extracted.warnings.extend(unmet_options(&self.job.request, came));
         extracted.warnings.extend(hand.page.warnings.iter().cloned());
         let came = AddOns {
             screenshot: came.screenshot,
@@ -310,7 +312,7 @@ impl Ladder {
             Ok(artifacts) => artifacts,
             Err(error) => return Ok(self.unkept(&error)),
         };
-        let page = PageResult {
+        let page = Page {
             status_code: hand.page.status,
             final_url: hand.page.final_url.clone(),
             redirects: hand.page.redirects.clone(),
@@ -329,18 +331,18 @@ impl Ladder {
             Err(error) => return Ok(self.unkept(&error)),
         };
         let attempts = self.attempts();
-        Ok(Input::Succeed { tier: last.tier, charged, body, cached: false, attempts })
+        Ok(StepInput::Succeed { tier: last.tier, charged, body, cached: false, attempts })
     }
 
     /// A full disk is no fault of the page: it is got again when there may be room. The trail does
     /// not count the attempt, which would be taken for a page in hand; its time is used up, so that
     /// this ends with the job's own.
-    fn unkept(&mut self, error: &StoreError) -> Input {
+    fn unkept(&mut self, error: &StoreError) -> StepInput {
         tracing::error!(%error, "keeping a result failed");
         let ready_at = self.shared.clock.now().after(self.shared.settings.retry.longest);
         let mut attempts = self.attempts();
         attempts.pop();
-        Input::Reschedule { ready_at, used: self.used, attempts }
+        StepInput::Reschedule { ready_at, used: self.used, attempts }
     }
 
     /// Reads the page's images where the item asks for it; whether anything here could.
@@ -385,11 +387,7 @@ impl Ladder {
 }
 
 /// Keeps a result durably.
-pub(super) async fn keep(
-    shared: &Shared,
-    job: &Job,
-    page: &PageResult,
-) -> Result<BodyRef, StoreError> {
+pub(super) async fn keep(shared: &Shared, job: &Job, page: &Page) -> Result<BodyRef, StoreError> {
     let bytes = serde_json::to_vec(page)
         .map_err(|source| StoreError::Backend { store: "bodies", source: Box::new(source) })?;
     shared.bodies.put(job.batch, bytes).await

@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::core::backoff::Backoff;
 use crate::core::id::WorkerId;
-use crate::core::ladder::Tools;
+use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
 use crate::core::request::Limits;
 use crate::core::tier::Tier;
@@ -21,7 +21,7 @@ use crate::engine::writer::Writer;
 use crate::engine::{Engine, Shared, outbox, reaper, worker};
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
-use crate::ports::fetch::{HtmlFetcher, JsFetcher, OcrFetcher, PdfFetcher};
+use crate::ports::fetch::{BrowserFetcher, HttpFetcher, OcrEngine, PdfReader};
 use crate::ports::notify::Notifier;
 use crate::ports::prompt::PromptExtractor;
 use crate::ports::store::{Bodies, Store};
@@ -65,17 +65,17 @@ impl Default for Settings {
 /// The fetchers, one seat a kind. An empty seat ends the ladder lower and says so.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fetchers {
-    pub(super) html: Option<Arc<dyn HtmlFetcher>>,
-    pub(super) js: Option<Arc<dyn JsFetcher>>,
-    pub(super) pdf: Option<Arc<dyn PdfFetcher>>,
-    pub(super) ocr: Option<Arc<dyn OcrFetcher>>,
+    pub(super) html: Option<Arc<dyn HttpFetcher>>,
+    pub(super) js: Option<Arc<dyn BrowserFetcher>>,
+    pub(super) pdf: Option<Arc<dyn PdfReader>>,
+    pub(super) ocr: Option<Arc<dyn OcrEngine>>,
 }
 
 impl Fetchers {
-    fn tools(&self) -> Tools {
+    fn tools(&self) -> Capabilities {
         let html = self.html.iter().flat_map(|it| it.tiers());
         let js = self.js.iter().map(|_| Tier::Browser);
-        Tools {
+        Capabilities {
             tiers: html.filter(|&it| it < Tier::Browser).chain(js).collect(),
             pdf: self.pdf.is_some(),
             ocr: self.ocr.is_some(),
@@ -125,7 +125,7 @@ impl Default for EngineBuilder {
 /// The built-in extractor, where it is built in.
 fn default_extractor() -> Option<Arc<dyn Extractor>> {
     #[cfg(feature = "html")]
-    let built_in: Option<Arc<dyn Extractor>> = Some(Arc::new(crate::extract::Html));
+    let built_in: Option<Arc<dyn Extractor>> = Some(Arc::new(crate::extract::HtmlExtractor));
     #[cfg(not(feature = "html"))]
     let built_in = None;
     built_in
@@ -145,25 +145,25 @@ impl EngineBuilder {
     }
 
     /// Fetches over HTTP: the tiers that it says it serves.
-    pub fn html(mut self, fetcher: impl HtmlFetcher + 'static) -> Self {
+    pub fn http(mut self, fetcher: impl HttpFetcher + 'static) -> Self {
         self.fetchers.html = Some(Arc::new(fetcher));
         self
     }
 
     /// Renders pages: tier 4.
-    pub fn js(mut self, fetcher: impl JsFetcher + 'static) -> Self {
+    pub fn browser(mut self, fetcher: impl BrowserFetcher + 'static) -> Self {
         self.fetchers.js = Some(Arc::new(fetcher));
         self
     }
 
     /// Reads PDFs.
-    pub fn pdf(mut self, fetcher: impl PdfFetcher + 'static) -> Self {
+    pub fn pdf(mut self, fetcher: impl PdfReader + 'static) -> Self {
         self.fetchers.pdf = Some(Arc::new(fetcher));
         self
     }
 
     /// Reads images.
-    pub fn ocr(mut self, fetcher: impl OcrFetcher + 'static) -> Self {
+    pub fn ocr(mut self, fetcher: impl OcrEngine + 'static) -> Self {
         self.fetchers.ocr = Some(Arc::new(fetcher));
         self
     }
@@ -267,7 +267,7 @@ impl EngineBuilder {
             prices: self.prices,
             watchers: Watchers::default(),
             jobs_ready: tokio::sync::Notify::new(),
-            notices_ready: tokio::sync::Notify::new(),
+            notifications_ready: tokio::sync::Notify::new(),
             stopping: CancellationToken::new(),
             aborting: CancellationToken::new(),
             stopped: CancellationToken::new(),

@@ -6,13 +6,13 @@ use sha2::{Digest, Sha256};
 
 use crate::core::credits::Credits;
 use crate::core::job::Job;
-use crate::core::record::{Cached, Key, Record};
+use crate::core::record::{CacheEntry, Key, Record};
 use crate::core::request::{Cache, CostControls, Item};
-use crate::core::step::Input;
+use crate::core::step::StepInput;
 use crate::core::time::Timestamp;
 use crate::engine::attempt::keep;
 use crate::engine::changes::Put;
-use crate::engine::report::PageResult;
+use crate::engine::report::Page;
 use crate::engine::{Shared, artifacts};
 
 /// Seconds that an entry serves if nothing is said.
@@ -37,7 +37,7 @@ pub(super) fn until(job: &Job, fetched_at: Timestamp) -> Option<Timestamp> {
 }
 
 /// The end of a job whose answer is in the cache. A hit costs nothing.
-pub(super) async fn hit(shared: &Shared, job: &Job) -> Option<Input> {
+pub(super) async fn hit(shared: &Shared, job: &Job) -> Option<StepInput> {
     let wanted = job.request.cache;
     if !wanted.enabled || wanted.force_refresh {
         return None;
@@ -49,20 +49,20 @@ pub(super) async fn hit(shared: &Shared, job: &Job) -> Option<Input> {
         return None;
     }
     let bytes = shared.bodies.get(entry.body).await.ok().flatten()?;
-    let mut page: PageResult = serde_json::from_slice(&bytes).ok()?;
+    let mut page: Page = serde_json::from_slice(&bytes).ok()?;
     artifacts::copy(shared, job, &mut page.artifacts).await.ok()?;
     // Copied, so that it lives as long as this batch and not as the one that fetched it.
     let body = keep(shared, job, &page).await.ok()?;
     metrics::counter!("rungs_cache_hits").increment(1);
     let (tier, charged, attempts) = (entry.tier, Credits::ZERO, Vec::new());
-    Some(Input::Succeed { tier, charged, body, cached: true, attempts })
+    Some(StepInput::Succeed { tier, charged, body, cached: true, attempts })
 }
 
 /// The entry that a fresh result makes, if the item asked for it.
-pub(super) fn entry(job: &Job, input: &Input, now: Timestamp) -> Option<Cached> {
-    let Input::Succeed { tier, body, cached: false, .. } = input else { return None };
+pub(super) fn entry(job: &Job, input: &StepInput, now: Timestamp) -> Option<CacheEntry> {
+    let StepInput::Succeed { tier, body, cached: false, .. } = input else { return None };
     let expires_at = until(job, now)?;
-    Some(Cached {
+    Some(CacheEntry {
         digest: digest(job),
         body: body.clone(),
         tier: *tier,
@@ -72,7 +72,7 @@ pub(super) fn entry(job: &Job, input: &Input, now: Timestamp) -> Option<Cached> 
 }
 
 /// Keeps an entry. The result is committed already: without the entry it is only fetched again.
-pub(super) async fn keep_entry(shared: &Shared, entry: Cached) {
+pub(super) async fn keep_entry(shared: &Shared, entry: CacheEntry) {
     if let Err(error) = shared.writer.apply(Put(Record::Cached(entry))).await {
         tracing::warn!(%error, "an answer was not cached");
     }

@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use crate::core::batch::{Batch, BatchStatus, Form, Notice, NoticeAttempt, NoticeState};
+use crate::core::batch::{
+    BatchKind, BatchRecord, BatchStatus, DeliveryAttempt, Notification, NotificationState,
+};
 use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
-use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, Fence, Finding, Job, Outcome};
 use crate::core::ladder::SiteProfile;
-use crate::core::ledger::{Account, Booking, Entry, Overdrawn};
-use crate::core::record::{Key, Owned, Record, Submission};
-use crate::core::step::{Input, Records, Refused, step};
+use crate::core::ledger::{Account, Booking, LedgerEntry, Overdrawn};
+use crate::core::record::{AccountBatch, IdempotencyRecord, Key, Record};
+use crate::core::step::{Records, StepError, StepInput, step};
 use crate::core::time::{Day, Timestamp};
-use crate::core::usage::{Budget, OverBudget, Sums, Usage};
+use crate::core::usage::{Budget, DailyUsage, OverBudget, UsageTotals};
 use crate::core::verdict::Verdict;
 use crate::engine::writer::{Change, Draft};
 
-fn batch_of(draft: &Draft, id: BatchId) -> Option<&Batch> {
+fn batch_of(draft: &Draft, id: BatchId) -> Option<&BatchRecord> {
     match draft.get(&Key::Batch(id))? {
         Record::Batch(batch) => Some(batch),
         _ => None,
@@ -40,17 +42,17 @@ fn account_of(draft: &Draft, id: &AccountId, unlimited: bool) -> Account {
 }
 
 /// The account's day, or a new one.
-fn usage_of(draft: &Draft, account: &AccountId, day: Day) -> Usage {
+fn usage_of(draft: &Draft, account: &AccountId, day: Day) -> DailyUsage {
     match draft.get(&Key::Usage(account.clone(), day)) {
         Some(Record::Usage(usage)) => usage.clone(),
-        _ => Usage::new(account.clone(), day),
+        _ => DailyUsage::new(account.clone(), day),
     }
 }
 
 /// Accepts a batch: its records, its hold and its idempotency key, or nothing.
 #[derive(Debug)]
 pub(super) struct Accept {
-    pub(super) batch: Batch,
+    pub(super) batch: BatchRecord,
     pub(super) jobs: Vec<Job>,
     pub(super) digest: [u8; 32],
     /// Whether a new account's holds never fail.
@@ -87,15 +89,15 @@ impl Accept {
     }
 
     /// What it adds to its day.
-    fn sums(&self) -> Sums {
+    fn sums(&self) -> UsageTotals {
         let (held, spent) = (self.batch.estimate, Credits::ZERO);
-        Sums { jobs: self.jobs.len() as u64, held, spent }
+        UsageTotals { jobs: self.jobs.len() as u64, held, spent }
     }
 
     fn within_budget(&self, draft: &Draft) -> Result<(), OverBudget> {
         let Some(budget) = self.budget else { return Ok(()) };
         let label = self.batch.label.as_deref();
-        let so_far = self.days().fold(Sums::default(), |sums, key| match draft.get(&key) {
+        let so_far = self.days().fold(UsageTotals::default(), |sums, key| match draft.get(&key) {
             Some(Record::Usage(usage)) => sums.and(usage.of(label)),
             _ => sums,
         });
@@ -105,7 +107,7 @@ impl Accept {
     /// Puts what is booked for the batch: its account, its first ledger line and its day.
     fn book(&self, draft: &mut Draft, account: Account, now: Timestamp) {
         draft.put(Record::Account(account));
-        draft.put(Record::Entry(Entry {
+        draft.put(Record::Entry(LedgerEntry {
             account: self.batch.account.clone(),
             batch: self.batch.id,
             number: 0,
@@ -147,16 +149,16 @@ impl Change for Accept {
         account.hold(self.batch.estimate).map_err(NotAccepted::Overdrawn)?;
         self.within_budget(draft).map_err(NotAccepted::OverBudget)?;
         self.book(draft, account, now);
-        if self.batch.form == Form::Batch {
+        if self.batch.form == BatchKind::Batch {
             let (account, batch) = (self.batch.account.clone(), self.batch.id);
-            draft.put(Record::Owned(Owned { account, batch }));
+            draft.put(Record::Owned(AccountBatch { account, batch }));
         }
         draft.put(Record::Batch(self.batch.clone()));
         for job in &self.jobs {
             draft.put(Record::Job(job.clone()));
         }
         if let Some(key) = self.batch.idempotency_key.clone() {
-            draft.put(Record::Submission(Submission {
+            draft.put(Record::Submission(IdempotencyRecord {
                 account: self.batch.account.clone(),
                 key,
                 digest: self.digest,
@@ -178,7 +180,7 @@ pub(super) struct Step {
     /// The site, when the step may teach something about it.
     pub(super) site: Option<String>,
     pub(super) fence: Option<Fence>,
-    pub(super) input: Input,
+    pub(super) input: StepInput,
 }
 
 /// What a step came to.
@@ -196,7 +198,7 @@ fn entry_keys(batch: BatchId, jobs: usize) -> impl Iterator<Item = Key> {
 }
 
 impl Change for Step {
-    type Out = Result<Stepped, Refused>;
+    type Out = Result<Stepped, StepError>;
 
     fn keys(&self) -> Vec<Key> {
         let account = Key::Account(self.account.clone());
@@ -209,7 +211,7 @@ impl Change for Step {
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
         let (Some(job), Some(batch)) = (job_of(draft, self.job), batch_of(draft, self.batch))
         else {
-            return Err(Refused::Stale);
+            return Err(StepError::Stale);
         };
         let account = account_of(draft, &self.account, false);
         let records = Records { job, batch, account: &account };
@@ -223,7 +225,7 @@ impl Change for Step {
             draft.put(Record::Entry(ending.entry));
             if let Some(notice) = ending.notice {
                 ended = Some(ending.batch.status());
-                draft.put(Record::Notice(notice));
+                draft.put(Record::Notification(notice));
             }
             let mut usage = usage_of(draft, &self.account, self.day);
             let site = job.request.page().site();
@@ -297,7 +299,7 @@ impl Change for Cancel {
                 day: self.day,
                 site: None,
                 fence: None,
-                input: Input::Cancel,
+                input: StepInput::Cancel,
             };
             // A job that has ended refuses, and stays as it is.
             if let Ok(stepped) = step.apply(draft, now) {
@@ -355,10 +357,10 @@ impl Change for Put {
 /// Books what became of one attempt to deliver an event.
 #[derive(Debug)]
 pub(super) struct Deliver {
-    pub(super) notice: DeliveryId,
+    pub(super) notice: NotificationId,
     pub(super) worker: WorkerId,
-    pub(super) attempt: NoticeAttempt,
-    pub(super) state: NoticeState,
+    pub(super) attempt: DeliveryAttempt,
+    pub(super) state: NotificationState,
     /// How long until the next attempt.
     pub(super) wait: Duration,
 }
@@ -367,58 +369,67 @@ impl Change for Deliver {
     type Out = ();
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Notice(self.notice)]
+        vec![Key::Notification(self.notice)]
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) {
-        let Some(Record::Notice(notice)) = draft.get(&Key::Notice(self.notice)) else { return };
+        let Some(Record::Notification(notice)) = draft.get(&Key::Notification(self.notice)) else {
+            return;
+        };
         // Another worker took over when our lease ran out: what it does counts.
         if notice.lease.is_none_or(|it| it.worker != self.worker) {
             return;
         }
-        let mut notice: Notice = notice.clone();
+        let mut notice: Notification = notice.clone();
         notice.attempts.push(self.attempt.clone());
         notice.state = self.state;
         notice.ready_at = now.after(self.wait);
         notice.lease = None;
-        draft.put(Record::Notice(notice));
+        draft.put(Record::Notification(notice));
     }
 }
 
 /// Makes an event due once more.
 #[derive(Debug)]
-pub(super) struct Redeliver(pub(super) DeliveryId);
+pub(super) struct Redeliver(pub(super) NotificationId);
 
 impl Change for Redeliver {
     /// The event afterwards, if there is one.
-    type Out = Option<Notice>;
+    type Out = Option<Notification>;
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Notice(self.0)]
+        vec![Key::Notification(self.0)]
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
-        let Some(Record::Notice(notice)) = draft.get(&Key::Notice(self.0)) else { return None };
+        let Some(Record::Notification(notice)) = draft.get(&Key::Notification(self.0)) else {
+            return None;
+        };
         let notice = notice.clone();
-        if !matches!(notice.state, NoticeState::Delivered | NoticeState::GivenUp) {
+        if !matches!(notice.state, NotificationState::Delivered | NotificationState::GivenUp) {
             return Some(notice);
         }
-        let notice = Notice { state: NoticeState::Pending, ready_at: now, lease: None, ..notice };
-        draft.put(Record::Notice(notice.clone()));
+        let notice = Notification {
+            state: NotificationState::Pending,
+            ready_at: now,
+            lease: None,
+            ..notice
+        };
+        draft.put(Record::Notification(notice.clone()));
         Some(notice)
     }
 }
 
 /// Removes a batch whole: with its jobs, its ledger lines, its event and its idempotency key.
 #[derive(Debug)]
-pub(super) struct Expire(pub(super) Batch);
+pub(super) struct Expire(pub(super) BatchRecord);
 
 impl Change for Expire {
     type Out = ();
 
     fn keys(&self) -> Vec<Key> {
         let batch = &self.0;
-        let mut keys = vec![Key::Batch(batch.id), Key::Notice(batch.event)];
+        let mut keys = vec![Key::Batch(batch.id), Key::Notification(batch.event)];
         keys.push(Key::Owned(batch.account.clone(), batch.id));
         keys.extend(batch.jobs.iter().map(|&it| Key::Job(it)));
         keys.extend(entry_keys(batch.id, batch.jobs.len()));

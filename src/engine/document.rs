@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Finding, Job};
 use crate::core::request::{Format, Mode, PdfFormat};
-use crate::core::verdict::{Document, Verdict};
+use crate::core::verdict::{DocumentKind, Verdict};
 use crate::engine::{Shared, scans};
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{
@@ -25,7 +25,9 @@ fn unsupported(job: &Job, is: &str) -> JobError {
 pub(super) fn check_mode(job: &Job, finding: &Finding) -> Result<(), JobError> {
     match (job.request.mode, finding) {
         (Mode::Pdf | Mode::Ocr, _) => Err(unsupported(job, "a page")),
-        (_, Finding::Judged(Verdict::Other(Document::Binary))) => Err(unsupported(job, "binary")),
+        (_, Finding::Judged(Verdict::Other(DocumentKind::Binary))) => {
+            Err(unsupported(job, "binary"))
+        }
         _ => Ok(()),
     }
 }
@@ -35,17 +37,19 @@ pub(super) async fn read(
     shared: &Shared,
     job: &Job,
     page: &Arc<Fetched>,
-    kind: Document,
+    kind: DocumentKind,
 ) -> Option<Result<Extracted, JobError>> {
     let (mode, status) = (job.request.mode, page.status);
     let read = match kind {
-        Document::Pdf if matches!(mode, Mode::Auto | Mode::Pdf | Mode::Ocr) => {
+        DocumentKind::Pdf if matches!(mode, Mode::Auto | Mode::Pdf | Mode::Ocr) => {
             pdf(shared, job, page).await
         }
-        Document::Image if matches!(mode, Mode::Auto | Mode::Ocr) => image(shared, job, page).await,
-        Document::Pdf => Err(unsupported(job, "a PDF")),
-        Document::Image => Err(unsupported(job, "an image")),
-        Document::Json | Document::Text | Document::Binary => return None,
+        DocumentKind::Image if matches!(mode, Mode::Auto | Mode::Ocr) => {
+            image(shared, job, page).await
+        }
+        DocumentKind::Pdf => Err(unsupported(job, "a PDF")),
+        DocumentKind::Image => Err(unsupported(job, "an image")),
+        DocumentKind::Json | DocumentKind::Text | DocumentKind::Binary => return None,
     };
     Some(read.map_err(|error| error.with_status(status)))
 }
@@ -136,7 +140,7 @@ async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extrac
             "the document is an image, and nothing here reads images; give the engine `.ocr(...)`";
         return Err(JobError::new(ErrorCode::OcrUnavailable, message));
     };
-    let read = reader.recognise(request(job, page)).await;
+    let read = reader.recognize(request(job, page)).await;
     let read =
         read.map_err(|why| unread(&why, ErrorCode::OcrUnavailable, ErrorCode::ExtractionFailed))?;
     let data = json!({"words": read.words});

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::core::id::BatchId;
 use crate::core::ledger::Overdrawn;
-use crate::core::request::Flaw;
+use crate::core::request::ValidationError;
 use crate::core::usage::OverBudget;
 use crate::ports::store::StoreError;
 
@@ -19,7 +19,7 @@ pub enum BuildError {
     #[error("this store keeps no result bodies: call `.bodies(...)` as well")]
     NoBodies,
     /// No fetcher was given.
-    #[error("no fetcher: call `.html(...)` or `.js(...)`")]
+    #[error("no fetcher: call `.http(...)` or `.browser(...)`")]
     NoFetcher,
     /// No extractor was given.
     #[error("no extractor: call `.extractor(...)`, or turn on the feature `html` and use `Html`")]
@@ -88,7 +88,7 @@ pub enum SubmitError {
         /// Its place, from 0.
         index: usize,
         /// The field, and what is wrong with it.
-        flaw: Flaw,
+        flaw: ValidationError,
     },
     /// The webhook cannot be used.
     #[error("webhook_url: {0}")]

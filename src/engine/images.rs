@@ -7,11 +7,11 @@ use crate::core::job::Job;
 use crate::core::request::{Item, JobRequest};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
-use crate::core::verdict::{Document, sniff};
+use crate::core::verdict::{DocumentKind, sniff};
 use crate::engine::{Shared, robots};
 use crate::ports::fetch::{
-    DocumentRequest, FetchError, FetchErrorKind, FetchRequest, Fetched, HtmlFetcher, ImageText,
-    JobScratch, OcrFetcher,
+    DocumentRequest, FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, ImageText,
+    JobScratch, OcrEngine,
 };
 
 /// Images read of one page.
@@ -70,8 +70,8 @@ struct One<'a> {
     shared: &'a Shared,
     job: &'a Job,
     scratch: &'a JobScratch,
-    fetcher: &'a dyn HtmlFetcher,
-    reader: &'a dyn OcrFetcher,
+    fetcher: &'a dyn HttpFetcher,
+    reader: &'a dyn OcrEngine,
     url: &'a str,
 }
 
@@ -93,12 +93,12 @@ impl One<'_> {
         if !(200..300).contains(&document.status) {
             return Err(broken(format!("the site answered {}", document.status)));
         }
-        if sniff(&document.body) != Some(Document::Image) {
+        if sniff(&document.body) != Some(DocumentKind::Image) {
             return Err(broken("what came is no image of a format that can be read".to_owned()));
         }
         let options = Arc::clone(&self.job.request);
         let deadline = deadline.saturating_sub(self.shared.clock.now().since(began));
-        let read = self.reader.recognise(DocumentRequest { document, options, deadline }).await?;
+        let read = self.reader.recognize(DocumentRequest { document, options, deadline }).await?;
         Ok(ImageText { url: self.url.to_owned(), read })
     }
 
@@ -126,7 +126,7 @@ impl One<'_> {
     fn options(&self) -> Result<JobRequest, FetchError> {
         let refused = |why: Box<dyn std::error::Error + Send + Sync>| {
             let message = "its address cannot be fetched";
-            FetchError::new(FetchErrorKind::InvalidUrl, message).because(why)
+            FetchError::new(FetchErrorKind::InvalidUrl, message).with_source(why)
         };
         let page = &self.job.request;
         let mut item = Item::get(self.url);

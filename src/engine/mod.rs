@@ -35,32 +35,32 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::core::batch::{Batch as BatchRecord, BatchStatus, Notice};
+use crate::core::batch::{BatchRecord, BatchStatus, Notification};
 use crate::core::credits::Credits;
-use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Job, Outcome};
-use crate::core::ladder::Tools;
-use crate::core::ledger::{Account, Entry};
+use crate::core::ladder::Capabilities;
+use crate::core::ledger::{Account, LedgerEntry};
 use crate::core::price::PriceList;
 use crate::core::record::{Key, Kind, Queue, Record};
 use crate::core::request::Limits;
 use crate::core::time::{Day, Timestamp};
-use crate::core::usage::Usage;
+use crate::core::usage::DailyUsage;
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::Notifier;
 use crate::ports::prompt::PromptExtractor;
-use crate::ports::store::{Bodies, List, Store, Versioned};
+use crate::ports::store::{Bodies, ListQuery, Store, Versioned};
 
 pub use artifacts::{Artifact, PRINT, SCREENSHOT};
 pub use builder::{EngineBuilder, Settings};
 pub use clock::{SystemClock, SystemEntropy, SystemThreads};
 pub use error::{BuildError, EngineError, SubmitError};
 pub use pace::Pacing;
-pub use report::{JobReport, PageResult, Report};
+pub use report::{BatchReport, JobReport, Page};
 pub use robots::RobotsPolicy;
 pub use submit::{Batch, Estimate};
-pub use watch::{BatchHandle, Event};
+pub use watch::{BatchHandle, ProgressEvent};
 
 use builder::Fetchers;
 use pace::Pace;
@@ -83,7 +83,7 @@ pub(crate) struct Shared {
     settings: Settings,
     limits: Limits,
     prices: PriceList,
-    tools: Tools,
+    tools: Capabilities,
     worker: WorkerId,
     writer: Writer,
     pace: Pace,
@@ -94,7 +94,7 @@ pub(crate) struct Shared {
     extracting: Semaphore,
     watchers: Watchers,
     jobs_ready: Notify,
-    notices_ready: Notify,
+    notifications_ready: Notify,
     /// No new claims.
     stopping: CancellationToken,
     /// Running jobs are put back.
@@ -168,7 +168,7 @@ impl Engine {
     }
 
     /// What tiers and readers there are.
-    pub fn tools(&self) -> Tools {
+    pub fn tools(&self) -> Capabilities {
         self.shared.tools
     }
 
@@ -224,7 +224,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<BatchRecord>, EngineError> {
         let after = after.map(Key::Batch);
-        let list = List { kind: Kind::Batch, after, descending: true, limit };
+        let list = ListQuery { kind: Kind::Batch, after, descending: true, limit };
         let found = self.shared.store.list(list).await?;
         Ok(found.into_iter().filter_map(as_batch).collect())
     }
@@ -238,7 +238,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<BatchRecord>, EngineError> {
         let after = Key::Owned(account.clone(), after.unwrap_or(BatchId::LAST));
-        let list = List { kind: Kind::Owned, after: Some(after), descending: true, limit };
+        let list = ListQuery { kind: Kind::Owned, after: Some(after), descending: true, limit };
         let owned = self.shared.store.list(list).await?.into_iter();
         let keys = owned.map_while(|it| match it.record {
             // The accounts before this one follow.
@@ -250,7 +250,11 @@ impl Engine {
     }
 
     /// What an account submitted and spent on each day from `first` on, where there was anything.
-    pub async fn usage(&self, account: &AccountId, first: Day) -> Result<Vec<Usage>, EngineError> {
+    pub async fn usage(
+        &self,
+        account: &AccountId,
+        first: Day,
+    ) -> Result<Vec<DailyUsage>, EngineError> {
         let today = self.now().day();
         let days = std::iter::successors(Some(first), |it| Some(it.next()));
         let keys = days.take_while(|it| *it <= today).map(|it| Key::Usage(account.clone(), it));
@@ -279,13 +283,13 @@ impl Engine {
     }
 
     /// Everything that is known of a batch, the results of its ended jobs included.
-    pub async fn report(&self, id: BatchId) -> Result<Report, EngineError> {
+    pub async fn report(&self, id: BatchId) -> Result<BatchReport, EngineError> {
         let batch = self.batch(id).await?;
         let mut jobs = Vec::with_capacity(batch.jobs.len());
         for job in self.jobs(id).await? {
             jobs.push(self.read(job).await?);
         }
-        Ok(Report { batch, jobs })
+        Ok(BatchReport { batch, jobs })
     }
 
     /// A job's record with the page that it names.
@@ -300,28 +304,28 @@ impl Engine {
     }
 
     /// The one event of a batch's end with its delivery log, once the batch has ended.
-    pub async fn notice(&self, id: BatchId) -> Result<Option<Notice>, EngineError> {
+    pub async fn notice(&self, id: BatchId) -> Result<Option<Notification>, EngineError> {
         self.delivery(self.batch(id).await?.event).await
     }
 
     /// An event by its own id, with its delivery log.
-    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Notice>, EngineError> {
-        Ok(match self.shared.load(Key::Notice(id)).await? {
-            Some(Record::Notice(notice)) => Some(notice),
+    pub async fn delivery(&self, id: NotificationId) -> Result<Option<Notification>, EngineError> {
+        Ok(match self.shared.load(Key::Notification(id)).await? {
+            Some(Record::Notification(notice)) => Some(notice),
             _ => None,
         })
     }
 
     /// Delivers an event once more, with the same id and the same body, and says how it stands. One that
     /// waits for an attempt anyway stays as it is, and so does one that has no address.
-    pub async fn redeliver(&self, id: DeliveryId) -> Result<Option<Notice>, EngineError> {
+    pub async fn redeliver(&self, id: NotificationId) -> Result<Option<Notification>, EngineError> {
         let notice = self.shared.writer.apply(changes::Redeliver(id)).await?;
-        self.shared.notices_ready.notify_one();
+        self.shared.notifications_ready.notify_one();
         Ok(notice)
     }
 
     /// A batch's ledger lines, oldest first.
-    pub async fn entries(&self, id: BatchId) -> Result<Vec<Entry>, EngineError> {
+    pub async fn entries(&self, id: BatchId) -> Result<Vec<LedgerEntry>, EngineError> {
         let count = self.batch(id).await?.entries;
         let keys = (0..count).map(|it| Key::Entry(id, it)).collect();
         let found = self.shared.store.load(keys).await?;
@@ -357,11 +361,11 @@ impl Engine {
         let cancel = changes::Cancel { batch: id, account: batch.account, day, jobs: batch.jobs };
         let (cancelled, ended) = self.shared.writer.apply(cancel).await?;
         for job in cancelled {
-            self.shared.watchers.tell(id, Event::JobEnded { job: Box::new(job) });
+            self.shared.watchers.tell(id, ProgressEvent::JobEnded { job: Box::new(job) });
         }
         if let Some(status) = ended {
-            self.shared.watchers.tell(id, Event::BatchEnded { status });
-            self.shared.notices_ready.notify_one();
+            self.shared.watchers.tell(id, ProgressEvent::BatchEnded { status });
+            self.shared.notifications_ready.notify_one();
         }
         Ok(self.batch(id).await?.status())
     }

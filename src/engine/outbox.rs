@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::core::batch::{Notice, NoticeAttempt, NoticeState};
+use crate::core::batch::{DeliveryAttempt, Notification, NotificationState};
 use crate::core::record::{Claim, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::engine::Shared;
 use crate::engine::changes::Deliver;
-use crate::ports::notify::{ANSWER_CHARS, Delivered, Delivery};
+use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, MAX_RESPONSE_BODY_CHARS};
 
 /// Events delivered at the same time.
 const AT_ONCE: usize = 16;
@@ -25,7 +25,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let now = shared.clock.now();
         // Longer than an attempt can take: who delivers still holds the lease when it books.
         let until = now.after(shared.settings.lease.max(PATIENCE * 2));
-        let (queue, worker) = (Queue::Notices, shared.worker);
+        let (queue, worker) = (Queue::Notifications, shared.worker);
         let claim = Claim { queue, worker, now, until, limit: AT_ONCE };
         let claimed = match shared.store.claim(claim).await {
             Ok(claimed) => claimed,
@@ -35,12 +35,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
         };
         if claimed.is_empty() {
-            shared.rest(Queue::Notices, &shared.notices_ready, LOOK).await;
+            shared.rest(Queue::Notifications, &shared.notifications_ready, LOOK).await;
             continue;
         }
         let mut posts = tokio::task::JoinSet::new();
         for found in claimed {
-            if let Record::Notice(notice) = found.record {
+            if let Record::Notification(notice) = found.record {
                 let shared = Arc::clone(&shared);
                 posts.spawn(async move { deliver(shared, notice).await });
             }
@@ -49,12 +49,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn deliver(shared: Arc<Shared>, notice: Notice) {
+async fn deliver(shared: Arc<Shared>, notice: Notification) {
     let attempt = u32::try_from(notice.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
     let at = shared.clock.now();
     let delivered = match &notice.url {
         Some(url) => {
-            let delivery = Delivery {
+            let delivery = DeliveryRequest {
                 id: notice.id,
                 account: notice.account.clone(),
                 event: notice.event.as_str(),
@@ -65,7 +65,7 @@ async fn deliver(shared: Arc<Shared>, notice: Notice) {
             };
             attempted(&shared, delivery).await
         }
-        None => Delivered::Refused {
+        None => DeliveryOutcome::Refused {
             status: None,
             reason: "the event has no address".to_owned(),
             answer: None,
@@ -79,14 +79,17 @@ async fn deliver(shared: Arc<Shared>, notice: Notice) {
 }
 
 /// One attempt in a task of its own: whatever the notifier does, the attempt is booked.
-async fn attempted(shared: &Arc<Shared>, delivery: Delivery) -> Delivered {
+async fn attempted(shared: &Arc<Shared>, delivery: DeliveryRequest) -> DeliveryOutcome {
     let notifying = Arc::clone(shared);
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
         let notifier = notifying.notifier.as_ref()?;
         Some(notifier.deliver(delivery).await)
     }));
-    let failed =
-        |what: &str| Delivered::Failed { status: None, reason: what.to_owned(), answer: None };
+    let failed = |what: &str| DeliveryOutcome::Failed {
+        status: None,
+        reason: what.to_owned(),
+        answer: None,
+    };
     tokio::select! {
         biased;
         answer = task => match answer {
@@ -100,24 +103,24 @@ async fn attempted(shared: &Arc<Shared>, delivery: Delivery) -> Delivered {
 
 fn book(
     shared: &Shared,
-    notice: &Notice,
+    notice: &Notification,
     attempt: u32,
     at: Timestamp,
-    delivered: Delivered,
+    delivered: DeliveryOutcome,
 ) -> Deliver {
     let retry = shared.settings.webhook_retry;
     let (state, status, error, answer) = match delivered {
-        Delivered::Accepted { status, answer } => {
-            (NoticeState::Delivered, Some(status), None, answer)
+        DeliveryOutcome::Accepted { status, answer } => {
+            (NotificationState::Delivered, Some(status), None, answer)
         }
-        Delivered::Refused { status, reason, answer } => {
-            (NoticeState::GivenUp, status, Some(reason), answer)
+        DeliveryOutcome::Refused { status, reason, answer } => {
+            (NotificationState::GivenUp, status, Some(reason), answer)
         }
-        Delivered::Failed { status, reason, answer } if attempt > retry.retries => {
-            (NoticeState::GivenUp, status, Some(reason), answer)
+        DeliveryOutcome::Failed { status, reason, answer } if attempt > retry.retries => {
+            (NotificationState::GivenUp, status, Some(reason), answer)
         }
-        Delivered::Failed { status, reason, answer } => {
-            (NoticeState::Pending, status, Some(reason), answer)
+        DeliveryOutcome::Failed { status, reason, answer } => {
+            (NotificationState::Pending, status, Some(reason), answer)
         }
     };
     let answer = answer.map(|it| presentable(&it)).filter(|it| !it.is_empty());
@@ -125,7 +128,7 @@ fn book(
     Deliver {
         notice: notice.id,
         worker: shared.worker,
-        attempt: NoticeAttempt { at, status, error, answer },
+        attempt: DeliveryAttempt { at, status, error, answer },
         state,
         wait: retry.exact(attempt, 4),
     }
@@ -139,7 +142,7 @@ fn presentable(text: &str) -> String {
             || matches!(it, '\u{61c}' | '\u{200e}' | '\u{200f}')
             || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    let plain = text.trim().chars().take(ANSWER_CHARS);
+    let plain = text.trim().chars().take(MAX_RESPONSE_BODY_CHARS);
     plain.map(|it| if obeyed(it) { char::REPLACEMENT_CHARACTER } else { it }).collect()
 }
 
@@ -152,6 +155,6 @@ mod tests {
         assert_eq!(presentable("  try\tlater\n"), "try\tlater");
         assert_eq!(presentable("\u{1b}[31mred\r\0"), "\u{fffd}[31mred\u{fffd}\u{fffd}");
         assert_eq!(presentable("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
-        assert_eq!(presentable(&"é".repeat(5_000)), "é".repeat(ANSWER_CHARS));
+        assert_eq!(presentable(&"é".repeat(5_000)), "é".repeat(MAX_RESPONSE_BODY_CHARS));
     }
 }

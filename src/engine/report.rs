@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::batch::{Batch, BatchStatus};
+use crate::core::batch::{BatchRecord, BatchStatus};
 use crate::core::credits::Credits;
 use crate::core::failure::JobError;
 use crate::core::id::JobId;
@@ -16,7 +16,7 @@ use crate::ports::fetch::{ActionResult, Redirect};
 /// A page as it is kept: what was made of it, and where it came from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PageResult {
+pub struct Page {
     /// The page's HTTP status.
     pub status_code: u16,
     /// Where it came from in the end.
@@ -47,7 +47,7 @@ pub struct PageResult {
 #[derive(Clone, Debug)]
 pub struct JobReport {
     pub(super) job: Job,
-    pub(super) page: Option<PageResult>,
+    pub(super) page: Option<Page>,
 }
 
 impl JobReport {
@@ -67,7 +67,7 @@ impl JobReport {
     }
 
     /// The page, or why there is none: `None` while the job goes on.
-    pub fn outcome(&self) -> Option<Result<&PageResult, &JobError>> {
+    pub fn outcome(&self) -> Option<Result<&Page, &JobError>> {
         match (&self.job.outcome, &self.page) {
             (Some(Outcome::Failed(error)), _) => Some(Err(error)),
             (Some(Outcome::Succeeded { .. }), Some(page)) => Some(Ok(page)),
@@ -93,19 +93,19 @@ impl JobReport {
 
 /// What came of a batch, job by job in the order of the request.
 #[derive(Clone, Debug)]
-pub struct Report {
-    pub(super) batch: Batch,
+pub struct BatchReport {
+    pub(super) batch: BatchRecord,
     pub(super) jobs: Vec<JobReport>,
 }
 
-impl Report {
+impl BatchReport {
     /// The batch's status.
     pub fn status(&self) -> BatchStatus {
         self.batch.status()
     }
 
     /// The batch's record.
-    pub fn batch(&self) -> &Batch {
+    pub fn batch(&self) -> &BatchRecord {
         &self.batch
     }
 

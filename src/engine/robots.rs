@@ -13,7 +13,7 @@ use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::url::PageUrl;
 use crate::engine::Shared;
-use crate::ports::fetch::{FetchErrorKind, FetchRequest, HtmlFetcher};
+use crate::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher};
 
 /// How long an answer serves: RFC 9309 (2.4) allows 24 hours at most.
 const SERVES: Duration = Duration::from_secs(24 * 60 * 60);
@@ -105,7 +105,7 @@ pub(super) async fn forbids(shared: &Shared, page: &PageUrl) -> Option<JobError>
 }
 
 /// Fetches a site's file and says how long the answer serves (RFC 9309, 2.3.1).
-async fn ask(shared: &Shared, fetcher: &dyn HtmlFetcher, origin: &str) -> (Robots, Duration) {
+async fn ask(shared: &Shared, fetcher: &dyn HttpFetcher, origin: &str) -> (Robots, Duration) {
     let item = Item::get(format!("{origin}/robots.txt")).timeout(TIMEOUT);
     let Ok(options) = item.check(&Limits::default()) else {
         // The address is too long for a file of its own, so there is none.

@@ -33,7 +33,7 @@ pub(super) async fn read(
         let deadline = deadline.saturating_sub(shared.clock.now().since(began));
         let document = Arc::new(Fetched::new(200, scan.image));
         let options = Arc::clone(&job.request);
-        match reader.recognise(DocumentRequest { document, options, deadline }).await {
+        match reader.recognize(DocumentRequest { document, options, deadline }).await {
             Ok(read) => {
                 for pages in [&mut pdf.pages, &mut pdf.markdown] {
                     if let Some(page) = pages.get_mut(scan.page) {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::core::batch::{Batch as BatchRecord, Form, Tally};
+use crate::core::batch::{BatchKind, BatchRecord, Tally};
 use crate::core::credits::Credits;
-use crate::core::id::{AccountId, BatchId, DeliveryId, JobId};
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::{Job, JobState};
 use crate::core::ladder::{Reach, estimate};
 use crate::core::price::AddOns;
-use crate::core::request::{Flaw, Item, JobRequest};
+use crate::core::request::{Item, JobRequest, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::usage::Budget;
@@ -29,7 +29,7 @@ pub struct Batch {
     webhook: Option<String>,
     key: Option<String>,
     max_tier: Option<Tier>,
-    form: Form,
+    form: BatchKind,
     label: Option<String>,
     budget: Option<Budget>,
 }
@@ -66,7 +66,7 @@ impl Batch {
 
     /// One page by itself: its end is told as the job's and not as the batch's.
     pub fn scrape(item: impl Into<Item>) -> Self {
-        Self { form: Form::Scrape, ..Self::new([item]) }
+        Self { form: BatchKind::Scrape, ..Self::new([item]) }
     }
 
     /// A word for who submits it, by which usage and budgets are told apart within an account.
@@ -104,18 +104,26 @@ pub struct Estimate {
 
 impl Shared {
     /// Checks one item, down to what the URL standard says of its address.
-    fn checked(&self, item: Item) -> Result<JobRequest, Flaw> {
+    fn checked(&self, item: Item) -> Result<JobRequest, ValidationError> {
         let request = item.check(&self.limits)?;
         if request.advanced.session_id.is_some() {
             // Without its session the page would be another one, and paid for.
             let reason = "names a stored session, and nothing here stores sessions; send `cookies`";
-            return Err(Flaw { field: "advanced.session_id", reason: reason.to_owned() });
+            return Err(ValidationError {
+                field: "advanced.session_id",
+                reason: reason.to_owned(),
+            });
         }
         let parsed = url::Url::parse(request.page().as_str());
         match parsed.map(|it| it.has_host()) {
             Ok(true) => Ok(request),
-            Ok(false) => Err(Flaw { field: "url", reason: "the URL has no host".to_owned() }),
-            Err(why) => Err(Flaw { field: "url", reason: format!("the URL is malformed: {why}") }),
+            Ok(false) => {
+                Err(ValidationError { field: "url", reason: "the URL has no host".to_owned() })
+            }
+            Err(why) => Err(ValidationError {
+                field: "url",
+                reason: format!("the URL is malformed: {why}"),
+            }),
         }
     }
 
@@ -246,7 +254,7 @@ impl Engine {
             label: batch.label,
             webhook: batch.webhook,
             idempotency_key: batch.key,
-            event: DeliveryId::new(now, 0, shared.entropy.draw()),
+            event: NotificationId::new(now, 0, shared.entropy.draw()),
             entries: 1,
             created_at: now,
             ended_at: None,
@@ -268,8 +276,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The [`Flaw`] for which a submission would be refused.
-    pub fn estimate(&self, item: impl Into<Item>) -> Result<Estimate, Flaw> {
+    /// The [`ValidationError`] for which a submission would be refused.
+    pub fn estimate(&self, item: impl Into<Item>) -> Result<Estimate, ValidationError> {
         let shared = &self.shared;
         Ok(shared.estimated(&shared.checked(item.into())?))
     }

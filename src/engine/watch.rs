@@ -6,12 +6,12 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::sync::broadcast;
 
-use crate::core::batch::{Batch, BatchStatus};
+use crate::core::batch::{BatchRecord, BatchStatus};
 use crate::core::id::{BatchId, JobId};
 use crate::core::job::{Attempt, Job};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
-use crate::engine::report::Report;
+use crate::engine::report::BatchReport;
 
 /// Events that a slow reader may be behind before it loses some.
 const BACKLOG: usize = 1_024;
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// progress: a slow reader may miss some of it, and that of an earlier process is gone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Event {
+pub enum ProgressEvent {
     /// A worker took a job.
     JobStarted {
         /// The job.
@@ -57,16 +57,16 @@ pub enum Event {
 /// Who listens to which batch.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
-    batches: DashMap<BatchId, broadcast::Sender<Event>>,
+    batches: DashMap<BatchId, broadcast::Sender<ProgressEvent>>,
 }
 
 impl Watchers {
-    pub(super) fn subscribe(&self, batch: BatchId) -> broadcast::Receiver<Event> {
+    pub(super) fn subscribe(&self, batch: BatchId) -> broadcast::Receiver<ProgressEvent> {
         self.batches.entry(batch).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
     }
 
-    pub(super) fn tell(&self, batch: BatchId, event: Event) {
-        let ended = matches!(event, Event::BatchEnded { .. });
+    pub(super) fn tell(&self, batch: BatchId, event: ProgressEvent) {
+        let ended = matches!(event, ProgressEvent::BatchEnded { .. });
         if let Some(listeners) = self.batches.get(&batch) {
             // Nobody listens any more: then nobody misses it.
             let _ = listeners.send(event);
@@ -85,11 +85,11 @@ impl Watchers {
 pub struct BatchHandle {
     engine: Engine,
     id: BatchId,
-    events: broadcast::Receiver<Event>,
+    events: broadcast::Receiver<ProgressEvent>,
     /// The jobs whose end was told.
     told: HashSet<JobId>,
     /// What is told next, once the batch has ended.
-    rest: VecDeque<Event>,
+    rest: VecDeque<ProgressEvent>,
     done: bool,
 }
 
@@ -111,28 +111,28 @@ impl BatchHandle {
     }
 
     /// The batch's record as it is now.
-    pub async fn batch(&self) -> Result<Batch, EngineError> {
+    pub async fn batch(&self) -> Result<BatchRecord, EngineError> {
         self.engine.batch(self.id).await
     }
 
     /// The next event, or `None` once the batch has ended.
-    pub async fn next_event(&mut self) -> Option<Event> {
+    pub async fn next_event(&mut self) -> Option<ProgressEvent> {
         while !self.done {
             if let Some(event) = self.rest.pop_front() {
-                self.done = matches!(event, Event::BatchEnded { .. });
+                self.done = matches!(event, ProgressEvent::BatchEnded { .. });
                 return Some(event);
             }
             let status = self.batch().await.ok()?.status();
             // What is in the channel came before the end, so it is told first.
             match self.events.try_recv() {
-                Ok(Event::BatchEnded { status }) => self.ending(status).await?,
+                Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
                 Ok(event) => return Some(self.heard(event)),
                 Err(broadcast::error::TryRecvError::Lagged(_)) => {}
                 Err(_) if status != BatchStatus::Processing => self.ending(status).await?,
                 Err(_) => tokio::select! {
                     biased;
                     event = self.events.recv() => match event {
-                        Ok(Event::BatchEnded { status }) => self.ending(status).await?,
+                        Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
                         Ok(event) => return Some(self.heard(event)),
                         Err(_) => {}
                     },
@@ -143,8 +143,8 @@ impl BatchHandle {
         None
     }
 
-    fn heard(&mut self, event: Event) -> Event {
-        if let Event::JobEnded { job } = &event {
+    fn heard(&mut self, event: ProgressEvent) -> ProgressEvent {
+        if let ProgressEvent::JobEnded { job } = &event {
             self.told.insert(job.id);
         }
         event
@@ -155,8 +155,8 @@ impl BatchHandle {
     async fn ending(&mut self, status: BatchStatus) -> Option<()> {
         let jobs = self.engine.jobs(self.id).await.ok()?;
         let untold = jobs.into_iter().filter(|it| !self.told.contains(&it.id));
-        self.rest.extend(untold.map(|it| Event::JobEnded { job: Box::new(it) }));
-        self.rest.push_back(Event::BatchEnded { status });
+        self.rest.extend(untold.map(|it| ProgressEvent::JobEnded { job: Box::new(it) }));
+        self.rest.push_back(ProgressEvent::BatchEnded { status });
         Some(())
     }
 
@@ -183,7 +183,7 @@ impl BatchHandle {
     }
 
     /// Waits for the batch's end and reads every result.
-    pub async fn report(&mut self) -> Result<Report, EngineError> {
+    pub async fn report(&mut self) -> Result<BatchReport, EngineError> {
         self.wait().await?;
         self.engine.report(self.id).await
     }

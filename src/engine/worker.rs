@@ -10,12 +10,12 @@ use tracing::Instrument;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Fence, Job};
 use crate::core::record::{Claim, Queue, Record};
-use crate::core::step::{Input, Refused};
+use crate::core::step::{StepError, StepInput};
 use crate::core::time::Timestamp;
 use crate::engine::attempt::Ladder;
 use crate::engine::changes::{Step, Stepped, error_code};
 use crate::engine::error::EngineError;
-use crate::engine::watch::Event;
+use crate::engine::watch::ProgressEvent;
 use crate::engine::{Shared, cache};
 
 /// Jobs claimed at once for each page that may be fetched at once: so many can wait for their
@@ -79,7 +79,7 @@ async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Job>, EngineError> {
 /// What became of a claim.
 enum End {
     /// The ladder came to this.
-    Decided(Input),
+    Decided(StepInput),
     /// The claim is no longer ours.
     Lost,
 }
@@ -87,7 +87,7 @@ enum End {
 /// Carries one claimed job to its end, or back into the queue.
 async fn carry(shared: &Arc<Shared>, job: Job) {
     let job = Arc::new(job);
-    shared.watchers.tell(job.batch, Event::JobStarted { job: job.id });
+    shared.watchers.tell(job.batch, ProgressEvent::JobStarted { job: job.id });
     let decided = tokio::select! {
         biased;
         end = ladder(shared, Arc::clone(&job)) => end,
@@ -96,7 +96,7 @@ async fn carry(shared: &Arc<Shared>, job: Job) {
         // A turn that does not come is no attempt, so nothing but this ends the wait for it.
         () = shared.clock.sleep(job.deadline.since(shared.clock.now())) => {
             let error = out_of_time();
-            End::Decided(Input::Fail { error, attempts: Vec::new() })
+            End::Decided(StepInput::Fail { error, attempts: Vec::new() })
         }
     };
     match decided {
@@ -105,15 +105,15 @@ async fn carry(shared: &Arc<Shared>, job: Job) {
     }
 }
 
-fn put_back(now: Timestamp) -> Input {
-    Input::Reschedule { ready_at: now, used: Duration::ZERO, attempts: Vec::new() }
+fn put_back(now: Timestamp) -> StepInput {
+    StepInput::Reschedule { ready_at: now, used: Duration::ZERO, attempts: Vec::new() }
 }
 
 /// Runs the ladder in a task of its own, so that a panic in a host's part ends this job and nothing
 /// else.
 async fn ladder(shared: &Arc<Shared>, job: Arc<Job>) -> End {
     if let Some(error) = hopeless(&job, shared.clock.now()) {
-        return End::Decided(Input::Fail { error, attempts: Vec::new() });
+        return End::Decided(StepInput::Fail { error, attempts: Vec::new() });
     }
     let running = Ladder::new(Arc::clone(shared), job).run();
     let task = AbortOnDropHandle::new(tokio::spawn(running.in_current_span()));
@@ -122,7 +122,7 @@ async fn ladder(shared: &Arc<Shared>, job: Arc<Job>) -> End {
         Err(died) => {
             let what = if died.is_panic() { "a fetcher or extractor panicked" } else { "aborted" };
             let error = JobError::new(ErrorCode::InternalError, what);
-            Input::Fail { error, attempts: Vec::<Attempt>::new() }
+            StepInput::Fail { error, attempts: Vec::<Attempt>::new() }
         }
     })
 }
@@ -146,7 +146,7 @@ async fn heartbeat(shared: &Shared, job: &Job) {
     loop {
         shared.clock.sleep(shared.settings.lease / 3).await;
         let until = shared.clock.now().after(shared.settings.lease);
-        let renewed = shared.writer.apply(step_of(shared, job, Input::Renew { until })).await;
+        let renewed = shared.writer.apply(step_of(shared, job, StepInput::Renew { until })).await;
         match renewed {
             Ok(Err(_)) => return,
             Ok(Ok(_)) => {}
@@ -155,20 +155,20 @@ async fn heartbeat(shared: &Shared, job: &Job) {
     }
 }
 
-fn step_of(shared: &Shared, job: &Job, input: Input) -> Step {
+fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
     Step {
         job: job.id,
         batch: job.batch,
         account: job.account.clone(),
         day: job.created_at.day(),
-        site: (!matches!(input, Input::Renew { .. })).then(|| job.request.page().site()),
+        site: (!matches!(input, StepInput::Renew { .. })).then(|| job.request.page().site()),
         fence: Some(Fence { worker: shared.worker, claim: job.claims }),
         input,
     }
 }
 
 /// Commits what the ladder came to, and tells whoever listens.
-async fn conclude(shared: &Shared, job: &Job, input: Input) {
+async fn conclude(shared: &Shared, job: &Job, input: StepInput) {
     let cached = cache::entry(job, &input, shared.clock.now());
     for attempt in 1..=COMMIT_TRIES {
         match shared.writer.apply(step_of(shared, job, input.clone())).await {
@@ -179,11 +179,11 @@ async fn conclude(shared: &Shared, job: &Job, input: Input) {
                 return tell(shared, stepped);
             }
             // Cancelled or taken over meanwhile, or an earlier try was written after all.
-            Ok(Err(Refused::Stale)) => return tracing::warn!("a late result was refused"),
+            Ok(Err(StepError::Stale)) => return tracing::warn!("a late result was refused"),
             Ok(Err(refused)) => {
                 tracing::error!(%refused, "a result was refused");
                 let error = JobError::new(ErrorCode::InternalError, refused.to_string());
-                let fail = Input::Fail { error, attempts: Vec::new() };
+                let fail = StepInput::Fail { error, attempts: Vec::new() };
                 if let Ok(Ok(stepped)) = shared.writer.apply(step_of(shared, job, fail)).await {
                     tell(shared, stepped);
                 }
@@ -204,14 +204,14 @@ fn tell(shared: &Shared, stepped: Stepped) {
         let code = error_code(&job).map_or("", |it| it.as_str());
         tracing::info!(state = job.state.as_str(), code, "ended");
         metrics::counter!("rungs_jobs_ended", "state" => job.state.as_str()).increment(1);
-        shared.watchers.tell(batch, Event::JobEnded { job: Box::new(job) });
+        shared.watchers.tell(batch, ProgressEvent::JobEnded { job: Box::new(job) });
     } else {
-        shared.watchers.tell(batch, Event::JobRescheduled { job: job.id });
+        shared.watchers.tell(batch, ProgressEvent::JobRescheduled { job: job.id });
         shared.jobs_ready.notify_one();
     }
     if let Some(status) = ended {
         tracing::info!(%batch, status = status.as_str(), "batch ended");
-        shared.watchers.tell(batch, Event::BatchEnded { status });
-        shared.notices_ready.notify_one();
+        shared.watchers.tell(batch, ProgressEvent::BatchEnded { status });
+        shared.notifications_ready.notify_one();
     }
 }

@@ -41,7 +41,7 @@ use serde_json::{Value, json};
 
 use crate::core::request::Format;
 use crate::core::tier::Tier;
-use crate::core::verdict::{Document, sniff};
+use crate::core::verdict::{DocumentKind, sniff};
 use crate::extract::address::Base;
 use crate::extract::data::{Depth, Facts};
 use crate::extract::doc::Doc;
@@ -52,9 +52,9 @@ use crate::extract::markdown::Rendered;
 use crate::extract::profile::Fields;
 use crate::extract::schema::Layers;
 use crate::extract::view::View;
-use crate::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use crate::ports::extract::{Document, ExtractError, Extracted, Extractor};
 
-pub use self::data::Structured;
+pub use self::data::StructuredData;
 pub use self::decode::{Decoded, decode};
 
 /// Elements in elements that are read; what [`bound`] lets through stays well below.
@@ -80,8 +80,8 @@ pub fn convert(html: &str, url: Option<&str>) -> String {
 }
 
 /// The structured data of a page as it stands there.
-pub fn structured(html: &str, url: Option<&str>) -> Structured {
-    read_with(html, url, Structured::of)
+pub fn structured(html: &str, url: Option<&str>) -> StructuredData {
+    read_with(html, url, StructuredData::of)
 }
 
 /// Reads a document by itself; one that nests too deep to be read gives nothing.
@@ -103,10 +103,10 @@ fn parsed(bounded: &str) -> Tree {
 
 /// The built-in extractor: HTML pages, JSON and plain text.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Html;
+pub struct HtmlExtractor;
 
-impl Extractor for Html {
-    fn extract(&self, page: Page<'_>) -> Result<Extracted, ExtractError> {
+impl Extractor for HtmlExtractor {
+    fn extract(&self, page: Document<'_>) -> Result<Extracted, ExtractError> {
         if page.body.iter().all(u8::is_ascii_whitespace) {
             return Err(ExtractError::Empty);
         }
@@ -116,9 +116,9 @@ impl Extractor for Html {
             Err(ExtractError::Unsupported(said.unwrap_or(kind).to_owned()))
         };
         match sniff(page.body) {
-            Some(Document::Pdf) => return unsupported("application/pdf"),
-            Some(Document::Image) => return unsupported("image"),
-            Some(Document::Binary) => return unsupported("binary"),
+            Some(DocumentKind::Pdf) => return unsupported("application/pdf"),
+            Some(DocumentKind::Image) => return unsupported("image"),
+            Some(DocumentKind::Binary) => return unsupported("binary"),
             _ => {}
         }
         let text = decode(page.body, page.content_type).text;
@@ -166,7 +166,7 @@ fn is_plain(media: &str) -> bool {
 }
 
 /// The asked formats of a document that is data or text already.
-fn fill(page: Page<'_>, made: &mut Extracted, text: &str, data: &Value) {
+fn fill(page: Document<'_>, made: &mut Extracted, text: &str, data: &Value) {
     for &format in &page.options.formats {
         let value = match format {
             Format::Text | Format::Markdown => text.into(),
@@ -181,7 +181,7 @@ fn fill(page: Page<'_>, made: &mut Extracted, text: &str, data: &Value) {
     text.clone_into(&mut made.text);
 }
 
-fn from_json(page: Page<'_>, text: &str) -> (Extracted, Layers) {
+fn from_json(page: Document<'_>, text: &str) -> (Extracted, Layers) {
     let mut made = Extracted::default();
     let data: Value = serde_json::from_str(text).unwrap_or_else(|why| {
         made.warnings.push(format!("the document calls itself JSON but is not: {why}"));
@@ -192,7 +192,7 @@ fn from_json(page: Page<'_>, text: &str) -> (Extracted, Layers) {
     (made, Layers { rest: vec![("json", data)], ..Layers::default() })
 }
 
-fn plain(page: Page<'_>, text: &str) -> (Extracted, Layers) {
+fn plain(page: Document<'_>, text: &str) -> (Extracted, Layers) {
     let mut made = Extracted::default();
     let text = &text.replace('\0', "\u{fffd}");
     let data = json!({ "text": text });
@@ -200,7 +200,7 @@ fn plain(page: Page<'_>, text: &str) -> (Extracted, Layers) {
     (made, Layers { rest: vec![("text", data)], ..Layers::default() })
 }
 
-fn html(page: Page<'_>, text: &str) -> Result<(Extracted, Layers), ExtractError> {
+fn html(page: Document<'_>, text: &str) -> Result<(Extracted, Layers), ExtractError> {
     let mut made = Extracted::default();
     let bounded = bound::bounded(text, &mut made.warnings);
     let tree = parsed(&bounded);
@@ -238,7 +238,7 @@ fn html(page: Page<'_>, text: &str) -> Result<(Extracted, Layers), ExtractError>
 
 /// The page that another one's state makes.
 fn from_state(
-    page: Page<'_>,
+    page: Document<'_>,
     shipped: &Shipped,
     mut made: Extracted,
 ) -> Result<(Extracted, Layers), ExtractError> {
@@ -253,7 +253,7 @@ fn from_state(
 
 /// Everything that is asked of a page, whose words are in `shown` and whose data is in `doc`.
 fn document(
-    page: Page<'_>,
+    page: Document<'_>,
     doc: &Doc<'_>,
     shown: &Doc<'_>,
     mut made: Extracted,
@@ -331,7 +331,12 @@ fn hero(facts: &Facts, base: &Base) -> Option<String> {
 }
 
 /// The images whose text is asked for.
-fn images_to_read(page: Page<'_>, view: &View<'_, '_>, facts: &Facts, base: &Base) -> Vec<String> {
+fn images_to_read(
+    page: Document<'_>,
+    view: &View<'_, '_>,
+    facts: &Facts,
+    base: &Base,
+) -> Vec<String> {
     if !page.options.advanced.ocr {
         return Vec::new();
     }

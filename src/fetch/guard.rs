@@ -24,7 +24,7 @@ use std::str::FromStr;
 /// let guard = Guard::default().allow("127.0.0.0/8")?;
 /// assert!(guard.check([127, 0, 0, 1].into()).is_ok());
 /// assert!(guard.check([169, 254, 169, 254].into()).is_err());
-/// # Ok::<(), rungs::fetch::guard::BadNetwork>(())
+/// # Ok::<(), rungs::fetch::guard::ParseNetworkError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guard {
@@ -37,8 +37,8 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`BadNetwork`] if the text is none.
-    pub fn allow(self, network: &str) -> Result<Self, BadNetwork> {
+    /// [`ParseNetworkError`] if the text is none.
+    pub fn allow(self, network: &str) -> Result<Self, ParseNetworkError> {
         Ok(self.allow_network(network.parse()?))
     }
 
@@ -58,14 +58,14 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`Refused`], which says what kind of address it is.
-    pub fn check(&self, address: IpAddr) -> Result<(), Refused> {
+    /// [`AddressRefused`], which says what kind of address it is.
+    pub fn check(&self, address: IpAddr) -> Result<(), AddressRefused> {
         if self.open_all || self.open.iter().any(|it| it.contains(address)) {
             return Ok(());
         }
         match special_use(address) {
             None => Ok(()),
-            Some(what) => Err(Refused { address, what }),
+            Some(what) => Err(AddressRefused { address, what }),
         }
     }
 }
@@ -73,12 +73,12 @@ impl Guard {
 /// The guard refused an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{address} is refused: it is {what}, and that network was not opened")]
-pub struct Refused {
+pub struct AddressRefused {
     address: IpAddr,
     what: &'static str,
 }
 
-impl Refused {
+impl AddressRefused {
     /// The address.
     pub fn address(&self) -> IpAddr {
         self.address
@@ -97,7 +97,7 @@ pub struct Network {
 #[error(
     "`{given}` is no network; write it as 10.0.0.0/8 or fd00::/8, with no bits set after the prefix"
 )]
-pub struct BadNetwork {
+pub struct ParseNetworkError {
     given: String,
 }
 
@@ -136,11 +136,11 @@ impl From<IpAddr> for Network {
 }
 
 impl FromStr for Network {
-    type Err = BadNetwork;
+    type Err = ParseNetworkError;
 
-    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+    fn from_str(text: &str) -> Result<Self, ParseNetworkError> {
         Self::parse(text.trim())
-            .ok_or_else(|| BadNetwork { given: text.chars().take(60).collect() })
+            .ok_or_else(|| ParseNetworkError { given: text.chars().take(60).collect() })
     }
 }
 

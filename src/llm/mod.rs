@@ -12,8 +12,8 @@ use url::Url;
 
 use crate::core::backoff::Backoff;
 use crate::core::request::Provider;
-use crate::fetch::guard::BadNetwork;
-use crate::fetch::http::{BadRoots, Direct};
+use crate::fetch::guard::ParseNetworkError;
+use crate::fetch::http::{Direct, RootCertificateError};
 use crate::ports::BoxFuture;
 use crate::ports::prompt::{PromptAnswer, PromptError, PromptExtractor, PromptRequest};
 
@@ -45,16 +45,16 @@ pub struct TokenPrices {
 /// The base URL of a model's API cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no base URL: it should look like https://host/v1")]
-pub struct BadBaseUrl(String);
+pub struct ParseBaseUrlError(String);
 
 impl ChatModel {
     /// The model of that name at a base URL such as `https://api.openai.com/v1`.
     ///
     /// # Errors
     ///
-    /// [`BadBaseUrl`] if it is no `http` or `https` URL with a host.
-    pub fn new(base_url: &str, model: impl Into<String>) -> Result<Self, BadBaseUrl> {
-        let wrong = || BadBaseUrl(base_url.to_owned());
+    /// [`ParseBaseUrlError`] if it is no `http` or `https` URL with a host.
+    pub fn new(base_url: &str, model: impl Into<String>) -> Result<Self, ParseBaseUrlError> {
+        let wrong = || ParseBaseUrlError(base_url.to_owned());
         let mut base = Url::parse(base_url.trim()).map_err(|_| wrong())?;
         if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
             return Err(wrong());
@@ -158,8 +158,8 @@ impl Chat {
     ///
     /// # Errors
     ///
-    /// [`BadNetwork`] if the text is none.
-    pub fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
+    /// [`ParseNetworkError`] if the text is none.
+    pub fn allow_network(mut self, network: &str) -> Result<Self, ParseNetworkError> {
         self.net = self.net.allow_network(network)?;
         Ok(self)
     }
@@ -174,8 +174,8 @@ impl Chat {
     ///
     /// # Errors
     ///
-    /// [`BadRoots`] if there is none in it, or one that cannot be a root.
-    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, BadRoots> {
+    /// [`RootCertificateError`] if there is none in it, or one that cannot be a root.
+    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, RootCertificateError> {
         self.net = self.net.extra_roots(roots.as_ref())?;
         Ok(self)
     }

@@ -13,7 +13,7 @@ use crate::ports::prompt::PromptAnswer;
 
 /// A document to read.
 #[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
+pub struct Document<'a> {
     /// The bytes, decompressed.
     pub body: &'a [u8],
     /// The `Content-Type` header.
@@ -88,7 +88,7 @@ pub enum ExtractError {
 /// * [`Extracted::content`] holds exactly the asked formats that this kind of document can have.
 pub trait Extractor: fmt::Debug + Send + Sync {
     /// Makes what was asked for.
-    fn extract(&self, page: Page<'_>) -> Result<Extracted, ExtractError>;
+    fn extract(&self, page: Document<'_>) -> Result<Extracted, ExtractError>;
 }
 
 // Compile-time check: the engine holds it as `Arc<dyn Extractor>`.

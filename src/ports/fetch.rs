@@ -169,7 +169,10 @@ impl FetchError {
 
     /// The same with its cause.
     #[must_use]
-    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -197,7 +200,7 @@ impl FetchError {
 /// * **Once.** What was sent is not sent again, whatever the connection does.
 ///
 /// `rungs::testkit::fetcher` checks all of it against sites of its own.
-pub trait HtmlFetcher: fmt::Debug + Send + Sync {
+pub trait HttpFetcher: fmt::Debug + Send + Sync {
     /// The tiers it serves.
     fn tiers(&self) -> Vec<Tier> {
         vec![Tier::Curl]
@@ -234,9 +237,9 @@ pub struct ActionResult {
     pub result: serde_json::Value,
 }
 
-/// Renders one URL in a browser. The contract is [`HtmlFetcher`]'s, but that a page may be visited
+/// Renders one URL in a browser. The contract is [`HttpFetcher`]'s, but that a page may be visited
 /// again, within the same deadline and if it was got without a body, when the browser itself was lost.
-pub trait JsFetcher: fmt::Debug + Send + Sync {
+pub trait BrowserFetcher: fmt::Debug + Send + Sync {
     /// Makes one attempt.
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>>;
 }
@@ -282,12 +285,12 @@ pub struct PdfText {
 pub struct PdfScan {
     /// The page's place among the pages, from 0.
     pub page: usize,
-    /// The image, in a format that an [`OcrFetcher`] reads.
+    /// The image, in a format that an [`OcrEngine`] reads.
     pub image: Vec<u8>,
 }
 
-/// Reads a PDF. The contract is [`HtmlFetcher`]'s, without a network.
-pub trait PdfFetcher: fmt::Debug + Send + Sync {
+/// Reads a PDF. The contract is [`HttpFetcher`]'s, without a network.
+pub trait PdfReader: fmt::Debug + Send + Sync {
     /// Makes one attempt.
     fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>>;
 }
@@ -321,21 +324,21 @@ pub struct ImageText {
     pub read: OcrText,
 }
 
-/// Reads the text on an image. The contract is [`HtmlFetcher`]'s, without a network.
-pub trait OcrFetcher: fmt::Debug + Send + Sync {
+/// Reads the text on an image. The contract is [`HttpFetcher`]'s, without a network.
+pub trait OcrEngine: fmt::Debug + Send + Sync {
     /// Makes one attempt.
-    fn recognise(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>>;
+    fn recognize(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>>;
 }
 
 // Compile-time check: hosts hold fetchers as `Arc<dyn ...>`.
-const _: (Option<&dyn HtmlFetcher>, Option<&dyn JsFetcher>) = (None, None);
-const _: (Option<&dyn PdfFetcher>, Option<&dyn OcrFetcher>) = (None, None);
+const _: (Option<&dyn HttpFetcher>, Option<&dyn BrowserFetcher>) = (None, None);
+const _: (Option<&dyn PdfReader>, Option<&dyn OcrEngine>) = (None, None);
 
 /// A fetcher made of a closure, which is all most host tests need.
 ///
 /// ```
 /// use rungs::core::tier::Tier;
-/// use rungs::ports::fetch::{Fetched, HtmlFetcher, fetcher_fn};
+/// use rungs::ports::fetch::{Fetched, HttpFetcher, fetcher_fn};
 ///
 /// let fixture = fetcher_fn([Tier::Curl], |request| async move {
 ///     Ok(Fetched::new(200, format!("<h1>{}</h1>", request.url)))
@@ -363,7 +366,7 @@ impl<F> fmt::Debug for FetcherFn<F> {
     }
 }
 
-impl<F, Fut> HtmlFetcher for FetcherFn<F>
+impl<F, Fut> HttpFetcher for FetcherFn<F>
 where
     F: Fn(FetchRequest) -> Fut + Send + Sync,
     Fut: Future<Output = Result<Fetched, FetchError>> + Send + 'static,

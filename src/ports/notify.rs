@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::core::id::{AccountId, DeliveryId};
+use crate::core::id::{AccountId, NotificationId};
 use crate::ports::BoxFuture;
 
 /// One attempt to deliver one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
+pub struct DeliveryRequest {
     /// The event's id, the same over all attempts.
-    pub id: DeliveryId,
+    pub id: NotificationId,
     /// Whose event it is.
     pub account: AccountId,
     /// The event's name, such as `batch.completed`.
@@ -27,9 +27,9 @@ pub struct Delivery {
 /// What became of an attempt.
 ///
 /// An `answer` is the beginning of what the receiver said, for whoever looks for what is wrong with it:
-/// the engine keeps [`ANSWER_CHARS`] of it, without what could disturb a terminal.
+/// the engine keeps [`MAX_RESPONSE_BODY_CHARS`] of it, without what could disturb a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivered {
+pub enum DeliveryOutcome {
     /// The receiver answered 2xx.
     Accepted {
         /// Its status.
@@ -58,12 +58,12 @@ pub enum Delivered {
 }
 
 /// Characters of a receiver's answer that are kept.
-pub const ANSWER_CHARS: usize = 1_024;
+pub const MAX_RESPONSE_BODY_CHARS: usize = 1_024;
 
 /// Delivers events. It makes **one** attempt; retries are the engine's.
 pub trait Notifier: fmt::Debug + Send + Sync {
     /// Makes one attempt, within 10 seconds.
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Delivered>;
+    fn deliver(&self, delivery: DeliveryRequest) -> BoxFuture<'_, DeliveryOutcome>;
 
     /// Whether `url` may be delivered to at all; asked at submission.
     ///

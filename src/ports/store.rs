@@ -68,7 +68,7 @@ pub struct Write {
 
 /// A stretch of one kind of record, in the order of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct List {
+pub struct ListQuery {
     /// Which kind.
     pub kind: Kind,
     /// Begin behind this key, in the order asked for.
@@ -80,7 +80,7 @@ pub struct List {
 }
 
 /// Whether two changes of a commit are of one record: such a commit is [`StoreError::Conflict`].
-pub fn names_a_key_twice(writes: &[Write]) -> bool {
+pub fn has_duplicate_keys(writes: &[Write]) -> bool {
     let mut seen = HashSet::with_capacity(writes.len());
     !writes.iter().all(|it| seen.insert(&it.key))
 }
@@ -93,7 +93,7 @@ pub fn names_a_key_twice(writes: &[Write]) -> bool {
 /// * **All or nothing.** A commit writes every change or none, wherever its caller stops waiting for
 ///   it, and no load and no list shows a part of it.
 /// * **Versions.** A commit whose `expected` differs for any key is [`StoreError::Conflict`].
-/// * **Each key once.** So is a commit that names a key twice ([`names_a_key_twice`]): the second
+/// * **Each key once.** So is a commit that names a key twice ([`has_duplicate_keys`]): the second
 ///   change was not decided from what the first would leave.
 /// * **Durable.** What a durable store has acknowledged survives a crash of the process. When it is
 ///   opened again, the leases of the process before are released ([`Record::abandoned`]).
@@ -107,7 +107,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>>;
 
     /// A stretch of one kind of record.
-    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>>;
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>>;
 
     /// Takes what is due (`due <= claim.now`), earliest first, under a lease: each record becomes
     /// what [`Record::claimed`] says and is returned so. No two claims get the same lease.
@@ -130,7 +130,7 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).load(keys)
     }
 
-    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         (**self).list(list)
     }
 

@@ -14,5 +14,5 @@ pub mod wire;
 
 #[cfg(feature = "server")]
 pub use server::{
-    ApiKey, BadKeys, Client, Connections, Keys, Metrics, Names, Options, Service, serve,
+    ApiKey, ApiKeysError, Client, Connections, Keys, Metrics, Names, Options, Service, serve,
 };

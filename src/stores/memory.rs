@@ -9,7 +9,7 @@ use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
 use crate::ports::store::{
-    Bodies, List, Store, StoreError, Version, Versioned, Write, names_a_key_twice,
+    Bodies, ListQuery, Store, StoreError, Version, Versioned, Write, has_duplicate_keys,
 };
 use crate::stores::stretch::stretch;
 
@@ -64,7 +64,7 @@ impl Shared {
     }
 
     fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
-        if names_a_key_twice(&writes) {
+        if has_duplicate_keys(&writes) {
             return Err(StoreError::Conflict);
         }
         let mut checked = Vec::with_capacity(writes.len());
@@ -101,7 +101,7 @@ impl Shared {
         taken
     }
 
-    fn list(&self, list: &List) -> Vec<Versioned> {
+    fn list(&self, list: &ListQuery) -> Vec<Versioned> {
         let range = self.records.range(stretch(list)).map(|(_, it)| it.clone());
         if list.descending {
             range.rev().take(list.limit).collect()
@@ -119,7 +119,7 @@ impl Store for Memory {
         })
     }
 
-    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         Box::pin(async move { Ok(self.lock().list(&list)) })
     }
 

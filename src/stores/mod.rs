@@ -23,6 +23,6 @@ use blocking::blocking;
 use dir::{check_in_place, sync_dir};
 pub use memory::Memory;
 #[cfg(feature = "sled")]
-pub use packs::Packs;
+pub use packs::BodyFiles;
 #[cfg(feature = "sled")]
 pub use sled::Sled;

@@ -30,7 +30,7 @@ const LEVEL: i32 = 1;
 /// A tail torn by a crash is left where it is: what follows is appended behind it, and each
 /// [`BodyRef`] says where its own body begins.
 #[derive(Clone, Debug)]
-pub struct Packs {
+pub struct BodyFiles {
     shared: Arc<Shared>,
 }
 
@@ -56,7 +56,7 @@ struct Pack {
     synced: File,
 }
 
-impl Packs {
+impl BodyFiles {
     /// Opens the directory, making it if it is not there.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let dir = dir.into();
@@ -214,7 +214,7 @@ impl Place {
     }
 }
 
-impl Bodies for Packs {
+impl Bodies for BodyFiles {
     fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(blocking(STORE, move || shared.put(batch, &body)))

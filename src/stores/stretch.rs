@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use crate::ports::store::List;
+use crate::ports::store::ListQuery;
 
 /// The keys that `list` asks for, from the least to behind the greatest.
 ///
 /// The start is never behind the end, whatever `after` names: ordered maps panic at such ranges.
-pub(super) fn stretch(list: &List) -> Range<Vec<u8>> {
+pub(super) fn stretch(list: &ListQuery) -> Range<Vec<u8>> {
     let mut start = vec![list.kind as u8];
     let mut end = vec![list.kind as u8 + 1];
     if let Some(after) = &list.after {

@@ -33,7 +33,7 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// A check that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct CheckFailure {
     /// Its name.
     pub check: &'static str,
     /// What it said.
@@ -42,21 +42,21 @@ pub struct Failure {
 
 /// What a kit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct KitReport {
     /// The checks that passed, in the order of the kit.
     pub passed: Vec<&'static str>,
     /// The checks that failed.
-    pub failed: Vec<Failure>,
+    pub failed: Vec<CheckFailure>,
 }
 
-impl Report {
+impl KitReport {
     /// Whether the check of that name failed.
     pub fn has_failed(&self, check: &str) -> bool {
         self.failed.iter().any(|it| it.check == check)
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for KitReport {
     /// How many passed, and each failed check with what it said.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} checks passed, {} failed", self.passed.len(), self.failed.len())?;
@@ -71,16 +71,16 @@ impl fmt::Display for Report {
 pub(super) fn report<C, F>(
     limit: Duration,
     checks: impl IntoIterator<Item = (&'static str, C)>,
-) -> Report
+) -> KitReport
 where
     C: FnOnce() -> F + Send + 'static,
     F: Future<Output = ()>,
 {
-    let mut report = Report::default();
+    let mut report = KitReport::default();
     for (check, begin) in checks {
         match outcome(limit, begin) {
             Ok(()) => report.passed.push(check),
-            Err(said) => report.failed.push(Failure { check, said }),
+            Err(said) => report.failed.push(CheckFailure { check, said }),
         }
     }
     report

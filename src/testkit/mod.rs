@@ -9,7 +9,7 @@
 //! * a macro that makes each check a `#[test]` of its own ([`crate::store_conformance!`],
 //!   [`crate::store_reopen_conformance!`], [`crate::html_fetcher_conformance!`] and the like), for a
 //!   test file of the host's;
-//! * a function that runs them all and returns a [`Report`] ([`store::check_all`],
+//! * a function that runs them all and returns a [`KitReport`] ([`store::check_all`],
 //!   [`store::check_all_reopened`], [`fetcher::check_html`] and the like), for a program or a test of
 //!   another shape.
 //!
@@ -27,4 +27,4 @@ mod kit;
 pub mod site;
 pub mod store;
 
-pub use kit::{CHECK_LIMIT, Failure, Report, must_pass, run};
+pub use kit::{CHECK_LIMIT, CheckFailure, KitReport, must_pass, run};

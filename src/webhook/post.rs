@@ -14,12 +14,12 @@ use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use crate::core::id::AccountId;
-use crate::fetch::guard::BadNetwork;
-use crate::fetch::http::{BadRoots, Direct, error};
+use crate::fetch::guard::ParseNetworkError;
+use crate::fetch::http::{Direct, RootCertificateError, error};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::FetchErrorKind;
-use crate::ports::notify::{Delivered, Delivery, Notifier};
-use crate::webhook::sign::Secret;
+use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
+use crate::webhook::sign::WebhookSecret;
 
 /// How long one attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,16 +33,16 @@ const ANSWER_BYTES: usize = 1_024;
 /// Plain `http` is accepted only for addresses in a network that was opened.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
-    secret: Option<Secret>,
+    secret: Option<WebhookSecret>,
     /// The secrets of accounts that have one of their own.
-    secrets: Arc<BTreeMap<AccountId, Secret>>,
+    secrets: Arc<BTreeMap<AccountId, WebhookSecret>>,
     net: Direct,
 }
 
 impl Webhooks {
     /// Deliveries signed with `secret`.
     pub fn signed_with(secret: impl Into<String>) -> Self {
-        Self { secret: Some(Secret::new(secret)), ..Self::unsigned() }
+        Self { secret: Some(WebhookSecret::new(secret)), ..Self::unsigned() }
     }
 
     /// Deliveries without a signature: a receiver cannot tell whom they are from.
@@ -52,7 +52,7 @@ impl Webhooks {
 
     /// Signs what is an account's with a secret of its own.
     pub fn account_secret(mut self, account: AccountId, secret: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.secrets).insert(account, Secret::new(secret));
+        Arc::make_mut(&mut self.secrets).insert(account, WebhookSecret::new(secret));
         self
     }
 
@@ -60,8 +60,8 @@ impl Webhooks {
     ///
     /// # Errors
     ///
-    /// [`BadNetwork`] if the text is none.
-    pub fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
+    /// [`ParseNetworkError`] if the text is none.
+    pub fn allow_network(mut self, network: &str) -> Result<Self, ParseNetworkError> {
         self.net = self.net.allow_network(network)?;
         Ok(self)
     }
@@ -76,8 +76,8 @@ impl Webhooks {
     ///
     /// # Errors
     ///
-    /// [`BadRoots`] if there is none in it, or one that cannot be a root.
-    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, BadRoots> {
+    /// [`RootCertificateError`] if there is none in it, or one that cannot be a root.
+    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, RootCertificateError> {
         self.net = self.net.extra_roots(roots.as_ref())?;
         Ok(self)
     }
@@ -112,9 +112,10 @@ impl Webhooks {
         closed.check(address).is_err() && self.net.guard().check(address).is_ok()
     }
 
-    async fn post(&self, delivery: Delivery) -> Delivered {
+    async fn post(&self, delivery: DeliveryRequest) -> DeliveryOutcome {
         let deadline = Instant::now() + TIMEOUT;
-        let refused = |reason: String| Delivered::Refused { status: None, reason, answer: None };
+        let refused =
+            |reason: String| DeliveryOutcome::Refused { status: None, reason, answer: None };
         let mut url = match self.checked(&delivery.url) {
             Ok(url) => url,
             Err(reason) => return refused(reason),
@@ -142,7 +143,7 @@ impl Webhooks {
         }
     }
 
-    fn request(&self, url: &Url, delivery: &Delivery) -> Option<Request<Full<Bytes>>> {
+    fn request(&self, url: &Url, delivery: &DeliveryRequest) -> Option<Request<Full<Bytes>>> {
         let mut bare = url.clone();
         let _ = bare.set_username("");
         let _ = bare.set_password(None);
@@ -153,7 +154,7 @@ impl Webhooks {
         Some(request)
     }
 
-    fn headers(&self, delivery: &Delivery) -> Option<HeaderMap> {
+    fn headers(&self, delivery: &DeliveryRequest) -> Option<HeaderMap> {
         let id = delivery.id.to_string();
         let body = delivery.body.as_bytes();
         let mut pairs = vec![
@@ -203,26 +204,26 @@ async fn beginning(mut body: Incoming, until: Instant) -> Option<String> {
     (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned())
 }
 
-fn judged(status: u16, answer: Option<String>) -> Delivered {
+fn judged(status: u16, answer: Option<String>) -> DeliveryOutcome {
     match status {
-        200..=299 => Delivered::Accepted { status, answer },
+        200..=299 => DeliveryOutcome::Accepted { status, answer },
         410 => {
             let reason = "the receiver is gone (410)".to_owned();
-            Delivered::Refused { status: Some(status), reason, answer }
+            DeliveryOutcome::Refused { status: Some(status), reason, answer }
         }
         _ => {
             let reason = format!("the receiver answered {status}");
-            Delivered::Failed { status: Some(status), reason, answer }
+            DeliveryOutcome::Failed { status: Some(status), reason, answer }
         }
     }
 }
 
-fn failed(status: Option<u16>, reason: String) -> Delivered {
-    Delivered::Failed { status, reason, answer: None }
+fn failed(status: Option<u16>, reason: String) -> DeliveryOutcome {
+    DeliveryOutcome::Failed { status, reason, answer: None }
 }
 
 impl Notifier for Webhooks {
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Delivered> {
+    fn deliver(&self, delivery: DeliveryRequest) -> BoxFuture<'_, DeliveryOutcome> {
         Box::pin(self.post(delivery))
     }
 
@@ -267,10 +268,13 @@ mod tests {
 
     #[test]
     fn only_2xx_is_accepted_and_only_410_is_final() {
-        assert!(matches!(judged(204, None), Delivered::Accepted { status: 204, .. }));
-        assert!(matches!(judged(410, None), Delivered::Refused { status: Some(410), .. }));
+        assert!(matches!(judged(204, None), DeliveryOutcome::Accepted { status: 204, .. }));
+        assert!(matches!(judged(410, None), DeliveryOutcome::Refused { status: Some(410), .. }));
         for status in [301, 404, 500] {
-            assert!(matches!(judged(status, None), Delivered::Failed { status: Some(_), .. }));
+            assert!(matches!(
+                judged(status, None),
+                DeliveryOutcome::Failed { status: Some(_), .. }
+            ));
         }
     }
 }

@@ -16,13 +16,13 @@ use sha2::Sha256;
 ///
 /// * `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret {
+pub struct WebhookSecret {
     text: String,
     /// The key of Standard Webhooks, which is what the base64 stands for.
     key: Vec<u8>,
 }
 
-impl Secret {
+impl WebhookSecret {
     /// A secret. A `whsec_` that is followed by no base64 is a key as it stands.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -49,7 +49,7 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for WebhookSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
@@ -71,7 +71,7 @@ mod tests {
     fn the_alterlab_signature_is_the_hmac_of_the_raw_body_under_the_text() {
         // RFC 4231, test case 2.
         assert_eq!(
-            Secret::new("Jefe").alterlab(b"what do ya want for nothing?"),
+            WebhookSecret::new("Jefe").alterlab(b"what do ya want for nothing?"),
             "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
         );
     }
@@ -81,7 +81,7 @@ mod tests {
         let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let theirs = standardwebhooks::Webhook::new(text).expect("secret");
 
-        let ours = Secret::new(text).standard("msg_1", 1_700_000_000, b"{}");
+        let ours = WebhookSecret::new(text).standard("msg_1", 1_700_000_000, b"{}");
 
         assert_eq!(ours, theirs.sign("msg_1", 1_700_000_000, b"{}").expect("signed"));
     }
@@ -90,13 +90,13 @@ mod tests {
     fn a_secret_that_is_no_base64_is_its_own_key() {
         let theirs = standardwebhooks::Webhook::from_bytes(b"hush".to_vec()).expect("secret");
 
-        let ours = Secret::new("hush").standard("msg_1", 1, b"{}");
+        let ours = WebhookSecret::new("hush").standard("msg_1", 1, b"{}");
 
         assert_eq!(ours, theirs.sign("msg_1", 1, b"{}").expect("signed"));
     }
 
     #[test]
     fn a_secret_is_not_shown() {
-        assert!(!format!("{:?}", Secret::new("hush")).contains("hush"));
+        assert!(!format!("{:?}", WebhookSecret::new("hush")).contains("hush"));
     }
 }

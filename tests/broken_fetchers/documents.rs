@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{
-    DocumentRequest, FetchError, FetchErrorKind as Kind, OcrFetcher, OcrText, OcrWord, PdfFetcher,
+    DocumentRequest, FetchError, FetchErrorKind as Kind, OcrEngine, OcrText, OcrWord, PdfReader,
     PdfText,
 };
 use tokio::task::yield_now;
@@ -94,7 +94,7 @@ impl BadSheets {
     }
 }
 
-impl PdfFetcher for BadSheets {
+impl PdfReader for BadSheets {
     fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>> {
         Box::pin(async move {
             let request = self.0.begin(request).await?;
@@ -119,11 +119,11 @@ impl BadSigns {
     }
 }
 
-impl OcrFetcher for BadSigns {
-    fn recognise(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
+impl OcrEngine for BadSigns {
+    fn recognize(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
         Box::pin(async move {
             let request = self.0.begin(request).await?;
-            let mut text = self.0.end(&request, Signs.recognise(request.clone()).await)?;
+            let mut text = self.0.end(&request, Signs.recognize(request.clone()).await)?;
             match self.0.mistake {
                 Misreading::SeesThings if text.words.is_empty() => {
                     text.text.push_str("a face");

@@ -13,10 +13,10 @@ use std::collections::BTreeSet;
 use documents::{BadSheets, BadSigns, Misreading};
 use fixtures::{Browser, http};
 use pages::{Bad, Mistake};
-use rungs::testkit::Report;
+use rungs::testkit::KitReport;
 use rungs::testkit::fetcher::{check_html, check_js, check_ocr, check_pdf, html, js, ocr, pdf};
 
-fn assert_caught(mistake: &str, report: &Report, by: &[&str]) {
+fn assert_caught(mistake: &str, report: &KitReport, by: &[&str]) {
     for check in by {
         assert!(report.has_failed(check), "{mistake} passed `{check}`; {report}");
     }
@@ -35,7 +35,7 @@ macro_rules! broken {
                 #[test]
                 #[allow(non_snake_case)]
                 fn $mistake() {
-                    let run: fn($kind) -> Report = $run;
+                    let run: fn($kind) -> KitReport = $run;
                     let by = [$(stringify!($check)),+];
                     assert_caught(stringify!($mistake), &run($kind::$mistake), &by);
                 }

@@ -10,8 +10,8 @@ use rungs::core::tier::Tier;
 use rungs::core::url::PageUrl;
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{
-    FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HtmlFetcher, JobScratch, JsFetcher,
-    Rendered,
+    BrowserFetcher, FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HttpFetcher,
+    JobScratch, Rendered,
 };
 use tokio::sync::Mutex;
 
@@ -214,7 +214,7 @@ impl Bad {
     }
 }
 
-impl HtmlFetcher for Bad {
+impl HttpFetcher for Bad {
     fn tiers(&self) -> Vec<Tier> {
         let mut tiers = vec![Tier::Curl, Tier::Http];
         if self.mistake == Mistake::NamesABrowsersTier {
@@ -228,7 +228,7 @@ impl HtmlFetcher for Bad {
     }
 }
 
-impl JsFetcher for Bad {
+impl BrowserFetcher for Bad {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Answer> {
         Box::pin(self.ask(request))
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use rungs::core::batch::Notice;
+use rungs::core::batch::Notification;
 use rungs::core::id::BatchId;
 use rungs::core::job::{Job, JobState};
 use rungs::core::record::Record;
@@ -38,7 +38,7 @@ fn file_of(fault: Fault, state: &State) -> File {
     match fault {
         Fault::LosesBeyondAThousand => records.truncate(1_000),
         Fault::LosesBodies => bodies.clear(),
-        Fault::LosesLedgerLines => records.retain(|it| !matches!(it.1, Record::Notice(_))),
+        Fault::LosesLedgerLines => records.retain(|it| !matches!(it.1, Record::Notification(_))),
         Fault::WritesHalfACommit if records.len() % 3 != 1 => {
             records.pop();
         }
@@ -89,8 +89,9 @@ fn released(fault: Fault, version: u64, record: Record) -> (u64, Record) {
         (Fault::RevivesWhatEnded, Record::Job(job)) if job.state == JobState::Failed => {
             (version + 1, Record::Job(Job { state: JobState::Queued, ..job.clone() }))
         }
-        (Fault::TouchesWhatWaits, Record::Notice(it)) if record.due().is_some() => {
-            let now = Record::Notice(Notice { ready_at: NOW, lease: None, ..it.clone() });
+        (Fault::TouchesWhatWaits, Record::Notification(it)) if record.due().is_some() => {
+            let now =
+                Record::Notification(Notification { ready_at: NOW, lease: None, ..it.clone() });
             (version + 1, now)
         }
         (Fault::ReleasesWithoutAWrite, _) => {

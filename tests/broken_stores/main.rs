@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use fault::Fault;
 use model::Model;
-use rungs::testkit::Report;
+use rungs::testkit::KitReport;
 use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, check_all_reopened, check_all_within};
 
 /// Some of these stores hang for ever, and a check has to say so.
 const LIMIT: Duration = Duration::from_secs(10);
 
-fn assert_caught(fault: Fault, report: &Report, by: &[&str]) {
+fn assert_caught(fault: Fault, report: &KitReport, by: &[&str]) {
     for check in by {
         assert!(report.has_failed(check), "{fault:?} passed `{check}`; {report}");
     }
@@ -36,7 +36,7 @@ macro_rules! broken {
                 #[test]
                 #[allow(non_snake_case)]
                 fn $fault() {
-                    let run: fn(Fault) -> Report = $run;
+                    let run: fn(Fault) -> KitReport = $run;
                     assert_caught(Fault::$fault, &run(Fault::$fault), &[$(stringify!($check)),+]);
                 }
             )+

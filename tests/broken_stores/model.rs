@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rungs::core::batch::Notice;
+use rungs::core::batch::Notification;
 use rungs::core::job::Job;
 use rungs::core::record::{Claim, Key, Kind, Queue, Record};
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
 use rungs::ports::store::{
-    Bodies, List, Store, StoreError, Version, Versioned, Write, names_a_key_twice,
+    Bodies, ListQuery, Store, StoreError, Version, Versioned, Write, has_duplicate_keys,
 };
 use tokio::task::yield_now;
 
@@ -129,12 +129,12 @@ fn entry(fault: Fault, record: &Record, old: Option<&Versioned>) -> Option<(Queu
         (Fault::IndexesWhatEnded, Record::Job(job)) if record.due().is_none() => {
             (Queue::Jobs, job.ready_at)
         }
-        (Fault::IndexesWhatEnded, Record::Notice(it)) if record.due().is_none() => {
-            (Queue::Notices, it.ready_at)
+        (Fault::IndexesWhatEnded, Record::Notification(it)) if record.due().is_none() => {
+            (Queue::Notifications, it.ready_at)
         }
         _ => record.due()?,
     };
-    if fault == Fault::MixesQueues && queue == Queue::Notices {
+    if fault == Fault::MixesQueues && queue == Queue::Notifications {
         queue = Queue::Jobs;
     }
     if let (Fault::PutsLostLeasesLast, Record::Job(Job { lease: Some(lease), .. })) =
@@ -151,9 +151,9 @@ fn entry(fault: Fault, record: &Record, old: Option<&Versioned>) -> Option<(Queu
 /// What of a record this store keeps.
 fn kept(fault: Fault, record: Record) -> Record {
     match (fault, record) {
-        (Fault::TrimsText, Record::Notice(it)) => {
+        (Fault::TrimsText, Record::Notification(it)) => {
             let body = it.body.trim_matches(['\0', ' ', '\n']).to_owned();
-            Record::Notice(Notice { body, ..it })
+            Record::Notification(Notification { body, ..it })
         }
         (Fault::SignsAmounts, Record::Batch(mut it)) => {
             it.charged.0 = it.charged.0.min(i64::MAX.cast_unsigned());
@@ -267,7 +267,7 @@ impl State {
         }
     }
 
-    fn list(&self, fault: Fault, list: &List) -> Vec<Versioned> {
+    fn list(&self, fault: Fault, list: &ListQuery) -> Vec<Versioned> {
         let after = list.after.as_ref().map(|it| name(fault, it));
         let is_behind = |key: &Vec<u8>| match &after {
             Some(after) if fault == Fault::ListsTheKeyItIsBehind && key == after => true,
@@ -515,7 +515,7 @@ impl Store for Model {
         })
     }
 
-    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         Box::pin(async move { Ok(self.lock().list(self.0.fault, &list)) })
     }
 
@@ -538,7 +538,7 @@ impl Store for Model {
 
     fn commit(&self, mut writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            if names_a_key_twice(&writes) && !self.is(Fault::TakesTheLastOfTwo) {
+            if has_duplicate_keys(&writes) && !self.is(Fault::TakesTheLastOfTwo) {
                 return Err(StoreError::Conflict);
             }
             match self.0.fault {

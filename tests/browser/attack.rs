@@ -10,7 +10,7 @@ use rungs::core::request::Item;
 use rungs::fetch::Chrome;
 use rungs::fetch::browser::ChromeLimits;
 use rungs::fetch::http::Http;
-use rungs::ports::fetch::{FetchErrorKind as Kind, JsFetcher};
+use rungs::ports::fetch::{BrowserFetcher, FetchErrorKind as Kind};
 use rungs::testkit::site::{RawSite, Site, SiteResponse};
 
 use super::{chrome, page, render, text};
@@ -80,7 +80,7 @@ async fn nothing_that_a_page_does_reaches_a_closed_address() {
 }
 
 /// Shows pages that try every way out, by what `driver` makes of a browser in a cage.
-pub(super) async fn no_page_gets_out_of<F: JsFetcher>(driver: impl FnOnce(Chrome) -> F) {
+pub(super) async fn no_page_gets_out_of<F: BrowserFetcher>(driver: impl FnOnce(Chrome) -> F) {
     let canary = Arc::new(Canary::start());
     let port = canary.port;
     let hosts = [
@@ -268,7 +268,7 @@ async fn a_certificate_that_nobody_signed_is_an_error() {
     no_unsigned_certificate_passes(&chrome()).await;
 }
 
-pub(super) async fn no_unsigned_certificate_passes(driver: &impl JsFetcher) {
+pub(super) async fn no_unsigned_certificate_passes(driver: &impl BrowserFetcher) {
     let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a key");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("it has one").port();

@@ -32,8 +32,8 @@ async fn auto_climbs_to_the_browser_and_the_trail_says_why() {
     let site = application();
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(http())
-        .js(chrome())
+        .http(http())
+        .browser(chrome())
         .build()
         .expect("an engine");
 
@@ -55,7 +55,7 @@ async fn pictures_and_prints_are_kept_beside_the_result_and_outlive_the_engine()
     let (site, dir) = (application(), tempfile::tempdir().expect("a folder"));
     let open = || {
         let store = Sled::open(dir.path()).expect("a store");
-        Engine::builder().store(store).html(http()).js(chrome()).build().expect("an engine")
+        Engine::builder().store(store).http(http()).browser(chrome()).build().expect("an engine")
     };
     let engine = open();
     let mut item = Item::get(site.url("/")).mode(Mode::Js);
@@ -93,8 +93,8 @@ async fn a_browser_that_is_not_installed_fails_the_job_with_its_remedy_and_costs
     let site = application();
     let engine = Engine::builder()
         .store(Memory::default())
-        .html(http())
-        .js(Chrome::at("/no/such/browser").allow_private())
+        .http(http())
+        .browser(Chrome::at("/no/such/browser").allow_private())
         .build()
         .expect("an engine");
 

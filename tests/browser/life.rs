@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rungs::fetch::Chrome;
 use rungs::fetch::browser::ChromeLimits;
-use rungs::ports::fetch::{FetchErrorKind as Kind, JsFetcher};
+use rungs::ports::fetch::{BrowserFetcher, FetchErrorKind as Kind};
 use rungs::testkit::site::{Site, SiteResponse};
 use tokio::task::JoinSet;
 
@@ -143,7 +143,7 @@ async fn more_pages_than_places_wait_their_turn() {
     let mut pages = JoinSet::new();
     for at in 0..9 {
         let request = asking(&site.url(&format!("/{at}")), |_| ());
-        let chrome: Arc<dyn JsFetcher> = Arc::new(chrome.clone());
+        let chrome: Arc<dyn BrowserFetcher> = Arc::new(chrome.clone());
         pages.spawn(async move { chrome.render(request).await });
     }
 

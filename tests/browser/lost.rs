@@ -112,7 +112,8 @@ async fn a_job_whose_browser_is_killed_five_times_ends_right() {
     let (site, chrome) = (there_after(5), chrome());
     let retry = Backoff { first: Duration::from_millis(1), ..Backoff::PAGE };
     let settings = Settings { retry, ..Settings::default() };
-    let builder = Engine::builder().store(Memory::default()).js(chrome.clone()).settings(settings);
+    let builder =
+        Engine::builder().store(Memory::default()).browser(chrome.clone()).settings(settings);
     let engine = builder.build().expect("an engine");
     let mut item = Item::get(site.url("/slow")).mode(Mode::Js);
     item.timeout = 60;

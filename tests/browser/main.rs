@@ -10,7 +10,7 @@ use std::time::Duration;
 use rungs::core::request::{Item, Limits, RenderJs};
 use rungs::core::tier::Tier;
 use rungs::fetch::Chrome;
-use rungs::ports::fetch::{FetchError, FetchRequest, JsFetcher, Rendered};
+use rungs::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, Rendered};
 
 mod attack;
 mod engine;
@@ -37,7 +37,7 @@ fn asking(url: &str, with: impl FnOnce(&mut Item)) -> FetchRequest {
 }
 
 async fn render(
-    chrome: &impl JsFetcher,
+    chrome: &impl BrowserFetcher,
     url: &str,
     with: impl FnOnce(&mut Item),
 ) -> Result<Rendered, FetchError> {
@@ -46,7 +46,7 @@ async fn render(
     tokio::time::timeout(limit, chrome.render(request)).await.expect("it keeps its deadline")
 }
 
-async fn page(chrome: &impl JsFetcher, url: &str, with: impl FnOnce(&mut Item)) -> Rendered {
+async fn page(chrome: &impl BrowserFetcher, url: &str, with: impl FnOnce(&mut Item)) -> Rendered {
     render(chrome, url, with).await.unwrap_or_else(|why| panic!("{why} ({:?})", why.kind()))
 }
 

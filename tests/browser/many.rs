@@ -36,7 +36,7 @@ fn site() -> Site {
 
 fn engine(chrome: Chrome) -> Engine {
     let settings = Settings { concurrency: 8, ..Settings::default() };
-    let builder = Engine::builder().store(Memory::default()).js(chrome).settings(settings);
+    let builder = Engine::builder().store(Memory::default()).browser(chrome).settings(settings);
     builder.build().expect("an engine")
 }
 

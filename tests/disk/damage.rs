@@ -11,7 +11,7 @@ use rungs::core::job::{BodyRef, JobState};
 use rungs::core::record::{Kind, Queue, Record};
 use rungs::core::request::{Item, Limits};
 use rungs::core::time::Timestamp;
-use rungs::ports::store::{List, Store, StoreError, Write};
+use rungs::ports::store::{ListQuery, Store, StoreError, Write};
 use rungs::stores::Sled;
 use rungs::testkit::run;
 use rungs::testkit::store::{Scratch, put, sample};
@@ -159,7 +159,7 @@ fn look(dir: &Path, written: &Written) -> Found {
             Err(error) => failed(error),
         }
     }
-    let list = List { kind: Kind::Job, after: None, descending: false, limit: usize::MAX };
+    let list = ListQuery { kind: Kind::Job, after: None, descending: false, limit: usize::MAX };
     match run(store.list(list)) {
         Ok(listed) => assert_eq!(listed.len(), written.jobs.len(), "records that nobody wrote"),
         Err(error) => failed(error),

@@ -57,7 +57,7 @@ fn engine(dir: &Path) -> Engine {
     let mut settings = Settings { grace: Duration::from_millis(200), ..Settings::default() };
     settings.retry.first = Duration::from_millis(1);
     settings.retry.longest = Duration::from_millis(20);
-    Engine::builder().store(store).html(http).settings(settings).build().expect("all parts")
+    Engine::builder().store(store).http(http).settings(settings).build().expect("all parts")
 }
 
 fn say(words: &str) {
@@ -262,7 +262,7 @@ async fn a_page_whose_result_finds_no_room_is_got_again_and_charged_once() {
     let engine = Engine::builder()
         .store(Memory::default())
         .bodies(Crowded { bodies: Memory::default(), refusals: AtomicUsize::new(3) })
-        .html(Http::new().allow_network("127.0.0.0/8").expect("a network"))
+        .http(Http::new().allow_network("127.0.0.0/8").expect("a network"))
         .settings(settings)
         .build()
         .expect("all parts are there");

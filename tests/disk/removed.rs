@@ -10,8 +10,8 @@ use rungs::core::batch::BatchStatus;
 use rungs::core::id::AccountId;
 use rungs::core::record::{Key, Kind, Queue, Record};
 use rungs::fetch::Http;
-use rungs::ports::store::{Bodies, List, Store, StoreError};
-use rungs::stores::{Packs, Sled};
+use rungs::ports::store::{Bodies, ListQuery, Store, StoreError};
+use rungs::stores::{BodyFiles, Sled};
 use rungs::testkit::run;
 use rungs::testkit::site::{Site, SiteResponse};
 use rungs::testkit::store::{Scratch, put, sample};
@@ -83,7 +83,7 @@ fn after_a_failed_commit_nothing_is_shown_until_the_store_is_opened_again() {
     let loaded = run(store.load(vec![account(0).key()]));
     let due = run(store.due(Queue::Jobs));
     let claimed = run(store.claim(sample::claim(Queue::Jobs, 1)));
-    let list = List { kind: Kind::Account, after: None, descending: false, limit: 1 };
+    let list = ListQuery { kind: Kind::Account, after: None, descending: false, limit: 1 };
     let listed = run(store.list(list));
     let committed = run(put(&store, account(3), Some(1)));
 
@@ -103,7 +103,7 @@ fn after_a_failed_commit_nothing_is_shown_until_the_store_is_opened_again() {
 fn put_after(remove: impl Fn(&Path, &str) -> io::Result<()>) -> StoreError {
     let scratch = Scratch::new();
     let dir = scratch.path().join("bodies");
-    let packs = Packs::open(&dir).expect("made");
+    let packs = BodyFiles::open(&dir).expect("made");
     let batch = sample::batch_id(1);
     run(packs.put(batch, b"first".to_vec())).expect("put");
     remove(&dir, &format!("{batch}.pack")).expect("removed");
@@ -127,7 +127,7 @@ fn a_body_put_into_a_removed_file_or_directory_is_refused() {
 fn without_their_directory_no_body_is_said_to_have_been_removed_with_its_batch() {
     let scratch = Scratch::new();
     let dir = scratch.path().join("bodies");
-    let packs = Packs::open(&dir).expect("made");
+    let packs = BodyFiles::open(&dir).expect("made");
     let body = run(packs.put(sample::batch_id(1), b"first".to_vec())).expect("put");
     fs::remove_dir_all(&dir).expect("removed");
 
@@ -149,7 +149,7 @@ fn an_engine_without_its_directory_says_so_and_acknowledges_nothing() {
     runtime.block_on(async {
         let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
         let store = Sled::open(&dir).expect("an empty directory opens");
-        let engine = Engine::builder().store(store).html(http).build().expect("all parts");
+        let engine = Engine::builder().store(store).http(http).build().expect("all parts");
         let batch = |key: &str| Batch::new([site.url("/a")]).idempotency_key(key);
         let mut before = engine.submit(batch("before")).await.expect("accepted");
         assert_eq!(before.wait().await.expect("it ends"), BatchStatus::Completed);

@@ -11,8 +11,8 @@ mod schema;
 
 use rungs::core::request::{Format, Item, Limits, Profile};
 use rungs::core::tier::Tier;
-use rungs::extract::Html;
-use rungs::ports::extract::{Extracted, Extractor, Page};
+use rungs::extract::HtmlExtractor;
+use rungs::ports::extract::{Document, Extracted, Extractor};
 use serde_json::Value;
 
 const URL: &str = "https://shop.example/pots/red-pot-1234567.html";
@@ -22,8 +22,8 @@ fn read(body: &str, change: impl FnOnce(&mut Item)) -> Extracted {
     change(&mut item);
     let options = item.check(&Limits::default()).expect("an item");
     let (content_type, tier) = (Some("text/html; charset=utf-8"), Tier::Curl);
-    let page = Page { body: body.as_bytes(), content_type, url: URL, tier, options: &options };
-    Html.extract(page).expect("a page")
+    let page = Document { body: body.as_bytes(), content_type, url: URL, tier, options: &options };
+    HtmlExtractor.extract(page).expect("a page")
 }
 
 fn json_of(body: &str, profile: Profile) -> Value {

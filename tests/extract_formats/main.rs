@@ -6,8 +6,8 @@ mod markdown;
 
 use rungs::core::request::{BlockKind, Format, Item, Limits};
 use rungs::core::tier::Tier;
-use rungs::extract::{Html, decode, structured};
-use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use rungs::extract::{HtmlExtractor, decode, structured};
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -16,7 +16,7 @@ const URL: &str = "https://shop.example/a/b.html";
 fn read(body: &[u8], media: Option<&str>, item: Item) -> Result<Extracted, ExtractError> {
     let options = item.check(&Limits::default()).expect("an item");
     let tier = Tier::Curl;
-    Html.extract(Page { body, content_type: media, url: URL, tier, options: &options })
+    HtmlExtractor.extract(Document { body, content_type: media, url: URL, tier, options: &options })
 }
 
 fn made(body: &str, format: Format) -> Value {

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use rungs::core::batch::{Batch, BatchStatus, Notice, NoticeState};
+use rungs::core::batch::{BatchRecord, BatchStatus, Notification, NotificationState};
 use rungs::core::credits::Credits;
 use rungs::core::id::{AccountId, BatchId, JobId};
 use rungs::core::job::{Job, JobState, Outcome};
-use rungs::core::ledger::{Account, Booking, Entry};
+use rungs::core::ledger::{Account, Booking, LedgerEntry};
 use rungs::core::record::{Kind, Record};
 use rungs::core::tier::Tier;
-use rungs::engine::PageResult;
-use rungs::ports::store::{List, Store};
+use rungs::engine::Page;
+use rungs::ports::store::{ListQuery, Store};
 use rungs::stores::Sled;
 use rungs::testkit::run;
 
@@ -19,7 +19,7 @@ use crate::Dice;
 use crate::world::{Page, World};
 
 const KINDS: [Kind; 6] =
-    [Kind::Account, Kind::Batch, Kind::Entry, Kind::Job, Kind::Notice, Kind::Submission];
+    [Kind::Account, Kind::Batch, Kind::Entry, Kind::Job, Kind::Notification, Kind::Submission];
 
 /// What was acknowledged, in the words of the children, and what was seen in the store.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Told {
     statuses: BTreeMap<String, String>,
     /// Ended jobs and batches as they were when they were first seen.
     seen_jobs: BTreeMap<JobId, Job>,
-    seen_batches: BTreeMap<BatchId, Batch>,
+    seen_batches: BTreeMap<BatchId, BatchRecord>,
 }
 
 impl Told {
@@ -74,10 +74,10 @@ impl Told {
 pub(crate) struct Books {
     store: Sled,
     accounts: BTreeMap<AccountId, Account>,
-    pub(crate) batches: BTreeMap<BatchId, Batch>,
+    pub(crate) batches: BTreeMap<BatchId, BatchRecord>,
     pub(crate) jobs: BTreeMap<JobId, Job>,
-    entries: BTreeMap<BatchId, Vec<Entry>>,
-    notices: BTreeMap<BatchId, Vec<Notice>>,
+    entries: BTreeMap<BatchId, Vec<LedgerEntry>>,
+    notices: BTreeMap<BatchId, Vec<Notification>>,
     keys: BTreeMap<String, BatchId>,
 }
 
@@ -94,7 +94,7 @@ impl Books {
             keys: BTreeMap::new(),
         };
         for kind in KINDS {
-            let list = List { kind, after: None, descending: false, limit: usize::MAX };
+            let list = ListQuery { kind, after: None, descending: false, limit: usize::MAX };
             for found in run(books.store.list(list)).expect("readable") {
                 books.keep(found.record);
             }
@@ -108,7 +108,7 @@ impl Books {
             Record::Batch(it) => drop(self.batches.insert(it.id, it)),
             Record::Entry(it) => self.entries.entry(it.batch).or_default().push(it),
             Record::Job(it) => drop(self.jobs.insert(it.id, it)),
-            Record::Notice(it) => self.notices.entry(it.batch).or_default().push(it),
+            Record::Notification(it) => self.notices.entry(it.batch).or_default().push(it),
             Record::Submission(it) => drop(self.keys.insert(it.key, it.batch)),
             Record::Site(_) | Record::Cached(_) | Record::Owned(_) | Record::Usage(_) => {
                 unreachable!("not asked for")
@@ -150,12 +150,12 @@ impl Books {
         }
     }
 
-    fn jobs_of<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = &'a Job> {
+    fn jobs_of<'a>(&'a self, batch: &'a BatchRecord) -> impl Iterator<Item = &'a Job> {
         let find = |id| self.jobs.get(id).unwrap_or_else(|| panic!("{id} of {} is lost", batch.id));
         batch.jobs.iter().map(find)
     }
 
-    fn check_batch(&self, batch: &Batch) {
+    fn check_batch(&self, batch: &BatchRecord) {
         let id = batch.id;
         let count = |state| self.jobs_of(batch).filter(|it| it.state == state).count();
         assert_eq!(batch.tally.total as usize, batch.jobs.len(), "{id}");
@@ -251,7 +251,7 @@ impl Books {
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else { return };
         let bodies = self.store.bodies().expect("sled keeps bodies");
         let bytes = run(bodies.get(body.clone())).expect("readable").expect("it is there");
-        let result: PageResult = serde_json::from_slice(&bytes).expect("a result");
+        let result: Page = serde_json::from_slice(&bytes).expect("a result");
         let text = result.extracted.text;
         assert!(text.contains(&format!("the page {token},")), "{url} holds `{text}`");
     }
@@ -265,8 +265,8 @@ impl Books {
             let state = self.notices[&batch.id][0].state;
             let came = deliveries.contains_key(keys[&batch.id]);
             let expected = match batch.webhook {
-                Some(_) => (NoticeState::Delivered, true),
-                None => (NoticeState::Unaddressed, false),
+                Some(_) => (NotificationState::Delivered, true),
+                None => (NotificationState::Unaddressed, false),
             };
             assert_eq!((state, came), expected, "{}", batch.id);
         }

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rungs::core::backoff::Backoff;
-use rungs::core::batch::{BatchStatus, NoticeState};
+use rungs::core::batch::{BatchStatus, NotificationState};
 use rungs::core::id::AccountId;
 use rungs::core::request::Item;
 use rungs::engine::Pacing;
 use rungs::fetch::Http;
 use rungs::stores::Sled;
 use rungs::webhook::Webhooks;
-use rungs::{Batch, BatchHandle, Engine, Event, Settings};
+use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Settings};
 
 use crate::world::Page;
 
@@ -78,7 +78,7 @@ impl Plan {
         };
         Engine::builder()
             .store(Sled::open(&self.dir).unwrap_or_else(|error| panic!("{error}: {error:?}")))
-            .html(Http::new().allow_network(local).expect("a network"))
+            .http(Http::new().allow_network(local).expect("a network"))
             .webhooks(Webhooks::signed_with("s").allow_network(local).expect("a network"))
             .settings(Settings {
                 concurrency: 8,
@@ -139,8 +139,10 @@ async fn follow(mut handle: BatchHandle) {
     let id = handle.id();
     while let Some(event) = handle.next_event().await {
         match event {
-            Event::JobEnded { job } => say(&format!("ended {} {}", job.id, job.state.as_str())),
-            Event::BatchEnded { status } => say(&format!("batch {id} {}", status.as_str())),
+            ProgressEvent::JobEnded { job } => {
+                say(&format!("ended {} {}", job.id, job.state.as_str()))
+            }
+            ProgressEvent::BatchEnded { status } => say(&format!("batch {id} {}", status.as_str())),
             _ => {}
         }
     }
@@ -149,7 +151,7 @@ async fn follow(mut handle: BatchHandle) {
 async fn all_told(engine: &Engine) -> bool {
     for batch in engine.batches(None, usize::MAX).await.expect("read") {
         let notice = engine.notice(batch.id).await.expect("read");
-        if notice.is_none_or(|it| it.state == NoticeState::Pending) {
+        if notice.is_none_or(|it| it.state == NotificationState::Pending) {
             return false;
         }
     }

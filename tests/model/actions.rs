@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use rungs::core::batch::NoticeState;
+use rungs::core::batch::NotificationState;
 use rungs::core::credits::Credits;
 use rungs::core::failure::{ErrorCode, JobError};
-use rungs::core::id::{DeliveryId, JobId, WorkerId};
+use rungs::core::id::{JobId, NotificationId, WorkerId};
 use rungs::core::job::{Attempt, BodyRef, Fence, Finding, Job, JobState};
 use rungs::core::record::{Claim, Key, Queue, Record};
-use rungs::core::step::Input;
+use rungs::core::step::StepInput;
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
@@ -33,7 +33,7 @@ pub(crate) enum Action {
     Commit(usize),
     /// The commit succeeds, and the worker is not told.
     CommitUnheard(usize),
-    ClaimEvent(usize, DeliveryId),
+    ClaimEvent(usize, NotificationId),
     Send(usize, Answer),
     Book(usize),
     Tick,
@@ -127,8 +127,8 @@ fn sending(world: &World, at: usize, actions: &mut Vec<Action>) {
     match world.workers[at].post {
         None => {
             for record in world.store.records() {
-                let Record::Notice(notice) = record else { continue };
-                if world.store.is_due(&record.key(), &claim(world, at, Queue::Notices)) {
+                let Record::Notification(notice) = record else { continue };
+                if world.store.is_due(&record.key(), &claim(world, at, Queue::Notifications)) {
                     actions.push(Action::ClaimEvent(at, notice.id));
                 }
             }
@@ -198,8 +198,9 @@ fn watch(before: &World, after: &mut World) {
             after.seen.broken = Some("an ended job changed");
         }
     }
-    let events =
-        |world: &World| world.store.records().filter(|it| matches!(it, Record::Notice(_))).count();
+    let events = |world: &World| {
+        world.store.records().filter(|it| matches!(it, Record::Notification(_))).count()
+    };
     let new = events(after).saturating_sub(events(before));
     after.seen.events += u8::try_from(new).expect("few");
 }
@@ -294,7 +295,7 @@ fn decide(setup: &Setup, world: &mut World, at: usize, held: Held, decision: Dec
     };
 }
 
-fn input(decision: Decision, job: &Job, now: Timestamp) -> Input {
+fn input(decision: Decision, job: &Job, now: Timestamp) -> StepInput {
     let attempts = vec![Attempt {
         tier: Tier::Curl,
         finding: Finding::Judged(Verdict::Usable),
@@ -304,9 +305,9 @@ fn input(decision: Decision, job: &Job, now: Timestamp) -> Input {
         duration_ms: 0,
     }];
     match decision {
-        Decision::Renew => Input::Renew { until: now.after(LEASE) },
+        Decision::Renew => StepInput::Renew { until: now.after(LEASE) },
         // The first job costs a part of its hold, the others all of it.
-        Decision::Succeed => Input::Succeed {
+        Decision::Succeed => StepInput::Succeed {
             tier: Tier::Curl,
             charged: if job.index == 0 { Credits(4) } else { job.hold },
             body: BodyRef("body".to_owned()),
@@ -314,10 +315,10 @@ fn input(decision: Decision, job: &Job, now: Timestamp) -> Input {
             attempts,
         },
         Decision::Fail => {
-            Input::Fail { error: JobError::new(ErrorCode::Timeout, "too late"), attempts }
+            StepInput::Fail { error: JobError::new(ErrorCode::Timeout, "too late"), attempts }
         }
         Decision::Reschedule => {
-            Input::Reschedule { ready_at: now.after(WAIT), used: TICK, attempts }
+            StepInput::Reschedule { ready_at: now.after(WAIT), used: TICK, attempts }
         }
     }
 }
@@ -346,9 +347,9 @@ fn commit(setup: &Setup, world: &mut World, at: usize, told: bool) {
     };
 }
 
-fn claim_event(world: &mut World, at: usize, event: DeliveryId) {
-    let claim = claim(world, at, Queue::Notices);
-    if world.store.claim(&Key::Notice(event), &claim).is_none() {
+fn claim_event(world: &mut World, at: usize, event: NotificationId) {
+    let claim = claim(world, at, Queue::Notifications);
+    if world.store.claim(&Key::Notification(event), &claim).is_none() {
         return;
     }
     for post in world.workers.iter_mut().filter_map(|it| it.post.as_mut()) {
@@ -376,8 +377,8 @@ fn book(setup: &Setup, world: &mut World, at: usize) {
     if !writes.is_empty() && !rightful {
         world.seen.broken = Some("a delivery was booked after it was taken over");
     }
-    if let Some(Record::Notice(notice)) = world.store.get(&Key::Notice(event))
-        && notice.state != NoticeState::Pending
+    if let Some(Record::Notification(notice)) = world.store.get(&Key::Notification(event))
+        && notice.state != NotificationState::Pending
         && !writes.is_empty()
     {
         world.seen.broken = Some("a delivery was booked after the last");

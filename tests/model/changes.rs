@@ -1,12 +1,12 @@
 //! What each change commits together: the same records as the engine's changes, decided by the same
 //! functions of the core.
 
-use rungs::core::batch::{Batch, NoticeAttempt, NoticeState};
-use rungs::core::id::{BatchId, DeliveryId, JobId, WorkerId};
+use rungs::core::batch::{BatchRecord, DeliveryAttempt, NotificationState};
+use rungs::core::id::{BatchId, JobId, NotificationId, WorkerId};
 use rungs::core::job::{Fence, Job};
-use rungs::core::ledger::{Account, Booking, Entry};
-use rungs::core::record::{Key, Record, Submission};
-use rungs::core::step::{Input, Records, Refused, step};
+use rungs::core::ledger::{Account, Booking, LedgerEntry};
+use rungs::core::record::{IdempotencyRecord, Key, Record};
+use rungs::core::step::{Records, StepError, StepInput, step};
 use rungs::core::time::Timestamp;
 
 use crate::setup::{Fault, Setup, WAIT};
@@ -23,7 +23,7 @@ pub(crate) enum Heard {
 /// Accepts a batch, unless its key brought one before. Says whether it was new.
 pub(crate) fn accept(
     draft: &mut Draft<'_>,
-    batch: &Batch,
+    batch: &BatchRecord,
     jobs: &[Job],
     fault: Fault,
     now: Timestamp,
@@ -36,7 +36,7 @@ pub(crate) fn accept(
     let mut account = account(draft, batch);
     account.hold(batch.estimate).expect("enough was granted");
     draft.put(Record::Account(account));
-    draft.put(Record::Entry(Entry {
+    draft.put(Record::Entry(LedgerEntry {
         account: batch.account.clone(),
         batch: batch.id,
         number: 0,
@@ -49,11 +49,11 @@ pub(crate) fn accept(
         draft.put(Record::Job(job.clone()));
     }
     let (account, digest) = (batch.account.clone(), [7; 32]);
-    draft.put(Record::Submission(Submission { account, key, digest, batch: batch.id }));
+    draft.put(Record::Submission(IdempotencyRecord { account, key, digest, batch: batch.id }));
     true
 }
 
-fn account(draft: &Draft<'_>, batch: &Batch) -> Account {
+fn account(draft: &Draft<'_>, batch: &BatchRecord) -> Account {
     match draft.get(&Key::Account(batch.account.clone())) {
         Some(Record::Account(account)) => account.clone(),
         _ => panic!("the account was opened at the start"),
@@ -68,7 +68,7 @@ pub(crate) fn job<'a>(draft: &'a Draft<'_>, id: JobId) -> &'a Job {
     }
 }
 
-fn batch<'a>(draft: &'a Draft<'_>, id: BatchId) -> &'a Batch {
+fn batch<'a>(draft: &'a Draft<'_>, id: BatchId) -> &'a BatchRecord {
     match draft.get(&Key::Batch(id)) {
         Some(Record::Batch(batch)) => batch,
         _ => panic!("an accepted batch is there for ever"),
@@ -81,10 +81,10 @@ pub(crate) fn advance(
     setup: &Setup,
     id: JobId,
     fence: Option<Fence>,
-    input: Input,
+    input: StepInput,
     now: Timestamp,
-) -> Result<(), Refused> {
-    let cancels = input == Input::Cancel;
+) -> Result<(), StepError> {
+    let cancels = input == StepInput::Cancel;
     let job = job(draft, id).clone();
     let batch = batch(draft, job.batch).clone();
     let account = account(draft, &batch);
@@ -108,7 +108,7 @@ pub(crate) fn advance(
     if let Some(notice) = ending.notice
         && setup.fault != Fault::ForgetsEvent
     {
-        draft.put(Record::Notice(notice));
+        draft.put(Record::Notification(notice));
     }
     Ok(())
 }
@@ -120,7 +120,7 @@ fn holder(job: &Job) -> Option<Fence> {
 /// Ends every job of a batch that has not ended; those that have refuse.
 pub(crate) fn cancel(draft: &mut Draft<'_>, setup: &Setup, id: BatchId, now: Timestamp) {
     for job in batch(draft, id).jobs.clone() {
-        let _ = advance(draft, setup, job, None, Input::Cancel, now);
+        let _ = advance(draft, setup, job, None, StepInput::Cancel, now);
     }
 }
 
@@ -128,12 +128,12 @@ pub(crate) fn cancel(draft: &mut Draft<'_>, setup: &Setup, id: BatchId, now: Tim
 pub(crate) fn deliver(
     draft: &mut Draft<'_>,
     setup: &Setup,
-    id: DeliveryId,
+    id: NotificationId,
     worker: WorkerId,
     heard: Heard,
     now: Timestamp,
 ) {
-    let Some(Record::Notice(notice)) = draft.get(&Key::Notice(id)) else { return };
+    let Some(Record::Notification(notice)) = draft.get(&Key::Notification(id)) else { return };
     let ours = notice.lease.is_some_and(|it| it.worker == worker);
     if !ours && setup.fault != Fault::BooksAnyDelivery {
         return;
@@ -141,13 +141,13 @@ pub(crate) fn deliver(
     let mut notice = notice.clone();
     let last = notice.attempts.len() >= setup.webhook_retries;
     notice.state = match heard {
-        Heard::Accepted => NoticeState::Delivered,
-        Heard::Gone => NoticeState::GivenUp,
-        Heard::Nothing if last => NoticeState::GivenUp,
-        Heard::Nothing => NoticeState::Pending,
+        Heard::Accepted => NotificationState::Delivered,
+        Heard::Gone => NotificationState::GivenUp,
+        Heard::Nothing if last => NotificationState::GivenUp,
+        Heard::Nothing => NotificationState::Pending,
     };
-    notice.attempts.push(NoticeAttempt { at: now, status: None, error: None, answer: None });
+    notice.attempts.push(DeliveryAttempt { at: now, status: None, error: None, answer: None });
     notice.ready_at = now.after(WAIT);
     notice.lease = None;
-    draft.put(Record::Notice(notice));
+    draft.put(Record::Notification(notice));
 }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use rungs::core::batch::NoticeState;
+use rungs::core::batch::NotificationState;
 use stateright::{Checker, HasDiscoveries, Model, Path, Property};
 
 use crate::actions::{self, Action};
@@ -36,9 +36,9 @@ impl Marks {
         let sent = world.workers.iter().any(|it| it.post.is_some_and(|it| it.heard.is_some()));
         Self {
             ended,
-            settled: ended && !laws::event_is(world, NoticeState::Pending),
-            delivered: laws::event_is(world, NoticeState::Delivered),
-            hopeless: laws::event_is(world, NoticeState::GivenUp) || sent,
+            settled: ended && !laws::event_is(world, NotificationState::Pending),
+            delivered: laws::event_is(world, NotificationState::Delivered),
+            hopeless: laws::event_is(world, NotificationState::GivenUp) || sent,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What must be true of every state.
 
-use rungs::core::batch::{Batch, NoticeState};
+use rungs::core::batch::{BatchRecord, NotificationState};
 use rungs::core::credits::Credits;
 use rungs::core::job::{Job, JobState, Outcome};
-use rungs::core::ledger::{Account, Booking, Entry};
+use rungs::core::ledger::{Account, Booking, LedgerEntry};
 use rungs::core::record::{Key, Record};
 use stateright::Property;
 
@@ -41,14 +41,14 @@ pub(crate) fn jobs(world: &World) -> impl Iterator<Item = &Job> {
     crate::actions::jobs(world)
 }
 
-pub(crate) fn batches(world: &World) -> impl Iterator<Item = &Batch> {
+pub(crate) fn batches(world: &World) -> impl Iterator<Item = &BatchRecord> {
     world.store.records().filter_map(|it| match it {
         Record::Batch(batch) => Some(batch),
         _ => None,
     })
 }
 
-fn entries(world: &World) -> impl Iterator<Item = &Entry> {
+fn entries(world: &World) -> impl Iterator<Item = &LedgerEntry> {
     world.store.records().filter_map(|it| match it {
         Record::Entry(entry) => Some(entry),
         _ => None,
@@ -79,7 +79,7 @@ fn credits_are_conserved(world: &World) -> bool {
 fn holds_are_settled_once(world: &World) -> bool {
     let settled = |job: &Job| {
         let lines =
-            entries(world).filter(|it: &&Entry| it.job == Some(job.id)).map(|it| it.booking);
+            entries(world).filter(|it: &&LedgerEntry| it.job == Some(job.id)).map(|it| it.booking);
         match lines.collect::<Vec<_>>()[..] {
             [] => !job.state.is_ended(),
             [Booking::Settle { charged, released }] => {
@@ -88,14 +88,14 @@ fn holds_are_settled_once(world: &World) -> bool {
             _ => false,
         }
     };
-    let numbered = |batch: &Batch| {
+    let numbered = |batch: &BatchRecord| {
         (0..batch.entries).all(|it| world.store.get(&Key::Entry(batch.id, it)).is_some())
             && entries(world).filter(|it| it.batch == batch.id).count() == batch.entries as usize
     };
     jobs(world).all(settled) && batches(world).all(numbered)
 }
 
-fn counts(world: &World, batch: &Batch) -> bool {
+fn counts(world: &World, batch: &BatchRecord) -> bool {
     let ended = |state| jobs(world).filter(|it| it.batch == batch.id && it.state == state).count();
     batch.tally.succeeded as usize == ended(JobState::Succeeded)
         && batch.tally.failed as usize == ended(JobState::Failed)
@@ -106,10 +106,10 @@ fn counts(world: &World, batch: &Batch) -> bool {
 fn one_event_each(world: &World) -> bool {
     let ended = batches(world).filter(|it| it.tally.pending() == 0);
     let events: Vec<_> = ended.map(|it| it.event).collect();
-    let notices = world.store.records().filter(|it| matches!(it, Record::Notice(_))).count();
+    let notices = world.store.records().filter(|it| matches!(it, Record::Notification(_))).count();
     notices == events.len()
         && usize::from(world.seen.events) == events.len()
-        && events.iter().all(|&it| world.store.get(&Key::Notice(it)).is_some())
+        && events.iter().all(|&it| world.store.get(&Key::Notification(it)).is_some())
 }
 
 fn nothing_is_lost(world: &World) -> bool {
@@ -124,11 +124,11 @@ fn nothing_is_lost(world: &World) -> bool {
 
 fn events_are_booked(world: &World, retries: usize) -> bool {
     world.store.records().all(|it| match it {
-        Record::Notice(notice) => {
-            let delivered = notice.state == NoticeState::Delivered;
+        Record::Notification(notice) => {
+            let delivered = notice.state == NotificationState::Delivered;
             notice.attempts.len() <= retries + 1
                 && (!delivered || world.seen.received)
-                && (notice.lease.is_none() || notice.state == NoticeState::Pending)
+                && (notice.lease.is_none() || notice.state == NotificationState::Pending)
         }
         _ => true,
     })
@@ -142,6 +142,9 @@ pub(crate) fn has_ended(world: &World) -> bool {
 }
 
 /// Whether the event of the batch is in this state.
-pub(crate) fn event_is(world: &World, state: NoticeState) -> bool {
-    world.store.records().any(|it| matches!(it, Record::Notice(notice) if notice.state == state))
+pub(crate) fn event_is(world: &World, state: NotificationState) -> bool {
+    world
+        .store
+        .records()
+        .any(|it| matches!(it, Record::Notification(notice) if notice.state == state))
 }

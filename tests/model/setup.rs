@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rungs::core::batch::{Batch, Form, Tally};
+use rungs::core::batch::{BatchKind, BatchRecord, Tally};
 use rungs::core::credits::Credits;
-use rungs::core::id::{AccountId, BatchId, DeliveryId, JobId};
+use rungs::core::id::{AccountId, BatchId, JobId, NotificationId};
 use rungs::core::job::{Job, JobState};
 use rungs::core::ledger::Account;
 use rungs::core::request::{Item, JobRequest, Limits};
@@ -118,7 +118,7 @@ impl Setup {
     }
 
     /// The batch as the `nth` submission would record it.
-    pub(crate) fn submission(&self, nth: usize) -> (Batch, Vec<Job>) {
+    pub(crate) fn submission(&self, nth: usize) -> (BatchRecord, Vec<Job>) {
         let name = |order: usize| {
             let order = u16::try_from(nth * 16 + order).expect("few of them");
             (START, order, u64::from(order))
@@ -131,18 +131,18 @@ impl Setup {
             (1..=self.jobs).map(name).map(|(at, order, random)| JobId::new(at, order, random));
         let jobs: Vec<_> =
             ids.enumerate().map(|(index, id)| queued(batch, index, id, &request)).collect();
-        let record = Batch {
+        let record = BatchRecord {
             id: batch,
             account: AccountId::default(),
             jobs: jobs.iter().map(|it| it.id).collect(),
             tally: Tally { total: u32::try_from(self.jobs).expect("few"), ..Tally::default() },
             estimate: jobs.iter().map(|it| it.hold).sum(),
             charged: Credits::ZERO,
-            form: Form::Batch,
+            form: BatchKind::Batch,
             label: None,
             webhook: Some("http://example.com/hook".to_owned()),
             idempotency_key: Some("order-1138".to_owned()),
-            event: DeliveryId::new(at, order, random),
+            event: NotificationId::new(at, order, random),
             entries: 1,
             created_at: START,
             ended_at: None,

@@ -4,9 +4,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use rungs::core::credits::Credits;
-use rungs::core::id::{BatchId, DeliveryId, JobId, WorkerId};
+use rungs::core::id::{BatchId, JobId, NotificationId, WorkerId};
 use rungs::core::job::{Job, Lease, Outcome};
-use rungs::core::ledger::{Booking, Entry};
+use rungs::core::ledger::{Booking, LedgerEntry};
 use rungs::core::record::{Key, Record};
 use rungs::core::time::Timestamp;
 use rungs::ports::store::Write;
@@ -84,7 +84,7 @@ impl Task {
 /// An event in the hands of a sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Post {
-    pub event: DeliveryId,
+    pub event: NotificationId,
     /// What it heard; nothing yet if it has not sent.
     pub heard: Option<Heard>,
     /// Whether another took the event over: known to the check alone.
@@ -297,7 +297,7 @@ impl Identity<'_> {
                 let (ready, lease) = (ahead(it.ready_at), lease(it.lease));
                 self.put((it.id, it.state, it.trail.len(), ready, lease, it.charged(), ended));
             }
-            Record::Notice(it) => {
+            Record::Notification(it) => {
                 let (ready, lease) = (ahead(it.ready_at), lease(it.lease));
                 let state = std::mem::discriminant(&it.state);
                 self.put((it.id, state, it.attempts.len(), ready, lease));
@@ -312,7 +312,7 @@ impl Identity<'_> {
     }
 }
 
-fn line(entry: &Entry) -> u64 {
+fn line(entry: &LedgerEntry) -> u64 {
     let mut hasher = DefaultHasher::new();
     let booked = match entry.booking {
         Booking::Hold { amount } => (amount, Credits::ZERO),

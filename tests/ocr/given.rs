@@ -7,7 +7,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use rungs::core::request::{Item, Limits};
-use rungs::ports::fetch::{DocumentRequest, FetchError, Fetched, OcrFetcher, OcrText};
+use rungs::ports::fetch::{DocumentRequest, FetchError, Fetched, OcrEngine, OcrText};
 
 pub(crate) const BREAD: [(&str, &[u8]); 5] = [
     ("png", include_bytes!("../images/bread.png")),
@@ -32,8 +32,8 @@ pub(crate) fn request(image: &[u8], language: &str) -> DocumentRequest {
     }
 }
 
-pub(crate) async fn read(reader: &dyn OcrFetcher, image: &[u8]) -> Result<OcrText, FetchError> {
-    reader.recognise(request(image, "eng")).await
+pub(crate) async fn read(reader: &dyn OcrEngine, image: &[u8]) -> Result<OcrText, FetchError> {
+    reader.recognize(request(image, "eng")).await
 }
 
 /// A grey PNG of this size, full of digits: much to do for a reader.

@@ -7,10 +7,10 @@ use rungs::Engine;
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
 use rungs::core::request::{Format, Item, Mode};
-use rungs::engine::{EngineBuilder, JobReport, PageResult};
+use rungs::engine::{EngineBuilder, JobReport, Page};
 use rungs::fetch::{Http, Tesseract};
 use rungs::ports::BoxFuture;
-use rungs::ports::fetch::{DocumentRequest, FetchError, OcrFetcher, OcrText};
+use rungs::ports::fetch::{DocumentRequest, FetchError, OcrEngine, OcrText};
 use rungs::service::wire;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
@@ -39,7 +39,7 @@ fn site(elements: &str) -> Site {
 
 fn builder() -> EngineBuilder {
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
-    Engine::builder().store(Memory::default()).html(http)
+    Engine::builder().store(Memory::default()).http(http)
 }
 
 async fn scrape(engine: &Engine, item: Item) -> JobReport {
@@ -50,7 +50,7 @@ fn with_tesseract() -> Engine {
     builder().ocr(Tesseract::new()).build().expect("all parts are there")
 }
 
-fn page(report: &JobReport) -> &PageResult {
+fn page(report: &JobReport) -> &Page {
     report.outcome().expect("it has ended").expect("a page")
 }
 
@@ -185,8 +185,8 @@ async fn a_missing_tool_is_a_warning_and_no_charge() {
 #[derive(Clone, Debug, Default)]
 struct Counting(Arc<AtomicUsize>);
 
-impl OcrFetcher for Counting {
-    fn recognise(&self, _: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
+impl OcrEngine for Counting {
+    fn recognize(&self, _: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Ok(OcrText { text: "word".to_owned(), words: Vec::new() }) })
     }
@@ -240,7 +240,7 @@ async fn headers_and_cookies_go_to_the_pages_own_site_alone() {
     // By a name of its own: cookies do not know ports.
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
     let http = http.resolve("pictures.test", other.addr());
-    let engine = builder().html(http).ocr(Counting::default()).build().expect("built");
+    let engine = builder().http(http).ocr(Counting::default()).build().expect("built");
     let mut item = asking(own.url("/"));
     item.headers.push(("X-Api-Key".to_owned(), "k-1".to_owned()));
     item.advanced.cookies.push(("session".to_owned(), "s-1".to_owned()));

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rungs::fetch::ocr::{Layout, OcrLimits, Tesseract};
-use rungs::ports::fetch::{DocumentRequest, FetchErrorKind, OcrFetcher};
+use rungs::ports::fetch::{DocumentRequest, FetchErrorKind, OcrEngine};
 use tokio::task::JoinSet;
 
 use crate::given::{BREAD_PNG, BREAD_TEXT, digits, read, request};
@@ -76,7 +76,7 @@ async fn a_dropped_reading_leaves_no_process_and_gives_its_place_back() {
     let limits = OcrLimits { processes: 1, ..OcrLimits::default() };
     let reader = Tesseract::new().limits(limits).layout(Layout::Sparse);
     let image = digits(4_000, 3_000);
-    let mut reading = reader.recognise(request(&image, "eng"));
+    let mut reading = reader.recognize(request(&image, "eng"));
     let pid = tokio::select! {
         read = &mut reading => panic!("it ended by itself: {read:?}"),
         pid = until("waited for the process", || children("11").pop()) => pid,
@@ -96,7 +96,7 @@ async fn a_deadline_ends_the_process_before_it_ends_the_reading() {
     read(&reader, BREAD_PNG).await.expect("the languages are known from here on");
     let image = digits(4_000, 3_000);
     let ask = DocumentRequest { deadline: Duration::from_millis(500), ..request(&image, "eng") };
-    let mut reading = reader.recognise(ask);
+    let mut reading = reader.recognize(ask);
     let pid = tokio::select! {
         read = &mut reading => panic!("it ended before it began: {read:?}"),
         pid = until("waited for the process", || children("12").pop()) => pid,
@@ -114,7 +114,7 @@ async fn no_time_at_all_starts_nothing() {
     let reader = Tesseract::at("rungs-no-such-program");
     let ask = DocumentRequest { deadline: Duration::ZERO, ..request(BREAD_PNG, "eng") };
 
-    let error = reader.recognise(ask).await.expect_err("no time");
+    let error = reader.recognize(ask).await.expect_err("no time");
 
     assert_eq!(error.kind(), FetchErrorKind::Timeout);
 }
@@ -124,7 +124,7 @@ async fn waiting_for_a_place_counts_against_the_deadline() {
     let limits = OcrLimits { processes: 1, ..OcrLimits::default() };
     let reader = Tesseract::new().limits(limits).layout(Layout::Column);
     let image = digits(4_000, 3_000);
-    let mut first = reader.recognise(request(&image, "eng"));
+    let mut first = reader.recognize(request(&image, "eng"));
     let pid = tokio::select! {
         read = &mut first => panic!("it ended by itself: {read:?}"),
         pid = until("waited for the process", || children("4").pop()) => pid,
@@ -134,7 +134,7 @@ async fn waiting_for_a_place_counts_against_the_deadline() {
     let ask = DocumentRequest { deadline: Duration::from_secs(4), ..request(BREAD_PNG, "eng") };
     let second = tokio::select! {
         read = &mut first => panic!("it ended by itself: {read:?}"),
-        read = reader.recognise(ask) => read,
+        read = reader.recognize(ask) => read,
     };
 
     assert_eq!(second.expect_err("the place is taken").kind(), FetchErrorKind::Timeout);

@@ -1,7 +1,7 @@
 //! What is read, and what is refused.
 
 use rungs::fetch::ocr::{Layout, OcrLimits, Tesseract};
-use rungs::ports::fetch::{FetchErrorKind as Kind, OcrFetcher};
+use rungs::ports::fetch::{FetchErrorKind as Kind, OcrEngine};
 
 use crate::given::{BREAD, BREAD_PNG, BREAD_TEXT, CHEESE_PNG, PAGES_TIFF, blank, read, request};
 
@@ -37,17 +37,17 @@ async fn the_language_asked_for_is_the_one_that_is_read() {
     let german = "Schöne Grüße aus Köln,\nder Käse wäre süß.";
 
     for language in ["deu", "deu+eng"] {
-        let read = reader.recognise(request(CHEESE_PNG, language)).await.expect("read");
+        let read = reader.recognize(request(CHEESE_PNG, language)).await.expect("read");
         assert_eq!(read.text, german, "{language}");
     }
-    let english = reader.recognise(request(CHEESE_PNG, "eng")).await.expect("read");
+    let english = reader.recognize(request(CHEESE_PNG, "eng")).await.expect("read");
     assert_ne!(english.text, german);
 }
 
 #[tokio::test]
 async fn a_language_that_is_not_installed_is_named_with_its_package() {
     for language in ["eng+tlh", "/etc/passwd", "script/Tengwar"] {
-        let error = Tesseract::new().recognise(request(BREAD_PNG, language)).await;
+        let error = Tesseract::new().recognize(request(BREAD_PNG, language)).await;
         let error = error.expect_err("not installed");
 
         assert_eq!(error.kind(), Kind::Unavailable);

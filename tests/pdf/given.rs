@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use rungs::core::request::{Item, Limits};
 use rungs::fetch::Pdf;
-use rungs::ports::fetch::{DocumentRequest, FetchError, Fetched, PdfFetcher, PdfText};
+use rungs::ports::fetch::{DocumentRequest, FetchError, Fetched, PdfReader, PdfText};
 
 pub(crate) fn request(pdf: impl Into<Vec<u8>>, item: Item) -> DocumentRequest {
     DocumentRequest {
@@ -20,7 +20,7 @@ pub(crate) fn request(pdf: impl Into<Vec<u8>>, item: Item) -> DocumentRequest {
 
 pub(crate) async fn read(reader: &Pdf, pdf: impl Into<Vec<u8>>) -> Result<PdfText, FetchError> {
     let item = Item::get("https://example.com/document");
-    PdfFetcher::read(reader, request(pdf, item)).await
+    PdfReader::read(reader, request(pdf, item)).await
 }
 
 const FONTS: &str = "/Resources << /Font << /F1 3 0 R >> >>";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rungs::core::request::Item;
 use rungs::fetch::Pdf;
 use rungs::fetch::pdf::PdfLimits;
-use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, PdfFetcher, PdfText};
+use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, PdfReader, PdfText};
 
 use crate::given::{Draft, drawn, packed, packed_spaces, page, read, request};
 
@@ -113,12 +113,12 @@ async fn what_takes_for_ever_ends_at_the_deadline_with_the_pages_so_far() {
     let item = Item::get("https://example.com/document");
     let mut ask = request(second_page(endless), item.clone());
     ask.deadline = Duration::from_secs(3);
-    let after_a_page = PdfFetcher::read(&Pdf::new(), ask).await.expect("the first page");
+    let after_a_page = PdfReader::read(&Pdf::new(), ask).await.expect("the first page");
     let mut alone = Draft::new();
     endless(&mut alone);
     let mut ask = request(alone.finish(), item);
     ask.deadline = Duration::from_secs(1);
-    let alone = PdfFetcher::read(&Pdf::new(), ask).await;
+    let alone = PdfReader::read(&Pdf::new(), ask).await;
 
     assert_eq!(after_a_page.pages, ["The first page is sound"]);
     assert!(after_a_page.warnings[0].contains("not read within its time"));

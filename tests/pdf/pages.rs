@@ -3,7 +3,7 @@
 use rungs::Engine;
 use rungs::core::failure::{ErrorCode, JobError};
 use rungs::core::request::{Format, Item, Mode, PdfFormat};
-use rungs::engine::PageResult;
+use rungs::engine::Page;
 use rungs::fetch::pdf::PdfLimits;
 use rungs::fetch::{Http, Pdf};
 use rungs::stores::Memory;
@@ -40,9 +40,9 @@ fn site() -> Site {
     })
 }
 
-async fn scrape(reader: Pdf, item: Item) -> Result<PageResult, JobError> {
+async fn scrape(reader: Pdf, item: Item) -> Result<Page, JobError> {
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
-    let engine = Engine::builder().store(Memory::default()).html(http).pdf(reader);
+    let engine = Engine::builder().store(Memory::default()).http(http).pdf(reader);
     let engine = engine.build().expect("built");
     let report = engine.scrape(item).await.expect("accepted");
     engine.shutdown().await.expect("ended");

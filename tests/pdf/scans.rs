@@ -45,7 +45,7 @@ fn site() -> Site {
 
 async fn scrape(item: Item, has_ocr: Option<Tesseract>) -> JobReport {
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
-    let engine = Engine::builder().store(Memory::default()).html(http).pdf(Pdf::new());
+    let engine = Engine::builder().store(Memory::default()).http(http).pdf(Pdf::new());
     let engine = match has_ocr {
         Some(reader) => engine.ocr(reader),
         None => engine,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rungs::core::backoff::Backoff;
 use rungs::core::job::{Attempt, Finding};
-use rungs::core::ladder::{Facts, Plan, Reach, Tools, plan};
+use rungs::core::ladder::{Capabilities, Plan, PlanInput, Reach, plan};
 use rungs::core::price::PriceList;
 use rungs::core::request::{Item, JobRequest, Limits};
 use rungs::core::tier::Tier;
@@ -19,7 +19,7 @@ use crate::given;
 fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, draw: u64) -> Plan {
     let item = Item::get("https://example.com/").timeout(300);
     let request: Arc<JobRequest> = Arc::new(item.check(&Limits::default()).expect("valid"));
-    let tools = Tools { tiers: Tier::ALL.into_iter().collect(), ..Tools::default() };
+    let tools = Capabilities { tiers: Tier::ALL.into_iter().collect(), ..Capabilities::default() };
     let busy = Attempt {
         tier: Tier::Curl,
         finding: Finding::Judged(Verdict::Transient { retry_after }),
@@ -28,7 +28,7 @@ fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, dr
         started_at: Timestamp::default(),
         duration_ms: 1,
     };
-    plan(&Facts {
+    plan(&PlanInput {
         request: &request,
         reach: Reach::of(&request, &tools, &PriceList::default()),
         trail: &[busy],

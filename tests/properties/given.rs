@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use rungs::core::backoff::Backoff;
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
-use rungs::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
+use rungs::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use rungs::core::job::{Attempt, Finding, Lease};
-use rungs::core::ladder::{TierSet, Tools};
+use rungs::core::ladder::{Capabilities, TierSet};
 use rungs::core::price::PriceList;
 use rungs::core::request::{
     Action, ActionKind, Advanced, Cache, CostControls, Format, Item, JobRequest, Limits, Method,
@@ -16,7 +16,7 @@ use rungs::core::request::{
 };
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
-use rungs::core::verdict::{Document, Verdict};
+use rungs::core::verdict::{DocumentKind, Verdict};
 
 pub(crate) fn tier() -> impl Strategy<Value = Tier> {
     prop::sample::select(&Tier::ALL[..])
@@ -58,9 +58,9 @@ pub(crate) fn job_id() -> impl Strategy<Value = JobId> {
     (moment(), any::<u16>(), any::<u64>()).prop_map(|(at, order, it)| JobId::new(at, order, it))
 }
 
-pub(crate) fn delivery_id() -> impl Strategy<Value = DeliveryId> {
+pub(crate) fn delivery_id() -> impl Strategy<Value = NotificationId> {
     (moment(), any::<u16>(), any::<u64>())
-        .prop_map(|(at, order, it)| DeliveryId::new(at, order, it))
+        .prop_map(|(at, order, it)| NotificationId::new(at, order, it))
 }
 
 pub(crate) fn lease() -> impl Strategy<Value = Lease> {
@@ -78,8 +78,13 @@ pub(crate) fn code() -> impl Strategy<Value = ErrorCode> {
 }
 
 pub(crate) fn verdict() -> impl Strategy<Value = Verdict> {
-    let documents =
-        [Document::Pdf, Document::Image, Document::Json, Document::Text, Document::Binary];
+    let documents = [
+        DocumentKind::Pdf,
+        DocumentKind::Image,
+        DocumentKind::Json,
+        DocumentKind::Text,
+        DocumentKind::Binary,
+    ];
     prop_oneof![
         1 => Just(Verdict::Usable),
         4 => (prop::option::of(".{0,8}"), any::<bool>())
@@ -114,9 +119,13 @@ pub(crate) fn attempt() -> impl Strategy<Value = Attempt> {
     )
 }
 
-pub(crate) fn tools() -> impl Strategy<Value = Tools> {
+pub(crate) fn tools() -> impl Strategy<Value = Capabilities> {
     (prop::collection::vec(tier(), 0..6), any::<bool>(), any::<bool>()).prop_map(
-        |(tiers, pdf, ocr)| Tools { tiers: tiers.into_iter().collect::<TierSet>(), pdf, ocr },
+        |(tiers, pdf, ocr)| Capabilities {
+            tiers: tiers.into_iter().collect::<TierSet>(),
+            pdf,
+            ocr,
+        },
     )
 }
 

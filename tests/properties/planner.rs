@@ -7,7 +7,7 @@ use rungs::core::backoff::Backoff;
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
 use rungs::core::job::{Attempt, Finding};
-use rungs::core::ladder::{Facts, Plan, Reach, SiteProfile, Tools, estimate, plan};
+use rungs::core::ladder::{Capabilities, Plan, PlanInput, Reach, SiteProfile, estimate, plan};
 use rungs::core::price::{AddOns, PriceList};
 use rungs::core::request::JobRequest;
 use rungs::core::tier::Tier;
@@ -27,7 +27,7 @@ fn answers() -> impl Strategy<Value = Vec<(Finding, Duration)>> {
 #[derive(Debug)]
 struct Asked {
     request: JobRequest,
-    tools: Tools,
+    tools: Capabilities,
     prices: PriceList,
     backoff: Backoff,
     start: Option<Tier>,
@@ -56,7 +56,7 @@ fn climbed(asked: &Asked, answers: &[(Finding, Duration)]) -> (Vec<Attempt>, Pla
     // No tier is tried more often than its retries allow, and none below it comes after it.
     let most = Tier::ALL.len() * (asked.backoff.retries as usize + 1);
     loop {
-        let facts = Facts {
+        let facts = PlanInput {
             request: &asked.request,
             reach,
             trail: &trail,

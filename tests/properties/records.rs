@@ -5,17 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rungs::core::batch::{Batch, EventName, Form, Notice, NoticeAttempt, NoticeState, Tally};
+use rungs::core::batch::{
+    BatchKind, BatchRecord, DeliveryAttempt, Notification, NotificationKind, NotificationState,
+    Tally,
+};
 use rungs::core::credits::Credits;
 use rungs::core::failure::JobError;
 use rungs::core::id::{AccountId, BatchId, WorkerId};
 use rungs::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use rungs::core::ladder::SiteProfile;
-use rungs::core::ledger::{Account, Booking, Entry};
-use rungs::core::record::{Cached, Owned, Record, Submission};
+use rungs::core::ledger::{Account, Booking, LedgerEntry};
+use rungs::core::record::{AccountBatch, CacheEntry, IdempotencyRecord, Record};
 use rungs::core::request::Item;
 use rungs::core::tier::Tier;
-use rungs::core::usage::Usage;
+use rungs::core::usage::DailyUsage;
 use rungs::core::verdict::Verdict;
 use rungs::ports::store::Versioned;
 use rungs::stores::codec::{Head, decode, encode, head};
@@ -37,7 +40,7 @@ fn account() -> impl Strategy<Value = Account> {
     )
 }
 
-fn batch() -> impl Strategy<Value = Batch> {
+fn batch() -> impl Strategy<Value = BatchRecord> {
     let texts = (prop::option::of(".{0,12}"), prop::option::of(".{0,12}"));
     let counts = (any::<[u32; 3]>(), given::credits(), given::credits());
     let moments = (given::moment(), prop::option::of(given::moment()));
@@ -45,14 +48,14 @@ fn batch() -> impl Strategy<Value = Batch> {
     (given::batch_id(), given::account_id(), jobs, texts, counts, given::delivery_id(), moments)
         .prop_map(|(id, account, jobs, texts, counts, event, (created_at, ended_at))| {
             let ([total, succeeded, failed], estimate, charged) = counts;
-            Batch {
+            BatchRecord {
                 id,
                 account,
                 jobs,
                 tally: Tally { total, succeeded, failed },
                 estimate,
                 charged,
-                form: if total % 2 == 0 { Form::Batch } else { Form::Scrape },
+                form: if total % 2 == 0 { BatchKind::Batch } else { BatchKind::Scrape },
                 label: texts.0.clone(),
                 webhook: texts.0,
                 idempotency_key: texts.1,
@@ -65,7 +68,7 @@ fn batch() -> impl Strategy<Value = Batch> {
         })
 }
 
-fn entry() -> impl Strategy<Value = Entry> {
+fn entry() -> impl Strategy<Value = LedgerEntry> {
     let booking = prop_oneof![
         given::credits().prop_map(|amount| Booking::Hold { amount }),
         (given::credits(), given::credits())
@@ -73,7 +76,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     ];
     let job = prop::option::of(given::job_id());
     (given::account_id(), given::batch_id(), any::<u32>(), job, booking, given::moment()).prop_map(
-        |(account, batch, number, job, booking, at)| Entry {
+        |(account, batch, number, job, booking, at)| LedgerEntry {
             account,
             batch,
             number,
@@ -137,29 +140,29 @@ fn job() -> impl Strategy<Value = Job> {
     )
 }
 
-fn notice() -> impl Strategy<Value = Notice> {
+fn notice() -> impl Strategy<Value = Notification> {
     let states = [
-        NoticeState::Pending,
-        NoticeState::Delivered,
-        NoticeState::GivenUp,
-        NoticeState::Unaddressed,
+        NotificationState::Pending,
+        NotificationState::Delivered,
+        NotificationState::GivenUp,
+        NotificationState::Unaddressed,
     ];
     let text = || prop::option::of(".{0,12}");
     let attempt = (given::moment(), prop::option::of(any::<u16>()), text(), text())
-        .prop_map(|(at, status, error, answer)| NoticeAttempt { at, status, error, answer });
+        .prop_map(|(at, status, error, answer)| DeliveryAttempt { at, status, error, answer });
     let attempts = prop::collection::vec(attempt, 0..3);
     let texts = (prop::option::of(".{0,12}"), ".{0,40}");
     let lease = prop::option::of(given::lease());
     let ids = (given::delivery_id(), given::batch_id(), given::account_id());
     (ids, texts, prop::sample::select(states.to_vec()), attempts, given::moment(), lease).prop_map(
-        |((id, batch, account), (url, body), state, attempts, ready_at, lease)| Notice {
+        |((id, batch, account), (url, body), state, attempts, ready_at, lease)| Notification {
             id,
             batch,
             account,
             event: if attempts.len() % 2 == 0 {
-                EventName::BatchCompleted
+                NotificationKind::BatchCompleted
             } else {
-                EventName::JobFailed
+                NotificationKind::JobFailed
             },
             url,
             body,
@@ -184,15 +187,15 @@ fn site() -> impl Strategy<Value = SiteProfile> {
     )
 }
 
-fn submission() -> impl Strategy<Value = Submission> {
+fn submission() -> impl Strategy<Value = IdempotencyRecord> {
     (given::account_id(), ".{0,20}", any::<[u8; 32]>(), given::batch_id())
-        .prop_map(|(account, key, digest, batch)| Submission { account, key, digest, batch })
+        .prop_map(|(account, key, digest, batch)| IdempotencyRecord { account, key, digest, batch })
 }
 
-fn cached() -> impl Strategy<Value = Cached> {
+fn cached() -> impl Strategy<Value = CacheEntry> {
     let moments = (given::moment(), given::moment());
     (any::<[u8; 32]>(), ".{0,20}", given::tier(), moments).prop_map(
-        |(digest, body, tier, (fetched_at, expires_at))| Cached {
+        |(digest, body, tier, (fetched_at, expires_at))| CacheEntry {
             digest,
             body: BodyRef(body),
             tier,
@@ -202,11 +205,11 @@ fn cached() -> impl Strategy<Value = Cached> {
     )
 }
 
-fn usage() -> impl Strategy<Value = Usage> {
+fn usage() -> impl Strategy<Value = DailyUsage> {
     let counted = (prop::option::of(".{0,12}"), ".{0,12}", given::credits(), given::credits());
     (given::account_id(), given::moment(), prop::collection::vec(counted, 0..4)).prop_map(
         |(account, at, counted)| {
-            let mut usage = Usage::new(account, at.day());
+            let mut usage = DailyUsage::new(account, at.day());
             for (label, site, held, spent) in counted {
                 usage.submit(label.as_deref(), 1, held);
                 usage.settle(label.as_deref(), &site, held, spent);
@@ -222,12 +225,12 @@ fn record() -> impl Strategy<Value = Record> {
         batch().prop_map(Record::Batch),
         entry().prop_map(Record::Entry),
         job().prop_map(Record::Job),
-        notice().prop_map(Record::Notice),
+        notice().prop_map(Record::Notification),
         site().prop_map(Record::Site),
         submission().prop_map(Record::Submission),
         cached().prop_map(Record::Cached),
         (given::account_id(), given::batch_id())
-            .prop_map(|(account, batch)| Record::Owned(Owned { account, batch })),
+            .prop_map(|(account, batch)| Record::Owned(AccountBatch { account, batch })),
         usage().prop_map(Record::Usage),
     ]
 }
@@ -284,7 +287,7 @@ fn of_format_1() -> [(&'static str, Record); 8] {
     let mut profile = SiteProfile::new("example.com:8443", sample::at(1_764_000_000_000));
     profile.learn(Tier::Curl, false, sample::at(1_764_000_001_000));
     profile.learn(Tier::LightJs, true, sample::at(1_764_086_400_000));
-    let batch = Batch {
+    let batch = BatchRecord {
         jobs: vec![sample::job_id(1), sample::job_id(2)],
         tally: Tally { total: 2, succeeded: 1, failed: 1 },
         estimate: Credits(700),
@@ -295,7 +298,7 @@ fn of_format_1() -> [(&'static str, Record); 8] {
         ended_at: ended,
         ..sample::batch(1, ended)
     };
-    let entry = Entry {
+    let entry = LedgerEntry {
         account: account.id().clone(),
         batch: sample::batch_id(1),
         number: 1,
@@ -303,26 +306,26 @@ fn of_format_1() -> [(&'static str, Record); 8] {
         booking: Booking::Settle { charged: Credits(200), released: Credits(100) },
         at: sample::at(1_764_000_005_000),
     };
-    let attempts = [200, 503].map(|status| NoticeAttempt {
+    let attempts = [200, 503].map(|status| DeliveryAttempt {
         at: sample::at(1_764_000_006_000),
         status: Some(status),
         error: (status != 200).then(|| "the receiver answered 503".to_owned()),
         answer: None,
     });
-    let notice = Notice {
-        state: NoticeState::Delivered,
+    let notice = Notification {
+        state: NotificationState::Delivered,
         attempts: attempts.to_vec(),
         lease: Some(Lease { worker: WorkerId(u64::MAX), until: sample::at(9) }),
         ..sample::notice(1, sample::at(8))
     };
-    let cached = Cached {
+    let cached = CacheEntry {
         digest: [7; 32],
         body: BodyRef("batch_1:2".to_owned()),
         tier: Tier::Stealth,
         fetched_at: sample::at(1_764_000_000_000),
         expires_at: sample::at(1_764_003_600_000),
     };
-    let submission = Submission {
+    let submission = IdempotencyRecord {
         account: account.id().clone(),
         key: "order-1138".to_owned(),
         digest: [9; 32],
@@ -333,7 +336,7 @@ fn of_format_1() -> [(&'static str, Record); 8] {
         ("batch", Record::Batch(batch)),
         ("entry", Record::Entry(entry)),
         ("job", Record::Job(job_of_format_1())),
-        ("notice", Record::Notice(notice)),
+        ("notice", Record::Notification(notice)),
         ("site", Record::Site(profile)),
         ("submission", Record::Submission(submission)),
         ("cached", Record::Cached(cached)),

@@ -19,7 +19,7 @@ fn world() -> World {
         ApiKey::new("second", account("other"), OTHER).expect("a key"),
     ];
     let chrome = Chrome::new().allow_network(LOOPBACK).expect("a network");
-    let engine = engine(Memory::default()).js(chrome);
+    let engine = engine(Memory::default()).browser(chrome);
     World::of(Plan { engine, keys: Keys::new(keys).expect("usable"), ..Plan::default() })
 }
 

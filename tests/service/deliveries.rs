@@ -8,7 +8,7 @@ use rungs::service::{ApiKey, Keys};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 use rungs::webhook::Webhooks;
-use rungs::webhook::sign::Secret;
+use rungs::webhook::sign::WebhookSecret;
 use serde_json::{Value, json};
 
 use crate::world::{LOOPBACK, Plan, World, engine, site};
@@ -149,7 +149,7 @@ fn each_account_signs_with_its_own_secret_and_sees_its_own_deliveries() {
     let refused = world.send("POST", &foreign, &[("x-api-key", OTHER)], b"");
 
     for (request, secret) in receiver.got().iter().zip(["whsec_YWNtZQ==", "whsec_c2VydmVy"]) {
-        let signature = Secret::new(secret).alterlab(&request.body);
+        let signature = WebhookSecret::new(secret).alterlab(&request.body);
         assert_eq!(request.header("x-alterlab-signature"), Some(signature.as_str()));
     }
     assert_eq!((refused.status, &refused.json()["code"]), (404, &json!("DELIVERY_NOT_FOUND")));

@@ -5,7 +5,7 @@ use std::process::Command;
 use rungs::Engine;
 use rungs::core::tier::Tier;
 use rungs::ports::BoxFuture;
-use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, HtmlFetcher};
+use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, HttpFetcher};
 use rungs::stores::Memory;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::world::{Plan, World};
 #[derive(Debug)]
 struct Nowhere;
 
-impl HtmlFetcher for Nowhere {
+impl HttpFetcher for Nowhere {
     fn tiers(&self) -> Vec<Tier> {
         vec![Tier::Curl, Tier::Http]
     }
@@ -39,7 +39,7 @@ impl HtmlFetcher for Nowhere {
 
 #[test]
 fn requests_made_from_the_description_meet_no_failure_and_nothing_undescribed() {
-    let engine = Engine::builder().store(Memory::default()).html(Nowhere);
+    let engine = Engine::builder().store(Memory::default()).http(Nowhere);
     let world = World::of(Plan { engine, ..Plan::default() });
     let mut command = Command::new(installed("schemathesis"));
     // It keeps what it finds where it runs.

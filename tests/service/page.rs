@@ -8,7 +8,7 @@ use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
 use rungs::core::tier::Tier;
 use rungs::fetch::Chrome;
-use rungs::ports::fetch::{FetchRequest, JsFetcher};
+use rungs::ports::fetch::{BrowserFetcher, FetchRequest};
 use rungs::service::{ApiKey, Connections, Keys, serve, wire};
 use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::{Value, json};

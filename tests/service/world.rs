@@ -43,7 +43,7 @@ pub(crate) fn engine(store: impl rungs::ports::store::Store + 'static) -> Engine
     let settings = Settings::default();
     Engine::builder()
         .store(store)
-        .html(Http::new().allow_network(LOOPBACK).expect("a network"))
+        .http(Http::new().allow_network(LOOPBACK).expect("a network"))
         .webhooks(hooks)
         .settings(settings)
 }

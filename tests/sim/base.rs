@@ -7,7 +7,7 @@ use rungs::core::id::BatchId;
 use rungs::core::job::BodyRef;
 use rungs::core::record::{Claim, Key, Kind, Queue, Record};
 use rungs::core::time::Timestamp;
-use rungs::ports::store::{List, Store, StoreError, Versioned, Write};
+use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use rungs::stores::Memory;
 
 use crate::plan::StoreKind;
@@ -54,7 +54,7 @@ impl Base {
         at_once(self.live.load(keys)).expect("memory loads")
     }
 
-    pub(crate) fn list(&self, list: List) -> Vec<Versioned> {
+    pub(crate) fn list(&self, list: ListQuery) -> Vec<Versioned> {
         at_once(self.live.list(list)).expect("memory lists")
     }
 
@@ -135,8 +135,8 @@ impl Base {
             at_once(self.live.commit(writes.clone())).expect("it was committed in this order");
         }
         self.bodies.retain(|_, it| it.flushed || rng.chance(50));
-        for kind in [Kind::Job, Kind::Notice] {
-            let all = List { kind, after: None, descending: false, limit: usize::MAX };
+        for kind in [Kind::Job, Kind::Notification] {
+            let all = ListQuery { kind, after: None, descending: false, limit: usize::MAX };
             let abandoned = self.list(all).into_iter().filter_map(|it| {
                 let (key, expected) = (it.record.key(), Some(it.version));
                 let record = Some(it.record.abandoned(now)?);
@@ -153,7 +153,7 @@ impl Base {
 
     /// Every record, for a recount.
     pub(crate) fn everything(&self) -> Vec<Record> {
-        let all = |kind| List { kind, after: None, descending: false, limit: usize::MAX };
+        let all = |kind| ListQuery { kind, after: None, descending: false, limit: usize::MAX };
         Kind::ALL.into_iter().flat_map(|it| self.list(all(it))).map(|it| it.record).collect()
     }
 }

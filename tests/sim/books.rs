@@ -2,7 +2,7 @@
 
 use rungs::core::id::AccountId;
 use rungs::core::record::{Key, Record};
-use rungs::core::usage::Sums;
+use rungs::core::usage::UsageTotals;
 
 use super::oracle::Oracle;
 
@@ -74,7 +74,7 @@ impl Oracle {
             Record::Usage(it) if it.account == *id => Some(it.total),
             _ => None,
         });
-        let days = days.fold(Sums::default(), Sums::and);
+        let days = days.fold(UsageTotals::default(), UsageTotals::and);
         let days = Books { held: days.held.0, spent: days.spent.0 };
         self.check(4, days == kept, || format!("{id} has {kept:?}, its days say {days:?}"));
     }

@@ -10,7 +10,7 @@ use rungs::core::job::BodyRef;
 use rungs::core::record::{Claim, Key, Queue};
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
-use rungs::ports::store::{Bodies, List, Store, StoreError, Versioned, Write};
+use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 
 use crate::plan::Fault;
 use crate::rng::Rng;
@@ -202,7 +202,7 @@ impl Store for Link {
         })
     }
 
-    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         Box::pin(async move {
             let found = self.call("list", |it| Ok(it.0.world.base().list(list.clone()))).await?;
             self.durable().await;
@@ -215,7 +215,7 @@ impl Store for Link {
         Box::pin(async move {
             let name = match claim.queue {
                 Queue::Jobs => "claim jobs",
-                Queue::Notices => "claim notices",
+                Queue::Notifications => "claim notices",
                 Queue::Expiry => "claim expiry",
             };
             let taken = self

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rungs::core::batch::{Batch, Notice, NoticeState};
+use rungs::core::batch::{BatchRecord, Notification, NotificationState};
 use rungs::core::failure::ErrorCode;
 use rungs::core::id::{AccountId, BatchId, JobId, WorkerId};
 use rungs::core::job::{BodyRef, Job, JobState, Outcome};
@@ -69,7 +69,7 @@ impl Oracle {
         }
     }
 
-    pub(crate) fn batch(&self, id: BatchId) -> Option<&Batch> {
+    pub(crate) fn batch(&self, id: BatchId) -> Option<&BatchRecord> {
         match self.records.get(&Key::Batch(id)) {
             Some(Record::Batch(batch)) => Some(batch),
             _ => None,
@@ -86,16 +86,16 @@ impl Oracle {
         self.by_url.contains_key(url)
     }
 
-    pub(crate) fn batches(&self) -> impl Iterator<Item = &Batch> {
+    pub(crate) fn batches(&self) -> impl Iterator<Item = &BatchRecord> {
         self.records.values().filter_map(|it| match it {
             Record::Batch(batch) => Some(batch),
             _ => None,
         })
     }
 
-    fn notices(&self) -> impl Iterator<Item = &Notice> {
+    fn notices(&self) -> impl Iterator<Item = &Notification> {
         self.records.values().filter_map(|it| match it {
-            Record::Notice(notice) => Some(notice),
+            Record::Notification(notice) => Some(notice),
             _ => None,
         })
     }
@@ -123,7 +123,7 @@ impl Oracle {
                     accounts.insert(it.account.clone());
                 }
                 Some(Record::Batch(it)) => drop(batches.insert(it.id)),
-                Some(Record::Notice(it)) => drop(batches.insert(it.batch)),
+                Some(Record::Notification(it)) => drop(batches.insert(it.batch)),
                 Some(Record::Entry(it)) => drop(batches.insert(it.batch)),
                 Some(Record::Account(it)) => drop(accounts.insert(it.id().clone())),
                 _ => {}
@@ -152,7 +152,7 @@ impl Oracle {
             Key::Job(_) => self.job_changed(job_in(old), job_in(new), worker, now),
             Key::Batch(id) => self.batch_changed(*id, old, new, now),
             Key::Account(id) => self.account_changed(id, old, new),
-            Key::Notice(_) => self.notice_changed(old, new),
+            Key::Notification(_) => self.notice_changed(old, new),
             Key::Entry(..) => self.check(4, !rewritten, || "a ledger line changed".to_owned()),
             Key::Submission(..) => {
                 self.check(11, !rewritten, || "an idempotency key was given away".to_owned());
@@ -295,31 +295,31 @@ impl Oracle {
     }
 
     /// Something of a removed batch that is still there.
-    fn left_of(&self, batch: &Batch) -> Option<Key> {
+    fn left_of(&self, batch: &BatchRecord) -> Option<Key> {
         let jobs = batch.jobs.iter().map(|&it| Key::Job(it));
         let lines = (0..batch.entries).map(|it| Key::Entry(batch.id, it));
         let key = batch.idempotency_key.clone();
         let key = key.map(|it| Key::Submission(batch.account.clone(), it));
-        let mut parts = jobs.chain(lines).chain(key).chain([Key::Notice(batch.event)]);
+        let mut parts = jobs.chain(lines).chain(key).chain([Key::Notification(batch.event)]);
         parts.find(|it| self.records.contains_key(it))
     }
 
     fn notice_changed(&mut self, old: Option<&Record>, new: Option<&Record>) {
         match (old, new) {
-            (None, Some(Record::Notice(new))) => {
+            (None, Some(Record::Notification(new))) => {
                 let again = self.notices().filter(|it| it.batch == new.batch).count() > 1;
                 self.check(7, !again, || format!("{} has a second event", new.batch));
             }
-            (Some(Record::Notice(old)), Some(Record::Notice(new))) => {
+            (Some(Record::Notification(old)), Some(Record::Notification(new))) => {
                 let same = (old.id, old.batch, &old.url, &old.body)
                     == (new.id, new.batch, &new.url, &new.body);
-                let over = old.state != NoticeState::Pending && old != new;
+                let over = old.state != NotificationState::Pending && old != new;
                 match new.state {
-                    NoticeState::Delivered if new.attempts.len() > 1 => {
+                    NotificationState::Delivered if new.attempts.len() > 1 => {
                         self.note("event delivered late");
                     }
-                    NoticeState::Delivered => self.note("event delivered"),
-                    NoticeState::GivenUp => self.note("event given up"),
+                    NotificationState::Delivered => self.note("event delivered"),
+                    NotificationState::GivenUp => self.note("event given up"),
                     _ => {}
                 }
                 self.check(7, same && !over, || format!("the event of {} changed", old.batch));
@@ -328,7 +328,7 @@ impl Oracle {
         }
     }
 
-    fn jobs<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = &'a Job> {
+    fn jobs<'a>(&'a self, batch: &'a BatchRecord) -> impl Iterator<Item = &'a Job> {
         batch.jobs.iter().filter_map(|it| self.job(*it))
     }
 
@@ -348,11 +348,11 @@ impl Oracle {
         self.check(6, counted == kept, || format!("{id} is {kept:?}, its jobs {counted:?}"));
 
         let over = succeeded + failed == jobs.len();
-        let event = self.records.get(&Key::Notice(batch.event)).cloned();
+        let event = self.records.get(&Key::Notification(batch.event)).cloned();
         self.check(7, event.is_some() == over, || {
             format!("{id} has ended: {over}; it has an event: {}", event.is_some())
         });
-        if let Some(Record::Notice(event)) = event {
+        if let Some(Record::Notification(event)) = event {
             let said = said(&event.body);
             let word = if failed == 0 {
                 "completed"
@@ -376,7 +376,7 @@ impl Oracle {
     }
 
     /// One line for the hold, one for each ended job, and no other.
-    fn lines(&mut self, batch: &Batch, jobs: &[Job]) {
+    fn lines(&mut self, batch: &BatchRecord, jobs: &[Job]) {
         let lines: Vec<_> = (0..=u32::try_from(jobs.len()).expect("a small batch"))
             .filter_map(|it| match self.records.get(&Key::Entry(batch.id, it)) {
                 Some(Record::Entry(entry)) => Some(entry.clone()),
@@ -504,7 +504,7 @@ impl Oracle {
     pub(crate) fn check_ended(&mut self) {
         let unended = self.batches().find(|it| it.ended_at.is_none()).map(|it| it.id);
         self.check(9, unended.is_none(), || format!("{unended:?} does not end"));
-        let waiting = self.notices().find(|it| it.state == NoticeState::Pending);
+        let waiting = self.notices().find(|it| it.state == NotificationState::Pending);
         let waiting = waiting.map(|it| it.batch);
         self.check(9, waiting.is_none(), || format!("the event of {waiting:?} is not delivered"));
         let held = self.books.values().any(|it| it.held != 0);
@@ -514,7 +514,7 @@ impl Oracle {
     /// Whether nothing is left to do.
     pub(crate) fn is_settled(&self) -> bool {
         self.batches().all(|it| it.ended_at.is_some())
-            && self.notices().all(|it| it.state != NoticeState::Pending)
+            && self.notices().all(|it| it.state != NotificationState::Pending)
     }
 
     /// A record that is not kept for long: accounts are, what sites taught, and days.

@@ -182,7 +182,7 @@ impl Runner {
         let link = Link::new(Arc::clone(world), engine, Arc::clone(&life), stream(1));
         let mut builder = Engine::builder()
             .store(link.clone())
-            .html(seat.clone())
+            .http(seat.clone())
             .extractor(Plain)
             .webhooks(seat.clone())
             .clock(seat.clone())
@@ -193,7 +193,7 @@ impl Runner {
             builder = builder.robots(RobotsPolicy::Respect { agent: "rungs".to_owned() });
         }
         if world.plan.browser {
-            builder = builder.js(seat);
+            builder = builder.browser(seat);
         }
         let engine_of = builder.build().expect("all parts are there");
         self.processes[engine] = Some(Process { engine: engine_of, link, life });

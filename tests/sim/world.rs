@@ -11,11 +11,11 @@ use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
 use rungs::ports::clock::{Clock, Entropy, Threads, Work};
-use rungs::ports::extract::{ExtractError, Extracted, Extractor, Page};
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{
-    FetchError, FetchErrorKind, FetchRequest, Fetched, HtmlFetcher, JsFetcher, Rendered,
+    BrowserFetcher, FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, Rendered,
 };
-use rungs::ports::notify::{Delivered, Delivery, Notifier};
+use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
 use tokio::time::Instant;
 
 use crate::base::Base;
@@ -232,7 +232,7 @@ impl Seat {
     }
 }
 
-impl HtmlFetcher for Seat {
+impl HttpFetcher for Seat {
     fn tiers(&self) -> Vec<Tier> {
         vec![Tier::Curl, Tier::Http, Tier::Stealth, Tier::LightJs]
     }
@@ -242,7 +242,7 @@ impl HtmlFetcher for Seat {
     }
 }
 
-impl JsFetcher for Seat {
+impl BrowserFetcher for Seat {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
         let answer = self.clone().answer(request);
         Box::pin(async move { Ok(Rendered { page: answer.await?, ..Rendered::default() }) })
@@ -254,7 +254,7 @@ impl JsFetcher for Seat {
 pub(crate) struct Plain;
 
 impl Extractor for Plain {
-    fn extract(&self, page: Page<'_>) -> Result<Extracted, ExtractError> {
+    fn extract(&self, page: Document<'_>) -> Result<Extracted, ExtractError> {
         let text = String::from_utf8_lossy(page.body).into_owned();
         assert!(!text.contains("Unreadable."), "a planned panic in the extractor");
         if page.tier == Tier::LightJs && text.contains("root") {
@@ -265,7 +265,7 @@ impl Extractor for Plain {
 }
 
 impl Notifier for Seat {
-    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Delivered> {
+    fn deliver(&self, delivery: DeliveryRequest) -> BoxFuture<'_, DeliveryOutcome> {
         Box::pin(self.clone().receive(delivery))
     }
 
@@ -275,7 +275,7 @@ impl Notifier for Seat {
 }
 
 impl Seat {
-    async fn receive(self, delivery: Delivery) -> Delivered {
+    async fn receive(self, delivery: DeliveryRequest) -> DeliveryOutcome {
         self.world.step(self.engine, "deliver");
         let receiver = delivery.url.rsplit('/').next().and_then(|it| it.parse::<usize>().ok());
         let receiver = self.world.plan.receivers[receiver.expect("our own address")];
@@ -288,18 +288,20 @@ impl Seat {
         match receiver {
             Receiver::Fails(times) if delivery.attempt <= times => {
                 let reason = "busy".to_owned();
-                Delivered::Failed { status: Some(500), reason, answer: None }
+                DeliveryOutcome::Failed { status: Some(500), reason, answer: None }
             }
             Receiver::Accepts | Receiver::Fails(_) => {
-                Delivered::Accepted { status: 200, answer: None }
+                DeliveryOutcome::Accepted { status: 200, answer: None }
             }
             Receiver::AcceptsAndHangs => {
                 std::future::pending::<()>().await;
                 unreachable!("nothing wakes it")
             }
-            Receiver::Gone => {
-                Delivered::Refused { status: Some(410), reason: "410".to_owned(), answer: None }
-            }
+            Receiver::Gone => DeliveryOutcome::Refused {
+                status: Some(410),
+                reason: "410".to_owned(),
+                answer: None,
+            },
             Receiver::Panics => panic!("a planned panic in the notifier"),
         }
     }

@@ -13,7 +13,7 @@ use rungs::core::request::Item;
 use rungs::engine::{JobReport, Pacing, Settings};
 use rungs::service::wire;
 use rungs::stores::{Memory, Sled};
-use rungs::{BatchHandle, Engine, Event, SubmitError};
+use rungs::{BatchHandle, Engine, ProgressEvent, SubmitError};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -96,7 +96,7 @@ async fn follow(
     results: &mut Results,
 ) -> Result<(), Failure> {
     while let Some(event) = handle.next_event().await {
-        if let Event::JobEnded { job } = event {
+        if let ProgressEvent::JobEnded { job } = event {
             results.deliver(engine, &job).await?;
         }
     }

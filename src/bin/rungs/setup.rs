@@ -101,9 +101,9 @@ pub(crate) fn prompts(args: &NetArgs) -> Result<Option<Chat>, Failure> {
 pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
     let http = http(args)?;
     let chrome = Chrome::new().through(http.clone());
-    let builder = Engine::builder().html(http).webhooks(webhooks(args));
+    let builder = Engine::builder().http(http).webhooks(webhooks(args));
     // A seat that nobody could fill would be held for, and climbed to in vain.
-    let builder = if chrome.find().is_ok() { builder.js(chrome) } else { builder };
+    let builder = if chrome.find().is_ok() { builder.browser(chrome) } else { builder };
     let builder = match prompts(args)? {
         Some(it) => builder.prompts(it),
         None => builder,

@@ -5,6 +5,6 @@ mod plan;
 mod profile;
 mod reach;
 
-pub use plan::{Facts, Plan, plan};
+pub use plan::{Plan, PlanInput, plan};
 pub use profile::SiteProfile;
-pub use reach::{Reach, TierSet, Tools, estimate};
+pub use reach::{Capabilities, Reach, TierSet, estimate};

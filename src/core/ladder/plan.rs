@@ -12,7 +12,7 @@ use crate::core::verdict::Verdict;
 
 /// What the planner is told.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct PlanInput<'a> {
     /// What was asked for.
     pub request: &'a JobRequest,
     /// The tiers it may use.
@@ -59,7 +59,7 @@ fn at_once(tier: Tier) -> Plan {
 ///
 /// The same facts give the same plan, and each step of it can be read back from the trail: what the
 /// last attempt found is the reason for the next.
-pub fn plan(facts: &Facts<'_>) -> Plan {
+pub fn plan(facts: &PlanInput<'_>) -> Plan {
     if let Some(stop) = out_of_time(facts) {
         return stop;
     }
@@ -75,7 +75,7 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
     }
 }
 
-fn out_of_time(facts: &Facts<'_>) -> Option<Plan> {
+fn out_of_time(facts: &PlanInput<'_>) -> Option<Plan> {
     let budget = facts.request.cost_controls.time_budget.map(Duration::from_secs);
     let timeout = Duration::from_secs(facts.request.timeout);
     if facts.used >= timeout {
@@ -87,7 +87,7 @@ fn out_of_time(facts: &Facts<'_>) -> Option<Plan> {
 }
 
 /// The rung to start on.
-fn first(facts: &Facts<'_>) -> Plan {
+fn first(facts: &PlanInput<'_>) -> Plan {
     let usable = facts.reach.usable;
     // `prefer_speed` starts where success is likely, which for an unknown site is tier 3.
     let fast = facts
@@ -136,7 +136,7 @@ fn permanent(code: ErrorCode, last: &Attempt) -> Plan {
 }
 
 /// The same tier again, while tries and time are left.
-fn retry(facts: &Facts<'_>, last: &Attempt, retry_after: Option<Duration>) -> Plan {
+fn retry(facts: &PlanInput<'_>, last: &Attempt, retry_after: Option<Duration>) -> Plan {
     let tries = facts.trail.iter().rev().take_while(|it| it.tier == last.tier).count();
     let tries = u32::try_from(tries).unwrap_or(u32::MAX);
     if tries > facts.backoff.retries {
@@ -157,7 +157,7 @@ fn gave_up(last: &Attempt) -> Plan {
 }
 
 /// The next rung that could do what the last could not.
-fn climb(facts: &Facts<'_>, last: &Attempt, challenge: bool) -> Plan {
+fn climb(facts: &PlanInput<'_>, last: &Attempt, challenge: bool) -> Plan {
     let helps = |tier: Tier| match &last.finding {
         // Who blocks the request also blocks reading its data; a challenge wants a browser.
         Finding::Judged(Verdict::Blocked { .. }) => tier != Tier::LightJs,
@@ -178,7 +178,7 @@ fn climb(facts: &Facts<'_>, last: &Attempt, challenge: bool) -> Plan {
 }
 
 /// There is no rung left: what that means for the job.
-fn top(facts: &Facts<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
+fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
     let reach = &facts.reach;
     let too_dear = reach.unaffordable.filter(|it| *it > last.tier);
     let capped = needed.filter(|it| !reach.allowed.contains(*it));
@@ -233,10 +233,11 @@ mod tests {
 
     fn planned(item: Item, tiers: &[Tier], trail: &[Attempt]) -> Plan {
         let request = item.check(&Limits::default()).expect("valid");
-        let tools = Tools { tiers: tiers.iter().copied().collect(), ..Tools::default() };
+        let tools =
+            Capabilities { tiers: tiers.iter().copied().collect(), ..Capabilities::default() };
         let reach = Reach::of(&request, &tools, &PriceList::default());
         let used = Duration::from_millis(trail.iter().map(|it| it.duration_ms).sum());
-        plan(&Facts {
+        plan(&PlanInput {
             request: &request,
             reach,
             trail,

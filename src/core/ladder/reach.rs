@@ -45,7 +45,7 @@ impl FromIterator<Tier> for TierSet {
 
 /// What there is to work with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tools {
+pub struct Capabilities {
     /// The tiers that some fetcher serves.
     pub tiers: TierSet,
     /// Whether PDFs can be read.
@@ -67,7 +67,7 @@ pub struct Reach {
 
 impl Reach {
     /// Works it out.
-    pub fn of(request: &JobRequest, tools: &Tools, prices: &PriceList) -> Self {
+    pub fn of(request: &JobRequest, tools: &Capabilities, prices: &PriceList) -> Self {
         let floor = if request.needs_browser() { Tier::Browser } else { Tier::Curl };
         let ceiling = match request.mode {
             Mode::Html | Mode::Pdf | Mode::Ocr => Tier::LightJs,
@@ -100,7 +100,7 @@ impl Reach {
 
 /// What is held for a job: the price of the dearest tier that it can reach, with the add-ons it
 /// asks for. Zero if it can reach none, for then it fails and costs nothing.
-pub fn estimate(request: &JobRequest, tools: &Tools, prices: &PriceList) -> Credits {
+pub fn estimate(request: &JobRequest, tools: &Capabilities, prices: &PriceList) -> Credits {
     let reach = Reach::of(request, tools, prices);
     let add_ons = AddOns::asked(request);
     // A price list need not rise with the tiers, so the dearest is looked for and not assumed.
@@ -116,8 +116,8 @@ mod tests {
         item.check(&Limits::default()).expect("valid")
     }
 
-    fn tools() -> Tools {
-        Tools { tiers: Tier::ALL.into_iter().collect(), ..Tools::default() }
+    fn tools() -> Capabilities {
+        Capabilities { tiers: Tier::ALL.into_iter().collect(), ..Capabilities::default() }
     }
 
     fn allowed(item: Item) -> Vec<Tier> {
@@ -147,10 +147,11 @@ mod tests {
 
     #[test]
     fn what_is_held_is_the_price_of_the_dearest_tier_in_reach() {
-        let held = |item, tools: &Tools| estimate(&request(item), tools, &PriceList::default());
+        let held =
+            |item, tools: &Capabilities| estimate(&request(item), tools, &PriceList::default());
 
         assert_eq!(held(Item::get("http://a/"), &tools()), Credits(4_000));
         assert_eq!(held(Item::get("http://a/").max_tier(Tier::Http), &tools()), Credits(300));
-        assert_eq!(held(Item::get("http://a/"), &Tools::default()), Credits::ZERO);
+        assert_eq!(held(Item::get("http://a/"), &Capabilities::default()), Credits::ZERO);
     }
 }

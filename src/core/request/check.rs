@@ -15,7 +15,7 @@ const MAX_NESTING: usize = 64;
 /// What is wrong with one field of an item.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
-pub struct Flaw {
+pub struct ValidationError {
     /// The field, as the wire names it; nested ones with a dot.
     pub field: &'static str,
     /// What is wrong and what would be right.
@@ -66,8 +66,8 @@ impl Limits {
     }
 }
 
-fn flaw(field: &'static str, reason: impl Into<String>) -> Flaw {
-    Flaw { field, reason: reason.into() }
+fn flaw(field: &'static str, reason: impl Into<String>) -> ValidationError {
+    ValidationError { field, reason: reason.into() }
 }
 
 /// Whether `value` nests no deeper than `most`.
@@ -80,11 +80,11 @@ fn is_shallow(value: &Value, most: usize) -> bool {
 }
 
 /// Passes `ok`, or says what is wrong with `field`.
-fn ensure(ok: bool, field: &'static str, reason: &str) -> Result<(), Flaw> {
+fn ensure(ok: bool, field: &'static str, reason: &str) -> Result<(), ValidationError> {
     if ok { Ok(()) } else { Err(flaw(field, reason)) }
 }
 
-pub(super) fn check(item: Item, limits: &Limits) -> Result<JobRequest, Flaw> {
+pub(super) fn check(item: Item, limits: &Limits) -> Result<JobRequest, ValidationError> {
     let url = PageUrl::parse(&item.url).map_err(|why| flaw("url", why.to_string()))?;
     numbers(&item)?;
     controls(&item)?;
@@ -97,7 +97,7 @@ pub(super) fn check(item: Item, limits: &Limits) -> Result<JobRequest, Flaw> {
 }
 
 /// The formats without repetition, with markdown where `advanced.markdown` asks for it.
-fn formats(item: &Item) -> Result<Vec<Format>, Flaw> {
+fn formats(item: &Item) -> Result<Vec<Format>, ValidationError> {
     let mut formats: Vec<Format> = Vec::with_capacity(item.formats.len());
     let more = item.advanced.markdown.then_some(Format::Markdown);
     for format in item.formats.iter().copied().chain(more) {
@@ -109,7 +109,7 @@ fn formats(item: &Item) -> Result<Vec<Format>, Flaw> {
     Ok(formats)
 }
 
-fn numbers(item: &Item) -> Result<(), Flaw> {
+fn numbers(item: &Item) -> Result<(), ValidationError> {
     let within = |range: std::ops::RangeInclusive<u64>, value| range.contains(&value);
     ensure(within(1..=300, item.timeout), "timeout", "must be 1 to 300 seconds")?;
     let budget = item.cost_controls.time_budget.unwrap_or(5);
@@ -134,7 +134,7 @@ fn numbers(item: &Item) -> Result<(), Flaw> {
     )
 }
 
-fn controls(item: &Item) -> Result<(), Flaw> {
+fn controls(item: &Item) -> Result<(), ValidationError> {
     let controls = &item.cost_controls;
     let (force, max) = (controls.force_tier, controls.max_tier);
     ensure(
@@ -165,7 +165,7 @@ fn controls(item: &Item) -> Result<(), Flaw> {
     )
 }
 
-fn extraction(item: &Item, limits: &Limits) -> Result<(), Flaw> {
+fn extraction(item: &Item, limits: &Limits) -> Result<(), ValidationError> {
     if let Some(prompt) = &item.extraction_prompt {
         let length = prompt.chars().count();
         if length > limits.prompt_chars {
@@ -226,7 +226,7 @@ const NOT_THE_HOSTS: [&str; 10] = [
     "upgrade",
 ];
 
-fn sending(item: &Item, limits: &Limits) -> Result<(), Flaw> {
+fn sending(item: &Item, limits: &Limits) -> Result<(), ValidationError> {
     ensure(
         item.body.is_none() || item.method != Method::Get,
         "body",
@@ -251,7 +251,7 @@ fn headers(
     field: &'static str,
     headers: &[(String, String)],
     limits: &Limits,
-) -> Result<usize, Flaw> {
+) -> Result<usize, ValidationError> {
     if headers.len() > limits.headers {
         return Err(flaw(field, format!("are too many; {} at most", limits.headers)));
     }
@@ -263,7 +263,7 @@ fn headers(
     Ok(total)
 }
 
-fn cookies(cookies: &[(String, String)], limits: &Limits) -> Result<(), Flaw> {
+fn cookies(cookies: &[(String, String)], limits: &Limits) -> Result<(), ValidationError> {
     const FIELD: &str = "advanced.cookies";
     let plain = |it: &str| !it.contains(|it: char| it == ';' || it.is_control());
     let fits = |(name, value): &(String, String)| {
@@ -281,7 +281,7 @@ fn cookies(cookies: &[(String, String)], limits: &Limits) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn header(field: &'static str, name: &str, value: &str) -> Result<(), Flaw> {
+fn header(field: &'static str, name: &str, value: &str) -> Result<(), ValidationError> {
     let token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
     ensure(
         (1..=256).contains(&name.len()) && name.bytes().all(token),
@@ -299,7 +299,7 @@ fn header(field: &'static str, name: &str, value: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn browser_only(item: &Item) -> Result<(), Flaw> {
+fn browser_only(item: &Item) -> Result<(), ValidationError> {
     let advanced = &item.advanced;
     let always = item.needs_browser();
     let maybe = always || advanced.render_js == RenderJs::Auto;
@@ -330,7 +330,7 @@ fn browser_only(item: &Item) -> Result<(), Flaw> {
     )
 }
 
-fn proxies(item: &Item) -> Result<(), Flaw> {
+fn proxies(item: &Item) -> Result<(), ValidationError> {
     let advanced = &item.advanced;
     ensure(
         advanced.proxy_integration_id.is_none() || advanced.use_own_proxy,

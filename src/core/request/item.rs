@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::request::check::{Flaw, Limits, check};
+use crate::core::request::check::{Limits, ValidationError, check};
 use crate::core::request::options::{
     Advanced, Cache, ContentType, CostControls, Format, Location, Method, Mode, PdfFormat, Profile,
     Provider, RenderJs,
@@ -173,8 +173,8 @@ impl Item {
     ///
     /// # Errors
     ///
-    /// The first [`Flaw`], which names the field and the remedy.
-    pub fn check(self, limits: &Limits) -> Result<JobRequest, Flaw> {
+    /// The first [`ValidationError`], which names the field and the remedy.
+    pub fn check(self, limits: &Limits) -> Result<JobRequest, ValidationError> {
         check(self, limits)
     }
 
@@ -258,10 +258,10 @@ impl From<JobRequest> for Item {
 }
 
 impl TryFrom<Item> for JobRequest {
-    type Error = Flaw;
+    type Error = ValidationError;
 
     /// Reads a stored request back: the bounds are those of the format, not of one engine.
-    fn try_from(item: Item) -> Result<Self, Flaw> {
+    fn try_from(item: Item) -> Result<Self, ValidationError> {
         item.check(&Limits::widest())
     }
 }

@@ -8,12 +8,12 @@ mod options;
 mod text;
 mod unmet;
 
-pub use check::{Flaw, Limits};
+pub use check::{Limits, ValidationError};
 pub use item::{Item, JobRequest, MAX_RESPONSE_BYTES};
 pub use options::{
     Action, ActionKind, Advanced, BlockKind, Cache, ContentType, CostControls, Format, Location,
-    Method, Mode, PdfFormat, Profile, Provider, RenderJs, SectionFilter, UnknownWord,
+    Method, Mode, ParseOptionError, PdfFormat, Profile, Provider, RenderJs, SectionFilter,
     WaitCondition,
 };
-pub use text::{BadText, Country, Language, OcrLanguage};
-pub use unmet::{Came, unmet};
+pub use text::{Country, Language, OcrLanguage, ParseTextError};
+pub use unmet::{Produced, unmet_options};

@@ -13,7 +13,7 @@ use crate::core::tier::Tier;
 /// A word that is none of those a field knows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is unknown; use one of: {known}")]
-pub struct UnknownWord {
+pub struct ParseOptionError {
     given: String,
     known: String,
 }
@@ -44,12 +44,12 @@ macro_rules! words {
         }
 
         impl FromStr for $name {
-            type Err = UnknownWord;
+            type Err = ParseOptionError;
 
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+            fn from_str(text: &str) -> Result<Self, ParseOptionError> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord {
+                    _ => Err(ParseOptionError {
                         given: text.chars().take(40).collect(),
                         known: [$($word),+].join(", "),
                     }),

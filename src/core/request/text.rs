@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A text that has not the form which its field asks for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be {expected}")]
-pub struct BadText {
+pub struct ParseTextError {
     expected: &'static str,
 }
 
@@ -33,11 +33,11 @@ macro_rules! texts {
         }
 
         impl FromStr for $name {
-            type Err = BadText;
+            type Err = ParseTextError;
 
-            fn from_str(text: &str) -> Result<Self, BadText> {
+            fn from_str(text: &str) -> Result<Self, ParseTextError> {
                 let read: fn(&str) -> Option<String> = $read;
-                read(text.trim()).map(Self).ok_or(BadText { expected: $expected })
+                read(text.trim()).map(Self).ok_or(ParseTextError { expected: $expected })
             }
         }
 
@@ -48,9 +48,9 @@ macro_rules! texts {
         }
 
         impl TryFrom<String> for $name {
-            type Error = BadText;
+            type Error = ParseTextError;
 
-            fn try_from(text: String) -> Result<Self, BadText> {
+            fn try_from(text: String) -> Result<Self, ParseTextError> {
                 text.parse()
             }
         }

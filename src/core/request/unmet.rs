@@ -4,7 +4,7 @@ use crate::core::request::item::JobRequest;
 
 /// What came beside the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Came {
+pub struct Produced {
     /// A browser rendered it.
     pub rendered: bool,
     /// A screenshot.
@@ -18,7 +18,7 @@ pub struct Came {
 /// A sentence for each option that was asked for and not done, so that none is silently passed over.
 ///
 /// How a browser waits, and what it leaves out, is no promise where none was needed.
-pub fn unmet(request: &JobRequest, came: Came) -> Vec<String> {
+pub fn unmet_options(request: &JobRequest, came: Produced) -> Vec<String> {
     let advanced = &request.advanced;
     let not_rendered = "the page was not rendered in a browser";
     [
@@ -69,8 +69,8 @@ mod tests {
             ask(&mut item);
             let request = item.check(&Limits::default()).expect("valid");
 
-            let without = unmet(&request, Came::default());
-            let with = unmet(&request, Came { rendered: true, ..Came::default() });
+            let without = unmet_options(&request, Produced::default());
+            let with = unmet_options(&request, Produced { rendered: true, ..Produced::default() });
 
             let why = "the page was not rendered in a browser";
             assert_eq!(without, [format!("{option} was not done: {why}")]);
@@ -85,18 +85,18 @@ mod tests {
         item.advanced.generate_pdf = true;
         item.advanced.ocr = true;
         let request = item.check(&Limits::default()).expect("valid");
-        let all = Came { rendered: true, screenshot: true, pdf: true, ocr: true };
+        let all = Produced { rendered: true, screenshot: true, pdf: true, ocr: true };
 
-        assert!(unmet(&request, all).is_empty());
+        assert!(unmet_options(&request, all).is_empty());
         for (came, named) in [
-            (Came { screenshot: false, ..all }, "advanced.screenshot"),
-            (Came { pdf: false, ..all }, "advanced.generate_pdf"),
-            (Came { ocr: false, ..all }, "advanced.ocr"),
+            (Produced { screenshot: false, ..all }, "advanced.screenshot"),
+            (Produced { pdf: false, ..all }, "advanced.generate_pdf"),
+            (Produced { ocr: false, ..all }, "advanced.ocr"),
         ] {
-            let said = unmet(&request, came);
+            let said = unmet_options(&request, came);
             assert!(said.len() == 1 && said[0].starts_with(named), "{said:?}");
         }
         let plain = Item::get("http://a/").check(&Limits::default()).expect("valid");
-        assert!(unmet(&plain, Came::default()).is_empty());
+        assert!(unmet_options(&plain, Produced::default()).is_empty());
     }
 }

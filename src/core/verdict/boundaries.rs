@@ -1,9 +1,9 @@
 //! Where one verdict ends and the next begins: each limit from both sides, each mark with and
 //! without what it needs beside it.
 
-use super::{Document, Judgement, Response, Verdict, judge};
+use super::{DocumentKind, Judgment, Response, Verdict, judge};
 
-fn judged(status: u16, label: &str, body: &[u8]) -> Judgement {
+fn judged(status: u16, label: &str, body: &[u8]) -> Judgment {
     let headers = [("content-type".to_owned(), label.to_owned())];
     judge(&Response { status, headers: &headers, body, rendered: false })
 }
@@ -212,7 +212,7 @@ fn attributes_without_a_blank_between_them_are_told_apart() {
 
 #[test]
 fn a_documents_mark_counts_where_it_stands_and_whole() {
-    use Document as D;
+    use DocumentKind as D;
 
     for (label, body, expected) in [
         ("text/html", &b"\n%PDF-1.4"[..], D::Pdf),
@@ -229,7 +229,7 @@ fn a_documents_mark_counts_where_it_stands_and_whole() {
 
 #[test]
 fn what_nobody_labelled_is_told_by_what_it_holds() {
-    use Document as D;
+    use DocumentKind as D;
 
     assert_eq!(kind("", b"\xff\xfeh\0i\0"), Verdict::Other(D::Text), "zeros of UTF-16");
     assert_eq!(kind("", b"words and \0 a zero"), Verdict::Other(D::Binary));

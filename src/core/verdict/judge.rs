@@ -3,7 +3,7 @@
 use crate::core::failure::ErrorCode;
 use crate::core::verdict::scan::Scan;
 use crate::core::verdict::{
-    Document, Judgement, Response, Verdict, blocks, document, shell, status,
+    DocumentKind, Judgment, Response, Verdict, blocks, document, shell, status,
 };
 
 /// Visible bytes below which a page says nothing.
@@ -27,9 +27,9 @@ const MUCH_MARKUP: usize = 2_000;
 /// let response = Response { status: 200, headers: &[], body, rendered: false };
 /// assert_eq!(judge(&response).verdict, Verdict::Usable);
 /// ```
-pub fn judge(response: &Response<'_>) -> Judgement {
+pub fn judge(response: &Response<'_>) -> Judgment {
     let (verdict, signal) = decide(response);
-    Judgement { verdict, signal: format!("status {}, {signal}", response.status) }
+    Judgment { verdict, signal: format!("status {}, {signal}", response.status) }
 }
 
 fn decide(response: &Response<'_>) -> (Verdict, String) {
@@ -42,7 +42,7 @@ fn decide(response: &Response<'_>) -> (Verdict, String) {
     let kind = document::kind(response);
     let page = match kind {
         None => Scan::of(response.body),
-        Some(Document::Json | Document::Text) => Scan::of_text(response.body),
+        Some(DocumentKind::Json | DocumentKind::Text) => Scan::of_text(response.body),
         Some(_) => Scan::default(),
     };
     if !(200..300).contains(&response.status) {
@@ -58,11 +58,11 @@ fn decide(response: &Response<'_>) -> (Verdict, String) {
 }
 
 /// A response whose status is no success.
-fn refused(response: &Response<'_>, kind: Option<Document>, page: &Scan) -> (Verdict, String) {
+fn refused(response: &Response<'_>, kind: Option<DocumentKind>, page: &Scan) -> (Verdict, String) {
     if let Some(found) = blocks::by_page(response, page) {
         return found;
     }
-    if response.status == 403 && kind == Some(Document::Json) && !response.body.is_empty() {
+    if response.status == 403 && kind == Some(DocumentKind::Json) && !response.body.is_empty() {
         // Protections answer readers with pages; an API that says no means it.
         let verdict = Verdict::Permanent(ErrorCode::TargetHttpError);
         return (verdict, "an API's refusal in JSON".to_owned());
@@ -213,14 +213,14 @@ mod tests {
     #[test]
     fn a_documents_bytes_decide_before_its_label() {
         for (label, body, kind) in [
-            ("text/html", &b"%PDF-1.7"[..], Document::Pdf),
-            ("text/plain", b"\x89PNG\r\n\x1a\n", Document::Image),
-            ("", b"RIFF\0\0\0\0WEBPVP8 ", Document::Image),
-            ("text/html", b"{\"a\": 1}", Document::Json),
-            ("application/ld+json", b"{}", Document::Json),
-            ("text/csv", b"a,b", Document::Text),
-            ("application/octet-stream", b"\0\x01", Document::Binary),
-            ("", b"words alone", Document::Text),
+            ("text/html", &b"%PDF-1.7"[..], DocumentKind::Pdf),
+            ("text/plain", b"\x89PNG\r\n\x1a\n", DocumentKind::Image),
+            ("", b"RIFF\0\0\0\0WEBPVP8 ", DocumentKind::Image),
+            ("text/html", b"{\"a\": 1}", DocumentKind::Json),
+            ("application/ld+json", b"{}", DocumentKind::Json),
+            ("text/csv", b"a,b", DocumentKind::Text),
+            ("application/octet-stream", b"\0\x01", DocumentKind::Binary),
+            ("", b"words alone", DocumentKind::Text),
         ] {
             assert_eq!(
                 read(200, &[("content-type", label)], body),

@@ -20,7 +20,7 @@ pub use judge::judge;
 
 /// A kind of document that is no HTML page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Document {
+pub enum DocumentKind {
     /// A PDF.
     Pdf,
     /// A raster image.
@@ -57,12 +57,12 @@ pub enum Verdict {
     /// It will not work, on any tier.
     Permanent(ErrorCode),
     /// Not a page but another document.
-    Other(Document),
+    Other(DocumentKind),
 }
 
 /// A verdict and the signal it rests on, for the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judgement {
+pub struct Judgment {
     /// What to make of it.
     pub verdict: Verdict,
     /// The observation that decided, such as `status 403, cf-mitigated: challenge`.

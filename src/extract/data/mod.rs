@@ -29,7 +29,7 @@ const VALUE: usize = 16;
 /// The structured data of a page as it stands there, nothing merged and nothing left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Structured {
+pub struct StructuredData {
     /// The documents of JSON-LD.
     pub json_ld: Vec<Value>,
     /// Microdata items: `{"type", "id", "properties"}`.
@@ -44,7 +44,7 @@ pub struct Structured {
     pub twitter: Vec<Value>,
 }
 
-impl Structured {
+impl StructuredData {
     pub(super) fn of(doc: &Doc<'_>, base: &Base) -> Self {
         Self {
             json_ld: json_ld::documents(doc),

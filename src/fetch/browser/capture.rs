@@ -203,7 +203,7 @@ struct Data {
 impl Data {
     fn bytes(self) -> Result<Vec<u8>, FetchError> {
         let odd = |why| {
-            FetchError::new(FetchErrorKind::Internal, "a picture cannot be read").because(why)
+            FetchError::new(FetchErrorKind::Internal, "a picture cannot be read").with_source(why)
         };
         STANDARD.decode(self.data).map_err(odd)
     }

@@ -59,7 +59,7 @@ pub(super) fn broken(message: impl Into<String>) -> FetchError {
 }
 
 pub(super) fn unstarted(why: io::Error) -> FetchError {
-    unavailable("the browser cannot be started").because(why)
+    unavailable("the browser cannot be started").with_source(why)
 }
 
 pub(super) fn over_memory(most: u64) -> FetchError {

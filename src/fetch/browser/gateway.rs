@@ -73,7 +73,7 @@ pub(super) struct Gateway {
 
 impl Gateway {
     async fn start(dialer: Dialer) -> Result<Arc<Self>, FetchError> {
-        let failed = |why| unavailable("the loopback interface gives no port").because(why);
+        let failed = |why| unavailable("the loopback interface gives no port").with_source(why);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();

@@ -10,10 +10,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use crate::fetch::guard::BadNetwork;
+use crate::fetch::guard::ParseNetworkError;
 use crate::fetch::http::Http;
 use crate::ports::BoxFuture;
-use crate::ports::fetch::{FetchError, FetchRequest, JsFetcher, Rendered};
+use crate::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, Rendered};
 
 mod actions;
 mod blank;
@@ -61,7 +61,7 @@ use pool::{Pool, Start};
 /// let http = Http::new().allow_network("127.0.0.0/8")?;
 /// let limits = ChromeLimits { tabs: 4, ..ChromeLimits::default() };
 /// let chrome = Chrome::new().through(http).limits(limits);
-/// # Ok::<(), rungs::fetch::guard::BadNetwork>(())
+/// # Ok::<(), rungs::fetch::guard::ParseNetworkError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Chrome {
@@ -113,8 +113,8 @@ impl Chrome {
     ///
     /// # Errors
     ///
-    /// [`BadNetwork`] if the text is none.
-    pub fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
+    /// [`ParseNetworkError`] if the text is none.
+    pub fn allow_network(mut self, network: &str) -> Result<Self, ParseNetworkError> {
         self.http = self.http.allow_network(network)?;
         Ok(self.rebuilt())
     }
@@ -192,7 +192,7 @@ impl Chrome {
     }
 }
 
-impl JsFetcher for Chrome {
+impl BrowserFetcher for Chrome {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
         Box::pin(async move { visits::make(self.inner(), &request).await })
     }

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
-use crate::fetch::guard::{Guard, Refused};
+use crate::fetch::guard::{AddressRefused, Guard};
 use crate::fetch::http::proxy::{ProxyKind, ProxyUrl};
 
 /// The most addresses of one name that are tried.
@@ -34,7 +34,7 @@ pub(crate) enum DialError {
     #[error("the name has no address")]
     Dns(#[source] Option<io::Error>),
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] AddressRefused),
     #[error("no connection to the address")]
     Connect(#[source] Option<io::Error>),
     #[error("no connection in time")]

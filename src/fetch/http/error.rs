@@ -20,7 +20,7 @@ pub(crate) fn from_client(error: hyper_util::client::legacy::Error) -> FetchErro
     } else {
         (Kind::Broken, "the connection broke before the response".to_owned())
     };
-    FetchError::new(kind, message).because(error)
+    FetchError::new(kind, message).with_source(error)
 }
 
 /// hyper has a predicate for this in its server alone; a test holds the words that it uses.
@@ -30,7 +30,7 @@ fn is_too_large(error: &hyper::Error) -> bool {
 
 /// Names a failure while reading or decoding the body.
 pub(crate) fn from_body(error: io::Error) -> FetchError {
-    FetchError::new(Kind::Broken, "the body broke off or cannot be decoded").because(error)
+    FetchError::new(Kind::Broken, "the body broke off or cannot be decoded").with_source(error)
 }
 
 pub(crate) fn dial_kind(error: &DialError) -> Kind {

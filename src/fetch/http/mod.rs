@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::core::request::{Country, JobRequest};
 use crate::core::tier::Tier;
-use crate::fetch::guard::BadNetwork;
+use crate::fetch::guard::ParseNetworkError;
 use crate::ports::BoxFuture;
-use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, HtmlFetcher};
+use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher};
 
 mod attempt;
 mod body;
@@ -25,9 +25,9 @@ mod proxy;
 #[cfg(feature = "browser")]
 pub(crate) use dial::{DialError, Dialer};
 use net::Net;
-pub use net::{BadRoots, HttpLimits};
 pub(crate) use net::{Direct, HttpClient};
-pub use proxy::{BadProxy, ProxyUrl};
+pub use net::{HttpLimits, RootCertificateError};
+pub use proxy::{ParseProxyError, ProxyUrl};
 
 /// Gets pages over HTTP.
 ///
@@ -92,8 +92,8 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// [`BadNetwork`] if the text is none.
-    pub fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
+    /// [`ParseNetworkError`] if the text is none.
+    pub fn allow_network(mut self, network: &str) -> Result<Self, ParseNetworkError> {
         self.net.guard = self.net.guard.allow(network)?;
         Ok(self.rebuilt())
     }
@@ -123,8 +123,8 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// [`BadRoots`] if there is none in it, or one that cannot be a root.
-    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, BadRoots> {
+    /// [`RootCertificateError`] if there is none in it, or one that cannot be a root.
+    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, RootCertificateError> {
         self.net.add_roots(roots.as_ref())?;
         Ok(self.rebuilt())
     }
@@ -213,7 +213,7 @@ impl Http {
     }
 }
 
-impl HtmlFetcher for Http {
+impl HttpFetcher for Http {
     fn tiers(&self) -> Vec<Tier> {
         let mut tiers = vec![Tier::Curl, Tier::Http];
         if !self.pool.is_empty() {

@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::fetch::guard::{BadNetwork, Guard};
+use crate::fetch::guard::{Guard, ParseNetworkError};
 use crate::fetch::http::dial::{Dialer, Plain, Resolver};
 use crate::fetch::http::proxy::ProxyUrl;
 
@@ -56,7 +56,7 @@ impl Default for HttpLimits {
 /// The text holds no certificate that can be a root.
 #[derive(Debug, thiserror::Error)]
 #[error("no root certificates there: {0}")]
-pub struct BadRoots(String);
+pub struct RootCertificateError(String);
 
 /// Settings that clients are built from.
 #[derive(Clone, Debug, Default)]
@@ -69,20 +69,20 @@ pub(crate) struct Net {
 
 impl Net {
     /// Adds the roots in `given`: PEM with one or more certificates, or one as DER.
-    pub(crate) fn add_roots(&mut self, given: &[u8]) -> Result<(), BadRoots> {
+    pub(crate) fn add_roots(&mut self, given: &[u8]) -> Result<(), RootCertificateError> {
         let found = if given.windows(11).any(|it| it == b"-----BEGIN ") {
             CertificateDer::pem_slice_iter(given)
                 .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| BadRoots(error.to_string()))?
+                .map_err(|error| RootCertificateError(error.to_string()))?
         } else {
             vec![CertificateDer::from(given.to_vec())]
         };
         if found.is_empty() {
-            return Err(BadRoots("the file is empty".to_owned()));
+            return Err(RootCertificateError("the file is empty".to_owned()));
         }
         let mut check = RootCertStore::empty();
         for root in &found {
-            check.add(root.clone()).map_err(|error| BadRoots(error.to_string()))?;
+            check.add(root.clone()).map_err(|error| RootCertificateError(error.to_string()))?;
         }
         self.roots.extend(found);
         Ok(())
@@ -151,7 +151,7 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    pub(crate) fn allow_network(mut self, network: &str) -> Result<Self, BadNetwork> {
+    pub(crate) fn allow_network(mut self, network: &str) -> Result<Self, ParseNetworkError> {
         self.net.guard = self.net.guard.allow(network)?;
         Ok(self.rebuilt())
     }
@@ -161,7 +161,7 @@ impl Direct {
         self.rebuilt()
     }
 
-    pub(crate) fn extra_roots(mut self, roots: &[u8]) -> Result<Self, BadRoots> {
+    pub(crate) fn extra_roots(mut self, roots: &[u8]) -> Result<Self, RootCertificateError> {
         self.net.add_roots(roots)?;
         Ok(self.rebuilt())
     }

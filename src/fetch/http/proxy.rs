@@ -32,40 +32,43 @@ pub(crate) enum ProxyKind {
 /// The text is no proxy's address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a proxy's address: {0}; write http://host:port or socks5://host:port")]
-pub struct BadProxy(&'static str);
+pub struct ParseProxyError(&'static str);
 
 impl ProxyUrl {
     /// Reads an address.
     ///
     /// # Errors
     ///
-    /// [`BadProxy`] if it is none, or of a scheme that is not spoken here.
-    pub fn parse(text: &str) -> Result<Self, BadProxy> {
-        let mut url = Url::parse(text.trim()).map_err(|_| BadProxy("it cannot be parsed"))?;
+    /// [`ParseProxyError`] if it is none, or of a scheme that is not spoken here.
+    pub fn parse(text: &str) -> Result<Self, ParseProxyError> {
+        let mut url =
+            Url::parse(text.trim()).map_err(|_| ParseProxyError("it cannot be parsed"))?;
         let (kind, port) = match url.scheme() {
             "http" => (ProxyKind::Http, 80),
             "socks5" | "socks5h" => (ProxyKind::Socks5, 1080),
-            _ => return Err(BadProxy("the scheme is neither http nor socks5")),
+            _ => return Err(ParseProxyError("the scheme is neither http nor socks5")),
         };
         let credentials = if url.username().is_empty() && url.password().is_none() {
             None
         } else {
-            let decode =
-                |it: &str| percent_decoded(it).ok_or(BadProxy("the credentials are no text"));
+            let decode = |it: &str| {
+                percent_decoded(it).ok_or(ParseProxyError("the credentials are no text"))
+            };
             Some((decode(url.username())?, decode(url.password().unwrap_or_default())?))
         };
         if credentials.as_ref().is_some_and(|(user, password)| user.len().max(password.len()) > 255)
         {
-            return Err(BadProxy("the credentials are longer than 255 bytes"));
+            return Err(ParseProxyError("the credentials are longer than 255 bytes"));
         }
         // The port must be asked for before the parser drops it as its scheme's own.
         let port = url.port().unwrap_or(port);
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        let host = url.host_str().filter(|it| !it.is_empty()).ok_or(BadProxy("it has no host"))?;
+        let host =
+            url.host_str().filter(|it| !it.is_empty()).ok_or(ParseProxyError("it has no host"))?;
         let uri = format!("http://{}:{port}", host.to_ascii_lowercase())
             .parse()
-            .map_err(|_| BadProxy("the host cannot be parsed"))?;
+            .map_err(|_| ParseProxyError("the host cannot be parsed"))?;
         Ok(Self { kind, uri, credentials, country: None })
     }
 
@@ -99,9 +102,9 @@ impl ProxyUrl {
 }
 
 impl FromStr for ProxyUrl {
-    type Err = BadProxy;
+    type Err = ParseProxyError;
 
-    fn from_str(text: &str) -> Result<Self, BadProxy> {
+    fn from_str(text: &str) -> Result<Self, ParseProxyError> {
         Self::parse(text)
     }
 }

@@ -39,10 +39,10 @@ impl<'a> Head<'a> {
 }
 
 /// A head that cannot be read, in words that follow the format's name.
-type Flaw = &'static str;
+type ValidationError = &'static str;
 
 /// The head is cut off.
-const CUT: Flaw = "is cut off in its head";
+const CUT: ValidationError = "is cut off in its head";
 
 /// Reads the head of an image and holds it to the limits.
 pub(super) fn look<'a>(body: &'a [u8], limits: &OcrLimits) -> Result<Image<'a>, FetchError> {
@@ -98,7 +98,7 @@ fn fits(pages: &[Size], limits: &OcrLimits) -> Result<(), FetchError> {
 }
 
 /// The header chunk always comes first.
-fn png(body: &[u8]) -> Result<Head<'_>, Flaw> {
+fn png(body: &[u8]) -> Result<Head<'_>, ValidationError> {
     let chunk = body.get(12..24).ok_or(CUT)?;
     let (name, sizes) = chunk.split_at(4);
     if name != b"IHDR" {

@@ -15,7 +15,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::ports::BoxFuture;
-use crate::ports::fetch::{DocumentRequest, FetchError, OcrFetcher, OcrText};
+use crate::ports::fetch::{DocumentRequest, FetchError, OcrEngine, OcrText};
 
 mod error;
 mod image;
@@ -181,8 +181,8 @@ impl Tesseract {
     }
 }
 
-impl OcrFetcher for Tesseract {
-    fn recognise(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
+impl OcrEngine for Tesseract {
+    fn recognize(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
         Box::pin(async move { self.read(&request).await })
     }
 }

@@ -84,7 +84,7 @@ impl Program {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(|why| {
-            failed(format!("the program {} cannot be started", self.0.display())).because(why)
+            failed(format!("the program {} cannot be started", self.0.display())).with_source(why)
         })?;
         match timeout_at(bounds.until, talk(&mut child, input, bounds)).await {
             Ok(Ok(said)) => Ok(said),
@@ -154,7 +154,7 @@ async fn talk(child: &mut Child, input: &[&[u8]], bounds: Bounds) -> Result<Vec<
     let status = child.wait().await;
     let status = heard.and(minded).and(status);
     let status =
-        status.map_err(|why| failed("the program could not be listened to").because(why))?;
+        status.map_err(|why| failed("the program could not be listened to").with_source(why))?;
     if said.len() as u64 > bounds.output {
         return Err(too_large(format!("tesseract said more than {} bytes", bounds.output)));
     }

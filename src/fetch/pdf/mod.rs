@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::core::request::{JobRequest, Mode};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{
-    DocumentRequest, FetchError, FetchErrorKind as Kind, PdfFetcher, PdfScan, PdfText,
+    DocumentRequest, FetchError, FetchErrorKind as Kind, PdfReader, PdfScan, PdfText,
 };
 
 mod about;
@@ -126,7 +126,7 @@ impl Pdf {
     fn task(&self, allowed: Duration, wants: Wants) -> Result<Task, FetchError> {
         let mut token = [0; 16];
         getrandom::fill(&mut token).map_err(|why| {
-            FetchError::new(Kind::Internal, "there is no randomness").because(why.to_string())
+            FetchError::new(Kind::Internal, "there is no randomness").with_source(why.to_string())
         })?;
         Ok(Task {
             token: format!("{:032x}", u128::from_le_bytes(token)),
@@ -298,7 +298,7 @@ fn pages_named(pages: &[usize]) -> Option<String> {
     Some(format!("each of pages {}{more}", named.join(", ")))
 }
 
-impl PdfFetcher for Pdf {
+impl PdfReader for Pdf {
     fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>> {
         Box::pin(async move { Pdf::read(self, &request).await })
     }

@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::core::request::Flaw;
+use crate::core::request::ValidationError;
 use crate::service::server::options::Options;
 use crate::service::server::problem::Problem;
 
@@ -71,7 +71,7 @@ pub(super) fn switch(
         Some("true" | "1") => Ok(true),
         Some("false" | "0") => Ok(false),
         Some(_) => {
-            let flaw = Flaw { field: name, reason: "must be true or false".to_owned() };
+            let flaw = ValidationError { field: name, reason: "must be true or false".to_owned() };
             Err(Problem::of_field(None, &flaw))
         }
     }
@@ -87,6 +87,6 @@ pub(super) fn number(
     let Some(text) = parameter(query, name) else { return Ok(usual) };
     text.parse().ok().filter(|it| range.contains(it)).ok_or_else(|| {
         let reason = format!("must be {} to {}", range.start(), range.end());
-        Problem::of_field(None, &Flaw { field: name, reason })
+        Problem::of_field(None, &ValidationError { field: name, reason })
     })
 }

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::core::id::{AccountId, DeliveryId};
+use crate::core::id::{AccountId, NotificationId};
 use crate::core::time::Timestamp;
 use crate::engine::{Batch, SystemEntropy};
 use crate::ports::clock::Entropy;
@@ -258,7 +258,7 @@ pub(super) async fn dress(
     next: Next,
 ) -> Response {
     let began = service.engine().now();
-    let id = DeliveryId::new(began, 0, SystemEntropy.draw()).to_string();
+    let id = NotificationId::new(began, 0, SystemEntropy.draw()).to_string();
     let mut response = next.run(request).await;
     let status = response.status();
     count(status, service.engine().now().since(began));

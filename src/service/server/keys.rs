@@ -20,7 +20,7 @@ const MAX_LEN: usize = 512;
 /// Keys that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BadKeys {
+pub enum ApiKeysError {
     /// Too short to be safe, or too long to be a key.
     #[error("an API key must have {MIN_LEN} to {MAX_LEN} printable ASCII characters")]
     Length,
@@ -64,11 +64,15 @@ impl ApiKey {
     ///
     /// # Errors
     ///
-    /// [`BadKeys::Length`].
-    pub fn new(name: impl Into<String>, account: AccountId, secret: &str) -> Result<Self, BadKeys> {
+    /// [`ApiKeysError::Length`].
+    pub fn new(
+        name: impl Into<String>,
+        account: AccountId,
+        secret: &str,
+    ) -> Result<Self, ApiKeysError> {
         let printable = secret.bytes().all(|it| it.is_ascii_graphic());
         if !printable || !(MIN_LEN..=MAX_LEN).contains(&secret.len()) {
-            return Err(BadKeys::Length);
+            return Err(ApiKeysError::Length);
         }
         let mut hash = "sha256:".to_owned();
         for byte in digest(secret) {
@@ -145,16 +149,16 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// [`BadKeys`] naming the first that cannot be used.
-    pub fn new(keys: impl IntoIterator<Item = ApiKey>) -> Result<Self, BadKeys> {
+    /// [`ApiKeysError`] naming the first that cannot be used.
+    pub fn new(keys: impl IntoIterator<Item = ApiKey>) -> Result<Self, ApiKeysError> {
         let mut known: Vec<Arc<Known>> = Vec::new();
         for key in keys {
-            let hash = read_hash(&key.hash).ok_or_else(|| BadKeys::Hash(key.hash.clone()))?;
+            let hash = read_hash(&key.hash).ok_or_else(|| ApiKeysError::Hash(key.hash.clone()))?;
             if known.iter().any(|it| it.hash == hash || it.name == key.name) {
-                return Err(BadKeys::Twice(key.name));
+                return Err(ApiKeysError::Twice(key.name));
             }
             if key.requests_per_minute == Some(0) || key.concurrent == Some(0) {
-                return Err(BadKeys::Zero(key.name));
+                return Err(ApiKeysError::Zero(key.name));
             }
             let gate = Gate::new(key.requests_per_minute, key.concurrent);
             let (name, account, budget) = (key.name, key.account, key.spend);
@@ -223,13 +227,15 @@ mod tests {
     #[test]
     fn keys_that_cannot_be_used_are_named() {
         let short = ApiKey::new("a", AccountId::default(), "sk_live_1");
-        assert_eq!(short, Err(BadKeys::Length));
+        assert_eq!(short, Err(ApiKeysError::Length));
         let plain = ApiKey { hash: SECRET.to_owned(), ..acme() };
-        assert!(matches!(Keys::new([plain]), Err(BadKeys::Hash(it)) if it == SECRET));
+        assert!(matches!(Keys::new([plain]), Err(ApiKeysError::Hash(it)) if it == SECRET));
         let again = ApiKey { name: "second".to_owned(), ..acme() };
-        assert!(matches!(Keys::new([acme(), again]), Err(BadKeys::Twice(it)) if it == "second"));
+        assert!(
+            matches!(Keys::new([acme(), again]), Err(ApiKeysError::Twice(it)) if it == "second")
+        );
         let never = ApiKey { concurrent: Some(0), ..acme() };
-        assert!(matches!(Keys::new([never]), Err(BadKeys::Zero(_))));
+        assert!(matches!(Keys::new([never]), Err(ApiKeysError::Zero(_))));
     }
 
     #[test]

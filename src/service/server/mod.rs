@@ -15,7 +15,7 @@ mod serve;
 mod stall;
 
 pub use client::Client;
-pub use keys::{ApiKey, BadKeys, Keys};
+pub use keys::{ApiKey, ApiKeysError, Keys};
 pub use metrics::Metrics;
 pub use options::{Names, Options};
 pub use routes::Service;

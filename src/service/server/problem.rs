@@ -50,7 +50,7 @@ pub(super) fn not_submitted(
     now: Timestamp,
 ) -> Problem {
     let invalid = |field: &'static str, reason: String| {
-        Problem::of_field(None, &crate::core::request::Flaw { field, reason })
+        Problem::of_field(None, &crate::core::request::ValidationError { field, reason })
     };
     match error {
         SubmitError::Item { index, flaw } => Problem::of_field(list.map(|it| (it, index)), &flaw),

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::core::request::{Action, Advanced, Flaw, RenderJs, SectionFilter};
+use crate::core::request::{Action, Advanced, RenderJs, SectionFilter, ValidationError};
 use crate::service::wire::field::{Fields, expected, put, word};
 
 /// Reads the fields beside `advanced`, under what clients call them there.
-pub(super) fn beside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
+pub(super) fn beside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
     put(&mut into.wait_condition, fields.word("wait_until")?);
     put(&mut into.cookies, cookies(fields, "cookies")?);
     put(&mut into.session_headers, fields.pairs("session_headers")?);
@@ -14,13 +14,13 @@ pub(super) fn beside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw
 }
 
 /// Reads the fields of `advanced` itself.
-pub(super) fn inside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
+pub(super) fn inside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
     put(&mut into.cookies, cookies(fields, "advanced.cookies")?);
     put(&mut into.session_headers, fields.pairs("advanced.session_headers")?);
     switches(fields, into)
 }
 
-fn switches(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
+fn switches(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
     put(&mut into.render_js, render_js(fields)?);
     fields.flag("advanced.screenshot", &mut into.screenshot)?;
     fields.flag("advanced.generate_pdf", &mut into.generate_pdf)?;
@@ -48,7 +48,7 @@ fn switches(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn render_js(fields: Fields<'_>) -> Result<Option<RenderJs>, Flaw> {
+fn render_js(fields: Fields<'_>) -> Result<Option<RenderJs>, ValidationError> {
     const FIELD: &str = "advanced.render_js";
     match fields.value(FIELD) {
         None => Ok(None),
@@ -60,10 +60,13 @@ fn render_js(fields: Fields<'_>) -> Result<Option<RenderJs>, Flaw> {
 }
 
 /// Cookies by name, or as one client writes them: the text of a `Cookie` header.
-fn cookies(fields: Fields<'_>, path: &'static str) -> Result<Option<Vec<(String, String)>>, Flaw> {
+fn cookies(
+    fields: Fields<'_>,
+    path: &'static str,
+) -> Result<Option<Vec<(String, String)>>, ValidationError> {
     let Some(Value::String(text)) = fields.value(path) else { return fields.pairs(path) };
     let pairs = text.split(';').map(str::trim).filter(|it| !it.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').ok_or_else(|| Flaw {
+        let (name, value) = pair.split_once('=').ok_or_else(|| ValidationError {
             field: path,
             reason: "must be an object, or pairs such as `a=1; b=2`".to_owned(),
         })?;
@@ -72,7 +75,7 @@ fn cookies(fields: Fields<'_>, path: &'static str) -> Result<Option<Vec<(String,
     pairs.collect::<Result<_, _>>().map(Some)
 }
 
-fn section_filter(fields: Fields<'_>) -> Result<Option<SectionFilter>, Flaw> {
+fn section_filter(fields: Fields<'_>) -> Result<Option<SectionFilter>, ValidationError> {
     const FIELD: &str = "advanced.section_filter";
     let Some(inside) = fields.object(FIELD)? else { return Ok(None) };
     inside.only(FIELD, &["min_content_blocks", "exclude_content_types", "content_only"])?;
@@ -87,7 +90,7 @@ fn section_filter(fields: Fields<'_>) -> Result<Option<SectionFilter>, Flaw> {
     Ok(Some(filter))
 }
 
-fn actions(fields: Fields<'_>) -> Result<Option<Vec<Action>>, Flaw> {
+fn actions(fields: Fields<'_>) -> Result<Option<Vec<Action>>, ValidationError> {
     const FIELD: &str = "advanced.actions";
     let Some(value) = fields.value(FIELD) else { return Ok(None) };
     let list = value.as_array().ok_or_else(|| expected(FIELD, "a list", value))?;

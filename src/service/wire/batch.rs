@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::core::request::{Flaw, Item};
+use crate::core::request::{Item, ValidationError};
 use crate::service::wire::field::{Fields, expected};
 use crate::service::wire::item::read_item;
 
@@ -18,15 +18,15 @@ pub struct WireBatch {
 /// What is wrong with a batch, and with which of its items.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{flaw}", .index.map(|it| format!("item {it}: ")).unwrap_or_default())]
-pub struct WireFlaw {
+pub struct WireValidationError {
     /// The item's place, from 0; none if the batch itself is at fault.
     pub index: Option<usize>,
     /// What is wrong.
-    pub flaw: Flaw,
+    pub flaw: ValidationError,
 }
 
-impl From<Flaw> for WireFlaw {
-    fn from(flaw: Flaw) -> Self {
+impl From<ValidationError> for WireValidationError {
+    fn from(flaw: ValidationError) -> Self {
         Self { index: None, flaw }
     }
 }
@@ -37,24 +37,26 @@ impl From<Flaw> for WireFlaw {
 /// # Errors
 ///
 /// The first flaw, with the index of the item that has it.
-pub fn read_batch(value: &Value) -> Result<WireBatch, WireFlaw> {
+pub fn read_batch(value: &Value) -> Result<WireBatch, WireValidationError> {
     let fields = Fields::of(value, "body")?;
     let (urls, requests) = (fields.value("urls"), fields.value("requests"));
     let (field, list) = match (urls, requests) {
         (Some(urls), Some(requests)) if urls != requests => {
             let reason = "differs from `requests`; send one of them".to_owned();
-            return Err(Flaw { field: "urls", reason }.into());
+            return Err(ValidationError { field: "urls", reason }.into());
         }
         (Some(urls), _) => ("urls", urls),
         (None, Some(requests)) => ("requests", requests),
         (None, None) => {
-            return Err(Flaw { field: "urls", reason: "is missing".to_owned() }.into());
+            return Err(ValidationError { field: "urls", reason: "is missing".to_owned() }.into());
         }
     };
     let list = list.as_array().ok_or_else(|| expected(field, "a list of items", list))?;
     let mut items = Vec::with_capacity(list.len());
     for (index, item) in list.iter().enumerate() {
-        items.push(read_item(item).map_err(|flaw| WireFlaw { index: Some(index), flaw })?);
+        items.push(
+            read_item(item).map_err(|flaw| WireValidationError { index: Some(index), flaw })?,
+        );
     }
     let webhook_url = fields.webhook()?;
     Ok(WireBatch { items, webhook_url })

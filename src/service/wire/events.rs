@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::core::batch::{Notice, NoticeState};
+use crate::core::batch::{Notification, NotificationState};
 use crate::core::id::{BatchId, JobId};
 use crate::core::job::Attempt;
 use crate::service::wire::result::evidence;
@@ -21,12 +21,12 @@ pub fn attempted(job: JobId, attempt: &Attempt) -> Value {
 }
 
 /// An event's delivery with every attempt.
-pub fn delivery(notice: &Notice) -> Value {
+pub fn delivery(notice: &Notification) -> Value {
     let state = match notice.state {
-        NoticeState::Pending => "pending",
-        NoticeState::Delivered => "delivered",
-        NoticeState::GivenUp => "failed",
-        NoticeState::Unaddressed => "unaddressed",
+        NotificationState::Pending => "pending",
+        NotificationState::Delivered => "delivered",
+        NotificationState::GivenUp => "failed",
+        NotificationState::Unaddressed => "unaddressed",
     };
     let attempts: Vec<Value> = notice
         .attempts
@@ -38,7 +38,7 @@ pub fn delivery(notice: &Notice) -> Value {
             })
         })
         .collect();
-    let next = (notice.state == NoticeState::Pending).then(|| notice.ready_at.to_string());
+    let next = (notice.state == NotificationState::Pending).then(|| notice.ready_at.to_string());
     json!({
         "delivery_id": notice.id.to_string(),
         "batch_id": notice.batch.to_string(),
@@ -52,6 +52,6 @@ pub fn delivery(notice: &Notice) -> Value {
 }
 
 /// One page of deliveries, and where the next one begins.
-pub fn deliveries(notices: &[Notice], next: Option<BatchId>) -> Value {
+pub fn deliveries(notices: &[Notification], next: Option<BatchId>) -> Value {
     paged("deliveries", notices.iter().map(delivery), next)
 }

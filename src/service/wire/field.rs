@@ -4,14 +4,14 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use crate::core::request::Flaw;
+use crate::core::request::ValidationError;
 
 /// An object whose fields are looked up by the path that a flaw shall name.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a>(&'a Map<String, Value>);
 
 /// What a field of the wrong type should have been.
-pub(super) fn expected(field: &'static str, what: &str, given: &Value) -> Flaw {
+pub(super) fn expected(field: &'static str, what: &str, given: &Value) -> ValidationError {
     let given = match given {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -20,11 +20,11 @@ pub(super) fn expected(field: &'static str, what: &str, given: &Value) -> Flaw {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     };
-    Flaw { field, reason: format!("must be {what}, not {given}") }
+    ValidationError { field, reason: format!("must be {what}, not {given}") }
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(value: &'a Value, field: &'static str) -> Result<Self, Flaw> {
+    pub(super) fn of(value: &'a Value, field: &'static str) -> Result<Self, ValidationError> {
         value.as_object().map(Self).ok_or_else(|| expected(field, "an object", value))
     }
 
@@ -35,26 +35,26 @@ impl<'a> Fields<'a> {
     }
 
     /// An object; none if the field is absent.
-    pub(super) fn object(self, path: &'static str) -> Result<Option<Self>, Flaw> {
+    pub(super) fn object(self, path: &'static str) -> Result<Option<Self>, ValidationError> {
         self.value(path).map(|it| Self::of(it, path)).transpose()
     }
 
     /// Puts a boolean into `slot`, which stays as it is if the field is absent.
-    pub(super) fn flag(self, path: &'static str, slot: &mut bool) -> Result<(), Flaw> {
+    pub(super) fn flag(self, path: &'static str, slot: &mut bool) -> Result<(), ValidationError> {
         if let Some(value) = self.value(path) {
             *slot = value.as_bool().ok_or_else(|| expected(path, "true or false", value))?;
         }
         Ok(())
     }
 
-    pub(super) fn text(self, path: &'static str) -> Result<Option<String>, Flaw> {
+    pub(super) fn text(self, path: &'static str) -> Result<Option<String>, ValidationError> {
         let Some(value) = self.value(path) else { return Ok(None) };
         let text = value.as_str().ok_or_else(|| expected(path, "a string", value))?;
         Ok(Some(text.to_owned()))
     }
 
     /// Where the end is told. Some clients write its name in their own way.
-    pub(super) fn webhook(self) -> Result<Option<String>, Flaw> {
+    pub(super) fn webhook(self) -> Result<Option<String>, ValidationError> {
         match self.text("webhook_url")? {
             Some(url) => Ok(Some(url)),
             None => self.text("webhookUrl"),
@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number from 0. One that is written with a fraction of zero is whole too.
-    pub(super) fn whole(self, path: &'static str) -> Result<Option<u64>, Flaw> {
+    pub(super) fn whole(self, path: &'static str) -> Result<Option<u64>, ValidationError> {
         let Some(value) = self.value(path) else { return Ok(None) };
         let number = value.as_u64().or_else(|| {
             value.as_f64().filter(|it| it.fract() == 0.0).and_then(|it| rounded_up(it, 1.0))
@@ -71,7 +71,11 @@ impl<'a> Fields<'a> {
     }
 
     /// A number from 0, times `unit`, rounded up.
-    pub(super) fn amount(self, path: &'static str, unit: f64) -> Result<Option<u64>, Flaw> {
+    pub(super) fn amount(
+        self,
+        path: &'static str,
+        unit: f64,
+    ) -> Result<Option<u64>, ValidationError> {
         let Some(value) = self.value(path) else { return Ok(None) };
         let number = value.as_f64().and_then(|it| rounded_up(it, unit));
         number.map(Some).ok_or_else(|| expected(path, "a number from 0", value))
@@ -81,7 +85,7 @@ impl<'a> Fields<'a> {
     pub(super) fn word<W: FromStr<Err: ToString>>(
         self,
         path: &'static str,
-    ) -> Result<Option<W>, Flaw> {
+    ) -> Result<Option<W>, ValidationError> {
         let Some(value) = self.value(path) else { return Ok(None) };
         word(value, path).map(Some)
     }
@@ -90,27 +94,30 @@ impl<'a> Fields<'a> {
     pub(super) fn words<W: FromStr<Err: ToString>>(
         self,
         path: &'static str,
-    ) -> Result<Option<Vec<W>>, Flaw> {
+    ) -> Result<Option<Vec<W>>, ValidationError> {
         let Some(value) = self.value(path) else { return Ok(None) };
         let list = value.as_array().ok_or_else(|| expected(path, "a list of strings", value))?;
         list.iter().map(|it| word(it, path)).collect::<Result<_, _>>().map(Some)
     }
 
     /// Refuses an object at `path` that has other fields than these.
-    pub(super) fn only(self, path: &'static str, known: &[&str]) -> Result<(), Flaw> {
+    pub(super) fn only(self, path: &'static str, known: &[&str]) -> Result<(), ValidationError> {
         match self.0.keys().find(|it| !known.contains(&it.as_str())) {
             None => Ok(()),
             Some(other) => {
                 let other: String = other.chars().take(40).collect();
                 let known = known.join(", ");
                 let reason = format!("has the unknown field `{other}`; use: {known}");
-                Err(Flaw { field: path, reason })
+                Err(ValidationError { field: path, reason })
             }
         }
     }
 
     /// A map of strings, as pairs. Numbers and booleans are taken as they are written.
-    pub(super) fn pairs(self, path: &'static str) -> Result<Option<Vec<(String, String)>>, Flaw> {
+    pub(super) fn pairs(
+        self,
+        path: &'static str,
+    ) -> Result<Option<Vec<(String, String)>>, ValidationError> {
         let Some(value) = self.value(path) else { return Ok(None) };
         let map = value.as_object().ok_or_else(|| expected(path, "an object", value))?;
         let mut pairs = Vec::with_capacity(map.len());
@@ -138,9 +145,9 @@ pub(super) fn put<T>(slot: &mut T, value: Option<T>) {
 pub(super) fn word<W: FromStr<Err: ToString>>(
     value: &Value,
     field: &'static str,
-) -> Result<W, Flaw> {
+) -> Result<W, ValidationError> {
     let text = value.as_str().ok_or_else(|| expected(field, "a string", value))?;
-    text.parse().map_err(|why: W::Err| Flaw { field, reason: why.to_string() })
+    text.parse().map_err(|why: W::Err| ValidationError { field, reason: why.to_string() })
 }
 
 /// `number` times `unit` as a whole number, rounded up; none below zero or beyond what is exact.

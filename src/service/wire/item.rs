@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::core::credits::Credits;
-use crate::core::request::{CostControls, Flaw, Item};
+use crate::core::request::{CostControls, Item, ValidationError};
 use crate::core::tier::Tier;
 use crate::service::wire::advanced;
 use crate::service::wire::field::{Fields, expected, put};
@@ -13,7 +13,7 @@ use crate::service::wire::field::{Fields, expected, put};
 /// # Errors
 ///
 /// The first field of a wrong type or with an unknown word.
-pub fn read_item(value: &Value) -> Result<Item, Flaw> {
+pub fn read_item(value: &Value) -> Result<Item, ValidationError> {
     if let Some(url) = value.as_str() {
         return Ok(Item::get(url));
     }
@@ -21,7 +21,7 @@ pub fn read_item(value: &Value) -> Result<Item, Flaw> {
         return Err(expected("url", "a string, or an object with `url`", value));
     };
     let Some(url) = fields.text("url")? else {
-        return Err(Flaw { field: "url", reason: "is missing".to_owned() });
+        return Err(ValidationError { field: "url", reason: "is missing".to_owned() });
     };
     let mut item = Item::get(url);
     reading(fields, &mut item)?;
@@ -36,7 +36,7 @@ pub fn read_item(value: &Value) -> Result<Item, Flaw> {
     Ok(item)
 }
 
-fn reading(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
+fn reading(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
     put(&mut item.mode, fields.word("mode")?);
     put(&mut item.formats, fields.words("formats")?);
     fields.flag("include_raw_html", &mut item.include_raw_html)?;
@@ -53,7 +53,7 @@ fn reading(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
+fn extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
     item.extraction_schema = fields.value("extraction_schema").cloned();
     item.extraction_prompt = fields.text("extraction_prompt")?;
     put(&mut item.extraction_profile, fields.word("extraction_profile")?);
@@ -65,7 +65,7 @@ fn extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
     fields.flag("evidence", &mut item.evidence)
 }
 
-fn sending(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
+fn sending(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
     put(&mut item.method, fields.word("method")?);
     item.body = fields.text("body")?;
     item.content_type = fields.word("content_type")?;
@@ -77,7 +77,7 @@ fn sending(fields: Fields<'_>, item: &mut Item) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn cost(fields: Fields<'_>, controls: &mut CostControls) -> Result<(), Flaw> {
+fn cost(fields: Fields<'_>, controls: &mut CostControls) -> Result<(), ValidationError> {
     fields.flag("prefer_cost", &mut controls.prefer_cost)?;
     fields.flag("prefer_speed", &mut controls.prefer_speed)?;
     fields.flag("fail_fast", &mut controls.fail_fast)?;
@@ -89,7 +89,7 @@ fn cost(fields: Fields<'_>, controls: &mut CostControls) -> Result<(), Flaw> {
             "balanced" => (false, false),
             _ => {
                 let reason = "is unknown; use one of: cost, speed, balanced".to_owned();
-                return Err(Flaw { field: "cost_controls.prefer", reason });
+                return Err(ValidationError { field: "cost_controls.prefer", reason });
             }
         };
     }
@@ -105,7 +105,7 @@ fn cost(fields: Fields<'_>, controls: &mut CostControls) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn tier(fields: Fields<'_>, path: &'static str) -> Result<Option<Tier>, Flaw> {
+fn tier(fields: Fields<'_>, path: &'static str) -> Result<Option<Tier>, ValidationError> {
     let Some(value) = fields.value(path) else { return Ok(None) };
     let text = match value {
         Value::String(text) => text.clone(),
@@ -113,7 +113,7 @@ fn tier(fields: Fields<'_>, path: &'static str) -> Result<Option<Tier>, Flaw> {
         _ => return Err(expected(path, "a tier's number or name", value)),
     };
     let tier = text.trim().to_ascii_lowercase().parse::<Tier>();
-    tier.map(Some).map_err(|why| Flaw { field: path, reason: why.to_string() })
+    tier.map(Some).map_err(|why| ValidationError { field: path, reason: why.to_string() })
 }
 
 #[cfg(test)]
@@ -211,7 +211,7 @@ mod tests {
         item
     }
 
-    fn flaw(item: &Value) -> Flaw {
+    fn flaw(item: &Value) -> ValidationError {
         read_item(item).expect_err("should be refused")
     }
 

@@ -23,7 +23,7 @@ mod scrape;
 #[cfg(feature = "engine")]
 mod status;
 
-pub use batch::{WireBatch, WireFlaw, list_name, read_batch};
+pub use batch::{WireBatch, WireValidationError, list_name, read_batch};
 #[cfg(feature = "engine")]
 pub use events::{attempted, deliveries, delivery, started};
 pub use item::read_item;

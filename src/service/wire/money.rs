@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::core::batch::Batch;
+use crate::core::batch::BatchRecord;
 use crate::core::credits::Credits;
-use crate::core::ledger::{Account, Booking, Entry};
+use crate::core::ledger::{Account, Booking, LedgerEntry};
 use crate::core::tier::Tier;
 use crate::core::time::Day;
-use crate::core::usage::{Period, Sums, Usage};
+use crate::core::usage::{DailyUsage, Period, UsageTotals};
 use crate::engine::Estimate;
 
 /// What an account without an end shows as its balance, a million dollars: clients compute with it,
@@ -67,12 +67,14 @@ impl Balance {
     }
 }
 
-fn since(days: &[Usage], first: Day) -> Sums {
-    days.iter().filter(|it| it.day >= first).fold(Sums::default(), |sums, it| sums.and(it.total))
+fn since(days: &[DailyUsage], first: Day) -> UsageTotals {
+    days.iter()
+        .filter(|it| it.day >= first)
+        .fold(UsageTotals::default(), |sums, it| sums.and(it.total))
 }
 
 /// What was used, for the three families of clients that each read other names (CONTRACT 1.7).
-pub fn usage(balance: &Balance, today: Day, days: &[Usage]) -> Value {
+pub fn usage(balance: &Balance, today: Day, days: &[DailyUsage]) -> Value {
     let month = since(days, today.month());
     let (start, end) = (today.month().start().to_string(), Period::Monthly.ends(today).to_string());
     let plan = if balance.unlimited { "unlimited" } else { "prepaid" };
@@ -105,10 +107,10 @@ pub fn balance(balance: &Balance) -> Value {
 }
 
 /// What was used today, this week, this month and ever, and where the most went.
-pub fn billing_usage(balance: &Balance, today: Day, days: &[Usage]) -> Value {
+pub fn billing_usage(balance: &Balance, today: Day, days: &[DailyUsage]) -> Value {
     let (now, week) = (since(days, today), since(days, today.week()));
     let month = since(days, today.month());
-    let mut sites: BTreeMap<&str, Sums> = BTreeMap::new();
+    let mut sites: BTreeMap<&str, UsageTotals> = BTreeMap::new();
     for (site, sums) in days.iter().flat_map(|it| &it.sites) {
         let sum = sites.entry(site).or_default();
         *sum = sum.and(*sums);
@@ -133,7 +135,7 @@ pub fn billing_usage(balance: &Balance, today: Day, days: &[Usage]) -> Value {
 }
 
 /// A batch's ledger: what was held for it, and how each hold ended.
-pub fn ledger(batch: &Batch, entries: &[Entry]) -> Value {
+pub fn ledger(batch: &BatchRecord, entries: &[LedgerEntry]) -> Value {
     let (mut held, mut charged, mut released) = (Credits::ZERO, Credits::ZERO, Credits::ZERO);
     let mut lines = Vec::with_capacity(entries.len());
     for entry in entries {

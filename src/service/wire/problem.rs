@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::core::credits::Credits;
-use crate::core::request::Flaw;
+use crate::core::request::ValidationError;
 use crate::core::tier::Tier;
 
 /// What went wrong with a request.
@@ -57,7 +57,7 @@ impl Problem {
     }
 
     /// What is wrong with one field: of a list's item, if `within` says which.
-    pub fn of_field(within: Option<(&str, usize)>, flaw: &Flaw) -> Self {
+    pub fn of_field(within: Option<(&str, usize)>, flaw: &ValidationError) -> Self {
         let mut place: Vec<Value> = Vec::new();
         if let Some((list, index)) = within {
             place.extend([json!(list), json!(index)]);
@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_flaw_names_its_place_for_people_and_for_programs() {
-        let flaw = Flaw { field: "cost_controls.max_tier", reason: "is no tier".to_owned() };
+        let flaw =
+            ValidationError { field: "cost_controls.max_tier", reason: "is no tier".to_owned() };
 
         let body = problem(&Problem::of_field(Some(("urls", 3)), &flaw), "id");
 

@@ -8,7 +8,7 @@ use crate::core::job::{Attempt, Finding, Job, Outcome};
 use crate::core::request::Format;
 use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
-use crate::engine::{Artifact, JobReport, PRINT, PageResult, SCREENSHOT};
+use crate::engine::{Artifact, JobReport, PRINT, Page, SCREENSHOT};
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::ImageText;
 
@@ -138,7 +138,7 @@ fn flatten(made: &Extracted, put: &mut impl FnMut(&str, Value)) {
     }
 }
 
-fn cached(report: &JobReport, page: &PageResult, put: &mut impl FnMut(&str, Value)) {
+fn cached(report: &JobReport, page: &Page, put: &mut impl FnMut(&str, Value)) {
     let hit = matches!(report.job().outcome, Some(Outcome::Succeeded { cached: true, .. }));
     put("cached", json!(hit));
     put("cached_at", if hit { json!(page.fetched_at.to_string()) } else { Value::Null });

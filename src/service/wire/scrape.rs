@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::core::request::{Flaw, Item};
+use crate::core::request::{Item, ValidationError};
 use crate::service::wire::field::Fields;
 use crate::service::wire::item::read_item;
 
@@ -22,7 +22,7 @@ pub struct WireScrape {
 /// # Errors
 ///
 /// The first flaw.
-pub fn read_scrape(value: &Value) -> Result<WireScrape, Flaw> {
+pub fn read_scrape(value: &Value) -> Result<WireScrape, ValidationError> {
     let fields = Fields::of(value, "body")?;
     let item = read_item(value)?;
     let mut sync = true;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::core::batch::Batch;
+use crate::core::batch::BatchRecord;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
 use crate::core::tier::Tier;
@@ -10,7 +10,7 @@ use crate::engine::JobReport;
 use crate::service::wire::result::{escalations, scrape_object};
 
 /// The answer to a submission.
-pub fn accepted(batch: &Batch) -> Value {
+pub fn accepted(batch: &BatchRecord) -> Value {
     json!({
         "batch_id": batch.id.to_string(),
         "total_urls": batch.tally.total,
@@ -23,7 +23,7 @@ pub fn accepted(batch: &Batch) -> Value {
 }
 
 /// A batch without its items.
-pub fn summary(batch: &Batch) -> Value {
+pub fn summary(batch: &BatchRecord) -> Value {
     let tally = batch.tally;
     json!({
         "batch_id": batch.id.to_string(),
@@ -44,7 +44,7 @@ pub fn summary(batch: &Batch) -> Value {
 }
 
 /// A batch that was cancelled, as it was before and as it is now.
-pub fn cancelled(before: &Batch, after: &Batch) -> Value {
+pub fn cancelled(before: &BatchRecord, after: &BatchRecord) -> Value {
     let ended = before.tally.pending().saturating_sub(after.tally.pending());
     let mut body = summary(after);
     body["cancelled_jobs"] = json!(ended);
@@ -58,7 +58,7 @@ pub fn health(word: &str) -> Value {
 }
 
 /// One page of an account's batches, each with its first job, and where the next one begins.
-pub fn batches(batches: &[(Batch, Option<Job>)], next: Option<BatchId>) -> Value {
+pub fn batches(batches: &[(BatchRecord, Option<Job>)], next: Option<BatchId>) -> Value {
     let listed = batches.iter().map(|(batch, first)| {
         let mut body = summary(batch);
         body["first_url"] = json!(first.as_ref().map(|it| it.request.page().as_str()));
@@ -102,7 +102,7 @@ pub fn bare_item(job: &Job) -> Value {
 }
 
 /// The two ends of a batch's status, between which its items come one after the other.
-pub fn around_items(batch: &Batch) -> (String, &'static str) {
+pub fn around_items(batch: &BatchRecord) -> (String, &'static str) {
     let mut head = summary(batch).to_string();
     head.pop();
     head.push_str(r#","items":["#);

@@ -17,9 +17,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::core::record::{Claim, Key, Queue};
 use crate::core::time::{Timestamp, millis};
 use crate::ports::BoxFuture;
-use crate::ports::store::{Bodies, List, Store, StoreError, Versioned, Write};
+use crate::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 use crate::stores::blocking;
-use crate::stores::packs::Packs;
+use crate::stores::packs::BodyFiles;
 
 use table::Table;
 
@@ -36,7 +36,7 @@ const STORE: &str = "sled";
 #[derive(Clone)]
 pub struct Sled {
     table: Arc<Table>,
-    packs: Packs,
+    packs: BodyFiles,
 }
 
 impl fmt::Debug for Sled {
@@ -64,7 +64,7 @@ impl Sled {
     pub fn open_with(dir: impl AsRef<Path>, now: Timestamp) -> Result<Self, StoreError> {
         let dir = dir.as_ref();
         let table = open::open(dir, now)?;
-        let packs = Packs::open(dir.join("bodies"))?;
+        let packs = BodyFiles::open(dir.join("bodies"))?;
         Ok(Self { table: Arc::new(table), packs })
     }
 
@@ -83,7 +83,7 @@ impl Store for Sled {
         self.blocking(move |it| it.load(&keys))
     }
 
-    fn list(&self, list: List) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         self.blocking(move |it| it.list(&list))
     }
 

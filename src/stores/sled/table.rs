@@ -19,7 +19,7 @@ use ::sled::{Batch, Db, Error, IVec};
 
 use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::time::Timestamp;
-use crate::ports::store::{List, StoreError, Versioned, Write, names_a_key_twice};
+use crate::ports::store::{ListQuery, StoreError, Versioned, Write, has_duplicate_keys};
 use crate::stores::codec::{self, CodecError, Head};
 use crate::stores::flush::SharedFlush;
 use crate::stores::stretch::stretch;
@@ -143,7 +143,7 @@ impl Table {
         values.into_iter().map(|it| read(it).map_err(from_codec)).collect()
     }
 
-    pub(super) fn list(&self, list: &List) -> Result<Vec<Versioned>, StoreError> {
+    pub(super) fn list(&self, list: &ListQuery) -> Result<Vec<Versioned>, StoreError> {
         let keys = stretch(list);
         let value = |entry: Result<(IVec, IVec), Error>| entry.map(|it| it.1).map_err(from_sled);
         // No commit may fall between two records: sled's iterator would show a part of it.
@@ -181,7 +181,7 @@ impl Table {
     /// Applies the writes and returns their ticket, or `None` if they conflict.
     fn applied(&self, writes: Vec<Write>) -> Result<Option<u64>, StoreError> {
         // One batch would keep the last record and the index entries of both.
-        if names_a_key_twice(&writes) {
+        if has_duplicate_keys(&writes) {
             return Ok(None);
         }
         let writing = self.lock();
@@ -243,7 +243,7 @@ impl Table {
         let end_of_time = Timestamp::from_millis(u64::MAX);
         let mut batch = Batch::default();
         let mut size = 0;
-        for queue in [Queue::Jobs, Queue::Notices] {
+        for queue in [Queue::Jobs, Queue::Notifications] {
             for key in self.due_until(queue, end_of_time, usize::MAX)? {
                 let Some(value) = self.value(&key)? else { continue };
                 let found = codec::decode(&value).map_err(from_codec)?;

@@ -11,7 +11,7 @@ use super::{PATIENCE, ends};
 use crate::core::request::{Item, Limits};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{
-    DocumentRequest, FetchError, FetchErrorKind as Kind, Fetched, OcrFetcher, OcrText, PdfFetcher,
+    DocumentRequest, FetchError, FetchErrorKind as Kind, Fetched, OcrEngine, OcrText, PdfReader,
     PdfText,
 };
 
@@ -22,7 +22,7 @@ pub(super) trait Reader: Send + Sync + 'static {
     fn attempt(&self, request: DocumentRequest) -> BoxFuture<'_, Result<Self::Text, FetchError>>;
 }
 
-impl Reader for Arc<dyn PdfFetcher> {
+impl Reader for Arc<dyn PdfReader> {
     type Text = PdfText;
 
     fn attempt(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>> {
@@ -30,11 +30,11 @@ impl Reader for Arc<dyn PdfFetcher> {
     }
 }
 
-impl Reader for Arc<dyn OcrFetcher> {
+impl Reader for Arc<dyn OcrEngine> {
     type Text = OcrText;
 
     fn attempt(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
-        self.recognise(request)
+        self.recognize(request)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every [`HtmlFetcher`] must do.
+//! What every [`HttpFetcher`] must do.
 
 mod answers;
 mod bounds;
@@ -10,10 +10,10 @@ pub use requests::*;
 
 use std::sync::Arc;
 
-use crate::ports::fetch::HtmlFetcher;
+use crate::ports::fetch::HttpFetcher;
 
 /// A fetcher as the engine holds it.
-pub type Html = Arc<dyn HtmlFetcher>;
+pub type Html = Arc<dyn HttpFetcher>;
 
 /// Calls a macro with every check's name; for the macros of this kit.
 #[doc(hidden)]
@@ -61,4 +61,4 @@ macro_rules! each_html_check {
     };
 }
 
-crate::each_html_check!(super::table, HtmlFetcher);
+crate::each_html_check!(super::table, HttpFetcher);

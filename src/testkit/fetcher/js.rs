@@ -1,4 +1,4 @@
-//! What every [`JsFetcher`] must do.
+//! What every [`BrowserFetcher`] must do.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use super::sites::Raw;
 use super::{ends, request};
 use crate::core::request::{Item, Limits, RenderJs};
 use crate::core::tier::Tier;
-use crate::ports::fetch::{FetchErrorKind as Kind, FetchRequest, JsFetcher, Rendered};
+use crate::ports::fetch::{BrowserFetcher, FetchErrorKind as Kind, FetchRequest, Rendered};
 use crate::testkit::site::{Site, SiteResponse};
 
 /// A fetcher as the engine holds it.
-pub type Js = Arc<dyn JsFetcher>;
+pub type Js = Arc<dyn BrowserFetcher>;
 
 /// Calls a macro with every check's name; for the macros of this kit.
 #[doc(hidden)]
@@ -43,7 +43,7 @@ macro_rules! each_js_check {
     };
 }
 
-crate::each_js_check!(super::table, JsFetcher);
+crate::each_js_check!(super::table, BrowserFetcher);
 
 /// A plain page: its words, its status, its address, and one navigation.
 pub async fn a_page_is_rendered(fetcher: Js) {

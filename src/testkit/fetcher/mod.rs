@@ -35,8 +35,8 @@ use std::time::Duration;
 
 use crate::core::request::{Item, Limits};
 use crate::core::tier::Tier;
-use crate::ports::fetch::{FetchRequest, HtmlFetcher, JsFetcher, OcrFetcher, PdfFetcher};
-use crate::testkit::kit::{self, CHECK_LIMIT, Report};
+use crate::ports::fetch::{BrowserFetcher, FetchRequest, HttpFetcher, OcrEngine, PdfReader};
+use crate::testkit::kit::{self, CHECK_LIMIT, KitReport};
 
 /// How long an attempt may take that has no reason to be slow; a browser starts within it.
 const AMPLE: Duration = Duration::from_secs(20);
@@ -68,7 +68,7 @@ macro_rules! kits {
             /// Runs every check of this kit against a fetcher that `open` makes anew for each.
             pub fn $check_all<F: $port + 'static>(
                 open: impl Fn() -> F + Clone + Send + 'static,
-            ) -> Report {
+            ) -> KitReport {
                 let checks = $kit::CHECKS.iter().map(|&(name, check)| {
                     let open = open.clone();
                     (name, move || check(Arc::new(open())))
@@ -80,10 +80,10 @@ macro_rules! kits {
 }
 
 kits! {
-    html check_html HtmlFetcher;
-    js check_js JsFetcher;
-    pdf check_pdf PdfFetcher;
-    ocr check_ocr OcrFetcher;
+    html check_html HttpFetcher;
+    js check_js BrowserFetcher;
+    pdf check_pdf PdfReader;
+    ocr check_ocr OcrEngine;
 }
 
 /// A kit's table of its checks, from the list of their names.
@@ -116,7 +116,7 @@ macro_rules! fetcher_tests {
     };
 }
 
-/// Makes every check of an [`HtmlFetcher`] a `#[test]` of its own, in a module named by the first
+/// Makes every check of an [`HttpFetcher`] a `#[test]` of its own, in a module named by the first
 /// argument. The second is an expression for a fetcher that may go to 127.0.0.1.
 ///
 /// ```
@@ -131,7 +131,7 @@ macro_rules! html_fetcher_conformance {
     };
 }
 
-/// Makes every check of a [`JsFetcher`] a `#[test]` of its own, in a module named by the first
+/// Makes every check of a [`BrowserFetcher`] a `#[test]` of its own, in a module named by the first
 /// argument. The second is an expression for a fetcher that may go to 127.0.0.1.
 #[macro_export]
 macro_rules! js_fetcher_conformance {
@@ -140,7 +140,7 @@ macro_rules! js_fetcher_conformance {
     };
 }
 
-/// Makes every check of a [`PdfFetcher`] a `#[test]` of its own, in a module named by the first
+/// Makes every check of a [`PdfReader`] a `#[test]` of its own, in a module named by the first
 /// argument. The second is an expression for a fetcher.
 #[macro_export]
 macro_rules! pdf_fetcher_conformance {
@@ -149,7 +149,7 @@ macro_rules! pdf_fetcher_conformance {
     };
 }
 
-/// Makes every check of an [`OcrFetcher`] a `#[test]` of its own, in a module named by the first
+/// Makes every check of an [`OcrEngine`] a `#[test]` of its own, in a module named by the first
 /// argument. The second is an expression for a fetcher.
 #[macro_export]
 macro_rules! ocr_fetcher_conformance {

@@ -1,13 +1,13 @@
-//! What every [`OcrFetcher`] must do.
+//! What every [`OcrEngine`] must do.
 
 use std::sync::Arc;
 
 use super::document::{self, text};
 use super::samples::{IMAGE_SIZE, blank_png, written_png};
-use crate::ports::fetch::OcrFetcher;
+use crate::ports::fetch::OcrEngine;
 
 /// A fetcher as the engine holds it.
-pub type Ocr = Arc<dyn OcrFetcher>;
+pub type Ocr = Arc<dyn OcrEngine>;
 
 /// Calls a macro with every check's name; for the macros of this kit.
 #[doc(hidden)]
@@ -28,7 +28,7 @@ macro_rules! each_ocr_check {
     };
 }
 
-crate::each_ocr_check!(super::table, OcrFetcher);
+crate::each_ocr_check!(super::table, OcrEngine);
 
 /// Nothing to read is no error, and no text either.
 pub async fn a_blank_image_has_no_words(fetcher: Ocr) {

@@ -1,13 +1,13 @@
-//! What every [`PdfFetcher`] must do.
+//! What every [`PdfReader`] must do.
 
 use std::sync::Arc;
 
 use super::document::{self, text};
 use super::samples::{PDF_LINES, PDF_TITLE, deep_pdf, pdf};
-use crate::ports::fetch::PdfFetcher;
+use crate::ports::fetch::PdfReader;
 
 /// A fetcher as the engine holds it.
-pub type Pdf = Arc<dyn PdfFetcher>;
+pub type Pdf = Arc<dyn PdfReader>;
 
 /// Calls a macro with every check's name; for the macros of this kit.
 #[doc(hidden)]
@@ -29,7 +29,7 @@ macro_rules! each_pdf_check {
     };
 }
 
-crate::each_pdf_check!(super::table, PdfFetcher);
+crate::each_pdf_check!(super::table, PdfReader);
 
 /// One text a page, and one markdown, and as many as it says that there are.
 pub async fn pages_come_in_order_with_their_text(fetcher: Pdf) {

@@ -10,7 +10,8 @@ use super::{AMPLE, PATIENCE, SHORT, ends, request};
 use crate::core::tier::Tier;
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{
-    FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HtmlFetcher, JsFetcher, Redirect,
+    BrowserFetcher, FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HttpFetcher,
+    Redirect,
 };
 use crate::testkit::site::{Site, SiteResponse};
 
@@ -21,7 +22,7 @@ pub(super) trait Pages: Send + Sync + 'static {
     fn attempt(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>>;
 }
 
-impl Pages for Arc<dyn HtmlFetcher> {
+impl Pages for Arc<dyn HttpFetcher> {
     fn tier(&self) -> Tier {
         *self.tiers().first().expect("a fetcher serves some tier")
     }
@@ -31,7 +32,7 @@ impl Pages for Arc<dyn HtmlFetcher> {
     }
 }
 
-impl Pages for Arc<dyn JsFetcher> {
+impl Pages for Arc<dyn BrowserFetcher> {
     fn tier(&self) -> Tier {
         Tier::Browser
     }

@@ -130,12 +130,12 @@ pub async fn a_claimed_job_refuses_the_version_before(store: AnyStore) {
 
 /// An event is delivered by one at a time, and again once its lease ran out.
 pub async fn notices_are_claimed_under_a_lease(store: AnyStore) {
-    put(&store, Record::Notice(sample::notice(1, sample::at(5))), None).await.expect("new");
-    let claim = |now| sample::claim(Queue::Notices, now);
+    put(&store, Record::Notification(sample::notice(1, sample::at(5))), None).await.expect("new");
+    let claim = |now| sample::claim(Queue::Notifications, now);
 
     assert!(claimed(&store, claim(4)).await.is_empty());
     assert_eq!(claimed(&store, claim(5)).await.len(), 1);
-    assert_eq!(due(&store, Queue::Notices).await, Some(105));
+    assert_eq!(due(&store, Queue::Notifications).await, Some(105));
     assert!(claimed(&store, claim(104)).await.is_empty());
     assert_eq!(claimed(&store, claim(105)).await.len(), 1);
 }
@@ -201,11 +201,11 @@ pub async fn a_claim_of_nothing_due_writes_nothing(store: AnyStore) {
 
 /// The store writes what `Record::claimed` says, lease and all, and adds nothing of its own.
 pub async fn a_claimed_record_is_what_the_core_makes_of_it(store: AnyStore) {
-    let notice = Record::Notice(sample::notice(1, sample::at(1)));
+    let notice = Record::Notification(sample::notice(1, sample::at(1)));
     put(&store, notice.clone(), None).await.expect("new");
     add_job(&store, 1, 1).await;
 
-    for (queue, before) in [(Queue::Jobs, job_at(1, 1)), (Queue::Notices, notice)] {
+    for (queue, before) in [(Queue::Jobs, job_at(1, 1)), (Queue::Notifications, notice)] {
         let claim = Claim {
             queue,
             worker: WorkerId(u64::MAX - 1),
@@ -287,14 +287,14 @@ pub async fn a_job_put_back_waits_for_its_moment(store: AnyStore) {
 pub async fn claims_of_all_queues_at_once_take_each_once(store: AnyStore) {
     for number in 1..=20 {
         add_job(&store, number, 1).await;
-        put(&store, Record::Notice(sample::notice(number, sample::at(1))), None)
+        put(&store, Record::Notification(sample::notice(number, sample::at(1))), None)
             .await
             .expect("new");
     }
     let mut workers = JoinSet::new();
     for worker in 1..=8 {
         let store = Arc::clone(&store);
-        let queue = if worker % 2 == 0 { Queue::Jobs } else { Queue::Notices };
+        let queue = if worker % 2 == 0 { Queue::Jobs } else { Queue::Notifications };
         workers.spawn(async move {
             let mut taken = Vec::new();
             loop {

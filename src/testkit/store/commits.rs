@@ -12,7 +12,7 @@ use super::{
 use crate::core::credits::Credits;
 use crate::core::record::{Key, Kind, Queue, Record};
 use crate::core::time::Timestamp;
-use crate::ports::store::{List, Store, StoreError, Versioned, Write};
+use crate::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 
 /// Two writers that read the same version: one wins, the other is told so.
 pub async fn a_stale_commit_conflicts_and_writes_nothing(store: AnyStore) {
@@ -212,7 +212,7 @@ pub async fn a_commit_of_thousands_is_whole(store: AnyStore) {
     let changes = |last: Write| -> Vec<Write> {
         (1..=MANY).map(|it| write(job_at(it, it), None)).chain([last]).collect()
     };
-    let jobs = || List { kind: Kind::Job, after: None, descending: false, limit: usize::MAX };
+    let jobs = || ListQuery { kind: Kind::Job, after: None, descending: false, limit: usize::MAX };
 
     assert_conflict(&store.commit(changes(write(account(1), Some(3)))).await);
     assert!(store.list(jobs()).await.expect("list").is_empty());
@@ -229,7 +229,7 @@ pub async fn what_was_committed_is_seen_at_once(store: AnyStore) {
         put(&store, job_at(number, 100 - number), None).await.expect("new");
 
         assert!(get(&store, job(number).key()).await.is_some());
-        let last = List { kind: Kind::Job, after: None, descending: true, limit: 1 };
+        let last = ListQuery { kind: Kind::Job, after: None, descending: true, limit: 1 };
         let last = store.list(last).await.expect("list");
         assert_eq!(last[0].record.key(), job(number).key());
         assert_eq!(due(&store).await, Some(100 - number));
@@ -366,7 +366,7 @@ pub async fn a_load_never_shows_half_a_commit(store: AnyStore) {
 /// Nor listed apart.
 pub async fn a_listing_never_shows_half_a_commit(store: AnyStore) {
     let read = |store: AnyStore| async move {
-        let list = List { kind: Kind::Account, after: None, descending: false, limit: 10 };
+        let list = ListQuery { kind: Kind::Account, after: None, descending: false, limit: 10 };
         store.list(list).await.expect("list").iter().map(granted).collect()
     };
     watched(store, read).await;

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use super::claims::{add_job, claimed, claimed_jobs, due, jobs_at};
 use super::{AnyStore, account, get, job, job_at, put, removal, sample};
-use crate::core::batch::{Notice, NoticeState};
+use crate::core::batch::{Notification, NotificationState};
 use crate::core::job::{Job, JobState};
 use crate::core::record::{Claim, Queue, Record};
 
 /// A claim in one queue gives nothing of another.
 pub async fn queues_are_kept_apart(store: AnyStore) {
     add_job(&store, 1, 1).await;
-    put(&store, Record::Notice(sample::notice(1, sample::at(2))), None).await.expect("new");
+    put(&store, Record::Notification(sample::notice(1, sample::at(2))), None).await.expect("new");
     put(&store, Record::Batch(sample::batch(1, Some(sample::at(3)))), None).await.expect("new");
 
     for (queue, at) in Queue::ALL.into_iter().zip(1..) {
@@ -38,8 +38,9 @@ pub async fn due_says_the_earliest_and_follows_commits(store: AnyStore) {
 /// Records that wait for nothing are never due: they would be handed out again and again.
 pub async fn what_has_no_moment_is_in_no_queue(store: AnyStore) {
     let ended = |number, state| Record::Job(Job { state, ..sample::job(number, sample::at(1)) });
-    let told =
-        |number, state| Record::Notice(Notice { state, ..sample::notice(number, sample::at(1)) });
+    let told = |number, state| {
+        Record::Notification(Notification { state, ..sample::notice(number, sample::at(1)) })
+    };
     let records = [
         account(1),
         Record::Batch(sample::batch(1, None)),
@@ -48,9 +49,9 @@ pub async fn what_has_no_moment_is_in_no_queue(store: AnyStore) {
         Record::Submission(sample::submission("a", "b", 1)),
         ended(1, JobState::Succeeded),
         ended(2, JobState::Failed),
-        told(1, NoticeState::Delivered),
-        told(2, NoticeState::GivenUp),
-        told(3, NoticeState::Unaddressed),
+        told(1, NotificationState::Delivered),
+        told(2, NotificationState::GivenUp),
+        told(3, NotificationState::Unaddressed),
     ];
 
     for record in records {
@@ -113,7 +114,7 @@ pub async fn what_was_removed_falls_due_no_more(store: AnyStore) {
         let at = sample::at(number * 10);
         let records = [
             Record::Job(sample::job(number, at)),
-            Record::Notice(sample::notice(number, at)),
+            Record::Notification(sample::notice(number, at)),
             Record::Batch(sample::batch(number, Some(at))),
         ];
         for record in records {
@@ -126,7 +127,7 @@ pub async fn what_was_removed_falls_due_no_more(store: AnyStore) {
             let number = if left.is_some() { 1 } else { 2 };
             let record = match queue {
                 Queue::Jobs => job(number),
-                Queue::Notices => Record::Notice(sample::notice(number, sample::at(0))),
+                Queue::Notifications => Record::Notification(sample::notice(number, sample::at(0))),
                 Queue::Expiry => Record::Batch(sample::batch(number, None)),
             };
             store.commit(vec![removal(record.key(), Some(1))]).await.expect("fresh");
@@ -139,14 +140,14 @@ pub async fn what_was_removed_falls_due_no_more(store: AnyStore) {
 /// The moment of its next attempt is still in the record, and counts no more.
 pub async fn a_delivered_notice_leaves_its_queue(store: AnyStore) {
     let notice = sample::notice(1, sample::at(5));
-    put(&store, Record::Notice(notice.clone()), None).await.expect("new");
-    assert_eq!(claimed(&store, sample::claim(Queue::Notices, 5)).await.len(), 1);
+    put(&store, Record::Notification(notice.clone()), None).await.expect("new");
+    assert_eq!(claimed(&store, sample::claim(Queue::Notifications, 5)).await.len(), 1);
 
-    let told = Notice { state: NoticeState::Delivered, ..notice };
-    put(&store, Record::Notice(told), Some(2)).await.expect("the claim was version 2");
+    let told = Notification { state: NotificationState::Delivered, ..notice };
+    put(&store, Record::Notification(told), Some(2)).await.expect("the claim was version 2");
 
-    assert_eq!(due(&store, Queue::Notices).await, None);
-    assert!(claimed(&store, sample::claim(Queue::Notices, 1_000)).await.is_empty());
+    assert_eq!(due(&store, Queue::Notifications).await, None);
+    assert!(claimed(&store, sample::claim(Queue::Notifications, 1_000)).await.is_empty());
 }
 
 /// A batch that is not finished is in no queue; its end puts it into one.

@@ -2,13 +2,13 @@
 
 use super::{AnyStore, account, job, put, removal, sample, write};
 use crate::core::record::{Key, Kind, Queue, Record};
-use crate::ports::store::{List, Store};
+use crate::ports::store::{ListQuery, Store};
 
-fn batches(after: Option<Key>, descending: bool, limit: usize) -> List {
-    List { kind: Kind::Batch, after, descending, limit }
+fn batches(after: Option<Key>, descending: bool, limit: usize) -> ListQuery {
+    ListQuery { kind: Kind::Batch, after, descending, limit }
 }
 
-async fn listed(store: &impl Store, list: List) -> Vec<Key> {
+async fn listed(store: &impl Store, list: ListQuery) -> Vec<Key> {
     store.list(list).await.expect("listing works").iter().map(|it| it.record.key()).collect()
 }
 
@@ -76,7 +76,7 @@ pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
         let mut keys: Vec<_> = records.iter().map(Record::key).collect();
         keys.retain(|it| it.kind() == kind);
         keys.sort_unstable();
-        let list = |descending| List { kind, after: None, descending, limit: 9 };
+        let list = |descending| ListQuery { kind, after: None, descending, limit: 9 };
         assert_eq!(listed(&store, list(false)).await, keys, "{kind:?}");
         keys.reverse();
         assert_eq!(listed(&store, list(true)).await, keys, "{kind:?}, descending");
@@ -92,7 +92,7 @@ pub async fn an_accounts_own_is_listed_newest_first(store: AnyStore) {
     }
 
     let behind = Some(owned("ab", u64::MAX >> 16).key());
-    let list = List { kind: Kind::Owned, after: behind, descending: true, limit: 9 };
+    let list = ListQuery { kind: Kind::Owned, after: behind, descending: true, limit: 9 };
     let order = [("ab", 9), ("ab", 1), ("a b", 3), ("a", 2), ("a", 1)];
     let keys = order.map(|(name, batch)| owned(name, batch).key());
     assert_eq!(listed(&store, list).await, keys);
@@ -141,7 +141,7 @@ pub async fn keys_are_listed_in_the_order_of_their_bytes(store: AnyStore) {
         put(&store, record.clone(), None).await.expect("new");
     }
 
-    let list = |kind| List { kind, after: None, descending: false, limit: 9 };
+    let list = |kind| ListQuery { kind, after: None, descending: false, limit: 9 };
     let found = listed(&store, list(Kind::Entry)).await;
     assert_eq!(found, [2, 10, 256, 65_536].map(|it| Key::Entry(sample::batch_id(1), it)));
     let found = listed(&store, list(Kind::Site)).await;

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use crate::core::record::{Key, Record};
 use crate::ports::store::{Store, StoreError, Version, Versioned, Write};
-use crate::testkit::kit::{self, CHECK_LIMIT, Report, abandoned_after, at_once};
+use crate::testkit::kit::{self, CHECK_LIMIT, KitReport, abandoned_after, at_once};
 
 /// A store as the engine holds it, which is how the checks hold it too.
 pub type AnyStore = Arc<dyn Store>;
@@ -113,7 +113,7 @@ crate::each_store_reopen_check!(reopen_table,);
 /// Runs every check against a store that `open` makes anew for each.
 ///
 /// A check that fails prints its panic as a test would.
-pub fn check_all<S: Store + 'static>(open: impl Fn() -> S + Clone + Send + 'static) -> Report {
+pub fn check_all<S: Store + 'static>(open: impl Fn() -> S + Clone + Send + 'static) -> KitReport {
     check_all_within(CHECK_LIMIT, open)
 }
 
@@ -121,7 +121,7 @@ pub fn check_all<S: Store + 'static>(open: impl Fn() -> S + Clone + Send + 'stat
 pub fn check_all_within<S: Store + 'static>(
     limit: Duration,
     open: impl Fn() -> S + Clone + Send + 'static,
-) -> Report {
+) -> KitReport {
     let checks = CHECKS.iter().map(|&(name, check)| {
         let open = open.clone();
         (name, move || check(Arc::new(open())))
@@ -133,7 +133,7 @@ pub fn check_all_within<S: Store + 'static>(
 /// directory, which holds all that the store keeps.
 pub fn check_all_reopened<S: Store + 'static>(
     open: impl Fn(&Path) -> S + Clone + Send + 'static,
-) -> Report {
+) -> KitReport {
     let checks = REOPEN_CHECKS.iter().map(|&(name, check)| {
         let open = open.clone();
         (name, move || reopened(check, open))

@@ -1,15 +1,15 @@
 //! Records and their keys: what is read is what was written.
 
 use super::{AnyStore, account, get, job, put, sample};
-use crate::core::batch::Notice;
+use crate::core::batch::Notification;
 use crate::core::record::{Kind, Queue, Record};
 use crate::core::time::Timestamp;
-use crate::ports::store::{List, Store};
+use crate::ports::store::{ListQuery, Store};
 
 /// Nothing to load, list, claim or wait for.
 pub async fn a_fresh_store_is_empty(store: AnyStore) {
     assert_eq!(get(&store, account(0).key()).await, None);
-    let list = List { kind: Kind::Batch, after: None, descending: false, limit: 10 };
+    let list = ListQuery { kind: Kind::Batch, after: None, descending: false, limit: 10 };
     assert!(store.list(list).await.expect("listing works").is_empty());
     for queue in Queue::ALL {
         assert_eq!(store.due(queue).await.expect("due"), None, "{queue:?}");
@@ -52,7 +52,7 @@ pub async fn every_kind_of_record_comes_back_as_it_was_written(store: AnyStore) 
 /// Amounts and moments go up to the greatest of 64 bits, beyond what a signed number holds.
 pub async fn records_at_the_ends_of_their_ranges_come_back(store: AnyStore) {
     let most = Timestamp::from_millis(u64::MAX);
-    let batch = crate::core::batch::Batch {
+    let batch = crate::core::batch::BatchRecord {
         charged: crate::core::credits::Credits::MAX,
         entries: u32::MAX,
         ended_at: Some(most),
@@ -76,7 +76,7 @@ pub async fn text_of_any_kind_comes_back(store: AnyStore) {
         ["\0", "'; DROP TABLE jobs; --", "a\r\n\tb\\n", "\u{feff}é\u{301}\u{202e}\u{1f600}", ""];
     let notices = texts.into_iter().zip(1..).map(|(text, number)| {
         let body = text.to_owned();
-        Record::Notice(Notice { body, ..sample::notice(number, sample::at(1)) })
+        Record::Notification(Notification { body, ..sample::notice(number, sample::at(1)) })
     });
 
     comes_back(&store, notices.collect()).await;

@@ -11,11 +11,11 @@ use super::steps::{books, claim_jobs, end, submit};
 use super::{
     AnyStore, Open, account, assert_conflict, get, job, job_at, put, removal, sample, write,
 };
-use crate::core::batch::{Notice, NoticeState};
+use crate::core::batch::{Notification, NotificationState};
 use crate::core::job::{Job, JobState};
 use crate::core::record::{Claim, Key, Kind, Queue, Record};
 use crate::core::time::Timestamp;
-use crate::ports::store::{List, Store};
+use crate::ports::store::{ListQuery, Store};
 
 /// An empty directory that is removed with its owner.
 #[derive(Debug)]
@@ -69,9 +69,9 @@ pub async fn acknowledged_commits_survive_a_reopening(dir: &Path, open: Open<'_>
 pub async fn leases_are_released_at_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, Record::Job(sample::job(1, sample::at(1))), None).await.expect("new");
-    put(&store, Record::Notice(sample::notice(1, sample::at(1))), None).await.expect("new");
+    put(&store, Record::Notification(sample::notice(1, sample::at(1))), None).await.expect("new");
     let far = sample::at(u64::MAX);
-    for queue in [Queue::Jobs, Queue::Notices] {
+    for queue in [Queue::Jobs, Queue::Notifications] {
         let mut claim = sample::claim(queue, 10);
         claim.until = far;
         assert_eq!(store.claim(claim).await.expect("claim").len(), 1);
@@ -85,7 +85,7 @@ pub async fn leases_are_released_at_a_reopening(dir: &Path, open: Open<'_>) {
         panic!("the job is gone");
     };
     assert_eq!((job.state, job.claims, job.lost), (JobState::Queued, 1, 1));
-    for queue in [Queue::Jobs, Queue::Notices] {
+    for queue in [Queue::Jobs, Queue::Notifications] {
         let due = store.due(queue).await.expect("due").expect("still in its queue");
         assert!(due < far, "{queue:?} waits for a dead process");
     }
@@ -146,8 +146,8 @@ pub async fn every_kind_of_record_survives_a_reopening(dir: &Path, open: Open<'_
     }
 }
 
-fn jobs(descending: bool) -> List {
-    List { kind: Kind::Job, after: None, descending, limit: usize::MAX }
+fn jobs(descending: bool) -> ListQuery {
+    ListQuery { kind: Kind::Job, after: None, descending, limit: usize::MAX }
 }
 
 /// More than any buffer holds, in many commits and in one.
@@ -231,13 +231,13 @@ pub async fn what_is_due_is_claimed_in_order_after_a_reopening(dir: &Path, open:
         put(&store, job_at(number, at), None).await.expect("new");
     }
     put(&store, job_at(2, 400), Some(1)).await.expect("fresh");
-    put(&store, Record::Notice(sample::notice(1, sample::at(8))), None).await.expect("new");
+    put(&store, Record::Notification(sample::notice(1, sample::at(8))), None).await.expect("new");
     put(&store, Record::Batch(sample::batch(1, Some(sample::at(9)))), None).await.expect("new");
     drop(store);
 
     let store = open(dir);
 
-    let moments = [(Queue::Jobs, 200), (Queue::Notices, 8), (Queue::Expiry, 9)];
+    let moments = [(Queue::Jobs, 200), (Queue::Notifications, 8), (Queue::Expiry, 9)];
     for (queue, at) in moments {
         assert_eq!(store.due(queue).await.expect("due"), Some(sample::at(at)), "{queue:?}");
         let early = store.claim(sample::claim(queue, at - 1)).await.expect("claim");
@@ -277,7 +277,7 @@ pub async fn a_reopening_changes_nothing_but_leases(dir: &Path, open: Open<'_>) 
     let records = vec![
         job_at(1, 5),
         job_at(2, u64::MAX),
-        Record::Notice(sample::notice(1, sample::at(7))),
+        Record::Notification(sample::notice(1, sample::at(7))),
         Record::Batch(sample::batch(1, Some(sample::at(9)))),
         account(1),
     ];
@@ -313,14 +313,15 @@ pub async fn reopening_again_releases_nothing_twice(dir: &Path, open: Open<'_>) 
 
 /// Nothing leads out of an ended state, a reopening least of all.
 pub async fn what_ended_stays_ended_over_a_reopening(dir: &Path, open: Open<'_>) {
-    let told =
-        |number, state| Record::Notice(Notice { state, ..sample::notice(number, sample::at(1)) });
+    let told = |number, state| {
+        Record::Notification(Notification { state, ..sample::notice(number, sample::at(1)) })
+    };
     let ended = |number, state| Record::Job(Job { state, ..sample::job(number, sample::at(1)) });
     let records = vec![
         ended(1, JobState::Succeeded),
         ended(2, JobState::Failed),
-        told(1, NoticeState::Delivered),
-        told(2, NoticeState::GivenUp),
+        told(1, NotificationState::Delivered),
+        told(2, NotificationState::GivenUp),
     ];
     let store = open(dir);
     for record in &records {
@@ -330,7 +331,7 @@ pub async fn what_ended_stays_ended_over_a_reopening(dir: &Path, open: Open<'_>)
 
     let store = open(dir);
 
-    for queue in [Queue::Jobs, Queue::Notices] {
+    for queue in [Queue::Jobs, Queue::Notifications] {
         assert_eq!(store.due(queue).await.expect("due"), None, "{queue:?}");
         let claim = Claim { now: sample::at(u64::MAX), ..sample::claim(queue, 10) };
         assert!(store.claim(claim).await.expect("claim").is_empty(), "{queue:?}");
@@ -363,7 +364,7 @@ pub async fn the_ledger_adds_up_after_a_reopening(dir: &Path, open: Open<'_>) {
     let (account, batch) = books(&store).await;
     assert_eq!((account.held().0, account.spent()), (0, batch.charged));
     assert_eq!((batch.tally.succeeded, batch.tally.pending()), (6, 0));
-    let notices = List { kind: Kind::Notice, after: None, descending: false, limit: 9 };
+    let notices = ListQuery { kind: Kind::Notification, after: None, descending: false, limit: 9 };
     assert_eq!(store.list(notices).await.expect("list").len(), 1, "one event for the batch");
 }
 

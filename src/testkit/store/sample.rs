@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::core::batch::{Batch, EventName, Form, Notice, NoticeState, Tally};
+use crate::core::batch::{
+    BatchKind, BatchRecord, Notification, NotificationKind, NotificationState, Tally,
+};
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
-use crate::core::id::{AccountId, BatchId, DeliveryId, JobId, WorkerId};
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use crate::core::ladder::SiteProfile;
-use crate::core::ledger::{Account, Booking, Entry};
-use crate::core::record::{Cached, Claim, Owned, Queue, Record, Submission};
+use crate::core::ledger::{Account, Booking, LedgerEntry};
+use crate::core::record::{AccountBatch, CacheEntry, Claim, IdempotencyRecord, Queue, Record};
 use crate::core::request::{Item, Limits};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
-use crate::core::usage::Usage;
+use crate::core::usage::DailyUsage;
 use crate::core::verdict::Verdict;
 
 /// The moment `millis` after 1970 began.
@@ -65,19 +67,19 @@ pub fn job(number: u64, ready_at: Timestamp) -> Job {
 }
 
 /// A batch without jobs that is removed at `expires_at`.
-pub fn batch(number: u64, expires_at: Option<Timestamp>) -> Batch {
-    Batch {
+pub fn batch(number: u64, expires_at: Option<Timestamp>) -> BatchRecord {
+    BatchRecord {
         id: batch_id(number),
         account: AccountId::default(),
         jobs: Vec::new(),
         tally: Tally::default(),
         estimate: Credits::ZERO,
         charged: Credits::ZERO,
-        form: Form::Batch,
+        form: BatchKind::Batch,
         label: None,
         webhook: None,
         idempotency_key: None,
-        event: DeliveryId::new(at(number), 0, number),
+        event: NotificationId::new(at(number), 0, number),
         entries: 0,
         created_at: at(number),
         ended_at: None,
@@ -86,15 +88,15 @@ pub fn batch(number: u64, expires_at: Option<Timestamp>) -> Batch {
 }
 
 /// A pending event that is to be delivered from `ready_at` on.
-pub fn notice(number: u64, ready_at: Timestamp) -> Notice {
-    Notice {
-        id: DeliveryId::new(at(number), 0, number),
+pub fn notice(number: u64, ready_at: Timestamp) -> Notification {
+    Notification {
+        id: NotificationId::new(at(number), 0, number),
         batch: batch_id(number),
         account: AccountId::default(),
-        event: EventName::BatchCompleted,
+        event: NotificationKind::BatchCompleted,
         url: Some("https://example.com/hook".to_owned()),
         body: "{}".to_owned(),
-        state: NoticeState::Pending,
+        state: NotificationState::Pending,
         attempts: Vec::new(),
         ready_at,
         lease: None,
@@ -102,8 +104,8 @@ pub fn notice(number: u64, ready_at: Timestamp) -> Notice {
 }
 
 /// Line `number` of a batch's ledger.
-pub fn entry(batch: u64, number: u32) -> Entry {
-    Entry {
+pub fn entry(batch: u64, number: u32) -> LedgerEntry {
+    LedgerEntry {
         account: AccountId::default(),
         batch: batch_id(batch),
         number,
@@ -123,14 +125,14 @@ pub fn site(name: &str) -> SiteProfile {
 }
 
 /// The idempotency key `key` of the account `account`, used for batch `number`.
-pub fn submission(account: &str, key: &str, number: u64) -> Submission {
+pub fn submission(account: &str, key: &str, number: u64) -> IdempotencyRecord {
     let account = AccountId::new(account).expect("a valid name");
-    Submission { account, key: key.to_owned(), digest: [7; 32], batch: batch_id(number) }
+    IdempotencyRecord { account, key: key.to_owned(), digest: [7; 32], batch: batch_id(number) }
 }
 
 /// A cached answer whose digest is `byte` throughout.
-pub fn cached(byte: u8, expires_at: Timestamp) -> Cached {
-    Cached {
+pub fn cached(byte: u8, expires_at: Timestamp) -> CacheEntry {
+    CacheEntry {
         digest: [byte; 32],
         body: BodyRef(format!("body {byte}")),
         tier: Tier::Curl,
@@ -140,15 +142,15 @@ pub fn cached(byte: u8, expires_at: Timestamp) -> Cached {
 }
 
 /// That batch `number` is the account's.
-pub fn owned(account: &str, number: u64) -> Owned {
+pub fn owned(account: &str, number: u64) -> AccountBatch {
     let account = AccountId::new(account).expect("a valid name");
-    Owned { account, batch: batch_id(number) }
+    AccountBatch { account, batch: batch_id(number) }
 }
 
 /// A day of the account, so many days after 1970 began, on which a job of two has ended.
-pub fn usage(account: &str, day: u64) -> Usage {
+pub fn usage(account: &str, day: u64) -> DailyUsage {
     let account = AccountId::new(account).expect("a valid name");
-    let mut usage = Usage::new(account, at(day * 86_400_000).day());
+    let mut usage = DailyUsage::new(account, at(day * 86_400_000).day());
     usage.submit(Some("first key"), 2, Credits(20));
     usage.settle(Some("first key"), "example.com:8443", Credits(10), Credits(7));
     usage
@@ -191,12 +193,12 @@ pub fn every_kind() -> Vec<Record> {
         ..job(number, at(1))
     };
     let failed = Outcome::Failed(JobError::new(ErrorCode::Cancelled, "it was cancelled"));
-    let whole = Batch {
+    let whole = BatchRecord {
         jobs: vec![job_id(1), job_id(2)],
         tally: Tally { total: 2, succeeded: 1, failed: 1 },
         estimate: Credits(9),
         charged: Credits(1),
-        form: Form::Scrape,
+        form: BatchKind::Scrape,
         label: Some("first key".to_owned()),
         webhook: Some("https://example.com/hook?a=b".to_owned()),
         idempotency_key: Some("order-1".to_owned()),
@@ -211,7 +213,7 @@ pub fn every_kind() -> Vec<Record> {
         Record::Job(running),
         Record::Job(ended(2, JobState::Succeeded, succeeded)),
         Record::Job(ended(3, JobState::Failed, failed)),
-        Record::Notice(Notice { lease, ..notice(1, at(1)) }),
+        Record::Notification(Notification { lease, ..notice(1, at(1)) }),
         Record::Site(site("example.com")),
         Record::Submission(submission("a", "order-1", 1)),
         Record::Cached(cached(7, at(5))),

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::{AnyStore, assert_conflict, at_once, get, put, removal, sample, write};
-use crate::core::batch::{Batch, BatchStatus, Tally};
+use crate::core::batch::{BatchRecord, BatchStatus, Tally};
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, WorkerId};
 use crate::core::job::{BodyRef, Fence, Job, JobState};
 use crate::core::ledger::Account;
 use crate::core::record::{Claim, Key, Kind, Queue, Record};
-use crate::core::step::{Input, Records, step};
+use crate::core::step::{Records, StepInput, step};
 use crate::core::tier::Tier;
-use crate::ports::store::{List, Store, StoreError, Versioned, Write};
+use crate::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 
 const GRANTED: Credits = Credits(1_000);
 const HOLD: Credits = Credits(10);
@@ -28,7 +28,7 @@ pub(super) async fn submit(store: &AnyStore, jobs: u32) {
         let job = Job { hold: HOLD, ..sample::job(number, sample::at(1)) };
         changes.push(write(Record::Job(job), None));
     }
-    let batch = Batch {
+    let batch = BatchRecord {
         tally: Tally { total: jobs, ..Tally::default() },
         estimate: account.held(),
         webhook: Some("https://example.com/hook".to_owned()),
@@ -46,7 +46,7 @@ fn record(found: Option<Versioned>) -> (u64, Record) {
 }
 
 /// The account and the batch as they are.
-pub(super) async fn books(store: &AnyStore) -> (Account, Batch) {
+pub(super) async fn books(store: &AnyStore) -> (Account, BatchRecord) {
     let keys = vec![Key::Account(AccountId::default()), Key::Batch(sample::batch_id(1))];
     let mut found = store.load(keys).await.expect("load").into_iter();
     let mut next = || record(found.next().flatten()).1;
@@ -71,7 +71,7 @@ async fn ending(store: &AnyStore, job: &Job) -> Vec<Write> {
     };
     let worker = job.lease.expect("it was claimed").worker;
     let records = Records { job: &kept, batch: &batch, account: &account };
-    let input = Input::Succeed {
+    let input = StepInput::Succeed {
         tier: Tier::Curl,
         charged: CHARGE,
         body: BodyRef("somewhere".to_owned()),
@@ -87,7 +87,7 @@ async fn ending(store: &AnyStore, job: &Job) -> Vec<Write> {
         write(Record::Account(ending.account), Some(account_version)),
         write(Record::Entry(ending.entry), None),
     ];
-    changes.extend(ending.notice.map(|it| write(Record::Notice(it), None)));
+    changes.extend(ending.notice.map(|it| write(Record::Notification(it), None)));
     changes
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn end(store: &AnyStore, job: &Job) {
 }
 
 async fn count(store: &AnyStore, kind: Kind) -> usize {
-    let list = List { kind, after: None, descending: false, limit: 1_000 };
+    let list = ListQuery { kind, after: None, descending: false, limit: 1_000 };
     store.list(list).await.expect("list").len()
 }
 
@@ -135,10 +135,10 @@ pub async fn the_end_of_a_job_is_one_commit(store: AnyStore) {
     assert_eq!((batch.status(), batch.charged), (BatchStatus::Completed, CHARGE));
     let (version, kept) = record(get(&store, Key::Job(job.id)).await);
     assert!(matches!(kept, Record::Job(it) if it.state == JobState::Succeeded && version == 3));
-    assert_eq!((count(&store, Kind::Entry).await, count(&store, Kind::Notice).await), (1, 1));
+    assert_eq!((count(&store, Kind::Entry).await, count(&store, Kind::Notification).await), (1, 1));
     let due = |queue| store.due(queue);
     assert_eq!(due(Queue::Jobs).await.expect("due"), None);
-    assert_eq!(due(Queue::Notices).await.expect("due"), Some(sample::at(50)));
+    assert_eq!(due(Queue::Notifications).await.expect("due"), Some(sample::at(50)));
     assert!(due(Queue::Expiry).await.expect("due").is_some(), "the batch expires some day");
 }
 
@@ -182,7 +182,7 @@ pub async fn a_batch_that_many_workers_end_adds_up(store: AnyStore) {
     assert_eq!((account.spent(), batch.charged), (spent, spent));
     assert_eq!(batch.tally, Tally { total: 24, succeeded: 24, failed: 0 });
     assert_eq!(count(&store, Kind::Entry).await, 24, "a line for each settlement");
-    assert_eq!(count(&store, Kind::Notice).await, 1, "one event for the batch");
+    assert_eq!(count(&store, Kind::Notification).await, 1, "one event for the batch");
 }
 
 /// One idempotency key, many submissions: one batch and one hold, and nothing of the others.
@@ -220,8 +220,8 @@ pub async fn an_expired_batch_is_removed_whole(store: AnyStore) {
     }
     put(&store, Record::Entry(sample::entry(2, 0)), None).await.expect("new");
     let mut changes = Vec::new();
-    for kind in [Kind::Batch, Kind::Job, Kind::Notice] {
-        let list = List { kind, after: None, descending: false, limit: 9 };
+    for kind in [Kind::Batch, Kind::Job, Kind::Notification] {
+        let list = ListQuery { kind, after: None, descending: false, limit: 9 };
         let found = store.list(list).await.expect("list");
         changes.extend(found.iter().map(|it| removal(it.record.key(), Some(it.version))));
     }
@@ -230,7 +230,9 @@ pub async fn an_expired_batch_is_removed_whole(store: AnyStore) {
 
     store.commit(changes).await.expect("all fresh");
 
-    for (kind, left) in [(Kind::Batch, 0), (Kind::Job, 0), (Kind::Notice, 0), (Kind::Entry, 1)] {
+    for (kind, left) in
+        [(Kind::Batch, 0), (Kind::Job, 0), (Kind::Notification, 0), (Kind::Entry, 1)]
+    {
         assert_eq!(count(&store, kind).await, left, "{kind:?}");
     }
     for queue in Queue::ALL {

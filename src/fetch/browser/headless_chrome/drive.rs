@@ -52,7 +52,7 @@ pub(super) fn show(
     let taken = tab.evaluate(&script, false).map_err(|why| said(&why))?.value;
     let taken = taken.as_ref().and_then(Value::as_str).unwrap_or_default();
     let taken: Taken = serde_json::from_str(taken)
-        .map_err(|why| internal("the document cannot be read").because(why))?;
+        .map_err(|why| internal("the document cannot be read").with_source(why))?;
     let document = taken.within(limit)?;
     let advanced = &visit.request.options.advanced;
     let screenshot = advanced.screenshot.then(|| screenshot(&tab)).transpose()?;
@@ -74,7 +74,7 @@ fn ask<C>(tab: &Tab, params: Value) -> Result<C::ReturnObject, FetchError>
 where
     C: Method + Serialize + DeserializeOwned + fmt::Debug,
 {
-    let odd = |why| internal("the driver does not know the call").because(why);
+    let odd = |why| internal("the driver does not know the call").with_source(why);
     let call: C = serde_json::from_value(params).map_err(odd)?;
     tab.call_method(call).map_err(|why| said(&why))
 }
@@ -229,7 +229,7 @@ fn wait_for(tab: &Tab, visit: &mut Visit) -> Result<(), FetchError> {
 fn screenshot(tab: &Tab) -> Result<Vec<u8>, FetchError> {
     let ask_for = json!({"format": "png", "captureBeyondViewport": true});
     let taken = ask::<Page::CaptureScreenshot>(tab, ask_for)?;
-    STANDARD.decode(taken.data).map_err(|why| internal("a picture cannot be read").because(why))
+    STANDARD.decode(taken.data).map_err(|why| internal("a picture cannot be read").with_source(why))
 }
 
 fn print(tab: &Tab) -> Result<Vec<u8>, FetchError> {

@@ -23,7 +23,7 @@ use super::visits::within;
 use super::{Chrome, profile, program};
 use crate::core::request::JobRequest;
 use crate::ports::BoxFuture;
-use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, JsFetcher, Rendered};
+use crate::ports::fetch::{BrowserFetcher, FetchError, FetchErrorKind, FetchRequest, Rendered};
 
 mod drive;
 mod launch;
@@ -93,7 +93,7 @@ impl HeadlessChrome {
         let (process, url) = launched.await.map_err(|_| late())??;
         let seen = Arc::new(Seen::default());
         let limits = start.limits.clone();
-        let warnings = [way.warnings, unmet(&request.options)].concat();
+        let warnings = [way.warnings, unmet_options(&request.options)].concat();
         let visit = Visit { request, limits, gateway, seen: Arc::clone(&seen), until, warnings };
         let shown = on_a_thread(visit, url, place)?;
         let result = tokio::select! {
@@ -112,7 +112,7 @@ impl HeadlessChrome {
     }
 }
 
-impl JsFetcher for HeadlessChrome {
+impl BrowserFetcher for HeadlessChrome {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
         Box::pin(async move {
             let allowed = request.deadline.min(self.settings.start.limits.total);
@@ -136,12 +136,12 @@ fn on_a_thread(
         drop(tell.send(drive::show(visit, url, &runtime)));
         drop(place);
     });
-    spawned.map_err(|why| internal("there is no thread for the page").because(why))?;
+    spawned.map_err(|why| internal("there is no thread for the page").with_source(why))?;
     Ok(shown)
 }
 
 /// What is asked for and not done here.
-fn unmet(options: &JobRequest) -> Vec<String> {
+fn unmet_options(options: &JobRequest) -> Vec<String> {
     let advanced = &options.advanced;
     let asked = [
         ("include_iframes", advanced.include_iframes),

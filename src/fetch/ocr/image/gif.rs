@@ -3,12 +3,12 @@
 //! The reader below takes every frame into memory before it looks at the first, and each has a size
 //! of its own. So an animation is cut behind its first frame.
 
-use super::{CUT, Flaw, Head, little};
+use super::{CUT, Head, ValidationError, little};
 
 /// The end of the pictures.
 const TRAILER: &[u8] = b";";
 
-pub(super) fn head(body: &[u8]) -> Result<Head<'_>, Flaw> {
+pub(super) fn head(body: &[u8]) -> Result<Head<'_>, ValidationError> {
     let screen = *body.get(10).ok_or(CUT)?;
     let mut at = 13 + colours(screen);
     loop {
@@ -35,7 +35,7 @@ fn colours(flags: u8) -> usize {
 }
 
 /// Where a row of blocks ends: each says its length, and one without any is the last.
-fn behind_blocks(body: &[u8], mut at: usize) -> Result<usize, Flaw> {
+fn behind_blocks(body: &[u8], mut at: usize) -> Result<usize, ValidationError> {
     loop {
         let length = usize::from(*body.get(at).ok_or(CUT)?);
         at += 1 + length;

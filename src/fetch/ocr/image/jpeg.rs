@@ -1,8 +1,8 @@
 //! JPEG: the frame's header stands behind any number of other segments.
 
-use super::{CUT, Flaw, Size, big};
+use super::{CUT, Size, ValidationError, big};
 
-pub(super) fn size(body: &[u8]) -> Result<Size, Flaw> {
+pub(super) fn size(body: &[u8]) -> Result<Size, ValidationError> {
     let mut at = 2;
     loop {
         // Decoders skip what stands between segments.

@@ -1,13 +1,13 @@
 //! TIFF: a chain of pages, each with a directory of its properties.
 
-use super::{CUT, Flaw, Size, big, little};
+use super::{CUT, Size, ValidationError, big, little};
 
 const WIDTH: u64 = 256;
 const HEIGHT: u64 = 257;
 
 /// The size of each page; one more than `most` where there are more, which also ends a chain that
 /// leads in a circle.
-pub(super) fn pages(body: &[u8], most: usize) -> Result<Vec<Size>, Flaw> {
+pub(super) fn pages(body: &[u8], most: usize) -> Result<Vec<Size>, ValidationError> {
     let number = if body.starts_with(b"MM") { big } else { little };
     let read = |at: u64, length: u64| {
         let at = usize::try_from(at).map_err(|_| CUT)?;

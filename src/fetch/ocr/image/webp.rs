@@ -1,8 +1,8 @@
 //! WebP: lossy, lossless, or a canvas around either.
 
-use super::{CUT, Flaw, Size, little};
+use super::{CUT, Size, ValidationError, little};
 
-pub(super) fn size(body: &[u8]) -> Result<Size, Flaw> {
+pub(super) fn size(body: &[u8]) -> Result<Size, ValidationError> {
     let kind = body.get(12..16).ok_or(CUT)?;
     let data = body.get(20..30).ok_or(CUT)?;
     match kind {

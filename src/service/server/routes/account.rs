@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::core::batch::Batch;
+use crate::core::batch::BatchRecord;
 use crate::core::id::{AccountId, BatchId};
-use crate::core::request::Flaw;
+use crate::core::request::ValidationError;
 use crate::core::time::Day;
-use crate::core::usage::Usage;
+use crate::core::usage::DailyUsage;
 use crate::engine::EngineError;
 use crate::service::server::answer;
 use crate::service::server::body;
@@ -40,7 +40,7 @@ fn with_balance(balance: Balance, body: &Value) -> Response {
 }
 
 /// The days since the month, or the week if that is earlier, began.
-async fn recent(service: &Service, caller: &Caller) -> Result<(Day, Vec<Usage>), Problem> {
+async fn recent(service: &Service, caller: &Caller) -> Result<(Day, Vec<DailyUsage>), Problem> {
     let today = service.engine().now().day();
     let first = today.month().min(today.week());
     Ok((today, service.engine().usage(caller.account(), first).await?))
@@ -110,7 +110,7 @@ async fn page(
     service: &Service,
     caller: &Caller,
     query: Option<&str>,
-) -> Result<(Vec<Batch>, Option<BatchId>), Problem> {
+) -> Result<(Vec<BatchRecord>, Option<BatchId>), Problem> {
     let limit = page_size(query)?;
     listed(service, caller, cursor(query)?, limit).await
 }
@@ -126,7 +126,7 @@ pub(super) async fn listed(
     caller: &Caller,
     after: Option<BatchId>,
     limit: usize,
-) -> Result<(Vec<Batch>, Option<BatchId>), Problem> {
+) -> Result<(Vec<BatchRecord>, Option<BatchId>), Problem> {
     // One more than is shown says whether there are more.
     let mut found = service.engine().batches_of(caller.account(), after, limit + 1).await?;
     let more = found.len() > limit;
@@ -140,7 +140,7 @@ pub(super) fn cursor(query: Option<&str>) -> Result<Option<BatchId>, Problem> {
     let Some(cursor) = body::parameter(query, "cursor") else { return Ok(None) };
     let id = cursor.parse().map_err(|_| {
         let reason = "must be the `next_cursor` of the page before".to_owned();
-        Problem::of_field(None, &Flaw { field: "cursor", reason })
+        Problem::of_field(None, &ValidationError { field: "cursor", reason })
     })?;
     Ok(Some(id))
 }

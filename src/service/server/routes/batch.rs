@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::core::batch::Batch as BatchRecord;
+use crate::core::batch::BatchRecord;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
 use crate::engine::{Batch, BatchHandle, Engine, EngineError};

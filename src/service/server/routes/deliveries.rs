@@ -4,8 +4,8 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::core::batch::{Batch, Notice};
-use crate::core::id::{BatchId, DeliveryId};
+use crate::core::batch::{BatchRecord, Notification};
+use crate::core::id::{BatchId, NotificationId};
 use crate::service::server::answer;
 use crate::service::server::body;
 use crate::service::server::gate::Caller;
@@ -41,7 +41,11 @@ fn no_delivery() -> Problem {
 }
 
 /// The event of a batch's end, once it is there and if it is one of those.
-async fn event(service: &Service, batch: BatchId, which: Which) -> Result<Option<Notice>, Problem> {
+async fn event(
+    service: &Service,
+    batch: BatchId,
+    which: Which,
+) -> Result<Option<Notification>, Problem> {
     let notice = service.engine().notice(batch).await?;
     Ok(notice.filter(|it| matches!(which, Which::All) || it.url.is_some()))
 }
@@ -100,10 +104,10 @@ pub(super) async fn list(
 /// Up to `most` deliveries of these batches, and how many of the batches were looked at for them.
 async fn taken(
     service: &Service,
-    batches: &[Batch],
+    batches: &[BatchRecord],
     which: Which,
     most: usize,
-) -> Result<(Vec<Notice>, usize), Problem> {
+) -> Result<(Vec<Notification>, usize), Problem> {
     let mut found = Vec::new();
     for (at, batch) in batches.iter().enumerate() {
         if found.len() == most {
@@ -128,7 +132,7 @@ pub(super) async fn redeliver(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id: DeliveryId = id.parse().map_err(|_| no_delivery())?;
+    let id: NotificationId = id.parse().map_err(|_| no_delivery())?;
     let notice = service.engine().delivery(id).await?.ok_or_else(no_delivery)?;
     if notice.account != *caller.account() || notice.url.is_none() {
         return Err(no_delivery());

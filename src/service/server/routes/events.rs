@@ -10,10 +10,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::core::batch::{Batch, BatchStatus};
+use crate::core::batch::{BatchRecord, BatchStatus};
 use crate::core::id::BatchId;
 use crate::core::job::Job;
-use crate::engine::{BatchHandle, Event};
+use crate::engine::{BatchHandle, ProgressEvent};
 use crate::service::server::answer::{self, Gone, Pieces};
 use crate::service::server::gate::Caller;
 use crate::service::server::problem::Problem;
@@ -125,18 +125,18 @@ impl Stream {
                 }
             };
             match event {
-                Some(Event::BatchEnded { .. }) | None => {
+                Some(ProgressEvent::BatchEnded { .. }) | None => {
                     self.catch_up().await?;
                     return Ok(());
                 }
-                Some(Event::JobEnded { job }) => self.ended(&job).await?,
-                Some(Event::JobStarted { job }) => {
+                Some(ProgressEvent::JobEnded { job }) => self.ended(&job).await?,
+                Some(ProgressEvent::JobStarted { job }) => {
                     self.passing("job.started", &wire::started(job)).await?;
                 }
-                Some(Event::Attempted { job, attempt }) => {
+                Some(ProgressEvent::Attempted { job, attempt }) => {
                     self.passing("job.attempted", &wire::attempted(job, &attempt)).await?;
                 }
-                Some(Event::JobRescheduled { job }) => {
+                Some(ProgressEvent::JobRescheduled { job }) => {
                     self.passing("job.rescheduled", &wire::started(job)).await?;
                 }
             }
@@ -172,7 +172,7 @@ impl Stream {
             .await
     }
 
-    async fn finish(&self, batch: &Batch) -> Result<(), Gone> {
+    async fn finish(&self, batch: &BatchRecord) -> Result<(), Gone> {
         let (id, data) = (self.told.id(), wire::summary(batch));
         self.pieces.write(format!("id: {id}{END}\nevent: batch.completed\ndata: {data}\n\n")).await
     }

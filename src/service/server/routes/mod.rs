@@ -33,7 +33,7 @@ use crate::service::server::page;
 /// use rungs::stores::Memory;
 ///
 /// # tokio::runtime::Runtime::new()?.block_on(async {
-/// let engine = Engine::builder().store(Memory::default()).html(Http::new()).build()?;
+/// let engine = Engine::builder().store(Memory::default()).http(Http::new()).build()?;
 /// let service = Service::new(engine.clone()).keys(Keys::default());
 /// let app: axum::Router = axum::Router::new().nest("/scraping", service.router());
 /// # drop(app);

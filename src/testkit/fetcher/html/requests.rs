@@ -89,7 +89,7 @@ pub async fn it_serves_the_tiers_it_names(fetcher: Html) {
     assert!(!tiers.is_empty(), "a fetcher serves some tier");
 
     for tier in &tiers {
-        assert_ne!(*tier, Tier::Browser, "a browser's tier is a JsFetcher's");
+        assert_ne!(*tier, Tier::Browser, "a browser's tier is a BrowserFetcher's");
         let page = attempt(&fetcher, request(&site.url("/"), *tier)).await;
         assert_eq!(page.map(|it| it.status).ok(), Some(200), "{tier:?}");
     }

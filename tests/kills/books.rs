@@ -16,7 +16,7 @@ use rungs::stores::Sled;
 use rungs::testkit::run;
 
 use crate::Dice;
-use crate::world::{Page, World};
+use crate::world::{SitePage, World};
 
 const KINDS: [Kind; 6] =
     [Kind::Account, Kind::Batch, Kind::Entry, Kind::Job, Kind::Notification, Kind::Submission];
@@ -236,15 +236,15 @@ impl Books {
     /// Whether the job ended as its page behaves.
     fn check_result(&self, job: &Job) {
         let url = job.request.page().as_str();
-        let (page, token) = Page::of(url);
+        let (page, token) = SitePage::of(url);
         if job.lost > Job::MAX_LOST {
             assert_eq!(job.state, JobState::Failed, "{url} was given up");
             return;
         }
         let tier = match page {
-            Page::Plain | Page::Slow => Some(Tier::Curl),
-            Page::Guarded => Some(Tier::Http),
-            Page::Missing | Page::Broken => None,
+            SitePage::Plain | SitePage::Slow => Some(Tier::Curl),
+            SitePage::Guarded => Some(Tier::Http),
+            SitePage::Missing | SitePage::Broken => None,
         };
         // What the site has taught may begin a job higher, never lower than what works.
         assert!(job.tier() >= tier && job.tier().is_some() == tier.is_some(), "{url}: {job:?}");

@@ -15,7 +15,7 @@ use rungs::stores::Sled;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Settings};
 
-use crate::world::Page;
+use crate::world::SitePage;
 
 /// The variable that makes a process a child, and tells it what to do.
 pub(crate) const PLAN: &str = "RUNGS_KILL_CHILD";
@@ -62,7 +62,7 @@ impl Plan {
     fn batch(&self, key: &str) -> Batch {
         let (site, receiver) = &self.world;
         let turn = key.bytes().map(usize::from).sum::<usize>();
-        let pages = Page::ALL.iter().cycle().skip(turn % 5).take(3 + turn % 4).enumerate();
+        let pages = SitePage::ALL.iter().cycle().skip(turn % 5).take(3 + turn % 4).enumerate();
         let urls = pages.map(|(at, (_, name))| Item::get(format!("{site}/{name}/t{key}-{at}x")));
         let account = AccountId::new(ACCOUNTS[turn % 3]).expect("a valid name");
         let batch = Batch::new(urls.collect::<Vec<_>>()).account(account).idempotency_key(key);

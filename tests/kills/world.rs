@@ -11,7 +11,7 @@ use crate::Seen;
 
 /// How a page behaves; the first part of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Page {
+pub(crate) enum SitePage {
     /// It comes.
     Plain,
     /// It comes to browsers only.
@@ -24,7 +24,7 @@ pub(crate) enum Page {
     Broken,
 }
 
-impl Page {
+impl SitePage {
     pub(crate) const ALL: [(Self, &str); 5] = [
         (Self::Plain, "plain"),
         (Self::Guarded, "guarded"),
@@ -43,17 +43,19 @@ impl Page {
 }
 
 fn answer(request: &SiteRequest) -> SiteResponse {
-    let (page, token) = Page::of(&request.path);
+    let (page, token) = SitePage::of(&request.path);
     let body = SiteResponse::html(format!(
         "<title>{token}</title><h1>Page {token}</h1><p>This is the page {token}, and it has as many \
          words as a page must have that is worth being read by anybody at all.</p>"
     ));
     match page {
-        Page::Guarded if request.header("sec-fetch-mode").is_none() => SiteResponse::status(403),
-        Page::Plain | Page::Guarded => body,
-        Page::Slow => body.delay(Duration::from_millis(40)),
-        Page::Missing => SiteResponse::status(404),
-        Page::Broken => SiteResponse::status(500),
+        SitePage::Guarded if request.header("sec-fetch-mode").is_none() => {
+            SiteResponse::status(403)
+        }
+        SitePage::Plain | SitePage::Guarded => body,
+        SitePage::Slow => body.delay(Duration::from_millis(40)),
+        SitePage::Missing => SiteResponse::status(404),
+        SitePage::Broken => SiteResponse::status(500),
     }
 }
 

@@ -215,7 +215,7 @@ fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
 mod tests {
     use super::*;
     use crate::core::credits::Credits;
-    use crate::core::ladder::reach::Tools;
+    use crate::core::ladder::reach::Capabilities;
     use crate::core::price::PriceList;
     use crate::core::request::{Item, Limits, Mode};
     use crate::core::time::Timestamp;

@@ -257,9 +257,9 @@ impl Notifier for Receiver {
             1 => DeliveryOutcome::Failed {
                 status: Some(500),
                 reason: "busy".into(),
-                answer: Some("try\u{1b}[2J later".to_owned()),
+                response_body: Some("try\u{1b}[2J later".to_owned()),
             },
-            _ => DeliveryOutcome::Accepted { status: 200, answer: None },
+            _ => DeliveryOutcome::Accepted { status: 200, response_body: None },
         };
         Box::pin(async move { answer })
     }
@@ -293,7 +293,7 @@ async fn one_event_is_delivered_with_one_id_and_one_body_over_its_retries() {
     let notice = settled_notice(&engine, &handle).await;
 
     assert_eq!((notice.state, notice.attempts.len()), (NotificationState::Delivered, 2));
-    let said = notice.attempts.iter().map(|it| it.answer.as_deref()).collect::<Vec<_>>();
+    let said = notice.attempts.iter().map(|it| it.response_body.as_deref()).collect::<Vec<_>>();
     assert_eq!(said, [Some("try\u{fffd}[2J later"), None]);
     let seen = receiver.0.lock().expect("not poisoned").clone();
     assert_eq!((seen[0].id, &seen[0].body), (seen[1].id, &seen[1].body));

@@ -72,13 +72,13 @@ fn the_ports_need_no_runtime_and_see_no_adapter() {
 }
 
 #[test]
-fn the_engine_sees_no_adapter_but_the_default_extractor() {
-    let banned =
-        ["crate::fetch", "crate::llm", "crate::stores", "crate::webhook", "crate::service"];
-    forbid("src/engine", &banned);
+fn the_engine_sees_no_adapter_but_its_defaults() {
+    forbid("src/engine", &["crate::fetch", "crate::llm", "crate::stores", "crate::webhook"]);
     for_each_source("src/engine", &mut |path, text| {
+        // The defaults: the extractor and the format of notifications.
         let default = path.ends_with("builder.rs");
         assert!(default || !text.contains("crate::extract"), "{}", path.display());
+        assert!(default || !text.contains("crate::service"), "{}", path.display());
     });
 }
 

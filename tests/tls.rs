@@ -111,7 +111,7 @@ async fn a_delivery_carries_both_signatures_of_its_raw_body() {
 
     let delivered = hooks.deliver(delivery(site.url("/hook"))).await;
 
-    assert_eq!(delivered, DeliveryOutcome::Accepted { status: 204, answer: None });
+    assert_eq!(delivered, DeliveryOutcome::Accepted { status: 204, response_body: None });
 }
 
 #[tokio::test]

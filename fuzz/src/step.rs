@@ -16,6 +16,8 @@ use rungs::core::step::{Ending, KEPT, Records, StepError, StepInput, step};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
+use rungs::ports::notify::NotificationFormat;
+use rungs::service::wire::WebhookBody;
 use rungs::testkit::store::sample;
 
 use super::bytes::Bytes;
@@ -350,11 +352,13 @@ impl Shelf {
         page.end = Some((after.clone(), charged));
         self.entries.push(ending.entry.clone());
         self.batch = ending.batch.clone();
-        self.notices.extend(ending.notice.clone());
         let is_last = self.pages.iter().all(|it| it.end.is_some());
-        assert_eq!(ending.notice.is_some(), is_last, "the event belongs to the last job's end");
-        if let Some(notice) = &ending.notice {
-            self.tells(notice, now);
+        assert_eq!(ending.completion.is_some(), is_last, "the event belongs to the last job's end");
+        if let Some(completion) = &ending.completion {
+            let body = WebhookBody.body(completion);
+            let notice = completion.notification(&self.batch, body);
+            self.tells(&notice, now);
+            self.notices.push(notice);
         }
     }
 

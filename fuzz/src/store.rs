@@ -11,7 +11,7 @@ use rungs::core::id::{AccountId, BatchId, WorkerId};
 use rungs::core::job::{BodyRef, JobState, Lease};
 use rungs::core::ladder::SiteProfile;
 use rungs::core::ledger::{Booking, LedgerEntry};
-use rungs::core::record::{CacheEntry, Claim, IdempotencyRecord, Key, Kind, Queue, Record};
+use rungs::core::record::{CacheEntry, Claim, IdempotencyRecord, Key, Queue, Record, RecordKind};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
@@ -207,7 +207,7 @@ impl Model {
 
     async fn list(&self, store: &dyn Store, bytes: &mut Bytes<'_>) {
         let list = ListQuery {
-            kind: bytes.pick(&Kind::ALL),
+            kind: bytes.pick(&RecordKind::ALL),
             after: bytes.flag().then(|| record(bytes).key()),
             descending: bytes.flag(),
             limit: bytes.below(6),
@@ -268,7 +268,7 @@ impl Model {
 
     /// Everything that the store can be asked.
     async fn check(&self, store: &dyn Store) {
-        for kind in Kind::ALL {
+        for kind in RecordKind::ALL {
             let list = ListQuery { kind, after: None, descending: false, limit: usize::MAX };
             let listed = store.list(list.clone()).await.expect("listed");
             assert_eq!(listed, self.listed(&list));
@@ -296,7 +296,7 @@ fn due(record: &Record) -> Option<(Queue, Timestamp)> {
             Some((Queue::Notifications, it.lease.map_or(it.ready_at, |it| it.until)))
         }
         Record::Batch(batch) => Some((Queue::Expiry, batch.expires_at?)),
-        Record::Cached(it) => Some((Queue::Expiry, it.expires_at)),
+        Record::CacheEntry(it) => Some((Queue::Expiry, it.expires_at)),
         Record::Usage(it) => Some((Queue::Expiry, it.expires_at())),
         _ => None,
     }
@@ -322,7 +322,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
             let expires_at = bytes.flag().then(|| moment(bytes));
             Record::Batch(sample::batch(bytes.below(3) as u64, expires_at))
         }
-        2 => Record::Entry(LedgerEntry {
+        2 => Record::LedgerEntry(LedgerEntry {
             account: AccountId::default(),
             batch: sample::batch_id(bytes.below(3) as u64),
             number: bytes.pick(&[0, 1, 255, 256, u32::MAX]),
@@ -344,15 +344,15 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
             Record::Notification(notice)
         }
         7 => Record::Site(SiteProfile::new(bytes.pick(&["a", "a:80", "ab", ""]), moment(bytes))),
-        8 => Record::Submission(IdempotencyRecord {
+        8 => Record::IdempotencyRecord(IdempotencyRecord {
             account: account(bytes),
             key: bytes.pick(&["", "b", "\0", "\u{10ffff}"]).to_owned(),
             digest: [bytes.byte(); 32],
             batch: sample::batch_id(1),
         }),
-        9 => Record::Owned(sample::owned(account(bytes).as_str(), bytes.below(3) as u64)),
+        9 => Record::AccountBatch(sample::owned(account(bytes).as_str(), bytes.below(3) as u64)),
         10 => Record::Usage(sample::usage(account(bytes).as_str(), bytes.below(3) as u64)),
-        _ => Record::Cached(CacheEntry {
+        _ => Record::CacheEntry(CacheEntry {
             digest: [bytes.pick(&[0, 1, 255]); 32],
             body: BodyRef("b".to_owned()),
             tier: bytes.pick(&Tier::ALL),

@@ -1,30 +1,30 @@
-//! How long to wait before the next try.
+//! Retry policies.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// When to try again, and how often.
+/// A retry policy: exponential backoff with a cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backoff {
-    /// Tries after the first.
+    /// The number of retries after the first attempt.
     pub retries: u32,
-    /// The wait before the first of them.
+    /// The wait before the first retry.
     pub first: Duration,
-    /// The longest wait; what a site asks for with Retry-After is cut to it.
+    /// The longest wait, to which `Retry-After` is cut too.
     pub longest: Duration,
 }
 
 impl Backoff {
-    /// For transient failures of a page: two more tries, from half a second to a minute.
+    /// The policy for transient failures of a page: two retries, from 500 ms to a minute.
     pub const PAGE: Self =
         Self { retries: 2, first: Duration::from_millis(500), longest: Duration::from_secs(60) };
-    /// For webhooks: at 0, 2 and 8 seconds.
+    /// The policy for webhooks: attempts at 0, 2 and 8 seconds.
     pub const WEBHOOK: Self =
         Self { retries: 2, first: Duration::from_secs(2), longest: Duration::from_secs(8) };
 
-    /// The wait before try `number` (1 is the first retry): it doubles from try to try, and
-    /// `draw` takes up to half of it away, so that jobs that failed together do not come back
+    /// Returns the wait before retry `number`, from 1: it doubles from retry to retry, and
+    /// `random` takes up to half of it away, so that jobs that failed together do not come back
     /// together.
     pub fn wait(&self, number: u32, draw: u64) -> Duration {
         let whole = self.exact(number, 2);
@@ -32,7 +32,7 @@ impl Backoff {
         whole.saturating_sub(Duration::from_millis(draw % half.saturating_add(1)))
     }
 
-    /// The same without jitter, growing by `factor` from try to try.
+    /// Returns the wait without jitter, growing by `factor` from retry to retry.
     pub fn exact(&self, number: u32, factor: u32) -> Duration {
         let growth = factor.saturating_pow(number.saturating_sub(1));
         self.first.saturating_mul(growth).min(self.longest)

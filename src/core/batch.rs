@@ -1,4 +1,4 @@
-//! A batch: its jobs counted, and the one event of its end.
+//! Batches and their completion notifications.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,21 +7,21 @@ use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::Lease;
 use crate::core::time::Timestamp;
 
-/// Where a batch is, as its tally says.
+/// The status of a batch, computed from its tally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BatchStatus {
-    /// Some job has not ended.
+    /// At least one job has not ended.
     Processing,
-    /// All succeeded.
+    /// All jobs succeeded.
     Completed,
-    /// Some succeeded and some failed.
+    /// Some jobs succeeded and some failed.
     Partial,
-    /// All failed.
+    /// All jobs failed.
     Failed,
 }
 
 impl BatchStatus {
-    /// The word for it on the wire.
+    /// Returns the status as the REST API spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Processing => "processing",
@@ -32,24 +32,24 @@ impl BatchStatus {
     }
 }
 
-/// A batch's jobs, counted.
+/// The number of jobs of a batch, in total and by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// All of them.
+    /// All jobs.
     pub total: u32,
-    /// Those that ended with a page.
+    /// Jobs that ended with a page.
     pub succeeded: u32,
-    /// Those that ended without.
+    /// Jobs that ended without a page.
     pub failed: u32,
 }
 
 impl Tally {
-    /// Those that have not ended.
+    /// Returns the number of jobs that have not ended.
     pub const fn pending(self) -> u32 {
         self.total.saturating_sub(self.succeeded).saturating_sub(self.failed)
     }
 
-    /// The batch's status: nothing else decides it.
+    /// Returns the status of the batch, which depends on nothing else.
     pub const fn status(self) -> BatchStatus {
         if self.pending() > 0 {
             BatchStatus::Processing
@@ -63,34 +63,34 @@ impl Tally {
     }
 }
 
-/// What a batch was submitted as, which decides what its end is called.
+/// The kind of a submission, which selects the kind of its notification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BatchKind {
-    /// A list of items.
+    /// A list of items; completes with `batch.completed`.
     #[default]
     Batch,
-    /// One page by itself.
+    /// A single page; completes with `job.completed` or `job.failed`.
     Scrape,
 }
 
-/// An event's name.
+/// The kind of a completion notification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotificationKind {
     /// The last job of a batch ended.
     #[default]
     #[serde(rename = "batch.completed")]
     BatchCompleted,
-    /// A page that was submitted by itself is there.
+    /// A page that was submitted by itself was scraped.
     #[serde(rename = "job.completed")]
     JobCompleted,
-    /// A page that was submitted by itself could not be had.
+    /// A page that was submitted by itself failed.
     #[serde(rename = "job.failed")]
     JobFailed,
 }
 
 impl NotificationKind {
-    /// The name on the wire.
+    /// Returns the name in the `event` field of a webhook body.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BatchCompleted => "batch.completed",
@@ -100,104 +100,104 @@ impl NotificationKind {
     }
 }
 
-/// A batch's record.
+/// The record of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BatchRecord {
-    /// Its id.
+    /// The id, which sorts by the time of submission.
     pub id: BatchId,
-    /// Who pays.
+    /// The account that is charged.
     pub account: AccountId,
-    /// Its jobs, in the order of the request.
+    /// The jobs, in the order of the items.
     pub jobs: Vec<JobId>,
-    /// How many are where.
+    /// The number of jobs in each state.
     pub tally: Tally,
-    /// What was held at submission: the sum of the jobs' holds.
+    /// The credits held at submission: the sum of the holds of the jobs.
     pub estimate: Credits,
-    /// What its ended jobs were charged.
+    /// The credits charged for jobs that have ended.
     pub charged: Credits,
-    /// What it was submitted as.
+    /// The kind of the submission.
     #[serde(default)]
     pub form: BatchKind,
-    /// A word of the host's for who submitted it, by which usage and budgets are told apart.
+    /// A label for the submitter, by which usage and budgets are kept apart; set by your application.
     #[serde(default)]
     pub label: Option<String>,
-    /// Where the end is told.
+    /// The URL to which the completion notification is delivered; `None` delivers none.
     pub webhook: Option<String>,
-    /// The idempotency key it was submitted with.
+    /// The idempotency key of the submission.
     pub idempotency_key: Option<String>,
-    /// The id of its one event, drawn at submission.
+    /// The id of the completion notification, drawn at submission.
     pub event: NotificationId,
-    /// How many ledger entries it has.
+    /// The number of ledger entries of the batch.
     pub entries: u32,
-    /// When it was submitted.
+    /// The time of submission.
     pub created_at: Timestamp,
-    /// When its last job ended.
+    /// The time at which the last job ended.
     pub ended_at: Option<Timestamp>,
-    /// When it is removed: 24 hours after its end, unless the host keeps it longer.
+    /// The time at which the batch is removed; set when its last job ends.
     pub expires_at: Option<Timestamp>,
 }
 
 impl BatchRecord {
-    /// Its status.
+    /// Returns the status.
     pub fn status(&self) -> BatchStatus {
         self.tally.status()
     }
 }
 
-/// Whether an event was delivered.
+/// The state of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotificationState {
-    /// It has yet to be.
+    /// A delivery attempt is due.
     Pending,
-    /// The receiver accepted it.
+    /// The receiver accepted the notification.
     Delivered,
-    /// The attempts are used up, or the receiver is gone.
+    /// All delivery attempts failed, or the receiver refused for good.
     GivenUp,
-    /// Nobody asked to be told.
+    /// The batch has no webhook.
     Unaddressed,
 }
 
-/// One attempt to deliver an event, as it is kept.
+/// One stored attempt to deliver a notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryAttempt {
-    /// When.
+    /// The time of the attempt.
     pub at: Timestamp,
-    /// The receiver's status, where there was one.
+    /// The HTTP status of the receiver; `None` if there was no response.
     pub status: Option<u16>,
-    /// What went wrong, if anything.
+    /// The reason of the failure; `None` if the receiver accepted.
     pub error: Option<String>,
-    /// The beginning of what the receiver answered, where it said anything.
-    #[serde(default)]
-    pub answer: Option<String>,
+    /// The beginning of the receiver's response body; `None` if it was empty.
+    #[serde(default, rename = "answer")]
+    pub response_body: Option<String>,
 }
 
-/// The outbox record of the one event of a batch's end.
+/// The outbox record of the one completion notification of a batch.
 ///
-/// It comes into being in the same commit as the last job's end and never again; only its delivery
+/// The commit that ends the last job writes it, and no other commit does; only the delivery
 /// is repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    /// The event's id, the same over all attempts.
+    /// The id, the same in all delivery attempts.
     pub id: NotificationId,
-    /// The batch that ended.
+    /// The batch that completed.
     pub batch: BatchId,
-    /// Whose batch that was.
+    /// The account of the batch.
     #[serde(default)]
     pub account: AccountId,
-    /// What it is called.
+    /// The kind.
     #[serde(default)]
     pub event: NotificationKind,
-    /// Where it goes.
+    /// The URL of the receiver; `None` if the batch has no webhook.
     pub url: Option<String>,
-    /// The JSON body, the same over all attempts.
+    /// The JSON body, the same bytes in all delivery attempts.
     pub body: String,
-    /// Whether it was delivered.
+    /// The state of the delivery.
     pub state: NotificationState,
-    /// Every attempt.
+    /// All delivery attempts, in order.
     pub attempts: Vec<DeliveryAttempt>,
-    /// When the next attempt is due.
+    /// The time at which the next delivery attempt is due.
     pub ready_at: Timestamp,
-    /// Who is delivering it.
+    /// The lease of the worker that is delivering it.
     pub lease: Option<Lease>,
 }
 

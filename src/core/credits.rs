@@ -1,14 +1,14 @@
-//! The one unit of money.
+//! The unit of money.
 
 use std::fmt;
 use std::iter::Sum;
 
 use serde::{Deserialize, Serialize};
 
-/// An amount of credits; 1,000,000 are one dollar.
+/// An amount of credits; 1,000,000 are one US dollar.
 ///
 /// There are no operators: an amount that would overflow or go below zero is a bug in a ledger, and
-/// each caller says with `checked_*` or `saturating_*` what it wants then.
+/// each caller chooses with `checked_*` or `saturating_*`.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -16,40 +16,40 @@ use serde::{Deserialize, Serialize};
 pub struct Credits(pub u64);
 
 impl Credits {
-    /// Nothing.
+    /// No credits.
     pub const ZERO: Self = Self(0);
-    /// More than anything costs.
+    /// The greatest amount.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// The sum, or `None` if it does not fit.
+    /// Returns the sum, or `None` if it overflows.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The difference, or `None` if it were below zero.
+    /// Returns the difference, or `None` if it is negative.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// The sum, [`Credits::MAX`] at most.
+    /// Returns the sum, [`Credits::MAX`] at most.
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// The difference, zero at least.
+    /// Returns the difference, zero at least.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// The amount in dollars, for a person to read: nothing is computed with it.
+    /// Returns the amount in dollars, for display only.
     #[allow(clippy::cast_precision_loss)] // below nine billion dollars it is exact
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1_000_000.0
     }
 
-    /// `per_mille` thousandths of it, rounded up to the next credit.
+    /// Returns `per_mille` thousandths of the amount, rounded up.
     #[must_use]
     pub fn scaled(self, per_mille: u32) -> Self {
         let scaled = (u128::from(self.0) * u128::from(per_mille)).div_ceil(1_000);

@@ -1,4 +1,4 @@
-//! Why a page failed, as data.
+//! Errors of jobs, as data.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::core::tier::Tier;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal,)+) => {
-        /// The code of a failed job, as the wire writes it.
+        /// The code of a failed job.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum ErrorCode {
@@ -16,7 +16,7 @@ macro_rules! codes {
         }
 
         impl ErrorCode {
-            /// The code, such as `BLOCKED_BY_ANTIBOT`.
+            /// Returns the code as the REST API spells it, such as `BLOCKED_BY_ANTIBOT`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
             }
@@ -31,49 +31,49 @@ codes! {
     ChallengeDetected = "CHALLENGE_DETECTED",
     /// The page or the ladder took too long.
     Timeout = "TIMEOUT",
-    /// The host ended the batch.
+    /// Your application canceled the batch.
     Cancelled = "CANCELLED",
-    /// The address cannot be fetched.
+    /// The URL cannot be fetched.
     InvalidUrl = "INVALID_URL",
     /// The mode cannot read this kind of document.
     UnsupportedContentType = "UNSUPPORTED_CONTENT_TYPE",
-    /// The name has no address.
+    /// The host name has no address.
     DnsError = "DNS_ERROR",
-    /// No connection, or it broke.
+    /// The connection was not made, or broke.
     ConnectionError = "CONNECTION_ERROR",
-    /// The certificate or the handshake is bad.
+    /// The TLS handshake or the certificate check failed.
     TlsError = "TLS_ERROR",
-    /// The page answered with an error status.
+    /// The site responded with an error status.
     TargetHttpError = "TARGET_HTTP_ERROR",
     /// The page does not exist (404, 410).
     NotFoundTarget = "NOT_FOUND_TARGET",
-    /// The page wants money (402).
+    /// The page requires a payment (402).
     PaywallDetected = "PAYWALL_DETECTED",
-    /// The page wants a login (401).
+    /// The page requires a login (401).
     LoginRequired = "LOGIN_REQUIRED",
-    /// The page is over a limit.
+    /// The page exceeds a size limit.
     ContentTooLarge = "CONTENT_TOO_LARGE",
-    /// There was nothing to read.
+    /// The page has no content.
     EmptyContent = "EMPTY_CONTENT",
-    /// The page could not be turned into the formats.
+    /// The formats could not be made from the page.
     ExtractionFailed = "EXTRACTION_FAILED",
-    /// The browser could not render the page, or there is none.
+    /// The browser could not render the page, or no browser is configured.
     RenderFailed = "RENDER_FAILED",
-    /// The PDF could not be read, or nothing here reads PDFs.
+    /// The PDF could not be read, or no PDF reader is configured.
     PdfParseFailed = "PDF_PARSE_FAILED",
-    /// Nothing here reads images.
+    /// No OCR engine is configured.
     OcrUnavailable = "OCR_UNAVAILABLE",
-    /// A dearer tier than the item allows would be needed.
+    /// The page needs a more expensive tier than the item allows.
     TierCapReached = "TIER_CAP_REACHED",
-    /// The next step would cost more than `max_credits`.
+    /// The next attempt would cost more than `max_credits`.
     CostLimitExceeded = "COST_LIMIT_EXCEEDED",
     /// The `time_budget` ran out.
     TimeBudgetExpired = "TIME_BUDGET_EXPIRED",
-    /// robots.txt says no.
+    /// The site's robots.txt disallows the URL.
     RobotsDisallowed = "ROBOTS_DISALLOWED",
-    /// The name leads to an address that is not public.
+    /// The host name resolves to an address that is not public.
     PrivateAddressBlocked = "PRIVATE_ADDRESS_BLOCKED",
-    /// rungs or a part of the host's failed.
+    /// rungs failed, or a component of your application did.
     InternalError = "INTERNAL_ERROR",
 }
 
@@ -83,27 +83,27 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// Why a job failed.
+/// The error of a failed job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct JobError {
-    /// The code to branch on.
+    /// The code, to branch on.
     pub code: ErrorCode,
-    /// What happened and what may help, for a person.
+    /// The reason and the remedy, in words.
     pub message: String,
-    /// The page's HTTP status, where there was one.
+    /// The HTTP status of the page; `None` if there was no response.
     pub status: Option<u16>,
-    /// The tier that would be needed, where the cap is what stopped the ladder.
+    /// The tier that the page needs, if the cost controls excluded it.
     pub required_tier: Option<Tier>,
 }
 
 impl JobError {
-    /// An error of `code` that says `message`.
+    /// Returns an error with this code and message.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), status: None, required_tier: None }
     }
 
-    /// The same with the page's HTTP status.
+    /// Sets the HTTP status of the page.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);

@@ -1,4 +1,4 @@
-//! Names of things. Ids sort by the time they were made, so that a store lists newest first for free.
+//! Identifiers. Ids sort by the time they were made, so that a store can list the newest first.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::time::Timestamp;
 
-/// A name that could not be read.
+/// The error for text that is not an id or name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not {expected}")]
 pub struct ParseIdError {
@@ -59,16 +59,16 @@ macro_rules! uuid_id {
         pub struct $name([u8; 16]);
 
         impl $name {
-            /// A new id. `order` keeps ids of the same millisecond in order (12 bits are used);
-            /// `random` makes them unguessable and is the caller's to draw.
+            /// Returns a new id. `order` keeps ids of the same millisecond in order (12 bits are used);
+            /// `random` makes them unguessable; the caller draws it.
             pub fn new(at: Timestamp, order: u16, random: u64) -> Self {
                 Self(uuid_bytes(at, order, random))
             }
 
-            /// The greatest id that there can be.
+            /// The greatest id.
             pub const LAST: Self = Self([u8::MAX; 16]);
 
-            /// The id's 16 bytes, which sort as the ids were made.
+            /// Returns the 16 bytes of the id, which sort like the ids.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 &self.0
             }
@@ -123,7 +123,7 @@ uuid_id!(
     JobId, "", "a job id (a UUID)"
 );
 uuid_id!(
-    /// One webhook event; the same over all its attempts.
+    /// A completion notification: a UUID, the same in all delivery attempts.
     NotificationId, "", "a delivery id (a UUID)"
 );
 
@@ -132,7 +132,7 @@ uuid_id!(
     SessionId, "", "a session id (a UUID)"
 );
 
-/// Whose credits a batch spends: any short text the host chooses.
+/// An account, whose credits batches spend: any short text that your application chooses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct AccountId(String);
@@ -141,7 +141,7 @@ impl AccountId {
     /// The longest name, in bytes.
     pub const MAX_LEN: usize = 128;
 
-    /// Reads a name of 1 to [`Self::MAX_LEN`] bytes without control characters.
+    /// Parses a name of 1 to [`Self::MAX_LEN`] bytes without control characters.
     pub fn new(name: impl Into<String>) -> Result<Self, ParseIdError> {
         let name = name.into();
         if name.is_empty() || name.len() > Self::MAX_LEN || name.chars().any(char::is_control) {
@@ -151,14 +151,14 @@ impl AccountId {
         Ok(Self(name))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Default for AccountId {
-    /// The account of a host that has only one.
+    /// Returns the account `default`, for applications that have only one.
     fn default() -> Self {
         Self("default".to_owned())
     }
@@ -184,7 +184,7 @@ impl TryFrom<String> for AccountId {
     }
 }
 
-/// One engine's name in the leases it takes: random, new at each start.
+/// The id of one engine in the leases it takes: random, new at each start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkerId(pub u64);
 

@@ -1,4 +1,4 @@
-//! A job: one URL of a batch, from queued to its end.
+//! Jobs: one URL of a batch each, from queued to ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::verdict::Verdict;
 
-/// Where a job is on its way.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
-    /// Waiting for a worker.
+    /// Waits for a worker.
     Queued,
-    /// Under a worker's lease.
+    /// Leased by a worker.
     Processing,
     /// Ended with a page.
     Succeeded,
@@ -28,15 +28,15 @@ pub enum JobState {
 }
 
 impl JobState {
-    /// All states.
+    /// All states, in order.
     pub const ALL: [Self; 4] = [Self::Queued, Self::Processing, Self::Succeeded, Self::Failed];
 
-    /// Whether nothing can follow.
+    /// Returns `true` if the state is final.
     pub const fn is_ended(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
     }
 
-    /// The word for it on the wire.
+    /// Returns the state as the REST API spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -47,20 +47,20 @@ impl JobState {
     }
 }
 
-/// What can happen to a job.
+/// An event of a job's state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobEvent {
     /// A worker took a lease.
     Claimed,
-    /// The page is there.
+    /// The page was scraped.
     Delivered,
-    /// It is to be tried again later, or its worker stops.
+    /// The job is retried later, or its worker stops.
     Rescheduled,
-    /// The lease ran out.
+    /// The lease expired.
     LeaseLost,
-    /// Nothing more can be tried.
+    /// No attempt is left.
     Exhausted,
-    /// The host ended it.
+    /// Your application canceled the batch.
     Cancelled,
 }
 
@@ -76,7 +76,7 @@ impl JobEvent {
     ];
 }
 
-/// An event that cannot happen in a state.
+/// The error for an event that a state does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{event:?} cannot happen to a job that is {state:?}")]
 pub struct IllegalTransition {
@@ -86,10 +86,10 @@ pub struct IllegalTransition {
     pub event: JobEvent,
 }
 
-/// Returns the state `event` moves a job in `state` to.
+/// Returns the state that follows `event` in `state`.
 ///
 /// The live states are written out in full, so adding a state or an event is a compile error here.
-/// *Who* sent the event is not decided here: [`crate::core::step`] compares the fence first.
+/// The sender of the event is not checked here: the step compares the fence first.
 ///
 /// # Errors
 ///
@@ -109,124 +109,124 @@ pub fn next(state: JobState, event: JobEvent) -> Result<JobState, IllegalTransit
     })
 }
 
-/// A worker's right to a job, until a moment.
+/// The right of a worker to a job, until it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Whose it is.
+    /// The worker.
     pub worker: WorkerId,
-    /// When it ends unless it is renewed.
+    /// The time at which the lease expires unless it is renewed.
     pub until: Timestamp,
 }
 
-/// What a worker shows to change a job: its claim. A stale one changes nothing.
+/// The fencing token with which a worker changes a job. A stale one changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fence {
-    /// Who claimed.
+    /// The worker that claimed the job.
     pub worker: WorkerId,
-    /// The claim's number, which no two claims of a job share.
+    /// The number of the claim, which no two claims of a job share.
     pub claim: u32,
 }
 
-/// What one attempt found.
+/// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Finding {
-    /// There was a response, and this is what the judge made of it.
+    /// There was a response, with this verdict.
     Judged(Verdict),
-    /// There was no response. That says nothing about the tier.
+    /// There was no response, which says nothing about the tier.
     Transport {
-        /// What went wrong.
+        /// The code of the error.
         code: ErrorCode,
-        /// Whether it may go better another time.
+        /// `true` if a retry may succeed.
         retryable: bool,
     },
 }
 
-/// One try on one tier, as the trail keeps it.
+/// One attempt on one tier, as the trail keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// The tier.
     pub tier: Tier,
-    /// What it found.
+    /// The result.
     pub finding: Finding,
-    /// The observation behind that.
+    /// The observation behind the result, such as `status 403, cf-mitigated: challenge`.
     pub signal: String,
-    /// The response's status, where there was one.
+    /// The HTTP status; `None` if there was no response.
     pub status: Option<u16>,
-    /// When it began.
+    /// The time at which the attempt began.
     pub started_at: Timestamp,
-    /// How long it took.
+    /// The duration in milliseconds.
     pub duration_ms: u64,
 }
 
-/// Where a result's body is kept: names it for the store of bodies alone.
+/// The reference to a stored body, which only the store of bodies can read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BodyRef(pub String);
 
-/// How a job ended.
+/// The outcome of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// With a page.
+    /// The page was scraped.
     Succeeded {
         /// The tier that worked.
         tier: Tier,
-        /// What was charged.
+        /// The credits charged.
         charged: Credits,
-        /// Where the result is.
+        /// The reference to the result.
         body: BodyRef,
-        /// Whether the page came from the response cache.
+        /// `true` if the page came from the response cache.
         cached: bool,
     },
-    /// Without one; nothing was charged.
+    /// The job failed, and nothing was charged.
     Failed(JobError),
 }
 
-/// A job's record.
+/// The record of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// Its id.
+    /// The id.
     pub id: JobId,
-    /// Its batch.
+    /// The batch.
     pub batch: BatchId,
-    /// Who pays.
+    /// The account that is charged.
     pub account: AccountId,
-    /// Its place in the batch, from 0.
+    /// The index in the batch, from 0.
     pub index: u32,
-    /// What was asked for.
+    /// The request.
     pub request: Arc<JobRequest>,
-    /// Where it is.
+    /// The state.
     pub state: JobState,
-    /// How many claims there were: the fencing token.
+    /// The number of claims: the fencing token.
     pub claims: u32,
-    /// How many of them ended with a lost lease.
+    /// The number of claims that ended with a lost lease.
     pub lost: u32,
     /// The lease, while processing.
     pub lease: Option<Lease>,
-    /// The credits held for it until it ends.
+    /// The credits held until the job ends.
     pub hold: Credits,
-    /// Every attempt that was committed.
+    /// All committed attempts, in order.
     pub trail: Vec<Attempt>,
-    /// Milliseconds of ladder used up in earlier claims.
+    /// The milliseconds that earlier claims used of the timeout.
     pub used_ms: u64,
-    /// When it may be claimed, while queued.
+    /// The time from which the job may be claimed, while queued.
     pub ready_at: Timestamp,
-    /// When it is given up, whatever happens.
+    /// The time at which the job is given up, whatever happens.
     pub deadline: Timestamp,
-    /// When it was submitted.
+    /// The time of submission.
     pub created_at: Timestamp,
-    /// When it was first claimed.
+    /// The time of the first claim.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// The time at which the job ended.
     pub ended_at: Option<Timestamp>,
-    /// How it ended.
+    /// The outcome, once the job has ended.
     pub outcome: Option<Outcome>,
 }
 
 impl Job {
-    /// Leases that may be lost before the job is given up: a page that kills its worker must not
+    /// The leases that may be lost before the job is given up: a page that kills its worker must not
     /// do so for ever.
     pub const MAX_LOST: u32 = 8;
 
-    /// Takes a lease. A lease that ran out is counted as lost on the way.
+    /// Takes a lease. An expired lease is counted as lost.
     ///
     /// Returns `None` if the job has ended, or another's lease still runs at `now`.
     #[must_use]
@@ -248,7 +248,7 @@ impl Job {
         })
     }
 
-    /// Puts a processing job back because its worker is gone. `None` in any other state.
+    /// Returns a processing job to the queue because its worker is gone; `None` in any other state.
     #[must_use]
     pub fn abandoned(&self, now: Timestamp) -> Option<Self> {
         let state = next(self.state, JobEvent::LeaseLost).ok()?;
@@ -256,7 +256,7 @@ impl Job {
         Some(Self { state, lost, lease: None, ready_at: now, ..self.clone() })
     }
 
-    /// The tier that worked.
+    /// Returns the tier that worked.
     pub fn tier(&self) -> Option<Tier> {
         match self.outcome {
             Some(Outcome::Succeeded { tier, .. }) => Some(tier),
@@ -264,7 +264,7 @@ impl Job {
         }
     }
 
-    /// What it was charged.
+    /// Returns the credits charged.
     pub fn charged(&self) -> Credits {
         match self.outcome {
             Some(Outcome::Succeeded { charged, .. }) => charged,
@@ -272,7 +272,7 @@ impl Job {
         }
     }
 
-    /// Why it failed, if it did.
+    /// Returns the error of a failed job.
     pub fn failure(&self) -> Option<&JobError> {
         match &self.outcome {
             Some(Outcome::Failed(error)) => Some(error),
@@ -280,14 +280,14 @@ impl Job {
         }
     }
 
-    /// Whether `fence` is the claim that holds the job now.
+    /// Returns `true` if `fence` is the claim that holds the job.
     pub fn is_held_by(&self, fence: Fence) -> bool {
         self.state == JobState::Processing
             && self.claims == fence.claim
             && self.lease.is_some_and(|it| it.worker == fence.worker)
     }
 
-    /// How much of the ladder's time is left of `timeout`, after `used` in this claim.
+    /// Returns the time that is left of `timeout` after `used` in this claim.
     pub fn time_left(&self, used: Duration) -> Duration {
         let timeout = Duration::from_secs(self.request.timeout);
         timeout.saturating_sub(Duration::from_millis(self.used_ms)).saturating_sub(used)

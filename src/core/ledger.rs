@@ -1,4 +1,4 @@
-//! Accounts and what is booked on them.
+//! Accounts and their ledger.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,26 +6,26 @@ use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId};
 use crate::core::time::Timestamp;
 
-/// A hold that the balance does not cover.
+/// The error for a hold that the account does not cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the submission would hold {needed}, but only {free} are free; grant the difference or lower max_tier"
 )]
 pub struct Overdrawn {
-    /// What would be held.
+    /// The credits that the submission would hold.
     pub needed: Credits,
-    /// What is free.
+    /// The free credits of the account.
     pub free: Credits,
 }
 
-/// An account's credits, split into what is free, held and spent.
+/// The credits of an account, split into free, held and spent.
 ///
 /// # Invariants
 ///
-/// * `free + held + spent == granted`, always.
-/// * `held` is exactly the sum of the holds not yet settled.
+/// * `free + held + spent == granted`.
+/// * `held` equals the sum of all unsettled holds.
 ///
-/// An unlimited account is booked the same way: what a hold lacks is granted with it.
+/// An unlimited account keeps the same books: a hold grants the credits that are missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     id: AccountId,
@@ -37,48 +37,48 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account whose holds never fail.
+    /// Returns an account whose holds never fail.
     pub fn unlimited(id: AccountId) -> Self {
         let zero = Credits::ZERO;
         Self { id, granted: zero, free: zero, held: zero, spent: zero, unlimited: true }
     }
 
-    /// An account that can hold what was granted to it, so far nothing.
+    /// Returns an account that can hold no more than was granted to it, so far nothing.
     pub fn limited(id: AccountId) -> Self {
         Self { unlimited: false, ..Self::unlimited(id) }
     }
 
-    /// Whose it is.
+    /// Returns the id.
     pub fn id(&self) -> &AccountId {
         &self.id
     }
 
-    /// All that was ever granted.
+    /// Returns all credits that were ever granted.
     pub fn granted(&self) -> Credits {
         self.granted
     }
 
-    /// What can be held.
+    /// Returns the credits that can be held.
     pub fn free(&self) -> Credits {
         self.free
     }
 
-    /// What is held for jobs that have not ended.
+    /// Returns the credits held for jobs that have not ended.
     pub fn held(&self) -> Credits {
         self.held
     }
 
-    /// What jobs have cost.
+    /// Returns the credits charged for jobs.
     pub fn spent(&self) -> Credits {
         self.spent
     }
 
-    /// Whether holds never fail.
+    /// Returns `true` if holds never fail.
     pub fn is_unlimited(&self) -> bool {
         self.unlimited
     }
 
-    /// Adds credits. Says `false`, changing nothing, if the sum would not fit.
+    /// Adds credits. Returns `false` and changes nothing if the sum would overflow.
     #[must_use]
     pub fn grant(&mut self, amount: Credits) -> bool {
         let Some(granted) = self.granted.checked_add(amount) else { return false };
@@ -100,12 +100,13 @@ impl Account {
         Ok(())
     }
 
-    /// Ends a hold: `spent` of it is charged and the rest becomes free again.
+    /// Settles a hold: charges `spent` and returns the rest to free.
     ///
     /// # Panics
     ///
-    /// If `spent` exceeds `held`, or `held` what the account holds. Going on would make or lose a
-    /// credit; both are bugs in the caller, not conditions to handle.
+    /// Panics if `spent > held` or if `held` exceeds the holds of the account. Either is a bug in the
+    /// caller; continuing
+    /// would create or destroy credits.
     pub fn settle(&mut self, held: Credits, spent: Credits) {
         assert!(spent <= held, "charging {spent} against a hold of {held}");
         assert!(held <= self.held, "settling {held} but only {} are held", self.held);
@@ -121,38 +122,38 @@ impl Account {
     }
 }
 
-/// What an entry books.
+/// The booking of a ledger entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Booking {
-    /// A batch's whole estimate was held.
+    /// The whole estimate of a batch was held.
     Hold {
-        /// How much.
+        /// The credits held.
         amount: Credits,
     },
-    /// A job's hold ended.
+    /// The hold of a job was settled.
     Settle {
-        /// What it cost.
+        /// The credits charged.
         charged: Credits,
-        /// What became free again.
+        /// The credits that became free again.
         released: Credits,
     },
 }
 
-/// One line of the ledger; a batch's lines are removed with it, the account's sums stay.
+/// One line of the ledger. The lines of a batch are removed with it; the sums of the account stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
-    /// The account it is booked on.
+    /// The account.
     pub account: AccountId,
-    /// The batch it is for.
+    /// The batch.
     pub batch: BatchId,
-    /// Its number within the batch, from 0.
+    /// The number within the batch, from 0.
     pub number: u32,
-    /// The job whose hold ended.
+    /// The job whose hold was settled; `None` for the hold of the batch.
     pub job: Option<JobId>,
-    /// What is booked.
+    /// The booking.
     pub booking: Booking,
-    /// When.
+    /// The time of the booking.
     pub at: Timestamp,
 }
 

@@ -13,6 +13,7 @@
 
 pub mod backoff;
 pub mod batch;
+pub mod completion;
 pub mod credits;
 pub mod failure;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub mod price;
 pub mod record;
 pub mod request;
 pub mod robots;
+#[doc(hidden)]
 pub mod step;
 pub mod tier;
 pub mod time;

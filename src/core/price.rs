@@ -1,4 +1,4 @@
-//! What a page costs.
+//! Prices.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,25 +6,25 @@ use crate::core::credits::Credits;
 use crate::core::request::{JobRequest, Method};
 use crate::core::tier::Tier;
 
-/// The price list: data, which a host may replace.
+/// The price list, which your application may replace.
 ///
 /// The default is the public price list of 20 April 2026: $0.0002, $0.0003, $0.002, $0.0025 and
 /// $0.004 a page on tiers 1 to 4, and the add-ons beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceList {
-    /// A page on each tier, cheapest tier first.
+    /// The price of a page on each tier, cheapest tier first.
     pub tiers: [Credits; 5],
-    /// A screenshot.
+    /// The price of a screenshot.
     pub screenshot: Credits,
-    /// A page printed to PDF.
+    /// The price of a page printed to PDF.
     pub pdf: Credits,
-    /// Reading images.
+    /// The price of OCR.
     pub ocr: Credits,
-    /// A proxy of the pool.
+    /// The price of a proxy of the pool.
     pub proxy: Credits,
-    /// Thousandths of the tier's price for a request that is no `GET`.
+    /// The price of a request other than `GET`, in thousandths of the tier's price.
     pub other_method_per_mille: u32,
-    /// Thousandths of the whole that remain when the host's own proxy carries it.
+    /// The price of a request through your own proxy, in thousandths of the whole price.
     pub own_proxy_per_mille: u32,
 }
 
@@ -42,23 +42,23 @@ impl Default for PriceList {
     }
 }
 
-/// The parts of a result that cost extra, as they were asked for or as they came.
+/// The add-ons of a request or of its result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AddOns {
     /// A screenshot.
     pub screenshot: bool,
     /// A page printed to PDF.
     pub pdf: bool,
-    /// Images were read.
+    /// OCR.
     pub ocr: bool,
-    /// A proxy of the pool carried it.
+    /// A proxy of the pool.
     pub proxy: bool,
-    /// The host's own proxy carried it.
+    /// Your own proxy, at a discount.
     pub own_proxy: bool,
 }
 
 impl AddOns {
-    /// What `request` asks for.
+    /// Returns the add-ons that `request` asks for.
     pub fn asked(request: &JobRequest) -> Self {
         let advanced = &request.advanced;
         Self {
@@ -70,9 +70,9 @@ impl AddOns {
         }
     }
 
-    /// What was asked for and also came: nothing else is charged.
+    /// Returns the add-ons that were requested and also delivered: nothing else is charged.
     ///
-    /// The discount stays as it was asked for, whoever carried the page: the hold was made with it, and
+    /// The discount stays as requested, whichever proxy carried the page: the hold was made with it, and
     /// no page costs more than was held.
     #[must_use]
     pub fn and(self, came: Self) -> Self {
@@ -87,13 +87,13 @@ impl AddOns {
 }
 
 impl PriceList {
-    /// What `request` costs on `tier` with these add-ons.
+    /// Returns the price of `request` on `tier` with these add-ons.
     pub fn quote(&self, request: &JobRequest, tier: Tier, add_ons: AddOns) -> Credits {
         let whole = self.undiscounted(request, tier, add_ons);
         if add_ons.own_proxy { whole.scaled(self.own_proxy_per_mille.min(1_000)) } else { whole }
     }
 
-    /// The same before the discount for the host's own proxy.
+    /// Returns the price before the discount for your own proxy.
     pub fn undiscounted(&self, request: &JobRequest, tier: Tier, add_ons: AddOns) -> Credits {
         let base = self.tiers.get(tier.index()).copied().unwrap_or(Credits::MAX);
         let page = match request.method {

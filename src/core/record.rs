@@ -1,4 +1,4 @@
-//! What a store keeps: records by key, with the moment at which each next needs attention.
+//! The records of a store, their keys, and the queues in which they fall due.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,150 +11,153 @@ use crate::core::tier::Tier;
 use crate::core::time::{Day, Timestamp};
 use crate::core::usage::DailyUsage;
 
-/// A batch that was submitted with an idempotency key.
+/// The use of an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// Who submitted it.
+    /// The account that submitted the batch.
     pub account: AccountId,
-    /// With which key.
+    /// The key.
     pub key: String,
-    /// SHA-256 of what was submitted.
+    /// The SHA-256 digest of the submission.
     pub digest: [u8; 32],
-    /// What came of it.
+    /// The batch that the submission created.
     pub batch: BatchId,
 }
 
-/// An answer that may serve again.
+/// An entry of the response cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheEntry {
-    /// SHA-256 of everything that matters for the answer.
+    /// The SHA-256 digest of everything that the result depends on.
     pub digest: [u8; 32],
-    /// Where the result is.
+    /// The reference to the result.
     pub body: BodyRef,
-    /// The tier that got it.
+    /// The tier that fetched the page.
     pub tier: Tier,
-    /// When it was fetched.
+    /// The time of the fetch.
     pub fetched_at: Timestamp,
-    /// Until when it serves.
+    /// The time at which the entry expires.
     pub expires_at: Timestamp,
 }
 
-/// That a batch is one of an account's, so that they are listed without looking at everyone's.
+/// The membership of a batch in an account, by which the batches of an account are listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountBatch {
-    /// Whose it is.
+    /// The account.
     pub account: AccountId,
-    /// Which.
+    /// The batch.
     pub batch: BatchId,
 }
 
-/// A record's name. Keys order by kind, then by their parts.
+/// The key of a record. Keys sort by kind, then by their parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// An account.
     Account(AccountId),
     /// A batch; newer ones are greater.
     Batch(BatchId),
-    /// A line of a batch's ledger.
-    Entry(BatchId, u32),
+    /// A ledger entry of a batch, by its number.
+    LedgerEntry(BatchId, u32),
     /// A job.
     Job(JobId),
-    /// An event of the outbox.
+    /// A notification of the outbox.
     Notification(NotificationId),
-    /// A site's profile.
+    /// A site's profile, by site.
     Site(String),
-    /// An account's idempotency key.
-    Submission(AccountId, String),
-    /// An answer in the response cache.
-    Cached([u8; 32]),
-    /// A batch among those of its account; newer ones are greater.
-    Owned(AccountId, BatchId),
-    /// An account's day.
+    /// An idempotency key of an account.
+    IdempotencyRecord(AccountId, String),
+    /// An entry of the response cache, by digest.
+    CacheEntry([u8; 32]),
+    /// A batch of an account; newer ones are greater.
+    AccountBatch(AccountId, BatchId),
+    /// The usage of an account on a day.
     Usage(AccountId, Day),
 }
 
-/// A key's kind.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Kind {
+pub enum RecordKind {
     /// Accounts.
     Account = 1,
     /// Batches.
     Batch = 2,
-    /// Ledger lines.
-    Entry = 3,
+    /// Ledger entries.
+    LedgerEntry = 3,
     /// Jobs.
     Job = 4,
-    /// Events.
+    /// Notifications.
     Notification = 5,
     /// Site profiles.
     Site = 6,
     /// Idempotency keys.
-    Submission = 7,
-    /// Cached answers.
-    Cached = 8,
+    IdempotencyRecord = 7,
+    /// Entries of the response cache.
+    CacheEntry = 8,
     /// Batches by account.
-    Owned = 9,
-    /// Accounts' days.
+    AccountBatch = 9,
+    /// Daily usage.
     Usage = 10,
 }
 
-impl Kind {
+impl RecordKind {
     /// All kinds.
     pub const ALL: [Self; 10] = [
         Self::Account,
         Self::Batch,
-        Self::Entry,
+        Self::LedgerEntry,
         Self::Job,
         Self::Notification,
         Self::Site,
-        Self::Submission,
-        Self::Cached,
-        Self::Owned,
+        Self::IdempotencyRecord,
+        Self::CacheEntry,
+        Self::AccountBatch,
         Self::Usage,
     ];
 }
 
 impl Key {
-    /// The key's kind.
-    pub fn kind(&self) -> Kind {
+    /// Returns the kind.
+    pub fn kind(&self) -> RecordKind {
         match self {
-            Self::Account(_) => Kind::Account,
-            Self::Batch(_) => Kind::Batch,
-            Self::Entry(..) => Kind::Entry,
-            Self::Job(_) => Kind::Job,
-            Self::Notification(_) => Kind::Notification,
-            Self::Site(_) => Kind::Site,
-            Self::Submission(..) => Kind::Submission,
-            Self::Cached(_) => Kind::Cached,
-            Self::Owned(..) => Kind::Owned,
-            Self::Usage(..) => Kind::Usage,
+            Self::Account(_) => RecordKind::Account,
+            Self::Batch(_) => RecordKind::Batch,
+            Self::LedgerEntry(..) => RecordKind::LedgerEntry,
+            Self::Job(_) => RecordKind::Job,
+            Self::Notification(_) => RecordKind::Notification,
+            Self::Site(_) => RecordKind::Site,
+            Self::IdempotencyRecord(..) => RecordKind::IdempotencyRecord,
+            Self::CacheEntry(_) => RecordKind::CacheEntry,
+            Self::AccountBatch(..) => RecordKind::AccountBatch,
+            Self::Usage(..) => RecordKind::Usage,
         }
     }
 
-    /// The key as bytes: the kind, then parts that order as the key does. No two keys share them.
+    /// Returns the key as bytes: the kind, then parts that sort like the key. Different keys have
+    /// different bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![self.kind() as u8];
         match self {
             Self::Account(id) => bytes.extend(id.as_str().as_bytes()),
             Self::Batch(id) => bytes.extend(id.as_bytes()),
-            Self::Entry(id, number) => {
+            Self::LedgerEntry(id, number) => {
                 bytes.extend(id.as_bytes());
                 bytes.extend(number.to_be_bytes());
             }
             Self::Job(id) => bytes.extend(id.as_bytes()),
             Self::Notification(id) => bytes.extend(id.as_bytes()),
             Self::Site(site) => bytes.extend(site.as_bytes()),
-            Self::Submission(account, key) => of_account(&mut bytes, account, key.as_bytes()),
-            Self::Cached(digest) => bytes.extend(digest),
-            Self::Owned(account, batch) => of_account(&mut bytes, account, batch.as_bytes()),
+            Self::IdempotencyRecord(account, key) => {
+                of_account(&mut bytes, account, key.as_bytes())
+            }
+            Self::CacheEntry(digest) => bytes.extend(digest),
+            Self::AccountBatch(account, batch) => of_account(&mut bytes, account, batch.as_bytes()),
             Self::Usage(account, day) => of_account(&mut bytes, account, &day.to_bytes()),
         }
         bytes
     }
 }
 
-/// Appends an account's name and what is the account's. Names hold no control characters, so the zero
+/// Appends an account's name and a part of its own. Names contain no control characters, so the zero
 /// byte ends the name.
 fn of_account(bytes: &mut Vec<u8>, account: &AccountId, rest: &[u8]) {
     bytes.extend(account.as_str().as_bytes());
@@ -162,13 +165,13 @@ fn of_account(bytes: &mut Vec<u8>, account: &AccountId, rest: &[u8]) {
     bytes.extend(rest);
 }
 
-/// A queue of things that fall due.
+/// A queue of records that fall due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Queue {
-    /// Jobs to claim, and leases that run out.
+    /// Jobs to claim, and leases that expire.
     Jobs = 1,
-    /// Events to deliver.
+    /// Notifications to deliver.
     Notifications = 2,
     /// Records to remove.
     Expiry = 3,
@@ -179,65 +182,71 @@ impl Queue {
     pub const ALL: [Self; 3] = [Self::Jobs, Self::Notifications, Self::Expiry];
 }
 
-/// A request for what is due in a queue.
+/// A claim of records that are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Which queue.
+    /// The queue.
     pub queue: Queue,
-    /// Who asks.
+    /// The worker that claims.
     pub worker: WorkerId,
-    /// The time it is.
+    /// The current time.
     pub now: Timestamp,
-    /// Until when the lease shall run.
+    /// The time at which the lease expires.
     pub until: Timestamp,
-    /// How many at most.
+    /// The most records to return.
     pub limit: usize,
 }
 
-/// Anything a store keeps.
+/// A record of a store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
     /// An account.
     Account(Account),
     /// A batch.
     Batch(BatchRecord),
-    /// A ledger line.
-    Entry(LedgerEntry),
+    /// A ledger entry.
+    #[serde(rename = "Entry")]
+    LedgerEntry(LedgerEntry),
     /// A job.
     Job(Job),
-    /// An event.
+    /// A notification.
     #[serde(rename = "Notice")]
     Notification(Notification),
-    /// A site's profile.
+    /// A site's profile, by site.
     Site(SiteProfile),
     /// An idempotency key.
-    Submission(IdempotencyRecord),
-    /// A cached answer.
-    Cached(CacheEntry),
-    /// A batch of an account's.
-    Owned(AccountBatch),
-    /// An account's day.
+    #[serde(rename = "Submission")]
+    IdempotencyRecord(IdempotencyRecord),
+    /// An entry of the response cache.
+    #[serde(rename = "Cached")]
+    CacheEntry(CacheEntry),
+    /// A batch of an account.
+    #[serde(rename = "Owned")]
+    AccountBatch(AccountBatch),
+    /// The usage of an account on a day.
     Usage(DailyUsage),
 }
 
 impl Record {
-    /// The record's name.
+    /// Returns the key.
     pub fn key(&self) -> Key {
         match self {
             Self::Account(it) => Key::Account(it.id().clone()),
             Self::Batch(it) => Key::Batch(it.id),
-            Self::Entry(it) => Key::Entry(it.batch, it.number),
+            Self::LedgerEntry(it) => Key::LedgerEntry(it.batch, it.number),
             Self::Job(it) => Key::Job(it.id),
             Self::Notification(it) => Key::Notification(it.id),
             Self::Site(it) => Key::Site(it.site.clone()),
-            Self::Submission(it) => Key::Submission(it.account.clone(), it.key.clone()),
-            Self::Cached(it) => Key::Cached(it.digest),
-            Self::Owned(it) => Key::Owned(it.account.clone(), it.batch),
+            Self::IdempotencyRecord(it) => {
+                Key::IdempotencyRecord(it.account.clone(), it.key.clone())
+            }
+            Self::CacheEntry(it) => Key::CacheEntry(it.digest),
+            Self::AccountBatch(it) => Key::AccountBatch(it.account.clone(), it.batch),
             Self::Usage(it) => Key::Usage(it.account.clone(), it.day),
         }
     }
 
-    /// When it next needs attention, and in which queue. A store keeps this as an index.
+    /// Returns the queue and the time at which the record is due next. A store keeps this as an index.
     pub fn due(&self) -> Option<(Queue, Timestamp)> {
         let leased = |ready: Timestamp, lease: &Option<Lease>| lease.map_or(ready, |it| it.until);
         match self {
@@ -249,18 +258,18 @@ impl Record {
             Self::Notification(it) => (it.state == NotificationState::Pending)
                 .then(|| (Queue::Notifications, leased(it.ready_at, &it.lease))),
             Self::Batch(batch) => batch.expires_at.map(|at| (Queue::Expiry, at)),
-            Self::Cached(it) => Some((Queue::Expiry, it.expires_at)),
+            Self::CacheEntry(it) => Some((Queue::Expiry, it.expires_at)),
             Self::Usage(it) => Some((Queue::Expiry, it.expires_at())),
             Self::Account(_)
-            | Self::Entry(_)
+            | Self::LedgerEntry(_)
             | Self::Site(_)
-            | Self::Submission(_)
-            | Self::Owned(_) => None,
+            | Self::IdempotencyRecord(_)
+            | Self::AccountBatch(_) => None,
         }
     }
 
-    /// The record under the claimer's lease, or `None` where its kind has no leases: then the store
-    /// hands it out as it is and writes nothing.
+    /// Returns the record under the claimer's lease, or `None` if its kind has no leases: then the store
+    /// returns it as it is and writes nothing.
     #[must_use]
     pub fn claimed(&self, claim: &Claim) -> Option<Self> {
         match self {
@@ -273,7 +282,7 @@ impl Record {
         }
     }
 
-    /// The record without the lease of a process that is gone, or `None` if it has none.
+    /// Returns the record without the lease of a process that is gone, or `None` if it has none.
     #[must_use]
     pub fn abandoned(&self, now: Timestamp) -> Option<Self> {
         match self {
@@ -323,17 +332,17 @@ mod tests {
             Key::Account(account("a")),
             Key::Account(account("ab")),
             Key::Batch(batch(1).id),
-            Key::Entry(batch(1).id, 1),
-            Key::Entry(batch(1).id, 256),
+            Key::LedgerEntry(batch(1).id, 1),
+            Key::LedgerEntry(batch(1).id, 256),
             Key::Job(job().id),
             Key::Notification(notice().id),
             Key::Site("example.com".to_owned()),
-            Key::Submission(account("a"), "bc".to_owned()),
-            Key::Submission(account("ab"), "c".to_owned()),
-            Key::Cached([1; 32]),
-            Key::Cached([2; 32]),
-            Key::Owned(account("a"), batch(1).id),
-            Key::Owned(account("ab"), batch(1).id),
+            Key::IdempotencyRecord(account("a"), "bc".to_owned()),
+            Key::IdempotencyRecord(account("ab"), "c".to_owned()),
+            Key::CacheEntry([1; 32]),
+            Key::CacheEntry([2; 32]),
+            Key::AccountBatch(account("a"), batch(1).id),
+            Key::AccountBatch(account("ab"), batch(1).id),
             Key::Usage(account("a"), at(0).day()),
             Key::Usage(account("a"), at(0).day().next()),
             Key::Usage(account("ab"), at(0).day()),

@@ -1,15 +1,15 @@
 //! One step of a job: records and an input in, one transition out.
 //!
-//! Everything a step changes is in the transition, and the store commits it whole: the job, its
-//! batch's tally, the account, the ledger line and, with the last job, the event.
+//! Not part of the public API: it is exported for the simulator, the model and the fuzz targets only, and may
+//! change in any release.
+//!
+//! A transition contains everything that a step changes, and the store commits it whole: the job, the
+//! tally of its batch, the account, the ledger entry and, with the last job, the completion.
 
 use std::time::Duration;
 
-use serde_json::json;
-
-use crate::core::batch::{
-    BatchKind, BatchRecord, BatchStatus, Notification, NotificationKind, NotificationState,
-};
+use crate::core::batch::{BatchRecord, BatchStatus};
+use crate::core::completion::Completion;
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{
@@ -19,58 +19,58 @@ use crate::core::ledger::{Account, Booking, LedgerEntry};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 
-/// What happened to a job.
+/// An event of a job, with its facts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepInput {
-    /// Its worker is still at it.
+    /// The worker renews its lease.
     Renew {
-        /// Until when the lease shall run.
+        /// The time at which the lease expires.
         until: Timestamp,
     },
-    /// The page is there.
+    /// The page was scraped.
     Succeed {
         /// The tier that worked.
         tier: Tier,
-        /// What it costs.
+        /// The price of the page.
         charged: Credits,
-        /// Where the result is.
+        /// The reference to the result.
         body: BodyRef,
-        /// Whether it came from the response cache.
+        /// `true` if the page came from the response cache.
         cached: bool,
         /// The attempts of this claim.
         attempts: Vec<Attempt>,
     },
-    /// Nothing more can be tried.
+    /// No attempt is left.
     Fail {
-        /// Why.
+        /// The error.
         error: JobError,
         /// The attempts of this claim.
         attempts: Vec<Attempt>,
     },
-    /// It is to be tried again later.
+    /// The job is retried later.
     Reschedule {
-        /// When.
+        /// The time from which it may be claimed.
         ready_at: Timestamp,
-        /// The ladder's time that this claim used up.
+        /// The time that this claim used of the timeout.
         used: Duration,
         /// The attempts of this claim.
         attempts: Vec<Attempt>,
     },
-    /// The host ends it.
+    /// Your application cancels the batch.
     Cancel,
 }
 
-/// Why a step changed nothing.
+/// The reason for which a step changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StepError {
-    /// The claim is not the one that holds the job now.
+    /// The claim does not hold the job.
     #[error("the claim is stale: another holds the job, or it has ended")]
     Stale,
-    /// The input does not fit the state.
+    /// The state does not allow the input.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
-    /// A charge above the hold: a bug, which must not reach the ledger.
+    /// The charge exceeds the hold: a bug, which must not reach the ledger.
     #[error("{charged} were to be charged against a hold of {hold}")]
     AboveHold {
         /// The charge.
@@ -80,45 +80,46 @@ pub enum StepError {
     },
 }
 
-/// What a step changes.
+/// The changes of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
-    /// The job as it is now.
+    /// The job after the step.
     pub job: Job,
-    /// What its end changes beside it; `None` while the job goes on.
+    /// The changes beside the job if it ended; `None` while it goes on.
     pub ending: Option<Ending>,
 }
 
-/// What the end of a job changes.
+/// The changes that the end of a job makes beside the job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ending {
-    /// The batch with its tally.
+    /// The batch with its new tally.
     pub batch: BatchRecord,
     /// The account with the hold settled.
     pub account: Account,
-    /// The line that books it.
+    /// The ledger entry of the settlement.
     pub entry: LedgerEntry,
-    /// The event, if this was the last job.
-    pub notice: Option<Notification>,
+    /// The completion of the batch, if this was its last job.
+    pub completion: Option<Completion>,
 }
 
-/// The records of a step.
+/// The records that a step reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Records<'a> {
     /// The job.
     pub job: &'a Job,
-    /// Its batch.
+    /// The batch of the job.
     pub batch: &'a BatchRecord,
-    /// The account that pays.
+    /// The account that is charged.
     pub account: &'a Account,
 }
 
-/// How long a batch is kept after its end.
+/// The time for which a batch is kept after its end.
 pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Takes one step.
+/// Computes one step of a job.
 ///
-/// `fence` is the claim of the worker that sent the input; [`StepInput::Cancel`] comes from the host
+/// `fence` is the claim of the worker that sent the input; [`StepInput::Cancel`] comes from the
+/// application
 /// and needs none.
 ///
 /// # Errors
@@ -167,7 +168,7 @@ fn joined(trail: &[Attempt], attempts: Vec<Attempt>) -> Vec<Attempt> {
     trail.iter().cloned().chain(attempts).collect()
 }
 
-/// Ends a job: its hold is settled and its batch counts it, in one transition.
+/// Ends a job: settles its hold and counts it in its batch, in one transition.
 fn end(
     records: Records<'_>,
     event: JobEvent,
@@ -203,68 +204,20 @@ fn end(
         at: now,
     };
     batch.entries += 1;
-    let notice = (batch.status() != BatchStatus::Processing).then(|| {
+    let completion = (batch.status() != BatchStatus::Processing).then(|| {
         batch.ended_at = Some(now);
         batch.expires_at = Some(now.after(KEPT));
-        completion(&batch, &job, now)
+        Completion::new(&batch, &job, now)
     });
-    Ok(Transition { job, ending: Some(Ending { batch, account, entry, notice }) })
-}
-
-/// The one event of the end of `batch`, whose last job this is.
-fn completion(batch: &BatchRecord, last: &Job, now: Timestamp) -> Notification {
-    let failure = last.failure();
-    let (event, data) = match batch.form {
-        BatchKind::Batch => (
-            NotificationKind::BatchCompleted,
-            json!({
-                "batch_id": batch.id.to_string(),
-                "status": batch.status().as_str(),
-                "total": batch.tally.total,
-                "completed": batch.tally.succeeded,
-                "failed": batch.tally.failed,
-            }),
-        ),
-        BatchKind::Scrape => (
-            if failure.is_some() {
-                NotificationKind::JobFailed
-            } else {
-                NotificationKind::JobCompleted
-            },
-            json!({
-                "job_id": last.id.to_string(),
-                "url": last.request.page().as_str(),
-                "status": last.state.as_str(),
-                "error": failure.map(|it| it.code),
-                "error_message": failure.map(|it| it.message.as_str()),
-                "credits_used": last.charged(),
-            }),
-        ),
-    };
-    let body = json!({ "event": event.as_str(), "timestamp": now.to_string(), "data": data });
-    let state = if batch.webhook.is_some() {
-        NotificationState::Pending
-    } else {
-        NotificationState::Unaddressed
-    };
-    Notification {
-        id: batch.event,
-        batch: batch.id,
-        account: batch.account.clone(),
-        event,
-        url: batch.webhook.clone(),
-        body: body.to_string(),
-        state,
-        attempts: Vec::new(),
-        ready_at: now,
-        lease: None,
-    }
+    Ok(Transition { job, ending: Some(Ending { batch, account, entry, completion }) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::fixtures::{MINE, OTHERS, START, account, at, attempt, batch, held_job, job};
+    use crate::core::batch::{BatchKind, NotificationKind, Tally};
+    use crate::core::completion::Completed;
+    use crate::core::fixtures::{MINE, OTHERS, account, at, attempt, batch, held_job, job};
     use crate::core::job::JobState;
 
     const FENCE: Fence = Fence { worker: MINE, claim: 1 };
@@ -384,24 +337,25 @@ mod tests {
     }
 
     #[test]
-    fn a_page_by_itself_is_told_of_as_a_job() {
-        let told = |input| {
+    fn a_page_by_itself_completes_as_a_job() {
+        let completed = |input| {
             let (held, batch) = (held_job(), BatchRecord { form: BatchKind::Scrape, ..batch(1) });
             let records = Records { job: &held, batch: &batch, account: &account(20) };
             let ending = step(records, Some(FENCE), input, at(9)).expect("held").ending;
-            let notice = ending.expect("an end").notice.expect("the last one");
-            let body: serde_json::Value = serde_json::from_str(&notice.body).expect("JSON");
-            assert_eq!(body["event"], notice.event.as_str());
-            assert_eq!(body["data"]["job_id"], held.id.to_string());
-            (notice.event, body["data"]["error"].clone())
+            ending.expect("an end").completion.expect("the last one")
         };
 
-        assert_eq!(told(success(4)), (NotificationKind::JobCompleted, json!(null)));
-        assert_eq!(told(failure()), (NotificationKind::JobFailed, json!("TIMEOUT")));
+        let (won, lost) = (completed(success(4)), completed(failure()));
+
+        assert_eq!(won.kind(), NotificationKind::JobCompleted);
+        assert_eq!(lost.kind(), NotificationKind::JobFailed);
+        let Completed::Page { job, error, charged, .. } = lost.subject else { panic!("a page") };
+        assert_eq!((job, charged), (held_job().id, Credits::ZERO));
+        assert_eq!(error.map(|it| it.code), Some(ErrorCode::Timeout));
     }
 
     #[test]
-    fn the_last_end_and_no_other_makes_the_event_and_dates_the_batch() {
+    fn the_last_end_and_no_other_completes_the_batch_and_dates_it() {
         let ended = |batch: &BatchRecord| {
             let held = held_job();
             let records = Records { job: &held, batch, account: &account(20) };
@@ -411,15 +365,12 @@ mod tests {
         let first = ended(&batch(2));
         let last = ended(&first.batch);
 
-        assert_eq!((first.notice, first.batch.ended_at), (None, None));
+        assert_eq!((first.completion, first.batch.ended_at), (None, None));
         assert_eq!(last.batch.ended_at, Some(at(9)));
         assert_eq!(last.batch.expires_at, Some(at(9 + 86_400)), "kept for a day");
-        let notice = last.notice.expect("the batch ended");
-        assert_eq!((notice.id, notice.state), (last.batch.event, NotificationState::Pending));
-        assert!(notice.body.contains(r#""status":"completed""#), "{}", notice.body);
-        let untold =
-            ended(&BatchRecord { webhook: None, ..batch(1) }).notice.expect("the batch ended");
-        assert_eq!(untold.state, NotificationState::Unaddressed);
-        assert!(START < untold.ready_at);
+        let completion = last.completion.expect("the batch ended");
+        let tally = Tally { total: 2, succeeded: 2, failed: 0 };
+        let subject = Completed::Batch { id: last.batch.id, status: BatchStatus::Completed, tally };
+        assert_eq!((completion.at, completion.subject), (at(9), subject));
     }
 }

@@ -1,11 +1,11 @@
-//! The rungs of the ladder.
+//! The tiers of the ladder.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One way of getting a page; a dearer tier is greater.
+/// A method of fetching a page; a more expensive tier is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Tier {
@@ -13,7 +13,7 @@ pub enum Tier {
     Curl,
     /// Tier 2: a browser's ordinary header set, with cookies kept for the job.
     Http,
-    /// Tier 3: tier 2 through the host's proxies.
+    /// Tier 3: tier 2 through your proxies.
     Stealth,
     /// Tier 3.5: the data that the page ships for its own scripts, without running them.
     LightJs,
@@ -26,7 +26,7 @@ impl Tier {
     pub const ALL: [Self; 5] =
         [Self::Curl, Self::Http, Self::Stealth, Self::LightJs, Self::Browser];
 
-    /// The tier as the wire writes it: `1`, `2`, `3`, `3.5` or `4`.
+    /// Returns the number as the REST API spells it: `1`, `2`, `3`, `3.5` or `4`.
     pub const fn number(self) -> &'static str {
         match self {
             Self::Curl => "1",
@@ -37,7 +37,7 @@ impl Tier {
         }
     }
 
-    /// The tier's name.
+    /// Returns the name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Curl => "curl",
@@ -48,7 +48,7 @@ impl Tier {
         }
     }
 
-    /// Its place on the ladder, from 0.
+    /// Returns the position on the ladder, from 0.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -60,7 +60,7 @@ impl fmt::Display for Tier {
     }
 }
 
-/// A tier that could not be read.
+/// The error for text that is not a tier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no tier: use 1, 2, 3, 3.5 or 4, or curl, http, stealth, lightjs or browser")]
 pub struct ParseTierError(String);
@@ -68,7 +68,7 @@ pub struct ParseTierError(String);
 impl FromStr for Tier {
     type Err = ParseTierError;
 
-    /// Reads a number or a name. Numbers that older clients send are taken as their neighbours:
+    /// Parses a number or a name. Numbers that older clients send map to their neighbors:
     /// 0.5 as 1, 1.5 as 2, and 5 (`captcha`) as 4.
     fn from_str(text: &str) -> Result<Self, ParseTierError> {
         Ok(match text {

@@ -1,11 +1,11 @@
-//! Moments as data: the core never reads a clock.
+//! Times as data: the core never reads a clock.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment, in milliseconds since 1970 (UTC).
+/// A time, in milliseconds since 1970 (UTC).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -13,23 +13,23 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The moment `millis` after 1970 began.
+    /// Returns the time `millis` milliseconds after the start of 1970.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since 1970 began.
+    /// Returns the milliseconds since the start of 1970.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// This moment and `wait`; stops at the end of time instead of wrapping.
+    /// Returns this time plus `wait`; saturates instead of wrapping.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(millis(wait)))
     }
 
-    /// How long it was from `earlier` to this moment; zero if it was not earlier.
+    /// Returns the duration since `earlier`; zero if that is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -43,57 +43,57 @@ const DAY: u64 = 86_400_000;
 pub struct Day(u32);
 
 impl Timestamp {
-    /// The day that it is in.
+    /// Returns the day that contains this time.
     pub fn day(self) -> Day {
         Day(u32::try_from(self.0 / DAY).unwrap_or(u32::MAX))
     }
 }
 
 impl Day {
-    /// The day's first moment.
+    /// Returns the first millisecond of the day.
     pub fn start(self) -> Timestamp {
         Timestamp(u64::from(self.0) * DAY)
     }
 
-    /// The day after.
+    /// Returns the day after.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// So many days before.
+    /// Returns the day `days` days before.
     #[must_use]
     pub fn before(self, days: u32) -> Self {
         Self(self.0.saturating_sub(days))
     }
 
-    /// The Monday of its week.
+    /// Returns the Monday of its week.
     #[must_use]
     pub fn week(self) -> Self {
         // The first of 1970 was a Thursday.
         self.before((self.0 + 3) % 7)
     }
 
-    /// The first of its month.
+    /// Returns the first day of its month.
     #[must_use]
     pub fn month(self) -> Self {
         let (_, _, of_month) = civil(self.0.into());
         self.before(u32::try_from(of_month).unwrap_or(1) - 1)
     }
 
-    /// Its number as bytes, which order as days do.
+    /// Returns its number as bytes, which sort like days.
     pub fn to_bytes(self) -> [u8; 4] {
         self.0.to_be_bytes()
     }
 }
 
-/// A duration as whole milliseconds, the unit of every record.
+/// Returns a duration as whole milliseconds, the unit of every record.
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for Timestamp {
-    /// ISO 8601 with `Z`, to the millisecond.
+    /// Writes ISO 8601 with `Z`, to the millisecond.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, rest) = (self.0 / DAY, self.0 % DAY);
         let (year, month, day) = civil(days);
@@ -103,7 +103,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Year, month and day of a count of days since 1970, by Howard Hinnant's `civil_from_days`.
+/// Returns year, month and day of a count of days since 1970, by Howard Hinnant's `civil_from_days`.
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);

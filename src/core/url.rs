@@ -1,36 +1,36 @@
-//! A page's address, checked as far as that goes without a resolver.
+//! The URL of a page, checked without resolving its host.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An absolute `http` or `https` address, as the host wrote it.
+/// An absolute `http` or `https` URL, as your application wrote it.
 ///
 /// # Invariants
 ///
 /// * At most [`PageUrl::MAX_LEN`] bytes, with a host, and without blanks or control characters.
-/// * `Debug` and `Display` of it show neither userinfo nor query, so it may stand in any message.
+/// * `Debug` and `Display` show neither user info nor query, so that every message may contain it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PageUrl(String);
 
-/// Why an address was refused.
+/// The reason for which a URL was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseUrlError {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("the URL is empty")]
     Empty,
     /// More than [`PageUrl::MAX_LEN`] bytes.
     #[error("the URL is longer than 8192 bytes")]
     TooLong,
-    /// Another scheme, or none.
+    /// The scheme is missing or not `http` or `https`.
     #[error("the URL must start with http:// or https://")]
     Scheme,
-    /// No host after the scheme.
+    /// The host is missing.
     #[error("the URL has no host")]
     NoHost,
-    /// A port that is no number up to 65535.
+    /// The port is not a number from 0 to 65535.
     #[error("the URL's port is not a number from 0 to 65535")]
     Port,
     /// A blank or a control character, which must be percent-encoded.
@@ -42,10 +42,10 @@ pub enum ParseUrlError {
 }
 
 impl PageUrl {
-    /// The longest address, in bytes.
+    /// The longest URL, in bytes.
     pub const MAX_LEN: usize = 8_192;
 
-    /// Checks an address. Blanks around it are dropped.
+    /// Checks a URL. Whitespace around it is dropped.
     pub fn parse(text: &str) -> Result<Self, ParseUrlError> {
         let text = text.trim();
         if text.is_empty() {
@@ -68,23 +68,24 @@ impl PageUrl {
         Ok(Self(text.to_owned()))
     }
 
-    /// The address, with everything in it.
+    /// Returns the whole URL, including user info and query.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is `https`.
+    /// Returns `true` if the scheme is `https`.
     pub fn is_https(&self) -> bool {
         self.0.as_bytes().get(4).is_some_and(|it| it.eq_ignore_ascii_case(&b's'))
     }
 
-    /// The host in lower case, without userinfo and port.
+    /// Returns the host in lower case, without user info and port.
     pub fn host(&self) -> String {
         let rest = after_scheme(&self.0).unwrap_or_default();
         host_and_port(authority(rest)).0.to_ascii_lowercase()
     }
 
-    /// The host and, where it is not the scheme's own, the port: what pacing counts by.
+    /// Returns the host, and the port if it is not the default of the scheme: the site by which
+    /// pacing counts.
     pub fn site(&self) -> String {
         let rest = after_scheme(&self.0).unwrap_or_default();
         let (host, port) = host_and_port(authority(rest));

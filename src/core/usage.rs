@@ -1,8 +1,8 @@
-//! What was asked for and spent, day by day: for whoever looks at it, and for budgets.
+//! Usage of an account by day, and budgets.
 //!
 //! A batch counts on the day it was submitted, and what its jobs cost is counted there too, whenever
-//! they end. So the sums of a day are what was held for it until everything has ended, and what was
-//! spent on it then.
+//! they end. Until all of its jobs have ended, a day contains held credits; afterwards only
+//! spent ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,27 +16,27 @@ use crate::core::time::{Day, Timestamp};
 /// Sites of one day that are counted by name. The one with the fewest jobs makes way for a new one, so
 /// those with the most stay.
 const SITES: usize = 64;
-/// How long a day is kept: two months of any length.
+/// The time for which a day is kept: two months of any length.
 const KEPT: Duration = Duration::from_secs(62 * 24 * 60 * 60);
 
-/// Jobs and credits, summed.
+/// The total of jobs and credits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageTotals {
-    /// Jobs that were submitted.
+    /// The jobs that were submitted.
     pub jobs: u64,
-    /// What is held for those that have not ended.
+    /// The credits held for jobs that have not ended.
     pub held: Credits,
-    /// What those that have ended cost.
+    /// The credits charged for jobs that have ended.
     pub spent: Credits,
 }
 
 impl UsageTotals {
-    /// What a budget counts: held credits may yet be spent.
+    /// Returns the credits that a budget counts: held ones may yet be spent.
     pub fn committed(self) -> Credits {
         self.held.saturating_add(self.spent)
     }
 
-    /// Both together.
+    /// Returns the sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -56,23 +56,23 @@ impl UsageTotals {
     }
 }
 
-/// One account's day.
+/// The usage of an account on one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DailyUsage {
-    /// Whose it is.
+    /// The account.
     pub account: AccountId,
-    /// Which day, in UTC.
+    /// The day, in UTC.
     pub day: Day,
-    /// Everything.
+    /// The total.
     pub total: UsageTotals,
-    /// The part of each label.
+    /// The total of each label.
     pub labels: BTreeMap<String, UsageTotals>,
-    /// The ended jobs of each site, and what they cost.
+    /// The ended jobs of each site, and their cost.
     pub sites: BTreeMap<String, UsageTotals>,
 }
 
 impl DailyUsage {
-    /// A day on which nothing has happened yet.
+    /// Returns a day without usage.
     pub fn new(account: AccountId, day: Day) -> Self {
         let (labels, sites) = (BTreeMap::new(), BTreeMap::new());
         Self { account, day, total: UsageTotals::default(), labels, sites }
@@ -102,18 +102,18 @@ impl DailyUsage {
         *sums = sums.and(UsageTotals { jobs: 1, held: Credits::ZERO, spent });
     }
 
-    /// When the day is removed.
+    /// Returns the time at which the record is removed.
     pub fn expires_at(&self) -> Timestamp {
         self.day.start().after(KEPT)
     }
 
-    /// The sums of a label, or of everything.
+    /// Returns the total of a label, or of the day.
     pub fn of(&self, label: Option<&str>) -> UsageTotals {
         label.map_or(self.total, |it| self.labels.get(it).copied().unwrap_or_default())
     }
 }
 
-/// How long a budget lasts. Each begins anew at midnight UTC; a week on Monday.
+/// The period of a budget, which begins at midnight UTC; a week begins on Monday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
@@ -126,7 +126,7 @@ pub enum Period {
 }
 
 impl Period {
-    /// The first day of the period that `day` is in.
+    /// Returns the first day of the period that contains `day`.
     pub fn first(self, day: Day) -> Day {
         match self {
             Self::Daily => day,
@@ -135,7 +135,7 @@ impl Period {
         }
     }
 
-    /// When the next one begins.
+    /// Returns the time at which the next period begins.
     pub fn ends(self, day: Day) -> Timestamp {
         let mut next = day.next();
         while self.first(next) != next {
@@ -145,27 +145,27 @@ impl Period {
     }
 }
 
-/// What may be spent in a period.
+/// The limits of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// Credits, held ones included; no limit if not said.
+    /// The most credits, held ones included; `None` sets no limit.
     #[serde(default)]
     pub credits: Option<Credits>,
-    /// Jobs; no limit if not said.
+    /// The most jobs; `None` sets no limit.
     #[serde(default)]
     pub jobs: Option<u64>,
-    /// In how long.
+    /// The period.
     pub period: Period,
 }
 
-/// A submission that its budget does not cover.
+/// The error for a submission that exceeds its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the submission would exceed its {} budget, which begins anew at {resets_at}", word(*.period))]
 pub struct OverBudget {
     /// The budget's period.
     pub period: Period,
-    /// When the next one begins.
+    /// The time at which the next period begins.
     pub resets_at: Timestamp,
 }
 
@@ -178,7 +178,7 @@ fn word(period: Period) -> &'static str {
 }
 
 impl Budget {
-    /// Whether `more` still fits on `day`, after what the period has seen so far.
+    /// Checks that `more` fits on `day` after the usage of the period so far.
     pub fn covers(
         &self,
         so_far: UsageTotals,

@@ -22,7 +22,7 @@ use crate::engine::{Engine, Shared, outbox, reaper, worker};
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::fetch::{BrowserFetcher, HttpFetcher, OcrEngine, PdfReader};
-use crate::ports::notify::Notifier;
+use crate::ports::notify::{NotificationFormat, Notifier};
 use crate::ports::prompt::PromptExtractor;
 use crate::ports::store::{Bodies, Store};
 
@@ -93,6 +93,7 @@ pub struct EngineBuilder {
     extractor: Option<Arc<dyn Extractor>>,
     prompts: Option<Arc<dyn PromptExtractor>>,
     notifier: Option<Arc<dyn Notifier>>,
+    notification_format: Arc<dyn NotificationFormat>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     threads: Arc<dyn Threads>,
@@ -111,6 +112,7 @@ impl Default for EngineBuilder {
             extractor: default_extractor(),
             prompts: None,
             notifier: None,
+            notification_format: Arc::new(crate::service::wire::WebhookBody),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             threads: Arc::new(SystemThreads),
@@ -183,6 +185,12 @@ impl EngineBuilder {
     /// Delivers `batch.completed`. Without it a submission with a webhook is refused.
     pub fn webhooks(mut self, notifier: impl Notifier + 'static) -> Self {
         self.notifier = Some(Arc::new(notifier));
+        self
+    }
+
+    /// Writes the bodies of notifications with `format`. Defaults to the JSON of the REST API.
+    pub fn notification_format(mut self, format: impl NotificationFormat + 'static) -> Self {
+        self.notification_format = Arc::new(format);
         self
     }
 
@@ -259,6 +267,7 @@ impl EngineBuilder {
             extractor,
             prompts: self.prompts,
             notifier: self.notifier,
+            notification_format: self.notification_format,
             clock: self.clock,
             entropy: self.entropy,
             threads: self.threads,

@@ -42,7 +42,8 @@ pub(super) async fn hit(shared: &Shared, job: &Job) -> Option<StepInput> {
     if !wanted.enabled || wanted.force_refresh {
         return None;
     }
-    let Ok(Some(Record::Cached(entry))) = shared.load(Key::Cached(digest(job))).await else {
+    let Ok(Some(Record::CacheEntry(entry))) = shared.load(Key::CacheEntry(digest(job))).await
+    else {
         return None;
     };
     if entry.expires_at <= shared.clock.now() {
@@ -73,7 +74,7 @@ pub(super) fn entry(job: &Job, input: &StepInput, now: Timestamp) -> Option<Cach
 
 /// Keeps an entry. The result is committed already: without the entry it is only fetched again.
 pub(super) async fn keep_entry(shared: &Shared, entry: CacheEntry) {
-    if let Err(error) = shared.writer.apply(Put(Record::Cached(entry))).await {
+    if let Err(error) = shared.writer.apply(Put(Record::CacheEntry(entry))).await {
         tracing::warn!(%error, "an answer was not cached");
     }
 }

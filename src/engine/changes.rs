@@ -1,5 +1,6 @@
 //! Every change that the engine makes to records.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::batch::{
@@ -17,6 +18,7 @@ use crate::core::time::{Day, Timestamp};
 use crate::core::usage::{Budget, DailyUsage, OverBudget, UsageTotals};
 use crate::core::verdict::Verdict;
 use crate::engine::writer::{Change, Draft};
+use crate::ports::notify::NotificationFormat;
 
 fn batch_of(draft: &Draft, id: BatchId) -> Option<&BatchRecord> {
     match draft.get(&Key::Batch(id))? {
@@ -72,7 +74,7 @@ pub(super) enum NotAccepted {
 impl Accept {
     fn submission(&self) -> Option<Key> {
         let key = self.batch.idempotency_key.clone()?;
-        Some(Key::Submission(self.batch.account.clone(), key))
+        Some(Key::IdempotencyRecord(self.batch.account.clone(), key))
     }
 
     fn day(&self) -> Day {
@@ -107,7 +109,7 @@ impl Accept {
     /// Puts what is booked for the batch: its account, its first ledger line and its day.
     fn book(&self, draft: &mut Draft, account: Account, now: Timestamp) {
         draft.put(Record::Account(account));
-        draft.put(Record::Entry(LedgerEntry {
+        draft.put(Record::LedgerEntry(LedgerEntry {
             account: self.batch.account.clone(),
             batch: self.batch.id,
             number: 0,
@@ -129,8 +131,8 @@ impl Change for Accept {
     fn keys(&self) -> Vec<Key> {
         let mut keys = vec![Key::Account(self.batch.account.clone()), Key::Batch(self.batch.id)];
         keys.extend(self.jobs.iter().map(|it| Key::Job(it.id)));
-        keys.push(Key::Entry(self.batch.id, 0));
-        keys.push(Key::Owned(self.batch.account.clone(), self.batch.id));
+        keys.push(Key::LedgerEntry(self.batch.id, 0));
+        keys.push(Key::AccountBatch(self.batch.account.clone(), self.batch.id));
         keys.extend(self.submission());
         keys.extend(self.days());
         keys
@@ -138,7 +140,8 @@ impl Change for Accept {
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
         let key = self.submission();
-        if let Some(Record::Submission(earlier)) = key.as_ref().and_then(|it| draft.get(it)) {
+        if let Some(Record::IdempotencyRecord(earlier)) = key.as_ref().and_then(|it| draft.get(it))
+        {
             return if earlier.digest == self.digest {
                 Ok(earlier.batch)
             } else {
@@ -151,14 +154,14 @@ impl Change for Accept {
         self.book(draft, account, now);
         if self.batch.form == BatchKind::Batch {
             let (account, batch) = (self.batch.account.clone(), self.batch.id);
-            draft.put(Record::Owned(AccountBatch { account, batch }));
+            draft.put(Record::AccountBatch(AccountBatch { account, batch }));
         }
         draft.put(Record::Batch(self.batch.clone()));
         for job in &self.jobs {
             draft.put(Record::Job(job.clone()));
         }
         if let Some(key) = self.batch.idempotency_key.clone() {
-            draft.put(Record::Submission(IdempotencyRecord {
+            draft.put(Record::IdempotencyRecord(IdempotencyRecord {
                 account: self.batch.account.clone(),
                 key,
                 digest: self.digest,
@@ -181,6 +184,8 @@ pub(super) struct Step {
     pub(super) site: Option<String>,
     pub(super) fence: Option<Fence>,
     pub(super) input: StepInput,
+    /// Writes the body of the notification, if the step ends the batch.
+    pub(super) format: Arc<dyn NotificationFormat>,
 }
 
 /// What a step came to.
@@ -194,7 +199,7 @@ pub(super) struct Stepped {
 /// The ledger line that the end of one of a batch's jobs would write.
 fn entry_keys(batch: BatchId, jobs: usize) -> impl Iterator<Item = Key> {
     let last = u32::try_from(jobs).unwrap_or(u32::MAX);
-    (0..=last).map(move |it| Key::Entry(batch, it))
+    (0..=last).map(move |it| Key::LedgerEntry(batch, it))
 }
 
 impl Change for Step {
@@ -222,10 +227,11 @@ impl Change for Step {
         let mut ended = None;
         if let Some(ending) = transition.ending {
             draft.put(Record::Account(ending.account));
-            draft.put(Record::Entry(ending.entry));
-            if let Some(notice) = ending.notice {
+            draft.put(Record::LedgerEntry(ending.entry));
+            if let Some(completion) = ending.completion {
                 ended = Some(ending.batch.status());
-                draft.put(Record::Notification(notice));
+                let body = self.format.body(&completion);
+                draft.put(Record::Notification(completion.notification(&ending.batch, body)));
             }
             let mut usage = usage_of(draft, &self.account, self.day);
             let site = job.request.page().site();
@@ -275,6 +281,7 @@ pub(super) struct Cancel {
     pub(super) account: AccountId,
     pub(super) day: Day,
     pub(super) jobs: Vec<JobId>,
+    pub(super) format: Arc<dyn NotificationFormat>,
 }
 
 impl Change for Cancel {
@@ -300,6 +307,7 @@ impl Change for Cancel {
                 site: None,
                 fence: None,
                 input: StepInput::Cancel,
+                format: Arc::clone(&self.format),
             };
             // A job that has ended refuses, and stays as it is.
             if let Ok(stepped) = step.apply(draft, now) {
@@ -430,11 +438,14 @@ impl Change for Expire {
     fn keys(&self) -> Vec<Key> {
         let batch = &self.0;
         let mut keys = vec![Key::Batch(batch.id), Key::Notification(batch.event)];
-        keys.push(Key::Owned(batch.account.clone(), batch.id));
+        keys.push(Key::AccountBatch(batch.account.clone(), batch.id));
         keys.extend(batch.jobs.iter().map(|&it| Key::Job(it)));
         keys.extend(entry_keys(batch.id, batch.jobs.len()));
         keys.extend(
-            batch.idempotency_key.clone().map(|it| Key::Submission(batch.account.clone(), it)),
+            batch
+                .idempotency_key
+                .clone()
+                .map(|it| Key::IdempotencyRecord(batch.account.clone(), it)),
         );
         keys
     }

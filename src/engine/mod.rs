@@ -42,13 +42,13 @@ use crate::core::job::{Job, Outcome};
 use crate::core::ladder::Capabilities;
 use crate::core::ledger::{Account, LedgerEntry};
 use crate::core::price::PriceList;
-use crate::core::record::{Key, Kind, Queue, Record};
+use crate::core::record::{Key, Queue, Record, RecordKind};
 use crate::core::request::Limits;
 use crate::core::time::{Day, Timestamp};
 use crate::core::usage::DailyUsage;
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
-use crate::ports::notify::Notifier;
+use crate::ports::notify::{NotificationFormat, Notifier};
 use crate::ports::prompt::PromptExtractor;
 use crate::ports::store::{Bodies, ListQuery, Store, Versioned};
 
@@ -77,6 +77,7 @@ pub(crate) struct Shared {
     extractor: Arc<dyn Extractor>,
     prompts: Option<Arc<dyn PromptExtractor>>,
     notifier: Option<Arc<dyn Notifier>>,
+    notification_format: Arc<dyn NotificationFormat>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     threads: Arc<dyn Threads>,
@@ -224,7 +225,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<BatchRecord>, EngineError> {
         let after = after.map(Key::Batch);
-        let list = ListQuery { kind: Kind::Batch, after, descending: true, limit };
+        let list = ListQuery { kind: RecordKind::Batch, after, descending: true, limit };
         let found = self.shared.store.list(list).await?;
         Ok(found.into_iter().filter_map(as_batch).collect())
     }
@@ -237,12 +238,17 @@ impl Engine {
         after: Option<BatchId>,
         limit: usize,
     ) -> Result<Vec<BatchRecord>, EngineError> {
-        let after = Key::Owned(account.clone(), after.unwrap_or(BatchId::LAST));
-        let list = ListQuery { kind: Kind::Owned, after: Some(after), descending: true, limit };
+        let after = Key::AccountBatch(account.clone(), after.unwrap_or(BatchId::LAST));
+        let list = ListQuery {
+            kind: RecordKind::AccountBatch,
+            after: Some(after),
+            descending: true,
+            limit,
+        };
         let owned = self.shared.store.list(list).await?.into_iter();
         let keys = owned.map_while(|it| match it.record {
             // The accounts before this one follow.
-            Record::Owned(it) if it.account == *account => Some(Key::Batch(it.batch)),
+            Record::AccountBatch(it) if it.account == *account => Some(Key::Batch(it.batch)),
             _ => None,
         });
         let found = self.shared.store.load(keys.collect()).await?;
@@ -327,13 +333,13 @@ impl Engine {
     /// A batch's ledger lines, oldest first.
     pub async fn entries(&self, id: BatchId) -> Result<Vec<LedgerEntry>, EngineError> {
         let count = self.batch(id).await?.entries;
-        let keys = (0..count).map(|it| Key::Entry(id, it)).collect();
+        let keys = (0..count).map(|it| Key::LedgerEntry(id, it)).collect();
         let found = self.shared.store.load(keys).await?;
         Ok(found
             .into_iter()
             .flatten()
             .filter_map(|it| match it.record {
-                Record::Entry(entry) => Some(entry),
+                Record::LedgerEntry(entry) => Some(entry),
                 _ => None,
             })
             .collect())
@@ -358,7 +364,9 @@ impl Engine {
     pub async fn cancel(&self, id: BatchId) -> Result<BatchStatus, EngineError> {
         let batch = self.batch(id).await?;
         let day = batch.created_at.day();
-        let cancel = changes::Cancel { batch: id, account: batch.account, day, jobs: batch.jobs };
+        let format = Arc::clone(&self.shared.notification_format);
+        let (account, jobs) = (batch.account, batch.jobs);
+        let cancel = changes::Cancel { batch: id, account, day, jobs, format };
         let (cancelled, ended) = self.shared.writer.apply(cancel).await?;
         for job in cancelled {
             self.shared.watchers.tell(id, ProgressEvent::JobEnded { job: Box::new(job) });

@@ -68,7 +68,7 @@ async fn deliver(shared: Arc<Shared>, notice: Notification) {
         None => DeliveryOutcome::Refused {
             status: None,
             reason: "the event has no address".to_owned(),
-            answer: None,
+            response_body: None,
         },
     };
     let booked = book(&shared, &notice, attempt, at, delivered);
@@ -88,7 +88,7 @@ async fn attempted(shared: &Arc<Shared>, delivery: DeliveryRequest) -> DeliveryO
     let failed = |what: &str| DeliveryOutcome::Failed {
         status: None,
         reason: what.to_owned(),
-        answer: None,
+        response_body: None,
     };
     tokio::select! {
         biased;
@@ -109,26 +109,26 @@ fn book(
     delivered: DeliveryOutcome,
 ) -> Deliver {
     let retry = shared.settings.webhook_retry;
-    let (state, status, error, answer) = match delivered {
-        DeliveryOutcome::Accepted { status, answer } => {
-            (NotificationState::Delivered, Some(status), None, answer)
+    let (state, status, error, response_body) = match delivered {
+        DeliveryOutcome::Accepted { status, response_body } => {
+            (NotificationState::Delivered, Some(status), None, response_body)
         }
-        DeliveryOutcome::Refused { status, reason, answer } => {
-            (NotificationState::GivenUp, status, Some(reason), answer)
+        DeliveryOutcome::Refused { status, reason, response_body } => {
+            (NotificationState::GivenUp, status, Some(reason), response_body)
         }
-        DeliveryOutcome::Failed { status, reason, answer } if attempt > retry.retries => {
-            (NotificationState::GivenUp, status, Some(reason), answer)
+        DeliveryOutcome::Failed { status, reason, response_body } if attempt > retry.retries => {
+            (NotificationState::GivenUp, status, Some(reason), response_body)
         }
-        DeliveryOutcome::Failed { status, reason, answer } => {
-            (NotificationState::Pending, status, Some(reason), answer)
+        DeliveryOutcome::Failed { status, reason, response_body } => {
+            (NotificationState::Pending, status, Some(reason), response_body)
         }
     };
-    let answer = answer.map(|it| presentable(&it)).filter(|it| !it.is_empty());
+    let response_body = response_body.map(|it| presentable(&it)).filter(|it| !it.is_empty());
     tracing::info!(batch = %notice.batch, delivery = %notice.id, attempt, ?state, "webhook");
     Deliver {
         notice: notice.id,
         worker: shared.worker,
-        attempt: DeliveryAttempt { at, status, error, answer },
+        attempt: DeliveryAttempt { at, status, error, response_body },
         state,
         wait: retry.exact(attempt, 4),
     }

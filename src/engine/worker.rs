@@ -164,6 +164,7 @@ fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
         site: (!matches!(input, StepInput::Renew { .. })).then(|| job.request.page().site()),
         fence: Some(Fence { worker: shared.worker, claim: job.claims }),
         input,
+        format: Arc::clone(&shared.notification_format),
     }
 }
 

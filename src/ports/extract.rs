@@ -1,4 +1,4 @@
-//! Turning a document into the formats that were asked for.
+//! Extraction: a document in, the requested formats out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,83 +11,83 @@ use crate::core::tier::Tier;
 use crate::ports::fetch::ImageText;
 use crate::ports::prompt::PromptAnswer;
 
-/// A document to read.
+/// A document to extract from.
 #[derive(Clone, Copy, Debug)]
 pub struct Document<'a> {
     /// The bytes, decompressed.
     pub body: &'a [u8],
     /// The `Content-Type` header.
     pub content_type: Option<&'a str>,
-    /// Where it came from in the end; relative links are made absolute with it.
+    /// The final URL after redirects, against which relative links are resolved.
     pub url: &'a str,
-    /// The tier that got it: 3.5 reads the data that a page ships for its scripts.
+    /// The tier that fetched it: on 3.5 the data that a page ships for its scripts is read.
     pub tier: Tier,
-    /// What was asked for.
+    /// The request.
     pub options: &'a JobRequest,
 }
 
-/// What was made of a document.
+/// The result of an extraction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Extracted {
-    /// The asked formats; always objects or strings.
+    /// The requested formats; each value is an object or a string.
     pub content: BTreeMap<Format, Value>,
-    /// The plain text, whatever the formats.
+    /// The plain text, whichever formats were requested.
     pub text: String,
     /// The page's title.
     pub title: Option<String>,
     /// The page's author.
     pub author: Option<String>,
-    /// When it was published, as the page says it (ISO 8601 where that could be made).
+    /// The time of publication: ISO 8601, or the page's own words if they cannot be parsed.
     pub published_at: Option<String>,
-    /// A sentence or two about the page.
+    /// The page's description of itself.
     pub description: Option<String>,
     /// The language, BCP 47.
     pub language: Option<String>,
-    /// What the page says of itself, by name.
+    /// The page's metadata, by name.
     pub metadata: BTreeMap<String, Value>,
-    /// The body decoded, if it was asked for.
+    /// The decoded body, if `include_raw_html` is set.
     pub raw_html: Option<String>,
-    /// The fields of `extraction_schema`, filled.
+    /// The values of the fields of `extraction_schema`.
     pub filtered_content: Option<Value>,
-    /// Where each filled field was found, if that was asked for: `{field: {value, snippet, source, path}}`.
+    /// The origin of each value, if `evidence` is set: `{field: {value, snippet, source, path}}`.
     pub evidence: Option<Value>,
-    /// What a language model answered to `extraction_prompt`.
+    /// The answer of a language model to `extraction_prompt`.
     pub prompted: Option<PromptAnswer>,
-    /// What stands on the images that were read.
+    /// The text on the images of the page.
     pub ocr_results: Vec<ImageText>,
-    /// Where the images of its content are, those that matter most first; found if `advanced.ocr` asks
+    /// The URLs of the images in the content, most important first; collected if `advanced.ocr` asks
     /// for their text, and not kept.
     #[serde(skip)]
     pub images: Vec<String>,
-    /// What was left out or guessed.
+    /// Warnings: anything omitted or guessed.
     pub warnings: Vec<String>,
 }
 
-/// A document that could not be read.
+/// An error of an extraction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtractError {
-    /// The document holds nothing to read.
+    /// The document has no content.
     #[error("the document is empty")]
     Empty,
-    /// The document is of a kind that this extractor does not read.
+    /// The extractor does not support this media type.
     #[error("a document of type `{0}` cannot be read as a page")]
     Unsupported(String),
-    /// Reading it failed.
+    /// The extraction failed.
     #[error("the document could not be read: {0}")]
     Failed(String),
 }
 
-/// Reads documents. Called on a blocking thread: it may take its time, but not for ever.
+/// Extracts formats from documents. The engine calls it on a blocking thread.
 ///
 /// # Contract
 ///
-/// * **Total.** Any bytes give a result or an error: no panic, no loop, no stack overflow.
+/// * **Total.** Any bytes give a result or an error: no panic, no endless loop, no stack overflow.
 /// * **Pure.** No network and no clock.
-/// * [`Extracted::content`] holds exactly the asked formats that this kind of document can have.
+/// * [`Extracted::content`] contains exactly the requested formats that this kind of document can have.
 pub trait Extractor: fmt::Debug + Send + Sync {
-    /// Makes what was asked for.
+    /// Extracts the requested formats.
     fn extract(&self, page: Document<'_>) -> Result<Extracted, ExtractError>;
 }
 

@@ -1,4 +1,4 @@
-//! Getting a document: four kinds of fetcher, each making one bounded attempt.
+//! Fetchers and readers, each making one bounded attempt.
 
 use std::any::Any;
 use std::fmt;
@@ -10,15 +10,15 @@ use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 use crate::ports::BoxFuture;
 
-/// Where a fetcher keeps what must live from one attempt of a job to the next, such as cookies.
+/// State of a fetcher that lives from one attempt of a job to the next, such as cookies.
 ///
-/// Each job has its own, and it is dropped when the job leaves the worker. Only the fetcher knows
-/// what is in it.
+/// Each job has its own, which is dropped when the job leaves the worker. Only the fetcher knows
+/// its type.
 #[derive(Clone, Default)]
 pub struct JobScratch(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 
 impl JobScratch {
-    /// Runs `work` on the value of type `T`, made by default the first time.
+    /// Runs `work` on the value of type `T`, which is its default at first.
     pub fn with<T: Default + Send + 'static, R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !slot.as_ref().is_some_and(|it| it.is::<T>()) {
@@ -35,31 +35,31 @@ impl fmt::Debug for JobScratch {
     }
 }
 
-/// One attempt to make.
+/// An attempt to make.
 #[derive(Clone, Debug)]
 pub struct FetchRequest {
-    /// The page.
+    /// The URL of the page.
     pub url: PageUrl,
-    /// The tier to do it on; an HTTP fetcher is asked for 1 to 3.5, a browser for 4.
+    /// The tier of the attempt: 1 to 3.5 for an HTTP fetcher, 4 for a browser.
     pub tier: Tier,
     /// The request's method.
     pub method: Method,
     /// The request's body.
     pub body: Option<Vec<u8>>,
-    /// Headers that the host set, and the body's media type; they win over the tier's own.
+    /// The headers of the item and the media type of the body; they take precedence over the tier's own.
     pub headers: Vec<(String, String)>,
-    /// Every option of the job, for what only some fetchers read.
+    /// All options of the job, for fetchers that need more of them.
     pub options: Arc<JobRequest>,
-    /// How long the attempt may take in all.
+    /// The time limit of the whole attempt.
     pub deadline: Duration,
-    /// The most body bytes to keep, counted after decompression.
+    /// The most body bytes, counted after decompression.
     pub max_bytes: u64,
-    /// What lives from one attempt of this job to the next.
+    /// The state that lives from one attempt of this job to the next.
     pub scratch: JobScratch,
 }
 
 impl FetchRequest {
-    /// An attempt on `tier` at what `options` ask for, with their whole time and a fresh scratch.
+    /// Returns an attempt on `tier` at the page of `options`, with their timeout and fresh state.
     pub fn new(options: Arc<JobRequest>, tier: Tier) -> Self {
         Self {
             url: options.page().clone(),
@@ -75,16 +75,16 @@ impl FetchRequest {
     }
 }
 
-/// One hop of a redirect: where it came from and with which status.
+/// One hop of a redirect chain.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Redirect {
-    /// The address that answered.
+    /// The URL that responded.
     pub url: String,
-    /// Its status, 301 to 308.
+    /// The status of the response, 301 to 308.
     pub status_code: u16,
 }
 
-/// A response. An error status is one too: reading it is the judge's job.
+/// A response. An error status is a response too: the engine judges it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetched {
     /// The final status.
@@ -93,25 +93,25 @@ pub struct Fetched {
     pub headers: Vec<(String, String)>,
     /// The body, decompressed.
     pub body: Vec<u8>,
-    /// Where it came from in the end.
+    /// The final URL after redirects.
     pub final_url: String,
-    /// The hops before that.
+    /// The redirects before it.
     pub redirects: Vec<Redirect>,
-    /// Whether the host's own proxy carried it.
+    /// `true` if your own proxy carried it.
     pub own_proxy: bool,
-    /// Whether any proxy carried it.
+    /// `true` if any proxy carried it.
     pub proxied: bool,
-    /// What was asked for and could not be done, in words.
+    /// Warnings: requested options that could not be honored.
     pub warnings: Vec<String>,
 }
 
 impl Fetched {
-    /// A response with a status and a body, for tests and fixtures.
+    /// Returns a response with a status and a body.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, body: body.into(), ..Self::default() }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
@@ -119,39 +119,39 @@ impl Fetched {
     }
 }
 
-/// Why there is no response to read.
+/// The kind of a fetch error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
-    /// The address cannot be requested.
+    /// The URL cannot be requested.
     InvalidUrl,
-    /// The name has no address.
+    /// The host name has no address.
     Dns,
-    /// No connection to the address.
+    /// The connection was not made.
     Connect,
-    /// The handshake or the certificate failed.
+    /// The TLS handshake or the certificate check failed.
     Tls,
     /// The deadline passed.
     Timeout,
-    /// The connection broke, or what came was no HTTP, or a document is damaged.
+    /// The connection broke, the response was not HTTP, or the document is damaged.
     Broken,
-    /// The body or the headers are over their limit.
+    /// The body or the headers exceed their limit.
     TooLarge,
-    /// More redirects than the limit, or one that leads nowhere.
+    /// The redirects exceed their limit, or one leads nowhere.
     Redirect,
     /// The address guard refused an address.
     PrivateAddress,
     /// The proxy refused or failed.
     Proxy,
-    /// What came is of a kind that this fetcher does not show, such as a download.
+    /// The fetcher does not support this kind of document, such as a download.
     Unsupported,
-    /// Nothing here serves this tier, or the part that would is not installed.
+    /// No fetcher serves this tier, or a program that it needs is not installed.
     Unavailable,
     /// The fetcher itself failed.
     Internal,
 }
 
-/// No response, and why. Its message names no userinfo and no query.
+/// The error of an attempt without a response. The message contains neither user info nor query.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct FetchError {
@@ -162,12 +162,12 @@ pub struct FetchError {
 }
 
 impl FetchError {
-    /// An error of `kind` that says `message`.
+    /// Returns an error of this kind with this message.
     pub fn new(kind: FetchErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
-    /// The same with its cause.
+    /// Sets the cause.
     #[must_use]
     pub fn with_source(
         mut self,
@@ -177,31 +177,31 @@ impl FetchError {
         self
     }
 
-    /// The kind, to branch on.
+    /// Returns the kind, to branch on.
     pub fn kind(&self) -> FetchErrorKind {
         self.kind
     }
 }
 
-/// Gets the bytes of one URL over HTTP.
+/// Fetches one URL over HTTP.
 ///
-/// A fetcher makes **one** attempt. It does not retry, escalate, wait its turn or charge credits:
-/// the engine does those, so that they are done the same way for every fetcher and can be tested
+/// An implementation makes **one** attempt. It does not retry, escalate, pace or charge credits:
+/// the engine does, in the same way for every fetcher, so that it can be tested
 /// without one.
 ///
 /// # Contract
 ///
-/// * **Cancel safe.** Dropping the future abandons the attempt and frees what it holds.
-/// * **Bounded.** It resolves within `request.deadline` and never buffers more than
+/// * **Cancel safe.** Dropping the future abandons the attempt and releases its resources.
+/// * **Bounded.** The future resolves within `request.deadline` and buffers at most
 ///   `request.max_bytes` of body.
-/// * **Honest.** An HTTP error status is `Ok`, and so is a redirect that does not say where to:
-///   reading it is the engine's job. `Err` means there was no response to read. A body that broke
-///   off is none, and never a short one.
-/// * **Once.** What was sent is not sent again, whatever the connection does.
+/// * **HTTP errors are `Ok`.** So is a redirect without a target: the engine judges them.
+///   `Err` means that there was no response. A body that broke
+///   off is an error, never a short body.
+/// * **Once.** A request is not sent again, whatever the connection does.
 ///
-/// `rungs::testkit::fetcher` checks all of it against sites of its own.
+/// Run `rungs::testkit::fetcher` against your implementation to check all of it.
 pub trait HttpFetcher: fmt::Debug + Send + Sync {
-    /// The tiers it serves.
+    /// Returns the tiers that it serves.
     fn tiers(&self) -> Vec<Tier> {
         vec![Tier::Curl]
     }
@@ -210,30 +210,30 @@ pub trait HttpFetcher: fmt::Debug + Send + Sync {
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>>;
 }
 
-/// A page as a browser shows it.
+/// A page rendered by a browser.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rendered {
-    /// The main document's status, headers, final URL and hops; the body is the rendered DOM.
+    /// The status, headers, final URL and redirects of the main document; the body is the rendered DOM.
     pub page: Fetched,
     /// A PNG of the whole page.
     pub screenshot: Option<Vec<u8>>,
     /// The page printed to PDF.
     pub pdf: Option<Vec<u8>>,
-    /// What became of each action, in order.
+    /// The result of each action, in order.
     pub actions: Vec<ActionResult>,
-    /// PNGs that the actions took, in order.
+    /// The PNGs that actions took, in order.
     pub pictures: Vec<Vec<u8>>,
 }
 
-/// What became of one page action.
+/// The result of one page action.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ActionResult {
-    /// The action's type.
+    /// The type of the action.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whether it worked.
+    /// `true` if the action succeeded.
     pub success: bool,
-    /// What it returned, or why it failed.
+    /// The value that the action returned, or the reason of its failure.
     pub result: serde_json::Value,
 }
 
@@ -249,32 +249,32 @@ pub trait BrowserFetcher: fmt::Debug + Send + Sync {
 pub struct DocumentRequest {
     /// The document as it was fetched, shared with the engine: its bytes are the body.
     pub document: Arc<Fetched>,
-    /// Every option of the job.
+    /// All options of the job.
     pub options: Arc<JobRequest>,
-    /// How long it may take in all.
+    /// The time limit of the whole attempt.
     pub deadline: Duration,
 }
 
-/// A PDF as text.
+/// The text of a PDF.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PdfText {
-    /// The text of each page that was read, in order.
+    /// The text of each page, in order.
     pub pages: Vec<String>,
-    /// The same pages as markdown.
+    /// The same pages as Markdown.
     pub markdown: Vec<String>,
-    /// The title it gives itself.
+    /// The title in the document's metadata.
     pub title: Option<String>,
-    /// The author it gives itself.
+    /// The author in the document's metadata.
     pub author: Option<String>,
-    /// When it says that it was made, as RFC 3339 has it.
+    /// The time of creation in the document's metadata, in RFC 3339.
     pub created: Option<String>,
-    /// When it says that it was last changed, as RFC 3339 has it.
+    /// The time of the last change in the document's metadata, in RFC 3339.
     pub modified: Option<String>,
-    /// How many pages it has; more than were read where a warning says so.
+    /// The number of pages; more than `pages` contains if a warning says so.
     pub page_count: usize,
-    /// The addresses that it links to, each once.
+    /// The URLs of its links, each once.
     pub links: Vec<String>,
-    /// The images of pages without text, if the job asks for text on images.
+    /// The images of pages without text, if the job asks for OCR.
     pub scans: Vec<PdfScan>,
     /// What was left out or guessed.
     pub warnings: Vec<String>,
@@ -283,7 +283,7 @@ pub struct PdfText {
 /// An image of a page that has no text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PdfScan {
-    /// The page's place among the pages, from 0.
+    /// The index of the page, from 0.
     pub page: usize,
     /// The image, in a format that an [`OcrEngine`] reads.
     pub image: Vec<u8>,
@@ -295,12 +295,12 @@ pub trait PdfReader: fmt::Debug + Send + Sync {
     fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>>;
 }
 
-/// An image as text.
+/// The text of an image.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct OcrText {
     /// The text.
     pub text: String,
-    /// The words with their places.
+    /// The words with their positions.
     pub words: Vec<OcrWord>,
 }
 
@@ -311,16 +311,16 @@ pub struct OcrWord {
     pub text: String,
     /// Left, top, width and height in pixels.
     pub bbox: [u32; 4],
-    /// How sure the reader is, 0 to 100.
+    /// The confidence of the engine, 0 to 100.
     pub confidence: f32,
 }
 
-/// An image of a page, read.
+/// The text of an image of a page.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ImageText {
-    /// Where the image came from.
+    /// The URL of the image.
     pub url: String,
-    /// What is on it.
+    /// The text.
     pub read: OcrText,
 }
 

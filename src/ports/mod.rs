@@ -1,8 +1,8 @@
-//! The promises: traits that a host may implement, and what travels through them.
+//! The traits that your application may implement, and the types that they exchange.
 //!
 //! # Architecture invariants
 //!
-//! * No tokio and no adapter: a host can implement every trait here on any runtime.
+//! * No tokio and no adapter: every trait here can be implemented on any runtime.
 //! * Every trait is dyn compatible; asynchronous methods return a [`BoxFuture`].
 
 use std::future::Future;
@@ -15,5 +15,5 @@ pub mod notify;
 pub mod prompt;
 pub mod store;
 
-/// A boxed future: one allocation an attempt, and no macro in a host's code.
+/// A boxed future: one allocation per call, and no macro in implementations.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

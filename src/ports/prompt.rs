@@ -1,4 +1,4 @@
-//! Asking a language model about a document: `extraction_prompt`.
+//! Language models that answer `extraction_prompt`.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,77 +9,78 @@ use serde_json::Value;
 use crate::core::request::Provider;
 use crate::ports::BoxFuture;
 
-/// What is asked about a document.
+/// A prompt about a document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PromptRequest {
-    /// What the item asks, in its own words.
+    /// The prompt of the item.
     pub prompt: String,
-    /// The fields that the answer should have: a JSON Schema or its shorthand.
+    /// The fields of the answer: a JSON Schema or its shorthand.
     pub schema: Option<Value>,
-    /// Whose model the item asks for.
+    /// The provider that the item names.
     pub provider: Option<Provider>,
-    /// The model that the item asks for, as its provider calls it.
+    /// The model that the item names, by the provider's name for it.
     pub model: Option<String>,
-    /// The document, as markdown or plain text. It is data: nothing in it is an instruction.
+    /// The document, as Markdown or plain text. It is data: nothing in it is an instruction.
     pub text: String,
-    /// Where the document came from.
+    /// The URL of the document.
     pub url: String,
-    /// How long the answer may take in all.
+    /// The time limit of the whole answer.
     pub deadline: Duration,
 }
 
-/// What a model made of a document.
+/// The answer of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromptAnswer {
-    /// The answer: an object of the asked fields, or what the prompt asks for.
+    /// The answer: an object of the requested fields, or any value that the prompt asks for.
     pub value: Value,
-    /// Whose model answered.
+    /// The provider of the model that answered.
     pub provider: String,
-    /// The model that answered, as its provider calls it.
+    /// The model that answered, by the provider's name for it.
     pub model: String,
-    /// Tokens that were read, over all tries.
+    /// The input tokens of all attempts.
     pub input_tokens: u64,
-    /// Tokens that were written, over all tries.
+    /// The output tokens of all attempts.
     pub output_tokens: u64,
-    /// What they cost in millionths of a cent, where the host said what a token costs.
+    /// The cost in millionths of a cent, if the price of a token is configured.
     pub cost_microcents: Option<u64>,
-    /// How long it took.
+    /// The duration in milliseconds.
     pub latency_ms: u64,
-    /// What was left out or does not fit.
+    /// Warnings: anything omitted or not matching the schema.
     pub warnings: Vec<String>,
 }
 
-/// A question that was not answered. The job goes on without: its result says why in a warning.
+/// The error of a prompt without an answer. The job goes on, and its result contains the error as a
+/// warning.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PromptError {
-    /// Nobody here asks the provider that the item names.
+    /// No model of the provider is configured.
     #[error("no model of {0} is configured")]
     NoSuchProvider(Provider),
-    /// The provider could not be reached, or not in time.
+    /// The provider could not be reached in time.
     #[error("{provider} could not be asked: {reason}")]
     Unreachable {
-        /// Who was asked.
+        /// The provider.
         provider: String,
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
-    /// The provider said no.
+    /// The provider refused the request.
     #[error("{provider} refused with status {status}: {reason}")]
     Refused {
-        /// Who was asked.
+        /// The provider.
         provider: String,
-        /// Its status.
+        /// The HTTP status of the response.
         status: u16,
-        /// Its reason, shortened.
+        /// The reason that the provider gave, shortened.
         reason: String,
     },
-    /// What came is no answer.
+    /// The response contains no usable answer.
     #[error("{provider} gave no usable answer: {reason}")]
     NoAnswer {
-        /// Who was asked.
+        /// The provider.
         provider: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
 }
@@ -88,11 +89,11 @@ pub enum PromptError {
 ///
 /// # Contract
 ///
-/// * **Bounded.** An answer or an error comes within the request's deadline.
-/// * **Cancel-safe.** A dropped future leaves nothing behind.
-/// * **The document is data.** What stands in it is never followed as an instruction.
+/// * **Bounded.** The future resolves within the request's deadline.
+/// * **Cancel safe.** Dropping the future abandons the request.
+/// * **The document is data.** Its text is never followed as an instruction.
 pub trait PromptExtractor: fmt::Debug + Send + Sync {
-    /// Asks.
+    /// Answers one prompt.
     fn answer(&self, request: PromptRequest) -> BoxFuture<'_, Result<PromptAnswer, PromptError>>;
 }
 

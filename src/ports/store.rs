@@ -1,4 +1,4 @@
-//! Keeping records and result bodies.
+//! Stores of records and result bodies.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,44 +6,44 @@ use std::sync::Arc;
 
 use crate::core::id::BatchId;
 use crate::core::job::BodyRef;
-use crate::core::record::{Claim, Key, Kind, Queue, Record};
+use crate::core::record::{Claim, Key, Queue, Record, RecordKind};
 use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
 
-/// A store could not do what was asked.
+/// An error of a store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Another writer got there first; nothing was written. Load again and decide again.
+    /// Another writer changed a record first. Nothing was written; reload and retry.
     #[error("a record changed since it was read")]
     Conflict,
-    /// Another process has the store open; nothing was changed.
+    /// Another process has the store open. Nothing was changed.
     #[error("the {store} store is in use by another process; stop it, or use another directory")]
     InUse {
-        /// Which store.
+        /// The name of the store.
         store: &'static str,
     },
-    /// What is on disk cannot be read.
+    /// The data on disk cannot be read.
     #[error(
         "the {store} store is damaged: {what}; restore it from a copy, or start with an empty directory"
     )]
     Damaged {
-        /// Which store.
+        /// The name of the store.
         store: &'static str,
-        /// What cannot be read.
+        /// The part that cannot be read.
         what: String,
     },
-    /// The backend failed; whether anything was written is not known.
+    /// The backend failed. The write may or may not have been applied.
     #[error("the {store} store failed")]
     Backend {
-        /// Which store.
+        /// The name of the store.
         store: &'static str,
-        /// What it said.
+        /// The error of the backend.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// A record's version: 1 when it is new, one more with every write.
+/// The version of a record: 1 when it is new, one more with every write.
 pub type Version = u64;
 
 /// A record and the version it has in the store.
@@ -58,68 +58,70 @@ pub struct Versioned {
 /// One change of a commit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
-    /// Which record.
+    /// The key of the record.
     pub key: Key,
-    /// The version it must have now: `None` if there must be none.
+    /// The version that the record must have; `None` if it must not exist.
     pub expected: Option<Version>,
-    /// What it becomes: `None` removes it.
+    /// The new record; `None` removes it.
     pub record: Option<Record>,
 }
 
-/// A stretch of one kind of record, in the order of keys.
+/// A query for records of one kind in the order of their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Which kind.
-    pub kind: Kind,
-    /// Begin behind this key, in the order asked for.
+    /// The kind of the records.
+    pub kind: RecordKind,
+    /// The key after which the list starts, in the order of the query.
     pub after: Option<Key>,
-    /// Greatest key first.
+    /// `true` lists the greatest key first.
     pub descending: bool,
-    /// How many at most.
+    /// The most records to return.
     pub limit: usize,
 }
 
-/// Whether two changes of a commit are of one record: such a commit is [`StoreError::Conflict`].
+/// Returns `true` if two changes of a commit name one key: a store answers such a commit
+/// [`StoreError::Conflict`].
 pub fn has_duplicate_keys(writes: &[Write]) -> bool {
     let mut seen = HashSet::with_capacity(writes.len());
     !writes.iter().all(|it| seen.insert(&it.key))
 }
 
-/// Keeps records. It decides nothing: the core says what a record becomes, the store writes it, if
+/// Keeps records. A store decides nothing: the core computes what a record becomes, and the store
+/// writes it if
 /// the versions still match.
 ///
 /// # Contract
 ///
 /// * **All or nothing.** A commit writes every change or none, wherever its caller stops waiting for
 ///   it, and no load and no list shows a part of it.
-/// * **Versions.** A commit whose `expected` differs for any key is [`StoreError::Conflict`].
+/// * **Versions.** A commit whose `expected` differs for any key fails with [`StoreError::Conflict`].
 /// * **Each key once.** So is a commit that names a key twice ([`has_duplicate_keys`]): the second
 ///   change was not decided from what the first would leave.
 /// * **Durable.** What a durable store has acknowledged survives a crash of the process. When it is
 ///   opened again, the leases of the process before are released ([`Record::abandoned`]).
 /// * **Indexed.** [`Record::due`] of every record is kept in step with it, in the same commit.
-/// * **Keys are bytes.** [`Key::to_bytes`] tells keys apart and orders them; no case is folded and
+/// * **Keys are bytes.** [`Key::to_bytes`] distinguishes and orders keys; no case is folded and
 ///   no name trimmed.
 ///
-/// [`crate::testkit`] checks all of it, for a host's store as for ours.
+/// Run [`crate::testkit::store`] against your implementation to check all of it.
 pub trait Store: fmt::Debug + Send + Sync {
-    /// The records with these keys, in the order of the keys.
+    /// Loads the records with these keys, in the order of the keys.
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>>;
 
-    /// A stretch of one kind of record.
+    /// Lists records of one kind.
     fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>>;
 
-    /// Takes what is due (`due <= claim.now`), earliest first, under a lease: each record becomes
-    /// what [`Record::claimed`] says and is returned so. No two claims get the same lease.
+    /// Claims the records that are due (`due <= claim.now`), earliest first: each record becomes
+    /// the result of [`Record::claimed`] and is returned so. No two claims get the same lease.
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>>;
 
-    /// Writes all changes, or none.
+    /// Writes all changes or none.
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The earliest moment at which something in `queue` is due.
+    /// Returns the earliest time at which a record of `queue` is due.
     fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;
 
-    /// The store of bodies that belongs to it, if it brings one.
+    /// Returns the store of bodies that belongs to this store, if there is one.
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {
         None
     }
@@ -156,14 +158,14 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 /// # Contract
 ///
 /// * A body that `put` acknowledged is as durable as the records of the store beside it.
-/// * `get` of an acknowledged body gives the same bytes until its batch is removed.
-/// * `remove` of a batch that has no bodies is no error, and who reads meanwhile gets all or nothing.
-/// * A name that `put` did not give leads to an error or to nothing, never to another body.
+/// * `get` of an acknowledged body returns the same bytes until its batch is removed.
+/// * `remove` of a batch without bodies succeeds, and a concurrent reader gets all of a body or nothing.
+/// * `get` of a reference that `put` did not return fails or returns `None`, never another body.
 pub trait Bodies: fmt::Debug + Send + Sync {
-    /// Keeps a body.
+    /// Stores a body.
     fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>>;
 
-    /// A body, or `None` if its batch was removed.
+    /// Returns a body, or `None` if its batch was removed.
     fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
 
     /// Removes all bodies of a batch.

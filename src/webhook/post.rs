@@ -115,7 +115,7 @@ impl Webhooks {
     async fn post(&self, delivery: DeliveryRequest) -> DeliveryOutcome {
         let deadline = Instant::now() + TIMEOUT;
         let refused =
-            |reason: String| DeliveryOutcome::Refused { status: None, reason, answer: None };
+            |reason: String| DeliveryOutcome::Refused { status: None, reason, response_body: None };
         let mut url = match self.checked(&delivery.url) {
             Ok(url) => url,
             Err(reason) => return refused(reason),
@@ -204,22 +204,22 @@ async fn beginning(mut body: Incoming, until: Instant) -> Option<String> {
     (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned())
 }
 
-fn judged(status: u16, answer: Option<String>) -> DeliveryOutcome {
+fn judged(status: u16, response_body: Option<String>) -> DeliveryOutcome {
     match status {
-        200..=299 => DeliveryOutcome::Accepted { status, answer },
+        200..=299 => DeliveryOutcome::Accepted { status, response_body },
         410 => {
             let reason = "the receiver is gone (410)".to_owned();
-            DeliveryOutcome::Refused { status: Some(status), reason, answer }
+            DeliveryOutcome::Refused { status: Some(status), reason, response_body }
         }
         _ => {
             let reason = format!("the receiver answered {status}");
-            DeliveryOutcome::Failed { status: Some(status), reason, answer }
+            DeliveryOutcome::Failed { status: Some(status), reason, response_body }
         }
     }
 }
 
 fn failed(status: Option<u16>, reason: String) -> DeliveryOutcome {
-    DeliveryOutcome::Failed { status, reason, answer: None }
+    DeliveryOutcome::Failed { status, reason, response_body: None }
 }
 
 impl Notifier for Webhooks {

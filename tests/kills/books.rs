@@ -8,7 +8,7 @@ use rungs::core::credits::Credits;
 use rungs::core::id::{AccountId, BatchId, JobId};
 use rungs::core::job::{Job, JobState, Outcome};
 use rungs::core::ledger::{Account, Booking, LedgerEntry};
-use rungs::core::record::{Kind, Record};
+use rungs::core::record::{Record, RecordKind};
 use rungs::core::tier::Tier;
 use rungs::engine::Page;
 use rungs::ports::store::{ListQuery, Store};
@@ -18,8 +18,14 @@ use rungs::testkit::run;
 use crate::Dice;
 use crate::world::{SitePage, World};
 
-const KINDS: [Kind; 6] =
-    [Kind::Account, Kind::Batch, Kind::Entry, Kind::Job, Kind::Notification, Kind::Submission];
+const KINDS: [RecordKind; 6] = [
+    RecordKind::Account,
+    RecordKind::Batch,
+    RecordKind::LedgerEntry,
+    RecordKind::Job,
+    RecordKind::Notification,
+    RecordKind::IdempotencyRecord,
+];
 
 /// What was acknowledged, in the words of the children, and what was seen in the store.
 #[derive(Debug, Default)]
@@ -106,11 +112,14 @@ impl Books {
         match record {
             Record::Account(it) => drop(self.accounts.insert(it.id().clone(), it)),
             Record::Batch(it) => drop(self.batches.insert(it.id, it)),
-            Record::Entry(it) => self.entries.entry(it.batch).or_default().push(it),
+            Record::LedgerEntry(it) => self.entries.entry(it.batch).or_default().push(it),
             Record::Job(it) => drop(self.jobs.insert(it.id, it)),
             Record::Notification(it) => self.notices.entry(it.batch).or_default().push(it),
-            Record::Submission(it) => drop(self.keys.insert(it.key, it.batch)),
-            Record::Site(_) | Record::Cached(_) | Record::Owned(_) | Record::Usage(_) => {
+            Record::IdempotencyRecord(it) => drop(self.keys.insert(it.key, it.batch)),
+            Record::Site(_)
+            | Record::CacheEntry(_)
+            | Record::AccountBatch(_)
+            | Record::Usage(_) => {
                 unreachable!("not asked for")
             }
         }

@@ -29,14 +29,14 @@ pub(crate) fn accept(
     now: Timestamp,
 ) -> bool {
     let key = batch.idempotency_key.clone().expect("the model's batches have keys");
-    let submission = Key::Submission(batch.account.clone(), key.clone());
+    let submission = Key::IdempotencyRecord(batch.account.clone(), key.clone());
     if draft.get(&submission).is_some() && fault != Fault::IgnoresKey {
         return false;
     }
     let mut account = account(draft, batch);
     account.hold(batch.estimate).expect("enough was granted");
     draft.put(Record::Account(account));
-    draft.put(Record::Entry(LedgerEntry {
+    draft.put(Record::LedgerEntry(LedgerEntry {
         account: batch.account.clone(),
         batch: batch.id,
         number: 0,
@@ -49,7 +49,12 @@ pub(crate) fn accept(
         draft.put(Record::Job(job.clone()));
     }
     let (account, digest) = (batch.account.clone(), [7; 32]);
-    draft.put(Record::Submission(IdempotencyRecord { account, key, digest, batch: batch.id }));
+    draft.put(Record::IdempotencyRecord(IdempotencyRecord {
+        account,
+        key,
+        digest,
+        batch: batch.id,
+    }));
     true
 }
 
@@ -103,12 +108,13 @@ pub(crate) fn advance(
     if !(setup.fault == Fault::KeepsHoldOfCancelled && cancels) {
         draft.put(Record::Account(ending.account));
     }
-    draft.put(Record::Entry(ending.entry));
+    draft.put(Record::LedgerEntry(ending.entry));
     draft.put(Record::Batch(ending.batch));
-    if let Some(notice) = ending.notice
+    if let Some(completion) = ending.completion
         && setup.fault != Fault::ForgetsEvent
     {
-        draft.put(Record::Notification(notice));
+        let body = "{}".to_owned();
+        draft.put(Record::Notification(completion.notification(&batch, body)));
     }
     Ok(())
 }
@@ -146,7 +152,12 @@ pub(crate) fn deliver(
         Heard::Nothing if last => NotificationState::GivenUp,
         Heard::Nothing => NotificationState::Pending,
     };
-    notice.attempts.push(DeliveryAttempt { at: now, status: None, error: None, answer: None });
+    notice.attempts.push(DeliveryAttempt {
+        at: now,
+        status: None,
+        error: None,
+        response_body: None,
+    });
     notice.ready_at = now.after(WAIT);
     notice.lease = None;
     draft.put(Record::Notification(notice));

@@ -50,7 +50,7 @@ pub(crate) fn batches(world: &World) -> impl Iterator<Item = &BatchRecord> {
 
 fn entries(world: &World) -> impl Iterator<Item = &LedgerEntry> {
     world.store.records().filter_map(|it| match it {
-        Record::Entry(entry) => Some(entry),
+        Record::LedgerEntry(entry) => Some(entry),
         _ => None,
     })
 }
@@ -89,7 +89,7 @@ fn holds_are_settled_once(world: &World) -> bool {
         }
     };
     let numbered = |batch: &BatchRecord| {
-        (0..batch.entries).all(|it| world.store.get(&Key::Entry(batch.id, it)).is_some())
+        (0..batch.entries).all(|it| world.store.get(&Key::LedgerEntry(batch.id, it)).is_some())
             && entries(world).filter(|it| it.batch == batch.id).count() == batch.entries as usize
     };
     jobs(world).all(settled) && batches(world).all(numbered)

@@ -269,7 +269,7 @@ impl Identity<'_> {
         // Ledger lines count by what they book and not by their order, which nothing reads again.
         let mut lines = 0_u64;
         for record in records {
-            if let Record::Entry(entry) = record {
+            if let Record::LedgerEntry(entry) = record {
                 lines = lines.wrapping_add(line(entry));
             } else {
                 self.record(record);
@@ -302,11 +302,11 @@ impl Identity<'_> {
                 let state = std::mem::discriminant(&it.state);
                 self.put((it.id, state, it.attempts.len(), ready, lease));
             }
-            Record::Submission(it) => self.put(it.batch),
-            Record::Entry(_)
+            Record::IdempotencyRecord(it) => self.put(it.batch),
+            Record::LedgerEntry(_)
             | Record::Site(_)
-            | Record::Cached(_)
-            | Record::Owned(_)
+            | Record::CacheEntry(_)
+            | Record::AccountBatch(_)
             | Record::Usage(_) => {}
         }
     }

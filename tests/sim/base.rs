@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use rungs::core::id::BatchId;
 use rungs::core::job::BodyRef;
-use rungs::core::record::{Claim, Key, Kind, Queue, Record};
+use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::time::Timestamp;
 use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use rungs::stores::Memory;
@@ -135,7 +135,7 @@ impl Base {
             at_once(self.live.commit(writes.clone())).expect("it was committed in this order");
         }
         self.bodies.retain(|_, it| it.flushed || rng.chance(50));
-        for kind in [Kind::Job, Kind::Notification] {
+        for kind in [RecordKind::Job, RecordKind::Notification] {
             let all = ListQuery { kind, after: None, descending: false, limit: usize::MAX };
             let abandoned = self.list(all).into_iter().filter_map(|it| {
                 let (key, expected) = (it.record.key(), Some(it.version));
@@ -154,6 +154,6 @@ impl Base {
     /// Every record, for a recount.
     pub(crate) fn everything(&self) -> Vec<Record> {
         let all = |kind| ListQuery { kind, after: None, descending: false, limit: usize::MAX };
-        Kind::ALL.into_iter().flat_map(|it| self.list(all(it))).map(|it| it.record).collect()
+        RecordKind::ALL.into_iter().flat_map(|it| self.list(all(it))).map(|it| it.record).collect()
     }
 }

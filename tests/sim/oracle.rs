@@ -124,7 +124,7 @@ impl Oracle {
                 }
                 Some(Record::Batch(it)) => drop(batches.insert(it.id)),
                 Some(Record::Notification(it)) => drop(batches.insert(it.batch)),
-                Some(Record::Entry(it)) => drop(batches.insert(it.batch)),
+                Some(Record::LedgerEntry(it)) => drop(batches.insert(it.batch)),
                 Some(Record::Account(it)) => drop(accounts.insert(it.id().clone())),
                 _ => {}
             }
@@ -153,11 +153,13 @@ impl Oracle {
             Key::Batch(id) => self.batch_changed(*id, old, new, now),
             Key::Account(id) => self.account_changed(id, old, new),
             Key::Notification(_) => self.notice_changed(old, new),
-            Key::Entry(..) => self.check(4, !rewritten, || "a ledger line changed".to_owned()),
-            Key::Submission(..) => {
+            Key::LedgerEntry(..) => {
+                self.check(4, !rewritten, || "a ledger line changed".to_owned())
+            }
+            Key::IdempotencyRecord(..) => {
                 self.check(11, !rewritten, || "an idempotency key was given away".to_owned());
             }
-            Key::Site(_) | Key::Cached(_) | Key::Owned(..) | Key::Usage(..) => {}
+            Key::Site(_) | Key::CacheEntry(_) | Key::AccountBatch(..) | Key::Usage(..) => {}
         }
     }
 
@@ -297,9 +299,9 @@ impl Oracle {
     /// Something of a removed batch that is still there.
     fn left_of(&self, batch: &BatchRecord) -> Option<Key> {
         let jobs = batch.jobs.iter().map(|&it| Key::Job(it));
-        let lines = (0..batch.entries).map(|it| Key::Entry(batch.id, it));
+        let lines = (0..batch.entries).map(|it| Key::LedgerEntry(batch.id, it));
         let key = batch.idempotency_key.clone();
-        let key = key.map(|it| Key::Submission(batch.account.clone(), it));
+        let key = key.map(|it| Key::IdempotencyRecord(batch.account.clone(), it));
         let mut parts = jobs.chain(lines).chain(key).chain([Key::Notification(batch.event)]);
         parts.find(|it| self.records.contains_key(it))
     }
@@ -378,8 +380,8 @@ impl Oracle {
     /// One line for the hold, one for each ended job, and no other.
     fn lines(&mut self, batch: &BatchRecord, jobs: &[Job]) {
         let lines: Vec<_> = (0..=u32::try_from(jobs.len()).expect("a small batch"))
-            .filter_map(|it| match self.records.get(&Key::Entry(batch.id, it)) {
-                Some(Record::Entry(entry)) => Some(entry.clone()),
+            .filter_map(|it| match self.records.get(&Key::LedgerEntry(batch.id, it)) {
+                Some(Record::LedgerEntry(entry)) => Some(entry.clone()),
                 _ => None,
             })
             .collect();

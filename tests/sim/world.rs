@@ -288,10 +288,10 @@ impl Seat {
         match receiver {
             Receiver::Fails(times) if delivery.attempt <= times => {
                 let reason = "busy".to_owned();
-                DeliveryOutcome::Failed { status: Some(500), reason, answer: None }
+                DeliveryOutcome::Failed { status: Some(500), reason, response_body: None }
             }
             Receiver::Accepts | Receiver::Fails(_) => {
-                DeliveryOutcome::Accepted { status: 200, answer: None }
+                DeliveryOutcome::Accepted { status: 200, response_body: None }
             }
             Receiver::AcceptsAndHangs => {
                 std::future::pending::<()>().await;
@@ -300,7 +300,7 @@ impl Seat {
             Receiver::Gone => DeliveryOutcome::Refused {
                 status: Some(410),
                 reason: "410".to_owned(),
-                answer: None,
+                response_body: None,
             },
             Receiver::Panics => panic!("a planned panic in the notifier"),
         }

@@ -1,10 +1,16 @@
-//! Which rung next: one pure function over the cost controls, the trail, the tools and what the
-//! site has taught.
+//! Plans the next attempt: one pure function over the cost controls, the trail, the available tiers and
+//! the profile of the site.
+//!
+//! The planner itself is not part of the public API: it is exported for benches and tests only, and may
+//! change in any release.
 
 mod plan;
 mod profile;
 mod reach;
 
+#[doc(hidden)]
 pub use plan::{Plan, PlanInput, plan};
 pub use profile::SiteProfile;
-pub use reach::{Capabilities, Reach, TierSet, estimate};
+pub use reach::{Capabilities, TierSet};
+#[doc(hidden)]
+pub use reach::{Reach, estimate};

@@ -10,38 +10,38 @@ use crate::core::request::JobRequest;
 use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
 
-/// What the planner is told.
+/// The input of the planner.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanInput<'a> {
-    /// What was asked for.
+    /// The request.
     pub request: &'a JobRequest,
-    /// The tiers it may use.
+    /// The tiers that the job may use.
     pub reach: Reach,
-    /// Every attempt so far.
+    /// All attempts so far.
     pub trail: &'a [Attempt],
-    /// Where the site's profile would start.
+    /// The start tier by the profile of the site.
     pub start: Option<Tier>,
-    /// How much of the ladder's time is used up.
+    /// The time that the ladder has used.
     pub used: Duration,
-    /// How long ago the last attempt ended.
+    /// The time since the last attempt ended.
     pub since_last: Duration,
-    /// When to try again, and how often.
+    /// The retry policy.
     pub backoff: Backoff,
     /// A random number, for jitter.
     pub draw: u64,
 }
 
-/// What to do next.
+/// The next action for a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// Try this tier, after a wait.
     Try {
         /// The tier.
         tier: Tier,
-        /// How long to wait first; zero for the next rung, more for a retry.
+        /// The wait before the attempt: zero for the next tier, more for a retry.
         wait: Duration,
     },
-    /// Take the last page as it is: it is thin, but there is nothing better to be had.
+    /// Accept the last page.
     Accept,
     /// Give up.
     Stop(JobError),
@@ -55,7 +55,7 @@ fn at_once(tier: Tier) -> Plan {
     Plan::Try { tier, wait: Duration::ZERO }
 }
 
-/// Says what to do next.
+/// Returns the next action.
 ///
 /// The same facts give the same plan, and each step of it can be read back from the trail: what the
 /// last attempt found is the reason for the next.
@@ -86,7 +86,7 @@ fn out_of_time(facts: &PlanInput<'_>) -> Option<Plan> {
         .then(|| stop(ErrorCode::TimeBudgetExpired, "the time budget ran out before a page came"))
 }
 
-/// The rung to start on.
+/// Returns the attempt on the start tier.
 fn first(facts: &PlanInput<'_>) -> Plan {
     let usable = facts.reach.usable;
     // `prefer_speed` starts where success is likely, which for an unknown site is tier 3.
@@ -102,7 +102,7 @@ fn first(facts: &PlanInput<'_>) -> Plan {
     }
 }
 
-/// Why no tier can be used at all.
+/// Returns the error of a job that may use no tier.
 fn nowhere_to_go(reach: Reach) -> JobError {
     if let Some(tier) = reach.unaffordable {
         let message = format!("tier {tier} costs more than `max_credits`; raise it");
@@ -135,7 +135,7 @@ fn permanent(code: ErrorCode, last: &Attempt) -> Plan {
     Plan::Stop(last.status.map_or_else(|| error.clone(), |it| error.clone().with_status(it)))
 }
 
-/// The same tier again, while tries and time are left.
+/// Retries the same tier while retries are left.
 fn retry(facts: &PlanInput<'_>, last: &Attempt, retry_after: Option<Duration>) -> Plan {
     let tries = facts.trail.iter().rev().take_while(|it| it.tier == last.tier).count();
     let tries = u32::try_from(tries).unwrap_or(u32::MAX);
@@ -156,7 +156,7 @@ fn gave_up(last: &Attempt) -> Plan {
     }
 }
 
-/// The next rung that could do what the last could not.
+/// Escalates to the next tier that may succeed where the last did not.
 fn climb(facts: &PlanInput<'_>, last: &Attempt, challenge: bool) -> Plan {
     let helps = |tier: Tier| match &last.finding {
         // Who blocks the request also blocks reading its data; a challenge wants a browser.
@@ -177,7 +177,7 @@ fn climb(facts: &PlanInput<'_>, last: &Attempt, challenge: bool) -> Plan {
     }
 }
 
-/// There is no rung left: what that means for the job.
+/// Ends a job for which no tier is left.
 fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
     let reach = &facts.reach;
     let too_dear = reach.unaffordable.filter(|it| *it > last.tier);

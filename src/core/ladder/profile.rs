@@ -1,4 +1,4 @@
-//! What a site has taught: which tiers work there.
+//! The profile of a site: which tiers have worked there.
 
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use crate::core::ladder::reach::TierSet;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 
-/// Evidence loses half its weight in this time.
+/// The time in which evidence loses half its weight. After a week it counts for less than a hundredth.
 const HALF_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Below this weight a tier's record says nothing.
+/// The weight below which the record of a tier is ignored: two fresh attempts count, one does not.
 const ENOUGH: f64 = 1.5;
-/// A tier that works less often than this is not where to start.
+/// The share of successes from which a tier is worth starting on: one in four, chosen and not measured.
 const POOR: f64 = 0.25;
-/// One job in so many starts at the cheapest tier all the same, to see if the site got easier.
+/// One job in this many starts at the cheapest tier all the same, to detect that a site became easier.
+/// That adds at most a sixteenth of the cheapest price to the mean cost of a page.
 const LOOK_AGAIN: u64 = 16;
 
 /// Successes and failures of one tier, each worth less as it ages.
@@ -24,7 +25,7 @@ struct TierRecord {
     failed: f64,
 }
 
-/// What is known of one site.
+/// The learned profile of a site.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SiteProfile {
     /// The site: host, and port where it is not the scheme's own.
@@ -34,12 +35,12 @@ pub struct SiteProfile {
 }
 
 impl SiteProfile {
-    /// A site of which nothing is known.
+    /// Returns the profile of an unknown site.
     pub fn new(site: impl Into<String>, now: Timestamp) -> Self {
         Self { site: site.into(), tiers: [TierRecord::default(); 5], updated_at: now }
     }
 
-    /// Adds what one attempt showed of a tier.
+    /// Records the result of one attempt on a tier.
     pub fn learn(&mut self, tier: Tier, worked: bool, now: Timestamp) {
         let factor = decay(now.since(self.updated_at));
         for record in &mut self.tiers {
@@ -51,8 +52,9 @@ impl SiteProfile {
         if worked { record.worked += 1.0 } else { record.failed += 1.0 }
     }
 
-    /// Where to start among `usable`: the cheapest tier that is not known to fail here, if a dearer
-    /// one is known to work. `draw` now and then chooses the cheapest all the same.
+    /// Returns the start tier among `usable`: the cheapest that is not known to fail here, if a more
+    /// expensive
+    /// one is known to work. One `random` number in 16 selects the cheapest all the same.
     pub fn start(&self, usable: TierSet, now: Timestamp, draw: u64) -> Option<Tier> {
         let cheapest = usable.first()?;
         if draw.is_multiple_of(LOOK_AGAIN) {

@@ -1,4 +1,4 @@
-//! Which tiers a job may use at all, and what the dearest of them costs.
+//! The tiers that a job may use, and the price of the most expensive one.
 
 use crate::core::credits::Credits;
 use crate::core::price::{AddOns, PriceList};
@@ -10,28 +10,28 @@ use crate::core::tier::Tier;
 pub struct TierSet(u8);
 
 impl TierSet {
-    /// Whether `tier` is in it.
+    /// Returns `true` if the set contains `tier`.
     pub const fn contains(self, tier: Tier) -> bool {
         self.0 & (1 << tier.index()) != 0
     }
 
-    /// The same set with `tier`.
+    /// Adds `tier`.
     #[must_use]
     pub const fn with(self, tier: Tier) -> Self {
         Self(self.0 | 1 << tier.index())
     }
 
-    /// The tiers, cheapest first.
+    /// Returns the tiers, cheapest first.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = Tier> {
         Tier::ALL.into_iter().filter(move |&it| self.contains(it))
     }
 
-    /// The cheapest tier in it.
+    /// Returns the cheapest tier.
     pub fn first(self) -> Option<Tier> {
         self.iter().next()
     }
 
-    /// The dearest tier in it.
+    /// Returns the most expensive tier.
     pub fn last(self) -> Option<Tier> {
         self.iter().next_back()
     }
@@ -43,30 +43,30 @@ impl FromIterator<Tier> for TierSet {
     }
 }
 
-/// What there is to work with.
+/// The capabilities of the configured fetchers and readers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// The tiers that some fetcher serves.
+    /// The tiers that a fetcher serves.
     pub tiers: TierSet,
-    /// Whether PDFs can be read.
+    /// `true` if a PDF reader is configured.
     pub pdf: bool,
-    /// Whether images can be read.
+    /// `true` if an OCR engine is configured.
     pub ocr: bool,
 }
 
-/// The tiers of one job.
+/// The tiers that one job may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// What the mode and the cost controls allow.
+    /// The tiers that the mode and the cost controls allow.
     pub allowed: TierSet,
-    /// What of that there is a tool for, and `max_credits` pays.
+    /// The allowed tiers that a fetcher serves and `max_credits` pays for.
     pub usable: TierSet,
-    /// The cheapest tier that is allowed and too dear for `max_credits`.
+    /// The cheapest allowed tier that costs more than `max_credits`.
     pub unaffordable: Option<Tier>,
 }
 
 impl Reach {
-    /// Works it out.
+    /// Computes the tiers of a request.
     pub fn of(request: &JobRequest, tools: &Capabilities, prices: &PriceList) -> Self {
         let floor = if request.needs_browser() { Tier::Browser } else { Tier::Curl };
         let ceiling = match request.mode {
@@ -98,8 +98,8 @@ impl Reach {
     }
 }
 
-/// What is held for a job: the price of the dearest tier that it can reach, with the add-ons it
-/// asks for. Zero if it can reach none, for then it fails and costs nothing.
+/// Returns the hold of a job: the price of the most expensive tier that it may use, with the requested
+/// add-ons. Zero if it may use none: such a job fails and costs nothing.
 pub fn estimate(request: &JobRequest, tools: &Capabilities, prices: &PriceList) -> Credits {
     let reach = Reach::of(request, tools, prices);
     let add_ons = AddOns::asked(request);

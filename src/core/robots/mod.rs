@@ -1,4 +1,4 @@
-//! What a site's robots.txt allows (RFC 9309).
+//! Parses and applies robots.txt (RFC 9309).
 //!
 //! Parsing is total: any bytes give rules, and what is no rule is passed over. Nothing is fetched
 //! here, and what an unreachable file means is the caller's to say.
@@ -22,7 +22,7 @@ struct Rule {
 struct Group {
     /// Product tokens, in lower case.
     agents: Vec<String>,
-    /// Whether `*` is among them.
+    /// `true` if the group applies to all agents (`*`).
     everyone: bool,
     rules: Vec<Rule>,
     delay: Option<Duration>,
@@ -55,19 +55,19 @@ impl Robots {
         parse::parse(file)
     }
 
-    /// What an unreachable file means (RFC 9309, 2.3.1.4): nothing may be fetched.
+    /// Returns the rules of an unreachable file (RFC 9309, 2.3.1.4): nothing may be fetched.
     pub fn nothing() -> Self {
         let rules = vec![Rule { allow: false, pattern: b"/".to_vec() }];
         let group = Group { everyone: true, rules, ..Group::default() };
         Self { groups: vec![group], sitemaps: Vec::new() }
     }
 
-    /// What a missing file means (RFC 9309, 2.3.1.3): everything may be.
+    /// Returns the rules of a missing file (RFC 9309, 2.3.1.3): everything may be fetched.
     pub fn everything() -> Self {
         Self::default()
     }
 
-    /// Whether the crawler with the product token `agent` may fetch `url`.
+    /// Returns `true` if the crawler with the product token `agent` may fetch `url`.
     ///
     /// Of the rules that match, the longest counts; of two as long, the one that allows. All groups
     /// that name the agent count as one; those for `*` only where none names it. A file says nothing
@@ -109,7 +109,7 @@ impl Robots {
 }
 
 impl Rule {
-    /// How specific the rule is for `path`, if it matches: its length, as the RFC counts.
+    /// Returns the specificity of the rule for `path` if it matches: its length, as the RFC counts.
     fn length(&self, path: &[u8]) -> Option<usize> {
         if pattern::matches(&self.pattern, path) {
             return Some(self.pattern.len());

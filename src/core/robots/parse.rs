@@ -12,7 +12,7 @@ const MAX_LINE: usize = 2_083 * 8;
 /// A longer pause between two requests is not believed.
 const MAX_DELAY_SECONDS: f64 = 3_600.0;
 
-/// What a line says.
+/// A parsed line.
 enum Line<'a> {
     Agent(&'a [u8]),
     Rule { allow: bool, pattern: &'a [u8] },

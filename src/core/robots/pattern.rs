@@ -1,8 +1,8 @@
 //! Matching a path against a rule's pattern: `*` for anything, `$` at its end for the path's end.
 
-/// Whether the pattern matches the beginning of the path.
+/// Returns `true` if the pattern matches the beginning of the path.
 ///
-/// It takes time in the product of both lengths at most: each `*` is tried at its last place only
+/// Takes time in the product of both lengths at most: each `*` is tried at its last position only
 /// once the next one was reached.
 pub(super) fn matches(pattern: &[u8], path: &[u8]) -> bool {
     let (pattern, whole) = match pattern.split_last() {

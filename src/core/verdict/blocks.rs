@@ -1,4 +1,4 @@
-//! The known marks of what stands between a reader and a page.
+//! The known marks of bot protections and challenges.
 //!
 //! A mark alone proves little: protected sites carry their protection's scripts on every page, and
 //! any page may mention a captcha. So each mark says how sparse a page must be for it to decide.
@@ -13,7 +13,7 @@ const SPARSE: usize = 1_000;
 /// Visible bytes that a captcha may have around it and still be all there is.
 const BARE: usize = 500;
 
-/// Where a mark stands.
+/// The part of a page in which a mark was found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// In a tag, names and values of attributes included.
@@ -22,16 +22,16 @@ pub(super) enum Place {
     Script,
 }
 
-/// When a mark decides.
+/// The condition under which a mark decides.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     /// Only challenges carry it.
     Always,
-    /// Ordinary pages may carry it: there must be little text.
+    /// Ordinary pages may carry it: decides only on a page with little text.
     Sparse,
-    /// Ordinary pages do carry it: the status must be a refusal too.
+    /// Ordinary pages do carry it: decides only together with a refusing status.
     Refused,
-    /// It is a captcha's element: it must be all there is, with no form to fill in.
+    /// A captcha's element: decides only if the page has nothing else and no form.
     Widget,
 }
 
@@ -229,7 +229,7 @@ const PHRASES: &[(&str, bool)] = &[
     ("banned your access", false),
 ];
 
-/// What blocks, by its headers alone.
+/// Detects a block by the response headers alone.
 pub(super) fn by_headers(response: &Response<'_>) -> Option<(Verdict, String)> {
     let names: [(&str, &[&str], &str); 4] = [
         ("cf-mitigated", &["challenge", "block"], "cloudflare"),
@@ -266,7 +266,7 @@ fn by_refusing_headers(response: &Response<'_>) -> Option<(Verdict, String)> {
         .then(|| found(Some("ddos-guard"), true, "server: ddos-guard".to_owned()))
 }
 
-/// What blocks, by what the page holds.
+/// Detects a block by the content of the page.
 pub(super) fn by_page(response: &Response<'_>, page: &Scan) -> Option<(Verdict, String)> {
     if page.text_len > CONTENT {
         return None;
@@ -328,7 +328,7 @@ fn by_words(
         .then(|| found(Some("youtube"), true, "title without a name".to_owned()))
 }
 
-/// Whether a status turns a reader away, as protections do.
+/// Returns `true` if the status is one with which protections refuse.
 fn refusal(status: u16) -> bool {
     matches!(status, 403 | 405 | 406 | 418 | 429 | 456 | 503 | 530 | 999)
 }

@@ -185,7 +185,7 @@ fn what_a_drawing_holds_is_not_the_pages() {
     assert_eq!(page(&format!("<svg/><p>{text}")), Verdict::Usable, "a drawing that is closed");
 }
 
-/// What the judge saw as text, by the count in its signal.
+/// Returns the number of text bytes that the judge counted, read from its signal.
 fn text_bytes(body: &str) -> usize {
     let signal = judged(200, "text/html", body.as_bytes()).signal;
     let count = signal.split(", ").nth(1).and_then(|it| it.split(' ').next());

@@ -1,8 +1,8 @@
-//! What kind of document a body is: its first bytes decide before its header does.
+//! Detects the kind of a document: its first bytes take precedence over its header.
 
 use crate::core::verdict::{DocumentKind, Response};
 
-/// The kind of document, or `None` for an HTML page.
+/// Returns the kind of the document, or `None` for an HTML page.
 pub(super) fn kind(response: &Response<'_>) -> Option<DocumentKind> {
     let body = response.body;
     if let Some(kind) = sniff(body) {
@@ -26,7 +26,7 @@ pub(super) fn kind(response: &Response<'_>) -> Option<DocumentKind> {
     }
 }
 
-/// What a body's first bytes alone say it is; `None` where they say nothing.
+/// Detects the kind of a document by its first bytes; `None` if they are of no known kind.
 pub fn sniff(body: &[u8]) -> Option<DocumentKind> {
     // Readers accept a PDF's mark anywhere in the first kilobyte; some servers put bytes before it.
     if body.starts_with(b"%PDF-") || start(body).starts_with(b"%PDF-") {
@@ -44,7 +44,7 @@ pub fn sniff(body: &[u8]) -> Option<DocumentKind> {
     (video || binary.iter().any(|it| body.starts_with(it))).then_some(DocumentKind::Binary)
 }
 
-/// The media type in lower case without its parameters; empty if nothing is said.
+/// Returns the media type in lower case without parameters; empty if the header is missing.
 fn media_type(response: &Response<'_>) -> String {
     let value = response.header("content-type").unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
@@ -64,12 +64,12 @@ fn unlabelled(body: &[u8]) -> Option<DocumentKind> {
     (!page && !start(body).starts_with(b"<")).then_some(DocumentKind::Text)
 }
 
-/// Whether the body opens with the byte order mark of a wide encoding, whose text holds zeros.
+/// Returns `true` if the body opens with the byte order mark of UTF-16, whose text contains zero bytes.
 fn wide(body: &[u8]) -> bool {
     body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff")
 }
 
-/// Whether the body is one JSON object or list, by its ends.
+/// Returns `true` if the body starts and ends like one JSON object or array.
 fn json(body: &[u8]) -> bool {
     let body = start(body).trim_ascii_end();
     matches!(

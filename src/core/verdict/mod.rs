@@ -1,4 +1,7 @@
-//! What a response says about the attempt that got it.
+//! Classifies responses: usable, blocked, needs rendering, thin, transient, permanent or another
+//! document.
+//!
+//! The judge is exported for evaluations. Its rules follow the web and may change in any release.
 
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ mod status;
 pub use document::sniff;
 pub use judge::judge;
 
-/// A kind of document that is no HTML page.
+/// The kind of a document other than an HTML page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DocumentKind {
     /// A PDF.
@@ -33,37 +36,37 @@ pub enum DocumentKind {
     Binary,
 }
 
-/// What to make of a response.
+/// The classification of a response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// The page is here and has content.
+    /// The page has content.
     Usable,
-    /// Something stands between us and the page.
+    /// A bot protection withheld the page.
     Blocked {
-        /// The product that blocks, where it can be told: `cloudflare`, `datadome` and so on.
+        /// The product that blocks, such as `cloudflare` or `datadome`; `None` if unknown.
         by: Option<String>,
-        /// Whether it shows a challenge, which a browser may pass by itself.
+        /// `true` if it shows a challenge, which a browser may pass by itself.
         challenge: bool,
     },
-    /// The page is a shell that scripts would fill.
+    /// The page is empty until its scripts run.
     NeedsRendering,
-    /// The page is here but says next to nothing.
+    /// The page has almost no visible text.
     Thin,
-    /// It may work later.
+    /// The request may succeed later.
     Transient {
-        /// How long the site asked us to wait.
+        /// The wait that the site asks for in `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// It will not work, on any tier.
+    /// The request cannot succeed on any tier.
     Permanent(ErrorCode),
-    /// Not a page but another document.
+    /// A document other than an HTML page.
     Other(DocumentKind),
 }
 
-/// A verdict and the signal it rests on, for the trail.
+/// A verdict with the observation behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgment {
-    /// What to make of it.
+    /// The classification.
     pub verdict: Verdict,
     /// The observation that decided, such as `status 403, cf-mitigated: challenge`.
     pub signal: String,
@@ -78,12 +81,12 @@ pub struct Response<'a> {
     pub headers: &'a [(String, String)],
     /// The body, decompressed.
     pub body: &'a [u8],
-    /// Whether scripts have run already: a rendered page needs no rendering.
+    /// `true` if scripts have run already: a rendered page is never judged to need rendering.
     pub rendered: bool,
 }
 
 impl<'a> Response<'a> {
-    /// The first value of a header.
+    /// Returns the first value of a header, whose name is compared without case.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, it)| it.as_str())
     }

@@ -1,7 +1,8 @@
 //! One pass over a page's bytes that gathers what the judge asks about.
 //!
-//! It is no HTML parser: it builds no tree and follows no error recovery. It tells tags, scripts and
-//! visible text apart well enough to count them, in time linear in the bytes and without recursion,
+//! This is not an HTML parser: it builds no tree and does no error recovery. It separates tags,
+//! scripts and
+//! visible text well enough to count them, in time linear in the bytes and without recursion,
 //! so that judging a page costs far less than reading it.
 
 use crate::core::verdict::blocks::{self, Markers};
@@ -10,7 +11,7 @@ use crate::core::verdict::blocks::{self, Markers};
 const READ: usize = 4_194_304;
 /// Bytes of title, visible text and noscript text that are kept for looking up phrases.
 const KEPT: usize = 6_000;
-/// How far a quoted attribute value may run before its opening quote counts as a stray one.
+/// The longest quoted attribute value; a quote that is not closed within it counts as stray.
 const QUOTED: usize = 65_536;
 
 /// Ids of the elements that app frameworks fill.
@@ -33,10 +34,10 @@ const KNOWN: [&str; 20] = [
     "h1", "h2", "table", "ul", "form", "img", "iframe", "article",
 ];
 
-/// What one pass found.
+/// The result of one pass.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// Whether there is any HTML element.
+    /// `true` if the body has a known HTML element.
     pub(super) html: bool,
     /// The title, in lower case.
     pub(super) title: String,
@@ -46,21 +47,21 @@ pub(super) struct Scan {
     pub(super) text_len: usize,
     /// The text of `noscript`, in lower case.
     pub(super) noscript: String,
-    /// How many scripts there are, data blocks such as JSON-LD left out.
+    /// The number of scripts, without data blocks such as JSON-LD.
     pub(super) scripts: usize,
     /// Bytes inside tags.
     pub(super) markup_len: usize,
     /// Form fields that a person fills in.
     pub(super) fields: usize,
-    /// Whether one of them is for a password.
+    /// `true` if a form field is for a password.
     pub(super) password: bool,
-    /// Whether a form leads to a host or path for consent.
+    /// `true` if a form leads to a host or path for consent.
     pub(super) consent: bool,
     /// The id of an element that a framework fills.
     pub(super) mount: Option<&'static str>,
     /// A custom element, which is nothing without its script.
     pub(super) custom: bool,
-    /// Whether the page sends its reader elsewhere at once.
+    /// `true` if the page redirects by a meta refresh.
     pub(super) refresh: bool,
     /// The known marks of protections, found in tags and scripts.
     pub(super) markers: Markers,
@@ -303,7 +304,7 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Where the tag that opens at the start of `rest` ends: the place of its `>`.
+/// Returns the position of the `>` that ends the tag at the start of `rest`.
 fn tag_end(rest: &[u8]) -> usize {
     let mut at = 1;
     while at < rest.len() {
@@ -360,7 +361,8 @@ fn split_value(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len()))
 }
 
-/// Whether a refresh waits three seconds at most: a longer one reloads a page that is meant to be read.
+/// Returns `true` if a refresh waits three seconds at most: a longer one reloads a page that is meant
+/// to be read.
 fn at_once(content: &[u8]) -> bool {
     matches!(content.trim_ascii_start(), [b'0'..=b'3', rest @ ..] if !rest.first().is_some_and(u8::is_ascii_digit))
 }
@@ -369,7 +371,7 @@ fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
     bytes.iter().position(|it| *it == wanted)
 }
 
-/// Where `needle`, in lower case, first stands in `bytes` in any case.
+/// Returns the position of the lower-case `needle` in `bytes`, ignoring case.
 fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     let first = needle.first()?;
     (0..=bytes.len().checked_sub(needle.len())?).find(|&at| {

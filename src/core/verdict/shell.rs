@@ -1,15 +1,15 @@
-//! Whether a page waits for scripts that would fill it.
+//! Detects pages that are empty until their scripts run.
 
 use crate::core::verdict::scan::Scan;
 
-/// Visible bytes below which a page with an element for an app counts as not filled.
+/// Visible bytes below which a page with an app's mount element counts as not filled.
 const UNFILLED: usize = 200;
-/// Visible bytes below which a page that asks for JavaScript has nothing else to say.
+/// Visible bytes below which a page that asks for JavaScript has no other content.
 const ASKING: usize = 600;
 /// Visible bytes below which a page with scripts counts as made by them.
 const BARE: usize = 60;
 
-/// How pages ask for JavaScript, with the words between the two left open.
+/// Phrases by which pages ask for JavaScript; other words may stand between the two parts.
 const ASKS: [(&str, &str); 7] = [
     ("enable", "javascript"),
     ("requires", "javascript"),
@@ -20,7 +20,7 @@ const ASKS: [(&str, &str); 7] = [
     ("javascript", "disabled"),
 ];
 
-/// Why the page needs rendering, or `None` if it does not look so.
+/// Returns the reason for rendering the page, or `None` if it has content of its own.
 pub(super) fn reason(page: &Scan) -> Option<String> {
     let length = page.text_len;
     if page.scripts > 0

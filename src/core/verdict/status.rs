@@ -1,14 +1,14 @@
-//! What a status says by itself.
+//! Classifies a response by its status alone.
 
 use std::time::Duration;
 
 use crate::core::failure::ErrorCode;
 use crate::core::verdict::{Response, Verdict};
 
-/// The longest wait that is taken from a site.
+/// The longest wait that a site can ask for.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// The statuses that say all there is, whatever the page: gone, paid or private.
+/// Returns the error of a status that decides whatever the page contains: gone, paid or private.
 pub(super) fn settled(status: u16) -> Option<ErrorCode> {
     match status {
         401 => Some(ErrorCode::LoginRequired),
@@ -18,7 +18,7 @@ pub(super) fn settled(status: u16) -> Option<ErrorCode> {
     }
 }
 
-/// The verdict on a status that is no success; `None` for 2xx.
+/// Returns the verdict on an error status; `None` for 2xx.
 pub(super) fn verdict(response: &Response<'_>) -> Option<Verdict> {
     let status = response.status;
     if let Some(code) = settled(status) {
@@ -35,7 +35,8 @@ pub(super) fn verdict(response: &Response<'_>) -> Option<Verdict> {
     }
 }
 
-/// How long the site asks to wait. A date counts from the response's own `Date`: there is no other
+/// Returns the wait that the site asks for. A date counts from the response's own `Date`: there is no
+/// other
 /// clock here, and the site's is the one that the date was made with.
 pub(super) fn retry_after(response: &Response<'_>) -> Option<Duration> {
     let value = response.header("retry-after")?.trim();

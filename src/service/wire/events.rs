@@ -34,7 +34,7 @@ pub fn delivery(notice: &Notification) -> Value {
         .map(|it| {
             json!({
                 "at": it.at.to_string(), "status_code": it.status, "error": it.error,
-                "response_body": it.answer,
+                "response_body": it.response_body,
             })
         })
         .collect();

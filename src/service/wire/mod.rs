@@ -6,6 +6,7 @@
 
 mod advanced;
 mod batch;
+mod completion;
 #[cfg(feature = "engine")]
 mod events;
 mod field;
@@ -24,6 +25,7 @@ mod scrape;
 mod status;
 
 pub use batch::{WireBatch, WireValidationError, list_name, read_batch};
+pub use completion::WebhookBody;
 #[cfg(feature = "engine")]
 pub use events::{attempted, deliveries, delivery, started};
 pub use item::read_item;

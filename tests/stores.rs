@@ -124,34 +124,34 @@ fn eight_writers_lose_nothing() {
 fn a_torn_tail_is_passed_over() {
     let scratch = Scratch::new();
     let batch = sample::batch_id(1);
-    let packs = BodyFiles::open(scratch.path()).expect("opened");
-    let first = run(packs.put(batch, b"first".to_vec())).expect("put");
-    drop(packs);
+    let bodies = BodyFiles::open(scratch.path()).expect("opened");
+    let first = run(bodies.put(batch, b"first".to_vec())).expect("put");
+    drop(bodies);
     let path = scratch.path().join(format!("{batch}.pack"));
     let mut bytes = fs::read(&path).expect("a file a batch");
     bytes.extend(b"rgp1\0\0");
     fs::write(&path, bytes).expect("written");
 
-    let packs = BodyFiles::open(scratch.path()).expect("opened");
-    let second = run(packs.put(batch, b"second".to_vec())).expect("put");
+    let bodies = BodyFiles::open(scratch.path()).expect("opened");
+    let second = run(bodies.put(batch, b"second".to_vec())).expect("put");
 
-    assert_eq!(run(packs.get(first)).expect("get"), Some(b"first".to_vec()));
-    assert_eq!(run(packs.get(second)).expect("get"), Some(b"second".to_vec()));
+    assert_eq!(run(bodies.get(first)).expect("get"), Some(b"first".to_vec()));
+    assert_eq!(run(bodies.get(second)).expect("get"), Some(b"second".to_vec()));
 }
 
 #[test]
 fn a_changed_body_is_told_from_what_was_written() {
     let scratch = Scratch::new();
     let batch = sample::batch_id(1);
-    let packs = BodyFiles::open(scratch.path()).expect("opened");
-    let body = run(packs.put(batch, b"as it was written".to_vec())).expect("put");
+    let bodies = BodyFiles::open(scratch.path()).expect("opened");
+    let body = run(bodies.put(batch, b"as it was written".to_vec())).expect("put");
     let path = scratch.path().join(format!("{batch}.pack"));
     let mut bytes = fs::read(&path).expect("a file a batch");
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     fs::write(&path, bytes).expect("written");
 
-    let error = run(packs.get(body)).expect_err("changed");
+    let error = run(bodies.get(body)).expect_err("changed");
 
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
 }
@@ -159,18 +159,18 @@ fn a_changed_body_is_told_from_what_was_written() {
 #[test]
 fn more_batches_than_open_files_are_kept() {
     let scratch = Scratch::new();
-    let packs = BodyFiles::open(scratch.path()).expect("opened");
+    let bodies = BodyFiles::open(scratch.path()).expect("opened");
     let text = |number: u64| number.to_string().into_bytes();
 
     let bodies: Vec<_> = (0..100)
         .chain(0..100)
-        .map(|it| (it, run(packs.put(sample::batch_id(it), text(it))).expect("put")))
+        .map(|it| (it, run(bodies.put(sample::batch_id(it), text(it))).expect("put")))
         .collect();
 
     #[cfg(target_os = "linux")]
     assert!(open_below(scratch.path()) <= 128, "{} are open", open_below(scratch.path()));
     for (number, body) in bodies {
-        assert_eq!(run(packs.get(body)).expect("get"), Some(text(number)));
+        assert_eq!(run(bodies.get(body)).expect("get"), Some(text(number)));
     }
 }
 
@@ -184,13 +184,13 @@ fn open_below(dir: &std::path::Path) -> usize {
 #[test]
 fn bodies_that_cannot_be_removed_are_an_error() {
     let scratch = Scratch::new();
-    let packs = BodyFiles::open(scratch.path()).expect("opened");
+    let bodies = BodyFiles::open(scratch.path()).expect("opened");
     let batch = sample::batch_id(1);
     fs::create_dir(scratch.path().join(format!("{batch}.pack"))).expect("in the file's place");
 
-    let error = run(Bodies::remove(&packs, batch)).expect_err("a directory is no file");
+    let error = run(Bodies::remove(&bodies, batch)).expect_err("a directory is no file");
 
-    assert!(matches!(error, StoreError::Backend { store: "packs", .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Backend { store: "bodies", .. }), "{error:?}");
 }
 
 #[test]

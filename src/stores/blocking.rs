@@ -1,10 +1,10 @@
-//! Work that blocks, off the async threads.
+//! Blocking work, off the async threads.
 
 use tokio::task::spawn_blocking;
 
 use crate::ports::store::StoreError;
 
-/// Runs `work` where it may block; if it panics, `store` has failed.
+/// Runs `work` on a blocking thread. A panic is reported as a failure of `store`.
 pub(super) async fn blocking<T: Send + 'static>(
     store: &'static str,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,

@@ -1,5 +1,8 @@
 //! Records as bytes, for stores that keep bytes.
 //!
+//! Not part of the public API: it is exported for tests only, and may change in any release. What it wrote
+//! stays readable.
+//!
 //! A value is one format byte, the version (8 bytes), the queue (1 byte, 0 for none) and moment
 //! (8 bytes) of the index entry that was written with it, and the record as JSON. The head can be
 //! read alone: a commit compares versions and moves index entries without reading old records, and
@@ -7,42 +10,42 @@
 //!
 //! # Invariants
 //!
-//! * What an older format wrote stays readable; an unknown format is an error, not a guess.
+//! * Values of older formats stay readable; an unknown format is an error, not a guess.
 
 use crate::core::record::{Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::store::{Version, Versioned};
 
-/// The format that is written.
+/// The format that this release writes.
 pub const FORMAT: u8 = 1;
 
 const HEAD: usize = 18;
 
-/// A value that cannot be read.
+/// The error for a value that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
-    /// A later release wrote it.
+    /// A later release wrote the value.
     #[error("a record has format {0}, but this release reads only up to {FORMAT}")]
     UnknownFormat(u8),
-    /// It ends too early, or its head makes no sense.
+    /// The value ends too early, or its header is invalid.
     #[error("a record's head cannot be read")]
     BadHead,
-    /// The record itself cannot be read.
+    /// The JSON of the record cannot be read.
     #[error("a record cannot be read: {0}")]
     BadRecord(#[from] serde_json::Error),
 }
 
-/// What is known of a value without reading its record.
+/// The header of a value, which is read without its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The record's version.
+    /// The version of the record.
     pub version: Version,
-    /// The index entry that belongs to it.
+    /// The index entry that belongs to the record.
     pub due: Option<(Queue, Timestamp)>,
 }
 
-/// Writes a record with its version.
+/// Encodes a record with its version.
 pub fn encode(version: Version, record: &Record) -> Result<Vec<u8>, CodecError> {
     let due = record.due();
     let mut bytes = vec![FORMAT];
@@ -53,7 +56,7 @@ pub fn encode(version: Version, record: &Record) -> Result<Vec<u8>, CodecError> 
     Ok(bytes)
 }
 
-/// Reads the head of a value.
+/// Decodes the header of a value.
 pub fn head(bytes: &[u8]) -> Result<Head, CodecError> {
     match bytes.first() {
         Some(&FORMAT) => {}
@@ -76,7 +79,7 @@ pub fn head(bytes: &[u8]) -> Result<Head, CodecError> {
     Ok(Head { version, due })
 }
 
-/// Reads a value.
+/// Decodes a value.
 pub fn decode(bytes: &[u8]) -> Result<Versioned, CodecError> {
     let version = head(bytes)?.version;
     let record = serde_json::from_slice(&bytes[HEAD..])?;
@@ -90,7 +93,7 @@ mod tests {
     use crate::core::id::AccountId;
     use crate::core::ledger::Account;
 
-    /// What format 1 wrote. It must stay readable for ever: do not edit it.
+    /// A value of format 1, which must stay readable: do not edit it.
     const FORMAT_1: &[u8] = b"\x01\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\0\0{\"Account\":{\"id\":\"a\",\"granted\":5,\"free\":5,\"held\":0,\"spent\":0,\"unlimited\":false}}";
 
     fn account() -> Record {

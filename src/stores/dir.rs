@@ -1,24 +1,24 @@
-//! Directories: making their entries durable, and noticing when they are taken away.
+//! Directories: makes their entries durable, and detects that they were removed.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Puts the names of `dir` on disk: a file's own fsync does not cover its name.
+/// Syncs the entries of `dir`: a file's own fsync does not cover its name.
 #[cfg(unix)]
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Elsewhere directories cannot be opened as files, and the system keeps names itself.
+/// Does nothing where directories cannot be opened as files: the system keeps names itself.
 #[cfg(not(unix))]
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::options().read(true).open(dir).map(drop).or(Ok(()))
 }
 
-/// Whether `path` still leads to `file`, which was opened there.
+/// Checks that `path` still leads to `file`, which was opened there.
 ///
-/// A file that was removed or replaced can be written and synced as before, and all of it is gone
+/// A file that was removed or replaced can be written and synced as before, and its content is lost
 /// once it is closed.
 #[cfg(unix)]
 pub(super) fn check_in_place(file: &File, path: &Path) -> io::Result<()> {
@@ -37,7 +37,7 @@ pub(super) fn check_in_place(file: &File, path: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::NotFound, what))
 }
 
-/// Elsewhere the system refuses to remove an open file.
+/// Checks the path alone: the system refuses to remove an open file.
 #[cfg(not(unix))]
 pub(super) fn check_in_place(_file: &File, path: &Path) -> io::Result<()> {
     path.metadata().map(drop)

@@ -1,26 +1,26 @@
-//! One flush for all who wait for one.
+//! Group flush: one flush for all waiting writers.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Lets writers share flushes: those who write while a flush runs are all served by the next one.
+/// Lets writers share flushes: the next flush covers all writes made while one runs.
 ///
 /// # Invariants
 ///
-/// * Who is told `Ok` is covered by a flush that began after its write.
-/// * After a failed flush nobody is told `Ok`: the system may have dropped the dirty pages, and a
-///   second flush that succeeds says nothing about them.
+/// * An acknowledged write is covered by a flush that began after it.
+/// * After a failed flush nothing is acknowledged: the system may have dropped the dirty pages, and a
+///   second flush that succeeds does not cover them.
 #[derive(Debug, Default)]
 pub(super) struct SharedFlush {
     written: AtomicU64,
     flushed: AtomicU64,
-    /// Held while a flush runs; why one has failed.
+    /// Held while a flush runs. Contains the reason of a failed flush.
     failed: Mutex<Option<String>>,
 }
 
 impl SharedFlush {
-    /// Goes on counting behind `number`, up to which everything is on disk.
+    /// Continues after ticket `number`, up to which everything is on disk.
     pub(super) fn behind(number: u64) -> Self {
         Self {
             written: AtomicU64::new(number),
@@ -29,17 +29,17 @@ impl SharedFlush {
         }
     }
 
-    /// Marks a write as done; call it once the write is in place.
+    /// Returns the ticket of a write. Call it once the write is applied.
     pub(super) fn ticket(&self) -> u64 {
         self.written.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// The last ticket that was given.
+    /// Returns the last ticket.
     pub(super) fn written(&self) -> u64 {
         self.written.load(Ordering::Acquire)
     }
 
-    /// Returns once a flush covers `ticket`, running `flush` if none does yet. It is told the last
+    /// Returns once a flush covers `ticket`, running `flush` if none does yet. `flush` receives the last
     /// ticket that it covers.
     pub(super) fn wait(
         &self,
@@ -69,7 +69,7 @@ impl SharedFlush {
         flushed
     }
 
-    /// Says why a write went wrong half way: it is a write that no flush will cover.
+    /// Records a write that failed halfway, which no flush will cover.
     pub(super) fn fail(&self, why: &impl ToString) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         self.ticket();

@@ -1,4 +1,4 @@
-//! The store that forgets: the reference for what the others must do.
+//! The store in memory: the reference for all others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +11,11 @@ use crate::ports::BoxFuture;
 use crate::ports::store::{
     Bodies, ListQuery, Store, StoreError, Version, Versioned, Write, has_duplicate_keys,
 };
-use crate::stores::stretch::stretch;
+use crate::stores::key_range::key_range;
 
 /// Keeps records and bodies in memory, for tests and for work that may be lost.
 ///
-/// Clones share what they keep.
+/// Clones share their records.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     shared: Arc<Mutex<Shared>>,
@@ -23,7 +23,7 @@ pub struct Memory {
 
 /// # Invariants
 ///
-/// `due` holds exactly what [`Record::due`] says of the records.
+/// `due` contains exactly the result of [`Record::due`] for each record.
 #[derive(Debug, Default)]
 struct Shared {
     records: BTreeMap<Vec<u8>, Versioned>,
@@ -33,7 +33,7 @@ struct Shared {
 }
 
 impl Memory {
-    /// An empty store.
+    /// Returns an empty store.
     pub fn new() -> Self {
         Self::default()
     }
@@ -49,7 +49,7 @@ impl Shared {
         self.records.get(key).map(|it| it.version)
     }
 
-    /// Puts `record` in the place of what is there, and says how it is kept now.
+    /// Replaces the record under `key`, and returns the new one with its version.
     fn replace(&mut self, key: Vec<u8>, record: Option<Record>) -> Option<Versioned> {
         let old = self.records.remove(&key);
         if let Some((queue, at)) = old.as_ref().and_then(|it| it.record.due()) {
@@ -102,7 +102,7 @@ impl Shared {
     }
 
     fn list(&self, list: &ListQuery) -> Vec<Versioned> {
-        let range = self.records.range(stretch(list)).map(|(_, it)| it.clone());
+        let range = self.records.range(key_range(list)).map(|(_, it)| it.clone());
         if list.descending {
             range.rev().take(list.limit).collect()
         } else {

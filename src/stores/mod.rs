@@ -1,28 +1,30 @@
-//! Stores: where records and result bodies are kept.
+//! The built-in stores of records and result bodies.
 //!
-//! A store decides nothing. It keeps records under versioned keys and an index of what falls due;
-//! [`crate::core`] says what a record becomes.
+//! A store decides nothing. It keeps versioned records by key and an index of the times at which they
+//! are due;
+//! [`crate::core`] computes what a record becomes.
 
 #[cfg(feature = "sled")]
 mod blocking;
+#[cfg(feature = "sled")]
+mod body_files;
+#[doc(hidden)]
 pub mod codec;
 #[cfg(feature = "sled")]
 mod dir;
 #[cfg(feature = "sled")]
 mod flush;
+mod key_range;
 mod memory;
 #[cfg(feature = "sled")]
-mod packs;
-#[cfg(feature = "sled")]
 mod sled;
-mod stretch;
 
 #[cfg(feature = "sled")]
 use blocking::blocking;
 #[cfg(feature = "sled")]
+pub use body_files::BodyFiles;
+#[cfg(feature = "sled")]
 use dir::{check_in_place, sync_dir};
 pub use memory::Memory;
-#[cfg(feature = "sled")]
-pub use packs::BodyFiles;
 #[cfg(feature = "sled")]
 pub use sled::Sled;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use rungs::core::job::{BodyRef, JobState};
-use rungs::core::record::{Kind, Queue, Record};
+use rungs::core::record::{Queue, Record, RecordKind};
 use rungs::core::request::{Item, Limits};
 use rungs::core::time::Timestamp;
 use rungs::ports::store::{ListQuery, Store, StoreError, Write};
@@ -159,7 +159,8 @@ fn look(dir: &Path, written: &Written) -> Found {
             Err(error) => failed(error),
         }
     }
-    let list = ListQuery { kind: Kind::Job, after: None, descending: false, limit: usize::MAX };
+    let list =
+        ListQuery { kind: RecordKind::Job, after: None, descending: false, limit: usize::MAX };
     match run(store.list(list)) {
         Ok(listed) => assert_eq!(listed.len(), written.jobs.len(), "records that nobody wrote"),
         Err(error) => failed(error),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rungs::core::batch::BatchStatus;
 use rungs::core::id::AccountId;
-use rungs::core::record::{Key, Kind, Queue, Record};
+use rungs::core::record::{Key, Queue, Record, RecordKind};
 use rungs::fetch::Http;
 use rungs::ports::store::{Bodies, ListQuery, Store, StoreError};
 use rungs::stores::{BodyFiles, Sled};
@@ -83,7 +83,7 @@ fn after_a_failed_commit_nothing_is_shown_until_the_store_is_opened_again() {
     let loaded = run(store.load(vec![account(0).key()]));
     let due = run(store.due(Queue::Jobs));
     let claimed = run(store.claim(sample::claim(Queue::Jobs, 1)));
-    let list = ListQuery { kind: Kind::Account, after: None, descending: false, limit: 1 };
+    let list = ListQuery { kind: RecordKind::Account, after: None, descending: false, limit: 1 };
     let listed = run(store.list(list));
     let committed = run(put(&store, account(3), Some(1)));
 
@@ -118,7 +118,7 @@ fn a_body_put_into_a_removed_file_or_directory_is_refused() {
     ];
 
     for error in refused {
-        assert!(matches!(error, StoreError::Backend { store: "packs", .. }), "{error:?}");
+        assert!(matches!(error, StoreError::Backend { store: "bodies", .. }), "{error:?}");
         assert!(chain(&error).contains("removed or replaced"), "{}", chain(&error));
     }
 }
@@ -135,7 +135,7 @@ fn without_their_directory_no_body_is_said_to_have_been_removed_with_its_batch()
     let put = run(packs.put(sample::batch_id(2), b"new".to_vec())).expect_err("no directory");
 
     for error in [got, put] {
-        assert!(matches!(error, StoreError::Backend { store: "packs", .. }), "{error:?}");
+        assert!(matches!(error, StoreError::Backend { store: "bodies", .. }), "{error:?}");
     }
 }
 
@@ -169,7 +169,7 @@ fn an_engine_without_its_directory_says_so_and_acknowledges_nothing() {
         engine.shutdown().await.expect("it can be stopped");
     });
 
-    let key = Key::Submission(AccountId::default(), "after".to_owned());
+    let key = Key::IdempotencyRecord(AccountId::default(), "after".to_owned());
     let store = Sled::open(&dir).expect("a new store");
     let found = run(store.load(vec![key])).expect("readable");
     assert_eq!(found, [None], "what was not acknowledged is not there");

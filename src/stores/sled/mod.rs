@@ -5,7 +5,7 @@
 //! * sled is called from blocking threads only.
 //! * All writes go through [`table::Table`], under its one lock.
 
-mod mark;
+mod acknowledged;
 mod open;
 mod table;
 
@@ -18,8 +18,8 @@ use crate::core::record::{Claim, Key, Queue};
 use crate::core::time::{Timestamp, millis};
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
+use crate::stores::BodyFiles;
 use crate::stores::blocking;
-use crate::stores::packs::BodyFiles;
 
 use table::Table;
 
@@ -36,7 +36,7 @@ const STORE: &str = "sled";
 #[derive(Clone)]
 pub struct Sled {
     table: Arc<Table>,
-    packs: BodyFiles,
+    bodies: BodyFiles,
 }
 
 impl fmt::Debug for Sled {
@@ -46,29 +46,29 @@ impl fmt::Debug for Sled {
 }
 
 impl Sled {
-    /// Opens the store in `dir`, making it if it is not there. Blocks, for up to three seconds if
+    /// Opens the store in `dir`, creating it if it is missing. Blocks, for up to three seconds if
     /// another process has it open: a killed one may hold its lock for a moment.
     ///
-    /// The leases of the process that had it before are released at once.
+    /// The leases of the process that had the store open before are released.
     ///
     /// # Errors
     ///
-    /// [`StoreError::InUse`] if the other process stays, [`StoreError::Damaged`] if what is there
+    /// [`StoreError::InUse`] if another process keeps the store open, [`StoreError::Damaged`] if the data
     /// cannot be read.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::open_with(dir, Timestamp::from_millis(millis(since_1970)))
     }
 
-    /// Opens the store as [`Sled::open`] does, at a time that the caller says.
+    /// Opens the store like [`Sled::open`], at the time `now`.
     pub fn open_with(dir: impl AsRef<Path>, now: Timestamp) -> Result<Self, StoreError> {
         let dir = dir.as_ref();
         let table = open::open(dir, now)?;
-        let packs = BodyFiles::open(dir.join("bodies"))?;
-        Ok(Self { table: Arc::new(table), packs })
+        let bodies = BodyFiles::open(dir.join("bodies"))?;
+        Ok(Self { table: Arc::new(table), bodies })
     }
 
-    /// Runs `work` where it may block.
+    /// Runs `work` on a blocking thread.
     fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Table) -> Result<T, StoreError> + Send + 'static,
@@ -100,6 +100,6 @@ impl Store for Sled {
     }
 
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {
-        Some(Arc::new(self.packs.clone()))
+        Some(Arc::new(self.bodies.clone()))
     }
 }

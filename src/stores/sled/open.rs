@@ -1,4 +1,4 @@
-//! Opening a directory: what may be wrong with it, and what is said then.
+//! Opens a store directory and detects damage.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,27 +14,28 @@ use crate::ports::store::StoreError;
 use crate::stores::sync_dir;
 
 use super::STORE;
-use super::mark::Mark;
+use super::acknowledged::AcknowledgedCommits;
 use super::table::{DB, Table, commits, damaged, failed, from_sled};
 
-/// How long to wait for another process to let go.
+/// The longest wait for another process to release its lock.
 const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
-/// 64 MiB.
+/// The size of sled's page cache: 64 MiB.
 const CACHE_BYTES: u64 = 67_108_864;
 
-/// The layout of keys and files that is written.
+/// The layout of keys and files that this release writes.
 const FORMAT: u64 = 1;
 const FORMAT_KEY: &[u8] = b"meta/format";
-/// Made last when a store is new. Where it is, the database must know its format: sled takes a file
-/// it cannot make sense of for an empty one.
+/// The file that is created last in a new store. If it exists, the database must contain its format:
+/// sled takes a file
+/// that it cannot read for an empty one.
 const MARKER: &str = "rungs-store";
-/// sled's settings.
+/// The file of sled's settings.
 const CONF: &str = "conf";
-/// How far commits were acknowledged.
-const MARK: &str = "acknowledged";
+/// The file of the number of acknowledged commits.
+const ACKNOWLEDGED: &str = "acknowledged";
 
-/// Opens the store in `dir`, or makes it, and takes the leases of the process before from its
+/// Opens or creates the store in `dir`, and releases the leases of the previous process in its
 /// records.
 pub(super) fn open(dir: &Path, now: Timestamp) -> Result<Table, StoreError> {
     // sled panics at some kinds of damage.
@@ -90,7 +91,7 @@ fn open_db(dir: &Path) -> Result<Db, StoreError> {
     }
 }
 
-/// Removes what a process that was killed had written of a snapshot; whether there was any.
+/// Removes a partial snapshot of a process that was killed. Returns `true` if there was one.
 ///
 /// sled writes a snapshot beside its records and renames it when it is whole, but takes the half of one
 /// for the newest there is, and refuses to open. The records are all in the log: without the half it
@@ -118,35 +119,36 @@ fn config(dir: &Path) -> Config {
         .flush_every_ms(None)
 }
 
-/// sled says so in words only.
+/// Returns `true` if another process holds the lock, which sled reports in words only.
 fn is_locked(error: &Error) -> bool {
     matches!(error, Error::Io(it) if it.to_string().contains("could not acquire lock"))
 }
 
-/// Opens what was made before.
+/// Opens an existing store.
 fn open_made(dir: &Path, db: Db) -> Result<Table, StoreError> {
     if !has_format(&db)? {
         return Err(damaged("its records are gone"));
     }
-    let Some((mark, acknowledged)) = read_mark(&dir.join(MARK)).map_err(failed)? else {
-        return Err(damaged(format!("its file `{MARK}` is gone or cannot be read")));
+    let Some((file, acknowledged)) = read_acknowledged(&dir.join(ACKNOWLEDGED)).map_err(failed)?
+    else {
+        return Err(damaged(format!("its file `{ACKNOWLEDGED}` is gone or cannot be read")));
     };
     let commits = commits(&db)?;
     if commits < acknowledged {
         let gone = acknowledged - commits;
         return Err(damaged(format!("the last {gone} commits that it acknowledged are gone")));
     }
-    Table::new(dir.to_owned(), db, mark, commits).map_err(failed)
+    Table::new(dir.to_owned(), db, file, commits).map_err(failed)
 }
 
-fn read_mark(path: &Path) -> io::Result<Option<(Mark, u64)>> {
-    match Mark::open(path) {
+fn read_acknowledged(path: &Path) -> io::Result<Option<(AcknowledgedCommits, u64)>> {
+    match AcknowledgedCommits::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read,
     }
 }
 
-/// Whether a database has a format at all; an error if it is not the one that is written here.
+/// Returns `true` if the database contains a format; fails if it is another one.
 fn has_format(db: &Db) -> Result<bool, StoreError> {
     let Some(found) = db.get(FORMAT_KEY).map_err(from_sled)? else { return Ok(false) };
     match found.as_ref().try_into().map(u64::from_be_bytes) {
@@ -158,14 +160,14 @@ fn has_format(db: &Db) -> Result<bool, StoreError> {
     }
 }
 
-/// Makes a new store, or finishes what a process began that was killed at it.
+/// Creates a store, or completes one whose creation was interrupted by a kill.
 fn make(dir: &Path, db: Db) -> Result<Table, StoreError> {
     if !has_format(&db)? && !db.is_empty() {
         return Err(not_ours(dir));
     }
     let commits = commits(&db)?;
-    let mark = Mark::make(&dir.join(MARK)).map_err(failed)?;
-    let table = Table::new(dir.to_owned(), db, mark, commits).map_err(failed)?;
+    let file = AcknowledgedCommits::make(&dir.join(ACKNOWLEDGED)).map_err(failed)?;
+    let table = Table::new(dir.to_owned(), db, file, commits).map_err(failed)?;
     let mut batch = Batch::default();
     batch.insert(FORMAT_KEY, &FORMAT.to_be_bytes());
     table.write(batch)?;
@@ -173,7 +175,7 @@ fn make(dir: &Path, db: Db) -> Result<Table, StoreError> {
     Ok(table)
 }
 
-/// Puts the new directory's files and names on disk, the marker last.
+/// Syncs the files and entries of a new store, the marker last.
 fn seal(dir: &Path) -> io::Result<()> {
     File::open(dir.join(CONF))?.sync_all()?;
     sync_dir(dir)?;
@@ -196,7 +198,7 @@ mod tests {
         open(scratch.path(), NOW).map(drop).expect("an empty directory opens");
     }
 
-    /// What opening says that must fail.
+    /// Returns the message of an opening that must fail.
     fn refusal(scratch: &Scratch) -> String {
         match open(scratch.path(), NOW) {
             Ok(_) => panic!("it opened"),
@@ -308,10 +310,10 @@ mod tests {
         for bytes in [None, Some(b"")] {
             let scratch = Scratch::new();
             made(&scratch);
-            let mark = scratch.path().join(MARK);
-            fs::remove_file(&mark).expect("removed");
+            let path = scratch.path().join(ACKNOWLEDGED);
+            fs::remove_file(&path).expect("removed");
             if let Some(bytes) = bytes {
-                fs::write(&mark, bytes).expect("written");
+                fs::write(&path, bytes).expect("written");
             }
 
             assert!(refusal(&scratch).contains("`acknowledged`"), "{}", refusal(&scratch));
@@ -322,9 +324,9 @@ mod tests {
     fn a_count_of_commits_that_cannot_be_opened_is_no_damage() {
         let scratch = Scratch::new();
         made(&scratch);
-        let mark = scratch.path().join(MARK);
-        fs::remove_file(&mark).expect("removed");
-        fs::create_dir(&mark).expect("in its place");
+        let path = scratch.path().join(ACKNOWLEDGED);
+        fs::remove_file(&path).expect("removed");
+        fs::create_dir(&path).expect("in its place");
 
         assert_eq!(refusal(&scratch), "the sled store failed");
     }

@@ -5,8 +5,8 @@
 //!
 //! # Invariants
 //!
-//! * What a read shows is on disk: it waits for the flush of what it saw. So nobody acts on a
-//!   commit that a crash could still undo, and after a failed flush nothing is shown any more.
+//! * A read returns only what is on disk: it waits for the flush of what it saw. So no caller acts on a
+//!   commit that a crash could still undo, and after a failed flush every read fails.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -22,35 +22,35 @@ use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, StoreError, Versioned, Write, has_duplicate_keys};
 use crate::stores::codec::{self, CodecError, Head};
 use crate::stores::flush::SharedFlush;
-use crate::stores::stretch::stretch;
+use crate::stores::key_range::key_range;
 use crate::stores::{check_in_place, sync_dir};
 
 use super::STORE;
-use super::mark::Mark;
+use super::acknowledged::AcknowledgedCommits;
 
 const RECORDS: u8 = b'r';
 const DUE: u8 = b'd';
-/// How many commits there were, written with each.
+/// The key of the number of commits, which each commit writes.
 const COMMITS_KEY: &[u8] = b"meta/commits";
-/// The database's file.
+/// The file of the database.
 pub(super) const DB: &str = "db";
-/// Bytes of an index key before the record's key.
+/// The bytes of an index key before the record's key.
 const DUE_HEAD: usize = 10;
-/// Records rewritten at once when leases are released.
+/// The records rewritten per batch when leases are released.
 const RELEASE_AT_ONCE: usize = 256;
 
 /// The open database.
 pub(super) struct Table {
     dir: PathBuf,
     db: Db,
-    /// The database's file, for an fsync of our own.
+    /// The file of the database, which we sync ourselves.
     file: File,
     /// Held from the check of versions until the batch is applied, but not while flushing.
     writing: Mutex<()>,
-    /// Its tickets are the numbers of commits.
+    /// The shared flush, whose tickets are the numbers of commits.
     flush: SharedFlush,
-    mark: Mark,
-    /// Oversized values that sled put in files of their own, as far as they are on disk.
+    acknowledged: AcknowledgedCommits,
+    /// The synced files of oversized values, which sled keeps apart.
     blobs_synced: Mutex<HashSet<OsString>>,
 }
 
@@ -82,14 +82,14 @@ fn due_key(queue: Queue, at: Timestamp, key: &[u8]) -> Vec<u8> {
     [&[DUE, queue as u8], at.as_millis().to_be_bytes().as_slice(), key].concat()
 }
 
-/// How many commits a database has.
+/// Returns the number of commits of a database.
 pub(super) fn commits(db: &Db) -> Result<u64, StoreError> {
     let found = db.get(COMMITS_KEY).map_err(from_sled)?;
     let number = found.map(|it| it.as_ref().try_into().map(u64::from_be_bytes)).transpose();
     number.map(Option::unwrap_or_default).map_err(|_| damaged("its count of commits"))
 }
 
-/// Puts a record, and its index entry, in the place of what `old` says is there.
+/// Replaces a record and its index entry; `old` is the header of the current value.
 fn replace(
     batch: &mut Batch,
     key: &[u8],
@@ -112,12 +112,17 @@ fn replace(
 }
 
 impl Table {
-    /// Takes over an open database, whose commits go on behind `commits`.
-    pub(super) fn new(dir: PathBuf, db: Db, mark: Mark, commits: u64) -> io::Result<Self> {
+    /// Takes over an open database with `commits` commits.
+    pub(super) fn new(
+        dir: PathBuf,
+        db: Db,
+        acknowledged: AcknowledgedCommits,
+        commits: u64,
+    ) -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(dir.join(DB))?;
         let flush = SharedFlush::behind(commits);
         let (writing, blobs_synced) = (Mutex::default(), Mutex::default());
-        Ok(Self { dir, db, file, writing, flush, mark, blobs_synced })
+        Ok(Self { dir, db, file, writing, flush, acknowledged, blobs_synced })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -144,7 +149,7 @@ impl Table {
     }
 
     pub(super) fn list(&self, list: &ListQuery) -> Result<Vec<Versioned>, StoreError> {
-        let keys = stretch(list);
+        let keys = key_range(list);
         let value = |entry: Result<(IVec, IVec), Error>| entry.map(|it| it.1).map_err(from_sled);
         // No commit may fall between two records: sled's iterator would show a part of it.
         let values: Vec<_> = {
@@ -223,7 +228,7 @@ impl Table {
         Ok(taken)
     }
 
-    /// The keys of the first `limit` records that are due, earliest first.
+    /// Returns the keys of the first `limit` records that are due, earliest first.
     fn due_until(
         &self,
         queue: Queue,
@@ -237,7 +242,7 @@ impl Table {
         keys.map(|key| Ok(key.map_err(from_sled)?[DUE_HEAD..].to_vec())).collect()
     }
 
-    /// Takes the leases of a process that is gone from all records.
+    /// Releases the leases of a process that is gone.
     pub(super) fn release(&self, now: Timestamp) -> Result<(), StoreError> {
         let writing = self.lock();
         let end_of_time = Timestamp::from_millis(u64::MAX);
@@ -261,13 +266,13 @@ impl Table {
         self.durable(ticket)
     }
 
-    /// Writes one batch beside the records, durably.
+    /// Applies one batch durably.
     pub(super) fn write(&self, batch: Batch) -> Result<(), StoreError> {
         let ticket = self.apply(&self.lock(), batch)?;
         self.durable(ticket)
     }
 
-    /// Makes one commit, under the lock that its caller shows, and says its number.
+    /// Applies one commit under the caller's lock and returns its number.
     fn apply(&self, _writing: &MutexGuard<'_, ()>, mut batch: Batch) -> Result<u64, StoreError> {
         let number = self.flush.written() + 1;
         batch.insert(COMMITS_KEY, &number.to_be_bytes());
@@ -279,7 +284,7 @@ impl Table {
         Ok(self.flush.ticket())
     }
 
-    /// Returns once everything that could be read so far is on disk.
+    /// Returns once everything applied so far is on disk.
     fn settled(&self) -> Result<(), StoreError> {
         self.durable(self.flush.written())
     }
@@ -295,7 +300,7 @@ impl Table {
         // sled's flush is no fsync. One through any descriptor covers the file, whoever wrote it.
         self.file.sync_data()?;
         check_in_place(&self.file, &self.dir.join(DB))?;
-        self.mark.write(upto)
+        self.acknowledged.write(upto)
     }
 
     fn sync_blobs(&self) -> io::Result<()> {

@@ -1,12 +1,12 @@
-//! How many commits were acknowledged, kept beside the database.
+//! The number of acknowledged commits, in a file beside the database.
 //!
-//! sled passes over whatever it cannot read at the end of its log, as it must after a crash. So a
-//! database that was cut short looks like one that never had its last commits. The number here is
-//! written after every flush and before anybody is told of it: where the database has fewer
-//! commits, some that were acknowledged are gone.
+//! sled skips anything that it cannot read at the end of its log, as it must after a crash. So a
+//! database that was truncated looks like one that never had its last commits. The number here is
+//! written after every flush and before its commits are acknowledged: if the database has fewer
+//! commits, acknowledged ones were lost.
 //!
-//! It is not synced, which would double the cost of a commit. Killing the process loses none of it;
-//! after a power cut it may be behind, and then less is noticed, but never too much.
+//! The file is not synced, which would double the cost of a commit. A killed process loses nothing;
+//! after a power loss the number may be too small, so that a loss goes undetected, but never too great.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -15,30 +15,30 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-/// The number, and the first bytes of its SHA-256.
+/// The bytes of a slot: the number and the first 8 bytes of its SHA-256.
 const SLOT: usize = 16;
-/// Written in turn, so that one is whole whenever the machine stops.
+/// The slots, written in turn, so that one is whole whenever the machine stops.
 const SLOTS: usize = 2;
 
 /// The open file.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct AcknowledgedCommits {
     file: Mutex<(File, usize)>,
 }
 
-impl Mark {
-    /// Makes the file, or empties what a process left that was killed at making it.
+impl AcknowledgedCommits {
+    /// Creates the file, or truncates one whose creation was interrupted by a kill.
     pub(super) fn make(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).truncate(true).write(true).open(path)?;
-        let mark = Self { file: Mutex::new((file, 0)) };
+        let acknowledged = Self { file: Mutex::new((file, 0)) };
         for _ in 0..SLOTS {
-            mark.write(0)?;
+            acknowledged.write(0)?;
         }
-        mark.file.lock().unwrap_or_else(PoisonError::into_inner).0.sync_all()?;
-        Ok(mark)
+        acknowledged.file.lock().unwrap_or_else(PoisonError::into_inner).0.sync_all()?;
+        Ok(acknowledged)
     }
 
-    /// Opens the file and reads it: `None` if no slot of it is whole.
+    /// Opens the file and reads the number: `None` if no slot is whole.
     pub(super) fn open(path: &Path) -> io::Result<Option<(Self, u64)>> {
         let mut file = File::options().read(true).write(true).open(path)?;
         let mut bytes = Vec::new();
@@ -48,7 +48,7 @@ impl Mark {
         Ok(Some((Self { file: Mutex::new((file, at + 1)) }, newest)))
     }
 
-    /// Writes how many commits are acknowledged next.
+    /// Writes the number of commits that are acknowledged next.
     pub(super) fn write(&self, commits: u64) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, turn) = &mut *file;
@@ -80,23 +80,23 @@ mod tests {
     use super::*;
 
     fn reopened(path: &Path) -> Option<u64> {
-        Mark::open(path).expect("it is there").map(|(_, it)| it)
+        AcknowledgedCommits::open(path).expect("it is there").map(|(_, it)| it)
     }
 
     #[test]
     fn the_newest_number_reads_back() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("mark");
-        let mark = Mark::make(&path).expect("made");
+        let path = dir.path().join("acknowledged");
+        let file = AcknowledgedCommits::make(&path).expect("made");
         assert_eq!(reopened(&path), Some(0));
 
         for number in 1..=5 {
-            mark.write(number).expect("written");
+            file.write(number).expect("written");
             assert_eq!(reopened(&path), Some(number));
         }
-        let (mark, _) = Mark::open(&path).expect("it is there").expect("whole");
+        let (file, _) = AcknowledgedCommits::open(&path).expect("it is there").expect("whole");
         for number in 6..=9 {
-            mark.write(number).expect("written");
+            file.write(number).expect("written");
             assert_eq!(reopened(&path), Some(number));
         }
     }
@@ -104,10 +104,10 @@ mod tests {
     #[test]
     fn a_torn_slot_leaves_the_one_before() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("mark");
-        let mark = Mark::make(&path).expect("made");
+        let path = dir.path().join("acknowledged");
+        let file = AcknowledgedCommits::make(&path).expect("made");
         for (number, newest) in [(1, 0), (2, SLOT), (3, 0), (4, SLOT)] {
-            mark.write(number).expect("written");
+            file.write(number).expect("written");
             let whole = fs::read(&path).expect("readable");
             for at in newest..newest + SLOT {
                 let mut torn = whole.clone();
@@ -122,11 +122,11 @@ mod tests {
     #[test]
     fn the_first_number_after_an_opening_leaves_the_one_before() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("mark");
-        let mut mark = Mark::make(&path).expect("made");
+        let path = dir.path().join("acknowledged");
+        let mut file = AcknowledgedCommits::make(&path).expect("made");
         for number in 1..=4 {
-            mark.write(number).expect("written");
-            (mark, _) = Mark::open(&path).expect("it is there").expect("whole");
+            file.write(number).expect("written");
+            (file, _) = AcknowledgedCommits::open(&path).expect("it is there").expect("whole");
             let bytes = fs::read(&path).expect("readable");
             let slots: Vec<_> = bytes.chunks(SLOT).map(read).collect();
             assert!(slots.contains(&Some(number - 1)), "{slots:?}");
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_file_without_a_whole_slot_says_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("mark");
+        let path = dir.path().join("acknowledged");
         for bytes in [&[][..], &[0; SLOT - 1], &[0; SLOT * SLOTS], &[7; 1_000]] {
             fs::write(&path, bytes).expect("written");
 

@@ -1,13 +1,13 @@
-//! Which keys a listing covers, as bytes.
+//! The range of keys of a query, as bytes.
 
 use std::ops::Range;
 
 use crate::ports::store::ListQuery;
 
-/// The keys that `list` asks for, from the least to behind the greatest.
+/// Returns the range of keys that `list` covers.
 ///
-/// The start is never behind the end, whatever `after` names: ordered maps panic at such ranges.
-pub(super) fn stretch(list: &ListQuery) -> Range<Vec<u8>> {
+/// The start is never greater than the end, whatever `after` contains: ordered maps panic at such ranges.
+pub(super) fn key_range(list: &ListQuery) -> Range<Vec<u8>> {
     let mut start = vec![list.kind as u8];
     let mut end = vec![list.kind as u8 + 1];
     if let Some(after) = &list.after {

@@ -1,4 +1,4 @@
-//! Result bodies on disk: one append-only file a batch, removed whole.
+//! Result bodies on disk: one append-only file per batch, removed whole.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -15,20 +15,20 @@ use crate::ports::store::{Bodies, StoreError};
 use crate::stores::flush::SharedFlush;
 use crate::stores::{blocking, check_in_place, sync_dir};
 
-const STORE: &str = "packs";
+const STORE: &str = "bodies";
 const MAGIC: [u8; 4] = *b"rgp1";
-/// Magic, length of the compressed body, first 8 bytes of its SHA-256.
+/// The bytes of a frame's header: magic, length of the compressed body, first 8 bytes of its SHA-256.
 const HEAD: usize = 16;
-/// Files kept open for appending.
+/// The most files kept open for appending.
 const MAX_OPEN: usize = 64;
-/// The fastest level: bodies are read a few times and removed after a day.
+/// The compression level. The fastest: bodies are read a few times and removed after a day.
 const LEVEL: i32 = 1;
 
-/// Keeps bodies in files, one a batch, compressed and checksummed.
+/// Keeps bodies in files, one per batch, compressed and checksummed.
 ///
 /// A body is on disk before `put` returns; bodies of one batch that arrive together share an fsync.
-/// A tail torn by a crash is left where it is: what follows is appended behind it, and each
-/// [`BodyRef`] says where its own body begins.
+/// A tail torn by a crash stays in place: later bodies are appended after it, and each
+/// [`BodyRef`] contains the offset of its body.
 #[derive(Clone, Debug)]
 pub struct BodyFiles {
     shared: Arc<Shared>,
@@ -42,22 +42,22 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Open {
-    packs: HashMap<BatchId, (u64, Arc<Pack>)>,
+    files: HashMap<BatchId, (u64, Arc<BodyFile>)>,
     uses: u64,
 }
 
 /// # Invariants
 ///
-/// A batch has at most one, so that its `file` lock orders all appends.
+/// A batch has at most one open file, whose `file` lock orders all appends.
 #[derive(Debug)]
-struct Pack {
+struct BodyFile {
     file: Mutex<File>,
     flush: SharedFlush,
     synced: File,
 }
 
 impl BodyFiles {
-    /// Opens the directory, making it if it is not there.
+    /// Opens the directory, creating it if it is missing.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(failed)?;
@@ -82,19 +82,19 @@ impl Shared {
         self.dir.join(format!("{batch}.pack"))
     }
 
-    fn pack(&self, batch: BatchId) -> io::Result<Arc<Pack>> {
+    fn file(&self, batch: BatchId) -> io::Result<Arc<BodyFile>> {
         let mut open = locked(&self.open);
         open.uses += 1;
         let now = open.uses;
-        if let Some((used, pack)) = open.packs.get_mut(&batch) {
+        if let Some((used, file)) = open.files.get_mut(&batch) {
             *used = now;
-            return Ok(Arc::clone(pack));
+            return Ok(Arc::clone(file));
         }
-        if open.packs.len() >= MAX_OPEN {
+        if open.files.len() >= MAX_OPEN {
             // Only one that nobody appends to: a second handle beside it would break the order.
-            let idle = open.packs.iter().filter(|(_, (_, it))| Arc::strong_count(it) == 1);
+            let idle = open.files.iter().filter(|(_, (_, it))| Arc::strong_count(it) == 1);
             if let Some(oldest) = idle.min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id) {
-                open.packs.remove(&oldest);
+                open.files.remove(&oldest);
             }
         }
         let path = self.path(batch);
@@ -104,38 +104,39 @@ impl Shared {
             sync_dir(&self.dir)?;
         }
         let synced = file.try_clone()?;
-        let pack = Arc::new(Pack { file: Mutex::new(file), flush: SharedFlush::default(), synced });
-        open.packs.insert(batch, (now, Arc::clone(&pack)));
-        Ok(pack)
+        let body_file =
+            Arc::new(BodyFile { file: Mutex::new(file), flush: SharedFlush::default(), synced });
+        open.files.insert(batch, (now, Arc::clone(&body_file)));
+        Ok(body_file)
     }
 
     fn put(&self, batch: BatchId, body: &[u8]) -> Result<BodyRef, StoreError> {
-        let packed = zstd::bulk::compress(body, LEVEL).map_err(failed)?;
-        let length = u32::try_from(packed.len())
+        let compressed = zstd::bulk::compress(body, LEVEL).map_err(failed)?;
+        let length = u32::try_from(compressed.len())
             .map_err(|_| failed(io::Error::other("a body may have 4 GiB at most")))?;
-        let sum = checksum(&packed);
-        let mut frame = Vec::with_capacity(HEAD + packed.len());
+        let sum = checksum(&compressed);
+        let mut frame = Vec::with_capacity(HEAD + compressed.len());
         frame.extend(MAGIC);
         frame.extend(length.to_be_bytes());
         frame.extend(sum);
-        frame.extend(packed);
+        frame.extend(compressed);
 
-        let pack = self.pack(batch).map_err(failed)?;
-        let offset = append(&mut locked(&pack.file), &frame).map_err(failed)?;
-        let ticket = pack.flush.ticket();
+        let body_file = self.file(batch).map_err(failed)?;
+        let offset = append(&mut locked(&body_file.file), &frame).map_err(failed)?;
+        let ticket = body_file.flush.ticket();
         let flush = |_| {
-            pack.synced.sync_data()?;
-            check_in_place(&pack.synced, &self.path(batch))
+            body_file.synced.sync_data()?;
+            check_in_place(&body_file.synced, &self.path(batch))
         };
-        pack.flush.wait(ticket, flush).map_err(failed)?;
+        body_file.flush.wait(ticket, flush).map_err(failed)?;
         Ok(BodyRef(format!("{batch}:{offset}:{length}:{:016x}", u64::from_be_bytes(sum))))
     }
 
     fn get(&self, body: &BodyRef) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(place) = Place::parse(&body.0) else {
+        let Some(location) = BodyLocation::parse(&body.0) else {
             return Err(damaged(format!("`{}` names no body", body.0)));
         };
-        let path = self.path(place.batch);
+        let path = self.path(location.batch);
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -145,22 +146,22 @@ impl Shared {
             }
             Err(error) => return Err(failed(error)),
         };
-        let size = HEAD as u64 + u64::from(place.length);
+        let size = HEAD as u64 + u64::from(location.length);
         let end = file.metadata().map_err(failed)?.len();
-        if place.offset.saturating_add(size) > end {
+        if location.offset.saturating_add(size) > end {
             return Err(damaged(format!("{} is too short", path.display())));
         }
         let mut frame = Vec::new();
-        file.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
+        file.seek(SeekFrom::Start(location.offset)).map_err(failed)?;
         file.take(size).read_to_end(&mut frame).map_err(failed)?;
-        let packed = place.check(&frame).ok_or_else(|| {
-            damaged(format!("{} at {} is not what was written", path.display(), place.offset))
+        let compressed = location.check(&frame).ok_or_else(|| {
+            damaged(format!("{} at {} is not what was written", path.display(), location.offset))
         })?;
-        zstd::decode_all(packed).map(Some).map_err(|it| damaged(it.to_string()))
+        zstd::decode_all(compressed).map(Some).map_err(|it| damaged(it.to_string()))
     }
 
     fn remove(&self, batch: BatchId) -> Result<(), StoreError> {
-        locked(&self.open).packs.remove(&batch);
+        locked(&self.open).files.remove(&batch);
         match fs::remove_file(self.path(batch)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             _ => Ok(()),
@@ -175,42 +176,42 @@ fn append(file: &mut File, frame: &[u8]) -> io::Result<u64> {
     Ok(offset)
 }
 
-fn checksum(packed: &[u8]) -> [u8; 8] {
-    let digest: [u8; 32] = Sha256::digest(packed).into();
+fn checksum(compressed: &[u8]) -> [u8; 8] {
+    let digest: [u8; 32] = Sha256::digest(compressed).into();
     let mut sum = [0; 8];
     sum.copy_from_slice(&digest[..8]);
     sum
 }
 
-/// What a [`BodyRef`] says.
+/// The parts of a [`BodyRef`].
 #[derive(Debug)]
-struct Place {
+struct BodyLocation {
     batch: BatchId,
     offset: u64,
     length: u32,
     sum: [u8; 8],
 }
 
-impl Place {
+impl BodyLocation {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
-        let place = Self {
+        let location = Self {
             batch: parts.next()?.parse().ok()?,
             offset: parts.next()?.parse().ok()?,
             length: parts.next()?.parse().ok()?,
             sum: u64::from_str_radix(parts.next()?, 16).ok()?.to_be_bytes(),
         };
-        parts.next().is_none().then_some(place)
+        parts.next().is_none().then_some(location)
     }
 
-    /// The compressed body within `frame`, if it is the one meant.
+    /// Returns the compressed body within `frame`, if it matches this reference.
     fn check<'a>(&self, frame: &'a [u8]) -> Option<&'a [u8]> {
-        let (head, packed) = frame.split_at_checked(HEAD)?;
+        let (head, compressed) = frame.split_at_checked(HEAD)?;
         let same = head[..4] == MAGIC
             && head[4..8] == self.length.to_be_bytes()
             && head[8..] == self.sum
-            && checksum(packed) == self.sum;
-        same.then_some(packed)
+            && checksum(compressed) == self.sum;
+        same.then_some(compressed)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Running checks: each on a thread of its own, with a runtime and with an end.
+//! Runs checks: each on a thread and a runtime of its own, with a time limit.
 
 use std::any::Any;
 use std::fmt;
@@ -13,12 +13,12 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-/// How long one check may take before it has failed. Far more than any needs: it is there so that a
-/// part that hangs ends as a failed check and not as a test that never ends.
+/// The time limit of one check. Far more than any needs: it exists so that an
+/// implementation that hangs fails the check instead of blocking the test.
 pub const CHECK_LIMIT: Duration = Duration::from_secs(120);
 
-/// Threads of a check's runtime. More than one, so that a part that is only right as long as
-/// nothing runs beside it is caught.
+/// The threads of a check's runtime. More than one, so that an implementation that is only correct while
+/// nothing runs beside it fails.
 const WORKERS: usize = 4;
 
 /// Runs `future` to its end on a runtime of its own, so that a test needs none.
@@ -33,35 +33,43 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// A check that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckFailure {
-    /// Its name.
+    /// The name of the check.
     pub check: &'static str,
-    /// What it said.
-    pub said: String,
+    /// The failure in words: what the implementation did, and what it must do.
+    pub message: String,
 }
 
-/// What a kit found.
+impl fmt::Display for CheckFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.check, self.message)
+    }
+}
+
+/// The results of a kit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KitReport {
-    /// The checks that passed, in the order of the kit.
+    /// The names of the checks that passed, in the order of the kit.
     pub passed: Vec<&'static str>,
     /// The checks that failed.
     pub failed: Vec<CheckFailure>,
 }
 
 impl KitReport {
-    /// Whether the check of that name failed.
+    /// Returns `true` if the check of that name failed.
     pub fn has_failed(&self, check: &str) -> bool {
         self.failed.iter().any(|it| it.check == check)
     }
 }
 
 impl fmt::Display for KitReport {
-    /// How many passed, and each failed check with what it said.
+    /// Writes the counts and each failure.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} checks passed, {} failed", self.passed.len(), self.failed.len())?;
         for it in &self.failed {
-            write!(f, "\n  {}: {}", it.check, it.said)?;
+            write!(f, "\n  {it}")?;
         }
         Ok(())
     }
@@ -80,21 +88,21 @@ where
     for (check, begin) in checks {
         match outcome(limit, begin) {
             Ok(()) => report.passed.push(check),
-            Err(said) => report.failed.push(CheckFailure { check, said }),
+            Err(message) => report.failed.push(CheckFailure { check, message }),
         }
     }
     report
 }
 
-/// Runs one check and panics with what it said; what the kits' macros call.
+/// Runs one check and panics with its failure; the macros of the kits call it.
 ///
 /// # Panics
 ///
-/// If the check fails, or does not end within [`CHECK_LIMIT`].
+/// Panics if the check fails or does not end within [`CHECK_LIMIT`].
 pub fn must_pass<F: Future<Output = ()>>(check: impl FnOnce() -> F + Send + 'static) {
-    if let Err(said) = outcome(CHECK_LIMIT, check) {
-        // The check's own thread has printed what it panicked with.
-        resume_unwind(Box::new(said));
+    if let Err(message) = outcome(CHECK_LIMIT, check) {
+        // The check's own thread has printed the message already.
+        resume_unwind(Box::new(message));
     }
 }
 
@@ -102,27 +110,132 @@ fn outcome<F: Future<Output = ()>>(
     limit: Duration,
     check: impl FnOnce() -> F + Send + 'static,
 ) -> Result<(), String> {
-    let (tell, told) = mpsc::channel();
+    let (sender, ended) = mpsc::channel();
     thread::spawn(move || {
-        let ended = catch_unwind(AssertUnwindSafe(|| run(check())));
-        // Nobody listens any more to one that took too long.
-        let _ = tell.send(ended.map_err(|panic| words(&*panic)));
+        let result = catch_unwind(AssertUnwindSafe(|| run(check())));
+        // The receiver is gone if the check took too long.
+        let _ = sender.send(result.map_err(|panic| words(&*panic)));
     });
     // A thread that hangs is left behind: nothing can end it, and the process is a test's.
-    told.recv_timeout(limit).unwrap_or_else(|_| {
-        let said = format!("it did not end within {} ms", limit.as_millis());
-        eprintln!("a check failed: {said}");
-        Err(said)
+    ended.recv_timeout(limit).unwrap_or_else(|_| {
+        let message =
+            format!("a call did not end within {} ms{MUST}end by then", limit.as_millis());
+        eprintln!("a check failed: {message}");
+        Err(message)
     })
 }
 
+/// Returns the failure of a check in words. A panic of the implementation itself becomes one too.
 fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
-    text.unwrap_or_else(|| "it panicked without a word".to_owned())
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    if text.contains(MUST) {
+        return text.to_owned();
+    }
+    format!("the implementation panicked with `{text}`{MUST}return a value or an error")
 }
 
-/// Tasks that all begin once the last of them is there: a race that is over before the others come to it
+/// The words between what an implementation did and what it must do.
+const MUST: &str = "; it must ";
+/// The characters of a value that a failure shows: some records have megabytes.
+const MAX_SHOWN: usize = 600;
+
+/// Fails the running check: the implementation did one thing and must do another.
+#[track_caller]
+pub(super) fn fail(did: impl fmt::Display, must: impl fmt::Display) -> ! {
+    panic!("{did}{MUST}{must}")
+}
+
+/// Fails the running check unless `holds`.
+#[track_caller]
+pub(super) fn must_hold(holds: bool, did: impl fmt::Display, must: impl fmt::Display) {
+    if !holds {
+        fail(did, must);
+    }
+}
+
+/// Fails the running check unless `found`, which `what` names, equals `expected`.
+#[track_caller]
+pub(super) fn must_be<A, B>(found: &A, expected: &B, what: impl fmt::Display)
+where
+    A: PartialEq<B> + fmt::Debug,
+    B: fmt::Debug,
+{
+    if found != expected {
+        let (found, expected) = (shown(found), shown(expected));
+        fail(format_args!("{what} was {found}"), format_args!("be {expected}"));
+    }
+}
+
+/// A call that must succeed.
+pub(super) trait MustSucceed<T> {
+    /// Returns the value, or fails the running check if `call` failed.
+    fn must_succeed(self, call: &str) -> T;
+}
+
+impl<T, E: fmt::Display> MustSucceed<T> for Result<T, E> {
+    #[track_caller]
+    fn must_succeed(self, call: &str) -> T {
+        self.unwrap_or_else(|error| fail(format_args!("{call} failed with `{error}`"), "succeed"))
+    }
+}
+
+/// A value that must be there.
+pub(super) trait MustBeThere<T> {
+    /// Returns the value, or fails the running check if `what` is missing.
+    fn must_be_there(self, what: &str) -> T;
+}
+
+impl<T> MustBeThere<T> for Option<T> {
+    #[track_caller]
+    fn must_be_there(self, what: &str) -> T {
+        self.unwrap_or_else(|| fail(format_args!("{what} was missing"), "be there"))
+    }
+}
+
+/// Returns the result of a task of a check, or fails the check with the failure of the task.
+pub(super) fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
+    result.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(error) => {
+            fail(format_args!("a task of the check ended early: {error}"), "run to its end")
+        }
+    })
+}
+
+/// Returns the beginning of a value's debug form.
+pub(super) fn shown(value: &impl fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
+/// Fails the check unless the condition holds: what the implementation did, and what it must do.
+macro_rules! must {
+    ($holds:expr, $did:literal, $must:literal) => {
+        $crate::testkit::kit::must_hold($holds, format_args!($did), format_args!($must))
+    };
+}
+
+/// Fails the check unless the two are equal; the words name the first.
+macro_rules! must_eq {
+    ($found:expr, $expected:expr, $what:literal) => {
+        $crate::testkit::kit::must_be(&$found, &$expected, format_args!($what))
+    };
+}
+
+/// Fails the check: what the implementation did, and what it must do.
+macro_rules! breach {
+    ($did:literal, $must:literal) => {
+        $crate::testkit::kit::fail(format_args!($did), format_args!($must))
+    };
+}
+pub(super) use {breach, must, must_eq};
+
+/// Starts tasks that begin together, once the last of them is ready: a race that is over before the
+/// others start
 /// proves nothing.
 pub(super) fn at_once<F>(tasks: impl IntoIterator<Item = F>) -> JoinSet<F::Output>
 where
@@ -179,7 +292,9 @@ mod tests {
             [("waits", waits), ("blocks", blocks), ("passes", passes)],
         );
 
-        assert_eq!(panicked.failed[0].said, "as it was told");
+        let said =
+            "the implementation panicked with `as it was told`; it must return a value or an error";
+        assert_eq!(panicked.failed[0].message, said);
         assert!(hung.has_failed("waits") && hung.has_failed("blocks"), "{hung}");
         assert_eq!((panicked.passed, hung.passed), (vec!["passes"], vec!["passes"]));
     }

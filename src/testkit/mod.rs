@@ -1,16 +1,18 @@
-//! What a host needs to test its own parts: conformance kits and fixture sites.
+//! Conformance kits and fixture sites, for testing your own stores and fetchers.
 //!
-//! [`store`] holds the kit for stores and [`fetcher`] those for the four kinds of fetcher.
+//! [`store`] contains the kit for stores and [`fetcher`] those for the four kinds of fetcher.
 //!
-//! A kit is a list of checks. Each is one promise of a port, named as the promise, and fails with
-//! what was broken. It runs on a thread and a runtime of its own and has an end, so that a part that
+//! A kit is a list of checks. Each checks one guarantee of a port and is named after it. A failure
+//! says in words
+//! what your implementation did and what it must do. A check runs on a thread and a runtime of its
+//! own and has a time limit, so that an implementation that
 //! hangs fails like any other. Every kit comes in two forms:
 //!
 //! * a macro that makes each check a `#[test]` of its own ([`crate::store_conformance!`],
-//!   [`crate::store_reopen_conformance!`], [`crate::html_fetcher_conformance!`] and the like), for a
-//!   test file of the host's;
+//!   [`crate::store_reopen_conformance!`], [`crate::http_fetcher_conformance!`] and the like), for a
+//!   test file of your application;
 //! * a function that runs them all and returns a [`KitReport`] ([`store::check_all`],
-//!   [`store::check_all_reopened`], [`fetcher::check_html`] and the like), for a program or a test of
+//!   [`store::check_all_reopened`], [`fetcher::check_http`] and the like), for a program or a test of
 //!   another shape.
 //!
 //! ```

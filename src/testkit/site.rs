@@ -22,30 +22,30 @@ const MAX_REQUEST_BYTES: usize = 16 * 1_024 * 1_024;
 /// The most connections of a [`RawSite`] at once; more are closed.
 const MAX_RAW_CONNECTIONS: usize = 64;
 
-/// A request as a site sees it.
+/// A request as the site receives it.
 #[derive(Clone, Debug, Default)]
 pub struct SiteRequest {
     /// The method.
     pub method: String,
-    /// The target as it was sent: the path with its query, or a whole URL as proxies get it.
+    /// The request target: the path with its query, or a whole URL if the site is used as a proxy.
     pub path: String,
     /// The `Host` header.
     pub host: String,
-    /// Every header, names in lower case.
+    /// All headers, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl SiteRequest {
-    /// The first header of that name.
+    /// Returns the first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut all = self.headers.iter();
         all.find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
-/// What a site answers.
+/// A response of a site.
 #[derive(Clone, Debug)]
 pub struct SiteResponse {
     status: u16,
@@ -55,34 +55,34 @@ pub struct SiteResponse {
 }
 
 impl SiteResponse {
-    /// 200 with an HTML page.
+    /// Returns a 200 response with an HTML page.
     pub fn html(body: impl Into<Vec<u8>>) -> Self {
         Self::status(200).body(body).header("content-type", "text/html; charset=utf-8")
     }
 
-    /// Any status, without a body.
+    /// Returns a response with this status, without a body.
     pub fn status(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new(), delay: Duration::ZERO }
     }
 
-    /// A redirect.
+    /// Returns a redirect.
     pub fn redirect(status: u16, to: &str) -> Self {
         Self::status(status).header("location", to)
     }
 
-    /// Another body.
+    /// Sets the body.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// One more header.
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// How long the site waits before it answers.
+    /// Sets the delay before the response.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
@@ -118,7 +118,7 @@ impl Site {
     ///
     /// # Panics
     ///
-    /// If the loopback interface gives no port.
+    /// Panics if no loopback port is free.
     pub fn start(answer: impl Fn(&SiteRequest) -> SiteResponse + Send + Sync + 'static) -> Self {
         Self::start_on(Ipv4Addr::LOCALHOST, answer)
     }
@@ -127,7 +127,7 @@ impl Site {
     ///
     /// # Panics
     ///
-    /// If the address gives no port.
+    /// Panics if the address has no free port.
     pub fn start_on(
         address: Ipv4Addr,
         answer: impl Fn(&SiteRequest) -> SiteResponse + Send + Sync + 'static,
@@ -151,28 +151,28 @@ impl Site {
         Self { addr, counts, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Where it listens.
+    /// Returns the address on which the site listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The URL of `path`, which begins with a slash.
+    /// Returns the URL of `path`, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }
 
-    /// How many requests came.
+    /// Returns the number of requests.
     pub fn hits(&self) -> usize {
         self.counts.hits.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }
 
-    /// How many requests came for `path`, which is compared with its query.
+    /// Returns the number of requests for `path`, which is compared with its query.
     pub fn hits_on(&self, path: &str) -> usize {
         let hits = self.counts.hits.lock().unwrap_or_else(PoisonError::into_inner);
         hits.get(path).copied().unwrap_or(0)
     }
 
-    /// How many connections were made.
+    /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         self.counts.connections.load(Ordering::SeqCst)
     }
@@ -263,7 +263,7 @@ impl RawSite {
     ///
     /// # Panics
     ///
-    /// If the loopback interface gives no port.
+    /// Panics if no loopback port is free.
     pub fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
         let addr = listener.local_addr().expect("a bound listener has an address");
@@ -273,12 +273,12 @@ impl RawSite {
         Self { addr, stopping, thread: Some(thread) }
     }
 
-    /// Where it listens.
+    /// Returns the address on which the site listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The URL of `path`, which begins with a slash.
+    /// Returns the URL of `path`, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }
@@ -311,7 +311,7 @@ fn accept<F: Fn(TcpStream) + Send + Sync + 'static>(
 ///
 /// # Errors
 ///
-/// What the connection says, or that it ended before the head did.
+/// Returns the error of the connection, or that it closed before the head was complete.
 pub fn read_head(stream: &mut impl io::Read) -> io::Result<String> {
     let mut head = Vec::new();
     let mut byte = [0];

@@ -14,11 +14,20 @@ use documents::{BadSheets, BadSigns, Misreading};
 use fixtures::{Browser, http};
 use pages::{Bad, Mistake};
 use rungs::testkit::KitReport;
-use rungs::testkit::fetcher::{check_html, check_js, check_ocr, check_pdf, html, js, ocr, pdf};
+use rungs::testkit::fetcher::{
+    browser, check_browser, check_http, check_ocr, check_pdf, http, ocr, pdf,
+};
 
 fn assert_caught(mistake: &str, report: &KitReport, by: &[&str]) {
     for check in by {
         assert!(report.has_failed(check), "{mistake} passed `{check}`; {report}");
+    }
+    // A failure says what the fetcher did and what it must do; a panic is the fetcher's own.
+    for failure in &report.failed {
+        let (did, must) = failure.message.split_once("; it must ").expect("both are said");
+        assert!(!did.is_empty() && !must.is_empty(), "{mistake}: {failure}");
+        let is_panic = did.contains("panicked");
+        assert!(!is_panic || mistake.starts_with("Panics"), "{mistake}: {failure}");
     }
 }
 
@@ -45,7 +54,7 @@ macro_rules! broken {
 }
 
 broken! {
-    over_http, Mistake, |it| check_html(move || Bad::new(it, http())),
+    over_http, Mistake, |it| check_http(move || Bad::new(it, http())),
 
     AsksTwice:
         a_page_comes_back_whole
@@ -98,7 +107,7 @@ broken! {
 }
 
 broken! {
-    in_a_browser, Mistake, |it| check_js(move || Bad::new(it, Browser::default())),
+    in_a_browser, Mistake, |it| check_browser(move || Bad::new(it, Browser::default())),
 
     AsksTwice: a_page_is_rendered an_error_status_is_an_answer attempts_at_once_get_their_own_pages;
     ReportsTheAskedUrl: redirects_are_followed_and_told;
@@ -145,8 +154,8 @@ broken! {
 #[test]
 fn the_wrappers_without_a_mistake_pass_every_check() {
     let reports = [
-        check_html(|| Bad::new(Mistake::None, http())),
-        check_js(|| Bad::new(Mistake::None, Browser::default())),
+        check_http(|| Bad::new(Mistake::None, http())),
+        check_browser(|| Bad::new(Mistake::None, Browser::default())),
         check_pdf(|| BadSheets::new(Misreading::None)),
         check_ocr(|| BadSigns::new(Misreading::None)),
     ];
@@ -162,14 +171,14 @@ fn every_check_of_the_kits_catches_some_fetcher() {
         let named: BTreeSet<_> = named.iter().copied().collect();
         checks.iter().copied().filter(|it| !named.contains(it)).collect()
     };
-    let html: Vec<_> = html::CHECKS.iter().map(|it| it.0).collect();
-    let js: Vec<_> = js::CHECKS.iter().map(|it| it.0).collect();
+    let over_http_names: Vec<_> = http::CHECKS.iter().map(|it| it.0).collect();
+    let browser_names: Vec<_> = browser::CHECKS.iter().map(|it| it.0).collect();
     let pdf: Vec<_> = pdf::CHECKS.iter().map(|it| it.0).collect();
     let ocr: Vec<_> = ocr::CHECKS.iter().map(|it| it.0).collect();
 
     let idle = [
-        names(&html, over_http),
-        names(&js, in_a_browser),
+        names(&over_http_names, over_http),
+        names(&browser_names, in_a_browser),
         names(&pdf, of_pdfs),
         names(&ocr, of_images),
     ]

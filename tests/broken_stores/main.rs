@@ -21,6 +21,34 @@ fn assert_caught(fault: Fault, report: &KitReport, by: &[&str]) {
     for check in by {
         assert!(report.has_failed(check), "{fault:?} passed `{check}`; {report}");
     }
+    assert_in_words(fault, report);
+}
+
+/// Stores whose one mistake is a panic; with every other, a panic is one of the kit itself.
+const PANICKING: [Fault; 2] = [Fault::PanicsAtStrangeNames, Fault::ReservesTheLimit];
+
+/// A failure says what the store did and what it must do.
+fn assert_in_words(fault: Fault, report: &KitReport) {
+    for failure in &report.failed {
+        let (did, must) = failure.message.split_once("; it must ").expect("both are said");
+        assert!(!did.is_empty() && !must.is_empty(), "{fault:?}: {failure}");
+        let is_panic = did.contains("panicked");
+        assert!(!is_panic || PANICKING.contains(&fault), "{fault:?}: {failure}");
+        assert!(report.to_string().contains(&format!("{}: {did}", failure.check)), "{report}");
+    }
+}
+
+#[test]
+fn a_failure_names_the_versions_that_a_store_confused() {
+    let report = check_all_within(LIMIT, || Model::new(Fault::IgnoresVersions));
+
+    let check = "a_stale_commit_conflicts_and_writes_nothing";
+    let failure = report.failed.iter().find(|it| it.check == check).expect("it failed");
+    assert_eq!(
+        failure.to_string(),
+        "a_stale_commit_conflicts_and_writes_nothing: the store accepted a commit that expects version 1 \
+         of a record at version 2; it must answer StoreError::Conflict and write nothing"
+    );
 }
 
 /// A `#[test]` for each mistake, and the list of all checks that are named.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rungs::core::batch::Notification;
 use rungs::core::job::Job;
-use rungs::core::record::{Claim, Key, Kind, Queue, Record};
+use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
 use rungs::ports::store::{
@@ -103,9 +103,9 @@ fn name(fault: Fault, key: &Key) -> Vec<u8> {
     match (fault, key) {
         (Fault::FoldsCase, Key::Site(_)) => bytes.make_ascii_lowercase(),
         (Fault::CutsKeys, _) => bytes.truncate(255),
-        (Fault::JoinsKeyParts, Key::Submission(..)) => bytes.retain(|it| *it != 0),
-        (Fault::SortsNumbersAsText, Key::Entry(batch, number)) => {
-            bytes = [&[Kind::Entry as u8], batch.as_bytes().as_slice()].concat();
+        (Fault::JoinsKeyParts, Key::IdempotencyRecord(..)) => bytes.retain(|it| *it != 0),
+        (Fault::SortsNumbersAsText, Key::LedgerEntry(batch, number)) => {
+            bytes = [&[RecordKind::LedgerEntry as u8], batch.as_bytes().as_slice()].concat();
             bytes.extend(number.to_string().into_bytes());
         }
         _ => {}
@@ -121,7 +121,7 @@ fn moment(fault: Fault, at: Timestamp) -> i128 {
 
 fn entry(fault: Fault, record: &Record, old: Option<&Versioned>) -> Option<(Queue, i128)> {
     let (mut queue, mut at) = match (fault, record) {
-        (Fault::ForgetsCachedAnswers, Record::Cached(_))
+        (Fault::ForgetsCachedAnswers, Record::CacheEntry(_))
         | (Fault::ForgetsDays, Record::Usage(_)) => return None,
         (Fault::IndexesOnlyTheNew, _) if old.is_some_and(|it| it.record.due().is_none()) => {
             return None;

@@ -1,4 +1,4 @@
-//! What readers of documents promise, whatever the kind.
+//! Checks that all readers of documents share.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::ports::fetch::{
     DocumentRequest, FetchError, FetchErrorKind as Kind, Fetched, OcrEngine, OcrText, PdfReader,
     PdfText,
 };
+use crate::testkit::kit::{breach, must, must_eq};
 
 /// One attempt at a document, by whatever kind of fetcher.
 pub(super) trait Reader: Send + Sync + 'static {
@@ -57,13 +58,15 @@ pub(super) async fn read<R: Reader>(
 /// Reads a document that is whole.
 pub(super) async fn text<R: Reader>(fetcher: &R, bytes: impl Into<Vec<u8>>) -> R::Text {
     let read = read(fetcher, bytes).await;
-    read.unwrap_or_else(|error| panic!("a whole document was refused: {error}"))
+    read.unwrap_or_else(|error| {
+        breach!("the reader refused a whole document with `{error}`", "read it")
+    })
 }
 
 pub(super) async fn nothing_is_refused(fetcher: &impl Reader) {
     let result = read(fetcher, b"").await;
 
-    assert!(result.is_err(), "no bytes were read as {result:?}");
+    must!(result.is_err(), "the reader read no bytes as {result:?}", "return an error");
 }
 
 pub(super) async fn other_things_are_refused(fetcher: &impl Reader, more: &[&[u8]]) {
@@ -73,7 +76,7 @@ pub(super) async fn other_things_are_refused(fetcher: &impl Reader, more: &[&[u8
     for bytes in things.iter().chain(more) {
         let result = read(fetcher, *bytes).await;
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into_owned();
-        assert!(result.is_err(), "`{start}` was read as {result:?}");
+        must!(result.is_err(), "the reader read `{start}` as {result:?}", "return an error");
     }
 }
 
@@ -92,7 +95,7 @@ pub(super) async fn damage_has_an_answer(fetcher: &impl Reader, whole: &[u8]) {
 pub(super) async fn reading_again_gives_the_same(fetcher: &impl Reader, whole: &[u8]) {
     let first = text(fetcher, whole).await;
 
-    assert_eq!(text(fetcher, whole).await, first);
+    must_eq!(text(fetcher, whole).await, first, "the second reading of a document");
 }
 
 pub(super) async fn no_time_is_a_timeout(fetcher: &impl Reader, whole: &[u8]) {
@@ -115,9 +118,9 @@ pub(super) async fn readings_are_kept_apart<R: Reader + Clone>(fetcher: R, whole
 
     for (number, result) in readings.join_all().await {
         if number % 2 == 0 {
-            assert_eq!(result.ok().as_ref(), Some(&expected), "a reading came out otherwise");
+            must_eq!(result.ok().as_ref(), Some(&expected), "a document read beside others");
         } else {
-            assert!(result.is_err(), "garbage was read as {result:?}");
+            must!(result.is_err(), "the reader read garbage as {result:?}", "return an error");
         }
     }
 }
@@ -130,5 +133,5 @@ pub(super) async fn dropped_attempts_leave_it_in_order(fetcher: &impl Reader, wh
         crate::testkit::kit::abandoned_after(polls, attempt).await;
     }
 
-    assert_eq!(text(fetcher, whole).await, expected);
+    must_eq!(text(fetcher, whole).await, expected, "a document read after dropped attempts");
 }

@@ -1,28 +1,32 @@
-//! What every fetcher must do, as checks a host runs against its own.
+//! Conformance kits for fetchers and readers: one for each trait of [`crate::ports::fetch`].
 //!
-//! A kit for each kind: [`html`], [`js`], [`pdf`] and [`ocr`]. The first two start their own fixture
-//! sites on 127.0.0.1, so the fetcher under test must be allowed to go there. Each check takes a
-//! fetcher and panics with the promise that was broken. The macros make each a `#[test]` of its own:
-//! [`crate::html_fetcher_conformance!`], [`crate::js_fetcher_conformance!`],
-//! [`crate::pdf_fetcher_conformance!`] and [`crate::ocr_fetcher_conformance!`]; the functions run
-//! all of them: [`check_html`], [`check_js`], [`check_pdf`] and [`check_ocr`].
+//! The kits for [`HttpFetcher`] and [`BrowserFetcher`] start their own fixture sites on 127.0.0.1, so the
+//! fetcher under test must be allowed to connect there. The macros make each check a `#[test]` of its own:
+//! [`crate::http_fetcher_conformance!`], [`crate::browser_fetcher_conformance!`],
+//! [`crate::pdf_reader_conformance!`] and [`crate::ocr_engine_conformance!`]; the functions run
+//! all of them: [`check_http`], [`check_browser`], [`check_pdf`] and [`check_ocr`]. The checks
+//! themselves are not part of the public API.
 //!
-//! Nothing here measures time. Where an attempt must end at its deadline, the site would go on for
-//! ever, and the kit waits far longer than the deadline before it says so.
+//! No check measures time. If an attempt must end at its deadline, the site never ends by itself,
+//! and the kit waits far longer than the deadline before the check fails.
 //!
 //! ```
 //! use rungs::fetch::Http;
-//! use rungs::testkit::fetcher::check_html;
+//! use rungs::testkit::fetcher::check_http;
 //!
-//! let report = check_html(|| Http::new().allow_network("127.0.0.0/8").expect("a network"));
+//! let report = check_http(|| Http::new().allow_network("127.0.0.0/8").expect("a network"));
 //!
 //! assert!(report.failed.is_empty(), "{report}");
 //! ```
 
+#[doc(hidden)]
+pub mod browser;
 mod document;
-pub mod html;
-pub mod js;
+#[doc(hidden)]
+pub mod http;
+#[doc(hidden)]
 pub mod ocr;
+#[doc(hidden)]
 pub mod pdf;
 pub mod samples;
 mod shared;
@@ -36,19 +40,21 @@ use std::time::Duration;
 use crate::core::request::{Item, Limits};
 use crate::core::tier::Tier;
 use crate::ports::fetch::{BrowserFetcher, FetchRequest, HttpFetcher, OcrEngine, PdfReader};
-use crate::testkit::kit::{self, CHECK_LIMIT, KitReport};
+use crate::testkit::kit::{self, CHECK_LIMIT, KitReport, breach};
 
-/// How long an attempt may take that has no reason to be slow; a browser starts within it.
+/// The deadline of an attempt that has no reason to be slow; a browser starts within it.
 const AMPLE: Duration = Duration::from_secs(20);
 /// A deadline that is there to pass.
 const SHORT: Duration = Duration::from_millis(400);
-/// How long the kit waits beyond a deadline, or for a connection to close.
+/// The time that the kit waits beyond a deadline, or for a connection to close.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A check on its way.
+#[doc(hidden)]
 pub type Checking = Pin<Box<dyn Future<Output = ()>>>;
 
-/// A plain `GET` of `url` with ample limits, as the engine would ask for it.
+/// Returns a plain `GET` of `url` with ample limits, as the engine would make it.
+#[doc(hidden)]
 pub fn request(url: &str, tier: Tier) -> FetchRequest {
     let options = Item::get(url).check(&Limits::default()).expect("a plain item passes");
     let request = FetchRequest::new(Arc::new(options), tier);
@@ -59,7 +65,10 @@ pub fn request(url: &str, tier: Tier) -> FetchRequest {
 async fn ends<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
     let limit = limit + PATIENCE;
     let ended = tokio::time::timeout(limit, future).await;
-    ended.unwrap_or_else(|_| panic!("{what} did not end within {} s", limit.as_secs()))
+    ended.unwrap_or_else(|_| {
+        let seconds = limit.as_secs();
+        breach!("{what} did not end within {seconds} s", "end by then")
+    })
 }
 
 macro_rules! kits {
@@ -80,8 +89,8 @@ macro_rules! kits {
 }
 
 kits! {
-    html check_html HttpFetcher;
-    js check_js BrowserFetcher;
+    http check_http HttpFetcher;
+    browser check_browser BrowserFetcher;
     pdf check_pdf PdfReader;
     ocr check_ocr OcrEngine;
 }
@@ -122,28 +131,28 @@ macro_rules! fetcher_tests {
 /// ```
 /// use rungs::fetch::Http;
 ///
-/// rungs::html_fetcher_conformance!(http, Http::new().allow_network("127.0.0.0/8").expect("one"));
+/// rungs::http_fetcher_conformance!(http, Http::new().allow_network("127.0.0.0/8").expect("one"));
 /// ```
 #[macro_export]
-macro_rules! html_fetcher_conformance {
+macro_rules! http_fetcher_conformance {
     ($suite:ident, $open:expr) => {
-        $crate::each_html_check!($crate::fetcher_tests, html $suite, $open);
+        $crate::each_http_check!($crate::fetcher_tests, http $suite, $open);
     };
 }
 
 /// Makes every check of a [`BrowserFetcher`] a `#[test]` of its own, in a module named by the first
 /// argument. The second is an expression for a fetcher that may go to 127.0.0.1.
 #[macro_export]
-macro_rules! js_fetcher_conformance {
+macro_rules! browser_fetcher_conformance {
     ($suite:ident, $open:expr) => {
-        $crate::each_js_check!($crate::fetcher_tests, js $suite, $open);
+        $crate::each_browser_check!($crate::fetcher_tests, browser $suite, $open);
     };
 }
 
 /// Makes every check of a [`PdfReader`] a `#[test]` of its own, in a module named by the first
 /// argument. The second is an expression for a fetcher.
 #[macro_export]
-macro_rules! pdf_fetcher_conformance {
+macro_rules! pdf_reader_conformance {
     ($suite:ident, $open:expr) => {
         $crate::each_pdf_check!($crate::fetcher_tests, pdf $suite, $open);
     };
@@ -152,7 +161,7 @@ macro_rules! pdf_fetcher_conformance {
 /// Makes every check of an [`OcrEngine`] a `#[test]` of its own, in a module named by the first
 /// argument. The second is an expression for a fetcher.
 #[macro_export]
-macro_rules! ocr_fetcher_conformance {
+macro_rules! ocr_engine_conformance {
     ($suite:ident, $open:expr) => {
         $crate::each_ocr_check!($crate::fetcher_tests, ocr $suite, $open);
     };

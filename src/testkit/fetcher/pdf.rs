@@ -1,13 +1,14 @@
-//! What every [`PdfReader`] must do.
+//! Checks of every [`PdfReader`].
 
 use std::sync::Arc;
 
 use super::document::{self, text};
 use super::samples::{PDF_LINES, PDF_TITLE, deep_pdf, pdf};
 use crate::ports::fetch::PdfReader;
+use crate::testkit::kit::{must, must_eq};
 
 /// A fetcher as the engine holds it.
-pub type Pdf = Arc<dyn PdfReader>;
+pub type AnyPdfReader = Arc<dyn PdfReader>;
 
 /// Calls a macro with every check's name; for the macros of this kit.
 #[doc(hidden)]
@@ -32,60 +33,72 @@ macro_rules! each_pdf_check {
 crate::each_pdf_check!(super::table, PdfReader);
 
 /// One text a page, and one markdown, and as many as it says that there are.
-pub async fn pages_come_in_order_with_their_text(fetcher: Pdf) {
+pub async fn pages_come_in_order_with_their_text(fetcher: AnyPdfReader) {
     let read = text(&fetcher, pdf()).await;
 
-    assert_eq!(read.pages.len(), PDF_LINES.len(), "{read:?}");
-    assert_eq!((read.page_count, read.markdown.len()), (PDF_LINES.len(), PDF_LINES.len()));
+    must_eq!(read.pages.len(), PDF_LINES.len(), "the number of pages read");
+    must_eq!(
+        (read.page_count, read.markdown.len()),
+        (PDF_LINES.len(), PDF_LINES.len()),
+        "the page count and the number of Markdown pages"
+    );
     for ((page, markdown), line) in read.pages.iter().zip(&read.markdown).zip(PDF_LINES) {
-        assert_eq!(page.trim(), line);
-        assert!(markdown.contains(line), "{markdown}");
+        must_eq!(page.trim(), line, "the text of a page");
+        must!(
+            markdown.contains(line),
+            "the Markdown of a page was `{markdown}`",
+            "contain its text"
+        );
     }
 }
 
 /// And no guess of the reader's.
-pub async fn the_title_is_the_documents_own(fetcher: Pdf) {
+pub async fn the_title_is_the_documents_own(fetcher: AnyPdfReader) {
     let read = text(&fetcher, pdf()).await;
 
-    assert_eq!((read.title.as_deref(), read.author), (Some(PDF_TITLE), None));
+    must_eq!(
+        (read.title.as_deref(), read.author),
+        (Some(PDF_TITLE), None),
+        "the title and the author"
+    );
 }
 
 /// Nothing came, so there is nothing to read.
-pub async fn no_bytes_are_no_document(fetcher: Pdf) {
+pub async fn no_bytes_are_no_document(fetcher: AnyPdfReader) {
     document::nothing_is_refused(&fetcher).await;
 }
 
 /// Other kinds, noise, and heads without a document.
-pub async fn what_is_no_pdf_is_an_error(fetcher: Pdf) {
+pub async fn what_is_no_pdf_is_an_error(fetcher: AnyPdfReader) {
     document::other_things_are_refused(&fetcher, &[b"%PDF-", b"%PDF-1.7\n%%EOF\n"]).await;
 }
 
 /// Cut anywhere or with a byte turned: text or an error, within the deadline.
-pub async fn damage_is_no_panic(fetcher: Pdf) {
+pub async fn damage_is_no_panic(fetcher: AnyPdfReader) {
     document::damage_has_an_answer(&fetcher, &pdf()).await;
 }
 
 /// An array in an array, fifty thousand deep: an overflow of the stack ends the whole process.
-pub async fn nesting_without_measure_ends(fetcher: Pdf) {
+pub async fn nesting_without_measure_ends(fetcher: AnyPdfReader) {
     document::read(&fetcher, deep_pdf()).await.ok();
 }
 
 /// No clock and no chance in it.
-pub async fn the_same_document_reads_the_same(fetcher: Pdf) {
+pub async fn the_same_document_reads_the_same(fetcher: AnyPdfReader) {
     document::reading_again_gives_the_same(&fetcher, &pdf()).await;
 }
 
 /// The engine may have used up the ladder's time by then.
-pub async fn no_time_at_all_is_a_timeout(fetcher: Pdf) {
+pub async fn no_time_at_all_is_a_timeout(fetcher: AnyPdfReader) {
     document::no_time_is_a_timeout(&fetcher, &pdf()).await;
 }
 
 /// Documents and garbage side by side.
-pub async fn readings_at_once_are_kept_apart(fetcher: Pdf) {
+pub async fn readings_at_once_are_kept_apart(fetcher: AnyPdfReader) {
     document::readings_are_kept_apart(fetcher, &pdf()).await;
 }
 
 /// Wherever the caller goes away, the next attempt is as good as the first.
-pub async fn a_dropped_attempt_leaves_it_in_order(fetcher: Pdf) {
+pub async fn a_dropped_attempt_leaves_it_in_order(fetcher: AnyPdfReader) {
     document::dropped_attempts_leave_it_in_order(&fetcher, &pdf()).await;
 }

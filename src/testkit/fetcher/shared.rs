@@ -1,11 +1,11 @@
-//! What a fetcher over HTTP and one in a browser both promise.
+//! Checks that an HTTP fetcher and a browser share.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::sites::{Raw, Told, hang};
+use super::sites::{Raw, SignalingSite, hang};
 use super::{AMPLE, PATIENCE, SHORT, ends, request};
 use crate::core::tier::Tier;
 use crate::ports::BoxFuture;
@@ -13,6 +13,7 @@ use crate::ports::fetch::{
     BrowserFetcher, FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HttpFetcher,
     Redirect,
 };
+use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq, shown};
 use crate::testkit::site::{Site, SiteResponse};
 
 /// One attempt at a page, by whatever kind of fetcher.
@@ -24,7 +25,7 @@ pub(super) trait Pages: Send + Sync + 'static {
 
 impl Pages for Arc<dyn HttpFetcher> {
     fn tier(&self) -> Tier {
-        *self.tiers().first().expect("a fetcher serves some tier")
+        *self.tiers().first().must_be_there("a tier that the fetcher serves")
     }
 
     fn attempt(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>> {
@@ -58,19 +59,36 @@ pub(super) async fn get(fetcher: &impl Pages, url: &str) -> Result<Fetched, Fetc
 
 /// Makes one plain attempt that is answered.
 pub(super) async fn page(fetcher: &impl Pages, url: &str) -> Fetched {
-    get(fetcher, url)
-        .await
-        .unwrap_or_else(|error| panic!("no answer: {error} ({:?})", error.kind()))
+    get(fetcher, url).await.unwrap_or_else(|error| {
+        let kind = error.kind();
+        breach!("the fetcher failed with `{error}` ({kind:?})", "return the response")
+    })
+}
+
+/// Checks that the text of a page, which `what` names, contains `words`.
+#[track_caller]
+pub(super) fn must_say(page: &Fetched, words: &str, what: &str) {
+    let text = text(page);
+    must!(text.contains(words), "{what} was `{text}`", "contain `{words}`");
 }
 
 pub(super) fn text(page: &Fetched) -> String {
     String::from_utf8_lossy(&page.body).into_owned()
 }
 
+/// Checks that an attempt failed with `expected`.
+#[track_caller]
 pub(super) fn assert_kind<T: std::fmt::Debug>(result: Result<T, FetchError>, expected: Kind) {
     match result {
-        Err(error) => assert_eq!(error.kind(), expected, "{error}"),
-        Ok(answer) => panic!("expected {expected:?}, got {answer:?}"),
+        Err(error) if error.kind() == expected => {}
+        Err(error) => {
+            let kind = error.kind();
+            breach!("the attempt failed with {kind:?} (`{error}`)", "fail with {expected:?}")
+        }
+        Ok(answer) => {
+            let answer = shown(&answer);
+            breach!("the attempt returned {answer}", "fail with {expected:?}")
+        }
     }
 }
 
@@ -88,9 +106,17 @@ pub(super) async fn error_statuses_are_answers(fetcher: &impl Pages) {
     for status in [400, 401, 403, 404, 410, 429, 500, 502, 503] {
         let page = page(fetcher, &site.url(&format!("/{status}"))).await;
 
-        assert_eq!(page.status, status);
-        assert!(text(&page).contains("It says no."), "the page of a {status} was dropped");
-        assert_eq!(site.hits_on(&format!("/{status}")), 1, "a {status} was asked for again");
+        must_eq!(page.status, status, "the status of a page");
+        must!(
+            text(&page).contains("It says no."),
+            "the fetcher dropped the page of a {status}",
+            "return its body"
+        );
+        must_eq!(
+            site.hits_on(&format!("/{status}")),
+            1,
+            "the number of requests for a page with status {status}"
+        );
     }
 }
 
@@ -108,14 +134,22 @@ pub(super) async fn redirects_are_told(fetcher: &impl Pages) {
 
     let page = page(fetcher, &site.url("/1")).await;
 
-    assert_eq!((page.status, page.final_url.as_str()), (200, site.url("/end").as_str()));
+    must_eq!(
+        (page.status, page.final_url.as_str()),
+        (200, site.url("/end").as_str()),
+        "the status and the URL after five redirects"
+    );
     let told = hops.map(|(path, status_code)| Redirect { url: site.url(path), status_code });
-    assert_eq!(page.redirects, told);
-    assert!(text(&page).contains("It says there."));
+    must_eq!(page.redirects, told, "the redirects");
+    must_say(&page, "It says there.", "the page after five redirects");
     let names: Vec<_> = page.headers.iter().map(|it| it.0.as_str()).collect();
-    assert!(names.contains(&"x-end") && !names.contains(&"x-hop"), "headers of a hop: {names:?}");
+    must!(
+        names.contains(&"x-end") && !names.contains(&"x-hop"),
+        "the headers after five redirects were {names:?}",
+        "be those of the last response"
+    );
     for (path, _) in hops {
-        assert_eq!(site.hits_on(path), 1, "{path} was asked for more than once");
+        must_eq!(site.hits_on(path), 1, "the number of requests for {path}");
     }
 }
 
@@ -139,11 +173,11 @@ pub(super) async fn no_time_is_a_timeout(fetcher: &impl Pages) {
 
 /// Drops the attempt once the site has its request, and waits for the connection to close.
 pub(super) async fn dropping_closes(fetcher: &impl Pages, begin: &'static [u8]) {
-    let mut site = Told::hanging_after(begin);
+    let mut site = SignalingSite::hanging_after(begin);
     let mut attempt = fetcher.attempt(request(&site.url("/"), fetcher.tier()));
     tokio::select! {
-        result = &mut attempt => panic!("the attempt ended by itself: {result:?}"),
-        it = ends(AMPLE, "the request", site.arrived.recv()) => it.expect("the site is there"),
+        result = &mut attempt => breach!("an attempt at a silent site ended with {result:?}", "wait until it is dropped or its deadline passes"),
+        it = ends(AMPLE, "the request", site.arrived.recv()) => it.must_be_there("the request"),
     }
 
     drop(attempt);
@@ -157,7 +191,7 @@ pub(super) async fn a_hang_up_is_broken(fetcher: &impl Pages) {
     let result = get(fetcher, &site.url("/")).await;
 
     assert_kind(result, Kind::Broken);
-    assert_eq!(site.requests(), 1, "a broken connection was tried again");
+    must_eq!(site.requests(), 1, "the number of requests to a site that hangs up");
 }
 
 pub(super) async fn a_closed_port_is_no_connection(fetcher: &impl Pages) {
@@ -180,9 +214,18 @@ pub(super) async fn secrets_stay_out_of_errors(fetcher: &impl Pages) {
     for url in [silent.url("/"), broken.url("/"), large.url("/"), closed] {
         let ask = request(&secret(&url), fetcher.tier());
         let error = attempt(fetcher, FetchRequest { deadline: SHORT * 5, ..ask }).await;
-        let error = error.err().unwrap_or_else(|| panic!("{url} gave an answer"));
+        let error = error.err().unwrap_or_else(|| {
+            breach!(
+                "the fetcher returned a response for {url}, which gives none",
+                "return an error"
+            )
+        });
         let said = format!("{error} {error:?}");
-        assert!(!said.contains("secret"), "it tells what it must not: {said}");
+        must!(
+            !said.contains("secret"),
+            "the error reads `{said}`",
+            "contain neither user info nor query"
+        );
     }
 }
 
@@ -195,9 +238,11 @@ pub(super) async fn the_hosts_headers_are_sent(fetcher: &impl Pages) {
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let ask = request(&site.url("/"), fetcher.tier());
 
-    let page = attempt(fetcher, FetchRequest { headers, ..ask }).await.expect("an answer");
+    let page = attempt(fetcher, FetchRequest { headers, ..ask })
+        .await
+        .must_succeed("an attempt at a page that responds");
 
-    assert!(text(&page).contains("k-1 and a host of its own"), "{}", text(&page));
+    must_say(&page, "k-1 and a host of its own", "the list of headers that the site received");
 }
 
 pub(super) async fn jobs_are_kept_apart(fetcher: &impl Pages) {
@@ -209,8 +254,8 @@ pub(super) async fn jobs_are_kept_apart(fetcher: &impl Pages) {
 
     let other = page(fetcher, &site.url("/")).await;
 
-    assert!(text(&first).contains("It says nothing."));
-    assert!(text(&other).contains("It says nothing."), "one job's cookie went with another");
+    must_say(&first, "It says nothing.", "the list of cookies in the first request of a job");
+    must_say(&other, "It says nothing.", "the list of cookies in the request of another job");
 }
 
 pub(super) async fn attempts_are_kept_apart<F: Pages + Clone>(fetcher: F, many: usize) {
@@ -222,15 +267,27 @@ pub(super) async fn attempts_are_kept_apart<F: Pages + Clone>(fetcher: F, many: 
     }
 
     for (number, page) in attempts.join_all().await {
-        assert!(text(&page).contains(&format!("It says number {number}.")), "{}", text(&page));
-        assert_eq!(page.final_url, site.url(&format!("/{number}")));
-        assert_eq!(site.hits_on(&format!("/{number}")), 1);
+        must_say(
+            &page,
+            &format!("It says number {number}."),
+            "the page of an attempt beside others",
+        );
+        must_eq!(
+            page.final_url,
+            site.url(&format!("/{number}")),
+            "the final URL of an attempt beside others"
+        );
+        must_eq!(
+            site.hits_on(&format!("/{number}")),
+            1,
+            "the number of requests for one of the pages"
+        );
     }
 }
 
 /// One attempt hangs for as long as it likes; the next must not wait for it.
 pub(super) async fn a_hanging_one_is_alone<F: Pages + Clone>(fetcher: F) {
-    let mut silent = Told::hanging_after(b"");
+    let mut silent = SignalingSite::hanging_after(b"");
     let site = Site::start(|_| saying("here"));
     let (hanging, url) = (fetcher.clone(), silent.url("/"));
     let hanging = tokio::spawn(async move {
@@ -241,9 +298,9 @@ pub(super) async fn a_hanging_one_is_alone<F: Pages + Clone>(fetcher: F) {
 
     // Sooner than any limit of the fetcher's own could end the one that hangs.
     let ask = FetchRequest { deadline: PATIENCE, ..request(&site.url("/"), fetcher.tier()) };
-    let page = attempt(&fetcher, ask).await.expect("an answer");
+    let page = attempt(&fetcher, ask).await.must_succeed("an attempt at a page that responds");
 
-    assert!(text(&page).contains("It says here."));
+    must_say(&page, "It says here.", "the page fetched beside a hanging attempt");
     hanging.abort();
 }
 
@@ -262,5 +319,5 @@ pub(super) async fn failures_leave_it_in_order(fetcher: &impl Pages) {
 
     let page = page(fetcher, &site.url("/")).await;
 
-    assert!(text(&page).contains("It says here."));
+    must_say(&page, "It says here.", "the page fetched after failures");
 }

@@ -1,4 +1,4 @@
-//! Fixture sites that count, hang, trickle and tell.
+//! Fixture sites that count, hang, trickle and signal.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -45,7 +45,7 @@ impl Raw {
         self.site.url(path)
     }
 
-    /// How many requests came.
+    /// Returns the number of requests.
     pub(super) fn requests(&self) -> usize {
         self.heads.load(Ordering::SeqCst)
     }
@@ -65,8 +65,8 @@ pub(super) fn trickle(stream: &mut TcpStream, begin: &[u8], each: &[u8]) -> io::
     }
 }
 
-/// A site that tells when a request has come and when its connection was closed.
-pub(super) struct Told {
+/// A site that signals when a request has arrived and when its connection was closed.
+pub(super) struct SignalingSite {
     site: RawSite,
     pub(super) arrived: UnboundedReceiver<()>,
     pub(super) closed: UnboundedReceiver<()>,
@@ -74,27 +74,27 @@ pub(super) struct Told {
     followed: Arc<AtomicUsize>,
 }
 
-struct Teller {
+struct Signals {
     arrived: UnboundedSender<()>,
     closed: UnboundedSender<()>,
     go: Mutex<mpsc::Receiver<()>>,
     followed: Arc<AtomicUsize>,
 }
 
-impl Told {
+impl SignalingSite {
     /// A site that says `begin` and then nothing more.
     pub(super) fn hanging_after(begin: &'static [u8]) -> Self {
-        Self::start(move |stream, teller| {
+        Self::start(move |stream, signals| {
             read_head(stream)?;
             stream.write_all(begin)?;
-            let _ = teller.arrived.send(());
+            let _ = signals.arrived.send(());
             hang(stream)
         })
     }
 
     /// A site that sends on to `/next` once it is told to, and counts who follows.
     pub(super) fn sending_on() -> Self {
-        Self::start(|stream, teller| {
+        Self::start(|stream, signals| {
             let answer = |path: &str| match path {
                 "/next" => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                 _ => "HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n",
@@ -103,10 +103,10 @@ impl Told {
                 let head = read_head(stream)?;
                 let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
                 if path == "/next" {
-                    teller.followed.fetch_add(1, Ordering::SeqCst);
+                    signals.followed.fetch_add(1, Ordering::SeqCst);
                 } else {
-                    let _ = teller.arrived.send(());
-                    let go = teller.go.lock().unwrap_or_else(PoisonError::into_inner);
+                    let _ = signals.arrived.send(());
+                    let go = signals.go.lock().unwrap_or_else(PoisonError::into_inner);
                     let _ = go.recv();
                 }
                 stream.write_all(answer(&path).as_bytes())?;
@@ -115,13 +115,13 @@ impl Told {
     }
 
     fn start(
-        serve: impl Fn(&mut TcpStream, &Teller) -> io::Result<()> + Send + Sync + 'static,
+        serve: impl Fn(&mut TcpStream, &Signals) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         let (tell_arrived, arrived) = unbounded_channel();
         let (tell_closed, closed) = unbounded_channel();
         let (go_on, go) = mpsc::channel();
         let followed = Arc::new(AtomicUsize::new(0));
-        let teller = Teller {
+        let signals = Signals {
             arrived: tell_arrived,
             closed: tell_closed,
             go: Mutex::new(go),
@@ -129,8 +129,8 @@ impl Told {
         };
         let site = RawSite::start(move |mut stream| {
             // However it ends, the other side is gone then.
-            let _ = serve(&mut stream, &teller);
-            let _ = teller.closed.send(());
+            let _ = serve(&mut stream, &signals);
+            let _ = signals.closed.send(());
         });
         Self { site, arrived, closed, go_on, followed }
     }

@@ -5,25 +5,28 @@ use std::sync::Arc;
 
 use tokio::task::{JoinSet, yield_now};
 
-use super::{AnyStore, abandoned_after, at_once, get, job_at, put, sample};
+use super::{AnyStore, abandoned_after, assert_conflict, at_once, get, job_at, put, sample};
 use crate::core::id::WorkerId;
 use crate::core::job::{Job, JobState, Lease};
 use crate::core::record::{Claim, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::store::{Store, StoreError};
+use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq};
 
 pub(super) async fn add_job(store: &AnyStore, number: u64, ready_at: u64) {
-    put(store, Record::Job(sample::job(number, sample::at(ready_at))), None).await.expect("new");
+    put(store, Record::Job(sample::job(number, sample::at(ready_at))), None)
+        .await
+        .must_succeed("a commit of a new record");
 }
 
 pub(super) async fn claimed(store: &AnyStore, claim: Claim) -> Vec<Record> {
-    store.claim(claim).await.expect("claiming works").into_iter().map(|it| it.record).collect()
+    store.claim(claim).await.must_succeed("a claim").into_iter().map(|it| it.record).collect()
 }
 
 pub(super) async fn claimed_jobs(store: &AnyStore, claim: Claim) -> Vec<Job> {
     let jobs = claimed(store, claim).await.into_iter().map(|it| match it {
         Record::Job(job) => job,
-        other => panic!("the queue of jobs gave {other:?}"),
+        other => breach!("a claim of jobs returned {other:?}", "return jobs only"),
     });
     jobs.collect()
 }
@@ -33,7 +36,7 @@ pub(super) fn jobs_at(now: u64) -> Claim {
 }
 
 pub(super) async fn due(store: &AnyStore, queue: Queue) -> Option<u64> {
-    store.due(queue).await.expect("due").map(Timestamp::as_millis)
+    store.due(queue).await.must_succeed("`due`").map(Timestamp::as_millis)
 }
 
 /// By the moment at which they fell due, not by key.
@@ -44,7 +47,7 @@ pub async fn what_is_due_is_claimed_earliest_first(store: AnyStore) {
 
     let order: Vec<_> = claimed_jobs(&store, jobs_at(1_000)).await.iter().map(|it| it.id).collect();
 
-    assert_eq!(order, [2, 3, 1].map(sample::job_id));
+    must_eq!(order, [2, 3, 1].map(sample::job_id), "the order of the claimed jobs");
 }
 
 /// The rest stays for the next claim.
@@ -57,15 +60,27 @@ pub async fn a_claim_takes_no_more_than_its_limit(store: AnyStore) {
     let none = claimed_jobs(&store, Claim { limit: 0, ..jobs_at(10) }).await;
     let rest = claimed_jobs(&store, jobs_at(10)).await;
 
-    assert_eq!((first.len(), none.len(), rest.len()), (2, 0, 1));
+    must_eq!(
+        (first.len(), none.len(), rest.len()),
+        (2, 0, 1),
+        "the numbers of jobs that claims with limits 2, 0 and 10 took, of 3 due,"
+    );
 }
 
 /// Due is from the moment on, and not a millisecond sooner.
 pub async fn nothing_is_claimed_before_it_is_due(store: AnyStore) {
     add_job(&store, 1, 100).await;
 
-    assert!(claimed_jobs(&store, jobs_at(99)).await.is_empty());
-    assert_eq!(claimed_jobs(&store, jobs_at(100)).await.len(), 1);
+    must!(
+        claimed_jobs(&store, jobs_at(99)).await.is_empty(),
+        "a job that is due at 100 ms was claimed at 99 ms",
+        "hand out nothing before it is due"
+    );
+    must_eq!(
+        claimed_jobs(&store, jobs_at(100)).await.len(),
+        1,
+        "the number of jobs claimed at the moment at which one is due"
+    );
 }
 
 /// A lease that runs keeps the job from all others.
@@ -75,9 +90,13 @@ pub async fn no_two_claims_take_the_same_job(store: AnyStore) {
     let first = claimed_jobs(&store, jobs_at(10)).await;
     let second = claimed_jobs(&store, jobs_at(109)).await;
 
-    assert_eq!(first.len(), 1);
-    assert_eq!(first[0].state, JobState::Processing);
-    assert!(second.is_empty(), "the lease runs until 110");
+    must_eq!(first.len(), 1, "the number of jobs that the first claim took");
+    must_eq!(first[0].state, JobState::Processing, "the state of a claimed job");
+    must!(
+        second.is_empty(),
+        "a job was claimed at 109 ms although its lease runs until 110 ms",
+        "leave a leased job alone"
+    );
 }
 
 /// The next claim counts the lost lease and has a number of its own.
@@ -87,35 +106,60 @@ pub async fn a_lease_that_ran_out_is_claimed_again(store: AnyStore) {
 
     let again = claimed_jobs(&store, Claim { worker: WorkerId(2), ..jobs_at(110) }).await;
 
-    assert_eq!((first[0].claims, first[0].lost), (1, 0));
-    assert_eq!(again.len(), 1, "the lease ran out at 110");
-    assert_eq!((again[0].claims, again[0].lost), (2, 1));
-    assert_eq!(again[0].lease.map(|it| it.worker), Some(WorkerId(2)));
+    must_eq!(first.len(), 1, "the number of jobs that the first claim took");
+    must_eq!(
+        (first[0].claims, first[0].lost),
+        (1, 0),
+        "the counts of claims and lost leases after the first claim"
+    );
+    must_eq!(again.len(), 1, "the number of jobs claimed once the lease had expired");
+    must_eq!(
+        (again[0].claims, again[0].lost),
+        (2, 1),
+        "the counts of claims and lost leases after the second claim"
+    );
+    must_eq!(
+        again[0].lease.map(|it| it.worker),
+        Some(WorkerId(2)),
+        "the worker that the new lease names"
+    );
 }
 
 /// Nothing leads out of an ended state.
 pub async fn an_ended_job_is_never_claimed(store: AnyStore) {
     add_job(&store, 1, 1).await;
-    let job = claimed_jobs(&store, jobs_at(10)).await.remove(0);
+    let jobs = claimed_jobs(&store, jobs_at(10)).await;
+    let job = jobs.into_iter().next().must_be_there("a job that is due, in a claim,");
     for (number, state) in [(1, JobState::Failed), (2, JobState::Succeeded)] {
         let ended = Job { id: sample::job_id(number), state, lease: None, ..job.clone() };
         let expected = (number == 1).then_some(2);
-        put(&store, Record::Job(ended), expected).await.expect("fresh");
+        put(&store, Record::Job(ended), expected)
+            .await
+            .must_succeed("a commit at the current version");
     }
 
-    assert!(claimed_jobs(&store, jobs_at(1_000_000)).await.is_empty());
-    assert_eq!(due(&store, Queue::Jobs).await, None);
+    must!(
+        claimed_jobs(&store, jobs_at(1_000_000)).await.is_empty(),
+        "a job that has ended was claimed",
+        "leave ended jobs out of every claim"
+    );
+    must_eq!(
+        due(&store, Queue::Jobs).await,
+        None,
+        "the earliest moment in the queue of jobs that have all ended"
+    );
 }
 
 /// What a claim returns is what a load finds, version included.
 pub async fn a_claim_is_kept_as_it_was_returned(store: AnyStore) {
     add_job(&store, 1, 1).await;
 
-    let claimed = store.claim(jobs_at(10)).await.expect("claim");
+    let claimed = store.claim(jobs_at(10)).await.must_succeed("a claim");
 
-    assert_eq!(claimed[0].version, 2, "a claim is a write");
+    must_eq!(claimed.len(), 1, "the number of jobs that the claim took");
+    must_eq!(claimed[0].version, 2, "the version of a record that was claimed once");
     let kept = get(&store, claimed[0].record.key()).await;
-    assert_eq!(kept.as_ref(), Some(&claimed[0]));
+    must_eq!(kept.as_ref(), Some(&claimed[0]), "the record that a load finds after the claim");
 }
 
 /// Who read the job before the claim cannot write over it.
@@ -125,30 +169,56 @@ pub async fn a_claimed_job_refuses_the_version_before(store: AnyStore) {
 
     let stale = put(&store, Record::Job(sample::job(1, sample::at(1))), Some(1)).await;
 
-    assert!(matches!(stale, Err(StoreError::Conflict)), "expected a conflict, got {stale:?}");
+    assert_conflict("a commit that expects version 1 of a job claimed at version 2", &stale);
 }
 
 /// An event is delivered by one at a time, and again once its lease ran out.
 pub async fn notices_are_claimed_under_a_lease(store: AnyStore) {
-    put(&store, Record::Notification(sample::notice(1, sample::at(5))), None).await.expect("new");
+    put(&store, Record::Notification(sample::notice(1, sample::at(5))), None)
+        .await
+        .must_succeed("a commit of a new record");
     let claim = |now| sample::claim(Queue::Notifications, now);
 
-    assert!(claimed(&store, claim(4)).await.is_empty());
-    assert_eq!(claimed(&store, claim(5)).await.len(), 1);
-    assert_eq!(due(&store, Queue::Notifications).await, Some(105));
-    assert!(claimed(&store, claim(104)).await.is_empty());
-    assert_eq!(claimed(&store, claim(105)).await.len(), 1);
+    must!(
+        claimed(&store, claim(4)).await.is_empty(),
+        "a notification due at 5 ms was claimed at 4 ms",
+        "hand out nothing before it is due"
+    );
+    must_eq!(
+        claimed(&store, claim(5)).await.len(),
+        1,
+        "the number of notifications claimed at the moment at which one is due"
+    );
+    must_eq!(
+        due(&store, Queue::Notifications).await,
+        Some(105),
+        "the next due moment of the queue of notifications, one of which has a lease until 105 ms,"
+    );
+    must!(
+        claimed(&store, claim(104)).await.is_empty(),
+        "a notification was claimed at 104 ms although its lease runs until 105 ms",
+        "leave a leased notification alone"
+    );
+    must_eq!(
+        claimed(&store, claim(105)).await.len(),
+        1,
+        "the number of notifications claimed once the lease had expired"
+    );
 }
 
 /// Expiry knows no lease: the record is handed out, and again, until it is removed.
 pub async fn what_expires_is_handed_out_unchanged(store: AnyStore) {
     let batch = Record::Batch(sample::batch(1, Some(sample::at(5))));
-    put(&store, batch.clone(), None).await.expect("new");
+    put(&store, batch.clone(), None).await.must_succeed("a commit of a new record");
 
     for _ in 0..2 {
-        let found = store.claim(sample::claim(Queue::Expiry, 5)).await.expect("claim");
-        assert_eq!(found.len(), 1);
-        assert_eq!((found[0].version, &found[0].record), (1, &batch));
+        let found = store.claim(sample::claim(Queue::Expiry, 5)).await.must_succeed("a claim");
+        must_eq!(found.len(), 1, "the number of expired records that a claim returned");
+        must_eq!(
+            (found[0].version, &found[0].record),
+            (1, &batch),
+            "an expired batch that was claimed, with its version,"
+        );
     }
 }
 
@@ -165,8 +235,12 @@ pub async fn concurrent_claims_take_each_job_once(store: AnyStore) {
 
     let taken: Vec<_> = workers.join_all().await.into_iter().flatten().map(|it| it.id).collect();
 
-    assert_eq!(taken.len(), 60);
-    assert_eq!(taken.iter().collect::<HashSet<_>>().len(), 60, "a job was taken twice");
+    must_eq!(taken.len(), 60, "the number of jobs that 8 workers claimed at once, of 60,");
+    must_eq!(
+        taken.iter().collect::<HashSet<_>>().len(),
+        60,
+        "the number of distinct jobs that 8 workers claimed at once"
+    );
 }
 
 /// Of many that are due the limit takes the first, and the next claim the next.
@@ -181,10 +255,11 @@ pub async fn a_limited_claim_takes_the_earliest(store: AnyStore) {
         order.push(taken.iter().map(|it| it.id).collect::<Vec<_>>());
     }
 
-    assert_eq!(
+    must_eq!(
         order,
         [vec![3, 5], vec![2, 4], vec![1]]
-            .map(|it| it.into_iter().map(sample::job_id).collect::<Vec<_>>())
+            .map(|it| it.into_iter().map(sample::job_id).collect::<Vec<_>>()),
+        "the order in which claims of two took the jobs"
     );
 }
 
@@ -192,17 +267,29 @@ pub async fn a_limited_claim_takes_the_earliest(store: AnyStore) {
 pub async fn a_claim_of_nothing_due_writes_nothing(store: AnyStore) {
     add_job(&store, 1, 100).await;
 
-    assert!(claimed_jobs(&store, jobs_at(99)).await.is_empty());
-    assert!(claimed_jobs(&store, Claim { limit: 0, ..jobs_at(200) }).await.is_empty());
+    must!(
+        claimed_jobs(&store, jobs_at(99)).await.is_empty(),
+        "a job that is due at 100 ms was claimed at 99 ms",
+        "hand out nothing before it is due"
+    );
+    must!(
+        claimed_jobs(&store, Claim { limit: 0, ..jobs_at(200) }).await.is_empty(),
+        "a claim with limit 0 returned a job",
+        "return nothing"
+    );
 
-    let found = get(&store, job_at(1, 100).key()).await.expect("present");
-    assert_eq!((found.version, found.record), (1, job_at(1, 100)));
+    let found = get(&store, job_at(1, 100).key()).await.must_be_there("a committed record");
+    must_eq!(
+        (found.version, found.record),
+        (1, job_at(1, 100)),
+        "a job after two claims that took nothing, with its version,"
+    );
 }
 
 /// The store writes what `Record::claimed` says, lease and all, and adds nothing of its own.
 pub async fn a_claimed_record_is_what_the_core_makes_of_it(store: AnyStore) {
     let notice = Record::Notification(sample::notice(1, sample::at(1)));
-    put(&store, notice.clone(), None).await.expect("new");
+    put(&store, notice.clone(), None).await.must_succeed("a commit of a new record");
     add_job(&store, 1, 1).await;
 
     for (queue, before) in [(Queue::Jobs, job_at(1, 1)), (Queue::Notifications, notice)] {
@@ -213,74 +300,143 @@ pub async fn a_claimed_record_is_what_the_core_makes_of_it(store: AnyStore) {
             until: sample::at(1_018),
             limit: 3,
         };
-        assert_eq!(claimed(&store, claim).await, [before.claimed(&claim).expect("it is due")]);
+        must_eq!(
+            claimed(&store, claim).await,
+            [before.claimed(&claim).expect("the record is due")],
+            "the record that a claim returned"
+        );
     }
 }
 
 /// The version that a claim returns is the record's, so the worker need not load it again.
 pub async fn who_claimed_may_write_at_the_version_it_was_given(store: AnyStore) {
     add_job(&store, 1, 1).await;
-    let found = store.claim(jobs_at(10)).await.expect("claim").remove(0);
+    let found = store.claim(jobs_at(10)).await.must_succeed("a claim");
+    let found = found.into_iter().next().must_be_there("a job that is due, in a claim,");
 
-    put(&store, job_at(1, 500), Some(found.version)).await.expect("nobody wrote since");
+    put(&store, job_at(1, 500), Some(found.version))
+        .await
+        .must_succeed("a commit at the version of a claim");
 
-    let kept = get(&store, job_at(1, 500).key()).await.expect("present");
-    assert_eq!((kept.version, kept.record), (found.version + 1, job_at(1, 500)));
+    let kept = get(&store, job_at(1, 500).key()).await.must_be_there("a committed record");
+    must_eq!(
+        (kept.version, kept.record),
+        (found.version + 1, job_at(1, 500)),
+        "the job that its worker wrote at the version of its claim, with its version,"
+    );
 }
 
 /// A lease is against every claim, that of its own worker included.
 pub async fn a_worker_cannot_claim_over_its_own_lease(store: AnyStore) {
     add_job(&store, 1, 1).await;
-    assert_eq!(claimed_jobs(&store, jobs_at(10)).await.len(), 1);
+    must_eq!(
+        claimed_jobs(&store, jobs_at(10)).await.len(),
+        1,
+        "the number of jobs that the first claim took"
+    );
 
     for now in [10, 11, 109] {
-        assert!(claimed_jobs(&store, jobs_at(now)).await.is_empty(), "at {now}");
+        must!(
+            claimed_jobs(&store, jobs_at(now)).await.is_empty(),
+            "a worker claimed a job at {now} ms over its own lease, which runs until 110 ms",
+            "leave a leased job alone, whoever claims"
+        );
     }
 }
 
 /// A lease's end is a moment as any other: neither before those that wait nor behind them.
 pub async fn lost_leases_stand_in_line_with_the_rest(store: AnyStore) {
     add_job(&store, 1, 1).await;
-    assert_eq!(claimed_jobs(&store, jobs_at(10)).await.len(), 1, "its lease runs until 110");
+    must_eq!(
+        claimed_jobs(&store, jobs_at(10)).await.len(),
+        1,
+        "the number of jobs that the first claim took"
+    );
     add_job(&store, 2, 111).await;
     add_job(&store, 3, 109).await;
 
     let order: Vec<_> = claimed_jobs(&store, jobs_at(500)).await.iter().map(|it| it.id).collect();
 
-    assert_eq!(order, [3, 1, 2].map(sample::job_id));
+    must_eq!(
+        order,
+        [3, 1, 2].map(sample::job_id),
+        "the order of a lost lease that ended at 110 ms among jobs due at 109 ms and 111 ms"
+    );
 }
 
 /// Whoever is still at it says so with a commit, and is left alone until then.
 pub async fn a_renewed_lease_is_waited_for(store: AnyStore) {
     add_job(&store, 1, 1).await;
-    let found = store.claim(jobs_at(10)).await.expect("claim").remove(0);
-    let Record::Job(job) = found.record else { panic!("no job") };
+    let found = store.claim(jobs_at(10)).await.must_succeed("a claim");
+    let found = found.into_iter().next().must_be_there("a job that is due, in a claim,");
+    let Record::Job(job) = found.record else {
+        breach!("a claim of jobs returned another kind of record", "return jobs only")
+    };
     let lease = Some(Lease { worker: WorkerId(1), until: sample::at(500) });
 
-    put(&store, Record::Job(Job { lease, ..job }), Some(found.version)).await.expect("fresh");
+    put(&store, Record::Job(Job { lease, ..job }), Some(found.version))
+        .await
+        .must_succeed("a commit at the current version");
 
-    assert_eq!(due(&store, Queue::Jobs).await, Some(500));
-    assert!(claimed_jobs(&store, jobs_at(499)).await.is_empty());
-    assert_eq!(claimed_jobs(&store, jobs_at(500)).await.len(), 1);
+    must_eq!(
+        due(&store, Queue::Jobs).await,
+        Some(500),
+        "the next due moment after the lease was renewed until 500 ms"
+    );
+    must!(
+        claimed_jobs(&store, jobs_at(499)).await.is_empty(),
+        "a job was claimed at 499 ms although its lease was renewed until 500 ms",
+        "leave a leased job alone"
+    );
+    must_eq!(
+        claimed_jobs(&store, jobs_at(500)).await.len(),
+        1,
+        "the number of jobs claimed once the renewed lease had expired"
+    );
 }
 
 /// Without its lease it is due when it says, not when the lease would have ended.
 pub async fn a_job_put_back_waits_for_its_moment(store: AnyStore) {
     for (number, ready_at) in [(1, 30), (2, 700)] {
         add_job(&store, number, 1).await;
-        let found = store.claim(jobs_at(10)).await.expect("claim").remove(0);
-        let Record::Job(job) = found.record else { panic!("no job") };
+        let found = store.claim(jobs_at(10)).await.must_succeed("a claim");
+        let found = found.into_iter().next().must_be_there("a job that is due, in a claim,");
+        let Record::Job(job) = found.record else {
+            breach!("a claim of jobs returned another kind of record", "return jobs only")
+        };
         let (state, ready_at) = (JobState::Queued, sample::at(ready_at));
         let back = Job { state, ready_at, lease: None, ..job };
-        put(&store, Record::Job(back), Some(found.version)).await.expect("fresh");
+        put(&store, Record::Job(back), Some(found.version))
+            .await
+            .must_succeed("a commit at the current version");
     }
 
-    assert!(claimed_jobs(&store, jobs_at(29)).await.is_empty());
-    assert_eq!(claimed_jobs(&store, jobs_at(30)).await[0].id, sample::job_id(1));
-    assert!(claimed_jobs(&store, Claim { worker: WorkerId(2), ..jobs_at(129) }).await.is_empty());
-    assert_eq!(due(&store, Queue::Jobs).await, Some(130), "the second lease of the first job");
+    must!(
+        claimed_jobs(&store, jobs_at(29)).await.is_empty(),
+        "a job that was put back until 30 ms was claimed at 29 ms",
+        "hand out nothing before it is due"
+    );
+    must_eq!(
+        claimed_jobs(&store, jobs_at(30)).await.first().map(|it| it.id),
+        Some(sample::job_id(1)),
+        "the job claimed at 30 ms"
+    );
+    must!(
+        claimed_jobs(&store, Claim { worker: WorkerId(2), ..jobs_at(129) }).await.is_empty(),
+        "a job was claimed at 129 ms although its second lease runs until 130 ms",
+        "leave a leased job alone"
+    );
+    must_eq!(
+        due(&store, Queue::Jobs).await,
+        Some(130),
+        "the next due moment while the second lease of a job runs until 130 ms"
+    );
     let last = claimed_jobs(&store, jobs_at(700)).await;
-    assert!(last.iter().any(|it| it.id == sample::job_id(2)));
+    must!(
+        last.iter().any(|it| it.id == sample::job_id(2)),
+        "a job that was put back until 700 ms was not claimed at 700 ms",
+        "hand out what is due"
+    );
 }
 
 /// Three queues drained side by side: each thing once, whichever worker asks for which.
@@ -289,7 +445,7 @@ pub async fn claims_of_all_queues_at_once_take_each_once(store: AnyStore) {
         add_job(&store, number, 1).await;
         put(&store, Record::Notification(sample::notice(number, sample::at(1))), None)
             .await
-            .expect("new");
+            .must_succeed("a commit of a new record");
     }
     let mut workers = JoinSet::new();
     for worker in 1..=8 {
@@ -312,8 +468,16 @@ pub async fn claims_of_all_queues_at_once_take_each_once(store: AnyStore) {
 
     let taken: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
 
-    assert_eq!(taken.len(), 40);
-    assert_eq!(taken.iter().collect::<HashSet<_>>().len(), 40, "something was taken twice");
+    must_eq!(
+        taken.len(),
+        40,
+        "the number of records that 8 workers claimed from two queues, of 40,"
+    );
+    must_eq!(
+        taken.iter().collect::<HashSet<_>>().len(),
+        40,
+        "the number of distinct records that 8 workers claimed from two queues"
+    );
 }
 
 /// Of a claim and a commit that meet at one job the second sees the first: either the commit
@@ -342,17 +506,29 @@ pub async fn a_claim_and_a_commit_at_once_agree(store: AnyStore) {
         .filter_map(|(number, result)| match result {
             Ok(()) => Some(sample::job_id(number)),
             Err(StoreError::Conflict) => None,
-            Err(other) => panic!("a writer was told {other:?}"),
+            Err(other) => breach!(
+                "a commit beside a claim was answered {other:?}",
+                "accept it or answer StoreError::Conflict"
+            ),
         })
         .collect();
     taken.extend(claimed_jobs(&store, Claim { limit: 100, ..jobs_at(10) }).await);
 
-    assert_eq!(taken.len() as u64, JOBS);
+    must_eq!(taken.len() as u64, JOBS, "the number of jobs claimed beside commits");
     for job in taken {
         let ready_at = if written.contains(&job.id) { 2 } else { 1 };
-        assert_eq!(job.ready_at, sample::at(ready_at), "a change was lost, or came behind a claim");
-        let kept = get(&store, Record::Job(job.clone()).key()).await.expect("present");
-        assert_eq!((kept.version, kept.record), (ready_at + 1, Record::Job(job)));
+        must_eq!(
+            job.ready_at,
+            sample::at(ready_at),
+            "the ready_at of a job that a commit and a claim changed at once"
+        );
+        let kept =
+            get(&store, Record::Job(job.clone()).key()).await.must_be_there("a committed record");
+        must_eq!(
+            (kept.version, kept.record),
+            (ready_at + 1, Record::Job(job)),
+            "the job that a load finds after a claim beside a commit, with its version,"
+        );
     }
 }
 
@@ -367,7 +543,15 @@ pub async fn a_dropped_claim_loses_no_job(store: AnyStore) {
         until.until = sample::at(u64::MAX);
         let taken = claimed_jobs(&store, until).await;
 
-        assert_eq!(taken.len(), 1, "a claim was dropped after {polls} polls");
-        assert_eq!(taken[0].id, sample::job_id(number));
+        must_eq!(
+            taken.len(),
+            1,
+            "the number of jobs claimed after a claim was dropped at poll {polls}"
+        );
+        must_eq!(
+            taken[0].id,
+            sample::job_id(number),
+            "the job claimed after a claim was dropped at poll {polls}"
+        );
     }
 }

@@ -10,76 +10,109 @@ use super::{
     sample, write,
 };
 use crate::core::credits::Credits;
-use crate::core::record::{Key, Kind, Queue, Record};
+use crate::core::record::{Key, Queue, Record, RecordKind};
 use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
+use crate::testkit::kit::{self, MustBeThere, MustSucceed, breach, must, must_eq};
 
 /// Two writers that read the same version: one wins, the other is told so.
 pub async fn a_stale_commit_conflicts_and_writes_nothing(store: AnyStore) {
-    put(&store, account(1), None).await.expect("new");
-    put(&store, account(2), Some(1)).await.expect("fresh");
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
+    put(&store, account(2), Some(1)).await.must_succeed("a commit at the current version");
 
     let stale = put(&store, account(3), Some(1)).await;
 
-    assert_conflict(&stale);
-    let found = get(&store, account(0).key()).await.expect("present");
-    assert_eq!((found.version, found.record), (2, account(2)), "a refused commit writes nothing");
+    assert_conflict("a commit that expects version 1 of a record at version 2", &stale);
+    let found = get(&store, account(0).key()).await.must_be_there("a committed record");
+    must_eq!(
+        (found.version, found.record),
+        (2, account(2)),
+        "the record after a refused commit, with its version,"
+    );
 }
 
 /// `expected: None` means that there must be none; a version, that there must be one.
 pub async fn a_new_record_conflicts_with_one_that_is_there(store: AnyStore) {
-    assert_conflict(&put(&store, account(1), Some(1)).await);
-    put(&store, account(1), None).await.expect("new");
+    let absent = put(&store, account(1), Some(1)).await;
+    assert_conflict("a commit that expects version 1 of a record that is not there", &absent);
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
-    assert_conflict(&put(&store, account(2), None).await);
+    let present = put(&store, account(2), None).await;
+    assert_conflict("a commit that expects no record where there is one", &present);
 }
 
 /// A removed record is not there, nor in the index; made again, it begins at version 1.
 pub async fn a_removed_record_is_gone_and_begins_anew(store: AnyStore) {
-    put(&store, job(1), None).await.expect("new");
+    put(&store, job(1), None).await.must_succeed("a commit of a new record");
 
     let remove = Write { key: job(1).key(), expected: Some(1), record: None };
-    store.commit(vec![remove]).await.expect("fresh");
+    store.commit(vec![remove]).await.must_succeed("a commit at the current version");
 
-    assert_eq!(get(&store, job(1).key()).await, None);
-    assert_eq!(store.due(Queue::Jobs).await.expect("due"), None, "the index follows");
-    put(&store, job(1), None).await.expect("new again");
-    assert_eq!(get(&store, job(1).key()).await.map(|it| it.version), Some(1));
+    must_eq!(get(&store, job(1).key()).await, None, "a removed record");
+    must_eq!(
+        store.due(Queue::Jobs).await.must_succeed("`due`"),
+        None,
+        "the due moment of a queue whose one record was removed"
+    );
+    put(&store, job(1), None).await.must_succeed("a commit of a record that was removed");
+    must_eq!(
+        get(&store, job(1).key()).await.map(|it| it.version),
+        Some(1),
+        "the version of a record that was removed and made again"
+    );
 }
 
 /// Removing is checked as writing is.
 pub async fn a_stale_removal_conflicts(store: AnyStore) {
-    put(&store, account(1), None).await.expect("new");
-    put(&store, account(2), Some(1)).await.expect("fresh");
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
+    put(&store, account(2), Some(1)).await.must_succeed("a commit at the current version");
 
     for expected in [Some(1), Some(3), None] {
         let remove = Write { key: account(0).key(), expected, record: None };
-        assert_conflict(&store.commit(vec![remove]).await);
+        let removed = store.commit(vec![remove]).await;
+        let what = format!("a removal that expects version {expected:?} of a record at version 2");
+        assert_conflict(&what, &removed);
     }
 
-    assert!(get(&store, account(0).key()).await.is_some());
+    must!(
+        get(&store, account(0).key()).await.is_some(),
+        "a stale removal removed the record",
+        "answer StoreError::Conflict and write nothing"
+    );
 }
 
 /// One stale change of many stops them all, wherever it stands.
 pub async fn a_commit_writes_all_or_nothing(store: AnyStore) {
-    put(&store, account(1), None).await.expect("new");
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
     let new = |number| Write { key: job(number).key(), expected: None, record: Some(job(number)) };
     let stale = Write { key: account(0).key(), expected: Some(9), record: Some(account(9)) };
 
-    assert_conflict(&store.commit(vec![new(1), stale, new(2)]).await);
+    let refused = store.commit(vec![new(1), stale, new(2)]).await;
+    assert_conflict("a commit of three changes, the second of which is stale", &refused);
 
     for number in [1, 2] {
-        assert_eq!(get(&store, job(number).key()).await, None, "job {number} was written");
+        must_eq!(get(&store, job(number).key()).await, None, "job {number} of a refused commit");
     }
-    assert_eq!(store.due(Queue::Jobs).await.expect("due"), None, "nor indexed");
+    must_eq!(
+        store.due(Queue::Jobs).await.must_succeed("`due`"),
+        None,
+        "the due moment that a refused commit left in the index"
+    );
     let fresh = Write { key: account(0).key(), expected: Some(1), record: Some(account(9)) };
-    store.commit(vec![new(1), fresh, new(2)]).await.expect("all fresh");
-    assert!(get(&store, job(2).key()).await.is_some());
+    store
+        .commit(vec![new(1), fresh, new(2)])
+        .await
+        .must_succeed("a commit at the current versions");
+    must!(
+        get(&store, job(2).key()).await.is_some(),
+        "the last record of a commit was not there",
+        "write every change"
+    );
 }
 
 /// Of writers that all read the same version, exactly one succeeds.
 pub async fn of_concurrent_commits_one_wins(store: AnyStore) {
-    put(&store, account(1), None).await.expect("new");
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
     let writers = at_once((10..26).map(|granted| {
         let store = store.clone();
         async move { (granted, put(&store, account(granted), Some(1)).await) }
@@ -90,61 +123,93 @@ pub async fn of_concurrent_commits_one_wins(store: AnyStore) {
         match result {
             Ok(()) => winners.push(granted),
             Err(StoreError::Conflict) => {}
-            Err(other) => panic!("a writer was told {other:?}"),
+            Err(other) => breach!(
+                "one of 16 racing commits was answered {other:?}",
+                "accept one and answer the others StoreError::Conflict"
+            ),
         }
     }
 
-    assert_eq!(winners.len(), 1, "who won: {winners:?}");
-    let found = get(&store, account(0).key()).await.expect("present");
-    assert_eq!((found.version, found.record), (2, account(winners[0])));
+    must_eq!(
+        winners.len(),
+        1,
+        "the number of commits accepted, of 16 that expected the same version,"
+    );
+    let found = get(&store, account(0).key()).await.must_be_there("a committed record");
+    must_eq!(
+        (found.version, found.record),
+        (2, account(winners[0])),
+        "the record after racing commits, with its version,"
+    );
 }
 
 /// A version is compared for equality: one that is yet to come does not match either.
 pub async fn a_version_ahead_of_the_record_conflicts(store: AnyStore) {
-    put(&store, account(1), None).await.expect("new");
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
     for ahead in [2, u64::MAX] {
-        assert_conflict(&put(&store, account(2), Some(ahead)).await);
+        let refused = put(&store, account(2), Some(ahead)).await;
+        let what = format!("a commit that expects version {ahead} of a record at version 1");
+        assert_conflict(&what, &refused);
     }
 
-    let found = get(&store, account(0).key()).await.expect("present");
-    assert_eq!((found.version, found.record), (1, account(1)));
+    let found = get(&store, account(0).key()).await.must_be_there("a committed record");
+    must_eq!(
+        (found.version, found.record),
+        (1, account(1)),
+        "the record after refused commits, with its version,"
+    );
 }
 
 /// Versions belong to records: writes of one do not move another's, nor go by leaps.
 pub async fn a_version_counts_the_writes_of_its_own_record(store: AnyStore) {
     for record in [account(1), job(1), job(2)] {
-        put(&store, record, None).await.expect("new");
+        put(&store, record, None).await.must_succeed("a commit of a new record");
     }
 
     for version in 1..=4 {
-        put(&store, job(1), Some(version)).await.expect("fresh");
+        put(&store, job(1), Some(version)).await.must_succeed("a commit at the current version");
     }
 
     let keys = [account(0).key(), job(1).key(), job(2).key()];
-    let found = store.load(keys.to_vec()).await.expect("load");
+    let found = store.load(keys.to_vec()).await.must_succeed("a load");
     let versions: Vec<_> = found.into_iter().map(|it| it.map(|it| it.version)).collect();
-    assert_eq!(versions, [Some(1), Some(5), Some(1)]);
+    must_eq!(
+        versions,
+        [Some(1), Some(5), Some(1)],
+        "the versions of three records of which the second was written five times"
+    );
 }
 
 /// Expected not to be there, not there, and not to be there afterwards: nothing to do.
 pub async fn removing_what_is_not_there_changes_nothing(store: AnyStore) {
-    put(&store, account(1), None).await.expect("new");
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
-    store.commit(vec![removal(job(1).key(), None)]).await.expect("as expected");
+    store
+        .commit(vec![removal(job(1).key(), None)])
+        .await
+        .must_succeed("a removal of a record that is not there");
 
-    assert_eq!(get(&store, job(1).key()).await, None);
-    assert_eq!(get(&store, account(0).key()).await.map(|it| it.version), Some(1));
+    must_eq!(
+        get(&store, job(1).key()).await,
+        None,
+        "a record that was removed and had never been there"
+    );
+    must_eq!(
+        get(&store, account(0).key()).await.map(|it| it.version),
+        Some(1),
+        "the version of a record beside that removal"
+    );
 }
 
 async fn due(store: &AnyStore) -> Option<u64> {
-    store.due(Queue::Jobs).await.expect("due").map(Timestamp::as_millis)
+    store.due(Queue::Jobs).await.must_succeed("`due`").map(Timestamp::as_millis)
 }
 
 /// What would have moved, come or gone in the index stays, for every change before the stale one.
 pub async fn a_refused_commit_leaves_the_index_alone(store: AnyStore) {
     for (number, at) in [(1, 50), (2, 60)] {
-        put(&store, job_at(number, at), None).await.expect("new");
+        put(&store, job_at(number, at), None).await.must_succeed("a commit of a new record");
     }
 
     let changes = vec![
@@ -153,42 +218,55 @@ pub async fn a_refused_commit_leaves_the_index_alone(store: AnyStore) {
         write(job_at(3, 20), None),
         write(account(1), Some(7)),
     ];
-    assert_conflict(&store.commit(changes).await);
+    let refused = store.commit(changes).await;
+    assert_conflict("a commit of four changes, the last of which is stale", &refused);
 
-    assert_eq!(due(&store).await, Some(50));
-    let claimed = store.claim(sample::claim(Queue::Jobs, 100)).await.expect("claim");
+    must_eq!(due(&store).await, Some(50), "the next due moment after a refused commit");
+    let claimed = store.claim(sample::claim(Queue::Jobs, 100)).await.must_succeed("a claim");
     let claimed: Vec<_> = claimed.iter().map(|it| it.record.key()).collect();
-    assert_eq!(claimed, [job(1).key(), job(2).key()]);
+    must_eq!(
+        claimed,
+        [job(1).key(), job(2).key()],
+        "the jobs that can be claimed after a refused commit"
+    );
 }
 
 /// Nothing to write is no mistake.
 pub async fn an_empty_commit_changes_nothing(store: AnyStore) {
-    put(&store, account(1), None).await.expect("new");
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
-    store.commit(Vec::new()).await.expect("nothing to do is done");
+    store.commit(Vec::new()).await.must_succeed("an empty commit");
 
-    assert_eq!(get(&store, account(0).key()).await.map(|it| it.version), Some(1));
+    must_eq!(
+        get(&store, account(0).key()).await.map(|it| it.version),
+        Some(1),
+        "the version of a record after an empty commit"
+    );
 }
 
 /// One commit may do all three, of several kinds.
 pub async fn a_commit_makes_changes_and_removes_at_once(store: AnyStore) {
-    put(&store, account(1), None).await.expect("new");
-    put(&store, job_at(1, 5), None).await.expect("new");
+    put(&store, account(1), None).await.must_succeed("a commit of a new record");
+    put(&store, job_at(1, 5), None).await.must_succeed("a commit of a new record");
 
     let changes =
         vec![removal(job(1).key(), Some(1)), write(job_at(2, 7), None), write(account(2), Some(1))];
-    store.commit(changes).await.expect("all fresh");
+    store.commit(changes).await.must_succeed("a commit at the current versions");
 
     let keys = [account(0).key(), job(1).key(), job(2).key()];
-    let found = store.load(keys.to_vec()).await.expect("load");
+    let found = store.load(keys.to_vec()).await.must_succeed("a load");
     let versions: Vec<_> = found.into_iter().map(|it| it.map(|it| it.version)).collect();
-    assert_eq!(versions, [Some(2), None, Some(1)]);
-    assert_eq!(due(&store).await, Some(7));
+    must_eq!(
+        versions,
+        [Some(2), None, Some(1)],
+        "the versions after one commit changed a record, removed one and made one"
+    );
+    must_eq!(due(&store).await, Some(7), "the next due moment after that commit");
 }
 
 /// Whatever the two changes expect, and even if both say the same.
 pub async fn a_commit_that_names_a_key_twice_is_refused(store: AnyStore) {
-    put(&store, job_at(1, 50), None).await.expect("new");
+    put(&store, job_at(1, 50), None).await.must_succeed("a commit of a new record");
     let twice = [
         vec![write(job_at(1, 5), Some(1)), write(job_at(1, 6), Some(1))],
         vec![write(job_at(1, 5), Some(1)), write(job_at(1, 6), Some(2))],
@@ -197,13 +275,22 @@ pub async fn a_commit_that_names_a_key_twice_is_refused(store: AnyStore) {
     ];
 
     for changes in twice {
-        assert_conflict(&store.commit(changes).await);
+        let refused = store.commit(changes).await;
+        assert_conflict("a commit that names a key twice", &refused);
     }
 
-    let found = get(&store, job(1).key()).await.expect("present");
-    assert_eq!((found.version, found.record), (1, job_at(1, 50)));
-    assert_eq!(get(&store, job(2).key()).await, None);
-    assert_eq!(due(&store).await, Some(50));
+    let found = get(&store, job(1).key()).await.must_be_there("a committed record");
+    must_eq!(
+        (found.version, found.record),
+        (1, job_at(1, 50)),
+        "the record that refused commits named twice, with its version,"
+    );
+    must_eq!(
+        get(&store, job(2).key()).await,
+        None,
+        "a new record that a refused commit named twice"
+    );
+    must_eq!(due(&store).await, Some(50), "the next due moment after the refused commits");
 }
 
 /// A batch of thousands of jobs is submitted in one commit; the last change counts as the first.
@@ -212,27 +299,55 @@ pub async fn a_commit_of_thousands_is_whole(store: AnyStore) {
     let changes = |last: Write| -> Vec<Write> {
         (1..=MANY).map(|it| write(job_at(it, it), None)).chain([last]).collect()
     };
-    let jobs = || ListQuery { kind: Kind::Job, after: None, descending: false, limit: usize::MAX };
+    let jobs =
+        || ListQuery { kind: RecordKind::Job, after: None, descending: false, limit: usize::MAX };
 
-    assert_conflict(&store.commit(changes(write(account(1), Some(3)))).await);
-    assert!(store.list(jobs()).await.expect("list").is_empty());
-    assert_eq!(due(&store).await, None);
+    let refused = store.commit(changes(write(account(1), Some(3)))).await;
+    assert_conflict("a commit of 2,501 changes, the last of which is stale", &refused);
+    must!(
+        store.list(jobs()).await.must_succeed("a list").is_empty(),
+        "a refused commit of 2,501 changes left some of them",
+        "write nothing"
+    );
+    must_eq!(
+        due(&store).await,
+        None,
+        "the next due moment after a refused commit of 2,501 changes"
+    );
 
-    store.commit(changes(write(account(1), None))).await.expect("all new");
-    assert_eq!(store.list(jobs()).await.expect("list").len() as u64, MANY);
-    assert_eq!(due(&store).await, Some(1));
+    store.commit(changes(write(account(1), None))).await.must_succeed("a commit of new records");
+    must_eq!(
+        store.list(jobs()).await.must_succeed("a list").len() as u64,
+        MANY,
+        "the number of jobs after a commit of 2,501 changes"
+    );
+    must_eq!(due(&store).await, Some(1), "the next due moment after a commit of 2,501 changes");
 }
 
 /// By every way of reading, as soon as the commit was acknowledged.
 pub async fn what_was_committed_is_seen_at_once(store: AnyStore) {
     for number in 1..=20 {
-        put(&store, job_at(number, 100 - number), None).await.expect("new");
+        put(&store, job_at(number, 100 - number), None)
+            .await
+            .must_succeed("a commit of a new record");
 
-        assert!(get(&store, job(number).key()).await.is_some());
-        let last = ListQuery { kind: Kind::Job, after: None, descending: true, limit: 1 };
-        let last = store.list(last).await.expect("list");
-        assert_eq!(last[0].record.key(), job(number).key());
-        assert_eq!(due(&store).await, Some(100 - number));
+        must!(
+            get(&store, job(number).key()).await.is_some(),
+            "a load after the acknowledged commit of job {number} did not find it",
+            "show it at once"
+        );
+        let last = ListQuery { kind: RecordKind::Job, after: None, descending: true, limit: 1 };
+        let last = store.list(last).await.must_succeed("a list");
+        must_eq!(
+            last.first().map(|it| it.record.key()),
+            Some(job(number).key()),
+            "the last job listed after the commit of job {number}"
+        );
+        must_eq!(
+            due(&store).await,
+            Some(100 - number),
+            "the next due moment after the commit of job {number}"
+        );
     }
 }
 
@@ -244,11 +359,15 @@ pub async fn concurrent_commits_of_different_records_all_succeed(store: AnyStore
     }));
 
     for result in writers.join_all().await {
-        result.expect("nobody else writes this record");
+        result.must_succeed("one of 32 commits of different records");
     }
 
     for number in 1..=32 {
-        assert!(get(&store, job(number).key()).await.is_some(), "job {number} is gone");
+        must!(
+            get(&store, job(number).key()).await.is_some(),
+            "job {number} of 32 committed at once was not there",
+            "keep every commit that it acknowledged"
+        );
     }
 }
 
@@ -256,23 +375,28 @@ pub async fn concurrent_commits_of_different_records_all_succeed(store: AnyStore
 fn granted(found: &Versioned) -> u64 {
     match &found.record {
         Record::Account(it) => it.granted().0,
-        other => panic!("the key of an account led to {other:?}"),
+        other => breach!("the key of an account led to {other:?}", "return the account"),
     }
 }
 
 /// Loads accounts, grants each one credit more, and tries again as long as others were faster.
 async fn grant_one_more(store: &AnyStore, keys: Vec<Key>) {
     loop {
-        let found = store.load(keys.clone()).await.expect("load");
+        let found = store.load(keys.clone()).await.must_succeed("a load");
         let changes = found.into_iter().flatten().map(|it| {
-            let Record::Account(mut account) = it.record else { panic!("no account") };
+            let Record::Account(mut account) = it.record else {
+                breach!("the key of an account led to another record", "return the account")
+            };
             assert!(account.grant(Credits(1)));
             write(Record::Account(account), Some(it.version))
         });
         match store.commit(changes.collect()).await {
             Ok(()) => return,
             Err(StoreError::Conflict) => yield_now().await,
-            Err(other) => panic!("a writer was told {other:?}"),
+            Err(other) => breach!(
+                "a commit that raced with others was answered {other:?}",
+                "accept it or answer StoreError::Conflict"
+            ),
         }
     }
 }
@@ -283,13 +407,13 @@ fn pair() -> [Record; 2] {
 
 async fn put_pair(store: &AnyStore) -> [Key; 2] {
     let changes = pair().map(|it| write(it, None));
-    store.commit(changes.to_vec()).await.expect("new");
+    store.commit(changes.to_vec()).await.must_succeed("a commit of a new record");
     pair().map(|it| it.key())
 }
 
 /// Load, decide, commit, and again on a conflict: every change is there in the end.
 pub async fn changes_that_are_tried_again_lose_nothing(store: AnyStore) {
-    put(&store, account(0), None).await.expect("new");
+    put(&store, account(0), None).await.must_succeed("a commit of a new record");
     let writers = at_once((0..6).map(|_| {
         let store = Arc::clone(&store);
         async move {
@@ -301,8 +425,12 @@ pub async fn changes_that_are_tried_again_lose_nothing(store: AnyStore) {
 
     writers.join_all().await;
 
-    let found = get(&store, account(0).key()).await.expect("present");
-    assert_eq!((granted(&found), found.version), (36, 37));
+    let found = get(&store, account(0).key()).await.must_be_there("a committed record");
+    must_eq!(
+        (granted(&found), found.version),
+        (36, 37),
+        "the credits and the version after 36 changes that were each retried until accepted"
+    );
 }
 
 /// A store that locks records as they come must not wait for itself.
@@ -320,7 +448,11 @@ pub async fn commits_in_opposite_order_both_end(store: AnyStore) {
 
     writers.join_all().await;
 
-    assert_eq!(get(&store, one).await.map(|it| granted(&it)), Some(20));
+    must_eq!(
+        get(&store, one).await.map(|it| granted(&it)),
+        Some(20),
+        "the credits after 20 changes in opposite order"
+    );
 }
 
 /// Reads the pair as often as it can while commits change both, and compares.
@@ -336,8 +468,12 @@ where
         readers.spawn(async move {
             while !is_over.load(Ordering::Relaxed) {
                 let seen = read(Arc::clone(&store)).await;
-                assert_eq!(seen.len(), 2);
-                assert_eq!(seen[0], seen[1], "a commit was seen half written");
+                must_eq!(seen.len(), 2, "the number of records of a pair that a read returned");
+                must_eq!(
+                    seen[0],
+                    seen[1],
+                    "the first of two records that always change together, beside the second,"
+                );
                 yield_now().await;
             }
         });
@@ -350,14 +486,14 @@ where
 
     let written = writer.await;
     is_over.store(true, Ordering::Relaxed);
-    written.expect("the writer ends");
+    kit::joined(written);
     readers.join_all().await;
 }
 
 /// Two records that always change together are never loaded apart.
 pub async fn a_load_never_shows_half_a_commit(store: AnyStore) {
     let read = |store: AnyStore| async move {
-        let found = store.load(pair().map(|it| it.key()).to_vec()).await.expect("load");
+        let found = store.load(pair().map(|it| it.key()).to_vec()).await.must_succeed("a load");
         found.into_iter().flatten().map(|it| granted(&it)).collect()
     };
     watched(store, read).await;
@@ -366,8 +502,9 @@ pub async fn a_load_never_shows_half_a_commit(store: AnyStore) {
 /// Nor listed apart.
 pub async fn a_listing_never_shows_half_a_commit(store: AnyStore) {
     let read = |store: AnyStore| async move {
-        let list = ListQuery { kind: Kind::Account, after: None, descending: false, limit: 10 };
-        store.list(list).await.expect("list").iter().map(granted).collect()
+        let list =
+            ListQuery { kind: RecordKind::Account, after: None, descending: false, limit: 10 };
+        store.list(list).await.must_succeed("a list").iter().map(granted).collect()
     };
     watched(store, read).await;
 }
@@ -383,20 +520,28 @@ pub async fn a_dropped_commit_is_whole_or_not_there(store: AnyStore) {
 
         // It may still be written behind our back, once; then the versions tell.
         loop {
-            let found = store.load(keys.clone()).await.expect("load");
+            let found = store.load(keys.clone()).await.must_succeed("a load");
             let versions: Vec<_> =
                 found.iter().map(|it| it.as_ref().map(|it| it.version)).collect();
-            assert!(
+            must!(
                 versions.iter().all(|it| *it == versions[0]),
-                "a commit was dropped after {polls} polls and left {versions:?}"
+                "a commit that was dropped after {polls} polls left versions {versions:?}",
+                "write all of a commit or nothing"
             );
             let again = numbers.clone().zip(versions).map(|(it, version)| write(job(it), version));
             match store.commit(again.collect()).await {
                 Ok(()) => break,
                 Err(StoreError::Conflict) => yield_now().await,
-                Err(other) => panic!("the next commit was told {other:?}"),
+                Err(other) => breach!(
+                    "the commit after a dropped one was answered {other:?}",
+                    "accept it or answer StoreError::Conflict"
+                ),
             }
         }
-        assert!(store.load(keys).await.expect("load").iter().all(Option::is_some));
+        must!(
+            store.load(keys).await.must_succeed("a load").iter().all(Option::is_some),
+            "a record was missing after the commit that followed a dropped one",
+            "keep every record of it"
+        );
     }
 }

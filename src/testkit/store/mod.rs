@@ -1,27 +1,41 @@
-//! What every store must do, as checks a host runs against its own.
+//! Conformance kit for stores.
 //!
-//! Each check is one `async fn` that takes a fresh, empty store and panics with the promise that
-//! was broken. [`crate::store_conformance!`] makes each a `#[test]` of its own; [`check_all`] runs
-//! them without a test harness. What a durable store keeps beyond that is in
-//! [`crate::store_reopen_conformance!`] and [`check_all_reopened`].
+//! [`crate::store_conformance!`] makes each check a `#[test]` of its own; [`check_all`] runs all of them
+//! without a test harness. Durable stores are also checked over a reopening, by
+//! [`crate::store_reopen_conformance!`] and [`check_all_reopened`]. The checks themselves are not part of
+//! the public API.
 
 mod bodies;
 mod claims;
 mod commits;
+mod crash;
 mod index;
 mod lists;
 mod records;
 mod reopen;
+#[doc(hidden)]
 pub mod sample;
+mod scratch;
 mod steps;
 
+#[doc(hidden)]
 pub use bodies::*;
+#[doc(hidden)]
 pub use claims::*;
+#[doc(hidden)]
 pub use commits::*;
+#[doc(hidden)]
+pub use crash::*;
+#[doc(hidden)]
 pub use index::*;
+#[doc(hidden)]
 pub use lists::*;
+#[doc(hidden)]
 pub use records::*;
+#[doc(hidden)]
 pub use reopen::*;
+pub use scratch::Scratch;
+#[doc(hidden)]
 pub use steps::*;
 
 use std::future::Future;
@@ -32,24 +46,32 @@ use std::time::Duration;
 
 use crate::core::record::{Key, Record};
 use crate::ports::store::{Store, StoreError, Version, Versioned, Write};
-use crate::testkit::kit::{self, CHECK_LIMIT, KitReport, abandoned_after, at_once};
+use crate::testkit::kit::{
+    self, CHECK_LIMIT, KitReport, MustSucceed, abandoned_after, at_once, must_eq,
+};
 
 /// A store as the engine holds it, which is how the checks hold it too.
+#[doc(hidden)]
 pub type AnyStore = Arc<dyn Store>;
 
 /// Opens the store in a directory.
+#[doc(hidden)]
 pub type Open<'a> = &'a dyn Fn(&Path) -> AnyStore;
 
 /// A check on its way.
+#[doc(hidden)]
 pub type Checking<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// A check of a fresh, empty store.
+#[doc(hidden)]
 pub type Check = fn(AnyStore) -> Checking<'static>;
 
 /// A check of a durable store, in a directory of its own.
+#[doc(hidden)]
 pub type ReopenCheck = for<'a> fn(&'a Path, Open<'a>) -> Checking<'a>;
 
 /// Writes `record` where `expected` is now.
+#[doc(hidden)]
 pub async fn put(
     store: &impl Store,
     record: Record,
@@ -59,9 +81,10 @@ pub async fn put(
 }
 
 /// Loads one record.
+#[doc(hidden)]
 pub async fn get(store: &impl Store, key: Key) -> Option<Versioned> {
-    let mut found = store.load(vec![key]).await.expect("loading works");
-    assert_eq!(found.len(), 1, "one key, one answer");
+    let mut found = store.load(vec![key]).await.must_succeed("a load");
+    must_eq!(found.len(), 1, "the number of answers to a load of one key");
     found.remove(0)
 }
 
@@ -87,13 +110,21 @@ fn job_at(number: u64, ready_at: u64) -> Record {
     Record::Job(sample::job(number, sample::at(ready_at)))
 }
 
-fn assert_conflict(result: &Result<(), StoreError>) {
-    assert!(matches!(result, Err(StoreError::Conflict)), "expected a conflict, got {result:?}");
+/// Checks that a store refused `what` as a conflict.
+#[track_caller]
+fn assert_conflict(what: &str, result: &Result<(), StoreError>) {
+    const MUST: &str = "answer StoreError::Conflict and write nothing";
+    match result {
+        Err(StoreError::Conflict) => {}
+        Ok(()) => kit::fail(format_args!("the store accepted {what}"), MUST),
+        Err(error) => kit::fail(format_args!("the store answered {what} with `{error}`"), MUST),
+    }
 }
 
 macro_rules! table {
     (() [$($check:ident)*]) => {
         /// Every check of a store by its name, in the order in which [`check_all`] runs them.
+        #[doc(hidden)]
         pub const CHECKS: &[(&str, Check)] =
             &[$((stringify!($check), |store| Box::pin($check(store)))),*];
     };
@@ -102,6 +133,7 @@ macro_rules! table {
 macro_rules! reopen_table {
     (() [$($check:ident)*]) => {
         /// Every check of a durable store by its name.
+        #[doc(hidden)]
         pub const REOPEN_CHECKS: &[(&str, ReopenCheck)] =
             &[$((stringify!($check), |dir, open| Box::pin($check(dir, open)))),*];
     };

@@ -2,19 +2,32 @@
 
 use super::{AnyStore, account, get, job, put, sample};
 use crate::core::batch::Notification;
-use crate::core::record::{Kind, Queue, Record};
+use crate::core::record::{Queue, Record, RecordKind};
 use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, Store};
+use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq};
 
 /// Nothing to load, list, claim or wait for.
 pub async fn a_fresh_store_is_empty(store: AnyStore) {
-    assert_eq!(get(&store, account(0).key()).await, None);
-    let list = ListQuery { kind: Kind::Batch, after: None, descending: false, limit: 10 };
-    assert!(store.list(list).await.expect("listing works").is_empty());
+    must_eq!(get(&store, account(0).key()).await, None, "a record of a fresh store");
+    let list = ListQuery { kind: RecordKind::Batch, after: None, descending: false, limit: 10 };
+    must!(
+        store.list(list).await.must_succeed("a list").is_empty(),
+        "a list of a fresh store returned a record",
+        "return nothing"
+    );
     for queue in Queue::ALL {
-        assert_eq!(store.due(queue).await.expect("due"), None, "{queue:?}");
-        let claimed = store.claim(sample::claim(queue, 1_000)).await.expect("claim");
-        assert!(claimed.is_empty(), "{queue:?}");
+        must_eq!(
+            store.due(queue).await.must_succeed("`due`"),
+            None,
+            "the due moment of the queue {queue:?} of a fresh store"
+        );
+        let claimed = store.claim(sample::claim(queue, 1_000)).await.must_succeed("a claim");
+        must!(
+            claimed.is_empty(),
+            "a claim from the queue {queue:?} of a fresh store returned a record",
+            "return nothing"
+        );
     }
 }
 
@@ -22,25 +35,38 @@ pub async fn a_fresh_store_is_empty(store: AnyStore) {
 pub async fn a_committed_record_loads_back(store: AnyStore) {
     let records = [account(1), job(1), Record::Batch(sample::batch(1, Some(sample::at(5))))];
     for record in records {
-        put(&store, record.clone(), None).await.expect("new");
-        let found = get(&store, record.key()).await.expect("present");
-        assert_eq!((found.version, &found.record), (1, &record));
+        put(&store, record.clone(), None).await.must_succeed("a commit of a new record");
+        let found = get(&store, record.key()).await.must_be_there("a committed record");
+        must_eq!(
+            (found.version, &found.record),
+            (1, &record),
+            "a record that was written once, with its version,"
+        );
 
-        put(&store, record.clone(), Some(1)).await.expect("fresh");
-        let found = get(&store, record.key()).await.expect("present");
-        assert_eq!((found.version, &found.record), (2, &record));
+        put(&store, record.clone(), Some(1)).await.must_succeed("a commit at the current version");
+        let found = get(&store, record.key()).await.must_be_there("a committed record");
+        must_eq!(
+            (found.version, &found.record),
+            (2, &record),
+            "a record that was written twice, with its version,"
+        );
     }
 }
 
 /// Writes all of them and compares what is read.
 async fn comes_back(store: &AnyStore, records: Vec<Record>) {
     for record in &records {
-        put(store, record.clone(), None).await.expect("no two of them share a key");
+        put(store, record.clone(), None)
+            .await
+            .must_succeed("a commit of a record whose key no other has");
     }
     for record in records {
         let found = get(store, record.key()).await;
-        let found = found.unwrap_or_else(|| panic!("{:?} is gone", record.key()));
-        assert!(found.record == record, "{record:?} came back as {:?}", found.record);
+        let key = record.key();
+        let Some(found) = found else {
+            breach!("the committed record {key:?} was missing", "be there")
+        };
+        must_eq!(found.record, record, "the committed record {key:?}");
     }
 }
 
@@ -61,9 +87,9 @@ pub async fn records_at_the_ends_of_their_ranges_come_back(store: AnyStore) {
     let records = vec![
         account(u64::MAX),
         Record::Batch(batch),
-        Record::Entry(sample::entry(1, u32::MAX)),
+        Record::LedgerEntry(sample::entry(1, u32::MAX)),
         Record::Job(sample::job(1, most)),
-        Record::Cached(sample::cached(u8::MAX, most)),
+        Record::CacheEntry(sample::cached(u8::MAX, most)),
         Record::Usage(sample::usage("a", u64::from(u32::MAX))),
     ];
 
@@ -88,43 +114,55 @@ pub async fn a_large_record_is_kept_whole(store: AnyStore) {
     batch.jobs = (0..20_000).map(sample::job_id).collect();
     let record = Record::Batch(batch);
 
-    put(&store, record.clone(), None).await.expect("new");
-    put(&store, record.clone(), Some(1)).await.expect("again");
+    put(&store, record.clone(), None).await.must_succeed("a commit of a new record");
+    put(&store, record.clone(), Some(1)).await.must_succeed("a commit at the current version");
 
-    let found = get(&store, record.key()).await.expect("present");
-    assert!(found.record == record, "the record came back changed");
+    let found = get(&store, record.key()).await.must_be_there("a committed record");
+    must!(
+        found.record == record,
+        "a batch of 20,000 jobs came back changed",
+        "return what was committed"
+    );
 }
 
 /// Answers stand where their keys stood, with gaps for what is missing, and twice for a key that
 /// was asked for twice.
 pub async fn loading_keeps_the_order_of_keys(store: AnyStore) {
-    put(&store, job(1), None).await.expect("new");
-    put(&store, job(3), None).await.expect("new");
+    put(&store, job(1), None).await.must_succeed("a commit of a new record");
+    put(&store, job(3), None).await.must_succeed("a commit of a new record");
 
     let keys = [3, 2, 1, 3].map(|it| job(it).key());
-    let found = store.load(keys.to_vec()).await.expect("load");
+    let found = store.load(keys.to_vec()).await.must_succeed("a load");
 
     let found: Vec<_> = found.into_iter().map(|it| it.map(|it| it.record.key())).collect();
-    assert_eq!(found, [Some(job(3).key()), None, Some(job(1).key()), Some(job(3).key())]);
-    assert!(store.load(Vec::new()).await.expect("load").is_empty());
+    must_eq!(
+        found,
+        [Some(job(3).key()), None, Some(job(1).key()), Some(job(3).key())],
+        "the answers to a load of jobs 3, 2, 1 and 3, of which 2 is not there,"
+    );
+    must!(
+        store.load(Vec::new()).await.must_succeed("a load").is_empty(),
+        "a load of no keys returned a record",
+        "return nothing"
+    );
 }
 
 /// The engine's writer loads about 4,000 keys at once.
 pub async fn thousands_of_keys_load_in_one_call(store: AnyStore) {
     for number in [1, 4_999] {
-        put(&store, job(number), None).await.expect("new");
+        put(&store, job(number), None).await.must_succeed("a commit of a new record");
     }
 
     let keys = (0..5_000).map(|it| job(it).key()).collect();
-    let found = store.load(keys).await.expect("load");
+    let found = store.load(keys).await.must_succeed("a load");
 
-    assert_eq!(found.len(), 5_000);
+    must_eq!(found.len(), 5_000, "the number of answers to a load of 5,000 keys");
     let present: Vec<_> = (0..).zip(&found).filter(|(_, it)| it.is_some()).map(|it| it.0).collect();
-    assert_eq!(present, [1, 4_999]);
+    must_eq!(present, [1, 4_999], "the positions of the records that are there");
 }
 
 fn submission(account: &str, key: &str, batch: u64) -> Record {
-    Record::Submission(sample::submission(account, key, batch))
+    Record::IdempotencyRecord(sample::submission(account, key, batch))
 }
 
 /// Names are bytes to a store, and none is the beginning of another's key.
@@ -147,9 +185,14 @@ pub async fn keys_that_begin_alike_are_kept_apart(store: AnyStore) {
     comes_back(&store, sites.to_vec()).await;
 
     let removed = super::removal(sites[0].key(), Some(1));
-    store.commit(vec![removed]).await.expect("fresh");
+    store.commit(vec![removed]).await.must_succeed("a commit at the current version");
     for site in &sites {
-        assert_eq!(get(&store, site.key()).await.is_some(), *site != sites[0], "{:?}", site.key());
+        let key = site.key();
+        must_eq!(
+            get(&store, site.key()).await.is_some(),
+            *site != sites[0],
+            "the presence of the site {key:?} after another one was removed"
+        );
     }
 }
 

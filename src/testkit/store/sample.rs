@@ -209,15 +209,15 @@ pub fn every_kind() -> Vec<Record> {
     vec![
         Record::Account(account("a", 5)),
         Record::Batch(whole),
-        Record::Entry(entry(1, 2)),
+        Record::LedgerEntry(entry(1, 2)),
         Record::Job(running),
         Record::Job(ended(2, JobState::Succeeded, succeeded)),
         Record::Job(ended(3, JobState::Failed, failed)),
         Record::Notification(Notification { lease, ..notice(1, at(1)) }),
         Record::Site(site("example.com")),
-        Record::Submission(submission("a", "order-1", 1)),
-        Record::Cached(cached(7, at(5))),
-        Record::Owned(owned("a", 1)),
+        Record::IdempotencyRecord(submission("a", "order-1", 1)),
+        Record::CacheEntry(cached(7, at(5))),
+        Record::AccountBatch(owned("a", 1)),
         Record::Usage(usage("a", 20_000)),
     ]
 }

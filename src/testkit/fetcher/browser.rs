@@ -1,22 +1,23 @@
-//! What every [`BrowserFetcher`] must do.
+//! Checks of every [`BrowserFetcher`].
 
 use std::sync::Arc;
 
-use super::shared::{self, attempt, page, text};
+use super::shared::{self, attempt, must_say, page};
 use super::sites::Raw;
 use super::{ends, request};
 use crate::core::request::{Item, Limits, RenderJs};
 use crate::core::tier::Tier;
 use crate::ports::fetch::{BrowserFetcher, FetchErrorKind as Kind, FetchRequest, Rendered};
+use crate::testkit::kit::{breach, must, must_eq};
 use crate::testkit::site::{Site, SiteResponse};
 
 /// A fetcher as the engine holds it.
-pub type Js = Arc<dyn BrowserFetcher>;
+pub type AnyBrowserFetcher = Arc<dyn BrowserFetcher>;
 
 /// Calls a macro with every check's name; for the macros of this kit.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! each_js_check {
+macro_rules! each_browser_check {
     ($then:path, $($arg:tt)*) => {
         $then! { ($($arg)*) [
             a_page_is_rendered
@@ -43,22 +44,26 @@ macro_rules! each_js_check {
     };
 }
 
-crate::each_js_check!(super::table, BrowserFetcher);
+crate::each_browser_check!(super::table, BrowserFetcher);
 
 /// A plain page: its words, its status, its address, and one navigation.
-pub async fn a_page_is_rendered(fetcher: Js) {
+pub async fn a_page_is_rendered(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying("hello"));
 
     let page = page(&fetcher, &site.url("/a?b=c")).await;
 
-    assert!(text(&page).contains("It says hello."), "{}", text(&page));
-    assert_eq!((page.status, page.final_url), (200, site.url("/a?b=c")));
-    assert_eq!(page.redirects, []);
-    assert_eq!(site.hits_on("/a?b=c"), 1, "one attempt is one navigation");
+    must_say(&page, "It says hello.", "the rendered page");
+    must_eq!(
+        (page.status, page.final_url),
+        (200, site.url("/a?b=c")),
+        "the status and the final URL of the page"
+    );
+    must_eq!(page.redirects, [], "the redirects of a page without any");
+    must_eq!(site.hits_on("/a?b=c"), 1, "the number of requests for the page");
 }
 
 /// The body is the document as the scripts left it: the words are in no source that was sent.
-pub async fn a_script_has_run(fetcher: Js) {
+pub async fn a_script_has_run(fetcher: AnyBrowserFetcher) {
     // The codes of "rendered here".
     let script = "document.write(String.fromCharCode(\
                   114,101,110,100,101,114,101,100,32,104,101,114,101))";
@@ -68,21 +73,21 @@ pub async fn a_script_has_run(fetcher: Js) {
 
     let page = page(&fetcher, &site.url("/")).await;
 
-    assert!(text(&page).contains("rendered here"), "{}", text(&page));
+    must_say(&page, "rendered here", "the page, whose script writes words,");
 }
 
 /// Reading a status is the engine's job: each comes with its page, and is navigated to once.
-pub async fn an_error_status_is_an_answer(fetcher: Js) {
+pub async fn an_error_status_is_an_answer(fetcher: AnyBrowserFetcher) {
     shared::error_statuses_are_answers(&fetcher).await;
 }
 
 /// Five hops, each once, with their statuses; the headers are the last answer's.
-pub async fn redirects_are_followed_and_told(fetcher: Js) {
+pub async fn redirects_are_followed_and_told(fetcher: AnyBrowserFetcher) {
     shared::redirects_are_told(&fetcher).await;
 }
 
 /// Of the main document, not of what it loads.
-pub async fn headers_are_the_pages_in_lower_case(fetcher: Js) {
+pub async fn headers_are_the_pages_in_lower_case(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => {
             SiteResponse::html("<!DOCTYPE html><link rel=stylesheet href=/style.css><p>It is.</p>")
@@ -93,64 +98,93 @@ pub async fn headers_are_the_pages_in_lower_case(fetcher: Js) {
 
     let page = page(&fetcher, &site.url("/")).await;
 
-    assert!(page.headers.contains(&("x-page".to_owned(), "Yes".to_owned())), "{:?}", page.headers);
-    assert!(!page.headers.iter().any(|it| it.0 == "x-style"), "{:?}", page.headers);
+    let headers = &page.headers;
+    must!(
+        headers.contains(&("x-page".to_owned(), "Yes".to_owned())),
+        "the headers of the page were {headers:?}",
+        "contain `x-page: Yes`"
+    );
+    must!(
+        !headers.iter().any(|it| it.0 == "x-style"),
+        "the headers of the page were {headers:?}",
+        "be those of the document, not of what it loads"
+    );
     let lower = page.headers.iter().all(|it| it.0 == it.0.to_ascii_lowercase());
-    assert!(lower, "{:?}", page.headers);
+    must!(lower, "the headers of the page were {headers:?}", "have names in lower case");
 }
 
 /// They win over the browser's own.
-pub async fn the_hosts_headers_arrive(fetcher: Js) {
+pub async fn the_hosts_headers_arrive(fetcher: AnyBrowserFetcher) {
     shared::the_hosts_headers_are_sent(&fetcher).await;
 }
 
 /// A job's cookies are not another's.
-pub async fn what_one_job_learned_no_other_sends(fetcher: Js) {
+pub async fn what_one_job_learned_no_other_sends(fetcher: AnyBrowserFetcher) {
     shared::jobs_are_kept_apart(&fetcher).await;
 }
 
-async fn rendered(fetcher: &Js, url: &str, with: impl FnOnce(&mut Item)) -> Rendered {
+async fn rendered(
+    fetcher: &AnyBrowserFetcher,
+    url: &str,
+    with: impl FnOnce(&mut Item),
+) -> Rendered {
     let mut item = Item::get(url);
     item.advanced.render_js = RenderJs::Yes;
     with(&mut item);
     let options = Arc::new(item.check(&Limits::default()).expect("a valid item"));
     let ask = FetchRequest { options, ..request(url, Tier::Browser) };
     let done = ends(ask.deadline, "an attempt", fetcher.render(ask)).await;
-    done.unwrap_or_else(|error| panic!("no answer: {error}"))
+    done.unwrap_or_else(|error| breach!("the fetcher failed with `{error}`", "render the page"))
 }
 
 /// Pictures and prints cost time and bytes.
-pub async fn what_was_not_asked_for_is_not_made(fetcher: Js) {
+pub async fn what_was_not_asked_for_is_not_made(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying("hello"));
 
     let done = rendered(&fetcher, &site.url("/"), |_| ()).await;
 
-    assert_eq!((done.screenshot, done.pdf), (None, None));
-    assert!(done.actions.is_empty());
+    must_eq!(
+        (done.screenshot, done.pdf),
+        (None, None),
+        "a screenshot and a PDF that nobody asked for"
+    );
+    must!(
+        done.actions.is_empty(),
+        "the fetcher reported actions that nobody asked for",
+        "report none"
+    );
 }
 
 /// And only that.
-pub async fn a_screenshot_is_a_png(fetcher: Js) {
+pub async fn a_screenshot_is_a_png(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying("hello"));
 
     let done = rendered(&fetcher, &site.url("/"), |it| it.advanced.screenshot = true).await;
 
-    assert!(done.screenshot.is_some_and(|it| it.starts_with(b"\x89PNG\r\n\x1a\n")), "no PNG");
-    assert_eq!(done.pdf, None);
+    must!(
+        done.screenshot.is_some_and(|it| it.starts_with(b"\x89PNG\r\n\x1a\n")),
+        "the fetcher returned no PNG for `screenshot`",
+        "return one"
+    );
+    must_eq!(done.pdf, None, "a PDF that nobody asked for");
 }
 
 /// And only that.
-pub async fn a_printed_page_is_a_pdf(fetcher: Js) {
+pub async fn a_printed_page_is_a_pdf(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying("hello"));
 
     let done = rendered(&fetcher, &site.url("/"), |it| it.advanced.generate_pdf = true).await;
 
-    assert!(done.pdf.is_some_and(|it| it.starts_with(b"%PDF-")), "no PDF");
-    assert_eq!(done.screenshot, None);
+    must!(
+        done.pdf.is_some_and(|it| it.starts_with(b"%PDF-")),
+        "the fetcher returned no PDF for `generate_pdf`",
+        "return one"
+    );
+    must_eq!(done.screenshot, None, "a screenshot that nobody asked for");
 }
 
 /// The limit is on the document that is handed on.
-pub async fn a_page_over_the_limit_is_refused(fetcher: Js) {
+pub async fn a_page_over_the_limit_is_refused(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying(&"words ".repeat(40_000)));
     let ask = request(&site.url("/"), Tier::Browser);
 
@@ -160,22 +194,22 @@ pub async fn a_page_over_the_limit_is_refused(fetcher: Js) {
 }
 
 /// The connection is there, and nothing comes.
-pub async fn a_site_that_never_answers_ends_at_the_deadline(fetcher: Js) {
+pub async fn a_site_that_never_answers_ends_at_the_deadline(fetcher: AnyBrowserFetcher) {
     shared::a_silent_site_is_a_timeout(&fetcher).await;
 }
 
 /// The engine may have used up the ladder's time by then.
-pub async fn no_time_at_all_is_a_timeout(fetcher: Js) {
+pub async fn no_time_at_all_is_a_timeout(fetcher: AnyBrowserFetcher) {
     shared::no_time_is_a_timeout(&fetcher).await;
 }
 
 /// The page goes with its attempt.
-pub async fn a_dropped_attempt_closes_its_connection(fetcher: Js) {
+pub async fn a_dropped_attempt_closes_its_connection(fetcher: AnyBrowserFetcher) {
     shared::dropping_closes(&fetcher, b"").await;
 }
 
 /// A browser shows a page of its own then; it is no answer of the site's.
-pub async fn a_hang_up_is_no_answer(fetcher: Js) {
+pub async fn a_hang_up_is_no_answer(fetcher: AnyBrowserFetcher) {
     let site = Raw::says("");
 
     let result = shared::get(&fetcher, &site.url("/")).await;
@@ -184,26 +218,26 @@ pub async fn a_hang_up_is_no_answer(fetcher: Js) {
 }
 
 /// Nobody listens there.
-pub async fn a_closed_port_is_no_answer(fetcher: Js) {
+pub async fn a_closed_port_is_no_answer(fetcher: AnyBrowserFetcher) {
     shared::a_closed_port_is_no_connection(&fetcher).await;
 }
 
 /// An error's message goes into logs and reports.
-pub async fn errors_name_neither_userinfo_nor_query(fetcher: Js) {
+pub async fn errors_name_neither_userinfo_nor_query(fetcher: AnyBrowserFetcher) {
     shared::secrets_stay_out_of_errors(&fetcher).await;
 }
 
 /// Eight at once, each with its own page and one navigation.
-pub async fn attempts_at_once_get_their_own_pages(fetcher: Js) {
+pub async fn attempts_at_once_get_their_own_pages(fetcher: AnyBrowserFetcher) {
     shared::attempts_are_kept_apart(fetcher, 8).await;
 }
 
 /// There is no lock around an attempt.
-pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: Js) {
+pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: AnyBrowserFetcher) {
     shared::a_hanging_one_is_alone(fetcher).await;
 }
 
 /// What one attempt left behind does not meet the next.
-pub async fn a_failure_leaves_it_in_order(fetcher: Js) {
+pub async fn a_failure_leaves_it_in_order(fetcher: AnyBrowserFetcher) {
     shared::failures_leave_it_in_order(&fetcher).await;
 }

@@ -1,46 +1,60 @@
-//! Whatever a site says is what the engine is told.
+//! Responses: a fetcher returns what the site sent.
 
-use super::Html;
+use super::AnyHttpFetcher;
 use crate::ports::fetch::FetchErrorKind as Kind;
 use crate::testkit::fetcher::samples::gzip;
 use crate::testkit::fetcher::shared::{self, assert_kind, get, page};
 use crate::testkit::fetcher::sites::Raw;
+use crate::testkit::kit::{must, must_eq};
 use crate::testkit::site::{Site, SiteResponse};
 
 /// Every byte there is, twice over, and nothing about hops or proxies that were not there.
-pub async fn a_page_comes_back_whole(fetcher: Html) {
+pub async fn a_page_comes_back_whole(fetcher: AnyHttpFetcher) {
     let bytes: Vec<u8> = (0..=255).chain(0..=255).collect();
     let body = bytes.clone();
     let site = Site::start(move |_| SiteResponse::status(200).body(body.clone()));
 
     let page = page(&fetcher, &site.url("/a")).await;
 
-    assert_eq!((page.status, &page.body), (200, &bytes));
-    assert_eq!((page.final_url, page.redirects), (site.url("/a"), Vec::new()));
-    assert_eq!(site.hits(), 1, "one attempt is one request");
+    must_eq!((page.status, &page.body), (200, &bytes), "the status and the body of the page");
+    must_eq!(
+        (page.final_url, page.redirects),
+        (site.url("/a"), Vec::new()),
+        "the final URL and the redirects of a page without any"
+    );
+    must_eq!(site.hits(), 1, "the number of requests for one attempt");
 }
 
 /// Reading a status is the engine's job: each comes with its page, and is asked for once.
-pub async fn an_error_status_is_an_answer(fetcher: Html) {
+pub async fn an_error_status_is_an_answer(fetcher: AnyHttpFetcher) {
     shared::error_statuses_are_answers(&fetcher).await;
 }
 
 /// No content, nothing new, and a success of no bytes.
-pub async fn an_answer_without_a_body_is_an_answer(fetcher: Html) {
+pub async fn an_answer_without_a_body_is_an_answer(fetcher: AnyHttpFetcher) {
     for status in [200, 204, 304] {
         let site =
             Raw::says(format!("HTTP/1.1 {status} Fine\r\nX-Said: it\r\nContent-Length: 0\r\n\r\n"));
 
         let page = page(&fetcher, &site.url("/")).await;
 
-        assert_eq!((page.status, page.body.len()), (status, 0));
-        assert!(page.headers.contains(&("x-said".to_owned(), "it".to_owned())));
-        assert_eq!(site.requests(), 1);
+        must_eq!(
+            (page.status, page.body.len()),
+            (status, 0),
+            "the status and the length of an empty response"
+        );
+        let headers = &page.headers;
+        must!(
+            headers.contains(&("x-said".to_owned(), "it".to_owned())),
+            "the headers of an empty response were {headers:?}",
+            "contain `x-said: it`"
+        );
+        must_eq!(site.requests(), 1, "the number of requests for one attempt");
     }
 }
 
 /// There is a response to read, so it is read.
-pub async fn a_redirect_without_an_aim_is_an_answer(fetcher: Html) {
+pub async fn a_redirect_without_an_aim_is_an_answer(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         SiteResponse::status(request.path[1..].parse().unwrap_or(500)).body("moved, but where to?")
     });
@@ -48,13 +62,17 @@ pub async fn a_redirect_without_an_aim_is_an_answer(fetcher: Html) {
     for status in [300, 301, 302, 303, 307, 308] {
         let page = page(&fetcher, &site.url(&format!("/{status}"))).await;
 
-        assert_eq!((page.status, page.body.as_slice()), (status, &b"moved, but where to?"[..]));
-        assert_eq!(page.redirects, []);
+        must_eq!(
+            (page.status, page.body.as_slice()),
+            (status, &b"moved, but where to?"[..]),
+            "the status and the body of a redirect without a target"
+        );
+        must_eq!(page.redirects, [], "the redirects of a response that leads nowhere");
     }
 }
 
 /// Names in lower case, values as they were, and each of those that come more than once.
-pub async fn headers_are_complete_and_in_lower_case(fetcher: Html) {
+pub async fn headers_are_complete_and_in_lower_case(fetcher: AnyHttpFetcher) {
     let site = Raw::says(
         "HTTP/1.1 200 OK\r\nX-UPPER: Kept As It Is\r\nSet-Cookie: a=1; Path=/\r\n\
          set-cookie: b=2\r\nX-Empty:\r\ncontent-TYPE: text/html; charset=\"UTF-8\"\r\n\
@@ -67,19 +85,19 @@ pub async fn headers_are_complete_and_in_lower_case(fetcher: Html) {
         let found = page.headers.iter().filter(|it| it.0 == name);
         found.map(|it| it.1.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(all("x-upper"), ["Kept As It Is"]);
-    assert_eq!(all("set-cookie"), ["a=1; Path=/", "b=2"]);
-    assert_eq!(all("x-empty"), [""]);
-    assert_eq!(all("content-type"), ["text/html; charset=\"UTF-8\""]);
+    must_eq!(all("x-upper"), ["Kept As It Is"], "the values of `x-upper`");
+    must_eq!(all("set-cookie"), ["a=1; Path=/", "b=2"], "the values of `set-cookie`");
+    must_eq!(all("x-empty"), [""], "the values of `x-empty`");
+    must_eq!(all("content-type"), ["text/html; charset=\"UTF-8\""], "the values of `content-type`");
 }
 
 /// Five hops, each once, with their statuses; the headers are the last answer's.
-pub async fn redirects_are_followed_and_told(fetcher: Html) {
+pub async fn redirects_are_followed_and_told(fetcher: AnyHttpFetcher) {
     shared::redirects_are_told(&fetcher).await;
 }
 
 /// A circle and a chain without end stop, and cost the site a bounded number of requests.
-pub async fn redirects_without_end_end(fetcher: Html) {
+pub async fn redirects_without_end_end(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| match request.path.strip_prefix("/n") {
         Some(number) => {
             let number: u64 = number.parse().unwrap_or(0);
@@ -91,11 +109,12 @@ pub async fn redirects_without_end_end(fetcher: Html) {
     for path in ["/circle", "/n0"] {
         assert_kind(get(&fetcher, &site.url(path)).await, Kind::Redirect);
     }
-    assert!(site.hits() <= 100, "{} requests", site.hits());
+    let hits = site.hits();
+    must!(hits <= 100, "two endless redirects cost {hits} requests", "stop after 50 each at most");
 }
 
 /// Compressed only for those who asked for it, and never left so.
-pub async fn a_compressed_body_comes_back_decoded(fetcher: Html) {
+pub async fn a_compressed_body_comes_back_decoded(fetcher: AnyHttpFetcher) {
     let plain = "the same words over and over; ".repeat(1_000);
     let (packed, text) = (gzip(plain.as_bytes()).await, plain.clone());
     let site = Site::start(move |request| {
@@ -109,11 +128,11 @@ pub async fn a_compressed_body_comes_back_decoded(fetcher: Html) {
 
     let page = page(&fetcher, &site.url("/")).await;
 
-    assert!(page.body == plain.as_bytes(), "the body is not what was packed");
+    must!(page.body == plain.as_bytes(), "a gzip body came back as something else", "be decoded");
 }
 
 /// Noise, other protocols and heads that say nothing.
-pub async fn what_is_no_http_is_no_answer(fetcher: Html) {
+pub async fn what_is_no_http_is_no_answer(fetcher: AnyHttpFetcher) {
     let noise: Vec<u8> = (0..2_000_u32).map(|it| (it * 7_919 % 251) as u8).collect();
     let strange: [&[u8]; 5] = [
         &noise,
@@ -127,12 +146,16 @@ pub async fn what_is_no_http_is_no_answer(fetcher: Html) {
         let site = Raw::says(bytes);
         let result = get(&fetcher, &site.url("/")).await;
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(30)]).into_owned();
-        assert!(result.is_err(), "`{start}` was taken for {result:?}");
+        must!(
+            result.is_err(),
+            "the fetcher took `{start}` for the response {result:?}",
+            "return an error"
+        );
     }
 }
 
 /// What is nearly HTTP may be read or refused, but it has an end.
-pub async fn nothing_a_site_says_makes_it_panic(fetcher: Html) {
+pub async fn nothing_a_site_says_makes_it_panic(fetcher: AnyHttpFetcher) {
     let nearly: [&[u8]; 9] = [
         b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
         b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
@@ -152,7 +175,7 @@ pub async fn nothing_a_site_says_makes_it_panic(fetcher: Html) {
 }
 
 /// Half a page would be extracted and charged as if it were the whole.
-pub async fn a_body_cut_short_is_no_answer(fetcher: Html) {
+pub async fn a_body_cut_short_is_no_answer(fetcher: AnyHttpFetcher) {
     let packed = gzip(&b"a page of some length, ".repeat(500)).await;
     let half = &packed[..packed.len() / 2];
     let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n";
@@ -169,11 +192,11 @@ pub async fn a_body_cut_short_is_no_answer(fetcher: Html) {
 }
 
 /// A request may have had its effect, so the fetcher leaves it to the engine to ask again.
-pub async fn a_hang_up_is_no_answer_and_not_tried_again(fetcher: Html) {
+pub async fn a_hang_up_is_no_answer_and_not_tried_again(fetcher: AnyHttpFetcher) {
     shared::a_hang_up_is_broken(&fetcher).await;
 }
 
 /// Nobody listens there.
-pub async fn a_closed_port_is_no_answer(fetcher: Html) {
+pub async fn a_closed_port_is_no_answer(fetcher: AnyHttpFetcher) {
     shared::a_closed_port_is_no_connection(&fetcher).await;
 }

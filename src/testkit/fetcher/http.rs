@@ -1,4 +1,4 @@
-//! What every [`HttpFetcher`] must do.
+//! Checks of every [`HttpFetcher`].
 
 mod answers;
 mod bounds;
@@ -13,12 +13,12 @@ use std::sync::Arc;
 use crate::ports::fetch::HttpFetcher;
 
 /// A fetcher as the engine holds it.
-pub type Html = Arc<dyn HttpFetcher>;
+pub type AnyHttpFetcher = Arc<dyn HttpFetcher>;
 
 /// Calls a macro with every check's name; for the macros of this kit.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! each_html_check {
+macro_rules! each_http_check {
     ($then:path, $($arg:tt)*) => {
         $then! { ($($arg)*) [
             a_page_comes_back_whole
@@ -61,4 +61,4 @@ macro_rules! each_html_check {
     };
 }
 
-crate::each_html_check!(super::table, HttpFetcher);
+crate::each_http_check!(super::table, HttpFetcher);

@@ -1,19 +1,20 @@
-//! What is sent: what was asked for, once, and nothing of another job.
+//! Requests: a fetcher sends what the request contains, once, and nothing of another job.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Html;
+use super::AnyHttpFetcher;
 use crate::core::request::Method;
 use crate::core::tier::Tier;
 use crate::ports::fetch::FetchRequest;
 use crate::testkit::fetcher::request;
 use crate::testkit::fetcher::shared::{self, Pages, attempt, page, text};
 use crate::testkit::fetcher::sites::closing_after_one;
+use crate::testkit::kit::{MustSucceed, must, must_eq};
 use crate::testkit::site::{RawSite, Site, SiteResponse};
 
 /// Every method, with a body where there may be one.
-pub async fn the_method_and_the_body_arrive_as_asked(fetcher: Html) {
+pub async fn the_method_and_the_body_arrive_as_asked(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         SiteResponse::html(format!("{} {body}", request.method))
@@ -26,33 +27,37 @@ pub async fn the_method_and_the_body_arrive_as_asked(fetcher: Html) {
         let ask = request(&site.url("/"), fetcher.tier());
         let ask = FetchRequest { method: *method, body, ..ask };
 
-        let page = attempt(&fetcher, ask).await.expect("an answer");
+        let page = attempt(&fetcher, ask).await.must_succeed("an attempt at a page that responds");
 
-        assert_eq!(text(&page), format!("{method} {sent}"));
+        must_eq!(
+            text(&page),
+            format!("{method} {sent}"),
+            "the method and the body that the site received"
+        );
     }
-    assert_eq!(site.hits(), Method::ALL.len(), "one attempt is one request");
+    must_eq!(site.hits(), Method::ALL.len(), "the number of requests for one attempt per method");
 }
 
 /// Nothing decoded, sorted or dropped on the way.
-pub async fn the_path_and_the_query_arrive_as_written(fetcher: Html) {
+pub async fn the_path_and_the_query_arrive_as_written(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| SiteResponse::html(request.path.clone()));
 
     for target in ["/a%2Fb/c", "/?x=1&y=%20&x=2", "/p;v=1?q=a+b", "/%D0%BA?%D0%BA=%E2%82%AC", "/?"]
     {
         let page = page(&fetcher, &site.url(target)).await;
-        assert_eq!(text(&page), target);
-        assert_eq!(page.final_url, site.url(target));
+        must_eq!(text(&page), target, "the target that the site received");
+        must_eq!(page.final_url, site.url(target), "the final URL");
     }
 }
 
 /// They win over the fetcher's own.
-pub async fn the_hosts_headers_arrive(fetcher: Html) {
+pub async fn the_hosts_headers_arrive(fetcher: AnyHttpFetcher) {
     shared::the_hosts_headers_are_sent(&fetcher).await;
 }
 
 /// A connection that breaks on its second request leaves open whether that had its effect: sending
 /// it again could order twice.
-pub async fn a_post_over_a_kept_connection_is_sent_once(fetcher: Html) {
+pub async fn a_post_over_a_kept_connection_is_sent_once(fetcher: AnyHttpFetcher) {
     /// Attempts until a connection is used again; a fetcher that keeps none never does so.
     const MOST: usize = 20;
     let (posts, reuses) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -74,48 +79,52 @@ pub async fn a_post_over_a_kept_connection_is_sent_once(fetcher: Html) {
         attempt(&fetcher, post).await.ok();
     }
 
-    assert_eq!(posts.load(Ordering::SeqCst), attempts, "each attempt is one request");
+    must_eq!(posts.load(Ordering::SeqCst), attempts, "the number of posts that the site received");
 }
 
 /// Each job has a scratch of its own, and cookies live there.
-pub async fn what_one_job_learned_no_other_sends(fetcher: Html) {
+pub async fn what_one_job_learned_no_other_sends(fetcher: AnyHttpFetcher) {
     shared::jobs_are_kept_apart(&fetcher).await;
 }
 
 /// Each tier is named once, a browser's is not among them, and an attempt on it is answered.
-pub async fn it_serves_the_tiers_it_names(fetcher: Html) {
+pub async fn it_serves_the_tiers_it_names(fetcher: AnyHttpFetcher) {
     let site = Site::start(|_| SiteResponse::html("<p>here</p>"));
     let mut tiers = fetcher.tiers();
-    assert!(!tiers.is_empty(), "a fetcher serves some tier");
+    must!(!tiers.is_empty(), "the fetcher names no tier", "name the tiers that it serves");
 
     for tier in &tiers {
-        assert_ne!(*tier, Tier::Browser, "a browser's tier is a BrowserFetcher's");
+        must!(
+            *tier != Tier::Browser,
+            "an HTTP fetcher names tier 4",
+            "leave tier 4 to a BrowserFetcher"
+        );
         let page = attempt(&fetcher, request(&site.url("/"), *tier)).await;
-        assert_eq!(page.map(|it| it.status).ok(), Some(200), "{tier:?}");
+        must_eq!(page.map(|it| it.status).ok(), Some(200), "the status of an attempt on {tier:?}");
     }
 
     let named = tiers.len();
     tiers.sort_unstable();
     tiers.dedup();
-    assert_eq!(tiers.len(), named, "a tier is named twice");
+    must_eq!(tiers.len(), named, "the number of distinct tiers that the fetcher names");
 }
 
 /// Sixty-four at once, each with its own page and one request.
-pub async fn attempts_at_once_get_their_own_answers(fetcher: Html) {
+pub async fn attempts_at_once_get_their_own_answers(fetcher: AnyHttpFetcher) {
     shared::attempts_are_kept_apart(fetcher, 64).await;
 }
 
 /// There is no lock around an attempt.
-pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: Html) {
+pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: AnyHttpFetcher) {
     shared::a_hanging_one_is_alone(fetcher).await;
 }
 
 /// What one attempt left behind does not meet the next.
-pub async fn a_failure_leaves_it_in_order(fetcher: Html) {
+pub async fn a_failure_leaves_it_in_order(fetcher: AnyHttpFetcher) {
     shared::failures_leave_it_in_order(&fetcher).await;
 }
 
 /// An error's message goes into logs and reports.
-pub async fn errors_name_neither_userinfo_nor_query(fetcher: Html) {
+pub async fn errors_name_neither_userinfo_nor_query(fetcher: AnyHttpFetcher) {
     shared::secrets_stay_out_of_errors(&fetcher).await;
 }

@@ -21,7 +21,7 @@ mod pages;
 #[cfg(feature = "headless_chrome")]
 mod second;
 
-rungs::js_fetcher_conformance!(chrome, chrome());
+rungs::browser_fetcher_conformance!(chrome, chrome());
 
 /// A browser that may go to the sites here.
 fn chrome() -> Chrome {

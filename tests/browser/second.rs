@@ -14,7 +14,7 @@ use super::attack::{no_page_gets_out_of, no_unsigned_certificate_passes};
 use super::life::{browsers_of, folder_of_process, within_ten_seconds};
 use super::{chrome, page, render, signal, text};
 
-rungs::js_fetcher_conformance!(kit, second());
+rungs::browser_fetcher_conformance!(kit, second());
 
 fn second() -> HeadlessChrome {
     HeadlessChrome::new(chrome())

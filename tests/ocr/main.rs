@@ -8,4 +8,4 @@ mod reading;
 
 use rungs::fetch::Tesseract;
 
-rungs::ocr_fetcher_conformance!(conformance, Tesseract::new());
+rungs::ocr_engine_conformance!(conformance, Tesseract::new());

@@ -10,4 +10,4 @@ mod scans;
 
 use rungs::fetch::Pdf;
 
-rungs::pdf_fetcher_conformance!(conformance, Pdf::new());
+rungs::pdf_reader_conformance!(conformance, Pdf::new());

@@ -9,7 +9,7 @@ use rungs::fetch::{Chrome, Pdf, Tesseract};
 use rungs::ports::store::{ListQuery, Store};
 use rungs::stores::{Memory, Sled};
 
-use rungs::core::record::{Key, Kind, Record};
+use rungs::core::record::{Key, Record, RecordKind};
 
 use crate::args::{EstimateArgs, StatusArgs};
 use crate::{Done, Failure, say, setup};
@@ -31,7 +31,7 @@ pub(crate) async fn status(args: StatusArgs) -> Done {
 }
 
 async fn all(store: &Sled) -> Done {
-    let list = ListQuery { kind: Kind::Batch, after: None, descending: true, limit: SHOWN };
+    let list = ListQuery { kind: RecordKind::Batch, after: None, descending: true, limit: SHOWN };
     let found = store.list(list).await.map_err(|error| Failure::of(&error))?;
     say(format_args!(
         "{:<42} {:<10} {:>6} {:>6} {:>6} {:>10}",

@@ -162,14 +162,14 @@ fn more_batches_than_open_files_are_kept() {
     let bodies = BodyFiles::open(scratch.path()).expect("opened");
     let text = |number: u64| number.to_string().into_bytes();
 
-    let bodies: Vec<_> = (0..100)
+    let put: Vec<_> = (0..100)
         .chain(0..100)
         .map(|it| (it, run(bodies.put(sample::batch_id(it), text(it))).expect("put")))
         .collect();
 
     #[cfg(target_os = "linux")]
     assert!(open_below(scratch.path()) <= 128, "{} are open", open_below(scratch.path()));
-    for (number, body) in bodies {
+    for (number, body) in put {
         assert_eq!(run(bodies.get(body)).expect("get"), Some(text(number)));
     }
 }

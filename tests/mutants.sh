@@ -18,4 +18,4 @@ cd "$tree"
 export CARGO_TARGET_DIR="$out/build"
 exec cargo mutants --in-place --output "$out" --no-default-features \
   --test-tool cargo --minimum-test-timeout 10 \
-  --cargo-arg=--lib --cargo-arg=--test=core_request "$@"
+  --cargo-arg=--lib --cargo-arg=--test=it "$@"

@@ -2,7 +2,7 @@
 //!
 //! A target is a plain `fn(&[u8])` that panics when a promise is broken, so it runs under libFuzzer
 //! (`fuzz_targets/`) and, over the committed seeds and their mutations, on any toolchain
-//! (`tests/fuzz_smoke.rs` of the library includes this very file).
+//! (`tests/it/fuzz.rs` of the library includes this very file).
 
 pub mod bytes;
 pub mod convert;

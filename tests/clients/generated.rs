@@ -1,0 +1,107 @@
+//! Requests that a program makes from the service's description.
+
+use std::process::Command;
+
+use rungs::Engine;
+use rungs::core::tier::Tier;
+use rungs::ports::BoxFuture;
+use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, HttpFetcher};
+use rungs::stores::Memory;
+use serde_json::Value;
+
+use crate::programs::installed;
+use crate::world::{Plan, World};
+
+/// The requests name addresses all over the world; none of them is asked.
+#[derive(Debug)]
+struct Nowhere;
+
+impl HttpFetcher for Nowhere {
+    fn tiers(&self) -> Vec<Tier> {
+        vec![Tier::Curl, Tier::Http]
+    }
+
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>> {
+        let words = "Flour, water, salt and time are all that a good loaf needs. ".repeat(8);
+        let url = request.options.page().as_str().to_owned();
+        let body = format!("<title>Loaf</title><article><h1>Loaf</h1><p>{words}</p></article>");
+        Box::pin(async move {
+            Ok(Fetched {
+                status: 200,
+                headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+                body: body.into_bytes(),
+                final_url: url,
+                ..Fetched::default()
+            })
+        })
+    }
+}
+
+#[test]
+fn requests_made_from_the_description_meet_no_failure_and_nothing_undescribed() {
+    let engine = Engine::builder().store(Memory::default()).http(Nowhere);
+    let world = World::of(Plan { engine, ..Plan::default() });
+    let mut command = Command::new(installed("schemathesis"));
+    // It keeps what it finds where it runs.
+    let dir = tempfile::tempdir().expect("a directory");
+    command
+        .current_dir(dir.path())
+        .env("NO_COLOR", "1")
+        .arg("run")
+        .arg(format!("http://{}/openapi.json", world.addr));
+    let checks = [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_headers_conformance",
+        "response_schema_conformance",
+        "unsupported_method",
+    ];
+    command.args(["--checks", &checks.join(",")]);
+    // The same requests each time, one after the other, and not so many that anyone waits for them.
+    command.args(["--max-examples", "12", "--seed", "1138", "--generation-deterministic"]);
+    command.args([
+        "--phases",
+        "coverage,fuzzing,stateful",
+        "--max-time",
+        "25",
+        "--warnings",
+        "off",
+    ]);
+    // It is there only where a recorder is.
+    command.args(["--exclude-path", "/metrics", "--workers", "1"]);
+
+    let output = command.output().expect("it runs");
+
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("20 passed"), "every operation was asked for: {said}");
+}
+
+#[test]
+fn people_get_a_page_that_names_every_path_and_loads_nothing() {
+    let world = World::new();
+    let paths = world.get("/openapi.json").json()["paths"].as_object().expect("paths").clone();
+
+    let served = crate::http::send(world.addr, "GET", "/docs", &[], b"");
+
+    let page = String::from_utf8(served.body.clone()).expect("text");
+    assert_eq!(served.header("content-type"), Some("text/html; charset=utf-8"));
+    for path in paths.keys() {
+        assert!(page.contains(&format!("<code>{path}</code>")), "{path}");
+    }
+    for field in ["extraction_profile", "job_posting", "cost_controls", "escalations"] {
+        assert!(page.contains(field), "{field}");
+    }
+    assert!(!page.contains("<script") && !page.contains("src="), "{page}");
+}
+
+#[test]
+fn the_description_is_served_to_anyone() {
+    let world = World::new();
+
+    let served = world.get("/openapi.json");
+
+    let document: Value = served.json();
+    assert_eq!((served.status, &document["openapi"]), (200, &"3.1.0".into()));
+}

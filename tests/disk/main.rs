@@ -1,8 +1,0 @@
-//! What disks do: they fill up, lose the end of a file, change bytes, and are taken away. The store
-//! says so, and nothing is acknowledged or shown that is not there.
-
-#![cfg(all(unix, feature = "sled", feature = "html", feature = "testkit"))]
-
-mod damage;
-mod full;
-mod removed;

@@ -1,0 +1,196 @@
+//! The program as a person runs it, against a site on loopback.
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, mpsc};
+
+use rungs::testkit::site::{Site, SiteResponse};
+
+fn rungs(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_rungs");
+    Command::new(program).args(arguments).output().expect("the program runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn site() -> Site {
+    Site::start(|request| match request.path.as_str() {
+        "/gone" => SiteResponse::status(404),
+        path => SiteResponse::html(format!(
+            "<title>Loaf {path}</title><article><h1>Loaf {path}</h1><p>Flour, water, salt and time \
+             are <b>all</b> that a good loaf needs, and of these time is the one that most people \
+             are least willing to give.</p></article>"
+        )),
+    })
+}
+
+#[test]
+fn a_page_is_printed_as_markdown() {
+    let site = site();
+
+    let output = rungs(&["scrape", &site.url("/a"), "--allow-private"]);
+
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = text(&output.stdout);
+    assert!(
+        page.starts_with("# Loaf /a\n\nFlour, water, salt and time are **all** that"),
+        "{page}"
+    );
+}
+
+#[test]
+fn the_whole_result_object_says_what_it_cost() {
+    let site = site();
+
+    let output = rungs(&["scrape", &site.url("/a"), "--allow-private", "--json"]);
+
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(object["billing"]["tier_used"], "1");
+    assert_eq!(object["billing"]["total_credits"], 200);
+    assert_eq!(object["title"], "Loaf /a");
+    assert!(object["content"]["markdown"].is_string());
+}
+
+#[test]
+fn a_failed_page_exits_with_1_and_wrong_usage_with_2() {
+    let site = site();
+
+    let gone = rungs(&["scrape", &site.url("/gone"), "--allow-private"]);
+    let private = rungs(&["scrape", &site.url("/a")]);
+    let tiers = rungs(&["scrape", &site.url("/a"), "--force-tier", "3", "--max-tier", "2"]);
+    let timeout = rungs(&["scrape", &site.url("/a"), "--timeout", "0"]);
+    let format = rungs(&["scrape", &site.url("/a"), "--formats", "docx"]);
+
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(text(&gone.stderr).contains("NOT_FOUND_TARGET"), "{}", text(&gone.stderr));
+    assert!(text(&private.stderr).contains("PRIVATE_ADDRESS_BLOCKED"), "{}", text(&private.stderr));
+    for (output, names) in [(tiers, "force_tier"), (timeout, "timeout"), (format, "docx")] {
+        assert_eq!(output.status.code(), Some(2), "{names}");
+        assert!(text(&output.stderr).contains(names), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_private_page_says_how_to_open_it_and_a_wrong_url_says_nothing_of_batches() {
+    let site = site();
+
+    let private = text(&rungs(&["scrape", &site.url("/a")]).stderr);
+    let wrong = rungs(&["scrape", "example.com"]);
+
+    assert!(private.contains("--allow-private"), "{private}");
+    let wrong = (wrong.status.code(), text(&wrong.stderr));
+    assert_eq!(wrong.0, Some(2));
+    assert!(wrong.1.starts_with("rungs: url: the URL must start with http"), "{}", wrong.1);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let (answer, may_answer) = mpsc::channel::<()>();
+    let may_answer = Mutex::new(may_answer);
+    let site = Site::start(move |_| {
+        let _ = may_answer.lock().expect("not poisoned").recv();
+        SiteResponse::html("<article><p>Flour, water, salt and time are all that it needs.</p>")
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));
+    command.args(["scrape", &site.url("/"), "--allow-private"]);
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+
+    drop(child.stdout.take());
+    answer.send(()).expect("the site listens");
+    let output = child.wait_with_output().expect("it ends");
+
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn looking_at_a_store_that_is_not_there_makes_none() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = dir.path().join("mistyped");
+
+    let output = rungs(&["status", "--store", &store.to_string_lossy()]);
+
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("mistyped"), "{}", text(&output.stderr));
+    assert!(!store.exists());
+}
+
+fn batch(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));
+    command.current_dir(dir).args(["batch", "urls.txt", "--store", "store", "--out", "out.jsonl"]);
+    command.args(["--allow-private", "--formats", "markdown,text,html,json", "--concurrency", "2"]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn a_batch_killed_on_the_way_delivers_every_page_once() {
+    let site = site();
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut urls = String::from("# loaves\n\n");
+    for number in 0..120 {
+        writeln!(urls, "{}", site.url(&format!("/{number}"))).expect("written to a string");
+    }
+    std::fs::write(dir.path().join("urls.txt"), urls).expect("written");
+
+    let mut first = batch(dir.path()).spawn().expect("starts");
+    while site.hits() < 20 {
+        std::thread::yield_now();
+    }
+    first.kill().expect("killed");
+    first.wait().expect("gone");
+    let second = batch(dir.path()).output().expect("runs");
+    let before = site.hits();
+    let third = batch(dir.path()).output().expect("runs");
+
+    assert!(second.status.success(), "{}", text(&second.stderr));
+    assert!(third.status.success(), "{}", text(&third.stderr));
+    assert_eq!(site.hits(), before, "nothing is fetched twice");
+    let out = std::fs::read_to_string(dir.path().join("out.jsonl")).expect("results");
+    let rows: Vec<serde_json::Value> =
+        out.lines().map(|it| serde_json::from_str(it).expect("whole lines")).collect();
+    let distinct: HashSet<&str> = rows.iter().filter_map(|it| it["url"].as_str()).collect();
+    assert_eq!((rows.len(), distinct.len()), (120, 120));
+    for row in &rows {
+        assert_eq!(row["status"], "succeeded", "{row}");
+        for format in ["markdown", "text", "html"] {
+            assert!(row["result"]["content"][format].as_str().is_some_and(|it| !it.is_empty()));
+        }
+    }
+    let status = rungs(&["status", "--store", &dir.path().join("store").to_string_lossy()]);
+    assert_eq!(text(&status.stdout).matches(" completed ").count(), 2, "{}", text(&status.stdout));
+}
+
+#[test]
+fn doctor_names_the_reader_of_images_or_the_package_that_brings_it() {
+    let with = rungs(&["doctor"]);
+    let without = Command::new(env!("CARGO_BIN_EXE_rungs"))
+        .arg("doctor")
+        .env("PATH", "/nowhere")
+        .output()
+        .expect("the program runs");
+
+    let ocr = |it: &Output| {
+        let said = text(&it.stdout);
+        said.lines().find(|it| it.starts_with("mode ocr")).expect("a line for images").to_owned()
+    };
+    assert!(with.status.success() && without.status.success());
+    assert!(ocr(&with).contains(" ready ") && ocr(&with).contains("eng"), "{}", ocr(&with));
+    assert!(ocr(&without).contains("not ready"), "{}", ocr(&without));
+    assert!(ocr(&without).contains("apt-get install tesseract-ocr"), "{}", ocr(&without));
+}
+
+#[test]
+fn an_image_is_printed_as_its_text() {
+    let image = include_bytes!("../images/bread.png");
+    let site = Site::start(move |_| SiteResponse::status(200).body(&image[..]));
+
+    let output = rungs(&["scrape", &site.url("/a"), "--allow-private", "--mode", "ocr"]);
+
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Bread needs four things:"), "{}", text(&output.stdout));
+}

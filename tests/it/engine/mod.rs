@@ -1,0 +1,5 @@
+//! The engine end to end, with fetchers of the tests' own or sites on loopback.
+
+mod batches;
+mod options;
+mod robots;

@@ -1,0 +1,190 @@
+//! Something for sale.
+
+use rungs::core::request::Profile;
+use serde_json::{Value, json};
+
+use crate::extract::fields::{assert_fields, json_of, ld, read};
+
+#[test]
+fn a_product_has_flat_fields_wherever_its_data_keeps_them() {
+    let from_ld = ld(&json!({
+        "@type": "Product", "name": "Red &amp; round pot", "sku": "p-1", "gtin13": "4006381333931",
+        "brand": { "@type": "Brand", "name": "Kiln" },
+        "aggregateRating": { "ratingValue": "4.5", "reviewCount": "12" },
+        "offers": { "@type": "AggregateOffer", "lowPrice": "1,099.00", "priceCurrency": "EUR", "offers": [
+            { "availability": "https://schema.org/OutOfStock" }, { "availability": "https://schema.org/InStock" },
+        ]},
+    }));
+    let from_meta = "<meta property=og:title content='Red &amp; round pot'>\
+        <meta property=product:price:amount content=1099><meta property=product:price:currency content=EUR>\
+        <meta property=product:availability content='in stock'><meta property=product:brand content=Kiln>\
+        <meta property=product:retailer_item_id content=p-1><meta itemprop=gtin13 content=4006381333931><p>A pot.";
+    let from_page = "<h1>Red &amp; round pot</h1><div class=price-box><del class=old-price>€ 2.000</del>\
+        <span class=price>€ 1.099,00</span></div><p>In stock</p><table><tr><td>Brand<td>Kiln\
+        <tr><td>SKU:<td>p-1<tr><td>EAN<td>4006381333931</table>";
+
+    for source in [from_ld.as_str(), from_meta, from_page] {
+        let json = json_of(source, Profile::Product);
+        assert_fields(
+            &json,
+            &json!({
+                "price": 1099, "currency": "EUR", "availability": "InStock", "sku": "p-1", "gtin": "4006381333931",
+            }),
+        );
+    }
+    let json = json_of(&from_ld, Profile::Product);
+    assert_fields(&json, &json!({ "rating": 4.5, "review_count": 12 }));
+    assert_eq!(json["brand"]["name"], "Kiln", "the item's own value stays");
+    assert_eq!(json_of(from_page, Profile::Product)["brand"], "Kiln");
+}
+
+#[test]
+fn a_number_in_the_address_is_a_products_last_resort() {
+    assert_eq!(json_of("<h1>Pot</h1><p>A pot.", Profile::Product)["sku"], "1234567");
+    assert_eq!(json_of("<h1>Pot</h1><p>SKU: p-9</p>", Profile::Product)["sku"], "p-9");
+}
+
+#[test]
+fn what_was_crossed_out_or_is_of_another_product_is_no_price() {
+    let json = json_of(
+        "<span class=cart-price>$0.00</span><h1>Pot</h1><s class=price>$30</s><b class=price>$20</b>\
+         <div class=related><span class=price>$5</span></div>",
+        Profile::Product,
+    );
+
+    assert_fields(&json, &json!({ "price": 20, "currency": "USD" }));
+}
+
+#[test]
+fn a_price_that_the_page_shows_is_chosen_among_those_that_data_says() {
+    let data =
+        |price: u32| json!({ "@type": "product", "name": "Pot", "offers": { "price": price } });
+    let meta = "<meta property=product:price:amount content=25>";
+    let shown = "<h1>Pot</h1><div>€ <span class=price>25,00</span></div>";
+
+    let renewed = json_of(&format!("{meta}{}{shown}", ld(&data(30))), Profile::Product);
+    let only_data = json_of(&format!("{}{shown}", ld(&data(30))), Profile::Product);
+
+    assert_eq!(renewed["price"], 25, "what another place says too is newer");
+    assert_eq!(only_data["price"], 30, "what the page shows alone may be another's");
+}
+
+#[test]
+fn a_sale_price_takes_the_place_of_the_one_that_is_crossed_out() {
+    let data = ld(&json!({ "@type": "Product", "name": "Pot", "offers": { "price": "219.99" } }));
+    let shown = "<h1>Pot</h1><span class='original-price price'>EUR219.99</span><b class=price>EUR110.00</b>";
+
+    let json = json_of(&format!("{data}{shown}"), Profile::Product);
+
+    assert_fields(&json, &json!({ "price": 110, "currency": "EUR" }));
+}
+
+#[test]
+fn a_price_is_read_beside_its_currency_where_nothing_calls_it_one() {
+    let json = json_of(
+        "<h1>Pot</h1><table><tr><td>was <del>$420</del> 元<tr><td>-7 % <span>294</span><span> 元</span></table>",
+        Profile::Product,
+    );
+    assert_fields(&json, &json!({ "price": 294, "currency": "CNY" }));
+
+    let struck_alone = json_of(
+        "<h1>Pot</h1><p class=price-old>100.00€</p><p class=price-tax>81.97€</p>",
+        Profile::Product,
+    );
+    assert_eq!(struck_alone["price"], 100);
+}
+
+#[test]
+fn the_number_that_a_page_shows_is_its_own_name_for_the_product() {
+    let data = ld(&json!({ "@type": "Product", "name": "Pot", "sku": "998877-40-S" }));
+    for shown in [
+        "<p>Product code: 123/45</p>",
+        "<p data-test=product-catNumber>123/45</p>",
+        "<p class=product-reference><i>Ref.</i><b>123/45</b></p>",
+    ] {
+        let json = json_of(&format!("<h1>Pot</h1>{data}{shown}"), Profile::Product);
+        let filled = read(&format!("<h1>Pot</h1>{data}{shown}"), |it| {
+            it.extraction_profile = Profile::Product;
+            it.extraction_schema = Some(json!({ "sku": "string" }));
+        });
+        assert_eq!(json["sku"], "998877-40-S", "the item's own value stays");
+        assert_eq!(filled.filtered_content, Some(json!({ "sku": "123/45" })), "{shown}");
+    }
+    let sentence = "<h1>Pot</h1><p>Brand Outlet</p><p>Brand's 2 year guarantee</p>";
+    assert_eq!(json_of(sentence, Profile::Product).get("brand"), None);
+}
+
+#[test]
+fn a_number_is_read_from_what_the_shop_ships_beside_the_products_name() {
+    let json = json_of(
+        r#"<h1>Pot</h1><script>var meta = {"related": [{"name": "Pan", "sku": "p-0"}],
+            "variants": [{"id": 1, "name": "Pot", "public_title": null, "sku": "p-77"}]};</script><p>A pot."#,
+        Profile::Product,
+    );
+
+    assert_eq!(json["sku"], "p-77");
+}
+
+#[test]
+fn what_can_be_had_in_one_size_can_be_had() {
+    let size = |sku: &str, stock: &str| {
+        json!({ "@type": "Product", "name": "Boot", "sku": sku,
+            "offers": { "price": 70, "availability": format!("http://schema.org/{stock}") } })
+    };
+    let sizes = json!([size("b-35", "OutOfStock"), size("b-36", "InStock")]);
+
+    assert_eq!(json_of(&ld(&sizes), Profile::Product)["availability"], "InStock");
+    let gone = json!([size("b-35", "OutOfStock"), size("b-36", "OutOfStock")]);
+    assert_eq!(json_of(&ld(&gone), Profile::Product)["availability"], "OutOfStock");
+}
+
+#[test]
+fn the_stock_is_read_from_words_controls_and_at_last_from_the_price() {
+    for (shown, stock) in [
+        ("<p>Sold out</p><p class=price>$5</p>", json!("SoldOut")),
+        ("<p>Bild nicht verfügbar</p><a class=btn>In den Warenkorb</a>", json!("InStock")),
+        ("<button>Comprar entrada</button>", json!("InStock")),
+        ("<p class=price>$5</p>", json!("InStock")),
+        (
+            "<p>A pot. We sell pots that are never sold out or anything of that kind.</p>",
+            Value::Null,
+        ),
+    ] {
+        let json = json_of(&format!("<h1>Pot</h1><p>A pot.</p>{shown}"), Profile::Product);
+        assert_eq!(json["availability"], stock, "{shown}");
+    }
+}
+
+#[test]
+fn a_brand_is_a_name_without_what_stands_around_it() {
+    let named = |brand: &str| {
+        let data = json!({ "@type": "Product", "name": "Pot", "offers": { "price": 5 } });
+        let page = format!("{}<h1>Pot</h1>{brand}", ld(&data));
+        let made = read(&page, |it| {
+            it.extraction_profile = Profile::Product;
+            it.extraction_schema = Some(json!({ "brand": "string" }));
+        });
+        made.filtered_content.expect("a schema was asked for")["brand"].clone()
+    };
+    let shipped = |name: &str| {
+        format!("<script>var it = [{{\"name\":{name},\"id\":1,\"brand\":\"Kiln & Co\"}}]</script>")
+    };
+
+    for (page, brand) in [
+        ("<table><tr><td>Výrobca<td>Kiln</table>".to_owned(), json!("Kiln")),
+        ("<p>Brand: Kiln</p>".to_owned(), json!("Kiln")),
+        (shipped("\"Pot\""), json!("Kiln & Co")),
+        (shipped("\"Pot and lid\""), Value::Null),
+    ] {
+        assert_eq!(named(&page), brand, "{page}");
+    }
+    for (said, brand) in [
+        (json!("More of this brand: Kiln"), json!("Kiln")),
+        (json!("Pot | The shop"), Value::Null),
+        (json!(["http://shop.example/kiln"]), Value::Null),
+    ] {
+        let data = json!({ "@type": "Product", "name": ["http://shop.example/pot", "Pot"], "manufacturer": said });
+        let json = json_of(&ld(&data), Profile::Product);
+        assert_eq!(json.get("brand").cloned().unwrap_or_default(), brand, "{json}");
+    }
+}

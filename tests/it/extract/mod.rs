@@ -1,0 +1,7 @@
+//! The built-in extractor: documents in, formats and fields out.
+
+mod content;
+mod documents;
+mod embedded_state;
+mod fields;
+mod formats;

@@ -1,0 +1,6 @@
+//! The HTTP fetcher over real sockets of the loopback interface.
+
+mod hostile;
+mod proxies;
+mod tiers;
+mod tls;

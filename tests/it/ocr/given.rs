@@ -1,0 +1,83 @@
+//! Images to read, and requests to read them. `tests/images/draw.py` drew the files.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use rungs::core::request::{Item, Limits};
+use rungs::ports::fetch::{DocumentRequest, FetchError, Fetched, OcrEngine, OcrText};
+
+pub(crate) const BREAD: [(&str, &[u8]); 5] = [
+    ("png", include_bytes!("../../images/bread.png")),
+    ("jpg", include_bytes!("../../images/bread.jpg")),
+    ("webp", include_bytes!("../../images/bread.webp")),
+    ("tif", include_bytes!("../../images/bread.tif")),
+    ("gif", include_bytes!("../../images/bread.gif")),
+];
+pub(crate) const BREAD_PNG: &[u8] = BREAD[0].1;
+pub(crate) const BREAD_TEXT: &str = "Bread needs four things:\nflour, water, salt, time.";
+pub(crate) const CHEESE_PNG: &[u8] = include_bytes!("../../images/cheese.png");
+pub(crate) const PAGES_TIFF: &[u8] = include_bytes!("../../images/pages.tif");
+
+pub(crate) fn request(image: &[u8], language: &str) -> DocumentRequest {
+    let mut item = Item::get("https://example.com/image");
+    item.ocr_language = language.parse().expect("codes");
+    let options = item.check(&Limits::default()).expect("a plain item passes");
+    DocumentRequest {
+        document: Arc::new(Fetched::new(200, image)),
+        options: Arc::new(options),
+        deadline: Duration::from_secs(120),
+    }
+}
+
+pub(crate) async fn read(reader: &dyn OcrEngine, image: &[u8]) -> Result<OcrText, FetchError> {
+    reader.recognize(request(image, "eng")).await
+}
+
+/// A grey PNG of this size, full of digits: much to do for a reader.
+pub(crate) fn digits(width: u32, height: u32) -> Vec<u8> {
+    const GLYPHS: [[&str; 7]; 2] = [
+        [" ### ", "#   #", "    #", "   # ", "  #  ", " #   ", "#####"],
+        ["   # ", "  ## ", " # # ", "#  # ", "#####", "   # ", "   # "],
+    ];
+    const SCALE: u32 = 4;
+    png(width, height, |x, y| {
+        let (column, row) = (x / SCALE, y / SCALE);
+        let glyph = GLYPHS[(column / 7 % 2) as usize].get((row % 12) as usize);
+        glyph.and_then(|it| it.as_bytes().get((column % 7) as usize)) == Some(&b'#')
+    })
+}
+
+/// A grey PNG of this size with nothing on it: quickly read, if there is room for it.
+pub(crate) fn blank(width: u32, height: u32) -> Vec<u8> {
+    png(width, height, |_, _| false)
+}
+
+fn png(width: u32, height: u32, is_black: impl Fn(u32, u32) -> bool) -> Vec<u8> {
+    let mut pixels = ZlibEncoder::new(Vec::new(), Compression::fast());
+    for y in 0..height {
+        // Each row begins with its filter: none.
+        let mut line = vec![0];
+        line.extend((0..width).map(|x| if is_black(x, y) { 0 } else { u8::MAX }));
+        pixels.write_all(&line).expect("memory takes all");
+    }
+    let mut head = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    head.extend([8, 0, 0, 0, 0]);
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    let parts = [
+        (b"IHDR", head),
+        (b"IDAT", pixels.finish().expect("memory takes all")),
+        (b"IEND", Vec::new()),
+    ];
+    for (name, bytes) in parts {
+        let named = [&name[..], &bytes].concat();
+        let mut sum = flate2::Crc::new();
+        sum.update(&named);
+        png.extend(u32::try_from(bytes.len()).expect("a small image").to_be_bytes());
+        png.extend(&named);
+        png.extend(sum.sum().to_be_bytes());
+    }
+    png
+}

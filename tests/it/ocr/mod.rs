@@ -1,0 +1,10 @@
+//! Images, read by the real program: `tests/run.sh` installs it.
+mod given;
+mod pages;
+#[cfg(target_os = "linux")]
+mod processes;
+mod reading;
+
+use rungs::fetch::Tesseract;
+
+rungs::ocr_engine_conformance!(conformance, Tesseract::new());

@@ -1,0 +1,177 @@
+//! What is read, and what is refused.
+
+use rungs::fetch::ocr::{Layout, OcrLimits, Tesseract};
+use rungs::ports::fetch::{FetchErrorKind as Kind, OcrEngine};
+
+use crate::ocr::given::{
+    BREAD, BREAD_PNG, BREAD_TEXT, CHEESE_PNG, PAGES_TIFF, blank, read, request,
+};
+
+#[tokio::test]
+async fn all_five_formats_are_read_to_the_letter_with_boxes_inside_the_image() {
+    let reader = Tesseract::new();
+    for (format, image) in BREAD {
+        let read = read(&reader, image).await.unwrap_or_else(|why| panic!("{format}: {why}"));
+
+        assert_eq!(read.text, BREAD_TEXT, "{format}");
+        let words: Vec<&str> = read.words.iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(words, BREAD_TEXT.split_whitespace().collect::<Vec<_>>(), "{format}");
+        for word in &read.words {
+            let [left, top, width, height] = word.bbox;
+            assert!(width > 0 && height > 0 && left + width <= 560 && top + height <= 160);
+            assert!((50.0..=100.0).contains(&word.confidence), "{word:?}");
+        }
+        let lines: Vec<bool> = read.words.iter().map(|it| it.bbox[1] > 70).collect();
+        assert_eq!(lines, [false, false, false, false, true, true, true, true], "{format}");
+    }
+}
+
+#[tokio::test]
+async fn every_page_of_a_tiff_is_read() {
+    let read = read(&Tesseract::new(), PAGES_TIFF).await.expect("read");
+
+    assert_eq!(read.text, "The first page\n\nThe second page");
+}
+
+#[tokio::test]
+async fn the_language_asked_for_is_the_one_that_is_read() {
+    let reader = Tesseract::new();
+    let german = "Schöne Grüße aus Köln,\nder Käse wäre süß.";
+
+    for language in ["deu", "deu+eng"] {
+        let read = reader.recognize(request(CHEESE_PNG, language)).await.expect("read");
+        assert_eq!(read.text, german, "{language}");
+    }
+    let english = reader.recognize(request(CHEESE_PNG, "eng")).await.expect("read");
+    assert_ne!(english.text, german);
+}
+
+#[tokio::test]
+async fn a_language_that_is_not_installed_is_named_with_its_package() {
+    for language in ["eng+tlh", "/etc/passwd", "script/Tengwar"] {
+        let error = Tesseract::new().recognize(request(BREAD_PNG, language)).await;
+        let error = error.expect_err("not installed");
+
+        assert_eq!(error.kind(), Kind::Unavailable);
+        let missing = language.trim_start_matches("eng+");
+        let said = error.to_string();
+        assert!(
+            said.contains(&format!("`{missing}`")) && said.contains("tesseract-ocr-"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named_with_its_package() {
+    let nowhere = std::env::temp_dir().join("rungs-no-such-dir/tesseract");
+    for reader in [Tesseract::at("rungs-no-such-program"), Tesseract::at(nowhere)] {
+        let error = read(&reader, BREAD_PNG).await.expect_err("not there");
+        let looked = reader.installed().await.expect_err("not there");
+
+        for error in [error, looked] {
+            assert_eq!(error.kind(), Kind::Unavailable);
+            assert!(error.to_string().contains("apt-get install tesseract-ocr"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_no_program_is_named() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let error = read(&Tesseract::at(file.path()), BREAD_PNG).await.expect_err("not started");
+
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    assert!(error.to_string().contains("cannot be started"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_installed_is_told() {
+    let installed = Tesseract::new().installed().await.expect("installed");
+
+    assert!(installed.program.is_absolute() && installed.version.starts_with("tesseract "));
+    for language in ["deu", "eng"] {
+        assert!(installed.languages.iter().any(|it| it == language), "{installed:?}");
+    }
+}
+
+/// The program takes bytes of no known format for a list of files, and opens each.
+#[tokio::test]
+async fn a_list_of_files_is_not_opened() {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/bread.png\n");
+
+    let error = read(&Tesseract::new(), list.as_bytes()).await.expect_err("no image");
+
+    assert!(error.to_string().contains("no PNG, JPEG, WebP, TIFF or GIF"), "{error}");
+}
+
+#[tokio::test]
+async fn damage_ends_in_an_answer_and_the_next_image_is_read() {
+    let reader = Tesseract::new();
+    for (format, image) in BREAD {
+        let mut noise = image[..image.len() / 4].to_vec();
+        noise.extend((0..3_000_u32).map(|it| (it * 7_919 % 251) as u8));
+        for damaged in [&image[..image.len() / 2], &image[..image.len() / 8], &noise] {
+            // Some decoders make do with half of an image; all have an answer.
+            if let Err(error) = read(&reader, damaged).await {
+                assert_eq!(error.kind(), Kind::Broken, "{format}: {error}");
+            }
+        }
+    }
+    let half = &BREAD_PNG[..BREAD_PNG.len() / 2];
+    let error = read(&reader, half).await.expect_err("half a PNG is none");
+    assert!(error.to_string().contains("png"), "the program's own words: {error}");
+    assert_eq!(read(&reader, BREAD_PNG).await.expect("a whole image").text, BREAD_TEXT);
+}
+
+#[tokio::test]
+async fn an_image_over_a_limit_starts_no_program() {
+    let nothing = Tesseract::at("rungs-no-such-program");
+    let mut bomb = BREAD_PNG.to_vec();
+    bomb[16..20].copy_from_slice(&30_000_u32.to_be_bytes());
+    bomb[20..24].copy_from_slice(&30_000_u32.to_be_bytes());
+    let small = OcrLimits { max_bytes: 100, ..OcrLimits::default() };
+    let single = OcrLimits { max_pages: 1, ..OcrLimits::default() };
+
+    for (reader, image, named) in [
+        (nothing.clone(), &bomb[..], "900000000 pixels"),
+        (nothing.clone().limits(small), BREAD_PNG, "limit of 100"),
+        (nothing.limits(single), PAGES_TIFF, "more than 1 pages"),
+    ] {
+        let error = read(&reader, image).await.expect_err("over a limit");
+
+        assert_eq!(error.kind(), Kind::TooLarge, "{error}");
+        assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn memory_is_bounded() {
+    let image = blank(6_000, 5_000);
+    let reader = |memory| Tesseract::new().limits(OcrLimits { memory, ..OcrLimits::default() });
+
+    let enough = read(&reader(1 << 30), &image).await;
+    let error = read(&reader(100 << 20), &image).await.expect_err("30 million pixels in 100 MiB");
+
+    assert_eq!(enough.expect("a gigabyte is enough").words.len(), 0);
+    assert_eq!(error.kind(), Kind::Broken);
+    assert!(error.to_string().contains("100 MiB of memory"), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_program_says_is_bounded() {
+    let limits = OcrLimits { output: 300, ..OcrLimits::default() };
+
+    let error = read(&Tesseract::new().limits(limits), BREAD_PNG).await.expect_err("more is said");
+
+    assert_eq!(error.kind(), Kind::TooLarge, "{error}");
+}
+
+#[tokio::test]
+async fn the_layout_is_passed_on() {
+    let word = Tesseract::new().layout(Layout::Word);
+
+    let read = read(&word, BREAD_PNG).await.expect("read");
+
+    assert!(read.words.len() < 4, "two lines were looked at as one word: {read:?}");
+}

@@ -1,0 +1,154 @@
+//! What is made of sound documents.
+
+use rungs::fetch::Pdf;
+
+use crate::pdf::given::{Draft, drawn, page, read};
+
+const LEFT: [&str; 6] = [
+    "The first column tells of flour and how it",
+    "was milled from wheat that grew on a hill",
+    "behind the house, where the wind is strong",
+    "and the rain comes late in every year, but",
+    "comes all the same, as the miller likes to",
+    "say to whoever asks him for a lower price.",
+];
+const RIGHT: [&str; 6] = [
+    "The second column tells of water, which is",
+    "drawn from the well at four in the morning",
+    "because it is cold then, and cold water is",
+    "what makes a dough rise slowly, and a slow",
+    "dough is the better one, says the baker to",
+    "his apprentice, who would rather be in bed",
+];
+
+#[tokio::test]
+async fn columns_are_read_one_after_the_other_below_their_title() {
+    let mut lines = vec![(72.0, 740.0, 20.0, "Of flour and of water, a tale in two columns")];
+    // Drawn across, as some programs do.
+    for (row, (left, right)) in (0_u8..).zip(LEFT.iter().zip(RIGHT)) {
+        let y = 700.0 - 14.0 * f64::from(row);
+        lines.extend([(72.0, y, 11.0, *left), (320.0, y, 11.0, right)]);
+    }
+
+    let read = read(&Pdf::new(), page(&lines)).await.expect("a sound document");
+
+    let text = format!("{}\n\n{}\n\n{}", lines[0].3, LEFT.join("\n"), RIGHT.join("\n"));
+    assert_eq!(read.pages, [text]);
+}
+
+#[tokio::test]
+async fn headings_lists_and_broken_words_become_markdown() {
+    let lines = [
+        (72.0, 740.0, 20.0, "Bread"),
+        (72.0, 700.0, 11.0, "Bread is made of few things, and of time, which is the most im-"),
+        (72.0, 686.0, 11.0, "portant of them all. It costs 2*3 and_more."),
+        (72.0, 660.0, 14.0, "What it needs"),
+        (72.0, 640.0, 11.0, "- flour"),
+        (72.0, 626.0, 11.0, "- water"),
+        (72.0, 600.0, 11.0, "1. Mix what you have."),
+        (72.0, 586.0, 11.0, "2. Wait."),
+    ];
+
+    let read = read(&Pdf::new(), page(&lines)).await.expect("a sound document");
+
+    assert_eq!(
+        read.markdown.concat(),
+        "# Bread\n\nBread is made of few things, and of time, which is the most important of them \
+         all. It costs 2\\*3 and\\_more.\n\n## What it needs\n\n- flour\n- water\n1. Mix what you \
+         have.\n2. Wait."
+    );
+    assert!(read.pages[0].contains("im-\nportant"), "the text keeps its lines: {}", read.pages[0]);
+}
+
+#[tokio::test]
+async fn cells_in_line_are_a_table_with_its_holes() {
+    let rows = [
+        ["what", "how much", "from"],
+        ["flour", "500 g", "the mill"],
+        ["water", "", "the well"],
+        ["salt", "10 g", "the sea"],
+    ];
+    let mut lines =
+        vec![(72.0, 740.0, 11.0, "What goes into a loaf of bread, by weight and by place:")];
+    for (row, cells) in (0_u8..).zip(rows) {
+        let y = 700.0 - 16.0 * f64::from(row);
+        let places = [72.0, 200.0, 330.0].into_iter().zip(cells);
+        lines.extend(places.filter(|it| !it.1.is_empty()).map(|(x, cell)| (x, y, 11.0, cell)));
+    }
+
+    let read = read(&Pdf::new(), page(&lines)).await.expect("a sound document");
+
+    let table = "| what | how much | from |\n| --- | --- | --- |\n| flour | 500 g | the mill |\n\
+        | water |  | the well |\n| salt | 10 g | the sea |";
+    assert!(read.markdown[0].ends_with(table), "{}", read.markdown[0]);
+    assert!(
+        read.pages[0].ends_with("flour  500 g  the mill\nwater  the well\nsalt  10 g  the sea")
+    );
+}
+
+#[tokio::test]
+async fn a_document_tells_its_title_author_dates_and_links() {
+    let mut draft = Draft::new();
+    let link = |address: &str| {
+        format!(
+            "<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI ({address}) >> >>"
+        )
+    };
+    let links =
+        ["https://example.com/flour", "https://example.com/water", "https://example.com/flour"];
+    let links: Vec<String> = links.map(link).to_vec();
+    draft.page(
+        &drawn(&[(72.0, 700.0, 12.0, "See there.")]),
+        &format!("/Annots [{}]", links.join(" ")),
+    );
+    // The title is UTF-16, the author in the encoding of PDF itself.
+    let about = draft.add(
+        "<< /Title <FEFF004200720065006100640020201300200031> /Author (J\\366rg \\204quoted\\215) \
+         /CreationDate (D:20240229081500+05'30') /ModDate (D:20240301120000Z) >>",
+    );
+    draft.trailer(&format!("/Info {about} 0 R"));
+
+    let read = read(&Pdf::new(), draft.finish()).await.expect("a sound document");
+
+    assert_eq!(read.title.as_deref(), Some("Bread – 1"));
+    assert_eq!(read.author.as_deref(), Some("Jörg —quoted“"));
+    assert_eq!(read.created.as_deref(), Some("2024-02-29T08:15:00+05:30"));
+    assert_eq!(read.modified.as_deref(), Some("2024-03-01T12:00:00Z"));
+    assert_eq!(read.links, ["https://example.com/flour", "https://example.com/water"]);
+    assert_eq!(read.page_count, 1);
+}
+
+#[tokio::test]
+async fn turned_pages_and_turned_text_read_as_they_are_seen() {
+    let mut draft = Draft::new();
+    let along = "BT /F1 12 Tf 0 1 -1 0 100 72 Tm (upwards along the side) Tj ET";
+    draft.page(along, "/Rotate 90");
+    draft.page(along, "");
+
+    let read = read(&Pdf::new(), draft.finish()).await.expect("a sound document");
+
+    assert_eq!(read.pages, ["upwards along the side"; 2]);
+}
+
+#[tokio::test]
+async fn a_thousand_pages_come_whole_and_in_order() {
+    let mut draft = Draft::new();
+    for number in 1..=1_000 {
+        draft.page(&drawn(&[(72.0, 700.0, 12.0, &format!("This is page {number}"))]), "");
+    }
+
+    let read = read(&Pdf::new(), draft.finish()).await.expect("a sound document");
+
+    let expected: Vec<String> = (1..=1_000).map(|it| format!("This is page {it}")).collect();
+    assert_eq!(read.pages, expected);
+    assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+}
+
+#[tokio::test]
+async fn letters_drawn_twice_for_weight_are_read_once() {
+    let twice = [(72.0, 700.0, 12.0, "heavy"), (72.3, 700.0, 12.0, "heavy")];
+
+    let read = read(&Pdf::new(), page(&twice)).await.expect("a sound document");
+
+    assert_eq!(read.pages, ["heavy"]);
+}

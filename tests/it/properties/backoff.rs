@@ -1,0 +1,81 @@
+//! Waits between tries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rungs::core::backoff::Backoff;
+use rungs::core::job::{Attempt, Finding};
+use rungs::core::ladder::{Capabilities, Plan, PlanInput, Reach, plan};
+use rungs::core::price::PriceList;
+use rungs::core::request::{Item, JobRequest, Limits};
+use rungs::core::tier::Tier;
+use rungs::core::time::Timestamp;
+use rungs::core::verdict::Verdict;
+
+use crate::properties::given;
+
+/// What is planned after one attempt that met a busy site.
+fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, draw: u64) -> Plan {
+    let item = Item::get("https://example.com/").timeout(300);
+    let request: Arc<JobRequest> = Arc::new(item.check(&Limits::default()).expect("valid"));
+    let tools = Capabilities { tiers: Tier::ALL.into_iter().collect(), ..Capabilities::default() };
+    let busy = Attempt {
+        tier: Tier::Curl,
+        finding: Finding::Judged(Verdict::Transient { retry_after }),
+        signal: "busy".to_owned(),
+        status: Some(503),
+        started_at: Timestamp::default(),
+        duration_ms: 1,
+    };
+    plan(&PlanInput {
+        request: &request,
+        reach: Reach::of(&request, &tools, &PriceList::default()),
+        trail: &[busy],
+        start: None,
+        used: Duration::ZERO,
+        since_last: passed,
+        backoff,
+        draw,
+    })
+}
+
+proptest! {
+    #[test]
+    fn waits_grow_up_to_the_longest_and_never_beyond(
+        backoff in given::backoff(),
+        number in 0..200_u32,
+        factor in 1..10_u32,
+    ) {
+        let (this, next) = (backoff.exact(number, factor), backoff.exact(number + 1, factor));
+
+        prop_assert!(this <= next && next <= backoff.longest);
+        prop_assert!(this >= backoff.first.min(backoff.longest));
+    }
+
+    #[test]
+    fn jitter_takes_half_at_most(backoff in given::backoff(), number in 0..200_u32, draw in any::<u64>()) {
+        let whole = backoff.exact(number, 2);
+
+        let wait = backoff.wait(number, draw);
+
+        prop_assert!(whole / 2 <= wait && wait <= whole, "{wait:?} of {whole:?}");
+    }
+
+    #[test]
+    fn what_a_site_asks_for_is_kept_up_to_the_longest_wait(
+        backoff in given::backoff().prop_filter("it tries again", |it| it.retries > 0),
+        retry_after in prop::option::of(given::wait()),
+        passed in given::wait(),
+        draw in any::<u64>(),
+    ) {
+        let Plan::Try { tier, wait } = planned(backoff, retry_after, passed, draw) else {
+            return Err(TestCaseError::fail("a busy site is tried again"));
+        };
+
+        let asked = retry_after.unwrap_or_default().min(backoff.longest);
+        prop_assert_eq!(tier, Tier::Curl);
+        prop_assert!(wait.saturating_add(passed) >= asked, "{wait:?} of {asked:?}");
+        prop_assert!(wait <= backoff.longest);
+    }
+}

@@ -1,0 +1,204 @@
+//! Batches over the wire.
+
+use rungs::core::request::Limits;
+use serde_json::{Value, json};
+
+use super::world::{Held, Plan, World, engine, site};
+
+#[test]
+fn the_guides_first_request_gets_the_guides_first_answer() {
+    let (world, site) = (World::new(), site());
+    let urls = ["/a", "/b", "/c"].map(|it| site.url(it));
+    let body = json!({
+        "urls": [
+            { "url": urls[0], "mode": "auto" },
+            { "url": urls[1], "formats": ["text", "markdown"] },
+            { "url": urls[2], "cost_controls": { "max_tier": "3" }, "formats": ["json"] },
+        ],
+        "webhook_url": null,
+    });
+
+    let answer = world.post("/api/v1/batch", &body);
+
+    assert_eq!(answer.status, 202, "{}", answer.json());
+    let said = answer.json();
+    assert!(said["batch_id"].as_str().is_some_and(|it| it.starts_with("batch_")), "{said}");
+    assert_eq!((&said["total_urls"], &said["total_requests"]), (&json!(3), &json!(3)));
+    assert_eq!(said["status"], "processing");
+    assert!(said["estimated_credits"].as_u64().is_some_and(|it| it > 0), "{said}");
+    let jobs: Vec<&str> =
+        said["job_ids"].as_array().expect("ids").iter().filter_map(Value::as_str).collect();
+    assert_eq!(jobs.len(), 3);
+    let ended = world.ended(said["batch_id"].as_str().expect("an id"));
+    let told: Vec<&str> = items(&ended).iter().filter_map(|it| it["job_id"].as_str()).collect();
+    assert_eq!(told, jobs, "the order is the request's");
+}
+
+fn items(status: &Value) -> &[Value] {
+    status["items"].as_array().expect("items")
+}
+
+#[test]
+fn a_mixed_batch_counts_what_succeeded_and_says_why_the_rest_did_not() {
+    let (world, site) = (World::new(), site());
+    let id = world.submitted(&["/a", "/gone", "/b"].map(|it| site.url(it)));
+
+    let status = world.ended(&id);
+
+    assert_eq!(status["status"], "partial");
+    for (name, count) in
+        [("total", 3), ("total_urls", 3), ("total_requests", 3), ("completed", 2), ("failed", 1)]
+    {
+        assert_eq!(status[name], count, "{name}");
+    }
+    assert_eq!(status["pending"], 0);
+    assert_eq!(status["credits_used"], 400);
+    assert!(status["completed_at"].is_string() && status["expires_at"].is_string());
+    let [first, gone, _] = items(&status) else { panic!("three items") };
+    assert_eq!((&first["status"], &first["error"]), (&json!("succeeded"), &Value::Null));
+    assert!(first["result"]["text"].as_str().is_some_and(|it| it.contains("Flour, water")));
+    assert_eq!(first["result"]["billing"]["tier_used"], "1");
+    assert_eq!((&first["tier_used"], &gone["tier_used"]), (&json!("1"), &Value::Null));
+    assert_eq!(first["escalations"], first["result"]["billing"]["escalations"]);
+    let tried = gone["escalations"].as_array().expect("a list");
+    assert_eq!(
+        (&tried[0]["verdict"], &tried[0]["result"]),
+        (&json!("permanent"), &json!("failed"))
+    );
+    assert!(gone["started_at"].is_string() && gone["ended_at"].is_string());
+    let formats: Vec<&String> =
+        first["result"]["content"].as_object().expect("an object").keys().collect();
+    assert_eq!(formats, ["html", "json"], "the guide's default formats");
+    assert_eq!((&gone["status"], &gone["result"]), (&json!("failed"), &Value::Null));
+    assert_eq!(gone["error"], "NOT_FOUND_TARGET");
+    assert!(gone["error_message"].is_string());
+}
+
+#[test]
+fn an_unfinished_batch_is_processing_and_its_items_say_where_they_are() {
+    let (world, held) = (World::new(), Held::new());
+    let guard = held.hold();
+    let id = world.submitted(&[held.site.url("/a")]);
+
+    let status = world.get(&format!("/api/v1/batch/{id}")).json();
+
+    assert_eq!((&status["status"], &status["pending"]), (&json!("processing"), &json!(1)));
+    assert_eq!(status["completed_at"], Value::Null);
+    let [item] = items(&status) else { panic!("one item") };
+    assert!(["queued", "processing"].contains(&item["status"].as_str().expect("a word")));
+    assert_eq!((&item["result"], &item["error"]), (&Value::Null, &Value::Null));
+    drop(guard);
+    assert_eq!(world.ended(&id)["status"], "completed");
+}
+
+#[test]
+fn the_older_name_of_the_list_and_bare_addresses_are_the_same_batch() {
+    let (world, site) = (World::new(), site());
+    let (bare, object) = (json!(site.url("/a")), json!({ "url": site.url("/a") }));
+
+    for body in [json!({ "requests": [bare] }), json!({ "urls": [bare], "requests": [bare] })] {
+        assert_eq!(world.post("/api/v1/batch", &body).status, 202);
+    }
+    assert_eq!(world.post("/api/v1/batch", &json!({ "requests": [object] })).status, 202);
+    let both = world.post("/api/v1/batch", &json!({ "urls": [bare], "requests": [object, bare] }));
+    assert_eq!(both.status, 422);
+}
+
+#[test]
+fn every_path_is_served_with_and_without_a_slash_and_under_both_prefixes() {
+    let (world, site) = (World::new(), site());
+    let body = json!({ "urls": [site.url("/a")] });
+
+    for prefix in ["/api/v1", "/v1"] {
+        for end in ["", "/"] {
+            let answer = world.post(&format!("{prefix}/batch{end}"), &body);
+            assert_eq!(answer.status, 202, "{prefix} {end:?}");
+            let id = answer.json()["batch_id"].as_str().expect("an id").to_owned();
+            assert_eq!(world.get(&format!("{prefix}/batch/{id}{end}")).status, 200);
+        }
+    }
+}
+
+#[test]
+fn the_same_key_gives_the_same_batch_and_another_body_is_refused() {
+    let (world, site) = (World::new(), site());
+    let submit = |path: &str| {
+        let body = json!({ "urls": [site.url(path)] }).to_string();
+        world.send("POST", "/api/v1/batch", &[("idempotency-key", "order-1")], body.as_bytes())
+    };
+
+    let first = submit("/a").json();
+    world.ended(first["batch_id"].as_str().expect("an id"));
+    let second = submit("/a");
+    let other = submit("/b");
+
+    assert_eq!((second.status, second.json()), (202, first));
+    assert_eq!((other.status, &other.json()["code"]), (409, &json!("IDEMPOTENCY_KEY_REUSED")));
+    assert_eq!(site.hits(), 1);
+}
+
+#[test]
+fn a_cancelled_batch_ends_and_costs_nothing() {
+    let (world, held) = (World::new(), Held::new());
+    let guard = held.hold();
+    let id = world.submitted(&[held.site.url("/a"), held.site.url("/b")]);
+
+    let cancelled = world.send("DELETE", &format!("/api/v1/batch/{id}"), &[], b"");
+    let again = world.send("DELETE", &format!("/api/v1/batch/{id}"), &[], b"");
+    drop(guard);
+
+    let said = cancelled.json();
+    assert_eq!((cancelled.status, &said["status"]), (200, &json!("failed")));
+    assert_eq!((&said["cancelled_jobs"], &said["credits_used"]), (&json!(2), &json!(0)));
+    assert_eq!(said["credits_refunded"], said["estimated_credits"]);
+    assert_eq!((again.status, &again.json()["cancelled_jobs"]), (200, &json!(0)));
+    let status = world.ended(&id);
+    assert!(items(&status).iter().all(|it| it["error"] == "CANCELLED"), "{status}");
+}
+
+#[test]
+fn a_status_can_be_asked_for_without_the_pages() {
+    let (world, site) = (World::new(), site());
+    let id = world.submitted(&[site.url("/a")]);
+    world.ended(&id);
+
+    let bare = world.get(&format!("/api/v1/batch/{id}?include_results=false")).json();
+    let wrong = world.get(&format!("/api/v1/batch/{id}?include_results=maybe"));
+
+    assert_eq!(
+        (&bare["items"][0]["status"], &bare["items"][0]["result"]),
+        (&json!("succeeded"), &Value::Null)
+    );
+    assert_eq!((wrong.status, &wrong.json()["field"]), (422, &json!("include_results")));
+}
+
+#[test]
+fn a_balance_that_does_not_cover_the_estimate_is_a_402_that_says_what_is_missing() {
+    let settings = rungs::engine::Settings { unlimited_accounts: false, ..Default::default() };
+    let plan = Plan {
+        engine: engine(rungs::stores::Memory::default()).settings(settings),
+        ..Plan::default()
+    };
+    let (world, site) = (World::of(plan), site());
+
+    let refused = world.post("/api/v1/batch", &json!({ "urls": [site.url("/a")] }));
+
+    let said = refused.json();
+    assert_eq!((refused.status, &said["code"]), (402, &json!("INSUFFICIENT_CREDITS")));
+    assert_eq!(said["balance_dollars"], 0.0);
+    assert!(said["required_dollars"].as_f64().is_some_and(|it| it > 0.0), "{said}");
+}
+
+#[test]
+fn a_host_may_allow_larger_batches_and_their_status_is_whole() {
+    let limits = Limits { batch_items: 300, ..Limits::default() };
+    let engine = engine(rungs::stores::Memory::default()).limits(limits);
+    let (world, site) = (World::of(Plan { engine, ..Plan::default() }), site());
+    let urls: Vec<String> = (0..300).map(|it| site.url(&format!("/{it}"))).collect();
+
+    let status = world.ended(&world.submitted(&urls));
+
+    assert_eq!((&status["status"], items(&status).len()), (&json!("completed"), 300));
+    let in_order = items(&status).iter().zip(&urls).all(|(item, url)| item["url"] == **url);
+    assert!(in_order);
+}

@@ -1,0 +1,104 @@
+//! Connections: bounded, patient for a while, and ended with what they were promised.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use rungs::service::{Connections, Options};
+use serde_json::json;
+
+use super::http::{connect, read};
+use super::world::{Held, Plan, World, site};
+
+const SHORT: Duration = Duration::from_millis(50);
+
+#[test]
+fn a_head_that_does_not_arrive_ends_the_connection() {
+    let connections = Connections { head_time: SHORT, ..Connections::default() };
+    let world = World::of(Plan { connections, ..Plan::default() });
+    let mut stream = connect(world.addr);
+
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nx-slow: ").expect("sent");
+    let mut rest = Vec::new();
+    let ended = stream.read_to_end(&mut rest);
+
+    // Whether it says so or not, it is over.
+    assert!(
+        ended.is_ok() || ended.is_err_and(|it| it.kind() == std::io::ErrorKind::ConnectionReset)
+    );
+    assert!(!rest.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&rest));
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_a_408() {
+    let options = Options { body_time: SHORT, ..Options::default() };
+    let world = World::of(Plan { options, ..Plan::default() });
+    let mut stream = connect(world.addr);
+
+    let head = "POST /api/v1/batch HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let answer = read(&mut stream);
+
+    assert_eq!((answer.status, &answer.json()["code"]), (408, &json!("REQUEST_TIMEOUT")));
+}
+
+#[test]
+fn a_head_that_is_too_large_is_a_431() {
+    let world = World::new();
+    let huge = "x".repeat(100_000);
+
+    let answer = world.send("GET", "/health", &[("x-huge", &huge)], b"");
+
+    assert_eq!(answer.status, 431);
+}
+
+#[test]
+fn a_client_that_never_reads_is_let_go() {
+    let connections = Connections { read_time: SHORT, most: 1, ..Connections::default() };
+    let limits = rungs::core::request::Limits { batch_items: 2_000, ..Default::default() };
+    let engine = super::world::engine(rungs::stores::Memory::default()).limits(limits);
+    let world = World::of(Plan { engine, connections, ..Plan::default() });
+    let (site, page) = (site(), "x".repeat(4_000));
+    // The status of this is larger than what sockets keep of what nobody reads.
+    let urls: Vec<String> = (0..2_000).map(|it| site.url(&format!("/{it}{page}"))).collect();
+    let mut submitted = Vec::new();
+    for some in urls.chunks(200) {
+        submitted.push(world.submitted(some));
+    }
+    let mut stream = connect(world.addr);
+    for id in &submitted {
+        let head = format!("GET /api/v1/batch/{id} HTTP/1.1\r\nhost: x\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("sent");
+    }
+
+    // There is one place only: another gets it when the one that does not read has lost it.
+    assert_eq!(world.get("/health").status, 200);
+    drop(stream);
+}
+
+#[test]
+fn what_was_sent_before_the_end_is_answered_and_what_comes_after_is_not_taken() {
+    let (mut world, held) = (World::new(), Held::new());
+    let guard = held.hold();
+    let body = json!({ "url": held.site.url("/a") }).to_string();
+    let mut stream = connect(world.addr);
+    let request = format!(
+        "POST /api/v1/scrape HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).expect("sent");
+    while held.site.hits() == 0 {
+        std::thread::yield_now();
+    }
+
+    world.service.stop();
+    world.stop.cancel();
+    let answer = read(&mut stream);
+    let serving = world.serving.take().expect("it served");
+    world.block_on(serving).expect("it ended");
+    drop(guard);
+
+    assert_eq!(answer.status, 202, "its page is not there, and its job is");
+    let id = answer.json()["job_id"].as_str().expect("an id").parse().expect("an id");
+    world.block_on(world.engine.job(id)).expect("it was accepted, so it is there");
+    assert!(std::net::TcpStream::connect(world.addr).is_err(), "nobody listens any more");
+}

@@ -1,0 +1,20 @@
+//! The REST service over real sockets, with real sites behind it.
+#[cfg(feature = "browser")]
+mod artifacts;
+mod batches;
+mod connections;
+mod deliveries;
+mod described;
+mod events;
+mod http;
+mod keys;
+#[cfg(feature = "cli")]
+mod manual;
+mod money;
+#[cfg(feature = "browser")]
+mod page;
+#[cfg(feature = "cli")]
+mod program;
+mod refusals;
+mod scrapes;
+mod world;

@@ -1,0 +1,253 @@
+//! What was spent, what is left, and what a key may spend.
+
+use rungs::core::credits::Credits;
+use rungs::core::id::AccountId;
+use rungs::core::usage::{Budget, Period};
+use rungs::engine::Settings;
+use rungs::service::{ApiKey, Keys};
+use rungs::stores::Memory;
+use serde_json::{Value, json};
+
+use super::http::Answer;
+use super::world::{Held, Plan, World, engine, site};
+
+const SECRET: &str = "sk_live_acme_0123456789abcdef";
+const OTHER: &str = "sk_live_more_0123456789abcdef";
+
+#[test]
+fn usage_has_the_words_of_every_client_and_adds_up() {
+    let (world, site) = (World::new(), site());
+    world.ended(&world.submitted(&["/a", "/b", "/gone"].map(|it| site.url(it))));
+
+    let usage = world.get("/api/v1/usage").json();
+    let billing = world.get("/api/v1/billing/usage").json();
+    let balance = world.get("/api/v1/billing/balance").json();
+
+    for name in ["credits_used", "credits_used_month"] {
+        assert_eq!(usage[name], 400, "{name}");
+    }
+    assert_eq!((&usage["requests_count"], &usage["requests_month"]), (&json!(3), &json!(3)));
+    assert_eq!((&usage["credits_held"], &usage["plan"]), (&json!(0), &json!("unlimited")));
+    assert_eq!(usage["billing_period_start"], usage["period_start"]);
+    // The day may turn between the submission and the question, but not the total.
+    assert_eq!(billing["total_credits"], 400);
+    let [top] = &billing["top_domains"].as_array().expect("a list")[..] else { panic!("one site") };
+    assert_eq!(
+        (&top["domain"], &top["credits_used"]),
+        (&json!(site.addr().to_string()), &json!(400))
+    );
+    assert_eq!(top["requests"], 3);
+    assert_eq!(balance["balance_display"], "$1000000.00");
+    assert_eq!(balance["total_spent_cents"], 0);
+}
+
+#[test]
+fn a_batchs_ledger_adds_up_to_what_it_was_charged() {
+    let (world, site) = (World::new(), site());
+    let id = world.submitted(&["/a", "/gone", "/b"].map(|it| site.url(it)));
+    let status = world.ended(&id);
+
+    let ledger = world.get(&format!("/api/v1/batch/{id}/ledger")).json();
+
+    let entries = ledger["entries"].as_array().expect("a list");
+    let kinds: Vec<&Value> = entries.iter().map(|it| &it["kind"]).collect();
+    assert_eq!(kinds, ["hold", "settle", "settle", "settle"]);
+    assert_eq!((&ledger["held"], &ledger["charged"]), (&status["estimated_credits"], &json!(400)));
+    let sum = |name: &str| entries.iter().filter_map(|it| it[name].as_u64()).sum::<u64>();
+    assert_eq!(sum("held"), sum("charged") + sum("released"), "every hold is settled");
+    let mut jobs: Vec<&Value> = entries.iter().skip(1).map(|it| &it["job_id"]).collect();
+    let mut items: Vec<&Value> =
+        status["items"].as_array().expect("items").iter().map(|it| &it["job_id"]).collect();
+    jobs.sort_by_key(ToString::to_string);
+    items.sort_by_key(ToString::to_string);
+    assert_eq!(jobs, items);
+    let unknown = "batch_00000000-0000-4000-8000-000000000000";
+    assert_eq!(world.get(&format!("/api/v1/batch/{unknown}/ledger")).status, 404);
+}
+
+#[test]
+fn a_batch_can_be_estimated_and_what_is_wrong_with_it_has_its_place() {
+    let (world, site) = (World::new(), site());
+    let item = |tier: &str| json!({ "url": site.url("/a"), "cost_controls": { "max_tier": tier } });
+    let body = json!({ "urls": [item("1"), item("2")] });
+
+    let said = world.post("/api/v1/batch/estimate", &body).json();
+    let accepted = world.post("/api/v1/batch", &body).json();
+    let wrong = json!({ "urls": [item("1"), { "url": "ftp://example.com/" }] });
+    let flawed = world.post("/api/v1/batch/estimate", &wrong);
+    let none = world.post("/api/v1/batch/estimate", &json!({ "urls": [] }));
+
+    assert_eq!((&said["total_urls"], &said["estimated_credits"]), (&json!(2), &json!(400)));
+    assert_eq!(said["max_possible_credits"], accepted["estimated_credits"], "what will be held");
+    let most: Vec<&Value> = said["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| &it["max_possible_credits"])
+        .collect();
+    assert_eq!(most, [&json!(200), &json!(300)]);
+    assert_eq!((flawed.status, &flawed.json()["field"]), (422, &json!("urls[1].url")));
+    assert_eq!((none.status, &none.json()["field"]), (422, &json!("urls")));
+    let refused = world.post("/api/v1/batch", &json!({ "urls": [] }));
+    assert_eq!(none.json()["message"], refused.json()["message"], "one thing has one wording");
+    let listed = world.get("/api/v1/batches").json();
+    assert_eq!(listed["batches"].as_array().map(Vec::len), Some(1), "an estimate submits nothing");
+    assert_eq!(listed["batches"][0]["first_url"], site.url("/a"));
+}
+
+#[test]
+fn a_limited_balance_is_shown_on_every_answer_with_a_warning_when_it_is_low() {
+    let settings = Settings { unlimited_accounts: false, ..Settings::default() };
+    let plan = Plan { engine: engine(Memory::default()).settings(settings), ..Plan::default() };
+    let world = World::of(plan);
+    let account = AccountId::default();
+    let shown = || {
+        let answer = world.get("/api/v1/usage");
+        ["x-alterlab-balance", "x-alterlab-balance-warning"]
+            .map(|it| answer.header(it).expect("a header").to_owned())
+    };
+
+    assert_eq!(shown(), ["$0.00", "exhausted"]);
+    for (grant, expected) in [
+        (50_000, ["$0.05", "critical"]),
+        (400_000, ["$0.45", "low"]),
+        (1_000_000, ["$1.45", "healthy"]),
+    ] {
+        world.block_on(world.engine.grant(&account, Credits(grant))).expect("granted");
+        assert_eq!(shown(), expected);
+    }
+    let refused = world.post("/api/v1/batch", &json!({ "urls": [] }));
+    assert_eq!(refused.header("x-alterlab-balance"), Some("$1.45"), "on errors too");
+}
+
+/// Two keys of one account, of which the first may spend `budget`.
+fn budgeted(budget: Budget) -> World {
+    let account = AccountId::new("acme").expect("a name");
+    let first = ApiKey::new("first", account.clone(), SECRET).expect("a key");
+    let first = ApiKey { spend: Some(budget), ..first };
+    let second = ApiKey::new("second", account, OTHER).expect("a key");
+    let keys = Keys::new([first, second]).expect("usable");
+    World::of(Plan { keys, ..Plan::default() })
+}
+
+fn submit(world: &World, secret: &str, body: &Value) -> Answer {
+    world.send("POST", "/api/v1/batch", &[("x-api-key", secret)], body.to_string().as_bytes())
+}
+
+#[test]
+fn a_key_spends_no_more_than_its_budget_and_the_accounts_other_key_goes_on() {
+    let credits = Some(Credits(400));
+    let world = budgeted(Budget { credits, jobs: None, period: Period::Monthly });
+    let held = Held::new();
+    let guard = held.hold();
+    let body = |number: u8| {
+        json!({ "urls": [{
+            "url": held.site.url(&format!("/{number}")), "cost_controls": { "max_tier": 1 },
+        }] })
+    };
+
+    let first = [submit(&world, SECRET, &body(1)), submit(&world, SECRET, &body(2))];
+    let refused = submit(&world, SECRET, &body(3));
+    let other = submit(&world, OTHER, &body(4));
+    drop(guard);
+
+    assert!(first.iter().all(|it| it.status == 202), "each holds 200");
+    let said = refused.json();
+    assert_eq!((refused.status, &said["code"]), (429, &json!("SPEND_LIMIT_EXCEEDED")));
+    let seconds: u64 = refused.header("retry-after").expect("told").parse().expect("a number");
+    assert!((1..=31 * 86_400).contains(&seconds), "{seconds}");
+    assert_eq!(said["retry_after"], seconds);
+    assert_eq!(other.status, 202);
+}
+
+#[test]
+fn what_was_held_and_not_spent_is_the_budgets_again() {
+    let credits = Some(Credits(400));
+    let world = budgeted(Budget { credits, jobs: None, period: Period::Monthly });
+    let site = site();
+    let gone =
+        json!({ "urls": [{ "url": site.url("/gone"), "cost_controls": { "max_tier": 1 } }] });
+
+    for _ in 0..4 {
+        let answer = submit(&world, SECRET, &gone);
+        assert_eq!(answer.status, 202, "{}", answer.json());
+        let id = answer.json()["batch_id"].as_str().expect("an id").parse().expect("an id");
+        world.block_on(async {
+            world.engine.handle(id).await.expect("there").wait().await.expect("it ends")
+        });
+    }
+}
+
+#[test]
+fn a_budget_may_count_jobs() {
+    let world = budgeted(Budget { credits: None, jobs: Some(3), period: Period::Monthly });
+    let site = site();
+    let two = json!({ "urls": [site.url("/a"), site.url("/b")] });
+
+    assert_eq!(submit(&world, SECRET, &two).status, 202);
+    assert_eq!(submit(&world, SECRET, &two).status, 429);
+    assert_eq!(submit(&world, SECRET, &json!({ "urls": [site.url("/a")] })).status, 202);
+}
+
+#[test]
+fn an_accounts_batches_are_listed_newest_first_page_by_page_and_no_one_elses() {
+    let account = |name| AccountId::new(name).expect("a name");
+    let keys = [
+        ApiKey::new("first", account("b"), SECRET).expect("a key"),
+        ApiKey::new("second", account("a"), OTHER).expect("a key"),
+    ];
+    let world = World::of(Plan { keys: Keys::new(keys).expect("usable"), ..Plan::default() });
+    let site = site();
+    let body = json!({ "urls": [site.url("/a")] });
+    let mut submitted: Vec<String> = Vec::new();
+    for _ in 0..5 {
+        assert_eq!(submit(&world, OTHER, &body).status, 202);
+        let id = submit(&world, SECRET, &body).json()["batch_id"].clone();
+        submitted.push(id.as_str().expect("an id").to_owned());
+    }
+    let scrape = json!({ "url": site.url("/a"), "sync": false }).to_string();
+    world.send("POST", "/api/v1/scrape", &[("x-api-key", SECRET)], scrape.as_bytes());
+
+    let (mut listed, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let path = format!("/api/v1/batches?limit=2&cursor={cursor}");
+        let page = world.send("GET", &path, &[("x-api-key", SECRET)], b"").json();
+        let batches = page["batches"].as_array().expect("a list");
+        listed.extend(batches.iter().map(|it| it["batch_id"].as_str().expect("id").to_owned()));
+        pages += 1;
+        assert_eq!(page["has_more"], page["next_cursor"].is_string());
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = next.to_owned();
+    }
+
+    submitted.sort();
+    submitted.reverse();
+    assert_eq!((listed, pages), (submitted, 3));
+    for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x"] {
+        let path = format!("/api/v1/batches?{wrong}");
+        assert_eq!(world.send("GET", &path, &[("x-api-key", SECRET)], b"").status, 422, "{wrong}");
+    }
+}
+
+#[test]
+fn a_page_by_itself_is_told_of_as_a_job() {
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keeps = std::sync::Arc::clone(&told);
+    let hook = rungs::testkit::site::Site::start(move |request| {
+        keeps.lock().expect("not poisoned").push(request.clone());
+        rungs::testkit::site::SiteResponse::status(204)
+    });
+    let (world, site) = (World::new(), site());
+    let body = json!({ "url": site.url("/gone"), "webhook_url": hook.url("/"), "sync": false });
+
+    let id = world.post("/api/v1/scrape", &body).json()["job_id"].clone();
+    while told.lock().expect("not poisoned").is_empty() {
+        std::thread::yield_now();
+    }
+
+    let requests = told.lock().expect("not poisoned");
+    let told: Value = serde_json::from_slice(&requests[0].body).expect("JSON");
+    assert_eq!((&told["event"], &told["data"]["job_id"]), (&json!("job.failed"), &id));
+    assert_eq!(told["data"]["error"], "NOT_FOUND_TARGET");
+    assert_eq!(requests[0].header("x-alterlab-event"), Some("job.failed"));
+}

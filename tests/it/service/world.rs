@@ -1,0 +1,177 @@
+//! A service on a loopback port, its engine, and a site for it to read.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use rungs::Engine;
+use rungs::engine::{EngineBuilder, Settings};
+use rungs::fetch::Http;
+use rungs::service::{Connections, Keys, Options, Service, serve};
+use rungs::stores::Memory;
+use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
+use rungs::webhook::Webhooks;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::described;
+use super::http::{self, Answer};
+
+pub(crate) const LOOPBACK: &str = "127.0.0.0/8";
+
+/// What a world is made of; every default is the service's own.
+pub(crate) struct Plan {
+    pub(crate) engine: EngineBuilder,
+    pub(crate) keys: Keys,
+    pub(crate) options: Options,
+    pub(crate) connections: Connections,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            engine: engine(Memory::default()),
+            keys: Keys::default(),
+            options: Options::default(),
+            connections: Connections::default(),
+        }
+    }
+}
+
+/// An engine that may reach loopback, on `store`.
+pub(crate) fn engine(store: impl rungs::ports::store::Store + 'static) -> EngineBuilder {
+    let hooks = Webhooks::signed_with("whsec_c2VjcmV0").allow_network(LOOPBACK).expect("a network");
+    let settings = Settings::default();
+    Engine::builder()
+        .store(store)
+        .http(Http::new().allow_network(LOOPBACK).expect("a network"))
+        .webhooks(hooks)
+        .settings(settings)
+}
+
+/// A running service.
+pub(crate) struct World {
+    pub(crate) addr: SocketAddr,
+    pub(crate) engine: Engine,
+    pub(crate) service: Service,
+    pub(crate) stop: CancellationToken,
+    pub(crate) runtime: Option<tokio::runtime::Runtime>,
+    pub(crate) serving: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl World {
+    /// A world with every default.
+    pub(crate) fn new() -> Self {
+        Self::of(Plan::default())
+    }
+
+    pub(crate) fn of(plan: Plan) -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let stop = CancellationToken::new();
+        let (engine, service, addr, serving) = runtime.block_on(async {
+            let engine = plan.engine.build().expect("an engine");
+            let service = Service::new(engine.clone()).keys(plan.keys).options(plan.options);
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let addr = listener.local_addr().expect("an address");
+            let serving = serve(listener, service.router(), plan.connections, stop.clone());
+            (engine, service, addr, tokio::spawn(serving))
+        });
+        let (runtime, serving) = (Some(runtime), Some(serving));
+        Self { addr, engine, service, stop, runtime, serving }
+    }
+
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let answer = http::send(self.addr, method, path, headers, body);
+        described::check(method, path, &answer);
+        answer
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[], body.to_string().as_bytes())
+    }
+
+    /// Submits these addresses and gives the batch's id.
+    pub(crate) fn submitted(&self, urls: &[String]) -> String {
+        let answer = self.post("/api/v1/batch", &json!({ "urls": urls }));
+        assert_eq!(answer.status, 202, "{}", answer.json());
+        answer.json()["batch_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A batch's status once it has ended.
+    pub(crate) fn ended(&self, id: &str) -> Value {
+        let parsed = id.parse().expect("a batch id");
+        self.block_on(async {
+            let mut handle = self.engine.handle(parsed).await.expect("there is one");
+            handle.wait().await.expect("it ends")
+        });
+        self.get(&format!("/api/v1/batch/{id}")).json()
+    }
+
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.as_ref().expect("it runs").block_on(future)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        self.service.stop();
+        self.stop.cancel();
+        let serving = self.serving.take();
+        runtime.block_on(async {
+            if let Some(serving) = serving {
+                let _ = serving.await;
+            }
+            let _ = self.engine.shutdown().await;
+        });
+    }
+}
+
+/// A site of readable pages; `/gone` is not there, and others are as the test says.
+pub(crate) fn site() -> Site {
+    Site::start(page)
+}
+
+/// A readable page.
+pub(crate) fn page(request: &SiteRequest) -> SiteResponse {
+    match request.path.as_str() {
+        "/gone" => SiteResponse::status(404),
+        path => SiteResponse::html(format!(
+            "<title>Loaf {path}</title><article><h1>Loaf {path}</h1><p>Flour, water, salt and time \
+             are <b>all</b> that a good loaf needs, and of these time is the one that most people \
+             are least willing to give.</p></article>"
+        )),
+    }
+}
+
+/// A site that holds every answer back until the test lets it go.
+pub(crate) struct Held {
+    pub(crate) site: Site,
+    gate: Arc<Mutex<()>>,
+}
+
+impl Held {
+    /// The site and the guard that holds its pages back; dropping the guard lets them go.
+    pub(crate) fn new() -> Self {
+        let gate = Arc::new(Mutex::new(()));
+        let waits = Arc::clone(&gate);
+        let site = Site::start(move |request| {
+            drop(waits.lock());
+            page(request)
+        });
+        Self { site, gate }
+    }
+
+    pub(crate) fn hold(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.gate.lock().expect("no test panicked with it")
+    }
+}

@@ -1,0 +1,277 @@
+//! A disk that fills up: while there is no room, submissions are refused and results wait; what was
+//! acknowledged before is there, and all of it ends once there is room again.
+//!
+//! A child process works where its files may not grow beyond a limit, which any user may set, and
+//! once more on a small file system of its own, where the test may mount one.
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rungs::core::batch::BatchStatus;
+use rungs::core::credits::Credits;
+use rungs::core::id::{AccountId, BatchId};
+use rungs::core::job::BodyRef;
+use rungs::core::request::Item;
+use rungs::fetch::Http;
+use rungs::ports::BoxFuture;
+use rungs::ports::store::{Bodies, StoreError};
+use rungs::stores::{Memory, Sled};
+use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
+use rungs::testkit::store::Scratch;
+use rungs::{Batch, Engine, EngineError, Settings, SubmitError};
+
+use crate::stores::disk::removed::chain;
+
+/// Makes this program the child, and tells it where to work.
+const CHILD: &str = "RUNGS_DISK_CHILD";
+const MARK: &str = "child: ";
+/// Submissions after which a disk that is still not full never will be.
+const MANY: usize = 400;
+/// Submissions that are refused one after another, once one was.
+const REFUSALS: usize = 3;
+/// Bytes of noise in a page: it does not compress.
+const NOISE: usize = 12_000;
+
+fn noise(request: &SiteRequest) -> SiteResponse {
+    let mut state = request.path.bytes().fold(1_u32, |it, byte| it * 31 % 65_521 + u32::from(byte));
+    let mut draw = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_digit(state >> 27, 32).expect("below 32")
+    };
+    let words: String = (0..NOISE).map(|at| if at % 9 == 8 { ' ' } else { draw() }).collect();
+    SiteResponse::html(format!("<h1>{}</h1><p>{words}</p>", request.path))
+}
+
+fn batch(site: &str, number: usize) -> Batch {
+    let pages = (0..4).map(|it| Item::get(format!("{site}/{number}-{it}")));
+    Batch::new(pages.collect::<Vec<_>>()).idempotency_key(format!("key-{number}"))
+}
+
+fn engine(dir: &Path) -> Engine {
+    let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
+    let store = Sled::open(dir).unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let mut settings = Settings { grace: Duration::from_millis(200), ..Settings::default() };
+    settings.retry.first = Duration::from_millis(1);
+    settings.retry.longest = Duration::from_millis(20);
+    Engine::builder().store(store).http(http).settings(settings).build().expect("all parts")
+}
+
+fn say(words: &str) {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{MARK}{words}").and_then(|()| stdout.flush()).expect("the parent listens");
+}
+
+/// The child: submits until it is refused, and says what was acknowledged.
+fn work(plan: &str) {
+    let (site, dir) = plan.split_once(' ').expect("a site and a directory");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let engine = engine(Path::new(dir));
+        let mut refused = 0;
+        for number in 0..MANY {
+            match engine.submit(batch(site, number)).await {
+                Ok(handle) => {
+                    assert_eq!(refused, 0, "acknowledged after a commit had failed");
+                    say(&format!("accepted {number} {}", handle.id()));
+                }
+                Err(error) => {
+                    let store = matches!(error, SubmitError::Engine(EngineError::Store(_)));
+                    assert!(store, "{error:?}");
+                    say(&format!("refused {}", chain(&error)));
+                    refused += 1;
+                    // The same key again: what was refused before must not pass now.
+                    engine.submit(batch(site, number)).await.expect_err("nothing was written");
+                }
+            }
+            if refused == REFUSALS {
+                break;
+            }
+        }
+        assert_eq!(refused, REFUSALS, "the disk did not fill up");
+        engine.batches(None, 10).await.expect_err("nothing is shown of which nothing is known");
+        engine.shutdown().await.expect("it can be stopped");
+        say("stopped");
+    });
+}
+
+/// What a child on a full disk said, checked for what must never be in it.
+fn said(output: &Output) -> (Vec<(usize, String)>, Vec<String>) {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    let lines: Vec<_> = stdout.lines().filter_map(|it| it.strip_prefix(MARK)).collect();
+    assert_eq!(lines.last(), Some(&"stopped"), "{stdout}\n{stderr}");
+    let accepted = lines.iter().filter_map(|it| it.strip_prefix("accepted ")).map(|it| {
+        let (number, id) = it.split_once(' ').expect("a number and an id");
+        (number.parse().expect("a number"), id.to_owned())
+    });
+    let refused = lines.iter().filter_map(|it| it.strip_prefix("refused "));
+    (accepted.collect(), refused.map(ToOwned::to_owned).collect())
+}
+
+fn names_the_cause(refused: &[String], cause: &str) {
+    for error in refused {
+        let named = error.contains("the sled store failed: ") && error.contains(cause);
+        assert!(named, "{error}");
+    }
+}
+
+/// Opens the store where there is room, and lets everything end that was acknowledged.
+fn check(dir: &Path, site: &str, accepted: &[(usize, String)]) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let engine = engine(dir);
+        for (number, id) in accepted {
+            let mut handle = engine.submit(batch(site, *number)).await.expect("there is room");
+            assert_eq!(handle.id().to_string(), *id, "key-{number} was acknowledged");
+            let report = handle.report().await.expect("it ends");
+            assert_eq!(report.status(), BatchStatus::Completed, "{:?}", report.jobs());
+            for job in report.jobs() {
+                let page = job.outcome().expect("ended").expect("a page");
+                let path = job.url().rsplit('/').next().expect("a path");
+                assert!(page.extracted.text.contains(path), "{path}: {}", page.extracted.text);
+            }
+        }
+        engine.shutdown().await.expect("it can be stopped");
+    });
+}
+
+fn child(site: &Site, dir: &Path, shell: &str, test: &str) -> Output {
+    let program = env::current_exe().expect("this program has a path");
+    Command::new("sh")
+        .args(["-c", shell, "sh"])
+        .arg(program)
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, format!("{} {}", site.url(""), dir.display()))
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell")
+}
+
+#[test]
+fn where_files_may_not_grow_nothing_is_acknowledged_that_is_not_there() {
+    if let Ok(plan) = env::var(CHILD) {
+        return work(&plan);
+    }
+    let scratch = Scratch::new();
+    let site = Site::start(noise);
+    let dir = scratch.path().join("store");
+    // 2048 blocks of 512 bytes, and an error where a signal would end the process.
+    let shell = "trap '' XFSZ; ulimit -f 2048; exec \"$@\"";
+    let test =
+        "stores::disk::full::where_files_may_not_grow_nothing_is_acknowledged_that_is_not_there";
+
+    let output = child(&site, &dir, shell, test);
+
+    let (accepted, refused) = said(&output);
+    assert!(!accepted.is_empty(), "there was room at first");
+    names_the_cause(&refused, "File too large");
+    check(&dir, &site.url(""), &accepted);
+}
+
+/// A file system of its own, unmounted with its owner.
+struct Small(PathBuf);
+
+impl Small {
+    /// Mounts one, or says what is missing.
+    fn mount(dir: &Path) -> Result<Self, String> {
+        let output = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .arg(dir)
+            .output()
+            .map_err(|why| format!("the program `mount` cannot be run: {why}"))?;
+        let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        output.status.success().then(|| Self(dir.to_owned())).ok_or(why)
+    }
+
+    fn grow(&self) {
+        let status = Command::new("mount").args(["-o", "remount,size=256m"]).arg(&self.0).status();
+        assert!(status.expect("it could be run before").success(), "it grows");
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn on_a_full_disk_nothing_is_acknowledged_that_is_not_there() {
+    if let Ok(plan) = env::var(CHILD) {
+        return work(&plan);
+    }
+    let scratch = Scratch::new();
+    let small = match Small::mount(scratch.path()) {
+        Ok(small) => small,
+        Err(why) => {
+            eprintln!("SKIPPED: a full disk needs the right to mount a tmpfs (run as root): {why}");
+            return;
+        }
+    };
+    let site = Site::start(noise);
+    let dir = scratch.path().join("store");
+    let test = "stores::disk::full::on_a_full_disk_nothing_is_acknowledged_that_is_not_there";
+
+    let output = child(&site, &dir, "exec \"$@\"", test);
+
+    let (accepted, refused) = said(&output);
+    assert!(!accepted.is_empty(), "there was room at first");
+    names_the_cause(&refused, "No space left");
+    small.grow();
+    check(&dir, &site.url(""), &accepted);
+}
+
+/// Bodies that find no room the first few times.
+#[derive(Debug)]
+struct Crowded {
+    bodies: Memory,
+    refusals: AtomicUsize,
+}
+
+impl Bodies for Crowded {
+    fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        let left =
+            self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| it.checked_sub(1));
+        if left.is_ok() {
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            let full = StoreError::Backend { store: "crowded", source: Box::new(source) };
+            return Box::pin(async { Err(full) });
+        }
+        self.bodies.put(batch, body)
+    }
+
+    fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.bodies.get(body)
+    }
+
+    fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Bodies::remove(&self.bodies, batch)
+    }
+}
+
+#[tokio::test]
+async fn a_page_whose_result_finds_no_room_is_got_again_and_charged_once() {
+    let site = Site::start(noise);
+    let mut settings = Settings::default();
+    settings.retry.longest = Duration::from_millis(1);
+    let engine = Engine::builder()
+        .store(Memory::default())
+        .bodies(Crowded { bodies: Memory::default(), refusals: AtomicUsize::new(3) })
+        .http(Http::new().allow_network("127.0.0.0/8").expect("a network"))
+        .settings(settings)
+        .build()
+        .expect("all parts are there");
+
+    let report = engine.scrape(site.url("/a")).await.expect("accepted");
+
+    report.outcome().expect("ended").expect("a page");
+    assert_eq!((site.hits(), report.trail().len()), (4, 1), "three had no room");
+    let books = engine.account(&AccountId::default()).await.expect("read").expect("booked");
+    assert_eq!((books.held(), books.spent()), (Credits::ZERO, report.charged()));
+}

@@ -1,0 +1,7 @@
+//! The stores, the conformance kit of their port, and the proof that it catches mistakes.
+
+mod broken;
+#[cfg(feature = "sled")]
+mod built_in;
+#[cfg(all(unix, feature = "sled", feature = "html"))]
+mod disk;

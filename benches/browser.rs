@@ -20,6 +20,7 @@ use rungs::core::request::{Item, Limits, RenderJs, WaitCondition};
 use rungs::core::tier::Tier;
 use rungs::fetch::Chrome;
 use rungs::fetch::browser::ChromeLimits;
+use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchRequest};
 use rungs::testkit::site::{Site, SiteResponse};
 use serde::Deserialize;
@@ -181,7 +182,8 @@ fn report(who: &str, rounds: &[Round]) -> f64 {
 async fn main() {
     let (rounds, pages) = (number("RUNGS_ROUNDS", 5), number("RUNGS_PAGES", 24));
     let limits = ChromeLimits { pages_per_browser: u32::MAX, ..ChromeLimits::default() };
-    let chrome = Chrome::new().allow_network("127.0.0.0/8").expect("a network").limits(limits);
+    let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
+    let chrome = Chrome::new().network(network).limits(limits);
     let (site, dir) = (site(), tempfile::tempdir().expect("a folder"));
     let url = site.url("");
     let browser = chrome.find().expect("Chromium is installed");

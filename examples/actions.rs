@@ -6,6 +6,7 @@ use rungs::Engine;
 use rungs::core::failure::JobError;
 use rungs::core::request::{Format, Item, RenderJs};
 use rungs::fetch::Chrome;
+use rungs::net::NetPolicy;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 
@@ -24,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let engine = Engine::builder()
         .store(Memory::default())
-        .browser(Chrome::new().allow_network("127.0.0.0/8")?)
+        .browser(Chrome::new().network(NetPolicy::new().allow_network("127.0.0.0/8")?))
         .build()?;
     let mut item = Item::get(site.url("/")).formats([Format::Text]);
     item.advanced.render_js = RenderJs::Yes;

@@ -7,6 +7,7 @@ use rungs::core::failure::JobError;
 use rungs::core::request::{Format, Item};
 use rungs::core::tier::Tier;
 use rungs::fetch::{Chrome, Http};
+use rungs::net::NetPolicy;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 
@@ -18,12 +19,11 @@ const PAGE: &str = "<!DOCTYPE html><title>Tea</title><div id=root></div>\
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let site = Site::start(|_| SiteResponse::html(PAGE));
-    let http = Http::new().allow_network("127.0.0.0/8")?;
+    let network = NetPolicy::new().allow_network("127.0.0.0/8")?;
     let engine = Engine::builder()
         .store(Memory::default())
-        .http(http.clone())
-        // The browser goes out as the other tiers do.
-        .browser(Chrome::new().through(http))
+        .http(Http::new().network(network.clone()))
+        .browser(Chrome::new().network(network))
         .build()?;
 
     let report = engine.scrape(Item::get(site.url("/")).formats([Format::Markdown])).await?;

@@ -7,6 +7,7 @@ use rungs::Engine;
 use rungs::core::failure::JobError;
 use rungs::core::request::{Item, RenderJs};
 use rungs::fetch::Chrome;
+use rungs::net::NetPolicy;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 
@@ -19,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let site = Site::start(|_| SiteResponse::html(PAGE));
     let engine = Engine::builder()
         .store(Memory::default())
-        .browser(Chrome::new().allow_network("127.0.0.0/8")?)
+        .browser(Chrome::new().network(NetPolicy::new().allow_network("127.0.0.0/8")?))
         .build()?;
     let mut item = Item::get(site.url("/"));
     item.advanced.render_js = RenderJs::Yes;

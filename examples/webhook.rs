@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rungs::core::batch::NotificationState;
 use rungs::fetch::http::Http;
+use rungs::net::NetPolicy;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 use rungs::webhook::Webhooks;
@@ -29,10 +30,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let mut settings = Settings::default();
     settings.webhook_retry.first = Duration::from_millis(20);
+    let network = NetPolicy::new().allow_network("127.0.0.0/8")?;
     let engine = Engine::builder()
         .store(Memory::default())
-        .http(Http::new().allow_network("127.0.0.0/8")?)
-        .webhooks(Webhooks::signed_with(SECRET).allow_network("127.0.0.0/8")?)
+        .http(Http::new().network(network.clone()))
+        .webhooks(Webhooks::signed_with(SECRET).network(network))
         .settings(settings)
         .build()?;
 

@@ -21,6 +21,8 @@ pub mod extract;
 pub mod fetch;
 #[cfg(feature = "llm")]
 pub mod llm;
+#[cfg(feature = "http")]
+pub mod net;
 #[cfg(all(feature = "http", feature = "html", feature = "sled"))]
 mod open;
 pub mod ports;

@@ -6,8 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rungs::core::url::PageUrl;
-use rungs::fetch::guard::{Guard, Network};
-use rungs::fetch::http::ProxyUrl;
+use rungs::net::{Guard, Network, ProxyUrl};
 use rungs::ports::notify::Notifier;
 use rungs::webhook::Webhooks;
 use url::{Host, Url};

@@ -75,12 +75,10 @@ pub fn run(data: &[u8]) {
 }
 
 async fn fetch(most: u64, tier: Tier, max_redirects: usize) -> Result<Fetched, FetchError> {
-    let limits = HttpLimits {
-        max_redirects,
-        first_byte: DEADLINE,
-        total: DEADLINE,
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits::default()
+        .with_max_redirects(max_redirects)
+        .with_first_byte_timeout(DEADLINE)
+        .with_total_timeout(DEADLINE);
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network").limits(limits);
     let options = Item::get("https://example.com/").check(&Limits::default()).expect("an item");
     http.fetch(FetchRequest {

@@ -3,14 +3,14 @@
 #[cfg(feature = "browser")]
 pub mod browser;
 #[cfg(feature = "http")]
-pub mod guard;
-#[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "ocr")]
 pub mod ocr;
 #[cfg(feature = "pdf")]
 pub mod pdf;
 
+#[cfg(feature = "http")]
+mod header_rules;
 #[cfg(any(feature = "browser", feature = "ocr", feature = "pdf"))]
 mod program;
 

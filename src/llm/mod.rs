@@ -1,8 +1,8 @@
-//! Prompts answered over the chat completions API, which `OpenAI`, `OpenRouter`, Groq and most servers
-//! of open models speak.
+//! Answers prompts over the chat completions API, which `OpenAI`, `OpenRouter`, Groq and most
+//! servers of open models implement.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +12,27 @@ use url::Url;
 
 use crate::core::backoff::Backoff;
 use crate::core::request::Provider;
-use crate::fetch::guard::ParseNetworkError;
-use crate::fetch::http::{Direct, RootCertificateError};
+use crate::net::{Clients, NetPolicy};
 use crate::ports::BoxFuture;
 use crate::ports::prompt::{PromptAnswer, PromptError, PromptExtractor, PromptRequest};
 
-mod ask;
-mod post;
-mod shape;
+mod completion;
+mod schema;
+mod transport;
 
-/// Where a model is, and what it may cost.
+use transport::Transport;
+
+/// The default of [`ChatModel::input_tokens`].
+const INPUT_TOKENS: usize = 24_000;
+/// The default of [`ChatModel::output_tokens`].
+const OUTPUT_TOKENS: u32 = 4_000;
+/// The default of [`Chat::concurrency`].
+const CONCURRENCY: usize = 4;
+/// The default of [`Chat::tries`], less the first one, and the pauses between them.
+const RETRY: Backoff =
+    Backoff { retries: 2, first: Duration::from_millis(500), longest: Duration::from_secs(20) };
+
+/// A language model behind a chat completions API: its URL, key, limits and prices.
 #[derive(Clone)]
 #[must_use]
 pub struct ChatModel {
@@ -33,196 +44,196 @@ pub struct ChatModel {
     prices: Option<TokenPrices>,
 }
 
-/// What a million tokens cost, in US cents.
+/// The price of a million tokens, in US cents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenPrices {
-    /// A million tokens that are read.
+    /// The price of a million input tokens.
     pub input_cents: u64,
-    /// A million tokens that are written.
+    /// The price of a million output tokens.
     pub output_cents: u64,
 }
 
-/// The base URL of a model's API cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no base URL: it should look like https://host/v1")]
-pub struct ParseBaseUrlError(String);
+/// The text is not the base URL of an API. No message repeats the text, which may contain
+/// credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseBaseUrlError {
+    /// The text is not a URL.
+    #[error("the base URL is malformed: write it as https://host/v1")]
+    Malformed(#[source] url::ParseError),
+    /// The scheme is neither `http` nor `https`.
+    #[error("the base URL's scheme is not supported: write it as https://host/v1")]
+    Scheme,
+    /// The URL has no host.
+    #[error("the base URL has no host: write it as https://host/v1")]
+    NoHost,
+}
 
 impl ChatModel {
-    /// The model of that name at a base URL such as `https://api.openai.com/v1`.
+    /// Creates a model from the base URL of its API, such as `https://api.openai.com/v1`, and the
+    /// name of the model there.
     ///
     /// # Errors
     ///
-    /// [`ParseBaseUrlError`] if it is no `http` or `https` URL with a host.
+    /// [`ParseBaseUrlError`] if the text is not an `http` or `https` URL with a host.
     pub fn new(base_url: &str, model: impl Into<String>) -> Result<Self, ParseBaseUrlError> {
-        let wrong = || ParseBaseUrlError(base_url.to_owned());
-        let mut base = Url::parse(base_url.trim()).map_err(|_| wrong())?;
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(wrong());
+        let mut base = Url::parse(base_url.trim()).map_err(ParseBaseUrlError::Malformed)?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(ParseBaseUrlError::Scheme);
+        }
+        if !base.has_host() {
+            return Err(ParseBaseUrlError::NoHost);
         }
         let path = format!("{}/chat/completions", base.path().trim_end_matches('/'));
         base.set_path(&path);
-        let (input_tokens, output_tokens) = (24_000, 4_000);
-        let model = model.into();
-        Ok(Self { base, key: None, model, input_tokens, output_tokens, prices: None })
+        Ok(Self {
+            base,
+            key: None,
+            model: model.into(),
+            input_tokens: INPUT_TOKENS,
+            output_tokens: OUTPUT_TOKENS,
+            prices: None,
+        })
     }
 
-    /// Sends this key as a bearer token.
+    /// Sets the API key, which is sent as a bearer token.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// The most tokens of a document, at about four bytes each; 24,000. More is cut off with a warning.
-    pub fn input_tokens(mut self, most: usize) -> Self {
-        self.input_tokens = most;
+    /// Sets the most tokens of a document, at about four bytes each. Defaults to 24,000. A longer
+    /// document is cut, with a warning.
+    pub fn input_tokens(mut self, limit: usize) -> Self {
+        self.input_tokens = limit;
         self
     }
 
-    /// The most tokens of an answer; 4,000.
-    pub fn output_tokens(mut self, most: u32) -> Self {
-        self.output_tokens = most;
+    /// Sets the most tokens of an answer. Defaults to 4,000.
+    pub fn output_tokens(mut self, limit: u32) -> Self {
+        self.output_tokens = limit;
         self
     }
 
-    /// What its tokens cost, so that answers say what they cost.
+    /// Sets the prices of tokens, from which the cost of each answer is computed. Without them
+    /// answers have no cost.
     pub fn prices(mut self, prices: TokenPrices) -> Self {
         self.prices = Some(prices);
         self
     }
 }
 
-impl std::fmt::Debug for ChatModel {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ChatModel {
+    /// Formats the model without its key and without the URL's credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut base = self.base.clone();
+        let _ = base.set_username("");
         let _ = base.set_password(None);
-        formatter
-            .debug_struct("ChatModel")
+        base.set_query(None);
+        f.debug_struct("ChatModel")
             .field("base", &base.as_str())
             .field("model", &self.model)
             .finish_non_exhaustive()
     }
 }
 
-/// Answers prompts with one model, or with one for each provider that items may name.
+/// Answers prompts with one model, or with one model for each provider that items may name.
 ///
-/// The models are asked behind the address guard: a server in a private network, such as one on this
-/// machine, has to be opened.
+/// Requests pass the address guard. A server in a private network, such as one on this machine, has
+/// to be allowed by the [`NetPolicy`].
 ///
 /// # Example
 ///
 /// ```
-/// use rungs::llm::{Chat, ChatModel, TokenPrices};
+/// use rungs::llm::{Chat, ChatModel};
+/// use rungs::net::NetPolicy;
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let local = ChatModel::new("http://127.0.0.1:11434/v1", "qwen3")?.input_tokens(8_000);
-/// let prompts = Chat::new(local).allow_network("127.0.0.0/8")?;
+/// let network = NetPolicy::new().allow_network("127.0.0.0/8")?;
+/// let prompts = Chat::new(local).network(network);
 /// // Engine::builder().prompts(prompts)
-/// # Ok(()) }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Chat {
     model: ChatModel,
-    named: BTreeMap<Provider, ChatModel>,
-    net: Direct,
-    places: Arc<Semaphore>,
+    by_provider: BTreeMap<Provider, ChatModel>,
+    clients: Clients,
+    permits: Arc<Semaphore>,
     retry: Backoff,
 }
 
 impl Chat {
-    /// Asks `model` where an item names no provider.
+    /// Answers prompts with `model` if an item names no provider.
     pub fn new(model: ChatModel) -> Self {
-        let (named, net, places) = (BTreeMap::new(), Direct::default(), Semaphore::new(4));
-        Self { model, named, net, places: Arc::new(places), retry: RETRY }
+        Self {
+            model,
+            by_provider: BTreeMap::new(),
+            clients: Clients::default(),
+            permits: Arc::new(Semaphore::new(CONCURRENCY)),
+            retry: RETRY,
+        }
     }
 
-    /// Asks `model` where an item names this provider.
+    /// Answers prompts with `model` if an item names this provider.
     pub fn provider(mut self, provider: Provider, model: ChatModel) -> Self {
-        self.named.insert(provider, model);
+        self.by_provider.insert(provider, model);
         self
     }
 
-    /// How many questions are asked at once; 4. More wait, which counts against their deadline.
-    pub fn concurrency(mut self, most: usize) -> Self {
-        self.places = Arc::new(Semaphore::new(most.max(1)));
+    /// Sets the number of concurrent requests. Defaults to 4. Further requests wait, which counts
+    /// against their deadline.
+    pub fn concurrency(mut self, limit: usize) -> Self {
+        self.permits = Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)));
         self
     }
 
-    /// How often a question is asked where the provider is overloaded or out of reach; 3.
-    pub fn tries(mut self, most: u32) -> Self {
-        self.retry.retries = most.max(1) - 1;
+    /// Sets the number of tries if the provider is overloaded or unreachable. Defaults to 3.
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.retry.retries = tries.max(1) - 1;
         self
     }
 
-    /// Opens a network such as `127.0.0.0/8`.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseNetworkError`] if the text is none.
-    pub fn allow_network(mut self, network: &str) -> Result<Self, ParseNetworkError> {
-        self.net = self.net.allow_network(network)?;
-        Ok(self)
-    }
-
-    /// Opens every address, for a closed network of the host's own.
-    pub fn allow_private(mut self) -> Self {
-        self.net = self.net.allow_private();
-        self
-    }
-
-    /// Trusts more roots than the compiled-in ones.
-    ///
-    /// # Errors
-    ///
-    /// [`RootCertificateError`] if there is none in it, or one that cannot be a root.
-    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, RootCertificateError> {
-        self.net = self.net.extra_roots(roots.as_ref())?;
-        Ok(self)
-    }
-
-    /// Gives `host` a fixed address, which the guard judges as any other.
-    pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
-        self.net = self.net.resolve(host, address);
+    /// Sets the network policy: allowed networks, name resolution and root certificates. Proxies
+    /// are not used.
+    pub fn network(mut self, policy: NetPolicy) -> Self {
+        self.clients = self.clients.with_policy(policy);
         self
     }
 
     fn model_for(&self, request: &PromptRequest) -> Result<&ChatModel, PromptError> {
         match request.provider {
             None => Ok(&self.model),
-            Some(it) => self.named.get(&it).ok_or(PromptError::NoSuchProvider(it)),
+            Some(it) => self.by_provider.get(&it).ok_or(PromptError::NoSuchProvider(it)),
         }
     }
 
-    async fn ask(&self, request: PromptRequest) -> Result<PromptAnswer, PromptError> {
-        let began = Instant::now();
-        let until = began + request.deadline;
+    async fn complete(&self, request: PromptRequest) -> Result<PromptAnswer, PromptError> {
+        let started = Instant::now();
         let model = self.model_for(&request)?;
-        let provider = request.provider.map_or_else(
-            || model.base.host_str().unwrap_or_default().to_owned(),
-            |it| it.as_str().to_owned(),
-        );
-        let late = || PromptError::Unreachable {
-            provider: provider.clone(),
-            reason: format!("no answer within {} seconds", request.deadline.as_secs()),
+        let provider = match request.provider {
+            Some(it) => it.as_str(),
+            None => model.base.host_str().unwrap_or_default(),
         };
-        let client = self.net.client();
-        let asking = async {
-            let _place = self.places.acquire().await;
-            let post = post::Post { client, model, provider: &provider, retry: self.retry };
-            ask::ask(&post, &request).await
+        let completion = async {
+            let _permit = self.permits.acquire().await;
+            let client = self.clients.direct();
+            let transport = Transport { client, model, provider, retry: self.retry };
+            completion::complete(&transport, &request).await
         };
-        let mut answer = timeout_at(until, asking).await.map_err(|_| late())??;
-        answer.latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let result = timeout_at(started + request.deadline, completion).await;
+        let mut answer = result.map_err(|_| PromptError::Unreachable {
+            provider: provider.to_owned(),
+            reason: format!("no response within {} seconds", request.deadline.as_secs()),
+        })??;
+        answer.latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(answer)
     }
 }
 
 impl PromptExtractor for Chat {
     fn answer(&self, request: PromptRequest) -> BoxFuture<'_, Result<PromptAnswer, PromptError>> {
-        Box::pin(self.ask(request))
+        Box::pin(self.complete(request))
     }
 }
-
-/// When a question is asked again.
-const RETRY: Backoff =
-    Backoff { retries: 2, first: Duration::from_millis(500), longest: Duration::from_secs(20) };

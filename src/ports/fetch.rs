@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::core::credits::Credits;
 use crate::core::request::{JobRequest, Method};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
@@ -103,6 +104,9 @@ pub struct Fetched {
     pub proxied: bool,
     /// Warnings: requested options that could not be honored.
     pub warnings: Vec<String>,
+    /// The price that a vendor's API charged for this response. `None` for a fetcher without a
+    /// price of its own: the job is then charged by the price list.
+    pub cost: Option<Credits>,
 }
 
 impl Fetched {
@@ -238,7 +242,8 @@ pub struct ActionResult {
 }
 
 /// Renders one URL in a browser. The contract is [`HttpFetcher`]'s, but that a page may be visited
-/// again, within the same deadline and if it was got without a body, when the browser itself was lost.
+/// again, within the same deadline and if it was got without a body, when the browser itself was
+/// lost.
 pub trait BrowserFetcher: fmt::Debug + Send + Sync {
     /// Makes one attempt.
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>>;

@@ -1,6 +1,6 @@
-//! Webhooks: signing and posting.
+//! Webhooks: signs notifications and sends them to their receivers.
 
-mod post;
+mod client;
 pub mod sign;
 
-pub use post::Webhooks;
+pub use client::Webhooks;

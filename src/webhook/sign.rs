@@ -1,7 +1,9 @@
 //! The two signatures of a delivery.
 //!
-//! One is the contract's own, over the raw body alone; the other is Standard Webhooks', which
-//! also covers the id and the time, so that a receiver can refuse a delivery played back to it.
+//! One is the API contract's, over the raw body alone. The other is that of [Standard Webhooks],
+//! which also covers the id and the time, so that a receiver can detect a replay.
+//!
+//! [Standard Webhooks]: https://www.standardwebhooks.com
 
 use std::fmt;
 
@@ -10,20 +12,22 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// What deliveries are signed with: any text, or `whsec_` and base64.
+/// The shared secret that signs webhooks: any text, or `whsec_` followed by base64.
+///
+/// Your receiver verifies signatures with the same text.
 ///
 /// # Invariants
 ///
-/// * `Debug` does not show it.
+/// * `Debug` does not show the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSecret {
     text: String,
-    /// The key of Standard Webhooks, which is what the base64 stands for.
+    /// The key of Standard Webhooks: the decoded base64.
     key: Vec<u8>,
 }
 
 impl WebhookSecret {
-    /// A secret. A `whsec_` that is followed by no base64 is a key as it stands.
+    /// Creates a secret. A `whsec_` that is not followed by base64 is used as plain text.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         let decoded = text.strip_prefix("whsec_").and_then(|it| STANDARD.decode(it).ok());
@@ -31,18 +35,18 @@ impl WebhookSecret {
         Self { text, key }
     }
 
-    /// The value of `X-Alterlab-Signature`: `sha256=` and the HMAC of the raw body in hex.
+    /// Returns the value of `X-Alterlab-Signature`: `sha256=` and the HMAC of the raw body in hex.
     pub fn alterlab(&self, body: &[u8]) -> String {
         use fmt::Write as _;
 
         let mut value = "sha256=".to_owned();
         for byte in hmac(self.text.as_bytes(), &[body]) {
-            write!(value, "{byte:02x}").expect("a string takes every write");
+            write!(value, "{byte:02x}").expect("writing to a string cannot fail");
         }
         value
     }
 
-    /// The value of `webhook-signature`: `v1,` and the HMAC of id, time and body in base64.
+    /// Returns the value of `webhook-signature`: `v1,` and the HMAC of id, time and body in base64.
     pub fn standard(&self, id: &str, sent_at: u64, body: &[u8]) -> String {
         let head = format!("{id}.{sent_at}.");
         format!("v1,{}", STANDARD.encode(hmac(&self.key, &[head.as_bytes(), body])))
@@ -51,12 +55,12 @@ impl WebhookSecret {
 
 impl fmt::Debug for WebhookSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
+        f.write_str("WebhookSecret(..)")
     }
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC accepts keys of any length");
     for part in parts {
         mac.update(part);
     }
@@ -68,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_alterlab_signature_is_the_hmac_of_the_raw_body_under_the_text() {
+    fn the_alterlab_signature_is_the_hmac_of_the_raw_body() {
         // RFC 4231, test case 2.
         assert_eq!(
             WebhookSecret::new("Jefe").alterlab(b"what do ya want for nothing?"),
@@ -77,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_standard_signature_is_what_the_standard_library_makes() {
+    fn the_standard_signature_equals_that_of_the_standard_library() {
         let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let theirs = standardwebhooks::Webhook::new(text).expect("secret");
 
@@ -87,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_no_base64_is_its_own_key() {
+    fn a_secret_that_is_not_base64_is_its_own_key() {
         let theirs = standardwebhooks::Webhook::from_bytes(b"hush".to_vec()).expect("secret");
 
         let ours = WebhookSecret::new("hush").standard("msg_1", 1, b"{}");

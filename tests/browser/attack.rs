@@ -9,7 +9,7 @@ use std::time::Duration;
 use rungs::core::request::Item;
 use rungs::fetch::Chrome;
 use rungs::fetch::browser::ChromeLimits;
-use rungs::fetch::http::Http;
+use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchErrorKind as Kind};
 use rungs::testkit::site::{RawSite, Site, SiteResponse};
 
@@ -45,13 +45,14 @@ impl Canary {
 
 /// A browser that may go to 127.0.0.2 alone, where the attacker's site is said to be.
 fn caged(site: &Site) -> Chrome {
-    let http = Http::new().allow_network("127.0.0.2").expect("a network");
-    let chrome = Chrome::new().through(http);
     let addr = format!("127.0.0.2:{}", site.addr().port()).parse().expect("an address");
-    chrome
+    let network = NetPolicy::new()
+        .allow_network("127.0.0.2")
+        .expect("a network")
         .resolve("evil.test", addr)
-        // A name that leads home, as one that is bound anew would.
-        .resolve("rebound.test", "127.0.0.1:0".parse().expect("an address"))
+        // A name that resolves to this machine, as after DNS rebinding.
+        .resolve("rebound.test", "127.0.0.1:0".parse().expect("an address"));
+    Chrome::new().network(network)
 }
 
 /// Every way out that a page has, to `to`.

@@ -94,7 +94,7 @@ async fn a_browser_that_is_not_installed_fails_the_job_with_its_remedy_and_costs
     let engine = Engine::builder()
         .store(Memory::default())
         .http(http())
-        .browser(Chrome::at("/no/such/browser").allow_private())
+        .browser(Chrome::at("/no/such/browser"))
         .build()
         .expect("an engine");
 

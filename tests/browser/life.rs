@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rungs::fetch::Chrome;
 use rungs::fetch::browser::ChromeLimits;
+use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchErrorKind as Kind};
 use rungs::testkit::site::{Site, SiteResponse};
 use tokio::task::JoinSet;
@@ -108,13 +109,13 @@ async fn nothing_is_left_after_a_panic() {
 
 #[tokio::test]
 async fn a_browser_that_is_missing_is_said_with_its_remedy() {
-    let chrome = Chrome::at("/no/such/browser").allow_private();
+    let chrome = Chrome::at("/no/such/browser").network(NetPolicy::new().allow_private());
 
     let error = render(&chrome, "http://127.0.0.1:1/", |_| ()).await.expect_err("none is there");
 
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.to_string().contains("apt-get install chromium"), "{error}");
-    let broken = Chrome::at("/bin/false").allow_private();
+    let broken = Chrome::at("/bin/false").network(NetPolicy::new().allow_private());
     let error = render(&broken, "http://127.0.0.1:1/", |_| ()).await.expect_err("it is no browser");
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
 }

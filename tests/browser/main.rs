@@ -10,6 +10,7 @@ use std::time::Duration;
 use rungs::core::request::{Item, Limits, RenderJs};
 use rungs::core::tier::Tier;
 use rungs::fetch::Chrome;
+use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, Rendered};
 
 mod attack;
@@ -25,7 +26,8 @@ rungs::browser_fetcher_conformance!(chrome, chrome());
 
 /// A browser that may go to the sites here.
 fn chrome() -> Chrome {
-    Chrome::new().allow_network("127.0.0.0/8").expect("a network")
+    let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
+    Chrome::new().network(network)
 }
 
 fn asking(url: &str, with: impl FnOnce(&mut Item)) -> FetchRequest {

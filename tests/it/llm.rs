@@ -6,6 +6,7 @@ use std::time::Duration;
 use rungs::core::request::{Item, Provider};
 use rungs::fetch::http::Http;
 use rungs::llm::{Chat, ChatModel, TokenPrices};
+use rungs::net::NetPolicy;
 use rungs::ports::extract::Extracted;
 use rungs::ports::prompt::{PromptError, PromptExtractor, PromptRequest};
 use rungs::stores::Memory;
@@ -46,7 +47,8 @@ impl Model {
     }
 
     fn chat(&self) -> Chat {
-        Chat::new(self.model()).allow_network("127.0.0.0/8").expect("a network")
+        let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
+        Chat::new(self.model()).network(network)
     }
 
     fn asked(&self) -> Vec<Value> {
@@ -208,7 +210,7 @@ async fn a_server_that_knows_no_schemas_is_asked_in_plainer_ways() {
 #[tokio::test]
 async fn a_long_page_is_cut_to_the_limit_of_tokens_and_that_is_said() {
     let model = Model::start(|_, _| completion("{}"));
-    let chat = Chat::new(model.model().input_tokens(100)).allow_private();
+    let chat = Chat::new(model.model().input_tokens(100)).network(NetPolicy::new().allow_private());
 
     let answer = chat.answer(question(&"é".repeat(10_000))).await.expect("an answer");
 

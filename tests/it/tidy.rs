@@ -84,7 +84,7 @@ fn the_engine_sees_no_adapter_but_its_defaults() {
 
 #[test]
 fn adapters_do_not_see_the_engine() {
-    for dir in ["src/fetch", "src/extract", "src/llm", "src/stores", "src/webhook"] {
+    for dir in ["src/fetch", "src/extract", "src/llm", "src/net", "src/stores", "src/webhook"] {
         forbid(dir, &["crate::engine", "crate::service"]);
     }
 }

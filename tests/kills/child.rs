@@ -11,6 +11,7 @@ use rungs::core::id::AccountId;
 use rungs::core::request::Item;
 use rungs::engine::Pacing;
 use rungs::fetch::Http;
+use rungs::net::NetPolicy;
 use rungs::stores::Sled;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Settings};
@@ -70,7 +71,7 @@ impl Plan {
     }
 
     fn engine(&self) -> Engine {
-        let local = "127.0.0.0/8";
+        let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
         let quick = |retries| Backoff {
             retries,
             first: Duration::from_millis(2),
@@ -78,8 +79,8 @@ impl Plan {
         };
         Engine::builder()
             .store(Sled::open(&self.dir).unwrap_or_else(|error| panic!("{error}: {error:?}")))
-            .http(Http::new().allow_network(local).expect("a network"))
-            .webhooks(Webhooks::signed_with("s").allow_network(local).expect("a network"))
+            .http(Http::new().network(network.clone()))
+            .webhooks(Webhooks::signed_with("s").network(network))
             .settings(Settings {
                 concurrency: 8,
                 pacing: Pacing { per_host: 6, per_second: None },

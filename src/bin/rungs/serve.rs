@@ -109,7 +109,7 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, Failure> {
     let proxies = args.net.proxies.iter().chain(&config.proxies).cloned().collect();
     let allow_private = args.net.allow_private || config.allow_private;
     let net = NetArgs { proxies, allow_private };
-    let webhooks = setup::webhooks(&net);
+    let webhooks = setup::webhooks(setup::network(&net)?);
     let secrets = config.webhook_secrets.iter();
     let webhooks = secrets
         .fold(webhooks, |it, (account, secret)| it.account_secret(account.clone(), secret.clone()));

@@ -2,9 +2,9 @@
 
 use rungs::core::request::Item;
 use rungs::engine::{EngineBuilder, Settings};
-use rungs::fetch::http::{Http, ProxyUrl};
-use rungs::fetch::{Chrome, Pdf, Tesseract};
+use rungs::fetch::{Chrome, Http, Pdf, Tesseract};
 use rungs::llm::{Chat, ChatModel};
+use rungs::net::{NetPolicy, ProxyUrl};
 use rungs::ports::store::Store;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
@@ -49,17 +49,15 @@ pub(crate) fn item(args: &PageArgs) -> Result<Item, Failure> {
     Ok(item)
 }
 
-/// The HTTP fetcher that the options describe.
-fn http(args: &NetArgs) -> Result<Http, Failure> {
-    let mut http = Http::new();
-    if args.allow_private {
-        http = http.allow_private();
-    }
+/// Returns the network policy that the options describe.
+pub(crate) fn network(args: &NetArgs) -> Result<NetPolicy, Failure> {
+    let network = NetPolicy::new();
+    let network = if args.allow_private { network.allow_private() } else { network };
     let proxies = args.proxies.iter().map(|it| ProxyUrl::parse(it));
     let proxies: Vec<ProxyUrl> = proxies
         .collect::<Result<_, _>>()
         .map_err(|why| Failure::Usage(format!("--proxy: {why}")))?;
-    Ok(http.proxies(proxies))
+    Ok(network.proxies(proxies))
 }
 
 /// An engine on `store` with what the options ask for.
@@ -73,16 +71,16 @@ pub(crate) fn engine(
 }
 
 /// What delivers webhooks.
-pub(crate) fn webhooks(args: &NetArgs) -> Webhooks {
+pub(crate) fn webhooks(network: NetPolicy) -> Webhooks {
     let webhooks = match std::env::var(SECRET) {
         Ok(secret) if !secret.is_empty() => Webhooks::signed_with(secret),
         _ => Webhooks::unsigned(),
     };
-    if args.allow_private { webhooks.allow_private() } else { webhooks }
+    webhooks.network(network)
 }
 
 /// The model that answers prompts, if the environment names one.
-pub(crate) fn prompts(args: &NetArgs) -> Result<Option<Chat>, Failure> {
+pub(crate) fn prompts(network: NetPolicy) -> Result<Option<Chat>, Failure> {
     let said = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
     let Some(base) = said(MODEL_URL) else { return Ok(None) };
     let name = said(MODEL).ok_or_else(|| {
@@ -93,18 +91,18 @@ pub(crate) fn prompts(args: &NetArgs) -> Result<Option<Chat>, Failure> {
     if let Some(key) = said(MODEL_KEY) {
         model = model.api_key(key);
     }
-    let chat = Chat::new(model);
-    Ok(Some(if args.allow_private { chat.allow_private() } else { chat }))
+    Ok(Some(Chat::new(model).network(network)))
 }
 
 /// Everything of an engine but its store and its settings.
 pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
-    let http = http(args)?;
-    let chrome = Chrome::new().through(http.clone());
-    let builder = Engine::builder().http(http).webhooks(webhooks(args));
+    let network = network(args)?;
+    let http = Http::new().network(network.clone());
+    let chrome = Chrome::new().network(network.clone());
+    let builder = Engine::builder().http(http).webhooks(webhooks(network.clone()));
     // A seat that nobody could fill would be held for, and climbed to in vain.
     let builder = if chrome.find().is_ok() { builder.browser(chrome) } else { builder };
-    let builder = match prompts(args)? {
+    let builder = match prompts(network)? {
         Some(it) => builder.prompts(it),
         None => builder,
     };

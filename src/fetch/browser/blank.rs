@@ -164,7 +164,7 @@ mod tests {
 
     use super::super::gateway::Gateways;
     use super::*;
-    use crate::fetch::Http;
+    use crate::net::{NetPolicy, RouteVia};
 
     /// A browser that does whatever it is asked, names what it made by its number, and says what it
     /// is told to say. The other channel tells the methods.
@@ -195,7 +195,7 @@ mod tests {
     }
 
     async fn gateway() -> Arc<Gateway> {
-        Gateways::default().to(&Http::new(), None).await.expect("a port")
+        Gateways::default().to(&NetPolicy::new(), RouteVia::Direct).await.expect("a port")
     }
 
     #[tokio::test]

@@ -27,8 +27,8 @@ use tower_service::Service;
 use url::Url;
 
 use super::error::{from_net, unavailable};
-use crate::fetch::http::error::{dial_kind, find};
-use crate::fetch::http::{DialError, Dialer, Http, ProxyUrl};
+use crate::net::error::{dial_kind, find};
+use crate::net::{CONNECT_TIMEOUT, DialError, Dialer, NetPolicy, RouteVia};
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
 /// The most connections of one gateway at once; a browser opens some 256 itself.
@@ -42,24 +42,22 @@ const MAX_FAILURES: usize = 256;
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
-/// The gateways of one fetcher, one for each way out.
+/// The gateways of one fetcher, one for each route.
 #[derive(Debug, Default)]
-pub(super) struct Gateways(Mutex<HashMap<String, Arc<OnceCell<Arc<Gateway>>>>>);
+pub(super) struct Gateways(Mutex<HashMap<RouteVia, Arc<OnceCell<Arc<Gateway>>>>>);
 
 impl Gateways {
-    /// The gateway that goes out through `proxy`, or straight.
+    /// Returns the gateway of a route, which is started when the route is first used.
     pub(super) async fn to(
         &self,
-        http: &Http,
-        proxy: Option<&Arc<ProxyUrl>>,
+        network: &NetPolicy,
+        via: RouteVia,
     ) -> Result<Arc<Gateway>, FetchError> {
-        // Two proxies at one address may differ in their credentials.
-        let key = proxy.map_or_else(String::new, |it| format!("{it} {:?}", it.authorization()));
         let cell = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(key).or_default())
+            Arc::clone(all.entry(via).or_default())
         };
-        cell.get_or_try_init(|| Gateway::start(http.dialer(proxy))).await.cloned()
+        cell.get_or_try_init(|| Gateway::start(network.dialer(via, CONNECT_TIMEOUT))).await.cloned()
     }
 }
 

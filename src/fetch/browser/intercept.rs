@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use url::Url;
 
 use crate::core::request::Method;
-use crate::fetch::http::headers::{follows_anywhere, is_framing};
+use crate::fetch::header_rules::{follows_anywhere, is_framing};
 use crate::ports::fetch::FetchRequest;
 
 /// A request that waits for our word.

@@ -1,17 +1,15 @@
 //! Tier 4: pages in Chromium.
 //!
 //! Chromium runs as a child process on two pipes. Each page has a context of its own, whose cookies
-//! and storage no other page sees, and its only way out is a proxy of ours on the loopback interface
-//! that asks the address guard. A page that is too long, too large or too greedy ends with a named
-//! error; a browser that hangs or dies is replaced. No browser outlives its host: its pipe ends with
-//! the host, however that ends.
+//! and storage no other page sees, and its only way out is a proxy of ours on the loopback
+//! interface that asks the address guard. A page that is too long, too large or too greedy ends
+//! with a named error; a browser that hangs or dies is replaced. No browser outlives its host: its
+//! pipe ends with the host, however that ends.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use crate::fetch::guard::ParseNetworkError;
-use crate::fetch::http::Http;
+use crate::net::NetPolicy;
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, Rendered};
 
@@ -55,17 +53,16 @@ use pool::{Pool, Start};
 /// ```
 /// use rungs::fetch::Chrome;
 /// use rungs::fetch::browser::ChromeLimits;
-/// use rungs::fetch::http::Http;
+/// use rungs::net::NetPolicy;
 ///
-/// // The same way out as the other tiers: the same guard, the same proxies.
-/// let http = Http::new().allow_network("127.0.0.0/8")?;
+/// let network = NetPolicy::new().allow_network("127.0.0.0/8")?;
 /// let limits = ChromeLimits { tabs: 4, ..ChromeLimits::default() };
-/// let chrome = Chrome::new().through(http).limits(limits);
-/// # Ok::<(), rungs::fetch::guard::ParseNetworkError>(())
+/// let chrome = Chrome::new().network(network).limits(limits);
+/// # Ok::<(), rungs::net::ParseNetworkError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Chrome {
-    http: Http,
+    network: NetPolicy,
     start: Start,
     inner: Arc<OnceLock<Inner>>,
 }
@@ -73,7 +70,7 @@ pub struct Chrome {
 /// What is made of the settings when the first page is rendered.
 #[derive(Debug)]
 struct Inner {
-    http: Http,
+    network: NetPolicy,
     limits: ChromeLimits,
     gateways: Gateways,
     pool: Arc<Pool>,
@@ -102,33 +99,10 @@ impl Chrome {
         Self { start, ..Self::default() }
     }
 
-    /// Goes out as `http` does: by its guard, its proxies and its fixed addresses. Its extra roots do
-    /// not count: the browser has roots of its own.
-    pub fn through(mut self, http: Http) -> Self {
-        self.http = http;
-        self.rebuilt()
-    }
-
-    /// Opens a network such as `127.0.0.0/8` to pages and all that they load.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseNetworkError`] if the text is none.
-    pub fn allow_network(mut self, network: &str) -> Result<Self, ParseNetworkError> {
-        self.http = self.http.allow_network(network)?;
-        Ok(self.rebuilt())
-    }
-
-    /// Opens every address. For a closed network of the host's own, never for pages from outside.
-    pub fn allow_private(mut self) -> Self {
-        self.http = self.http.allow_private();
-        self.rebuilt()
-    }
-
-    /// Gives `host` a fixed address, as a line in the hosts file would. The guard judges it as any
-    /// other; a port of 0 leaves the URL's.
-    pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
-        self.http = self.http.resolve(host, address);
+    /// Sets the network policy: allowed networks, name resolution and proxies. Its extra root
+    /// certificates are not used: the browser has its own.
+    pub fn network(mut self, policy: NetPolicy) -> Self {
+        self.network = policy;
         self.rebuilt()
     }
 
@@ -184,7 +158,7 @@ impl Chrome {
 
     fn inner(&self) -> &Inner {
         self.inner.get_or_init(|| Inner {
-            http: self.http.clone(),
+            network: self.network.clone(),
             limits: self.start.limits.clone(),
             gateways: Gateways::default(),
             pool: Arc::new(Pool::new(self.start.clone())),

@@ -72,15 +72,16 @@ pub(super) async fn once(
     until: Instant,
     company: Company,
 ) -> Result<Rendered, Unseen> {
-    let way = inner.http.way(request)?;
-    let gateway = inner.gateways.to(&inner.http, way.proxy.as_ref()).await?;
+    let route = inner.network.route(request)?;
+    let gateway = inner.gateways.to(&inner.network, route.via).await?;
     let place = inner.pool.place(company).await?;
     let tab = Tab::open(place, opening(request, gateway)).await?;
     let (limits, options) = (&inner.limits, &*request.options);
-    let visit = Visit { tab, limits, options, until, warnings: way.warnings };
+    let (own_proxy, proxied) = (route.is_own(), route.is_proxied());
+    let visit = Visit { tab, limits, options, until, warnings: route.warnings };
     let mut rendered = visit.watched(request).await?;
-    rendered.page.own_proxy = way.own;
-    rendered.page.proxied = way.proxy.is_some();
+    rendered.page.own_proxy = own_proxy;
+    rendered.page.proxied = proxied;
     Ok(rendered)
 }
 

@@ -1,127 +1,146 @@
 //! One attempt: the first request and the redirects after it.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use tokio::time::timeout;
 use url::Url;
 
 use crate::core::request::Method;
 use crate::core::tier::Tier;
-use crate::fetch::http::cookies::Jar;
+use crate::fetch::http::cookies::CookieJar;
 use crate::fetch::http::headers::{Hop, build};
-use crate::fetch::http::proxy::{ProxyKind, basic, percent_decoded};
-use crate::fetch::http::{HttpLimits, Route, body, error};
+use crate::fetch::http::{Http, body};
+use crate::net::error::request_error;
+use crate::net::proxy::{ProxyScheme, ProxyUrl, basic_authorization, percent_decoded};
+use crate::net::{HttpClient, Route};
 use crate::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, Redirect};
 
+/// The ASCII characters that a [`Url`] may contain and a [`Uri`] may not.
+const NOT_IN_A_URI: &AsciiSet = &AsciiSet::EMPTY
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
 /// Makes the attempt within its deadline.
-pub(super) async fn run(
-    limits: &HttpLimits,
-    route: &Route,
-    request: &FetchRequest,
-) -> Result<Fetched, FetchError> {
-    let deadline = request.deadline.min(limits.total);
-    let attempt = async { Walk::start(limits, route, request)?.walk().await };
+pub(super) async fn run(http: &Http, request: &FetchRequest) -> Result<Fetched, FetchError> {
+    let deadline = request.deadline.min(http.limits.total_timeout);
+    let attempt = async { Attempt::start(http, request)?.run().await };
     timeout(deadline, attempt).await.unwrap_or_else(|_| {
         let message = format!("{} took longer than {} ms", request.url, deadline.as_millis());
         Err(FetchError::new(Kind::Timeout, message))
     })
 }
 
-/// Where an attempt is on its way from hop to hop.
-struct Walk<'a> {
-    limits: &'a HttpLimits,
-    route: &'a Route,
+/// The state of an attempt from hop to hop.
+struct Attempt<'a> {
+    http: &'a Http,
+    client: HttpClient,
+    route: Route,
     request: &'a FetchRequest,
-    to: Url,
+    /// The URL of the current hop.
+    url: Url,
+    /// The URL that redirected to `url`.
     from: Option<Url>,
     method: Method,
     with_body: bool,
-    at_home: bool,
+    /// `false` once a redirect has left the origin that the caller named.
+    same_origin: bool,
     authorization: Option<HeaderValue>,
-    /// Tier 1 keeps no cookies, but sends those that the host gave.
-    plain_jar: Jar,
+    /// The cookies of tier 1, which keeps none of a site's but sends the caller's.
+    curl_jar: CookieJar,
     hops: Vec<Redirect>,
     seen: HashSet<String>,
 }
 
-impl<'a> Walk<'a> {
-    fn start(
-        limits: &'a HttpLimits,
-        route: &'a Route,
-        request: &'a FetchRequest,
-    ) -> Result<Self, FetchError> {
+impl<'a> Attempt<'a> {
+    fn start(http: &'a Http, request: &'a FetchRequest) -> Result<Self, FetchError> {
+        let route = http.clients.policy().route(request)?;
         let url = Url::parse(request.url.as_str());
-        let mut to = url.map_err(|_| invalid("the address cannot be parsed"))?;
-        let authorization = take_userinfo(&mut to);
-        to.set_fragment(None);
+        let mut url = url.map_err(|why| invalid("the URL is malformed").with_source(why))?;
+        let authorization = take_userinfo(&mut url);
+        url.set_fragment(None);
         let cookies = &request.options.advanced.cookies;
-        let mut plain_jar = Jar::default();
+        let mut curl_jar = CookieJar::default();
         if request.tier == Tier::Curl {
-            plain_jar.seed(cookies, &to);
+            curl_jar.seed(cookies, &url);
         } else {
-            request.scratch.with(|jar: &mut SeededJar| jar.seed_once(cookies, &to));
+            request.scratch.with(|jar: &mut SeededJar| jar.seed_once(cookies, &url));
         }
         Ok(Self {
-            limits,
+            http,
+            client: http.clients.client(route.via),
             route,
             request,
-            to,
+            url,
             from: None,
             method: request.method,
             with_body: request.body.is_some(),
-            at_home: true,
+            same_origin: true,
             authorization,
-            plain_jar,
+            curl_jar,
             hops: Vec::new(),
             seen: HashSet::new(),
         })
     }
 
-    async fn walk(mut self) -> Result<Fetched, FetchError> {
+    async fn run(mut self) -> Result<Fetched, FetchError> {
         loop {
             let response = self.send().await?;
             let status = response.status().as_u16();
-            if status == 407 && self.route.proxy.is_some() {
-                return Err(FetchError::new(Kind::Proxy, "the proxy refused the credentials"));
+            if status == 407 && self.route.is_proxied() {
+                let message =
+                    "the proxy rejected the credentials (407): check its user and password";
+                return Err(FetchError::new(Kind::Proxy, message));
             }
             let new_cookies = self.keep_cookies(response.headers());
-            let sends_on = matches!(status, 301 | 302 | 303 | 307 | 308);
-            if !sends_on || !response.headers().contains_key(LOCATION) {
-                // A redirect that does not say where to is a response as any other.
+            let is_redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
+            if !is_redirect || !response.headers().contains_key(LOCATION) {
+                // A redirect without a target is a response like any other.
                 return self.finish(response).await;
             }
             let next = self.next_hop(response.headers())?;
             if new_cookies {
-                // A page that sets a cookie and sends back to itself is no loop.
+                // A page that sets a cookie and redirects to itself is not a loop.
                 self.seen.clear();
             }
-            self.seen.insert(format!("{} {}", self.method, self.to));
-            self.hops.push(Redirect { url: self.to.to_string(), status_code: status });
+            self.seen.insert(format!("{} {}", self.method, self.url));
+            self.hops.push(Redirect { url: self.url.to_string(), status_code: status });
             body::drain(response.into_body()).await;
             self.follow(status, next)?;
         }
     }
 
+    fn proxy(&self) -> Option<&ProxyUrl> {
+        self.http.clients.policy().proxy(self.route.via).map(AsRef::as_ref)
+    }
+
     async fn send(&self) -> Result<Response<Incoming>, FetchError> {
         let hop = Hop {
-            to: &self.to,
+            to: &self.url,
             from: self.from.as_ref(),
-            at_home: self.at_home,
+            same_origin: self.same_origin,
             with_body: self.with_body,
-            cookies: self.with_jar(|jar| jar.header(&self.to)),
+            cookies: self.with_jar(|jar| jar.header(&self.url)),
             authorization: self.authorization.as_ref(),
         };
-        let mut headers = build(self.request, &hop);
-        if self.to.scheme() == "http" {
-            // Over a tunnel the proxy hears them with CONNECT, and the target must not.
-            let http_proxy = self.route.proxy.as_ref().filter(|it| it.kind() == ProxyKind::Http);
-            if let Some(value) = http_proxy.and_then(|it| it.authorization()) {
+        let mut headers = build(self.request, &hop, &self.http.user_agent);
+        if self.url.scheme() == "http" {
+            // For a tunnel they are sent with CONNECT, and the target must not see them.
+            let http_proxy = self.proxy().filter(|it| it.scheme() == ProxyScheme::Http);
+            if let Some(value) = http_proxy.and_then(ProxyUrl::authorization) {
                 headers.insert(PROXY_AUTHORIZATION, value);
             }
         }
@@ -132,21 +151,26 @@ impl<'a> Walk<'a> {
         }
         let mut request = http::Request::new(Full::new(body));
         *request.method_mut() = method(self.method);
-        *request.uri_mut() = to_uri(&self.to)?;
+        *request.uri_mut() = to_uri(&self.url)?;
         *request.headers_mut() = headers;
-        match timeout(self.limits.first_byte, self.route.client.request(request)).await {
-            Ok(answer) => answer.map_err(error::from_client),
-            Err(_) => Err(FetchError::new(Kind::Timeout, "the response did not begin in time")),
+        let limit = self.http.limits.first_byte_timeout;
+        match timeout(limit, self.client.request(request)).await {
+            Ok(response) => response.map_err(request_error),
+            Err(_) => {
+                let message = format!("the response did not start within {} ms", limit.as_millis());
+                Err(FetchError::new(Kind::Timeout, message))
+            }
         }
     }
 
-    fn with_jar<R>(&self, work: impl FnOnce(&Jar) -> R) -> R {
+    fn with_jar<R>(&self, work: impl FnOnce(&CookieJar) -> R) -> R {
         if self.request.tier == Tier::Curl {
-            return work(&self.plain_jar);
+            return work(&self.curl_jar);
         }
         self.request.scratch.with(|jar: &mut SeededJar| work(&jar.jar))
     }
 
+    /// Keeps the cookies of a response and returns `true` if there were any.
     fn keep_cookies(&self, headers: &HeaderMap) -> bool {
         if self.request.tier == Tier::Curl {
             return false;
@@ -155,25 +179,28 @@ impl<'a> Walk<'a> {
         self.request.scratch.with(|jar: &mut SeededJar| {
             for header in headers.get_all(SET_COOKIE) {
                 any = true;
-                jar.jar.keep(&String::from_utf8_lossy(header.as_bytes()), &self.to);
+                jar.jar.keep(&String::from_utf8_lossy(header.as_bytes()), &self.url);
             }
         });
         any
     }
 
     fn next_hop(&self, headers: &HeaderMap) -> Result<Url, FetchError> {
-        if self.hops.len() >= self.limits.max_redirects {
-            let message = format!("more than {} redirects", self.limits.max_redirects);
+        let most = self.http.limits.max_redirects;
+        if self.hops.len() >= most {
+            let message = format!("more than {most} redirects");
             return Err(FetchError::new(Kind::Redirect, message));
         }
-        let nowhere = || FetchError::new(Kind::Redirect, "a redirect leads nowhere");
-        let location = headers.get(LOCATION).ok_or_else(nowhere)?;
+        let invalid_target =
+            || FetchError::new(Kind::Redirect, "a redirect's target is not an http or https URL");
+        let location = headers.get(LOCATION).ok_or_else(invalid_target)?;
         let location = String::from_utf8_lossy(location.as_bytes());
-        let mut next = self.to.join(location.trim()).map_err(|_| nowhere())?;
+        let joined = self.url.join(location.trim());
+        let mut next = joined.map_err(|why| invalid_target().with_source(why))?;
         if !matches!(next.scheme(), "http" | "https") || next.host_str().is_none() {
-            return Err(nowhere());
+            return Err(invalid_target());
         }
-        // Credentials in a link of a page are the page's, not the host's.
+        // Credentials in a page's link are the page's, not the caller's.
         take_userinfo(&mut next);
         next.set_fragment(None);
         Ok(next)
@@ -185,11 +212,12 @@ impl<'a> Walk<'a> {
             self.method = Method::Get;
             self.with_body = false;
         }
-        // Once away, never back: a site could otherwise send its visitor home with a forged path.
-        self.at_home &= next.origin() == self.to.origin();
-        self.from = Some(std::mem::replace(&mut self.to, next));
-        if self.seen.contains(&format!("{} {}", self.method, self.to)) {
-            return Err(FetchError::new(Kind::Redirect, "the redirects lead in a circle"));
+        // It never becomes `true` again: a site could otherwise send its visitor back with a forged
+        // path.
+        self.same_origin &= next.origin() == self.url.origin();
+        self.from = Some(std::mem::replace(&mut self.url, next));
+        if self.seen.contains(&format!("{} {}", self.method, self.url)) {
+            return Err(FetchError::new(Kind::Redirect, "the redirects form a loop"));
         }
         Ok(())
     }
@@ -202,24 +230,27 @@ impl<'a> Walk<'a> {
             status: head.status.as_u16(),
             headers: head.headers.iter().map(|(k, v)| (k.as_str().to_owned(), text(v))).collect(),
             body,
-            final_url: self.to.to_string(),
+            final_url: self.url.to_string(),
             redirects: self.hops,
-            own_proxy: self.route.own,
-            proxied: self.route.proxy.is_some(),
-            warnings: self.route.warnings.clone(),
+            own_proxy: self.route.is_own(),
+            proxied: self.route.is_proxied(),
+            warnings: self.route.warnings,
+            cost: None,
         })
     }
 }
 
-/// The job's jar, and whether the host's cookies are already in it.
+/// The job's cookie jar.
 #[derive(Default)]
 struct SeededJar {
-    jar: Jar,
+    jar: CookieJar,
+    /// The caller's cookies are already in the jar.
     seeded: bool,
 }
 
 impl SeededJar {
-    /// Once a job: a later attempt must not undo what the site changed since.
+    /// Adds the caller's cookies once per job: a later attempt must not undo what the site changed
+    /// since.
     fn seed_once(&mut self, cookies: &[(String, String)], page: &Url) {
         if !self.seeded {
             self.jar.seed(cookies, page);
@@ -237,27 +268,22 @@ fn take_userinfo(url: &mut Url) -> Option<HeaderValue> {
     let found = !url.username().is_empty() || url.password().is_some();
     let user = percent_decoded(url.username());
     let password = percent_decoded(url.password().unwrap_or_default());
-    // Only a URL without a host refuses these, and such a one has no userinfo.
+    // Only a URL without a host refuses these, and such a URL has no userinfo.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    Some(basic(&user?, &password?)).filter(|_| found)
+    Some(basic_authorization(&user?, &password?)).filter(|_| found)
 }
 
-/// Some characters that a URL may hold are none to the client; they are sent percent-encoded.
-pub(crate) fn to_uri(url: &Url) -> Result<Uri, FetchError> {
+/// Converts a URL for the client. Some characters that a URL may contain are not valid in a `Uri`;
+/// they are percent-encoded.
+fn to_uri(url: &Url) -> Result<Uri, FetchError> {
     if let Ok(uri) = url.as_str().parse() {
         return Ok(uri);
     }
-    let mut text = String::with_capacity(url.as_str().len() + 16);
-    for symbol in url.as_str().chars() {
-        if matches!(symbol, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}') {
-            // Every one of them is ASCII, so this is its only byte.
-            let _ = write!(text, "%{:02X}", u32::from(symbol));
-        } else {
-            text.push(symbol);
-        }
-    }
-    text.parse().map_err(|_| invalid("the address cannot be requested"))
+    let encoded = utf8_percent_encode(url.as_str(), NOT_IN_A_URI).to_string();
+    encoded
+        .parse()
+        .map_err(|why: InvalidUri| invalid("the URL cannot be requested").with_source(why))
 }
 
 fn method(method: Method) -> http::Method {

@@ -1,8 +1,9 @@
-//! A body: read, counted and decoded.
+//! Reads a body: counts its bytes and decodes it.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_compression::tokio::bufread::{
     BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
@@ -14,66 +15,73 @@ use http::header::CONTENT_ENCODING;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
+use tokio::time::timeout;
 
-use crate::fetch::http::error::from_body;
+use crate::net::error::cause_message;
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
-/// Encodings on top of each other that are undone; a server that nests more is no ordinary one.
+/// The most nested encodings that are decoded. Ordinary servers use one.
 const MAX_ENCODINGS: usize = 4;
-/// RFC 9659: a `zstd` window is at most 8 MiB, so that a response cannot claim 128.
+/// RFC 9659 limits a `zstd` window to 8 MiB; without the limit a response could claim 128 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
-/// A redirect's body up to here is read, so that its connection can be used again.
+/// The longest body of a redirect that is read to reuse the connection.
 const DRAIN_BYTES: u64 = 16_384;
+/// The time to read it.
+const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 type Reader = Box<dyn AsyncBufRead + Send + Unpin>;
 
-/// Reads `body` to its end, decoded, up to `most` bytes.
-pub(crate) async fn read(
+/// Reads `body` to its end and decodes it; at most `max_bytes` after decoding.
+pub(super) async fn read(
     body: Incoming,
     headers: &HeaderMap,
-    most: u64,
+    max_bytes: u64,
 ) -> Result<Vec<u8>, FetchError> {
     let codings = codings(headers);
-    if codings.is_empty() && body.size_hint().lower() > most {
-        return Err(too_large(most));
+    if codings.is_empty() && body.size_hint().lower() > max_bytes {
+        return Err(too_large(max_bytes));
     }
-    // Encoded bytes are bounded too: empty members, for one, go in for ever and come out as nothing.
-    let wire = most.saturating_add(most / 8).saturating_add(65_536);
+    // Encoded bytes are bounded too: an endless stream of empty members decodes to nothing.
+    let wire = max_bytes.saturating_add(max_bytes / 8).saturating_add(65_536);
     let mut reader: Reader = Box::new(Chunks { body, chunk: Bytes::new(), left: wire });
-    if reader.fill_buf().await.map_err(|it| sort(it, most))?.is_empty() {
+    if reader.fill_buf().await.map_err(|it| read_error(it, max_bytes))?.is_empty() {
         return Ok(Vec::new());
     }
     for coding in codings.iter().rev() {
-        reader = decoder(reader, *coding).await.map_err(|it| sort(it, most))?;
+        reader = decoder(reader, *coding).await.map_err(|it| read_error(it, max_bytes))?;
     }
     let mut out = Vec::new();
     let mut buffer = vec![0; 16_384];
     loop {
-        let count = reader.read(&mut buffer).await.map_err(|it| sort(it, most))?;
+        let count = reader.read(&mut buffer).await.map_err(|it| read_error(it, max_bytes))?;
         if count == 0 {
             return Ok(out);
         }
-        if (out.len() + count) as u64 > most {
-            return Err(too_large(most));
+        if (out.len() + count) as u64 > max_bytes {
+            return Err(too_large(max_bytes));
         }
         out.extend_from_slice(&buffer[..count]);
     }
 }
 
-/// Reads a body that nobody wants, if that is quickly done; otherwise the connection is given up.
-pub(crate) async fn drain(body: Incoming) {
+/// Reads and discards a short body so that the connection can be reused; a longer one closes the
+/// connection.
+pub(super) async fn drain(body: Incoming) {
     if body.size_hint().upper().is_some_and(|it| it <= DRAIN_BYTES) {
-        let brief = std::time::Duration::from_millis(500);
-        let _ = tokio::time::timeout(brief, body.collect()).await;
+        let _ = timeout(DRAIN_TIME, body.collect()).await;
     }
 }
 
-fn too_large(most: u64) -> FetchError {
-    FetchError::new(FetchErrorKind::TooLarge, format!("the body is over {most} bytes"))
+fn too_large(max_bytes: u64) -> FetchError {
+    FetchError::new(FetchErrorKind::TooLarge, format!("the body exceeds {max_bytes} bytes"))
 }
 
-fn sort(error: io::Error, most: u64) -> FetchError {
-    if error.kind() == io::ErrorKind::FileTooLarge { too_large(most) } else { from_body(error) }
+fn read_error(error: io::Error, max_bytes: u64) -> FetchError {
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return too_large(max_bytes);
+    }
+    let message = format!("the body is incomplete or damaged: {}", cause_message(&error));
+    FetchError::new(FetchErrorKind::Broken, message).with_source(error)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +92,8 @@ enum Coding {
     Deflate,
 }
 
-/// The codings in the order they were applied; none if one is unknown, and the body stays as it is.
+/// Returns the codings in the order in which they were applied. Returns none if one is unknown: the
+/// body then stays as it is.
 fn codings(headers: &HeaderMap) -> Vec<Coding> {
     let mut found = Vec::new();
     for value in headers.get_all(CONTENT_ENCODING) {
@@ -116,7 +125,7 @@ async fn decoder(mut from: Reader, coding: Coding) -> io::Result<Reader> {
             decoder.multiple_members(true);
             Box::new(BufReader::new(decoder))
         }
-        // The word means zlib, but some servers send the bare stream.
+        // `deflate` means zlib, but some servers send the raw stream.
         Coding::Deflate if is_zlib(from.fill_buf().await?) => {
             Box::new(BufReader::new(ZlibDecoder::new(from)))
         }
@@ -124,7 +133,8 @@ async fn decoder(mut from: Reader, coding: Coding) -> io::Result<Reader> {
     })
 }
 
-/// Whether a stream begins with zlib's header: method 8, a window it knows, and its check sum.
+/// Returns `true` if a stream starts with a zlib header: method 8, a valid window and the check
+/// bits.
 fn is_zlib(start: &[u8]) -> bool {
     match start {
         [first, second, ..] => {
@@ -137,7 +147,7 @@ fn is_zlib(start: &[u8]) -> bool {
     }
 }
 
-/// A body as a reader, with a limit on what it takes from the connection.
+/// A body as a reader, with a limit on the bytes read from the connection.
 struct Chunks {
     body: Incoming,
     chunk: Bytes,

@@ -7,71 +7,57 @@ use http::header::{
 use url::Url;
 
 use crate::core::tier::Tier;
+use crate::fetch::header_rules::{follows_anywhere, is_framing};
+use crate::fetch::http::user_agent::UserAgent;
 use crate::ports::fetch::FetchRequest;
 
-/// What tier 1 calls itself.
-const PLAIN_AGENT: &str = concat!("rungs/", env!("CARGO_PKG_VERSION"));
-/// What the others do: the form that sites expect, and still the truth.
+/// The user agent of tiers 2 to 3.5: the form that sites expect, without pretending to be a
+/// browser.
 const BROWSER_AGENT: &str =
     concat!("Mozilla/5.0 (compatible; rungs/", env!("CARGO_PKG_VERSION"), ")");
 const BROWSER_ACCEPT: &str =
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8";
 
-/// The host's headers that say nothing about who asks: only they follow to another origin.
-const FOLLOWS_ANYWHERE: [&str; 3] = ["accept", "accept-language", "user-agent"];
-/// Headers that frame a request: who sends it writes them, never the host.
-const FRAMING: [&str; 3] = ["content-length", "host", "transfer-encoding"];
-
-/// Whether a header of the host's may go to another origin than the one that it named.
-pub(crate) fn follows_anywhere(name: &str) -> bool {
-    FOLLOWS_ANYWHERE.iter().any(|it| it.eq_ignore_ascii_case(name))
-}
-
-/// Whether a header is the sender's own to write.
-pub(crate) fn is_framing(name: &str) -> bool {
-    FRAMING.iter().any(|it| it.eq_ignore_ascii_case(name))
-}
-
-/// What one hop needs to know beside the request.
+/// The facts of one hop that the request does not contain.
 #[derive(Debug)]
-pub(crate) struct Hop<'a> {
-    pub(crate) to: &'a Url,
-    /// The page that sent us here.
-    pub(crate) from: Option<&'a Url>,
-    /// Whether every hop so far was within the origin that the host named.
-    pub(crate) at_home: bool,
-    /// Whether the request's body goes along.
-    pub(crate) with_body: bool,
-    pub(crate) cookies: Option<String>,
-    /// From the URL's userinfo.
-    pub(crate) authorization: Option<&'a HeaderValue>,
+pub(super) struct Hop<'a> {
+    pub(super) to: &'a Url,
+    /// The page that redirected here.
+    pub(super) from: Option<&'a Url>,
+    /// `true` while every hop has been within the origin that the caller named.
+    pub(super) same_origin: bool,
+    /// The request's body is sent.
+    pub(super) with_body: bool,
+    pub(super) cookies: Option<String>,
+    /// The value of `Authorization` from the URL's userinfo.
+    pub(super) authorization: Option<&'a HeaderValue>,
 }
 
-/// Every header of the request but those the client writes itself.
-pub(crate) fn build(request: &FetchRequest, hop: &Hop<'_>) -> HeaderMap {
+/// Returns every header of the request except those that hyper writes.
+pub(super) fn build(request: &FetchRequest, hop: &Hop<'_>, user_agent: &UserAgent) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let language = request.options.location.language.as_ref();
     if request.tier == Tier::Curl {
-        headers.insert(USER_AGENT, HeaderValue::from_static(PLAIN_AGENT));
+        headers.insert(USER_AGENT, user_agent.value());
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     } else {
-        browser(&mut headers, hop);
+        add_browser_headers(&mut headers, hop);
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
-    let spoken = match language {
+    let accepted = match language {
         Some(it) => Some(format!("{it},en;q=0.5")),
         None => (request.tier != Tier::Curl).then(|| "en-US,en;q=0.9".to_owned()),
     };
-    put(&mut headers, ACCEPT_LANGUAGE, spoken.as_deref());
-    if let Some(value) = hop.authorization.filter(|_| hop.at_home) {
+    put(&mut headers, ACCEPT_LANGUAGE, accepted.as_deref());
+    if let Some(value) = hop.authorization.filter(|_| hop.same_origin) {
         headers.insert(AUTHORIZATION, value.clone());
     }
-    hosts_own(&mut headers, request, hop);
+    add_caller_headers(&mut headers, request, hop);
     add_cookies(&mut headers, hop.cookies.as_deref());
     headers
 }
 
-fn browser(headers: &mut HeaderMap, hop: &Hop<'_>) {
+fn add_browser_headers(headers: &mut HeaderMap, hop: &Hop<'_>) {
     headers.insert(USER_AGENT, HeaderValue::from_static(BROWSER_AGENT));
     headers.insert(ACCEPT, HeaderValue::from_static(BROWSER_ACCEPT));
     headers.insert(UPGRADE_INSECURE_REQUESTS, HeaderValue::from_static("1"));
@@ -91,8 +77,8 @@ fn browser(headers: &mut HeaderMap, hop: &Hop<'_>) {
     put(headers, REFERER, hop.from.and_then(|from| referer(from, hop.to)).as_deref());
 }
 
-/// The default policy of browsers: the whole page to its own origin, the origin alone to others,
-/// and nothing from `https` to `http`.
+/// Returns the referrer by the default policy of browsers: the whole URL within an origin, the
+/// origin alone to others, and none from `https` to `http`.
 fn referer(from: &Url, to: &Url) -> Option<String> {
     if from.origin() == to.origin() {
         return Some(from.to_string());
@@ -103,8 +89,8 @@ fn referer(from: &Url, to: &Url) -> Option<String> {
     Some(format!("{}/", from.origin().ascii_serialization()))
 }
 
-/// The host's headers win over the tier's.
-fn hosts_own(headers: &mut HeaderMap, request: &FetchRequest, hop: &Hop<'_>) {
+/// Adds the caller's headers, which replace the tier's.
+fn add_caller_headers(headers: &mut HeaderMap, request: &FetchRequest, hop: &Hop<'_>) {
     let mut own = HeaderMap::new();
     for (name, value) in &request.headers {
         let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
@@ -114,8 +100,8 @@ fn hosts_own(headers: &mut HeaderMap, request: &FetchRequest, hop: &Hop<'_>) {
         if is_framing(name.as_str()) || (name == CONTENT_TYPE && !hop.with_body) {
             continue;
         }
-        // A body's type goes where the body goes.
-        if hop.at_home || name == CONTENT_TYPE || follows_anywhere(name.as_str()) {
+        // A body's type is sent with the body.
+        if hop.same_origin || name == CONTENT_TYPE || follows_anywhere(name.as_str()) {
             own.append(name, value);
         }
     }
@@ -134,7 +120,8 @@ fn add_cookies(headers: &mut HeaderMap, jar: Option<&str>) {
     put(headers, COOKIE, Some(&joined));
 }
 
-/// A value that is no header's is left out: it came from a page, not from the host.
+/// Sets a header. A value that a header cannot have is dropped: it comes from a page, not from the
+/// caller.
 fn put(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
     if let Some(value) = value.and_then(|it| HeaderValue::from_str(it).ok()) {
         headers.insert(name, value);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use rungs::core::request::{ContentType, Format, Item, Method, Mode, PdfFormat, Provider};
 use rungs::engine::{EngineBuilder, JobReport};
 use rungs::fetch::Http;
-use rungs::fetch::http::ProxyUrl;
+use rungs::net::{NetPolicy, ProxyUrl};
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{DocumentRequest, FetchError, PdfReader, PdfText};
 use rungs::stores::Memory;
@@ -126,7 +126,12 @@ async fn a_country_prefers_its_proxy_and_says_where_there_is_none() {
         let url = ProxyUrl::parse(&it.url("")).expect("proxy");
         if at == 1 { url.in_country("FR".parse().expect("a country")) } else { url }
     });
-    let http = http().resolve("a.test", "127.0.0.1:80".parse().expect("address")).proxies(urls);
+    let network = NetPolicy::new()
+        .allow_network("127.0.0.0/8")
+        .expect("network")
+        .resolve("a.test", "127.0.0.1:80".parse().expect("address"))
+        .proxies(urls);
+    let http = Http::new().network(network);
     let engine = builder().http(http).build().expect("built");
     let asking = |country| {
         let mut item = Item::get("http://a.test/");

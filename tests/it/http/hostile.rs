@@ -102,7 +102,7 @@ async fn a_body_that_trickles_ends_at_the_deadline() {
 #[tokio::test]
 async fn a_first_byte_that_does_not_come_is_a_timeout_before_the_deadline() {
     let site = Site::start(|_| SiteResponse::html("late").delay(Duration::from_secs(20)));
-    let limits = HttpLimits { first_byte: Duration::from_millis(100), ..HttpLimits::default() };
+    let limits = HttpLimits::default().with_first_byte_timeout(Duration::from_millis(100));
 
     let url = site.url("/");
     let waited = failure(&url, limits, Duration::from_secs(60));

@@ -11,7 +11,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
-use rungs::fetch::http::{Http, ProxyUrl};
+use rungs::fetch::http::Http;
+use rungs::net::{NetPolicy, ProxyUrl};
 use rungs::ports::fetch::{FetchErrorKind as Kind, FetchRequest, HttpFetcher};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -138,9 +139,10 @@ async fn socks5(mut stream: TcpStream, heard: Heard, reply: u8) -> Option<()> {
     tokio::io::copy_bidirectional(&mut stream, &mut target).await.ok().map(drop)
 }
 
-fn through(proxy: &str) -> Http {
+/// A policy that allows this machine's addresses and uses one proxy.
+fn via(proxy: &str) -> NetPolicy {
     let proxy = ProxyUrl::parse(proxy).expect("a proxy");
-    Http::new().allow_network("127.0.0.0/8").expect("a network").proxies([proxy])
+    NetPolicy::new().allow_network("127.0.0.0/8").expect("a network").proxies([proxy])
 }
 
 fn asking(url: &str) -> FetchRequest {
@@ -153,10 +155,11 @@ async fn a_page_over_tls_comes_through_a_tunnel_and_only_the_proxy_hears_the_cre
     let site = SecureSite::start().await;
     let target = site.addr;
     let (addr, heard) = proxy(move |stream, heard| tunnel(stream, heard, None, target)).await;
-    let http = through(&format!("http://u:p@{addr}"))
+    let network = via(&format!("http://u:p@{addr}"))
         .resolve("secure.test", site.addr)
         .extra_roots(&site.root)
         .expect("a root");
+    let http = Http::new().network(network);
 
     let page = http.fetch(asking("https://secure.test/a?b=c")).await.expect("a page");
 
@@ -175,10 +178,11 @@ async fn a_page_over_tls_comes_through_a_tunnel_and_only_the_proxy_hears_the_cre
 async fn a_page_over_tls_comes_through_socks5_with_credentials_to_the_checked_address() {
     let site = SecureSite::start().await;
     let (addr, heard) = proxy(|stream, heard| socks5(stream, heard, 0)).await;
-    let http = through(&format!("socks5://user:p%40ss@{addr}"))
+    let network = via(&format!("socks5://user:p%40ss@{addr}"))
         .resolve("secure.test", site.addr)
         .extra_roots(&site.root)
         .expect("a root");
+    let http = Http::new().network(network);
 
     let page = http.fetch(asking("https://secure.test/a")).await.expect("a page");
 
@@ -192,7 +196,8 @@ async fn a_proxy_makes_no_certificate_better() {
     let site = SecureSite::start().await;
     let target = site.addr;
     let (addr, heard) = proxy(move |stream, heard| tunnel(stream, heard, None, target)).await;
-    let http = through(&format!("http://{addr}")).resolve("secure.test", site.addr);
+    let network = via(&format!("http://{addr}")).resolve("secure.test", site.addr);
+    let http = Http::new().network(network);
 
     let error = http.fetch(asking("https://secure.test/")).await.expect_err("an unknown root");
 
@@ -212,7 +217,8 @@ async fn a_proxy_that_refuses_is_named_and_the_site_never_reached() {
     ] {
         let serve = move |stream, heard| tunnel(stream, heard, Some(refusal), target);
         let (addr, heard) = proxy(serve).await;
-        let http = through(&format!("http://u:secret@{addr}")).resolve("secure.test", target);
+        let network = via(&format!("http://u:secret@{addr}")).resolve("secure.test", target);
+        let http = Http::new().network(network);
 
         let error = http.fetch(asking("https://secure.test/")).await.expect_err("refused");
 
@@ -222,7 +228,8 @@ async fn a_proxy_that_refuses_is_named_and_the_site_never_reached() {
     }
     let (addr, heard) = proxy(|stream, heard| socks5(stream, heard, 2)).await;
     for (credentials, said) in [("u:secret@", "u:secret [5"), ("", "no credentials offered")] {
-        let http = through(&format!("socks5://{credentials}{addr}")).resolve("secure.test", target);
+        let network = via(&format!("socks5://{credentials}{addr}")).resolve("secure.test", target);
+        let http = Http::new().network(network);
 
         let error = http.fetch(asking("https://secure.test/")).await.expect_err("refused");
 
@@ -241,8 +248,10 @@ async fn a_proxy_never_hears_a_name_that_leads_inside() {
     let (socks, second) = proxy(|stream, heard| socks5(stream, heard, 0)).await;
     for url in [format!("http://{connect}"), format!("socks5://u:p@{socks}")] {
         // The proxy's own address is open because the host wrote it down; nothing else is.
-        let http = Http::new().proxies([ProxyUrl::parse(&url).expect("a proxy")]);
-        let http = http.resolve("inside.test", "10.0.0.1:443".parse().expect("an address"));
+        let network = NetPolicy::new()
+            .proxies([ProxyUrl::parse(&url).expect("a proxy")])
+            .resolve("inside.test", "10.0.0.1:443".parse().expect("an address"));
+        let http = Http::new().network(network);
         for page in ["https://inside.test/", "https://127.0.0.1/", "https://[::ffff:10.0.0.1]/"] {
             let error = http.fetch(asking(page)).await.expect_err("refused");
             assert_eq!(error.kind(), Kind::PrivateAddress, "{page} through {url}");

@@ -1,7 +1,8 @@
 //! Tiers 1 to 3.5 over real sockets of the loopback interface.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,20 @@ use rungs::core::request::{Item, Method};
 use rungs::core::request::{JobRequest, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::url::PageUrl;
-use rungs::fetch::http::{Http, ProxyUrl};
+use rungs::fetch::http::Http;
+use rungs::net::{NetPolicy, ProxyUrl, Resolve};
+use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HttpFetcher};
 use rungs::testkit::site::{RawSite, Site, SiteRequest, SiteResponse, read_head};
 use tokio::io::AsyncWriteExt;
 
+/// A policy that allows this machine's addresses.
+fn local() -> NetPolicy {
+    NetPolicy::new().allow_network("127.0.0.0/8").expect("network")
+}
+
 fn open() -> Http {
-    Http::new().allow_network("127.0.0.0/8").expect("network")
+    Http::new().network(local())
 }
 
 fn of_item(item: Item, tier: Tier) -> FetchRequest {
@@ -198,7 +206,7 @@ fn port(host: &str) -> &str {
 async fn the_guard_is_on_by_default_for_literals_and_names() {
     let site = Site::start(|_| SiteResponse::html("inside"));
     let port = site.addr().port();
-    let http = Http::new().resolve("inside.test", site.addr());
+    let http = Http::new().network(NetPolicy::new().resolve("inside.test", site.addr()));
 
     for host in [
         "127.0.0.1",
@@ -240,7 +248,8 @@ async fn a_public_suffix_cookie_reaches_no_other_site() {
             .header("set-cookie", "evil=1; Domain=co.uk; Path=/"),
         _ => echo(request),
     });
-    let http = open().resolve("a.co.uk", site.addr()).resolve("b.co.uk", site.addr());
+    let network = local().resolve("a.co.uk", site.addr()).resolve("b.co.uk", site.addr());
+    let http = Http::new().network(network);
 
     let url = format!("http://a.co.uk:{}/in", site.addr().port());
     let page = http.fetch(get(&url, Tier::Http)).await.expect("page");
@@ -283,9 +292,10 @@ async fn an_http_proxy_gets_the_whole_url_and_its_credentials() {
         SiteResponse::html(format!("{} {credentials}", request.path))
     });
     let url = format!("http://u:p@{}", proxy.addr());
-    let http = open()
+    let network = local()
         .resolve("a.test", "127.0.0.1:80".parse().expect("address"))
         .proxies([ProxyUrl::parse(&url).expect("proxy")]);
+    let http = Http::new().network(network);
 
     assert!(http.tiers().contains(&Tier::Stealth));
     let page = http.fetch(proxied("http://a.test/x?y=1", Tier::Stealth)).await.expect("page");
@@ -301,9 +311,10 @@ async fn a_tunnel_is_asked_for_with_connect_and_its_refusal_is_the_proxys() {
         let _ = tell.send(read_head(&mut stream).unwrap_or_default());
         let _ = stream.write_all(b"HTTP/1.1 403 No\r\n\r\n");
     });
-    let http = open()
+    let network = local()
         .resolve("a.test", "127.0.0.1:443".parse().expect("address"))
         .proxies([ProxyUrl::parse(&proxy.url("")).expect("proxy")]);
+    let http = Http::new().network(network);
 
     let result = http.fetch(proxied("https://a.test/", Tier::Stealth)).await;
 
@@ -339,9 +350,10 @@ async fn a_socks_proxy_gets_the_address_that_was_checked() {
     let site = Site::start(|request| SiteResponse::html(request.host.clone()));
     let proxy = RawSite::start(socks5);
     let url = format!("socks5://{}", proxy.addr());
-    let http = open()
+    let network = local()
         .resolve("a.test", site.addr())
         .own_proxies([("mine", ProxyUrl::parse(&url).expect("proxy"))]);
+    let http = Http::new().network(network);
     let mut item = Item::get(format!("http://a.test:{}/", site.addr().port()));
     item.advanced.use_own_proxy = true;
 
@@ -354,7 +366,8 @@ async fn a_socks_proxy_gets_the_address_that_was_checked() {
 #[tokio::test]
 async fn a_proxy_does_not_open_what_the_guard_keeps_shut() {
     let proxy = Site::start(|_| SiteResponse::html("fetched"));
-    let http = Http::new().proxies([ProxyUrl::parse(&proxy.url("")).expect("proxy")]);
+    let proxies = [ProxyUrl::parse(&proxy.url("")).expect("proxy")];
+    let http = Http::new().network(NetPolicy::new().proxies(proxies));
 
     let result = http.fetch(proxied("http://169.254.169.254/", Tier::Stealth)).await;
 
@@ -366,7 +379,8 @@ async fn a_proxy_does_not_open_what_the_guard_keeps_shut() {
 async fn a_site_keeps_its_proxy_and_without_one_the_tier_is_unavailable() {
     let proxies: Vec<Site> = (0..4).map(|_| Site::start(|_| SiteResponse::html("x"))).collect();
     let urls = proxies.iter().map(|it| ProxyUrl::parse(&it.url("")).expect("proxy"));
-    let http = open().resolve("a.test", "127.0.0.1:80".parse().expect("address")).proxies(urls);
+    let address = "127.0.0.1:80".parse().expect("address");
+    let http = Http::new().network(local().resolve("a.test", address).proxies(urls));
 
     for path in ["/1", "/2", "/3"] {
         http.fetch(proxied(&format!("http://a.test{path}"), Tier::Stealth)).await.expect("page");
@@ -388,4 +402,121 @@ async fn an_error_names_neither_userinfo_nor_query() {
 
     assert_eq!(error.kind(), Kind::Timeout);
     assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn the_applications_user_agent_is_sent_on_tier_1_only() {
+    let site = Site::start(echo);
+    let agent = "harbour/1.0 (+https://harbour.example/bot)";
+    let http = open().user_agent(agent).expect("a user agent");
+
+    let curl = text(&http.fetch(get(&site.url("/"), Tier::Curl)).await.expect("page"));
+    let full = text(&http.fetch(get(&site.url("/"), Tier::Http)).await.expect("page"));
+
+    assert!(curl.contains(&format!("user-agent: {agent}\n")), "{curl}");
+    assert!(!full.contains("harbour"), "{full}");
+}
+
+/// A resolver that knows one name.
+#[derive(Debug)]
+struct OneName(IpAddr);
+
+impl Resolve for OneName {
+    fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        Box::pin(async move {
+            match host {
+                "harbour.internal" => Ok(vec![self.0]),
+                "empty.internal" => Ok(Vec::new()),
+                _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such zone")),
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_applications_resolver_is_used_behind_the_guard() {
+    let site = Site::start(|_| SiteResponse::html("found"));
+    let url = format!("http://Harbour.Internal:{}/", site.addr().port());
+    let closed = NetPolicy::new().dns_resolver(OneName(site.addr().ip()));
+    let open = closed.clone().allow_network("127.0.0.0/8").expect("network");
+
+    let page = Http::new().network(open).fetch(get(&url, Tier::Curl)).await.expect("page");
+    let refused = Http::new().network(closed).fetch(get(&url, Tier::Curl)).await;
+
+    assert_eq!(text(&page), "found");
+    assert_eq!(kind(refused), Kind::PrivateAddress);
+    assert_eq!(site.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_failed_lookup_names_its_cause() {
+    let http = Http::new().network(NetPolicy::new().dns_resolver(OneName([127, 0, 0, 1].into())));
+    for (host, cause) in [("other.internal", "no such zone"), ("empty.internal", "no address")] {
+        let url = format!("http://{host}/?token=secret");
+        let error = http.fetch(get(&url, Tier::Curl)).await.expect_err("not resolved");
+
+        assert_eq!(error.kind(), Kind::Dns, "{host}");
+        assert!(error.to_string().contains(cause), "{error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
+
+/// A port of this machine on which nothing listens.
+fn closed_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// The kind of the last I/O error among an error's sources.
+fn io_cause(error: &FetchError) -> Option<io::ErrorKind> {
+    let mut found = None;
+    let mut next = error.source();
+    while let Some(source) = next {
+        found = source.downcast_ref::<io::Error>().map(io::Error::kind).or(found);
+        next = source.source();
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_refused_connection_names_its_cause() {
+    let port = closed_port();
+
+    let url = format!("http://user:secret@127.0.0.1:{port}/?token=secret");
+    let error = open().fetch(get(&url, Tier::Curl)).await.expect_err("nothing listens");
+
+    assert_eq!(error.kind(), Kind::Connect);
+    assert_eq!(error.to_string(), "could not connect: connection refused");
+    assert_eq!(io_cause(&error), Some(io::ErrorKind::ConnectionRefused));
+    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_the_connection_names_its_cause() {
+    for scheme in ["http", "socks5"] {
+        let proxy = format!("{scheme}://user:secret@127.0.0.1:{}", closed_port());
+        let network = local()
+            .resolve("a.test", "127.0.0.1:80".parse().expect("address"))
+            .proxies([ProxyUrl::parse(&proxy).expect("proxy")]);
+        let http = Http::new().network(network);
+
+        let error = http.fetch(get("http://a.test/", Tier::Stealth)).await.expect_err("no proxy");
+
+        assert_eq!(error.kind(), Kind::Proxy, "{scheme}");
+        assert_eq!(error.to_string(), "the proxy failed: connection refused", "{scheme}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_connection_names_its_cause() {
+    let site = RawSite::start(|mut stream| {
+        let _ = read_head(&mut stream);
+        let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    });
+
+    let error = open().fetch(get(&site.url("/"), Tier::Curl)).await.expect_err("a reset");
+
+    assert_eq!(error.kind(), Kind::Broken);
+    assert!(error.to_string().contains("connection reset"), "{error}");
 }

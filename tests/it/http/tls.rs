@@ -14,6 +14,7 @@ use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::fetch::http::Http;
+use rungs::net::NetPolicy;
 use rungs::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher};
 use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
 use rungs::testkit::site::{Site, SiteResponse};
@@ -68,17 +69,21 @@ fn get(url: &str) -> FetchRequest {
 #[tokio::test]
 async fn a_trusted_root_gives_http_2_and_an_unknown_one_a_tls_error() {
     let (addr, root) = http2_site().await;
-    let open = || {
-        let http = Http::new().allow_network("127.0.0.0/8").expect("network");
-        http.resolve("secure.test", addr)
-    };
+    let network = local().resolve("secure.test", addr);
+    let doubting = Http::new().network(network.clone());
+    let trusting = Http::new().network(network.extra_roots(root).expect("root"));
 
-    let trusting = open().extra_roots(root).expect("root");
     let page = trusting.fetch(get("https://secure.test/")).await.expect("page");
-    let doubting = open().fetch(get("https://secure.test/")).await.expect_err("unknown root");
+    let doubting = doubting.fetch(get("https://secure.test/")).await.expect_err("unknown root");
 
     assert_eq!(page.body, b"HTTP/2.0");
     assert_eq!(doubting.kind(), FetchErrorKind::Tls);
+    assert!(doubting.to_string().contains("UnknownIssuer"), "{doubting}");
+}
+
+/// A policy that allows this machine's addresses.
+fn local() -> NetPolicy {
+    NetPolicy::new().allow_network("127.0.0.0/8").expect("network")
 }
 
 fn delivery(url: String) -> DeliveryRequest {
@@ -107,7 +112,7 @@ async fn a_delivery_carries_both_signatures_of_its_raw_body() {
             && request.header("x-alterlab-attempt") == Some("2");
         SiteResponse::status(if whole { 204 } else { 400 })
     });
-    let hooks = Webhooks::signed_with("hush").allow_network("127.0.0.0/8").expect("network");
+    let hooks = Webhooks::signed_with("hush").network(local());
 
     let delivered = hooks.deliver(delivery(site.url("/hook"))).await;
 
@@ -117,8 +122,8 @@ async fn a_delivery_carries_both_signatures_of_its_raw_body() {
 #[tokio::test]
 async fn a_delivery_follows_no_redirect_and_reaches_no_private_name() {
     let site = Site::start(|_| SiteResponse::redirect(302, "/elsewhere"));
-    let hooks = Webhooks::unsigned().allow_network("127.0.0.0/8").expect("network");
-    let closed = Webhooks::unsigned().resolve("inside.test", site.addr());
+    let hooks = Webhooks::unsigned().network(local());
+    let closed = Webhooks::unsigned().network(NetPolicy::new().resolve("inside.test", site.addr()));
 
     let redirected = hooks.deliver(delivery(site.url("/"))).await;
     let inside = closed.deliver(delivery("https://inside.test/".to_owned())).await;

@@ -9,6 +9,7 @@ use rungs::core::failure::ErrorCode;
 use rungs::core::request::{Format, Item, Mode};
 use rungs::engine::{EngineBuilder, JobReport, Page};
 use rungs::fetch::{Http, Tesseract};
+use rungs::net::NetPolicy;
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{DocumentRequest, FetchError, OcrEngine, OcrText};
 use rungs::service::wire;
@@ -238,8 +239,8 @@ async fn headers_and_cookies_go_to_the_pages_own_site_alone() {
         _ => SiteResponse::html(page_with.as_str()),
     });
     // By a name of its own: cookies do not know ports.
-    let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
-    let http = http.resolve("pictures.test", other.addr());
+    let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
+    let http = Http::new().network(network.resolve("pictures.test", other.addr()));
     let engine = builder().http(http).ocr(Counting::default()).build().expect("built");
     let mut item = asking(own.url("/"));
     item.headers.push(("X-Api-Key".to_owned(), "k-1".to_owned()));

@@ -2,6 +2,7 @@
 
 use rungs::core::id::AccountId;
 use rungs::fetch::Chrome;
+use rungs::net::NetPolicy;
 use rungs::service::{ApiKey, Keys};
 use rungs::stores::Memory;
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ fn world() -> World {
         ApiKey::new("first", account("acme"), SECRET).expect("a key"),
         ApiKey::new("second", account("other"), OTHER).expect("a key"),
     ];
-    let chrome = Chrome::new().allow_network(LOOPBACK).expect("a network");
+    let chrome =
+        Chrome::new().network(NetPolicy::new().allow_network(LOOPBACK).expect("a network"));
     let engine = engine(Memory::default()).browser(chrome);
     World::of(Plan { engine, keys: Keys::new(keys).expect("usable"), ..Plan::default() })
 }

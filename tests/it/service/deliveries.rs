@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rungs::core::id::AccountId;
+use rungs::net::NetPolicy;
 use rungs::service::{ApiKey, Keys};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
@@ -48,7 +49,8 @@ fn world(webhooks: Webhooks, keys: Keys) -> World {
 }
 
 fn hooks() -> Webhooks {
-    Webhooks::signed_with("whsec_c2VydmVy").allow_network(LOOPBACK).expect("a network")
+    let network = NetPolicy::new().allow_network(LOOPBACK).expect("a network");
+    Webhooks::signed_with("whsec_c2VydmVy").network(network)
 }
 
 /// Submits a page with a webhook and gives the batch's delivery once it is `status`.

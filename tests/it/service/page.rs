@@ -8,6 +8,7 @@ use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
 use rungs::core::tier::Tier;
 use rungs::fetch::Chrome;
+use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchRequest};
 use rungs::service::{ApiKey, Connections, Keys, serve, wire};
 use rungs::testkit::site::{Site, SiteResponse};
@@ -43,7 +44,8 @@ fn look(script: &str) -> Value {
 
 /// Opens the service's page at `path`, does these things there, and gives what each look saw.
 fn visited(world: &World, path: &str, actions: &[Value]) -> Vec<Value> {
-    let chrome = Chrome::new().allow_network(LOOPBACK).expect("a network");
+    let chrome =
+        Chrome::new().network(NetPolicy::new().allow_network(LOOPBACK).expect("a network"));
     let item = json!({
         "url": format!("http://{}{path}", world.addr), "timeout": 60,
         "advanced": { "render_js": true, "wait_condition": "load", "actions": actions },

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use rungs::Engine;
 use rungs::engine::{EngineBuilder, Settings};
 use rungs::fetch::Http;
+use rungs::net::NetPolicy;
 use rungs::service::{Connections, Keys, Options, Service, serve};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
@@ -39,12 +40,12 @@ impl Default for Plan {
 
 /// An engine that may reach loopback, on `store`.
 pub(crate) fn engine(store: impl rungs::ports::store::Store + 'static) -> EngineBuilder {
-    let hooks = Webhooks::signed_with("whsec_c2VjcmV0").allow_network(LOOPBACK).expect("a network");
+    let network = NetPolicy::new().allow_network(LOOPBACK).expect("a network");
     let settings = Settings::default();
     Engine::builder()
         .store(store)
-        .http(Http::new().allow_network(LOOPBACK).expect("a network"))
-        .webhooks(hooks)
+        .http(Http::new().network(network.clone()))
+        .webhooks(Webhooks::signed_with("whsec_c2VjcmV0").network(network))
         .settings(settings)
 }
 

@@ -80,8 +80,9 @@ impl HeadlessChrome {
             return Err(FetchError::new(FetchErrorKind::Unsupported, message));
         }
         let start = &self.settings.start;
-        let way = self.settings.http.way(&request)?;
-        let gateway = self.inner.gateways.to(&self.settings.http, way.proxy.as_ref()).await?;
+        let network = &self.settings.network;
+        let route = network.route(&request)?;
+        let gateway = self.inner.gateways.to(network, route.via).await?;
         let place = Arc::clone(&self.inner.places).acquire_owned().await;
         let place = place.map_err(|_| internal("there are no places"))?;
         let clean = async { drop(tokio::task::spawn_blocking(profile::clean_up).await) };
@@ -93,7 +94,7 @@ impl HeadlessChrome {
         let (process, url) = launched.await.map_err(|_| late())??;
         let seen = Arc::new(Seen::default());
         let limits = start.limits.clone();
-        let warnings = [way.warnings, unmet_options(&request.options)].concat();
+        let warnings = [route.warnings.clone(), unmet_options(&request.options)].concat();
         let visit = Visit { request, limits, gateway, seen: Arc::clone(&seen), until, warnings };
         let shown = on_a_thread(visit, url, place)?;
         let result = tokio::select! {
@@ -106,8 +107,8 @@ impl HeadlessChrome {
         // With it the thread ends, whatever it waits for.
         drop(process);
         let mut rendered = result?;
-        rendered.page.own_proxy = way.own;
-        rendered.page.proxied = way.proxy.is_some();
+        rendered.page.own_proxy = route.is_own();
+        rendered.page.proxied = route.is_proxied();
         Ok(rendered)
     }
 }

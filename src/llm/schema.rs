@@ -1,21 +1,21 @@
-//! The asked fields as a JSON Schema, and whether an answer has them.
+//! Converts the requested fields to a JSON Schema and checks an answer against it.
 
 use serde_json::{Map, Value, json};
 
 use crate::core::request::asked::{Kind, is_json_schema, kinds, resolved};
 
-/// Schemas in schemas that are read.
+/// The deepest nesting of schemas that is read.
 const MAX_DEPTH: usize = 20;
-/// Flaws that are named of one answer.
-const MAX_FLAWS: usize = 10;
+/// The most mismatches that are reported for one answer.
+const MAX_MISMATCHES: usize = 10;
 
-/// A JSON Schema of what an item asks for, which may be one already or the shorthand
+/// Returns the JSON Schema of an item's schema, which is one already or the shorthand
 /// `{"title": "string", "tags": ["string"], "price": "number | null"}`.
 pub(super) fn json_schema(asked: &Value) -> Value {
-    of(&resolved(asked), 0)
+    schema_of(&resolved(asked), 0)
 }
 
-fn of(asked: &Value, depth: usize) -> Value {
+fn schema_of(asked: &Value, depth: usize) -> Value {
     if depth > MAX_DEPTH {
         return json!({});
     }
@@ -29,12 +29,12 @@ fn of(asked: &Value, depth: usize) -> Value {
             }
         }
         Value::Array(all) => {
-            json!({ "type": "array", "items": all.first().map(|it| of(it, depth + 1)) })
+            json!({ "type": "array", "items": all.first().map(|it| schema_of(it, depth + 1)) })
         }
         Value::Object(object) if is_json_schema(object) => asked.clone(),
         Value::Object(fields) if !fields.is_empty() => {
             let properties: Map<_, _> =
-                fields.iter().map(|(name, it)| (name.clone(), of(it, depth + 1))).collect();
+                fields.iter().map(|(name, it)| (name.clone(), schema_of(it, depth + 1))).collect();
             let names: Vec<_> = fields.keys().collect();
             json!({ "type": "object", "properties": properties, "required": names })
         }
@@ -42,15 +42,16 @@ fn of(asked: &Value, depth: usize) -> Value {
     }
 }
 
-/// What an answer lacks or has of the wrong type, by the way to it.
-pub(super) fn flaws(schema: &Value, value: &Value) -> Vec<String> {
-    let mut flaws = Vec::new();
-    check(schema, value, "the answer", 0, &mut flaws);
-    flaws
+/// Returns the required fields that an answer lacks and the values of the wrong type, each with its
+/// path.
+pub(super) fn mismatches(schema: &Value, value: &Value) -> Vec<String> {
+    let mut mismatches = Vec::new();
+    check(schema, value, "the answer", 0, &mut mismatches);
+    mismatches
 }
 
-fn check(schema: &Value, value: &Value, path: &str, depth: usize, flaws: &mut Vec<String>) {
-    if depth > MAX_DEPTH || flaws.len() >= MAX_FLAWS {
+fn check(schema: &Value, value: &Value, path: &str, depth: usize, mismatches: &mut Vec<String>) {
+    if depth > MAX_DEPTH || mismatches.len() >= MAX_MISMATCHES {
         return;
     }
     let kinds: Vec<&str> = match schema.get("type") {
@@ -58,36 +59,36 @@ fn check(schema: &Value, value: &Value, path: &str, depth: usize, flaws: &mut Ve
         Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    // Null says that the page does not say, which every field may.
+    // Null means that the page does not contain the field, which is allowed for every field.
     if value.is_null() {
         return;
     }
     if !kinds.is_empty() && !kinds.iter().any(|it| is_of(value, it)) {
-        flaws.push(format!("{path} is not of type {}", kinds.join(" or ")));
+        mismatches.push(format!("{path} is not of type {}", kinds.join(" or ")));
         return;
     }
     if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
         && !allowed.contains(value)
     {
-        flaws.push(format!("{path} is none of the allowed values"));
+        mismatches.push(format!("{path} is none of the allowed values"));
     }
     if let Value::Object(object) = value {
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
         for name in required.filter_map(Value::as_str).filter(|it| !object.contains_key(*it)) {
-            if flaws.len() < MAX_FLAWS {
-                flaws.push(format!("{path} has no `{name}`"));
+            if mismatches.len() < MAX_MISMATCHES {
+                mismatches.push(format!("{path} has no `{name}`"));
             }
         }
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, inner) in properties.into_iter().flatten() {
             if let Some(value) = object.get(name) {
-                check(inner, value, &format!("`{name}`"), depth + 1, flaws);
+                check(inner, value, &format!("`{name}`"), depth + 1, mismatches);
             }
         }
     }
     if let (Value::Array(all), Some(items)) = (value, schema.get("items")) {
         for value in all {
-            check(items, value, &format!("an item of {path}"), depth + 1, flaws);
+            check(items, value, &format!("an item of {path}"), depth + 1, mismatches);
         }
     }
 }
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shorthand_is_a_schema_in_other_words() {
+    fn the_shorthand_is_converted_to_a_json_schema() {
         let asked = json!({ "title": "string", "tags": ["str"], "price": "float | null" });
 
         let schema = json_schema(&asked);
@@ -124,24 +125,26 @@ mod tests {
     }
 
     #[test]
-    fn things_in_things_are_checked_where_they_are_referred_to() {
+    fn a_referenced_schema_is_checked_where_it_is_used() {
         let schema = json_schema(&json!({
             "properties": { "offer": { "$ref": "#/$defs/Offer" } },
             "$defs": { "Offer": { "type": "object", "properties": { "price": { "type": "number" } } } },
         }));
 
-        let wrong = flaws(&schema, &json!({ "offer": { "price": "much" } }));
+        let wrong = mismatches(&schema, &json!({ "offer": { "price": "much" } }));
 
         assert_eq!(wrong, ["`price` is not of type number"]);
     }
 
     #[test]
-    fn an_answer_is_checked_by_its_schema() {
+    fn an_answer_is_checked_against_its_schema() {
         let schema =
             json_schema(&json!({ "title": "string", "tags": ["string"], "price": "number" }));
 
-        assert!(flaws(&schema, &json!({ "title": "a", "tags": ["b"], "price": null })).is_empty());
-        let wrong = flaws(&schema, &json!({ "title": 1, "tags": ["b", 2] }));
+        assert!(
+            mismatches(&schema, &json!({ "title": "a", "tags": ["b"], "price": null })).is_empty()
+        );
+        let wrong = mismatches(&schema, &json!({ "title": 1, "tags": ["b", 2] }));
         assert_eq!(
             wrong,
             [

@@ -1,7 +1,7 @@
-//! Posting a delivery.
+//! Sends one delivery attempt.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,131 +14,118 @@ use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use crate::core::id::AccountId;
-use crate::fetch::guard::ParseNetworkError;
-use crate::fetch::http::{Direct, RootCertificateError, error};
+use crate::net::error::request_error;
+use crate::net::{Clients, Guard, NetPolicy};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::FetchErrorKind;
 use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
 use crate::webhook::sign::WebhookSecret;
 
-/// How long one attempt may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the receiver's words are waited for once its status is there.
-const ANSWER_TIME: Duration = Duration::from_secs(2);
-/// Bytes of the receiver's answer that are read.
-const ANSWER_BYTES: usize = 1_024;
+/// The time of one attempt in all.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time to wait for the response's body once its status has arrived.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// The most bytes of the response's body that are read.
+const MAX_BODY_BYTES: usize = 1_024;
 
-/// Posts deliveries over HTTPS, behind the address guard, and follows no redirect.
+/// Sends webhooks over HTTPS, behind the address guard. Redirects are not followed.
 ///
-/// Plain `http` is accepted only for addresses in a network that was opened.
+/// Plain `http` is accepted only for addresses in a network that the [`NetPolicy`] allows.
+///
+/// # Example
+///
+/// ```
+/// use rungs::net::NetPolicy;
+/// use rungs::webhook::Webhooks;
+///
+/// let network = NetPolicy::new().allow_network("10.0.0.0/8")?;
+/// let webhooks = Webhooks::signed_with("whsec_c2VjcmV0").network(network);
+/// # Ok::<(), rungs::net::ParseNetworkError>(())
+/// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Webhooks {
     secret: Option<WebhookSecret>,
-    /// The secrets of accounts that have one of their own.
-    secrets: Arc<BTreeMap<AccountId, WebhookSecret>>,
-    net: Direct,
+    /// The secrets of accounts that have their own.
+    account_secrets: Arc<BTreeMap<AccountId, WebhookSecret>>,
+    clients: Clients,
 }
 
 impl Webhooks {
-    /// Deliveries signed with `secret`.
+    /// Signs every notification with `secret`: any text, or `whsec_` followed by base64.
     pub fn signed_with(secret: impl Into<String>) -> Self {
         Self { secret: Some(WebhookSecret::new(secret)), ..Self::unsigned() }
     }
 
-    /// Deliveries without a signature: a receiver cannot tell whom they are from.
+    /// Sends notifications without a signature. Receivers cannot verify the sender.
     pub fn unsigned() -> Self {
-        Self { secret: None, secrets: Arc::default(), net: Direct::default() }
+        Self { secret: None, account_secrets: Arc::default(), clients: Clients::default() }
     }
 
-    /// Signs what is an account's with a secret of its own.
+    /// Signs the notifications of `account` with a secret of its own.
     pub fn account_secret(mut self, account: AccountId, secret: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.secrets).insert(account, WebhookSecret::new(secret));
+        Arc::make_mut(&mut self.account_secrets).insert(account, WebhookSecret::new(secret));
         self
     }
 
-    /// Opens a network such as `127.0.0.0/8`.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseNetworkError`] if the text is none.
-    pub fn allow_network(mut self, network: &str) -> Result<Self, ParseNetworkError> {
-        self.net = self.net.allow_network(network)?;
-        Ok(self)
-    }
-
-    /// Opens every address, for a closed network of the host's own.
-    pub fn allow_private(mut self) -> Self {
-        self.net = self.net.allow_private();
+    /// Sets the network policy: allowed networks, name resolution and root certificates. Proxies
+    /// are not used.
+    pub fn network(mut self, policy: NetPolicy) -> Self {
+        self.clients = self.clients.with_policy(policy);
         self
     }
 
-    /// Trusts more roots than the compiled-in ones.
-    ///
-    /// # Errors
-    ///
-    /// [`RootCertificateError`] if there is none in it, or one that cannot be a root.
-    pub fn extra_roots(mut self, roots: impl AsRef<[u8]>) -> Result<Self, RootCertificateError> {
-        self.net = self.net.extra_roots(roots.as_ref())?;
-        Ok(self)
-    }
-
-    /// Gives `host` a fixed address, which the guard judges as any other.
-    pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
-        self.net = self.net.resolve(host, address);
-        self
+    fn guard(&self) -> &Guard {
+        self.clients.policy().guard()
     }
 
     fn checked(&self, url: &str) -> Result<Url, String> {
-        let url = Url::parse(url.trim()).map_err(|_| "the webhook URL cannot be parsed")?;
-        let local = literal(&url);
-        if let Some(addresses) = &local {
-            let open = addresses.iter().any(|it| self.net.guard().check(*it).is_ok());
-            if !open {
-                return Err("the webhook URL names an address that is not public".to_owned());
-            }
+        let url = Url::parse(url.trim()).map_err(|why| format!("the URL is malformed: {why}"))?;
+        let literal = literal_addresses(&url);
+        if let Some(addresses) = &literal
+            && addresses.iter().all(|it| self.guard().check(*it).is_err())
+        {
+            return Err("the URL's address is not public: use a public host".to_owned());
         }
-        // Public addresses never get plain http; those that had to be opened do.
-        let opened = local.is_some_and(|it| it.into_iter().any(|it| self.is_opened(it)));
+        // Plain http is accepted for addresses that had to be allowed, never for public ones.
+        let is_local =
+            literal.is_some_and(|it| it.into_iter().any(|it| self.had_to_be_allowed(it)));
         match url.scheme() {
             "https" => Ok(url),
-            "http" if opened => Ok(url),
-            _ => Err("the webhook URL must start with https://".to_owned()),
+            "http" if is_local => Ok(url),
+            _ => Err("the URL must start with https://".to_owned()),
         }
     }
 
-    /// Whether it takes an opened network to reach `address`.
-    fn is_opened(&self, address: IpAddr) -> bool {
-        let closed = crate::fetch::guard::Guard::default();
-        closed.check(address).is_err() && self.net.guard().check(address).is_ok()
+    /// Returns `true` if `address` is allowed only because of the policy.
+    fn had_to_be_allowed(&self, address: IpAddr) -> bool {
+        Guard::default().check(address).is_err() && self.guard().check(address).is_ok()
     }
 
-    async fn post(&self, delivery: DeliveryRequest) -> DeliveryOutcome {
-        let deadline = Instant::now() + TIMEOUT;
-        let refused =
-            |reason: String| DeliveryOutcome::Refused { status: None, reason, response_body: None };
+    async fn send(&self, delivery: DeliveryRequest) -> DeliveryOutcome {
+        let deadline = Instant::now() + ATTEMPT_TIMEOUT;
         let mut url = match self.checked(&delivery.url) {
             Ok(url) => url,
             Err(reason) => return refused(reason),
         };
         url.set_fragment(None);
         let Some(request) = self.request(&url, &delivery) else {
-            return refused("the webhook URL cannot be requested".to_owned());
+            return refused("the webhook request cannot be built from its URL".to_owned());
         };
-        let client = self.net.client();
-        match timeout_at(deadline, client.request(request)).await {
-            Err(_) => failed(None, "no answer within 10 seconds".to_owned()),
+        match timeout_at(deadline, self.clients.direct().request(request)).await {
+            Err(_) => failed(format!("no response within {} seconds", ATTEMPT_TIMEOUT.as_secs())),
             Ok(Ok(response)) => {
                 let status = response.status().as_u16();
-                // The status says whether it was taken; the words are for whoever looks for a reason.
-                let until = deadline.min(Instant::now() + ANSWER_TIME);
-                judged(status, beginning(response.into_body(), until).await)
+                // The status decides; the body only helps to find a mistake.
+                let until = deadline.min(Instant::now() + BODY_TIMEOUT);
+                outcome(status, body_start(response.into_body(), until).await)
             }
             Ok(Err(error)) => {
-                let error = error::from_client(error);
-                if error.kind() == FetchErrorKind::PrivateAddress {
-                    return refused(error.to_string());
+                let error = request_error(error);
+                match error.kind() {
+                    FetchErrorKind::PrivateAddress => refused(error.to_string()),
+                    _ => failed(error.to_string()),
                 }
-                failed(None, error.to_string())
             }
         }
     }
@@ -164,7 +151,8 @@ impl Webhooks {
             ("webhook-id", id.clone()),
             ("webhook-timestamp", delivery.sent_at.to_string()),
         ];
-        if let Some(secret) = self.secrets.get(&delivery.account).or(self.secret.as_ref()) {
+        let secret = self.account_secrets.get(&delivery.account).or(self.secret.as_ref());
+        if let Some(secret) = secret {
             pairs.push(("x-alterlab-signature", secret.alterlab(body)));
             pairs.push(("webhook-signature", secret.standard(&id, delivery.sent_at, body)));
         }
@@ -179,8 +167,8 @@ impl Webhooks {
     }
 }
 
-/// The addresses that the URL itself tells: its literal, or what `localhost` stands for.
-fn literal(url: &Url) -> Option<Vec<IpAddr>> {
+/// Returns the addresses that the URL itself names: a literal, or those of `localhost`.
+fn literal_addresses(url: &Url) -> Option<Vec<IpAddr>> {
     match url.host()? {
         Host::Ipv4(it) => Some(vec![it.into()]),
         Host::Ipv6(it) => Some(vec![it.into()]),
@@ -192,39 +180,44 @@ fn literal(url: &Url) -> Option<Vec<IpAddr>> {
     }
 }
 
-/// The first bytes of an answer as text. One that breaks off, or is slow, is what came of it.
-async fn beginning(mut body: Incoming, until: Instant) -> Option<String> {
+/// Reads the first bytes of a body as text. A body that ends early or is slow is kept as far as it
+/// was read.
+async fn body_start(mut body: Incoming, until: Instant) -> Option<String> {
     let mut kept = Vec::new();
-    while kept.len() < ANSWER_BYTES {
+    while kept.len() < MAX_BODY_BYTES {
         let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await else { break };
         let Ok(data) = frame.into_data() else { continue };
-        let room = ANSWER_BYTES - kept.len();
+        let room = MAX_BODY_BYTES - kept.len();
         kept.extend_from_slice(&data[..data.len().min(room)]);
     }
     (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned())
 }
 
-fn judged(status: u16, response_body: Option<String>) -> DeliveryOutcome {
+fn outcome(status: u16, response_body: Option<String>) -> DeliveryOutcome {
     match status {
         200..=299 => DeliveryOutcome::Accepted { status, response_body },
         410 => {
-            let reason = "the receiver is gone (410)".to_owned();
+            let reason = "the receiver answered 410 Gone; no further attempt is made".to_owned();
             DeliveryOutcome::Refused { status: Some(status), reason, response_body }
         }
         _ => {
-            let reason = format!("the receiver answered {status}");
+            let reason = format!("the receiver answered with status {status}");
             DeliveryOutcome::Failed { status: Some(status), reason, response_body }
         }
     }
 }
 
-fn failed(status: Option<u16>, reason: String) -> DeliveryOutcome {
-    DeliveryOutcome::Failed { status, reason, response_body: None }
+fn failed(reason: String) -> DeliveryOutcome {
+    DeliveryOutcome::Failed { status: None, reason, response_body: None }
+}
+
+fn refused(reason: String) -> DeliveryOutcome {
+    DeliveryOutcome::Refused { status: None, reason, response_body: None }
 }
 
 impl Notifier for Webhooks {
     fn deliver(&self, delivery: DeliveryRequest) -> BoxFuture<'_, DeliveryOutcome> {
-        Box::pin(self.post(delivery))
+        Box::pin(self.send(delivery))
     }
 
     fn accepts(&self, url: &str) -> Result<(), String> {
@@ -257,8 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn an_opened_network_takes_plain_http_too() {
-        let hooks = Webhooks::unsigned().allow_network("127.0.0.0/8").expect("network");
+    fn plain_http_is_accepted_in_an_allowed_network() {
+        let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("network");
+        let hooks = Webhooks::unsigned().network(network);
 
         assert_eq!(hooks.accepts("http://127.0.0.1:9/"), Ok(()));
         assert_eq!(hooks.accepts("http://localhost:9/"), Ok(()));
@@ -268,11 +262,11 @@ mod tests {
 
     #[test]
     fn only_2xx_is_accepted_and_only_410_is_final() {
-        assert!(matches!(judged(204, None), DeliveryOutcome::Accepted { status: 204, .. }));
-        assert!(matches!(judged(410, None), DeliveryOutcome::Refused { status: Some(410), .. }));
+        assert!(matches!(outcome(204, None), DeliveryOutcome::Accepted { status: 204, .. }));
+        assert!(matches!(outcome(410, None), DeliveryOutcome::Refused { status: Some(410), .. }));
         for status in [301, 404, 500] {
             assert!(matches!(
-                judged(status, None),
+                outcome(status, None),
                 DeliveryOutcome::Failed { status: Some(_), .. }
             ));
         }

@@ -1,0 +1,37 @@
+//! Guarded outbound connections, shared by everything that talks to the network.
+//!
+//! Every connection of rungs is opened here: pages, redirects, robots.txt, a browser's requests,
+//! webhooks and model calls. This module decides which addresses may be connected to, resolves
+//! names, connects directly or through a proxy, and sets up TLS. It does not follow redirects and
+//! knows no tiers' headers.
+//!
+//! # Invariants
+//!
+//! * The guard checks the very address that is then connected to, after name resolution.
+//! * No imports from `engine`, `service` or any adapter.
+
+mod client;
+mod dial;
+pub(crate) mod error;
+mod guard;
+mod network;
+mod policy;
+pub(crate) mod proxy;
+mod resolve;
+mod roots;
+mod route;
+
+#[cfg(feature = "browser")]
+pub(crate) use client::CONNECT_TIMEOUT;
+pub(crate) use client::{ClientLimits, Clients, HttpClient};
+#[cfg(feature = "browser")]
+pub(crate) use dial::{DialError, Dialer};
+pub use guard::{AddressRefused, Guard};
+pub use network::{Network, ParseNetworkError};
+pub use policy::NetPolicy;
+pub use proxy::{ParseProxyError, ProxyUrl};
+pub use resolve::Resolve;
+pub use roots::RootCertificateError;
+pub(crate) use route::Route;
+#[cfg(feature = "browser")]
+pub(crate) use route::RouteVia;

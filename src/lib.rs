@@ -26,6 +26,8 @@ pub mod net;
 #[cfg(all(feature = "http", feature = "html", feature = "sled"))]
 mod open;
 pub mod ports;
+#[cfg(any(feature = "html", feature = "llm"))]
+mod schema;
 pub mod service;
 pub mod stores;
 #[cfg(feature = "testkit")]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::core::request::asked::{Kind, is_json_schema, kinds, resolved};
+use crate::schema::{FieldType, field_types, is_json_schema, resolved};
 
 /// The deepest nesting of schemas that is read.
 const MAX_DEPTH: usize = 20;
@@ -21,7 +21,7 @@ fn schema_of(asked: &Value, depth: usize) -> Value {
     }
     match asked {
         Value::String(words) => {
-            let kinds: Vec<_> = kinds(words).map(Kind::word).collect();
+            let kinds: Vec<_> = field_types(words).map(FieldType::as_str).collect();
             match kinds.as_slice() {
                 [] => json!({}),
                 [one] => json!({ "type": one }),

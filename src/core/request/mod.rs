@@ -1,7 +1,5 @@
 //! What a host asks for: one item a URL, with every option, and the check that makes it a request.
 
-#[cfg(any(feature = "html", feature = "llm"))]
-pub(crate) mod asked;
 mod check;
 mod item;
 mod options;

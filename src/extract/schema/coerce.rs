@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::core::request::asked::{Kind, is_json_schema, kinds};
 use crate::extract::data::{day, weight};
+use crate::schema::{FieldType, field_types, is_json_schema};
 
 use super::index::{self, Index};
 use super::{Left, MAX_DEPTH, number, whole};
@@ -15,7 +15,7 @@ const MAX_ENTRIES: usize = 500;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     /// Anything will do where there is none.
-    pub(super) kind: Option<Kind>,
+    pub(super) kind: Option<FieldType>,
     properties: Option<&'a Map<String, Value>>,
     /// The schema of what is in a list.
     pub(super) items: Option<&'a Value>,
@@ -36,16 +36,17 @@ impl<'a> Wanted<'a> {
         };
         match schema {
             Value::String(words) => {
-                Wanted { kind: kinds(words).find(|it| *it != Kind::Null), ..any }
+                Wanted { kind: field_types(words).find(|it| *it != FieldType::Null), ..any }
             }
-            Value::Array(all) => Wanted { kind: Some(Kind::Array), items: all.first(), ..any },
+            Value::Array(all) => Wanted { kind: Some(FieldType::Array), items: all.first(), ..any },
             Value::Object(of) if !of.is_empty() && !is_json_schema(of) => {
-                Wanted { kind: Some(Kind::Object), properties: Some(of), ..any }
+                Wanted { kind: Some(FieldType::Object), properties: Some(of), ..any }
             }
             Value::Object(of) => {
                 let choice = ["anyOf", "oneOf", "allOf"];
                 if let Some(all) = choice.iter().find_map(|it| of.get(*it)?.as_array()) {
-                    let some = all.iter().map(Wanted::of).find(|it| it.kind != Some(Kind::Null));
+                    let some =
+                        all.iter().map(Wanted::of).find(|it| it.kind != Some(FieldType::Null));
                     return some.unwrap_or(any);
                 }
                 let properties = of.get("properties").and_then(Value::as_object);
@@ -57,7 +58,7 @@ impl<'a> Wanted<'a> {
                     None => properties.map(|_| "object"),
                 };
                 Wanted {
-                    kind: said.and_then(Kind::named),
+                    kind: said.and_then(FieldType::parse),
                     properties,
                     items: of.get("items"),
                     format: of.get("format").and_then(Value::as_str),
@@ -71,7 +72,7 @@ impl<'a> Wanted<'a> {
 
     /// What is asked of each thing of a list; nothing where no list of things with fields is asked for.
     pub(super) fn things(&self) -> Option<Self> {
-        let items = self.items.filter(|_| self.kind == Some(Kind::Array)).map(Self::of)?;
+        let items = self.items.filter(|_| self.kind == Some(FieldType::Array)).map(Self::of)?;
         items.fields().next().is_some().then_some(items)
     }
 
@@ -84,16 +85,18 @@ impl<'a> Wanted<'a> {
 /// A value as it was asked for; nothing if it cannot be made to be that.
 pub(super) fn fit(value: &Value, wanted: &Wanted<'_>, depth: usize, left: &Left) -> Option<Value> {
     let one = match value {
-        Value::Array(all) if !matches!(wanted.kind, Some(Kind::Array) | None) => all.first()?,
+        Value::Array(all) if !matches!(wanted.kind, Some(FieldType::Array) | None) => {
+            all.first()?
+        }
         other => other,
     };
     let made = match wanted.kind {
-        Some(Kind::String) => text(one, wanted.format)?,
-        Some(Kind::Date) => Value::String(day(one.as_str()?)?),
-        Some(Kind::Number) => Value::Number(Number::from_f64(number(one)?)?),
-        Some(Kind::Integer) => whole(one)?,
-        Some(Kind::Boolean) => Value::Bool(truth(one)?),
-        Some(Kind::Array) => {
+        Some(FieldType::String) => text(one, wanted.format)?,
+        Some(FieldType::Date) => Value::String(day(one.as_str()?)?),
+        Some(FieldType::Number) => Value::Number(Number::from_f64(number(one)?)?),
+        Some(FieldType::Integer) => whole(one)?,
+        Some(FieldType::Boolean) => Value::Bool(truth(one)?),
+        Some(FieldType::Array) => {
             let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             let all = all.iter().filter(|it| !it.is_null()).take(MAX_ENTRIES);
             match wanted.items {
@@ -104,9 +107,9 @@ pub(super) fn fit(value: &Value, wanted: &Wanted<'_>, depth: usize, left: &Left)
                 _ => all.cloned().collect(),
             }
         }
-        Some(Kind::Object) if wanted.properties.is_some() => object(one, wanted, depth, left)?,
-        Some(Kind::Object) => one.is_object().then(|| one.clone())?,
-        Some(Kind::Null) | None => value.clone(),
+        Some(FieldType::Object) if wanted.properties.is_some() => object(one, wanted, depth, left)?,
+        Some(FieldType::Object) => one.is_object().then(|| one.clone())?,
+        Some(FieldType::Null) | None => value.clone(),
     };
     match wanted.words {
         Some(words) if !words.contains(&made) => same(words, &made).cloned(),

@@ -10,11 +10,11 @@ use std::cell::Cell;
 
 use serde_json::{Map, Value, json};
 
-use crate::core::request::asked::{Kind, resolved};
 use crate::core::request::{Format, JobRequest};
 use crate::extract::data::weight;
 use crate::extract::profile::Fields;
 use crate::ports::extract::Extracted;
+use crate::schema::{FieldType, resolved};
 
 use self::coerce::Wanted;
 use self::index::{Index, aliases, plain};
@@ -79,7 +79,7 @@ pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) 
         return put(options, made, listed, filling.evidence);
     }
     // Where the page has no list, what is asked of each thing is asked of the page.
-    let is_list = wanted.kind == Some(Kind::Array);
+    let is_list = wanted.kind == Some(FieldType::Array);
     let wanted = if is_list { wanted.items.map_or(wanted, Wanted::of) } else { wanted };
     let mut filled = Map::new();
     for (name, kind) in wanted.fields() {
@@ -184,7 +184,7 @@ impl<'a> Filling<'a> {
             return Some(things);
         }
         // A thing that the page has no name for may still have its parts there.
-        if wanted.kind == Some(Kind::Object) && depth < MAX_DEPTH {
+        if wanted.kind == Some(FieldType::Object) && depth < MAX_DEPTH {
             let mut object = Map::new();
             for (name, kind) in wanted.fields() {
                 let value = self.field(name, kind, &format!("{path}.{name}"), depth + 1);

@@ -1,60 +1,28 @@
-//! Who wrote a page, as it shows it, for pages whose data does not say.
+//! Finds the author that a page shows, for pages whose data names none.
 
 use std::collections::HashMap;
 
-use crate::extract::doc::{Doc, Id};
-use crate::extract::main_content::Kind;
-use crate::extract::tag::Tag;
+use crate::extract::data::page_kind::PageKind;
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::tag::Tag;
+use crate::extract::vocabulary::{
+    AUTHOR_DETAIL_CLASSES, AUTHOR_LABELS, BYLINE_SEPARATORS, READER_CLASSES,
+};
 
-/// Bytes of a text that may be a name.
+/// Bytes of a name.
 const LONGEST: usize = 60;
-/// Bytes of what is still a byline and not what someone wrote.
+/// Bytes of a byline; a longer text is prose.
 const BYLINE: usize = 240;
-/// Marked elements that are read.
+/// Marked elements that are counted by class.
 const MAX_MARKED: usize = 200;
-/// Of one class so many are those of a list.
+/// Elements of one class that make a list.
 const LISTED: usize = 4;
-/// Elements around one in which comments or reviews are looked for.
+/// Elements around an author that are checked for being a comment or a review.
 const AROUND: usize = 12;
 
-/// What stands before a name in a byline; the longest first.
-const BEFORE: [&str; 12] = [
-    "published by",
-    "article by",
-    "written by",
-    "authored by",
-    "posted by",
-    "story by",
-    "words by",
-    "text by",
-    "authors",
-    "author",
-    "post by",
-    "by",
-];
-/// What ends a name in a byline.
-const BEHIND: [&str; 12] = [",", "|", "•", "·", "»", "(", " – ", " — ", " - ", " on ", " at ", ";"];
-
-/// Words of a class that is about an author and is not the name.
-const ABOUT: [&str; 11] = [
-    "avatar",
-    "bio",
-    "description",
-    "image",
-    "img",
-    "photo",
-    "position",
-    "role",
-    "sidebar",
-    "social",
-    "title",
-];
-/// Words of a class of what readers wrote.
-const READERS: [&str; 8] =
-    ["comment", "comments", "quote", "rev", "review", "reviews", "testimonial", "testimonials"];
-
-/// Who wrote it, by what marks an author on most pages. Where people talk it is who began.
-pub(super) fn author(doc: &Doc<'_>, kind: Kind) -> Option<String> {
+/// Returns the author by the marks that most pages use. In a discussion that is the author of the first
+/// post.
+pub(super) fn author(doc: &Doc<'_>, kind: PageKind) -> Option<String> {
     let elements = (0..doc.len()).filter(|it| {
         let node = doc.node(*it);
         node.tag != Tag::Text && !node.hidden && (1..=BYLINE).contains(&node.text)
@@ -62,58 +30,61 @@ pub(super) fn author(doc: &Doc<'_>, kind: Kind) -> Option<String> {
     let marked: Vec<Id> =
         elements.filter(|it| is_marked(doc, *it, kind)).take(MAX_MARKED).collect();
     let repeats = Repeats::of(doc, &marked);
-    let own =
-        |it: &Id| kind == Kind::Discussion || !(repeats.lists(doc, *it) || is_said_back(doc, *it));
-    let asked = |it: &Id| kind != Kind::Discussion && is_asked(doc, *it);
+    let own = |it: &Id| {
+        kind == PageKind::Discussion || !(repeats.lists(doc, *it) || is_said_back(doc, *it))
+    };
+    let asked = |it: &Id| kind != PageKind::Discussion && is_asked(doc, *it);
     let shown = marked.into_iter().filter(|it| !asked(it)).filter(own);
     shown.take(40).find_map(|it| name_in(doc, it, kind)).or_else(|| written_by(doc))
 }
 
-/// Whether an element says that it holds the author.
-fn is_marked(doc: &Doc<'_>, id: Id, kind: Kind) -> bool {
+/// Returns `true` if an attribute marks an element as the author.
+fn is_marked(doc: &Doc<'_>, id: Id, kind: PageKind) -> bool {
     let is_link = doc.tag(id) == Tag::A;
     doc.attrs(id).any(|(name, value)| match name {
         "rel" | "itemprop" => value == "author",
         "class" => {
             let classes = Classes::of(value);
-            (classes.has(&["author", "authors", "byline"]) && !classes.has(&ABOUT))
-                || (kind == Kind::Discussion && classes.has(&["username", "bigusername", "poster"]))
+            (classes.has(&["author", "authors", "byline"]) && !classes.has(AUTHOR_DETAIL_CLASSES))
+                || (kind == PageKind::Discussion
+                    && classes.has(&["username", "bigusername", "poster"]))
         }
         "href" => is_link && leads_to_author(value),
         _ => false,
     })
 }
 
-/// Whether an address is that of an author's page.
+/// Returns `true` if an address is that of an author's page.
 fn leads_to_author(address: &str) -> bool {
     let behind = address.split_once("/author/").or_else(|| address.split_once("/authors/"));
     behind.is_some_and(|it| !it.1.is_empty())
 }
 
-/// What a reader is asked for is no one's name.
+/// Returns `true` if an element belongs to a form, which asks the reader for a name.
 fn is_asked(doc: &Doc<'_>, id: Id) -> bool {
     doc.around(id).take(8).any(|it| matches!(doc.tag(it), Tag::Form | Tag::Label))
 }
 
-/// Whether it is in what readers said of the page or of a thing.
+/// Returns `true` if an element is part of a comment or a review.
 fn is_said_back(doc: &Doc<'_>, id: Id) -> bool {
     let whole = |it: &Id| !matches!(doc.tag(*it), Tag::Article | Tag::Body | Tag::Html | Tag::Main);
     doc.around(id).take(AROUND).filter(whole).any(|it| {
         doc.attrs(it).any(|(name, value)| match name {
-            "class" | "id" => Classes::of(value).has(&READERS),
+            "class" | "id" => Classes::of(value).has(READER_CLASSES),
             "itemtype" => value.ends_with("Review"),
             _ => false,
         })
     })
 }
 
-/// The name in a marked element: what is called a name in it, what is linked, or all of it.
-fn name_in(doc: &Doc<'_>, id: Id, kind: Kind) -> Option<String> {
+/// Reads the name in a marked element: the part with a class for names, a link, or the whole text.
+fn name_in(doc: &Doc<'_>, id: Id, kind: PageKind) -> Option<String> {
     let called = |it: &Id| {
         doc.attrs(*it).any(|(name, value)| match name {
             "class" => {
                 let classes = Classes::of(value);
-                classes.has(&["name", "username", "authorname"]) && !classes.has(&ABOUT)
+                classes.has(&["name", "username", "authorname"])
+                    && !classes.has(AUTHOR_DETAIL_CLASSES)
             }
             "itemprop" => value == "name",
             _ => false,
@@ -129,7 +100,7 @@ fn name_in(doc: &Doc<'_>, id: Id, kind: Kind) -> Option<String> {
         .or_else(|| read(id))
 }
 
-/// The name in a line that says no more than who wrote it.
+/// Finds a line that is only a byline, such as `By Ada Lovelace`, and returns its name.
 fn written_by(doc: &Doc<'_>) -> Option<String> {
     let mut label = false;
     let texts = (0..doc.len()).filter(|it| doc.node(*it).text > 0 && doc.text(*it).is_some());
@@ -146,34 +117,36 @@ fn written_by(doc: &Doc<'_>) -> Option<String> {
         let words = || whole.split_whitespace();
         let capital = |it: &str| it.chars().next().is_some_and(char::is_uppercase);
         let full = (2..=4).contains(&words().count()) && words().all(capital);
-        if let Some(found) = name(whole, Sure::No, Kind::Other).filter(|it| full && it == whole) {
+        if let Some(found) = name(whole, Sure::No, PageKind::Other).filter(|it| full && it == whole)
+        {
             return Some(found);
         }
     }
     None
 }
 
-/// What follows a word that stands before a name.
+/// Returns the text behind the longest label of an author that a text begins with.
 fn after_label(text: &str) -> Option<&str> {
-    BEFORE.iter().find_map(|it| {
-        let head = text.get(..it.len()).filter(|head| head.eq_ignore_ascii_case(it))?;
-        let rest = &text[head.len()..];
+    let rests = AUTHOR_LABELS.iter().filter_map(|label| {
+        let head = text.get(..label.len()).filter(|it| it.eq_ignore_ascii_case(label))?;
+        let rest = text.get(head.len()..)?;
         // The label may run into the name where its element ends.
         let apart =
             rest.starts_with(|it: char| it == ':' || it.is_whitespace() || it.is_uppercase());
-        (rest.is_empty() || apart).then(|| rest.trim_start_matches([':', ' ', '\u{a0}']))
-    })
+        (rest.is_empty() || apart).then_some(rest)
+    });
+    rests.min_by_key(|it| it.len()).map(|it| it.trim_start_matches([':', ' ', '\u{a0}']))
 }
 
-/// Whether an element is called a name.
+/// The certainty that a text is a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sure {
     Name,
     No,
 }
 
-/// The name in a text, if that is what it holds.
-fn name(text: &str, sure: Sure, kind: Kind) -> Option<String> {
+/// Reads a text as a name. Returns `None` for a sentence, a number or an address.
+fn name(text: &str, sure: Sure, kind: PageKind) -> Option<String> {
     let text = bare_name(text);
     let words = text.split_whitespace().count();
     let fits = (1..=5).contains(&words) && text.len() <= LONGEST;
@@ -185,33 +158,33 @@ fn name(text: &str, sure: Sure, kind: Kind) -> Option<String> {
     let named = !text.contains('@')
         && !text.bytes().any(|it| it.is_ascii_digit())
         && text.chars().next().is_some_and(begins);
-    // Where people talk they have the names that they gave themselves.
-    (named || (kind == Kind::Discussion && words <= 3)).then(|| text.to_owned())
+    // In a discussion people use names of their own choice.
+    (named || (kind == PageKind::Discussion && words <= 3)).then(|| text.to_owned())
 }
 
-/// A name without what stands before it in a byline.
+/// Strips the label in front of a name.
 pub(super) fn without_label(text: &str) -> &str {
     after_label(text.trim()).filter(|it| !it.is_empty()).unwrap_or(text)
 }
 
-/// A name without what stands before and behind it in a byline.
+/// Strips the label in front of a name and everything behind its first separator.
 fn bare_name(text: &str) -> &str {
     let text = after_label(text.trim()).unwrap_or(text);
-    let end = BEHIND.iter().filter_map(|it| text.find(it)).min().unwrap_or(text.len());
+    let end = BYLINE_SEPARATORS.iter().filter_map(|it| text.find(it)).min().unwrap_or(text.len());
     text[..end].trim_matches(|it: char| !it.is_alphanumeric() && it != '.')
 }
 
-/// Whether an element leads elsewhere.
+/// Returns `true` if an element is part of navigation, an aside or a footer.
 pub(super) fn in_frame(doc: &Doc<'_>, id: Id) -> bool {
     doc.around(id).any(|it| matches!(doc.tag(it), Tag::Nav | Tag::Aside | Tag::Footer))
 }
 
-/// Whether the words of a class have one of some.
+/// Returns `true` if a class contains one of some words.
 pub(super) fn named(class: &str, words: &[&str]) -> bool {
     Classes::of(class).has(words)
 }
 
-/// The words of a class, in lower case, however they are put together.
+/// The words of a class in lower case, however they are joined.
 #[derive(Debug)]
 pub(super) struct Classes(Vec<String>);
 
@@ -233,18 +206,18 @@ impl Classes {
         Self(words)
     }
 
-    /// Whether one of some words is among them.
+    /// Returns `true` if one of some words is among them.
     pub(super) fn has(&self, words: &[&str]) -> bool {
         self.0.iter().any(|it| words.contains(&it.as_str()))
     }
 }
 
-/// How often each class is among some elements.
+/// The number of elements by class.
 #[derive(Debug)]
 pub(super) struct Repeats<'a>(HashMap<&'a str, usize>);
 
 impl<'a> Repeats<'a> {
-    /// Counts them.
+    /// Counts the classes of some elements.
     pub(super) fn of(doc: &Doc<'a>, all: &[Id]) -> Self {
         let mut counts = HashMap::new();
         for id in all {
@@ -253,13 +226,13 @@ impl<'a> Repeats<'a> {
         Self(counts)
     }
 
-    /// Whether an element is one of so many alike that they are those of a list.
+    /// Returns `true` if so many elements share the class that they are entries of a list.
     pub(super) fn lists(&self, doc: &Doc<'a>, id: Id) -> bool {
         self.0.get(class(doc, id)).is_some_and(|it| *it >= LISTED)
     }
 }
 
-/// An element's class, or that of the next around it that has one.
+/// Returns the class of an element or of the nearest element around it that has one.
 fn class<'a>(doc: &Doc<'a>, id: Id) -> &'a str {
     doc.around(id).find_map(|it| doc.attr(it, "class")).unwrap_or_default()
 }

@@ -4,22 +4,24 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::extract::data::{MAX_ITEMS, loose, weight};
-use crate::extract::doc::{Doc, Id};
-use crate::extract::tag::Tag;
+use crate::extract::data::MAX_ITEMS;
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::tag::Tag;
+use crate::extract::value::lenient_json;
+use crate::extract::value::weight::weight;
 
 /// References followed from one item.
 const MAX_REFERENCES: usize = 50;
 /// Bytes that references may add to one item: each could lead to most of a page.
 const MAX_GAIN: usize = 1_048_576;
-/// References inside what references led to.
+/// References inside referenced items.
 const MAX_DEPTH: usize = 3;
 
 /// Every document of JSON-LD in a page, arrays laid flat.
 pub(super) fn documents(doc: &Doc<'_>) -> Vec<Value> {
     let mut found = Vec::new();
     for id in (0..doc.len()).filter(|it| is_json_ld(doc, *it)) {
-        match loose::parse(&doc.source_text(id)) {
+        match lenient_json::parse(&doc.source_text(id)) {
             Value::Array(all) => found.extend(all),
             one @ Value::Object(_) => found.push(one),
             _ => {}
@@ -36,8 +38,8 @@ fn is_json_ld(doc: &Doc<'_>, id: Id) -> bool {
 
 /// All items of a page, graphs laid flat.
 #[derive(Debug, Default)]
-pub(in crate::extract) struct Graph {
-    pub(in crate::extract) items: Vec<Value>,
+pub(crate) struct Graph {
+    pub(crate) items: Vec<Value>,
 }
 
 impl Graph {
@@ -49,8 +51,8 @@ impl Graph {
         Self { items }
     }
 
-    /// The item that a reference leads to; an item that is none is itself.
-    pub(in crate::extract) fn resolve<'g>(&'g self, value: &'g Value) -> &'g Value {
+    /// Follows a reference. Any other value is returned as it is.
+    pub(crate) fn resolve<'g>(&'g self, value: &'g Value) -> &'g Value {
         let Some(id) = reference(value) else { return value };
         self.items
             .iter()
@@ -58,14 +60,14 @@ impl Graph {
             .unwrap_or(value)
     }
 
-    /// An item with what its references lead to in their place.
-    pub(in crate::extract) fn expanded(&self, item: &Value) -> Value {
+    /// Returns an item with its references replaced by the items that they name.
+    pub(crate) fn expanded(&self, item: &Value) -> Value {
         if !self.items.iter().any(|it| id_of(it).is_some()) {
             return item.clone();
         }
         let ids = self.items.iter().filter(|it| reference(it).is_none());
         let by_id: HashMap<&str, &Value> = ids.filter_map(|it| Some((id_of(it)?, it))).collect();
-        let mut left = Left { references: MAX_REFERENCES, bytes: MAX_GAIN };
+        let mut left = ReferenceBudget { references: MAX_REFERENCES, bytes: MAX_GAIN };
         expand(item, &by_id, &mut left, 0)
     }
 }
@@ -74,24 +76,24 @@ fn id_of(item: &Value) -> Option<&str> {
     item.get("@id")?.as_str()
 }
 
-/// The id of an object that says nothing else.
+/// Returns the id of an object that holds nothing else but its type.
 fn reference(value: &Value) -> Option<&str> {
     let object = value.as_object()?;
     let only = object.keys().all(|it| it == "@id" || it == "@type");
     if only { id_of(value) } else { None }
 }
 
-/// What may still be added to an item.
+/// The budget for what references may add to an item.
 #[derive(Debug)]
-struct Left {
+struct ReferenceBudget {
     references: usize,
     bytes: usize,
 }
 
-impl Left {
-    /// Takes what a reference costs; whether there was enough.
+impl ReferenceBudget {
+    /// Pays for a reference. Returns `false` if the budget is exhausted.
     fn pays(&mut self, value: &Value) -> bool {
-        // To look at what it leads to is paid for even if it is too much.
+        // Looking up a reference costs even if its item is too large.
         let Some(references) = self.references.checked_sub(1) else { return false };
         self.references = references;
         let Some(bytes) = self.bytes.checked_sub(weight(value)) else { return false };
@@ -100,7 +102,12 @@ impl Left {
     }
 }
 
-fn expand(value: &Value, by_id: &HashMap<&str, &Value>, left: &mut Left, depth: usize) -> Value {
+fn expand(
+    value: &Value,
+    by_id: &HashMap<&str, &Value>,
+    left: &mut ReferenceBudget,
+    depth: usize,
+) -> Value {
     if let Some(found) = reference(value).and_then(|it| by_id.get(it)) {
         if depth >= MAX_DEPTH || !left.pays(found) {
             return value.clone();
@@ -117,7 +124,7 @@ fn expand(value: &Value, by_id: &HashMap<&str, &Value>, left: &mut Left, depth: 
     }
 }
 
-/// The items of a document: arrays and graphs are laid flat.
+/// Collects the items of a document from its arrays and graphs.
 fn flatten(value: Value, into: &mut Vec<Value>) {
     match value {
         Value::Array(all) => all.into_iter().for_each(|it| flatten(it, into)),

@@ -1,32 +1,32 @@
-//! What a page says of itself: meta elements, JSON-LD, microdata, RDFa, Open Graph.
+//! The data of a page: what it declares in meta elements, JSON-LD, microdata, RDFa and Open Graph, and the
+//! facts that follow from it.
+//!
+//! [`declared`] reads the declarations as they are, [`page_kind`] and [`facts`] conclude from them, and
+//! [`property`] reads the values of single properties.
 
 mod byline;
-mod dates;
-mod facts;
-mod item;
-mod json_ld;
-mod loose;
+pub(crate) mod declared;
+pub(crate) mod facts;
+pub(crate) mod json_ld;
+mod markup;
+pub(crate) mod page_kind;
+pub(crate) mod property;
+mod published;
+pub(crate) mod schema_org;
 mod title;
-
-pub(super) use self::dates::day;
-pub(super) use self::facts::{Depth, Facts, fits, has_type, profile_of};
-use self::item::Vocabulary;
-use self::item::items;
-use self::json_ld::Graph;
-pub(super) use self::loose::parse as parse_loosely;
 
 use serde_json::{Value, json};
 
-use crate::extract::address::Base;
-use crate::extract::doc::Doc;
-use crate::extract::tag::Tag;
+use crate::extract::dom::address::Base;
+use crate::extract::dom::doc::Doc;
+use crate::extract::dom::tag::Tag;
+
+use self::markup::{Vocabulary, items};
 
 /// Items of one kind kept of a page.
 const MAX_ITEMS: usize = 200;
-/// Bytes that a value takes beside its strings.
-const VALUE: usize = 16;
 
-/// The structured data of a page as it stands there, nothing merged and nothing left out.
+/// The structured data of a page as declared, unmerged and complete.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct StructuredData {
@@ -57,7 +57,7 @@ impl StructuredData {
     }
 }
 
-/// What `meta` elements say below names that begin so, in the order of the page.
+/// Returns the `meta` elements whose names have one of some prefixes, in the order of the page.
 fn pairs(doc: &Doc<'_>, spaces: &[&str]) -> Vec<Value> {
     let metas = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Meta);
     let said = metas.filter_map(|id| {
@@ -94,40 +94,4 @@ fn opengraph(doc: &Doc<'_>) -> Vec<Value> {
         return Vec::new();
     }
     vec![json!({ "namespace": spaces, "properties": properties })]
-}
-
-/// About the bytes of a value.
-pub(super) fn weight(value: &Value) -> usize {
-    let (mut bytes, mut waiting) = (0, vec![value]);
-    while let Some(value) = waiting.pop() {
-        bytes += VALUE;
-        match value {
-            Value::String(text) => bytes += text.len(),
-            Value::Array(all) => waiting.extend(all),
-            Value::Object(fields) => {
-                bytes += fields.keys().map(String::len).sum::<usize>();
-                waiting.extend(fields.values());
-            }
-            _ => {}
-        }
-    }
-    bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_weighs_its_strings_and_the_values_in_it() {
-        for (value, bytes) in [
-            (json!(null), VALUE),
-            (json!(1.5), VALUE),
-            (json!("three"), VALUE + 5),
-            (json!([1, [2]]), VALUE * 4),
-            (json!({ "ab": "c", "d": {} }), VALUE * 3 + 4),
-        ] {
-            assert_eq!(weight(&value), bytes, "{value}");
-        }
-    }
 }

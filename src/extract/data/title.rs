@@ -1,27 +1,27 @@
-//! What a page is called: its heading, or its title less the name of the site.
+//! Chooses the title of a page: its heading, or its `title` without the name of the site.
 
 use std::collections::HashSet;
 
 use url::Url;
 
-use crate::extract::doc::{Doc, Id};
-use crate::extract::tag::Tag;
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::tag::Tag;
 
-/// Bytes of a heading that may be a title.
+/// Bytes of a heading that is a title.
 const LONGEST: usize = 250;
-/// Bytes of a heading that a title holds for more than by chance.
+/// Bytes of a heading whose occurrence in a title is no coincidence.
 const SHORTEST: usize = 8;
-/// Headings of the first level that are looked at.
+/// Headings of the first level that are read.
 const MAX_HEADINGS: usize = 50;
-/// Letters of a label of an address that names a site.
+/// Letters of a host label that may name the site.
 const LABEL: usize = 4;
-/// Fewer words than this have first letters that are a label by chance.
+/// Words whose initials may name the site; fewer match a label by coincidence.
 const INITIALS: usize = 4;
-/// What stands between a title and the name of its site.
+/// Separators between a title and the name of its site.
 const BETWEEN: [char; 8] = ['|', '-', '–', '—', '•', '·', ':', '»'];
 
-/// The heading that names the page: its one `h1`; of several the one that its title says too, or else the
-/// first in the content.
+/// Finds the heading that names the page: its only `h1`, or of several the one that occurs in the title,
+/// or else the first in the content.
 pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
     let fits = |it: &Id| doc.tag(*it) == Tag::H1 && (2..=LONGEST).contains(&doc.node(*it).text);
     let inside =
@@ -37,20 +37,20 @@ pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
     titled.or_else(|| all.iter().copied().find(inside)).or_else(|| all.first().copied())
 }
 
-/// Whether a heading and a title are of one page: half of the words of the shorter are in the other.
-/// Else the heading is the site's, or that of a box.
-pub(super) fn are_of_one(heading: &str, title: &str) -> bool {
+/// Returns `true` if a heading and a title name one page: half of the words of the shorter are in the
+/// other. Otherwise the heading belongs to the site or to a box.
+pub(super) fn name_one_page(heading: &str, title: &str) -> bool {
     let (left, right) = (words(heading), words(title));
     title.contains(heading) || left.intersection(&right).count() * 2 >= left.len().min(right.len())
 }
 
-/// Whether they share half of the words of the longer.
-pub(super) fn say_the_same(heading: &str, title: &str) -> bool {
+/// Returns `true` if they share half of the words of the longer.
+pub(super) fn share_words(heading: &str, title: &str) -> bool {
     let (left, right) = (words(heading), words(title));
     left.intersection(&right).count() * 2 >= left.len().max(right.len())
 }
 
-/// The words of a text that tell it from another.
+/// Returns the words of a text that distinguish it: numbers, and words of three letters or more.
 fn words(text: &str) -> HashSet<String> {
     let text = text.to_lowercase();
     let all = text.split(|it: char| !it.is_alphanumeric());
@@ -58,22 +58,22 @@ fn words(text: &str) -> HashSet<String> {
     all.filter(tells).map(str::to_owned).collect()
 }
 
-/// A text without the soft hyphens that are in it for narrow windows.
+/// Removes soft hyphens, which only break lines in narrow windows.
 pub(super) fn unhyphenated(text: &str) -> String {
     text.replace('\u{ad}', "")
 }
 
-/// What a site is called, as far as a page says.
+/// The name of a site, as declared and as in its address.
 #[derive(Debug)]
-pub(super) struct Site {
+pub(super) struct SiteName {
     name: Option<String>,
     host: String,
     /// Labels of the address that may be a name.
     labels: Vec<String>,
 }
 
-impl Site {
-    /// Reads it off the name that a page gives and its address.
+impl SiteName {
+    /// Combines the declared name and the address of a page.
     pub(super) fn of(name: Option<String>, address: Option<&str>) -> Self {
         let url = address.and_then(|it| Url::parse(it).ok());
         let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
@@ -83,14 +83,13 @@ impl Site {
         Self { name, host: letters(host.trim_start_matches("www.")), labels }
     }
 
-    /// Whether a text is the site's name and no more.
+    /// Returns `true` if a text is only the name of the site.
     pub(super) fn is(&self, text: &str) -> bool {
         let all = letters(text);
         self.name.as_deref() == Some(text) || self.host == all || self.labels.contains(&all)
     }
 
-    /// Whether a name, or its first words, or the first letters of its words are what the site's address
-    /// is made of.
+    /// Returns `true` if a name, its first words or its initials form the site's address.
     fn is_in_address(&self, name: &str) -> bool {
         let mut begins = String::new();
         let begun = name.split_whitespace().any(|it| {
@@ -105,8 +104,8 @@ impl Site {
         begun || self.is(name) || (capitals.len() >= INITIALS && self.labels.contains(&initials))
     }
 
-    /// A title without the name of the site behind it.
-    pub(super) fn left_out_of(&self, title: &str) -> String {
+    /// Strips the name of the site from the end of a title.
+    pub(super) fn strip_from(&self, title: &str) -> String {
         let named = self.name.as_deref().and_then(|it| title.strip_suffix(it)).map(str::trim_end);
         let named = named.and_then(|it| it.strip_suffix(BETWEEN));
         let called = || {
@@ -122,7 +121,7 @@ impl Site {
     }
 }
 
-/// The letters and digits of a text, in lower case.
+/// Returns the letters and digits of a text in lower case.
 fn letters(text: &str) -> String {
     text.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -1,16 +1,24 @@
-//! The part of the page that the content is in.
+//! Chooses the part of the page that holds the content.
 
 use super::ENOUGH;
-use crate::extract::doc::{Doc, Id, Node};
-use crate::extract::tag::Tag;
-use crate::extract::view::View;
+use crate::extract::dom::doc::{Doc, Id, Node};
+use crate::extract::dom::tag::Tag;
+use crate::extract::dom::view::View;
+use crate::extract::vocabulary::BODY_CLASSES;
 
-/// The part that calls itself the content, or else the one with the most to read.
+/// Percent of the visible text that an element with a class for article text must hold.
+const BODY_SHARE: usize = 60;
+/// Percent of the text of the choice so far that a wider part must hold, and percent of its text that may
+/// be linked. Tuned with the pages of docs/QUALITY.md.
+const GAIN: usize = 120;
+const LINKED: usize = 15;
+
+/// Returns the part that is marked as the content, or else the one with the most text.
 pub(super) fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
     let named = |wanted: &dyn Fn(Id) -> bool| {
         let mut found = (body..doc.end(body)).filter(|&it| wanted(it));
         let first = found.next()?;
-        // Several of a kind are a list of pages and not one.
+        // Several elements of a kind are a list of pages.
         found.next().is_none().then_some(first).filter(|it| doc.node(*it).text >= ENOUGH)
     };
     let article_body =
@@ -22,26 +30,7 @@ pub(super) fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
         .or_else(|| densest(doc, body).map(|it| lifted(doc, body, it)))
 }
 
-/// What programs that keep articles call the element that an article's text is in, alone or behind
-/// another word.
-const BODIES: [&str; 14] = [
-    "article-body",
-    "article-content",
-    "article-text",
-    "articlebody",
-    "blog-content",
-    "entry-body",
-    "entry-content",
-    "markdown-body",
-    "post-body",
-    "post-content",
-    "prose",
-    "rich-text",
-    "rte",
-    "story-body",
-];
-
-/// The one element in a view that is called the text, where it holds most of it.
+/// Returns the one element of a view with a class for article text, if it holds most of the text.
 pub(super) fn named_body(view: &View<'_, '_>) -> Option<Id> {
     let doc = view.doc;
     let mut found = None;
@@ -60,25 +49,36 @@ pub(super) fn named_body(view: &View<'_, '_>) -> Option<Id> {
     }
     let body = found?;
     let length = view.length_of(body);
-    (length >= ENOUGH && length * 5 >= view.length() * 3).then_some(body)
+    (length >= ENOUGH && length * 100 >= view.length() * BODY_SHARE).then_some(body)
 }
 
 fn is_body(class: &str) -> bool {
     class.split_ascii_whitespace().any(|word| {
-        // No name ends otherwise, and this is asked of every word of every class.
+        // Every class in the list ends in one of these letters, and this runs for every word of every
+        // class.
         let ends = word.as_bytes().last().map(u8::to_ascii_lowercase);
         if !matches!(ends, Some(b'e' | b't' | b'y')) {
             return false;
         }
         let word = word.to_ascii_lowercase().replace("__", "-").replace('_', "-");
-        BODIES
+        BODY_CLASSES
             .iter()
             .any(|it| word.strip_suffix(it).is_some_and(|it| it.is_empty() || it.ends_with('-')))
     })
 }
 
-/// The element whose own paragraphs weigh most, by the rule that Readability made common: a
-/// paragraph counts for its parent, and half for its grandparent.
+/// Bytes of a paragraph that counts.
+const PARAGRAPH: usize = 25;
+/// Bytes for one more point, and points for length at most, as in Readability.
+const LENGTH_STEP: usize = 100;
+const MAX_LENGTH: usize = 3;
+/// Commas that count; without a limit a list of names would outweigh prose.
+const MAX_COMMAS: usize = 10;
+/// A factor that keeps half of a point a whole number.
+const SCALE: usize = 4;
+
+/// Returns the element whose own paragraphs weigh most, by the rule of Readability: a paragraph counts
+/// for its parent, and half for its grandparent.
 fn densest(doc: &Doc<'_>, body: Id) -> Option<Id> {
     let mut scores = vec![0_u32; doc.len()];
     let mut at = body;
@@ -88,12 +88,13 @@ fn densest(doc: &Doc<'_>, body: Id) -> Option<Id> {
             at = node.end;
             continue;
         }
-        if is_paragraph(node.tag) && node.text >= 25 {
+        if is_paragraph(node.tag) && node.text >= PARAGRAPH {
             let commas: usize = (at..node.end)
                 .filter_map(|it| doc.text(it))
                 .map(|it| it.matches([',', '，', '、']).count())
                 .sum();
-            let weight = 4 * (1 + commas.min(10) + (node.text / 100).min(3));
+            let length = (node.text / LENGTH_STEP).min(MAX_LENGTH);
+            let weight = SCALE * (1 + commas.min(MAX_COMMAS) + length);
             let weight = u32::try_from(weight).unwrap_or_default();
             scores[node.parent] += weight;
             let above = doc.node(node.parent).parent;
@@ -109,15 +110,16 @@ fn is_paragraph(tag: Tag) -> bool {
     matches!(tag, Tag::P | Tag::Pre | Tag::Blockquote | Tag::Td)
 }
 
-/// The part that `dense` is a part of: a content in several sections has its densest one, and a table
-/// or a list is a piece of a page and never the page.
+/// Widens the choice from the densest element: content in several sections has its densest one, and a
+/// table or a list is only a piece of a page.
 fn lifted(doc: &Doc<'_>, body: Id, dense: Id) -> Id {
     let prose = |it: &Node<'_>| it.text - it.linked;
     let mut best = dense;
     for around in doc.around(dense).skip(1).take_while(|it| *it != body && *it != 0) {
         let (now, wider) = (doc.node(best), doc.node(around));
-        // More to read by a fifth, and hardly a link with it: what frames a page is made of links.
-        let gains = prose(wider) * 5 >= prose(now) * 6 && wider.linked * 20 < wider.text * 3;
+        // Boilerplate is made of links, so a wider part must add text and hardly any links.
+        let gains =
+            prose(wider) * 100 >= prose(now) * GAIN && wider.linked * 100 < wider.text * LINKED;
         if is_piece(now.tag) || gains {
             best = around;
         }
@@ -125,7 +127,7 @@ fn lifted(doc: &Doc<'_>, body: Id, dense: Id) -> Id {
     best
 }
 
-/// Whether an element is always a piece of something.
+/// Returns `true` if an element is always a piece of something larger.
 fn is_piece(tag: Tag) -> bool {
     matches!(
         tag,

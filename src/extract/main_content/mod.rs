@@ -1,28 +1,29 @@
-//! Where on the page the content is.
+//! Finds the main content of a page.
 //!
-//! First one part of the page is chosen ([`choose`]), then what frames the content in it is left out
-//! ([`trim`]). What counts as a frame depends on what the page is for ([`Kind`]).
+//! First one part of the page is chosen ([`choose`]), then the boilerplate inside it is dropped
+//! ([`trim`], [`phrases`]). What counts as boilerplate depends on the kind of the page.
 
+mod boilerplate;
 mod choose;
-mod kind;
-mod named;
+mod phrases;
 mod trim;
 
-use crate::extract::doc::Doc;
-use crate::extract::layout::Layout;
-use crate::extract::view::View;
+use crate::extract::data::page_kind::PageKind;
+use crate::extract::dom::doc::Doc;
+use crate::extract::dom::view::View;
 
-pub(super) use self::kind::{Kind, Talk};
+pub(super) use self::boilerplate::{Boilerplate, BoilerplateMap};
 
-/// Below this many bytes, or this share of the page's text, a choice is not trusted.
+/// Bytes of a choice that can be trusted.
 const ENOUGH: usize = 250;
+/// The least share of the page's text that it needs as well: a fifth.
 const SHARE: usize = 5;
 
-/// The content: one part of the page less what frames it there; the whole where no part stands out.
+/// Returns one part of the page less its boilerplate, or the whole page if no part stands out.
 pub(super) fn find<'d, 'a>(
     doc: &'d Doc<'a>,
-    layout: &Layout,
-    kind: Kind,
+    boilerplate: &BoilerplateMap,
+    kind: PageKind,
     warnings: &mut Vec<String>,
 ) -> View<'d, 'a> {
     let body = doc.body();
@@ -35,7 +36,7 @@ pub(super) fn find<'d, 'a>(
     } else {
         chosen
     };
-    let mut view = trim::without_frames(doc, layout, kind, root);
+    let mut view = trim::without_boilerplate(doc, boilerplate, kind, root);
     if let Some(body) = choose::named_body(&view) {
         view.root = body;
     }

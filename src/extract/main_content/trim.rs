@@ -1,79 +1,107 @@
-//! What is left out of the part that the content is in.
+//! Drops the boilerplate inside the part that holds the content.
 
 use std::collections::{HashMap, HashSet};
 
-use super::Kind;
-use super::named;
-use crate::extract::doc::{Doc, Id};
-use crate::extract::layout::{Frame, Layout};
-use crate::extract::tag::Tag;
-use crate::extract::view::View;
+use super::phrases;
+use crate::extract::data::page_kind::PageKind;
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::tag::Tag;
+use crate::extract::dom::view::View;
+use crate::extract::main_content::{Boilerplate, BoilerplateMap};
 
-/// Bytes that make a story.
+/// Bytes of a story; comments below one are not its content.
 const STORY: usize = 2_000;
-/// Bytes of a line that stands above a page's heading and is no part of what it heads.
+/// Bytes of a line above a page's heading that does not belong to the content.
 const LINE: usize = 140;
 /// Bytes of a line that is nothing but a link.
 const LONE_LINK: usize = 50;
-/// Bytes that describe a thing.
+/// Bytes of a product description that is kept although more was dropped.
 const FEW_LINES: usize = 500;
-/// Bytes of a line that is a quote where it stands on a page twice.
+/// Bytes of a line that is a quote if it occurs on a page twice.
 const QUOTE: usize = 60;
-/// Bytes that are read even in what is called a menu, if hardly any of them lead elsewhere.
+/// Bytes of text that is kept even in boilerplate by name, if hardly any of it is linked.
 const PROSE: usize = 800;
-/// How often a line is on a page that labels each of its posts.
+/// Occurrences of a line that labels each post of a page.
 const LABELS: usize = 3;
-/// What is left of a part, in percent of its text, where leaving out went wrong.
+/// Percent of the text of a part that must be left; with less, dropping went wrong.
 const LEFT: usize = 10;
 
-/// A part of the page less what frames it.
+// Shares in percent, tuned like the bytes above with the pages of docs/QUALITY.md.
+
+/// The text of a page that an element may hold and still be boilerplate by its class.
+const MINOR: usize = 40;
+/// The text of a page that a form or a list of links may hold.
+const SMALL: usize = 20;
+/// The linked text from which on prose in boilerplate is a menu after all.
+const HARDLY_LINKED: usize = 5;
+/// The linked text of a page with many links, of a page that is a list of links, of a list of links, and
+/// of a line that is only a link.
+const MANY_LINKS: usize = 35;
+const LIST_OF_LINKS: usize = 50;
+const MOSTLY_LINKED: usize = 70;
+const ONLY_LINKED: usize = 90;
+
+/// Links that make a list.
+const LINKS: usize = 3;
+/// The share of the text above a page's heading at most; with more, the heading stands elsewhere.
+const ABOVE: usize = 3;
+
+/// Returns a part of the page without boilerplate.
 ///
-/// Words are only a hint: what holds most of the text is the content, whatever it is called. And
-/// where next to nothing would be left, only what is a frame by its element is one.
-pub(super) fn without_frames<'d, 'a>(
+/// Words are only a hint: the element with most of the text is the content, whatever its name. If next to
+/// nothing would be left, only certain boilerplate is dropped.
+pub(super) fn without_boilerplate<'d, 'a>(
     doc: &'d Doc<'a>,
-    layout: &Layout,
-    kind: Kind,
+    boilerplate: &BoilerplateMap,
+    kind: PageKind,
     root: Id,
 ) -> View<'d, 'a> {
     let total = doc.node(root).text;
-    let enough = |view: &View<'_, '_>| view.length() * 100 >= total * LEFT;
+    let enough = |view: &View<'_, '_>| is_at_least(view.length(), total, LEFT);
     let mut view = View::whole(doc, root);
-    skip_frames(&mut view, layout, kind);
-    named::skip_sections(&mut view, kind);
-    // A page that is mostly links is a list, and they are its content; one that sells a thing has them
-    // to other things.
-    if kind == Kind::Product || doc.node(root).linked * 2 < total {
+    skip_boilerplate(&mut view, boilerplate, kind);
+    phrases::skip_sections(&mut view, kind);
+    // On a page that is mostly links they are the content, unless it sells one thing.
+    if kind == PageKind::Product || !is_at_least(doc.node(root).linked, total, LIST_OF_LINKS) {
         skip_link_lists(&mut view, total);
     }
     skip_above_heading(&mut view);
     skip_lone_links(&mut view, kind);
-    named::skip_invitations(&mut view);
+    phrases::skip_invitations(&mut view);
     match kind {
-        Kind::Product => skip_repeated(&mut view, 1),
-        Kind::Discussion => {
+        PageKind::Product => skip_repeated(&mut view, 1),
+        PageKind::Discussion => {
             skip_repeated(&mut view, QUOTE);
             skip_labels(&mut view);
         }
-        Kind::Other => {}
+        PageKind::Other => {}
     }
-    // What is said of a thing is often little beside what buyers say.
-    if enough(&view) || (kind == Kind::Product && view.length() >= FEW_LINES) {
+    // The description of a product is often short beside its reviews.
+    if enough(&view) || (kind == PageKind::Product && view.length() >= FEW_LINES) {
         return view;
     }
     let mut view = View::whole(doc, root);
-    skip_where(&mut view, |it| layout.frame(it) == Frame::Sure);
+    skip_where(&mut view, |it| boilerplate.of_node(it) == Boilerplate::Certain);
     skip_above_heading(&mut view);
     if enough(&view) { view } else { View::whole(doc, root) }
 }
 
-/// Leaves out every element that is told to, and does not look into it.
-fn skip_where(view: &mut View<'_, '_>, mut frames: impl FnMut(Id) -> bool) {
+/// Returns `true` if a part is at least so many percent of the whole.
+fn is_at_least(part: usize, whole: usize, percent: usize) -> bool {
+    part * 100 >= whole * percent
+}
+
+fn is_minor(text: usize, total: usize) -> bool {
+    !is_at_least(text, total, MINOR)
+}
+
+/// Drops every element that `drops` selects, and does not look into it.
+fn skip_where(view: &mut View<'_, '_>, mut drops: impl FnMut(Id) -> bool) {
     let mut at = view.root + 1;
     while at < view.doc.end(view.root) {
         if view.skips(at) {
             at = view.doc.end(at);
-        } else if frames(at) {
+        } else if drops(at) {
             view.skip(at);
             at = view.doc.end(at);
         } else {
@@ -82,7 +110,7 @@ fn skip_where(view: &mut View<'_, '_>, mut frames: impl FnMut(Id) -> bool) {
     }
 }
 
-fn skip_frames(view: &mut View<'_, '_>, layout: &Layout, kind: Kind) {
+fn skip_boilerplate(view: &mut View<'_, '_>, boilerplate: &BoilerplateMap, kind: PageKind) {
     let doc = view.doc;
     let total = doc.node(view.root).text;
     skip_where(view, |at| {
@@ -91,23 +119,26 @@ fn skip_frames(view: &mut View<'_, '_>, layout: &Layout, kind: Kind) {
         if is_form(doc, at, total) {
             return true;
         }
-        match layout.frame(at) {
-            Frame::Sure => true,
-            Frame::Maybe | Frame::Beside => {
-                text * 5 < total * 2 && (text < PROSE || node.linked * 20 >= text)
+        match boilerplate.of_node(at) {
+            Boilerplate::Certain => true,
+            Boilerplate::Likely | Boilerplate::Details => {
+                is_minor(text, total)
+                    && (text < PROSE || is_at_least(node.linked, text, HARDLY_LINKED))
             }
-            Frame::Control => text < LINE,
-            // Under a story it is no part of it; without one it is what the page is for.
-            Frame::Discussion => kind != Kind::Discussion && total - text >= STORY,
-            Frame::Reviews => kind == Kind::Product && !has_heading(doc, at),
-            Frame::Offers => kind == Kind::Product && text * 5 < total * 2 && !has_heading(doc, at),
-            Frame::No => false,
+            Boilerplate::Control => text < LINE,
+            // Below a story comments are boilerplate; without one they are the content.
+            Boilerplate::Discussion => kind != PageKind::Discussion && total - text >= STORY,
+            Boilerplate::Reviews => kind == PageKind::Product && !has_heading(doc, at),
+            Boilerplate::Offers => {
+                kind == PageKind::Product && is_minor(text, total) && !has_heading(doc, at)
+            }
+            Boilerplate::None => false,
         }
     });
 }
 
-/// Whether a part is there to be filled in. A page may be one form around everything, and a program may
-/// put each post into one that asks for nothing.
+/// Returns `true` if a part is a form to fill in. A page may be one form around everything, and a program
+/// may wrap each post in a form without inputs.
 fn is_form(doc: &Doc<'_>, id: Id, total: usize) -> bool {
     let node = doc.node(id);
     let asks = |it: Id| match doc.tag(it) {
@@ -118,14 +149,14 @@ fn is_form(doc: &Doc<'_>, id: Id, total: usize) -> bool {
         _ => false,
     };
     match node.tag {
-        // What a reader unfolds may hang on the label of a box.
+        // An unfolding part may be the label of a checkbox.
         Tag::Label => node.text < LINE && !node.has_parts && !doc.folded_text(id).ends_with('?'),
-        Tag::Form => node.text * 5 < total && (id..node.end).any(asks),
+        Tag::Form => !is_at_least(node.text, total, SMALL) && (id..node.end).any(asks),
         _ => false,
     }
 }
 
-/// Whether the page's own heading is in a part.
+/// Returns `true` if a part holds the page's heading.
 fn has_heading(doc: &Doc<'_>, id: Id) -> bool {
     (id..doc.end(id)).any(|it| doc.tag(it) == Tag::H1)
 }
@@ -134,7 +165,7 @@ fn has_image(doc: &Doc<'_>, id: Id) -> bool {
     (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Img)
 }
 
-/// Leaves out lists of links among text.
+/// Drops lists of links among text.
 fn skip_link_lists(view: &mut View<'_, '_>, total: usize) {
     let doc = view.doc;
     skip_where(view, |at| {
@@ -143,14 +174,14 @@ fn skip_link_lists(view: &mut View<'_, '_>, total: usize) {
             matches!(node.tag, Tag::Div | Tag::Ul | Tag::Ol | Tag::Section | Tag::Table | Tag::Dl);
         block
             && node.text > 0
-            && node.linked * 10 >= node.text * 7
-            && node.text * 5 < total
-            && (at..node.end).filter(|it| doc.tag(*it) == Tag::A).take(3).count() >= 3
+            && is_at_least(node.linked, node.text, MOSTLY_LINKED)
+            && !is_at_least(node.text, total, SMALL)
+            && (at..node.end).filter(|it| doc.tag(*it) == Tag::A).take(LINKS).count() >= LINKS
     });
 }
 
-/// Leaves out the lines above the page's heading: where it stands in the site, what is on offer, who
-/// is asked to log in. A paragraph there is a lead.
+/// Drops the lines above the page's heading: breadcrumbs, offers, logins. A paragraph there is a lead and
+/// stays.
 fn skip_above_heading(view: &mut View<'_, '_>) {
     let doc = view.doc;
     let Some(heading) = view.shown().find(|it| {
@@ -162,7 +193,7 @@ fn skip_above_heading(view: &mut View<'_, '_>) {
     let total = doc.node(view.root).text;
     let above: usize =
         (view.root..heading).filter(|it| doc.text(*it).is_some()).map(|it| doc.node(it).text).sum();
-    if above * 3 > total {
+    if above * ABOVE > total {
         return;
     }
     skip_where(view, |at| {
@@ -175,14 +206,13 @@ fn skip_above_heading(view: &mut View<'_, '_>) {
     });
 }
 
-/// Leaves out lines that are nothing but a short link: what the reader is to press next. In a list of
-/// links, in a table or on a page that is made of links they are what it is made of, unless it sells a
-/// thing: there they lead to others.
-fn skip_lone_links(view: &mut View<'_, '_>, kind: Kind) {
+/// Drops lines that are only a short link, which the reader is to press next. In a list of links, in a
+/// table or on a page of links they are the content, unless the page sells a thing.
+fn skip_lone_links(view: &mut View<'_, '_>, kind: PageKind) {
     let doc = view.doc;
     let page = doc.node(doc.body());
-    let sells = kind == Kind::Product;
-    if !sells && page.linked * 20 >= page.text * 7 {
+    let sells = kind == PageKind::Product;
+    if !sells && is_at_least(page.linked, page.text, MANY_LINKS) {
         return;
     }
     skip_where(view, |at| {
@@ -191,17 +221,16 @@ fn skip_lone_links(view: &mut View<'_, '_>, kind: Kind) {
             return false;
         }
         if sells {
-            return node.tag.is_block() && node.linked * 10 >= node.text * 7;
+            return node.tag.is_block() && is_at_least(node.linked, node.text, MOSTLY_LINKED);
         }
         matches!(node.tag, Tag::Div | Tag::P)
             && node.text < LONE_LINK
-            && node.linked * 10 >= node.text * 9
+            && is_at_least(node.linked, node.text, ONLY_LINKED)
             && !doc.around(at).any(|it| matches!(doc.tag(it), Tag::Li | Tag::Table))
     });
 }
 
-/// Leaves out short lines that are on a page again and again with nothing changed but numbers: what
-/// stands beside each post.
+/// Drops short lines that recur with only their numbers changed, as they stand beside each post.
 fn skip_labels(view: &mut View<'_, '_>) {
     let doc = view.doc;
     let label = |id: Id| {
@@ -222,8 +251,8 @@ fn skip_labels(view: &mut View<'_, '_>) {
     });
 }
 
-/// Leaves out lines of at least so many bytes that have been read: what is quoted once more, and what
-/// is shown once more for another width of the window.
+/// Drops lines of at least `bytes` bytes that occurred before: quotes, and text for another width of the
+/// window.
 fn skip_repeated(view: &mut View<'_, '_>, bytes: usize) {
     let doc = view.doc;
     let mut seen: HashSet<String> = HashSet::new();

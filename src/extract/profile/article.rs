@@ -1,42 +1,42 @@
-//! A piece of writing: who wrote it, when, and where it appeared.
+//! The `article` profile: who wrote it, when, and where it appeared.
 
 use serde_json::{Value, json};
 
 use crate::core::request::Profile;
-use crate::extract::address::Base;
-use crate::extract::data::Facts;
-use crate::extract::profile::common::{date, images, name, strings, text};
-use crate::extract::profile::{Fields, Source};
+use crate::extract::data::facts::Facts;
+use crate::extract::data::property::{
+    Property, PropertyContext, as_date, as_images, as_name, as_strings, as_text, property,
+    read_properties, strings,
+};
+use crate::extract::value::provenance::{Fields, Source};
 
-pub(super) fn fields(facts: &Facts, base: &Base) -> Fields {
+const PROPERTIES: [Property; 13] = [
+    property("title", "headline", as_text),
+    property("title", "name", as_text),
+    property("author", "author", as_name),
+    property("author", "creator", as_name),
+    property("published_at", "datePublished", as_date),
+    property("published_at", "dateCreated", as_date),
+    property("modified_at", "dateModified", as_date),
+    property("publisher", "publisher", as_name),
+    property("section", "articleSection", as_text),
+    property("language", "inLanguage", as_text),
+    property("description", "description", as_text),
+    property("images", "image", as_images),
+    property("tags", "keywords", as_strings),
+];
+
+pub(super) fn fields(facts: &Facts, context: PropertyContext<'_>) -> Fields {
     let mut fields = Fields::default();
-    if let Some((source, item)) = facts.about(Profile::Article) {
-        let get = |name: &str| item.get(name).filter(|it| !it.is_null());
-        let mut offer = |field, key: &str, value| fields.offer(field, source, key, value);
-        for key in ["headline", "name"] {
-            offer("title", key, get(key).and_then(text).map(Value::from));
-        }
-        for key in ["author", "creator"] {
-            offer("author", key, get(key).and_then(|it| name(facts, it)).map(Value::from));
-        }
-        for key in ["datePublished", "dateCreated"] {
-            offer("published_at", key, get(key).and_then(date).map(Value::from));
-        }
-        offer("modified_at", "dateModified", get("dateModified").and_then(date).map(Value::from));
-        let publisher = get("publisher").and_then(|it| name(facts, it));
-        offer("publisher", "publisher", publisher.map(Value::from));
-        offer("section", "articleSection", get("articleSection").and_then(text).map(Value::from));
-        offer("language", "inLanguage", get("inLanguage").and_then(text).map(Value::from));
-        offer("description", "description", get("description").and_then(text).map(Value::from));
-        offer("images", "image", get("image").map(|it| images(facts, base, it).into()));
-        offer("tags", "keywords", get("keywords").map(|it| strings(it).into()));
+    if let Some((source, item)) = facts.declared.about(Profile::Article) {
+        read_properties(&mut fields, source, item, &PROPERTIES, context);
     }
-    from_meta(&mut fields, facts, base);
+    from_meta(&mut fields, facts, context);
     fields
 }
 
-fn from_meta(fields: &mut Fields, facts: &Facts, base: &Base) {
-    let meta = |name: &str| facts.meta.get(name).filter(|it| !it.is_empty());
+fn from_meta(fields: &mut Fields, facts: &Facts, context: PropertyContext<'_>) {
+    let meta = &facts.declared.meta;
     for (field, key) in [
         ("modified_at", "article:modified_time"),
         ("modified_at", "og:updated_time"),
@@ -45,26 +45,23 @@ fn from_meta(fields: &mut Fields, facts: &Facts, base: &Base) {
         ("tags", "keywords"),
         ("publisher", "dc.publisher"),
     ] {
-        let Some(said) = meta(key) else { continue };
+        let Some(text) = meta.get(key).filter(|it| !it.is_empty()) else { continue };
         let value = match field {
-            "modified_at" => date(&json!(said)).map(Value::from),
-            "tags" => Some(strings(&json!(said)).into()),
-            _ => Some(said.as_str().into()),
+            "modified_at" => as_date(&json!(text), context),
+            "tags" => Some(strings(&json!(text)).into()),
+            _ => Some(text.as_str().into()),
         };
         fields.offer(field, Source::Meta, key, value);
     }
-    let site = facts.opengraph.get("site_name").cloned();
+    let opengraph = &facts.declared.opengraph;
+    let site = opengraph.get("site_name").cloned();
     fields.offer("publisher", Source::OpenGraph, "site_name", site.map(Value::from));
-    let image = facts.opengraph.get("image").and_then(|it| base.absolute(it));
+    let image = opengraph.get("image").and_then(|it| context.base.absolute(it));
     fields.offer("images", Source::OpenGraph, "image", image.map(|it| json!([it])));
-    let published = facts.published_at.as_ref().and_then(|it| date(&json!(it)));
-    for (field, value) in [
-        ("title", &facts.title),
-        ("author", &facts.author),
-        ("published_at", &published),
-        ("description", &facts.description),
-        ("language", &facts.language),
-    ] {
-        fields.offer(field, Source::Meta, field, value.clone().map(Value::from));
-    }
+    let published = as_date(&json!(facts.published_at), context);
+    fields.offer_text("title", Source::Meta, facts.title.as_deref());
+    fields.offer_text("author", Source::Meta, facts.author.as_deref());
+    fields.offer("published_at", Source::Meta, "published_at", published);
+    fields.offer_text("description", Source::Meta, facts.description.as_deref());
+    fields.offer_text("language", Source::Meta, facts.language.as_deref());
 }

@@ -1,70 +1,78 @@
-//! Something that takes place: when, where, and what it costs to be there.
+//! The `event` profile: when and where something takes place, and what a ticket costs.
 
 use serde_json::{Value, json};
 
 use crate::core::request::Profile;
-use crate::extract::address::Base;
-use crate::extract::data::{Facts, has_type};
-use crate::extract::profile::common::{date, first, images, name, place, several, text};
-use crate::extract::profile::money::decimal;
-use crate::extract::profile::product::availability;
-use crate::extract::profile::{Fields, Source};
-use crate::extract::schema::number;
+use crate::extract::data::facts::Facts;
+use crate::extract::data::property::{
+    Property, PropertyContext, as_date, as_images, as_name, as_term, as_text, first, place,
+    property, read_properties, several, term, text,
+};
+use crate::extract::data::schema_org::has_type;
+use crate::extract::value::availability::availability;
+use crate::extract::value::number::{decimal, number};
+use crate::extract::value::provenance::{Fields, Source};
 
-pub(super) fn fields(facts: &Facts, base: &Base) -> Fields {
+/// Tickets that are read of an event.
+const MAX_TICKETS: usize = 50;
+
+const PROPERTIES: [Property; 9] = [
+    property("name", "name", as_text),
+    property("starts_at", "startDate", as_date),
+    property("ends_at", "endDate", as_date),
+    property("online", "eventAttendanceMode", is_online),
+    property("status", "eventStatus", as_term),
+    property("organizer", "organizer", as_name),
+    property("performer", "performer", as_name),
+    property("description", "description", as_text),
+    property("images", "image", as_images),
+];
+
+const TICKET: [Property; 4] = [
+    property("price", "price", as_price),
+    property("price", "lowPrice", as_price),
+    property("currency", "priceCurrency", as_text),
+    property("availability", "availability", as_availability),
+];
+
+pub(super) fn fields(facts: &Facts, context: PropertyContext<'_>) -> Fields {
     let mut fields = Fields::default();
-    if let Some((source, item)) = facts.about(Profile::Event) {
+    if let Some((source, item)) = facts.declared.about(Profile::Event) {
         let get = |name: &str| item.get(name).filter(|it| !it.is_null());
-        let mut offer = |field, key: &str, value| fields.offer(field, source, key, value);
-        offer("name", "name", get("name").and_then(text).map(Value::from));
-        offer("starts_at", "startDate", get("startDate").and_then(date).map(Value::from));
-        offer("ends_at", "endDate", get("endDate").and_then(date).map(Value::from));
-        if let Some(at) = get("location").and_then(first).map(|it| facts.graph.resolve(it)) {
-            let venue = at.get("name").and_then(text).or_else(|| at.as_str().map(str::to_owned));
-            offer("venue", "location.name", venue.map(Value::from));
-            offer("address", "location.address", place(facts, at).map(Value::from));
-            offer(
-                "online",
-                "location",
-                has_type(at, "VirtualLocation").then_some(Value::Bool(true)),
-            );
+        if let Some(at) = get("location").and_then(first) {
+            location(&mut fields, source, context.graph.resolve(at), context);
         }
-        let mode = get("eventAttendanceMode").and_then(text).map(|it| term(&it));
-        let online = mode.as_deref().map(|it| json!(!it.starts_with("Offline")));
-        offer("online", "eventAttendanceMode", online);
-        let status = get("eventStatus").and_then(text).map(|it| term(&it));
-        offer("status", "eventStatus", status.map(Value::from));
-        for (field, key) in [("organizer", "organizer"), ("performer", "performer")] {
-            offer(field, key, get(key).and_then(|it| name(facts, it)).map(Value::from));
-        }
-        offer("description", "description", get("description").and_then(text).map(Value::from));
-        offer("images", "image", get("image").map(|it| images(facts, base, it).into()));
-        if let Some(tickets) = get("offers") {
-            for ticket in several(tickets).iter().take(50).map(|it| facts.graph.resolve(it)) {
-                entry(&mut fields, source, ticket);
-            }
+        read_properties(&mut fields, source, item, &PROPERTIES, context);
+        for ticket in get("offers").map(several).unwrap_or_default().iter().take(MAX_TICKETS) {
+            let ticket = context.graph.resolve(ticket);
+            read_properties(&mut fields, source, ticket, &TICKET, context);
         }
     }
-    for (field, value) in [("name", &facts.title), ("description", &facts.description)] {
-        fields.offer(field, Source::Meta, field, value.clone().map(Value::from));
-    }
+    fields.offer("name", Source::Meta, "name", facts.title.clone().map(Value::from));
+    fields.offer_text("description", Source::Meta, facts.description.as_deref());
     fields
 }
 
-/// What being there costs; nothing is a price too.
-fn entry(fields: &mut Fields, source: Source, ticket: &Value) {
-    let mut offer = |field, key: &str, value| fields.offer(field, source, key, value);
-    for key in ["price", "lowPrice"] {
-        offer("price", key, ticket.get(key).and_then(number).map(decimal));
-    }
-    let currency = ticket.get("priceCurrency").and_then(text);
-    offer("currency", "priceCurrency", currency.map(Value::from));
-    let said = ticket.get("availability").and_then(text);
-    let stock = said.and_then(|it| availability(&it));
-    offer("availability", "availability", stock.map(Value::from));
+/// Reads where an event takes place. Goes before the other properties: a virtual location says more
+/// surely than an attendance mode that the event is online.
+fn location(fields: &mut Fields, source: Source, at: &Value, context: PropertyContext<'_>) {
+    let venue = at.get("name").and_then(text).or_else(|| at.as_str().map(str::to_owned));
+    fields.offer("venue", source, "location.name", venue.map(Value::from));
+    let address = place(at, context.graph);
+    fields.offer("address", source, "location.address", address.map(Value::from));
+    let online = has_type(at, "VirtualLocation").then_some(Value::Bool(true));
+    fields.offer("online", source, "location", online);
 }
 
-/// The word of schema.org in an address.
-fn term(address: &str) -> String {
-    address.rsplit(['/', '#', ':']).next().unwrap_or_default().to_owned()
+fn is_online(mode: &Value, _: PropertyContext<'_>) -> Option<Value> {
+    text(mode).map(|it| json!(!term(&it).starts_with("Offline")))
+}
+
+/// Reads a price; unlike that of a product, that of a ticket may be 0.
+fn as_price(value: &Value, _: PropertyContext<'_>) -> Option<Value> {
+    number(value).map(decimal)
+}
+
+fn as_availability(value: &Value, _: PropertyContext<'_>) -> Option<Value> {
+    text(value).and_then(|it| availability(&it)).map(Value::from)
 }

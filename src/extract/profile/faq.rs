@@ -1,14 +1,15 @@
-//! Questions and their answers.
+//! The `faq` profile: questions and their answers.
 
 use serde_json::{Value, json};
 
 use crate::core::request::Profile;
-use crate::extract::data::{Facts, has_type};
-use crate::extract::doc::{Doc, Id};
-use crate::extract::profile::common::{several, text};
-use crate::extract::profile::lines::lines;
-use crate::extract::profile::{Fields, Source};
-use crate::extract::tag::Tag;
+use crate::extract::data::facts::Facts;
+use crate::extract::data::property::{several, text};
+use crate::extract::data::schema_org::has_type;
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::lines::lines;
+use crate::extract::dom::tag::Tag;
+use crate::extract::value::provenance::{Fields, Source};
 
 /// Questions kept of a page.
 const MAX_QUESTIONS: usize = 200;
@@ -19,10 +20,10 @@ const QUESTION: usize = 250;
 
 pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
     let mut fields = Fields::default();
-    for (source, item) in facts.items().filter(|it| is_page(it.1)) {
+    for (source, item) in facts.declared.items().filter(|it| is_page(it.1)) {
         fields.offer("questions", source, "mainEntity", Some(of_page(facts, item).into()));
     }
-    let alone = facts.items().filter(|it| has_type(it.1, "Question"));
+    let alone = facts.declared.items().filter(|it| has_type(it.1, "Question"));
     let alone: Vec<(Source, Value)> =
         alone.filter_map(|it| Some((it.0, question(facts, it.1)?))).take(MAX_QUESTIONS).collect();
     if let Some(source) = alone.first().map(|it| it.0) {
@@ -32,7 +33,7 @@ pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
     if !fields.has("questions") {
         fields.offer("questions", Source::Dom, "details", Some(shown(doc).into()));
     }
-    let title = facts.about(Profile::Faq).and_then(|it| it.1.get("name").and_then(text));
+    let title = facts.declared.about(Profile::Faq).and_then(|it| it.1.get("name").and_then(text));
     fields.offer("title", Source::Meta, "title", title.or(facts.title.clone()).map(Value::from));
     fields
 }
@@ -46,21 +47,21 @@ fn of_page(facts: &Facts, page: &Value) -> Vec<Value> {
     several(all).iter().filter_map(|it| question(facts, it)).take(MAX_QUESTIONS).collect()
 }
 
-/// A question with the answer that was accepted, or else the first.
+/// Reads a question with its accepted answer, or else the first.
 fn question(facts: &Facts, item: &Value) -> Option<Value> {
-    let item = facts.graph.resolve(item);
+    let item = facts.declared.graph.resolve(item);
     let asked = ["name", "text", "headline"].iter().find_map(|it| item.get(*it).and_then(text))?;
     let answers = ["acceptedAnswer", "suggestedAnswer"];
     let answer = answers.iter().find_map(|it| {
         let answer = item.get(*it)?;
         let first = answer.as_array().map_or(Some(answer), |it| it.first())?;
-        let answer = facts.graph.resolve(first);
+        let answer = facts.declared.graph.resolve(first);
         answer.get("text").unwrap_or(answer).as_str().and_then(|it| text(&it.into()))
     })?;
     Some(json!({ "question": asked, "answer": answer }))
 }
 
-/// What a page unfolds, lists by terms, or answers below a heading that asks.
+/// Reads the questions that a page unfolds, lists as terms, or answers below a heading that asks.
 fn shown(doc: &Doc<'_>) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
     for id in 0..doc.len() {
@@ -90,7 +91,7 @@ fn shown(doc: &Doc<'_>) -> Vec<Value> {
     if found.len() >= 2 { found } else { Vec::new() }
 }
 
-/// Where what belongs to a question ends: with the part around it, or where the next one begins.
+/// Returns the end of the answer to a question: that of the element around it, or the next question.
 fn behind(doc: &Doc<'_>, id: Id) -> Id {
     let parent = doc.node(id).parent;
     let end = doc.end(parent).min(doc.end(id) + ANSWER);

@@ -1,0 +1,393 @@
+//! The page as one list of nodes in the order of the source.
+//!
+//! Everything below a node stands behind it without a gap, so a walk is a loop over numbers and
+//! leaving a part out is a jump. What several readers ask about a node (its tag, whether it is hidden,
+//! how much text is in it and how much of that is links) is found once, while the list is made.
+
+use ego_tree::iter::Edge;
+use scraper::node::Element;
+use scraper::{Html, Node as Parsed};
+
+use crate::extract::dom::tag::Tag;
+use crate::extract::vocabulary::COLLAPSIBLE_CLASSES;
+
+/// A node's place in the list.
+pub(crate) type Id = usize;
+
+/// An element or a text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node<'a> {
+    /// The name of the element, or [`Tag::Text`].
+    pub(crate) tag: Tag,
+    /// `true` for scripts, controls and hidden elements, which are no content.
+    pub(crate) hidden: bool,
+    /// The attributes of structured data on the element.
+    pub(crate) marks: Marks,
+    /// The parent element; the first node is its own.
+    pub(crate) parent: Id,
+    /// The first node behind the element.
+    pub(crate) end: Id,
+    /// Bytes of visible text inside, white space folded.
+    pub(crate) text: usize,
+    /// Bytes of that text which are in links.
+    pub(crate) linked: usize,
+    /// `true` if a block element is inside.
+    pub(crate) has_block: bool,
+    /// `true` if a table is inside.
+    pub(crate) has_table: bool,
+    /// `true` if a heading, a list or a table is inside: such a cell lays out a page.
+    pub(crate) has_parts: bool,
+    is: Is<'a>,
+}
+
+/// The attributes of structured data on an element, so that a page without any is not searched for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    /// `itemscope`.
+    pub(crate) scope: bool,
+    /// `itemprop`.
+    pub(crate) property: bool,
+    /// `typeof`.
+    pub(crate) rdfa_scope: bool,
+    /// `property`.
+    pub(crate) rdfa_property: bool,
+}
+
+impl Node<'_> {
+    /// Reads the attributes that matter for every element in one pass. Returns `true` if they hide it.
+    fn read_attributes(&mut self, element: &Element) -> bool {
+        let mut hides = false;
+        let mut folds = false;
+        for (name, value) in element.attrs() {
+            match name {
+                "hidden" => hides |= !value.eq_ignore_ascii_case("until-found"),
+                "aria-hidden" => hides |= value == "true",
+                "style" => hides |= style_hides(value),
+                "role" => folds |= value == "tabpanel",
+                "class" => folds |= is_fold(value),
+                // Where a framework streams parts of a page, a script moves them into place.
+                "id" => folds |= value.starts_with("S:"),
+                "itemscope" => self.marks.scope = true,
+                "itemprop" => self.marks.property = true,
+                "typeof" => self.marks.rdfa_scope = true,
+                "property" => self.marks.rdfa_property = true,
+                _ => {}
+            }
+        }
+        hides && !folds
+    }
+}
+
+/// Returns `true` if a class names a part that a reader unfolds: a tab, an accordion.
+fn is_fold(class: &str) -> bool {
+    let mut words = class.split(|it: char| !it.is_ascii_alphanumeric());
+    words.any(|it| {
+        let it = it.to_ascii_lowercase();
+        COLLAPSIBLE_CLASSES.contains(&it.as_str())
+    })
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Is<'a> {
+    Text(&'a str),
+    Element(&'a Element),
+}
+
+/// The effect of attributes that hide an element.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hiding {
+    Obeyed,
+    Ignored,
+}
+
+/// A page. Its first node is the `html` element.
+#[derive(Debug)]
+pub(crate) struct Doc<'a> {
+    nodes: Vec<Node<'a>>,
+}
+
+/// An error for a page that nests deeper than allowed.
+#[derive(Debug)]
+pub(crate) struct TooDeep;
+
+impl<'a> Doc<'a> {
+    /// Lists the nodes of a tree.
+    ///
+    /// # Errors
+    ///
+    /// [`TooDeep`] beyond `max_depth`: the formats are made by recursion, and a stack is finite.
+    pub(crate) fn of(tree: &'a Html, max_depth: usize) -> Result<Self, TooDeep> {
+        Self::read(tree, max_depth, Hiding::Obeyed)
+    }
+
+    /// Like [`Doc::of`], but shows elements that attributes hide.
+    pub(crate) fn revealed(tree: &'a Html, max_depth: usize) -> Result<Self, TooDeep> {
+        Self::read(tree, max_depth, Hiding::Ignored)
+    }
+
+    fn read(tree: &'a Html, max_depth: usize, hiding: Hiding) -> Result<Self, TooDeep> {
+        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(tree.tree.values().len());
+        let mut open: Vec<Id> = Vec::new();
+        let (mut hidden, mut links) = (0_usize, 0_usize);
+        for edge in tree.root_element().traverse() {
+            match edge {
+                Edge::Open(node) => {
+                    let parent = open.last().copied().unwrap_or_default();
+                    let id = nodes.len();
+                    let mut new = Node {
+                        tag: Tag::Text,
+                        hidden: false,
+                        marks: Marks::default(),
+                        parent,
+                        end: id + 1,
+                        text: 0,
+                        linked: 0,
+                        has_block: false,
+                        has_table: false,
+                        has_parts: false,
+                        is: Is::Text(""),
+                    };
+                    match node.value() {
+                        Parsed::Text(text) => {
+                            new.is = Is::Text(text);
+                            new.text = if hidden == 0 { folded_length(text) } else { 0 };
+                            new.linked = if links == 0 { 0 } else { new.text };
+                            if let Some(parent) = nodes.get_mut(parent) {
+                                parent.text += new.text;
+                                parent.linked += new.linked;
+                            }
+                        }
+                        Parsed::Element(element) => {
+                            new.tag = Tag::of(element.name());
+                            let hides = new.read_attributes(element);
+                            new.hidden =
+                                (hides && hiding == Hiding::Obeyed) || new.tag.is_never_content();
+                            new.is = Is::Element(element);
+                            hidden += usize::from(new.hidden);
+                            links += usize::from(new.tag == Tag::A);
+                            open.push(id);
+                            if open.len() > max_depth {
+                                return Err(TooDeep);
+                            }
+                        }
+                        _ => continue,
+                    }
+                    nodes.push(new);
+                }
+                Edge::Close(node) if node.value().is_element() => {
+                    let Some(id) = open.pop() else { continue };
+                    let end = nodes.len();
+                    let Some(node) = nodes.get_mut(id) else { continue };
+                    node.end = end;
+                    hidden -= usize::from(node.hidden);
+                    links -= usize::from(node.tag == Tag::A);
+                    let closed = *node;
+                    if let Some(parent) = nodes.get_mut(closed.parent).filter(|_| id > 0) {
+                        parent.text += closed.text;
+                        parent.linked += closed.linked;
+                        parent.has_block |= closed.has_block || closed.tag.is_block();
+                        parent.has_table |= closed.has_table || closed.tag == Tag::Table;
+                        parent.has_parts |= closed.has_parts || closed.tag.is_part();
+                    }
+                }
+                Edge::Close(_) => {}
+            }
+        }
+        Ok(Self { nodes })
+    }
+
+    /// Returns the number of nodes.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Returns a node by its place.
+    pub(crate) fn node(&self, id: Id) -> &Node<'a> {
+        &self.nodes[id]
+    }
+
+    /// Returns the tag of a node.
+    pub(crate) fn tag(&self, id: Id) -> Tag {
+        self.nodes[id].tag
+    }
+
+    /// Returns the first node behind a node.
+    pub(crate) fn end(&self, id: Id) -> Id {
+        self.nodes[id].end
+    }
+
+    /// Returns the `body`, or the whole page if it has none.
+    pub(crate) fn body(&self) -> Id {
+        self.children(0).find(|it| self.tag(*it) == Tag::Body).unwrap_or(0)
+    }
+
+    /// Returns the children of a node.
+    pub(crate) fn children(&self, id: Id) -> Children<'_, 'a> {
+        Children { doc: self, at: id + 1, end: self.end(id) }
+    }
+
+    /// Returns a node and its ancestors, from the inside out.
+    pub(crate) fn around(&self, id: Id) -> impl Iterator<Item = Id> {
+        let up = |it: &Id| (*it > 0).then(|| self.nodes[*it].parent);
+        std::iter::successors(Some(id), up)
+    }
+
+    /// Returns the text of a text node.
+    pub(crate) fn text(&self, id: Id) -> Option<&'a str> {
+        match self.nodes[id].is {
+            Is::Text(text) => Some(text),
+            Is::Element(_) => None,
+        }
+    }
+
+    /// Returns the value of an attribute.
+    pub(crate) fn attr(&self, id: Id, name: &str) -> Option<&'a str> {
+        self.attrs(id).find(|it| it.0 == name).map(|it| it.1)
+    }
+
+    /// Returns the attributes of an element.
+    pub(crate) fn attrs(&self, id: Id) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let element = match self.nodes[id].is {
+            Is::Text(_) => None,
+            Is::Element(element) => Some(element),
+        };
+        element.into_iter().flat_map(Element::attrs)
+    }
+
+    /// Returns the name of an element, for elements without a [`Tag`] of their own.
+    pub(crate) fn name(&self, id: Id) -> &'a str {
+        match self.nodes[id].is {
+            Is::Text(_) => "",
+            Is::Element(element) => element.name(),
+        }
+    }
+
+    /// Returns the text in a node as in the source, hidden or not.
+    pub(crate) fn source_text(&self, id: Id) -> String {
+        (id..self.end(id)).filter_map(|it| self.text(it)).collect()
+    }
+
+    /// Returns the visible text in a node on one line.
+    pub(crate) fn folded_text(&self, id: Id) -> String {
+        self.line(id, |it| self.node(it).hidden)
+    }
+
+    /// Returns the text in a node on one line, without the nodes that `left_out` selects. Words of two
+    /// blocks are kept apart, those of two inline elements are not.
+    pub(crate) fn line(&self, id: Id, left_out: impl Fn(Id) -> bool) -> String {
+        let mut out = String::with_capacity(self.node(id).text);
+        // The ends of the open blocks: their words do not run into the next.
+        let mut ends: Vec<Id> = Vec::new();
+        let mut at = id;
+        while at < self.end(id) {
+            while ends.last().is_some_and(|it| *it <= at) {
+                ends.pop();
+                flow_into(&mut out, " ");
+            }
+            let node = self.node(at);
+            if at > id && left_out(at) {
+                at = node.end;
+                continue;
+            }
+            match node.is {
+                Is::Text(text) => flow_into(&mut out, text),
+                Is::Element(_) if node.tag == Tag::Br || node.tag.is_block() => {
+                    flow_into(&mut out, " ");
+                    ends.push(node.end);
+                }
+                Is::Element(_) => {}
+            }
+            at += 1;
+        }
+        out.truncate(out.trim_end().len());
+        out
+    }
+}
+
+/// Returns `true` if an element gives the reading of the word before it (`rt`) without brackets of its
+/// own (`rp`).
+pub(crate) fn is_reading(doc: &Doc<'_>, id: Id) -> bool {
+    // The element before it, and the text in that.
+    const BEFORE: usize = 2;
+    let mut before = (doc.node(id).parent..id).rev().take(BEFORE);
+    doc.name(id) == "rt" && !before.any(|it| doc.name(it) == "rp")
+}
+
+/// See [`Doc::children`].
+#[derive(Debug)]
+pub(crate) struct Children<'d, 'a> {
+    doc: &'d Doc<'a>,
+    at: Id,
+    end: Id,
+}
+
+impl Iterator for Children<'_, '_> {
+    type Item = Id;
+
+    fn next(&mut self) -> Option<Id> {
+        let id = self.at;
+        if id >= self.end {
+            return None;
+        }
+        self.at = self.doc.end(id);
+        Some(id)
+    }
+}
+
+/// Returns `true` if an inline style hides an element.
+fn style_hides(style: &str) -> bool {
+    style.split(';').any(|it| {
+        let Some((name, value)) = it.split_once(':') else { return false };
+        let (name, value) = (name.trim(), value.trim());
+        let value = value.split(['!', ' ']).next().unwrap_or_default();
+        (name.eq_ignore_ascii_case("display") && value.eq_ignore_ascii_case("none"))
+            || (name.eq_ignore_ascii_case("visibility") && value.eq_ignore_ascii_case("hidden"))
+    })
+}
+
+/// Counts the bytes of the words of a text, each with a blank behind it.
+fn folded_length(text: &str) -> usize {
+    let (mut length, mut inside) = (0, false);
+    for byte in text.bytes() {
+        let blank = byte.is_ascii_whitespace();
+        length += usize::from(!blank) + usize::from(inside && blank);
+        inside = !blank;
+    }
+    length + usize::from(inside)
+}
+
+/// Appends a text to a line as a browser shows it: any white space is one blank, and none begins a line.
+pub(crate) fn flow_into(line: &mut String, text: &str) {
+    let begins = line.is_empty() || line.ends_with([' ', '\n']);
+    if !begins && text.starts_with(char::is_whitespace) {
+        line.push(' ');
+    }
+    let mut first = true;
+    for word in text.split_whitespace() {
+        if !first {
+            line.push(' ');
+        }
+        line.push_str(word);
+        first = false;
+    }
+    if !first && text.ends_with(char::is_whitespace) {
+        line.push(' ');
+    }
+}
+
+/// Appends the words of a text.
+pub(crate) fn fold_into(out: &mut String, text: &str) {
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+}
+
+/// Folds white space to single blanks.
+pub(crate) fn folded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    fold_into(&mut out, text);
+    out
+}

@@ -1,0 +1,18 @@
+//! The tree of a page as one list of nodes, and the queries that every reader shares.
+//!
+//! Nothing here decides what a page is about or writes a format.
+
+pub(crate) mod address;
+pub(crate) mod anchor;
+pub(crate) mod code;
+pub(crate) mod doc;
+pub(crate) mod escape;
+pub(crate) mod formula;
+pub(crate) mod image;
+pub(crate) mod labeled;
+pub(crate) mod lines;
+pub(crate) mod past_price;
+pub(crate) mod superscript;
+pub(crate) mod tag;
+pub(crate) mod task;
+pub(crate) mod view;

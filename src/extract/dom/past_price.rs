@@ -1,0 +1,23 @@
+//! Elements that show a price of the past.
+
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::tag::Tag;
+use crate::extract::vocabulary::PAST_PRICE_CLASSES;
+
+/// Returns `true` if an element holds a price of the past: it is crossed out, or a class or id marks it.
+pub(crate) fn is_past(doc: &Doc<'_>, id: Id) -> bool {
+    is_struck(doc, id) || has_class_part(doc, id, PAST_PRICE_CLASSES)
+}
+
+/// Returns `true` if an element is crossed out.
+pub(crate) fn is_struck(doc: &Doc<'_>, id: Id) -> bool {
+    matches!(doc.tag(id), Tag::Del | Tag::S | Tag::Strike)
+}
+
+/// Returns `true` if a class or an id of an element contains one of some words.
+pub(crate) fn has_class_part(doc: &Doc<'_>, id: Id, words: &[&str]) -> bool {
+    doc.attrs(id).any(|(name, value)| {
+        let value = value.to_ascii_lowercase();
+        matches!(name, "class" | "id") && words.iter().any(|it| value.contains(it))
+    })
+}

@@ -1,0 +1,117 @@
+//! Renders the content as HTML that is safe to show: only tags and attributes that are listed here.
+
+use crate::extract::dom::address::Base;
+use crate::extract::dom::doc::Id;
+use crate::extract::dom::escape::{Position, escape_into};
+use crate::extract::dom::tag::Tag;
+use crate::extract::dom::view::View;
+
+const ATTRIBUTES: [&str; 7] = ["alt", "colspan", "datetime", "lang", "rowspan", "start", "title"];
+
+/// Returns `true` if an element is kept. Of others only the content is.
+fn is_kept(tag: Tag) -> bool {
+    matches!(
+        tag,
+        Tag::A
+            | Tag::Abbr
+            | Tag::Article
+            | Tag::B
+            | Tag::Blockquote
+            | Tag::Br
+            | Tag::Caption
+            | Tag::Cite
+            | Tag::Code
+            | Tag::Dd
+            | Tag::Del
+            | Tag::Details
+            | Tag::Div
+            | Tag::Dl
+            | Tag::Dt
+            | Tag::Em
+            | Tag::Figcaption
+            | Tag::Figure
+            | Tag::Hr
+            | Tag::I
+            | Tag::Img
+            | Tag::Ins
+            | Tag::Kbd
+            | Tag::Li
+            | Tag::Main
+            | Tag::Mark
+            | Tag::Ol
+            | Tag::P
+            | Tag::Pre
+            | Tag::Q
+            | Tag::S
+            | Tag::Samp
+            | Tag::Section
+            | Tag::Strong
+            | Tag::Sub
+            | Tag::Summary
+            | Tag::Sup
+            | Tag::Table
+            | Tag::Tbody
+            | Tag::Td
+            | Tag::Tfoot
+            | Tag::Th
+            | Tag::Thead
+            | Tag::Time
+            | Tag::Tr
+            | Tag::Ul
+    ) || tag.level().is_some()
+}
+
+/// Renders a view.
+pub(crate) fn render(view: &View<'_, '_>, base: &Base) -> String {
+    let mut out = String::with_capacity(view.doc.node(view.root).text * 2);
+    children(&mut out, view, view.root, base);
+    let kept = out.trim_end().len();
+    out.truncate(kept);
+    let begin = out.len() - out.trim_start().len();
+    out.drain(..begin);
+    out
+}
+
+fn children(out: &mut String, view: &View<'_, '_>, id: Id, base: &Base) {
+    for child in view.doc.children(id) {
+        match view.doc.text(child) {
+            Some(text) => escape_into(out, text, Position::Text),
+            None if view.skips(child) => {}
+            None => write(out, view, child, base),
+        }
+    }
+}
+
+fn write(out: &mut String, view: &View<'_, '_>, id: Id, base: &Base) {
+    let tag = view.doc.tag(id);
+    if !is_kept(tag) {
+        return children(out, view, id, base);
+    }
+    let name = view.doc.name(id);
+    out.push('<');
+    out.push_str(name);
+    for (key, text) in view.doc.attrs(id) {
+        let address;
+        let kept = match key {
+            "href" | "src" => {
+                address = base.absolute(text);
+                address.as_deref()
+            }
+            _ => ATTRIBUTES.contains(&key).then_some(text),
+        };
+        if let Some(text) = kept {
+            out.push(' ');
+            out.push_str(key);
+            out.push_str("=\"");
+            escape_into(out, text, Position::Attribute);
+            out.push('"');
+        }
+    }
+    out.push('>');
+    if !matches!(tag, Tag::Br | Tag::Hr | Tag::Img) {
+        children(out, view, id, base);
+        out.push_str("</");
+        out.push_str(name);
+        out.push('>');
+    }
+}

@@ -1,0 +1,97 @@
+//! Escapes text that would be read as markup.
+
+/// Letters of the name of a character.
+const LONGEST_REFERENCE: usize = 32;
+
+/// Adds a text of the page to a line: white space folded, and marks inside a line escaped.
+pub(crate) fn flow_into(line: &mut String, text: &str) {
+    let begins = line.is_empty() || line.ends_with([' ', '\n']);
+    if !begins && text.starts_with(char::is_whitespace) {
+        line.push(' ');
+    }
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let goes_on = words.peek().is_some() || text.ends_with(char::is_whitespace);
+        escaped_into(line, word, goes_on.then_some(' '));
+        if goes_on {
+            line.push(' ');
+        }
+    }
+}
+
+fn is_mark(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'`' | b'*' | b'_' | b'[' | b']' | b'<' | b'&' | b'~')
+}
+
+/// Adds a word with its marks escaped. What stands `behind` it decides with some whether they are marks;
+/// where that is not known they are.
+pub(crate) fn escaped_into(line: &mut String, word: &str, behind: Option<char>) {
+    if !word.bytes().any(is_mark) {
+        return line.push_str(word);
+    }
+    let mut before = None;
+    for (at, symbol) in word.char_indices() {
+        let rest = word.get(at + symbol.len_utf8()..).unwrap_or_default();
+        let next = rest.chars().next().or(behind);
+        let escape = match symbol {
+            '`' | '*' | '[' | ']' => true,
+            // Inside a word an underscore is not a mark.
+            '_' => {
+                !(before.is_some_and(char::is_alphanumeric)
+                    && next.is_some_and(char::is_alphanumeric))
+            }
+            // Before a letter or a blank it is a sign like any other.
+            '\\' => next.is_none_or(|it| it.is_ascii_punctuation()),
+            '<' => next.is_none_or(|it| it.is_ascii_alphabetic() || matches!(it, '/' | '!' | '?')),
+            '&' => is_reference(rest),
+            '~' => next == Some('~') || before == Some('~'),
+            _ => false,
+        };
+        if escape {
+            line.push('\\');
+        }
+        line.push(symbol);
+        before = Some(symbol);
+    }
+}
+
+/// Returns `true` if the text behind `&` makes it a character reference.
+fn is_reference(rest: &str) -> bool {
+    let name = rest.strip_prefix('#').unwrap_or(rest);
+    let length = name.bytes().take(LONGEST_REFERENCE).take_while(u8::is_ascii_alphanumeric).count();
+    length > 0 && name.get(length..).is_some_and(|it| it.starts_with(';'))
+}
+
+/// Appends a line of a paragraph and escapes markup at its start.
+pub(crate) fn line_start(out: &mut String, line: &str) {
+    let ends = |it: &str| it.is_empty() || it.starts_with(' ');
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let after = line.get(digits..).unwrap_or_default();
+    let numbered = (1..10).contains(&digits) && after.strip_prefix(['.', ')']).is_some_and(ends);
+    if numbered {
+        out.push_str(line.get(..digits).unwrap_or_default());
+        out.push('\\');
+        return out.push_str(after);
+    }
+    let heading = line.trim_start_matches('#');
+    let marked = (heading.len() < line.len() && line.len() - heading.len() <= 6 && ends(heading))
+        || line.starts_with('>')
+        || line.strip_prefix(['-', '+']).is_some_and(ends)
+        || is_rule(line)
+        || line.starts_with("~~~");
+    if marked {
+        out.push('\\');
+    }
+    out.push_str(line);
+}
+
+/// Returns `true` if a line is a rule, or the line under a heading or under the head of a table.
+fn is_rule(line: &str) -> bool {
+    let only = |signs: &[char]| line.chars().all(|it| it == ' ' || signs.contains(&it));
+    line.starts_with('=') && only(&['=']) || line.contains('-') && only(&['-', ':', '|'])
+}
+
+/// The longest run of a sign.
+pub(crate) fn longest_run(text: &str, sign: char) -> usize {
+    text.split(|it| it != sign).map(str::len).max().unwrap_or_default()
+}

@@ -1,0 +1,218 @@
+//! Writes inline content: emphasis, code, links, images.
+
+use std::borrow::Cow;
+
+use crate::extract::dom::address::as_target;
+use crate::extract::dom::anchor::is_heading_anchor;
+use crate::extract::dom::doc::{Id, folded};
+use crate::extract::dom::image::image_source;
+use crate::extract::format::markdown::{MarkdownWriter, escape};
+
+/// The marks that are open, and the one that has just been closed.
+#[derive(Default)]
+pub(crate) struct Emphasis {
+    strong: bool,
+    slanted: bool,
+    struck: bool,
+    /// The marks around the blocks that are being read.
+    pub(crate) blocks: Vec<&'static str>,
+    /// The mark at the end of the line, and where the line ended then.
+    pub(crate) closed: Option<(&'static str, usize)>,
+}
+
+impl Emphasis {
+    fn open(&mut self, mark: &str) -> &mut bool {
+        match mark {
+            "**" => &mut self.strong,
+            "*" => &mut self.slanted,
+            _ => &mut self.struck,
+        }
+    }
+}
+
+impl MarkdownWriter<'_> {
+    /// The inline content of a node, on lines of its own.
+    pub(crate) fn inline_of(&mut self, id: Id) -> String {
+        let outer = std::mem::take(&mut self.line);
+        let closed = self.emphasis.closed.take();
+        self.inline_children(id);
+        self.emphasis.closed = closed;
+        std::mem::replace(&mut self.line, outer)
+    }
+
+    fn break_line(&mut self) {
+        self.line.truncate(self.line.trim_end_matches(' ').len());
+        if !self.line.is_empty() && !self.line.ends_with('\n') {
+            self.line.push('\n');
+        }
+    }
+
+    /// Like `children`, but blocks inside only stand on lines of their own.
+    fn inline_children(&mut self, id: Id) {
+        let view = self.view;
+        for child in view.doc.children(id) {
+            if let Some(text) = view.doc.text(child) {
+                self.flow(text);
+                continue;
+            }
+            if view.skips(child) {
+                continue;
+            }
+            let node = view.doc.node(child);
+            if node.tag.is_block() || node.has_block {
+                self.break_line();
+                self.inline_children(child);
+                self.break_line();
+            } else {
+                self.element(child);
+            }
+        }
+    }
+
+    /// Takes back the text from `begin` on, to put marks around it. Leading blanks stay on the line, and
+    /// the flag tells whether a blank followed. Returns `None` if there are no words.
+    fn taken_since(&mut self, begin: usize) -> Option<(String, bool)> {
+        const BLANKS: [char; 2] = [' ', '\n'];
+        let inner = self.line.split_off(begin.min(self.line.len()));
+        let text = inner.trim_matches(BLANKS);
+        if text.is_empty() {
+            self.line.push_str(if inner.is_empty() { "" } else { " " });
+            return None;
+        }
+        if inner.starts_with(BLANKS) && !self.line.ends_with(BLANKS) {
+            self.line.push(' ');
+        }
+        Some((text.to_owned(), inner.ends_with(BLANKS)))
+    }
+
+    /// Content with a mark on both sides. The marks touch the words: blanks go outside.
+    pub(crate) fn around(&mut self, id: Id, mark: &'static str) {
+        if *self.emphasis.open(mark) {
+            return self.children(id);
+        }
+        if self.view.doc.node(id).has_block {
+            return self.around_blocks(id, mark);
+        }
+        let begin = self.line.len();
+        *self.emphasis.open(mark) = true;
+        self.children(id);
+        *self.emphasis.open(mark) = false;
+        let Some((text, blank_behind)) = self.taken_since(begin) else { return };
+        // Two marks that touch cancel each other out, so the text joins the marked text before it.
+        let touches = self.emphasis.closed == Some((mark, self.line.len()));
+        if touches {
+            self.line.truncate(self.line.len() - mark.len());
+        } else {
+            // Between a letter and a sign a mark opens nothing.
+            if self.line.ends_with(char::is_alphanumeric) && text.starts_with(is_sign) {
+                self.line.push(' ');
+            }
+            self.line.push_str(mark);
+        }
+        self.line.push_str(&close(&text));
+        self.line.push_str(mark);
+        self.emphasis.closed = Some((mark, self.line.len()));
+        if blank_behind {
+            self.line.push(' ');
+        }
+    }
+
+    /// Blocks with a mark around: each paragraph in them has it.
+    fn around_blocks(&mut self, id: Id, mark: &'static str) {
+        self.flush();
+        *self.emphasis.open(mark) = true;
+        self.emphasis.blocks.push(mark);
+        self.children(id);
+        self.flush();
+        self.emphasis.blocks.pop();
+        *self.emphasis.open(mark) = false;
+    }
+
+    /// Writes text, with a blank where a closing mark would not close: between a sign and a letter.
+    pub(crate) fn flow(&mut self, text: &str) {
+        let mut text = text;
+        if std::mem::take(&mut self.led_back) && self.line.trim().is_empty() {
+            // What set the number of a note apart from it, where the number was the link.
+            text = text.trim_start_matches(['.', ':', ')', ']']);
+        }
+        if let Some((mark, at)) = self.emphasis.closed
+            && mark != "`"
+            && at == self.line.len()
+            && text.starts_with(char::is_alphanumeric)
+            && self.line.get(..at - mark.len()).is_some_and(|it| it.ends_with(is_sign))
+        {
+            self.line.push(' ');
+        }
+        escape::flow_into(&mut self.line, text);
+    }
+
+    pub(crate) fn link(&mut self, id: Id) {
+        let doc = self.view.doc;
+        let address = doc.attr(id, "href").and_then(|it| self.base.absolute(it));
+        let Some(address) = address else { return self.children(id) };
+        if is_heading_anchor(doc, id) {
+            return;
+        }
+        let target = with_title(&as_target(&address), doc.attr(id, "title"));
+        if doc.node(id).has_block {
+            // The first block in it is the link, and the rest is text beside it.
+            self.flush();
+            let outer = self.link.replace(target);
+            self.children(id);
+            self.flush();
+            self.link = outer;
+            return;
+        }
+        let begin = self.line.len();
+        self.children(id);
+        let Some((text, blank_behind)) = self.taken_since(begin) else { return };
+        if self.line.ends_with('!') {
+            // With the sign before it the link would be an image.
+            self.line.truncate(self.line.len() - 1);
+            self.line.push_str("\\!");
+        }
+        self.line.push_str(&format!("[{}]({target})", close(&text)));
+        if blank_behind {
+            self.line.push(' ');
+        }
+    }
+
+    pub(crate) fn image(&mut self, id: Id) {
+        let doc = self.view.doc;
+        let Some(source) = image_source(doc, id, self.base) else { return };
+        // Its lines are kept as they are written; a blank one would end the paragraph.
+        let lines = doc.attr(id, "alt").unwrap_or_default().lines().map(str::trim);
+        let mut alt = String::new();
+        for line in lines.filter(|it| !it.is_empty()) {
+            if !alt.is_empty() {
+                alt.push('\n');
+            }
+            escape::escaped_into(&mut alt, line, None);
+        }
+        let target = with_title(&as_target(&source), doc.attr(id, "title"));
+        self.line.push_str(&format!("![{alt}]({target})"));
+    }
+}
+
+/// Removes blank lines, which would end the surrounding element.
+pub(crate) fn close(text: &str) -> Cow<'_, str> {
+    if !text.contains('\n') {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<&str> = text.split('\n').map(|it| it.trim_matches(' ')).collect();
+    let filled = lines.into_iter().filter(|it| !it.is_empty());
+    Cow::Owned(filled.collect::<Vec<_>>().join("\n"))
+}
+
+/// Returns `true` if a character is neither a letter nor a blank.
+fn is_sign(symbol: char) -> bool {
+    !symbol.is_alphanumeric() && !symbol.is_whitespace()
+}
+
+fn with_title(target: &str, title: Option<&str>) -> String {
+    let title = title.map(folded).filter(|it| !it.is_empty());
+    match title {
+        Some(title) => format!("{target} \"{}\"", title.replace('\\', "\\\\").replace('"', "\\\"")),
+        None => target.to_owned(),
+    }
+}

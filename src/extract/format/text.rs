@@ -1,0 +1,246 @@
+//! Renders the content as plain text.
+
+use crate::extract::dom::code;
+use crate::extract::dom::doc::{Doc, Id, flow_into, is_reading};
+use crate::extract::dom::formula::{self, Piece};
+use crate::extract::dom::superscript::{LONGEST, Shift};
+use crate::extract::dom::tag::Tag;
+use crate::extract::dom::view::View;
+use crate::extract::dom::{anchor::is_heading_anchor, task::task_box};
+
+/// Renders a view with a blank line between blocks.
+pub(crate) fn render(view: &View<'_, '_>) -> String {
+    let mut out = TextWriter {
+        view,
+        out: String::with_capacity(view.doc.node(view.root).text),
+        line: String::new(),
+        mark: None,
+        lists: Vec::new(),
+    };
+    out.children(view.root);
+    out.flush();
+    out.out
+}
+
+struct TextWriter<'v> {
+    view: &'v View<'v, 'v>,
+    out: String,
+    line: String,
+    /// The marker before the next block: that of an item, wherever in the item its text begins.
+    mark: Option<String>,
+    /// The number of the next item of each list that is open; `None` in one without numbers.
+    lists: Vec<Option<i64>>,
+}
+
+impl TextWriter<'_> {
+    fn flush(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let begin = self.out.len();
+        for part in line.split('\n').map(str::trim).filter(|it| !it.is_empty()) {
+            if self.out.len() == begin {
+                self.begin();
+            } else {
+                self.out.push('\n');
+            }
+            self.out.push_str(part);
+        }
+        self.line = line;
+        self.line.clear();
+    }
+
+    /// Keeps the next block apart from the one before it.
+    fn begin(&mut self) {
+        if !self.out.is_empty() {
+            self.out.push_str("\n\n");
+        }
+        if let Some(mark) = self.mark.take() {
+            self.out.push_str(&mark);
+        }
+    }
+
+    /// A dash, or the item's number.
+    fn next_mark(&mut self) -> String {
+        match self.lists.last_mut() {
+            Some(Some(number)) => {
+                let mark = format!("{number}. ");
+                *number = number.saturating_add(1);
+                mark
+            }
+            _ => "- ".to_owned(),
+        }
+    }
+
+    fn children(&mut self, id: Id) {
+        let view = self.view;
+        let mut last = None;
+        for child in view.doc.children(id) {
+            match view.doc.text(child) {
+                Some(text) => flow_into(&mut self.line, text),
+                None if view.skips(child) => continue,
+                None => {
+                    if last.is_some_and(|it| are_apart(view.doc, it, child)) {
+                        flow_into(&mut self.line, " ");
+                    }
+                    self.element(child);
+                }
+            }
+            last = Some(child);
+        }
+    }
+
+    fn block(&mut self, id: Id) {
+        self.flush();
+        self.children(id);
+        self.flush();
+    }
+
+    fn element(&mut self, id: Id) {
+        let doc = self.view.doc;
+        match doc.tag(id) {
+            Tag::Br => self.line.push('\n'),
+            Tag::Sup => self.shifted(id, Shift::Superscript),
+            Tag::Sub => self.shifted(id, Shift::Subscript),
+            // What a caption is of is not in a text.
+            Tag::Figcaption if captions_an_image(doc, id) => {}
+            Tag::Pre if code::counts_lines(doc, id) => {}
+            Tag::Pre => {
+                self.flush();
+                let text = code::text(doc, id);
+                let text = text.trim_matches('\n').trim_end();
+                if !text.is_empty() {
+                    self.begin();
+                    self.out.push_str(text);
+                }
+            }
+            Tag::Tr if !doc.node(id).has_parts && !holds_code(doc, id) => {
+                self.flush();
+                self.row(id);
+                self.flush();
+            }
+            tag @ (Tag::Ol | Tag::Ul | Tag::Menu) => {
+                self.flush();
+                let start = doc.attr(id, "start").and_then(|it| it.trim().parse().ok());
+                self.lists.push((tag == Tag::Ol).then(|| start.unwrap_or(1)));
+                self.block(id);
+                self.lists.pop();
+            }
+            Tag::Li => {
+                self.flush();
+                self.mark = Some(self.next_mark() + task_box(doc, id).unwrap_or_default());
+                self.block(id);
+                self.mark = None;
+            }
+            Tag::Q => self.enclosed(id, "\"", "\""),
+            Tag::Other if is_reading(doc, id) => self.enclosed(id, "(", ")"),
+            _ if formula::is_drawing(doc, id) || is_heading_anchor(doc, id) => {}
+            tag if tag.is_block() => self.block(id),
+            _ => match formula::pieces(doc, id) {
+                Some(pieces) => self.pieces(&pieces),
+                None => self.children(id),
+            },
+        }
+    }
+
+    /// Writes the content of a node between two signs.
+    fn enclosed(&mut self, id: Id, open: &str, close: &str) {
+        if self.view.doc.node(id).has_block {
+            return self.children(id);
+        }
+        self.line.push_str(open);
+        self.children(id);
+        self.line.push_str(close);
+    }
+
+    /// Writes a part of a formula in reading order.
+    fn pieces(&mut self, pieces: &[Piece]) {
+        for piece in pieces {
+            match *piece {
+                Piece::Part(id) => self.element(id),
+                Piece::Beside(id, shift) => self.shifted(id, shift),
+                Piece::Sign(sign) => self.line.push_str(sign),
+            }
+        }
+    }
+
+    /// Writes a shifted text in symbols.
+    fn shifted(&mut self, id: Id, shift: Shift) {
+        let node = self.view.doc.node(id);
+        if node.has_block || node.text > LONGEST {
+            return self.children(id);
+        }
+        let begin = self.line.len();
+        self.children(id);
+        let inner = self.line.split_off(begin.min(self.line.len()));
+        let text = inner.trim();
+        let is_formula = || shift.is_formula(&self.line, text);
+        let written = shift.written(self.view.doc, id, &self.line, text);
+        let written = written.or_else(|| is_formula().then(|| shift.in_plain(text)));
+        match written {
+            Some(written) => self.line.push_str(&inner.replacen(text, &written, 1)),
+            None => self.line.push_str(&inner),
+        }
+    }
+
+    /// The cells of a row on one line.
+    fn row(&mut self, id: Id) {
+        let doc = self.view.doc;
+        let cells = doc.children(id).filter(|it| doc.text(*it).is_none() && !self.view.skips(*it));
+        for (at, cell) in cells.enumerate() {
+            if at > 0 {
+                self.line.truncate(self.line.trim_end().len());
+                self.line.push_str(" | ");
+            }
+            self.inline(cell);
+        }
+    }
+
+    /// Writes the content of a node on one line; blocks only keep their words apart.
+    fn inline(&mut self, id: Id) {
+        let view = self.view;
+        for child in view.doc.children(id) {
+            if let Some(text) = view.doc.text(child) {
+                flow_into(&mut self.line, text);
+                continue;
+            }
+            if view.skips(child) {
+                continue;
+            }
+            let node = view.doc.node(child);
+            let apart = node.tag == Tag::Br || node.tag.is_block();
+            if apart {
+                flow_into(&mut self.line, " ");
+            }
+            match node.tag {
+                Tag::Sup | Tag::Sub if !node.has_block => self.element(child),
+                _ => self.inline(child),
+            }
+            if apart {
+                flow_into(&mut self.line, " ");
+            }
+        }
+    }
+}
+
+/// Returns `true` if a row lays out code, whose lines must stay.
+fn holds_code(doc: &Doc<'_>, id: Id) -> bool {
+    (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Pre)
+}
+
+/// Returns `true` if a caption's figure shows an image and nothing to read.
+fn captions_an_image(doc: &Doc<'_>, id: Id) -> bool {
+    let figure = doc.node(id).parent;
+    let mut tags = (figure..doc.end(figure)).map(|it| doc.tag(it));
+    tags.clone().any(|it| it == Tag::Img)
+        && !tags.any(|it| matches!(it, Tag::Blockquote | Tag::Pre | Tag::Table))
+}
+
+/// Returns `true` if two elements without a blank between them are two words: a style may set them apart.
+/// Single letters are set in tags of their own for looks.
+fn are_apart(doc: &Doc<'_>, left: Id, right: Id) -> bool {
+    let is_word = |it: Id| {
+        let node = doc.node(it);
+        matches!(node.tag, Tag::A | Tag::Label | Tag::Small | Tag::Span | Tag::Time)
+            && node.text > 2
+    };
+    is_word(left) && is_word(right)
+}

@@ -1,0 +1,194 @@
+//! HTML pages: the choice of the tree to read, and the order in which its outputs are made.
+
+use std::cell::LazyCell;
+
+use serde_json::{Value, json};
+
+use crate::core::request::Format;
+use crate::core::tier::Tier;
+use crate::extract::collections;
+use crate::extract::data::declared::MarkupItems;
+use crate::extract::data::facts::Facts;
+use crate::extract::dom::address::Base;
+use crate::extract::dom::doc::Doc;
+use crate::extract::dom::view::View;
+use crate::extract::embedded::{self, EmbeddedPage};
+use crate::extract::fill::{self, Layers};
+use crate::extract::format::markdown::{self, Markdown};
+use crate::extract::format::{chunks, html, json, links, sections, text};
+use crate::extract::main_content::{self, BoilerplateMap};
+use crate::extract::profile;
+use crate::extract::source::bound::bounded;
+use crate::extract::source::tree::{MAX_DEPTH, parse};
+use crate::extract::value::provenance::Fields;
+use crate::ports::extract::{Document, ExtractError, Extracted};
+
+/// Bytes of visible text below which a page may hide its content, or keep it for readers without scripts.
+const THIN: usize = 250;
+/// The factor by which a hidden source must hold more text than the visible page to be read instead.
+const MUCH_MORE: usize = 4;
+
+/// Extracts a page from its source.
+pub(super) fn extract(
+    document: Document<'_>,
+    source: &str,
+) -> Result<(Extracted, Layers), ExtractError> {
+    let mut extracted = Extracted::default();
+    let source = bounded(source, &mut extracted.warnings);
+    let tree = parse(&source);
+    let too_deep = |_| ExtractError::Failed("it nests too deep".to_owned());
+    let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
+    if document.tier == Tier::LightJs
+        && let Some(page) = embedded::page(&doc, document.url)
+    {
+        return from_state(document, &page, extracted);
+    }
+    let visible = doc.node(doc.body()).text;
+    let is_enough = |bytes: usize| bytes >= THIN.max(visible * MUCH_MORE);
+    if visible < THIN {
+        let revealed = Doc::revealed(&tree, MAX_DEPTH).map_err(too_deep)?;
+        if is_enough(revealed.node(revealed.body()).text) {
+            extracted
+                .warnings
+                .push("next to nothing is shown; what the page hides is given".to_owned());
+            return read(document, &revealed, &revealed, extracted);
+        }
+        let spare = bounded(&embedded::without_scripts(&doc), &mut extracted.warnings).into_owned();
+        let spare = parse(&spare);
+        let spare = Doc::of(&spare, MAX_DEPTH).map_err(too_deep)?;
+        if is_enough(spare.node(0).text) {
+            let note =
+                "next to nothing is shown; what is meant for readers without scripts is given";
+            extracted.warnings.push(note.to_owned());
+            return read(document, &doc, &spare, extracted);
+        }
+    }
+    let (extracted, layers) = read(document, &doc, &doc, extracted)?;
+    if document.tier == Tier::LightJs && extracted.text.len() < embedded::ENOUGH {
+        return Err(ExtractError::Empty);
+    }
+    Ok((extracted, layers))
+}
+
+/// Extracts the page that the embedded state of another one makes.
+fn from_state(
+    document: Document<'_>,
+    page: &EmbeddedPage,
+    mut extracted: Extracted,
+) -> Result<(Extracted, Layers), ExtractError> {
+    let source = bounded(&page.source, &mut extracted.warnings);
+    let tree = parse(&source);
+    let too_deep = |_| ExtractError::Failed("its state nests too deep".to_owned());
+    let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
+    let (mut extracted, layers) = read(document, &doc, &doc, extracted)?;
+    extracted.metadata.insert("embedded_state".to_owned(), page.framework.into());
+    Ok((extracted, layers))
+}
+
+/// Makes every requested output of a page. Its data is in `doc`, its visible text in `visible`.
+fn read(
+    document: Document<'_>,
+    doc: &Doc<'_>,
+    visible: &Doc<'_>,
+    mut extracted: Extracted,
+) -> Result<(Extracted, Layers), ExtractError> {
+    let options = document.options;
+    let base = Base::of(doc, Some(document.url));
+    let has_fields = options.formats.contains(&Format::Json) || options.extraction_schema.is_some();
+    let markup_items = if has_fields { MarkupItems::Read } else { MarkupItems::Skip };
+    let facts = Facts::read(doc, &base, markup_items);
+    extracted.title.clone_from(&facts.title);
+    extracted.author.clone_from(&facts.author);
+    extracted.published_at.clone_from(&facts.published_at);
+    extracted.description.clone_from(&facts.description);
+    extracted.language.clone_from(&facts.language);
+    extracted.metadata = facts.metadata();
+    let boilerplate = BoilerplateMap::of(visible);
+    let fields = if has_fields {
+        let visible = (visible, &boilerplate);
+        profile::fields(doc, visible, &base, &facts, options.extraction_profile)
+    } else {
+        Fields::default()
+    };
+    let view = main_content::find(visible, &boilerplate, facts.kind, &mut extracted.warnings);
+    extracted.text = text::render(&view);
+    if extracted.text.trim().is_empty() {
+        return Err(ExtractError::Empty);
+    }
+    let formats = Formats { document, facts: &facts, fields: &fields, base: &base };
+    formats.write(visible, &view, &boilerplate, &mut extracted);
+    if options.advanced.ocr {
+        let hero = formats.hero();
+        extracted.images = links::worth_reading(&view, hero.as_deref(), &base);
+    }
+    let mut layers = Layers::of_page(&facts, options, fields, &extracted.text);
+    if options.extraction_schema.as_ref().is_some_and(fill::wants_things) {
+        layers.collections = collections::find(visible, &boilerplate, &base);
+    }
+    Ok((extracted, layers))
+}
+
+/// The parts of a page that its formats are made from.
+struct Formats<'a> {
+    document: Document<'a>,
+    facts: &'a Facts,
+    fields: &'a Fields,
+    base: &'a Base,
+}
+
+impl Formats<'_> {
+    /// Adds the requested formats.
+    fn write(
+        &self,
+        visible: &Doc<'_>,
+        view: &View<'_, '_>,
+        boilerplate: &BoilerplateMap,
+        extracted: &mut Extracted,
+    ) {
+        let options = self.document.options;
+        // Several formats are made from each of these, and the others should not pay for it.
+        let markdown: LazyCell<Markdown, _> = LazyCell::new(|| markdown::render(view, self.base));
+        let links = LazyCell::new(|| links::links(visible, visible.body(), boilerplate, self.base));
+        for &format in &options.formats {
+            let value = match format {
+                Format::Text => extracted.text.clone().into(),
+                Format::Markdown => markdown.text.as_str().into(),
+                Format::Html => html::render(view, self.base).into(),
+                Format::Json if options.filter_content => {
+                    json::json(self.facts, options, self.fields, &[])
+                }
+                Format::Json => json::json(self.facts, options, self.fields, &links),
+                Format::JsonV2 => {
+                    let (sections, tables) = self.sections(visible, view);
+                    json!({
+                        "version": 2, "title": extracted.title, "sections": sections,
+                        "tables": tables, "links": *links,
+                    })
+                }
+                Format::Rag => chunks::rag(&markdown),
+                Format::Content => {
+                    let images = links::images(view, self.hero().as_deref(), self.base);
+                    let links = links::links(visible, view.root, boilerplate, self.base);
+                    chunks::content(&markdown.text, &images, &links)
+                }
+                Format::Raw => continue,
+            };
+            extracted.content.insert(format, value);
+        }
+    }
+
+    /// The sections of the content or of the whole page, and its tables.
+    fn sections(&self, visible: &Doc<'_>, view: &View<'_, '_>) -> (Value, Value) {
+        let options = self.document.options;
+        let filter = &options.advanced.section_filter;
+        if options.filter_content || filter.content_only {
+            return sections::sections(view, self.base, filter);
+        }
+        sections::sections(&View::whole(visible, visible.body()), self.base, filter)
+    }
+
+    /// The image that the page shows for itself elsewhere.
+    fn hero(&self) -> Option<String> {
+        self.facts.declared.opengraph.get("image").and_then(|it| self.base.absolute(it))
+    }
+}

@@ -1,0 +1,139 @@
+//! Classifies boilerplate: navigation, footers, sharing, consent.
+
+use std::collections::HashMap;
+
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::tag::Tag;
+use crate::extract::vocabulary::{
+    BOILERPLATE_STEMS, BOILERPLATE_WORDS, COMMENT_SECTION_NAMES, CONTROL_WORDS, PAGE_DETAIL_WORDS,
+    USER_CONTENT_WORDS,
+};
+
+/// Words of an id that is a name; a longer id was made from a heading.
+const WORDS_OF_A_NAME: usize = 4;
+
+/// The kind of boilerplate that an element is, in rising order of certainty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Boilerplate {
+    /// No mark of boilerplate.
+    None,
+    /// A control, or a hint for one.
+    Control,
+    /// Details of the page, such as its author.
+    Details,
+    /// Other offers: a banner, or a row that slides.
+    Offers,
+    /// Reviews by buyers.
+    Reviews,
+    /// A class or an id names boilerplate.
+    Likely,
+    /// Comments by readers.
+    Discussion,
+    /// The element name or role is one for boilerplate.
+    Certain,
+}
+
+/// The boilerplate of each node.
+#[derive(Debug)]
+pub(crate) struct BoilerplateMap(Vec<Boilerplate>);
+
+impl BoilerplateMap {
+    /// Classifies every node.
+    pub(crate) fn of(doc: &Doc<'_>) -> Self {
+        let mut known = HashMap::new();
+        Self((0..doc.len()).map(|it| boilerplate(doc, it, &mut known)).collect())
+    }
+
+    /// Returns the class of a node.
+    pub(crate) fn of_node(&self, id: Id) -> Boilerplate {
+        self.0[id]
+    }
+
+    /// Returns `true` if a node leads elsewhere, as navigation and comments do.
+    pub(crate) fn is_boilerplate(&self, id: Id) -> bool {
+        matches!(
+            self.of_node(id),
+            Boilerplate::Likely | Boilerplate::Discussion | Boilerplate::Certain
+        )
+    }
+}
+
+/// Returns `true` if a class or an id names the comments below an article.
+fn is_discussion(value: &str) -> bool {
+    value
+        .split_ascii_whitespace()
+        .any(|it| COMMENT_SECTION_NAMES.iter().any(|name| it.eq_ignore_ascii_case(name)))
+}
+
+/// Returns `true` if an id is a name and not a heading with hyphens in it.
+fn is_name(id: &str) -> bool {
+    id.split(|it: char| !it.is_ascii_alphanumeric()).count() <= WORDS_OF_A_NAME
+}
+
+/// Returns `true` if the words of a class or an id name details of the page.
+fn is_beside(words: &[&str]) -> bool {
+    words.iter().enumerate().any(|(at, word)| {
+        let next = words.get(at + 1).copied().unwrap_or_default();
+        PAGE_DETAIL_WORDS.contains(word) && !(*word == "user" && USER_CONTENT_WORDS.contains(&next))
+    })
+}
+
+fn boilerplate<'a>(
+    doc: &Doc<'a>,
+    id: Id,
+    known: &mut HashMap<&'a str, Boilerplate>,
+) -> Boilerplate {
+    let node = doc.node(id);
+    match node.tag {
+        Tag::Text | Tag::Body | Tag::Html | Tag::Main | Tag::Article => return Boilerplate::None,
+        Tag::Aside | Tag::Footer | Tag::Menu | Tag::Nav => return Boilerplate::Certain,
+        Tag::Header => {
+            let inside = |it: Id| matches!(doc.tag(it), Tag::Article | Tag::Main);
+            return match () {
+                () if doc.around(id).any(inside) => Boilerplate::None,
+                // A menu that holds most of the page's text is a menu all the same.
+                () if node.linked * 2 > node.text => Boilerplate::Certain,
+                () => Boilerplate::Likely,
+            };
+        }
+        // What holds no text and no image frames nothing.
+        _ if node.hidden => return Boilerplate::None,
+        _ => {}
+    }
+    let mut found = Boilerplate::None;
+    for (name, value) in doc.attrs(id) {
+        match name {
+            "role" => {
+                let frames = ["navigation", "banner", "contentinfo", "complementary", "dialog"];
+                if frames.contains(&value) {
+                    return Boilerplate::Certain;
+                }
+            }
+            // The elements of a list share their classes.
+            "class" => found = found.max(*known.entry(value).or_insert_with(|| said_by(value))),
+            "id" if is_name(value) => found = found.max(said_by(value)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Classifies the words of a class or an id.
+fn said_by(value: &str) -> Boilerplate {
+    if is_discussion(value) {
+        return Boilerplate::Discussion;
+    }
+    let lower = value.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split(|it: char| !it.is_ascii_alphanumeric()).collect();
+    let begins =
+        |stems: &[&str]| words.iter().any(|word| stems.iter().any(|it| word.starts_with(it)));
+    match () {
+        () if words.iter().any(|it| BOILERPLATE_WORDS.contains(it)) => Boilerplate::Likely,
+        () if BOILERPLATE_STEMS.iter().any(|it| lower.contains(it)) => Boilerplate::Likely,
+        () if begins(&["rating", "review"]) => Boilerplate::Reviews,
+        () if begins(&["banner", "carousel", "promo"]) => Boilerplate::Offers,
+        () if is_beside(&words) => Boilerplate::Details,
+        () if words.iter().any(|it| CONTROL_WORDS.contains(it)) => Boilerplate::Control,
+        () => Boilerplate::None,
+    }
+}

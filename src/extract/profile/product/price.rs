@@ -1,0 +1,125 @@
+//! Reads the price that a page shows for its product, and its past prices.
+
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::past_price::{has_class_part, is_past, is_struck};
+use crate::extract::dom::tag::Tag;
+use crate::extract::value::money::{self, Money, money};
+use crate::extract::vocabulary::OTHER_PRICE_CLASSES;
+
+/// Bytes of an element that is marked as a price.
+const PRICE_TEXT: usize = 60;
+/// Bytes of a price without such a mark.
+const BARE_TEXT: usize = 60;
+/// Nodes of a price.
+const PRICE_NODES: usize = 200;
+/// Elements around a price that may mark it as another's.
+const AROUND: usize = 3;
+/// Nodes between a price of the past and the one beside it.
+const BESIDE: usize = 120;
+/// Prices of the past that are kept.
+const MAX_PAST: usize = 20;
+
+/// The prices that a page shows.
+#[derive(Debug, Default)]
+pub(super) struct VisiblePrices {
+    /// The price of the product.
+    pub(super) current: Option<Money>,
+    /// The prices that are crossed out.
+    pub(super) past: Vec<f64>,
+}
+
+impl VisiblePrices {
+    /// Reads the prices behind the product's name first; in front of it are carts and banners.
+    pub(super) fn of(doc: &Doc<'_>, heading: Id) -> Self {
+        let mut prices = Self::default();
+        let (mut unsigned, mut struck) = (None, None::<(Id, Money)>);
+        for id in (heading..doc.len()).chain(0..heading) {
+            let Some(found) = labeled_price(doc, id) else { continue };
+            if near(doc, id).any(|it| is_past(doc, it)) {
+                if prices.past.len() < MAX_PAST {
+                    prices.past.push(found.amount);
+                }
+                struck = struck.or(Some((id, found)));
+                continue;
+            }
+            if near(doc, id).any(|it| is_other(doc, it)) || prices.current.is_some() {
+                continue;
+            }
+            // A crossed-out price with none beside it is the price of the product.
+            if let Some((_, found)) = struck.filter(|it| id.abs_diff(it.0) > BESIDE) {
+                prices.past.retain(|it| (it - found.amount).abs() > f64::EPSILON);
+                prices.current = Some(found);
+                continue;
+            }
+            match found.currency {
+                Some(_) => prices.current = Some(found),
+                None => unsigned = unsigned.or(Some(found)),
+            }
+        }
+        let struck = struck.map(|it| it.1);
+        prices.current =
+            prices.current.or(unsigned).or_else(|| unlabeled_price(doc, heading)).or(struck);
+        prices
+    }
+}
+
+fn near(doc: &Doc<'_>, id: Id) -> impl Iterator<Item = Id> {
+    doc.around(id).take(AROUND)
+}
+
+/// Returns the amount in an element that is marked as a price; the innermost, because outer elements may
+/// hold several.
+fn labeled_price(doc: &Doc<'_>, id: Id) -> Option<Money> {
+    let node = doc.node(id);
+    let may = node.tag != Tag::Text
+        && (1..=PRICE_TEXT).contains(&node.text)
+        && node.end - id <= PRICE_NODES;
+    if !may || !is_called_price(doc, id) || is_hidden(doc, id) {
+        return None;
+    }
+    let holds = |it: Id| doc.folded_text(it).bytes().any(|it| it.is_ascii_digit());
+    if (id + 1..node.end).any(|it| is_called_price(doc, it) && holds(it)) {
+        return None;
+    }
+    let found = money(&doc.folded_text(id))?;
+    if found.currency.is_some() {
+        return Some(found);
+    }
+    // The currency may stand beside the part that holds the number.
+    let outer = doc.around(id).skip(1).take(2).filter(|it| doc.node(*it).text <= PRICE_TEXT);
+    let signed = outer.filter_map(|it| money::priced(&doc.folded_text(it)));
+    Some(signed.into_iter().find(|it| (it.amount - found.amount).abs() < 0.001).unwrap_or(found))
+}
+
+/// Returns the first amount with a currency behind the heading, in a short text without a mark.
+fn unlabeled_price(doc: &Doc<'_>, heading: Id) -> Option<Money> {
+    (heading..doc.len()).find_map(|id| {
+        let node = doc.node(id);
+        let may = node.tag.is_block()
+            && (2..=BARE_TEXT).contains(&node.text)
+            && node.linked < node.text
+            && !node.has_block
+            && !is_hidden(doc, id)
+            && !near(doc, id).any(|it| is_past(doc, it) || is_other(doc, it));
+        let struck = |it: Id| doc.node(it).hidden || is_struck(doc, it);
+        may.then(|| money::priced(&doc.line(id, struck))).flatten()
+    })
+}
+
+fn is_hidden(doc: &Doc<'_>, id: Id) -> bool {
+    doc.around(id).any(|it| doc.node(it).hidden)
+}
+
+fn is_called_price(doc: &Doc<'_>, id: Id) -> bool {
+    doc.tag(id) != Tag::Text
+        && doc.attrs(id).any(|(name, value)| {
+            matches!(name, "class" | "id" | "itemprop" | "data-testid")
+                && value.to_ascii_lowercase().contains("price")
+        })
+}
+
+/// Returns `true` if a price belongs to something else: another product, a part, a price without tax.
+fn is_other(doc: &Doc<'_>, id: Id) -> bool {
+    matches!(doc.tag(id), Tag::Aside | Tag::Footer | Tag::Nav)
+        || has_class_part(doc, id, OTHER_PRICE_CLASSES)
+}

@@ -1,0 +1,143 @@
+//! Amounts of money as pages write them, with the currency beside them.
+
+use serde_json::Value;
+
+use crate::extract::value::number::number;
+use crate::extract::vocabulary::{CURRENCY_SIGNS, LOCAL_CURRENCIES};
+
+/// Characters of an amount with its separators.
+const LONGEST: usize = 20;
+
+/// An amount, and its currency if one stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Money {
+    pub(crate) amount: f64,
+    pub(crate) currency: Option<&'static str>,
+}
+
+/// Returns the first amount beside a currency, or else the first amount.
+pub(crate) fn money(text: &str) -> Option<Money> {
+    priced(text).or_else(|| {
+        let amount = amount(digits_from(text)?)?;
+        Some(Money { amount, currency: None })
+    })
+}
+
+/// Returns the first amount beside the sign or code of a currency.
+pub(crate) fn priced(text: &str) -> Option<Money> {
+    // The sign at the first place counts.
+    let places =
+        CURRENCY_SIGNS.iter().filter_map(|(sign, code)| Some((place(text, sign)?, *sign, *code)));
+    let mut places: Vec<_> = places.collect();
+    places.sort_by_key(|it| it.0);
+    places.into_iter().find_map(|(at, sign, code)| {
+        let before = text.get(..at)?.trim_end();
+        let after = text.get(at + sign.len()..)?.trim_start_matches(['.', ':', ' ', '\u{a0}']);
+        let ends = before.ends_with(|it: char| it.is_ascii_digit())
+            || before.ends_with(",-")
+            || before.ends_with(".-");
+        let begins = after.starts_with(|it: char| it.is_ascii_digit());
+        // A sign between two amounts belongs to the one before, unless it touches the other.
+        let touches = text.get(at + sign.len()..)?.starts_with(|it: char| it.is_ascii_digit());
+        let written = match (ends, begins) {
+            (true, false) => last_number(before)?,
+            (true, true) if !touches => last_number(before)?,
+            (_, true) => after,
+            (false, false) => return None,
+        };
+        Some(Money { amount: amount(written)?, currency: Some(code) })
+    })
+}
+
+/// Returns the local currency for a sign whose country the site's host names.
+pub(crate) fn local_currency(code: &'static str, address: Option<&str>) -> &'static str {
+    let host = address.and_then(|it| it.split("://").nth(1)).unwrap_or_default();
+    let host = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
+    let end = host.rsplit('.').next().unwrap_or_default();
+    LOCAL_CURRENCIES.iter().find(|it| it.0 == end && it.1 == code).map_or(code, |it| it.2)
+}
+
+/// Finds a sign that is not part of a word.
+fn place(text: &str, sign: &str) -> Option<usize> {
+    let word = sign.chars().all(char::is_alphabetic) && sign.is_ascii();
+    text.match_indices(sign).map(|it| it.0).find(|at| {
+        let before = text.get(..*at).and_then(|it| it.chars().next_back());
+        let after = text.get(at + sign.len()..).and_then(|it| it.chars().next());
+        !word
+            || (before.is_none_or(|it| !it.is_alphabetic())
+                && after.is_none_or(|it| !it.is_alphabetic()))
+    })
+}
+
+fn digits_from(text: &str) -> Option<&str> {
+    text.get(text.find(|it: char| it.is_ascii_digit())?..)
+}
+
+/// Returns the number at the end of a text, from its first digit on.
+fn last_number(text: &str) -> Option<&str> {
+    let inside = |it: char| it.is_ascii_digit() || matches!(it, '.' | ',' | '\'' | '’' | '-');
+    let mut begin = text.len();
+    for (at, symbol) in text.char_indices().rev().take(LONGEST) {
+        let digits = text.get(begin..)?.bytes().take_while(u8::is_ascii_digit).count();
+        // Three digits behind a blank are more of the same number.
+        let joins = symbol.is_whitespace()
+            && digits == 3
+            && text.get(..at)?.ends_with(|it: char| it.is_ascii_digit());
+        if !inside(symbol) && !joins {
+            break;
+        }
+        begin = at;
+    }
+    digits_from(text.get(begin..)?)
+}
+
+/// Returns the positive number at the beginning of a text. No price has three digits behind its point, so
+/// three digits there are thousands.
+fn amount(text: &str) -> Option<f64> {
+    let written: String = text.chars().take(LONGEST).collect();
+    let value = number(&Value::from(written.as_str()))?;
+    let end = written.find(|it: char| !it.is_ascii_digit() && !matches!(it, '.' | ','));
+    let end = end.unwrap_or(written.len());
+    let plain = written.get(..end)?.trim_end_matches(['.', ',']);
+    let grouped = plain.split_once('.').is_some_and(|(before, after)| {
+        after.len() == 3 && !plain.contains(',') && (1..=3).contains(&before.len()) && before != "0"
+    });
+    let value = if grouped { (value * 1_000.0).round() } else { value };
+    (value > 0.0).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_the_one_beside_the_currency() {
+        for (text, amount, currency) in [
+            ("Now $12.50 (was $15)", 12.5, "USD"),
+            ("7 % off: 294 元", 294.0, "CNY"),
+            ("from NT$ 1,390", 1_390.0, "TWD"),
+            ("1 099,99 Kč", 1_099.99, "CZK"),
+            ("EUR110.00", 110.0, "EUR"),
+            ("€ 1.099,00", 1_099.0, "EUR"),
+            ("$249.990", 249_990.0, "USD"),
+            ("2.450,- €", 2_450.0, "EUR"),
+            ("Rs. 23,450", 23_450.0, "INR"),
+            ("10 € 20 €", 10.0, "EUR"),
+            ("2 €5", 5.0, "EUR"),
+            ("0.125 €", 0.125, "EUR"),
+        ] {
+            assert_eq!(priced(text), Some(Money { amount, currency: Some(currency) }), "{text}");
+        }
+        for text in ["12.50", "krone 5", "$", "free", "€ 0"] {
+            assert_eq!(priced(text), None, "{text}");
+        }
+        assert_eq!(money("now 12.50"), Some(Money { amount: 12.5, currency: None }));
+    }
+
+    #[test]
+    fn a_bare_sign_means_what_it_means_local_currency() {
+        assert_eq!(local_currency("USD", Some("https://shop.example.ca/a")), "CAD");
+        assert_eq!(local_currency("USD", Some("https://shop.example.com/ca")), "USD");
+        assert_eq!(local_currency("EUR", Some("https://shop.example.ca")), "EUR");
+    }
+}

@@ -1,0 +1,23 @@
+/// Parts of classes and ids that mark boilerplate.
+pub(crate) const BOILERPLATE_STEMS: &[&str] = &[
+    "advert",
+    "also-like",
+    "alsobought",
+    "announcement",
+    "breadcrumb",
+    "cross-sell",
+    "crosssell",
+    "mini-cart",
+    "minicart",
+    "newsletter",
+    "pagination",
+    "recently-viewed",
+    "recentlyviewed",
+    "recommend",
+    "related",
+    "sidebar",
+    "skip-to",
+    "sponsor",
+    "subscri",
+    "upsell",
+];

@@ -1,0 +1,20 @@
+/// Words of classes and ids that mark controls and their hints.
+pub(crate) const CONTROL_WORDS: &[&str] = &[
+    "actions",
+    "btn",
+    "button",
+    "buttons",
+    "controls",
+    "print",
+    "quickview",
+    "refinement",
+    "refinements",
+    "search",
+    "swatch",
+    "swatches",
+    "toast",
+    "toolbar",
+    "tools",
+    "tooltip",
+    "wishlist",
+];

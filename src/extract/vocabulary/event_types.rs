@@ -1,0 +1,21 @@
+/// Types of schema.org for events.
+pub(crate) const EVENT_TYPES: &[&str] = &[
+    "BusinessEvent",
+    "ChildrensEvent",
+    "ComedyEvent",
+    "CourseInstance",
+    "DanceEvent",
+    "EducationEvent",
+    "Event",
+    "ExhibitionEvent",
+    "Festival",
+    "FoodEvent",
+    "LiteraryEvent",
+    "MusicEvent",
+    "SaleEvent",
+    "ScreeningEvent",
+    "SocialEvent",
+    "SportsEvent",
+    "TheaterEvent",
+    "VisualArtsEvent",
+];

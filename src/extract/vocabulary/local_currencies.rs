@@ -1,0 +1,23 @@
+/// Currencies that a bare sign means in one country: the top-level domain, the usual meaning of the sign,
+/// and its meaning there (ISO 4217).
+pub(crate) const LOCAL_CURRENCIES: &[(&str, &str, &str)] = &[
+    ("ar", "USD", "ARS"),
+    ("au", "USD", "AUD"),
+    ("ca", "USD", "CAD"),
+    ("cl", "USD", "CLP"),
+    ("cn", "JPY", "CNY"),
+    ("co", "USD", "COP"),
+    ("dk", "SEK", "DKK"),
+    ("hk", "USD", "HKD"),
+    ("is", "SEK", "ISK"),
+    ("jp", "CNY", "JPY"),
+    ("lk", "INR", "LKR"),
+    ("mx", "USD", "MXN"),
+    ("no", "SEK", "NOK"),
+    ("np", "INR", "NPR"),
+    ("nz", "USD", "NZD"),
+    ("pk", "INR", "PKR"),
+    ("sg", "USD", "SGD"),
+    ("tw", "CNY", "TWD"),
+    ("tw", "USD", "TWD"),
+];

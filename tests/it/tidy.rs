@@ -1,5 +1,6 @@
 //! Rules about the source itself.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -192,4 +193,121 @@ fn the_default_features_are_under_200_crates_with_one_tls_provider() {
 
     assert!(all.len() < 200, "{} crates", all.len());
     assert!(!all.iter().any(|it| it.starts_with("aws-lc")), "two TLS providers");
+}
+
+/// The paths below `crate::extract` that a file names, each as its segments.
+fn extract_paths(text: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for after in text.split("crate::extract::").skip(1) {
+        let statement = after.split(';').next().unwrap_or_default();
+        expand(&[], statement, &mut found);
+    }
+    found
+}
+
+/// Adds every path of a use tree such as `a::{b, c::{d, e}}`; what follows the tree is ignored.
+fn expand(before: &[String], tree: &str, found: &mut Vec<Vec<String>>) {
+    let end = tree.find(|it: char| !it.is_alphanumeric() && it != '_').unwrap_or(tree.len());
+    let (name, rest) = tree.split_at(end);
+    let mut path = before.to_vec();
+    path.extend((!name.is_empty()).then(|| name.to_owned()));
+    let rest = rest.strip_prefix("::").unwrap_or(if name.is_empty() { rest } else { "" });
+    let Some(inside) = rest.strip_prefix('{') else {
+        return if rest.starts_with(char::is_alphabetic) {
+            expand(&path, rest, found);
+        } else {
+            found.push(path);
+        };
+    };
+    let (mut depth, mut part) = (0, String::new());
+    for symbol in inside.chars() {
+        match symbol {
+            '}' if depth == 0 => break,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                expand(&path, std::mem::take(&mut part).trim(), found);
+                continue;
+            }
+            _ => {}
+        }
+        part.push(symbol);
+    }
+    expand(&path, part.trim(), found);
+}
+
+/// The folder below `src/extract` that a path of modules leads into: a file at the top is a folder of its
+/// own, and the root is the empty name.
+fn extract_folder(path: &[String]) -> String {
+    let mut folder = PathBuf::from("src/extract");
+    for (at, name) in path.iter().enumerate() {
+        if folder.join(name).is_dir() {
+            folder.push(name);
+        } else if at == 0 && folder.join(name).with_extension("rs").is_file() {
+            return name.clone();
+        } else {
+            break;
+        }
+    }
+    folder.strip_prefix("src/extract").expect("a folder inside").display().to_string()
+}
+
+/// Each folder of the extractor, at any depth, is one node made of the files directly in it; `mod.rs` and
+/// the files at the top orchestrate, so each of them is a node too. Inside a folder files may know each
+/// other.
+#[test]
+fn the_folders_of_the_extractor_form_no_cycle() {
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for_each_source("src/extract", &mut |path, text| {
+        let inside = path.strip_prefix("src/extract").expect("a file inside").with_extension("");
+        let mut module: Vec<String> =
+            inside.iter().map(|it| it.to_str().expect("UTF-8").to_owned()).collect();
+        module.retain(|it| it != "mod");
+        let from = extract_folder(&module);
+        // What a folder's own face declares below itself.
+        let children = text.lines().filter_map(|it| {
+            let rest = it.strip_prefix("pub(crate) ").unwrap_or(it).strip_prefix("mod ")?;
+            Some(module.iter().cloned().chain([rest.trim_end_matches(';').to_owned()]).collect())
+        });
+        let named: Vec<Vec<String>> = extract_paths(text).into_iter().chain(children).collect();
+        // A face that takes something from what is around it imports that.
+        let around = text.lines().any(|it| it.starts_with("use super::"));
+        let parent = (path.ends_with("mod.rs") && around)
+            .then(|| module.get(..module.len().saturating_sub(1)).unwrap_or_default().to_vec());
+        let to = named.iter().chain(&parent).map(|it| extract_folder(it)).filter(|it| *it != from);
+        imports.entry(from.clone()).or_default().extend(to.collect::<Vec<_>>());
+    });
+    assert!(imports.len() > 10, "{} folders", imports.len());
+
+    // A folder that imports only folders which are done is done; what stays over stands in a cycle.
+    let mut waiting = imports.clone();
+    while let Some(done) = waiting
+        .iter()
+        .find(|(_, to)| to.iter().all(|it| !waiting.contains_key(it)))
+        .map(|it| it.0.clone())
+    {
+        waiting.remove(&done);
+    }
+    waiting.values_mut().for_each(|to| to.retain(|it| imports.contains_key(it)));
+    assert!(waiting.is_empty(), "these folders import each other in a circle: {waiting:#?}");
+}
+
+#[test]
+fn word_lists_are_sorted_and_stand_alone() {
+    for_each_source("src/extract/vocabulary", &mut |path, text| {
+        if path.ends_with("mod.rs") {
+            return;
+        }
+        assert_eq!(text.matches("const ").count(), 1, "{}: one list per file", path.display());
+        let lines = text.lines().map(str::trim).filter(|it| it.starts_with(['"', '(']));
+        let entries: Vec<&str> = lines.filter_map(|it| it.split('"').nth(1)).collect();
+        let sorted = entries.is_sorted() || text.contains("In order of precedence");
+        assert!(sorted, "{} is not sorted", path.display());
+    });
+}
+
+/// Both the extractor and the model client stand on it.
+#[test]
+fn the_schema_language_is_as_pure_as_the_core() {
+    forbid("src/schema", &["tokio", "async ", "::now()", "crate::", "std::net", "std::fs"]);
 }

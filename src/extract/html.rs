@@ -11,7 +11,7 @@ use crate::extract::data::declared::MarkupItems;
 use crate::extract::data::facts::Facts;
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::Doc;
-use crate::extract::dom::view::View;
+use crate::extract::dom::selection::Selection;
 use crate::extract::embedded::{self, EmbeddedPage};
 use crate::extract::fill::{self, Layers};
 use crate::extract::format::markdown::{self, Markdown};
@@ -110,16 +110,16 @@ fn read(
     } else {
         Fields::default()
     };
-    let view = main_content::find(visible, &boilerplate, facts.kind, &mut extracted.warnings);
-    extracted.text = text::render(&view);
+    let selection = main_content::find(visible, &boilerplate, facts.kind, &mut extracted.warnings);
+    extracted.text = text::render(&selection);
     if extracted.text.trim().is_empty() {
         return Err(ExtractError::Empty);
     }
     let formats = Formats { document, facts: &facts, fields: &fields, base: &base };
-    formats.write(visible, &view, &boilerplate, &mut extracted);
+    formats.write(visible, &selection, &boilerplate, &mut extracted);
     if options.advanced.ocr {
         let hero = formats.hero();
-        extracted.images = links::worth_reading(&view, hero.as_deref(), &base);
+        extracted.images = links::worth_reading(&selection, hero.as_deref(), &base);
     }
     let mut layers = Layers::of_page(&facts, options, fields, &extracted.text);
     if options.extraction_schema.as_ref().is_some_and(fill::wants_things) {
@@ -141,25 +141,26 @@ impl Formats<'_> {
     fn write(
         &self,
         visible: &Doc<'_>,
-        view: &View<'_, '_>,
+        selection: &Selection<'_, '_>,
         boilerplate: &BoilerplateMap,
         extracted: &mut Extracted,
     ) {
         let options = self.document.options;
         // Several formats are made from each of these, and the others should not pay for it.
-        let markdown: LazyCell<Markdown, _> = LazyCell::new(|| markdown::render(view, self.base));
+        let markdown: LazyCell<Markdown, _> =
+            LazyCell::new(|| markdown::render(selection, self.base));
         let links = LazyCell::new(|| links::links(visible, visible.body(), boilerplate, self.base));
         for &format in &options.formats {
             let value = match format {
                 Format::Text => extracted.text.clone().into(),
                 Format::Markdown => markdown.text.as_str().into(),
-                Format::Html => html::render(view, self.base).into(),
+                Format::Html => html::render(selection, self.base).into(),
                 Format::Json if options.filter_content => {
                     json::json(self.facts, options, self.fields, &[])
                 }
                 Format::Json => json::json(self.facts, options, self.fields, &links),
                 Format::JsonV2 => {
-                    let (sections, tables) = self.sections(visible, view);
+                    let (sections, tables) = self.sections(visible, selection);
                     json!({
                         "version": 2, "title": extracted.title, "sections": sections,
                         "tables": tables, "links": *links,
@@ -167,8 +168,8 @@ impl Formats<'_> {
                 }
                 Format::Rag => chunks::rag(&markdown),
                 Format::Content => {
-                    let images = links::images(view, self.hero().as_deref(), self.base);
-                    let links = links::links(visible, view.root, boilerplate, self.base);
+                    let images = links::images(selection, self.hero().as_deref(), self.base);
+                    let links = links::links(visible, selection.root, boilerplate, self.base);
                     chunks::content(&markdown.text, &images, &links)
                 }
                 Format::Raw => continue,
@@ -178,13 +179,13 @@ impl Formats<'_> {
     }
 
     /// The sections of the content or of the whole page, and its tables.
-    fn sections(&self, visible: &Doc<'_>, view: &View<'_, '_>) -> (Value, Value) {
+    fn sections(&self, visible: &Doc<'_>, selection: &Selection<'_, '_>) -> (Value, Value) {
         let options = self.document.options;
         let filter = &options.advanced.section_filter;
         if options.filter_content || filter.content_only {
-            return sections::sections(view, self.base, filter);
+            return sections::sections(selection, self.base, filter);
         }
-        sections::sections(&View::whole(visible, visible.body()), self.base, filter)
+        sections::sections(&Selection::whole(visible, visible.body()), self.base, filter)
     }
 
     /// The image that the page shows for itself elsewhere.

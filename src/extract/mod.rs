@@ -45,7 +45,7 @@ use crate::core::request::{Format, JobRequest};
 use crate::core::verdict::{DocumentKind, sniff};
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::Doc;
-use crate::extract::dom::view::View;
+use crate::extract::dom::selection::Selection;
 use crate::extract::format::markdown;
 use crate::extract::source::bound;
 use crate::extract::source::tree::{MAX_DEPTH, parse};
@@ -70,7 +70,7 @@ const TEXT_PER_CONTROL: usize = 10;
 /// assert_eq!(markdown, "## Tea\n\nGreen **or** black.");
 /// ```
 pub fn convert(html: &str, url: Option<&str>) -> String {
-    read_with(html, url, |doc, base| markdown::render(&View::whole(doc, 0), base).text)
+    read_with(html, url, |doc, base| markdown::render(&Selection::whole(doc, 0), base).text)
 }
 
 /// Reads the structured data of a page as it stands there.

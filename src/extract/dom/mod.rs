@@ -12,7 +12,7 @@ pub(crate) mod image;
 pub(crate) mod labeled;
 pub(crate) mod lines;
 pub(crate) mod past_price;
+pub(crate) mod selection;
 pub(crate) mod superscript;
 pub(crate) mod tag;
 pub(crate) mod task;
-pub(crate) mod view;

@@ -3,8 +3,8 @@
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::Id;
 use crate::extract::dom::escape::{Position, escape_into};
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 
 const ATTRIBUTES: [&str; 7] = ["alt", "colspan", "datetime", "lang", "rowspan", "start", "title"];
 
@@ -61,10 +61,10 @@ fn is_kept(tag: Tag) -> bool {
     ) || tag.level().is_some()
 }
 
-/// Renders a view.
-pub(crate) fn render(view: &View<'_, '_>, base: &Base) -> String {
-    let mut out = String::with_capacity(view.doc.node(view.root).text * 2);
-    children(&mut out, view, view.root, base);
+/// Renders a selection.
+pub(crate) fn render(selection: &Selection<'_, '_>, base: &Base) -> String {
+    let mut out = String::with_capacity(selection.doc.node(selection.root).text * 2);
+    children(&mut out, selection, selection.root, base);
     let kept = out.trim_end().len();
     out.truncate(kept);
     let begin = out.len() - out.trim_start().len();
@@ -72,25 +72,25 @@ pub(crate) fn render(view: &View<'_, '_>, base: &Base) -> String {
     out
 }
 
-fn children(out: &mut String, view: &View<'_, '_>, id: Id, base: &Base) {
-    for child in view.doc.children(id) {
-        match view.doc.text(child) {
+fn children(out: &mut String, selection: &Selection<'_, '_>, id: Id, base: &Base) {
+    for child in selection.doc.children(id) {
+        match selection.doc.text(child) {
             Some(text) => escape_into(out, text, Position::Text),
-            None if view.skips(child) => {}
-            None => write(out, view, child, base),
+            None if selection.is_dropped(child) => {}
+            None => write(out, selection, child, base),
         }
     }
 }
 
-fn write(out: &mut String, view: &View<'_, '_>, id: Id, base: &Base) {
-    let tag = view.doc.tag(id);
+fn write(out: &mut String, selection: &Selection<'_, '_>, id: Id, base: &Base) {
+    let tag = selection.doc.tag(id);
     if !is_kept(tag) {
-        return children(out, view, id, base);
+        return children(out, selection, id, base);
     }
-    let name = view.doc.name(id);
+    let name = selection.doc.name(id);
     out.push('<');
     out.push_str(name);
-    for (key, text) in view.doc.attrs(id) {
+    for (key, text) in selection.doc.attrs(id) {
         let address;
         let kept = match key {
             "href" | "src" => {
@@ -109,7 +109,7 @@ fn write(out: &mut String, view: &View<'_, '_>, id: Id, base: &Base) {
     }
     out.push('>');
     if !matches!(tag, Tag::Br | Tag::Hr | Tag::Img) {
-        children(out, view, id, base);
+        children(out, selection, id, base);
         out.push_str("</");
         out.push_str(name);
         out.push('>');

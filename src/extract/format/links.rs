@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::{Doc, Id, folded};
 use crate::extract::dom::image::image_source;
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 use crate::extract::main_content::BoilerplateMap;
 use crate::extract::vocabulary::SOCIAL_HOSTS;
 
@@ -66,9 +66,9 @@ fn is_social(url: &str) -> bool {
 }
 
 /// Returns every visible image, with its role: `hero`, `content`, `logo` or `unknown`.
-pub(crate) fn images(view: &View<'_, '_>, hero: Option<&str>, base: &Base) -> Vec<Value> {
-    let doc = view.doc;
-    let all = view.shown().filter(|it| doc.tag(*it) == Tag::Img);
+pub(crate) fn images(selection: &Selection<'_, '_>, hero: Option<&str>, base: &Base) -> Vec<Value> {
+    let doc = selection.doc;
+    let all = selection.nodes().filter(|it| doc.tag(*it) == Tag::Img);
     let found = all.filter_map(|id| {
         let url = image_source(doc, id, base)?;
         let alt = doc.attr(id, "alt").map(folded).filter(|it| !it.is_empty());
@@ -79,9 +79,13 @@ pub(crate) fn images(view: &View<'_, '_>, hero: Option<&str>, base: &Base) -> Ve
 
 /// Returns the addresses of images that may hold text: the page's own first, then by the size that the
 /// page gives them.
-pub(crate) fn worth_reading(view: &View<'_, '_>, hero: Option<&str>, base: &Base) -> Vec<String> {
-    let doc = view.doc;
-    let all = view.shown().filter(|it| doc.tag(*it) == Tag::Img);
+pub(crate) fn worth_reading(
+    selection: &Selection<'_, '_>,
+    hero: Option<&str>,
+    base: &Base,
+) -> Vec<String> {
+    let doc = selection.doc;
+    let all = selection.nodes().filter(|it| doc.tag(*it) == Tag::Img);
     let found = all.filter_map(|id| {
         let url = image_source(doc, id, base)?;
         let rank = match image_role(doc, id, &url, hero) {

@@ -7,8 +7,8 @@ use crate::extract::dom::address::Base;
 use crate::extract::dom::code;
 use crate::extract::dom::doc::{Id, flow_into};
 use crate::extract::dom::image::image_source;
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 
 /// Sections and blocks kept of a page.
 const MAX_PARTS: usize = 20_000;
@@ -20,12 +20,16 @@ struct Section {
     blocks: Vec<(BlockKind, Value)>,
 }
 
-/// Returns the sections of a view, and its tables once more by themselves.
-pub(crate) fn sections(view: &View<'_, '_>, base: &Base, filter: &SectionFilter) -> (Value, Value) {
+/// Returns the sections of a selection, and its tables once more by themselves.
+pub(crate) fn sections(
+    selection: &Selection<'_, '_>,
+    base: &Base,
+    filter: &SectionFilter,
+) -> (Value, Value) {
     let first = Section { heading: String::new(), level: 0, blocks: Vec::new() };
     let mut reader =
-        SectionReader { view, base, sections: vec![first], line: String::new(), parts: 0 };
-    reader.children(view.root);
+        SectionReader { selection, base, sections: vec![first], line: String::new(), parts: 0 };
+    reader.children(selection.root);
     reader.flush();
     let mut sections = reader.sections;
     for section in &mut sections {
@@ -65,7 +69,7 @@ fn branch(
 }
 
 struct SectionReader<'v> {
-    view: &'v View<'v, 'v>,
+    selection: &'v Selection<'v, 'v>,
     base: &'v Base,
     sections: Vec<Section>,
     /// The text of the paragraph that is being read.
@@ -94,11 +98,11 @@ impl SectionReader<'_> {
     }
 
     fn children(&mut self, id: Id) {
-        let view = self.view;
-        for child in view.doc.children(id) {
-            match view.doc.text(child) {
+        let selection = self.selection;
+        for child in selection.doc.children(id) {
+            match selection.doc.text(child) {
                 Some(text) => flow_into(&mut self.line, text),
-                None if view.skips(child) => {}
+                None if selection.is_dropped(child) => {}
                 None => self.element(child),
             }
         }
@@ -107,10 +111,10 @@ impl SectionReader<'_> {
     /// Returns the visible text of a node on one line.
     fn text(&self, id: Id) -> String {
         let mut line = String::new();
-        for at in self.view.below(id) {
-            match self.view.doc.text(at) {
+        for at in self.selection.below(id) {
+            match self.selection.doc.text(at) {
                 Some(text) => flow_into(&mut line, text),
-                None if self.view.doc.tag(at).is_block() => flow_into(&mut line, " "),
+                None if self.selection.doc.tag(at).is_block() => flow_into(&mut line, " "),
                 None => {}
             }
         }
@@ -118,7 +122,7 @@ impl SectionReader<'_> {
     }
 
     fn element(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let tag = doc.tag(id);
         if tag.is_block() {
             self.flush();
@@ -143,7 +147,7 @@ impl SectionReader<'_> {
             Tag::Ul | Tag::Ol if !self.holds_heading(id) => {
                 let items = doc.children(id).filter(|it| doc.tag(*it) == Tag::Li);
                 let items: Vec<String> = items
-                    .filter(|it| !self.view.skips(*it))
+                    .filter(|it| !self.selection.is_dropped(*it))
                     .map(|it| self.text(it))
                     .filter(|it| !it.is_empty())
                     .collect();
@@ -155,7 +159,7 @@ impl SectionReader<'_> {
             Tag::Table if !doc.node(id).has_table && !self.holds_heading(id) => self.table(id),
             Tag::Dl if !self.holds_heading(id) => self.terms(id),
             Tag::Details => {
-                let all = doc.children(id).filter(|it| !self.view.skips(*it));
+                let all = doc.children(id).filter(|it| !self.selection.is_dropped(*it));
                 let (summary, rest): (Vec<Id>, Vec<Id>) =
                     all.partition(|it| doc.tag(*it) == Tag::Summary);
                 let join = |ids: &[Id]| {
@@ -184,17 +188,19 @@ impl SectionReader<'_> {
 
     /// Returns `true` if a node holds a heading.
     fn holds_heading(&self, id: Id) -> bool {
-        self.view.below(id).any(|it| self.view.doc.tag(it).level().is_some())
+        self.selection.below(id).any(|it| self.selection.doc.tag(it).level().is_some())
     }
 
     fn table(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let mut headers: Vec<String> = Vec::new();
         let mut rows: Vec<Vec<String>> = Vec::new();
-        for row in self.view.below(id).filter(|it| doc.tag(*it) == Tag::Tr) {
+        for row in self.selection.below(id).filter(|it| doc.tag(*it) == Tag::Tr) {
             let cells: Vec<Id> = doc
                 .children(row)
-                .filter(|it| matches!(doc.tag(*it), Tag::Td | Tag::Th) && !self.view.skips(*it))
+                .filter(|it| {
+                    matches!(doc.tag(*it), Tag::Td | Tag::Th) && !self.selection.is_dropped(*it)
+                })
                 .collect();
             let heads = cells.iter().all(|it| doc.tag(*it) == Tag::Th);
             let texts: Vec<String> = cells.into_iter().map(|it| self.text(it)).collect();
@@ -210,11 +216,11 @@ impl SectionReader<'_> {
     }
 
     fn terms(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let mut items: Vec<(String, Vec<String>)> = Vec::new();
         // A list in a description is more of its words.
         let mut read = id;
-        for at in self.view.below(id) {
+        for at in self.selection.below(id) {
             if at < read || !matches!(doc.tag(at), Tag::Dt | Tag::Dd) {
                 continue;
             }

@@ -3,27 +3,27 @@
 use crate::extract::dom::code;
 use crate::extract::dom::doc::{Doc, Id, flow_into, is_reading};
 use crate::extract::dom::formula::{self, Piece};
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::superscript::{LONGEST, Shift};
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 use crate::extract::dom::{anchor::is_heading_anchor, task::task_box};
 
-/// Renders a view with a blank line between blocks.
-pub(crate) fn render(view: &View<'_, '_>) -> String {
+/// Renders a selection with a blank line between blocks.
+pub(crate) fn render(selection: &Selection<'_, '_>) -> String {
     let mut out = TextWriter {
-        view,
-        out: String::with_capacity(view.doc.node(view.root).text),
+        selection,
+        out: String::with_capacity(selection.doc.node(selection.root).text),
         line: String::new(),
         mark: None,
         lists: Vec::new(),
     };
-    out.children(view.root);
+    out.children(selection.root);
     out.flush();
     out.out
 }
 
 struct TextWriter<'v> {
-    view: &'v View<'v, 'v>,
+    selection: &'v Selection<'v, 'v>,
     out: String,
     line: String,
     /// The marker before the next block: that of an item, wherever in the item its text begins.
@@ -71,14 +71,14 @@ impl TextWriter<'_> {
     }
 
     fn children(&mut self, id: Id) {
-        let view = self.view;
+        let selection = self.selection;
         let mut last = None;
-        for child in view.doc.children(id) {
-            match view.doc.text(child) {
+        for child in selection.doc.children(id) {
+            match selection.doc.text(child) {
                 Some(text) => flow_into(&mut self.line, text),
-                None if view.skips(child) => continue,
+                None if selection.is_dropped(child) => continue,
                 None => {
-                    if last.is_some_and(|it| are_apart(view.doc, it, child)) {
+                    if last.is_some_and(|it| are_apart(selection.doc, it, child)) {
                         flow_into(&mut self.line, " ");
                     }
                     self.element(child);
@@ -95,7 +95,7 @@ impl TextWriter<'_> {
     }
 
     fn element(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         match doc.tag(id) {
             Tag::Br => self.line.push('\n'),
             Tag::Sup => self.shifted(id, Shift::Superscript),
@@ -143,7 +143,7 @@ impl TextWriter<'_> {
 
     /// Writes the content of a node between two signs.
     fn enclosed(&mut self, id: Id, open: &str, close: &str) {
-        if self.view.doc.node(id).has_block {
+        if self.selection.doc.node(id).has_block {
             return self.children(id);
         }
         self.line.push_str(open);
@@ -164,7 +164,7 @@ impl TextWriter<'_> {
 
     /// Writes a shifted text in symbols.
     fn shifted(&mut self, id: Id, shift: Shift) {
-        let node = self.view.doc.node(id);
+        let node = self.selection.doc.node(id);
         if node.has_block || node.text > LONGEST {
             return self.children(id);
         }
@@ -173,7 +173,7 @@ impl TextWriter<'_> {
         let inner = self.line.split_off(begin.min(self.line.len()));
         let text = inner.trim();
         let is_formula = || shift.is_formula(&self.line, text);
-        let written = shift.written(self.view.doc, id, &self.line, text);
+        let written = shift.written(self.selection.doc, id, &self.line, text);
         let written = written.or_else(|| is_formula().then(|| shift.in_plain(text)));
         match written {
             Some(written) => self.line.push_str(&inner.replacen(text, &written, 1)),
@@ -183,8 +183,10 @@ impl TextWriter<'_> {
 
     /// The cells of a row on one line.
     fn row(&mut self, id: Id) {
-        let doc = self.view.doc;
-        let cells = doc.children(id).filter(|it| doc.text(*it).is_none() && !self.view.skips(*it));
+        let doc = self.selection.doc;
+        let cells = doc
+            .children(id)
+            .filter(|it| doc.text(*it).is_none() && !self.selection.is_dropped(*it));
         for (at, cell) in cells.enumerate() {
             if at > 0 {
                 self.line.truncate(self.line.trim_end().len());
@@ -196,16 +198,16 @@ impl TextWriter<'_> {
 
     /// Writes the content of a node on one line; blocks only keep their words apart.
     fn inline(&mut self, id: Id) {
-        let view = self.view;
-        for child in view.doc.children(id) {
-            if let Some(text) = view.doc.text(child) {
+        let selection = self.selection;
+        for child in selection.doc.children(id) {
+            if let Some(text) = selection.doc.text(child) {
                 flow_into(&mut self.line, text);
                 continue;
             }
-            if view.skips(child) {
+            if selection.is_dropped(child) {
                 continue;
             }
-            let node = view.doc.node(child);
+            let node = selection.doc.node(child);
             let apart = node.tag == Tag::Br || node.tag.is_block();
             if apart {
                 flow_into(&mut self.line, " ");

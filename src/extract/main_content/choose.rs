@@ -2,8 +2,8 @@
 
 use super::ENOUGH;
 use crate::extract::dom::doc::{Doc, Id, Node};
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 use crate::extract::vocabulary::BODY_CLASSES;
 
 /// Percent of the visible text that an element with a class for article text must hold.
@@ -30,13 +30,13 @@ pub(super) fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
         .or_else(|| densest(doc, body).map(|it| lifted(doc, body, it)))
 }
 
-/// Returns the one element of a view with a class for article text, if it holds most of the text.
-pub(super) fn named_body(view: &View<'_, '_>) -> Option<Id> {
-    let doc = view.doc;
+/// Returns the one element of a selection with a class for article text, if it holds most of the text.
+pub(super) fn named_body(selection: &Selection<'_, '_>) -> Option<Id> {
+    let doc = selection.doc;
     let mut found = None;
-    let mut at = view.root + 1;
-    while at < doc.end(view.root) {
-        if view.skips(at) {
+    let mut at = selection.root + 1;
+    while at < doc.end(selection.root) {
+        if selection.is_dropped(at) {
             at = doc.end(at);
         } else if doc.attr(at, "class").is_some_and(is_body) {
             if found.replace(at).is_some() {
@@ -48,8 +48,8 @@ pub(super) fn named_body(view: &View<'_, '_>) -> Option<Id> {
         }
     }
     let body = found?;
-    let length = view.length_of(body);
-    (length >= ENOUGH && length * 100 >= view.length() * BODY_SHARE).then_some(body)
+    let length = selection.length_of(body);
+    (length >= ENOUGH && length * 100 >= selection.length() * BODY_SHARE).then_some(body)
 }
 
 fn is_body(class: &str) -> bool {

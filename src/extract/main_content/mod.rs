@@ -10,7 +10,7 @@ mod trim;
 
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::Doc;
-use crate::extract::dom::view::View;
+use crate::extract::dom::selection::Selection;
 
 pub(super) use self::boilerplate::{Boilerplate, BoilerplateMap};
 
@@ -25,7 +25,7 @@ pub(super) fn find<'d, 'a>(
     boilerplate: &BoilerplateMap,
     kind: PageKind,
     warnings: &mut Vec<String>,
-) -> View<'d, 'a> {
+) -> Selection<'d, 'a> {
     let body = doc.body();
     let chosen = choose::choose(doc, body).unwrap_or(body);
     let (part, whole) = (doc.node(chosen).text, doc.node(body).text);
@@ -36,9 +36,9 @@ pub(super) fn find<'d, 'a>(
     } else {
         chosen
     };
-    let mut view = trim::without_boilerplate(doc, boilerplate, kind, root);
-    if let Some(body) = choose::named_body(&view) {
-        view.root = body;
+    let mut selection = trim::without_boilerplate(doc, boilerplate, kind, root);
+    if let Some(body) = choose::named_body(&selection) {
+        selection.root = body;
     }
-    view
+    selection
 }

@@ -2,8 +2,8 @@
 
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::Id;
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 use crate::extract::vocabulary::{BOILERPLATE_HEADINGS, CALL_TO_ACTION_PHRASES, REVIEW_HEADINGS};
 
 /// Words of a line that invites the reader to press it.
@@ -17,8 +17,8 @@ const HEADING: std::ops::Range<usize> = 4..60;
 const SECTION_SHARE: usize = 3;
 
 /// Drops lines that invite the reader to press them.
-pub(super) fn skip_invitations(view: &mut View<'_, '_>) {
-    let doc = view.doc;
+pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>) {
+    let doc = selection.doc;
     let is_line = |it: &Id| {
         let node = doc.node(*it);
         // Among blocks an inline element is a line of its own.
@@ -27,7 +27,7 @@ pub(super) fn skip_invitations(view: &mut View<'_, '_>) {
             && !node.has_block
             && (1..INVITATION).contains(&node.text)
     };
-    let lines: Vec<Id> = view.shown().filter(is_line).collect();
+    let lines: Vec<Id> = selection.nodes().filter(is_line).collect();
     for line in lines {
         let text = doc.folded_text(line).to_lowercase();
         let invites = CALL_TO_ACTION_PHRASES.iter().any(|it| {
@@ -36,17 +36,17 @@ pub(super) fn skip_invitations(view: &mut View<'_, '_>) {
         });
         let ends = text.ends_with(['.', ':', '?']);
         if invites && !ends && text.split(' ').count() <= INVITATION_WORDS {
-            view.skip(line);
+            selection.drop_node(line);
         }
     }
 }
 
 /// Drops sections whose heading marks them as boilerplate ("Related", "Share this").
-pub(super) fn skip_sections(view: &mut View<'_, '_>, kind: PageKind) {
-    let doc = view.doc;
-    let (root, total) = (view.root, doc.node(view.root).text);
-    let heads: Vec<Id> = view
-        .shown()
+pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, kind: PageKind) {
+    let doc = selection.doc;
+    let (root, total) = (selection.root, doc.node(selection.root).text);
+    let heads: Vec<Id> = selection
+        .nodes()
         .filter(|it| {
             let node = doc.node(*it);
             node.tag.level().is_some_and(|it| it >= 2) && HEADING.contains(&node.text)
@@ -71,7 +71,7 @@ pub(super) fn skip_sections(view: &mut View<'_, '_>, kind: PageKind) {
             part = around;
         }
         if part != head && doc.node(part).text > doc.node(head).text {
-            view.skip(part);
+            selection.drop_node(part);
             continue;
         }
         // Without one, the elements behind it up to the next heading.
@@ -86,7 +86,7 @@ pub(super) fn skip_sections(view: &mut View<'_, '_>, kind: PageKind) {
         let length: usize = rest.iter().map(|it| doc.node(*it).text).sum();
         if length * SECTION_SHARE < total {
             for id in rest {
-                view.skip(id);
+                selection.drop_node(id);
             }
         }
     }

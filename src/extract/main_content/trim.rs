@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::phrases;
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 use crate::extract::main_content::{Boilerplate, BoilerplateMap};
 
 /// Bytes of a story; comments below one are not its content.
@@ -55,35 +55,35 @@ pub(super) fn without_boilerplate<'d, 'a>(
     boilerplate: &BoilerplateMap,
     kind: PageKind,
     root: Id,
-) -> View<'d, 'a> {
+) -> Selection<'d, 'a> {
     let total = doc.node(root).text;
-    let enough = |view: &View<'_, '_>| is_at_least(view.length(), total, LEFT);
-    let mut view = View::whole(doc, root);
-    skip_boilerplate(&mut view, boilerplate, kind);
-    phrases::skip_sections(&mut view, kind);
+    let enough = |selection: &Selection<'_, '_>| is_at_least(selection.length(), total, LEFT);
+    let mut selection = Selection::whole(doc, root);
+    drop_boilerplate(&mut selection, boilerplate, kind);
+    phrases::drop_sections(&mut selection, kind);
     // On a page that is mostly links they are the content, unless it sells one thing.
     if kind == PageKind::Product || !is_at_least(doc.node(root).linked, total, LIST_OF_LINKS) {
-        skip_link_lists(&mut view, total);
+        drop_link_lists(&mut selection, total);
     }
-    skip_above_heading(&mut view);
-    skip_lone_links(&mut view, kind);
-    phrases::skip_invitations(&mut view);
+    drop_above_heading(&mut selection);
+    drop_lone_links(&mut selection, kind);
+    phrases::drop_invitations(&mut selection);
     match kind {
-        PageKind::Product => skip_repeated(&mut view, 1),
+        PageKind::Product => drop_repeated(&mut selection, 1),
         PageKind::Discussion => {
-            skip_repeated(&mut view, QUOTE);
-            skip_labels(&mut view);
+            drop_repeated(&mut selection, QUOTE);
+            drop_labels(&mut selection);
         }
         PageKind::Other => {}
     }
     // The description of a product is often short beside its reviews.
-    if enough(&view) || (kind == PageKind::Product && view.length() >= FEW_LINES) {
-        return view;
+    if enough(&selection) || (kind == PageKind::Product && selection.length() >= FEW_LINES) {
+        return selection;
     }
-    let mut view = View::whole(doc, root);
-    skip_where(&mut view, |it| boilerplate.of_node(it) == Boilerplate::Certain);
-    skip_above_heading(&mut view);
-    if enough(&view) { view } else { View::whole(doc, root) }
+    let mut selection = Selection::whole(doc, root);
+    drop_where(&mut selection, |it| boilerplate.of_node(it) == Boilerplate::Certain);
+    drop_above_heading(&mut selection);
+    if enough(&selection) { selection } else { Selection::whole(doc, root) }
 }
 
 /// Returns `true` if a part is at least so many percent of the whole.
@@ -96,24 +96,28 @@ fn is_minor(text: usize, total: usize) -> bool {
 }
 
 /// Drops every element that `drops` selects, and does not look into it.
-fn skip_where(view: &mut View<'_, '_>, mut drops: impl FnMut(Id) -> bool) {
-    let mut at = view.root + 1;
-    while at < view.doc.end(view.root) {
-        if view.skips(at) {
-            at = view.doc.end(at);
+fn drop_where(selection: &mut Selection<'_, '_>, mut drops: impl FnMut(Id) -> bool) {
+    let mut at = selection.root + 1;
+    while at < selection.doc.end(selection.root) {
+        if selection.is_dropped(at) {
+            at = selection.doc.end(at);
         } else if drops(at) {
-            view.skip(at);
-            at = view.doc.end(at);
+            selection.drop_node(at);
+            at = selection.doc.end(at);
         } else {
             at += 1;
         }
     }
 }
 
-fn skip_boilerplate(view: &mut View<'_, '_>, boilerplate: &BoilerplateMap, kind: PageKind) {
-    let doc = view.doc;
-    let total = doc.node(view.root).text;
-    skip_where(view, |at| {
+fn drop_boilerplate(
+    selection: &mut Selection<'_, '_>,
+    boilerplate: &BoilerplateMap,
+    kind: PageKind,
+) {
+    let doc = selection.doc;
+    let total = doc.node(selection.root).text;
+    drop_where(selection, |at| {
         let node = doc.node(at);
         let text = node.text;
         if is_form(doc, at, total) {
@@ -166,9 +170,9 @@ fn has_image(doc: &Doc<'_>, id: Id) -> bool {
 }
 
 /// Drops lists of links among text.
-fn skip_link_lists(view: &mut View<'_, '_>, total: usize) {
-    let doc = view.doc;
-    skip_where(view, |at| {
+fn drop_link_lists(selection: &mut Selection<'_, '_>, total: usize) {
+    let doc = selection.doc;
+    drop_where(selection, |at| {
         let node = doc.node(at);
         let block =
             matches!(node.tag, Tag::Div | Tag::Ul | Tag::Ol | Tag::Section | Tag::Table | Tag::Dl);
@@ -182,21 +186,23 @@ fn skip_link_lists(view: &mut View<'_, '_>, total: usize) {
 
 /// Drops the lines above the page's heading: breadcrumbs, offers, logins. A paragraph there is a lead and
 /// stays.
-fn skip_above_heading(view: &mut View<'_, '_>) {
-    let doc = view.doc;
-    let Some(heading) = view.shown().find(|it| {
+fn drop_above_heading(selection: &mut Selection<'_, '_>) {
+    let doc = selection.doc;
+    let Some(heading) = selection.nodes().find(|it| {
         let node = doc.node(*it);
         node.tag == Tag::H1 && node.text > 0
     }) else {
         return;
     };
-    let total = doc.node(view.root).text;
-    let above: usize =
-        (view.root..heading).filter(|it| doc.text(*it).is_some()).map(|it| doc.node(it).text).sum();
+    let total = doc.node(selection.root).text;
+    let above: usize = (selection.root..heading)
+        .filter(|it| doc.text(*it).is_some())
+        .map(|it| doc.node(it).text)
+        .sum();
     if above * ABOVE > total {
         return;
     }
-    skip_where(view, |at| {
+    drop_where(selection, |at| {
         let node = doc.node(at);
         node.end <= heading
             && node.text > 0
@@ -208,14 +214,14 @@ fn skip_above_heading(view: &mut View<'_, '_>) {
 
 /// Drops lines that are only a short link, which the reader is to press next. In a list of links, in a
 /// table or on a page of links they are the content, unless the page sells a thing.
-fn skip_lone_links(view: &mut View<'_, '_>, kind: PageKind) {
-    let doc = view.doc;
+fn drop_lone_links(selection: &mut Selection<'_, '_>, kind: PageKind) {
+    let doc = selection.doc;
     let page = doc.node(doc.body());
     let sells = kind == PageKind::Product;
     if !sells && is_at_least(page.linked, page.text, MANY_LINKS) {
         return;
     }
-    skip_where(view, |at| {
+    drop_where(selection, |at| {
         let node = doc.node(at);
         if node.text == 0 || node.has_block {
             return false;
@@ -231,8 +237,8 @@ fn skip_lone_links(view: &mut View<'_, '_>, kind: PageKind) {
 }
 
 /// Drops short lines that recur with only their numbers changed, as they stand beside each post.
-fn skip_labels(view: &mut View<'_, '_>) {
-    let doc = view.doc;
+fn drop_labels(selection: &mut Selection<'_, '_>) {
+    let doc = selection.doc;
     let label = |id: Id| {
         let node = doc.node(id);
         let line = node.tag.is_block() && !node.has_block && (1..QUOTE).contains(&node.text);
@@ -243,20 +249,20 @@ fn skip_labels(view: &mut View<'_, '_>) {
         })
     };
     let mut counts: HashMap<String, usize> = HashMap::new();
-    for label in view.shown().filter_map(label) {
+    for label in selection.nodes().filter_map(label) {
         *counts.entry(label).or_default() += 1;
     }
-    skip_where(view, |at| {
+    drop_where(selection, |at| {
         label(at).and_then(|it| counts.get(&it).copied()).is_some_and(|it| it >= LABELS)
     });
 }
 
 /// Drops lines of at least `bytes` bytes that occurred before: quotes, and text for another width of the
 /// window.
-fn skip_repeated(view: &mut View<'_, '_>, bytes: usize) {
-    let doc = view.doc;
+fn drop_repeated(selection: &mut Selection<'_, '_>, bytes: usize) {
+    let doc = selection.doc;
     let mut seen: HashSet<String> = HashSet::new();
-    skip_where(view, |at| {
+    drop_where(selection, |at| {
         let node = doc.node(at);
         let line = node.tag.is_block() && !node.has_block && node.text >= bytes;
         line && !matches!(node.tag, Tag::Td | Tag::Th | Tag::Tr)

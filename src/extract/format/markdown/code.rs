@@ -7,7 +7,7 @@ use crate::extract::format::markdown::{MarkdownWriter, escape};
 
 impl MarkdownWriter<'_> {
     pub(crate) fn code(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         if (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Pre) {
             return self.children(id);
         }
@@ -37,7 +37,7 @@ impl MarkdownWriter<'_> {
 
     /// A block of code, with every line that it has.
     pub(crate) fn fenced(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         if code::counts_lines(doc, id) {
             return self.flush();
         }

@@ -9,7 +9,7 @@ use crate::extract::format::markdown::MarkdownWriter;
 impl MarkdownWriter<'_> {
     /// Writes a shifted text in symbols or with the tag of HTML.
     pub(crate) fn shifted(&mut self, id: Id, shift: Shift) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let node = doc.node(id);
         if node.has_block || node.text > LONGEST || (id..node.end).any(|it| doc.tag(it) == Tag::A) {
             return self.children(id);
@@ -29,7 +29,7 @@ impl MarkdownWriter<'_> {
 
     /// Writes the TeX of a formula.
     pub(crate) fn formula(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let mark = if doc.attr(id, "display") == Some("block") { "$$" } else { "$" };
         let source = folded(&doc.source_text(id));
         self.line.push_str(&format!("{mark}{source}{mark}"));

@@ -49,16 +49,16 @@ impl MarkdownWriter<'_> {
 
     /// Like `children`, but blocks inside only stand on lines of their own.
     fn inline_children(&mut self, id: Id) {
-        let view = self.view;
-        for child in view.doc.children(id) {
-            if let Some(text) = view.doc.text(child) {
+        let selection = self.selection;
+        for child in selection.doc.children(id) {
+            if let Some(text) = selection.doc.text(child) {
                 self.flow(text);
                 continue;
             }
-            if view.skips(child) {
+            if selection.is_dropped(child) {
                 continue;
             }
-            let node = view.doc.node(child);
+            let node = selection.doc.node(child);
             if node.tag.is_block() || node.has_block {
                 self.break_line();
                 self.inline_children(child);
@@ -90,7 +90,7 @@ impl MarkdownWriter<'_> {
         if *self.emphasis.open(mark) {
             return self.children(id);
         }
-        if self.view.doc.node(id).has_block {
+        if self.selection.doc.node(id).has_block {
             return self.around_blocks(id, mark);
         }
         let begin = self.line.len();
@@ -147,7 +147,7 @@ impl MarkdownWriter<'_> {
     }
 
     pub(crate) fn link(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let address = doc.attr(id, "href").and_then(|it| self.base.absolute(it));
         let Some(address) = address else { return self.children(id) };
         if is_heading_anchor(doc, id) {
@@ -178,7 +178,7 @@ impl MarkdownWriter<'_> {
     }
 
     pub(crate) fn image(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let Some(source) = image_source(doc, id, self.base) else { return };
         // Its lines are kept as they are written; a blank one would end the paragraph.
         let lines = doc.attr(id, "alt").unwrap_or_default().lines().map(str::trim);

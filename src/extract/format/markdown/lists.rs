@@ -11,7 +11,7 @@ const MAX_NUMBER: u64 = 999_999_999;
 impl MarkdownWriter<'_> {
     pub(crate) fn list(&mut self, id: Id) {
         self.flush();
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let ordered = doc.tag(id) == Tag::Ol;
         let items = || doc.children(id).filter(|it| doc.tag(*it) == Tag::Li);
         let said = items().next().and_then(|it| number_in(doc, it, "value"));
@@ -32,7 +32,7 @@ impl MarkdownWriter<'_> {
             self.gap = Gap::Line;
         }
         let mut open = false;
-        for child in doc.children(id).filter(|it| !self.view.skips(*it)) {
+        for child in doc.children(id).filter(|it| !self.selection.is_dropped(*it)) {
             if doc.text(child).is_some_and(|it| it.trim().is_empty()) {
                 continue;
             }

@@ -14,9 +14,9 @@ mod table;
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::{Id, is_reading};
 use crate::extract::dom::formula;
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::superscript::Shift;
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 
 /// Blocks inside blocks. Each indents its content once more, so deeper ones are flattened.
 const MAX_MARGINS: usize = 24;
@@ -36,11 +36,11 @@ pub(crate) struct BlockStart {
     pub(crate) level: usize,
 }
 
-/// Renders a view.
-pub(crate) fn render(view: &View<'_, '_>, base: &Base) -> Markdown {
-    let mut out = MarkdownWriter::new(view, base);
-    out.out.reserve(view.doc.node(view.root).text);
-    out.children(view.root);
+/// Renders a selection.
+pub(crate) fn render(selection: &Selection<'_, '_>, base: &Base) -> Markdown {
+    let mut out = MarkdownWriter::new(selection, base);
+    out.out.reserve(selection.doc.node(selection.root).text);
+    out.children(selection.root);
     out.flush();
     Markdown { text: out.out, marks: out.marks }
 }
@@ -63,7 +63,7 @@ enum Gap {
 }
 
 struct MarkdownWriter<'v> {
-    view: &'v View<'v, 'v>,
+    selection: &'v Selection<'v, 'v>,
     base: &'v Base,
     out: String,
     /// The inline content of the block that is being read; a line end is a break.
@@ -82,9 +82,9 @@ struct MarkdownWriter<'v> {
 }
 
 impl<'v> MarkdownWriter<'v> {
-    fn new(view: &'v View<'v, 'v>, base: &'v Base) -> Self {
+    fn new(selection: &'v Selection<'v, 'v>, base: &'v Base) -> Self {
         Self {
-            view,
+            selection,
             base,
             out: String::new(),
             line: String::new(),
@@ -94,7 +94,7 @@ impl<'v> MarkdownWriter<'v> {
             ended: None,
             link: None,
             emphasis: inline::Emphasis::default(),
-            notes: notes::Notes::of(view),
+            notes: notes::Notes::of(selection),
             led_back: false,
         }
     }
@@ -199,11 +199,11 @@ impl<'v> MarkdownWriter<'v> {
     }
 
     fn children(&mut self, id: Id) {
-        let view = self.view;
-        for child in view.doc.children(id) {
-            match view.doc.text(child) {
+        let selection = self.selection;
+        for child in selection.doc.children(id) {
+            match selection.doc.text(child) {
                 Some(text) => self.flow(text),
-                None if view.skips(child) => {}
+                None if selection.is_dropped(child) => {}
                 None => self.element(child),
             }
         }
@@ -226,7 +226,7 @@ impl<'v> MarkdownWriter<'v> {
     }
 
     fn element(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let tag = doc.tag(id);
         if self.notes.leads_back(doc, id) {
             self.led_back = true;
@@ -279,7 +279,7 @@ impl<'v> MarkdownWriter<'v> {
 
     /// Writes the content of a node between two signs.
     fn enclosed(&mut self, id: Id, open: &str, close: &str) {
-        if self.view.doc.node(id).has_block {
+        if self.selection.doc.node(id).has_block {
             return self.children(id);
         }
         self.flow(open);

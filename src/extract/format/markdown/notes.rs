@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::view::View;
 
 /// Notes of a page; further references stay links.
 const MAX_NOTES: usize = 2_000;
@@ -26,11 +26,11 @@ pub(crate) struct Notes {
 
 impl Notes {
     /// Finds the notes of a page and the references to them.
-    pub(crate) fn of(view: &View<'_, '_>) -> Self {
-        let doc = view.doc;
+    pub(crate) fn of(selection: &Selection<'_, '_>) -> Self {
+        let doc = selection.doc;
         let mut references: Vec<(Id, &str)> = Vec::new();
         let mut end = 0;
-        for id in view.shown() {
+        for id in selection.nodes() {
             if id < end || references.len() >= MAX_NOTES {
                 continue;
             }
@@ -44,7 +44,7 @@ impl Notes {
         }
         let name = |it: Id| doc.attr(it, "id").or_else(|| doc.attr(it, "name"));
         let places: HashMap<&str, Id> =
-            view.shown().filter_map(|it| Some((name(it)?, it))).collect();
+            selection.nodes().filter_map(|it| Some((name(it)?, it))).collect();
         let mut found = Self::default();
         for (id, target) in references {
             let place = places.get(target).filter(|it| **it > id);

@@ -29,10 +29,10 @@ impl MarkdownWriter<'_> {
             return self.laid_out(id);
         }
         self.flush();
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let mut grid = Grid::default();
         let mut caption = None;
-        for at in self.view.below(id) {
+        for at in self.selection.below(id) {
             match doc.tag(at) {
                 Tag::Caption => caption = Some(at),
                 Tag::Tr => self.row(at, &mut grid),
@@ -51,13 +51,13 @@ impl MarkdownWriter<'_> {
 
     /// Writes the cells of a table that lays out the page. Cells that have a line each share one.
     fn laid_out(&mut self, id: Id) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         self.flush();
-        for child in doc.children(id).filter(|it| !self.view.skips(*it)) {
+        for child in doc.children(id).filter(|it| !self.selection.is_dropped(*it)) {
             match doc.tag(child) {
                 Tag::Thead | Tag::Tbody | Tag::Tfoot => self.laid_out(child),
                 Tag::Tr if doc.children(child).all(|it| !doc.node(it).has_block) => {
-                    for cell in doc.children(child).filter(|it| !self.view.skips(*it)) {
+                    for cell in doc.children(child).filter(|it| !self.selection.is_dropped(*it)) {
                         self.flow(" ");
                         self.children(cell);
                     }
@@ -72,43 +72,45 @@ impl MarkdownWriter<'_> {
 
     /// Returns `true` if a table lays out the page: a cell holds more than a line of text.
     fn is_layout(&self, id: Id) -> bool {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let says_so = doc.attr(id, "role").is_some_and(|it| matches!(it, "presentation" | "none"));
         if says_so || doc.node(id).has_table {
             return true;
         }
         // What has heads has columns, however many lines stand in its cells.
-        let headed = self.view.below(id).any(|it| doc.tag(it) == Tag::Th);
-        self.view.below(id).filter(|it| matches!(doc.tag(*it), Tag::Td | Tag::Th)).any(|cell| {
-            let mut filled = 0;
-            let mut broken = false;
-            for at in self.view.below(cell).skip(1) {
-                let node = doc.node(at);
-                match node.tag {
-                    Tag::Text if node.text > 0 => {
-                        // A break is one only between texts.
-                        if broken && filled > 0 && !headed {
-                            return true;
+        let headed = self.selection.below(id).any(|it| doc.tag(it) == Tag::Th);
+        self.selection.below(id).filter(|it| matches!(doc.tag(*it), Tag::Td | Tag::Th)).any(
+            |cell| {
+                let mut filled = 0;
+                let mut broken = false;
+                for at in self.selection.below(cell).skip(1) {
+                    let node = doc.node(at);
+                    match node.tag {
+                        Tag::Text if node.text > 0 => {
+                            // A break is one only between texts.
+                            if broken && filled > 0 && !headed {
+                                return true;
+                            }
+                            filled += 1;
+                            broken = false;
                         }
-                        filled += 1;
-                        broken = false;
+                        Tag::Br => broken = true,
+                        Tag::Hr => return true,
+                        Tag::Pre | Tag::Blockquote | Tag::Ul | Tag::Ol | Tag::Dl => {
+                            return node.text > 0;
+                        }
+                        tag if tag.level().is_some() => return true,
+                        tag if tag.is_block() => broken = true,
+                        _ => {}
                     }
-                    Tag::Br => broken = true,
-                    Tag::Hr => return true,
-                    Tag::Pre | Tag::Blockquote | Tag::Ul | Tag::Ol | Tag::Dl => {
-                        return node.text > 0;
-                    }
-                    tag if tag.level().is_some() => return true,
-                    tag if tag.is_block() => broken = true,
-                    _ => {}
                 }
-            }
-            false
-        })
+                false
+            },
+        )
     }
 
     fn row(&mut self, id: Id, grid: &mut Grid) {
-        let doc = self.view.doc;
+        let doc = self.selection.doc;
         let mut cells: Vec<String> = Vec::new();
         let mut heads = true;
         let mut own = 0;
@@ -120,7 +122,7 @@ impl MarkdownWriter<'_> {
             _ => false,
         };
         for cell in doc.children(id).filter(|it| matches!(doc.tag(*it), Tag::Td | Tag::Th)) {
-            if self.view.skips(cell) {
+            if self.selection.is_dropped(cell) {
                 continue;
             }
             while cells.len() < MAX_COLUMNS && spanned(grid, cells.len()) {

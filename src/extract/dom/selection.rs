@@ -4,37 +4,37 @@ use crate::extract::dom::doc::{Doc, Id};
 
 /// A part of a page as the formats render it.
 #[derive(Debug)]
-pub(crate) struct View<'d, 'a> {
+pub(crate) struct Selection<'d, 'a> {
     pub(crate) doc: &'d Doc<'a>,
     pub(crate) root: Id,
     /// By node: `true` if it is dropped.
-    skipped: Vec<bool>,
+    dropped: Vec<bool>,
 }
 
-impl<'d, 'a> View<'d, 'a> {
+impl<'d, 'a> Selection<'d, 'a> {
     /// Shows everything below `root` that is not hidden.
     pub(crate) fn whole(doc: &'d Doc<'a>, root: Id) -> Self {
-        Self { doc, root, skipped: (0..doc.len()).map(|it| doc.node(it).hidden).collect() }
+        Self { doc, root, dropped: (0..doc.len()).map(|it| doc.node(it).hidden).collect() }
     }
 
     /// Drops a node with everything inside.
-    pub(crate) fn skip(&mut self, id: Id) {
-        self.skipped[id] = true;
+    pub(crate) fn drop_node(&mut self, id: Id) {
+        self.dropped[id] = true;
     }
 
     /// Returns `true` if a node is dropped.
-    pub(crate) fn skips(&self, id: Id) -> bool {
-        self.skipped[id]
+    pub(crate) fn is_dropped(&self, id: Id) -> bool {
+        self.dropped[id]
     }
 
     /// Returns every visible node in the order of the page.
-    pub(crate) fn shown(&self) -> Shown<'_, 'd, 'a> {
+    pub(crate) fn nodes(&self) -> SelectedNodes<'_, 'd, 'a> {
         self.below(self.root)
     }
 
     /// Returns a node and every visible node inside.
-    pub(crate) fn below(&self, id: Id) -> Shown<'_, 'd, 'a> {
-        Shown { view: self, at: id, end: self.doc.end(id), first: true }
+    pub(crate) fn below(&self, id: Id) -> SelectedNodes<'_, 'd, 'a> {
+        SelectedNodes { selection: self, at: id, end: self.doc.end(id), first: true }
     }
 
     /// Counts the bytes of visible text.
@@ -49,24 +49,24 @@ impl<'d, 'a> View<'d, 'a> {
     }
 }
 
-/// See [`View::below`].
+/// See [`Selection::below`].
 #[derive(Debug)]
-pub(crate) struct Shown<'v, 'd, 'a> {
-    view: &'v View<'d, 'a>,
+pub(crate) struct SelectedNodes<'v, 'd, 'a> {
+    selection: &'v Selection<'d, 'a>,
     at: Id,
     end: Id,
     first: bool,
 }
 
-impl Iterator for Shown<'_, '_, '_> {
+impl Iterator for SelectedNodes<'_, '_, '_> {
     type Item = Id;
 
     fn next(&mut self) -> Option<Id> {
         while self.at < self.end {
             let id = self.at;
             // The starting node is visible even if it is dropped elsewhere.
-            if self.view.skips(id) && !self.first {
-                self.at = self.view.doc.end(id);
+            if self.selection.is_dropped(id) && !self.first {
+                self.at = self.selection.doc.end(id);
                 continue;
             }
             self.first = false;

@@ -36,7 +36,7 @@ pub(super) fn extract(
     let mut extracted = Extracted::default();
     let source = bounded(source, &mut extracted.warnings);
     let tree = parse(&source);
-    let too_deep = |_| ExtractError::Failed("it nests too deep".to_owned());
+    let too_deep = |_| ExtractError::Failed("its elements nest too deep".to_owned());
     let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
     if document.tier == Tier::LightJs
         && let Some(page) = embedded::page(&doc, document.url)
@@ -48,9 +48,10 @@ pub(super) fn extract(
     if visible < THIN {
         let revealed = Doc::revealed(&tree, MAX_DEPTH).map_err(too_deep)?;
         if is_enough(revealed.node(revealed.body()).text) {
-            extracted
-                .warnings
-                .push("next to nothing is shown; what the page hides is given".to_owned());
+            extracted.warnings.push(
+                "the page has almost no visible text; hidden content was extracted instead"
+                    .to_owned(),
+            );
             return read(document, &revealed, &revealed, extracted);
         }
         let spare = bounded(&embedded::without_scripts(&doc), &mut extracted.warnings).into_owned();
@@ -58,7 +59,7 @@ pub(super) fn extract(
         let spare = Doc::of(&spare, MAX_DEPTH).map_err(too_deep)?;
         if is_enough(spare.node(0).text) {
             let note =
-                "next to nothing is shown; what is meant for readers without scripts is given";
+                "the page has almost no visible text; its noscript content was extracted instead";
             extracted.warnings.push(note.to_owned());
             return read(document, &doc, &spare, extracted);
         }
@@ -78,7 +79,8 @@ fn from_state(
 ) -> Result<(Extracted, Layers), ExtractError> {
     let source = bounded(&page.source, &mut extracted.warnings);
     let tree = parse(&source);
-    let too_deep = |_| ExtractError::Failed("its state nests too deep".to_owned());
+    let too_deep =
+        |_| ExtractError::Failed("the elements of its embedded state nest too deep".to_owned());
     let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
     let (mut extracted, layers) = read(document, &doc, &doc, extracted)?;
     extracted.metadata.insert("embedded_state".to_owned(), page.framework.into());

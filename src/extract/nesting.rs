@@ -26,7 +26,7 @@ pub(super) fn flatten(made: &mut Extracted) {
         flattened |= cut(value, MAX_NESTING);
     }
     if flattened {
-        made.warnings.push(format!("data that nests over {MAX_NESTING} deep is kept as text"));
+        made.warnings.push(format!("data nested over {MAX_NESTING} levels deep was kept as text"));
     }
 }
 

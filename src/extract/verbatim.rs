@@ -14,7 +14,9 @@ use crate::ports::extract::{Document, Extracted};
 pub(super) fn json(document: Document<'_>, text: &str) -> (Extracted, Layers) {
     let mut extracted = Extracted::default();
     let data: Value = serde_json::from_str(text).unwrap_or_else(|error| {
-        extracted.warnings.push(format!("the document calls itself JSON but is not: {error}"));
+        extracted
+            .warnings
+            .push(format!("the document is declared as JSON but does not parse: {error}"));
         Value::Null
     });
     let data = as_object(data);

@@ -81,22 +81,25 @@ pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) 
     }
     let Filling { evidence, missing, unnamed, left, .. } = filling;
     if filled.is_empty() {
-        made.warnings.push("extraction_schema names no fields".to_owned());
+        made.warnings.push(
+            "extraction_schema names no fields: add fields by name or `properties`".to_owned(),
+        );
     }
     if left.is_used_up() {
-        let note = "extraction_schema asks for more than the page says; the rest was left out";
+        let note = "extraction_schema requests more than the page contains; the rest was dropped";
         made.warnings.push(note.to_owned());
     }
     if !missing.is_empty() {
         let more = if unnamed > 0 { format!(" and {unnamed} more") } else { String::new() };
-        made.warnings.push(format!("the page does not say: {}{more}", missing.join(", ")));
+        made.warnings.push(format!("the page has no value for: {}{more}", missing.join(", ")));
     }
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
     let required = required.filter_map(Value::as_str);
     let lacking: Vec<&str> =
         required.filter(|it| filled.get(*it).is_none_or(Value::is_null)).collect();
     if !lacking.is_empty() {
-        made.warnings.push(format!("extraction_schema requires: {}", lacking.join(", ")));
+        made.warnings
+            .push(format!("required by extraction_schema but not found: {}", lacking.join(", ")));
     }
     let filled = Value::Object(filled);
     let filled = if is_list { Value::Array(vec![filled]) } else { filled };

@@ -30,8 +30,10 @@ pub(super) fn find<'d, 'a>(
     let chosen = choose::choose(doc, body).unwrap_or(body);
     let (part, whole) = (doc.node(chosen).text, doc.node(body).text);
     let root = if chosen != body && (part < ENOUGH || part * SHARE < whole) {
-        warnings
-            .push("no part of the page stands out as its content; the whole is given".to_owned());
+        warnings.push(
+            "no part of the page stands out as its main content; the whole page was extracted"
+                .to_owned(),
+        );
         body
     } else {
         chosen

@@ -57,7 +57,7 @@ pub(crate) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a
         at += found;
         at = pass.markup(at);
         if pass.tags > MAX_TAGS {
-            warnings.push(format!("the page has over {MAX_TAGS} tags; the rest was left out"));
+            warnings.push(format!("the page has over {MAX_TAGS} tags; the rest was dropped"));
             pass.cut(at, source.len());
             break;
         }
@@ -66,7 +66,7 @@ pub(crate) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a
         return Cow::Borrowed(source);
     }
     if pass.deep {
-        let note = "the page nests deeper than any reader needs; some tags were left out";
+        let note = "the page nests too deep; some tags were dropped and their content was kept";
         warnings.push(note.to_owned());
     }
     pass.out.push_str(source.get(pass.kept..).unwrap_or_default());

@@ -138,7 +138,10 @@ fn a_thing_that_the_page_has_no_name_for_is_filled_from_its_parts() {
     );
 
     assert_eq!(made, json!({ "product": { "name": "Data pot", "price": 12.5, "color": null } }));
-    assert!(warnings.iter().any(|it| it == "the page does not say: product.color"), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|it| it == "the page has no value for: product.color"),
+        "{warnings:?}"
+    );
 }
 
 #[test]
@@ -165,7 +168,10 @@ fn a_schemas_words_formats_and_defaults_are_kept_to() {
             "origin": "Delft", "name": "Pot",
         })
     );
-    assert!(warnings.iter().any(|it| it == "extraction_schema requires: weight"), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|it| it == "required by extraction_schema but not found: weight"),
+        "{warnings:?}"
+    );
 }
 
 #[test]
@@ -227,8 +233,9 @@ fn a_schema_that_asks_for_the_same_over_and_over_does_not_get_it_without_measure
 
     let bytes = filled.to_string().len();
     assert!(bytes < page.len() * 20 + 1_048_576, "{bytes} bytes of {}", page.len());
-    let note = "extraction_schema asks for more than the page says; the rest was left out";
+    let note = "extraction_schema requests more than the page contains; the rest was dropped";
     assert!(warnings.iter().any(|it| it == note), "{warnings:?}");
-    let missing = warnings.iter().find(|it| it.starts_with("the page does not say")).expect("some");
+    let missing =
+        warnings.iter().find(|it| it.starts_with("the page has no value for")).expect("some");
     assert!(missing.ends_with(" more") && missing.len() < 20_000, "{missing}");
 }

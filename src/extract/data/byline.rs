@@ -33,9 +33,9 @@ pub(super) fn author(doc: &Doc<'_>, kind: PageKind) -> Option<String> {
     let own = |it: &Id| {
         kind == PageKind::Discussion || !(repeats.lists(doc, *it) || is_said_back(doc, *it))
     };
-    let asked = |it: &Id| kind != PageKind::Discussion && is_asked(doc, *it);
-    let shown = marked.into_iter().filter(|it| !asked(it)).filter(own);
-    shown.take(40).find_map(|it| name_in(doc, it, kind)).or_else(|| written_by(doc))
+    let in_form = |it: &Id| kind != PageKind::Discussion && is_asked(doc, *it);
+    let candidates = marked.into_iter().filter(|it| !in_form(it)).filter(own);
+    candidates.take(40).find_map(|it| name_in(doc, it, kind)).or_else(|| written_by(doc))
 }
 
 /// Returns `true` if an attribute marks an element as the author.
@@ -106,9 +106,9 @@ fn written_by(doc: &Doc<'_>) -> Option<String> {
     let texts = (0..doc.len()).filter(|it| doc.node(*it).text > 0 && doc.text(*it).is_some());
     for id in texts {
         let text = doc.text(id).unwrap_or_default().trim();
-        let said = after_label(text);
-        let whole = if label { Some(text) } else { said.filter(|it| !it.is_empty()) };
-        label = said.is_some_and(str::is_empty);
+        let rest = after_label(text);
+        let whole = if label { Some(text) } else { rest.filter(|it| !it.is_empty()) };
+        label = rest.is_some_and(str::is_empty);
         let Some(whole) = whole else { continue };
         let listed = doc.around(id).any(|it| matches!(doc.tag(it), Tag::Li | Tag::Select));
         if listed || in_frame(doc, id) || is_asked(doc, id) || is_said_back(doc, id) {

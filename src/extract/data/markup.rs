@@ -204,8 +204,8 @@ impl ItemReader<'_> {
         }
         let plain = |name| doc.attr(id, name).map(str::to_owned);
         let address = |name| {
-            let said = doc.attr(id, name)?;
-            Some(self.base.absolute(said).unwrap_or_else(|| said.to_owned()))
+            let value = doc.attr(id, name)?;
+            Some(self.base.absolute(value).unwrap_or_else(|| value.to_owned()))
         };
         let found = match doc.tag(id) {
             _ if self.by == Vocabulary::Rdfa && doc.attr(id, "content").is_some() => {

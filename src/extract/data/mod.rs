@@ -60,13 +60,13 @@ impl StructuredData {
 /// Returns the `meta` elements whose names have one of some prefixes, in the order of the page.
 fn pairs(doc: &Doc<'_>, spaces: &[&str]) -> Vec<Value> {
     let metas = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Meta);
-    let said = metas.filter_map(|id| {
+    let found = metas.filter_map(|id| {
         let name = doc.attr(id, "name").or_else(|| doc.attr(id, "property"))?.trim();
         let lower = name.to_ascii_lowercase();
         let content = doc.attr(id, "content")?;
         spaces.iter().any(|it| lower.starts_with(it)).then(|| json!([name, content]))
     });
-    said.take(MAX_ITEMS).collect()
+    found.take(MAX_ITEMS).collect()
 }
 
 /// The Open Graph properties in the order of the page, with the namespaces that they are from.

@@ -20,7 +20,7 @@ const AFTER: usize = 16;
 /// heading that holds little else. Several dates in a row belong to a list and are ignored.
 pub(super) fn date(doc: &Doc<'_>, kind: PageKind, heading: Option<Id>) -> Option<String> {
     let elements = || (0..doc.len()).filter(|it| doc.tag(*it) != Tag::Text);
-    let said = |it: Id| {
+    let read_day = |it: Id| {
         let value = doc.attr(it, "datetime").or_else(|| doc.attr(it, "content"));
         value
             .and_then(day)
@@ -43,11 +43,11 @@ pub(super) fn date(doc: &Doc<'_>, kind: PageKind, heading: Option<Id>) -> Option
     let first = |all: Vec<Id>, most: usize| {
         let repeats = Repeats::of(doc, &all);
         let alone = |it: &Id| kind == PageKind::Discussion || !repeats.lists(doc, *it);
-        all.into_iter().filter(alone).take(most).find_map(said)
+        all.into_iter().filter(alone).take(most).find_map(read_day)
     };
     property
         .take(5)
-        .find_map(said)
+        .find_map(read_day)
         .or_else(|| first(times, 3))
         .or_else(|| first(called, 20))
         .or_else(|| beside(doc, heading?))
@@ -65,10 +65,12 @@ fn beside(doc: &Doc<'_>, heading: Id) -> Option<String> {
         let node = doc.node(*it);
         doc.text(*it).is_some() && node.text > 0 && !in_frame(doc, *it) && !is_of_thing(doc, *it)
     };
-    let said = |it: Id| (doc.node(it).text <= BARE).then(|| doc.text(it).and_then(day)).flatten();
+    let read_day =
+        |it: Id| (doc.node(it).text <= BARE).then(|| doc.text(it).and_then(day)).flatten();
     let after = (doc.end(heading)..doc.len()).filter(is_line).take(AFTER);
     let before = (0..heading).rev().filter(is_line).take(BEFORE);
-    let found = after.chain(before).find(|it| said(*it).is_some())?;
-    let all: Vec<Id> = (0..doc.len()).filter(is_line).filter(|it| said(*it).is_some()).collect();
-    if Repeats::of(doc, &all).lists(doc, found) { None } else { said(found) }
+    let found = after.chain(before).find(|it| read_day(*it).is_some())?;
+    let all: Vec<Id> =
+        (0..doc.len()).filter(is_line).filter(|it| read_day(*it).is_some()).collect();
+    if Repeats::of(doc, &all).lists(doc, found) { None } else { read_day(found) }
 }

@@ -29,8 +29,8 @@ pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
     let all: Vec<Id> = (0..doc.len()).filter(fits).take(MAX_HEADINGS).collect();
     let title = title.to_lowercase();
     let titled = |it: &Id| {
-        let said = doc.folded_text(*it).to_lowercase();
-        said.len() >= SHORTEST && title.contains(&said)
+        let text = doc.folded_text(*it).to_lowercase();
+        text.len() >= SHORTEST && title.contains(&text)
     };
     let several = (all.len() > 1 && !title.is_empty()).then_some(&all);
     let titled = several.and_then(|all| all.iter().copied().find(titled));

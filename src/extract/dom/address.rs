@@ -29,12 +29,14 @@ impl Base {
     /// The page's own address, changed by its `base` element.
     pub(crate) fn of(doc: &Doc<'_>, page: Option<&str>) -> Self {
         let own = page.and_then(|it| Url::parse(it).ok());
-        let said = (0..doc.len()).find(|it| doc.tag(*it) == Tag::Base);
-        let said = said.and_then(|it| doc.attr(it, "href")).filter(|it| it.len() <= MAX_BASE);
-        let url = match (own, said) {
-            (Some(own), Some(said)) => {
-                let said = own.join(said).ok().filter(|it| matches!(it.scheme(), "http" | "https"));
-                said.or(Some(own))
+        let declared = (0..doc.len()).find(|it| doc.tag(*it) == Tag::Base);
+        let declared =
+            declared.and_then(|it| doc.attr(it, "href")).filter(|it| it.len() <= MAX_BASE);
+        let url = match (own, declared) {
+            (Some(own), Some(declared)) => {
+                let declared =
+                    own.join(declared).ok().filter(|it| matches!(it.scheme(), "http" | "https"));
+                declared.or(Some(own))
             }
             (own, _) => own,
         };

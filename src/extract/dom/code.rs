@@ -81,7 +81,7 @@ pub(crate) fn language<'a>(doc: &Doc<'a>, id: Id) -> Option<&'a str> {
             && holds_only(doc, *it, id)
     });
     let places: Vec<Id> = inside.chain(around).collect();
-    places.iter().find_map(|it| said(doc, *it)).filter(|it| is_name(it))
+    places.iter().find_map(|it| named_language(doc, *it)).filter(|it| is_name(it))
 }
 
 /// Returns `true` if an element holds a block of code and hardly anything else.
@@ -98,7 +98,7 @@ fn is_name(it: &str) -> bool {
         && symbols.all(|it| it.is_ascii_alphanumeric() || matches!(it, '+' | '#' | '-' | '_' | '.'))
 }
 
-fn said<'a>(doc: &Doc<'a>, id: Id) -> Option<&'a str> {
+fn named_language<'a>(doc: &Doc<'a>, id: Id) -> Option<&'a str> {
     let class = doc.attr(id, "class").unwrap_or_default();
     let words = || class.split_whitespace();
     let prefixed = words().find_map(|it| {

@@ -25,7 +25,7 @@ struct ShortText<'a> {
 
 impl<'d, 'a> LabeledValues<'d, 'a> {
     pub(crate) fn of(doc: &'d Doc<'a>) -> Self {
-        let spoken = |it: Id| {
+        let is_visible = |it: Id| {
             let parent = doc.tag(doc.node(it).parent);
             !matches!(
                 parent,
@@ -33,7 +33,7 @@ impl<'d, 'a> LabeledValues<'d, 'a> {
             )
         };
         let texts = (0..doc.len()).filter_map(|it| Some((it, doc.text(it)?.trim())));
-        let short = texts.filter(|it| (1..=LONGEST).contains(&it.1.len()) && spoken(it.0));
+        let short = texts.filter(|it| (1..=LONGEST).contains(&it.1.len()) && is_visible(it.0));
         let parts = short.flat_map(|(at, text)| {
             let parts = text.split(['|', '•', '·']).map(str::trim).filter(|it| !it.is_empty());
             parts.map(move |text| ShortText { at, text, lower: text.to_lowercase() })
@@ -70,10 +70,10 @@ impl<'d, 'a> LabeledValues<'d, 'a> {
     /// Returns the text beside a label: the next one, or the one before if only that is in the same
     /// element.
     fn beside(&self, at: usize) -> Option<&'a str> {
-        let speaks = |it: &&ShortText<'_>| it.text.chars().any(char::is_alphanumeric);
+        let has_words = |it: &&ShortText<'_>| it.text.chars().any(char::is_alphanumeric);
         let label = self.texts.get(at)?;
-        let next = self.texts.iter().skip(at + 1).take(NEAR).find(speaks);
-        let before = self.texts.iter().take(at).rev().take(NEAR).find(speaks);
+        let next = self.texts.iter().skip(at + 1).take(NEAR).find(has_words);
+        let before = self.texts.iter().take(at).rev().take(NEAR).find(has_words);
         let part =
             self.doc.around(label.at).find(|it| self.doc.node(*it).text > label.text.len() + 1);
         let inside = |it: &ShortText<'_>| {
@@ -92,7 +92,7 @@ impl<'d, 'a> LabeledValues<'d, 'a> {
 
     /// Returns the value of the first text that is hardly more than one of some words. In a sentence a
     /// word may refer to something else.
-    pub(crate) fn says<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn phrase_value<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let leads = |lower: &str, word: &str| {
             lower.starts_with(word)
                 || (lower.len() <= word.len() * 2

@@ -158,21 +158,21 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn object(&mut self, object: &'a Map<String, Value>) {
         let named = title(object).is_some();
-        let ours = self.own_address_factor(object);
+        let factor = self.own_address_factor(object);
         let bodies = BODIES.iter().filter_map(|(name, sure)| Some((object.get(*name)?, sure)));
         for (body, sure) in bodies {
             let length = rich_text::length(body);
             if length < ENOUGH {
                 continue;
             }
-            let score = length.min(LONG) * sure * if named { NAMED } else { 1 } * ours;
+            let score = length.min(LONG) * sure * if named { NAMED } else { 1 } * factor;
             if self.article.is_none_or(|(best, ..)| score > best) {
                 self.article = Some((score, object, body));
             }
         }
         if named && PRICES.iter().any(|it| object.get(*it).is_some_and(|it| !it.is_null())) {
             let fits = OF_A_PRODUCT.iter().filter(|it| object.contains_key(**it)).count() + 1;
-            let score = fits * ours;
+            let score = fits * factor;
             if fits >= PRODUCT_FIELDS && self.product.is_none_or(|(best, _)| score > best) {
                 self.product = Some((score, object));
             }
@@ -193,8 +193,8 @@ impl<'a> Search<'a> {
         let Some(slug) = &self.slug else { return 1 };
         let names = ["slug", "url", "path", "permalink", "link", "canonicalUrl", "handle", "id"];
         let matches = names.iter().filter_map(|it| object.get(*it)).any(|it| {
-            let said = it.as_str().or_else(|| it.get("current")?.as_str()).unwrap_or_default();
-            last_segment(said) == Some(slug)
+            let found = it.as_str().or_else(|| it.get("current")?.as_str()).unwrap_or_default();
+            last_segment(found) == Some(slug)
         });
         if matches { OWN_ADDRESS } else { 1 }
     }
@@ -227,20 +227,21 @@ impl<'a> Search<'a> {
 /// Returns the bytes of an entry's name and description; `None` without a name.
 fn entry_length(object: &Map<String, Value>) -> Option<usize> {
     let text = ["description", "summary", "excerpt", "text"];
-    let said = text.iter().find_map(|it| object.get(*it)?.as_str()).unwrap_or_default();
-    Some(title(object)?.len() + said.len())
+    let found = text.iter().find_map(|it| object.get(*it)?.as_str()).unwrap_or_default();
+    Some(title(object)?.len() + found.len())
 }
 
 /// Counts the bytes of a product's name and description.
 fn words(object: &Map<String, Value>) -> usize {
-    let said = BODIES.iter().filter_map(|(name, _)| object.get(*name)).map(rich_text::length).max();
-    title(object).map_or(0, str::len) + said.unwrap_or_default()
+    let found =
+        BODIES.iter().filter_map(|(name, _)| object.get(*name)).map(rich_text::length).max();
+    title(object).map_or(0, str::len) + found.unwrap_or_default()
 }
 
 /// Returns the title of an object.
 pub(super) fn title(object: &Map<String, Value>) -> Option<&str> {
-    let said = TITLES.iter().find_map(|it| plain(object.get(*it)?))?;
-    TITLE.contains(&said.trim().len()).then_some(said)
+    let found = TITLES.iter().find_map(|it| plain(object.get(*it)?))?;
+    TITLE.contains(&found.trim().len()).then_some(found)
 }
 
 /// Returns a string, or the string inside a wrapper of a content system.

@@ -200,13 +200,13 @@ impl<'a> FlightWriter<'a> {
             ("rowSpan", "rowspan"),
             ("hidden", "hidden"),
         ] {
-            let said = match properties.get(property) {
+            let value = match properties.get(property) {
                 Some(Value::String(it)) => it.clone(),
                 Some(Value::Number(it)) => it.to_string(),
                 Some(Value::Bool(true)) => String::new(),
                 _ => continue,
             };
-            self.out.extend([" ", attribute, "=\"", &quoted(&said), "\""]);
+            self.out.extend([" ", attribute, "=\"", &quoted(&value), "\""]);
         }
         self.out.push('>');
     }

@@ -201,9 +201,10 @@ fn product(object: &Map<String, Value>, out: &mut String) {
         },
     });
     if !price.is_null() {
-        let said = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let currency = if currency.is_null() { String::new() } else { said(&currency) };
-        let _ = write!(out, "<p>{} {}</p>", escaped(&said(&price)), escaped(&currency));
+        let written =
+            |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let currency = if currency.is_null() { String::new() } else { written(&currency) };
+        let _ = write!(out, "<p>{} {}</p>", escaped(&written(&price)), escaped(&currency));
     }
     // A script ends at the first end tag, wherever that stands.
     out.extend([DATA, &data.to_string().replace("</", "<\\/"), "</script>"]);
@@ -218,9 +219,10 @@ fn list_entry(entry: &Map<String, Value>, out: &mut String) {
         Some(link) => out.extend(["<li><h3><a href=\"", &quoted(link), "\">", &title, "</a></h3>"]),
         None => out.extend(["<li><h3>", &title, "</h3>"]),
     }
-    let said = ["description", "summary", "excerpt", "text"].iter().find_map(|it| entry.get(*it));
-    if let Some(said) = said {
-        out.push_str(&rich_text::html(said));
+    let description =
+        ["description", "summary", "excerpt", "text"].iter().find_map(|it| entry.get(*it));
+    if let Some(description) = description {
+        out.push_str(&rich_text::html(description));
     }
     out.push_str("</li>");
 }

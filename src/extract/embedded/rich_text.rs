@@ -140,9 +140,9 @@ enum RichTextKind {
 
 impl RichTextKind {
     fn of(block: &Map<String, Value>) -> Self {
-        let said = KINDS.iter().filter_map(|it| block.get(*it)?.as_str());
-        let said = said.map(|it| it.to_ascii_lowercase().replace(['-', '_', ' '], ""));
-        let kinds: Vec<String> = said.collect();
+        let names = KINDS.iter().filter_map(|it| block.get(*it)?.as_str());
+        let names = names.map(|it| it.to_ascii_lowercase().replace(['-', '_', ' '], ""));
+        let kinds: Vec<String> = names.collect();
         let is = |names: &[&str]| kinds.iter().any(|it| names.contains(&it.as_str()));
         if block.get("listItem").is_some_and(Value::is_string) {
             return Self::Item;

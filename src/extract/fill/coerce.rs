@@ -52,7 +52,7 @@ impl<'a> Wanted<'a> {
                     return some.unwrap_or(any);
                 }
                 let properties = of.get("properties").and_then(Value::as_object);
-                let said = match of.get("type") {
+                let given = match of.get("type") {
                     Some(Value::Array(all)) => {
                         all.iter().filter_map(Value::as_str).find(|it| *it != "null")
                     }
@@ -60,7 +60,7 @@ impl<'a> Wanted<'a> {
                     None => properties.map(|_| "object"),
                 };
                 Wanted {
-                    kind: said.and_then(FieldType::parse),
+                    kind: given.and_then(FieldType::parse),
                     properties,
                     items: of.get("items"),
                     format: of.get("format").and_then(Value::as_str),
@@ -145,7 +145,7 @@ fn object(value: &Value, wanted: &Wanted<'_>, depth: usize, left: &FillBudget) -
 }
 
 fn text(value: &Value, format: Option<&str>) -> Option<Value> {
-    let said = match value {
+    let given = match value {
         Value::String(_) => value.clone(),
         Value::Object(of) => {
             ["name", "url", "@value", "text"].iter().find_map(|it| of.get(*it))?.clone()
@@ -153,10 +153,10 @@ fn text(value: &Value, format: Option<&str>) -> Option<Value> {
         Value::Null => return None,
         other => Value::String(other.to_string()),
     };
-    match (format, said.as_str()) {
+    match (format, given.as_str()) {
         (Some("date"), Some(it)) => day(it).map(Value::String),
         (Some("date-time"), Some(it)) if !it.contains('T') => day(it).map(Value::String),
-        _ => Some(said),
+        _ => Some(given),
     }
 }
 

@@ -85,23 +85,23 @@ impl<'a> Index<'a> {
         // The first match in an object counts.
         found.dedup_by_key(|it| it.1.object);
         let (_, entry) = found.into_iter().find(|it| !it.1.value.is_null())?;
-        Some((entry.value, self.way_to(entry)))
+        Some((entry.value, self.path_to(entry)))
     }
 
-    fn way_to(&self, entry: &Entry<'_>) -> String {
-        let mut way = vec![entry.name.to_owned()];
+    fn path_to(&self, entry: &Entry<'_>) -> String {
+        let mut path = vec![entry.name.to_owned()];
         let mut at = entry.object;
         while at > 0
             && let Some((around, step)) = self.steps.get(at)
         {
-            way.push(match step {
+            path.push(match step {
                 PathStep::Field(name) => (*name).to_owned(),
                 PathStep::Place(place) => place.to_string(),
             });
             at = *around;
         }
-        way.reverse();
-        way.join(".")
+        path.reverse();
+        path.join(".")
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
         });
         let index = Index::of(&data);
         let found =
-            |name: &str, deepest| index.find(name, deepest).map(|(it, way)| (it.clone(), way));
+            |name: &str, deepest| index.find(name, deepest).map(|(it, path)| (it.clone(), path));
 
         assert_eq!(found("title", 0), Some((json!("by another name"), "NAME".to_owned())));
         assert_eq!(found("Title", MAX_DEPTH).map(|it| it.1), Some("NAME".to_owned()));

@@ -199,12 +199,13 @@ impl<'a> Filling<'a> {
     /// Returns the collection with the largest share of the requested fields, if that is at least
     /// [`MEANT`].
     fn things(&mut self, wanted: Wanted<'_>, path: &str) -> Option<Value> {
-        let asked = wanted.fields().count();
+        let requested = wanted.fields().count();
         let mut best: Option<(usize, Vec<Value>)> = None;
         for list in self.lists {
             let fitted = list.iter().filter_map(|it| coerce::fit(it, &wanted, 0, &self.left));
             let all: Vec<Value> = fitted.collect();
-            let share = all.iter().map(said).sum::<usize>() * 100 / (asked * list.len()).max(1);
+            let share =
+                all.iter().map(value_count).sum::<usize>() * 100 / (requested * list.len()).max(1);
             // Of equals the earlier collection, which has more values of each thing.
             if share >= MEANT && best.as_ref().is_none_or(|it| share > it.0) {
                 best = Some((share, all));
@@ -250,7 +251,7 @@ impl<'a> Filling<'a> {
 }
 
 /// Counts the fields of an object that have a value.
-fn said(object: &Value) -> usize {
+fn value_count(object: &Value) -> usize {
     object.as_object().map_or(0, |it| it.values().filter(|it| !it.is_null()).count())
 }
 

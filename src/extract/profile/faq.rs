@@ -31,7 +31,7 @@ pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
         fields.offer("questions", source, "Question", Some(all.into()));
     }
     if !fields.has("questions") {
-        fields.offer("questions", Source::Dom, "details", Some(shown(doc).into()));
+        fields.offer("questions", Source::Dom, "details", Some(visible(doc).into()));
     }
     let title = facts.declared.about(Profile::Faq).and_then(|it| it.1.get("name").and_then(text));
     fields.offer("title", Source::Meta, "title", title.or(facts.title.clone()).map(Value::from));
@@ -50,7 +50,7 @@ fn of_page(facts: &Facts, page: &Value) -> Vec<Value> {
 /// Reads a question with its accepted answer, or else the first.
 fn question(facts: &Facts, item: &Value) -> Option<Value> {
     let item = facts.declared.graph.resolve(item);
-    let asked = ["name", "text", "headline"].iter().find_map(|it| item.get(*it).and_then(text))?;
+    let title = ["name", "text", "headline"].iter().find_map(|it| item.get(*it).and_then(text))?;
     let answers = ["acceptedAnswer", "suggestedAnswer"];
     let answer = answers.iter().find_map(|it| {
         let answer = item.get(*it)?;
@@ -58,11 +58,11 @@ fn question(facts: &Facts, item: &Value) -> Option<Value> {
         let answer = facts.declared.graph.resolve(first);
         answer.get("text").unwrap_or(answer).as_str().and_then(|it| text(&it.into()))
     })?;
-    Some(json!({ "question": asked, "answer": answer }))
+    Some(json!({ "question": title, "answer": answer }))
 }
 
 /// Reads the questions that a page unfolds, lists as terms, or answers below a heading that asks.
-fn shown(doc: &Doc<'_>) -> Vec<Value> {
+fn visible(doc: &Doc<'_>) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
     for id in 0..doc.len() {
         if found.len() >= MAX_QUESTIONS {
@@ -84,8 +84,8 @@ fn shown(doc: &Doc<'_>) -> Vec<Value> {
         let answer: Vec<String> =
             all.into_iter().take_while(|it| it.level.is_none()).map(|it| it.text).collect();
         if !answer.is_empty() {
-            let asked = doc.folded_text(id);
-            found.push(json!({ "question": asked, "answer": answer.join("\n") }));
+            let title = doc.folded_text(id);
+            found.push(json!({ "question": title, "answer": answer.join("\n") }));
         }
     }
     if found.len() >= 2 { found } else { Vec::new() }

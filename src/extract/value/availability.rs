@@ -3,8 +3,8 @@
 use crate::extract::vocabulary::STOCK_PHRASES;
 
 /// Reads an availability and returns schema.org's word for it, such as `InStock`.
-pub(crate) fn availability(said: &str) -> Option<&'static str> {
-    let word = said.trim().trim_end_matches('/').rsplit(['/', '#']).next().unwrap_or_default();
+pub(crate) fn availability(text: &str) -> Option<&'static str> {
+    let word = text.trim().trim_end_matches('/').rsplit(['/', '#']).next().unwrap_or_default();
     let word: String =
         word.chars().filter(|it| it.is_alphabetic()).flat_map(char::to_lowercase).collect();
     Some(match word.as_str() {
@@ -23,8 +23,8 @@ pub(crate) fn availability(said: &str) -> Option<&'static str> {
         "madetoorder" => "MadeToOrder",
         "reserved" => "Reserved",
         _ => {
-            let said = said.to_lowercase();
-            return STOCK_PHRASES.iter().find(|it| said.contains(it.0)).map(|it| it.1);
+            let text = text.to_lowercase();
+            return STOCK_PHRASES.iter().find(|it| text.contains(it.0)).map(|it| it.1);
         }
     })
 }
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_stock_is_a_word_of_schema_org_whatever_the_page_calls_it() {
-        for (said, is) in [
+        for (text, is) in [
             ("https://schema.org/InStock", "InStock"),
             ("http://schema.org/OutOfStock/", "OutOfStock"),
             ("in stock", "InStock"),
@@ -45,7 +45,7 @@ mod tests {
             ("Derzeit nicht verfügbar.", "OutOfStock"),
             ("preorder", "PreOrder"),
         ] {
-            assert_eq!(availability(said), Some(is), "{said}");
+            assert_eq!(availability(text), Some(is), "{text}");
         }
         assert_eq!(availability("soon"), None);
     }

@@ -11,9 +11,9 @@ pub(crate) fn flow_into(line: &mut String, text: &str) {
     }
     let mut words = text.split_whitespace().peekable();
     while let Some(word) = words.next() {
-        let goes_on = words.peek().is_some() || text.ends_with(char::is_whitespace);
-        escaped_into(line, word, goes_on.then_some(' '));
-        if goes_on {
+        let continues = words.peek().is_some() || text.ends_with(char::is_whitespace);
+        escaped_into(line, word, continues.then_some(' '));
+        if continues {
             line.push(' ');
         }
     }

@@ -14,8 +14,8 @@ impl MarkdownWriter<'_> {
         let doc = self.selection.doc;
         let ordered = doc.tag(id) == Tag::Ol;
         let items = || doc.children(id).filter(|it| doc.tag(*it) == Tag::Li);
-        let said = items().next().and_then(|it| number_in(doc, it, "value"));
-        let start = said.or_else(|| number_in(doc, id, "start")).unwrap_or(1);
+        let first_number = items().next().and_then(|it| number_in(doc, it, "value"));
+        let start = first_number.or_else(|| number_in(doc, id, "start")).unwrap_or(1);
         let mut number = start;
         // Two lists with one mark would be read as one list.
         let after = self.ended.filter(|it| it.1 == self.margins.len()).map(|it| it.0);

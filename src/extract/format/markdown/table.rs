@@ -131,8 +131,8 @@ impl MarkdownWriter<'_> {
             own += 1;
             heads &= doc.tag(cell) == Tag::Th;
             let span = |name| {
-                let said = doc.attr(cell, name).and_then(|it| it.trim().parse::<usize>().ok());
-                said.unwrap_or(1).clamp(1, MAX_COLUMNS)
+                let count = doc.attr(cell, name).and_then(|it| it.trim().parse::<usize>().ok());
+                count.unwrap_or(1).clamp(1, MAX_COLUMNS)
             };
             let (wide, tall) = (span("colspan"), span("rowspan"));
             let text = self.inline_of(cell);

@@ -58,8 +58,8 @@ pub(super) fn fill(
     let heading = facts.heading.clone().map(Value::from);
     fields.offer("name", Source::Dom, "h1", heading);
     if !fields.has("availability") {
-        let said = stock::said(labeled).or_else(|| stock::has_cart(doc).then_some("InStock"));
-        fields.offer("availability", Source::Dom, "stock", said.map(Value::from));
+        let found = stock::in_texts(labeled).or_else(|| stock::has_cart(doc).then_some("InStock"));
+        fields.offer("availability", Source::Dom, "stock", found.map(Value::from));
         if fields.has("price") {
             // The page offers something at a price and does not call it unavailable.
             fields.offer("availability", Source::Dom, "price", Some("InStock".into()));

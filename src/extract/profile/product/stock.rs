@@ -9,8 +9,8 @@ use crate::extract::vocabulary::{BUY_PHRASES, CART_NAMES, STOCK_PHRASES};
 const CONTROL: usize = 40;
 
 /// Returns the availability in the page's own texts.
-pub(super) fn said(labeled: &LabeledValues<'_, '_>) -> Option<&'static str> {
-    labeled.says(STOCK_PHRASES)
+pub(super) fn in_texts(labeled: &LabeledValues<'_, '_>) -> Option<&'static str> {
+    labeled.phrase_value(STOCK_PHRASES)
 }
 
 /// Returns `true` if a control on the page puts the product into a cart.
@@ -49,11 +49,11 @@ fn is_control(doc: &Doc<'_>, id: Id) -> bool {
 }
 
 fn says_buy(doc: &Doc<'_>, id: Id) -> bool {
-    let said = match doc.tag(id) {
+    let label = match doc.tag(id) {
         Tag::Input => ["value", "alt"].iter().find_map(|it| doc.attr(id, it)).map(str::to_owned),
         _ if doc.end(id) - id > 40 => None,
         _ => Some(doc.source_text(id)),
     };
-    let said = said.map(|it| folded(&it).to_lowercase()).unwrap_or_default();
-    (2..=CONTROL).contains(&said.len()) && BUY_PHRASES.iter().any(|it| said.contains(it))
+    let label = label.map(|it| folded(&it).to_lowercase()).unwrap_or_default();
+    (2..=CONTROL).contains(&label.len()) && BUY_PHRASES.iter().any(|it| label.contains(it))
 }

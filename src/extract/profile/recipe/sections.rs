@@ -210,13 +210,13 @@ fn ends(
         return false;
     }
     // A group of the same: `For the sauce`, `Step 2`.
-    let goes_on = match section {
+    let continues = match section {
         RecipeSection::Ingredients => {
             next.is_some_and(|it| is_amount(&it.text)) || section.is_in(&lower)
         }
         RecipeSection::Steps => section.is_in(&lower),
     };
-    !goes_on
+    !continues
 }
 
 /// Returns `true` if a line begins with an amount.

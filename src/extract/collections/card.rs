@@ -94,7 +94,7 @@ impl Card {
         Some(card)
     }
 
-    /// Renames the thing to its first words, for things whose links all have one text, such as `Selection
+    /// Renames the thing to its first words, for things whose links all have one text, such as `View
     /// details`.
     pub(super) fn renamed(self) -> Option<Self> {
         let name = self.other_name.clone()?;

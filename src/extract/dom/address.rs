@@ -1,4 +1,4 @@
-//! Addresses in a page, made to work from anywhere.
+//! Resolves the addresses in a page.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -11,7 +11,7 @@ use crate::extract::dom::tag::Tag;
 /// Bytes that all relative addresses of a page may gain: a page of short links below a long base would
 /// otherwise be written hundreds of times larger than it is.
 const MAX_GAIN: usize = 16 * 1_024 * 1_024;
-/// Bytes of an address that others may be relative to.
+/// Bytes of a base address.
 const MAX_BASE: usize = 4_096;
 const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
 
@@ -26,7 +26,7 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    /// The page's own address, changed by its `base` element.
+    /// Combines the page's own address with its `base` element.
     pub(crate) fn of(doc: &Doc<'_>, page: Option<&str>) -> Self {
         let own = page.and_then(|it| Url::parse(it).ok());
         let declared = (0..doc.len()).find(|it| doc.tag(*it) == Tag::Base);
@@ -45,7 +45,7 @@ impl Base {
         Self { url, origin, gained: Cell::default() }
     }
 
-    /// The address itself.
+    /// Returns the address of the page.
     pub(crate) fn page(&self) -> Option<&str> {
         self.url.as_ref().map(Url::as_str)
     }
@@ -68,7 +68,7 @@ impl Base {
             format!("{}{address}", self.origin)
         } else {
             let joined = url.join(address).ok()?;
-            // The parser ignores controls before a scheme, so one may come to light only now.
+            // The parser ignores controls in front of a scheme, so one may appear only now.
             SCHEMES.contains(&joined.scheme()).then(|| joined.into())?
         };
         let gained = self.gained.get() + joined.len().saturating_sub(address.len());
@@ -87,7 +87,7 @@ fn scheme(address: &str) -> Option<&str> {
     let named = address.get(end..)?.starts_with(':')
         && scheme.starts_with(|it: char| it.is_ascii_alphabetic())
         && scheme.bytes().all(|it| it.is_ascii_alphanumeric() || b"+-.".contains(&it));
-    // A line end inside a scheme is ignored by browsers, so that must not hide one either.
+    // Browsers ignore a line end inside a scheme, so it must not hide one.
     let torn = scheme.contains(['\n', '\r', '\t']);
     (named || torn).then_some(scheme)
 }
@@ -101,7 +101,7 @@ fn is_plain_path(address: &str) -> bool {
         && address.bytes().all(safe)
 }
 
-/// Blanks and controls as an address may hold them.
+/// Percent-encodes blanks and controls, and removes line ends.
 fn clean(address: &str) -> String {
     if !address.contains(|it: char| it.is_whitespace() || it.is_control()) {
         return address.to_owned();
@@ -117,7 +117,7 @@ fn clean(address: &str) -> String {
     out
 }
 
-/// An address as the target of a link in markdown.
+/// Escapes an address as the target of a link in markdown.
 pub(crate) fn as_target(address: &str) -> Cow<'_, str> {
     let mut depth = 0_i32;
     let mut balanced = true;

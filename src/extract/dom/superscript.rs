@@ -8,7 +8,7 @@ use crate::extract::dom::doc::{Doc, Id};
 
 /// Bytes of a formula; a longer text is a remark in small letters.
 pub(crate) const LONGEST: usize = 24;
-/// Letters that end an ordinal or a title: `2e`, `1a`, `Mr`. Alone they are no exponent.
+/// Letters that end an ordinal or a title: `2e`, `1a`, `Mr`. Alone they are not exponents.
 const ENDINGS: &str = "aehdorst";
 
 /// Signs beside an amount of money.
@@ -114,7 +114,7 @@ impl Shift {
         if is_one { format!("{sign}{text}") } else { format!("{sign}({text})") }
     }
 
-    /// A formula in markdown, which has no mark for it but HTML's.
+    /// Writes a formula in markdown, whose only mark for it is that of HTML.
     pub(crate) fn in_markdown(self, text: &str) -> String {
         match self {
             Self::Superscript => format!("<sup>{text}</sup>"),

@@ -5,7 +5,7 @@ macro_rules! tags {
         /// The name of an element; text nodes have one too.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Tag {
-            /// A node that is text and no element.
+            /// A text node.
             Text,
             /// Any other element.
             Other,
@@ -13,7 +13,7 @@ macro_rules! tags {
         }
 
         impl Tag {
-            /// The tag of a name, which the parser gives in lower case.
+            /// Returns the tag of a name in lower case, as the parser gives it.
             pub(crate) fn of(name: &str) -> Self {
                 match name.as_bytes() {
                     $($name => Self::$tag,)+
@@ -122,7 +122,7 @@ impl Tag {
         matches!(self, Self::Table | Self::H1 | Self::H2 | Self::H3 | Self::Ul)
     }
 
-    /// The level of a heading.
+    /// Returns the level of a heading.
     pub(crate) fn level(self) -> Option<usize> {
         Some(match self {
             Self::H1 => 1,

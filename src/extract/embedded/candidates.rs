@@ -7,7 +7,7 @@ use crate::extract::value::lenient_json;
 
 /// Values that are read.
 const MAX_VALUES: usize = 300_000;
-/// JSON in strings in JSON in strings.
+/// Levels of JSON inside strings that are parsed.
 const MAX_OPENED: usize = 2;
 /// Bytes of the name and description of a product; it needs fewer than an article.
 const ENOUGH_OF_A_PRODUCT: usize = 40;
@@ -202,7 +202,7 @@ impl<'a> Search<'a> {
     fn done(self) -> Option<Candidate<'a>> {
         let product = self.product.filter(|(_, it)| words(it) >= ENOUGH_OF_A_PRODUCT);
         match (self.article, product, self.list) {
-            // What is sold is described at length now and then.
+            // A product may have a long description.
             (Some((_, article, _)), Some((_, product)), _) if std::ptr::eq(article, product) => {
                 Some(Candidate::Product(product))
             }

@@ -1,4 +1,4 @@
-//! The stream that Next's app router ships: rows of a tree of elements, written as markup again.
+//! Reads the stream of Next's app router: rows of a tree of elements, written as markup again.
 //!
 //! A row is `id:JSON`, or `id:Tlength,text`. An element is `["$", type, key, properties]`, and a
 //! string that begins with `$` stands for another row.
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::extract::dom::escape::{escaped, quoted};
 
-/// Elements in elements that are written.
+/// Elements inside elements that are written.
 const MAX_DEPTH: usize = 200;
 /// Rows that are read.
 const MAX_ROWS: usize = 20_000;
@@ -24,7 +24,7 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Reads the rows of what the page's scripts push, joined.
+    /// Reads the rows of the joined texts that the page's scripts push.
     pub(super) fn read(stream: &str) -> Self {
         let mut flight = Self::default();
         let mut rest = stream;
@@ -51,7 +51,7 @@ impl Flight {
         self.order.iter().filter_map(|it| self.rows.get(it))
     }
 
-    /// The markup of the tree in the first row, and of the rows that it names, each once.
+    /// Writes the markup of the tree in the first row and of the rows that it names, each once.
     pub(super) fn markup(&self) -> String {
         let mut writer =
             FlightWriter { rows: &self.rows, seen: BTreeSet::new(), out: String::new() };
@@ -94,7 +94,7 @@ fn length_before(row: &str) -> Option<(usize, &str)> {
 
 struct FlightWriter<'a> {
     rows: &'a BTreeMap<String, Value>,
-    /// Rows that were written, so that none is written twice and no circle is walked.
+    /// Rows that were written, so that none is written twice and no cycle is followed.
     seen: BTreeSet<&'a str>,
     out: String,
 }
@@ -113,7 +113,7 @@ impl<'a> FlightWriter<'a> {
                 }
                 _ => parts.iter().for_each(|it| self.node(it, depth + 1)),
             },
-            // What is not an element is a router's record, with trees among its fields.
+            // Other objects are records of the router, with trees among their fields.
             Value::Object(fields) => {
                 let nested = fields.values().filter(|it| it.is_array());
                 nested.for_each(|it| self.trees(it, depth + 1));

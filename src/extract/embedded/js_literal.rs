@@ -42,7 +42,7 @@ impl<'a> LiteralReader<'a> {
         Self { source, at: 0, fuel, copies, scope: HashMap::new() }
     }
 
-    /// The value that begins at this place, and the place behind it.
+    /// Reads the value at a place and returns it with the place behind it.
     pub(super) fn value_at(&mut self, at: usize) -> Option<(Value, usize)> {
         if self.fuel == 0 {
             return None;
@@ -79,7 +79,7 @@ impl<'a> LiteralReader<'a> {
         self.burn(bytes)
     }
 
-    /// Passes white space and comments.
+    /// Skips white space and comments.
     fn blank(&mut self) -> Option<()> {
         loop {
             let rest = self.rest();
@@ -96,7 +96,7 @@ impl<'a> LiteralReader<'a> {
         }
     }
 
-    /// Passes a mark if it comes next.
+    /// Skips a mark if it comes next.
     fn take(&mut self, mark: &str) -> Option<bool> {
         self.blank()?;
         let found = self.rest().starts_with(mark);
@@ -157,7 +157,7 @@ impl<'a> LiteralReader<'a> {
         self.values("]", depth).map(Value::Array)
     }
 
-    /// Values between commas up to a mark; a hole is null.
+    /// Reads values between commas up to a mark; a hole is null.
     fn values(&mut self, end: &str, depth: usize) -> Option<Vec<Value>> {
         let mut all = Vec::new();
         loop {
@@ -176,7 +176,7 @@ impl<'a> LiteralReader<'a> {
         }
     }
 
-    /// A number, or a key that is one.
+    /// Reads a number, as a value or as a key.
     fn number(&mut self) -> Option<Value> {
         let rest = self.rest();
         let is_part = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '+' | '-');
@@ -192,7 +192,7 @@ impl<'a> LiteralReader<'a> {
         Some(Number::from_f64(number).map_or(Value::Null, Value::Number))
     }
 
-    /// The name of a field, a parameter or a function.
+    /// Reads the name of a field, a parameter or a function.
     fn name(&mut self) -> Option<&'a str> {
         self.blank()?;
         let rest = self.rest();
@@ -202,7 +202,7 @@ impl<'a> LiteralReader<'a> {
         rest.get(..length).filter(|it| !it.is_empty())
     }
 
-    /// A string in any of the three quotes, without parts that would have to be run.
+    /// Reads a string in any of the three quotes, unless parts of it would have to be run.
     fn string(&mut self) -> Option<String> {
         let mut symbols = self.rest().char_indices();
         let read = quoted(&mut symbols);
@@ -214,7 +214,7 @@ impl<'a> LiteralReader<'a> {
         }
     }
 
-    /// A word with a meaning, a parameter, or a call that only wraps data.
+    /// Reads a keyword, a parameter, or a call that only wraps data.
     fn word(&mut self, depth: usize) -> Option<Value> {
         let name = self.name()?;
         match name {
@@ -240,26 +240,26 @@ impl<'a> LiteralReader<'a> {
     }
 
     fn parameter(&mut self, name: &str) -> Option<Value> {
-        // The value itself stands where its name does, and costs no more than the name.
+        // The first value takes the place of its name and costs no more than the name.
         let cost = self.scope.get(name).map_or(0, |it| weight(it) - weight(&Value::Null));
         self.copies = self.copies.checked_sub(cost).or_else(|| {
             self.fuel = 0;
             None
         })?;
         let value = self.scope.get(name).cloned().unwrap_or_default();
-        // What is called or looked into would have to be run.
+        // A call or a field access would have to be run.
         self.blank()?;
         let next = self.rest().chars().next();
         next.is_none_or(|it| matches!(it, ',' | ']' | '}' | ')' | ';')).then_some(value)
     }
 
-    /// The first argument of a call.
+    /// Reads the first argument of a call.
     fn wrapped(&mut self, depth: usize) -> Option<Value> {
         self.expect("(")?;
         Some(self.values(")", depth)?.into_iter().next().unwrap_or(Value::Null))
     }
 
-    /// A value in brackets, or a function that is called where it stands and returns its data.
+    /// Reads a value in brackets, or a function that is called in place and returns its data.
     fn parenthesised(&mut self, depth: usize) -> Option<Value> {
         let begin = self.at;
         self.expect("(")?;
@@ -298,7 +298,7 @@ impl<'a> LiteralReader<'a> {
         Some(value)
     }
 
-    /// The place behind the bracket that closes a function's body.
+    /// Returns the place behind the bracket that closes a function's body.
     fn body_end(&mut self) -> Option<usize> {
         let begin = self.at;
         let mut open = 0_usize;
@@ -325,7 +325,7 @@ impl<'a> LiteralReader<'a> {
     }
 }
 
-/// A string with the quotes around it.
+/// Reads a string with its quotes.
 fn quoted(symbols: &mut impl Iterator<Item = (usize, char)>) -> Option<String> {
     let (_, quote) = symbols.next()?;
     let mut out = String::new();

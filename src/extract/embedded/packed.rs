@@ -3,13 +3,13 @@
 
 use serde_json::{Map, Value};
 
-/// Values in values that are unpacked.
+/// Values inside values that are unpacked.
 const MAX_DEPTH: usize = 60;
-/// Values that are made of one list, in all and in times its own: a value that is shared is made wherever
-/// it is named.
+/// Values that one list may unpack to, in all and as a multiple of its own: a shared value is copied
+/// wherever it is named.
 const MAX_VALUES: usize = 200_000;
 const MAX_COPIES: usize = 50;
-/// Bytes of strings that are made of one list, in times its own, and some for the small ones.
+/// Bytes of strings that one list may unpack to: a multiple of its own, and an allowance for small lists.
 const MAX_GROWTH: usize = 4;
 const MAX_ADDED: usize = 65_536;
 
@@ -29,7 +29,7 @@ struct PackedList<'a> {
     bytes: usize,
 }
 
-/// The value that a list stands for, if it is such a list.
+/// Unpacks a list. Returns `None` if the value is not a packed list.
 pub(super) fn unpacked(list: &Value) -> Option<Value> {
     let all = list.as_array().filter(|it| it.len() > 1)?;
     let is_place =
@@ -47,7 +47,7 @@ pub(super) fn unpacked(list: &Value) -> Option<Value> {
     list.at(0, 0)
 }
 
-/// The bytes of the strings that stand in a value of a list, names among them.
+/// Counts the bytes of the strings in a value of a list, names included.
 fn length(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
@@ -74,7 +74,7 @@ impl PackedList<'_> {
         }
     }
 
-    /// A string once more, if there may be more.
+    /// Copies a string, if the budget allows it.
     fn copied(&mut self, text: &str) -> Option<String> {
         self.bytes = self.bytes.checked_sub(text.len())?;
         Some(text.to_owned())
@@ -92,7 +92,7 @@ impl PackedList<'_> {
         };
         let rest = parts.get(1..).unwrap_or_default();
         match kind {
-            // A date stands there itself.
+            // A date is written in place.
             "Date" | "D" => match rest.first() {
                 Some(Value::String(it)) => self.copied(it).map(Value::from).unwrap_or_default(),
                 Some(Value::Number(it)) => it.clone().into(),
@@ -100,7 +100,7 @@ impl PackedList<'_> {
             },
             "Set" => rest.iter().map(|it| self.named(it, depth)).collect(),
             "Map" | "null" | "M" => self.pairs(rest, depth),
-            // Wrappers of a framework, and promises that were kept.
+            // Wrappers of a framework, and resolved promises.
             _ => rest.first().map(|it| self.named(it, depth)).unwrap_or_default(),
         }
     }
@@ -136,7 +136,7 @@ impl PackedList<'_> {
     }
 }
 
-/// The properties of an Astro island, which have a number for the type beside each value.
+/// Reads the properties of an Astro island, which have a number for the type beside each value.
 pub(super) fn typed(value: &Value) -> Value {
     let Value::Object(fields) = value else { return Value::Null };
     fields.iter().map(|(key, it)| (key.clone(), typed_value(it, 0))).collect::<Map<_, _>>().into()
@@ -147,7 +147,7 @@ fn typed_value(pair: &Value, depth: usize) -> Value {
     if depth > MAX_DEPTH {
         return Value::Null;
     }
-    // 1 is an array and 5 a set; 0 is a value as it stands, and an object's fields are typed again.
+    // 1 is an array and 5 a set; 0 is a plain value, and the fields of an object are typed again.
     match (kind.as_u64(), value) {
         (Some(1 | 5), Value::Array(all)) => {
             all.iter().map(|it| typed_value(it, depth + 1)).collect()

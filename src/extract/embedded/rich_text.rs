@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::extract::dom::escape::escaped;
 
-/// Blocks in blocks that are read.
+/// Blocks inside blocks that are read.
 const MAX_DEPTH: usize = 40;
 /// Blocks that are read of one text.
 const MAX_BLOCKS: usize = 20_000;
@@ -85,7 +85,7 @@ fn is_empty(value: &Value) -> bool {
     value.as_array().is_none_or(Vec::is_empty) && value.as_object().is_none_or(Map::is_empty)
 }
 
-/// A text as HTML.
+/// Converts a text to HTML.
 pub(super) fn html(value: &Value) -> String {
     let mut out = String::new();
     let mut left = MAX_BLOCKS;
@@ -196,7 +196,7 @@ impl RichTextKind {
     }
 }
 
-/// The level of a heading: `h2`, `heading-2`, `header-two`, or beside the kind.
+/// Reads the level of a heading: `h2`, `heading-2`, `header-two`, or a field beside the kind.
 fn level(kind: &str, block: &Map<String, Value>) -> Option<u64> {
     let rest = kind.strip_prefix("heading").or_else(|| kind.strip_prefix("header"));
     let rest = rest.or_else(|| kind.strip_prefix('h').filter(|it| it.len() == 1))?;
@@ -218,7 +218,7 @@ fn level(kind: &str, block: &Map<String, Value>) -> Option<u64> {
     }
 }
 
-/// Words in a block, with its marks.
+/// Writes the words of a block with its marks.
 fn inline(text: &str, block: &Map<String, Value>, out: &mut String) {
     let marked = |name: &str| {
         let marks = block.get("marks").and_then(Value::as_array).into_iter().flatten();
@@ -246,7 +246,7 @@ fn inline(text: &str, block: &Map<String, Value>, out: &mut String) {
     }
 }
 
-/// A text that stands alone: HTML as it is, and plain text by its empty lines.
+/// Writes a text outside of a block: HTML as it is, plain text by its empty lines.
 fn paragraphs(text: &str, out: &mut String) {
     if text.contains("</") || text.contains("<p>") || text.contains("<br") {
         out.push_str(text);

@@ -9,7 +9,7 @@ use crate::extract::embedded::js_literal::LiteralReader;
 use crate::extract::embedded::packed;
 use crate::extract::value::lenient_json;
 
-/// Assignments that are read of one script.
+/// Assignments of one script that are read.
 const MAX_ASSIGNMENTS: usize = 500;
 
 /// The embedded state of a page.
@@ -57,7 +57,7 @@ impl States {
         }
     }
 
-    /// The data that a script assigns, as in `window.__STATE__ = {...};`.
+    /// Reads the data that a script assigns, as in `window.__STATE__ = {...};`.
     fn assigned(&mut self, source: &str) {
         let mut reader = LiteralReader::new(source);
         let mut from = 0;
@@ -77,7 +77,7 @@ impl States {
         }
     }
 
-    /// The data that a script hands to a function of a framework.
+    /// Reads the data that a script passes to a function of a framework.
     fn called(&mut self, source: &str, stream: &mut String) {
         // One reader, so that the calls of a script share its bound.
         let mut reader = LiteralReader::new(source);
@@ -118,7 +118,7 @@ fn framework(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The JSON of a script, unpacked as its framework packs it.
+/// Parses the JSON of a script and unpacks it as its framework packs it.
 fn json(source: &str, framework: &str) -> Value {
     let value = lenient_json::parse(source);
     match framework {
@@ -183,7 +183,7 @@ fn begins_data(rest: &str) -> bool {
         .any(|it| rest.starts_with(it))
 }
 
-/// The properties of an Astro island.
+/// Returns the properties of an Astro island.
 fn island(doc: &Doc<'_>, id: Id) -> Option<Value> {
     if doc.name(id) != "astro-island" {
         return None;

@@ -15,13 +15,13 @@ const MAX_NAMED: usize = 50;
 #[derive(Debug, Default)]
 pub(super) struct Index<'a> {
     named: HashMap<String, Vec<Entry<'a>>>,
-    /// Every object and list in the order of the data: the one around it, and the step from there.
+    /// Every object and list in the order of the data: its parent, and the step from there.
     steps: Vec<(usize, PathStep<'a>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<'a> {
-    /// The number of the object that it is in.
+    /// The number of the surrounding object.
     object: usize,
     depth: usize,
     name: &'a str,

@@ -13,17 +13,17 @@ pub(crate) struct Layers {
     pub(crate) fields: Fields,
     /// Everything else, by the name of its source.
     pub(crate) rest: Vec<(&'static str, Value)>,
-    /// The collections on the page, for a schema that asks for several things.
+    /// The collections on the page, for a schema that requests several things.
     pub(crate) collections: Vec<Vec<Value>>,
 }
 
 impl Layers {
-    /// The single layer of a document that is data or plain text.
+    /// Builds the single layer of a document that is data or plain text.
     pub(crate) fn of_data(source: &'static str, data: Value) -> Self {
         Self { rest: vec![(source, data)], ..Self::default() }
     }
 
-    /// The layers of a page; empty if no schema asks for them.
+    /// Builds the layers of a page; they are empty without a schema.
     pub(crate) fn of_page(facts: &Facts, options: &JobRequest, fields: Fields, text: &str) -> Self {
         if options.extraction_schema.is_none() {
             return Self::default();

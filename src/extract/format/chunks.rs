@@ -49,7 +49,7 @@ pub(crate) fn rag(markdown: &Markdown) -> Value {
         only_headings &= block.level > 0;
         size += length;
         if length > CHUNK_TOKENS {
-            // One block that is too long is cut between words.
+            // A block that is too long is cut between words.
             let end = block.at + text.len();
             while let Some(cut) = cut(markdown.text.get(begin..end).unwrap_or_default()) {
                 add(&path, markdown.text.get(begin..begin + cut).unwrap_or_default());

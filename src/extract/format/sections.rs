@@ -53,7 +53,7 @@ fn branch(
     enough: usize,
 ) -> Option<Value> {
     let mut children = Vec::new();
-    // What stands before the first heading is over nothing.
+    // The section before the first heading has no subsections.
     while section.level > 0 && rest.peek().is_some_and(|it| it.level > section.level) {
         let next = rest.next()?;
         children.extend(branch(next, rest, enough));
@@ -218,7 +218,7 @@ impl SectionReader<'_> {
     fn terms(&mut self, id: Id) {
         let doc = self.selection.doc;
         let mut items: Vec<(String, Vec<String>)> = Vec::new();
-        // A list in a description is more of its words.
+        // A list inside a description belongs to its words.
         let mut read = id;
         for at in self.selection.below(id) {
             if at < read || !matches!(doc.tag(at), Tag::Dt | Tag::Dd) {

@@ -48,7 +48,7 @@ impl TextWriter<'_> {
         self.line.clear();
     }
 
-    /// Keeps the next block apart from the one before it.
+    /// Separates the next block from the one before it.
     fn begin(&mut self) {
         if !self.out.is_empty() {
             self.out.push_str("\n\n");
@@ -58,7 +58,7 @@ impl TextWriter<'_> {
         }
     }
 
-    /// A dash, or the item's number.
+    /// Returns a dash or the item's number.
     fn next_mark(&mut self) -> String {
         match self.lists.last_mut() {
             Some(Some(number)) => {
@@ -100,7 +100,7 @@ impl TextWriter<'_> {
             Tag::Br => self.line.push('\n'),
             Tag::Sup => self.shifted(id, Shift::Superscript),
             Tag::Sub => self.shifted(id, Shift::Subscript),
-            // What a caption is of is not in a text.
+            // A text has no images, so their captions are dropped.
             Tag::Figcaption if captions_an_image(doc, id) => {}
             Tag::Pre if code::counts_lines(doc, id) => {}
             Tag::Pre => {
@@ -181,7 +181,7 @@ impl TextWriter<'_> {
         }
     }
 
-    /// The cells of a row on one line.
+    /// Writes the cells of a row on one line.
     fn row(&mut self, id: Id) {
         let doc = self.selection.doc;
         let cells = doc

@@ -96,7 +96,7 @@ fn boilerplate<'a>(
                 () => Boilerplate::Likely,
             };
         }
-        // What holds no text and no image frames nothing.
+        // A hidden element frames nothing.
         _ if node.hidden => return Boilerplate::None,
         _ => {}
     }

@@ -80,7 +80,7 @@ fn visible(doc: &Doc<'_>) -> Vec<Value> {
         }
         let end = behind(doc, id);
         let all = lines(doc, node.end, end);
-        // Below a heading the next one ends the answer.
+        // The next heading ends an answer below a heading.
         let answer: Vec<String> =
             all.into_iter().take_while(|it| it.level.is_none()).map(|it| it.text).collect();
         if !answer.is_empty() {

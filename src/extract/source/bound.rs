@@ -10,11 +10,11 @@ use crate::extract::source::formula;
 
 /// Elements open at once. Real pages stay below 100.
 const MAX_DEPTH: usize = 256;
-/// Formatting elements that were opened and not closed.
+/// Formatting elements that are open.
 const MAX_FORMATTING: usize = 24;
 /// Tags of a page.
 const MAX_TAGS: usize = 200_000;
-/// Bytes of one tag, and its attributes; beyond that they are dropped. The parser compares each with all
+/// Bytes and attributes of one tag; further attributes are dropped. The parser compares each with all
 /// before it.
 const MAX_TAG: usize = 65_536;
 const MAX_ATTRIBUTES: usize = 1_000;
@@ -27,11 +27,11 @@ const VOID: [&str; 14] = [
 ];
 const RAW: [&str; 9] =
     ["iframe", "noembed", "noframes", "noscript", "script", "style", "textarea", "title", "xmp"];
-/// Those that the parser opens again in the next block. `a` is not among them: a second one closes
-/// the first.
+/// Elements that the parser opens again in the next block. `a` is not among them: a second one closes the
+/// first.
 const FORMATTING: [&str; 12] =
     ["b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"];
-/// An end tag does not reach through these.
+/// Elements that an end tag cannot close from inside.
 const WALLS: [&str; 9] =
     ["applet", "button", "caption", "marquee", "object", "select", "table", "td", "th"];
 /// Elements whose content is not HTML.
@@ -97,7 +97,7 @@ fn is(list: &[&str], name: &str) -> bool {
     list.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 
-/// The elements that end where a `name` begins inside them, without an end tag of their own.
+/// Returns the elements that a `name` inside them ends without an end tag.
 fn ended_by(name: &str) -> &'static [&'static str] {
     const LISTS: [(&[&str], &[&str]); 5] = [
         (&["li"], &["p", "li"]),
@@ -138,7 +138,7 @@ fn ended_by(name: &str) -> &'static [&'static str] {
 }
 
 impl<'a> BoundingPass<'a> {
-    /// Leaves `from..to` out.
+    /// Drops `from..to`.
     fn cut(&mut self, from: usize, to: usize) {
         self.out.push_str(self.source.get(self.kept..from).unwrap_or_default());
         self.kept = to;
@@ -199,8 +199,8 @@ impl<'a> BoundingPass<'a> {
         self.open.iter().any(|it| it.eq_ignore_ascii_case("select"))
     }
 
-    /// Leaves drawings out, and the tags of formulas but for their source: inside them the parser reads
-    /// by other rules than this pass, and no format shows them.
+    /// Drops drawings, and the tags of formulas except for their source: inside them the parser follows
+    /// other rules than this pass, and no format shows them.
     fn foreign(&mut self, name: &'a str, at: usize, end: usize) -> usize {
         if name.eq_ignore_ascii_case("math")
             && let Some(to) = self.formula(at)
@@ -219,7 +219,7 @@ impl<'a> BoundingPass<'a> {
         to
     }
 
-    /// Puts a formula's source in its place; returns where it ends.
+    /// Replaces a formula by its source and returns the place behind it.
     fn formula(&mut self, at: usize) -> Option<usize> {
         if self.formula_end < at {
             let found = find_ignoring_case(self.source, at, "</math");
@@ -238,7 +238,7 @@ impl<'a> BoundingPass<'a> {
         Some(to)
     }
 
-    /// Puts the formula that a script holds in its place; returns where the script ends.
+    /// Replaces a script with a formula by its source and returns the place behind it.
     fn formula_in_script(&mut self, at: usize, end: usize) -> Option<usize> {
         let tag = self.source.get(at..end).filter(|it| it.contains("math/tex"))?;
         let close = self.raw_end("script", end);
@@ -299,7 +299,7 @@ impl<'a> BoundingPass<'a> {
         }
     }
 
-    /// Passes over the content of a raw text element.
+    /// Skips the content of a raw text element.
     fn raw(&mut self, name: &str, from: usize) -> usize {
         let end = self.raw_end(name, from);
         let inside = self.source.get(from..end).unwrap_or_default();
@@ -353,7 +353,7 @@ fn find_ignoring_case(source: &str, from: usize, wanted: &str) -> Option<usize> 
     }
 }
 
-/// The length of a comment. `-->` may begin with the dashes that open it; `--!>` may not.
+/// Returns the length of a comment. `-->` may begin with the dashes that open it; `--!>` may not.
 fn comment_end(rest: &str) -> usize {
     let mut at = 2;
     while let Some(found) = rest.get(at..).and_then(|it| it.find("--")) {
@@ -370,14 +370,14 @@ fn comment_end(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a tag, see [`tag`].
+/// Returns the length of a tag, see [`tag`].
 fn tag_end(rest: &str) -> usize {
     tag(rest).0
 }
 
-/// The length of a tag, up to the first `>` outside quotes, and how many attributes it has. A quote opens
-/// a value only as the first character behind the `=` of a name; elsewhere it is a character like any
-/// other.
+/// Returns the length of a tag, up to the first `>` outside quotes, and the number of its attributes. A
+/// quote opens a value only as the first character behind the `=` of a name; elsewhere it is a character
+/// like any other.
 fn tag(rest: &str) -> (usize, usize) {
     #[derive(Clone, Copy)]
     enum TagState {

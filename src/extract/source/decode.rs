@@ -1,4 +1,4 @@
-//! Bytes to text: byte order mark, then header, then the page's own word, then a guess.
+//! Decodes bodies: by the byte order mark, the header, the page's own declaration, or a guess.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ const PRESCAN: usize = 65_536;
 /// Bytes that are checked for UTF-16 without a mark.
 const WIDE: usize = 512;
 
-/// A body as text, and how it was read.
+/// The text of a body, and the encoding it was decoded from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded<'a> {
     /// The text; bytes that could not be decoded are U+FFFD.
@@ -22,7 +22,7 @@ pub struct Decoded<'a> {
     pub encoding: &'static str,
 }
 
-/// Decodes a body by its byte order mark, the header, its own word, or a guess, in this order.
+/// Decodes a body by its byte order mark, the header, its own declaration, or a guess, in this order.
 pub fn decode<'a>(body: &'a [u8], content_type: Option<&str>) -> Decoded<'a> {
     let (encoding, text) = if let Some((encoding, _)) = Encoding::for_bom(body) {
         (encoding, encoding.decode(body).0)

@@ -30,16 +30,16 @@ pub(crate) fn of_script(tag: &str, source: &str) -> Option<String> {
     Some(format!("<{ELEMENT}{display}>{source}</{ELEMENT}>"))
 }
 
-/// The annotation in TeX.
+/// Returns the annotation in TeX.
 fn annotated(math: &str) -> Option<&str> {
     let rest = math.get(math.find("application/x-tex")?..)?;
     let rest = rest.get(rest.find('>')? + 1..)?;
-    // Anything but text in it is none of TeX.
+    // TeX is plain text; an annotation with elements is something else.
     let text = rest.get(..rest.find('<')?)?;
     rest.get(text.len()..)?.starts_with("</annotation").then_some(text)
 }
 
-/// The alternative text.
+/// Returns the alternative text.
 fn alternative(begin: &str) -> Option<&str> {
     let rest = begin.get(begin.find("alttext=")? + "alttext=".len()..)?;
     let quote = rest.chars().next().filter(|it| matches!(it, '"' | '\''))?;

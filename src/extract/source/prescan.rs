@@ -2,7 +2,7 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-/// The encoding that a `meta` element or an XML declaration names.
+/// Returns the encoding that a `meta` element or an XML declaration names.
 pub(crate) fn encoding(head: &[u8]) -> Option<&'static Encoding> {
     if let Some(found) = declared(head) {
         return Some(found);
@@ -32,7 +32,7 @@ pub(crate) fn encoding(head: &[u8]) -> Option<&'static Encoding> {
     None
 }
 
-/// The encoding of an XML declaration, which only the very start can be.
+/// Returns the encoding of an XML declaration, which can only be at the very start.
 fn declared(head: &[u8]) -> Option<&'static Encoding> {
     let line = head.strip_prefix(b"<?xml")?;
     let line = line.get(..find(line, b"?>")?)?;
@@ -119,7 +119,7 @@ impl Prescan<'_> {
         }
     }
 
-    /// The next attribute of a tag, in lower case; `None` where the tag ends.
+    /// Reads the next attribute of a tag in lower case. Returns `None` at the end of the tag.
     fn attribute(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
         self.skip(|it| it.is_ascii_whitespace() || it == b'/');
         if self.byte()? == b'>' {
@@ -161,7 +161,7 @@ impl Prescan<'_> {
     }
 }
 
-/// The encoding that the `content` of a `meta` element names.
+/// Returns the encoding that the `content` of a `meta` element names.
 fn in_content(content: &[u8]) -> Option<&'static Encoding> {
     let mut rest = content;
     loop {

@@ -1,9 +1,8 @@
-//! Pages that arrive in parts: each part is put where a script would put it.
+//! Puts the parts of a streamed page where a script would put them.
 //!
-//! A server that renders with React sends a page before all of it is ready. Where a part is missing
-//! stands an empty `template` and what is shown for the time being; the part follows at the end of
-//! the page, hidden, under the same number. Read as it arrives, such a page has its content behind
-//! its footer.
+//! A server that renders with React sends a page before all of it is ready. An empty `template` and a
+//! placeholder mark a missing part; the part follows at the end of the page, hidden, under the same
+//! number. Read in that order, the content of such a page would stand behind its footer.
 
 use std::collections::HashMap;
 
@@ -21,7 +20,7 @@ const MAX_DEPTH: usize = 200;
 /// Parts of a page that are moved.
 const MAX_PARTS: usize = 1_000;
 
-/// Moves every part to its place; a page that came whole is not touched.
+/// Moves every part to its place. A page without parts stays untouched.
 pub(crate) fn put_in_place(tree: &mut Html) {
     let mut places: HashMap<String, NodeId> = HashMap::new();
     let mut parts: Vec<(String, NodeId)> = Vec::new();

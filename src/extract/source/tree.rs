@@ -17,7 +17,7 @@ pub(crate) fn parse(bounded: &str) -> Html {
     tree
 }
 
-/// The visible text of a fragment of HTML, on one line. A fragment that nests too deep has none.
+/// Returns the visible text of a fragment of HTML on one line. A fragment that nests too deep has none.
 pub(crate) fn text_of(source: &str) -> String {
     let bounded = bound::bounded(source, &mut Vec::new());
     let tree = Html::parse_fragment(&bounded);

@@ -1,4 +1,4 @@
-//! Code: in a line, and in blocks of its own.
+//! Writes code, in a line and in blocks of its own.
 
 use crate::extract::dom::code;
 use crate::extract::dom::doc::{Id, folded};
@@ -14,7 +14,7 @@ impl MarkdownWriter<'_> {
         let source = doc.source_text(id);
         let mut text = folded(&source);
         if text.is_empty() {
-            // A blank is something to show, and nothing is not.
+            // Blank code is visible, and empty code is not.
             if source.is_empty() || doc.tag(id) != Tag::Code {
                 return self.flow(&source);
             }
@@ -35,7 +35,7 @@ impl MarkdownWriter<'_> {
         self.emphasis.closed = (fence == "`").then_some(("`", self.line.len()));
     }
 
-    /// A block of code, with every line that it has.
+    /// Writes a block of code with all its lines.
     pub(crate) fn fenced(&mut self, id: Id) {
         let doc = self.selection.doc;
         if code::counts_lines(doc, id) {

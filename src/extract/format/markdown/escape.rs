@@ -1,9 +1,9 @@
 //! Escapes text that would be read as markup.
 
-/// Letters of the name of a character.
+/// Letters of a named character reference.
 const LONGEST_REFERENCE: usize = 32;
 
-/// Adds a text of the page to a line: white space folded, and marks inside a line escaped.
+/// Appends a text of the page to a line, white space folded and inline markup escaped.
 pub(crate) fn flow_into(line: &mut String, text: &str) {
     let begins = line.is_empty() || line.ends_with([' ', '\n']);
     if !begins && text.starts_with(char::is_whitespace) {
@@ -23,8 +23,8 @@ fn is_mark(byte: u8) -> bool {
     matches!(byte, b'\\' | b'`' | b'*' | b'_' | b'[' | b']' | b'<' | b'&' | b'~')
 }
 
-/// Adds a word with its marks escaped. What stands `behind` it decides with some whether they are marks;
-/// where that is not known they are.
+/// Appends a word with its markup escaped. For some marks the character `behind` the word decides; if it
+/// is unknown they are escaped.
 pub(crate) fn escaped_into(line: &mut String, word: &str, behind: Option<char>) {
     if !word.bytes().any(is_mark) {
         return line.push_str(word);
@@ -40,7 +40,7 @@ pub(crate) fn escaped_into(line: &mut String, word: &str, behind: Option<char>) 
                 !(before.is_some_and(char::is_alphanumeric)
                     && next.is_some_and(char::is_alphanumeric))
             }
-            // Before a letter or a blank it is a sign like any other.
+            // A backslash before a letter or a blank is plain text.
             '\\' => next.is_none_or(|it| it.is_ascii_punctuation()),
             '<' => next.is_none_or(|it| it.is_ascii_alphabetic() || matches!(it, '/' | '!' | '?')),
             '&' => is_reference(rest),
@@ -91,7 +91,7 @@ fn is_rule(line: &str) -> bool {
     line.starts_with('=') && only(&['=']) || line.contains('-') && only(&['-', ':', '|'])
 }
 
-/// The longest run of a sign.
+/// Returns the length of the longest run of a sign.
 pub(crate) fn longest_run(text: &str, sign: char) -> usize {
     text.split(|it| it != sign).map(str::len).max().unwrap_or_default()
 }

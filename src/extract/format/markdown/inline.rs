@@ -8,7 +8,7 @@ use crate::extract::dom::doc::{Id, folded};
 use crate::extract::dom::image::image_source;
 use crate::extract::format::markdown::{MarkdownWriter, escape};
 
-/// The marks that are open, and the one that has just been closed.
+/// The open marks, and the mark that has just been closed.
 #[derive(Default)]
 pub(crate) struct Emphasis {
     strong: bool,
@@ -31,7 +31,7 @@ impl Emphasis {
 }
 
 impl MarkdownWriter<'_> {
-    /// The inline content of a node, on lines of its own.
+    /// Renders the inline content of a node on lines of its own.
     pub(crate) fn inline_of(&mut self, id: Id) -> String {
         let outer = std::mem::take(&mut self.line);
         let closed = self.emphasis.closed.take();
@@ -47,7 +47,7 @@ impl MarkdownWriter<'_> {
         }
     }
 
-    /// Like `children`, but blocks inside only stand on lines of their own.
+    /// Like `children`, but blocks inside only begin a new line.
     fn inline_children(&mut self, id: Id) {
         let selection = self.selection;
         for child in selection.doc.children(id) {
@@ -85,7 +85,7 @@ impl MarkdownWriter<'_> {
         Some((text.to_owned(), inner.ends_with(BLANKS)))
     }
 
-    /// Content with a mark on both sides. The marks touch the words: blanks go outside.
+    /// Writes content with a mark on both sides. The marks touch the words: blanks go outside.
     pub(crate) fn around(&mut self, id: Id, mark: &'static str) {
         if *self.emphasis.open(mark) {
             return self.children(id);
@@ -103,7 +103,7 @@ impl MarkdownWriter<'_> {
         if touches {
             self.line.truncate(self.line.len() - mark.len());
         } else {
-            // Between a letter and a sign a mark opens nothing.
+            // A mark between a letter and a sign opens nothing.
             if self.line.ends_with(char::is_alphanumeric) && text.starts_with(is_sign) {
                 self.line.push(' ');
             }
@@ -117,7 +117,7 @@ impl MarkdownWriter<'_> {
         }
     }
 
-    /// Blocks with a mark around: each paragraph in them has it.
+    /// Writes blocks with a mark around each paragraph.
     fn around_blocks(&mut self, id: Id, mark: &'static str) {
         self.flush();
         *self.emphasis.open(mark) = true;
@@ -132,7 +132,7 @@ impl MarkdownWriter<'_> {
     pub(crate) fn flow(&mut self, text: &str) {
         let mut text = text;
         if std::mem::take(&mut self.led_back) && self.line.trim().is_empty() {
-            // What set the number of a note apart from it, where the number was the link.
+            // The separator behind the number of a note, whose link was dropped.
             text = text.trim_start_matches(['.', ':', ')', ']']);
         }
         if let Some((mark, at)) = self.emphasis.closed
@@ -155,7 +155,7 @@ impl MarkdownWriter<'_> {
         }
         let target = with_title(&as_target(&address), doc.attr(id, "title"));
         if doc.node(id).has_block {
-            // The first block in it is the link, and the rest is text beside it.
+            // The first block inside is the link, and the rest is text beside it.
             self.flush();
             let outer = self.link.replace(target);
             self.children(id);
@@ -180,7 +180,7 @@ impl MarkdownWriter<'_> {
     pub(crate) fn image(&mut self, id: Id) {
         let doc = self.selection.doc;
         let Some(source) = image_source(doc, id, self.base) else { return };
-        // Its lines are kept as they are written; a blank one would end the paragraph.
+        // The lines of the text stay; a blank one would end the paragraph.
         let lines = doc.attr(id, "alt").unwrap_or_default().lines().map(str::trim);
         let mut alt = String::new();
         for line in lines.filter(|it| !it.is_empty()) {

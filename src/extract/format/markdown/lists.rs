@@ -5,7 +5,7 @@ use crate::extract::dom::tag::Tag;
 use crate::extract::dom::task::task_box;
 use crate::extract::format::markdown::{Gap, Margin, MarkdownWriter};
 
-/// The greatest number of an item: one with more digits is read as text.
+/// The greatest number of an item; one with more digits would be read as text.
 const MAX_NUMBER: u64 = 999_999_999;
 
 impl MarkdownWriter<'_> {
@@ -17,7 +17,7 @@ impl MarkdownWriter<'_> {
         let first_number = items().next().and_then(|it| number_in(doc, it, "value"));
         let start = first_number.or_else(|| number_in(doc, id, "start")).unwrap_or(1);
         let mut number = start;
-        // Two lists with one mark would be read as one list.
+        // Two lists with one marker would be read as one list.
         let after = self.ended.filter(|it| it.1 == self.margins.len()).map(|it| it.0);
         let sign = match (ordered, after) {
             (false, Some('-')) => '*',
@@ -25,8 +25,8 @@ impl MarkdownWriter<'_> {
             (true, Some('.')) => ')',
             (true, _) => '.',
         };
-        // A list in an item stands close to the item's words. One that does not begin with 1 would
-        // be read as more of those words.
+        // A list inside an item follows its words directly. One that does not begin with 1 would be read
+        // as more of those words.
         let close = self.margins.last().is_some_and(|it| it.begun && it.rest.trim().is_empty());
         if close && number <= 1 {
             self.gap = Gap::Line;
@@ -36,7 +36,7 @@ impl MarkdownWriter<'_> {
             if doc.text(child).is_some_and(|it| it.trim().is_empty()) {
                 continue;
             }
-            // What stands between the items is more of the one before it.
+            // Anything between the items belongs to the one before it.
             if !open || doc.tag(child) == Tag::Li {
                 number += u64::from(open && self.end_item());
                 let (mark, rest) = if let Some(note) = self.notes.note(child) {

@@ -304,7 +304,7 @@ impl<'v> MarkdownWriter<'v> {
         }
         self.out.extend(std::iter::repeat_n('#', level));
         self.out.push(' ');
-        // A closing row of signs is read as part of the mark.
+        // A closing row of `#` would be read as part of the mark.
         let bare = text.trim_end_matches('#').len();
         self.out.push_str(text.get(..bare).unwrap_or_default());
         if bare < text.len() {

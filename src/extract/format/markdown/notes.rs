@@ -1,4 +1,5 @@
-//! Footnotes: a raised link to a part further down, which becomes a reference and its note.
+//! Finds footnotes: a superscript link to a part further down becomes a reference, and that part its
+//! note.
 
 use std::collections::HashMap;
 

@@ -7,14 +7,14 @@ use crate::extract::format::markdown::inline::close;
 
 /// Columns of a table; further ones are dropped.
 const MAX_COLUMNS: usize = 100;
-/// Cells of a table that are added because another one spans them.
+/// Cells that spans may add to a table.
 const MAX_SPAN: usize = 1_000;
 
-/// The rows of a table as they are written.
+/// The rows of a table, rendered.
 #[derive(Default)]
 struct Grid {
     rows: Vec<Vec<String>>,
-    /// By column: for how many more rows a cell from above fills it.
+    /// By column: the number of further rows that a cell from above fills.
     spans: Vec<usize>,
     spanned: usize,
     /// `true` if the first row is a heading.
@@ -23,7 +23,7 @@ struct Grid {
 
 impl MarkdownWriter<'_> {
     pub(crate) fn table(&mut self, id: Id) {
-        // Asked before any cell is read: reading the cells of tables in tables first doubles the work
+        // Checked before any cell is read: reading the cells of tables in tables first doubles the work
         // at every level.
         if self.is_layout(id) {
             return self.laid_out(id);
@@ -77,7 +77,7 @@ impl MarkdownWriter<'_> {
         if says_so || doc.node(id).has_table {
             return true;
         }
-        // What has heads has columns, however many lines stand in its cells.
+        // A table with heads has columns, however many lines its cells have.
         let headed = self.selection.below(id).any(|it| doc.tag(it) == Tag::Th);
         self.selection.below(id).filter(|it| matches!(doc.tag(*it), Tag::Td | Tag::Th)).any(
             |cell| {
@@ -87,7 +87,7 @@ impl MarkdownWriter<'_> {
                     let node = doc.node(at);
                     match node.tag {
                         Tag::Text if node.text > 0 => {
-                            // A break is one only between texts.
+                            // A break counts only between texts.
                             if broken && filled > 0 && !headed {
                                 return true;
                             }

@@ -111,7 +111,7 @@ fn is_in_stock(offer: &Value) -> bool {
     offer.get("availability").and_then(text).and_then(|it| availability(&it)) == Some("InStock")
 }
 
-/// The offers of an item and of its variants.
+/// Returns the offers of an item and of its variants.
 fn offers<'v>(item: &'v Value, graph: &'v Graph) -> Vec<&'v Value> {
     let mut all = Vec::new();
     if let Some(offers) = item.get("offers") {

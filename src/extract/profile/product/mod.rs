@@ -80,7 +80,7 @@ fn price(fields: &mut Fields, doc: &Doc<'_>, facts: &Facts, declared: &[Sourced]
     }
 }
 
-/// The items that describe the page's product, the best first.
+/// Returns the items that describe the page's product, the best first.
 fn items(facts: &Facts) -> Vec<(Source, &Value)> {
     let Some(main) = facts.declared.about(Profile::Product) else { return Vec::new() };
     let title = facts.title.as_deref().unwrap_or_default().to_lowercase();

@@ -131,7 +131,7 @@ pub(super) fn visible(doc: &Doc<'_>, section: RecipeSection) -> Vec<String> {
     let mut best: Option<(f64, Vec<TextLine>)> = None;
     for candidate in candidates {
         let score = score(&candidate, section);
-        // The first of several that are as good is the one in the content.
+        // The first of equals is the one in the content.
         if score > best.as_ref().map_or(0.0, |it| it.0 * CLEARLY_BETTER) {
             best = Some((score, candidate));
         }
@@ -209,7 +209,7 @@ fn ends(
     if own > level || own == BOLD_LEVEL {
         return false;
     }
-    // A group of the same: `For the sauce`, `Step 2`.
+    // A heading inside the section: `For the sauce`, `Step 2`.
     let continues = match section {
         RecipeSection::Ingredients => {
             next.is_some_and(|it| is_amount(&it.text)) || section.is_in(&lower)
@@ -285,7 +285,7 @@ fn amounts_joined(doc: &Doc<'_>, all: &[TextLine]) -> Vec<String> {
             continue;
         }
         if text.starts_with('(') && out.last().is_some_and(|it| !it.contains('(')) {
-            // A remark to the line before.
+            // A remark on the line before.
             let last = out.pop().unwrap_or_default();
             out.push(format!("{last} {text}"));
         } else if !apart || !is_only_amount(&text) {

@@ -9,15 +9,14 @@ mod candidates;
 mod flight;
 mod js_literal;
 mod packed;
+mod product;
 mod recipe;
 mod rich_text;
 mod states;
 
 pub(super) use self::recipe::recipe;
 
-use std::fmt::Write as _;
-
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::extract::dom::doc::{Doc, folded};
 use crate::extract::dom::escape::{escaped, quoted};
@@ -101,12 +100,13 @@ fn head(doc: &Doc<'_>) -> String {
         doc.tag(*id) == Tag::Script && doc.attr(*id, "type") == Some("application/ld+json")
     };
     for id in (0..doc.len()).filter(is_data) {
-        head.extend([DATA, &doc.source_text(id), "</script>"]);
+        head.extend([JSON_LD, &doc.source_text(id), "</script>"]);
     }
     head + "</head>"
 }
 
-const DATA: &str = "<script type=\"application/ld+json\">";
+/// The tag of a script with JSON-LD.
+const JSON_LD: &str = "<script type=\"application/ld+json\">";
 
 /// Writes a candidate as the body of a page.
 fn written(found: &Candidate<'_>) -> String {
@@ -119,7 +119,7 @@ fn written(found: &Candidate<'_>) -> String {
         }
         Candidate::Product(object) => {
             heading(object, &mut out);
-            product(object, &mut out);
+            product::write(object, &mut out);
         }
         Candidate::List(all) => {
             out.push_str("<ul>");
@@ -153,61 +153,6 @@ fn byline(object: &Map<String, Value>, out: &mut String) {
         let date = quoted(date);
         out.extend(["<p><time datetime=\"", &date, "\">", &date, "</time></p>"]);
     }
-}
-
-/// Writes a product: its description for readers, and its facts as JSON-LD.
-fn product(object: &Map<String, Value>, out: &mut String) {
-    let body = ["descriptionHtml", "body_html", "description", "content", "body", "summary"];
-    if let Some(body) =
-        body.iter().filter_map(|it| object.get(*it)).max_by_key(|it| rich_text::length(it))
-    {
-        out.push_str(&rich_text::html(body));
-    }
-    let first = |names: &[&str]| {
-        let found = names.iter().find_map(|it| object.get(*it).filter(|it| !it.is_null()));
-        found.cloned().unwrap_or_default()
-    };
-    let offer = {
-        let offers = first(&["offers", "variants", "priceRange"]);
-        offers.get(0).cloned().unwrap_or(offers)
-    };
-    let amount = |value: &Value| {
-        let nested = ["amount", "value", "current", "price", "minVariantPrice", "min"];
-        let inner = nested.iter().find_map(|it| value.get(*it)).unwrap_or(value);
-        let inner = inner.get("amount").unwrap_or(inner);
-        if inner.is_object() || inner.is_array() { Value::Null } else { inner.clone() }
-    };
-    let price = amount(&first(&["price", "currentPrice", "salePrice", "finalPrice"]));
-    let price = if price.is_null() { amount(&offer) } else { price };
-    let currency = first(&["currency", "priceCurrency", "currencyCode"]);
-    let nested = ["price", "priceRange", "currentPrice"].iter().find_map(|it| {
-        let price = object.get(*it)?;
-        let price = price.get("minVariantPrice").unwrap_or(price);
-        price.get("currency").or_else(|| price.get("currencyCode"))
-    });
-    let currency = if currency.is_null() { nested.cloned().unwrap_or_default() } else { currency };
-    let available = match first(&["availability", "inStock", "available", "availableForSale"]) {
-        Value::Bool(true) => "https://schema.org/InStock".into(),
-        Value::Bool(false) => "https://schema.org/OutOfStock".into(),
-        other => other,
-    };
-    let brand = first(&["brand", "vendor", "manufacturer"]);
-    let data = json!({
-        "@context": "https://schema.org", "@type": "Product", "name": candidates::title(object),
-        "sku": first(&["sku"]), "gtin": first(&["gtin", "gtin13", "ean", "barcode"]),
-        "mpn": first(&["mpn"]), "brand": candidates::plain(&brand),
-        "offers": {
-            "@type": "Offer", "price": price, "priceCurrency": currency, "availability": available,
-        },
-    });
-    if !price.is_null() {
-        let written =
-            |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let currency = if currency.is_null() { String::new() } else { written(&currency) };
-        let _ = write!(out, "<p>{} {}</p>", escaped(&written(&price)), escaped(&currency));
-    }
-    // A script ends at the first end tag, wherever that stands.
-    out.extend([DATA, &data.to_string().replace("</", "<\\/"), "</script>"]);
 }
 
 fn list_entry(entry: &Map<String, Value>, out: &mut String) {

@@ -103,3 +103,20 @@ impl<'d, 'a> LabeledValues<'d, 'a> {
         self.texts.iter().find_map(word).map(|it| it.1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use scraper::Html;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_label_that_fits_counts() {
+        let tree = Html::parse_document("<p>Merke: Zara</p>");
+        let doc = Doc::of(&tree, 100).expect("a shallow page");
+
+        let brand = LabeledValues::of(&doc).value(&["merk", "merke"], |it| Some(it.to_owned()));
+
+        assert_eq!(brand.as_deref(), Some("Zara"));
+    }
+}

@@ -181,7 +181,7 @@ fn report(who: &str, rounds: &[Round]) -> f64 {
 #[tokio::main]
 async fn main() {
     let (rounds, pages) = (number("RUNGS_ROUNDS", 5), number("RUNGS_PAGES", 24));
-    let limits = ChromeLimits { pages_per_browser: u32::MAX, ..ChromeLimits::default() };
+    let limits = ChromeLimits::default().with_max_pages_per_browser(u32::MAX);
     let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
     let chrome = Chrome::new().network(network).limits(limits);
     let (site, dir) = (site(), tempfile::tempdir().expect("a folder"));

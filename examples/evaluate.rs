@@ -155,7 +155,7 @@ mod ocr {
     use std::time::Duration;
 
     use rungs::core::request::{Item, Limits};
-    use rungs::fetch::ocr::{Layout, Tesseract};
+    use rungs::fetch::ocr::{PageSegmentation, Tesseract};
     use rungs::ports::fetch::{DocumentRequest, Fetched, OcrEngine};
     use serde_json::{Value, json};
 
@@ -166,10 +166,12 @@ mod ocr {
         static READER: OnceLock<Tesseract> = OnceLock::new();
         let number = request.object.get("psm").and_then(Value::as_u64);
         let layout = match number {
-            None => Layout::default(),
-            Some(it) => Layout::from_number(it).ok_or(format!("no text is read with psm {it}"))?,
+            None => PageSegmentation::default(),
+            Some(it) => {
+                PageSegmentation::from_psm(it).ok_or(format!("no text is read with psm {it}"))?
+            }
         };
-        let reader = READER.get_or_init(Tesseract::new).clone().layout(layout);
+        let reader = READER.get_or_init(Tesseract::new).clone().page_segmentation(layout);
         let options = Item::get(NOWHERE).check(&Limits::default()).map_err(|it| it.to_string())?;
         let image = DocumentRequest {
             document: Arc::new(Fetched::new(200, request.body.clone())),

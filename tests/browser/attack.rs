@@ -1,5 +1,4 @@
-//! Pages that mean harm: none reaches an address that is closed, none outlives its time, and each ends
-//! by name.
+//! Malicious pages: none reaches a closed address, and each one over a limit fails with an error that names it.
 
 use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
@@ -13,37 +12,41 @@ use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchErrorKind as Kind};
 use rungs::testkit::site::{RawSite, Site, SiteResponse};
 
-use super::{chrome, page, render, text};
+use super::{NEVER, PATIENCE, chrome, page, render, text};
 
-/// Counts who comes, on TCP and UDP, at an address that no page may reach.
+/// Time that a page with endless requests has to load.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Counts connections and datagrams at an address that no page may reach.
 struct Canary {
     port: u16,
     udp_port: u16,
-    came: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
     _site: RawSite,
     udp: UdpSocket,
 }
 
 impl Canary {
     fn start() -> Self {
-        let came = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&came);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
         let site = RawSite::start(move |_| {
             counted.fetch_add(1, Ordering::SeqCst);
         });
         let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
-        udp.set_nonblocking(true).expect("it can be");
-        let udp_port = udp.local_addr().expect("it has one").port();
-        Self { port: site.addr().port(), udp_port, came, _site: site, udp }
+        udp.set_nonblocking(true).expect("supported");
+        let udp_port = udp.local_addr().expect("bound").port();
+        Self { port: site.addr().port(), udp_port, connections, _site: site, udp }
     }
 
-    fn came(&self) -> usize {
+    fn visits(&self) -> usize {
         let datagram = self.udp.recv(&mut [0; 64]).is_ok();
-        self.came.load(Ordering::SeqCst) + usize::from(datagram)
+        self.connections.load(Ordering::SeqCst) + usize::from(datagram)
     }
 }
 
-/// A browser that may go to 127.0.0.2 alone, where the attacker's site is said to be.
+/// A browser that may reach only 127.0.0.2, to which the attacker's name resolves. Pages get `LOAD_TIMEOUT` to load,
+/// since some of their requests never end.
 fn caged(site: &Site) -> Chrome {
     let addr = format!("127.0.0.2:{}", site.addr().port()).parse().expect("an address");
     let network = NetPolicy::new()
@@ -52,12 +55,17 @@ fn caged(site: &Site) -> Chrome {
         .resolve("evil.test", addr)
         // A name that resolves to this machine, as after DNS rebinding.
         .resolve("rebound.test", "127.0.0.1:0".parse().expect("an address"));
-    Chrome::new().network(network)
+    Chrome::new().network(network).limits(patient())
 }
 
-/// Every way out that a page has, to `to`.
-fn ways_out(to: &str, canary: &Canary) -> String {
-    let (host, udp) = (to, canary.udp_port);
+/// Limits for pages with endless requests.
+fn patient() -> ChromeLimits {
+    ChromeLimits::default().with_load_timeout(LOAD_TIMEOUT)
+}
+
+/// A page that tries every kind of request to `host`.
+fn requests_to(host: &str, canary: &Canary) -> String {
+    let udp = canary.udp_port;
     format!(
         "<img src=//{host}/img><script src=//{host}/js></script><link rel=stylesheet href=//{host}/css>\
          <link rel=preconnect href=//{host}><link rel=prefetch href=//{host}/pre>\
@@ -76,12 +84,12 @@ fn ways_out(to: &str, canary: &Canary) -> String {
 }
 
 #[tokio::test]
-async fn nothing_that_a_page_does_reaches_a_closed_address() {
-    no_page_gets_out_of(|chrome| chrome).await;
+async fn no_page_reaches_a_closed_address() {
+    no_page_escapes(|chrome| chrome).await;
 }
 
-/// Shows pages that try every way out, by what `driver` makes of a browser in a cage.
-pub(super) async fn no_page_gets_out_of<F: BrowserFetcher>(driver: impl FnOnce(Chrome) -> F) {
+/// Renders pages that try every kind of request, with a driver built from a caged browser.
+pub(super) async fn no_page_escapes<F: BrowserFetcher>(driver: impl FnOnce(Chrome) -> F) {
     let canary = Arc::new(Canary::start());
     let port = canary.port;
     let hosts = [
@@ -94,8 +102,7 @@ pub(super) async fn no_page_gets_out_of<F: BrowserFetcher>(driver: impl FnOnce(C
         format!("0.0.0.0:{port}"),
         "169.254.169.254".to_owned(),
     ];
-    let aimed = Arc::clone(&canary);
-    // On every address, so that it answers at 127.0.0.2 too.
+    let site_canary = Arc::clone(&canary);
     let targets = hosts.clone();
     let site = Site::start_on("127.0.0.2".parse().expect("an address"), move |request| {
         let target = request.path.split_once('?').map_or("", |it| it.1);
@@ -106,7 +113,7 @@ pub(super) async fn no_page_gets_out_of<F: BrowserFetcher>(driver: impl FnOnce(C
             }
             path => {
                 let at: usize = path.trim_start_matches('/').parse().unwrap_or(0);
-                SiteResponse::html(ways_out(&targets[at % targets.len()], &aimed))
+                SiteResponse::html(requests_to(&targets[at % targets.len()], &site_canary))
             }
         }
     });
@@ -114,29 +121,29 @@ pub(super) async fn no_page_gets_out_of<F: BrowserFetcher>(driver: impl FnOnce(C
     let here = |path: &str| format!("http://evil.test:{}{path}", site.addr().port());
 
     for at in 0..hosts.len() {
-        let shown = page(&chrome, &here(&format!("/{at}")), |it| it.timeout = 20).await;
+        let shown = page(&chrome, &here(&format!("/{at}")), |_| ()).await;
         assert!(text(&shown).contains("still here"));
     }
     for host in &hosts {
-        // The page itself, by redirect, and by name.
+        // The main document, by redirect.
         let to = format!("http://{host}/main").replace('[', "%5B").replace(']', "%5D");
         let error = render(&chrome, &here(&format!("/redirect?{to}")), |_| ()).await;
         let error = error.expect_err(host);
         assert_eq!(error.kind(), Kind::PrivateAddress, "{host}: {error}");
     }
 
-    assert_eq!(canary.came(), 0, "something reached the canary");
+    assert_eq!(canary.visits(), 0, "a request reached the canary");
 }
 
 #[tokio::test]
-async fn the_canary_sings_where_the_address_is_open() {
+async fn the_same_page_reaches_an_open_address() {
     let canary = Canary::start();
-    let body = ways_out(&format!("127.0.0.1:{}", canary.port), &canary);
+    let body = requests_to(&format!("127.0.0.1:{}", canary.port), &canary);
     let site = Site::start(move |_| SiteResponse::html(body.clone()));
 
-    let _ = render(&chrome(), &site.url("/"), |it| it.timeout = 20).await;
+    let _ = render(&chrome().limits(patient()), &site.url("/"), |_| ()).await;
 
-    assert!(canary.came() > 5, "the ways out are none: {}", canary.came());
+    assert!(canary.visits() > 5, "{} requests", canary.visits());
 }
 
 /// A page with one script.
@@ -152,128 +159,126 @@ fn script(body: &'static str) -> Site {
 }
 
 async fn fails(site: &Site, chrome: &Chrome, path: &str) -> (Kind, String) {
-    let error = render(chrome, &site.url(path), |it| it.timeout = 15).await.expect_err("it fails");
+    let error = render(chrome, &site.url(path), |_| ()).await.expect_err("it fails");
     (error.kind(), error.to_string())
 }
 
 #[tokio::test]
-async fn a_page_with_bad_manners_is_read_and_what_it_did_is_said() {
+async fn dialogs_and_downloads_become_warnings() {
     let site = script("alert('a'); confirm('b'); window.open('/other'); location.href = '/file';");
 
-    let shown = page(&chrome(), &site.url("/"), |it| it.timeout = 15).await;
+    let shown = page(&chrome(), &site.url("/"), |_| ()).await;
 
     assert!(text(&shown).contains("here"));
-    let said = shown.page.warnings.join("\n");
-    assert!(said.contains("2 dialogs, which were dismissed"), "{said}");
-    assert!(said.contains("1 downloads, which were refused"), "{said}");
+    let warnings = shown.page.warnings.join("\n");
+    assert!(warnings.contains("2 dialogs; they were dismissed"), "{warnings}");
+    assert!(warnings.contains("1 downloads; they were blocked"), "{warnings}");
     assert_eq!(site.hits_on("/other"), 0, "no window was opened");
 }
 
 #[tokio::test]
-async fn a_download_is_no_page() {
+async fn a_download_is_an_error() {
     let site = script("");
 
-    let (kind, why) = fails(&site, &chrome(), "/file").await;
+    let (kind, message) = fails(&site, &chrome(), "/file").await;
 
-    assert_eq!(kind, Kind::Unsupported, "{why}");
-    assert!(why.contains("download"), "{why}");
+    assert_eq!(kind, Kind::Unsupported, "{message}");
+    assert!(message.contains("download"), "{message}");
 }
 
 #[tokio::test]
-async fn a_script_without_end_is_a_timeout_and_the_next_page_is_served() {
+async fn an_endless_script_ends_at_the_deadline() {
     let (site, chrome) = (script("for (;;) {}"), chrome());
-    let fine = script("");
+    let plain = script("");
 
-    let error = render(&chrome, &site.url("/"), |it| it.timeout = 4).await.expect_err("no end");
+    let error =
+        render(&chrome, &site.url("/"), |it| it.timeout = 4).await.expect_err("it never ends");
     assert_eq!(error.kind(), Kind::Timeout, "{error}");
 
-    assert!(text(&page(&chrome, &fine.url("/"), |_| ()).await).contains("here"));
+    assert!(text(&page(&chrome, &plain.url("/"), |_| ()).await).contains("here"));
 }
 
 #[tokio::test]
-async fn a_page_that_allocates_without_end_is_ended_by_name() {
+async fn a_page_over_its_memory_limit_is_killed() {
     let arrays = script(
         "const all = []; const more = () => { for (let i = 0; i < 4; i++) \
          all.push(new Uint8Array(16 << 20).fill(1)); setTimeout(more, 10); }; more();",
     );
     let strings = script("let all = []; for (;;) all.push(new Array(1000).fill(Math.random()));");
-    let limits = ChromeLimits { memory: 400 << 20, ..ChromeLimits::default() };
+    let limits =
+        ChromeLimits::default().with_max_memory_bytes(400 << 20).with_selector_timeout(NEVER);
     let chrome = chrome().limits(limits);
 
     let greedy = async |site: &Site| {
-        // It has time for it: the page is waited for.
-        let waited = |it: &mut Item| (it.timeout, it.wait_for) = (20, Some("#never".to_owned()));
-        let error = render(&chrome, &site.url("/"), waited).await.expect_err("it is ended");
+        // Waiting for a selector gives the page time to allocate.
+        let waits = |item: &mut Item| item.wait_for = Some("#never".to_owned());
+        let error = render(&chrome, &site.url("/"), waits).await.expect_err("it is killed");
         (error.kind(), error.to_string())
     };
-    let (kind, why) = greedy(&arrays).await;
-    assert_eq!(kind, Kind::TooLarge, "{why}");
-    assert!(why.contains("400 MiB of memory"), "{why}");
+    let (kind, message) = greedy(&arrays).await;
+    assert_eq!(kind, Kind::TooLarge, "{message}");
+    assert!(message.contains("400 MiB of memory"), "{message}");
 
-    let (kind, why) = greedy(&strings).await;
-    assert!(matches!(kind, Kind::TooLarge | Kind::Broken), "{why}");
+    let (kind, message) = greedy(&strings).await;
+    assert!(matches!(kind, Kind::TooLarge | Kind::Broken), "{message}");
 }
 
 #[tokio::test]
-async fn a_page_of_a_million_elements_is_too_large_by_name() {
+async fn a_page_with_too_many_elements_is_too_large() {
     let site = script("document.body.innerHTML = '<div hidden>' + '<i></i>'.repeat(1_000_000);");
 
-    // Hidden, for laying out so many might take more memory than a page may, which is another error.
-    let error = render(&chrome(), &site.url("/"), |it| it.timeout = 90).await.expect_err("large");
-    let (kind, why) = (error.kind(), error.to_string());
+    // The elements are hidden: their layout might take more memory than the limit, which is another error.
+    let (kind, message) = fails(&site, &chrome(), "/").await;
 
-    assert_eq!(kind, Kind::TooLarge, "{why}");
-    assert!(why.contains("elements, over the limit of 300000"), "{why}");
+    assert_eq!(kind, Kind::TooLarge, "{message}");
+    assert!(message.contains("elements, over the limit of 300000"), "{message}");
 }
 
 #[tokio::test]
-async fn a_page_that_leads_on_for_ever_is_ended_by_name() {
-    let site = script("location.href = '/?' + Math.random();");
-    let all = Site::start(|_| {
+async fn an_endless_chain_of_navigations_is_an_error() {
+    let site = Site::start(|_| {
         SiteResponse::html("<script>location.href = '/?' + Math.random()</script>")
     });
-    drop(site);
+    let (kind, message) = fails(&site, &chrome(), "/").await;
 
-    let (kind, why) = fails(&all, &chrome(), "/").await;
-
-    assert_eq!(kind, Kind::Redirect, "{why}");
+    assert_eq!(kind, Kind::Redirect, "{message}");
 }
 
 #[tokio::test]
-async fn redirects_without_end_are_an_error() {
+async fn an_endless_chain_of_redirects_is_an_error() {
     let site = Site::start(|_| SiteResponse::redirect(302, "/again"));
 
-    let (kind, why) = fails(&site, &chrome(), "/").await;
+    let (kind, message) = fails(&site, &chrome(), "/").await;
 
-    assert_eq!(kind, Kind::Redirect, "{why}");
+    assert_eq!(kind, Kind::Redirect, "{message}");
 }
 
 #[tokio::test]
-async fn a_page_that_never_stops_loading_is_cut_by_its_bytes() {
+async fn a_page_over_its_byte_limit_is_too_large() {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => SiteResponse::html(
             "<script>const more = () => fetch('/big').then(it => it.arrayBuffer()).then(more); more()</script>",
         ),
         _ => SiteResponse::status(200).body(vec![0; 1 << 20]),
     });
-    let limits = ChromeLimits { page_bytes: 8 << 20, ..ChromeLimits::default() };
+    let limits = ChromeLimits::default().with_max_page_bytes(8 << 20);
 
-    let (kind, why) = fails(&site, &chrome().limits(limits), "/").await;
+    let (kind, message) = fails(&site, &chrome().limits(limits), "/").await;
 
-    assert_eq!(kind, Kind::TooLarge, "{why}");
-    assert!(why.contains("loads more than 8388608 bytes"), "{why}");
+    assert_eq!(kind, Kind::TooLarge, "{message}");
+    assert!(message.contains("loads more than 8388608 bytes"), "{message}");
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_signed_is_an_error() {
-    no_unsigned_certificate_passes(&chrome()).await;
+async fn an_untrusted_certificate_is_an_error() {
+    no_untrusted_certificate_passes(&chrome()).await;
 }
 
-pub(super) async fn no_unsigned_certificate_passes(driver: &impl BrowserFetcher) {
+pub(super) async fn no_untrusted_certificate_passes(driver: &impl BrowserFetcher) {
     let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a key");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("it has one").port();
-    listener.set_nonblocking(true).expect("it can be");
+    let port = listener.local_addr().expect("bound").port();
+    listener.set_nonblocking(true).expect("supported");
     let listener = tokio::net::TcpListener::from_std(listener).expect("inside a runtime");
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let private = key.signing_key.serialize_der().try_into().expect("a key");
@@ -287,12 +292,12 @@ pub(super) async fn no_unsigned_certificate_passes(driver: &impl BrowserFetcher)
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let accepted = acceptor.accept(stream);
-            tokio::spawn(tokio::time::timeout(Duration::from_secs(5), accepted));
+            tokio::spawn(tokio::time::timeout(PATIENCE, accepted));
         }
     });
 
     let error = render(driver, &format!("https://127.0.0.1:{port}/"), |_| ()).await;
 
-    let error = error.expect_err("nobody signed it");
+    let error = error.expect_err("nobody trusts it");
     assert_eq!(error.kind(), Kind::Tls, "{error}");
 }

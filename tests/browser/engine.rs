@@ -1,4 +1,4 @@
-//! The ladder with a real browser on its last rung.
+//! The engine with a real browser as its last tier.
 
 use rungs::Engine;
 use rungs::core::failure::ErrorCode;
@@ -10,7 +10,7 @@ use rungs::testkit::site::{Site, SiteResponse};
 
 use super::chrome;
 
-/// An application shell: nothing to read until its script has run.
+/// A single-page application: nothing to read until its script has run.
 fn application() -> Site {
     Site::start(|_| {
         SiteResponse::html(
@@ -28,7 +28,7 @@ fn http() -> rungs::fetch::Http {
 }
 
 #[tokio::test]
-async fn auto_climbs_to_the_browser_and_the_trail_says_why() {
+async fn mode_auto_escalates_to_the_browser() {
     let site = application();
     let engine = Engine::builder()
         .store(Memory::default())
@@ -49,9 +49,9 @@ async fn auto_climbs_to_the_browser_and_the_trail_says_why() {
     engine.shutdown().await.expect("it ends");
 }
 
-// Opening a store waits, and so needs a thread that is not the one that the last engine ends on.
+// Opening the store blocks until the last engine has ended, so that needs another thread.
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_and_prints_are_kept_beside_the_result_and_outlive_the_engine() {
+async fn artifacts_outlive_the_engine() {
     let (site, dir) = (application(), tempfile::tempdir().expect("a folder"));
     let open = || {
         let store = Sled::open(dir.path()).expect("a store");
@@ -89,7 +89,7 @@ async fn pictures_and_prints_are_kept_beside_the_result_and_outlive_the_engine()
 }
 
 #[tokio::test]
-async fn a_browser_that_is_not_installed_fails_the_job_with_its_remedy_and_costs_nothing() {
+async fn a_missing_browser_fails_the_job_without_a_charge() {
     let site = application();
     let engine = Engine::builder()
         .store(Memory::default())

@@ -1,4 +1,4 @@
-//! Browsers that are killed or hang under their pages: a page costs that its time, and nobody else anything.
+//! Browsers that are killed or hang while rendering: it costs their pages time, and other pages nothing.
 
 use std::time::Duration;
 
@@ -13,26 +13,26 @@ use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 use tokio::task::JoinHandle;
 
-use super::life::{here, within_ten_seconds};
-use super::{chrome, page, render, signal, text};
+use super::life::here;
+use super::{NEVER, chrome, eventually, page, render, signal, text};
 
-/// A page that is never there, but for the visit after `losses` of them.
-fn there_after(losses: usize) -> Site {
-    let visits = std::sync::atomic::AtomicUsize::new(0);
+/// A site whose page responds only after it was requested `losses` times.
+fn responds_after(losses: usize) -> Site {
+    let requests = std::sync::atomic::AtomicUsize::new(0);
     Site::start(move |request| match request.path.as_str() {
-        "/never" => SiteResponse::status(200).delay(Duration::from_secs(60)),
+        "/never" => SiteResponse::status(200).delay(NEVER),
         "/favicon.ico" => SiteResponse::status(404),
-        "/neighbour" => SiteResponse::html("<p>next door"),
+        "/neighbor" => SiteResponse::html("<p>next door"),
         path => {
-            let before = visits.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let before = requests.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             let there = SiteResponse::html(
                 "<!DOCTYPE html><main><h1>Here</h1><p>It is here at last, and what it says is enough to be read by all.",
             );
             match path {
                 _ if before >= losses => there,
-                // It is there, and not all that it names.
+                // The document responds, and its script does not.
                 "/half" => SiteResponse::html("<p>here<script src=/never></script>"),
-                _ => there.delay(Duration::from_secs(60)),
+                _ => there.delay(NEVER),
             }
         }
     })
@@ -40,25 +40,25 @@ fn there_after(losses: usize) -> Site {
 
 fn rendering(chrome: &Chrome, url: String) -> JoinHandle<Result<Rendered, FetchError>> {
     let chrome = chrome.clone();
-    tokio::spawn(async move { render(&chrome, &url, |it| it.timeout = 60).await })
+    tokio::spawn(async move { render(&chrome, &url, |_| ()).await })
 }
 
-/// Waits until the page is asked for the `visit`th time, and kills the browser that asked.
-async fn kill_under(site: &Site, chrome: &Chrome, path: &str, visit: usize) {
-    within_ten_seconds("it was not asked for", || site.hits_on(path) == visit).await;
-    let browsers = chrome.processes();
-    let [browser] = browsers[..] else { panic!("there are more: {browsers:?}") };
+/// Waits for the given number of requests for a path, and kills the browser.
+async fn kill_at(site: &Site, chrome: &Chrome, path: &str, requests: usize) {
+    eventually("the page is requested", || site.hits_on(path) == requests).await;
+    let browsers = chrome.process_ids();
+    let [browser] = browsers[..] else { panic!("not one browser: {browsers:?}") };
     signal("-KILL", browser);
 }
 
 #[tokio::test]
-async fn a_page_whose_browser_is_killed_is_visited_again_in_another() {
+async fn a_page_whose_browser_is_killed_is_rendered_again() {
     for (path, losses) in [("/slow", 1), ("/half", 2)] {
-        let (site, chrome) = (there_after(losses), chrome());
+        let (site, chrome) = (responds_after(losses), chrome());
         let rendered = rendering(&chrome, site.url(path));
 
-        for visit in 1..=losses {
-            kill_under(&site, &chrome, path, visit).await;
+        for requests in 1..=losses {
+            kill_at(&site, &chrome, path, requests).await;
         }
 
         let rendered = rendered.await.expect("no panic").expect("a page");
@@ -69,61 +69,61 @@ async fn a_page_whose_browser_is_killed_is_visited_again_in_another() {
 }
 
 #[tokio::test]
-async fn a_page_that_ends_three_browsers_is_alone_in_the_last_and_fails_by_name() {
-    let (site, chrome) = (there_after(9), chrome());
+async fn a_page_that_loses_three_browsers_fails() {
+    let (site, chrome) = (responds_after(9), chrome());
     let rendered = rendering(&chrome, site.url("/slow"));
-    kill_under(&site, &chrome, "/slow", 1).await;
-    kill_under(&site, &chrome, "/slow", 2).await;
-    within_ten_seconds("it was not asked for", || site.hits_on("/slow") == 3).await;
-    let [last] = chrome.processes()[..] else { panic!("{:?}", chrome.processes()) };
+    kill_at(&site, &chrome, "/slow", 1).await;
+    kill_at(&site, &chrome, "/slow", 2).await;
+    eventually("the page is requested", || site.hits_on("/slow") == 3).await;
+    let [last] = chrome.process_ids()[..] else { panic!("{:?}", chrome.process_ids()) };
 
-    let neighbour = page(&chrome, &site.url("/neighbour"), |_| ()).await;
-    let browsers = chrome.processes();
+    let neighbor = page(&chrome, &site.url("/neighbor"), |_| ()).await;
+    let browsers = chrome.process_ids();
     signal("-KILL", last);
 
-    let error = rendered.await.expect("no panic").expect_err("it ends every browser");
+    let error = rendered.await.expect("no panic").expect_err("every browser was killed");
     assert_eq!(error.kind(), Kind::Broken, "{error}");
-    assert!(error.to_string().contains("3 browsers ended under the page"), "{error}");
+    assert!(error.to_string().contains("3 browsers ended while rendering the page"), "{error}");
     assert_eq!(site.hits_on("/slow"), 3);
-    assert!(text(&neighbour).contains("next door"));
-    assert!(browsers.len() == 2 && browsers.contains(&last), "it was not alone: {browsers:?}");
-    assert!(text(&page(&chrome, &site.url("/neighbour"), |_| ()).await).contains("next door"));
+    assert!(text(&neighbor).contains("next door"));
+    assert!(browsers.len() == 2 && browsers.contains(&last), "it shared its browser: {browsers:?}");
+    assert!(text(&page(&chrome, &site.url("/neighbor"), |_| ()).await).contains("next door"));
 }
 
 #[tokio::test]
-async fn what_was_posted_is_not_posted_again_when_its_browser_is_killed() {
-    let (site, browsers) = (there_after(9), chrome());
+async fn a_post_request_is_not_repeated_in_another_browser() {
+    let (site, browsers) = (responds_after(9), chrome());
     let posting = tokio::spawn({
         let (chrome, url) = (browsers.clone(), site.url("/slow"));
         let with = |it: &mut Item| (it.method, it.body) = (Method::Post, Some("a=b".to_owned()));
         async move { render(&chrome, &url, with).await }
     });
 
-    kill_under(&site, &browsers, "/slow", 1).await;
+    kill_at(&site, &browsers, "/slow", 1).await;
 
     let error = posting.await.expect("no panic").expect_err("its browser is gone");
     assert_eq!(error.kind(), Kind::Broken, "{error}");
-    assert!(error.to_string().contains("a POST is not sent again"), "{error}");
+    assert!(error.to_string().contains("a POST request is not repeated"), "{error}");
     assert_eq!(site.hits_on("/slow"), 1);
 }
 
 #[tokio::test]
-async fn a_job_whose_browser_is_killed_five_times_ends_right() {
-    let (site, chrome) = (there_after(5), chrome());
+async fn a_job_survives_five_lost_browsers() {
+    let (site, chrome) = (responds_after(5), chrome());
     let retry = Backoff { first: Duration::from_millis(1), ..Backoff::PAGE };
     let settings = Settings { retry, ..Settings::default() };
     let builder =
         Engine::builder().store(Memory::default()).browser(chrome.clone()).settings(settings);
     let engine = builder.build().expect("an engine");
     let mut item = Item::get(site.url("/slow")).mode(Mode::Js);
-    item.timeout = 60;
+    item.timeout = 300;
     let scraping = tokio::spawn({
         let engine = engine.clone();
         async move { engine.scrape(item).await }
     });
 
-    for visit in 1..=5 {
-        kill_under(&site, &chrome, "/slow", visit).await;
+    for requests in 1..=5 {
+        kill_at(&site, &chrome, "/slow", requests).await;
     }
 
     let report = scraping.await.expect("no panic").expect("accepted");
@@ -134,18 +134,18 @@ async fn a_job_whose_browser_is_killed_five_times_ends_right() {
 }
 
 #[tokio::test]
-async fn a_browser_that_hangs_is_ended_and_its_page_is_visited_in_another() {
+async fn a_hung_browser_is_replaced() {
     let site = here();
-    let limits = ChromeLimits { silence: Duration::from_secs(1), ..ChromeLimits::default() };
+    let limits = ChromeLimits::default().with_unresponsive_timeout(Duration::from_secs(5));
     let chrome = chrome().limits(limits);
     page(&chrome, &site.url("/"), |_| ()).await;
-    let [hung] = chrome.processes()[..] else { panic!("{:?}", chrome.processes()) };
+    let [hung] = chrome.process_ids()[..] else { panic!("{:?}", chrome.process_ids()) };
 
     signal("-STOP", hung);
     let shown = page(&chrome, &site.url("/"), |_| ()).await;
 
     assert!(text(&shown).contains("here"));
-    assert!(!chrome.processes().contains(&hung));
+    assert!(!chrome.process_ids().contains(&hung));
     let exe = format!("/proc/{hung}/exe");
-    within_ten_seconds("it is left", || !std::path::Path::new(&exe).exists()).await;
+    eventually("it ends", || !std::path::Path::new(&exe).exists()).await;
 }

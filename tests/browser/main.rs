@@ -1,6 +1,7 @@
 //! The browser tier with a real Chromium, against sites on the loopback interface.
 //!
-//! It fails where there is no Chromium: `tests/run.sh` installs it.
+//! It needs an installed Chromium: `tests/run.sh` installs it. Nothing here depends on an idle machine: a page
+//! has minutes, and conditions are awaited instead of times.
 
 #![cfg(all(feature = "browser", feature = "testkit"))]
 
@@ -24,16 +25,26 @@ mod second;
 
 rungs::browser_fetcher_conformance!(chrome, chrome());
 
-/// A browser that may go to the sites here.
+/// Time within which everything here happens, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Delay of a response that no test waits for.
+const NEVER: Duration = Duration::from_secs(600);
+/// Time after the deadline by which an attempt has ended, even on a busy machine.
+const DEADLINE_TOLERANCE: Duration = Duration::from_secs(60);
+/// Seconds that a page has, where its test is not about the deadline: the most that an attempt may take.
+const PAGE_SECONDS: u64 = 120;
+
+/// A browser that may reach the sites here.
 fn chrome() -> Chrome {
     let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
     Chrome::new().network(network)
 }
 
-fn asking(url: &str, with: impl FnOnce(&mut Item)) -> FetchRequest {
+fn request(url: &str, configure: impl FnOnce(&mut Item)) -> FetchRequest {
     let mut item = Item::get(url);
     item.advanced.render_js = RenderJs::Yes;
-    with(&mut item);
+    item.timeout = PAGE_SECONDS;
+    configure(&mut item);
     let options = Arc::new(item.check(&Limits::default()).expect("a valid item"));
     FetchRequest::new(options, Tier::Browser)
 }
@@ -41,23 +52,40 @@ fn asking(url: &str, with: impl FnOnce(&mut Item)) -> FetchRequest {
 async fn render(
     chrome: &impl BrowserFetcher,
     url: &str,
-    with: impl FnOnce(&mut Item),
+    configure: impl FnOnce(&mut Item),
 ) -> Result<Rendered, FetchError> {
-    let request = asking(url, with);
-    let limit = request.deadline + Duration::from_secs(5);
+    let request = request(url, configure);
+    let limit = request.deadline + DEADLINE_TOLERANCE;
     tokio::time::timeout(limit, chrome.render(request)).await.expect("it keeps its deadline")
 }
 
-async fn page(chrome: &impl BrowserFetcher, url: &str, with: impl FnOnce(&mut Item)) -> Rendered {
-    render(chrome, url, with).await.unwrap_or_else(|why| panic!("{why} ({:?})", why.kind()))
+async fn page(
+    chrome: &impl BrowserFetcher,
+    url: &str,
+    configure: impl FnOnce(&mut Item),
+) -> Rendered {
+    let rendered = render(chrome, url, configure).await;
+    rendered.unwrap_or_else(|error| panic!("{error} ({:?})", error.kind()))
 }
 
 fn text(page: &Rendered) -> String {
     String::from_utf8_lossy(&page.page.body).into_owned()
 }
 
+/// Waits until `condition` holds.
+async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let mut checks = tokio::time::interval(Duration::from_millis(20));
+    let waiting = async {
+        while !condition() {
+            checks.tick().await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "{what}: not within {PATIENCE:?}");
+}
+
 /// Sends a signal to one process.
 fn signal(name: &str, process: u32) {
     let sent = std::process::Command::new("kill").args([name, &process.to_string()]).status();
-    assert!(sent.expect("kill is there").success(), "process {process} is not there");
+    assert!(sent.expect("kill is installed").success(), "process {process} does not exist");
 }

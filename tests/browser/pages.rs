@@ -1,65 +1,75 @@
-//! What ordinary pages come to: waiting, scrolling, frames, shadow trees, banners, actions.
+//! Ordinary pages: waiting, scrolling, frames, shadow trees, banners, actions.
+
+use std::time::Duration;
 
 use rungs::core::request::{Item, WaitCondition};
+use rungs::fetch::browser::ChromeLimits;
 use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::json;
 
-use super::{chrome, page, text};
+use super::{NEVER, chrome, page, text};
 
 fn html(body: &str) -> SiteResponse {
     SiteResponse::html(format!("<!DOCTYPE html><title>t</title>{body}"))
 }
 
-/// A page that builds its text by script after a while.
-fn slow_builder() -> Site {
-    Site::start(|_| {
-        html(
-            "<div id=app></div><script>setTimeout(() => {\
+/// A page that builds its text by script once `/data` has responded.
+fn application(data_delay: Duration) -> Site {
+    Site::start(move |request| match request.path.as_str() {
+        "/data" => SiteResponse::status(200).delay(data_delay),
+        _ => html(
+            "<div id=app></div><script>fetch('/data').then(() => {\
              document.getElementById('app').innerHTML = '<p class=done>built ' + 'by script</p>';\
-             }, 300);</script>",
-        )
+             });</script>",
+        ),
     })
 }
 
 #[tokio::test]
-async fn a_page_that_builds_itself_is_waited_for() {
-    let (site, chrome) = (slow_builder(), chrome());
+async fn wait_for_waits_for_its_selector() {
+    let site = application(Duration::from_millis(300));
 
-    let shown = page(&chrome, &site.url("/"), |it| it.wait_for = Some(".done".into())).await;
-    let early = page(&chrome, &site.url("/"), |it| {
+    let shown = page(&chrome(), &site.url("/"), |it| it.wait_for = Some(".done".into())).await;
+
+    assert!(text(&shown).contains("built by script"), "{}", text(&shown));
+    assert!(shown.page.warnings.is_empty(), "{:?}", shown.page.warnings);
+}
+
+#[tokio::test]
+async fn dom_content_loaded_does_not_wait_for_requests() {
+    let site = application(NEVER);
+
+    let shown = page(&chrome(), &site.url("/"), |it| {
         it.advanced.wait_condition = WaitCondition::DomContentLoaded;
     })
     .await;
 
-    assert!(text(&shown).contains("built by script"), "{}", text(&shown));
+    assert!(!text(&shown).contains("built by script"), "{}", text(&shown));
     assert!(shown.page.warnings.is_empty(), "{:?}", shown.page.warnings);
-    assert!(!text(&early).contains("built by script"), "it did not wait for anything");
 }
 
 #[tokio::test]
-async fn a_selector_that_never_comes_is_said_and_the_page_is_not_lost() {
+async fn a_missing_selector_becomes_a_warning() {
     let site = Site::start(|_| html("<p>here"));
+    let limits = ChromeLimits::default().with_selector_timeout(Duration::from_millis(500));
+    let chrome = chrome().limits(limits);
 
-    let shown = page(&chrome(), &site.url("/"), |it| {
-        it.wait_for = Some("#never".into());
-        it.timeout = 3;
-    })
-    .await;
+    let shown = page(&chrome, &site.url("/"), |it| it.wait_for = Some("#never".into())).await;
 
     assert!(text(&shown).contains("here"));
-    let said = shown.page.warnings.join("\n");
-    assert!(said.contains("wait_for was not met: nothing matched `#never`"), "{said}");
+    let warnings = shown.page.warnings.join("\n");
+    assert!(warnings.contains("wait_for was not met: nothing matched `#never`"), "{warnings}");
 }
 
 #[tokio::test]
-async fn an_idle_network_is_waited_for_and_not_longer() {
+async fn the_default_condition_waits_for_an_idle_network() {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => html(
             "<p id=p>no</p><script>fetch('/1').then(() => fetch('/2')).then(it => it.text())\
              .then(it => { p.textContent = it; });</script>",
         ),
         "/2" => SiteResponse::status(200).body("came last"),
-        _ => SiteResponse::status(200).delay(std::time::Duration::from_millis(200)),
+        _ => SiteResponse::status(200).delay(Duration::from_millis(200)),
     });
 
     let shown = page(&chrome(), &site.url("/"), |_| ()).await;
@@ -68,21 +78,21 @@ async fn an_idle_network_is_waited_for_and_not_longer() {
 }
 
 #[tokio::test]
-async fn an_icon_that_does_not_come_holds_up_no_page() {
+async fn a_missing_icon_does_not_delay_the_page() {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => html("<link rel=icon href=/icon.png><p>here"),
-        _ => SiteResponse::status(200).delay(std::time::Duration::from_secs(60)),
+        _ => SiteResponse::status(200).delay(NEVER),
     });
 
-    let shown = page(&chrome(), &site.url("/"), |it| it.timeout = 10).await;
+    let shown = page(&chrome(), &site.url("/"), |_| ()).await;
 
     assert!(text(&shown).contains("here"));
     assert!(shown.page.warnings.is_empty(), "{:?}", shown.page.warnings);
-    assert_eq!(site.hits_on("/icon.png"), 1, "nobody asked for it");
+    assert_eq!(site.hits_on("/icon.png"), 1, "the icon was not requested");
 }
 
 #[tokio::test]
-async fn what_a_page_leads_to_by_itself_is_the_page() {
+async fn navigation_by_the_page_is_followed() {
     let site = Site::start(|request| match request.path.as_str() {
         "/script" => html("<script>location.href = '/meta'</script>"),
         "/meta" => html("<meta http-equiv=refresh content='0; url=/hop'>"),
@@ -106,7 +116,7 @@ async fn what_a_page_leads_to_by_itself_is_the_page() {
 }
 
 #[tokio::test]
-async fn scrolling_loads_what_comes_by_scrolling() {
+async fn scroll_to_load_loads_the_rest_of_a_list() {
     let site = Site::start(|_| {
         html(
             "<div id=list></div><script>let n = 0; const more = () => { for (let i = 0; i < 20; i++) {\
@@ -130,7 +140,7 @@ async fn scrolling_loads_what_comes_by_scrolling() {
 }
 
 #[tokio::test]
-async fn frames_are_read_where_they_are_asked_for() {
+async fn include_iframes_inserts_the_content_of_frames() {
     let inner = Site::start(|_| html("<p>in a frame of another site</p>"));
     let far = inner.url("/");
     let site = Site::start(move |request| match request.path.as_str() {
@@ -151,7 +161,7 @@ async fn frames_are_read_where_they_are_asked_for() {
 }
 
 #[tokio::test]
-async fn shadow_trees_are_read_where_they_are_asked_for() {
+async fn flatten_shadow_dom_inlines_shadow_trees() {
     let site = Site::start(|_| {
         html(
             "<a-card><b slot=name>Ada &amp; co</b>rest</a-card><script>\
@@ -174,7 +184,7 @@ async fn shadow_trees_are_read_where_they_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_consent_banner_goes_and_what_speaks_of_cookies_stays() {
+async fn remove_cookie_banners_keeps_the_content() {
     let site = Site::start(|_| {
         html(
             "<main><h1>Cookies</h1><p class=cookie-recipe>Bake them with consent.</p></main>\
@@ -193,15 +203,15 @@ async fn a_consent_banner_goes_and_what_speaks_of_cookies_stays() {
 }
 
 #[tokio::test]
-async fn what_the_host_says_of_itself_reaches_the_page() {
+async fn headers_cookies_and_body_reach_the_page() {
     let site = Site::start(|request| {
-        let said = |it: &str| request.header(it).unwrap_or("none").to_owned();
+        let header = |name: &str| request.header(name).unwrap_or("none").to_owned();
         html(&format!(
             "<p>{} {} {} {}</p><p id=p></p><script>p.textContent = navigator.userAgent + ' ' + \
              navigator.language</script>",
-            said("user-agent"),
-            said("accept-language"),
-            said("cookie"),
+            header("user-agent"),
+            header("accept-language"),
+            header("cookie"),
             String::from_utf8_lossy(&request.body),
         ))
     });
@@ -221,7 +231,7 @@ async fn what_the_host_says_of_itself_reaches_the_page() {
 }
 
 #[tokio::test]
-async fn images_that_nobody_wants_are_not_asked_for() {
+async fn block_images_requests_no_images() {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => html("<img src=/a.png><script src=/a.js></script>"),
         _ => SiteResponse::status(404),
@@ -236,7 +246,7 @@ async fn images_that_nobody_wants_are_not_asked_for() {
 }
 
 #[tokio::test]
-async fn actions_are_done_in_order_and_one_that_fails_is_passed_over() {
+async fn actions_run_in_order_past_a_failed_one() {
     let site = Site::start(|_| {
         html(
             "<input id=name><select id=kind><option>small<option value=b>big</select>\
@@ -277,14 +287,14 @@ async fn actions_are_done_in_order_and_one_that_fails_is_passed_over() {
     assert_eq!(shown.pictures.len(), 1);
 }
 
-/// Width and height of a PNG, which its header says.
+/// Returns the width and height in the header of a PNG.
 fn size(png: &[u8]) -> (u32, u32) {
     let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().expect("four bytes"));
     (number(16), number(20))
 }
 
 #[tokio::test]
-async fn a_screenshot_is_of_the_whole_page() {
+async fn a_screenshot_shows_the_whole_page() {
     let site =
         Site::start(|_| html("<body style='margin:0'><div style='height:3000px'>tall</div>"));
 
@@ -294,7 +304,7 @@ async fn a_screenshot_is_of_the_whole_page() {
 }
 
 #[tokio::test]
-async fn a_service_worker_serves_its_page_and_no_later_job() {
+async fn a_service_worker_does_not_outlive_its_job() {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => html(
             "<p id=p>from the net</p><script>navigator.serviceWorker.register('/sw.js');\

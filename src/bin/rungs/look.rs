@@ -100,10 +100,10 @@ pub(crate) async fn estimate(args: EstimateArgs) -> Done {
 async fn browser(tier: Tier) {
     let (ready, how) = match Chrome::new().installed().await {
         Ok(it) => {
-            let sandbox = if it.without_sandbox {
-                "; without its sandbox, because it has none for root"
-            } else {
+            let sandbox = if it.is_sandboxed {
                 ""
+            } else {
+                "; without its sandbox, because it has none for root"
             };
             ("ready", format!("{}, {}{sandbox}", it.version, it.program.display()))
         }

@@ -1,127 +1,142 @@
-//! Page actions: one after the other, each with a deadline of its own. One that fails is recorded and
-//! passed over.
+//! Page actions.
+//!
+//! Actions run one after the other, each with a time limit of its own. One that fails is recorded, and the next
+//! one runs.
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::capture;
+use super::error::CallError;
 use super::keys;
-use super::visit::Visit;
+use super::render::Rendering;
 use crate::core::request::{Action, ActionKind};
 use crate::ports::fetch::{ActionResult, FetchError, FetchErrorKind};
 
-const PLACE: &str = include_str!("js/place.js");
-const FILL: &str = include_str!("js/fill.js");
+const LOCATE_JS: &str = include_str!("js/locate.js");
+const FILL_JS: &str = include_str!("js/fill.js");
+const FOCUS_JS: &str = "function ({ selector }) { const it = document.querySelector(selector); \
+    if (it) it.focus(); return it !== null; }";
+const SCROLL_BY_JS: &str = "function ({ x, y, windows }) { window.scrollBy({ left: x, \
+    top: y + windows * innerHeight, behavior: 'instant' }); return true; }";
 
-/// What a page may do with a click before the next action.
-const AFTER_CLICK: Duration = Duration::from_millis(100);
-/// How long a click may go on loading.
-const CLICK_LOAD: Duration = Duration::from_secs(5);
-/// How often `infinite_scroll` scrolls if nothing is said, and at most.
-const SCROLLS: (u64, u64) = (10, 50);
-/// The most bytes of what a script returns, as JSON.
-const MAX_VALUE: usize = 64 << 10;
+/// Time that a page's handlers have to react to input before the next action, and the pause without network
+/// activity after which their requests count as done. Below that, a person would not see a delay either.
+const INPUT_PAUSE: Duration = Duration::from_millis(100);
+/// Maximum time that a page loads after input.
+const INPUT_LOAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Default duration of `wait`.
+const DEFAULT_WAIT_MS: u64 = 1_000;
+/// Default number of scrolls of `infinite_scroll`.
+const DEFAULT_SCROLLS: u64 = 10;
+/// Maximum number of scrolls of `infinite_scroll`.
+const MAX_SCROLLS: u64 = 50;
+/// Maximum size of a script's result, as JSON: it is kept in the job's record.
+const MAX_RESULT_BYTES: usize = 64 << 10;
 
-/// What the actions came to.
+/// The results of a page's actions.
 #[derive(Debug, Default)]
-pub(super) struct Acted {
+pub(super) struct ActionOutcomes {
     pub(super) results: Vec<ActionResult>,
-    /// PNGs, in order.
-    pub(super) pictures: Vec<Vec<u8>>,
+    /// PNGs, in the order of the `screenshot` actions.
+    pub(super) screenshots: Vec<Vec<u8>>,
 }
 
-/// Why an action was not done.
+/// The failure of an action.
 #[derive(Debug)]
-enum Failure {
-    /// Its own fault.
-    Passed(String),
-    /// The page is gone, and with it everything after.
-    Ended(FetchError),
+enum ActionError {
+    /// This action failed; the next one runs.
+    Failed(String),
+    /// The page or the browser is gone; the attempt ends.
+    PageLost(FetchError),
 }
 
-impl From<FetchError> for Failure {
+impl From<FetchError> for ActionError {
     fn from(error: FetchError) -> Self {
         match error.kind() {
-            FetchErrorKind::Broken | FetchErrorKind::Timeout => Self::Ended(error),
-            _ => Self::Passed(error.to_string()),
+            FetchErrorKind::Broken | FetchErrorKind::Timeout => Self::PageLost(error),
+            _ => Self::Failed(error.to_string()),
         }
     }
 }
 
-impl From<super::error::CallError> for Failure {
-    fn from(error: super::error::CallError) -> Self {
+impl From<CallError> for ActionError {
+    fn from(error: CallError) -> Self {
         match error {
-            super::error::CallError::Gone(_) => Self::Ended(error.into()),
-            _ => Self::Passed(error.to_string()),
+            CallError::Disconnected(_) => Self::PageLost(error.into()),
+            _ => Self::Failed(error.to_string()),
         }
     }
 }
 
-fn wrong(why: impl Into<String>) -> Failure {
-    Failure::Passed(why.into())
+fn failed(reason: impl Into<String>) -> ActionError {
+    ActionError::Failed(reason.into())
 }
 
-/// Does all of them.
-pub(super) async fn run(visit: &mut Visit<'_>) -> Result<Acted, FetchError> {
-    let mut acted = Acted::default();
-    let options = visit.options;
+fn no_match(selector: &str) -> ActionError {
+    failed(format!("nothing matches `{selector}`"))
+}
+
+/// Runs the job's actions.
+pub(super) async fn run(rendering: &mut Rendering<'_>) -> Result<ActionOutcomes, FetchError> {
+    let mut outcomes = ActionOutcomes::default();
+    let options = rendering.options;
     for action in &options.advanced.actions {
-        let limit = visit.share(visit.limits.action);
-        let done = timeout(limit, one(visit, action, &mut acted)).await;
-        let late = || wrong(format!("it was not done within {} ms", limit.as_millis()));
-        let (success, result) = match done.unwrap_or_else(|_| Err(late())) {
+        let limit = rendering.at_most(rendering.limits.action_timeout);
+        let result = timeout(limit, run_action(rendering, action, &mut outcomes)).await;
+        let timed_out = || failed(format!("it was not done within {} ms", limit.as_millis()));
+        let (success, result) = match result.unwrap_or_else(|_| Err(timed_out())) {
             Ok(value) => (true, value),
-            Err(Failure::Passed(why)) => (false, Value::String(why)),
-            Err(Failure::Ended(error)) => return Err(error),
+            Err(ActionError::Failed(reason)) => (false, Value::String(reason)),
+            Err(ActionError::PageLost(error)) => return Err(error),
         };
         let kind = action.kind.as_str().to_owned();
-        acted.results.push(ActionResult { kind, success, result });
+        outcomes.results.push(ActionResult { kind, success, result });
     }
-    Ok(acted)
+    Ok(outcomes)
 }
 
-async fn one(visit: &mut Visit<'_>, action: &Action, acted: &mut Acted) -> Result<Value, Failure> {
-    let with = With(&action.with);
+async fn run_action(
+    rendering: &mut Rendering<'_>,
+    action: &Action,
+    outcomes: &mut ActionOutcomes,
+) -> Result<Value, ActionError> {
+    let fields = ActionFields(&action.with);
     match action.kind {
         ActionKind::Wait => {
-            let ms = with.number(&["ms", "milliseconds", "duration", "time", "timeout"])?;
-            tokio::time::sleep(Duration::from_millis(ms.unwrap_or(1_000))).await;
+            let ms = fields.number(&["ms", "milliseconds", "duration", "time", "timeout"])?;
+            tokio::time::sleep(Duration::from_millis(ms.unwrap_or(DEFAULT_WAIT_MS))).await;
             Ok(Value::Null)
         }
-        ActionKind::WaitFor => {
-            let limit = with.number(&["timeout", "ms"])?.map(Duration::from_millis);
-            let limit = visit.share(limit.unwrap_or(visit.limits.action).min(visit.limits.action));
-            let selector = with.selector()?;
-            if visit.selector(selector, limit).await? {
-                Ok(Value::Null)
-            } else {
-                Err(wrong(format!("nothing matched `{selector}` in time")))
-            }
+        ActionKind::WaitFor => wait_for(rendering, fields).await,
+        ActionKind::Click => click(rendering, fields.selector()?).await,
+        ActionKind::Fill => {
+            fill(rendering, fields.selector()?, fields.text(&["value", "text"])?).await
         }
-        ActionKind::Click => click(visit, with.selector()?).await,
-        ActionKind::Fill => fill(visit, with.selector()?, with.text(&["value", "text"])?).await,
         ActionKind::Press => {
-            press(visit, with.text(&["key", "value"])?, with.selector().ok()).await
+            press(rendering, fields.text(&["key", "value"])?, fields.selector().ok()).await
         }
-        ActionKind::Scroll => scroll(visit, with).await,
+        ActionKind::Scroll => scroll(rendering, fields).await,
         ActionKind::InfiniteScroll => {
-            let times = with.number(&["max_scrolls", "count", "times"])?.unwrap_or(SCROLLS.0);
-            let times = u32::try_from(times.min(SCROLLS.1)).unwrap_or(1);
-            Ok(json!({ "scrolls": visit.scroll_down(times).await? }))
+            let times = fields.number(&["max_scrolls", "count", "times"])?;
+            let times = times.unwrap_or(DEFAULT_SCROLLS).min(MAX_SCROLLS);
+            let times = u32::try_from(times).unwrap_or(1);
+            Ok(json!({ "scrolls": rendering.scroll_down(times).await? }))
         }
         ActionKind::Screenshot => {
-            acted.pictures.push(capture::screenshot(visit).await?);
-            Ok(json!({ "picture": acted.pictures.len() }))
+            outcomes.screenshots.push(capture::screenshot(rendering).await?);
+            Ok(json!({ "picture": outcomes.screenshots.len() }))
         }
         ActionKind::Evaluate => {
-            let script = with.text(&["script", "expression", "code"])?;
-            let value = visit.tab.evaluate(script).await?;
+            let script = fields.text(&["script", "expression", "code"])?;
+            let value = rendering.tab.evaluate(script).await?;
             let size = value.to_string().len();
-            if size > MAX_VALUE {
-                return Err(wrong(format!(
-                    "it returned {size} bytes, over the limit of {MAX_VALUE}"
+            if size > MAX_RESULT_BYTES {
+                return Err(failed(format!(
+                    "the script returned {size} bytes, over the limit of {MAX_RESULT_BYTES}"
                 )));
             }
             Ok(value)
@@ -129,132 +144,155 @@ async fn one(visit: &mut Visit<'_>, action: &Action, acted: &mut Acted) -> Resul
     }
 }
 
-/// An action's other fields. Clients do not agree on their names.
+/// The fields of an action. Clients use different names for the same field; the first name is documented.
 #[derive(Clone, Copy)]
-struct With<'a>(&'a Map<String, Value>);
+struct ActionFields<'a>(&'a Map<String, Value>);
 
-impl<'a> With<'a> {
-    fn text(self, names: &[&str]) -> Result<&'a str, Failure> {
-        let found = names.iter().find_map(|it| self.0.get(*it)).and_then(Value::as_str);
-        found.ok_or_else(|| wrong(format!("`{}` is missing, or no text", names[0])))
+impl<'a> ActionFields<'a> {
+    fn first(self, names: &[&str]) -> Option<&'a Value> {
+        names.iter().find_map(|name| self.0.get(*name))
     }
 
-    fn selector(self) -> Result<&'a str, Failure> {
+    fn text(self, names: &[&str]) -> Result<&'a str, ActionError> {
+        let text = self.first(names).and_then(Value::as_str);
+        text.ok_or_else(|| failed(format!("`{}` is missing or not a text", names[0])))
+    }
+
+    fn selector(self) -> Result<&'a str, ActionError> {
         self.text(&["selector"])
     }
 
-    fn number(self, names: &[&str]) -> Result<Option<u64>, Failure> {
-        let Some(value) = names.iter().find_map(|it| self.0.get(*it)) else { return Ok(None) };
+    fn number(self, names: &[&str]) -> Result<Option<u64>, ActionError> {
+        let Some(value) = self.first(names) else { return Ok(None) };
         let number = value.as_u64().map(Some);
-        number.ok_or_else(|| wrong(format!("`{}` is no whole number above zero", names[0])))
+        number.ok_or_else(|| failed(format!("`{}` is not a non-negative integer", names[0])))
     }
 
-    /// Pixels, to either side.
+    /// A distance in CSS pixels, which may be negative.
     fn pixels(self, name: &str) -> Option<f64> {
         self.0.get(name).and_then(Value::as_f64)
     }
 }
 
-/// Where an element is in the window; a hidden one is nowhere.
-#[derive(serde::Deserialize)]
-struct Place {
+/// The middle of an element in the window; a hidden element has none.
+#[derive(Deserialize)]
+struct ElementPosition {
     x: Option<f64>,
     y: Option<f64>,
 }
 
-/// As a hand does it: to the element's middle, down and up.
-async fn click(visit: &Visit<'_>, selector: &str) -> Result<Value, Failure> {
-    let ask = json!({ "selector": selector });
-    let place: Option<Place> = visit.tab.run(PLACE, &ask).await?;
-    let place = place.ok_or_else(|| wrong(format!("nothing matches `{selector}`")))?;
-    let (Some(x), Some(y)) = (place.x, place.y) else {
-        return Err(wrong(format!("what `{selector}` matches is hidden")));
+async fn wait_for(
+    rendering: &Rendering<'_>,
+    fields: ActionFields<'_>,
+) -> Result<Value, ActionError> {
+    let longest = rendering.limits.action_timeout;
+    let limit = fields.number(&["timeout", "ms"])?.map_or(longest, Duration::from_millis);
+    let selector = fields.selector()?;
+    if rendering.wait_for_selector(selector, rendering.at_most(limit.min(longest))).await? {
+        Ok(Value::Null)
+    } else {
+        Err(failed(format!("nothing matched `{selector}` in time")))
+    }
+}
+
+/// Clicks the middle of an element with real mouse events.
+async fn click(rendering: &Rendering<'_>, selector: &str) -> Result<Value, ActionError> {
+    let params = json!({ "selector": selector });
+    let position: Option<ElementPosition> = rendering.tab.run(LOCATE_JS, &params).await?;
+    let position = position.ok_or_else(|| no_match(selector))?;
+    let (Some(x), Some(y)) = (position.x, position.y) else {
+        return Err(failed(format!("the element that `{selector}` matches is hidden")));
     };
     for (kind, buttons) in [("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 0)] {
         let button = if kind == "mouseMoved" { "none" } else { "left" };
         let event = json!({
             "type": kind, "x": x, "y": y, "button": button, "buttons": buttons, "clickCount": 1,
         });
-        visit.tab.call("Input.dispatchMouseEvent", event).done().await?;
+        rendering.tab.call("Input.dispatchMouseEvent", event).done().await?;
     }
-    come_to_rest(visit).await;
+    wait_after_input(rendering).await;
     Ok(Value::Null)
 }
 
-/// Gives what was set off a moment to begin, and some time to end.
-async fn come_to_rest(visit: &Visit<'_>) {
-    tokio::time::sleep(AFTER_CLICK).await;
-    let quiet = visit.tab.watched().quiet(AFTER_CLICK);
-    // A page that never rests is taken as it is.
-    let _ = timeout(visit.share(CLICK_LOAD), quiet).await;
+/// Gives the page time to react to input and to load what it requests.
+async fn wait_after_input(rendering: &Rendering<'_>) {
+    tokio::time::sleep(INPUT_PAUSE).await;
+    let quiet = rendering.tab.tracker().wait_for_quiet(INPUT_PAUSE);
+    // A page that keeps loading is used as it is.
+    let _ = timeout(rendering.at_most(INPUT_LOAD_TIMEOUT), quiet).await;
 }
 
-async fn fill(visit: &Visit<'_>, selector: &str, value: &str) -> Result<Value, Failure> {
-    let ask = json!({"selector": selector, "value": value});
-    let said: String = visit.tab.run(FILL, &ask).await?;
-    match said.as_str() {
-        "typed" if value.is_empty() => key(visit, "Delete").await?,
+async fn fill(
+    rendering: &Rendering<'_>,
+    selector: &str,
+    value: &str,
+) -> Result<Value, ActionError> {
+    let params = json!({"selector": selector, "value": value});
+    let outcome: String = rendering.tab.run(FILL_JS, &params).await?;
+    match outcome.as_str() {
+        "typed" if value.is_empty() => press_key(rendering, "Delete").await?,
         "typed" => {
-            visit.tab.call("Input.insertText", json!({ "text": value })).done().await?;
+            rendering.tab.call("Input.insertText", json!({ "text": value })).done().await?;
         }
         "chosen" => {}
-        why => return Err(wrong(format!("`{selector}`: {why}"))),
+        reason => return Err(failed(format!("`{selector}`: {reason}"))),
     }
     Ok(Value::Null)
 }
 
-async fn press(visit: &Visit<'_>, name: &str, on: Option<&str>) -> Result<Value, Failure> {
-    const FOCUS: &str = "function ({ selector }) { const it = document.querySelector(selector); \
-        if (it) it.focus(); return it !== null; }";
-    if let Some(selector) = on {
-        let there: bool = visit.tab.run(FOCUS, &json!({ "selector": selector })).await?;
-        if !there {
-            return Err(wrong(format!("nothing matches `{selector}`")));
+async fn press(
+    rendering: &Rendering<'_>,
+    key: &str,
+    selector: Option<&str>,
+) -> Result<Value, ActionError> {
+    if let Some(selector) = selector {
+        let params = json!({ "selector": selector });
+        let is_focused: bool = rendering.tab.run(FOCUS_JS, &params).await?;
+        if !is_focused {
+            return Err(no_match(selector));
         }
     }
-    key(visit, name).await?;
-    come_to_rest(visit).await;
+    press_key(rendering, key).await?;
+    wait_after_input(rendering).await;
     Ok(Value::Null)
 }
 
-async fn key(visit: &Visit<'_>, name: &str) -> Result<(), Failure> {
+async fn press_key(rendering: &Rendering<'_>, name: &str) -> Result<(), ActionError> {
     let mut letters = name.chars();
     let event = match (keys::named(name), letters.next(), letters.next()) {
-        (Some((key, code, number, text)), ..) => json!({
-            "key": if key == "Space" { " " } else { key }, "code": code,
-            "windowsVirtualKeyCode": number, "text": text,
+        (Some(key), ..) => json!({
+            "key": key.key, "code": key.code,
+            "windowsVirtualKeyCode": key.key_code, "text": key.text,
         }),
         (None, Some(letter), None) => json!({ "key": name, "text": letter.to_string() }),
         _ => {
-            return Err(wrong(format!("`{name}` is no key; use a letter or a name such as Enter")));
+            let message =
+                format!("unknown key `{name}`: use one character, or a name such as Enter");
+            return Err(failed(message));
         }
     };
-    for kind in ["keyDown", "keyUp"] {
-        let mut event = event.clone();
-        event["type"] = json!(kind);
-        if kind == "keyUp" {
-            event["text"] = json!("");
-        }
-        visit.tab.call("Input.dispatchKeyEvent", event).done().await?;
+    let mut down = event.clone();
+    down["type"] = json!("keyDown");
+    let mut up = event;
+    up["type"] = json!("keyUp");
+    up["text"] = json!("");
+    for event in [down, up] {
+        rendering.tab.call("Input.dispatchKeyEvent", event).done().await?;
     }
     Ok(())
 }
 
-/// To an element, by pixels, or by a window's height to one side.
-async fn scroll(visit: &Visit<'_>, with: With<'_>) -> Result<Value, Failure> {
-    const BY: &str = "function ({ x, y, windows }) { \
-        window.scrollBy({ left: x, top: y + windows * innerHeight, behavior: 'instant' }); return true; }";
-    if let Ok(selector) = with.selector() {
-        let place: Option<Value> = visit.tab.run(PLACE, &json!({ "selector": selector })).await?;
-        return match place {
-            Some(_) => Ok(Value::Null),
-            None => Err(wrong(format!("nothing matches `{selector}`"))),
-        };
+/// Scrolls to an element, by pixels, or by one window height.
+async fn scroll(rendering: &Rendering<'_>, fields: ActionFields<'_>) -> Result<Value, ActionError> {
+    if let Ok(selector) = fields.selector() {
+        let params = json!({ "selector": selector });
+        let position: Option<Value> = rendering.tab.run(LOCATE_JS, &params).await?;
+        return position.map(|_| Value::Null).ok_or_else(|| no_match(selector));
     }
-    let direction = with.text(&["direction"]).unwrap_or("down");
-    let amount = with.pixels("amount").or_else(|| with.pixels("pixels"));
-    let (x, y) = (with.pixels("x").unwrap_or(0.0), with.pixels("y"));
-    let ask = match (y, amount, direction) {
+    let direction = fields.text(&["direction"]).unwrap_or("down");
+    let amount = fields.pixels("amount").or_else(|| fields.pixels("pixels"));
+    let (x, y) = (fields.pixels("x").unwrap_or(0.0), fields.pixels("y"));
+    let params = match (y, amount, direction) {
         (Some(y), ..) => json!({"x": x, "y": y, "windows": 0}),
         (None, Some(pixels), "up") => json!({"x": x, "y": -pixels, "windows": 0}),
         (None, Some(pixels), "left") => json!({"x": -pixels, "y": 0, "windows": 0}),
@@ -263,7 +301,7 @@ async fn scroll(visit: &Visit<'_>, with: With<'_>) -> Result<Value, Failure> {
         (None, None, "up") => json!({"x": x, "y": 0, "windows": -1}),
         (None, None, _) => json!({"x": x, "y": 0, "windows": 1}),
     };
-    visit.tab.run::<bool>(BY, &ask).await?;
-    come_to_rest(visit).await;
+    rendering.tab.run::<bool>(SCROLL_BY_JS, &params).await?;
+    wait_after_input(rendering).await;
     Ok(Value::Null)
 }

@@ -1,77 +1,90 @@
-//! What is taken of a page: its document, a picture, a print.
+//! Captures a page: its document, a screenshot, a PDF.
+
+use std::collections::VecDeque;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::error::{CallError, too_large, too_many};
-use super::visit::Visit;
+use super::error::{CallError, too_large, too_many_elements};
+use super::render::Rendering;
+use super::tab::Tab;
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
-pub(super) const DOCUMENT: &str = include_str!("js/document.js");
-/// The attribute that tells which frame stands where, until its text is put there.
+pub(super) const DOCUMENT_JS: &str = include_str!("js/document.js");
+/// Attribute that marks the element of a frame until the frame's content is inserted after it.
 const MARK: &str = "data-rungs-frame";
-const MARK_FRAME: &str = "function (mark) { this.setAttribute('data-rungs-frame', mark); }";
-/// The most pixels of a side that Chromium paints.
+const MARK_FRAME_JS: &str = "function (mark) { this.setAttribute('data-rungs-frame', mark); }";
+/// Maximum side of a screenshot in pixels: Chromium's own limit for a texture.
 const MAX_SIDE: f64 = 16_384.0;
 
-/// How much of a document is taken.
+/// Limits of a captured document.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limit {
-    pub(super) nodes: u32,
+pub(super) struct DocumentLimits {
+    pub(super) elements: u32,
     pub(super) bytes: u64,
 }
 
-/// A document as it is shown.
+/// A document as rendered, within the limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Document {
+pub(super) struct RenderedDocument {
     pub(super) html: String,
     pub(super) url: String,
 }
 
+/// The result of the capturing script: the HTML, or the count or size that is over its limit.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Taken {
+pub(super) struct DocumentSnapshot {
     html: Option<String>,
     url: String,
     nodes: Option<u64>,
     bytes: Option<u64>,
 }
 
-impl Taken {
-    pub(super) fn within(self, limit: Limit) -> Result<Document, FetchError> {
-        if let Some(nodes) = self.nodes {
-            return Err(too_many(nodes, limit.nodes));
+impl DocumentSnapshot {
+    /// Checks the limits.
+    pub(super) fn check(self, limits: DocumentLimits) -> Result<RenderedDocument, FetchError> {
+        if let Some(elements) = self.nodes {
+            return Err(too_many_elements(elements, limits.elements));
         }
         let html = self.html.unwrap_or_default();
         let bytes = self.bytes.unwrap_or(html.len() as u64);
-        if bytes > limit.bytes {
-            return Err(too_large(format!("the rendered page is over {} bytes", limit.bytes)));
+        if bytes > limits.bytes {
+            return Err(over_bytes(limits));
         }
-        Ok(Document { html, url: self.url })
+        Ok(RenderedDocument { html, url: self.url })
     }
 }
 
-/// The document, and those of its frames where they are asked for.
-pub(super) async fn document(visit: &mut Visit<'_>, limit: Limit) -> Result<Document, FetchError> {
-    let advanced = &visit.options.advanced;
-    let ask = json!({
-        "flatten": advanced.flatten_shadow_dom, "nodes": limit.nodes, "bytes": limit.bytes,
+fn over_bytes(limits: DocumentLimits) -> FetchError {
+    too_large(format!("the rendered page is over {} bytes", limits.bytes))
+}
+
+/// Captures the document, with the documents of its frames if the job includes them.
+pub(super) async fn document(
+    rendering: &mut Rendering<'_>,
+    limits: DocumentLimits,
+) -> Result<RenderedDocument, FetchError> {
+    let advanced = &rendering.options.advanced;
+    let params = json!({
+        "flatten": advanced.flatten_shadow_dom, "nodes": limits.elements, "bytes": limits.bytes,
     });
-    let frames = if advanced.include_iframes { mark_frames(visit).await? } else { Vec::new() };
-    let taken: Taken = visit.again(DOCUMENT, &ask).await?;
-    let mut document = taken.within(limit)?;
+    let frames = if advanced.include_iframes { mark_frames(rendering).await? } else { Vec::new() };
+    let snapshot: DocumentSnapshot = rendering.run_script(DOCUMENT_JS, &params).await?;
+    let mut document = snapshot.check(limits)?;
     for (mark, frame) in frames {
-        let inside = match visit.tab.run_in::<Taken>(&frame, DOCUMENT, &ask).await {
-            Ok(taken) => taken.within(limit)?,
-            // It went away, or shows no document.
-            Err(CallError::Gone(why)) => return Err(CallError::Gone(why).into()),
+        let snapshot = rendering.tab.run_in_frame::<DocumentSnapshot>(&frame, DOCUMENT_JS, &params);
+        let content = match snapshot.await {
+            Ok(snapshot) => snapshot.check(limits)?,
+            Err(error @ CallError::Disconnected(_)) => return Err(error.into()),
+            // The frame was removed, or shows no document.
             Err(_) => continue,
         };
-        put_in(&mut document.html, &mark, &inside);
-        if document.html.len() as u64 > limit.bytes {
-            return Err(too_large(format!("the rendered page is over {} bytes", limit.bytes)));
+        insert_frame(&mut document.html, &mark, &content);
+        if document.html.len() as u64 > limits.bytes {
+            return Err(over_bytes(limits));
         }
     }
     Ok(document)
@@ -79,167 +92,168 @@ pub(super) async fn document(visit: &mut Visit<'_>, limit: Limit) -> Result<Docu
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Tree {
-    frame_tree: Branch,
+struct FrameTree {
+    frame_tree: FrameNode,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Branch {
-    frame: Leaf,
+struct FrameNode {
+    frame: FrameId,
     #[serde(default)]
-    child_frames: Vec<Branch>,
+    child_frames: Vec<FrameNode>,
 }
 
 #[derive(Deserialize)]
-struct Leaf {
+struct FrameId {
     id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Owner {
+struct FrameOwner {
     backend_node_id: i64,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Resolved {
-    object: Object,
+struct ResolvedNode {
+    object: NodeObject,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Object {
+struct NodeObject {
     object_id: String,
 }
 
-/// Marks the elements that hold frames, from the outermost inwards: marks and frames.
-async fn mark_frames(visit: &mut Visit<'_>) -> Result<Vec<(String, String)>, FetchError> {
-    let tab = &visit.tab;
-    let tree: Tree = tab.call("Page.getFrameTree", json!({})).get().await?;
-    let mut frames = Vec::new();
-    // A frame's element is in the document of the frame that it is in.
+/// Marks the elements that hold frames, outermost first. Returns each mark with its frame's id.
+async fn mark_frames(rendering: &mut Rendering<'_>) -> Result<Vec<(String, String)>, FetchError> {
+    let tree: FrameTree = rendering.tab.call("Page.getFrameTree", json!({})).decode().await?;
     let root = tree.frame_tree;
-    let mut waiting: std::collections::VecDeque<(String, Branch)> =
-        root.child_frames.into_iter().map(|it| (root.frame.id.clone(), it)).collect();
-    while let Some((parent, branch)) = waiting.pop_front() {
-        if frames.len() == visit.limits.frames {
-            let most = visit.limits.frames;
-            visit.warnings.push(format!("include_iframes: only the first {most} frames were read"));
+    let mut marked = Vec::new();
+    // Each frame with its parent, whose document contains the frame's element.
+    let mut queue: VecDeque<(String, FrameNode)> =
+        root.child_frames.into_iter().map(|child| (root.frame.id.clone(), child)).collect();
+    while let Some((parent, node)) = queue.pop_front() {
+        let limit = rendering.limits.max_frames;
+        if marked.len() == limit {
+            let warning = format!("include_iframes: only the first {limit} frames were read");
+            rendering.warnings.push(warning);
             break;
         }
-        let id = branch.frame.id;
-        waiting.extend(branch.child_frames.into_iter().map(|it| (id.clone(), it)));
-        let mark = frames.len().to_string();
-        match mark_one(&visit.tab, &parent, &id, &mark).await {
-            Ok(()) => frames.push((mark, id)),
-            Err(CallError::Gone(why)) => return Err(CallError::Gone(why).into()),
-            // A frame may go while it is looked at.
+        let id = node.frame.id;
+        queue.extend(node.child_frames.into_iter().map(|child| (id.clone(), child)));
+        let mark = marked.len().to_string();
+        match mark_frame(&rendering.tab, &parent, &id, &mark).await {
+            Ok(()) => marked.push((mark, id)),
+            Err(error @ CallError::Disconnected(_)) => return Err(error.into()),
+            // A frame may be removed meanwhile.
             Err(error) => tracing::debug!(%error, "a frame could not be marked"),
         }
     }
-    Ok(frames)
+    Ok(marked)
 }
 
-async fn mark_one(
-    tab: &super::tab::Tab,
-    parent: &str,
-    frame: &str,
-    mark: &str,
-) -> Result<(), CallError> {
-    let world = tab.world(parent).await?;
-    let owner: Owner = tab.call("DOM.getFrameOwner", json!({"frameId": frame})).get().await?;
-    let ask = json!({"backendNodeId": owner.backend_node_id, "executionContextId": world});
-    let resolved: Resolved = tab.call("DOM.resolveNode", ask).get().await?;
-    let ask = json!({
-        "functionDeclaration": MARK_FRAME,
+async fn mark_frame(tab: &Tab, parent: &str, frame: &str, mark: &str) -> Result<(), CallError> {
+    let world = tab.isolated_world(parent).await?;
+    let params = json!({ "frameId": frame });
+    let owner: FrameOwner = tab.call("DOM.getFrameOwner", params).decode().await?;
+    let params = json!({"backendNodeId": owner.backend_node_id, "executionContextId": world});
+    let resolved: ResolvedNode = tab.call("DOM.resolveNode", params).decode().await?;
+    let params = json!({
+        "functionDeclaration": MARK_FRAME_JS,
         "objectId": resolved.object.object_id,
         "arguments": [{"value": mark}],
         "silent": true,
     });
-    tab.call("Runtime.callFunctionOn", ask).done().await
+    tab.call("Runtime.callFunctionOn", params).done().await
 }
 
-/// Puts a frame's content behind the element that holds it.
-fn put_in(html: &mut String, mark: &str, inside: &Document) {
+/// Inserts a frame's content after the element that holds the frame.
+fn insert_frame(html: &mut String, mark: &str, content: &RenderedDocument) {
     let attribute = format!("{MARK}=\"{mark}\"");
     let Some(at) = html.find(&attribute) else { return };
     let end = match html[at..].find("</iframe>").or_else(|| html[at..].find("</frame>")) {
-        Some(end) => at + end + html[at + end..].find('>').map_or(0, |it| it + 1),
-        None => html[at..].find('>').map_or(html.len(), |it| at + it + 1),
+        Some(end) => at + end + html[at + end..].find('>').map_or(0, |length| length + 1),
+        None => html[at..].find('>').map_or(html.len(), |length| at + length + 1),
     };
-    let address = inside.url.replace('&', "&amp;").replace('"', "&quot;");
-    let body = body_of(&inside.html);
-    html.insert_str(end, &format!("<div data-iframe-src=\"{address}\">{body}</div>"));
+    let url = content.url.replace('&', "&amp;").replace('"', "&quot;");
+    let body = body_of(&content.html);
+    html.insert_str(end, &format!("<div data-iframe-src=\"{url}\">{body}</div>"));
 }
 
-/// What is between a document's `body` tags.
+/// Returns the text between a document's `body` tags.
 fn body_of(html: &str) -> &str {
-    let Some(begin) = html.find("<body").and_then(|it| Some(it + html[it..].find('>')? + 1)) else {
-        return html;
-    };
-    let end = html.rfind("</body>").filter(|it| *it >= begin).unwrap_or(html.len());
-    &html[begin..end]
+    let start = html.find("<body").and_then(|tag| Some(tag + html[tag..].find('>')? + 1));
+    let Some(start) = start else { return html };
+    let end = html.rfind("</body>").filter(|end| *end >= start).unwrap_or(html.len());
+    &html[start..end]
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metrics {
-    css_content_size: Size,
+struct LayoutMetrics {
+    css_content_size: ContentSize,
 }
 
 #[derive(Deserialize)]
-struct Size {
+struct ContentSize {
     width: f64,
     height: f64,
 }
 
 #[derive(Deserialize)]
-struct Data {
+struct Base64Data {
     data: String,
 }
 
-impl Data {
-    fn bytes(self) -> Result<Vec<u8>, FetchError> {
-        let odd = |why| {
-            FetchError::new(FetchErrorKind::Internal, "a picture cannot be read").with_source(why)
-        };
-        STANDARD.decode(self.data).map_err(odd)
+impl Base64Data {
+    fn into_bytes(self) -> Result<Vec<u8>, FetchError> {
+        STANDARD.decode(self.data).map_err(invalid_base64)
     }
 }
 
-/// A PNG of the whole page.
-pub(super) async fn screenshot(visit: &mut Visit<'_>) -> Result<Vec<u8>, FetchError> {
-    let metrics: Metrics = visit.tab.call("Page.getLayoutMetrics", json!({})).get().await?;
-    let Size { width, height } = metrics.css_content_size;
-    let (wide, tall) = fit(width, height, visit.limits.pixels);
-    if wide < width || tall < height {
-        visit.warnings.push(format!(
-            "advanced.screenshot was cut to {wide:.0} by {tall:.0} pixels; the page has {width:.0} by {height:.0}"
+pub(super) fn invalid_base64(error: base64::DecodeError) -> FetchError {
+    FetchError::new(FetchErrorKind::Internal, "the browser sent a file that is not valid base64")
+        .with_source(error)
+}
+
+/// Takes a screenshot of the whole page, as PNG.
+pub(super) async fn screenshot(rendering: &mut Rendering<'_>) -> Result<Vec<u8>, FetchError> {
+    let metrics = rendering.tab.call("Page.getLayoutMetrics", json!({}));
+    let metrics: LayoutMetrics = metrics.decode().await?;
+    let ContentSize { width, height } = metrics.css_content_size;
+    let (clip_width, clip_height) =
+        clip_size(width, height, rendering.limits.max_screenshot_pixels);
+    if clip_width < width || clip_height < height {
+        rendering.warnings.push(format!(
+            "advanced.screenshot was cut to {clip_width:.0} by {clip_height:.0} pixels; the page has \
+             {width:.0} by {height:.0}"
         ));
     }
-    let ask = json!({
+    let params = json!({
         "format": "png",
         "captureBeyondViewport": true,
-        "clip": {"x": 0, "y": 0, "width": wide, "height": tall, "scale": 1},
+        "clip": {"x": 0, "y": 0, "width": clip_width, "height": clip_height, "scale": 1},
     });
-    visit.tab.call("Page.captureScreenshot", ask).get::<Data>().await?.bytes()
+    let data: Base64Data = rendering.tab.call("Page.captureScreenshot", params).decode().await?;
+    data.into_bytes()
 }
 
-/// What of a page's size is painted.
-fn fit(width: f64, height: f64, pixels: u64) -> (f64, f64) {
-    let wide = width.clamp(1.0, MAX_SIDE);
-    // Precise enough for a number of pixels.
+/// Cuts a page's size to the limits of a screenshot.
+fn clip_size(width: f64, height: f64, max_pixels: u64) -> (f64, f64) {
+    let width = width.clamp(1.0, MAX_SIDE);
+    // Exact for any number of pixels that Chromium paints.
     #[expect(clippy::cast_precision_loss)]
-    let most = (pixels as f64 / wide).floor().max(1.0);
-    (wide, height.clamp(1.0, MAX_SIDE.min(most)))
+    let max_height = (max_pixels as f64 / width).floor().max(1.0);
+    (width, height.clamp(1.0, MAX_SIDE.min(max_height)))
 }
 
-/// The page printed to PDF.
-pub(super) async fn print(visit: &mut Visit<'_>) -> Result<Vec<u8>, FetchError> {
-    let ask = json!({"printBackground": true, "preferCSSPageSize": true});
-    visit.tab.call("Page.printToPDF", ask).get::<Data>().await?.bytes()
+/// Prints the page to PDF.
+pub(super) async fn print(rendering: &mut Rendering<'_>) -> Result<Vec<u8>, FetchError> {
+    let params = json!({"printBackground": true, "preferCSSPageSize": true});
+    let data: Base64Data = rendering.tab.call("Page.printToPDF", params).decode().await?;
+    data.into_bytes()
 }
 
 #[cfg(test)]
@@ -247,16 +261,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frames_text_stands_behind_its_element() {
+    fn a_frames_content_follows_its_element() {
         let mut html =
             "<p>a</p><iframe data-rungs-frame=\"0\" src=\"x\"></iframe><p>b</p>".to_owned();
-        let inside = Document {
+        let content = RenderedDocument {
             html: "<html><head></head><body class=\"c\"><p>in</p></body></html>".to_owned(),
             url: "http://a/?x=1&y=\"".to_owned(),
         };
 
-        put_in(&mut html, "0", &inside);
-        put_in(&mut html, "7", &inside);
+        insert_frame(&mut html, "0", &content);
+        insert_frame(&mut html, "7", &content);
 
         let expected =
             "</iframe><div data-iframe-src=\"http://a/?x=1&amp;y=&quot;\"><p>in</p></div><p>b</p>";
@@ -265,21 +279,28 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_within_its_pixels() {
-        assert_eq!(fit(1280.0, 900.0, 40_000_000), (1280.0, 900.0));
-        assert_eq!(fit(1000.0, 90_000.0, 1_000_000), (1000.0, 1000.0));
-        assert_eq!(fit(1000.0, 90_000.0, 40_000_000), (1000.0, MAX_SIDE));
-        assert_eq!(fit(0.0, 0.0, 0), (1.0, 1.0));
+    fn a_screenshot_is_cut_to_its_limits() {
+        assert_eq!(clip_size(1280.0, 900.0, 40_000_000), (1280.0, 900.0));
+        assert_eq!(clip_size(1000.0, 90_000.0, 1_000_000), (1000.0, 1000.0));
+        assert_eq!(clip_size(1000.0, 90_000.0, 40_000_000), (1000.0, MAX_SIDE));
+        assert_eq!(clip_size(0.0, 0.0, 0), (1.0, 1.0));
     }
 
     #[test]
-    fn what_is_over_a_limit_is_refused() {
-        let limit = Limit { nodes: 10, bytes: 20 };
-        let over = |taken: Taken| taken.within(limit).expect_err("over the limit").kind();
+    fn a_document_over_a_limit_is_refused() {
+        let limits = DocumentLimits { elements: 10, bytes: 20 };
+        let error =
+            |snapshot: DocumentSnapshot| snapshot.check(limits).expect_err("over the limit").kind();
 
-        assert_eq!(over(Taken { nodes: Some(11), ..Taken::default() }), FetchErrorKind::TooLarge);
-        assert_eq!(over(Taken { bytes: Some(21), ..Taken::default() }), FetchErrorKind::TooLarge);
-        let long = Taken { html: Some("é".repeat(11)), ..Taken::default() };
-        assert_eq!(over(long), FetchErrorKind::TooLarge);
+        assert_eq!(
+            error(DocumentSnapshot { nodes: Some(11), ..DocumentSnapshot::default() }),
+            FetchErrorKind::TooLarge
+        );
+        assert_eq!(
+            error(DocumentSnapshot { bytes: Some(21), ..DocumentSnapshot::default() }),
+            FetchErrorKind::TooLarge
+        );
+        let long = DocumentSnapshot { html: Some("é".repeat(11)), ..DocumentSnapshot::default() };
+        assert_eq!(error(long), FetchErrorKind::TooLarge);
     }
 }

@@ -1,49 +1,50 @@
-//! What went wrong with a page, in the port's words.
+//! Failures of the browser, as errors of the port.
 
 use std::io;
 
 use crate::ports::fetch::{FetchError, FetchErrorKind as Kind};
 
-/// A call that was not answered as it should be.
+/// The failure of a `DevTools` call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum CallError {
-    /// The browser is not there any more, or does not read.
+    /// The browser ended, or no longer reads its pipe.
     #[error("the browser ended: {0}")]
-    Gone(String),
-    /// A page had it say more at once than is read.
-    #[error("the page has its browser say more than {0} MiB at once")]
-    Flooded(usize),
-    /// It says no.
-    #[error("the browser refused: {0}")]
-    Refused(String),
-    /// What it says is not what was expected.
-    #[error("the browser's answer cannot be read: {0}")]
-    Odd(String),
+    Disconnected(String),
+    /// The browser sent a message over the limit, in MiB.
+    #[error("a message from the browser is over the limit of {0} MiB")]
+    MessageTooLarge(usize),
+    /// The browser answered with an error.
+    #[error("the browser rejected the call: {0}")]
+    Rejected(String),
+    /// The browser's response has another shape than expected, or a script failed.
+    #[error("unexpected response from the browser: {0}")]
+    Unexpected(String),
 }
 
 impl CallError {
-    /// Whether the document that was asked has been left in the meantime: the next one can be.
-    pub(super) fn left_the_page(&self) -> bool {
-        let Self::Refused(said) = self else { return false };
-        ["navigated", "context", "No frame", "Cannot find object"]
-            .iter()
-            .any(|it| said.contains(it))
+    /// Returns `true` if the page navigated away from the document during the call, so that the call can be
+    /// repeated on the next one.
+    pub(super) fn is_navigation(&self) -> bool {
+        /// Parts of the messages by which Chromium reports it.
+        const MESSAGES: [&str; 4] = ["navigated", "context", "No frame", "Cannot find object"];
+        let Self::Rejected(message) = self else { return false };
+        MESSAGES.iter().any(|part| message.contains(part))
     }
 }
 
 impl From<CallError> for FetchError {
     fn from(error: CallError) -> Self {
         let kind = match error {
-            CallError::Gone(_) => Kind::Broken,
-            CallError::Flooded(_) => Kind::TooLarge,
-            CallError::Refused(_) | CallError::Odd(_) => Kind::Internal,
+            CallError::Disconnected(_) => Kind::Broken,
+            CallError::MessageTooLarge(_) => Kind::TooLarge,
+            CallError::Rejected(_) | CallError::Unexpected(_) => Kind::Internal,
         };
         FetchError::new(kind, error.to_string())
     }
 }
 
-pub(super) fn late() -> FetchError {
-    FetchError::new(Kind::Timeout, "the page was not ready within its time")
+pub(super) fn timed_out() -> FetchError {
+    FetchError::new(Kind::Timeout, "the page was not rendered before the deadline")
 }
 
 pub(super) fn unavailable(message: impl Into<String>) -> FetchError {
@@ -58,45 +59,65 @@ pub(super) fn broken(message: impl Into<String>) -> FetchError {
     FetchError::new(Kind::Broken, message)
 }
 
-pub(super) fn unstarted(why: io::Error) -> FetchError {
-    unavailable("the browser cannot be started").with_source(why)
+pub(super) fn not_started(error: io::Error) -> FetchError {
+    unavailable("the browser cannot be started").with_source(error)
 }
 
-pub(super) fn over_memory(most: u64) -> FetchError {
-    too_large(format!("the page took more than {} MiB of memory", most >> 20))
+/// A renderer process was killed for using more than `limit` bytes of memory.
+pub(super) fn over_memory(limit: u64) -> FetchError {
+    too_large(format!("the page used more than {} MiB of memory", limit >> 20))
 }
 
-/// A document of more elements than may be.
-pub(super) fn too_many(nodes: u64, most: u32) -> FetchError {
-    too_large(format!("the page has {nodes} elements, over the limit of {most}"))
+/// A document has more elements than the limit.
+pub(super) fn too_many_elements(elements: u64, limit: u32) -> FetchError {
+    too_large(format!("the page has {elements} elements, over the limit of {limit}"))
 }
 
-/// The browser's word for why a navigation failed, such as `net::ERR_CERT_DATE_INVALID`.
-pub(super) fn from_net(word: &str) -> FetchError {
-    let is = |parts: &[&str]| parts.iter().any(|it| word.contains(it));
-    let (kind, what) = if is(&["ERR_CERT", "ERR_SSL", "ERR_BAD_SSL"]) {
-        (Kind::Tls, "the handshake or the certificate failed")
-    } else if is(&["ERR_TOO_MANY_REDIRECTS", "ERR_UNSAFE_REDIRECT"]) {
-        (Kind::Redirect, "its redirects lead nowhere")
-    } else if is(&["ERR_NAME_NOT_RESOLVED", "ERR_NAME_RESOLUTION_FAILED"]) {
-        (Kind::Dns, "the name has no address")
-    } else if is(&["TIMED_OUT"]) {
-        (Kind::Timeout, "there was no answer in time")
-    } else if is(&["ERR_CONNECTION_REFUSED", "ERR_ADDRESS_UNREACHABLE", "ERR_TUNNEL"]) {
-        (Kind::Connect, "there is no connection to it")
-    } else if is(&["ERR_PROXY", "ERR_SOCKS"]) {
-        (Kind::Proxy, "the proxy failed")
-    } else if is(&[
-        "ERR_INVALID_URL",
-        "ERR_UNKNOWN_URL_SCHEME",
-        "ERR_UNSAFE_PORT",
-        "ERR_DISALLOWED",
-    ]) {
-        (Kind::InvalidUrl, "a browser does not open such an address")
-    } else {
-        (Kind::Broken, "the connection broke before the page was there")
-    };
-    FetchError::new(kind, format!("{what} ({word})"))
+/// The address is served as a download, which has no page to render.
+pub(super) fn is_download() -> FetchError {
+    FetchError::new(Kind::Unsupported, "the URL is a download, which a browser does not render")
+}
+
+/// Classes of Chromium's network errors: parts of their names, and what they mean here. The first match
+/// counts.
+const NET_ERRORS: [(&[&str], Kind, &str); 7] = [
+    (
+        &["ERR_CERT", "ERR_SSL", "ERR_BAD_SSL"],
+        Kind::Tls,
+        "the TLS handshake or certificate check failed",
+    ),
+    (
+        &["ERR_TOO_MANY_REDIRECTS", "ERR_UNSAFE_REDIRECT"],
+        Kind::Redirect,
+        "the redirects cannot be followed",
+    ),
+    (
+        &["ERR_NAME_NOT_RESOLVED", "ERR_NAME_RESOLUTION_FAILED"],
+        Kind::Dns,
+        "the host name does not resolve",
+    ),
+    (&["TIMED_OUT"], Kind::Timeout, "the site did not respond in time"),
+    (
+        &["ERR_CONNECTION_REFUSED", "ERR_ADDRESS_UNREACHABLE", "ERR_TUNNEL"],
+        Kind::Connect,
+        "the connection failed",
+    ),
+    (&["ERR_PROXY", "ERR_SOCKS"], Kind::Proxy, "the proxy failed"),
+    (
+        &["ERR_INVALID_URL", "ERR_UNKNOWN_URL_SCHEME", "ERR_UNSAFE_PORT", "ERR_DISALLOWED"],
+        Kind::InvalidUrl,
+        "a browser does not open this URL",
+    ),
+];
+
+/// Converts Chromium's name of a failed navigation, such as `net::ERR_CERT_DATE_INVALID`.
+pub(super) fn from_net_error(net_error: &str) -> FetchError {
+    let class = NET_ERRORS.iter().find(|class| class.0.iter().any(|part| net_error.contains(part)));
+    let (kind, what) = class.map_or(
+        (Kind::Broken, "the connection broke before the page was received"),
+        |&(_, kind, what)| (kind, what),
+    );
+    FetchError::new(kind, format!("{what} ({net_error})"))
 }
 
 #[cfg(test)]
@@ -104,8 +125,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_word_of_the_browser_has_its_kind() {
-        for (word, kind) in [
+    fn each_net_error_maps_to_its_kind() {
+        for (net_error, kind) in [
             ("net::ERR_CERT_AUTHORITY_INVALID", Kind::Tls),
             ("net::ERR_SSL_PROTOCOL_ERROR", Kind::Tls),
             ("net::ERR_TOO_MANY_REDIRECTS", Kind::Redirect),
@@ -117,17 +138,17 @@ mod tests {
             ("net::ERR_UNSAFE_PORT", Kind::InvalidUrl),
             ("net::ERR_EMPTY_RESPONSE", Kind::Broken),
         ] {
-            assert_eq!(from_net(word).kind(), kind, "{word}");
+            assert_eq!(from_net_error(net_error).kind(), kind, "{net_error}");
         }
     }
 
     #[test]
-    fn a_page_that_was_left_is_told_from_a_call_that_is_wrong() {
-        let refused = |it: &str| CallError::Refused(it.to_owned());
+    fn a_call_to_a_document_that_was_left_is_a_navigation() {
+        let rejected = |message: &str| CallError::Rejected(message.to_owned());
 
-        assert!(refused("Inspected target navigated or closed").left_the_page());
-        assert!(refused("Cannot find context with specified id").left_the_page());
-        assert!(!refused("Invalid parameters").left_the_page());
-        assert!(!CallError::Gone("context".to_owned()).left_the_page());
+        assert!(rejected("Inspected target navigated or closed").is_navigation());
+        assert!(rejected("Cannot find context with specified id").is_navigation());
+        assert!(!rejected("Invalid parameters").is_navigation());
+        assert!(!CallError::Disconnected("context".to_owned()).is_navigation());
     }
 }

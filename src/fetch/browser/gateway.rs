@@ -1,8 +1,8 @@
-//! The only way out of a browser: a proxy on the loopback interface that asks the address guard.
+//! The browser's only route to the network: a proxy on the loopback interface that asks the address guard.
 //!
-//! Interception inside the browser would have to know every kind of request that a page can make.
-//! A proxy need not: whatever leaves comes through here, by the address that the guard was asked
-//! about, redirects, web sockets and workers included.
+//! Interception inside the browser would have to know every kind of request that a page can make. A proxy
+//! does not: all traffic passes through it, redirects, web sockets and workers included, and it connects to
+//! the very address that the guard checked.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -26,21 +26,23 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tower_service::Service;
 use url::Url;
 
-use super::error::{from_net, unavailable};
+use super::error::{from_net_error, unavailable};
 use crate::net::error::{dial_kind, find};
 use crate::net::{CONNECT_TIMEOUT, DialError, Dialer, NetPolicy, RouteVia};
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
-/// The most connections of one gateway at once; a browser opens some 256 itself.
+/// Maximum number of simultaneous connections to one gateway. A browser opens at most 256.
 const MAX_CONNECTIONS: usize = 1_024;
-/// How long a connection may take to say what it wants.
-const HEAD: Duration = Duration::from_secs(30);
-/// How long a tunnel may live: longer than any page.
-const TUNNEL: Duration = Duration::from_secs(900);
-/// Failures that are remembered, so that a page can say why it could not be reached.
+/// Time that a connection has to send the head of its request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum lifetime of a tunnel: longer than any page is rendered.
+const TUNNEL_TIMEOUT: Duration = Duration::from_secs(900);
+/// Maximum number of connection failures that are remembered to explain why a page was not reached.
 const MAX_FAILURES: usize = 256;
+/// Pause after a failed `accept`, which usually means that the process has no descriptors left.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-type Body = BoxBody<Bytes, hyper::Error>;
+type ProxyBody = BoxBody<Bytes, hyper::Error>;
 
 /// The gateways of one fetcher, one for each route.
 #[derive(Debug, Default)]
@@ -61,7 +63,7 @@ impl Gateways {
     }
 }
 
-/// A proxy on the loopback interface. It stops when it is dropped.
+/// A proxy on the loopback interface. Dropping it stops it.
 #[derive(Debug)]
 pub(super) struct Gateway {
     addr: SocketAddr,
@@ -71,7 +73,10 @@ pub(super) struct Gateway {
 
 impl Gateway {
     async fn start(dialer: Dialer) -> Result<Arc<Self>, FetchError> {
-        let failed = |why| unavailable("the loopback interface gives no port").with_source(why);
+        let failed = |why| {
+            unavailable("the browser's proxy cannot listen on the loopback interface")
+                .with_source(why)
+        };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
@@ -80,27 +85,30 @@ impl Gateway {
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .build(dialer.clone());
-        let exit = Exit { dialer, plain, failures: Arc::clone(&failures) };
-        tokio::spawn(serve(listener, exit, stop.clone()));
+        let upstream = Upstream { dialer, plain, failures: Arc::clone(&failures) };
+        tokio::spawn(serve(listener, upstream, stop.clone()));
         Ok(Arc::new(Self { addr, failures, _stop: stop.drop_guard() }))
     }
 
-    /// What the browser is to be told.
+    /// The proxy URL for the browser.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// Why no page came. The gateway knows better than the browser, whose word is `word`, why there
-    /// was no connection to one of `addresses`; behind a redirect, what failed is where it leads.
-    pub(super) fn unreached(&self, addresses: [&str; 2], word: &str) -> FetchError {
-        let of = |address: &&str| {
-            let url = Url::parse(address).ok()?;
+    /// Explains a failed navigation.
+    ///
+    /// The browser only knows that its proxy failed, as `net_error`; the gateway knows why it could not
+    /// connect. The first of the URLs with a failed connection counts: after a redirect, the last one
+    /// requested.
+    pub(super) fn explain(&self, urls: [&str; 2], net_error: &str) -> FetchError {
+        let failure_of = |url: &&str| {
+            let url = Url::parse(url).ok()?;
             self.failure(url.host_str()?, url.port_or_known_default()?)
         };
-        addresses.iter().find_map(of).unwrap_or_else(|| from_net(word))
+        urls.iter().find_map(failure_of).unwrap_or_else(|| from_net_error(net_error))
     }
 
-    /// Why the last connection to `host` and `port` failed, if one did.
+    /// Returns why the last connection to `host` and `port` failed, if it did.
     fn failure(&self, host: &str, port: u16) -> Option<FetchError> {
         let all = self.failures.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = all.get(&format!("{host}:{port}"));
@@ -112,84 +120,87 @@ impl Gateway {
 struct Failures(Mutex<HashMap<String, (FetchErrorKind, String)>>);
 
 impl Failures {
-    fn note(&self, to: &Uri, error: &DialError) {
-        tracing::debug!(%error, "a page could not reach an address");
+    fn record(&self, to: &Uri, error: &DialError) {
+        tracing::debug!(%error, "a page could not connect");
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_FAILURES {
             all.clear();
         }
-        all.insert(place(to), (dial_kind(error), error.to_string()));
+        all.insert(authority(to), (dial_kind(error), error.to_string()));
     }
 
-    fn worked(&self, to: &Uri) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&place(to));
+    fn clear(&self, to: &Uri) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&authority(to));
     }
 }
 
-fn place(to: &Uri) -> String {
+/// The key of a connection's failure: its host and port.
+fn authority(to: &Uri) -> String {
     let default = if to.scheme_str() == Some("https") { 443 } else { 80 };
     let (host, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(default));
     format!("{host}:{port}")
 }
 
-/// Where requests leave.
+/// The connections that the gateway makes.
 #[derive(Clone, Debug)]
-struct Exit {
+struct Upstream {
     dialer: Dialer,
     plain: Client<Dialer, Incoming>,
     failures: Arc<Failures>,
 }
 
-async fn serve(listener: TcpListener, exit: Exit, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+async fn serve(listener: TcpListener, upstream: Upstream, stop: CancellationToken) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // No descriptors left, most likely: some will be given back.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(ACCEPT_RETRY).await;
             continue;
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
         let _ = stream.set_nodelay(true);
-        let (exit, stop) = (exit.clone(), stop.clone());
+        let (upstream, stop) = (upstream.clone(), stop.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| exit.clone().answer(request, stop.clone()));
+            let service = service_fn(|request| upstream.clone().handle(request, stop.clone()));
             let mut server = hyper::server::conn::http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(HEAD).preserve_header_case(true);
+            server
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .preserve_header_case(true);
             let connection = server.serve_connection(TokioIo::new(stream), service).with_upgrades();
             tokio::select! {
-                // Its end is the browser's own business.
+                // The browser may end its connection in any way.
                 _ = connection => {}
                 () = stop.cancelled() => {}
             }
-            drop(place);
+            drop(permit);
         });
     }
 }
 
-impl Exit {
-    /// A request that cannot be sent ends its connection: no answer of ours may be taken for the
-    /// site's.
-    async fn answer(
+impl Upstream {
+    /// Handles one request. If it cannot be sent, its connection is closed: a response of this proxy must not
+    /// be mistaken for the site's.
+    async fn handle(
         self,
         request: Request<Incoming>,
         stop: CancellationToken,
-    ) -> Result<Response<Body>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Response<ProxyBody>, Box<dyn std::error::Error + Send + Sync>> {
         if request.method() == Method::CONNECT {
             return Ok(self.tunnel(request, stop).await);
         }
         let to = request.uri().clone();
         match self.forward(request).await {
             Ok(response) => {
-                self.failures.worked(&to);
+                self.failures.clear(&to);
                 Ok(response)
             }
             Err(error) => {
                 if let Some(dial) = find::<DialError>(&error) {
-                    self.failures.note(&to, dial);
+                    self.failures.record(&to, dial);
                 }
                 Err(error.into())
             }
@@ -199,7 +210,7 @@ impl Exit {
     async fn forward(
         &self,
         mut request: Request<Incoming>,
-    ) -> Result<Response<Body>, hyper_util::client::legacy::Error> {
+    ) -> Result<Response<ProxyBody>, hyper_util::client::legacy::Error> {
         drop_hop_by_hop(request.headers_mut());
         *request.version_mut() = http::Version::HTTP_11;
         let mut response = self.plain.request(request).await?;
@@ -207,51 +218,57 @@ impl Exit {
         Ok(response.map(BodyExt::boxed))
     }
 
-    async fn tunnel(&self, request: Request<Incoming>, stop: CancellationToken) -> Response<Body> {
-        // Whatever the port, what is inside is none of ours: a proxy further on must tunnel too.
-        let to =
-            request.uri().authority().and_then(|it| format!("https://{it}").parse::<Uri>().ok());
-        let Some(to) = to else { return short(StatusCode::BAD_REQUEST) };
+    async fn tunnel(
+        &self,
+        request: Request<Incoming>,
+        stop: CancellationToken,
+    ) -> Response<ProxyBody> {
+        // `https` whatever the port: an upstream proxy must tunnel as well, since the content is opaque.
+        let to = request
+            .uri()
+            .authority()
+            .and_then(|authority| format!("https://{authority}").parse::<Uri>().ok());
+        let Some(to) = to else { return empty(StatusCode::BAD_REQUEST) };
         let mut dialer = self.dialer.clone();
-        let out = match dialer.call(to.clone()).await {
-            Ok(out) => out,
+        let stream = match dialer.call(to.clone()).await {
+            Ok(stream) => stream,
             Err(error) => {
                 if let Some(dial) = error.downcast_ref::<DialError>() {
-                    self.failures.note(&to, dial);
+                    self.failures.record(&to, dial);
                 }
-                return short(StatusCode::BAD_GATEWAY);
+                return empty(StatusCode::BAD_GATEWAY);
             }
         };
-        self.failures.worked(&to);
+        self.failures.clear(&to);
         tokio::spawn(async move {
-            let Ok(inside) = hyper::upgrade::on(request).await else { return };
-            let (mut inside, mut out) = (TokioIo::new(inside), TokioIo::new(out));
-            let copied = tokio::io::copy_bidirectional(&mut inside, &mut out);
+            let Ok(tunneled) = hyper::upgrade::on(request).await else { return };
+            let (mut tunneled, mut stream) = (TokioIo::new(tunneled), TokioIo::new(stream));
+            let copied = tokio::io::copy_bidirectional(&mut tunneled, &mut stream);
             tokio::select! {
-                // Either side may end as it likes.
-                _ = tokio::time::timeout(TUNNEL, copied) => {}
+                // Either side may end the tunnel in any way.
+                _ = tokio::time::timeout(TUNNEL_TIMEOUT, copied) => {}
                 () = stop.cancelled() => {}
             }
         });
-        short(StatusCode::OK)
+        empty(StatusCode::OK)
     }
 }
 
-fn short(status: StatusCode) -> Response<Body> {
+fn empty(status: StatusCode) -> Response<ProxyBody> {
     let mut response =
         Response::new(Empty::new().map_err(|never: Infallible| match never {}).boxed());
     *response.status_mut() = status;
     response
 }
 
-/// What is between the browser and us, or between us and the site, and goes no further.
+/// Removes the headers that are meant for this hop only.
 fn drop_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
-        .filter_map(|it| it.to_str().ok())
-        .flat_map(|it| it.split(','))
-        .filter_map(|it| it.trim().parse().ok())
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
         .collect();
     let own = [CONNECTION, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
     let unnamed = ["proxy-connection", "keep-alive"].map(HeaderName::from_static);

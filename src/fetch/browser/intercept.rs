@@ -1,5 +1,4 @@
-//! What is changed of a page's requests on their way: the host's headers, method and body, which are
-//! for the page alone, and images, where nobody wants them.
+//! Changes to a page's requests: the job's headers, method and body for the main document, and blocked images.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,12 +11,12 @@ use crate::core::request::Method;
 use crate::fetch::header_rules::{follows_anywhere, is_framing};
 use crate::ports::fetch::FetchRequest;
 
-/// A request that waits for our word.
+/// A request that the browser holds until it is resumed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Paused {
     request_id: String,
-    pub(super) frame_id: String,
+    frame_id: String,
     resource_type: String,
     request: PausedRequest,
     redirected_request_id: Option<String>,
@@ -30,42 +29,43 @@ struct PausedRequest {
     headers: serde_json::Map<String, Value>,
 }
 
-/// What is done to requests.
+/// A job's changes to the requests of its page.
 #[derive(Debug)]
 pub(super) struct Intercept {
     block_images: bool,
-    home: Option<Url>,
+    /// The job's URL. Its headers are sent to this origin only.
+    job_url: Option<Url>,
     headers: Vec<(String, String)>,
     method: Method,
     body: Option<Vec<u8>>,
-    /// The host's method and body are sent once; a page that is loaded again asks in its own way.
+    /// The job's method and body were sent. They are sent once: a page that reloads uses its own.
     sent: AtomicBool,
 }
 
 impl Intercept {
-    /// What `request` asks for, if it asks for anything that the browser would not do by itself.
+    /// Returns the changes that `request` needs, or `None` if the browser needs none.
     pub(super) fn of(request: &FetchRequest) -> Option<Self> {
-        let own = |it: &&(String, String)| !is_framing(&it.0);
-        let it = Self {
+        let is_sent = |(name, _): &&(String, String)| !is_framing(name);
+        let intercept = Self {
             block_images: request.options.advanced.block_images,
-            home: Url::parse(request.url.as_str()).ok(),
-            headers: request.headers.iter().filter(own).cloned().collect(),
+            job_url: Url::parse(request.url.as_str()).ok(),
+            headers: request.headers.iter().filter(is_sent).cloned().collect(),
             method: request.method,
             body: request.body.clone(),
             sent: AtomicBool::new(false),
         };
-        let needed = it.block_images || it.is_about_the_page();
-        needed.then_some(it)
+        let is_needed = intercept.block_images || intercept.changes_document();
+        is_needed.then_some(intercept)
     }
 
-    fn is_about_the_page(&self) -> bool {
+    fn changes_document(&self) -> bool {
         !self.headers.is_empty() || self.method != Method::Get || self.body.is_some()
     }
 
-    /// Which requests are to wait for our word.
+    /// Parameters of `Fetch.enable`: the kinds of requests that are held.
     pub(super) fn patterns(&self) -> Value {
         let mut kinds = Vec::new();
-        if self.is_about_the_page() {
+        if self.changes_document() {
             kinds.push("Document");
         }
         if self.block_images {
@@ -73,13 +73,13 @@ impl Intercept {
         }
         let patterns: Vec<_> = kinds
             .into_iter()
-            .map(|it| json!({"urlPattern": "*", "resourceType": it, "requestStage": "Request"}))
+            .map(|kind| json!({"urlPattern": "*", "resourceType": kind, "requestStage": "Request"}))
             .collect();
         json!({ "patterns": patterns })
     }
 
-    /// The call that lets a request go on, or not.
-    pub(super) fn answer(&self, paused: &Paused, is_main: bool) -> (&'static str, Value) {
+    /// Returns the call that resumes or blocks a request. `main_frame` is the id of the page's main frame.
+    pub(super) fn resume(&self, paused: &Paused, main_frame: &str) -> (&'static str, Value) {
         let id = &paused.request_id;
         if self.block_images && matches!(paused.resource_type.as_str(), "Image" | "Media") {
             return (
@@ -87,37 +87,37 @@ impl Intercept {
                 json!({"requestId": id, "errorReason": "BlockedByClient"}),
             );
         }
-        let mut go = json!({ "requestId": id });
-        if is_main && paused.resource_type == "Document" {
-            go["headers"] = self.headers_for(paused);
+        let mut params = json!({ "requestId": id });
+        if paused.frame_id == main_frame && paused.resource_type == "Document" {
+            params["headers"] = self.headers_for(paused);
             if paused.redirected_request_id.is_none() && !self.sent.swap(true, Ordering::SeqCst) {
-                go["method"] = json!(self.method.as_str());
+                params["method"] = json!(self.method.as_str());
                 if let Some(body) = &self.body {
-                    go["postData"] = json!(STANDARD.encode(body));
+                    params["postData"] = json!(STANDARD.encode(body));
                 }
             }
         }
-        ("Fetch.continueRequest", go)
+        ("Fetch.continueRequest", params)
     }
 
-    /// The browser's own headers, with the host's in their place.
+    /// Returns the browser's headers, replaced by the job's where both have one.
     fn headers_for(&self, paused: &Paused) -> Value {
-        let to = Url::parse(&paused.request.url).ok();
-        let at_home = match (&self.home, &to) {
-            (Some(home), Some(to)) => home.origin() == to.origin(),
+        let url = Url::parse(&paused.request.url).ok();
+        let is_same_origin = match (&self.job_url, &url) {
+            (Some(job_url), Some(url)) => job_url.origin() == url.origin(),
             _ => false,
         };
-        let is = |name: &str, of: &str| name.eq_ignore_ascii_case(of);
-        let ours = |name: &str| self.headers.iter().any(|it| is(&it.0, name));
+        let is_replaced =
+            |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let mut all: Vec<Value> = paused
             .request
             .headers
             .iter()
-            .filter(|(name, _)| !ours(name))
+            .filter(|(name, _)| !is_replaced(name))
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect();
         for (name, value) in &self.headers {
-            if at_home || follows_anywhere(name) {
+            if is_same_origin || follows_anywhere(name) {
                 all.push(json!({"name": name, "value": value}));
             }
         }
@@ -146,33 +146,32 @@ mod tests {
         .expect("a paused request")
     }
 
-    fn values(go: &Value, name: &str) -> Vec<String> {
-        let all = go["headers"].as_array().expect("headers").iter();
-        let of =
-            all.filter(|it| it["name"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(name)));
-        of.map(|it| it["value"].as_str().expect("text").to_owned()).collect()
+    fn values(params: &Value, name: &str) -> Vec<String> {
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let headers = params["headers"].as_array().expect("headers").iter();
+        let named = headers.filter(|header| text(&header["name"]).eq_ignore_ascii_case(name));
+        named.map(|header| text(&header["value"])).collect()
     }
 
     #[test]
-    fn an_ordinary_page_is_left_alone() {
+    fn a_plain_request_needs_no_interception() {
         assert!(intercept(Item::get("http://a.test/")).is_none());
     }
 
     #[test]
-    fn the_hosts_headers_win_at_home_and_stay_there() {
-        let item =
-            Item::get("http://a.test/").header("x-own", "host").header("Accept", "text/html");
+    fn a_jobs_headers_replace_the_browsers_on_its_own_origin_only() {
+        let item = Item::get("http://a.test/").header("x-own", "job").header("Accept", "text/html");
         let intercept = intercept(item).expect("there are headers");
 
-        let (_, home) = intercept.answer(&paused("Document", "http://a.test/x"), true);
-        let (_, away) = intercept.answer(&paused("Document", "http://b.test/"), true);
-        let (_, frame) = intercept.answer(&paused("Document", "http://a.test/"), false);
+        let (_, same) = intercept.resume(&paused("Document", "http://a.test/x"), "F");
+        let (_, other) = intercept.resume(&paused("Document", "http://b.test/"), "F");
+        let (_, frame) = intercept.resume(&paused("Document", "http://a.test/"), "main");
 
-        assert_eq!(values(&home, "x-own"), ["host"]);
-        assert_eq!(values(&home, "accept"), ["text/html"]);
-        assert!(values(&away, "x-own").is_empty());
-        assert_eq!(values(&away, "accept"), ["text/html"]);
-        assert!(frame.get("headers").is_none(), "a frame is not the page");
+        assert_eq!(values(&same, "x-own"), ["job"]);
+        assert_eq!(values(&same, "accept"), ["text/html"]);
+        assert!(values(&other, "x-own").is_empty());
+        assert_eq!(values(&other, "accept"), ["text/html"]);
+        assert!(frame.get("headers").is_none(), "a frame is not the main document");
     }
 
     #[test]
@@ -181,22 +180,22 @@ mod tests {
         (item.method, item.body) = (Method::Post, Some("hello".to_owned()));
         let intercept = intercept(item).expect("there is a body");
 
-        let (_, first) = intercept.answer(&paused("Document", "http://a.test/"), true);
-        let (_, again) = intercept.answer(&paused("Document", "http://a.test/"), true);
+        let (_, first) = intercept.resume(&paused("Document", "http://a.test/"), "F");
+        let (_, again) = intercept.resume(&paused("Document", "http://a.test/"), "F");
 
         assert_eq!((&first["method"], &first["postData"]), (&json!("POST"), &json!("aGVsbG8=")));
         assert!(again.get("method").is_none() && again.get("postData").is_none());
     }
 
     #[test]
-    fn images_are_blocked_where_nobody_wants_them() {
+    fn blocked_images_fail_and_the_document_continues() {
         let mut item = Item::get("http://a.test/");
         item.advanced.render_js = crate::core::request::RenderJs::Yes;
         item.advanced.block_images = true;
         let intercept = intercept(item).expect("images are blocked");
 
-        let (image, _) = intercept.answer(&paused("Image", "http://a.test/i"), true);
-        let (page, _) = intercept.answer(&paused("Document", "http://a.test/"), true);
+        let (image, _) = intercept.resume(&paused("Image", "http://a.test/i"), "F");
+        let (page, _) = intercept.resume(&paused("Document", "http://a.test/"), "F");
 
         assert_eq!((image, page), ("Fetch.failRequest", "Fetch.continueRequest"));
         assert!(!intercept.patterns().to_string().contains("Document"));

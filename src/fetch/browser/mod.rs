@@ -1,10 +1,21 @@
-//! Tier 4: pages in Chromium.
+//! Tier 4: pages rendered in Chromium.
 //!
-//! Chromium runs as a child process on two pipes. Each page has a context of its own, whose cookies
-//! and storage no other page sees, and its only way out is a proxy of ours on the loopback
-//! interface that asks the address guard. A page that is too long, too large or too greedy ends
-//! with a named error; a browser that hangs or dies is replaced. No browser outlives its host: its
-//! pipe ends with the host, however that ends.
+//! Chromium runs as a child process and speaks the `DevTools` protocol over two pipes. Each page gets a
+//! browser context of its own, so it shares no cookies or storage with other pages. The only route out of
+//! the browser is a proxy on the loopback interface (`gateway`) that asks the address guard.
+//!
+//! # Invariants
+//!
+//! * Every attempt ends by its deadline. A page that takes too long, loads too much or uses too much memory
+//!   fails with an error that names the limit.
+//! * A browser that hangs or dies is replaced; its pages are rendered again in another browser.
+//! * No browser outlives this process: the pipe ends with it, however it ends.
+//!
+//! # Platforms
+//!
+//! The feature needs Unix, for process groups and inherited pipes. Two parts work on Linux only, because
+//! they read `/proc`: the memory limit of renderer processes, and killing browsers left behind by a crashed
+//! process.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -14,39 +25,39 @@ use crate::ports::BoxFuture;
 use crate::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, Rendered};
 
 mod actions;
-mod blank;
+mod attempt;
 mod capture;
+mod chromium;
+mod connection;
 mod error;
 mod gateway;
 #[cfg(feature = "headless_chrome")]
 mod headless_chrome;
 mod intercept;
+mod isolated_page;
 mod keys;
 mod limits;
+mod page_listener;
+mod page_state;
 mod pool;
 mod process;
-mod profile;
-mod program;
-mod state;
+mod profile_dir;
+mod render;
 mod tab;
-mod visit;
-mod visits;
-mod watched;
-mod wire;
 
+pub use chromium::Sandbox;
 #[cfg(feature = "headless_chrome")]
 pub use headless_chrome::HeadlessChrome;
 pub use limits::ChromeLimits;
-pub use program::Sandbox;
 
 use gateway::Gateways;
-use pool::{Pool, Start};
+use pool::{BrowserPool, LaunchOptions};
 
-/// Renders pages in Chromium, or a browser of its kin.
+/// Renders pages in Chromium, Chrome or another browser built on Chromium.
 ///
-/// The program is looked for when the first page is rendered; where it is missing, the error says
-/// what to install. Clones share the browsers, which end with the last clone or with
-/// [`Chrome::close`].
+/// The program is looked up when the first page is rendered; if it is missing, the error names the package
+/// to install. Clones share the browsers, which end when the last clone is dropped or [`Chrome::close`] is
+/// called.
 ///
 /// # Example
 ///
@@ -56,102 +67,104 @@ use pool::{Pool, Start};
 /// use rungs::net::NetPolicy;
 ///
 /// let network = NetPolicy::new().allow_network("127.0.0.0/8")?;
-/// let limits = ChromeLimits { tabs: 4, ..ChromeLimits::default() };
+/// let limits = ChromeLimits::default().with_max_tabs(4);
 /// let chrome = Chrome::new().network(network).limits(limits);
 /// # Ok::<(), rungs::net::ParseNetworkError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Chrome {
     network: NetPolicy,
-    start: Start,
+    launch: LaunchOptions,
     inner: Arc<OnceLock<Inner>>,
 }
 
-/// What is made of the settings when the first page is rendered.
+/// The state shared by clones, built from the settings when the first page is rendered.
 #[derive(Debug)]
 struct Inner {
     network: NetPolicy,
     limits: ChromeLimits,
     gateways: Gateways,
-    pool: Arc<Pool>,
+    pool: Arc<BrowserPool>,
 }
 
-/// What is installed.
+/// The installed browser, as reported by [`Chrome::installed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Installed {
-    /// Where the program is.
+#[non_exhaustive]
+pub struct InstalledChromium {
+    /// Path of the program.
     pub program: PathBuf,
-    /// What it calls itself, such as `Chromium 156.0.8078.79`.
+    /// Output of `--version`, such as `Chromium 156.0.8078.79`.
     pub version: String,
-    /// Whether it will run without its sandbox.
-    pub without_sandbox: bool,
+    /// `false` if the browser would run without its sandbox: with [`Sandbox::Off`], or as root.
+    pub is_sandboxed: bool,
 }
 
 impl Chrome {
-    /// The first of the usual programs on the `PATH`, with a closed guard and no proxies.
+    /// Creates a fetcher that uses the first known browser on the `PATH`, with private networks closed and no
+    /// proxies.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The program at a path; a bare name is looked for on the `PATH`.
+    /// Creates a fetcher that uses the given program. A bare name is looked up on the `PATH`.
     pub fn at(program: impl Into<PathBuf>) -> Self {
-        let start = Start { program: Some(program.into()), ..Start::default() };
-        Self { start, ..Self::default() }
+        let launch = LaunchOptions { program: Some(program.into()), ..LaunchOptions::default() };
+        Self { launch, ..Self::default() }
     }
 
-    /// Sets the network policy: allowed networks, name resolution and proxies. Its extra root
-    /// certificates are not used: the browser has its own.
+    /// Sets the network policy: allowed networks, name resolution and proxies. Its extra root certificates are not
+    /// used: the browser has its own.
     pub fn network(mut self, policy: NetPolicy) -> Self {
         self.network = policy;
-        self.rebuilt()
+        self.with_fresh_browsers()
     }
 
-    /// Other limits.
+    /// Replaces the limits. Defaults to [`ChromeLimits::default`].
     pub fn limits(mut self, limits: ChromeLimits) -> Self {
-        self.start.limits = limits;
-        self.rebuilt()
+        self.launch.limits = limits;
+        self.with_fresh_browsers()
     }
 
-    /// Whether Chromium's sandbox is used.
+    /// Selects how Chromium's sandbox is used. Defaults to [`Sandbox::Auto`].
     pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
-        self.start.sandbox = sandbox;
-        self.rebuilt()
+        self.launch.sandbox = sandbox;
+        self.with_fresh_browsers()
     }
 
-    /// Ends all browsers. Pages that are being rendered fail, and no more are.
+    /// Kills all browsers. Pages being rendered fail, and later ones fail as unavailable.
     pub fn close(&self) {
         if let Some(inner) = self.inner.get() {
             inner.pool.close();
         }
     }
 
-    /// The process ids of the browsers that run now, for a host that keeps an eye on them.
-    pub fn processes(&self) -> Vec<u32> {
-        self.inner.get().map_or_else(Vec::new, |it| it.pool.processes())
+    /// Returns the process ids of the running browsers, for monitoring.
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.inner.get().map_or_else(Vec::new, |inner| inner.pool.process_ids())
     }
 
-    /// Where the program is. Nothing is started.
+    /// Returns the path of the browser without starting it.
     ///
     /// # Errors
     ///
-    /// One of kind `Unavailable` that says what to install.
+    /// Returns an error of kind `Unavailable` that names the package to install.
     pub fn find(&self) -> Result<PathBuf, FetchError> {
-        program::find(self.start.program.as_deref())
+        chromium::find(self.launch.program.as_deref())
     }
 
-    /// Looks what is installed, which runs the program.
+    /// Runs the browser with `--version` and returns what is installed.
     ///
     /// # Errors
     ///
-    /// One of kind `Unavailable` that says what to install.
-    pub async fn installed(&self) -> Result<Installed, FetchError> {
+    /// Returns an error of kind `Unavailable` that names the package to install.
+    pub async fn installed(&self) -> Result<InstalledChromium, FetchError> {
         let program = self.find()?;
-        let version = program::version(&program).await?;
-        Ok(Installed { program, version, without_sandbox: self.start.sandbox.is_off() })
+        let version = chromium::version(&program).await?;
+        Ok(InstalledChromium { program, version, is_sandboxed: !self.launch.sandbox.is_off() })
     }
 
-    /// Settings do not reach browsers that were started with others.
-    fn rebuilt(mut self) -> Self {
+    /// Detaches from browsers that were started with the previous settings.
+    fn with_fresh_browsers(mut self) -> Self {
         self.inner = Arc::default();
         self
     }
@@ -159,15 +172,15 @@ impl Chrome {
     fn inner(&self) -> &Inner {
         self.inner.get_or_init(|| Inner {
             network: self.network.clone(),
-            limits: self.start.limits.clone(),
+            limits: self.launch.limits.clone(),
             gateways: Gateways::default(),
-            pool: Arc::new(Pool::new(self.start.clone())),
+            pool: Arc::new(BrowserPool::new(self.launch.clone())),
         })
     }
 }
 
 impl BrowserFetcher for Chrome {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
-        Box::pin(async move { visits::make(self.inner(), &request).await })
+        Box::pin(async move { attempt::run(self.inner(), &request).await })
     }
 }

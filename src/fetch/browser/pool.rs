@@ -1,8 +1,8 @@
-//! Browsers and the places in them.
+//! The browsers of one fetcher, and permits to open tabs in them.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,263 +10,265 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use super::blank::Spare;
-use super::error::{late, unavailable};
+use super::chromium::{self, Sandbox};
+use super::connection::Connection;
+use super::error::{timed_out, unavailable};
+use super::isolated_page::PrewarmedPage;
 use super::limits::ChromeLimits;
-use super::process::Process;
-use super::profile;
-use super::program::{self, Sandbox};
-use super::wire::Wire;
+use super::process::{self, BrowserProcess};
+use super::profile_dir;
 use crate::ports::fetch::FetchError;
 
-/// How often a browser is asked whether it is still there.
-const BEAT: Duration = Duration::from_secs(2);
-/// How often a browser is started that ends while it starts.
+/// Interval of the liveness check.
+const LIVENESS_INTERVAL: Duration = Duration::from_secs(2);
+/// Maximum number of launches for one browser: a second one if the first process is killed while it starts.
 const MAX_LAUNCHES: u32 = 2;
 
-/// What browsers are started with.
+/// Settings with which browsers are launched.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Start {
+pub(super) struct LaunchOptions {
     pub(super) program: Option<PathBuf>,
     pub(super) sandbox: Sandbox,
     pub(super) limits: ChromeLimits,
 }
 
-/// One browser and what it is doing.
+/// One running browser.
 #[derive(Debug)]
 pub(super) struct Browser {
-    pub(super) wire: Wire,
-    pub(super) agent: String,
-    /// An empty page that is ready.
-    pub(super) spare: Spare,
-    process: Process,
-    /// How many pages it has, which its watch over memory waits for.
-    active: watch::Sender<usize>,
-    served: AtomicU32,
+    pub(super) connection: Connection,
+    pub(super) user_agent: String,
+    pub(super) prewarmed: PrewarmedPage,
+    process: BrowserProcess,
+    /// Number of open tabs. The memory check runs only while there are any.
+    tabs: watch::Sender<usize>,
+    pages_served: AtomicU32,
     retired: AtomicBool,
 }
 
 impl Browser {
-    /// Takes no more pages, and ends when those that it has are done.
+    /// Stops giving the browser new pages. It ends when its current pages are done.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);
     }
 
-    /// Whether it takes no more pages.
+    /// Returns `true` if the browser gets no new pages.
     pub(super) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::SeqCst)
     }
 
-    /// Ends it at once.
-    pub(super) fn end(&self) {
+    /// Kills the browser.
+    fn kill(&self) {
         self.retire();
-        self.process.end();
+        self.process.kill();
     }
 
-    /// Whether a page of it was ended for its memory since this was last asked.
-    pub(super) fn was_overfed(&self) -> bool {
-        self.process.was_overfed()
+    /// Returns `true` if a renderer was killed for its memory since the last call.
+    pub(super) fn take_memory_exceeded(&self) -> bool {
+        self.process.take_memory_exceeded()
     }
 
-    /// The id of its first process.
-    pub(super) fn process_id(&self) -> u32 {
+    fn process_id(&self) -> u32 {
         self.process.id()
     }
 
-    fn pages(&self) -> usize {
-        *self.active.borrow()
+    fn tabs(&self) -> usize {
+        *self.tabs.borrow()
     }
 
     fn is_usable(&self, limits: &ChromeLimits) -> bool {
         !self.is_retired()
-            && !self.wire.has_ended()
-            && self.served.load(Ordering::SeqCst) < limits.pages_per_browser
+            && !self.connection.has_ended()
+            && self.pages_served.load(Ordering::SeqCst) < limits.max_pages_per_browser
     }
 }
 
-/// Who else may be in a page's browser.
+/// The other pages that a page allows in its browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Company {
-    /// As many as have room.
-    Others,
-    /// Neither at the same time nor later.
-    Nobody,
+pub(super) enum Sharing {
+    /// As many as the limits allow.
+    Shared,
+    /// None, neither at the same time nor later.
+    Exclusive,
 }
 
-/// A page's place in a browser. Dropping it gives it back.
+/// Permission to open one tab in a browser. Dropping it returns it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct TabPermit {
     pub(super) browser: Arc<Browser>,
-    pool: Arc<Pool>,
+    pool: Arc<BrowserPool>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Place {
+impl Drop for TabPermit {
     fn drop(&mut self) {
-        self.browser.active.send_modify(|it| *it -= 1);
-        self.pool.sweep();
+        self.browser.tabs.send_modify(|tabs| *tabs -= 1);
+        self.pool.kill_unused();
     }
 }
 
 /// The browsers of one fetcher.
 #[derive(Debug)]
-pub(super) struct Pool {
-    start: Start,
-    places: Arc<Semaphore>,
+pub(super) struct BrowserPool {
+    options: LaunchOptions,
+    permits: Arc<Semaphore>,
     browsers: Mutex<Vec<Arc<Browser>>>,
-    /// Held while one is started, so that a crowd starts one and not a crowd.
-    starting: Arc<tokio::sync::Mutex<()>>,
-    cleaned: AtomicBool,
+    /// Held while a browser is launched, so that simultaneous pages launch one and not many.
+    launching: Arc<tokio::sync::Mutex<()>>,
+    is_prepared: AtomicBool,
 }
 
-impl Pool {
-    pub(super) fn new(start: Start) -> Self {
-        let tabs = start.limits.tabs.clamp(1, Semaphore::MAX_PERMITS);
+impl BrowserPool {
+    pub(super) fn new(options: LaunchOptions) -> Self {
+        let tabs = options.limits.max_tabs.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            start,
-            places: Arc::new(Semaphore::new(tabs)),
+            options,
+            permits: Arc::new(Semaphore::new(tabs)),
             browsers: Mutex::default(),
-            starting: Arc::default(),
-            cleaned: AtomicBool::new(false),
+            launching: Arc::default(),
+            is_prepared: AtomicBool::new(false),
         }
     }
 
-    /// A place in a browser, which is started if there is none to have it.
-    pub(super) async fn place(self: &Arc<Self>, company: Company) -> Result<Place, FetchError> {
-        let closed = |_| unavailable("the browsers are closed");
-        let permit = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
+    /// Waits for a tab in a browser, and launches one if no browser has room.
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        sharing: Sharing,
+    ) -> Result<TabPermit, FetchError> {
+        let closed = |_| unavailable("the browser fetcher is closed");
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
         loop {
-            if let Some(browser) = self.take(company) {
-                return Ok(Place { browser, pool: Arc::clone(self), _permit: permit });
+            if let Some(browser) = self.take_tab(sharing) {
+                return Ok(TabPermit { browser, pool: Arc::clone(self), _permit: permit });
             }
-            // It goes on where the one who asked gives up: the next one finds it ready.
+            // A task of its own: if this caller gives up, the next one finds the browser running.
             let pool = Arc::clone(self);
-            let started = tokio::spawn(async move {
-                let _only = Arc::clone(&pool.starting).lock_owned().await;
-                if pool.has_room(company) { Ok(()) } else { pool.add().await }
+            let launched = tokio::spawn(async move {
+                let _guard = Arc::clone(&pool.launching).lock_owned().await;
+                if pool.has_room(sharing) { Ok(()) } else { pool.add_browser().await }
             });
-            started.await.map_err(|_| unavailable("starting a browser was given up"))??;
+            launched.await.map_err(|_| unavailable("launching a browser was aborted"))??;
         }
     }
 
-    /// Ends all browsers and gives out no more places.
+    /// Kills all browsers and refuses further permits.
     pub(super) fn close(&self) {
         let mut browsers = self.browsers();
-        self.places.close();
+        self.permits.close();
         for browser in browsers.drain(..) {
-            browser.end();
+            browser.kill();
         }
     }
 
-    /// The ids of the browsers' processes.
-    pub(super) fn processes(&self) -> Vec<u32> {
+    /// Returns the process ids of the running browsers.
+    pub(super) fn process_ids(&self) -> Vec<u32> {
         let browsers = self.browsers();
-        browsers.iter().filter(|it| !it.wire.has_ended()).map(|it| it.process_id()).collect()
+        let running = browsers.iter().filter(|browser| !browser.connection.has_ended());
+        running.map(|browser| browser.process_id()).collect()
     }
 
     fn browsers(&self) -> MutexGuard<'_, Vec<Arc<Browser>>> {
         self.browsers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn room(&self, browser: &Browser, company: Company) -> bool {
-        let limits = &self.start.limits;
-        let most = match company {
-            Company::Others => limits.tabs_per_browser.max(1),
-            Company::Nobody => 1,
+    fn has_room_in(&self, browser: &Browser, sharing: Sharing) -> bool {
+        let limits = &self.options.limits;
+        let max_tabs = match sharing {
+            Sharing::Shared => limits.max_tabs_per_browser.max(1),
+            Sharing::Exclusive => 1,
         };
-        browser.is_usable(limits) && browser.pages() < most
+        browser.is_usable(limits) && browser.tabs() < max_tabs
     }
 
-    fn has_room(&self, company: Company) -> bool {
-        self.browsers().iter().any(|it| self.room(it, company))
+    fn has_room(&self, sharing: Sharing) -> bool {
+        self.browsers().iter().any(|browser| self.has_room_in(browser, sharing))
     }
 
-    /// A place in the browser that has the fewest pages.
-    fn take(&self, company: Company) -> Option<Arc<Browser>> {
+    /// Takes a tab in the browser that has the fewest.
+    fn take_tab(&self, sharing: Sharing) -> Option<Arc<Browser>> {
         let browsers = self.browsers();
-        let with_room = browsers.iter().filter(|it| self.room(it, company));
-        let browser = with_room.min_by_key(|it| it.pages())?;
-        // Under the lock of the list, so that no two take the same place.
-        browser.active.send_modify(|it| *it += 1);
-        browser.served.fetch_add(1, Ordering::SeqCst);
-        if company == Company::Nobody {
+        let with_room = browsers.iter().filter(|browser| self.has_room_in(browser, sharing));
+        let browser = with_room.min_by_key(|browser| browser.tabs())?;
+        // Counted under the lock of the list, so that two callers cannot take the same tab.
+        browser.tabs.send_modify(|tabs| *tabs += 1);
+        browser.pages_served.fetch_add(1, Ordering::SeqCst);
+        if sharing == Sharing::Exclusive {
             browser.retire();
         }
         Some(Arc::clone(browser))
     }
 
-    /// Ends browsers that are to take no more pages and have none.
-    fn sweep(&self) {
-        let limits = &self.start.limits;
-        self.browsers().retain(|it| {
-            let keep = it.is_usable(limits) || it.pages() > 0;
-            if !keep {
-                it.end();
+    /// Kills browsers that get no new pages and have no tabs.
+    fn kill_unused(&self) {
+        let limits = &self.options.limits;
+        self.browsers().retain(|browser| {
+            let is_used = browser.is_usable(limits) || browser.tabs() > 0;
+            if !is_used {
+                browser.kill();
             }
-            keep
+            is_used
         });
     }
 
-    async fn add(&self) -> Result<(), FetchError> {
-        if !self.cleaned.swap(true, Ordering::SeqCst) {
-            drop(tokio::task::spawn_blocking(profile::clean_up).await);
+    async fn add_browser(&self) -> Result<(), FetchError> {
+        let program = chromium::find(self.options.program.as_deref())?;
+        if !self.is_prepared.swap(true, Ordering::SeqCst) {
+            drop(tokio::task::spawn_blocking(profile_dir::clean_up).await);
+            process::warn_if_memory_is_unlimited();
         }
-        let program = program::find(self.start.program.as_deref())?;
-        let sandbox = self.start.sandbox;
+        let sandbox = self.options.sandbox;
         if sandbox == Sandbox::Auto && sandbox.is_off() {
             tracing::warn!("Chromium runs without its sandbox, because it has none for root");
         }
         let browser = Arc::new(self.launch(&program).await?);
-        tokio::spawn(beat(Arc::downgrade(&browser), self.start.limits.silence));
-        self.sweep();
+        let unresponsive_timeout = self.options.limits.unresponsive_timeout;
+        tokio::spawn(check_liveness(Arc::downgrade(&browser), unresponsive_timeout));
+        self.kill_unused();
         let mut browsers = self.browsers();
-        if self.places.is_closed() {
-            browser.end();
-            return Err(unavailable("the browsers are closed"));
+        if self.permits.is_closed() {
+            browser.kill();
+            return Err(unavailable("the browser fetcher is closed"));
         }
         browsers.push(browser);
         Ok(())
     }
 
     async fn launch(&self, program: &Path) -> Result<Browser, FetchError> {
-        let limits = &self.start.limits;
+        let limits = &self.options.limits;
         let mut launches = 0;
         loop {
-            let (active, pages) = watch::channel(0);
-            let sandbox = self.start.sandbox;
-            let (process, wire) = Process::start(program, sandbox, limits.memory, pages)?;
-            let version = wire.call(None, "Browser.getVersion", json!({})).get::<Version>();
-            let version = timeout(limits.launch, version).await.map_err(|_| late())?;
+            let (tabs, tab_count) = watch::channel(0);
+            let sandbox = self.options.sandbox;
+            let (process, connection) =
+                BrowserProcess::start(program, sandbox, limits.max_memory_bytes, tab_count)?;
+            let version = connection.call(None, "Browser.getVersion", json!({}));
+            let version = timeout(limits.launch_timeout, version.decode::<VersionInfo>()).await;
             launches += 1;
-            match version {
-                Ok(Version { user_agent: agent }) => {
-                    let served = AtomicU32::new(0);
-                    let retired = AtomicBool::new(false);
+            match version.map_err(|_| timed_out())? {
+                Ok(VersionInfo { user_agent }) => {
                     return Ok(Browser {
-                        wire,
-                        agent,
-                        spare: Spare::default(),
+                        connection,
+                        user_agent,
+                        prewarmed: PrewarmedPage::default(),
                         process,
-                        active,
-                        served,
-                        retired,
+                        tabs,
+                        pages_served: AtomicU32::new(0),
+                        retired: AtomicBool::new(false),
                     });
                 }
-                // One that was killed while it started is no reason to fail a page.
-                Err(why) if launches < MAX_LAUNCHES => {
-                    tracing::warn!(%why, "a browser did not start; once more");
+                Err(error) if launches < MAX_LAUNCHES => {
+                    tracing::warn!(%error, "a browser did not start; trying once more");
                 }
-                Err(why) => {
-                    let hint = "RUST_LOG=rungs=debug shows what it said";
+                Err(error) => {
+                    let hint = "set RUST_LOG=rungs=debug to see its output";
                     let program = program.display();
-                    return Err(unavailable(format!("{program} did not start: {why}; {hint}")));
+                    return Err(unavailable(format!("{program} did not start: {error}; {hint}")));
                 }
             }
         }
     }
 }
 
-impl Drop for Pool {
+impl Drop for BrowserPool {
     fn drop(&mut self) {
         self.close();
     }
@@ -274,22 +276,22 @@ impl Drop for Pool {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Version {
+struct VersionInfo {
     user_agent: String,
 }
 
-/// Asks a browser for a sign of life, and ends one that gives none.
-async fn beat(browser: std::sync::Weak<Browser>, silence: Duration) {
+/// Calls a browser at intervals, and kills it if it does not respond.
+async fn check_liveness(browser: Weak<Browser>, unresponsive_timeout: Duration) {
     loop {
-        tokio::time::sleep(BEAT).await;
+        tokio::time::sleep(LIVENESS_INTERVAL).await;
         let Some(browser) = browser.upgrade() else { return };
-        if browser.wire.has_ended() {
+        if browser.connection.has_ended() {
             return;
         }
-        let sign = browser.wire.call(None, "Browser.getVersion", json!({})).done();
-        if timeout(silence, sign).await.is_err() {
-            tracing::warn!(process = browser.process_id(), "a browser hung and was ended");
-            browser.end();
+        let response = browser.connection.call(None, "Browser.getVersion", json!({})).done();
+        if timeout(unresponsive_timeout, response).await.is_err() {
+            tracing::warn!(process = browser.process_id(), "killed a browser that did not respond");
+            browser.kill();
             return;
         }
     }

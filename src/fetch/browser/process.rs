@@ -1,121 +1,133 @@
-//! One browser as a process: started on two pipes, watched, and gone when it is dropped.
+//! One browser process: started on two pipes, watched, and killed with its whole group when dropped.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::error::{unavailable, unstarted};
-use super::profile::{Profile, contains, processes};
-use super::program::{Sandbox, arguments};
-use super::wire::Wire;
-use crate::fetch::program;
+use super::chromium::{Sandbox, arguments};
+use super::connection::Connection;
+use super::error::{not_started, unavailable};
+use super::profile_dir::ProfileDir;
+use crate::fetch::subprocess;
 use crate::ports::fetch::FetchError;
 
-/// What of the environment the browser sees: where its parts are, and nothing of the host's.
-const KEPT: [&str; 7] =
-    ["PATH", "LANG", "LC_ALL", "TZ", "FONTCONFIG_PATH", "FONTCONFIG_FILE", "LD_LIBRARY_PATH"];
-/// The last bytes of its complaints, for when it does not start.
-const MAX_COMPLAINT: usize = 8_192;
-/// How often the memory of its processes is looked at.
-const LOOK: Duration = Duration::from_millis(500);
+#[cfg_attr(target_os = "linux", path = "process/procfs.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "process/no_procfs.rs")]
+pub(super) mod procfs;
 
-/// A browser that runs. Dropping it ends it, with all its processes.
-pub(super) struct Process {
+/// Environment variables that the browser inherits: those that locate its parts. It sees no others.
+const INHERITED_VARIABLES: [&str; 7] =
+    ["PATH", "LANG", "LC_ALL", "TZ", "FONTCONFIG_PATH", "FONTCONFIG_FILE", "LD_LIBRARY_PATH"];
+/// Maximum number of bytes kept from the end of its standard error, for the log.
+const MAX_STDERR_BYTES: usize = 8_192;
+/// Interval of the memory check.
+const MEMORY_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A running browser. Dropping it kills all its processes.
+pub(super) struct BrowserProcess {
     group: Pid,
     ended: CancellationToken,
-    /// Whether one of its processes was ended for its memory.
-    overfed: Arc<AtomicBool>,
+    /// A renderer was killed for its memory.
+    memory_exceeded: Arc<AtomicBool>,
 }
 
-impl Process {
-    /// Starts `program`. The wire ends with the process, and the process with the wire. Its memory
-    /// is watched while it has `pages`.
+impl BrowserProcess {
+    /// Starts `program`. The connection ends with the process, and the process with the connection. Its
+    /// memory is checked while `tabs` is above zero.
     pub(super) fn start(
         program: &Path,
         sandbox: Sandbox,
-        memory: u64,
-        pages: watch::Receiver<usize>,
-    ) -> Result<(Self, Wire), FetchError> {
-        let profile = Profile::make().map_err(unstarted)?;
+        max_memory_bytes: u64,
+        tabs: watch::Receiver<usize>,
+    ) -> Result<(Self, Connection), FetchError> {
+        let profile = ProfileDir::create().map_err(not_started)?;
         let arguments = arguments(profile.path(), sandbox);
-        let mut child = command(MOVE, program, &profile, &arguments).spawn().map_err(unstarted)?;
+        let mut child =
+            command(MOVE_PIPES, program, &profile, &arguments).spawn().map_err(not_started)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(unavailable("the browser was started without its pipes"));
         };
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(mind(stderr));
+            tokio::spawn(drain_stderr(stderr));
         }
-        let process = Self::kept(child, profile, memory, pages)?;
-        let wire = Wire::start(stdin, stdout, process.ended.clone());
-        Ok((process, wire))
+        let process = Self::supervise(child, profile, max_memory_bytes, tabs)?;
+        let connection = Connection::start(stdin, stdout, process.ended.clone());
+        Ok((process, connection))
     }
 
-    /// A child that leads a group of its own, from here on watched.
-    pub(super) fn kept(
+    /// Takes over a child that leads a process group of its own.
+    pub(super) fn supervise(
         child: Child,
-        profile: Profile,
-        memory: u64,
-        pages: watch::Receiver<usize>,
+        profile: ProfileDir,
+        max_memory_bytes: u64,
+        tabs: watch::Receiver<usize>,
     ) -> Result<Self, FetchError> {
-        let group = child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw);
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = group.ok_or_else(|| unavailable("the browser ended at once"))?;
-        let (ended, overfed) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
-        tokio::spawn(keep(child, group, profile, ended.clone()));
-        tokio::spawn(mind_memory(group, memory, pages, Arc::clone(&overfed), ended.clone()));
-        Ok(Self { group, ended, overfed })
+        let ended = CancellationToken::new();
+        let memory_exceeded = Arc::new(AtomicBool::new(false));
+        tokio::spawn(reap(child, group, profile, ended.clone()));
+        let check = check_memory(group, max_memory_bytes, tabs, Arc::clone(&memory_exceeded));
+        let check_ended = ended.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = check_ended.cancelled() => {}
+                () = check => {}
+            }
+        });
+        Ok(Self { group, ended, memory_exceeded })
     }
 
-    /// Ends it. Its files go when its last process has.
-    pub(super) fn end(&self) {
+    /// Kills all processes. The profile directory is removed once they have ended.
+    pub(super) fn kill(&self) {
         if !self.ended.is_cancelled() {
-            // Before anyone has waited for the leader, the group's id is nobody else's.
+            // The leader has not been reaped yet, so no other group can have its id.
             let _ = kill_process_group(self.group, Signal::KILL);
             self.ended.cancel();
         }
     }
 
-    /// Whether a process was ended for its memory since this was last asked.
-    pub(super) fn was_overfed(&self) -> bool {
-        self.overfed.swap(false, Ordering::SeqCst)
+    /// Returns `true` if a renderer was killed for its memory since the last call.
+    pub(super) fn take_memory_exceeded(&self) -> bool {
+        self.memory_exceeded.swap(false, Ordering::SeqCst)
     }
 
-    /// The id of its first process.
+    /// The id of the group's leader.
     pub(super) fn id(&self) -> u32 {
         u32::try_from(self.group.as_raw_nonzero().get()).unwrap_or(0)
     }
 }
 
-impl Drop for Process {
+impl Drop for BrowserProcess {
     fn drop(&mut self) {
-        self.end();
+        self.kill();
     }
 }
 
-impl fmt::Debug for Process {
+impl fmt::Debug for BrowserProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Process").field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("BrowserProcess").field("id", &self.id()).finish_non_exhaustive()
     }
 }
 
-/// Moves the pipes to where the browser looks for them and then becomes it, so that the child's id is
-/// the browser's.
-const MOVE: &str = "exec 3<&0 4>&1 </dev/null >/dev/null; ulimit -c 0; exec \"$@\"";
+/// Shell script that moves the pipes to descriptors 3 and 4, where the browser expects them, and then becomes
+/// the browser, so that the child's id is the browser's.
+const MOVE_PIPES: &str = "exec 3<&0 4>&1 </dev/null >/dev/null; ulimit -c 0; exec \"$@\"";
 
-/// The browser below a shell that does `script`.
+/// Builds the command of a shell that runs `script` with the browser's command line as its arguments.
 pub(super) fn command(
     script: &str,
     program: &Path,
-    profile: &Profile,
+    profile: &ProfileDir,
     arguments: &[String],
 ) -> Command {
     let mut command = Command::new("/bin/sh");
@@ -124,7 +136,7 @@ pub(super) fn command(
         .arg(program)
         .args(arguments)
         .env_clear()
-        .envs(program::environment(&KEPT))
+        .envs(subprocess::inherited_environment(&INHERITED_VARIABLES))
         .env("HOME", profile.path())
         .env("TMPDIR", profile.path())
         .env("XDG_CONFIG_HOME", profile.path())
@@ -137,8 +149,8 @@ pub(super) fn command(
     command
 }
 
-/// Waits for its end, however it comes, and takes away what it leaves.
-async fn keep(mut child: Child, group: Pid, profile: Profile, ended: CancellationToken) {
+/// Waits for the browser to end, kills what is left of its group and removes its profile directory.
+async fn reap(mut child: Child, group: Pid, profile: ProfileDir, ended: CancellationToken) {
     tokio::select! {
         _ = child.wait() => {}
         () = ended.cancelled() => {
@@ -147,99 +159,53 @@ async fn keep(mut child: Child, group: Pid, profile: Profile, ended: Cancellatio
         }
     }
     ended.cancel();
-    // Removing files waits for the disk.
+    // Removing files blocks on the disk.
     drop(tokio::task::spawn_blocking(move || drop(profile)).await);
 }
 
-/// Takes what it complains of, so that it never waits for a reader; the last of it goes to the log.
-pub(super) async fn mind(mut stderr: impl AsyncRead + Unpin) {
-    let mut last = Vec::new();
+/// Reads standard error, so that the browser never blocks on a full pipe, and logs the last of it.
+pub(super) async fn drain_stderr(mut stderr: impl AsyncRead + Unpin) {
+    let mut tail = Vec::new();
     let mut chunk = [0; 4_096];
     while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
-        last.extend_from_slice(&chunk[..count]);
-        if last.len() > MAX_COMPLAINT {
-            last.drain(..last.len() - MAX_COMPLAINT);
+        tail.extend_from_slice(&chunk[..count]);
+        if tail.len() > MAX_STDERR_BYTES {
+            tail.drain(..tail.len() - MAX_STDERR_BYTES);
         }
-        let said = String::from_utf8_lossy(&chunk[..count]);
-        if said.contains("No usable sandbox") {
+        if String::from_utf8_lossy(&chunk[..count]).contains("No usable sandbox") {
             tracing::error!(
-                "Chromium finds no sandbox: allow unprivileged user namespaces, or take \
-                 `Sandbox::Off` in a container that is itself one"
+                "Chromium found no usable sandbox: allow unprivileged user namespaces, or use \
+                 `Sandbox::Off` in a container that is itself a sandbox"
             );
         }
     }
-    tracing::debug!(said = %String::from_utf8_lossy(&last), "a browser ended");
+    tracing::debug!(stderr = %String::from_utf8_lossy(&tail), "a browser ended");
 }
 
-/// Ends each of its page processes that takes more than `memory`, while it has pages.
-async fn mind_memory(
+/// Logs a warning where the memory limit is not enforced.
+pub(super) fn warn_if_memory_is_unlimited() {
+    if !procfs::IS_AVAILABLE {
+        tracing::warn!(
+            "ChromeLimits::max_memory_bytes is not enforced on this system: it needs Linux's /proc"
+        );
+    }
+}
+
+/// Kills each renderer of the group that uses more than `max_memory_bytes`, while there are tabs.
+async fn check_memory(
     group: Pid,
-    memory: u64,
-    mut pages: watch::Receiver<usize>,
-    overfed: Arc<AtomicBool>,
-    ended: CancellationToken,
+    max_memory_bytes: u64,
+    mut tabs: watch::Receiver<usize>,
+    memory_exceeded: Arc<AtomicBool>,
 ) {
-    loop {
-        let due = async {
-            let has_pages = pages.wait_for(|it| *it > 0).await.is_ok();
-            tokio::time::sleep(LOOK).await;
-            has_pages
-        };
-        tokio::select! {
-            () = ended.cancelled() => return,
-            has_pages = due => if !has_pages { return },
+    while procfs::IS_AVAILABLE {
+        if tabs.wait_for(|tabs| *tabs > 0).await.is_err() {
+            return;
         }
-        let look = tokio::task::spawn_blocking(move || end_the_overfed(group, memory));
-        if look.await.unwrap_or(false) {
-            overfed.store(true, Ordering::SeqCst);
-        }
-    }
-}
-
-fn end_the_overfed(group: Pid, memory: u64) -> bool {
-    let mut any = false;
-    for process in processes().filter(|it| group_of(*it) == Some(group)) {
-        let is_page = fs::read(format!("/proc/{process}/cmdline"))
-            .is_ok_and(|it| contains(&it, b"--type=renderer"));
-        if is_page
-            && resident(process).is_some_and(|it| it > memory)
-            && let Some(pid) = Pid::from_raw(process)
-        {
-            tracing::warn!(process, "a page took more memory than it may, and was ended");
-            any |= kill_process(pid, Signal::KILL).is_ok();
-        }
-    }
-    any
-}
-
-fn group_of(process: i32) -> Option<Pid> {
-    group_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
-}
-
-fn group_in(stat: &str) -> Option<Pid> {
-    // State, parent, group: behind the name, which may hold anything.
-    let group = stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()?;
-    // A process that is going has -1 for its group.
-    Some(group).filter(|it| *it > 0).and_then(Pid::from_raw)
-}
-
-/// Bytes of memory that a process has to itself or shares.
-fn resident(process: i32) -> Option<u64> {
-    let statm = fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
-    let mut pages = statm.split_whitespace().map(str::parse::<u64>);
-    let (_, resident, shared) = (pages.next()?, pages.next()?.ok()?, pages.next()?.ok()?);
-    Some(resident.saturating_sub(shared) * u64::try_from(rustix::param::page_size()).ok()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_that_is_going_is_of_no_group() {
-        assert_eq!(group_in("7 (a) b) S 1 42 42 0"), Pid::from_raw(42));
-        for going in ["7 (a) X 0 -1 -1 0", "7 (a) X 0 0 0 0", "7 (a) X", ""] {
-            assert_eq!(group_in(going), None, "{going}");
+        tokio::time::sleep(MEMORY_CHECK_INTERVAL).await;
+        let check = move || procfs::kill_oversized_renderers(group, max_memory_bytes);
+        if tokio::task::spawn_blocking(check).await.unwrap_or(false) {
+            memory_exceeded.store(true, Ordering::SeqCst);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One page in a context of its own.
+//! One page with a job's settings, in a browser context of its own.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,52 +6,55 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::blank::Blank;
+use super::connection::PendingResponse;
 use super::error::CallError;
 use super::gateway::Gateway;
 use super::intercept::Intercept;
-use super::pool::Place;
-use super::watched::Watched;
-use super::wire::Answer;
+use super::isolated_page::IsolatedPage;
+use super::page_state::{PageState, PageTracker};
+use super::pool::TabPermit;
 use crate::core::request::Language;
 
-/// What a page is opened with.
+/// Maximum number of characters of a script's error message that are kept.
+const MAX_SCRIPT_ERROR_CHARS: usize = 300;
+
+/// A job's settings for its page.
 #[derive(Debug)]
-pub(super) struct Opening {
+pub(super) struct TabOptions {
     pub(super) gateway: Arc<Gateway>,
     pub(super) intercept: Option<Intercept>,
-    pub(super) agent: Option<String>,
+    pub(super) user_agent: Option<String>,
     pub(super) language: Option<Language>,
-    /// Names and values for the page's address.
+    /// Names and values of cookies for `url`.
     pub(super) cookies: Vec<(String, String)>,
     pub(super) url: String,
-    /// Run in every document before its own scripts.
-    pub(super) first: Option<&'static str>,
+    /// Script that runs in every document before the document's own scripts.
+    pub(super) init_script: Option<&'static str>,
 }
 
-/// A page. Dropping it closes its context, with all that the page kept.
+/// A page. Dropping it closes its context and deletes everything stored there.
 #[derive(Debug)]
 pub(super) struct Tab {
-    blank: Blank,
-    /// The world of ours in the document that is shown.
+    page: IsolatedPage,
+    /// The isolated world of the last script, valid while its document is shown.
     world: Mutex<Option<i64>>,
-    // Last, so that the place is given back when the page is gone.
-    place: Place,
+    // Last, so that the permit is returned after the page is closed.
+    permit: TabPermit,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct World {
+struct IsolatedWorld {
     execution_context_id: i64,
 }
 
-/// What a script came to.
+/// The result of running a script.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Ran {
+struct ScriptResult {
     #[serde(default)]
     result: RemoteObject,
-    exception_details: Option<Exception>,
+    exception_details: Option<ExceptionDetails>,
 }
 
 #[derive(Default, Deserialize)]
@@ -61,99 +64,114 @@ struct RemoteObject {
 }
 
 #[derive(Deserialize)]
-struct Exception {
+struct ExceptionDetails {
     text: String,
-    exception: Option<Thrown>,
+    exception: Option<ExceptionObject>,
 }
 
 #[derive(Deserialize)]
-struct Thrown {
+struct ExceptionObject {
     description: Option<String>,
 }
 
-impl Ran {
-    fn value(self) -> Result<Value, CallError> {
-        let Some(exception) = self.exception_details else { return Ok(self.result.value) };
-        let said = exception.exception.and_then(|it| it.description).unwrap_or(exception.text);
-        Err(CallError::Odd(said.lines().next().unwrap_or_default().chars().take(300).collect()))
+impl ScriptResult {
+    fn into_value(self) -> Result<Value, CallError> {
+        let Some(details) = self.exception_details else { return Ok(self.result.value) };
+        let description = details.exception.and_then(|exception| exception.description);
+        let message = description.unwrap_or(details.text);
+        let first_line = message.lines().next().unwrap_or_default();
+        Err(CallError::Unexpected(first_line.chars().take(MAX_SCRIPT_ERROR_CHARS).collect()))
     }
 }
 
-/// What sets a page's cookies.
-pub(super) fn set_cookies(cookies: &[(String, String)], url: &str) -> Value {
+/// Builds the parameters of `Network.setCookies`.
+pub(super) fn cookie_params(cookies: &[(String, String)], url: &str) -> Value {
     let cookie =
         |(name, value): &(String, String)| json!({"name": name, "value": value, "url": url});
     json!({ "cookies": cookies.iter().map(cookie).collect::<Vec<_>>() })
 }
 
 impl Tab {
-    /// Opens an empty page, or takes the one that is ready.
-    pub(super) async fn open(place: Place, opening: Opening) -> Result<Self, CallError> {
-        let browser = &place.browser;
-        let blank = match browser.spare.take(&opening.gateway) {
-            Some(blank) => blank,
-            None => Blank::make(&browser.wire, &opening.gateway).await?,
+    /// Takes the browser's prewarmed page, or opens one, and applies the options.
+    pub(super) async fn open(permit: TabPermit, options: TabOptions) -> Result<Self, CallError> {
+        let browser = &permit.browser;
+        let page = match browser.prewarmed.take(&options.gateway) {
+            Some(page) => page,
+            None => IsolatedPage::open(&browser.connection, &options.gateway).await?,
         };
-        let tab = Self { blank, world: Mutex::default(), place };
-        tab.set_up(opening).await?;
+        let tab = Self { page, world: Mutex::default(), permit };
+        tab.apply(options).await?;
         Ok(tab)
     }
 
-    /// Makes an empty page for whoever comes next, while this one is shown.
-    pub(super) fn provide(&self) {
-        let (browser, gateway) = (Arc::clone(&self.place.browser), Arc::clone(&self.blank.gateway));
+    /// Prewarms a page for the next job while this one is rendered.
+    pub(super) fn prewarm_next(&self) {
+        let browser = Arc::clone(&self.permit.browser);
+        let gateway = Arc::clone(&self.page.gateway);
         if !browser.is_retired() {
-            tokio::spawn(async move { browser.spare.provide(&browser.wire, &gateway).await });
+            tokio::spawn(async move {
+                browser.prewarmed.prepare(&browser.connection, &gateway).await;
+            });
         }
     }
 
-    async fn set_up(&self, setup: Opening) -> Result<(), CallError> {
-        let mut answers = Vec::new();
-        if setup.agent.is_some() || setup.language.is_some() {
-            let own = || self.place.browser.agent.clone();
-            let mut ask = json!({ "userAgent": setup.agent.unwrap_or_else(own) });
-            if let Some(language) = setup.language {
-                ask["acceptLanguage"] = json!(format!("{language},en"));
+    async fn apply(&self, options: TabOptions) -> Result<(), CallError> {
+        let mut responses = Vec::new();
+        if options.user_agent.is_some() || options.language.is_some() {
+            let own = || self.permit.browser.user_agent.clone();
+            let mut params = json!({ "userAgent": options.user_agent.unwrap_or_else(own) });
+            if let Some(language) = options.language {
+                params["acceptLanguage"] = json!(format!("{language},en"));
             }
-            answers.push(self.call("Emulation.setUserAgentOverride", ask));
+            responses.push(self.call("Emulation.setUserAgentOverride", params));
         }
-        if !setup.cookies.is_empty() {
-            let cookies = set_cookies(&setup.cookies, &setup.url);
-            answers.push(self.call("Network.setCookies", cookies));
+        if !options.cookies.is_empty() {
+            let params = cookie_params(&options.cookies, &options.url);
+            responses.push(self.call("Network.setCookies", params));
         }
-        if let Some(source) = setup.first {
-            let ask = json!({ "source": source });
-            answers.push(self.call("Page.addScriptToEvaluateOnNewDocument", ask));
+        if let Some(source) = options.init_script {
+            let params = json!({ "source": source });
+            responses.push(self.call("Page.addScriptToEvaluateOnNewDocument", params));
         }
-        if let Some(intercept) = setup.intercept {
+        if let Some(intercept) = options.intercept {
             let patterns = intercept.patterns();
-            self.watched().intercept(intercept);
-            answers.push(self.call("Fetch.enable", patterns));
+            self.page.listener.intercept(intercept);
+            responses.push(self.call("Fetch.enable", patterns));
         }
-        for answer in answers {
-            answer.done().await?;
+        for response in responses {
+            response.done().await?;
         }
         Ok(())
     }
 
-    /// What is known of it.
-    pub(super) fn watched(&self) -> &Arc<Watched> {
-        &self.blank.watched
+    /// The page's state.
+    pub(super) fn tracker(&self) -> &PageTracker {
+        self.page.listener.tracker()
     }
 
-    /// The way out that it was given.
+    /// Resolves to the first value that `check` returns. The future does not borrow the tab.
+    pub(super) fn wait_until<T, F>(&self, check: F) -> impl Future<Output = T> + use<T, F>
+    where
+        F: FnMut(&PageState) -> Option<T>,
+    {
+        let listener = Arc::clone(&self.page.listener);
+        async move { listener.tracker().wait_until(check).await }
+    }
+
+    /// The proxy through which the page reaches the network.
     pub(super) fn gateway(&self) -> &Gateway {
-        &self.blank.gateway
+        &self.page.gateway
     }
 
-    /// Asks the page something.
-    pub(super) fn call(&self, method: &str, params: impl Serialize) -> Answer {
-        self.blank.wire.call(Some(&self.blank.session), method, params)
+    /// Sends a call to the page.
+    pub(super) fn call(&self, method: &str, params: impl Serialize) -> PendingResponse {
+        self.page.connection.call(Some(&self.page.session), method, params)
     }
 
-    /// Runs a function of ours in the page's document, where the page's own scripts cannot reach it.
+    /// Runs a JavaScript function in the main document, in an isolated world that the page's own scripts
+    /// cannot reach.
     ///
-    /// A document that is left meanwhile is left to the caller: see [`CallError::left_the_page`].
+    /// If the page navigates meanwhile, the error's [`CallError::is_navigation`] is `true`.
     pub(super) async fn run<T: DeserializeOwned>(
         &self,
         function: &str,
@@ -162,33 +180,33 @@ impl Tab {
         let known = *self.known_world();
         let world = match known {
             Some(world) => world,
-            None => self.world(&self.blank.frame).await?,
+            None => self.isolated_world(&self.page.frame).await?,
         };
-        // Another document has another world.
+        // Forgotten until the call succeeds: the next document has another world.
         *self.known_world() = None;
-        let value = self.call_in(world, function, argument).await?;
+        let value = self.call_in_world(world, function, argument).await?;
         *self.known_world() = Some(world);
         Ok(value)
     }
 
-    /// The same in one frame of it.
-    pub(super) async fn run_in<T: DeserializeOwned>(
+    /// Runs a JavaScript function in the document of one frame, like [`Tab::run`].
+    pub(super) async fn run_in_frame<T: DeserializeOwned>(
         &self,
         frame: &str,
         function: &str,
         argument: &Value,
     ) -> Result<T, CallError> {
-        let world = self.world(frame).await?;
-        self.call_in(world, function, argument).await
+        let world = self.isolated_world(frame).await?;
+        self.call_in_world(world, function, argument).await
     }
 
-    async fn call_in<T: DeserializeOwned>(
+    async fn call_in_world<T: DeserializeOwned>(
         &self,
         world: i64,
         function: &str,
         argument: &Value,
     ) -> Result<T, CallError> {
-        let ask = json!({
+        let params = json!({
             "functionDeclaration": function,
             "executionContextId": world,
             "arguments": [{ "value": argument }],
@@ -196,50 +214,52 @@ impl Tab {
             "awaitPromise": true,
             "userGesture": true,
         });
-        let ran: Ran = self.call("Runtime.callFunctionOn", ask).get().await?;
-        serde_json::from_value(ran.value()?).map_err(|why| CallError::Odd(why.to_string()))
+        let result: ScriptResult = self.call("Runtime.callFunctionOn", params).decode().await?;
+        serde_json::from_value(result.into_value()?)
+            .map_err(|error| CallError::Unexpected(error.to_string()))
     }
 
     fn known_world(&self) -> MutexGuard<'_, Option<i64>> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A world in a frame that shares its document and none of its scripts.
-    pub(super) async fn world(&self, frame: &str) -> Result<i64, CallError> {
-        let ask = json!({"frameId": frame, "worldName": "rungs"});
-        let world: World = self.call("Page.createIsolatedWorld", ask).get().await?;
+    /// Creates an isolated world in a frame: a context that shares the frame's document but not its scripts.
+    pub(super) async fn isolated_world(&self, frame: &str) -> Result<i64, CallError> {
+        let params = json!({"frameId": frame, "worldName": "rungs"});
+        let world: IsolatedWorld = self.call("Page.createIsolatedWorld", params).decode().await?;
         Ok(world.execution_context_id)
     }
 
-    /// Runs a script of the host's among the page's own.
+    /// Evaluates a job's script among the page's own scripts.
     pub(super) async fn evaluate(&self, script: &str) -> Result<Value, CallError> {
-        let ask = json!({
+        let params = json!({
             "expression": script,
             "returnByValue": true,
             "awaitPromise": true,
             "userGesture": true,
         });
-        self.call("Runtime.evaluate", ask).get::<Ran>().await?.value()
+        let result: ScriptResult = self.call("Runtime.evaluate", params).decode().await?;
+        result.into_value()
     }
 
-    /// Gives the page's browser no more pages after those that it has.
-    pub(super) fn distrust(&self) {
-        self.place.browser.retire();
+    /// Ends the page's browser once its current pages are done.
+    pub(super) fn retire_browser(&self) {
+        self.permit.browser.retire();
     }
 
-    /// What resolves when the browser is over. A browser that ended tells no more events.
-    pub(super) fn ended(&self) -> impl Future<Output = ()> + use<> {
-        let wire = self.place.browser.wire.clone();
-        async move { wire.ended().await }
+    /// Resolves when the browser ends, after which no more events come.
+    pub(super) fn browser_ended(&self) -> impl Future<Output = ()> + use<> {
+        let connection = self.permit.browser.connection.clone();
+        async move { connection.ended().await }
     }
 
-    /// Why the browser is over, if it is.
-    pub(super) fn fault(&self) -> Option<CallError> {
-        self.blank.wire.fault()
+    /// Returns why the browser ended, or `None` while it is alive.
+    pub(super) fn browser_failure(&self) -> Option<CallError> {
+        self.page.connection.failure()
     }
 
-    /// Whether a page of the browser was ended for its memory.
-    pub(super) fn was_overfed(&self) -> bool {
-        self.place.browser.was_overfed()
+    /// Returns `true` if a renderer of the browser was killed for its memory since the last call.
+    pub(super) fn take_memory_exceeded(&self) -> bool {
+        self.permit.browser.take_memory_exceeded()
     }
 }

@@ -1,28 +1,28 @@
-//! Why an image was not read, in words.
+//! Failures of reading an image, as errors of the port.
 
 use crate::ports::fetch::{FetchError, FetchErrorKind as Kind};
 
-/// The bytes are no image that can be read.
-pub(super) fn damaged(why: impl Into<String>) -> FetchError {
-    FetchError::new(Kind::Broken, why)
+/// The bytes are not an image that can be read.
+pub(super) fn damaged(message: impl Into<String>) -> FetchError {
+    FetchError::new(Kind::Broken, message)
 }
 
 /// The image is over a limit.
-pub(super) fn too_large(why: impl Into<String>) -> FetchError {
-    FetchError::new(Kind::TooLarge, why)
+pub(super) fn too_large(message: impl Into<String>) -> FetchError {
+    FetchError::new(Kind::TooLarge, message)
 }
 
-/// The program or a language is not there.
-pub(super) fn unavailable(why: impl Into<String>) -> FetchError {
-    FetchError::new(Kind::Unavailable, why)
+/// The program or a language is not installed.
+pub(super) fn unavailable(message: impl Into<String>) -> FetchError {
+    FetchError::new(Kind::Unavailable, message)
 }
 
 /// The deadline passed.
-pub(super) fn late() -> FetchError {
-    FetchError::new(Kind::Timeout, "the image was not read within its time")
+pub(super) fn timed_out() -> FetchError {
+    FetchError::new(Kind::Timeout, "the image was not read before the deadline")
 }
 
-/// The program could not be used for a reason of this machine.
-pub(super) fn failed(why: impl Into<String>) -> FetchError {
-    FetchError::new(Kind::Internal, why)
+/// The program failed for a reason of this machine.
+pub(super) fn internal(message: impl Into<String>) -> FetchError {
+    FetchError::new(Kind::Internal, message)
 }

@@ -1,17 +1,17 @@
-//! The languages that are installed.
+//! The installed languages.
 
 use super::error::unavailable;
 use crate::core::request::OcrLanguage;
 use crate::ports::fetch::FetchError;
 
-/// The languages that the program says it has.
+/// The languages that the program lists.
 #[derive(Debug)]
 pub(super) struct Languages(Vec<String>);
 
 impl Languages {
-    /// Reads what `--list-langs` says: a heading, then a name a line.
-    pub(super) fn parse(said: &str) -> Self {
-        let names = said.lines().skip(1).map(str::trim).filter(|it| !it.is_empty());
+    /// Parses the output of `--list-langs`: a heading, then one name per line.
+    pub(super) fn parse(output: &str) -> Self {
+        let names = output.lines().skip(1).map(str::trim).filter(|name| !name.is_empty());
         Self(names.map(str::to_owned).collect())
     }
 
@@ -19,22 +19,24 @@ impl Languages {
         &self.0
     }
 
-    /// Whether all of these are there. Only names that the program told are ever given back to it.
-    pub(super) fn check(&self, wanted: &OcrLanguage) -> Result<(), FetchError> {
-        let missing = wanted.as_str().split('+').find(|it| !self.0.iter().any(|has| has == it));
-        let Some(missing) = missing else { return Ok(()) };
-        let has = if self.0.is_empty() { "none".to_owned() } else { self.0.join(", ") };
+    /// Checks that all requested languages are installed. Only names from the program's own list are ever passed
+    /// to it.
+    pub(super) fn check(&self, requested: &OcrLanguage) -> Result<(), FetchError> {
+        let mut codes = requested.as_str().split('+');
+        let Some(missing) = codes.find(|code| !self.0.iter().any(|name| name == code)) else {
+            return Ok(());
+        };
+        let installed = if self.0.is_empty() { "none".to_owned() } else { self.0.join(", ") };
         Err(unavailable(format!(
-            "tesseract has no language `{missing}` (it has {has}); {}",
-            package(missing)
+            "tesseract has no language `{missing}` (installed: {installed}); {}",
+            installation_hint(missing)
         )))
     }
 }
 
-/// How to get a language.
-fn package(code: &str) -> String {
+fn installation_hint(code: &str) -> String {
     if code.starts_with("script/") {
-        return "on Debian, `apt-cache search tesseract-ocr-script` names its package".to_owned();
+        return "on Debian, `apt-cache search tesseract-ocr-script` lists its package".to_owned();
     }
     format!(
         "on Debian: apt-get install tesseract-ocr-{}",
@@ -49,18 +51,19 @@ mod tests {
 
     #[test]
     fn the_first_missing_language_is_named_with_its_package() {
-        let has = Languages::parse("List of available languages (3):\ndeu\neng\nscript/Latin\n");
-        let check = |it: &str| has.check(&it.parse().expect("codes"));
+        let languages =
+            Languages::parse("List of available languages (3):\ndeu\neng\nscript/Latin\n");
+        let check = |codes: &str| languages.check(&codes.parse().expect("codes"));
 
-        check("eng").expect("there");
-        check("eng+script/Latin+deu").expect("all there");
-        for (wanted, named) in [
+        check("eng").expect("installed");
+        check("eng+script/Latin+deu").expect("all installed");
+        for (requested, named) in [
             ("eng+chi_sim", "tesseract-ocr-chi-sim"),
             ("script/Greek", "tesseract-ocr-script"),
             ("eng++deu", "no language ``"),
             ("List", "no language `List`"),
         ] {
-            let error = check(wanted).expect_err("missing");
+            let error = check(requested).expect_err("missing");
             assert_eq!(error.kind(), FetchErrorKind::Unavailable);
             assert!(error.to_string().contains(named), "{error}");
         }

@@ -1,51 +1,52 @@
-//! Words to lines, lines to blocks in the order in which a reader takes them.
+//! Joins words to lines, and lines to blocks in reading order.
 //!
-//! Words that stand close on one base line make a run. Where white space runs down through the page
-//! and what stands beside it is prose, it separates columns, which are read one after the other;
-//! where the cells are short it is a table, which is read by rows.
+//! Words close together on one baseline form a run. Vertical white space with prose on both sides separates
+//! columns, which are read one after the other. Between short cells it belongs to a table, which is read by rows.
 
-use super::frame::Block;
-use super::glyphs::Letter;
-use super::words::{Word, words};
+use super::glyphs::TextGlyph;
+use super::protocol::TextBlock;
+use super::words::{PositionedWord, words};
 
 mod blocks;
 mod columns;
 
-pub(super) use blocks::marker;
+pub(super) use blocks::list_marker;
 
-/// Words of a run are closer than this, in heights of their font: the space of justified text, and
-/// not that between columns.
+/// Maximum gap between the words of a run, in font heights: above the widest space of justified text, below the
+/// gutter between columns.
 const RUN_GAP: f64 = 1.2;
+/// Maximum distance of baselines in one line, in font heights, for raised and lowered words.
+const BASELINE_TOLERANCE: f64 = 0.35;
 
-/// Words on one base line that belong together.
+/// Words on one baseline that belong together.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub(super) struct TextRun {
     text: String,
     left: f64,
     right: f64,
-    base: f64,
+    baseline: f64,
     size: f64,
     is_bold: bool,
 }
 
-/// A page's letters as blocks: those that run to the right, then those that run otherwise.
-pub(super) fn blocks(letters: &[Letter]) -> Vec<Block> {
-    let turns = (0..4).flat_map(|turn| {
-        let runs = runs(words(letters, turn));
+/// Returns a page's text as blocks: first what runs to the right, then the other directions.
+pub(super) fn blocks(glyphs: &[TextGlyph]) -> Vec<TextBlock> {
+    let directions = (0..4).flat_map(|quarter_turns| {
+        let runs = runs(words(glyphs, quarter_turns));
         columns::regions(runs).into_iter().flat_map(blocks::of_region)
     });
-    turns.collect()
+    directions.collect()
 }
 
-/// Joins words to runs. They are sorted by line first: some programs draw a line's words in any
+/// Joins words to runs. They are sorted by line first, because some programs draw the words of a line in any
 /// order.
-fn runs(mut words: Vec<Word>) -> Vec<Run> {
-    words.sort_by(|a, b| a.base.total_cmp(&b.base));
+fn runs(mut words: Vec<PositionedWord>) -> Vec<TextRun> {
+    words.sort_by(|a, b| a.baseline.total_cmp(&b.baseline));
     let mut runs = Vec::new();
     let mut rest = words.into_iter().peekable();
     while let Some(first) = rest.next() {
         let mut line = vec![first];
-        while let Some(word) = rest.next_if(|it| stands_on(&line, it)) {
+        while let Some(word) = rest.next_if(|word| is_on_line(&line, word)) {
             line.push(word);
         }
         line.sort_by(|a, b| a.left.total_cmp(&b.left));
@@ -54,32 +55,35 @@ fn runs(mut words: Vec<Word>) -> Vec<Run> {
     runs
 }
 
-/// Whether a word stands on the line of words that were sorted before it.
-fn stands_on(line: &[Word], word: &Word) -> bool {
+/// Returns `true` if a word is on the line of the words sorted before it.
+fn is_on_line(line: &[PositionedWord], word: &PositionedWord) -> bool {
     let tallest = line.iter().max_by(|a, b| a.size.total_cmp(&b.size));
-    tallest.is_some_and(|it| word.base - it.base < it.size.min(word.size) * 0.35)
+    tallest.is_some_and(|tallest| {
+        let distance = word.baseline - tallest.baseline;
+        distance < tallest.size.min(word.size) * BASELINE_TOLERANCE
+    })
 }
 
-fn join(line: Vec<Word>, runs: &mut Vec<Run>) {
+fn join(line: Vec<PositionedWord>, runs: &mut Vec<TextRun>) {
     let first = runs.len();
     for word in line {
         let size = word.size;
         match runs[first..].last_mut() {
             Some(run) if word.left - run.right < size.max(run.size) * RUN_GAP => {
-                // A sign of a smaller font may belong to the word before it.
                 run.text.push(' ');
                 run.text.push_str(&word.text);
                 run.right = run.right.max(word.right);
                 run.is_bold &= word.is_bold;
                 if size > run.size {
-                    (run.size, run.base) = (size, word.base);
+                    run.size = size;
+                    run.baseline = word.baseline;
                 }
             }
-            _ => runs.push(Run {
+            _ => runs.push(TextRun {
                 text: word.text,
                 left: word.left,
                 right: word.right,
-                base: word.base,
+                baseline: word.baseline,
                 size,
                 is_bold: word.is_bold,
             }),

@@ -1,11 +1,14 @@
-//! PDFs as text and markdown, read in a process of their own.
+//! Reads PDFs as text and Markdown, in a process of their own.
 //!
-//! A library that reads PDFs meets documents that nest without measure, unpack without end or name
-//! themselves as their own parts. Each document is therefore read by a process that holds it alone:
-//! the host's executable, started again, which becomes a reader before `main` (see `start`). It
-//! limits its own memory and CPU time before it takes the first byte, and the parent ends it at the
-//! deadline. Pages come one by one, so that what was read before a process died is still given, with
-//! a warning.
+//! A PDF can nest without end, decompress without end or contain itself, and no library can be trusted with that.
+//! Each document is therefore read by a process that holds nothing else: your application's executable, started
+//! again, which becomes a reader before `main` (see `start`). It limits its memory and CPU time before it reads
+//! the first byte, and the parent kills it at the deadline. Pages arrive one by one, so the pages read before a
+//! process died are still returned, with a warning.
+//!
+//! # Platforms
+//!
+//! The feature needs Unix. The memory limit is enforced on Linux; other systems may ignore it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,55 +19,37 @@ use tokio::time::{Instant, timeout_at};
 use crate::core::request::{JobRequest, Mode};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{
-    DocumentRequest, FetchError, FetchErrorKind as Kind, PdfReader, PdfScan, PdfText,
+    DocumentRequest, FetchError, FetchErrorKind as Kind, PdfReader, PdfText,
 };
 
-mod about;
-mod child;
-mod frame;
+mod assemble;
+mod document;
 mod glyphs;
 mod layout;
+mod limits;
 mod markdown;
+mod metadata;
 mod process;
-mod read;
-mod scan;
+mod protocol;
+mod reader;
+mod scans;
 mod start;
 mod words;
 
-use frame::{Block, Flaw, Task};
-use process::{Ended, Gathered};
+pub use limits::PdfLimits;
 
-/// The bounds of every reading. What a job sets for itself comes on top.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PdfLimits {
-    /// The most bytes of a document.
-    pub max_bytes: usize,
-    /// The most pages that are read; what comes after is named in a warning.
-    pub max_pages: usize,
-    /// The most bytes of address space for one process, the executable's own included; on Linux.
-    pub memory: u64,
-    /// The most processes at once; more wait their turn, which counts against their deadline.
-    pub processes: usize,
-    /// How long one reading may take in all, whatever its deadline.
-    pub total: Duration,
-    /// The most bytes of text, links and images that one document may yield.
-    pub output: u64,
-}
+use process::{PartialDocument, ReadOutcome};
+use protocol::{ReadTask, Unreadable};
 
-impl Default for PdfLimits {
-    fn default() -> Self {
-        Self {
-            max_bytes: 100 << 20,
-            max_pages: 5_000,
-            memory: 1 << 30,
-            processes: std::thread::available_parallelism().map_or(2, usize::from),
-            total: Duration::from_secs(300),
-            output: 256 << 20,
-        }
-    }
-}
+/// Part of a deadline that is kept for returning the pages read until then.
+const REPORT_RESERVE: Duration = Duration::from_millis(200);
+/// Time that [`Pdf::check`] gives a process that has nothing to read.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes within which `%PDF-` must appear. Readers accept other bytes before it, such as those of a mail;
+/// 1,024 is Acrobat's limit.
+const MARKER_WITHIN: usize = 1_024;
 
-/// Reads PDFs: text by page in reading order, markdown, title, author, dates and links.
+/// Reads PDFs: text by page in reading order, Markdown, title, author, dates and links.
 ///
 /// Clones share the limit of processes.
 ///
@@ -73,13 +58,13 @@ impl Default for PdfLimits {
 /// ```
 /// use rungs::fetch::pdf::{Pdf, PdfLimits};
 ///
-/// let limits = PdfLimits { memory: 512 << 20, ..PdfLimits::default() };
+/// let limits = PdfLimits::default().with_max_memory_bytes(512 << 20);
 /// let reader = Pdf::new().limits(limits);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Pdf {
     limits: PdfLimits,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Default for Pdf {
@@ -88,218 +73,160 @@ impl Default for Pdf {
     }
 }
 
-/// What is kept of a deadline for giving what was read until then.
-const LAST: Duration = Duration::from_millis(200);
-
 impl Pdf {
-    /// A reader with the default limits.
+    /// Creates a reader with the default limits.
     pub fn new() -> Self {
         let limits = PdfLimits::default();
-        Self { places: Arc::new(Semaphore::new(limits.processes)), limits }
+        Self { permits: Arc::new(Semaphore::new(limits.max_processes)), limits }
     }
 
-    /// Other limits. No processes at all are taken for one.
+    /// Replaces the limits. Defaults to [`PdfLimits::default`].
     pub fn limits(mut self, limits: PdfLimits) -> Self {
-        self.places = Arc::new(Semaphore::new(limits.processes.clamp(1, Semaphore::MAX_PERMITS)));
+        let processes = limits.max_processes.clamp(1, Semaphore::MAX_PERMITS);
+        self.permits = Arc::new(Semaphore::new(processes));
         self.limits = limits;
         self
     }
 
-    /// Starts a reading process once, to see that it can be.
+    /// Starts a reading process once, to check that it works.
     ///
     /// # Errors
     ///
-    /// One of kind `Unavailable` that says why not.
+    /// Returns an error of kind `Unavailable` with the reason if it does not.
     pub async fn check(&self) -> Result<(), FetchError> {
-        /// Enough for a process that has nothing to read.
-        const LOOK: Duration = Duration::from_secs(10);
-        let until = Instant::now() + LOOK;
-        let task = self.task(LOOK, Wants::Text)?;
-        let mut gathered = Gathered::default();
-        match process::read(&task, b"", until, self.limits.output, &mut gathered).await {
-            Ended::Flaw(Flaw::NoDocument) => Ok(()),
-            Ended::NoReader(why) => Err(unavailable(why)),
-            other => Err(unavailable(format!("the reading process failed: {other:?}"))),
+        let task = self.task(CHECK_TIMEOUT, Scans::Ignored)?;
+        let deadline = Instant::now() + CHECK_TIMEOUT;
+        let mut partial = PartialDocument::default();
+        let max_output_bytes = self.limits.max_output_bytes;
+        match process::read(&task, b"", deadline, max_output_bytes, &mut partial).await {
+            ReadOutcome::Unreadable(Unreadable::NoPages) => Ok(()),
+            ReadOutcome::NoReader(reason) => Err(unavailable(reason)),
+            outcome => Err(unavailable(format!("the reading process failed: {outcome:?}"))),
         }
     }
 
-    fn task(&self, allowed: Duration, wants: Wants) -> Result<Task, FetchError> {
+    fn task(&self, allowed: Duration, scans: Scans) -> Result<ReadTask, FetchError> {
         let mut token = [0; 16];
-        getrandom::fill(&mut token).map_err(|why| {
-            FetchError::new(Kind::Internal, "there is no randomness").with_source(why.to_string())
+        getrandom::fill(&mut token).map_err(|error| {
+            let message = "the system provides no random numbers";
+            FetchError::new(Kind::Internal, message).with_source(error.to_string())
         })?;
-        Ok(Task {
+        Ok(ReadTask {
             token: format!("{:032x}", u128::from_le_bytes(token)),
-            memory: self.limits.memory,
+            memory_bytes: self.limits.max_memory_bytes,
             millis: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX),
             max_pages: self.limits.max_pages,
-            wants_images: wants == Wants::ImagesToo,
+            wants_scans: scans == Scans::Extracted,
         })
     }
 
-    async fn read(&self, request: &DocumentRequest) -> Result<PdfText, FetchError> {
-        let allowed = request.deadline.min(self.limits.total);
-        let late = || FetchError::new(Kind::Timeout, "the PDF was not read within its time");
+    async fn read_document(&self, request: &DocumentRequest) -> Result<PdfText, FetchError> {
+        let allowed = request.deadline.min(self.limits.total_timeout);
         if allowed.is_zero() {
-            return Err(late());
+            return Err(timed_out());
         }
-        let until = Instant::now() + allowed;
+        let deadline = Instant::now() + allowed;
         let document = &request.document.body;
-        check(document, self.limits.max_bytes)?;
-        let place = timeout_at(until, self.places.acquire()).await.map_err(|_| late())?;
-        let left = until.saturating_duration_since(Instant::now()).saturating_sub(LAST);
-        let options = &request.options;
-        let wants = Wants::of(options);
-        let task = self.task(left, wants)?;
-        let mut read = Gathered::default();
-        let ended = process::read(&task, document, until, self.limits.output, &mut read).await;
-        drop(place);
-        self.give(read, ended, wants)
+        check_document(document, self.limits.max_document_bytes)?;
+        let permit = timeout_at(deadline, self.permits.acquire()).await;
+        let permit = permit.map_err(|_| timed_out())?;
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let scans = Scans::of(&request.options);
+        let task = self.task(remaining.saturating_sub(REPORT_RESERVE), scans)?;
+        let mut partial = PartialDocument::default();
+        let max_output_bytes = self.limits.max_output_bytes;
+        let outcome =
+            process::read(&task, document, deadline, max_output_bytes, &mut partial).await;
+        drop(permit);
+        self.finish(partial, outcome, scans)
     }
 
-    /// What a reading gives: the pages that came, or why there are none.
-    fn give(&self, read: Gathered, ended: Ended, wants: Wants) -> Result<PdfText, FetchError> {
-        let memory = self.limits.memory >> 20;
-        let why = match ended {
-            Ended::NoReader(why) => return Err(unavailable(why)),
-            Ended::Flaw(flaw) => return Err(refused(flaw)),
-            Ended::Whole => None,
-            Ended::Late => {
-                Some(FetchError::new(Kind::Timeout, "the PDF was not read within its time"))
-            }
-            Ended::TooMuch => {
-                let most = self.limits.output;
-                let message = format!("the PDF yields more than {most} bytes");
+    /// Returns the pages that were read, or the reason why there are none.
+    fn finish(
+        &self,
+        partial: PartialDocument,
+        outcome: ReadOutcome,
+        scans: Scans,
+    ) -> Result<PdfText, FetchError> {
+        let interruption = match outcome {
+            ReadOutcome::NoReader(reason) => return Err(unavailable(reason)),
+            ReadOutcome::Unreadable(reason) => return Err(unreadable(reason)),
+            ReadOutcome::Complete => None,
+            ReadOutcome::TimedOut => Some(timed_out()),
+            ReadOutcome::TooLarge => {
+                let limit = self.limits.max_output_bytes;
+                let message = format!("the PDF yields more than {limit} bytes");
                 Some(FetchError::new(Kind::TooLarge, message))
             }
-            Ended::Died(how) => {
+            ReadOutcome::Died(how) => {
+                let memory = self.limits.max_memory_bytes >> 20;
                 let message = format!(
-                    "the process that read the PDF died ({how}); it had {memory} MiB of memory"
+                    "the process that read the PDF died ({how}); its memory limit was {memory} MiB"
                 );
-                // It is the document that asks for more than a reader gets.
+                // The document's fault: it needs more than a reader gets.
                 Some(FetchError::new(Kind::Broken, message))
             }
         };
-        match (why, read.about.as_ref()) {
-            (Some(why), _) if read.sheets.is_empty() => Err(why),
-            (_, None) => Err(refused(Flaw::Panic)),
-            (why, Some(_))
-                if !read.sheets.is_empty() && read.sheets.iter().all(|it| it.is_broken) =>
-            {
-                Err(why.unwrap_or_else(|| refused(Flaw::Panic)))
-            }
-            (why, Some(_)) => Ok(assemble(read, why, wants)),
+        let has_pages = partial.pages.iter().any(|page| !page.is_broken);
+        if partial.info.is_none() || (!has_pages && !partial.pages.is_empty()) {
+            return Err(interruption.unwrap_or_else(|| unreadable(Unreadable::Panic)));
+        }
+        match interruption {
+            Some(error) if partial.pages.is_empty() => Err(error),
+            interruption => Ok(assemble::assemble(partial, interruption, scans)),
         }
     }
 }
 
-/// What is asked for beside the text.
+/// Treatment of the images of pages without text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wants {
-    Text,
-    ImagesToo,
+enum Scans {
+    Ignored,
+    /// Extracted for OCR.
+    Extracted,
 }
 
-impl Wants {
+impl Scans {
     fn of(options: &JobRequest) -> Self {
-        if options.advanced.ocr || options.mode == Mode::Ocr { Self::ImagesToo } else { Self::Text }
+        let wants_ocr = options.advanced.ocr || options.mode == Mode::Ocr;
+        if wants_ocr { Self::Extracted } else { Self::Ignored }
     }
 }
 
-/// Refuses what needs no process to be refused.
-fn check(document: &[u8], max_bytes: usize) -> Result<(), FetchError> {
-    /// The mark of a PDF may stand behind other bytes, such as those of a mail.
-    const MARK_WITHIN: usize = 1_024;
-    let has = document.len();
-    if has > max_bytes {
-        let message = format!("a PDF of {has} bytes is over the limit of {max_bytes}");
+/// Refuses documents for which no process is needed.
+fn check_document(document: &[u8], max_bytes: usize) -> Result<(), FetchError> {
+    let size = document.len();
+    if size > max_bytes {
+        let message = format!("a PDF of {size} bytes is over the limit of {max_bytes}");
         return Err(FetchError::new(Kind::TooLarge, message));
     }
-    let head = &document[..has.min(MARK_WITHIN)];
-    if !head.windows(5).any(|it| it == b"%PDF-") {
-        return Err(FetchError::new(Kind::Broken, "the document is no PDF"));
+    let head = &document[..size.min(MARKER_WITHIN)];
+    if !head.windows(5).any(|window| window == b"%PDF-") {
+        return Err(FetchError::new(Kind::Broken, "the document is not a PDF"));
     }
     Ok(())
 }
 
-fn unavailable(why: String) -> FetchError {
-    FetchError::new(Kind::Unavailable, why)
+fn timed_out() -> FetchError {
+    FetchError::new(Kind::Timeout, "the PDF was not read before the deadline")
 }
 
-fn refused(flaw: Flaw) -> FetchError {
-    let message = match flaw {
-        Flaw::Password => "the PDF is encrypted and opens with a password only",
-        Flaw::Encryption => "the PDF is encrypted in a way that cannot be read",
-        Flaw::NoDocument => "the PDF is damaged: no pages can be found in it",
-        Flaw::Panic => "the PDF is damaged: reading it failed",
+fn unavailable(reason: String) -> FetchError {
+    FetchError::new(Kind::Unavailable, reason)
+}
+
+fn unreadable(reason: Unreadable) -> FetchError {
+    let message = match reason {
+        Unreadable::Password => "the PDF is encrypted and needs a password",
+        Unreadable::Encryption => "the PDF uses an unsupported kind of encryption",
+        Unreadable::NoPages => "the PDF is damaged: it has no readable pages",
+        Unreadable::Panic => "the PDF is damaged: reading it failed",
     };
     FetchError::new(Kind::Broken, message)
 }
 
-fn assemble(read: Gathered, why: Option<FetchError>, wants: Wants) -> PdfText {
-    let about = read.about.unwrap_or_default();
-    let blocks = read.sheets.iter().flat_map(|it| it.blocks.iter());
-    let sizes = markdown::Sizes::of(blocks);
-    let mut warnings = Vec::new();
-    let (got, has) = (read.sheets.len(), about.pages);
-    if let Some(why) = why {
-        warnings.push(format!("{got} of {has} pages were read: {why}"));
-    } else if got < has {
-        warnings.push(format!("{got} of {has} pages were read, which is the limit"));
-    } else if has == 0 {
-        warnings.push("the document has no pages".to_owned());
-    }
-    let mut name = |what: &str, which: &dyn Fn(&frame::Sheet) -> bool| {
-        let pages = (1..).zip(&read.sheets).filter(|it| which(it.1)).map(|it| it.0);
-        let pages: Vec<usize> = pages.collect();
-        warnings.extend(pages_named(&pages).map(|it| format!("{it} {what}")));
-    };
-    name("could not be read", &|it| it.is_broken);
-    name("has letters that were guessed, because its fonts do not tell them", &|it| it.was_guessed);
-    name("holds more letters than are read", &|it| it.was_cut);
-    if wants == Wants::Text {
-        let what = "has images and no text; `advanced.ocr` or mode ocr reads them";
-        name(what, &|it| it.has_images && it.blocks.is_empty());
-    }
-    let mut links: Vec<String> = Vec::new();
-    for link in read.sheets.iter().flat_map(|it| &it.links) {
-        if !links.contains(link) {
-            links.push(link.clone());
-        }
-    }
-    let text = |blocks: &Vec<Block>| markdown::text(blocks);
-    PdfText {
-        pages: read.sheets.iter().map(|it| text(&it.blocks)).collect(),
-        markdown: read.sheets.iter().map(|it| markdown::markdown(&it.blocks, &sizes)).collect(),
-        title: about.title,
-        author: about.author,
-        created: about.created,
-        modified: about.modified,
-        page_count: has,
-        links,
-        scans: read.images.into_iter().map(|(page, image)| PdfScan { page, image }).collect(),
-        warnings,
-    }
-}
-
-/// The first few pages of these numbers, in words.
-fn pages_named(pages: &[usize]) -> Option<String> {
-    /// More are counted only.
-    const NAMED: usize = 8;
-    let (first, rest) = pages.split_first()?;
-    if rest.is_empty() {
-        return Some(format!("page {first}"));
-    }
-    let named: Vec<String> = pages.iter().take(NAMED).map(usize::to_string).collect();
-    let more = match pages.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Some(format!("each of pages {}{more}", named.join(", ")))
-}
-
 impl PdfReader for Pdf {
     fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>> {
-        Box::pin(async move { Pdf::read(self, &request).await })
+        Box::pin(async move { self.read_document(&request).await })
     }
 }

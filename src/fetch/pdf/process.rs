@@ -1,81 +1,84 @@
-//! One reading process: started, given its document, listened to, and gone when that ends.
+//! The parent's side of one reading process: start it, pass the document, collect messages, end it.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, timeout_at};
 
-use super::frame::{About, Flaw, Frame, HEAD, Sheet, Task};
+use super::protocol::{
+    DocumentInfo, HEADER_BYTES, PageContent, ReadTask, ReaderMessage, Unreadable,
+};
 use super::start;
-use crate::fetch::program;
+use crate::fetch::subprocess;
 
-/// What of the environment the process sees beside its task: where its libraries are.
-const KEPT: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
-/// The most bytes of a complaint that are read.
-const MAX_COMPLAINT: u64 = 4_096;
-/// The most letters of it in an error.
-const MAX_QUOTE: usize = 200;
+/// Environment variables that the process inherits: those that locate its libraries. It sees no others.
+const INHERITED_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
+/// Maximum number of bytes read from its standard error.
+const MAX_STDERR_BYTES: u64 = 4_096;
+/// Maximum number of characters of its standard error in an error message.
+const MAX_QUOTE_CHARS: usize = 200;
 
-/// What came of a document so far. It stays when the process does not.
+/// The parts of a document received so far. They remain if the process dies.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
-    pub(super) about: Option<About>,
-    pub(super) sheets: Vec<Sheet>,
-    /// Images by the number of their page, from 0.
+pub(super) struct PartialDocument {
+    pub(super) info: Option<DocumentInfo>,
+    pub(super) pages: Vec<PageContent>,
+    /// Images with the index of their page, from 0.
     pub(super) images: Vec<(usize, Vec<u8>)>,
 }
 
-/// How a reading ended.
+/// The outcome of a reading.
 #[derive(Debug)]
-pub(super) enum Ended {
-    /// With the last page, or the last that is read.
-    Whole,
-    /// Before it, for want of time.
-    Late,
-    /// There is no document.
-    Flaw(Flaw),
-    /// It says more than its bound.
-    TooMuch,
-    /// The process was killed or gave up, most likely for want of memory: how it ended.
+pub(super) enum ReadOutcome {
+    /// All pages, or as many as the limit allows, were read.
+    Complete,
+    /// The deadline passed first.
+    TimedOut,
+    /// The document cannot be read.
+    Unreadable(Unreadable),
+    /// The document yields more bytes than the limit.
+    TooLarge,
+    /// The process was killed or gave up, most likely because of its memory limit; how it ended.
     Died(String),
-    /// No process, or one that is no reader: why.
+    /// The process did not start, or is not a reader; the reason.
     NoReader(String),
 }
 
 /// Reads `document` in a process of its own. Dropping the future kills the process.
 pub(super) async fn read(
-    task: &Task,
+    task: &ReadTask,
     document: &[u8],
-    until: Instant,
-    output: u64,
-    gathered: &mut Gathered,
-) -> Ended {
+    deadline: Instant,
+    max_output_bytes: u64,
+    partial: &mut PartialDocument,
+) -> ReadOutcome {
     if !start::is_in_executable() {
-        let why = "PDFs are read by starting the executable again, and this code is not part of it \
+        let reason = "PDFs are read by starting the executable again, and this code is not part of it \
             but of a library that is loaded later";
-        return Ended::NoReader(why.to_owned());
+        return ReadOutcome::NoReader(reason.to_owned());
     }
     let mut child = match spawn(task) {
         Ok(child) => child,
-        Err(why) => return Ended::NoReader(format!("the reading process cannot start: {why}")),
+        Err(error) => {
+            return ReadOutcome::NoReader(format!("the reading process cannot start: {error}"));
+        }
     };
-    let talking = talk(&mut child, task, document, output, gathered);
-    let ended = timeout_at(until, talking).await.unwrap_or(Ended::Late);
-    // One that has ended is reaped by this, and one that has not is ended.
+    let exchange = exchange(&mut child, task, document, max_output_bytes, partial);
+    let outcome = timeout_at(deadline, exchange).await.unwrap_or(ReadOutcome::TimedOut);
+    // Kills the process if it is still running, and reaps it.
     if let Err(error) = child.kill().await {
-        tracing::warn!(%error, "a process that reads PDFs could not be ended");
+        tracing::warn!(%error, "a process that reads PDFs could not be killed");
     }
-    ended
+    outcome
 }
 
-fn spawn(task: &Task) -> std::io::Result<Child> {
+fn spawn(task: &ReadTask) -> std::io::Result<Child> {
     let task = serde_json::to_string(task)?;
-    Command::new(executable()?)
+    Command::new(start::executable::path()?)
         .env_clear()
-        .envs(program::environment(&KEPT))
-        .env(start::TASK, task)
+        .envs(subprocess::inherited_environment(&INHERITED_VARIABLES))
+        .env(start::TASK_VARIABLE, task)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -83,102 +86,100 @@ fn spawn(task: &Task) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// This very executable, whatever became of its file since.
-#[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "other systems have to look for it")]
-fn executable() -> std::io::Result<PathBuf> {
-    Ok(PathBuf::from("/proc/self/exe"))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn executable() -> std::io::Result<PathBuf> {
-    std::env::current_exe()
-}
-
-async fn talk(
+async fn exchange(
     child: &mut Child,
-    task: &Task,
+    task: &ReadTask,
     document: &[u8],
-    output: u64,
-    gathered: &mut Gathered,
-) -> Ended {
-    let no_pipes = || Ended::NoReader("the reading process has no pipes".to_owned());
+    max_output_bytes: u64,
+    partial: &mut PartialDocument,
+) -> ReadOutcome {
     let (Some(mut stdin), Some(mut stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
-        return no_pipes();
+        return ReadOutcome::NoReader("the reading process has no pipes".to_owned());
     };
-    let mut left = output;
-    // No byte of the document is given to a program that did not say that it is the reader.
-    match next(&mut stdout, &mut left).await {
-        Next::Frame(Frame::Ready { token }) if token == task.token => {}
+    let mut remaining_bytes = max_output_bytes;
+    // No byte of the document goes to a program that has not proven to be the reader.
+    match next_message(&mut stdout, &mut remaining_bytes).await {
+        Received::Message(ReaderMessage::Ready { token }) if token == task.token => {}
         _ => {
-            let why = "the executable did not become a reader when it was started again";
-            return Ended::NoReader(why.to_owned());
+            let reason = "the executable did not become a reader when it was started again";
+            return ReadOutcome::NoReader(reason.to_owned());
         }
     }
-    let give = async {
-        // A reader that ends early says why by itself.
+    let send = async {
+        // A reader that ends early reports the reason itself.
         stdin.write_all(document).await.ok();
         drop(stdin);
     };
-    let hear = hear(&mut stdout, &mut left, gathered);
-    let mut complaint = Vec::new();
-    let mut stderr = stderr.take(MAX_COMPLAINT);
-    let ((), ended) = tokio::join!(give, hear);
-    if let Some(ended) = ended {
-        return ended;
+    let receive = receive(&mut stdout, &mut remaining_bytes, partial);
+    let ((), outcome) = tokio::join!(send, receive);
+    if let Some(outcome) = outcome {
+        return outcome;
     }
-    // What it has to say last fits into the pipe: it needs nobody to listen before.
-    stderr.read_to_end(&mut complaint).await.ok();
+    // Its last words fit into the pipe, so they need not be read before it ends.
+    let mut complaint = Vec::new();
+    stderr.take(MAX_STDERR_BYTES).read_to_end(&mut complaint).await.ok();
     let status = child.wait().await;
-    let how = status.map_or_else(|why| why.to_string(), |it| it.to_string());
-    let why = String::from_utf8_lossy(&complaint);
-    Ended::Died(match why.lines().map(str::trim).find(|it| !it.is_empty()) {
-        Some(why) => format!("{how}: {}", why.chars().take(MAX_QUOTE).collect::<String>()),
-        None => how,
+    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    let complaint = String::from_utf8_lossy(&complaint);
+    let first_line = complaint.lines().map(str::trim).find(|line| !line.is_empty());
+    ReadOutcome::Died(match first_line {
+        Some(line) => {
+            format!("{status}: {}", line.chars().take(MAX_QUOTE_CHARS).collect::<String>())
+        }
+        None => status,
     })
 }
 
-/// Takes frames until the last one. `None` where they end without one.
-async fn hear(stdout: &mut ChildStdout, left: &mut u64, gathered: &mut Gathered) -> Option<Ended> {
+/// Collects messages until the last one. Returns `None` if the pipe ends before that.
+async fn receive(
+    stdout: &mut ChildStdout,
+    remaining_bytes: &mut u64,
+    partial: &mut PartialDocument,
+) -> Option<ReadOutcome> {
     loop {
-        match next(stdout, left).await {
-            Next::Frame(Frame::About(about)) => gathered.about = Some(about),
-            Next::Frame(Frame::Sheet(sheet)) => gathered.sheets.push(sheet),
-            Next::Frame(Frame::Image { page, bytes }) => gathered.images.push((page, bytes)),
-            Next::Frame(Frame::Flaw(flaw)) => return Some(Ended::Flaw(flaw)),
-            Next::Frame(Frame::Late) => return Some(Ended::Late),
-            Next::Frame(Frame::End) => return Some(Ended::Whole),
-            Next::TooMuch => return Some(Ended::TooMuch),
-            Next::Frame(Frame::Ready { .. }) | Next::Nothing => return None,
+        let message = match next_message(stdout, remaining_bytes).await {
+            Received::Message(message) => message,
+            Received::TooLarge => return Some(ReadOutcome::TooLarge),
+            Received::Nothing => return None,
+        };
+        match message {
+            ReaderMessage::Info(info) => partial.info = Some(info),
+            ReaderMessage::Page(page) => partial.pages.push(page),
+            ReaderMessage::Image { page, bytes } => partial.images.push((page, bytes)),
+            ReaderMessage::Unreadable(reason) => return Some(ReadOutcome::Unreadable(reason)),
+            ReaderMessage::TimedOut => return Some(ReadOutcome::TimedOut),
+            ReaderMessage::End => return Some(ReadOutcome::Complete),
+            ReaderMessage::Ready { .. } => return None,
         }
     }
 }
 
-enum Next {
-    Frame(Frame),
-    TooMuch,
-    /// The pipe is at its end, or holds no frame.
+enum Received {
+    Message(ReaderMessage),
+    /// The message exceeds the remaining bytes.
+    TooLarge,
+    /// The pipe ended, or the message is malformed.
     Nothing,
 }
 
-async fn next(stdout: &mut ChildStdout, left: &mut u64) -> Next {
-    let mut head = [0; HEAD];
-    if stdout.read_exact(&mut head).await.is_err() {
-        return Next::Nothing;
+async fn next_message(stdout: &mut ChildStdout, remaining_bytes: &mut u64) -> Received {
+    let mut header = [0; HEADER_BYTES];
+    if stdout.read_exact(&mut header).await.is_err() {
+        return Received::Nothing;
     }
-    let length = Frame::length(head);
-    if length > *left {
-        return Next::TooMuch;
+    let length = ReaderMessage::body_length(header);
+    if length > *remaining_bytes {
+        return Received::TooLarge;
     }
-    *left -= length;
-    // The bytes are there before there is room made for them: a length alone costs nothing.
+    *remaining_bytes -= length;
+    // Memory grows with the bytes received: a length alone allocates nothing.
     let mut body = Vec::new();
     match stdout.take(length).read_to_end(&mut body).await {
-        Ok(read) if read as u64 == length => {
-            Frame::parse(head, &body).map_or(Next::Nothing, Next::Frame)
+        Ok(count) if count as u64 == length => {
+            ReaderMessage::decode(header, &body).map_or(Received::Nothing, Received::Message)
         }
-        _ => Next::Nothing,
+        _ => Received::Nothing,
     }
 }

@@ -1,4 +1,4 @@
-//! Images to read, and requests to read them. `tests/images/draw.py` drew the files.
+//! Images, and requests to read them. `tests/images/draw.py` drew the files.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -21,6 +21,9 @@ pub(crate) const BREAD_TEXT: &str = "Bread needs four things:\nflour, water, sal
 pub(crate) const CHEESE_PNG: &[u8] = include_bytes!("../../images/cheese.png");
 pub(crate) const PAGES_TIFF: &[u8] = include_bytes!("../../images/pages.tif");
 
+/// Deadline of a reading that is not about deadlines.
+const PATIENCE: Duration = Duration::from_secs(240);
+
 pub(crate) fn request(image: &[u8], language: &str) -> DocumentRequest {
     let mut item = Item::get("https://example.com/image");
     item.ocr_language = language.parse().expect("codes");
@@ -28,7 +31,7 @@ pub(crate) fn request(image: &[u8], language: &str) -> DocumentRequest {
     DocumentRequest {
         document: Arc::new(Fetched::new(200, image)),
         options: Arc::new(options),
-        deadline: Duration::from_secs(120),
+        deadline: PATIENCE,
     }
 }
 
@@ -36,7 +39,7 @@ pub(crate) async fn read(reader: &dyn OcrEngine, image: &[u8]) -> Result<OcrText
     reader.recognize(request(image, "eng")).await
 }
 
-/// A grey PNG of this size, full of digits: much to do for a reader.
+/// Draws a gray PNG of this size full of digits, which takes long to read.
 pub(crate) fn digits(width: u32, height: u32) -> Vec<u8> {
     const GLYPHS: [[&str; 7]; 2] = [
         [" ### ", "#   #", "    #", "   # ", "  #  ", " #   ", "#####"],
@@ -50,7 +53,7 @@ pub(crate) fn digits(width: u32, height: u32) -> Vec<u8> {
     })
 }
 
-/// A grey PNG of this size with nothing on it: quickly read, if there is room for it.
+/// Draws a blank gray PNG of this size, which is read quickly if there is enough memory.
 pub(crate) fn blank(width: u32, height: u32) -> Vec<u8> {
     png(width, height, |_, _| false)
 }
@@ -58,17 +61,17 @@ pub(crate) fn blank(width: u32, height: u32) -> Vec<u8> {
 fn png(width: u32, height: u32, is_black: impl Fn(u32, u32) -> bool) -> Vec<u8> {
     let mut pixels = ZlibEncoder::new(Vec::new(), Compression::fast());
     for y in 0..height {
-        // Each row begins with its filter: none.
+        // Each row starts with its filter: none.
         let mut line = vec![0];
         line.extend((0..width).map(|x| if is_black(x, y) { 0 } else { u8::MAX }));
-        pixels.write_all(&line).expect("memory takes all");
+        pixels.write_all(&line).expect("writing to memory succeeds");
     }
     let mut head = [width.to_be_bytes(), height.to_be_bytes()].concat();
     head.extend([8, 0, 0, 0, 0]);
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     let parts = [
         (b"IHDR", head),
-        (b"IDAT", pixels.finish().expect("memory takes all")),
+        (b"IDAT", pixels.finish().expect("writing to memory succeeds")),
         (b"IEND", Vec::new()),
     ];
     for (name, bytes) in parts {

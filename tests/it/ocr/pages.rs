@@ -1,4 +1,4 @@
-//! Images through the engine: by themselves, and as part of a page.
+//! Images through the engine: as documents, and as parts of a page.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,8 +25,8 @@ fn png(bytes: &[u8]) -> SiteResponse {
     SiteResponse::status(200).body(bytes).header("content-type", "image/png")
 }
 
-/// `/scan.png` is an image, `/broken.png` half of one, `/missing.png` is not there; anything else is
-/// a page with these elements.
+/// Serves an image at `/scan.png`, half of one at `/broken.png`, nothing at `/missing.png`, and elsewhere a page with
+/// these elements.
 fn site(elements: &str) -> Site {
     let page = format!("<title>Bread</title>{WORDS}{elements}");
     Site::start(move |request| match request.path.as_str() {
@@ -89,7 +89,7 @@ async fn an_image_is_read_in_mode_ocr_and_in_mode_auto() {
 }
 
 #[tokio::test]
-async fn the_text_is_there_whatever_formats_were_asked_for() {
+async fn the_text_is_returned_for_any_requested_format() {
     let (site, engine) = (site(""), with_tesseract());
     let item = Item::get(site.url("/scan.png")).mode(Mode::Ocr).formats([Format::Html]);
 
@@ -99,7 +99,7 @@ async fn the_text_is_there_whatever_formats_were_asked_for() {
 }
 
 #[tokio::test]
-async fn an_image_that_is_not_read_fails_with_what_is_wrong() {
+async fn an_unreadable_image_fails_with_the_reason() {
     let site = site("");
     let without = builder().ocr(Tesseract::at("rungs-no-such-program")).build().expect("built");
     let image = |path: &str| Item::get(site.url(path)).mode(Mode::Ocr);
@@ -140,7 +140,7 @@ async fn images_of_a_page_are_read_and_the_add_on_is_charged() {
 }
 
 #[tokio::test]
-async fn the_add_on_is_given_back_where_no_image_was_read() {
+async fn an_add_on_that_read_no_image_is_not_charged() {
     let engine = with_tesseract();
     let bad = "<img src=/missing.png><img src=/fake.png><img src=/broken.png>";
     let icons = "<img src=/scan.png width=16 height=16><img class=logo src=/scan.png>";

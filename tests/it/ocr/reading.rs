@@ -1,6 +1,6 @@
-//! What is read, and what is refused.
+//! Images that are read, and images that are refused.
 
-use rungs::fetch::ocr::{Layout, OcrLimits, Tesseract};
+use rungs::fetch::ocr::{OcrLimits, PageSegmentation, Tesseract};
 use rungs::ports::fetch::{FetchErrorKind as Kind, OcrEngine};
 
 use crate::ocr::given::{
@@ -8,7 +8,7 @@ use crate::ocr::given::{
 };
 
 #[tokio::test]
-async fn all_five_formats_are_read_to_the_letter_with_boxes_inside_the_image() {
+async fn all_five_formats_are_read_exactly() {
     let reader = Tesseract::new();
     for (format, image) in BREAD {
         let read = read(&reader, image).await.unwrap_or_else(|why| panic!("{format}: {why}"));
@@ -34,7 +34,7 @@ async fn every_page_of_a_tiff_is_read() {
 }
 
 #[tokio::test]
-async fn the_language_asked_for_is_the_one_that_is_read() {
+async fn the_requested_language_is_used() {
     let reader = Tesseract::new();
     let german = "Schöne Grüße aus Köln,\nder Käse wäre süß.";
 
@@ -47,7 +47,7 @@ async fn the_language_asked_for_is_the_one_that_is_read() {
 }
 
 #[tokio::test]
-async fn a_language_that_is_not_installed_is_named_with_its_package() {
+async fn a_missing_language_is_reported_with_its_package() {
     for language in ["eng+tlh", "/etc/passwd", "script/Tengwar"] {
         let error = Tesseract::new().recognize(request(BREAD_PNG, language)).await;
         let error = error.expect_err("not installed");
@@ -63,7 +63,7 @@ async fn a_language_that_is_not_installed_is_named_with_its_package() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_named_with_its_package() {
+async fn a_missing_program_is_reported_with_its_package() {
     let nowhere = std::env::temp_dir().join("rungs-no-such-dir/tesseract");
     for reader in [Tesseract::at("rungs-no-such-program"), Tesseract::at(nowhere)] {
         let error = read(&reader, BREAD_PNG).await.expect_err("not there");
@@ -77,7 +77,7 @@ async fn a_program_that_is_not_there_is_named_with_its_package() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_no_program_is_named() {
+async fn a_file_that_is_not_a_program_is_reported() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let error = read(&Tesseract::at(file.path()), BREAD_PNG).await.expect_err("not started");
 
@@ -86,7 +86,7 @@ async fn a_program_that_is_no_program_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_installed_is_told() {
+async fn the_installed_version_and_languages_are_reported() {
     let installed = Tesseract::new().installed().await.expect("installed");
 
     assert!(installed.program.is_absolute() && installed.version.starts_with("tesseract "));
@@ -95,24 +95,24 @@ async fn what_is_installed_is_told() {
     }
 }
 
-/// The program takes bytes of no known format for a list of files, and opens each.
+/// The program takes bytes of an unknown format for a list of files, and opens each.
 #[tokio::test]
 async fn a_list_of_files_is_not_opened() {
     let list = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/bread.png\n");
 
     let error = read(&Tesseract::new(), list.as_bytes()).await.expect_err("no image");
 
-    assert!(error.to_string().contains("no PNG, JPEG, WebP, TIFF or GIF"), "{error}");
+    assert!(error.to_string().contains("not a PNG, JPEG, WebP, TIFF or GIF"), "{error}");
 }
 
 #[tokio::test]
-async fn damage_ends_in_an_answer_and_the_next_image_is_read() {
+async fn a_damaged_image_does_not_affect_the_next() {
     let reader = Tesseract::new();
     for (format, image) in BREAD {
         let mut noise = image[..image.len() / 4].to_vec();
         noise.extend((0..3_000_u32).map(|it| (it * 7_919 % 251) as u8));
         for damaged in [&image[..image.len() / 2], &image[..image.len() / 8], &noise] {
-            // Some decoders make do with half of an image; all have an answer.
+            // Some decoders accept half of an image.
             if let Err(error) = read(&reader, damaged).await {
                 assert_eq!(error.kind(), Kind::Broken, "{format}: {error}");
             }
@@ -120,18 +120,18 @@ async fn damage_ends_in_an_answer_and_the_next_image_is_read() {
     }
     let half = &BREAD_PNG[..BREAD_PNG.len() / 2];
     let error = read(&reader, half).await.expect_err("half a PNG is none");
-    assert!(error.to_string().contains("png"), "the program's own words: {error}");
+    assert!(error.to_string().contains("png"), "not the program's message: {error}");
     assert_eq!(read(&reader, BREAD_PNG).await.expect("a whole image").text, BREAD_TEXT);
 }
 
 #[tokio::test]
-async fn an_image_over_a_limit_starts_no_program() {
+async fn an_image_over_a_limit_starts_no_process() {
     let nothing = Tesseract::at("rungs-no-such-program");
     let mut bomb = BREAD_PNG.to_vec();
     bomb[16..20].copy_from_slice(&30_000_u32.to_be_bytes());
     bomb[20..24].copy_from_slice(&30_000_u32.to_be_bytes());
-    let small = OcrLimits { max_bytes: 100, ..OcrLimits::default() };
-    let single = OcrLimits { max_pages: 1, ..OcrLimits::default() };
+    let small = OcrLimits::default().with_max_image_bytes(100);
+    let single = OcrLimits::default().with_max_pages(1);
 
     for (reader, image, named) in [
         (nothing.clone(), &bomb[..], "900000000 pixels"),
@@ -146,9 +146,10 @@ async fn an_image_over_a_limit_starts_no_program() {
 }
 
 #[tokio::test]
-async fn memory_is_bounded() {
+async fn memory_is_limited() {
     let image = blank(6_000, 5_000);
-    let reader = |memory| Tesseract::new().limits(OcrLimits { memory, ..OcrLimits::default() });
+    let reader =
+        |memory| Tesseract::new().limits(OcrLimits::default().with_max_memory_bytes(memory));
 
     let enough = read(&reader(1 << 30), &image).await;
     let error = read(&reader(100 << 20), &image).await.expect_err("30 million pixels in 100 MiB");
@@ -159,8 +160,8 @@ async fn memory_is_bounded() {
 }
 
 #[tokio::test]
-async fn what_the_program_says_is_bounded() {
-    let limits = OcrLimits { output: 300, ..OcrLimits::default() };
+async fn output_is_limited() {
+    let limits = OcrLimits::default().with_max_output_bytes(300);
 
     let error = read(&Tesseract::new().limits(limits), BREAD_PNG).await.expect_err("more is said");
 
@@ -168,8 +169,8 @@ async fn what_the_program_says_is_bounded() {
 }
 
 #[tokio::test]
-async fn the_layout_is_passed_on() {
-    let word = Tesseract::new().layout(Layout::Word);
+async fn page_segmentation_is_passed_on() {
+    let word = Tesseract::new().page_segmentation(PageSegmentation::SingleWord);
 
     let read = read(&word, BREAD_PNG).await.expect("read");
 

@@ -1,4 +1,4 @@
-//! PDFs made here, and requests to read them.
+//! Builds PDFs, and requests to read them.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -10,11 +10,14 @@ use rungs::core::request::{Item, Limits};
 use rungs::fetch::Pdf;
 use rungs::ports::fetch::{DocumentRequest, FetchError, Fetched, PdfReader, PdfText};
 
+/// Deadline of a reading that is not about deadlines.
+const PATIENCE: Duration = Duration::from_secs(240);
+
 pub(crate) fn request(pdf: impl Into<Vec<u8>>, item: Item) -> DocumentRequest {
     DocumentRequest {
         document: Arc::new(Fetched::new(200, pdf)),
         options: Arc::new(item.check(&Limits::default()).expect("a plain item passes")),
-        deadline: Duration::from_secs(60),
+        deadline: PATIENCE,
     }
 }
 
@@ -25,8 +28,8 @@ pub(crate) async fn read(reader: &Pdf, pdf: impl Into<Vec<u8>>) -> Result<PdfTex
 
 const FONTS: &str = "/Resources << /Font << /F1 3 0 R >> >>";
 
-/// A PDF under construction. The first object is the catalog, the second the tree of pages, the third
-/// a font; what else there is has the number that [`Draft::add`] returns.
+/// A PDF under construction. Object 1 is the catalog, 2 the page tree, 3 a font; others have the number that
+/// [`Draft::add`] returns.
 pub(crate) struct Draft {
     objects: Vec<Vec<u8>>,
     pages: Vec<usize>,
@@ -50,13 +53,13 @@ impl Draft {
         self.objects.len()
     }
 
-    /// A stream with more entries in its dictionary.
+    /// Adds a stream with these entries in its dictionary.
     pub(crate) fn stream(&mut self, entries: &str, bytes: &[u8]) -> usize {
         let head = format!("<< /Length {} {entries} >>\nstream\n", bytes.len());
         self.add([head.as_bytes(), bytes, b"\nendstream"].concat())
     }
 
-    /// A page that draws `content`, with its own resources or more entries in its dictionary.
+    /// Adds a page that draws `content`, with these entries in its dictionary.
     pub(crate) fn page(&mut self, content: &str, entries: &str) {
         let content = self.stream("", content.as_bytes());
         self.page_of(content, entries);
@@ -72,7 +75,7 @@ impl Draft {
         self.pages.push(page);
     }
 
-    /// More entries for the trailer.
+    /// Adds entries to the trailer.
     pub(crate) fn trailer(&mut self, entries: &str) {
         self.trailer.push_str(entries);
     }
@@ -100,7 +103,7 @@ impl Draft {
     }
 }
 
-/// Lines of text at places in points from the lower left, in a size.
+/// Draws lines of text: x and y in points from the lower left corner, font size, text.
 pub(crate) fn drawn(lines: &[(f64, f64, f64, &str)]) -> String {
     let line = |(x, y, size, text): &(f64, f64, f64, &str)| {
         format!("BT /F1 {size} Tf {x} {y} Td ({text}) Tj ET\n")
@@ -108,7 +111,7 @@ pub(crate) fn drawn(lines: &[(f64, f64, f64, &str)]) -> String {
     lines.iter().map(line).collect()
 }
 
-/// A document of one page that draws these lines.
+/// Builds a document of one page that draws these lines.
 pub(crate) fn page(lines: &[(f64, f64, f64, &str)]) -> Vec<u8> {
     let mut draft = Draft::new();
     draft.page(&drawn(lines), "");
@@ -117,16 +120,16 @@ pub(crate) fn page(lines: &[(f64, f64, f64, &str)]) -> Vec<u8> {
 
 pub(crate) fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
-    packer.write_all(bytes).expect("memory takes all that is written");
-    packer.finish().expect("memory takes all that is written")
+    packer.write_all(bytes).expect("writing to memory succeeds");
+    packer.finish().expect("writing to memory succeeds")
 }
 
-/// So many spaces, packed, without ever having room for all of them.
+/// Compresses this many MiB of spaces without holding all of them in memory.
 pub(crate) fn packed_spaces(mebibytes: usize) -> Vec<u8> {
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::best());
     let spaces = vec![b' '; 1 << 20];
     for _ in 0..mebibytes {
-        packer.write_all(&spaces).expect("memory takes all that is written");
+        packer.write_all(&spaces).expect("writing to memory succeeds");
     }
-    packer.finish().expect("memory takes all that is written")
+    packer.finish().expect("writing to memory succeeds")
 }

@@ -1,4 +1,4 @@
-//! Documents that are locked, damaged, huge, or made to hurt.
+//! Documents that are encrypted, damaged, huge or malicious.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, PdfReader, PdfText
 
 use crate::pdf::given::{Draft, drawn, packed, packed_spaces, page, read, request};
 
-fn refused(read: Result<PdfText, FetchError>, kind: Kind, says: &str) {
-    let error = read.expect_err("it was read");
+fn assert_refused(result: Result<PdfText, FetchError>, kind: Kind, message: &str) {
+    let error = result.expect_err("it was read");
     assert_eq!(error.kind(), kind, "{error}");
-    assert!(error.to_string().contains(says), "{error}");
+    assert!(error.to_string().contains(message), "{error}");
 }
 
-/// A sound first page, and then `draw` as the content of a second.
+/// Builds a document with an intact first page and a second page added by `draw`.
 fn second_page(draw: impl FnOnce(&mut Draft)) -> Vec<u8> {
     let mut draft = Draft::new();
-    draft.page(&drawn(&[(72.0, 700.0, 12.0, "The first page is sound")]), "");
+    draft.page(&drawn(&[(72.0, 700.0, 12.0, "The first page is intact")]), "");
     draw(&mut draft);
     draft.finish()
 }
 
 #[tokio::test]
-async fn an_encrypted_document_is_read_if_it_opens_without_a_password() {
+async fn only_a_document_without_a_password_is_read() {
     let open: [&[u8]; 3] = [
         include_bytes!("files/open-40.pdf"),
         include_bytes!("files/open-128.pdf"),
@@ -41,12 +41,12 @@ async fn an_encrypted_document_is_read_if_it_opens_without_a_password() {
         assert_eq!(read.pages, ["The secret is in the flour"]);
     }
     for pdf in locked {
-        refused(read(&Pdf::new(), pdf).await, Kind::Broken, "with a password only");
+        assert_refused(read(&Pdf::new(), pdf).await, Kind::Broken, "needs a password");
     }
 }
 
 #[tokio::test]
-async fn a_document_without_its_table_is_read_from_its_objects() {
+async fn a_document_without_a_valid_xref_table_is_read() {
     let whole = page(&[(72.0, 700.0, 12.0, "found all the same")]);
     let table = whole.windows(5).position(|it| it == b"xref\n").expect("a table");
     let cut = whole[..table].to_vec();
@@ -62,16 +62,16 @@ async fn a_document_without_its_table_is_read_from_its_objects() {
 }
 
 #[tokio::test]
-async fn a_head_alone_is_no_document() {
+async fn a_header_alone_is_not_a_document() {
     for pdf in [&b"%PDF-1.7\n"[..], b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog"] {
-        refused(read(&Pdf::new(), pdf).await, Kind::Broken, "no pages can be found");
+        assert_refused(read(&Pdf::new(), pdf).await, Kind::Broken, "no readable pages");
     }
-    refused(read(&Pdf::new(), b"<html>").await, Kind::Broken, "no PDF");
+    assert_refused(read(&Pdf::new(), b"<html>").await, Kind::Broken, "not a PDF");
 }
 
 #[tokio::test]
-async fn what_unpacks_without_end_ends_the_reader_and_not_the_host() {
-    let limits = PdfLimits { memory: 200 << 20, ..PdfLimits::default() };
+async fn a_decompression_bomb_ends_only_its_reader() {
+    let limits = PdfLimits::default().with_max_memory_bytes(200 << 20);
     let reader = Pdf::new().limits(limits);
     let content = packed_spaces(400);
     let bomb = |draft: &mut Draft| {
@@ -84,16 +84,19 @@ async fn what_unpacks_without_end_ends_the_reader_and_not_the_host() {
     bomb(&mut alone);
     let alone = read(&reader, alone.finish()).await;
 
-    assert_eq!(after_a_page.pages, ["The first page is sound"]);
+    assert_eq!(after_a_page.pages, ["The first page is intact"]);
     assert_eq!(after_a_page.page_count, 2);
-    let said = &after_a_page.warnings[0];
-    assert!(said.starts_with("1 of 2 pages were read") && said.contains("200 MiB"), "{said}");
-    refused(alone, Kind::Broken, "the process that read the PDF died");
-    let sound = read(&reader, page(&[(72.0, 700.0, 12.0, "as ever")])).await;
-    assert_eq!(sound.expect("the reader is in order").pages, ["as ever"]);
+    let warning = &after_a_page.warnings[0];
+    assert!(
+        warning.starts_with("1 of 2 pages were read") && warning.contains("200 MiB"),
+        "{warning}"
+    );
+    assert_refused(alone, Kind::Broken, "the process that read the PDF died");
+    let intact = read(&reader, page(&[(72.0, 700.0, 12.0, "as ever")])).await;
+    assert_eq!(intact.expect("the reader still works").pages, ["as ever"]);
 }
 
-/// Forms that draw forms, ten times each: nobody sees the end of it.
+/// Adds a page of nested forms that each draw the next one ten times: interpreting it never ends.
 fn endless(draft: &mut Draft) {
     let mut inner = draft.stream("/Type /XObject /Subtype /Form /BBox [0 0 9 9]", b"0 0 m");
     for _ in 0..20 {
@@ -109,24 +112,40 @@ fn endless(draft: &mut Draft) {
 }
 
 #[tokio::test]
-async fn what_takes_for_ever_ends_at_the_deadline_with_the_pages_so_far() {
-    let item = Item::get("https://example.com/document");
-    let mut ask = request(second_page(endless), item.clone());
-    ask.deadline = Duration::from_secs(3);
-    let after_a_page = PdfReader::read(&Pdf::new(), ask).await.expect("the first page");
-    let mut alone = Draft::new();
-    endless(&mut alone);
-    let mut ask = request(alone.finish(), item);
-    ask.deadline = Duration::from_secs(1);
-    let alone = PdfReader::read(&Pdf::new(), ask).await;
+async fn an_endless_page_ends_at_the_deadline() {
+    let mut draft = Draft::new();
+    endless(&mut draft);
 
-    assert_eq!(after_a_page.pages, ["The first page is sound"]);
-    assert!(after_a_page.warnings[0].contains("not read within its time"));
-    refused(alone, Kind::Timeout, "not read within its time");
+    let result = read_within(draft.finish(), Duration::from_secs(1)).await;
+
+    assert_refused(result, Kind::Timeout, "not read before the deadline");
 }
 
 #[tokio::test]
-async fn what_is_over_a_limit_is_refused_or_cut_and_said() {
+async fn the_pages_before_an_endless_one_are_kept() {
+    let document = second_page(endless);
+
+    // On a busy machine the first page may take longer than the first deadlines.
+    let mut result = read_within(document.clone(), Duration::from_secs(2)).await;
+    for seconds in [8, 32] {
+        if result.is_err() {
+            result = read_within(document.clone(), Duration::from_secs(seconds)).await;
+        }
+    }
+
+    let read = result.expect("the first page");
+    assert_eq!(read.pages, ["The first page is intact"]);
+    assert!(read.warnings[0].contains("not read before the deadline"), "{:?}", read.warnings);
+}
+
+async fn read_within(document: Vec<u8>, deadline: Duration) -> Result<PdfText, FetchError> {
+    let mut request = request(document, Item::get("https://example.com/document"));
+    request.deadline = deadline;
+    PdfReader::read(&Pdf::new(), request).await
+}
+
+#[tokio::test]
+async fn a_document_over_a_limit_is_refused_or_cut() {
     let three = {
         let mut draft = Draft::new();
         for text in ["one", "two", "three"] {
@@ -135,12 +154,16 @@ async fn what_is_over_a_limit_is_refused_or_cut_and_said() {
         draft.finish()
     };
     let with = |limits: PdfLimits| Pdf::new().limits(limits);
-    let bytes = with(PdfLimits { max_bytes: three.len() - 1, ..PdfLimits::default() });
-    let pages = with(PdfLimits { max_pages: 2, ..PdfLimits::default() });
-    let output = with(PdfLimits { output: 100, ..PdfLimits::default() });
+    let bytes = with(PdfLimits::default().with_max_document_bytes(three.len() - 1));
+    let pages = with(PdfLimits::default().with_max_pages(2));
+    let output = with(PdfLimits::default().with_max_output_bytes(100));
 
-    refused(read(&bytes, three.clone()).await, Kind::TooLarge, "over the limit of");
-    refused(read(&output, three.clone()).await, Kind::TooLarge, "yields more than 100 bytes");
+    assert_refused(read(&bytes, three.clone()).await, Kind::TooLarge, "over the limit of");
+    assert_refused(
+        read(&output, three.clone()).await,
+        Kind::TooLarge,
+        "yields more than 100 bytes",
+    );
     let cut = read(&pages, three).await.expect("two pages");
 
     assert_eq!((cut.pages.len(), cut.page_count), (2, 3));
@@ -148,7 +171,7 @@ async fn what_is_over_a_limit_is_refused_or_cut_and_said() {
 }
 
 #[tokio::test]
-async fn what_names_itself_as_its_part_is_read_once() {
+async fn a_form_that_contains_itself_is_drawn_once() {
     let mut draft = Draft::new();
     let own =
         "/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X 4 0 R >> >>";
@@ -163,7 +186,7 @@ async fn what_names_itself_as_its_part_is_read_once() {
 }
 
 #[tokio::test]
-async fn packed_text_is_unpacked_and_a_stream_that_ends_early_gives_what_it_has() {
+async fn a_truncated_stream_yields_its_beginning() {
     let text: String = drawn(&[(72.0, 700.0, 12.0, "at the head of the stream")]);
     let whole = packed([text.as_bytes(), &b" 0 0 m".repeat(20_000)].concat().as_slice());
     let mut draft = Draft::new();
@@ -178,6 +201,6 @@ async fn packed_text_is_unpacked_and_a_stream_that_ends_early_gives_what_it_has(
 }
 
 #[tokio::test]
-async fn a_reading_process_starts_from_here() {
-    Pdf::new().check().await.expect("this program holds the reader");
+async fn a_reading_process_starts_from_the_test_program() {
+    Pdf::new().check().await.expect("this program contains the reader");
 }

@@ -1,4 +1,4 @@
-//! PDFs through a whole engine, from a site.
+//! PDFs from a site, through the whole engine.
 
 use rungs::Engine;
 use rungs::core::failure::{ErrorCode, JobError};
@@ -50,7 +50,7 @@ async fn scrape(reader: Pdf, item: Item) -> Result<Page, JobError> {
 }
 
 #[tokio::test]
-async fn a_pdf_is_one_whatever_its_server_calls_it() {
+async fn a_pdf_is_recognized_whatever_its_content_type() {
     let site = site();
     for path in ["/html", "/bytes", "/pdf"] {
         let item =
@@ -75,7 +75,7 @@ async fn a_pdf_is_one_whatever_its_server_calls_it() {
 }
 
 #[tokio::test]
-async fn mode_pdf_gives_the_format_that_was_asked_for() {
+async fn mode_pdf_returns_the_requested_format() {
     let site = site();
     let item = Item { pdf_format: PdfFormat::Text, ..Item::get(site.url("/pdf")) };
 
@@ -87,11 +87,11 @@ async fn mode_pdf_gives_the_format_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn each_way_to_fail_has_its_code() {
+async fn each_failure_has_its_error_code() {
     let site = site();
-    let tight = |limits| Pdf::new().limits(limits);
-    let small = tight(PdfLimits { max_bytes: 10, ..PdfLimits::default() });
-    let starved = tight(PdfLimits { memory: 1 << 20, ..PdfLimits::default() });
+    let limited = |limits| Pdf::new().limits(limits);
+    let small = limited(PdfLimits::default().with_max_document_bytes(10));
+    let starved = limited(PdfLimits::default().with_max_memory_bytes(1 << 20));
 
     let code = async |reader, path: &str| {
         scrape(reader, Item::get(site.url(path))).await.expect_err("it was read").code

@@ -1,4 +1,4 @@
-//! What is made of sound documents.
+//! Intact documents: reading order, headings, tables, metadata.
 
 use rungs::fetch::Pdf;
 
@@ -22,7 +22,7 @@ const RIGHT: [&str; 6] = [
 ];
 
 #[tokio::test]
-async fn columns_are_read_one_after_the_other_below_their_title() {
+async fn columns_are_read_one_after_the_other() {
     let mut lines = vec![(72.0, 740.0, 20.0, "Of flour and of water, a tale in two columns")];
     // Drawn across, as some programs do.
     for (row, (left, right)) in (0_u8..).zip(LEFT.iter().zip(RIGHT)) {
@@ -30,14 +30,14 @@ async fn columns_are_read_one_after_the_other_below_their_title() {
         lines.extend([(72.0, y, 11.0, *left), (320.0, y, 11.0, right)]);
     }
 
-    let read = read(&Pdf::new(), page(&lines)).await.expect("a sound document");
+    let read = read(&Pdf::new(), page(&lines)).await.expect("an intact document");
 
     let text = format!("{}\n\n{}\n\n{}", lines[0].3, LEFT.join("\n"), RIGHT.join("\n"));
     assert_eq!(read.pages, [text]);
 }
 
 #[tokio::test]
-async fn headings_lists_and_broken_words_become_markdown() {
+async fn headings_lists_and_hyphenated_words_become_markdown() {
     let lines = [
         (72.0, 740.0, 20.0, "Bread"),
         (72.0, 700.0, 11.0, "Bread is made of few things, and of time, which is the most im-"),
@@ -49,7 +49,7 @@ async fn headings_lists_and_broken_words_become_markdown() {
         (72.0, 586.0, 11.0, "2. Wait."),
     ];
 
-    let read = read(&Pdf::new(), page(&lines)).await.expect("a sound document");
+    let read = read(&Pdf::new(), page(&lines)).await.expect("an intact document");
 
     assert_eq!(
         read.markdown.concat(),
@@ -61,7 +61,7 @@ async fn headings_lists_and_broken_words_become_markdown() {
 }
 
 #[tokio::test]
-async fn cells_in_line_are_a_table_with_its_holes() {
+async fn aligned_cells_become_a_table() {
     let rows = [
         ["what", "how much", "from"],
         ["flour", "500 g", "the mill"],
@@ -76,7 +76,7 @@ async fn cells_in_line_are_a_table_with_its_holes() {
         lines.extend(places.filter(|it| !it.1.is_empty()).map(|(x, cell)| (x, y, 11.0, cell)));
     }
 
-    let read = read(&Pdf::new(), page(&lines)).await.expect("a sound document");
+    let read = read(&Pdf::new(), page(&lines)).await.expect("an intact document");
 
     let table = "| what | how much | from |\n| --- | --- | --- |\n| flour | 500 g | the mill |\n\
         | water |  | the well |\n| salt | 10 g | the sea |";
@@ -87,7 +87,7 @@ async fn cells_in_line_are_a_table_with_its_holes() {
 }
 
 #[tokio::test]
-async fn a_document_tells_its_title_author_dates_and_links() {
+async fn metadata_and_links_are_read() {
     let mut draft = Draft::new();
     let link = |address: &str| {
         format!(
@@ -108,7 +108,7 @@ async fn a_document_tells_its_title_author_dates_and_links() {
     );
     draft.trailer(&format!("/Info {about} 0 R"));
 
-    let read = read(&Pdf::new(), draft.finish()).await.expect("a sound document");
+    let read = read(&Pdf::new(), draft.finish()).await.expect("an intact document");
 
     assert_eq!(read.title.as_deref(), Some("Bread – 1"));
     assert_eq!(read.author.as_deref(), Some("Jörg —quoted“"));
@@ -119,25 +119,25 @@ async fn a_document_tells_its_title_author_dates_and_links() {
 }
 
 #[tokio::test]
-async fn turned_pages_and_turned_text_read_as_they_are_seen() {
+async fn rotated_text_is_read_in_its_direction() {
     let mut draft = Draft::new();
     let along = "BT /F1 12 Tf 0 1 -1 0 100 72 Tm (upwards along the side) Tj ET";
     draft.page(along, "/Rotate 90");
     draft.page(along, "");
 
-    let read = read(&Pdf::new(), draft.finish()).await.expect("a sound document");
+    let read = read(&Pdf::new(), draft.finish()).await.expect("an intact document");
 
     assert_eq!(read.pages, ["upwards along the side"; 2]);
 }
 
 #[tokio::test]
-async fn a_thousand_pages_come_whole_and_in_order() {
+async fn a_thousand_pages_are_read_in_order() {
     let mut draft = Draft::new();
     for number in 1..=1_000 {
         draft.page(&drawn(&[(72.0, 700.0, 12.0, &format!("This is page {number}"))]), "");
     }
 
-    let read = read(&Pdf::new(), draft.finish()).await.expect("a sound document");
+    let read = read(&Pdf::new(), draft.finish()).await.expect("an intact document");
 
     let expected: Vec<String> = (1..=1_000).map(|it| format!("This is page {it}")).collect();
     assert_eq!(read.pages, expected);
@@ -145,10 +145,10 @@ async fn a_thousand_pages_come_whole_and_in_order() {
 }
 
 #[tokio::test]
-async fn letters_drawn_twice_for_weight_are_read_once() {
+async fn text_drawn_twice_for_weight_is_read_once() {
     let twice = [(72.0, 700.0, 12.0, "heavy"), (72.3, 700.0, 12.0, "heavy")];
 
-    let read = read(&Pdf::new(), page(&twice)).await.expect("a sound document");
+    let read = read(&Pdf::new(), page(&twice)).await.expect("an intact document");
 
     assert_eq!(read.pages, ["heavy"]);
 }

@@ -1,4 +1,4 @@
-//! Pages without text, read by the real program: `tests/run.sh` installs it.
+//! Pages without text, read with the real Tesseract: `tests/run.sh` installs it.
 
 use rungs::Engine;
 use rungs::core::credits::Credits;
@@ -13,7 +13,7 @@ use crate::pdf::given::{Draft, drawn};
 
 const BREAD_JPEG: &[u8] = include_bytes!("../../images/bread.jpg");
 
-/// A page of text, and one that is an image, drawn on its side on a page that is turned.
+/// Builds a document with a page of text and a scanned page: a rotated image on a rotated page.
 fn document() -> Vec<u8> {
     let mut draft = Draft::new();
     draft.page(&drawn(&[(72.0, 700.0, 12.0, "The first page has letters")]), "");
@@ -57,7 +57,7 @@ async fn scrape(item: Item, has_ocr: Option<Tesseract>) -> JobReport {
 }
 
 #[tokio::test]
-async fn a_page_that_is_an_image_is_read_in_its_place_and_charged() {
+async fn a_scanned_page_is_read_and_charged() {
     let site = site();
     let mut item = Item::get(site.url("/both")).formats([Format::Text, Format::Markdown]);
     item.advanced.ocr = true;
@@ -77,20 +77,20 @@ async fn a_page_that_is_an_image_is_read_in_its_place_and_charged() {
 }
 
 #[tokio::test]
-async fn where_nobody_asks_for_it_an_image_is_named_and_costs_nothing() {
+async fn without_the_ocr_option_a_scanned_page_becomes_a_warning() {
     let site = site();
 
     let report = scrape(Item::get(site.url("/both")), Some(Tesseract::new())).await;
 
     let page = report.outcome().expect("ended").expect("a PDF");
     assert_eq!(page.extracted.text.trim(), "The first page has letters");
-    let said = page.extracted.warnings.join("\n");
-    assert!(said.contains("page 2 has images and no text"), "{said}");
+    let warnings = page.extracted.warnings.join("\n");
+    assert!(warnings.contains("page 2 has images and no text"), "{warnings}");
     assert_eq!(report.charged(), Credits(200));
 }
 
 #[tokio::test]
-async fn mode_ocr_reads_a_scan_and_says_what_is_missing() {
+async fn mode_ocr_reads_a_scan() {
     let site = site();
     let scan = || Item::get(site.url("/scan")).mode(Mode::Ocr).formats([Format::Text]);
 
@@ -104,7 +104,7 @@ async fn mode_ocr_reads_a_scan_and_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn an_add_on_that_read_nothing_is_not_charged() {
+async fn an_unused_ocr_add_on_is_not_charged() {
     let site = Site::start(|_| {
         let mut draft = Draft::new();
         draft.page(&drawn(&[(72.0, 700.0, 12.0, "Letters only")]), "");

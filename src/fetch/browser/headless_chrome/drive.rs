@@ -1,4 +1,4 @@
-//! One page, on the thread that waits for it.
+//! Renders one page with the blocking driver, on a thread of its own.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,112 +18,121 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
-use super::super::blank::kept_bodies;
-use super::super::capture::{DOCUMENT, Limit, Taken};
-use super::super::error::{broken, late};
+use super::super::capture::{DOCUMENT_JS, DocumentLimits, DocumentSnapshot, invalid_base64};
+use super::super::error::{broken, is_download, timed_out};
 use super::super::intercept::{Intercept, Paused};
-use super::super::state::Seen;
-use super::super::tab::set_cookies;
-use super::super::visit::{dismissed, fetched, not_reached};
-use super::{Visit, internal};
-use crate::ports::fetch::{FetchError, FetchErrorKind, Rendered};
+use super::super::isolated_page::body_buffers;
+use super::super::page_state::PageTracker;
+use super::super::render::{
+    MAX_STEP_SHARE, dialogs_dismissed, fetched, not_loaded, selector_not_found, shown_or_failed,
+};
+use super::super::tab::cookie_params;
+use super::{PageTask, internal};
+use crate::ports::fetch::{FetchError, Rendered};
 
-/// Longer than any page: a call that is given up for its time closes the connection.
-const NEVER: Duration = Duration::from_secs(3_600);
-/// Dialogs that are dismissed; a page with more of them ends with its time.
+/// The driver's own timeout. It is longer than any attempt, because the driver closes the connection when a
+/// call times out.
+const DRIVER_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// Maximum number of dialogs that are dismissed. Each takes a thread; a page with more runs into its deadline.
 const MAX_DIALOGS: u32 = 20;
 
-/// Shows the page. Whatever it waits for ends with the browser.
-pub(super) fn show(
-    mut visit: Visit,
+/// Renders the page in the browser that listens on `url`. Every blocking call ends when that browser is killed.
+pub(super) fn render(
+    mut task: PageTask,
     url: String,
     runtime: &Handle,
 ) -> Result<Rendered, FetchError> {
-    let browser = Browser::connect_with_timeout(url, NEVER).map_err(|why| said(&why))?;
-    let tab = browser.new_tab().map_err(|why| said(&why))?;
-    set_up(&tab, &visit)?;
-    go(&tab, &visit, runtime)?;
-    settle(&mut visit, runtime)?;
-    wait_for(&tab, &mut visit)?;
-    let limit = Limit { nodes: visit.limits.nodes, bytes: visit.request.max_bytes };
-    let ask = json!({"flatten": false, "nodes": limit.nodes, "bytes": limit.bytes});
-    // As text: values come back by reference otherwise.
-    let script = format!("JSON.stringify(({})({ask}))", DOCUMENT.trim());
-    let taken = tab.evaluate(&script, false).map_err(|why| said(&why))?.value;
-    let taken = taken.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let taken: Taken = serde_json::from_str(taken)
-        .map_err(|why| internal("the document cannot be read").with_source(why))?;
-    let document = taken.within(limit)?;
-    let advanced = &visit.request.options.advanced;
+    let browser = Browser::connect_with_timeout(url, DRIVER_TIMEOUT).map_err(driver_error)?;
+    let tab = browser.new_tab().map_err(driver_error)?;
+    set_up(&tab, &task)?;
+    navigate(&tab, &task, runtime)?;
+    wait_for_load(&mut task, runtime)?;
+    wait_for(&tab, &mut task)?;
+    let limits =
+        DocumentLimits { elements: task.limits.max_elements, bytes: task.request.max_bytes };
+    let params = json!({"flatten": false, "nodes": limits.elements, "bytes": limits.bytes});
+    // Returned as text, because this driver returns objects by reference.
+    let script = format!("JSON.stringify(({})({params}))", DOCUMENT_JS.trim());
+    let snapshot = tab.evaluate(&script, false).map_err(driver_error)?.value;
+    let snapshot = snapshot.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let snapshot: DocumentSnapshot = serde_json::from_str(snapshot)
+        .map_err(|error| internal("the document cannot be read").with_source(error))?;
+    let document = snapshot.check(limits)?;
+    let advanced = &task.request.options.advanced;
     let screenshot = advanced.screenshot.then(|| screenshot(&tab)).transpose()?;
     let pdf = advanced.generate_pdf.then(|| print(&tab)).transpose()?;
-    let state = visit.seen.state();
+    let state = task.tracker.state();
     if state.dialogs > 0 {
-        visit.warnings.push(dismissed(state.dialogs));
+        task.warnings.push(dialogs_dismissed(state.dialogs));
     }
-    let page = fetched(&state, document, visit.warnings);
+    let page = fetched(&state, document, task.warnings);
     Ok(Rendered { page, screenshot, pdf, ..Rendered::default() })
 }
 
-/// The driver's words for a failure.
-fn said(why: &impl fmt::Display) -> FetchError {
-    broken(format!("headless_chrome: {why:#}"))
+fn driver_error(error: impl fmt::Display) -> FetchError {
+    broken(format!("headless_chrome: {error:#}"))
 }
 
-fn ask<C>(tab: &Tab, params: Value) -> Result<C::ReturnObject, FetchError>
+fn call<C>(tab: &Tab, params: Value) -> Result<C::ReturnObject, FetchError>
 where
     C: Method + Serialize + DeserializeOwned + fmt::Debug,
 {
-    let odd = |why| internal("the driver does not know the call").with_source(why);
-    let call: C = serde_json::from_value(params).map_err(odd)?;
-    tab.call_method(call).map_err(|why| said(&why))
+    let unknown = |error| internal("the driver does not support the call").with_source(error);
+    let method: C = serde_json::from_value(params).map_err(unknown)?;
+    tab.call_method(method).map_err(driver_error)
 }
 
-fn set_up(tab: &Arc<Tab>, visit: &Visit) -> Result<(), FetchError> {
-    let request = &visit.request;
-    visit.seen.state().frame.clone_from(tab.get_target_id());
-    let (seen, weak) = (Arc::clone(&visit.seen), Arc::downgrade(tab));
+fn set_up(tab: &Arc<Tab>, task: &PageTask) -> Result<(), FetchError> {
+    let request = &task.request;
+    task.tracker.state().frame.clone_from(tab.get_target_id());
+    let (tracker, weak_tab) = (Arc::clone(&task.tracker), Arc::downgrade(tab));
     let dialogs = AtomicU32::new(0);
-    let listener = move |event: &Event| hear(&seen, event, &weak, &dialogs);
-    tab.add_event_listener(Arc::new(listener)).map_err(|why| said(&why))?;
-    tab.call_method(Inspector::Enable(None)).map_err(|why| said(&why))?;
-    ask::<Network::Enable>(tab, kept_bodies())?;
-    ask::<Page::SetDownloadBehavior>(tab, json!({"behavior": "deny"}))?;
-    let agent = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
+    let listener = move |event: &Event| on_event(&tracker, event, &weak_tab, &dialogs);
+    tab.add_event_listener(Arc::new(listener)).map_err(driver_error)?;
+    tab.call_method(Inspector::Enable(None)).map_err(driver_error)?;
+    call::<Network::Enable>(tab, body_buffers())?;
+    call::<Page::SetDownloadBehavior>(tab, json!({"behavior": "deny"}))?;
+    let user_agent =
+        request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
     let language = &request.options.location.language;
-    if agent.is_some() || language.is_some() {
-        let own = || tab.evaluate("navigator.userAgent", false).map_err(|why| said(&why));
-        let agent = match agent {
+    if user_agent.is_some() || language.is_some() {
+        let user_agent = match user_agent {
             Some((_, value)) => value.clone(),
-            None => own()?.value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned(),
+            None => own_user_agent(tab)?,
         };
-        let language = language.as_ref().map(|it| format!("{it},en"));
-        tab.set_user_agent(&agent, language.as_deref(), None).map_err(|why| said(&why))?;
+        let languages = language.as_ref().map(|language| format!("{language},en"));
+        tab.set_user_agent(&user_agent, languages.as_deref(), None).map_err(driver_error)?;
     }
     let cookies = &request.options.advanced.cookies;
     if !cookies.is_empty() {
-        ask::<Network::SetCookies>(tab, set_cookies(cookies, request.url.as_str()))?;
+        call::<Network::SetCookies>(tab, cookie_params(cookies, request.url.as_str()))?;
     }
     if let Some(intercept) = Intercept::of(request) {
         let patterns = intercept.patterns();
-        let main = tab.get_target_id().clone();
-        let decide =
-            move |_, _, event: Fetch::events::RequestPausedEvent| decide(&intercept, &main, &event);
-        tab.enable_request_interception(Arc::new(decide)).map_err(|why| said(&why))?;
-        ask::<Fetch::Enable>(tab, patterns)?;
+        let main_frame = tab.get_target_id().clone();
+        let resume = move |_, _, event: Fetch::events::RequestPausedEvent| {
+            resume(&intercept, &main_frame, &event)
+        };
+        tab.enable_request_interception(Arc::new(resume)).map_err(driver_error)?;
+        call::<Fetch::Enable>(tab, patterns)?;
     }
     Ok(())
 }
 
-/// What becomes of a request: the same as with the other driver.
-fn decide(
+fn own_user_agent(tab: &Tab) -> Result<String, FetchError> {
+    let value = tab.evaluate("navigator.userAgent", false).map_err(driver_error)?.value;
+    Ok(value.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// Resumes or blocks a request, by the same rules as the other driver.
+fn resume(
     intercept: &Intercept,
-    main: &str,
+    main_frame: &str,
     event: &Fetch::events::RequestPausedEvent,
 ) -> RequestPausedDecision {
     let paused = serde_json::to_value(&event.params).and_then(serde_json::from_value::<Paused>);
     let Ok(paused) = paused else { return RequestPausedDecision::Continue(None) };
-    let (method, params) = intercept.answer(&paused, paused.frame_id == main);
+    let (method, params) = intercept.resume(&paused, main_frame);
     if method == "Fetch.failRequest" {
         if let Ok(fail) = serde_json::from_value(params) {
             return RequestPausedDecision::Fail(fail);
@@ -133,103 +142,107 @@ fn decide(
     RequestPausedDecision::Continue(serde_json::from_value(params).ok())
 }
 
-/// Takes in an event. It is called on the tab's own thread, where nothing may be asked of the tab.
-fn hear(seen: &Seen, event: &Event, tab: &Weak<Tab>, dialogs: &AtomicU32) {
+/// Applies an event. It runs on the tab's own thread, which must not call the tab.
+fn on_event(tracker: &PageTracker, event: &Event, tab: &Weak<Tab>, dialogs: &AtomicU32) {
     let (method, params) = match event {
-        Event::NetworkRequestWillBeSent(it) => ("Network.requestWillBeSent", text(&it.params)),
-        Event::NetworkResponseReceived(it) => ("Network.responseReceived", text(&it.params)),
-        Event::NetworkResponseReceivedExtraInfo(it) => {
-            ("Network.responseReceivedExtraInfo", text(&it.params))
+        Event::NetworkRequestWillBeSent(event) => {
+            ("Network.requestWillBeSent", to_json(&event.params))
         }
-        Event::NetworkDataReceived(it) => ("Network.dataReceived", text(&it.params)),
-        Event::NetworkLoadingFinished(it) => ("Network.loadingFinished", text(&it.params)),
-        Event::NetworkRequestServedFromCache(it) => {
-            ("Network.requestServedFromCache", text(&it.params))
+        Event::NetworkResponseReceived(event) => {
+            ("Network.responseReceived", to_json(&event.params))
         }
-        Event::NetworkLoadingFailed(it) => ("Network.loadingFailed", text(&it.params)),
-        Event::PageFrameNavigated(it) => ("Page.frameNavigated", text(&it.params)),
-        Event::PageFrameStoppedLoading(it) => ("Page.frameStoppedLoading", text(&it.params)),
-        Event::PageLifecycleEvent(it) => ("Page.lifecycleEvent", text(&it.params)),
-        Event::PageDownloadWillBegin(it) => ("Page.downloadWillBegin", text(&it.params)),
+        Event::NetworkResponseReceivedExtraInfo(event) => {
+            ("Network.responseReceivedExtraInfo", to_json(&event.params))
+        }
+        Event::NetworkDataReceived(event) => ("Network.dataReceived", to_json(&event.params)),
+        Event::NetworkLoadingFinished(event) => ("Network.loadingFinished", to_json(&event.params)),
+        Event::NetworkRequestServedFromCache(event) => {
+            ("Network.requestServedFromCache", to_json(&event.params))
+        }
+        Event::NetworkLoadingFailed(event) => ("Network.loadingFailed", to_json(&event.params)),
+        Event::PageFrameNavigated(event) => ("Page.frameNavigated", to_json(&event.params)),
+        Event::PageFrameStoppedLoading(event) => {
+            ("Page.frameStoppedLoading", to_json(&event.params))
+        }
+        Event::PageLifecycleEvent(event) => ("Page.lifecycleEvent", to_json(&event.params)),
+        Event::PageDownloadWillBegin(event) => ("Page.downloadWillBegin", to_json(&event.params)),
         Event::InspectorTargetCrashed(_) => ("Inspector.targetCrashed", String::new()),
-        Event::PageJavascriptDialogOpening(it) => {
+        Event::PageJavascriptDialogOpening(event) => {
             if let Some(tab) = tab.upgrade()
                 && dialogs.fetch_add(1, Ordering::SeqCst) < MAX_DIALOGS
             {
                 std::thread::spawn(move || {
-                    ask::<Page::HandleJavaScriptDialog>(&tab, json!({"accept": false}))
+                    call::<Page::HandleJavaScriptDialog>(&tab, json!({"accept": false}))
                 });
             }
-            ("Page.javascriptDialogOpening", text(&it.params))
+            ("Page.javascriptDialogOpening", to_json(&event.params))
         }
         _ => return,
     };
-    seen.hear(method, &params);
+    tracker.on_event(method, &params);
 }
 
-fn text(params: &impl Serialize) -> String {
+fn to_json(params: &impl Serialize) -> String {
     serde_json::to_string(params).unwrap_or_default()
 }
 
-fn go(tab: &Tab, visit: &Visit, runtime: &Handle) -> Result<(), FetchError> {
-    let url = visit.request.url.as_str();
-    let unreached = |word: &str| {
-        let asked_last = visit.seen.state().asked.clone();
-        visit.gateway.unreached([&asked_last, url], word)
+fn navigate(tab: &Tab, task: &PageTask, runtime: &Handle) -> Result<(), FetchError> {
+    let url = task.request.url.as_str();
+    let navigation_error = |net_error: &str| {
+        let requested = task.tracker.state().requested_url.clone();
+        task.gateway.explain([&requested, url], net_error)
     };
-    let going = ask::<Page::Navigate>(tab, json!({ "url": url }))?;
-    if visit.seen.state().downloads > 0 {
-        let message = "the address is a download, which a browser does not show";
-        return Err(FetchError::new(FetchErrorKind::Unsupported, message));
+    let navigation = call::<Page::Navigate>(tab, json!({ "url": url }))?;
+    if task.tracker.state().downloads > 0 {
+        return Err(is_download());
     }
-    if let Some(word) = going.error_text {
-        return Err(unreached(&word));
+    if let Some(net_error) = navigation.error_text {
+        return Err(navigation_error(&net_error));
     }
-    let there = visit.seen.until(|state| match &state.failed {
-        Some(word) => Some(Err(word.clone())),
-        None => state.shown.as_ref().filter(|it| it.status > 0).map(|_| Ok(())),
-    });
-    within(runtime, visit.left(NEVER), there).ok_or_else(late)?.map_err(|word| unreached(&word))
+    let shown = task.tracker.wait_until(shown_or_failed);
+    let shown = block_on(runtime, task.at_most(DRIVER_TIMEOUT), shown).ok_or_else(timed_out)?;
+    shown.map_err(|net_error| navigation_error(&net_error))
 }
 
-fn within<T>(runtime: &Handle, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    runtime.block_on(async { timeout(limit, work).await.ok() })
+/// Blocks until the future is ready; returns `None` if that takes longer than `limit`.
+fn block_on<T>(runtime: &Handle, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    runtime.block_on(async { timeout(limit, future).await.ok() })
 }
 
-impl Visit {
-    /// At most `limit`, and most of what is left.
-    fn left(&self, limit: Duration) -> Duration {
-        limit.min(self.until.saturating_duration_since(Instant::now()).mul_f64(0.7))
+impl PageTask {
+    /// Returns `limit`, or most of the remaining time if that is less.
+    fn at_most(&self, limit: Duration) -> Duration {
+        let remaining = self.deadline.saturating_duration_since(Instant::now());
+        limit.min(remaining.mul_f64(MAX_STEP_SHARE))
     }
 }
 
-fn settle(visit: &mut Visit, runtime: &Handle) -> Result<(), FetchError> {
-    let (seen, condition) = (&visit.seen, visit.request.options.advanced.wait_condition);
-    let loaded = seen.reached(condition);
-    if within(runtime, visit.left(visit.limits.load), loaded).is_none() {
-        let warning = not_reached(seen, condition)?;
-        visit.warnings.push(warning);
+fn wait_for_load(task: &mut PageTask, runtime: &Handle) -> Result<(), FetchError> {
+    let condition = task.request.options.advanced.wait_condition;
+    let loaded = task.tracker.wait_for_condition(condition);
+    if block_on(runtime, task.at_most(task.limits.load_timeout), loaded).is_none() {
+        let warning = not_loaded(&task.tracker, condition)?;
+        task.warnings.push(warning);
     }
     Ok(())
 }
 
-fn wait_for(tab: &Tab, visit: &mut Visit) -> Result<(), FetchError> {
-    let Some(selector) = &visit.request.options.wait_for else { return Ok(()) };
-    let limit = visit.left(visit.limits.selector);
-    let found = tab.wait_for_element_with_custom_timeout(selector, limit).is_ok();
-    if !found {
-        // The browser may be over, and then nothing more can be asked.
-        tab.evaluate("0", false).map_err(|why| said(&why))?;
-        let warning = format!("wait_for was not met: nothing matched `{selector}` in time");
-        visit.warnings.push(warning);
+fn wait_for(tab: &Tab, task: &mut PageTask) -> Result<(), FetchError> {
+    let Some(selector) = &task.request.options.wait_for else { return Ok(()) };
+    let limit = task.at_most(task.limits.selector_timeout);
+    if tab.wait_for_element_with_custom_timeout(selector, limit).is_err() {
+        // The driver reports a dead browser in the same way. A call tells the difference.
+        tab.evaluate("0", false).map_err(driver_error)?;
+        let warning = selector_not_found(selector);
+        task.warnings.push(warning);
     }
     Ok(())
 }
 
 fn screenshot(tab: &Tab) -> Result<Vec<u8>, FetchError> {
-    let ask_for = json!({"format": "png", "captureBeyondViewport": true});
-    let taken = ask::<Page::CaptureScreenshot>(tab, ask_for)?;
-    STANDARD.decode(taken.data).map_err(|why| internal("a picture cannot be read").with_source(why))
+    let params = json!({"format": "png", "captureBeyondViewport": true});
+    let screenshot = call::<Page::CaptureScreenshot>(tab, params)?;
+    STANDARD.decode(screenshot.data).map_err(invalid_base64)
 }
 
 fn print(tab: &Tab) -> Result<Vec<u8>, FetchError> {
@@ -238,5 +251,5 @@ fn print(tab: &Tab) -> Result<Vec<u8>, FetchError> {
         prefer_css_page_size: Some(true),
         ..PrintToPdfOptions::default()
     };
-    tab.print_to_pdf(Some(options)).map_err(|why| said(&why))
+    tab.print_to_pdf(Some(options)).map_err(driver_error)
 }

@@ -1,4 +1,4 @@
-//! A browser on a port, for one page.
+//! Launches a browser that listens on a port, for one page.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -7,72 +7,75 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::ChildStdin;
 use tokio::sync::watch;
 
-use super::super::error::{unavailable, unstarted};
+use super::super::chromium::arguments;
+use super::super::error::{not_started, unavailable};
 use super::super::gateway::Gateway;
-use super::super::process::{Process, command, mind};
-use super::super::profile::Profile;
-use super::super::program::{Sandbox, arguments};
+use super::super::pool::LaunchOptions;
+use super::super::process::{BrowserProcess, command, drain_stderr};
+use super::super::profile_dir::ProfileDir;
 use crate::ports::fetch::FetchError;
 
-/// A browser that listens on a port does not end with its host by itself. So the shell that leads its
-/// group stays: it ends the group when its input does, as when the host dies, and when the browser
-/// ends.
-const STAY: &str = "ulimit -c 0; { \"$@\" </dev/null >/dev/null; kill -KILL 0; } & read -r end; \
+/// Shell script that leads the browser's process group. A browser that listens on a port does not end with this
+/// process by itself, so the shell stays: it kills the group when its standard input ends, as it does when this
+/// process dies, and when the browser ends.
+const SUPERVISE: &str = "ulimit -c 0; { \"$@\" </dev/null >/dev/null; kill -KILL 0; } & read -r end; \
      kill -KILL 0";
-/// What it says before its address.
-const LISTENS: &str = "DevTools listening on ";
-/// The most bytes that it says before that.
-const MAX_PREAMBLE: usize = 64 << 10;
+/// Text before the address in the browser's standard error.
+const LISTENING: &str = "DevTools listening on ";
+/// Maximum number of bytes of standard error before that line.
+const MAX_PREAMBLE_BYTES: usize = 64 << 10;
 
-/// A browser. Dropping it ends all its processes.
-pub(super) struct Launched {
-    process: Process,
-    /// Its end is the browser's.
-    _input: ChildStdin,
-    /// Has one page as long as this lives.
-    _page: watch::Sender<usize>,
+/// A launched browser. Dropping it kills all its processes.
+pub(super) struct LaunchedBrowser {
+    process: BrowserProcess,
+    /// The shell's standard input, whose end kills the browser.
+    _stdin: ChildStdin,
+    /// Counts one tab while this lives, for the memory check.
+    _tabs: watch::Sender<usize>,
 }
 
-impl Launched {
-    /// Whether a page of it was ended for its memory.
-    pub(super) fn was_overfed(&self) -> bool {
-        self.process.was_overfed()
+impl LaunchedBrowser {
+    /// Returns `true` if a renderer was killed for its memory since the last call.
+    pub(super) fn take_memory_exceeded(&self) -> bool {
+        self.process.take_memory_exceeded()
     }
 }
 
-/// Starts `program` with `gateway` as its only way out, and says where it listens.
+/// Launches `program` with `gateway` as its only route to the network. Returns the URL on which it listens.
 pub(super) async fn launch(
     program: &Path,
-    sandbox: Sandbox,
-    memory: u64,
+    options: &LaunchOptions,
     gateway: &Gateway,
-) -> Result<(Launched, String), FetchError> {
-    let profile = Profile::make().map_err(unstarted)?;
-    let mut arguments = arguments(profile.path(), sandbox);
-    arguments.retain(|it| it != "--remote-debugging-pipe" && !it.starts_with("--proxy-server="));
+) -> Result<(LaunchedBrowser, String), FetchError> {
+    let profile = ProfileDir::create().map_err(not_started)?;
+    let mut arguments = arguments(profile.path(), options.sandbox);
+    arguments.retain(|argument| {
+        argument != "--remote-debugging-pipe" && !argument.starts_with("--proxy-server=")
+    });
     arguments.push("--remote-debugging-port=0".to_owned());
     arguments.push(format!("--proxy-server={}", gateway.url()));
-    let mut command = command(STAY, program, &profile, &arguments);
-    let mut child = command.stdout(Stdio::null()).spawn().map_err(unstarted)?;
-    let (Some(input), Some(stderr)) = (child.stdin.take(), child.stderr.take()) else {
+    let mut command = command(SUPERVISE, program, &profile, &arguments);
+    let mut child = command.stdout(Stdio::null()).spawn().map_err(not_started)?;
+    let (Some(stdin), Some(stderr)) = (child.stdin.take(), child.stderr.take()) else {
         return Err(unavailable("the browser was started without its pipes"));
     };
-    let (page, pages) = watch::channel(1);
-    let process = Process::kept(child, profile, memory, pages)?;
-    let launched = Launched { process, _input: input, _page: page };
+    let (tabs, tab_count) = watch::channel(1);
+    let max_memory_bytes = options.limits.max_memory_bytes;
+    let process = BrowserProcess::supervise(child, profile, max_memory_bytes, tab_count)?;
+    let launched = LaunchedBrowser { process, _stdin: stdin, _tabs: tabs };
     let mut stderr = BufReader::new(stderr);
-    let (mut line, mut said) = (String::new(), 0);
+    let (mut line, mut total) = (String::new(), 0);
     loop {
         line.clear();
-        let read = stderr.read_line(&mut line).await.map_err(unstarted)?;
-        said += read;
-        if let Some(url) = line.trim().strip_prefix(LISTENS) {
-            tokio::spawn(mind(stderr));
+        let bytes = stderr.read_line(&mut line).await.map_err(not_started)?;
+        total += bytes;
+        if let Some(url) = line.trim().strip_prefix(LISTENING) {
+            tokio::spawn(drain_stderr(stderr));
             return Ok((launched, url.to_owned()));
         }
-        if read == 0 || said > MAX_PREAMBLE {
+        if bytes == 0 || total > MAX_PREAMBLE_BYTES {
             let program = program.display();
-            return Err(unavailable(format!("{program} did not start: it names no port")));
+            return Err(unavailable(format!("{program} did not start: it printed no port")));
         }
     }
 }

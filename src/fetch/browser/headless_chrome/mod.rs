@@ -1,26 +1,26 @@
-//! Tier 4 by the crate `headless_chrome`, as a second driver of the same Chromium.
+//! Tier 4 with the crate `headless_chrome`, as a second driver of the same Chromium.
 //!
-//! That driver has no deadline for a call, closes the connection of every tab when one answer comes
-//! late, leaves a thread for each closed tab and does not check certificates by itself. So each page
-//! has a browser of its own, which is started, watched and ended here, and a thread that talks to it;
-//! when the time is over the browser is killed, and with it every call that still waits. What such a
-//! page may reach is asked of the same guard, through the same gateway.
+//! The crate has no deadline for a call, closes the connection of every tab when one response comes late, leaves
+//! a thread for each closed tab and does not check certificates by itself. Each page therefore gets a browser of
+//! its own, which is launched, watched and killed here, and a thread that talks to it. At the deadline the browser
+//! is killed, which ends every call that still waits. Its pages reach the network through the same gateway and
+//! address guard.
 //!
-//! It costs the start of a browser for each page, and it does less: page actions are refused, and what
-//! else it does not do is said in the warnings. [`Chrome`] is the better choice; see ARCHITECTURE.md.
+//! This driver costs a browser launch for each page, and it does less: page actions are refused, and other options that it
+//! lacks become warnings. [`Chrome`] is the better choice; `ARCHITECTURE.md` compares the two.
 
 use std::sync::Arc;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout};
 
-use super::error::{late, over_memory};
+use super::attempt::within;
+use super::error::{over_memory, timed_out};
 use super::gateway::{Gateway, Gateways};
 use super::limits::ChromeLimits;
-use super::state::Seen;
-use super::visit::{Trouble, trouble};
-use super::visits::within;
-use super::{Chrome, profile, program};
+use super::page_state::PageTracker;
+use super::render::{PageFailure, page_failure};
+use super::{Chrome, chromium, process, profile_dir};
 use crate::core::request::JobRequest;
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{BrowserFetcher, FetchError, FetchErrorKind, FetchRequest, Rendered};
@@ -28,11 +28,11 @@ use crate::ports::fetch::{BrowserFetcher, FetchError, FetchErrorKind, FetchReque
 mod drive;
 mod launch;
 
-/// Renders pages in Chromium by the crate `headless_chrome`.
+/// Renders pages in Chromium with the crate `headless_chrome`.
 ///
-/// Not served: page actions, which are an error, and `include_iframes`, `flatten_shadow_dom`,
-/// `remove_cookie_banners` and `scroll_to_load`, which are warnings. The port by which the crate talks
-/// to the browser is on the loopback interface, where other programs of the machine can find it.
+/// Page actions are an error. `include_iframes`, `flatten_shadow_dom`, `remove_cookie_banners` and
+/// `scroll_to_load` are ignored with a warning. The crate talks to the browser over a port on the loopback
+/// interface, which other programs on the machine can find.
 ///
 /// # Example
 ///
@@ -50,62 +50,82 @@ pub struct HeadlessChrome {
 #[derive(Debug)]
 struct Inner {
     gateways: Gateways,
-    places: Arc<Semaphore>,
-    cleaned: OnceCell<()>,
+    permits: Arc<Semaphore>,
+    is_prepared: OnceCell<()>,
 }
 
-/// What the thread of one page is given.
-struct Visit {
+/// One page, for the thread that renders it.
+struct PageTask {
     request: FetchRequest,
     limits: ChromeLimits,
     gateway: Arc<Gateway>,
-    seen: Arc<Seen>,
-    until: Instant,
+    tracker: Arc<PageTracker>,
+    deadline: Instant,
     warnings: Vec<String>,
 }
 
 impl HeadlessChrome {
-    /// With the program, the sandbox, the limits and the way out of `settings`. The places of
-    /// [`ChromeLimits::tabs`] are browsers here.
+    /// Creates a fetcher with the program, the sandbox, the limits and the network policy of `settings`.
+    /// [`ChromeLimits::max_tabs`] limits the number of browsers, since each page has one of its own.
     pub fn new(settings: Chrome) -> Self {
-        let places = settings.start.limits.tabs.clamp(1, Semaphore::MAX_PERMITS);
-        let places = Arc::new(Semaphore::new(places));
-        let (gateways, cleaned) = (Gateways::default(), OnceCell::new());
-        Self { settings, inner: Arc::new(Inner { gateways, places, cleaned }) }
+        let max_browsers = settings.launch.limits.max_tabs.clamp(1, Semaphore::MAX_PERMITS);
+        let inner = Inner {
+            gateways: Gateways::default(),
+            permits: Arc::new(Semaphore::new(max_browsers)),
+            is_prepared: OnceCell::new(),
+        };
+        Self { settings, inner: Arc::new(inner) }
     }
 
-    async fn attempt(&self, request: FetchRequest, until: Instant) -> Result<Rendered, FetchError> {
+    async fn attempt(
+        &self,
+        request: FetchRequest,
+        deadline: Instant,
+    ) -> Result<Rendered, FetchError> {
         if !request.options.advanced.actions.is_empty() {
-            let message = "advanced.actions: headless_chrome does none; use `Chrome`";
+            let message =
+                "advanced.actions: headless_chrome runs no page actions; use the driver `Chrome`";
             return Err(FetchError::new(FetchErrorKind::Unsupported, message));
         }
-        let start = &self.settings.start;
+        let options = &self.settings.launch;
         let network = &self.settings.network;
         let route = network.route(&request)?;
         let gateway = self.inner.gateways.to(network, route.via).await?;
-        let place = Arc::clone(&self.inner.places).acquire_owned().await;
-        let place = place.map_err(|_| internal("there are no places"))?;
-        let clean = async { drop(tokio::task::spawn_blocking(profile::clean_up).await) };
-        self.inner.cleaned.get_or_init(|| clean).await;
+        let permit = Arc::clone(&self.inner.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| internal("the semaphore of browsers is closed"))?;
+        let program = chromium::find(options.program.as_deref())?;
+        self.inner.is_prepared.get_or_init(prepare).await;
 
-        let program = program::find(start.program.as_deref())?;
-        let launched = launch::launch(&program, start.sandbox, start.limits.memory, &gateway);
-        let launched = timeout(start.limits.launch, launched);
-        let (process, url) = launched.await.map_err(|_| late())??;
-        let seen = Arc::new(Seen::default());
-        let limits = start.limits.clone();
-        let warnings = [route.warnings.clone(), unmet_options(&request.options)].concat();
-        let visit = Visit { request, limits, gateway, seen: Arc::clone(&seen), until, warnings };
-        let shown = on_a_thread(visit, url, place)?;
-        let result = tokio::select! {
-            shown = shown => shown.unwrap_or_else(|_| Err(internal("the driver panicked"))),
-            trouble = seen.until(|it| trouble(it, &start.limits)) => match trouble {
-                Trouble::Crashed if process.was_overfed() => Err(over_memory(start.limits.memory)),
-                trouble => Err(trouble.into()),
-            },
+        let launched = launch::launch(&program, options, &gateway);
+        let launched = timeout(options.limits.launch_timeout, launched);
+        let (browser, url) = launched.await.map_err(|_| timed_out())??;
+        let tracker = Arc::new(PageTracker::default());
+        let limits = options.limits.clone();
+        let warnings = [route.warnings.clone(), ignored_options(&request.options)].concat();
+        let task = PageTask {
+            request,
+            limits,
+            gateway,
+            tracker: Arc::clone(&tracker),
+            deadline,
+            warnings,
         };
-        // With it the thread ends, whatever it waits for.
-        drop(process);
+        let rendered = spawn_thread(task, url, permit)?;
+        let result = tokio::select! {
+            rendered = rendered => {
+                rendered.unwrap_or_else(|_| Err(internal("the driver panicked")))
+            }
+            failure = tracker.wait_until(|state| page_failure(state, &options.limits)) => {
+                match failure {
+                    PageFailure::Crashed if browser.take_memory_exceeded() => {
+                        Err(over_memory(options.limits.max_memory_bytes))
+                    }
+                    failure => Err(failure.into()),
+                }
+            }
+        };
+        // Ends the thread, whatever it waits for.
+        drop(browser);
         let mut rendered = result?;
         rendered.page.own_proxy = route.is_own();
         rendered.page.proxied = route.is_proxied();
@@ -116,42 +136,52 @@ impl HeadlessChrome {
 impl BrowserFetcher for HeadlessChrome {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
         Box::pin(async move {
-            let allowed = request.deadline.min(self.settings.start.limits.total);
-            within(allowed, |until| self.attempt(request, until)).await
+            let allowed = request.deadline.min(self.settings.launch.limits.total_timeout);
+            within(allowed, |deadline| self.attempt(request, deadline)).await
         })
     }
 }
 
-/// A thread of its own: the driver blocks, and a pool of threads that are shared has no place for what
-/// may wait as long as a page.
-fn on_a_thread(
-    visit: Visit,
+/// Runs once before the first browser is launched.
+async fn prepare() {
+    drop(tokio::task::spawn_blocking(profile_dir::clean_up).await);
+    process::warn_if_memory_is_unlimited();
+}
+
+/// Renders the page on a thread of its own: the driver may block as long as a page takes, which the shared pool
+/// of blocking threads is not for.
+fn spawn_thread(
+    task: PageTask,
     url: String,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) -> Result<oneshot::Receiver<Result<Rendered, FetchError>>, FetchError> {
-    let (tell, shown) = oneshot::channel();
+    let (sender, rendered) = oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     let thread = std::thread::Builder::new().name("headless_chrome".to_owned());
     let spawned = thread.spawn(move || {
-        // Who no longer waits needs no answer.
-        drop(tell.send(drive::show(visit, url, &runtime)));
-        drop(place);
+        // The attempt may have ended, and then ignores the result.
+        drop(sender.send(drive::render(task, url, &runtime)));
+        drop(permit);
     });
-    spawned.map_err(|why| internal("there is no thread for the page").with_source(why))?;
-    Ok(shown)
+    spawned.map_err(|error| internal("no thread can be started").with_source(error))?;
+    Ok(rendered)
 }
 
-/// What is asked for and not done here.
-fn unmet_options(options: &JobRequest) -> Vec<String> {
+/// Builds the warnings for options that this driver does not support.
+fn ignored_options(options: &JobRequest) -> Vec<String> {
     let advanced = &options.advanced;
-    let asked = [
+    let requested = [
         ("include_iframes", advanced.include_iframes),
         ("flatten_shadow_dom", advanced.flatten_shadow_dom),
         ("remove_cookie_banners", advanced.remove_cookie_banners),
         ("scroll_to_load", advanced.scroll_to_load),
     ];
-    let said = |name| format!("advanced.{name} was not met: headless_chrome does not do it");
-    asked.into_iter().filter(|it| it.1).map(|it| said(it.0)).collect()
+    let ignored = requested.into_iter().filter(|(_, is_requested)| *is_requested);
+    ignored
+        .map(|(name, _)| {
+            format!("advanced.{name} was ignored: headless_chrome does not support it")
+        })
+        .collect()
 }
 
 fn internal(message: &str) -> FetchError {

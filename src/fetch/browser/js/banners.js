@@ -1,5 +1,5 @@
-// Removes consent banners: those of the usual makers by name, and boxes that lie over the page and
-// speak of cookies and consent. Returns how many.
+// Removes consent banners: those of known vendors by selector, and overlays that mention cookies or
+// consent. Returns the number of removed elements.
 function () {
   const KNOWN = [
     '#onetrust-consent-sdk', '#onetrust-banner-sdk', '#CybotCookiebotDialog', '#CybotCookiebotDialogBodyUnderlay',

@@ -1,5 +1,5 @@
-// The document as text: `{html}`, or `{nodes}` or `{bytes}` where it is over a limit.
-// With `flatten`, shadow trees stand where they are shown, their slots filled.
+// Serializes the document: returns `{html, url}`, or `{nodes}` or `{bytes}` if it is over a limit.
+// With `flatten`, shadow trees are inlined where they are rendered, with their slots filled.
 function ({ flatten, nodes, bytes }) {
   const count = document.getElementsByTagName('*').length;
   if (count > nodes) return { nodes: count };
@@ -10,7 +10,7 @@ function ({ flatten, nodes, bytes }) {
     'param', 'source', 'track', 'wbr']);
   const RAW = new Set(['script', 'style', 'xmp', 'iframe', 'noembed', 'noframes', 'plaintext', 'noscript']);
 
-  // Without recursion: a page may be nested deeper than any stack.
+  // Without recursion: a page may be nested deeper than the stack.
   const flattened = (root) => {
     const out = [];
     let length = 0;
@@ -48,7 +48,7 @@ function ({ flatten, nodes, bytes }) {
   const root = document.documentElement;
   if (!root) return { html: '', url: document.URL };
   const html = type + (flatten ? flattened(root) : root.outerHTML);
-  // Characters, of which a byte limit holds at least a third.
+  // UTF-16 units: UTF-8 needs one to three bytes for each, so a document over the limit here is over it there.
   if (html.length > bytes) return { bytes: html.length };
   return { html, url: document.URL };
 }

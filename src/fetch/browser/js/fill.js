@@ -1,12 +1,12 @@
-// Puts the caret into the first field that `selector` matches, with what it holds selected:
-// `"typed"` if it can be typed into, `"chosen"` if it was a list and the value was taken, or why not.
+// Focuses the first field that `selector` matches and selects its content. Returns `"typed"` if text can
+// be typed, `"chosen"` if the field is a list and the value was chosen, or else the reason.
 function ({ selector, value }) {
   const it = document.querySelector(selector);
   if (!it) return 'nothing matches the selector';
   it.scrollIntoView({ block: 'center', behavior: 'instant' });
   if (it instanceof HTMLSelectElement) {
     const option = [...it.options].find((one) => one.value === value || one.label === value);
-    if (!option) return 'the list has no such value';
+    if (!option) return 'the list does not have this value';
     it.value = option.value;
     it.dispatchEvent(new Event('input', { bubbles: true }));
     it.dispatchEvent(new Event('change', { bubbles: true }));
@@ -16,6 +16,6 @@ function ({ selector, value }) {
   it.focus();
   if (typeof it.select === 'function') it.select();
   else if (it.isContentEditable) getSelection().selectAllChildren(it);
-  else return 'the element is no field';
+  else return 'the element is not a field';
   return 'typed';
 }

@@ -1,4 +1,4 @@
-// Shadow trees that a page closes are open to the reader too.
+// Opens the shadow trees that a page would create closed, so that they can be serialized.
 (() => {
   const attach = Element.prototype.attachShadow;
   Element.prototype.attachShadow = function (init) {

@@ -1,4 +1,4 @@
-// Scrolls to the end of the page, and says how long it is then.
+// Scrolls to the end of the page. Returns the height of the page.
 function () {
   const root = document.scrollingElement || document.documentElement;
   window.scrollTo(0, root.scrollHeight);

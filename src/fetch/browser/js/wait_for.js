@@ -1,4 +1,4 @@
-// Waits until `selector` matches, `true`, or for `ms` milliseconds, `false`.
+// Waits for `selector` to match. Returns `true` if it does within `ms` milliseconds.
 function ({ selector, ms }) {
   const found = () => document.querySelector(selector) !== null;
   if (found()) return true;
@@ -7,7 +7,7 @@ function ({ selector, ms }) {
     const look = () => { if (found()) end(true); };
     const observer = new MutationObserver(look);
     observer.observe(document, { subtree: true, childList: true, attributes: true });
-    // What an observer does not see: states such as :checked and :target.
+    // States such as :checked and :target change without a mutation.
     const poll = setInterval(look, 100);
     const late = setTimeout(() => end(found()), ms);
   });

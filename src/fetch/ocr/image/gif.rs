@@ -1,43 +1,42 @@
-//! GIF: the first picture is read, and no other is passed on.
+//! GIF: only the first frame is passed on.
 //!
-//! The reader below takes every frame into memory before it looks at the first, and each has a size
-//! of its own. So an animation is cut behind its first frame.
+//! The program's decoder reads every frame into memory before it uses the first, and each has its own size. An
+//! animation is therefore cut after its first frame.
 
-use super::{CUT, Head, ValidationError, little};
+use super::{HeaderError, ImageHeader, TRUNCATED, little_endian};
 
-/// The end of the pictures.
+/// The byte that ends a GIF.
 const TRAILER: &[u8] = b";";
 
-pub(super) fn head(body: &[u8]) -> Result<Head<'_>, ValidationError> {
-    let screen = *body.get(10).ok_or(CUT)?;
-    let mut at = 13 + colours(screen);
+pub(super) fn header(body: &[u8]) -> Result<ImageHeader<'_>, HeaderError> {
+    let screen = *body.get(10).ok_or(TRUNCATED)?;
+    let mut at = 13 + color_table_bytes(screen);
     loop {
-        match *body.get(at).ok_or(CUT)? {
-            // An extension: a label, then blocks.
-            b'!' => at = behind_blocks(body, at + 2)?,
+        match *body.get(at).ok_or(TRUNCATED)? {
+            // An extension: a label, then sub-blocks.
+            b'!' => at = after_sub_blocks(body, at + 2)?,
             b',' => break,
-            b';' => return Err("has no picture"),
-            _ => return Err("does not add up"),
+            b';' => return Err("has no frame"),
+            _ => return Err("has an unknown block"),
         }
     }
-    let picture = body.get(at + 1..at + 10).ok_or(CUT)?;
-    let size = (little(&picture[4..6]), little(&picture[6..8]));
-    let pixels = at + 10 + colours(picture[8]);
-    // Behind the colours stands the size of the first codes. What is cut off in its pixels is for
-    // the decoder to judge.
-    let end = behind_blocks(body, pixels + 1).unwrap_or(body.len());
-    Ok(Head { pages: vec![size], bytes: [&body[..end], TRAILER] })
+    let frame = body.get(at + 1..at + 10).ok_or(TRUNCATED)?;
+    let size = (little_endian(&frame[4..6]), little_endian(&frame[6..8]));
+    let pixels = at + 10 + color_table_bytes(frame[8]);
+    // The color table is followed by the LZW code size. Truncated pixels are left to the decoder.
+    let end = after_sub_blocks(body, pixels + 1).unwrap_or(body.len());
+    Ok(ImageHeader { pages: vec![size], parts: [&body[..end], TRAILER] })
 }
 
-/// The bytes of a colour table, by the flags that announce it.
-fn colours(flags: u8) -> usize {
+/// Returns the size of a color table from the flags that announce it.
+fn color_table_bytes(flags: u8) -> usize {
     if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) }
 }
 
-/// Where a row of blocks ends: each says its length, and one without any is the last.
-fn behind_blocks(body: &[u8], mut at: usize) -> Result<usize, ValidationError> {
+/// Returns the position after a list of sub-blocks. Each starts with its length; length 0 ends the list.
+fn after_sub_blocks(body: &[u8], mut at: usize) -> Result<usize, HeaderError> {
     loop {
-        let length = usize::from(*body.get(at).ok_or(CUT)?);
+        let length = usize::from(*body.get(at).ok_or(TRUNCATED)?);
         at += 1 + length;
         if length == 0 {
             return Ok(at);

@@ -8,13 +8,12 @@ const TIFF: &[u8] = include_bytes!("../../../../tests/images/bread.tif");
 const GIF: &[u8] = include_bytes!("../../../../tests/images/bread.gif");
 const PAGES: &[u8] = include_bytes!("../../../../tests/images/pages.tif");
 
-/// The limits under which an image of exactly `pixels` just fits.
-fn just(pixels: u64) -> OcrLimits {
-    OcrLimits { max_pixels: pixels, ..OcrLimits::default() }
+fn max_pixels(pixels: u64) -> OcrLimits {
+    OcrLimits::default().with_max_pixels(pixels)
 }
 
 fn kind(body: &[u8], limits: &OcrLimits) -> Option<Kind> {
-    look(body, limits).err().map(|it| it.kind())
+    inspect(body, limits).err().map(|error| error.kind())
 }
 
 fn webp(chunk: &[u8], data: &[u8]) -> Vec<u8> {
@@ -22,7 +21,7 @@ fn webp(chunk: &[u8], data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn every_format_says_how_many_pixels_it_will_take() {
+fn the_header_of_every_format_gives_its_pixels() {
     for (body, pixels) in [
         (PNG, 560 * 160),
         (JPEG, 560 * 160),
@@ -33,46 +32,51 @@ fn every_format_says_how_many_pixels_it_will_take() {
         (&webp(b"VP8L", &[0x2f, 0x09, 0x40, 0x02, 0]), 10 * 10),
         (&webp(b"VP8X", &[0, 0, 0, 0, 9, 0, 0, 19, 0, 0]), 10 * 20),
     ] {
-        assert_eq!(kind(body, &just(pixels)), None, "{pixels} pixels just fit");
-        assert_eq!(kind(body, &just(pixels - 1)), Some(Kind::TooLarge), "{pixels} pixels");
+        assert_eq!(kind(body, &max_pixels(pixels)), None, "{pixels} pixels just fit");
+        assert_eq!(kind(body, &max_pixels(pixels - 1)), Some(Kind::TooLarge), "{pixels} pixels");
     }
 }
 
 #[test]
-fn a_cut_anywhere_and_any_byte_turned_is_an_answer() {
+fn no_truncated_or_altered_header_panics() {
     for body in [PNG, JPEG, WEBP, TIFF, GIF, PAGES] {
         for at in 0..body.len() {
-            look(&body[..at], &OcrLimits::default()).ok();
-            let mut turned = body.to_vec();
+            inspect(&body[..at], &OcrLimits::default()).ok();
+            let mut altered = body.to_vec();
             for byte in [0, 1, 0x7f, 0x80, 0xff] {
-                turned[at] = byte;
-                look(&turned, &OcrLimits::default()).ok();
+                altered[at] = byte;
+                inspect(&altered, &OcrLimits::default()).ok();
             }
         }
-        assert!(look(&body[..10], &OcrLimits::default()).is_err());
+        assert!(inspect(&body[..10], &OcrLimits::default()).is_err());
     }
 }
 
 #[test]
-fn no_image_at_all_is_damaged_and_too_many_bytes_are_too_large() {
+fn a_document_of_another_format_is_damaged() {
     let limits = OcrLimits::default();
     let noise: Vec<u8> = (0..=u8::MAX).cycle().take(5_000).collect();
     for body in [&b""[..], b"/etc/hostname\n", b"%PDF-1.7", b"<html>", &noise, b"GIF88a", b"BM6"] {
         assert_eq!(kind(body, &limits), Some(Kind::Broken));
     }
-    let tight = OcrLimits { max_bytes: PNG.len() - 1, ..limits };
-    assert_eq!(kind(PNG, &tight), Some(Kind::TooLarge));
 }
 
 #[test]
-fn a_side_that_tesseract_does_not_take_is_too_large_and_none_at_all_is_damaged() {
+fn an_image_over_the_byte_limit_is_too_large() {
+    let limits = OcrLimits::default().with_max_image_bytes(PNG.len() - 1);
+
+    assert_eq!(kind(PNG, &limits), Some(Kind::TooLarge));
+}
+
+#[test]
+fn a_side_over_the_programs_limit_is_too_large() {
     let sized = |width: u32, height: u32| {
         let mut png = PNG.to_vec();
         png[16..20].copy_from_slice(&width.to_be_bytes());
         png[20..24].copy_from_slice(&height.to_be_bytes());
         png
     };
-    let limits = just(u64::MAX);
+    let limits = max_pixels(u64::MAX);
 
     assert_eq!(kind(&sized(32_767, 1), &limits), None);
     assert_eq!(kind(&sized(32_768, 1), &limits), Some(Kind::TooLarge));
@@ -81,26 +85,26 @@ fn a_side_that_tesseract_does_not_take_is_too_large_and_none_at_all_is_damaged()
 }
 
 #[test]
-fn an_animation_is_cut_behind_its_first_picture() {
+fn an_animation_is_cut_after_its_first_frame() {
     let frame = b",\0\0\0\0\x02\0\x03\0\0\x02\x01\x44\0";
     let comment = b"!\xfe\x02hi\0";
     let start = [&b"GIF89a\x02\0\x03\0\x80\0\0"[..], &[0; 6], comment, frame].concat();
     let animation = [&start[..], frame, frame, b";"].concat();
 
-    let image = look(&animation, &just(6)).expect("the first picture has six pixels");
+    let image = inspect(&animation, &max_pixels(6)).expect("the first frame has six pixels");
 
-    assert_eq!(image.bytes, [&start[..], b";"]);
+    assert_eq!(image.parts, [&start[..], b";"]);
 }
 
 #[test]
-fn an_animated_webp_is_refused_by_name() {
-    let error = look(&webp(b"VP8X", &[2]), &OcrLimits::default()).expect_err("not read");
+fn an_animated_webp_is_refused() {
+    let error = inspect(&webp(b"VP8X", &[2]), &OcrLimits::default()).expect_err("not read");
 
     assert!(error.to_string().contains("animated"), "{error}");
 }
 
 #[test]
-fn a_chain_of_pages_that_leads_in_a_circle_ends() {
+fn a_circular_chain_of_pages_ends() {
     let mut body = b"II*\0\x08\0\0\0\x02\0".to_vec();
     body.extend([0, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
     body.extend([1, 1, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0]);

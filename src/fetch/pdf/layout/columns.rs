@@ -1,27 +1,33 @@
-//! Which parts of a page are read one after the other.
+//! Splits a page into regions that are read one after the other.
 
-use super::Run;
+use super::TextRun;
 
-/// How often a page is cut at most, one cut within the other.
+/// Maximum number of nested cuts of a page.
 const MAX_DEPTH: usize = 12;
-/// Places across a region where a gap is looked for.
-const PLACES: u16 = 200;
-/// A column has at least so many runs.
+/// Number of positions across a region at which a gutter is searched: about 3 points apart on A4.
+const POSITIONS: u16 = 200;
+/// Positions at either edge where no gutter is searched, as a divisor: a column is at least an eighth wide.
+const EDGE_DIVISOR: u16 = 8;
+/// Minimum number of runs in a column.
 const MIN_RUNS: usize = 4;
-/// White space between columns is at least this wide, in heights of the font.
-const GUTTER: f64 = 0.7;
-/// Prose is at least this wide, in heights of its font; what is narrower is a column of a table.
-const PROSE: f64 = 9.0;
+/// Maximum share of a region's runs that cross a gutter, as a divisor: titles and figures.
+const CROSSING_DIVISOR: usize = 4;
+/// Minimum width of a gutter, in font heights. A space is at most a third of one.
+const MIN_GUTTER: f64 = 0.7;
+/// Minimum width of a line of prose, in font heights: about 20 characters. Less is a column of a table.
+const MIN_PROSE: f64 = 9.0;
+/// Minimum width of a typical line of prose, relative to its column.
+const MIN_FILL: f64 = 0.5;
 
-/// The runs of a page as regions in reading order.
-pub(super) fn regions(mut runs: Vec<Run>) -> Vec<Vec<Run>> {
-    runs.sort_by(|a, b| a.base.total_cmp(&b.base).then(a.left.total_cmp(&b.left)));
+/// Returns the runs of a page as regions in reading order.
+pub(super) fn regions(mut runs: Vec<TextRun>) -> Vec<Vec<TextRun>> {
+    runs.sort_by(|a, b| a.baseline.total_cmp(&b.baseline).then(a.left.total_cmp(&b.left)));
     let mut found = Vec::new();
     cut(runs, 0, &mut found);
     found
 }
 
-fn cut(runs: Vec<Run>, depth: usize, found: &mut Vec<Vec<Run>>) {
+fn cut(runs: Vec<TextRun>, depth: usize, found: &mut Vec<Vec<TextRun>>) {
     let gutter = if depth < MAX_DEPTH { gutter(&runs) } else { None };
     let Some(gutter) = gutter else {
         if !runs.is_empty() {
@@ -29,7 +35,7 @@ fn cut(runs: Vec<Run>, depth: usize, found: &mut Vec<Vec<Run>>) {
         }
         return;
     };
-    // What runs across the gutter, such as a title, parts what is above it from what is below.
+    // A run across the gutter, such as a title, separates the columns above from those below.
     let mut band = Vec::new();
     let mut across = Vec::new();
     for run in runs {
@@ -49,82 +55,86 @@ fn cut(runs: Vec<Run>, depth: usize, found: &mut Vec<Vec<Run>>) {
     columns(band, gutter, depth, found);
 }
 
-fn columns(band: Vec<Run>, gutter: f64, depth: usize, found: &mut Vec<Vec<Run>>) {
+fn columns(band: Vec<TextRun>, gutter: f64, depth: usize, found: &mut Vec<Vec<TextRun>>) {
     if band.is_empty() {
         return;
     }
-    let (left, right): (Vec<Run>, Vec<Run>) = band.into_iter().partition(|it| it.left < gutter);
+    let (left, right): (Vec<TextRun>, Vec<TextRun>) =
+        band.into_iter().partition(|run| run.left < gutter);
     cut(left, depth + 1, found);
     cut(right, depth + 1, found);
 }
 
-/// Where white space parts two columns of prose, if it does anywhere.
-fn gutter(runs: &[Run]) -> Option<f64> {
+/// Returns the middle of the white space between two columns of prose, if there is one.
+fn gutter(runs: &[TextRun]) -> Option<f64> {
     if runs.len() < 2 * MIN_RUNS {
         return None;
     }
-    let left = runs.iter().map(|it| it.left).fold(f64::INFINITY, f64::min);
-    let right = runs.iter().map(|it| it.right).fold(f64::NEG_INFINITY, f64::max);
-    let step = (right - left) / f64::from(PLACES);
+    let left = runs.iter().map(|run| run.left).fold(f64::INFINITY, f64::min);
+    let right = runs.iter().map(|run| run.right).fold(f64::NEG_INFINITY, f64::max);
+    let step = (right - left) / f64::from(POSITIONS);
     if !step.is_finite() || step <= 0.0 {
         return None;
     }
-    let size = median(runs.iter().map(|it| it.size));
+    let size = median(runs.iter().map(|run| run.size));
     let crossings = crossings(runs, left, step);
-    let (from, to) = (PLACES / 8, PLACES * 7 / 8);
+    let (from, to) = (POSITIONS / EDGE_DIVISOR, POSITIONS - POSITIONS / EDGE_DIVISOR);
     let fewest = *crossings[usize::from(from)..usize::from(to)].iter().min()?;
-    if fewest * 4 > runs.len() {
+    if fewest * CROSSING_DIVISOR > runs.len() {
         return None;
     }
-    // The widest stretch that as few runs cross as any.
+    // The widest interval that the fewest runs cross.
     let mut widest: Option<(u16, u16)> = None;
-    let mut begun = None;
-    for (place, count) in (0..=to).zip(&crossings).skip(usize::from(from)) {
-        match (place < to && *count == fewest, begun) {
-            (true, None) => begun = Some(place),
+    let mut started = None;
+    for (position, count) in (0..=to).zip(&crossings).skip(usize::from(from)) {
+        match (position < to && *count == fewest, started) {
+            (true, None) => started = Some(position),
             (false, Some(start)) => {
-                if widest.is_none_or(|(a, b)| place - start > b - a) {
-                    widest = Some((start, place));
+                if widest.is_none_or(|(from, to)| position - start > to - from) {
+                    widest = Some((start, position));
                 }
-                begun = None;
+                started = None;
             }
             _ => {}
         }
     }
     let (start, end) = widest?;
-    let is_wide = f64::from(end - start + 1) * step >= size * GUTTER;
-    let at = left + step * f64::from(start + end) / 2.0;
-    (is_wide && is_prose(runs, at)).then_some(at)
+    let is_wide = f64::from(end - start + 1) * step >= size * MIN_GUTTER;
+    let middle = left + step * f64::from(start + end) / 2.0;
+    (is_wide && is_prose(runs, middle)).then_some(middle)
 }
 
-/// How many runs lie over each place.
-fn crossings(runs: &[Run], left: f64, step: f64) -> Vec<usize> {
-    let mut changes = vec![0_isize; usize::from(PLACES) + 1];
-    let places: Vec<f64> = (1..PLACES).map(|it| left + step * f64::from(it)).collect();
-    let place = |x: f64| places.partition_point(|it| *it <= x);
+/// Returns the number of runs over each position.
+fn crossings(runs: &[TextRun], left: f64, step: f64) -> Vec<usize> {
+    let mut changes = vec![0_isize; usize::from(POSITIONS) + 1];
+    let edges: Vec<f64> =
+        (1..POSITIONS).map(|position| left + step * f64::from(position)).collect();
+    let position = |x: f64| edges.partition_point(|edge| *edge <= x);
     for run in runs {
-        changes[place(run.left)] += 1;
-        changes[place(run.right) + 1] -= 1;
+        changes[position(run.left)] += 1;
+        changes[position(run.right) + 1] -= 1;
     }
     let mut over = 0_isize;
-    let sums = changes.iter().take(usize::from(PLACES)).map(|it| {
-        over += it;
+    let sums = changes.iter().take(usize::from(POSITIONS)).map(|change| {
+        over += change;
         over.unsigned_abs()
     });
     sums.collect()
 }
 
-/// Whether there is prose on both sides of the place: most lines are long.
-fn is_prose(runs: &[Run], at: f64) -> bool {
-    let is_column = |side: &dyn Fn(&Run) -> bool| {
-        let lines: Vec<&Run> = runs.iter().filter(|it| side(it)).collect();
-        let size = median(lines.iter().map(|it| it.size));
-        let left = lines.iter().map(|it| it.left).fold(f64::INFINITY, f64::min);
-        let right = lines.iter().map(|it| it.right).fold(f64::NEG_INFINITY, f64::max);
-        let typical = median(lines.iter().map(|it| it.right - it.left));
-        lines.len() >= MIN_RUNS && typical >= size * PROSE && typical >= (right - left) * 0.5
+/// Returns `true` if there is prose on both sides: most lines are long.
+fn is_prose(runs: &[TextRun], gutter: f64) -> bool {
+    let is_column = |side: &dyn Fn(&TextRun) -> bool| {
+        let lines: Vec<&TextRun> = runs.iter().filter(|run| side(run)).collect();
+        let size = median(lines.iter().map(|line| line.size));
+        let left = lines.iter().map(|line| line.left).fold(f64::INFINITY, f64::min);
+        let right = lines.iter().map(|line| line.right).fold(f64::NEG_INFINITY, f64::max);
+        let typical = median(lines.iter().map(|line| line.right - line.left));
+        lines.len() >= MIN_RUNS
+            && typical >= size * MIN_PROSE
+            && typical >= (right - left) * MIN_FILL
     };
-    is_column(&|it| it.right <= at) && is_column(&|it| it.left >= at)
+    is_column(&|run| run.right <= gutter) && is_column(&|run| run.left >= gutter)
 }
 
 pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {

@@ -1,4 +1,4 @@
-//! Which browser is started, and how.
+//! Finds Chromium and builds its command line.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::error::{unavailable, unstarted};
-use crate::fetch::program;
+use super::error::{not_started, unavailable};
+use crate::fetch::subprocess;
 use crate::ports::fetch::FetchError;
 
-/// Names that Chromium and its kin go by, in the order of preference.
+/// Names of Chromium and browsers built on it, in order of preference.
 const NAMES: [&str; 6] = [
     "chromium",
     "chromium-browser",
@@ -21,10 +21,13 @@ const NAMES: [&str; 6] = [
     "chrome-headless-shell",
 ];
 
-/// What every browser is started with.
+/// Time that `--version` may take. A cold start from a slow disk takes a few seconds.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Arguments of every browser.
 ///
-/// A browser that is driven shows nothing, keeps nothing, calls nobody by itself, opens no window
-/// that it was not told to, and treats a page in the background as one in front.
+/// The browser shows no window, keeps no data, makes no requests of its own, lets pages open no windows, and
+/// runs background pages at full speed.
 const FLAGS: &[&str] = &[
     "--headless",
     "--remote-debugging-pipe",
@@ -57,36 +60,37 @@ const FLAGS: &[&str] = &[
     "--password-store=basic",
     "--use-mock-keychain",
     "--window-size=1280,800",
-    // Frames of other sites stay in the page's process, so that one session sees all of them.
+    // Frames of other sites stay in the page's process, so that one session receives all events.
     "--disable-site-isolation-trials",
     "--disable-features=IsolateOrigins,site-per-process,Translate,MediaRouter,OptimizationHints,\
      AutofillServerCommunication,InterestFeedContentSuggestions,HttpsUpgrades",
-    // Nothing may go round the proxy: no datagrams of QUIC and WebRTC, no look-ups, no loopback.
+    // Nothing may bypass the proxy: no QUIC or WebRTC datagrams, no DNS queries, no loopback.
     "--disable-quic",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--proxy-bypass-list=<-loopback>",
-    // Outside the contexts of jobs there is no way out at all: nobody listens on port 9 there.
+    // Outside the contexts of jobs nothing can be reached: nothing listens on the discard port.
     "--proxy-server=http://127.0.0.1:9",
-    // A script that allocates without end ends its page early.
+    // A script that allocates without end crashes its renderer before it exhausts memory.
     "--js-flags=--max-old-space-size=512",
 ];
 
-/// Whether Chromium's sandbox is used.
+/// Use of Chromium's own sandbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Sandbox {
-    /// Yes, but for the user root, for whom Chromium has none: then there is a warning.
+    /// Used, except as root, for whom Chromium has no sandbox. A warning is logged then.
     #[default]
     Auto,
-    /// Yes; as root the browser does not start.
+    /// Used always. As root the browser does not start.
     Required,
-    /// No. For containers that are themselves the sandbox.
+    /// Not used. Only for containers that are themselves a sandbox.
     Off,
 }
 
 impl Sandbox {
-    /// Whether the browser is started without one.
+    /// Returns `true` if the browser is started without its sandbox.
     pub(super) fn is_off(self) -> bool {
         match self {
             Self::Auto => rustix::process::geteuid().is_root(),
@@ -96,34 +100,32 @@ impl Sandbox {
     }
 }
 
-/// Looks for a browser: a bare name on the `PATH`, anything else where it says; without one, the
-/// usual names.
-pub(super) fn find(asked: Option<&Path>) -> Result<PathBuf, FetchError> {
-    let found = match asked {
-        Some(name) => program::find(name),
-        None => NAMES.iter().find_map(|it| program::find(Path::new(it))),
+/// Finds a browser: the given program, or the first of the known names on the `PATH`.
+pub(super) fn find(program: Option<&Path>) -> Result<PathBuf, FetchError> {
+    let found = match program {
+        Some(name) => subprocess::find_executable(name),
+        None => NAMES.iter().find_map(|name| subprocess::find_executable(Path::new(name))),
     };
     found.ok_or_else(|| {
-        let what = asked.map_or_else(|| "Chromium".to_owned(), |it| it.display().to_string());
-        unavailable(format!("{what} is not installed; on Debian: apt-get install chromium"))
+        let name = program.map_or_else(|| "Chromium".to_owned(), |name| name.display().to_string());
+        unavailable(format!("{name} is not installed; on Debian: apt-get install chromium"))
     })
 }
 
-/// What a program calls itself.
+/// Runs a browser with `--version` and returns the first line of its output.
 pub(super) async fn version(program: &Path) -> Result<String, FetchError> {
-    /// Enough for a program that only speaks of itself.
-    const LOOK: Duration = Duration::from_secs(10);
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let said = timeout(LOOK, command.output()).await;
-    let said = said.map_err(|_| unavailable("the browser did not say its version"))?;
-    let said = said.map_err(unstarted)?.stdout;
-    Ok(String::from_utf8_lossy(&said).lines().next().unwrap_or_default().trim().to_owned())
+    let output = timeout(VERSION_TIMEOUT, command.output()).await;
+    let output =
+        output.map_err(|_| unavailable("the browser did not print its version in time"))?;
+    let stdout = output.map_err(not_started)?.stdout;
+    Ok(String::from_utf8_lossy(&stdout).lines().next().unwrap_or_default().trim().to_owned())
 }
 
-/// The arguments for a browser that keeps its files in `profile`.
+/// Builds the arguments of a browser that keeps its files in `profile`.
 pub(super) fn arguments(profile: &Path, sandbox: Sandbox) -> Vec<String> {
-    let mut arguments: Vec<String> = FLAGS.iter().map(|it| (*it).to_owned()).collect();
+    let mut arguments: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
     arguments.push(format!("--user-data-dir={}", profile.display()));
     if sandbox.is_off() {
         arguments.push("--no-sandbox".to_owned());
@@ -137,9 +139,9 @@ mod tests {
     use crate::ports::fetch::FetchErrorKind;
 
     #[test]
-    fn what_is_not_there_is_said_with_its_remedy() {
-        for it in ["no-such-browser", "/no/such/browser", "./no/such"] {
-            let error = find(Some(Path::new(it))).expect_err("nobody made it");
+    fn a_missing_browser_is_reported_with_its_package() {
+        for name in ["no-such-browser", "/no/such/browser", "./no/such"] {
+            let error = find(Some(Path::new(name))).expect_err("it does not exist");
 
             assert_eq!(error.kind(), FetchErrorKind::Unavailable);
             assert!(error.to_string().contains("apt-get install chromium"), "{error}");
@@ -147,8 +149,9 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_is_left_out_only_where_it_must_or_may() {
-        let off = |it| arguments(Path::new("/p"), it).contains(&"--no-sandbox".to_owned());
+    fn the_sandbox_is_off_only_for_root_or_on_request() {
+        let off =
+            |sandbox| arguments(Path::new("/p"), sandbox).contains(&"--no-sandbox".to_owned());
 
         assert!(off(Sandbox::Off));
         assert!(!off(Sandbox::Required));

@@ -1,5 +1,5 @@
-// Brings the first element that `selector` matches into sight: `{x, y}` of its middle, without
-// them if it is hidden, or `null`.
+// Scrolls the first element that `selector` matches into view. Returns `{x, y}` of its middle, `{}` if it
+// is hidden, or `null` if nothing matches.
 function ({ selector }) {
   const it = document.querySelector(selector);
   if (!it) return null;

@@ -1,0 +1,65 @@
+//! Receives one page's events, and answers those that the page waits on.
+
+use std::sync::OnceLock;
+
+use serde_json::json;
+
+use super::connection::{Connection, EventListener};
+use super::intercept::{Intercept, Paused};
+use super::page_state::PageTracker;
+
+/// A page's event listener: it updates the tracker, lets paused requests continue and closes dialogs.
+#[derive(Debug)]
+pub(super) struct PageListener {
+    tracker: PageTracker,
+    connection: Connection,
+    session: String,
+    intercept: OnceLock<Intercept>,
+}
+
+impl PageListener {
+    pub(super) fn new(connection: Connection, session: &str, frame: &str) -> Self {
+        let tracker = PageTracker::new(frame);
+        Self { tracker, connection, session: session.to_owned(), intercept: OnceLock::new() }
+    }
+
+    /// The state that the page's events report.
+    pub(super) fn tracker(&self) -> &PageTracker {
+        &self.tracker
+    }
+
+    /// Sets the changes to the page's requests. Only the first call counts: a page is rendered once.
+    pub(super) fn intercept(&self, intercept: Intercept) {
+        drop(self.intercept.set(intercept));
+    }
+}
+
+impl EventListener for PageListener {
+    fn on_event(&self, method: &str, params: &str) {
+        match method {
+            "Fetch.requestPaused" => {
+                let Ok(paused) = serde_json::from_str::<Paused>(params) else { return };
+                if let Some(intercept) = self.intercept.get() {
+                    let (method, params) = {
+                        let state = self.tracker.state();
+                        intercept.resume(&paused, &state.frame)
+                    };
+                    drop(self.connection.call(Some(&self.session), method, params));
+                }
+                return;
+            }
+            "Page.javascriptDialogOpening" => {
+                // Leaving the page is accepted, so that navigation goes on; every other dialog is dismissed.
+                let is_leaving = params.contains("\"beforeunload\"");
+                let reply = json!({ "accept": is_leaving });
+                drop(self.connection.call(
+                    Some(&self.session),
+                    "Page.handleJavaScriptDialog",
+                    reply,
+                ));
+            }
+            _ => {}
+        }
+        self.tracker.on_event(method, params);
+    }
+}

@@ -15,6 +15,8 @@ use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, Rendered};
 
 mod attack;
+#[cfg(feature = "cli")]
+mod drivers;
 mod engine;
 mod life;
 mod lost;

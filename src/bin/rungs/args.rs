@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use rungs::core::request::{Format, Mode, Profile};
 use rungs::core::tier::Tier;
 
+use crate::driver::BrowserDriver;
+
 /// Gets pages by the cheapest way that works.
 #[derive(Debug, Parser)]
 #[command(name = "rungs", version, about)]
@@ -80,6 +82,10 @@ pub(crate) struct NetArgs {
     /// Let requests reach private and loopback addresses.
     #[arg(long)]
     pub(crate) allow_private: bool,
+    /// Driver of the browser tier. `headless-chrome` needs a build with the feature `headless_chrome`. Defaults to
+    /// `chromium`.
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    pub(crate) browser: Option<BrowserDriver>,
 }
 
 #[derive(Debug, Args)]

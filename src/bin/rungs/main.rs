@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod driver;
 mod input;
 mod look;
 mod scrape;

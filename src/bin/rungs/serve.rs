@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{KeyArgs, NetArgs, ServeArgs};
+use crate::driver::BrowserDriver;
 use crate::{Done, Failure, say, setup};
 
 /// The environment's name for a key: a command line can be read by others.
@@ -32,6 +33,8 @@ struct Config {
     store: Option<PathBuf>,
     allow_private: bool,
     proxies: Vec<String>,
+    /// The driver of the browser tier.
+    browser: Option<BrowserDriver>,
     keys: Vec<ApiKey>,
     /// What the webhooks of accounts are signed with.
     webhook_secrets: BTreeMap<AccountId, String>,
@@ -108,7 +111,8 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, Failure> {
     limits.batch_items = config.batch_items.unwrap_or(limits.batch_items);
     let proxies = args.net.proxies.iter().chain(&config.proxies).cloned().collect();
     let allow_private = args.net.allow_private || config.allow_private;
-    let net = NetArgs { proxies, allow_private };
+    let browser = args.net.browser.or(config.browser);
+    let net = NetArgs { proxies, allow_private, browser };
     let webhooks = setup::webhooks(setup::network(&net)?);
     let secrets = config.webhook_secrets.iter();
     let webhooks = secrets

@@ -100,8 +100,7 @@ pub(crate) fn parts(args: &NetArgs) -> Result<EngineBuilder, Failure> {
     let http = Http::new().network(network.clone());
     let chrome = Chrome::new().network(network.clone());
     let builder = Engine::builder().http(http).webhooks(webhooks(network.clone()));
-    // A seat that nobody could fill would be held for, and climbed to in vain.
-    let builder = if chrome.find().is_ok() { builder.browser(chrome) } else { builder };
+    let builder = args.browser.unwrap_or_default().add_to(builder, &chrome)?;
     let builder = match prompts(network)? {
         Some(it) => builder.prompts(it),
         None => builder,

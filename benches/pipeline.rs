@@ -69,7 +69,7 @@ async fn by_engine(base: &str, size: usize, count: usize) {
         let tally = handle.batch().await.expect("read").tally;
         assert_eq!(tally.succeeded, 100, "{tally:?}");
     }
-    engine.shutdown().await.expect("stops");
+    engine.shutdown().await;
 }
 
 async fn by_hand(base: &str, size: usize, count: usize) {

@@ -48,6 +48,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(page.actions[4].result, "Found");
     assert!(page.extracted.text.contains("to be said about ladders"));
     println!("{}: {}", page.final_url, page.extracted.text);
-    engine.shutdown().await?;
+    engine.shutdown().await;
     Ok(())
 }

@@ -54,14 +54,14 @@ async fn check(dir: &Path, site: &Site) -> Result<(), Box<dyn Error>> {
         report.jobs().iter().filter(|it| matches!(it.outcome(), Some(Ok(_)))).count(),
         PAGES
     );
-    let books = engine.account(&AccountId::default()).await?.ok_or("it was booked on")?;
+    let books = engine.account(&AccountId::default()).await?;
     assert_eq!((books.held(), books.spent()), (Credits::ZERO, Credits(PRICE * PAGES as u64)));
-    let entries = engine.entries(handle.id()).await?;
+    let entries = engine.ledger(handle.id()).await?;
     let holds = entries.iter().filter(|it| matches!(it.booking, Booking::Hold { .. })).count();
     assert_eq!((holds, entries.len()), (1, 1 + PAGES), "one hold, one settlement a page");
-    let notice = engine.notice(handle.id()).await?.ok_or("the batch has ended")?;
+    let notice = engine.batch_notification(handle.id()).await?.ok_or("the batch has ended")?;
     assert_eq!((notice.batch, notice.state), (handle.id(), NotificationState::Unaddressed));
-    engine.shutdown().await?;
+    engine.shutdown().await;
     Ok(())
 }
 

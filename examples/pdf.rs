@@ -39,6 +39,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{why}");
     assert_eq!(why.code, ErrorCode::PdfParseFailed);
 
-    engine.shutdown().await?;
+    engine.shutdown().await;
     Ok(())
 }

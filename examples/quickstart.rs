@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         assert!(page.extracted.content.contains_key(&Format::Text));
         println!("{} for {}:\n{markdown}\n", job.url(), job.charged());
     }
-    engine.shutdown().await?;
+    engine.shutdown().await;
     println!("two pages came back as markdown and text");
     Ok(())
 }

@@ -35,6 +35,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", page.extracted.content[&Format::Markdown]);
     assert_eq!(report.tier(), Some(Tier::Browser));
     assert!(page.extracted.text.contains("some patience"));
-    engine.shutdown().await?;
+    engine.shutdown().await;
     Ok(())
 }

@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut handle = engine.submit(batch).await?;
     handle.wait().await?;
     let notice = loop {
-        let notice = engine.notice(handle.id()).await?.ok_or("the batch has ended")?;
+        let notice = engine.batch_notification(handle.id()).await?.ok_or("the batch has ended")?;
         if notice.state != NotificationState::Pending {
             break notice;
         }

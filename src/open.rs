@@ -20,7 +20,7 @@ impl Engine {
     /// # tokio::runtime::Runtime::new()?.block_on(async {
     /// let engine = rungs::Engine::open(&dir)?;
     /// assert!(engine.batches(None, 10).await?.is_empty());
-    /// engine.shutdown().await?;
+    /// engine.shutdown().await;
     /// # Ok::<(), rungs::Error>(())
     /// # })?;
     /// # std::fs::remove_dir_all(&dir).ok();

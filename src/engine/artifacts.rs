@@ -1,93 +1,75 @@
-//! Files beside a result: screenshots and printed pages.
+//! Files stored beside a result: screenshots and printed pages.
 //!
-//! They are bodies of their own, so that reading a result reads no picture, and they live as long as
-//! their batch.
+//! Each is a body of its own, so that loading a result loads no picture, and is removed with its batch.
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::id::JobId;
 use crate::core::job::{BodyRef, Job};
-use crate::engine::{Engine, EngineError, Shared};
+use crate::engine::shared::Shared;
 use crate::ports::store::StoreError;
 
-/// The name of a page's screenshot.
+/// The artifact name of a page's screenshot.
 pub const SCREENSHOT: &str = "screenshot.png";
-/// The name of a page's print.
+/// The artifact name of a page printed to PDF.
 pub const PRINT: &str = "page.pdf";
 
-/// A file beside a result.
+/// The media type of every screenshot.
+const PNG: &str = "image/png";
+
+/// A file stored beside a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
-    /// Its name, one of a kind within its job: `screenshot.png`, `page.pdf`, `action-1.png`.
+    /// The file's name, unique within its job: `screenshot.png`, `page.pdf`, `action-1.png`.
     pub name: String,
-    /// Its media type.
+    /// The file's media type.
     pub media_type: String,
-    /// Its bytes.
+    /// The file's size.
     pub size_bytes: u64,
-    /// Where it is kept.
+    /// The reference to the stored file.
     pub(super) body: BodyRef,
 }
 
-/// What a browser brought beside the page.
+/// Files that a browser made of a page.
 #[derive(Debug, Default)]
-pub(super) struct Brought {
+pub(super) struct BrowserFiles {
     pub(super) screenshot: Option<Vec<u8>>,
     pub(super) pdf: Option<Vec<u8>>,
     pub(super) pictures: Vec<Vec<u8>>,
 }
 
-/// Keeps what was brought, durably.
-pub(super) async fn keep(
+/// Stores a page's files durably.
+pub(super) async fn store(
     shared: &Shared,
     job: &Job,
-    brought: Brought,
+    files: BrowserFiles,
 ) -> Result<Vec<Artifact>, StoreError> {
-    const PNG: &str = "image/png";
+    let BrowserFiles { screenshot, pdf, pictures } = files;
     let numbered = |(at, bytes): (usize, Vec<u8>)| (format!("action-{}.png", at + 1), PNG, bytes);
-    let files = brought
-        .screenshot
+    let files = screenshot
         .map(|it| (SCREENSHOT.to_owned(), PNG, it))
         .into_iter()
-        .chain(brought.pdf.map(|it| (PRINT.to_owned(), "application/pdf", it)))
-        .chain(brought.pictures.into_iter().enumerate().map(numbered));
-    let mut kept = Vec::new();
+        .chain(pdf.map(|it| (PRINT.to_owned(), "application/pdf", it)))
+        .chain(pictures.into_iter().enumerate().map(numbered));
+    let mut stored = Vec::new();
     for (name, media_type, bytes) in files {
         let size_bytes = bytes.len() as u64;
-        let body = shared.bodies.put(job.batch, bytes).await?;
-        kept.push(Artifact { name, media_type: media_type.to_owned(), size_bytes, body });
+        let body = shared.adapters.bodies.put(job.batch, bytes).await?;
+        stored.push(Artifact { name, media_type: media_type.to_owned(), size_bytes, body });
     }
-    Ok(kept)
+    Ok(stored)
 }
 
-/// Files of a cached result, copied so that they live as long as this job's batch; those that are
-/// gone are left out.
+/// Copies the files of a cached result into this job's batch, so that they are removed with it. Files that are gone are
+/// dropped from the list.
 pub(super) async fn copy(
     shared: &Shared,
     job: &Job,
     artifacts: &mut Vec<Artifact>,
 ) -> Result<(), StoreError> {
     for mut artifact in std::mem::take(artifacts) {
-        let Some(bytes) = shared.bodies.get(artifact.body).await? else { continue };
-        artifact.body = shared.bodies.put(job.batch, bytes).await?;
+        let Some(bytes) = shared.adapters.bodies.get(artifact.body).await? else { continue };
+        artifact.body = shared.adapters.bodies.put(job.batch, bytes).await?;
         artifacts.push(artifact);
     }
     Ok(())
-}
-
-impl Engine {
-    /// A file beside a job's result, by its name, with its bytes: `None` if there is none of that name,
-    /// or the job has no result.
-    pub async fn artifact(
-        &self,
-        id: JobId,
-        name: &str,
-    ) -> Result<Option<(Artifact, Vec<u8>)>, EngineError> {
-        let report = self.job(id).await?;
-        let Some(Ok(page)) = report.outcome() else { return Ok(None) };
-        let Some(artifact) = page.artifacts.iter().find(|it| it.name == name) else {
-            return Ok(None);
-        };
-        let bytes = self.shared.bodies.get(artifact.body.clone()).await?;
-        Ok(bytes.map(|it| (artifact.clone(), it)))
-    }
 }

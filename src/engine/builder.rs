@@ -3,22 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
 use crate::core::backoff::Backoff;
-use crate::core::id::WorkerId;
 use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
 use crate::core::request::Limits;
 use crate::core::tier::Tier;
+use crate::engine::Engine;
 use crate::engine::clock::{SystemClock, SystemEntropy, SystemThreads};
 use crate::engine::error::BuildError;
-use crate::engine::pace::{Pace, Pacing};
-use crate::engine::robots::{Manners, RobotsPolicy};
-use crate::engine::watch::Watchers;
-use crate::engine::writer::Writer;
-use crate::engine::{Engine, Shared, outbox, reaper, worker};
+use crate::engine::pace::Pacing;
+use crate::engine::robots::RobotsPolicy;
+use crate::engine::shared::{Adapters, Config};
 use crate::ports::clock::{Clock, Entropy, Threads};
 use crate::ports::extract::Extractor;
 use crate::ports::fetch::{BrowserFetcher, HttpFetcher, OcrEngine, PdfReader};
@@ -31,6 +26,9 @@ use crate::ports::store::{Bodies, Store};
 pub struct Settings {
     /// Pages fetched at the same time; 32.
     pub concurrency: usize,
+    /// Pages fetched at the same time for one account. Defaults to `None`: no limit but `concurrency`. A job that waits
+    /// for its account holds no permit that another account needs.
+    pub per_account: Option<usize>,
     /// How each site is treated.
     pub pacing: Pacing,
     /// When a failed page is tried again.
@@ -51,6 +49,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency: 32,
+            per_account: None,
             pacing: Pacing::default(),
             retry: Backoff::PAGE,
             webhook_retry: Backoff::WEBHOOK,
@@ -72,7 +71,7 @@ pub(super) struct Fetchers {
 }
 
 impl Fetchers {
-    fn tools(&self) -> Capabilities {
+    fn capabilities(&self) -> Capabilities {
         let html = self.html.iter().flat_map(|it| it.tiers());
         let js = self.js.iter().map(|_| Tier::Browser);
         Capabilities {
@@ -252,15 +251,8 @@ impl EngineBuilder {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(BuildError::NoRuntime);
         }
-        let processors = std::thread::available_parallelism().map_or(2, usize::from);
-        let shared = Arc::new(Shared {
-            writer: Writer::start(Arc::clone(&store), Arc::clone(&self.clock)),
-            manners: Manners::new(self.robots),
-            pace: Pace::new(Arc::clone(&self.clock), self.settings.pacing),
-            places: tokio::sync::Semaphore::new(self.settings.concurrency),
-            extracting: tokio::sync::Semaphore::new(processors),
-            worker: WorkerId(self.entropy.draw()),
-            tools: self.fetchers.tools(),
+        let capabilities = self.fetchers.capabilities();
+        let adapters = Adapters {
             store,
             bodies,
             fetchers: self.fetchers,
@@ -271,21 +263,15 @@ impl EngineBuilder {
             clock: self.clock,
             entropy: self.entropy,
             threads: self.threads,
+        };
+        let config = Config {
             settings: self.settings,
             limits: self.limits,
             prices: self.prices,
-            watchers: Watchers::default(),
-            jobs_ready: tokio::sync::Notify::new(),
-            notifications_ready: tokio::sync::Notify::new(),
-            stopping: CancellationToken::new(),
-            aborting: CancellationToken::new(),
-            stopped: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        });
-        shared.tasks.spawn(worker::run(Arc::clone(&shared)));
-        shared.tasks.spawn(outbox::run(Arc::clone(&shared)));
-        shared.tasks.spawn(reaper::run(Arc::clone(&shared)));
-        Ok(Engine::started(shared))
+            robots: self.robots,
+            capabilities,
+        };
+        Ok(Engine::start(adapters, config))
     }
 }
 
@@ -293,6 +279,7 @@ fn check(settings: &Settings) -> Result<(), BuildError> {
     let wrong = |field, must_be| Err(BuildError::Setting { field, must_be });
     match settings {
         it if it.concurrency == 0 => wrong("concurrency", "at least 1"),
+        it if it.per_account == Some(0) => wrong("per_account", "at least 1, or `None`"),
         it if it.pacing.per_host == 0 => wrong("pacing.per_host", "at least 1"),
         it if it.pacing.per_second.is_some_and(|it| !(it.is_finite() && it > 0.0)) => {
             wrong("pacing.per_second", "above zero")

@@ -1,4 +1,8 @@
 //! The response cache, for items that ask for it.
+//!
+//! An entry serves one account, until its item's `cache.ttl` has passed (an hour by default). A job that is served from
+//! the cache gets a copy of the result, which is kept as long as the job's own batch; the entry is removed when it expires,
+//! or is useless once the batch that fetched it is removed.
 
 use std::time::Duration;
 
@@ -10,15 +14,17 @@ use crate::core::record::{CacheEntry, Key, Record};
 use crate::core::request::{Cache, CostControls, Item};
 use crate::core::step::StepInput;
 use crate::core::time::Timestamp;
-use crate::engine::attempt::keep;
+use crate::engine::artifacts;
 use crate::engine::changes::Put;
 use crate::engine::report::Page;
-use crate::engine::{Shared, artifacts};
+use crate::engine::result::store_page;
+use crate::engine::shared::Shared;
 
-/// Seconds that an entry serves if nothing is said.
-const DEFAULT_TTL: u64 = 3_600;
+/// The default lifetime of an entry.
+const DEFAULT_TTL: Duration = Duration::from_secs(3_600);
 
-/// Everything that matters for the answer, and whose it is: one account never sees another's.
+/// Returns a hash of everything that the response depends on, the account included: no account is served another's
+/// response.
 fn digest(job: &Job) -> [u8; 32] {
     let item = Item {
         cost_controls: CostControls::default(),
@@ -26,18 +32,18 @@ fn digest(job: &Job) -> [u8; 32] {
         timeout: 0,
         ..Item::clone(&job.request)
     };
-    let matters = serde_json::json!({ "account": job.account, "item": item });
-    Sha256::digest(matters.to_string()).into()
+    let relevant = serde_json::json!({ "account": job.account, "item": item });
+    Sha256::digest(relevant.to_string()).into()
 }
 
-/// Until when a result fetched now would serve.
-pub(super) fn until(job: &Job, fetched_at: Timestamp) -> Option<Timestamp> {
-    let ttl = Duration::from_secs(job.request.cache.ttl.unwrap_or(DEFAULT_TTL));
+/// Returns when a result that was fetched at `fetched_at` expires; `None` if the item does not use the cache.
+pub(super) fn expiry(job: &Job, fetched_at: Timestamp) -> Option<Timestamp> {
+    let ttl = job.request.cache.ttl.map_or(DEFAULT_TTL, Duration::from_secs);
     job.request.cache.enabled.then(|| fetched_at.after(ttl))
 }
 
-/// The end of a job whose answer is in the cache. A hit costs nothing.
-pub(super) async fn hit(shared: &Shared, job: &Job) -> Option<StepInput> {
+/// Returns the end of a job whose result is in the cache. A cached result costs nothing.
+pub(super) async fn lookup(shared: &Shared, job: &Job) -> Option<StepInput> {
     let wanted = job.request.cache;
     if !wanted.enabled || wanted.force_refresh {
         return None;
@@ -46,23 +52,23 @@ pub(super) async fn hit(shared: &Shared, job: &Job) -> Option<StepInput> {
     else {
         return None;
     };
-    if entry.expires_at <= shared.clock.now() {
+    if entry.expires_at <= shared.now() {
         return None;
     }
-    let bytes = shared.bodies.get(entry.body).await.ok().flatten()?;
+    let bytes = shared.adapters.bodies.get(entry.body).await.ok().flatten()?;
     let mut page: Page = serde_json::from_slice(&bytes).ok()?;
     artifacts::copy(shared, job, &mut page.artifacts).await.ok()?;
-    // Copied, so that it lives as long as this batch and not as the one that fetched it.
-    let body = keep(shared, job, &page).await.ok()?;
+    // A copy, because the original is removed with the batch that fetched it.
+    let body = store_page(shared, job, &page).await.ok()?;
     metrics::counter!("rungs_cache_hits").increment(1);
     let (tier, charged, attempts) = (entry.tier, Credits::ZERO, Vec::new());
     Some(StepInput::Succeed { tier, charged, body, cached: true, attempts })
 }
 
-/// The entry that a fresh result makes, if the item asked for it.
-pub(super) fn entry(job: &Job, input: &StepInput, now: Timestamp) -> Option<CacheEntry> {
+/// Returns the entry for a job that ended with a fetched result, if its item uses the cache.
+pub(super) fn new_entry(job: &Job, input: &StepInput, now: Timestamp) -> Option<CacheEntry> {
     let StepInput::Succeed { tier, body, cached: false, .. } = input else { return None };
-    let expires_at = until(job, now)?;
+    let expires_at = expiry(job, now)?;
     Some(CacheEntry {
         digest: digest(job),
         body: body.clone(),
@@ -72,9 +78,9 @@ pub(super) fn entry(job: &Job, input: &StepInput, now: Timestamp) -> Option<Cach
     })
 }
 
-/// Keeps an entry. The result is committed already: without the entry it is only fetched again.
-pub(super) async fn keep_entry(shared: &Shared, entry: CacheEntry) {
+/// Stores an entry. Its result is committed already, so a failure only means that the page is fetched again.
+pub(super) async fn store_entry(shared: &Shared, entry: CacheEntry) {
     if let Err(error) = shared.writer.apply(Put(Record::CacheEntry(entry))).await {
-        tracing::warn!(%error, "an answer was not cached");
+        tracing::warn!(%error, "storing a cache entry failed");
     }
 }

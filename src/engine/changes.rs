@@ -1,4 +1,4 @@
-//! Every change that the engine makes to records.
+//! The changes that the engine makes to records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::core::batch::{
 use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
-use crate::core::job::{Attempt, Fence, Finding, Job, Outcome};
+use crate::core::job::{Attempt, Fence, Finding, Job, Lease, Outcome};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, Booking, LedgerEntry, Overdrawn};
 use crate::core::record::{AccountBatch, IdempotencyRecord, Key, Record};
@@ -34,7 +34,7 @@ fn job_of(draft: &Draft, id: JobId) -> Option<&Job> {
     }
 }
 
-/// The account, or a new one as the engine opens them.
+/// Returns the account, or a new one.
 fn account_of(draft: &Draft, id: &AccountId, unlimited: bool) -> Account {
     match draft.get(&Key::Account(id.clone())) {
         Some(Record::Account(account)) => account.clone(),
@@ -43,7 +43,7 @@ fn account_of(draft: &Draft, id: &AccountId, unlimited: bool) -> Account {
     }
 }
 
-/// The account's day, or a new one.
+/// Returns the account's usage of `day`, empty if there is none.
 fn usage_of(draft: &Draft, account: &AccountId, day: Day) -> DailyUsage {
     match draft.get(&Key::Usage(account.clone(), day)) {
         Some(Record::Usage(usage)) => usage.clone(),
@@ -51,19 +51,19 @@ fn usage_of(draft: &Draft, account: &AccountId, day: Day) -> DailyUsage {
     }
 }
 
-/// Accepts a batch: its records, its hold and its idempotency key, or nothing.
+/// Accepts a batch: writes its records, its hold and its idempotency key, or nothing.
 #[derive(Debug)]
 pub(super) struct Accept {
     pub(super) batch: BatchRecord,
     pub(super) jobs: Vec<Job>,
     pub(super) digest: [u8; 32],
-    /// Whether a new account's holds never fail.
+    /// Opens a new account without a limit, so that its holds never fail.
     pub(super) unlimited: bool,
-    /// What its label, or its account, may spend.
+    /// The budget of the batch's label, or of its account if it has none.
     pub(super) budget: Option<Budget>,
 }
 
-/// Why a batch was not accepted.
+/// The reason for which a batch was not accepted.
 #[derive(Debug)]
 pub(super) enum NotAccepted {
     Overdrawn(Overdrawn),
@@ -72,7 +72,7 @@ pub(super) enum NotAccepted {
 }
 
 impl Accept {
-    fn submission(&self) -> Option<Key> {
+    fn idempotency_key(&self) -> Option<Key> {
         let key = self.batch.idempotency_key.clone()?;
         Some(Key::IdempotencyRecord(self.batch.account.clone(), key))
     }
@@ -81,7 +81,7 @@ impl Accept {
         self.batch.created_at.day()
     }
 
-    /// The days that its budget sums, this one included.
+    /// Returns the days that the budget covers, up to and including today.
     fn days(&self) -> impl Iterator<Item = Key> {
         let today = self.day();
         let first = self.budget.map_or(today, |it| it.period.first(today));
@@ -90,8 +90,8 @@ impl Accept {
         days.take_while(move |it| *it <= today).map(move |it| Key::Usage(account.clone(), it))
     }
 
-    /// What it adds to its day.
-    fn sums(&self) -> UsageTotals {
+    /// Returns what the batch adds to its day.
+    fn totals(&self) -> UsageTotals {
         let (held, spent) = (self.batch.estimate, Credits::ZERO);
         UsageTotals { jobs: self.jobs.len() as u64, held, spent }
     }
@@ -103,10 +103,10 @@ impl Accept {
             Some(Record::Usage(usage)) => sums.and(usage.of(label)),
             _ => sums,
         });
-        budget.covers(so_far, self.sums(), self.day())
+        budget.covers(so_far, self.totals(), self.day())
     }
 
-    /// Puts what is booked for the batch: its account, its first ledger line and its day.
+    /// Books the batch: its account, its first ledger entry and its day.
     fn book(&self, draft: &mut Draft, account: Account, now: Timestamp) {
         draft.put(Record::Account(account));
         draft.put(Record::LedgerEntry(LedgerEntry {
@@ -118,14 +118,14 @@ impl Accept {
             at: now,
         }));
         let mut usage = usage_of(draft, &self.batch.account, self.day());
-        let sums = self.sums();
-        usage.submit(self.batch.label.as_deref(), sums.jobs, sums.held);
+        let totals = self.totals();
+        usage.submit(self.batch.label.as_deref(), totals.jobs, totals.held);
         draft.put(Record::Usage(usage));
     }
 }
 
 impl Change for Accept {
-    /// The batch: this one, or the one that came of the same submission before.
+    /// The batch: this one, or the one that an earlier submission with the same key created.
     type Out = Result<BatchId, NotAccepted>;
 
     fn keys(&self) -> Vec<Key> {
@@ -133,13 +133,13 @@ impl Change for Accept {
         keys.extend(self.jobs.iter().map(|it| Key::Job(it.id)));
         keys.push(Key::LedgerEntry(self.batch.id, 0));
         keys.push(Key::AccountBatch(self.batch.account.clone(), self.batch.id));
-        keys.extend(self.submission());
+        keys.extend(self.idempotency_key());
         keys.extend(self.days());
         keys
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
-        let key = self.submission();
+        let key = self.idempotency_key();
         if let Some(Record::IdempotencyRecord(earlier)) = key.as_ref().and_then(|it| draft.get(it))
         {
             return if earlier.digest == self.digest {
@@ -172,15 +172,15 @@ impl Change for Accept {
     }
 }
 
-/// One step of one job.
+/// Takes one step of one job.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) job: JobId,
     pub(super) batch: BatchId,
     pub(super) account: AccountId,
-    /// The day of its submission, on which it counts.
+    /// The day of its submission, to which its usage is added.
     pub(super) day: Day,
-    /// The site, when the step may teach something about it.
+    /// The site, if the step's attempts are to be added to its profile.
     pub(super) site: Option<String>,
     pub(super) fence: Option<Fence>,
     pub(super) input: StepInput,
@@ -188,15 +188,15 @@ pub(super) struct Step {
     pub(super) format: Arc<dyn NotificationFormat>,
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug)]
 pub(super) struct Stepped {
     pub(super) job: Job,
-    /// The batch's status, if this was its last job.
+    /// The batch's final status, if this was its last job.
     pub(super) ended: Option<BatchStatus>,
 }
 
-/// The ledger line that the end of one of a batch's jobs would write.
+/// Returns the keys of every ledger entry that a batch of `jobs` can have.
 fn entry_keys(batch: BatchId, jobs: usize) -> impl Iterator<Item = Key> {
     let last = u32::try_from(jobs).unwrap_or(u32::MAX);
     (0..=last).map(move |it| Key::LedgerEntry(batch, it))
@@ -246,7 +246,7 @@ impl Change for Step {
     }
 }
 
-/// Adds what the new attempts showed to the site's profile.
+/// Adds the new attempts to the site's profile.
 fn learn(draft: &mut Draft, site: &str, attempts: &[Attempt], now: Timestamp) {
     let lessons: Vec<_> = attempts.iter().filter_map(|it| Some((it.tier, lesson(it)?))).collect();
     if lessons.is_empty() {
@@ -262,7 +262,8 @@ fn learn(draft: &mut Draft, site: &str, attempts: &[Attempt], now: Timestamp) {
     draft.put(Record::Site(profile));
 }
 
-/// Whether the tier worked, where the attempt says anything about the tier at all.
+/// Returns `true` if the attempt shows that its tier works, `false` if it shows that it does not, and `None` if it shows
+/// neither.
 fn lesson(attempt: &Attempt) -> Option<bool> {
     match &attempt.finding {
         Finding::Judged(Verdict::Usable | Verdict::Other(_)) => Some(true),
@@ -274,7 +275,7 @@ fn lesson(attempt: &Attempt) -> Option<bool> {
     }
 }
 
-/// Ends every job of a batch that has not ended.
+/// Cancels every job of a batch that has not ended.
 #[derive(Debug)]
 pub(super) struct Cancel {
     pub(super) batch: BatchId,
@@ -285,7 +286,7 @@ pub(super) struct Cancel {
 }
 
 impl Change for Cancel {
-    /// The jobs that this ended, and the batch's status if it ended with them.
+    /// The canceled jobs, and the batch's final status if it ended with them.
     type Out = (Vec<Job>, Option<BatchStatus>);
 
     fn keys(&self) -> Vec<Key> {
@@ -296,7 +297,7 @@ impl Change for Cancel {
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
-        let mut cancelled = Vec::new();
+        let mut canceled = Vec::new();
         let mut ended = None;
         for &job in &self.jobs {
             let step = Step {
@@ -309,13 +310,13 @@ impl Change for Cancel {
                 input: StepInput::Cancel,
                 format: Arc::clone(&self.format),
             };
-            // A job that has ended refuses, and stays as it is.
+            // A job that has ended refuses the step and stays as it is.
             if let Ok(stepped) = step.apply(draft, now) {
                 ended = ended.or(stepped.ended);
-                cancelled.push(stepped.job);
+                canceled.push(stepped.job);
             }
         }
-        (cancelled, ended)
+        (canceled, ended)
     }
 }
 
@@ -324,12 +325,12 @@ impl Change for Cancel {
 pub(super) struct Grant {
     pub(super) account: AccountId,
     pub(super) amount: Credits,
-    /// Whether a new account's holds never fail.
+    /// Opens a new account without a limit, so that its holds never fail.
     pub(super) unlimited: bool,
 }
 
 impl Change for Grant {
-    /// The account afterwards, or `None` if the sum would not fit.
+    /// The account afterwards, or `None` if its credits would overflow.
     type Out = Option<Account>;
 
     fn keys(&self) -> Vec<Key> {
@@ -346,7 +347,7 @@ impl Change for Grant {
     }
 }
 
-/// Writes a record whatever was there before.
+/// Writes a record, replacing whatever was there.
 #[derive(Debug)]
 pub(super) struct Put(pub(super) Record);
 
@@ -362,29 +363,30 @@ impl Change for Put {
     }
 }
 
-/// Books what became of one attempt to deliver an event.
+/// Records one delivery attempt of a notification.
 #[derive(Debug)]
-pub(super) struct Deliver {
-    pub(super) notice: NotificationId,
+pub(super) struct RecordDelivery {
+    pub(super) notification: NotificationId,
     pub(super) worker: WorkerId,
     pub(super) attempt: DeliveryAttempt,
     pub(super) state: NotificationState,
-    /// How long until the next attempt.
+    /// The time until the next attempt.
     pub(super) wait: Duration,
 }
 
-impl Change for Deliver {
+impl Change for RecordDelivery {
     type Out = ();
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Notification(self.notice)]
+        vec![Key::Notification(self.notification)]
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) {
-        let Some(Record::Notification(notice)) = draft.get(&Key::Notification(self.notice)) else {
+        let Some(Record::Notification(notice)) = draft.get(&Key::Notification(self.notification))
+        else {
             return;
         };
-        // Another worker took over when our lease ran out: what it does counts.
+        // Another worker took over when this one's lease ran out, and its attempts count instead.
         if notice.lease.is_none_or(|it| it.worker != self.worker) {
             return;
         }
@@ -397,12 +399,37 @@ impl Change for Deliver {
     }
 }
 
-/// Makes an event due once more.
+/// Gives up the leases of notifications that were claimed and not attempted, and sets when each is due again.
+#[derive(Debug)]
+pub(super) struct PutBack(pub(super) Vec<(NotificationId, Lease, Timestamp)>);
+
+impl Change for PutBack {
+    type Out = ();
+
+    fn keys(&self) -> Vec<Key> {
+        self.0.iter().map(|&(id, ..)| Key::Notification(id)).collect()
+    }
+
+    fn apply(&self, draft: &mut Draft, _now: Timestamp) {
+        for &(id, lease, ready_at) in &self.0 {
+            let Some(Record::Notification(notification)) = draft.get(&Key::Notification(id)) else {
+                continue;
+            };
+            // A lease that ended may have been taken again, by this worker or another.
+            if notification.lease == Some(lease) {
+                let notification = Notification { lease: None, ready_at, ..notification.clone() };
+                draft.put(Record::Notification(notification));
+            }
+        }
+    }
+}
+
+/// Makes a notification due again.
 #[derive(Debug)]
 pub(super) struct Redeliver(pub(super) NotificationId);
 
 impl Change for Redeliver {
-    /// The event afterwards, if there is one.
+    /// The notification afterwards, if it exists.
     type Out = Option<Notification>;
 
     fn keys(&self) -> Vec<Key> {
@@ -428,7 +455,7 @@ impl Change for Redeliver {
     }
 }
 
-/// Removes a batch whole: with its jobs, its ledger lines, its event and its idempotency key.
+/// Removes a batch whole: with its jobs, ledger entries, notification and idempotency key.
 #[derive(Debug)]
 pub(super) struct Expire(pub(super) BatchRecord);
 
@@ -461,7 +488,7 @@ impl Change for Expire {
     }
 }
 
-/// Removes one record that has served its time and takes nothing with it: a cached answer, or a day.
+/// Removes one expired record that no other record belongs to: a cache entry, or a day of usage.
 #[derive(Debug)]
 pub(super) struct Forget(pub(super) Key);
 
@@ -473,14 +500,14 @@ impl Change for Forget {
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) {
-        // It may have been renewed since it was found to be due.
+        // It may have been replaced since it was found to be due.
         if draft.get(&self.0).and_then(Record::due).is_some_and(|(_, at)| at <= now) {
             draft.remove(&self.0);
         }
     }
 }
 
-/// The code of a job that ended without a page.
+/// Returns the error code of a failed job.
 pub(super) fn error_code(job: &Job) -> Option<ErrorCode> {
     match &job.outcome {
         Some(Outcome::Failed(error)) => Some(error.code),

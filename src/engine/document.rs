@@ -1,4 +1,4 @@
-//! Documents that are no pages: who reads them, and what it means if nobody does.
+//! Documents other than pages: PDFs and images, the reader each needs, and the error if there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Finding, Job};
 use crate::core::request::{Format, Mode, PdfFormat};
 use crate::core::verdict::{DocumentKind, Verdict};
-use crate::engine::{Shared, scans};
+use crate::engine::scans;
+use crate::engine::shared::Shared;
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{
     DocumentRequest, FetchError, FetchErrorKind, Fetched, ImageText, PdfText,
@@ -21,7 +22,7 @@ fn unsupported(job: &Job, is: &str) -> JobError {
     JobError::new(ErrorCode::UnsupportedContentType, message)
 }
 
-/// Refuses a page where the mode asks for a PDF or an image.
+/// Checks that the item's mode accepts what the page turned out to be.
 pub(super) fn check_mode(job: &Job, finding: &Finding) -> Result<(), JobError> {
     match (job.request.mode, finding) {
         (Mode::Pdf | Mode::Ocr, _) => Err(unsupported(job, "a page")),
@@ -32,7 +33,7 @@ pub(super) fn check_mode(job: &Job, finding: &Finding) -> Result<(), JobError> {
     }
 }
 
-/// Reads a PDF or an image; `None` for what the extractor reads.
+/// Reads a PDF or an image. Returns `None` for the kinds that the extractor reads.
 pub(super) async fn read(
     shared: &Shared,
     job: &Job,
@@ -62,7 +63,7 @@ fn request(job: &Job, page: &Arc<Fetched>) -> DocumentRequest {
     }
 }
 
-/// The asked formats of a document that has only text and markdown.
+/// Builds the requested formats of a document that has only text, Markdown and data.
 fn formats(job: &Job, text: &str, markdown: &str, data: &Value) -> Extracted {
     let content = job.request.formats.iter().filter_map(|&format| {
         let value = match format {
@@ -77,26 +78,27 @@ fn formats(job: &Job, text: &str, markdown: &str, data: &Value) -> Extracted {
 }
 
 async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracted, JobError> {
-    let Some(reader) = &shared.fetchers.pdf else {
+    let Some(reader) = &shared.adapters.fetchers.pdf else {
         let message =
-            "the document is a PDF, and nothing here reads PDFs; give the engine `.pdf(...)`";
+            "the document is a PDF and the engine has no PDF reader: build it with `.pdf(...)`";
         return Err(JobError::new(ErrorCode::PdfParseFailed, message));
     };
-    let began = shared.clock.now();
-    let ask = request(job, page);
-    let deadline = ask.deadline;
-    let read = reader.read(ask).await;
+    let started_at = shared.now();
+    let request = request(job, page);
+    let deadline = request.deadline;
+    let read = reader.read(request).await;
     let damaged = ErrorCode::PdfParseFailed;
-    let mut read = read.map_err(|why| unread(&why, damaged, damaged))?;
-    let left = deadline.saturating_sub(shared.clock.now().since(began));
+    let mut read = read.map_err(|error| unreadable(&error, damaged, damaged))?;
+    let left = deadline.saturating_sub(shared.now().since(started_at));
     let ocr_results = scans::read(shared, job, &mut read, left).await;
     if job.request.mode == Mode::Ocr && ocr_results.is_empty() && is_blank(&read) {
-        let why = read.warnings.first().map_or("it holds neither text nor images", String::as_str);
-        let code = match shared.fetchers.ocr {
+        let reason =
+            read.warnings.first().map_or("it contains neither text nor images", String::as_str);
+        let code = match shared.adapters.fetchers.ocr {
             Some(_) => ErrorCode::EmptyContent,
             None => ErrorCode::OcrUnavailable,
         };
-        return Err(JobError::new(code, format!("the PDF has no text that can be read: {why}")));
+        return Err(JobError::new(code, format!("the PDF has no readable text: {reason}")));
     }
     let (text, markdown) = (read.pages.join("\n\n"), joined(&read.markdown));
     let about = json!({
@@ -104,7 +106,7 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
         "modified": read.modified, "pages": read.page_count, "links": read.links,
     });
     let mut made = formats(job, &text, &markdown, &about);
-    // The mode promises the document's text, and the formats asked for may all be a page's.
+    // The mode promises the document's text, even if every requested format is one that only pages have.
     if job.request.mode == Mode::Pdf || made.content.is_empty() {
         let (format, value) = match job.request.pdf_format {
             PdfFormat::Markdown => (Format::Markdown, markdown),
@@ -112,12 +114,12 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
         };
         made.content.entry(format).or_insert_with(|| value.into());
     }
-    let said = about.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let metadata = about.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
     Ok(Extracted {
         title: read.title,
         author: read.author,
         published_at: read.created,
-        metadata: said.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        metadata: metadata.map(|(name, value)| (name.clone(), value.clone())).collect(),
         warnings: read.warnings,
         ocr_results,
         ..made
@@ -128,24 +130,25 @@ fn is_blank(read: &PdfText) -> bool {
     read.pages.iter().all(|it| it.trim().is_empty())
 }
 
-/// Pages as one document; one without text leaves no gap.
+/// Joins pages into one document, skipping those without text.
 fn joined(pages: &[String]) -> String {
     let pages: Vec<&str> = pages.iter().map(|it| it.trim()).filter(|it| !it.is_empty()).collect();
     pages.join("\n\n")
 }
 
 async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracted, JobError> {
-    let Some(reader) = &shared.fetchers.ocr else {
+    let Some(reader) = &shared.adapters.fetchers.ocr else {
         let message =
-            "the document is an image, and nothing here reads images; give the engine `.ocr(...)`";
+            "the document is an image and the engine has no OCR engine: build it with `.ocr(...)`";
         return Err(JobError::new(ErrorCode::OcrUnavailable, message));
     };
     let read = reader.recognize(request(job, page)).await;
-    let read =
-        read.map_err(|why| unread(&why, ErrorCode::OcrUnavailable, ErrorCode::ExtractionFailed))?;
+    let read = read.map_err(|error| {
+        unreadable(&error, ErrorCode::OcrUnavailable, ErrorCode::ExtractionFailed)
+    })?;
     let data = json!({"words": read.words});
     let mut made = formats(job, &read.text, &read.text, &data);
-    // The formats asked for may all be a page's, and the text is what an image has.
+    // An image has text even if every requested format is one that only pages have.
     if made.content.is_empty() {
         made.content.insert(Format::Text, read.text.clone().into());
     }
@@ -157,15 +160,15 @@ async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extrac
     Ok(made)
 }
 
-/// What it means for the job that its document was not read, by what is meant if the reader is
-/// `missing` and if the document is `damaged`.
-fn unread(why: &FetchError, missing: ErrorCode, damaged: ErrorCode) -> JobError {
-    let code = match why.kind() {
+/// Returns the job's error for a document that was not read: `missing` if the reader is not installed, `damaged` if the
+/// document is at fault.
+fn unreadable(error: &FetchError, missing: ErrorCode, damaged: ErrorCode) -> JobError {
+    let code = match error.kind() {
         FetchErrorKind::Unavailable => missing,
         FetchErrorKind::Timeout => ErrorCode::Timeout,
         FetchErrorKind::TooLarge => ErrorCode::ContentTooLarge,
         FetchErrorKind::Internal => ErrorCode::InternalError,
         _ => damaged,
     };
-    JobError::new(code, why.to_string())
+    JobError::new(code, error.to_string())
 }

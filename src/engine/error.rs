@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::core::id::BatchId;
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::usage::OverBudget;
@@ -44,12 +44,31 @@ pub enum EngineError {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] Arc<StoreError>),
-    /// There is no such batch, or it was removed after its 24 hours.
-    #[error("there is no batch {0}: it never was, or its time is over")]
-    NoBatch(BatchId),
-    /// There is no such job, or it was removed with its batch.
-    #[error("there is no such job: it never was, or its time is over")]
-    NoJob,
+    /// There is no such batch, or it has expired.
+    #[error("batch {0} not found: it does not exist or has expired")]
+    BatchNotFound(BatchId),
+    /// There is no such job, or its batch has expired.
+    #[error("job {0} not found: it does not exist or its batch has expired")]
+    JobNotFound(JobId),
+    /// There is no such notification, or its batch has expired.
+    #[error("notification {0} not found: it does not exist or its batch has expired")]
+    NotificationNotFound(NotificationId),
+    /// Nothing was ever granted to the account or submitted for it.
+    #[error("account {0} not found: grant it credits, or submit a batch for it, first")]
+    AccountNotFound(AccountId),
+    /// The job has no page, or none with a file of this name.
+    #[error("job {job} has no file named {name:?}: see the `artifacts` of its page")]
+    ArtifactNotFound {
+        /// The job.
+        job: JobId,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The job succeeded, but its page is not in the store of result bodies.
+    #[error(
+        "the result of job {0} is missing: restore the store's result bodies, or submit its URL again"
+    )]
+    ResultMissing(JobId),
     /// The engine was shut down.
     #[error("the engine was shut down")]
     Stopped,
@@ -59,6 +78,20 @@ pub enum EngineError {
     /// A grant that the account cannot take.
     #[error("the account's credits would not fit into 64 bits")]
     TooMuch,
+}
+
+impl EngineError {
+    /// Returns `true` if the call named something that does not exist, or no longer does.
+    pub fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::BatchNotFound(_)
+                | Self::JobNotFound(_)
+                | Self::NotificationNotFound(_)
+                | Self::AccountNotFound(_)
+                | Self::ArtifactNotFound { .. }
+        )
+    }
 }
 
 impl From<StoreError> for EngineError {

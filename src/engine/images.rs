@@ -1,4 +1,4 @@
-//! The text of a page's images, where an item asks for it.
+//! Text recognition for the images of a page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,65 +8,68 @@ use crate::core::request::{Item, JobRequest};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 use crate::core::verdict::{DocumentKind, sniff};
-use crate::engine::{Shared, robots};
+use crate::engine::robots;
+use crate::engine::shared::Shared;
 use crate::ports::fetch::{
     DocumentRequest, FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, ImageText,
     JobScratch, OcrEngine,
 };
 
-/// Images read of one page.
+/// Images that are read per page.
 const MAX_IMAGES: usize = 10;
-/// The most bytes of one of them.
+/// The size limit of one image.
 const MAX_IMAGE_BYTES: u64 = 5 * 1_024 * 1_024;
 
-/// What came of a page's images.
+/// The text of a page's images.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ImageTexts {
     pub(super) read: Vec<ImageText>,
     pub(super) warnings: Vec<String>,
 }
 
-/// Gets the images at `urls` and reads them, one after the other, within `deadline` in all.
+/// Fetches and reads the images at `urls`, one after the other and all within `deadline`.
 ///
-/// An image that cannot be got or read is named in a warning and fails nothing. `None` where nothing
-/// here reads images.
+/// An image that cannot be fetched or read adds a warning and does not fail the job. Returns `None` if the engine has no
+/// OCR engine or no HTTP fetcher.
 pub(super) async fn read(
     shared: &Shared,
     job: &Job,
     scratch: &JobScratch,
     urls: &[String],
     deadline: Duration,
-) -> Option<Seen> {
-    let reader = shared.fetchers.ocr.as_deref()?;
-    let fetcher = shared.fetchers.html.as_deref()?;
-    let mut seen = Seen::default();
+) -> Option<ImageTexts> {
+    let reader = shared.adapters.fetchers.ocr.as_deref()?;
+    let fetcher = shared.adapters.fetchers.html.as_deref()?;
+    let mut texts = ImageTexts::default();
     if urls.is_empty() {
-        seen.warnings.push("advanced.ocr: the page has no image to read".to_owned());
+        texts.warnings.push("advanced.ocr: the page has no image to read".to_owned());
     }
     if urls.len() > MAX_IMAGES {
         let over = urls.len() - MAX_IMAGES;
-        seen.warnings.push(format!("advanced.ocr: {over} more images were not looked at"));
+        texts.warnings.push(format!(
+            "advanced.ocr: {over} more images were not read: the limit is {MAX_IMAGES}"
+        ));
     }
-    let began = shared.clock.now();
+    let started_at = shared.now();
     for (number, url) in (1..).zip(urls.iter().take(MAX_IMAGES)) {
-        let left = deadline.saturating_sub(shared.clock.now().since(began));
-        let one = One { shared, job, scratch, fetcher, reader, url };
-        match one.within(left).await {
-            Ok(read) => seen.read.push(read),
-            Err(why) => {
-                seen.warnings.push(format!("advanced.ocr: image {number} was not read: {why}"));
-                // What is not installed, and what has no time left, is so for the next one too.
-                if left.is_zero() || why.kind() == FetchErrorKind::Unavailable {
+        let left = deadline.saturating_sub(shared.now().since(started_at));
+        let image = ImageJob { shared, job, scratch, fetcher, reader, url };
+        match image.read_within(left).await {
+            Ok(read) => texts.read.push(read),
+            Err(error) => {
+                texts.warnings.push(format!("advanced.ocr: image {number} was not read: {error}"));
+                // Without an OCR program, or without time, the next image cannot be read either.
+                if left.is_zero() || error.kind() == FetchErrorKind::Unavailable {
                     break;
                 }
             }
         }
     }
-    Some(seen)
+    Some(texts)
 }
 
-/// One image on its way.
-struct One<'a> {
+/// One image to fetch and read.
+struct ImageJob<'a> {
     shared: &'a Shared,
     job: &'a Job,
     scratch: &'a JobScratch,
@@ -75,41 +78,41 @@ struct One<'a> {
     url: &'a str,
 }
 
-impl One<'_> {
-    async fn within(&self, deadline: Duration) -> Result<ImageText, FetchError> {
+impl ImageJob<'_> {
+    async fn read_within(&self, deadline: Duration) -> Result<ImageText, FetchError> {
         tokio::select! {
             biased;
             read = self.read(deadline) => read,
-            () = self.shared.clock.sleep(deadline) => {
+            () = self.shared.sleep(deadline) => {
                 Err(FetchError::new(FetchErrorKind::Timeout, "the job's time is used up"))
             }
         }
     }
 
     async fn read(&self, deadline: Duration) -> Result<ImageText, FetchError> {
-        let began = self.shared.clock.now();
-        let document = Arc::new(self.get(deadline).await?);
+        let started_at = self.shared.now();
+        let document = Arc::new(self.fetch(deadline).await?);
         let broken = |why: String| FetchError::new(FetchErrorKind::Broken, why);
         if !(200..300).contains(&document.status) {
-            return Err(broken(format!("the site answered {}", document.status)));
+            return Err(broken(format!("the site responded with status {}", document.status)));
         }
         if sniff(&document.body) != Some(DocumentKind::Image) {
-            return Err(broken("what came is no image of a format that can be read".to_owned()));
+            return Err(broken("the response is not an image in a supported format".to_owned()));
         }
         let options = Arc::clone(&self.job.request);
-        let deadline = deadline.saturating_sub(self.shared.clock.now().since(began));
+        let deadline = deadline.saturating_sub(self.shared.now().since(started_at));
         let read = self.reader.recognize(DocumentRequest { document, options, deadline }).await?;
         Ok(ImageText { url: self.url.to_owned(), read })
     }
 
-    /// A request as any other of the job: it takes its turn, and robots.txt binds it.
-    async fn get(&self, deadline: Duration) -> Result<Fetched, FetchError> {
+    /// Fetches the image like any other page of the job: it waits for permits and obeys robots.txt.
+    async fn fetch(&self, deadline: Duration) -> Result<Fetched, FetchError> {
         let options = self.options()?;
-        if let Some(error) = robots::forbids(self.shared, options.page()).await {
+        if let Err(error) = robots::check(self.shared, options.page()).await {
             return Err(FetchError::new(FetchErrorKind::Broken, error.message));
         }
-        let _turn = self.shared.pace.turn(&options.page().site()).await;
-        let _place = self.shared.places.acquire().await;
+        let site = options.page().site();
+        let _permit = self.shared.fetch_permit(&self.job.account, &site).await;
         let max_bytes = options.byte_limit().min(MAX_IMAGE_BYTES);
         let tier = self.fetcher.tiers().into_iter().find(|it| *it == Tier::Http);
         let request = FetchRequest {
@@ -121,12 +124,12 @@ impl One<'_> {
         self.fetcher.fetch(request).await
     }
 
-    /// The job's way to the image: its proxy, and on the page's own site its headers and cookies. They
-    /// are no business of any other site.
+    /// Returns the options of the image's request: the job's proxy, and its headers and cookies if the image is on the
+    /// page's own site. No other site may see those.
     fn options(&self) -> Result<JobRequest, FetchError> {
-        let refused = |why: Box<dyn std::error::Error + Send + Sync>| {
-            let message = "its address cannot be fetched";
-            FetchError::new(FetchErrorKind::InvalidUrl, message).with_source(why)
+        let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
+            let message = "its URL cannot be fetched";
+            FetchError::new(FetchErrorKind::InvalidUrl, message).with_source(source)
         };
         let page = &self.job.request;
         let mut item = Item::get(self.url);
@@ -137,14 +140,14 @@ impl One<'_> {
         to.use_own_proxy = from.use_own_proxy;
         to.proxy_integration_id.clone_from(&from.proxy_integration_id);
         to.proxy_country.clone_from(&from.proxy_country);
-        let image = PageUrl::parse(self.url).map_err(|why| refused(why.into()))?;
-        let at_home =
+        let image = PageUrl::parse(self.url).map_err(|error| refused(error.into()))?;
+        let same_site =
             image.site() == page.page().site() && image.is_https() == page.page().is_https();
-        if at_home {
+        if same_site {
             to.cookies.clone_from(&from.cookies);
             to.session_headers.clone_from(&from.session_headers);
             item.headers.clone_from(&page.headers);
         }
-        item.check(&self.shared.limits).map_err(|why| refused(why.into()))
+        item.check(&self.shared.config.limits).map_err(|error| refused(error.into()))
     }
 }

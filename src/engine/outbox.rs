@@ -1,132 +1,333 @@
-//! The outbox: delivers committed events, each with its own retries, one id and one body.
+//! The outbox: delivers the notifications of ended batches, each with its own retries, one id and one body.
+//!
+//! Up to [`MAX_DELIVERIES`] run at the same time, and a slot that becomes free is filled at once. One receiver gets at most
+//! [`MAX_PER_RECEIVER`] of them, so that a receiver that hangs delays its own notifications and nobody else's.
+//!
+//! A claimed notification whose receiver is busy waits in memory, without a slot. It goes back to the store when too many
+//! wait, or when its lease would end before an attempt could.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::core::batch::{DeliveryAttempt, Notification, NotificationState};
 use crate::core::record::{Claim, Queue, Record};
 use crate::core::time::Timestamp;
-use crate::engine::Shared;
-use crate::engine::changes::Deliver;
+use crate::engine::changes::{PutBack, RecordDelivery};
+use crate::engine::shared::Shared;
 use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, MAX_RESPONSE_BODY_CHARS};
 
-/// Events delivered at the same time.
-const AT_ONCE: usize = 16;
+/// Notifications delivered at the same time.
+const MAX_DELIVERIES: usize = 16;
+/// Notifications delivered to one receiver at the same time.
+const MAX_PER_RECEIVER: usize = 4;
+/// Claimed notifications that wait for their receiver; beyond this number, some go back to the store.
+const MAX_WAITING: usize = 256;
 /// The longest sleep: another process may have ended a batch.
-const LOOK: Duration = Duration::from_secs(5);
-/// A notifier owes its answer within 10 seconds; this is for the one that forgets.
-const PATIENCE: Duration = Duration::from_secs(15);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// The deadline of an attempt. A notifier has to keep one of 10 seconds; this is for one that does not.
+const ATTEMPT_DEADLINE: Duration = Duration::from_secs(15);
+/// The assumed duration of a receiver's attempts until one has ended.
+const UNKNOWN_ATTEMPT: Duration = Duration::from_secs(1);
+/// The shortest and longest time for which a notification goes back to the store.
+const PUT_BACK_FOR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// Delivers until the engine stops.
+/// Delivers until the engine stops, then waits for the attempts that are running.
 pub(super) async fn run(shared: Arc<Shared>) {
-    while !shared.stopping.is_cancelled() {
-        let now = shared.clock.now();
-        // Longer than an attempt can take: who delivers still holds the lease when it books.
-        let until = now.after(shared.settings.lease.max(PATIENCE * 2));
+    let (receivers, waiting) = (HashMap::new(), VecDeque::new());
+    let mut outbox = Outbox { shared, running: JoinSet::new(), receivers, waiting };
+    while !outbox.shared.lifecycle.stopping.is_cancelled() {
+        outbox.start_waiting();
+        outbox.put_back_late().await;
+        if outbox.running.len() < MAX_DELIVERIES && outbox.claim().await {
+            continue;
+        }
+        outbox.wait().await;
+    }
+    let now = outbox.shared.now();
+    let waiting = std::mem::take(&mut outbox.waiting);
+    outbox.put_back(waiting.into_iter().map(|it| (it, now))).await;
+    while outbox.running.join_next().await.is_some() {}
+}
+
+/// A receiver that is being delivered to.
+#[derive(Debug)]
+struct Receiver {
+    permits: Arc<Semaphore>,
+    /// The duration of the attempt that ended last.
+    last_attempt: Duration,
+}
+
+impl Receiver {
+    /// Returns the time after which `waiting` notifications should have been delivered.
+    fn time_for(&self, waiting: usize) -> Duration {
+        let rounds = u32::try_from(waiting.div_ceil(MAX_PER_RECEIVER)).unwrap_or(u32::MAX);
+        let (shortest, longest) = PUT_BACK_FOR;
+        self.last_attempt.saturating_mul(rounds).clamp(shortest, longest)
+    }
+}
+
+/// A claimed notification whose receiver is busy.
+#[derive(Debug)]
+struct Waiting {
+    notification: Notification,
+    receiver: String,
+}
+
+impl Waiting {
+    /// Returns `true` if an attempt that starts `now` ends within the lease.
+    fn can_start(&self, now: Timestamp) -> bool {
+        self.notification.lease.is_some_and(|it| it.until.since(now) >= ATTEMPT_DEADLINE)
+    }
+}
+
+/// The deliveries of this process.
+struct Outbox {
+    shared: Arc<Shared>,
+    /// The attempts that are running. Each returns its receiver and its duration.
+    running: JoinSet<(String, Duration)>,
+    /// The receivers of running attempts.
+    receivers: HashMap<String, Receiver>,
+    /// Oldest first.
+    waiting: VecDeque<Waiting>,
+}
+
+impl Outbox {
+    /// Starts every waiting notification whose receiver has a permit, while there are slots.
+    fn start_waiting(&mut self) {
+        let now = self.shared.now();
+        for it in std::mem::take(&mut self.waiting) {
+            let has_slot = self.running.len() < MAX_DELIVERIES;
+            match (has_slot && it.can_start(now)).then(|| self.permit(&it.receiver)).flatten() {
+                Some(permit) => self.start(it, permit),
+                None => self.waiting.push_back(it),
+            }
+        }
+    }
+
+    fn permit(&mut self, receiver: &str) -> Option<OwnedSemaphorePermit> {
+        let known = self.receivers.entry(receiver.to_owned()).or_insert_with(|| Receiver {
+            permits: Arc::new(Semaphore::new(MAX_PER_RECEIVER)),
+            last_attempt: UNKNOWN_ATTEMPT,
+        });
+        Arc::clone(&known.permits).try_acquire_owned().ok()
+    }
+
+    fn start(&mut self, it: Waiting, permit: OwnedSemaphorePermit) {
+        let shared = Arc::clone(&self.shared);
+        self.running.spawn(async move {
+            let _permit = permit;
+            let started_at = shared.now();
+            deliver(&shared, it.notification).await;
+            (it.receiver, shared.now().since(started_at))
+        });
+    }
+
+    /// Claims due notifications and starts those whose receiver has a permit. Returns `false` if nothing was due.
+    async fn claim(&mut self) -> bool {
+        if self.waiting.len() >= MAX_WAITING {
+            self.put_back_most_frequent().await;
+        }
+        let shared = &self.shared;
+        let now = shared.now();
+        // Twice the deadline of an attempt: half to wait for the receiver, half to deliver.
+        let until = now.after(shared.config.settings.lease.max(ATTEMPT_DEADLINE * 2));
+        let limit = MAX_DELIVERIES.min(MAX_WAITING - self.waiting.len());
         let (queue, worker) = (Queue::Notifications, shared.worker);
-        let claim = Claim { queue, worker, now, until, limit: AT_ONCE };
-        let claimed = match shared.store.claim(claim).await {
+        let claim = Claim { queue, worker, now, until, limit };
+        let claimed = match shared.adapters.store.claim(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {
-                tracing::error!(%error, "claiming events failed");
+                tracing::error!(%error, "claiming notifications failed");
                 Vec::new()
             }
         };
-        if claimed.is_empty() {
-            shared.rest(Queue::Notifications, &shared.notifications_ready, LOOK).await;
-            continue;
-        }
-        let mut posts = tokio::task::JoinSet::new();
-        for found in claimed {
-            if let Record::Notification(notice) = found.record {
-                let shared = Arc::clone(&shared);
-                posts.spawn(async move { deliver(shared, notice).await });
+        let any = !claimed.is_empty();
+        let notifications = claimed.into_iter().filter_map(|it| match it.record {
+            Record::Notification(notification) => Some(notification),
+            _ => None,
+        });
+        self.waiting.extend(notifications.map(|notification| {
+            let receiver = receiver_of(notification.url.as_deref().unwrap_or_default());
+            Waiting { notification, receiver }
+        }));
+        any
+    }
+
+    /// Waits until an attempt ends or, if there is a slot, something is due.
+    async fn wait(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let has_slot = self.running.len() < MAX_DELIVERIES;
+        let due = async {
+            if has_slot {
+                let ready = &shared.scheduling.notifications_ready;
+                shared.wait_for_due(Queue::Notifications, ready, POLL_INTERVAL).await;
+            } else {
+                shared.lifecycle.stopping.cancelled().await;
             }
+        };
+        tokio::select! {
+            biased;
+            Some(ended) = self.running.join_next() => {
+                if let Ok((receiver, took)) = ended
+                    && let Some(known) = self.receivers.get_mut(&receiver)
+                {
+                    known.last_attempt = took;
+                }
+                self.receivers.retain(|_, it| it.permits.available_permits() < MAX_PER_RECEIVER);
+            }
+            () = due => {}
         }
-        while posts.join_next().await.is_some() {}
+    }
+
+    /// Puts back what has waited so long that its lease would end before an attempt.
+    async fn put_back_late(&mut self) {
+        let now = self.shared.now();
+        let (early, late): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|it| it.can_start(now));
+        self.waiting = early;
+        self.put_back_for_a_while(late, now).await;
+    }
+
+    /// Makes room by putting back the waiting notifications of the receiver that has the most of them.
+    async fn put_back_most_frequent(&mut self) {
+        let mut counts = HashMap::<&str, usize>::new();
+        for it in &self.waiting {
+            *counts.entry(&it.receiver).or_default() += 1;
+        }
+        let most = counts.into_iter().max_by_key(|&(receiver, count)| (count, receiver));
+        let Some(receiver) = most.map(|(receiver, _)| receiver.to_owned()) else { return };
+        let (theirs, others): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|it| it.receiver == receiver);
+        self.waiting = others;
+        self.put_back_for_a_while(theirs, self.shared.now()).await;
+    }
+
+    /// Puts notifications back until their receivers should have a permit.
+    async fn put_back_for_a_while(&self, put_back: VecDeque<Waiting>, now: Timestamp) {
+        let count = put_back.len();
+        let put_back = put_back.into_iter().map(|it| {
+            let receiver = self.receivers.get(&it.receiver);
+            let wait = receiver.map_or(PUT_BACK_FOR.0, |receiver| receiver.time_for(count));
+            (it, now.after(wait))
+        });
+        self.put_back(put_back).await;
+    }
+
+    /// Gives up the leases of notifications and makes each due at its time.
+    async fn put_back(&self, put_back: impl Iterator<Item = (Waiting, Timestamp)>) {
+        let leases = put_back.filter_map(|(it, ready_at)| {
+            Some((it.notification.id, it.notification.lease?, ready_at))
+        });
+        let put_back = PutBack(leases.collect());
+        if put_back.0.is_empty() {
+            return;
+        }
+        if let Err(error) = self.shared.writer.apply(put_back).await {
+            // They become due again when their leases end.
+            tracing::error!(%error, "putting notifications back failed");
+        }
     }
 }
 
-async fn deliver(shared: Arc<Shared>, notice: Notification) {
-    let attempt = u32::try_from(notice.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let at = shared.clock.now();
-    let delivered = match &notice.url {
+/// Returns the host and port of a webhook URL.
+fn receiver_of(url: &str) -> String {
+    let parsed = url::Url::parse(url).ok();
+    let receiver =
+        parsed.as_ref().and_then(|it| Some((it.host_str()?, it.port_or_known_default())));
+    match receiver {
+        Some((host, port)) => format!("{host}:{}", port.unwrap_or_default()),
+        None => url.to_owned(),
+    }
+}
+
+/// Makes one attempt and records it.
+async fn deliver(shared: &Arc<Shared>, notification: Notification) {
+    let attempt = u32::try_from(notification.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let at = shared.now();
+    let outcome = match &notification.url {
         Some(url) => {
-            let delivery = DeliveryRequest {
-                id: notice.id,
-                account: notice.account.clone(),
-                event: notice.event.as_str(),
+            let request = DeliveryRequest {
+                id: notification.id,
+                account: notification.account.clone(),
+                event: notification.event.as_str(),
                 url: url.clone(),
-                body: notice.body.clone(),
+                body: notification.body.clone(),
                 sent_at: at.as_millis() / 1_000,
                 attempt,
             };
-            attempted(&shared, delivery).await
+            attempted(shared, request).await
         }
         None => DeliveryOutcome::Refused {
             status: None,
-            reason: "the event has no address".to_owned(),
+            reason: "the notification has no webhook URL".to_owned(),
             response_body: None,
         },
     };
-    let booked = book(&shared, &notice, attempt, at, delivered);
-    if let Err(error) = shared.writer.apply(booked).await {
-        // The lease ends, and it is delivered again: at least once is what is promised.
-        tracing::error!(%error, "booking a delivery failed");
+    let delivery = recorded(shared, &notification, attempt, at, outcome);
+    if let Err(error) = shared.writer.apply(delivery).await {
+        // When the lease ends it is delivered again: the promise is at least once.
+        tracing::error!(%error, "recording a delivery attempt failed");
     }
 }
 
-/// One attempt in a task of its own: whatever the notifier does, the attempt is booked.
-async fn attempted(shared: &Arc<Shared>, delivery: DeliveryRequest) -> DeliveryOutcome {
+/// Makes one attempt in a task of its own, so that the attempt is recorded whatever the notifier does.
+async fn attempted(shared: &Arc<Shared>, request: DeliveryRequest) -> DeliveryOutcome {
     let notifying = Arc::clone(shared);
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
-        let notifier = notifying.notifier.as_ref()?;
-        Some(notifier.deliver(delivery).await)
+        let notifier = notifying.adapters.notifier.as_ref()?;
+        Some(notifier.deliver(request).await)
     }));
-    let failed = |what: &str| DeliveryOutcome::Failed {
+    let failed = |reason: &str| DeliveryOutcome::Failed {
         status: None,
-        reason: what.to_owned(),
+        reason: reason.to_owned(),
         response_body: None,
     };
     tokio::select! {
         biased;
-        answer = task => match answer {
-            Ok(Some(delivered)) => delivered,
-            Ok(None) => failed("nothing here delivers webhooks"),
+        outcome = task => match outcome {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => failed("the engine has no notifier: build it with `.webhooks(...)`"),
             Err(_) => failed("the notifier panicked"),
         },
-        () = shared.clock.sleep(PATIENCE) => failed("the notifier gave no answer in time"),
+        () = shared.sleep(ATTEMPT_DEADLINE) => failed("the notifier did not return in time"),
     }
 }
 
-fn book(
+/// Returns the change that records an attempt and decides what follows it.
+fn recorded(
     shared: &Shared,
-    notice: &Notification,
+    notification: &Notification,
     attempt: u32,
     at: Timestamp,
-    delivered: DeliveryOutcome,
-) -> Deliver {
-    let retry = shared.settings.webhook_retry;
-    let (state, status, error, response_body) = match delivered {
+    outcome: DeliveryOutcome,
+) -> RecordDelivery {
+    use NotificationState as State;
+
+    let retry = shared.config.settings.webhook_retry;
+    let (state, status, error, response_body) = match outcome {
         DeliveryOutcome::Accepted { status, response_body } => {
-            (NotificationState::Delivered, Some(status), None, response_body)
+            (State::Delivered, Some(status), None, response_body)
         }
         DeliveryOutcome::Refused { status, reason, response_body } => {
-            (NotificationState::GivenUp, status, Some(reason), response_body)
+            (State::GivenUp, status, Some(reason), response_body)
         }
         DeliveryOutcome::Failed { status, reason, response_body } if attempt > retry.retries => {
-            (NotificationState::GivenUp, status, Some(reason), response_body)
+            (State::GivenUp, status, Some(reason), response_body)
         }
         DeliveryOutcome::Failed { status, reason, response_body } => {
-            (NotificationState::Pending, status, Some(reason), response_body)
+            (State::Pending, status, Some(reason), response_body)
         }
     };
     let response_body = response_body.map(|it| presentable(&it)).filter(|it| !it.is_empty());
-    tracing::info!(batch = %notice.batch, delivery = %notice.id, attempt, ?state, "webhook");
-    Deliver {
-        notice: notice.id,
+    let (batch, id) = (notification.batch, notification.id);
+    tracing::info!(%batch, notification = %id, attempt, ?state, "delivery attempt");
+    RecordDelivery {
+        notification: id,
         worker: shared.worker,
         attempt: DeliveryAttempt { at, status, error, response_body },
         state,
@@ -134,16 +335,16 @@ fn book(
     }
 }
 
-/// The beginning of a text that a stranger wrote, without what a terminal or a page would obey: control
-/// characters, and those that turn the direction of what stands around them.
+/// Returns the beginning of a receiver's text, with every character replaced that a terminal or a page would act on:
+/// control characters, and those that change the direction of the text around them.
 fn presentable(text: &str) -> String {
-    let obeyed = |it: char| {
+    let is_active = |it: char| {
         it.is_control() && !matches!(it, '\n' | '\t')
             || matches!(it, '\u{61c}' | '\u{200e}' | '\u{200f}')
             || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let plain = text.trim().chars().take(MAX_RESPONSE_BODY_CHARS);
-    plain.map(|it| if obeyed(it) { char::REPLACEMENT_CHARACTER } else { it }).collect()
+    plain.map(|it| if is_active(it) { char::REPLACEMENT_CHARACTER } else { it }).collect()
 }
 
 #[cfg(test)]
@@ -151,10 +352,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_receiver_says_is_kept_short_and_obeyed_by_nothing() {
+    fn a_response_body_is_shortened_and_made_inert() {
         assert_eq!(presentable("  try\tlater\n"), "try\tlater");
         assert_eq!(presentable("\u{1b}[31mred\r\0"), "\u{fffd}[31mred\u{fffd}\u{fffd}");
         assert_eq!(presentable("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
         assert_eq!(presentable(&"é".repeat(5_000)), "é".repeat(MAX_RESPONSE_BODY_CHARS));
+    }
+
+    #[test]
+    fn receivers_are_told_apart_by_host_and_port() {
+        let receivers = [
+            "https://a.example/hook",
+            "https://user:secret@A.example:443/other?key=1",
+            "https://a.example:8443/hook",
+            "no url",
+        ];
+
+        let names = receivers.map(receiver_of);
+
+        assert_eq!(names, ["a.example:443", "a.example:443", "a.example:8443", "no url"]);
+    }
+
+    #[test]
+    fn a_receiver_is_given_the_time_that_its_last_attempt_suggests() {
+        let receiver = |last_attempt| Receiver {
+            permits: Arc::new(Semaphore::new(MAX_PER_RECEIVER)),
+            last_attempt,
+        };
+
+        let waits = [1, 100, 20_000].map(|it| receiver(Duration::from_millis(it)).time_for(40));
+
+        assert_eq!(waits, [PUT_BACK_FOR.0, Duration::from_secs(1), PUT_BACK_FOR.1]);
     }
 }

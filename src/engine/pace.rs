@@ -1,5 +1,5 @@
-//! Taking turns: how many requests a site sees at once, how many a second, and when it asked for
-//! quiet.
+//! Pacing: how many requests a site gets at once, how many per second, and how long it is left alone after it asked
+//! for a pause.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,30 +16,29 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::core::time::Timestamp;
 use crate::ports::clock::Clock;
 
-/// Sites remembered at once; beyond that, idle ones are forgotten.
+/// Sites that are kept in memory; beyond this number, idle ones are dropped.
 const MAX_SITES: usize = 4_096;
 
-/// How a site is treated.
+/// Limits on the requests to each site.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pacing {
-    /// Requests to one site at the same time.
+    /// Requests to one site at the same time. Defaults to 8.
     pub per_host: usize,
-    /// Requests to one site in a second; `None` for no bound of this kind.
+    /// Requests to one site per second, evenly spaced. `None`, the default, sets no rate.
     pub per_second: Option<f64>,
 }
 
 impl Default for Pacing {
-    /// Eight at once, as many a second as that gives.
     fn default() -> Self {
         Self { per_host: 8, per_second: None }
     }
 }
 
-/// The engine's clock as governor reads it.
+/// The engine's clock in the form that governor reads.
 #[derive(Clone, Debug)]
-struct Ticks(Arc<dyn Clock>);
+struct GovernorTime(Arc<dyn Clock>);
 
-impl GovernorClock for Ticks {
+impl GovernorClock for GovernorTime {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -47,45 +46,45 @@ impl GovernorClock for Ticks {
     }
 }
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Nanos>>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, GovernorTime, NoOpMiddleware<Nanos>>;
 
 #[derive(Debug)]
 struct Site {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     limiter: Option<Limiter>,
-    quiet_until: Mutex<Timestamp>,
+    paused_until: Mutex<Timestamp>,
     spacing: Mutex<Spacing>,
 }
 
-/// The pause that a site wants between the beginnings of two requests.
+/// The crawl delay of a site: the time between the starts of two requests.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spacing {
-    pause: Duration,
-    /// When the next request may begin.
+    delay: Duration,
+    /// The earliest start of the next request.
     next: Timestamp,
 }
 
 impl Spacing {
-    /// Takes the next place in line and says how long it is until then.
-    fn take(&mut self, now: Timestamp) -> Duration {
-        if self.pause.is_zero() {
+    /// Reserves the next start and returns the time until then.
+    fn reserve(&mut self, now: Timestamp) -> Duration {
+        if self.delay.is_zero() {
             return Duration::ZERO;
         }
         let at = self.next.max(now);
-        self.next = at.after(self.pause);
+        self.next = at.after(self.delay);
         at.since(now)
     }
 }
 
-/// Every site's turn.
+/// The limits of every site, and what each has used of them.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct SitePacer {
     clock: Arc<dyn Clock>,
     pacing: Pacing,
     sites: DashMap<String, Arc<Site>>,
 }
 
-impl Pace {
+impl SitePacer {
     pub(super) fn new(clock: Arc<dyn Clock>, pacing: Pacing) -> Self {
         Self { clock, pacing, sites: DashMap::new() }
     }
@@ -96,61 +95,60 @@ impl Pace {
         }
         if self.sites.len() >= MAX_SITES {
             let now = self.clock.now();
-            self.sites.retain(|_, it| Arc::strong_count(it) > 1 || it.quiet_until() > now);
+            self.sites.retain(|_, it| Arc::strong_count(it) > 1 || it.paused_until() > now);
         }
         let site = self.sites.entry(name.to_owned()).or_insert_with(|| {
-            let limiter =
-                self.pacing.per_second.and_then(quota).map(|quota| {
-                    RateLimiter::direct_with_clock(quota, Ticks(Arc::clone(&self.clock)))
-                });
+            let limiter = self.pacing.per_second.and_then(quota).map(|quota| {
+                RateLimiter::direct_with_clock(quota, GovernorTime(Arc::clone(&self.clock)))
+            });
             Arc::new(Site {
-                places: Arc::new(Semaphore::new(self.pacing.per_host.max(1))),
+                permits: Arc::new(Semaphore::new(self.pacing.per_host.max(1))),
                 limiter,
-                quiet_until: Mutex::default(),
+                paused_until: Mutex::default(),
                 spacing: Mutex::default(),
             })
         });
         Arc::clone(&site)
     }
 
-    /// Waits for the site's turn; it is taken until the permit is dropped.
-    pub(super) async fn turn(&self, name: &str) -> Option<OwnedSemaphorePermit> {
+    /// Waits until the site may get another request. The permit counts against its limit until it is dropped.
+    pub(super) async fn acquire(&self, name: &str) -> Option<OwnedSemaphorePermit> {
         let site = self.site(name);
-        let place = Arc::clone(&site.places).acquire_owned().await.ok();
-        let wait = site.spacing().take(self.clock.now());
+        let permit = Arc::clone(&site.permits).acquire_owned().await.ok();
+        let wait = site.spacing().reserve(self.clock.now());
         if !wait.is_zero() {
             self.clock.sleep(wait).await;
         }
         loop {
-            let quiet = site.quiet_until().since(self.clock.now());
-            if !quiet.is_zero() {
-                self.clock.sleep(quiet).await;
+            let pause = site.paused_until().since(self.clock.now());
+            if !pause.is_zero() {
+                self.clock.sleep(pause).await;
                 continue;
             }
-            let Some(limiter) = &site.limiter else { return place };
+            let Some(limiter) = &site.limiter else { return permit };
             match limiter.check() {
-                Ok(()) => return place,
+                Ok(()) => return permit,
                 Err(busy) => {
-                    let now = GovernorClock::now(&Ticks(Arc::clone(&self.clock)));
+                    let now = GovernorClock::now(&GovernorTime(Arc::clone(&self.clock)));
                     let wait = busy.wait_time_from(now);
-                    // A millisecond at least: the clock counts no smaller step.
+                    // At least a millisecond: the clock has no smaller step.
                     self.clock.sleep(wait.max(Duration::from_millis(1))).await;
                 }
             }
         }
     }
 
-    /// The site wants this pause between the beginnings of two requests.
-    pub(super) fn space(&self, name: &str, pause: Duration) {
-        self.site(name).spacing().pause = pause;
+    /// Sets the site's crawl delay.
+    pub(super) fn set_delay(&self, name: &str, delay: Duration) {
+        self.site(name).spacing().delay = delay;
     }
 
-    /// The site asked for quiet.
-    pub(super) fn quiet(&self, name: &str, wait: Duration) {
+    /// Sends the site no request for `wait`; a longer pause that is running stays.
+    pub(super) fn pause(&self, name: &str, wait: Duration) {
         let until = self.clock.now().after(wait);
         let site = self.site(name);
-        let mut quiet = site.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *quiet = until.max(*quiet);
+        let mut paused_until = site.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
+        *paused_until = until.max(*paused_until);
     }
 }
 
@@ -159,12 +157,12 @@ impl Site {
         self.spacing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn quiet_until(&self) -> Timestamp {
-        *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner)
+    fn paused_until(&self) -> Timestamp {
+        *self.paused_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One request every `1/per_second` seconds, without bursts.
+/// Returns a quota of one request every `1/per_second` seconds, without bursts.
 fn quota(per_second: f64) -> Option<Quota> {
     let period = Duration::try_from_secs_f64(per_second.recip()).ok()?;
     Quota::with_period(period).map(|it| it.allow_burst(NonZeroU32::MIN))

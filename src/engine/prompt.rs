@@ -1,18 +1,18 @@
-//! What a language model says of a page, where an item asks for it.
+//! Answers `extraction_prompt` with the configured language model.
 
 use std::time::Duration;
 
 use crate::core::job::Job;
 use crate::core::request::Format;
-use crate::engine::Shared;
+use crate::engine::shared::Shared;
 use crate::ports::extract::Extracted;
 use crate::ports::prompt::PromptRequest;
 
-/// Puts the item's prompt to the model that is configured, and its answer beside what was extracted.
+/// Sends the item's prompt to the model and adds its answer to the result.
 ///
-/// Without a model, or without an answer within `deadline`, the result carries a warning: a page that
-/// was got and paid for is not lost over it.
-pub(super) async fn ask(
+/// Without a model, or without an answer within `deadline`, the result carries a warning: a page that was fetched and
+/// paid for must not be lost over it.
+pub(super) async fn answer(
     shared: &Shared,
     job: &Job,
     url: &str,
@@ -21,16 +21,16 @@ pub(super) async fn ask(
 ) {
     let options = &job.request;
     let Some(prompt) = &options.extraction_prompt else { return };
-    let unanswered = |why: &str| format!("extraction_prompt was not answered: {why}");
-    let Some(model) = &shared.prompts else {
+    let unanswered = |reason: &str| format!("extraction_prompt was not answered: {reason}");
+    let Some(model) = &shared.adapters.prompts else {
         let named = [
             (options.extraction_provider.is_some(), "extraction_provider"),
             (options.extraction_model.is_some(), "extraction_model"),
         ];
-        let why = "no language model is configured";
-        extracted.warnings.push(unanswered(why));
-        let named = named.into_iter().filter(|(asked, _)| *asked);
-        extracted.warnings.extend(named.map(|(_, it)| format!("{it} was not used: {why}")));
+        let reason = "no language model is configured";
+        extracted.warnings.push(unanswered(reason));
+        let named = named.into_iter().filter(|(is_set, _)| *is_set);
+        extracted.warnings.extend(named.map(|(_, it)| format!("{it} was not used: {reason}")));
         return;
     };
     let markdown = extracted.content.get(&Format::Markdown).and_then(|it| it.as_str());
@@ -43,7 +43,7 @@ pub(super) async fn ask(
         url: url.to_owned(),
         deadline,
     };
-    // A model owes us its deadline; this is for the one that forgets.
+    // A model has to keep its deadline; this is for one that does not.
     tokio::select! {
         biased;
         answer = model.answer(request) => match answer {
@@ -51,11 +51,11 @@ pub(super) async fn ask(
                 extracted.warnings.append(&mut answer.warnings);
                 extracted.prompted = Some(answer);
             }
-            Err(why) => extracted.warnings.push(unanswered(&why.to_string())),
+            Err(error) => extracted.warnings.push(unanswered(&error.to_string())),
         },
-        () = shared.clock.sleep(deadline) => {
-            let why = format!("nothing came within {} seconds", deadline.as_secs());
-            extracted.warnings.push(unanswered(&why));
+        () = shared.sleep(deadline) => {
+            let reason = format!("no answer within {} seconds", deadline.as_secs());
+            extracted.warnings.push(unanswered(&reason));
         }
     }
 }

@@ -1,21 +1,28 @@
-//! The reaper: removes what has served its time.
+//! The reaper: removes expired records.
+//!
+//! * A batch expires [`Settings::retention`](crate::engine::Settings::retention) after its end, and is removed whole: with
+//!   its jobs, results, files, ledger, notification and idempotency key.
+//! * A cache entry expires when its item's `cache.ttl` has passed.
+//! * A day of an account's usage expires after 62 days.
+//!
+//! Accounts and site profiles are never removed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::record::{Claim, Queue, Record};
-use crate::engine::Shared;
 use crate::engine::changes::{Expire, Forget};
 use crate::engine::error::EngineError;
+use crate::engine::shared::Shared;
 
 /// Records removed in one round.
-const AT_ONCE: usize = 64;
-/// Between two rounds when nothing is due.
-const ROUND: Duration = Duration::from_secs(30);
+const RECORDS_PER_ROUND: usize = 64;
+/// The time between two rounds when nothing is due.
+const INTERVAL: Duration = Duration::from_secs(30);
 
-/// Removes until the engine stops.
+/// Removes expired records until the engine stops.
 pub(super) async fn run(shared: Arc<Shared>) {
-    while !shared.stopping.is_cancelled() {
+    while !shared.lifecycle.stopping.is_cancelled() {
         match round(&shared).await {
             Ok(removed) if removed > 0 => continue,
             Ok(_) => {}
@@ -23,24 +30,23 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         tokio::select! {
             biased;
-            () = shared.stopping.cancelled() => {}
-            () = shared.clock.sleep(ROUND) => {}
+            () = shared.lifecycle.stopping.cancelled() => {}
+            () = shared.sleep(INTERVAL) => {}
         }
     }
 }
 
 async fn round(shared: &Shared) -> Result<usize, EngineError> {
-    let now = shared.clock.now();
+    let now = shared.now();
     let (queue, worker) = (Queue::Expiry, shared.worker);
-    let claim = Claim { queue, worker, now, until: now, limit: AT_ONCE };
-    let due = shared.store.claim(claim).await?;
+    let claim = Claim { queue, worker, now, until: now, limit: RECORDS_PER_ROUND };
+    let due = shared.adapters.store.claim(claim).await?;
     let count = due.len();
     for found in due {
         match found.record {
             Record::Batch(batch) => {
-                // The bodies first: a crash in between leaves a record that is due again, and not
-                // a file that nothing names.
-                shared.bodies.remove(batch.id).await?;
+                // Bodies first: a crash in between leaves a record that is due again, not files without a record.
+                shared.adapters.bodies.remove(batch.id).await?;
                 shared.writer.apply(Expire(batch)).await?;
             }
             other => shared.writer.apply(Forget(other.key())).await?,

@@ -1,16 +1,16 @@
-//! The text of a PDF's pages that are images only, where an item asks for it.
+//! Text recognition for the scanned pages of a PDF.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::job::Job;
-use crate::engine::Shared;
+use crate::engine::shared::Shared;
 use crate::ports::fetch::{DocumentRequest, FetchErrorKind, Fetched, ImageText, PdfText};
 
-/// Reads the images that `pdf` gave for its pages without text, one after the other, within `deadline`
-/// in all, and puts their text where the pages' is missing.
+/// Reads the images of the pages without text, one after the other and all within `deadline`, and puts their text into
+/// those pages.
 ///
-/// An image that cannot be read is named in a warning and fails nothing.
+/// An image that cannot be read adds a warning and does not fail the job.
 pub(super) async fn read(
     shared: &Shared,
     job: &Job,
@@ -18,44 +18,44 @@ pub(super) async fn read(
     deadline: Duration,
 ) -> Vec<ImageText> {
     let scans = std::mem::take(&mut pdf.scans);
-    let Some(reader) = &shared.fetchers.ocr else {
+    let Some(reader) = &shared.adapters.fetchers.ocr else {
         if !scans.is_empty() {
-            let why =
-                "some pages are images, and nothing here reads images; give the engine `.ocr(...)`";
-            pdf.warnings.push(why.to_owned());
+            let warning =
+                "some pages are images and the engine has no OCR engine: build it with `.ocr(...)`";
+            pdf.warnings.push(warning.to_owned());
         }
         return Vec::new();
     };
-    let began = shared.clock.now();
-    let mut seen = Vec::new();
+    let started_at = shared.now();
+    let mut texts = Vec::new();
     for scan in scans {
         let number = scan.page + 1;
-        let deadline = deadline.saturating_sub(shared.clock.now().since(began));
+        let deadline = deadline.saturating_sub(shared.now().since(started_at));
         let document = Arc::new(Fetched::new(200, scan.image));
         let options = Arc::clone(&job.request);
         match reader.recognize(DocumentRequest { document, options, deadline }).await {
             Ok(read) => {
                 for pages in [&mut pdf.pages, &mut pdf.markdown] {
                     if let Some(page) = pages.get_mut(scan.page) {
-                        add(page, &read.text);
+                        append(page, &read.text);
                     }
                 }
                 let page = job.request.page();
-                seen.push(ImageText { url: format!("{page}#page={number}"), read });
+                texts.push(ImageText { url: format!("{page}#page={number}"), read });
             }
-            Err(why) => {
-                pdf.warnings.push(format!("the image on page {number} was not read: {why}"));
-                // What is not installed, and what has no time left, is so for the next one too.
-                if deadline.is_zero() || why.kind() == FetchErrorKind::Unavailable {
+            Err(error) => {
+                pdf.warnings.push(format!("the image on page {number} was not read: {error}"));
+                // Without an OCR program, or without time, the next image cannot be read either.
+                if deadline.is_zero() || error.kind() == FetchErrorKind::Unavailable {
                     break;
                 }
             }
         }
     }
-    seen
+    texts
 }
 
-fn add(page: &mut String, text: &str) {
+fn append(page: &mut String, text: &str) {
     if !page.is_empty() {
         page.push_str("\n\n");
     }

@@ -14,11 +14,12 @@ use crate::core::request::{Item, JobRequest, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::usage::Budget;
+use crate::engine::Engine;
 use crate::engine::changes::{Accept, NotAccepted};
 use crate::engine::error::{EngineError, SubmitError};
 use crate::engine::report::JobReport;
+use crate::engine::shared::Shared;
 use crate::engine::watch::BatchHandle;
-use crate::engine::{Engine, Shared};
 
 /// Items to submit together.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +106,7 @@ pub struct Estimate {
 impl Shared {
     /// Checks one item, down to what the URL standard says of its address.
     fn checked(&self, item: Item) -> Result<JobRequest, ValidationError> {
-        let request = item.check(&self.limits)?;
+        let request = item.check(&self.config.limits)?;
         if request.advanced.session_id.is_some() {
             // Without its session the page would be another one, and paid for.
             let reason = "names a stored session, and nothing here stores sessions; send `cookies`";
@@ -129,7 +130,7 @@ impl Shared {
 
     /// What a batch asks for, checked with the place where its end is told.
     fn requests(&self, batch: &Batch) -> Result<Vec<JobRequest>, SubmitError> {
-        let most = self.limits.batch_items;
+        let most = self.config.limits.batch_items;
         match batch.items.len() {
             0 => return Err(SubmitError::Empty),
             given if given > most => return Err(SubmitError::TooMany { given, most }),
@@ -148,29 +149,30 @@ impl Shared {
     }
 
     fn estimated(&self, request: &JobRequest) -> Estimate {
-        let tier = Reach::of(request, &self.tools, &self.prices).usable.first();
+        let tier =
+            Reach::of(request, &self.config.capabilities, &self.config.prices).usable.first();
         let add_ons = AddOns::asked(request);
-        let credits = tier.map(|it| self.prices.quote(request, it, add_ons));
-        let most = estimate(request, &self.tools, &self.prices);
+        let credits = tier.map(|it| self.config.prices.quote(request, it, add_ons));
+        let most = estimate(request, &self.config.capabilities, &self.config.prices);
         Estimate { tier, credits: credits.unwrap_or_default(), most }
     }
 
     fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
-        let Some(notifier) = &self.notifier else {
+        let Some(notifier) = &self.adapters.notifier else {
             let reason = "nothing here delivers webhooks; build the engine with `.webhooks(...)`";
             return Err(SubmitError::Webhook(reason.to_owned()));
         };
         notifier.accepts(url).map_err(SubmitError::Webhook)
     }
 
-    fn new_job(&self, place: Place<'_>, index: usize, request: JobRequest) -> Job {
+    fn new_job(&self, origin: Origin<'_>, index: usize, request: JobRequest) -> Job {
         let order = u16::try_from(index % 4_096).unwrap_or_default();
         Job {
-            id: JobId::new(place.now, order, self.entropy.draw()),
-            batch: place.batch,
-            account: place.account.clone(),
+            id: JobId::new(origin.now, order, self.adapters.entropy.draw()),
+            batch: origin.batch,
+            account: origin.account.clone(),
             index: u32::try_from(index).unwrap_or(u32::MAX),
-            hold: estimate(&request, &self.tools, &self.prices),
+            hold: estimate(&request, &self.config.capabilities, &self.config.prices),
             request: Arc::new(request),
             state: JobState::Queued,
             claims: 0,
@@ -178,9 +180,9 @@ impl Shared {
             lease: None,
             trail: Vec::new(),
             used_ms: 0,
-            ready_at: place.now,
-            deadline: place.now.after(self.settings.job_deadline),
-            created_at: place.now,
+            ready_at: origin.now,
+            deadline: origin.now.after(self.config.settings.job_deadline),
+            created_at: origin.now,
             started_at: None,
             ended_at: None,
             outcome: None,
@@ -188,9 +190,9 @@ impl Shared {
     }
 }
 
-/// Where a new job belongs.
+/// The submission that a new job belongs to.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct Origin<'a> {
     now: Timestamp,
     batch: BatchId,
     account: &'a AccountId,
@@ -208,7 +210,7 @@ impl Engine {
     /// [`SubmitError`] naming what is wrong; then nothing was written and nothing is held.
     pub async fn submit(&self, batch: Batch) -> Result<BatchHandle, SubmitError> {
         let shared = &self.shared;
-        if shared.stopping.is_cancelled() {
+        if shared.lifecycle.stopping.is_cancelled() {
             return Err(EngineError::Stopped.into());
         }
         let requests = shared.requests(&batch)?;
@@ -225,7 +227,7 @@ impl Engine {
             Ok(id) if id == handle.id() => {
                 tracing::info!(batch = %id, jobs = count, "accepted");
                 metrics::counter!("rungs_jobs_submitted").increment(count as u64);
-                shared.jobs_ready.notify_one();
+                shared.scheduling.jobs_ready.notify_one();
                 Ok(handle)
             }
             Ok(earlier) => Ok(BatchHandle::new(self.clone(), earlier)),
@@ -234,13 +236,13 @@ impl Engine {
 
     fn accepting(&self, batch: Batch, requests: Vec<JobRequest>) -> Accept {
         let shared = &self.shared;
-        let (now, digest) = (shared.clock.now(), batch.digest());
-        let id = BatchId::new(now, 0, shared.entropy.draw());
-        let place = Place { now, batch: id, account: &batch.account };
+        let (now, digest) = (shared.now(), batch.digest());
+        let id = BatchId::new(now, 0, shared.adapters.entropy.draw());
+        let origin = Origin { now, batch: id, account: &batch.account };
         let jobs: Vec<Job> = requests
             .into_iter()
             .enumerate()
-            .map(|(index, request)| shared.new_job(place, index, request))
+            .map(|(index, request)| shared.new_job(origin, index, request))
             .collect();
         let total = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         let record = BatchRecord {
@@ -254,13 +256,13 @@ impl Engine {
             label: batch.label,
             webhook: batch.webhook,
             idempotency_key: batch.key,
-            event: NotificationId::new(now, 0, shared.entropy.draw()),
+            event: NotificationId::new(now, 0, shared.adapters.entropy.draw()),
             entries: 1,
             created_at: now,
             ended_at: None,
             expires_at: None,
         };
-        let (unlimited, budget) = (shared.settings.unlimited_accounts, batch.budget);
+        let (unlimited, budget) = (shared.config.settings.unlimited_accounts, batch.budget);
         Accept { batch: record, jobs, digest, unlimited, budget }
     }
 
@@ -268,8 +270,8 @@ impl Engine {
     pub async fn scrape(&self, item: impl Into<Item>) -> Result<JobReport, SubmitError> {
         let mut handle = self.submit(Batch::scrape(item)).await?;
         handle.wait().await?;
-        let jobs = self.report(handle.id()).await?.jobs;
-        jobs.into_iter().next().ok_or_else(|| EngineError::NoJob.into())
+        let jobs = self.batch_report(handle.id()).await?.jobs;
+        jobs.into_iter().next().ok_or_else(|| EngineError::BatchNotFound(handle.id()).into())
     }
 
     /// What an item would cost, without submitting it.

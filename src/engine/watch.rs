@@ -54,28 +54,28 @@ pub enum ProgressEvent {
     },
 }
 
-/// Who listens to which batch.
+/// The channels on which each batch's progress is published, while anyone receives.
 #[derive(Debug, Default)]
-pub(super) struct Watchers {
+pub(super) struct ProgressChannels {
     batches: DashMap<BatchId, broadcast::Sender<ProgressEvent>>,
 }
 
-impl Watchers {
+impl ProgressChannels {
     pub(super) fn subscribe(&self, batch: BatchId) -> broadcast::Receiver<ProgressEvent> {
         self.batches.entry(batch).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
     }
 
-    pub(super) fn tell(&self, batch: BatchId, event: ProgressEvent) {
+    pub(super) fn publish(&self, batch: BatchId, event: ProgressEvent) {
         let ended = matches!(event, ProgressEvent::BatchEnded { .. });
-        if let Some(listeners) = self.batches.get(&batch) {
-            // Nobody listens any more: then nobody misses it.
-            let _ = listeners.send(event);
+        if let Some(channel) = self.batches.get(&batch) {
+            // Without a receiver there is nobody to miss the event.
+            let _ = channel.send(event);
         }
         self.batches.remove_if(&batch, |_, it| ended || it.receiver_count() == 0);
     }
 
-    /// A handle goes: with the last of them goes the channel.
-    fn leave(&self, batch: BatchId) {
+    /// Drops the channel of a batch whose last handle is being dropped.
+    fn unsubscribe(&self, batch: BatchId) {
         self.batches.remove_if(&batch, |_, it| it.receiver_count() <= 1);
     }
 }
@@ -95,13 +95,13 @@ pub struct BatchHandle {
 
 impl Drop for BatchHandle {
     fn drop(&mut self) {
-        self.engine.shared.watchers.leave(self.id);
+        self.engine.shared.progress.unsubscribe(self.id);
     }
 }
 
 impl BatchHandle {
     pub(super) fn new(engine: Engine, id: BatchId) -> Self {
-        let events = engine.shared.watchers.subscribe(id);
+        let events = engine.shared.progress.subscribe(id);
         Self { engine, id, events, told: HashSet::new(), rest: VecDeque::new(), done: false }
     }
 
@@ -136,7 +136,7 @@ impl BatchHandle {
                         Ok(event) => return Some(self.heard(event)),
                         Err(_) => {}
                     },
-                    () = self.engine.shared.clock.sleep(LOOK) => {}
+                    () = self.engine.shared.sleep(LOOK) => {}
                 },
             }
         }
@@ -166,7 +166,7 @@ impl BatchHandle {
     ///
     /// [`EngineError::Stopped`] if the engine is shut down first.
     pub async fn wait(&mut self) -> Result<BatchStatus, EngineError> {
-        let stopped = self.engine.shared.stopped.clone();
+        let stopped = self.engine.shared.lifecycle.stopped.clone();
         loop {
             let status = self.batch().await?.status();
             if status != BatchStatus::Processing {
@@ -185,6 +185,6 @@ impl BatchHandle {
     /// Waits for the batch's end and reads every result.
     pub async fn report(&mut self) -> Result<BatchReport, EngineError> {
         self.wait().await?;
-        self.engine.report(self.id).await
+        self.engine.batch_report(self.id).await
     }
 }

@@ -1,4 +1,4 @@
-//! Claiming jobs and carrying each through its ladder.
+//! Claims jobs, runs each on its ladder and commits the result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,61 +12,62 @@ use crate::core::job::{Attempt, Fence, Job};
 use crate::core::record::{Claim, Queue, Record};
 use crate::core::step::{StepError, StepInput};
 use crate::core::time::Timestamp;
-use crate::engine::attempt::Ladder;
+use crate::engine::cache;
 use crate::engine::changes::{Step, Stepped, error_code};
 use crate::engine::error::EngineError;
+use crate::engine::ladder::Ladder;
+use crate::engine::shared::Shared;
 use crate::engine::watch::ProgressEvent;
-use crate::engine::{Shared, cache};
 
-/// Jobs claimed at once for each page that may be fetched at once: so many can wait for their
-/// site's turn while others go ahead.
-const WINDOW: usize = 4;
+/// Jobs in hand per page permit: while some wait for their site or account, others can be fetched.
+const JOBS_PER_PERMIT: usize = 4;
 /// The longest sleep of the claim loop: another process may have put something into the store.
-const LOOK: Duration = Duration::from_secs(1);
-/// Tries to commit an end before the job is left to its lease.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Attempts to commit a result before the job is left to its lease.
 const COMMIT_TRIES: u32 = 5;
 
-/// Claims jobs until the engine stops, then waits for those that run.
+/// Claims jobs until the engine stops. The jobs run as tasks of their own.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let window = shared.settings.concurrency.saturating_mul(WINDOW);
-    let free = Arc::new(Semaphore::new(window));
-    while !shared.stopping.is_cancelled() {
-        let Ok(place) = Arc::clone(&free).acquire_owned().await else { break };
-        drop(place);
+    let in_hand = shared.config.settings.concurrency.saturating_mul(JOBS_PER_PERMIT);
+    let free = Arc::new(Semaphore::new(in_hand));
+    while !shared.lifecycle.stopping.is_cancelled() {
+        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
+        drop(permit);
         let claimed = match claim(&shared, free.available_permits()).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::error!(%error, "claiming failed");
-                shared.clock.sleep(LOOK).await;
+                shared.sleep(POLL_INTERVAL).await;
                 continue;
             }
         };
         let none = claimed.is_empty();
         for job in claimed {
-            let Ok(place) = Arc::clone(&free).acquire_owned().await else { break };
+            let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
             let shared = Arc::clone(&shared);
             let span =
-                tracing::info_span!("job", id = %job.id, batch = %job.batch, claim = job.claims);
-            let tasks = shared.tasks.clone();
+                tracing::info_span!("job", job = %job.id, batch = %job.batch, claim = job.claims);
+            let tasks = shared.lifecycle.tasks.clone();
             tasks.spawn(
                 async move {
-                    carry(&shared, job).await;
-                    drop(place);
+                    run_job(&shared, job).await;
+                    drop(permit);
                 }
                 .instrument(span),
             );
         }
         if none {
-            shared.rest(Queue::Jobs, &shared.jobs_ready, LOOK).await;
+            let ready = &shared.scheduling.jobs_ready;
+            shared.wait_for_due(Queue::Jobs, ready, POLL_INTERVAL).await;
         }
     }
 }
 
 async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Job>, EngineError> {
-    let now = shared.clock.now();
-    let until = now.after(shared.settings.lease);
+    let now = shared.now();
+    let until = now.after(shared.config.settings.lease);
     let claim = Claim { queue: Queue::Jobs, worker: shared.worker, now, until, limit };
-    let found = shared.store.claim(claim).await?;
+    let found = shared.adapters.store.claim(claim).await?;
     Ok(found
         .into_iter()
         .filter_map(|it| match it.record {
@@ -76,32 +77,32 @@ async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Job>, EngineError> {
         .collect())
 }
 
-/// What became of a claim.
-enum End {
-    /// The ladder came to this.
-    Decided(StepInput),
-    /// The claim is no longer ours.
+/// The end of a claim.
+enum ClaimEnd {
+    /// The ladder returned this step.
+    Step(StepInput),
+    /// Another worker holds the job, or it has been canceled.
     Lost,
 }
 
-/// Carries one claimed job to its end, or back into the queue.
-async fn carry(shared: &Arc<Shared>, job: Job) {
+/// Runs one claimed job until it ends or goes back into the queue.
+async fn run_job(shared: &Arc<Shared>, job: Job) {
     let job = Arc::new(job);
-    shared.watchers.tell(job.batch, ProgressEvent::JobStarted { job: job.id });
-    let decided = tokio::select! {
+    shared.progress.publish(job.batch, ProgressEvent::JobStarted { job: job.id });
+    let end = tokio::select! {
         biased;
-        end = ladder(shared, Arc::clone(&job)) => end,
-        () = heartbeat(shared, &job) => End::Lost,
-        () = shared.aborting.cancelled() => End::Decided(put_back(shared.clock.now())),
-        // A turn that does not come is no attempt, so nothing but this ends the wait for it.
-        () = shared.clock.sleep(job.deadline.since(shared.clock.now())) => {
+        end = run_ladder(shared, Arc::clone(&job)) => end,
+        () = heartbeat(shared, &job) => ClaimEnd::Lost,
+        () = shared.lifecycle.aborting.cancelled() => ClaimEnd::Step(put_back(shared.now())),
+        // Waiting for a permit is not an attempt, so nothing else ends that wait.
+        () = shared.sleep(job.deadline.since(shared.now())) => {
             let error = out_of_time();
-            End::Decided(StepInput::Fail { error, attempts: Vec::new() })
+            ClaimEnd::Step(StepInput::Fail { error, attempts: Vec::new() })
         }
     };
-    match decided {
-        End::Lost => tracing::warn!("the lease was lost or the batch cancelled"),
-        End::Decided(input) => conclude(shared, &job, input).await,
+    match end {
+        ClaimEnd::Lost => tracing::warn!("the lease was lost or the batch was canceled"),
+        ClaimEnd::Step(input) => commit(shared, &job, input).await,
     }
 }
 
@@ -109,43 +110,43 @@ fn put_back(now: Timestamp) -> StepInput {
     StepInput::Reschedule { ready_at: now, used: Duration::ZERO, attempts: Vec::new() }
 }
 
-/// Runs the ladder in a task of its own, so that a panic in a host's part ends this job and nothing
-/// else.
-async fn ladder(shared: &Arc<Shared>, job: Arc<Job>) -> End {
-    if let Some(error) = hopeless(&job, shared.clock.now()) {
-        return End::Decided(StepInput::Fail { error, attempts: Vec::new() });
+/// Runs the ladder in a task of its own, so that a panic in one of the application's adapters ends this job only.
+async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
+    if let Some(error) = give_up(&job, shared.now()) {
+        return ClaimEnd::Step(StepInput::Fail { error, attempts: Vec::new() });
     }
     let running = Ladder::new(Arc::clone(shared), job).run();
     let task = AbortOnDropHandle::new(tokio::spawn(running.in_current_span()));
-    End::Decided(match task.await {
+    ClaimEnd::Step(match task.await {
         Ok(input) => input,
-        Err(died) => {
-            let what = if died.is_panic() { "a fetcher or extractor panicked" } else { "aborted" };
-            let error = JobError::new(ErrorCode::InternalError, what);
+        Err(error) => {
+            let message =
+                if error.is_panic() { "a fetcher or extractor panicked" } else { "aborted" };
+            let error = JobError::new(ErrorCode::InternalError, message);
             StepInput::Fail { error, attempts: Vec::<Attempt>::new() }
         }
     })
 }
 
-/// Why a job is not even begun.
-fn hopeless(job: &Job, now: Timestamp) -> Option<JobError> {
+/// Returns the error of a job that is not worth starting.
+fn give_up(job: &Job, now: Timestamp) -> Option<JobError> {
     if job.lost > Job::MAX_LOST {
         let message =
-            format!("its worker was lost {} times; the page may be what kills it", job.lost);
+            format!("the worker was lost {} times: the page may be what kills it", job.lost);
         return Some(JobError::new(ErrorCode::InternalError, message));
     }
     (now > job.deadline).then(out_of_time)
 }
 
 fn out_of_time() -> JobError {
-    JobError::new(ErrorCode::Timeout, "its turn did not come before its deadline")
+    JobError::new(ErrorCode::Timeout, "no permit became free before the job's deadline")
 }
 
-/// Renews the lease while the job runs; returns when it is no longer ours.
+/// Renews the lease while the job runs. Returns when the lease is lost.
 async fn heartbeat(shared: &Shared, job: &Job) {
     loop {
-        shared.clock.sleep(shared.settings.lease / 3).await;
-        let until = shared.clock.now().after(shared.settings.lease);
+        shared.sleep(shared.config.settings.lease / 3).await;
+        let until = shared.now().after(shared.config.settings.lease);
         let renewed = shared.writer.apply(step_of(shared, job, StepInput::Renew { until })).await;
         match renewed {
             Ok(Err(_)) => return,
@@ -164,55 +165,56 @@ fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
         site: (!matches!(input, StepInput::Renew { .. })).then(|| job.request.page().site()),
         fence: Some(Fence { worker: shared.worker, claim: job.claims }),
         input,
-        format: Arc::clone(&shared.notification_format),
+        format: Arc::clone(&shared.adapters.notification_format),
     }
 }
 
-/// Commits what the ladder came to, and tells whoever listens.
-async fn conclude(shared: &Shared, job: &Job, input: StepInput) {
-    let cached = cache::entry(job, &input, shared.clock.now());
+/// Commits a step and publishes it.
+async fn commit(shared: &Shared, job: &Job, input: StepInput) {
+    let cached = cache::new_entry(job, &input, shared.now());
     for attempt in 1..=COMMIT_TRIES {
         match shared.writer.apply(step_of(shared, job, input.clone())).await {
             Ok(Ok(stepped)) => {
                 if let Some(record) = cached {
-                    cache::keep_entry(shared, record).await;
+                    cache::store_entry(shared, record).await;
                 }
-                return tell(shared, stepped);
+                return publish(shared, stepped);
             }
-            // Cancelled or taken over meanwhile, or an earlier try was written after all.
+            // The job was canceled or taken over meanwhile, or an earlier attempt was written after all.
             Ok(Err(StepError::Stale)) => return tracing::warn!("a late result was refused"),
             Ok(Err(refused)) => {
                 tracing::error!(%refused, "a result was refused");
                 let error = JobError::new(ErrorCode::InternalError, refused.to_string());
                 let fail = StepInput::Fail { error, attempts: Vec::new() };
                 if let Ok(Ok(stepped)) = shared.writer.apply(step_of(shared, job, fail)).await {
-                    tell(shared, stepped);
+                    publish(shared, stepped);
                 }
                 return;
             }
             Err(error) => {
                 tracing::error!(%error, attempt, "committing a result failed");
-                shared.clock.sleep(shared.settings.retry.exact(attempt, 2)).await;
+                shared.sleep(shared.config.settings.retry.exact(attempt, 2)).await;
             }
         }
     }
 }
 
-fn tell(shared: &Shared, stepped: Stepped) {
+/// Publishes a committed step and wakes whoever has to act on it.
+fn publish(shared: &Shared, stepped: Stepped) {
     let Stepped { job, ended } = stepped;
     let batch = job.batch;
     if job.state.is_ended() {
         let code = error_code(&job).map_or("", |it| it.as_str());
         tracing::info!(state = job.state.as_str(), code, "ended");
         metrics::counter!("rungs_jobs_ended", "state" => job.state.as_str()).increment(1);
-        shared.watchers.tell(batch, ProgressEvent::JobEnded { job: Box::new(job) });
+        shared.progress.publish(batch, ProgressEvent::JobEnded { job: Box::new(job) });
     } else {
-        shared.watchers.tell(batch, ProgressEvent::JobRescheduled { job: job.id });
-        shared.jobs_ready.notify_one();
+        shared.progress.publish(batch, ProgressEvent::JobRescheduled { job: job.id });
+        shared.scheduling.jobs_ready.notify_one();
     }
     if let Some(status) = ended {
         tracing::info!(%batch, status = status.as_str(), "batch ended");
-        shared.watchers.tell(batch, ProgressEvent::BatchEnded { status });
-        shared.notifications_ready.notify_one();
+        shared.progress.publish(batch, ProgressEvent::BatchEnded { status });
+        shared.scheduling.notifications_ready.notify_one();
     }
 }

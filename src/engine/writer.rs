@@ -1,9 +1,8 @@
-//! The one writer: it takes changes from everywhere, applies each to the newest state, and commits
-//! many at once.
+//! The writer: takes changes from every task, applies each to the newest records, and commits many at once.
 //!
-//! A hundred jobs of one batch that end together all change the batch and the account. Taken one by
-//! one they would conflict and each pay for a flush; taken here they share one commit. Across
-//! processes the store's version check decides, and a conflict makes the writer load and apply anew.
+//! A hundred jobs of one batch that end together all change the batch and the account. Committed one by one they would
+//! conflict and each pay for a flush; here they share one commit. Between processes the store's version check decides: after
+//! a conflict the writer loads the records again and reapplies every change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,23 +15,22 @@ use crate::engine::error::EngineError;
 use crate::ports::clock::Clock;
 use crate::ports::store::{Store, StoreError, Version, Write};
 
-/// Changes that wait for the writer, at most.
+/// The most changes that wait for the writer.
 const QUEUE: usize = 1_024;
-/// Records of one commit, about.
+/// The approximate number of records in one commit.
 const GROUP_KEYS: usize = 4_096;
-/// Conflicts in a row before the store is said to have failed.
+/// Conflicts in a row after which the commit fails.
 const MAX_CONFLICTS: u32 = 100;
 
-/// A change to some records, decided against their newest state.
+/// A change to some records, decided on their newest state.
 pub(super) trait Change: Send + 'static {
-    /// What it tells the caller.
+    /// The result for the caller.
     type Out: Send + 'static;
 
-    /// Every record that it reads or may change.
+    /// Returns the keys of every record that the change reads or writes.
     fn keys(&self) -> Vec<Key>;
 
-    /// Decides, and puts the changed records into `draft`. It may be called again after a conflict,
-    /// and must put either all its changes or none.
+    /// Decides, and puts the changed records into `draft`: all of them or none. Called again after a conflict.
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out;
 }
 
@@ -42,14 +40,14 @@ struct Slot {
     dirty: bool,
 }
 
-/// The newest state of the records of one commit, earlier changes of the same commit included.
+/// The newest state of the records of one commit, including earlier changes of the same commit.
 #[derive(Default)]
 pub(super) struct Draft {
     slots: BTreeMap<Key, Slot>,
 }
 
 impl Draft {
-    /// A record that some change of the commit named in its keys.
+    /// Returns a record whose key some change of the commit named.
     pub(super) fn get(&self, key: &Key) -> Option<&Record> {
         self.slots.get(key)?.record.as_ref()
     }
@@ -72,19 +70,20 @@ impl Draft {
 
     fn writes(&self) -> Vec<Write> {
         let dirty = self.slots.iter().filter(|(_, slot)| slot.dirty);
-        // Made and removed within one commit: nothing to write.
-        let real = dirty.filter(|(_, slot)| slot.version.is_some() || slot.record.is_some());
-        real.map(|(key, slot)| Write {
-            key: key.clone(),
-            expected: slot.version,
-            record: slot.record.clone(),
-        })
-        .collect()
+        // A record that was created and removed within the commit is not written.
+        let changed = dirty.filter(|(_, slot)| slot.version.is_some() || slot.record.is_some());
+        changed
+            .map(|(key, slot)| Write {
+                key: key.clone(),
+                expected: slot.version,
+                record: slot.record.clone(),
+            })
+            .collect()
     }
 }
 
-/// A change with its answer, of whatever type.
-trait Ticket: Send {
+/// A queued change with its result, whatever its type.
+trait QueuedChange: Send {
     fn keys(&self) -> Vec<Key>;
     fn apply(&mut self, draft: &mut Draft, now: Timestamp);
     fn finish(self: Box<Self>, failed: Option<Arc<StoreError>>);
@@ -96,7 +95,7 @@ struct Pending<C: Change> {
     reply: oneshot::Sender<Result<C::Out, EngineError>>,
 }
 
-impl<C: Change> Ticket for Pending<C> {
+impl<C: Change> QueuedChange for Pending<C> {
     fn keys(&self) -> Vec<Key> {
         self.change.keys()
     }
@@ -106,20 +105,20 @@ impl<C: Change> Ticket for Pending<C> {
     }
 
     fn finish(self: Box<Self>, failed: Option<Arc<StoreError>>) {
-        let answer = match (failed, self.out) {
+        let result = match (failed, self.out) {
             (Some(error), _) => Err(EngineError::Store(error)),
             (None, Some(out)) => Ok(out),
             (None, None) => Err(EngineError::Stopped),
         };
-        // The caller may have gone; what was committed stays.
-        let _ = self.reply.send(answer);
+        // The caller may no longer wait; the commit stands.
+        let _ = self.reply.send(result);
     }
 }
 
 /// Sends changes to the writer.
 #[derive(Clone)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Ticket>>,
+    queue: mpsc::Sender<Box<dyn QueuedChange>>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -136,45 +135,45 @@ impl Writer {
         Self { queue }
     }
 
-    /// Carries out one change; resolves when it is committed.
+    /// Applies one change. Resolves when it is committed.
     pub(super) async fn apply<C: Change>(&self, change: C) -> Result<C::Out, EngineError> {
-        let (reply, answer) = oneshot::channel();
-        let ticket = Box::new(Pending { change, out: None, reply });
-        self.queue.send(ticket).await.map_err(|_| EngineError::Stopped)?;
-        answer.await.map_err(|_| EngineError::Stopped)?
+        let (reply, result) = oneshot::channel();
+        let change = Box::new(Pending { change, out: None, reply });
+        self.queue.send(change).await.map_err(|_| EngineError::Stopped)?;
+        result.await.map_err(|_| EngineError::Stopped)?
     }
 }
 
 async fn run(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    mut inbox: mpsc::Receiver<Box<dyn Ticket>>,
+    mut inbox: mpsc::Receiver<Box<dyn QueuedChange>>,
 ) {
     while let Some(first) = inbox.recv().await {
         let mut keys = first.keys();
         let mut group = vec![first];
         while keys.len() < GROUP_KEYS {
-            let Ok(ticket) = inbox.try_recv() else { break };
-            keys.extend(ticket.keys());
-            group.push(ticket);
+            let Ok(change) = inbox.try_recv() else { break };
+            keys.extend(change.keys());
+            group.push(change);
         }
         keys.sort_unstable();
         keys.dedup();
         metrics::histogram!("rungs_commit_changes")
             .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
         let failed = commit(&*store, &*clock, &keys, &mut group).await.err().map(Arc::new);
-        for ticket in group {
-            ticket.finish(failed.clone());
+        for change in group {
+            change.finish(failed.clone());
         }
     }
 }
 
-/// Loads, applies and commits, until the versions match.
+/// Loads, applies and commits until the versions match.
 async fn commit(
     store: &dyn Store,
     clock: &dyn Clock,
     keys: &[Key],
-    group: &mut [Box<dyn Ticket>],
+    group: &mut [Box<dyn QueuedChange>],
 ) -> Result<(), StoreError> {
     for _ in 0..MAX_CONFLICTS {
         let loaded = store.load(keys.to_vec()).await?;
@@ -186,8 +185,8 @@ async fn commit(
         }));
         let mut draft = Draft { slots: slots.collect() };
         let now = clock.now();
-        for ticket in group.iter_mut() {
-            ticket.apply(&mut draft, now);
+        for change in group.iter_mut() {
+            change.apply(&mut draft, now);
         }
         let writes = draft.writes();
         if writes.is_empty() {

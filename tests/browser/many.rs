@@ -104,7 +104,7 @@ async fn many_pages_leave_nothing_behind() {
     assert_eq!(chrome.process_ids().len(), 1, "one browser has eight tabs");
     let threads = after.iter().map(|it| it.1);
     assert!(threads.clone().max() <= threads.min().map(|it| it + 8), "{after:?}");
-    engine.shutdown().await.expect("it ends");
+    engine.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,5 +146,5 @@ async fn repeatedly_killed_browsers_lose_no_page() {
     }
     println!("{ended} pages, {killed} kills, {tries} attempts in {:?}", began.elapsed());
     assert_eq!((killed, ended), (kills, pages));
-    engine.shutdown().await.expect("it ends");
+    engine.shutdown().await;
 }

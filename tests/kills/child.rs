@@ -115,7 +115,7 @@ async fn work(plan: &Plan) {
     let mut following = tokio::task::JoinSet::new();
     for batch in engine.batches(None, usize::MAX).await.expect("read") {
         if batch.status() == BatchStatus::Processing {
-            following.spawn(follow(engine.handle(batch.id).await.expect("it is there")));
+            following.spawn(follow(engine.batch_handle(batch.id).await.expect("it is there")));
         }
     }
     for key in plan.keys() {
@@ -133,7 +133,7 @@ async fn work(plan: &Plan) {
     while !all_told(&engine).await {
         tokio::time::sleep(LOOK).await;
     }
-    engine.shutdown().await.expect("shut down");
+    engine.shutdown().await;
 }
 
 async fn follow(mut handle: BatchHandle) {
@@ -151,7 +151,7 @@ async fn follow(mut handle: BatchHandle) {
 
 async fn all_told(engine: &Engine) -> bool {
     for batch in engine.batches(None, usize::MAX).await.expect("read") {
-        let notice = engine.notice(batch.id).await.expect("read");
+        let notice = engine.batch_notification(batch.id).await.expect("read");
         if notice.is_none_or(|it| it.state == NotificationState::Pending) {
             return false;
         }

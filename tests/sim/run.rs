@@ -84,6 +84,7 @@ fn settings(plan: &Plan) -> Settings {
         job_deadline: second * 120,
         grace: second,
         unlimited_accounts: plan.unlimited,
+        ..Settings::default()
     }
 }
 
@@ -422,7 +423,7 @@ impl Runner {
         let ids: Vec<_> = self.world.oracle().batches().map(|it| it.id).collect();
         let Some(engine) = self.engine(0) else { return };
         for id in ids {
-            match engine.report(id).await {
+            match engine.batch_report(id).await {
                 Ok(report) => {
                     for job in report.jobs() {
                         self.world.oracle().showed(job.job());

@@ -46,7 +46,7 @@ pub(crate) async fn run(args: BatchArgs) -> Done {
         done = deliver(&engine, &args, &items, &mut results) => done.map(|()| true),
         _ = tokio::signal::ctrl_c() => Ok(false),
     };
-    engine.shutdown().await.map_err(|error| Failure::of(&error))?;
+    engine.shutdown().await;
     let finished = done?;
     results.summary();
     if !finished {
@@ -165,7 +165,7 @@ impl Results {
         if !job.state.is_ended() || self.written.contains(&id) {
             return Ok(());
         }
-        let report = engine.job(job.id).await.map_err(|error| Failure::of(&error))?;
+        let report = engine.job_report(job.id).await.map_err(|error| Failure::of(&error))?;
         self.write(&id, &report)?;
         self.written.insert(id);
         Ok(())

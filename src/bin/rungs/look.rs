@@ -92,7 +92,7 @@ pub(crate) async fn estimate(args: EstimateArgs) -> Done {
         sum = sum.saturating_add(estimate.most);
     }
     say(format_args!("{:>20} credits would be held (1,000,000 are one dollar)", sum.0));
-    engine.shutdown().await.map_err(|error| Failure::of(&error))?;
+    engine.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
         Err(SubmitError::Item { flaw, .. }) => return Err(Failure::Usage(flaw.to_string())),
         Err(error) => return Err(Failure::of(&error)),
     };
-    engine.shutdown().await.map_err(|error| Failure::of(&error))?;
+    engine.shutdown().await;
     match report.outcome() {
         Some(Ok(_)) => {
             print(&args, &report);

@@ -95,7 +95,7 @@ pub(crate) async fn run(args: ServeArgs) -> Done {
     service.stop();
     stop.cancel();
     let _ = serving.await;
-    engine.shutdown().await.map_err(|error| Failure::of(&error))?;
+    engine.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
 

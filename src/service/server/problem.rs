@@ -29,8 +29,10 @@ impl IntoResponse for Problem {
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::NoBatch(_) => no_batch(),
-            EngineError::NoJob => no_job(),
+            EngineError::BatchNotFound(_) => no_batch(),
+            EngineError::JobNotFound(_) => no_job(),
+            EngineError::NotificationNotFound(_) => no_delivery(),
+            EngineError::ArtifactNotFound { .. } => no_file(),
             EngineError::Stopped => stopping(),
             other => {
                 // What failed is for the operator; a client could do nothing with it.
@@ -121,6 +123,18 @@ pub(super) fn no_batch() -> Problem {
 pub(super) fn no_job() -> Problem {
     let message = "there is no such job: it never was, or its time is over";
     Problem::new(404, "JOB_NOT_FOUND", message)
+}
+
+/// No such notification, or another account's.
+pub(super) fn no_delivery() -> Problem {
+    let message = "there is no such delivery: it never was, or its batch's time is over";
+    Problem::new(404, "DELIVERY_NOT_FOUND", message)
+}
+
+/// No file of that name beside the job's page.
+fn no_file() -> Problem {
+    let message = "the job has no such file; its result names those that there are";
+    Problem::new(404, "ARTIFACT_NOT_FOUND", message)
 }
 
 /// The service is being shut down.

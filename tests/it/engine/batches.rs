@@ -84,10 +84,10 @@ async fn a_batch_ends_with_every_page_and_the_books_balance() {
     assert_eq!(first.outcome().expect("ended").expect("a page").extracted.text, PAGE);
     assert_eq!((first.tier(), second.charged()), (Some(Tier::Curl), Credits(200)));
     assert_eq!(third.outcome().expect("ended").expect_err("gone").code, ErrorCode::NotFoundTarget);
-    let account = engine.account(&AccountId::default()).await.expect("read").expect("booked");
+    let account = engine.account(&AccountId::default()).await.expect("booked");
     assert_eq!((account.held(), account.spent()), (Credits::ZERO, Credits(400)));
     assert_eq!(account.granted(), Credits(900), "three times the price of tier 2");
-    let entries = engine.entries(handle.id()).await.expect("read");
+    let entries = engine.ledger(handle.id()).await.expect("read");
     let settled: u64 = entries
         .iter()
         .map(|it| match it.booking {
@@ -154,7 +154,7 @@ async fn wrong_submissions_are_refused_whole() {
     assert!(matches!(empty, SubmitError::Empty));
     assert!(webhook.to_string().contains("webhooks"), "{webhook}");
     assert!(engine.batches(None, 10).await.expect("read").is_empty());
-    assert!(engine.account(&AccountId::default()).await.expect("read").is_none());
+    assert!(engine.account(&AccountId::default()).await.is_err_and(|it| it.is_not_found()));
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn an_overdrawn_account_is_told_both_amounts_and_nothing_is_held() {
         "{refused}"
     );
     accepted.expect("covered").report().await.expect("ends");
-    let books = engine.account(&account).await.expect("read").expect("there");
+    let books = engine.account(&account).await.expect("there");
     assert_eq!(
         (books.free(), books.held(), books.spent()),
         (Credits(200), Credits(0), Credits(400))
@@ -210,7 +210,7 @@ async fn cancelling_ends_what_has_not_ended_and_releases_it() {
     for job in handle.report().await.expect("ended").jobs() {
         assert_eq!(job.outcome().expect("ended").expect_err("none").code, ErrorCode::Cancelled);
     }
-    let account = engine.account(&AccountId::default()).await.expect("read").expect("booked");
+    let account = engine.account(&AccountId::default()).await.expect("booked");
     assert_eq!((account.held(), account.spent()), (Credits::ZERO, Credits::ZERO));
 }
 
@@ -270,7 +270,11 @@ impl Notifier for Receiver {
 /// The batch's event once its delivery has come to an end.
 async fn settled_notice(engine: &Engine, handle: &BatchHandle) -> Notification {
     loop {
-        let notice = engine.notice(handle.id()).await.expect("read").expect("the batch has ended");
+        let notice = engine
+            .batch_notification(handle.id())
+            .await
+            .expect("read")
+            .expect("the batch has ended");
         if notice.state != NotificationState::Pending {
             return notice;
         }
@@ -306,7 +310,7 @@ async fn two_engines_in_one_process_do_not_meet() {
     let (one, two) = (engine(), engine());
 
     let handle = one.submit(Batch::new(["http://a.test/ok"])).await.expect("accepted");
-    two.shutdown().await.expect("stops");
+    two.shutdown().await;
     let elsewhere = two.batch(handle.id()).await;
 
     assert!(elsewhere.is_err(), "the other engine's store knows nothing of it");
@@ -324,9 +328,9 @@ async fn a_shutdown_puts_running_jobs_back_and_the_next_engine_ends_them() {
     let mut handle = first.submit(Batch::new(["http://a.test/ok"])).await.expect("accepted");
     while !matches!(handle.next_event().await, Some(ProgressEvent::JobStarted { .. })) {}
 
-    first.shutdown().await.expect("stops");
+    first.shutdown().await;
     let second = builder().store(store).build().expect("built");
-    let mut handle = second.handle(handle.id()).await.expect("known");
+    let mut handle = second.batch_handle(handle.id()).await.expect("known");
 
     assert_eq!(handle.wait().await.expect("ends"), BatchStatus::Completed);
     assert!(first.submit(Batch::new(["http://a.test/ok"])).await.is_err(), "it was shut down");

@@ -92,7 +92,7 @@ async fn what_a_site_forbids_is_not_fetched_and_costs_nothing() {
     assert_eq!(site.pages(), []);
     assert_eq!(site.code("/open").await, None);
 
-    let books = site.engine.account(&AccountId::default()).await.expect("read").expect("booked");
+    let books = site.engine.account(&AccountId::default()).await.expect("booked");
     assert_eq!((books.held(), books.spent()), (Credits::ZERO, Credits(200)));
 }
 

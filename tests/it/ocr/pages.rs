@@ -147,7 +147,7 @@ async fn an_add_on_that_read_no_image_is_not_charged() {
     for (elements, said) in [
         ("", &["no image to read"][..]),
         (icons, &["no image to read"]),
-        (bad, &["answered 404", "no image of a format", "png"]),
+        (bad, &["status 404", "not an image in a supported format", "png"]),
         ("<img src='http://10.0.0.1/a.png'>", &["image 1 was not read"]),
         ("<img src='file:///etc/hostname'>", &["no image to read"]),
     ] {
@@ -173,7 +173,7 @@ async fn a_missing_tool_is_a_warning_and_no_charge() {
     let empty = builder().build().expect("built");
     let missing = builder().ocr(Tesseract::at("rungs-no-such-program")).build().expect("built");
 
-    for (engine, named) in [(empty, "nothing here reads"), (missing, "apt-get install")] {
+    for (engine, named) in [(empty, "has no OCR engine"), (missing, "apt-get install")] {
         let report = scrape(&engine, asking(site.url("/"))).await;
 
         let warnings = &page(&report).extracted.warnings;

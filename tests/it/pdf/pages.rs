@@ -45,7 +45,7 @@ async fn scrape(reader: Pdf, item: Item) -> Result<Page, JobError> {
     let engine = Engine::builder().store(Memory::default()).http(http).pdf(reader);
     let engine = engine.build().expect("built");
     let report = engine.scrape(item).await.expect("accepted");
-    engine.shutdown().await.expect("ended");
+    engine.shutdown().await;
     report.outcome().expect("it has ended").map(|it| (*it).clone()).map_err(JobError::clone)
 }
 

@@ -52,7 +52,7 @@ async fn scrape(item: Item, has_ocr: Option<Tesseract>) -> JobReport {
     };
     let engine = engine.build().expect("built");
     let report = engine.scrape(item).await.expect("accepted");
-    engine.shutdown().await.expect("ended");
+    engine.shutdown().await;
     report
 }
 

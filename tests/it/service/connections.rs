@@ -99,6 +99,6 @@ fn what_was_sent_before_the_end_is_answered_and_what_comes_after_is_not_taken() 
 
     assert_eq!(answer.status, 202, "its page is not there, and its job is");
     let id = answer.json()["job_id"].as_str().expect("an id").parse().expect("an id");
-    world.block_on(world.engine.job(id)).expect("it was accepted, so it is there");
+    world.block_on(world.engine.job_report(id)).expect("it was accepted, so it is there");
     assert!(std::net::TcpStream::connect(world.addr).is_err(), "nobody listens any more");
 }

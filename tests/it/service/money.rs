@@ -173,7 +173,7 @@ fn what_was_held_and_not_spent_is_the_budgets_again() {
         assert_eq!(answer.status, 202, "{}", answer.json());
         let id = answer.json()["batch_id"].as_str().expect("an id").parse().expect("an id");
         world.block_on(async {
-            world.engine.handle(id).await.expect("there").wait().await.expect("it ends")
+            world.engine.batch_handle(id).await.expect("there").wait().await.expect("it ends")
         });
     }
 }

@@ -111,7 +111,7 @@ impl World {
     pub(crate) fn ended(&self, id: &str) -> Value {
         let parsed = id.parse().expect("a batch id");
         self.block_on(async {
-            let mut handle = self.engine.handle(parsed).await.expect("there is one");
+            let mut handle = self.engine.batch_handle(parsed).await.expect("there is one");
             handle.wait().await.expect("it ends")
         });
         self.get(&format!("/api/v1/batch/{id}")).json()
@@ -132,7 +132,7 @@ impl Drop for World {
             if let Some(serving) = serving {
                 let _ = serving.await;
             }
-            let _ = self.engine.shutdown().await;
+            self.engine.shutdown().await;
         });
     }
 }

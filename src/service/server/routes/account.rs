@@ -28,7 +28,11 @@ pub(in crate::service::server) async fn balance(
     service: &Service,
     account: &AccountId,
 ) -> Result<Balance, EngineError> {
-    let account = service.engine().account(account).await?;
+    let account = match service.engine().account(account).await {
+        Ok(account) => Some(account),
+        Err(EngineError::AccountNotFound(_)) => None,
+        Err(error) => return Err(error),
+    };
     Ok(Balance::of(account.as_ref(), service.engine().settings().unlimited_accounts))
 }
 
@@ -82,7 +86,7 @@ pub(super) async fn ledger(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let batch = owned(&service, &caller, &id).await?;
-    let entries = service.engine().entries(batch.id).await?;
+    let entries = service.engine().ledger(batch.id).await?;
     Ok(answer::json(StatusCode::OK, &wire::ledger(&batch, &entries)))
 }
 
@@ -97,7 +101,7 @@ pub(super) async fn batches(
     for batch in found {
         // What a person knows a batch by. It may have been removed since it was listed.
         let first = match batch.jobs.first() {
-            Some(id) => service.engine().job_record(*id).await.ok(),
+            Some(id) => service.engine().job(*id).await.ok(),
             None => None,
         };
         listed.push((batch, first));
@@ -128,7 +132,7 @@ pub(super) async fn listed(
     limit: usize,
 ) -> Result<(Vec<BatchRecord>, Option<BatchId>), Problem> {
     // One more than is shown says whether there are more.
-    let mut found = service.engine().batches_of(caller.account(), after, limit + 1).await?;
+    let mut found = service.engine().account_batches(caller.account(), after, limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().map(|it| it.id).filter(|_| more);

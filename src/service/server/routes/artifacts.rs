@@ -19,11 +19,6 @@ const OTHER: (&str, &str) = ("application/octet-stream", "attachment");
 /// It needs nothing from anywhere, and runs nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
 
-fn no_file() -> Problem {
-    let message = "the job has no such file; its result names those that there are";
-    Problem::new(404, "ARTIFACT_NOT_FOUND", message)
-}
-
 /// `GET /jobs/{id}/artifacts/{name}`. A name is looked for among the job's own and leads nowhere else.
 pub(super) async fn artifact(
     State(service): State<Service>,
@@ -31,8 +26,7 @@ pub(super) async fn artifact(
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let job = owned_job(&service, &caller, &id).await?;
-    let found = service.engine().artifact(job.id, &name).await?;
-    let (artifact, bytes) = found.ok_or_else(no_file)?;
+    let (artifact, bytes) = service.engine().artifact(job.id, &name).await?;
     Ok(file(&artifact, bytes))
 }
 

@@ -113,7 +113,7 @@ pub(super) async fn status(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let results = body::switch(query.as_deref(), "include_results", true)?;
-    let (batch, jobs) = service.engine().progress(parsed(&id)?).await?;
+    let (batch, jobs) = service.engine().batch_with_jobs(parsed(&id)?).await?;
     if batch.account != *caller.account() {
         return Err(no_batch());
     }
@@ -162,7 +162,7 @@ async fn write(
     let mut comma = "";
     for job in jobs {
         let item = match pages {
-            Pages::With => wire::item(&engine.read(job).await.map_err(Cut::Failed)?),
+            Pages::With => wire::item(&engine.with_page(job).await.map_err(Cut::Failed)?),
             Pages::Without => wire::bare_item(&job),
         };
         pieces.write(format!("{comma}{item}")).await?;

@@ -9,7 +9,7 @@ use crate::core::id::{BatchId, NotificationId};
 use crate::service::server::answer;
 use crate::service::server::body;
 use crate::service::server::gate::Caller;
-use crate::service::server::problem::{Problem, no_batch};
+use crate::service::server::problem::{Problem, no_batch, no_delivery};
 use crate::service::server::routes::Service;
 use crate::service::server::routes::account::{cursor, listed, page_size};
 use crate::service::server::routes::batch::owned;
@@ -35,18 +35,13 @@ fn which(query: Option<&str>) -> Result<Which, Problem> {
     Ok(if all { Which::All } else { Which::Addressed })
 }
 
-fn no_delivery() -> Problem {
-    let message = "there is no such delivery: it never was, or its batch's time is over";
-    Problem::new(404, "DELIVERY_NOT_FOUND", message)
-}
-
 /// The event of a batch's end, once it is there and if it is one of those.
 async fn event(
     service: &Service,
     batch: BatchId,
     which: Which,
 ) -> Result<Option<Notification>, Problem> {
-    let notice = service.engine().notice(batch).await?;
+    let notice = service.engine().batch_notification(batch).await?;
     Ok(notice.filter(|it| matches!(which, Which::All) || it.url.is_some()))
 }
 
@@ -133,10 +128,10 @@ pub(super) async fn redeliver(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id: NotificationId = id.parse().map_err(|_| no_delivery())?;
-    let notice = service.engine().delivery(id).await?.ok_or_else(no_delivery)?;
+    let notice = service.engine().notification(id).await?;
     if notice.account != *caller.account() || notice.url.is_none() {
         return Err(no_delivery());
     }
-    let notice = service.engine().redeliver(id).await?.ok_or_else(no_delivery)?;
+    let notice = service.engine().redeliver(id).await?;
     Ok(answer::json(StatusCode::ACCEPTED, &wire::delivery(&notice)))
 }

@@ -88,7 +88,7 @@ pub(super) async fn events(
     let told = Told::parse(last, batch.jobs.len());
     let told = told.unwrap_or_else(|| Told::nothing(batch.jobs.len()));
     // It listens before it looks, so that nothing falls between the two.
-    let handle = service.engine().handle(batch.id).await?;
+    let handle = service.engine().batch_handle(batch.id).await?;
     let (pieces, response) = answer::pieces("text/event-stream", service.bounds().read_time);
     tokio::spawn(async move {
         let mut stream = Stream { service, pieces, told, batch: batch.id, _caller: caller };
@@ -147,7 +147,7 @@ impl Stream {
     /// among them.
     async fn catch_up(&mut self) -> Result<bool, Gone> {
         // A store that fails ends the stream; the client comes back for the rest.
-        let progress = self.service.engine().progress(self.batch).await;
+        let progress = self.service.engine().batch_with_jobs(self.batch).await;
         let Ok((batch, mut jobs)) = progress else { return Ok(true) };
         jobs.retain(|it| it.state.is_ended());
         jobs.sort_by_key(|it| (it.ended_at, it.index));

@@ -37,7 +37,7 @@ use crate::service::server::page;
 /// let service = Service::new(engine.clone()).keys(Keys::default());
 /// let app: axum::Router = axum::Router::new().nest("/scraping", service.router());
 /// # drop(app);
-/// # engine.shutdown().await?;
+/// # engine.shutdown().await;
 /// # Ok::<(), rungs::Error>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

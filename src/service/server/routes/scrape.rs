@@ -63,7 +63,7 @@ async fn waited(
     }
     let job = only_job(service, &handle).await?;
     if job.state.is_ended() {
-        return finished(&service.engine().read(job).await?);
+        return finished(&service.engine().with_page(job).await?);
     }
     match hold.then {
         Unfinished::Accepted => Ok(accepted(caller, &job)),
@@ -96,7 +96,7 @@ pub(super) async fn owned_job(
     id: &str,
 ) -> Result<Job, Problem> {
     let id = id.parse().map_err(|_| no_job())?;
-    let job = service.engine().job_record(id).await?;
+    let job = service.engine().job(id).await?;
     if job.account == *caller.account() { Ok(job) } else { Err(no_job()) }
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn job(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let job = owned_job(&service, &caller, &id).await?;
-    let report = service.engine().read(job).await?;
+    let report = service.engine().with_page(job).await?;
     let word = caller.client.word(report.job().state);
     Ok(answer::json(StatusCode::OK, &wire::job(&report, word)))
 }

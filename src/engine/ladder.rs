@@ -1,0 +1,150 @@
+//! Carries one claimed job up its ladder: plan, attempt, judge, until there is a page or nothing left to try.
+//!
+//! [`plan`] decides every step; this module carries it out. A page travels through it as one value, [`Observed`], from
+//! the attempt that fetched it to [`Ladder::finish`], which stores it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::failure::{ErrorCode, JobError};
+use crate::core::job::{Attempt, Job};
+use crate::core::ladder::{Plan, PlanInput, Reach, SiteProfile, plan};
+use crate::core::record::{Key, Record};
+use crate::core::step::StepInput;
+use crate::core::tier::Tier;
+use crate::core::time::Timestamp;
+use crate::engine::attempt::Observed;
+use crate::engine::shared::Shared;
+use crate::engine::{cache, robots};
+use crate::ports::fetch::JobScratch;
+
+/// The longest wait between two attempts that keeps the worker; a longer one puts the job back into the queue.
+const MAX_INLINE_WAIT: Duration = Duration::from_secs(2);
+
+/// A claimed job on its ladder.
+pub(super) struct Ladder {
+    pub(super) shared: Arc<Shared>,
+    pub(super) job: Arc<Job>,
+    pub(super) scratch: JobScratch,
+    reach: Reach,
+    /// Every attempt: those of earlier claims, which the job's record has, followed by this claim's.
+    trail: Vec<Attempt>,
+    /// Time used in this claim: attempts and inline waits, but not the waits for permits.
+    used: Duration,
+}
+
+impl Ladder {
+    pub(super) fn new(shared: Arc<Shared>, job: Arc<Job>) -> Self {
+        let reach = Reach::of(&job.request, &shared.config.capabilities, &shared.config.prices);
+        let trail = job.trail.clone();
+        Self { shared, job, reach, trail, scratch: JobScratch::default(), used: Duration::ZERO }
+    }
+
+    /// Runs the job until it ends or has to wait, and returns what is to be committed.
+    pub(super) async fn run(mut self) -> StepInput {
+        if let Some(hit) = cache::lookup(&self.shared, &self.job).await {
+            return hit;
+        }
+        if let Err(error) = robots::check(&self.shared, self.job.request.page()).await {
+            return self.fail(error);
+        }
+        let profile = self.site_profile().await;
+        let mut observed = None;
+        loop {
+            let (now, draw) = (self.shared.now(), self.shared.adapters.entropy.draw());
+            let start = profile.as_ref().and_then(|it| it.start(self.reach.usable, now, draw));
+            match self.plan(start, now, draw) {
+                Plan::Stop(error) => return self.fail(error),
+                Plan::Accept => return self.accept(observed).await,
+                Plan::Try { wait, .. } if wait > MAX_INLINE_WAIT => {
+                    return self.reschedule(now.after(wait));
+                }
+                Plan::Try { tier, wait } => {
+                    if !wait.is_zero() {
+                        self.shared.sleep(wait).await;
+                        self.use_time(wait);
+                    }
+                    observed = self.attempt(tier, observed).await;
+                }
+            }
+        }
+    }
+
+    async fn accept(self, observed: Option<Observed>) -> StepInput {
+        match observed {
+            Some(observed) => self.finish(observed).await,
+            None => {
+                self.fail(JobError::new(ErrorCode::InternalError, "there is no page to accept"))
+            }
+        }
+    }
+
+    async fn site_profile(&self) -> Option<SiteProfile> {
+        match self.shared.load(Key::Site(self.job.request.page().site())).await {
+            Ok(Some(Record::Site(profile))) => Some(profile),
+            // A profile that is missing or cannot be read must not fail the page.
+            _ => None,
+        }
+    }
+
+    fn plan(&self, start: Option<Tier>, now: Timestamp, draw: u64) -> Plan {
+        let ended =
+            self.trail.last().map(|it| it.started_at.after(Duration::from_millis(it.duration_ms)));
+        plan(&PlanInput {
+            request: &self.job.request,
+            reach: self.reach,
+            trail: &self.trail,
+            start,
+            used: self.used_in_all(),
+            since_last: ended.map_or(Duration::ZERO, |it| now.since(it)),
+            backoff: self.shared.config.settings.retry,
+            draw,
+        })
+    }
+
+    /// Adds an attempt of this claim.
+    pub(super) fn record(&mut self, attempt: Attempt) {
+        self.trail.push(attempt);
+    }
+
+    /// Counts `time` against the job's timeout.
+    pub(super) fn use_time(&mut self, time: Duration) {
+        self.used = self.used.saturating_add(time);
+    }
+
+    fn used_in_all(&self) -> Duration {
+        self.used.saturating_add(Duration::from_millis(self.job.used_ms))
+    }
+
+    /// Returns the time that is left of the job's timeout and time budget.
+    pub(super) fn deadline(&self) -> Duration {
+        let budget = self.job.request.cost_controls.time_budget.map(Duration::from_secs);
+        let left = self.job.time_left(self.used);
+        budget.map_or(left, |it| left.min(it.saturating_sub(self.used_in_all())))
+    }
+
+    pub(super) fn fail(mut self, error: JobError) -> StepInput {
+        StepInput::Fail { error, attempts: self.take_attempts() }
+    }
+
+    fn reschedule(mut self, ready_at: Timestamp) -> StepInput {
+        StepInput::Reschedule { ready_at, used: self.used, attempts: self.take_attempts() }
+    }
+
+    /// Puts the job back because its page could not be stored: a full disk is not the page's fault, so it is fetched
+    /// again when there may be room.
+    ///
+    /// The last attempt is dropped, because the planner would take it for a page that is still there. Its time counts, so
+    /// that a store that stays full ends the job by its timeout.
+    pub(super) fn reschedule_unstored(mut self) -> StepInput {
+        let ready_at = self.shared.now().after(self.shared.config.settings.retry.longest);
+        let mut attempts = self.take_attempts();
+        attempts.pop();
+        StepInput::Reschedule { ready_at, used: self.used, attempts }
+    }
+
+    /// Takes this claim's attempts out of the trail.
+    pub(super) fn take_attempts(&mut self) -> Vec<Attempt> {
+        self.trail.split_off(self.job.trail.len().min(self.trail.len()))
+    }
+}

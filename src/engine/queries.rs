@@ -1,0 +1,316 @@
+//! Read-only queries.
+//!
+//! Every lookup by id is a `Result`: an id that leads to nothing is an error whose name ends in `NotFound`
+//! ([`EngineError::is_not_found`]). `batch` and `job` return records, which are small; `batch_report` and `job_report` load
+//! the stored pages as well. No query changes anything.
+
+use crate::core::batch::{BatchRecord, Notification};
+use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
+use crate::core::job::{Job, Outcome};
+use crate::core::ladder::Capabilities;
+use crate::core::ledger::{Account, LedgerEntry};
+use crate::core::record::{Key, Record, RecordKind};
+use crate::core::request::Limits;
+use crate::core::time::{Day, Timestamp};
+use crate::core::usage::DailyUsage;
+use crate::engine::Engine;
+use crate::engine::artifacts::Artifact;
+use crate::engine::builder::Settings;
+use crate::engine::error::EngineError;
+use crate::engine::report::{BatchReport, JobReport, Page};
+use crate::engine::watch::BatchHandle;
+use crate::ports::store::{ListQuery, Versioned};
+
+/// The engine itself.
+impl Engine {
+    /// Returns the settings that the engine was built with.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.config.settings
+    }
+
+    /// Returns the limits of a submission.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.config.limits
+    }
+
+    /// Returns the tiers and document kinds that the engine's fetchers cover.
+    pub fn capabilities(&self) -> Capabilities {
+        self.shared.config.capabilities
+    }
+
+    /// Returns the time by the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+}
+
+/// Batches.
+impl Engine {
+    /// Returns a batch's record: its status and tally, without its jobs.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if there is no such batch.
+    pub async fn batch(&self, id: BatchId) -> Result<BatchRecord, EngineError> {
+        self.shared.batch(id).await
+    }
+
+    /// Returns a batch with all its jobs and their pages.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if there is no such batch, [`EngineError::ResultMissing`] if a stored page is gone.
+    pub async fn batch_report(&self, id: BatchId) -> Result<BatchReport, EngineError> {
+        let batch = self.batch(id).await?;
+        let mut jobs = Vec::with_capacity(batch.jobs.len());
+        for job in self.jobs(id).await? {
+            jobs.push(self.with_page(job).await?);
+        }
+        Ok(BatchReport { batch, jobs })
+    }
+
+    /// Returns a batch's record with those of its jobs, all read at one moment: tally and states agree.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if there is no such batch.
+    pub async fn batch_with_jobs(
+        &self,
+        id: BatchId,
+    ) -> Result<(BatchRecord, Vec<Job>), EngineError> {
+        let mut keys = vec![Key::Batch(id)];
+        keys.extend(self.batch(id).await?.jobs.into_iter().map(Key::Job));
+        let mut found = self.shared.adapters.store.load(keys).await?.into_iter().flatten();
+        let Some(Record::Batch(batch)) = found.next().map(|it| it.record) else {
+            return Err(EngineError::BatchNotFound(id));
+        };
+        Ok((batch, found.filter_map(into_job).collect()))
+    }
+
+    /// Returns a handle on a batch that was submitted before, perhaps by an earlier process.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if there is no such batch.
+    pub async fn batch_handle(&self, id: BatchId) -> Result<BatchHandle, EngineError> {
+        self.batch(id).await?;
+        Ok(BatchHandle::new(self.clone(), id))
+    }
+
+    /// Returns the records of all accounts' batches, newest first, starting after `after`.
+    pub async fn batches(
+        &self,
+        after: Option<BatchId>,
+        limit: usize,
+    ) -> Result<Vec<BatchRecord>, EngineError> {
+        let after = after.map(Key::Batch);
+        let list = ListQuery { kind: RecordKind::Batch, after, descending: true, limit };
+        let found = self.shared.adapters.store.list(list).await?;
+        Ok(found.into_iter().filter_map(into_batch).collect())
+    }
+
+    /// Returns the records of an account's batches, newest first, starting after `after`. Single-page scrapes are not
+    /// included.
+    pub async fn account_batches(
+        &self,
+        account: &AccountId,
+        after: Option<BatchId>,
+        limit: usize,
+    ) -> Result<Vec<BatchRecord>, EngineError> {
+        let after = Key::AccountBatch(account.clone(), after.unwrap_or(BatchId::LAST));
+        let list = ListQuery {
+            kind: RecordKind::AccountBatch,
+            after: Some(after),
+            descending: true,
+            limit,
+        };
+        let owned = self.shared.adapters.store.list(list).await?.into_iter();
+        let keys = owned.map_while(|it| match it.record {
+            // The list goes on with the accounts that sort before this one.
+            Record::AccountBatch(it) if it.account == *account => Some(Key::Batch(it.batch)),
+            _ => None,
+        });
+        let found = self.shared.adapters.store.load(keys.collect()).await?;
+        Ok(found.into_iter().flatten().filter_map(into_batch).collect())
+    }
+
+    /// Returns a batch's ledger entries, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if there is no such batch.
+    pub async fn ledger(&self, id: BatchId) -> Result<Vec<LedgerEntry>, EngineError> {
+        let count = self.batch(id).await?.entries;
+        let keys = (0..count).map(|it| Key::LedgerEntry(id, it)).collect();
+        let found = self.shared.adapters.store.load(keys).await?;
+        let entry = |it: Versioned| match it.record {
+            Record::LedgerEntry(entry) => Some(entry),
+            _ => None,
+        };
+        Ok(found.into_iter().flatten().filter_map(entry).collect())
+    }
+}
+
+/// Jobs.
+impl Engine {
+    /// Returns a job's record, without its page.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::JobNotFound`] if there is no such job.
+    pub async fn job(&self, id: JobId) -> Result<Job, EngineError> {
+        match self.shared.load(Key::Job(id)).await? {
+            Some(Record::Job(job)) => Ok(job),
+            _ => Err(EngineError::JobNotFound(id)),
+        }
+    }
+
+    /// Returns a job with its page.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::JobNotFound`] if there is no such job, [`EngineError::ResultMissing`] if its stored page is gone.
+    pub async fn job_report(&self, id: JobId) -> Result<JobReport, EngineError> {
+        self.with_page(self.job(id).await?).await
+    }
+
+    /// Returns the records of a batch's jobs in the order of submission, without their pages.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if there is no such batch.
+    pub async fn jobs(&self, id: BatchId) -> Result<Vec<Job>, EngineError> {
+        let keys = self.batch(id).await?.jobs.into_iter().map(Key::Job).collect();
+        let found = self.shared.adapters.store.load(keys).await?;
+        Ok(found.into_iter().flatten().filter_map(into_job).collect())
+    }
+
+    /// Loads the page of a job whose record was read before.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::ResultMissing`] if its page is gone all the
+    /// same, [`EngineError::Unreadable`] if the page cannot be decoded.
+    pub async fn with_page(&self, job: Job) -> Result<JobReport, EngineError> {
+        let Some(Outcome::Succeeded { body, .. }) = &job.outcome else {
+            return Ok(JobReport { job, page: None });
+        };
+        let Some(bytes) = self.shared.adapters.bodies.get(body.clone()).await? else {
+            return Err(self.missing(&job).await?);
+        };
+        let page: Page = serde_json::from_slice(&bytes)
+            .map_err(|error| EngineError::Unreadable(error.to_string()))?;
+        Ok(JobReport { job, page: Some(page) })
+    }
+
+    /// Returns the error for a job whose page is not stored. A batch that expires loses its pages just before its records.
+    async fn missing(&self, job: &Job) -> Result<EngineError, EngineError> {
+        let expired = match self.batch(job.batch).await {
+            Ok(batch) => batch.expires_at.is_some_and(|at| at <= self.now()),
+            Err(EngineError::BatchNotFound(_)) => true,
+            Err(error) => return Err(error),
+        };
+        Ok(if expired {
+            EngineError::JobNotFound(job.id)
+        } else {
+            EngineError::ResultMissing(job.id)
+        })
+    }
+
+    /// Returns a file that was stored beside a job's page, with its content.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::JobNotFound`] if there is no such job, [`EngineError::ArtifactNotFound`] if the job has no page, or
+    /// none with a file of that name.
+    pub async fn artifact(
+        &self,
+        id: JobId,
+        name: &str,
+    ) -> Result<(Artifact, Vec<u8>), EngineError> {
+        let not_found = || EngineError::ArtifactNotFound { job: id, name: name.to_owned() };
+        let page = self.job_report(id).await?.page.ok_or_else(not_found)?;
+        let artifact = page.artifacts.into_iter().find(|it| it.name == name);
+        let artifact = artifact.ok_or_else(not_found)?;
+        let bytes = self.shared.adapters.bodies.get(artifact.body.clone()).await?;
+        Ok((artifact, bytes.ok_or_else(not_found)?))
+    }
+}
+
+/// Notifications.
+impl Engine {
+    /// Returns a notification with its delivery attempts.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NotificationNotFound`] if there is no such notification.
+    pub async fn notification(&self, id: NotificationId) -> Result<Notification, EngineError> {
+        match self.shared.load(Key::Notification(id)).await? {
+            Some(Record::Notification(notification)) => Ok(notification),
+            _ => Err(EngineError::NotificationNotFound(id)),
+        }
+    }
+
+    /// Returns the notification of a batch's completion; `None` while the batch is processing.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if there is no such batch.
+    pub async fn batch_notification(
+        &self,
+        id: BatchId,
+    ) -> Result<Option<Notification>, EngineError> {
+        match self.notification(self.batch(id).await?.event).await {
+            Ok(notification) => Ok(Some(notification)),
+            Err(EngineError::NotificationNotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Accounts.
+impl Engine {
+    /// Returns an account.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::AccountNotFound`] if nothing was ever granted to it or submitted for it.
+    pub async fn account(&self, id: &AccountId) -> Result<Account, EngineError> {
+        match self.shared.load(Key::Account(id.clone())).await? {
+            Some(Record::Account(account)) => Ok(account),
+            _ => Err(EngineError::AccountNotFound(id.clone())),
+        }
+    }
+
+    /// Returns an account's usage on each day from `first` until today. Days without usage are left out, and so are those
+    /// more than 62 days ago, which are no longer stored.
+    pub async fn usage(
+        &self,
+        account: &AccountId,
+        first: Day,
+    ) -> Result<Vec<DailyUsage>, EngineError> {
+        let today = self.now().day();
+        let days = std::iter::successors(Some(first), |it| Some(it.next()));
+        let keys = days.take_while(|it| *it <= today).map(|it| Key::Usage(account.clone(), it));
+        let found = self.shared.adapters.store.load(keys.collect()).await?;
+        let usage = |it: Versioned| match it.record {
+            Record::Usage(usage) => Some(usage),
+            _ => None,
+        };
+        Ok(found.into_iter().flatten().filter_map(usage).collect())
+    }
+}
+
+fn into_batch(it: Versioned) -> Option<BatchRecord> {
+    match it.record {
+        Record::Batch(batch) => Some(batch),
+        _ => None,
+    }
+}
+
+fn into_job(it: Versioned) -> Option<Job> {
+    match it.record {
+        Record::Job(job) => Some(job),
+        _ => None,
+    }
+}

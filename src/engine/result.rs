@@ -1,0 +1,170 @@
+//! Turns an accepted page into a stored result: collect everything it is made of, price it, persist it.
+
+use std::sync::Arc;
+
+use crate::core::failure::{ErrorCode, JobError};
+use crate::core::job::{Attempt, BodyRef, Finding, Job};
+use crate::core::price::AddOns;
+use crate::core::request::{Produced, unmet_options};
+use crate::core::step::StepInput;
+use crate::core::tier::Tier;
+use crate::core::verdict::{DocumentKind, Verdict};
+use crate::engine::artifacts::{self, BrowserFiles};
+use crate::engine::attempt::Observed;
+use crate::engine::ladder::Ladder;
+use crate::engine::report::Page;
+use crate::engine::shared::Shared;
+use crate::engine::{cache, document, images, prompt};
+use crate::ports::extract::{ExtractError, Extracted};
+use crate::ports::fetch::Fetched;
+use crate::ports::store::StoreError;
+
+/// A result that is ready to be priced and stored.
+struct Collected {
+    tier: Tier,
+    /// The page without its artifacts, which have no name before they are stored.
+    page: Page,
+    files: BrowserFiles,
+    /// The add-ons that the page came with.
+    add_ons: AddOns,
+}
+
+impl Ladder {
+    /// Ends the job with a page.
+    pub(super) async fn finish(mut self, observed: Observed) -> StepInput {
+        let collected = match self.collect(observed).await {
+            Ok(collected) => collected,
+            Err(error) => return self.fail(error),
+        };
+        let charged = self.price(&collected);
+        let tier = collected.tier;
+        match persist(&self.shared, &self.job, collected).await {
+            Ok(body) => {
+                let attempts = self.take_attempts();
+                StepInput::Succeed { tier, charged, body, cached: false, attempts }
+            }
+            Err(error) => {
+                tracing::error!(%error, "storing a result failed");
+                self.reschedule_unstored()
+            }
+        }
+    }
+
+    /// Gathers everything that the result is made of.
+    async fn collect(&self, observed: Observed) -> Result<Collected, JobError> {
+        let Observed { attempt, page, extracted } = observed;
+        let response = &page.response;
+        let mut extracted = self.content(&attempt, response, extracted).await?;
+        let can_read_images = match attempt.finding {
+            // The images of a PDF's pages were read together with its text.
+            Finding::Judged(Verdict::Other(DocumentKind::Pdf)) => {
+                self.shared.adapters.fetchers.ocr.is_some()
+            }
+            _ => self.read_images(&mut extracted).await,
+        };
+        let (shared, job) = (&self.shared, &self.job);
+        prompt::answer(shared, job, &response.final_url, &mut extracted, self.deadline()).await;
+        let produced = Produced {
+            rendered: page.rendered,
+            screenshot: page.files.screenshot.is_some(),
+            pdf: page.files.pdf.is_some(),
+            ocr: can_read_images,
+        };
+        extracted.warnings.extend(unmet_options(&job.request, produced));
+        extracted.warnings.extend(response.warnings.iter().cloned());
+        let add_ons = AddOns {
+            screenshot: produced.screenshot,
+            pdf: produced.pdf,
+            ocr: !extracted.ocr_results.is_empty(),
+            proxy: response.proxied,
+            own_proxy: response.own_proxy,
+        };
+        let result = Page {
+            status_code: response.status,
+            final_url: response.final_url.clone(),
+            redirects: response.redirects.clone(),
+            headers: response.headers.clone(),
+            extracted,
+            response_time_ms: attempt.duration_ms,
+            size_bytes: response.body.len() as u64,
+            fetched_at: attempt.started_at,
+            cached_until: cache::expiry(job, attempt.started_at),
+            proxied: response.proxied,
+            actions: page.actions,
+            artifacts: Vec::new(),
+        };
+        Ok(Collected { tier: attempt.tier, page: result, files: page.files, add_ons })
+    }
+
+    /// Returns the price of a result: that of the tier that fetched it, and of the add-ons that were asked for and came.
+    fn price(&self, collected: &Collected) -> crate::core::credits::Credits {
+        let request = &self.job.request;
+        let add_ons = AddOns::asked(request).and(collected.add_ons);
+        self.shared.config.prices.quote(request, collected.tier, add_ons)
+    }
+
+    /// Returns the content of a response, read by whatever reads its kind.
+    async fn content(
+        &self,
+        attempt: &Attempt,
+        response: &Arc<Fetched>,
+        extracted: Option<Extracted>,
+    ) -> Result<Extracted, JobError> {
+        if let Finding::Judged(Verdict::Other(kind)) = &attempt.finding
+            && let Some(read) = document::read(&self.shared, &self.job, response, *kind).await
+        {
+            return read;
+        }
+        document::check_mode(&self.job, &attempt.finding)?;
+        if let Some(extracted) = extracted {
+            return Ok(extracted);
+        }
+        let status = response.status;
+        let mut extracted = self.extract(response, attempt.tier).await.map_err(|error| {
+            let code = match error {
+                ExtractError::Empty => ErrorCode::EmptyContent,
+                ExtractError::Unsupported(_) => ErrorCode::UnsupportedContentType,
+                _ => ErrorCode::ExtractionFailed,
+            };
+            JobError::new(code, error.to_string()).with_status(status)
+        })?;
+        extracted.warnings.push(format!("thin content: {}", attempt.signal));
+        Ok(extracted)
+    }
+
+    /// Reads the text of the page's images if the item asks for it. Returns `false` if no part of the engine can.
+    async fn read_images(&self, extracted: &mut Extracted) -> bool {
+        let urls = std::mem::take(&mut extracted.images);
+        // A document that is itself an image has been read already.
+        if !self.job.request.advanced.ocr || !extracted.ocr_results.is_empty() {
+            return true;
+        }
+        let (shared, deadline) = (&self.shared, self.deadline());
+        let Some(texts) = images::read(shared, &self.job, &self.scratch, &urls, deadline).await
+        else {
+            extracted.ocr_results = Vec::new();
+            return false;
+        };
+        extracted.ocr_results = texts.read;
+        extracted.warnings.extend(texts.warnings);
+        true
+    }
+}
+
+/// Stores a result: its files first, because the page names them.
+async fn persist(shared: &Shared, job: &Job, collected: Collected) -> Result<BodyRef, StoreError> {
+    let Collected { mut page, files, .. } = collected;
+    page.artifacts = artifacts::store(shared, job, files).await?;
+    store_page(shared, job, &page).await
+}
+
+/// Stores a page durably.
+pub(super) async fn store_page(
+    shared: &Shared,
+    job: &Job,
+    page: &Page,
+) -> Result<BodyRef, StoreError> {
+    let bytes = serde_json::to_vec(page)
+        .map_err(|source| StoreError::Backend { store: "bodies", source: Box::new(source) })?;
+    shared.adapters.bodies.put(job.batch, bytes).await
+}

@@ -12,7 +12,7 @@ use rungs::core::failure::{ErrorCode, JobError};
 use rungs::core::id::{AccountId, NotificationId, WorkerId};
 use rungs::core::job::{Attempt, BodyRef, Fence, Finding, Job, JobState, Lease, Outcome};
 use rungs::core::ledger::{Account, Booking, LedgerEntry};
-use rungs::core::step::{Ending, KEPT, Records, StepError, StepInput, step};
+use rungs::core::step::{Ending, MIN_RETENTION, Records, StepError, StepInput, step};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
@@ -184,7 +184,7 @@ impl World {
         let records =
             Records { job: &shelf.jobs[job], batch: &shelf.batch, account: &self.account };
 
-        let answer = step(records, fence, input.clone(), at(self.now));
+        let answer = step(records, fence, input.clone(), at(self.now), MIN_RETENTION);
 
         let named = answer.as_ref().map(|_| ()).map_err(|why| match why {
             StepError::Stale => "stale",
@@ -393,7 +393,7 @@ impl Shelf {
         let addressed = self.batch.webhook.is_some();
         assert_eq!(notice.state == NotificationState::Pending, addressed);
         assert_eq!(self.batch.ended_at, Some(at(now)));
-        assert_eq!(self.batch.expires_at, Some(at(now).after(KEPT)));
+        assert_eq!(self.batch.expires_at, Some(at(now).after(MIN_RETENTION)));
     }
 
     fn check(&self) {

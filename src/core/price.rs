@@ -86,10 +86,46 @@ impl AddOns {
     }
 }
 
+/// The charge for a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The credits that are charged: never more than the hold.
+    pub charged: Credits,
+    /// The price. It exceeds `charged` if a fetcher reported a cost that the hold does not cover.
+    pub price: Credits,
+}
+
 impl PriceList {
+    /// Returns the charge for a page that was fetched on `tier` with these add-ons.
+    ///
+    /// Without a `cost` the price is the [`quote`](Self::quote). A `cost`, the amount that a fetcher paid for the page,
+    /// replaces the tier's price and the surcharge for other methods. Add-ons are still charged as listed, and the discount
+    /// for an own proxy applies to them alone. Such a price is charged up to `hold`, which also keeps it within the item's
+    /// `max_credits`.
+    pub fn charge(
+        &self,
+        request: &JobRequest,
+        tier: Tier,
+        add_ons: AddOns,
+        cost: Option<Credits>,
+        hold: Credits,
+    ) -> Charge {
+        let Some(cost) = cost else {
+            // At most the hold, which was made for the most expensive tier with every add-on.
+            let price = self.quote(request, tier, add_ons);
+            return Charge { charged: price, price };
+        };
+        let price = cost.saturating_add(self.discounted(self.listed(add_ons), add_ons));
+        Charge { charged: price.min(hold), price }
+    }
+
     /// Returns the price of `request` on `tier` with these add-ons.
     pub fn quote(&self, request: &JobRequest, tier: Tier, add_ons: AddOns) -> Credits {
         let whole = self.undiscounted(request, tier, add_ons);
+        self.discounted(whole, add_ons)
+    }
+
+    fn discounted(&self, whole: Credits, add_ons: AddOns) -> Credits {
         if add_ons.own_proxy { whole.scaled(self.own_proxy_per_mille.min(1_000)) } else { whole }
     }
 
@@ -100,17 +136,16 @@ impl PriceList {
             Method::Get => base,
             _ => base.scaled(self.other_method_per_mille),
         };
+        page.saturating_add(self.listed(add_ons))
+    }
+
+    /// Returns the sum of the add-ons' prices.
+    fn listed(&self, add_ons: AddOns) -> Credits {
         let AddOns { screenshot, pdf, ocr, proxy, own_proxy: _ } = add_ons;
-        [
-            (true, page),
-            (screenshot, self.screenshot),
-            (pdf, self.pdf),
-            (ocr, self.ocr),
-            (proxy, self.proxy),
-        ]
-        .into_iter()
-        .filter_map(|(counts, amount)| counts.then_some(amount))
-        .sum()
+        [(screenshot, self.screenshot), (pdf, self.pdf), (ocr, self.ocr), (proxy, self.proxy)]
+            .into_iter()
+            .filter_map(|(counts, amount)| counts.then_some(amount))
+            .sum()
     }
 }
 
@@ -136,6 +171,39 @@ mod tests {
         assert_eq!(prices.quote(&plain, Tier::Stealth, own), Credits(1_600));
         let shot = AddOns { screenshot: true, pdf: true, ..none };
         assert_eq!(prices.quote(&plain, Tier::Browser, shot), Credits(4_600));
+    }
+
+    #[test]
+    fn a_reported_cost_replaces_the_price_of_the_tier_and_nothing_else() {
+        let prices = PriceList::default();
+        let post = request(Item { method: Method::Post, ..Item::get("http://a/") });
+        let charge = |cost, add_ons| {
+            prices.charge(&post, Tier::Stealth, add_ons, cost, Credits(10_000)).charged
+        };
+        let plain = AddOns::default();
+        let shot = AddOns { screenshot: true, ..plain };
+        let own = AddOns { own_proxy: true, ..shot };
+
+        assert_eq!(charge(None, plain), Credits(3_000), "the tier's price with its surcharge");
+        assert_eq!(charge(Some(Credits(70)), plain), Credits(70));
+        assert_eq!(charge(Some(Credits::ZERO), plain), Credits::ZERO);
+        assert_eq!(charge(Some(Credits(70)), shot), Credits(270));
+        assert_eq!(charge(Some(Credits(70)), own), Credits(230), "the discount is on the add-on");
+    }
+
+    #[test]
+    fn a_reported_cost_is_charged_up_to_the_hold() {
+        let (prices, get) = (PriceList::default(), request(Item::get("http://a/")));
+        let charge =
+            |cost| prices.charge(&get, Tier::Curl, AddOns::default(), Some(cost), Credits(200));
+
+        let within = charge(Credits(200));
+        let above = charge(Credits(201));
+        let absurd = charge(Credits::MAX);
+
+        assert_eq!(within, Charge { charged: Credits(200), price: Credits(200) });
+        assert_eq!(above, Charge { charged: Credits(200), price: Credits(201) });
+        assert_eq!(absurd, Charge { charged: Credits(200), price: Credits::MAX });
     }
 
     #[test]

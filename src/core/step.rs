@@ -113,14 +113,13 @@ pub struct Records<'a> {
     pub account: &'a Account,
 }
 
-/// The time for which a batch is kept after its end.
-pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The shortest time for which a batch may be kept after its end.
+pub const MIN_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Computes one step of a job.
 ///
 /// `fence` is the claim of the worker that sent the input; [`StepInput::Cancel`] comes from the
-/// application
-/// and needs none.
+/// application and needs none. A batch that ends with the step expires after `retention`.
 ///
 /// # Errors
 ///
@@ -130,6 +129,7 @@ pub fn step(
     fence: Option<Fence>,
     input: StepInput,
     now: Timestamp,
+    retention: Duration,
 ) -> Result<Transition, StepError> {
     let job = records.job;
     if input != StepInput::Cancel && !fence.is_some_and(|it| job.is_held_by(it)) {
@@ -152,14 +152,14 @@ pub fn step(
                 return Err(StepError::AboveHold { charged, hold: job.hold });
             }
             let outcome = Outcome::Succeeded { tier, charged, body, cached };
-            end(records, JobEvent::Delivered, outcome, attempts, now)
+            end(records, JobEvent::Delivered, outcome, attempts, now, retention)
         }
         StepInput::Fail { error, attempts } => {
-            end(records, JobEvent::Exhausted, Outcome::Failed(error), attempts, now)
+            end(records, JobEvent::Exhausted, Outcome::Failed(error), attempts, now, retention)
         }
         StepInput::Cancel => {
             let error = JobError::new(ErrorCode::Cancelled, "the batch was cancelled");
-            end(records, JobEvent::Cancelled, Outcome::Failed(error), Vec::new(), now)
+            end(records, JobEvent::Cancelled, Outcome::Failed(error), Vec::new(), now, retention)
         }
     }
 }
@@ -175,6 +175,7 @@ fn end(
     outcome: Outcome,
     attempts: Vec<Attempt>,
     now: Timestamp,
+    retention: Duration,
 ) -> Result<Transition, StepError> {
     let state = next(records.job.state, event)?;
     let job = Job {
@@ -206,7 +207,7 @@ fn end(
     batch.entries += 1;
     let completion = (batch.status() != BatchStatus::Processing).then(|| {
         batch.ended_at = Some(now);
-        batch.expires_at = Some(now.after(KEPT));
+        batch.expires_at = Some(now.after(retention));
         Completion::new(&batch, &job, now)
     });
     Ok(Transition { job, ending: Some(Ending { batch, account, entry, completion }) })
@@ -220,10 +221,11 @@ mod tests {
     use crate::core::fixtures::{MINE, OTHERS, account, at, attempt, batch, held_job, job};
     use crate::core::job::JobState;
 
+    const DAY: Duration = MIN_RETENTION;
     const FENCE: Fence = Fence { worker: MINE, claim: 1 };
 
     fn stepped(job: &Job, fence: Option<Fence>, input: StepInput) -> Result<Transition, StepError> {
-        step(Records { job, batch: &batch(2), account: &account(20) }, fence, input, at(9))
+        step(Records { job, batch: &batch(2), account: &account(20) }, fence, input, at(9), DAY)
     }
 
     fn success(charged: u64) -> StepInput {
@@ -341,7 +343,7 @@ mod tests {
         let completed = |input| {
             let (held, batch) = (held_job(), BatchRecord { form: BatchKind::Scrape, ..batch(1) });
             let records = Records { job: &held, batch: &batch, account: &account(20) };
-            let ending = step(records, Some(FENCE), input, at(9)).expect("held").ending;
+            let ending = step(records, Some(FENCE), input, at(9), DAY).expect("held").ending;
             ending.expect("an end").completion.expect("the last one")
         };
 
@@ -359,7 +361,10 @@ mod tests {
         let ended = |batch: &BatchRecord| {
             let held = held_job();
             let records = Records { job: &held, batch, account: &account(20) };
-            step(records, Some(FENCE), success(4), at(9)).expect("held").ending.expect("an end")
+            step(records, Some(FENCE), success(4), at(9), 3 * DAY)
+                .expect("held")
+                .ending
+                .expect("an end")
         };
 
         let first = ended(&batch(2));
@@ -367,7 +372,7 @@ mod tests {
 
         assert_eq!((first.completion, first.batch.ended_at), (None, None));
         assert_eq!(last.batch.ended_at, Some(at(9)));
-        assert_eq!(last.batch.expires_at, Some(at(9 + 86_400)), "kept for a day");
+        assert_eq!(last.batch.expires_at, Some(at(9 + 3 * 86_400)), "kept three days");
         let completion = last.completion.expect("the batch ended");
         let tally = Tally { total: 2, succeeded: 2, failed: 0 };
         let subject = Completed::Batch { id: last.batch.id, status: BatchStatus::Completed, tally };

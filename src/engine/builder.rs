@@ -7,6 +7,7 @@ use crate::core::backoff::Backoff;
 use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
 use crate::core::request::Limits;
+use crate::core::step::MIN_RETENTION;
 use crate::core::tier::Tier;
 use crate::engine::Engine;
 use crate::engine::clock::{SystemClock, SystemEntropy, SystemThreads};
@@ -39,6 +40,9 @@ pub struct Settings {
     pub lease: Duration,
     /// When a job is given up, however long its site's queue is; 24 hours.
     pub job_deadline: Duration,
+    /// How long a batch is kept after its end, with its pages, ledger and notification. Defaults to 24 hours, which is also
+    /// the minimum. Cache entries expire by their item's `cache.ttl` and daily usage after 62 days, whatever is set here.
+    pub retention: Duration,
     /// How long running jobs may go on after a shutdown; 10 seconds.
     pub grace: Duration,
     /// Whether a new account's holds never fail; yes.
@@ -55,6 +59,7 @@ impl Default for Settings {
             webhook_retry: Backoff::WEBHOOK,
             lease: Duration::from_secs(30),
             job_deadline: Duration::from_secs(24 * 60 * 60),
+            retention: MIN_RETENTION,
             grace: Duration::from_secs(10),
             unlimited_accounts: true,
         }
@@ -284,6 +289,7 @@ fn check(settings: &Settings) -> Result<(), BuildError> {
         it if it.pacing.per_second.is_some_and(|it| !(it.is_finite() && it > 0.0)) => {
             wrong("pacing.per_second", "above zero")
         }
+        it if it.retention < MIN_RETENTION => wrong("retention", "at least 24 hours"),
         it if it.lease < Duration::from_secs(1) => wrong("lease", "at least one second"),
         _ => Ok(()),
     }

@@ -186,6 +186,8 @@ pub(super) struct Step {
     pub(super) input: StepInput,
     /// Writes the body of the notification, if the step ends the batch.
     pub(super) format: Arc<dyn NotificationFormat>,
+    /// The time for which the batch is kept after its end.
+    pub(super) retention: Duration,
 }
 
 /// The result of a step.
@@ -221,7 +223,7 @@ impl Change for Step {
         let account = account_of(draft, &self.account, false);
         let records = Records { job, batch, account: &account };
         let known = job.trail.len();
-        let transition = step(records, self.fence, self.input.clone(), now)?;
+        let transition = step(records, self.fence, self.input.clone(), now, self.retention)?;
         let job = transition.job;
         draft.put(Record::Job(job.clone()));
         let mut ended = None;
@@ -283,6 +285,8 @@ pub(super) struct Cancel {
     pub(super) day: Day,
     pub(super) jobs: Vec<JobId>,
     pub(super) format: Arc<dyn NotificationFormat>,
+    /// The time for which the batch is kept after its end.
+    pub(super) retention: Duration,
 }
 
 impl Change for Cancel {
@@ -309,6 +313,7 @@ impl Change for Cancel {
                 fence: None,
                 input: StepInput::Cancel,
                 format: Arc::clone(&self.format),
+                retention: self.retention,
             };
             // A job that has ended refuses the step and stays as it is.
             if let Ok(stepped) = step.apply(draft, now) {

@@ -115,8 +115,9 @@ impl Engine {
         let batch = self.batch(id).await?;
         let day = batch.created_at.day();
         let format = Arc::clone(&self.shared.adapters.notification_format);
+        let retention = self.shared.config.settings.retention;
         let (account, jobs) = (batch.account, batch.jobs);
-        let cancel = changes::Cancel { batch: id, account, day, jobs, format };
+        let cancel = changes::Cancel { batch: id, account, day, jobs, format, retention };
         let (canceled, ended) = self.shared.writer.apply(cancel).await?;
         let progress = &self.shared.progress;
         for job in canceled {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, BodyRef, Finding, Job};
 use crate::core::price::AddOns;
@@ -27,16 +28,18 @@ struct Collected {
     files: BrowserFiles,
     /// The add-ons that the page came with.
     add_ons: AddOns,
+    /// The price that the fetcher paid for it, if it reported one.
+    cost: Option<Credits>,
 }
 
 impl Ladder {
     /// Ends the job with a page.
     pub(super) async fn finish(mut self, observed: Observed) -> StepInput {
-        let collected = match self.collect(observed).await {
+        let mut collected = match self.collect(observed).await {
             Ok(collected) => collected,
             Err(error) => return self.fail(error),
         };
-        let charged = self.price(&collected);
+        let charged = self.price(&mut collected);
         let tier = collected.tier;
         match persist(&self.shared, &self.job, collected).await {
             Ok(body) => {
@@ -93,14 +96,25 @@ impl Ladder {
             actions: page.actions,
             artifacts: Vec::new(),
         };
-        Ok(Collected { tier: attempt.tier, page: result, files: page.files, add_ons })
+        let (tier, files, cost) = (attempt.tier, page.files, response.cost);
+        Ok(Collected { tier, page: result, files, add_ons, cost })
     }
 
-    /// Returns the price of a result: that of the tier that fetched it, and of the add-ons that were asked for and came.
-    fn price(&self, collected: &Collected) -> crate::core::credits::Credits {
+    /// Returns the charge for a result: the price of its tier, or the cost that its fetcher reported, and of the add-ons that
+    /// were asked for and came. A price above the hold is cut, with a warning in the result.
+    fn price(&self, collected: &mut Collected) -> Credits {
         let request = &self.job.request;
         let add_ons = AddOns::asked(request).and(collected.add_ons);
-        self.shared.config.prices.quote(request, collected.tier, add_ons)
+        let prices = &self.shared.config.prices;
+        let hold = self.job.hold;
+        let charge = prices.charge(request, collected.tier, add_ons, collected.cost, hold);
+        if charge.price > charge.charged {
+            let (price, charged) = (charge.price, charge.charged);
+            collected.page.extracted.warnings.push(format!(
+                "the page cost {price} and only {charged} were held for it, so that {charged} were charged"
+            ));
+        }
+        charge.charged
     }
 
     /// Returns the content of a response, read by whatever reads its kind.

@@ -166,6 +166,7 @@ fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
         fence: Some(Fence { worker: shared.worker, claim: job.claims }),
         input,
         format: Arc::clone(&shared.adapters.notification_format),
+        retention: shared.config.settings.retention,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::core::id::{AccountId, WorkerId};
 use crate::core::job::{BodyRef, Fence, Job, JobState};
 use crate::core::ledger::Account;
 use crate::core::record::{Claim, Key, Queue, Record, RecordKind};
-use crate::core::step::{Records, StepInput, step};
+use crate::core::step::{MIN_RETENTION, Records, StepInput, step};
 use crate::core::tier::Tier;
 use crate::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq};
@@ -85,7 +85,8 @@ async fn ending(store: &AnyStore, job: &Job) -> Vec<Write> {
         cached: false,
         attempts: Vec::new(),
     };
-    let done = step(records, Some(Fence { worker, claim: job.claims }), input, sample::at(50));
+    let fence = Fence { worker, claim: job.claims };
+    let done = step(records, Some(fence), input, sample::at(50), MIN_RETENTION);
     let done = done.must_succeed("the step of a job under its lease");
     let ending = done.ending.must_be_there("the end of a job whose page was scraped");
     let mut changes = vec![

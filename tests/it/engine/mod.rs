@@ -3,3 +3,4 @@
 mod batches;
 mod options;
 mod robots;
+mod scheduling;

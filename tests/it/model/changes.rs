@@ -6,7 +6,7 @@ use rungs::core::id::{BatchId, JobId, NotificationId, WorkerId};
 use rungs::core::job::{Fence, Job};
 use rungs::core::ledger::{Account, Booking, LedgerEntry};
 use rungs::core::record::{IdempotencyRecord, Key, Record};
-use rungs::core::step::{Records, StepError, StepInput, step};
+use rungs::core::step::{MIN_RETENTION, Records, StepError, StepInput, step};
 use rungs::core::time::Timestamp;
 
 use crate::model::setup::{Fault, Setup, WAIT};
@@ -99,7 +99,7 @@ pub(crate) fn advance(
         _ => fence,
     };
     let records = Records { job: &job, batch: &batch, account: &account };
-    let transition = step(records, fence, input, now)?;
+    let transition = step(records, fence, input, now, MIN_RETENTION)?;
     draft.put(Record::Job(transition.job));
     let Some(mut ending) = transition.ending else { return Ok(()) };
     if setup.fault == Fault::SettlesTwice && ending.account.held() >= job.hold {

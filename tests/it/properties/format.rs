@@ -30,7 +30,7 @@ use rungs::core::request::{
     ActionKind, BlockKind, ContentType, Format, Item, Limits, Method, Mode, PdfFormat, Profile,
     Provider, RenderJs, WaitCondition,
 };
-use rungs::core::step::{Records, StepInput, step};
+use rungs::core::step::{MIN_RETENTION, Records, StepInput, step};
 use rungs::core::tier::Tier;
 use rungs::core::usage::Period;
 use rungs::core::verdict::{DocumentKind, Verdict};
@@ -426,7 +426,7 @@ fn body(form: BatchKind, tally: Tally, input: StepInput) -> String {
     let job = job.claimed(WorkerId(1), at(BEGAN), at(ENDED)).expect("it is queued");
     let records = Records { job: &job, batch: &batch, account: &account };
     let fence = Some(Fence { worker: WorkerId(1), claim: 1 });
-    let done = step(records, fence, input, at(ENDED)).expect("the claim holds it");
+    let done = step(records, fence, input, at(ENDED), MIN_RETENTION).expect("the claim holds it");
     let completion = done.ending.expect("it ended").completion.expect("it was the last");
     WebhookBody.body(&completion)
 }

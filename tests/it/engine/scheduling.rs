@@ -1,0 +1,261 @@
+//! What waits for what: webhooks for their receivers, pages for their accounts; and what a page costs and how long it is
+//! kept where the fetcher and the settings decide.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rungs::core::batch::NotificationState;
+use rungs::core::credits::Credits;
+use rungs::core::id::{AccountId, BatchId};
+use rungs::core::tier::Tier;
+use rungs::engine::{EngineBuilder, Settings};
+use rungs::net::NetPolicy;
+use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
+use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, fetcher_fn};
+use rungs::stores::Memory;
+use rungs::webhook::Webhooks;
+use rungs::{Batch, BatchHandle, Engine};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::paused::Paused;
+
+const PAGE: &str = "<html><head><title>Bread</title></head><body><h1>Bread</h1><p>Flour, water, \
+    salt and time are all that a good loaf needs, and of these time is the one that most people \
+    are least willing to give. Let it stand overnight.</p></body></html>";
+
+/// Takes the body as the text.
+#[derive(Debug)]
+struct Plain;
+
+impl Extractor for Plain {
+    fn extract(&self, document: Document<'_>) -> Result<Extracted, ExtractError> {
+        let text = String::from_utf8_lossy(document.body).into_owned();
+        Ok(Extracted { text, ..Extracted::default() })
+    }
+}
+
+fn page() -> Fetched {
+    Fetched::new(200, PAGE).header("content-type", "text/html")
+}
+
+/// An engine whose fetcher returns `page` for every URL.
+fn engine_with(page: Fetched) -> EngineBuilder {
+    let fetch = move |_: FetchRequest| {
+        let page = page.clone();
+        async move { Ok::<_, FetchError>(page) }
+    };
+    Engine::builder()
+        .store(Memory::default())
+        .http(fetcher_fn([Tier::Curl, Tier::Http], fetch))
+        .extractor(Plain)
+}
+
+fn webhooks() -> Webhooks {
+    let loopback = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
+    Webhooks::unsigned().network(loopback)
+}
+
+/// Runs a batch whose completion goes to `url`.
+async fn run_batch(engine: &Engine, url: &str) -> BatchId {
+    let batch = Batch::new(["http://a.test/"]).webhook(url);
+    let mut handle = engine.submit(batch).await.expect("accepted");
+    handle.wait().await.expect("ended");
+    handle.id()
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_delays_no_other_receiver() {
+    let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let prompt = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = |listener: &TcpListener| format!("http://{}/", listener.local_addr().expect("bound"));
+    let webhooks = webhooks();
+    let engine = engine_with(page()).webhooks(webhooks).build().expect("all parts are there");
+
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        waiting.push(run_batch(&engine, &url(&hanging)).await);
+    }
+    // The hanging receiver has as many deliveries as it may have, and answers none of them.
+    let mut unanswered = Vec::new();
+    for _ in 0..4 {
+        unanswered.push(hanging.accept().await.expect("a delivery"));
+    }
+    let other = run_batch(&engine, &url(&prompt)).await;
+    let (mut delivery, _) = prompt.accept().await.expect("a delivery");
+
+    for id in waiting {
+        let notification = engine.batch_notification(id).await.expect("read").expect("ended");
+        assert_eq!(notification.attempts, [], "{id} was still waiting");
+    }
+    let mut request = [0; 64];
+    delivery.read_exact(&mut request).await.expect("a request");
+    assert!(request.starts_with(b"POST / HTTP/1.1"));
+    delivery.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("it is read");
+    let delivered = async {
+        loop {
+            let notification = engine.batch_notification(other).await.expect("read");
+            if notification.is_some_and(|it| it.state == NotificationState::Delivered) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), delivered).await.expect("it is recorded");
+}
+
+#[tokio::test]
+async fn one_receiver_gets_four_deliveries_at_once() {
+    let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/", hanging.local_addr().expect("bound"));
+    let webhooks = webhooks();
+    let engine = engine_with(page()).webhooks(webhooks).build().expect("all parts are there");
+    for _ in 0..6 {
+        run_batch(&engine, &url).await;
+    }
+
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        open.push(hanging.accept().await.expect("a delivery").0);
+    }
+    let claimed = async {
+        // All six have been claimed or put back, and none has been attempted further.
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        hanging.accept().await
+    };
+    tokio::select! {
+        biased;
+        _ = claimed => panic!("a fifth delivery came while four were open"),
+        answered = open[0].write_all(b"HTTP/1.1 204 No Content\r\n\r\n") => answered.expect("read"),
+    }
+
+    hanging.accept().await.expect("the fifth delivery, once one has ended");
+}
+
+/// Jobs that are being fetched, by account; each ends when the test lets it.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn add(&self, line: &str) {
+        self.0.lock().expect("no test panics with it").push(line.to_owned());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().expect("no test panics with it").clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_at_its_limit_leaves_the_other_permits_to_others() {
+    let log = Log::default();
+    let logged = log.clone();
+    let fetch = move |request: FetchRequest| {
+        let log = logged.clone();
+        async move {
+            let account = request.url.site();
+            log.add(&format!("begin {account}"));
+            // Paused time passes only while nothing else can run.
+            if account.ends_with("busy.test") {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+            }
+            log.add(&format!("end {account}"));
+            Ok::<_, FetchError>(page())
+        }
+    };
+    let settings = Settings { concurrency: 3, per_account: Some(2), ..Settings::default() };
+    let engine = Engine::builder()
+        .store(Memory::default())
+        .http(fetcher_fn([Tier::Curl, Tier::Http], fetch))
+        .extractor(Plain)
+        .clock(Paused::default())
+        .settings(settings)
+        .build()
+        .expect("all parts are there");
+    let account = |name: &str| AccountId::new(name).expect("a name");
+
+    let busy = (0..8).map(|it| format!("http://{it}.busy.test/"));
+    let busy = Batch::new(busy).account(account("busy"));
+    let mut busy = engine.submit(busy).await.expect("accepted");
+    let other = Batch::new(["http://other.test/"]).account(account("other"));
+    let mut other: BatchHandle = engine.submit(other).await.expect("accepted");
+    other.wait().await.expect("ended");
+    let when_the_other_ended = log.lines();
+    busy.wait().await.expect("ended");
+
+    let ended = when_the_other_ended.iter().filter(|it| it.contains("end ") && it.contains("busy"));
+    assert_eq!(ended.count(), 0, "{when_the_other_ended:?}");
+    let mut running = 0_usize;
+    for line in log.lines().iter().filter(|it| it.contains("busy")) {
+        if line.starts_with("begin") {
+            running += 1
+        } else {
+            running -= 1
+        }
+        assert!(running <= 2, "{running} pages of one account at once");
+    }
+}
+
+#[tokio::test]
+async fn a_cost_that_the_fetcher_reports_is_charged_instead_of_the_price() {
+    let priced = Fetched { cost: Some(Credits(123)), ..page() };
+    let engine = engine_with(priced).build().expect("all parts are there");
+
+    let report = engine.scrape("http://a.test/").await.expect("a report");
+
+    assert_eq!(report.charged(), Credits(123));
+    let account = engine.account(&AccountId::default()).await.expect("booked");
+    assert_eq!((account.held(), account.spent()), (Credits::ZERO, Credits(123)));
+}
+
+#[tokio::test]
+async fn a_cost_above_the_hold_is_cut_to_it_with_a_warning() {
+    let priced = Fetched { cost: Some(Credits(1_000_000)), ..page() };
+    let engine = engine_with(priced).build().expect("all parts are there");
+    let account = AccountId::new("payer").expect("a name");
+    engine.grant(&account, Credits(1_000)).await.expect("granted");
+    let batch = Batch::new(["http://a.test/"]).account(account.clone());
+
+    let report = engine.submit(batch).await.expect("accepted").report().await.expect("ended");
+
+    let job = &report.jobs()[0];
+    let hold = job.job().hold;
+    assert_eq!(job.charged(), hold);
+    let stored = engine.job_report(job.id()).await.expect("stored");
+    let warnings = format!("{stored:?}");
+    assert!(warnings.contains("the page cost"), "{warnings}");
+    let books = engine.account(&account).await.expect("booked");
+    assert_eq!((books.held(), books.spent()), (Credits::ZERO, hold));
+    assert_eq!(books.granted(), books.free().saturating_add(hold), "credits are conserved");
+}
+
+#[tokio::test]
+async fn a_batch_expires_when_the_retention_says() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let settings = Settings { retention: 3 * day, ..Settings::default() };
+    let engine = engine_with(page()).settings(settings).build().expect("all parts are there");
+
+    let mut handle = engine.submit(Batch::new(["http://a.test/"])).await.expect("accepted");
+    handle.wait().await.expect("ended");
+
+    let batch = engine.batch(handle.id()).await.expect("kept");
+    let ended = batch.ended_at.expect("it has ended");
+    assert_eq!(batch.expires_at, Some(ended.after(3 * day)));
+}
+
+#[tokio::test]
+async fn settings_that_break_a_promise_are_refused() {
+    let refused = |settings: Settings| {
+        let error = engine_with(page()).settings(settings).build().expect_err("refused");
+        error.to_string()
+    };
+
+    let short = Duration::from_secs(24 * 60 * 60 - 1);
+    let retention = refused(Settings { retention: short, ..Settings::default() });
+    let per_account = refused(Settings { per_account: Some(0), ..Settings::default() });
+
+    assert_eq!(retention, "retention must be at least 24 hours");
+    assert_eq!(per_account, "per_account must be at least 1, or `None`");
+}

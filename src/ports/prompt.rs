@@ -55,10 +55,12 @@ pub struct PromptAnswer {
 #[non_exhaustive]
 pub enum PromptError {
     /// No model of the provider is configured.
-    #[error("no model of {0} is configured")]
+    #[error(
+        "no model of {0} is configured: add one with `Chat::provider`, or name another provider"
+    )]
     NoSuchProvider(Provider),
     /// The provider could not be reached in time.
-    #[error("{provider} could not be asked: {reason}")]
+    #[error("{provider} could not be reached: {reason}")]
     Unreachable {
         /// The provider.
         provider: String,
@@ -66,7 +68,7 @@ pub enum PromptError {
         reason: String,
     },
     /// The provider refused the request.
-    #[error("{provider} refused with status {status}: {reason}")]
+    #[error("{provider} rejected the request with status {status}: {reason}")]
     Refused {
         /// The provider.
         provider: String,
@@ -76,7 +78,7 @@ pub enum PromptError {
         reason: String,
     },
     /// The response contains no usable answer.
-    #[error("{provider} gave no usable answer: {reason}")]
+    #[error("{provider} returned no usable answer: {reason}")]
     NoAnswer {
         /// The provider.
         provider: String,

@@ -8,8 +8,8 @@ use crate::core::request::{Item, JobRequest};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 use crate::core::verdict::{DocumentKind, sniff};
-use crate::engine::robots;
 use crate::engine::shared::Shared;
+use crate::engine::{page_host, robots};
 use crate::ports::fetch::{
     DocumentRequest, FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, ImageText,
     JobScratch, OcrEngine,
@@ -141,6 +141,7 @@ impl ImageJob<'_> {
         to.proxy_integration_id.clone_from(&from.proxy_integration_id);
         to.proxy_country.clone_from(&from.proxy_country);
         let image = PageUrl::parse(self.url).map_err(|error| refused(error.into()))?;
+        page_host::check(&image).map_err(|error| refused(error.into()))?;
         let same_site =
             image.site() == page.page().site() && image.is_https() == page.page().is_https();
         if same_site {

@@ -21,6 +21,7 @@ mod images;
 mod ladder;
 mod outbox;
 mod pace;
+mod page_host;
 mod permits;
 mod prompt;
 mod queries;

@@ -17,6 +17,7 @@ use crate::core::usage::Budget;
 use crate::engine::Engine;
 use crate::engine::changes::{Accept, NotAccepted};
 use crate::engine::error::{EngineError, SubmitError};
+use crate::engine::page_host;
 use crate::engine::report::JobReport;
 use crate::engine::shared::Shared;
 use crate::engine::watch::BatchHandle;
@@ -115,16 +116,9 @@ impl Shared {
                 reason: reason.to_owned(),
             });
         }
-        let parsed = url::Url::parse(request.page().as_str());
-        match parsed.map(|it| it.has_host()) {
-            Ok(true) => Ok(request),
-            Ok(false) => {
-                Err(ValidationError { field: "url", reason: "the URL has no host".to_owned() })
-            }
-            Err(why) => Err(ValidationError {
-                field: "url",
-                reason: format!("the URL is malformed: {why}"),
-            }),
+        match page_host::check(request.page()) {
+            Ok(()) => Ok(request),
+            Err(error) => Err(ValidationError { field: "url", reason: error.to_string() }),
         }
     }
 

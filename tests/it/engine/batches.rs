@@ -158,6 +158,25 @@ async fn wrong_submissions_are_refused_whole() {
 }
 
 #[tokio::test]
+async fn a_host_that_parsers_read_differently_is_refused_at_submission() {
+    let engine = engine();
+    for (host, read) in [
+        ("0x7f.1", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("ex%61mple.com", "example.com"),
+        ("example。com", "example.com"),
+    ] {
+        let refused = engine.submit(Batch::new([format!("http://{host}/ok")])).await;
+
+        let Err(SubmitError::Item { index: 0, flaw }) = refused else { panic!("{refused:?}") };
+        assert_eq!(flaw.field, "url", "{host}");
+        assert!(flaw.reason.contains(read), "{}", flaw.reason);
+    }
+    let accepted = engine.submit(Batch::new(["http://BÜCHER.test/ok"])).await;
+    assert!(accepted.is_ok(), "{accepted:?}");
+}
+
+#[tokio::test]
 async fn an_overdrawn_account_is_told_both_amounts_and_nothing_is_held() {
     let settings = Settings { unlimited_accounts: false, ..Settings::default() };
     let engine = builder().settings(settings).build().expect("built");

@@ -1,9 +1,10 @@
 //! Options that reach the site, change the result, or are named where they could not be done.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rungs::core::request::{ContentType, Format, Item, Method, Mode, PdfFormat, Provider};
-use rungs::engine::{EngineBuilder, JobReport};
+use rungs::engine::{EngineBuilder, JobReport, Settings};
 use rungs::fetch::Http;
 use rungs::net::{NetPolicy, ProxyUrl};
 use rungs::ports::BoxFuture;
@@ -195,4 +196,22 @@ async fn a_pdf_becomes_what_pdf_format_says_beside_the_formats() {
     assert_eq!(text, [plain.clone(), md.clone()]);
     assert_eq!(page, [plain], "nothing else could be made");
     assert_eq!(exact, [md], "exactly what was asked for");
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_named_in_the_trail() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed = listener.local_addr().expect("an address");
+    drop(listener);
+    let mut settings = Settings::default();
+    settings.retry.first = Duration::from_millis(1);
+    let engine = builder().http(http()).settings(settings).build().expect("built");
+
+    let url = format!("http://{closed}/?token=secret");
+    let report = engine.scrape(Item::get(url)).await.expect("accepted");
+
+    assert!(!report.trail().is_empty());
+    for attempt in report.trail() {
+        assert_eq!(attempt.signal, "could not connect: connection refused");
+    }
 }

@@ -6,7 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use rungs::webhook::sign::WebhookSecret;
+use rungs::webhook::WebhookSecret;
 use sha2::{Digest, Sha256};
 use standardwebhooks::Webhook;
 
@@ -32,7 +32,7 @@ pub fn run(data: &[u8]) {
     let signer = WebhookSecret::new(secret.clone());
     let (alterlab, standard) = (signer.alterlab(body), signer.standard(&id, sent_at, body));
 
-    assert_eq!(format!("{signer:?}"), "Secret(..)", "the secret is shown");
+    assert_eq!(format!("{signer:?}"), "WebhookSecret(..)", "the secret is shown");
     assert_eq!(alterlab, expected(secret.as_bytes(), body));
     let theirs = receiver(&secret);
     assert!(verifies(&theirs, &id, sent_at, standard.as_bytes(), body), "{standard}");

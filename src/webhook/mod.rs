@@ -1,6 +1,7 @@
 //! Webhooks: signs notifications and sends them to their receivers.
 
 mod client;
-pub mod sign;
+mod sign;
 
 pub use client::Webhooks;
+pub use sign::WebhookSecret;

@@ -163,7 +163,10 @@ async fn a_model_that_refuses_costs_the_answer_and_not_the_page() {
 
     assert!(made.text.contains("A lamp for the harbour wall"));
     let said = made.warnings.iter().find(|it| it.contains("prompt")).expect("a warning");
-    assert!(said.ends_with("rejected the request with status 402: the key has no credit"), "{said}");
+    assert!(
+        said.ends_with("rejected the request with status 402: the key has no credit"),
+        "{said}"
+    );
     assert_eq!(model.asked().len(), 1);
 }
 

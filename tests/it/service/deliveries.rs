@@ -8,8 +8,7 @@ use rungs::net::NetPolicy;
 use rungs::service::{ApiKey, Keys};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
-use rungs::webhook::Webhooks;
-use rungs::webhook::sign::WebhookSecret;
+use rungs::webhook::{WebhookSecret, Webhooks};
 use serde_json::{Value, json};
 
 use super::world::{LOOPBACK, Plan, World, engine, site};

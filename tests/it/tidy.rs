@@ -1,4 +1,10 @@
-//! Rules about the source itself.
+//! Rules about the source itself: layers, sizes, words, and what the package says of itself.
+
+mod layers;
+mod package;
+mod size;
+mod source;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -30,13 +30,13 @@ fn refused(answer: &Answer, statuses: &[u16], about: &str) {
 }
 
 /// Every option of an item with values that it cannot have.
-#[allow(clippy::too_many_lines)] // it is a table
 fn wrong_options() -> Vec<(&'static str, Value)> {
+    [wrong_options_of_pages(), wrong_options_of_extraction(), wrong_options_of_requests()].concat()
+}
+
+/// Options of the page and of its result.
+fn wrong_options_of_pages() -> Vec<(&'static str, Value)> {
     let long = "x".repeat(9_000);
-    let many: Value =
-        (0..51).map(|it| (format!("x-{it}"), json!("1"))).collect::<serde_json::Map<_, _>>().into();
-    let actions = json!(vec![json!({ "type": "wait" }); 21]);
-    let deep = (0..40).fold(json!({}), |inner, _| json!({ "properties": { "a": inner } }));
     vec![
         ("url", json!(7)),
         ("url", json!("")),
@@ -70,6 +70,13 @@ fn wrong_options() -> Vec<(&'static str, Value)> {
         ("cache_ttl", json!(3_600)),
         ("force_refresh", json!("no")),
         ("include_raw_html", json!(0)),
+    ]
+}
+
+/// Options of what is extracted.
+fn wrong_options_of_extraction() -> Vec<(&'static str, Value)> {
+    let deep = (0..40).fold(json!({}), |inner, _| json!({ "properties": { "a": inner } }));
+    vec![
         ("extraction_prompt", json!("x".repeat(2_001))),
         ("extraction_prompt", json!(["x"])),
         ("extraction_schema", json!({ "a": "x".repeat(66_000) })),
@@ -82,6 +89,15 @@ fn wrong_options() -> Vec<(&'static str, Value)> {
         ("promote_schema_org", json!([])),
         ("filter_content", json!({})),
         ("template", json!(1)),
+    ]
+}
+
+/// Options of the request and of the browser.
+fn wrong_options_of_requests() -> Vec<(&'static str, Value)> {
+    let many: Value =
+        (0..51).map(|it| (format!("x-{it}"), json!("1"))).collect::<serde_json::Map<_, _>>().into();
+    let actions = json!(vec![json!({ "type": "wait" }); 21]);
+    vec![
         ("method", json!("TRACE")),
         ("method", json!("get")),
         ("body", json!("without a method")),

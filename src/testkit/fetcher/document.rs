@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::shared::assert_kind;
-use super::{PATIENCE, ends};
+use super::{AMPLE, ends};
 use crate::core::request::{Item, Limits};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{
@@ -43,10 +43,10 @@ fn request(bytes: Vec<u8>) -> DocumentRequest {
     let item = Item::get("https://example.com/document");
     let options = item.check(&Limits::default()).expect("a plain item passes");
     let document = Arc::new(Fetched::new(200, bytes));
-    DocumentRequest { document, options: Arc::new(options), deadline: PATIENCE }
+    DocumentRequest { document, options: Arc::new(options), deadline: AMPLE }
 }
 
-/// Reads a document within the kit's patience.
+/// Reads a document within an ample deadline.
 pub(super) async fn read<R: Reader>(
     fetcher: &R,
     bytes: impl Into<Vec<u8>>,

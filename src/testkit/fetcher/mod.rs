@@ -43,7 +43,7 @@ use crate::ports::fetch::{BrowserFetcher, FetchRequest, HttpFetcher, OcrEngine, 
 use crate::testkit::kit::{self, CHECK_LIMIT, KitReport, breach};
 
 /// The deadline of an attempt that has no reason to be slow; a browser starts within it.
-const AMPLE: Duration = Duration::from_secs(20);
+const AMPLE: Duration = Duration::from_secs(40);
 /// A deadline that is there to pass.
 const SHORT: Duration = Duration::from_millis(400);
 /// The time that the kit waits beyond a deadline, or for a connection to close.

@@ -13,6 +13,8 @@ use rungs::fetch::http::{Http, HttpLimits};
 use rungs::ports::fetch::{FetchErrorKind as Kind, FetchRequest, HttpFetcher};
 use rungs::testkit::site::{RawSite, Site, SiteResponse, read_head};
 
+use crate::support::PATIENCE;
+
 async fn failure(url: &str, limits: HttpLimits, deadline: Duration) -> Kind {
     let item = Item { max_response_bytes: 1_000_000, ..Item::get(url) };
     let options = item.check(&Limits::default()).expect("item");
@@ -31,7 +33,7 @@ async fn meets(
             let _ = answer(&mut stream);
         }
     });
-    failure(&site.url("/"), HttpLimits::default(), Duration::from_secs(10)).await
+    failure(&site.url("/"), HttpLimits::default(), PATIENCE).await
 }
 
 #[tokio::test]
@@ -65,7 +67,7 @@ async fn a_gzip_bomb_is_cut_at_the_limit() {
     let site =
         Site::start(move |_| SiteResponse::html(bomb.clone()).header("content-encoding", "gzip"));
 
-    let kind = failure(&site.url("/"), HttpLimits::default(), Duration::from_secs(10)).await;
+    let kind = failure(&site.url("/"), HttpLimits::default(), PATIENCE).await;
 
     assert_eq!(kind, Kind::TooLarge);
 }
@@ -101,12 +103,12 @@ async fn a_body_that_trickles_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn a_first_byte_that_does_not_come_is_a_timeout_before_the_deadline() {
-    let site = Site::start(|_| SiteResponse::html("late").delay(Duration::from_secs(20)));
+    let site = Site::start(|_| SiteResponse::html("late").delay(4 * PATIENCE));
     let limits = HttpLimits::default().with_first_byte_timeout(Duration::from_millis(100));
 
     let url = site.url("/");
-    let waited = failure(&url, limits, Duration::from_secs(60));
-    let kind = tokio::time::timeout(Duration::from_secs(10), waited).await;
+    let waited = failure(&url, limits, 2 * PATIENCE);
+    let kind = tokio::time::timeout(PATIENCE, waited).await;
 
     assert_eq!(kind, Ok(Kind::Timeout));
 }
@@ -159,9 +161,9 @@ async fn a_closed_port_is_no_connection_and_plain_text_is_no_tls() {
     });
 
     let limits = HttpLimits::default;
-    let of_closed = failure(&closed, limits(), Duration::from_secs(5)).await;
+    let of_closed = failure(&closed, limits(), PATIENCE).await;
     let https = plain.url("/").replace("http://", "https://");
-    let of_plain = failure(&https, limits(), Duration::from_secs(5)).await;
+    let of_plain = failure(&https, limits(), PATIENCE).await;
 
     assert_eq!((of_closed, of_plain), (Kind::Connect, Kind::Tls));
 }

@@ -146,7 +146,7 @@ fn via(proxy: &str) -> NetPolicy {
 }
 
 fn asking(url: &str) -> FetchRequest {
-    let options = Item::get(url).timeout(10).check(&Limits::default()).expect("an item");
+    let options = Item::get(url).timeout(60).check(&Limits::default()).expect("an item");
     FetchRequest::new(Arc::new(options), Tier::Stealth)
 }
 

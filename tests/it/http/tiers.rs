@@ -20,6 +20,8 @@ use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetc
 use rungs::testkit::site::{RawSite, Site, SiteRequest, SiteResponse, read_head};
 use tokio::io::AsyncWriteExt;
 
+use crate::support::PATIENCE;
+
 /// A policy that allows this machine's addresses.
 fn local() -> NetPolicy {
     NetPolicy::new().allow_network("127.0.0.0/8").expect("network")
@@ -31,7 +33,7 @@ fn open() -> Http {
 
 fn of_item(item: Item, tier: Tier) -> FetchRequest {
     let options: JobRequest = item.check(&Limits::default()).expect("a valid item");
-    FetchRequest { deadline: Duration::from_secs(10), ..FetchRequest::new(Arc::new(options), tier) }
+    FetchRequest { deadline: PATIENCE, ..FetchRequest::new(Arc::new(options), tier) }
 }
 
 fn get(url: &str, tier: Tier) -> FetchRequest {
@@ -393,7 +395,7 @@ async fn a_site_keeps_its_proxy_and_without_one_the_tier_is_unavailable() {
 
 #[tokio::test]
 async fn an_error_names_neither_userinfo_nor_query() {
-    let site = Site::start(|_| SiteResponse::html("x").delay(Duration::from_secs(5)));
+    let site = Site::start(|_| SiteResponse::html("x").delay(PATIENCE));
     let url = site.url("/p?token=secret").replace("http://", "http://user:secret@");
     let mut request = get(&url, Tier::Curl);
     request.deadline = Duration::from_millis(100);

@@ -24,6 +24,8 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::support::PATIENCE;
+
 /// A site that speaks HTTP/2 only and answers with the version it was asked in.
 async fn http2_site() -> (SocketAddr, Vec<u8>) {
     let names = vec!["secure.test".to_owned()];
@@ -59,10 +61,7 @@ async fn http2_site() -> (SocketAddr, Vec<u8>) {
 fn get(url: &str) -> FetchRequest {
     let item = Item { max_response_bytes: 1_000_000, ..Item::get(url) };
     let options = item.check(&Limits::default()).expect("item");
-    FetchRequest {
-        deadline: Duration::from_secs(10),
-        ..FetchRequest::new(Arc::new(options), Tier::Curl)
-    }
+    FetchRequest { deadline: PATIENCE, ..FetchRequest::new(Arc::new(options), Tier::Curl) }
 }
 
 #[tokio::test]

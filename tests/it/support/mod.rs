@@ -2,3 +2,8 @@
 
 pub(crate) mod fetchers;
 pub(crate) mod paused;
+
+use std::time::Duration;
+
+/// Far longer than anything takes on a busy machine: whoever waits so long hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

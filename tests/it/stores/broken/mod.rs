@@ -7,12 +7,15 @@ mod fault;
 mod model;
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fault::Fault;
 use model::Model;
 use rungs::testkit::KitReport;
 use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, check_all_reopened, check_all_within};
+use tokio::time::timeout;
 
 /// Some of these stores hang for ever, and a check has to say so.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -51,9 +54,23 @@ fn a_failure_names_the_versions_that_a_store_confused() {
     );
 }
 
+/// Runs the checks on one thread, where tasks take turns in one order: whether two of them meet does not
+/// depend on how busy the machine is.
+fn assert_caught_in_turns(fault: Fault, by: &[&str]) {
+    for name in by {
+        let check = CHECKS.iter().find(|it| it.0 == *name).expect("a check of the kit").1;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime needs nothing but threads");
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async { timeout(LIMIT, check(Arc::new(Model::new(fault)))).await })
+        }));
+        assert!(!matches!(ended, Ok(Ok(()))), "{fault:?} passed `{name}`");
+    }
+}
+
 /// A `#[test]` for each mistake, and the list of all checks that are named.
 macro_rules! broken {
-    ($named:ident, $run:expr, $($fault:ident: $($check:ident)+;)+) => {
+    ($named:ident, $assert_caught:expr, $($fault:ident: $($check:ident)+;)+) => {
         #[allow(non_upper_case_globals)]
         const $named: &[&str] = &[$($(stringify!($check)),+),+];
 
@@ -64,8 +81,8 @@ macro_rules! broken {
                 #[test]
                 #[allow(non_snake_case)]
                 fn $fault() {
-                    let run: fn(Fault) -> KitReport = $run;
-                    assert_caught(Fault::$fault, &run(Fault::$fault), &[$(stringify!($check)),+]);
+                    let assert_caught: fn(Fault, &[&str]) = $assert_caught;
+                    assert_caught(Fault::$fault, &[$(stringify!($check)),+]);
                 }
             )+
         }
@@ -73,7 +90,7 @@ macro_rules! broken {
 }
 
 broken! {
-    in_memory, |fault| check_all_within(LIMIT, move || Model::new(fault)),
+    in_memory, |fault, by| assert_caught(fault, &check_all_within(LIMIT, move || Model::new(fault)), by),
 
     IgnoresVersions:
         a_stale_commit_conflicts_and_writes_nothing
@@ -104,18 +121,9 @@ broken! {
         a_version_counts_the_writes_of_its_own_record
         a_removed_record_is_gone_and_begins_anew;
     TakesTheLastOfTwo: a_commit_that_names_a_key_twice_is_refused;
-    StopsHalfWay:
-        changes_that_are_tried_again_lose_nothing
-        a_load_never_shows_half_a_commit
-        a_listing_never_shows_half_a_commit;
-    ChecksAndWritesApart: of_concurrent_commits_one_wins changes_that_are_tried_again_lose_nothing;
     RefusesEmptyCommits: an_empty_commit_changes_nothing;
     ForgetsBeyondAThousand: a_commit_of_thousands_is_whole;
-    ConflictsWithAnyOther:
-        concurrent_commits_of_different_records_all_succeed
-        a_dropped_commit_is_whole_or_not_there;
     HangsAfterADroppedCommit: a_dropped_commit_is_whole_or_not_there;
-    LocksRecordByRecord: commits_in_opposite_order_both_end a_dropped_commit_is_whole_or_not_there;
     WritesLater:
         a_committed_record_loads_back
         every_kind_of_record_comes_back_as_it_was_written
@@ -223,9 +231,6 @@ broken! {
         due_says_the_earliest_and_follows_commits
         a_lease_that_ran_out_is_claimed_again
         a_renewed_lease_is_waited_for;
-    ClaimsInTwoSteps:
-        concurrent_claims_take_each_job_once
-        claims_of_all_queues_at_once_take_each_once;
     WritesWhatExpires: cached_answers_fall_due_for_expiry what_expires_is_handed_out_unchanged;
     LosesADroppedClaim: what_expires_is_handed_out_unchanged a_dropped_claim_loses_no_job;
     PutsLostLeasesLast:
@@ -236,7 +241,6 @@ broken! {
         a_body_reads_back_until_its_batch_is_removed
         bodies_of_many_batches_are_kept_apart;
     NamesBodiesByLength: bodies_of_one_batch_are_kept_apart bodies_put_at_once_are_all_kept;
-    NamesBodiesInTwoSteps: bodies_put_at_once_are_all_kept;
     KeepsRemovedBodies:
         a_body_reads_back_until_its_batch_is_removed
         a_body_is_whole_or_gone_while_its_batch_is_removed
@@ -260,7 +264,27 @@ broken! {
 }
 
 broken! {
-    on_disk, |fault| check_all_reopened(move |dir| Model::open(fault, dir)),
+    in_turns, assert_caught_in_turns,
+
+    StopsHalfWay:
+        changes_that_are_tried_again_lose_nothing
+        a_load_never_shows_half_a_commit
+        a_listing_never_shows_half_a_commit;
+    ChecksAndWritesApart: of_concurrent_commits_one_wins changes_that_are_tried_again_lose_nothing;
+    ConflictsWithAnyOther:
+        concurrent_commits_of_different_records_all_succeed
+        a_dropped_commit_is_whole_or_not_there;
+    LocksRecordByRecord: commits_in_opposite_order_both_end a_dropped_commit_is_whole_or_not_there;
+    ClaimsInTwoSteps:
+        concurrent_claims_take_each_job_once
+        claims_of_all_queues_at_once_take_each_once;
+    NamesBodiesInTwoSteps: bodies_put_at_once_are_all_kept;
+}
+
+broken! {
+    on_disk, |fault, by| {
+        assert_caught(fault, &check_all_reopened(move |dir| Model::open(fault, dir)), by);
+    },
 
     WritesOneCommitBehind:
         acknowledged_commits_survive_a_reopening
@@ -323,7 +347,7 @@ fn the_store_without_a_mistake_passes_every_check() {
 
 #[test]
 fn every_check_of_the_kit_catches_some_store() {
-    let named: BTreeSet<_> = in_memory.iter().chain(on_disk).copied().collect();
+    let named: BTreeSet<_> = in_memory.iter().chain(in_turns).chain(on_disk).copied().collect();
     let all = CHECKS.iter().map(|it| it.0).chain(REOPEN_CHECKS.iter().map(|it| it.0));
 
     let idle: Vec<_> = all.filter(|it| !named.contains(it)).collect();

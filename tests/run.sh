@@ -33,7 +33,7 @@ step cargo clippy --locked --all-targets --all-features -- -D warnings
 step cargo clippy --locked -- -D warnings
 step cargo clippy --locked --features cli -- -D warnings
 step cargo clippy --locked -p rungs-bench --all-targets -- -D warnings
-step cargo clippy --locked --no-default-features -- -D warnings
+step cargo clippy --locked --no-default-features --all-targets -- -D warnings
 if command -v cargo-nextest >/dev/null; then
   step cargo nextest run --locked --all-features --no-fail-fast
 else

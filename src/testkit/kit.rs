@@ -288,7 +288,7 @@ mod tests {
         // A panic prints where it was, which takes a busy machine longer than one waits for a hang here.
         let panicked = report(CHECK_LIMIT, [("panics", panics), ("passes", passes)]);
         let hung = report(
-            Duration::from_millis(500),
+            Duration::from_secs(2),
             [("waits", waits), ("blocks", blocks), ("passes", passes)],
         );
 

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_longest_and_jitter_takes_half_at_most() {
+    fn waits_double_up_to_the_longest() {
         let backoff = Backoff::PAGE;
 
         assert_eq!(backoff.wait(1, 0), Duration::from_millis(500));
@@ -54,14 +54,14 @@ mod tests {
     }
 
     #[test]
-    fn webhooks_are_tried_at_0_2_and_8_seconds() {
+    fn webhooks_are_attempted_at_0_2_and_8_seconds() {
         let waits = [1, 2].map(|it| Backoff::WEBHOOK.exact(it, 4));
 
         assert_eq!(waits, [Duration::from_secs(2), Duration::from_secs(8)]);
     }
 
     #[test]
-    fn jitter_takes_away_half_of_the_wait_and_never_more() {
+    fn jitter_halves_a_wait_at_most() {
         let shortest = (0..1_000).map(|draw| Backoff::PAGE.wait(1, draw)).min();
 
         assert_eq!(shortest, Some(Duration::from_millis(250)));

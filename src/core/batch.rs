@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_has_its_word() {
+    fn each_status_has_its_wire_name() {
         use BatchStatus::{Completed, Failed, Partial, Processing};
 
         let words = [Processing, Completed, Partial, Failed].map(BatchStatus::as_str);

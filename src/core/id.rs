@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_id_is_refused() {
+    fn malformed_ids_are_refused() {
         for text in ["", "batch_", "batch_019", "019a0000-0000-7000-8000-00000000000g", "é"] {
             assert!(text.parse::<BatchId>().is_err(), "{text}");
             assert!(text.parse::<JobId>().is_err(), "{text}");

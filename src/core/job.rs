@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_says_whether_anything_can_follow_and_its_word() {
+    fn only_final_states_have_no_successor() {
         let ended = JobState::ALL.map(|it| (it.as_str(), it.is_ended()));
 
         let words =
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_abandoned_is_queued_at_once_and_counted_as_lost() {
+    fn an_abandoned_job_is_queued_at_once() {
         let abandoned = held_job().abandoned(at(5)).expect("it was being processed");
 
         assert_eq!(abandoned.state, JobState::Queued);

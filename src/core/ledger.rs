@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_knows_whose_it_is_and_whether_it_ends() {
+    fn an_account_knows_its_owner() {
         let name = AccountId::new("acme").expect("a name");
 
         let (limited, unlimited) =

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_discount_that_was_held_with_is_charged_with() {
+    fn the_held_discount_is_charged() {
         let asked = AddOns { own_proxy: true, screenshot: true, ..AddOns::default() };
         let came = AddOns { proxy: true, ..AddOns::default() };
 
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_add_on_is_charged_if_it_was_asked_for_and_also_came() {
+    fn an_add_on_is_charged_only_when_delivered() {
         let all = AddOns { screenshot: true, pdf: true, ocr: true, proxy: true, own_proxy: true };
         let none = AddOns::default();
 
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_item_asks_for_is_read_from_its_switches() {
+    fn add_ons_follow_the_items_switches() {
         let mut item = Item::get("http://a/");
         item.advanced.render_js = crate::core::request::RenderJs::Yes;
         item.advanced.screenshot = true;

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_order_as_bytes_as_they_order_themselves_and_none_shares_anothers() {
+    fn keys_order_alike_as_bytes() {
         let account = |name: &str| AccountId::new(name).expect("a name");
         let keys = [
             Key::Account(account("a")),
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_due_when_it_next_needs_attention_and_never_once_that_is_over() {
+    fn finished_records_are_never_due() {
         let leased = Notification { lease: Some(Lease { worker: MINE, until: at(9) }), ..notice() };
         let told = Notification { state: NotificationState::Delivered, ..notice() };
         let ended = crate::core::batch::BatchRecord { expires_at: Some(at(7)), ..batch(1) };
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_process_held_is_due_at_once_and_what_it_did_not_stays() {
+    fn claims_of_a_dead_process_are_due_at_once() {
         let leased =
             Notification { lease: Some(Lease { worker: OTHERS, until: at(9) }), ..notice() };
 

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_cancels_without_a_claim_and_only_what_has_not_ended() {
+    fn a_cancel_needs_no_claim() {
         for live in [job(), held_job()] {
             let cancelled = stepped(&live, None, StepInput::Cancel).expect("it has not ended");
             assert_eq!(cancelled.job.state, JobState::Failed);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewed_lease_is_longer_and_never_shorter() {
+    fn a_renewal_never_shortens_a_lease() {
         let until = |until| {
             let renewed =
                 stepped(&held_job(), Some(FENCE), StepInput::Renew { until }).expect("held");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rescheduled_job_waits_in_the_queue_with_all_it_has_learnt() {
+    fn a_rescheduled_job_keeps_its_trail() {
         let mut held = held_job();
         held.trail.push(attempt(Tier::Curl));
         held.used_ms = 500;
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_costs_nothing_and_is_counted_as_one() {
+    fn a_failure_costs_nothing() {
         let ending = stepped(&held_job(), Some(FENCE), failure()).expect("held").ending;
 
         let ending = ending.expect("a job ended");
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_may_reach_the_hold_and_not_exceed_it() {
+    fn a_charge_never_exceeds_the_hold() {
         assert!(stepped(&held_job(), Some(FENCE), success(10)).is_ok());
         let above = StepError::AboveHold { charged: Credits(11), hold: Credits(10) };
         assert_eq!(stepped(&held_job(), Some(FENCE), success(11)), Err(above));

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_site_is_the_host_and_a_port_of_its_own() {
+    fn a_site_includes_a_nonstandard_port() {
         let site = |text| PageUrl::parse(text).expect(text).site();
 
         assert_eq!(site("HTTP://u:p@Example.COM:80/x?y"), "example.com");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_address_is_refused_by_its_reason() {
+    fn a_refused_url_names_the_reason() {
         for (text, why) in [
             (" ", ParseUrlError::Empty),
             ("example.com", ParseUrlError::Scheme),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_address_is_taken_and_one_byte_more_is_not() {
+    fn urls_are_bounded_in_length() {
         let longest = format!("http://a/{}", "x".repeat(PageUrl::MAX_LEN - 9));
 
         assert!(PageUrl::parse(&longest).is_ok());

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_held_for_a_job_becomes_what_it_cost() {
+    fn a_settled_job_replaces_its_hold_with_its_cost() {
         let mut usage = usage();
         usage.submit(Some("a"), 2, Credits(20));
         usage.submit(None, 1, Credits(10));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sites_with_the_most_jobs_stay_however_many_there_are() {
+    fn the_busiest_sites_are_kept() {
         let mut usage = usage();
         for _ in 0..3 {
             usage.settle(None, "often.example", Credits(1), Credits(1));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_reached_and_not_exceeded_by_what_is_held_too() {
+    fn held_credits_count_against_a_budget() {
         let budget = Budget { credits: Some(Credits(10)), jobs: None, period: Period::Daily };
         let so_far = UsageTotals { jobs: 1, held: Credits(3), spent: Credits(2) };
         let more = |held| UsageTotals { jobs: 1, held: Credits(held), spent: Credits::ZERO };

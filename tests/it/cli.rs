@@ -42,7 +42,7 @@ fn a_page_is_printed_as_markdown() {
 }
 
 #[test]
-fn the_whole_result_object_says_what_it_cost() {
+fn the_result_object_reports_its_cost() {
     let site = site();
 
     let output = rungs(&["scrape", &site.url("/a"), "--allow-private", "--json"]);
@@ -55,7 +55,7 @@ fn the_whole_result_object_says_what_it_cost() {
 }
 
 #[test]
-fn a_failed_page_exits_with_1_and_wrong_usage_with_2() {
+fn exit_codes_separate_failed_pages_from_wrong_usage() {
     let site = site();
 
     let gone = rungs(&["scrape", &site.url("/gone"), "--allow-private"]);
@@ -74,7 +74,7 @@ fn a_failed_page_exits_with_1_and_wrong_usage_with_2() {
 }
 
 #[test]
-fn a_private_page_says_how_to_open_it_and_a_wrong_url_says_nothing_of_batches() {
+fn errors_about_one_page_name_the_remedy() {
     let site = site();
 
     let private = text(&rungs(&["scrape", &site.url("/a")]).stderr);
@@ -87,7 +87,7 @@ fn a_private_page_says_how_to_open_it_and_a_wrong_url_says_nothing_of_batches() 
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_output_pipe_is_not_a_failure() {
     let (answer, may_answer) = mpsc::channel::<()>();
     let may_answer = Mutex::new(may_answer);
     let site = Site::start(move |_| {
@@ -108,7 +108,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
-fn looking_at_a_store_that_is_not_there_makes_none() {
+fn reading_a_missing_store_creates_none() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = dir.path().join("mistyped");
 
@@ -128,7 +128,7 @@ fn batch(dir: &Path) -> Command {
 }
 
 #[test]
-fn a_batch_killed_on_the_way_delivers_every_page_once() {
+fn a_killed_batch_delivers_every_page_once() {
     let site = site();
     let dir = tempfile::tempdir().expect("a directory");
     let mut urls = String::from("# loaves\n\n");
@@ -166,7 +166,7 @@ fn a_batch_killed_on_the_way_delivers_every_page_once() {
 }
 
 #[test]
-fn doctor_names_the_reader_of_images_or_the_package_that_brings_it() {
+fn doctor_reports_the_ocr_program_or_its_package() {
     let with = rungs(&["doctor"]);
     let without = Command::new(env!("CARGO_BIN_EXE_rungs"))
         .arg("doctor")

@@ -96,12 +96,12 @@ fn smoke(name: &str, target: fn(&[u8]), mutations: usize) {
 }
 
 #[test]
-fn a_step_keeps_the_books_whatever_comes() {
+fn a_step_keeps_credits_balanced() {
     smoke("step", targets::step::run, 4_000);
 }
 
 #[test]
-fn a_store_is_the_plain_model_of_one() {
+fn a_store_equals_its_model() {
     smoke("store", targets::store::run, 1_000);
 }
 
@@ -116,7 +116,7 @@ fn any_document_is_read_or_refused() {
 }
 
 #[test]
-fn any_bytes_are_a_text_by_the_encoding_that_is_said() {
+fn any_bytes_decode_by_the_reported_encoding() {
     smoke("decode", targets::decode::run, 4_000);
 }
 
@@ -126,7 +126,7 @@ fn any_document_is_written_in_every_format() {
 }
 
 #[test]
-fn an_article_is_found_in_what_any_framework_ships() {
+fn any_embedded_state_is_read_or_refused() {
     smoke("states", targets::states::run, 400);
 }
 
@@ -136,7 +136,7 @@ fn any_response_is_a_page_or_a_named_error() {
 }
 
 #[test]
-fn any_batch_is_accepted_and_kept_or_refused_by_its_field() {
+fn any_refused_batch_names_its_field() {
     smoke("request", targets::request::run, 4_000);
 }
 
@@ -146,6 +146,6 @@ fn only_what_was_signed_verifies() {
 }
 
 #[test]
-fn nothing_but_the_public_internet_passes_the_guard() {
+fn only_public_addresses_pass_the_guard() {
     smoke("guard", targets::guard::run, 4_000);
 }

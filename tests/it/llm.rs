@@ -108,7 +108,7 @@ async fn scraped(chat: Option<Chat>, change: impl FnOnce(&mut Item)) -> Extracte
 }
 
 #[tokio::test]
-async fn a_prompt_is_answered_with_the_fields_that_the_schema_asks_for() {
+async fn a_prompt_returns_the_schemas_fields() {
     let model = Model::start(|_, _| completion("{\"name\": \"Brass lamp\", \"price\": 49}"));
     let fields = json!({ "name": "string", "price": "number" });
 
@@ -129,7 +129,7 @@ async fn a_prompt_is_answered_with_the_fields_that_the_schema_asks_for() {
 }
 
 #[tokio::test]
-async fn the_page_goes_as_data_between_marks_and_not_among_the_instructions() {
+async fn the_page_is_sent_apart_from_the_instructions() {
     let model = Model::start(|_, _| completion("{\"price\": 49}"));
 
     scraped(Some(model.chat()), |_| ()).await;
@@ -146,7 +146,7 @@ async fn the_page_goes_as_data_between_marks_and_not_among_the_instructions() {
 }
 
 #[tokio::test]
-async fn without_a_model_the_result_says_so_and_the_page_is_there() {
+async fn a_prompt_without_a_model_is_a_warning() {
     let made = scraped(None, |it| it.extraction_provider = Some(Provider::Groq)).await;
 
     assert_eq!(made.prompted, None);
@@ -157,7 +157,7 @@ async fn without_a_model_the_result_says_so_and_the_page_is_there() {
 }
 
 #[tokio::test]
-async fn a_model_that_refuses_costs_the_answer_and_not_the_page() {
+async fn a_failed_model_call_keeps_the_page() {
     let refusal = json!({ "error": { "message": "the key has no credit" } });
     let model = Model::start(move |_, _| json_response(402, &refusal));
 
@@ -173,7 +173,7 @@ async fn a_model_that_refuses_costs_the_answer_and_not_the_page() {
 }
 
 #[tokio::test]
-async fn an_overloaded_model_is_asked_again_and_not_without_end() {
+async fn an_overloaded_model_is_retried_a_bounded_number_of_times() {
     let busy = || json_response(429, &json!({ "error": "busy" })).header("retry-after", "0");
     let model =
         Model::start(move |nth, _| if nth < 3 { busy() } else { completion("{\"price\": 49}") });
@@ -187,7 +187,7 @@ async fn an_overloaded_model_is_asked_again_and_not_without_end() {
 }
 
 #[tokio::test]
-async fn a_server_that_knows_no_schemas_is_asked_in_plainer_ways() {
+async fn a_server_without_schema_support_gets_a_plain_request() {
     let model = Model::start(|_, asked| match asked.get("response_format") {
         None => completion("```json\n{\"price\": \"dear\"}\n```"),
         Some(_) => {
@@ -213,7 +213,7 @@ async fn a_server_that_knows_no_schemas_is_asked_in_plainer_ways() {
 }
 
 #[tokio::test]
-async fn a_long_page_is_cut_to_the_limit_of_tokens_and_that_is_said() {
+async fn a_page_cut_to_the_token_limit_is_reported() {
     let model = Model::start(|_, _| completion("{}"));
     let chat = Chat::new(model.model().input_tokens(100)).network(NetPolicy::new().allow_private());
 
@@ -225,7 +225,7 @@ async fn a_long_page_is_cut_to_the_limit_of_tokens_and_that_is_said() {
 }
 
 #[tokio::test]
-async fn each_provider_has_a_model_of_its_own_and_an_unknown_one_is_named() {
+async fn an_unknown_provider_is_named() {
     let (first, second) = (
         Model::start(|_, _| completion("{\"from\": 1}")),
         Model::start(|_, _| completion("{\"from\": 2}")),
@@ -243,7 +243,7 @@ async fn each_provider_has_a_model_of_its_own_and_an_unknown_one_is_named() {
 }
 
 #[tokio::test]
-async fn a_model_that_says_nothing_is_left_at_the_deadline() {
+async fn a_silent_model_is_abandoned_at_the_deadline() {
     let model = Model::start(|_, _| completion("{}").delay(PATIENCE));
     let deadline = Duration::from_millis(300);
 
@@ -253,7 +253,7 @@ async fn a_model_that_says_nothing_is_left_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_model_in_a_private_network_has_to_be_opened() {
+async fn a_model_in_a_private_network_must_be_allowed() {
     let model = Model::start(|_, _| completion("{}"));
 
     let error = Chat::new(model.model()).answer(question(PAGE)).await.expect_err("refused");

@@ -83,7 +83,7 @@ fn one_preference_is_enough() {
 }
 
 #[test]
-fn prompts_and_schemas_may_be_so_long_and_no_longer() {
+fn prompts_and_schemas_are_bounded_in_length() {
     passes(|it| it.extraction_prompt = Some("é".repeat(2_000)));
     refused("extraction_prompt", |it| it.extraction_prompt = Some("é".repeat(2_001)));
     // Two bytes are the list's brackets, two the quotes.
@@ -94,7 +94,7 @@ fn prompts_and_schemas_may_be_so_long_and_no_longer() {
 }
 
 #[test]
-fn evidence_needs_something_that_it_is_for() {
+fn evidence_requires_an_extraction() {
     refused("evidence", |it| it.evidence = true);
     passes(|it| {
         it.evidence = true;
@@ -107,13 +107,13 @@ fn evidence_needs_something_that_it_is_for() {
 }
 
 #[test]
-fn a_body_may_be_so_long_and_no_longer() {
+fn a_body_is_bounded_in_length() {
     passes(posted(|it| it.body = Some("x".repeat(1_048_576))));
     refused("body", posted(|it| it.body = Some("x".repeat(1_048_577))));
 }
 
 #[test]
-fn a_cookie_is_a_name_and_a_value_that_no_sign_ends() {
+fn a_cookie_holds_no_separator() {
     let cookie = |name: &str, value: &str| {
         let cookie = (name.to_owned(), value.to_owned());
         |it: &mut Item| it.advanced.cookies.push(cookie)
@@ -129,7 +129,7 @@ fn a_cookie_is_a_name_and_a_value_that_no_sign_ends() {
 }
 
 #[test]
-fn a_template_is_named_by_something_visible() {
+fn a_template_name_is_not_blank() {
     let template = |name: String| |it: &mut Item| it.template = Some(name);
     passes(template("é".repeat(128)));
     for name in [" ".to_owned(), "a\nb".to_owned(), "é".repeat(129)] {
@@ -166,7 +166,7 @@ fn headers_are_bounded_one_by_one_and_in_all() {
 }
 
 #[test]
-fn what_only_a_browser_does_needs_one_for_certain_or_perhaps() {
+fn browser_options_require_a_mode_with_a_browser() {
     let with = |render_js, change: Change| {
         move |it: &mut Item| {
             it.advanced.render_js = render_js;
@@ -203,7 +203,7 @@ fn a_session_and_cookies_exclude_each_other() {
 }
 
 #[test]
-fn what_belongs_to_a_proxy_needs_one() {
+fn proxy_options_require_a_proxy() {
     refused("advanced.proxy_integration_id", |it| {
         it.advanced.proxy_integration_id = Some("p".to_owned());
     });
@@ -220,7 +220,7 @@ fn what_belongs_to_a_proxy_needs_one() {
 }
 
 #[test]
-fn an_item_is_what_its_builder_was_told() {
+fn an_item_keeps_what_its_builder_was_given() {
     let controls = CostControls { max_credits: Some(Credits(9)), ..CostControls::default() };
     let cache = Cache { enabled: true, ..Cache::default() };
 
@@ -240,7 +240,7 @@ fn an_item_is_what_its_builder_was_told() {
 }
 
 #[test]
-fn a_stored_request_reads_back_though_it_is_beyond_the_limits_of_now() {
+fn a_stored_request_reads_back_under_lower_limits() {
     let mut item = Item::get("https://example.com/");
     item.extraction_prompt = Some("x".repeat(3_000));
     let wide = Limits { prompt_chars: 5_000, ..Limits::default() };
@@ -251,7 +251,7 @@ fn a_stored_request_reads_back_though_it_is_beyond_the_limits_of_now() {
 }
 
 #[test]
-fn the_items_own_headers_come_before_the_sessions_and_a_bodys_type() {
+fn an_items_own_headers_take_precedence() {
     fn sent(change: impl FnOnce(&mut Item)) -> Vec<(String, String)> {
         checked(change).expect("valid").headers_to_send()
     }
@@ -277,7 +277,7 @@ fn the_items_own_headers_come_before_the_sessions_and_a_bodys_type() {
 }
 
 #[test]
-fn no_limit_of_its_own_means_the_highest() {
+fn an_item_without_limits_gets_the_highest() {
     let limit = |asked| checked(|it| it.max_response_bytes = asked).expect("valid").byte_limit();
 
     assert_eq!((limit(0), limit(1), limit(700)), (52_428_800, 1, 700));

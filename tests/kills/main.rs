@@ -33,10 +33,10 @@ const KILLS_A_LIFE: u32 = 18;
 const KILLS_AT_BIRTH: u32 = 3;
 /// How long anything may take before it is said to hang.
 const PATIENCE: Duration = Duration::from_secs(60);
-const TEST: &str = "whatever_is_killed_nothing_is_lost_or_charged_twice";
+const TEST: &str = "kills_lose_no_batch_and_double_no_charge";
 
 #[test]
-fn whatever_is_killed_nothing_is_lost_or_charged_twice() {
+fn kills_lose_no_batch_and_double_no_charge() {
     if let Some(plan) = Plan::from_env() {
         return child::run(&plan);
     }

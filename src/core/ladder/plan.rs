@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_climbs_one_rung_and_a_shell_climbs_to_its_data() {
+    fn a_block_escalates_by_one_tier() {
         let item = || Item::get("http://a/");
 
         assert_eq!(planned(item(), &Tier::ALL, &[]), at_once(Tier::Curl));
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_needs_rendering_says_what_is_missing() {
+    fn a_page_that_needs_rendering_names_the_missing_fetcher() {
         let seen = [attempt(Tier::LightJs, Verdict::NeedsRendering)];
 
         assert_eq!(code(planned(Item::get("http://a/"), &HTTP, &seen)), ErrorCode::RenderFailed);
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn transient_failures_are_tried_again_on_the_same_tier_and_then_given_up() {
+    fn transient_failures_are_retried_on_the_same_tier() {
         let busy = || {
             attempt(Tier::Curl, Verdict::Transient { retry_after: Some(Duration::from_secs(7)) })
         };
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_error_is_no_reason_to_climb() {
+    fn a_transport_error_does_not_escalate() {
         let mut seen = attempt(Tier::Curl, Verdict::Thin);
         seen.finding = Finding::Transport { code: ErrorCode::ConnectionError, retryable: true };
         let trail = vec![seen; 3];
@@ -342,14 +342,14 @@ mod tests {
     }
 
     #[test]
-    fn a_thin_page_is_taken_when_nothing_better_is_left() {
+    fn a_thin_page_is_accepted_as_the_last_resort() {
         let seen = [attempt(Tier::LightJs, Verdict::Thin)];
 
         assert_eq!(planned(Item::get("http://a/"), &HTTP, &seen), Plan::Accept);
     }
 
     #[test]
-    fn time_that_is_used_up_ends_the_ladder() {
+    fn an_exhausted_timeout_ends_the_ladder() {
         let mut late = attempt(Tier::Curl, blocked());
         late.duration_ms = 90_000;
 
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_budget_ends_the_ladder_when_it_is_used_up() {
+    fn an_exhausted_time_budget_ends_the_ladder() {
         let spent = |millis| {
             let mut item = Item::get("http://a/");
             item.cost_controls.time_budget = Some(5);
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_speed_starts_where_success_is_likely() {
+    fn prefer_speed_starts_on_the_likeliest_tier() {
         let fast = |tiers: &[Tier]| {
             let mut item = Item::get("http://a/");
             item.cost_controls.prefer_speed = true;
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_gets_two_more_tries_and_not_one_fewer() {
+    fn a_page_is_retried_twice() {
         let busy = attempt(Tier::Curl, Verdict::Transient { retry_after: None });
 
         let third = planned(Item::get("http://a/"), &Tier::ALL, &[busy.clone(), busy]);
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rung_that_could_do_no_better_is_left_out() {
+    fn a_useless_tier_is_skipped() {
         let next =
             |tier, verdict| planned(Item::get("http://a/"), &Tier::ALL, &[attempt(tier, verdict)]);
 
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn the_top_of_the_ladder_says_what_stood_in_the_way() {
+    fn the_top_of_the_ladder_reports_the_obstacle() {
         let top = |verdict| {
             code(planned(Item::get("http://a/"), &Tier::ALL, &[attempt(Tier::Browser, verdict)]))
         };
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tier_that_was_used_already_is_not_named_as_too_dear() {
+    fn a_used_tier_is_not_named_as_unaffordable() {
         let mut item = Item::get("http://a/").max_tier(Tier::Http);
         // Less than tier 2 costs now; it was cheaper when it was tried.
         item.cost_controls.max_credits = Some(Credits(250));

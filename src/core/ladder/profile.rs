@@ -104,12 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn now_and_then_the_cheapest_is_tried_again() {
+    fn the_cheapest_tier_is_retried_occasionally() {
         assert_eq!(hard_site().start(all(), NOW, 0), Some(Tier::Curl));
     }
 
     #[test]
-    fn what_was_learnt_long_ago_counts_no_more() {
+    fn old_evidence_expires() {
         let next_week = NOW.after(HALF_LIFE * 7);
 
         assert_eq!(hard_site().start(all(), next_week, 1), Some(Tier::Curl));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_learnt_now_outweighs_what_was_learnt_long_ago() {
+    fn recent_evidence_outweighs_old_evidence() {
         let later = NOW.after(DAY * 10);
 
         let mut hardened = site(&[(Tier::Curl, true, 4)]);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tier_of_which_nothing_is_known_is_tried_before_a_dearer_one_that_works() {
+    fn an_unknown_tier_is_tried_before_a_more_expensive_one() {
         let known = site(&[(Tier::Curl, false, 3), (Tier::Browser, true, 3)]);
 
         assert_eq!(known.start(all(), NOW, 1), Some(Tier::Http));

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_the_price_of_the_dearest_tier_in_reach() {
+    fn the_hold_is_the_price_of_the_most_expensive_reachable_tier() {
         let held =
             |item, tools: &Capabilities| estimate(&request(item), tools, &PriceList::default());
 

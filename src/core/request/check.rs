@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nests_too_deep_to_be_read_back_is_refused() {
+    fn nesting_too_deep_to_read_back_is_refused() {
         deepest_reads_back(&|inner| Value::from(vec![inner]));
         deepest_reads_back(&|inner| serde_json::json!({ "inner": inner }));
     }

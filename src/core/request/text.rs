@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_is_checked_again() {
+    fn stored_values_are_validated() {
         assert!(serde_json::from_str::<Country>("\"DEU\"").is_err());
         assert!(serde_json::from_str::<Country>("\"DE\"").is_ok());
     }

@@ -51,7 +51,7 @@ mod tests {
     use crate::core::request::{Action, ActionKind, Item, Limits, Mode, RenderJs};
 
     #[test]
-    fn what_needs_a_browser_is_named_where_there_was_none() {
+    fn browser_options_without_a_browser_are_named() {
         type Change = fn(&mut Item);
         let options: [(&str, Change); 5] = [
             ("wait_for", |it| it.wait_for = Some("#done".into())),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_that_did_not_come_is_named_and_nothing_else() {
+    fn only_missing_parts_are_named() {
         let mut item = Item::get("http://a/").mode(Mode::Js);
         item.advanced.screenshot = true;
         item.advanced.generate_pdf = true;

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_rule_counts_and_of_two_as_long_the_one_that_allows() {
+    fn the_longest_rule_wins() {
         let file = "user-agent: *\ndisallow: /a\nallow: /a/b\ndisallow: /same\nallow: /same";
 
         assert!(!allows(file, "rungs", "/a/x"));
@@ -158,12 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_without_a_path_forbids_nothing() {
+    fn a_rule_without_a_path_disallows_nothing() {
         assert!(allows("user-agent: *\ndisallow:", "rungs", "/a"));
     }
 
     #[test]
-    fn an_agent_of_its_own_group_is_not_bound_by_the_one_for_all() {
+    fn a_named_group_replaces_the_wildcard_group() {
         let file = "user-agent: *\ndisallow: /\n\nuser-agent: Rungs\ndisallow: /private";
 
         assert!(allows(file, "rungs", "/open"));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_that_name_the_same_agent_are_one() {
+    fn groups_of_the_same_agent_are_merged() {
         let file = "user-agent: rungs\ndisallow: /a\nuser-agent: b\ndisallow: /\nuser-agent: rungs\ndisallow: /c";
 
         assert!(!allows(file, "rungs", "/a") && !allows(file, "rungs", "/c"));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_read_as_it_is_written() {
+    fn paths_are_compared_as_written() {
         let paths = [
             ("https://example.com", "/"),
             ("https://example.com/a?b#c", "/a?b"),

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_forgiven_what_crawlers_forgive() {
+    fn misspelled_keys_are_accepted_as_crawlers_do() {
         for file in [
             "User-agent: *\nDisallow: /a",
             "USER-AGENT:*\rDISALLOW:/a",
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_compared_as_addresses_are_written() {
+    fn patterns_compare_in_url_encoding() {
         let robots =
             Robots::parse("user-agent: *\ndisallow: /caf\u{e9}\ndisallow: /%aa".as_bytes());
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_are_compared_in_upper_case_only_behind_a_percent_sign_that_has_two() {
+    fn only_complete_percent_escapes_are_normalized() {
         for path in ["/%zz", "/%az", "/%za", "/%a"] {
             let robots = Robots::parse(format!("user-agent: *\ndisallow: {path}").as_bytes());
 
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_behind_500_kib_is_not_read_and_all_before_is() {
+    fn only_the_first_500_kib_are_read() {
         let rule = b"\ndisallow: /";
         let ending_at = |length: usize| {
             let mut file = b"user-agent: *\n".to_vec();
@@ -191,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_means_nothing_here_is_passed_over() {
+    fn unknown_keys_are_skipped() {
         let robots = Robots::parse(b"host: example.com\nsite-map: https://example.com/map");
 
         assert_eq!(robots.sitemaps(), ["https://example.com/map"]);
     }
 
     #[test]
-    fn a_pause_that_is_no_number_is_no_pause() {
+    fn a_malformed_crawl_delay_is_ignored() {
         for (said, seconds) in [
             ("2", Some(2.0)),
             ("0.5", Some(0.5)),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_before_any_agent_bind_nobody() {
+    fn rules_before_any_agent_are_ignored() {
         let robots = Robots::parse(b"disallow: /\nuser-agent: rungs\nallow: /a");
 
         assert!(robots.allows("rungs", "https://example.com/b"));

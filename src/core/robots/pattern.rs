@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_do_not_take_for_ever() {
+    fn many_wildcards_match_in_bounded_time() {
         let pattern = "*a".repeat(2_000) + "$";
 
         assert!(!matches(pattern.as_bytes(), "a".repeat(1_999).as_bytes()));

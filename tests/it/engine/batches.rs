@@ -72,7 +72,7 @@ fn engine() -> Engine {
 }
 
 #[tokio::test]
-async fn a_batch_ends_with_every_page_and_the_books_balance() {
+async fn a_completed_batch_charges_for_every_page() {
     let engine = engine();
     let batch = Batch::new(["http://a.test/ok", "http://b.test/ok", "http://c.test/missing"]);
 
@@ -99,7 +99,7 @@ async fn a_batch_ends_with_every_page_and_the_books_balance() {
 }
 
 #[tokio::test]
-async fn only_the_tier_that_worked_is_charged_and_the_trail_says_why() {
+async fn only_the_tier_that_worked_is_charged() {
     let report = engine().scrape("http://a.test/blocked-at-1").await.expect("accepted");
 
     assert_eq!((report.tier(), report.charged()), (Some(Tier::Http), Credits(300)));
@@ -109,7 +109,7 @@ async fn only_the_tier_that_worked_is_charged_and_the_trail_says_why() {
 }
 
 #[tokio::test]
-async fn a_discount_holds_where_a_fetcher_does_not_say_whose_proxy_it_used() {
+async fn a_held_discount_applies_when_the_fetcher_reports_no_proxy() {
     let mut item = Item::get("http://a.test/ok").force_tier(Tier::Http);
     item.advanced.use_own_proxy = true;
 
@@ -177,7 +177,7 @@ async fn a_host_that_parsers_read_differently_is_refused_at_submission() {
 }
 
 #[tokio::test]
-async fn an_overdrawn_account_is_told_both_amounts_and_nothing_is_held() {
+async fn an_overdrawn_submission_reports_both_amounts() {
     let settings = Settings { unlimited_accounts: false, ..Settings::default() };
     let engine = builder().settings(settings).build().expect("built");
     let account = AccountId::new("acme").expect("a name");
@@ -201,7 +201,7 @@ async fn an_overdrawn_account_is_told_both_amounts_and_nothing_is_held() {
 }
 
 #[tokio::test]
-async fn the_same_key_gives_the_same_batch_and_one_hold() {
+async fn the_same_key_returns_the_same_batch() {
     let engine = engine();
     let batch = |path| Batch::new([format!("http://a.test/{path}")]).idempotency_key("order-1");
 
@@ -215,7 +215,7 @@ async fn the_same_key_gives_the_same_batch_and_one_hold() {
 }
 
 #[tokio::test]
-async fn cancelling_ends_what_has_not_ended_and_releases_it() {
+async fn canceling_a_batch_releases_its_holds() {
     let engine = engine();
     let mut handle = engine
         .submit(Batch::new(["http://a.test/never", "http://b.test/never"]))
@@ -234,7 +234,7 @@ async fn cancelling_ends_what_has_not_ended_and_releases_it() {
 }
 
 #[tokio::test]
-async fn a_page_that_never_answers_ends_at_its_timeout() {
+async fn a_page_without_a_response_ends_at_its_timeout() {
     let report = engine().scrape(Item::get("http://a.test/never").timeout(1)).await.expect("ok");
 
     let error = report.outcome().expect("ended").expect_err("no page");
@@ -242,7 +242,7 @@ async fn a_page_that_never_answers_ends_at_its_timeout() {
 }
 
 #[tokio::test]
-async fn a_cached_answer_serves_again_for_nothing() {
+async fn a_cached_response_costs_nothing() {
     let fetches = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&fetches);
     let counting = fetcher_fn([Tier::Curl], move |request| {
@@ -302,7 +302,7 @@ async fn settled_notice(engine: &Engine, handle: &BatchHandle) -> Notification {
 }
 
 #[tokio::test]
-async fn one_event_is_delivered_with_one_id_and_one_body_over_its_retries() {
+async fn retries_deliver_one_notification_unchanged() {
     let receiver = Receiver::default();
     let mut settings = Settings::default();
     settings.webhook_retry.first = Duration::from_millis(1);
@@ -325,7 +325,7 @@ async fn one_event_is_delivered_with_one_id_and_one_body_over_its_retries() {
 }
 
 #[tokio::test]
-async fn two_engines_in_one_process_do_not_meet() {
+async fn two_engines_in_one_process_share_nothing() {
     let (one, two) = (engine(), engine());
 
     let handle = one.submit(Batch::new(["http://a.test/ok"])).await.expect("accepted");
@@ -338,7 +338,7 @@ async fn two_engines_in_one_process_do_not_meet() {
 }
 
 #[tokio::test]
-async fn a_shutdown_puts_running_jobs_back_and_the_next_engine_ends_them() {
+async fn the_next_engine_resumes_jobs_of_a_shut_down_one() {
     let store = Memory::default();
     let settings = Settings { grace: Duration::from_millis(10), ..Settings::default() };
     let first = builder().store(store.clone()).settings(settings);
@@ -356,7 +356,7 @@ async fn a_shutdown_puts_running_jobs_back_and_the_next_engine_ends_them() {
 }
 
 #[tokio::test]
-async fn every_end_is_told_once_and_the_batch_last() {
+async fn every_end_is_reported_once_before_the_batchs() {
     let engine = engine();
     for _ in 0..20 {
         let urls = (0..20).map(|it| format!("http://{it}.test/ok"));
@@ -395,7 +395,7 @@ impl Notifier for Panics {
 }
 
 #[tokio::test]
-async fn a_notifier_that_panics_uses_up_its_attempts_like_any_other() {
+async fn a_panicking_notifier_uses_up_its_attempts() {
     let mut settings = Settings::default();
     settings.webhook_retry.first = Duration::from_millis(1);
     let engine = builder().webhooks(Panics).settings(settings).build().expect("built");
@@ -410,7 +410,7 @@ async fn a_notifier_that_panics_uses_up_its_attempts_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_never_comes_ends_the_job_at_its_deadline() {
+async fn a_job_that_waits_for_pacing_ends_at_its_deadline() {
     let deadline = Duration::from_secs(60);
     let pacing = Pacing { per_host: 1, per_second: Some(0.001) };
     let settings = Settings { pacing, job_deadline: deadline, ..Settings::default() };

@@ -79,7 +79,7 @@ async fn a_language_the_sessions_headers_and_a_bodys_type_reach_the_site() {
 }
 
 #[tokio::test]
-async fn a_stored_session_is_refused_by_its_item_and_field_and_nothing_is_fetched() {
+async fn a_stored_session_is_refused_by_item_and_field() {
     let (site, heard) = listening();
     let engine = builder().http(http()).build().expect("built");
     let mut item = Item::get(site.url("/account"));
@@ -94,7 +94,7 @@ async fn a_stored_session_is_refused_by_its_item_and_field_and_nothing_is_fetche
 }
 
 #[tokio::test]
-async fn what_needs_a_browser_or_a_model_is_named_in_the_warnings() {
+async fn unmet_options_are_named_in_warnings() {
     let (site, _) = listening();
     let mut item = Item::get(site.url("/"));
     item.wait_for = Some("#done".into());
@@ -120,7 +120,7 @@ async fn what_needs_a_browser_or_a_model_is_named_in_the_warnings() {
 }
 
 #[tokio::test]
-async fn a_country_prefers_its_proxy_and_says_where_there_is_none() {
+async fn a_country_without_a_proxy_is_a_warning() {
     let proxies: Vec<Site> = (0..4).map(|_| Site::start(|_| page())).collect();
     let french = "FR".parse().expect("a country");
     let urls = proxies.iter().enumerate().map(|(at, it)| {
@@ -167,7 +167,7 @@ impl PdfReader for TwoPages {
 }
 
 #[tokio::test]
-async fn a_pdf_becomes_what_pdf_format_says_beside_the_formats() {
+async fn pdf_format_decides_the_text_of_a_pdf() {
     let site = Site::start(|_| {
         SiteResponse::status(200).body("%PDF-1.7\n").header("content-type", "application/pdf")
     });

@@ -85,7 +85,7 @@ impl Site {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_site_forbids_is_not_fetched_and_costs_nothing() {
+async fn a_disallowed_page_is_not_fetched() {
     let site = Site::says("user-agent: *\ndisallow: /private");
 
     assert_eq!(site.code("/private/page").await, Some(ErrorCode::RobotsDisallowed));
@@ -97,7 +97,7 @@ async fn what_a_site_forbids_is_not_fetched_and_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_site_is_asked_once_a_day_however_many_pages_are_fetched() {
+async fn robots_txt_is_fetched_once_a_day() {
     let site = Site::says("user-agent: *\nallow: /");
     let urls = (0..20).map(|it| format!("http://a.test/{it}"));
 
@@ -111,7 +111,7 @@ async fn a_site_is_asked_once_a_day_however_many_pages_are_fetched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_file_allows_and_an_unreachable_one_does_not() {
+async fn an_unreachable_robots_txt_disallows() {
     let answers: [(Answer, Option<ErrorCode>); 5] = [
         (|| Ok(Fetched::new(404, "no")), None),
         (|| Ok(Fetched::new(403, "no")), None),
@@ -129,7 +129,7 @@ async fn a_missing_file_allows_and_an_unreachable_one_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_site_that_could_not_be_asked_is_asked_again_soon() {
+async fn an_unreachable_robots_txt_is_retried_soon() {
     let site = Site::polite(|| Ok(Fetched::new(500, "broken")));
     site.code("/page").await;
     site.code("/page").await;
@@ -142,7 +142,7 @@ async fn a_site_that_could_not_be_asked_is_asked_again_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_pause_that_a_site_asks_for_is_kept() {
+async fn the_crawl_delay_is_kept() {
     let site = Site::says("user-agent: rungs\ncrawl-delay: 7");
     let urls = (0..4).map(|it| format!("http://a.test/{it}"));
 
@@ -156,7 +156,7 @@ async fn the_pause_that_a_site_asks_for_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_asked_unless_the_host_says_so() {
+async fn robots_txt_is_ignored_by_default() {
     let site =
         Site::new(RobotsPolicy::default(), || Ok(Fetched::new(200, "user-agent: *\ndisallow: /")));
 

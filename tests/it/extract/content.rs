@@ -55,7 +55,7 @@ fn assert_kept_and_left(text: &str, kept: &[&str], left: &[&str]) {
 }
 
 #[test]
-fn what_a_reader_unfolds_is_content_and_other_hidden_parts_are_not() {
+fn collapsible_parts_are_content() {
     let made = text(&format!(
         "<main><h1>Kilns</h1>{}<div role=tabpanel hidden>Weight: 90 kg</div>\
          <div class='accordion panel' style='display: none'>Bricks: 200</div>\
@@ -67,7 +67,7 @@ fn what_a_reader_unfolds_is_content_and_other_hidden_parts_are_not() {
 }
 
 #[test]
-fn parts_under_a_heading_that_leads_elsewhere_are_left_out() {
+fn sections_under_a_boilerplate_heading_are_dropped() {
     let made = text(&format!(
         "<main><h1>Kilns</h1>{0}<div><h2>You may also like</h2><p>Ovens for bread</p></div>\
          <h2>Related articles</h2><p>Glaze at home</p><h2>Firing</h2><p>Slowly.</p>{0}</main>",
@@ -82,7 +82,7 @@ fn parts_under_a_heading_that_leads_elsewhere_are_left_out() {
 }
 
 #[test]
-fn a_list_of_links_among_text_is_left_out_but_a_page_of_links_is_not() {
+fn link_lists_are_dropped_from_prose() {
     let links = "<ul><li><a href=/1>Bricks and mortar</a><li><a href=/2>Clay by weight</a>\
         <li><a href=/3>Glaze by colour</a></ul>";
 
@@ -93,7 +93,7 @@ fn a_list_of_links_among_text_is_left_out_but_a_page_of_links_is_not() {
 }
 
 #[test]
-fn comments_are_left_out_under_a_story_and_kept_where_they_are_the_page() {
+fn comments_are_kept_only_on_discussion_pages() {
     let comments = format!("<div id=comments><p>I disagree.</p>{}</div>", story());
 
     let under = text(&format!("<main><h1>Kilns</h1>{0}{0}{comments}</main>", story()));
@@ -103,7 +103,7 @@ fn comments_are_left_out_under_a_story_and_kept_where_they_are_the_page() {
 }
 
 #[test]
-fn in_a_forum_what_readers_say_is_the_content() {
+fn the_posts_of_a_forum_are_its_content() {
     let page = |head: &str| {
         let talk = format!("<div id=comments><p>I disagree.</p>{}</div>", story());
         text(&format!("{head}<main><h1>Kilns?</h1>{0}{0}{talk}</main>", story()))
@@ -119,7 +119,7 @@ fn in_a_forum_what_readers_say_is_the_content() {
 }
 
 #[test]
-fn words_that_only_a_style_sets_apart_do_not_run_together() {
+fn words_separated_by_style_stay_apart() {
     let made = text(
         "<p><span>$12.50</span><span>with tax</span> <span>H</span><span>i</span> na<b>me</b></p>",
     );
@@ -128,7 +128,7 @@ fn words_that_only_a_style_sets_apart_do_not_run_together() {
 }
 
 #[test]
-fn a_page_header_is_left_out_and_that_of_an_article_is_not() {
+fn only_the_header_of_the_page_is_dropped() {
     let made = text(&format!(
         "<body><header><p>Log in</p></header><article><header><h1>Kilns</h1></header>{}</article>",
         story()
@@ -162,7 +162,7 @@ fn a_page_with_almost_no_visible_text_is_read_from_its_hidden_text() {
 }
 
 #[test]
-fn the_title_is_the_heading_or_what_stands_before_the_name_of_the_site() {
+fn the_title_excludes_the_site_name() {
     let head = "<title>Kilns | Clay</title><meta property=og:title content='Kilns at home | Clay'>\
         <meta property=og:site_name content=Clay>";
     let title = |body: &str| read(format!("{head}{body}").as_bytes()).title;
@@ -175,7 +175,7 @@ fn the_title_is_the_heading_or_what_stands_before_the_name_of_the_site() {
 }
 
 #[test]
-fn a_heading_that_has_nothing_of_the_title_is_not_the_pages() {
+fn an_unrelated_heading_is_not_the_title() {
     let page = |heading: &str| {
         let title = "How to fire a kiln at night | Clay";
         let head = format!("<title>{title}</title><meta property=og:site_name content=Clay>");
@@ -187,7 +187,7 @@ fn a_heading_that_has_nothing_of_the_title_is_not_the_pages() {
 }
 
 #[test]
-fn author_and_date_are_read_off_the_page_where_its_data_does_not_say() {
+fn author_and_date_fall_back_to_visible_text() {
     let made = |body: &str| {
         let made = read(body.as_bytes());
         (made.author, made.published_at)
@@ -209,7 +209,7 @@ fn author_and_date_are_read_off_the_page_where_its_data_does_not_say() {
 }
 
 #[test]
-fn the_name_of_a_site_is_known_by_its_address_too() {
+fn the_site_name_is_recognized_from_the_host() {
     let title = |head: &str| read(head.as_bytes()).title;
 
     for (head, expected) in [
@@ -228,7 +228,7 @@ fn the_name_of_a_site_is_known_by_its_address_too() {
 }
 
 #[test]
-fn a_byline_is_read_for_the_name_in_it() {
+fn a_byline_yields_its_name() {
     let by = "<div class='post-author'>";
     for body in [
         "<p class=postAuthor>Posted by: Ann Lee</p>",
@@ -254,7 +254,7 @@ fn a_byline_is_read_for_the_name_in_it() {
 }
 
 #[test]
-fn those_who_review_a_thing_or_wrote_what_a_page_lists_did_not_write_the_page() {
+fn reviewers_are_not_authors() {
     let cards = "<div><a class=author>Ann Lee</a> <i class=date>Jan 29, 2025</i></div>".repeat(4);
     for body in [
         "<div class=review><p class=author>Ann Lee</p><p class=date></p></div>",
@@ -273,7 +273,7 @@ fn those_who_review_a_thing_or_wrote_what_a_page_lists_did_not_write_the_page() 
 }
 
 #[test]
-fn where_people_talk_the_author_is_who_began() {
+fn a_discussions_author_wrote_its_first_post() {
     let post = |name: &str| {
         let user = format!("<div class=user><a class=username>{name}</a> <i>31 posts</i></div>");
         format!("<form><div>{user}<time datetime=2025-01-29></time><p>Which clay?</div></form>")
@@ -310,7 +310,7 @@ fn a_page_put_together_from_parts_is_still_utf_8() {
 }
 
 #[test]
-fn the_lines_above_the_heading_are_left_out_and_a_lead_is_not() {
+fn lines_above_the_heading_are_dropped() {
     let lead = "<p>For two thousand years people on the coast have fired their clay in pits, and \
         nobody asked them why they did so until a boat with a geologist ran aground there.</p>";
     let made = text(&format!(
@@ -322,7 +322,7 @@ fn the_lines_above_the_heading_are_left_out_and_a_lead_is_not() {
 }
 
 #[test]
-fn who_wrote_a_page_stands_beside_it_and_what_users_wrote_does_not() {
+fn author_boxes_are_dropped() {
     let made = text(&format!(
         "<main><h1>Kilns</h1><div class='author-box'><p>Ada has fired pots since 1990.</p></div>{}\
          <div class='user-content'><p>Ask for bricks.</p></div>\
@@ -334,7 +334,7 @@ fn who_wrote_a_page_stands_beside_it_and_what_users_wrote_does_not() {
 }
 
 #[test]
-fn what_buyers_say_is_no_part_of_what_is_sold_but_a_review_is_of_itself() {
+fn customer_reviews_are_not_product_content() {
     let page = |head: &str| {
         format!(
             "<head>{head}</head><main><h1>Kilns</h1>{}<div class='product-reviews'>\
@@ -350,7 +350,7 @@ fn what_buyers_say_is_no_part_of_what_is_sold_but_a_review_is_of_itself() {
 }
 
 #[test]
-fn a_line_that_is_only_a_link_is_left_out_unless_the_page_is_made_of_them() {
+fn lines_that_are_only_a_link_are_dropped() {
     let button = "<div><a href=/buy>Buy the book</a></div>";
     let among = text(&format!("<main><h1>Kilns</h1>{}{button}</main>", story()));
     let made_of =
@@ -361,7 +361,7 @@ fn a_line_that_is_only_a_link_is_left_out_unless_the_page_is_made_of_them() {
 }
 
 #[test]
-fn a_content_in_several_sections_is_given_whole() {
+fn content_in_several_sections_is_kept_whole() {
     let section = |name: &str| format!("<div class=s><h2>{name}</h2>{}</div>", story());
     let table = format!("<table><tr><td>{}<td>{}</table>", story(), story());
     let made = text(&format!(
@@ -376,7 +376,7 @@ fn a_content_in_several_sections_is_given_whole() {
 }
 
 #[test]
-fn a_menu_is_left_out_even_where_it_is_most_of_the_page() {
+fn a_large_menu_is_dropped() {
     let menu = links("div", "Kilns of kind", 200);
     // Without a paragraph no part stands out, and the whole page is looked at.
     let lines = story().replace("p>", "div>");
@@ -386,7 +386,7 @@ fn a_menu_is_left_out_even_where_it_is_most_of_the_page() {
 }
 
 #[test]
-fn a_text_has_no_caption_of_an_image_that_it_cannot_show() {
+fn text_excludes_image_captions() {
     let body = format!(
         "<main><h1>Kilns</h1>{}<figure><img src=k.png alt=Kiln><figcaption>A kiln at dawn</figcaption>\
          </figure><figure><pre>fire()</pre><figcaption>A program</figcaption></figure></main>",
@@ -419,7 +419,7 @@ fn sold(body: &str) -> String {
 }
 
 #[test]
-fn on_a_page_that_sells_a_thing_links_and_banners_lead_to_others() {
+fn links_and_banners_of_a_product_page_are_dropped() {
     let more = "<div class='top-carousel'><p>Ovens for bread, cheap.</p></div>\
         <p>Glaze by <a href=/x>Potters and Sons of the long road to the coast</a></p>\
         <h2>What buyers think: reviews</h2><p>Mine came broken.</p>";
@@ -434,14 +434,14 @@ fn on_a_page_that_sells_a_thing_links_and_banners_lead_to_others() {
 }
 
 #[test]
-fn a_line_that_a_product_shows_twice_is_read_once() {
+fn a_repeated_product_line_appears_once() {
     let made = sold("<ul><li>Holds 90 pots</li></ul><div>Holds  90 pots</div>");
 
     assert_eq!(made.matches("Holds 90 pots").count(), 1, "{made}");
 }
 
 #[test]
-fn a_post_is_given_without_what_labels_each_of_them() {
+fn a_post_excludes_its_labels() {
     let post = |number: u32, text: &str| {
         format!(
             "<div><div>Posts: {number}</div><div>#{number}</div><div><p>{text}</p></div>\
@@ -461,7 +461,7 @@ fn a_post_is_given_without_what_labels_each_of_them() {
 }
 
 #[test]
-fn a_line_that_invites_to_press_it_is_left_out_and_a_sentence_that_begins_so_is_not() {
+fn calls_to_action_are_dropped() {
     let made = text(&format!(
         "<main><h1>Kilns</h1>{}<div>Load more</div><p>Share</p>\
          <p>Share the heat of one kiln among two.</p><p>Shared heat</p>\
@@ -474,7 +474,7 @@ fn a_line_that_invites_to_press_it_is_left_out_and_a_sentence_that_begins_so_is_
 }
 
 #[test]
-fn what_is_there_to_be_pressed_or_filled_in_is_left_out() {
+fn controls_are_dropped() {
     let form = "<form><p>Ask for a quote</p><input name=name></form>";
     let posted = "<form><input type=hidden><p>Ours took two days.</p></form>";
     let made = text(&format!(
@@ -492,7 +492,7 @@ fn what_is_there_to_be_pressed_or_filled_in_is_left_out() {
 }
 
 #[test]
-fn a_menu_is_known_by_its_links_and_not_by_what_a_heading_made_of_its_name() {
+fn a_menu_is_recognized_by_its_links() {
     let made = text(&format!(
         "<main><h1>Kilns</h1>{}{0}{0}<section class=tabs-menu>{0}<p>In every tab</section>\
          <section id=menu-for-five-potters-and-one><p>Soup first</section>\
@@ -504,7 +504,7 @@ fn a_menu_is_known_by_its_links_and_not_by_what_a_heading_made_of_its_name() {
 }
 
 #[test]
-fn an_address_tells_that_people_talk() {
+fn a_url_marks_a_discussion() {
     let talks = |url: &str| {
         let body = format!("<main><h1>Clay</h1>{}{0}<div class=comments>Mine broke", story());
         read_at(url, body.as_bytes()).text.contains("Mine broke")
@@ -534,7 +534,7 @@ fn a_part_that_arrives_late_is_read_where_it_belongs() {
 }
 
 #[test]
-fn parts_that_belong_in_each_other_are_read_all_the_same() {
+fn circular_parts_are_read_once() {
     let part = |inner: u32, own: u32| {
         format!(
             "<div hidden id=\"S:{own}\"><p>Part {own}</p><template id=\"B:{inner}\"></template></div>"
@@ -555,7 +555,7 @@ fn parts_that_belong_in_each_other_are_read_all_the_same() {
 }
 
 #[test]
-fn an_answer_that_is_folded_is_content() {
+fn a_collapsed_answer_is_content() {
     let made = text(&format!(
         "<main><h1>Kilns</h1>{}<div><div class=faq__question>Is it hot?</div>\
          <div class=faq__answer style='display: none'>It is, for a day.</div></div></main>",
@@ -566,7 +566,7 @@ fn an_answer_that_is_folded_is_content() {
 }
 
 #[test]
-fn the_one_part_that_is_called_the_text_is_the_content() {
+fn a_part_named_as_text_is_the_content() {
     let page = |parts: &str| {
         text(&format!(
             "<main><h1>Kilns</h1><p>By Ada, in May, for potters and all their friends.</p>{parts}</main>"

@@ -103,7 +103,7 @@ fn tables_have_a_rule_and_escaped_pipes() {
 }
 
 #[test]
-fn what_markdown_would_read_as_marks_is_escaped() {
+fn markdown_syntax_in_text_is_escaped() {
     assert_eq!(markdown("<p>2*3_4 [x] `y` &lt;b&gt;</p>"), "2\\*3_4 \\[x\\] \\`y\\` \\<b>");
     assert_eq!(markdown("<p># no heading</p><p>1. no list</p>"), "\\# no heading\n\n1\\. no list");
 }
@@ -224,7 +224,7 @@ fn microdata_is_read_with_its_inner_items() {
 }
 
 #[test]
-fn a_page_says_its_title_description_address_and_language() {
+fn metadata_holds_title_description_url_and_language() {
     let made = page(
         "<html lang=de-AT><title>Lampe | Shop</title><meta property=og:title content='Lampe '>\
          <meta property=og:description content='Sie leuchtet.'><meta name=author content='A. B.'>\
@@ -239,7 +239,7 @@ fn a_page_says_its_title_description_address_and_language() {
 }
 
 #[test]
-fn a_schema_is_filled_and_what_is_missing_is_said() {
+fn a_filled_schema_reports_missing_fields() {
     let mut wanted = item();
     wanted.extraction_schema = Some(json!({
         "price": "number", "title": "string", "color": "string",
@@ -278,7 +278,7 @@ fn a_schema_may_refer_to_its_own_parts() {
 }
 
 #[test]
-fn raw_html_is_kept_when_asked() {
+fn raw_html_is_kept_on_request() {
     let mut wanted = item();
     wanted.include_raw_html = true;
     let made = page_with("<p>Five.</p>", wanted);
@@ -297,7 +297,7 @@ fn json_and_plain_text_are_read_as_they_are() {
 }
 
 #[test]
-fn nothing_is_empty_and_bytes_are_unsupported() {
+fn empty_and_binary_documents_are_errors() {
     let error = |body: &[u8], media| read(body, media, Tier::Curl, item()).expect_err("an error");
 
     assert_eq!(error(b" \n", Some("text/html")), ExtractError::Empty);
@@ -307,7 +307,7 @@ fn nothing_is_empty_and_bytes_are_unsupported() {
 }
 
 #[test]
-fn light_js_reads_what_the_page_ships_for_its_scripts() {
+fn light_js_reads_embedded_state() {
     let story = "The ferry leaves the small harbour at dawn and comes back before noon. ".repeat(5);
     let light = |script: &str| {
         let body = format!("<title>Ferry</title><div id=root></div>{script}");
@@ -323,7 +323,7 @@ fn light_js_reads_what_the_page_ships_for_its_scripts() {
 }
 
 #[test]
-fn main_content_has_no_frame_around_it() {
+fn main_content_excludes_boilerplate() {
     let story =
         "A glacier is a slow river of ice, fed by snow, and it carves its valley. ".repeat(8);
     let made = page(&format!(
@@ -339,7 +339,7 @@ fn main_content_has_no_frame_around_it() {
 }
 
 #[test]
-fn a_page_without_a_main_part_is_given_whole_with_a_warning() {
+fn a_page_without_main_content_is_returned_whole() {
     let made = page("<div><p>A short note about tea, and cups.</p></div><div>And more</div>");
 
     assert!(made.text.contains("tea") && made.text.contains("And more"));
@@ -405,7 +405,7 @@ fn unclosed_markup_is_read() {
 }
 
 #[test]
-fn what_looks_like_raw_text_does_not_hide_the_depth() {
+fn pseudo_raw_text_does_not_hide_depth() {
     for start in [
         "<!-- --!>",
         "<!--!><script>-->",

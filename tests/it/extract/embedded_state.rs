@@ -119,7 +119,7 @@ fn named() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn the_article_in_each_frameworks_state_is_the_page() {
+fn an_article_is_read_from_each_frameworks_state() {
     for (framework, script) in [of_react(), packed(), named()].concat() {
         let made = light(&script, item()).unwrap_or_else(|why| panic!("{framework}: {why}"));
 
@@ -132,7 +132,7 @@ fn the_article_in_each_frameworks_state_is_the_page() {
 }
 
 #[test]
-fn of_several_articles_the_one_of_the_pages_address_is_given() {
+fn the_article_with_the_pages_url_is_chosen() {
     let other = STORY.replace("ferry", "bridge").repeat(2);
     let state = json!({ "posts": [
         { "title": "A bridge", "slug": "bridge", "body": other },
@@ -146,7 +146,7 @@ fn of_several_articles_the_one_of_the_pages_address_is_given() {
 }
 
 #[test]
-fn a_product_in_the_state_is_data_and_text() {
+fn a_product_in_the_state_becomes_data_and_text() {
     let product = json!({ "product": {
         "title": "Harbour lamp", "sku": "HL-7", "vendor": "Lantern & Sons",
         "descriptionHtml": "<p>A brass lamp for the table, with a wick that lasts a winter.</p>",
@@ -172,7 +172,7 @@ fn a_product_in_the_state_is_data_and_text() {
 }
 
 #[test]
-fn a_list_in_the_state_is_its_entries() {
+fn a_list_in_the_state_yields_its_entries() {
     let entry = |name: &str| json!({ "title": name, "url": format!("/notes/{name}"), "summary": "A short walk along the water." });
     let entries: Vec<_> =
         ["Quay", "Lighthouse", "Dry dock", "Slipway", "Old crane", "Ferry"].map(entry).into();
@@ -188,7 +188,7 @@ fn a_list_in_the_state_is_its_entries() {
 }
 
 #[test]
-fn settings_and_labels_are_no_page() {
+fn settings_and_labels_are_not_an_article() {
     let settings =
         json!({ "locale": "en", "routes": ["/a", "/b"], "labels": { "ok": "Fine", "no": "Back" } });
     for script in [
@@ -201,7 +201,7 @@ fn settings_and_labels_are_no_page() {
 }
 
 #[test]
-fn markup_in_the_state_cannot_leave_its_place() {
+fn markup_in_the_state_stays_inside_its_element() {
     let state = json!({ "title": "A </title><script>x</script> ferry", "body": format!(
         "<p>{STORY}</p><script>alert('out')</script><img src=x onerror=alert(1)>"
     ) });
@@ -217,7 +217,7 @@ fn markup_in_the_state_cannot_leave_its_place() {
 }
 
 #[test]
-fn hostile_state_ends() {
+fn hostile_state_terminates() {
     let deep = format!("<script>window.a1={}</script>", "[{\"a\":".repeat(50_000));
     let quotes = format!("<script>{}</script>", "window.ab={\"".repeat(20_000));
     let calls = format!("<script>{}</script>", "__next_f.push([1,\"".repeat(20_000));

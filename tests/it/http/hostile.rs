@@ -49,7 +49,7 @@ async fn an_endless_body_is_cut_at_the_limit() {
 }
 
 #[tokio::test]
-async fn a_body_that_says_it_is_too_large_is_not_read() {
+async fn a_body_declared_too_large_is_not_read() {
     let kind = meets(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n")?;
         std::io::copy(stream, &mut std::io::sink()).map(drop)
@@ -73,7 +73,7 @@ async fn a_gzip_bomb_is_cut_at_the_limit() {
 }
 
 #[tokio::test]
-async fn a_stream_of_empty_gzip_members_is_cut_too() {
+async fn endless_empty_gzip_members_are_cut_at_the_limit() {
     let member = GzEncoder::new(Vec::new(), Compression::fast()).finish().expect("empty");
     let members = member.repeat(1_000);
     let kind = meets(move |stream| {
@@ -102,7 +102,7 @@ async fn a_body_that_trickles_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_first_byte_that_does_not_come_is_a_timeout_before_the_deadline() {
+async fn a_missing_first_byte_times_out_before_the_deadline() {
     let site = Site::start(|_| SiteResponse::html("late").delay(4 * PATIENCE));
     let limits = HttpLimits::default().with_first_byte_timeout(Duration::from_millis(100));
 
@@ -151,7 +151,7 @@ async fn a_hang_up_and_noise_are_broken() {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_no_connection_and_plain_text_is_no_tls() {
+async fn connection_and_tls_errors_differ() {
     let closed = {
         let site = RawSite::start(|_| ());
         site.url("/")

@@ -151,7 +151,7 @@ fn asking(url: &str) -> FetchRequest {
 }
 
 #[tokio::test]
-async fn a_page_over_tls_comes_through_a_tunnel_and_only_the_proxy_hears_the_credentials() {
+async fn only_the_proxy_receives_proxy_credentials() {
     let site = SecureSite::start().await;
     let target = site.addr;
     let (addr, heard) = proxy(move |stream, heard| tunnel(stream, heard, None, target)).await;
@@ -175,7 +175,7 @@ async fn a_page_over_tls_comes_through_a_tunnel_and_only_the_proxy_hears_the_cre
 }
 
 #[tokio::test]
-async fn a_page_over_tls_comes_through_socks5_with_credentials_to_the_checked_address() {
+async fn socks5_connects_to_the_checked_address() {
     let site = SecureSite::start().await;
     let (addr, heard) = proxy(|stream, heard| socks5(stream, heard, 0)).await;
     let network = via(&format!("socks5://user:p%40ss@{addr}"))
@@ -192,7 +192,7 @@ async fn a_page_over_tls_comes_through_socks5_with_credentials_to_the_checked_ad
 }
 
 #[tokio::test]
-async fn a_proxy_makes_no_certificate_better() {
+async fn a_proxy_does_not_relax_certificate_checks() {
     let site = SecureSite::start().await;
     let target = site.addr;
     let (addr, heard) = proxy(move |stream, heard| tunnel(stream, heard, None, target)).await;
@@ -206,7 +206,7 @@ async fn a_proxy_makes_no_certificate_better() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_refuses_is_named_and_the_site_never_reached() {
+async fn a_refusing_proxy_is_named() {
     let site = SecureSite::start().await;
     let target = site.addr;
     for refusal in [
@@ -241,7 +241,7 @@ async fn a_proxy_that_refuses_is_named_and_the_site_never_reached() {
 }
 
 #[tokio::test]
-async fn a_proxy_never_hears_a_name_that_leads_inside() {
+async fn a_proxy_never_receives_a_private_name() {
     let site = SecureSite::start().await;
     let target = site.addr;
     let (connect, first) = proxy(move |stream, heard| tunnel(stream, heard, None, target)).await;

@@ -55,7 +55,7 @@ fn echo(request: &SiteRequest) -> SiteResponse {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again() {
+async fn connections_are_reused() {
     let site = Site::start(|_| SiteResponse::html("x"));
     let http = open();
 
@@ -98,7 +98,7 @@ async fn encoded(coding: &str, plain: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn every_coding_is_undone_and_a_cut_one_is_broken() {
+async fn every_content_coding_is_decoded() {
     let plain = "the same text over and over; ".repeat(2_000).into_bytes();
     for coding in ["gzip", "br", "zstd", "deflate", "raw deflate"] {
         let whole = encoded(coding, &plain).await;
@@ -117,7 +117,7 @@ async fn every_coding_is_undone_and_a_cut_one_is_broken() {
 }
 
 #[tokio::test]
-async fn codings_on_top_of_each_other_are_undone_and_unknown_ones_left() {
+async fn stacked_codings_are_decoded() {
     let twice = encoded("br", &encoded("gzip", b"hello").await).await;
     let site = Site::start(move |request| match request.path.as_str() {
         "/twice" => SiteResponse::html(twice.clone()).header("content-encoding", "gzip, br"),
@@ -131,7 +131,7 @@ async fn codings_on_top_of_each_other_are_undone_and_unknown_ones_left() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_and_told() {
+async fn followed_redirects_are_reported() {
     let site = Site::start(|request| match request.path.as_str() {
         "/a" => SiteResponse::redirect(301, "/b?x=1"),
         "/b?x=1" => SiteResponse::redirect(302, "c#part"),
@@ -226,7 +226,7 @@ async fn the_guard_is_on_by_default_for_literals_and_names() {
 }
 
 #[tokio::test]
-async fn cookies_last_over_hops_and_attempts_of_one_job() {
+async fn cookies_persist_within_a_job() {
     let site = Site::start(|request| match request.path.as_str() {
         "/in" => SiteResponse::redirect(302, "/").header("set-cookie", "sid=7; Path=/"),
         _ => echo(request),
@@ -307,7 +307,7 @@ async fn an_http_proxy_gets_the_whole_url_and_its_credentials() {
 }
 
 #[tokio::test]
-async fn a_tunnel_is_asked_for_with_connect_and_its_refusal_is_the_proxys() {
+async fn a_refused_tunnel_is_a_proxy_error() {
     let (tell, told) = std::sync::mpsc::channel();
     let proxy = RawSite::start(move |mut stream| {
         let _ = tell.send(read_head(&mut stream).unwrap_or_default());
@@ -366,7 +366,7 @@ async fn a_socks_proxy_gets_the_address_that_was_checked() {
 }
 
 #[tokio::test]
-async fn a_proxy_does_not_open_what_the_guard_keeps_shut() {
+async fn a_proxy_does_not_bypass_the_guard() {
     let proxy = Site::start(|_| SiteResponse::html("fetched"));
     let proxies = [ProxyUrl::parse(&proxy.url("")).expect("proxy")];
     let http = Http::new().network(NetPolicy::new().proxies(proxies));
@@ -378,7 +378,7 @@ async fn a_proxy_does_not_open_what_the_guard_keeps_shut() {
 }
 
 #[tokio::test]
-async fn a_site_keeps_its_proxy_and_without_one_the_tier_is_unavailable() {
+async fn a_site_keeps_its_proxy() {
     let proxies: Vec<Site> = (0..4).map(|_| Site::start(|_| SiteResponse::html("x"))).collect();
     let urls = proxies.iter().map(|it| ProxyUrl::parse(&it.url("")).expect("proxy"));
     let address = "127.0.0.1:80".parse().expect("address");

@@ -65,7 +65,7 @@ fn get(url: &str) -> FetchRequest {
 }
 
 #[tokio::test]
-async fn a_trusted_root_gives_http_2_and_an_unknown_one_a_tls_error() {
+async fn an_unknown_root_is_a_tls_error() {
     let (addr, root) = http2_site().await;
     let network = local().resolve("secure.test", addr);
     let doubting = Http::new().network(network.clone());
@@ -118,7 +118,7 @@ async fn a_delivery_carries_both_signatures_of_its_raw_body() {
 }
 
 #[tokio::test]
-async fn a_delivery_follows_no_redirect_and_reaches_no_private_name() {
+async fn a_delivery_follows_no_redirect() {
     let site = Site::start(|_| SiteResponse::redirect(302, "/elsewhere"));
     let hooks = Webhooks::unsigned().network(local());
     let closed = Webhooks::unsigned().network(NetPolicy::new().resolve("inside.test", site.addr()));

@@ -57,7 +57,7 @@ fn two_engines_and_a_cancel_keep_every_law() {
 }
 
 #[test]
-fn two_engines_and_a_commit_of_which_nobody_hears_keep_every_law() {
+fn two_engines_and_an_unheard_commit_keep_every_law() {
     holds("two jobs, an unheard commit", Setup { unheard: 1, ..Setup::plain(2) });
 }
 
@@ -110,7 +110,7 @@ fn a_missing_fence_is_found() {
 }
 
 #[test]
-fn a_fence_that_only_names_the_worker_is_found_within_one_engine() {
+fn a_fence_without_a_claim_number_is_found() {
     let setup = Setup { processes: Processes::One, retries: 1, ..Setup::plain(1) };
     assert_eq!(broken_by(Fault::WorkerAsFence, &setup), "no step broke a law");
 }
@@ -121,7 +121,7 @@ fn a_hold_that_is_settled_twice_is_found() {
 }
 
 #[test]
-fn an_event_that_is_forgotten_is_found() {
+fn a_forgotten_notification_is_found() {
     let law = "a batch that ended has one event, and no other has any";
     assert_eq!(broken_by(Fault::ForgetsEvent, &Setup::plain(1)), law);
 }
@@ -145,7 +145,7 @@ fn an_idempotency_key_that_is_ignored_is_found() {
 }
 
 #[test]
-fn a_delivery_booked_after_it_was_taken_over_is_found() {
+fn a_delivery_recorded_after_a_takeover_is_found() {
     let law = broken_by(Fault::BooksAnyDelivery, &Setup::plain(1));
     assert!(
         ["an event is booked as it was answered", "no step broke a law"].contains(&law),
@@ -154,7 +154,7 @@ fn a_delivery_booked_after_it_was_taken_over_is_found() {
 }
 
 #[test]
-fn a_lease_that_nobody_takes_over_is_found_to_leave_a_batch_that_cannot_end() {
+fn a_lease_that_is_never_taken_over_is_found() {
     let setup = Setup { fault: Fault::NeverReclaims, crashes: 1, ..Setup::plain(1) };
     let graph = explore("a planted dead end", setup);
     let way = graph.stuck(|_| true, |it| it.ended).expect("a state from which none can end");

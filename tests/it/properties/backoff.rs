@@ -63,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_site_asks_for_is_kept_up_to_the_longest_wait(
+    fn a_sites_retry_after_is_capped_at_the_longest_wait(
         backoff in given::backoff().prop_filter("it tries again", |it| it.retries > 0),
         retry_after in prop::option::of(given::wait()),
         passed in given::wait(),

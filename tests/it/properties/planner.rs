@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn every_tier_that_is_tried_was_allowed_has_a_tool_and_is_paid_for(
+    fn every_tried_tier_was_allowed_and_available(
         asked in asked(),
         answers in answers(),
     ) {
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn a_ladder_ends_for_a_reason_that_was_seen(asked in asked(), answers in answers()) {
+    fn a_ladder_ends_for_an_observed_reason(asked in asked(), answers in answers()) {
         let (trail, end) = climbed(&asked, &answers);
 
         let last = trail.last().map(|it| &it.finding);
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn the_hold_is_never_above_what_the_host_allows(asked in asked()) {
+    fn the_hold_never_exceeds_max_credits(asked in asked()) {
         let held = estimate(&asked.request, &asked.tools, &asked.prices);
 
         let most = asked.request.cost_controls.max_credits.unwrap_or(Credits::MAX);
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_site_taught_a_job_starts_where_it_may(
+    fn a_job_starts_on_an_allowed_tier(
         lessons in prop::collection::vec((given::tier(), any::<bool>(), given::moment()), 0..40),
         tools in given::tools(),
         now in given::moment(),

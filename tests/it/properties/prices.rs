@@ -20,7 +20,7 @@ fn add_ons() -> impl Strategy<Value = AddOns> {
 
 proptest! {
     #[test]
-    fn the_hold_covers_every_reachable_tier_whatever_came_with_the_page(
+    fn the_hold_covers_every_reachable_tier(
         request in given::request(),
         tools in given::tools(),
         prices in given::prices(),
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn what_does_not_fit_is_the_most_and_never_wraps(request in given::request(), tier in given::tier()) {
+    fn prices_saturate_instead_of_wrapping(request in given::request(), tier in given::tier()) {
         let tiers = [Credits::MAX; Tier::ALL.len()];
         let prices = PriceList { tiers, screenshot: Credits::MAX, ..PriceList::default() };
         let all = AddOns { screenshot: true, pdf: true, ocr: true, proxy: true, own_proxy: false };

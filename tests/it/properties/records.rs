@@ -248,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_is_an_error_or_a_record_and_never_a_panic(
+    fn decoding_noise_never_panics(
         record in record(),
         at in any::<prop::sample::Index>(),
         noise in prop::collection::vec(any::<u8>(), 1..8),
@@ -396,7 +396,7 @@ fn what_format_1_wrote_stays_readable() {
 
 /// Fields that a later release added are filled with their defaults.
 #[test]
-fn a_job_of_before_a_field_existed_is_read_with_its_default() {
+fn a_missing_field_is_read_with_its_default() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/properties/format-1/early");
     let bytes = fs::read(dir.join("job-with-few-options")).expect("a file");
 

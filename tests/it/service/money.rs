@@ -230,7 +230,7 @@ fn an_accounts_batches_are_listed_newest_first_page_by_page_and_no_one_elses() {
 }
 
 #[test]
-fn a_page_by_itself_is_told_of_as_a_job() {
+fn a_single_scrape_is_notified_as_a_job() {
     let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let keeps = std::sync::Arc::clone(&told);
     let hook = rungs::testkit::site::Site::start(move |request| {

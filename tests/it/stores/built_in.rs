@@ -82,7 +82,7 @@ fn damaged_files_are_an_error_and_no_panic() {
 }
 
 #[test]
-fn a_database_that_is_gone_is_not_taken_for_a_new_one() {
+fn a_missing_database_is_not_recreated() {
     let scratch = Scratch::new();
     written(&scratch);
     fs::remove_file(scratch.path().join("db")).expect("removed");
@@ -93,7 +93,7 @@ fn a_database_that_is_gone_is_not_taken_for_a_new_one() {
 }
 
 #[test]
-fn eight_writers_lose_nothing() {
+fn concurrent_writers_lose_nothing() {
     let scratch = Scratch::new();
     let store = Sled::open(scratch.path()).expect("an empty directory opens");
 
@@ -119,7 +119,7 @@ fn eight_writers_lose_nothing() {
 }
 
 #[test]
-fn a_torn_tail_is_passed_over() {
+fn a_torn_tail_is_skipped() {
     let scratch = Scratch::new();
     let batch = sample::batch_id(1);
     let bodies = BodyFiles::open(scratch.path()).expect("opened");
@@ -138,7 +138,7 @@ fn a_torn_tail_is_passed_over() {
 }
 
 #[test]
-fn a_changed_body_is_told_from_what_was_written() {
+fn a_changed_body_is_detected() {
     let scratch = Scratch::new();
     let batch = sample::batch_id(1);
     let bodies = BodyFiles::open(scratch.path()).expect("opened");
@@ -155,7 +155,7 @@ fn a_changed_body_is_told_from_what_was_written() {
 }
 
 #[test]
-fn more_batches_than_open_files_are_kept() {
+fn open_files_are_bounded() {
     let scratch = Scratch::new();
     let bodies = BodyFiles::open(scratch.path()).expect("opened");
     let text = |number: u64| number.to_string().into_bytes();
@@ -192,7 +192,7 @@ fn bodies_that_cannot_be_removed_are_an_error() {
 }
 
 #[test]
-fn a_store_is_shown_by_its_directory() {
+fn debug_output_names_the_directory() {
     let scratch = Scratch::new();
     let store = Sled::open(scratch.path()).expect("an empty directory opens");
 

@@ -9,7 +9,7 @@ use crate::extract::fields::{json_of, ld, read};
 const PAGE: Option<&str> = Some("https://shop.example/");
 
 #[test]
-fn a_microdata_item_takes_in_what_it_refers_to_once() {
+fn a_microdata_item_includes_each_reference_once() {
     let found = structured(
         "<div itemscope id=a itemref='name price name self' itemtype=http://schema.org/Product>\
          <meta itemprop=sku content=p-1></div><b id=name itemprop=name>Pot</b>\
@@ -24,7 +24,7 @@ fn a_microdata_item_takes_in_what_it_refers_to_once() {
 }
 
 #[test]
-fn items_that_refer_to_themselves_end() {
+fn circular_items_terminate() {
     let around = "<div itemscope id=a itemprop=x itemref=b></div><div itemscope id=b itemprop=x itemref=a></div>\
         <div itemscope itemref='a b c'></div><div itemscope id=c itemprop=x itemref=c></div>";
     let circle = ld(&json!({ "@graph": [

@@ -35,7 +35,7 @@ fn filled(page: &str, schema: Value) -> Value {
 }
 
 #[test]
-fn a_list_is_filled_from_what_the_page_shows_in_one_form() {
+fn a_list_is_filled_from_repeated_markup() {
     let things = filled(&shop(), json!([{ "name": "string", "price": "number", "url": "string" }]));
 
     let url = |it: &str| format!("https://shop.example/p/{it}");
@@ -49,7 +49,7 @@ fn a_list_is_filled_from_what_the_page_shows_in_one_form() {
 }
 
 #[test]
-fn a_field_that_asks_for_things_is_filled_beside_others() {
+fn a_list_field_is_filled_beside_others() {
     let schema = json!({
         "type": "object",
         "properties": {
@@ -91,7 +91,7 @@ fn a_table_is_a_list_whose_fields_are_its_columns() {
 }
 
 #[test]
-fn a_list_of_something_else_is_not_taken_for_what_was_asked() {
+fn an_unrelated_list_is_not_used() {
     let made = read(&shop(), |it| {
         it.extraction_schema = Some(json!({
             "reviews": [{ "name": "string", "body": "string", "stars": "integer" }],
@@ -105,7 +105,7 @@ fn a_list_of_something_else_is_not_taken_for_what_was_asked() {
 }
 
 #[test]
-fn a_page_without_a_list_is_one_thing_of_what_was_asked() {
+fn a_page_without_a_list_yields_one_entry() {
     let page = "<h1>Anglepoise</h1><p>A lamp that stays where it is put, whatever the desk.";
 
     let things = filled(page, json!([{ "title": "string | null", "price": "number" }]));
@@ -114,7 +114,7 @@ fn a_page_without_a_list_is_one_thing_of_what_was_asked() {
 }
 
 #[test]
-fn a_shops_front_page_lists_its_goods_where_no_data_does() {
+fn a_shops_front_page_lists_its_products() {
     let made = json_of(&shop(), Profile::EcommerceHomepage);
 
     let items = made["items"].as_array().expect("items").clone();
@@ -127,7 +127,7 @@ fn a_shops_front_page_lists_its_goods_where_no_data_does() {
 }
 
 #[test]
-fn entries_that_are_links_as_a_whole_are_called_by_their_first_words() {
+fn entries_inside_one_link_are_named_by_their_first_words() {
     let entry = |name: &str, day: u32| {
         format!(
             "<li><a href=/{day}><time datetime=2026-03-0{day}>{day} March</time><strong>{name}</strong>\
@@ -144,7 +144,7 @@ fn entries_that_are_links_as_a_whole_are_called_by_their_first_words() {
 }
 
 #[test]
-fn things_whose_links_all_say_the_same_are_called_by_their_own_words() {
+fn entries_with_identical_links_are_named_by_their_own_text() {
     let entry = |name: &str| {
         format!("<li><b>{name}</b> <span>$5</span> <a href=/{name}>View details of it</a></li>")
     };

@@ -39,13 +39,13 @@ fn a_product_has_flat_fields_wherever_its_data_keeps_them() {
 }
 
 #[test]
-fn a_number_in_the_address_is_a_products_last_resort() {
+fn the_url_is_the_last_source_of_a_product_number() {
     assert_eq!(json_of("<h1>Pot</h1><p>A pot.", Profile::Product)["sku"], "1234567");
     assert_eq!(json_of("<h1>Pot</h1><p>SKU: p-9</p>", Profile::Product)["sku"], "p-9");
 }
 
 #[test]
-fn what_was_crossed_out_or_is_of_another_product_is_no_price() {
+fn struck_and_foreign_prices_are_ignored() {
     let json = json_of(
         "<span class=cart-price>$0.00</span><h1>Pot</h1><s class=price>$30</s><b class=price>$20</b>\
          <div class=related><span class=price>$5</span></div>",
@@ -56,7 +56,7 @@ fn what_was_crossed_out_or_is_of_another_product_is_no_price() {
 }
 
 #[test]
-fn a_price_that_the_page_shows_is_chosen_among_those_that_data_says() {
+fn the_visible_price_decides_among_several() {
     let data =
         |price: u32| json!({ "@type": "product", "name": "Pot", "offers": { "price": price } });
     let meta = "<meta property=product:price:amount content=25>";
@@ -70,7 +70,7 @@ fn a_price_that_the_page_shows_is_chosen_among_those_that_data_says() {
 }
 
 #[test]
-fn a_sale_price_takes_the_place_of_the_one_that_is_crossed_out() {
+fn a_sale_price_replaces_the_struck_one() {
     let data = ld(&json!({ "@type": "Product", "name": "Pot", "offers": { "price": "219.99" } }));
     let shown = "<h1>Pot</h1><span class='original-price price'>EUR219.99</span><b class=price>EUR110.00</b>";
 
@@ -80,7 +80,7 @@ fn a_sale_price_takes_the_place_of_the_one_that_is_crossed_out() {
 }
 
 #[test]
-fn a_price_is_read_beside_its_currency_where_nothing_calls_it_one() {
+fn a_bare_price_is_found_by_its_currency() {
     let json = json_of(
         "<h1>Pot</h1><table><tr><td>was <del>$420</del> 元<tr><td>-7 % <span>294</span><span> 元</span></table>",
         Profile::Product,
@@ -95,7 +95,7 @@ fn a_price_is_read_beside_its_currency_where_nothing_calls_it_one() {
 }
 
 #[test]
-fn the_number_that_a_page_shows_is_its_own_name_for_the_product() {
+fn a_schema_prefers_the_visible_product_number() {
     let data = ld(&json!({ "@type": "Product", "name": "Pot", "sku": "998877-40-S" }));
     for shown in [
         "<p>Product code: 123/45</p>",
@@ -115,7 +115,7 @@ fn the_number_that_a_page_shows_is_its_own_name_for_the_product() {
 }
 
 #[test]
-fn a_number_is_read_from_what_the_shop_ships_beside_the_products_name() {
+fn a_product_number_is_read_from_embedded_state() {
     let json = json_of(
         r#"<h1>Pot</h1><script>var meta = {"related": [{"name": "Pan", "sku": "p-0"}],
             "variants": [{"id": 1, "name": "Pot", "public_title": null, "sku": "p-77"}]};</script><p>A pot."#,
@@ -126,7 +126,7 @@ fn a_number_is_read_from_what_the_shop_ships_beside_the_products_name() {
 }
 
 #[test]
-fn what_can_be_had_in_one_size_can_be_had() {
+fn a_product_available_in_one_size_is_in_stock() {
     let size = |sku: &str, stock: &str| {
         json!({ "@type": "Product", "name": "Boot", "sku": sku,
             "offers": { "price": 70, "availability": format!("http://schema.org/{stock}") } })
@@ -139,7 +139,7 @@ fn what_can_be_had_in_one_size_can_be_had() {
 }
 
 #[test]
-fn the_stock_is_read_from_words_controls_and_at_last_from_the_price() {
+fn stock_falls_back_to_controls_and_price() {
     for (shown, stock) in [
         ("<p>Sold out</p><p class=price>$5</p>", json!("SoldOut")),
         ("<p>Bild nicht verfügbar</p><a class=btn>In den Warenkorb</a>", json!("InStock")),
@@ -156,7 +156,7 @@ fn the_stock_is_read_from_words_controls_and_at_last_from_the_price() {
 }
 
 #[test]
-fn a_brand_is_a_name_without_what_stands_around_it() {
+fn a_brand_excludes_surrounding_words() {
     let named = |brand: &str| {
         let data = json!({ "@type": "Product", "name": "Pot", "offers": { "price": 5 } });
         let page = format!("{}<h1>Pot</h1>{brand}", ld(&data));

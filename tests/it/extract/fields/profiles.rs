@@ -15,7 +15,7 @@ fn filled(page: &str, profile: Profile, fields: &[&str]) -> Value {
 }
 
 #[test]
-fn an_article_says_who_wrote_it_when_and_where() {
+fn an_article_has_author_date_and_place() {
     let page = ld(&json!({
         "@type": "NewsArticle", "headline": "Kilns &amp; fire", "author": [{ "name": "Ann" }, { "name": "Bo" }],
         "datePublished": "2025-01-29 10:00", "dateModified": "January 30, 2025", "articleSection": "Craft",
@@ -117,7 +117,7 @@ fn an_event_has_its_time_its_place_and_its_price() {
 }
 
 #[test]
-fn questions_are_read_from_data_and_from_what_a_page_unfolds() {
+fn questions_are_read_from_collapsible_parts() {
     let data = ld(&json!({ "@type": "FAQPage", "mainEntity": [
         { "@type": "Question", "name": "Hot?", "acceptedAnswer": { "@type": "Answer", "text": "<p>Very.</p>" } },
         { "@type": "Question", "name": "Unanswered?" },
@@ -168,7 +168,7 @@ fn a_list_of_things_has_their_names_addresses_and_prices() {
 }
 
 #[test]
-fn an_article_number_with_a_wrong_check_digit_is_none() {
+fn a_wrong_check_digit_voids_an_article_number() {
     let page = |gtin: &str| ld(&json!({ "@type": "Product", "name": "Pot", "gtin13": gtin }));
 
     assert_eq!(json_of(&page("4006381333931"), Profile::Product)["gtin"], "4006381333931");

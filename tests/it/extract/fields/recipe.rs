@@ -73,7 +73,7 @@ fn assert_ingredients(page: &str, ingredients: &[&str]) {
 }
 
 #[test]
-fn a_recipes_ingredients_are_lines_whatever_makes_them_lines() {
+fn ingredients_split_at_any_line_markup() {
     let three = ["1 l water", "2 onions", "salt"];
     for page in [
         "<h2>What you’ll need</h2><ul><li>1 l water<li>2 onions<li>salt</ul>",
@@ -95,7 +95,7 @@ fn a_recipes_ingredients_are_lines_whatever_makes_them_lines() {
 }
 
 #[test]
-fn a_recipes_groups_belong_to_it_and_what_follows_it_does_not() {
+fn ingredient_groups_belong_to_the_recipe() {
     let made = json_of(
         "<h1>Soup</h1><h2>Ingredients</h2><ul><li>1 l water</ul><h2>Topping</h2><ul><li>2 onions<li>3 leeks</ul>\
          <h2>Kitchen tools you'll need</h2><ul><li>a pot<li>a spoon</ul>\
@@ -151,7 +151,7 @@ fn a_recipes_label_may_stand_below_its_value() {
 }
 
 #[test]
-fn a_recipe_is_not_by_whom_a_form_asks_for() {
+fn a_form_label_is_not_an_author() {
     let made = json_of(
         "<h1>Soup</h1><p>A soup for cold days.</p><form><label class=author>Your Name</label></form>",
         Profile::Recipe,
@@ -161,7 +161,7 @@ fn a_recipe_is_not_by_whom_a_form_asks_for() {
 }
 
 #[test]
-fn a_recipe_in_a_scripts_state_is_read_where_the_data_has_none() {
+fn a_recipe_is_read_from_embedded_state() {
     let state = json!({ "props": { "recipe": {
         "ingredients": [{ "name": "onions", "quantity": 2 }, { "name": "water", "quantity": "1", "unit": "l" }],
         "steps": [{ "header": "Step 1", "body": "Boil **the water**." }],

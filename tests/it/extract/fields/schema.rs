@@ -10,7 +10,7 @@ const SHOP: &str = r#"<meta property=og:title content="Shown pot"><script type=a
     <h1>Shown pot</h1><p>The shown pot holds a litre.</p>"#;
 
 #[test]
-fn of_several_headings_the_one_that_the_title_says_names_the_page() {
+fn the_heading_in_the_title_names_the_page() {
     let made = read(
         "<title>Round red pot | Shop</title><h1>Save 15 % today</h1><main><h1>Round red pot</h1><p>A pot.</main>",
         |_| {},
@@ -56,7 +56,7 @@ fn evidence_quotes_the_passage_of_the_text() {
 }
 
 #[test]
-fn structured_data_leads_only_where_it_is_promoted() {
+fn structured_data_comes_first_only_when_promoted() {
     let name = |promoted: bool| {
         let made = read(SHOP, |it| {
             it.promote_schema_org = promoted;
@@ -85,7 +85,7 @@ fn json_without_boilerplate_has_only_what_the_page_is_about() {
 }
 
 #[test]
-fn a_schema_is_filled_whatever_the_formats_and_in_its_shorthand() {
+fn a_schema_shorthand_is_filled_in_any_format() {
     let made = read(SHOP, |it| {
         it.formats = vec![Format::Text];
         it.extraction_schema = Some(json!([{ "price": "string | null" }]));
@@ -131,7 +131,7 @@ fn a_schemas_objects_and_lists_are_filled_to_their_leaves() {
 }
 
 #[test]
-fn a_thing_that_the_page_has_no_name_for_is_filled_from_its_parts() {
+fn an_unnamed_object_is_filled_from_its_parts() {
     let (made, warnings) = filled(
         SHOP,
         json!({ "product": { "name": "string", "price": "number", "color": "string" } }),
@@ -145,7 +145,7 @@ fn a_thing_that_the_page_has_no_name_for_is_filled_from_its_parts() {
 }
 
 #[test]
-fn a_schemas_words_formats_and_defaults_are_kept_to() {
+fn a_schemas_enums_formats_and_defaults_are_honored() {
     let page = r#"<script type=application/ld+json>{"@type": "Product", "name": "Pot", "condition": "Like-New",
         "material": "clay", "releaseDate": "January 29, 2025", "glazed": "Yes", "fired": "maybe"}</script><p>A pot."#;
 
@@ -175,7 +175,7 @@ fn a_schemas_words_formats_and_defaults_are_kept_to() {
 }
 
 #[test]
-fn a_field_may_be_called_by_other_names() {
+fn a_field_is_found_by_its_aliases() {
     let page = r#"<script type=application/ld+json>{"@type": "Product", "name": "Pot", "gtin13": "4006381333931",
         "offers": {"price": 5, "availability": "https://schema.org/InStock"}, "brand": {"name": "Kiln"}}</script>
         <h1>Pot</h1><p>A pot."#;
@@ -206,7 +206,7 @@ fn a_schema_may_have_a_field_called_type() {
 }
 
 #[test]
-fn a_schema_of_very_many_fields_is_filled_by_one_look_at_the_data() {
+fn a_large_schema_is_filled_in_one_pass() {
     let fields = 0..1_900;
     let data: serde_json::Map<_, _> =
         fields.clone().map(|it| (format!("part{it}"), json!({ "size": it }))).collect();
@@ -221,7 +221,7 @@ fn a_schema_of_very_many_fields_is_filled_by_one_look_at_the_data() {
 }
 
 #[test]
-fn a_schema_that_asks_for_the_same_over_and_over_does_not_get_it_without_measure() {
+fn repeated_schema_fields_are_bounded() {
     let page = crate::extract::fields::ld(
         &json!({ "@type": "Thing", "big": { "text": "word ".repeat(20_000) } }),
     );

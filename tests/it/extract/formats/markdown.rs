@@ -35,7 +35,7 @@ fn lists_that_follow_each_other_stay_apart() {
 }
 
 #[test]
-fn what_stands_between_items_is_more_of_the_one_before() {
+fn text_between_items_continues_the_previous_item() {
     assert_eq!(convert("<ul><li>a</li><ul><li>b</ul><li>c</ul>", None), "- a\n  - b\n- c");
     assert_eq!(convert("<ol><li>a</li> and<li>b</ol>", None), "1. a and\n2. b");
     assert_eq!(convert("<ul><div>a</div><div>b</div></ul>", None), "- a\n\n  b");
@@ -49,14 +49,14 @@ fn a_mark_beside_a_letter_is_set_apart_where_it_would_not_be_one() {
 }
 
 #[test]
-fn spans_of_code_that_touch_are_one_and_a_block_of_code_in_one_is_a_block() {
+fn adjacent_code_spans_are_joined() {
     assert_eq!(convert("<p>a <code>b</code><code>c</code> d</p>", None), "a `bc` d");
     assert_eq!(convert("<p><code>b</code><code>`</code></p>", None), "`b` `` ` ``");
     assert_eq!(convert("<code><pre>a\nb</pre></code>", None), "```\na\nb\n```");
 }
 
 #[test]
-fn a_block_of_code_keeps_every_line_and_loses_their_numbers() {
+fn a_code_block_loses_its_line_numbers() {
     for (html, markdown) in [
         ("<pre><code>\n a\n\n</code></pre>", "```\n\n a\n\n```"),
         ("<pre><code></code></pre><pre></pre>", "```\n\n```"),
@@ -75,7 +75,7 @@ fn a_block_of_code_keeps_every_line_and_loses_their_numbers() {
 }
 
 #[test]
-fn the_language_of_code_is_read_as_each_highlighter_says_it() {
+fn the_code_language_is_read_from_every_highlighter() {
     for html in [
         "<pre><code class='hljs language-go'>x</code></pre>",
         "<pre class='brush: go; toolbar: false'>x</pre>",
@@ -106,7 +106,7 @@ fn items_keep_their_own_numbers_and_boxes() {
 }
 
 #[test]
-fn only_what_would_be_a_mark_is_escaped() {
+fn only_ambiguous_characters_are_escaped() {
     for plain in ["snake_case_name", "C:\\dir", "a < b", "a?b=1&c=2", "AT&T", "~x~", "|a|"] {
         assert_eq!(convert(&plain.replace('<', "&lt;"), None), plain);
     }
@@ -124,13 +124,13 @@ fn only_what_would_be_a_mark_is_escaped() {
 }
 
 #[test]
-fn no_blank_line_tears_a_mark_apart() {
+fn emphasis_spans_no_blank_line() {
     assert_eq!(convert("<a href=/x>a<br><br>b</a>", None), "[a  \nb](/x)");
     assert_eq!(convert("<p><b>a<br> <br>b</b></p>", None), "**a  \nb**");
 }
 
 #[test]
-fn quotes_and_readings_are_shown_as_a_browser_shows_them() {
+fn quotes_and_ruby_follow_the_browser() {
     assert_eq!(convert("<q>a</q> b", None), "\"a\" b");
     assert_eq!(convert("<ruby>字<rt>じ</rt></ruby>", None), "字(じ)");
     assert_eq!(convert("<ruby>字<rp>(</rp><rt>じ</rt><rp>)</rp></ruby>", None), "字(じ)");
@@ -141,7 +141,7 @@ fn quotes_and_readings_are_shown_as_a_browser_shows_them() {
 }
 
 #[test]
-fn an_image_that_is_loaded_late_is_the_one_that_will_be_shown() {
+fn a_lazy_image_uses_its_final_source() {
     for html in [
         "<img src=/blank.gif data-src=/pot.png>",
         "<img src=data:image/gif;base64,R0 data-original=/pot.png>",
@@ -153,7 +153,7 @@ fn an_image_that_is_loaded_late_is_the_one_that_will_be_shown() {
 }
 
 #[test]
-fn a_formula_is_given_as_its_source() {
+fn a_formula_becomes_its_source() {
     let page = |attributes: &str| {
         format!(
             "<p>So <math {attributes}><semantics><msub><mi>a</mi><mn>1</mn></msub>\
@@ -182,7 +182,7 @@ fn a_raised_link_to_an_item_below_is_a_footnote() {
 }
 
 #[test]
-fn a_note_is_one_whichever_generator_wrote_it() {
+fn footnotes_of_every_generator_are_recognized() {
     for (reference, note) in [
         (
             "<a href=#n class=footnote-ref role=doc-noteref><sup>1</sup></a>",
@@ -211,7 +211,7 @@ fn a_note_is_one_whichever_generator_wrote_it() {
 }
 
 #[test]
-fn what_stands_high_or_low_is_written_so_and_an_ordinal_is_a_word() {
+fn superscripts_and_subscripts_are_written_as_such() {
     for (html, markdown) in [
         ("10<sup>3</sup> m<sup>-1</sup>", "10³ m⁻¹"),
         ("H<sub>2</sub>O, Ca<sup>2+</sup>", "H₂O, Ca²⁺"),
@@ -230,7 +230,7 @@ fn what_stands_high_or_low_is_written_so_and_an_ordinal_is_a_word() {
 }
 
 #[test]
-fn a_formula_without_a_source_keeps_what_its_places_say() {
+fn a_formula_without_a_source_keeps_its_structure() {
     let half = "<math><mfrac><mn>1</mn><mrow><mn>2</mn><mo>+</mo><mi>a</mi></mrow></mfrac></math>";
     let power =
         "<math><msubsup><mi>x</mi><mn>1</mn><mn>2</mn></msubsup><msqrt><mi>b</mi></msqrt></math>";
@@ -239,7 +239,7 @@ fn a_formula_without_a_source_keeps_what_its_places_say() {
 }
 
 #[test]
-fn a_formula_in_a_script_is_read_and_what_was_drawn_of_it_is_not() {
+fn a_formula_in_a_script_replaces_its_rendering() {
     let html = "<p>So <span class=MathJax><nobr>x2</nobr></span><script type='math/tex'>x^2 < \\&</script> \
         and <script type='math/tex; mode=display'>y</script><script>z()</script>.</p>";
 
@@ -247,7 +247,7 @@ fn a_formula_in_a_script_is_read_and_what_was_drawn_of_it_is_not() {
 }
 
 #[test]
-fn an_alternative_text_keeps_its_lines_and_ends_no_paragraph() {
+fn an_alternative_text_ends_no_paragraph() {
     assert_eq!(convert("<img src=a.png alt='a\n\n  b'>", None), "![a  \nb](a.png)");
     assert_eq!(convert("<h2>x <img src=a.png alt='a\nb'></h2>", None), "## x ![a b](a.png)");
 }
@@ -260,7 +260,7 @@ fn cells_that_span_keep_the_columns_below_in_place() {
 }
 
 #[test]
-fn a_table_with_heads_stays_one_whatever_lines_its_cells_have() {
+fn a_table_with_headers_stays_a_table() {
     let html = "<table><tr><th>a<th>b<tr><td>c<br>d<td><p>e</p><p>f|g</p></table>";
 
     assert_eq!(convert(html, None), "| a | b |\n| --- | --- |\n| c<br>d | e<br>f\\|g |");
@@ -275,7 +275,7 @@ fn emphasis_around_blocks_is_around_each_of_them() {
 }
 
 #[test]
-fn a_table_that_only_lays_out_is_none() {
+fn a_layout_table_is_not_a_table() {
     let html = "<table role=presentation><tr><td>one<td>two</table>";
 
     assert_eq!(convert(html, None), "one two");

@@ -122,7 +122,7 @@ fn sections_are_kept_by_the_kinds_and_the_number_of_their_blocks() {
 }
 
 #[test]
-fn json_v2_says_what_each_link_is_for() {
+fn json_v2_reports_the_purpose_of_links() {
     let json = made(&page(), Format::JsonV2);
 
     let links = json["links"].as_array().expect("links");
@@ -133,7 +133,7 @@ fn json_v2_says_what_each_link_is_for() {
 }
 
 #[test]
-fn rag_chunks_know_the_headings_they_stand_under() {
+fn rag_chunks_carry_their_heading_path() {
     let long = STORY.repeat(40);
     let page = format!("<main><h1>Pots</h1><h2>Clay</h2>{long}<h2>Glaze</h2>{STORY}</main>");
 
@@ -153,7 +153,7 @@ fn rag_chunks_know_the_headings_they_stand_under() {
 }
 
 #[test]
-fn a_sign_in_code_begins_no_section_of_a_chunk() {
+fn code_does_not_start_a_section() {
     let rag = made(
         &format!("<main><h1>A</h1><pre># no heading\n\nmore</pre>{STORY}</main>"),
         Format::Rag,
@@ -203,7 +203,7 @@ fn rdfa_lite_is_read_like_microdata() {
 }
 
 #[test]
-fn opengraph_stands_in_the_order_of_the_page_with_its_namespaces() {
+fn opengraph_keeps_page_order() {
     let html = "<meta property=og:title content=A><meta property=product:price:amount content=5>\
         <meta property=og:image content=/a><meta property=og:image content=/b><meta name=x:y content=no>";
 
@@ -232,7 +232,7 @@ fn a_reference_in_json_ld_leads_to_its_item() {
 }
 
 #[test]
-fn a_document_is_what_its_first_bytes_say() {
+fn the_first_bytes_decide_the_document_kind() {
     let error = |body: &[u8], media| read(body, media, Item::get(URL)).expect_err("an error");
 
     for media in [None, Some("text/html"), Some("text/plain"), Some("application/pdf")] {
@@ -245,7 +245,7 @@ fn a_document_is_what_its_first_bytes_say() {
 }
 
 #[test]
-fn a_stray_zero_makes_no_page_unreadable() {
+fn a_stray_nul_byte_is_tolerated() {
     let item = || Item::get(URL).formats([Format::Text]);
 
     let page =
@@ -258,7 +258,7 @@ fn a_stray_zero_makes_no_page_unreadable() {
 }
 
 #[test]
-fn decoding_says_by_which_encoding() {
+fn decoding_reports_the_encoding() {
     let made =
         decode(b"<meta http-equiv=Content-Type content='text/html; charset=iso-8859-2'>\xb3", None);
 
@@ -267,7 +267,7 @@ fn decoding_says_by_which_encoding() {
 }
 
 #[test]
-fn a_list_of_terms_in_a_description_is_said_once() {
+fn a_description_list_appears_once() {
     let depth = 100;
     let page = format!("{}{}", "<dl><dt>term<dd>".repeat(depth), "words ".repeat(100));
 
@@ -277,7 +277,7 @@ fn a_list_of_terms_in_a_description_is_said_once() {
 }
 
 #[test]
-fn the_path_of_a_chunk_holds_only_the_beginning_of_a_long_heading() {
+fn a_chunk_path_truncates_long_headings() {
     let page = format!("<h1>{}</h1>{}", "head ".repeat(2_000), "<p>word word</p>".repeat(2_000));
 
     let chunks = made(&page, Format::Rag);
@@ -295,7 +295,7 @@ fn a_list_may_begin_with_the_greatest_number_there_is() {
 }
 
 #[test]
-fn items_that_refer_to_items_that_refer_to_items_end() {
+fn chains_of_references_terminate() {
     let names = |level: usize| {
         let names: Vec<String> = (0..40).map(|it| format!("{level}-{it}")).collect();
         names.join(" ")

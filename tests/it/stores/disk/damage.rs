@@ -259,7 +259,7 @@ fn a_file_cut_short_after_an_opening_loses_nothing_in_silence() {
 }
 
 #[test]
-fn a_changed_end_of_a_file_is_never_taken_for_what_was_written() {
+fn a_changed_tail_is_detected() {
     for written in [written(), opened_again()] {
         let harm = harm(&written, few_pieces, |bytes, size| change(bytes, size));
 

@@ -154,7 +154,7 @@ fn child(site: &Site, dir: &Path, shell: &str, test: &str) -> Output {
 }
 
 #[test]
-fn where_files_may_not_grow_nothing_is_acknowledged_that_is_not_there() {
+fn a_file_size_limit_loses_no_acknowledged_batch() {
     if let Ok(plan) = env::var(CHILD) {
         return work(&plan);
     }
@@ -163,8 +163,7 @@ fn where_files_may_not_grow_nothing_is_acknowledged_that_is_not_there() {
     let dir = scratch.path().join("store");
     // 2048 blocks of 512 bytes, and an error where a signal would end the process.
     let shell = "trap '' XFSZ; ulimit -f 2048; exec \"$@\"";
-    let test =
-        "stores::disk::full::where_files_may_not_grow_nothing_is_acknowledged_that_is_not_there";
+    let test = "stores::disk::full::a_file_size_limit_loses_no_acknowledged_batch";
 
     let output = child(&site, &dir, shell, test);
 
@@ -202,7 +201,7 @@ impl Drop for Small {
 }
 
 #[test]
-fn on_a_full_disk_nothing_is_acknowledged_that_is_not_there() {
+fn a_full_disk_loses_no_acknowledged_batch() {
     if let Ok(plan) = env::var(CHILD) {
         return work(&plan);
     }
@@ -216,7 +215,7 @@ fn on_a_full_disk_nothing_is_acknowledged_that_is_not_there() {
     };
     let site = Site::start(noise);
     let dir = scratch.path().join("store");
-    let test = "stores::disk::full::on_a_full_disk_nothing_is_acknowledged_that_is_not_there";
+    let test = "stores::disk::full::a_full_disk_loses_no_acknowledged_batch";
 
     let output = child(&site, &dir, "exec \"$@\"", test);
 
@@ -256,7 +255,7 @@ impl Bodies for Crowded {
 }
 
 #[tokio::test]
-async fn a_page_whose_result_finds_no_room_is_got_again_and_charged_once() {
+async fn a_page_refetched_for_lack_of_space_is_charged_once() {
     let site = Site::start(noise);
     let mut settings = Settings::default();
     settings.retry.longest = Duration::from_millis(1);

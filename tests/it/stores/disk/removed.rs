@@ -72,7 +72,7 @@ fn a_commit_to_a_database_that_was_removed_or_replaced_is_refused() {
 /// Once a commit has failed, nobody can say what a read would show: what it was, or what it was to
 /// be.
 #[test]
-fn after_a_failed_commit_nothing_is_shown_until_the_store_is_opened_again() {
+fn a_failed_commit_closes_the_store_until_it_is_reopened() {
     let scratch = Scratch::new();
     let store = opened(&scratch);
     let (db, aside) = (scratch.path().join("store/db"), scratch.path().join("aside"));
@@ -124,7 +124,7 @@ fn a_body_put_into_a_removed_file_or_directory_is_refused() {
 }
 
 #[test]
-fn without_their_directory_no_body_is_said_to_have_been_removed_with_its_batch() {
+fn removing_bodies_without_their_directory_is_an_error() {
     let scratch = Scratch::new();
     let dir = scratch.path().join("bodies");
     let packs = BodyFiles::open(&dir).expect("made");
@@ -140,7 +140,7 @@ fn without_their_directory_no_body_is_said_to_have_been_removed_with_its_batch()
 }
 
 #[test]
-fn an_engine_without_its_directory_says_so_and_acknowledges_nothing() {
+fn an_engine_without_its_directory_acknowledges_nothing() {
     let scratch = Scratch::new();
     let dir = scratch.path().join("store");
     let site = Site::start(|_| SiteResponse::html("<p>A page that is long enough to be read.</p>"));

@@ -23,6 +23,7 @@ mod llm;
 mod ocr;
 #[cfg(all(feature = "pdf", feature = "html", feature = "testkit"))]
 mod pdf;
+mod platforms;
 #[cfg(feature = "testkit")]
 mod properties;
 #[cfg(all(feature = "server", feature = "testkit"))]

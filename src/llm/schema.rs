@@ -11,15 +11,15 @@ const MAX_MISMATCHES: usize = 10;
 
 /// Returns the JSON Schema of an item's schema, which is one already or the shorthand
 /// `{"title": "string", "tags": ["string"], "price": "number | null"}`.
-pub(super) fn json_schema(asked: &Value) -> Value {
-    schema_of(&resolved(asked), 0)
+pub(super) fn json_schema(requested: &Value) -> Value {
+    schema_of(&resolved(requested), 0)
 }
 
-fn schema_of(asked: &Value, depth: usize) -> Value {
+fn schema_of(requested: &Value, depth: usize) -> Value {
     if depth > MAX_DEPTH {
         return json!({});
     }
-    match asked {
+    match requested {
         Value::String(words) => {
             let kinds: Vec<_> = field_types(words).map(FieldType::as_str).collect();
             match kinds.as_slice() {
@@ -31,7 +31,7 @@ fn schema_of(asked: &Value, depth: usize) -> Value {
         Value::Array(all) => {
             json!({ "type": "array", "items": all.first().map(|it| schema_of(it, depth + 1)) })
         }
-        Value::Object(object) if is_json_schema(object) => asked.clone(),
+        Value::Object(object) if is_json_schema(object) => requested.clone(),
         Value::Object(fields) if !fields.is_empty() => {
             let properties: Map<_, _> =
                 fields.iter().map(|(name, it)| (name.clone(), schema_of(it, depth + 1))).collect();
@@ -111,9 +111,9 @@ mod tests {
 
     #[test]
     fn the_shorthand_is_converted_to_a_json_schema() {
-        let asked = json!({ "title": "string", "tags": ["str"], "price": "float | null" });
+        let requested = json!({ "title": "string", "tags": ["str"], "price": "float | null" });
 
-        let schema = json_schema(&asked);
+        let schema = json_schema(&requested);
 
         assert_eq!(schema["properties"]["title"], json!({ "type": "string" }));
         assert_eq!(schema["properties"]["tags"]["items"], json!({ "type": "string" }));

@@ -76,7 +76,7 @@ impl TcpConnector {
         Err(last.unwrap_or(DialError::NoAddress))
     }
 
-    /// The last step before the socket: the guard is asked here whatever happened before.
+    /// Connects after the guard has checked the address, whatever was checked before.
     async fn dial_address(&self, address: SocketAddr) -> Result<TcpStream, DialError> {
         self.resolver.guard.check(address.ip())?;
         let stream = TcpStream::connect(address).await.map_err(DialError::Connect)?;
@@ -108,7 +108,7 @@ impl Dialer {
         Self { targets: tcp.resolver.clone(), tcp, proxy: None }
     }
 
-    /// `to_proxy` connects to the proxy; `targets` checks the hosts that the proxy is asked to
+    /// `to_proxy` connects to the proxy; `targets` checks the hosts that the proxy is to
     /// connect to.
     pub(crate) fn via_proxy(
         proxy: Arc<ProxyUrl>,

@@ -148,7 +148,7 @@ impl NetPolicy {
         }
     }
 
-    /// Returns the connector of a route. The guard is asked with and without a proxy.
+    /// Returns the connector of a route. The guard checks the target with and without a proxy.
     pub(crate) fn dialer(&self, via: RouteVia, connect_timeout: Duration) -> Dialer {
         let targets = self.resolver(self.0.guard.clone());
         let Some(proxy) = self.proxy(via) else {

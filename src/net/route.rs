@@ -9,9 +9,9 @@ use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RouteVia {
     Direct,
-    /// A proxy of the pool.
+    /// The proxy of the pool with this index.
     Pool(usize),
-    /// One of the application's own proxies.
+    /// The application's own proxy with this index.
     Own(usize),
 }
 

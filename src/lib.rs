@@ -34,6 +34,7 @@ pub mod stores;
 pub mod testkit;
 #[cfg(feature = "http")]
 pub mod webhook;
+mod wire;
 
 #[cfg(feature = "engine")]
 pub use crate::error::Error;

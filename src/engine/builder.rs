@@ -116,7 +116,7 @@ impl Default for EngineBuilder {
             extractor: default_extractor(),
             prompts: None,
             notifier: None,
-            notification_format: Arc::new(crate::service::wire::WebhookBody),
+            notification_format: Arc::new(crate::wire::WebhookBody),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             threads: Arc::new(SystemThreads),

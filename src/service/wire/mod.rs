@@ -6,7 +6,6 @@
 
 mod advanced;
 mod batch;
-mod completion;
 #[cfg(feature = "engine")]
 mod events;
 mod field;
@@ -24,8 +23,8 @@ mod scrape;
 #[cfg(feature = "engine")]
 mod status;
 
+pub use crate::wire::WebhookBody;
 pub use batch::{WireBatch, WireValidationError, list_name, read_batch};
-pub use completion::WebhookBody;
 #[cfg(feature = "engine")]
 pub use events::{attempted, deliveries, delivery, started};
 pub use item::read_item;

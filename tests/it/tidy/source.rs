@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Every `.rs` file below `dir`, sorted.
@@ -57,12 +58,14 @@ pub(super) struct Stripped {
     pub(super) code: String,
     /// Modules in files of their own that are built for tests only.
     pub(super) test_modules: Vec<String>,
+    /// The lines of items that are built for tests only, counted from 1.
+    pub(super) test_lines: Vec<RangeInclusive<usize>>,
 }
 
 impl Stripped {
     pub(super) fn of(source: &str) -> Self {
         let mut code = without_comments_and_text(source);
-        let mut test_modules = Vec::new();
+        let (mut test_modules, mut test_lines) = (Vec::new(), Vec::new());
         let mut from = 0;
         while let Some(start) = code[from..].find("#[cfg(").map(|it| it + from) {
             let condition_end = closing(&code, start + 1);
@@ -75,10 +78,12 @@ impl Stripped {
             if let Some(name) = item.strip_suffix(';').and_then(|it| it.split_once("mod ")) {
                 test_modules.push(name.1.trim().to_owned());
             }
+            let line_of = |at: usize| code[..at].matches('\n').count() + 1;
+            test_lines.push(line_of(start)..=line_of(end));
             blank(&mut code, start, end);
             from = end;
         }
-        Self { code, test_modules }
+        Self { code, test_modules, test_lines }
     }
 }
 

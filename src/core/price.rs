@@ -98,10 +98,10 @@ pub struct Charge {
 impl PriceList {
     /// Returns the charge for a page that was fetched on `tier` with these add-ons.
     ///
-    /// Without a `cost` the price is the [`quote`](Self::quote). A `cost`, the amount that a fetcher paid for the page,
-    /// replaces the tier's price and the surcharge for other methods. Add-ons are still charged as listed, and the discount
-    /// for an own proxy applies to them alone. Such a price is charged up to `hold`, which also keeps it within the item's
-    /// `max_credits`.
+    /// Without a `cost` the price is the [`quote`](Self::quote). A `cost`, the amount that a fetcher
+    /// paid for the page, replaces the tier's price and the surcharge for other methods. Add-ons are
+    /// still charged as listed, and the discount for an own proxy applies to them alone. Such a price
+    /// is charged up to `hold`, which also keeps it within the item's `max_credits`.
     pub fn charge(
         &self,
         request: &JobRequest,

@@ -1,7 +1,7 @@
 //! One step of a job: records and an input in, one transition out.
 //!
-//! Not part of the public API: it is exported for the simulator, the model and the fuzz targets only, and may
-//! change in any release.
+//! Not part of the public API: it is exported for the simulator, the model and the fuzz targets only,
+//! and may change in any release.
 //!
 //! A transition contains everything that a step changes, and the store commits it whole: the job, the
 //! tally of its batch, the account, the ledger entry and, with the last job, the completion.

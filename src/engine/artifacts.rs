@@ -59,8 +59,8 @@ pub(super) async fn store(
     Ok(stored)
 }
 
-/// Copies the files of a cached result into this job's batch, so that they are removed with it. Files that are gone are
-/// dropped from the list.
+/// Copies the files of a cached result into this job's batch, so that they are removed with it. Files
+/// that are gone are dropped from the list.
 pub(super) async fn copy(
     shared: &Shared,
     job: &Job,

@@ -53,7 +53,8 @@ impl Observation {
 impl Ladder {
     /// Makes one attempt on `tier` and adds it to the trail. Returns the page if there was a response.
     ///
-    /// `previous` is the attempt before: the data that a page ships for its scripts can be read without a second request.
+    /// `previous` is the attempt before: the data that a page ships for its scripts can be read without
+    /// a second request.
     pub(super) async fn attempt(
         &mut self,
         tier: Tier,

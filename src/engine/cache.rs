@@ -1,8 +1,9 @@
 //! The response cache, for items that ask for it.
 //!
-//! An entry serves one account, until its item's `cache.ttl` has passed (an hour by default). A job that is served from
-//! the cache gets a copy of the result, which is kept as long as the job's own batch; the entry is removed when it expires,
-//! or is useless once the batch that fetched it is removed.
+//! An entry serves one account, until its item's `cache.ttl` has passed (an hour by default). A job
+//! that is served from the cache gets a copy of the result, which is kept as long as the job's own
+//! batch; the entry is removed when it expires, or is useless once the batch that fetched it is
+//! removed.
 
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ use crate::engine::shared::Shared;
 /// The default lifetime of an entry.
 const DEFAULT_TTL: Duration = Duration::from_secs(3_600);
 
-/// Returns a hash of everything that the response depends on, the account included: no account is served another's
-/// response.
+/// Returns a hash of everything that the response depends on, the account included: no account is
+/// served another's response.
 fn digest(job: &Job) -> [u8; 32] {
     let item = Item {
         cost_controls: CostControls::default(),
@@ -36,7 +37,8 @@ fn digest(job: &Job) -> [u8; 32] {
     Sha256::digest(relevant.to_string()).into()
 }
 
-/// Returns when a result that was fetched at `fetched_at` expires; `None` if the item does not use the cache.
+/// Returns when a result that was fetched at `fetched_at` expires; `None` if the item does not use the
+/// cache.
 pub(super) fn expiry(job: &Job, fetched_at: Timestamp) -> Option<Timestamp> {
     let ttl = job.request.cache.ttl.map_or(DEFAULT_TTL, Duration::from_secs);
     job.request.cache.enabled.then(|| fetched_at.after(ttl))
@@ -78,7 +80,8 @@ pub(super) fn new_entry(job: &Job, input: &StepInput, now: Timestamp) -> Option<
     })
 }
 
-/// Stores an entry. Its result is committed already, so a failure only means that the page is fetched again.
+/// Stores an entry. Its result is committed already, so a failure only means that the page is fetched
+/// again.
 pub(super) async fn store_entry(shared: &Shared, entry: CacheEntry) {
     if let Err(error) = shared.writer.apply(Put(Record::CacheEntry(entry))).await {
         tracing::warn!(%error, "storing a cache entry failed");

@@ -264,8 +264,8 @@ fn learn(draft: &mut Draft, site: &str, attempts: &[Attempt], now: Timestamp) {
     draft.put(Record::Site(profile));
 }
 
-/// Returns `true` if the attempt shows that its tier works, `false` if it shows that it does not, and `None` if it shows
-/// neither.
+/// Returns `true` if the attempt shows that its tier works, `false` if it shows that it does not, and
+/// `None` if it shows neither.
 fn lesson(attempt: &Attempt) -> Option<bool> {
     match &attempt.finding {
         Finding::Judged(Verdict::Usable | Verdict::Other(_)) => Some(true),
@@ -387,24 +387,26 @@ impl Change for RecordDelivery {
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) {
-        let Some(Record::Notification(notice)) = draft.get(&Key::Notification(self.notification))
+        let Some(Record::Notification(notification)) =
+            draft.get(&Key::Notification(self.notification))
         else {
             return;
         };
         // Another worker took over when this one's lease ran out, and its attempts count instead.
-        if notice.lease.is_none_or(|it| it.worker != self.worker) {
+        if notification.lease.is_none_or(|it| it.worker != self.worker) {
             return;
         }
-        let mut notice: Notification = notice.clone();
-        notice.attempts.push(self.attempt.clone());
-        notice.state = self.state;
-        notice.ready_at = now.after(self.wait);
-        notice.lease = None;
-        draft.put(Record::Notification(notice));
+        let mut notification: Notification = notification.clone();
+        notification.attempts.push(self.attempt.clone());
+        notification.state = self.state;
+        notification.ready_at = now.after(self.wait);
+        notification.lease = None;
+        draft.put(Record::Notification(notification));
     }
 }
 
-/// Gives up the leases of notifications that were claimed and not attempted, and sets when each is due again.
+/// Gives up the leases of notifications that were claimed and not attempted, and sets when each is due
+/// again.
 #[derive(Debug)]
 pub(super) struct PutBack(pub(super) Vec<(NotificationId, Lease, Timestamp)>);
 
@@ -442,21 +444,22 @@ impl Change for Redeliver {
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
-        let Some(Record::Notification(notice)) = draft.get(&Key::Notification(self.0)) else {
+        let Some(Record::Notification(notification)) = draft.get(&Key::Notification(self.0)) else {
             return None;
         };
-        let notice = notice.clone();
-        if !matches!(notice.state, NotificationState::Delivered | NotificationState::GivenUp) {
-            return Some(notice);
+        let notification = notification.clone();
+        if !matches!(notification.state, NotificationState::Delivered | NotificationState::GivenUp)
+        {
+            return Some(notification);
         }
-        let notice = Notification {
+        let notification = Notification {
             state: NotificationState::Pending,
             ready_at: now,
             lease: None,
-            ..notice
+            ..notification
         };
-        draft.put(Record::Notification(notice.clone()));
-        Some(notice)
+        draft.put(Record::Notification(notification.clone()));
+        Some(notification)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The machine's own clock, chance and threads.
+//! The machine's own clock, randomness and threads.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use crate::core::time::{Timestamp, millis};
 use crate::ports::BoxFuture;
 use crate::ports::clock::{Clock, Entropy, Threads, Work};
 
-/// The machine's clock; waits on tokio's timer.
+/// The machine's clock, with waits on tokio's timer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -28,20 +28,20 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     /// # Panics
     ///
-    /// If the machine has no source of randomness: ids could then be guessed.
+    /// Panics if the machine has no source of randomness, because ids could then be guessed.
     fn draw(&self) -> u64 {
         getrandom::u64().expect("the machine has a source of randomness")
     }
 }
 
-/// tokio's threads for work that blocks.
+/// tokio's threads for blocking work.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemThreads;
 
 impl Threads for SystemThreads {
     fn run(&self, work: Work) -> BoxFuture<'static, ()> {
         let running = tokio::task::spawn_blocking(work);
-        // Whoever gave the work sees by its missing answer that it panicked.
+        // A caller notices a panic by the result that never arrives.
         Box::pin(async move { drop(running.await) })
     }
 }

@@ -160,8 +160,8 @@ async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extrac
     Ok(made)
 }
 
-/// Returns the job's error for a document that was not read: `missing` if the reader is not installed, `damaged` if the
-/// document is at fault.
+/// Returns the job's error for a document that was not read: `missing` if the reader is not installed,
+/// `damaged` if the document is at fault.
 fn unreadable(error: &FetchError, missing: ErrorCode, damaged: ErrorCode) -> JobError {
     let code = match error.kind() {
         FetchErrorKind::Unavailable => missing,

@@ -29,8 +29,8 @@ pub(super) struct ImageTexts {
 
 /// Fetches and reads the images at `urls`, one after the other and all within `deadline`.
 ///
-/// An image that cannot be fetched or read adds a warning and does not fail the job. Returns `None` if the engine has no
-/// OCR engine or no HTTP fetcher.
+/// An image that cannot be fetched or read adds a warning and does not fail the job. Returns `None` if
+/// the engine has no OCR engine or no HTTP fetcher.
 pub(super) async fn read(
     shared: &Shared,
     job: &Job,
@@ -124,8 +124,8 @@ impl ImageJob<'_> {
         self.fetcher.fetch(request).await
     }
 
-    /// Returns the options of the image's request: the job's proxy, and its headers and cookies if the image is on the
-    /// page's own site. No other site may see those.
+    /// Returns the options of the image's request: the job's proxy, and its headers and cookies if the
+    /// image is on the page's own site. No other site may see those.
     fn options(&self) -> Result<JobRequest, FetchError> {
         let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
             let message = "its URL cannot be fetched";

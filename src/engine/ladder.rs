@@ -1,7 +1,8 @@
-//! Carries one claimed job up its ladder: plan, attempt, judge, until there is a page or nothing left to try.
+//! Carries one claimed job up its ladder: plan, attempt, judge, until there is a page or nothing left
+//! to try.
 //!
-//! [`plan`] decides every step; this module carries it out. A page travels through it as one value, [`Observed`], from
-//! the attempt that fetched it to [`Ladder::finish`], which stores it.
+//! [`plan`] decides every step; this module carries it out. A page travels through it as one value,
+//! [`Observed`], from the attempt that fetched it to [`Ladder::finish`], which stores it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use crate::engine::shared::Shared;
 use crate::engine::{cache, robots};
 use crate::ports::fetch::JobScratch;
 
-/// The longest wait between two attempts that keeps the worker; a longer one puts the job back into the queue.
+/// The longest wait between two attempts that keeps the worker; a longer one puts the job back into the
+/// queue.
 const MAX_INLINE_WAIT: Duration = Duration::from_secs(2);
 
 /// A claimed job on its ladder.
@@ -131,11 +133,11 @@ impl Ladder {
         StepInput::Reschedule { ready_at, used: self.used, attempts: self.take_attempts() }
     }
 
-    /// Puts the job back because its page could not be stored: a full disk is not the page's fault, so it is fetched
-    /// again when there may be room.
+    /// Puts the job back because its page could not be stored: a full disk is not the page's fault, so
+    /// it is fetched again when there may be room.
     ///
-    /// The last attempt is dropped, because the planner would take it for a page that is still there. Its time counts, so
-    /// that a store that stays full ends the job by its timeout.
+    /// The last attempt is dropped, because the planner would take it for a page that is still there.
+    /// Its time counts, so that a store that stays full ends the job by its timeout.
     pub(super) fn reschedule_unstored(mut self) -> StepInput {
         let ready_at = self.shared.now().after(self.shared.config.settings.retry.longest);
         let mut attempts = self.take_attempts();

@@ -1,13 +1,14 @@
 //! The engine: the only place that loops or waits.
 //!
-//! It claims jobs, runs each on its ladder, stores results, delivers notifications and removes expired batches. It decides
-//! nothing itself: `core` returns every plan, verdict, price and transition as a value, and the engine carries it out.
+//! It claims jobs, runs each on its ladder, stores results, delivers notifications and removes expired
+//! batches. It decides nothing itself: `core` returns every plan, verdict, price and transition as a
+//! value, and the engine carries it out.
 //!
 //! # Architecture invariants
 //!
 //! * It imports ports and core, and no adapter.
-//! * Time, randomness and threads come through their ports, and a wait for several things prefers one of them in a fixed
-//!   order. The same seed therefore gives the same run.
+//! * Time, randomness and threads come through their ports, and a wait for several things prefers one
+//!   of them in a fixed order. The same seed therefore gives the same run.
 
 mod artifacts;
 mod attempt;
@@ -59,8 +60,8 @@ use shared::{Adapters, Config, Shared};
 
 /// A running engine: a cheap handle, of which an application can have any number of clones.
 ///
-/// When the last clone is dropped without [`Engine::shutdown`], work stops where it is. Its leases then expire, and the next
-/// engine on the same store resumes it.
+/// When the last clone is dropped without [`Engine::shutdown`], work stops where it is. Its leases then
+/// expire, and the next engine on the same store resumes it.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
@@ -107,7 +108,8 @@ impl Engine {
         self.shared.writer.apply(grant).await?.ok_or(EngineError::TooMuch)
     }
 
-    /// Cancels every job of a batch that has not ended and releases its hold. Returns the batch's status afterwards.
+    /// Cancels every job of a batch that has not ended and releases its hold. Returns the batch's
+    /// status afterwards.
     ///
     /// # Errors
     ///
@@ -131,8 +133,8 @@ impl Engine {
         Ok(self.batch(id).await?.status())
     }
 
-    /// Delivers a notification again, with the same id and the same body, and returns it as it is now. One that is still
-    /// waiting for an attempt, or that has no webhook URL, is not changed.
+    /// Delivers a notification again, with the same id and the same body, and returns it as it is now.
+    /// One that is still waiting for an attempt, or that has no webhook URL, is not changed.
     ///
     /// # Errors
     ///
@@ -143,7 +145,8 @@ impl Engine {
         notification.ok_or(EngineError::NotificationNotFound(id))
     }
 
-    /// Shuts down: claims nothing more, lets running jobs go on for the grace period, and puts the rest back.
+    /// Shuts down: claims nothing more, lets running jobs go on for the grace period, and puts the rest
+    /// back.
     ///
     /// Every accepted job is in the store, and the next engine on that store resumes it.
     pub async fn shutdown(&self) {

@@ -1,10 +1,12 @@
-//! The outbox: delivers the notifications of ended batches, each with its own retries, one id and one body.
+//! The outbox: delivers the notifications of ended batches, each with its own retries, one id and one
+//! body.
 //!
-//! Up to [`MAX_DELIVERIES`] run at the same time, and a slot that becomes free is filled at once. One receiver gets at most
-//! [`MAX_PER_RECEIVER`] of them, so that a receiver that hangs delays its own notifications and nobody else's.
+//! Up to [`MAX_DELIVERIES`] run at the same time, and a slot that becomes free is filled at once. One
+//! receiver gets at most [`MAX_PER_RECEIVER`] of them, so that a receiver that hangs delays its own
+//! notifications and nobody else's.
 //!
-//! A claimed notification whose receiver is busy waits in memory, without a slot. It goes back to the store when too many
-//! wait, or when its lease would end before an attempt could.
+//! A claimed notification whose receiver is busy waits in memory, without a slot. It goes back to the
+//! store when too many wait, or when its lease would end before an attempt could.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -127,7 +129,8 @@ impl Outbox {
         });
     }
 
-    /// Claims due notifications and starts those whose receiver has a permit. Returns `false` if nothing was due.
+    /// Claims due notifications and starts those whose receiver has a permit. Returns `false` if
+    /// nothing was due.
     async fn claim(&mut self) -> bool {
         if self.waiting.len() >= MAX_WAITING {
             self.put_back_most_frequent().await;
@@ -335,8 +338,8 @@ fn recorded(
     }
 }
 
-/// Returns the beginning of a receiver's text, with every character replaced that a terminal or a page would act on:
-/// control characters, and those that change the direction of the text around them.
+/// Returns the beginning of a receiver's text, with every character replaced that a terminal or a page
+/// would act on: control characters, and those that change the direction of the text around them.
 fn presentable(text: &str) -> String {
     let is_active = |it: char| {
         it.is_control() && !matches!(it, '\n' | '\t')

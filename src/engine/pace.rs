@@ -1,5 +1,5 @@
-//! Pacing: how many requests a site gets at once, how many per second, and how long it is left alone after it asked
-//! for a pause.
+//! Pacing: how many requests a site gets at once, how many per second, and how long it is left alone
+//! after it asked for a pause.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,7 +111,8 @@ impl SitePacer {
         Arc::clone(&site)
     }
 
-    /// Waits until the site may get another request. The permit counts against its limit until it is dropped.
+    /// Waits until the site may get another request. The permit counts against its limit until it is
+    /// dropped.
     pub(super) async fn acquire(&self, name: &str) -> Option<OwnedSemaphorePermit> {
         let site = self.site(name);
         let permit = Arc::clone(&site.permits).acquire_owned().await.ok();

@@ -53,8 +53,9 @@ pub(super) struct FetchPermit<'a> {
 impl Shared {
     /// Waits until `account` may send a request to `site`.
     ///
-    /// The permit that the fewest others compete for comes first, and the page permit, which every job needs, last. So a
-    /// job that waits for its account holds nothing, and one that waits for its site holds back its own account only.
+    /// The permit that the fewest others compete for comes first, and the page permit, which every job
+    /// needs, last. So a job that waits for its account holds nothing, and one that waits for its site
+    /// holds back its own account only.
     pub(super) async fn fetch_permit(&self, account: &AccountId, site: &str) -> FetchPermit<'_> {
         let account = self.scheduling.accounts.acquire(account).await;
         let site = self.scheduling.sites.acquire(site).await;

@@ -10,8 +10,8 @@ use crate::ports::prompt::PromptRequest;
 
 /// Sends the item's prompt to the model and adds its answer to the result.
 ///
-/// Without a model, or without an answer within `deadline`, the result carries a warning: a page that was fetched and
-/// paid for must not be lost over it.
+/// Without a model, or without an answer within `deadline`, the result carries a warning: a page that
+/// was fetched and paid for must not be lost over it.
 pub(super) async fn answer(
     shared: &Shared,
     job: &Job,

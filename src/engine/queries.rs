@@ -1,8 +1,8 @@
 //! Read-only queries.
 //!
-//! Every lookup by id is a `Result`: an id that leads to nothing is an error whose name ends in `NotFound`
-//! ([`EngineError::is_not_found`]). `batch` and `job` return records, which are small; `batch_report` and `job_report` load
-//! the stored pages as well. No query changes anything.
+//! Every lookup by id is a `Result`: an id that leads to nothing is an error whose name ends in
+//! `NotFound` ([`EngineError::is_not_found`]). `batch` and `job` return records, which are small;
+//! `batch_report` and `job_report` load the stored pages as well. No query changes anything.
 
 use crate::core::batch::{BatchRecord, Notification};
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
@@ -59,7 +59,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::BatchNotFound`] if there is no such batch, [`EngineError::ResultMissing`] if a stored page is gone.
+    /// [`EngineError::BatchNotFound`] if there is no such batch, [`EngineError::ResultMissing`] if a
+    /// stored page is gone.
     pub async fn batch_report(&self, id: BatchId) -> Result<BatchReport, EngineError> {
         let batch = self.batch(id).await?;
         let mut jobs = Vec::with_capacity(batch.jobs.len());
@@ -109,8 +110,8 @@ impl Engine {
         Ok(found.into_iter().filter_map(into_batch).collect())
     }
 
-    /// Returns the records of an account's batches, newest first, starting after `after`. Single-page scrapes are not
-    /// included.
+    /// Returns the records of an account's batches, newest first, starting after `after`. Single-page
+    /// scrapes are not included.
     pub async fn account_batches(
         &self,
         account: &AccountId,
@@ -169,7 +170,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::JobNotFound`] if there is no such job, [`EngineError::ResultMissing`] if its stored page is gone.
+    /// [`EngineError::JobNotFound`] if there is no such job, [`EngineError::ResultMissing`] if its
+    /// stored page is gone.
     pub async fn job_report(&self, id: JobId) -> Result<JobReport, EngineError> {
         self.with_page(self.job(id).await?).await
     }
@@ -189,8 +191,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::ResultMissing`] if its page is gone all the
-    /// same, [`EngineError::Unreadable`] if the page cannot be decoded.
+    /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::ResultMissing`] if its
+    /// page is gone all the same, [`EngineError::Unreadable`] if the page cannot be decoded.
     pub async fn with_page(&self, job: Job) -> Result<JobReport, EngineError> {
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else {
             return Ok(JobReport { job, page: None });
@@ -203,7 +205,8 @@ impl Engine {
         Ok(JobReport { job, page: Some(page) })
     }
 
-    /// Returns the error for a job whose page is not stored. A batch that expires loses its pages just before its records.
+    /// Returns the error for a job whose page is not stored. A batch that expires loses its pages just
+    /// before its records.
     async fn missing(&self, job: &Job) -> Result<EngineError, EngineError> {
         let expired = match self.batch(job.batch).await {
             Ok(batch) => batch.expires_at.is_some_and(|at| at <= self.now()),
@@ -221,8 +224,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::JobNotFound`] if there is no such job, [`EngineError::ArtifactNotFound`] if the job has no page, or
-    /// none with a file of that name.
+    /// [`EngineError::JobNotFound`] if there is no such job, [`EngineError::ArtifactNotFound`] if the
+    /// job has no page, or none with a file of that name.
     pub async fn artifact(
         &self,
         id: JobId,
@@ -282,8 +285,8 @@ impl Engine {
         }
     }
 
-    /// Returns an account's usage on each day from `first` until today. Days without usage are left out, and so are those
-    /// more than 62 days ago, which are no longer stored.
+    /// Returns an account's usage on each day from `first` until today. Days without usage are left
+    /// out, and so are those more than 62 days ago, which are no longer stored.
     pub async fn usage(
         &self,
         account: &AccountId,

@@ -100,8 +100,9 @@ impl Ladder {
         Ok(Collected { tier, page: result, files, add_ons, cost })
     }
 
-    /// Returns the charge for a result: the price of its tier, or the cost that its fetcher reported, and of the add-ons that
-    /// were asked for and came. A price above the hold is cut, with a warning in the result.
+    /// Returns the charge for a result: the price of its tier, or the cost that its fetcher reported,
+    /// and of the add-ons that were asked for and came. A price above the hold is cut, with a warning
+    /// in the result.
     fn price(&self, collected: &mut Collected) -> Credits {
         let request = &self.job.request;
         let add_ons = AddOns::asked(request).and(collected.add_ons);
@@ -146,7 +147,8 @@ impl Ladder {
         Ok(extracted)
     }
 
-    /// Reads the text of the page's images if the item asks for it. Returns `false` if no part of the engine can.
+    /// Reads the text of the page's images if the item asks for it. Returns `false` if no part of the
+    /// engine can.
     async fn read_images(&self, extracted: &mut Extracted) -> bool {
         let urls = std::mem::take(&mut extracted.images);
         // A document that is itself an image has been read already.

@@ -34,8 +34,8 @@ pub enum RobotsPolicy {
     /// The file is not fetched: the application is responsible for what it submits.
     #[default]
     Ignore,
-    /// The file is fetched once a day per origin, on tier 1. Pages that it disallows are not fetched, and its
-    /// `Crawl-delay` is kept. Redirects are followed to any host.
+    /// The file is fetched once a day per origin, on tier 1. Pages that it disallows are not fetched,
+    /// and its `Crawl-delay` is kept. Redirects are followed to any host.
     Respect {
         /// The crawler's product token, such as `rungs`.
         agent: String,
@@ -49,7 +49,8 @@ struct CachedRobots {
     expires_at: Timestamp,
 }
 
-/// The files of each origin. An origin's lock is held while its file is fetched, so that it is fetched once.
+/// The files of each origin. An origin's lock is held while its file is fetched, so that it is fetched
+/// once.
 #[derive(Debug, Default)]
 pub(super) struct RobotsCache {
     origins: DashMap<String, Arc<Mutex<Option<CachedRobots>>>>,
@@ -61,7 +62,8 @@ impl RobotsCache {
             return Arc::clone(&entry);
         }
         if self.origins.len() >= MAX_ORIGINS {
-            // A job that is asking for an origin holds its entry; the others are fetched again when needed.
+            // A job that is asking for an origin holds its entry; the others are fetched again when
+            // needed.
             self.origins.retain(|_, it| Arc::strong_count(it) > 1);
         }
         Arc::clone(&self.origins.entry(origin.to_owned()).or_default())
@@ -121,8 +123,8 @@ async fn fetch(shared: &Shared, fetcher: &dyn HttpFetcher, origin: &str) -> (Rob
     match response {
         Ok(page) if page.status < 300 => (Robots::parse(&page.body), LIFETIME),
         Ok(page) if page.status < 500 => (Robots::everything(), LIFETIME),
-        // A redirect that leads nowhere counts as a missing file. An address that the guard refuses is refused again, with
-        // its own error, when the page itself is fetched.
+        // A redirect that leads nowhere counts as a missing file. An address that the guard refuses is
+        // refused again, with its own error, when the page itself is fetched.
         Err(FetchErrorKind::Redirect | FetchErrorKind::PrivateAddress) => {
             (Robots::everything(), UNREACHABLE_LIFETIME)
         }

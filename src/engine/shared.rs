@@ -1,8 +1,8 @@
 //! The state that the engine's tasks share.
 //!
-//! [`Engine`](crate::engine::Engine) is a handle on one [`Shared`]. The worker, the outbox and the reaper hold the
-//! same one, so it is grouped by what changes it: the adapters and the configuration never change after `build`,
-//! scheduling changes with every page, the lifecycle once.
+//! [`Engine`](crate::engine::Engine) is a handle on one [`Shared`]. The worker, the outbox and the
+//! reaper hold the same one, so it is grouped by what changes it: the adapters and the configuration
+//! never change after `build`, scheduling changes with every page, the lifecycle once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,8 +146,8 @@ impl Shared {
         }
     }
 
-    /// Sleeps until something in `queue` is due, `ready` is notified or the engine stops, and for `longest` at most:
-    /// another process may have put something into the store.
+    /// Sleeps until something in `queue` is due, `ready` is notified or the engine stops, and for
+    /// `longest` at most: another process may have put something into the store.
     pub(super) async fn wait_for_due(&self, queue: Queue, ready: &Notify, longest: Duration) {
         let next = self.adapters.store.due(queue).await.ok().flatten();
         let wait = next.map_or(longest, |at| at.since(self.now()).min(longest));

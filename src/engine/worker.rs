@@ -110,7 +110,8 @@ fn put_back(now: Timestamp) -> StepInput {
     StepInput::Reschedule { ready_at: now, used: Duration::ZERO, attempts: Vec::new() }
 }
 
-/// Runs the ladder in a task of its own, so that a panic in one of the application's adapters ends this job only.
+/// Runs the ladder in a task of its own, so that a panic in one of the application's adapters ends this
+/// job only.
 async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
     if let Some(error) = give_up(&job, shared.now()) {
         return ClaimEnd::Step(StepInput::Fail { error, attempts: Vec::new() });

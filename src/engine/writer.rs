@@ -1,8 +1,10 @@
-//! The writer: takes changes from every task, applies each to the newest records, and commits many at once.
+//! The writer: takes changes from every task, applies each to the newest records, and commits many at
+//! once.
 //!
-//! A hundred jobs of one batch that end together all change the batch and the account. Committed one by one they would
-//! conflict and each pay for a flush; here they share one commit. Between processes the store's version check decides: after
-//! a conflict the writer loads the records again and reapplies every change.
+//! A hundred jobs of one batch that end together all change the batch and the account. Committed one by
+//! one they would conflict and each pay for a flush; here they share one commit. Between processes the
+//! store's version check decides: after a conflict the writer loads the records again and reapplies
+//! every change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +32,8 @@ pub(super) trait Change: Send + 'static {
     /// Returns the keys of every record that the change reads or writes.
     fn keys(&self) -> Vec<Key>;
 
-    /// Decides, and puts the changed records into `draft`: all of them or none. Called again after a conflict.
+    /// Decides, and puts the changed records into `draft`: all of them or none. Called again after a
+    /// conflict.
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out;
 }
 

@@ -104,9 +104,9 @@ pub struct Fetched {
     pub proxied: bool,
     /// Warnings: requested options that could not be honored.
     pub warnings: Vec<String>,
-    /// The price that a vendor's API charged for this response. It replaces the price of the tier, is charged
-    /// within the job's hold, and counts only if the page is accepted ([`PriceList::charge`]). `None` for a
-    /// fetcher without a price of its own: the job is then charged by the price list.
+    /// The price that a vendor's API charged for this response. It replaces the price of the tier, is
+    /// charged within the job's hold, and counts only if the page is accepted ([`PriceList::charge`]).
+    /// `None` for a fetcher without a price of its own: the job is then charged by the price list.
     ///
     /// [`PriceList::charge`]: crate::core::price::PriceList::charge
     pub cost: Option<Credits>,

@@ -1,6 +1,7 @@
-//! What waits for what: webhooks for their receivers, pages for their accounts; and what a page costs and how long it is
-//! kept where the fetcher and the settings decide.
+//! Waiting and settling: webhooks wait for their receivers and pages for their accounts; a fetcher's cost and the
+//! retention come from outside the engine.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,13 +11,16 @@ use rungs::core::id::{AccountId, BatchId};
 use rungs::core::tier::Tier;
 use rungs::engine::{EngineBuilder, Settings};
 use rungs::net::NetPolicy;
+use rungs::ports::BoxFuture;
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, fetcher_fn};
+use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
 use rungs::stores::Memory;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, BatchHandle, Engine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use crate::support::paused::Paused;
 
@@ -104,34 +108,56 @@ async fn a_receiver_that_hangs_delays_no_other_receiver() {
     tokio::time::timeout(Duration::from_secs(60), delivered).await.expect("it is recorded");
 }
 
-#[tokio::test]
+/// Holds every delivery until a permit is added, and counts those that are held.
+#[derive(Debug)]
+struct Held {
+    permits: Semaphore,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+#[derive(Clone, Debug)]
+struct Holding(Arc<Held>);
+
+impl Notifier for Holding {
+    fn deliver(&self, _: DeliveryRequest) -> BoxFuture<'_, DeliveryOutcome> {
+        Box::pin(async {
+            let now = self.0.now.fetch_add(1, Ordering::SeqCst) + 1;
+            self.0.most.fetch_max(now, Ordering::SeqCst);
+            self.0.permits.acquire().await.expect("never closed").forget();
+            self.0.now.fetch_sub(1, Ordering::SeqCst);
+            DeliveryOutcome::Accepted { status: 204, response_body: None }
+        })
+    }
+
+    fn accepts(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_receiver_gets_four_deliveries_at_once() {
-    let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/", hanging.local_addr().expect("bound"));
-    let webhooks = webhooks();
-    let engine = engine_with(page()).webhooks(webhooks).build().expect("all parts are there");
+    let permits = Semaphore::new(0);
+    let held = Held { permits, now: AtomicUsize::new(0), most: AtomicUsize::new(0) };
+    let held = Holding(Arc::new(held));
+    let engine = engine_with(page()).webhooks(held.clone()).clock(Paused::default());
+    let engine = engine.build().expect("all parts are there");
+
     for _ in 0..6 {
-        run_batch(&engine, &url).await;
+        run_batch(&engine, "https://receiver.test/").await;
     }
+    // Paused time passes only when no task can run.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let at_first = held.0.now.load(Ordering::SeqCst);
+    held.0.permits.add_permits(1);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let after_one_ended = held.0.now.load(Ordering::SeqCst);
+    held.0.permits.add_permits(5);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let in_the_end = held.0.now.load(Ordering::SeqCst);
 
-    let mut open = Vec::new();
-    for _ in 0..4 {
-        open.push(hanging.accept().await.expect("a delivery").0);
-    }
-    let claimed = async {
-        // All six have been claimed or put back, and none has been attempted further.
-        for _ in 0..200 {
-            tokio::task::yield_now().await;
-        }
-        hanging.accept().await
-    };
-    tokio::select! {
-        biased;
-        _ = claimed => panic!("a fifth delivery came while four were open"),
-        answered = open[0].write_all(b"HTTP/1.1 204 No Content\r\n\r\n") => answered.expect("read"),
-    }
-
-    hanging.accept().await.expect("the fifth delivery, once one has ended");
+    assert_eq!((at_first, after_one_ended, in_the_end), (4, 4, 0));
+    assert_eq!(held.0.most.load(Ordering::SeqCst), 4);
 }
 
 /// Jobs that are being fetched, by account; each ends when the test lets it.

@@ -2,8 +2,12 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 use super::source::files;
 
+/// The documented commands build at most this; the image builds less.
+const ALL: &[&str] = &["--all-features"];
 const MAX_CORE_CRATES: usize = 20;
 const MAX_DEFAULT_CRATES: usize = 200;
 
@@ -64,6 +68,57 @@ fn of_package(key: &str) -> String {
     let manifest = std::fs::read_to_string("Cargo.toml").expect("a manifest");
     let line = manifest.lines().find_map(|it| it.strip_prefix(key)?.strip_prefix(" = "));
     line.unwrap_or_else(|| panic!("no {key}")).trim_matches('"').to_owned()
+}
+
+/// `1.92` and `1.92.0` as numbers that compare.
+fn version(text: &str) -> Vec<u32> {
+    let mut numbers: Vec<_> = text
+        .split('.')
+        .map(|it| it.parse().unwrap_or_else(|_| panic!("no version: {text}")))
+        .collect();
+    numbers.resize(3, 0);
+    numbers
+}
+
+/// The newest Rust that a crate below `rungs` asks for, and that crate.
+fn needed(kinds: &str, features: &[&str]) -> (Vec<u32>, String) {
+    let used = crates(kinds, features);
+    let of_platform =
+        ["metadata", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"];
+    let metadata: Value =
+        serde_json::from_str(&cargo(&[&of_platform[..], features].concat())).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages").iter();
+    let needs = packages.filter_map(|it| {
+        let name = format!("{} v{}", it["name"].as_str()?, it["version"].as_str()?);
+        let rust = version(it["rust_version"].as_str()?);
+        used.contains(&name).then_some((rust, name))
+    });
+    needs.max().expect("some crate names a version")
+}
+
+#[test]
+fn the_rust_version_suffices_for_every_crate() {
+    let stated = version(&of_package("rust-version"));
+
+    let (needed, by) = needed("normal,build,dev", ALL);
+
+    assert!(stated >= needed, "Cargo.toml states {stated:?}, and {by} needs {needed:?}");
+}
+
+#[test]
+fn the_dockerfile_builds_with_the_stated_rust_version() {
+    let dockerfile = std::fs::read_to_string("Dockerfile").expect("a Dockerfile");
+    let image = dockerfile.lines().find_map(|it| it.strip_prefix("FROM rust:")).expect("a base");
+    let base = version(image.split('-').next().expect("a version"));
+    let build = dockerfile.lines().find(|it| it.contains("cargo build")).expect("a build");
+    let features = build.split_once("--features ").expect("features").1;
+    let features = features.split_whitespace().next().expect("features");
+
+    let (needed, by) = needed("normal,build", &["--features", features]);
+
+    assert_eq!(base, version(&of_package("rust-version")), "the base differs from Cargo.toml");
+    assert!(base >= needed, "the base has {base:?}, and {by} needs {needed:?}");
+    assert!(build.contains("--locked"), "the image is built with other versions than the tests");
 }
 
 #[test]

@@ -97,13 +97,11 @@ fn special_use(address: IpAddr) -> Option<&'static str> {
 }
 
 const fn v4(octets: [u8; 4], prefix_len: u8) -> Ipv4Net {
-    let [a, b, c, d] = octets;
-    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix_len)
+    Ipv4Net::new_assert(Ipv4Addr::from_octets(octets), prefix_len)
 }
 
 const fn v6(segments: [u16; 8], prefix_len: u8) -> Ipv6Net {
-    let [a, b, c, d, e, f, g, h] = segments;
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix_len)
+    Ipv6Net::new_assert(Ipv6Addr::from_segments(segments), prefix_len)
 }
 
 /// The IANA special-purpose registry, and one address that a cloud uses as if it were in it.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use uuid::fmt::Hyphenated;
+use uuid::{Builder, Uuid};
 
 use crate::core::time::Timestamp;
 
@@ -15,40 +17,21 @@ pub struct ParseIdError {
     expected: &'static str,
 }
 
-/// The 16 bytes behind every id: a version 7 UUID (RFC 9562), 48 bits of milliseconds first.
-fn uuid_bytes(at: Timestamp, order: u16, random: u64) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    bytes[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
-    bytes[6..8].copy_from_slice(&(0x7000 | (order & 0x0fff)).to_be_bytes());
-    bytes[8..].copy_from_slice(&(random >> 2 | 1 << 63).to_be_bytes());
-    bytes
+/// Returns a version 7 UUID: 48 bits of milliseconds, 12 bits of `order`, 62 bits of `random`.
+fn uuid(at: Timestamp, order: u16, random: u64) -> Uuid {
+    let mut bytes = [0; 10];
+    bytes[..2].copy_from_slice(&order.to_be_bytes());
+    // The two highest bits of the lower half are the variant.
+    bytes[2..].copy_from_slice(&(random >> 2).to_be_bytes());
+    Builder::from_unix_timestamp_millis(at.as_millis(), &bytes).into_uuid()
 }
 
-fn write_uuid(bytes: &[u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            f.write_str("-")?;
-        }
-        write!(f, "{byte:02x}")?;
+/// Parses the hyphenated form of a UUID, the only one that ids are written in.
+fn parse_uuid(text: &str) -> Option<Uuid> {
+    if text.len() != Hyphenated::LENGTH {
+        return None;
     }
-    Ok(())
-}
-
-fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    let mut digits = 0;
-    for (at, symbol) in text.chars().enumerate() {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            if symbol != '-' {
-                return None;
-            }
-            continue;
-        }
-        let value = u8::try_from(symbol.to_digit(16)?).ok()?;
-        *bytes.get_mut(digits / 2)? |= if digits % 2 == 0 { value << 4 } else { value };
-        digits += 1;
-    }
-    (digits == 32).then_some(bytes)
+    Uuid::try_parse(text).ok()
 }
 
 macro_rules! uuid_id {
@@ -56,28 +39,27 @@ macro_rules! uuid_id {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(into = "String", try_from = "String")]
-        pub struct $name([u8; 16]);
+        pub struct $name(Uuid);
 
         impl $name {
             /// Returns a new id. `order` keeps ids of the same millisecond in order (12 bits are used);
             /// `random` makes them unguessable; the caller draws it.
             pub fn new(at: Timestamp, order: u16, random: u64) -> Self {
-                Self(uuid_bytes(at, order, random))
+                Self(uuid(at, order, random))
             }
 
             /// The greatest id.
-            pub const LAST: Self = Self([u8::MAX; 16]);
+            pub const LAST: Self = Self(Uuid::max());
 
             /// Returns the 16 bytes of the id, which sort like the ids.
             pub fn as_bytes(&self) -> &[u8; 16] {
-                &self.0
+                self.0.as_bytes()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str($prefix)?;
-                write_uuid(&self.0, f)
+                write!(f, "{}{}", $prefix, self.0)
             }
         }
 

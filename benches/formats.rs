@@ -8,7 +8,6 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use rungs::core::request::{Format, Item, Limits};
-use rungs::core::tier::Tier;
 use rungs::extract::HtmlExtractor;
 use rungs::ports::extract::{Document, Extractor};
 use rungs_bench::cpu;
@@ -78,13 +77,8 @@ fn rungs(html: &str, formats: &[Format]) -> f64 {
     let item = Item::get("https://bread.example/").formats(formats.iter().copied());
     let options = item.check(&Limits::default()).expect("an item");
     cost(|| {
-        let page = Document {
-            body: html.as_bytes(),
-            content_type: Some("text/html; charset=utf-8"),
-            url: "https://bread.example/",
-            tier: Tier::Curl,
-            options: &options,
-        };
+        let page = Document::new(html.as_bytes(), "https://bread.example/", &options)
+            .with_content_type(Some("text/html; charset=utf-8"));
         black_box(HtmlExtractor.extract(page).expect("a page"));
     })
 }

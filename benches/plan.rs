@@ -13,19 +13,24 @@ use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::{Response, Verdict, judge};
+use rungs::testkit::store::sample::with;
 
 fn escalate_one_rung(c: &mut Criterion) {
     let request = Item::get("http://a.test/").check(&Limits::default()).expect("valid");
-    let tools = Capabilities { tiers: Tier::ALL.into_iter().collect(), ..Capabilities::default() };
+    let tools = Capabilities::new(Tier::ALL);
     let prices = PriceList::default();
-    let trail = [Attempt {
-        tier: Tier::Curl,
-        finding: Finding::Judged(Verdict::Blocked { by: None, challenge: false }),
-        signal: "status 403".into(),
-        status: Some(403),
-        started_at: Timestamp::default(),
-        duration_ms: 20,
-    }];
+    let trail = [with(
+        Attempt::new(
+            Tier::Curl,
+            Finding::Judged(Verdict::Blocked { by: None, challenge: false }),
+            "status 403",
+            Timestamp::default(),
+        ),
+        |made| {
+            made.status = Some(403);
+            made.duration = Duration::from_millis(20);
+        },
+    )];
 
     c.bench_function("reach and plan one rung", |b| {
         b.iter(|| {
@@ -37,7 +42,7 @@ fn escalate_one_rung(c: &mut Criterion) {
                 used: Duration::ZERO,
                 since_last: Duration::ZERO,
                 backoff: Backoff::PAGE,
-                draw: 7,
+                random: 7,
             })
         });
     });
@@ -46,8 +51,7 @@ fn escalate_one_rung(c: &mut Criterion) {
 fn judge_a_page(c: &mut Criterion) {
     let body = "<p>Flour, water, salt and time are all that a good loaf needs.</p>".repeat(800);
     let headers = [("content-type".to_owned(), "text/html".to_owned())];
-    let response =
-        Response { status: 200, headers: &headers, body: body.as_bytes(), rendered: false };
+    let response = Response::new(200, &headers, body.as_bytes());
 
     c.bench_function("judge a page of 50 KB", |b| b.iter(|| judge(black_box(&response))));
 }

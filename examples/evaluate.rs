@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use rungs::core::request::{Format, Item, Limits, Profile};
 use rungs::core::robots::Robots;
-use rungs::core::tier::Tier;
 use rungs::core::verdict::{Response, Verdict, judge};
 use rungs::extract::{self, HtmlExtractor};
 use rungs::ports::extract::{Document, Extracted, Extractor};
@@ -43,13 +42,8 @@ impl Request {
     /// What the extractor makes of the body with these options.
     fn read(&self, item: Item) -> Result<Extracted, String> {
         let options = item.check(&Limits::default()).map_err(|it| it.to_string())?;
-        let page = Document {
-            body: &self.body,
-            content_type: self.word("content_type"),
-            url: self.url(),
-            tier: Tier::Curl,
-            options: &options,
-        };
+        let page = Document::new(&self.body, self.url(), &options)
+            .with_content_type(self.word("content_type"));
         HtmlExtractor.extract(page).map_err(|it| it.to_string())
     }
 
@@ -133,12 +127,11 @@ impl Request {
             .flatten()
             .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
             .collect();
-        let response = Response {
-            status: status.and_then(|it| u16::try_from(it).ok()).unwrap_or(200),
-            headers: &headers,
-            body: &self.body,
-            rendered: false,
-        };
+        let response = Response::new(
+            status.and_then(|it| u16::try_from(it).ok()).unwrap_or(200),
+            &headers,
+            &self.body,
+        );
         let (blocked, vendor, needs_js) = match judge(&response).verdict {
             Verdict::Blocked { by, .. } => (true, by, false),
             Verdict::NeedsRendering => (false, None, true),
@@ -173,11 +166,11 @@ mod ocr {
         };
         let reader = READER.get_or_init(Tesseract::new).clone().page_segmentation(layout);
         let options = Item::get(NOWHERE).check(&Limits::default()).map_err(|it| it.to_string())?;
-        let image = DocumentRequest {
-            document: Arc::new(Fetched::new(200, request.body.clone())),
-            options: Arc::new(options),
-            deadline: Duration::from_secs(120),
-        };
+        let image = DocumentRequest::new(
+            Arc::new(Fetched::new(200, request.body.clone())),
+            Arc::new(options),
+            Duration::from_secs(120),
+        );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|it| it.to_string())?;
         let read = runtime.block_on(reader.recognize(image)).map_err(|it| it.to_string())?;
@@ -209,11 +202,11 @@ mod pdf {
 
     pub(crate) fn answer(request: &Request) -> Answer {
         let options = Item::get(NOWHERE).check(&Limits::default()).map_err(|it| it.to_string())?;
-        let document = DocumentRequest {
-            document: Arc::new(Fetched::new(200, request.body.clone())),
-            options: Arc::new(options),
-            deadline: Duration::from_secs(60),
-        };
+        let document = DocumentRequest::new(
+            Arc::new(Fetched::new(200, request.body.clone())),
+            Arc::new(options),
+            Duration::from_secs(60),
+        );
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|it| it.to_string())?;
         let reader = Pdf::new();

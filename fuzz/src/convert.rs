@@ -8,7 +8,6 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use rungs::core::request::{Format, Item, JobRequest, Limits};
-use rungs::core::tier::Tier;
 use rungs::extract::{HtmlExtractor, convert, structured};
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use scraper::Html as Tree;
@@ -99,7 +98,7 @@ fn options(filter_content: bool) -> JobRequest {
 fn extract(html: &str, url: &str, options: &JobRequest) -> Result<Extracted, ExtractError> {
     let content_type = Some("text/html; charset=utf-8");
     let body = html.as_bytes();
-    HtmlExtractor.extract(Document { body, content_type, url, tier: Tier::Curl, options })
+    HtmlExtractor.extract(Document::new(body, url, options).with_content_type(content_type))
 }
 
 fn holds(made: &Extracted, html: &str, url: &str) {

@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let Some((tier, options, content_type)) = asked(&mut bytes) else { return };
     let body = bytes.rest();
-    let page = Document { body, content_type, url: URL, tier, options: &options };
+    let page = Document::new(body, URL, &options).with_content_type(content_type).with_tier(tier);
 
     let made = HtmlExtractor.extract(page);
 

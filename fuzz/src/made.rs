@@ -46,6 +46,7 @@ pub fn is_kept(made: &Extracted, length: usize) {
     let read: Extracted =
         serde_json::from_value(read["a"]["b"]["c"]["d"].take()).expect("it is one");
     // Where its images are is for who reads them next, and not kept.
-    let kept = Extracted { images: Vec::new(), ..made.clone() };
+    let mut kept = made.clone();
+    kept.images = Vec::new();
     assert_eq!(read, kept, "a result changed on its way through the store");
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rungs::core::credits::Credits;
-use rungs::core::job::Job;
 use rungs::core::ladder::{Capabilities, Reach, estimate};
 use rungs::core::price::{AddOns, PriceList};
 use rungs::core::record::Record;
@@ -12,7 +11,7 @@ use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::service::wire::{read_batch, read_item};
 use rungs::stores::codec;
-use rungs::testkit::store::sample;
+use rungs::testkit::store::sample::{self, with};
 use serde_json::{Value, json};
 
 /// What a reason may quote of the request is cut short.
@@ -76,7 +75,7 @@ fn hides_secrets(request: &JobRequest) {
 /// An accepted job is never lost: a store must be able to read it back.
 fn is_kept(request: &JobRequest) {
     let plain = sample::job(1, Timestamp::default());
-    let record = Record::Job(Job { request: Arc::new(request.clone()), ..plain });
+    let record = Record::Job(with(plain, |made| made.request = Arc::new(request.clone())));
     let bytes = codec::encode(7, &record).expect("a job is JSON");
     let read = codec::decode(&bytes).expect("an accepted job reads back");
     assert_eq!((read.version, read.record), (7, record));
@@ -85,7 +84,8 @@ fn is_kept(request: &JobRequest) {
 /// What is held covers every tier that may be charged, and never exceeds what the host allowed.
 fn is_priced(request: &JobRequest) {
     let prices = PriceList::default();
-    let tools = Capabilities { tiers: Tier::ALL.into_iter().collect(), pdf: true, ocr: true };
+    let mut tools = Capabilities::new(Tier::ALL);
+    (tools.pdf, tools.ocr) = (true, true);
     let held = estimate(request, &tools, &prices);
     let asked = AddOns::asked(request);
     for tier in Reach::of(request, &tools, &prices).usable.iter() {

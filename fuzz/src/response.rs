@@ -13,9 +13,7 @@ use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::url::PageUrl;
 use rungs::fetch::http::{Http, HttpLimits};
-use rungs::ports::fetch::{
-    FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HttpFetcher, JobScratch,
-};
+use rungs::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, HttpFetcher};
 use rungs::testkit::site::{RawSite, read_head};
 
 use super::bytes::Bytes;
@@ -81,18 +79,9 @@ async fn fetch(most: u64, tier: Tier, max_redirects: usize) -> Result<Fetched, F
         .with_total_timeout(DEADLINE);
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network").limits(limits);
     let options = Item::get("https://example.com/").check(&Limits::default()).expect("an item");
-    http.fetch(FetchRequest {
-        url: PageUrl::parse(&SITE.url("/page")).expect("the site's own address"),
-        tier,
-        method: options.method,
-        body: None,
-        headers: Vec::new(),
-        options: Arc::new(options),
-        deadline: DEADLINE,
-        max_bytes: most,
-        scratch: JobScratch::default(),
-    })
-    .await
+    let url = PageUrl::parse(&SITE.url("/page")).expect("the site's own address");
+    let request = FetchRequest::new(Arc::new(options), tier).with_url(url);
+    http.fetch(request.with_deadline(DEADLINE).with_max_bytes(most)).await
 }
 
 /// Whether every `Location` leads to a path of the same server, by a rule that errs to the no.

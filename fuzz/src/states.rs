@@ -70,7 +70,8 @@ fn extract(page: &str) -> Option<Extracted> {
     let options = item.check(&Limits::default()).expect("an item");
     let content_type = Some("text/html; charset=utf-8");
     let body = page.as_bytes();
-    let page = Document { body, content_type, url: URL, tier: Tier::LightJs, options: &options };
+    let page =
+        Document::new(body, URL, &options).with_content_type(content_type).with_tier(Tier::LightJs);
 
     let made = HtmlExtractor.extract(page);
 

@@ -18,7 +18,7 @@ use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
 use rungs::ports::notify::NotificationFormat;
 use rungs::service::wire::WebhookBody;
-use rungs::testkit::store::sample;
+use rungs::testkit::store::sample::{self, with};
 
 use super::bytes::Bytes;
 
@@ -231,13 +231,19 @@ impl Page {
 }
 
 fn attempts(bytes: &mut Bytes<'_>) -> Vec<Attempt> {
-    let attempt = |bytes: &mut Bytes<'_>| Attempt {
-        tier: bytes.pick(&Tier::ALL),
-        finding: Finding::Judged(bytes.pick(&[Verdict::Usable, Verdict::Thin])),
-        signal: String::new(),
-        status: None,
-        started_at: at(0),
-        duration_ms: bytes.number(),
+    let attempt = |bytes: &mut Bytes<'_>| {
+        with(
+            Attempt::new(
+                bytes.pick(&Tier::ALL),
+                Finding::Judged(bytes.pick(&[Verdict::Usable, Verdict::Thin])),
+                String::new(),
+                at(0),
+            ),
+            |made| {
+                made.status = None;
+                made.duration = Duration::from_millis(bytes.number());
+            },
+        )
     };
     (0..bytes.below(3)).map(|_| attempt(bytes)).collect()
 }
@@ -269,27 +275,27 @@ impl Shelf {
     fn new(number: u64, holds: &[u64], webhook: Option<String>, now: u64) -> Self {
         let id = sample::batch_id(number);
         let plain = sample::job(1, at(now));
-        let job = |(index, hold): (u32, &u64)| Job {
-            id: sample::job_id(number * 100 + u64::from(index)),
-            batch: id,
-            index,
-            hold: Credits(*hold),
-            request: Arc::clone(&plain.request),
-            ..plain.clone()
+        let job = |(index, hold): (u32, &u64)| {
+            with(plain.clone(), |made| {
+                made.id = sample::job_id(number * 100 + u64::from(index));
+                made.batch = id;
+                made.index = index;
+                made.hold = Credits(*hold);
+                made.request = Arc::clone(&plain.request);
+            })
         };
         let jobs: Vec<Job> = (0..).zip(holds).map(job).collect();
         let total = u32::try_from(jobs.len()).expect("a few jobs");
         let page =
             |hold: &u64| Page { hold: *hold, fences: Vec::new(), until: 0, held: false, end: None };
-        let batch = BatchRecord {
-            jobs: jobs.iter().map(|it| it.id).collect(),
-            tally: Tally { total, ..Tally::default() },
-            estimate: holds.iter().map(|it| Credits(*it)).sum(),
-            webhook,
-            event: NotificationId::new(at(number), 0, number),
-            entries: 1,
-            ..sample::batch(number, None)
-        };
+        let batch = with(sample::batch(number, None), |made| {
+            made.jobs = jobs.iter().map(|it| it.id).collect();
+            made.tally = Tally { total, ..Tally::default() };
+            made.estimate = holds.iter().map(|it| Credits(*it)).sum();
+            made.webhook = webhook;
+            made.event = NotificationId::new(at(number), 0, number);
+            made.entries = 1;
+        });
         let pages = holds.iter().map(page).collect();
         Self { batch, jobs, pages, entries: Vec::new(), notices: Vec::new() }
     }
@@ -301,19 +307,20 @@ impl Shelf {
             StepInput::Renew { until } => {
                 let lease = before.lease.expect("who renews holds a lease");
                 let until = lease.until.max(*until);
-                let expected = Job { lease: Some(Lease { until, ..lease }), ..before.clone() };
+                let expected =
+                    with(before.clone(), |made| made.lease = Some(Lease { until, ..lease }));
                 assert_eq!(*after, expected);
                 page.until = until.as_millis();
             }
             StepInput::Reschedule { ready_at, used, attempts } => {
-                let expected = Job {
-                    state: JobState::Queued,
-                    lease: None,
-                    ready_at: *ready_at,
-                    used_ms: before.used_ms.saturating_add(used.as_millis() as u64),
-                    trail: [before.trail.as_slice(), attempts].concat(),
-                    ..before.clone()
-                };
+                let expected = with(before.clone(), |made| {
+                    made.state = JobState::Queued;
+                    made.lease = None;
+                    made.ready_at = *ready_at;
+                    let used = Duration::from_millis(used.as_millis() as u64);
+                    made.used = before.used.saturating_add(used);
+                    made.trail = [before.trail.as_slice(), attempts].concat();
+                });
                 assert_eq!(*after, expected);
                 page.held = false;
             }
@@ -339,14 +346,14 @@ impl Shelf {
         assert!(charged <= page.hold && page.end.is_none(), "an end too many, or too dear");
         assert_eq!((after.lease, after.ended_at), (None, Some(at(now))));
         let released = Credits(page.hold - charged);
-        let expected = LedgerEntry {
-            account: after.account.clone(),
-            batch: self.batch.id,
-            number: u32::try_from(self.entries.len()).expect("a few") + 1,
-            job: Some(after.id),
-            booking: Booking::Settle { charged: Credits(charged), released },
-            at: at(now),
-        };
+        let expected = with(sample::entry(0, 0), |made| {
+            made.account = after.account.clone();
+            made.batch = self.batch.id;
+            made.number = u32::try_from(self.entries.len()).expect("a few") + 1;
+            made.job = Some(after.id);
+            made.booking = Booking::Settle { charged: Credits(charged), released };
+            made.at = at(now);
+        });
         assert_eq!(ending.entry, expected);
         page.held = false;
         page.end = Some((after.clone(), charged));

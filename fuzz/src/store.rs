@@ -10,13 +10,13 @@ use rungs::core::batch::NotificationState;
 use rungs::core::id::{AccountId, BatchId, WorkerId};
 use rungs::core::job::{BodyRef, JobState, Lease};
 use rungs::core::ladder::SiteProfile;
-use rungs::core::ledger::{Booking, LedgerEntry};
-use rungs::core::record::{CacheEntry, Claim, IdempotencyRecord, Key, Queue, Record, RecordKind};
+use rungs::core::ledger::Booking;
+use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use rungs::stores::{Memory, Sled};
-use rungs::testkit::store::sample;
+use rungs::testkit::store::sample::{self, with};
 use tokio::runtime::{Builder, Runtime};
 
 use super::bytes::Bytes;
@@ -206,12 +206,10 @@ impl Model {
     }
 
     async fn list(&self, store: &dyn Store, bytes: &mut Bytes<'_>) {
-        let list = ListQuery {
-            kind: bytes.pick(&RecordKind::ALL),
-            after: bytes.flag().then(|| record(bytes).key()),
-            descending: bytes.flag(),
-            limit: bytes.below(6),
-        };
+        let mut list = ListQuery::new(bytes.pick(&RecordKind::ALL), 0);
+        list.after = bytes.flag().then(|| record(bytes).key());
+        list.descending = bytes.flag();
+        list.limit = bytes.below(6);
 
         let listed = store.list(list.clone()).await.expect("listed");
 
@@ -269,7 +267,7 @@ impl Model {
     /// Everything that the store can be asked.
     async fn check(&self, store: &dyn Store) {
         for kind in RecordKind::ALL {
-            let list = ListQuery { kind, after: None, descending: false, limit: usize::MAX };
+            let list = ListQuery::new(kind, usize::MAX);
             let listed = store.list(list.clone()).await.expect("listed");
             assert_eq!(listed, self.listed(&list));
         }
@@ -322,14 +320,14 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
             let expires_at = bytes.flag().then(|| moment(bytes));
             Record::Batch(sample::batch(bytes.below(3) as u64, expires_at))
         }
-        2 => Record::LedgerEntry(LedgerEntry {
-            account: AccountId::default(),
-            batch: sample::batch_id(bytes.below(3) as u64),
-            number: bytes.pick(&[0, 1, 255, 256, u32::MAX]),
-            job: None,
-            booking: Booking::Hold { amount: rungs::core::credits::Credits(bytes.number()) },
-            at: moment(bytes),
-        }),
+        2 => Record::LedgerEntry(with(sample::entry(0, 0), |made| {
+            made.account = AccountId::default();
+            made.batch = sample::batch_id(bytes.below(3) as u64);
+            made.number = bytes.pick(&[0, 1, 255, 256, u32::MAX]);
+            made.job = None;
+            made.booking = Booking::Hold { amount: rungs::core::credits::Credits(bytes.number()) };
+            made.at = moment(bytes);
+        })),
         3..=5 => {
             let mut job = sample::job(bytes.below(4) as u64, moment(bytes));
             job.state = bytes.pick(&JobState::ALL);
@@ -344,20 +342,20 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
             Record::Notification(notice)
         }
         7 => Record::Site(SiteProfile::new(bytes.pick(&["a", "a:80", "ab", ""]), moment(bytes))),
-        8 => Record::IdempotencyRecord(IdempotencyRecord {
-            account: account(bytes),
-            key: bytes.pick(&["", "b", "\0", "\u{10ffff}"]).to_owned(),
-            digest: [bytes.byte(); 32],
-            batch: sample::batch_id(1),
-        }),
+        8 => Record::IdempotencyRecord(with(sample::submission("a", "", 0), |made| {
+            made.account = account(bytes);
+            made.key = bytes.pick(&["", "b", "\0", "\u{10ffff}"]).to_owned();
+            made.digest = [bytes.byte(); 32];
+            made.batch = sample::batch_id(1);
+        })),
         9 => Record::AccountBatch(sample::owned(account(bytes).as_str(), bytes.below(3) as u64)),
         10 => Record::Usage(sample::usage(account(bytes).as_str(), bytes.below(3) as u64)),
-        _ => Record::CacheEntry(CacheEntry {
-            digest: [bytes.pick(&[0, 1, 255]); 32],
-            body: BodyRef("b".to_owned()),
-            tier: bytes.pick(&Tier::ALL),
-            fetched_at: moment(bytes),
-            expires_at: moment(bytes),
-        }),
+        _ => Record::CacheEntry(with(sample::cached(0, sample::at(0)), |made| {
+            made.digest = [bytes.pick(&[0, 1, 255]); 32];
+            made.body = BodyRef("b".to_owned());
+            made.tier = bytes.pick(&Tier::ALL);
+            made.fetched_at = moment(bytes);
+            made.expires_at = moment(bytes);
+        })),
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A retry policy: exponential backoff with a cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Backoff {
     /// The number of retries after the first attempt.
     pub retries: u32,
@@ -16,6 +17,32 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// Returns a policy with this number of retries, first wait and longest wait.
+    pub const fn new(retries: u32, first: Duration, longest: Duration) -> Self {
+        Self { retries, first, longest }
+    }
+
+    /// Sets the number of retries after the first attempt.
+    #[must_use]
+    pub const fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Sets the wait before the first retry.
+    #[must_use]
+    pub const fn with_first(mut self, first: Duration) -> Self {
+        self.first = first;
+        self
+    }
+
+    /// Sets the longest wait.
+    #[must_use]
+    pub const fn with_longest(mut self, longest: Duration) -> Self {
+        self.longest = longest;
+        self
+    }
+
     /// The policy for transient failures of a page: two retries, from 500 ms to a minute.
     pub const PAGE: Self =
         Self { retries: 2, first: Duration::from_millis(500), longest: Duration::from_secs(60) };
@@ -26,10 +53,10 @@ impl Backoff {
     /// Returns the wait before retry `number`, from 1: it doubles from retry to retry, and
     /// `random` takes up to half of it away, so that jobs that failed together do not come back
     /// together.
-    pub fn wait(&self, number: u32, draw: u64) -> Duration {
+    pub fn wait(&self, number: u32, random: u64) -> Duration {
         let whole = self.exact(number, 2);
         let half = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);
-        whole.saturating_sub(Duration::from_millis(draw % half.saturating_add(1)))
+        whole.saturating_sub(Duration::from_millis(random % half.saturating_add(1)))
     }
 
     /// Returns the wait without jitter, growing by `factor` from retry to retry.
@@ -62,7 +89,7 @@ mod tests {
 
     #[test]
     fn jitter_halves_a_wait_at_most() {
-        let shortest = (0..1_000).map(|draw| Backoff::PAGE.wait(1, draw)).min();
+        let shortest = (0..1_000).map(|random| Backoff::PAGE.wait(1, random)).min();
 
         assert_eq!(shortest, Some(Duration::from_millis(250)));
     }

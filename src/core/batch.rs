@@ -8,7 +8,8 @@ use crate::core::job::Lease;
 use crate::core::time::Timestamp;
 
 /// The status of a batch, computed from its tally.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BatchStatus {
     /// At least one job has not ended.
     Processing,
@@ -102,6 +103,7 @@ impl NotificationKind {
 
 /// The record of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct BatchRecord {
     /// The id, which sorts by the time of submission.
     pub id: BatchId,
@@ -157,8 +159,23 @@ pub enum NotificationState {
     Unaddressed,
 }
 
+impl NotificationState {
+    /// Returns the state as the REST API spells it. A store spells it by the name of the variant.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::GivenUp => "failed",
+            Self::Unaddressed => "unaddressed",
+        }
+    }
+}
+
+display_as_str!(BatchStatus, NotificationKind, NotificationState);
+
 /// One stored attempt to deliver a notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DeliveryAttempt {
     /// The time of the attempt.
     pub at: Timestamp,
@@ -171,11 +188,19 @@ pub struct DeliveryAttempt {
     pub response_body: Option<String>,
 }
 
+impl DeliveryAttempt {
+    /// Returns an attempt at this time, without a response.
+    pub fn new(at: Timestamp) -> Self {
+        Self { at, status: None, error: None, response_body: None }
+    }
+}
+
 /// The outbox record of the one completion notification of a batch.
 ///
 /// The commit that ends the last job writes it, and no other commit does; only the delivery
 /// is repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Notification {
     /// The id, the same in all delivery attempts.
     pub id: NotificationId,

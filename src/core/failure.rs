@@ -86,6 +86,7 @@ impl fmt::Display for ErrorCode {
 /// The error of a failed job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: {message}")]
+#[non_exhaustive]
 pub struct JobError {
     /// The code, to branch on.
     pub code: ErrorCode,

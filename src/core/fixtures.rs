@@ -40,7 +40,7 @@ pub(crate) fn job() -> Job {
         lease: None,
         hold: Credits(10),
         trail: Vec::new(),
-        used_ms: 0,
+        used: Duration::ZERO,
         ready_at: START,
         deadline: at(86_400),
         created_at: START,
@@ -92,6 +92,6 @@ pub(crate) fn attempt(tier: Tier) -> Attempt {
         signal: "seen".to_owned(),
         status: Some(200),
         started_at: START,
-        duration_ms: 5,
+        duration: Duration::from_millis(5),
     }
 }

@@ -10,7 +10,7 @@ use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
 use crate::core::request::JobRequest;
 use crate::core::tier::Tier;
-use crate::core::time::Timestamp;
+use crate::core::time::{Timestamp, as_millis};
 use crate::core::verdict::Verdict;
 
 /// The state of a job.
@@ -46,6 +46,8 @@ impl JobState {
         }
     }
 }
+
+display_as_str!(JobState);
 
 /// An event of a job's state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +145,7 @@ pub enum Finding {
 
 /// One attempt on one tier, as the trail keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The tier.
     pub tier: Tier,
@@ -154,8 +157,28 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// The time at which the attempt began.
     pub started_at: Timestamp,
-    /// The duration in milliseconds.
-    pub duration_ms: u64,
+    /// The duration, in whole milliseconds.
+    #[serde(rename = "duration_ms", with = "as_millis")]
+    pub duration: Duration,
+}
+
+impl Attempt {
+    /// Returns an attempt that began at `started_at` and took no time.
+    pub fn new(
+        tier: Tier,
+        finding: Finding,
+        signal: impl Into<String>,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            tier,
+            finding,
+            signal: signal.into(),
+            status: None,
+            started_at,
+            duration: Duration::ZERO,
+        }
+    }
 }
 
 /// The reference to a stored body, which only the store of bodies can read.
@@ -182,6 +205,7 @@ pub enum Outcome {
 
 /// The record of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Job {
     /// The id.
     pub id: JobId,
@@ -205,8 +229,9 @@ pub struct Job {
     pub hold: Credits,
     /// All committed attempts, in order.
     pub trail: Vec<Attempt>,
-    /// The milliseconds that earlier claims used of the timeout.
-    pub used_ms: u64,
+    /// The time that earlier claims used of the timeout, in whole milliseconds.
+    #[serde(rename = "used_ms", with = "as_millis")]
+    pub used: Duration,
     /// The time from which the job may be claimed, while queued.
     pub ready_at: Timestamp,
     /// The time at which the job is given up, whatever happens.
@@ -290,7 +315,7 @@ impl Job {
     /// Returns the time that is left of `timeout` after `used` in this claim.
     pub fn time_left(&self, used: Duration) -> Duration {
         let timeout = Duration::from_secs(self.request.timeout);
-        timeout.saturating_sub(Duration::from_millis(self.used_ms)).saturating_sub(used)
+        timeout.saturating_sub(self.used).saturating_sub(used)
     }
 }
 
@@ -385,7 +410,7 @@ mod tests {
 
     #[test]
     fn the_ladders_time_is_the_timeout_less_what_all_claims_used() {
-        let job = Job { used_ms: 20_000, ..job() };
+        let job = Job { used: Duration::from_secs(20), ..job() };
 
         assert_eq!(job.time_left(Duration::from_secs(30)), Duration::from_secs(40));
         assert_eq!(job.time_left(Duration::from_secs(71)), Duration::ZERO);

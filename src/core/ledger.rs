@@ -9,8 +9,9 @@ use crate::core::time::Timestamp;
 /// The error for a hold that the account does not cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the submission would hold {needed}, but only {free} are free; grant the difference or lower max_tier"
+    "the submission would hold {needed}, but only {free} are free: grant the difference or lower `max_tier`"
 )]
+#[non_exhaustive]
 pub struct Overdrawn {
     /// The credits that the submission would hold.
     pub needed: Credits,
@@ -105,8 +106,7 @@ impl Account {
     /// # Panics
     ///
     /// Panics if `spent > held` or if `held` exceeds the holds of the account. Either is a bug in the
-    /// caller; continuing
-    /// would create or destroy credits.
+    /// caller; continuing would create or destroy credits.
     pub fn settle(&mut self, held: Credits, spent: Credits) {
         assert!(spent <= held, "charging {spent} against a hold of {held}");
         assert!(held <= self.held, "settling {held} but only {} are held", self.held);
@@ -142,6 +142,7 @@ pub enum Booking {
 
 /// One line of the ledger. The lines of a batch are removed with it; the sums of the account stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LedgerEntry {
     /// The account.
     pub account: AccountId,

@@ -11,6 +11,19 @@
 //! * Nothing here imports from any other module of the crate.
 //! * Same inputs, same outputs: no randomness that was not passed in.
 
+/// Writes the type by its `as_str`.
+macro_rules! display_as_str {
+    ($($name:ty),+ $(,)?) => {
+        $(
+            impl std::fmt::Display for $name {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str(self.as_str())
+                }
+            }
+        )+
+    };
+}
+
 pub mod backoff;
 pub mod batch;
 pub mod completion;

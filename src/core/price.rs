@@ -11,6 +11,7 @@ use crate::core::tier::Tier;
 /// The default is the public price list of 20 April 2026: $0.0002, $0.0003, $0.002, $0.0025 and
 /// $0.004 a page on tiers 1 to 4, and the add-ons beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PriceList {
     /// The price of a page on each tier, cheapest tier first.
     pub tiers: [Credits; 5],

@@ -13,6 +13,7 @@ use crate::core::usage::DailyUsage;
 
 /// The use of an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct IdempotencyRecord {
     /// The account that submitted the batch.
     pub account: AccountId,
@@ -26,6 +27,7 @@ pub struct IdempotencyRecord {
 
 /// An entry of the response cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CacheEntry {
     /// The SHA-256 digest of everything that the result depends on.
     pub digest: [u8; 32],

@@ -17,7 +17,7 @@ use crate::core::job::{
 };
 use crate::core::ledger::{Account, Booking, LedgerEntry};
 use crate::core::tier::Tier;
-use crate::core::time::Timestamp;
+use crate::core::time::{Timestamp, millis};
 
 /// An event of a job, with its facts.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,13 +65,13 @@ pub enum StepInput {
 #[non_exhaustive]
 pub enum StepError {
     /// The claim does not hold the job.
-    #[error("the claim is stale: another holds the job, or it has ended")]
+    #[error("the claim is stale: another worker holds the job, or it has ended")]
     Stale,
     /// The state does not allow the input.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
     /// The charge exceeds the hold: a bug, which must not reach the ledger.
-    #[error("{charged} were to be charged against a hold of {hold}")]
+    #[error("a charge of {charged} exceeds the hold of {hold}")]
     AboveHold {
         /// The charge.
         charged: Credits,
@@ -82,6 +82,7 @@ pub enum StepError {
 
 /// The changes of a step.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Transition {
     /// The job after the step.
     pub job: Job,
@@ -91,6 +92,7 @@ pub struct Transition {
 
 /// The changes that the end of a job makes beside the job.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Ending {
     /// The batch with its new tally.
     pub batch: BatchRecord,
@@ -142,9 +144,10 @@ pub fn step(
         }
         StepInput::Reschedule { ready_at, used, attempts } => {
             let state = next(job.state, JobEvent::Rescheduled)?;
-            let used_ms = job.used_ms.saturating_add(crate::core::time::millis(used));
+            // Whole milliseconds, as a store keeps them.
+            let used = job.used.saturating_add(Duration::from_millis(millis(used)));
             let trail = joined(&job.trail, attempts);
-            let job = Job { state, used_ms, trail, ready_at, lease: None, ..job.clone() };
+            let job = Job { state, used, trail, ready_at, lease: None, ..job.clone() };
             Ok(Transition { job, ending: None })
         }
         StepInput::Succeed { tier, charged, body, cached, attempts } => {
@@ -290,13 +293,13 @@ mod tests {
     fn a_rescheduled_job_keeps_its_trail() {
         let mut held = held_job();
         held.trail.push(attempt(Tier::Curl));
-        held.used_ms = 500;
+        held.used = Duration::from_millis(500);
 
         let Transition { job, ending } =
             stepped(&held, Some(FENCE), reschedule()).expect("it is held");
 
         assert_eq!((job.state, job.lease, job.ready_at), (JobState::Queued, None, at(60)));
-        assert_eq!(job.used_ms, 2_500);
+        assert_eq!(job.used, Duration::from_millis(2_500));
         assert_eq!(job.trail, [attempt(Tier::Curl), attempt(Tier::Http)]);
         assert_eq!(ending, None);
     }

@@ -62,7 +62,7 @@ impl fmt::Display for Tier {
 
 /// The error for text that is not a tier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no tier: use 1, 2, 3, 3.5 or 4, or curl, http, stealth, lightjs or browser")]
+#[error("`{0}` is not a tier: use 1, 2, 3, 3.5 or 4, or curl, http, stealth, lightjs or browser")]
 pub struct ParseTierError(String);
 
 impl FromStr for Tier {

@@ -34,7 +34,7 @@ pub enum ParseUrlError {
     #[error("the URL's port is not a number from 0 to 65535")]
     Port,
     /// A blank or a control character, which must be percent-encoded.
-    #[error("the URL holds a blank or a control character; percent-encode it")]
+    #[error("the URL contains whitespace or a control character: percent-encode it")]
     Blank,
     /// The text is not a URL for another reason.
     #[error("the URL cannot be parsed")]

@@ -21,6 +21,7 @@ const KEPT: Duration = Duration::from_secs(62 * 24 * 60 * 60);
 
 /// The total of jobs and credits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct UsageTotals {
     /// The jobs that were submitted.
     pub jobs: u64,
@@ -58,6 +59,7 @@ impl UsageTotals {
 
 /// The usage of an account on one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DailyUsage {
     /// The account.
     pub account: AccountId,
@@ -126,6 +128,15 @@ pub enum Period {
 }
 
 impl Period {
+    /// Returns the period as configurations spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Daily => "daily",
+            Self::Weekly => "weekly",
+            Self::Monthly => "monthly",
+        }
+    }
+
     /// Returns the first day of the period that contains `day`.
     pub fn first(self, day: Day) -> Day {
         match self {
@@ -145,9 +156,12 @@ impl Period {
     }
 }
 
+display_as_str!(Period);
+
 /// The limits of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Budget {
     /// The most credits, held ones included; `None` sets no limit.
     #[serde(default)]
@@ -161,7 +175,8 @@ pub struct Budget {
 
 /// The error for a submission that exceeds its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the submission would exceed its {} budget, which begins anew at {resets_at}", word(*.period))]
+#[error("the submission would exceed its {} budget, which resets at {resets_at}", *.period)]
+#[non_exhaustive]
 pub struct OverBudget {
     /// The budget's period.
     pub period: Period,
@@ -169,15 +184,26 @@ pub struct OverBudget {
     pub resets_at: Timestamp,
 }
 
-fn word(period: Period) -> &'static str {
-    match period {
-        Period::Daily => "daily",
-        Period::Weekly => "weekly",
-        Period::Monthly => "monthly",
-    }
-}
-
 impl Budget {
+    /// Returns a budget of this period without limits.
+    pub const fn new(period: Period) -> Self {
+        Self { credits: None, jobs: None, period }
+    }
+
+    /// Sets the most credits; `None` sets no limit.
+    #[must_use]
+    pub const fn with_credits(mut self, credits: Option<Credits>) -> Self {
+        self.credits = credits;
+        self
+    }
+
+    /// Sets the most jobs; `None` sets no limit.
+    #[must_use]
+    pub const fn with_jobs(mut self, jobs: Option<u64>) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
     /// Checks that `more` fits on `day` after the usage of the period so far.
     pub fn covers(
         &self,
@@ -249,7 +275,7 @@ mod tests {
         assert_eq!(over.resets_at, day(2).start());
         assert_eq!(
             over.to_string(),
-            "the submission would exceed its daily budget, which begins anew at 1970-01-03T00:00:00.000Z"
+            "the submission would exceed its daily budget, which resets at 1970-01-03T00:00:00.000Z"
         );
         let two = Budget { credits: None, jobs: Some(2), period: Period::Daily };
         assert_eq!(two.covers(so_far, more(99), day(1)), Ok(()));

@@ -74,8 +74,8 @@ impl Ladder {
             shared.scheduling.sites.pause(&site, wait.min(shared.config.settings.retry.longest));
         }
         let status = page.as_ref().map(|it| it.response.status);
-        let duration_ms = millis(took);
-        let attempt = Attempt { tier, finding, signal, status, started_at, duration_ms };
+        let duration = Duration::from_millis(millis(took));
+        let attempt = Attempt { tier, finding, signal, status, started_at, duration };
         metrics::histogram!("rungs_attempt_seconds", "tier" => tier.name())
             .record(took.as_secs_f64());
         let event = ProgressEvent::Attempted { job: self.job.id, attempt: attempt.clone() };
@@ -206,7 +206,7 @@ impl Ladder {
             // Nobody receives if the job was lost meanwhile, and then the page is lost with it.
             drop(sender.send(catch_unwind(AssertUnwindSafe(extract))));
         });
-        self.shared.adapters.threads.run(work).await;
+        self.shared.adapters.blocking_pool.run(work).await;
         let failed = |what: &str| Err(ExtractError::Failed(what.to_owned()));
         match receiver.await {
             Ok(Ok(extracted)) => extracted,

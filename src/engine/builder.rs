@@ -10,12 +10,12 @@ use crate::core::request::Limits;
 use crate::core::step::MIN_RETENTION;
 use crate::core::tier::Tier;
 use crate::engine::Engine;
-use crate::engine::clock::{SystemClock, SystemEntropy, SystemThreads};
+use crate::engine::clock::{SystemBlockingPool, SystemClock, SystemEntropy};
 use crate::engine::error::BuildError;
 use crate::engine::pace::Pacing;
 use crate::engine::robots::RobotsPolicy;
 use crate::engine::shared::{Adapters, Config};
-use crate::ports::clock::{Clock, Entropy, Threads};
+use crate::ports::clock::{BlockingPool, Clock, Entropy};
 use crate::ports::extract::Extractor;
 use crate::ports::fetch::{BrowserFetcher, HttpFetcher, OcrEngine, PdfReader};
 use crate::ports::notify::{NotificationFormat, Notifier};
@@ -100,7 +100,7 @@ pub struct EngineBuilder {
     notification_format: Arc<dyn NotificationFormat>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    threads: Arc<dyn Threads>,
+    blocking_pool: Arc<dyn BlockingPool>,
     settings: Settings,
     limits: Limits,
     prices: PriceList,
@@ -119,7 +119,7 @@ impl Default for EngineBuilder {
             notification_format: Arc::new(crate::wire::WebhookBody),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            threads: Arc::new(SystemThreads),
+            blocking_pool: Arc::new(SystemBlockingPool),
             settings: Settings::default(),
             limits: Limits::default(),
             prices: PriceList::default(),
@@ -210,9 +210,9 @@ impl EngineBuilder {
         self
     }
 
-    /// Reads pages on `threads`; tokio's own for blocking work if not said.
-    pub fn threads(mut self, threads: impl Threads + 'static) -> Self {
-        self.threads = Arc::new(threads);
+    /// Extracts pages on `pool`. Defaults to tokio's threads for blocking work.
+    pub fn blocking_pool(mut self, pool: impl BlockingPool + 'static) -> Self {
+        self.blocking_pool = Arc::new(pool);
         self
     }
 
@@ -267,7 +267,7 @@ impl EngineBuilder {
             notification_format: self.notification_format,
             clock: self.clock,
             entropy: self.entropy,
-            threads: self.threads,
+            blocking_pool: self.blocking_pool,
         };
         let config = Config {
             settings: self.settings,

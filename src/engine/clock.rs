@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::core::time::{Timestamp, millis};
 use crate::ports::BoxFuture;
-use crate::ports::clock::{Clock, Entropy, Threads, Work};
+use crate::ports::clock::{BlockingPool, BlockingWork, Clock, Entropy};
 
 /// The machine's clock, with waits on tokio's timer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,10 +36,10 @@ impl Entropy for SystemEntropy {
 
 /// tokio's threads for blocking work.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SystemThreads;
+pub struct SystemBlockingPool;
 
-impl Threads for SystemThreads {
-    fn run(&self, work: Work) -> BoxFuture<'static, ()> {
+impl BlockingPool for SystemBlockingPool {
+    fn run(&self, work: BlockingWork) -> BoxFuture<'static, ()> {
         let running = tokio::task::spawn_blocking(work);
         // A caller notices a panic by the result that never arrives.
         Box::pin(async move { drop(running.await) })

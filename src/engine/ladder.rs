@@ -90,8 +90,7 @@ impl Ladder {
     }
 
     fn plan(&self, start: Option<Tier>, now: Timestamp, draw: u64) -> Plan {
-        let ended =
-            self.trail.last().map(|it| it.started_at.after(Duration::from_millis(it.duration_ms)));
+        let ended = self.trail.last().map(|it| it.started_at.after(it.duration));
         plan(&PlanInput {
             request: &self.job.request,
             reach: self.reach,
@@ -100,7 +99,7 @@ impl Ladder {
             used: self.used_in_all(),
             since_last: ended.map_or(Duration::ZERO, |it| now.since(it)),
             backoff: self.shared.config.settings.retry,
-            draw,
+            random: draw,
         })
     }
 
@@ -115,7 +114,7 @@ impl Ladder {
     }
 
     fn used_in_all(&self) -> Duration {
-        self.used.saturating_add(Duration::from_millis(self.job.used_ms))
+        self.used.saturating_add(self.job.used)
     }
 
     /// Returns the time that is left of the job's timeout and time budget.

@@ -48,7 +48,7 @@ use crate::core::ledger::Account;
 
 pub use artifacts::{Artifact, PRINT, SCREENSHOT};
 pub use builder::{EngineBuilder, Settings};
-pub use clock::{SystemClock, SystemEntropy, SystemThreads};
+pub use clock::{SystemBlockingPool, SystemClock, SystemEntropy};
 pub use error::{BuildError, EngineError, SubmitError};
 pub use pace::Pacing;
 pub use report::{BatchReport, JobReport, Page};

@@ -260,7 +260,7 @@ async fn deliver(shared: &Arc<Shared>, notification: Notification) {
                 event: notification.event.as_str(),
                 url: url.clone(),
                 body: notification.body.clone(),
-                sent_at: at.as_millis() / 1_000,
+                sent_at: at,
                 attempt,
             };
             attempted(shared, request).await

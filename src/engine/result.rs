@@ -9,6 +9,7 @@ use crate::core::price::AddOns;
 use crate::core::request::{Produced, unmet_options};
 use crate::core::step::StepInput;
 use crate::core::tier::Tier;
+use crate::core::time::millis;
 use crate::core::verdict::{DocumentKind, Verdict};
 use crate::engine::artifacts::{self, BrowserFiles};
 use crate::engine::attempt::Observed;
@@ -88,7 +89,7 @@ impl Ladder {
             redirects: response.redirects.clone(),
             headers: response.headers.clone(),
             extracted,
-            response_time_ms: attempt.duration_ms,
+            response_time_ms: millis(attempt.duration),
             size_bytes: response.body.len() as u64,
             fetched_at: attempt.started_at,
             cached_until: cache::expiry(job, attempt.started_at),

@@ -25,7 +25,7 @@ use crate::engine::permits::AccountPermits;
 use crate::engine::robots::{RobotsCache, RobotsPolicy};
 use crate::engine::watch::ProgressChannels;
 use crate::engine::writer::Writer;
-use crate::ports::clock::{Clock, Entropy, Threads};
+use crate::ports::clock::{BlockingPool, Clock, Entropy};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::{NotificationFormat, Notifier};
 use crate::ports::prompt::PromptExtractor;
@@ -43,7 +43,7 @@ pub(super) struct Adapters {
     pub(super) notification_format: Arc<dyn NotificationFormat>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
-    pub(super) threads: Arc<dyn Threads>,
+    pub(super) blocking_pool: Arc<dyn BlockingPool>,
 }
 
 /// The values that the engine was built with.

@@ -1,6 +1,7 @@
 //! Accepting work: checked, then recorded and held in one commit, or refused whole.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -156,7 +157,7 @@ impl Shared {
             let reason = "nothing here delivers webhooks; build the engine with `.webhooks(...)`";
             return Err(SubmitError::Webhook(reason.to_owned()));
         };
-        notifier.accepts(url).map_err(SubmitError::Webhook)
+        notifier.accepts(url).map_err(|it| SubmitError::Webhook(it.to_string()))
     }
 
     fn new_job(&self, origin: Origin<'_>, index: usize, request: JobRequest) -> Job {
@@ -173,7 +174,7 @@ impl Shared {
             lost: 0,
             lease: None,
             trail: Vec::new(),
-            used_ms: 0,
+            used: Duration::ZERO,
             ready_at: origin.now,
             deadline: origin.now.after(self.config.settings.job_deadline),
             created_at: origin.now,

@@ -1,5 +1,7 @@
 //! Builds a chat completion request and reads the answer out of its response.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -84,7 +86,7 @@ pub(super) async fn complete(
             let (input, output) = (it.input_cents, it.output_cents);
             input_tokens.saturating_mul(input).saturating_add(output_tokens.saturating_mul(output))
         }),
-        latency_ms: 0,
+        latency: Duration::ZERO,
         warnings,
     })
 }

@@ -227,7 +227,7 @@ impl Chat {
             provider: provider.to_owned(),
             reason: format!("no response within {} seconds", request.deadline.as_secs()),
         })??;
-        answer.latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        answer.latency = started.elapsed();
         Ok(answer)
     }
 }

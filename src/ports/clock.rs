@@ -23,13 +23,13 @@ pub trait Entropy: fmt::Debug + Send + Sync {
 }
 
 /// A piece of work that would block an async thread.
-pub type Work = Box<dyn FnOnce() + Send>;
+pub type BlockingWork = Box<dyn FnOnce() + Send>;
 
 /// Runs work that keeps a processor busy for a while, such as extracting a page.
-pub trait Threads: fmt::Debug + Send + Sync {
+pub trait BlockingPool: fmt::Debug + Send + Sync {
     /// Resolves once `work` has run or was abandoned. Dropping the future need not stop it.
-    fn run(&self, work: Work) -> BoxFuture<'static, ()>;
+    fn run(&self, work: BlockingWork) -> BoxFuture<'static, ()>;
 }
 
 // Compile-time check: the engine holds them as `Arc<dyn ...>`.
-const _: Option<(&dyn Clock, &dyn Entropy, &dyn Threads)> = None;
+const _: Option<(&dyn Clock, &dyn Entropy, &dyn BlockingPool)> = None;

@@ -13,6 +13,7 @@ use crate::ports::prompt::PromptAnswer;
 
 /// A document to extract from.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Document<'a> {
     /// The bytes, decompressed.
     pub body: &'a [u8],
@@ -26,9 +27,31 @@ pub struct Document<'a> {
     pub options: &'a JobRequest,
 }
 
+impl<'a> Document<'a> {
+    /// Returns an HTML document that tier 1 fetched from `url`.
+    pub fn new(body: &'a [u8], url: &'a str, options: &'a JobRequest) -> Self {
+        Self { body, content_type: None, url, tier: Tier::Curl, options }
+    }
+
+    /// Sets the `Content-Type` header.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: Option<&'a str>) -> Self {
+        self.content_type = content_type;
+        self
+    }
+
+    /// Sets the tier that fetched it.
+    #[must_use]
+    pub fn with_tier(mut self, tier: Tier) -> Self {
+        self.tier = tier;
+        self
+    }
+}
+
 /// The result of an extraction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Extracted {
     /// The requested formats; each value is an object or a string.
     pub content: BTreeMap<Format, Value>,
@@ -64,6 +87,27 @@ pub struct Extracted {
     pub warnings: Vec<String>,
 }
 
+impl Extracted {
+    /// Returns a result with this plain text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// Adds a format.
+    #[must_use]
+    pub fn with_content(mut self, format: Format, value: impl Into<Value>) -> Self {
+        self.content.insert(format, value.into());
+        self
+    }
+
+    /// Sets the title.
+    #[must_use]
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+}
+
 /// An error of an extraction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -72,10 +116,10 @@ pub enum ExtractError {
     #[error("the document is empty")]
     Empty,
     /// The extractor does not support this media type.
-    #[error("a document of type `{0}` cannot be read as a page")]
+    #[error("documents of type `{0}` are not supported")]
     Unsupported(String),
     /// The extraction failed.
-    #[error("the document could not be read: {0}")]
+    #[error("the extraction failed: {0}")]
     Failed(String),
 }
 

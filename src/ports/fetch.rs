@@ -38,6 +38,7 @@ impl fmt::Debug for JobScratch {
 
 /// An attempt to make.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct FetchRequest {
     /// The URL of the page.
     pub url: PageUrl,
@@ -74,10 +75,39 @@ impl FetchRequest {
             options,
         }
     }
+
+    /// Sets the time limit of the whole attempt.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets the most body bytes, counted after decompression.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Sets the tier.
+    #[must_use]
+    pub fn with_tier(mut self, tier: Tier) -> Self {
+        self.tier = tier;
+        self
+    }
+
+    /// Sets the URL.
+    #[must_use]
+    pub fn with_url(mut self, url: PageUrl) -> Self {
+        self.url = url;
+        self
+    }
 }
 
 /// One hop of a redirect chain.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct Redirect {
     /// The URL that responded.
     pub url: String,
@@ -85,8 +115,16 @@ pub struct Redirect {
     pub status_code: u16,
 }
 
+impl Redirect {
+    /// Returns a hop: the URL that responded, and its status.
+    pub fn new(url: impl Into<String>, status_code: u16) -> Self {
+        Self { url: url.into(), status_code }
+    }
+}
+
 /// A response. An error status is a response too: the engine judges it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fetched {
     /// The final status.
     pub status: u16,
@@ -116,6 +154,27 @@ impl Fetched {
     /// Returns a response with a status and a body.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, body: body.into(), ..Self::default() }
+    }
+
+    /// Sets the price of the attempt, for a fetcher whose vendor charges by the request.
+    #[must_use]
+    pub fn with_cost(mut self, cost: Credits) -> Self {
+        self.cost = Some(cost);
+        self
+    }
+
+    /// Sets the final URL after redirects.
+    #[must_use]
+    pub fn with_final_url(mut self, url: impl Into<String>) -> Self {
+        self.final_url = url.into();
+        self
+    }
+
+    /// Sets the redirects before the final URL.
+    #[must_use]
+    pub fn with_redirects(mut self, redirects: Vec<Redirect>) -> Self {
+        self.redirects = redirects;
+        self
     }
 
     /// Adds a header.
@@ -201,9 +260,8 @@ impl FetchError {
 /// * **Cancel safe.** Dropping the future abandons the attempt and releases its resources.
 /// * **Bounded.** The future resolves within `request.deadline` and buffers at most
 ///   `request.max_bytes` of body.
-/// * **HTTP errors are `Ok`.** So is a redirect without a target: the engine judges them.
-///   `Err` means that there was no response. A body that broke
-///   off is an error, never a short body.
+/// * **HTTP errors are `Ok`.** So is a redirect without a target: the engine judges them. `Err` means
+///   that there was no response. A body that broke off is an error, never a short body.
 /// * **Once.** A request is not sent again, whatever the connection does.
 ///
 /// Run `rungs::testkit::fetcher` against your implementation to check all of it.
@@ -219,6 +277,7 @@ pub trait HttpFetcher: fmt::Debug + Send + Sync {
 
 /// A page rendered by a browser.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rendered {
     /// The status, headers, final URL and redirects of the main document; the body is the rendered DOM.
     pub page: Fetched,
@@ -232,8 +291,37 @@ pub struct Rendered {
     pub pictures: Vec<Vec<u8>>,
 }
 
+impl Rendered {
+    /// Returns a rendered page, whose body is the DOM.
+    pub fn new(page: Fetched) -> Self {
+        Self { page, ..Self::default() }
+    }
+
+    /// Sets the PNG of the whole page.
+    #[must_use]
+    pub fn with_screenshot(mut self, png: Vec<u8>) -> Self {
+        self.screenshot = Some(png);
+        self
+    }
+
+    /// Sets the page printed to PDF.
+    #[must_use]
+    pub fn with_pdf(mut self, pdf: Vec<u8>) -> Self {
+        self.pdf = Some(pdf);
+        self
+    }
+
+    /// Sets the result of each action, in order.
+    #[must_use]
+    pub fn with_actions(mut self, actions: Vec<ActionResult>) -> Self {
+        self.actions = actions;
+        self
+    }
+}
+
 /// The result of one page action.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct ActionResult {
     /// The type of the action.
     #[serde(rename = "type")]
@@ -242,6 +330,18 @@ pub struct ActionResult {
     pub success: bool,
     /// The value that the action returned, or the reason of its failure.
     pub result: serde_json::Value,
+}
+
+impl ActionResult {
+    /// Returns the result of an action that succeeded with `value`.
+    pub fn succeeded(kind: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        Self { kind: kind.into(), success: true, result: value.into() }
+    }
+
+    /// Returns the result of an action that failed for `reason`.
+    pub fn failed(kind: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { kind: kind.into(), success: false, result: reason.into().into() }
+    }
 }
 
 /// Renders one URL in a browser. The contract is [`HttpFetcher`]'s, but that a page may be visited
@@ -254,6 +354,7 @@ pub trait BrowserFetcher: fmt::Debug + Send + Sync {
 
 /// A document to read.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DocumentRequest {
     /// The document as it was fetched, shared with the engine: its bytes are the body.
     pub document: Arc<Fetched>,
@@ -263,8 +364,23 @@ pub struct DocumentRequest {
     pub deadline: Duration,
 }
 
+impl DocumentRequest {
+    /// Returns an attempt to read `document` within `deadline`.
+    pub fn new(document: Arc<Fetched>, options: Arc<JobRequest>, deadline: Duration) -> Self {
+        Self { document, options, deadline }
+    }
+
+    /// Sets the time limit of the whole attempt.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
 /// The text of a PDF.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PdfText {
     /// The text of each page, in order.
     pub pages: Vec<String>,
@@ -284,17 +400,39 @@ pub struct PdfText {
     pub links: Vec<String>,
     /// The images of pages without text, if the job asks for OCR.
     pub scans: Vec<PdfScan>,
-    /// What was left out or guessed.
+    /// Warnings: anything omitted or guessed.
     pub warnings: Vec<String>,
+}
+
+impl PdfText {
+    /// Returns the text of a document with these pages, as plain text and as Markdown.
+    pub fn new(pages: Vec<String>, markdown: Vec<String>) -> Self {
+        Self { page_count: pages.len(), pages, markdown, ..Self::default() }
+    }
+
+    /// Sets the title in the document's metadata.
+    #[must_use]
+    pub fn with_title(mut self, title: Option<String>) -> Self {
+        self.title = title;
+        self
+    }
 }
 
 /// An image of a page that has no text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PdfScan {
     /// The index of the page, from 0.
     pub page: usize,
     /// The image, in a format that an [`OcrEngine`] reads.
     pub image: Vec<u8>,
+}
+
+impl PdfScan {
+    /// Returns the image of the page with this index.
+    pub fn new(page: usize, image: Vec<u8>) -> Self {
+        Self { page, image }
+    }
 }
 
 /// Reads a PDF. The contract is [`HttpFetcher`]'s, without a network.
@@ -305,6 +443,7 @@ pub trait PdfReader: fmt::Debug + Send + Sync {
 
 /// The text of an image.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct OcrText {
     /// The text.
     pub text: String,
@@ -312,8 +451,16 @@ pub struct OcrText {
     pub words: Vec<OcrWord>,
 }
 
+impl OcrText {
+    /// Returns the text of an image with its words.
+    pub fn new(text: impl Into<String>, words: Vec<OcrWord>) -> Self {
+        Self { text: text.into(), words }
+    }
+}
+
 /// One word on an image.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct OcrWord {
     /// The word.
     pub text: String,
@@ -323,13 +470,28 @@ pub struct OcrWord {
     pub confidence: f32,
 }
 
+impl OcrWord {
+    /// Returns a word with its position (left, top, width and height) and a confidence from 0 to 100.
+    pub fn new(text: impl Into<String>, bbox: [u32; 4], confidence: f32) -> Self {
+        Self { text: text.into(), bbox, confidence }
+    }
+}
+
 /// The text of an image of a page.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
 pub struct ImageText {
     /// The URL of the image.
     pub url: String,
     /// The text.
     pub read: OcrText,
+}
+
+impl ImageText {
+    /// Returns the text of the image at `url`.
+    pub fn new(url: impl Into<String>, read: OcrText) -> Self {
+        Self { url: url.into(), read }
+    }
 }
 
 /// Reads the text on an image. The contract is [`HttpFetcher`]'s, without a network.
@@ -338,11 +500,11 @@ pub trait OcrEngine: fmt::Debug + Send + Sync {
     fn recognize(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>>;
 }
 
-// Compile-time check: hosts hold fetchers as `Arc<dyn ...>`.
+// Compile-time check: the engine holds fetchers as `Arc<dyn ...>`.
 const _: (Option<&dyn HttpFetcher>, Option<&dyn BrowserFetcher>) = (None, None);
 const _: (Option<&dyn PdfReader>, Option<&dyn OcrEngine>) = (None, None);
 
-/// A fetcher made of a closure, which is all most host tests need.
+/// Returns a fetcher made of a closure, which is all that most tests need.
 ///
 /// ```
 /// use rungs::core::tier::Tier;

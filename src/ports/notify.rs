@@ -4,10 +4,12 @@ use std::fmt;
 
 use crate::core::completion::Completion;
 use crate::core::id::{AccountId, NotificationId};
+use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
 
 /// One attempt to deliver a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeliveryRequest {
     /// The id of the notification, the same in all attempts.
     pub id: NotificationId,
@@ -19,16 +21,44 @@ pub struct DeliveryRequest {
     pub url: String,
     /// The JSON body, the same bytes in all attempts.
     pub body: String,
-    /// The time of this attempt in seconds since 1970, which Standard Webhooks signs.
-    pub sent_at: u64,
+    /// The time of this attempt, which Standard Webhooks signs in seconds.
+    pub sent_at: Timestamp,
     /// The number of this attempt, from 1.
     pub attempt: u32,
 }
 
+impl DeliveryRequest {
+    /// Returns the first attempt to deliver `body` to `url`, made at `sent_at`.
+    pub fn new(
+        id: NotificationId,
+        event: &'static str,
+        url: impl Into<String>,
+        body: impl Into<String>,
+        sent_at: Timestamp,
+    ) -> Self {
+        let (url, body) = (url.into(), body.into());
+        Self { id, account: AccountId::default(), event, url, body, sent_at, attempt: 1 }
+    }
+
+    /// Sets the account of the batch.
+    #[must_use]
+    pub fn with_account(mut self, account: AccountId) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Sets the number of the attempt, from 1.
+    #[must_use]
+    pub fn with_attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt;
+        self
+    }
+}
+
 /// The outcome of a delivery attempt.
 ///
-/// An `answer` is the beginning of what the receiver said, for whoever looks for what is wrong with it:
-/// the engine keeps [`MAX_RESPONSE_BODY_CHARS`] of it, without what could disturb a terminal.
+/// A `response_body` is the beginning of the receiver's response, for debugging. The engine keeps
+/// [`MAX_RESPONSE_BODY_CHARS`] of it, without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
     /// The receiver responded with a 2xx status.
@@ -61,6 +91,20 @@ pub enum DeliveryOutcome {
 /// Characters of a receiver's answer that are kept.
 pub const MAX_RESPONSE_BODY_CHARS: usize = 1_024;
 
+/// The error for a URL to which notifications cannot be delivered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct WebhookUrlError {
+    message: String,
+}
+
+impl WebhookUrlError {
+    /// Returns an error with this message: the reason and the remedy.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
 /// Delivers notifications. An implementation makes **one** attempt; the engine retries.
 pub trait Notifier: fmt::Debug + Send + Sync {
     /// Makes one attempt, within 10 seconds.
@@ -70,8 +114,8 @@ pub trait Notifier: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Returns the reason and the remedy.
-    fn accepts(&self, url: &str) -> Result<(), String>;
+    /// [`WebhookUrlError`] with the reason and the remedy.
+    fn accepts(&self, url: &str) -> Result<(), WebhookUrlError>;
 }
 
 /// Writes the bodies of completion notifications.
@@ -79,9 +123,8 @@ pub trait Notifier: fmt::Debug + Send + Sync {
 /// # Contract
 ///
 /// * **Pure.** The same completion always gives the same body: no clock, no randomness, no I/O. The
-///   engine
-///   commits the body together with the end of the batch, so that all delivery attempts send the same
-///   bytes.
+///   engine commits the body together with the end of the batch, so that all delivery attempts send
+///   the same bytes.
 pub trait NotificationFormat: fmt::Debug + Send + Sync {
     /// Returns the body of the notification.
     fn body(&self, completion: &Completion) -> String;

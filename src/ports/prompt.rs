@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::core::request::Provider;
+use crate::core::time::as_millis;
 use crate::ports::BoxFuture;
 
 /// A prompt about a document.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PromptRequest {
     /// The prompt of the item.
     pub prompt: String,
@@ -28,8 +30,50 @@ pub struct PromptRequest {
     pub deadline: Duration,
 }
 
+impl PromptRequest {
+    /// Returns a prompt about the document `text` from `url`, to be answered within `deadline`.
+    pub fn new(
+        prompt: impl Into<String>,
+        text: impl Into<String>,
+        url: impl Into<String>,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            prompt: prompt.into(),
+            schema: None,
+            provider: None,
+            model: None,
+            text: text.into(),
+            url: url.into(),
+            deadline,
+        }
+    }
+
+    /// Sets the fields of the answer: a JSON Schema or its shorthand.
+    #[must_use]
+    pub fn with_schema(mut self, schema: Option<Value>) -> Self {
+        self.schema = schema;
+        self
+    }
+
+    /// Sets the provider and the model.
+    #[must_use]
+    pub fn with_model(mut self, provider: Option<Provider>, model: Option<String>) -> Self {
+        (self.provider, self.model) = (provider, model);
+        self
+    }
+
+    /// Sets the time limit of the whole answer.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
 /// The answer of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PromptAnswer {
     /// The answer: an object of the requested fields, or any value that the prompt asks for.
     pub value: Value,
@@ -43,10 +87,34 @@ pub struct PromptAnswer {
     pub output_tokens: u64,
     /// The cost in millionths of a cent, if the price of a token is configured.
     pub cost_microcents: Option<u64>,
-    /// The duration in milliseconds.
-    pub latency_ms: u64,
+    /// The duration, which is stored in whole milliseconds.
+    #[serde(rename = "latency_ms", with = "as_millis")]
+    pub latency: Duration,
     /// Warnings: anything omitted or not matching the schema.
     pub warnings: Vec<String>,
+}
+
+impl PromptAnswer {
+    /// Returns an answer of a model, without token counts.
+    pub fn new(value: Value, provider: impl Into<String>, model: impl Into<String>) -> Self {
+        Self {
+            value,
+            provider: provider.into(),
+            model: model.into(),
+            input_tokens: 0,
+            output_tokens: 0,
+            cost_microcents: None,
+            latency: Duration::ZERO,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Sets the tokens of all attempts.
+    #[must_use]
+    pub fn with_tokens(mut self, input: u64, output: u64) -> Self {
+        (self.input_tokens, self.output_tokens) = (input, output);
+        self
+    }
 }
 
 /// The error of a prompt without an answer. The job goes on, and its result contains the error as a

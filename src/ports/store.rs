@@ -15,17 +15,17 @@ use crate::ports::BoxFuture;
 #[non_exhaustive]
 pub enum StoreError {
     /// Another writer changed a record first. Nothing was written; reload and retry.
-    #[error("a record changed since it was read")]
+    #[error("the record changed since it was read")]
     Conflict,
     /// Another process has the store open. Nothing was changed.
-    #[error("the {store} store is in use by another process; stop it, or use another directory")]
+    #[error("the {store} store is locked by another process: stop it or use another directory")]
     InUse {
         /// The name of the store.
         store: &'static str,
     },
     /// The data on disk cannot be read.
     #[error(
-        "the {store} store is damaged: {what}; restore it from a copy, or start with an empty directory"
+        "the {store} store is damaged ({what}): restore it from a copy or start with an empty directory"
     )]
     Damaged {
         /// The name of the store.
@@ -68,6 +68,7 @@ pub struct Write {
 
 /// A query for records of one kind in the order of their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ListQuery {
     /// The kind of the records.
     pub kind: RecordKind,
@@ -79,6 +80,27 @@ pub struct ListQuery {
     pub limit: usize,
 }
 
+impl ListQuery {
+    /// Returns a query for the first `limit` records of a kind, least key first.
+    pub fn new(kind: RecordKind, limit: usize) -> Self {
+        Self { kind, after: None, descending: false, limit }
+    }
+
+    /// Starts after this key, in the order of the query.
+    #[must_use]
+    pub fn after(mut self, key: Option<Key>) -> Self {
+        self.after = key;
+        self
+    }
+
+    /// Lists the greatest key first.
+    #[must_use]
+    pub fn descending(mut self) -> Self {
+        self.descending = true;
+        self
+    }
+}
+
 /// Returns `true` if two changes of a commit name one key: a store answers such a commit
 /// [`StoreError::Conflict`].
 pub fn has_duplicate_keys(writes: &[Write]) -> bool {
@@ -87,8 +109,7 @@ pub fn has_duplicate_keys(writes: &[Write]) -> bool {
 }
 
 /// Keeps records. A store decides nothing: the core computes what a record becomes, and the store
-/// writes it if
-/// the versions still match.
+/// writes it if the versions still match.
 ///
 /// # Contract
 ///

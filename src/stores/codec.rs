@@ -19,7 +19,7 @@ use crate::ports::store::{Version, Versioned};
 /// The format that this release writes.
 pub const FORMAT: u8 = 1;
 
-const HEAD: usize = 18;
+const HEADER_BYTES: usize = 18;
 
 /// The error for a value that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -29,16 +29,16 @@ pub enum CodecError {
     #[error("a record has format {0}, but this release reads only up to {FORMAT}")]
     UnknownFormat(u8),
     /// The value ends too early, or its header is invalid.
-    #[error("a record's head cannot be read")]
-    BadHead,
+    #[error("a record's header cannot be read")]
+    InvalidHeader,
     /// The JSON of the record cannot be read.
     #[error("a record cannot be read: {0}")]
-    BadRecord(#[from] serde_json::Error),
+    InvalidRecord(#[from] serde_json::Error),
 }
 
 /// The header of a value, which is read without its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct Header {
     /// The version of the record.
     pub version: Version,
     /// The index entry that belongs to the record.
@@ -57,15 +57,15 @@ pub fn encode(version: Version, record: &Record) -> Result<Vec<u8>, CodecError> 
 }
 
 /// Decodes the header of a value.
-pub fn head(bytes: &[u8]) -> Result<Head, CodecError> {
+pub fn header(bytes: &[u8]) -> Result<Header, CodecError> {
     match bytes.first() {
         Some(&FORMAT) => {}
         Some(&other) => return Err(CodecError::UnknownFormat(other)),
-        None => return Err(CodecError::BadHead),
+        None => return Err(CodecError::InvalidHeader),
     }
     let number = |at: usize| {
         let bytes = bytes.get(at..at + 8).and_then(|it| it.try_into().ok());
-        bytes.map(u64::from_be_bytes).ok_or(CodecError::BadHead)
+        bytes.map(u64::from_be_bytes).ok_or(CodecError::InvalidHeader)
     };
     let version = number(1)?;
     let at = Timestamp::from_millis(number(10)?);
@@ -73,16 +73,16 @@ pub fn head(bytes: &[u8]) -> Result<Head, CodecError> {
         0 => None,
         byte => {
             let queue = Queue::ALL.into_iter().find(|it| *it as u8 == byte);
-            Some((queue.ok_or(CodecError::BadHead)?, at))
+            Some((queue.ok_or(CodecError::InvalidHeader)?, at))
         }
     };
-    Ok(Head { version, due })
+    Ok(Header { version, due })
 }
 
 /// Decodes a value.
 pub fn decode(bytes: &[u8]) -> Result<Versioned, CodecError> {
-    let version = head(bytes)?.version;
-    let record = serde_json::from_slice(&bytes[HEAD..])?;
+    let version = header(bytes)?.version;
+    let record = serde_json::from_slice(&bytes[HEADER_BYTES..])?;
     Ok(Versioned { version, record })
 }
 

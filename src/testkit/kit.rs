@@ -235,8 +235,7 @@ macro_rules! breach {
 pub(super) use {breach, must, must_eq};
 
 /// Starts tasks that begin together, once the last of them is ready: a race that is over before the
-/// others start
-/// proves nothing.
+/// others start proves nothing.
 pub(super) fn at_once<F>(tasks: impl IntoIterator<Item = F>) -> JoinSet<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,

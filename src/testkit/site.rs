@@ -24,6 +24,7 @@ const MAX_RAW_CONNECTIONS: usize = 64;
 
 /// A request as the site receives it.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct SiteRequest {
     /// The method.
     pub method: String,

@@ -18,7 +18,7 @@ use crate::net::error::request_error;
 use crate::net::{Clients, Guard, NetPolicy};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::FetchErrorKind;
-use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
+use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier, WebhookUrlError};
 use crate::webhook::sign::WebhookSecret;
 
 /// The time of one attempt in all.
@@ -144,17 +144,18 @@ impl Webhooks {
     fn headers(&self, delivery: &DeliveryRequest) -> Option<HeaderMap> {
         let id = delivery.id.to_string();
         let body = delivery.body.as_bytes();
+        let sent_at = delivery.sent_at.as_millis() / 1_000;
         let mut pairs = vec![
             ("x-alterlab-event", delivery.event.to_owned()),
             ("x-alterlab-delivery", id.clone()),
             ("x-alterlab-attempt", delivery.attempt.to_string()),
             ("webhook-id", id.clone()),
-            ("webhook-timestamp", delivery.sent_at.to_string()),
+            ("webhook-timestamp", sent_at.to_string()),
         ];
         let secret = self.account_secrets.get(&delivery.account).or(self.secret.as_ref());
         if let Some(secret) = secret {
             pairs.push(("x-alterlab-signature", secret.alterlab(body)));
-            pairs.push(("webhook-signature", secret.standard(&id, delivery.sent_at, body)));
+            pairs.push(("webhook-signature", secret.standard(&id, sent_at, body)));
         }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -220,8 +221,8 @@ impl Notifier for Webhooks {
         Box::pin(self.send(delivery))
     }
 
-    fn accepts(&self, url: &str) -> Result<(), String> {
-        self.checked(url).map(drop)
+    fn accepts(&self, url: &str) -> Result<(), WebhookUrlError> {
+        self.checked(url).map(drop).map_err(WebhookUrlError::new)
     }
 }
 

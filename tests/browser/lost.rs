@@ -110,7 +110,7 @@ async fn a_post_request_is_not_repeated_in_another_browser() {
 #[tokio::test]
 async fn a_job_survives_five_lost_browsers() {
     let (site, chrome) = (responds_after(5), chrome());
-    let retry = Backoff { first: Duration::from_millis(1), ..Backoff::PAGE };
+    let retry = Backoff::PAGE.with_first(Duration::from_millis(1));
     let settings = Settings { retry, ..Settings::default() };
     let builder =
         Engine::builder().store(Memory::default()).browser(chrome.clone()).settings(settings);

@@ -26,13 +26,7 @@ impl HttpFetcher for Nowhere {
         let url = request.options.page().as_str().to_owned();
         let body = format!("<title>Loaf</title><article><h1>Loaf</h1><p>{words}</p></article>");
         Box::pin(async move {
-            Ok(Fetched {
-                status: 200,
-                headers: vec![("content-type".to_owned(), "text/html".to_owned())],
-                body: body.into_bytes(),
-                final_url: url,
-                ..Fetched::default()
-            })
+            Ok(Fetched::new(200, body).header("content-type", "text/html").with_final_url(url))
         })
     }
 }

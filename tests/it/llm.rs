@@ -76,15 +76,7 @@ fn completion(says: &str) -> SiteResponse {
 }
 
 fn question(text: &str) -> PromptRequest {
-    PromptRequest {
-        prompt: "What does it cost?".into(),
-        schema: None,
-        provider: None,
-        model: None,
-        text: text.into(),
-        url: "http://harbour.example/lamp".into(),
-        deadline: PATIENCE,
-    }
+    PromptRequest::new("What does it cost?", text, "http://harbour.example/lamp", PATIENCE)
 }
 
 /// What an engine makes of the page for this item.
@@ -196,7 +188,7 @@ async fn a_server_without_schema_support_gets_a_plain_request() {
     });
     let schema = Some(json!({ "price": "number", "name": "string" }));
 
-    let answer = model.chat().answer(PromptRequest { schema, ..question(PAGE) }).await;
+    let answer = model.chat().answer(question(PAGE).with_schema(schema)).await;
 
     let answer = answer.expect("an answer in a fence");
     assert_eq!(answer.value, json!({ "price": "dear" }));
@@ -231,7 +223,7 @@ async fn an_unknown_provider_is_named() {
         Model::start(|_, _| completion("{\"from\": 2}")),
     );
     let chat = first.chat().provider(Provider::Groq, second.model());
-    let of = |provider| PromptRequest { provider, model: Some("wick-2".into()), ..question(PAGE) };
+    let of = |provider| question(PAGE).with_model(provider, Some("wick-2".into()));
 
     let named = chat.answer(of(Some(Provider::Groq))).await.expect("the second");
     let other = chat.answer(of(Some(Provider::Anthropic))).await.expect_err("not configured");
@@ -247,7 +239,7 @@ async fn a_silent_model_is_abandoned_at_the_deadline() {
     let model = Model::start(|_, _| completion("{}").delay(PATIENCE));
     let deadline = Duration::from_millis(300);
 
-    let error = model.chat().answer(PromptRequest { deadline, ..question(PAGE) }).await;
+    let error = model.chat().answer(question(PAGE).with_deadline(deadline)).await;
 
     assert!(matches!(error, Err(PromptError::Unreachable { .. })), "{error:?}");
 }

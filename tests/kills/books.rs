@@ -100,7 +100,7 @@ impl Books {
             keys: BTreeMap::new(),
         };
         for kind in KINDS {
-            let list = ListQuery { kind, after: None, descending: false, limit: usize::MAX };
+            let list = ListQuery::new(kind, usize::MAX);
             for found in run(books.store.list(list)).expect("readable") {
                 books.keep(found.record);
             }

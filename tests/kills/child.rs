@@ -72,11 +72,8 @@ impl Plan {
 
     fn engine(&self) -> Engine {
         let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
-        let quick = |retries| Backoff {
-            retries,
-            first: Duration::from_millis(2),
-            longest: Duration::from_millis(20),
-        };
+        let quick =
+            |retries| Backoff::new(retries, Duration::from_millis(2), Duration::from_millis(20));
         Engine::builder()
             .store(Sled::open(&self.dir).unwrap_or_else(|error| panic!("{error}: {error:?}")))
             .http(Http::new().network(network.clone()))

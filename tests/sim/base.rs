@@ -136,7 +136,7 @@ impl Base {
         }
         self.bodies.retain(|_, it| it.flushed || rng.chance(50));
         for kind in [RecordKind::Job, RecordKind::Notification] {
-            let all = ListQuery { kind, after: None, descending: false, limit: usize::MAX };
+            let all = ListQuery::new(kind, usize::MAX);
             let abandoned = self.list(all).into_iter().filter_map(|it| {
                 let (key, expected) = (it.record.key(), Some(it.version));
                 let record = Some(it.record.abandoned(now)?);
@@ -153,7 +153,7 @@ impl Base {
 
     /// Every record, for a recount.
     pub(crate) fn everything(&self) -> Vec<Record> {
-        let all = |kind| ListQuery { kind, after: None, descending: false, limit: usize::MAX };
+        let all = |kind| ListQuery::new(kind, usize::MAX);
         RecordKind::ALL.into_iter().flat_map(|it| self.list(all(it))).map(|it| it.record).collect()
     }
 }

@@ -78,8 +78,8 @@ fn settings(plan: &Plan) -> Settings {
     Settings {
         concurrency: plan.concurrency,
         pacing: Pacing { per_host: plan.per_host, per_second: plan.per_second.map(f64::from) },
-        retry: Backoff { retries: 2, first: second / 5, longest: second * 5 },
-        webhook_retry: Backoff { retries: 2, first: second / 2, longest: second * 4 },
+        retry: Backoff::new(2, second / 5, second * 5),
+        webhook_retry: Backoff::new(2, second / 2, second * 4),
         lease: Duration::from_secs(plan.lease),
         job_deadline: second * 120,
         grace: second,
@@ -188,7 +188,7 @@ impl Runner {
             .webhooks(seat.clone())
             .clock(seat.clone())
             .entropy(Chance(Mutex::new(stream(2))))
-            .threads(OnTheSpot)
+            .blocking_pool(OnTheSpot)
             .settings(settings(&world.plan));
         if world.plan.robots {
             builder = builder.robots(RobotsPolicy::Respect { agent: "rungs".to_owned() });

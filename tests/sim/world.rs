@@ -10,12 +10,12 @@ use rungs::core::id::BatchId;
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
-use rungs::ports::clock::{Clock, Entropy, Threads, Work};
+use rungs::ports::clock::{BlockingPool, BlockingWork, Clock, Entropy};
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{
     BrowserFetcher, FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, Rendered,
 };
-use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
+use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier, WebhookUrlError};
 use tokio::time::Instant;
 
 use crate::base::Base;
@@ -160,8 +160,8 @@ impl Entropy for Chance {
 #[derive(Debug)]
 pub(crate) struct OnTheSpot;
 
-impl Threads for OnTheSpot {
-    fn run(&self, work: Work) -> BoxFuture<'static, ()> {
+impl BlockingPool for OnTheSpot {
+    fn run(&self, work: BlockingWork) -> BoxFuture<'static, ()> {
         work();
         Box::pin(std::future::ready(()))
     }
@@ -245,7 +245,7 @@ impl HttpFetcher for Seat {
 impl BrowserFetcher for Seat {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
         let answer = self.clone().answer(request);
-        Box::pin(async move { Ok(Rendered { page: answer.await?, ..Rendered::default() }) })
+        Box::pin(async move { Ok(Rendered::new(answer.await?)) })
     }
 }
 
@@ -260,7 +260,7 @@ impl Extractor for Plain {
         if page.tier == Tier::LightJs && text.contains("root") {
             return Err(ExtractError::Empty);
         }
-        Ok(Extracted { text, ..Extracted::default() })
+        Ok(Extracted::new(text))
     }
 }
 
@@ -269,7 +269,7 @@ impl Notifier for Seat {
         Box::pin(self.clone().receive(delivery))
     }
 
-    fn accepts(&self, _url: &str) -> Result<(), String> {
+    fn accepts(&self, _url: &str) -> Result<(), WebhookUrlError> {
         Ok(())
     }
 }

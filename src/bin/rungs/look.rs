@@ -31,7 +31,7 @@ pub(crate) async fn status(args: StatusArgs) -> Done {
 }
 
 async fn all(store: &Sled) -> Done {
-    let list = ListQuery { kind: RecordKind::Batch, after: None, descending: true, limit: SHOWN };
+    let list = ListQuery::new(RecordKind::Batch, SHOWN).descending();
     let found = store.list(list).await.map_err(|error| Failure::of(&error))?;
     say(format_args!(
         "{:<42} {:<10} {:>6} {:>6} {:>6} {:>10}",

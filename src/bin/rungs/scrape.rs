@@ -67,6 +67,7 @@ fn explain(attempt: &Attempt) {
     let (tier, name) = (attempt.tier, attempt.tier.name());
     eprintln!(
         "  tier {tier:<3} {name:<8} {status} {:>6} ms  {}",
-        attempt.duration_ms, attempt.signal
+        attempt.duration.as_millis(),
+        attempt.signal
     );
 }

@@ -28,7 +28,7 @@ pub struct PlanInput<'a> {
     /// The retry policy.
     pub backoff: Backoff,
     /// A random number, for jitter.
-    pub draw: u64,
+    pub random: u64,
 }
 
 /// The next action for a job.
@@ -79,11 +79,16 @@ fn out_of_time(facts: &PlanInput<'_>) -> Option<Plan> {
     let budget = facts.request.cost_controls.time_budget.map(Duration::from_secs);
     let timeout = Duration::from_secs(facts.request.timeout);
     if facts.used >= timeout {
-        let message = format!("no page within {} seconds; raise `timeout`", facts.request.timeout);
+        let message =
+            format!("the page was not fetched within {} s: raise `timeout`", facts.request.timeout);
         return Some(stop(ErrorCode::Timeout, message));
     }
-    (budget.is_some_and(|it| facts.used >= it))
-        .then(|| stop(ErrorCode::TimeBudgetExpired, "the time budget ran out before a page came"))
+    (budget.is_some_and(|it| facts.used >= it)).then(|| {
+        stop(
+            ErrorCode::TimeBudgetExpired,
+            "the time budget expired before the page was fetched: raise `time_budget`",
+        )
+    })
 }
 
 /// Returns the attempt on the start tier.
@@ -105,7 +110,7 @@ fn first(facts: &PlanInput<'_>) -> Plan {
 /// Returns the error of a job that may use no tier.
 fn nowhere_to_go(reach: Reach) -> JobError {
     if let Some(tier) = reach.unaffordable {
-        let message = format!("tier {tier} costs more than `max_credits`; raise it");
+        let message = format!("tier {tier} costs more than `max_credits`: raise it");
         return JobError::new(ErrorCode::CostLimitExceeded, message);
     }
     match reach.allowed.first() {
@@ -118,14 +123,14 @@ fn nowhere_to_go(reach: Reach) -> JobError {
                     ErrorCode::TierCapReached
                 },
                 format!(
-                    "tier {tier} ({}) is asked for, but nothing is installed for it",
+                    "the item requires tier {tier} ({}), but no fetcher serves it: configure one",
                     tier.name()
                 ),
             )
         },
         None => JobError::new(
             ErrorCode::TierCapReached,
-            "the mode and the cost controls leave no tier to use; lower the floor or raise the cap",
+            "the mode and the cost controls exclude every tier: raise `max_tier` or change the mode",
         ),
     }
 }
@@ -142,7 +147,7 @@ fn retry(facts: &PlanInput<'_>, last: &Attempt, retry_after: Option<Duration>) -
     if tries > facts.backoff.retries {
         return gave_up(last);
     }
-    let wait = facts.backoff.wait(tries, facts.draw);
+    let wait = facts.backoff.wait(tries, facts.random);
     // The site's word counts, up to the longest wait that we would ever choose ourselves.
     let wait = retry_after.map_or(wait, |it| it.max(wait)).min(facts.backoff.longest);
     // What has passed already, perhaps in the queue, need not be waited for again.
@@ -186,7 +191,7 @@ fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
         Finding::Judged(Verdict::Thin) => return Plan::Accept,
         _ if too_dear.is_some() => JobError::new(
             ErrorCode::CostLimitExceeded,
-            format!("{}; the next tier costs more than `max_credits`", last.signal),
+            format!("{}; the next tier costs more than `max_credits`: raise it", last.signal),
         ),
         Finding::Judged(Verdict::Blocked { challenge: true, .. }) => {
             JobError::new(ErrorCode::ChallengeDetected, last.signal.clone())
@@ -196,14 +201,18 @@ fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
         }
         _ if capped.is_some() => JobError::new(
             ErrorCode::TierCapReached,
-            format!("{}; the page needs a dearer tier than the controls allow", last.signal),
+            format!(
+                "{}; the page needs a more expensive tier than the cost controls allow: raise `max_tier`",
+                last.signal
+            ),
         ),
-        _ if last.tier == Tier::Browser => {
-            JobError::new(ErrorCode::EmptyContent, format!("{}, even rendered", last.signal))
-        }
+        _ if last.tier == Tier::Browser => JobError::new(
+            ErrorCode::EmptyContent,
+            format!("{}, although it was rendered", last.signal),
+        ),
         _ => JobError::new(
             ErrorCode::RenderFailed,
-            format!("{}; the page needs a browser, and none is installed", last.signal),
+            format!("{}; the page needs a browser: configure one", last.signal),
         ),
     };
     error.status = last.status;
@@ -227,7 +236,7 @@ mod tests {
             signal: "seen".into(),
             status: Some(200),
             started_at: Timestamp::default(),
-            duration_ms: 1,
+            duration: Duration::from_millis(1),
         }
     }
 
@@ -236,7 +245,7 @@ mod tests {
         let tools =
             Capabilities { tiers: tiers.iter().copied().collect(), ..Capabilities::default() };
         let reach = Reach::of(&request, &tools, &PriceList::default());
-        let used = Duration::from_millis(trail.iter().map(|it| it.duration_ms).sum());
+        let used = trail.iter().map(|it| it.duration).sum();
         plan(&PlanInput {
             request: &request,
             reach,
@@ -245,7 +254,7 @@ mod tests {
             used,
             since_last: Duration::ZERO,
             backoff: Backoff::PAGE,
-            draw: 0,
+            random: 0,
         })
     }
 
@@ -351,7 +360,7 @@ mod tests {
     #[test]
     fn an_exhausted_timeout_ends_the_ladder() {
         let mut late = attempt(Tier::Curl, blocked());
-        late.duration_ms = 90_000;
+        late.duration = Duration::from_secs(90);
 
         assert_eq!(code(planned(Item::get("http://a/"), &Tier::ALL, &[late])), ErrorCode::Timeout);
     }
@@ -361,7 +370,10 @@ mod tests {
         let spent = |millis| {
             let mut item = Item::get("http://a/");
             item.cost_controls.time_budget = Some(5);
-            let seen = Attempt { duration_ms: millis, ..attempt(Tier::Curl, blocked()) };
+            let seen = Attempt {
+                duration: Duration::from_millis(millis),
+                ..attempt(Tier::Curl, blocked())
+            };
             planned(item, &Tier::ALL, &[seen])
         };
 

@@ -15,7 +15,7 @@ const ENOUGH: f64 = 1.5;
 /// The share of successes from which a tier is worth starting on: one in four, chosen and not measured.
 const POOR: f64 = 0.25;
 /// One job in this many starts at the cheapest tier all the same, to detect that a site became easier.
-/// That adds at most a sixteenth of the cheapest price to the mean cost of a page.
+/// The attempts add at most a sixteenth of the cheapest price to the mean cost of a page.
 const LOOK_AGAIN: u64 = 16;
 
 /// Successes and failures of one tier, each worth less as it ages.
@@ -53,11 +53,10 @@ impl SiteProfile {
     }
 
     /// Returns the start tier among `usable`: the cheapest that is not known to fail here, if a more
-    /// expensive
-    /// one is known to work. One `random` number in 16 selects the cheapest all the same.
-    pub fn start(&self, usable: TierSet, now: Timestamp, draw: u64) -> Option<Tier> {
+    /// expensive one is known to work. One `random` number in 16 selects the cheapest all the same.
+    pub fn start(&self, usable: TierSet, now: Timestamp, random: u64) -> Option<Tier> {
         let cheapest = usable.first()?;
-        if draw.is_multiple_of(LOOK_AGAIN) {
+        if random.is_multiple_of(LOOK_AGAIN) {
             return Some(cheapest);
         }
         let factor = decay(now.since(self.updated_at));

@@ -45,6 +45,7 @@ impl FromIterator<Tier> for TierSet {
 
 /// The capabilities of the configured fetchers and readers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// The tiers that a fetcher serves.
     pub tiers: TierSet,
@@ -54,8 +55,16 @@ pub struct Capabilities {
     pub ocr: bool,
 }
 
+impl Capabilities {
+    /// Returns the capabilities of fetchers that serve these tiers, without readers of documents.
+    pub fn new(tiers: impl IntoIterator<Item = Tier>) -> Self {
+        Self { tiers: tiers.into_iter().collect(), ..Self::default() }
+    }
+}
+
 /// The tiers that one job may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reach {
     /// The tiers that the mode and the cost controls allow.
     pub allowed: TierSet,

@@ -1,7 +1,7 @@
 //! The known marks of bot protections and challenges.
 //!
 //! A mark alone proves little: protected sites carry their protection's scripts on every page, and
-//! any page may mention a captcha. So each mark says how sparse a page must be for it to decide.
+//! any page may mention a captcha. So each mark has the condition under which it decides.
 
 use crate::core::verdict::scan::Scan;
 use crate::core::verdict::{Response, Verdict};
@@ -15,7 +15,7 @@ const BARE: usize = 500;
 
 /// The part of a page in which a mark was found.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum MarkLocation {
     /// In a tag, names and values of attributes included.
     Tag,
     /// In a script's source.
@@ -24,7 +24,7 @@ pub(super) enum Place {
 
 /// The condition under which a mark decides.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum When {
+enum Condition {
     /// Only challenges carry it.
     Always,
     /// Ordinary pages may carry it: decides only on a page with little text.
@@ -40,57 +40,62 @@ struct Mark {
     needle: &'static str,
     by: &'static str,
     challenge: bool,
-    when: When,
+    condition: Condition,
 }
 
-const fn mark(needle: &'static str, by: &'static str, challenge: bool, when: When) -> Mark {
-    Mark { needle, by, challenge, when }
+const fn mark(
+    needle: &'static str,
+    by: &'static str,
+    challenge: bool,
+    condition: Condition,
+) -> Mark {
+    Mark { needle, by, challenge, condition }
 }
 
 /// All marks, in lower case; at most 64, the bits of [`Markers`].
 const MARKS: &[Mark] = &[
-    mark("_cf_chl_opt", "cloudflare", true, When::Always),
-    mark("jschl_vc", "cloudflare", true, When::Always),
-    mark("jschl-answer", "cloudflare", true, When::Always),
-    mark("__cf_chl_", "cloudflare", true, When::Always),
-    mark("cf_captcha_kind", "cloudflare", true, When::Always),
-    mark("cf-error-details", "cloudflare", false, When::Always),
-    mark("cf-browser-verification", "cloudflare", true, When::Sparse),
-    mark("/cdn-cgi/challenge-platform/", "cloudflare", true, When::Refused),
-    mark("/cdn-cgi/bm/cv/", "cloudflare", true, When::Refused),
-    mark("captcha-delivery.com", "datadome", true, When::Sparse),
-    mark("js.datadome.co", "datadome", true, When::Refused),
-    mark("px-captcha", "perimeterx", true, When::Sparse),
-    mark("captcha.px-c", "perimeterx", true, When::Sparse),
-    mark("_pxappid", "perimeterx", true, When::Refused),
-    mark("/_sec/cp_challenge/", "akamai", true, When::Sparse),
-    mark("sec-if-cpt-container", "akamai", true, When::Always),
-    mark("bm-verify=", "akamai", true, When::Sparse),
-    mark("_incapsula_resource", "imperva", true, When::Sparse),
-    mark("gokuprops", "aws-waf", true, When::Sparse),
-    mark("awswafcookiedomainlist", "aws-waf", true, When::Sparse),
-    mark("token.awswaf.com", "aws-waf", true, When::Refused),
-    mark("kpsdk", "kasada", true, When::Sparse),
-    mark("window[\"bobcmn\"]", "f5", true, When::Sparse),
-    mark("window._imp_apg_r_", "f5", true, When::Sparse),
-    mark("/tspd/", "f5", true, When::Refused),
-    mark("sucuri_cloudproxy", "sucuri", true, When::Sparse),
-    mark("/.well-known/ddos-guard/", "ddos-guard", true, When::Sparse),
-    mark("check.ddos-guard.net", "ddos-guard", true, When::Sparse),
-    mark("/.well-known/sgcaptcha/", "siteground", true, When::Sparse),
-    mark("/.well-known/vercel/security/", "vercel", true, When::Sparse),
-    mark("anubis_challenge", "anubis", true, When::Sparse),
-    mark("acw_sc__v2", "alibaba", true, When::Sparse),
-    mark("aliyun_waf", "alibaba", true, When::Sparse),
-    mark("winsocks()", "reblaze", true, When::Sparse),
-    mark("rbzns", "reblaze", true, When::Sparse),
-    mark("/errors/validatecaptcha", "amazon", true, When::Always),
-    mark("g-recaptcha", "recaptcha", true, When::Widget),
-    mark("h-captcha", "hcaptcha", true, When::Widget),
-    mark("cf-turnstile", "cloudflare", true, When::Widget),
-    mark("arkoselabs.com", "arkose", true, When::Widget),
-    mark("geetest_", "geetest", true, When::Widget),
-    mark("frc-captcha", "friendly-captcha", true, When::Widget),
+    mark("_cf_chl_opt", "cloudflare", true, Condition::Always),
+    mark("jschl_vc", "cloudflare", true, Condition::Always),
+    mark("jschl-answer", "cloudflare", true, Condition::Always),
+    mark("__cf_chl_", "cloudflare", true, Condition::Always),
+    mark("cf_captcha_kind", "cloudflare", true, Condition::Always),
+    mark("cf-error-details", "cloudflare", false, Condition::Always),
+    mark("cf-browser-verification", "cloudflare", true, Condition::Sparse),
+    mark("/cdn-cgi/challenge-platform/", "cloudflare", true, Condition::Refused),
+    mark("/cdn-cgi/bm/cv/", "cloudflare", true, Condition::Refused),
+    mark("captcha-delivery.com", "datadome", true, Condition::Sparse),
+    mark("js.datadome.co", "datadome", true, Condition::Refused),
+    mark("px-captcha", "perimeterx", true, Condition::Sparse),
+    mark("captcha.px-c", "perimeterx", true, Condition::Sparse),
+    mark("_pxappid", "perimeterx", true, Condition::Refused),
+    mark("/_sec/cp_challenge/", "akamai", true, Condition::Sparse),
+    mark("sec-if-cpt-container", "akamai", true, Condition::Always),
+    mark("bm-verify=", "akamai", true, Condition::Sparse),
+    mark("_incapsula_resource", "imperva", true, Condition::Sparse),
+    mark("gokuprops", "aws-waf", true, Condition::Sparse),
+    mark("awswafcookiedomainlist", "aws-waf", true, Condition::Sparse),
+    mark("token.awswaf.com", "aws-waf", true, Condition::Refused),
+    mark("kpsdk", "kasada", true, Condition::Sparse),
+    mark("window[\"bobcmn\"]", "f5", true, Condition::Sparse),
+    mark("window._imp_apg_r_", "f5", true, Condition::Sparse),
+    mark("/tspd/", "f5", true, Condition::Refused),
+    mark("sucuri_cloudproxy", "sucuri", true, Condition::Sparse),
+    mark("/.well-known/ddos-guard/", "ddos-guard", true, Condition::Sparse),
+    mark("check.ddos-guard.net", "ddos-guard", true, Condition::Sparse),
+    mark("/.well-known/sgcaptcha/", "siteground", true, Condition::Sparse),
+    mark("/.well-known/vercel/security/", "vercel", true, Condition::Sparse),
+    mark("anubis_challenge", "anubis", true, Condition::Sparse),
+    mark("acw_sc__v2", "alibaba", true, Condition::Sparse),
+    mark("aliyun_waf", "alibaba", true, Condition::Sparse),
+    mark("winsocks()", "reblaze", true, Condition::Sparse),
+    mark("rbzns", "reblaze", true, Condition::Sparse),
+    mark("/errors/validatecaptcha", "amazon", true, Condition::Always),
+    mark("g-recaptcha", "recaptcha", true, Condition::Widget),
+    mark("h-captcha", "hcaptcha", true, Condition::Widget),
+    mark("cf-turnstile", "cloudflare", true, Condition::Widget),
+    mark("arkoselabs.com", "arkose", true, Condition::Widget),
+    mark("geetest_", "geetest", true, Condition::Widget),
+    mark("frc-captcha", "friendly-captcha", true, Condition::Widget),
 ];
 const _: () = assert!(MARKS.len() <= 64);
 
@@ -113,20 +118,21 @@ pub(super) struct Markers(u64);
 
 impl Markers {
     /// Notes the marks in `bytes`.
-    pub(super) fn look(&mut self, bytes: &[u8], place: Place) {
+    pub(super) fn look(&mut self, bytes: &[u8], location: MarkLocation) {
         for (at, first) in bytes.iter().enumerate() {
             if STARTS[usize::from(*first)] {
-                self.check(&bytes[at..], place);
+                self.check(&bytes[at..], location);
             }
         }
     }
 
-    fn check(&mut self, rest: &[u8], place: Place) {
+    fn check(&mut self, rest: &[u8], location: MarkLocation) {
         let Some(second) = rest.get(1).map(u8::to_ascii_lowercase) else { return };
         for (bit, mark) in MARKS.iter().enumerate() {
             let needle = mark.needle.as_bytes();
             // The second byte rules out nearly all of them, cheaper than comparing slices.
-            let likely = needle[1] == second && (mark.when != When::Widget || place == Place::Tag);
+            let likely = needle[1] == second
+                && (mark.condition != Condition::Widget || location == MarkLocation::Tag);
             let there = likely
                 && rest.get(..needle.len()).is_some_and(|it| it.eq_ignore_ascii_case(needle));
             if there {
@@ -280,11 +286,11 @@ fn by_mark(page: &Scan, refused: bool, sparse: bool) -> Option<(Verdict, String)
     let bare = page.text_len <= BARE && page.fields == 0;
     page.markers
         .each()
-        .find(|mark| match mark.when {
-            When::Always => true,
-            When::Sparse => sparse,
-            When::Refused => sparse && refused,
-            When::Widget => bare,
+        .find(|mark| match mark.condition {
+            Condition::Always => true,
+            Condition::Sparse => sparse,
+            Condition::Refused => sparse && refused,
+            Condition::Widget => bare,
         })
         .map(|mark| {
             found(Some(mark.by), mark.challenge, format!("`{}` in its source", mark.needle))
@@ -357,17 +363,17 @@ mod tests {
     #[test]
     fn a_mark_is_found_in_any_case_and_a_widget_only_as_an_element() {
         let mut markers = Markers::default();
-        markers.look(b"x = GokuProps", Place::Script);
-        markers.look(b"'g-recaptcha'", Place::Script);
+        markers.look(b"x = GokuProps", MarkLocation::Script);
+        markers.look(b"'g-recaptcha'", MarkLocation::Script);
         assert_eq!(markers.each().map(|it| it.by).collect::<Vec<_>>(), ["aws-waf"]);
 
-        markers.look(b"div class=g-recaptcha", Place::Tag);
+        markers.look(b"div class=g-recaptcha", MarkLocation::Tag);
         assert_eq!(markers.each().count(), 2);
     }
 
-    fn marked(source: &[u8], place: Place) -> Scan {
+    fn marked(source: &[u8], location: MarkLocation) -> Scan {
         let mut markers = Markers::default();
-        markers.look(source, place);
+        markers.look(source, location);
         Scan { markers, ..Scan::default() }
     }
 
@@ -379,7 +385,7 @@ mod tests {
     #[test]
     fn no_mark_decides_over_a_page_to_read() {
         let challenge = |text_len| {
-            let page = Scan { text_len, ..marked(b"_cf_chl_opt", Place::Script) };
+            let page = Scan { text_len, ..marked(b"_cf_chl_opt", MarkLocation::Script) };
             blocked(200, &page).is_some()
         };
 
@@ -390,7 +396,7 @@ mod tests {
     #[test]
     fn a_mark_that_ordinary_pages_carry_decides_on_a_sparse_page_with_a_refusal() {
         let carries = |status, text_len| {
-            let page = Scan { text_len, ..marked(b"js.datadome.co", Place::Script) };
+            let page = Scan { text_len, ..marked(b"js.datadome.co", MarkLocation::Script) };
             blocked(status, &page).is_some()
         };
 
@@ -402,7 +408,7 @@ mod tests {
     #[test]
     fn a_captcha_decides_if_it_is_all_there_is() {
         let widget = |text_len, fields| {
-            let page = Scan { text_len, fields, ..marked(b"class=g-recaptcha", Place::Tag) };
+            let page = Scan { text_len, fields, ..marked(b"class=g-recaptcha", MarkLocation::Tag) };
             blocked(200, &page).is_some()
         };
 

@@ -1,4 +1,4 @@
-//! Where one verdict ends and the next begins: each limit from both sides, each mark with and
+//! Boundaries between verdicts: each limit from both sides, each mark with and
 //! without what it needs beside it.
 
 use super::{DocumentKind, Judgment, Response, Verdict, judge};

@@ -15,7 +15,7 @@ pub(super) fn kind(response: &Response<'_>) -> Option<DocumentKind> {
         .any(|it| start.len() >= it.len() && start[..it.len()].eq_ignore_ascii_case(it));
     match media.as_str() {
         "text/html" | "application/xhtml+xml" => json(body).then_some(DocumentKind::Json),
-        // Servers label error pages with the type of what was asked for.
+        // Servers label error pages with the type of the requested document.
         _ if html && media != "text/plain" => None,
         "application/json" | "text/json" => Some(DocumentKind::Json),
         it if it.ends_with("+json") => Some(DocumentKind::Json),

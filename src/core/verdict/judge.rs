@@ -1,4 +1,7 @@
 //! The judge: one response in, one verdict out.
+//!
+//! Its limits, and those of the modules beside it, were chosen by hand and checked against the labeled pages of
+//! `docs/QUALITY.md`; `boundaries.rs` tests each from both sides.
 
 use crate::core::failure::ErrorCode;
 use crate::core::verdict::scan::Scan;
@@ -6,14 +9,14 @@ use crate::core::verdict::{
     DocumentKind, Judgment, Response, Verdict, blocks, document, shell, status,
 };
 
-/// Visible bytes below which a page says nothing.
+/// Visible bytes below which a page counts as empty.
 const NOTHING: usize = 16;
-/// Visible bytes below which a page with much markup says next to nothing.
+/// Visible bytes below which a page with much markup counts as thin.
 const LITTLE: usize = 150;
-/// Bytes of tags that count as much for so little text.
+/// Bytes of tags from which a page has much markup.
 const MUCH_MARKUP: usize = 2_000;
 
-/// Says what to make of a response.
+/// Classifies a response.
 ///
 /// Headers that name a protection decide first, then statuses that settle the matter (401, 402, 404,
 /// 410), then the marks of protections in the page, then the other statuses; a success is read as
@@ -24,7 +27,7 @@ const MUCH_MARKUP: usize = 2_000;
 /// use rungs::core::verdict::{Response, Verdict, judge};
 ///
 /// let body = b"<h1>Opening hours</h1><p>Monday to Friday, from nine to five.</p>";
-/// let response = Response { status: 200, headers: &[], body, rendered: false };
+/// let response = Response::new(200, &[], body);
 /// assert_eq!(judge(&response).verdict, Verdict::Usable);
 /// ```
 pub fn judge(response: &Response<'_>) -> Judgment {
@@ -37,7 +40,7 @@ fn decide(response: &Response<'_>) -> (Verdict, String) {
         return found;
     }
     if let Some(code) = status::settled(response.status) {
-        return (Verdict::Permanent(code), "which settles it".to_owned());
+        return (Verdict::Permanent(code), "retrying cannot help".to_owned());
     }
     let kind = document::kind(response);
     let page = match kind {
@@ -63,9 +66,9 @@ fn refused(response: &Response<'_>, kind: Option<DocumentKind>, page: &Scan) -> 
         return found;
     }
     if response.status == 403 && kind == Some(DocumentKind::Json) && !response.body.is_empty() {
-        // Protections answer readers with pages; an API that says no means it.
+        // Protections respond with pages; a refusal in JSON comes from the API itself.
         let verdict = Verdict::Permanent(ErrorCode::TargetHttpError);
-        return (verdict, "an API's refusal in JSON".to_owned());
+        return (verdict, "a refusal in JSON".to_owned());
     }
     let verdict =
         status::verdict(response).unwrap_or(Verdict::Permanent(ErrorCode::TargetHttpError));
@@ -73,7 +76,7 @@ fn refused(response: &Response<'_>, kind: Option<DocumentKind>, page: &Scan) -> 
         Verdict::Transient { retry_after: Some(wait) } => {
             format!("retry-after {} s", wait.as_secs())
         }
-        _ => "no mark of a protection".to_owned(),
+        _ => "no sign of a bot protection".to_owned(),
     };
     (verdict, signal)
 }

@@ -65,6 +65,7 @@ pub enum Verdict {
 
 /// A verdict with the observation behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Judgment {
     /// The classification.
     pub verdict: Verdict,
@@ -74,6 +75,7 @@ pub struct Judgment {
 
 /// The parts of a response that the judge reads.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Response<'a> {
     /// The final status.
     pub status: u16,
@@ -86,6 +88,18 @@ pub struct Response<'a> {
 }
 
 impl<'a> Response<'a> {
+    /// Returns a response as it was received, before any script has run.
+    pub fn new(status: u16, headers: &'a [(String, String)], body: &'a [u8]) -> Self {
+        Self { status, headers, body, rendered: false }
+    }
+
+    /// Marks the page as rendered: its scripts have run.
+    #[must_use]
+    pub fn rendered(mut self) -> Self {
+        self.rendered = true;
+        self
+    }
+
     /// Returns the first value of a header, whose name is compared without case.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, it)| it.as_str())

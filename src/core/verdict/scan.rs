@@ -1,9 +1,8 @@
 //! One pass over a page's bytes that gathers what the judge asks about.
 //!
 //! This is not an HTML parser: it builds no tree and does no error recovery. It separates tags,
-//! scripts and
-//! visible text well enough to count them, in time linear in the bytes and without recursion,
-//! so that judging a page costs far less than reading it.
+//! scripts and visible text well enough to count them, in time linear in the bytes and without
+//! recursion, so that judging a page costs far less than reading it.
 
 use crate::core::verdict::blocks::{self, Markers};
 
@@ -28,7 +27,7 @@ const MOUNTS: [&str; 11] = [
     "svelte",
     "mount",
 ];
-/// Elements whose presence says that the bytes are HTML and not text with a `<` in it.
+/// Elements that identify the bytes as HTML and not as text with a `<` in it.
 const KNOWN: [&str; 20] = [
     "html", "head", "body", "title", "meta", "link", "script", "style", "div", "span", "p", "a",
     "h1", "h2", "table", "ul", "form", "img", "iframe", "article",
@@ -80,7 +79,7 @@ impl Scan {
         let body = &body[..body.len().min(READ)];
         let mut pass = Pass::new(body);
         pass.text.extend(body);
-        pass.found.markers.look(body, blocks::Place::Script);
+        pass.found.markers.look(body, blocks::MarkLocation::Script);
         pass.finish()
     }
 }
@@ -235,13 +234,13 @@ impl<'a> Pass<'a> {
 
     fn opened(&mut self, name: &str, inner: &[u8]) {
         self.found.html |= KNOWN.contains(&name);
-        self.found.markers.look(inner, blocks::Place::Tag);
+        self.found.markers.look(inner, blocks::MarkLocation::Tag);
         match name {
             "script" => {
                 let content = self.raw(b"</script");
                 if !attribute(inner, "type").is_some_and(|it| holds(it, b"json")) {
                     self.found.scripts += 1;
-                    self.found.markers.look(content, blocks::Place::Script);
+                    self.found.markers.look(content, blocks::MarkLocation::Script);
                 }
             }
             "style" => drop(self.raw(b"</style")),

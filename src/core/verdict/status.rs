@@ -36,8 +36,7 @@ pub(super) fn verdict(response: &Response<'_>) -> Option<Verdict> {
 }
 
 /// Returns the wait that the site asks for. A date counts from the response's own `Date`: there is no
-/// other
-/// clock here, and the site's is the one that the date was made with.
+/// other clock here, and the site's is the one that the date was made with.
 pub(super) fn retry_after(response: &Response<'_>) -> Option<Duration> {
     let value = response.header("retry-after")?.trim();
     let seconds = if !value.is_empty() && value.bytes().all(|it| it.is_ascii_digit()) {

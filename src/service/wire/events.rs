@@ -22,12 +22,6 @@ pub fn attempted(job: JobId, attempt: &Attempt) -> Value {
 
 /// An event's delivery with every attempt.
 pub fn delivery(notice: &Notification) -> Value {
-    let state = match notice.state {
-        NotificationState::Pending => "pending",
-        NotificationState::Delivered => "delivered",
-        NotificationState::GivenUp => "failed",
-        NotificationState::Unaddressed => "unaddressed",
-    };
     let attempts: Vec<Value> = notice
         .attempts
         .iter()
@@ -44,7 +38,7 @@ pub fn delivery(notice: &Notification) -> Value {
         "batch_id": notice.batch.to_string(),
         "event": notice.event.as_str(),
         "url": notice.url,
-        "status": state,
+        "status": notice.state.as_str(),
         "attempts": attempts,
         "next_attempt_at": next,
         "payload": serde_json::from_str::<Value>(&notice.body).unwrap_or_default(),

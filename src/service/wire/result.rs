@@ -7,6 +7,7 @@ use crate::core::id::JobId;
 use crate::core::job::{Attempt, Finding, Job, Outcome};
 use crate::core::request::Format;
 use crate::core::tier::Tier;
+use crate::core::time::millis;
 use crate::core::verdict::Verdict;
 use crate::engine::{Artifact, JobReport, PRINT, Page, SCREENSHOT};
 use crate::ports::extract::Extracted;
@@ -90,7 +91,7 @@ fn extraction(made: &Extracted, put: &mut impl FnMut(&str, Value)) {
         json!({
             "mode": "byok", "provider": answer.provider, "model": answer.model,
             "input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens,
-            "cost_microcents": answer.cost_microcents, "latency_ms": answer.latency_ms,
+            "cost_microcents": answer.cost_microcents, "latency_ms": millis(answer.latency),
         }),
     );
 }
@@ -199,7 +200,7 @@ pub(super) fn evidence(attempt: &Attempt) -> Value {
     json!({
         "tier": attempt.tier.number(),
         "name": attempt.tier.name(),
-        "duration_ms": attempt.duration_ms,
+        "duration_ms": millis(attempt.duration),
         "error": error,
         "verdict": verdict,
         "signal": attempt.signal,

@@ -27,8 +27,7 @@ const CACHE_BYTES: u64 = 67_108_864;
 const FORMAT: u64 = 1;
 const FORMAT_KEY: &[u8] = b"meta/format";
 /// The file that is created last in a new store. If it exists, the database must contain its format:
-/// sled takes a file
-/// that it cannot read for an empty one.
+/// sled takes a file that it cannot read for an empty one.
 const MARKER: &str = "rungs-store";
 /// The file of sled's settings.
 const CONF: &str = "conf";

@@ -20,7 +20,7 @@ use ::sled::{Batch, Db, Error, IVec};
 use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, StoreError, Versioned, Write, has_duplicate_keys};
-use crate::stores::codec::{self, CodecError, Head};
+use crate::stores::codec::{self, CodecError, Header};
 use crate::stores::flush::SharedFlush;
 use crate::stores::key_range::key_range;
 use crate::stores::{check_in_place, sync_dir};
@@ -93,7 +93,7 @@ pub(super) fn commits(db: &Db) -> Result<u64, StoreError> {
 fn replace(
     batch: &mut Batch,
     key: &[u8],
-    old: Option<Head>,
+    old: Option<Header>,
     record: Option<Record>,
 ) -> Result<Option<Versioned>, StoreError> {
     if let Some((queue, at)) = old.and_then(|it| it.due) {
@@ -194,7 +194,7 @@ impl Table {
         for write in writes {
             let key = write.key.to_bytes();
             let old = self.value(&key)?;
-            let old = old.map(|it| codec::head(&it)).transpose().map_err(from_codec)?;
+            let old = old.map(|it| codec::header(&it)).transpose().map_err(from_codec)?;
             if old.map(|it| it.version) != write.expected {
                 return Ok(None);
             }
@@ -217,7 +217,7 @@ impl Table {
                     continue;
                 };
                 changes = true;
-                let old = codec::head(&value).map_err(from_codec)?;
+                let old = codec::header(&value).map_err(from_codec)?;
                 taken.extend(replace(&mut batch, &key, Some(old), Some(record))?);
             }
             if changes {
@@ -253,7 +253,7 @@ impl Table {
                 let Some(value) = self.value(&key)? else { continue };
                 let found = codec::decode(&value).map_err(from_codec)?;
                 let Some(record) = found.record.abandoned(now) else { continue };
-                let old = codec::head(&value).map_err(from_codec)?;
+                let old = codec::header(&value).map_err(from_codec)?;
                 replace(&mut batch, &key, Some(old), Some(record))?;
                 size += 1;
                 if size == RELEASE_AT_ONCE {

@@ -113,7 +113,7 @@ pub async fn headers_are_the_pages_in_lower_case(fetcher: AnyBrowserFetcher) {
     must!(lower, "the headers of the page were {headers:?}", "have names in lower case");
 }
 
-/// They win over the browser's own.
+/// The headers of the request take precedence over the browser's own.
 pub async fn the_hosts_headers_arrive(fetcher: AnyBrowserFetcher) {
     shared::the_hosts_headers_are_sent(&fetcher).await;
 }
@@ -237,7 +237,7 @@ pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: AnyBrowserFetcher)
     shared::a_hanging_one_is_alone(fetcher).await;
 }
 
-/// What one attempt left behind does not meet the next.
+/// A failed attempt does not affect the next.
 pub async fn a_failure_leaves_it_in_order(fetcher: AnyBrowserFetcher) {
     shared::failures_leave_it_in_order(&fetcher).await;
 }

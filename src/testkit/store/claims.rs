@@ -150,7 +150,7 @@ pub async fn an_ended_job_is_never_claimed(store: AnyStore) {
     );
 }
 
-/// What a claim returns is what a load finds, version included.
+/// A load finds the record that a claim returned, version included.
 pub async fn a_claim_is_kept_as_it_was_returned(store: AnyStore) {
     add_job(&store, 1, 1).await;
 
@@ -162,7 +162,7 @@ pub async fn a_claim_is_kept_as_it_was_returned(store: AnyStore) {
     must_eq!(kept.as_ref(), Some(&claimed[0]), "the record that a load finds after the claim");
 }
 
-/// Who read the job before the claim cannot write over it.
+/// A writer that read the job before the claim cannot overwrite it.
 pub async fn a_claimed_job_refuses_the_version_before(store: AnyStore) {
     add_job(&store, 1, 1).await;
     claimed(&store, jobs_at(10)).await;

@@ -206,7 +206,7 @@ async fn due(store: &AnyStore) -> Option<u64> {
     store.due(Queue::Jobs).await.must_succeed("`due`").map(Timestamp::as_millis)
 }
 
-/// What would have moved, come or gone in the index stays, for every change before the stale one.
+/// The index does not change, for any change before the stale one.
 pub async fn a_refused_commit_leaves_the_index_alone(store: AnyStore) {
     for (number, at) in [(1, 50), (2, 60)] {
         put(&store, job_at(number, at), None).await.must_succeed("a commit of a new record");
@@ -351,7 +351,7 @@ pub async fn what_was_committed_is_seen_at_once(store: AnyStore) {
     }
 }
 
-/// Who changes something else is not in the way, however many come at once.
+/// Writers of different records do not conflict, however many run at once.
 pub async fn concurrent_commits_of_different_records_all_succeed(store: AnyStore) {
     let writers = at_once((1..=32).map(|number| {
         let store = Arc::clone(&store);

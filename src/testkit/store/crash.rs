@@ -20,7 +20,7 @@ fn triple(tens: u64) -> [Record; 3] {
     [1, 2, 3].map(|it| job_at(tens * 10 + it, tens))
 }
 
-/// How many of each triple are there; more than none and less than three is half a commit.
+/// Counts the records of each triple: one or two are a part of a commit.
 async fn triples(store: &AnyStore, many: u64) -> Vec<usize> {
     let mut found = Vec::new();
     for tens in 1..=many {
@@ -77,7 +77,7 @@ pub async fn commits_under_way_at_the_end_are_whole_or_not_there(dir: &Path, ope
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the directory for temporary files can be written");
-    for entry in fs::read_dir(from).expect("the store made it") {
+    for entry in fs::read_dir(from).must_succeed("reading the directory of an open store") {
         let path = entry.expect("readable").path();
         let target = to.join(path.file_name().expect("an entry has a name"));
         if path.is_dir() {

@@ -145,7 +145,7 @@ pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
     }
 }
 
-/// What belongs to an account is listed from its greatest key down, and its neighbours' is not far off:
+/// Records of an account are listed from its greatest key down. Its neighbors' keys are close:
 /// names that begin alike, and a batch that two accounts would share.
 pub async fn an_accounts_own_is_listed_newest_first(store: AnyStore) {
     let owned = |name: &str, batch: u64| Record::AccountBatch(sample::owned(name, batch));

@@ -1,4 +1,4 @@
-//! What a durable store keeps when it is closed and opened again.
+//! Reopening: a durable store keeps its records when it is closed and opened again.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::core::record::{Claim, Queue, Record, RecordKind};
 use crate::ports::store::{ListQuery, Store};
 use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq};
 
-/// What was acknowledged is there, and in the index.
+/// Acknowledged records are there, and in the index.
 pub async fn acknowledged_commits_survive_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, account(5), None).await.must_succeed("a commit of a new record");
@@ -320,7 +320,7 @@ pub async fn a_released_lease_counts_as_lost_and_its_claim_is_stale(dir: &Path, 
     );
 }
 
-/// What waits, waits on: no version moves and no moment either.
+/// Waiting records do not change: neither their versions nor their moments.
 pub async fn a_reopening_changes_nothing_but_leases(dir: &Path, open: Open<'_>) {
     let records = vec![
         job_at(1, 5),

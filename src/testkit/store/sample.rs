@@ -1,6 +1,7 @@
 //! Records to check a store with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::core::batch::{
     BatchKind, BatchRecord, Notification, NotificationKind, NotificationState, Tally,
@@ -21,6 +22,12 @@ use crate::core::verdict::Verdict;
 /// The moment `millis` after 1970 began.
 pub fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
+}
+
+/// Returns `value` after `change`.
+pub fn with<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut value);
+    value
 }
 
 /// The id of batch `number`; greater numbers sort later.
@@ -56,9 +63,9 @@ pub fn job(number: u64, ready_at: Timestamp) -> Job {
         lease: None,
         hold: Credits(1),
         trail: Vec::new(),
-        used_ms: 0,
+        used: Duration::ZERO,
         ready_at,
-        deadline: ready_at.after(std::time::Duration::from_secs(600)),
+        deadline: ready_at.after(Duration::from_secs(600)),
         created_at: at(0),
         started_at: None,
         ended_at: None,
@@ -115,7 +122,7 @@ pub fn entry(batch: u64, number: u32) -> LedgerEntry {
     }
 }
 
-/// What is known of a site, with sums that are no round numbers.
+/// The profile of a site, with sums that are not round numbers.
 pub fn site(name: &str) -> SiteProfile {
     let mut site = SiteProfile::new(name, at(0));
     for number in 1..8 {
@@ -141,7 +148,7 @@ pub fn cached(byte: u8, expires_at: Timestamp) -> CacheEntry {
     }
 }
 
-/// That batch `number` is the account's.
+/// The membership of batch `number` in the account.
 pub fn owned(account: &str, number: u64) -> AccountBatch {
     let account = AccountId::new(account).expect("a valid name");
     AccountBatch { account, batch: batch_id(number) }
@@ -164,7 +171,7 @@ pub fn every_kind() -> Vec<Record> {
         signal: "status 403, \"cf-mitigated\"".to_owned(),
         status: Some(403),
         started_at: at(3),
-        duration_ms: 17,
+        duration: Duration::from_millis(17),
     };
     let blocked = Verdict::Blocked { by: None, challenge: true };
     let trail = vec![
@@ -178,7 +185,7 @@ pub fn every_kind() -> Vec<Record> {
         lost: 2,
         lease,
         trail: trail.clone(),
-        used_ms: 12,
+        used: Duration::from_millis(12),
         started_at: Some(at(2)),
         ..job(1, at(1))
     };

@@ -16,7 +16,7 @@ use rungs::engine::{EngineBuilder, Pacing, Settings};
 use rungs::ports::BoxFuture;
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, fetcher_fn};
-use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
+use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier, WebhookUrlError};
 use rungs::stores::Memory;
 use rungs::{Batch, BatchHandle, Engine, ProgressEvent, SubmitError};
 
@@ -30,7 +30,7 @@ impl Extractor for Plain {
     fn extract(&self, page: Document<'_>) -> Result<Extracted, ExtractError> {
         assert!(page.body != b"<p>panic in the extractor, please, with enough text to be read</p>");
         let text = String::from_utf8_lossy(page.body).into_owned();
-        Ok(Extracted { text, ..Extracted::default() })
+        Ok(Extracted::new(text))
     }
 }
 
@@ -281,7 +281,7 @@ impl Notifier for Receiver {
         Box::pin(async move { answer })
     }
 
-    fn accepts(&self, _url: &str) -> Result<(), String> {
+    fn accepts(&self, _url: &str) -> Result<(), WebhookUrlError> {
         Ok(())
     }
 }
@@ -389,7 +389,7 @@ impl Notifier for Panics {
         panic!("a host's mistake")
     }
 
-    fn accepts(&self, _url: &str) -> Result<(), String> {
+    fn accepts(&self, _url: &str) -> Result<(), WebhookUrlError> {
         Ok(())
     }
 }

@@ -161,7 +161,7 @@ impl PdfReader for TwoPages {
         assert!(request.document.body.starts_with(b"%PDF-"), "the document's own bytes");
         let pages = vec!["one".to_owned(), "two".to_owned()];
         let markdown = vec!["# one".to_owned(), "two".to_owned()];
-        let text = PdfText { pages, markdown, page_count: 2, ..PdfText::default() };
+        let text = PdfText::new(pages, markdown);
         Box::pin(async move { Ok(text) })
     }
 }

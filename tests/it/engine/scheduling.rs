@@ -35,7 +35,7 @@ struct Plain;
 impl Extractor for Plain {
     fn extract(&self, document: Document<'_>) -> Result<Extracted, ExtractError> {
         let text = String::from_utf8_lossy(document.body).into_owned();
-        Ok(Extracted { text, ..Extracted::default() })
+        Ok(Extracted::new(text))
     }
 }
 
@@ -226,7 +226,7 @@ async fn an_account_at_its_limit_leaves_the_other_permits_to_others() {
 
 #[tokio::test]
 async fn a_cost_that_the_fetcher_reports_is_charged_instead_of_the_price() {
-    let priced = Fetched { cost: Some(Credits(123)), ..page() };
+    let priced = page().with_cost(Credits(123));
     let engine = engine_with(priced).build().expect("all parts are there");
 
     let report = engine.scrape("http://a.test/").await.expect("a report");
@@ -238,7 +238,7 @@ async fn a_cost_that_the_fetcher_reports_is_charged_instead_of_the_price() {
 
 #[tokio::test]
 async fn a_cost_above_the_hold_is_cut_to_it_with_a_warning() {
-    let priced = Fetched { cost: Some(Credits(1_000_000)), ..page() };
+    let priced = page().with_cost(Credits(1_000_000));
     let engine = engine_with(priced).build().expect("all parts are there");
     let account = AccountId::new("payer").expect("a name");
     engine.grant(&account, Credits(1_000)).await.expect("granted");

@@ -16,7 +16,7 @@ fn read_at(url: &str, body: &[u8]) -> Extracted {
         Item::get(url).formats([Format::Text]).check(&Limits::default()).expect("an item");
     let (content_type, tier) = (Some("text/html"), Tier::Curl);
     HtmlExtractor
-        .extract(Document { body, content_type, url, tier, options: &options })
+        .extract(Document::new(body, url, &options).with_content_type(content_type).with_tier(tier))
         .expect("a page")
 }
 
@@ -396,13 +396,7 @@ fn text_excludes_image_captions() {
         .formats([Format::Text, Format::Markdown])
         .check(&Limits::default())
         .expect("an item");
-    let page = Document {
-        body: body.as_bytes(),
-        content_type: Some("text/html"),
-        url: URL,
-        tier: Tier::Curl,
-        options: &options,
-    };
+    let page = Document::new(body.as_bytes(), URL, &options).with_content_type(Some("text/html"));
 
     let made = HtmlExtractor.extract(page).expect("a page");
 

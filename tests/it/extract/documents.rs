@@ -27,7 +27,8 @@ fn read(
     item: Item,
 ) -> Result<Extracted, ExtractError> {
     let options = checked(item);
-    HtmlExtractor.extract(Document { body, content_type: media, url: URL, tier, options: &options })
+    HtmlExtractor
+        .extract(Document::new(body, URL, &options).with_content_type(media).with_tier(tier))
 }
 
 fn page(body: &str) -> Extracted {

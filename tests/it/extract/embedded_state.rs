@@ -18,13 +18,9 @@ fn light(body: &str, item: Item) -> Result<Extracted, ExtractError> {
     let options = item.check(&Limits::default()).expect("options");
     let content_type = Some("text/html; charset=utf-8");
     let body = page.as_bytes();
-    HtmlExtractor.extract(Document {
-        body,
-        content_type,
-        url: URL,
-        tier: Tier::LightJs,
-        options: &options,
-    })
+    HtmlExtractor.extract(
+        Document::new(body, URL, &options).with_content_type(content_type).with_tier(Tier::LightJs),
+    )
 }
 
 fn item() -> Item {

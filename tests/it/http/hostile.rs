@@ -18,7 +18,7 @@ use crate::support::PATIENCE;
 async fn failure(url: &str, limits: HttpLimits, deadline: Duration) -> Kind {
     let item = Item { max_response_bytes: 1_000_000, ..Item::get(url) };
     let options = item.check(&Limits::default()).expect("item");
-    let request = FetchRequest { deadline, ..FetchRequest::new(Arc::new(options), Tier::Curl) };
+    let request = FetchRequest::new(Arc::new(options), Tier::Curl).with_deadline(deadline);
     let http = Http::new().allow_network("127.0.0.0/8").expect("network").limits(limits);
     http.fetch(request).await.expect_err("a hostile server gives no page").kind()
 }

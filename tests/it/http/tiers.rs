@@ -33,7 +33,7 @@ fn open() -> Http {
 
 fn of_item(item: Item, tier: Tier) -> FetchRequest {
     let options: JobRequest = item.check(&Limits::default()).expect("a valid item");
-    FetchRequest { deadline: PATIENCE, ..FetchRequest::new(Arc::new(options), tier) }
+    FetchRequest::new(Arc::new(options), tier).with_deadline(PATIENCE)
 }
 
 fn get(url: &str, tier: Tier) -> FetchRequest {
@@ -234,7 +234,7 @@ async fn cookies_persist_within_a_job() {
     let (http, request) = (open(), get(&site.url("/in"), Tier::Http));
 
     let first = http.fetch(request.clone()).await.expect("page");
-    let again = FetchRequest { url: PageUrl::parse(&site.url("/")).expect("url"), ..request };
+    let again = request.with_url(PageUrl::parse(&site.url("/")).expect("url"));
     let second = http.fetch(again).await.expect("page");
     let other = http.fetch(get(&site.url("/"), Tier::Http)).await.expect("page");
 

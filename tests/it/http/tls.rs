@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rungs::core::id::{AccountId, NotificationId};
+use rungs::core::id::NotificationId;
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
@@ -61,7 +61,7 @@ async fn http2_site() -> (SocketAddr, Vec<u8>) {
 fn get(url: &str) -> FetchRequest {
     let item = Item { max_response_bytes: 1_000_000, ..Item::get(url) };
     let options = item.check(&Limits::default()).expect("item");
-    FetchRequest { deadline: PATIENCE, ..FetchRequest::new(Arc::new(options), Tier::Curl) }
+    FetchRequest::new(Arc::new(options), Tier::Curl).with_deadline(PATIENCE)
 }
 
 #[tokio::test]
@@ -85,15 +85,10 @@ fn local() -> NetPolicy {
 }
 
 fn delivery(url: String) -> DeliveryRequest {
-    DeliveryRequest {
-        id: NotificationId::new(Timestamp::from_millis(1_700_000_000_000), 0, 7),
-        account: AccountId::default(),
-        event: "batch.completed",
-        url,
-        body: r#"{"event":"batch.completed"}"#.to_owned(),
-        sent_at: 1_700_000_000,
-        attempt: 2,
-    }
+    let sent_at = Timestamp::from_millis(1_700_000_000_000);
+    let id = NotificationId::new(sent_at, 0, 7);
+    let body = r#"{"event":"batch.completed"}"#;
+    DeliveryRequest::new(id, "batch.completed", url, body, sent_at).with_attempt(2)
 }
 
 #[tokio::test]

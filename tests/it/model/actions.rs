@@ -12,6 +12,7 @@ use rungs::core::step::StepInput;
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
+use rungs::testkit::store::sample::with;
 
 use crate::model::changes::{self, Heard};
 use crate::model::setup::{Fault, LEASE, Processes, Setup, TICK, WAIT};
@@ -296,14 +297,12 @@ fn decide(setup: &Setup, world: &mut World, at: usize, held: Held, decision: Dec
 }
 
 fn input(decision: Decision, job: &Job, now: Timestamp) -> StepInput {
-    let attempts = vec![Attempt {
-        tier: Tier::Curl,
-        finding: Finding::Judged(Verdict::Usable),
-        signal: String::new(),
-        status: Some(200),
-        started_at: now,
-        duration_ms: 0,
-    }];
+    let attempts = vec![with(
+        Attempt::new(Tier::Curl, Finding::Judged(Verdict::Usable), String::new(), now),
+        |made| {
+            made.status = Some(200);
+        },
+    )];
     match decision {
         Decision::Renew => StepInput::Renew { until: now.after(LEASE) },
         // The first job costs a part of its hold, the others all of it.

@@ -4,10 +4,11 @@
 use rungs::core::batch::{BatchRecord, DeliveryAttempt, NotificationState};
 use rungs::core::id::{BatchId, JobId, NotificationId, WorkerId};
 use rungs::core::job::{Fence, Job};
-use rungs::core::ledger::{Account, Booking, LedgerEntry};
-use rungs::core::record::{IdempotencyRecord, Key, Record};
+use rungs::core::ledger::{Account, Booking};
+use rungs::core::record::{Key, Record};
 use rungs::core::step::{MIN_RETENTION, Records, StepError, StepInput, step};
 use rungs::core::time::Timestamp;
+use rungs::testkit::store::sample::{self, with};
 
 use crate::model::setup::{Fault, Setup, WAIT};
 use crate::model::store::Draft;
@@ -36,25 +37,25 @@ pub(crate) fn accept(
     let mut account = account(draft, batch);
     account.hold(batch.estimate).expect("enough was granted");
     draft.put(Record::Account(account));
-    draft.put(Record::LedgerEntry(LedgerEntry {
-        account: batch.account.clone(),
-        batch: batch.id,
-        number: 0,
-        job: None,
-        booking: Booking::Hold { amount: batch.estimate },
-        at: now,
-    }));
+    draft.put(Record::LedgerEntry(with(sample::entry(0, 0), |made| {
+        made.account = batch.account.clone();
+        made.batch = batch.id;
+        made.number = 0;
+        made.job = None;
+        made.booking = Booking::Hold { amount: batch.estimate };
+        made.at = now;
+    })));
     draft.put(Record::Batch(batch.clone()));
     for job in jobs {
         draft.put(Record::Job(job.clone()));
     }
     let (account, digest) = (batch.account.clone(), [7; 32]);
-    draft.put(Record::IdempotencyRecord(IdempotencyRecord {
-        account,
-        key,
-        digest,
-        batch: batch.id,
-    }));
+    draft.put(Record::IdempotencyRecord(with(sample::submission("a", "", 0), |made| {
+        made.account = account;
+        made.key = key;
+        made.digest = digest;
+        made.batch = batch.id;
+    })));
     true
 }
 
@@ -152,12 +153,7 @@ pub(crate) fn deliver(
         Heard::Nothing if last => NotificationState::GivenUp,
         Heard::Nothing => NotificationState::Pending,
     };
-    notice.attempts.push(DeliveryAttempt {
-        at: now,
-        status: None,
-        error: None,
-        response_body: None,
-    });
+    notice.attempts.push(DeliveryAttempt::new(now));
     notice.ready_at = now.after(WAIT);
     notice.lease = None;
     draft.put(Record::Notification(notice));

@@ -10,6 +10,7 @@ use rungs::core::job::{Job, JobState};
 use rungs::core::ledger::Account;
 use rungs::core::request::{Item, JobRequest, Limits};
 use rungs::core::time::Timestamp;
+use rungs::testkit::store::sample::{self, with};
 
 /// The clock's step.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
@@ -131,46 +132,47 @@ impl Setup {
             (1..=self.jobs).map(name).map(|(at, order, random)| JobId::new(at, order, random));
         let jobs: Vec<_> =
             ids.enumerate().map(|(index, id)| queued(batch, index, id, &request)).collect();
-        let record = BatchRecord {
-            id: batch,
-            account: AccountId::default(),
-            jobs: jobs.iter().map(|it| it.id).collect(),
-            tally: Tally { total: u32::try_from(self.jobs).expect("few"), ..Tally::default() },
-            estimate: jobs.iter().map(|it| it.hold).sum(),
-            charged: Credits::ZERO,
-            form: BatchKind::Batch,
-            label: None,
-            webhook: Some("http://example.com/hook".to_owned()),
-            idempotency_key: Some("order-1138".to_owned()),
-            event: NotificationId::new(at, order, random),
-            entries: 1,
-            created_at: START,
-            ended_at: None,
-            expires_at: None,
-        };
+        let record = with(sample::batch(0, None), |made| {
+            made.id = batch;
+            made.account = AccountId::default();
+            made.jobs = jobs.iter().map(|it| it.id).collect();
+            made.tally =
+                Tally { total: u32::try_from(self.jobs).expect("few"), ..Tally::default() };
+            made.estimate = jobs.iter().map(|it| it.hold).sum();
+            made.charged = Credits::ZERO;
+            made.form = BatchKind::Batch;
+            made.label = None;
+            made.webhook = Some("http://example.com/hook".to_owned());
+            made.idempotency_key = Some("order-1138".to_owned());
+            made.event = NotificationId::new(at, order, random);
+            made.entries = 1;
+            made.created_at = START;
+            made.ended_at = None;
+            made.expires_at = None;
+        });
         (record, jobs)
     }
 }
 
 fn queued(batch: BatchId, index: usize, id: JobId, request: &Arc<JobRequest>) -> Job {
-    Job {
-        id,
-        batch,
-        account: AccountId::default(),
-        index: u32::try_from(index).expect("few"),
-        request: Arc::clone(request),
-        state: JobState::Queued,
-        claims: 0,
-        lost: 0,
-        lease: None,
-        hold: HOLD,
-        trail: Vec::new(),
-        used_ms: 0,
-        ready_at: START,
-        deadline: START.after(Duration::from_secs(86_400)),
-        created_at: START,
-        started_at: None,
-        ended_at: None,
-        outcome: None,
-    }
+    with(sample::job(0, sample::at(0)), |made| {
+        made.id = id;
+        made.batch = batch;
+        made.account = AccountId::default();
+        made.index = u32::try_from(index).expect("few");
+        made.request = Arc::clone(request);
+        made.state = JobState::Queued;
+        made.claims = 0;
+        made.lost = 0;
+        made.lease = None;
+        made.hold = HOLD;
+        made.trail = Vec::new();
+        made.used = Duration::ZERO;
+        made.ready_at = START;
+        made.deadline = START.after(Duration::from_secs(86_400));
+        made.created_at = START;
+        made.started_at = None;
+        made.ended_at = None;
+        made.outcome = None;
+    })
 }

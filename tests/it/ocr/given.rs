@@ -28,11 +28,7 @@ pub(crate) fn request(image: &[u8], language: &str) -> DocumentRequest {
     let mut item = Item::get("https://example.com/image");
     item.ocr_language = language.parse().expect("codes");
     let options = item.check(&Limits::default()).expect("a plain item passes");
-    DocumentRequest {
-        document: Arc::new(Fetched::new(200, image)),
-        options: Arc::new(options),
-        deadline: PATIENCE,
-    }
+    DocumentRequest::new(Arc::new(Fetched::new(200, image)), Arc::new(options), PATIENCE)
 }
 
 pub(crate) async fn read(reader: &dyn OcrEngine, image: &[u8]) -> Result<OcrText, FetchError> {

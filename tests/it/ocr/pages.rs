@@ -189,7 +189,7 @@ struct Counting(Arc<AtomicUsize>);
 impl OcrEngine for Counting {
     fn recognize(&self, _: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        Box::pin(async { Ok(OcrText { text: "word".to_owned(), words: Vec::new() }) })
+        Box::pin(async { Ok(OcrText::new("word", Vec::new())) })
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rungs::fetch::ocr::{OcrLimits, PageSegmentation, Tesseract};
-use rungs::ports::fetch::{DocumentRequest, FetchErrorKind, OcrEngine};
+use rungs::ports::fetch::{FetchErrorKind, OcrEngine};
 use tokio::task::JoinSet;
 
 use crate::ocr::given::{BREAD_PNG, BREAD_TEXT, digits, read, request};
@@ -99,7 +99,7 @@ async fn the_process_has_ended_when_a_deadline_is_reported() {
     let image = digits(4_000, 3_000);
     // On a busy machine the process may start after the first deadlines.
     for deadline in [1, 4, 16, 64].map(Duration::from_secs) {
-        let mut reading = reader.recognize(DocumentRequest { deadline, ..request(&image, "eng") });
+        let mut reading = reader.recognize(request(&image, "eng").with_deadline(deadline));
         let pid = tokio::select! {
             read = &mut reading => {
                 assert_eq!(read.expect_err("too early").kind(), FetchErrorKind::Timeout);
@@ -121,7 +121,7 @@ async fn the_process_has_ended_when_a_deadline_is_reported() {
 #[tokio::test]
 async fn a_zero_deadline_starts_no_process() {
     let reader = Tesseract::at("rungs-no-such-program");
-    let second_request = DocumentRequest { deadline: Duration::ZERO, ..request(BREAD_PNG, "eng") };
+    let second_request = request(BREAD_PNG, "eng").with_deadline(Duration::ZERO);
 
     let error = reader.recognize(second_request).await.expect_err("no time");
 
@@ -140,8 +140,7 @@ async fn waiting_for_a_permit_counts_against_the_deadline() {
     };
     let _stopped = StoppedChild::new(pid);
 
-    let second_request =
-        DocumentRequest { deadline: Duration::from_secs(4), ..request(BREAD_PNG, "eng") };
+    let second_request = request(BREAD_PNG, "eng").with_deadline(Duration::from_secs(4));
     let second = tokio::select! {
         read = &mut first => panic!("it ended by itself: {read:?}"),
         read = reader.recognize(second_request) => read,

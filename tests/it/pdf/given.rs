@@ -14,11 +14,11 @@ use rungs::ports::fetch::{DocumentRequest, FetchError, Fetched, PdfReader, PdfTe
 const PATIENCE: Duration = Duration::from_secs(240);
 
 pub(crate) fn request(pdf: impl Into<Vec<u8>>, item: Item) -> DocumentRequest {
-    DocumentRequest {
-        document: Arc::new(Fetched::new(200, pdf)),
-        options: Arc::new(item.check(&Limits::default()).expect("a plain item passes")),
-        deadline: PATIENCE,
-    }
+    DocumentRequest::new(
+        Arc::new(Fetched::new(200, pdf)),
+        Arc::new(item.check(&Limits::default()).expect("a plain item passes")),
+        PATIENCE,
+    )
 }
 
 pub(crate) async fn read(reader: &Pdf, pdf: impl Into<Vec<u8>>) -> Result<PdfText, FetchError> {

@@ -12,6 +12,7 @@ use rungs::core::request::{Item, JobRequest, Limits};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
+use rungs::testkit::store::sample::with;
 
 use crate::properties::given;
 
@@ -19,15 +20,19 @@ use crate::properties::given;
 fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, draw: u64) -> Plan {
     let item = Item::get("https://example.com/").timeout(300);
     let request: Arc<JobRequest> = Arc::new(item.check(&Limits::default()).expect("valid"));
-    let tools = Capabilities { tiers: Tier::ALL.into_iter().collect(), ..Capabilities::default() };
-    let busy = Attempt {
-        tier: Tier::Curl,
-        finding: Finding::Judged(Verdict::Transient { retry_after }),
-        signal: "busy".to_owned(),
-        status: Some(503),
-        started_at: Timestamp::default(),
-        duration_ms: 1,
-    };
+    let tools = Capabilities::new(Tier::ALL);
+    let busy = with(
+        Attempt::new(
+            Tier::Curl,
+            Finding::Judged(Verdict::Transient { retry_after }),
+            "busy".to_owned(),
+            Timestamp::default(),
+        ),
+        |made| {
+            made.status = Some(503);
+            made.duration = Duration::from_millis(1);
+        },
+    );
     plan(&PlanInput {
         request: &request,
         reach: Reach::of(&request, &tools, &PriceList::default()),
@@ -36,7 +41,7 @@ fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, dr
         used: Duration::ZERO,
         since_last: passed,
         backoff,
-        draw,
+        random: draw,
     })
 }
 

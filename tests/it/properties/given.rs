@@ -8,7 +8,7 @@ use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
 use rungs::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use rungs::core::job::{Attempt, Finding, Lease};
-use rungs::core::ladder::{Capabilities, TierSet};
+use rungs::core::ladder::Capabilities;
 use rungs::core::price::PriceList;
 use rungs::core::request::{
     Action, ActionKind, Advanced, Cache, CostControls, Format, Item, JobRequest, Limits, Method,
@@ -17,6 +17,7 @@ use rungs::core::request::{
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::{DocumentKind, Verdict};
+use rungs::testkit::store::sample::with;
 
 pub(crate) fn tier() -> impl Strategy<Value = Tier> {
     prop::sample::select(&Tier::ALL[..])
@@ -39,11 +40,8 @@ pub(crate) fn wait() -> impl Strategy<Value = Duration> {
 }
 
 pub(crate) fn backoff() -> impl Strategy<Value = Backoff> {
-    (0..4_u32, wait(), wait()).prop_map(|(retries, first, longest)| Backoff {
-        retries,
-        first,
-        longest,
-    })
+    (0..4_u32, wait(), wait())
+        .prop_map(|(retries, first, longest)| Backoff::new(retries, first, longest))
 }
 
 pub(crate) fn account_id() -> impl Strategy<Value = AccountId> {
@@ -108,23 +106,21 @@ pub(crate) fn finding() -> impl Strategy<Value = Finding> {
 pub(crate) fn attempt() -> impl Strategy<Value = Attempt> {
     let status = prop::option::of(100..1_000_u16);
     (tier(), finding(), ".{0,20}", status, moment(), any::<u64>()).prop_map(
-        |(tier, finding, signal, status, started_at, duration_ms)| Attempt {
-            tier,
-            finding,
-            signal,
-            status,
-            started_at,
-            duration_ms,
+        |(tier, finding, signal, status, started_at, duration_ms)| {
+            with(Attempt::new(tier, finding, signal, started_at), |made| {
+                made.status = status;
+                made.duration = Duration::from_millis(duration_ms);
+            })
         },
     )
 }
 
 pub(crate) fn tools() -> impl Strategy<Value = Capabilities> {
     (prop::collection::vec(tier(), 0..6), any::<bool>(), any::<bool>()).prop_map(
-        |(tiers, pdf, ocr)| Capabilities {
-            tiers: tiers.into_iter().collect::<TierSet>(),
-            pdf,
-            ocr,
+        |(tiers, pdf, ocr)| {
+            let mut tools = Capabilities::new(tiers);
+            (tools.pdf, tools.ocr) = (pdf, ocr);
+            tools
         },
     )
 }
@@ -133,15 +129,13 @@ pub(crate) fn prices() -> impl Strategy<Value = PriceList> {
     let tiers = [credits(), credits(), credits(), credits(), credits()];
     (tiers, [credits(), credits(), credits(), credits()], 0..5_000_u32, 0..2_000_u32).prop_map(
         |(tiers, [screenshot, pdf, ocr, proxy], other_method_per_mille, own_proxy_per_mille)| {
-            PriceList {
-                tiers,
-                screenshot,
-                pdf,
-                ocr,
-                proxy,
-                other_method_per_mille,
-                own_proxy_per_mille,
-            }
+            with(PriceList::default(), |made| {
+                made.tiers = tiers;
+                (made.screenshot, made.pdf, made.ocr) = (screenshot, pdf, ocr);
+                made.proxy = proxy;
+                made.other_method_per_mille = other_method_per_mille;
+                made.own_proxy_per_mille = own_proxy_per_mille;
+            })
         },
     )
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rungs::core::credits::Credits;
 use rungs::core::id::AccountId;
-use rungs::core::ledger::{Account, Overdrawn};
+use rungs::core::ledger::Account;
 
 use crate::properties::given;
 
@@ -54,7 +54,7 @@ proptest! {
                     }
                     Err(refused) => {
                         prop_assert!(amount > before.free());
-                        prop_assert_eq!(refused, Overdrawn { needed: amount, free: before.free() });
+                        prop_assert_eq!((refused.needed, refused.free), (amount, before.free()));
                         prop_assert_eq!(&account, &before);
                     }
                 },

@@ -13,6 +13,7 @@ use rungs::core::request::JobRequest;
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
+use rungs::testkit::store::sample::with;
 
 use crate::properties::given;
 
@@ -64,7 +65,7 @@ fn climbed(asked: &Asked, answers: &[(Finding, Duration)]) -> (Vec<Attempt>, Pla
             used,
             since_last: Duration::ZERO,
             backoff: asked.backoff,
-            draw: asked.draw,
+            random: asked.draw,
         };
         let next = plan(&facts);
         assert_eq!(plan(&facts), next, "the same facts gave two plans");
@@ -75,14 +76,13 @@ fn climbed(asked: &Asked, answers: &[(Finding, Duration)]) -> (Vec<Attempt>, Pla
         assert!(trail.len() < most, "the ladder does not end: {trail:?}");
         let (finding, time) = answers.next().expect("there is at least one").clone();
         used += wait.min(Duration::from_secs(1)) + time;
-        trail.push(Attempt {
-            tier,
-            finding,
-            signal: "seen".to_owned(),
-            status: Some(200),
-            started_at: Timestamp::default(),
-            duration_ms: 1,
-        });
+        trail.push(with(
+            Attempt::new(tier, finding, "seen".to_owned(), Timestamp::default()),
+            |made| {
+                made.status = Some(200);
+                made.duration = Duration::from_millis(1);
+            },
+        ));
     }
 }
 

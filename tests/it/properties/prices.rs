@@ -54,7 +54,8 @@ proptest! {
     #[test]
     fn prices_saturate_instead_of_wrapping(request in given::request(), tier in given::tier()) {
         let tiers = [Credits::MAX; Tier::ALL.len()];
-        let prices = PriceList { tiers, screenshot: Credits::MAX, ..PriceList::default() };
+        let mut prices = PriceList::default();
+        (prices.tiers, prices.screenshot) = (tiers, Credits::MAX);
         let all = AddOns { screenshot: true, pdf: true, ocr: true, proxy: true, own_proxy: false };
 
         prop_assert_eq!(prices.quote(&request, tier, all), Credits::MAX);

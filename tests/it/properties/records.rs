@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use rungs::core::batch::{
@@ -21,8 +22,8 @@ use rungs::core::tier::Tier;
 use rungs::core::usage::DailyUsage;
 use rungs::core::verdict::Verdict;
 use rungs::ports::store::Versioned;
-use rungs::stores::codec::{Head, decode, encode, head};
-use rungs::testkit::store::sample;
+use rungs::stores::codec::{Header, decode, encode, header};
+use rungs::testkit::store::sample::{self, with};
 
 use crate::properties::given;
 
@@ -48,23 +49,23 @@ fn batch() -> impl Strategy<Value = BatchRecord> {
     (given::batch_id(), given::account_id(), jobs, texts, counts, given::delivery_id(), moments)
         .prop_map(|(id, account, jobs, texts, counts, event, (created_at, ended_at))| {
             let ([total, succeeded, failed], estimate, charged) = counts;
-            BatchRecord {
-                id,
-                account,
-                jobs,
-                tally: Tally { total, succeeded, failed },
-                estimate,
-                charged,
-                form: if total % 2 == 0 { BatchKind::Batch } else { BatchKind::Scrape },
-                label: texts.0.clone(),
-                webhook: texts.0,
-                idempotency_key: texts.1,
-                event,
-                entries: total,
-                created_at,
-                ended_at,
-                expires_at: ended_at,
-            }
+            with(sample::batch(0, None), |made| {
+                made.id = id;
+                made.account = account;
+                made.jobs = jobs;
+                made.tally = Tally { total, succeeded, failed };
+                made.estimate = estimate;
+                made.charged = charged;
+                made.form = if total % 2 == 0 { BatchKind::Batch } else { BatchKind::Scrape };
+                made.label = texts.0.clone();
+                made.webhook = texts.0;
+                made.idempotency_key = texts.1;
+                made.event = event;
+                made.entries = total;
+                made.created_at = created_at;
+                made.ended_at = ended_at;
+                made.expires_at = ended_at;
+            })
         })
 }
 
@@ -76,13 +77,15 @@ fn entry() -> impl Strategy<Value = LedgerEntry> {
     ];
     let job = prop::option::of(given::job_id());
     (given::account_id(), given::batch_id(), any::<u32>(), job, booking, given::moment()).prop_map(
-        |(account, batch, number, job, booking, at)| LedgerEntry {
-            account,
-            batch,
-            number,
-            job,
-            booking,
-            at,
+        |(account, batch, number, job, booking, at)| {
+            with(sample::entry(0, 0), |made| {
+                made.account = account;
+                made.batch = batch;
+                made.number = number;
+                made.job = job;
+                made.booking = booking;
+                made.at = at;
+            })
         },
     )
 }
@@ -91,7 +94,11 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     let status = prop::option::of(any::<u16>());
     let failed = (given::code(), ".{0,12}", status, prop::option::of(given::tier())).prop_map(
         |(code, message, status, required_tier)| {
-            Outcome::Failed(JobError { code, message, status, required_tier })
+            Outcome::Failed({
+                let mut error = JobError::new(code, message);
+                (error.status, error.required_tier) = (status, required_tier);
+                error
+            })
         },
     );
     let succeeded = (given::tier(), given::credits(), ".{0,12}", any::<bool>()).prop_map(
@@ -116,26 +123,26 @@ fn job() -> impl Strategy<Value = Job> {
         |(ids, request, (state, lease), counts, moments, (ended_at, outcome), trail)| {
             let ([index, claims, lost], hold, used_ms) = counts;
             let [ready_at, deadline, created_at] = moments;
-            Job {
-                id: ids.0,
-                batch: ids.1,
-                account: ids.2,
-                index,
-                request: Arc::new(request),
-                state,
-                claims,
-                lost,
-                lease,
-                hold,
-                trail,
-                used_ms,
-                ready_at,
-                deadline,
-                created_at,
-                started_at: ended_at,
-                ended_at,
-                outcome,
-            }
+            with(sample::job(0, sample::at(0)), |made| {
+                made.id = ids.0;
+                made.batch = ids.1;
+                made.account = ids.2;
+                made.index = index;
+                made.request = Arc::new(request);
+                made.state = state;
+                made.claims = claims;
+                made.lost = lost;
+                made.lease = lease;
+                made.hold = hold;
+                made.trail = trail;
+                made.used = Duration::from_millis(used_ms);
+                made.ready_at = ready_at;
+                made.deadline = deadline;
+                made.created_at = created_at;
+                made.started_at = ended_at;
+                made.ended_at = ended_at;
+                made.outcome = outcome;
+            })
         },
     )
 }
@@ -149,28 +156,36 @@ fn notice() -> impl Strategy<Value = Notification> {
     ];
     let text = || prop::option::of(".{0,12}");
     let attempt = (given::moment(), prop::option::of(any::<u16>()), text(), text()).prop_map(
-        |(at, status, error, response_body)| DeliveryAttempt { at, status, error, response_body },
+        |(at, status, error, response_body)| {
+            with(DeliveryAttempt::new(at), |made| {
+                made.status = status;
+                made.error = error;
+                made.response_body = response_body;
+            })
+        },
     );
     let attempts = prop::collection::vec(attempt, 0..3);
     let texts = (prop::option::of(".{0,12}"), ".{0,40}");
     let lease = prop::option::of(given::lease());
     let ids = (given::delivery_id(), given::batch_id(), given::account_id());
     (ids, texts, prop::sample::select(states.to_vec()), attempts, given::moment(), lease).prop_map(
-        |((id, batch, account), (url, body), state, attempts, ready_at, lease)| Notification {
-            id,
-            batch,
-            account,
-            event: if attempts.len() % 2 == 0 {
-                NotificationKind::BatchCompleted
-            } else {
-                NotificationKind::JobFailed
-            },
-            url,
-            body,
-            state,
-            attempts,
-            ready_at,
-            lease,
+        |((id, batch, account), (url, body), state, attempts, ready_at, lease)| {
+            with(sample::notice(0, sample::at(0)), |made| {
+                made.id = id;
+                made.batch = batch;
+                made.account = account;
+                made.event = if attempts.len() % 2 == 0 {
+                    NotificationKind::BatchCompleted
+                } else {
+                    NotificationKind::JobFailed
+                };
+                made.url = url;
+                made.body = body;
+                made.state = state;
+                made.attempts = attempts;
+                made.ready_at = ready_at;
+                made.lease = lease;
+            })
         },
     )
 }
@@ -189,19 +204,29 @@ fn site() -> impl Strategy<Value = SiteProfile> {
 }
 
 fn submission() -> impl Strategy<Value = IdempotencyRecord> {
-    (given::account_id(), ".{0,20}", any::<[u8; 32]>(), given::batch_id())
-        .prop_map(|(account, key, digest, batch)| IdempotencyRecord { account, key, digest, batch })
+    (given::account_id(), ".{0,20}", any::<[u8; 32]>(), given::batch_id()).prop_map(
+        |(account, key, digest, batch)| {
+            with(sample::submission("a", "", 0), |made| {
+                made.account = account;
+                made.key = key;
+                made.digest = digest;
+                made.batch = batch;
+            })
+        },
+    )
 }
 
 fn cached() -> impl Strategy<Value = CacheEntry> {
     let moments = (given::moment(), given::moment());
     (any::<[u8; 32]>(), ".{0,20}", given::tier(), moments).prop_map(
-        |(digest, body, tier, (fetched_at, expires_at))| CacheEntry {
-            digest,
-            body: BodyRef(body),
-            tier,
-            fetched_at,
-            expires_at,
+        |(digest, body, tier, (fetched_at, expires_at))| {
+            with(sample::cached(0, sample::at(0)), |made| {
+                made.digest = digest;
+                made.body = BodyRef(body);
+                made.tier = tier;
+                made.fetched_at = fetched_at;
+                made.expires_at = expires_at;
+            })
         },
     )
 }
@@ -243,7 +268,7 @@ proptest! {
 
         let read = decode(&bytes).expect("readable");
 
-        prop_assert_eq!(head(&bytes).expect("a head"), Head { version, due: record.due() });
+        prop_assert_eq!(header(&bytes).expect("a head"), Header { version, due: record.due() });
         prop_assert_eq!(read, Versioned { version, record });
     }
 
@@ -260,7 +285,7 @@ proptest! {
 
         let (whole, alone) = (decode(&bytes), decode(&noise));
         prop_assert!(alone.is_err());
-        prop_assert!(head(&bytes).is_ok() || whole.is_err(), "read without a head");
+        prop_assert!(header(&bytes).is_ok() || whole.is_err(), "read without a head");
     }
 }
 
@@ -288,50 +313,48 @@ fn of_format_1() -> [(&'static str, Record); 8] {
     let mut profile = SiteProfile::new("example.com:8443", sample::at(1_764_000_000_000));
     profile.learn(Tier::Curl, false, sample::at(1_764_000_001_000));
     profile.learn(Tier::LightJs, true, sample::at(1_764_086_400_000));
-    let batch = BatchRecord {
-        jobs: vec![sample::job_id(1), sample::job_id(2)],
-        tally: Tally { total: 2, succeeded: 1, failed: 1 },
-        estimate: Credits(700),
-        charged: Credits(200),
-        webhook: Some("https://example.com/hook".to_owned()),
-        idempotency_key: Some("order-1138".to_owned()),
-        entries: 3,
-        ended_at: ended,
-        ..sample::batch(1, ended)
-    };
-    let entry = LedgerEntry {
-        account: account.id().clone(),
-        batch: sample::batch_id(1),
-        number: 1,
-        job: Some(sample::job_id(1)),
-        booking: Booking::Settle { charged: Credits(200), released: Credits(100) },
-        at: sample::at(1_764_000_005_000),
-    };
-    let attempts = [200, 503].map(|status| DeliveryAttempt {
-        at: sample::at(1_764_000_006_000),
-        status: Some(status),
-        error: (status != 200).then(|| "the receiver answered 503".to_owned()),
-        response_body: None,
+    let batch = with(sample::batch(1, ended), |made| {
+        made.jobs = vec![sample::job_id(1), sample::job_id(2)];
+        made.tally = Tally { total: 2, succeeded: 1, failed: 1 };
+        made.estimate = Credits(700);
+        made.charged = Credits(200);
+        made.webhook = Some("https://example.com/hook".to_owned());
+        made.idempotency_key = Some("order-1138".to_owned());
+        made.entries = 3;
+        made.ended_at = ended;
     });
-    let notice = Notification {
-        state: NotificationState::Delivered,
-        attempts: attempts.to_vec(),
-        lease: Some(Lease { worker: WorkerId(u64::MAX), until: sample::at(9) }),
-        ..sample::notice(1, sample::at(8))
-    };
-    let cached = CacheEntry {
-        digest: [7; 32],
-        body: BodyRef("batch_1:2".to_owned()),
-        tier: Tier::Stealth,
-        fetched_at: sample::at(1_764_000_000_000),
-        expires_at: sample::at(1_764_003_600_000),
-    };
-    let submission = IdempotencyRecord {
-        account: account.id().clone(),
-        key: "order-1138".to_owned(),
-        digest: [9; 32],
-        batch: BatchId::new(sample::at(1), 0, 1),
-    };
+    let entry = with(sample::entry(0, 0), |made| {
+        made.account = account.id().clone();
+        made.batch = sample::batch_id(1);
+        made.number = 1;
+        made.job = Some(sample::job_id(1));
+        made.booking = Booking::Settle { charged: Credits(200), released: Credits(100) };
+        made.at = sample::at(1_764_000_005_000);
+    });
+    let attempts = [200, 503].map(|status| {
+        with(DeliveryAttempt::new(sample::at(1_764_000_006_000)), |made| {
+            made.status = Some(status);
+            made.error = (status != 200).then(|| "the receiver answered 503".to_owned());
+        })
+    });
+    let notice = with(sample::notice(1, sample::at(8)), |made| {
+        made.state = NotificationState::Delivered;
+        made.attempts = attempts.to_vec();
+        made.lease = Some(Lease { worker: WorkerId(u64::MAX), until: sample::at(9) });
+    });
+    let cached = with(sample::cached(0, sample::at(0)), |made| {
+        made.digest = [7; 32];
+        made.body = BodyRef("batch_1:2".to_owned());
+        made.tier = Tier::Stealth;
+        made.fetched_at = sample::at(1_764_000_000_000);
+        made.expires_at = sample::at(1_764_003_600_000);
+    });
+    let submission = with(sample::submission("a", "", 0), |made| {
+        made.account = account.id().clone();
+        made.key = "order-1138".to_owned();
+        made.digest = [9; 32];
+        made.batch = BatchId::new(sample::at(1), 0, 1);
+    });
     [
         ("account", Record::Account(account)),
         ("batch", Record::Batch(batch)),
@@ -347,36 +370,41 @@ fn of_format_1() -> [(&'static str, Record); 8] {
 fn job_of_format_1() -> Job {
     let item = Item::get("https://u:p@example.com/a?b#c").timeout(30).header("X-A", "b");
     let request = Arc::new(item.check(&rungs::core::request::Limits::default()).expect("valid"));
-    let seen = |tier, finding| Attempt {
-        tier,
-        finding,
-        signal: "status 403, cf-mitigated: challenge".to_owned(),
-        status: Some(403),
-        started_at: sample::at(1_764_000_001_000),
-        duration_ms: 120,
+    let seen = |tier, finding| {
+        with(
+            Attempt::new(
+                tier,
+                finding,
+                "status 403, cf-mitigated: challenge".to_owned(),
+                sample::at(1_764_000_001_000),
+            ),
+            |made| {
+                made.status = Some(403);
+                made.duration = Duration::from_millis(120);
+            },
+        )
     };
     let blocked = Verdict::Blocked { by: Some("cloudflare".to_owned()), challenge: true };
-    Job {
-        request,
-        state: JobState::Succeeded,
-        claims: 2,
-        lost: 1,
-        hold: Credits(300),
-        trail: vec![
+    with(sample::job(1, sample::at(1_764_000_000_000)), |made| {
+        made.request = request;
+        made.state = JobState::Succeeded;
+        made.claims = 2;
+        made.lost = 1;
+        made.hold = Credits(300);
+        made.trail = vec![
             seen(Tier::Curl, Finding::Judged(blocked)),
             seen(Tier::LightJs, Finding::Judged(Verdict::Usable)),
-        ],
-        used_ms: 240,
-        started_at: Some(sample::at(1_764_000_001_000)),
-        ended_at: Some(sample::at(1_764_000_005_000)),
-        outcome: Some(Outcome::Succeeded {
+        ];
+        made.used = Duration::from_millis(240);
+        made.started_at = Some(sample::at(1_764_000_001_000));
+        made.ended_at = Some(sample::at(1_764_000_005_000));
+        made.outcome = Some(Outcome::Succeeded {
             tier: Tier::LightJs,
             charged: Credits(200),
             body: BodyRef("batch_1:1".to_owned()),
             cached: false,
-        }),
-        ..sample::job(1, sample::at(1_764_000_000_000))
-    }
+        });
+    })
 }
 
 /// The files hold what format 1 wrote and must stay readable for ever: do not write them again. A new
@@ -389,7 +417,7 @@ fn what_format_1_wrote_stays_readable() {
 
         let read = decode(&bytes).expect(kind);
 
-        assert_eq!(head(&bytes).expect(kind), Head { version: 7, due: record.due() });
+        assert_eq!(header(&bytes).expect(kind), Header { version: 7, due: record.due() });
         assert_eq!(read, Versioned { version: 7, record }, "{kind}");
     }
 }

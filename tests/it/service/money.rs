@@ -137,7 +137,7 @@ fn submit(world: &World, secret: &str, body: &Value) -> Answer {
 #[test]
 fn a_key_spends_no_more_than_its_budget_and_the_accounts_other_key_goes_on() {
     let credits = Some(Credits(400));
-    let world = budgeted(Budget { credits, jobs: None, period: Period::Monthly });
+    let world = budgeted(Budget::new(Period::Monthly).with_credits(credits));
     let held = Held::new();
     let guard = held.hold();
     let body = |number: u8| {
@@ -163,7 +163,7 @@ fn a_key_spends_no_more_than_its_budget_and_the_accounts_other_key_goes_on() {
 #[test]
 fn what_was_held_and_not_spent_is_the_budgets_again() {
     let credits = Some(Credits(400));
-    let world = budgeted(Budget { credits, jobs: None, period: Period::Monthly });
+    let world = budgeted(Budget::new(Period::Monthly).with_credits(credits));
     let site = site();
     let gone =
         json!({ "urls": [{ "url": site.url("/gone"), "cost_controls": { "max_tier": 1 } }] });
@@ -180,7 +180,7 @@ fn what_was_held_and_not_spent_is_the_budgets_again() {
 
 #[test]
 fn a_budget_may_count_jobs() {
-    let world = budgeted(Budget { credits: None, jobs: Some(3), period: Period::Monthly });
+    let world = budgeted(Budget::new(Period::Monthly).with_jobs(Some(3)));
     let site = site();
     let two = json!({ "urls": [site.url("/a"), site.url("/b")] });
 

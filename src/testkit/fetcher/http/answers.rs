@@ -154,7 +154,7 @@ pub async fn what_is_no_http_is_no_answer(fetcher: AnyHttpFetcher) {
     }
 }
 
-/// What is nearly HTTP may be read or refused, but it has an end.
+/// A response that is nearly HTTP may be read or refused, but the attempt ends.
 pub async fn nothing_a_site_says_makes_it_panic(fetcher: AnyHttpFetcher) {
     let nearly: [&[u8]; 9] = [
         b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",

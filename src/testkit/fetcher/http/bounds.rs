@@ -45,7 +45,7 @@ pub async fn a_body_is_kept_up_to_its_limit_and_no_further(fetcher: AnyHttpFetch
     assert_kind(over, Kind::TooLarge);
 }
 
-/// Its head is enough to know.
+/// The `Content-Length` header is enough to refuse it.
 pub async fn a_body_that_says_it_is_too_large_is_refused(fetcher: AnyHttpFetcher) {
     let site = Raw::start(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")?;

@@ -50,7 +50,7 @@ pub async fn the_path_and_the_query_arrive_as_written(fetcher: AnyHttpFetcher) {
     }
 }
 
-/// They win over the fetcher's own.
+/// The headers of the request take precedence over the fetcher's own.
 pub async fn the_hosts_headers_arrive(fetcher: AnyHttpFetcher) {
     shared::the_hosts_headers_are_sent(&fetcher).await;
 }
@@ -119,7 +119,7 @@ pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: AnyHttpFetcher) {
     shared::a_hanging_one_is_alone(fetcher).await;
 }
 
-/// What one attempt left behind does not meet the next.
+/// A failed attempt does not affect the next.
 pub async fn a_failure_leaves_it_in_order(fetcher: AnyHttpFetcher) {
     shared::failures_leave_it_in_order(&fetcher).await;
 }

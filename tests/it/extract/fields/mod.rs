@@ -20,7 +20,9 @@ fn read(body: &str, change: impl FnOnce(&mut Item)) -> Extracted {
     change(&mut item);
     let options = item.check(&Limits::default()).expect("an item");
     let (content_type, tier) = (Some("text/html; charset=utf-8"), Tier::Curl);
-    let page = Document { body: body.as_bytes(), content_type, url: URL, tier, options: &options };
+    let page = Document::new(body.as_bytes(), URL, &options)
+        .with_content_type(content_type)
+        .with_tier(tier);
     HtmlExtractor.extract(page).expect("a page")
 }
 

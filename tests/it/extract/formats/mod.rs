@@ -14,7 +14,8 @@ const URL: &str = "https://shop.example/a/b.html";
 fn read(body: &[u8], media: Option<&str>, item: Item) -> Result<Extracted, ExtractError> {
     let options = item.check(&Limits::default()).expect("an item");
     let tier = Tier::Curl;
-    HtmlExtractor.extract(Document { body, content_type: media, url: URL, tier, options: &options })
+    HtmlExtractor
+        .extract(Document::new(body, URL, &options).with_content_type(media).with_tier(tier))
 }
 
 fn made(body: &str, format: Format) -> Value {

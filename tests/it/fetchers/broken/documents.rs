@@ -127,7 +127,7 @@ impl OcrEngine for BadSigns {
             match self.0.mistake {
                 Misreading::SeesThings if text.words.is_empty() => {
                     text.text.push_str("a face");
-                    text.words.push(OcrWord { text: "a face".to_owned(), ..OcrWord::default() });
+                    text.words.push(OcrWord::new("a face", [0; 4], 0.0));
                 }
                 Misreading::PointsOutside => {
                     text.words.iter_mut().for_each(|it| it.bbox[0] += 10_000);

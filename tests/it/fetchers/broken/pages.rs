@@ -65,9 +65,7 @@ pub(crate) trait Right: std::fmt::Debug + Send + Sync + 'static {
 
 impl Right for rungs::fetch::Http {
     fn ask(&self, request: FetchRequest) -> BoxFuture<'_, Answer> {
-        Box::pin(
-            async move { Ok(Rendered { page: self.fetch(request).await?, ..Rendered::default() }) },
-        )
+        Box::pin(async move { Ok(Rendered::new(self.fetch(request).await?)) })
     }
 }
 
@@ -196,7 +194,7 @@ impl Bad {
     fn failed(&self, request: &FetchRequest, error: FetchError) -> Answer {
         let empty = || {
             let body = vec![b'x'; usize::try_from(request.max_bytes).unwrap_or_default()];
-            Ok(Rendered { page: Fetched::new(200, body), ..Rendered::default() })
+            Ok(Rendered::new(Fetched::new(200, body)))
         };
         match (self.mistake, error.kind()) {
             (Mistake::TakesNoiseForAPage | Mistake::KeepsHalfABody, Kind::Broken)

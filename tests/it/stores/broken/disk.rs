@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use rungs::core::batch::Notification;
 use rungs::core::id::BatchId;
-use rungs::core::job::{Job, JobState};
+use rungs::core::job::JobState;
 use rungs::core::record::Record;
 use rungs::core::time::Timestamp;
 use rungs::ports::store::{Versioned, Write};
+use rungs::testkit::store::sample::with;
 
 use crate::stores::broken::fault::Fault;
 use crate::stores::broken::model::State;
@@ -75,23 +75,33 @@ fn released(fault: Fault, version: u64, record: Record) -> (u64, Record) {
     match (fault, &record) {
         (Fault::KeepsLeases, _) => (version, record),
         (Fault::ReleasesWithoutCounting, Record::Job(job)) if job.lease.is_some() => {
-            let free = Job { state: JobState::Queued, lease: None, ready_at: NOW, ..job.clone() };
+            let free = with(job.clone(), |made| {
+                made.state = JobState::Queued;
+                made.lease = None;
+                made.ready_at = NOW;
+            });
             (version + 1, Record::Job(free))
         }
         (Fault::ReleasesAtEachOpening, Record::Job(job))
             if job.claims > 0 && !job.state.is_ended() =>
         {
             let lost = job.lost + 1;
-            let free =
-                Job { state: JobState::Queued, lease: None, lost, ready_at: NOW, ..job.clone() };
+            let free = with(job.clone(), |made| {
+                made.state = JobState::Queued;
+                made.lease = None;
+                made.lost = lost;
+                made.ready_at = NOW;
+            });
             (version + 1, Record::Job(free))
         }
         (Fault::RevivesWhatEnded, Record::Job(job)) if job.state == JobState::Failed => {
-            (version + 1, Record::Job(Job { state: JobState::Queued, ..job.clone() }))
+            (version + 1, Record::Job(with(job.clone(), |made| made.state = JobState::Queued)))
         }
         (Fault::TouchesWhatWaits, Record::Notification(it)) if record.due().is_some() => {
-            let now =
-                Record::Notification(Notification { ready_at: NOW, lease: None, ..it.clone() });
+            let now = Record::Notification(with(it.clone(), |made| {
+                made.ready_at = NOW;
+                made.lease = None;
+            }));
             (version + 1, now)
         }
         (Fault::ReleasesWithoutAWrite, _) => {

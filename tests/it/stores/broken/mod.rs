@@ -28,7 +28,8 @@ fn assert_caught(fault: Fault, report: &KitReport, by: &[&str]) {
 }
 
 /// Stores whose one mistake is a panic; with every other, a panic is one of the kit itself.
-const PANICKING: [Fault; 2] = [Fault::PanicsAtStrangeNames, Fault::ReservesTheLimit];
+const PANICKING: [Fault; 3] =
+    [Fault::PanicsAtStrangeNames, Fault::ReservesTheLimit, Fault::RoundsLeases];
 
 /// A failure says what the store did and what it must do.
 fn assert_in_words(fault: Fault, report: &KitReport) {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rungs::core::batch::Notification;
 use rungs::core::job::Job;
 use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::time::Timestamp;
@@ -13,6 +12,7 @@ use rungs::ports::BoxFuture;
 use rungs::ports::store::{
     Bodies, ListQuery, Store, StoreError, Version, Versioned, Write, has_duplicate_keys,
 };
+use rungs::testkit::store::sample::{self, with};
 use tokio::task::yield_now;
 
 use crate::stores::broken::bodies::Kept;
@@ -50,7 +50,7 @@ impl Model {
     pub(crate) fn new(fault: Fault) -> Self {
         let mut state = State::default();
         if fault == Fault::FillsAFreshStore {
-            let batch = rungs::testkit::store::sample::batch(500, None);
+            let batch = sample::batch(500, None);
             state.put(fault, Key::Batch(batch.id).to_bytes(), Some(Record::Batch(batch)));
         }
         Self::of(fault, None, state)
@@ -153,13 +153,15 @@ fn kept(fault: Fault, record: Record) -> Record {
     match (fault, record) {
         (Fault::TrimsText, Record::Notification(it)) => {
             let body = it.body.trim_matches(['\0', ' ', '\n']).to_owned();
-            Record::Notification(Notification { body, ..it })
+            Record::Notification(with(it, |made| made.body = body))
         }
         (Fault::SignsAmounts, Record::Batch(mut it)) => {
             it.charged.0 = it.charged.0.min(i64::MAX.cast_unsigned());
             Record::Batch(it)
         }
-        (Fault::DropsTheTrail, Record::Job(it)) => Record::Job(Job { trail: Vec::new(), ..it }),
+        (Fault::DropsTheTrail, Record::Job(it)) => {
+            Record::Job(with(it, |made| made.trail = Vec::new()))
+        }
         (Fault::CutsLongLists, Record::Batch(mut it)) => {
             it.jobs.truncate(10_000);
             Record::Batch(it)

@@ -159,8 +159,7 @@ fn look(dir: &Path, written: &Written) -> Found {
             Err(error) => failed(error),
         }
     }
-    let list =
-        ListQuery { kind: RecordKind::Job, after: None, descending: false, limit: usize::MAX };
+    let list = ListQuery::new(RecordKind::Job, usize::MAX);
     match run(store.list(list)) {
         Ok(listed) => assert_eq!(listed.len(), written.jobs.len(), "records that nobody wrote"),
         Err(error) => failed(error),

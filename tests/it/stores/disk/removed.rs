@@ -83,7 +83,7 @@ fn a_failed_commit_closes_the_store_until_it_is_reopened() {
     let loaded = run(store.load(vec![account(0).key()]));
     let due = run(store.due(Queue::Jobs));
     let claimed = run(store.claim(sample::claim(Queue::Jobs, 1)));
-    let list = ListQuery { kind: RecordKind::Account, after: None, descending: false, limit: 1 };
+    let list = ListQuery::new(RecordKind::Account, 1);
     let listed = run(store.list(list));
     let committed = run(put(&store, account(3), Some(1)));
 

@@ -149,7 +149,7 @@ impl Key {
             Self::Notification(id) => bytes.extend(id.as_bytes()),
             Self::Site(site) => bytes.extend(site.as_bytes()),
             Self::IdempotencyRecord(account, key) => {
-                of_account(&mut bytes, account, key.as_bytes())
+                of_account(&mut bytes, account, key.as_bytes());
             }
             Self::CacheEntry(digest) => bytes.extend(digest),
             Self::AccountBatch(account, batch) => of_account(&mut bytes, account, batch.as_bytes()),

@@ -154,7 +154,7 @@ impl Oracle {
             Key::Account(id) => self.account_changed(id, old, new),
             Key::Notification(_) => self.notice_changed(old, new),
             Key::LedgerEntry(..) => {
-                self.check(4, !rewritten, || "a ledger line changed".to_owned())
+                self.check(4, !rewritten, || "a ledger line changed".to_owned());
             }
             Key::IdempotencyRecord(..) => {
                 self.check(11, !rewritten, || "an idempotency key was given away".to_owned());

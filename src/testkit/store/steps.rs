@@ -77,10 +77,10 @@ async fn ending(store: &AnyStore, job: &Job) -> Vec<Write> {
         breach!("the key of an account led to another record", "return the account");
     };
     let worker = job.lease.must_be_there("the lease of a claimed job").worker;
-    let (held, hold) = (account.held(), kept.hold);
+    let (on_hold, hold) = (account.held(), kept.hold);
     must!(
-        held >= hold,
-        "the account of a running job had {held} on hold, less than the {hold} of the job",
+        on_hold >= hold,
+        "the account of a running job had {on_hold} on hold, less than the {hold} of the job",
         "keep them until the job has ended, which happens once"
     );
     let records = Records { job: &kept, batch: &batch, account: &account };

@@ -14,7 +14,7 @@ use rungs::net::NetPolicy;
 use rungs::ports::BoxFuture;
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, fetcher_fn};
-use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier};
+use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier, WebhookUrlError};
 use rungs::stores::Memory;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, BatchHandle, Engine};
@@ -130,7 +130,7 @@ impl Notifier for Holding {
         })
     }
 
-    fn accepts(&self, _: &str) -> Result<(), String> {
+    fn accepts(&self, _: &str) -> Result<(), WebhookUrlError> {
         Ok(())
     }
 }

@@ -10,6 +10,8 @@
 //! * [`service`] knows the wire format.
 //! * `testkit` checks a host's own parts.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod core;
 #[cfg(feature = "engine")]
 pub mod engine;
@@ -35,6 +37,8 @@ pub mod testkit;
 #[cfg(feature = "http")]
 pub mod webhook;
 mod wire;
+#[cfg(feature = "html2text")]
+mod wrapped;
 
 #[cfg(feature = "engine")]
 pub use crate::error::Error;

@@ -42,6 +42,32 @@ fn a_page_is_printed_as_markdown() {
 }
 
 #[test]
+fn text_is_laid_out_for_the_given_width() {
+    let site = site();
+    let address = site.url("/a");
+
+    let scrape = ["scrape", &address, "--allow-private", "--formats", "text", "--width", "40"];
+    let output = rungs(&scrape);
+
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = text(&output.stdout);
+    assert!(page.lines().count() > 4, "{page}");
+    assert!(page.lines().all(|line| line.chars().count() <= 40), "{page}");
+    let words: Vec<&str> = page.split_whitespace().collect();
+    assert!(words.join(" ").contains("salt and time are all that a good loaf needs"), "{page}");
+}
+
+#[test]
+fn a_width_without_the_format_text_is_a_usage_error() {
+    let site = site();
+
+    let output = rungs(&["scrape", &site.url("/a"), "--allow-private", "--width", "40"]);
+
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--formats text"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn the_result_object_reports_its_cost() {
     let site = site();
 

@@ -97,6 +97,9 @@ pub(crate) struct ScrapeArgs {
     /// Print the whole result object.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Lay the text out for this many columns, 20 to 1,000; needs `--formats text`.
+    #[arg(long, value_name = "COLUMNS", conflicts_with = "json")]
+    pub(crate) width: Option<usize>,
 }
 
 #[derive(Debug, Args)]

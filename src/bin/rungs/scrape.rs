@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use rungs::SubmitError;
 use rungs::core::failure::ErrorCode;
 use rungs::core::job::Attempt;
-use rungs::engine::{JobReport, Settings};
+use rungs::core::request::{Format, Item};
+use rungs::engine::{JobReport, Page, Settings};
 use rungs::service::wire;
 use rungs::stores::Memory;
 
@@ -15,6 +16,9 @@ use crate::{Done, Failure, say, setup};
 /// Gets the page and prints it.
 pub(crate) async fn run(args: ScrapeArgs) -> Done {
     let mut item = setup::item(&args.page)?;
+    if args.width.is_some() {
+        request_layout(&mut item)?;
+    }
     item.url.clone_from(&args.url);
     let engine = setup::engine(&args.page.net, Settings::default(), Memory::default())?;
     let report = match engine.scrape(item).await {
@@ -25,8 +29,11 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
     };
     engine.shutdown().await;
     match report.outcome() {
-        Some(Ok(_)) => {
-            print(&args, &report);
+        Some(Ok(page)) => {
+            match args.width {
+                Some(width) => print_wrapped(page, width),
+                None => print(&args, &report),
+            }
             Ok(ExitCode::SUCCESS)
         }
         Some(Err(error)) => {
@@ -41,6 +48,27 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
             Ok(ExitCode::FAILURE)
         }
         None => Err(Failure::Other("the page has neither a result nor an error".to_owned())),
+    }
+}
+
+/// Requests the readable HTML that the layout is made from.
+fn request_layout(item: &mut Item) -> Result<(), Failure> {
+    if item.formats.first() != Some(&Format::Text) {
+        let remedy = "--width lays out plain text: add `--formats text`";
+        return Err(Failure::Usage(remedy.to_owned()));
+    }
+    if !item.formats.contains(&Format::Html) {
+        item.formats.push(Format::Html);
+    }
+    Ok(())
+}
+
+fn print_wrapped(page: &Page, width: usize) {
+    let plain = || page.extracted.text.clone();
+    // Documents that are not HTML have no layout; their text is printed as it is.
+    say(page.text_wrapped(width).unwrap_or_else(plain).trim_end());
+    for warning in &page.extracted.warnings {
+        eprintln!("rungs: {warning}");
     }
 }
 

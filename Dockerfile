@@ -7,13 +7,14 @@
 #
 #   docker run -p 8080:8080 -v rungs:/data -v ./keys.json:/etc/rungs/keys.json:ro rungs
 
-FROM rust:1.88-slim-bookworm AS build
+# The same version as `rust-version` in Cargo.toml; a test compares the two.
+FROM rust:1.92-slim-bookworm AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends build-essential \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --features cli --bin rungs
+RUN cargo build --profile dist --locked --features cli --bin rungs
 
 FROM debian:bookworm-slim AS small
 # tini is the first process: it passes signals on and takes in what the browser leaves behind.
@@ -21,7 +22,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends tini \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /data --create-home rungs
-COPY --from=build /src/target/release/rungs /usr/local/bin/rungs
+COPY --from=build /src/target/dist/rungs /usr/local/bin/rungs
 USER 10001
 WORKDIR /data
 VOLUME /data

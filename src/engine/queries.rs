@@ -94,8 +94,8 @@ impl Engine {
     ///
     /// [`EngineError::BatchNotFound`] if there is no such batch.
     pub async fn batch_handle(&self, id: BatchId) -> Result<BatchHandle, EngineError> {
-        self.batch(id).await?;
-        Ok(BatchHandle::new(self.clone(), id))
+        let record = self.batch(id).await?;
+        Ok(BatchHandle::new(self.clone(), record))
     }
 
     /// Returns the records of all accounts' batches, newest first, starting after `after`.

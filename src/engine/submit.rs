@@ -213,7 +213,7 @@ impl Engine {
             return Err(SubmitError::BadKey);
         }
         let accept = self.accepting(batch, requests);
-        let handle = BatchHandle::new(self.clone(), accept.batch.id);
+        let handle = BatchHandle::new(self.clone(), accept.batch.clone());
         let count = accept.jobs.len();
         match shared.writer.apply(accept).await? {
             Err(NotAccepted::Overdrawn(overdrawn)) => Err(overdrawn.into()),
@@ -225,7 +225,7 @@ impl Engine {
                 shared.scheduling.jobs_ready.notify_one();
                 Ok(handle)
             }
-            Ok(earlier) => Ok(BatchHandle::new(self.clone(), earlier)),
+            Ok(earlier) => Ok(self.batch_handle(earlier).await?),
         }
     }
 

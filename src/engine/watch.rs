@@ -84,7 +84,7 @@ impl ProgressChannels {
 #[derive(Debug)]
 pub struct BatchHandle {
     engine: Engine,
-    id: BatchId,
+    record: BatchRecord,
     events: broadcast::Receiver<ProgressEvent>,
     /// The jobs whose end was told.
     told: HashSet<JobId>,
@@ -95,24 +95,29 @@ pub struct BatchHandle {
 
 impl Drop for BatchHandle {
     fn drop(&mut self) {
-        self.engine.shared.progress.unsubscribe(self.id);
+        self.engine.shared.progress.unsubscribe(self.id());
     }
 }
 
 impl BatchHandle {
-    pub(super) fn new(engine: Engine, id: BatchId) -> Self {
-        let events = engine.shared.progress.subscribe(id);
-        Self { engine, id, events, told: HashSet::new(), rest: VecDeque::new(), done: false }
+    pub(super) fn new(engine: Engine, record: BatchRecord) -> Self {
+        let events = engine.shared.progress.subscribe(record.id);
+        Self { engine, record, events, told: HashSet::new(), rest: VecDeque::new(), done: false }
     }
 
     /// The batch's id.
     pub fn id(&self) -> BatchId {
-        self.id
+        self.record.id
+    }
+
+    /// The batch's record as it was when this handle was created: after [`Engine::submit`], what was committed.
+    pub fn record(&self) -> &BatchRecord {
+        &self.record
     }
 
     /// The batch's record as it is now.
     pub async fn batch(&self) -> Result<BatchRecord, EngineError> {
-        self.engine.batch(self.id).await
+        self.engine.batch(self.id()).await
     }
 
     /// The next event, or `None` once the batch has ended.
@@ -153,7 +158,7 @@ impl BatchHandle {
     /// Jobs that end together are committed before they are told, and not told in that order: what
     /// the channel has not brought by the batch's end is read from the store.
     async fn ending(&mut self, status: BatchStatus) -> Option<()> {
-        let jobs = self.engine.jobs(self.id).await.ok()?;
+        let jobs = self.engine.jobs(self.id()).await.ok()?;
         let untold = jobs.into_iter().filter(|it| !self.told.contains(&it.id));
         self.rest.extend(untold.map(|it| ProgressEvent::JobEnded { job: Box::new(it) }));
         self.rest.push_back(ProgressEvent::BatchEnded { status });
@@ -185,6 +190,6 @@ impl BatchHandle {
     /// Waits for the batch's end and reads every result.
     pub async fn report(&mut self) -> Result<BatchReport, EngineError> {
         self.wait().await?;
-        self.engine.batch_report(self.id).await
+        self.engine.batch_report(self.id()).await
     }
 }

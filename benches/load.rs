@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rungs::Engine;
 use rungs::fetch::Http;
-use rungs::service::{Connections, Service, serve};
+use rungs::service::{ConnectionLimits, Service, serve};
 use rungs::stores::Sled;
 use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::{Value, json};
@@ -78,11 +78,11 @@ async fn service(dir: &str, listen: &str) {
     let listener = tokio::net::TcpListener::bind(listen).await.expect("a port");
     println!("{}", listener.local_addr().expect("an address"));
     let stop = CancellationToken::new();
-    let serving = serve(listener, service.router(), Connections::default(), stop.clone());
+    let serving = serve(listener, service.router(), ConnectionLimits::default(), stop.clone());
     let serving = tokio::spawn(serving);
     let mut told = signal(SignalKind::terminate()).expect("a signal");
     told.recv().await;
-    service.stop();
+    service.begin_shutdown();
     stop.cancel();
     serving.await.expect("no panic");
     engine.shutdown().await;

@@ -31,7 +31,7 @@ pub fn run(data: &[u8]) {
             let list = value.get("urls").or(value.get("requests")).and_then(Value::as_array);
             let length = list.map_or(0, Vec::len);
             assert!(wrong.index.is_none_or(|it| it < length), "{wrong} of {length} items");
-            names_a_field(&wrong.flaw);
+            names_a_field(&wrong.error);
         }
     }
 }

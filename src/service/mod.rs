@@ -1,18 +1,16 @@
-//! The REST surface: what clients of the batch API send and get.
+//! The REST API: a router to nest in your application, and a server of its own.
 //!
-//! Handlers are thin: they read a request with [`wire`], call the engine, and write with [`wire`].
+//! Handlers are thin: they parse a request with [`wire`], call the engine, and serialize the result with [`wire`].
 //!
-//! # Architecture invariants
+//! # Invariants
 //!
-//! * [`wire`] is the only place that knows the names of JSON fields.
-//! * Nothing here decides about jobs, credits or retries: the engine does, for every surface alike.
-//! * Whoever asks for what is another account's gets the answer of what does not exist.
+//! * [`wire`] is the only module that knows the JSON field names of the API.
+//! * Nothing here decides about jobs, credits or retries. The engine does, for every caller alike.
+//! * A request for a record of another account gets the same response as one for a record that does not exist.
 
-#[cfg(feature = "server")]
-mod server;
 pub mod wire;
 
 #[cfg(feature = "server")]
-pub use server::{
-    ApiKey, ApiKeysError, Client, Connections, Keys, Metrics, Names, Options, Service, serve,
-};
+mod server;
+#[cfg(feature = "server")]
+pub use server::*;

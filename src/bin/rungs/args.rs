@@ -1,4 +1,4 @@
-//! The command line's words.
+//! Command-line arguments.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use rungs::core::tier::Tier;
 
 use crate::driver::BrowserDriver;
 
-/// Gets pages by the cheapest way that works.
+/// Fetches pages with the cheapest method that works.
 #[derive(Debug, Parser)]
 #[command(name = "rungs", version, about)]
 pub(crate) struct Cli {
@@ -19,67 +19,67 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Get one page and print it.
+    /// Fetch one page and print it.
     Scrape(ScrapeArgs),
-    /// Get many pages; the same command again goes on where it stopped.
+    /// Fetch many pages. With --store, rerunning the command resumes where it left off.
     Batch(BatchArgs),
     /// Run the REST service.
     Serve(ServeArgs),
-    /// Make an API key, and the line with its hash that the service is given.
+    /// Generate an API key, and the entry with its hash for the file of --api-keys.
     Key(KeyArgs),
-    /// Show the batches of a store, or one of them job by job.
+    /// List the batches of a store, or the jobs of one batch.
     Status(StatusArgs),
-    /// Say what pages would cost.
+    /// Price pages without fetching them.
     Estimate(EstimateArgs),
-    /// Say what is installed for which tier, and how to get the rest.
+    /// Check what each tier needs, and how to install what is missing.
     Doctor,
 }
 
-/// The options of a page.
+/// Options of a page.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PageArgs {
-    /// auto, html, js, pdf or ocr.
+    /// How to read the page: auto, html, js, pdf or ocr.
     #[arg(long, default_value = "auto")]
     pub(crate) mode: Mode,
-    /// What is made of a page, by commas: markdown, text, html, json, `json_v2`, rag, content, raw.
+    /// Output formats, separated by commas: markdown, text, html, json, `json_v2`, rag, content, raw.
     #[arg(long, value_delimiter = ',', default_value = "markdown")]
     pub(crate) formats: Vec<Format>,
-    /// Never climb above this tier: 1, 2, 3, 3.5 or 4.
+    /// Highest tier to escalate to: 1, 2, 3, 3.5 or 4.
     #[arg(long)]
     pub(crate) max_tier: Option<Tier>,
-    /// Run exactly this tier.
+    /// Use this tier only.
     #[arg(long)]
     pub(crate) force_tier: Option<Tier>,
-    /// Seconds for the whole ladder, 1 to 300.
-    #[arg(long, default_value_t = 90)]
+    /// Time for all attempts together, 1 to 300 seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     pub(crate) timeout: u64,
-    /// What kind of thing the page is about.
+    /// Kind of content to extract into json, such as article or product.
     #[arg(long, default_value = "auto")]
     pub(crate) profile: Profile,
-    /// A file with the fields to extract, as JSON Schema.
+    /// File with a JSON Schema of the fields to extract.
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
-    /// What to ask a language model about the page; `RUNGS_LLM_URL`, `RUNGS_LLM_MODEL` and
-    /// `RUNGS_LLM_KEY` say which.
+    /// Prompt for a language model to extract fields with. The environment variables `RUNGS_LLM_URL`,
+    /// `RUNGS_LLM_MODEL` and `RUNGS_LLM_KEY` configure the model.
     #[arg(long, value_name = "TEXT")]
     pub(crate) prompt: Option<String>,
-    /// Keep the page's source beside the formats, as `raw_html` of the result object.
+    /// Include the page's source in the result object, as `raw_html`.
     #[arg(long)]
     pub(crate) raw_html: bool,
-    /// A header to send, as 'Name: value'; may be repeated.
-    #[arg(long = "header", value_name = "K: V")]
+    /// Request header as 'Name: value'. Repeatable.
+    #[arg(long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
     #[command(flatten)]
     pub(crate) net: NetArgs,
 }
 
-/// How the network is reached.
+/// Network options.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NetArgs {
-    /// A proxy for tier 3: `http://host:port` or `socks5://host:port`; may be repeated.
+    /// Proxy for tier 3: `http://host:port` or `socks5://host:port`. Repeatable.
     #[arg(long = "proxy", value_name = "URL")]
     pub(crate) proxies: Vec<String>,
-    /// Let requests reach private and loopback addresses.
+    /// Allow requests to private and loopback addresses.
     #[arg(long)]
     pub(crate) allow_private: bool,
     /// Driver of the browser tier. `headless-chrome` needs a build with the feature `headless_chrome`. Defaults to
@@ -90,7 +90,7 @@ pub(crate) struct NetArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ScrapeArgs {
-    /// The page's address.
+    /// URL of the page.
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) page: PageArgs,
@@ -104,24 +104,24 @@ pub(crate) struct ScrapeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BatchArgs {
-    /// A file with a URL or a JSON object a line, or - for standard input.
+    /// File with one URL or JSON object per line, or - for standard input.
     pub(crate) file: PathBuf,
-    /// Keep jobs and results here, so that nothing is lost or fetched twice.
+    /// Directory for jobs and results, so that a rerun loses nothing and fetches nothing twice.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
-    /// Append results here, a JSON object a line; standard output if not said.
+    /// File to append results to, one JSON object per line. Defaults to standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Pages at the same time.
-    #[arg(long, default_value_t = 32)]
+    /// Pages to fetch at the same time.
+    #[arg(long, value_name = "PAGES", default_value_t = 32)]
     pub(crate) concurrency: usize,
-    /// Pages of one site at the same time.
-    #[arg(long, default_value_t = 8)]
+    /// Pages to fetch from one site at the same time.
+    #[arg(long, value_name = "PAGES", default_value_t = 8)]
     pub(crate) per_host: usize,
-    /// Pages of one site in a second.
+    /// Pages to fetch from one site per second. Defaults to no limit.
     #[arg(long, value_name = "PER_SECOND")]
     pub(crate) rate: Option<f64>,
-    /// Where `batch.completed` goes, once for every hundred URLs.
+    /// URL that receives a `batch.completed` webhook for every 100 URLs.
     #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,
     #[command(flatten)]
@@ -130,20 +130,20 @@ pub(crate) struct BatchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen; 127.0.0.1:8080 if not said. Elsewhere than on loopback it needs a key.
+    /// Address to listen on. Defaults to 127.0.0.1:8080. Other than loopback addresses require an API key.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Keep jobs and results here; in memory, and lost with the process, if not said.
+    /// Directory for jobs and results. Defaults to memory, which is lost when the process ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
-    /// A key that is let in, 16 characters at least; may be repeated. Others on this machine can read
-    /// a command line: `--api-keys` and `RUNGS_API_KEY` keep a key to yourself.
+    /// API key to accept, at least 16 characters. Repeatable. Other users of this machine can read a command line:
+    /// prefer `--api-keys` or the environment variable `RUNGS_API_KEY`.
     #[arg(long = "api-key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// A file with a JSON list of keys: name, account, hash and limits, as `rungs key` prints them.
+    /// JSON file with a list of API keys: name, account, hash and limits, as `rungs key` prints them.
     #[arg(long = "api-keys", value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// A JSON file with settings; what the command line says wins.
+    /// JSON file with settings. Options on the command line take precedence.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
@@ -152,26 +152,26 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct KeyArgs {
-    /// What the key is called where its use is shown.
+    /// Name of the key, under which its usage is reported.
     pub(crate) name: String,
-    /// Whose credits it spends, and whose batches it sees.
+    /// Account that owns the key's batches and pays for them.
     #[arg(long, default_value = "default")]
     pub(crate) account: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// The batch; all of them if not said.
+    /// Id of a batch. Defaults to all batches.
     pub(crate) batch: Option<rungs::core::id::BatchId>,
-    /// The store.
+    /// Directory of the store.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArgs {
-    /// The pages.
-    #[arg(required = true)]
+    /// URLs of the pages.
+    #[arg(required = true, value_name = "URL")]
     pub(crate) urls: Vec<String>,
     #[command(flatten)]
     pub(crate) page: PageArgs,

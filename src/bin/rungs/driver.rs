@@ -6,7 +6,7 @@ use rungs::fetch::Chrome;
 use rungs::ports::fetch::BrowserFetcher;
 use serde::Deserialize;
 
-use crate::Failure;
+use crate::error::CliError;
 
 /// A driver of Chromium: `--browser` on the command line, `browser` in the settings file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -25,7 +25,7 @@ impl BrowserDriver {
         self,
         builder: EngineBuilder,
         chrome: &Chrome,
-    ) -> Result<EngineBuilder, Failure> {
+    ) -> Result<EngineBuilder, CliError> {
         match self {
             Self::Chromium => Ok(add_if_installed(builder, chrome, chrome.clone())),
             Self::HeadlessChrome => headless_chrome::add_to(builder, chrome),
@@ -48,13 +48,13 @@ mod headless_chrome {
     use rungs::engine::EngineBuilder;
     use rungs::fetch::{Chrome, HeadlessChrome};
 
-    use crate::Failure;
+    use crate::error::CliError;
 
     #[expect(clippy::unnecessary_wraps, reason = "it fails without the feature")]
     pub(super) fn add_to(
         builder: EngineBuilder,
         chrome: &Chrome,
-    ) -> Result<EngineBuilder, Failure> {
+    ) -> Result<EngineBuilder, CliError> {
         let fetcher = HeadlessChrome::new(chrome.clone());
         Ok(super::add_if_installed(builder, chrome, fetcher))
     }
@@ -65,10 +65,10 @@ mod headless_chrome {
     use rungs::engine::EngineBuilder;
     use rungs::fetch::Chrome;
 
-    use crate::Failure;
+    use crate::error::CliError;
 
-    pub(super) fn add_to(_: EngineBuilder, _: &Chrome) -> Result<EngineBuilder, Failure> {
-        Err(Failure::Usage(
+    pub(super) fn add_to(_: EngineBuilder, _: &Chrome) -> Result<EngineBuilder, CliError> {
+        Err(CliError::Usage(
             "the browser driver headless_chrome is not built in: build rungs with \
              `--features cli,headless_chrome`, or use the driver chromium"
                 .to_owned(),

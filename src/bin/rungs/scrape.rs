@@ -1,20 +1,22 @@
-//! `rungs scrape`: one page.
+//! `rungs scrape`: fetches one page and prints it.
 
 use std::process::ExitCode;
 
 use rungs::SubmitError;
-use rungs::core::failure::ErrorCode;
+use rungs::core::failure::{ErrorCode, JobError};
 use rungs::core::job::Attempt;
 use rungs::core::request::{Format, Item};
 use rungs::engine::{JobReport, Page, Settings};
 use rungs::service::wire;
 use rungs::stores::Memory;
+use serde_json::Value;
 
 use crate::args::ScrapeArgs;
-use crate::{Done, Failure, say, setup};
+use crate::error::{CliError, CommandResult};
+use crate::{print, setup};
 
-/// Gets the page and prints it.
-pub(crate) async fn run(args: ScrapeArgs) -> Done {
+/// Fetches the page and prints it.
+pub(crate) async fn run(args: ScrapeArgs) -> CommandResult {
     let mut item = setup::item(&args.page)?;
     if args.width.is_some() {
         request_layout(&mut item)?;
@@ -23,39 +25,29 @@ pub(crate) async fn run(args: ScrapeArgs) -> Done {
     let engine = setup::engine(&args.page.net, Settings::default(), Memory::default())?;
     let report = match engine.scrape(item).await {
         Ok(report) => report,
-        // There is one page, so its place in the batch says nothing.
-        Err(SubmitError::Item { flaw, .. }) => return Err(Failure::Usage(flaw.to_string())),
-        Err(error) => return Err(Failure::of(&error)),
+        // There is only one item, so its index tells nothing.
+        Err(SubmitError::Item { flaw, .. }) => return Err(CliError::Usage(flaw.to_string())),
+        Err(error) => return Err(CliError::failed(&error)),
     };
     engine.shutdown().await;
     match report.outcome() {
         Some(Ok(page)) => {
-            match args.width {
-                Some(width) => print_wrapped(page, width),
-                None => print(&args, &report),
-            }
+            print_page(&args, &report, page);
             Ok(ExitCode::SUCCESS)
         }
         Some(Err(error)) => {
-            eprintln!("rungs: {error}");
-            if let Some(tier) = error.required_tier {
-                eprintln!("  tier {tier} ({}) would be needed; see `rungs doctor`", tier.name());
-            }
-            if error.code == ErrorCode::PrivateAddressBlocked && !args.page.net.allow_private {
-                eprintln!("  --allow-private opens addresses of your own network");
-            }
-            report.trail().iter().for_each(explain);
+            explain(&args, &report, error);
             Ok(ExitCode::FAILURE)
         }
-        None => Err(Failure::Other("the page has neither a result nor an error".to_owned())),
+        None => Err(CliError::Failed("the job has neither a result nor an error".to_owned())),
     }
 }
 
 /// Requests the readable HTML that the layout is made from.
-fn request_layout(item: &mut Item) -> Result<(), Failure> {
+fn request_layout(item: &mut Item) -> Result<(), CliError> {
     if item.formats.first() != Some(&Format::Text) {
-        let remedy = "--width lays out plain text: add `--formats text`";
-        return Err(Failure::Usage(remedy.to_owned()));
+        let message = "--width lays out plain text: add `--formats text`";
+        return Err(CliError::Usage(message.to_owned()));
     }
     if !item.formats.contains(&Format::Html) {
         item.formats.push(Format::Html);
@@ -63,38 +55,57 @@ fn request_layout(item: &mut Item) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_wrapped(page: &Page, width: usize) {
-    let plain = || page.extracted.text.clone();
-    // Documents that are not HTML have no layout; their text is printed as it is.
-    say(page.text_wrapped(width).unwrap_or_else(plain).trim_end());
-    for warning in &page.extracted.warnings {
-        eprintln!("rungs: {warning}");
-    }
-}
-
-fn print(args: &ScrapeArgs, report: &JobReport) {
-    let object = wire::scrape_object(report).unwrap_or_default();
+fn print_page(args: &ScrapeArgs, report: &JobReport, page: &Page) {
     if args.json {
-        say(format_args!("{object:#}"));
+        let object = wire::scrape_object(report).unwrap_or_default();
+        print::line(format_args!("{object:#}"));
         return;
     }
-    let first = args.page.formats.first().map_or("markdown", |it| it.as_str());
-    match object.get("content").and_then(|it| it.get(first)) {
-        Some(serde_json::Value::String(text)) => say(text.trim_end()),
-        Some(value) => say(format_args!("{value:#}")),
-        None => eprintln!("rungs: this kind of document has no format `{first}`; try --json"),
+    let format = args.page.formats.first().copied().unwrap_or(Format::Markdown);
+    match rendered(page, format, args.width) {
+        Some(text) => print::line(text),
+        None => eprintln!(
+            "rungs: no format `{}` for this kind of document: print everything with --json",
+            format.as_str()
+        ),
     }
-    if let Some(warning) = object.get("warning").and_then(|it| it.as_str()) {
-        eprintln!("rungs: {warning}");
+    let warnings = &page.extracted.warnings;
+    if !warnings.is_empty() {
+        eprintln!("rungs: {}", warnings.join("; "));
     }
 }
 
-/// One line of the trail.
-fn explain(attempt: &Attempt) {
+/// Renders the page in one format for a terminal, at this width; `None` if the page does not have the format.
+fn rendered(page: &Page, format: Format, width: Option<usize>) -> Option<String> {
+    if let Some(width) = width {
+        // Documents that are not HTML have no layout. Their text is printed as it is.
+        let text = page.text_wrapped(width).unwrap_or_else(|| page.extracted.text.clone());
+        return Some(text.trim_end().to_owned());
+    }
+    match page.extracted.content.get(&format)? {
+        Value::String(text) => Some(text.trim_end().to_owned()),
+        value => Some(format!("{value:#}")),
+    }
+}
+
+/// Prints why the page failed, what may help, and every attempt.
+fn explain(args: &ScrapeArgs, report: &JobReport, error: &JobError) {
+    eprintln!("rungs: {error}");
+    if let Some(tier) = error.required_tier {
+        eprintln!("  requires tier {tier} ({}): see `rungs doctor`", tier.name());
+    }
+    if error.code == ErrorCode::PrivateAddressBlocked && !args.page.net.allow_private {
+        eprintln!("  pass --allow-private to allow addresses of your own network");
+    }
+    report.trail().iter().for_each(print_attempt);
+}
+
+fn print_attempt(attempt: &Attempt) {
     let status = attempt.status.map_or_else(|| "---".to_owned(), |it| it.to_string());
-    let (tier, name) = (attempt.tier, attempt.tier.name());
     eprintln!(
-        "  tier {tier:<3} {name:<8} {status} {:>6} ms  {}",
+        "  tier {:<3} {:<8} {status} {:>6} ms  {}",
+        attempt.tier,
+        attempt.tier.name(),
         attempt.duration.as_millis(),
         attempt.signal
     );

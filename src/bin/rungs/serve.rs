@@ -1,7 +1,7 @@
-//! `rungs serve` and `rungs key`: the REST service as a program of its own.
+//! `rungs serve`: runs the REST service.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,23 +9,26 @@ use std::time::Duration;
 use rungs::Engine;
 use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
-use rungs::engine::{Pacing, Settings, SystemEntropy};
-use rungs::service::{ApiKey, Connections, Keys, Metrics, Names, Options, Service, serve};
+use rungs::engine::{Pacing, Settings};
+use rungs::service::{
+    AllowedHosts, ApiKey, ConnectionLimits, Keys, Metrics, Service, ServiceOptions, serve,
+};
 use rungs::stores::{Memory, Sled};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{KeyArgs, NetArgs, ServeArgs};
+use crate::args::{NetArgs, ServeArgs};
 use crate::driver::BrowserDriver;
-use crate::{Done, Failure, say, setup};
+use crate::error::{CliError, CommandResult};
+use crate::{print, setup};
 
-/// The environment's name for a key: a command line can be read by others.
-const KEY: &str = "RUNGS_API_KEY";
-const LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8_080);
+/// Environment variable with an API key. Other users of the machine can read a command line.
+const API_KEY: &str = "RUNGS_API_KEY";
+/// Default address.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
 
-/// The settings file. An unknown field is a mistake, and not passed over.
+/// The settings file. An unknown field is an error.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
@@ -33,79 +36,89 @@ struct Config {
     store: Option<PathBuf>,
     allow_private: bool,
     proxies: Vec<String>,
-    /// The driver of the browser tier.
+    /// Driver of the browser tier.
     browser: Option<BrowserDriver>,
     keys: Vec<ApiKey>,
-    /// What the webhooks of accounts are signed with.
+    /// Signing secrets for the webhooks of accounts.
     webhook_secrets: BTreeMap<AccountId, String>,
-    /// Pages at the same time.
+    /// Pages to fetch at the same time.
     concurrency: Option<usize>,
-    /// Pages of one site at the same time.
+    /// Pages to fetch from one site at the same time.
     per_host: Option<usize>,
-    /// Pages of one site in a second.
+    /// Pages to fetch from one site per second.
     rate: Option<f64>,
-    /// Items of one batch.
+    /// Largest number of items of a batch.
     batch_items: Option<usize>,
-    /// Bytes of a request's body.
-    body_bytes: Option<usize>,
+    /// Largest request body.
+    body_bytes: Option<u64>,
     /// Connections at the same time.
     connections: Option<usize>,
-    /// Seconds that requests, and after them pages, may go on once the program is told to stop.
+    /// Seconds that requests, and after them pages, get to finish on shutdown.
     grace: Option<u64>,
-    /// Whether an account may spend without end; if not, it spends what it is granted.
+    /// `true` if accounts may spend only what they were granted.
     limited_accounts: bool,
 }
 
-/// Serves until it is told to stop.
-pub(crate) async fn run(args: ServeArgs) -> Done {
+/// Serves until the process gets SIGINT or SIGTERM.
+pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     let config: Config = match &args.config {
-        Some(file) => read(file, "--config")?,
+        Some(file) => read_json(file, "--config")?,
         None => Config::default(),
     };
     let keys = keys(&args, &config)?;
     let listen = args.listen.or(config.listen).unwrap_or(LISTEN);
-    if !listen.ip().is_loopback() && !keys.are_needed() {
-        return Err(Failure::Usage(format!(
-            "{listen} can be reached from elsewhere, so it needs a key: make one with `rungs key \
-             NAME` and give it with --api-keys"
+    if !listen.ip().is_loopback() && !keys.are_required() {
+        return Err(CliError::Usage(format!(
+            "{listen} is reachable from other machines and requires an API key: generate one with `rungs key NAME` \
+             and pass it with --api-keys"
         )));
     }
     let metrics = Metrics::default();
-    // There is one recorder in a process, and this process has no other.
+    // Nothing else in this process installs a recorder.
     let _ = metrics::set_global_recorder(metrics.clone());
     let engine = engine(&args, &config)?;
-    let mut options = Options::default();
-    options.body_bytes = config.body_bytes.unwrap_or(options.body_bytes);
-    if !keys.are_needed() {
-        options.names = Names::ThisMachine;
-    }
+    let options = service_options(&config, &keys);
     let service = Service::new(engine.clone()).keys(keys).options(options).metrics(metrics);
     let listener = TcpListener::bind(listen)
         .await
-        .map_err(|why| Failure::Other(format!("{listen} cannot be listened on: {why}")))?;
-    let bound = listener.local_addr().map_err(|error| Failure::of(&error))?;
-    say(format_args!("listening on http://{bound}"));
-    let mut connections = Connections::default();
-    connections.most = config.connections.unwrap_or(connections.most);
-    connections.grace = config.grace.map_or(connections.grace, Duration::from_secs);
+        .map_err(|error| CliError::Failed(format!("cannot listen on {listen}: {error}")))?;
+    let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
+    print::line(format_args!("listening on http://{bound}"));
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, service.router(), connections, stop.clone()));
-    stop_asked().await;
-    // First what is held, so that the connections can end; then the engine, which they may need.
-    service.stop();
+    let limits = connection_limits(&config);
+    let serving = tokio::spawn(serve(listener, service.router(), limits, stop.clone()));
+    stop_signal().await;
+    // Waiting requests first, so that connections can close; then the engine, which they may need.
+    service.begin_shutdown();
     stop.cancel();
     let _ = serving.await;
     engine.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }
 
-fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, Failure> {
+fn service_options(config: &Config, keys: &Keys) -> ServiceOptions {
+    let mut options = ServiceOptions::default();
+    options.max_body_bytes = config.body_bytes.unwrap_or(options.max_body_bytes);
+    if !keys.are_required() {
+        options.allowed_hosts = AllowedHosts::LocalhostOrIp;
+    }
+    options
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    let mut limits = ConnectionLimits::default();
+    limits.max_connections = config.connections.unwrap_or(limits.max_connections);
+    limits.shutdown_grace = config.grace.map_or(limits.shutdown_grace, Duration::from_secs);
+    limits
+}
+
+fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let mut settings = Settings::default();
     settings.concurrency = config.concurrency.unwrap_or(settings.concurrency);
     settings.grace = config.grace.map_or(settings.grace, Duration::from_secs);
-    let usual = settings.pacing;
-    let per_host = config.per_host.unwrap_or(usual.per_host);
-    settings.pacing = Pacing { per_host, per_second: config.rate.or(usual.per_second) };
+    let per_host = config.per_host.unwrap_or(settings.pacing.per_host);
+    let per_second = config.rate.or(settings.pacing.per_second);
+    settings.pacing = Pacing { per_host, per_second };
     settings.unlimited_accounts = !config.limited_accounts;
     let mut limits = Limits::default();
     limits.batch_items = config.batch_items.unwrap_or(limits.batch_items);
@@ -114,50 +127,54 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, Failure> {
     let browser = args.net.browser.or(config.browser);
     let net = NetArgs { proxies, allow_private, browser };
     let webhooks = setup::webhooks(setup::network(&net)?);
-    let secrets = config.webhook_secrets.iter();
-    let webhooks = secrets
-        .fold(webhooks, |it, (account, secret)| it.account_secret(account.clone(), secret.clone()));
-    let builder = setup::parts(&net)?.webhooks(webhooks).settings(settings).limits(limits);
+    let webhooks = config.webhook_secrets.iter().fold(webhooks, |webhooks, (account, secret)| {
+        webhooks.account_secret(account.clone(), secret.clone())
+    });
+    let builder = setup::builder(&net)?.webhooks(webhooks).settings(settings).limits(limits);
     let built = match args.store.as_ref().or(config.store.as_ref()) {
-        Some(dir) => builder.store(Sled::open(dir).map_err(|error| Failure::of(&error))?).build(),
+        Some(dir) => {
+            builder.store(Sled::open(dir).map_err(|error| CliError::failed(&error))?).build()
+        }
         None => builder.store(Memory::default()).build(),
     };
-    built.map_err(|error| Failure::of(&error))
+    built.map_err(|error| CliError::failed(&error))
 }
 
-/// Every key that was given, wherever.
-fn keys(args: &ServeArgs, config: &Config) -> Result<Keys, Failure> {
+/// Collects the API keys of the settings file, the key file, the command line and the environment.
+fn keys(args: &ServeArgs, config: &Config) -> Result<Keys, CliError> {
     let mut keys = config.keys.clone();
     if let Some(file) = &args.key_file {
-        keys.extend(read::<Vec<ApiKey>>(file, "--api-keys")?);
+        keys.extend(read_json::<Vec<ApiKey>>(file, "--api-keys")?);
     }
-    let plain = args.keys.iter().cloned().chain(std::env::var(KEY).ok());
-    for (at, secret) in plain.filter(|it| !it.is_empty()).enumerate() {
-        let key = ApiKey::new(format!("key-{}", at + 1), AccountId::default(), &secret);
-        keys.push(key.map_err(|error| Failure::Usage(error.to_string()))?);
+    let plain = args.keys.iter().cloned().chain(std::env::var(API_KEY).ok());
+    for (index, secret) in plain.filter(|it| !it.is_empty()).enumerate() {
+        let name = format!("key-{}", index + 1);
+        let key = ApiKey::new(name, AccountId::default(), &secret);
+        keys.push(key.map_err(|error| CliError::Usage(error.to_string()))?);
     }
     if args.key_file.is_some() && keys.is_empty() {
-        return Err(Failure::Usage("--api-keys names a file without a key".to_owned()));
+        let message = "the file of --api-keys has no key: generate one with `rungs key NAME`";
+        return Err(CliError::Usage(message.to_owned()));
     }
-    Keys::new(keys).map_err(|error| Failure::Usage(error.to_string()))
+    Keys::new(keys).map_err(|error| CliError::Usage(error.to_string()))
 }
 
-fn read<T: for<'de> Deserialize<'de>>(file: &Path, option: &str) -> Result<T, Failure> {
-    let wrong = |why: String| Failure::Usage(format!("{option} {}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|why| wrong(why.to_string()))?;
-    serde_json::from_str(&text).map_err(|why| wrong(why.to_string()))
+fn read_json<T: for<'de> Deserialize<'de>>(file: &Path, option: &str) -> Result<T, CliError> {
+    let failed = |error: String| CliError::Usage(format!("{option} {}: {error}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
 }
 
-/// Resolves when the process is asked to end.
-async fn stop_asked() {
+/// Waits for SIGINT or SIGTERM.
+async fn stop_signal() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
-        () = terminated() => {}
+        () = terminate_signal() => {}
     }
 }
 
 #[cfg(unix)]
-async fn terminated() {
+async fn terminate_signal() {
     use tokio::signal::unix::{SignalKind, signal};
 
     match signal(SignalKind::terminate()) {
@@ -169,23 +186,6 @@ async fn terminated() {
 }
 
 #[cfg(not(unix))]
-async fn terminated() {
+async fn terminate_signal() {
     std::future::pending().await
-}
-
-/// Prints a new key, and what the service is given of it.
-pub(crate) fn key(args: &KeyArgs) -> Done {
-    let usage = |why: String| Failure::Usage(why);
-    let account = AccountId::new(&args.account).map_err(|error| usage(error.to_string()))?;
-    let secret = ApiKey::random(&SystemEntropy);
-    let key =
-        ApiKey::new(&args.name, account, &secret).map_err(|error| usage(error.to_string()))?;
-    say(format_args!("the key, which is shown this once: {secret}"));
-    say("for the list in the file of --api-keys:");
-    let line = serde_json::json!({
-        "name": key.name, "account": key.account, "hash": key.hash,
-        "requests_per_minute": null, "concurrent": null, "spend": null,
-    });
-    say(line);
-    Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,7 @@ const MAX_NESTING: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct ValidationError {
-    /// The field, as the wire names it; nested ones with a dot.
+    /// Path of the option in [`Item`], such as `advanced.cookies`.
     pub field: &'static str,
     /// What is wrong and what would be right.
     pub reason: String,
@@ -120,8 +120,8 @@ fn numbers(item: &Item) -> Result<(), ValidationError> {
         "must be above zero",
     )?;
     let ttl = item.cache.ttl;
-    ensure(within(60..=86_400, ttl.unwrap_or(60)), "cache_ttl", "must be 60 to 86400 seconds")?;
-    ensure(ttl.is_none() || item.cache.enabled, "cache_ttl", "needs `cache: true`")?;
+    ensure(within(60..=86_400, ttl.unwrap_or(60)), "cache.ttl", "must be 60 to 86400 seconds")?;
+    ensure(ttl.is_none() || item.cache.enabled, "cache.ttl", "needs `cache: true`")?;
     ensure(
         within(1..=10, item.advanced.scroll_count.into()),
         "advanced.scroll_count",
@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(refused(|it| it.timeout = 0), "timeout");
         assert_eq!(refused(|it| it.timeout = 301), "timeout");
         assert_eq!(refused(|it| it.formats.clear()), "formats");
-        assert_eq!(refused(|it| it.cache.ttl = Some(60)), "cache_ttl");
+        assert_eq!(refused(|it| it.cache.ttl = Some(60)), "cache.ttl");
         assert_eq!(
             refused(|it| it.extraction_prompt = Some("x".repeat(2_001))),
             "extraction_prompt"

@@ -1,70 +1,73 @@
-//! API keys: who may ask, on whose account, and how much.
+//! API keys: the account and the limits of each.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::core::id::AccountId;
 use crate::core::usage::Budget;
 use crate::ports::clock::Entropy;
-use crate::service::server::gate::Gate;
+use crate::service::server::key_limits::KeyLimits;
 
-/// The shortest key: what is shorter can be guessed.
+/// Shortest key, in characters: a shorter one can be guessed.
 const MIN_LEN: usize = 16;
-/// The longest that is hashed.
+/// Longest key that is hashed, in characters.
 const MAX_LEN: usize = 512;
 
-/// Keys that cannot be used.
+/// An error of [`ApiKey::new`] or [`Keys::new`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiKeysError {
-    /// Too short to be safe, or too long to be a key.
-    #[error("an API key must have {MIN_LEN} to {MAX_LEN} printable ASCII characters")]
-    Length,
-    /// Not a hash.
+    /// The key is too short to be safe, too long, or not printable.
+    #[error("invalid API key: use {MIN_LEN} to {MAX_LEN} printable ASCII characters")]
+    InvalidKey,
+    /// The text is not a hash.
     #[error(
-        "`{0}` is not `sha256:` and 64 hexadecimal digits; `rungs key` prints a key with its hash"
+        "`{0}` is not the hash of an API key: use `sha256:` and 64 hexadecimal digits, as `rungs key` prints them"
     )]
-    Hash(String),
-    /// Two keys that nobody could tell apart.
-    #[error("the key `{0}` is there twice")]
-    Twice(String),
-    /// A limit of nothing, with which the key could not be used at all.
-    #[error("the key `{0}` has a limit of zero; leave the limit out, or the key")]
-    Zero(String),
+    InvalidHash(String),
+    /// Two keys have the same name or the same hash.
+    #[error("two API keys have the name or the hash of `{0}`: remove one of them")]
+    Duplicate(String),
+    /// A limit is zero, so that the key could never be used.
+    #[error("the API key `{0}` has a limit of zero: remove the limit or the key")]
+    ZeroLimit(String),
 }
 
-/// An API key: never itself, only its hash.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// An API key's settings. They contain the key's hash and never the key itself.
+///
+/// A file of keys is a JSON list of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ApiKey {
-    /// What it is called where its use is shown.
+    /// Name of the key, under which its usage is reported.
     pub name: String,
-    /// Whose credits it spends, and whose batches it sees.
+    /// Account that owns the key's batches and pays for them. Defaults to the default account.
     #[serde(default)]
     pub account: AccountId,
-    /// `sha256:` and the hash in hex. A key is random, so it needs no slow hash.
+    /// `sha256:` and the hash in hexadecimal. Keys are random, so a slow password hash adds nothing.
     pub hash: String,
-    /// Requests in a minute, of which one that changes something counts twice; no limit if not said.
+    /// Requests per minute; a request that may change something counts as two. Defaults to no limit.
     #[serde(default)]
     pub requests_per_minute: Option<u32>,
-    /// Requests at the same time; no limit if not said.
+    /// Requests at the same time. Defaults to no limit.
     #[serde(default)]
     pub concurrent: Option<u32>,
-    /// What may be spent with it in a period; no limit if not said.
+    /// Spending limit per period. Defaults to no limit.
     #[serde(default)]
     pub spend: Option<Budget>,
 }
 
 impl ApiKey {
-    /// A key of `account` without limits.
+    /// Creates the settings of a key without limits.
     ///
     /// # Errors
     ///
-    /// [`ApiKeysError::Length`].
+    /// [`ApiKeysError::InvalidKey`] unless `secret` has 16 to 512 printable ASCII characters.
     pub fn new(
         name: impl Into<String>,
         account: AccountId,
@@ -72,17 +75,44 @@ impl ApiKey {
     ) -> Result<Self, ApiKeysError> {
         let printable = secret.bytes().all(|it| it.is_ascii_graphic());
         if !printable || !(MIN_LEN..=MAX_LEN).contains(&secret.len()) {
-            return Err(ApiKeysError::Length);
+            return Err(ApiKeysError::InvalidKey);
         }
         let mut hash = "sha256:".to_owned();
         for byte in digest(secret) {
-            write!(hash, "{byte:02x}").expect("a string takes every write");
+            write!(hash, "{byte:02x}").expect("writing to a string cannot fail");
         }
-        let (requests_per_minute, concurrent, spend) = (None, None, None);
-        Ok(Self { name: name.into(), account, hash, requests_per_minute, concurrent, spend })
+        Ok(Self {
+            name: name.into(),
+            account,
+            hash,
+            requests_per_minute: None,
+            concurrent: None,
+            spend: None,
+        })
     }
 
-    /// A new random key as clients send it.
+    /// Limits the requests per minute; a request that may change something counts as two.
+    #[must_use]
+    pub fn with_requests_per_minute(mut self, requests: u32) -> Self {
+        self.requests_per_minute = Some(requests);
+        self
+    }
+
+    /// Limits the requests at the same time.
+    #[must_use]
+    pub fn with_concurrent_requests(mut self, requests: u32) -> Self {
+        self.concurrent = Some(requests);
+        self
+    }
+
+    /// Limits what the key may spend per period.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.spend = Some(budget);
+        self
+    }
+
+    /// Generates a random key as clients send it: `sk_live_` and 32 characters.
     pub fn random(entropy: &dyn Entropy) -> String {
         const SYMBOLS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
         let mut key = "sk_live_".to_owned();
@@ -98,7 +128,7 @@ fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-fn read_hash(text: &str) -> Option<[u8; 32]> {
+fn parse_hash(text: &str) -> Option<[u8; 32]> {
     let hex = text.strip_prefix("sha256:")?;
     if hex.len() != 64 || !hex.bytes().all(|it| it.is_ascii_hexdigit()) {
         return None;
@@ -110,80 +140,87 @@ fn read_hash(text: &str) -> Option<[u8; 32]> {
     Some(hash)
 }
 
-/// A key in use.
+/// A key in use, with the state of its limits.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct KeyState {
     pub(super) name: String,
     pub(super) account: AccountId,
     pub(super) budget: Option<Budget>,
-    pub(super) gate: Gate,
+    pub(super) limits: KeyLimits,
     hash: [u8; 32],
 }
 
-/// The keys of a service.
+/// The API keys that a service accepts.
 ///
-/// Without any, everyone is the default account: then the service must be reachable for its own host
-/// alone, and `rungs serve` refuses to listen anywhere else.
+/// Without keys, every request acts for the default account. Such a service must be reachable from its own machine
+/// only; `rungs serve` refuses to listen anywhere else.
 #[derive(Debug)]
 pub struct Keys {
-    known: Vec<Arc<Known>>,
-    /// Who asks where nobody needs a key.
-    anyone: Option<Arc<Known>>,
+    keys: Vec<Arc<KeyState>>,
+    /// State for every request where no key is required.
+    anonymous: Option<Arc<KeyState>>,
 }
 
 impl Default for Keys {
+    /// Requires no key.
     fn default() -> Self {
-        let anyone = Known {
+        let anonymous = KeyState {
             name: "anyone".to_owned(),
             account: AccountId::default(),
             budget: None,
-            gate: Gate::default(),
+            limits: KeyLimits::default(),
             hash: [0; 32],
         };
-        Self { known: Vec::new(), anyone: Some(Arc::new(anyone)) }
+        Self { keys: Vec::new(), anonymous: Some(Arc::new(anonymous)) }
     }
 }
 
 impl Keys {
-    /// These keys and no other; without any, everyone.
+    /// Accepts these keys. An empty list requires no key.
     ///
     /// # Errors
     ///
-    /// [`ApiKeysError`] naming the first that cannot be used.
+    /// [`ApiKeysError`] for the first key that cannot be used.
     pub fn new(keys: impl IntoIterator<Item = ApiKey>) -> Result<Self, ApiKeysError> {
-        let mut known: Vec<Arc<Known>> = Vec::new();
+        let mut states: Vec<Arc<KeyState>> = Vec::new();
         for key in keys {
-            let hash = read_hash(&key.hash).ok_or_else(|| ApiKeysError::Hash(key.hash.clone()))?;
-            if known.iter().any(|it| it.hash == hash || it.name == key.name) {
-                return Err(ApiKeysError::Twice(key.name));
+            let hash =
+                parse_hash(&key.hash).ok_or_else(|| ApiKeysError::InvalidHash(key.hash.clone()))?;
+            if states.iter().any(|it| it.hash == hash || it.name == key.name) {
+                return Err(ApiKeysError::Duplicate(key.name));
             }
             if key.requests_per_minute == Some(0) || key.concurrent == Some(0) {
-                return Err(ApiKeysError::Zero(key.name));
+                return Err(ApiKeysError::ZeroLimit(key.name));
             }
-            let gate = Gate::new(key.requests_per_minute, key.concurrent);
-            let (name, account, budget) = (key.name, key.account, key.spend);
-            known.push(Arc::new(Known { name, account, budget, gate, hash }));
+            states.push(Arc::new(KeyState {
+                limits: KeyLimits::new(key.requests_per_minute, key.concurrent),
+                name: key.name,
+                account: key.account,
+                budget: key.spend,
+                hash,
+            }));
         }
-        if known.is_empty() {
+        if states.is_empty() {
             return Ok(Self::default());
         }
-        Ok(Self { known, anyone: None })
+        Ok(Self { keys: states, anonymous: None })
     }
 
-    /// Whether a key must be shown.
-    pub fn are_needed(&self) -> bool {
-        self.anyone.is_none()
+    /// Returns `true` if requests must present a key.
+    pub fn are_required(&self) -> bool {
+        self.anonymous.is_none()
     }
 
-    /// Whose key this is. How long that takes tells nothing of the keys: what is compared are hashes,
-    /// all of them, each to its end.
-    pub(super) fn find(&self, secret: Option<&str>) -> Option<Arc<Known>> {
-        if let Some(anyone) = &self.anyone {
-            return Some(Arc::clone(anyone));
+    /// Finds the key that a request presents.
+    ///
+    /// The time it takes reveals nothing about the keys: it compares hashes, all of them, each to its end.
+    pub(super) fn find(&self, secret: Option<&str>) -> Option<Arc<KeyState>> {
+        if let Some(anonymous) = &self.anonymous {
+            return Some(Arc::clone(anonymous));
         }
         let hash = digest(secret.filter(|it| it.len() <= MAX_LEN)?);
         let mut found = None;
-        for key in &self.known {
+        for key in &self.keys {
             if bool::from(key.hash.ct_eq(&hash)) {
                 found = Some(key);
             }
@@ -212,30 +249,29 @@ mod tests {
         {
             assert!(keys.find(other).is_none(), "{other:?}");
         }
-        assert!(keys.are_needed());
+        assert!(keys.are_required());
     }
 
     #[test]
-    fn without_keys_everyone_is_the_default_account() {
+    fn without_keys_every_request_acts_for_the_default_account() {
         let keys = Keys::new([]).expect("usable");
 
-        assert!(!keys.are_needed());
+        assert!(!keys.are_required());
         assert_eq!(keys.find(None).expect("anyone").account, AccountId::default());
         assert_eq!(keys.find(Some("whatever")).expect("anyone").account, AccountId::default());
     }
 
     #[test]
-    fn keys_that_cannot_be_used_are_named() {
+    fn a_key_that_cannot_be_used_is_named() {
         let short = ApiKey::new("a", AccountId::default(), "sk_live_1");
-        assert_eq!(short, Err(ApiKeysError::Length));
+        assert_eq!(short, Err(ApiKeysError::InvalidKey));
         let plain = ApiKey { hash: SECRET.to_owned(), ..acme() };
-        assert!(matches!(Keys::new([plain]), Err(ApiKeysError::Hash(it)) if it == SECRET));
+        assert_eq!(Keys::new([plain]).err(), Some(ApiKeysError::InvalidHash(SECRET.to_owned())));
         let again = ApiKey { name: "second".to_owned(), ..acme() };
-        assert!(
-            matches!(Keys::new([acme(), again]), Err(ApiKeysError::Twice(it)) if it == "second")
-        );
-        let never = ApiKey { concurrent: Some(0), ..acme() };
-        assert!(matches!(Keys::new([never]), Err(ApiKeysError::Zero(_))));
+        let duplicate = Keys::new([acme(), again]).err();
+        assert_eq!(duplicate, Some(ApiKeysError::Duplicate("second".to_owned())));
+        let never = acme().with_concurrent_requests(0);
+        assert_eq!(Keys::new([never]).err(), Some(ApiKeysError::ZeroLimit("first".to_owned())));
     }
 
     #[test]
@@ -247,11 +283,11 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_the_plain_sha_256_that_other_programs_make() {
+    fn the_hash_is_the_plain_sha_256_that_other_programs_compute() {
         // printf sk_live_0123456789abcdef | sha256sum
         let hash = "sha256:342e20dec519556fcfd48f5437e0531f1f3beab35b6ebccddb916d264d67f76e";
 
         assert_eq!(acme().hash, hash);
-        assert_eq!(read_hash(hash), Some(digest(SECRET)));
+        assert_eq!(parse_hash(hash), Some(digest(SECRET)));
     }
 }

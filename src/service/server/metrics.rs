@@ -1,7 +1,11 @@
-//! What the engine counts, in the text format that Prometheus reads.
+//! Metrics in the text format of Prometheus.
 //!
-//! The engine and the service count through the `metrics` facade and know no recorder. A host that has
-//! one of its own needs nothing from here.
+//! The engine and the service report through the `metrics` facade and know no recorder. An application that has a
+//! recorder of its own needs nothing from here.
+//!
+//! Each time series is one atomic per bucket, so that memory is bounded by the number of series, however rarely
+//! somebody scrapes them. (`metrics-exporter-prometheus` keeps every sample of a histogram until it is scraped or
+//! until the application runs its upkeep.)
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,51 +16,52 @@ use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 
-/// Upper bounds of what is timed, in seconds.
-const SECONDS: [f64; 12] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
-/// Upper bounds of what is counted.
-const COUNTS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0, 2_048.0];
+/// Upper bounds of the buckets for durations, in seconds.
+const DURATION_BUCKETS: [f64; 12] =
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
+/// Upper bounds of the buckets for counts.
+const COUNT_BUCKETS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0, 2_048.0];
 
-/// A recorder that keeps sums in memory. Clones share them.
+/// A recorder that keeps totals in memory. Clones share them.
 ///
-/// Install one with `metrics::set_global_recorder`, and give a clone to
+/// Install one with `metrics::set_global_recorder`, and pass a clone to
 /// [`Service::metrics`](crate::service::Service::metrics).
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    shared: Arc<Shared>,
+    series: Arc<Series>,
 }
 
 /// A metric's name, and its labels as they are written.
-type Name = (String, String);
+type SeriesName = (String, String);
 
 #[derive(Debug, Default)]
-struct Shared {
-    counters: Mutex<BTreeMap<Name, Arc<AtomicU64>>>,
-    gauges: Mutex<BTreeMap<Name, Arc<AtomicU64>>>,
-    histograms: Mutex<BTreeMap<Name, Arc<Spread>>>,
+struct Series {
+    counters: Mutex<BTreeMap<SeriesName, Arc<AtomicU64>>>,
+    gauges: Mutex<BTreeMap<SeriesName, Arc<AtomicU64>>>,
+    histograms: Mutex<BTreeMap<SeriesName, Arc<Buckets>>>,
 }
 
-/// How often values were at most so large.
+/// The buckets of one histogram.
 #[derive(Debug)]
-struct Spread {
+struct Buckets {
     bounds: &'static [f64],
-    /// One more than there are bounds, for what is above them all.
+    /// One more than there are bounds: the last is for values above all of them.
     counts: Vec<AtomicU64>,
-    /// Their sum, as the bits of a float.
+    /// The sum of the values, as the bits of an `f64`.
     sum: AtomicU64,
 }
 
-impl Spread {
+impl Buckets {
     fn new(bounds: &'static [f64]) -> Self {
         let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
         Self { bounds, counts, sum: AtomicU64::new(0.0_f64.to_bits()) }
     }
 }
 
-impl HistogramFn for Spread {
+impl HistogramFn for Buckets {
     fn record(&self, value: f64) {
-        let place = self.bounds.iter().position(|it| value <= *it).unwrap_or(self.bounds.len());
-        if let Some(count) = self.counts.get(place) {
+        let bucket = self.bounds.iter().position(|it| value <= *it).unwrap_or(self.bounds.len());
+        if let Some(count) = self.counts.get(bucket) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
@@ -64,23 +69,23 @@ impl HistogramFn for Spread {
     }
 }
 
-fn locked<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn named(key: &Key) -> Name {
+fn series_name(key: &Key) -> SeriesName {
     let mut labels = String::new();
     for label in key.labels() {
         let value = label.value().replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
         let comma = if labels.is_empty() { "" } else { "," };
-        write!(labels, "{comma}{}=\"{value}\"", plain(label.key()))
-            .expect("a string takes every write");
+        write!(labels, "{comma}{}=\"{value}\"", sanitized(label.key()))
+            .expect("writing to a string cannot fail");
     }
-    (plain(key.name()), labels)
+    (sanitized(key.name()), labels)
 }
 
-/// A name of nothing but what names may have.
-fn plain(name: &str) -> String {
+/// Replaces the characters that Prometheus does not allow in names.
+fn sanitized(name: &str) -> String {
     name.chars().map(|it| if it.is_ascii_alphanumeric() { it } else { '_' }).collect()
 }
 
@@ -92,61 +97,61 @@ impl Recorder for Metrics {
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let mut all = locked(&self.shared.counters);
-        Counter::from_arc(Arc::clone(all.entry(named(key)).or_default()))
+        let mut counters = lock(&self.series.counters);
+        Counter::from_arc(Arc::clone(counters.entry(series_name(key)).or_default()))
     }
 
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let mut all = locked(&self.shared.gauges);
-        Gauge::from_arc(Arc::clone(all.entry(named(key)).or_default()))
+        let mut gauges = lock(&self.series.gauges);
+        Gauge::from_arc(Arc::clone(gauges.entry(series_name(key)).or_default()))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        let bounds: &[f64] = if key.name().ends_with("_seconds") { &SECONDS } else { &COUNTS };
-        let mut all = locked(&self.shared.histograms);
-        let spread = all.entry(named(key)).or_insert_with(|| Arc::new(Spread::new(bounds)));
-        Histogram::from_arc(Arc::clone(spread))
+        let bounds: &[f64] =
+            if key.name().ends_with("_seconds") { &DURATION_BUCKETS } else { &COUNT_BUCKETS };
+        let mut histograms = lock(&self.series.histograms);
+        let buckets =
+            histograms.entry(series_name(key)).or_insert_with(|| Arc::new(Buckets::new(bounds)));
+        Histogram::from_arc(Arc::clone(buckets))
     }
 }
 
 impl Metrics {
-    /// Everything so far, in the text format of Prometheus.
+    /// Renders every time series in the text format of Prometheus.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        let shared = &self.shared;
-        simple(&mut text, "counter", "_total", &locked(&shared.counters), |it| it.to_string());
+        let series = &self.series;
+        write_values(&mut text, "counter", "_total", &lock(&series.counters), |it| it.to_string());
         let float = |bits| f64::from_bits(bits).to_string();
-        simple(&mut text, "gauge", "", &locked(&shared.gauges), float);
+        write_values(&mut text, "gauge", "", &lock(&series.gauges), float);
         let mut last = "";
-        for ((name, labels), spread) in &*locked(&shared.histograms) {
+        for ((name, labels), buckets) in &*lock(&series.histograms) {
             if name != last {
                 text.push_str(&format!("# TYPE {name} histogram\n"));
             }
             last = name;
-            spread.write(&mut text, name, labels);
+            buckets.write(&mut text, name, labels);
         }
         text
     }
 }
 
-fn simple(
+fn write_values(
     text: &mut String,
     kind: &str,
     suffix: &str,
-    all: &BTreeMap<Name, Arc<AtomicU64>>,
-    shown: impl Fn(u64) -> String,
+    values: &BTreeMap<SeriesName, Arc<AtomicU64>>,
+    format: impl Fn(u64) -> String,
 ) {
     let mut last = "";
-    for ((name, labels), value) in all {
+    for ((name, labels), value) in values {
         if name != last {
             text.push_str(&format!("# TYPE {name}{suffix} {kind}\n"));
         }
         last = name;
         let labels = braced(labels);
-        text.push_str(&format!(
-            "{name}{suffix}{labels} {}\n",
-            shown(value.load(Ordering::Relaxed))
-        ));
+        let value = format(value.load(Ordering::Relaxed));
+        text.push_str(&format!("{name}{suffix}{labels} {value}\n"));
     }
 }
 
@@ -154,18 +159,20 @@ fn braced(labels: &str) -> String {
     if labels.is_empty() { String::new() } else { format!("{{{labels}}}") }
 }
 
-impl Spread {
+impl Buckets {
     fn write(&self, text: &mut String, name: &str, labels: &str) {
         let comma = if labels.is_empty() { "" } else { "," };
         let bounds = self.bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
-        let mut sum = 0;
+        let mut cumulative = 0;
         for (bound, count) in bounds.zip(&self.counts) {
-            sum += count.load(Ordering::Relaxed);
-            text.push_str(&format!("{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {sum}\n"));
+            cumulative += count.load(Ordering::Relaxed);
+            text.push_str(&format!(
+                "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {cumulative}\n"
+            ));
         }
         let labels = braced(labels);
-        let total = f64::from_bits(self.sum.load(Ordering::Relaxed));
-        text.push_str(&format!("{name}_sum{labels} {total}\n{name}_count{labels} {sum}\n"));
+        let sum = f64::from_bits(self.sum.load(Ordering::Relaxed));
+        text.push_str(&format!("{name}_sum{labels} {sum}\n{name}_count{labels} {cumulative}\n"));
     }
 }
 
@@ -174,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_counted_is_written_as_prometheus_reads_it() {
+    fn metrics_are_written_as_prometheus_reads_them() {
         let recorder = Metrics::default();
         metrics::with_local_recorder(&recorder, || {
             metrics::counter!("jobs", "tier" => "1").increment(2);

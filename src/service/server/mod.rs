@@ -1,22 +1,29 @@
-//! The surface as a router, and as a server on a socket.
+//! The API as an [`axum::Router`], and as a server on a socket.
+//!
+//! Imports point one way: `router` wires `routes`, `page` and `middleware` to paths; those three use [`Service`], the
+//! state that every request shares; and that uses `keys` and `options`. Nothing below imports what is above it.
 
-mod answer;
-mod body;
-mod client;
-mod gate;
+mod client_family;
+mod connections;
+mod key_limits;
 mod keys;
 mod metrics;
+mod middleware;
 mod options;
-mod origin;
 mod page;
+mod principal;
 mod problem;
+mod query;
+mod request_body;
+mod response;
+mod router;
 mod routes;
-mod serve;
-mod stall;
+mod state;
 
-pub use client::Client;
+#[doc(hidden)]
+pub use client_family::ClientFamily;
+pub use connections::{ConnectionLimits, serve};
 pub use keys::{ApiKey, ApiKeysError, Keys};
 pub use metrics::Metrics;
-pub use options::{Names, Options};
-pub use routes::Service;
-pub use serve::{Connections, serve};
+pub use options::{AllowedHosts, ServiceOptions};
+pub use state::Service;

@@ -1,46 +1,96 @@
-//! What a host may choose about the service.
+//! Settings of the service.
 
 use std::time::Duration;
 
-use crate::service::server::client::Client;
+use crate::service::server::client_family::ClientFamily;
 
-/// By which names a service without keys may be called.
+/// The host names that a service without API keys accepts in a request's `Host` header.
+///
+/// DNS rebinding lets any website point its own name at the visitor's machine. Its pages could then read from a service
+/// on that machine, because the browser takes both for the same site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
-    /// By any: who is let in is decided before it.
+#[non_exhaustive]
+pub enum AllowedHosts {
+    /// Every name. Choose this when your application authenticates requests before they reach the service.
     Any,
-    /// As `localhost`, or by its address. A site can have its own name lead to the machine of whoever
-    /// looks at it, and its pages could then read what is there.
-    ThisMachine,
+    /// `localhost`, names below it, and IP addresses.
+    LocalhostOrIp,
 }
 
-/// The bounds of the service itself; those of a batch are the engine's.
+/// Limits and timeouts of the service. Those of a batch are the engine's ([`Limits`](crate::core::request::Limits)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Bytes of a request's body; 1 MiB.
-    pub body_bytes: usize,
-    /// How long a client may take to send a body; 30 seconds.
-    pub body_time: Duration,
-    /// How long a client may take to read the next piece of an answer; 30 seconds.
-    pub read_time: Duration,
-    /// How long a scrape is waited for before it is answered with its job's id, for clients that can
-    /// take that; 60 seconds.
-    pub hold: Duration,
-    /// By which names it may be called where no key is needed; any.
-    pub names: Names,
-    /// Speaks to every client as to this one, whatever it says it is; for tests.
-    pub client: Option<Client>,
+#[non_exhaustive]
+pub struct ServiceOptions {
+    /// Largest request body, in bytes. Defaults to 1 MiB.
+    pub max_body_bytes: u64,
+    /// Time within which a request body must arrive. Defaults to 30 seconds.
+    pub body_timeout: Duration,
+    /// Time within which a client must read the next chunk of a streamed response. Defaults to 30 seconds.
+    pub write_timeout: Duration,
+    /// Longest wait of `POST /scrape` for the page. After that, a client that can poll gets the job's id with status 202.
+    /// Defaults to 60 seconds.
+    pub scrape_wait: Duration,
+    /// Host names accepted when no API key is required. Defaults to [`AllowedHosts::Any`].
+    pub allowed_hosts: AllowedHosts,
+    /// Client family assumed for every request instead of the one its headers name. Defaults to `None`.
+    #[doc(hidden)]
+    pub client_family: Option<ClientFamily>,
 }
 
-impl Default for Options {
+impl Default for ServiceOptions {
     fn default() -> Self {
         Self {
-            body_bytes: 1_048_576,
-            body_time: Duration::from_secs(30),
-            read_time: Duration::from_secs(30),
-            hold: Duration::from_secs(60),
-            names: Names::Any,
-            client: None,
+            max_body_bytes: 1_048_576,
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            scrape_wait: Duration::from_secs(60),
+            allowed_hosts: AllowedHosts::Any,
+            client_family: None,
         }
+    }
+}
+
+impl ServiceOptions {
+    /// Sets the largest request body, in bytes.
+    #[must_use]
+    pub fn with_max_body_bytes(mut self, bytes: u64) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// Sets the time within which a request body must arrive.
+    #[must_use]
+    pub fn with_body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// Sets the time within which a client must read the next chunk of a streamed response.
+    #[must_use]
+    pub fn with_write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// Sets the longest wait of `POST /scrape` for the page.
+    #[must_use]
+    pub fn with_scrape_wait(mut self, wait: Duration) -> Self {
+        self.scrape_wait = wait;
+        self
+    }
+
+    /// Sets the host names accepted when no API key is required.
+    #[must_use]
+    pub fn with_allowed_hosts(mut self, hosts: AllowedHosts) -> Self {
+        self.allowed_hosts = hosts;
+        self
+    }
+
+    /// Treats every request as one of this client family.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_client_family(mut self, family: ClientFamily) -> Self {
+        self.client_family = Some(family);
+        self
     }
 }

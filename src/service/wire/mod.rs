@@ -1,42 +1,32 @@
-//! JSON as clients write it. Nothing else in rungs knows the names of its fields.
+//! The JSON of the REST API. No other module of rungs knows the names of its fields, but for [`crate::wire`], which
+//! writes the body of notifications below the engine.
 //!
-//! Reading is lenient where the format is (any optional field may be null, unknown fields are
-//! ignored) and exact where it is not: a wrong type or an unknown word is a flaw that names its
-//! field. Bounds and conflicts are the core's to check, the same for every surface.
+//! Reading is lenient where the format is (any optional field may be null, unknown fields are ignored) and strict where
+//! it is not: a wrong type or an unknown word is an error that names its field. Bounds and conflicts between options are
+//! checked at submission, alike for every caller.
+//!
+//! Option names are the same words in Rust and in JSON, so that an error's `field` names both. `request::json_path` maps
+//! the exceptions.
 
-mod advanced;
-mod batch;
-#[cfg(feature = "engine")]
-mod events;
-mod field;
-mod item;
-#[cfg(feature = "engine")]
-mod job;
-#[cfg(feature = "engine")]
-mod money;
+mod request;
+
 #[cfg(feature = "server")]
 mod openapi;
+#[cfg(feature = "server")]
 mod problem;
-#[cfg(feature = "engine")]
-mod result;
-mod scrape;
-#[cfg(feature = "engine")]
-mod status;
+#[cfg(feature = "server")]
+mod response;
 
 pub use crate::wire::WebhookBody;
-pub use batch::{WireBatch, WireValidationError, list_name, read_batch};
-#[cfg(feature = "engine")]
-pub use events::{attempted, deliveries, delivery, started};
-pub use item::read_item;
-#[cfg(feature = "engine")]
-pub use job::{job, pending};
-#[cfg(feature = "engine")]
-pub use money::{Balance, balance, batch_estimate, billing_usage, estimate, ledger, usage};
+pub use request::{
+    WireBatch, WireScrape, WireValidationError, read_batch, read_item, read_item_with_defaults,
+    read_scrape,
+};
+
 #[cfg(feature = "server")]
-pub use openapi::{openapi, page_of};
-pub use problem::{Problem, problem};
-#[cfg(feature = "engine")]
-pub use result::{billing, scrape_object};
-pub use scrape::{WireScrape, read_scrape};
-#[cfg(feature = "engine")]
-pub use status::{accepted, around_items, bare_item, batches, cancelled, health, item, summary};
+pub use {
+    openapi::openapi,
+    response::{result_line, result_line_job, scrape_object},
+};
+#[cfg(feature = "server")]
+pub(crate) use {openapi::openapi_html, problem::*, request::ItemList, response::*};

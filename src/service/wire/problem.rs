@@ -1,39 +1,51 @@
-//! The body of an error: the union of what its readers look for (CONTRACT 4.1).
+//! Errors of the API: status, code, message, and the body (CONTRACT 4.1).
+
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::core::credits::Credits;
+use crate::core::failure::{ErrorCode, JobError};
+use crate::core::job::Job;
+use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::tier::Tier;
+use crate::core::time::Timestamp;
+use crate::engine::{EngineError, JobReport, SubmitError};
+use crate::service::wire::request::{ItemList, WireValidationError, json_path};
+use crate::service::wire::response::{billing, job_accepted};
 
-/// What went wrong with a request.
+/// Seconds after which a store or an engine that failed may work again.
+const RETRY_SECS: u64 = 5;
+
+/// An error response.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Problem {
-    /// The HTTP status.
-    pub status: u16,
-    /// The code to branch on.
-    pub code: &'static str,
-    /// What happened and what may help, for a person.
-    pub message: String,
-    /// Whether the same request may go better another time.
-    pub retryable: bool,
-    /// Seconds after which it may.
-    pub retry_after: Option<u64>,
-    /// The field at fault, nested ones with a dot.
-    pub field: Option<String>,
-    /// The page at fault.
-    pub url: Option<String>,
-    /// The tier that would be needed.
-    pub tier: Option<Tier>,
-    /// What is free, and what would have been needed.
-    pub balance: Option<(Credits, Credits)>,
+pub(crate) struct Problem {
+    /// HTTP status.
+    pub(crate) status: u16,
+    /// Code for programs.
+    pub(crate) code: &'static str,
+    /// Explanation for people: what failed, and how to fix it.
+    pub(crate) message: String,
+    /// `true` if the same request may succeed later.
+    pub(crate) retryable: bool,
+    /// Seconds to wait before a retry.
+    pub(crate) retry_after: Option<u64>,
+    /// Path of the field at fault, with dots.
+    pub(crate) field: Option<String>,
+    /// URL of the page at fault.
+    pub(crate) url: Option<String>,
+    /// Tier that would be needed.
+    pub(crate) tier: Option<Tier>,
+    /// The free credits, and those that the request needed.
+    pub(crate) balance: Option<(Credits, Credits)>,
     /// Whatever else is known.
-    pub details: Value,
+    pub(crate) details: Value,
 }
 
 impl Problem {
-    /// A problem that the same request would meet again.
-    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    /// Creates an error that a retry would meet again.
+    fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
             code,
@@ -48,32 +60,212 @@ impl Problem {
         }
     }
 
-    /// A problem that may pass, after so many seconds.
-    #[must_use]
-    pub fn after(mut self, seconds: u64) -> Self {
+    /// Marks the error as one that may pass after this many seconds.
+    fn after(mut self, seconds: u64) -> Self {
         self.retryable = true;
         self.retry_after = Some(seconds);
         self
     }
 
-    /// What is wrong with one field: of a list's item, if `within` says which.
-    pub fn of_field(within: Option<(&str, usize)>, flaw: &ValidationError) -> Self {
-        let mut place: Vec<Value> = Vec::new();
-        if let Some((list, index)) = within {
-            place.extend([json!(list), json!(index)]);
+    /// Creates the error for one field of the body.
+    pub(crate) fn of_field(error: &ValidationError) -> Self {
+        Self::of_path(None, json_path(error.field), &error.reason)
+    }
+
+    /// Creates the error for a batch's body.
+    pub(crate) fn of_batch(error: &WireValidationError, list: ItemList) -> Self {
+        let item = error.index.and_then(|index| Some((list.name()?, index)));
+        Self::of_path(item, json_path(error.error.field), &error.error.reason)
+    }
+
+    /// Creates the error for a query parameter or a header.
+    pub(crate) fn of_parameter(name: &str, reason: &str) -> Self {
+        Self::of_path(None, name, reason)
+    }
+
+    fn of_path(item: Option<(&str, usize)>, path: &str, reason: &str) -> Self {
+        let mut location: Vec<Value> = Vec::new();
+        if let Some((list, index)) = item {
+            location.extend([json!(list), json!(index)]);
         }
-        place.extend(flaw.field.split('.').map(|it| json!(it)));
-        let at = within.map(|(list, index)| format!("{list}[{index}].")).unwrap_or_default();
+        location.extend(path.split('.').map(|it| json!(it)));
+        let prefix = item.map(|(list, index)| format!("{list}[{index}].")).unwrap_or_default();
         Self {
-            field: Some(format!("{at}{}", flaw.field)),
-            details: json!([{ "loc": place, "msg": flaw.reason, "type": "value_error" }]),
-            ..Self::new(422, "VALIDATION_ERROR", format!("{at}{}: {}", flaw.field, flaw.reason))
+            field: Some(format!("{prefix}{path}")),
+            details: json!([{ "loc": location, "msg": reason, "type": "value_error" }]),
+            ..Self::new(422, "VALIDATION_ERROR", format!("{prefix}{path}: {reason}"))
         }
     }
 }
 
-/// The body of the answer. `detail` is a string, for a client that prints it.
-pub fn problem(problem: &Problem, request_id: &str) -> Value {
+/// Creates the error for a request without a known API key.
+pub(crate) fn unauthorized() -> Problem {
+    let message = "missing or unknown API key: send a valid key in the header `X-API-Key`";
+    Problem::new(401, "AUTHENTICATION_ERROR", message)
+}
+
+/// Creates the error for a request that a website made.
+pub(crate) fn cross_site(message: &str) -> Problem {
+    Problem::new(403, "CROSS_SITE_REQUEST", message)
+}
+
+/// Creates the error for a request beyond the API key's limits.
+pub(crate) fn rate_limited(message: String, retry_after: Duration) -> Problem {
+    Problem::new(429, "RATE_LIMIT_EXCEEDED", message).after(retry_after.as_secs())
+}
+
+/// Creates the error for a body that is not readable.
+pub(crate) fn bad_request(message: impl Into<String>) -> Problem {
+    Problem::new(400, "VALIDATION_ERROR", message)
+}
+
+/// Creates the error for a body that did not arrive in time.
+pub(crate) fn body_timeout(timeout: Duration) -> Problem {
+    let seconds = timeout.as_secs();
+    let message = format!("the request body did not arrive within {seconds} s: send it again");
+    Problem { retryable: true, ..Problem::new(408, "REQUEST_TIMEOUT", message) }
+}
+
+/// Creates the error for a body over the limit.
+pub(crate) fn body_too_large(max_bytes: u64) -> Problem {
+    let message =
+        format!("the request body exceeds {max_bytes} bytes: split it into several batches");
+    Problem::new(413, "CONTENT_TOO_LARGE", message)
+}
+
+/// Creates the error for an unknown batch, and for another account's.
+pub(crate) fn batch_not_found() -> Problem {
+    let message = "batch not found: it does not exist or has expired (24 hours after its end)";
+    Problem::new(404, "BATCH_NOT_FOUND", message)
+}
+
+/// Creates the error for an unknown job, and for another account's.
+pub(crate) fn job_not_found() -> Problem {
+    let message = "job not found: it does not exist or has expired";
+    Problem::new(404, "JOB_NOT_FOUND", message)
+}
+
+/// Creates the error for an unknown file of a job.
+pub(crate) fn artifact_not_found() -> Problem {
+    let message = "artifact not found: the job's result lists the artifacts it has";
+    Problem::new(404, "ARTIFACT_NOT_FOUND", message)
+}
+
+/// Creates the error for an unknown webhook delivery, and for another account's.
+pub(crate) fn delivery_not_found() -> Problem {
+    let message = "delivery not found: it does not exist or its batch has expired";
+    Problem::new(404, "DELIVERY_NOT_FOUND", message)
+}
+
+/// Creates the error for requests during a shutdown.
+pub(crate) fn shutting_down() -> Problem {
+    let message = "the service is shutting down: retry in a few seconds";
+    Problem::new(503, "SERVICE_UNAVAILABLE", message).after(RETRY_SECS)
+}
+
+/// Creates the error for a response of the router or of hyper, which have no body of ours.
+pub(crate) fn problem_of_status(status: u16) -> Problem {
+    let (code, message) = match status {
+        404 => ("NOT_FOUND", "path not found: `/openapi.json` lists the paths"),
+        405 => ("METHOD_NOT_ALLOWED", "method not allowed: the header `Allow` lists the methods"),
+        400 => ("VALIDATION_ERROR", "malformed request"),
+        401..500 => ("VALIDATION_ERROR", "request refused"),
+        _ => ("INTERNAL_ERROR", "internal error: the operator finds the cause in the log"),
+    };
+    Problem { retryable: status >= 500, ..Problem::new(status, code, message) }
+}
+
+/// Converts an error of the engine.
+pub(crate) fn engine_error(error: &EngineError) -> Problem {
+    match error {
+        EngineError::BatchNotFound(_) => batch_not_found(),
+        EngineError::JobNotFound(_) => job_not_found(),
+        EngineError::NotificationNotFound(_) => delivery_not_found(),
+        EngineError::ArtifactNotFound { .. } => artifact_not_found(),
+        EngineError::Stopped => shutting_down(),
+        _ => problem_of_status(500).after(RETRY_SECS),
+    }
+}
+
+/// Converts the refusal of a submission whose body names its items `list`.
+pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timestamp) -> Problem {
+    match error {
+        SubmitError::Item { index, flaw } => {
+            let item = list.name().map(|it| (it, index));
+            Problem::of_path(item, json_path(flaw.field), &flaw.reason)
+        }
+        SubmitError::Empty | SubmitError::TooMany { .. } => {
+            Problem::of_path(None, list.name().unwrap_or("urls"), &error.to_string())
+        }
+        SubmitError::Webhook(reason) => Problem::of_path(None, "webhook_url", &reason),
+        SubmitError::BadKey => Problem::of_parameter("Idempotency-Key", &error.to_string()),
+        SubmitError::KeyReused { .. } => {
+            Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
+        }
+        SubmitError::OverBudget(over) => {
+            // A client would retry at once after a wait of zero.
+            let seconds = over.resets_at.since(now).as_secs().max(1);
+            Problem::new(429, "SPEND_LIMIT_EXCEEDED", error.to_string()).after(seconds)
+        }
+        SubmitError::Overdrawn(Overdrawn { needed, free }) => Problem {
+            balance: Some((free, needed)),
+            ..Problem::new(402, "INSUFFICIENT_CREDITS", error.to_string())
+        },
+        SubmitError::Engine(error) => engine_error(&error),
+    }
+}
+
+/// Converts the failure of a page that a client waited for.
+pub(crate) fn scrape_failed(report: &JobReport, error: &JobError) -> Problem {
+    let billing = billing(report);
+    Problem {
+        retryable: matches!(error.code, ErrorCode::Timeout | ErrorCode::TimeBudgetExpired),
+        url: Some(report.url().to_owned()),
+        tier: error.required_tier.or(report.trail().last().map(|it| it.tier)),
+        details: json!({
+            "job_id": report.id().to_string(),
+            "required_tier": error.required_tier,
+            "status_code": error.status,
+            "escalations": billing["escalations"],
+        }),
+        ..Problem::new(status_of(error.code), error.code.as_str(), error.message.clone())
+    }
+}
+
+/// Creates the error for a page that is not there in time, for clients that cannot poll.
+pub(crate) fn scrape_timeout(job: &Job) -> Problem {
+    let message = "the page is not finished yet: poll its job, which continues";
+    Problem {
+        retryable: true,
+        url: Some(job.request.page().as_str().to_owned()),
+        details: job_accepted(job, job.state.as_str()),
+        ..Problem::new(504, "TIMEOUT", message)
+    }
+}
+
+/// Returns the HTTP status of a failed page.
+///
+/// Clients retry every status from 500 on. A page that failed on every tier is not among them, nor is one that only
+/// another request can get.
+fn status_of(code: ErrorCode) -> u16 {
+    match code {
+        ErrorCode::BlockedByAntibot
+        | ErrorCode::ChallengeDetected
+        | ErrorCode::LoginRequired
+        | ErrorCode::RobotsDisallowed
+        | ErrorCode::PrivateAddressBlocked => 403,
+        ErrorCode::PaywallDetected | ErrorCode::CostLimitExceeded => 402,
+        ErrorCode::Timeout | ErrorCode::TimeBudgetExpired => 504,
+        ErrorCode::UnsupportedContentType => 415,
+        ErrorCode::ContentTooLarge => 413,
+        ErrorCode::Cancelled => 409,
+        ErrorCode::InternalError => 500,
+        _ => 422,
+    }
+}
+
+/// Serializes the body of an error response. `detail` is a string, for a client that prints it.
+pub(crate) fn problem_body(problem: &Problem, request_id: &str) -> Value {
     let mut body = Map::new();
     let mut put = |name: &str, value: Value| {
         body.insert(name.to_owned(), value);
@@ -109,20 +301,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flaw_names_its_place_for_people_and_for_programs() {
-        let flaw =
-            ValidationError { field: "cost_controls.max_tier", reason: "is no tier".to_owned() };
+    fn a_validation_error_names_its_place_for_people_and_for_programs() {
+        let error = WireValidationError {
+            index: Some(3),
+            error: ValidationError {
+                field: "cost_controls.max_tier",
+                reason: "is unknown".to_owned(),
+            },
+        };
 
-        let body = problem(&Problem::of_field(Some(("urls", 3)), &flaw), "id");
+        let body = problem_body(&Problem::of_batch(&error, ItemList::Urls), "id");
 
         assert_eq!(body["field"], "urls[3].cost_controls.max_tier");
         assert_eq!(body["details"][0]["loc"], json!(["urls", 3, "cost_controls", "max_tier"]));
-        assert_eq!(body["detail"], "urls[3].cost_controls.max_tier: is no tier");
+        assert_eq!(body["detail"], "urls[3].cost_controls.max_tier: is unknown");
     }
 
     #[test]
-    fn what_is_not_known_is_not_said() {
-        let body = problem(&Problem::new(404, "JOB_NOT_FOUND", "there is no such job"), "id");
+    fn an_option_of_the_cache_is_named_as_the_field_of_the_item() {
+        let error = ValidationError { field: "cache.ttl", reason: "is too long".to_owned() };
+
+        assert_eq!(Problem::of_field(&error).field.as_deref(), Some("cache_ttl"));
+    }
+
+    #[test]
+    fn an_absent_property_has_no_field() {
+        let body = problem_body(&job_not_found(), "id");
 
         let names: Vec<&str> = body.as_object().expect("one").keys().map(String::as_str).collect();
         let always = ["code", "detail", "details", "error", "message", "request_id", "retryable"];
@@ -131,13 +335,13 @@ mod tests {
     }
 
     #[test]
-    fn money_is_shown_in_dollars() {
+    fn money_is_in_dollars() {
         let overdrawn = Problem {
             balance: Some((Credits(250_000), Credits(1_000_000))),
             ..Problem::new(402, "INSUFFICIENT_CREDITS", "grant the difference")
         };
 
-        let body = problem(&overdrawn.after(5), "id");
+        let body = problem_body(&overdrawn.after(5), "id");
 
         assert_eq!(
             (&body["balance_dollars"], &body["required_dollars"]),

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use rungs::service::{Connections, Options};
+use rungs::service::{ConnectionLimits, ServiceOptions};
 use serde_json::json;
 
 use super::http::{connect, read};
@@ -13,7 +13,7 @@ const SHORT: Duration = Duration::from_millis(50);
 
 #[test]
 fn a_head_that_does_not_arrive_ends_the_connection() {
-    let connections = Connections { head_time: SHORT, ..Connections::default() };
+    let connections = ConnectionLimits::default().with_head_timeout(SHORT);
     let world = World::of(Plan { connections, ..Plan::default() });
     let mut stream = connect(world.addr);
 
@@ -30,7 +30,7 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
 
 #[test]
 fn a_body_that_does_not_arrive_is_a_408() {
-    let options = Options { body_time: SHORT, ..Options::default() };
+    let options = ServiceOptions::default().with_body_timeout(SHORT);
     let world = World::of(Plan { options, ..Plan::default() });
     let mut stream = connect(world.addr);
 
@@ -53,7 +53,7 @@ fn a_head_that_is_too_large_is_a_431() {
 
 #[test]
 fn a_client_that_never_reads_is_let_go() {
-    let connections = Connections { read_time: SHORT, most: 1, ..Connections::default() };
+    let connections = ConnectionLimits::default().with_write_timeout(SHORT).with_max_connections(1);
     let limits = rungs::core::request::Limits { batch_items: 2_000, ..Default::default() };
     let engine = super::world::engine(rungs::stores::Memory::default()).limits(limits);
     let world = World::of(Plan { engine, connections, ..Plan::default() });
@@ -90,7 +90,7 @@ fn what_was_sent_before_the_end_is_answered_and_what_comes_after_is_not_taken() 
         std::thread::yield_now();
     }
 
-    world.service.stop();
+    world.service.begin_shutdown();
     world.stop.cancel();
     let answer = read(&mut stream);
     let serving = world.serving.take().expect("it served");

@@ -144,7 +144,7 @@ fn a_stream_ends_with_the_service_and_goes_on_with_the_next() {
     let id = world.submitted(&[held.site.url("/a")]);
     let listening = Listening::to(&world, &id, None);
 
-    world.service.stop();
+    world.service.begin_shutdown();
     let ends = listening.ends();
 
     assert_eq!(ends, [], "nothing has ended, and the stream has");

@@ -111,7 +111,7 @@ fn one_accounts_idempotency_key_is_not_anothers() {
 
 #[test]
 fn a_key_over_its_rate_is_told_how_long_to_wait_and_others_go_on() {
-    let slow = ApiKey { requests_per_minute: Some(3), ..key("acme", ACME) };
+    let slow = key("acme", ACME).with_requests_per_minute(3);
     let world = world([slow, key("other", OTHER)]);
     let path = "/api/v1/jobs/none";
 
@@ -133,7 +133,7 @@ fn a_key_over_its_rate_is_told_how_long_to_wait_and_others_go_on() {
 #[test]
 fn a_key_has_so_many_requests_at_once() {
     let held = super::world::Held::new();
-    let narrow = ApiKey { concurrent: Some(1), ..key("acme", ACME) };
+    let narrow = key("acme", ACME).with_concurrent_requests(1);
     let world = world([narrow]);
     let guard = held.hold();
     let body = json!({ "url": held.site.url("/a") });

@@ -75,13 +75,13 @@ fn what_the_readme_says_of_the_service_works_as_it_is_written() {
 #[test]
 fn what_the_manual_says_of_keys_works_as_it_is_written() {
     let dir = tempfile::tempdir().expect("a directory");
-    let lines = commands("docs/SERVICE.md", "## On one machine");
+    let lines = commands("docs/SERVICE.md", "## Quick start");
     let [first, keep, serve] = &lines[..] else { panic!("three commands: {lines:?}") };
 
     let made = said(dir.path(), first);
     let secret = made.split_whitespace().find(|it| it.starts_with("sk_live_")).expect("a key");
     let line = made.lines().last().expect("the line for the file");
-    said(dir.path(), &keep.replace("THE LINE", line));
+    said(dir.path(), &keep.replace("ENTRY", line));
     let command = format!("exec {serve} --listen 127.0.0.1:0");
     let serving = Serving::of(&mut shell(dir.path(), &command));
 
@@ -93,4 +93,35 @@ fn what_the_manual_says_of_keys_works_as_it_is_written() {
     };
     assert_eq!((asked(secret), asked("sk_live_0123456789abcdef")), (200, 401));
     assert_eq!(serving.end("-TERM"), Some(0));
+}
+
+#[test]
+fn the_manual_lists_every_metric() {
+    fn sources(dir: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).expect("a readable directory") {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                found.push(std::fs::read_to_string(&path).expect("readable source"));
+            }
+        }
+    }
+    let manual = std::fs::read_to_string("docs/SERVICE.md").expect("the manual");
+    let mut texts = Vec::new();
+    sources(Path::new("src"), &mut texts);
+    let mut seen = 0;
+
+    for text in &texts {
+        for (kind, suffix) in [("counter", "_total"), ("gauge", ""), ("histogram", "")] {
+            for rest in text.split(&format!("metrics::{kind}!(\"rungs_")).skip(1) {
+                let name = rest.split('"').next().expect("a name");
+                let row = format!("| `rungs_{name}{suffix}` | {kind} |");
+                assert!(manual.contains(&row), "docs/SERVICE.md has no row {row}");
+                seen += 1;
+            }
+        }
+    }
+
+    assert!(seen >= 7, "{seen} metrics");
 }

@@ -124,7 +124,7 @@ fn a_limited_balance_is_shown_on_every_answer_with_a_warning_when_it_is_low() {
 fn budgeted(budget: Budget) -> World {
     let account = AccountId::new("acme").expect("a name");
     let first = ApiKey::new("first", account.clone(), SECRET).expect("a key");
-    let first = ApiKey { spend: Some(budget), ..first };
+    let first = first.with_budget(budget);
     let second = ApiKey::new("second", account, OTHER).expect("a key");
     let keys = Keys::new([first, second]).expect("usable");
     World::of(Plan { keys, ..Plan::default() })

@@ -10,7 +10,7 @@ use rungs::core::tier::Tier;
 use rungs::fetch::Chrome;
 use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchRequest};
-use rungs::service::{ApiKey, Connections, Keys, serve, wire};
+use rungs::service::{ApiKey, ConnectionLimits, Keys, serve, wire};
 use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::{Value, json};
 
@@ -129,9 +129,9 @@ fn a_batch_is_submitted_in_the_form_watched_to_its_end_and_opened() {
         rows.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     assert!(rows[0].contains("/a") && rows[0].contains("$0.0002"), "{rows:?}");
     assert!(rows[1].contains("NOT_FOUND_TARGET"), "{rows:?}");
-    assert_eq!(bar, "1 succeeded, 1 failed, 0 to go");
+    assert_eq!(bar, "1 succeeded, 1 failed, 0 pending");
     let opened = opened.as_str().expect("text");
-    for part in ["Loaf /a", "1 curl", "a usable page", "HTTP 200", "Flour, water"] {
+    for part in ["Loaf /a", "1 curl", "usable", "HTTP 200", "Flour, water"] {
         assert!(opened.contains(part), "no {part} in {opened}");
     }
     assert_eq!(kept, &json!([1, 0, ""]), "the key is in this tab and nowhere else");
@@ -149,17 +149,17 @@ fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
             wait_for(".pill.processing"),
             wait_for(".pill.completed"),
             look("document.querySelector('.bar').getAttribute('aria-valuetext')"),
-            look("document.querySelectorAll('.mark.succeeded').length"),
+            look("document.querySelectorAll('.state-icon.succeeded').length"),
         ];
         let (world, path) = (&world, &path);
         let visit = scope.spawn(move || visited(world, path, &actions));
         followed(world, &visit);
-        world.service.stop();
+        world.service.begin_shutdown();
         drop(guard);
         visit.join().expect("the page was used")
     });
 
-    assert_eq!(seen, [json!("2 succeeded, 0 failed, 0 to go"), json!(2)]);
+    assert_eq!(seen, [json!("2 succeeded, 0 failed, 0 pending"), json!(2)]);
 }
 
 #[test]
@@ -332,16 +332,16 @@ fn what_the_service_has_against_a_batch_is_said_beside_the_form() {
             wait_for("#urls"),
             fill("#urls", &urls),
             click("form.new button.main"),
-            wait_for("#against .wrong"),
-            look("document.getElementById('against').getAttribute('role')"),
-            look("document.querySelector('#against .wrong').textContent"),
-            click("#against .quiet"),
+            wait_for("#errors .wrong"),
+            look("document.getElementById('errors').getAttribute('role')"),
+            look("document.querySelector('#errors .wrong').textContent"),
+            click("#errors .quiet"),
             look(
                 "getSelection().toString() || (it => it.value.slice(it.selectionStart, it.selectionEnd))(document.activeElement)",
             ),
             look("document.getElementById('urls').getAttribute('aria-invalid')"),
             fill("#urls", &site.url("/a")),
-            look("document.getElementById('against').textContent"),
+            look("document.getElementById('errors').textContent"),
         ],
     );
 
@@ -359,7 +359,7 @@ fn a_host_can_put_the_page_below_a_path_of_its_own() {
     let addr = world.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("an address");
-        tokio::spawn(serve(listener, nested, Connections::default(), world.stop.clone()));
+        tokio::spawn(serve(listener, nested, ConnectionLimits::default(), world.stop.clone()));
         addr
     });
 

@@ -109,7 +109,7 @@ fn wrong_settings_are_named_before_anything_listens() {
     for (arguments, named) in [
         (["serve", "--config", &unknown], "concurency"),
         (["serve", "--api-keys", &plain], "sha256:"),
-        (["serve", "--api-keys", &none], "without a key"),
+        (["serve", "--api-keys", &none], "has no key"),
         (["serve", "--api-key", "short"], "16"),
         (["serve", "--config", "nowhere.json"], "nowhere.json"),
     ] {

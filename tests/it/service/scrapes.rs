@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rungs::service::Options;
+use rungs::service::ServiceOptions;
 use serde_json::{Value, json};
 
 use super::http::Answer;
@@ -14,7 +14,7 @@ const MCP: (&str, &str) = ("user-agent", "alterlab-mcp-server/1.7.1");
 
 /// A world that waits for no page, whatever its timeout.
 fn impatient() -> World {
-    let options = Options { hold: Duration::ZERO, ..Options::default() };
+    let options = ServiceOptions::default().with_scrape_wait(Duration::ZERO);
     World::of(Plan { options, ..Plan::default() })
 }
 

@@ -7,7 +7,7 @@ use rungs::Engine;
 use rungs::engine::{EngineBuilder, Settings};
 use rungs::fetch::Http;
 use rungs::net::NetPolicy;
-use rungs::service::{Connections, Keys, Options, Service, serve};
+use rungs::service::{ConnectionLimits, Keys, Service, ServiceOptions, serve};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 use rungs::webhook::Webhooks;
@@ -23,8 +23,8 @@ pub(crate) const LOOPBACK: &str = "127.0.0.0/8";
 pub(crate) struct Plan {
     pub(crate) engine: EngineBuilder,
     pub(crate) keys: Keys,
-    pub(crate) options: Options,
-    pub(crate) connections: Connections,
+    pub(crate) options: ServiceOptions,
+    pub(crate) connections: ConnectionLimits,
 }
 
 impl Default for Plan {
@@ -32,8 +32,8 @@ impl Default for Plan {
         Self {
             engine: engine(Memory::default()),
             keys: Keys::default(),
-            options: Options::default(),
-            connections: Connections::default(),
+            options: ServiceOptions::default(),
+            connections: ConnectionLimits::default(),
         }
     }
 }
@@ -125,7 +125,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
-        self.service.stop();
+        self.service.begin_shutdown();
         self.stop.cancel();
         let serving = self.serving.take();
         runtime.block_on(async {

@@ -1,31 +1,31 @@
-// What an account has and has spent.
+// Balance, usage and the most expensive sites of an account.
 
-import { ask } from "./api.js";
-import { facts, h, money, nothing, plural } from "./dom.js";
+import { requestJson } from "./api.js";
+import { facts, h, money, emptyState, plural } from "./dom.js";
 
-export async function account({ place, signal }) {
+export async function account({ root, signal }) {
   const [usage, spent] = await Promise.all(
-    ["usage", "billing/usage"].map((it) => ask("GET", it, { signal })));
+    ["usage", "billing/usage"].map((it) => requestJson("GET", it, { signal })));
   const until = new Date(usage.billing_period_end).toLocaleDateString([], { month: "long", day: "numeric", timeZone: "UTC" });
-  place.append(
+  root.append(
     h("h1", {}, "Account"),
     h("div", { class: "tiles" },
-      tile(usage.plan === "unlimited" ? "No limit" : money(usage.credits_available), "to spend"),
-      tile(money(usage.credits_held), "held for pages to come"),
+      tile(usage.plan === "unlimited" ? "No limit" : money(usage.credits_available), "available"),
+      tile(money(usage.credits_held), "held for pending pages"),
       tile(money(usage.credits_used_month), `spent this month, until ${until}`),
       tile(String(usage.requests_month), "pages this month")),
     facts([
       ["Today", `${money(spent.today_credits)} for ${plural(spent.today_requests, "page")}`],
       ["This week", `${money(spent.this_week_credits)} for ${plural(spent.this_week_requests, "page")}`],
-      ["Ever", money(spent.total_credits)],
+      ["Total", money(spent.total_credits)],
     ]),
     h("h2", {}, "Sites"));
   if (!spent.top_domains.length) {
-    place.append(nothing("Nothing was spent yet", "The sites on which the most was spent show here."));
+    root.append(emptyState("No spending yet", "The sites with the highest spending are listed here."));
     return;
   }
   const most = Math.max(1, ...spent.top_domains.map((it) => it.credits_used));
-  place.append(h("ul", { class: "rows" }, spent.top_domains.map((it) => {
+  root.append(h("ul", { class: "rows" }, spent.top_domains.map((it) => {
     const part = h("span", { class: "part-of" });
     part.style.width = `${(100 * it.credits_used) / most}%`;
     return h("li", {}, h("div", { class: "row site" }, h("span", { class: "title" }, it.domain),

@@ -1,14 +1,14 @@
-// What is asked of the service. The key is kept for this tab alone, and goes nowhere else.
+// Requests to the service. The API key is kept in this tab and sent nowhere else.
 
 const BASE = new URL("../api/v1/", import.meta.url);
-const KEPT = "rungs-key";
-const SHORTEST = 1_000;
-const LONGEST = 30_000;
+const STORAGE_KEY = "rungs-key";
+const MIN_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 30_000;
 
-/** A refusal, or no answer at all. */
-export class Refused extends Error {
+/** An error response, or no response (status 0). */
+export class ApiError extends Error {
   constructor(status, body) {
-    super(body?.message ?? "the service cannot be reached");
+    super(body?.message ?? "cannot reach the service: check that it is running");
     this.status = status;
     this.code = body?.code;
     this.field = body?.field;
@@ -17,8 +17,8 @@ export class Refused extends Error {
   }
 }
 
-let key = sessionStorage.getItem(KEPT) ?? "";
-const hearers = { balance: () => {}, stranger: () => {} };
+let key = sessionStorage.getItem(STORAGE_KEY) ?? "";
+const listeners = { balance: () => {}, unauthorized: () => {} };
 
 export function hasKey() {
   return key !== "";
@@ -26,13 +26,13 @@ export function hasKey() {
 
 export function setKey(text) {
   key = text.trim();
-  if (key) sessionStorage.setItem(KEPT, key);
-  else sessionStorage.removeItem(KEPT);
+  if (key) sessionStorage.setItem(STORAGE_KEY, key);
+  else sessionStorage.removeItem(STORAGE_KEY);
 }
 
-/** Calls `hearer` with what is left, whenever the service says; or when it does not know the key. */
-export function hear(name, hearer) {
-  hearers[name] = hearer;
+/** Sets the listener for `balance`, called with each response's balance, or for `unauthorized`. */
+export function on(name, listener) {
+  listeners[name] = listener;
 }
 
 async function request(method, path, { body, headers = {}, signal } = {}) {
@@ -46,31 +46,31 @@ async function request(method, path, { body, headers = {}, signal } = {}) {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
-    throw error.name === "AbortError" ? error : new Refused(0);
+    throw error.name === "AbortError" ? error : new ApiError(0);
   }
   const left = response.headers.get("x-alterlab-balance");
-  if (left) hearers.balance(left, response.headers.get("x-alterlab-balance-warning"));
+  if (left) listeners.balance(left, response.headers.get("x-alterlab-balance-warning"));
   if (response.ok) return response;
   const problem = await response.json().catch(() => undefined);
-  if (response.status === 401) hearers.stranger();
-  throw new Refused(response.status, problem);
+  if (response.status === 401) listeners.unauthorized();
+  throw new ApiError(response.status, problem);
 }
 
-/** Asks for JSON. `path` is below `/api/v1/`. */
-export async function ask(method, path, options) {
+/** Requests JSON. `path` is relative to `/api/v1/`. */
+export async function requestJson(method, path, options) {
   return (await request(method, path, options)).json();
 }
 
-/** A file beside a result, by the address that the result has for it. */
-export async function file(url, signal) {
+/** Requests an artifact by the URL in a result. */
+export async function requestFile(url, signal) {
   const response = await request("GET", url.replace(/^\/?api\/v1\//, ""), { signal });
   return response.blob();
 }
 
-/** Waits, unless the view is left before. */
+/** Waits, unless the view ends first. */
 export function pause(ms, signal) {
   return new Promise((resolve, reject) => {
-    const end = () => reject(new DOMException("left", "AbortError"));
+    const end = () => reject(new DOMException("the view ended", "AbortError"));
     if (signal.aborted) return end();
     const timer = setTimeout(() => { signal.removeEventListener("abort", stop); resolve(); }, ms);
     const stop = () => { clearTimeout(timer); end(); };
@@ -79,29 +79,29 @@ export function pause(ms, signal) {
 }
 
 /**
- * Follows a batch to its end: `hearer(name, data)` for each event. A stream that breaks is taken up where
- * it was; EventSource would do the same, but cannot send a key.
+ * Follows a batch to its end and calls `listener(name, data)` for each event. A broken stream is resumed where it
+ * left off. EventSource does the same but cannot send an API key.
  */
-export async function follow(batch, hearer, signal) {
-  const state = { last: "", retry: SHORTEST * 2, ended: false };
-  let wait = SHORTEST;
+export async function follow(batch, listener, signal) {
+  const state = { last: "", retry: MIN_RETRY_MS * 2, ended: false };
+  let wait = MIN_RETRY_MS;
   while (!state.ended) {
     try {
       const headers = state.last ? { "Last-Event-ID": state.last } : {};
       const response = await request("GET", `batch/${encodeURIComponent(batch)}/events`, { headers, signal });
       if (response.status === 204) return;
-      await read(response.body.getReader(), state, hearer);
+      await read(response.body.getReader(), state, listener);
       wait = state.retry;
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      if (error instanceof Refused && [401, 403, 404].includes(error.status)) throw error;
-      wait = Math.min(LONGEST, Math.max(wait * 2, (error.retryAfter ?? 0) * 1_000));
+      if (error instanceof ApiError && [401, 403, 404].includes(error.status)) throw error;
+      wait = Math.min(MAX_RETRY_MS, Math.max(wait * 2, (error.retryAfter ?? 0) * 1_000));
     }
     if (!state.ended) await pause(wait, signal);
   }
 }
 
-async function read(reader, state, hearer) {
+async function read(reader, state, listener) {
   const decoder = new TextDecoder();
   let rest = "";
   for (;;) {
@@ -110,11 +110,11 @@ async function read(reader, state, hearer) {
     rest += decoder.decode(value, { stream: true });
     const parts = rest.split("\n\n");
     rest = parts.pop();
-    for (const part of parts) take(part, state, hearer);
+    for (const part of parts) take(part, state, listener);
   }
 }
 
-function take(part, state, hearer) {
+function take(part, state, listener) {
   const fields = { event: "", data: "" };
   for (const line of part.split("\n")) {
     const colon = line.indexOf(":");
@@ -124,5 +124,5 @@ function take(part, state, hearer) {
   if (fields.id) state.last = fields.id;
   if (!fields.event) return;
   if (fields.event === "batch.completed") state.ended = true;
-  hearer(fields.event, JSON.parse(fields.data));
+  listener(fields.event, JSON.parse(fields.data));
 }

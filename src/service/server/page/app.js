@@ -1,105 +1,105 @@
-// Which view is shown, and the key that the others ask with.
+// Routing between views, and signing in with an API key.
 
-import { ask, hasKey, hear, setKey } from "./api.js";
+import { hasKey, on, requestJson, setKey } from "./api.js";
 import { account } from "./account.js";
 import { batch } from "./batch.js";
 import { batches } from "./batches.js";
 import { deliveries } from "./deliveries.js";
-import { h, trouble } from "./dom.js";
+import { errorBox, h } from "./dom.js";
 import { job } from "./job.js";
 
 const main = document.getElementById("main");
 const leave = document.getElementById("leave");
 const balance = document.getElementById("balance");
-const VIEWS = { "": batches, batch: (stage, id, jobId) => (jobId ? job(stage, id, jobId) : batch(stage, id)),
+const VIEWS = { "": batches, batch: (view, id, jobId) => (jobId ? job(view, id, jobId) : batch(view, id)),
   webhooks: deliveries, account };
 
-let leaving = new AbortController();
-let first = true;
-let endless = false;
+let viewEnd = new AbortController();
+let firstView = true;
+let unlimited = false;
 
-/** Ends the view that is shown and gives the next one its place. */
-function stage() {
-  leaving.abort();
-  leaving = new AbortController();
+/** Ends the current view and makes room for the next one. */
+function startView() {
+  viewEnd.abort();
+  viewEnd = new AbortController();
   main.replaceChildren();
-  return { place: main, signal: leaving.signal };
+  return { root: main, signal: viewEnd.signal };
 }
 
 async function route() {
   if (location.hash === "#main") return main.focus();
   const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
-  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : batches;
+  const show = Object.hasOwn(VIEWS, name) ? VIEWS[name] : batches;
   for (const link of document.querySelectorAll("nav a")) {
-    const here = link.hash === `#/${name}` || (name === "batch" && link.hash === "#/");
-    if (here) link.setAttribute("aria-current", "page");
+    const current = link.hash === `#/${name}` || (name === "batch" && link.hash === "#/");
+    if (current) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const shown = stage();
+  const view = startView();
   try {
-    await view(shown, ...rest);
+    await show(view, ...rest);
   } catch (error) {
-    if (error.name === "AbortError" || shown.signal.aborted || error.status === 401) return;
+    if (error.name === "AbortError" || view.signal.aborted || error.status === 401) return;
     main.replaceChildren(h("p", { class: "back" }, h("a", { href: "#/" }, "← Batches")),
-      h("h1", {}, error.status === 404 ? "Not here" : "That did not work"), trouble(error));
+      h("h1", {}, error.status === 404 ? "Not found" : "Request failed"), errorBox(error));
   }
-  if (shown.signal.aborted) return;
+  if (view.signal.aborted) return;
   const heading = main.querySelector("h1");
   document.title = heading ? `${heading.textContent} · rungs` : "rungs";
-  // Who came by a link hears where they are; who has just come reads from the top.
-  if (!first && heading) {
+  // A screen reader announces the view that a link led to. On the first view it reads from the top.
+  if (!firstView && heading) {
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  first = false;
+  firstView = false;
 }
 
-/** Asks for a key, and goes on once the service knows it. */
-function enter(wrong) {
-  const { place, signal } = stage();
+/** Prompts for an API key until the service accepts one. */
+function signIn(rejected) {
+  const { root, signal } = startView();
   leave.hidden = true;
   balance.textContent = "";
   const input = h("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true,
-    "aria-describedby": "key-about" });
-  const said = h("p", { role: "alert", class: "wrong" }, wrong ? "The service does not know this key." : "");
+    "aria-describedby": "key-help" });
+  const error = h("p", { role: "alert", class: "wrong" }, rejected ? "Unknown API key." : "");
   const form = h("form", { class: "enter panel", submit: async (event) => {
     event.preventDefault();
     setKey(input.value);
     await begin();
   } },
-  h("h1", {}, "Your key"),
-  h("p", { id: "key-about", class: "muted" }, "It is kept for this tab and sent to this service only. ",
-    "The service's operator makes one with ", h("code", {}, "rungs key NAME"), "."),
-  h("label", { for: "key" }, "API key"), input, said,
-  h("button", { class: "main", type: "submit" }, "Go on"));
-  place.append(form);
+  h("h1", {}, "Sign in"),
+  h("p", { id: "key-help", class: "muted" }, "The key is kept in this tab and sent to this service only. ",
+    "The operator generates one with ", h("code", {}, "rungs key NAME"), "."),
+  h("label", { for: "key" }, "API key"), input, error,
+  h("button", { class: "main", type: "submit" }, "Continue"));
+  root.append(form);
   if (!signal.aborted) input.focus();
 }
 
 async function begin() {
   try {
-    const usage = await ask("GET", "usage");
-    endless = usage.plan === "unlimited";
+    const usage = await requestJson("GET", "usage");
+    unlimited = usage.plan === "unlimited";
     leave.hidden = !hasKey();
-    balance.textContent = endless ? "" : `$${usage.balance_dollars.toFixed(2)} left`;
+    balance.textContent = unlimited ? "" : `$${usage.balance_dollars.toFixed(2)} left`;
     await route();
   } catch (error) {
     if (error.status === 401) return;
-    stage().place.append(h("h1", {}, "No answer"), trouble(error),
+    startView().root.append(h("h1", {}, "No response"), errorBox(error),
       h("p", {}, h("button", { type: "button", click: begin }, "Try again")));
   }
 }
 
-hear("balance", (left, warning) => {
-  if (endless) return;
+on("balance", (left, warning) => {
+  if (unlimited) return;
   balance.textContent = `${left} left`;
   balance.className = warning === "healthy" ? "" : "low";
 });
-hear("stranger", () => {
-  const had = hasKey();
+on("unauthorized", () => {
+  const rejected = hasKey();
   setKey("");
-  enter(had);
+  signIn(rejected);
 });
 leave.addEventListener("click", () => {
   setKey("");

@@ -1,70 +1,70 @@
-// The first view: a form for a new batch, and those that there are.
+// The first view: the form for a new batch, and the list of batches.
 
-import { ask, pause } from "./api.js";
-import { address, bar, h, money, nothing, pill, plural, when } from "./dom.js";
+import { requestJson, pause } from "./api.js";
+import { address, bar, h, money, emptyState, pill, plural, time } from "./dom.js";
 import { form } from "./submit.js";
 
-const AT_ONCE = 20;
-const WHILE_GOING = 1_500;
-const AT_REST = 10_000;
+const PAGE_SIZE = 20;
+const POLL_ACTIVE_MS = 1_500;
+const POLL_IDLE_MS = 10_000;
 
-export async function batches({ place, signal }) {
+export async function batches({ root, signal }) {
   const rows = new Map();
   const list = h("ul", { class: "rows" });
-  const empty = nothing("Nothing here yet", "Batches that you submit stay here until a day after they end.");
+  const empty = emptyState("No batches yet", "Submitted batches are listed until 24 hours after they end.");
   const more = h("button", { type: "button", class: "quiet", hidden: true }, "Older batches");
-  place.append(
-    h("h1", { class: "unseen" }, "Batches"),
+  root.append(
+    h("h1", { class: "visually-hidden" }, "Batches"),
     form(),
     h("section", { "aria-labelledby": "batches" }, h("h2", { id: "batches" }, "Batches"), list, empty, more));
   empty.hidden = true;
   let next = null;
 
-  const take = (found, older) => {
+  const show = (found, older) => {
     for (const batch of found) {
       const known = rows.get(batch.batch_id);
       if (known) known.show(batch);
       else {
-        const made = row(batch);
-        rows.set(batch.batch_id, made);
-        if (older) list.append(made);
-        else list.insertBefore(made, nextRow(list, batch));
+        const element = row(batch);
+        rows.set(batch.batch_id, element);
+        if (older) list.append(element);
+        else list.insertBefore(element, nextRow(list, batch));
       }
     }
     empty.hidden = rows.size > 0;
   };
   more.addEventListener("click", async () => {
-    const page = await ask("GET", `batches?limit=${AT_ONCE}&cursor=${encodeURIComponent(next)}`, { signal });
-    take(page.batches, true);
+    const page = await requestJson("GET", `batches?limit=${PAGE_SIZE}&cursor=${encodeURIComponent(next)}`, { signal });
+    show(page.batches, true);
     next = page.next_cursor;
     more.hidden = !page.has_more;
   });
 
-  let begun = false;
-  const look = async () => {
-    const page = await ask("GET", `batches?limit=${AT_ONCE}`, { signal });
-    take(page.batches, false);
-    if (!begun) [next, more.hidden, begun] = [page.next_cursor, !page.has_more, true];
+  let loaded = false;
+  const refresh = async () => {
+    const page = await requestJson("GET", `batches?limit=${PAGE_SIZE}`, { signal });
+    show(page.batches, false);
+    if (!loaded) [next, more.hidden, loaded] = [page.next_cursor, !page.has_more, true];
     return page.batches.some((it) => it.status === "processing");
   };
-  let going = await look();
-  keep();
+  let active = await refresh();
+  poll();
 
-  // One request for all of them; a batch that is opened is followed event by event instead.
-  async function keep() {
+  // One request covers all batches. The view of a single batch follows its events instead.
+  async function poll() {
     while (!signal.aborted) {
       try {
-        await pause(going ? WHILE_GOING : AT_REST, signal);
-        if (!document.hidden) going = await look();
+        await pause(active ? POLL_ACTIVE_MS : POLL_IDLE_MS, signal);
+        if (!document.hidden) active = await refresh();
       } catch {
-        // The view was left, or the service is away and is asked again after a rest.
-        going = false;
+        // The view ended, or the service is unreachable and is polled again later.
+        active = false;
       }
     }
   }
 }
 
-/** The row before which a batch stands: the newest come first. */
+/** Finds the row to insert a batch before: newest first. */
 function nextRow(list, batch) {
   return [...list.children].find((it) => it.dataset.at < batch.created_at) ?? null;
 }
@@ -74,18 +74,18 @@ function row(batch) {
   const state = h("span", { class: "state" });
   const count = h("span", { class: "count" });
   const cost = h("span", { class: "cost" });
-  const made = h("li", { "data-at": batch.created_at },
+  const element = h("li", { "data-at": batch.created_at },
     h("a", { class: "row batch", href: `#/batch/${batch.batch_id}` },
       h("span", { class: "title" }, batch.first_url ? address(batch.first_url) : plural(batch.total, "page"),
-        h("small", {}, batch.total > 1 ? `and ${batch.total - 1} more · ` : null, when(batch.created_at))),
+        h("small", {}, batch.total > 1 ? `and ${batch.total - 1} more · ` : null, time(batch.created_at))),
       progress, count, cost, state));
-  made.show = (it) => {
+  element.show = (it) => {
     progress.show(it);
     state.replaceChildren(pill(it.status));
     const failed = it.failed ? `, ${it.failed} failed` : "";
     count.textContent = it.status === "processing" ? `${it.completed + it.failed} of ${it.total}` : `${it.completed} done${failed}`;
     cost.textContent = it.status === "processing" ? `up to ${money(it.estimated_credits)}` : money(it.credits_used);
   };
-  made.show(batch);
-  return made;
+  element.show(batch);
+  return element;
 }

@@ -1,9 +1,9 @@
-// Elements, and how numbers, times and states are written. Every text goes in as text.
+// Elements, and the format of numbers, times and states. Strings are inserted as text, never as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 export const TIERS = [["1", "curl"], ["2", "http"], ["3", "stealth"], ["3.5", "lightjs"], ["4", "browser"]];
 
-/** An element. Functions are listeners, true and false switch an attribute, and strings are text. */
+/** Creates an element. Function attributes are event listeners, and booleans switch an attribute on or off. */
 export function h(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -18,19 +18,20 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Says something to whoever listens instead of looking. */
-export function say(text) {
-  document.getElementById("say").textContent = text;
+/** Announces a text to screen readers. */
+export function announce(text) {
+  document.getElementById("announcer").textContent = text;
 }
 
-/** Credits as money: a million are a dollar, and a page costs far less than a cent. */
+/** Formats credits as dollars: 1,000,000 credits are one. A page costs far less than a cent. */
 export function money(credits) {
   if (!credits) return "$0";
   const dollars = credits / 1_000_000;
   return dollars >= 1 ? `$${dollars.toFixed(2)}` : `$${dollars.toFixed(4)}`;
 }
 
-export function span(ms) {
+/** Formats a duration. */
+export function duration(ms) {
   if (ms == null || Number.isNaN(ms)) return "";
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
@@ -47,8 +48,8 @@ export function plural(count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** A moment as people say it, with the exact one for whoever asks. */
-export function when(text) {
+/** Creates a relative time whose tooltip is the exact one. */
+export function time(text) {
   const at = new Date(text);
   const ago = Date.now() - at.getTime();
   const title = at.toLocaleString();
@@ -60,19 +61,19 @@ export function when(text) {
   return h("time", { datetime: text, title }, short);
 }
 
-const MARKS = { succeeded: "✓", failed: "✕", processing: "", queued: "" };
+const STATE_ICONS = { succeeded: "✓", failed: "✕", processing: "", queued: "" };
 
-/** A job's state as a mark. The word is there for those who do not see it. */
-export function mark(state) {
-  return h("span", { class: `mark ${state}`, role: "img", "aria-label": state }, MARKS[state] ?? "");
+/** Creates the icon of a job's state, labeled for screen readers. */
+export function stateIcon(state) {
+  return h("span", { class: `state-icon ${state}`, role: "img", "aria-label": state }, STATE_ICONS[state] ?? "");
 }
 
-/** A state as a word with its colour. */
+/** Creates a colored label with a state's name. */
 export function pill(state) {
   return h("span", { class: `pill ${state}` }, state);
 }
 
-/** An address: the site first, the way to the page after it. */
+/** Formats a URL with its host emphasized. */
 export function address(text) {
   try {
     const url = new URL(text);
@@ -82,32 +83,32 @@ export function address(text) {
   }
 }
 
-/** How far up a job went, as a ladder lying on its side. */
+/** Draws the tiers that a job tried as bars of increasing height. */
 export function ladder(escalations, tierUsed) {
   const tried = new Map();
   for (const it of escalations ?? []) tried.set(it.tier, it.result === "success" ? "worked" : "tried");
   if (tierUsed) tried.set(tierUsed, "worked");
-  const said = TIERS.filter(([number]) => tried.has(number))
-    .map(([number, name]) => `tier ${number} (${name}) ${tried.get(number) === "worked" ? "worked" : "did not do"}`);
+  const label = TIERS.filter(([number]) => tried.has(number))
+    .map(([number, name]) => `tier ${number} (${name}) ${tried.get(number) === "worked" ? "succeeded" : "failed"}`);
   const picture = document.createElementNS(SVG, "svg");
   fill(picture, { class: "ladder", viewBox: "0 0 38 16", width: 38, height: 16, role: "img",
-    "aria-label": said.join(", ") || "no tier was tried yet" }, []);
+    "aria-label": label.join(", ") || "no attempts yet" }, []);
   TIERS.forEach(([number], at) => {
-    const high = 5 + at * 2.5;
+    const height = 5 + at * 2.5;
     const bar = document.createElementNS(SVG, "rect");
-    fill(bar, { x: at * 8, y: 15.5 - high, width: 5, height: high, rx: 1, class: tried.get(number) ?? "rest" }, []);
+    fill(bar, { x: at * 8, y: 15.5 - height, width: 5, height, rx: 1, class: tried.get(number) ?? "rest" }, []);
     picture.append(bar);
   });
   const title = document.createElementNS(SVG, "title");
-  title.textContent = said.join(", ");
+  title.textContent = label.join(", ");
   picture.append(title);
   return picture;
 }
 
-/** A batch's pages in one bar. */
+/** Creates the progress bar of a batch. */
 export function bar() {
   const [done, bad] = ["done", "bad"].map((it) => h("span", { class: it }));
-  const whole = h("div", { class: "bar", role: "progressbar", "aria-label": "Pages that ended", "aria-valuemin": 0 }, done, bad);
+  const whole = h("div", { class: "bar", role: "progressbar", "aria-label": "Finished pages", "aria-valuemin": 0 }, done, bad);
   whole.show = (batch) => {
     const part = (count) => `${(100 * count) / Math.max(1, batch.total)}%`;
     for (const [it, count] of [[done, batch.completed], [bad, batch.failed]]) {
@@ -117,24 +118,24 @@ export function bar() {
     whole.setAttribute("aria-valuemax", batch.total);
     whole.setAttribute("aria-valuenow", batch.completed + batch.failed);
     whole.setAttribute("aria-valuetext",
-      `${batch.completed} succeeded, ${batch.failed} failed, ${batch.pending} to go`);
-    whole.classList.toggle("going", batch.status === "processing");
+      `${batch.completed} succeeded, ${batch.failed} failed, ${batch.pending} pending`);
+    whole.classList.toggle("running", batch.status === "processing");
   };
   return whole;
 }
 
-/** What went wrong, where something was to be. */
-export function trouble(error) {
-  return h("div", { class: "trouble", role: "alert" }, h("strong", {}, error.code ?? "No answer"), " ", error.message);
+/** Creates a box with an error's code and message. */
+export function errorBox(error) {
+  return h("div", { class: "error-box", role: "alert" }, h("strong", {}, error.code ?? "No response"), " ", error.message);
 }
 
-/** Where nothing is. */
-export function nothing(title, text) {
-  return h("div", { class: "nothing" }, h("p", { class: "lead" }, title), h("p", {}, text));
+/** Creates the placeholder of an empty list. */
+export function emptyState(title, text) {
+  return h("div", { class: "empty-state" }, h("p", { class: "lead" }, title), h("p", {}, text));
 }
 
-/** A list of terms and what they are; those without are left out. */
+/** Creates a list of names and values; pairs without a value are dropped. */
 export function facts(pairs) {
-  const there = pairs.filter(([, value]) => value != null && value !== "");
-  return h("dl", { class: "facts" }, there.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  const present = pairs.filter(([, value]) => value != null && value !== "");
+  return h("dl", { class: "facts" }, present.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }

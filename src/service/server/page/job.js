@@ -1,54 +1,54 @@
-// One page: how it was got, and what was made of it.
+// One page: its attempts and its outputs.
 
-import { ask, file, pause } from "./api.js";
-import { address, bytes, facts, h, money, nothing, pill, span, trouble } from "./dom.js";
+import { requestJson, requestFile, pause } from "./api.js";
+import { address, bytes, facts, h, money, emptyState, pill, duration, errorBox } from "./dom.js";
 
-const LOOK = 1_000;
-/** Characters that are shown at once; all of them can be saved. */
-const SHOWN = 200_000;
-const VERDICTS = { usable: "a usable page", other_document: "another kind of document", blocked: "blocked",
-  needs_rendering: "needs a browser", thin: "next to nothing in it", transient: "may pass", permanent: "for good",
-  no_response: "no answer" };
+const POLL_MS = 1_000;
+/** Characters that are displayed. Saving includes all of them. */
+const MAX_SHOWN = 200_000;
+const VERDICTS = { usable: "usable", other_document: "another document type", blocked: "blocked",
+  needs_rendering: "needs a browser", thin: "almost no text", transient: "temporary error",
+  permanent: "permanent error", no_response: "no response" };
 
-export async function job({ place, signal }, batch, id) {
+export async function job({ root, signal }, batch, id) {
   const path = `jobs/${encodeURIComponent(id)}`;
-  let said = await ask("GET", path, { signal });
+  let job = await requestJson("GET", path, { signal });
   const stage = h("div", { class: "stage" });
-  place.append(h("p", { class: "back" }, h("a", { href: `#/batch/${batch}` }, "← The batch")), stage);
-  stage.append(...view(said, signal));
-  if (said.progress < 100) keep();
+  root.append(h("p", { class: "back" }, h("a", { href: `#/batch/${batch}` }, "← Batch")), stage);
+  stage.append(...view(job, signal));
+  if (job.progress < 100) poll();
 
-  async function keep() {
+  async function poll() {
     try {
-      while (said.progress < 100) {
-        await pause(LOOK, signal);
-        said = await ask("GET", path, { signal });
+      while (job.progress < 100) {
+        await pause(POLL_MS, signal);
+        job = await requestJson("GET", path, { signal });
       }
-      stage.replaceChildren(...view(said, signal));
+      stage.replaceChildren(...view(job, signal));
     } catch (error) {
-      if (error.name !== "AbortError") stage.append(trouble(error));
+      if (error.name !== "AbortError") stage.append(errorBox(error));
     }
   }
 }
 
-function view(said, signal) {
-  const page = said.result;
+function view(job, signal) {
+  const page = job.result;
   const parts = [
-    h("header", { class: "head" }, h("h1", {}, page?.title || hostOf(said.url)), pill(said.status)),
-    h("p", { class: "wide" }, link(said.url)),
+    h("header", { class: "head" }, h("h1", {}, page?.title || hostOf(job.url)), pill(job.status)),
+    h("p", { class: "wide" }, link(job.url)),
   ];
-  if (said.error) {
-    parts.push(h("div", { class: "trouble" }, h("strong", {}, said.error), " ", said.error_message));
+  if (job.error) {
+    parts.push(h("div", { class: "error-box" }, h("strong", {}, job.error), " ", job.error_message));
   }
   parts.push(facts([
-    ["Charged", page ? money(said.billing.total_credits) : null],
-    ["Tier", page ? (said.cached ? "from the cache" : `${said.billing.tier_used} ${said.billing.tier_name}`) : null],
-    ["Answered", page ? String(page.status_code) : null],
-    ["Took", page ? span(page.response_time_ms) : null],
+    ["Charged", page ? money(job.billing.total_credits) : null],
+    ["Tier", page ? (job.cached ? "cache" : `${job.billing.tier_used} ${job.billing.tier_name}`) : null],
+    ["Status", page ? String(page.status_code) : null],
+    ["Took", page ? duration(page.response_time_ms) : null],
     ["Size", page ? bytes(page.size_bytes) : null],
-    ["Ended at", page?.redirected ? link(page.final_url) : null],
-    ["Note", page?.warning],
-  ]), way(said.billing.escalations));
+    ["Final URL", page?.redirected ? link(page.final_url) : null],
+    ["Warning", page?.warning],
+  ]), trail(job.billing.escalations));
   if (page) parts.push(outputs(page, signal));
   return parts;
 }
@@ -57,53 +57,53 @@ function hostOf(text) {
   try { return new URL(text).host; } catch { return "Page"; }
 }
 
-/** A link that tells the site nothing of where it was; what is no web address stays text. */
+/** Creates a link that sends no referrer. What is not an http URL stays text. */
 function link(text) {
   const web = /^https?:\/\//i.test(text);
   return web ? h("a", { href: text, target: "_blank", rel: "noopener noreferrer nofollow" }, address(text)) : address(text);
 }
 
-/** The way up the ladder, with the evidence for each step. */
-function way(attempts) {
+/** Lists the attempts, each with its verdict and the evidence for it. */
+function trail(attempts) {
   const steps = attempts.map((it) => {
     const worked = it.result === "success";
     const found = VERDICTS[it.verdict] ?? it.verdict;
     return h("li", { class: worked ? "worked" : "tried" },
       h("div", {}, h("b", {}, `${it.tier} ${it.name}`), h("span", {}, found),
         it.status_code ? h("span", {}, `HTTP ${it.status_code}`) : null,
-        h("span", { class: "muted" }, span(it.duration_ms)),
+        h("span", { class: "muted" }, duration(it.duration_ms)),
         it.credits ? h("span", { class: "cost" }, money(it.credits)) : null),
       it.signal ? h("p", { class: "signal" }, it.signal) : null);
   });
-  return h("section", { "aria-labelledby": "way" }, h("h2", { id: "way" }, "The way up"),
-    steps.length ? h("ol", { class: "trail" }, steps) : h("p", { class: "muted" }, "No tier was tried."));
+  return h("section", { "aria-labelledby": "attempts" }, h("h2", { id: "attempts" }, "Attempts"),
+    steps.length ? h("ol", { class: "trail" }, steps) : h("p", { class: "muted" }, "No attempts."));
 }
 
 function outputs(page, signal) {
-  const made = page.content ?? {};
+  const content = page.content ?? {};
   const tabs = [];
   const add = (name, title, make) => tabs.push({ name, title, make });
   const text = (name, title, value, kind) => {
     const whole = typeof value === "string" ? value : JSON.stringify(value, null, 2);
     add(name, title, () => source(whole, `page.${kind}`));
   };
-  if (made.markdown != null) text("markdown", "Markdown", made.markdown, "md");
+  if (content.markdown != null) text("markdown", "Markdown", content.markdown, "md");
   text("text", "Text", page.text ?? "", "txt");
-  if (made.html != null) {
-    add("rendered", "Readable", () => rendered(made.html));
-    text("html", "HTML", made.html, "html");
+  if (content.html != null) {
+    add("rendered", "Readable", () => rendered(content.html));
+    text("html", "HTML", content.html, "html");
   }
-  if (made.json != null) text("json", "JSON", made.json, "json");
-  for (const [name, value] of Object.entries(made)) {
+  if (content.json != null) text("json", "JSON", content.json, "json");
+  for (const [name, value] of Object.entries(content)) {
     if (!["markdown", "text", "html", "json"].includes(name)) text(name, name, value, "json");
   }
   if (page.screenshot_url) add("screenshot", "Screenshot", () => picture(page.screenshot_url, signal));
   if (page.artifacts?.length) add("files", "Files", () => files(page.artifacts, signal));
   text("metadata", "Metadata", { ...page.metadata, headers: page.headers }, "json");
-  return h("section", { "aria-labelledby": "made" }, h("h2", { id: "made" }, "What was made of it"), tablist(tabs));
+  return h("section", { "aria-labelledby": "outputs" }, h("h2", { id: "outputs" }, "Outputs"), tablist(tabs));
 }
 
-/** Tabs as they are moved through by keys: arrows choose, Tab goes on into what is shown. */
+/** Creates tabs with the usual keys: arrows select a tab, Tab moves into the panel. */
 function tablist(tabs) {
   const panel = h("div", { role: "tabpanel", id: "panel", tabindex: 0, "aria-live": "off" });
   const buttons = tabs.map((tab, at) => h("button", { type: "button", role: "tab", id: `tab-${tab.name}`,
@@ -125,27 +125,27 @@ function tablist(tabs) {
     choose(next);
     buttons[next].focus();
   };
-  const list = h("div", { role: "tablist", class: "tabs", "aria-labelledby": "made", keydown: move }, buttons);
+  const list = h("div", { role: "tablist", class: "tabs", "aria-labelledby": "outputs", keydown: move }, buttons);
   choose(0);
   return [list, panel];
 }
 
 function source(text, name) {
-  if (!text) return nothing("Nothing", "The page has none of this.");
-  const cut = text.length > SHOWN;
+  if (!text) return emptyState("Empty", "The page has no such content.");
+  const cut = text.length > MAX_SHOWN;
   const copied = h("button", { type: "button", class: "quiet", click: async () => {
     const done = await navigator.clipboard.writeText(text).then(() => true, () => false);
-    copied.textContent = done ? "Copied" : "It may not be copied";
+    copied.textContent = done ? "Copied" : "The browser refused";
   } }, "Copy");
   return [
     h("div", { class: "tools" }, navigator.clipboard ? copied : null,
       h("button", { type: "button", class: "quiet", click: () => save(new Blob([text]), name) }, "Save"),
-      cut ? h("span", { class: "muted" }, `the first ${bytes(SHOWN)} of ${bytes(text.length)}`) : null),
-    h("pre", { class: "source" }, cut ? text.slice(0, SHOWN) : text),
+      cut ? h("span", { class: "muted" }, `first ${bytes(MAX_SHOWN)} of ${bytes(text.length)}`) : null),
+    h("pre", { class: "source" }, cut ? text.slice(0, MAX_SHOWN) : text),
   ];
 }
 
-/** The site's HTML in a frame of its own: no scripts, no forms, no origin, and nothing is loaded. */
+/** Shows the site's HTML in a sandboxed frame: no scripts, no forms, no origin, no network. */
 function rendered(html) {
   return h("iframe", { sandbox: "", srcdoc: html, title: "The page's readable HTML, without scripts", referrerpolicy: "no-referrer" });
 }
@@ -159,11 +159,11 @@ function save(blob, name) {
 
 function picture(url, signal) {
   const place = h("div", { class: "picture" }, h("p", { class: "muted" }, "Loading…"));
-  file(url, signal).then((blob) => {
+  requestFile(url, signal).then((blob) => {
     const shown = URL.createObjectURL(blob);
     signal.addEventListener("abort", () => URL.revokeObjectURL(shown), { once: true });
-    place.replaceChildren(h("img", { src: shown, alt: "The page as the browser showed it" }));
-  }).catch((error) => { if (error.name !== "AbortError") place.replaceChildren(trouble(error)); });
+    place.replaceChildren(h("img", { src: shown, alt: "Screenshot of the page" }));
+  }).catch((error) => { if (error.name !== "AbortError") place.replaceChildren(errorBox(error)); });
   return place;
 }
 
@@ -171,9 +171,9 @@ function files(artifacts, signal) {
   return h("ul", { class: "files" }, artifacts.map((it) => h("li", {},
     h("button", { type: "button", class: "quiet", click: async (event) => {
       try {
-        save(await file(it.url, signal), it.name);
+        save(await requestFile(it.url, signal), it.name);
       } catch (error) {
-        if (error.name !== "AbortError") event.target.after(trouble(error));
+        if (error.name !== "AbortError") event.target.after(errorBox(error));
       }
     } }, it.name), h("span", { class: "muted" }, `${it.media_type}, ${bytes(it.size_bytes)}`))));
 }

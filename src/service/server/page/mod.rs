@@ -1,12 +1,12 @@
-//! The page at `/`: the same API for people, in plain HTML, CSS and JavaScript modules.
+//! The web page at `/`: the same API for people, in plain HTML, CSS and JavaScript modules.
 //!
-//! It is part of the binary, asks nobody but this service, and knows nothing that the API does not say.
-//! It needs no key itself: what it shows, it asks for with the key that its user enters.
+//! The page is part of the binary, sends requests to this service only, and shows only what the API returns. Serving it
+//! needs no API key: what it shows, it requests with the key that its user enters.
 //!
-//! # Architecture invariants
+//! # Invariants
 //!
-//! * What came from a site reaches the document as text, and its HTML only a frame in which nothing runs.
-//! * Paths are relative to where the page is, so that a host can nest the service.
+//! * Text from a site reaches the document as text; its HTML is shown only in a sandboxed frame that runs nothing.
+//! * Paths are relative to the page's own, so that an application can nest the service anywhere.
 
 use axum::Router;
 use axum::extract::{OriginalUri, Path};
@@ -15,12 +15,11 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 
-use crate::service::server::answer;
-use crate::service::server::problem::{Problem, of_status};
-use crate::service::server::routes::Service;
+use crate::service::server::response;
+use crate::service::wire::{self, Problem};
 
-/// Only what is served here runs, and nothing is asked elsewhere. Screenshots are fetched with the key
-/// and shown from memory, which is what `blob:` is for.
+/// Only files served here run, and the page connects to nothing else. It fetches screenshots with the API key and shows
+/// them from memory, which needs `blob:`.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src blob: data:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -29,8 +28,8 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// What the page is made of, by name.
-const PARTS: [(&str, &str, &str); 10] = [
+/// The page's files: name, media type, text.
+const ASSETS: [(&str, &str, &str); 10] = [
     ("page.css", CSS, include_str!("page.css")),
     ("app.js", SCRIPT, include_str!("app.js")),
     ("api.js", SCRIPT, include_str!("api.js")),
@@ -43,35 +42,36 @@ const PARTS: [(&str, &str, &str); 10] = [
     ("account.js", SCRIPT, include_str!("account.js")),
 ];
 
-/// The routes, which need no key.
-pub(super) fn routes() -> Router<Service> {
-    Router::new().route("/", get(index)).route("/page/{name}", get(part))
+/// Creates the routes, which need no API key.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/", get(index)).route("/page/{name}", get(asset))
 }
 
-/// `/`, or wherever a host has put it.
+/// Handles `GET /`, or the path where the application nested the service.
 async fn index(OriginalUri(uri): OriginalUri) -> Response {
-    // Nested, the page may be at `/scraping` as well as at `/scraping/`, and what it is made of is below.
+    // Nested, the page may be at `/scraping` as well as at `/scraping/`; its files are below either.
     let last = uri.path().rsplit('/').next().unwrap_or_default();
     let page = if last.is_empty() {
         INDEX.to_owned()
     } else {
         INDEX.replace("\"page/", &format!("\"{}/page/", escaped(last)))
     };
-    guarded(answer::text(StatusCode::OK, HTML, page))
+    restricted(response::typed(StatusCode::OK, HTML, page))
 }
 
-/// A part of a path as it may stand in an attribute.
-fn escaped(part: &str) -> String {
-    part.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+/// Escapes a path segment for an attribute's value.
+fn escaped(segment: &str) -> String {
+    segment.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
-async fn part(Path(name): Path<String>) -> Result<Response, Problem> {
-    let found = PARTS.into_iter().find(|(it, _, _)| *it == name);
-    let (_, kind, text) = found.ok_or_else(|| of_status(StatusCode::NOT_FOUND))?;
-    Ok(guarded(answer::text(StatusCode::OK, kind, text)))
+async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
+    let found = ASSETS.into_iter().find(|(it, _, _)| *it == name);
+    let (_, media_type, text) = found.ok_or_else(|| wire::problem_of_status(404))?;
+    Ok(restricted(response::typed(StatusCode::OK, media_type, text)))
 }
 
-fn guarded(mut response: Response) -> Response {
+/// Adds the headers that confine the page.
+fn restricted(mut response: Response) -> Response {
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_FRAME_OPTIONS, "DENY"),
@@ -89,26 +89,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_asks_for_nothing_that_is_not_served_with_it() {
-        let parts = PARTS.iter().map(|(name, _, text)| (*name, *text));
-        for (name, text) in parts.chain([("index.html", INDEX)]) {
+    fn the_page_loads_nothing_that_is_not_served_with_it() {
+        let assets = ASSETS.iter().map(|(name, _, text)| (*name, *text));
+        for (name, text) in assets.chain([("index.html", INDEX)]) {
             let own = text.replace("http://www.w3.org/2000/svg", "");
             for foreign in ["http://", "https://", "url(", "@import", "innerHTML", "outerHTML"] {
                 let found = own.lines().find(|it| it.contains(foreign));
-                let said = found.filter(|it| !it.contains("placeholder"));
-                assert_eq!(said, None, "{name} has `{foreign}`");
+                let loaded = found.filter(|it| !it.contains("placeholder"));
+                assert_eq!(loaded, None, "{name} has `{foreign}`");
             }
             for line in own.lines().filter(|it| it.trim_start().starts_with("import ")) {
                 let from = line.rsplit("\"./").next().and_then(|it| it.split('"').next());
                 let from = from.expect("a module");
-                assert!(PARTS.iter().any(|(it, _, _)| *it == from), "{name} imports {from}");
+                assert!(ASSETS.iter().any(|(it, _, _)| *it == from), "{name} imports {from}");
             }
         }
     }
 
     #[test]
-    fn no_part_is_over_600_lines() {
-        for (name, _, text) in PARTS {
+    fn no_asset_is_over_600_lines() {
+        for (name, _, text) in ASSETS {
             assert!(text.lines().count() <= 600, "{name} is too long");
         }
     }

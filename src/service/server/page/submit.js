@@ -1,15 +1,15 @@
-// The form for a new batch: what it would cost before, and what the service says against it beside it.
+// The form for a new batch, with its price and its validation errors.
 
-import { ask } from "./api.js";
-import { h, money, plural, say } from "./dom.js";
+import { requestJson } from "./api.js";
+import { h, money, plural, announce } from "./dom.js";
 
-const STILL = 500;
+const DEBOUNCE_MS = 500;
 const FORMATS = [["markdown", "Markdown"], ["text", "Text"], ["html", "HTML"], ["json", "JSON"]];
 const MODES = [["auto", "Automatic"], ["html", "HTML"], ["js", "In a browser"], ["pdf", "PDF"], ["ocr", "Image"]];
-const RENDER = [["", "When needed"], ["auto", "Look at each page"], ["true", "Always"]];
+const RENDER = [["", "When needed"], ["auto", "Decide per page"], ["true", "Always"]];
 const TIERS = [["", "Any"], ["1", "1 curl"], ["2", "2 http"], ["3", "3 stealth"], ["3.5", "3.5 lightjs"], ["4", "4 browser"]];
-/** Which field of the form a field of the API is in. */
-const PLACES = { url: "urls", urls: "urls", mode: "mode", formats: "formats", webhook_url: "webhook", max_tier: "tier",
+/** Maps a field of the API to a control of the form. */
+const CONTROLS = { url: "urls", urls: "urls", mode: "mode", formats: "formats", webhook_url: "webhook", max_tier: "tier",
   max_credits: "cost", render_js: "render", screenshot: "screenshot", timeout: "timeout" };
 
 let draft = null;
@@ -26,7 +26,7 @@ function field(id, label, control, hint) {
 }
 
 export function form() {
-  const urls = h("textarea", { rows: 3, spellcheck: "false", autocapitalize: "off", placeholder: "One address a line", required: true });
+  const urls = h("textarea", { rows: 3, spellcheck: "false", autocapitalize: "off", placeholder: "One URL per line", required: true });
   const mode = h("select", {}, options(MODES));
   const render = h("select", {}, options(RENDER));
   const tier = h("select", {}, options(TIERS));
@@ -39,7 +39,7 @@ export function form() {
     return { box, part: h("label", { class: "check", for: `format-${value}` }, box, text) };
   });
   const price = h("p", { class: "price", id: "price", role: "status" });
-  const against = h("div", { id: "against", role: "alert" });
+  const errors = h("div", { id: "errors", role: "alert" });
   const send = h("button", { class: "main", type: "submit" }, "Submit");
   const controls = { urls, mode, render, tier, webhook, cost, timeout, screenshot, formats: formats[0].box };
 
@@ -63,19 +63,19 @@ export function form() {
   };
 
   const clear = () => {
-    against.replaceChildren();
+    errors.replaceChildren();
     for (const it of Object.values(controls)) it.removeAttribute("aria-invalid");
   };
-  const refuse = (error) => {
+  const showError = (error) => {
     clear();
     const { loc = [], msg = error.message } = error.details?.[0] ?? {};
     const [, index, ...path] = loc;
     const inItem = typeof index === "number";
     const name = (inItem ? path.join(".") : error.field ?? "").split(".").pop();
-    const control = controls[PLACES[name]];
+    const control = controls[CONTROLS[name]];
     control?.setAttribute("aria-invalid", "true");
     const where = inItem ? `Line ${index + 1}, ${name}` : error.field ?? "";
-    against.append(h("p", { class: "wrong" }, where ? h("strong", {}, `${where}: `) : null, msg,
+    errors.append(h("p", { class: "wrong" }, where ? h("strong", {}, `${where}: `) : null, msg,
       control ? h("button", { type: "button", class: "quiet", click: () => show(control, inItem ? index : null) }, "Show") : null));
   };
   const show = (control, index) => {
@@ -91,58 +91,58 @@ export function form() {
     }
   };
 
-  // It is asked when the user rests, and an answer to what was there before is passed over.
-  let [timer, asked] = [0, 0];
-  const weigh = () => {
+  // The price is requested when typing pauses. The response to an earlier request is ignored.
+  let [timer, latest] = [0, 0];
+  const updatePrice = () => {
     clearTimeout(timer);
-    const mine = ++asked;
+    const mine = ++latest;
     clear();
     if (!lines().length) return void (price.textContent = "");
     timer = setTimeout(async () => {
       try {
-        const said = await ask("POST", "batch/estimate", { body: body() });
-        if (mine !== asked) return;
-        const most = said.max_possible_credits > said.estimated_credits ? `, at most ${money(said.max_possible_credits)}` : "";
-        price.textContent = `${plural(said.total_urls, "page")}: ${money(said.estimated_credits)}${most}`;
+        const estimate = await requestJson("POST", "batch/estimate", { body: body() });
+        if (mine !== latest) return;
+        const most = estimate.max_possible_credits > estimate.estimated_credits ? `, at most ${money(estimate.max_possible_credits)}` : "";
+        price.textContent = `${plural(estimate.total_urls, "page")}: ${money(estimate.estimated_credits)}${most}`;
       } catch (error) {
-        if (mine !== asked) return;
+        if (mine !== latest) return;
         price.textContent = "";
-        if (error.status && error.status !== 401) refuse(error);
+        if (error.status && error.status !== 401) showError(error);
       }
-    }, STILL);
+    }, DEBOUNCE_MS);
   };
 
   const submit = async (event) => {
     event.preventDefault();
     clearTimeout(timer);
-    asked += 1;
+    latest += 1;
     clear();
     send.disabled = true;
     const text = JSON.stringify(body());
-    // The same key until it is accepted: who clicks twice, or whose answer was lost, submits once.
+    // The key stays the same until the batch is accepted, so that a double click or a lost response submits once.
     if (draft?.text !== text) draft = { text, key: String(crypto.getRandomValues(new Uint32Array(4)).join("-")) };
     try {
-      const batch = await ask("POST", "batch", { body: body(), headers: { "Idempotency-Key": draft.key } });
+      const batch = await requestJson("POST", "batch", { body: body(), headers: { "Idempotency-Key": draft.key } });
       draft = null;
-      say(`Submitted ${plural(batch.total_urls, "page")}.`);
+      announce(`Submitted ${plural(batch.total_urls, "page")}.`);
       location.hash = `#/batch/${batch.batch_id}`;
     } catch (error) {
-      if (error.status !== 401) refuse(error);
+      if (error.status !== 401) showError(error);
     } finally {
       send.disabled = false;
     }
   };
 
   screenshot.addEventListener("change", () => {
-    // A screenshot is taken in a browser, whatever else was chosen.
+    // A screenshot requires the browser.
     render.disabled = screenshot.checked;
     if (screenshot.checked) render.value = "true";
   });
-  return h("form", { class: "new panel", "aria-labelledby": "new", submit, input: weigh, change: weigh, novalidate: true },
+  return h("form", { class: "new panel", "aria-labelledby": "new", submit, input: updatePrice, change: updatePrice, novalidate: true },
     h("h2", { id: "new" }, "New batch"),
-    h("label", { for: "urls", class: "unseen" }, "Addresses, one a line"),
+    h("label", { for: "urls", class: "visually-hidden" }, "URLs, one per line"),
     Object.assign(urls, { id: "urls" }),
-    h("fieldset", { class: "checks" }, h("legend", { class: "unseen" }, "Formats"), formats.map((it) => it.part),
+    h("fieldset", { class: "checks" }, h("legend", { class: "visually-hidden" }, "Formats"), formats.map((it) => it.part),
       h("label", { class: "check apart", for: "screenshot" }, screenshot, "Screenshot")),
     h("details", { class: "options" }, h("summary", {}, "Options"),
       h("div", { class: "grid" },
@@ -151,7 +151,7 @@ export function form() {
         field("tier", "Highest tier", tier),
         field("cost", "Most per page, $", cost),
         field("timeout", "Seconds per page", timeout),
-        field("webhook", "Webhook", webhook, "Told once, when the last page has ended"))),
-    against,
+        field("webhook", "Webhook", webhook, "Notified once, when the last page finishes"))),
+    errors,
     h("div", { class: "foot" }, send, price));
 }

@@ -1,49 +1,47 @@
-//! Files beside a result: a screenshot, a print, pictures that page actions took.
+//! Files beside a result: a screenshot, a PDF of the page, pictures that page actions took.
 
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
 use crate::engine::Artifact;
-use crate::service::server::answer;
-use crate::service::server::gate::Caller;
-use crate::service::server::problem::Problem;
-use crate::service::server::routes::Service;
-use crate::service::server::routes::scrape::owned_job;
+use crate::service::server::principal::Principal;
+use crate::service::server::response;
+use crate::service::server::routes::lookup;
+use crate::service::server::state::Service;
+use crate::service::wire::Problem;
 
-/// The kinds of files that are sent as what they are, and whether a browser may show them where it is.
-/// A print can hold links and scripts of the page it was made of, so it is only ever saved.
-const KINDS: [(&str, &str); 2] = [("image/png", "inline"), ("application/pdf", "attachment")];
-const OTHER: (&str, &str) = ("application/octet-stream", "attachment");
-/// It needs nothing from anywhere, and runs nothing.
+/// Media types that are sent as they are, and whether a browser may display them in place.
+///
+/// A PDF can hold links and scripts of the page it was made from, so it is only ever saved.
+const KNOWN_TYPES: [(&str, &str); 2] = [("image/png", "inline"), ("application/pdf", "attachment")];
+const OTHER_TYPE: (&str, &str) = ("application/octet-stream", "attachment");
+/// A file loads nothing and runs nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
 
-/// `GET /jobs/{id}/artifacts/{name}`. A name is looked for among the job's own and leads nowhere else.
-pub(super) async fn artifact(
+/// Handles `GET /jobs/{id}/artifacts/{name}`. Only the job's own artifacts are searched for the name.
+pub(in crate::service::server) async fn artifact(
     State(service): State<Service>,
-    caller: Caller,
+    principal: Principal,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let job = owned_job(&service, &caller, &id).await?;
+    let job = lookup::job(&service, &principal, &id).await?;
     let (artifact, bytes) = service.engine().artifact(job.id, &name).await?;
     Ok(file(&artifact, bytes))
 }
 
 fn file(artifact: &Artifact, bytes: Vec<u8>) -> Response {
-    let known = KINDS.into_iter().find(|(kind, _)| *kind == artifact.media_type);
-    let (kind, shown) = known.unwrap_or(OTHER);
-    let mut response = answer::text(StatusCode::OK, kind, bytes);
-    let named = format!("{shown}; filename=\"{}\"", artifact.name);
-    let named = HeaderValue::try_from(named).unwrap_or(HeaderValue::from_static("attachment"));
-    let fixed = HeaderValue::from_static;
-    for (name, value) in [
-        (CONTENT_TYPE, fixed(kind)),
-        (CONTENT_DISPOSITION, named),
-        (CONTENT_SECURITY_POLICY, fixed(POLICY)),
-        (HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin")),
-    ] {
-        response.headers_mut().insert(name, value);
-    }
+    let known = KNOWN_TYPES.into_iter().find(|(it, _)| *it == artifact.media_type);
+    let (media_type, disposition) = known.unwrap_or(OTHER_TYPE);
+    let mut response = response::typed(StatusCode::OK, media_type, bytes);
+    let disposition = format!("{disposition}; filename=\"{}\"", artifact.name);
+    let disposition =
+        HeaderValue::try_from(disposition).unwrap_or(HeaderValue::from_static("attachment"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_DISPOSITION, disposition);
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    let same_origin = HeaderValue::from_static("same-origin");
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), same_origin);
     response
 }

@@ -1,4 +1,4 @@
-//! Webhooks: what was sent, what came back, and sending it once more.
+//! Webhook deliveries: what was sent, what the receiver responded, and sending it again.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -6,132 +6,136 @@ use axum::response::Response;
 
 use crate::core::batch::{BatchRecord, Notification};
 use crate::core::id::{BatchId, NotificationId};
-use crate::service::server::answer;
-use crate::service::server::body;
-use crate::service::server::gate::Caller;
-use crate::service::server::problem::{Problem, no_batch, no_delivery};
-use crate::service::server::routes::Service;
-use crate::service::server::routes::account::{cursor, listed, page_size};
-use crate::service::server::routes::batch::owned;
-use crate::service::server::routes::scrape::owned_job;
-use crate::service::wire;
+use crate::service::server::principal::Principal;
+use crate::service::server::routes::lookup;
+use crate::service::server::state::Service;
+use crate::service::server::{query, response};
+use crate::service::wire::{self, Problem};
 
-/// Batches that are looked through for one page of deliveries.
-const LOOKED_THROUGH: usize = 500;
+/// Batches that are searched for one page of deliveries.
+const MAX_SEARCHED: usize = 500;
 /// Batches that are read at once.
-const STEP: usize = 50;
+const SEARCH_STEP: usize = 50;
 
-/// Which events are listed.
+/// The notifications that are listed.
 #[derive(Clone, Copy)]
-enum Which {
-    /// Those that go to somebody.
+enum Filter {
+    /// Those with a webhook URL.
     Addressed,
-    /// Those that nobody asked to be told of as well.
+    /// Those of batches without a webhook as well.
     All,
 }
 
-fn which(query: Option<&str>) -> Result<Which, Problem> {
-    let all = body::switch(query, "unaddressed", false)?;
-    Ok(if all { Which::All } else { Which::Addressed })
+fn filter(query: Option<&str>) -> Result<Filter, Problem> {
+    let all = query::flag(query, "unaddressed", false)?;
+    Ok(if all { Filter::All } else { Filter::Addressed })
 }
 
-/// The event of a batch's end, once it is there and if it is one of those.
-async fn event(
+/// Loads a batch's notification, if the batch has ended and the filter lists it.
+async fn notification(
     service: &Service,
     batch: BatchId,
-    which: Which,
+    filter: Filter,
 ) -> Result<Option<Notification>, Problem> {
-    let notice = service.engine().batch_notification(batch).await?;
-    Ok(notice.filter(|it| matches!(which, Which::All) || it.url.is_some()))
+    let found = service.engine().batch_notification(batch).await?;
+    Ok(found.filter(|it| matches!(filter, Filter::All) || it.url.is_some()))
 }
 
-/// `GET /batch/{id}/deliveries`.
-pub(super) async fn of_batch(
+/// Handles `GET /batch/{id}/deliveries`.
+pub(in crate::service::server) async fn of_batch(
     State(service): State<Service>,
-    caller: Caller,
+    principal: Principal,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let batch = owned(&service, &caller, &id).await?;
-    of_end(&service, batch.id, which(query.as_deref())?).await
+    let batch = lookup::batch(&service, &principal, &id).await?;
+    delivery_of(&service, batch.id, filter(query.as_deref())?).await
 }
 
-/// `GET /jobs/{id}/deliveries`, for pages that were submitted by themselves.
-pub(super) async fn of_job(
+/// Handles `GET /jobs/{id}/deliveries`, for pages that were submitted by `POST /scrape`.
+pub(in crate::service::server) async fn of_job(
     State(service): State<Service>,
-    caller: Caller,
+    principal: Principal,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let job = owned_job(&service, &caller, &id).await?;
-    of_end(&service, job.batch, which(query.as_deref())?).await
+    let job = lookup::job(&service, &principal, &id).await?;
+    delivery_of(&service, job.batch, filter(query.as_deref())?).await
 }
 
-/// What was told of a batch's end, which is one delivery or none.
-async fn of_end(service: &Service, batch: BatchId, which: Which) -> Result<Response, Problem> {
-    let notice = event(service, batch, which).await?;
-    Ok(answer::json(StatusCode::OK, &wire::deliveries(notice.as_slice(), None)))
+/// Lists a batch's one delivery, or none.
+async fn delivery_of(
+    service: &Service,
+    batch: BatchId,
+    filter: Filter,
+) -> Result<Response, Problem> {
+    let found = notification(service, batch, filter).await?;
+    Ok(response::json(StatusCode::OK, &wire::deliveries(found.as_slice(), None)))
 }
 
-/// `GET /deliveries`: those of the account's batches, newest first.
-pub(super) async fn list(
+/// Handles `GET /deliveries`: those of the account's batches, newest first.
+pub(in crate::service::server) async fn list(
     State(service): State<Service>,
-    caller: Caller,
+    principal: Principal,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let query = query.as_deref();
-    let (limit, which, mut after) = (page_size(query)?, which(query)?, cursor(query)?);
-    let (mut found, mut looked) = (Vec::new(), 0);
-    // Most batches may tell nobody, and a page without a delivery would look like the last one.
+    let (limit, filter) = (lookup::page_size(query)?, filter(query)?);
+    let mut cursor = query::cursor(query)?;
+    let mut found = Vec::new();
+    let mut searched = 0;
+    // Most batches may have no webhook, and a page without deliveries would look like the last one.
     loop {
-        let (batches, next) = listed(&service, &caller, after, STEP).await?;
-        let (taken, last) = taken(&service, &batches, which, limit - found.len()).await?;
-        found.extend(taken);
-        looked += batches.len();
-        // Where the page is full before the step is through, the next begins within the step.
-        after = if last < batches.len() { batches.get(last - 1).map(|it| it.id) } else { next };
-        if after.is_none() || found.len() == limit || looked >= LOOKED_THROUGH {
-            return Ok(answer::json(StatusCode::OK, &wire::deliveries(&found, after)));
+        let (batches, next) = lookup::batches(&service, &principal, cursor, SEARCH_STEP).await?;
+        let (some, count) = search(&service, &batches, filter, limit - found.len()).await?;
+        found.extend(some);
+        searched += batches.len();
+        // If the page is full before the end of the step, the next one starts within the step.
+        let within_step = count < batches.len();
+        cursor = if within_step { batches.get(count - 1).map(|it| it.id) } else { next };
+        if cursor.is_none() || found.len() == limit || searched >= MAX_SEARCHED {
+            return Ok(response::json(StatusCode::OK, &wire::deliveries(&found, cursor)));
         }
     }
 }
 
-/// Up to `most` deliveries of these batches, and how many of the batches were looked at for them.
-async fn taken(
+/// Loads up to `limit` notifications of these batches, and returns how many batches it searched.
+async fn search(
     service: &Service,
     batches: &[BatchRecord],
-    which: Which,
-    most: usize,
+    filter: Filter,
+    limit: usize,
 ) -> Result<(Vec<Notification>, usize), Problem> {
     let mut found = Vec::new();
-    for (at, batch) in batches.iter().enumerate() {
-        if found.len() == most {
-            return Ok((found, at));
+    for (index, batch) in batches.iter().enumerate() {
+        if found.len() == limit {
+            return Ok((found, index));
         }
-        if matches!(which, Which::Addressed) && batch.webhook.is_none() {
+        if matches!(filter, Filter::Addressed) && batch.webhook.is_none() {
             continue;
         }
-        match event(service, batch.id, which).await {
-            Ok(notice) => found.extend(notice),
-            // It was removed since it was listed.
-            Err(gone) if gone.status == no_batch().status => {}
+        match notification(service, batch.id, filter).await {
+            Ok(notification) => found.extend(notification),
+            // The batch was removed since the list was read.
+            Err(gone) if gone.status == 404 => {}
             Err(failed) => return Err(failed),
         }
     }
     Ok((found, batches.len()))
 }
 
-/// `POST /deliveries/{id}/redeliver`: the same event with the same id, once more.
-pub(super) async fn redeliver(
+/// Handles `POST /deliveries/{id}/redeliver`: sends the same notification with the same id again.
+pub(in crate::service::server) async fn redeliver(
     State(service): State<Service>,
-    caller: Caller,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let id: NotificationId = id.parse().map_err(|_| no_delivery())?;
-    let notice = service.engine().notification(id).await?;
-    if notice.account != *caller.account() || notice.url.is_none() {
-        return Err(no_delivery());
+    let not_found = wire::delivery_not_found;
+    let id: NotificationId = id.parse().map_err(|_| not_found())?;
+    let notification = service.engine().notification(id).await?;
+    if notification.account != *principal.account() || notification.url.is_none() {
+        return Err(not_found());
     }
-    let notice = service.engine().redeliver(id).await?;
-    Ok(answer::json(StatusCode::ACCEPTED, &wire::delivery(&notice)))
+    let notification = service.engine().redeliver(id).await?;
+    Ok(response::json(StatusCode::ACCEPTED, &wire::delivery(&notification)))
 }

@@ -1,8 +1,8 @@
-//! A batch as it happens, as server-sent events.
+//! The progress of a batch as server-sent events.
 //!
-//! What must not be missed are the ends of jobs and of the batch. Each such event's id holds which jobs
-//! have been told of, so a client that comes back with the last one it got is told of the rest, by
-//! whichever process. What lies between is for showing progress and has no id.
+//! A client must not miss the ends of jobs and of the batch. The id of each such event records which jobs' ends were
+//! sent, so that a client which reconnects with its last id gets the rest, from whichever process it reaches. The other
+//! events only show progress and have no id.
 
 use std::time::Duration;
 
@@ -10,60 +10,58 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::core::batch::{BatchRecord, BatchStatus};
+use crate::core::batch::BatchStatus;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
 use crate::engine::{BatchHandle, ProgressEvent};
-use crate::service::server::answer::{self, Gone, Pieces};
-use crate::service::server::gate::Caller;
-use crate::service::server::problem::Problem;
-use crate::service::server::routes::Service;
-use crate::service::server::routes::batch::owned;
-use crate::service::wire;
+use crate::service::server::principal::Principal;
+use crate::service::server::response::{self, ChunkWriter, Disconnected};
+use crate::service::server::routes::lookup;
+use crate::service::server::state::Service;
+use crate::service::wire::{self, Problem, WireEvent};
 
-/// So that nothing on the way takes a quiet stream for a dead one.
-const BEAT: Duration = Duration::from_secs(15);
-/// What a client waits for before it comes back, in milliseconds.
-const RETRY: u64 = 2_000;
-/// Ends the id of the last event: after it there is nothing to come back for.
+/// Pause after which a comment is sent, so that no proxy takes a quiet stream for a dead one.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Wait before a client reconnects, in milliseconds.
+const RETRY_MS: u64 = 2_000;
+/// Suffix of the last event's id. After it there is nothing to reconnect for.
 const END: &str = ".end";
 
-/// Which jobs a client knows the end of: a bit each, by their place in the batch.
+/// The jobs whose end was sent: one bit each, by their index in the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
+struct SentJobs {
     bits: Vec<u8>,
 }
 
-impl Told {
-    /// Nothing yet.
-    fn nothing(jobs: usize) -> Self {
+impl SentJobs {
+    fn none(jobs: usize) -> Self {
         Self { bits: vec![0; jobs.div_ceil(8)] }
     }
 
-    /// What an id says, if it is one of a batch of so many jobs.
+    /// Parses an event's id; `None` if it does not belong to a batch of this many jobs.
     fn parse(id: &str, jobs: usize) -> Option<Self> {
         let hex = id.strip_suffix(END).unwrap_or(id);
-        let pairs = hex.as_bytes().chunks(2).map(|it| {
-            let digits = std::str::from_utf8(it)
+        let bytes = hex.as_bytes().chunks(2).map(|pair| {
+            let digits = std::str::from_utf8(pair)
                 .ok()
-                .filter(|it| it.len() == 2 && it.bytes().all(|it| it.is_ascii_hexdigit()))?;
+                .filter(|it| it.len() == 2 && it.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
             u8::from_str_radix(digits, 16).ok()
         });
-        let bits: Vec<u8> = pairs.collect::<Option<_>>()?;
+        let bits: Vec<u8> = bytes.collect::<Option<_>>()?;
         (bits.len() == jobs.div_ceil(8)).then_some(Self { bits })
     }
 
-    /// Notes a job. Says whether it was new.
-    fn note(&mut self, job: &Job) -> bool {
-        let place = job.index as usize;
-        let Some(byte) = self.bits.get_mut(place / 8) else { return false };
-        let bit = 1 << (place % 8);
+    /// Adds a job. Returns `true` if it was not among them yet.
+    fn insert(&mut self, job: &Job) -> bool {
+        let index = job.index as usize;
+        let Some(byte) = self.bits.get_mut(index / 8) else { return false };
+        let bit = 1 << (index % 8);
         let new = *byte & bit == 0;
         *byte |= bit;
         new
     }
 
-    fn id(&self) -> String {
+    fn event_id(&self) -> String {
         let mut id = String::with_capacity(self.bits.len() * 2 + END.len());
         for byte in &self.bits {
             id.push_str(&format!("{byte:02x}"));
@@ -72,55 +70,59 @@ impl Told {
     }
 }
 
-/// `GET /batch/{id}/events`.
-pub(super) async fn events(
+/// Handles `GET /batch/{id}/events`.
+pub(in crate::service::server) async fn events(
     State(service): State<Service>,
-    caller: Caller,
+    principal: Principal,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let batch = owned(&service, &caller, &id).await?;
+    // It subscribes before it reads the jobs, so that no event falls between the two.
+    let handle = service.engine().batch_handle(lookup::batch_id(&id)?).await?;
+    if handle.record().account != *principal.account() {
+        return Err(wire::batch_not_found());
+    }
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok()).unwrap_or_default();
     if last.ends_with(END) {
-        // The one answer after which a browser does not come back.
+        // The only response after which a browser does not reconnect.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let told = Told::parse(last, batch.jobs.len());
-    let told = told.unwrap_or_else(|| Told::nothing(batch.jobs.len()));
-    // It listens before it looks, so that nothing falls between the two.
-    let handle = service.engine().batch_handle(batch.id).await?;
-    let (pieces, response) = answer::pieces("text/event-stream", service.bounds().read_time);
+    let jobs = handle.record().jobs.len();
+    let sent = SentJobs::parse(last, jobs).unwrap_or_else(|| SentJobs::none(jobs));
+    let write_timeout = service.settings().write_timeout;
+    let (writer, response) = response::streamed("text/event-stream", write_timeout);
     tokio::spawn(async move {
-        let mut stream = Stream { service, pieces, told, batch: batch.id, _caller: caller };
+        let batch = handle.id();
+        let mut stream = EventStream { service, writer, sent, batch, _principal: principal };
         let _ = stream.run(handle).await;
     });
     Ok(response)
 }
 
-/// One client's stream.
-struct Stream {
+/// The event stream of one client.
+struct EventStream {
     service: Service,
-    pieces: Pieces,
-    told: Told,
+    writer: ChunkWriter,
+    sent: SentJobs,
     batch: BatchId,
-    /// It keeps its place among the key's requests for as long as it lasts.
-    _caller: Caller,
+    /// Counts the stream as a running request of the API key for as long as it lasts.
+    _principal: Principal,
 }
 
-impl Stream {
-    async fn run(&mut self, mut handle: BatchHandle) -> Result<(), Gone> {
-        self.pieces.write(format!("retry: {RETRY}\n\n")).await?;
+impl EventStream {
+    async fn run(&mut self, mut handle: BatchHandle) -> Result<(), Disconnected> {
+        self.writer.write(format!("retry: {RETRY_MS}\n\n")).await?;
         if self.catch_up().await? {
             return Ok(());
         }
-        let stopping = self.service.stopping().clone();
+        let shutdown = self.service.shutdown().clone();
         loop {
             let event = tokio::select! {
                 biased;
-                () = stopping.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => return Ok(()),
                 event = handle.next_event() => event,
-                () = tokio::time::sleep(BEAT) => {
-                    self.pieces.write(": still here\n\n".to_owned()).await?;
+                () = tokio::time::sleep(HEARTBEAT) => {
+                    self.writer.write(": heartbeat\n\n".to_owned()).await?;
                     continue;
                 }
             };
@@ -129,57 +131,49 @@ impl Stream {
                     self.catch_up().await?;
                     return Ok(());
                 }
-                Some(ProgressEvent::JobEnded { job }) => self.ended(&job).await?,
-                Some(ProgressEvent::JobStarted { job }) => {
-                    self.passing("job.started", &wire::started(job)).await?;
-                }
-                Some(ProgressEvent::Attempted { job, attempt }) => {
-                    self.passing("job.attempted", &wire::attempted(job, &attempt)).await?;
-                }
-                Some(ProgressEvent::JobRescheduled { job }) => {
-                    self.passing("job.rescheduled", &wire::started(job)).await?;
-                }
+                Some(ProgressEvent::JobEnded { job }) => self.job_ended(&job).await?,
+                Some(event) => self.progress(&event).await?,
             }
         }
     }
 
-    /// Tells of every end that the client does not know, in their order. Says whether the batch's own is
-    /// among them.
-    async fn catch_up(&mut self) -> Result<bool, Gone> {
-        // A store that fails ends the stream; the client comes back for the rest.
+    /// Sends every end that the client has not got, in order. Returns `true` if the batch has ended.
+    async fn catch_up(&mut self) -> Result<bool, Disconnected> {
+        // If the store fails, the stream ends and the client reconnects for the rest.
         let progress = self.service.engine().batch_with_jobs(self.batch).await;
         let Ok((batch, mut jobs)) = progress else { return Ok(true) };
         jobs.retain(|it| it.state.is_ended());
         jobs.sort_by_key(|it| (it.ended_at, it.index));
         for job in &jobs {
-            self.ended(job).await?;
+            self.job_ended(job).await?;
         }
         if batch.status() == BatchStatus::Processing {
             return Ok(false);
         }
-        self.finish(&batch).await?;
+        let id = format!("{}{END}", self.sent.event_id());
+        self.send(Some(&id), &wire::batch_completed_event(&batch)).await?;
         Ok(true)
     }
 
-    async fn ended(&mut self, job: &Job) -> Result<(), Gone> {
-        if !self.told.note(job) {
+    async fn job_ended(&mut self, job: &Job) -> Result<(), Disconnected> {
+        if !self.sent.insert(job) {
             return Ok(());
         }
-        let name = if job.failure().is_some() { "job.failed" } else { "job.succeeded" };
-        let id = self.told.id();
-        self.pieces
-            .write(format!("id: {id}\nevent: {name}\ndata: {}\n\n", wire::bare_item(job)))
-            .await
+        let id = self.sent.event_id();
+        self.send(Some(&id), &wire::job_ended_event(job)).await
     }
 
-    async fn finish(&self, batch: &BatchRecord) -> Result<(), Gone> {
-        let (id, data) = (self.told.id(), wire::summary(batch));
-        self.pieces.write(format!("id: {id}{END}\nevent: batch.completed\ndata: {data}\n\n")).await
+    /// Sends an event that a client may miss.
+    async fn progress(&self, event: &ProgressEvent) -> Result<(), Disconnected> {
+        match wire::progress_event(event) {
+            Some(event) => self.send(None, &event).await,
+            None => Ok(()),
+        }
     }
 
-    /// What may be missed.
-    async fn passing(&self, name: &str, data: &serde_json::Value) -> Result<(), Gone> {
-        self.pieces.write(format!("event: {name}\ndata: {data}\n\n")).await
+    async fn send(&self, id: Option<&str>, event: &WireEvent) -> Result<(), Disconnected> {
+        let id = id.map(|it| format!("id: {it}\n")).unwrap_or_default();
+        self.writer.write(format!("{id}event: {}\ndata: {}\n\n", event.name, event.data)).await
     }
 }
 
@@ -188,15 +182,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_says_what_was_told_and_nothing_else_is_an_id() {
-        let mut told = Told::nothing(9);
-        told.bits[1] = 1;
+    fn an_event_id_records_the_jobs_that_were_sent() {
+        let mut sent = SentJobs::none(9);
+        sent.bits[1] = 1;
 
-        assert_eq!(told.id(), "0001");
-        assert_eq!(Told::parse("0001", 9), Some(told.clone()));
-        assert_eq!(Told::parse("0001.end", 9), Some(told));
+        assert_eq!(sent.event_id(), "0001");
+        assert_eq!(SentJobs::parse("0001", 9), Some(sent.clone()));
+        assert_eq!(SentJobs::parse("0001.end", 9), Some(sent));
         for other in ["", "00", "000", "000001", "00zz", "é0", "+1+1"] {
-            assert_eq!(Told::parse(other, 9), None, "{other}");
+            assert_eq!(SentJobs::parse(other, 9), None, "{other}");
         }
     }
 }

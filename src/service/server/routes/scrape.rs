@@ -1,4 +1,4 @@
-//! Single pages: scraped, polled, estimated.
+//! Single pages: scrape, job, estimate.
 
 use std::time::Duration;
 
@@ -9,119 +9,101 @@ use axum::response::Response;
 
 use crate::core::job::Job;
 use crate::engine::{Batch, BatchHandle, JobReport};
-use crate::service::server::answer;
-use crate::service::server::body;
-use crate::service::server::client::Unfinished;
-use crate::service::server::gate::Caller;
-use crate::service::server::problem::{Problem, no_job, not_scraped};
-use crate::service::server::routes::Service;
-use crate::service::server::routes::batch::{submission, submitted};
-use crate::service::wire;
+use crate::service::server::client_family::OnTimeout;
+use crate::service::server::principal::Principal;
+use crate::service::server::routes::{lookup, submission};
+use crate::service::server::state::Service;
+use crate::service::server::{request_body, response};
+use crate::service::wire::{self, ItemList, Problem};
 
-/// `POST /scrape`: a batch of one page, waited for if its caller waits.
-pub(super) async fn scrape(
+/// Handles `POST /scrape`: submits a batch of one page, and waits for it unless `sync` is false.
+pub(in crate::service::server) async fn scrape(
     State(service): State<Service>,
-    caller: Caller,
+    principal: Principal,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let value = submission(&service, body).await?;
-    let read = wire::read_scrape(&value).map_err(|flaw| Problem::of_field(None, &flaw))?;
+    let value = submission::read_body(&service, body).await?;
+    let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
     let timeout = Duration::from_secs(read.item.timeout);
-    let (batch, told) = (Batch::scrape(read.item), read.webhook_url);
-    let handle = submitted(&service, &caller, &headers, batch, told, None).await?;
-    if !read.sync {
-        let job = only_job(&service, &handle).await?;
-        return Ok(accepted(&caller, &job));
+    let mut batch = Batch::scrape(read.item);
+    if let Some(url) = read.webhook_url {
+        batch = batch.webhook(url);
     }
-    waited(&service, &caller, handle, timeout).await
+    let handle = submission::submit(&service, &principal, &headers, batch, ItemList::None).await?;
+    if read.sync {
+        wait(&service, &principal, handle, timeout).await
+    } else {
+        let job = only_job(&service, &handle).await?;
+        Ok(accepted(&principal, &job))
+    }
 }
 
 async fn only_job(service: &Service, handle: &BatchHandle) -> Result<Job, Problem> {
-    service.engine().jobs(handle.id()).await?.into_iter().next().ok_or_else(no_job)
+    let id = handle.record().jobs.first().copied().ok_or_else(wire::job_not_found)?;
+    Ok(service.engine().job(id).await?)
 }
 
-fn accepted(caller: &Caller, job: &Job) -> Response {
-    let word = caller.client.word(job.state);
-    answer::json(StatusCode::ACCEPTED, &wire::pending(job, word))
+fn accepted(principal: &Principal, job: &Job) -> Response {
+    let state = principal.family().state_word(job.state);
+    response::json(StatusCode::ACCEPTED, &wire::job_accepted(job, state))
 }
 
-/// The page, if it is there before the client's time is over.
-async fn waited(
+/// Waits for the page as long as the client does.
+async fn wait(
     service: &Service,
-    caller: &Caller,
+    principal: &Principal,
     mut handle: BatchHandle,
     timeout: Duration,
 ) -> Result<Response, Problem> {
-    let hold = caller.client.hold(timeout, service.bounds().hold);
+    let wait = principal.family().scrape_wait(timeout, service.settings().scrape_wait);
     tokio::select! {
         ended = handle.wait() => {
             ended?;
         }
-        () = tokio::time::sleep(hold.most) => {}
-        () = service.stopping().cancelled() => {}
+        () = tokio::time::sleep(wait.longest) => {}
+        () = service.shutdown().cancelled() => {}
     }
     let job = only_job(service, &handle).await?;
     if job.state.is_ended() {
-        return finished(&service.engine().with_page(job).await?);
+        return ended(&service.engine().with_page(job).await?);
     }
-    match hold.then {
-        Unfinished::Accepted => Ok(accepted(caller, &job)),
-        Unfinished::TimedOut => Err(late(&job)),
+    match wait.on_timeout {
+        OnTimeout::Accepted => Ok(accepted(principal, &job)),
+        OnTimeout::GatewayTimeout => Err(wire::scrape_timeout(&job)),
     }
 }
 
-fn finished(report: &JobReport) -> Result<Response, Problem> {
+fn ended(report: &JobReport) -> Result<Response, Problem> {
     match (report.outcome(), wire::scrape_object(report)) {
-        (Some(Err(error)), _) => Err(not_scraped(report, error)),
-        (_, Some(page)) => Ok(answer::json(StatusCode::OK, &page)),
-        (_, None) => Err(no_job()),
+        (Some(Err(error)), _) => Err(wire::scrape_failed(report, error)),
+        (_, Some(page)) => Ok(response::json(StatusCode::OK, &page)),
+        (_, None) => Err(wire::job_not_found()),
     }
 }
 
-fn late(job: &Job) -> Problem {
-    let message = "the page is not there yet; its job goes on and can be polled";
-    Problem {
-        retryable: true,
-        url: Some(job.request.page().as_str().to_owned()),
-        details: wire::pending(job, job.state.as_str()),
-        ..Problem::new(504, "TIMEOUT", message)
-    }
-}
-
-/// A job of the caller's. What is no id is no job.
-pub(super) async fn owned_job(
-    service: &Service,
-    caller: &Caller,
-    id: &str,
-) -> Result<Job, Problem> {
-    let id = id.parse().map_err(|_| no_job())?;
-    let job = service.engine().job(id).await?;
-    if job.account == *caller.account() { Ok(job) } else { Err(no_job()) }
-}
-
-/// `GET /jobs/{id}`.
-pub(super) async fn job(
+/// Handles `GET /jobs/{id}`.
+pub(in crate::service::server) async fn job(
     State(service): State<Service>,
-    caller: Caller,
+    principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let job = owned_job(&service, &caller, &id).await?;
+    let job = lookup::job(&service, &principal, &id).await?;
     let report = service.engine().with_page(job).await?;
-    let word = caller.client.word(report.job().state);
-    Ok(answer::json(StatusCode::OK, &wire::job(&report, word)))
+    let state = principal.family().state_word(report.job().state);
+    Ok(response::json(StatusCode::OK, &wire::job(&report, state)))
 }
 
-/// `POST /scrape/estimate`: what a page would cost, which costs nothing.
-pub(super) async fn estimate(
+/// Handles `POST /scrape/estimate`: prices a page without submitting it.
+pub(in crate::service::server) async fn estimate(
     State(service): State<Service>,
-    _: Caller,
+    _: Principal,
     body: Body,
 ) -> Result<Response, Problem> {
-    let value = body::json(body, service.bounds()).await?;
-    let invalid = |flaw| Problem::of_field(None, &flaw);
-    let read = wire::read_scrape(&value).map_err(invalid)?;
+    let value = request_body::json(body, service.settings()).await?;
+    let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
     let url = read.item.url.clone();
-    let estimate = service.engine().estimate(read.item).map_err(invalid)?;
-    Ok(answer::json(StatusCode::OK, &wire::estimate(&url, &estimate)))
+    let estimate =
+        service.engine().estimate(read.item).map_err(|error| Problem::of_field(&error))?;
+    Ok(response::json(StatusCode::OK, &wire::estimate(&url, &estimate)))
 }

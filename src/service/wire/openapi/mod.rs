@@ -1,39 +1,47 @@
-//! The service described for programs: OpenAPI 3.1, made from the words and bounds that are checked.
+//! The description of the API in OpenAPI 3.1, built from the words and bounds that the code checks.
 //!
-//! The test run holds it to the truth from both sides: every answer of every test is validated against
-//! it, and a program that others wrote makes requests from it.
+//! The tests keep it true from both sides: every response of every test is validated against it, and schemathesis
+//! generates requests from it.
 
-mod answers;
-mod page;
+mod html;
 mod requests;
+mod responses;
 mod schema;
 
 use serde_json::{Map, Value, json};
 
 use crate::core::request::Limits;
-pub use page::page_of;
+pub(crate) use html::openapi_html;
 use schema::reference;
 
-/// One thing that can be asked for.
+/// One operation of the API.
 struct Operation {
     method: &'static str,
     path: &'static str,
     id: &'static str,
     summary: &'static str,
-    /// Parameters, by the names that `parameters` knows.
+    /// Parameters, by their names in `requests::parameters`.
     parameters: &'static [&'static str],
-    /// The schema of the body, where there is one.
+    /// Schema of the request body.
     body: Option<&'static str>,
-    /// Each success with the schema of its body.
-    answers: &'static [(&'static str, &'static str)],
-    /// The statuses of its refusals, beside those that any request may meet.
-    refusals: &'static [&'static str],
+    /// Statuses of success, each with the schema of its body.
+    responses: &'static [(&'static str, &'static str)],
+    /// Statuses of errors, beside those of every operation.
+    errors: &'static [&'static str],
 }
 
 impl Operation {
     const fn get(path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        let (parameters, body): (&[_], _) = (&[], None);
-        Self { method: "get", path, id, summary, parameters, body, answers: &[], refusals: &[] }
+        Self {
+            method: "get",
+            path,
+            id,
+            summary,
+            parameters: &[],
+            body: None,
+            responses: &[],
+            errors: &[],
+        }
     }
 
     const fn post(path: &'static str, id: &'static str, summary: &'static str) -> Self {
@@ -41,140 +49,179 @@ impl Operation {
     }
 }
 
-/// What any request below the gate may meet.
-const ALWAYS: [&str; 7] = ["400", "401", "403", "429", "500", "503", "431"];
-/// What a body may meet.
-const BODY: [&str; 3] = ["408", "413", "422"];
+/// Statuses of errors that every operation may return.
+const COMMON_ERRORS: [&str; 7] = ["400", "401", "403", "429", "500", "503", "431"];
+/// Statuses of errors that an operation with a request body may return.
+const BODY_ERRORS: [&str; 3] = ["408", "413", "422"];
 
 const OPERATIONS: [Operation; 22] = [
     Operation {
         parameters: &["idempotency"],
         body: Some("BatchRequest"),
-        answers: &[("202", "BatchAccepted")],
-        refusals: &["402", "409"],
+        responses: &[("202", "BatchAccepted")],
+        errors: &["402", "409"],
         ..Operation::post("/api/v1/batch", "submitBatch", "Submit up to 100 pages together")
     },
     Operation {
         body: Some("BatchRequest"),
-        answers: &[("200", "BatchEstimate")],
-        ..Operation::post("/api/v1/batch/estimate", "estimateBatch", "What a batch would cost")
+        responses: &[("200", "BatchEstimate")],
+        ..Operation::post(
+            "/api/v1/batch/estimate",
+            "estimateBatch",
+            "Price a batch without submitting it",
+        )
     },
     Operation {
         parameters: &["batch", "results"],
-        answers: &[("200", "BatchStatus")],
-        refusals: &["404", "422"],
-        ..Operation::get("/api/v1/batch/{id}", "getBatch", "A batch and what came of its pages")
+        responses: &[("200", "BatchStatus")],
+        errors: &["404", "422"],
+        ..Operation::get("/api/v1/batch/{id}", "getBatch", "Get a batch with its results")
     },
     Operation {
         method: "delete",
         parameters: &["batch"],
-        answers: &[("200", "BatchCancelled")],
-        refusals: &["404"],
-        ..Operation::get("/api/v1/batch/{id}", "cancelBatch", "End what has not ended")
+        responses: &[("200", "BatchCancelled")],
+        errors: &["404"],
+        ..Operation::get("/api/v1/batch/{id}", "cancelBatch", "Cancel the jobs that have not ended")
     },
     Operation {
         parameters: &["batch", "last"],
-        answers: &[("200", "events"), ("204", "")],
-        refusals: &["404"],
-        ..Operation::get("/api/v1/batch/{id}/events", "streamBatch", "A batch as it happens")
+        responses: &[("200", "events"), ("204", "")],
+        errors: &["404"],
+        ..Operation::get(
+            "/api/v1/batch/{id}/events",
+            "streamBatch",
+            "Follow a batch as server-sent events",
+        )
     },
     Operation {
         parameters: &["batch"],
-        answers: &[("200", "Ledger")],
-        refusals: &["404"],
-        ..Operation::get("/api/v1/batch/{id}/ledger", "getLedger", "What was held and charged")
+        responses: &[("200", "Ledger")],
+        errors: &["404"],
+        ..Operation::get("/api/v1/batch/{id}/ledger", "getLedger", "Get the ledger of a batch")
     },
     Operation {
         parameters: &["batch", "unaddressed"],
-        answers: &[("200", "Deliveries")],
-        refusals: &["404", "422"],
-        ..Operation::get("/api/v1/batch/{id}/deliveries", "getBatchDeliveries", "Its webhook")
+        responses: &[("200", "Deliveries")],
+        errors: &["404", "422"],
+        ..Operation::get(
+            "/api/v1/batch/{id}/deliveries",
+            "getBatchDeliveries",
+            "Get the webhook delivery of a batch",
+        )
     },
     Operation {
         parameters: &["limit", "cursor"],
-        answers: &[("200", "BatchList")],
-        refusals: &["422"],
-        ..Operation::get("/api/v1/batches", "listBatches", "The account's batches, newest first")
+        responses: &[("200", "BatchList")],
+        errors: &["422"],
+        ..Operation::get(
+            "/api/v1/batches",
+            "listBatches",
+            "List the account's batches, newest first",
+        )
     },
     Operation {
         parameters: &["idempotency"],
         body: Some("ScrapeRequest"),
-        answers: &[("200", "Page"), ("202", "JobAccepted")],
-        refusals: &["402", "403", "404", "409", "415", "504"],
-        ..Operation::post("/api/v1/scrape", "scrape", "One page, now or as a job")
+        responses: &[("200", "Page"), ("202", "JobAccepted")],
+        errors: &["402", "403", "404", "409", "415", "504"],
+        ..Operation::post("/api/v1/scrape", "scrape", "Scrape one page, at once or as a job")
     },
     Operation {
         body: Some("ScrapeRequest"),
-        answers: &[("200", "Estimate")],
-        ..Operation::post("/api/v1/scrape/estimate", "estimate", "What a page would cost")
+        responses: &[("200", "Estimate")],
+        ..Operation::post(
+            "/api/v1/scrape/estimate",
+            "estimate",
+            "Price a page without submitting it",
+        )
     },
     Operation {
         parameters: &["job"],
-        answers: &[("200", "Job")],
-        refusals: &["404"],
-        ..Operation::get("/api/v1/jobs/{id}", "getJob", "A job and what came of it")
+        responses: &[("200", "Job")],
+        errors: &["404"],
+        ..Operation::get("/api/v1/jobs/{id}", "getJob", "Get a job with its result")
     },
     Operation {
         parameters: &["job", "file"],
-        answers: &[("200", "file")],
-        refusals: &["404"],
+        responses: &[("200", "file")],
+        errors: &["404"],
         ..Operation::get(
             "/api/v1/jobs/{id}/artifacts/{name}",
             "getArtifact",
-            "A screenshot, a print, or a picture that an action took",
+            "Download a screenshot, a PDF of the page, or a picture that an action took",
         )
     },
     Operation {
         parameters: &["job", "unaddressed"],
-        answers: &[("200", "Deliveries")],
-        refusals: &["404", "422"],
-        ..Operation::get("/api/v1/jobs/{id}/deliveries", "getJobDeliveries", "Its webhook")
+        responses: &[("200", "Deliveries")],
+        errors: &["404", "422"],
+        ..Operation::get(
+            "/api/v1/jobs/{id}/deliveries",
+            "getJobDeliveries",
+            "Get the webhook delivery of a job",
+        )
     },
     Operation {
         parameters: &["limit", "cursor", "unaddressed"],
-        answers: &[("200", "Deliveries")],
-        refusals: &["422"],
-        ..Operation::get("/api/v1/deliveries", "listDeliveries", "The account's webhooks")
+        responses: &[("200", "Deliveries")],
+        errors: &["422"],
+        ..Operation::get(
+            "/api/v1/deliveries",
+            "listDeliveries",
+            "List the account's webhook deliveries, newest first",
+        )
     },
     Operation {
         parameters: &["delivery"],
-        answers: &[("202", "Delivery")],
-        refusals: &["404"],
-        ..Operation::post("/api/v1/deliveries/{id}/redeliver", "redeliver", "Send it once more")
+        responses: &[("202", "Delivery")],
+        errors: &["404"],
+        ..Operation::post(
+            "/api/v1/deliveries/{id}/redeliver",
+            "redeliver",
+            "Send a notification again",
+        )
     },
     Operation {
-        answers: &[("200", "Usage")],
-        ..Operation::get("/api/v1/usage", "getUsage", "What was used this month")
+        responses: &[("200", "Usage")],
+        ..Operation::get("/api/v1/usage", "getUsage", "Get this month's usage")
     },
     Operation {
-        answers: &[("200", "Balance")],
-        ..Operation::get("/api/v1/billing/balance", "getBalance", "What is left")
+        responses: &[("200", "Balance")],
+        ..Operation::get("/api/v1/billing/balance", "getBalance", "Get the balance")
     },
     Operation {
-        answers: &[("200", "BillingUsage")],
-        ..Operation::get("/api/v1/billing/usage", "getBillingUsage", "What was used, and where")
+        responses: &[("200", "BillingUsage")],
+        ..Operation::get(
+            "/api/v1/billing/usage",
+            "getBillingUsage",
+            "Get the usage by period and site",
+        )
     },
     Operation {
-        answers: &[("200", "Health")],
-        ..Operation::get("/health", "getHealth", "Whether the process answers")
+        responses: &[("200", "Health")],
+        ..Operation::get("/health", "getHealth", "Check that the process responds")
     },
     Operation {
-        answers: &[("200", "Health")],
-        ..Operation::get("/ready", "getReady", "Whether the store answers and work is taken")
+        responses: &[("200", "Health")],
+        ..Operation::get(
+            "/ready",
+            "getReady",
+            "Check that the store responds and submissions are accepted",
+        )
     },
     Operation {
-        answers: &[("200", "Description")],
-        ..Operation::get("/openapi.json", "getDescription", "This document")
+        responses: &[("200", "Description")],
+        ..Operation::get("/openapi.json", "getDescription", "Get this document")
     },
     Operation {
-        answers: &[("200", "text")],
-        refusals: &["404"],
-        ..Operation::get("/metrics", "getMetrics", "What was counted, for Prometheus")
+        responses: &[("200", "text")],
+        errors: &["404"],
+        ..Operation::get("/metrics", "getMetrics", "Get metrics for Prometheus")
     },
 ];
 
-/// What an answer's id is good for: a link's name, the id's field, and from which answer to which
-/// operation.
+/// Links: the name, the field with the id, and the schema of the response and the operation that it connects.
 const LINKS: [(&str, &str, (&str, &str)); 9] = [
     ("status", "batch_id", ("BatchAccepted", "getBatch")),
     ("events", "batch_id", ("BatchAccepted", "streamBatch")),
@@ -184,25 +231,25 @@ const LINKS: [(&str, &str, (&str, &str)); 9] = [
     ("job", "job_id", ("JobAccepted", "getJob")),
     ("webhook", "job_id", ("JobAccepted", "getJobDeliveries")),
     ("job", "job_id", ("Page", "getJob")),
-    ("again", "delivery_id", ("Delivery", "redeliver")),
+    ("redeliver", "delivery_id", ("Delivery", "redeliver")),
 ];
 
-/// The description of a service whose batches have these bounds.
+/// Builds the description of a service with these limits.
 pub fn openapi(limits: &Limits) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for operation in &OPERATIONS {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[operation.method] = described(operation);
+        path[operation.method] = describe(operation);
     }
-    let mut schemas = answers::schemas();
+    let mut schemas = responses::schemas();
     schemas.extend(requests::schemas(limits));
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "rungs",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Pages by the cheapest way that works. Every path below /api/v1 is served with \
-                and without a slash at its end, and below /v1 as well. 1,000,000 credits are one dollar.",
+            "description": "Fetches pages with the cheapest method that works. Every path below /api/v1 is served with and \
+                without a trailing slash, and below /v1 as well. 1,000,000 credits are one dollar.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "security": [{ "key": [] }, { "bearer": [] }],
@@ -218,19 +265,19 @@ pub fn openapi(limits: &Limits) -> Value {
     })
 }
 
-fn described(operation: &Operation) -> Value {
+fn describe(operation: &Operation) -> Value {
     let mut responses = Map::new();
-    for (status, schema) in operation.answers {
-        let mut answer = answer(schema);
+    for (status, schema) in operation.responses {
+        let mut response = response(schema);
         for (name, field, to) in LINKS.into_iter().filter(|(_, _, to)| to.0 == *schema) {
             let id = json!({ "id": format!("$response.body#/{field}") });
-            answer["links"][name] = json!({ "operationId": to.1, "parameters": id });
+            response["links"][name] = json!({ "operationId": to.1, "parameters": id });
         }
-        responses.insert((*status).to_owned(), answer);
+        responses.insert((*status).to_owned(), response);
     }
-    let body: &[&str] = if operation.body.is_some() { &BODY } else { &[] };
-    for status in ALWAYS.iter().chain(body).chain(operation.refusals) {
-        responses.insert((*status).to_owned(), answer("Problem"));
+    let body: &[&str] = if operation.body.is_some() { &BODY_ERRORS } else { &[] };
+    for status in COMMON_ERRORS.iter().chain(body).chain(operation.errors) {
+        responses.insert((*status).to_owned(), response("Problem"));
     }
     let parameters: Vec<Value> = operation
         .parameters
@@ -250,12 +297,12 @@ fn described(operation: &Operation) -> Value {
     described
 }
 
-fn answer(schema: &str) -> Value {
+fn response(schema: &str) -> Value {
     match schema {
-        "" => json!({ "description": "There is nothing more to tell." }),
+        "" => json!({ "description": "The stream has ended; there are no more events." }),
         "events" => json!({
-            "description": "Events, each with JSON as its data; with batch.completed the stream ends. Those \
-                that must not be missed have an id.",
+            "description": "Events with JSON data. The stream ends with batch.completed. Events that a client must not \
+                miss have an id.",
             "content": { "text/event-stream": { "schema": reference("Event") } },
         }),
         "file" => json!({
@@ -267,11 +314,11 @@ fn answer(schema: &str) -> Value {
             },
         }),
         "text" => json!({
-            "description": "Prometheus' text format.",
+            "description": "The text format of Prometheus.",
             "content": { "text/plain": { "schema": { "type": "string" } } },
         }),
         "Problem" => json!({
-            "description": "Why not.",
+            "description": "An error.",
             "content": { "application/json": { "schema": reference(schema) } },
         }),
         _ => json!({
@@ -286,7 +333,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_has_a_target() {
         let whole = openapi(&Limits::default());
         let mut pending = vec![&whole];
         let mut seen = 0;
@@ -294,7 +341,7 @@ mod tests {
             match value {
                 Value::Object(fields) => {
                     if let Some(Value::String(to)) = fields.get("$ref") {
-                        let place = to.strip_prefix('#').expect("a place of this document");
+                        let place = to.strip_prefix('#').expect("a path in this document");
                         assert!(whole.pointer(place).is_some(), "{to} is not there");
                         seen += 1;
                     }

@@ -1,4 +1,4 @@
-//! What the service is asked: the words are the core's own, and the bounds are those it checks.
+//! Schemas of requests. Words come from the core's enums, and bounds are those that submission checks.
 
 use serde_json::{Map, Value, json};
 
@@ -11,14 +11,14 @@ use crate::service::wire::openapi::schema::{
     anything, count, flag, list, options, or_null, properties, reference, text, within, word,
 };
 
-/// The words of one of the core's enums.
+/// The words of an enum of the core.
 macro_rules! words {
     ($kind:ty) => {
         word(<$kind>::ALL.iter().map(|it| it.as_str()))
     };
 }
 
-/// The schemas by their names.
+/// Returns the schemas by name.
 pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
     let item = item(limits);
     let mut scrape = item.clone();
@@ -44,7 +44,7 @@ fn batch(limits: &Limits) -> Value {
         "properties": {
             "urls": items,
             "requests": {
-                "description": "The same as `urls`, for clients that know it by this name.",
+                "description": "Alias of `urls`, which some clients send instead.",
                 "type": "array", "items": { "$ref": "#/components/schemas/Item" },
                 "minItems": 1, "maxItems": limits.batch_items,
             },
@@ -54,7 +54,7 @@ fn batch(limits: &Limits) -> Value {
     })
 }
 
-/// A number or a name. Other numbers that clients of the past send are read too.
+/// A tier's number or name.
 fn tier() -> Value {
     let numbers = Tier::ALL.map(Tier::number);
     let names = Tier::ALL.map(Tier::name);
@@ -155,7 +155,7 @@ fn advanced() -> Value {
     ])
 }
 
-/// The parameters by the names that operations call them.
+/// Returns the parameters, by the names that operations use for them.
 pub(super) fn parameters() -> Value {
     let path = |about: &str, schema: Value| {
         json!({
@@ -171,13 +171,13 @@ pub(super) fn parameters() -> Value {
         "delivery": path("The delivery's id.", text()),
         "file": {
             "name": "name", "in": "path", "required": true, "schema": text(),
-            "description": "The file's name, as the result has it.",
+            "description": "The artifact's name, as listed in the result.",
         },
-        "unaddressed": query("unaddressed", flag(), "Whether events that went to nobody are listed too."),
-        "results": query("include_results", flag(), "Whether items come with their pages."),
-        "limit": query("limit", within(1, 100), "How many at most."),
-        "cursor": query("cursor", text(), "The `next_cursor` of the page before."),
-        "idempotency": header("Idempotency-Key", key, "The same key and body give the same batch."),
-        "last": header("Last-Event-ID", text(), "The id of the last event that was received."),
+        "unaddressed": query("unaddressed", flag(), "Include notifications of batches without a webhook."),
+        "results": query("include_results", flag(), "Include the items' results."),
+        "limit": query("limit", within(1, 100), "Largest number of entries."),
+        "cursor": query("cursor", text(), "The `next_cursor` of the previous page."),
+        "idempotency": header("Idempotency-Key", key, "Submitting the same body with the same key returns the same batch."),
+        "last": header("Last-Event-ID", text(), "The id of the last event received."),
     })
 }

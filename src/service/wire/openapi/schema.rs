@@ -1,4 +1,4 @@
-//! The few shapes that schemas are made of.
+//! Building blocks of JSON schemas.
 
 use serde_json::{Map, Value, json};
 
@@ -18,42 +18,42 @@ pub(super) fn number() -> Value {
     json!({ "type": "number" })
 }
 
-/// A whole number from zero.
+/// An integer from zero.
 pub(super) fn count() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
 
-/// A whole number within bounds.
-pub(super) fn within(least: u64, most: u64) -> Value {
-    json!({ "type": "integer", "minimum": least, "maximum": most })
+/// An integer within bounds.
+pub(super) fn within(minimum: u64, maximum: u64) -> Value {
+    json!({ "type": "integer", "minimum": minimum, "maximum": maximum })
 }
 
-pub(super) fn moment() -> Value {
+pub(super) fn timestamp() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-pub(super) fn list(of: Value) -> Value {
+pub(super) fn list(items: Value) -> Value {
     let mut schema = json!({ "type": "array" });
-    schema["items"] = of;
+    schema["items"] = items;
     schema
 }
 
-/// One of these words.
+/// A string that is one of these words.
 pub(super) fn word(words: impl IntoIterator<Item = &'static str>) -> Value {
     json!({ "type": "string", "enum": words.into_iter().collect::<Vec<_>>() })
 }
 
-/// An object of whatever fields.
+/// An object with any fields.
 pub(super) fn object() -> Value {
     json!({ "type": "object" })
 }
 
-/// Any value at all.
+/// Any JSON value.
 pub(super) fn anything() -> Value {
     json!({})
 }
 
-/// The schema, or null.
+/// The given schema, or null.
 pub(super) fn or_null(schema: Value) -> Value {
     let mut schema = schema;
     match schema.get("type").cloned() {
@@ -65,13 +65,13 @@ pub(super) fn or_null(schema: Value) -> Value {
     }
 }
 
-/// An object with all of these fields, and perhaps more.
+/// An object that has all of these fields, and may have more.
 pub(super) fn record<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
     json!({ "type": "object", "required": required, "properties": properties(fields) })
 }
 
-/// An object with any of these fields, each of which may be null.
+/// An object that may have these fields. Each may be null.
 pub(super) fn options<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let fields = fields.map(|(name, schema)| (name, or_null(schema)));
     json!({ "type": "object", "properties": properties(fields) })

@@ -1,4 +1,4 @@
-//! One field at a time: absent and null are the same, and a wrong type names what is right.
+//! Typed access to the fields of a JSON object. A null field counts as absent; an error names the expected type.
 
 use std::str::FromStr;
 
@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use crate::core::request::ValidationError;
 
-/// An object whose fields are looked up by the path that a flaw shall name.
+/// A JSON object. Its fields are looked up by the path that an error reports.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a>(&'a Map<String, Value>);
 
-/// What a field of the wrong type should have been.
+/// Creates the error for a field of the wrong type.
 pub(super) fn expected(field: &'static str, what: &str, given: &Value) -> ValidationError {
     let given = match given {
         Value::Null => "null",
@@ -24,22 +24,23 @@ pub(super) fn expected(field: &'static str, what: &str, given: &Value) -> Valida
 }
 
 impl<'a> Fields<'a> {
+    /// Reads an object; `field` is its path.
     pub(super) fn of(value: &'a Value, field: &'static str) -> Result<Self, ValidationError> {
         value.as_object().map(Self).ok_or_else(|| expected(field, "an object", value))
     }
 
-    /// The field named by the last part of `path`, unless it is null.
+    /// Returns the field named by the last part of `path`; `None` if it is absent or null.
     pub(super) fn value(self, path: &'static str) -> Option<&'a Value> {
         let name = path.rsplit('.').next().unwrap_or(path);
         self.0.get(name).filter(|it| !it.is_null())
     }
 
-    /// An object; none if the field is absent.
+    /// Reads an object.
     pub(super) fn object(self, path: &'static str) -> Result<Option<Self>, ValidationError> {
         self.value(path).map(|it| Self::of(it, path)).transpose()
     }
 
-    /// Puts a boolean into `slot`, which stays as it is if the field is absent.
+    /// Reads a boolean into `slot`, which keeps its value if the field is absent.
     pub(super) fn flag(self, path: &'static str, slot: &mut bool) -> Result<(), ValidationError> {
         if let Some(value) = self.value(path) {
             *slot = value.as_bool().ok_or_else(|| expected(path, "true or false", value))?;
@@ -47,13 +48,14 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
+    /// Reads a string.
     pub(super) fn text(self, path: &'static str) -> Result<Option<String>, ValidationError> {
         let Some(value) = self.value(path) else { return Ok(None) };
         let text = value.as_str().ok_or_else(|| expected(path, "a string", value))?;
         Ok(Some(text.to_owned()))
     }
 
-    /// Where the end is told. Some clients write its name in their own way.
+    /// Reads the webhook URL, under either of the names that clients use.
     pub(super) fn webhook(self) -> Result<Option<String>, ValidationError> {
         match self.text("webhook_url")? {
             Some(url) => Ok(Some(url)),
@@ -61,7 +63,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A whole number from 0. One that is written with a fraction of zero is whole too.
+    /// Reads an integer from 0. A number with a fraction of zero, such as `10.0`, is an integer too.
     pub(super) fn whole(self, path: &'static str) -> Result<Option<u64>, ValidationError> {
         let Some(value) = self.value(path) else { return Ok(None) };
         let number = value.as_u64().or_else(|| {
@@ -70,7 +72,7 @@ impl<'a> Fields<'a> {
         number.map(Some).ok_or_else(|| expected(path, "a whole number from 0", value))
     }
 
-    /// A number from 0, times `unit`, rounded up.
+    /// Reads a number from 0, multiplied by `unit` and rounded up.
     pub(super) fn amount(
         self,
         path: &'static str,
@@ -81,7 +83,7 @@ impl<'a> Fields<'a> {
         number.map(Some).ok_or_else(|| expected(path, "a number from 0", value))
     }
 
-    /// One of a field's known words; none if the field is absent.
+    /// Reads a string that is one of the words of `W`.
     pub(super) fn word<W: FromStr<Err: ToString>>(
         self,
         path: &'static str,
@@ -90,7 +92,7 @@ impl<'a> Fields<'a> {
         word(value, path).map(Some)
     }
 
-    /// A list of a field's known words; none if the field is absent.
+    /// Reads a list of strings that are words of `W`.
     pub(super) fn words<W: FromStr<Err: ToString>>(
         self,
         path: &'static str,
@@ -100,7 +102,7 @@ impl<'a> Fields<'a> {
         list.iter().map(|it| word(it, path)).collect::<Result<_, _>>().map(Some)
     }
 
-    /// Refuses an object at `path` that has other fields than these.
+    /// Rejects fields other than `known`; `path` is the object's own.
     pub(super) fn only(self, path: &'static str, known: &[&str]) -> Result<(), ValidationError> {
         match self.0.keys().find(|it| !known.contains(&it.as_str())) {
             None => Ok(()),
@@ -113,7 +115,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A map of strings, as pairs. Numbers and booleans are taken as they are written.
+    /// Reads an object of strings as pairs. Numbers and booleans become strings as they are written.
     pub(super) fn pairs(
         self,
         path: &'static str,
@@ -134,14 +136,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Puts what is there into its place, and leaves the default where nothing is.
+/// Replaces the value of `slot` if there is a new one.
 pub(super) fn put<T>(slot: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *slot = value;
     }
 }
 
-/// A known word, or a flaw that names those there are.
+/// Parses a string that is one of the words of `W`. The error lists them.
 pub(super) fn word<W: FromStr<Err: ToString>>(
     value: &Value,
     field: &'static str,
@@ -150,13 +152,14 @@ pub(super) fn word<W: FromStr<Err: ToString>>(
     text.parse().map_err(|why: W::Err| ValidationError { field, reason: why.to_string() })
 }
 
-/// `number` times `unit` as a whole number, rounded up; none below zero or beyond what is exact.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // both are ruled out just before
+/// Multiplies and rounds up; `None` below zero or beyond the integers that an `f64` represents exactly.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the last line rules both out
 fn rounded_up(number: f64, unit: f64) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let product = number * unit;
     let nearest = product.round();
-    // 0.0003 dollars times a million is 299.99999999999994 in binary; that is no fraction.
+    // A dollar amount such as 0.0007 times a million is not exactly whole in binary. Rounding that error up would
+    // add a credit.
     let whole = if (product - nearest).abs() < 1e-6 { nearest } else { product.ceil() };
     (number >= 0.0 && whole <= EXACT).then_some(whole as u64)
 }

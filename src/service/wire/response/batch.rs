@@ -1,4 +1,4 @@
-//! What is told of a batch: that it was accepted, and how it stands.
+//! Batches: the response to a submission, summaries, statuses, lists.
 
 use serde_json::{Value, json};
 
@@ -7,23 +7,23 @@ use crate::core::id::BatchId;
 use crate::core::job::Job;
 use crate::core::tier::Tier;
 use crate::engine::JobReport;
-use crate::service::wire::result::{escalations, scrape_object};
+use crate::service::wire::response::scrape::{escalations, scrape_object};
 
-/// The answer to a submission.
-pub fn accepted(batch: &BatchRecord) -> Value {
+/// Serializes the response to a submission.
+pub(crate) fn batch_accepted(batch: &BatchRecord) -> Value {
     json!({
         "batch_id": batch.id.to_string(),
         "total_urls": batch.tally.total,
         "total_requests": batch.tally.total,
-        // Whatever has become of it since: who submits again with the same key reads the same.
+        // Constant, so that submitting again with the same idempotency key returns the same body.
         "status": "processing",
         "estimated_credits": batch.estimate,
         "job_ids": batch.jobs.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 
-/// A batch without its items.
-pub fn summary(batch: &BatchRecord) -> Value {
+/// Serializes a batch without its items.
+pub(crate) fn batch_summary(batch: &BatchRecord) -> Value {
     let tally = batch.tally;
     json!({
         "batch_id": batch.id.to_string(),
@@ -43,48 +43,52 @@ pub fn summary(batch: &BatchRecord) -> Value {
     })
 }
 
-/// A batch that was cancelled, as it was before and as it is now.
-pub fn cancelled(before: &BatchRecord, after: &BatchRecord) -> Value {
+/// Serializes a batch that was canceled, from its record before and after.
+pub(crate) fn batch_cancelled(before: &BatchRecord, after: &BatchRecord) -> Value {
     let ended = before.tally.pending().saturating_sub(after.tally.pending());
-    let mut body = summary(after);
+    let mut body = batch_summary(after);
     body["cancelled_jobs"] = json!(ended);
     body["credits_refunded"] = json!(after.estimate.saturating_sub(after.charged));
     body
 }
 
-/// That the service is there.
-pub fn health(word: &str) -> Value {
-    json!({ "status": word, "version": env!("CARGO_PKG_VERSION") })
+/// Serializes the response of a health check.
+pub(crate) fn health(status: &str) -> Value {
+    json!({ "status": status, "version": env!("CARGO_PKG_VERSION") })
 }
 
-/// One page of an account's batches, each with its first job, and where the next one begins.
-pub fn batches(batches: &[(BatchRecord, Option<Job>)], next: Option<BatchId>) -> Value {
+/// Serializes one page of an account's batches, each with its first job, and the next page's cursor.
+pub(crate) fn batches(batches: &[(BatchRecord, Option<Job>)], next: Option<BatchId>) -> Value {
     let listed = batches.iter().map(|(batch, first)| {
-        let mut body = summary(batch);
+        let mut body = batch_summary(batch);
         body["first_url"] = json!(first.as_ref().map(|it| it.request.page().as_str()));
         body
     });
     paged("batches", listed, next)
 }
 
-/// One page of a list, and where the next one begins.
-pub(super) fn paged(name: &str, of: impl Iterator<Item = Value>, next: Option<BatchId>) -> Value {
+/// Serializes one page of a list, and the next page's cursor.
+pub(super) fn paged(
+    name: &str,
+    entries: impl Iterator<Item = Value>,
+    next: Option<BatchId>,
+) -> Value {
     json!({
-        name: of.collect::<Vec<_>>(),
+        name: entries.collect::<Vec<_>>(),
         "next_cursor": next.map(|it| it.to_string()),
         "has_more": next.is_some(),
     })
 }
 
-/// One item of a batch, with its result if it has one.
-pub fn item(report: &JobReport) -> Value {
-    let mut item = bare_item(report.job());
+/// Serializes one item of a batch, with its result if it has one.
+pub(crate) fn item(report: &JobReport) -> Value {
+    let mut item = item_without_result(report.job());
     item["result"] = scrape_object(report).unwrap_or_default();
     item
 }
 
-/// One item of a batch, without its result.
-pub fn bare_item(job: &Job) -> Value {
+/// Serializes one item of a batch, without its result.
+pub(crate) fn item_without_result(job: &Job) -> Value {
     let error = job.failure();
     json!({
         "job_id": job.id.to_string(),
@@ -101,9 +105,9 @@ pub fn bare_item(job: &Job) -> Value {
     })
 }
 
-/// The two ends of a batch's status, between which its items come one after the other.
-pub fn around_items(batch: &BatchRecord) -> (String, &'static str) {
-    let mut head = summary(batch).to_string();
+/// Serializes the two parts of a batch's status, before and after its items.
+pub(crate) fn around_items(batch: &BatchRecord) -> (String, &'static str) {
+    let mut head = batch_summary(batch).to_string();
     head.pop();
     head.push_str(r#","items":["#);
     (head, "]}")

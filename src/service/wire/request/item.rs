@@ -1,18 +1,18 @@
-//! One item: a bare URL or an object with options.
+//! One item: a URL, or an object with options.
 
 use serde_json::Value;
 
 use crate::core::credits::Credits;
 use crate::core::request::{CostControls, Item, ValidationError};
 use crate::core::tier::Tier;
-use crate::service::wire::advanced;
-use crate::service::wire::field::{Fields, expected, put};
+use crate::service::wire::request::advanced;
+use crate::service::wire::request::fields::{Fields, expected, put};
 
-/// Turns one item as clients write it into the core's. Its bounds are not checked here.
+/// Reads one item. Bounds and conflicts are checked at submission and not here.
 ///
 /// # Errors
 ///
-/// The first field of a wrong type or with an unknown word.
+/// The first field that has the wrong type or an unknown word.
 pub fn read_item(value: &Value) -> Result<Item, ValidationError> {
     if let Some(url) = value.as_str() {
         return Ok(Item::get(url));
@@ -24,19 +24,59 @@ pub fn read_item(value: &Value) -> Result<Item, ValidationError> {
         return Err(ValidationError { field: "url", reason: "is missing".to_owned() });
     };
     let mut item = Item::get(url);
-    reading(fields, &mut item)?;
-    extraction(fields, &mut item)?;
-    sending(fields, &mut item)?;
-    cost(fields, &mut item.cost_controls)?;
-    // Some clients spread `advanced` into the item; what stands inside wins.
-    advanced::beside(fields, &mut item.advanced)?;
+    read_output(fields, &mut item)?;
+    read_extraction(fields, &mut item)?;
+    read_http_request(fields, &mut item)?;
+    read_cost_controls(fields, &mut item.cost_controls)?;
+    // Some clients spread `advanced` over the item. A field inside it takes precedence.
+    advanced::read_beside(fields, &mut item.advanced)?;
     if let Some(inside) = fields.object("advanced")? {
-        advanced::inside(inside, &mut item.advanced)?;
+        advanced::read_inside(inside, &mut item.advanced)?;
     }
     Ok(item)
 }
 
-fn reading(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
+/// Reads one item whose absent fields have the values of `defaults`.
+///
+/// Headers are sent together with those of `defaults`, and `include_raw_html` applies if either sets it. Every other
+/// option replaces its default whole, `cost_controls` included.
+///
+/// # Errors
+///
+/// As [`read_item`].
+pub fn read_item_with_defaults(value: &Value, defaults: &Item) -> Result<Item, ValidationError> {
+    if let Some(url) = value.as_str() {
+        return Ok(Item { url: url.to_owned(), ..defaults.clone() });
+    }
+    let mut item = read_item(value)?;
+    let absent = |name: &str| value.get(name).is_none_or(Value::is_null);
+    if absent("formats") {
+        item.formats.clone_from(&defaults.formats);
+    }
+    if absent("mode") {
+        item.mode = defaults.mode;
+    }
+    if absent("timeout") {
+        item.timeout = defaults.timeout;
+    }
+    if absent("cost_controls") {
+        item.cost_controls.clone_from(&defaults.cost_controls);
+    }
+    if absent("extraction_schema") {
+        item.extraction_schema.clone_from(&defaults.extraction_schema);
+    }
+    if absent("extraction_prompt") {
+        item.extraction_prompt.clone_from(&defaults.extraction_prompt);
+    }
+    if absent("extraction_profile") {
+        item.extraction_profile = defaults.extraction_profile;
+    }
+    item.include_raw_html |= defaults.include_raw_html;
+    item.headers.extend(defaults.headers.iter().cloned());
+    Ok(item)
+}
+
+fn read_output(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
     put(&mut item.mode, fields.word("mode")?);
     put(&mut item.formats, fields.words("formats")?);
     fields.flag("include_raw_html", &mut item.include_raw_html)?;
@@ -46,14 +86,14 @@ fn reading(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
     put(&mut item.timeout, fields.whole("timeout")?);
     item.wait_for = fields.text("wait_for")?;
     put(&mut item.pdf_format, fields.word("pdf_format")?);
-    // One client has another name for it.
+    // One client uses another name.
     put(&mut item.ocr_language, fields.word("language")?);
     put(&mut item.ocr_language, fields.word("ocr_language")?);
     put(&mut item.max_response_bytes, fields.whole("max_response_bytes")?);
     Ok(())
 }
 
-fn extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
+fn read_extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
     item.extraction_schema = fields.value("extraction_schema").cloned();
     item.extraction_prompt = fields.text("extraction_prompt")?;
     put(&mut item.extraction_profile, fields.word("extraction_profile")?);
@@ -65,7 +105,7 @@ fn extraction(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError
     fields.flag("evidence", &mut item.evidence)
 }
 
-fn sending(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
+fn read_http_request(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
     put(&mut item.method, fields.word("method")?);
     item.body = fields.text("body")?;
     item.content_type = fields.word("content_type")?;
@@ -77,7 +117,10 @@ fn sending(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationError> {
     Ok(())
 }
 
-fn cost(fields: Fields<'_>, controls: &mut CostControls) -> Result<(), ValidationError> {
+fn read_cost_controls(
+    fields: Fields<'_>,
+    controls: &mut CostControls,
+) -> Result<(), ValidationError> {
     fields.flag("prefer_cost", &mut controls.prefer_cost)?;
     fields.flag("prefer_speed", &mut controls.prefer_speed)?;
     fields.flag("fail_fast", &mut controls.fail_fast)?;
@@ -211,12 +254,12 @@ mod tests {
         item
     }
 
-    fn flaw(item: &Value) -> ValidationError {
+    fn error(item: &Value) -> ValidationError {
         read_item(item).expect_err("should be refused")
     }
 
     #[test]
-    fn a_bare_string_an_object_with_a_url_and_one_full_of_nulls_are_the_same() {
+    fn a_string_equals_an_object_with_only_a_url() {
         let plain = Item::get("https://example.com/");
         assert_eq!(read_item(&json!("https://example.com/")).as_ref(), Ok(&plain));
         assert_eq!(read_item(&json!({"url": "https://example.com/"})).as_ref(), Ok(&plain));
@@ -261,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn the_less_common_options_reach_theirs() {
+    fn every_less_common_option_reaches_its_place() {
         let item = read_item(&json!({
             "url": "u", "template": "shop", "extraction_provider": "anthropic",
             "extraction_model": "small", "evidence": true, "filter_content": true,
@@ -300,8 +343,8 @@ mod tests {
     }
 
     #[test]
-    fn wrong_words_inside_an_option_name_its_field() {
-        let advanced = |value: Value| flaw(&json!({"url": "u", "advanced": value}));
+    fn the_error_for_a_wrong_word_inside_an_option_names_the_field() {
+        let advanced = |value: Value| error(&json!({"url": "u", "advanced": value}));
         for (value, field, named) in [
             (json!({"section_filter": {"min_blocks": 1}}), "advanced.section_filter", "min_blocks"),
             (
@@ -325,14 +368,14 @@ mod tests {
             ("pdf_format", json!("html")),
             ("ocr_language", json!("e")),
         ] {
-            assert_eq!(flaw(&json!({"url": "u", name: value})).field, name);
+            assert_eq!(error(&json!({"url": "u", name: value})).field, name);
         }
-        let location = flaw(&json!({"url": "u", "location": {"language": "a language"}}));
+        let location = error(&json!({"url": "u", "location": {"language": "a language"}}));
         assert_eq!(location.field, "location.language");
     }
 
     #[test]
-    fn what_other_clients_spread_over_the_item_is_read_too_and_advanced_wins() {
+    fn a_field_of_advanced_wins_over_the_same_field_of_the_item() {
         let item = read_item(&json!({
             "url": "u", "render_js": true, "screenshot": true, "cookies": "a=b", "session_id": SESSION,
             "prefer_cost": true, "wait_until": "load", "use_own_proxy": true,
@@ -364,34 +407,34 @@ mod tests {
             assert_eq!(read_item(&item).expect("valid").cost_controls.force_tier, Some(tier));
         }
         let wrong = json!({"url": "u", "cost_controls": {"max_tier": 9}});
-        assert_eq!(flaw(&wrong).field, "cost_controls.max_tier");
+        assert_eq!(error(&wrong).field, "cost_controls.max_tier");
     }
 
     #[test]
-    fn an_unknown_word_is_a_flaw_that_names_the_known_ones() {
-        let wrong = flaw(&json!({"url": "u", "formats": ["html", "docx"]}));
+    fn the_error_for_an_unknown_word_lists_the_known_ones() {
+        let wrong = error(&json!({"url": "u", "formats": ["html", "docx"]}));
         assert_eq!(wrong.field, "formats");
         assert!(wrong.reason.contains("docx") && wrong.reason.contains("json_v2"), "{wrong}");
     }
 
     #[test]
-    fn every_wrong_type_is_flagged_by_its_field() {
+    fn the_error_for_a_wrong_type_names_the_field() {
         for name in TOP.into_iter().filter(|it| *it != "extraction_schema") {
             // A list of lists is right for no field.
-            let wrong = flaw(&json!({"url": "u", name: [[1]]}));
+            let wrong = error(&json!({"url": "u", name: [[1]]}));
             assert_eq!(wrong.field, name);
         }
         for name in CONTROLS {
-            let wrong = flaw(&json!({"url": "u", "cost_controls": {name: [1]}}));
+            let wrong = error(&json!({"url": "u", "cost_controls": {name: [1]}}));
             assert_eq!(wrong.field, format!("cost_controls.{name}"));
         }
         for name in ADVANCED {
-            let wrong = flaw(&json!({"url": "u", "advanced": {name: -1}}));
+            let wrong = error(&json!({"url": "u", "advanced": {name: -1}}));
             assert_eq!(wrong.field, format!("advanced.{name}"));
         }
-        assert_eq!(flaw(&json!(7)).field, "url");
-        assert_eq!(flaw(&json!({"url": 7})).field, "url");
-        assert_eq!(flaw(&json!({"mode": "html"})).field, "url");
+        assert_eq!(error(&json!(7)).field, "url");
+        assert_eq!(error(&json!({"url": 7})).field, "url");
+        assert_eq!(error(&json!({"mode": "html"})).field, "url");
     }
 
     #[test]

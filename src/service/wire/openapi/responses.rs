@@ -1,12 +1,12 @@
-//! What the service answers.
+//! Schemas of responses.
 
 use serde_json::{Map, Value, json};
 
 use crate::core::job::JobState;
 use crate::core::tier::Tier;
 use crate::service::wire::openapi::schema::{
-    anything, count, flag, list, moment, number, object, or_null, properties, record, reference,
-    text, word,
+    anything, count, flag, list, number, object, or_null, properties, record, reference, text,
+    timestamp, word,
 };
 
 const BATCH_ID: &str = "^batch_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
@@ -24,12 +24,12 @@ fn tier() -> Value {
 }
 
 fn state() -> Value {
-    // Some clients read other words for the same states.
+    // Some client families have other words for the same states.
     let more = ["pending", "running", "completed"];
     word(JobState::ALL.map(JobState::as_str).into_iter().chain(more))
 }
 
-/// The schemas by their names.
+/// Returns the schemas by name.
 pub(super) fn schemas() -> Map<String, Value> {
     properties([
         ("Problem", problem()),
@@ -64,7 +64,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     ])
 }
 
-/// This description itself.
+/// The OpenAPI document itself.
 fn description() -> Value {
     record([
         ("openapi", text()),
@@ -75,21 +75,21 @@ fn description() -> Value {
     ])
 }
 
-/// Another schema with more fields.
+/// Another schema with additional required fields.
 fn extended<const N: usize>(name: &str, fields: [(&str, Value); N]) -> Value {
     json!({ "allOf": [reference(name), record(fields)] })
 }
 
-fn paged(name: &str, of: &str) -> Value {
+fn paged(name: &str, entry: &str) -> Value {
     record([
-        (name, list(reference(of))),
+        (name, list(reference(entry))),
         ("next_cursor", or_null(batch_id())),
         ("has_more", flag()),
     ])
 }
 
-/// An object's schema with fields that it need not have, unless it has them already.
-fn with_more(mut schema: Value, fields: Map<String, Value>) -> Value {
+/// Adds optional fields to an object's schema, unless it has them already.
+fn with_optional(mut schema: Value, fields: Map<String, Value>) -> Value {
     if let Some(named) = schema["properties"].as_object_mut() {
         for (name, field) in fields {
             named.entry(name).or_insert(field);
@@ -116,7 +116,7 @@ fn problem() -> Value {
         ("balance_dollars", number()),
         ("required_dollars", number()),
     ]);
-    with_more(always, more)
+    with_optional(always, more)
 }
 
 fn accepted() -> Value {
@@ -143,9 +143,9 @@ fn summary() -> Value {
         ("estimated_credits", count()),
         ("credits_used", count()),
         ("webhook_url", or_null(text())),
-        ("created_at", moment()),
-        ("completed_at", or_null(moment())),
-        ("expires_at", or_null(moment())),
+        ("created_at", timestamp()),
+        ("completed_at", or_null(timestamp())),
+        ("expires_at", or_null(timestamp())),
     ])
 }
 
@@ -160,17 +160,17 @@ fn item() -> Value {
         ("credits_used", count()),
         ("tier_used", or_null(tier())),
         ("escalations", list(reference("Attempt"))),
-        ("started_at", or_null(moment())),
-        ("ended_at", or_null(moment())),
+        ("started_at", or_null(timestamp())),
+        ("ended_at", or_null(timestamp())),
     ])
 }
 
 fn page() -> Value {
-    with_more(page_always(), page_asked())
+    with_optional(page_required(), page_optional())
 }
 
-/// What each page's result has.
-fn page_always() -> Value {
+/// Fields of every page's result.
+fn page_required() -> Value {
     record([
         ("job_id", id()),
         ("url", text()),
@@ -195,16 +195,16 @@ fn page_always() -> Value {
         ("extraction_method", text()),
         ("text", text()),
         ("cached", flag()),
-        ("cached_at", or_null(moment())),
-        ("expires_at", or_null(moment())),
+        ("cached_at", or_null(timestamp())),
+        ("expires_at", or_null(timestamp())),
         ("screenshot_url", or_null(text())),
         ("pdf_url", or_null(text())),
         ("artifacts", list(reference("Artifact"))),
     ])
 }
 
-/// What was asked for, or found on the way.
-fn page_asked() -> Map<String, Value> {
+/// Fields that depend on the request or the page.
+fn page_optional() -> Map<String, Value> {
     properties([
         ("markdown", text()),
         ("markdown_content", text()),
@@ -222,7 +222,7 @@ fn page_asked() -> Map<String, Value> {
     ])
 }
 
-/// What a model's answer took.
+/// The usage of a language model.
 fn model() -> Value {
     record([
         ("mode", text()),
@@ -257,7 +257,7 @@ fn ledger_entry() -> Value {
         ("held", count()),
         ("charged", count()),
         ("released", count()),
-        ("at", moment()),
+        ("at", timestamp()),
     ])
 }
 
@@ -285,7 +285,7 @@ fn attempt() -> Value {
         ("verdict", text()),
         ("signal", text()),
         ("status_code", or_null(count())),
-        ("started_at", moment()),
+        ("started_at", timestamp()),
     ])
 }
 
@@ -295,11 +295,11 @@ fn pending() -> Value {
         ("status", state()),
         ("url", text()),
         ("estimated_credits", count()),
-        ("created_at", moment()),
+        ("created_at", timestamp()),
     ])
 }
 
-/// A job; a finished one has its page's fields as well.
+/// A job. One that succeeded has the fields of its page as well.
 fn job() -> Value {
     let always = record([
         ("job_id", id()),
@@ -310,11 +310,11 @@ fn job() -> Value {
         ("error_message", or_null(text())),
         ("progress", json!({ "type": "integer", "minimum": 0, "maximum": 100 })),
         ("billing", reference("Billing")),
-        ("created_at", moment()),
-        ("updated_at", moment()),
+        ("created_at", timestamp()),
+        ("updated_at", timestamp()),
     ]);
     let page = page()["properties"].as_object().cloned();
-    with_more(always, page.unwrap_or_default())
+    with_optional(always, page.unwrap_or_default())
 }
 
 fn estimate() -> Value {
@@ -346,7 +346,7 @@ fn batch_estimate() -> Value {
 
 fn delivery() -> Value {
     let attempt = record([
-        ("at", moment()),
+        ("at", timestamp()),
         ("status_code", or_null(count())),
         ("error", or_null(text())),
         ("response_body", or_null(text())),
@@ -358,7 +358,7 @@ fn delivery() -> Value {
         ("url", or_null(text())),
         ("status", word(["pending", "delivered", "failed", "unaddressed"])),
         ("attempts", list(attempt)),
-        ("next_attempt_at", or_null(moment())),
+        ("next_attempt_at", or_null(timestamp())),
         ("payload", object()),
     ])
 }
@@ -385,12 +385,12 @@ fn usage() -> Value {
         ("credits_limit", count()),
         ("requests_count", count()),
         ("subscription_tier", text()),
-        ("billing_period_start", moment()),
-        ("billing_period_end", moment()),
+        ("billing_period_start", timestamp()),
+        ("billing_period_end", timestamp()),
         ("credits_used_month", count()),
         ("plan", text()),
-        ("period_start", moment()),
-        ("period_end", moment()),
+        ("period_start", timestamp()),
+        ("period_end", timestamp()),
         ("balance_dollars", number()),
         ("requests_month", count()),
     ])
@@ -415,6 +415,6 @@ fn billing_usage() -> Value {
         ("today_requests", count()),
         ("this_week_requests", count()),
         ("top_domains", list(site)),
-        ("usage_since", or_null(moment())),
+        ("usage_since", or_null(timestamp())),
     ])
 }

@@ -1,32 +1,32 @@
-//! The switches of `advanced`, where clients put them: inside it, or spread over the item.
+//! The options of `advanced`. Some clients send them inside that object, others spread them over the item.
 
 use serde_json::Value;
 
 use crate::core::request::{Action, Advanced, RenderJs, SectionFilter, ValidationError};
-use crate::service::wire::field::{Fields, expected, put, word};
+use crate::service::wire::request::fields::{Fields, expected, put, word};
 
-/// Reads the fields beside `advanced`, under what clients call them there.
-pub(super) fn beside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
+/// Reads the options that stand beside `advanced`, under the names they have there.
+pub(super) fn read_beside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
     put(&mut into.wait_condition, fields.word("wait_until")?);
     put(&mut into.cookies, cookies(fields, "cookies")?);
     put(&mut into.session_headers, fields.pairs("session_headers")?);
-    switches(fields, into)
+    read_common(fields, into)
 }
 
 /// Reads the fields of `advanced` itself.
-pub(super) fn inside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
+pub(super) fn read_inside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
     put(&mut into.cookies, cookies(fields, "advanced.cookies")?);
     put(&mut into.session_headers, fields.pairs("advanced.session_headers")?);
-    switches(fields, into)
+    read_common(fields, into)
 }
 
-fn switches(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
+fn read_common(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
     put(&mut into.render_js, render_js(fields)?);
     fields.flag("advanced.screenshot", &mut into.screenshot)?;
     fields.flag("advanced.generate_pdf", &mut into.generate_pdf)?;
     fields.flag("advanced.markdown", &mut into.markdown)?;
     fields.flag("advanced.ocr", &mut into.ocr)?;
-    // Two words for the pool, of which one was for premium proxies only.
+    // Two names for the same pool; the first was for premium proxies only.
     fields.flag("advanced.use_system_proxy", &mut into.use_proxy)?;
     fields.flag("advanced.use_proxy", &mut into.use_proxy)?;
     fields.flag("advanced.use_own_proxy", &mut into.use_own_proxy)?;
@@ -37,7 +37,7 @@ fn switches(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationErr
     fields.flag("advanced.block_images", &mut into.block_images)?;
     put(&mut into.wait_condition, fields.word("advanced.wait_condition")?);
     if let Some(count) = fields.whole("advanced.scroll_count")? {
-        // Any count beyond the type is beyond the bound too, which the check names.
+        // A count that does not fit the type exceeds the bound too, which the check at submission reports.
         into.scroll_count = u8::try_from(count).unwrap_or(u8::MAX);
     }
     put(&mut into.proxy_integration_id, fields.text("advanced.proxy_integration_id")?.map(Some));
@@ -59,7 +59,7 @@ fn render_js(fields: Fields<'_>) -> Result<Option<RenderJs>, ValidationError> {
     }
 }
 
-/// Cookies by name, or as one client writes them: the text of a `Cookie` header.
+/// Reads cookies: an object, or the text of a `Cookie` header, which one client sends.
 fn cookies(
     fields: Fields<'_>,
     path: &'static str,
@@ -81,7 +81,7 @@ fn section_filter(fields: Fields<'_>) -> Result<Option<SectionFilter>, Validatio
     inside.only(FIELD, &["min_content_blocks", "exclude_content_types", "content_only"])?;
     let mut filter = SectionFilter::default();
     if let Some(count) = inside.whole("advanced.section_filter.min_content_blocks")? {
-        // No page has more blocks than the type can count.
+        // No page has more blocks than fit the type.
         filter.min_content_blocks = u32::try_from(count).unwrap_or(u32::MAX);
     }
     let excluded = inside.words("advanced.section_filter.exclude_content_types")?;

@@ -1,42 +1,42 @@
-//! A batch: a list of items and where to tell of its end.
+//! A batch: a list of items, and the URL of its webhook.
 
 use serde_json::Value;
 
 use crate::core::request::{Item, ValidationError};
-use crate::service::wire::field::{Fields, expected};
-use crate::service::wire::item::read_item;
+use crate::service::wire::request::fields::{Fields, expected};
+use crate::service::wire::request::item::read_item;
 
-/// A batch as it was sent.
+/// The body of `POST /batch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireBatch {
     /// The items, in the order of the request.
     pub items: Vec<Item>,
-    /// Where the end of the batch is posted.
+    /// URL that the batch's notification is posted to.
     pub webhook_url: Option<String>,
 }
 
-/// What is wrong with a batch, and with which of its items.
+/// An error in a batch, or in one of its items.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{flaw}", .index.map(|it| format!("item {it}: ")).unwrap_or_default())]
+#[error("{}{error}", .index.map(|it| format!("item {it}: ")).unwrap_or_default())]
 pub struct WireValidationError {
-    /// The item's place, from 0; none if the batch itself is at fault.
+    /// Index of the item, from 0; `None` if the error is in the batch itself.
     pub index: Option<usize>,
-    /// What is wrong.
-    pub flaw: ValidationError,
+    /// The field and what is wrong with it.
+    pub error: ValidationError,
 }
 
 impl From<ValidationError> for WireValidationError {
-    fn from(flaw: ValidationError) -> Self {
-        Self { index: None, flaw }
+    fn from(error: ValidationError) -> Self {
+        Self { index: None, error }
     }
 }
 
-/// Reads a batch. The list of items is called `urls`, or `requests` as some clients have it; how
-/// many there may be is checked at submission.
+/// Reads the body of `POST /batch`. The list of items is named `urls`, or `requests` by some clients. Its length is
+/// checked at submission.
 ///
 /// # Errors
 ///
-/// The first flaw, with the index of the item that has it.
+/// The first error, with the index of the item that has it.
 pub fn read_batch(value: &Value) -> Result<WireBatch, WireValidationError> {
     let fields = Fields::of(value, "body")?;
     let (urls, requests) = (fields.value("urls"), fields.value("requests"));
@@ -54,18 +54,41 @@ pub fn read_batch(value: &Value) -> Result<WireBatch, WireValidationError> {
     let list = list.as_array().ok_or_else(|| expected(field, "a list of items", list))?;
     let mut items = Vec::with_capacity(list.len());
     for (index, item) in list.iter().enumerate() {
-        items.push(
-            read_item(item).map_err(|flaw| WireValidationError { index: Some(index), flaw })?,
-        );
+        let read = read_item(item);
+        items.push(read.map_err(|error| WireValidationError { index: Some(index), error })?);
     }
     let webhook_url = fields.webhook()?;
     Ok(WireBatch { items, webhook_url })
 }
 
-/// What the list of items is called in this body, for whoever names one of them.
-pub fn list_name(value: &Value) -> &'static str {
-    let named = |name: &str| value.get(name).is_some_and(|it| !it.is_null());
-    if named("requests") && !named("urls") { "requests" } else { "urls" }
+/// The name under which a request's body lists its items, for errors that point at one of them.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemList {
+    /// `urls`.
+    Urls,
+    /// `requests`, which some clients send instead.
+    Requests,
+    /// None: the body of a scrape is itself the item.
+    None,
+}
+
+#[cfg(feature = "server")]
+impl ItemList {
+    /// Detects the name in a batch's body.
+    pub(crate) fn of(value: &Value) -> Self {
+        let has = |name: &str| value.get(name).is_some_and(|it| !it.is_null());
+        if has("requests") && !has("urls") { Self::Requests } else { Self::Urls }
+    }
+
+    /// The name in JSON, if the items are in a list.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Urls => Some("urls"),
+            Self::Requests => Some("requests"),
+            Self::None => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -74,9 +97,9 @@ mod tests {
 
     use super::*;
 
-    fn flaw(value: &Value) -> (Option<usize>, &'static str) {
+    fn error(value: &Value) -> (Option<usize>, &'static str) {
         let wrong = read_batch(value).expect_err("should be refused");
-        (wrong.index, wrong.flaw.field)
+        (wrong.index, wrong.error.field)
     }
 
     #[test]
@@ -95,20 +118,20 @@ mod tests {
     }
 
     #[test]
-    fn a_flaw_names_the_item_and_the_field() {
+    fn an_error_names_the_item_and_the_field() {
         let urls = json!(["https://example.com/", {"url": "https://example.com/", "timeout": "9"}]);
-        assert_eq!(flaw(&json!({"urls": urls})), (Some(1), "timeout"));
+        assert_eq!(error(&json!({"urls": urls})), (Some(1), "timeout"));
         let wrong = read_batch(&json!({"urls": urls})).expect_err("should be refused").to_string();
         assert!(wrong.starts_with("item 1: timeout: must be"), "{wrong}");
     }
 
     #[test]
     fn a_batch_without_one_list_of_items_is_refused() {
-        assert_eq!(flaw(&json!({})), (None, "urls"));
-        assert_eq!(flaw(&json!({"urls": ["a"], "requests": ["b"]})), (None, "urls"));
-        assert_eq!(flaw(&json!({"requests": "a"})), (None, "requests"));
-        assert_eq!(flaw(&json!({"urls": [], "webhook_url": 1})), (None, "webhook_url"));
-        assert_eq!(flaw(&json!([])), (None, "body"));
-        assert_eq!(flaw(&json!(null)), (None, "body"));
+        assert_eq!(error(&json!({})), (None, "urls"));
+        assert_eq!(error(&json!({"urls": ["a"], "requests": ["b"]})), (None, "urls"));
+        assert_eq!(error(&json!({"requests": "a"})), (None, "requests"));
+        assert_eq!(error(&json!({"urls": [], "webhook_url": 1})), (None, "webhook_url"));
+        assert_eq!(error(&json!([])), (None, "body"));
+        assert_eq!(error(&json!(null)), (None, "body"));
     }
 }

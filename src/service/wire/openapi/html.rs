@@ -1,4 +1,4 @@
-//! The description as a page for people: what can be asked for, with what, and what comes back.
+//! The description as an HTML page.
 
 use serde_json::Value;
 
@@ -7,13 +7,13 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
     td,th{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #8884}\
     h2{margin-top:2.5rem}h3{margin-top:2rem}small{opacity:.75}:root{color-scheme:light dark}";
 
-/// The page of a description.
-pub fn page_of(description: &Value) -> String {
+/// Renders the description as HTML.
+pub(crate) fn openapi_html(description: &Value) -> String {
     let info = &description["info"];
     let mut page = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>{0}</title><style>{STYLE}</style></head><body>\
-         <h1>{0} <small>{1}</small></h1><p>{2}</p><p>The same for programs: \
+         <h1>{0} <small>{1}</small></h1><p>{2}</p><p>For programs: \
          <a href=\"openapi.json\">openapi.json</a>.</p><h2>Paths</h2>",
         text(&info["title"]),
         text(&info["version"]),
@@ -21,7 +21,7 @@ pub fn page_of(description: &Value) -> String {
     );
     for (path, operations) in fields(&description["paths"]) {
         for (method, operation) in fields(operations) {
-            page.push_str(&asked(path, method, operation));
+            page.push_str(&operation_html(path, method, operation));
         }
     }
     page.push_str("<h2>Parameters</h2>");
@@ -29,34 +29,34 @@ pub fn page_of(description: &Value) -> String {
         let about = format!("{} ({})", text(&it["description"]), text(&it["in"]));
         (text(&it["name"]), shape(&it["schema"]), about)
     });
-    page.push_str(&table(parameters));
+    page.push_str(&table_html(parameters));
     page.push_str("<h2>Objects</h2>");
     for (name, schema) in fields(&description["components"]["schemas"]) {
         page.push_str(&format!("<h3 id=\"{name}\">{name}</h3>"));
-        page.push_str(&object(schema));
+        page.push_str(&object_html(schema));
     }
     page.push_str("</body></html>");
     page
 }
 
-fn asked(path: &str, method: &str, operation: &Value) -> String {
+fn operation_html(path: &str, method: &str, operation: &Value) -> String {
     let of = |content: &Value| {
         let content = fields(&content["content"]).next();
         content.map(|(_, it)| shape(&it["schema"])).unwrap_or_default()
     };
     let body = of(&operation["requestBody"]);
     let sent = if body.is_empty() { body } else { format!("<p>Body: {body}</p>") };
-    let answers = fields(&operation["responses"])
-        .map(|(status, answer)| (status.clone(), of(answer), String::new()));
+    let responses = fields(&operation["responses"])
+        .map(|(status, response)| (status.clone(), of(response), String::new()));
     format!(
         "<h3>{} <code>{path}</code></h3><p>{}</p>{sent}{}",
         method.to_uppercase(),
         text(&operation["summary"]),
-        table(answers)
+        table_html(responses)
     )
 }
 
-fn object(schema: &Value) -> String {
+fn object_html(schema: &Value) -> String {
     let required =
         |name: &str| schema["required"].as_array().is_some_and(|it| it.iter().any(|it| it == name));
     let rows: Vec<_> = fields(&schema["properties"])
@@ -65,10 +65,10 @@ fn object(schema: &Value) -> String {
             (format!("<code>{name}</code>"), shape(it), must.to_owned())
         })
         .collect();
-    if rows.is_empty() { format!("<p>{}</p>", shape(schema)) } else { table(rows.into_iter()) }
+    if rows.is_empty() { format!("<p>{}</p>", shape(schema)) } else { table_html(rows.into_iter()) }
 }
 
-fn table(rows: impl Iterator<Item = (String, String, String)>) -> String {
+fn table_html(rows: impl Iterator<Item = (String, String, String)>) -> String {
     let mut table = "<table>".to_owned();
     for (first, second, third) in rows {
         table.push_str(&format!("<tr><td>{first}</td><td>{second}</td><td>{third}</td></tr>"));
@@ -76,7 +76,7 @@ fn table(rows: impl Iterator<Item = (String, String, String)>) -> String {
     table + "</table>"
 }
 
-/// A schema in words.
+/// Renders a schema in words.
 fn shape(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|it| it.rsplit('/').next()) {
         return format!("<a href=\"#{name}\">{name}</a>");
@@ -116,7 +116,7 @@ fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// A value as text that is no markup.
+/// Renders a value as escaped text.
 fn text(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")

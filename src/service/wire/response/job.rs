@@ -1,24 +1,25 @@
-//! What is told of a single job.
+//! Jobs.
 
 use serde_json::{Value, json};
 
 use crate::core::job::{Job, JobState};
 use crate::engine::JobReport;
-use crate::service::wire::result::{billing, scrape_object};
+use crate::service::wire::response::scrape::{billing, scrape_object};
 
-/// The answer to a scrape that is not waited for. `word` is the client's for the job's state.
-pub fn pending(job: &Job, word: &str) -> Value {
+/// Serializes the response to a scrape whose page the client has to poll. `state` is the client's word for the job's
+/// state.
+pub(crate) fn job_accepted(job: &Job, state: &str) -> Value {
     json!({
         "job_id": job.id.to_string(),
-        "status": word,
+        "status": state,
         "url": job.request.page().as_str(),
         "estimated_credits": job.hold,
         "created_at": job.created_at.to_string(),
     })
 }
 
-/// A job as it stands: a finished one is its page as well, at the top and once more as `result`.
-pub fn job(report: &JobReport, word: &str) -> Value {
+/// Serializes a job. One that succeeded has the fields of its page at the top, and once more in `result`.
+pub(crate) fn job(report: &JobReport, state: &str) -> Value {
     let job = report.job();
     let page = scrape_object(report);
     let error = job.failure();
@@ -32,7 +33,7 @@ pub fn job(report: &JobReport, word: &str) -> Value {
     for (name, value) in [
         ("job_id", json!(job.id.to_string())),
         ("url", json!(report.url())),
-        ("status", json!(word)),
+        ("status", json!(state)),
         ("result", page.unwrap_or_default()),
         ("error", json!(error.map(|it| it.code.as_str()))),
         ("error_message", json!(error.map(|it| it.message.as_str()))),

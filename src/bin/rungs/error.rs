@@ -1,0 +1,41 @@
+//! Errors of commands, and their exit codes.
+
+use std::process::ExitCode;
+
+/// Exit code for wrong arguments, the same as clap's.
+const USAGE: u8 = 2;
+
+/// The reason why a command failed.
+#[derive(Debug)]
+pub(crate) enum CliError {
+    /// Wrong arguments or input.
+    Usage(String),
+    /// Anything else.
+    Failed(String),
+}
+
+/// The exit code of a command, or why it failed.
+pub(crate) type CommandResult = Result<ExitCode, CliError>;
+
+impl CliError {
+    /// Converts an error with its causes.
+    pub(crate) fn failed(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            text = format!("{text}: {error}");
+            source = error.source();
+        }
+        Self::Failed(text)
+    }
+
+    /// Prints the error and returns its exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let (Self::Usage(message) | Self::Failed(message)) = self;
+        eprintln!("rungs: {message}");
+        match self {
+            Self::Usage(_) => ExitCode::from(USAGE),
+            Self::Failed(_) => ExitCode::FAILURE,
+        }
+    }
+}

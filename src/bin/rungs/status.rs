@@ -1,0 +1,79 @@
+//! `rungs status`: lists the batches of a store, or the jobs of one batch.
+
+use std::process::ExitCode;
+
+use rungs::core::id::BatchId;
+use rungs::core::record::{Key, Record, RecordKind};
+use rungs::ports::store::{ListQuery, Store, StoreError};
+use rungs::stores::Sled;
+
+use crate::args::StatusArgs;
+use crate::error::{CliError, CommandResult};
+use crate::print;
+
+/// Batches that are listed.
+const MAX_LISTED: usize = 100;
+
+/// Prints what a store holds. It starts no engine, so that nothing is fetched.
+pub(crate) async fn run(args: StatusArgs) -> CommandResult {
+    // Opening creates a missing store, which would hide a mistyped path.
+    if !args.store.is_dir() {
+        let path = args.store.display();
+        return Err(CliError::Usage(format!("no store in {path}: check the path of --store")));
+    }
+    let store = Sled::open(&args.store).map_err(|error| CliError::failed(&error))?;
+    match args.batch {
+        None => list_batches(&store).await,
+        Some(id) => list_jobs(&store, id).await,
+    }
+}
+
+async fn list_batches(store: &Sled) -> CommandResult {
+    let query = ListQuery::new(RecordKind::Batch, MAX_LISTED).descending();
+    let found = store.list(query).await.map_err(|error| CliError::failed(&error))?;
+    print::line(format_args!(
+        "{:<42} {:<10} {:>9} {:>6} {:>6} {:>10}",
+        "batch", "status", "succeeded", "failed", "total", "credits"
+    ));
+    for it in found {
+        if let Record::Batch(batch) = it.record {
+            let tally = batch.tally;
+            print::line(format_args!(
+                "{:<42} {:<10} {:>9} {:>6} {:>6} {:>10}",
+                batch.id.to_string(),
+                batch.status().as_str(),
+                tally.succeeded,
+                tally.failed,
+                tally.total,
+                batch.charged.0,
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list_jobs(store: &Sled, id: BatchId) -> CommandResult {
+    let failed = |error: StoreError| CliError::failed(&error);
+    let found = store.load(vec![Key::Batch(id)]).await.map_err(failed)?;
+    let Some(Record::Batch(batch)) = found.into_iter().flatten().next().map(|it| it.record) else {
+        return Err(CliError::Failed(format!("batch {id} not found in this store")));
+    };
+    print::line(format_args!(
+        "{}: {} of {} jobs ended",
+        batch.status().as_str(),
+        batch.tally.total - batch.tally.pending(),
+        batch.tally.total
+    ));
+    let keys = batch.jobs.iter().copied().map(Key::Job).collect();
+    for found in store.load(keys).await.map_err(failed)?.into_iter().flatten() {
+        if let Record::Job(job) = found.record {
+            print::line(format_args!(
+                "{:<10} {} {}",
+                job.state.as_str(),
+                job.id,
+                job.request.page()
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

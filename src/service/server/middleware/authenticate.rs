@@ -1,0 +1,110 @@
+//! Authentication, with the limits of the API key.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::core::time::Timestamp;
+use crate::service::server::client_family::ClientFamily;
+use crate::service::server::key_limits::{Permit, Refusal, Standing};
+use crate::service::server::keys::KeyState;
+use crate::service::server::middleware::cross_site;
+use crate::service::server::principal::Principal;
+use crate::service::server::state::Service;
+use crate::service::wire::{self, Problem};
+
+/// Weight of a request that reads, against the key's requests per minute.
+const READ: u32 = 1;
+/// Weight of a request that may change something.
+const WRITE: u32 = 2;
+
+/// Passes a request on if its API key is known and within its limits, and adds the limits to the response.
+pub(in crate::service::server) async fn authenticate(
+    State(service): State<Service>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(key) = service.api_keys().find(presented_key(request.headers())) else {
+        return wire::unauthorized().into_response();
+    };
+    if !service.api_keys().are_required()
+        && let Err(problem) = cross_site::check(request.headers(), service.settings().allowed_hosts)
+    {
+        return problem.into_response();
+    }
+    let now = service.engine().now();
+    let mut response = match enter(&key, request.method(), now) {
+        Ok(permit) => {
+            let family = service.settings().client_family;
+            let family = family.unwrap_or_else(|| ClientFamily::of(request.headers()));
+            request.extensions_mut().insert(Principal::new(Arc::clone(&key), family, permit));
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    show_limits(key.limits.standing(now), response.headers_mut());
+    response
+}
+
+/// Returns the API key that the request presents.
+fn presented_key(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    let bearer = || {
+        let (scheme, key) = text(AUTHORIZATION)?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+    };
+    text(HeaderName::from_static("x-api-key")).map(str::trim).or_else(bearer)
+}
+
+fn enter(key: &KeyState, method: &Method, now: Timestamp) -> Result<Permit, Problem> {
+    let weight = if matches!(*method, Method::GET | Method::HEAD) { READ } else { WRITE };
+    key.limits.enter(weight, now).map_err(|refusal| {
+        let retry_after = refusal.retry_after(now);
+        let seconds = retry_after.as_secs();
+        match refusal {
+            Refusal::Concurrency => wire::rate_limited(
+                format!("too many concurrent requests for this API key: retry after {seconds} s"),
+                retry_after,
+            ),
+            Refusal::Rate => wire::rate_limited(
+                format!("too many requests per minute for this API key: retry after {seconds} s"),
+                retry_after,
+            ),
+        }
+    })
+}
+
+fn show_limits(standing: Standing, headers: &mut HeaderMap) {
+    let mut put = |name: &'static str, value: u64| {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    };
+    put("x-ratelimit-limit", standing.rate_limit.into());
+    put("x-ratelimit-remaining", standing.rate_remaining.into());
+    put("x-ratelimit-reset", standing.rate_reset_secs);
+    put("x-concurrency-limit", standing.concurrency_limit.into());
+    put("x-concurrency-current", standing.running.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_in_either_header() {
+        let of = |name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            presented_key(&headers).map(str::to_owned)
+        };
+
+        assert_eq!(of("x-api-key", "sk_1").as_deref(), Some("sk_1"));
+        assert_eq!(of("authorization", "Bearer sk_1").as_deref(), Some("sk_1"));
+        assert_eq!(of("authorization", "bearer  sk_1").as_deref(), Some("sk_1"));
+        assert_eq!(of("authorization", "Basic sk_1"), None);
+        assert_eq!(of("authorization", "Bearer"), None);
+    }
+}

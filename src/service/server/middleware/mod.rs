@@ -1,0 +1,17 @@
+//! One concern per file, from the outside in: security headers, request id, request metrics, error body,
+//! authentication with its limits, balance headers.
+
+mod authenticate;
+mod balance;
+mod cross_site;
+mod error_body;
+mod request_id;
+mod request_metrics;
+mod security_headers;
+
+pub(super) use authenticate::authenticate;
+pub(super) use balance::show_balance;
+pub(super) use error_body::error_body;
+pub(super) use request_id::request_id;
+pub(super) use request_metrics::request_metrics;
+pub(super) use security_headers::security_headers;

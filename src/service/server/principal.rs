@@ -1,0 +1,58 @@
+//! The authenticated sender of a request.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::core::id::AccountId;
+use crate::engine::Batch;
+use crate::service::server::client_family::ClientFamily;
+use crate::service::server::key_limits::Permit;
+use crate::service::server::keys::KeyState;
+use crate::service::wire::{self, Problem};
+
+/// The API key and the client family of an authenticated request.
+///
+/// The request counts as running, against the key's concurrency limit, until the last clone is dropped. A streamed
+/// response therefore keeps one.
+#[derive(Clone, Debug)]
+pub(super) struct Principal {
+    key: Arc<KeyState>,
+    family: ClientFamily,
+    _permit: Arc<Permit>,
+}
+
+impl Principal {
+    pub(super) fn new(key: Arc<KeyState>, family: ClientFamily, permit: Permit) -> Self {
+        Self { key, family, _permit: Arc::new(permit) }
+    }
+
+    /// Attributes a batch to the key: its account, its name as the label, and its spending limit.
+    pub(super) fn attribute(&self, batch: Batch) -> Batch {
+        let batch = batch.account(self.key.account.clone()).label(self.key.name.clone());
+        match self.key.budget {
+            Some(budget) => batch.budget(budget),
+            None => batch,
+        }
+    }
+
+    /// The account whose batches the request may see and whose credits it spends.
+    pub(super) fn account(&self) -> &AccountId {
+        &self.key.account
+    }
+
+    /// The family of clients that the request comes from.
+    pub(super) fn family(&self) -> ClientFamily {
+        self.family
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // It is missing only on a route outside the authentication layer, which is a mistake in the router.
+        parts.extensions.get::<Self>().cloned().ok_or_else(wire::unauthorized)
+    }
+}

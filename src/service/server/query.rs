@@ -1,0 +1,49 @@
+//! Query parameters.
+
+use std::ops::RangeInclusive;
+
+use url::form_urlencoded;
+
+use crate::core::id::BatchId;
+use crate::service::wire::Problem;
+
+/// Returns a parameter's value; `None` if it is absent or empty.
+fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs
+        .find(|(it, _)| it == name)
+        .map(|(_, value)| value.into_owned())
+        .filter(|it| !it.is_empty())
+}
+
+/// Parses a parameter that is `true` or `false`.
+pub(super) fn flag(query: Option<&str>, name: &str, default: bool) -> Result<bool, Problem> {
+    match parameter(query, name).as_deref() {
+        None => Ok(default),
+        Some("true" | "1") => Ok(true),
+        Some("false" | "0") => Ok(false),
+        Some(_) => Err(Problem::of_parameter(name, "must be true or false")),
+    }
+}
+
+/// Parses a parameter that is a number within `range`.
+pub(super) fn number(
+    query: Option<&str>,
+    name: &str,
+    range: RangeInclusive<usize>,
+    default: usize,
+) -> Result<usize, Problem> {
+    let Some(text) = parameter(query, name) else { return Ok(default) };
+    text.parse().ok().filter(|it| range.contains(it)).ok_or_else(|| {
+        Problem::of_parameter(name, &format!("must be {} to {}", range.start(), range.end()))
+    })
+}
+
+/// Parses the parameter `cursor`: the last batch of the previous page of a list.
+pub(super) fn cursor(query: Option<&str>) -> Result<Option<BatchId>, Problem> {
+    let Some(cursor) = parameter(query, "cursor") else { return Ok(None) };
+    let id = cursor.parse();
+    id.map(Some).map_err(|_| {
+        Problem::of_parameter("cursor", "must be the `next_cursor` of the previous page")
+    })
+}

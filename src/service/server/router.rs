@@ -1,0 +1,79 @@
+//! Paths, and the middleware around them.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::routing::{MethodRouter, get, post};
+
+use crate::service::server::middleware::{
+    authenticate, error_body, request_id, request_metrics, security_headers, show_balance,
+};
+use crate::service::server::page;
+use crate::service::server::routes::{
+    account, artifacts, batch, deliveries, description, events, health, metrics, scrape,
+};
+use crate::service::server::state::Service;
+
+impl Service {
+    /// Builds the routes, to be served as they are or nested in your application's router.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .nest("/api/v1", self.authenticated(api()))
+            .nest("/v1", self.authenticated(api()))
+            .merge(public())
+            .merge(page::routes())
+            .merge(self.authenticated(both_slash_forms([("/metrics", get(metrics::metrics))])))
+            .with_state(self.clone())
+            .fallback(health::not_found)
+            .layer(from_fn(error_body))
+            .layer(from_fn_with_state(self.clone(), request_metrics))
+            .layer(from_fn_with_state(self.clone(), request_id))
+            .layer(map_response(security_headers))
+    }
+
+    /// Requires an API key for these routes, if the service has any.
+    fn authenticated(&self, router: Router<Self>) -> Router<Self> {
+        router
+            .route_layer(from_fn_with_state(self.clone(), show_balance))
+            .route_layer(from_fn_with_state(self.clone(), authenticate))
+    }
+}
+
+/// Routes of the versioned API.
+fn api() -> Router<Service> {
+    both_slash_forms([
+        ("/batch", post(batch::submit)),
+        ("/batch/estimate", post(batch::estimate)),
+        ("/batch/{id}", get(batch::status).delete(batch::cancel)),
+        ("/batch/{id}/ledger", get(account::ledger)),
+        ("/batches", get(account::batches)),
+        ("/usage", get(account::usage)),
+        ("/billing/balance", get(account::billing_balance)),
+        ("/billing/usage", get(account::billing_usage)),
+        ("/batch/{id}/events", get(events::events)),
+        ("/batch/{id}/deliveries", get(deliveries::of_batch)),
+        ("/jobs/{id}/deliveries", get(deliveries::of_job)),
+        ("/deliveries", get(deliveries::list)),
+        ("/deliveries/{id}/redeliver", post(deliveries::redeliver)),
+        ("/scrape", post(scrape::scrape)),
+        ("/scrape/estimate", post(scrape::estimate)),
+        ("/jobs/{id}", get(scrape::job)),
+        ("/jobs/{id}/artifacts/{name}", get(artifacts::artifact)),
+    ])
+}
+
+/// Routes that need no API key.
+fn public() -> Router<Service> {
+    both_slash_forms([
+        ("/health", get(health::health)),
+        ("/ready", get(health::ready)),
+        ("/openapi.json", get(description::openapi)),
+        ("/docs", get(description::docs)),
+    ])
+}
+
+/// Serves each path with and without a trailing slash: clients use both and do not follow redirects.
+fn both_slash_forms<const N: usize>(paths: [(&str, MethodRouter<Service>); N]) -> Router<Service> {
+    paths.into_iter().fold(Router::new(), |router, (path, methods)| {
+        router.route(&format!("{path}/"), methods.clone()).route(path, methods)
+    })
+}

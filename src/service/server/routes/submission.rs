@@ -1,0 +1,48 @@
+//! Submissions, of batches and of single pages.
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use serde_json::Value;
+
+use crate::engine::{Batch, BatchHandle};
+use crate::service::server::principal::Principal;
+use crate::service::server::request_body;
+use crate::service::server::state::Service;
+use crate::service::wire::{self, ItemList, Problem};
+
+/// Reads the body of a submission, unless the service is shutting down.
+pub(super) async fn read_body(service: &Service, body: Body) -> Result<Value, Problem> {
+    if service.shutdown().is_cancelled() {
+        return Err(wire::shutting_down());
+    }
+    request_body::json(body, service.settings()).await
+}
+
+/// Submits a batch for the principal. `list` tells how the body names its items, for error messages.
+pub(super) async fn submit(
+    service: &Service,
+    principal: &Principal,
+    headers: &HeaderMap,
+    batch: Batch,
+    list: ItemList,
+) -> Result<BatchHandle, Problem> {
+    let mut batch = principal.attribute(batch);
+    if let Some(key) = headers.get("idempotency-key") {
+        // The engine refuses what is not printable, the replacement character included.
+        batch = batch.idempotency_key(String::from_utf8_lossy(key.as_bytes()));
+    }
+    let engine = service.engine();
+    engine.submit(batch).await.map_err(|error| refused(service, error, list))
+}
+
+/// Converts a submission error to a response.
+pub(super) fn refused(
+    service: &Service,
+    error: crate::engine::SubmitError,
+    list: ItemList,
+) -> Problem {
+    match error {
+        crate::engine::SubmitError::Engine(error) => error.into(),
+        error => wire::submission_refused(error, list, service.engine().now()),
+    }
+}

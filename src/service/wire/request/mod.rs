@@ -1,0 +1,27 @@
+//! Requests: items, batches, scrapes.
+
+mod advanced;
+mod batch;
+mod fields;
+mod item;
+mod scrape;
+
+pub use batch::{WireBatch, WireValidationError, read_batch};
+pub use item::{read_item, read_item_with_defaults};
+pub use scrape::{WireScrape, read_scrape};
+
+#[cfg(feature = "server")]
+pub(crate) use batch::ItemList;
+
+/// Returns the JSON path of an option that an error names.
+///
+/// The options of the cache are fields of the item in JSON, and a struct of their own in Rust.
+#[cfg(feature = "server")]
+pub(super) fn json_path(option: &str) -> &str {
+    match option {
+        "cache.enabled" => "cache",
+        "cache.ttl" => "cache_ttl",
+        "cache.force_refresh" => "force_refresh",
+        other => other,
+    }
+}

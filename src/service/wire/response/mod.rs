@@ -1,0 +1,23 @@
+//! Responses: one file per resource.
+
+mod account;
+mod batch;
+mod deliveries;
+mod estimate;
+mod events;
+mod job;
+mod ledger;
+mod scrape;
+
+pub use scrape::{result_line, result_line_job, scrape_object};
+
+pub(crate) use account::{Balance, balance, billing_usage, usage};
+pub(crate) use batch::{
+    around_items, batch_accepted, batch_cancelled, batches, health, item, item_without_result,
+};
+pub(crate) use deliveries::{deliveries, delivery};
+pub(crate) use estimate::{batch_estimate, estimate};
+pub(crate) use events::{WireEvent, batch_completed_event, job_ended_event, progress_event};
+pub(crate) use job::{job, job_accepted};
+pub(crate) use ledger::ledger;
+pub(crate) use scrape::billing;

@@ -1,6 +1,6 @@
-// A client of the batch API with nothing but what Node brings (18 or later). Copy this file.
+// A client of the batch API that needs only Node 18 or later. Copy this file.
 
-/** The service refused a request. */
+/** An error response of the service. */
 export class ApiError extends Error {
   constructor(status, body) {
     super(`${body.code} (${status}): ${body.detail}`);
@@ -10,7 +10,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Talks to one service with one key. */
+/** Sends requests to one service with one API key. */
 export class Client {
   constructor({ apiKey = "", baseUrl = "http://127.0.0.1:8080", timeout = 60_000 } = {}) {
     this.apiKey = apiKey;
@@ -24,12 +24,12 @@ export class Client {
     return this.#request("POST", "/api/v1/batch", { urls, webhook_url: webhookUrl }, headers);
   }
 
-  /** The batch with the results of what has ended. */
+  /** Returns the batch with the results of its finished pages. */
   getBatchStatus(batchId) {
     return this.#request("GET", `/api/v1/batch/${batchId}`);
   }
 
-  /** Ends what has not ended. */
+  /** Cancels the jobs that have not ended. */
   cancelBatch(batchId) {
     return this.#request("DELETE", `/api/v1/batch/${batchId}`);
   }
@@ -41,8 +41,8 @@ export class Client {
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(this.timeout),
     });
-    const said = await response.json();
-    if (!response.ok) throw new ApiError(response.status, said);
-    return said;
+    const result = await response.json();
+    if (!response.ok) throw new ApiError(response.status, result);
+    return result;
   }
 }

@@ -1,4 +1,4 @@
-"""Submits a batch, waits for it, and says what came of each page.
+"""Submits a batch, waits for it, and prints the result of each page.
 
     python3 batch.py http://127.0.0.1:8080 URL...
 """

@@ -1,4 +1,4 @@
-"""A client of the batch API with nothing but Python's own library. Copy this file."""
+"""A client of the batch API that needs only Python's standard library. Copy this file."""
 
 import json
 import urllib.error
@@ -6,7 +6,7 @@ import urllib.request
 
 
 class ApiError(Exception):
-    """The service refused a request."""
+    """An error response of the service."""
 
     def __init__(self, status, code, detail, retry_after=None):
         super().__init__(f"{code} ({status}): {detail}")
@@ -14,7 +14,7 @@ class ApiError(Exception):
 
 
 class Client:
-    """Talks to one service with one key."""
+    """Sends requests to one service with one API key."""
 
     def __init__(self, api_key="", base_url="http://127.0.0.1:8080", timeout=60):
         self.api_key, self.base_url, self.timeout = api_key, base_url.rstrip("/"), timeout
@@ -26,11 +26,11 @@ class Client:
         return self._request("POST", "/api/v1/batch", body, headers)
 
     def get_batch_status(self, batch_id):
-        """The batch with the results of what has ended."""
+        """Returns the batch with the results of its finished pages."""
         return self._request("GET", f"/api/v1/batch/{batch_id}")
 
     def cancel_batch(self, batch_id):
-        """Ends what has not ended."""
+        """Cancels the jobs that have not ended."""
         return self._request("DELETE", f"/api/v1/batch/{batch_id}")
 
     def _request(self, method, path, body=None, headers=None):
@@ -42,5 +42,5 @@ class Client:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
-                said = json.load(error)
-            raise ApiError(error.code, said["code"], said["detail"], said.get("retry_after")) from None
+                problem = json.load(error)
+            raise ApiError(error.code, problem["code"], problem["detail"], problem.get("retry_after")) from None

@@ -196,3 +196,42 @@ fn word_lists_are_sorted_and_stand_alone() {
 fn the_schema_language_is_as_pure_as_the_core() {
     forbid("src/schema", &["tokio", "async ", "::now()", "crate::", "std::net", "std::fs"]);
 }
+
+/// The names of response fields that consist of several words, which no other literal of the code equals.
+fn api_fields() -> Vec<String> {
+    let path = "src/service/wire/openapi/responses.rs";
+    let text = std::fs::read_to_string(path).expect("the schemas of responses");
+    let literals = text.split("(\"").skip(1).filter_map(|it| it.split_once("\","));
+    let mut names: Vec<String> = literals
+        .map(|(name, _)| name.to_owned())
+        .filter(|it| {
+            it.contains('_') && it.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn only_the_wire_module_names_fields_of_the_api() {
+    let names = api_fields();
+    assert!(names.len() > 60, "{names:?}");
+    for_each_source("src", &mut |path, text| {
+        // What extraction produces has fields of its own, such as the date of an article.
+        let exempt = ["src/service/wire", "src/wire", "src/extract"];
+        if exempt.iter().any(|it| path.starts_with(it)) {
+            return;
+        }
+        for (at, line) in code_lines(text) {
+            for name in &names {
+                let literal = format!("\"{name}\"");
+                assert!(
+                    !line.contains(&literal),
+                    "{}:{at}: {literal} is a field of the API: move it to service::wire",
+                    path.display()
+                );
+            }
+        }
+    });
+}

@@ -38,7 +38,7 @@ pub(crate) enum Command {
 /// Options of a page.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PageArgs {
-    /// How to read the page: auto, html, js, pdf or ocr.
+    /// Method of reading the page: auto, html, js, pdf or ocr.
     #[arg(long, default_value = "auto")]
     pub(crate) mode: Mode,
     /// Output formats, separated by commas: markdown, text, html, json, `json_v2`, rag, content, raw.

@@ -20,9 +20,9 @@ const SEARCH_STEP: usize = 50;
 /// The notifications that are listed.
 #[derive(Clone, Copy)]
 enum Filter {
-    /// Those with a webhook URL.
+    /// Notifications with a webhook URL.
     Addressed,
-    /// Those of batches without a webhook as well.
+    /// All notifications, of batches without a webhook as well.
     All,
 }
 

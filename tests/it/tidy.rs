@@ -223,7 +223,9 @@ fn only_the_wire_module_names_fields_of_the_api() {
         if exempt.iter().any(|it| path.starts_with(it)) {
             return;
         }
-        for (at, line) in code_lines(text) {
+        // A field that serde renames keeps the name that a store has on disk.
+        let lines = code_lines(text).filter(|it| !it.1.trim_start().starts_with("#[serde("));
+        for (at, line) in lines {
             for name in &names {
                 let literal = format!("\"{name}\"");
                 assert!(

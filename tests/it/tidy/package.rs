@@ -67,7 +67,8 @@ fn the_default_features_are_under_200_crates_with_one_tls_provider() {
 fn of_package(key: &str) -> String {
     let manifest = std::fs::read_to_string("Cargo.toml").expect("a manifest");
     let line = manifest.lines().find_map(|it| it.strip_prefix(key)?.strip_prefix(" = "));
-    line.unwrap_or_else(|| panic!("no {key}")).trim_matches('"').to_owned()
+    let value = line.and_then(|it| it.split('"').nth(1));
+    value.unwrap_or_else(|| panic!("no {key}")).to_owned()
 }
 
 /// `1.92` and `1.92.0` as numbers that compare.

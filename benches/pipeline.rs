@@ -49,11 +49,14 @@ fn serve() {
 
 async fn by_engine(base: &str, size: usize, count: usize) {
     let dir = tempfile::tempdir_in(".").expect("a directory");
-    let pacing = Pacing { per_host: AT_ONCE, per_second: None };
     let engine = Engine::builder()
         .store(Sled::open(dir.path()).expect("opened"))
         .http(Http::new().allow_network("127.0.0.0/8").expect("a network"))
-        .settings(Settings { concurrency: AT_ONCE, pacing, ..Settings::default() })
+        .settings(
+            Settings::default()
+                .with_concurrency(AT_ONCE)
+                .with_pacing(Pacing::default().with_per_host(AT_ONCE)),
+        )
         .build()
         .expect("built");
     let mut handles = Vec::new();

@@ -1,18 +1,11 @@
-//! A site that blocks the cheap tier: the next one gets the page, and only that one is charged.
+//! A site that blocks the cheapest tier: the next one fetches the page, and only that one is charged.
 //!
 //! Run it with `cargo run --example escalate --features testkit`.
 
-use std::error::Error;
-
-use rungs::Engine;
-use rungs::core::credits::Credits;
-use rungs::core::failure::JobError;
-use rungs::core::tier::Tier;
-use rungs::fetch::http::Http;
-use rungs::stores::Memory;
+use rungs::prelude::*;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 
-/// Serves only who asks as browsers do.
+/// Serves only requests with a browser's headers.
 fn picky(request: &SiteRequest) -> SiteResponse {
     if request.header("sec-fetch-mode").is_none() {
         let block = "<title>Access denied</title><p>Your request looks automated.</p>";
@@ -22,7 +15,7 @@ fn picky(request: &SiteRequest) -> SiteResponse {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), rungs::Error> {
     let site = Site::start(picky);
     let engine = Engine::builder()
         .store(Memory::default())
@@ -31,16 +24,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let report = engine.scrape(site.url("/hours")).await?;
 
-    let page = report.outcome().ok_or("the job has ended")?.map_err(JobError::clone)?;
-    assert!(page.extracted.text.contains("from nine to five"));
+    let text = report.result()?.text().expect("the page has text");
+    assert!(text.contains("from nine to five"));
     let trail: Vec<_> = report.trail().iter().map(|it| (it.tier, it.status)).collect();
     assert_eq!(trail, [(Tier::Curl, Some(403)), (Tier::Http, Some(200))]);
     assert_eq!((report.tier(), report.charged()), (Some(Tier::Http), Credits(300)));
-    let books = engine.account(&report.job().account).await?;
-    assert_eq!((books.held(), books.spent()), (Credits::ZERO, Credits(300)));
     for attempt in report.trail() {
         println!("tier {}: {}", attempt.tier, attempt.signal);
     }
-    println!("the blocked attempt cost nothing, the one that worked {}", report.charged());
+    println!("the blocked attempt cost nothing, the successful one {}", report.charged());
+    engine.shutdown().await;
     Ok(())
 }

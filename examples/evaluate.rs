@@ -9,11 +9,12 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use rungs::core::request::{Format, Item, Limits, Profile};
-use rungs::core::robots::Robots;
-use rungs::core::verdict::{Response, Verdict, judge};
-use rungs::extract::{self, HtmlExtractor};
-use rungs::ports::extract::{Document, Extracted, Extractor};
+use rungs::prelude::*;
+use rungs::{
+    core::{robots::Robots, verdict},
+    extract::{self, HtmlExtractor},
+    ports::extract::{Document, Extracted, Extractor},
+};
 use serde_json::{Map, Value, json};
 
 /// The address of pages that come without one.
@@ -81,8 +82,8 @@ impl Request {
             }
             "block" => Ok(self.judged()),
             "robots" => self.robots(),
-            "ocr" => ocr::answer(self),
-            "pdf" => pdf::answer(self),
+            "ocr" => ocr(self),
+            "pdf" => pdf(self),
             other => Err(format!("the operation `{other}` is not offered")),
         }
     }
@@ -111,9 +112,7 @@ impl Request {
     }
 
     fn fields(&self, profile: Profile, schema: Value) -> Answer {
-        let mut item = Item::get(self.url()).formats([Format::Json]);
-        item.extraction_profile = profile;
-        item.extraction_schema = Some(schema);
+        let item = Item::get(self.url()).formats([Format::Json]).profile(profile).schema(schema);
         Ok(json!({ "data": self.read(item)?.filtered_content }))
     }
 
@@ -127,107 +126,76 @@ impl Request {
             .flatten()
             .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
             .collect();
-        let response = Response::new(
+        let response = verdict::Response::new(
             status.and_then(|it| u16::try_from(it).ok()).unwrap_or(200),
             &headers,
             &self.body,
         );
-        let (blocked, vendor, needs_js) = match judge(&response).verdict {
-            Verdict::Blocked { by, .. } => (true, by, false),
-            Verdict::NeedsRendering => (false, None, true),
+        let (blocked, vendor, needs_js) = match verdict::judge(&response).verdict {
+            verdict::Verdict::Blocked { by, .. } => (true, by, false),
+            verdict::Verdict::NeedsRendering => (false, None, true),
             _ => (false, None, false),
         };
         json!({ "blocked": blocked, "vendor": vendor, "needs_js": needs_js })
     }
 }
 
-/// Text on images, by the program `tesseract`.
+/// The request's file as a document to read within `deadline`.
+#[cfg(any(feature = "ocr", feature = "pdf"))]
+fn document(
+    request: &Request,
+    deadline: Duration,
+) -> Result<rungs::ports::fetch::DocumentRequest, String> {
+    let options = Item::get(NOWHERE).check(&Limits::default()).map_err(|it| it.to_string())?;
+    let document = rungs::ports::fetch::Fetched::new(200, request.body.clone());
+    Ok(rungs::ports::fetch::DocumentRequest::new(document.into(), options.into(), deadline))
+}
+
+/// Runs `work` to its end on a runtime of its own.
+#[cfg(any(feature = "ocr", feature = "pdf"))]
+fn block_on<T, E: ToString>(work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|it| it.to_string())?.block_on(work).map_err(|it| it.to_string())
+}
+
+/// Text in images, by the program `tesseract`.
 #[cfg(feature = "ocr")]
-mod ocr {
-    use std::sync::{Arc, OnceLock};
-    use std::time::Duration;
-
-    use rungs::core::request::{Item, Limits};
-    use rungs::fetch::ocr::{PageSegmentation, Tesseract};
-    use rungs::ports::fetch::{DocumentRequest, Fetched, OcrEngine};
-    use serde_json::{Value, json};
-
-    use crate::{Answer, NOWHERE, Request};
-
-    pub(crate) fn answer(request: &Request) -> Answer {
-        // It asks the program for its languages once.
-        static READER: OnceLock<Tesseract> = OnceLock::new();
-        let number = request.object.get("psm").and_then(Value::as_u64);
-        let layout = match number {
-            None => PageSegmentation::default(),
-            Some(it) => {
-                PageSegmentation::from_psm(it).ok_or(format!("no text is read with psm {it}"))?
-            }
-        };
-        let reader = READER.get_or_init(Tesseract::new).clone().page_segmentation(layout);
-        let options = Item::get(NOWHERE).check(&Limits::default()).map_err(|it| it.to_string())?;
-        let image = DocumentRequest::new(
-            Arc::new(Fetched::new(200, request.body.clone())),
-            Arc::new(options),
-            Duration::from_secs(120),
-        );
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|it| it.to_string())?;
-        let read = runtime.block_on(reader.recognize(image)).map_err(|it| it.to_string())?;
-        Ok(json!({ "text": read.text, "words": read.words }))
-    }
+fn ocr(request: &Request) -> Answer {
+    // Tesseract is asked for its languages once.
+    static READER: std::sync::OnceLock<Tesseract> = std::sync::OnceLock::new();
+    let layout = match request.object.get("psm").and_then(Value::as_u64) {
+        None => rungs::fetch::ocr::PageSegmentation::default(),
+        Some(it) => rungs::fetch::ocr::PageSegmentation::from_psm(it)
+            .ok_or(format!("no text is read with psm {it}"))?,
+    };
+    let reader = READER.get_or_init(Tesseract::new).clone().page_segmentation(layout);
+    let image = document(request, Duration::from_secs(120))?;
+    let read = block_on(rungs::ports::fetch::OcrEngine::recognize(&reader, image))?;
+    Ok(json!({ "text": read.text, "words": read.words }))
 }
 
 #[cfg(not(feature = "ocr"))]
-mod ocr {
-    use crate::{Answer, Request};
-
-    pub(crate) fn answer(_: &Request) -> Answer {
-        Err("`ocr` needs the feature of that name".to_owned())
-    }
+fn ocr(_: &Request) -> Answer {
+    Err("`ocr` needs the feature of that name".to_owned())
 }
 
 /// Text of PDFs.
 #[cfg(feature = "pdf")]
-mod pdf {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use rungs::core::request::{Item, Limits};
-    use rungs::fetch::Pdf;
-    use rungs::ports::fetch::{DocumentRequest, Fetched, PdfReader};
-    use serde_json::json;
-
-    use crate::{Answer, NOWHERE, Request};
-
-    pub(crate) fn answer(request: &Request) -> Answer {
-        let options = Item::get(NOWHERE).check(&Limits::default()).map_err(|it| it.to_string())?;
-        let document = DocumentRequest::new(
-            Arc::new(Fetched::new(200, request.body.clone())),
-            Arc::new(options),
-            Duration::from_secs(60),
-        );
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|it| it.to_string())?;
-        let reader = Pdf::new();
-        let read = runtime.block_on(PdfReader::read(&reader, document));
-        let read = read.map_err(|it| it.to_string())?;
-        Ok(json!({
-            "text": read.pages.join("\n\n"), "markdown": read.markdown.join("\n\n"),
-            "title": read.title, "author": read.author, "created": read.created,
-            "modified": read.modified, "pages": read.page_count, "links": read.links,
-            "warnings": read.warnings,
-        }))
-    }
+fn pdf(request: &Request) -> Answer {
+    let reader = Pdf::new();
+    let document = document(request, Duration::from_secs(60))?;
+    let read = block_on(rungs::ports::fetch::PdfReader::read(&reader, document))?;
+    Ok(json!({
+        "text": read.pages.join("\n\n"), "markdown": read.markdown.join("\n\n"),
+        "title": read.title, "author": read.author, "created": read.created,
+        "modified": read.modified, "pages": read.page_count, "links": read.links,
+        "warnings": read.warnings,
+    }))
 }
 
 #[cfg(not(feature = "pdf"))]
-mod pdf {
-    use crate::{Answer, Request};
-
-    pub(crate) fn answer(_: &Request) -> Answer {
-        Err("`pdf` needs the feature of that name".to_owned())
-    }
+fn pdf(_: &Request) -> Answer {
+    Err("`pdf` needs the feature of that name".to_owned())
 }
 
 /// The CPU time of this thread; that of a program that was started for it is not counted.

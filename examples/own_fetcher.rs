@@ -1,19 +1,13 @@
-//! A host's own fetcher, as a closure and as a type.
+//! A fetcher of your own, as a closure and as a type.
 //!
 //! Run it with `cargo run --example own_fetcher`.
 
 use std::collections::HashMap;
-use std::error::Error;
 
-use rungs::Engine;
-use rungs::core::failure::{ErrorCode, JobError};
-use rungs::core::tier::Tier;
-use rungs::ports::BoxFuture;
-use rungs::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched};
-use rungs::ports::fetch::{HttpFetcher, fetcher_fn};
-use rungs::stores::Memory;
+use rungs::ports::{BoxFuture, fetch::*};
+use rungs::prelude::*;
 
-/// Pages from an archive in memory: any status is a response, and only no response is an error.
+/// Pages from an archive in memory. Any status is a response; only the lack of one is an error.
 #[derive(Debug)]
 struct Archive(HashMap<&'static str, &'static str>);
 
@@ -35,31 +29,30 @@ impl HttpFetcher for Archive {
     }
 }
 
-async fn text(fetcher: impl HttpFetcher + 'static, url: &str) -> Result<String, Box<dyn Error>> {
-    let mut settings = rungs::Settings::default();
-    settings.retry.retries = 0;
+async fn scrape(fetcher: impl HttpFetcher + 'static, url: &str) -> Result<JobReport, rungs::Error> {
+    let settings = Settings::default().with_retries(0);
     let builder = Engine::builder().store(Memory::default()).http(fetcher).settings(settings);
-    let report = builder.build()?.scrape(url).await?;
-    let page = report.outcome().ok_or("the job has ended")?.map_err(JobError::clone)?;
-    Ok(page.extracted.text.clone())
+    Ok(builder.build()?.scrape(url).await?)
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), rungs::Error> {
     let echo = fetcher_fn([Tier::Curl], |request| async move {
         let body = format!("<p>You asked for the page {}</p>", request.url.as_str());
         Ok(Fetched::new(200, body).header("content-type", "text/html"))
     });
-    assert_eq!(text(echo, "http://a.test/x").await?, "You asked for the page http://a.test/x");
+    let report = scrape(echo, "http://a.test/x").await?;
+    assert_eq!(report.result()?.text(), Some("You asked for the page http://a.test/x"));
 
     let archive = || Archive(HashMap::from([("http://archive.test/1", "<p>The first page.</p>")]));
-    assert_eq!(text(archive(), "http://archive.test/1").await?, "The first page.");
+    let report = scrape(archive(), "http://archive.test/1").await?;
+    assert_eq!(report.result()?.text(), Some("The first page."));
     for (url, code) in [
         ("http://archive.test/2", ErrorCode::NotFoundTarget),
         ("http://elsewhere.test/", ErrorCode::DnsError),
     ] {
-        let error = text(archive(), url).await.err().ok_or("there is no such page")?;
-        assert_eq!(error.downcast_ref::<JobError>().map(|it| it.code), Some(code), "{error}");
+        let report = scrape(archive(), url).await?;
+        assert_eq!(report.result().expect_err("the archive does not have it").code, code);
     }
     println!("a closure and a type served pages, and their failures were told apart");
     Ok(())

@@ -1,14 +1,18 @@
-//! A host's own store, and the proof that it keeps the port's promises.
+//! A store of your own, checked by the conformance kit.
 //!
 //! Run it with `cargo run --example own_store --features testkit`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use rungs::core::record::{Claim, Key, Queue, Record};
-use rungs::core::time::Timestamp;
-use rungs::ports::BoxFuture;
-use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write, has_duplicate_keys};
+use rungs::core::{
+    record::{Claim, Key, Queue, Record},
+    time::Timestamp,
+};
+use rungs::ports::{
+    BoxFuture,
+    store::{ListQuery, Store, StoreError, Versioned, Write, has_duplicate_keys},
+};
 
 /// Everything in one map, and no index: what is due is looked for. Good for a few thousand records.
 #[derive(Clone, Debug, Default)]

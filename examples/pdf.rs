@@ -1,20 +1,18 @@
-//! A PDF as text, markdown and what it says of itself, whatever its server calls it.
+//! A PDF as text and Markdown with its metadata, whatever media type its server reports.
 //!
-//! It is read by a process of its own, which needs no set-up: this program is started again for it.
+//! Run it with `cargo run --example pdf --features pdf,testkit`. A child process reads the document; it is this
+//! program started again, so there is nothing to install.
 
-use rungs::Engine;
-use rungs::core::failure::{ErrorCode, JobError};
-use rungs::core::request::{Format, Item, Mode};
-use rungs::fetch::{Http, Pdf};
-use rungs::stores::Memory;
-use rungs::testkit::fetcher::samples::{PDF_LINES, PDF_TITLE, pdf};
-use rungs::testkit::site::{Site, SiteResponse};
+use rungs::prelude::*;
+use rungs::testkit::{
+    fetcher::samples::{PDF_LINES, PDF_TITLE, pdf},
+    site::{Site, SiteResponse},
+};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), rungs::Error> {
     let reader = Pdf::new();
-    // Whether a reading process can be started from here.
-    reader.check().await?;
+    reader.check().await?; // fails if a child process cannot be started
 
     let site = Site::start(|request| match request.path.as_str() {
         "/half.pdf" => SiteResponse::html("%PDF-1.7\nnothing more"),
@@ -26,19 +24,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .pdf(reader)
         .build()?;
 
-    let item = Item::get(site.url("/report")).formats([Format::Text, Format::Markdown]);
-    let report = engine.scrape(item).await?;
-    let page = report.outcome().ok_or("it has ended")?.map_err(JobError::clone)?;
-    println!("{}", page.extracted.content[&Format::Markdown]);
-    assert_eq!(page.extracted.text, PDF_LINES.join("\n\n"));
-    assert_eq!(page.extracted.title.as_deref(), Some(PDF_TITLE));
+    let report = engine.scrape(Item::get(site.url("/report")).formats([Format::Markdown])).await?;
+    let page = report.result()?;
+    println!("{}", page.markdown().expect("the item asks for it"));
+    assert_eq!(page.text(), Some(PDF_LINES.join("\n\n").as_str()));
+    assert_eq!(page.title(), Some(PDF_TITLE));
     assert_eq!(page.extracted.metadata["pages"], 2);
 
     let report = engine.scrape(Item::get(site.url("/half.pdf")).mode(Mode::Pdf)).await?;
-    let Some(Err(why)) = report.outcome() else { return Err("half a PDF was read".into()) };
-    println!("{why}");
-    assert_eq!(why.code, ErrorCode::PdfParseFailed);
-
+    let error = report.result().expect_err("half a PDF cannot be read");
+    println!("{error}");
+    assert_eq!(error.code, ErrorCode::PdfParseFailed);
     engine.shutdown().await;
     Ok(())
 }

@@ -1,21 +1,17 @@
-//! A batch's events as they happen: every job ends once, and the batch's end comes last.
+//! A batch's progress events: every job ends once, and the batch ends last.
 //!
 //! Run it with `cargo run --example progress --features testkit`.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::time::Duration;
 
-use rungs::core::batch::BatchStatus;
-use rungs::fetch::http::Http;
-use rungs::stores::Memory;
+use rungs::prelude::*;
 use rungs::testkit::site::{Site, SiteResponse};
-use rungs::{Batch, Engine, ProgressEvent};
 
 const PAGES: usize = 12;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), rungs::Error> {
     let site = Site::start(|_| {
         let page = SiteResponse::html("<p>A page that is long enough to be read.</p>");
         page.delay(Duration::from_millis(20))
@@ -24,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .store(Memory::default())
         .http(Http::new().allow_network("127.0.0.0/8")?)
         .build()?;
-    let urls = (0..PAGES).map(|it| site.url(&format!("/{it}")));
+    let urls = (0..PAGES).map(|page| site.url(&format!("/{page}")));
 
     let mut handle = engine.submit(Batch::new(urls)).await?;
     let mut ended = BTreeSet::new();
@@ -38,7 +34,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     assert_eq!(ended.len(), PAGES);
-    assert!(matches!(last, Some(ProgressEvent::BatchEnded { status: BatchStatus::Completed })));
+    let completed = BatchStatus::Completed;
+    assert!(matches!(last, Some(ProgressEvent::BatchEnded { status }) if status == completed));
     println!("{PAGES} jobs ended, then the batch");
     Ok(())
 }

@@ -1,22 +1,91 @@
-//! The umbrella error, for a host's `?`.
+//! The umbrella error for an application's `?`.
 
+use crate::core::failure::JobError;
+use crate::core::id::ParseIdError;
+use crate::core::request::{ParseOptionError, ParseTextError, ValidationError};
+use crate::core::tier::ParseTierError;
+use crate::core::url::ParseUrlError;
 use crate::engine::{BuildError, EngineError, SubmitError};
+use crate::ports::fetch::FetchError;
 use crate::ports::store::StoreError;
 
-/// Anything that a call of rungs can fail with. A failed page is none of these: it is data.
+/// Any error that setting up and using rungs can return.
+///
+/// Every message and every `source()` is that of the wrapped error. A failed page is data and not an error of the call:
+/// it becomes [`Error::Job`] only where an application passes a job's result on, as in `report.result()?`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The engine could not be put together.
+    /// The engine could not be built.
     #[error(transparent)]
     Build(#[from] BuildError),
     /// A submission was refused.
     #[error(transparent)]
     Submit(#[from] SubmitError),
-    /// A call could not be carried out.
+    /// A call to the engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The store could not be opened.
+    /// A store could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A page failed.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// A program or a reader that a fetcher needs is not available.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// An item has an invalid option.
+    #[error(transparent)]
+    Validation(#[from] ValidationError),
+    /// A text is not an id.
+    #[error(transparent)]
+    Id(#[from] ParseIdError),
+    /// A text is not a page's URL.
+    #[error(transparent)]
+    Url(#[from] ParseUrlError),
+    /// A text is not a tier.
+    #[error(transparent)]
+    Tier(#[from] ParseTierError),
+    /// A text is not a value of an option.
+    #[error(transparent)]
+    Option(#[from] ParseOptionError),
+    /// A text is not a country, a language or a list of OCR languages.
+    #[error(transparent)]
+    Text(#[from] ParseTextError),
+    /// A text is not a network.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    Network(#[from] crate::net::ParseNetworkError),
+    /// A text is not a proxy's URL.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    Proxy(#[from] crate::net::ParseProxyError),
+    /// A text is not a user agent.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    UserAgent(#[from] crate::fetch::http::UserAgentError),
+    /// Root certificates could not be read.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    Roots(#[from] crate::net::RootCertificateError),
+    /// A text is not the base URL of a language model.
+    #[cfg(feature = "llm")]
+    #[error(transparent)]
+    BaseUrl(#[from] crate::llm::ParseBaseUrlError),
+    /// The API keys of the service could not be read.
+    #[cfg(feature = "server")]
+    #[error(transparent)]
+    ApiKeys(#[from] crate::service::ApiKeysError),
+    /// JSON could not be read or written.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A file, a socket or a process failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl From<&JobError> for Error {
+    fn from(error: &JobError) -> Self {
+        Self::Job(error.clone())
+    }
 }

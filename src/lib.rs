@@ -28,6 +28,7 @@ pub mod net;
 #[cfg(all(feature = "http", feature = "html", feature = "sled"))]
 mod open;
 pub mod ports;
+pub mod prelude;
 #[cfg(any(feature = "html", feature = "llm"))]
 mod schema;
 pub mod service;

@@ -1,34 +1,60 @@
-//! The shortest way to an engine: every default, in one line.
+//! The shortest way to a durable engine.
 
 use std::path::Path;
 
+use crate::Engine;
+use crate::engine::EngineBuilder;
 use crate::error::Error;
 use crate::fetch::Http;
 use crate::stores::Sled;
-use crate::{Engine, engine::EngineBuilder};
 
 impl Engine {
-    /// Opens an engine on the sled store in `dir` with the built-in parts: HTTP tiers 1, 2 and 3.5
-    /// and the built-in extractor. Webhooks and proxies need [`Engine::builder`].
+    /// Opens an engine on the sled store in `dir`, with HTTP tiers 1, 2 and 3.5 and the built-in extractor.
     ///
-    /// It blocks while the store is opened, and must be called inside a tokio runtime.
+    /// Use [`EngineBuilder::open`] to add webhooks, proxies or a browser. Both block while the store is opened, and both
+    /// must be called inside a tokio runtime.
     ///
     /// # Example
     ///
     /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rungs::Error> {
     /// # let dir = std::env::temp_dir().join(format!("rungs-open-{}", std::process::id()));
-    /// # tokio::runtime::Runtime::new()?.block_on(async {
     /// let engine = rungs::Engine::open(&dir)?;
     /// assert!(engine.batches(None, 10).await?.is_empty());
     /// engine.shutdown().await;
-    /// # Ok::<(), rungs::Error>(())
-    /// # })?;
-    /// # std::fs::remove_dir_all(&dir).ok();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::builder().open(dir)
+    }
+}
+
+impl EngineBuilder {
+    /// Opens the engine on the sled store in `dir`. Without a fetcher it uses [`Http::new`].
+    ///
+    /// It replaces [`EngineBuilder::store`] and [`EngineBuilder::build`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), rungs::Error> {
+    /// # let dir = std::env::temp_dir().join(format!("rungs-builder-{}", std::process::id()));
+    /// use rungs::prelude::*;
+    ///
+    /// let webhooks = Webhooks::signed_with("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    /// let engine = Engine::builder().webhooks(webhooks).open(&dir)?;
+    /// # engine.shutdown().await;
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open(self, dir: impl AsRef<Path>) -> Result<Engine, Error> {
         let store = Sled::open(dir.as_ref())?;
-        let builder: EngineBuilder = Self::builder().store(store).http(Http::new());
-        Ok(builder.build()?)
+        let builder = if self.has_fetcher() { self } else { self.http(Http::new()) };
+        Ok(builder.store(store).build()?)
     }
 }

@@ -55,7 +55,7 @@ fn engine() -> Engine {
 
 fn item(url: String) -> Item {
     let formats = [Format::Markdown, Format::Text, Format::Html, Format::Json];
-    Item { max_response_bytes: MAX_RESPONSE_BYTES, ..Item::get(url).formats(formats) }
+    Item::get(url).formats(formats).max_response_bytes(MAX_RESPONSE_BYTES)
 }
 
 /// A page with enough on it to be read without a doubt.
@@ -97,7 +97,7 @@ fn end_of(item: Item) -> JobReport {
 /// The code that a job ends with.
 fn code(item: Item) -> ErrorCode {
     let report = end_of(item);
-    let error = report.outcome().expect("ended").expect_err("a hostile server gives no page");
+    let error = report.result().expect_err("a hostile server gives no page");
     assert_eq!((report.job().state, report.charged()), (JobState::Failed, Credits::ZERO));
     error.code
 }
@@ -119,7 +119,7 @@ fn code_of(
 fn text_of(body: Vec<u8>) -> String {
     let site = Site::start(move |_| SiteResponse::html(body.clone()));
     let report = end_of(item(site.url("/")));
-    let page = report.outcome().expect("ended").expect("a page");
+    let page = report.result().expect("a page");
     page.extracted.text.clone()
 }
 
@@ -158,7 +158,7 @@ fn a_body_that_trickles_ends_with_the_ladders_time() {
         while stream.read(&mut [0]).is_err() && stream.write_all(b"x").is_ok() {}
     });
 
-    assert_eq!(code(item(site.url("/")).timeout(1)), ErrorCode::Timeout);
+    assert_eq!(code(item(site.url("/")).timeout(Duration::from_secs(1))), ErrorCode::Timeout);
 }
 
 #[test]

@@ -76,17 +76,17 @@ fn asked(bytes: &mut Bytes<'_>) -> Option<(Tier, JobRequest, Option<&'static str
 }
 
 fn check(made: &Extracted, options: &JobRequest, body: &[u8]) {
-    let mut formats = options.formats.clone();
+    let mut formats = options.formats().to_vec();
     formats.sort_unstable();
     assert_eq!(made.content.keys().copied().collect::<Vec<_>>(), formats);
     for (format, value) in &made.content {
         // A schema may be that of a list.
-        let is_list = value.is_array() && options.extraction_schema.is_some();
+        let is_list = value.is_array() && options.schema().is_some();
         let has_form = value.is_string() || value.is_object() || is_list;
         assert!(has_form, "{format} is neither text nor object");
     }
-    assert_eq!(made.raw_html.is_some(), options.include_raw_html);
-    assert_eq!(made.filtered_content.is_some(), options.extraction_schema.is_some());
+    assert_eq!(made.raw_html.is_some(), options.wants_raw_html());
+    assert_eq!(made.filtered_content.is_some(), options.schema().is_some());
     if let Some(Value::String(html)) = made.content.get(&Format::Html) {
         made::is_harmless(html);
     }

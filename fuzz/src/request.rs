@@ -39,9 +39,9 @@ pub fn run(data: &[u8]) {
 fn names_a_field(flaw: &ValidationError) {
     let word =
         |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
-    let field = flaw.field.strip_prefix("webhookUrl").unwrap_or(flaw.field);
-    assert!(field.is_empty() || field.split('.').all(word), "`{}` is no field", flaw.field);
-    assert!(!flaw.reason.is_empty() && flaw.reason.len() <= MAX_REASON, "{flaw}");
+    let field = flaw.field().strip_prefix("webhookUrl").unwrap_or(flaw.field());
+    assert!(field.is_empty() || field.split('.').all(word), "`{}` is no field", flaw.field());
+    assert!(!flaw.reason().is_empty() && flaw.reason().len() <= MAX_REASON, "{flaw}");
 }
 
 /// The list may be called `urls` or `requests`.
@@ -90,9 +90,9 @@ fn is_priced(request: &JobRequest) {
     let asked = AddOns::asked(request);
     for tier in Reach::of(request, &tools, &prices).usable.iter() {
         assert!(prices.quote(request, tier, asked) <= held, "tier {tier} is not covered");
-        let controls = &request.cost_controls;
+        let controls = &request.cost_controls();
         assert!(controls.max_tier.is_none_or(|it| tier <= it));
         assert!(controls.force_tier.is_none_or(|it| tier == it));
     }
-    assert!(held <= request.cost_controls.max_credits.unwrap_or(Credits::MAX));
+    assert!(held <= request.cost_controls().max_credits.unwrap_or(Credits::MAX));
 }

@@ -314,7 +314,7 @@ impl Job {
 
     /// Returns the time that is left of `timeout` after `used` in this claim.
     pub fn time_left(&self, used: Duration) -> Duration {
-        let timeout = Duration::from_secs(self.request.timeout);
+        let timeout = self.request.timeout();
         timeout.saturating_sub(self.used).saturating_sub(used)
     }
 }

@@ -61,7 +61,7 @@ pub struct AddOns {
 impl AddOns {
     /// Returns the add-ons that `request` asks for.
     pub fn asked(request: &JobRequest) -> Self {
-        let advanced = &request.advanced;
+        let advanced = request.advanced();
         Self {
             screenshot: advanced.screenshot,
             pdf: advanced.generate_pdf,
@@ -133,7 +133,7 @@ impl PriceList {
     /// Returns the price before the discount for your own proxy.
     pub fn undiscounted(&self, request: &JobRequest, tier: Tier, add_ons: AddOns) -> Credits {
         let base = self.tiers.get(tier.index()).copied().unwrap_or(Credits::MAX);
-        let page = match request.method {
+        let page = match request.method() {
             Method::Get => base,
             _ => base.scaled(self.other_method_per_mille),
         };

@@ -163,7 +163,7 @@ impl Ladder {
     async fn fetch_on(&self, tier: Tier, request: FetchRequest) -> Result<FetchedPage, FetchError> {
         let fetchers = &self.shared.adapters.fetchers;
         if tier == Tier::Browser {
-            let browser = fetchers.js.as_ref().ok_or_else(|| unavailable(tier))?;
+            let browser = fetchers.browser.as_ref().ok_or_else(|| unavailable(tier))?;
             let rendered = browser.render(request).await?;
             let files = BrowserFiles {
                 screenshot: rendered.screenshot,
@@ -173,7 +173,7 @@ impl Ladder {
             let response = Arc::new(rendered.page);
             return Ok(FetchedPage { response, rendered: true, files, actions: rendered.actions });
         }
-        let http = fetchers.html.as_ref().ok_or_else(|| unavailable(tier))?;
+        let http = fetchers.http(tier).ok_or_else(|| unavailable(tier))?;
         let response = Arc::new(http.fetch(request).await?);
         Ok(FetchedPage { response, ..FetchedPage::default() })
     }

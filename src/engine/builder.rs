@@ -1,5 +1,6 @@
 //! Putting an engine together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,15 @@ use crate::ports::prompt::PromptExtractor;
 use crate::ports::store::{Bodies, Store};
 
 /// How much an engine does at once, and for how long.
+///
+/// ```
+/// use rungs::Settings;
+///
+/// let settings = Settings::default().with_concurrency(8).with_limited_accounts();
+/// assert!(!settings.unlimited_accounts);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Settings {
     /// Pages fetched at the same time; 32.
     pub concurrency: usize,
@@ -66,21 +75,105 @@ impl Default for Settings {
     }
 }
 
-/// The fetchers, one seat a kind. An empty seat ends the ladder lower and says so.
+impl Settings {
+    /// Sets how many pages are fetched at the same time. Defaults to 32.
+    pub fn with_concurrency(mut self, pages: usize) -> Self {
+        self.concurrency = pages;
+        self
+    }
+
+    /// Sets the rate and the concurrency per site.
+    pub fn with_pacing(mut self, pacing: Pacing) -> Self {
+        self.pacing = pacing;
+        self
+    }
+
+    /// Sets when and how often a failed page is retried.
+    pub fn with_retry(mut self, retry: Backoff) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Sets how often a failed page is retried. Defaults to 2.
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retry.retries = retries;
+        self
+    }
+
+    /// Sets when and how often a failed webhook delivery is retried.
+    pub fn with_webhook_retry(mut self, retry: Backoff) -> Self {
+        self.webhook_retry = retry;
+        self
+    }
+
+    /// Sets how long a worker may be silent before its job goes to another. Defaults to 30 s.
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Sets when a job is given up, however long its site's queue is. Defaults to 24 hours.
+    pub fn with_job_deadline(mut self, deadline: Duration) -> Self {
+        self.job_deadline = deadline;
+        self
+    }
+
+    /// Sets how long running jobs may continue after a shutdown. Defaults to 10 s.
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Sets how many pages of one account are fetched at the same time. Defaults to no limit.
+    pub fn with_per_account(mut self, pages: usize) -> Self {
+        self.per_account = Some(pages);
+        self
+    }
+
+    /// Sets how long an ended batch is kept, at least 24 hours, which is the default.
+    pub fn with_retention(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Refuses submissions that an account's credits do not cover. By default a new account's credits are unlimited.
+    pub fn with_limited_accounts(mut self) -> Self {
+        self.unlimited_accounts = false;
+        self
+    }
+}
+
+/// The configured fetchers and readers. Without one, its tiers or documents are unavailable.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fetchers {
-    pub(super) html: Option<Arc<dyn HttpFetcher>>,
-    pub(super) js: Option<Arc<dyn BrowserFetcher>>,
+    http: BTreeMap<Tier, Arc<dyn HttpFetcher>>,
+    pub(super) browser: Option<Arc<dyn BrowserFetcher>>,
     pub(super) pdf: Option<Arc<dyn PdfReader>>,
     pub(super) ocr: Option<Arc<dyn OcrEngine>>,
 }
 
 impl Fetchers {
+    /// Makes `fetcher` serve the tiers that it reports. The browser's tier is never one of them.
+    fn add_http(&mut self, fetcher: &Arc<dyn HttpFetcher>) {
+        for tier in fetcher.tiers().into_iter().filter(|&tier| tier < Tier::Browser) {
+            self.http.insert(tier, Arc::clone(fetcher));
+        }
+    }
+
+    /// Returns the fetcher that serves `tier`.
+    pub(super) fn http(&self, tier: Tier) -> Option<&dyn HttpFetcher> {
+        self.http.get(&tier).map(AsRef::as_ref)
+    }
+
+    /// Returns the fetcher of the lowest tier, for requests that belong to no attempt, such as robots.txt.
+    pub(super) fn lowest_http(&self) -> Option<&dyn HttpFetcher> {
+        self.http.values().next().map(AsRef::as_ref)
+    }
+
     fn capabilities(&self) -> Capabilities {
-        let html = self.html.iter().flat_map(|it| it.tiers());
-        let js = self.js.iter().map(|_| Tier::Browser);
+        let browser = self.browser.iter().map(|_| Tier::Browser);
         Capabilities {
-            tiers: html.filter(|&it| it < Tier::Browser).chain(js).collect(),
+            tiers: self.http.keys().copied().chain(browser).collect(),
             pdf: self.pdf.is_some(),
             ocr: self.ocr.is_some(),
         }
@@ -150,15 +243,32 @@ impl EngineBuilder {
         self
     }
 
-    /// Fetches over HTTP: the tiers that it says it serves.
+    /// Fetches over HTTP, on the tiers that `fetcher` reports in [`HttpFetcher::tiers`].
+    ///
+    /// Call it once per fetcher. Where two report the same tier, the later call wins, so a fetcher for one tier goes
+    /// after the one for the rest:
+    ///
+    /// ```
+    /// # use rungs::ports::fetch::{Fetched, fetcher_fn};
+    /// # use rungs::prelude::*;
+    /// # let vendor = fetcher_fn([Tier::Stealth], |_| async { Ok(Fetched::new(200, "")) });
+    /// # #[cfg(feature = "http")]
+    /// let builder = Engine::builder().http(Http::new()).http(vendor);
+    /// ```
     pub fn http(mut self, fetcher: impl HttpFetcher + 'static) -> Self {
-        self.fetchers.html = Some(Arc::new(fetcher));
+        let fetcher: Arc<dyn HttpFetcher> = Arc::new(fetcher);
+        self.fetchers.add_http(&fetcher);
         self
     }
 
-    /// Renders pages: tier 4.
+    /// Returns `true` if a fetcher was given.
+    pub(crate) fn has_fetcher(&self) -> bool {
+        !self.fetchers.http.is_empty() || self.fetchers.browser.is_some()
+    }
+
+    /// Renders pages on tier 4.
     pub fn browser(mut self, fetcher: impl BrowserFetcher + 'static) -> Self {
-        self.fetchers.js = Some(Arc::new(fetcher));
+        self.fetchers.browser = Some(Arc::new(fetcher));
         self
     }
 
@@ -246,9 +356,10 @@ impl EngineBuilder {
     ///
     /// [`BuildError`] naming the first part that is missing. Nothing is started then.
     pub fn build(self) -> Result<Engine, BuildError> {
+        let has_fetcher = self.has_fetcher();
         let store = self.store.ok_or(BuildError::NoStore)?;
         let bodies = self.bodies.or_else(|| store.bodies()).ok_or(BuildError::NoBodies)?;
-        if self.fetchers.html.is_none() && self.fetchers.js.is_none() {
+        if !has_fetcher {
             return Err(BuildError::NoFetcher);
         }
         let extractor = self.extractor.ok_or(BuildError::NoExtractor)?;

@@ -30,8 +30,8 @@ fn digest(job: &Job) -> [u8; 32] {
     let item = Item {
         cost_controls: CostControls::default(),
         cache: Cache::default(),
-        timeout: 0,
-        ..Item::clone(&job.request)
+        timeout: Duration::ZERO,
+        ..job.request.item().clone()
     };
     let relevant = serde_json::json!({ "account": job.account, "item": item });
     Sha256::digest(relevant.to_string()).into()
@@ -40,13 +40,13 @@ fn digest(job: &Job) -> [u8; 32] {
 /// Returns when a result that was fetched at `fetched_at` expires; `None` if the item does not use the
 /// cache.
 pub(super) fn expiry(job: &Job, fetched_at: Timestamp) -> Option<Timestamp> {
-    let ttl = job.request.cache.ttl.map_or(DEFAULT_TTL, Duration::from_secs);
-    job.request.cache.enabled.then(|| fetched_at.after(ttl))
+    let ttl = job.request.cache().ttl.unwrap_or(DEFAULT_TTL);
+    job.request.cache().enabled.then(|| fetched_at.after(ttl))
 }
 
 /// Returns the end of a job whose result is in the cache. A cached result costs nothing.
 pub(super) async fn lookup(shared: &Shared, job: &Job) -> Option<StepInput> {
-    let wanted = job.request.cache;
+    let wanted = job.request.cache();
     if !wanted.enabled || wanted.force_refresh {
         return None;
     }

@@ -17,14 +17,14 @@ use crate::ports::fetch::{
 };
 
 fn unsupported(job: &Job, is: &str) -> JobError {
-    let mode = job.request.mode;
+    let mode = job.request.mode();
     let message = format!("the document is {is}, which mode {mode} does not read");
     JobError::new(ErrorCode::UnsupportedContentType, message)
 }
 
 /// Checks that the item's mode accepts what the page turned out to be.
 pub(super) fn check_mode(job: &Job, finding: &Finding) -> Result<(), JobError> {
-    match (job.request.mode, finding) {
+    match (job.request.mode(), finding) {
         (Mode::Pdf | Mode::Ocr, _) => Err(unsupported(job, "a page")),
         (_, Finding::Judged(Verdict::Other(DocumentKind::Binary))) => {
             Err(unsupported(job, "binary"))
@@ -40,7 +40,7 @@ pub(super) async fn read(
     page: &Arc<Fetched>,
     kind: DocumentKind,
 ) -> Option<Result<Extracted, JobError>> {
-    let (mode, status) = (job.request.mode, page.status);
+    let (mode, status) = (job.request.mode(), page.status);
     let read = match kind {
         DocumentKind::Pdf if matches!(mode, Mode::Auto | Mode::Pdf | Mode::Ocr) => {
             pdf(shared, job, page).await
@@ -65,7 +65,7 @@ fn request(job: &Job, page: &Arc<Fetched>) -> DocumentRequest {
 
 /// Builds the requested formats of a document that has only text, Markdown and data.
 fn formats(job: &Job, text: &str, markdown: &str, data: &Value) -> Extracted {
-    let content = job.request.formats.iter().filter_map(|&format| {
+    let content = job.request.formats().iter().filter_map(|&format| {
         let value = match format {
             Format::Text => text.into(),
             Format::Markdown => markdown.into(),
@@ -91,7 +91,7 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
     let mut read = read.map_err(|error| unreadable(&error, damaged, damaged))?;
     let left = deadline.saturating_sub(shared.now().since(started_at));
     let ocr_results = scans::read(shared, job, &mut read, left).await;
-    if job.request.mode == Mode::Ocr && ocr_results.is_empty() && is_blank(&read) {
+    if job.request.mode() == Mode::Ocr && ocr_results.is_empty() && is_blank(&read) {
         let reason =
             read.warnings.first().map_or("it contains neither text nor images", String::as_str);
         let code = match shared.adapters.fetchers.ocr {
@@ -107,8 +107,8 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
     });
     let mut made = formats(job, &text, &markdown, &about);
     // The mode promises the document's text, even if every requested format is one that only pages have.
-    if job.request.mode == Mode::Pdf || made.content.is_empty() {
-        let (format, value) = match job.request.pdf_format {
+    if job.request.mode() == Mode::Pdf || made.content.is_empty() {
+        let (format, value) = match job.request.pdf_format() {
             PdfFormat::Markdown => (Format::Markdown, markdown),
             PdfFormat::Text => (Format::Text, text),
         };

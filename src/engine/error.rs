@@ -116,12 +116,12 @@ pub enum SubmitError {
         most: usize,
     },
     /// An item is wrong.
-    #[error("item {index}: {flaw}")]
+    #[error("item {index}: {error}")]
     Item {
         /// Its place, from 0.
         index: usize,
         /// The field, and what is wrong with it.
-        flaw: ValidationError,
+        error: ValidationError,
     },
     /// The webhook cannot be used.
     #[error("webhook_url: {0}")]

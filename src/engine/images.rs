@@ -39,7 +39,8 @@ pub(super) async fn read(
     deadline: Duration,
 ) -> Option<ImageTexts> {
     let reader = shared.adapters.fetchers.ocr.as_deref()?;
-    let fetcher = shared.adapters.fetchers.html.as_deref()?;
+    let fetchers = &shared.adapters.fetchers;
+    let fetcher = fetchers.http(Tier::Http).or_else(|| fetchers.lowest_http())?;
     let mut texts = ImageTexts::default();
     if urls.is_empty() {
         texts.warnings.push("advanced.ocr: the page has no image to read".to_owned());
@@ -113,7 +114,7 @@ impl ImageJob<'_> {
         }
         let site = options.page().site();
         let _permit = self.shared.fetch_permit(&self.job.account, &site).await;
-        let max_bytes = options.byte_limit().min(MAX_IMAGE_BYTES);
+        let max_bytes = options.max_response_bytes().min(MAX_IMAGE_BYTES);
         let tier = self.fetcher.tiers().into_iter().find(|it| *it == Tier::Http);
         let request = FetchRequest {
             deadline,
@@ -133,9 +134,9 @@ impl ImageJob<'_> {
         };
         let page = &self.job.request;
         let mut item = Item::get(self.url);
-        item.max_response_bytes = page.max_response_bytes;
-        item.location = page.location.clone();
-        let (from, to) = (&page.advanced, &mut item.advanced);
+        item.max_response_bytes = page.max_response_bytes();
+        item.location = page.location().clone();
+        let (from, to) = (page.advanced(), &mut item.advanced);
         to.use_proxy = from.use_proxy;
         to.use_own_proxy = from.use_own_proxy;
         to.proxy_integration_id.clone_from(&from.proxy_integration_id);
@@ -147,7 +148,7 @@ impl ImageJob<'_> {
         if same_site {
             to.cookies.clone_from(&from.cookies);
             to.session_headers.clone_from(&from.session_headers);
-            item.headers.clone_from(&page.headers);
+            item.headers = page.headers().to_vec();
         }
         item.check(&self.shared.config.limits).map_err(|error| refused(error.into()))
     }

@@ -119,7 +119,7 @@ impl Ladder {
 
     /// Returns the time that is left of the job's timeout and time budget.
     pub(super) fn deadline(&self) -> Duration {
-        let budget = self.job.request.cost_controls.time_budget.map(Duration::from_secs);
+        let budget = self.job.request.cost_controls().time_budget;
         let left = self.job.time_left(self.used);
         budget.map_or(left, |it| left.min(it.saturating_sub(self.used_in_all())))
     }

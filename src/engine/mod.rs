@@ -51,7 +51,7 @@ pub use builder::{EngineBuilder, Settings};
 pub use clock::{SystemBlockingPool, SystemClock, SystemEntropy};
 pub use error::{BuildError, EngineError, SubmitError};
 pub use pace::Pacing;
-pub use report::{BatchReport, JobReport, Page};
+pub use report::{BatchReport, JobReport, JobSnapshot, Page};
 pub use robots::RobotsPolicy;
 pub use submit::{Batch, Estimate};
 pub use watch::{BatchHandle, ProgressEvent};

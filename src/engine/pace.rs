@@ -21,6 +21,7 @@ const MAX_SITES: usize = 4_096;
 
 /// Limits on the requests to each site.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Pacing {
     /// Requests to one site at the same time. Defaults to 8.
     pub per_host: usize,
@@ -31,6 +32,20 @@ pub struct Pacing {
 impl Default for Pacing {
     fn default() -> Self {
         Self { per_host: 8, per_second: None }
+    }
+}
+
+impl Pacing {
+    /// Sets the number of requests to one site at the same time. Defaults to 8.
+    pub fn with_per_host(mut self, requests: usize) -> Self {
+        self.per_host = requests;
+        self
+    }
+
+    /// Sets the number of requests to one site in a second. Defaults to no limit.
+    pub fn with_per_second(mut self, requests: f64) -> Self {
+        self.per_second = Some(requests);
+        self
     }
 }
 

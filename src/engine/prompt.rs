@@ -20,12 +20,12 @@ pub(super) async fn answer(
     deadline: Duration,
 ) {
     let options = &job.request;
-    let Some(prompt) = &options.extraction_prompt else { return };
+    let Some(prompt) = options.prompt() else { return };
     let unanswered = |reason: &str| format!("extraction_prompt was not answered: {reason}");
     let Some(model) = &shared.adapters.prompts else {
         let named = [
-            (options.extraction_provider.is_some(), "extraction_provider"),
-            (options.extraction_model.is_some(), "extraction_model"),
+            (options.provider().is_some(), "extraction_provider"),
+            (options.model().is_some(), "extraction_model"),
         ];
         let reason = "no language model is configured";
         extracted.warnings.push(unanswered(reason));
@@ -35,10 +35,10 @@ pub(super) async fn answer(
     };
     let markdown = extracted.content.get(&Format::Markdown).and_then(|it| it.as_str());
     let request = PromptRequest {
-        prompt: prompt.clone(),
-        schema: options.extraction_schema.clone(),
-        provider: options.extraction_provider,
-        model: options.extraction_model.clone(),
+        prompt: prompt.to_owned(),
+        schema: options.schema().cloned(),
+        provider: options.provider(),
+        model: options.model().map(str::to_owned),
         text: markdown.unwrap_or(&extracted.text).to_owned(),
         url: url.to_owned(),
         deadline,

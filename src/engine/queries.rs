@@ -2,7 +2,7 @@
 //!
 //! Every lookup by id is a `Result`: an id that leads to nothing is an error whose name ends in
 //! `NotFound` ([`EngineError::is_not_found`]). `batch` and `job` return records, which are small;
-//! `batch_report` and `job_report` load the stored pages as well. No query changes anything.
+//! `batch_report` and `job_snapshot` load the stored pages as well. No query changes anything.
 
 use crate::core::batch::{BatchRecord, Notification};
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::engine::artifacts::Artifact;
 use crate::engine::builder::Settings;
 use crate::engine::error::EngineError;
-use crate::engine::report::{BatchReport, JobReport, Page};
+use crate::engine::report::{BatchReport, JobSnapshot, Page};
 use crate::engine::watch::BatchHandle;
 use crate::ports::store::{ListQuery, Versioned};
 
@@ -55,19 +55,24 @@ impl Engine {
         self.shared.batch(id).await
     }
 
-    /// Returns a batch with all its jobs and their pages.
+    /// Returns a batch with all its jobs and their pages, `None` while the batch is processing.
+    ///
+    /// [`BatchHandle::report`] waits for the end first.
     ///
     /// # Errors
     ///
     /// [`EngineError::BatchNotFound`] if there is no such batch, [`EngineError::ResultMissing`] if a
     /// stored page is gone.
-    pub async fn batch_report(&self, id: BatchId) -> Result<BatchReport, EngineError> {
+    pub async fn batch_report(&self, id: BatchId) -> Result<Option<BatchReport>, EngineError> {
         let batch = self.batch(id).await?;
         let mut jobs = Vec::with_capacity(batch.jobs.len());
         for job in self.jobs(id).await? {
-            jobs.push(self.with_page(job).await?);
+            match self.with_page(job).await?.into_report() {
+                Some(report) => jobs.push(report),
+                None => return Ok(None),
+            }
         }
-        Ok(BatchReport { batch, jobs })
+        Ok(Some(BatchReport::new(batch, jobs)))
     }
 
     /// Returns a batch's record with those of its jobs, all read at one moment: tally and states agree.
@@ -166,13 +171,13 @@ impl Engine {
         }
     }
 
-    /// Returns a job with its page.
+    /// Returns a job with its page or error, both absent while the job is unfinished.
     ///
     /// # Errors
     ///
     /// [`EngineError::JobNotFound`] if there is no such job, [`EngineError::ResultMissing`] if its
     /// stored page is gone.
-    pub async fn job_report(&self, id: JobId) -> Result<JobReport, EngineError> {
+    pub async fn job_snapshot(&self, id: JobId) -> Result<JobSnapshot, EngineError> {
         self.with_page(self.job(id).await?).await
     }
 
@@ -193,16 +198,16 @@ impl Engine {
     ///
     /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::ResultMissing`] if its
     /// page is gone all the same, [`EngineError::Unreadable`] if the page cannot be decoded.
-    pub async fn with_page(&self, job: Job) -> Result<JobReport, EngineError> {
+    pub async fn with_page(&self, job: Job) -> Result<JobSnapshot, EngineError> {
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else {
-            return Ok(JobReport { job, page: None });
+            return Ok(JobSnapshot::new(job, None));
         };
         let Some(bytes) = self.shared.adapters.bodies.get(body.clone()).await? else {
             return Err(self.missing(&job).await?);
         };
         let page: Page = serde_json::from_slice(&bytes)
             .map_err(|error| EngineError::Unreadable(error.to_string()))?;
-        Ok(JobReport { job, page: Some(page) })
+        Ok(JobSnapshot::new(job, Some(page)))
     }
 
     /// Returns the error for a job whose page is not stored. A batch that expires loses its pages just
@@ -232,7 +237,8 @@ impl Engine {
         name: &str,
     ) -> Result<(Artifact, Vec<u8>), EngineError> {
         let not_found = || EngineError::ArtifactNotFound { job: id, name: name.to_owned() };
-        let page = self.job_report(id).await?.page.ok_or_else(not_found)?;
+        let report = self.job_snapshot(id).await?.into_report();
+        let page = report.and_then(|it| it.into_result().ok()).ok_or_else(not_found)?;
         let artifact = page.artifacts.into_iter().find(|it| it.name == name);
         let artifact = artifact.ok_or_else(not_found)?;
         let bytes = self.shared.adapters.bodies.get(artifact.body.clone()).await?;

@@ -1,116 +1,263 @@
-//! What came of a batch.
+//! Results of jobs and batches, as an application reads them.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::core::batch::{BatchRecord, BatchStatus};
 use crate::core::credits::Credits;
 use crate::core::failure::JobError;
-use crate::core::id::JobId;
-use crate::core::job::{Attempt, Job, Outcome};
+use crate::core::id::{BatchId, JobId};
+use crate::core::job::{Attempt, Job};
+use crate::core::request::Format;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::engine::artifacts::Artifact;
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{ActionResult, Redirect};
 
-/// A page as it is kept: what was made of it, and where it came from.
+/// A fetched page: its response, its formats and its artifacts. The engine stores it as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Page {
-    /// The page's HTTP status.
+    /// The HTTP status of the final response.
     pub status_code: u16,
-    /// Where it came from in the end.
+    /// The URL of the final response, after redirects.
     pub final_url: String,
-    /// The hops before that.
+    /// The redirects that led there, in order.
     pub redirects: Vec<Redirect>,
-    /// The response's headers.
+    /// The headers of the final response.
     pub headers: Vec<(String, String)>,
-    /// What was made of it.
+    /// The formats and everything else that the extractor found.
     pub extracted: Extracted,
-    /// How long the attempt that worked took, in milliseconds.
+    /// The duration of the successful attempt in milliseconds.
     pub response_time_ms: u64,
-    /// The body's bytes, decompressed.
+    /// The size of the response body after decompression.
     pub size_bytes: u64,
-    /// When it was fetched.
+    /// The time of the fetch. A page from the cache keeps the time of its first fetch.
     pub fetched_at: Timestamp,
-    /// Until when the response cache serves it, if it does.
+    /// The time at which the response cache drops the page, `None` if it is not cached.
     pub cached_until: Option<Timestamp>,
-    /// Whether a proxy carried it.
+    /// `true` if the successful attempt used a proxy.
     pub proxied: bool,
-    /// What became of each page action.
+    /// The results of the page actions, in order.
     pub actions: Vec<ActionResult>,
-    /// Files beside the page: its screenshot, its print, pictures that its actions took.
+    /// The files kept with the page: screenshots and the printed PDF.
     pub artifacts: Vec<Artifact>,
 }
 
-/// What came of one job.
+impl Page {
+    /// Returns the main content as plain text.
+    ///
+    /// The engine extracts it for every page, whatever [`Item::formats`] names. `None` if the page has no text.
+    ///
+    /// [`Item::formats`]: crate::core::request::Item::formats
+    pub fn text(&self) -> Option<&str> {
+        Some(self.extracted.text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// Returns the main content as Markdown, `None` unless the item asked for [`Format::Markdown`].
+    pub fn markdown(&self) -> Option<&str> {
+        self.format(Format::Markdown)?.as_str()
+    }
+
+    /// Returns the sanitized HTML, `None` unless the item asked for [`Format::Html`] (a default) or if the document
+    /// is not an HTML page.
+    pub fn html(&self) -> Option<&str> {
+        self.format(Format::Html)?.as_str()
+    }
+
+    /// Returns the structured data, `None` unless the item asked for [`Format::Json`] (a default) or if the document
+    /// has none.
+    pub fn json(&self) -> Option<&Value> {
+        self.format(Format::Json)
+    }
+
+    /// Returns any requested format, `None` if it was not requested or if this kind of document does not have it.
+    pub fn format(&self, format: Format) -> Option<&Value> {
+        self.extracted.content.get(&format)
+    }
+
+    /// Returns the fields filled from the item's schema, `None` if it has no schema.
+    pub fn fields(&self) -> Option<&Value> {
+        self.extracted.filtered_content.as_ref()
+    }
+
+    /// Returns the page's title, `None` if it has none.
+    pub fn title(&self) -> Option<&str> {
+        self.extracted.title.as_deref()
+    }
+
+    /// Returns the duration of the successful attempt.
+    pub fn response_time(&self) -> Duration {
+        Duration::from_millis(self.response_time_ms)
+    }
+}
+
+/// A finished job: its record, and its page or its error.
+///
+/// [`BatchHandle::report`] and [`Engine::scrape`] return it. A lookup of a job that may still be running returns a
+/// [`JobSnapshot`].
+///
+/// [`BatchHandle::report`]: crate::engine::BatchHandle::report
+/// [`Engine::scrape`]: crate::engine::Engine::scrape
 #[derive(Clone, Debug)]
 pub struct JobReport {
-    pub(super) job: Job,
-    pub(super) page: Option<Page>,
+    job: Job,
+    result: Result<Page, JobError>,
 }
 
 impl JobReport {
-    /// The job's id.
+    /// Returns the page, or the reason for its failure.
+    ///
+    /// [`rungs::Error`](crate::Error) converts from `&JobError`, so `report.result()?` works.
+    pub fn result(&self) -> Result<&Page, &JobError> {
+        self.result.as_ref()
+    }
+
+    /// Returns the page or the error by value.
+    pub fn into_result(self) -> Result<Page, JobError> {
+        self.result
+    }
+
+    /// Returns the job's id.
     pub fn id(&self) -> JobId {
         self.job.id
     }
 
-    /// The address as the host gave it.
+    /// Returns the URL as it was submitted.
     pub fn url(&self) -> &str {
         self.job.request.page().as_str()
     }
 
-    /// The job's record.
+    /// Returns the job's record.
     pub fn job(&self) -> &Job {
         &self.job
     }
 
-    /// The page, or why there is none: `None` while the job goes on.
-    pub fn outcome(&self) -> Option<Result<&Page, &JobError>> {
-        match (&self.job.outcome, &self.page) {
-            (Some(Outcome::Failed(error)), _) => Some(Err(error)),
-            (Some(Outcome::Succeeded { .. }), Some(page)) => Some(Ok(page)),
-            _ => None,
-        }
-    }
-
-    /// The tier that worked.
+    /// Returns the tier that succeeded, `None` for a failed job.
     pub fn tier(&self) -> Option<Tier> {
         self.job.tier()
     }
 
-    /// What the job was charged.
+    /// Returns the credits charged. A failed job costs nothing.
     pub fn charged(&self) -> Credits {
         self.job.charged()
     }
 
-    /// Every attempt, in order.
+    /// Returns every attempt in order, each with the signal that led to the next.
     pub fn trail(&self) -> &[Attempt] {
         &self.job.trail
     }
 }
 
-/// What came of a batch, job by job in the order of the request.
+/// A job at the time of a lookup. It may still be queued or running.
+#[derive(Clone, Debug)]
+pub struct JobSnapshot {
+    job: Job,
+    result: Option<Result<Page, JobError>>,
+}
+
+impl JobSnapshot {
+    /// Pairs a job's record with its page. A job that neither failed nor has a page is unfinished.
+    pub(super) fn new(job: Job, page: Option<Page>) -> Self {
+        let result = match (job.failure(), page) {
+            (Some(error), _) => Some(Err(error.clone())),
+            (None, Some(page)) => Some(Ok(page)),
+            (None, None) => None,
+        };
+        Self { job, result }
+    }
+
+    /// Returns the page or the reason for its failure, `None` while the job is unfinished.
+    pub fn result(&self) -> Option<Result<&Page, &JobError>> {
+        self.result.as_ref().map(Result::as_ref)
+    }
+
+    /// Returns the report of a finished job, `None` while the job is unfinished.
+    pub fn into_report(self) -> Option<JobReport> {
+        Some(JobReport { job: self.job, result: self.result? })
+    }
+
+    /// Returns the job's id.
+    pub fn id(&self) -> JobId {
+        self.job.id
+    }
+
+    /// Returns the URL as it was submitted.
+    pub fn url(&self) -> &str {
+        self.job.request.page().as_str()
+    }
+
+    /// Returns the job's record.
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// Returns the tier that succeeded, `None` for a failed or unfinished job.
+    pub fn tier(&self) -> Option<Tier> {
+        self.job.tier()
+    }
+
+    /// Returns the credits charged so far: none before the job has succeeded.
+    pub fn charged(&self) -> Credits {
+        self.job.charged()
+    }
+
+    /// Returns every attempt so far, in order.
+    pub fn trail(&self) -> &[Attempt] {
+        &self.job.trail
+    }
+}
+
+impl From<JobReport> for JobSnapshot {
+    fn from(report: JobReport) -> Self {
+        Self { job: report.job, result: Some(report.result) }
+    }
+}
+
+/// A finished batch with every result, in the order of submission.
 #[derive(Clone, Debug)]
 pub struct BatchReport {
-    pub(super) batch: BatchRecord,
-    pub(super) jobs: Vec<JobReport>,
+    batch: BatchRecord,
+    jobs: Vec<JobReport>,
 }
 
 impl BatchReport {
-    /// The batch's status.
+    /// Joins a batch with the reports of its jobs.
+    pub(super) fn new(batch: BatchRecord, jobs: Vec<JobReport>) -> Self {
+        Self { batch, jobs }
+    }
+
+    /// Returns the batch's id.
+    pub fn id(&self) -> BatchId {
+        self.batch.id
+    }
+
+    /// Returns the batch's status: completed, partial or failed.
     pub fn status(&self) -> BatchStatus {
         self.batch.status()
     }
 
-    /// The batch's record.
+    /// Returns the batch's record.
     pub fn batch(&self) -> &BatchRecord {
         &self.batch
     }
 
-    /// The jobs, in the order of the request.
+    /// Returns the credits charged for all jobs.
+    pub fn charged(&self) -> Credits {
+        self.batch.charged
+    }
+
+    /// Returns the jobs in the order of submission.
     pub fn jobs(&self) -> &[JobReport] {
         &self.jobs
+    }
+
+    /// Returns the jobs by value, in the order of submission.
+    pub fn into_jobs(self) -> Vec<JobReport> {
+        self.jobs
     }
 }

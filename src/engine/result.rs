@@ -153,7 +153,7 @@ impl Ladder {
     async fn read_images(&self, extracted: &mut Extracted) -> bool {
         let urls = std::mem::take(&mut extracted.images);
         // A document that is itself an image has been read already.
-        if !self.job.request.advanced.ocr || !extracted.ocr_results.is_empty() {
+        if !self.job.request.advanced().ocr || !extracted.ocr_results.is_empty() {
             return true;
         }
         let (shared, deadline) = (&self.shared, self.deadline());

@@ -20,7 +20,7 @@ const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The time after which a file that could not be read is requested again.
 const UNREACHABLE_LIFETIME: Duration = Duration::from_secs(60);
 /// Seconds that fetching the file may take.
-const TIMEOUT: u64 = 10;
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a file that are fetched; the parser reads the first 500 KiB of them.
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
 /// The longest crawl delay that is kept; a longer one is shortened to it.
@@ -77,7 +77,7 @@ impl RobotsCache {
 /// The job's error if they do not.
 pub(super) async fn check(shared: &Shared, page: &PageUrl) -> Result<(), JobError> {
     let RobotsPolicy::Respect { agent } = &shared.config.robots else { return Ok(()) };
-    let Some(fetcher) = shared.adapters.fetchers.html.as_deref() else { return Ok(()) };
+    let Some(fetcher) = shared.adapters.fetchers.lowest_http() else { return Ok(()) };
     let scheme = if page.is_https() { "https" } else { "http" };
     let site = page.site();
     let origin = format!("{scheme}://{site}");

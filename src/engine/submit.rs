@@ -94,32 +94,30 @@ impl Batch {
     }
 }
 
-/// What an item would cost.
+/// The expected and the highest price of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Estimate {
-    /// The tier it would start on; `None` if none can be used.
+    /// The tier of the first attempt, `None` if no tier can be used.
     pub tier: Option<Tier>,
-    /// The price on that tier.
+    /// The price on that tier, add-ons included.
     pub credits: Credits,
-    /// The price on the dearest tier it can reach: what is held.
-    pub most: Credits,
+    /// The price on the most expensive tier that the item allows: the amount held at submission.
+    pub hold: Credits,
 }
 
 impl Shared {
     /// Checks one item, down to what the URL standard says of its address.
     fn checked(&self, item: Item) -> Result<JobRequest, ValidationError> {
         let request = item.check(&self.config.limits)?;
-        if request.advanced.session_id.is_some() {
+        if request.advanced().session_id.is_some() {
             // Without its session the page would be another one, and paid for.
             let reason = "names a stored session, and nothing here stores sessions; send `cookies`";
-            return Err(ValidationError {
-                field: "advanced.session_id",
-                reason: reason.to_owned(),
-            });
+            return Err(ValidationError::new("advanced.session_id", reason));
         }
         match page_host::check(request.page()) {
             Ok(()) => Ok(request),
-            Err(error) => Err(ValidationError { field: "url", reason: error.to_string() }),
+            Err(error) => Err(ValidationError::new("url", error.to_string())),
         }
     }
 
@@ -134,7 +132,7 @@ impl Shared {
         let checked = |(index, mut item): (usize, Item)| {
             let controls = &mut item.cost_controls;
             controls.max_tier = controls.max_tier.or(batch.max_tier);
-            self.checked(item).map_err(|flaw| SubmitError::Item { index, flaw })
+            self.checked(item).map_err(|error| SubmitError::Item { index, error })
         };
         let requests = batch.items.iter().cloned().enumerate().map(checked).collect();
         if let (Ok(_), Some(url)) = (&requests, &batch.webhook) {
@@ -148,8 +146,8 @@ impl Shared {
             Reach::of(request, &self.config.capabilities, &self.config.prices).usable.first();
         let add_ons = AddOns::asked(request);
         let credits = tier.map(|it| self.config.prices.quote(request, it, add_ons));
-        let most = estimate(request, &self.config.capabilities, &self.config.prices);
-        Estimate { tier, credits: credits.unwrap_or_default(), most }
+        let hold = estimate(request, &self.config.capabilities, &self.config.prices);
+        Estimate { tier, credits: credits.unwrap_or_default(), hold }
     }
 
     fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
@@ -261,12 +259,12 @@ impl Engine {
         Accept { batch: record, jobs, digest, unlimited, budget }
     }
 
-    /// Gets one page and waits for it: a batch of one.
+    /// Fetches one page and waits for it: a batch with one job.
     pub async fn scrape(&self, item: impl Into<Item>) -> Result<JobReport, SubmitError> {
         let mut handle = self.submit(Batch::scrape(item)).await?;
-        handle.wait().await?;
-        let jobs = self.batch_report(handle.id()).await?.jobs;
-        jobs.into_iter().next().ok_or_else(|| EngineError::BatchNotFound(handle.id()).into())
+        let report = handle.report().await?;
+        let job = report.into_jobs().into_iter().next();
+        job.ok_or_else(|| EngineError::BatchNotFound(handle.id()).into())
     }
 
     /// What an item would cost, without submitting it.

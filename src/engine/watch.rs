@@ -187,9 +187,14 @@ impl BatchHandle {
         }
     }
 
-    /// Waits for the batch's end and reads every result.
+    /// Waits for the batch's end and returns every result.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Stopped`] if the engine is shut down first.
     pub async fn report(&mut self) -> Result<BatchReport, EngineError> {
         self.wait().await?;
-        self.engine.batch_report(self.id()).await
+        let id = self.id();
+        self.engine.batch_report(id).await?.ok_or(EngineError::BatchNotFound(id))
     }
 }

@@ -96,7 +96,7 @@ fn read(
 ) -> Result<(Extracted, Layers), ExtractError> {
     let options = document.options;
     let base = Base::of(doc, Some(document.url));
-    let has_fields = options.formats.contains(&Format::Json) || options.extraction_schema.is_some();
+    let has_fields = options.formats().contains(&Format::Json) || options.schema().is_some();
     let markup_items = if has_fields { MarkupItems::Read } else { MarkupItems::Skip };
     let facts = Facts::read(doc, &base, markup_items);
     extracted.title.clone_from(&facts.title);
@@ -108,7 +108,7 @@ fn read(
     let boilerplate = BoilerplateMap::of(visible);
     let fields = if has_fields {
         let visible = (visible, &boilerplate);
-        profile::fields(doc, visible, &base, &facts, options.extraction_profile)
+        profile::fields(doc, visible, &base, &facts, options.profile())
     } else {
         Fields::default()
     };
@@ -119,12 +119,12 @@ fn read(
     }
     let formats = Formats { document, facts: &facts, fields: &fields, base: &base };
     formats.write(visible, &selection, &boilerplate, &mut extracted);
-    if options.advanced.ocr {
+    if options.advanced().ocr {
         let hero = formats.hero();
         extracted.images = links::worth_reading(&selection, hero.as_deref(), &base);
     }
     let mut layers = Layers::of_page(&facts, options, fields, &extracted.text);
-    if options.extraction_schema.as_ref().is_some_and(fill::wants_things) {
+    if options.schema().is_some_and(fill::wants_things) {
         layers.collections = collections::find(visible, &boilerplate, &base);
     }
     Ok((extracted, layers))
@@ -152,12 +152,12 @@ impl Formats<'_> {
         let markdown: LazyCell<Markdown, _> =
             LazyCell::new(|| markdown::render(selection, self.base));
         let links = LazyCell::new(|| links::links(visible, visible.body(), boilerplate, self.base));
-        for &format in &options.formats {
+        for &format in options.formats() {
             let value = match format {
                 Format::Text => extracted.text.clone().into(),
                 Format::Markdown => markdown.text.as_str().into(),
                 Format::Html => html::render(selection, self.base).into(),
-                Format::Json if options.filter_content => {
+                Format::Json if options.filters_content() => {
                     json::json(self.facts, options, self.fields, &[])
                 }
                 Format::Json => json::json(self.facts, options, self.fields, &links),
@@ -183,8 +183,8 @@ impl Formats<'_> {
     /// The sections of the content or of the whole page, and its tables.
     fn sections(&self, visible: &Doc<'_>, selection: &Selection<'_, '_>) -> (Value, Value) {
         let options = self.document.options;
-        let filter = &options.advanced.section_filter;
-        if options.filter_content || filter.content_only {
+        let filter = &options.advanced().section_filter;
+        if options.filters_content() || filter.content_only {
             return sections::sections(selection, self.base, filter);
         }
         sections::sections(&Selection::whole(visible, visible.body()), self.base, filter)

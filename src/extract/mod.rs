@@ -118,10 +118,10 @@ impl Extractor for HtmlExtractor {
             _ => html::extract(document, &text)?,
         };
         let options = document.options;
-        if options.include_raw_html {
+        if options.wants_raw_html() {
             extracted.raw_html = Some(text.to_string());
         }
-        if options.formats.contains(&Format::Raw) {
+        if options.formats().contains(&Format::Raw) {
             extracted.content.insert(Format::Raw, text.into());
         }
         extracted.warnings.extend(unused_template(options));
@@ -155,7 +155,7 @@ fn is_plain(media: &str) -> bool {
 
 /// A warning for an option that only another extractor reads.
 fn unused_template(options: &JobRequest) -> Option<String> {
-    options.template.as_ref().map(|_| {
+    options.template().map(|_| {
         "template was not used: no extractor with templates is configured; send extraction_schema"
             .to_owned()
     })

@@ -35,7 +35,7 @@ pub(super) fn plain(document: Document<'_>, text: &str) -> (Extracted, Layers) {
 
 /// Adds the requested formats.
 fn fill(document: Document<'_>, extracted: &mut Extracted, text: &str, data: &Value) {
-    for &format in &document.options.formats {
+    for &format in document.options.formats() {
         let value = match format {
             Format::Text | Format::Markdown => text.into(),
             Format::Json | Format::JsonV2 => data.clone(),

@@ -41,7 +41,7 @@ impl NetPolicy {
     ///
     /// `Unavailable` if it asks for a proxy that is not configured.
     pub(crate) fn route(&self, request: &FetchRequest) -> Result<Route, FetchError> {
-        let advanced = &request.options.advanced;
+        let advanced = request.options.advanced();
         let site = request.url.site();
         let via = if advanced.use_own_proxy {
             self.own_candidate(advanced.proxy_integration_id.as_deref(), &site)
@@ -54,7 +54,7 @@ impl NetPolicy {
             let message = "no configured proxy matches the job's proxy options";
             FetchError::new(FetchErrorKind::Unavailable, message)
         })?;
-        let warnings = self.unmet_country(via, request.options.location.country.as_ref());
+        let warnings = self.unmet_country(via, request.options.location().country.as_ref());
         Ok(Route { via, warnings: warnings.into_iter().collect() })
     }
 
@@ -73,9 +73,9 @@ impl NetPolicy {
             let candidates = (0..).zip(self.pool()).filter(|(_, proxy)| proxy.serves(country));
             candidates.map(|(index, _)| index).collect()
         };
-        let candidates = match options.advanced.proxy_country.as_ref() {
+        let candidates = match options.advanced().proxy_country.as_ref() {
             Some(required) => within(Some(required)),
-            None => match within(options.location.country.as_ref()) {
+            None => match within(options.location().country.as_ref()) {
                 preferred if preferred.is_empty() => within(None),
                 preferred => preferred,
             },

@@ -66,11 +66,11 @@ impl FetchRequest {
         Self {
             url: options.page().clone(),
             tier,
-            method: options.method,
-            body: options.body.clone().map(String::into_bytes),
+            method: options.method(),
+            body: options.body().map(|body| body.as_bytes().to_vec()),
             headers: options.headers_to_send(),
-            deadline: Duration::from_secs(options.timeout),
-            max_bytes: options.byte_limit(),
+            deadline: options.timeout(),
+            max_bytes: options.max_response_bytes(),
             scratch: JobScratch::default(),
             options,
         }

@@ -191,8 +191,9 @@ async fn an_endless_script_ends_at_the_deadline() {
     let (site, chrome) = (script("for (;;) {}"), chrome());
     let plain = script("");
 
-    let error =
-        render(&chrome, &site.url("/"), |it| it.timeout = 4).await.expect_err("it never ends");
+    let error = render(&chrome, &site.url("/"), |it| it.timeout = Duration::from_secs(4))
+        .await
+        .expect_err("it never ends");
     assert_eq!(error.kind(), Kind::Timeout, "{error}");
 
     assert!(text(&page(&chrome, &plain.url("/"), |_| ()).await).contains("here"));

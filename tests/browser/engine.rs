@@ -40,7 +40,7 @@ async fn mode_auto_escalates_to_the_browser() {
     let item = Item::get(site.url("/")).formats([Format::Text]);
     let report = engine.scrape(item).await.expect("it is accepted");
 
-    let page = report.outcome().expect("it has ended").expect("a page");
+    let page = report.result().expect("a page");
     assert!(page.extracted.text.contains("some of them whistle"), "{}", page.extracted.text);
     assert_eq!(report.tier(), Some(Tier::Browser));
     let trail = report.trail();
@@ -67,7 +67,7 @@ async fn artifacts_outlive_the_engine() {
 
     let report = engine.scrape(item).await.expect("it is accepted");
     let id = report.id();
-    let page = report.outcome().expect("it has ended").expect("a page");
+    let page = report.result().expect("a page");
     let names: Vec<_> = page.artifacts.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["screenshot.png", "page.pdf", "action-1.png"]);
     engine.shutdown().await;
@@ -99,7 +99,7 @@ async fn a_missing_browser_fails_the_job_without_a_charge() {
 
     let report = engine.scrape(Item::get(site.url("/")).mode(Mode::Js)).await.expect("accepted");
 
-    let error = report.outcome().expect("it has ended").expect_err("there is no browser");
+    let error = report.result().expect_err("there is no browser");
     assert_eq!(error.code, ErrorCode::RenderFailed);
     assert!(error.message.contains("apt-get install chromium"), "{error:?}");
     assert_eq!(report.charged().0, 0);

@@ -111,12 +111,12 @@ async fn a_post_request_is_not_repeated_in_another_browser() {
 async fn a_job_survives_five_lost_browsers() {
     let (site, chrome) = (responds_after(5), chrome());
     let retry = Backoff::PAGE.with_first(Duration::from_millis(1));
-    let settings = Settings { retry, ..Settings::default() };
+    let settings = Settings::default().with_retry(retry);
     let builder =
         Engine::builder().store(Memory::default()).browser(chrome.clone()).settings(settings);
     let engine = builder.build().expect("an engine");
     let mut item = Item::get(site.url("/slow")).mode(Mode::Js);
-    item.timeout = 300;
+    item.timeout = Duration::from_secs(300);
     let scraping = tokio::spawn({
         let engine = engine.clone();
         async move { engine.scrape(item).await }
@@ -127,7 +127,7 @@ async fn a_job_survives_five_lost_browsers() {
     }
 
     let report = scraping.await.expect("no panic").expect("accepted");
-    let page = report.outcome().expect("it has ended").expect("a page");
+    let page = report.result().expect("a page");
     assert!(page.extracted.text.contains("here at last"), "{}", page.extracted.text);
     assert_eq!(report.trail().len(), 2, "{:?}", report.trail());
     engine.shutdown().await;

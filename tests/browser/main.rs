@@ -34,7 +34,7 @@ const NEVER: Duration = Duration::from_secs(600);
 /// Time after the deadline by which an attempt has ended, even on a busy machine.
 const DEADLINE_TOLERANCE: Duration = Duration::from_secs(60);
 /// Seconds that a page has, where its test is not about the deadline: the most that an attempt may take.
-const PAGE_SECONDS: u64 = 120;
+const PAGE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A browser that may reach the sites here.
 fn chrome() -> Chrome {
@@ -45,7 +45,7 @@ fn chrome() -> Chrome {
 fn request(url: &str, configure: impl FnOnce(&mut Item)) -> FetchRequest {
     let mut item = Item::get(url);
     item.advanced.render_js = RenderJs::Yes;
-    item.timeout = PAGE_SECONDS;
+    item.timeout = PAGE_TIMEOUT;
     configure(&mut item);
     let options = Arc::new(item.check(&Limits::default()).expect("a valid item"));
     FetchRequest::new(options, Tier::Browser)

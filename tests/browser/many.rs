@@ -40,7 +40,7 @@ fn site() -> Site {
 }
 
 fn engine(chrome: Chrome) -> Engine {
-    let settings = Settings { concurrency: 8, ..Settings::default() };
+    let settings = Settings::default().with_concurrency(8);
     let builder = Engine::builder().store(Memory::default()).browser(chrome).settings(settings);
     builder.build().expect("an engine")
 }
@@ -88,7 +88,7 @@ async fn many_pages_leave_nothing_behind() {
         let report = engine.submit(batch).await.expect("accepted").report().await.expect("ended");
         assert_eq!(report.status(), BatchStatus::Completed, "{report:?}");
         for (at, job) in report.jobs().iter().enumerate() {
-            let page = job.outcome().expect("it has ended").expect("a page");
+            let page = job.result().expect("a page");
             let own = format!("This is what /{} has to say", from + at);
             assert!(page.extracted.text.contains(&own), "{}", page.extracted.text);
             assert_eq!(job.trail().len(), 1, "{:?}", job.trail());
@@ -136,7 +136,7 @@ async fn repeatedly_killed_browsers_lose_no_page() {
     for mut handle in handles {
         let report = handle.report().await.expect("it ends");
         for job in report.jobs() {
-            job.outcome().expect("it has ended").unwrap_or_else(|why| panic!("{why}: {job:?}"));
+            job.result().unwrap_or_else(|why| panic!("{why}: {job:?}"));
             (tries, ended) = (tries + job.trail().len(), ended + 1);
             let before = job.trail().split_last().map_or(&[][..], |it| it.1);
             for attempt in before {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rungs::fetch::HeadlessChrome;
 use rungs::fetch::browser::ChromeLimits;
@@ -73,7 +74,8 @@ async fn a_process_that_waits() {
     let driver = second();
     let shown = page(&driver, &format!("{site}/here"), |_| ()).await;
     assert!(text(&shown).contains("here"));
-    let error = render(&driver, &format!("{site}/loop"), |it| it.timeout = 4).await;
+    let error =
+        render(&driver, &format!("{site}/loop"), |it| it.timeout = Duration::from_secs(4)).await;
     assert_eq!(error.expect_err("it never ends").kind(), Kind::Timeout);
     page(&driver, &format!("{site}/never"), |_| ()).await;
 }

@@ -94,7 +94,7 @@ async fn scraped(chat: Option<Chat>, change: impl FnOnce(&mut Item)) -> Extracte
     change(&mut item);
     let mut batch = engine.submit(Batch::new([item])).await.expect("accepted");
     let report = batch.report().await.expect("an end");
-    let page = report.jobs()[0].outcome().expect("an end").expect("a page");
+    let page = report.jobs()[0].result().expect("a page");
     engine.shutdown().await;
     page.extracted.clone()
 }

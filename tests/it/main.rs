@@ -2,6 +2,7 @@
 //! `tests/README.md` says where a test belongs.
 
 // The core alone: `tests/mutants.sh` builds these without any feature.
+mod examples;
 mod model;
 mod request;
 

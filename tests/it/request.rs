@@ -1,5 +1,7 @@
 //! The bounds and conflicts of an item, each at its edge: what is just allowed and what just is not.
 
+use std::time::Duration;
+
 use rungs::core::credits::Credits;
 use rungs::core::request::{
     Action, ActionKind, Cache, CostControls, Format, Item, JobRequest, Limits, Mode, RenderJs,
@@ -12,7 +14,7 @@ type Change = fn(&mut Item);
 fn checked(change: impl FnOnce(&mut Item)) -> Result<JobRequest, &'static str> {
     let mut item = Item::get("https://example.com/");
     change(&mut item);
-    item.check(&Limits::default()).map_err(|flaw| flaw.field)
+    item.check(&Limits::default()).map_err(|flaw| flaw.field())
 }
 
 fn passes(change: impl FnOnce(&mut Item)) {
@@ -31,7 +33,7 @@ fn posted(change: impl FnOnce(&mut Item)) -> impl FnOnce(&mut Item) {
 }
 
 fn action() -> Action {
-    Action { kind: ActionKind::Wait, with: serde_json::Map::new() }
+    Action::new(ActionKind::Wait)
 }
 
 fn headers(it: &mut Item, name: &str, value: String) {
@@ -221,20 +223,27 @@ fn proxy_options_require_a_proxy() {
 
 #[test]
 fn an_item_keeps_what_its_builder_was_given() {
-    let controls = CostControls { max_credits: Some(Credits(9)), ..CostControls::default() };
-    let cache = Cache { enabled: true, ..Cache::default() };
+    let controls = {
+        let mut controls = CostControls::default();
+        controls.max_credits = Some(Credits(9));
+        controls
+    };
+    let cache = Cache::enabled();
 
     let item = Item::from("https://example.com/a")
         .mode(Mode::Html)
         .formats([Format::Text])
         .cost_controls(controls.clone())
-        .timeout(7)
+        .timeout(Duration::from_secs(7))
         .header("A", "b")
         .cache(cache);
 
     assert_eq!(item.url, "https://example.com/a");
     assert_eq!((item.mode, item.formats.as_slice()), (Mode::Html, [Format::Text].as_slice()));
-    assert_eq!((&item.cost_controls, item.timeout, item.cache), (&controls, 7, cache));
+    assert_eq!(
+        (&item.cost_controls, item.timeout, item.cache),
+        (&controls, Duration::from_secs(7), cache)
+    );
     assert_eq!(item.headers, [("A".to_owned(), "b".to_owned())]);
     assert_eq!(Item::from("https://example.com/".to_owned()), Item::get("https://example.com/"));
 }
@@ -243,7 +252,7 @@ fn an_item_keeps_what_its_builder_was_given() {
 fn a_stored_request_reads_back_under_lower_limits() {
     let mut item = Item::get("https://example.com/");
     item.extraction_prompt = Some("x".repeat(3_000));
-    let wide = Limits { prompt_chars: 5_000, ..Limits::default() };
+    let wide = Limits::default().with_prompt_chars(5_000);
     let request = item.clone().check(&wide).expect("within its engine's limits");
 
     assert_eq!(Item::from(request.clone()), item);
@@ -278,7 +287,8 @@ fn an_items_own_headers_take_precedence() {
 
 #[test]
 fn an_item_without_limits_gets_the_highest() {
-    let limit = |asked| checked(|it| it.max_response_bytes = asked).expect("valid").byte_limit();
+    let limit =
+        |asked| checked(|it| it.max_response_bytes = asked).expect("valid").max_response_bytes();
 
     assert_eq!((limit(0), limit(1), limit(700)), (52_428_800, 1, 700));
     assert_eq!(limit(52_428_800), 52_428_800);

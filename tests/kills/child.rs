@@ -78,14 +78,13 @@ impl Plan {
             .store(Sled::open(&self.dir).unwrap_or_else(|error| panic!("{error}: {error:?}")))
             .http(Http::new().network(network.clone()))
             .webhooks(Webhooks::signed_with("s").network(network))
-            .settings(Settings {
-                concurrency: 8,
-                pacing: Pacing { per_host: 6, per_second: None },
-                retry: quick(2),
-                webhook_retry: quick(20),
-                unlimited_accounts: true,
-                ..Settings::default()
-            })
+            .settings(
+                Settings::default()
+                    .with_concurrency(8)
+                    .with_pacing(Pacing::default().with_per_host(6))
+                    .with_retry(quick(2))
+                    .with_webhook_retry(quick(20)),
+            )
             .build()
             .expect("all parts are there")
     }

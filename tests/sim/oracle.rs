@@ -245,7 +245,7 @@ impl Oracle {
 
     /// A job has just ended.
     fn ended(&mut self, job: &Job, charged: u64) {
-        let controls = &job.request.cost_controls;
+        let controls = job.request.cost_controls();
         let most = controls.max_credits.map_or(u64::MAX, |it| it.0).min(job.hold.0);
         self.check(4, charged <= most, || format!("{} cost {charged} of {most}", job.id));
         self.note(match &job.outcome {
@@ -453,7 +453,7 @@ impl Oracle {
         let text = String::from_utf8_lossy(&bytes);
         let claim = text.split("fetched under claim ").nth(1).and_then(|it| it.split(' ').next());
         // A shared address has many jobs.
-        let shared = *cached || job.request.cache.enabled;
+        let shared = *cached || job.request.cache().enabled;
         let fresh = shared || claim == Some(job.claims.to_string().as_str());
         self.check(8, fresh, || format!("{} ended with what claim {claim:?} fetched", job.id));
     }

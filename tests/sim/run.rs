@@ -8,9 +8,9 @@ use std::time::Duration;
 use rungs::core::backoff::Backoff;
 use rungs::core::credits::Credits;
 use rungs::core::id::{AccountId, BatchId};
-use rungs::core::request::{Cache, CostControls, Item};
+use rungs::core::request::Item;
 use rungs::core::tier::Tier;
-use rungs::engine::{Pacing, RobotsPolicy, Settings};
+use rungs::engine::{RobotsPolicy, Settings};
 use rungs::{Batch, Engine, SubmitError};
 
 use crate::link::{Life, Link};
@@ -75,17 +75,17 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
 
 fn settings(plan: &Plan) -> Settings {
     let second = Duration::from_secs(1);
-    Settings {
-        concurrency: plan.concurrency,
-        pacing: Pacing { per_host: plan.per_host, per_second: plan.per_second.map(f64::from) },
-        retry: Backoff::new(2, second / 5, second * 5),
-        webhook_retry: Backoff::new(2, second / 2, second * 4),
-        lease: Duration::from_secs(plan.lease),
-        job_deadline: second * 120,
-        grace: second,
-        unlimited_accounts: plan.unlimited,
-        ..Settings::default()
-    }
+    let mut settings = Settings::default()
+        .with_concurrency(plan.concurrency)
+        .with_retry(Backoff::new(2, second / 5, second * 5))
+        .with_webhook_retry(Backoff::new(2, second / 2, second * 4))
+        .with_lease(Duration::from_secs(plan.lease))
+        .with_job_deadline(second * 120)
+        .with_grace(second);
+    settings.pacing.per_host = plan.per_host;
+    settings.pacing.per_second = plan.per_second.map(f64::from);
+    settings.unlimited_accounts = plan.unlimited;
+    settings
 }
 
 fn account(number: usize) -> AccountId {
@@ -106,18 +106,12 @@ fn url(batch: usize, index: usize, item: ItemPlan) -> String {
 /// The batch that a submission sends.
 fn batch(submit: &SubmitPlan, changed: bool) -> Batch {
     let items = submit.items.iter().enumerate().map(|(index, &it)| {
-        let controls = CostControls {
-            max_tier: it.max_tier.map(tier),
-            force_tier: it.force_tier.map(tier),
-            max_credits: it.max_credits.map(Credits),
-            ..CostControls::default()
-        };
-        Item {
-            cost_controls: controls,
-            timeout: it.timeout,
-            cache: Cache { enabled: it.cached, ..Cache::default() },
-            ..Item::get(url(submit.number, index, it))
-        }
+        let mut item = Item::get(url(submit.number, index, it));
+        item.cost_controls.max_tier = it.max_tier.map(tier);
+        item.cost_controls.force_tier = it.force_tier.map(tier);
+        item.cost_controls.max_credits = it.max_credits.map(Credits);
+        item.cache.enabled = it.cached;
+        item.timeout(Duration::from_secs(it.timeout))
     });
     let items =
         items.chain(changed.then(|| Item::get(format!("http://h0.test/{}/more", submit.number))));
@@ -424,11 +418,12 @@ impl Runner {
         let Some(engine) = self.engine(0) else { return };
         for id in ids {
             match engine.batch_report(id).await {
-                Ok(report) => {
+                Ok(Some(report)) => {
                     for job in report.jobs() {
                         self.world.oracle().showed(job.job());
                     }
                 }
+                Ok(None) => self.world.oracle().fail(1, format!("{id} has not ended")),
                 Err(error) => self.world.oracle().fail(1, format!("{id} cannot be read: {error}")),
             }
         }

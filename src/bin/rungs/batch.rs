@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use rungs::core::request::Item;
-use rungs::engine::{Pacing, Settings};
+use rungs::engine::Settings;
 use rungs::stores::{Memory, Sled};
 use rungs::{BatchHandle, Engine, ProgressEvent, SubmitError};
 use serde_json::json;
@@ -43,8 +43,9 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
 }
 
 fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
-    let pacing = Pacing { per_host: args.per_host, per_second: args.rate };
-    let settings = Settings { concurrency: args.concurrency, pacing, ..Settings::default() };
+    let mut settings = Settings::default().with_concurrency(args.concurrency);
+    settings.pacing.per_host = args.per_host;
+    settings.pacing.per_second = args.rate;
     match &args.store {
         Some(dir) => {
             let store = Sled::open(dir).map_err(|error| CliError::failed(&error))?;
@@ -66,9 +67,9 @@ async fn process(
         let key = idempotency_key(number, chunk);
         let batch = setup::batch(chunk.to_vec(), args.webhook.as_deref(), key);
         let handle = engine.submit(batch).await.map_err(|error| match error {
-            SubmitError::Item { index, flaw } => {
+            SubmitError::Item { index, error } => {
                 let position = number * CHUNK + index + 1;
-                CliError::Usage(format!("URL number {position}: {flaw}"))
+                CliError::Usage(format!("URL number {position}: {error}"))
             }
             error => CliError::failed(&error),
         })?;

@@ -22,9 +22,9 @@ pub(crate) async fn run(args: EstimateArgs) -> CommandResult {
         let tier = estimate.tier.map_or_else(|| "none".to_owned(), |it| it.to_string());
         print::line(format_args!(
             "{:>8} to {:>8} credits  starting on tier {tier}  {url}",
-            estimate.credits.0, estimate.most.0
+            estimate.credits.0, estimate.hold.0
         ));
-        held = held.saturating_add(estimate.most);
+        held = held.saturating_add(estimate.hold);
     }
     print::line(format_args!("{:>20} credits held at submission (1,000,000 = 1 dollar)", held.0));
     engine.shutdown().await;

@@ -34,7 +34,9 @@ pub(crate) fn items(text: &str, defaults: &Item) -> Result<Vec<Item>, CliError> 
 
 fn item(line: &str, defaults: &Item) -> Result<Item, String> {
     if !line.starts_with('{') {
-        return Ok(Item { url: line.to_owned(), ..defaults.clone() });
+        let mut item = defaults.clone();
+        line.clone_into(&mut item.url);
+        return Ok(item);
     }
     let value = serde_json::from_str(line).map_err(|error| error.to_string())?;
     wire::read_item_with_defaults(&value, defaults).map_err(|error| error.to_string())

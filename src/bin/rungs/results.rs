@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rungs::Engine;
 use rungs::core::credits::Credits;
 use rungs::core::job::Job;
-use rungs::engine::JobReport;
+use rungs::engine::JobSnapshot;
 use rungs::service::wire;
 
 use crate::error::CliError;
@@ -63,13 +63,13 @@ impl Results {
         if !job.state.is_ended() || self.written.contains(&id) {
             return Ok(());
         }
-        let report = engine.job_report(job.id).await.map_err(|error| CliError::failed(&error))?;
+        let report = engine.job_snapshot(job.id).await.map_err(|error| CliError::failed(&error))?;
         self.write(&report)?;
         self.written.insert(id);
         Ok(())
     }
 
-    fn write(&mut self, report: &JobReport) -> Result<(), CliError> {
+    fn write(&mut self, report: &JobSnapshot) -> Result<(), CliError> {
         let line = format!("{}\n", wire::result_line(report));
         let written = match &mut self.out {
             Some(file) => file.write_all(line.as_bytes()),
@@ -111,7 +111,7 @@ fn progress_bar(total: u64) -> ProgressBar {
 }
 
 /// Prints one line about a job to standard error.
-fn log(report: &JobReport) {
+fn log(report: &JobSnapshot) {
     let job = report.job();
     let code = job.failure().map_or("", |it| it.code.as_str());
     eprintln!(

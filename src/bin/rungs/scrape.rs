@@ -6,7 +6,7 @@ use rungs::SubmitError;
 use rungs::core::failure::{ErrorCode, JobError};
 use rungs::core::job::Attempt;
 use rungs::core::request::{Format, Item};
-use rungs::engine::{JobReport, Page, Settings};
+use rungs::engine::{JobSnapshot, Page, Settings};
 use rungs::service::wire;
 use rungs::stores::Memory;
 use serde_json::Value;
@@ -26,11 +26,12 @@ pub(crate) async fn run(args: ScrapeArgs) -> CommandResult {
     let report = match engine.scrape(item).await {
         Ok(report) => report,
         // There is only one item, so its index tells nothing.
-        Err(SubmitError::Item { flaw, .. }) => return Err(CliError::Usage(flaw.to_string())),
+        Err(SubmitError::Item { error, .. }) => return Err(CliError::Usage(error.to_string())),
         Err(error) => return Err(CliError::failed(&error)),
     };
     engine.shutdown().await;
-    match report.outcome() {
+    let report = JobSnapshot::from(report);
+    match report.result() {
         Some(Ok(page)) => {
             print_page(&args, &report, page);
             Ok(ExitCode::SUCCESS)
@@ -55,7 +56,7 @@ fn request_layout(item: &mut Item) -> Result<(), CliError> {
     Ok(())
 }
 
-fn print_page(args: &ScrapeArgs, report: &JobReport, page: &Page) {
+fn print_page(args: &ScrapeArgs, report: &JobSnapshot, page: &Page) {
     if args.json {
         let object = wire::scrape_object(report).unwrap_or_default();
         print::line(format_args!("{object:#}"));
@@ -89,7 +90,7 @@ fn rendered(page: &Page, format: Format, width: Option<usize>) -> Option<String>
 }
 
 /// Prints why the page failed, what may help, and every attempt.
-fn explain(args: &ScrapeArgs, report: &JobReport, error: &JobError) {
+fn explain(args: &ScrapeArgs, report: &JobSnapshot, error: &JobError) {
     eprintln!("rungs: {error}");
     if let Some(tier) = error.required_tier {
         eprintln!("  requires tier {tier} ({}): see `rungs doctor`", tier.name());

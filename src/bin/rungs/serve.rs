@@ -9,7 +9,7 @@ use std::time::Duration;
 use rungs::Engine;
 use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
-use rungs::engine::{Pacing, Settings};
+use rungs::engine::Settings;
 use rungs::service::{
     AllowedHosts, ApiKey, ConnectionLimits, Keys, Metrics, Service, ServiceOptions, serve,
 };
@@ -116,9 +116,8 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let mut settings = Settings::default();
     settings.concurrency = config.concurrency.unwrap_or(settings.concurrency);
     settings.grace = config.grace.map_or(settings.grace, Duration::from_secs);
-    let per_host = config.per_host.unwrap_or(settings.pacing.per_host);
-    let per_second = config.rate.or(settings.pacing.per_second);
-    settings.pacing = Pacing { per_host, per_second };
+    settings.pacing.per_host = config.per_host.unwrap_or(settings.pacing.per_host);
+    settings.pacing.per_second = config.rate.or(settings.pacing.per_second);
     settings.unlimited_accounts = !config.limited_accounts;
     let mut limits = Limits::default();
     limits.batch_items = config.batch_items.unwrap_or(limits.batch_items);

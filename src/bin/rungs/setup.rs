@@ -1,5 +1,7 @@
 //! Items and engines from command-line arguments.
 
+use std::time::Duration;
+
 use rungs::core::request::Item;
 use rungs::engine::{EngineBuilder, Settings};
 use rungs::fetch::{Chrome, Http, Pdf, Tesseract};
@@ -24,15 +26,13 @@ const MODEL_KEY: &str = "RUNGS_LLM_KEY";
 
 /// Creates an item with these options and without a URL.
 pub(crate) fn item(args: &PageArgs) -> Result<Item, CliError> {
-    let mut item = Item {
-        mode: args.mode,
-        formats: args.formats.clone(),
-        timeout: args.timeout,
-        extraction_profile: args.profile,
-        extraction_prompt: args.prompt.clone(),
-        include_raw_html: args.raw_html,
-        ..Item::default()
-    };
+    let mut item = Item::default()
+        .mode(args.mode)
+        .formats(args.formats.clone())
+        .timeout(Duration::from_secs(args.timeout))
+        .profile(args.profile);
+    item.extraction_prompt.clone_from(&args.prompt);
+    item.include_raw_html = args.raw_html;
     item.cost_controls.max_tier = args.max_tier;
     item.cost_controls.force_tier = args.force_tier;
     for header in &args.headers {

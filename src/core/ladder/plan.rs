@@ -76,11 +76,11 @@ pub fn plan(facts: &PlanInput<'_>) -> Plan {
 }
 
 fn out_of_time(facts: &PlanInput<'_>) -> Option<Plan> {
-    let budget = facts.request.cost_controls.time_budget.map(Duration::from_secs);
-    let timeout = Duration::from_secs(facts.request.timeout);
+    let budget = facts.request.cost_controls().time_budget;
+    let timeout = facts.request.timeout();
     if facts.used >= timeout {
         let message =
-            format!("the page was not fetched within {} s: raise `timeout`", facts.request.timeout);
+            format!("the page was not fetched within {} s: raise `timeout`", timeout.as_secs());
         return Some(stop(ErrorCode::Timeout, message));
     }
     (budget.is_some_and(|it| facts.used >= it)).then(|| {
@@ -97,7 +97,7 @@ fn first(facts: &PlanInput<'_>) -> Plan {
     // `prefer_speed` starts where success is likely, which for an unknown site is tier 3.
     let fast = facts
         .request
-        .cost_controls
+        .cost_controls()
         .prefer_speed
         .then(|| usable.iter().find(|&it| it >= Tier::Stealth && it != Tier::LightJs))
         .flatten();
@@ -369,7 +369,7 @@ mod tests {
     fn an_exhausted_time_budget_ends_the_ladder() {
         let spent = |millis| {
             let mut item = Item::get("http://a/");
-            item.cost_controls.time_budget = Some(5);
+            item.cost_controls.time_budget = Some(Duration::from_secs(5));
             let seen = Attempt {
                 duration: Duration::from_millis(millis),
                 ..attempt(Tier::Curl, blocked())

@@ -78,11 +78,11 @@ impl Reach {
     /// Computes the tiers of a request.
     pub fn of(request: &JobRequest, tools: &Capabilities, prices: &PriceList) -> Self {
         let floor = if request.needs_browser() { Tier::Browser } else { Tier::Curl };
-        let ceiling = match request.mode {
+        let ceiling = match request.mode() {
             Mode::Html | Mode::Pdf | Mode::Ocr => Tier::LightJs,
             Mode::Auto | Mode::Js => Tier::Browser,
         };
-        let controls = &request.cost_controls;
+        let controls = request.cost_controls();
         let ceiling = ceiling.min(controls.max_tier.unwrap_or(ceiling));
         // `fail_fast` means no browser, unless the item asks for nothing else.
         let ceiling = if controls.fail_fast && floor < Tier::Browser {

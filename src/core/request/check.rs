@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use crate::core::credits::Credits;
-use crate::core::request::item::{Item, JobRequest, MAX_RESPONSE_BYTES};
+use crate::core::request::item::{Item, MAX_RESPONSE_BYTES};
+use crate::core::request::job_request::JobRequest;
 use crate::core::request::options::{Format, Method, Mode, RenderJs};
+use crate::core::request::seconds::rounded_up;
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 
@@ -12,30 +14,52 @@ use crate::core::url::PageUrl;
 /// bounded stack: what nests deeper would be accepted and then lost.
 const MAX_NESTING: usize = 64;
 
-/// What is wrong with one field of an item.
+/// An invalid option of an item: the field and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct ValidationError {
-    /// Path of the option in [`Item`], such as `advanced.cookies`.
-    pub field: &'static str,
-    /// What is wrong and what would be right.
-    pub reason: String,
+    field: &'static str,
+    reason: String,
 }
 
-/// The bounds that a host may move.
+impl ValidationError {
+    pub(crate) fn new(field: &'static str, reason: impl Into<String>) -> Self {
+        Self { field, reason: reason.into() }
+    }
+
+    /// Returns the path of the option in [`Item`], such as `advanced.cookies`.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// Returns what is wrong with the field's value and what to use instead.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// The largest submission that an engine accepts.
+///
+/// ```
+/// use rungs::core::request::Limits;
+///
+/// let limits = Limits::default().with_batch_items(500);
+/// assert_eq!(limits.batch_items, 500);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// Items of one batch; 100.
+    /// The number of items in a batch. Defaults to 100.
     pub batch_items: usize,
-    /// Characters of `extraction_prompt`; 2,000.
+    /// The length of a prompt in characters. Defaults to 2,000.
     pub prompt_chars: usize,
-    /// Bytes of `extraction_schema` as JSON; 65,536.
+    /// The size of a schema as JSON in bytes. Defaults to 65,536.
     pub schema_bytes: usize,
-    /// Bytes of a request's body; 1,048,576.
+    /// The size of a request's body in bytes. Defaults to 1,048,576.
     pub body_bytes: usize,
-    /// Headers of one item; 50.
+    /// The number of headers of an item. Defaults to 50.
     pub headers: usize,
-    /// Bytes of all headers of one item; 32,768.
+    /// The size of all headers of an item in bytes. Defaults to 32,768.
     pub header_bytes: usize,
 }
 
@@ -53,6 +77,48 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Sets the number of items in a batch.
+    #[must_use]
+    pub fn with_batch_items(mut self, items: usize) -> Self {
+        self.batch_items = items;
+        self
+    }
+
+    /// Sets the length of a prompt in characters.
+    #[must_use]
+    pub fn with_prompt_chars(mut self, chars: usize) -> Self {
+        self.prompt_chars = chars;
+        self
+    }
+
+    /// Sets the size of a schema as JSON in bytes.
+    #[must_use]
+    pub fn with_schema_bytes(mut self, bytes: usize) -> Self {
+        self.schema_bytes = bytes;
+        self
+    }
+
+    /// Sets the size of a request's body in bytes.
+    #[must_use]
+    pub fn with_body_bytes(mut self, bytes: usize) -> Self {
+        self.body_bytes = bytes;
+        self
+    }
+
+    /// Sets the number of headers of an item.
+    #[must_use]
+    pub fn with_headers(mut self, headers: usize) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Sets the size of all headers of an item in bytes.
+    #[must_use]
+    pub fn with_header_bytes(mut self, bytes: usize) -> Self {
+        self.header_bytes = bytes;
+        self
+    }
+
     /// No bound but those of the format: for records that were checked when they were written.
     pub(super) fn widest() -> Self {
         Self {
@@ -67,7 +133,7 @@ impl Limits {
 }
 
 fn flaw(field: &'static str, reason: impl Into<String>) -> ValidationError {
-    ValidationError { field, reason: reason.into() }
+    ValidationError::new(field, reason)
 }
 
 /// Whether `value` nests no deeper than `most`.
@@ -92,8 +158,16 @@ pub(super) fn check(item: Item, limits: &Limits) -> Result<JobRequest, Validatio
     sending(&item, limits)?;
     browser_only(&item)?;
     proxies(&item)?;
-    let item = Item { formats: formats(&item)?, ..item };
+    let item = Item { formats: formats(&item)?, ..in_whole_seconds(item) };
     Ok(JobRequest::checked(url, item))
+}
+
+/// Rounds every duration up to whole seconds, the precision in which a store keeps it.
+fn in_whole_seconds(mut item: Item) -> Item {
+    item.timeout = rounded_up(item.timeout);
+    item.cost_controls.time_budget = item.cost_controls.time_budget.map(rounded_up);
+    item.cache.ttl = item.cache.ttl.map(rounded_up);
+    item
 }
 
 /// The formats without repetition, with markdown where `advanced.markdown` asks for it.
@@ -111,8 +185,9 @@ fn formats(item: &Item) -> Result<Vec<Format>, ValidationError> {
 
 fn numbers(item: &Item) -> Result<(), ValidationError> {
     let within = |range: std::ops::RangeInclusive<u64>, value| range.contains(&value);
-    ensure(within(1..=300, item.timeout), "timeout", "must be 1 to 300 seconds")?;
-    let budget = item.cost_controls.time_budget.unwrap_or(5);
+    let seconds = |duration| rounded_up(duration).as_secs();
+    ensure(within(1..=300, seconds(item.timeout)), "timeout", "must be 1 to 300 seconds")?;
+    let budget = item.cost_controls.time_budget.map_or(5, seconds);
     ensure(within(5..=300, budget), "cost_controls.time_budget", "must be 5 to 300 seconds")?;
     ensure(
         item.cost_controls.max_credits != Some(Credits::ZERO),
@@ -120,7 +195,11 @@ fn numbers(item: &Item) -> Result<(), ValidationError> {
         "must be above zero",
     )?;
     let ttl = item.cache.ttl;
-    ensure(within(60..=86_400, ttl.unwrap_or(60)), "cache.ttl", "must be 60 to 86400 seconds")?;
+    ensure(
+        within(60..=86_400, ttl.map_or(60, seconds)),
+        "cache.ttl",
+        "must be 60 to 86400 seconds",
+    )?;
     ensure(ttl.is_none() || item.cache.enabled, "cache.ttl", "needs `cache: true`")?;
     ensure(
         within(1..=10, item.advanced.scroll_count.into()),
@@ -352,6 +431,8 @@ fn proxies(item: &Item) -> Result<(), ValidationError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::core::request::options::{Action, ActionKind, Advanced};
 
@@ -360,7 +441,7 @@ mod tests {
     fn refused(change: impl FnOnce(&mut Item)) -> &'static str {
         let mut item = Item::get("https://example.com/");
         change(&mut item);
-        item.check(&Limits::default()).expect_err("should be refused").field
+        item.check(&Limits::default()).expect_err("should be refused").field()
     }
 
     #[test]
@@ -368,16 +449,28 @@ mod tests {
         let request = Item::get("https://example.com/").check(&Limits::default()).expect("valid");
 
         assert_eq!(request.page().site(), "example.com");
-        assert_eq!(request.formats, [Format::Html, Format::Json]);
+        assert_eq!(request.formats(), [Format::Html, Format::Json]);
+    }
+
+    #[test]
+    fn durations_are_rounded_up_to_whole_seconds() {
+        let item = Item::get("https://example.com/").timeout(Duration::from_millis(1_001));
+
+        let request = item.check(&Limits::default()).expect("valid");
+
+        assert_eq!(request.timeout(), Duration::from_secs(2));
+        let json = serde_json::to_value(&request).expect("JSON");
+        assert_eq!(json["timeout"], 2);
+        assert_eq!(serde_json::from_value::<JobRequest>(json).expect("readable"), request);
     }
 
     #[test]
     fn every_bound_is_refused_by_its_field() {
         assert_eq!(refused(|it| it.url = "nope".into()), "url");
-        assert_eq!(refused(|it| it.timeout = 0), "timeout");
-        assert_eq!(refused(|it| it.timeout = 301), "timeout");
+        assert_eq!(refused(|it| it.timeout = Duration::ZERO), "timeout");
+        assert_eq!(refused(|it| it.timeout = Duration::from_millis(300_001)), "timeout");
         assert_eq!(refused(|it| it.formats.clear()), "formats");
-        assert_eq!(refused(|it| it.cache.ttl = Some(60)), "cache.ttl");
+        assert_eq!(refused(|it| it.cache.ttl = Some(Duration::from_secs(60))), "cache.ttl");
         assert_eq!(
             refused(|it| it.extraction_prompt = Some("x".repeat(2_001))),
             "extraction_prompt"
@@ -407,7 +500,10 @@ mod tests {
             "advanced.proxy_integration_id"
         );
         let budget = "cost_controls.time_budget";
-        assert_eq!(refused(|it| it.cost_controls.time_budget = Some(4)), budget);
+        assert_eq!(
+            refused(|it| it.cost_controls.time_budget = Some(Duration::from_secs(4))),
+            budget
+        );
         let credits = "cost_controls.max_credits";
         assert_eq!(refused(|it| it.cost_controls.max_credits = Some(Credits::ZERO)), credits);
     }
@@ -433,7 +529,7 @@ mod tests {
             },
             ..Item::get("https://example.com/")
         };
-        let flaw = |item: Item| item.check(&Limits::default()).map_err(|it| it.field);
+        let flaw = |item: Item| item.check(&Limits::default()).map_err(|it| it.field());
 
         assert_eq!(flaw(asking(Some(nested(65)), 1)), Err("extraction_schema"));
         assert_eq!(flaw(asking(None, 65)), Err("advanced.actions"));

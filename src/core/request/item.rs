@@ -1,84 +1,94 @@
-//! An item as a host writes it, and a request as the engine keeps it.
+//! An item as an application writes it: one URL with its options.
 
-use std::ops::Deref;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::core::credits::Credits;
 use crate::core::request::check::{Limits, ValidationError, check};
+use crate::core::request::job_request::JobRequest;
 use crate::core::request::options::{
-    Advanced, Cache, ContentType, CostControls, Format, Location, Method, Mode, PdfFormat, Profile,
-    Provider, RenderJs,
+    Action, Advanced, Cache, ContentType, CostControls, Format, Location, Method, Mode, PdfFormat,
+    Profile, Provider, RenderJs, SectionFilter, WaitCondition,
 };
-use crate::core::request::text::OcrLanguage;
+use crate::core::request::seconds;
+use crate::core::request::text::{Country, OcrLanguage};
 use crate::core::tier::Tier;
-use crate::core::url::PageUrl;
 
-/// The most body bytes that an item may ask for; what no limit means.
+/// The largest `max_response_bytes` of an item, and the meaning of 0.
 pub const MAX_RESPONSE_BYTES: u64 = 52_428_800;
 
-/// One URL with its options, not yet checked: a mistake in it is found at submission, with the
-/// item's index and the field.
+/// One URL with its options, not yet checked. Submission reports a mistake with the item's index and the field.
+///
+/// Every option has a method of the same or a shorter name. The fields are public for reading; new ones may be added.
 ///
 /// ```
-/// use rungs::core::request::{Format, Item, Mode};
+/// use std::time::Duration;
 ///
-/// let item = Item::get("https://example.com/b.pdf").mode(Mode::Pdf).formats([Format::Markdown]);
-/// assert_eq!(item.timeout, 90);
+/// use rungs::prelude::*;
+///
+/// let item = Item::get("https://example.com/b.pdf")
+///     .mode(Mode::Pdf)
+///     .formats([Format::Markdown])
+///     .timeout(Duration::from_secs(30));
+/// assert_eq!(item.formats, [Format::Markdown]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Item {
-    /// The page's address.
+    /// The page's URL.
     pub url: String,
-    /// How it is read.
+    /// How the page is read.
     pub mode: Mode,
-    /// What is made of it; `html` and `json` if not said.
+    /// The formats to make. Defaults to `html` and `json`.
     pub formats: Vec<Format>,
-    /// How far and how dear the ladder may go.
+    /// The limits on tiers, credits and time.
     pub cost_controls: CostControls,
-    /// The fields to fill: JSON Schema or its shorthand, 64 KiB at most.
+    /// The fields to fill: JSON Schema or its shorthand, up to 64 KiB.
     pub extraction_schema: Option<serde_json::Value>,
-    /// What to extract, in words: 2,000 characters at most.
+    /// A description of the data to extract, up to 2,000 characters.
     pub extraction_prompt: Option<String>,
-    /// What kind of thing the page is about.
+    /// The kind of thing the page describes.
     pub extraction_profile: Profile,
-    /// A named template of the host's to extract by.
+    /// The name of a template of the application's own extractor.
     pub template: Option<String>,
-    /// Whose language model answers the prompt.
+    /// The provider of the language model that answers the prompt.
     pub extraction_provider: Option<Provider>,
-    /// Which of its models.
+    /// The provider's name of the language model.
     pub extraction_model: Option<String>,
-    /// Drop what is not main content from `json` and its kin.
+    /// `true` drops everything but the main content from `json` and the formats made from it.
     pub filter_content: bool,
-    /// The page's own structured data comes first in `json`.
+    /// `true` gives the page's own schema.org data precedence in `json`. Defaults to `true`.
     pub promote_schema_org: bool,
-    /// Say where each extracted value came from.
+    /// `true` adds the source of each extracted value.
     pub evidence: bool,
-    /// Further switches.
+    /// The less common options.
     pub advanced: Advanced,
-    /// Keep the body as it came beside the formats.
+    /// `true` returns the undecoded body beside the formats.
     pub include_raw_html: bool,
-    /// Whether an earlier answer may serve.
+    /// The response cache options.
     pub cache: Cache,
-    /// Seconds for the whole ladder, 1 to 300.
-    pub timeout: u64,
+    /// The longest time for the whole ladder, 1 to 300 s. Stored in whole seconds, rounded up.
+    #[serde(with = "seconds")]
+    pub timeout: Duration,
     /// A CSS selector to wait for in a rendered page.
     pub wait_for: Option<String>,
     /// The request's method.
     pub method: Method,
     /// The request's body; not with `GET`.
     pub body: Option<String>,
-    /// The body's media type; `application/json` if there is a body and nothing is said.
+    /// The body's media type. Defaults to `application/json`.
     pub content_type: Option<ContentType>,
-    /// Headers to send, 50 at most.
+    /// The request's headers, up to 50.
     pub headers: Vec<(String, String)>,
-    /// Where the request should seem to come from.
+    /// The country and language that the request appears to come from.
     pub location: Location,
-    /// What a PDF becomes.
+    /// The format of a PDF's content.
     pub pdf_format: PdfFormat,
-    /// The languages in images.
+    /// The languages of text in images.
     pub ocr_language: OcrLanguage,
-    /// The most body bytes to read, up to [`MAX_RESPONSE_BYTES`]; 0 means that many.
+    /// The largest response body in bytes, up to [`MAX_RESPONSE_BYTES`]; 0 means that maximum.
     pub max_response_bytes: u64,
 }
 
@@ -101,7 +111,7 @@ impl Default for Item {
             advanced: Advanced::default(),
             include_raw_html: false,
             cache: Cache::default(),
-            timeout: 90,
+            timeout: Duration::from_secs(90),
             wait_for: None,
             method: Method::Get,
             body: None,
@@ -116,57 +126,9 @@ impl Default for Item {
 }
 
 impl Item {
-    /// A plain `GET` of `url`.
+    /// Creates a `GET` of `url` with default options.
     pub fn get(url: impl Into<String>) -> Self {
         Self { url: url.into(), ..Self::default() }
-    }
-
-    /// How the page is read.
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// What is made of it.
-    pub fn formats(mut self, formats: impl IntoIterator<Item = Format>) -> Self {
-        self.formats = formats.into_iter().collect();
-        self
-    }
-
-    /// Run exactly this tier.
-    pub fn force_tier(mut self, tier: Tier) -> Self {
-        self.cost_controls.force_tier = Some(tier);
-        self
-    }
-
-    /// Never climb above this tier.
-    pub fn max_tier(mut self, tier: Tier) -> Self {
-        self.cost_controls.max_tier = Some(tier);
-        self
-    }
-
-    /// All cost controls at once.
-    pub fn cost_controls(mut self, controls: CostControls) -> Self {
-        self.cost_controls = controls;
-        self
-    }
-
-    /// Seconds for the whole ladder.
-    pub fn timeout(mut self, seconds: u64) -> Self {
-        self.timeout = seconds;
-        self
-    }
-
-    /// One more header to send.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
-        self
-    }
-
-    /// Whether an earlier answer may serve.
-    pub fn cache(mut self, cache: Cache) -> Self {
-        self.cache = cache;
-        self
     }
 
     /// Checks every field.
@@ -178,9 +140,333 @@ impl Item {
         check(self, limits)
     }
 
-    /// Whether a browser must be used.
+    /// Returns `true` if only a browser can carry out the item: mode `js` or [`RenderJs::Yes`].
     pub fn needs_browser(&self) -> bool {
         self.mode == Mode::Js || self.advanced.render_js == RenderJs::Yes
+    }
+}
+
+/// What to read and to return.
+impl Item {
+    /// Sets how the page is read. Defaults to [`Mode::Auto`].
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Sets the formats to make. Defaults to `html` and `json`.
+    pub fn formats(mut self, formats: impl IntoIterator<Item = Format>) -> Self {
+        self.formats = formats.into_iter().collect();
+        self
+    }
+
+    /// Returns the undecoded body beside the formats.
+    pub fn raw_html(mut self) -> Self {
+        self.include_raw_html = true;
+        self
+    }
+
+    /// Sets the longest time for the whole ladder, 1 to 300 s, rounded up to whole seconds. Defaults to 90 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the largest response body in bytes, up to [`MAX_RESPONSE_BYTES`]. 0 means that maximum. Defaults to
+    /// 5 MiB.
+    pub fn max_response_bytes(mut self, bytes: u64) -> Self {
+        self.max_response_bytes = bytes;
+        self
+    }
+
+    /// Serves the page from the response cache, and adds it there, for an hour.
+    pub fn cached(mut self) -> Self {
+        self.cache.enabled = true;
+        self
+    }
+
+    /// Sets all response cache options.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// Sets the format of a PDF's content. Defaults to Markdown.
+    pub fn pdf_format(mut self, format: PdfFormat) -> Self {
+        self.pdf_format = format;
+        self
+    }
+
+    /// Sets the languages of text in images. Defaults to `eng`.
+    pub fn ocr_language(mut self, language: OcrLanguage) -> Self {
+        self.ocr_language = language;
+        self
+    }
+}
+
+/// Structured extraction.
+impl Item {
+    /// Sets the fields to fill: JSON Schema or its shorthand, such as `{"price": "number"}`.
+    pub fn schema(mut self, schema: serde_json::Value) -> Self {
+        self.extraction_schema = Some(schema);
+        self
+    }
+
+    /// Sets a description of the data to extract, answered by a language model.
+    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.extraction_prompt = Some(prompt.into());
+        self
+    }
+
+    /// Sets the kind of thing the page describes. Defaults to [`Profile::Auto`].
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.extraction_profile = profile;
+        self
+    }
+
+    /// Names a template of your application's own extractor.
+    pub fn template(mut self, name: impl Into<String>) -> Self {
+        self.template = Some(name.into());
+        self
+    }
+
+    /// Sets the provider of the language model that answers the prompt.
+    pub fn provider(mut self, provider: Provider) -> Self {
+        self.extraction_provider = Some(provider);
+        self
+    }
+
+    /// Sets the provider's name of the language model.
+    pub fn model(mut self, model: impl Into<String>) -> Self {
+        self.extraction_model = Some(model.into());
+        self
+    }
+
+    /// Drops everything but the main content from `json` and the formats made from it.
+    pub fn filter_content(mut self) -> Self {
+        self.filter_content = true;
+        self
+    }
+
+    /// Keeps the page's own schema.org data from taking precedence in `json`, as it does by default.
+    pub fn without_schema_org_promotion(mut self) -> Self {
+        self.promote_schema_org = false;
+        self
+    }
+
+    /// Adds the source of each extracted value to the result. Needs a schema or a prompt.
+    pub fn evidence(mut self) -> Self {
+        self.evidence = true;
+        self
+    }
+
+    /// Sets which sections of the page are kept. Defaults to all.
+    pub fn section_filter(mut self, filter: SectionFilter) -> Self {
+        self.advanced.section_filter = filter;
+        self
+    }
+}
+
+/// Cost and time.
+impl Item {
+    /// Runs exactly this tier.
+    pub fn force_tier(mut self, tier: Tier) -> Self {
+        self.cost_controls.force_tier = Some(tier);
+        self
+    }
+
+    /// Sets the highest tier.
+    pub fn max_tier(mut self, tier: Tier) -> Self {
+        self.cost_controls.max_tier = Some(tier);
+        self
+    }
+
+    /// Minimizes the expected credits, as the engine does by default.
+    pub fn prefer_cost(mut self) -> Self {
+        self.cost_controls.prefer_cost = true;
+        self
+    }
+
+    /// Minimizes the expected time instead of the expected credits.
+    pub fn prefer_speed(mut self) -> Self {
+        self.cost_controls.prefer_speed = true;
+        self
+    }
+
+    /// Fails instead of escalating to the browser.
+    pub fn fail_fast(mut self) -> Self {
+        self.cost_controls.fail_fast = true;
+        self
+    }
+
+    /// Sets the most credits that the page may cost, above zero.
+    pub fn max_credits(mut self, credits: Credits) -> Self {
+        self.cost_controls.max_credits = Some(credits);
+        self
+    }
+
+    /// Sets the wall clock budget of the whole ladder, 5 to 300 s, rounded up to whole seconds.
+    pub fn time_budget(mut self, budget: Duration) -> Self {
+        self.cost_controls.time_budget = Some(budget);
+        self
+    }
+
+    /// Sets all cost controls.
+    pub fn cost_controls(mut self, controls: CostControls) -> Self {
+        self.cost_controls = controls;
+        self
+    }
+}
+
+/// The request.
+impl Item {
+    /// Sets the method. Defaults to `GET`.
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Sets the request body. Not allowed with `GET`.
+    pub fn body(mut self, body: impl Into<String>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Sets the media type of the body. Defaults to `application/json`.
+    pub fn content_type(mut self, content_type: ContentType) -> Self {
+        self.content_type = Some(content_type);
+        self
+    }
+
+    /// Adds a request header, up to 50.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a session header. A header of the same name set by [`Item::header`] wins.
+    pub fn session_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.advanced.session_headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a cookie.
+    pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.advanced.cookies.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the country and language that the request appears to come from.
+    pub fn location(mut self, location: Location) -> Self {
+        self.location = location;
+        self
+    }
+
+    /// Sends the request through the engine's proxies.
+    pub fn use_proxy(mut self) -> Self {
+        self.advanced.use_proxy = true;
+        self
+    }
+
+    /// Sends the request through the account's own proxies, at a discount.
+    pub fn use_own_proxy(mut self) -> Self {
+        self.advanced.use_own_proxy = true;
+        self
+    }
+
+    /// Sends the request through the account's own proxy of this id.
+    pub fn own_proxy(mut self, id: impl Into<String>) -> Self {
+        self.advanced.use_own_proxy = true;
+        self.advanced.proxy_integration_id = Some(id.into());
+        self
+    }
+
+    /// Sets the country of the proxy. Needs a proxy.
+    pub fn proxy_country(mut self, country: Country) -> Self {
+        self.advanced.proxy_country = Some(country);
+        self
+    }
+}
+
+/// The browser.
+impl Item {
+    /// Sets whether a browser renders the page. Defaults to [`RenderJs::No`].
+    pub fn render_js(mut self, render: RenderJs) -> Self {
+        self.advanced.render_js = render;
+        self
+    }
+
+    /// Waits for an element that matches the CSS selector, in a rendered page.
+    pub fn wait_for(mut self, selector: impl Into<String>) -> Self {
+        self.wait_for = Some(selector.into());
+        self
+    }
+
+    /// Sets when a rendered page counts as loaded. Defaults to [`WaitCondition::NetworkIdle`].
+    pub fn wait_condition(mut self, condition: WaitCondition) -> Self {
+        self.advanced.wait_condition = condition;
+        self
+    }
+
+    /// Keeps a screenshot. Needs [`RenderJs::Yes`] or mode `js`.
+    pub fn screenshot(mut self) -> Self {
+        self.advanced.screenshot = true;
+        self
+    }
+
+    /// Prints the page to PDF. Needs [`RenderJs::Yes`] or mode `js`.
+    pub fn generate_pdf(mut self) -> Self {
+        self.advanced.generate_pdf = true;
+        self
+    }
+
+    /// Scrolls a rendered page `count` times to load more, 1 to 10.
+    pub fn scroll_to_load(mut self, count: u8) -> Self {
+        self.advanced.scroll_to_load = true;
+        self.advanced.scroll_count = count;
+        self
+    }
+
+    /// Includes the content of frames of a rendered page.
+    pub fn include_iframes(mut self) -> Self {
+        self.advanced.include_iframes = true;
+        self
+    }
+
+    /// Includes the content of shadow trees of a rendered page.
+    pub fn flatten_shadow_dom(mut self) -> Self {
+        self.advanced.flatten_shadow_dom = true;
+        self
+    }
+
+    /// Loads no images in the browser.
+    pub fn block_images(mut self) -> Self {
+        self.advanced.block_images = true;
+        self
+    }
+
+    /// Keeps consent banners, which are removed by default.
+    pub fn keep_cookie_banners(mut self) -> Self {
+        self.advanced.remove_cookie_banners = false;
+        self
+    }
+
+    /// Adds a page action, up to 20. Needs a rendered page.
+    pub fn action(mut self, action: Action) -> Self {
+        self.advanced.actions.push(action);
+        self
+    }
+
+    /// Reads the text in the page's images, an add-on that is charged if an image was read.
+    pub fn ocr(mut self) -> Self {
+        self.advanced.ocr = true;
+        self
+    }
+
+    /// Sets all advanced options.
+    pub fn advanced(mut self, advanced: Advanced) -> Self {
+        self.advanced = advanced;
+        self
     }
 }
 
@@ -193,75 +479,5 @@ impl From<&str> for Item {
 impl From<String> for Item {
     fn from(url: String) -> Self {
         Self::get(url)
-    }
-}
-
-/// An item that passed its check: every field is within its bounds and none contradicts another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Item", try_from = "Item")]
-pub struct JobRequest {
-    url: PageUrl,
-    item: Item,
-}
-
-impl JobRequest {
-    /// Only the check makes one.
-    pub(super) fn checked(url: PageUrl, item: Item) -> Self {
-        Self { url, item }
-    }
-
-    /// The page's address.
-    pub fn page(&self) -> &PageUrl {
-        &self.url
-    }
-
-    /// The headers to send: the item's own, the session's where the item says nothing, and the media
-    /// type of a body.
-    pub fn headers_to_send(&self) -> Vec<(String, String)> {
-        let mut headers = self.headers.clone();
-        let mut add = |name: &str, value: &str| {
-            let said = self.headers.iter().any(|(it, _)| it.eq_ignore_ascii_case(name));
-            if !said {
-                headers.push((name.to_owned(), value.to_owned()));
-            }
-        };
-        for (name, value) in &self.advanced.session_headers {
-            add(name, value);
-        }
-        if self.body.is_some() {
-            add("content-type", self.content_type.unwrap_or_default().as_str());
-        }
-        headers
-    }
-
-    /// The most body bytes to read.
-    pub fn byte_limit(&self) -> u64 {
-        match self.max_response_bytes {
-            0 => MAX_RESPONSE_BYTES,
-            limit => limit,
-        }
-    }
-}
-
-impl Deref for JobRequest {
-    type Target = Item;
-
-    fn deref(&self) -> &Item {
-        &self.item
-    }
-}
-
-impl From<JobRequest> for Item {
-    fn from(request: JobRequest) -> Self {
-        request.item
-    }
-}
-
-impl TryFrom<Item> for JobRequest {
-    type Error = ValidationError;
-
-    /// Reads a stored request back: the bounds are those of the format, not of one engine.
-    fn try_from(item: Item) -> Result<Self, ValidationError> {
-        item.check(&Limits::widest())
     }
 }

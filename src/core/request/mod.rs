@@ -1,13 +1,16 @@
-//! What a host asks for: one item a URL, with every option, and the check that makes it a request.
+//! Items: one URL with its options, and the check that turns it into a [`JobRequest`].
 
 mod check;
 mod item;
+mod job_request;
 mod options;
+mod seconds;
 mod text;
 mod unmet;
 
 pub use check::{Limits, ValidationError};
-pub use item::{Item, JobRequest, MAX_RESPONSE_BYTES};
+pub use item::{Item, MAX_RESPONSE_BYTES};
+pub use job_request::JobRequest;
 pub use options::{
     Action, ActionKind, Advanced, BlockKind, Cache, ContentType, CostControls, Format, Location,
     Method, Mode, ParseOptionError, PdfFormat, Profile, Provider, RenderJs, SectionFilter,

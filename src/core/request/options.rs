@@ -1,16 +1,18 @@
-//! The words and switches of an item.
+//! The option types of an item.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
 use crate::core::id::SessionId;
+use crate::core::request::seconds;
 use crate::core::request::text::{Country, Language};
 use crate::core::tier::Tier;
 
-/// A word that is none of those a field knows.
+/// A text that is not a value of the option.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is unknown; use one of: {known}")]
 pub struct ParseOptionError {
@@ -28,10 +30,10 @@ macro_rules! words {
         }
 
         impl $name {
-            /// Every value, in the order of the documentation.
+            /// All values.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The word for it on the wire.
+            /// Returns the name in the REST API.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
@@ -60,25 +62,25 @@ macro_rules! words {
 }
 
 words!(
-    /// How a page is to be read.
+    /// The way a page is read.
     #[derive(Default)]
     Mode {
-        /// By the cheapest way that works.
+        /// The cheapest way that works.
         #[default]
         Auto = "auto",
-        /// Over HTTP only.
+        /// HTTP only, without a browser.
         Html = "html",
-        /// In a browser.
+        /// A browser only.
         Js = "js",
-        /// As a PDF document.
+        /// A PDF document.
         Pdf = "pdf",
-        /// As an image of text.
+        /// An image of text.
         Ocr = "ocr",
     }
 );
 
 words!(
-    /// What is made of a page.
+    /// A format of a page's content.
     #[derive(Default)]
     Format {
         /// Plain text of the main content.
@@ -86,7 +88,7 @@ words!(
         Text = "text",
         /// Structured data.
         Json = "json",
-        /// Sanitised, readable HTML.
+        /// Sanitized, readable HTML.
         Html = "html",
         /// Markdown of the main content.
         Markdown = "markdown",
@@ -96,29 +98,29 @@ words!(
         Rag = "rag",
         /// Markdown body with its hash, images and links.
         Content = "content",
-        /// The body as it came.
+        /// The body, decoded but otherwise unchanged.
         Raw = "raw",
     }
 );
 
 words!(
-    /// What kind of thing a page is about, for structured data.
+    /// The kind of thing that a page describes, for structured data.
     #[derive(Default)]
     Profile {
-        /// Whatever the page says it is.
+        /// Detected from the page.
         #[default]
         Auto = "auto",
-        /// Something for sale.
+        /// A product.
         Product = "product",
-        /// A piece of writing.
+        /// An article.
         Article = "article",
         /// An open position.
         JobPosting = "job_posting",
         /// Questions and answers.
         Faq = "faq",
-        /// Something to cook.
+        /// A recipe.
         Recipe = "recipe",
-        /// Something that takes place.
+        /// An event.
         Event = "event",
         /// A shop's front page.
         EcommerceHomepage = "ecommerce_homepage",
@@ -146,7 +148,7 @@ words!(
 );
 
 words!(
-    /// When a rendered page counts as loaded.
+    /// The event at which a rendered page counts as loaded.
     #[derive(Default)]
     WaitCondition {
         /// No request for half a second.
@@ -160,7 +162,7 @@ words!(
 );
 
 words!(
-    /// What a PDF becomes.
+    /// The format of a PDF's content.
     #[derive(Default)]
     PdfFormat {
         /// Markdown.
@@ -188,7 +190,7 @@ words!(
 );
 
 words!(
-    /// Whose language model extracts.
+    /// A provider of language models.
     Provider {
         /// `OpenAI`.
         OpenAi = "openai",
@@ -218,13 +220,13 @@ words!(
         Blockquote = "blockquote",
         /// A list of terms.
         Terms = "dl",
-        /// A part that unfolds.
+        /// A section that unfolds.
         Details = "details",
     }
 );
 
 words!(
-    /// What a page action does.
+    /// The kind of a page action.
     ActionKind {
         /// Wait for a time.
         Wait = "wait",
@@ -238,7 +240,7 @@ words!(
         Press = "press",
         /// Scroll.
         Scroll = "scroll",
-        /// Scroll until nothing more comes.
+        /// Scroll until nothing more loads.
         InfiniteScroll = "infinite_scroll",
         /// Keep a screenshot.
         Screenshot = "screenshot",
@@ -248,125 +250,242 @@ words!(
 );
 
 /// One step on a rendered page.
+///
+/// Actions run in order, each with a time limit. A failed action is recorded in the result and skipped.
+///
+/// ```
+/// use rungs::prelude::*;
+///
+/// let item = Item::get("https://example.com/")
+///     .render_js(RenderJs::Yes)
+///     .action(Action::fill("input[name=q]", "bread"))
+///     .action(Action::click("button"))
+///     .action(Action::wait_for("#found"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Action {
-    /// What it does.
+    /// The kind of action.
     #[serde(rename = "type")]
     pub kind: ActionKind,
-    /// With what: its other fields, which are the browser's to read.
+    /// The action's parameters by name, such as `selector`. The browser checks them when it runs the action.
     #[serde(flatten)]
     pub with: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Which sections of a page are kept. The default keeps all.
+impl Action {
+    /// Creates an action without parameters.
+    pub fn new(kind: ActionKind) -> Self {
+        Self { kind, with: serde_json::Map::new() }
+    }
+
+    /// Sets a parameter.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        self.with.insert(name.into(), value.into());
+        self
+    }
+
+    /// Waits for a time. Sub-millisecond precision is lost.
+    pub fn wait(time: Duration) -> Self {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self::new(ActionKind::Wait).with("ms", ms)
+    }
+
+    /// Waits for an element that matches the CSS selector.
+    pub fn wait_for(selector: impl Into<String>) -> Self {
+        Self::new(ActionKind::WaitFor).with("selector", selector.into())
+    }
+
+    /// Clicks the first element that matches the CSS selector.
+    pub fn click(selector: impl Into<String>) -> Self {
+        Self::new(ActionKind::Click).with("selector", selector.into())
+    }
+
+    /// Enters a value into the field that matches the CSS selector.
+    pub fn fill(selector: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::new(ActionKind::Fill).with("selector", selector.into()).with("value", value.into())
+    }
+
+    /// Presses a key: a letter, or a name such as `Enter`.
+    pub fn press(key: impl Into<String>) -> Self {
+        Self::new(ActionKind::Press).with("key", key.into())
+    }
+
+    /// Scrolls down by the height of the window.
+    pub fn scroll() -> Self {
+        Self::new(ActionKind::Scroll)
+    }
+
+    /// Scrolls down until nothing more loads, up to 50 times.
+    pub fn infinite_scroll(max_scrolls: u32) -> Self {
+        Self::new(ActionKind::InfiniteScroll).with("max_scrolls", max_scrolls)
+    }
+
+    /// Keeps a screenshot at this point.
+    pub fn screenshot() -> Self {
+        Self::new(ActionKind::Screenshot)
+    }
+
+    /// Runs a script and returns its value, up to 64 KiB as JSON.
+    pub fn evaluate(script: impl Into<String>) -> Self {
+        Self::new(ActionKind::Evaluate).with("script", script.into())
+    }
+}
+
+/// The sections of a page to keep. Defaults to all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct SectionFilter {
-    /// A section with fewer blocks is dropped.
+    /// The fewest blocks of a section; smaller sections are dropped.
     pub min_content_blocks: u32,
-    /// Blocks of these kinds are dropped.
+    /// The kinds of blocks to drop.
     pub exclude_content_types: Vec<BlockKind>,
-    /// Drop what is navigation or advertising and not content.
+    /// `true` drops navigation and advertising.
     pub content_only: bool,
 }
 
-/// Whether the page is rendered in a browser.
+/// The use of a browser.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RenderJs {
-    /// Only if nothing else works.
+    /// Renders the page only if no other tier works.
     #[default]
     No,
-    /// Always: tier 4 is the floor.
+    /// Always renders the page: no tier below 4 runs.
     Yes,
-    /// If the page looks as if it needed it.
+    /// Renders the page if its response shows that it needs a browser.
     Auto,
 }
 
-/// How far and how dear the ladder may go.
+/// Limits on the tiers, credits and time of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct CostControls {
-    /// Run exactly this tier.
+    /// The only tier to run.
     pub force_tier: Option<Tier>,
-    /// Never climb above this tier.
+    /// The highest tier to run.
     pub max_tier: Option<Tier>,
-    /// Fewest expected credits (how it is done anyway).
+    /// `true` minimizes the expected credits, which is the default.
     pub prefer_cost: bool,
-    /// Least expected time: start where success is likely.
+    /// `true` minimizes the expected time: the job starts on the tier that is likely to succeed.
     pub prefer_speed: bool,
-    /// Fail instead of climbing to the browser.
+    /// `true` fails the job instead of escalating to the browser.
     pub fail_fast: bool,
-    /// The most this job may cost; above zero.
+    /// The most credits that the job may cost, above zero.
     pub max_credits: Option<Credits>,
-    /// Seconds of wall clock for the whole ladder, 5 to 300.
-    pub time_budget: Option<u64>,
+    /// The wall clock budget of the whole ladder, 5 to 300 s. Stored in whole seconds, rounded up.
+    #[serde(with = "seconds::optional")]
+    pub time_budget: Option<Duration>,
 }
 
-/// Whether an earlier answer may serve, and for how long this one may.
+/// Response cache options. The cache is off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Cache {
-    /// Use and fill the response cache.
+    /// `true` serves the page from the response cache, and adds it there.
     pub enabled: bool,
-    /// Seconds that an entry serves, 60 to 86,400; 3,600 if not said.
-    pub ttl: Option<u64>,
-    /// Fetch anyway, and replace the entry.
+    /// How long an entry serves, 60 s to 24 hours. Defaults to an hour. Stored in whole seconds, rounded up.
+    #[serde(with = "seconds::optional")]
+    pub ttl: Option<Duration>,
+    /// `true` fetches the page anyway and replaces the entry.
     pub force_refresh: bool,
 }
 
-/// Where the request should seem to come from.
+impl Cache {
+    /// Returns options with the cache on, for an hour.
+    pub fn enabled() -> Self {
+        Self { enabled: true, ..Self::default() }
+    }
+
+    /// Sets how long an entry serves, 60 s to 24 hours, rounded up to whole seconds.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Fetches the page anyway and replaces the entry.
+    #[must_use]
+    pub fn with_force_refresh(mut self) -> Self {
+        self.force_refresh = true;
+        self
+    }
+}
+
+impl Location {
+    /// Sets the country.
+    #[must_use]
+    pub fn with_country(mut self, country: Country) -> Self {
+        self.country = Some(country);
+        self
+    }
+
+    /// Sets the language of `Accept-Language`.
+    #[must_use]
+    pub fn with_language(mut self, language: Language) -> Self {
+        self.language = Some(language);
+        self
+    }
+}
+
+/// The country and language that a request appears to come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Location {
-    /// The country: a proxy in it is preferred where a proxy is used.
+    /// The country. A proxy there is preferred if a proxy is used.
     pub country: Option<Country>,
     /// The language of `Accept-Language`.
     pub language: Option<Language>,
 }
 
-/// The switches of `advanced`.
+/// The less common options of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Advanced {
-    /// Render in a browser.
+    /// The use of a browser.
     pub render_js: RenderJs,
-    /// Keep a screenshot; needs `render_js`.
+    /// `true` keeps a screenshot; needs `render_js`.
     pub screenshot: bool,
-    /// Print the page to PDF; needs `render_js`.
+    /// `true` prints the page to PDF; needs `render_js`.
     pub generate_pdf: bool,
-    /// Add markdown to the formats.
+    /// `true` adds Markdown to the formats.
     pub markdown: bool,
-    /// Read the page's images.
+    /// `true` reads the text in the page's images.
     pub ocr: bool,
-    /// Go through the pool's proxies.
+    /// `true` uses the engine's proxies.
     pub use_proxy: bool,
-    /// Go through the host's own proxies, at a discount.
+    /// `true` uses the account's own proxies, at a discount.
     pub use_own_proxy: bool,
-    /// Which of the host's own proxies; needs `use_own_proxy`.
+    /// The id of one of the account's own proxies; needs `use_own_proxy`.
     pub proxy_integration_id: Option<String>,
     /// The proxy's country; needs a proxy.
     pub proxy_country: Option<Country>,
-    /// Remove consent banners before reading.
+    /// `true` removes consent banners before reading. Defaults to `true`.
     pub remove_cookie_banners: bool,
-    /// When a rendered page counts as loaded.
+    /// The event at which a rendered page counts as loaded.
     pub wait_condition: WaitCondition,
-    /// Scroll to load more; needs `render_js`.
+    /// `true` scrolls to load more; needs `render_js`.
     pub scroll_to_load: bool,
-    /// How many times, 1 to 10.
+    /// The number of scrolls, 1 to 10. Defaults to 3.
     pub scroll_count: u8,
-    /// Read frames too; needs `render_js`.
+    /// `true` includes frames; needs `render_js`.
     pub include_iframes: bool,
-    /// Read shadow trees too; needs `render_js`.
+    /// `true` includes shadow trees; needs `render_js`.
     pub flatten_shadow_dom: bool,
-    /// Load no images; needs `render_js`.
+    /// `true` loads no images; needs `render_js`.
     pub block_images: bool,
     /// Cookies to send, by name.
     pub cookies: Vec<(String, String)>,
-    /// A stored session to use; not together with `cookies`.
+    /// The id of a stored session; not together with `cookies`.
     pub session_id: Option<SessionId>,
-    /// Headers beside the session's; an item's own headers win over them.
+    /// The headers of the session. The item's own headers win over them.
     pub session_headers: Vec<(String, String)>,
-    /// Which sections are kept.
+    /// The sections to keep.
     pub section_filter: SectionFilter,
     /// Page actions in order, 20 at most; needs `render_js`.
     pub actions: Vec<Action>,

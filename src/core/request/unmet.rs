@@ -1,6 +1,6 @@
 //! What an item asked for and its result does not have.
 
-use crate::core::request::item::JobRequest;
+use crate::core::request::job_request::JobRequest;
 
 /// What came beside the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub struct Produced {
 ///
 /// How a browser waits, and what it leaves out, is no promise where none was needed.
 pub fn unmet_options(request: &JobRequest, came: Produced) -> Vec<String> {
-    let advanced = &request.advanced;
+    let advanced = request.advanced();
     let not_rendered = "the page was not rendered in a browser";
     [
-        (request.wait_for.is_some() && !came.rendered, "wait_for", not_rendered),
+        (request.wait_for().is_some() && !came.rendered, "wait_for", not_rendered),
         (advanced.scroll_to_load && !came.rendered, "advanced.scroll_to_load", not_rendered),
         (advanced.include_iframes && !came.rendered, "advanced.include_iframes", not_rendered),
         (

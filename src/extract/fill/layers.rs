@@ -25,12 +25,12 @@ impl Layers {
 
     /// Builds the layers of a page; they are empty without a schema.
     pub(crate) fn of_page(facts: &Facts, options: &JobRequest, fields: Fields, text: &str) -> Self {
-        if options.extraction_schema.is_none() {
+        if options.schema().is_none() {
             return Self::default();
         }
         let declared = &facts.declared;
         let mut items: Vec<(&'static str, Value)> = Vec::new();
-        if let Some((source, item)) = declared.about(options.extraction_profile) {
+        if let Some((source, item)) = declared.about(options.profile()) {
             items.push((source.as_str(), declared.graph.expanded(item)));
         }
         items.extend([
@@ -47,7 +47,7 @@ impl Layers {
             ("meta", json!(declared.meta)),
             ("dom", json!({ "text": text })),
         ];
-        let (fields, rest) = if options.promote_schema_org {
+        let (fields, rest) = if options.promotes_schema_org() {
             (fields, items.into_iter().chain(page).collect())
         } else {
             (fields.without_structured_data(), page.into_iter().chain(items).collect())

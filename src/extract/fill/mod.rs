@@ -63,10 +63,10 @@ struct Match<'a> {
 
 /// Fills `filtered_content` and replaces the `json` format by it.
 pub(super) fn fill(options: &JobRequest, layers: &Layers, made: &mut Extracted) {
-    let Some(schema) = &options.extraction_schema else { return };
+    let Some(schema) = options.schema() else { return };
     let schema = &*resolved(schema);
     let wanted = Wanted::of(schema);
-    let mut filling = Filling::new(layers, &made.text, options.evidence);
+    let mut filling = Filling::new(layers, &made.text, options.wants_evidence());
     let listed = wanted.things().and_then(|it| filling.things(it, "items"));
     if let Some(listed) = listed {
         return put(options, made, listed, filling.evidence);
@@ -112,7 +112,7 @@ fn put(
     filled: Value,
     evidence: Option<Map<String, Value>>,
 ) {
-    if options.formats.contains(&Format::Json) {
+    if options.formats().contains(&Format::Json) {
         made.content.insert(Format::Json, filled.clone());
     }
     made.filtered_content = Some(filled);

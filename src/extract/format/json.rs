@@ -10,8 +10,8 @@ use crate::extract::value::provenance::Fields;
 pub(crate) fn json(facts: &Facts, options: &JobRequest, fields: &Fields, links: &[Value]) -> Value {
     let declared = &facts.declared;
     let mut object = Map::new();
-    if options.promote_schema_org
-        && let Some((_, item)) = declared.about(options.extraction_profile)
+    if options.promotes_schema_org()
+        && let Some((_, item)) = declared.about(options.profile())
         && let Value::Object(item) = declared.graph.expanded(item)
     {
         object = item;
@@ -22,7 +22,7 @@ pub(crate) fn json(facts: &Facts, options: &JobRequest, fields: &Fields, links: 
     for (name, value) in facts.metadata() {
         object.entry(name).or_insert(value);
     }
-    if !options.filter_content {
+    if !options.filters_content() {
         object.insert("jsonld".to_owned(), json!(declared.graph.items));
         object.insert("microdata".to_owned(), json!(declared.microdata));
         if !declared.rdfa.is_empty() {

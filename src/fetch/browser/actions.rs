@@ -84,7 +84,7 @@ fn no_match(selector: &str) -> ActionError {
 pub(super) async fn run(rendering: &mut Rendering<'_>) -> Result<ActionOutcomes, FetchError> {
     let mut outcomes = ActionOutcomes::default();
     let options = rendering.options;
-    for action in &options.advanced.actions {
+    for action in &options.advanced().actions {
         let limit = rendering.at_most(rendering.limits.action_timeout);
         let result = timeout(limit, run_action(rendering, action, &mut outcomes)).await;
         let timed_out = || failed(format!("it was not done within {} ms", limit.as_millis()));

@@ -67,7 +67,7 @@ pub(super) async fn document(
     rendering: &mut Rendering<'_>,
     limits: DocumentLimits,
 ) -> Result<RenderedDocument, FetchError> {
-    let advanced = &rendering.options.advanced;
+    let advanced = rendering.options.advanced();
     let params = json!({
         "flatten": advanced.flatten_shadow_dom, "nodes": limits.elements, "bytes": limits.bytes,
     });

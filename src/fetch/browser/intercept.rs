@@ -47,7 +47,7 @@ impl Intercept {
     pub(super) fn of(request: &FetchRequest) -> Option<Self> {
         let is_sent = |(name, _): &&(String, String)| !is_framing(name);
         let intercept = Self {
-            block_images: request.options.advanced.block_images,
+            block_images: request.options.advanced().block_images,
             job_url: Url::parse(request.url.as_str()).ok(),
             headers: request.headers.iter().filter(is_sent).cloned().collect(),
             method: request.method,

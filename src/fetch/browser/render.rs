@@ -94,14 +94,14 @@ pub(super) async fn once(
 }
 
 fn tab_options(request: &FetchRequest, gateway: Arc<Gateway>) -> TabOptions {
-    let advanced = &request.options.advanced;
+    let advanced = request.options.advanced();
     let user_agent =
         request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
     TabOptions {
         gateway,
         intercept: Intercept::of(request),
         user_agent: user_agent.map(|(_, value)| value.clone()),
-        language: request.options.location.language.clone(),
+        language: request.options.location().language.clone(),
         cookies: advanced.cookies.clone(),
         url: request.url.as_str().to_owned(),
         init_script: advanced.flatten_shadow_dom.then_some(OPEN_SHADOW_JS),
@@ -195,21 +195,21 @@ impl Rendering<'_> {
         self.wait_for_load().await?;
         self.check_element_count().await?;
         self.wait_for().await?;
-        if self.options.advanced.remove_cookie_banners {
+        if self.options.advanced().remove_cookie_banners {
             self.run_script::<u32>(BANNERS_JS, &json!({})).await?;
         }
-        if self.options.advanced.scroll_to_load {
-            self.scroll_down(self.options.advanced.scroll_count.into()).await?;
+        if self.options.advanced().scroll_to_load {
+            self.scroll_down(self.options.advanced().scroll_count.into()).await?;
         }
         let outcomes = actions::run(self).await?;
         let limits =
             DocumentLimits { elements: self.limits.max_elements, bytes: request.max_bytes };
         let document = capture::document(self, limits).await?;
         let (mut screenshot, mut pdf) = (None, None);
-        if self.options.advanced.screenshot {
+        if self.options.advanced().screenshot {
             screenshot = Some(capture::screenshot(self).await?);
         }
-        if self.options.advanced.generate_pdf {
+        if self.options.advanced().generate_pdf {
             pdf = Some(capture::print(self).await?);
         }
         self.warn_about_dialogs_and_downloads();
@@ -241,7 +241,7 @@ impl Rendering<'_> {
     /// Waits until the page meets its wait condition.
     async fn wait_for_load(&mut self) -> Result<(), FetchError> {
         let tracker = self.tab.tracker();
-        let condition = self.options.advanced.wait_condition;
+        let condition = self.options.advanced().wait_condition;
         let loaded = tracker.wait_for_condition(condition);
         if timeout(self.at_most(self.limits.load_timeout), loaded).await.is_err() {
             let warning = not_loaded(tracker, condition)?;
@@ -264,7 +264,7 @@ impl Rendering<'_> {
     }
 
     async fn wait_for(&mut self) -> Result<(), FetchError> {
-        let Some(selector) = &self.options.wait_for else { return Ok(()) };
+        let Some(selector) = self.options.wait_for() else { return Ok(()) };
         let limit = self.at_most(self.limits.selector_timeout);
         if !self.wait_for_selector(selector, limit).await? {
             self.warnings.push(selector_not_found(selector));

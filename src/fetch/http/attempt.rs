@@ -72,7 +72,7 @@ impl<'a> Attempt<'a> {
         let mut url = url.map_err(|why| invalid("the URL is malformed").with_source(why))?;
         let authorization = take_userinfo(&mut url);
         url.set_fragment(None);
-        let cookies = &request.options.advanced.cookies;
+        let cookies = &request.options.advanced().cookies;
         let mut curl_jar = CookieJar::default();
         if request.tier == Tier::Curl {
             curl_jar.seed(cookies, &url);

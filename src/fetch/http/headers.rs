@@ -36,7 +36,7 @@ pub(super) struct Hop<'a> {
 /// Returns every header of the request except those that hyper writes.
 pub(super) fn build(request: &FetchRequest, hop: &Hop<'_>, user_agent: &UserAgent) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let language = request.options.location.language.as_ref();
+    let language = request.options.location().language.as_ref();
     if request.tier == Tier::Curl {
         headers.insert(USER_AGENT, user_agent.value());
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));

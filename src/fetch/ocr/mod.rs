@@ -156,7 +156,7 @@ impl Tesseract {
         let permit = permit.map_err(|_| error::internal("the semaphore of processes is closed"))?;
         let command = TesseractCommand::find(&self.program)?;
         let limits = self.run_limits(deadline);
-        let languages = &request.options.ocr_language;
+        let languages = request.options.ocr_language();
         self.languages(&command, limits).await?.check(languages)?;
         let arguments =
             ["-", "-", "-l", languages.as_str(), "--psm", self.page_segmentation.psm(), "tsv"];

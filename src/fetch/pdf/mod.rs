@@ -188,7 +188,7 @@ enum Scans {
 
 impl Scans {
     fn of(options: &JobRequest) -> Self {
-        let wants_ocr = options.advanced.ocr || options.mode == Mode::Ocr;
+        let wants_ocr = options.advanced().ocr || options.mode() == Mode::Ocr;
         if wants_ocr { Self::Extracted } else { Self::Ignored }
     }
 }

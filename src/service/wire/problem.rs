@@ -11,7 +11,7 @@ use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
-use crate::engine::{EngineError, JobReport, SubmitError};
+use crate::engine::{EngineError, JobSnapshot, SubmitError};
 use crate::service::wire::request::{ItemList, WireValidationError, json_path};
 use crate::service::wire::response::{billing, job_accepted};
 
@@ -69,13 +69,13 @@ impl Problem {
 
     /// Creates the error for one field of the body.
     pub(crate) fn of_field(error: &ValidationError) -> Self {
-        Self::of_path(None, json_path(error.field), &error.reason)
+        Self::of_path(None, json_path(error.field()), error.reason())
     }
 
     /// Creates the error for a batch's body.
     pub(crate) fn of_batch(error: &WireValidationError, list: ItemList) -> Self {
         let item = error.index.and_then(|index| Some((list.name()?, index)));
-        Self::of_path(item, json_path(error.error.field), &error.error.reason)
+        Self::of_path(item, json_path(error.error.field()), error.error.reason())
     }
 
     /// Creates the error for a query parameter or a header.
@@ -190,9 +190,9 @@ pub(crate) fn engine_error(error: &EngineError) -> Problem {
 /// Converts the refusal of a submission whose body names its items `list`.
 pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timestamp) -> Problem {
     match error {
-        SubmitError::Item { index, flaw } => {
+        SubmitError::Item { index, error } => {
             let item = list.name().map(|it| (it, index));
-            Problem::of_path(item, json_path(flaw.field), &flaw.reason)
+            Problem::of_path(item, json_path(error.field()), error.reason())
         }
         SubmitError::Empty | SubmitError::TooMany { .. } => {
             Problem::of_path(None, list.name().unwrap_or("urls"), &error.to_string())
@@ -216,7 +216,7 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
 }
 
 /// Converts the failure of a page that a client waited for.
-pub(crate) fn scrape_failed(report: &JobReport, error: &JobError) -> Problem {
+pub(crate) fn scrape_failed(report: &JobSnapshot, error: &JobError) -> Problem {
     let billing = billing(report);
     Problem {
         retryable: matches!(error.code, ErrorCode::Timeout | ErrorCode::TimeBudgetExpired),
@@ -304,10 +304,7 @@ mod tests {
     fn a_validation_error_names_its_place_for_people_and_for_programs() {
         let error = WireValidationError {
             index: Some(3),
-            error: ValidationError {
-                field: "cost_controls.max_tier",
-                reason: "is unknown".to_owned(),
-            },
+            error: ValidationError::new("cost_controls.max_tier", "is unknown"),
         };
 
         let body = problem_body(&Problem::of_batch(&error, ItemList::Urls), "id");
@@ -319,7 +316,7 @@ mod tests {
 
     #[test]
     fn an_option_of_the_cache_is_named_as_the_field_of_the_item() {
-        let error = ValidationError { field: "cache.ttl", reason: "is too long".to_owned() };
+        let error = ValidationError::new("cache.ttl", "is too long");
 
         assert_eq!(Problem::of_field(&error).field.as_deref(), Some("cache_ttl"));
     }

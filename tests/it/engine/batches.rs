@@ -81,9 +81,9 @@ async fn a_completed_batch_charges_for_every_page() {
 
     assert_eq!(report.status(), BatchStatus::Partial);
     let [first, second, third] = report.jobs() else { panic!("three jobs") };
-    assert_eq!(first.outcome().expect("ended").expect("a page").extracted.text, PAGE);
+    assert_eq!(first.result().expect("a page").extracted.text, PAGE);
     assert_eq!((first.tier(), second.charged()), (Some(Tier::Curl), Credits(200)));
-    assert_eq!(third.outcome().expect("ended").expect_err("gone").code, ErrorCode::NotFoundTarget);
+    assert_eq!(third.result().expect_err("gone").code, ErrorCode::NotFoundTarget);
     let account = engine.account(&AccountId::default()).await.expect("booked");
     assert_eq!((account.held(), account.spent()), (Credits::ZERO, Credits(400)));
     assert_eq!(account.granted(), Credits(900), "three times the price of tier 2");
@@ -128,7 +128,7 @@ async fn a_failed_page_is_data_and_costs_nothing() {
         ("panic", ErrorCode::InternalError),
     ] {
         let report = engine.scrape(format!("http://a.test/{path}")).await.expect("accepted");
-        let error = report.outcome().expect("ended").expect_err("no page");
+        let error = report.result().expect_err("no page");
         assert_eq!((error.code, report.charged()), (code, Credits::ZERO), "{path}");
     }
     let after = engine.scrape("http://a.test/ok").await.expect("the engine goes on");
@@ -149,7 +149,9 @@ async fn wrong_submissions_are_refused_whole() {
     let webhook = Batch::new(["http://a.test/ok"]).webhook("https://b.test/");
     let webhook = engine.submit(webhook).await.expect_err("refused");
 
-    assert!(matches!(bad_url, SubmitError::Item { index: 57, ref flaw } if flaw.field == "url"));
+    assert!(
+        matches!(bad_url, SubmitError::Item { index: 57, ref error } if error.field() == "url")
+    );
     assert!(matches!(too_many, SubmitError::TooMany { given: 101, most: 100 }));
     assert!(matches!(empty, SubmitError::Empty));
     assert!(webhook.to_string().contains("webhooks"), "{webhook}");
@@ -168,9 +170,11 @@ async fn a_host_that_parsers_read_differently_is_refused_at_submission() {
     ] {
         let refused = engine.submit(Batch::new([format!("http://{host}/ok")])).await;
 
-        let Err(SubmitError::Item { index: 0, flaw }) = refused else { panic!("{refused:?}") };
-        assert_eq!(flaw.field, "url", "{host}");
-        assert!(flaw.reason.contains(read), "{}", flaw.reason);
+        let Err(SubmitError::Item { index: 0, error: flaw }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(flaw.field(), "url", "{host}");
+        assert!(flaw.reason().contains(read), "{}", flaw.reason());
     }
     let accepted = engine.submit(Batch::new(["http://BÜCHER.test/ok"])).await;
     assert!(accepted.is_ok(), "{accepted:?}");
@@ -178,7 +182,7 @@ async fn a_host_that_parsers_read_differently_is_refused_at_submission() {
 
 #[tokio::test]
 async fn an_overdrawn_submission_reports_both_amounts() {
-    let settings = Settings { unlimited_accounts: false, ..Settings::default() };
+    let settings = Settings::default().with_limited_accounts();
     let engine = builder().settings(settings).build().expect("built");
     let account = AccountId::new("acme").expect("a name");
     engine.grant(&account, Credits(500)).await.expect("granted");
@@ -227,7 +231,7 @@ async fn canceling_a_batch_releases_its_holds() {
 
     assert_eq!(status, BatchStatus::Failed);
     for job in handle.report().await.expect("ended").jobs() {
-        assert_eq!(job.outcome().expect("ended").expect_err("none").code, ErrorCode::Cancelled);
+        assert_eq!(job.result().expect_err("none").code, ErrorCode::Cancelled);
     }
     let account = engine.account(&AccountId::default()).await.expect("booked");
     assert_eq!((account.held(), account.spent()), (Credits::ZERO, Credits::ZERO));
@@ -235,9 +239,12 @@ async fn canceling_a_batch_releases_its_holds() {
 
 #[tokio::test]
 async fn a_page_without_a_response_ends_at_its_timeout() {
-    let report = engine().scrape(Item::get("http://a.test/never").timeout(1)).await.expect("ok");
+    let report = engine()
+        .scrape(Item::get("http://a.test/never").timeout(Duration::from_secs(1)))
+        .await
+        .expect("ok");
 
-    let error = report.outcome().expect("ended").expect_err("no page");
+    let error = report.result().expect_err("no page");
     assert_eq!(error.code, ErrorCode::Timeout);
 }
 
@@ -250,11 +257,11 @@ async fn a_cached_response_costs_nothing() {
         answer(request)
     });
     let engine = builder().http(counting).build().expect("built");
-    let item = || Item::get("http://a.test/ok").cache(Cache { enabled: true, ..Cache::default() });
+    let item = || Item::get("http://a.test/ok").cache(Cache::enabled());
 
     let first = engine.scrape(item()).await.expect("accepted");
     let second = engine.scrape(item()).await.expect("accepted");
-    let fresh = item().cache(Cache { enabled: true, force_refresh: true, ..Cache::default() });
+    let fresh = item().cache(Cache::enabled().with_force_refresh());
     let third = engine.scrape(fresh).await.expect("accepted");
 
     assert_eq!(fetches.load(Ordering::SeqCst), 2);
@@ -340,7 +347,7 @@ async fn two_engines_in_one_process_share_nothing() {
 #[tokio::test]
 async fn the_next_engine_resumes_jobs_of_a_shut_down_one() {
     let store = Memory::default();
-    let settings = Settings { grace: Duration::from_millis(10), ..Settings::default() };
+    let settings = Settings::default().with_grace(Duration::from_millis(10));
     let first = builder().store(store.clone()).settings(settings);
     let first =
         first.http(fetcher_fn([Tier::Curl], |_| std::future::pending())).build().expect("built");
@@ -412,8 +419,8 @@ async fn a_panicking_notifier_uses_up_its_attempts() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_waits_for_pacing_ends_at_its_deadline() {
     let deadline = Duration::from_secs(60);
-    let pacing = Pacing { per_host: 1, per_second: Some(0.001) };
-    let settings = Settings { pacing, job_deadline: deadline, ..Settings::default() };
+    let pacing = Pacing::default().with_per_host(1).with_per_second(0.001);
+    let settings = Settings::default().with_pacing(pacing).with_job_deadline(deadline);
     let engine = builder().clock(Paused::default()).settings(settings).build().expect("built");
 
     let batch = Batch::new(["http://a.test/ok", "http://a.test/ok"]);
@@ -421,6 +428,6 @@ async fn a_job_that_waits_for_pacing_ends_at_its_deadline() {
     let report = handle.report().await.expect("ends");
 
     assert_eq!(report.status(), BatchStatus::Partial);
-    let errors = report.jobs().iter().filter_map(|it| it.outcome()?.err());
+    let errors = report.jobs().iter().filter_map(|it| it.result().err());
     assert_eq!(errors.map(|it| it.code).collect::<Vec<_>>(), [ErrorCode::Timeout]);
 }

@@ -36,7 +36,7 @@ async fn scraped(item: Item) -> JobReport {
 
 /// What the page's warnings say.
 fn warnings(report: &JobReport) -> String {
-    let page = report.outcome().expect("ended").expect("a page");
+    let page = report.result().expect("a page");
     page.extracted.warnings.join("\n")
 }
 
@@ -87,9 +87,9 @@ async fn a_stored_session_is_refused_by_item_and_field() {
 
     let refused = engine.submit(Batch::new([Item::get(site.url("/")), item])).await;
 
-    let Err(SubmitError::Item { index: 1, flaw }) = refused else { panic!("{refused:?}") };
-    assert_eq!(flaw.field, "advanced.session_id");
-    assert!(flaw.reason.contains("cookies"), "{flaw}");
+    let Err(SubmitError::Item { index: 1, error: flaw }) = refused else { panic!("{refused:?}") };
+    assert_eq!(flaw.field(), "advanced.session_id");
+    assert!(flaw.reason().contains("cookies"), "{flaw}");
     assert!(heard.lock().expect("not poisoned").is_empty());
 }
 
@@ -178,7 +178,7 @@ async fn pdf_format_decides_the_text_of_a_pdf() {
         let engine = engine.clone();
         async move {
             let report = engine.scrape(item).await.expect("accepted");
-            let page = report.outcome().expect("ended").expect("a page");
+            let page = report.result().expect("a page");
             let content = page.extracted.content.clone();
             content.into_iter().map(|(format, it)| (format, it.to_string())).collect::<Vec<_>>()
         }

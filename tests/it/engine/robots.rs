@@ -66,7 +66,7 @@ impl Site {
 
     async fn code(&self, path: &str) -> Option<ErrorCode> {
         let report = self.engine.scrape(format!("http://a.test{path}")).await.expect("accepted");
-        report.outcome().expect("ended").err().map(|it| it.code)
+        report.result().err().map(|it| it.code)
     }
 
     fn asked(&self) -> usize {

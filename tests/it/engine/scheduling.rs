@@ -191,7 +191,7 @@ async fn an_account_at_its_limit_leaves_the_other_permits_to_others() {
             Ok::<_, FetchError>(page())
         }
     };
-    let settings = Settings { concurrency: 3, per_account: Some(2), ..Settings::default() };
+    let settings = Settings::default().with_concurrency(3).with_per_account(2);
     let engine = Engine::builder()
         .store(Memory::default())
         .http(fetcher_fn([Tier::Curl, Tier::Http], fetch))
@@ -249,7 +249,7 @@ async fn a_cost_above_the_hold_is_cut_to_it_with_a_warning() {
     let job = &report.jobs()[0];
     let hold = job.job().hold;
     assert_eq!(job.charged(), hold);
-    let stored = engine.job_report(job.id()).await.expect("stored");
+    let stored = engine.job_snapshot(job.id()).await.expect("stored");
     let warnings = format!("{stored:?}");
     assert!(warnings.contains("the page cost"), "{warnings}");
     let books = engine.account(&account).await.expect("booked");
@@ -260,7 +260,7 @@ async fn a_cost_above_the_hold_is_cut_to_it_with_a_warning() {
 #[tokio::test]
 async fn a_batch_expires_when_the_retention_says() {
     let day = Duration::from_secs(24 * 60 * 60);
-    let settings = Settings { retention: 3 * day, ..Settings::default() };
+    let settings = Settings::default().with_retention(3 * day);
     let engine = engine_with(page()).settings(settings).build().expect("all parts are there");
 
     let mut handle = engine.submit(Batch::new(["http://a.test/"])).await.expect("accepted");
@@ -279,8 +279,8 @@ async fn settings_that_break_a_promise_are_refused() {
     };
 
     let short = Duration::from_secs(24 * 60 * 60 - 1);
-    let retention = refused(Settings { retention: short, ..Settings::default() });
-    let per_account = refused(Settings { per_account: Some(0), ..Settings::default() });
+    let retention = refused(Settings::default().with_retention(short));
+    let per_account = refused(Settings::default().with_per_account(0));
 
     assert_eq!(retention, "retention must be at least 24 hours");
     assert_eq!(per_account, "per_account must be at least 1, or `None`");

@@ -150,7 +150,7 @@ fn a_product_in_the_state_becomes_data_and_text() {
         "availableForSale": true,
     } });
     let script = format!("<script id=__NEXT_DATA__ type=application/json>{product}</script>");
-    let asked = Item { extraction_profile: Profile::Product, ..item() };
+    let asked = item().profile(Profile::Product);
 
     let made = light(&script, asked).expect("a page");
 

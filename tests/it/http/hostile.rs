@@ -16,7 +16,7 @@ use rungs::testkit::site::{RawSite, Site, SiteResponse, read_head};
 use crate::support::PATIENCE;
 
 async fn failure(url: &str, limits: HttpLimits, deadline: Duration) -> Kind {
-    let item = Item { max_response_bytes: 1_000_000, ..Item::get(url) };
+    let item = Item::get(url).max_response_bytes(1_000_000);
     let options = item.check(&Limits::default()).expect("item");
     let request = FetchRequest::new(Arc::new(options), Tier::Curl).with_deadline(deadline);
     let http = Http::new().allow_network("127.0.0.0/8").expect("network").limits(limits);

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -146,7 +147,8 @@ fn via(proxy: &str) -> NetPolicy {
 }
 
 fn asking(url: &str) -> FetchRequest {
-    let options = Item::get(url).timeout(60).check(&Limits::default()).expect("an item");
+    let options =
+        Item::get(url).timeout(Duration::from_secs(60)).check(&Limits::default()).expect("an item");
     FetchRequest::new(Arc::new(options), Tier::Stealth)
 }
 

@@ -37,7 +37,7 @@ fn of_item(item: Item, tier: Tier) -> FetchRequest {
 }
 
 fn get(url: &str, tier: Tier) -> FetchRequest {
-    of_item(Item { max_response_bytes: 1_000_000, ..Item::get(url) }, tier)
+    of_item(Item::get(url).max_response_bytes(1_000_000), tier)
 }
 
 fn kind(result: Result<Fetched, FetchError>) -> Kind {

@@ -58,7 +58,7 @@ async fn http2_site() -> (SocketAddr, Vec<u8>) {
 }
 
 fn get(url: &str) -> FetchRequest {
-    let item = Item { max_response_bytes: 1_000_000, ..Item::get(url) };
+    let item = Item::get(url).max_response_bytes(1_000_000);
     let options = item.check(&Limits::default()).expect("item");
     FetchRequest::new(Arc::new(options), Tier::Curl).with_deadline(PATIENCE)
 }

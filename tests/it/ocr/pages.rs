@@ -52,7 +52,7 @@ fn with_tesseract() -> Engine {
 }
 
 fn page(report: &JobReport) -> &Page {
-    report.outcome().expect("it has ended").expect("a page")
+    report.result().expect("a page")
 }
 
 fn asking(url: String) -> Item {
@@ -79,7 +79,7 @@ async fn an_image_is_read_in_mode_ocr_and_in_mode_auto() {
         assert_eq!(read.content[&Format::Markdown], BREAD_TEXT);
         assert_eq!(read.content[&Format::Json]["words"][0]["text"], "Bread");
         assert_eq!(report.charged(), Credits(200), "no add-on was asked for");
-        let object = wire::scrape_object(&report).expect("it succeeded");
+        let object = wire::scrape_object(&report.clone().into()).expect("it succeeded");
         let result = &object["ocr_results"][0];
         assert_eq!(result["image_url"], site.url("/scan.png"));
         assert_eq!(result["text"], BREAD_TEXT);
@@ -103,7 +103,7 @@ async fn an_unreadable_image_fails_with_the_reason() {
     let site = site("");
     let without = builder().ocr(Tesseract::at("rungs-no-such-program")).build().expect("built");
     let image = |path: &str| Item::get(site.url(path)).mode(Mode::Ocr);
-    let foreign = Item { ocr_language: "tlh".parse().expect("a code"), ..image("/scan.png") };
+    let foreign = image("/scan.png").ocr_language("tlh".parse().expect("a code"));
     let engine = with_tesseract();
 
     for (engine, item, code, named) in [
@@ -114,7 +114,7 @@ async fn an_unreadable_image_fails_with_the_reason() {
     ] {
         let report = scrape(engine, item).await;
 
-        let error = report.outcome().expect("it has ended").expect_err("not read");
+        let error = report.result().expect_err("not read");
         assert_eq!((error.code, report.charged()), (code, Credits::ZERO), "{error}");
         assert!(error.message.contains(named), "{error}");
     }
@@ -135,7 +135,7 @@ async fn images_of_a_page_are_read_and_the_add_on_is_charged() {
     );
     assert!(read.text.contains("written by hand") && read.warnings.is_empty(), "{read:?}");
     assert_eq!((report.charged(), site.hits_on("/scan.png")), (Credits(1_200), 1));
-    let object = wire::scrape_object(&report).expect("it succeeded");
+    let object = wire::scrape_object(&report.clone().into()).expect("it succeeded");
     assert_eq!(object["ocr_results"][0]["words"].as_array().map(Vec::len), Some(8));
 }
 

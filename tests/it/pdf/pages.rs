@@ -46,7 +46,7 @@ async fn scrape(reader: Pdf, item: Item) -> Result<Page, JobError> {
     let engine = engine.build().expect("built");
     let report = engine.scrape(item).await.expect("accepted");
     engine.shutdown().await;
-    report.outcome().expect("it has ended").map(|it| (*it).clone()).map_err(JobError::clone)
+    report.result().map(|it| (*it).clone()).map_err(JobError::clone)
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_pdf_is_recognized_whatever_its_content_type() {
 #[tokio::test]
 async fn mode_pdf_returns_the_requested_format() {
     let site = site();
-    let item = Item { pdf_format: PdfFormat::Text, ..Item::get(site.url("/pdf")) };
+    let item = Item::get(site.url("/pdf")).pdf_format(PdfFormat::Text);
 
     let page =
         scrape(Pdf::new(), item.mode(Mode::Pdf).formats([Format::Html])).await.expect("a PDF");

@@ -64,7 +64,7 @@ async fn a_scanned_page_is_read_and_charged() {
 
     let report = scrape(item, Some(Tesseract::new())).await;
 
-    let page = report.outcome().expect("ended").expect("a PDF");
+    let page = report.result().expect("a PDF");
     let text = &page.extracted.text;
     assert!(text.starts_with("The first page has letters\n\nBread needs four things"), "{text}");
     let markdown = page.extracted.content[&Format::Markdown].as_str().expect("text");
@@ -82,7 +82,7 @@ async fn without_the_ocr_option_a_scanned_page_becomes_a_warning() {
 
     let report = scrape(Item::get(site.url("/both")), Some(Tesseract::new())).await;
 
-    let page = report.outcome().expect("ended").expect("a PDF");
+    let page = report.result().expect("a PDF");
     assert_eq!(page.extracted.text.trim(), "The first page has letters");
     let warnings = page.extracted.warnings.join("\n");
     assert!(warnings.contains("page 2 has images and no text"), "{warnings}");
@@ -97,9 +97,9 @@ async fn mode_ocr_reads_a_scan() {
     let read = scrape(scan(), Some(Tesseract::new())).await;
     let unread = scrape(scan(), None).await;
 
-    let page = read.outcome().expect("ended").expect("a PDF");
+    let page = read.result().expect("a PDF");
     assert!(page.extracted.text.contains("flour, water, salt, time"), "{}", page.extracted.text);
-    let why = unread.outcome().expect("ended").expect_err("nothing reads it");
+    let why = unread.result().expect_err("nothing reads it");
     assert_eq!(why.code, ErrorCode::OcrUnavailable, "{why}");
 }
 
@@ -115,6 +115,6 @@ async fn an_unused_ocr_add_on_is_not_charged() {
 
     let report = scrape(item, Some(Tesseract::new())).await;
 
-    assert!(report.outcome().expect("ended").is_ok());
+    assert!(report.result().is_ok());
     assert_eq!(report.charged(), Credits(200));
 }

@@ -144,39 +144,39 @@ fn controls() -> impl Strategy<Value = CostControls> {
     let tiers = (prop::option::of(tier()), prop::option::of(tier()));
     let credits = prop::option::of((1..10_000_u64).prop_map(Credits));
     (tiers, any::<[bool; 3]>(), credits, prop::option::of(5..=300_u64)).prop_map(
-        |((force, max), [cost, speed, fail_fast], max_credits, time_budget)| CostControls {
-            // What contradicts is not asked for: the check has tests of its own.
-            force_tier: force.filter(|it| max.is_none_or(|max| *it <= max)),
-            max_tier: max,
-            prefer_cost: cost && !speed,
-            prefer_speed: speed,
-            fail_fast,
-            max_credits,
-            time_budget,
+        |((force, max), [cost, speed, fail_fast], max_credits, time_budget)| {
+            let mut controls = CostControls::default();
+            // No contradictions: the check has tests of its own.
+            controls.force_tier = force.filter(|it| max.is_none_or(|max| *it <= max));
+            controls.max_tier = max;
+            controls.prefer_cost = cost && !speed;
+            controls.prefer_speed = speed;
+            controls.fail_fast = fail_fast;
+            controls.max_credits = max_credits;
+            controls.time_budget = time_budget.map(Duration::from_secs);
+            controls
         },
     )
 }
 
 fn advanced(render: bool) -> impl Strategy<Value = Advanced> {
     let pair = ("[a-z]{1,4}", "[a-z ]{0,4}");
-    let action = ".{0,4}".prop_map(|text| Action {
-        kind: ActionKind::Fill,
-        with: [("text".to_owned(), text.into())].into_iter().collect(),
-    });
+    let action = ".{0,4}".prop_map(|text| Action::new(ActionKind::Fill).with("text", text));
     (any::<[bool; 6]>(), prop::collection::vec(pair, 0..3), prop::collection::vec(action, 0..3))
-        .prop_map(move |([screenshot, pdf, ocr, proxy, own, more], cookies, actions)| Advanced {
-            render_js: if render { RenderJs::Yes } else { RenderJs::No },
-            screenshot: render && screenshot,
-            generate_pdf: render && pdf,
-            markdown: more,
-            ocr,
-            use_proxy: proxy,
-            use_own_proxy: own,
-            proxy_integration_id: own.then(|| "mine".to_owned()),
-            block_images: render && more,
-            cookies,
-            actions: if render { actions } else { Vec::new() },
-            ..Advanced::default()
+        .prop_map(move |([screenshot, pdf, ocr, proxy, own, more], cookies, actions)| {
+            let mut advanced = Advanced::default();
+            advanced.render_js = if render { RenderJs::Yes } else { RenderJs::No };
+            advanced.screenshot = render && screenshot;
+            advanced.generate_pdf = render && pdf;
+            advanced.markdown = more;
+            advanced.ocr = ocr;
+            advanced.use_proxy = proxy;
+            advanced.use_own_proxy = own;
+            advanced.proxy_integration_id = own.then(|| "mine".to_owned());
+            advanced.block_images = render && more;
+            advanced.cookies = cookies;
+            advanced.actions = if render { actions } else { Vec::new() };
+            advanced
         })
 }
 
@@ -193,20 +193,19 @@ pub(crate) fn request() -> impl Strategy<Value = JobRequest> {
         .prop_map(
             |(cost_controls, advanced, mode, method, formats, profile, schema, texts, timeout)| {
                 let (body, prompt) = texts;
-                Item {
-                    mode,
-                    formats,
-                    cost_controls,
-                    advanced,
-                    extraction_profile: profile,
-                    extraction_schema: schema,
-                    extraction_prompt: prompt,
-                    cache: Cache { enabled: true, ttl: Some(60), force_refresh: false },
-                    timeout,
-                    method,
-                    body: (method != Method::Get).then_some(body),
-                    ..Item::get("https://user:word@example.com:8443/a?b=c#d")
-                }
+                let mut item = Item::get("https://user:word@example.com:8443/a?b=c#d")
+                    .mode(mode)
+                    .formats(formats)
+                    .cost_controls(cost_controls)
+                    .advanced(advanced)
+                    .profile(profile)
+                    .cache(Cache::enabled().with_ttl(Duration::from_secs(60)))
+                    .timeout(Duration::from_secs(timeout))
+                    .method(method);
+                item.extraction_schema = schema;
+                item.extraction_prompt = prompt;
+                item.body = (method != Method::Get).then_some(body);
+                item
             },
         )
         .prop_filter_map("the options contradict each other", |item| {

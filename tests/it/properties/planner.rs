@@ -94,7 +94,7 @@ proptest! {
         asked in asked(),
         answers in answers(),
     ) {
-        let controls = &asked.request.cost_controls;
+        let controls = asked.request.cost_controls();
         let held = estimate(&asked.request, &asked.tools, &asked.prices);
         let add_ons = AddOns::asked(&asked.request);
 
@@ -137,7 +137,7 @@ proptest! {
     fn the_hold_never_exceeds_max_credits(asked in asked()) {
         let held = estimate(&asked.request, &asked.tools, &asked.prices);
 
-        let most = asked.request.cost_controls.max_credits.unwrap_or(Credits::MAX);
+        let most = asked.request.cost_controls().max_credits.unwrap_or(Credits::MAX);
         prop_assert!(held <= most, "{held} of {most}");
     }
 

@@ -368,7 +368,9 @@ fn of_format_1() -> [(&'static str, Record); 8] {
 }
 
 fn job_of_format_1() -> Job {
-    let item = Item::get("https://u:p@example.com/a?b#c").timeout(30).header("X-A", "b");
+    let item = Item::get("https://u:p@example.com/a?b#c")
+        .timeout(Duration::from_secs(30))
+        .header("X-A", "b");
     let request = Arc::new(item.check(&rungs::core::request::Limits::default()).expect("valid"));
     let seen = |tier, finding| {
         with(
@@ -430,6 +432,6 @@ fn a_missing_field_is_read_with_its_default() {
 
     let Record::Job(job) = decode(&bytes).expect("readable").record else { panic!("a job") };
 
-    let plain = Item::get("https://example.com/").timeout(30);
+    let plain = Item::get("https://example.com/").timeout(Duration::from_secs(30));
     assert_eq!(Item::from((*job.request).clone()), plain);
 }

@@ -174,7 +174,7 @@ fn a_status_can_be_asked_for_without_the_pages() {
 
 #[test]
 fn a_balance_that_does_not_cover_the_estimate_is_a_402_that_says_what_is_missing() {
-    let settings = rungs::engine::Settings { unlimited_accounts: false, ..Default::default() };
+    let settings = rungs::engine::Settings::default().with_limited_accounts();
     let plan = Plan {
         engine: engine(rungs::stores::Memory::default()).settings(settings),
         ..Plan::default()
@@ -191,7 +191,7 @@ fn a_balance_that_does_not_cover_the_estimate_is_a_402_that_says_what_is_missing
 
 #[test]
 fn a_host_may_allow_larger_batches_and_their_status_is_whole() {
-    let limits = Limits { batch_items: 300, ..Limits::default() };
+    let limits = Limits::default().with_batch_items(300);
     let engine = engine(rungs::stores::Memory::default()).limits(limits);
     let (world, site) = (World::of(Plan { engine, ..Plan::default() }), site());
     let urls: Vec<String> = (0..300).map(|it| site.url(&format!("/{it}"))).collect();

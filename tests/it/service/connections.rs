@@ -54,7 +54,7 @@ fn a_head_that_is_too_large_is_a_431() {
 #[test]
 fn a_client_that_never_reads_is_let_go() {
     let connections = ConnectionLimits::default().with_write_timeout(SHORT).with_max_connections(1);
-    let limits = rungs::core::request::Limits { batch_items: 2_000, ..Default::default() };
+    let limits = rungs::core::request::Limits::default().with_batch_items(2_000);
     let engine = super::world::engine(rungs::stores::Memory::default()).limits(limits);
     let world = World::of(Plan { engine, connections, ..Plan::default() });
     let (site, page) = (site(), "x".repeat(4_000));
@@ -99,6 +99,6 @@ fn what_was_sent_before_the_end_is_answered_and_what_comes_after_is_not_taken() 
 
     assert_eq!(answer.status, 202, "its page is not there, and its job is");
     let id = answer.json()["job_id"].as_str().expect("an id").parse().expect("an id");
-    world.block_on(world.engine.job_report(id)).expect("it was accepted, so it is there");
+    world.block_on(world.engine.job_snapshot(id)).expect("it was accepted, so it is there");
     assert!(std::net::TcpStream::connect(world.addr).is_err(), "nobody listens any more");
 }

@@ -97,7 +97,7 @@ fn a_batch_can_be_estimated_and_what_is_wrong_with_it_has_its_place() {
 
 #[test]
 fn a_limited_balance_is_shown_on_every_answer_with_a_warning_when_it_is_low() {
-    let settings = Settings { unlimited_accounts: false, ..Settings::default() };
+    let settings = Settings::default().with_limited_accounts();
     let plan = Plan { engine: engine(Memory::default()).settings(settings), ..Plan::default() };
     let world = World::of(plan);
     let account = AccountId::default();

@@ -58,7 +58,7 @@ pub(super) fn render(
     let snapshot: DocumentSnapshot = serde_json::from_str(snapshot)
         .map_err(|error| internal("the document cannot be read").with_source(error))?;
     let document = snapshot.check(limits)?;
-    let advanced = &task.request.options.advanced;
+    let advanced = task.request.options.advanced();
     let screenshot = advanced.screenshot.then(|| screenshot(&tab)).transpose()?;
     let pdf = advanced.generate_pdf.then(|| print(&tab)).transpose()?;
     let state = task.tracker.state();
@@ -94,7 +94,7 @@ fn set_up(tab: &Arc<Tab>, task: &PageTask) -> Result<(), FetchError> {
     call::<Page::SetDownloadBehavior>(tab, json!({"behavior": "deny"}))?;
     let user_agent =
         request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
-    let language = &request.options.location.language;
+    let language = &request.options.location().language;
     if user_agent.is_some() || language.is_some() {
         let user_agent = match user_agent {
             Some((_, value)) => value.clone(),
@@ -103,7 +103,7 @@ fn set_up(tab: &Arc<Tab>, task: &PageTask) -> Result<(), FetchError> {
         let languages = language.as_ref().map(|language| format!("{language},en"));
         tab.set_user_agent(&user_agent, languages.as_deref(), None).map_err(driver_error)?;
     }
-    let cookies = &request.options.advanced.cookies;
+    let cookies = &request.options.advanced().cookies;
     if !cookies.is_empty() {
         call::<Network::SetCookies>(tab, cookie_params(cookies, request.url.as_str()))?;
     }
@@ -218,7 +218,7 @@ impl PageTask {
 }
 
 fn wait_for_load(task: &mut PageTask, runtime: &Handle) -> Result<(), FetchError> {
-    let condition = task.request.options.advanced.wait_condition;
+    let condition = task.request.options.advanced().wait_condition;
     let loaded = task.tracker.wait_for_condition(condition);
     if block_on(runtime, task.at_most(task.limits.load_timeout), loaded).is_none() {
         let warning = not_loaded(&task.tracker, condition)?;
@@ -228,7 +228,7 @@ fn wait_for_load(task: &mut PageTask, runtime: &Handle) -> Result<(), FetchError
 }
 
 fn wait_for(tab: &Tab, task: &mut PageTask) -> Result<(), FetchError> {
-    let Some(selector) = &task.request.options.wait_for else { return Ok(()) };
+    let Some(selector) = task.request.options.wait_for() else { return Ok(()) };
     let limit = task.at_most(task.limits.selector_timeout);
     if tab.wait_for_element_with_custom_timeout(selector, limit).is_err() {
         // The driver reports a dead browser in the same way. A call tells the difference.

@@ -82,7 +82,7 @@ impl HeadlessChrome {
         request: FetchRequest,
         deadline: Instant,
     ) -> Result<Rendered, FetchError> {
-        if !request.options.advanced.actions.is_empty() {
+        if !request.options.advanced().actions.is_empty() {
             let message =
                 "advanced.actions: headless_chrome runs no page actions; use the driver `Chrome`";
             return Err(FetchError::new(FetchErrorKind::Unsupported, message));
@@ -169,7 +169,7 @@ fn spawn_thread(
 
 /// Builds the warnings for options that this driver does not support.
 fn ignored_options(options: &JobRequest) -> Vec<String> {
-    let advanced = &options.advanced;
+    let advanced = options.advanced();
     let requested = [
         ("include_iframes", advanced.include_iframes),
         ("flatten_shadow_dom", advanced.flatten_shadow_dom),

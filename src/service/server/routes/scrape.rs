@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::core::job::Job;
-use crate::engine::{Batch, BatchHandle, JobReport};
+use crate::engine::{Batch, BatchHandle, JobSnapshot};
 use crate::service::server::client_family::OnTimeout;
 use crate::service::server::principal::Principal;
 use crate::service::server::routes::{lookup, submission};
@@ -25,7 +25,7 @@ pub(in crate::service::server) async fn scrape(
 ) -> Result<Response, Problem> {
     let value = submission::read_body(&service, body).await?;
     let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
-    let timeout = Duration::from_secs(read.item.timeout);
+    let timeout = read.item.timeout;
     let mut batch = Batch::scrape(read.item);
     if let Some(url) = read.webhook_url {
         batch = batch.webhook(url);
@@ -74,8 +74,8 @@ async fn wait(
     }
 }
 
-fn ended(report: &JobReport) -> Result<Response, Problem> {
-    match (report.outcome(), wire::scrape_object(report)) {
+fn ended(report: &JobSnapshot) -> Result<Response, Problem> {
+    match (report.result(), wire::scrape_object(report)) {
         (Some(Err(error)), _) => Err(wire::scrape_failed(report, error)),
         (_, Some(page)) => Ok(response::json(StatusCode::OK, &page)),
         (_, None) => Err(wire::job_not_found()),

@@ -66,9 +66,8 @@ fn cookies(
 ) -> Result<Option<Vec<(String, String)>>, ValidationError> {
     let Some(Value::String(text)) = fields.value(path) else { return fields.pairs(path) };
     let pairs = text.split(';').map(str::trim).filter(|it| !it.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').ok_or_else(|| ValidationError {
-            field: path,
-            reason: "must be an object, or pairs such as `a=1; b=2`".to_owned(),
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            ValidationError::new(path, "must be an object, or pairs such as `a=1; b=2`")
         })?;
         Ok((name.trim().to_owned(), value.trim().to_owned()))
     });

@@ -43,12 +43,12 @@ pub fn read_batch(value: &Value) -> Result<WireBatch, WireValidationError> {
     let (field, list) = match (urls, requests) {
         (Some(urls), Some(requests)) if urls != requests => {
             let reason = "differs from `requests`; send one of them".to_owned();
-            return Err(ValidationError { field: "urls", reason }.into());
+            return Err(ValidationError::new("urls", reason).into());
         }
         (Some(urls), _) => ("urls", urls),
         (None, Some(requests)) => ("requests", requests),
         (None, None) => {
-            return Err(ValidationError { field: "urls", reason: "is missing".to_owned() }.into());
+            return Err(ValidationError::new("urls", "is missing").into());
         }
     };
     let list = list.as_array().ok_or_else(|| expected(field, "a list of items", list))?;
@@ -99,7 +99,7 @@ mod tests {
 
     fn error(value: &Value) -> (Option<usize>, &'static str) {
         let wrong = read_batch(value).expect_err("should be refused");
-        (wrong.index, wrong.error.field)
+        (wrong.index, wrong.error.field())
     }
 
     #[test]

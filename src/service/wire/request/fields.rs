@@ -20,7 +20,7 @@ pub(super) fn expected(field: &'static str, what: &str, given: &Value) -> Valida
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     };
-    ValidationError { field, reason: format!("must be {what}, not {given}") }
+    ValidationError::new(field, format!("must be {what}, not {given}"))
 }
 
 impl<'a> Fields<'a> {
@@ -110,7 +110,7 @@ impl<'a> Fields<'a> {
                 let other: String = other.chars().take(40).collect();
                 let known = known.join(", ");
                 let reason = format!("has the unknown field `{other}`; use: {known}");
-                Err(ValidationError { field: path, reason })
+                Err(ValidationError::new(path, reason))
             }
         }
     }
@@ -149,7 +149,7 @@ pub(super) fn word<W: FromStr<Err: ToString>>(
     field: &'static str,
 ) -> Result<W, ValidationError> {
     let text = value.as_str().ok_or_else(|| expected(field, "a string", value))?;
-    text.parse().map_err(|why: W::Err| ValidationError { field, reason: why.to_string() })
+    text.parse().map_err(|why: W::Err| ValidationError::new(field, why.to_string()))
 }
 
 /// Multiplies and rounds up; `None` below zero or beyond the integers that an `f64` represents exactly.

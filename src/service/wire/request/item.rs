@@ -1,5 +1,7 @@
 //! One item: a URL, or an object with options.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::core::credits::Credits;
@@ -21,7 +23,7 @@ pub fn read_item(value: &Value) -> Result<Item, ValidationError> {
         return Err(expected("url", "a string, or an object with `url`", value));
     };
     let Some(url) = fields.text("url")? else {
-        return Err(ValidationError { field: "url", reason: "is missing".to_owned() });
+        return Err(ValidationError::new("url", "is missing"));
     };
     let mut item = Item::get(url);
     read_output(fields, &mut item)?;
@@ -82,8 +84,8 @@ fn read_output(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationErro
     fields.flag("include_raw_html", &mut item.include_raw_html)?;
     fields.flag("cache", &mut item.cache.enabled)?;
     fields.flag("force_refresh", &mut item.cache.force_refresh)?;
-    item.cache.ttl = fields.whole("cache_ttl")?;
-    put(&mut item.timeout, fields.whole("timeout")?);
+    item.cache.ttl = fields.whole("cache_ttl")?.map(Duration::from_secs);
+    put(&mut item.timeout, fields.whole("timeout")?.map(Duration::from_secs));
     item.wait_for = fields.text("wait_for")?;
     put(&mut item.pdf_format, fields.word("pdf_format")?);
     // One client uses another name.
@@ -132,7 +134,7 @@ fn read_cost_controls(
             "balanced" => (false, false),
             _ => {
                 let reason = "is unknown; use one of: cost, speed, balanced".to_owned();
-                return Err(ValidationError { field: "cost_controls.prefer", reason });
+                return Err(ValidationError::new("cost_controls.prefer", reason));
             }
         };
     }
@@ -141,7 +143,7 @@ fn read_cost_controls(
     inside.flag("cost_controls.fail_fast", &mut controls.fail_fast)?;
     controls.force_tier = tier(inside, "cost_controls.force_tier")?;
     controls.max_tier = tier(inside, "cost_controls.max_tier")?;
-    controls.time_budget = inside.whole("cost_controls.time_budget")?;
+    controls.time_budget = inside.whole("cost_controls.time_budget")?.map(Duration::from_secs);
     let credits = inside.amount("cost_controls.max_credits", 1.0)?;
     let dollars = inside.amount("cost_controls.max_cost_dollars", 1_000_000.0)?;
     controls.max_credits = credits.into_iter().chain(dollars).min().map(Credits);
@@ -156,7 +158,7 @@ fn tier(fields: Fields<'_>, path: &'static str) -> Result<Option<Tier>, Validati
         _ => return Err(expected(path, "a tier's number or name", value)),
     };
     let tier = text.trim().to_ascii_lowercase().parse::<Tier>();
-    tier.map(Some).map_err(|why| ValidationError { field: path, reason: why.to_string() })
+    tier.map(Some).map_err(|why| ValidationError::new(path, why.to_string()))
 }
 
 #[cfg(test)]
@@ -283,13 +285,16 @@ mod tests {
         }))
         .expect("valid");
 
-        assert_eq!((item.mode, item.method, item.timeout), (Mode::Js, Method::Post, 10));
+        assert_eq!((item.mode, item.method, item.timeout.as_secs()), (Mode::Js, Method::Post, 10));
         assert_eq!(item.formats, [Format::Markdown, Format::JsonV2]);
         assert_eq!(item.cost_controls.max_tier, Some(Tier::Browser));
         assert_eq!(item.cost_controls.max_credits, Some(Credits(4_001)));
         assert!(item.cost_controls.fail_fast && item.cost_controls.prefer_speed);
         assert_eq!(item.extraction_profile, Profile::Product);
-        assert_eq!((item.cache.ttl, item.cache.force_refresh), (Some(60), true));
+        assert_eq!(
+            (item.cache.ttl, item.cache.force_refresh),
+            (Some(Duration::from_secs(60)), true)
+        );
         assert_eq!(item.headers[1], ("X-N".to_owned(), "1".to_owned()));
         assert_eq!(item.location.country.as_ref().expect("one").as_str(), "DE");
         assert_eq!(item.pdf_format, PdfFormat::Text);
@@ -298,7 +303,7 @@ mod tests {
         assert_eq!(item.advanced.cookies, [("a".to_owned(), "b".to_owned())]);
         assert_eq!(item.advanced.wait_condition, WaitCondition::Load);
         assert_eq!(
-            item.check(&Limits::default()).expect_err("too many").field,
+            item.check(&Limits::default()).expect_err("too many").field(),
             "advanced.scroll_count"
         );
     }
@@ -359,8 +364,8 @@ mod tests {
             (json!({"cookies": "just text"}), "advanced.cookies", "a=1"),
         ] {
             let wrong = advanced(value);
-            assert_eq!(wrong.field, field);
-            assert!(wrong.reason.contains(named), "{wrong}");
+            assert_eq!(wrong.field(), field);
+            assert!(wrong.reason().contains(named), "{wrong}");
         }
         for (name, value) in [
             ("content_type", json!("application/xml")),
@@ -368,10 +373,10 @@ mod tests {
             ("pdf_format", json!("html")),
             ("ocr_language", json!("e")),
         ] {
-            assert_eq!(error(&json!({"url": "u", name: value})).field, name);
+            assert_eq!(error(&json!({"url": "u", name: value})).field(), name);
         }
         let location = error(&json!({"url": "u", "location": {"language": "a language"}}));
-        assert_eq!(location.field, "location.language");
+        assert_eq!(location.field(), "location.language");
     }
 
     #[test]
@@ -407,14 +412,14 @@ mod tests {
             assert_eq!(read_item(&item).expect("valid").cost_controls.force_tier, Some(tier));
         }
         let wrong = json!({"url": "u", "cost_controls": {"max_tier": 9}});
-        assert_eq!(error(&wrong).field, "cost_controls.max_tier");
+        assert_eq!(error(&wrong).field(), "cost_controls.max_tier");
     }
 
     #[test]
     fn the_error_for_an_unknown_word_lists_the_known_ones() {
         let wrong = error(&json!({"url": "u", "formats": ["html", "docx"]}));
-        assert_eq!(wrong.field, "formats");
-        assert!(wrong.reason.contains("docx") && wrong.reason.contains("json_v2"), "{wrong}");
+        assert_eq!(wrong.field(), "formats");
+        assert!(wrong.reason().contains("docx") && wrong.reason().contains("json_v2"), "{wrong}");
     }
 
     #[test]
@@ -422,19 +427,19 @@ mod tests {
         for name in TOP.into_iter().filter(|it| *it != "extraction_schema") {
             // A list of lists is right for no field.
             let wrong = error(&json!({"url": "u", name: [[1]]}));
-            assert_eq!(wrong.field, name);
+            assert_eq!(wrong.field(), name);
         }
         for name in CONTROLS {
             let wrong = error(&json!({"url": "u", "cost_controls": {name: [1]}}));
-            assert_eq!(wrong.field, format!("cost_controls.{name}"));
+            assert_eq!(wrong.field(), format!("cost_controls.{name}"));
         }
         for name in ADVANCED {
             let wrong = error(&json!({"url": "u", "advanced": {name: -1}}));
-            assert_eq!(wrong.field, format!("advanced.{name}"));
+            assert_eq!(wrong.field(), format!("advanced.{name}"));
         }
-        assert_eq!(error(&json!(7)).field, "url");
-        assert_eq!(error(&json!({"url": 7})).field, "url");
-        assert_eq!(error(&json!({"mode": "html"})).field, "url");
+        assert_eq!(error(&json!(7)).field(), "url");
+        assert_eq!(error(&json!({"url": 7})).field(), "url");
+        assert_eq!(error(&json!({"mode": "html"})).field(), "url");
     }
 
     #[test]

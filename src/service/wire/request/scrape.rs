@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_scrape_is_an_object_with_a_url() {
-        let field = |value: Value| read_scrape(&value).expect_err("refused").field;
+        let field = |value: Value| read_scrape(&value).expect_err("refused").field();
 
         assert_eq!(field(json!("https://example.com/")), "body");
         assert_eq!(field(json!([])), "body");

@@ -6,7 +6,7 @@ use crate::core::batch::BatchRecord;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
 use crate::core::tier::Tier;
-use crate::engine::JobReport;
+use crate::engine::JobSnapshot;
 use crate::service::wire::response::scrape::{escalations, scrape_object};
 
 /// Serializes the response to a submission.
@@ -81,7 +81,7 @@ pub(super) fn paged(
 }
 
 /// Serializes one item of a batch, with its result if it has one.
-pub(crate) fn item(report: &JobReport) -> Value {
+pub(crate) fn item(report: &JobSnapshot) -> Value {
     let mut item = item_without_result(report.job());
     item["result"] = scrape_object(report).unwrap_or_default();
     item

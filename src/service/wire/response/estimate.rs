@@ -12,7 +12,7 @@ pub(crate) fn batch_estimate(estimates: &[(String, Estimate)]) -> Value {
         let all = estimates.iter().map(|(_, it)| of(it));
         all.fold(Credits::ZERO, Credits::saturating_add)
     };
-    let (likely, most) = (sum(|it| it.credits), sum(|it| it.most));
+    let (likely, most) = (sum(|it| it.credits), sum(|it| it.hold));
     json!({
         "total_urls": estimates.len(),
         "estimated_credits": likely,
@@ -27,7 +27,7 @@ pub(crate) fn batch_estimate(estimates: &[(String, Estimate)]) -> Value {
 pub(crate) fn estimate(url: &str, estimate: &Estimate) -> Value {
     let tier = estimate.tier;
     let reasoning = match tier {
-        Some(tier) if estimate.credits == estimate.most => {
+        Some(tier) if estimate.credits == estimate.hold => {
             format!("tier {tier} ({}) is the only tier that these options allow", tier.name())
         }
         Some(tier) => format!(
@@ -38,7 +38,7 @@ pub(crate) fn estimate(url: &str, estimate: &Estimate) -> Value {
     };
     // With one tier the price is certain. With several it depends on the page.
     let confidence = match tier {
-        Some(_) if estimate.credits == estimate.most => "high",
+        Some(_) if estimate.credits == estimate.hold => "high",
         Some(_) => "medium",
         None => "low",
     };
@@ -47,12 +47,12 @@ pub(crate) fn estimate(url: &str, estimate: &Estimate) -> Value {
         "estimated_tier": tier.map(Tier::number).unwrap_or_default(),
         "estimated_credits": estimate.credits,
         "confidence": confidence,
-        "max_possible_credits": estimate.most,
+        "max_possible_credits": estimate.hold,
         "reasoning": reasoning,
         "tier_name": tier.map(Tier::name).unwrap_or_default(),
         "estimated_cost_dollars": estimate.credits.dollars(),
         "min_cost_dollars": estimate.credits.dollars(),
-        "max_cost_dollars": estimate.most.dollars(),
+        "max_cost_dollars": estimate.hold.dollars(),
         "reason": reasoning,
     })
 }

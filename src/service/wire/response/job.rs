@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::core::job::{Job, JobState};
-use crate::engine::JobReport;
+use crate::engine::JobSnapshot;
 use crate::service::wire::response::scrape::{billing, scrape_object};
 
 /// Serializes the response to a scrape whose page the client has to poll. `state` is the client's word for the job's
@@ -19,7 +19,7 @@ pub(crate) fn job_accepted(job: &Job, state: &str) -> Value {
 }
 
 /// Serializes a job. One that succeeded has the fields of its page at the top, and once more in `result`.
-pub(crate) fn job(report: &JobReport, state: &str) -> Value {
+pub(crate) fn job(report: &JobSnapshot, state: &str) -> Value {
     let job = report.job();
     let page = scrape_object(report);
     let error = job.failure();

@@ -9,13 +9,13 @@ use crate::core::request::Format;
 use crate::core::tier::Tier;
 use crate::core::time::millis;
 use crate::core::verdict::Verdict;
-use crate::engine::{Artifact, JobReport, PRINT, Page, SCREENSHOT};
+use crate::engine::{Artifact, JobSnapshot, PRINT, Page, SCREENSHOT};
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{ActionResult, ImageText, Redirect};
 
 /// Serializes the result of a job that succeeded; `None` for any other job.
-pub fn scrape_object(report: &JobReport) -> Option<Value> {
-    let Some(Ok(page)) = report.outcome() else { return None };
+pub fn scrape_object(report: &JobSnapshot) -> Option<Value> {
+    let Some(Ok(page)) = report.result() else { return None };
     let extracted = &page.extracted;
     let billing = billing(report);
     let mut object = Map::new();
@@ -159,7 +159,7 @@ fn top_level_formats(extracted: &Extracted, put: &mut impl FnMut(&str, Value)) {
 }
 
 /// Adds whether the response cache served the page, and until when it serves it.
-fn cache_fields(report: &JobReport, page: &Page, put: &mut impl FnMut(&str, Value)) {
+fn cache_fields(report: &JobSnapshot, page: &Page, put: &mut impl FnMut(&str, Value)) {
     let hit = matches!(report.job().outcome, Some(Outcome::Succeeded { cached: true, .. }));
     put("cached", json!(hit));
     put("cached_at", if hit { json!(page.fetched_at.to_string()) } else { Value::Null });
@@ -167,7 +167,7 @@ fn cache_fields(report: &JobReport, page: &Page, put: &mut impl FnMut(&str, Valu
 }
 
 /// Serializes a job that has ended as one line of a results file.
-pub fn result_line(report: &JobReport) -> Value {
+pub fn result_line(report: &JobSnapshot) -> Value {
     let job = report.job();
     let mut line = json!({
         "job_id": report.id().to_string(),
@@ -175,7 +175,7 @@ pub fn result_line(report: &JobReport) -> Value {
         "url": report.url(),
         "status": job.state.as_str(),
     });
-    match report.outcome() {
+    match report.result() {
         Some(Err(error)) => {
             line["error"] = json!(error.code.as_str());
             line["error_message"] = json!(error.message);
@@ -191,11 +191,11 @@ pub fn result_line_job(line: &Value) -> Option<&str> {
 }
 
 /// Serializes what the job cost, and its attempts.
-pub(crate) fn billing(report: &JobReport) -> Value {
+pub(crate) fn billing(report: &JobSnapshot) -> Value {
     let charged = report.charged();
     let tier = report.tier();
     let escalations = escalations(report.job());
-    let own = report.job().request.advanced.use_own_proxy;
+    let own = report.job().request.advanced().use_own_proxy;
     json!({
         "total_credits": charged,
         "tier_used": tier.map(Tier::number),

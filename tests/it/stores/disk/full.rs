@@ -54,7 +54,7 @@ fn batch(site: &str, number: usize) -> Batch {
 fn engine(dir: &Path) -> Engine {
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
     let store = Sled::open(dir).unwrap_or_else(|error| panic!("{}", chain(&error)));
-    let mut settings = Settings { grace: Duration::from_millis(200), ..Settings::default() };
+    let mut settings = Settings::default().with_grace(Duration::from_millis(200));
     settings.retry.first = Duration::from_millis(1);
     settings.retry.longest = Duration::from_millis(20);
     Engine::builder().store(store).http(http).settings(settings).build().expect("all parts")
@@ -132,7 +132,7 @@ fn check(dir: &Path, site: &str, accepted: &[(usize, String)]) {
             let report = handle.report().await.expect("it ends");
             assert_eq!(report.status(), BatchStatus::Completed, "{:?}", report.jobs());
             for job in report.jobs() {
-                let page = job.outcome().expect("ended").expect("a page");
+                let page = job.result().expect("a page");
                 let path = job.url().rsplit('/').next().expect("a path");
                 assert!(page.extracted.text.contains(path), "{path}: {}", page.extracted.text);
             }
@@ -269,7 +269,7 @@ async fn a_page_refetched_for_lack_of_space_is_charged_once() {
 
     let report = engine.scrape(site.url("/a")).await.expect("accepted");
 
-    report.outcome().expect("ended").expect("a page");
+    report.result().expect("a page");
     assert_eq!((site.hits(), report.trail().len()), (4, 1), "three had no room");
     let books = engine.account(&AccountId::default()).await.expect("booked");
     assert_eq!((books.held(), books.spent()), (Credits::ZERO, report.charged()));

@@ -44,7 +44,7 @@ async fn main() -> Result<(), rungs::Error> {
     }
     let charged = |entry: &LedgerEntry| match entry.booking {
         Booking::Settle { charged, .. } => charged,
-        _ => Credits::ZERO,
+        Booking::Hold { .. } => Credits::ZERO,
     };
     let entries = engine.ledger(first.id()).await?;
     assert_eq!((entries.len(), entries.iter().map(charged).sum()), (4, Credits(400)));

@@ -169,7 +169,7 @@ fn ocr(request: &Request) -> Answer {
             .ok_or(format!("no text is read with psm {it}"))?,
     };
     let reader = READER.get_or_init(Tesseract::new).clone().page_segmentation(layout);
-    let image = document(request, Duration::from_secs(120))?;
+    let image = document(request, Duration::from_mins(2))?;
     let read = block_on(rungs::ports::fetch::OcrEngine::recognize(&reader, image))?;
     Ok(json!({ "text": read.text, "words": read.words }))
 }
@@ -183,7 +183,7 @@ fn ocr(_: &Request) -> Answer {
 #[cfg(feature = "pdf")]
 fn pdf(request: &Request) -> Answer {
     let reader = Pdf::new();
-    let document = document(request, Duration::from_secs(60))?;
+    let document = document(request, Duration::from_mins(1))?;
     let read = block_on(rungs::ports::fetch::PdfReader::read(&reader, document))?;
     Ok(json!({
         "text": read.pages.join("\n\n"), "markdown": read.markdown.join("\n\n"),

@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 
-use rungs::ports::{BoxFuture, fetch::*};
+use rungs::ports::{
+    BoxFuture,
+    fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, fetcher_fn},
+};
 use rungs::prelude::*;
 
 /// Pages from an archive in memory. Any status is a response; only the lack of one is an error.

@@ -27,7 +27,7 @@ async fn main() -> Result<(), rungs::Error> {
     let pages = Site::start(|_| SiteResponse::html("<p>A page that is long enough to read.</p>"));
     let received = Arc::new(Mutex::new(Vec::<SiteRequest>::new()));
     let inbox = Arc::clone(&received);
-    let receiver = Site::start(move |request| {
+    let endpoint = Site::start(move |request| {
         let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
         inbox.push(request.clone());
         // The first attempt fails, so that there is a second.
@@ -43,7 +43,7 @@ async fn main() -> Result<(), rungs::Error> {
         .settings(settings)
         .build()?;
 
-    let batch = Batch::new([pages.url("/a"), pages.url("/b")]).webhook(receiver.url("/hook"));
+    let batch = Batch::new([pages.url("/a"), pages.url("/b")]).webhook(endpoint.url("/hook"));
     let mut handle = engine.submit(batch).await?;
     handle.wait().await?;
     let notification = loop {

@@ -1,14 +1,80 @@
-//! An embeddable scraping engine: batches of URLs in; pages, settled credits and one completion
-//! webhook out.
+//! An embeddable scraping engine: batches of URLs go in; pages, settled credits and one signed completion webhook come out.
 //!
-//! # Layout
+//! Each URL of a batch becomes a job. rungs fetches every page with the cheapest method that works, escalates to a more
+//! expensive tier only when a page is blocked, empty or needs rendering, and turns it into text, Markdown, HTML and
+//! structured JSON. Job states survive crashes, the estimated cost is held at submission and settled to the tier that
+//! worked, and each batch ends with exactly one notification.
 //!
-//! * [`core`] decides: states, ladder, prices, ledger. No I/O, no clock.
-//! * [`ports`] promise: the traits that a host may implement.
-//! * `engine` runs: the only place that loops or waits.
-//! * `fetch`, `extract`, `llm`, [`stores`] and `webhook` are the built-in parts.
-//! * [`service`] knows the wire format.
-//! * `testkit` checks a host's own parts.
+//! # Example
+//!
+//! ```
+//! use rungs::prelude::*;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), rungs::Error> {
+//!     let engine = Engine::builder()
+//!         .store(Memory::default()) // or Sled::open("data")? to survive a crash
+//!         .http(Http::new())
+//!         .build()?;
+//!
+//!     // An item is checked at submission: an invalid one is refused, and nothing is charged.
+//!     let refused = engine.submit(Batch::new([Item::get("ftp://example.com/")])).await;
+//!     assert!(matches!(refused, Err(SubmitError::Item { index: 0, .. })));
+//!
+//!     // The estimate is what a submission would hold.
+//!     let estimate = engine.estimate(Item::get("https://example.com/").max_tier(Tier::Http))?;
+//!     assert!(estimate.credits <= estimate.most);
+//!
+//!     engine.shutdown().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! `examples/quickstart.rs` fetches two pages and reads the report; the README shows it.
+//!
+//! # Modules
+//!
+//! | module | role |
+//! |---|---|
+//! | [`prelude`] | everything that the examples use, in one `use` |
+//! | [`core`] | decides: states, ladder, prices, ledger; pure, without I/O or a clock |
+//! | [`ports`] | the traits that an application may implement: stores, fetchers, readers, extractor, notifier |
+//! | [`engine`] | runs: the only place that loops or waits |
+//! | [`net`] | the guarded outbound client and its [`NetPolicy`](net::NetPolicy), shared by all that connect |
+//! | [`fetch`] | the built-in fetchers and readers: HTTP, Chromium, PDF, OCR |
+//! | [`extract`] | pages to text, Markdown, HTML and JSON |
+//! | [`stores`] | the built-in stores: memory and sled |
+//! | [`webhook`], [`llm`](./llm/index.html) | delivery of notifications, and answers to `extraction_prompt` |
+//! | [`service`] | the REST API, as a router and as a server |
+//! | [`testkit`](./testkit/index.html) | conformance kits and fixture sites for an application's own parts |
+//!
+//! # Features
+//!
+//! Features only add: turning one on changes nothing until its types are used.
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `http` | yes | tiers 1 to 3.5 and webhooks, over hyper |
+//! | `html` | yes | the built-in extractor |
+//! | `sled` | yes | the embedded store on disk |
+//! | `engine` | by the above | the engine itself, on tokio |
+//! | `browser` | no | tier 4, with the program `chromium`; Unix only |
+//! | `headless_chrome` | no | a second driver of Chromium; takes minutes to build |
+//! | `pdf` | no | PDFs as text and Markdown |
+//! | `ocr` | no | text on images, with the program `tesseract` |
+//! | `llm` | no | `extraction_prompt`, answered through a chat completions API |
+//! | `html2text` | no | plain text laid out for a width |
+//! | `server` | no | the REST service |
+//! | `cli` | no | the `rungs` program, with all of the above but `headless_chrome` |
+//! | `testkit` | no | the conformance kits and fixtures |
+//!
+//! Without any feature, [`core`], [`ports`] and the memory store remain: no tokio.
+//!
+//! # Further reading
+//!
+//! * `ARCHITECTURE.md`: how the parts fit together and what is deliberately absent.
+//! * `docs/SERVICE.md`: running the service. `docs/PROFILES.md`: the fields of each extraction profile.
+//! * `docs/CORRECTNESS.md`: what is promised and how it is checked.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -29,7 +29,7 @@ const JOB_BYTES: u64 = 4 * MAX_RESPONSE_BYTES;
 /// Threads, sockets, decoders' windows, and the server, which is in this process too.
 const OVERHEAD_BYTES: u64 = 8 << 20;
 /// Far beyond every deadline here: whoever waits so long hangs.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 static TURN: Mutex<()> = Mutex::new(());
 

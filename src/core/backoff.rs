@@ -45,7 +45,7 @@ impl Backoff {
 
     /// The policy for transient failures of a page: two retries, from 500 ms to a minute.
     pub const PAGE: Self =
-        Self { retries: 2, first: Duration::from_millis(500), longest: Duration::from_secs(60) };
+        Self { retries: 2, first: Duration::from_millis(500), longest: Duration::from_mins(1) };
     /// The policy for webhooks: attempts at 0, 2 and 8 seconds.
     pub const WEBHOOK: Self =
         Self { retries: 2, first: Duration::from_secs(2), longest: Duration::from_secs(8) };

@@ -116,7 +116,7 @@ pub struct Records<'a> {
 }
 
 /// The shortest time for which a batch may be kept after its end.
-pub const MIN_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+pub const MIN_RETENTION: Duration = Duration::from_hours(24);
 
 /// Computes one step of a job.
 ///

@@ -17,7 +17,7 @@ use crate::core::time::{Day, Timestamp};
 /// those with the most stay.
 const SITES: usize = 64;
 /// The time for which a day is kept: two months of any length.
-const KEPT: Duration = Duration::from_secs(62 * 24 * 60 * 60);
+const KEPT: Duration = Duration::from_hours(62 * 24);
 
 /// The total of jobs and credits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -67,7 +67,7 @@ impl Default for Settings {
             retry: Backoff::PAGE,
             webhook_retry: Backoff::WEBHOOK,
             lease: Duration::from_secs(30),
-            job_deadline: Duration::from_secs(24 * 60 * 60),
+            job_deadline: Duration::from_hours(24),
             retention: MIN_RETENTION,
             grace: Duration::from_secs(10),
             unlimited_accounts: true,

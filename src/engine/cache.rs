@@ -22,7 +22,7 @@ use crate::engine::result::store_page;
 use crate::engine::shared::Shared;
 
 /// The default lifetime of an entry.
-const DEFAULT_TTL: Duration = Duration::from_secs(3_600);
+const DEFAULT_TTL: Duration = Duration::from_hours(1);
 
 /// Returns a hash of everything that the response depends on, the account included: no account is
 /// served another's response.

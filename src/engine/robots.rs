@@ -16,15 +16,15 @@ use crate::engine::shared::Shared;
 use crate::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher};
 
 /// The lifetime of a file that was read: RFC 9309 (2.4) allows 24 hours at most.
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const LIFETIME: Duration = Duration::from_hours(24);
 /// The time after which a file that could not be read is requested again.
-const UNREACHABLE_LIFETIME: Duration = Duration::from_secs(60);
+const UNREACHABLE_LIFETIME: Duration = Duration::from_mins(1);
 /// Seconds that fetching the file may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a file that are fetched; the parser reads the first 500 KiB of them.
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
 /// The longest crawl delay that is kept; a longer one is shortened to it.
-const MAX_DELAY: Duration = Duration::from_secs(60);
+const MAX_DELAY: Duration = Duration::from_mins(1);
 /// Origins that are kept in memory; beyond this number, those that no job is asking for are dropped.
 const MAX_ORIGINS: usize = 4_096;
 

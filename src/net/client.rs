@@ -40,7 +40,7 @@ impl Default for ClientLimits {
         Self {
             max_header_bytes: 65_536,
             connect_timeout: CONNECT_TIMEOUT,
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             max_idle_per_host: 8,
         }
     }

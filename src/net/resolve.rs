@@ -98,15 +98,12 @@ impl GuardedResolver {
             let port = if fixed.port() == 0 { port } else { fixed.port() };
             return Ok(vec![SocketAddr::new(fixed.ip(), port)]);
         }
-        match &self.dns {
-            Some(dns) => {
-                let found = dns.resolve(&name).await.map_err(DialError::Dns)?;
-                Ok(found.into_iter().map(|it| SocketAddr::new(it, port)).collect())
-            }
-            None => {
-                let found = tokio::net::lookup_host((bare, port)).await.map_err(DialError::Dns)?;
-                Ok(found.collect())
-            }
+        if let Some(dns) = &self.dns {
+            let found = dns.resolve(&name).await.map_err(DialError::Dns)?;
+            Ok(found.into_iter().map(|it| SocketAddr::new(it, port)).collect())
+        } else {
+            let found = tokio::net::lookup_host((bare, port)).await.map_err(DialError::Dns)?;
+            Ok(found.collect())
         }
     }
 }

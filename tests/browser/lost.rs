@@ -116,7 +116,7 @@ async fn a_job_survives_five_lost_browsers() {
         Engine::builder().store(Memory::default()).browser(chrome.clone()).settings(settings);
     let engine = builder.build().expect("an engine");
     let mut item = Item::get(site.url("/slow")).mode(Mode::Js);
-    item.timeout = Duration::from_secs(300);
+    item.timeout = Duration::from_mins(5);
     let scraping = tokio::spawn({
         let engine = engine.clone();
         async move { engine.scrape(item).await }

@@ -28,13 +28,13 @@ mod second;
 rungs::browser_fetcher_conformance!(chrome, chrome());
 
 /// Time within which everything here happens, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Delay of a response that no test waits for.
-const NEVER: Duration = Duration::from_secs(600);
+const NEVER: Duration = Duration::from_mins(10);
 /// Time after the deadline by which an attempt has ended, even on a busy machine.
-const DEADLINE_TOLERANCE: Duration = Duration::from_secs(60);
+const DEADLINE_TOLERANCE: Duration = Duration::from_mins(1);
 /// Seconds that a page has, where its test is not about the deadline: the most that an attempt may take.
-const PAGE_TIMEOUT: Duration = Duration::from_secs(120);
+const PAGE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A browser that may reach the sites here.
 fn chrome() -> Chrome {

@@ -26,7 +26,7 @@ fn number(name: &str, default: usize) -> usize {
 /// Interval at which the number of rendered pages is checked.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Time within which the browsers are killed as often as planned, even on a busy machine.
-const KILLING_TIMEOUT: Duration = Duration::from_secs(600);
+const KILLING_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Pages that build their text by script after 100 ms.
 fn site() -> Site {

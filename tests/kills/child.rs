@@ -137,7 +137,7 @@ async fn follow(mut handle: BatchHandle) {
     while let Some(event) = handle.next_event().await {
         match event {
             ProgressEvent::JobEnded { job } => {
-                say(&format!("ended {} {}", job.id, job.state.as_str()))
+                say(&format!("ended {} {}", job.id, job.state.as_str()));
             }
             ProgressEvent::BatchEnded { status } => say(&format!("batch {id} {}", status.as_str())),
             _ => {}

@@ -32,7 +32,7 @@ const KILLS_A_LIFE: u32 = 18;
 /// The first kills of a life come while the store is made and opened.
 const KILLS_AT_BIRTH: u32 = 3;
 /// How long anything may take before it is said to hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const TEST: &str = "kills_lose_no_batch_and_double_no_charge";
 
 #[test]

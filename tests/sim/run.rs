@@ -381,7 +381,7 @@ impl Runner {
     async fn finish(&mut self) {
         // What a stalled line still holds comes first: it may be a submission.
         self.wait_until(self.world.elapsed() + LONGEST_STALL).await;
-        let patience = self.world.elapsed() + Duration::from_secs(600);
+        let patience = self.world.elapsed() + Duration::from_mins(10);
         while !self.world.oracle().is_settled() && self.world.elapsed() < patience {
             self.wait_until(self.world.elapsed() + Duration::from_secs(1)).await;
             if self.has_failed() {
@@ -396,7 +396,7 @@ impl Runner {
         }
         self.world.agree(25 * 60 * 60 * 1_000);
         self.start(0);
-        let patience = self.world.elapsed() + Duration::from_secs(600);
+        let patience = self.world.elapsed() + Duration::from_mins(10);
         while !self.world.oracle().is_empty() && self.world.elapsed() < patience {
             self.wait_until(self.world.elapsed() + Duration::from_secs(1)).await;
         }

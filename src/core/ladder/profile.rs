@@ -9,7 +9,7 @@ use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 
 /// The time in which evidence loses half its weight. After a week it counts for less than a hundredth.
-const HALF_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+const HALF_LIFE: Duration = Duration::from_hours(24);
 /// The weight below which the record of a tier is ignored: two fresh attempts count, one does not.
 const ENOUGH: f64 = 1.5;
 /// The share of successes from which a tier is worth starting on: one in four, chosen and not measured.
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(SiteProfile::new("a", NOW).start(TierSet::default(), NOW, 1), None);
     }
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn site(lessons: &[(Tier, bool, usize)]) -> SiteProfile {
         let mut site = SiteProfile::new("a", NOW);

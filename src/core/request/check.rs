@@ -470,7 +470,7 @@ mod tests {
         assert_eq!(refused(|it| it.timeout = Duration::ZERO), "timeout");
         assert_eq!(refused(|it| it.timeout = Duration::from_millis(300_001)), "timeout");
         assert_eq!(refused(|it| it.formats.clear()), "formats");
-        assert_eq!(refused(|it| it.cache.ttl = Some(Duration::from_secs(60))), "cache.ttl");
+        assert_eq!(refused(|it| it.cache.ttl = Some(Duration::from_mins(1))), "cache.ttl");
         assert_eq!(
             refused(|it| it.extraction_prompt = Some("x".repeat(2_001))),
             "extraction_prompt"

@@ -6,7 +6,7 @@ use crate::core::failure::ErrorCode;
 use crate::core::verdict::{Response, Verdict};
 
 /// The longest wait that a site can ask for.
-const LONGEST: Duration = Duration::from_secs(86_400);
+const LONGEST: Duration = Duration::from_hours(24);
 
 /// Returns the error of a status that decides whatever the page contains: gone, paid or private.
 pub(super) fn settled(status: u16) -> Option<ErrorCode> {
@@ -96,11 +96,11 @@ mod tests {
 
     #[test]
     fn a_wait_is_seconds_or_a_date_against_the_sites_own_clock_and_a_day_at_most() {
-        assert_eq!(wait(&[("Retry-After", "120")]), Some(Duration::from_secs(120)));
+        assert_eq!(wait(&[("Retry-After", "120")]), Some(Duration::from_mins(2)));
         assert_eq!(wait(&[("retry-after", "99999999999999999999999")]), Some(LONGEST));
         let later = ("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
         let now = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        assert_eq!(wait(&[later, now]), Some(Duration::from_secs(60)));
+        assert_eq!(wait(&[later, now]), Some(Duration::from_mins(1)));
         assert_eq!(wait(&[later]), None);
         assert_eq!(wait(&[("retry-after", "-5")]), None);
         assert_eq!(wait(&[]), None);

@@ -36,7 +36,7 @@ const MAX_CONNECTIONS: usize = 1_024;
 /// Time that a connection has to send the head of its request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum lifetime of a tunnel: longer than any page is rendered.
-const TUNNEL_TIMEOUT: Duration = Duration::from_secs(900);
+const TUNNEL_TIMEOUT: Duration = Duration::from_mins(15);
 /// Maximum number of connection failures that are remembered to explain why a page was not reached.
 const MAX_FAILURES: usize = 256;
 /// Pause after a failed `accept`, which usually means that the process has no descriptors left.

@@ -64,7 +64,7 @@ impl Default for ChromeLimits {
             max_tabs_per_browser: 8,
             max_pages_per_browser: 200,
             launch_timeout: Duration::from_secs(30),
-            total_timeout: Duration::from_secs(120),
+            total_timeout: Duration::from_mins(2),
             load_timeout: Duration::from_secs(30),
             selector_timeout: Duration::from_secs(30),
             action_timeout: Duration::from_secs(30),

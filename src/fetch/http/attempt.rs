@@ -154,12 +154,11 @@ impl<'a> Attempt<'a> {
         *request.uri_mut() = to_uri(&self.url)?;
         *request.headers_mut() = headers;
         let limit = self.http.limits.first_byte_timeout;
-        match timeout(limit, self.client.request(request)).await {
-            Ok(response) => response.map_err(request_error),
-            Err(_) => {
-                let message = format!("the response did not start within {} ms", limit.as_millis());
-                Err(FetchError::new(Kind::Timeout, message))
-            }
+        if let Ok(response) = timeout(limit, self.client.request(request)).await {
+            response.map_err(request_error)
+        } else {
+            let message = format!("the response did not start within {} ms", limit.as_millis());
+            Err(FetchError::new(Kind::Timeout, message))
         }
     }
 

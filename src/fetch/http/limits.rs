@@ -43,7 +43,7 @@ impl Default for HttpLimits {
             max_redirects: 10,
             connect_timeout,
             first_byte_timeout: Duration::from_secs(30),
-            total_timeout: Duration::from_secs(300),
+            total_timeout: Duration::from_mins(5),
             idle_timeout,
             max_idle_per_host,
         }

@@ -45,7 +45,7 @@ impl Default for PdfLimits {
             max_memory_bytes: 1 << 30,
             max_processes: std::thread::available_parallelism()
                 .map_or(FALLBACK_PROCESSES, usize::from),
-            total_timeout: Duration::from_secs(300),
+            total_timeout: Duration::from_mins(5),
             max_output_bytes: 256 << 20,
         }
     }

@@ -43,7 +43,7 @@ impl Default for ServiceOptions {
             max_body_bytes: 1_048_576,
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
-            scrape_wait: Duration::from_secs(60),
+            scrape_wait: Duration::from_mins(1),
             allowed_hosts: AllowedHosts::Any,
             client_family: None,
         }

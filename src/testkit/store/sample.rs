@@ -65,7 +65,7 @@ pub fn job(number: u64, ready_at: Timestamp) -> Job {
         trail: Vec::new(),
         used: Duration::ZERO,
         ready_at,
-        deadline: ready_at.after(Duration::from_secs(600)),
+        deadline: ready_at.after(Duration::from_mins(10)),
         created_at: at(0),
         started_at: None,
         ended_at: None,

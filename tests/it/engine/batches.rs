@@ -418,7 +418,7 @@ async fn a_panicking_notifier_uses_up_its_attempts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_waits_for_pacing_ends_at_its_deadline() {
-    let deadline = Duration::from_secs(60);
+    let deadline = Duration::from_mins(1);
     let pacing = Pacing::default().with_per_host(1).with_per_second(0.001);
     let settings = Settings::default().with_pacing(pacing).with_job_deadline(deadline);
     let engine = builder().clock(Paused::default()).settings(settings).build().expect("built");

@@ -105,7 +105,7 @@ async fn robots_txt_is_fetched_once_a_day() {
     assert_eq!(handle.wait().await.expect("ends"), BatchStatus::Completed);
     assert_eq!((site.asked(), site.pages().len()), (1, 20));
 
-    site.clock.sleep(Duration::from_secs(25 * 60 * 60)).await;
+    site.clock.sleep(Duration::from_hours(25)).await;
     site.code("/again").await;
     assert_eq!(site.asked(), 2);
 }

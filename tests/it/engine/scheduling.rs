@@ -105,7 +105,7 @@ async fn a_receiver_that_hangs_delays_no_other_receiver() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), delivered).await.expect("it is recorded");
+    tokio::time::timeout(Duration::from_mins(1), delivered).await.expect("it is recorded");
 }
 
 /// Holds every delivery until a permit is added, and counts those that are held.
@@ -216,9 +216,9 @@ async fn an_account_at_its_limit_leaves_the_other_permits_to_others() {
     let mut running = 0_usize;
     for line in log.lines().iter().filter(|it| it.contains("busy")) {
         if line.starts_with("begin") {
-            running += 1
+            running += 1;
         } else {
-            running -= 1
+            running -= 1;
         }
         assert!(running <= 2, "{running} pages of one account at once");
     }
@@ -259,7 +259,7 @@ async fn a_cost_above_the_hold_is_cut_to_it_with_a_warning() {
 
 #[tokio::test]
 async fn a_batch_expires_when_the_retention_says() {
-    let day = Duration::from_secs(24 * 60 * 60);
+    let day = Duration::from_hours(24);
     let settings = Settings::default().with_retention(3 * day);
     let engine = engine_with(page()).settings(settings).build().expect("all parts are there");
 

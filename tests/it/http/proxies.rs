@@ -148,7 +148,7 @@ fn via(proxy: &str) -> NetPolicy {
 
 fn asking(url: &str) -> FetchRequest {
     let options =
-        Item::get(url).timeout(Duration::from_secs(60)).check(&Limits::default()).expect("an item");
+        Item::get(url).timeout(Duration::from_mins(1)).check(&Limits::default()).expect("an item");
     FetchRequest::new(Arc::new(options), Tier::Stealth)
 }
 

@@ -169,7 +169,7 @@ fn queued(batch: BatchId, index: usize, id: JobId, request: &Arc<JobRequest>) ->
         made.trail = Vec::new();
         made.used = Duration::ZERO;
         made.ready_at = START;
-        made.deadline = START.after(Duration::from_secs(86_400));
+        made.deadline = START.after(Duration::from_hours(24));
         made.created_at = START;
         made.started_at = None;
         made.ended_at = None;

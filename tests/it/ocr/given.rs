@@ -22,7 +22,7 @@ pub(crate) const CHEESE_PNG: &[u8] = include_bytes!("../../images/cheese.png");
 pub(crate) const PAGES_TIFF: &[u8] = include_bytes!("../../images/pages.tif");
 
 /// Deadline of a reading that is not about deadlines.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 pub(crate) fn request(image: &[u8], language: &str) -> DocumentRequest {
     let mut item = Item::get("https://example.com/image");

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::ocr::given::{BREAD_PNG, BREAD_TEXT, digits, read, request};
 
 /// Time within which everything here happens, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Returns the children of this process that were started with this `--psm`. Each test uses its own.
 fn children(psm: &str) -> Vec<u32> {

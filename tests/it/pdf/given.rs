@@ -11,7 +11,7 @@ use rungs::fetch::Pdf;
 use rungs::ports::fetch::{DocumentRequest, FetchError, Fetched, PdfReader, PdfText};
 
 /// Deadline of a reading that is not about deadlines.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 pub(crate) fn request(pdf: impl Into<Vec<u8>>, item: Item) -> DocumentRequest {
     DocumentRequest::new(

@@ -18,7 +18,7 @@ use crate::properties::given;
 
 /// What is planned after one attempt that met a busy site.
 fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, draw: u64) -> Plan {
-    let item = Item::get("https://example.com/").timeout(Duration::from_secs(300));
+    let item = Item::get("https://example.com/").timeout(Duration::from_mins(5));
     let request: Arc<JobRequest> = Arc::new(item.check(&Limits::default()).expect("valid"));
     let tools = Capabilities::new(Tier::ALL);
     let busy = with(

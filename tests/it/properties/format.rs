@@ -9,7 +9,7 @@
 //! for those fields, and not written so any more.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -420,7 +420,10 @@ fn keys_are_the_bytes_that_they_were() {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
 }
 
 /// A job of one batch that ends by `input`, after which so many of the others have ended so.

@@ -199,7 +199,7 @@ pub(crate) fn request() -> impl Strategy<Value = JobRequest> {
                     .cost_controls(cost_controls)
                     .advanced(advanced)
                     .profile(profile)
-                    .cache(Cache::enabled().with_ttl(Duration::from_secs(60)))
+                    .cache(Cache::enabled().with_ttl(Duration::from_mins(1)))
                     .timeout(Duration::from_secs(timeout))
                     .method(method);
                 item.extraction_schema = schema;

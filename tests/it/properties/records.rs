@@ -57,7 +57,7 @@ fn batch() -> impl Strategy<Value = BatchRecord> {
                 made.estimate = estimate;
                 made.charged = charged;
                 made.form = if total % 2 == 0 { BatchKind::Batch } else { BatchKind::Scrape };
-                made.label = texts.0.clone();
+                made.label.clone_from(&texts.0);
                 made.webhook = texts.0;
                 made.idempotency_key = texts.1;
                 made.event = event;
@@ -351,7 +351,7 @@ fn of_format_1() -> [(&'static str, Record); 8] {
     });
     let submission = with(sample::submission("a", "", 0), |made| {
         made.account = account.id().clone();
-        made.key = "order-1138".to_owned();
+        "order-1138".clone_into(&mut made.key);
         made.digest = [9; 32];
         made.batch = BatchId::new(sample::at(1), 0, 1);
     });

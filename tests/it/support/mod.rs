@@ -6,4 +6,4 @@ pub(crate) mod paused;
 use std::time::Duration;
 
 /// Far longer than anything takes on a busy machine: whoever waits so long hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);

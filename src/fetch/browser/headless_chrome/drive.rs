@@ -32,7 +32,7 @@ use crate::ports::fetch::{FetchError, Rendered};
 
 /// The driver's own timeout. It is longer than any attempt, because the driver closes the connection when a
 /// call times out.
-const DRIVER_TIMEOUT: Duration = Duration::from_secs(3_600);
+const DRIVER_TIMEOUT: Duration = Duration::from_hours(1);
 /// Maximum number of dialogs that are dismissed. Each takes a thread; a page with more runs into its deadline.
 const MAX_DIALOGS: u32 = 20;
 

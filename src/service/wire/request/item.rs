@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(item.extraction_profile, Profile::Product);
         assert_eq!(
             (item.cache.ttl, item.cache.force_refresh),
-            (Some(Duration::from_secs(60)), true)
+            (Some(Duration::from_mins(1)), true)
         );
         assert_eq!(item.headers[1], ("X-N".to_owned(), "1".to_owned()));
         assert_eq!(item.location.country.as_ref().expect("one").as_str(), "DE");

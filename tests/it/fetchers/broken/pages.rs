@@ -108,7 +108,7 @@ impl Bad {
             }
             Mistake::StopsAByteShort => request.max_bytes -= 1,
             Mistake::IgnoresTheByteLimit => request.max_bytes = u64::MAX,
-            Mistake::IgnoresTheDeadline => request.deadline = Duration::from_secs(600),
+            Mistake::IgnoresTheDeadline => request.deadline = Duration::from_mins(10),
             Mistake::LeavesBodiesPacked => request
                 .headers
                 .push(("Accept-Encoding".to_owned(), "gzip-but-not-really".to_owned())),

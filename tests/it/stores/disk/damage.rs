@@ -27,7 +27,7 @@ const WORN_WRITES: u64 = 30;
 const SEGMENT: usize = 512 * 1024;
 const BODIES: u64 = 12;
 /// How long an opening may take before it is said to hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A store with work in it, and what it acknowledged.
 struct Written {

@@ -40,6 +40,7 @@ else
   step cargo test --locked --all-features --lib --bins --tests
 fi
 step cargo test --locked --all-features --doc
+step env RUSTDOCFLAGS='-D warnings' cargo doc --locked --all-features --no-deps
 for example in examples/*.rs; do
   [ -e "$example" ] || continue
   # `evaluate` answers what it is asked on its input, which is nothing here.

@@ -1,4 +1,4 @@
-//! Following a batch: a handle to wait on, and a stream of what happens.
+//! Handles on batches: waiting for the end, and progress events.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::core::id::{BatchId, JobId};
 use crate::core::job::{Attempt, Job};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
+use crate::engine::events::ProgressEvents;
 use crate::engine::report::BatchReport;
 
 /// Events that a slow reader may be behind before it loses some.
@@ -18,10 +19,11 @@ const BACKLOG: usize = 1_024;
 /// How often a waiter looks at the store, for a batch that another process works on.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Something that happened to a batch.
+/// A progress event of a batch.
 ///
-/// The end of every job and then of the batch is always told. What lies between is for showing
-/// progress: a slow reader may miss some of it, and that of an earlier process is gone.
+/// A handle always reports the end of every job, once, and then the end of the batch: ends that were missed are read from
+/// the store. The events between are for showing progress. A reader that falls more than 1,024 events behind loses the
+/// oldest of them, and those from before the handle was created, or from another process, do not arrive.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ProgressEvent {
@@ -80,7 +82,9 @@ impl ProgressChannels {
     }
 }
 
-/// A submitted batch to wait on. It is only an id with an ear: dropping it changes nothing.
+/// A handle on a submitted batch: waits for its end and receives its progress events.
+///
+/// Dropping it changes nothing about the batch. [`Engine::batch_handle`] returns another one for the same id.
 #[derive(Debug)]
 pub struct BatchHandle {
     engine: Engine,
@@ -120,7 +124,8 @@ impl BatchHandle {
         self.engine.batch(self.id()).await
     }
 
-    /// The next event, or `None` once the batch has ended.
+    /// Waits for the next event. Returns `None` once the batch has ended, or if the store fails; [`BatchHandle::wait`] then
+    /// returns the error.
     pub async fn next_event(&mut self) -> Option<ProgressEvent> {
         while !self.done {
             if let Some(event) = self.rest.pop_front() {
@@ -146,6 +151,11 @@ impl BatchHandle {
             }
         }
         None
+    }
+
+    /// Turns the handle into a [`Stream`](futures_core::Stream) of its events.
+    pub fn into_events(self) -> ProgressEvents {
+        ProgressEvents::new(self)
     }
 
     fn heard(&mut self, event: ProgressEvent) -> ProgressEvent {

@@ -1,9 +1,11 @@
 //! The engine end to end, on the memory store with a fetcher of the test's own.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_core::Stream;
 use rungs::core::batch::{BatchStatus, Notification, NotificationState};
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
@@ -360,6 +362,49 @@ async fn the_next_engine_resumes_jobs_of_a_shut_down_one() {
 
     assert_eq!(handle.wait().await.expect("ends"), BatchStatus::Completed);
     assert!(first.submit(Batch::new(["http://a.test/ok"])).await.is_err(), "it was shut down");
+}
+
+/// Returns the next item of a stream.
+async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
+}
+
+#[tokio::test]
+async fn a_stream_of_events_ends_behind_the_batchs_end() {
+    let engine = engine();
+    let urls = (0..5).map(|it| format!("http://{it}.test/ok"));
+    let handle = engine.submit(Batch::new(urls)).await.expect("accepted");
+
+    let mut events = handle.into_events();
+    let mut seen = Vec::new();
+    while let Some(event) = next(&mut events).await {
+        seen.push(event);
+    }
+
+    let ended = |it: &&ProgressEvent| matches!(it, ProgressEvent::JobEnded { .. });
+    assert_eq!(seen.iter().filter(ended).count(), 5);
+    assert!(matches!(seen.last(), Some(ProgressEvent::BatchEnded { .. })), "{seen:?}");
+    assert!(next(&mut events).await.is_none(), "an ended stream stays ended");
+}
+
+#[tokio::test]
+async fn the_later_of_two_fetchers_serves_the_tier_that_both_report() {
+    let body = |text: &'static str| move |_| async move { Ok(Fetched::new(200, text)) };
+    let first =
+        fetcher_fn([Tier::Curl, Tier::Http], body("<p>The first fetcher sent this page.</p>"));
+    let later = fetcher_fn([Tier::Http], body("<p>The later fetcher sent this page.</p>"));
+    let engine = Engine::builder().store(Memory::default()).http(first).http(later);
+    let engine = engine.build().expect("all parts");
+
+    let mut texts = Vec::new();
+    for tier in [Tier::Curl, Tier::Http] {
+        let report = engine.scrape(Item::get("http://a.test/").force_tier(tier)).await;
+        let page = report.expect("accepted").into_result().expect("a page");
+        texts.push(page.extracted.text);
+    }
+
+    assert!(texts[0].contains("first fetcher"), "{texts:?}");
+    assert!(texts[1].contains("later fetcher"), "{texts:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,49 @@
+//! A batch's progress events as a [`Stream`].
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::engine::watch::{BatchHandle, ProgressEvent};
+use crate::ports::BoxFuture;
+
+/// A stream of a batch's progress events, made by [`BatchHandle::into_events`].
+///
+/// It yields what [`BatchHandle::next_event`] returns and ends behind [`ProgressEvent::BatchEnded`]. Dropping it changes
+/// nothing about the batch.
+pub struct ProgressEvents {
+    /// The next event, with the handle that it came from; `None` once the stream has ended.
+    next: Option<BoxFuture<'static, (BatchHandle, Option<ProgressEvent>)>>,
+}
+
+impl ProgressEvents {
+    pub(super) fn new(handle: BatchHandle) -> Self {
+        Self { next: Some(next_of(handle)) }
+    }
+}
+
+fn next_of(mut handle: BatchHandle) -> BoxFuture<'static, (BatchHandle, Option<ProgressEvent>)> {
+    Box::pin(async move {
+        let event = handle.next_event().await;
+        (handle, event)
+    })
+}
+
+impl Stream for ProgressEvents {
+    type Item = ProgressEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProgressEvent>> {
+        let Some(next) = self.next.as_mut() else { return Poll::Ready(None) };
+        let Poll::Ready((handle, event)) = next.as_mut().poll(cx) else { return Poll::Pending };
+        self.next = event.is_some().then(|| next_of(handle));
+        Poll::Ready(event)
+    }
+}
+
+impl fmt::Debug for ProgressEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProgressEvents").field("ended", &self.next.is_none()).finish()
+    }
+}

@@ -1,4 +1,4 @@
-//! The JSON of the REST API. No other module of rungs knows the names of its fields, but for [`crate::wire`], which
+//! The JSON of the REST API. No other module of rungs knows the names of its fields, but for `crate::wire`, which
 //! writes the body of notifications below the engine.
 //!
 //! Reading is lenient where the format is (any optional field may be null, unknown fields are ignored) and strict where

@@ -36,11 +36,9 @@ use rungs::core::usage::Period;
 use rungs::core::verdict::{DocumentKind, Verdict};
 use rungs::engine::Page;
 use rungs::ports::notify::NotificationFormat;
-use rungs::ports::store::{Bodies, Versioned};
+use rungs::ports::store::Versioned;
 use rungs::service::wire::WebhookBody;
-use rungs::stores::BodyFiles;
 use rungs::stores::codec::{Header, decode, encode, header};
-use rungs::testkit::run;
 use rungs::testkit::store::sample::{self, at, batch_id, job_id, with};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -48,7 +46,7 @@ use serde::de::DeserializeOwned;
 /// The version that the files' records have.
 const VERSION: u64 = 7;
 
-fn path(name: &str) -> PathBuf {
+pub(super) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/properties/format-1").join(name)
 }
 
@@ -471,23 +469,4 @@ fn the_body_of_a_notification_is_what_it_was() {
     let golden = golden("notification-bodies", written.as_bytes());
 
     assert_eq!(written, shown(&golden));
-}
-
-/// Two bodies of one batch. The compression may come out otherwise in a later release; reading may not.
-#[test]
-fn a_file_of_bodies_is_read_as_it_was_written() {
-    let bodies = BodyFiles::open(path("bodies")).expect("opened");
-    let texts = ["a body", &"another body, ".repeat(40)];
-    if std::env::var_os("RUNGS_NEW_FORMAT_FILES").is_some() && !path("bodies.references").exists() {
-        let put = |text: &str| run(bodies.put(batch_id(1), text.into())).expect("put").0;
-        fs::write(path("bodies.references"), texts.map(put).join("\n")).expect("written");
-    }
-    let references = fs::read_to_string(path("bodies.references")).expect("there");
-
-    let read: Vec<_> = references
-        .lines()
-        .map(|it| run(bodies.get(BodyRef(it.to_owned()))).expect("readable").expect("there"))
-        .collect();
-
-    assert_eq!(read, texts.map(str::as_bytes));
 }

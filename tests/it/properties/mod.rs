@@ -1,6 +1,8 @@
 //! What must hold for any input: the planner, the ledger, prices, waits and records.
 
 mod backoff;
+#[cfg(feature = "sled")]
+mod body_files;
 mod format;
 mod given;
 mod ledger;

@@ -23,7 +23,7 @@
 //!
 //!     // The estimate is what a submission would hold.
 //!     let estimate = engine.estimate(Item::get("https://example.com/").max_tier(Tier::Http))?;
-//!     assert!(estimate.credits <= estimate.most);
+//!     assert!(estimate.credits <= estimate.hold);
 //!
 //!     engine.shutdown().await;
 //!     Ok(())

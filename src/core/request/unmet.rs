@@ -1,23 +1,23 @@
-//! What an item asked for and its result does not have.
+//! Warnings about options that a result does not honor.
 
 use crate::core::request::job_request::JobRequest;
 
-/// What came beside the page.
+/// The parts of a result that options can request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Produced {
-    /// A browser rendered it.
+    /// A browser rendered the page.
     pub rendered: bool,
-    /// A screenshot.
+    /// The result has a screenshot.
     pub screenshot: bool,
-    /// The page printed to PDF.
+    /// The result has the page printed to PDF.
     pub pdf: bool,
-    /// Someone who reads its images, whether or not there was one.
+    /// An OCR engine could read the page's images, whether or not there were any.
     pub ocr: bool,
 }
 
-/// A sentence for each option that was asked for and not done, so that none is silently passed over.
+/// Returns a warning for each requested option that had no effect, so that none is ignored silently.
 ///
-/// How a browser waits, and what it leaves out, is no promise where none was needed.
+/// Options that only tune a browser, such as its wait condition, give no warning where no browser was needed.
 pub fn unmet_options(request: &JobRequest, came: Produced) -> Vec<String> {
     let advanced = request.advanced();
     let not_rendered = "the page was not rendered in a browser";
@@ -34,10 +34,10 @@ pub fn unmet_options(request: &JobRequest, came: Produced) -> Vec<String> {
         (
             advanced.screenshot && !came.screenshot,
             "advanced.screenshot",
-            "the browser gave no screenshot",
+            "the browser returned no screenshot",
         ),
         (advanced.generate_pdf && !came.pdf, "advanced.generate_pdf", "the browser printed no PDF"),
-        (advanced.ocr && !came.ocr, "advanced.ocr", "nothing here reads a page's images"),
+        (advanced.ocr && !came.ocr, "advanced.ocr", "the engine has no OCR engine"),
     ]
     .into_iter()
     .filter(|(missing, ..)| *missing)

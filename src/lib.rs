@@ -72,9 +72,9 @@
 //!
 //! # Further reading
 //!
-//! * `ARCHITECTURE.md`: how the parts fit together and what is deliberately absent.
-//! * `docs/SERVICE.md`: running the service. `docs/PROFILES.md`: the fields of each extraction profile.
+//! * `docs/README.md`: the guide, from getting started to operations, with every error code.
 //! * `docs/CORRECTNESS.md`: what is promised and how it is checked.
+//! * `ARCHITECTURE.md`: how the parts fit together and what is deliberately absent.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -87,6 +87,16 @@ mod error;
 pub mod extract;
 #[cfg(any(feature = "http", feature = "ocr", feature = "pdf"))]
 pub mod fetch;
+#[cfg(all(
+    doctest,
+    feature = "browser",
+    feature = "llm",
+    feature = "ocr",
+    feature = "pdf",
+    feature = "sled",
+    feature = "testkit"
+))]
+mod guide_doctests;
 #[cfg(feature = "llm")]
 pub mod llm;
 #[cfg(feature = "http")]
@@ -114,8 +124,3 @@ pub use crate::error::Error;
 pub use crate::engine::{
     Batch, BatchHandle, Engine, EngineError, ProgressEvent, Settings, SubmitError,
 };
-
-/// The README's example is compiled and run with the doctests.
-#[cfg(all(doctest, feature = "testkit", feature = "html", feature = "ocr"))]
-#[doc = include_str!("../README.md")]
-pub struct Readme;

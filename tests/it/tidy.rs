@@ -1,5 +1,6 @@
-//! Rules about the source itself: layers, sizes, words, and what the package says of itself.
+//! Rules about the source itself: layers, sizes, words, documents, and the package's statements about itself.
 
+mod docs;
 mod layers;
 mod package;
 mod size;

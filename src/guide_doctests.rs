@@ -1,0 +1,19 @@
+//! Compiles the Rust snippets of the README and of the guide with the doctests.
+
+macro_rules! pages {
+    ($($name:ident = $path:literal,)+) => {
+        $(#[doc = include_str!($path)] struct $name;)+
+    };
+}
+
+pages! {
+    Readme = "../README.md",
+    GettingStarted = "../docs/getting-started.md",
+    Batches = "../docs/batches.md",
+    Tiers = "../docs/tiers.md",
+    Pricing = "../docs/pricing.md",
+    Extraction = "../docs/extraction.md",
+    Fetchers = "../docs/fetchers.md",
+    Stores = "../docs/stores.md",
+    Webhooks = "../docs/webhooks.md",
+}

@@ -56,7 +56,8 @@ SALT = """<!doctype html>
  "offers": {"@type": "Offer", "price": "4.90", "priceCurrency": "EUR", "availability": "https://schema.org/InStock"}}
 </script></head>
 <body><main><h1>Sea salt, 500 g</h1>
-<p>Hand-harvested, unrefined sea salt from the Atlantic coast, in a resealable bag.</p>
+<p>Hand-harvested, unrefined sea salt from the Atlantic coast, in a resealable bag. The grain is coarse and slightly
+damp, which suits salt crusts, pasta water and bread.</p>
 <p>€4.90 <button>Add to cart</button></p></main></body>
 </html>
 """
@@ -78,8 +79,12 @@ NEWS = f"""<!doctype html>
 
 GUARDED = """<!doctype html>
 <html lang="en"><head><title>Rye starter</title></head>
-<body><main><h1>Rye starter</h1>
-<p>Stir equal weights of rye flour and water, cover, and feed it once a day for a week.</p></main></body></html>
+<body><nav><a href="/">Home</a> <a href="/salt">Shop</a></nav>
+<article><h1>Rye starter</h1>
+<p>Stir equal weights of rye flour and water, cover, and feed it once a day for a week.</p>
+<p>It is ready when it doubles within four hours, rises evenly, and smells of apples, not of vinegar.</p>
+<ul><li>Day 1: 50 g rye flour, 50 g water</li><li>Days 2 to 7: the same again, after removing half</li></ul>
+</article></body></html>
 """
 
 APP = """<!doctype html>

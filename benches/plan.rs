@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rungs::core::backoff::Backoff;
 use rungs::core::job::{Attempt, Finding};
-use rungs::core::ladder::{Capabilities, PlanInput, Reach, plan};
+use rungs::core::ladder::{Capabilities, PlanInput, Reach, TierSet, plan};
 use rungs::core::price::PriceList;
 use rungs::core::request::{Item, Limits};
 use rungs::core::tier::Tier;
@@ -39,6 +39,8 @@ fn escalate_one_rung(c: &mut Criterion) {
                 reach: Reach::of(black_box(&request), &tools, &prices),
                 trail: black_box(&trail),
                 start: None,
+                proven: TierSet::default(),
+                last_resort: true,
                 used: Duration::ZERO,
                 since_last: Duration::ZERO,
                 backoff: Backoff::PAGE,

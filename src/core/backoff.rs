@@ -12,7 +12,7 @@ pub struct Backoff {
     pub retries: u32,
     /// The wait before the first retry.
     pub first: Duration,
-    /// The longest wait, to which `Retry-After` is cut too.
+    /// The longest wait. A `Retry-After` may be longer, up to the job's timeout.
     pub longest: Duration,
 }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
-use crate::core::failure::ErrorCode;
+use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Finding};
 use crate::core::tier::Tier;
 use crate::core::time::millis;
 use crate::core::verdict::{DocumentKind, Judgment, Response, Verdict, judge};
 use crate::engine::artifacts::BrowserFiles;
-use crate::engine::ladder::Ladder;
+use crate::engine::ladder::{Ladder, pause_too_long};
 use crate::engine::watch::ProgressEvent;
 use crate::ports::extract::{Document, ExtractError, Extracted};
 use crate::ports::fetch::{ActionResult, FetchError, FetchErrorKind, FetchRequest, Fetched};
@@ -55,14 +55,20 @@ impl Ladder {
     ///
     /// `previous` is the attempt before: the data that a page ships for its scripts can be read without
     /// a second request.
+    ///
+    /// # Errors
+    ///
+    /// The job's error if the site asked for a pause that is longer than the job's remaining time.
     pub(super) async fn attempt(
         &mut self,
         tier: Tier,
         previous: Option<Observed>,
-    ) -> Option<Observed> {
+    ) -> Result<Option<Observed>, JobError> {
         let shared = Arc::clone(&self.shared);
         let site = self.job.request.page().site();
-        let permit = shared.fetch_permit(&self.job.account, &site).await;
+        let permit = shared.fetch_permit(&self.job.account, &site, self.deadline()).await;
+        let permit = permit.map_err(pause_too_long)?;
+        self.use_time(permit.paused());
         let started_at = shared.now();
         let span = tracing::info_span!("attempt", tier = tier.name());
         let observation = self.observe(tier, previous).instrument(span).await;
@@ -81,7 +87,7 @@ impl Ladder {
         let event = ProgressEvent::Attempted { job: self.job.id, attempt: attempt.clone() };
         shared.progress.publish(self.job.batch, event);
         self.record(attempt.clone());
-        page.map(|page| Observed { attempt, page, extracted })
+        Ok(page.map(|page| Observed { attempt, page, extracted }))
     }
 
     /// Fetches and judges a page.
@@ -146,7 +152,7 @@ impl Ladder {
     }
 
     async fn fetch(&self, tier: Tier) -> Result<FetchedPage, FetchError> {
-        let deadline = self.deadline();
+        let deadline = self.time_for(tier);
         let request = FetchRequest {
             deadline,
             scratch: self.scratch.clone(),

@@ -109,11 +109,15 @@ impl ImageJob<'_> {
     /// Fetches the image like any other page of the job: it waits for permits and obeys robots.txt.
     async fn fetch(&self, deadline: Duration) -> Result<Fetched, FetchError> {
         let options = self.options()?;
-        if let Err(error) = robots::check(self.shared, options.page()).await {
+        if let Err(error) = robots::check(self.shared, options.page(), deadline).await {
             return Err(FetchError::new(FetchErrorKind::Broken, error.message));
         }
         let site = options.page().site();
-        let _permit = self.shared.fetch_permit(&self.job.account, &site).await;
+        let permit = self.shared.fetch_permit(&self.job.account, &site, deadline).await;
+        let _permit = permit.map_err(|pause| {
+            let message = format!("the site asks to wait {} s", pause.as_secs());
+            FetchError::new(FetchErrorKind::Timeout, message)
+        })?;
         let max_bytes = options.max_response_bytes().min(MAX_IMAGE_BYTES);
         let tier = self.fetcher.tiers().into_iter().find(|it| *it == Tier::Http);
         let request = FetchRequest {

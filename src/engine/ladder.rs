@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Job};
-use crate::core::ladder::{Plan, PlanInput, Reach, SiteProfile, plan};
+use crate::core::ladder::{
+    Plan, PlanInput, Reach, SiteProfile, TierSet, attempt_time, plan, reason_to_climb,
+};
 use crate::core::record::{Key, Record};
 use crate::core::step::StepInput;
 use crate::core::tier::Tier;
@@ -23,12 +25,24 @@ use crate::ports::fetch::JobScratch;
 /// queue.
 const MAX_INLINE_WAIT: Duration = Duration::from_secs(2);
 
+/// Returns the error of a job that has less time left than the pause that its site asked for.
+pub(super) fn pause_too_long(pause: Duration) -> JobError {
+    let seconds = pause.as_secs_f64().ceil();
+    let message = format!(
+        "the site asks to wait {seconds} s more (Retry-After), longer than the job's remaining time: raise \
+         `timeout` or retry later"
+    );
+    JobError::new(ErrorCode::Timeout, message)
+}
+
 /// A claimed job on its ladder.
 pub(super) struct Ladder {
     pub(super) shared: Arc<Shared>,
     pub(super) job: Arc<Job>,
     pub(super) scratch: JobScratch,
     reach: Reach,
+    /// The tiers on which the site has lately responded with a page.
+    proven: TierSet,
     /// Every attempt: those of earlier claims, which the job's record has, followed by this claim's.
     trail: Vec<Attempt>,
     /// Time used in this claim: attempts and inline waits, but not the waits for permits.
@@ -39,7 +53,8 @@ impl Ladder {
     pub(super) fn new(shared: Arc<Shared>, job: Arc<Job>) -> Self {
         let reach = Reach::of(&job.request, &shared.config.capabilities, &shared.config.prices);
         let trail = job.trail.clone();
-        Self { shared, job, reach, trail, scratch: JobScratch::default(), used: Duration::ZERO }
+        let (scratch, proven) = (JobScratch::default(), TierSet::default());
+        Self { shared, job, reach, proven, trail, scratch, used: Duration::ZERO }
     }
 
     /// Runs the job until it ends or has to wait, and returns what is to be committed.
@@ -47,26 +62,35 @@ impl Ladder {
         if let Some(hit) = cache::lookup(&self.shared, &self.job).await {
             return hit;
         }
-        if let Err(error) = robots::check(&self.shared, self.job.request.page()).await {
+        if let Err(error) =
+            robots::check(&self.shared, self.job.request.page(), self.deadline()).await
+        {
             return self.fail(error);
         }
         let profile = self.site_profile().await;
+        self.proven = profile.as_ref().map(|it| it.proven(self.shared.now())).unwrap_or_default();
         let mut observed = None;
         loop {
             let (now, draw) = (self.shared.now(), self.shared.adapters.entropy.draw());
             let start = profile.as_ref().and_then(|it| it.start(self.reach.usable, now, draw));
-            match self.plan(start, now, draw) {
+            match plan(&self.facts(start, now, draw)) {
                 Plan::Stop(error) => return self.fail(error),
                 Plan::Accept => return self.accept(observed).await,
-                Plan::Try { wait, .. } if wait > MAX_INLINE_WAIT => {
+                Plan::Try { tier, wait } if wait > MAX_INLINE_WAIT => {
+                    self.explain(tier);
+                    self.use_time(wait);
                     return self.reschedule(now.after(wait));
                 }
                 Plan::Try { tier, wait } => {
+                    self.explain(tier);
                     if !wait.is_zero() {
                         self.shared.sleep(wait).await;
                         self.use_time(wait);
                     }
-                    observed = self.attempt(tier, observed).await;
+                    observed = match self.attempt(tier, observed).await {
+                        Ok(observed) => observed,
+                        Err(error) => return self.fail(error),
+                    };
                 }
             }
         }
@@ -89,18 +113,35 @@ impl Ladder {
         }
     }
 
-    fn plan(&self, start: Option<Tier>, now: Timestamp, draw: u64) -> Plan {
+    fn facts(&self, start: Option<Tier>, now: Timestamp, draw: u64) -> PlanInput<'_> {
         let ended = self.trail.last().map(|it| it.started_at.after(it.duration));
-        plan(&PlanInput {
+        PlanInput {
             request: &self.job.request,
             reach: self.reach,
             trail: &self.trail,
             start,
+            proven: self.proven,
+            last_resort: true,
             used: self.used_in_all(),
             since_last: ended.map_or(Duration::ZERO, |it| now.since(it)),
             backoff: self.shared.config.settings.retry,
             random: draw,
-        })
+        }
+    }
+
+    /// Adds the reason for an escalation to the attempt that led to it, if this claim made it.
+    fn explain(&mut self, next: Tier) {
+        let committed = self.job.trail.len();
+        if let Some(last) = self.trail.get_mut(committed..).and_then(<[Attempt]>::last_mut)
+            && let Some(reason) = reason_to_climb(last, next)
+        {
+            last.signal = format!("{}; {reason}", last.signal);
+        }
+    }
+
+    /// Returns the time that an attempt on `tier` may take.
+    pub(super) fn time_for(&self, tier: Tier) -> Duration {
+        attempt_time(&self.facts(None, self.shared.now(), 0), tier)
     }
 
     /// Adds an attempt of this claim.

@@ -71,6 +71,14 @@ struct Site {
     spacing: Mutex<Spacing>,
 }
 
+/// The permit to send one request to a site.
+#[derive(Debug)]
+pub(super) struct SitePermit {
+    _permit: Option<OwnedSemaphorePermit>,
+    /// The time that was spent in pauses that the site asked for.
+    pub(super) paused: Duration,
+}
+
 /// The crawl delay of a site: the time between the starts of two requests.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spacing {
@@ -128,22 +136,37 @@ impl SitePacer {
 
     /// Waits until the site may get another request. The permit counts against its limit until it is
     /// dropped.
-    pub(super) async fn acquire(&self, name: &str) -> Option<OwnedSemaphorePermit> {
+    ///
+    /// # Errors
+    ///
+    /// The rest of a pause that the site asked for, at once, if the pauses add up to more than `patience`.
+    pub(super) async fn acquire(
+        &self,
+        name: &str,
+        patience: Duration,
+    ) -> Result<SitePermit, Duration> {
         let site = self.site(name);
         let permit = Arc::clone(&site.permits).acquire_owned().await.ok();
         let wait = site.spacing().reserve(self.clock.now());
         if !wait.is_zero() {
             self.clock.sleep(wait).await;
         }
+        let mut paused = Duration::ZERO;
         loop {
             let pause = site.paused_until().since(self.clock.now());
+            if paused.saturating_add(pause) > patience {
+                return Err(pause);
+            }
             if !pause.is_zero() {
                 self.clock.sleep(pause).await;
+                paused = paused.saturating_add(pause);
                 continue;
             }
-            let Some(limiter) = &site.limiter else { return permit };
+            let Some(limiter) = &site.limiter else {
+                return Ok(SitePermit { _permit: permit, paused });
+            };
             match limiter.check() {
-                Ok(()) => return permit,
+                Ok(()) => return Ok(SitePermit { _permit: permit, paused }),
                 Err(busy) => {
                     let now = GovernorClock::now(&GovernorTime(Arc::clone(&self.clock)));
                     let wait = busy.wait_time_from(now);

@@ -1,11 +1,13 @@
 //! Permits: how many pages are fetched at once, in all, per account and per site.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::core::id::AccountId;
+use crate::engine::pace::SitePermit;
 use crate::engine::shared::Shared;
 
 /// Accounts with a semaphore of their own; beyond this number, idle ones are dropped.
@@ -46,8 +48,15 @@ impl AccountPermits {
 #[derive(Debug)]
 pub(super) struct FetchPermit<'a> {
     _page: Option<SemaphorePermit<'a>>,
-    _site: Option<OwnedSemaphorePermit>,
+    site: SitePermit,
     _account: Option<OwnedSemaphorePermit>,
+}
+
+impl FetchPermit<'_> {
+    /// Returns the time that was spent in pauses that the site asked for.
+    pub(super) fn paused(&self) -> Duration {
+        self.site.paused
+    }
 }
 
 impl Shared {
@@ -56,11 +65,20 @@ impl Shared {
     /// The permit that the fewest others compete for comes first, and the page permit, which every job
     /// needs, last. So a job that waits for its account holds nothing, and one that waits for its site
     /// holds back its own account only.
-    pub(super) async fn fetch_permit(&self, account: &AccountId, site: &str) -> FetchPermit<'_> {
+    ///
+    /// # Errors
+    ///
+    /// The rest of a pause that the site asked for (`Retry-After`), at once, if it is longer than `patience`.
+    pub(super) async fn fetch_permit(
+        &self,
+        account: &AccountId,
+        site: &str,
+        patience: Duration,
+    ) -> Result<FetchPermit<'_>, Duration> {
         let account = self.scheduling.accounts.acquire(account).await;
-        let site = self.scheduling.sites.acquire(site).await;
+        let site = self.scheduling.sites.acquire(site, patience).await?;
         let page = self.scheduling.page_permits.acquire().await.ok();
-        FetchPermit { _page: page, _site: site, _account: account }
+        Ok(FetchPermit { _page: page, site, _account: account })
     }
 }
 

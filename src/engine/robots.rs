@@ -12,6 +12,7 @@ use crate::core::robots::Robots;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::url::PageUrl;
+use crate::engine::ladder::pause_too_long;
 use crate::engine::shared::Shared;
 use crate::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher};
 
@@ -75,7 +76,11 @@ impl RobotsCache {
 /// # Errors
 ///
 /// The job's error if they do not.
-pub(super) async fn check(shared: &Shared, page: &PageUrl) -> Result<(), JobError> {
+pub(super) async fn check(
+    shared: &Shared,
+    page: &PageUrl,
+    patience: Duration,
+) -> Result<(), JobError> {
     let RobotsPolicy::Respect { agent } = &shared.config.robots else { return Ok(()) };
     let Some(fetcher) = shared.adapters.fetchers.lowest_http() else { return Ok(()) };
     let scheme = if page.is_https() { "https" } else { "http" };
@@ -87,7 +92,8 @@ pub(super) async fn check(shared: &Shared, page: &PageUrl) -> Result<(), JobErro
     let robots = if let Some(it) = cached.as_ref().filter(|it| it.expires_at > now) {
         Arc::clone(&it.robots)
     } else {
-        let _permit = shared.scheduling.sites.acquire(&site).await;
+        let permit = shared.scheduling.sites.acquire(&site, patience).await;
+        let _permit = permit.map_err(pause_too_long)?;
         let (robots, lifetime) = fetch(shared, fetcher, &origin).await;
         let robots = Arc::new(robots);
         *cached =

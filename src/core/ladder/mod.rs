@@ -4,10 +4,13 @@
 //! The planner itself is not part of the public API: it is exported for benches and tests only, and may
 //! change in any release.
 
+mod failed;
 mod plan;
 mod profile;
 mod reach;
 
+#[doc(hidden)]
+pub use failed::{attempt_time, reason_to_climb};
 #[doc(hidden)]
 pub use plan::{Plan, PlanInput, plan};
 pub use profile::SiteProfile;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::core::backoff::Backoff;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Finding};
-use crate::core::ladder::reach::Reach;
+use crate::core::ladder::failed;
+use crate::core::ladder::reach::{Reach, TierSet};
 use crate::core::request::JobRequest;
 use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
@@ -21,6 +22,11 @@ pub struct PlanInput<'a> {
     pub trail: &'a [Attempt],
     /// The start tier by the profile of the site.
     pub start: Option<Tier>,
+    /// The tiers on which the site has lately responded with a page.
+    pub proven: TierSet,
+    /// `true` if the browser may be tried after a failure that cheaper tiers met too: the site's recent
+    /// failures do not show that it is down for browsers as well.
+    pub last_resort: bool,
     /// The time that the ladder has used.
     pub used: Duration,
     /// The time since the last attempt ended.
@@ -47,11 +53,20 @@ pub enum Plan {
     Stop(JobError),
 }
 
-fn stop(code: ErrorCode, message: impl Into<String>) -> Plan {
+impl PlanInput<'_> {
+    /// Returns the time that is left of `timeout` and `time_budget`.
+    pub(super) fn left(&self) -> Duration {
+        let timeout = self.request.timeout();
+        let budget = self.request.cost_controls().time_budget;
+        budget.map_or(timeout, |it| it.min(timeout)).saturating_sub(self.used)
+    }
+}
+
+pub(super) fn stop(code: ErrorCode, message: impl Into<String>) -> Plan {
     Plan::Stop(JobError::new(code, message))
 }
 
-fn at_once(tier: Tier) -> Plan {
+pub(super) fn at_once(tier: Tier) -> Plan {
     Plan::Try { tier, wait: Duration::ZERO }
 }
 
@@ -66,10 +81,8 @@ pub fn plan(facts: &PlanInput<'_>) -> Plan {
     let Some(last) = facts.trail.last() else { return first(facts) };
     match &last.finding {
         Finding::Judged(Verdict::Usable | Verdict::Other(_)) => Plan::Accept,
-        Finding::Judged(Verdict::Permanent(code)) => permanent(*code, last),
-        Finding::Judged(Verdict::Transient { retry_after }) => retry(facts, last, *retry_after),
-        Finding::Transport { code, retryable: false } => stop(*code, last.signal.clone()),
-        Finding::Transport { .. } => retry(facts, last, None),
+        Finding::Judged(Verdict::Permanent(_) | Verdict::Transient { .. })
+        | Finding::Transport { .. } => failed::next(facts, last),
         Finding::Judged(Verdict::Blocked { challenge, .. }) => climb(facts, last, *challenge),
         Finding::Judged(Verdict::NeedsRendering | Verdict::Thin) => climb(facts, last, false),
     }
@@ -132,32 +145,6 @@ fn nowhere_to_go(reach: Reach) -> JobError {
             ErrorCode::TierCapReached,
             "the mode and the cost controls exclude every tier: raise `max_tier` or change the mode",
         ),
-    }
-}
-
-fn permanent(code: ErrorCode, last: &Attempt) -> Plan {
-    let error = JobError::new(code, last.signal.clone());
-    Plan::Stop(last.status.map_or_else(|| error.clone(), |it| error.clone().with_status(it)))
-}
-
-/// Retries the same tier while retries are left.
-fn retry(facts: &PlanInput<'_>, last: &Attempt, retry_after: Option<Duration>) -> Plan {
-    let tries = facts.trail.iter().rev().take_while(|it| it.tier == last.tier).count();
-    let tries = u32::try_from(tries).unwrap_or(u32::MAX);
-    if tries > facts.backoff.retries {
-        return gave_up(last);
-    }
-    let wait = facts.backoff.wait(tries, facts.random);
-    // The site's word counts, up to the longest wait that we would ever choose ourselves.
-    let wait = retry_after.map_or(wait, |it| it.max(wait)).min(facts.backoff.longest);
-    // What has passed already, perhaps in the queue, need not be waited for again.
-    Plan::Try { tier: last.tier, wait: wait.saturating_sub(facts.since_last) }
-}
-
-fn gave_up(last: &Attempt) -> Plan {
-    match &last.finding {
-        Finding::Transport { code, .. } => stop(*code, last.signal.clone()),
-        Finding::Judged(_) => permanent(ErrorCode::TargetHttpError, last),
     }
 }
 
@@ -251,6 +238,8 @@ mod tests {
             reach,
             trail,
             start: None,
+            proven: TierSet::default(),
+            last_resort: true,
             used,
             since_last: Duration::ZERO,
             backoff: Backoff::PAGE,
@@ -325,32 +314,6 @@ mod tests {
     }
 
     #[test]
-    fn transient_failures_are_retried_on_the_same_tier() {
-        let busy = || {
-            attempt(Tier::Curl, Verdict::Transient { retry_after: Some(Duration::from_secs(7)) })
-        };
-        let item = || Item::get("http://a/");
-
-        let again = planned(item(), &Tier::ALL, &[busy()]);
-        let gave_up = planned(item(), &Tier::ALL, &[busy(), busy(), busy()]);
-
-        assert_eq!(again, Plan::Try { tier: Tier::Curl, wait: Duration::from_secs(7) });
-        assert_eq!(code(gave_up), ErrorCode::TargetHttpError);
-    }
-
-    #[test]
-    fn a_transport_error_does_not_escalate() {
-        let mut seen = attempt(Tier::Curl, Verdict::Thin);
-        seen.finding = Finding::Transport { code: ErrorCode::ConnectionError, retryable: true };
-        let trail = vec![seen; 3];
-
-        assert_eq!(
-            code(planned(Item::get("http://a/"), &Tier::ALL, &trail)),
-            ErrorCode::ConnectionError
-        );
-    }
-
-    #[test]
     fn a_thin_page_is_accepted_as_the_last_resort() {
         let seen = [attempt(Tier::LightJs, Verdict::Thin)];
 
@@ -401,15 +364,6 @@ mod tests {
         };
 
         assert_eq!(error.required_tier, Some(Tier::Browser));
-    }
-
-    #[test]
-    fn a_page_is_retried_twice() {
-        let busy = attempt(Tier::Curl, Verdict::Transient { retry_after: None });
-
-        let third = planned(Item::get("http://a/"), &Tier::ALL, &[busy.clone(), busy]);
-
-        assert_eq!(third, Plan::Try { tier: Tier::Curl, wait: Duration::from_secs(1) });
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::core::time::Timestamp;
 const HALF_LIFE: Duration = Duration::from_hours(24);
 /// The weight below which the record of a tier is ignored: two fresh attempts count, one does not.
 const ENOUGH: f64 = 1.5;
+/// The weight of successes from which a tier is proven to work: one within the last day.
+const PROVEN: f64 = 0.5;
 /// The share of successes from which a tier is worth starting on: one in four, chosen and not measured.
 const POOR: f64 = 0.25;
 /// One job in this many starts at the cheapest tier all the same, to detect that a site became easier.
@@ -50,6 +52,13 @@ impl SiteProfile {
         self.updated_at = self.updated_at.max(now);
         let record = &mut self.tiers[tier.index()];
         if worked { record.worked += 1.0 } else { record.failed += 1.0 }
+    }
+
+    /// Returns the tiers on which the site has lately responded with a page.
+    pub fn proven(&self, now: Timestamp) -> TierSet {
+        let factor = decay(now.since(self.updated_at));
+        let worked = |it: &Tier| self.tiers[it.index()].worked * factor >= PROVEN;
+        Tier::ALL.into_iter().filter(worked).collect()
     }
 
     /// Returns the start tier among `usable`: the cheapest that is not known to fail here, if a more

@@ -212,6 +212,7 @@ async fn a_refused_connection_is_named_in_the_trail() {
 
     assert!(!report.trail().is_empty());
     for attempt in report.trail() {
-        assert_eq!(attempt.signal, "could not connect: connection refused");
+        let refused = attempt.signal.starts_with("could not connect: connection refused");
+        assert!(refused, "{}", attempt.signal);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rungs::core::backoff::Backoff;
 use rungs::core::job::{Attempt, Finding};
-use rungs::core::ladder::{Capabilities, Plan, PlanInput, Reach, plan};
+use rungs::core::ladder::{Capabilities, Plan, PlanInput, Reach, TierSet, plan};
 use rungs::core::price::PriceList;
 use rungs::core::request::{Item, JobRequest, Limits};
 use rungs::core::tier::Tier;
@@ -16,9 +16,11 @@ use rungs::testkit::store::sample::with;
 
 use crate::properties::given;
 
+const TIMEOUT: Duration = Duration::from_mins(5);
+
 /// What is planned after one attempt that met a busy site.
 fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, draw: u64) -> Plan {
-    let item = Item::get("https://example.com/").timeout(Duration::from_mins(5));
+    let item = Item::get("https://example.com/").timeout(TIMEOUT);
     let request: Arc<JobRequest> = Arc::new(item.check(&Limits::default()).expect("valid"));
     let tools = Capabilities::new(Tier::ALL);
     let busy = with(
@@ -38,6 +40,8 @@ fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, dr
         reach: Reach::of(&request, &tools, &PriceList::default()),
         trail: &[busy],
         start: None,
+        proven: TierSet::default(),
+        last_resort: true,
         used: Duration::ZERO,
         since_last: passed,
         backoff,
@@ -68,19 +72,26 @@ proptest! {
     }
 
     #[test]
-    fn a_sites_retry_after_is_capped_at_the_longest_wait(
+    fn a_sites_retry_after_is_kept_in_full(
         backoff in given::backoff().prop_filter("it tries again", |it| it.retries > 0),
         retry_after in prop::option::of(given::wait()),
         passed in given::wait(),
         draw in any::<u64>(),
     ) {
-        let Plan::Try { tier, wait } = planned(backoff, retry_after, passed, draw) else {
+        let rest = retry_after.unwrap_or_default().saturating_sub(passed);
+        let planned = planned(backoff, retry_after, passed, draw);
+
+        if let Plan::Stop(error) = planned {
+            prop_assert!(rest >= TIMEOUT, "{error}");
+            return Ok(());
+        }
+        let Plan::Try { tier, wait } = planned else {
             return Err(TestCaseError::fail("a busy site is tried again"));
         };
-
-        let asked = retry_after.unwrap_or_default().min(backoff.longest);
-        prop_assert_eq!(tier, Tier::Curl);
-        prop_assert!(wait.saturating_add(passed) >= asked, "{wait:?} of {asked:?}");
-        prop_assert!(wait <= backoff.longest);
+        prop_assert!(rest < TIMEOUT);
+        prop_assert!(wait >= rest, "{wait:?} of {rest:?}");
+        prop_assert!(wait <= backoff.longest.max(rest));
+        // A wait beyond the timeout is no wait for a retry.
+        prop_assert!(tier == Tier::Curl || backoff.first >= TIMEOUT || backoff.longest >= TIMEOUT);
     }
 }

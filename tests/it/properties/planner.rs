@@ -7,7 +7,9 @@ use rungs::core::backoff::Backoff;
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
 use rungs::core::job::{Attempt, Finding};
-use rungs::core::ladder::{Capabilities, Plan, PlanInput, Reach, SiteProfile, estimate, plan};
+use rungs::core::ladder::{
+    Capabilities, Plan, PlanInput, Reach, SiteProfile, TierSet, estimate, plan,
+};
 use rungs::core::price::{AddOns, PriceList};
 use rungs::core::request::JobRequest;
 use rungs::core::tier::Tier;
@@ -32,20 +34,35 @@ struct Asked {
     prices: PriceList,
     backoff: Backoff,
     start: Option<Tier>,
+    proven: TierSet,
     draw: u64,
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
     let start = prop::option::of(given::tier());
-    (given::request(), given::tools(), given::prices(), given::backoff(), start, any::<u64>())
-        .prop_map(|(request, tools, prices, backoff, start, draw)| Asked {
+    let proven = given::tools().prop_map(|it| it.tiers);
+    let known = (start, proven, any::<u64>());
+    (given::request(), given::tools(), given::prices(), given::backoff(), known).prop_map(
+        |(request, tools, prices, backoff, (start, proven, draw))| Asked {
             request,
             tools,
             prices,
             backoff,
             start,
+            proven,
             draw,
-        })
+        },
+    )
+}
+
+/// The wait that the site asked for in its last response.
+fn asked_wait(last: Option<&Attempt>) -> Duration {
+    match last.map(|it| &it.finding) {
+        Some(Finding::Judged(Verdict::Transient { retry_after })) => {
+            retry_after.unwrap_or_default()
+        }
+        _ => Duration::ZERO,
+    }
 }
 
 /// The ladder climbed to its end: every tier that was tried, and the last plan.
@@ -62,6 +79,8 @@ fn climbed(asked: &Asked, answers: &[(Finding, Duration)]) -> (Vec<Attempt>, Pla
             reach,
             trail: &trail,
             start: asked.start,
+            proven: asked.proven,
+            last_resort: asked.draw % 2 == 0,
             used,
             since_last: Duration::ZERO,
             backoff: asked.backoff,
@@ -70,7 +89,7 @@ fn climbed(asked: &Asked, answers: &[(Finding, Duration)]) -> (Vec<Attempt>, Pla
         let next = plan(&facts);
         assert_eq!(plan(&facts), next, "the same facts gave two plans");
         let Plan::Try { tier, wait } = next else { return (trail, next) };
-        assert!(wait <= asked.backoff.longest, "a wait of {wait:?}");
+        assert!(wait <= asked.backoff.longest.max(asked_wait(trail.last())), "a wait of {wait:?}");
         let last = trail.last().map(|it| it.tier);
         assert!(last.is_none_or(|it| it <= tier), "from {last:?} down to {tier}");
         assert!(trail.len() < most, "the ladder does not end: {trail:?}");

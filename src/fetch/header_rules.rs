@@ -1,6 +1,6 @@
 //! Rules for the headers that a caller sets, shared by the HTTP fetcher and the browsers.
 
-/// Headers that say nothing about who sends the request: only they follow a redirect to another
+/// Headers that do not identify the sender of a request: only they follow a redirect to another
 /// origin.
 const FOLLOWS_ANYWHERE: [&str; 3] = ["accept", "accept-language", "user-agent"];
 /// Headers that frame a request: the client writes them, never the caller.

@@ -1,4 +1,4 @@
-//! Child programs: where they are found, and which environment variables they inherit.
+//! Child programs: the search for their files, and the environment variables that they inherit.
 
 #[cfg(any(feature = "browser", feature = "ocr"))]
 use std::path::{Path, PathBuf};

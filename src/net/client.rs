@@ -17,7 +17,7 @@ use crate::net::route::RouteVia;
 
 pub(crate) type HttpClient = Client<HttpsConnector<Dialer>, Full<Bytes>>;
 
-/// hyper refuses a smaller buffer for the head of a response.
+/// Minimum buffer for the head of a response: hyper refuses a smaller one.
 const MIN_HEADER_BYTES: usize = 8_192;
 /// The default time to connect, including name resolution and the proxy.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The limits that a client is built with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientLimits {
-    /// The most bytes of a response's head; at least [`MIN_HEADER_BYTES`].
+    /// Maximum number of bytes in a response's head; at least [`MIN_HEADER_BYTES`].
     pub(crate) max_header_bytes: usize,
     /// The time to connect, including name resolution and the proxy.
     pub(crate) connect_timeout: Duration,

@@ -24,7 +24,7 @@ use crate::net::resolve::GuardedResolver;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The reason why there is no connection. None of the messages contains a URL or credentials.
+/// The reason for a failed connection. No message contains a URL or credentials.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DialError {
     #[error("the URL has no host")]
@@ -108,8 +108,8 @@ impl Dialer {
         Self { targets: tcp.resolver.clone(), tcp, proxy: None }
     }
 
-    /// `to_proxy` connects to the proxy; `targets` checks the hosts that the proxy is to
-    /// connect to.
+    /// Creates the connector of a proxy. `to_proxy` connects to the proxy; `targets` checks the
+    /// hosts that the proxy connects to.
     pub(crate) fn via_proxy(
         proxy: Arc<ProxyUrl>,
         to_proxy: TcpConnector,
@@ -134,7 +134,7 @@ impl Dialer {
     }
 }
 
-/// Connects to the proxy and asks it for a connection to `to`, whose checked addresses are
+/// Connects to the proxy and requests a connection to `to`, whose checked addresses are
 /// `addresses`.
 async fn dial_proxy(
     proxy: &ProxyUrl,

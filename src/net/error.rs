@@ -9,7 +9,7 @@ use std::io;
 use crate::net::dial::DialError;
 use crate::ports::fetch::{FetchError, FetchErrorKind as Kind};
 
-/// The most characters of a cause in a message. A certificate may list any number of names.
+/// Maximum number of characters of a cause in a message. A certificate may list any number of names.
 const MAX_CAUSE_CHARS: usize = 200;
 
 /// Describes a failure of the client: connecting, sending, or reading the response's head.
@@ -20,7 +20,7 @@ pub(crate) fn request_error(error: hyper_util::client::legacy::Error) -> FetchEr
         // Every failure to connect but TLS is a `DialError`.
         (Kind::Tls, format!("the TLS handshake failed: {}", cause_message(&error)))
     } else if find::<hyper::Error>(&error).is_some_and(is_too_large) {
-        (Kind::TooLarge, "the response's headers exceed their limit".to_owned())
+        (Kind::TooLarge, "the response's headers exceed the limit of `max_header_bytes`".to_owned())
     } else if find::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse) {
         (Kind::Broken, format!("the response is not valid HTTP: {}", cause_message(&error)))
     } else {
@@ -32,7 +32,7 @@ pub(crate) fn request_error(error: hyper_util::client::legacy::Error) -> FetchEr
 }
 
 /// Returns `true` if the head of a response was over its limit. hyper has a predicate for this in
-/// its server only; a test holds the words that it uses.
+/// its server only; a test checks that its message still contains these words.
 fn is_too_large(error: &hyper::Error) -> bool {
     error.is_parse() && error.to_string().contains("too large")
 }
@@ -67,7 +67,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 }
 
 /// Returns the message of the innermost cause, which names what went wrong, such as `connection
-/// reset` or a TLS alert; the errors around it say only in which step.
+/// reset` or a TLS alert. The outer errors only name the step that failed.
 pub(crate) fn cause_message(error: &(dyn Error + 'static)) -> String {
     let innermost = chain(error).last().unwrap_or(error);
     match innermost.downcast_ref::<io::Error>() {

@@ -1,9 +1,9 @@
 //! Decides which addresses may be connected to.
 //!
-//! The rule is "globally routable, or allowed by name": every address that could be this machine,
-//! its network, its cloud's metadata service or nobody at all is refused. The guard only judges an
-//! address; the connector asks it about the very address that it then connects to, so a second
-//! lookup cannot return another one.
+//! Globally routable addresses and explicitly allowed networks pass. Every other address is
+//! refused: this machine, its local network, the metadata service of its cloud, and unassigned
+//! ranges. The guard only checks an address. The connector passes it the very address that it then
+//! connects to, so a second lookup cannot substitute another one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,8 +16,8 @@ use crate::net::{Network, ParseNetworkError};
 ///
 /// # Invariants
 ///
-/// * An IPv4 network allows no IPv6 address that embeds one of its addresses: such an address in a
-///   page's link has no honest use.
+/// * An IPv4 network allows no IPv6 address that embeds one of its addresses: legitimate links do
+///   not use such addresses.
 ///
 /// # Example
 ///
@@ -75,7 +75,7 @@ impl Guard {
 
 /// The guard refused an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the address {address} is not allowed ({kind}): allow its network to connect to it")]
+#[error("the address {address} is not allowed ({kind}): allow its network in the network policy")]
 pub struct AddressRefused {
     address: IpAddr,
     kind: &'static str,
@@ -133,7 +133,7 @@ fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
 const CARRIES_V4: [Ipv6Net; 2] =
     [v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96), v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96)];
 const SIX_TO_FOUR: Ipv6Net = v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16);
-/// The only range that has been given out for global use.
+/// The only range that IANA has allocated for global unicast.
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
 /// In order: the first match names the address.
@@ -152,7 +152,7 @@ const SPECIAL_V6: &[(Ipv6Net, &str)] = &[
 ];
 
 fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
-    // An address that carries an IPv4 address is as good as the address that it carries.
+    // An address that embeds an IPv4 address is judged by the embedded one.
     if CARRIES_V4.iter().any(|it| it.contains(&address)) {
         return special_v4(Ipv4Addr::from_bits(low_32(address.to_bits())));
     }

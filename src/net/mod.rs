@@ -2,8 +2,8 @@
 //!
 //! Every connection of rungs is opened here: pages, redirects, robots.txt, a browser's requests,
 //! webhooks and model calls. This module decides which addresses may be connected to, resolves
-//! names, connects directly or through a proxy, and sets up TLS. It does not follow redirects and
-//! knows no tiers' headers.
+//! names, connects directly or through a proxy, and sets up TLS. It neither follows redirects nor
+//! sets the headers of a tier.
 //!
 //! # Invariants
 //!

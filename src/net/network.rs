@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// The most characters of a malformed network that its error repeats.
+/// Maximum number of characters of a malformed network that its error repeats.
 const MAX_SHOWN_CHARS: usize = 60;
 
 /// A range of addresses in CIDR notation, such as `10.0.0.0/8` or `fd00::/8`.

@@ -33,7 +33,7 @@ use crate::net::{Guard, ParseNetworkError, ProxyUrl, RootCertificateError, roots
 ///     .proxies(["socks5://proxy.example:1080".parse()?]);
 /// let http = Http::new().network(network.clone());
 /// let webhooks = Webhooks::signed_with("secret").network(network);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), rungs::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
@@ -107,13 +107,14 @@ impl NetPolicy {
         Ok(self)
     }
 
-    /// Adds proxies to the pool that tier 3 and `use_proxy` use. A site keeps its proxy.
+    /// Adds proxies to the pool that tier 3 and `use_proxy` use. All pages of a site use the same
+    /// proxy.
     pub fn proxies(mut self, proxies: impl IntoIterator<Item = ProxyUrl>) -> Self {
         self.rules().pool.extend(proxies.into_iter().map(Arc::new));
         self
     }
 
-    /// Adds the application's own proxies by their integration ids, for `use_own_proxy`.
+    /// Adds your application's own proxies by their integration ids, for `use_own_proxy`.
     pub fn own_proxies<I: Into<String>>(
         mut self,
         proxies: impl IntoIterator<Item = (I, ProxyUrl)>,

@@ -19,6 +19,16 @@ const MAX_CREDENTIAL_BYTES: usize = 255;
 /// # Invariants
 ///
 /// * `Debug` and `Display` show no credentials.
+///
+/// # Example
+///
+/// ```
+/// use rungs::net::ProxyUrl;
+///
+/// let proxy: ProxyUrl = "http://user:secret@proxy.example".parse()?;
+/// assert_eq!(proxy.to_string(), "http://proxy.example:80");
+/// # Ok::<(), rungs::net::ParseProxyError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl {
     scheme: ProxyScheme,
@@ -66,12 +76,12 @@ pub enum ParseProxyError {
     #[error("the proxy's credentials are not UTF-8: percent-encode them as UTF-8")]
     Credentials,
     /// The user name or the password is longer than 255 bytes.
-    #[error("the proxy's user name or password is longer than 255 bytes")]
+    #[error("the proxy's user name or password is longer than 255 bytes: use shorter credentials")]
     CredentialsTooLong,
 }
 
 impl ProxyUrl {
-    /// Parses an address. Without a port it is 80 for `http` and 1080 for `socks5`.
+    /// Parses an address. The port defaults to 80 for `http` and to 1080 for `socks5`.
     ///
     /// # Errors
     ///
@@ -93,7 +103,7 @@ impl ProxyUrl {
         Ok(Self { scheme, uri, credentials, country: None })
     }
 
-    /// Sets the country of the proxy's exit, for jobs that ask for one.
+    /// Sets the country of the proxy's exit, for jobs that request one.
     #[must_use]
     pub fn in_country(mut self, country: Country) -> Self {
         self.country = Some(country);
@@ -117,8 +127,8 @@ impl ProxyUrl {
         self.credentials().map(|(user, password)| basic_authorization(user, password))
     }
 
-    /// Returns `true` if the proxy serves a job that asks for `country`. Every proxy serves a job
-    /// that asks for none.
+    /// Returns `true` if the proxy serves a job that requests `country`. Every proxy serves a job
+    /// that requests none.
     pub(crate) fn serves(&self, country: Option<&Country>) -> bool {
         country.is_none_or(|wanted| self.country.as_ref() == Some(wanted))
     }

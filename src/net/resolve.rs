@@ -10,7 +10,7 @@ use crate::net::Guard;
 use crate::net::dial::DialError;
 use crate::ports::BoxFuture;
 
-/// The most addresses of one name that are tried.
+/// Maximum number of addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
 
 /// Resolves host names to IP addresses.

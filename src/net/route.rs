@@ -19,7 +19,7 @@ pub(crate) enum RouteVia {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) via: RouteVia,
-    /// Options of the request that the route does not satisfy.
+    /// Warnings for options of the request that the route does not satisfy.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -51,7 +51,8 @@ impl NetPolicy {
             Some(RouteVia::Direct)
         };
         let via = via.ok_or_else(|| {
-            let message = "no configured proxy matches the job's proxy options";
+            let message = "no configured proxy matches the job's proxy options: \
+                           configure one, or drop `use_proxy`, `use_own_proxy` and `proxy_country`";
             FetchError::new(FetchErrorKind::Unavailable, message)
         })?;
         let warnings = self.unmet_country(via, request.options.location().country.as_ref());
@@ -86,7 +87,12 @@ impl NetPolicy {
     fn unmet_country(&self, via: RouteVia, country: Option<&Country>) -> Option<String> {
         let country = country?;
         let met = self.proxy(via).is_some_and(|proxy| proxy.serves(Some(country)));
-        (!met).then(|| format!("location.country was not met: no proxy in {country} was used"))
+        (!met).then(|| {
+            format!(
+                "location.country was not met: no proxy in {country} was used; \
+                 configure one and set use_proxy"
+            )
+        })
     }
 }
 

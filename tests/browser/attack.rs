@@ -171,8 +171,8 @@ async fn dialogs_and_downloads_become_warnings() {
 
     assert!(text(&shown).contains("here"));
     let warnings = shown.page.warnings.join("\n");
-    assert!(warnings.contains("2 dialogs; they were dismissed"), "{warnings}");
-    assert!(warnings.contains("1 downloads; they were blocked"), "{warnings}");
+    assert!(warnings.contains("dialogs of the page were dismissed (2)"), "{warnings}");
+    assert!(warnings.contains("downloads of the page were blocked (1)"), "{warnings}");
     assert_eq!(site.hits_on("/other"), 0, "no window was opened");
 }
 

@@ -44,7 +44,7 @@ async fn unsupported_options_are_reported() {
 
     let warnings = shown.page.warnings.join("\n");
     assert!(warnings.contains("advanced.scroll_to_load was ignored"), "{warnings}");
-    assert!(warnings.contains("1 dialogs; they were dismissed"), "{warnings}");
+    assert!(warnings.contains("dialogs of the page were dismissed (1)"), "{warnings}");
     assert_eq!(acting.expect_err("it runs none").kind(), Kind::Unsupported);
     assert_eq!(site.hits_on("/acting"), 0);
 }

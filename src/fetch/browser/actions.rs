@@ -24,7 +24,7 @@ const SCROLL_BY_JS: &str = "function ({ x, y, windows }) { window.scrollBy({ lef
     top: y + windows * innerHeight, behavior: 'instant' }); return true; }";
 
 /// Time that a page's handlers have to react to input before the next action, and the pause without network
-/// activity after which their requests count as done. Below that, a person would not see a delay either.
+/// activity after which their requests count as done. People do not notice a shorter delay either.
 const INPUT_PAUSE: Duration = Duration::from_millis(100);
 /// Maximum time that a page loads after input.
 const INPUT_LOAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -87,7 +87,7 @@ pub(super) async fn run(rendering: &mut Rendering<'_>) -> Result<ActionOutcomes,
     for action in &options.advanced().actions {
         let limit = rendering.at_most(rendering.limits.action_timeout);
         let result = timeout(limit, run_action(rendering, action, &mut outcomes)).await;
-        let timed_out = || failed(format!("it was not done within {} ms", limit.as_millis()));
+        let timed_out = || failed(format!("not done within {} ms", limit.as_millis()));
         let (success, result) = match result.unwrap_or_else(|_| Err(timed_out())) {
             Ok(value) => (true, value),
             Err(ActionError::Failed(reason)) => (false, Value::String(reason)),
@@ -191,7 +191,7 @@ async fn wait_for(
     if rendering.wait_for_selector(selector, rendering.at_most(limit.min(longest))).await? {
         Ok(Value::Null)
     } else {
-        Err(failed(format!("nothing matched `{selector}` in time")))
+        Err(failed(format!("nothing matched `{selector}` in time: check the selector")))
     }
 }
 

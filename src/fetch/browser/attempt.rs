@@ -66,7 +66,9 @@ async fn render_until_kept(
         if request.method != Method::Get {
             // The site may already have acted on it.
             let method = request.method.as_str();
-            return Err(broken(format!("{reason}; a {method} request is not repeated")));
+            return Err(broken(format!(
+                "{reason}; a {method} request is not repeated: submit the job again"
+            )));
         }
     }
 }

@@ -59,7 +59,10 @@ impl DocumentSnapshot {
 }
 
 fn over_bytes(limits: DocumentLimits) -> FetchError {
-    too_large(format!("the rendered page is over {} bytes", limits.bytes))
+    too_large(format!(
+        "the rendered page is over {} bytes: raise `max_response_bytes`",
+        limits.bytes
+    ))
 }
 
 /// Captures the document, with the documents of its frames if the job includes them.
@@ -137,7 +140,8 @@ async fn mark_frames(rendering: &mut Rendering<'_>) -> Result<Vec<(String, Strin
     while let Some((parent, node)) = queue.pop_front() {
         let limit = rendering.limits.max_frames;
         if marked.len() == limit {
-            let warning = format!("include_iframes: only the first {limit} frames were read");
+            let warning =
+                format!("include_iframes was cut: only the first {limit} frames were read");
             rendering.warnings.push(warning);
             break;
         }

@@ -108,7 +108,9 @@ pub(super) fn find(program: Option<&Path>) -> Result<PathBuf, FetchError> {
     };
     found.ok_or_else(|| {
         let name = program.map_or_else(|| "Chromium".to_owned(), |name| name.display().to_string());
-        unavailable(format!("{name} is not installed; on Debian: apt-get install chromium"))
+        unavailable(format!(
+            "{name} is not installed: install it (on Debian: apt-get install chromium)"
+        ))
     })
 }
 
@@ -118,7 +120,7 @@ pub(super) async fn version(program: &Path) -> Result<String, FetchError> {
     command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = timeout(VERSION_TIMEOUT, command.output()).await;
     let output =
-        output.map_err(|_| unavailable("the browser did not print its version in time"))?;
+        output.map_err(|_| unavailable("the browser did not print its version within 10 s"))?;
     let stdout = output.map_err(not_started)?.stdout;
     Ok(String::from_utf8_lossy(&stdout).lines().next().unwrap_or_default().trim().to_owned())
 }

@@ -1,7 +1,7 @@
 //! The `DevTools` protocol over the two pipes of a browser that this process started.
 //!
 //! Messages are JSON texts, each followed by a NUL byte. A pipe has no port that other programs on the
-//! machine could find, and it needs no handshake. When this process dies, however it dies, the pipe ends
+//! machine could find, and it needs no handshake. When this process ends, even by a crash, the pipe closes
 //! and the browser exits.
 
 use std::borrow::Cow;
@@ -25,7 +25,7 @@ const MAX_MESSAGE_BYTES: usize = 128 << 20;
 const MAX_QUEUED_CALLS: usize = 1_024;
 /// Bytes read at a time.
 const READ_CHUNK_BYTES: usize = 64 << 10;
-/// Capacity above which an empty read buffer is given back after a large message.
+/// Capacity above which an empty read buffer is freed after a large message.
 const MAX_IDLE_BUFFER_BYTES: usize = 1 << 20;
 
 /// Receives the events of one page.

@@ -25,7 +25,7 @@ impl CallError {
     /// Returns `true` if the page navigated away from the document during the call, so that the call can be
     /// repeated on the next one.
     pub(super) fn is_navigation(&self) -> bool {
-        /// Parts of the messages by which Chromium reports it.
+        /// Parts of Chromium's messages that report a navigation.
         const MESSAGES: [&str; 4] = ["navigated", "context", "No frame", "Cannot find object"];
         let Self::Rejected(message) = self else { return false };
         MESSAGES.iter().any(|part| message.contains(part))
@@ -44,7 +44,10 @@ impl From<CallError> for FetchError {
 }
 
 pub(super) fn timed_out() -> FetchError {
-    FetchError::new(Kind::Timeout, "the page was not rendered before the deadline")
+    FetchError::new(
+        Kind::Timeout,
+        "the page was not rendered before the deadline: raise `timeout` or choose an earlier wait condition",
+    )
 }
 
 pub(super) fn unavailable(message: impl Into<String>) -> FetchError {
@@ -65,21 +68,29 @@ pub(super) fn not_started(error: io::Error) -> FetchError {
 
 /// A renderer process was killed for using more than `limit` bytes of memory.
 pub(super) fn over_memory(limit: u64) -> FetchError {
-    too_large(format!("the page used more than {} MiB of memory", limit >> 20))
+    too_large(format!(
+        "the page used more than {} MiB of memory: set `block_images` or raise `max_memory_bytes`",
+        limit >> 20
+    ))
 }
 
 /// A document has more elements than the limit.
 pub(super) fn too_many_elements(elements: u64, limit: u32) -> FetchError {
-    too_large(format!("the page has {elements} elements, over the limit of {limit}"))
+    too_large(format!(
+        "the page has {elements} elements, over the limit of {limit}: raise `max_elements`"
+    ))
 }
 
 /// The address is served as a download, which has no page to render.
 pub(super) fn is_download() -> FetchError {
-    FetchError::new(Kind::Unsupported, "the URL is a download, which a browser does not render")
+    FetchError::new(
+        Kind::Unsupported,
+        "the URL is a download, which a browser does not render: use mode `auto`, `html` or `pdf`",
+    )
 }
 
-/// Classes of Chromium's network errors: parts of their names, and what they mean here. The first match
-/// counts.
+/// Classes of Chromium's network errors: parts of their names, and the kind and message of each. The first
+/// match counts.
 const NET_ERRORS: [(&[&str], Kind, &str); 7] = [
     (
         &["ERR_CERT", "ERR_SSL", "ERR_BAD_SSL"],

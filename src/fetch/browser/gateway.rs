@@ -1,4 +1,4 @@
-//! The browser's only route to the network: a proxy on the loopback interface that asks the address guard.
+//! The browser's only route to the network: a proxy on the loopback interface that checks each address with the guard.
 //!
 //! Interception inside the browser would have to know every kind of request that a page can make. A proxy
 //! does not: all traffic passes through it, redirects, web sockets and workers included, and it connects to

@@ -2,14 +2,14 @@
 //!
 //! Chromium runs as a child process and speaks the `DevTools` protocol over two pipes. Each page gets a
 //! browser context of its own, so it shares no cookies or storage with other pages. The only route out of
-//! the browser is a proxy on the loopback interface (`gateway`) that asks the address guard.
+//! the browser is a proxy on the loopback interface (`gateway`) that checks each address with the guard.
 //!
 //! # Invariants
 //!
 //! * Every attempt ends by its deadline. A page that takes too long, loads too much or uses too much memory
 //!   fails with an error that names the limit.
 //! * A browser that hangs or dies is replaced; its pages are rendered again in another browser.
-//! * No browser outlives this process: the pipe ends with it, however it ends.
+//! * No browser outlives this process: the pipe closes with the process, even after a crash, and the browser exits.
 //!
 //! # Platforms
 //!

@@ -49,7 +49,7 @@ impl EventListener for PageListener {
                 return;
             }
             "Page.javascriptDialogOpening" => {
-                // Leaving the page is accepted, so that navigation goes on; every other dialog is dismissed.
+                // Leaving the page is accepted, so that navigation continues; every other dialog is dismissed.
                 let is_leaving = params.contains("\"beforeunload\"");
                 let reply = json!({ "accept": is_leaving });
                 drop(self.connection.call(

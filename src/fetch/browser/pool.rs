@@ -91,7 +91,7 @@ pub(super) enum Sharing {
     Exclusive,
 }
 
-/// Permission to open one tab in a browser. Dropping it returns it.
+/// Permission to open one tab in a browser. Dropping it releases the tab.
 #[derive(Debug)]
 pub(super) struct TabPermit {
     pub(super) browser: Arc<Browser>,
@@ -217,7 +217,9 @@ impl BrowserPool {
         }
         let sandbox = self.options.sandbox;
         if sandbox == Sandbox::Auto && sandbox.is_off() {
-            tracing::warn!("Chromium runs without its sandbox, because it has none for root");
+            tracing::warn!(
+                "Chromium runs without its sandbox, because it has none for root: run as another user"
+            );
         }
         let browser = Arc::new(self.launch(&program).await?);
         let unresponsive_timeout = self.options.limits.unresponsive_timeout;
@@ -256,7 +258,7 @@ impl BrowserPool {
                     });
                 }
                 Err(error) if launches < MAX_LAUNCHES => {
-                    tracing::warn!(%error, "a browser did not start; trying once more");
+                    tracing::warn!(%error, "a browser did not start: retrying once");
                 }
                 Err(error) => {
                     let hint = "set RUST_LOG=rungs=debug to see its output";

@@ -24,7 +24,7 @@ use crate::ports::fetch::FetchError;
 #[cfg_attr(not(target_os = "linux"), path = "process/no_procfs.rs")]
 pub(super) mod procfs;
 
-/// Environment variables that the browser inherits: those that locate its parts. It sees no others.
+/// Environment variables that the browser inherits, because they locate its parts. It inherits no others.
 const INHERITED_VARIABLES: [&str; 7] =
     ["PATH", "LANG", "LC_ALL", "TZ", "FONTCONFIG_PATH", "FONTCONFIG_FILE", "LD_LIBRARY_PATH"];
 /// Maximum number of bytes kept from the end of its standard error, for the log.
@@ -72,7 +72,9 @@ impl BrowserProcess {
         tabs: watch::Receiver<usize>,
     ) -> Result<Self, FetchError> {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let group = group.ok_or_else(|| unavailable("the browser ended at once"))?;
+        let group = group.ok_or_else(|| {
+            unavailable("the browser ended at once: run it with --version to see why")
+        })?;
         let ended = CancellationToken::new();
         let memory_exceeded = Arc::new(AtomicBool::new(false));
         tokio::spawn(reap(child, group, profile, ended.clone()));
@@ -163,7 +165,7 @@ async fn reap(mut child: Child, group: Pid, profile: ProfileDir, ended: Cancella
     drop(tokio::task::spawn_blocking(move || drop(profile)).await);
 }
 
-/// Reads standard error, so that the browser never blocks on a full pipe, and logs the last of it.
+/// Reads standard error, so that the browser never blocks on a full pipe, and logs the end of it.
 pub(super) async fn drain_stderr(mut stderr: impl AsyncRead + Unpin) {
     let mut tail = Vec::new();
     let mut chunk = [0; 4_096];

@@ -145,9 +145,9 @@ impl From<PageFailure> for FetchError {
                 FetchErrorKind::Redirect,
                 "the page navigates from one document to the next without end",
             ),
-            PageFailure::TooManyBytes(limit) => {
-                too_large(format!("the page loads more than {limit} bytes"))
-            }
+            PageFailure::TooManyBytes(limit) => too_large(format!(
+                "the page loads more than {limit} bytes: set `block_images` or raise `max_page_bytes`"
+            )),
         }
     }
 }
@@ -352,8 +352,7 @@ impl Rendering<'_> {
             self.warnings.push(dialogs_dismissed(dialogs));
         }
         if downloads > 0 {
-            self.warnings
-                .push(format!("the page started {downloads} downloads; they were blocked"));
+            self.warnings.push(format!("the downloads of the page were blocked ({downloads})"));
         }
     }
 }
@@ -375,17 +374,20 @@ pub(super) fn not_loaded(
     if !tracker.state().is_parsed() {
         return Err(timed_out());
     }
-    Ok(format!("wait_condition was not met: the page did not reach {condition} in time"))
+    Ok(format!(
+        "wait_condition was not met: the page did not reach {condition} in time; \
+         use an earlier condition or wait_for"
+    ))
 }
 
 /// Builds the warning for a `wait_for` selector that did not match.
 pub(super) fn selector_not_found(selector: &str) -> String {
-    format!("wait_for was not met: nothing matched `{selector}` in time")
+    format!("wait_for was not met: nothing matched `{selector}` in time; check the selector")
 }
 
 /// Builds the warning for a page that opened dialogs.
 pub(super) fn dialogs_dismissed(dialogs: u32) -> String {
-    format!("the page opened {dialogs} dialogs; they were dismissed")
+    format!("the dialogs of the page were dismissed ({dialogs})")
 }
 
 /// Combines the captured document with the response it came in.

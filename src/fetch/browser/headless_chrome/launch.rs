@@ -16,8 +16,8 @@ use super::super::profile_dir::ProfileDir;
 use crate::ports::fetch::FetchError;
 
 /// Shell script that leads the browser's process group. A browser that listens on a port does not end with this
-/// process by itself, so the shell stays: it kills the group when its standard input ends, as it does when this
-/// process dies, and when the browser ends.
+/// process by itself, so the shell keeps running. It kills the group when the browser ends, and when its standard
+/// input is closed, which happens when this process ends.
 const SUPERVISE: &str = "ulimit -c 0; { \"$@\" </dev/null >/dev/null; kill -KILL 0; } & read -r end; \
      kill -KILL 0";
 /// Text before the address in the browser's standard error.

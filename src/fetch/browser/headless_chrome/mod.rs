@@ -6,8 +6,8 @@
 //! is killed, which ends every call that still waits. Its pages reach the network through the same gateway and
 //! address guard.
 //!
-//! This driver costs a browser launch for each page, and it does less: page actions are refused, and other options that it
-//! lacks become warnings. [`Chrome`] is the better choice; `ARCHITECTURE.md` compares the two.
+//! This driver costs a browser launch for each page, and it supports less: page actions are refused, and other
+//! unsupported options become warnings. [`Chrome`] is the better choice; `ARCHITECTURE.md` compares the two.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl HeadlessChrome {
     ) -> Result<Rendered, FetchError> {
         if !request.options.advanced().actions.is_empty() {
             let message =
-                "advanced.actions: headless_chrome runs no page actions; use the driver `Chrome`";
+                "advanced.actions: headless_chrome runs no page actions: use the driver `Chrome`";
             return Err(FetchError::new(FetchErrorKind::Unsupported, message));
         }
         let options = &self.settings.launch;
@@ -179,7 +179,7 @@ fn ignored_options(options: &JobRequest) -> Vec<String> {
     let ignored = requested.into_iter().filter(|(_, is_requested)| *is_requested);
     ignored
         .map(|(name, _)| {
-            format!("advanced.{name} was ignored: headless_chrome does not support it")
+            format!("advanced.{name} was ignored: headless_chrome does not support it; use the driver `Chrome`")
         })
         .collect()
 }

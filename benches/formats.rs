@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use rungs::core::request::{Format, Item, Limits};
+use rungs::engine::Page;
 use rungs::extract::HtmlExtractor;
 use rungs::ports::extract::{Document, Extractor};
 use rungs_bench::cpu;
@@ -15,6 +16,8 @@ use rungs_bench::cpu;
 /// CPU time that one reading takes, so that the ticks of the kernel's clock do not matter.
 const LONG: Duration = Duration::from_millis(600);
 const ROUNDS: usize = 3;
+/// Columns of laid-out text.
+const WIDTH: usize = 100;
 
 /// An article: headings, prose, links, lists, a table, and what frames it.
 fn article() -> String {
@@ -83,6 +86,19 @@ fn rungs(html: &str, formats: &[Format]) -> f64 {
     })
 }
 
+/// CPU milliseconds that `Page::text_wrapped` adds to a page whose readable HTML is there.
+fn wrapped(html: &str) -> f64 {
+    let item = Item::get("https://bread.example/").formats([Format::Html]);
+    let options = item.check(&Limits::default()).expect("an item");
+    let document = Document::new(html.as_bytes(), "https://bread.example/", &options)
+        .with_content_type(Some("text/html; charset=utf-8"));
+    let mut page = Page::default();
+    page.extracted = HtmlExtractor.extract(document).expect("a page");
+    cost(|| {
+        black_box(page.text_wrapped(WIDTH).expect("the page has readable HTML"));
+    })
+}
+
 fn main() {
     for (name, html) in [("article", article()), ("shop", shop())] {
         println!("{name}, {} KB, CPU ms a page", html.len() / 1_000);
@@ -91,15 +107,19 @@ fn main() {
         });
         let one = rungs(&html, &[Format::Markdown]);
         let four = rungs(&html, &[Format::Text, Format::Markdown, Format::Html, Format::Json]);
+        let text = rungs(&html, &[Format::Text]);
+        let wrapped = wrapped(&html);
         let htmd = cost(|| {
             black_box(htmd::convert(&html).expect("markdown"));
         });
         let html2text = cost(|| {
-            black_box(html2text::from_read(html.as_bytes(), 100).expect("text"));
+            black_box(html2text::from_read(html.as_bytes(), WIDTH).expect("text"));
         });
         println!("  html5ever, tree alone   {parse:>7.3}");
         println!("  rungs, markdown         {one:>7.3}  {:.2} trees", one / parse);
         println!("  rungs, four formats     {four:>7.3}  {:.2} times one", four / one);
+        println!("  rungs, text             {text:>7.3}");
+        println!("  its HTML by html2text   {wrapped:>7.3}  on top of the format html");
         println!("  htmd, whole document    {htmd:>7.3}");
         println!("  html2text, whole        {html2text:>7.3}");
         assert!(four < one * 1.6, "four formats cost {:.2} times one", four / one);

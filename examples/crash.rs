@@ -37,6 +37,7 @@ fn run_and_kill(dir: &Path, site: &Site) -> Result<(), rungs::Error> {
 
 async fn finish(dir: &Path, site: &Site) -> Result<(), rungs::Error> {
     let (engine, mut handle) = submit(dir, &site.url("")).await?;
+    assert_eq!(engine.batches(None, 10).await?.len(), 1, "the key yields the first batch again");
 
     let report = handle.report().await?;
 
@@ -47,6 +48,8 @@ async fn finish(dir: &Path, site: &Site) -> Result<(), rungs::Error> {
     assert_eq!(account.spent(), Credits(PRICE * PAGES as u64));
     let entries = engine.ledger(handle.id()).await?;
     assert_eq!(entries.len(), 1 + PAGES, "one hold, and one settlement per page");
+    let notification = engine.batch_notification(handle.id()).await?;
+    assert!(notification.is_some_and(|it| it.batch == handle.id()), "one notification");
     engine.shutdown().await;
     Ok(())
 }

@@ -29,6 +29,8 @@ async fn main() -> Result<(), rungs::Error> {
     let trail: Vec<_> = report.trail().iter().map(|it| (it.tier, it.status)).collect();
     assert_eq!(trail, [(Tier::Curl, Some(403)), (Tier::Http, Some(200))]);
     assert_eq!((report.tier(), report.charged()), (Some(Tier::Http), Credits(300)));
+    let account = engine.account(&AccountId::default()).await?;
+    assert_eq!((account.held(), account.spent()), (Credits::ZERO, Credits(300)));
     for attempt in report.trail() {
         println!("tier {}: {}", attempt.tier, attempt.signal);
     }

@@ -48,7 +48,7 @@ fn decide(response: &Response<'_>) -> (Verdict, String) {
         Some(DocumentKind::Json | DocumentKind::Text) => Scan::of_text(response.body),
         Some(_) => Scan::default(),
     };
-    if !(200..300).contains(&response.status) {
+    if !(200..300).contains(&response.status) && !is_stray_redirect(response) {
         return refused(response, kind, &page);
     }
     if response.body.trim_ascii().is_empty() {
@@ -58,6 +58,13 @@ fn decide(response: &Response<'_>) -> (Verdict, String) {
         Some(kind) => (Verdict::Other(kind), format!("{} bytes of {kind:?}", response.body.len())),
         None => readable(response, &page),
     }
+}
+
+/// Returns `true` for a redirect without a target and with a body, which browsers show as a page.
+fn is_stray_redirect(response: &Response<'_>) -> bool {
+    matches!(response.status, 300..=303 | 307 | 308)
+        && response.header("location").is_none_or(|it| it.trim().is_empty())
+        && !response.body.trim_ascii().is_empty()
 }
 
 /// A response whose status is no success.
@@ -211,6 +218,15 @@ mod tests {
         assert_eq!(read(200, &[], b" \n"), Verdict::Thin);
         assert_eq!(page("<html><body><p>.</p></body></html>"), Verdict::Thin);
         assert_eq!(page("<h1>Closed on Mondays</h1>"), Verdict::Usable);
+    }
+
+    #[test]
+    fn a_redirect_without_a_target_is_the_page_that_it_carries() {
+        assert_eq!(read(302, &[], CONTENT.as_bytes()), Verdict::Usable);
+        assert_eq!(read(301, &[("location", "")], CONTENT.as_bytes()), Verdict::Usable);
+        let refused = Verdict::Permanent(ErrorCode::TargetHttpError);
+        assert_eq!(read(302, &[], b""), refused);
+        assert_eq!(read(302, &[("location", "/there")], CONTENT.as_bytes()), refused);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! One attempt: the first request and the redirects after it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::header::{CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION, SET_COOKIE};
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use percent_encoding::{AsciiSet, utf8_percent_encode};
+use percent_encoding::{AsciiSet, percent_encode, utf8_percent_encode};
 use tokio::time::timeout;
 use url::Url;
 
@@ -33,6 +33,10 @@ const NOT_IN_A_URI: &AsciiSet = &AsciiSet::EMPTY
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// The number of times that one address may redirect in the same state, which is the cookies that are sent to it.
+/// Some sites keep that state by the visitor's address, so a second visit is not a loop yet.
+const MAX_SAME_VISITS: usize = 10;
 
 /// Makes the attempt within its deadline.
 pub(super) async fn run(http: &Http, request: &FetchRequest) -> Result<Fetched, FetchError> {
@@ -59,10 +63,11 @@ struct Attempt<'a> {
     /// `false` once a redirect has left the origin that the caller named.
     same_origin: bool,
     authorization: Option<HeaderValue>,
-    /// The cookies of tier 1, which keeps none of a site's but sends the caller's.
+    /// The cookies of tier 1, which keeps a site's for this attempt only.
     curl_jar: CookieJar,
     hops: Vec<Redirect>,
-    seen: HashSet<String>,
+    /// Counts the visits that redirected, by method, URL and cookies.
+    visits: HashMap<(Method, String, Option<String>), usize>,
 }
 
 impl<'a> Attempt<'a> {
@@ -92,7 +97,7 @@ impl<'a> Attempt<'a> {
             authorization,
             curl_jar,
             hops: Vec::new(),
-            seen: HashSet::new(),
+            visits: HashMap::new(),
         })
     }
 
@@ -105,21 +110,16 @@ impl<'a> Attempt<'a> {
                     "the proxy rejected the credentials (407): check its user and password";
                 return Err(FetchError::new(Kind::Proxy, message));
             }
-            let new_cookies = self.keep_cookies(response.headers());
-            let is_redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
-            if !is_redirect || !response.headers().contains_key(LOCATION) {
-                // A redirect without a target is a response like any other.
+            let Some(target) = redirect_target(&response) else {
+                self.keep_cookies(response.headers());
                 return self.finish(response).await;
-            }
-            let next = self.next_hop(response.headers())?;
-            if new_cookies {
-                // A page that sets a cookie and redirects to itself is not a loop.
-                self.seen.clear();
-            }
-            self.seen.insert(format!("{} {}", self.method, self.url));
+            };
+            let next = self.next_hop(&target)?;
+            self.count_visit()?;
+            self.keep_cookies(response.headers());
             self.hops.push(Redirect { url: self.url.to_string(), status_code: status });
             body::drain(response.into_body()).await;
-            self.follow(status, next)?;
+            self.follow(status, next);
         }
     }
 
@@ -133,7 +133,7 @@ impl<'a> Attempt<'a> {
             from: self.from.as_ref(),
             same_origin: self.same_origin,
             with_body: self.with_body,
-            cookies: self.with_jar(|jar| jar.header(&self.url)),
+            cookies: self.cookies(),
             authorization: self.authorization.as_ref(),
         };
         let mut headers = build(self.request, &hop, &self.http.user_agent);
@@ -169,32 +169,62 @@ impl<'a> Attempt<'a> {
         self.request.scratch.with(|jar: &mut SeededJar| work(&jar.jar))
     }
 
-    /// Keeps the cookies of a response and returns `true` if there were any.
-    fn keep_cookies(&self, headers: &HeaderMap) -> bool {
-        if self.request.tier == Tier::Curl {
-            return false;
-        }
-        let mut any = false;
-        self.request.scratch.with(|jar: &mut SeededJar| {
-            for header in headers.get_all(SET_COOKIE) {
-                any = true;
-                jar.jar.keep(&String::from_utf8_lossy(header.as_bytes()), &self.url);
-            }
-        });
-        any
+    /// Returns the `Cookie` header of this hop: the caller's, without the cookies that the site has replaced, and
+    /// the jar's.
+    fn cookies(&self) -> Option<String> {
+        let headers = self.request.headers.iter().filter(|_| self.same_origin);
+        let given = headers.filter(|(name, _)| name.eq_ignore_ascii_case(COOKIE.as_str()));
+        let given: Vec<&str> = given.map(|(_, value)| value.as_str()).collect();
+        self.with_jar(|jar| {
+            let given = jar.without_replaced(&given.join("; "));
+            let all: Vec<String> = given.into_iter().chain(jar.header(&self.url)).collect();
+            (!all.is_empty()).then(|| all.join("; "))
+        })
     }
 
-    fn next_hop(&self, headers: &HeaderMap) -> Result<Url, FetchError> {
+    fn keep_cookies(&mut self, headers: &HeaderMap) {
+        let keep = |jar: &mut CookieJar| {
+            for header in headers.get_all(SET_COOKIE) {
+                jar.keep(&String::from_utf8_lossy(header.as_bytes()), &self.url);
+            }
+        };
+        if self.request.tier == Tier::Curl {
+            keep(&mut self.curl_jar);
+        } else {
+            self.request.scratch.with(|jar: &mut SeededJar| keep(&mut jar.jar));
+        }
+    }
+
+    /// Counts a visit that redirected.
+    ///
+    /// # Errors
+    ///
+    /// `Redirect` if this URL has redirected too often in the same state.
+    fn count_visit(&mut self) -> Result<(), FetchError> {
+        let visit = (self.method, self.url.to_string(), self.cookies());
+        let count = self.visits.entry(visit).or_default();
+        *count += 1;
+        if *count >= MAX_SAME_VISITS {
+            let message =
+                format!("the redirects form a loop: one address redirected {count} times");
+            return Err(FetchError::new(Kind::Redirect, message));
+        }
+        Ok(())
+    }
+
+    fn next_hop(&self, target: &str) -> Result<Url, FetchError> {
         let most = self.http.limits.max_redirects;
         if self.hops.len() >= most {
-            let message = format!("more than {most} redirects");
+            let is_loop = self.visits.values().any(|it| *it > 1);
+            let message = match is_loop {
+                true => format!("the redirects form a loop: {most} were followed"),
+                false => format!("more than {most} redirects"),
+            };
             return Err(FetchError::new(Kind::Redirect, message));
         }
         let invalid_target =
             || FetchError::new(Kind::Redirect, "a redirect's target is not an http or https URL");
-        let location = headers.get(LOCATION).ok_or_else(invalid_target)?;
-        let location = String::from_utf8_lossy(location.as_bytes());
-        let joined = self.url.join(location.trim());
+        let joined = self.url.join(target);
         let mut next = joined.map_err(|why| invalid_target().with_source(why))?;
         if !matches!(next.scheme(), "http" | "https") || next.host_str().is_none() {
             return Err(invalid_target());
@@ -205,7 +235,7 @@ impl<'a> Attempt<'a> {
         Ok(next)
     }
 
-    fn follow(&mut self, status: u16, next: Url) -> Result<(), FetchError> {
+    fn follow(&mut self, status: u16, next: Url) {
         let to_get = status == 303 || (matches!(status, 301 | 302) && self.method == Method::Post);
         if to_get {
             self.method = Method::Get;
@@ -215,25 +245,28 @@ impl<'a> Attempt<'a> {
         // path.
         self.same_origin &= next.origin() == self.url.origin();
         self.from = Some(std::mem::replace(&mut self.url, next));
-        if self.seen.contains(&format!("{} {}", self.method, self.url)) {
-            return Err(FetchError::new(Kind::Redirect, "the redirects form a loop"));
-        }
-        Ok(())
     }
 
-    async fn finish(self, response: Response<Incoming>) -> Result<Fetched, FetchError> {
+    async fn finish(mut self, response: Response<Incoming>) -> Result<Fetched, FetchError> {
         let (head, incoming) = response.into_parts();
+        let status = head.status.as_u16();
+        let mut warnings = std::mem::take(&mut self.route.warnings);
+        if is_redirect(status) {
+            // A redirect without a target is a response like any other.
+            warnings
+                .push(format!("the site answered {status} without a target: its body was used"));
+        }
         let body = body::read(incoming, &head.headers, self.request.max_bytes).await?;
         let text = |it: &HeaderValue| String::from_utf8_lossy(it.as_bytes()).into_owned();
         Ok(Fetched {
-            status: head.status.as_u16(),
+            status,
             headers: head.headers.iter().map(|(k, v)| (k.as_str().to_owned(), text(v))).collect(),
             body,
             final_url: self.url.to_string(),
             redirects: self.hops,
             own_proxy: self.route.is_own(),
             proxied: self.route.is_proxied(),
-            warnings: self.route.warnings,
+            warnings,
             cost: None,
         })
     }
@@ -256,6 +289,19 @@ impl SeededJar {
             self.seeded = true;
         }
     }
+}
+
+fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Returns the target of a redirect. An empty target counts as none, as in browsers.
+///
+/// Bytes beyond ASCII are percent-encoded as they are, so that a site gets back the encoding that it wrote.
+fn redirect_target(response: &Response<Incoming>) -> Option<String> {
+    let location = response.headers().get(LOCATION)?;
+    let target = percent_encode(location.as_bytes().trim_ascii(), &AsciiSet::EMPTY).to_string();
+    (is_redirect(response.status().as_u16()) && !target.is_empty()).then_some(target)
 }
 
 fn invalid(message: &str) -> FetchError {

@@ -28,6 +28,7 @@ pub(super) struct Hop<'a> {
     pub(super) same_origin: bool,
     /// The request's body is sent.
     pub(super) with_body: bool,
+    /// The value of `Cookie`, which includes the caller's.
     pub(super) cookies: Option<String>,
     /// The value of `Authorization` from the URL's userinfo.
     pub(super) authorization: Option<&'a HeaderValue>,
@@ -53,7 +54,7 @@ pub(super) fn build(request: &FetchRequest, hop: &Hop<'_>, user_agent: &UserAgen
         headers.insert(AUTHORIZATION, value.clone());
     }
     add_caller_headers(&mut headers, request, hop);
-    add_cookies(&mut headers, hop.cookies.as_deref());
+    put(&mut headers, COOKIE, hop.cookies.as_deref());
     headers
 }
 
@@ -97,7 +98,7 @@ fn add_caller_headers(headers: &mut HeaderMap, request: &FetchRequest, hop: &Hop
         else {
             continue;
         };
-        if is_framing(name.as_str()) || (name == CONTENT_TYPE && !hop.with_body) {
+        if is_framing(name.as_str()) || name == COOKIE || (name == CONTENT_TYPE && !hop.with_body) {
             continue;
         }
         // A body's type is sent with the body.
@@ -111,13 +112,6 @@ fn add_caller_headers(headers: &mut HeaderMap, request: &FetchRequest, hop: &Hop
     for (name, value) in &own {
         headers.append(name, value.clone());
     }
-}
-
-fn add_cookies(headers: &mut HeaderMap, jar: Option<&str>) {
-    let Some(jar) = jar else { return };
-    let given = headers.get(COOKIE).and_then(|it| it.to_str().ok());
-    let joined = given.map_or_else(|| jar.to_owned(), |it| format!("{it}; {jar}"));
-    put(headers, COOKIE, Some(&joined));
 }
 
 /// Sets a header. A value that a header cannot have is dropped: it comes from a page, not from the

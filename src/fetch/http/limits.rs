@@ -20,7 +20,7 @@ use crate::net::ClientLimits;
 pub struct HttpLimits {
     /// The most bytes of a response's head. Defaults to 65,536; less than 8,192 counts as 8,192.
     pub max_header_bytes: usize,
-    /// The most redirects that are followed. Defaults to 10.
+    /// The most redirects that are followed. Defaults to 20, as in browsers.
     pub max_redirects: usize,
     /// The time to connect, including name resolution and the proxy. Defaults to 10 s.
     pub connect_timeout: Duration,
@@ -40,7 +40,7 @@ impl Default for HttpLimits {
             ClientLimits::default();
         Self {
             max_header_bytes,
-            max_redirects: 10,
+            max_redirects: 20,
             connect_timeout,
             first_byte_timeout: Duration::from_secs(30),
             total_timeout: Duration::from_mins(5),

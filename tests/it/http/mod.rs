@@ -2,5 +2,6 @@
 
 mod hostile;
 mod proxies;
+mod redirects;
 mod tiers;
 mod tls;

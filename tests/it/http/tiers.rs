@@ -162,8 +162,8 @@ async fn redirects_without_end_or_to_other_schemes_are_errors() {
         let result = open().fetch(get(&site.url(path), Tier::Http)).await;
         assert_eq!(kind(result), Kind::Redirect, "{path}");
     }
-    assert_eq!(site.hits_on("/circle"), 1);
-    assert_eq!(site.hits_on("/n11"), 0);
+    assert_eq!(site.hits_on("/circle"), 10);
+    assert_eq!(site.hits_on("/n21"), 0);
 }
 
 #[tokio::test]

@@ -16,6 +16,9 @@ macro_rules! codes {
         }
 
         impl ErrorCode {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
             /// Returns the code as the REST API spells it, such as `BLOCKED_BY_ANTIBOT`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }

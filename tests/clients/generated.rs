@@ -1,4 +1,4 @@
-//! Requests that a program makes from the service's description.
+//! Requests that schemathesis generates from the OpenAPI description.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::programs::installed;
 use crate::world::{Plan, World};
 
-/// The requests name addresses all over the world; none of them is asked.
+/// A fetcher that sends no request: the generated URLs are of arbitrary hosts.
 #[derive(Debug)]
 struct Nowhere;
 
@@ -32,11 +32,11 @@ impl HttpFetcher for Nowhere {
 }
 
 #[test]
-fn requests_made_from_the_description_meet_no_failure_and_nothing_undescribed() {
+fn generated_requests_meet_no_undescribed_response() {
     let engine = Engine::builder().store(Memory::default()).http(Nowhere);
     let world = World::of(Plan { engine, ..Plan::default() });
     let mut command = Command::new(installed("schemathesis"));
-    // It keeps what it finds where it runs.
+    // schemathesis writes its findings into the current directory.
     let dir = tempfile::tempdir().expect("a directory");
     command
         .current_dir(dir.path())
@@ -52,7 +52,7 @@ fn requests_made_from_the_description_meet_no_failure_and_nothing_undescribed() 
         "unsupported_method",
     ];
     command.args(["--checks", &checks.join(",")]);
-    // The same requests each time, one after the other, and not so many that anyone waits for them.
+    // Deterministic, sequential, and few enough to end within seconds.
     command.args(["--max-examples", "12", "--seed", "1138", "--generation-deterministic"]);
     command.args([
         "--phases",
@@ -62,7 +62,7 @@ fn requests_made_from_the_description_meet_no_failure_and_nothing_undescribed() 
         "--warnings",
         "off",
     ]);
-    // It is there only where a recorder is.
+    // The path exists only if a recorder is installed.
     command.args(["--exclude-path", "/metrics", "--workers", "1"]);
 
     let output = command.output().expect("it runs");
@@ -73,7 +73,7 @@ fn requests_made_from_the_description_meet_no_failure_and_nothing_undescribed() 
 }
 
 #[test]
-fn people_get_a_page_that_names_every_path_and_loads_nothing() {
+fn the_docs_page_names_every_path() {
     let world = World::new();
     let paths = world.get("/openapi.json").json()["paths"].as_object().expect("paths").clone();
 
@@ -91,7 +91,7 @@ fn people_get_a_page_that_names_every_path_and_loads_nothing() {
 }
 
 #[test]
-fn the_description_is_served_to_anyone() {
+fn the_description_needs_no_key() {
     let world = World::new();
 
     let served = world.get("/openapi.json");

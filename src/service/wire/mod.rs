@@ -1,15 +1,18 @@
-//! The JSON of the REST API. No other module of rungs knows the names of its fields, but for `crate::wire`, which
-//! writes the body of notifications below the engine.
+//! The JSON of the REST API.
 //!
-//! Reading is lenient where the format is (any optional field may be null, unknown fields are ignored) and strict where
-//! it is not: a wrong type or an unknown word is an error that names its field. Bounds and conflicts between options are
-//! checked at submission, alike for every caller.
+//! Only this module and `crate::wire`, which writes the body of notifications below the engine, name its fields.
 //!
-//! Option names are the same words in Rust and in JSON, so that an error's `field` names both. `request::json_path` maps
-//! the exceptions.
+//! Reading is as lenient as the format: any optional field may be null, and unknown fields are ignored. A wrong type or
+//! an unknown word is an error that names its field. Bounds and conflicts between options are checked at submission, by
+//! the same code for every caller.
+//!
+//! Options have the same names in Rust and in JSON, so an error's `field` names both. `request::json_path` maps the
+//! exceptions.
 
 mod request;
 
+#[cfg(feature = "server")]
+mod error_codes;
 #[cfg(feature = "server")]
 mod openapi;
 #[cfg(feature = "server")]

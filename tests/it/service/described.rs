@@ -1,4 +1,4 @@
-//! Every answer of every test is what the service's own description says it is.
+//! Validates every response of the service tests against the OpenAPI description.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -14,7 +14,7 @@ fn document() -> &'static Value {
     DOCUMENT.get_or_init(|| wire::openapi(&Limits::default()))
 }
 
-/// The path's description, whose `{id}` or `{name}` stands for anything.
+/// Returns the description of a path. `{id}` and `{name}` match any segment.
 fn described(path: &str) -> Option<&'static Value> {
     let path = path.split('?').next().unwrap_or_default();
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -28,19 +28,19 @@ fn described(path: &str) -> Option<&'static Value> {
         };
         parts.len() == given.len() && parts.iter().zip(&given).all(same)
     };
-    // What is written out goes before what stands for anything.
+    // A literal segment takes precedence over a parameter.
     let mut found: Vec<_> = paths.iter().filter(|(template, _)| fits(template)).collect();
     found.sort_by_key(|(template, _)| template.contains('{'));
     found.first().map(|(_, it)| *it)
 }
 
-/// Panics where the answer is not what is described.
+/// Panics if the response does not match the description.
 pub(crate) fn check(method: &str, path: &str, answer: &Answer) {
     let about = format!("{method} {path} -> {}", answer.status);
     let operation = described(path).and_then(|it| it.get(method.to_lowercase()));
     let status = answer.status.to_string();
     let (Some(operation), true) = (operation, answer.status != 405) else {
-        // What is not described is not there, or not with this method.
+        // An undescribed path does not exist, or not with this method.
         assert!(matches!(answer.status, 400 | 401 | 404 | 405 | 429), "{about} is not described");
         if method != "HEAD" {
             valid("Problem", answer, &about);
@@ -50,7 +50,7 @@ pub(crate) fn check(method: &str, path: &str, answer: &Answer) {
     let response = &operation["responses"][&status];
     assert!(response.is_object(), "{about} is not among the answers described");
     if answer.status == 431 || response["content"].is_null() {
-        // The first is the HTTP server's own, which knows no JSON.
+        // hyper writes the response with status 431 itself, without a body.
         assert!(answer.body.is_empty(), "{about} has a body that is not described");
         return;
     }
@@ -68,20 +68,60 @@ pub(crate) fn check(method: &str, path: &str, answer: &Answer) {
     }
 }
 
+/// Returns the validator of a schema that may refer to those of the description.
+fn validator(schema: &Value) -> jsonschema::Validator {
+    let mut schema = schema.clone();
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["components"] = document()["components"].clone();
+    let options = jsonschema::options().should_validate_formats(true);
+    options.build(&schema).unwrap_or_else(|why| panic!("{why}: {schema:#}"))
+}
+
+/// Returns every property of the schemas inside `schema`, with its path.
+fn properties<'a>(schema: &'a Value, path: &str) -> Vec<(String, &'a Value)> {
+    let mut found = Vec::new();
+    let named = schema["properties"].as_object().into_iter().flatten();
+    for (name, property) in named {
+        let path = format!("{path}.{name}");
+        found.extend(properties(property, &path));
+        found.push((path, property));
+    }
+    found.extend(properties_of_parts(schema, path));
+    found
+}
+
+fn properties_of_parts<'a>(schema: &'a Value, path: &str) -> Vec<(String, &'a Value)> {
+    let parts = ["allOf", "anyOf"].iter().filter_map(|it| schema[*it].as_array()).flatten();
+    let items = schema.get("items");
+    parts.chain(items).flat_map(|part| properties(part, path)).collect()
+}
+
+#[test]
+fn every_example_and_default_is_valid() {
+    let schemas = document()["components"]["schemas"].as_object().expect("schemas");
+    let mut checked = 0;
+    for (path, property) in schemas.iter().flat_map(|(name, schema)| properties(schema, name)) {
+        let validator = validator(property);
+        let examples = property["examples"].as_array().into_iter().flatten();
+        for value in examples.chain(property.get("default")) {
+            let flaws: Vec<_> = validator.iter_errors(value).map(|it| it.to_string()).collect();
+            assert!(flaws.is_empty(), "{path}: {value}: {flaws:?}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 300, "{checked}");
+}
+
 fn valid(name: &str, answer: &Answer, about: &str) {
     static VALIDATORS: OnceLock<Mutex<HashMap<String, jsonschema::Validator>>> = OnceLock::new();
     let validators = VALIDATORS.get_or_init(Mutex::default);
     let mut validators = validators.lock().unwrap_or_else(PoisonError::into_inner);
     let validator = validators.entry(name.to_owned()).or_insert_with(|| {
-        let schema = json!({
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
+        validator(&json!({
             "$ref": format!("#/components/schemas/{name}"),
-            // A field that the description does not name is as wrong as one that is missing.
+            // An undescribed field is an error, like a missing one.
             "unevaluatedProperties": false,
-            "components": document()["components"],
-        });
-        let options = jsonschema::options().should_validate_formats(true);
-        options.build(&schema).unwrap_or_else(|why| panic!("{name}: {why}"))
+        }))
     });
     let body = answer.json();
     let flaws: Vec<String> = validator
@@ -93,7 +133,7 @@ fn valid(name: &str, answer: &Answer, about: &str) {
 }
 
 #[test]
-fn an_answer_that_is_not_as_described_is_noticed() {
+fn an_undescribed_response_is_detected() {
     let answer = |status, body: Value| Answer {
         status,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],

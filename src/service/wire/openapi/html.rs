@@ -26,8 +26,9 @@ pub(crate) fn openapi_html(description: &Value) -> String {
     }
     page.push_str("<h2>Parameters</h2>");
     let parameters = fields(&description["components"]["parameters"]).map(|(_, it)| {
-        let about = format!("{} ({})", text(&it["description"]), text(&it["in"]));
-        (text(&it["name"]), shape(&it["schema"]), about)
+        let place = format!("{}, in the {}", shape(&it["schema"]), text(&it["in"]));
+        let name = format!("<code>{}</code>", text(&it["name"]));
+        (name, place, about(it, &it["schema"]["default"], &it["example"]))
     });
     page.push_str(&table_html(parameters));
     page.push_str("<h2>Objects</h2>");
@@ -47,7 +48,7 @@ fn operation_html(path: &str, method: &str, operation: &Value) -> String {
     let body = of(&operation["requestBody"]);
     let sent = if body.is_empty() { body } else { format!("<p>Body: {body}</p>") };
     let responses = fields(&operation["responses"])
-        .map(|(status, response)| (status.clone(), of(response), String::new()));
+        .map(|(status, response)| (status.clone(), of(response), markup(&response["description"])));
     format!(
         "<h3>{} <code>{path}</code></h3><p>{}</p>{sent}{}",
         method.to_uppercase(),
@@ -57,15 +58,47 @@ fn operation_html(path: &str, method: &str, operation: &Value) -> String {
 }
 
 fn object_html(schema: &Value) -> String {
+    let intro = format!("<p>{}</p>", markup(&schema["description"]));
+    if let Some(parts) = schema["allOf"].as_array() {
+        let (named, own): (Vec<_>, Vec<_>) = parts.iter().partition(|it| it["$ref"].is_string());
+        let named: Vec<String> = named.into_iter().map(shape).collect();
+        let tables: Vec<String> = own.into_iter().map(properties_html).collect();
+        return format!("{intro}<p>{}, and:</p>{}", named.join(", "), tables.concat());
+    }
+    let codes = schema["oneOf"].as_array().into_iter().flatten();
+    let codes: Vec<_> = codes
+        .filter(|it| it["const"].is_string())
+        .map(|it| (format!("<code>{}</code>", text(&it["const"])), markup(&it["description"])))
+        .map(|(code, explanation)| (code, explanation, String::new()))
+        .collect();
+    if !codes.is_empty() {
+        return intro + &table_html(codes.into_iter());
+    }
+    if fields(&schema["properties"]).next().is_none() {
+        return format!("{intro}<p>{}</p>", shape(schema));
+    }
+    intro + &properties_html(schema)
+}
+
+fn properties_html(schema: &Value) -> String {
     let required =
         |name: &str| schema["required"].as_array().is_some_and(|it| it.iter().any(|it| it == name));
-    let rows: Vec<_> = fields(&schema["properties"])
-        .map(|(name, it)| {
-            let must = if required(name) { "always" } else { "" };
-            (format!("<code>{name}</code>"), shape(it), must.to_owned())
-        })
-        .collect();
-    if rows.is_empty() { format!("<p>{}</p>", shape(schema)) } else { table_html(rows.into_iter()) }
+    let rows = fields(&schema["properties"]).map(|(name, it)| {
+        let must = if required(name) { ", required" } else { "" };
+        let shape = format!("{}{must}", shape(it));
+        (format!("<code>{name}</code>"), shape, about(it, &it["default"], &it["examples"][0]))
+    });
+    table_html(rows)
+}
+
+/// Renders a description with its default and its example.
+fn about(described: &Value, default: &Value, example: &Value) -> String {
+    let mut about = markup(&described["description"]);
+    if !default.is_null() {
+        about.push_str(&format!(" Defaults to <code>{}</code>.", literal(default)));
+    }
+    about.push_str(&format!(" Example: <code>{}</code>", literal(example)));
+    about
 }
 
 fn table_html(rows: impl Iterator<Item = (String, String, String)>) -> String {
@@ -118,6 +151,47 @@ fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 /// Renders a value as escaped text.
 fn text(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    escaped(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// Renders a value as JSON.
+fn literal(value: &Value) -> String {
+    escaped(&value.to_string())
+}
+
+/// Renders a text whose code is between backticks.
+fn markup(value: &Value) -> String {
+    let parts = value.as_str().unwrap_or_default().split('`').enumerate();
+    parts
+        .map(|(at, part)| match at % 2 {
+            0 => escaped(part),
+            _ => format!("<code>{}</code>", escaped(part)),
+        })
+        .collect()
+}
+
+fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::request::Limits;
+    use crate::service::wire::openapi;
+
+    #[test]
+    fn the_page_shows_descriptions_defaults_and_examples() {
+        let page = openapi_html(&openapi(&Limits::default()));
+
+        for shown in [
+            "Seconds that all attempts on the page may take together. Defaults to <code>90</code>.",
+            "Example: <code>[\"markdown\",\"json\"]</code>",
+            "Largest number of entries in the response. Defaults to <code>20</code>.",
+            "<code>BLOCKED_BY_ANTIBOT</code></td><td>The site blocked the page",
+            "<code>cancelled_jobs</code>",
+        ] {
+            assert!(page.contains(shown), "{shown}");
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! The description of the API in OpenAPI 3.1, built from the words and bounds that the code checks.
 //!
-//! The tests keep it true from both sides: every response of every test is validated against it, and schemathesis
-//! generates requests from it.
+//! # Invariants
+//!
+//! * Every property and parameter has a description and an example, and its default if it has one.
+//! * Every response of the service tests is valid against the description.
 
 mod html;
 mod requests;
@@ -236,20 +238,22 @@ const LINKS: [(&str, &str, (&str, &str)); 9] = [
 
 /// Builds the description of a service with these limits.
 pub fn openapi(limits: &Limits) -> Value {
+    let mut schemas = responses::schemas();
+    schemas.extend(requests::schemas(limits));
     let mut paths: Map<String, Value> = Map::new();
     for operation in &OPERATIONS {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[operation.method] = describe(operation);
+        path[operation.method] = describe(operation, &schemas);
     }
-    let mut schemas = responses::schemas();
-    schemas.extend(requests::schemas(limits));
+    let description = "Fetches pages with the cheapest tier that works. Every path below /api/v1 is served with and \
+        without a trailing slash, and below /v1 as well. Prices are in credits: 1,000,000 credits are one dollar. \
+        Unknown fields of a request are ignored, and null counts as absent.";
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "rungs",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Fetches pages with the cheapest method that works. Every path below /api/v1 is served with and \
-                without a trailing slash, and below /v1 as well. 1,000,000 credits are one dollar.",
+            "description": description,
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "security": [{ "key": [] }, { "bearer": [] }],
@@ -258,17 +262,23 @@ pub fn openapi(limits: &Limits) -> Value {
             "schemas": schemas,
             "parameters": requests::parameters(),
             "securitySchemes": {
-                "key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
-                "bearer": { "type": "http", "scheme": "bearer" },
+                "key": {
+                    "type": "apiKey", "in": "header", "name": "X-API-Key",
+                    "description": "The API key. A service that was started without keys needs none.",
+                },
+                "bearer": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The API key as a bearer token.",
+                },
             },
         },
     })
 }
 
-fn describe(operation: &Operation) -> Value {
+fn describe(operation: &Operation, schemas: &Map<String, Value>) -> Value {
     let mut responses = Map::new();
     for (status, schema) in operation.responses {
-        let mut response = response(schema);
+        let mut response = response(schema, schemas);
         for (name, field, to) in LINKS.into_iter().filter(|(_, _, to)| to.0 == *schema) {
             let id = json!({ "id": format!("$response.body#/{field}") });
             response["links"][name] = json!({ "operationId": to.1, "parameters": id });
@@ -277,7 +287,7 @@ fn describe(operation: &Operation) -> Value {
     }
     let body: &[&str] = if operation.body.is_some() { &BODY_ERRORS } else { &[] };
     for status in COMMON_ERRORS.iter().chain(body).chain(operation.errors) {
-        responses.insert((*status).to_owned(), response("Problem"));
+        responses.insert((*status).to_owned(), error_response(status));
     }
     let parameters: Vec<Value> = operation
         .parameters
@@ -297,7 +307,7 @@ fn describe(operation: &Operation) -> Value {
     described
 }
 
-fn response(schema: &str) -> Value {
+fn response(schema: &str, schemas: &Map<String, Value>) -> Value {
     match schema {
         "" => json!({ "description": "The stream has ended; there are no more events." }),
         "events" => json!({
@@ -317,40 +327,116 @@ fn response(schema: &str) -> Value {
             "description": "The text format of Prometheus.",
             "content": { "text/plain": { "schema": { "type": "string" } } },
         }),
-        "Problem" => json!({
-            "description": "An error.",
-            "content": { "application/json": { "schema": reference(schema) } },
-        }),
         _ => json!({
-            "description": schema,
+            "description": schemas[schema]["description"],
             "content": { "application/json": { "schema": reference(schema) } },
         }),
     }
+}
+
+/// Describes an error response by the codes that have its status.
+fn error_response(status: &str) -> Value {
+    let description = match status {
+        "400" => "The request is malformed: `VALIDATION_ERROR`.",
+        "401" => "The API key is missing or unknown: `AUTHENTICATION_ERROR`.",
+        "402" => {
+            "The account cannot pay, or the page requires a payment: `INSUFFICIENT_CREDITS`, `COST_LIMIT_EXCEEDED`, \
+             `PAYWALL_DETECTED`."
+        }
+        "403" => {
+            "Another website sent the request (`CROSS_SITE_REQUEST`), or the page cannot be had."
+        }
+        "404" => "The record does not exist, belongs to another account, or has expired.",
+        "408" => "The body did not arrive in time: `REQUEST_TIMEOUT`.",
+        "409" => {
+            "The key belongs to another body (`IDEMPOTENCY_KEY_REUSED`), or the job was canceled."
+        }
+        "413" => "The body or the page is too large: `CONTENT_TOO_LARGE`.",
+        "415" => "The mode cannot read the document: `UNSUPPORTED_CONTENT_TYPE`.",
+        "422" => "A field is invalid (`VALIDATION_ERROR`), or the page failed.",
+        "429" => "The API key is over a limit: `RATE_LIMIT_EXCEEDED`, `SPEND_LIMIT_EXCEEDED`.",
+        "431" => "The head of the request is too large. The response has no body.",
+        "503" => "The service is shutting down: `SERVICE_UNAVAILABLE`.",
+        "504" => "The page was not finished in time: `TIMEOUT`, `TIME_BUDGET_EXPIRED`.",
+        _ => "The service failed: `INTERNAL_ERROR`.",
+    };
+    json!({
+        "description": description,
+        "content": { "application/json": { "schema": reference("Problem") } },
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Calls `visit` with every object of the document and its JSON pointer.
+    fn for_each_object(value: &Value, at: &str, visit: &mut impl FnMut(&str, &Map<String, Value>)) {
+        match value {
+            Value::Object(fields) => {
+                visit(at, fields);
+                for (name, field) in fields {
+                    let name = name.replace('~', "~0").replace('/', "~1");
+                    for_each_object(field, &format!("{at}/{name}"), visit);
+                }
+            }
+            Value::Array(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    for_each_object(value, &format!("{at}/{index}"), visit);
+                }
+            }
+            _ => {}
+        }
+    }
+
     #[test]
     fn every_reference_has_a_target() {
         let whole = openapi(&Limits::default());
-        let mut pending = vec![&whole];
         let mut seen = 0;
-        while let Some(value) = pending.pop() {
-            match value {
-                Value::Object(fields) => {
-                    if let Some(Value::String(to)) = fields.get("$ref") {
-                        let place = to.strip_prefix('#').expect("a path in this document");
-                        assert!(whole.pointer(place).is_some(), "{to} is not there");
-                        seen += 1;
-                    }
-                    pending.extend(fields.values());
-                }
-                Value::Array(values) => pending.extend(values),
-                _ => {}
+        for_each_object(&whole, "", &mut |_, fields| {
+            if let Some(Value::String(to)) = fields.get("$ref") {
+                let place = to.strip_prefix('#').expect("a path in this document");
+                assert!(whole.pointer(place).is_some(), "{to} is not there");
+                seen += 1;
             }
-        }
+        });
         assert!(seen > 100, "{seen}");
+    }
+
+    #[test]
+    fn every_property_and_parameter_has_a_description_and_an_example() {
+        let whole = openapi(&Limits::default());
+        let described = |it: &Value| it["description"].as_str().is_some_and(|it| it.ends_with('.'));
+        let mut properties = 0;
+        for_each_object(&whole["components"]["schemas"], "", &mut |at, fields| {
+            let is_schema = !at.contains("/examples/");
+            let named = fields.get("properties").filter(|_| is_schema).and_then(Value::as_object);
+            for (name, schema) in named.into_iter().flatten() {
+                assert!(described(schema), "{at}/{name} has no description");
+                assert!(schema["examples"].is_array(), "{at}/{name} has no example");
+                properties += 1;
+            }
+        });
+        let parameters = whole["components"]["parameters"].as_object().expect("parameters");
+        for (name, parameter) in parameters {
+            assert!(described(parameter), "{name} has no description");
+            assert!(!parameter["example"].is_null(), "{name} has no example");
+        }
+        let schemas = whole["components"]["schemas"].as_object().expect("schemas");
+        for (name, schema) in schemas {
+            assert!(described(schema), "{name} has no description");
+        }
+        assert!(properties > 250 && parameters.len() == 10, "{properties}");
+    }
+
+    #[test]
+    fn every_error_code_has_a_description() {
+        let whole = openapi(&Limits::default());
+        let codes = whole["components"]["schemas"]["ErrorCode"]["oneOf"].as_array().expect("codes");
+
+        assert!(codes.len() >= 40, "{}", codes.len());
+        for code in codes {
+            assert!(code["const"].is_string() && code["description"].is_string(), "{code}");
+        }
     }
 }

@@ -2,6 +2,49 @@
 
 use serde_json::{Map, Value, json};
 
+/// A property of an object. The constructor requires the description and the example, so no property lacks them.
+pub(super) struct Property {
+    name: &'static str,
+    schema: Value,
+    example: Value,
+    description: &'static str,
+    default: Option<Value>,
+}
+
+/// Creates a property. `example` is a valid value of `schema`.
+pub(super) fn property(
+    name: &'static str,
+    schema: Value,
+    example: impl Into<Value>,
+    description: &'static str,
+) -> Property {
+    Property { name, schema, example: example.into(), description, default: None }
+}
+
+impl Property {
+    /// Sets the value that an absent property has.
+    pub(super) fn default(mut self, value: impl Into<Value>) -> Self {
+        self.default = Some(value.into());
+        self
+    }
+
+    /// Allows null, which counts as absent.
+    fn or_null(mut self) -> Self {
+        self.schema = or_null(self.schema);
+        self
+    }
+
+    fn into_entry(self) -> (String, Value) {
+        let mut schema = self.schema;
+        schema["description"] = json!(self.description);
+        schema["examples"] = json!([self.example]);
+        if let Some(default) = self.default {
+            schema["default"] = default;
+        }
+        (self.name.to_owned(), schema)
+    }
+}
+
 pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
@@ -48,6 +91,11 @@ pub(super) fn object() -> Value {
     json!({ "type": "object" })
 }
 
+/// An object whose fields are strings.
+pub(super) fn string_map() -> Value {
+    json!({ "type": "object", "additionalProperties": { "type": "string" } })
+}
+
 /// Any JSON value.
 pub(super) fn anything() -> Value {
     json!({})
@@ -66,17 +114,38 @@ pub(super) fn or_null(schema: Value) -> Value {
 }
 
 /// An object that has all of these fields, and may have more.
-pub(super) fn record<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    let required: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+pub(super) fn record(fields: Vec<Property>) -> Value {
+    let required: Vec<&str> = fields.iter().map(|it| it.name).collect();
     json!({ "type": "object", "required": required, "properties": properties(fields) })
 }
 
 /// An object that may have these fields. Each may be null.
-pub(super) fn options<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    let fields = fields.map(|(name, schema)| (name, or_null(schema)));
+pub(super) fn options(fields: Vec<Property>) -> Value {
+    let fields = fields.into_iter().map(Property::or_null).collect();
     json!({ "type": "object", "properties": properties(fields) })
 }
 
-pub(super) fn properties<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
-    fields.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+pub(super) fn properties(fields: Vec<Property>) -> Map<String, Value> {
+    fields.into_iter().map(Property::into_entry).collect()
+}
+
+/// Adds a description to a schema.
+pub(super) fn described(mut schema: Value, description: &str) -> Value {
+    schema["description"] = json!(description);
+    schema
+}
+
+/// Adds optional fields to an object's schema, unless it has them already.
+pub(super) fn with_optional(mut schema: Value, fields: Map<String, Value>) -> Value {
+    if let Some(named) = schema["properties"].as_object_mut() {
+        for (name, field) in fields {
+            named.entry(name).or_insert(field);
+        }
+    }
+    schema
+}
+
+/// Another schema with additional required fields.
+pub(super) fn extended(name: &str, fields: Vec<Property>) -> Value {
+    json!({ "allOf": [reference(name), record(fields)] })
 }

@@ -1,0 +1,69 @@
+//! Parameters: path segments, query parameters and headers.
+
+use serde_json::{Value, json};
+
+use crate::service::wire::openapi::schema::{flag, text, within};
+
+const BATCH: &str = "batch_0191d2a4-5b6c-7000-8000-000000000001";
+const JOB: &str = "0191d2a4-5b6c-7000-8000-000000000002";
+
+/// Returns the parameters, by the names that operations use for them.
+pub(in crate::service::wire::openapi) fn parameters() -> Value {
+    let key = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" });
+    let mut unaddressed = flag();
+    unaddressed["default"] = json!(false);
+    let mut results = flag();
+    results["default"] = json!(true);
+    let mut limit = within(1, 100);
+    limit["default"] = json!(20);
+    json!({
+        "batch": parameter(("path", "id"), text(), BATCH, "Id of the batch, from the response to its submission."),
+        "job": parameter(("path", "id"), text(), JOB, "Id of the job, from the response to its submission."),
+        "delivery": parameter(
+            ("path", "id"), text(), "0191d2a4-5b6c-7000-8000-000000000003",
+            "Id of the delivery, from the list of deliveries.",
+        ),
+        "file": parameter(
+            ("path", "name"), text(), "screenshot.png",
+            "Name of the artifact, as the result lists it.",
+        ),
+        "unaddressed": parameter(
+            ("query", "unaddressed"), unaddressed, true,
+            "`true` includes the notifications of batches that have no webhook.",
+        ),
+        "results": parameter(
+            ("query", "include_results"), results, false,
+            "`false` leaves `result` of every item null.",
+        ),
+        "limit": parameter(("query", "limit"), limit, 50, "Largest number of entries in the response."),
+        "cursor": parameter(
+            ("query", "cursor"), text(), BATCH,
+            "The `next_cursor` of the previous page. Defaults to the newest entry.",
+        ),
+        "idempotency": parameter(
+            ("header", "Idempotency-Key"), key, "order-4711",
+            "Key of the submission, chosen by the client. Submitting the same body with the same key again returns \
+             the same batch. Another body with the same key is refused.",
+        ),
+        "last": parameter(
+            ("header", "Last-Event-ID"), text(), "0001",
+            "Id of the last event that was received. The stream resumes after it.",
+        ),
+    })
+}
+
+fn parameter(
+    (place, name): (&str, &str),
+    schema: Value,
+    example: impl Into<Value>,
+    description: &str,
+) -> Value {
+    let mut parameter = json!({
+        "name": name, "in": place, "schema": schema, "example": example.into(),
+        "description": description,
+    });
+    if place == "path" {
+        parameter["required"] = json!(true);
+    }
+    parameter
+}

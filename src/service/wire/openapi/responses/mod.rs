@@ -1,0 +1,122 @@
+//! Schemas of responses, one file per resource.
+
+use serde_json::{Map, Value, json};
+
+use crate::core::tier::Tier;
+use crate::service::wire::openapi::schema::{
+    Property, count, flag, list, object, or_null, property, record, reference, text, word,
+};
+
+mod account;
+mod attempt;
+mod batch;
+mod deliveries;
+mod estimate;
+mod job;
+mod page;
+mod problem;
+
+const BATCH_ID: &str = "^batch_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+
+/// A batch's id, for examples.
+const SAMPLE_BATCH: &str = "batch_0191d2a4-5b6c-7000-8000-000000000001";
+/// A job's id, for examples.
+const SAMPLE_JOB: &str = "0191d2a4-5b6c-7000-8000-000000000002";
+/// A time, for examples.
+const SAMPLE_TIME: &str = "2026-11-28T09:30:00.000Z";
+/// A page's URL, for examples.
+const SAMPLE_URL: &str = "https://example.com/";
+
+/// Returns the schemas by name.
+pub(super) fn schemas() -> Map<String, Value> {
+    let schemas = [
+        ("Problem", problem::problem()),
+        ("ErrorCode", problem::error_code()),
+        ("BatchAccepted", batch::accepted()),
+        ("BatchSummary", batch::summary()),
+        ("BatchStatus", batch::status()),
+        ("BatchCancelled", batch::cancelled()),
+        ("BatchList", paged("batches", "BatchListed", batch::LIST)),
+        ("BatchListed", batch::listed()),
+        ("BatchItem", batch::item()),
+        ("Event", batch::event()),
+        ("Page", page::page()),
+        ("Artifact", page::artifact()),
+        ("Billing", attempt::billing()),
+        ("Attempt", attempt::attempt()),
+        ("JobAccepted", job::accepted()),
+        ("Job", job::job()),
+        ("Estimate", estimate::estimate()),
+        ("BatchEstimate", estimate::batch_estimate()),
+        ("Ledger", account::ledger()),
+        ("LedgerEntry", account::ledger_entry()),
+        ("Deliveries", paged("deliveries", "Delivery", deliveries::LIST)),
+        ("Delivery", deliveries::delivery()),
+        ("Usage", account::usage()),
+        ("Balance", account::balance()),
+        ("BillingUsage", account::billing_usage()),
+        ("Description", description()),
+        ("Health", health()),
+    ];
+    schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn id() -> Value {
+    json!({ "type": "string", "format": "uuid" })
+}
+
+fn batch_id() -> Value {
+    json!({ "type": "string", "pattern": BATCH_ID })
+}
+
+fn tier() -> Value {
+    word(Tier::ALL.map(Tier::number))
+}
+
+/// One page of a list. `description` is that of the list.
+fn paged(name: &'static str, entry: &str, description: &'static str) -> Value {
+    let mut schema = record(vec![
+        property(name, list(reference(entry)), json!([]), description),
+        property(
+            "next_cursor",
+            or_null(batch_id()),
+            SAMPLE_BATCH,
+            "The `cursor` of the next page; null if this is the last one.",
+        ),
+        property("has_more", flag(), true, "`true` if there is another page."),
+    ]);
+    schema["description"] = json!("One page of a list.");
+    schema
+}
+
+/// The OpenAPI document itself.
+fn description() -> Value {
+    let mut schema = record(vec![
+        property("openapi", text(), "3.1.0", "Version of OpenAPI."),
+        property("info", object(), json!({ "title": "rungs" }), "Title, version and license."),
+        property("paths", object(), json!({}), "Operations by path and method."),
+        property("components", object(), json!({}), "Schemas and parameters by name."),
+        property("security", list(object()), json!([{ "key": [] }]), "Ways to send the API key."),
+    ]);
+    schema["description"] = json!("The OpenAPI document.");
+    schema
+}
+
+fn health() -> Value {
+    let mut schema = record(vec![
+        property(
+            "status",
+            word(["ok", "ready"]),
+            "ok",
+            "`ok` from `/health`, `ready` from `/ready`.",
+        ),
+        property("version", text(), "0.1.0", "Version of rungs."),
+    ]);
+    schema["description"] = json!("The health of the service.");
+    schema
+}
+
+/// The price of a job or of a batch, which several objects have.
+fn credits_used(description: &'static str) -> Property {
+    property("credits_used", count(), 200, description)
+}

@@ -1,5 +1,7 @@
 //! Command-line arguments.
 
+#![expect(clippy::doc_markdown, reason = "clap prints these comments as they are, not as Markdown")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,9 +11,11 @@ use rungs::core::tier::Tier;
 
 use crate::driver::BrowserDriver;
 
-/// Fetches pages with the cheapest method that works.
+/// Fetches pages with the cheapest tier that works.
 #[derive(Debug, Parser)]
 #[command(name = "rungs", version, about)]
+#[command(after_help = "Set RUNGS_LOG, for example to rungs=debug, to log to standard error.\n\n\
+    Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -20,18 +24,24 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Fetch one page and print it.
+    #[command(after_help = "Example: rungs scrape https://example.com/ --formats text --width 80")]
     Scrape(ScrapeArgs),
-    /// Fetch many pages. With --store, rerunning the command resumes where it left off.
+    /// Fetch many pages. With --store, rerunning the same command resumes where it left off.
+    #[command(after_help = "Example: rungs batch urls.txt --store data --out results.jsonl")]
     Batch(BatchArgs),
-    /// Run the REST service.
+    /// Run the REST service until SIGINT or SIGTERM.
+    #[command(after_help = "Example: rungs serve --store data --api-keys keys.json")]
     Serve(ServeArgs),
-    /// Generate an API key, and the entry with its hash for the file of --api-keys.
+    /// Generate an API key, and its entry for the file of --api-keys.
+    #[command(after_help = "Example: rungs key ci --account acme")]
     Key(KeyArgs),
-    /// List the batches of a store, or the jobs of one batch.
+    /// List the 100 newest batches of a store, or the jobs of one batch.
+    #[command(after_help = "Example: rungs status --store data")]
     Status(StatusArgs),
     /// Price pages without fetching them.
+    #[command(after_help = "Example: rungs estimate https://example.com/ --max-tier 3")]
     Estimate(EstimateArgs),
-    /// Check what each tier needs, and how to install what is missing.
+    /// Check the programs that each tier and mode needs, and print how to install what is missing.
     Doctor,
 }
 
@@ -41,32 +51,34 @@ pub(crate) struct PageArgs {
     /// Method of reading the page: auto, html, js, pdf or ocr.
     #[arg(long, default_value = "auto")]
     pub(crate) mode: Mode,
-    /// Output formats, separated by commas: markdown, text, html, json, `json_v2`, rag, content, raw.
+    /// Output formats, separated by commas: markdown, text, html, json, json_v2, rag, content, raw. The first one is
+    /// printed.
     #[arg(long, value_delimiter = ',', default_value = "markdown")]
     pub(crate) formats: Vec<Format>,
-    /// Highest tier to escalate to: 1, 2, 3, 3.5 or 4.
+    /// Highest tier to escalate to: 1, 2, 3, 3.5 or 4. Defaults to no limit.
     #[arg(long)]
     pub(crate) max_tier: Option<Tier>,
-    /// Use this tier only.
-    #[arg(long)]
+    /// The only tier to use: 1, 2, 3, 3.5 or 4. Defaults to escalation.
+    #[arg(long, value_name = "TIER")]
     pub(crate) force_tier: Option<Tier>,
-    /// Time for all attempts together, 1 to 300 seconds.
+    /// Time for all attempts on a page together, 1 to 300 seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     pub(crate) timeout: u64,
-    /// Kind of content to extract into json, such as article or product.
+    /// Kind of content to extract into json: auto, product, article, job_posting, faq, recipe, event,
+    /// ecommerce_homepage or directory_listing.
     #[arg(long, default_value = "auto")]
     pub(crate) profile: Profile,
-    /// File with a JSON Schema of the fields to extract.
+    /// File with a JSON Schema of the fields to extract, or its shorthand such as {"price": "number"}.
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
-    /// Prompt for a language model to extract fields with. The environment variables `RUNGS_LLM_URL`,
-    /// `RUNGS_LLM_MODEL` and `RUNGS_LLM_KEY` configure the model.
+    /// Prompt for a language model to extract fields with, up to 2,000 characters. The environment variables
+    /// RUNGS_LLM_URL, RUNGS_LLM_MODEL and RUNGS_LLM_KEY configure the model.
     #[arg(long, value_name = "TEXT")]
     pub(crate) prompt: Option<String>,
-    /// Include the page's source in the result object, as `raw_html`.
+    /// Include the page's source in the result object, as raw_html.
     #[arg(long)]
     pub(crate) raw_html: bool,
-    /// Request header as 'Name: value'. Repeatable.
+    /// Request header, for example 'Accept-Language: de'. Repeatable, up to 50 times.
     #[arg(long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
     #[command(flatten)]
@@ -76,52 +88,56 @@ pub(crate) struct PageArgs {
 /// Network options.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NetArgs {
-    /// Proxy for tier 3: `http://host:port` or `socks5://host:port`. Repeatable.
+    /// Proxy for tier 3, for example http://user:password@host:3128 or socks5://host:1080. Repeatable.
     #[arg(long = "proxy", value_name = "URL")]
     pub(crate) proxies: Vec<String>,
-    /// Allow requests to private and loopback addresses.
+    /// Allow requests to private and loopback addresses. Without it, only public addresses are allowed.
     #[arg(long)]
     pub(crate) allow_private: bool,
-    /// Driver of the browser tier. `headless-chrome` needs a build with the feature `headless_chrome`. Defaults to
-    /// `chromium`.
+    /// Driver of the browser tier [default: chromium]. headless-chrome needs a build with the feature
+    /// headless_chrome.
     #[arg(long, value_enum, value_name = "DRIVER")]
     pub(crate) browser: Option<BrowserDriver>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ScrapeArgs {
-    /// URL of the page.
+    /// URL of the page, http or https.
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// Print the whole result object.
+    /// Print the whole result object as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Lay the text out for this many columns, 20 to 1,000; needs `--formats text`.
+    /// Lay the text out for this many columns, 20 to 1,000. Needs --formats text.
     #[arg(long, value_name = "COLUMNS", conflicts_with = "json")]
     pub(crate) width: Option<usize>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct BatchArgs {
-    /// File with one URL or JSON object per line, or - for standard input.
+    /// File with one URL or JSON object per line, or - for standard input. Lines that begin with # are skipped.
     pub(crate) file: PathBuf,
-    /// Directory for jobs and results, so that a rerun loses nothing and fetches nothing twice.
+    /// Directory for jobs and results. With it, a rerun resumes and fetches no page twice. Defaults to memory.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// File to append results to, one JSON object per line. Defaults to standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Pages to fetch at the same time.
+    /// Number of pages to fetch at the same time.
     #[arg(long, value_name = "PAGES", default_value_t = 32)]
     pub(crate) concurrency: usize,
-    /// Pages to fetch from one site at the same time.
+    /// Number of pages to fetch from one site at the same time.
     #[arg(long, value_name = "PAGES", default_value_t = 8)]
     pub(crate) per_host: usize,
-    /// Pages to fetch from one site per second. Defaults to no limit.
+    /// Pages to fetch from one site per second, for example 0.5. Defaults to no limit.
     #[arg(long, value_name = "PER_SECOND")]
     pub(crate) rate: Option<f64>,
-    /// URL that receives a `batch.completed` webhook for every 100 URLs.
+    /// Hours to keep a batch in the store after its last page, at least 24. Defaults to 24.
+    #[arg(long, value_name = "HOURS")]
+    pub(crate) retention: Option<u64>,
+    /// URL that receives one batch.completed webhook for every 100 pages. RUNGS_WEBHOOK_SECRET sets the secret that
+    /// signs it.
     #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,
     #[command(flatten)]
@@ -130,22 +146,28 @@ pub(crate) struct BatchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Address to listen on. Defaults to 127.0.0.1:8080. Other than loopback addresses require an API key.
+    /// Address to listen on [default: 127.0.0.1:8080]. Other than loopback addresses require an API key.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     /// Directory for jobs and results. Defaults to memory, which is lost when the process ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// API key to accept, at least 16 characters. Repeatable. Other users of this machine can read a command line:
-    /// prefer `--api-keys` or the environment variable `RUNGS_API_KEY`.
+    /// prefer --api-keys or the environment variable RUNGS_API_KEY.
     #[arg(long = "api-key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// JSON file with a list of API keys: name, account, hash and limits, as `rungs key` prints them.
+    /// JSON file with a list of API keys: name, account, hash and limits, as rungs key prints them.
     #[arg(long = "api-keys", value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
     /// JSON file with settings. Options on the command line take precedence.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Hours to keep a batch after its last page, at least 24. Defaults to 24.
+    #[arg(long, value_name = "HOURS")]
+    pub(crate) retention: Option<u64>,
+    /// Number of pages of one account to fetch at the same time. Defaults to no limit.
+    #[arg(long, value_name = "PAGES")]
+    pub(crate) per_account: Option<usize>,
     #[command(flatten)]
     pub(crate) net: NetArgs,
 }
@@ -161,16 +183,16 @@ pub(crate) struct KeyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Id of a batch. Defaults to all batches.
+    /// Id of a batch, for example batch_0191d2a4-5b6c-7000-8000-000000000001. Defaults to all batches.
     pub(crate) batch: Option<rungs::core::id::BatchId>,
-    /// Directory of the store.
+    /// Directory of the store. No other process may have it open.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArgs {
-    /// URLs of the pages.
+    /// URLs of the pages, http or https.
     #[arg(required = true, value_name = "URL")]
     pub(crate) urls: Vec<String>,
     #[command(flatten)]

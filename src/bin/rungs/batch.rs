@@ -24,7 +24,8 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
     let defaults = setup::item(&args.page)?;
     let items = input::items(&input::read(&args.file)?, &defaults)?;
     if items.is_empty() {
-        return Err(CliError::Usage("the input has no URL: put one on each line".to_owned()));
+        let message = format!("{} has no URL: put one on each line", args.file.display());
+        return Err(CliError::Usage(message));
     }
     let engine = engine(&args)?;
     let mut results = Results::open(args.out.as_deref(), items.len())?;
@@ -36,7 +37,11 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
     let finished = done?;
     results.print_table();
     if !finished {
-        eprintln!("rungs: interrupted: with --store, rerun the same command to resume");
+        let remedy = match args.store {
+            Some(_) => "rerun the same command to resume",
+            None => "use --store to be able to resume",
+        };
+        eprintln!("rungs: interrupted: {remedy}");
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
@@ -46,6 +51,7 @@ fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
     let mut settings = Settings::default().with_concurrency(args.concurrency);
     settings.pacing.per_host = args.per_host;
     settings.pacing.per_second = args.rate;
+    settings.retention = args.retention.map_or(settings.retention, setup::hours);
     match &args.store {
         Some(dir) => {
             let store = Sled::open(dir).map_err(|error| CliError::failed(&error))?;
@@ -69,7 +75,7 @@ async fn process(
         let handle = engine.submit(batch).await.map_err(|error| match error {
             SubmitError::Item { index, error } => {
                 let position = number * CHUNK + index + 1;
-                CliError::Usage(format!("URL number {position}: {error}"))
+                CliError::Usage(format!("{}: page {position}: {error}", args.file.display()))
             }
             error => CliError::failed(&error),
         })?;

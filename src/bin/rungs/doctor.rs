@@ -1,4 +1,4 @@
-//! `rungs doctor`: checks what each tier and mode needs.
+//! `rungs doctor`: checks the programs that each tier and mode needs.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use rungs::fetch::{Chrome, Pdf, Tesseract};
 
 use crate::print;
 
-/// The result of one check: the details if it passed, or how to fix it.
+/// The result of one check: the details if it passed, or the remedy.
 type Check = Result<String, String>;
 
 /// Prints one line per tier and mode.
@@ -16,7 +16,7 @@ pub(crate) async fn run() -> ExitCode {
         let label = format!("tier {:<4} {:<8}", tier.number(), tier.name());
         match tier {
             Tier::Curl | Tier::Http | Tier::LightJs => print_line(&label, "ready", "built in"),
-            Tier::Stealth => print_line(&label, "needs a proxy", "pass one with --proxy URL"),
+            Tier::Stealth => print_line(&label, "needs a proxy", "add one with --proxy URL"),
             Tier::Browser => print_check(&label, browser().await),
         }
     }

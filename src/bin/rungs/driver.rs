@@ -33,8 +33,8 @@ impl BrowserDriver {
     }
 }
 
-/// Adds the browser tier if a browser is installed. Otherwise the engine would hold credits for the tier and
-/// escalate to it in vain.
+/// Adds the browser tier if a browser is installed. Without the check, the engine would hold credits for the tier
+/// and escalate to it, only to fail.
 fn add_if_installed(
     builder: EngineBuilder,
     chrome: &Chrome,

@@ -14,7 +14,7 @@ pub(crate) enum CliError {
     Failed(String),
 }
 
-/// The exit code of a command, or why it failed.
+/// The exit code of a command, or its error.
 pub(crate) type CommandResult = Result<ExitCode, CliError>;
 
 impl CliError {

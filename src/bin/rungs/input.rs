@@ -10,8 +10,9 @@ use crate::error::CliError;
 
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(file: &Path) -> Result<String, CliError> {
-    let failed =
-        |error: std::io::Error| CliError::Usage(format!("cannot read {}: {error}", file.display()));
+    let failed = |error: std::io::Error| {
+        CliError::Usage(format!("cannot read {} ({error}): check the path", file.display()))
+    };
     if file != Path::new("-") {
         return std::fs::read_to_string(file).map_err(failed);
     }
@@ -38,6 +39,7 @@ fn item(line: &str, defaults: &Item) -> Result<Item, String> {
         line.clone_into(&mut item.url);
         return Ok(item);
     }
-    let value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let value = serde_json::from_str(line)
+        .map_err(|error| format!("not valid JSON ({error}): use a URL, or an object with `url`"))?;
     wire::read_item_with_defaults(&value, defaults).map_err(|error| error.to_string())
 }

@@ -4,12 +4,12 @@ use std::io::{ErrorKind, Write};
 
 /// Prints one line. Ends the program if that fails.
 ///
-/// A closed pipe is not an error: `head` has read enough. A full disk is one.
+/// A closed pipe is not an error: a reader such as `head` has read enough. A full disk is an error.
 pub(crate) fn line(line: impl std::fmt::Display) {
     let Err(error) = writeln!(std::io::stdout().lock(), "{line}") else { return };
     if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
-    eprintln!("rungs: cannot write to standard output: {error}");
+    eprintln!("rungs: cannot write to standard output ({error}): free space and rerun");
     std::process::exit(1);
 }

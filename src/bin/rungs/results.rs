@@ -30,14 +30,16 @@ impl Results {
         let bar = std::io::stderr().is_terminal().then(|| progress_bar(total as u64));
         let mut results = Self { out: None, written: HashSet::new(), totals: BTreeMap::new(), bar };
         if let Some(path) = out {
-            let failed =
-                |error| CliError::Failed(format!("cannot open {}: {error}", path.display()));
+            let failed = |error| {
+                let path = path.display();
+                CliError::Failed(format!("cannot open {path} ({error}): check the path of --out"))
+            };
             results.out = Some(results.resume(path).map_err(failed)?);
         }
         Ok(results)
     }
 
-    /// Opens the results file, drops a last line that a crash cut off, and records the jobs that are in it.
+    /// Opens the results file, drops an incomplete last line that a crash left, and records the jobs that are in it.
     fn resume(&mut self, path: &Path) -> std::io::Result<File> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
@@ -75,7 +77,9 @@ impl Results {
             Some(file) => file.write_all(line.as_bytes()),
             None => std::io::stdout().write_all(line.as_bytes()),
         };
-        written.map_err(|error| CliError::Failed(format!("cannot write a result: {error}")))?;
+        written.map_err(|error| {
+            CliError::Failed(format!("cannot write a result ({error}): free space and rerun"))
+        })?;
         match &self.bar {
             Some(bar) => bar.inc(1),
             None => log(report),

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: ScrapeArgs) -> CommandResult {
     let engine = setup::engine(&args.page.net, Settings::default(), Memory::default())?;
     let report = match engine.scrape(item).await {
         Ok(report) => report,
-        // There is only one item, so its index tells nothing.
+        // With one item, its index adds no information.
         Err(SubmitError::Item { error, .. }) => return Err(CliError::Usage(error.to_string())),
         Err(error) => return Err(CliError::failed(&error)),
     };
@@ -40,7 +40,10 @@ pub(crate) async fn run(args: ScrapeArgs) -> CommandResult {
             explain(&args, &report, error);
             Ok(ExitCode::FAILURE)
         }
-        None => Err(CliError::Failed("the job has neither a result nor an error".to_owned())),
+        None => {
+            let message = "the page was not finished: set RUNGS_LOG=rungs=debug to find the cause";
+            Err(CliError::Failed(message.to_owned()))
+        }
     }
 }
 
@@ -66,7 +69,7 @@ fn print_page(args: &ScrapeArgs, report: &JobSnapshot, page: &Page) {
     match rendered(page, format, args.width) {
         Some(text) => print::line(text),
         None => eprintln!(
-            "rungs: no format `{}` for this kind of document: print everything with --json",
+            "rungs: this document has no format `{}`: choose another one with --formats, or print all with --json",
             format.as_str()
         ),
     }
@@ -89,7 +92,7 @@ fn rendered(page: &Page, format: Format, width: Option<usize>) -> Option<String>
     }
 }
 
-/// Prints why the page failed, what may help, and every attempt.
+/// Prints the page's error, the remedy, and every attempt.
 fn explain(args: &ScrapeArgs, report: &JobSnapshot, error: &JobError) {
     eprintln!("rungs: {error}");
     if let Some(tier) = error.required_tier {

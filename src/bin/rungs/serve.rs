@@ -47,15 +47,19 @@ struct Config {
     per_host: Option<usize>,
     /// Pages to fetch from one site per second.
     rate: Option<f64>,
-    /// Largest number of items of a batch.
+    /// Pages of one account to fetch at the same time.
+    per_account: Option<usize>,
+    /// Hours to keep a batch after its last page.
+    retention: Option<u64>,
+    /// Maximum number of items in a batch.
     batch_items: Option<usize>,
-    /// Largest request body.
+    /// Maximum size of a request body in bytes.
     body_bytes: Option<u64>,
-    /// Connections at the same time.
+    /// Maximum number of simultaneous connections.
     connections: Option<usize>,
     /// Seconds that requests, and after them pages, get to finish on shutdown.
     grace: Option<u64>,
-    /// `true` if accounts may spend only what they were granted.
+    /// `true` if accounts may only spend the credits that they were granted.
     limited_accounts: bool,
 }
 
@@ -81,7 +85,12 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     let service = Service::new(engine.clone()).keys(keys).options(options).metrics(metrics);
     let listener = TcpListener::bind(listen)
         .await
-        .map_err(|error| CliError::Failed(format!("cannot listen on {listen}: {error}")))?;
+        .map_err(|error| {
+            CliError::Failed(format!(
+                "cannot listen on {listen} ({error}): stop the program that uses the address, or choose another \
+                 one with --listen"
+            ))
+        })?;
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
     print::line(format_args!("listening on http://{bound}"));
     let stop = CancellationToken::new();
@@ -118,6 +127,9 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     settings.grace = config.grace.map_or(settings.grace, Duration::from_secs);
     settings.pacing.per_host = config.per_host.unwrap_or(settings.pacing.per_host);
     settings.pacing.per_second = config.rate.or(settings.pacing.per_second);
+    settings.per_account = args.per_account.or(config.per_account);
+    let retention = args.retention.or(config.retention).map(setup::hours);
+    settings.retention = retention.unwrap_or(settings.retention);
     settings.unlimited_accounts = !config.limited_accounts;
     let mut limits = Limits::default();
     limits.batch_items = config.batch_items.unwrap_or(limits.batch_items);
@@ -136,7 +148,7 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
         }
         None => builder.store(Memory::default()).build(),
     };
-    built.map_err(|error| CliError::failed(&error))
+    built.map_err(setup::build_error)
 }
 
 /// Collects the API keys of the settings file, the key file, the command line and the environment.
@@ -152,16 +164,19 @@ fn keys(args: &ServeArgs, config: &Config) -> Result<Keys, CliError> {
         keys.push(key.map_err(|error| CliError::Usage(error.to_string()))?);
     }
     if args.key_file.is_some() && keys.is_empty() {
-        let message = "the file of --api-keys has no key: generate one with `rungs key NAME`";
+        let message = "the file of --api-keys has no key: add one that `rungs key NAME` generates";
         return Err(CliError::Usage(message.to_owned()));
     }
     Keys::new(keys).map_err(|error| CliError::Usage(error.to_string()))
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(file: &Path, option: &str) -> Result<T, CliError> {
-    let failed = |error: String| CliError::Usage(format!("{option} {}: {error}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| failed(error.to_string()))
+    let path = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        CliError::Usage(format!("{option}: cannot read {path} ({error}): check the path"))
+    })?;
+    serde_json::from_str(&text)
+        .map_err(|error| CliError::Usage(format!("{option}: {path} is invalid: {error}")))
 }
 
 /// Waits for SIGINT or SIGTERM.

@@ -1,9 +1,10 @@
 //! Items and engines from command-line arguments.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rungs::core::request::Item;
-use rungs::engine::{EngineBuilder, Settings};
+use rungs::engine::{BuildError, EngineBuilder, Settings};
 use rungs::fetch::{Chrome, Http, Pdf, Tesseract};
 use rungs::llm::{Chat, ChatModel};
 use rungs::net::{NetPolicy, ProxyUrl};
@@ -24,6 +25,11 @@ const MODEL: &str = "RUNGS_LLM_MODEL";
 /// Environment variable with the API key of the model.
 const MODEL_KEY: &str = "RUNGS_LLM_KEY";
 
+/// Returns a number of hours as a duration.
+pub(crate) fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours.saturating_mul(3_600))
+}
+
 /// Creates an item with these options and without a URL.
 pub(crate) fn item(args: &PageArgs) -> Result<Item, CliError> {
     let mut item = Item::default()
@@ -43,13 +49,18 @@ pub(crate) fn item(args: &PageArgs) -> Result<Item, CliError> {
         item.headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
     if let Some(file) = &args.schema {
-        let failed =
-            |error: String| CliError::Usage(format!("--schema {}: {error}", file.display()));
-        let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-        item.extraction_schema =
-            Some(serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?);
+        item.extraction_schema = Some(schema(file)?);
     }
     Ok(item)
+}
+
+fn schema(file: &Path) -> Result<serde_json::Value, CliError> {
+    let path = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        CliError::Usage(format!("--schema: cannot read {path} ({error}): check the path"))
+    })?;
+    serde_json::from_str(&text)
+        .map_err(|error| CliError::Usage(format!("--schema: {path} is not JSON: {error}")))
 }
 
 /// Creates the network policy.
@@ -70,7 +81,15 @@ pub(crate) fn engine(
     store: impl Store + 'static,
 ) -> Result<Engine, CliError> {
     let builder = builder(args)?.store(store).settings(settings);
-    builder.build().map_err(|error| CliError::failed(&error))
+    builder.build().map_err(build_error)
+}
+
+/// Converts the error of an engine that was not built. A setting comes from the command line or the settings file.
+pub(crate) fn build_error(error: BuildError) -> CliError {
+    match error {
+        BuildError::Setting { .. } => CliError::Usage(error.to_string()),
+        error => CliError::failed(&error),
+    }
 }
 
 /// Creates the webhook client.
@@ -110,7 +129,7 @@ pub(crate) fn builder(args: &NetArgs) -> Result<EngineBuilder, CliError> {
         Some(model) => builder.prompts(model),
         None => builder,
     };
-    // If tesseract is missing, the first image fails with an error that says how to install it.
+    // If tesseract is missing, the first image fails with an error that names the package to install.
     Ok(builder.ocr(Tesseract::new()).pdf(Pdf::new()))
 }
 

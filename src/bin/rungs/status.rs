@@ -11,10 +11,10 @@ use crate::args::StatusArgs;
 use crate::error::{CliError, CommandResult};
 use crate::print;
 
-/// Batches that are listed.
+/// Maximum number of batches in the list.
 const MAX_LISTED: usize = 100;
 
-/// Prints what a store holds. It starts no engine, so that nothing is fetched.
+/// Prints the contents of a store. No engine is started, so nothing is fetched.
 pub(crate) async fn run(args: StatusArgs) -> CommandResult {
     // Opening creates a missing store, which would hide a mistyped path.
     if !args.store.is_dir() {
@@ -56,7 +56,11 @@ async fn list_jobs(store: &Sled, id: BatchId) -> CommandResult {
     let failed = |error: StoreError| CliError::failed(&error);
     let found = store.load(vec![Key::Batch(id)]).await.map_err(failed)?;
     let Some(Record::Batch(batch)) = found.into_iter().flatten().next().map(|it| it.record) else {
-        return Err(CliError::Failed(format!("batch {id} not found in this store")));
+        let message = format!(
+            "batch {id} not found: it does not exist in this store or has expired; `rungs status` without an id \
+             lists the batches"
+        );
+        return Err(CliError::Failed(message));
     };
     print::line(format_args!(
         "{}: {} of {} jobs ended",

@@ -17,4 +17,6 @@ mod page;
 mod program;
 mod refusals;
 mod scrapes;
+#[cfg(feature = "cli")]
+mod settings;
 mod world;

@@ -1,4 +1,4 @@
-//! `rungs serve` as its operator runs it.
+//! The program `rungs serve`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -11,12 +11,12 @@ use super::world::{Held, site};
 
 const SECRET: &str = "sk_live_0123456789abcdef";
 
-fn rungs(arguments: &[&str]) -> Output {
+pub(crate) fn rungs(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));
     command.env_remove("RUNGS_API_KEY").args(arguments).output().expect("the program runs")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Starts it on a free port.
+    /// Starts the program on a free port.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));
         command.env_remove("RUNGS_API_KEY").args(["serve", "--listen", "127.0.0.1:0"]);
@@ -35,7 +35,7 @@ impl Serving {
         Self::of(&mut command)
     }
 
-    /// Starts it as the command says.
+    /// Starts the program with this command.
     pub(crate) fn of(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut line = String::new();
@@ -45,7 +45,7 @@ impl Serving {
         Self { addr: addr.parse().expect("an address"), child }
     }
 
-    /// Sends it a signal, and waits for its end.
+    /// Sends the program a signal, waits for its end and returns its exit code.
     pub(crate) fn end(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status().expect("kill runs");
@@ -70,7 +70,7 @@ impl Drop for Serving {
 }
 
 #[test]
-fn what_can_be_reached_from_elsewhere_needs_a_key() {
+fn an_address_other_than_loopback_requires_a_key() {
     let open = rungs(&["serve", "--listen", "0.0.0.0:0"]);
 
     assert_eq!(open.status.code(), Some(2));
@@ -78,7 +78,7 @@ fn what_can_be_reached_from_elsewhere_needs_a_key() {
 }
 
 #[test]
-fn without_a_key_it_answers_to_no_name_that_a_site_can_have() {
+fn a_service_without_keys_refuses_other_host_names() {
     let serving = Serving::start(&[]);
     let asked = |host: &str| {
         let head =
@@ -95,7 +95,7 @@ fn without_a_key_it_answers_to_no_name_that_a_site_can_have() {
 }
 
 #[test]
-fn wrong_settings_are_named_before_anything_listens() {
+fn invalid_settings_prevent_the_start() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = |name: &str, content: &str| {
         let path = dir.path().join(name);
@@ -120,7 +120,7 @@ fn wrong_settings_are_named_before_anything_listens() {
 }
 
 #[test]
-fn a_key_that_the_program_made_lets_in_by_its_hash_alone() {
+fn a_generated_key_works_by_its_hash() {
     let made = text(&rungs(&["key", "first", "--account", "acme"]).stdout);
     let secret = made.split_whitespace().find(|it| it.starts_with("sk_live_")).expect("a key");
     let line = made.lines().last().expect("the line for the file");
@@ -137,7 +137,7 @@ fn a_key_that_the_program_made_lets_in_by_its_hash_alone() {
 }
 
 #[test]
-fn a_program_that_is_told_to_stop_or_is_killed_goes_on_with_what_it_accepted() {
+fn a_restarted_service_finishes_accepted_batches() {
     let (dir, held) = (tempfile::tempdir().expect("a directory"), Held::new());
     let store = dir.path().join("store").to_string_lossy().into_owned();
     let config = dir.path().join("rungs.json");
@@ -177,7 +177,7 @@ fn a_program_that_is_told_to_stop_or_is_killed_goes_on_with_what_it_accepted() {
 }
 
 #[test]
-fn settings_come_from_a_file_and_the_command_line_wins() {
+fn the_command_line_overrides_the_settings_file() {
     let dir = tempfile::tempdir().expect("a directory");
     let config = dir.path().join("rungs.json");
     let settings = json!({ "listen": "192.0.2.1:1", "batch_items": 2, "body_bytes": 5_000 });
@@ -193,7 +193,7 @@ fn settings_come_from_a_file_and_the_command_line_wins() {
 }
 
 #[test]
-fn the_keys_of_the_manual_are_keys() {
+fn the_documented_keys_are_valid() {
     let manual = std::fs::read_to_string("docs/SERVICE.md").expect("the manual");
     let (_, rest) = manual.split_once("```json\n").expect("a list of keys");
     let (list, _) = rest.split_once("```").expect("its end");

@@ -11,7 +11,7 @@ use crate::ports::prompt::{PromptAnswer, PromptError, PromptRequest};
 
 /// Bytes of text per token: about four in English, fewer in other languages.
 const BYTES_PER_TOKEN: usize = 4;
-/// The most bytes of a model's refusal in an error message.
+/// Maximum number of bytes of a model's refusal in an error message.
 const MAX_REFUSAL_BYTES: usize = 200;
 
 /// The request's `response_format`. Not every server supports every format; if it rejects one, the
@@ -22,7 +22,7 @@ enum ResponseFormat {
     JsonSchema,
     /// Any JSON object.
     JsonObject,
-    /// No `response_format`: only the instructions ask for JSON.
+    /// No `response_format`: only the instructions require JSON.
     Unset,
 }
 
@@ -67,7 +67,9 @@ pub(super) async fn complete(
     let mut warnings = Vec::new();
     if was_cut {
         let limit = model.input_tokens;
-        warnings.push(format!("extraction_prompt: the page was cut to about {limit} tokens"));
+        warnings.push(format!(
+            "extraction_prompt: the page was cut to about {limit} tokens; set filter_content or raise the limit"
+        ));
     }
     if let Some(schema) = &schema {
         let mismatches = schema::mismatches(schema, &value);
@@ -91,7 +93,7 @@ pub(super) async fn complete(
     })
 }
 
-/// Returns the start of a text, at most `max_bytes` long, and `true` if something was cut off.
+/// Returns the start of a text, at most `max_bytes` long, and `true` if the text was cut.
 fn cut_to(text: &str, max_bytes: usize) -> (&str, bool) {
     let end = text.floor_char_boundary(max_bytes);
     (&text[..end], end < text.len())
@@ -130,8 +132,8 @@ fn body(
     Value::Object(body)
 }
 
-/// Returns the instructions and the document. The document stands between marks that contain its
-/// hash, so it cannot contain them itself.
+/// Returns the instructions and the document. The document is between marks that contain its hash,
+/// so it cannot contain the marks itself.
 fn messages(request: &PromptRequest, text: &str, schema: Option<&Value>) -> Value {
     let hash = Sha256::digest(text.as_bytes());
     let mark = hash.iter().take(8).fold(0_u64, |sum, it| (sum << 8) | u64::from(*it));
@@ -157,7 +159,7 @@ fn text_field<'a>(reply: &'a Value, name: &str) -> Option<&'a str> {
     reply.get(name).and_then(Value::as_str)
 }
 
-/// Returns the JSON that the model wrote, or the reason why there is none.
+/// Returns the JSON that the model wrote, or the reason for its absence.
 fn value(reply: &Value) -> Result<Value, String> {
     let choice =
         reply.get("choices").and_then(|it| it.get(0)).ok_or("the response has no choices")?;
@@ -171,7 +173,7 @@ fn value(reply: &Value) -> Result<Value, String> {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
         Ok(other) => Ok(json!({ "answer": other })),
         Err(_) if finish_reason == Some("length") => {
-            Err("the answer was cut off at the limit of output tokens".to_owned())
+            Err("the answer was cut at the limit of output tokens; raise it".to_owned())
         }
         Err(_) if finish_reason == Some("content_filter") => {
             Err("the provider's content filter removed the answer".to_owned())
@@ -180,7 +182,7 @@ fn value(reply: &Value) -> Result<Value, String> {
     }
 }
 
-/// Strips what models without a `response_format` write around JSON: a Markdown fence, and
+/// Strips the text around JSON that models without a `response_format` write: a Markdown fence, and
 /// reasoning before it.
 fn unfenced(content: &str) -> &str {
     let content = content.rsplit("</think>").next().unwrap_or(content).trim();
@@ -214,7 +216,7 @@ mod tests {
     fn a_reply_without_an_answer_is_refused_with_its_reason() {
         let declined = json!({ "choices": [{ "message": { "refusal": "I cannot." } }] });
         for (reply, expected) in [
-            (reply("{\"a\":", "length"), "cut off at the limit"),
+            (reply("{\"a\":", "length"), "cut at the limit"),
             (reply("Sure! Here", "stop"), "not JSON"),
             (declined, "declined: I cannot."),
             (json!({}), "no choices"),

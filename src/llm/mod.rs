@@ -33,6 +33,18 @@ const RETRY: Backoff =
     Backoff { retries: 2, first: Duration::from_millis(500), longest: Duration::from_secs(20) };
 
 /// A language model behind a chat completions API: its URL, key, limits and prices.
+///
+/// # Example
+///
+/// ```
+/// use rungs::llm::{ChatModel, TokenPrices};
+///
+/// let prices = TokenPrices { input_cents: 15, output_cents: 60 };
+/// let model = ChatModel::new("https://api.openai.com/v1", "gpt-4o-mini")?
+///     .api_key("sk-...")
+///     .prices(prices);
+/// # Ok::<(), rungs::llm::ParseBaseUrlError>(())
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ChatModel {
@@ -102,14 +114,15 @@ impl ChatModel {
         self
     }
 
-    /// Sets the most tokens of a document, at about four bytes each. Defaults to 24,000. A longer
-    /// document is cut, with a warning.
+    /// Sets the maximum number of tokens of a document, at about four bytes each. Defaults to 24,000.
+    /// A longer document is cut, with a warning.
     pub fn input_tokens(mut self, limit: usize) -> Self {
         self.input_tokens = limit;
         self
     }
 
-    /// Sets the most tokens of an answer. Defaults to 4,000.
+    /// Sets the maximum number of tokens of an answer. Defaults to 4,000. A longer answer is an
+    /// error.
     pub fn output_tokens(mut self, limit: u32) -> Self {
         self.output_tokens = limit;
         self
@@ -152,7 +165,7 @@ impl fmt::Debug for ChatModel {
 /// let network = NetPolicy::new().allow_network("127.0.0.0/8")?;
 /// let prompts = Chat::new(local).network(network);
 /// // Engine::builder().prompts(prompts)
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), rungs::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -189,7 +202,7 @@ impl Chat {
         self
     }
 
-    /// Sets the number of tries if the provider is overloaded or unreachable. Defaults to 3.
+    /// Sets the maximum number of tries if the provider is overloaded or unreachable. Defaults to 3.
     pub fn tries(mut self, tries: u32) -> Self {
         self.retry.retries = tries.max(1) - 1;
         self

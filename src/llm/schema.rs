@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::schema::{FieldType, field_types, is_json_schema, resolved};
 
-/// The deepest nesting of schemas that is read.
+/// Maximum nesting of schemas that is read.
 const MAX_DEPTH: usize = 20;
-/// The most mismatches that are reported for one answer.
+/// Maximum number of mismatches that are reported for one answer.
 const MAX_MISMATCHES: usize = 10;
 
 /// Returns the JSON Schema of an item's schema, which is one already or the shorthand

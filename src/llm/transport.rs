@@ -1,4 +1,4 @@
-//! Sends one chat completion request, and repeats it where that can help.
+//! Sends one chat completion request, and retries it if a retry can help.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::net::error::request_error;
 use crate::ports::fetch::FetchErrorKind;
 use crate::ports::prompt::PromptError;
 
-/// The most bytes of a response.
+/// Maximum number of bytes in a response.
 const MAX_RESPONSE_BYTES: usize = 4 << 20;
-/// The most characters of a provider's error message that are passed on.
+/// Maximum number of characters of a provider's error message that are passed on.
 const MAX_REASON_CHARS: usize = 200;
 
-/// A model, and how often a request to it is repeated.
+/// A model with the HTTP client and the retries of requests to it.
 pub(super) struct Transport<'a> {
     pub(super) client: HttpClient,
     pub(super) model: &'a ChatModel,
@@ -30,7 +30,7 @@ pub(super) struct Transport<'a> {
     pub(super) retry: Backoff,
 }
 
-/// The reason why one try failed.
+/// The failure of one try.
 enum TryError {
     /// A later try may succeed, after the time in `Retry-After` if there is one.
     Transient(PromptError, Option<Duration>),

@@ -39,7 +39,7 @@ impl NetPolicy {
     ///
     /// # Errors
     ///
-    /// `Unavailable` if it asks for a proxy that is not configured.
+    /// `Unavailable` if it requests a proxy that is not configured.
     pub(crate) fn route(&self, request: &FetchRequest) -> Result<Route, FetchError> {
         let advanced = request.options.advanced();
         let site = request.url.site();

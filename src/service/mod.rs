@@ -4,8 +4,8 @@
 //!
 //! # Invariants
 //!
-//! * [`wire`] is the only module that knows the JSON field names of the API.
-//! * Nothing here decides about jobs, credits or retries. The engine does, for every caller alike.
+//! * [`wire`] is the only module that names the JSON fields of the API.
+//! * Nothing here decides about jobs, credits or retries. The engine decides, by the same rules for every caller.
 //! * A request for a record of another account gets the same response as one for a record that does not exist.
 
 pub mod wire;

@@ -21,11 +21,11 @@ use crate::ports::fetch::FetchErrorKind;
 use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier, WebhookUrlError};
 use crate::webhook::sign::WebhookSecret;
 
-/// The time of one attempt in all.
+/// Maximum duration of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time to wait for the response's body once its status has arrived.
+/// Maximum wait for the response's body once its status has arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
-/// The most bytes of the response's body that are read.
+/// Maximum number of bytes that are read of the response's body.
 const MAX_BODY_BYTES: usize = 1_024;
 
 /// Sends webhooks over HTTPS, behind the address guard. Redirects are not followed.
@@ -85,7 +85,10 @@ impl Webhooks {
         if let Some(addresses) = &literal
             && addresses.iter().all(|it| self.guard().check(*it).is_err())
         {
-            return Err("the URL's address is not public: use a public host".to_owned());
+            return Err(
+                "the URL's address is not public: use a public host, or have the operator allow it"
+                    .to_owned(),
+            );
         }
         // Plain http is accepted for addresses that had to be allowed, never for public ones.
         let is_local =
@@ -116,7 +119,7 @@ impl Webhooks {
             Err(_) => failed(format!("no response within {} seconds", ATTEMPT_TIMEOUT.as_secs())),
             Ok(Ok(response)) => {
                 let status = response.status().as_u16();
-                // The status decides; the body only helps to find a mistake.
+                // Only the status decides; the body is kept to help find a mistake.
                 let until = deadline.min(Instant::now() + BODY_TIMEOUT);
                 outcome(status, body_start(response.into_body(), until).await)
             }
@@ -168,7 +171,7 @@ impl Webhooks {
     }
 }
 
-/// Returns the addresses that the URL itself names: a literal, or those of `localhost`.
+/// Returns the addresses that the URL itself contains: a literal, or those of `localhost`.
 fn literal_addresses(url: &Url) -> Option<Vec<IpAddr>> {
     match url.host()? {
         Host::Ipv4(it) => Some(vec![it.into()]),
@@ -181,8 +184,8 @@ fn literal_addresses(url: &Url) -> Option<Vec<IpAddr>> {
     }
 }
 
-/// Reads the first bytes of a body as text. A body that ends early or is slow is kept as far as it
-/// was read.
+/// Reads the first bytes of a body as text. If the body ends early or is slow, the part that was read
+/// is kept.
 async fn body_start(mut body: Incoming, until: Instant) -> Option<String> {
     let mut kept = Vec::new();
     while kept.len() < MAX_BODY_BYTES {
@@ -198,11 +201,12 @@ fn outcome(status: u16, response_body: Option<String>) -> DeliveryOutcome {
     match status {
         200..=299 => DeliveryOutcome::Accepted { status, response_body },
         410 => {
-            let reason = "the receiver answered 410 Gone; no further attempt is made".to_owned();
+            let reason =
+                "the receiver responded with 410 Gone; no further attempt is made".to_owned();
             DeliveryOutcome::Refused { status: Some(status), reason, response_body }
         }
         _ => {
-            let reason = format!("the receiver answered with status {status}");
+            let reason = format!("the receiver responded with status {status}");
             DeliveryOutcome::Failed { status: Some(status), reason, response_body }
         }
     }

@@ -1,7 +1,7 @@
 //! The two signatures of a delivery.
 //!
-//! One is the API contract's, over the raw body alone. The other is that of [Standard Webhooks],
-//! which also covers the id and the time, so that a receiver can detect a replay.
+//! `X-Alterlab-Signature` covers the raw body. `webhook-signature`, as defined by
+//! [Standard Webhooks], also covers the id and the time, so a receiver can detect a replay.
 //!
 //! [Standard Webhooks]: https://www.standardwebhooks.com
 
@@ -19,6 +19,16 @@ use sha2::Sha256;
 /// # Invariants
 ///
 /// * `Debug` does not show the secret.
+///
+/// # Example
+///
+/// ```
+/// use rungs::webhook::WebhookSecret;
+///
+/// let secret = WebhookSecret::new("whsec_c2VjcmV0");
+/// let signature = secret.alterlab(br#"{"event":"batch.completed"}"#);
+/// assert!(signature.starts_with("sha256="));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSecret {
     text: String,
@@ -91,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_not_base64_is_its_own_key() {
+    fn a_secret_without_base64_is_used_as_text() {
         let theirs = standardwebhooks::Webhook::from_bytes(b"hush".to_vec()).expect("secret");
 
         let ours = WebhookSecret::new("hush").standard("msg_1", 1, b"{}");

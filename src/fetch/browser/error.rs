@@ -13,7 +13,7 @@ pub(super) enum CallError {
     /// The browser sent a message over the limit, in MiB.
     #[error("a message from the browser is over the limit of {0} MiB")]
     MessageTooLarge(usize),
-    /// The browser answered with an error.
+    /// The browser responded with an error.
     #[error("the browser rejected the call: {0}")]
     Rejected(String),
     /// The browser's response has another shape than expected, or a script failed.

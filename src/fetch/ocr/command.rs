@@ -12,7 +12,7 @@ use super::languages::Languages;
 use crate::fetch::subprocess;
 use crate::ports::fetch::FetchError;
 
-/// Environment variables that the program inherits: those that locate its parts. It sees no others.
+/// Environment variables that the program inherits, because they locate its parts. It inherits no others.
 const INHERITED_VARIABLES: [&str; 5] =
     ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "TESSDATA_PREFIX"];
 /// Maximum number of bytes read from its standard error.
@@ -39,7 +39,7 @@ impl TesseractCommand {
     pub(super) fn find(name: &Path) -> Result<Self, FetchError> {
         subprocess::find_executable(name).map(Self).ok_or_else(|| {
             unavailable(format!(
-                "the program {} is not installed; on Debian: apt-get install tesseract-ocr",
+                "the program {} is not installed: install it (on Debian: apt-get install tesseract-ocr)",
                 name.display()
             ))
         })
@@ -99,7 +99,7 @@ impl TesseractCommand {
 /// Builds the command of a shell that sets limits and then becomes the program, so that the child's id is the
 /// program's. Existing lower hard limits stay.
 ///
-/// The limit of CPU time is for the case that this process is killed and nobody else enforces the deadline.
+/// The limit of CPU time enforces the deadline if this process is killed.
 fn limited(program: &Path, limits: RunLimits) -> Command {
     // Complaints of the shell about limits that it cannot set are dropped: they do not concern the image.
     const SCRIPT: &str = "exec 3>&2 2>/dev/null; ulimit -c 0; ulimit -f 0; ulimit -v \"$1\"; \
@@ -151,7 +151,9 @@ async fn exchange(
         .map_err(|error| internal("the program's pipes cannot be read").with_source(error))?;
     if output.len() as u64 > limits.output_bytes {
         let limit = limits.output_bytes;
-        return Err(too_large(format!("tesseract printed more than {limit} bytes")));
+        return Err(too_large(format!(
+            "tesseract printed more than {limit} bytes: raise `max_output_bytes`"
+        )));
     }
     if status.success() {
         return Ok(output);

@@ -19,10 +19,10 @@ pub(super) fn unavailable(message: impl Into<String>) -> FetchError {
 
 /// The deadline passed.
 pub(super) fn timed_out() -> FetchError {
-    FetchError::new(Kind::Timeout, "the image was not read before the deadline")
+    FetchError::new(Kind::Timeout, "the image was not read before the deadline: raise `timeout`")
 }
 
-/// The program failed for a reason of this machine.
+/// The program failed because of this machine, and not because of the image.
 pub(super) fn internal(message: impl Into<String>) -> FetchError {
     FetchError::new(Kind::Internal, message)
 }

@@ -54,7 +54,9 @@ pub(super) fn inspect<'a>(
     }
     if body.len() > limits.max_image_bytes {
         let (size, limit) = (body.len(), limits.max_image_bytes);
-        return Err(too_large(format!("an image of {size} bytes is over the limit of {limit}")));
+        return Err(too_large(format!(
+            "an image of {size} bytes is over the limit of {limit}: raise `max_image_bytes`"
+        )));
     }
     let (format, header) = match body {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => ("PNG", png(body)),
@@ -70,7 +72,9 @@ pub(super) fn inspect<'a>(
             ("TIFF", pages.map(|pages| ImageHeader { pages, parts: [body, b""] }))
         }
         _ => {
-            return Err(damaged("the document is not a PNG, JPEG, WebP, TIFF or GIF image"));
+            return Err(damaged(
+                "the document is not a PNG, JPEG, WebP, TIFF or GIF image: convert it, or use mode `auto`",
+            ));
         }
     };
     let header = header.map_err(|error| damaged(format!("the {format} image {error}")))?;
@@ -81,7 +85,7 @@ pub(super) fn inspect<'a>(
 fn check_limits(pages: &[Dimensions], limits: &OcrLimits) -> Result<(), FetchError> {
     if pages.len() > limits.max_pages {
         let limit = limits.max_pages;
-        return Err(too_large(format!("the image has more than {limit} pages")));
+        return Err(too_large(format!("the image has more than {limit} pages: raise `max_pages`")));
     }
     let mut pixels = 0_u64;
     for &(width, height) in pages {
@@ -90,7 +94,7 @@ fn check_limits(pages: &[Dimensions], limits: &OcrLimits) -> Result<(), FetchErr
         }
         if width.max(height) > MAX_SIDE {
             let message = format!(
-                "an image of {width} by {height} pixels is over the limit of {MAX_SIDE} per side"
+                "an image of {width} by {height} pixels is over the limit of {MAX_SIDE} per side: scale it down"
             );
             return Err(too_large(message));
         }
@@ -98,7 +102,8 @@ fn check_limits(pages: &[Dimensions], limits: &OcrLimits) -> Result<(), FetchErr
     }
     if pixels > limits.max_pixels {
         let limit = limits.max_pixels;
-        let message = format!("an image of {pixels} pixels is over the limit of {limit}");
+        let message =
+            format!("an image of {pixels} pixels is over the limit of {limit}: raise `max_pixels`");
         return Err(too_large(message));
     }
     Ok(())

@@ -28,7 +28,7 @@ impl Languages {
         };
         let installed = if self.0.is_empty() { "none".to_owned() } else { self.0.join(", ") };
         Err(unavailable(format!(
-            "tesseract has no language `{missing}` (installed: {installed}); {}",
+            "tesseract has no language `{missing}` (installed: {installed}): {}",
             installation_hint(missing)
         )))
     }
@@ -36,10 +36,11 @@ impl Languages {
 
 fn installation_hint(code: &str) -> String {
     if code.starts_with("script/") {
-        return "on Debian, `apt-cache search tesseract-ocr-script` lists its package".to_owned();
+        return "find its package with `apt-cache search tesseract-ocr-script` on Debian"
+            .to_owned();
     }
     format!(
-        "on Debian: apt-get install tesseract-ocr-{}",
+        "install it (on Debian: apt-get install tesseract-ocr-{})",
         code.to_ascii_lowercase().replace('_', "-")
     )
 }

@@ -4,8 +4,7 @@
 //! loop in an image decoder ends the child and nothing else. Each child has a memory limit, a deadline after which
 //! it is killed, and a permit from a limited number.
 //!
-//! Only the five supported image formats reach the program. It would take other bytes for a list of files to
-//! open.
+//! Only the five supported image formats reach the program, because it treats other bytes as a list of files to open.
 //!
 //! # Platforms
 //!
@@ -134,7 +133,7 @@ impl Tesseract {
         }
     }
 
-    /// Returns the languages, which are listed once. A failure is not remembered: the program may be installed
+    /// Returns the languages, which are listed once. A failure is not cached: the program may be installed
     /// meanwhile.
     async fn languages(
         &self,

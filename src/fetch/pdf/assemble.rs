@@ -9,7 +9,7 @@ use crate::ports::fetch::{FetchError, PdfScan, PdfText};
 /// Maximum number of page numbers in one warning; the rest are counted.
 const MAX_NAMED_PAGES: usize = 8;
 
-/// Builds the result. `interruption` is why reading stopped before the last page, if it did.
+/// Builds the result. `interruption` is the error that stopped the reading before the last page.
 pub(super) fn assemble(
     partial: PartialDocument,
     interruption: Option<FetchError>,

@@ -17,7 +17,7 @@ use super::scans::ScanImages;
 /// Points beyond a page's edge in which a glyph still counts as on the page.
 const EDGE_TOLERANCE: f64 = 1.0;
 
-/// Reads `bytes` and sends what it finds, page by page.
+/// Reads `bytes` and sends its content, page by page.
 pub(super) fn read(bytes: Vec<u8>, task: &ReadTask, send: &mut dyn FnMut(ReaderMessage)) {
     let started = Instant::now();
     let pdf = match Pdf::new(bytes) {

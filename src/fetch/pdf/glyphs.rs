@@ -19,7 +19,7 @@ const BOLD_WEIGHT: u32 = 600;
 const GLYPH_UNITS: f64 = 1_000.0;
 /// Advance of a glyph whose font gives none: half an em, about the average of Latin text.
 const DEFAULT_ADVANCE: f32 = 500.0;
-/// Height in points below which text cannot be read, and is ignored.
+/// Height in points below which text is illegible and ignored.
 const MIN_SIZE: f64 = 0.1;
 /// Distance, in font heights, within which a stroked glyph repeats the filled one: rounding only.
 const SAME_PLACE: f64 = 0.05;

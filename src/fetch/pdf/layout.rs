@@ -29,7 +29,7 @@ pub(super) struct TextRun {
     is_bold: bool,
 }
 
-/// Returns a page's text as blocks: first what runs to the right, then the other directions.
+/// Returns a page's text as blocks: first the text that runs to the right, then the other directions.
 pub(super) fn blocks(glyphs: &[TextGlyph]) -> Vec<TextBlock> {
     let directions = (0..4).flat_map(|quarter_turns| {
         let runs = runs(words(glyphs, quarter_turns));

@@ -1,7 +1,7 @@
 //! Reads PDFs as text and Markdown, in a process of their own.
 //!
-//! A PDF can nest without end, decompress without end or contain itself, and no library can be trusted with that.
-//! Each document is therefore read by a process that holds nothing else: your application's executable, started
+//! A PDF can nest without end, decompress without end or contain itself, and no library handles all such documents
+//! safely. Each document is therefore read by a process of its own: your application's executable, started
 //! again, which becomes a reader before `main` (see `start`). It limits its memory and CPU time before it reads
 //! the first byte, and the parent kills it at the deadline. Pages arrive one by one, so the pages read before a
 //! process died are still returned, with a warning.
@@ -141,7 +141,7 @@ impl Pdf {
         self.finish(partial, outcome, scans)
     }
 
-    /// Returns the pages that were read, or the reason why there are none.
+    /// Returns the pages that were read, or the error if there are none.
     fn finish(
         &self,
         partial: PartialDocument,
@@ -155,15 +155,16 @@ impl Pdf {
             ReadOutcome::TimedOut => Some(timed_out()),
             ReadOutcome::TooLarge => {
                 let limit = self.limits.max_output_bytes;
-                let message = format!("the PDF yields more than {limit} bytes");
+                let message =
+                    format!("the PDF yields more than {limit} bytes: raise `max_output_bytes`");
                 Some(FetchError::new(Kind::TooLarge, message))
             }
             ReadOutcome::Died(how) => {
                 let memory = self.limits.max_memory_bytes >> 20;
                 let message = format!(
-                    "the process that read the PDF died ({how}); its memory limit was {memory} MiB"
+                    "the process that read the PDF died ({how}): raise `max_memory_bytes` above {memory} MiB"
                 );
-                // The document's fault: it needs more than a reader gets.
+                // The document is the cause: it needs more memory than the limit.
                 Some(FetchError::new(Kind::Broken, message))
             }
         };
@@ -197,18 +198,21 @@ impl Scans {
 fn check_document(document: &[u8], max_bytes: usize) -> Result<(), FetchError> {
     let size = document.len();
     if size > max_bytes {
-        let message = format!("a PDF of {size} bytes is over the limit of {max_bytes}");
+        let message = format!(
+            "a PDF of {size} bytes is over the limit of {max_bytes}: raise `max_document_bytes`"
+        );
         return Err(FetchError::new(Kind::TooLarge, message));
     }
     let head = &document[..size.min(MARKER_WITHIN)];
     if !head.windows(5).any(|window| window == b"%PDF-") {
-        return Err(FetchError::new(Kind::Broken, "the document is not a PDF"));
+        let message = "the document is not a PDF: use mode `auto`";
+        return Err(FetchError::new(Kind::Broken, message));
     }
     Ok(())
 }
 
 fn timed_out() -> FetchError {
-    FetchError::new(Kind::Timeout, "the PDF was not read before the deadline")
+    FetchError::new(Kind::Timeout, "the PDF was not read before the deadline: raise `timeout`")
 }
 
 fn unavailable(reason: String) -> FetchError {
@@ -217,10 +221,12 @@ fn unavailable(reason: String) -> FetchError {
 
 fn unreadable(reason: Unreadable) -> FetchError {
     let message = match reason {
-        Unreadable::Password => "the PDF is encrypted and needs a password",
-        Unreadable::Encryption => "the PDF uses an unsupported kind of encryption",
-        Unreadable::NoPages => "the PDF is damaged: it has no readable pages",
-        Unreadable::Panic => "the PDF is damaged: reading it failed",
+        Unreadable::Password => "the PDF needs a password: remove it from the document",
+        Unreadable::Encryption => {
+            "the PDF uses an unsupported kind of encryption: save it without encryption"
+        }
+        Unreadable::NoPages => "the PDF has no readable pages: check that other programs open it",
+        Unreadable::Panic => "the PDF is damaged: check that other programs open it",
     };
     FetchError::new(Kind::Broken, message)
 }

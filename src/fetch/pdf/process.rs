@@ -12,7 +12,7 @@ use super::protocol::{
 use super::start;
 use crate::fetch::subprocess;
 
-/// Environment variables that the process inherits: those that locate its libraries. It sees no others.
+/// Environment variables that the process inherits, because they locate its libraries. It inherits no others.
 const INHERITED_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 /// Maximum number of bytes read from its standard error.
 const MAX_STDERR_BYTES: u64 = 4_096;
@@ -99,7 +99,7 @@ async fn exchange(
         return ReadOutcome::NoReader("the reading process has no pipes".to_owned());
     };
     let mut remaining_bytes = max_output_bytes;
-    // No byte of the document goes to a program that has not proven to be the reader.
+    // The document is sent only to a program that has proven to be the reader.
     match next_message(&mut stdout, &mut remaining_bytes).await {
         Received::Message(ReaderMessage::Ready { token }) if token == task.token => {}
         _ => {
@@ -117,7 +117,7 @@ async fn exchange(
     if let Some(outcome) = outcome {
         return outcome;
     }
-    // Its last words fit into the pipe, so they need not be read before it ends.
+    // Its last message fits into the pipe, so it need not be read before the process ends.
     let mut complaint = Vec::new();
     stderr.take(MAX_STDERR_BYTES).read_to_end(&mut complaint).await.ok();
     let status = child.wait().await;

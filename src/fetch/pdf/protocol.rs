@@ -58,7 +58,7 @@ pub(super) struct PageContent {
     pub(super) has_images: bool,
     /// The library failed on the page.
     pub(super) is_broken: bool,
-    /// The page has more text than is read.
+    /// The page has more text than the limit.
     pub(super) is_truncated: bool,
     /// Some characters were guessed, because their fonts do not map them to Unicode.
     pub(super) is_guessed: bool,

@@ -22,7 +22,7 @@ const EXIT_NO_THREAD: i32 = 5;
 
 /// Reads the document on standard input and sends messages on standard output. Returns the exit code.
 pub(super) fn run(task: ReadTask) -> i32 {
-    // A panic is reported by a message; nobody would read its text.
+    // A panic is reported by a message; its text on standard error would not be read.
     std::panic::set_hook(Box::new(|_| {}));
     let ready = ReaderMessage::Ready { token: task.token.clone() };
     if send(&ready).is_err() || limit_resources(&task).is_err() {
@@ -65,7 +65,7 @@ fn limit_resources(task: &ReadTask) -> std::io::Result<()> {
         // A reader writes no files and opens none.
         (Resource::Fsize, 0),
         (Resource::Nofile, 3),
-        // If the parent is killed, nobody else enforces the deadline.
+        // If the parent is killed, only this limit enforces the deadline.
         (Resource::Cpu, cpu_seconds),
         (Resource::As, task.memory_bytes),
     ];

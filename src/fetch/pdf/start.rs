@@ -1,9 +1,9 @@
 //! The start of a reading process: this very executable, turned into a reader before its `main`.
 //!
-//! Your application needs no setup for this, which is why a constructor does it. The executable is started again
-//! with a task in its environment. The constructor finds the task, reads, replies and exits, so `main` is never
-//! reached. In every other process it records that it is linked and returns. This is the only file with unsafe
-//! code: the attribute promises that nothing here needs what `main` sets up.
+//! A constructor does this, so your application needs no setup. The executable is started again with a task in its
+//! environment. The constructor finds the task, reads, replies and exits, so `main` is never reached. In every other
+//! process it records that it is linked and returns. This is the only file with unsafe code: the attribute promises
+//! that nothing here needs the setup of `main`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,7 +20,7 @@ fn start() {
     IS_LINKED.store(true, Ordering::Relaxed);
     let Some(task) = std::env::var_os(TASK_VARIABLE) else { return };
     let task = task.to_str().and_then(|json| serde_json::from_str::<ReadTask>(json).ok());
-    // A variable of this name that holds something else is not ours, and must not end the program.
+    // A variable of this name with another value was set by someone else, and must not end the program.
     if let Some(task) = task {
         std::process::exit(reader::run(task));
     }

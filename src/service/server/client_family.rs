@@ -12,7 +12,7 @@ use crate::core::job::JobState;
 
 /// Time between the response and the end of a client's own wait.
 const MARGIN: Duration = Duration::from_secs(5);
-/// Shortest wait for a page, whatever the client requests.
+/// Minimum wait for a page, whatever the client requests.
 const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// A family of clients that use the same words for job states. Public for tests only.
@@ -23,7 +23,7 @@ pub enum ClientFamily {
     Any,
     /// The Python SDK, which fails on a state that it does not know.
     Python,
-    /// The Node SDK, which cannot poll a job that `scrape` was answered with.
+    /// The Node SDK, whose `scrape` cannot poll a job.
     Node,
     /// The MCP server, which cannot poll such a job either.
     Mcp,
@@ -32,18 +32,18 @@ pub enum ClientFamily {
 /// The wait of a synchronous scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScrapeWait {
-    /// The longest wait for the page.
+    /// The maximum wait for the page.
     pub(super) longest: Duration,
-    /// The response if the page is not there by then.
+    /// The response if the page is not finished by then.
     pub(super) on_timeout: OnTimeout,
 }
 
-/// The response to a scrape whose page is not there in time.
+/// The response to a scrape whose page is not finished in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnTimeout {
     /// 202 with the job's id, to be polled.
     Accepted,
-    /// 504, for clients that understand nothing but a page or an error.
+    /// 504, for clients that only understand a page or an error.
     GatewayTimeout,
 }
 
@@ -81,7 +81,7 @@ impl ClientFamily {
             Self::Any => {
                 ScrapeWait { longest: timeout.min(limit), on_timeout: OnTimeout::Accepted }
             }
-            // It gives up after the timeout that it sends, and then requests the page once more.
+            // The client gives up after the timeout that it sends, and then requests the page again.
             Self::Python => {
                 let longest = timeout.saturating_sub(MARGIN).max(MIN_WAIT).min(limit);
                 ScrapeWait { longest, on_timeout: OnTimeout::Accepted }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_told_apart_by_their_headers() {
+    fn clients_are_recognized_by_their_headers() {
         assert_eq!(named("user-agent", "AlterLab-Python-SDK/2.1.3"), ClientFamily::Python);
         assert_eq!(named("user-agent", "alterlab-node/2.0.0"), ClientFamily::Node);
         assert_eq!(named("user-agent", "alterlab-mcp-server/1.7.1"), ClientFamily::Mcp);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scrape_waits_as_long_as_its_client_does() {
+    fn a_scrape_waits_no_longer_than_its_client() {
         let seconds = Duration::from_secs;
         let wait =
             |family: ClientFamily, timeout| family.scrape_wait(seconds(timeout), seconds(60));

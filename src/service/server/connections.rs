@@ -21,11 +21,11 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionLimits {
-    /// Connections at the same time; more wait to be accepted. Defaults to 1,024.
+    /// Maximum number of simultaneous connections; more wait to be accepted. Defaults to 1,024.
     pub max_connections: usize,
-    /// Largest request head, in bytes. Defaults to 64 KiB.
+    /// Maximum size of a request head in bytes. Defaults to 64 KiB.
     pub max_head_bytes: u64,
-    /// Headers of one request. Defaults to 100.
+    /// Maximum number of headers in a request. Defaults to 100.
     pub max_headers: usize,
     /// Time within which the head of the first or next request must arrive. Defaults to 30 seconds.
     pub head_timeout: Duration,
@@ -49,21 +49,21 @@ impl Default for ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Sets the number of connections at the same time.
+    /// Sets the maximum number of simultaneous connections.
     #[must_use]
     pub fn with_max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// Sets the largest request head, in bytes.
+    /// Sets the maximum size of a request head in bytes.
     #[must_use]
     pub fn with_max_head_bytes(mut self, bytes: u64) -> Self {
         self.max_head_bytes = bytes;
         self
     }
 
-    /// Sets the number of headers of one request.
+    /// Sets the maximum number of headers in a request.
     #[must_use]
     pub fn with_max_headers(mut self, headers: usize) -> Self {
         self.max_headers = headers;
@@ -94,8 +94,8 @@ impl ConnectionLimits {
 
 /// Serves `router` until `stop` is canceled.
 ///
-/// After that no connection is accepted. Open connections close once they have answered the requests they received,
-/// or when the grace period ends.
+/// After that, no connection is accepted. Open connections close once they have responded to the requests they
+/// received, or when the grace period ends.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -109,7 +109,7 @@ pub async fn serve(
         // Without it, Nagle's algorithm delays small responses.
         let _ = stream.set_nodelay(true);
         // hyper times the reading of requests and not the writing of responses. A client that requests a large
-        // response and never reads it would keep the connection for ever.
+        // response and never reads it would keep the connection forever.
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(limits.write_timeout));
         let mut server = http1::Builder::new();
@@ -127,7 +127,9 @@ pub async fn serve(
     }
     drop(listener);
     if tokio::time::timeout(limits.shutdown_grace, graceful.shutdown()).await.is_err() {
-        tracing::warn!("connections closed before their requests had finished");
+        tracing::warn!(
+            "the grace period ended before all requests had finished: raise `shutdown_grace`"
+        );
     }
 }
 
@@ -151,7 +153,7 @@ async fn accept(
         match accepted {
             Ok((stream, _)) => return Some((stream, permit)),
             Err(error) => {
-                tracing::warn!(%error, "failed to accept a connection");
+                tracing::warn!(%error, "a connection was not accepted: raise the limit of open files if this persists");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }

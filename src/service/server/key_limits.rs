@@ -1,8 +1,8 @@
 //! Limits of one API key: requests per minute, and requests at the same time.
 //!
-//! The rate is counted per minute of the clock, because that is what the key's setting promises and what
-//! `X-RateLimit-Reset` can express. A token bucket of the same size (as `governor` has) lets twice as many requests
-//! through in the first minute, and has no moment at which it resets.
+//! The rate is counted per minute of the clock, as the key's setting promises and as `X-RateLimit-Reset` can express.
+//! A token bucket of the same size, such as that of `governor`, lets twice as many requests through in the first
+//! minute, and has no moment at which it resets.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +11,12 @@ use std::time::Duration;
 use crate::core::time::Timestamp;
 
 const MINUTE_MS: u64 = 60_000;
-/// Shown in headers where there is no limit: the largest number that every client can parse.
+/// The value of a header for an absent limit: the largest number that every client can parse.
 const NO_LIMIT: u32 = i32::MAX as u32;
-/// Suggested wait for a concurrency permit. Nobody knows when one becomes free.
+/// Suggested wait for a concurrency permit. The time at which one becomes free is unknown.
 const PERMIT_RETRY: Duration = Duration::from_secs(1);
 
-/// The limits of one API key, and what is used of them.
+/// The limits of one API key, and their current use.
 #[derive(Debug, Default)]
 pub(super) struct KeyLimits {
     per_minute: Option<u32>,
@@ -53,7 +53,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// Returns how long a client should wait before it tries again, in whole seconds.
+    /// Returns the time that a client should wait before a retry, in whole seconds.
     pub(super) fn retry_after(self, now: Timestamp) -> Duration {
         match self {
             Self::Concurrency => PERMIT_RETRY,
@@ -112,7 +112,7 @@ impl KeyLimits {
         fits
     }
 
-    /// Returns what is used of the limits.
+    /// Returns the current use of the limits.
     pub(super) fn standing(&self, now: Timestamp) -> Standing {
         let window = *self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = now.as_millis() / MINUTE_MS;
@@ -135,7 +135,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(90_000);
 
     #[test]
-    fn the_rate_limit_starts_over_with_each_minute_of_the_clock() {
+    fn the_rate_limit_resets_every_minute() {
         let limits = KeyLimits::new(Some(3), None);
 
         assert!(limits.count(2, NOW) && limits.count(1, NOW));

@@ -12,9 +12,9 @@ use crate::core::usage::Budget;
 use crate::ports::clock::Entropy;
 use crate::service::server::key_limits::KeyLimits;
 
-/// Shortest key, in characters: a shorter one can be guessed.
+/// Minimum length of a key in characters: a shorter one can be guessed.
 const MIN_LEN: usize = 16;
-/// Longest key that is hashed, in characters.
+/// Maximum length of a key in characters.
 const MAX_LEN: usize = 512;
 
 /// An error of [`ApiKey::new`] or [`Keys::new`].
@@ -37,9 +37,9 @@ pub enum ApiKeysError {
     ZeroLimit(String),
 }
 
-/// An API key's settings. They contain the key's hash and never the key itself.
+/// The settings of an API key: account, hash and limits.
 ///
-/// A file of keys is a JSON list of these.
+/// They never contain the key itself. A file of keys is a JSON list of these settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -152,8 +152,20 @@ pub(super) struct KeyState {
 
 /// The API keys that a service accepts.
 ///
-/// Without keys, every request acts for the default account. Such a service must be reachable from its own machine
-/// only; `rungs serve` refuses to listen anywhere else.
+/// Without keys, every request acts for the default account. Such a service must only be reachable from its own
+/// machine; `rungs serve` refuses to listen elsewhere.
+///
+/// # Example
+///
+/// ```
+/// use rungs::core::id::AccountId;
+/// use rungs::service::{ApiKey, Keys};
+///
+/// let key = ApiKey::new("ci", AccountId::default(), "sk_live_0123456789abcdef")?;
+/// let keys = Keys::new([key.with_requests_per_minute(120)])?;
+/// assert!(keys.are_required());
+/// # Ok::<(), rungs::service::ApiKeysError>(())
+/// ```
 #[derive(Debug)]
 pub struct Keys {
     keys: Vec<Arc<KeyState>>,
@@ -213,7 +225,7 @@ impl Keys {
 
     /// Finds the key that a request presents.
     ///
-    /// The time it takes reveals nothing about the keys: it compares hashes, all of them, each to its end.
+    /// Its duration reveals nothing about the keys: it compares every hash, each to its end.
     pub(super) fn find(&self, secret: Option<&str>) -> Option<Arc<KeyState>> {
         if let Some(anonymous) = &self.anonymous {
             return Some(Arc::clone(anonymous));
@@ -241,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_by_itself_and_by_nothing_else() {
+    fn only_the_exact_key_is_found() {
         let keys = Keys::new([acme()]).expect("usable");
 
         assert_eq!(keys.find(Some(SECRET)).expect("known").account.as_str(), "acme");
@@ -275,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_key_is_long_and_never_the_same() {
+    fn random_keys_are_long_and_distinct() {
         let keys = [ApiKey::random(&SystemEntropy), ApiKey::random(&SystemEntropy)];
 
         assert!(keys.iter().all(|it| it.starts_with("sk_live_") && it.len() == 40), "{keys:?}");
@@ -283,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_is_the_plain_sha_256_that_other_programs_compute() {
+    fn the_hash_is_plain_sha_256() {
         // printf sk_live_0123456789abcdef | sha256sum
         let hash = "sha256:342e20dec519556fcfd48f5437e0531f1f3beab35b6ebccddb916d264d67f76e";
 

@@ -1,11 +1,11 @@
 //! Metrics in the text format of Prometheus.
 //!
-//! The engine and the service report through the `metrics` facade and know no recorder. An application that has a
-//! recorder of its own needs nothing from here.
+//! The engine and the service report through the `metrics` facade, to whichever recorder is installed. An application
+//! with a recorder of its own does not need this module.
 //!
-//! Each time series is one atomic per bucket, so that memory is bounded by the number of series, however rarely
-//! somebody scrapes them. (`metrics-exporter-prometheus` keeps every sample of a histogram until it is scraped or
-//! until the application runs its upkeep.)
+//! Each time series is one atomic per bucket, so memory is bounded by the number of series, however rarely Prometheus
+//! scrapes them. (`metrics-exporter-prometheus` keeps every sample of a histogram until it is scraped or until the
+//! application runs its upkeep.)
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,6 +26,16 @@ const COUNT_BUCKETS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 5
 ///
 /// Install one with `metrics::set_global_recorder`, and pass a clone to
 /// [`Service::metrics`](crate::service::Service::metrics).
+///
+/// # Example
+///
+/// ```
+/// use rungs::service::Metrics;
+///
+/// let metrics = Metrics::default();
+/// let _ = metrics::set_global_recorder(metrics.clone());
+/// assert_eq!(metrics.text(), "");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     series: Arc<Series>,
@@ -181,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_are_written_as_prometheus_reads_them() {
+    fn metrics_use_the_format_of_prometheus() {
         let recorder = Metrics::default();
         metrics::with_local_recorder(&recorder, || {
             metrics::counter!("jobs", "tier" => "1").increment(2);

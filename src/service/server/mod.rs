@@ -1,7 +1,7 @@
 //! The API as an [`axum::Router`], and as a server on a socket.
 //!
-//! Imports point one way: `router` wires `routes`, `page` and `middleware` to paths; those three use [`Service`], the
-//! state that every request shares; and that uses `keys` and `options`. Nothing below imports what is above it.
+//! Imports point one way. `router` maps `routes`, `page` and `middleware` to paths. Those three use [`Service`], the
+//! state that every request shares, which uses `keys` and `options`.
 
 mod client_family;
 mod connections;

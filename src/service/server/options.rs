@@ -17,17 +17,29 @@ pub enum AllowedHosts {
     LocalhostOrIp,
 }
 
-/// Limits and timeouts of the service. Those of a batch are the engine's ([`Limits`](crate::core::request::Limits)).
+/// Limits and timeouts of the service. The limits of a batch belong to the engine
+/// ([`Limits`](crate::core::request::Limits)).
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rungs::service::ServiceOptions;
+///
+/// let options = ServiceOptions::default().with_scrape_wait(Duration::from_secs(20));
+/// assert_eq!(options.max_body_bytes, 1 << 20);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceOptions {
-    /// Largest request body, in bytes. Defaults to 1 MiB.
+    /// Maximum size of a request body in bytes. Defaults to 1 MiB.
     pub max_body_bytes: u64,
     /// Time within which a request body must arrive. Defaults to 30 seconds.
     pub body_timeout: Duration,
     /// Time within which a client must read the next chunk of a streamed response. Defaults to 30 seconds.
     pub write_timeout: Duration,
-    /// Longest wait of `POST /scrape` for the page. After that, a client that can poll gets the job's id with status 202.
+    /// Maximum wait of `POST /scrape` for the page. After that, a client that can poll gets the job's id with status 202.
     /// Defaults to 60 seconds.
     pub scrape_wait: Duration,
     /// Host names accepted when no API key is required. Defaults to [`AllowedHosts::Any`].
@@ -51,7 +63,7 @@ impl Default for ServiceOptions {
 }
 
 impl ServiceOptions {
-    /// Sets the largest request body, in bytes.
+    /// Sets the maximum size of a request body in bytes.
     #[must_use]
     pub fn with_max_body_bytes(mut self, bytes: u64) -> Self {
         self.max_body_bytes = bytes;
@@ -72,7 +84,7 @@ impl ServiceOptions {
         self
     }
 
-    /// Sets the longest wait of `POST /scrape` for the page.
+    /// Sets the maximum wait of `POST /scrape` for the page.
     #[must_use]
     pub fn with_scrape_wait(mut self, wait: Duration) -> Self {
         self.scrape_wait = wait;

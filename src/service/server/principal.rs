@@ -52,7 +52,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        // It is missing only on a route outside the authentication layer, which is a mistake in the router.
+        // Absent only on a route outside the authentication layer, which is a bug in the router.
         parts.extensions.get::<Self>().cloned().ok_or_else(wire::unauthorized)
     }
 }

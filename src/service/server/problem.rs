@@ -21,7 +21,7 @@ impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         let problem = wire::engine_error(&error);
         if problem.status == 500 {
-            // The cause is for the operator. A client could do nothing with it.
+            // Only the operator can act on the cause, so the response does not contain it.
             tracing::error!(error = &error as &dyn std::error::Error, "request failed");
         }
         problem

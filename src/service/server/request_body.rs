@@ -18,7 +18,7 @@ pub(super) async fn json(body: Body, options: &ServiceOptions) -> Result<Value, 
     let bytes =
         tokio::time::timeout(options.body_timeout, reading).await.unwrap_or_else(timed_out)?;
     serde_json::from_slice(&bytes)
-        .map_err(|error| wire::bad_request(format!("invalid JSON: {error}")))
+        .map_err(|error| wire::bad_request(format!("invalid JSON ({error}): send a JSON object")))
 }
 
 async fn read(mut body: Body, max_bytes: u64) -> Result<Bytes, Problem> {

@@ -12,8 +12,8 @@ use hyper::body::{Body as HttpBody, Frame};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-/// Chunks that wait for the client to read them. With the one being produced, they are all that a response holds of a
-/// batch in memory.
+/// Maximum number of chunks that wait for the client to read them. A response holds these chunks and the one being
+/// produced in memory, and no more of a batch.
 const BUFFERED_CHUNKS: usize = 1;
 
 /// Creates a JSON response.
@@ -59,7 +59,7 @@ impl ChunkWriter {
         self.send(Ok(chunk.into())).await
     }
 
-    /// Breaks the response off. The client sees that it is incomplete.
+    /// Aborts the response. The client detects that it is incomplete.
     pub(super) async fn abort(&self) {
         let _ = self.send(Err(Truncated)).await;
     }

@@ -23,15 +23,15 @@ use crate::service::wire::Balance;
 /// use rungs::service::{Keys, Service};
 /// use rungs::stores::Memory;
 ///
-/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// # let runtime = tokio::runtime::Runtime::new()?;
+/// # runtime.block_on(async {
 /// let engine = Engine::builder().store(Memory::default()).http(Http::new()).build()?;
 /// let service = Service::new(engine.clone()).keys(Keys::default());
 /// let app: axum::Router = axum::Router::new().nest("/scraping", service.router());
 /// # drop(app);
 /// # engine.shutdown().await;
 /// # Ok::<(), rungs::Error>(())
-/// # })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -65,7 +65,7 @@ impl Service {
         Self { options, ..self }
     }
 
-    /// Serves this recorder's metrics at `/metrics`. Without a recorder that path answers 404.
+    /// Serves this recorder's metrics at `/metrics`. Without a recorder, that path responds with 404.
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { metrics: Some(metrics), ..self }
     }

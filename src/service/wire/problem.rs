@@ -31,20 +31,20 @@ pub(crate) struct Problem {
     pub(crate) retryable: bool,
     /// Seconds to wait before a retry.
     pub(crate) retry_after: Option<u64>,
-    /// Path of the field at fault, with dots.
+    /// Path of the wrong field, with dots.
     pub(crate) field: Option<String>,
-    /// URL of the page at fault.
+    /// URL of the page that failed.
     pub(crate) url: Option<String>,
-    /// Tier that would be needed.
+    /// Tier that the page needs, or the last one that ran.
     pub(crate) tier: Option<Tier>,
     /// The free credits, and those that the request needed.
     pub(crate) balance: Option<(Credits, Credits)>,
-    /// Whatever else is known.
+    /// Further facts, such as the location of a wrong field; null if there are none.
     pub(crate) details: Value,
 }
 
 impl Problem {
-    /// Creates an error that a retry would meet again.
+    /// Creates an error that a retry would reproduce.
     fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -60,7 +60,7 @@ impl Problem {
         }
     }
 
-    /// Marks the error as one that may pass after this many seconds.
+    /// Marks the error as retryable after this many seconds.
     fn after(mut self, seconds: u64) -> Self {
         self.retryable = true;
         self.retry_after = Some(seconds);
@@ -135,25 +135,25 @@ pub(crate) fn body_too_large(max_bytes: u64) -> Problem {
 
 /// Creates the error for an unknown batch, and for another account's.
 pub(crate) fn batch_not_found() -> Problem {
-    let message = "batch not found: it does not exist or has expired (24 hours after its end)";
+    let message = "batch not found: check the id; a batch expires 24 hours or more after its end";
     Problem::new(404, "BATCH_NOT_FOUND", message)
 }
 
 /// Creates the error for an unknown job, and for another account's.
 pub(crate) fn job_not_found() -> Problem {
-    let message = "job not found: it does not exist or has expired";
+    let message = "job not found: check the id; a job expires together with its batch";
     Problem::new(404, "JOB_NOT_FOUND", message)
 }
 
 /// Creates the error for an unknown file of a job.
 pub(crate) fn artifact_not_found() -> Problem {
-    let message = "artifact not found: the job's result lists the artifacts it has";
+    let message = "artifact not found: use a name from `artifacts` of the job's result";
     Problem::new(404, "ARTIFACT_NOT_FOUND", message)
 }
 
 /// Creates the error for an unknown webhook delivery, and for another account's.
 pub(crate) fn delivery_not_found() -> Problem {
-    let message = "delivery not found: it does not exist or its batch has expired";
+    let message = "delivery not found: check the id; a delivery expires together with its batch";
     Problem::new(404, "DELIVERY_NOT_FOUND", message)
 }
 
@@ -163,14 +163,17 @@ pub(crate) fn shutting_down() -> Problem {
     Problem::new(503, "SERVICE_UNAVAILABLE", message).after(RETRY_SECS)
 }
 
-/// Creates the error for a response of the router or of hyper, which have no body of ours.
+/// Creates the error for a response of the router or of hyper, which has no JSON body.
 pub(crate) fn problem_of_status(status: u16) -> Problem {
     let (code, message) = match status {
         404 => ("NOT_FOUND", "path not found: `/openapi.json` lists the paths"),
         405 => ("METHOD_NOT_ALLOWED", "method not allowed: the header `Allow` lists the methods"),
-        400 => ("VALIDATION_ERROR", "malformed request"),
-        401..500 => ("VALIDATION_ERROR", "request refused"),
-        _ => ("INTERNAL_ERROR", "internal error: the operator finds the cause in the log"),
+        400 => ("VALIDATION_ERROR", "malformed request: check the path, the query and the headers"),
+        401..500 => ("VALIDATION_ERROR", "request refused: check the method and the headers"),
+        _ => {
+            let message = "internal error: retry later; the log has the cause under `request_id`";
+            ("INTERNAL_ERROR", message)
+        }
     };
     Problem { retryable: status >= 500, ..Problem::new(status, code, message) }
 }
@@ -232,9 +235,9 @@ pub(crate) fn scrape_failed(report: &JobSnapshot, error: &JobError) -> Problem {
     }
 }
 
-/// Creates the error for a page that is not there in time, for clients that cannot poll.
+/// Creates the error for a page that is not finished in time, for clients that cannot poll.
 pub(crate) fn scrape_timeout(job: &Job) -> Problem {
-    let message = "the page is not finished yet: poll its job, which continues";
+    let message = "the page is not finished yet: poll the job in `details`, which continues";
     Problem {
         retryable: true,
         url: Some(job.request.page().as_str().to_owned()),
@@ -245,8 +248,7 @@ pub(crate) fn scrape_timeout(job: &Job) -> Problem {
 
 /// Returns the HTTP status of a failed page.
 ///
-/// Clients retry every status from 500 on. A page that failed on every tier is not among them, nor is one that only
-/// another request can get.
+/// Clients retry every status from 500 on. A failure that a retry would reproduce therefore has a status below 500.
 fn status_of(code: ErrorCode) -> u16 {
     match code {
         ErrorCode::BlockedByAntibot
@@ -301,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_validation_error_names_its_place_for_people_and_for_programs() {
+    fn a_validation_error_names_its_location() {
         let error = WireValidationError {
             index: Some(3),
             error: ValidationError::new("cost_controls.max_tier", "is unknown"),

@@ -98,7 +98,7 @@ fn is_on_line(line: &Line, run: &TextRun) -> bool {
     run.baseline - baseline(line) < size(line).min(run.size) * BASELINE_TOLERANCE
 }
 
-/// Returns how many of the first lines are rows of one table. A row has two cells or more, and most of them share
+/// Returns the number of first lines that are rows of one table. A row has two cells or more, and most of them share
 /// an edge or the center with a cell of the row before.
 fn table_rows(lines: &[Line]) -> usize {
     let Some(first) = lines.first().filter(|line| line.len() >= 2) else { return 0 };

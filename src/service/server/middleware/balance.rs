@@ -24,7 +24,7 @@ pub(in crate::service::server) async fn show_balance(
     let mut response = next.run(request).await;
     let balance = match response.extensions_mut().remove::<Balance>() {
         Some(balance) => balance,
-        // A store that fails here fails the next request too, and says so there.
+        // If the store fails here, the next request that needs it reports the failure.
         None => match service.balance(&account).await {
             Ok(balance) => balance,
             Err(_) => return response,

@@ -1,7 +1,7 @@
 //! Protection of a service without API keys from the websites that its user visits.
 //!
 //! A browser lets any page send requests to the machine it runs on. An API key is a header that another site's page
-//! cannot send. Without keys, only these checks stand between such a page and the service.
+//! cannot send. Without keys, only these checks protect the service from such a page.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -20,8 +20,8 @@ pub(super) fn check(headers: &HeaderMap, hosts: AllowedHosts) -> Result<(), Prob
     }
     if hosts == AllowedHosts::LocalhostOrIp && !names_localhost_or_ip(headers) {
         return Err(wire::cross_site(
-            "a service without API keys answers only to `localhost` and to IP addresses: require an API key to \
-             serve other host names",
+            "a service without API keys accepts only `localhost` and IP addresses as host names: require an API key \
+             to serve other names",
         ));
     }
     Ok(())
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_of_another_sites_page_is_refused() {
+    fn a_cross_site_request_is_refused() {
         assert!(refused("sec-fetch-site", "cross-site", AllowedHosts::Any));
         for site in ["same-origin", "same-site", "none"] {
             assert!(!refused("sec-fetch-site", site, AllowedHosts::Any), "{site}");
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_a_website_can_have_is_refused() {
+    fn a_host_name_other_than_localhost_is_refused() {
         let only = AllowedHosts::LocalhostOrIp;
         for host in ["127.0.0.1:8080", "localhost", "LOCALHOST:80", "rungs.localhost", "[::1]:8080"]
         {

@@ -10,7 +10,7 @@ use crate::service::server::middleware::request_id::RequestId;
 use crate::service::server::response;
 use crate::service::wire::{self, Problem};
 
-/// Gives every error response a JSON body with the request's id, also where the router or hyper refused the request.
+/// Gives every error response a JSON body with the request's id, including those of the router and of hyper.
 pub(in crate::service::server) async fn error_body(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
     let mut response = next.run(request).await;

@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use crate::service::server::state::Service;
 
-/// Counts each request and records how long it took, by the class of its status.
+/// Counts each request and records its duration, by the class of its status.
 pub(in crate::service::server) async fn request_metrics(
     State(service): State<Service>,
     request: Request,

@@ -1,7 +1,7 @@
 //! The web page at `/`: the same API for people, in plain HTML, CSS and JavaScript modules.
 //!
-//! The page is part of the binary, sends requests to this service only, and shows only what the API returns. Serving it
-//! needs no API key: what it shows, it requests with the key that its user enters.
+//! The page is part of the binary, sends requests to this service only, and shows only data of the API. Serving it
+//! needs no API key: it requests the data with the key that its user enters.
 //!
 //! # Invariants
 //!
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_loads_nothing_that_is_not_served_with_it() {
+    fn the_page_loads_only_its_own_assets() {
         let assets = ASSETS.iter().map(|(name, _, text)| (*name, *text));
         for (name, text) in assets.chain([("index.html", INDEX)]) {
             let own = text.replace("http://www.w3.org/2000/svg", "");

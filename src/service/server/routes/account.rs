@@ -59,7 +59,7 @@ pub(in crate::service::server) async fn billing_usage(
     Ok(with_balance(balance, &wire::billing_usage(&balance, today, &days)))
 }
 
-/// Handles `GET /batch/{id}/ledger`: the batch's hold, and how each part of it was settled.
+/// Handles `GET /batch/{id}/ledger`: the batch's hold, and the settlement of each part of it.
 pub(in crate::service::server) async fn ledger(
     State(service): State<Service>,
     principal: Principal,

@@ -12,12 +12,12 @@ use crate::service::server::routes::lookup;
 use crate::service::server::state::Service;
 use crate::service::wire::Problem;
 
-/// Media types that are sent as they are, and whether a browser may display them in place.
+/// Media types that are sent unchanged, each with its disposition: `inline` lets a browser display it.
 ///
 /// A PDF can hold links and scripts of the page it was made from, so it is only ever saved.
 const KNOWN_TYPES: [(&str, &str); 2] = [("image/png", "inline"), ("application/pdf", "attachment")];
 const OTHER_TYPE: (&str, &str) = ("application/octet-stream", "attachment");
-/// A file loads nothing and runs nothing.
+/// Content security policy of a file, which loads nothing and runs nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
 
 /// Handles `GET /jobs/{id}/artifacts/{name}`. Only the job's own artifacts are searched for the name.

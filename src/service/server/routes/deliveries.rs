@@ -1,4 +1,4 @@
-//! Webhook deliveries: what was sent, what the receiver responded, and sending it again.
+//! Webhook deliveries: the list of notifications with their attempts and responses, and redelivery.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -12,9 +12,9 @@ use crate::service::server::state::Service;
 use crate::service::server::{query, response};
 use crate::service::wire::{self, Problem};
 
-/// Batches that are searched for one page of deliveries.
+/// Maximum number of batches that are searched for one page of deliveries.
 const MAX_SEARCHED: usize = 500;
-/// Batches that are read at once.
+/// Number of batches that are read in one step.
 const SEARCH_STEP: usize = 50;
 
 /// The notifications that are listed.

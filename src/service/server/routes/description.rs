@@ -9,7 +9,7 @@ use crate::service::server::response;
 use crate::service::server::state::Service;
 use crate::service::wire;
 
-/// A page of the description loads nothing and runs nothing.
+/// Content security policy of the HTML page, which loads nothing and runs nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// Handles `GET /openapi.json`.

@@ -1,7 +1,7 @@
 //! The progress of a batch as server-sent events.
 //!
-//! A client must not miss the ends of jobs and of the batch. The id of each such event records which jobs' ends were
-//! sent, so that a client which reconnects with its last id gets the rest, from whichever process it reaches. The other
+//! A client must not miss the ends of jobs and of the batch. The id of each such event records the jobs whose ends were
+//! sent. A client that reconnects with its last id therefore gets the rest, from whichever process it reaches. The other
 //! events only show progress and have no id.
 
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::service::wire::{self, Problem, WireEvent};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Wait before a client reconnects, in milliseconds.
 const RETRY_MS: u64 = 2_000;
-/// Suffix of the last event's id. After it there is nothing to reconnect for.
+/// Suffix of the last event's id. After that event, there is nothing to reconnect for.
 const END: &str = ".end";
 
 /// The jobs whose end was sent: one bit each, by their index in the batch.
@@ -137,7 +137,7 @@ impl EventStream {
         }
     }
 
-    /// Sends every end that the client has not got, in order. Returns `true` if the batch has ended.
+    /// Sends every end that the client has not received, in order. Returns `true` if the batch has ended.
     async fn catch_up(&mut self) -> Result<bool, Disconnected> {
         // If the store fails, the stream ends and the client reconnects for the rest.
         let progress = self.service.engine().batch_with_jobs(self.batch).await;

@@ -1,6 +1,6 @@
 //! Records of the principal's account.
 //!
-//! A record of another account, and a text that is not an id, get the response of a record that does not exist.
+//! A record of another account and a malformed id get the same response as a record that does not exist.
 
 use std::ops::RangeInclusive;
 

@@ -18,7 +18,7 @@ pub(super) async fn read_body(service: &Service, body: Body) -> Result<Value, Pr
     request_body::json(body, service.settings()).await
 }
 
-/// Submits a batch for the principal. `list` tells how the body names its items, for error messages.
+/// Submits a batch for the principal. `list` is the body's name for its items, for error messages.
 pub(super) async fn submit(
     service: &Service,
     principal: &Principal,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::core::request::{Action, Advanced, RenderJs, SectionFilter, ValidationError};
 use crate::service::wire::request::fields::{Fields, expected, put, word};
 
-/// Reads the options that stand beside `advanced`, under the names they have there.
+/// Reads the options that are fields of the item beside `advanced`, by the names they have there.
 pub(super) fn read_beside(fields: Fields<'_>, into: &mut Advanced) -> Result<(), ValidationError> {
     put(&mut into.wait_condition, fields.word("wait_until")?);
     put(&mut into.cookies, cookies(fields, "cookies")?);

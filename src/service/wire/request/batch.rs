@@ -42,13 +42,15 @@ pub fn read_batch(value: &Value) -> Result<WireBatch, WireValidationError> {
     let (urls, requests) = (fields.value("urls"), fields.value("requests"));
     let (field, list) = match (urls, requests) {
         (Some(urls), Some(requests)) if urls != requests => {
-            let reason = "differs from `requests`; send one of them".to_owned();
+            let reason = "differs from `requests`; send one of the two".to_owned();
             return Err(ValidationError::new("urls", reason).into());
         }
         (Some(urls), _) => ("urls", urls),
         (None, Some(requests)) => ("requests", requests),
         (None, None) => {
-            return Err(ValidationError::new("urls", "is missing").into());
+            return Err(
+                ValidationError::new("urls", "is missing; add a list of URLs or items").into()
+            );
         }
     };
     let list = list.as_array().ok_or_else(|| expected(field, "a list of items", list))?;
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn items_come_under_either_name_and_in_order() {
+    fn items_are_read_under_either_name() {
         let list = json!(["https://example.com/a", {"url": "https://example.com/b"}]);
         let urls = read_batch(&json!({"urls": list, "webhook_url": "https://example.com/hook"}));
         let requests =

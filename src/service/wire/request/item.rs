@@ -23,7 +23,7 @@ pub fn read_item(value: &Value) -> Result<Item, ValidationError> {
         return Err(expected("url", "a string, or an object with `url`", value));
     };
     let Some(url) = fields.text("url")? else {
-        return Err(ValidationError::new("url", "is missing"));
+        return Err(ValidationError::new("url", "is missing; add the URL of the page"));
     };
     let mut item = Item::get(url);
     read_output(fields, &mut item)?;
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_reaches_its_place() {
+    fn every_option_is_read() {
         let item = read_item(&json!({
             "url": "https://example.com/", "mode": "js", "formats": ["markdown", "json_v2"],
             "cost_controls": {"max_tier": "4", "max_credits": 4000.5, "time_budget": 30,
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn every_less_common_option_reaches_its_place() {
+    fn every_less_common_option_is_read() {
         let item = read_item(&json!({
             "url": "u", "template": "shop", "extraction_provider": "anthropic",
             "extraction_model": "small", "evidence": true, "filter_content": true,
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn no_json_makes_it_panic() {
+    fn no_json_causes_a_panic() {
         let odd = [
             json!(null),
             json!(true),

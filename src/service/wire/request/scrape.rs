@@ -1,4 +1,4 @@
-//! A scrape: one item, and whether the client waits for the page.
+//! A scrape: one item, and the choice to wait for the page.
 
 use serde_json::Value;
 

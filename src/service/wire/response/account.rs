@@ -9,7 +9,7 @@ use crate::core::ledger::Account;
 use crate::core::time::Day;
 use crate::core::usage::{DailyUsage, Period, UsageTotals};
 
-/// Balance shown for an unlimited account: a million dollars. Clients compute with it, and warn when it is low.
+/// Balance of an unlimited account: a million dollars. Clients compute with it, and warn when it is low.
 const UNLIMITED: Credits = Credits(1_000_000_000_000);
 /// Sites that are listed, those with the highest spending first.
 const TOP_SITES: usize = 10;

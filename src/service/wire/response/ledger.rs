@@ -6,7 +6,7 @@ use crate::core::batch::BatchRecord;
 use crate::core::credits::Credits;
 use crate::core::ledger::{Booking, LedgerEntry};
 
-/// Serializes a batch's ledger: its hold, and how each part of it was settled.
+/// Serializes a batch's ledger: its hold, and the settlement of each part of it.
 pub(crate) fn ledger(batch: &BatchRecord, entries: &[LedgerEntry]) -> Value {
     let mut total_held = Credits::ZERO;
     let mut total_charged = Credits::ZERO;

@@ -83,7 +83,7 @@ fn content(extracted: &Extracted) -> Value {
         .collect()
 }
 
-/// Adds what extracted the requested fields: rungs itself, or a language model and its usage.
+/// Adds the extractor of the requested fields: rungs itself, or a language model with its usage.
 fn extraction(extracted: &Extracted, put: &mut impl FnMut(&str, Value)) {
     let Some(model) = &extracted.prompted else {
         return put("extraction_method", json!("algorithmic"));
@@ -158,7 +158,7 @@ fn top_level_formats(extracted: &Extracted, put: &mut impl FnMut(&str, Value)) {
     }
 }
 
-/// Adds whether the response cache served the page, and until when it serves it.
+/// Adds the state of the response cache: a hit or not, the time of the entry, and its expiry.
 fn cache_fields(report: &JobSnapshot, page: &Page, put: &mut impl FnMut(&str, Value)) {
     let hit = matches!(report.job().outcome, Some(Outcome::Succeeded { cached: true, .. }));
     put("cached", json!(hit));
@@ -190,7 +190,7 @@ pub fn result_line_job(line: &Value) -> Option<&str> {
     line["job_id"].as_str()
 }
 
-/// Serializes what the job cost, and its attempts.
+/// Serializes the job's price and its attempts.
 pub(crate) fn billing(report: &JobSnapshot) -> Value {
     let charged = report.charged();
     let tier = report.tier();
@@ -208,7 +208,7 @@ pub(crate) fn billing(report: &JobSnapshot) -> Value {
     })
 }
 
-/// Serializes a job's attempts, each with its verdict and what it was charged.
+/// Serializes a job's attempts, each with its verdict and its charge.
 pub(super) fn escalations(job: &Job) -> Vec<Value> {
     let charged = job.charged();
     let tier = job.tier();

@@ -1,7 +1,7 @@
-//! The REST service, driven by programs that others wrote: the official Python client, schemathesis,
+//! The REST service with independent clients: the official Python client, schemathesis,
 //! curl and Node. `tests/run.sh` installs them.
 //!
-//! A program of its own: it alone needs them, so that the other tests run without.
+//! This is a test program of its own, so that the other tests run without these clients.
 
 #![cfg(all(feature = "server", feature = "testkit"))]
 

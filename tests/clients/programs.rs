@@ -1,4 +1,4 @@
-//! Clients that were not written for this service, and small ones that show how to write one.
+//! Clients that were written for another service, and the example clients.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -13,13 +13,13 @@ use crate::world::{Plan, World, page};
 
 const SECRET: &str = "sk_live_0123456789abcdef";
 
-/// A service for one key, with a deadline for what hangs.
+/// A service with one key, and a deadline for hanging requests.
 fn world() -> World {
     let key = ApiKey::new("client", AccountId::default(), SECRET).expect("a key");
     World::of(Plan { keys: Keys::new([key]).expect("usable"), ..Plan::default() })
 }
 
-/// A site of readable pages, of which `/slow` takes its time.
+/// A site of readable pages. `/slow` responds late.
 fn site() -> Site {
     Site::start(|request| match request.path.as_str() {
         "/slow" => page(request).delay(std::time::Duration::from_millis(1_500)),
@@ -27,7 +27,7 @@ fn site() -> Site {
     })
 }
 
-/// A receiver of webhooks that keeps what it got.
+/// A receiver that records its webhooks.
 fn receiver() -> (Site, Arc<Mutex<Vec<SiteRequest>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let keeps = Arc::clone(&told);
@@ -53,7 +53,7 @@ fn ran(command: &mut Command) -> Output {
     output
 }
 
-/// A program of the environment in which the clients are installed.
+/// Returns the path of an installed client.
 pub(crate) fn installed(program: &str) -> PathBuf {
     let made = ran(Command::new("bash").arg("tests/clients/venv.sh"));
     PathBuf::from(text(&made.stdout).trim()).join("bin").join(program)
@@ -83,7 +83,7 @@ fn the_official_python_client_works_unmodified() {
 }
 
 #[test]
-fn curl_with_the_guides_own_body_gets_the_guides_answers() {
+fn curl_gets_the_documented_responses() {
     let (world, site, (hook, _)) = (world(), site(), receiver());
     let body = json!({
         "urls": [
@@ -127,7 +127,7 @@ fn curl_with_the_guides_own_body_gets_the_guides_answers() {
     }
 }
 
-/// What both example programs print of two pages, one of which is there.
+/// The output of both example programs for one page that exists and one that does not.
 fn said(command: &mut Command, world: &World, site: &Site) -> Vec<String> {
     command.arg(base(world)).args([site.url("/a"), site.url("/gone")]);
     command.env("RUNGS_API_KEY", SECRET).env("POLL_SECONDS", "0.05");
@@ -145,7 +145,7 @@ fn assert_told(lines: &[String], site: &Site) {
 }
 
 #[test]
-fn the_python_example_submits_waits_and_says_what_came_of_each_page() {
+fn the_python_example_reports_each_page() {
     let (world, site) = (world(), site());
 
     let lines =
@@ -155,7 +155,7 @@ fn the_python_example_submits_waits_and_says_what_came_of_each_page() {
 }
 
 #[test]
-fn the_node_example_submits_waits_and_says_what_came_of_each_page() {
+fn the_node_example_reports_each_page() {
     let (world, site) = (world(), site());
 
     let lines = said(Command::new("node").arg("examples/clients/node/batch.mjs"), &world, &site);

@@ -1,4 +1,5 @@
-//! The program as a person runs it, against a site on loopback.
+//! The program `rungs`, run against a site on loopback.
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The built-in fetchers, and small ones made here, do what the ports promise.
+//! The built-in fetchers, and small ones made here, pass the conformance kits.
 
 use crate::support::fetchers::{Browser, Sheets, Signs, http};
 use rungs::testkit::fetcher::{browser, http, ocr, pdf};

@@ -1,4 +1,4 @@
-//! Servers that mean harm, or are merely broken.
+//! Malicious and broken servers.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -23,13 +23,13 @@ async fn failure(url: &str, limits: HttpLimits, deadline: Duration) -> Kind {
     http.fetch(request).await.expect_err("a hostile server gives no page").kind()
 }
 
-/// What comes of a server that reads the request and then does `answer`.
+/// Fetches from a server that reads the request and then runs `answer`.
 async fn meets(
     answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> Kind {
     let site = RawSite::start(move |mut stream| {
         if read_head(&mut stream).is_ok() {
-            // The client hanging up is what ends most of these.
+            // Most of these end when the client disconnects.
             let _ = answer(&mut stream);
         }
     });
@@ -91,7 +91,7 @@ async fn a_body_that_trickles_ends_at_the_deadline() {
     let site = RawSite::start(|mut stream| {
         let _ = read_head(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        // Listening for the client's end is what slows it down.
+        // Waiting for the client to disconnect delays the next byte.
         let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
         while stream.read(&mut [0]).is_err() && stream.write_all(b"x").is_ok() {}
     });

@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// A site that speaks TLS and answers with the headers it was asked with.
+/// A site over TLS that responds with the headers of the request.
 struct SecureSite {
     addr: SocketAddr,
     root: Vec<u8>,
@@ -67,10 +67,10 @@ impl SecureSite {
     }
 }
 
-/// What a proxy heard: the first request of each connection, in its own words.
+/// The requests that a proxy received: the first of each connection, as text.
 type Heard = Arc<Mutex<Vec<String>>>;
 
-/// A proxy whose every connection is served by `serve`.
+/// A proxy that handles each connection with `serve`.
 async fn proxy<F, S>(serve: S) -> (SocketAddr, Heard)
 where
     F: Future<Output = Option<()>> + Send + 'static,
@@ -88,7 +88,7 @@ where
     (addr, heard)
 }
 
-/// Takes one `CONNECT`, and either answers with `refusal` or carries the bytes to `target`.
+/// Accepts one `CONNECT`, and either responds with `refusal` or forwards the bytes to `target`.
 async fn tunnel(
     mut stream: TcpStream,
     heard: Heard,
@@ -108,7 +108,7 @@ async fn tunnel(
     tokio::io::copy_bidirectional(&mut stream, &mut target).await.ok().map(drop)
 }
 
-/// SOCKS5 (RFC 1928) that insists on a user and a password (RFC 1929), and answers with `reply`.
+/// A SOCKS5 proxy (RFC 1928) that requires a user and a password (RFC 1929), and responds with `reply`.
 async fn socks5(mut stream: TcpStream, heard: Heard, reply: u8) -> Option<()> {
     let mut greeting = [0; 2];
     stream.read_exact(&mut greeting).await.ok()?;
@@ -249,7 +249,7 @@ async fn a_proxy_never_receives_a_private_name() {
     let (connect, first) = proxy(move |stream, heard| tunnel(stream, heard, None, target)).await;
     let (socks, second) = proxy(|stream, heard| socks5(stream, heard, 0)).await;
     for url in [format!("http://{connect}"), format!("socks5://u:p@{socks}")] {
-        // The proxy's own address is open because the host wrote it down; nothing else is.
+        // Configuring the proxy allows its own address, and no other.
         let network = NetPolicy::new()
             .proxies([ProxyUrl::parse(&url).expect("a proxy")])
             .resolve("inside.test", "10.0.0.1:443".parse().expect("an address"));

@@ -48,7 +48,7 @@ fn text(page: &Fetched) -> String {
     String::from_utf8_lossy(&page.body).into_owned()
 }
 
-/// Answers with the request's own headers, one a line.
+/// Responds with the headers of the request, one per line.
 fn echo(request: &SiteRequest) -> SiteResponse {
     let lines: Vec<String> = request.headers.iter().map(|(k, v)| format!("{k}: {v}\n")).collect();
     SiteResponse::html(lines.concat())
@@ -419,7 +419,7 @@ async fn the_applications_user_agent_is_sent_on_tier_1_only() {
     assert!(!full.contains("harbour"), "{full}");
 }
 
-/// A resolver that knows one name.
+/// A resolver that resolves one name.
 #[derive(Debug)]
 struct OneName(IpAddr);
 

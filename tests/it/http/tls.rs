@@ -25,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::PATIENCE;
 
-/// A site that speaks HTTP/2 only and answers with the version it was asked in.
+/// A site that speaks HTTP/2 only and responds with the version of the request.
 async fn http2_site() -> (SocketAddr, Vec<u8>) {
     let names = vec!["secure.test".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).expect("certificate");

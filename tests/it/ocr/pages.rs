@@ -194,7 +194,7 @@ impl OcrEngine for Counting {
 }
 
 #[tokio::test]
-async fn the_ten_largest_images_are_read_and_the_rest_is_told() {
+async fn images_beyond_the_ten_largest_become_a_warning() {
     let image = |it: u32| format!("<img src='/scan.png?{it}' width={it} height=100>");
     let page_with = (100..115).map(image).fold(WORDS.to_owned(), |page, it| page + &it);
     let site = Site::start(move |request| {
@@ -220,7 +220,7 @@ async fn the_ten_largest_images_are_read_and_the_rest_is_told() {
 }
 
 #[tokio::test]
-async fn headers_and_cookies_go_to_the_pages_own_site_alone() {
+async fn headers_and_cookies_stay_on_the_site_of_the_page() {
     let told = |request: &SiteRequest| {
         ["x-api-key", "cookie"].iter().any(|it| request.header(it).is_some())
     };
@@ -238,7 +238,7 @@ async fn headers_and_cookies_go_to_the_pages_own_site_alone() {
         "/own.png" => SiteResponse::status(400),
         _ => SiteResponse::html(page_with.as_str()),
     });
-    // By a name of its own: cookies do not know ports.
+    // A host of its own: cookies do not distinguish ports.
     let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
     let http = Http::new().network(network.resolve("pictures.test", other.addr()));
     let engine = builder().http(http).ocr(Counting::default()).build().expect("built");

@@ -26,7 +26,7 @@ fn children(psm: &str) -> Vec<u32> {
         .collect()
 }
 
-/// Returns `true` if it exists, running or not reaped.
+/// Returns `true` if the process exists, running or not reaped.
 fn is_child(pid: u32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
     // After the name, which may contain anything: the state, then the parent.

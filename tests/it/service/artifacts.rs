@@ -1,4 +1,4 @@
-//! Files beside results, from a real browser and over the wire.
+//! Artifacts of jobs, made by a real browser and downloaded over HTTP.
 
 use rungs::core::id::AccountId;
 use rungs::fetch::Chrome;
@@ -29,7 +29,7 @@ fn asked(world: &World, secret: &str, path: &str) -> Answer {
     world.send("GET", path, &[("x-api-key", secret)], b"")
 }
 
-/// A page with these options, scraped.
+/// Scrapes a page with these options.
 fn scraped(world: &World, url: &str, advanced: &Value) -> Value {
     let body = json!({ "url": url, "advanced": advanced, "timeout": 60 }).to_string();
     let answer = world.send("POST", "/api/v1/scrape", &[("x-api-key", SECRET)], body.as_bytes());
@@ -37,7 +37,7 @@ fn scraped(world: &World, url: &str, advanced: &Value) -> Value {
     answer.json()
 }
 
-/// What a refusal says, but for the request's own id.
+/// The body of an error, without the id of its request.
 fn refusal(answer: &Answer) -> (u16, Value) {
     let mut body = answer.json();
     body["request_id"] = Value::Null;
@@ -45,7 +45,7 @@ fn refusal(answer: &Answer) -> (u16, Value) {
 }
 
 #[test]
-fn files_are_served_to_their_account_and_are_not_there_for_another() {
+fn artifacts_are_served_to_their_account_only() {
     let (world, site) = (world(), site());
     let asked_for = json!({
         "render_js": true, "screenshot": true, "generate_pdf": true,
@@ -92,7 +92,7 @@ fn files_are_served_to_their_account_and_are_not_there_for_another() {
 }
 
 #[test]
-fn a_name_leads_to_a_file_of_the_job_and_nowhere_else() {
+fn an_artifact_name_cannot_leave_its_job() {
     let (world, site) = (world(), site());
     let page = scraped(&world, &site.url("/a"), &json!({ "render_js": true }));
     let job = page["job_id"].as_str().expect("an id");

@@ -1,4 +1,4 @@
-//! Batches over the wire.
+//! Batches over HTTP.
 
 use rungs::core::request::Limits;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::world::{Held, Plan, World, engine, site};
 
 #[test]
-fn the_guides_first_request_gets_the_guides_first_answer() {
+fn the_guides_first_request_gets_its_documented_response() {
     let (world, site) = (World::new(), site());
     let urls = ["/a", "/b", "/c"].map(|it| site.url(it));
     let body = json!({
@@ -39,7 +39,7 @@ fn items(status: &Value) -> &[Value] {
 }
 
 #[test]
-fn a_mixed_batch_counts_what_succeeded_and_says_why_the_rest_did_not() {
+fn a_mixed_batch_reports_each_failure() {
     let (world, site) = (World::new(), site());
     let id = world.submitted(&["/a", "/gone", "/b"].map(|it| site.url(it)));
 
@@ -75,7 +75,7 @@ fn a_mixed_batch_counts_what_succeeded_and_says_why_the_rest_did_not() {
 }
 
 #[test]
-fn an_unfinished_batch_is_processing_and_its_items_say_where_they_are() {
+fn an_unfinished_batch_reports_the_state_of_each_item() {
     let (world, held) = (World::new(), Held::new());
     let guard = held.hold();
     let id = world.submitted(&[held.site.url("/a")]);
@@ -92,7 +92,7 @@ fn an_unfinished_batch_is_processing_and_its_items_say_where_they_are() {
 }
 
 #[test]
-fn the_older_name_of_the_list_and_bare_addresses_are_the_same_batch() {
+fn aliases_and_bare_urls_make_the_same_batch() {
     let (world, site) = (World::new(), site());
     let (bare, object) = (json!(site.url("/a")), json!({ "url": site.url("/a") }));
 
@@ -105,7 +105,7 @@ fn the_older_name_of_the_list_and_bare_addresses_are_the_same_batch() {
 }
 
 #[test]
-fn every_path_is_served_with_and_without_a_slash_and_under_both_prefixes() {
+fn every_path_is_served_under_each_alias() {
     let (world, site) = (World::new(), site());
     let body = json!({ "urls": [site.url("/a")] });
 
@@ -120,7 +120,7 @@ fn every_path_is_served_with_and_without_a_slash_and_under_both_prefixes() {
 }
 
 #[test]
-fn the_same_key_gives_the_same_batch_and_another_body_is_refused() {
+fn an_idempotency_key_identifies_one_batch() {
     let (world, site) = (World::new(), site());
     let submit = |path: &str| {
         let body = json!({ "urls": [site.url(path)] }).to_string();
@@ -138,7 +138,7 @@ fn the_same_key_gives_the_same_batch_and_another_body_is_refused() {
 }
 
 #[test]
-fn a_cancelled_batch_ends_and_costs_nothing() {
+fn a_canceled_batch_costs_nothing() {
     let (world, held) = (World::new(), Held::new());
     let guard = held.hold();
     let id = world.submitted(&[held.site.url("/a"), held.site.url("/b")]);
@@ -157,7 +157,7 @@ fn a_cancelled_batch_ends_and_costs_nothing() {
 }
 
 #[test]
-fn a_status_can_be_asked_for_without_the_pages() {
+fn a_status_can_omit_the_results() {
     let (world, site) = (World::new(), site());
     let id = world.submitted(&[site.url("/a")]);
     world.ended(&id);
@@ -173,7 +173,7 @@ fn a_status_can_be_asked_for_without_the_pages() {
 }
 
 #[test]
-fn a_balance_that_does_not_cover_the_estimate_is_a_402_that_says_what_is_missing() {
+fn an_insufficient_balance_is_reported_with_the_required_amount() {
     let settings = rungs::engine::Settings::default().with_limited_accounts();
     let plan = Plan {
         engine: engine(rungs::stores::Memory::default()).settings(settings),
@@ -190,7 +190,7 @@ fn a_balance_that_does_not_cover_the_estimate_is_a_402_that_says_what_is_missing
 }
 
 #[test]
-fn a_host_may_allow_larger_batches_and_their_status_is_whole() {
+fn an_application_can_raise_the_batch_limit() {
     let limits = Limits::default().with_batch_items(300);
     let engine = engine(rungs::stores::Memory::default()).limits(limits);
     let (world, site) = (World::of(Plan { engine, ..Plan::default() }), site());

@@ -1,4 +1,4 @@
-//! Connections: bounded, patient for a while, and ended with what they were promised.
+//! Connections: limits, timeouts and the graceful shutdown.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
     let mut rest = Vec::new();
     let ended = stream.read_to_end(&mut rest);
 
-    // Whether it says so or not, it is over.
+    // The connection ends, with or without a response.
     assert!(
         ended.is_ok() || ended.is_err_and(|it| it.kind() == std::io::ErrorKind::ConnectionReset)
     );
@@ -52,13 +52,13 @@ fn a_head_that_is_too_large_is_a_431() {
 }
 
 #[test]
-fn a_client_that_never_reads_is_let_go() {
+fn a_client_that_never_reads_is_disconnected() {
     let connections = ConnectionLimits::default().with_write_timeout(SHORT).with_max_connections(1);
     let limits = rungs::core::request::Limits::default().with_batch_items(2_000);
     let engine = super::world::engine(rungs::stores::Memory::default()).limits(limits);
     let world = World::of(Plan { engine, connections, ..Plan::default() });
     let (site, page) = (site(), "x".repeat(4_000));
-    // The status of this is larger than what sockets keep of what nobody reads.
+    // The status is larger than the buffers of both sockets.
     let urls: Vec<String> = (0..2_000).map(|it| site.url(&format!("/{it}{page}"))).collect();
     let mut submitted = Vec::new();
     for some in urls.chunks(200) {
@@ -70,13 +70,13 @@ fn a_client_that_never_reads_is_let_go() {
         stream.write_all(head.as_bytes()).expect("sent");
     }
 
-    // There is one place only: another gets it when the one that does not read has lost it.
+    // With one permit, the second client is served only after the first was disconnected.
     assert_eq!(world.get("/health").status, 200);
     drop(stream);
 }
 
 #[test]
-fn what_was_sent_before_the_end_is_answered_and_what_comes_after_is_not_taken() {
+fn a_shutdown_completes_only_earlier_requests() {
     let (mut world, held) = (World::new(), Held::new());
     let guard = held.hold();
     let body = json!({ "url": held.site.url("/a") }).to_string();

@@ -1,4 +1,4 @@
-//! Webhooks: their log, their secrets, and sending one once more.
+//! Webhook deliveries: attempts, signatures and redelivery.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use super::world::{LOOPBACK, Plan, World, engine, site};
 const SECRET: &str = "sk_live_acme_0123456789abcdef";
 const OTHER: &str = "sk_live_other_0123456789abcdef";
 
-/// A receiver that answers with one status after the other, the last of them for ever.
+/// A receiver that responds with each status in turn, and then always with the last one.
 struct Receiver {
     site: Site,
     got: Arc<Mutex<Vec<SiteRequest>>>,
@@ -39,7 +39,7 @@ impl Receiver {
     }
 }
 
-/// A world whose deliveries are tried again at once, for these keys.
+/// A service with these keys that retries deliveries after a millisecond.
 fn world(webhooks: Webhooks, keys: Keys) -> World {
     let mut settings = rungs::engine::Settings::default();
     settings.webhook_retry.first = std::time::Duration::from_millis(1);
@@ -52,7 +52,7 @@ fn hooks() -> Webhooks {
     Webhooks::signed_with("whsec_c2VydmVy").network(network)
 }
 
-/// Submits a page with a webhook and gives the batch's delivery once it is `status`.
+/// Submits a page with a webhook and returns the batch's delivery once its status is `status`.
 fn delivered(world: &World, receiver: &Receiver, site: &Site, status: &str) -> Value {
     let body = json!({ "urls": [site.url("/a")], "webhook_url": receiver.site.url("/hook") });
     let id = world.post("/api/v1/batch", &body).json()["batch_id"].clone();
@@ -75,7 +75,7 @@ fn settled(world: &World, batch: &str, status: &str) -> Value {
 }
 
 #[test]
-fn the_log_shows_every_attempt_and_what_came_back() {
+fn the_list_contains_every_attempt_with_its_response() {
     let (world, site) = (world(hooks(), Keys::default()), site());
     let receiver = Receiver::answering(&[503, 204]);
 
@@ -96,7 +96,7 @@ fn the_log_shows_every_attempt_and_what_came_back() {
 }
 
 #[test]
-fn what_was_given_up_or_delivered_is_sent_once_more_with_the_same_id_and_body() {
+fn redelivery_repeats_the_id_and_the_body() {
     let (world, site) = (world(hooks(), Keys::default()), site());
     let receiver = Receiver::answering(&[500, 500, 500, 204]);
     let failed = delivered(&world, &receiver, &site, "failed");
@@ -124,7 +124,7 @@ fn what_was_given_up_or_delivered_is_sent_once_more_with_the_same_id_and_body() 
 }
 
 #[test]
-fn each_account_signs_with_its_own_secret_and_sees_its_own_deliveries() {
+fn each_account_has_its_own_secret_and_deliveries() {
     let account = |name| AccountId::new(name).expect("a name");
     let keys = [
         ApiKey::new("first", account("acme"), SECRET).expect("a key"),
@@ -157,7 +157,7 @@ fn each_account_signs_with_its_own_secret_and_sees_its_own_deliveries() {
 }
 
 #[test]
-fn the_log_shows_the_beginning_of_what_the_receiver_said_and_nothing_that_a_terminal_obeys() {
+fn a_response_body_is_cut_and_stripped_of_control_characters() {
     let (world, site) = (world(hooks(), Keys::default()), site());
     let words = format!("KeyError: 'batch_id'\u{1b}[2J\n{}", "x".repeat(100_000));
     let receiver = Site::start(move |_| SiteResponse::status(410).body(words.clone()));
@@ -176,11 +176,11 @@ fn the_log_shows_the_beginning_of_what_the_receiver_said_and_nothing_that_a_term
 }
 
 #[test]
-fn the_list_finds_what_was_told_among_many_batches_that_told_nobody() {
+fn the_list_skips_batches_without_a_webhook() {
     let (world, site) = (world(hooks(), Keys::default()), site());
     let receiver = Receiver::answering(&[204]);
     let told = delivered(&world, &receiver, &site, "delivered");
-    // More than are read at once.
+    // More batches than one step of the search reads.
     let silent: Vec<String> = (0..51).map(|_| world.submitted(&[site.url("/a")])).collect();
     for id in &silent {
         world.ended(id);
@@ -202,7 +202,7 @@ fn the_list_finds_what_was_told_among_many_batches_that_told_nobody() {
     let batches: Vec<&str> = all.iter().filter_map(|it| it["batch_id"].as_str()).collect();
     let told_of = told["batch_id"].as_str().expect("an id");
     let mut expected: Vec<&str> = silent.iter().map(String::as_str).chain([told_of]).collect();
-    // Ids begin with their moment, and those of one millisecond have no order among them.
+    // Ids begin with a timestamp. Within one millisecond their order is random.
     expected.sort_unstable_by(|one, other| other.cmp(one));
     assert_eq!(batches, expected, "each once, newest first");
     let silent = all.iter().filter(|it| it["status"] == "unaddressed" && it["url"].is_null());
@@ -212,7 +212,7 @@ fn the_list_finds_what_was_told_among_many_batches_that_told_nobody() {
 }
 
 #[test]
-fn a_batch_that_tells_nobody_has_no_delivery() {
+fn a_batch_without_a_webhook_has_no_delivery() {
     let (world, site) = (world(hooks(), Keys::default()), site());
     let id = world.submitted(&[site.url("/a")]);
     world.ended(&id);
@@ -224,7 +224,7 @@ fn a_batch_that_tells_nobody_has_no_delivery() {
 }
 
 #[test]
-fn a_page_by_itself_has_its_delivery_under_its_job() {
+fn a_single_scrape_has_a_delivery_under_its_job() {
     let (world, site) = (world(hooks(), Keys::default()), site());
     let receiver = Receiver::answering(&[204]);
     let body = json!({ "url": site.url("/a"), "webhook_url": receiver.site.url("/hook") });

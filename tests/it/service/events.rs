@@ -1,4 +1,4 @@
-//! A batch as it happens, and what is left of it for who comes back.
+//! The event stream of a batch, and its resumption after a disconnect.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::http::connect;
 use super::world::{Held, World, site};
 
-/// An event as it was sent.
+/// One server-sent event.
 #[derive(Clone, Debug, PartialEq)]
 struct Event {
     id: Option<String>,
@@ -25,7 +25,7 @@ impl Listening {
     fn to(world: &World, batch: &str, last: Option<&str>) -> Self {
         let mut stream = connect(world.addr);
         let last = last.map(|it| format!("last-event-id: {it}\r\n")).unwrap_or_default();
-        // HTTP/1.0 gets no chunks, so the lines are the events' own.
+        // HTTP/1.0 has no chunked encoding, so every line belongs to an event.
         let request = format!("GET /api/v1/batch/{batch}/events HTTP/1.0\r\nhost: x\r\n{last}\r\n");
         stream.write_all(request.as_bytes()).expect("sent");
         let mut listening = Self { lines: BufReader::new(stream) };
@@ -41,7 +41,7 @@ impl Listening {
         (read > 0).then(|| line.trim_end().to_owned())
     }
 
-    /// The next event, or nothing once the stream has ended.
+    /// Returns the next event, or `None` once the stream has ended.
     fn next(&mut self) -> Option<Event> {
         let mut event = Event { id: None, name: String::new(), data: Value::Null };
         loop {
@@ -56,7 +56,7 @@ impl Listening {
         }
     }
 
-    /// The events that have ids, to the end.
+    /// Returns the remaining events that have ids.
     fn ends(mut self) -> Vec<Event> {
         let mut ends = Vec::new();
         while let Some(event) = self.next() {
@@ -73,7 +73,7 @@ fn urls(events: &[Event]) -> Vec<&str> {
 }
 
 #[test]
-fn a_batch_is_told_of_from_its_first_attempt_to_its_end() {
+fn the_stream_reports_a_batch_from_start_to_end() {
     let (world, held) = (World::new(), Held::new());
     let guard = held.hold();
     let id = world.submitted(&[held.site.url("/a"), held.site.url("/gone")]);
@@ -96,7 +96,7 @@ fn a_batch_is_told_of_from_its_first_attempt_to_its_end() {
 }
 
 #[test]
-fn who_comes_back_with_the_last_id_is_told_of_the_rest_and_nothing_twice() {
+fn a_reconnect_with_the_last_id_resumes_without_repetition() {
     let (world, site) = (World::new(), site());
     let paths = ["/a", "/b", "/gone", "/c", "/d", "/e", "/f", "/g", "/h"];
     let id = world.submitted(&paths.map(|it| site.url(it)));
@@ -114,7 +114,7 @@ fn who_comes_back_with_the_last_id_is_told_of_the_rest_and_nothing_twice() {
 }
 
 #[test]
-fn who_has_heard_the_end_need_not_come_back() {
+fn a_reconnect_after_the_end_gets_a_204() {
     let (world, site) = (World::new(), site());
     let id = world.submitted(&[site.url("/a")]);
     world.ended(&id);
@@ -127,7 +127,7 @@ fn who_has_heard_the_end_need_not_come_back() {
 }
 
 #[test]
-fn an_id_of_nothing_is_told_everything() {
+fn an_unknown_event_id_restarts_the_stream() {
     let (world, site) = (World::new(), site());
     let id = world.submitted(&[site.url("/a"), site.url("/b")]);
     world.ended(&id);
@@ -138,7 +138,7 @@ fn an_id_of_nothing_is_told_everything() {
 }
 
 #[test]
-fn a_stream_ends_with_the_service_and_goes_on_with_the_next() {
+fn a_stream_resumes_after_a_restart() {
     let (world, held) = (World::new(), Held::new());
     let guard = held.hold();
     let id = world.submitted(&[held.site.url("/a")]);

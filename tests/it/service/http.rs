@@ -1,5 +1,4 @@
-//! One request and one answer, in the bytes that go over the wire: a proper client would refuse to
-//! send much of what is sent here.
+//! Sends requests as raw bytes: an HTTP client would refuse to send many of them.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// A test that hangs is a test that fails.
+/// Time after which a hanging test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -19,20 +18,20 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The first header of that name.
+    /// Returns the first header of this name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(it, _)| it.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub(crate) fn json(&self) -> Value {
         let text = String::from_utf8_lossy(&self.body);
         serde_json::from_str(&text).unwrap_or_else(|why| panic!("{why}: {text}"))
     }
 }
 
-/// Connects, for requests that are written by hand.
+/// Opens a connection for a request that the test writes itself.
 pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).expect("the service listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -40,7 +39,7 @@ pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends a request on a connection of its own and reads the answer to its end.
+/// Sends a request on a connection of its own and reads the whole response.
 pub(crate) fn send(
     addr: SocketAddr,
     method: &str,
@@ -58,12 +57,12 @@ pub(crate) fn send(
     head.push_str("\r\n");
     let mut stream = connect(addr);
     stream.write_all(head.as_bytes()).expect("sent");
-    // A server that has refused already may not read it all.
+    // A server that has responded with an error may not read the whole body.
     let _ = stream.write_all(body);
     read(&mut stream)
 }
 
-/// Reads an answer after which the connection ends.
+/// Reads a response after which the connection ends.
 pub(crate) fn read(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("an answer");
@@ -86,7 +85,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     Some(answer)
 }
 
-/// The body that came in chunks, or nothing if it broke off.
+/// Decodes a chunked body; `None` if it is incomplete.
 fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {

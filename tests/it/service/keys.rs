@@ -1,4 +1,4 @@
-//! Keys: who is let in, and what they see.
+//! API keys: authentication, isolation of accounts, and limits.
 
 use rungs::core::id::AccountId;
 use rungs::service::{ApiKey, Keys};
@@ -28,7 +28,7 @@ fn post(world: &World, path: &str, secret: &str, body: &serde_json::Value) -> An
 }
 
 #[test]
-fn where_no_key_is_needed_a_page_of_another_site_cannot_ask() {
+fn a_service_without_keys_refuses_cross_site_requests() {
     let ask = |world: &World, headers: &[(&str, &str)]| {
         world.send(
             "POST",
@@ -44,12 +44,12 @@ fn where_no_key_is_needed_a_page_of_another_site_cannot_ask() {
 
     assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("CROSS_SITE_REQUEST")));
     assert_eq!(ask(&open, &[("sec-fetch-site", "same-origin")]).status, 200);
-    // A page that knows a key may use it: its site gave it away, and only it can send the header.
+    // A page that knows a key may use it: only code that has the key can send the header.
     assert_eq!(ask(&closed, &[foreign, ("x-api-key", ACME)]).status, 200);
 }
 
 #[test]
-fn without_a_known_key_nothing_is_told_and_nothing_is_done() {
+fn an_unknown_key_gets_no_access() {
     let (world, site) = (world([key("acme", ACME)]), site());
     let body = json!({ "url": site.url("/a") }).to_string();
 
@@ -71,7 +71,7 @@ fn without_a_known_key_nothing_is_told_and_nothing_is_done() {
 }
 
 #[test]
-fn one_account_can_neither_see_nor_cancel_nor_recognise_anothers_batch() {
+fn an_account_cannot_reach_the_batches_of_another() {
     let (world, site) = (world([key("acme", ACME), key("other", OTHER)]), site());
     let body = json!({ "urls": [site.url("/a")] });
     let batch = post(&world, "/api/v1/batch", ACME, &body).json();
@@ -97,7 +97,7 @@ fn one_account_can_neither_see_nor_cancel_nor_recognise_anothers_batch() {
 }
 
 #[test]
-fn one_accounts_idempotency_key_is_not_anothers() {
+fn idempotency_keys_are_separate_for_each_account() {
     let (world, site) = (world([key("acme", ACME), key("other", OTHER)]), site());
     let body = json!({ "urls": [site.url("/a")] }).to_string();
     let submit = |secret| {
@@ -110,12 +110,12 @@ fn one_accounts_idempotency_key_is_not_anothers() {
 }
 
 #[test]
-fn a_key_over_its_rate_is_told_how_long_to_wait_and_others_go_on() {
+fn a_key_over_its_rate_is_refused_with_a_wait() {
     let slow = key("acme", ACME).with_requests_per_minute(3);
     let world = world([slow, key("other", OTHER)]);
     let path = "/api/v1/jobs/none";
 
-    // The clock's minute may turn in between, but not four times in a row.
+    // The minute may end in between, but not four times in a row.
     let refused = (0..16).map(|_| get(&world, path, ACME)).find(|it| it.status == 429);
 
     let refused = refused.expect("the fourth request of a minute is one too many");
@@ -131,7 +131,7 @@ fn a_key_over_its_rate_is_told_how_long_to_wait_and_others_go_on() {
 }
 
 #[test]
-fn a_key_has_so_many_requests_at_once() {
+fn a_key_is_limited_to_its_concurrent_requests() {
     let held = super::world::Held::new();
     let narrow = key("acme", ACME).with_concurrent_requests(1);
     let world = world([narrow]);

@@ -1,4 +1,4 @@
-//! What was spent, what is left, and what a key may spend.
+//! Usage, balances, ledgers and budgets.
 
 use rungs::core::credits::Credits;
 use rungs::core::id::AccountId;
@@ -15,7 +15,7 @@ const SECRET: &str = "sk_live_acme_0123456789abcdef";
 const OTHER: &str = "sk_live_more_0123456789abcdef";
 
 #[test]
-fn usage_has_the_words_of_every_client_and_adds_up() {
+fn usage_has_the_fields_of_every_client() {
     let (world, site) = (World::new(), site());
     world.ended(&world.submitted(&["/a", "/b", "/gone"].map(|it| site.url(it))));
 
@@ -29,7 +29,7 @@ fn usage_has_the_words_of_every_client_and_adds_up() {
     assert_eq!((&usage["requests_count"], &usage["requests_month"]), (&json!(3), &json!(3)));
     assert_eq!((&usage["credits_held"], &usage["plan"]), (&json!(0), &json!("unlimited")));
     assert_eq!(usage["billing_period_start"], usage["period_start"]);
-    // The day may turn between the submission and the question, but not the total.
+    // The day may end between the submission and the query; the total does not change.
     assert_eq!(billing["total_credits"], 400);
     let [top] = &billing["top_domains"].as_array().expect("a list")[..] else { panic!("one site") };
     assert_eq!(
@@ -42,7 +42,7 @@ fn usage_has_the_words_of_every_client_and_adds_up() {
 }
 
 #[test]
-fn a_batchs_ledger_adds_up_to_what_it_was_charged() {
+fn a_ledger_adds_up_to_the_charges_of_its_batch() {
     let (world, site) = (World::new(), site());
     let id = world.submitted(&["/a", "/gone", "/b"].map(|it| site.url(it)));
     let status = world.ended(&id);
@@ -66,7 +66,7 @@ fn a_batchs_ledger_adds_up_to_what_it_was_charged() {
 }
 
 #[test]
-fn a_batch_can_be_estimated_and_what_is_wrong_with_it_has_its_place() {
+fn an_estimate_locates_invalid_items() {
     let (world, site) = (World::new(), site());
     let item = |tier: &str| json!({ "url": site.url("/a"), "cost_controls": { "max_tier": tier } });
     let body = json!({ "urls": [item("1"), item("2")] });
@@ -96,7 +96,7 @@ fn a_batch_can_be_estimated_and_what_is_wrong_with_it_has_its_place() {
 }
 
 #[test]
-fn a_limited_balance_is_shown_on_every_answer_with_a_warning_when_it_is_low() {
+fn every_response_shows_a_limited_balance() {
     let settings = Settings::default().with_limited_accounts();
     let plan = Plan { engine: engine(Memory::default()).settings(settings), ..Plan::default() };
     let world = World::of(plan);
@@ -120,7 +120,7 @@ fn a_limited_balance_is_shown_on_every_answer_with_a_warning_when_it_is_low() {
     assert_eq!(refused.header("x-alterlab-balance"), Some("$1.45"), "on errors too");
 }
 
-/// Two keys of one account, of which the first may spend `budget`.
+/// Two keys of one account. The first has a budget.
 fn budgeted(budget: Budget) -> World {
     let account = AccountId::new("acme").expect("a name");
     let first = ApiKey::new("first", account.clone(), SECRET).expect("a key");
@@ -135,7 +135,7 @@ fn submit(world: &World, secret: &str, body: &Value) -> Answer {
 }
 
 #[test]
-fn a_key_spends_no_more_than_its_budget_and_the_accounts_other_key_goes_on() {
+fn a_budget_limits_only_its_own_key() {
     let credits = Some(Credits(400));
     let world = budgeted(Budget::new(Period::Monthly).with_credits(credits));
     let held = Held::new();
@@ -161,7 +161,7 @@ fn a_key_spends_no_more_than_its_budget_and_the_accounts_other_key_goes_on() {
 }
 
 #[test]
-fn what_was_held_and_not_spent_is_the_budgets_again() {
+fn unspent_holds_return_to_the_budget() {
     let credits = Some(Credits(400));
     let world = budgeted(Budget::new(Period::Monthly).with_credits(credits));
     let site = site();
@@ -179,7 +179,7 @@ fn what_was_held_and_not_spent_is_the_budgets_again() {
 }
 
 #[test]
-fn a_budget_may_count_jobs() {
+fn a_budget_can_count_jobs() {
     let world = budgeted(Budget::new(Period::Monthly).with_jobs(Some(3)));
     let site = site();
     let two = json!({ "urls": [site.url("/a"), site.url("/b")] });
@@ -190,7 +190,7 @@ fn a_budget_may_count_jobs() {
 }
 
 #[test]
-fn an_accounts_batches_are_listed_newest_first_page_by_page_and_no_one_elses() {
+fn batches_are_listed_newest_first_by_account() {
     let account = |name| AccountId::new(name).expect("a name");
     let keys = [
         ApiKey::new("first", account("b"), SECRET).expect("a key"),

@@ -1,5 +1,5 @@
-//! The page at `/`, used in a real browser as people use it: with a mouse, with keys alone, and with
-//! pages of sites that mean ill.
+//! The web page at `/` in a real browser: with the mouse, with the keyboard, and with malicious
+//! content of sites.
 
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
@@ -18,7 +18,7 @@ use super::http;
 use super::world::{Held, LOOPBACK, Plan, World, site};
 
 const SECRET: &str = "sk_live_0123456789abcdef";
-/// The page's own words for where the focus is.
+/// Script that describes the focused element.
 const FOCUS: &str = "(() => { const it = document.activeElement; \
     return it.id || it.textContent.trim() || it.tagName; })()";
 
@@ -42,7 +42,7 @@ fn look(script: &str) -> Value {
     json!({ "type": "evaluate", "script": script })
 }
 
-/// Opens the service's page at `path`, does these things there, and gives what each look saw.
+/// Opens the web page at `path`, runs these actions and returns the result of each `evaluate`.
 fn visited(world: &World, path: &str, actions: &[Value]) -> Vec<Value> {
     let chrome =
         Chrome::new().network(NetPolicy::new().allow_network(LOOPBACK).expect("a network"));
@@ -62,8 +62,8 @@ fn visited(world: &World, path: &str, actions: &[Value]) -> Vec<Value> {
     looks.map(|it| it.result).collect()
 }
 
-/// Waits until the page follows a batch: what still runs when a question has been answered, time after
-/// time, is its stream.
+/// Waits until the page follows a batch: a request that stays open after the others have ended is the
+/// event stream.
 fn followed<T>(world: &World, visit: &ScopedJoinHandle<'_, T>) {
     let running = || {
         let answer = world.send("GET", "/api/v1/usage", &[("x-api-key", SECRET)], b"");
@@ -75,14 +75,14 @@ fn followed<T>(world: &World, visit: &ScopedJoinHandle<'_, T>) {
     }
 }
 
-/// A world that knows one key.
+/// A service with one key.
 fn keyed() -> World {
     let key = ApiKey::new("first", AccountId::default(), SECRET).expect("a key");
     World::of(Plan { keys: Keys::new([key]).expect("usable"), ..Plan::default() })
 }
 
 #[test]
-fn a_batch_is_submitted_in_the_form_watched_to_its_end_and_opened() {
+fn the_form_submits_a_batch_and_follows_it() {
     let (world, held) = (keyed(), Held::new());
     let guard = held.hold();
     let urls = format!("{}\n\n  {}\n", held.site.url("/a"), held.site.url("/gone"));
@@ -138,7 +138,7 @@ fn a_batch_is_submitted_in_the_form_watched_to_its_end_and_opened() {
 }
 
 #[test]
-fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
+fn the_page_resumes_a_broken_stream() {
     let (world, held) = (World::new(), Held::new());
     let guard = held.hold();
     let id = world.submitted(&["/a", "/b"].map(|it| held.site.url(it)));
@@ -163,7 +163,7 @@ fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
 }
 
 #[test]
-fn the_way_through_the_page_needs_no_mouse() {
+fn the_page_is_usable_with_the_keyboard() {
     let (world, site) = (World::new(), site());
     let tab = || press("Tab");
 
@@ -231,7 +231,7 @@ fn the_way_through_the_page_needs_no_mouse() {
 }
 
 #[test]
-fn what_a_site_wrote_is_text_and_its_html_is_shown_where_nothing_runs() {
+fn content_of_a_site_runs_no_script() {
     let beacon = Site::start(|_| SiteResponse::html("<p>here</p>"));
     let evil = format!(
         "<img src={0}/a onerror=\"parent.owned=1\"><script>parent.owned=1;fetch('{0}/b')</script>",
@@ -267,7 +267,7 @@ fn what_a_site_wrote_is_text_and_its_html_is_shown_where_nothing_runs() {
             look("document.querySelector('h1').textContent"),
             click("#tab-rendered"),
             wait_for("iframe"),
-            // What extraction cleans is put into the frame as it was: the frame itself must hold.
+            // The frame gets the HTML from before sanitization, so that the sandbox itself is tested.
             look(&frame),
             look("document.querySelectorAll('main script, main [onerror]').length"),
             look("String(window.owned)"),
@@ -281,7 +281,7 @@ fn what_a_site_wrote_is_text_and_its_html_is_shown_where_nothing_runs() {
 }
 
 #[test]
-fn the_page_can_ask_nobody_but_the_service() {
+fn the_page_connects_to_the_service_only() {
     let (world, other) = (World::new(), site());
     let try_out = format!(
         "Promise.all([fetch('{0}/fetched').then(() => 'let', () => 'kept'), \
@@ -321,7 +321,7 @@ fn the_page_can_ask_nobody_but_the_service() {
 }
 
 #[test]
-fn what_the_service_has_against_a_batch_is_said_beside_the_form() {
+fn the_form_shows_validation_errors() {
     let (world, site) = (World::new(), site());
     let urls = format!("{}\nftp://example.com/\n", site.url("/a"));
 
@@ -353,7 +353,7 @@ fn what_the_service_has_against_a_batch_is_said_beside_the_form() {
 }
 
 #[test]
-fn a_host_can_put_the_page_below_a_path_of_its_own() {
+fn an_application_can_nest_the_page_below_a_path() {
     let world = World::new();
     let nested = axum::Router::new().nest("/scraping", world.service.router());
     let addr = world.block_on(async {

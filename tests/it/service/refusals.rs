@@ -1,4 +1,4 @@
-//! What is wrong is refused with a 4xx and says why, whatever it is, and nothing is done.
+//! Invalid requests: each gets a 4xx with the reason and has no effect.
 
 use rungs::core::id::AccountId;
 use rungs::service::{ApiKey, Keys};
@@ -10,7 +10,7 @@ use super::world::{Plan, World};
 const SECRET: &str = "sk_live_0123456789abcdef";
 const URL: &str = "https://example.com/";
 
-/// A service for one key, so that nothing is anyone's by chance.
+/// A service with one key, so that every request needs it.
 fn world() -> World {
     let key = ApiKey::new("first", AccountId::default(), SECRET).expect("a key");
     World::of(Plan { keys: Keys::new([key]).expect("usable"), ..Plan::default() })
@@ -20,8 +20,8 @@ fn send(world: &World, method: &str, path: &str, body: &[u8]) -> Answer {
     world.send(method, path, &[("x-api-key", SECRET)], body)
 }
 
-/// Each is refused with one of these statuses; the body is checked against the description as every
-/// answer's is.
+/// Checks that a response has one of these statuses and an error body. Its schema is checked with that of
+/// every response.
 fn refused(answer: &Answer, statuses: &[u16], about: &str) {
     assert!(statuses.contains(&answer.status), "{about}: {} {}", answer.status, answer.json());
     let said = answer.json();
@@ -29,7 +29,7 @@ fn refused(answer: &Answer, statuses: &[u16], about: &str) {
     assert_eq!(said["detail"], said["message"], "{about}");
 }
 
-/// Every option of an item with values that it cannot have.
+/// Every option of an item, with invalid values.
 fn wrong_options() -> Vec<(&'static str, Value)> {
     [wrong_options_of_pages(), wrong_options_of_extraction(), wrong_options_of_requests()].concat()
 }
@@ -73,7 +73,7 @@ fn wrong_options_of_pages() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Options of what is extracted.
+/// Options of the extraction.
 fn wrong_options_of_extraction() -> Vec<(&'static str, Value)> {
     let deep = (0..40).fold(json!({}), |inner, _| json!({ "properties": { "a": inner } }));
     vec![
@@ -163,7 +163,7 @@ fn wrong_options_of_requests() -> Vec<(&'static str, Value)> {
 }
 
 #[test]
-fn every_wrong_option_is_refused_by_its_name_in_a_batch_and_in_a_scrape() {
+fn every_invalid_option_is_refused_by_name() {
     let (world, options) = (world(), wrong_options());
     assert!(options.len() > 100, "{}", options.len());
 
@@ -191,7 +191,7 @@ fn every_wrong_option_is_refused_by_its_name_in_a_batch_and_in_a_scrape() {
 }
 
 #[test]
-fn every_wrong_body_is_refused() {
+fn every_invalid_body_is_refused() {
     let world = world();
     let deep = "[".repeat(100_000);
     let closed = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
@@ -259,7 +259,7 @@ fn every_wrong_body_is_refused() {
 }
 
 #[test]
-fn every_wrong_path_method_and_parameter_is_refused() {
+fn every_invalid_path_method_or_parameter_is_refused() {
     let world = world();
     let unknown = "batch_019a0000-0000-7000-8000-000000000000";
     let job = "019a0000-0000-7000-8000-000000000000";
@@ -329,7 +329,7 @@ fn every_wrong_path_method_and_parameter_is_refused() {
 }
 
 #[test]
-fn every_wrong_key_is_refused_before_anything_else_is_looked_at() {
+fn an_invalid_key_is_refused_before_the_body_is_read() {
     let world = world();
     let wrong: [&[(&str, &str)]; 9] = [
         &[],
@@ -359,7 +359,7 @@ fn every_wrong_key_is_refused_before_anything_else_is_looked_at() {
 }
 
 #[test]
-fn a_wrong_idempotency_key_is_refused() {
+fn an_invalid_idempotency_key_is_refused() {
     let world = world();
     let body = json!({ "urls": [URL] }).to_string();
     let long = "x".repeat(256);
@@ -373,7 +373,7 @@ fn a_wrong_idempotency_key_is_refused() {
 }
 
 #[test]
-fn what_is_no_http_is_answered_with_a_4xx_or_not_at_all() {
+fn malformed_http_gets_a_4xx_or_no_response() {
     use std::io::Write;
 
     let world = World::new();

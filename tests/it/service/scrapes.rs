@@ -1,4 +1,4 @@
-//! Single pages over the wire.
+//! Single pages over HTTP.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PYTHON: (&str, &str) = ("user-agent", "AlterLab-Python-SDK/2.1.3");
 const NODE: (&str, &str) = ("user-agent", "alterlab-node/2.0.0");
 const MCP: (&str, &str) = ("user-agent", "alterlab-mcp-server/1.7.1");
 
-/// A world that waits for no page, whatever its timeout.
+/// A service that does not wait for pages, whatever their timeout.
 fn impatient() -> World {
     let options = ServiceOptions::default().with_scrape_wait(Duration::ZERO);
     World::of(Plan { options, ..Plan::default() })
@@ -23,7 +23,7 @@ fn scrape(world: &World, agent: (&str, &str), body: &Value) -> Answer {
 }
 
 #[test]
-fn a_page_comes_with_its_answer() {
+fn a_sync_scrape_returns_the_page() {
     let (world, site) = (World::new(), site());
 
     let answer = world.post("/api/v1/scrape", &json!({ "url": site.url("/a"), "sync": true }));
@@ -36,7 +36,7 @@ fn a_page_comes_with_its_answer() {
 }
 
 #[test]
-fn what_is_not_waited_for_is_a_job_and_then_a_page_at_the_top_and_as_result() {
+fn an_async_scrape_returns_a_job() {
     let (world, site) = (World::new(), site());
 
     let accepted = world.post("/api/v1/scrape", &json!({ "url": site.url("/a"), "sync": false }));
@@ -56,7 +56,7 @@ fn what_is_not_waited_for_is_a_job_and_then_a_page_at_the_top_and_as_result() {
 }
 
 #[test]
-fn a_failed_page_is_an_error_where_it_was_waited_for_and_a_job_where_it_was_not() {
+fn a_failed_page_is_an_error_of_a_sync_scrape_only() {
     let (world, site) = (World::new(), site());
     let gone = site.url("/gone");
 
@@ -77,7 +77,7 @@ fn a_failed_page_is_an_error_where_it_was_waited_for_and_a_job_where_it_was_not(
 }
 
 #[test]
-fn a_page_that_takes_too_long_is_a_202_for_who_can_poll_and_a_504_for_who_cannot() {
+fn a_slow_page_is_a_202_or_a_504_by_client() {
     let (world, held) = (impatient(), Held::new());
     let guard = held.hold();
     let body = json!({ "url": held.site.url("/a"), "timeout": 1 });
@@ -97,7 +97,7 @@ fn a_page_that_takes_too_long_is_a_202_for_who_can_poll_and_a_504_for_who_cannot
 }
 
 #[test]
-fn each_client_reads_a_jobs_state_in_its_own_words() {
+fn each_client_gets_its_own_words_for_job_states() {
     let (world, held) = (impatient(), Held::new());
     let guard = held.hold();
     let body = json!({ "url": held.site.url("/a") });
@@ -115,7 +115,7 @@ fn each_client_reads_a_jobs_state_in_its_own_words() {
 }
 
 #[test]
-fn the_same_key_is_the_same_page() {
+fn an_idempotency_key_identifies_one_page() {
     let (world, site) = (World::new(), site());
     let body = json!({ "url": site.url("/a") }).to_string();
     let send =
@@ -128,7 +128,7 @@ fn the_same_key_is_the_same_page() {
 }
 
 #[test]
-fn an_estimate_costs_nothing_and_has_every_readers_words() {
+fn an_estimate_has_the_fields_of_every_client() {
     let (world, site) = (World::new(), site());
 
     let answer = world.post("/api/v1/scrape/estimate", &json!({ "url": site.url("/a") }));

@@ -19,7 +19,7 @@ use super::http::{self, Answer};
 
 pub(crate) const LOOPBACK: &str = "127.0.0.0/8";
 
-/// What a world is made of; every default is the service's own.
+/// The parts of a world. Defaults to those of the service.
 pub(crate) struct Plan {
     pub(crate) engine: EngineBuilder,
     pub(crate) keys: Keys,
@@ -38,7 +38,7 @@ impl Default for Plan {
     }
 }
 
-/// An engine that may reach loopback, on `store`.
+/// An engine on `store` that is allowed to reach loopback addresses.
 pub(crate) fn engine(store: impl rungs::ports::store::Store + 'static) -> EngineBuilder {
     let network = NetPolicy::new().allow_network(LOOPBACK).expect("a network");
     let settings = Settings::default();
@@ -60,7 +60,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world with every default.
+    /// Starts a world with default parts.
     pub(crate) fn new() -> Self {
         Self::of(Plan::default())
     }
@@ -100,14 +100,14 @@ impl World {
         self.send("POST", path, &[], body.to_string().as_bytes())
     }
 
-    /// Submits these addresses and gives the batch's id.
+    /// Submits these URLs and returns the batch's id.
     pub(crate) fn submitted(&self, urls: &[String]) -> String {
         let answer = self.post("/api/v1/batch", &json!({ "urls": urls }));
         assert_eq!(answer.status, 202, "{}", answer.json());
         answer.json()["batch_id"].as_str().expect("an id").to_owned()
     }
 
-    /// A batch's status once it has ended.
+    /// Waits for the end of a batch and returns its status.
     pub(crate) fn ended(&self, id: &str) -> Value {
         let parsed = id.parse().expect("a batch id");
         self.block_on(async {
@@ -137,7 +137,7 @@ impl Drop for World {
     }
 }
 
-/// A site of readable pages; `/gone` is not there, and others are as the test says.
+/// A site of readable pages, without `/gone`.
 pub(crate) fn site() -> Site {
     Site::start(page)
 }
@@ -154,14 +154,14 @@ pub(crate) fn page(request: &SiteRequest) -> SiteResponse {
     }
 }
 
-/// A site that holds every answer back until the test lets it go.
+/// A site that delays its responses until the test releases them.
 pub(crate) struct Held {
     pub(crate) site: Site,
     gate: Arc<Mutex<()>>,
 }
 
 impl Held {
-    /// The site and the guard that holds its pages back; dropping the guard lets them go.
+    /// Starts the site.
     pub(crate) fn new() -> Self {
         let gate = Arc::new(Mutex::new(()));
         let waits = Arc::clone(&gate);

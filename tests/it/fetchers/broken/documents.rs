@@ -1,4 +1,4 @@
-//! Readers of documents that do one thing wrong around one that does all of it right.
+//! Document readers with one mistake each, built around a correct one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 
 use crate::support::fetchers::{Sheets, Signs};
 
-/// The one thing that a reader does wrong.
+/// The mistake of a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Misreading {
     None,
@@ -28,7 +28,7 @@ pub(crate) enum Misreading {
     PointsOutside,
 }
 
-/// What happens around a reading, whatever the kind.
+/// Applies the mistakes that every kind of reader can have.
 #[derive(Debug)]
 struct Around {
     mistake: Misreading,
@@ -63,7 +63,7 @@ impl Around {
         Ok(request)
     }
 
-    /// What this reader makes of a result.
+    /// Applies the reader's mistake to a result.
     fn end<T: Default>(
         &self,
         request: &DocumentRequest,
@@ -78,7 +78,7 @@ impl Around {
         }
     }
 
-    /// How many readings there were, for the one that counts them.
+    /// Number of readings so far, for the mistake that depends on it.
     fn count(&self) -> Option<usize> {
         let is_counting = self.is(Misreading::CountsItsReadings);
         is_counting.then(|| self.readings.fetch_add(1, Ordering::SeqCst))

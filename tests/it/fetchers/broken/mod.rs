@@ -1,5 +1,5 @@
 //! The proof of the fetcher kits: each of these fetchers has one mistake, and the checks named beside
-//! it catch it. What is not named here may catch it too.
+//! it catch it. Other checks may catch it, too.
 
 mod documents;
 mod pages;
@@ -18,7 +18,7 @@ fn assert_caught(mistake: &str, report: &KitReport, by: &[&str]) {
     for check in by {
         assert!(report.has_failed(check), "{mistake} passed `{check}`; {report}");
     }
-    // A failure says what the fetcher did and what it must do; a panic is the fetcher's own.
+    // A failed check names the behavior and the requirement; a panic comes from the fetcher.
     for failure in &report.failed {
         let (did, must) = failure.message.split_once("; it must ").expect("both are said");
         assert!(!did.is_empty() && !must.is_empty(), "{mistake}: {failure}");

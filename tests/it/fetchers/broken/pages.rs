@@ -1,4 +1,4 @@
-//! Fetchers of pages that do one thing wrong around one that does all of it right.
+//! Page fetchers with one mistake each, built around a correct one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use rungs::ports::fetch::{
 };
 use tokio::sync::Mutex;
 
-/// The one thing that a [`Bad`] fetcher does wrong.
+/// The mistake of a [`Bad`] fetcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mistake {
     None,
@@ -55,10 +55,10 @@ pub(crate) enum Mistake {
     ShowsAPageOfItsOwn,
 }
 
-/// What both kinds of fetcher give; a fetcher over HTTP has the page alone.
+/// The result of either kind of fetcher; that of an HTTP fetcher has only the page.
 type Answer = Result<Rendered, FetchError>;
 
-/// A right fetcher of either kind.
+/// A correct fetcher of either kind.
 pub(crate) trait Right: std::fmt::Debug + Send + Sync + 'static {
     fn ask(&self, request: FetchRequest) -> BoxFuture<'_, Answer>;
 }
@@ -82,7 +82,7 @@ pub(crate) struct Bad {
     scratch: JobScratch,
     one_at_a_time: Mutex<()>,
     has_failed: AtomicBool,
-    /// The answer before, for the one that mixes them up.
+    /// The previous response, for the mistake that confuses responses.
     before: std::sync::Mutex<Option<Fetched>>,
 }
 
@@ -98,7 +98,7 @@ impl Bad {
         }
     }
 
-    /// The request as this fetcher sends it.
+    /// Applies the fetcher's mistake to a request.
     fn sent(&self, mut request: FetchRequest) -> FetchRequest {
         match self.mistake {
             Mistake::AlwaysGets => (request.method, request.body) = (Method::Get, None),
@@ -157,7 +157,7 @@ impl Bad {
         }
     }
 
-    /// The answer as this fetcher tells it.
+    /// Applies the fetcher's mistake to a response.
     fn told(&self, request: &FetchRequest, mut answer: Rendered) -> Answer {
         let page = &mut answer.page;
         let refuse = || Err(FetchError::new(Kind::Broken, "the answer is not to be liked"));
@@ -190,7 +190,7 @@ impl Bad {
         Ok(answer)
     }
 
-    /// The error as this fetcher tells it.
+    /// Applies the fetcher's mistake to an error.
     fn failed(&self, request: &FetchRequest, error: FetchError) -> Answer {
         let empty = || {
             let body = vec![b'x'; usize::try_from(request.max_bytes).unwrap_or_default()];

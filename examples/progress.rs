@@ -25,7 +25,7 @@ async fn main() -> Result<(), rungs::Error> {
     let mut handle = engine.submit(Batch::new(urls)).await?;
     let mut ended = BTreeSet::new();
     let mut last = None;
-    while let Some(event) = handle.next_event().await {
+    while let Some(event) = handle.next_event().await? {
         if let ProgressEvent::JobEnded { job } = &event {
             assert!(ended.insert(job.id), "a job ended twice");
             println!("{:>2} of {PAGES}: {}", ended.len(), job.request.page().as_str());

@@ -239,7 +239,7 @@ fn no_response(error: &FetchError) -> Observation {
     let (code, retryable) = match error.kind() {
         K::InvalidUrl => (C::InvalidUrl, false),
         K::Dns => (C::DnsError, true),
-        K::Connect | K::Broken | K::Proxy => (C::ConnectionError, true),
+        K::Connect | K::Broken | K::Proxy | K::Interrupted => (C::ConnectionError, true),
         K::Tls => (C::TlsError, false),
         K::Timeout => (C::Timeout, true),
         K::TooLarge => (C::ContentTooLarge, false),

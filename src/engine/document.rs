@@ -9,8 +9,8 @@ use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Finding, Job};
 use crate::core::request::{Format, Mode, PdfFormat};
 use crate::core::verdict::{DocumentKind, Verdict};
-use crate::engine::scans;
 use crate::engine::shared::Shared;
+use crate::engine::{readers, scans};
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{
     DocumentRequest, FetchError, FetchErrorKind, Fetched, ImageText, PdfText,
@@ -86,7 +86,7 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
     let started_at = shared.now();
     let request = request(job, page);
     let deadline = request.deadline;
-    let read = reader.read(request).await;
+    let read = readers::read_pdf(shared, reader.as_ref(), request).await;
     let damaged = ErrorCode::PdfParseFailed;
     let mut read = read.map_err(|error| unreadable(&error, damaged, damaged))?;
     let left = deadline.saturating_sub(shared.now().since(started_at));
@@ -142,7 +142,7 @@ async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extrac
             "the document is an image and the engine has no OCR engine: build it with `.ocr(...)`";
         return Err(JobError::new(ErrorCode::OcrUnavailable, message));
     };
-    let read = reader.recognize(request(job, page)).await;
+    let read = readers::recognize(shared, reader.as_ref(), request(job, page)).await;
     let read = read.map_err(|error| {
         unreadable(&error, ErrorCode::OcrUnavailable, ErrorCode::ExtractionFailed)
     })?;

@@ -6,16 +6,17 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
+use crate::engine::error::EngineError;
 use crate::engine::watch::{BatchHandle, ProgressEvent};
 use crate::ports::BoxFuture;
 
 /// A stream of a batch's progress events, made by [`BatchHandle::into_events`].
 ///
-/// It yields what [`BatchHandle::next_event`] returns and ends behind [`ProgressEvent::BatchEnded`]. Dropping it changes
-/// nothing about the batch.
+/// It yields what [`BatchHandle::next_event`] returns and ends behind [`ProgressEvent::BatchEnded`], or behind an error:
+/// [`EngineError::Stopped`] if the engine begins to shut down. Dropping it changes nothing about the batch.
 pub struct ProgressEvents {
     /// The next event, with the handle that it came from; `None` once the stream has ended.
-    next: Option<BoxFuture<'static, (BatchHandle, Option<ProgressEvent>)>>,
+    next: Option<BoxFuture<'static, (BatchHandle, NextEvent)>>,
 }
 
 impl ProgressEvents {
@@ -24,20 +25,23 @@ impl ProgressEvents {
     }
 }
 
-fn next_of(mut handle: BatchHandle) -> BoxFuture<'static, (BatchHandle, Option<ProgressEvent>)> {
+/// What [`BatchHandle::next_event`] returns, as a stream yields it.
+type NextEvent = Option<Result<ProgressEvent, EngineError>>;
+
+fn next_of(mut handle: BatchHandle) -> BoxFuture<'static, (BatchHandle, NextEvent)> {
     Box::pin(async move {
-        let event = handle.next_event().await;
+        let event = handle.next_event().await.transpose();
         (handle, event)
     })
 }
 
 impl Stream for ProgressEvents {
-    type Item = ProgressEvent;
+    type Item = Result<ProgressEvent, EngineError>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProgressEvent>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<NextEvent> {
         let Some(next) = self.next.as_mut() else { return Poll::Ready(None) };
         let Poll::Ready((handle, event)) = next.as_mut().poll(cx) else { return Poll::Pending };
-        self.next = event.is_some().then(|| next_of(handle));
+        self.next = matches!(event, Some(Ok(_))).then(|| next_of(handle));
         Poll::Ready(event)
     }
 }

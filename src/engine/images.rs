@@ -9,7 +9,7 @@ use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 use crate::core::verdict::{DocumentKind, sniff};
 use crate::engine::shared::Shared;
-use crate::engine::{page_host, robots};
+use crate::engine::{page_host, readers, robots};
 use crate::ports::fetch::{
     DocumentRequest, FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, ImageText,
     JobScratch, OcrEngine,
@@ -102,7 +102,8 @@ impl ImageJob<'_> {
         }
         let options = Arc::clone(&self.job.request);
         let deadline = deadline.saturating_sub(self.shared.now().since(started_at));
-        let read = self.reader.recognize(DocumentRequest { document, options, deadline }).await?;
+        let request = DocumentRequest { document, options, deadline };
+        let read = readers::recognize(self.shared, self.reader, request).await?;
         Ok(ImageText { url: self.url.to_owned(), read })
     }
 

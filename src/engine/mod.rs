@@ -27,6 +27,7 @@ mod page_host;
 mod permits;
 mod prompt;
 mod queries;
+mod readers;
 mod reaper;
 mod report;
 mod result;

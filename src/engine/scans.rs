@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::job::Job;
+use crate::engine::readers;
 use crate::engine::shared::Shared;
 use crate::ports::fetch::{DocumentRequest, FetchErrorKind, Fetched, ImageText, PdfText};
 
@@ -33,7 +34,8 @@ pub(super) async fn read(
         let deadline = deadline.saturating_sub(shared.now().since(started_at));
         let document = Arc::new(Fetched::new(200, scan.image));
         let options = Arc::clone(&job.request);
-        match reader.recognize(DocumentRequest { document, options, deadline }).await {
+        let request = DocumentRequest { document, options, deadline };
+        match readers::recognize(shared, reader.as_ref(), request).await {
             Ok(read) => {
                 for pages in [&mut pdf.pages, &mut pdf.markdown] {
                     if let Some(page) = pages.get_mut(scan.page) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 use crate::core::batch::{BatchRecord, BatchStatus};
 use crate::core::id::{BatchId, JobId};
@@ -124,33 +125,51 @@ impl BatchHandle {
         self.engine.batch(self.id()).await
     }
 
-    /// Waits for the next event. Returns `None` once the batch has ended, or if the store fails; [`BatchHandle::wait`] then
-    /// returns the error.
-    pub async fn next_event(&mut self) -> Option<ProgressEvent> {
+    /// Waits for the next event. Returns `None` once the batch has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Stopped`] as soon as the engine begins to shut down, so that an endpoint that streams events does
+    /// not delay your application's own shutdown. [`EngineError::Store`] if the store fails; the handle can be used
+    /// again when the store works again.
+    pub async fn next_event(&mut self) -> Result<Option<ProgressEvent>, EngineError> {
+        let stopping = self.engine.shared.lifecycle.stopping.clone();
+        self.next_until(&stopping).await
+    }
+
+    /// Waits for the next event, until `stop` is canceled.
+    async fn next_until(
+        &mut self,
+        stop: &CancellationToken,
+    ) -> Result<Option<ProgressEvent>, EngineError> {
         while !self.done {
             if let Some(event) = self.rest.pop_front() {
                 self.done = matches!(event, ProgressEvent::BatchEnded { .. });
-                return Some(event);
+                return Ok(Some(event));
             }
-            let status = self.batch().await.ok()?.status();
+            let status = self.batch().await?.status();
+            if status == BatchStatus::Processing && stop.is_cancelled() {
+                return Err(EngineError::Stopped);
+            }
             // What is in the channel came before the end, so it is told first.
             match self.events.try_recv() {
                 Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
-                Ok(event) => return Some(self.heard(event)),
+                Ok(event) => return Ok(Some(self.heard(event))),
                 Err(broadcast::error::TryRecvError::Lagged(_)) => {}
                 Err(_) if status != BatchStatus::Processing => self.ending(status).await?,
                 Err(_) => tokio::select! {
                     biased;
                     event = self.events.recv() => match event {
                         Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
-                        Ok(event) => return Some(self.heard(event)),
+                        Ok(event) => return Ok(Some(self.heard(event))),
                         Err(_) => {}
                     },
+                    () = stop.cancelled() => {}
                     () = self.engine.shared.sleep(LOOK) => {}
                 },
             }
         }
-        None
+        Ok(None)
     }
 
     /// Turns the handle into a [`Stream`](futures_core::Stream) of its events.
@@ -167,19 +186,19 @@ impl BatchHandle {
 
     /// Jobs that end together are committed before they are told, and not told in that order: what
     /// the channel has not brought by the batch's end is read from the store.
-    async fn ending(&mut self, status: BatchStatus) -> Option<()> {
-        let jobs = self.engine.jobs(self.id()).await.ok()?;
+    async fn ending(&mut self, status: BatchStatus) -> Result<(), EngineError> {
+        let jobs = self.engine.jobs(self.id()).await?;
         let untold = jobs.into_iter().filter(|it| !self.told.contains(&it.id));
         self.rest.extend(untold.map(|it| ProgressEvent::JobEnded { job: Box::new(it) }));
         self.rest.push_back(ProgressEvent::BatchEnded { status });
-        Some(())
+        Ok(())
     }
 
-    /// Waits for the batch's end.
+    /// Waits for the batch's end. A shutdown's grace period counts: jobs that finish within it still end the batch.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Stopped`] if the engine is shut down first.
+    /// [`EngineError::Stopped`] if the engine has shut down first, [`EngineError::Store`] if the store fails.
     pub async fn wait(&mut self) -> Result<BatchStatus, EngineError> {
         let stopped = self.engine.shared.lifecycle.stopped.clone();
         loop {
@@ -187,12 +206,8 @@ impl BatchHandle {
             if status != BatchStatus::Processing {
                 return Ok(status);
             }
-            tokio::select! {
-                biased;
-                event = self.next_event() => if event.is_none() {
-                    return self.batch().await.map(|it| it.status());
-                },
-                () = stopped.cancelled() => return Err(EngineError::Stopped),
+            if self.next_until(&stopped).await?.is_none() {
+                return self.batch().await.map(|it| it.status());
             }
         }
     }
@@ -201,7 +216,7 @@ impl BatchHandle {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Stopped`] if the engine is shut down first.
+    /// [`EngineError::Stopped`] if the engine has shut down first, [`EngineError::Store`] if the store fails.
     pub async fn report(&mut self) -> Result<BatchReport, EngineError> {
         self.wait().await?;
         let id = self.id();

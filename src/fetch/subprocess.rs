@@ -1,7 +1,22 @@
-//! Child programs: the search for their files, and the environment variables that they inherit.
+//! Child programs: the search for their files, the environment variables that they inherit, and how they were ended.
 
 #[cfg(any(feature = "browser", feature = "ocr"))]
 use std::path::{Path, PathBuf};
+#[cfg(any(feature = "ocr", feature = "pdf"))]
+use std::process::ExitStatus;
+
+/// Signals with which an operator, a supervisor or the kernel's memory killer ends a process: HUP, INT, QUIT, KILL and
+/// TERM, whose numbers POSIX defines. Those that a process causes itself, such as an abort, are not among them.
+#[cfg(any(feature = "ocr", feature = "pdf"))]
+const SIGNALS_FROM_OUTSIDE: [i32; 5] = [1, 2, 3, 9, 15];
+
+/// Returns `true` if a signal from outside ended the process, which says nothing about its input.
+#[cfg(any(feature = "ocr", feature = "pdf"))]
+pub(super) fn was_interrupted(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+
+    status.signal().is_some_and(|signal| SIGNALS_FROM_OUTSIDE.contains(&signal))
+}
 
 /// Finds a program: a bare name on the `PATH`, anything else as a path.
 #[cfg(any(feature = "browser", feature = "ocr"))]

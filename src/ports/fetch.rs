@@ -213,6 +213,9 @@ pub enum FetchErrorKind {
     Unsupported,
     /// No fetcher serves this tier, or a program that it needs is not installed.
     Unavailable,
+    /// A signal from outside ended the program that reads the document, which says nothing about the document.
+    /// The engine starts the reading again.
+    Interrupted,
     /// The fetcher itself failed.
     Internal,
 }

@@ -134,7 +134,7 @@ async fn work(plan: &Plan) {
 
 async fn follow(mut handle: BatchHandle) {
     let id = handle.id();
-    while let Some(event) = handle.next_event().await {
+    while let Ok(Some(event)) = handle.next_event().await {
         match event {
             ProgressEvent::JobEnded { job } => {
                 say(&format!("ended {} {}", job.id, job.state.as_str()));

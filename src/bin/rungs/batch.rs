@@ -12,12 +12,10 @@ use sha2::{Digest, Sha256};
 use crate::args::BatchArgs;
 use crate::error::{CliError, CommandResult};
 use crate::results::Results;
-use crate::{input, setup};
+use crate::{input, setup, stop};
 
 /// URLs per batch.
 const CHUNK: usize = 100;
-/// Exit code of a program that Ctrl-C ended, as shells report it.
-const INTERRUPTED: u8 = 130;
 
 /// Submits the input in batches and writes the results as they arrive.
 pub(crate) async fn run(args: BatchArgs) -> CommandResult {
@@ -27,22 +25,23 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
         let message = format!("{} has no URL: put one on each line", args.file.display());
         return Err(CliError::Usage(message));
     }
+    let stopped = stop::signals();
     let engine = engine(&args)?;
     let mut results = Results::open(args.out.as_deref(), items.len())?;
     let done = tokio::select! {
-        done = process(&engine, &args, &items, &mut results) => done.map(|()| true),
-        _ = tokio::signal::ctrl_c() => Ok(false),
+        done = process(&engine, &args, &items, &mut results) => done.map(|()| None),
+        signal = stopped => Ok(Some(signal)),
     };
     engine.shutdown().await;
-    let finished = done?;
+    let signal = done?;
     results.print_table();
-    if !finished {
+    if let Some(signal) = signal {
         let remedy = match args.store {
             Some(_) => "rerun the same command to resume",
             None => "use --store to be able to resume",
         };
         eprintln!("rungs: interrupted: {remedy}");
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok(ExitCode::from(signal.exit_code()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -101,13 +100,13 @@ async fn follow(
     mut handle: BatchHandle,
     results: &mut Results,
 ) -> Result<(), CliError> {
-    while let Some(event) = handle.next_event().await {
+    let failed = |error| CliError::failed(&error);
+    while let Some(event) = handle.next_event().await.map_err(failed)? {
         if let ProgressEvent::JobEnded { job } = event {
             results.deliver(engine, &job).await?;
         }
     }
-    // If the store fails for a moment, the event stream ends early. The results must be complete all the same.
-    for job in engine.jobs(handle.id()).await.map_err(|error| CliError::failed(&error))? {
+    for job in engine.jobs(handle.id()).await.map_err(failed)? {
         results.count(&job);
         results.deliver(engine, &job).await?;
     }

@@ -14,6 +14,7 @@ mod scrape;
 mod serve;
 mod setup;
 mod status;
+mod stop;
 
 use std::process::ExitCode;
 

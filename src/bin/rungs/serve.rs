@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{NetArgs, ServeArgs};
 use crate::driver::BrowserDriver;
 use crate::error::{CliError, CommandResult};
-use crate::{print, setup};
+use crate::{print, setup, stop};
 
 /// Environment variable with an API key. Other users of the machine can read a command line.
 const API_KEY: &str = "RUNGS_API_KEY";
@@ -92,11 +92,12 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
             ))
         })?;
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
+    let stopped = stop::signals();
     print::line(format_args!("listening on http://{bound}"));
     let stop = CancellationToken::new();
     let limits = connection_limits(&config);
     let serving = tokio::spawn(serve(listener, service.router(), limits, stop.clone()));
-    stop_signal().await;
+    stopped.await;
     // Waiting requests first, so that connections can close; then the engine, which they may need.
     service.begin_shutdown();
     stop.cancel();
@@ -177,29 +178,4 @@ fn read_json<T: for<'de> Deserialize<'de>>(file: &Path, option: &str) -> Result<
     })?;
     serde_json::from_str(&text)
         .map_err(|error| CliError::Usage(format!("{option}: {path} is invalid: {error}")))
-}
-
-/// Waits for SIGINT or SIGTERM.
-async fn stop_signal() {
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate_signal() => {}
-    }
-}
-
-#[cfg(unix)]
-async fn terminate_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    match signal(SignalKind::terminate()) {
-        Ok(mut signals) => {
-            signals.recv().await;
-        }
-        Err(_) => std::future::pending().await,
-    }
-}
-
-#[cfg(not(unix))]
-async fn terminate_signal() {
-    std::future::pending().await
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{damaged, internal, timed_out, too_large, unavailable};
+use super::error::{damaged, internal, interrupted, timed_out, too_large, unavailable};
 use super::languages::Languages;
 use crate::fetch::subprocess;
 use crate::ports::fetch::FetchError;
@@ -79,6 +79,8 @@ impl TesseractCommand {
             // Several threads for one image are slower as soon as there is more than one image.
             .env("OMP_THREAD_LIMIT", "1")
             .env("LC_ALL", "C.UTF-8")
+            // A signal for this process's group, such as that of Ctrl-C, must not end the reading.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -157,6 +159,9 @@ async fn exchange(
     }
     if status.success() {
         return Ok(output);
+    }
+    if subprocess::was_interrupted(status) {
+        return Err(interrupted(format!("tesseract was ended from outside ({status})")));
     }
     let reason = quote(&String::from_utf8_lossy(&complaint));
     // A shell's statuses for a program that it cannot start.

@@ -22,6 +22,11 @@ pub(super) fn timed_out() -> FetchError {
     FetchError::new(Kind::Timeout, "the image was not read before the deadline: raise `timeout`")
 }
 
+/// A signal from outside ended the program.
+pub(super) fn interrupted(message: impl Into<String>) -> FetchError {
+    FetchError::new(Kind::Interrupted, message)
+}
+
 /// The program failed because of this machine, and not because of the image.
 pub(super) fn internal(message: impl Into<String>) -> FetchError {
     FetchError::new(Kind::Internal, message)

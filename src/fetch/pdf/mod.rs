@@ -159,6 +159,11 @@ impl Pdf {
                     format!("the PDF yields more than {limit} bytes: raise `max_output_bytes`");
                 Some(FetchError::new(Kind::TooLarge, message))
             }
+            // Pages that were read before are no reason to do without the rest.
+            ReadOutcome::Interrupted(how) => {
+                let message = format!("the process that read the PDF was ended from outside ({how})");
+                return Err(FetchError::new(Kind::Interrupted, message));
+            }
             ReadOutcome::Died(how) => {
                 let memory = self.limits.max_memory_bytes >> 20;
                 let message = format!(

@@ -1,10 +1,11 @@
 //! The parent's side of one reading process: start it, pass the document, collect messages, end it.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::protocol::{
     DocumentInfo, HEADER_BYTES, PageContent, ReadTask, ReaderMessage, Unreadable,
@@ -18,6 +19,9 @@ const INHERITED_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 const MAX_STDERR_BYTES: u64 = 4_096;
 /// Maximum number of characters of its standard error in an error message.
 const MAX_QUOTE_CHARS: usize = 200;
+
+/// Time that a process has to end after it closed its output.
+const MAX_REAP_WAIT: Duration = Duration::from_secs(1);
 
 /// The parts of a document received so far. They remain if the process dies.
 #[derive(Debug, Default)]
@@ -39,8 +43,10 @@ pub(super) enum ReadOutcome {
     Unreadable(Unreadable),
     /// The document yields more bytes than the limit.
     TooLarge,
-    /// The process was killed or gave up, most likely because of its memory limit; how it ended.
+    /// The process gave up, most likely because of its memory limit; how it ended.
     Died(String),
+    /// A signal from outside ended the process; how it ended.
+    Interrupted(String),
     /// The process did not start, or is not a reader; the reason.
     NoReader(String),
 }
@@ -79,6 +85,8 @@ fn spawn(task: &ReadTask) -> std::io::Result<Child> {
         .env_clear()
         .envs(subprocess::inherited_environment(&INHERITED_VARIABLES))
         .env(start::TASK_VARIABLE, task)
+        // A signal for this process's group, such as that of Ctrl-C, must not end the reading.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -103,6 +111,9 @@ async fn exchange(
     match next_message(&mut stdout, &mut remaining_bytes).await {
         Received::Message(ReaderMessage::Ready { token }) if token == task.token => {}
         _ => {
+            if let Some(how) = interruption(child).await {
+                return ReadOutcome::Interrupted(how);
+            }
             let reason = "the executable did not become a reader when it was started again";
             return ReadOutcome::NoReader(reason.to_owned());
         }
@@ -121,6 +132,9 @@ async fn exchange(
     let mut complaint = Vec::new();
     stderr.take(MAX_STDERR_BYTES).read_to_end(&mut complaint).await.ok();
     let status = child.wait().await;
+    if let Ok(status) = status && subprocess::was_interrupted(status) {
+        return ReadOutcome::Interrupted(status.to_string());
+    }
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     let complaint = String::from_utf8_lossy(&complaint);
     let first_line = complaint.lines().map(str::trim).find(|line| !line.is_empty());
@@ -130,6 +144,12 @@ async fn exchange(
         }
         None => status,
     })
+}
+
+/// Returns how a signal from outside ended the process, `None` if none did.
+async fn interruption(child: &mut Child) -> Option<String> {
+    let status = timeout(MAX_REAP_WAIT, child.wait()).await.ok()?.ok()?;
+    subprocess::was_interrupted(status).then(|| status.to_string())
 }
 
 /// Collects messages until the last one. Returns `None` if the pipe ends before that.

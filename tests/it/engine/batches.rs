@@ -227,7 +227,7 @@ async fn canceling_a_batch_releases_its_holds() {
         .submit(Batch::new(["http://a.test/never", "http://b.test/never"]))
         .await
         .expect("ok");
-    while !matches!(handle.next_event().await, Some(ProgressEvent::JobStarted { .. })) {}
+    while !matches!(handle.next_event().await, Ok(Some(ProgressEvent::JobStarted { .. }))) {}
 
     let status = engine.cancel(handle.id()).await.expect("cancelled");
 
@@ -354,7 +354,7 @@ async fn the_next_engine_resumes_jobs_of_a_shut_down_one() {
     let first =
         first.http(fetcher_fn([Tier::Curl], |_| std::future::pending())).build().expect("built");
     let mut handle = first.submit(Batch::new(["http://a.test/ok"])).await.expect("accepted");
-    while !matches!(handle.next_event().await, Some(ProgressEvent::JobStarted { .. })) {}
+    while !matches!(handle.next_event().await, Ok(Some(ProgressEvent::JobStarted { .. }))) {}
 
     first.shutdown().await;
     let second = builder().store(store).build().expect("built");
@@ -378,7 +378,7 @@ async fn a_stream_of_events_ends_behind_the_batchs_end() {
     let mut events = handle.into_events();
     let mut seen = Vec::new();
     while let Some(event) = next(&mut events).await {
-        seen.push(event);
+        seen.push(event.expect("the engine runs"));
     }
 
     let ended = |it: &&ProgressEvent| matches!(it, ProgressEvent::JobEnded { .. });
@@ -415,7 +415,7 @@ async fn every_end_is_reported_once_before_the_batchs() {
         let mut handle = engine.submit(Batch::new(urls)).await.expect("accepted");
 
         let (mut ends, mut last) = (Vec::new(), false);
-        while let Some(event) = handle.next_event().await {
+        while let Some(event) = handle.next_event().await.expect("it runs") {
             assert!(!last, "nothing follows the batch's end");
             match event {
                 ProgressEvent::JobEnded { job } => ends.push(job.id),

@@ -1,5 +1,7 @@
 //! Images, read by the real program: `tests/run.sh` installs it.
 mod given;
+#[cfg(feature = "cli")]
+mod interrupted;
 mod pages;
 #[cfg(target_os = "linux")]
 mod processes;

@@ -138,6 +138,40 @@ async fn the_pages_before_an_endless_one_are_kept() {
     assert!(read.warnings[0].contains("not read before the deadline"), "{:?}", read.warnings);
 }
 
+/// Waits for the reader whose task has this limit of pages, which no other test uses.
+#[cfg(target_os = "linux")]
+fn reader_of(max_pages: usize) -> String {
+    let task = format!("\"max_pages\":{max_pages},");
+    loop {
+        let all = std::fs::read_dir("/proc").expect("Linux has it").filter_map(Result::ok);
+        let found = all.filter_map(|it| it.file_name().into_string().ok()).find(|pid| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(&task)
+        });
+        if let Some(pid) = found {
+            return pid;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_reader_that_a_signal_ends_is_interrupted() {
+    let reader = Pdf::new().limits(PdfLimits::default().with_max_pages(7_777));
+    let reading = tokio::spawn(async move { read(&reader, second_page(endless)).await });
+
+    let pid = tokio::task::spawn_blocking(|| reader_of(7_777)).await.expect("it starts");
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+
+    assert!(sent.expect("kill runs").success());
+    let interrupted = reading.await.expect("no panic");
+    assert_refused(interrupted, Kind::Interrupted, "ended from outside");
+    let group = stat.rsplit(')').next().and_then(|it| it.split_whitespace().nth(2));
+    assert_eq!(group, Some(pid.as_str()), "it has no process group of its own");
+}
+
 async fn read_within(document: Vec<u8>, deadline: Duration) -> Result<PdfText, FetchError> {
     let mut request = request(document, Item::get("https://example.com/document"));
     request.deadline = deadline;

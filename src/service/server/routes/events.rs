@@ -127,12 +127,14 @@ impl EventStream {
                 }
             };
             match event {
-                Some(ProgressEvent::BatchEnded { .. }) | None => {
+                Ok(Some(ProgressEvent::BatchEnded { .. }) | None) => {
                     self.catch_up().await?;
                     return Ok(());
                 }
-                Some(ProgressEvent::JobEnded { job }) => self.job_ended(&job).await?,
-                Some(event) => self.progress(&event).await?,
+                Ok(Some(ProgressEvent::JobEnded { job })) => self.job_ended(&job).await?,
+                Ok(Some(event)) => self.progress(&event).await?,
+                // The client reconnects for the rest.
+                Err(_) => return Ok(()),
             }
         }
     }

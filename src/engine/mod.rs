@@ -14,6 +14,7 @@ mod artifacts;
 mod attempt;
 mod builder;
 mod cache;
+mod cancel;
 mod changes;
 mod clock;
 mod document;
@@ -43,13 +44,14 @@ use std::sync::Arc;
 
 use tokio_util::sync::DropGuard;
 
-use crate::core::batch::{BatchStatus, Notification};
+use crate::core::batch::Notification;
 use crate::core::credits::Credits;
-use crate::core::id::{AccountId, BatchId, NotificationId};
+use crate::core::id::{AccountId, NotificationId};
 use crate::core::ledger::Account;
 
 pub use artifacts::{Artifact, PRINT, SCREENSHOT};
 pub use builder::{EngineBuilder, Settings};
+pub use cancel::Cancellation;
 pub use clock::{SystemBlockingPool, SystemClock, SystemEntropy};
 pub use error::{BuildError, EngineError, SubmitError};
 pub use events::ProgressEvents;
@@ -109,31 +111,6 @@ impl Engine {
         let unlimited = self.shared.config.settings.unlimited_accounts;
         let grant = changes::Grant { account: id.clone(), amount, unlimited };
         self.shared.writer.apply(grant).await?.ok_or(EngineError::TooMuch)
-    }
-
-    /// Cancels every job of a batch that has not ended and releases its hold. Returns the batch's
-    /// status afterwards.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError::BatchNotFound`] if there is no such batch.
-    pub async fn cancel(&self, id: BatchId) -> Result<BatchStatus, EngineError> {
-        let batch = self.batch(id).await?;
-        let day = batch.created_at.day();
-        let format = Arc::clone(&self.shared.adapters.notification_format);
-        let retention = self.shared.config.settings.retention;
-        let (account, jobs) = (batch.account, batch.jobs);
-        let cancel = changes::Cancel { batch: id, account, day, jobs, format, retention };
-        let (canceled, ended) = self.shared.writer.apply(cancel).await?;
-        let progress = &self.shared.progress;
-        for job in canceled {
-            progress.publish(id, ProgressEvent::JobEnded { job: Box::new(job) });
-        }
-        if let Some(status) = ended {
-            progress.publish(id, ProgressEvent::BatchEnded { status });
-            self.shared.scheduling.notifications_ready.notify_one();
-        }
-        Ok(self.batch(id).await?.status())
     }
 
     /// Delivers a notification again, with the same id and the same body, and returns it as it is now.

@@ -19,6 +19,7 @@ use crate::core::record::{Key, Queue, Record};
 use crate::core::request::Limits;
 use crate::core::time::Timestamp;
 use crate::engine::builder::{Fetchers, Settings};
+use crate::engine::cancel::RunningBatches;
 use crate::engine::error::EngineError;
 use crate::engine::pace::SitePacer;
 use crate::engine::permits::AccountPermits;
@@ -93,6 +94,7 @@ pub(crate) struct Shared {
     pub(super) scheduling: Scheduling,
     pub(super) lifecycle: Lifecycle,
     pub(super) progress: ProgressChannels,
+    pub(super) running_batches: RunningBatches,
     pub(super) writer: Writer,
     /// The owner of this process's leases.
     pub(super) worker: WorkerId,
@@ -115,6 +117,7 @@ impl Shared {
             },
             lifecycle: Lifecycle::default(),
             progress: ProgressChannels::default(),
+            running_batches: RunningBatches::default(),
             writer: Writer::start(Arc::clone(&adapters.store), Arc::clone(&adapters.clock)),
             worker: WorkerId(adapters.entropy.draw()),
             adapters,

@@ -88,9 +88,11 @@ enum ClaimEnd {
 /// Runs one claimed job until it ends or goes back into the queue.
 async fn run_job(shared: &Arc<Shared>, job: Job) {
     let job = Arc::new(job);
+    let running = shared.running_batches.enter(job.batch);
     shared.progress.publish(job.batch, ProgressEvent::JobStarted { job: job.id });
     let end = tokio::select! {
         biased;
+        () = running.canceled.cancelled() => ClaimEnd::Lost,
         end = run_ladder(shared, Arc::clone(&job)) => end,
         () = heartbeat(shared, &job) => ClaimEnd::Lost,
         () = shared.lifecycle.aborting.cancelled() => ClaimEnd::Step(put_back(shared.now())),

@@ -161,7 +161,8 @@ impl Pdf {
             }
             // Pages that were read before are no reason to do without the rest.
             ReadOutcome::Interrupted(how) => {
-                let message = format!("the process that read the PDF was ended from outside ({how})");
+                let message =
+                    format!("the process that read the PDF was ended from outside ({how})");
                 return Err(FetchError::new(Kind::Interrupted, message));
             }
             ReadOutcome::Died(how) => {

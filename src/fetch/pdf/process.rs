@@ -132,7 +132,9 @@ async fn exchange(
     let mut complaint = Vec::new();
     stderr.take(MAX_STDERR_BYTES).read_to_end(&mut complaint).await.ok();
     let status = child.wait().await;
-    if let Ok(status) = status && subprocess::was_interrupted(status) {
+    if let Ok(status) = status
+        && subprocess::was_interrupted(status)
+    {
         return ReadOutcome::Interrupted(status.to_string());
     }
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());

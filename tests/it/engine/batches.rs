@@ -229,9 +229,12 @@ async fn canceling_a_batch_releases_its_holds() {
         .expect("ok");
     while !matches!(handle.next_event().await, Ok(Some(ProgressEvent::JobStarted { .. }))) {}
 
-    let status = engine.cancel(handle.id()).await.expect("cancelled");
+    let canceled = engine.cancel(handle.id()).await.expect("known");
+    let again = engine.cancel(handle.id()).await.expect("known");
 
-    assert_eq!(status, BatchStatus::Failed);
+    assert_eq!(canceled.batch.status(), BatchStatus::Failed);
+    assert_eq!((canceled.canceled_jobs, canceled.released), (2, canceled.batch.estimate));
+    assert_eq!((again.canceled_jobs, again.released), (0, Credits::ZERO));
     for job in handle.report().await.expect("ended").jobs() {
         assert_eq!(job.result().expect_err("none").code, ErrorCode::Cancelled);
     }

@@ -2,6 +2,8 @@
 
 mod batches;
 mod escalation;
+mod cancel;
 mod options;
 mod robots;
 mod scheduling;
+mod stopping;

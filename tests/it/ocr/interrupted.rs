@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rungs::Engine;
 use rungs::core::backoff::Backoff;
 use rungs::core::failure::ErrorCode;
 use rungs::engine::{JobReport, Settings};
@@ -14,7 +15,6 @@ use rungs::fetch::{Http, Tesseract};
 use rungs::net::NetPolicy;
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
-use rungs::Engine;
 
 use crate::ocr::given::BREAD_PNG;
 use crate::support::PATIENCE;
@@ -89,9 +89,7 @@ impl Program {
 }
 
 fn image_site() -> Site {
-    Site::start(|_| {
-        SiteResponse::status(200).header("content-type", "image/png").body(BREAD_PNG)
-    })
+    Site::start(|_| SiteResponse::status(200).header("content-type", "image/png").body(BREAD_PNG))
 }
 
 fn kill(signal: &str, target: &str) {

@@ -135,8 +135,7 @@ pub(in crate::service::server) async fn cancel(
     principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let before = lookup::batch(&service, &principal, &id).await?;
-    service.engine().cancel(before.id).await?;
-    let after = service.engine().batch(before.id).await?;
-    Ok(response::json(StatusCode::OK, &wire::batch_cancelled(&before, &after)))
+    let batch = lookup::batch(&service, &principal, &id).await?;
+    let cancellation = service.engine().cancel(batch.id).await?;
+    Ok(response::json(StatusCode::OK, &wire::batch_cancelled(&cancellation)))
 }

@@ -6,7 +6,7 @@ use crate::core::batch::BatchRecord;
 use crate::core::id::BatchId;
 use crate::core::job::Job;
 use crate::core::tier::Tier;
-use crate::engine::JobSnapshot;
+use crate::engine::{Cancellation, JobSnapshot};
 use crate::service::wire::response::scrape::{escalations, scrape_object};
 
 /// Serializes the response to a submission.
@@ -43,12 +43,11 @@ pub(crate) fn batch_summary(batch: &BatchRecord) -> Value {
     })
 }
 
-/// Serializes a batch that was canceled, from its record before and after.
-pub(crate) fn batch_cancelled(before: &BatchRecord, after: &BatchRecord) -> Value {
-    let ended = before.tally.pending().saturating_sub(after.tally.pending());
-    let mut body = batch_summary(after);
-    body["cancelled_jobs"] = json!(ended);
-    body["credits_refunded"] = json!(after.estimate.saturating_sub(after.charged));
+/// Serializes a cancellation: the batch afterwards, and what this one request changed.
+pub(crate) fn batch_cancelled(cancellation: &Cancellation) -> Value {
+    let mut body = batch_summary(&cancellation.batch);
+    body["cancelled_jobs"] = json!(cancellation.canceled_jobs);
+    body["credits_refunded"] = json!(cancellation.released);
     body
 }
 

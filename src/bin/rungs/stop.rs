@@ -2,6 +2,11 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Exit code of a program that Ctrl-C ended, as shells report it.
+const INTERRUPTED: u8 = 130;
+/// Exit code of a program that SIGTERM ended, as shells report it.
+const TERMINATED: u8 = 143;
+
 /// The signal that stopped the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopSignal {
@@ -12,11 +17,11 @@ pub(crate) enum StopSignal {
 }
 
 impl StopSignal {
-    /// Returns the exit code of a program that the signal ended, as shells report it.
+    /// Returns the exit code of a command that the signal interrupted.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
+            Self::Interrupt => INTERRUPTED,
+            Self::Terminate => TERMINATED,
         }
     }
 }

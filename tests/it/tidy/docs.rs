@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use rungs::core::price::PriceList;
+use rungs::core::tier::Tier;
+
 use super::code_lines;
 use super::words::banned_phrases;
 
@@ -213,6 +216,50 @@ fn the_guide_lists_every_exit_code() {
     }
 
     assert!(count >= 2, "{count} exit codes");
+}
+
+/// A number with commas between thousands, as the guide writes it.
+fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[test]
+fn the_guide_lists_the_default_prices() {
+    let prices = PriceList::default();
+    let (pricing, tiers) = (text(Path::new("docs/pricing.md")), text(Path::new("docs/tiers.md")));
+
+    for (tier, price) in Tier::ALL.into_iter().zip(prices.tiers) {
+        let amount = format!("{} | {} |", with_commas(price.0), price.dollars());
+        let row = format!("| {} {} | {amount}", tier.number(), tier.name());
+        assert!(pricing.contains(&row), "docs/pricing.md has no row {row}");
+        let rung = format!("  {:<4} {:<9}", tier.number(), tier.name());
+        let line = tiers.lines().find(|it| it.starts_with(&rung)).expect("the tier's rung");
+        assert!(line.ends_with(&price.dollars().to_string()), "docs/tiers.md: {line}");
+    }
+    let add_ons = [
+        ("screenshot", prices.screenshot),
+        ("page printed to PDF (`generate_pdf`)", prices.pdf),
+        ("OCR (mode `ocr`, `advanced.ocr`)", prices.ocr),
+        ("proxy of the pool (`use_proxy`)", prices.proxy),
+    ];
+    for (name, price) in add_ons {
+        let row = format!("| {name} | {} | {} |", with_commas(price.0), price.dollars());
+        assert!(pricing.contains(&row), "docs/pricing.md has no {row}");
+    }
+    for factor in [
+        format!("`other_method_per_mille: {}`", prices.other_method_per_mille),
+        format!("`own_proxy_per_mille: {}`", prices.own_proxy_per_mille),
+    ] {
+        assert!(pricing.contains(&factor), "docs/pricing.md has no {factor}");
+    }
 }
 
 #[test]

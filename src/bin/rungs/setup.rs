@@ -13,7 +13,7 @@ use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
 
 use crate::args::{NetArgs, PageArgs};
-use crate::error::CliError;
+use crate::error::{CliError, io_reason};
 
 /// Environment variable with the secret that signs webhooks. Other users of the machine can read a command line.
 const WEBHOOK_SECRET: &str = "RUNGS_WEBHOOK_SECRET";
@@ -57,7 +57,8 @@ pub(crate) fn item(args: &PageArgs) -> Result<Item, CliError> {
 fn schema(file: &Path) -> Result<serde_json::Value, CliError> {
     let path = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        CliError::Usage(format!("--schema: cannot read {path} ({error}): check the path"))
+        let reason = io_reason(&error);
+        CliError::Usage(format!("--schema: cannot read {path} ({reason}): check the path"))
     })?;
     serde_json::from_str(&text)
         .map_err(|error| CliError::Usage(format!("--schema: {path} is not JSON: {error}")))

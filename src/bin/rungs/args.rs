@@ -75,6 +75,9 @@ pub(crate) struct PageArgs {
     /// RUNGS_LLM_URL, RUNGS_LLM_MODEL and RUNGS_LLM_KEY configure the model.
     #[arg(long, value_name = "TEXT")]
     pub(crate) prompt: Option<String>,
+    /// List the kept and dropped parts of the page in the result object, as content_parts.
+    #[arg(long)]
+    pub(crate) explain_content: bool,
     /// Include the page's source in the result object, as raw_html.
     #[arg(long)]
     pub(crate) raw_html: bool,

@@ -38,6 +38,7 @@ pub(crate) fn item(args: &PageArgs) -> Result<Item, CliError> {
         .timeout(Duration::from_secs(args.timeout))
         .profile(args.profile);
     item.extraction_prompt.clone_from(&args.prompt);
+    item.advanced.explain_content = args.explain_content;
     item.include_raw_html = args.raw_html;
     item.cost_controls.max_tier = args.max_tier;
     item.cost_controls.force_tier = args.force_tier;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use rungs::core::{
+    claims::JobIndex,
     record::{Claim, Key, Queue, Record},
     time::Timestamp,
 };
@@ -26,6 +27,19 @@ impl OneMap {
 
 fn due_in(queue: Queue, record: &Record) -> Option<Timestamp> {
     record.due().filter(|it| it.0 == queue).map(|it| it.1)
+}
+
+/// Returns the keys of what a claim takes: jobs by turns, anything else earliest first.
+fn picked(map: &BTreeMap<Vec<u8>, Versioned>, claim: &Claim) -> Vec<Vec<u8>> {
+    if claim.queue == Queue::Jobs {
+        let mut jobs = JobIndex::default();
+        map.values().for_each(|it| jobs.put(&it.record));
+        return jobs.pick(claim).into_iter().map(|it| Key::Job(it).to_bytes()).collect();
+    }
+    let due = |it: &Versioned| due_in(claim.queue, &it.record).filter(|at| *at <= claim.now);
+    let mut found: Vec<_> = map.iter().filter_map(|(key, it)| Some((due(it)?, key))).collect();
+    found.sort_unstable();
+    found.into_iter().take(claim.limit).map(|(_, key)| key.clone()).collect()
 }
 
 impl Store for OneMap {
@@ -55,17 +69,15 @@ impl Store for OneMap {
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         Box::pin(async move {
             Ok(self.with(|map| {
-                let due = |it: &Versioned| due_in(claim.queue, &it.record);
-                let mut found: Vec<_> = map.values_mut().filter(|it| due(it).is_some()).collect();
-                found.retain(|it| due(it).is_some_and(|at| at <= claim.now));
-                found.sort_by_key(|it| due(it));
-                let take = |it: &mut Versioned| {
+                let picked = picked(map, &claim);
+                let take = |key: Vec<u8>| {
+                    let it = map.get_mut(&key)?;
                     if let Some(record) = it.record.claimed(&claim) {
                         *it = Versioned { version: it.version + 1, record };
                     }
-                    it.clone()
+                    Some(it.clone())
                 };
-                found.into_iter().take(claim.limit).map(take).collect()
+                picked.into_iter().filter_map(take).collect()
             }))
         })
     }
@@ -93,9 +105,14 @@ impl Store for OneMap {
         })
     }
 
-    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
         Box::pin(async move {
-            Ok(self.with(|map| map.values().filter_map(|it| due_in(queue, &it.record)).min()))
+            let due = |it: &Versioned| due_in(queue, &it.record).filter(|at| *at >= from);
+            Ok(self.with(|map| map.values().filter_map(due).min()))
         })
     }
 }

@@ -4,6 +4,7 @@
 //! [`std::error::Error`].
 
 pub use crate::core::batch::{BatchStatus, NotificationState};
+pub use crate::core::claims::Priority;
 pub use crate::core::credits::Credits;
 pub use crate::core::failure::{ErrorCode, JobError};
 pub use crate::core::id::{AccountId, BatchId, JobId, NotificationId};

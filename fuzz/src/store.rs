@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use rungs::core::batch::NotificationState;
+use rungs::core::claims::{JobIndex, Shares};
 use rungs::core::id::{AccountId, BatchId, WorkerId};
 use rungs::core::job::{BodyRef, JobState, Lease};
 use rungs::core::ladder::SiteProfile;
@@ -170,6 +171,7 @@ impl Model {
             now: Timestamp::from_millis(bytes.number()),
             until: Timestamp::from_millis(bytes.number()),
             limit: bytes.below(5),
+            shares: shares(bytes),
         };
         let mut waiting: Vec<(Timestamp, Key)> = Vec::new();
         for (key, versioned) in &self.records {
@@ -182,11 +184,17 @@ impl Model {
         }
         waiting.sort();
         waiting.truncate(claim.limit);
+        let mut keys: Vec<_> = waiting.into_iter().map(|(_, key)| key).collect();
+        if claim.queue == Queue::Jobs {
+            let mut index = JobIndex::default();
+            self.records.iter().for_each(|(_, it)| index.put(&it.record));
+            keys = index.pick(&claim).into_iter().map(Key::Job).collect();
+        }
 
-        let taken = store.claim(claim).await.expect("claimed");
+        let taken = store.claim(claim.clone()).await.expect("claimed");
 
         let mut expected = Vec::new();
-        for (_, key) in waiting {
+        for key in keys {
             let found = self.find(&key).cloned().expect("it was just there");
             expected.push(match found.record.claimed(&claim) {
                 Some(record) => self.write(&key, Some(record)).expect("written"),
@@ -274,13 +282,20 @@ impl Model {
         for queue in Queue::ALL {
             let all = self.records.iter().filter_map(|(_, it)| due(&it.record));
             let earliest = all.filter(|it| it.0 == queue).map(|it| it.1).min();
-            assert_eq!(store.due(queue).await.expect("asked"), earliest, "{queue:?}");
+            let first = store.due(queue, Timestamp::default()).await.expect("asked");
+            assert_eq!(first, earliest, "{queue:?}");
         }
         let Some(bodies) = store.bodies() else { return };
         for (_, name, body) in &self.bodies {
             assert_eq!(bodies.get(name.clone()).await.expect("read").as_ref(), Some(body));
         }
     }
+}
+
+/// Bounds that bind now and then, and none at other times.
+fn shares(bytes: &mut Bytes<'_>) -> Shares {
+    let mut most = || if bytes.flag() { bytes.below(4) } else { usize::MAX };
+    Shares { per_site: most(), per_account: most(), ..Shares::default() }
 }
 
 /// When a record needs attention, said once more and from its fields alone.

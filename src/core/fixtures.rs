@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::batch::{BatchKind, BatchRecord, Tally};
+use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, Finding, Job, JobState};
@@ -34,6 +35,7 @@ pub(crate) fn job() -> Job {
         account: AccountId::default(),
         index: 0,
         request: Arc::new(request.expect("a valid item")),
+        priority: Priority::Normal,
         state: JobState::Queued,
         claims: 0,
         lost: 0,

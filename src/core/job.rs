@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
@@ -217,6 +218,9 @@ pub struct Job {
     pub index: u32,
     /// The request.
     pub request: Arc<JobRequest>,
+    /// The urgency among the account's jobs.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
     /// The state.
     pub state: JobState,
     /// The number of claims: the fencing token.

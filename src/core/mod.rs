@@ -26,6 +26,7 @@ macro_rules! display_as_str {
 
 pub mod backoff;
 pub mod batch;
+pub mod claims;
 pub mod completion;
 pub mod credits;
 pub mod failure;
@@ -46,3 +47,4 @@ pub mod time;
 pub mod url;
 pub mod usage;
 pub mod verdict;
+pub mod window;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::core::batch::{BatchRecord, Notification, NotificationState};
+use crate::core::claims::Shares;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{BodyRef, Job, JobState, Lease};
 use crate::core::ladder::SiteProfile;
@@ -185,7 +186,7 @@ impl Queue {
 }
 
 /// A claim of records that are due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The queue.
     pub queue: Queue,
@@ -197,6 +198,8 @@ pub struct Claim {
     pub until: Timestamp,
     /// The most records to return.
     pub limit: usize,
+    /// How many jobs of each account and site to take; other queues have no shares.
+    pub shares: Shares,
 }
 
 /// A record of a store.
@@ -324,7 +327,8 @@ mod tests {
     }
 
     fn claim() -> Claim {
-        Claim { queue: Queue::Jobs, worker: MINE, now: at(5), until: at(35), limit: 1 }
+        let shares = Shares::default();
+        Claim { queue: Queue::Jobs, worker: MINE, now: at(5), until: at(35), limit: 1, shares }
     }
 
     #[test]

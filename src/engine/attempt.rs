@@ -13,6 +13,7 @@ use crate::core::time::millis;
 use crate::core::verdict::{DocumentKind, Judgment, Response, Verdict, judge};
 use crate::engine::artifacts::BrowserFiles;
 use crate::engine::ladder::{Ladder, pause_too_long};
+use crate::engine::pace::Health;
 use crate::engine::watch::ProgressEvent;
 use crate::ports::extract::{Document, ExtractError, Extracted};
 use crate::ports::fetch::{ActionResult, FetchError, FetchErrorKind, FetchRequest, Fetched};
@@ -66,20 +67,25 @@ impl Ladder {
     ) -> Result<Option<Observed>, JobError> {
         let shared = Arc::clone(&self.shared);
         let site = self.job.request.page().site();
-        let permit = shared.fetch_permit(&self.job.account, &site, self.deadline()).await;
-        let permit = permit.map_err(pause_too_long)?;
+        let permits = &shared.scheduling.permits;
+        let permit =
+            permits.page(&self.job, &site, tier, self.deadline()).await.map_err(pause_too_long)?;
         self.use_time(permit.paused());
         let started_at = shared.now();
         let span = tracing::info_span!("attempt", tier = tier.name());
         let observation = self.observe(tier, previous).instrument(span).await;
+        let status = observation.page.as_ref().map(|it| it.response.status);
+        permits.observe(&site, health(&observation.finding, status), started_at);
+        if let Finding::Judged(Verdict::Transient { retry_after: Some(wait) }) = observation.finding
+        {
+            let wait = wait.min(shared.config.settings.retry.longest);
+            permits.pause(&site, shared.now().after(wait));
+        }
+        // Only now, or another request could start before the pause is known.
         drop(permit);
         let took = shared.now().since(started_at);
         self.use_time(took);
         let Observation { finding, signal, page, extracted } = observation;
-        if let Finding::Judged(Verdict::Transient { retry_after: Some(wait) }) = finding {
-            shared.scheduling.sites.pause(&site, wait.min(shared.config.settings.retry.longest));
-        }
-        let status = page.as_ref().map(|it| it.response.status);
         let duration = Duration::from_millis(millis(took));
         let attempt = Attempt { tier, finding, signal, status, started_at, duration };
         metrics::histogram!("rungs_attempt_seconds", "tier" => tier.name())
@@ -219,6 +225,16 @@ impl Ladder {
             Ok(Err(_)) => failed("the extractor panicked"),
             Err(_) => failed("the extraction was dropped before it ended"),
         }
+    }
+}
+
+/// Returns what an attempt shows of the site's load.
+fn health(finding: &Finding, status: Option<u16>) -> Health {
+    match (finding, status) {
+        (_, Some(429 | 503)) => Health::Overloaded,
+        (Finding::Transport { code: ErrorCode::Timeout, .. }, _) => Health::Overloaded,
+        (Finding::Judged(_), _) => Health::Well,
+        (Finding::Transport { .. }, _) => Health::Unknown,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::backoff::Backoff;
+use crate::core::id::AccountId;
 use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
 use crate::core::request::Limits;
@@ -34,7 +35,8 @@ use crate::ports::store::{Bodies, Store};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Pages fetched at the same time; 32.
+    /// Pages fetched at the same time; 32. While one account uses all of them, up to a quarter more are fetched for
+    /// others, so that an account whose pages hang does not keep them waiting.
     pub concurrency: usize,
     /// Pages fetched at the same time for one account. Defaults to `None`: no limit but `concurrency`. A job that waits
     /// for its account holds no permit that another account needs.
@@ -198,6 +200,7 @@ pub struct EngineBuilder {
     limits: Limits,
     prices: PriceList,
     robots: RobotsPolicy,
+    weights: BTreeMap<AccountId, u32>,
 }
 
 impl Default for EngineBuilder {
@@ -217,6 +220,7 @@ impl Default for EngineBuilder {
             limits: Limits::default(),
             prices: PriceList::default(),
             robots: RobotsPolicy::default(),
+            weights: BTreeMap::new(),
         }
     }
 }
@@ -350,6 +354,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets the weight of an account: one with weight 2 gets twice the turns of one with weight 1, which is
+    /// the default, while both have pages waiting. Zero counts as 1.
+    pub fn account_weight(mut self, account: AccountId, weight: u32) -> Self {
+        self.weights.insert(account, weight.max(1));
+        self
+    }
+
     /// Checks that the parts fit together and starts the engine, inside the current tokio runtime.
     ///
     /// # Errors
@@ -385,6 +396,7 @@ impl EngineBuilder {
             limits: self.limits,
             prices: self.prices,
             robots: self.robots,
+            weights: self.weights,
             capabilities,
         };
         Ok(Engine::start(adapters, config))

@@ -182,6 +182,8 @@ pub(super) struct Step {
     pub(super) day: Day,
     /// The site, if the step's attempts are to be added to its profile.
     pub(super) site: Option<String>,
+    /// The longest pause that a site gets.
+    pub(super) longest_pause: Duration,
     pub(super) fence: Option<Fence>,
     pub(super) input: StepInput,
     /// Writes the body of the notification, if the step ends the batch.
@@ -242,16 +244,24 @@ impl Change for Step {
             draft.put(Record::Batch(ending.batch));
         }
         if let Some(site) = &self.site {
-            learn(draft, site, job.trail.get(known..).unwrap_or_default(), now);
+            let attempts = job.trail.get(known..).unwrap_or_default();
+            learn(draft, site, attempts, self.longest_pause, now);
         }
         Ok(Stepped { job, ended })
     }
 }
 
 /// Adds the new attempts to the site's profile.
-fn learn(draft: &mut Draft, site: &str, attempts: &[Attempt], now: Timestamp) {
+fn learn(
+    draft: &mut Draft,
+    site: &str,
+    attempts: &[Attempt],
+    longest_pause: Duration,
+    now: Timestamp,
+) {
     let lessons: Vec<_> = attempts.iter().filter_map(|it| Some((it.tier, lesson(it)?))).collect();
-    if lessons.is_empty() {
+    let pause = attempts.iter().filter_map(|it| pause_after(it, longest_pause)).max();
+    if lessons.is_empty() && pause.is_none() {
         return;
     }
     let mut profile = match draft.get(&Key::Site(site.to_owned())) {
@@ -261,7 +271,20 @@ fn learn(draft: &mut Draft, site: &str, attempts: &[Attempt], now: Timestamp) {
     for (tier, worked) in lessons {
         profile.learn(tier, worked, now);
     }
+    if let Some(until) = pause {
+        profile.pause(until);
+    }
     draft.put(Record::Site(profile));
+}
+
+/// Returns the end of the pause that the site asked for in response to the attempt.
+fn pause_after(attempt: &Attempt, longest: Duration) -> Option<Timestamp> {
+    match attempt.finding {
+        Finding::Judged(Verdict::Transient { retry_after: Some(wait) }) => {
+            Some(attempt.started_at.after(attempt.duration).after(wait.min(longest)))
+        }
+        _ => None,
+    }
 }
 
 /// Returns `true` if the attempt shows that its tier works, `false` if it shows that it does not, and
@@ -310,6 +333,7 @@ impl Change for Cancel {
                 account: self.account.clone(),
                 day: self.day,
                 site: None,
+                longest_pause: Duration::ZERO,
                 fence: None,
                 input: StepInput::Cancel,
                 format: Arc::clone(&self.format),

@@ -114,7 +114,8 @@ impl ImageJob<'_> {
             return Err(FetchError::new(FetchErrorKind::Broken, error.message));
         }
         let site = options.page().site();
-        let permit = self.shared.fetch_permit(&self.job.account, &site, deadline).await;
+        let permit =
+            self.shared.scheduling.permits.page(self.job, &site, Tier::Http, deadline).await;
         let _permit = permit.map_err(|pause| {
             let message = format!("the site asks to wait {} s", pause.as_secs());
             FetchError::new(FetchErrorKind::Timeout, message)

@@ -62,12 +62,21 @@ impl Ladder {
         if let Some(hit) = cache::lookup(&self.shared, &self.job).await {
             return hit;
         }
+        let profile = self.site_profile().await;
+        if let Some(profile) = &profile
+            && profile.paused_until() > self.shared.now()
+        {
+            // A pause from before a restart is known only here.
+            self.shared.scheduling.permits.pause(&profile.site, profile.paused_until());
+        }
+        if let Some(pause) = self.long_pause() {
+            return self.put_back_for(pause);
+        }
         if let Err(error) =
             robots::check(&self.shared, self.job.request.page(), self.deadline()).await
         {
             return self.fail(error);
         }
-        let profile = self.site_profile().await;
         self.proven = profile.as_ref().map(|it| it.proven(self.shared.now())).unwrap_or_default();
         let mut observed = None;
         loop {
@@ -87,6 +96,9 @@ impl Ladder {
                         self.shared.sleep(wait).await;
                         self.use_time(wait);
                     }
+                    if let Some(pause) = self.long_pause() {
+                        return self.put_back_for(pause);
+                    }
                     observed = match self.attempt(tier, observed).await {
                         Ok(observed) => observed,
                         Err(error) => return self.fail(error),
@@ -94,6 +106,26 @@ impl Ladder {
                 }
             }
         }
+    }
+
+    /// Returns the rest of a pause that the site asked for, if it is too long to wait for in hand and
+    /// short enough for the job to outlast it.
+    fn long_pause(&self) -> Option<Duration> {
+        let site = self.job.request.page().site();
+        let until = self.shared.scheduling.permits.paused_until(&site);
+        let pause = until.since(self.shared.now());
+        (pause > MAX_INLINE_WAIT && pause <= self.deadline()).then_some(pause)
+    }
+
+    /// Puts the job back until the site's pause ends. The pause counts against the timeout of a job that
+    /// has made an attempt; another has only waited for its turn.
+    fn put_back_for(mut self, pause: Duration) -> StepInput {
+        if !self.trail.is_empty() {
+            self.use_time(pause);
+        }
+        self.shared.scheduling.permits.put_back(&self.job.request.page().site());
+        let ready_at = self.shared.now().after(pause);
+        self.reschedule(ready_at)
     }
 
     async fn accept(self, observed: Option<Observed>) -> StepInput {

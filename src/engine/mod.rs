@@ -21,6 +21,7 @@ mod document;
 mod error;
 mod events;
 mod images;
+mod in_hand;
 mod ladder;
 mod outbox;
 mod pace;

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::core::batch::{DeliveryAttempt, Notification, NotificationState};
+use crate::core::claims::Shares;
 use crate::core::record::{Claim, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::engine::changes::{PutBack, RecordDelivery};
@@ -141,7 +142,8 @@ impl Outbox {
         let until = now.after(shared.config.settings.lease.max(ATTEMPT_DEADLINE * 2));
         let limit = MAX_DELIVERIES.min(MAX_WAITING - self.waiting.len());
         let (queue, worker) = (Queue::Notifications, shared.worker);
-        let claim = Claim { queue, worker, now, until, limit };
+        let shares = Shares::default();
+        let claim = Claim { queue, worker, now, until, limit, shares };
         let claimed = match shared.adapters.store.claim(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {

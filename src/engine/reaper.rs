@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::core::claims::Shares;
 use crate::core::record::{Claim, Queue, Record};
 use crate::engine::changes::{Expire, Forget};
 use crate::engine::error::EngineError;
@@ -39,7 +40,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn round(shared: &Shared) -> Result<usize, EngineError> {
     let now = shared.now();
     let (queue, worker) = (Queue::Expiry, shared.worker);
-    let claim = Claim { queue, worker, now, until: now, limit: RECORDS_PER_ROUND };
+    let (limit, shares) = (RECORDS_PER_ROUND, Shares::default());
+    let claim = Claim { queue, worker, now, until: now, limit, shares };
     let due = shared.adapters.store.claim(claim).await?;
     let count = due.len();
     for found in due {

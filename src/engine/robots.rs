@@ -92,7 +92,7 @@ pub(super) async fn check(
     let robots = if let Some(it) = cached.as_ref().filter(|it| it.expires_at > now) {
         Arc::clone(&it.robots)
     } else {
-        let permit = shared.scheduling.sites.acquire(&site, patience).await;
+        let permit = shared.scheduling.permits.request(&site, patience).await;
         let _permit = permit.map_err(pause_too_long)?;
         let (robots, lifetime) = fetch(shared, fetcher, &origin).await;
         let robots = Arc::new(robots);
@@ -102,7 +102,7 @@ pub(super) async fn check(
     };
     drop(cached);
     let delay = robots.delay(agent).map_or(Duration::ZERO, |it| it.min(MAX_DELAY));
-    shared.scheduling.sites.set_delay(&site, delay);
+    shared.scheduling.permits.set_delay(&site, delay);
     if robots.allows(agent, page.as_str()) {
         return Ok(());
     }

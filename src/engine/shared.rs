@@ -4,7 +4,9 @@
 //! reaper hold the same one, so it is grouped by what changes it: the adapters and the configuration
 //! never change after `build`, scheduling changes with every page, the lifecycle once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
@@ -12,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::core::batch::BatchRecord;
-use crate::core::id::{BatchId, WorkerId};
+use crate::core::id::{AccountId, BatchId, WorkerId};
 use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
 use crate::core::record::{Key, Queue, Record};
@@ -21,8 +23,8 @@ use crate::core::time::Timestamp;
 use crate::engine::builder::{Fetchers, Settings};
 use crate::engine::cancel::RunningBatches;
 use crate::engine::error::EngineError;
-use crate::engine::pace::SitePacer;
-use crate::engine::permits::AccountPermits;
+use crate::engine::in_hand::JobCounts;
+use crate::engine::permits::Permits;
 use crate::engine::robots::{RobotsCache, RobotsPolicy};
 use crate::engine::watch::ProgressChannels;
 use crate::engine::writer::Writer;
@@ -54,6 +56,8 @@ pub(super) struct Config {
     pub(super) limits: Limits,
     pub(super) prices: PriceList,
     pub(super) robots: RobotsPolicy,
+    /// The accounts whose weight is not 1.
+    pub(super) weights: BTreeMap<AccountId, u32>,
     /// The tiers and readers that the fetchers provide.
     pub(super) capabilities: Capabilities,
 }
@@ -61,13 +65,14 @@ pub(super) struct Config {
 /// Everything that a job may have to wait for.
 #[derive(Debug)]
 pub(super) struct Scheduling {
-    pub(super) sites: SitePacer,
-    pub(super) accounts: AccountPermits,
+    pub(super) permits: Permits,
     pub(super) robots: RobotsCache,
-    /// One permit per page that may be fetched at the same time.
-    pub(super) page_permits: Semaphore,
     /// One permit per processor, because extraction is pure computation.
     pub(super) extraction_permits: Semaphore,
+    /// The jobs that the worker has claimed.
+    pub(super) in_hand: JobCounts,
+    /// Set when a job was put back, which may fall due before any other.
+    pub(super) job_put_back: AtomicBool,
     /// Wakes the worker.
     pub(super) jobs_ready: Notify,
     /// Wakes the outbox.
@@ -107,11 +112,16 @@ impl Shared {
         let settings = &config.settings;
         Self {
             scheduling: Scheduling {
-                sites: SitePacer::new(Arc::clone(&adapters.clock), settings.pacing),
-                accounts: AccountPermits::new(settings.per_account),
+                permits: Permits::new(
+                    Arc::clone(&adapters.clock),
+                    settings,
+                    adapters.fetchers.browser.as_ref().and_then(|it| it.max_pages()),
+                    config.weights.clone(),
+                ),
                 robots: RobotsCache::default(),
-                page_permits: Semaphore::new(settings.concurrency),
                 extraction_permits: Semaphore::new(processors),
+                in_hand: JobCounts::new(settings.concurrency, config.weights.clone()),
+                job_put_back: AtomicBool::new(false),
                 jobs_ready: Notify::new(),
                 notifications_ready: Notify::new(),
             },
@@ -152,8 +162,13 @@ impl Shared {
     /// Sleeps until something in `queue` is due, `ready` is notified or the engine stops, and for
     /// `longest` at most: another process may have put something into the store.
     pub(super) async fn wait_for_due(&self, queue: Queue, ready: &Notify, longest: Duration) {
-        let next = self.adapters.store.due(queue).await.ok().flatten();
+        let next = self.adapters.store.due(queue, Timestamp::default()).await.ok().flatten();
         let wait = next.map_or(longest, |at| at.since(self.now()).min(longest));
+        self.wait_for_work(ready, wait).await;
+    }
+
+    /// Sleeps for `wait`, until `ready` is notified or the engine stops.
+    pub(super) async fn wait_for_work(&self, ready: &Notify, wait: Duration) {
         // At least a millisecond: a clock that stands still must not turn this into a busy loop.
         let wait = wait.max(Duration::from_millis(1));
         tokio::select! {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::core::batch::{BatchKind, BatchRecord, Tally};
+use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::{Job, JobState};
@@ -35,6 +36,7 @@ pub struct Batch {
     form: BatchKind,
     label: Option<String>,
     budget: Option<Budget>,
+    priority: Priority,
 }
 
 impl Batch {
@@ -81,6 +83,12 @@ impl Batch {
     /// What the label, or without one the account, may spend: a submission beyond it is refused.
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = Some(budget);
+        self
+    }
+
+    /// Sets the urgency of the batch among those of its account. Other accounts are not affected.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -167,6 +175,7 @@ impl Shared {
             index: u32::try_from(index).unwrap_or(u32::MAX),
             hold: estimate(&request, &self.config.capabilities, &self.config.prices),
             request: Arc::new(request),
+            priority: origin.priority,
             state: JobState::Queued,
             claims: 0,
             lost: 0,
@@ -189,6 +198,7 @@ struct Origin<'a> {
     now: Timestamp,
     batch: BatchId,
     account: &'a AccountId,
+    priority: Priority,
 }
 
 fn printable(key: &str) -> bool {
@@ -231,7 +241,8 @@ impl Engine {
         let shared = &self.shared;
         let (now, digest) = (shared.now(), batch.digest());
         let id = BatchId::new(now, 0, shared.adapters.entropy.draw());
-        let origin = Origin { now, batch: id, account: &batch.account };
+        let (account, priority) = (&batch.account, batch.priority);
+        let origin = Origin { now, batch: id, account, priority };
         let jobs: Vec<Job> = requests
             .into_iter()
             .enumerate()

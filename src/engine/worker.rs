@@ -1,9 +1,9 @@
 //! Claims jobs, runs each on its ladder and commits the result.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -15,12 +15,11 @@ use crate::core::time::Timestamp;
 use crate::engine::cache;
 use crate::engine::changes::{Step, Stepped, error_code};
 use crate::engine::error::EngineError;
+use crate::engine::in_hand::InHand;
 use crate::engine::ladder::Ladder;
 use crate::engine::shared::Shared;
 use crate::engine::watch::ProgressEvent;
 
-/// Jobs in hand per page permit: while some wait for their site or account, others can be fetched.
-const JOBS_PER_PERMIT: usize = 4;
 /// The longest sleep of the claim loop: another process may have put something into the store.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Attempts to commit a result before the job is left to its lease.
@@ -28,12 +27,12 @@ const COMMIT_TRIES: u32 = 5;
 
 /// Claims jobs until the engine stops. The jobs run as tasks of their own.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let in_hand = shared.config.settings.concurrency.saturating_mul(JOBS_PER_PERMIT);
-    let free = Arc::new(Semaphore::new(in_hand));
+    let mut next_due = None;
     while !shared.lifecycle.stopping.is_cancelled() {
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
-        drop(permit);
-        let claimed = match claim(&shared, free.available_permits()).await {
+        // A job that ends from here on makes room that this claim does not see.
+        shared.scheduling.in_hand.wake_at_ends(true);
+        let (now, limit) = (shared.now(), shared.scheduling.in_hand.room());
+        let claimed = match claim(&shared, now, limit).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::error!(%error, "claiming failed");
@@ -41,32 +40,61 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 continue;
             }
         };
-        let none = claimed.is_empty();
+        let count = claimed.len();
         for job in claimed {
-            let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
-            let shared = Arc::clone(&shared);
-            let span =
-                tracing::info_span!("job", job = %job.id, batch = %job.batch, claim = job.claims);
-            let tasks = shared.lifecycle.tasks.clone();
-            tasks.spawn(
-                async move {
-                    run_job(&shared, job).await;
-                    drop(permit);
-                }
-                .instrument(span),
-            );
+            start(&shared, job);
         }
-        if none {
-            let ready = &shared.scheduling.jobs_ready;
-            shared.wait_for_due(Queue::Jobs, ready, POLL_INTERVAL).await;
+        if count == limit && limit > 0 {
+            // There may be more.
+            continue;
         }
+        // What is due now waits for room at its site or account, and room wakes the worker. A job that
+        // falls due later does so at a known time, unless one was put back meanwhile.
+        let was_put_back = shared.scheduling.job_put_back.swap(false, Ordering::AcqRel);
+        if count == 0 || was_put_back || next_due.is_some_and(|it| it <= now) {
+            next_due = next_due_after(&shared, now).await;
+        }
+        let resumes = shared.scheduling.permits.next_resume();
+        let next = next_due.into_iter().chain(resumes).min();
+        let wait = next.map_or(POLL_INTERVAL, |it| it.since(shared.now()).min(POLL_INTERVAL));
+        shared.wait_for_work(&shared.scheduling.jobs_ready, wait).await;
     }
 }
 
-async fn claim(shared: &Shared, limit: usize) -> Result<Vec<Job>, EngineError> {
-    let now = shared.now();
+/// Returns when the next job falls due, after a claim at `now` that left what has no room.
+async fn next_due_after(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
+    let store = &shared.adapters.store;
+    let first = store.due(Queue::Jobs, Timestamp::default()).await.ok().flatten();
+    let is_left = first.is_some_and(|it| it <= now);
+    shared.scheduling.in_hand.wake_at_ends(is_left);
+    if !is_left {
+        return first;
+    }
+    store.due(Queue::Jobs, now.after(Duration::from_millis(1))).await.ok().flatten()
+}
+
+/// Runs a claimed job in a task of its own. It counts as in hand until the task ends.
+fn start(shared: &Arc<Shared>, job: Job) {
+    let shared = Arc::clone(shared);
+    let place = InHand::add(&shared, &job);
+    let span = tracing::info_span!("job", job = %job.id, batch = %job.batch, claim = job.claims);
+    let tasks = shared.lifecycle.tasks.clone();
+    tasks.spawn(
+        async move {
+            run_job(&shared, job).await;
+            drop(place);
+        }
+        .instrument(span),
+    );
+}
+
+async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>, EngineError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
     let until = now.after(shared.config.settings.lease);
-    let claim = Claim { queue: Queue::Jobs, worker: shared.worker, now, until, limit };
+    let shares = shared.shares();
+    let claim = Claim { queue: Queue::Jobs, worker: shared.worker, now, until, limit, shares };
     let found = shared.adapters.store.claim(claim).await?;
     Ok(found
         .into_iter()
@@ -166,6 +194,7 @@ fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
         account: job.account.clone(),
         day: job.created_at.day(),
         site: (!matches!(input, StepInput::Renew { .. })).then(|| job.request.page().site()),
+        longest_pause: shared.config.settings.retry.longest,
         fence: Some(Fence { worker: shared.worker, claim: job.claims }),
         input,
         format: Arc::clone(&shared.adapters.notification_format),
@@ -214,6 +243,7 @@ fn publish(shared: &Shared, stepped: Stepped) {
         shared.progress.publish(batch, ProgressEvent::JobEnded { job: Box::new(job) });
     } else {
         shared.progress.publish(batch, ProgressEvent::JobRescheduled { job: job.id });
+        shared.scheduling.job_put_back.store(true, Ordering::Release);
         shared.scheduling.jobs_ready.notify_one();
     }
     if let Some(status) = ended {

@@ -353,6 +353,12 @@ impl ActionResult {
 pub trait BrowserFetcher: fmt::Debug + Send + Sync {
     /// Makes one attempt.
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>>;
+
+    /// Returns the number of pages that it renders at the same time, beyond which it lets them wait. The
+    /// engine then chooses whose page is next. Defaults to `None`: not limited.
+    fn max_pages(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// A document to read.

@@ -132,15 +132,22 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Lists records of one kind.
     fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>>;
 
-    /// Claims the records that are due (`due <= claim.now`), earliest first: each record becomes
-    /// the result of [`Record::claimed`] and is returned so. No two claims get the same lease.
+    /// Claims records that are due (`due <= claim.now`): each record becomes the result of
+    /// [`Record::claimed`] and is returned so. No two claims get the same lease.
+    ///
+    /// Jobs are taken in the order of [`JobIndex::pick`](crate::core::claims::JobIndex::pick), within the
+    /// shares of their account and site. Other records are taken earliest first.
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>>;
 
     /// Writes all changes or none.
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Returns the earliest time at which a record of `queue` is due.
-    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;
+    /// Returns the earliest time, not before `from`, at which a record of `queue` is due.
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;
 
     /// Returns the store of bodies that belongs to this store, if there is one.
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {
@@ -165,8 +172,12 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).commit(writes)
     }
 
-    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        (**self).due(queue)
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        (**self).due(queue, from)
     }
 
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::core::claims::JobIndex;
 use crate::core::id::BatchId;
 use crate::core::job::BodyRef;
 use crate::core::record::{Claim, Key, Queue, Record};
@@ -23,11 +24,13 @@ pub struct Memory {
 
 /// # Invariants
 ///
-/// `due` contains exactly the result of [`Record::due`] for each record.
+/// * `due` contains exactly the result of [`Record::due`] for each record.
+/// * `jobs` contains exactly the jobs that have not ended.
 #[derive(Debug, Default)]
 struct Shared {
     records: BTreeMap<Vec<u8>, Versioned>,
     due: BTreeSet<(Queue, Timestamp, Vec<u8>)>,
+    jobs: JobIndex,
     bodies: BTreeMap<BatchId, BTreeMap<u64, Vec<u8>>>,
     bodies_put: u64,
 }
@@ -55,10 +58,14 @@ impl Shared {
         if let Some((queue, at)) = old.as_ref().and_then(|it| it.record.due()) {
             self.due.remove(&(queue, at, key.clone()));
         }
+        if let Some(Record::Job(job)) = old.as_ref().map(|it| &it.record) {
+            self.jobs.remove(job.id);
+        }
         let new = Versioned { version: old.map_or(0, |it| it.version) + 1, record: record? };
         if let Some((queue, at)) = new.record.due() {
             self.due.insert((queue, at, key.clone()));
         }
+        self.jobs.put(&new.record);
         self.records.insert(key, new.clone());
         Some(new)
     }
@@ -81,15 +88,22 @@ impl Shared {
         Ok(())
     }
 
-    fn claim(&mut self, claim: &Claim) -> Vec<Versioned> {
+    /// Returns the keys of the records that a claim takes.
+    fn picked(&self, claim: &Claim) -> Vec<Vec<u8>> {
+        if claim.queue == Queue::Jobs {
+            let jobs = self.jobs.pick(claim).into_iter();
+            return jobs.map(|it| Key::Job(it).to_bytes()).collect();
+        }
         let first = (claim.queue, Timestamp::default(), Vec::new());
-        let due: Vec<_> = self
-            .due
-            .range(first..)
-            .take_while(|(queue, at, _)| *queue == claim.queue && *at <= claim.now)
+        let due = self.due.range(first..);
+        due.take_while(|(queue, at, _)| *queue == claim.queue && *at <= claim.now)
             .take(claim.limit)
             .map(|(_, _, key)| key.clone())
-            .collect();
+            .collect()
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Vec<Versioned> {
+        let due = self.picked(claim);
         let mut taken = Vec::with_capacity(due.len());
         for key in due {
             let Some(found) = self.records.get(&key) else { continue };
@@ -131,9 +145,13 @@ impl Store for Memory {
         Box::pin(async move { self.lock().commit(writes) })
     }
 
-    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
         Box::pin(async move {
-            let first = (queue, Timestamp::default(), Vec::new());
+            let first = (queue, from, Vec::new());
             let shared = self.lock();
             Ok(shared.due.range(first..).next().filter(|it| it.0 == queue).map(|it| it.1))
         })

@@ -58,8 +58,8 @@ impl Base {
         at_once(self.live.list(list)).expect("memory lists")
     }
 
-    pub(crate) fn due(&self, queue: Queue) -> Option<Timestamp> {
-        at_once(self.live.due(queue)).expect("memory knows")
+    pub(crate) fn due(&self, queue: Queue, from: Timestamp) -> Option<Timestamp> {
+        at_once(self.live.due(queue, from)).expect("memory knows")
     }
 
     pub(crate) fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -69,8 +69,9 @@ impl Base {
     }
 
     pub(crate) fn claim(&mut self, claim: Claim) -> Vec<Versioned> {
+        let queue = claim.queue;
         let taken = at_once(self.live.claim(claim)).expect("memory claims");
-        if claim.queue != Queue::Expiry && !taken.is_empty() {
+        if queue != Queue::Expiry && !taken.is_empty() {
             let writes = taken.iter().map(|it| Write {
                 key: it.record.key(),
                 expected: Some(it.version - 1),

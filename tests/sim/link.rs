@@ -220,7 +220,7 @@ impl Store for Link {
             };
             let taken = self
                 .call(name, |it| {
-                    let taken = it.0.world.base().claim(claim);
+                    let taken = it.0.world.base().claim(claim.clone());
                     if claim.queue != Queue::Expiry {
                         let new = taken.iter().map(|it| (it.record.key(), Some(it.record.clone())));
                         it.0.world.oracle().committed(new.collect(), it.worker(), claim.now);
@@ -247,8 +247,12 @@ impl Store for Link {
         })
     }
 
-    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        Box::pin(async move { self.call("due", |it| Ok(it.0.world.base().due(queue))).await })
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(async move { self.call("due", |it| Ok(it.0.world.base().due(queue, from))).await })
     }
 
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {

@@ -10,7 +10,6 @@ pub(crate) fn line(line: impl std::fmt::Display) {
     if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
-    let reason = crate::error::io_reason(&error);
-    eprintln!("rungs: cannot write to standard output ({reason}): free space and rerun");
+    eprintln!("rungs: cannot write to standard output ({error}): free space and rerun");
     std::process::exit(1);
 }

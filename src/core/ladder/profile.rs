@@ -34,12 +34,29 @@ pub struct SiteProfile {
     pub site: String,
     tiers: [TierRecord; 5],
     updated_at: Timestamp,
+    #[serde(default, skip_serializing_if = "is_unset")]
+    paused_until: Timestamp,
+}
+
+fn is_unset(at: &Timestamp) -> bool {
+    *at == Timestamp::default()
 }
 
 impl SiteProfile {
     /// Returns the profile of an unknown site.
     pub fn new(site: impl Into<String>, now: Timestamp) -> Self {
-        Self { site: site.into(), tiers: [TierRecord::default(); 5], updated_at: now }
+        let (tiers, paused_until) = ([TierRecord::default(); 5], Timestamp::default());
+        Self { site: site.into(), tiers, updated_at: now, paused_until }
+    }
+
+    /// Returns the time until which the site asked to be left alone (`Retry-After`).
+    pub fn paused_until(&self) -> Timestamp {
+        self.paused_until
+    }
+
+    /// Records a pause that the site asked for; a longer one that is running stays.
+    pub fn pause(&mut self, until: Timestamp) {
+        self.paused_until = self.paused_until.max(until);
     }
 
     /// Records the result of one attempt on a tier.

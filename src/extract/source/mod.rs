@@ -8,4 +8,3 @@ mod formula;
 mod prescan;
 mod streamed;
 pub(crate) mod tree;
-pub(crate) mod xhtml;

@@ -183,4 +183,8 @@ impl BrowserFetcher for Chrome {
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
         Box::pin(async move { attempt::run(self.inner(), &request).await })
     }
+
+    fn max_pages(&self) -> Option<usize> {
+        Some(self.launch.limits.max_tabs.max(1))
+    }
 }

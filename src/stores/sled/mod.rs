@@ -95,8 +95,12 @@ impl Store for Sled {
         self.blocking(move |it| it.commit(writes))
     }
 
-    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        self.blocking(move |it| it.due(queue))
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        self.blocking(move |it| it.due(queue, from))
     }
 
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {

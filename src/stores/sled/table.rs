@@ -1,10 +1,12 @@
 //! Records and their index in one sled tree, so that one batch writes both or neither.
 //!
 //! `r` and a record's key lead to its value; `d`, a queue's byte, a moment (big endian) and a
-//! record's key are an index entry.
+//! record's key are an index entry. Whose turn a job is comes from an index in memory, which is built when
+//! the database is opened.
 //!
 //! # Invariants
 //!
+//! * The index in memory contains the jobs that the database has in its queue of jobs.
 //! * A read returns only what is on disk: it waits for the flush of what it saw. So no caller acts on a
 //!   commit that a crash could still undo, and after a failed flush every read fails.
 
@@ -17,6 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::sled::{Batch, Db, Error, IVec};
 
+use crate::core::claims::JobIndex;
 use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, StoreError, Versioned, Write, has_duplicate_keys};
@@ -45,8 +48,9 @@ pub(super) struct Table {
     db: Db,
     /// The file of the database, which we sync ourselves.
     file: File,
-    /// Held from the check of versions until the batch is applied, but not while flushing.
-    writing: Mutex<()>,
+    /// The unfinished jobs. Locked from the check of versions until the batch is applied, but not while
+    /// flushing.
+    jobs: Mutex<JobIndex>,
     /// The shared flush, whose tickets are the numbers of commits.
     flush: SharedFlush,
     acknowledged: AcknowledgedCommits,
@@ -121,16 +125,16 @@ impl Table {
     ) -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(dir.join(DB))?;
         let flush = SharedFlush::behind(commits);
-        let (writing, blobs_synced) = (Mutex::default(), Mutex::default());
-        Ok(Self { dir, db, file, writing, flush, acknowledged, blobs_synced })
+        let (jobs, blobs_synced) = (Mutex::default(), Mutex::default());
+        Ok(Self { dir, db, file, jobs, flush, acknowledged, blobs_synced })
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, JobIndex> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn value(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
@@ -140,7 +144,7 @@ impl Table {
     pub(super) fn load(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
         // No commit may fall between two keys.
         let values: Vec<_> = {
-            let _writing = self.lock();
+            let _jobs = self.lock();
             keys.iter().map(|it| self.value(&it.to_bytes())).collect::<Result<_, _>>()?
         };
         self.settled()?;
@@ -153,7 +157,7 @@ impl Table {
         let value = |entry: Result<(IVec, IVec), Error>| entry.map(|it| it.1).map_err(from_sled);
         // No commit may fall between two records: sled's iterator would show a part of it.
         let values: Vec<_> = {
-            let _writing = self.lock();
+            let _jobs = self.lock();
             let range = self.db.range(record_key(&keys.start)..record_key(&keys.end));
             if list.descending {
                 range.rev().take(list.limit).map(value).collect::<Result<_, _>>()?
@@ -165,8 +169,13 @@ impl Table {
         values.iter().map(|it| codec::decode(it).map_err(from_codec)).collect()
     }
 
-    pub(super) fn due(&self, queue: Queue) -> Result<Option<Timestamp>, StoreError> {
-        let first = self.db.scan_prefix([DUE, queue as u8]).keys().next();
+    pub(super) fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let end = [DUE, queue as u8 + 1].to_vec();
+        let first = self.db.range(due_key(queue, from, &[])..end).keys().next();
         let first = first.transpose().map_err(from_sled)?;
         self.settled()?;
         let Some(key) = first else { return Ok(None) };
@@ -189,8 +198,9 @@ impl Table {
         if has_duplicate_keys(&writes) {
             return Ok(None);
         }
-        let writing = self.lock();
+        let mut jobs = self.lock();
         let mut batch = Batch::default();
+        let mut changed = Vec::new();
         for write in writes {
             let key = write.key.to_bytes();
             let old = self.value(&key)?;
@@ -198,18 +208,33 @@ impl Table {
             if old.map(|it| it.version) != write.expected {
                 return Ok(None);
             }
-            replace(&mut batch, &key, old, write.record)?;
+            let new = replace(&mut batch, &key, old, write.record)?;
+            if let Key::Job(id) = write.key {
+                changed.push((id, new));
+            }
         }
-        self.apply(&writing, batch).map(Some)
+        let ticket = self.apply(&jobs, batch)?;
+        for (id, new) in changed {
+            match new {
+                Some(new) => jobs.put(&new.record),
+                None => jobs.remove(id),
+            }
+        }
+        Ok(Some(ticket))
     }
 
     pub(super) fn claim(&self, claim: &Claim) -> Result<Vec<Versioned>, StoreError> {
         let mut taken = Vec::new();
         {
-            let writing = self.lock();
+            let mut jobs = self.lock();
             let mut batch = Batch::default();
             let mut changes = false;
-            for key in self.due_until(claim.queue, claim.now, claim.limit)? {
+            let keys = if claim.queue == Queue::Jobs {
+                jobs.pick(claim).into_iter().map(|it| Key::Job(it).to_bytes()).collect()
+            } else {
+                self.due_until(claim.queue, claim.now, claim.limit)?
+            };
+            for key in keys {
                 let Some(value) = self.value(&key)? else { continue };
                 let found = codec::decode(&value).map_err(from_codec)?;
                 let Some(record) = found.record.claimed(claim) else {
@@ -221,7 +246,8 @@ impl Table {
                 taken.extend(replace(&mut batch, &key, Some(old), Some(record))?);
             }
             if changes {
-                self.apply(&writing, batch)?;
+                self.apply(&jobs, batch)?;
+                taken.iter().for_each(|it| jobs.put(&it.record));
             }
         }
         self.settled()?;
@@ -242,9 +268,9 @@ impl Table {
         keys.map(|key| Ok(key.map_err(from_sled)?[DUE_HEAD..].to_vec())).collect()
     }
 
-    /// Releases the leases of a process that is gone.
+    /// Releases the leases of a process that is gone, and indexes the unfinished jobs.
     pub(super) fn release(&self, now: Timestamp) -> Result<(), StoreError> {
-        let writing = self.lock();
+        let mut jobs = self.lock();
         let end_of_time = Timestamp::from_millis(u64::MAX);
         let mut batch = Batch::default();
         let mut size = 0;
@@ -252,17 +278,21 @@ impl Table {
             for key in self.due_until(queue, end_of_time, usize::MAX)? {
                 let Some(value) = self.value(&key)? else { continue };
                 let found = codec::decode(&value).map_err(from_codec)?;
-                let Some(record) = found.record.abandoned(now) else { continue };
+                let Some(record) = found.record.abandoned(now) else {
+                    jobs.put(&found.record);
+                    continue;
+                };
+                jobs.put(&record);
                 let old = codec::header(&value).map_err(from_codec)?;
                 replace(&mut batch, &key, Some(old), Some(record))?;
                 size += 1;
                 if size == RELEASE_AT_ONCE {
-                    self.apply(&writing, std::mem::take(&mut batch))?;
+                    self.apply(&jobs, std::mem::take(&mut batch))?;
                     size = 0;
                 }
             }
         }
-        let ticket = self.apply(&writing, batch)?;
+        let ticket = self.apply(&jobs, batch)?;
         self.durable(ticket)
     }
 
@@ -273,7 +303,7 @@ impl Table {
     }
 
     /// Applies one commit under the caller's lock and returns its number.
-    fn apply(&self, _writing: &MutexGuard<'_, ()>, mut batch: Batch) -> Result<u64, StoreError> {
+    fn apply(&self, _jobs: &MutexGuard<'_, JobIndex>, mut batch: Batch) -> Result<u64, StoreError> {
         let number = self.flush.written() + 1;
         batch.insert(COMMITS_KEY, &number.to_be_bytes());
         if let Err(error) = self.db.apply_batch(batch) {

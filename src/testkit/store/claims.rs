@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::task::{JoinSet, yield_now};
 
 use super::{AnyStore, abandoned_after, assert_conflict, at_once, get, job_at, put, sample};
+use crate::core::claims::Shares;
 use crate::core::id::WorkerId;
 use crate::core::job::{Job, JobState, Lease};
 use crate::core::record::{Claim, Queue, Record};
@@ -36,7 +37,7 @@ pub(super) fn jobs_at(now: u64) -> Claim {
 }
 
 pub(super) async fn due(store: &AnyStore, queue: Queue) -> Option<u64> {
-    store.due(queue).await.must_succeed("`due`").map(Timestamp::as_millis)
+    store.due(queue, Timestamp::default()).await.must_succeed("`due`").map(Timestamp::as_millis)
 }
 
 /// By the moment at which they fell due, not by key.
@@ -299,9 +300,10 @@ pub async fn a_claimed_record_is_what_the_core_makes_of_it(store: AnyStore) {
             now: sample::at(17),
             until: sample::at(1_018),
             limit: 3,
+            shares: Shares::default(),
         };
         must_eq!(
-            claimed(&store, claim).await,
+            claimed(&store, claim.clone()).await,
             [before.claimed(&claim).expect("the record is due")],
             "the record that a claim returned"
         );

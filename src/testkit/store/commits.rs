@@ -50,7 +50,7 @@ pub async fn a_removed_record_is_gone_and_begins_anew(store: AnyStore) {
 
     must_eq!(get(&store, job(1).key()).await, None, "a removed record");
     must_eq!(
-        store.due(Queue::Jobs).await.must_succeed("`due`"),
+        store.due(Queue::Jobs, Timestamp::default()).await.must_succeed("`due`"),
         None,
         "the due moment of a queue whose one record was removed"
     );
@@ -94,7 +94,7 @@ pub async fn a_commit_writes_all_or_nothing(store: AnyStore) {
         must_eq!(get(&store, job(number).key()).await, None, "job {number} of a refused commit");
     }
     must_eq!(
-        store.due(Queue::Jobs).await.must_succeed("`due`"),
+        store.due(Queue::Jobs, Timestamp::default()).await.must_succeed("`due`"),
         None,
         "the due moment that a refused commit left in the index"
     );
@@ -203,7 +203,11 @@ pub async fn removing_what_is_not_there_changes_nothing(store: AnyStore) {
 }
 
 async fn due(store: &AnyStore) -> Option<u64> {
-    store.due(Queue::Jobs).await.must_succeed("`due`").map(Timestamp::as_millis)
+    store
+        .due(Queue::Jobs, Timestamp::default())
+        .await
+        .must_succeed("`due`")
+        .map(Timestamp::as_millis)
 }
 
 /// The index does not change, for any change before the stale one.

@@ -67,7 +67,11 @@ pub async fn commits_under_way_at_the_end_are_whole_or_not_there(dir: &Path, ope
         );
     }
     let whole = (1..).zip(&found).filter(|it| *it.1 == 3).map(|it| it.0).collect::<Vec<u64>>();
-    let due = store.due(Queue::Jobs).await.must_succeed("`due`").map(Timestamp::as_millis);
+    let due = store
+        .due(Queue::Jobs, Timestamp::default())
+        .await
+        .must_succeed("`due`")
+        .map(Timestamp::as_millis);
     must_eq!(
         due,
         whole.first().copied(),
@@ -132,7 +136,7 @@ pub async fn what_a_killed_process_leaves_holds_all_that_was_acknowledged(
         "the state, the claims and the lost leases of a job that a killed process held"
     );
     must_eq!(
-        left.due(Queue::Jobs).await.must_succeed("`due`"),
+        left.due(Queue::Jobs, Timestamp::default()).await.must_succeed("`due`"),
         Some(sample::at(3)),
         "the next due moment in a copy of the files of an open store"
     );

@@ -16,6 +16,7 @@ mod reopen;
 #[doc(hidden)]
 pub mod sample;
 mod scratch;
+mod shares;
 mod steps;
 
 #[doc(hidden)]
@@ -35,6 +36,8 @@ pub use records::*;
 #[doc(hidden)]
 pub use reopen::*;
 pub use scratch::Scratch;
+#[doc(hidden)]
+pub use shares::*;
 #[doc(hidden)]
 pub use steps::*;
 
@@ -263,6 +266,13 @@ macro_rules! each_store_check {
             claims_of_all_queues_at_once_take_each_once
             a_claim_and_a_commit_at_once_agree
             a_dropped_claim_loses_no_job
+            a_claim_takes_no_more_of_a_site_than_its_share
+            a_claim_takes_no_more_of_an_account_than_its_share
+            accounts_take_turns
+            the_account_that_was_served_last_waits
+            a_heavier_account_gets_more_turns
+            urgent_jobs_of_an_account_come_first
+            due_leaves_out_what_was_due_before
             the_end_of_a_job_is_one_commit
             a_late_result_changes_nothing
             a_batch_that_many_workers_end_adds_up
@@ -298,6 +308,7 @@ macro_rules! each_store_reopen_check {
             listings_keep_their_order_over_a_reopening
             what_is_due_is_claimed_in_order_after_a_reopening
             leases_are_released_at_a_reopening
+            accounts_take_turns_after_a_reopening
             a_released_lease_counts_as_lost_and_its_claim_is_stale
             a_reopening_changes_nothing_but_leases
             reopening_again_releases_nothing_twice

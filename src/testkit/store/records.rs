@@ -18,7 +18,7 @@ pub async fn a_fresh_store_is_empty(store: AnyStore) {
     );
     for queue in Queue::ALL {
         must_eq!(
-            store.due(queue).await.must_succeed("`due`"),
+            store.due(queue, Timestamp::default()).await.must_succeed("`due`"),
             None,
             "the due moment of the queue {queue:?} of a fresh store"
         );

@@ -9,6 +9,7 @@ use super::{
 use crate::core::batch::{Notification, NotificationState};
 use crate::core::job::{Job, JobState};
 use crate::core::record::{Claim, Queue, Record, RecordKind};
+use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, Store};
 use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq};
 
@@ -26,7 +27,7 @@ pub async fn acknowledged_commits_survive_a_reopening(dir: &Path, open: Open<'_>
     let found = get(&store, account(5).key()).await.must_be_there("an acknowledged record");
     must_eq!(found.record, account(5), "the acknowledged record");
     must_eq!(
-        store.due(Queue::Jobs).await.must_succeed("`due`"),
+        store.due(Queue::Jobs, Timestamp::default()).await.must_succeed("`due`"),
         Some(sample::at(7)),
         "the next due moment"
     );
@@ -65,7 +66,11 @@ pub async fn leases_are_released_at_a_reopening(dir: &Path, open: Open<'_>) {
         "the state, the claims and the lost leases of a job that a closed process held"
     );
     for queue in [Queue::Jobs, Queue::Notifications] {
-        let due = store.due(queue).await.must_succeed("`due`").must_be_there("the next due moment");
+        let due = store
+            .due(queue, Timestamp::default())
+            .await
+            .must_succeed("`due`")
+            .must_be_there("the next due moment");
         must!(
             due < far,
             "the queue {queue:?} waits for the lease of a closed process",
@@ -188,7 +193,7 @@ pub async fn a_refused_commit_is_not_there_after_a_reopening(dir: &Path, open: O
 
     must_eq!(get(&store, job(1).key()).await, None, "a job of a refused commit");
     must_eq!(
-        store.due(Queue::Jobs).await.must_succeed("`due`"),
+        store.due(Queue::Jobs, Timestamp::default()).await.must_succeed("`due`"),
         None,
         "the due moment that a refused commit left in the index"
     );
@@ -214,7 +219,7 @@ pub async fn what_was_removed_stays_removed(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     must_eq!(get(&store, job(1).key()).await, None, "a removed job");
     must_eq!(
-        store.due(Queue::Jobs).await.must_succeed("`due`"),
+        store.due(Queue::Jobs, Timestamp::default()).await.must_succeed("`due`"),
         Some(sample::at(2)),
         "the next due moment after the first job was removed"
     );
@@ -273,7 +278,7 @@ pub async fn what_is_due_is_claimed_in_order_after_a_reopening(dir: &Path, open:
     let moments = [(Queue::Jobs, 200), (Queue::Notifications, 8), (Queue::Expiry, 9)];
     for (queue, at) in moments {
         must_eq!(
-            store.due(queue).await.must_succeed("`due`"),
+            store.due(queue, Timestamp::default()).await.must_succeed("`due`"),
             Some(sample::at(at)),
             "the next due moment of the queue {queue:?}"
         );
@@ -393,7 +398,7 @@ pub async fn what_ended_stays_ended_over_a_reopening(dir: &Path, open: Open<'_>)
 
     for queue in [Queue::Jobs, Queue::Notifications] {
         must_eq!(
-            store.due(queue).await.must_succeed("`due`"),
+            store.due(queue, Timestamp::default()).await.must_succeed("`due`"),
             None,
             "the next due moment of the queue {queue:?}, all of whose records have ended,"
         );

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::core::batch::{
     BatchKind, BatchRecord, Notification, NotificationKind, NotificationState, Tally,
 };
+use crate::core::claims::{Priority, Shares};
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
@@ -57,6 +58,7 @@ pub fn job(number: u64, ready_at: Timestamp) -> Job {
         account: AccountId::default(),
         index: 0,
         request: Arc::new(request),
+        priority: Priority::Normal,
         state: JobState::Queued,
         claims: 0,
         lost: 0,
@@ -237,5 +239,6 @@ pub fn claim(queue: Queue, now: u64) -> Claim {
         now: at(now),
         until: at(now.saturating_add(100)),
         limit: 10,
+        shares: Shares::default(),
     }
 }

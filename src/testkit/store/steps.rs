@@ -11,6 +11,7 @@ use crate::core::ledger::Account;
 use crate::core::record::{Claim, Key, Queue, Record, RecordKind};
 use crate::core::step::{MIN_RETENTION, Records, StepInput, step};
 use crate::core::tier::Tier;
+use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq};
 
@@ -171,7 +172,7 @@ pub async fn the_end_of_a_job_is_one_commit(store: AnyStore) {
         (1, 1),
         "the numbers of ledger lines and notifications after a job ended"
     );
-    let due = |queue| store.due(queue);
+    let due = |queue| store.due(queue, Timestamp::default());
     must_eq!(
         due(Queue::Jobs).await.must_succeed("`due`"),
         None,
@@ -333,7 +334,7 @@ pub async fn an_expired_batch_is_removed_whole(store: AnyStore) {
     }
     for queue in Queue::ALL {
         must_eq!(
-            store.due(queue).await.must_succeed("`due`"),
+            store.due(queue, Timestamp::default()).await.must_succeed("`due`"),
             None,
             "the due moment that a removed batch left in the queue {queue:?}"
         );

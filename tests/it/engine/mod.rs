@@ -3,6 +3,7 @@
 mod batches;
 mod cancel;
 mod escalation;
+mod fairness;
 mod options;
 mod robots;
 mod scheduling;

@@ -5,4 +5,3 @@ mod documents;
 mod embedded_state;
 mod fields;
 mod formats;
-mod kept;

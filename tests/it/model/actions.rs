@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rungs::core::batch::NotificationState;
+use rungs::core::claims::Shares;
 use rungs::core::credits::Credits;
 use rungs::core::failure::{ErrorCode, JobError};
 use rungs::core::id::{JobId, NotificationId, WorkerId};
@@ -157,7 +158,8 @@ fn waits(world: &World) -> bool {
 
 fn claim(world: &World, at: usize, queue: Queue) -> Claim {
     let (now, until) = (world.now, world.now.after(LEASE));
-    Claim { queue, worker: world.workers[at].id, now, until, limit: 1 }
+    let shares = Shares::default();
+    Claim { queue, worker: world.workers[at].id, now, until, limit: 1, shares }
 }
 
 /// The world after `action`.

@@ -140,6 +140,10 @@ impl BrowserFetcher for HeadlessChrome {
             within(allowed, |deadline| self.attempt(request, deadline)).await
         })
     }
+
+    fn max_pages(&self) -> Option<usize> {
+        Some(self.settings.launch.limits.max_tabs.max(1))
+    }
 }
 
 /// Runs once before the first browser is launched.

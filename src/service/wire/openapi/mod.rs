@@ -344,7 +344,7 @@ fn error_response(status: &str) -> Value {
              `PAYWALL_DETECTED`."
         }
         "403" => {
-            "Another website sent the request (`CROSS_SITE_REQUEST`), or the page was refused."
+            "Another website sent the request (`CROSS_SITE_REQUEST`), or the page cannot be had."
         }
         "404" => "The record does not exist, belongs to another account, or has expired.",
         "408" => "The body did not arrive in time: `REQUEST_TIMEOUT`.",

@@ -1,6 +1,5 @@
 //! The structured formats of the built-in extractor, and what it reads of a document's kind.
 
-mod fidelity;
 mod markdown;
 
 use rungs::core::request::{BlockKind, Format, Item, Limits};

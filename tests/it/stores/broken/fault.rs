@@ -73,6 +73,13 @@ pub(crate) enum Fault {
     WritesWhatExpires,
     LosesADroppedClaim,
     PutsLostLeasesLast,
+    TakesAllOfASite,
+    TakesAllOfAnAccount,
+    ServesOneAccountFirst,
+    ForgetsWhoWasServed,
+    WeighsAllAlike,
+    IgnoresPriorities,
+    ForgetsWhereToBegin,
     // Bodies.
     RemovesNeighbours,
     NamesBodiesByLength,

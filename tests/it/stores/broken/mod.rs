@@ -5,6 +5,7 @@ mod bodies;
 mod disk;
 mod fault;
 mod model;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -233,6 +234,13 @@ broken! {
         a_lease_that_ran_out_is_claimed_again
         a_renewed_lease_is_waited_for;
     WritesWhatExpires: cached_answers_fall_due_for_expiry what_expires_is_handed_out_unchanged;
+    TakesAllOfASite: a_claim_takes_no_more_of_a_site_than_its_share;
+    TakesAllOfAnAccount: a_claim_takes_no_more_of_an_account_than_its_share;
+    ServesOneAccountFirst: accounts_take_turns the_account_that_was_served_last_waits;
+    ForgetsWhoWasServed: the_account_that_was_served_last_waits;
+    WeighsAllAlike: a_heavier_account_gets_more_turns;
+    IgnoresPriorities: urgent_jobs_of_an_account_come_first;
+    ForgetsWhereToBegin: due_leaves_out_what_was_due_before;
     LosesADroppedClaim: what_expires_is_handed_out_unchanged a_dropped_claim_loses_no_job;
     PutsLostLeasesLast:
         due_says_the_earliest_and_follows_commits
@@ -304,6 +312,7 @@ broken! {
         commits_under_way_at_the_end_are_whole_or_not_there;
     KeepsLeases:
         leases_are_released_at_a_reopening
+        accounts_take_turns_after_a_reopening
         a_released_lease_counts_as_lost_and_its_claim_is_stale
         reopening_again_releases_nothing_twice;
     ReleasesWithoutCounting:

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rungs::core::claims::Shares;
 use rungs::core::job::Job;
 use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::time::Timestamp;
@@ -332,6 +333,9 @@ impl State {
             _ => {}
         }
         let mut keys: Vec<_> = found.into_iter().map(|it| it.1).take(limit).collect();
+        if claim.queue == Queue::Jobs && claim.shares != Shares::default() {
+            keys = self.picked(fault, claim);
+        }
         if fault == Fault::RenewsItsOwnLease {
             let own = self.records.iter().filter(|(_, it)| match &it.record {
                 Record::Job(job) => job.lease.is_some_and(|it| it.worker == claim.worker),
@@ -349,7 +353,7 @@ impl State {
         found: Versioned,
         claim: &Claim,
     ) -> Option<Versioned> {
-        let mut claim = *claim;
+        let mut claim = claim.clone();
         if fault == Fault::RoundsLeases {
             claim.until = Timestamp::from_millis(claim.until.as_millis().next_multiple_of(10));
         }
@@ -566,10 +570,16 @@ impl Store for Model {
         })
     }
 
-    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
         Box::pin(async move {
             let state = self.lock();
-            let first = state.due.keys().find(|it| it.0 == queue);
+            let from = moment(self.0.fault, from);
+            let from = if self.is(Fault::ForgetsWhereToBegin) { i128::MIN } else { from };
+            let first = state.due.keys().find(|it| it.0 == queue && it.1 >= from);
             let at = first.map(|it| u64::try_from(it.1).unwrap_or_default());
             Ok(at.map(Timestamp::from_millis))
         })

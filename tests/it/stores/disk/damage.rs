@@ -164,7 +164,7 @@ fn look(dir: &Path, written: &Written) -> Found {
         Ok(listed) => assert_eq!(listed.len(), written.jobs.len(), "records that nobody wrote"),
         Err(error) => failed(error),
     }
-    match run(store.due(Queue::Jobs)) {
+    match run(store.due(Queue::Jobs, Timestamp::default())) {
         Ok(due) => assert_eq!(due, written.due),
         Err(error) => failed(error),
     }

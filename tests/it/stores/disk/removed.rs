@@ -9,6 +9,7 @@ use std::path::Path;
 use rungs::core::batch::BatchStatus;
 use rungs::core::id::AccountId;
 use rungs::core::record::{Key, Queue, Record, RecordKind};
+use rungs::core::time::Timestamp;
 use rungs::fetch::Http;
 use rungs::ports::store::{Bodies, ListQuery, Store, StoreError};
 use rungs::stores::{BodyFiles, Sled};
@@ -81,7 +82,7 @@ fn a_failed_commit_closes_the_store_until_it_is_reopened() {
     fs::rename(&aside, &db).expect("moved back");
 
     let loaded = run(store.load(vec![account(0).key()]));
-    let due = run(store.due(Queue::Jobs));
+    let due = run(store.due(Queue::Jobs, Timestamp::default()));
     let claimed = run(store.claim(sample::claim(Queue::Jobs, 1)));
     let list = ListQuery::new(RecordKind::Account, 1);
     let listed = run(store.list(list));

@@ -36,7 +36,7 @@ impl Failing {
         self.switches.reads.store(fail, Ordering::SeqCst);
     }
 
-    #[expect(dead_code, reason = "used next")]
+    #[expect(dead_code, reason = "used by the tests of a full disk")]
     /// Makes every claim, commit and stored body fail, or none.
     pub(crate) fn fail_writes(&self, fail: bool) {
         self.switches.writes.store(fail, Ordering::SeqCst);
@@ -78,8 +78,12 @@ impl Store for Failing {
         or_else(self.write(), || self.inner.commit(writes))
     }
 
-    fn due(&self, queue: Queue) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        or_else(self.read(), || self.inner.due(queue))
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        or_else(self.read(), || self.inner.due(queue, from))
     }
 
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {

@@ -13,6 +13,7 @@ use crate::core::job::BodyRef;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, StoreError};
 use crate::stores::flush::SharedFlush;
+use crate::stores::space::DiskSpace;
 use crate::stores::{blocking, check_in_place, sync_dir};
 
 const STORE: &str = "bodies";
@@ -38,6 +39,7 @@ pub struct BodyFiles {
 struct Shared {
     dir: PathBuf,
     open: Mutex<Open>,
+    space: DiskSpace,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +63,8 @@ impl BodyFiles {
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(failed)?;
-        Ok(Self { shared: Arc::new(Shared { dir, open: Mutex::default() }) })
+        let space = DiskSpace::new(dir.clone());
+        Ok(Self { shared: Arc::new(Shared { dir, open: Mutex::default(), space }) })
     }
 }
 
@@ -86,6 +89,11 @@ impl Shared {
         let mut open = locked(&self.open);
         open.uses += 1;
         let now = open.uses;
+        // After a failed flush nothing more is acknowledged through a handle: the next one starts anew.
+        let is_failed = |it: &Arc<BodyFile>| it.flush.has_failed() && Arc::strong_count(it) == 1;
+        if open.files.get(&batch).is_some_and(|(_, it)| is_failed(it)) {
+            open.files.remove(&batch);
+        }
         if let Some((used, file)) = open.files.get_mut(&batch) {
             *used = now;
             return Ok(Arc::clone(file));
@@ -121,6 +129,7 @@ impl Shared {
         frame.extend(sum);
         frame.extend(compressed);
 
+        self.space.reserve(frame.len() as u64).map_err(failed)?;
         let body_file = self.file(batch).map_err(failed)?;
         let offset = append(&mut locked(&body_file.file), &frame).map_err(failed)?;
         let ticket = body_file.flush.ticket();

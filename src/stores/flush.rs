@@ -76,6 +76,12 @@ impl SharedFlush {
         *failed = Some(why.to_string());
     }
 
+    /// Returns `true` if a write or a flush failed, after which nothing is acknowledged.
+    pub(super) fn has_failed(&self) -> bool {
+        // Held while a flush runs, of which nothing is known yet.
+        self.failed.try_lock().is_ok_and(|it| it.is_some())
+    }
+
     fn covers(&self, ticket: u64) -> bool {
         self.flushed.load(Ordering::Acquire) >= ticket
     }

@@ -17,6 +17,8 @@ mod key_range;
 mod memory;
 #[cfg(feature = "sled")]
 mod sled;
+#[cfg(feature = "sled")]
+mod space;
 
 #[cfg(feature = "sled")]
 use blocking::blocking;

@@ -6,6 +6,7 @@
 //! * All writes go through [`table::Table`], under its one lock.
 
 mod acknowledged;
+mod database;
 mod open;
 mod table;
 
@@ -21,6 +22,7 @@ use crate::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write
 use crate::stores::BodyFiles;
 use crate::stores::blocking;
 
+use database::Database;
 use table::Table;
 
 const STORE: &str = "sled";
@@ -33,15 +35,22 @@ const STORE: &str = "sled";
 ///
 /// One process at a time; clones share the open store. The directory is free again once the last
 /// clone is dropped.
+///
+/// # Full disk
+///
+/// An eighth of the disk, between 1 and 32 MiB, is kept free: a write that would need it is refused before it begins.
+/// Reads go on, and writes work again as soon as there is room; nothing has to be restarted. If a write is cut off all
+/// the same, because something else filled the disk in that moment, reads fail too until the store has opened itself
+/// again, which it tries with the next call at least a second later.
 #[derive(Clone)]
 pub struct Sled {
-    table: Arc<Table>,
+    database: Arc<Database>,
     bodies: BodyFiles,
 }
 
 impl fmt::Debug for Sled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sled").field("dir", &self.table.dir()).finish_non_exhaustive()
+        f.debug_struct("Sled").field("dir", &self.database.dir).finish_non_exhaustive()
     }
 }
 
@@ -65,7 +74,7 @@ impl Sled {
         let dir = dir.as_ref();
         let table = open::open(dir, now)?;
         let bodies = BodyFiles::open(dir.join("bodies"))?;
-        Ok(Self { table: Arc::new(table), bodies })
+        Ok(Self { database: Arc::new(Database::new(dir.to_owned(), table)?), bodies })
     }
 
     /// Runs `work` on a blocking thread.
@@ -73,8 +82,8 @@ impl Sled {
         &self,
         work: impl FnOnce(&Table) -> Result<T, StoreError> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, StoreError>> {
-        let table = Arc::clone(&self.table);
-        Box::pin(blocking(STORE, move || work(&table)))
+        let database = Arc::clone(&self.database);
+        Box::pin(blocking(STORE, move || database.run(work)))
     }
 }
 

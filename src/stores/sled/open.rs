@@ -11,7 +11,7 @@ use ::sled::{Batch, Config, Db, Error, Mode};
 
 use crate::core::time::Timestamp;
 use crate::ports::store::StoreError;
-use crate::stores::sync_dir;
+use crate::stores::{check_in_place, sync_dir};
 
 use super::STORE;
 use super::acknowledged::AcknowledgedCommits;
@@ -41,6 +41,18 @@ pub(super) fn open(dir: &Path, now: Timestamp) -> Result<Table, StoreError> {
     let opened = catch_unwind(|| {
         let table = open_table(dir)?;
         table.release(now)?;
+        Ok(table)
+    });
+    opened.unwrap_or_else(|_| Err(damaged("sled gave up reading it")))
+}
+
+/// Opens a store again after a failed write, if `file` is still its database. The leases stay: the process that has
+/// them is this one.
+pub(super) fn open_again(dir: &Path, file: &File) -> Result<Table, StoreError> {
+    check_in_place(file, &dir.join(DB)).map_err(failed)?;
+    let opened = catch_unwind(|| {
+        let table = open_made(dir, open_db(dir)?)?;
+        table.index()?;
         Ok(table)
     });
     opened.unwrap_or_else(|_| Err(damaged("sled gave up reading it")))

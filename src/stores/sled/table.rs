@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::sled::{Batch, Db, Error, IVec};
@@ -26,6 +26,7 @@ use crate::ports::store::{ListQuery, StoreError, Versioned, Write, has_duplicate
 use crate::stores::codec::{self, CodecError, Header};
 use crate::stores::flush::SharedFlush;
 use crate::stores::key_range::key_range;
+use crate::stores::space::DiskSpace;
 use crate::stores::{check_in_place, sync_dir};
 
 use super::STORE;
@@ -39,6 +40,8 @@ const COMMITS_KEY: &[u8] = b"meta/commits";
 pub(super) const DB: &str = "db";
 /// The bytes of an index key before the record's key.
 const DUE_HEAD: usize = 10;
+/// The bytes that a written record is assumed to take, with the pages that change with it.
+const RECORD_BYTES: u64 = 4_096;
 /// The records rewritten per batch when leases are released.
 const RELEASE_AT_ONCE: usize = 256;
 
@@ -54,6 +57,7 @@ pub(super) struct Table {
     /// The shared flush, whose tickets are the numbers of commits.
     flush: SharedFlush,
     acknowledged: AcknowledgedCommits,
+    space: DiskSpace,
     /// The synced files of oversized values, which sled keeps apart.
     blobs_synced: Mutex<HashSet<OsString>>,
 }
@@ -126,11 +130,30 @@ impl Table {
         let file = File::options().read(true).write(true).open(dir.join(DB))?;
         let flush = SharedFlush::behind(commits);
         let (jobs, blobs_synced) = (Mutex::default(), Mutex::default());
-        Ok(Self { dir, db, file, jobs, flush, acknowledged, blobs_synced })
+        let space = DiskSpace::new(dir.clone());
+        Ok(Self { dir, db, file, jobs, flush, acknowledged, space, blobs_synced })
     }
 
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
+    /// Returns `true` if a write failed halfway, so that nothing is known until the database is opened again.
+    pub(super) fn has_failed(&self) -> bool {
+        self.flush.has_failed()
+    }
+
+    /// Marks the table as failed.
+    #[cfg(test)]
+    pub(super) fn fail(&self, why: &str) {
+        self.flush.fail(&why);
+    }
+
+    /// Returns a handle of the database's file, by which the file is known again.
+    pub(super) fn identity(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+
+    /// Refuses a commit of this many records if the disk has no room for it.
+    fn reserve(&self, records: usize) -> Result<(), StoreError> {
+        let bytes = RECORD_BYTES.saturating_mul(records as u64);
+        self.space.reserve(bytes).map_err(failed)
     }
 
     fn lock(&self) -> MutexGuard<'_, JobIndex> {
@@ -198,6 +221,7 @@ impl Table {
         if has_duplicate_keys(&writes) {
             return Ok(None);
         }
+        self.reserve(writes.len())?;
         let mut jobs = self.lock();
         let mut batch = Batch::default();
         let mut changed = Vec::new();
@@ -246,6 +270,7 @@ impl Table {
                 taken.extend(replace(&mut batch, &key, Some(old), Some(record))?);
             }
             if changes {
+                self.reserve(taken.len())?;
                 self.apply(&jobs, batch)?;
                 taken.iter().for_each(|it| jobs.put(&it.record));
             }
@@ -294,6 +319,17 @@ impl Table {
         }
         let ticket = self.apply(&jobs, batch)?;
         self.durable(ticket)
+    }
+
+    /// Indexes the unfinished jobs as they are.
+    pub(super) fn index(&self) -> Result<(), StoreError> {
+        let mut jobs = self.lock();
+        let end_of_time = Timestamp::from_millis(u64::MAX);
+        for key in self.due_until(Queue::Jobs, end_of_time, usize::MAX)? {
+            let Some(value) = self.value(&key)? else { continue };
+            jobs.put(&codec::decode(&value).map_err(from_codec)?.record);
+        }
+        Ok(())
     }
 
     /// Applies one batch durably.

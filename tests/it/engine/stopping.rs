@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
+use rungs::core::batch::BatchStatus;
 use rungs::core::tier::Tier;
 use rungs::engine::{EngineError, ProgressEvents, Settings};
 use rungs::ports::fetch::{Fetched, fetcher_fn};
@@ -172,4 +173,25 @@ async fn a_server_with_an_open_event_stream_stops_within_its_grace_period() {
 
     timeout(PATIENCE, serving).await.expect("the stream ends").expect("no panic");
     stopping.abort();
+}
+
+#[tokio::test]
+async fn an_engine_goes_on_when_its_store_takes_writes_again() {
+    let store = Failing::default();
+    let page = "<p>Flour, water, salt and time make a good loaf of bread, every time.</p>";
+    let http = fetcher_fn([Tier::Curl], move |_| async move { Ok(Fetched::new(200, page)) });
+    let engine = Engine::builder().store(store.clone()).http(http).build().expect("all parts");
+    let mut before = engine.submit(Batch::new(["http://a.test/"])).await.expect("accepted");
+    before.wait().await.expect("it ends");
+
+    store.fail_writes(true);
+    let refused = engine.submit(Batch::new(["http://a.test/"])).await.map(drop);
+    let report = before.report().await;
+    store.fail_writes(false);
+    let mut after = engine.submit(Batch::new(["http://a.test/"])).await.expect("accepted");
+    let status = timeout(PATIENCE, after.wait()).await.expect("it ends");
+
+    assert!(refused.is_err(), "nothing was written");
+    assert!(report.expect("reads go on").jobs()[0].result().is_ok());
+    assert_eq!(status.expect("it runs"), BatchStatus::Completed);
 }

@@ -36,7 +36,6 @@ impl Failing {
         self.switches.reads.store(fail, Ordering::SeqCst);
     }
 
-    #[expect(dead_code, reason = "used by the tests of a full disk")]
     /// Makes every claim, commit and stored body fail, or none.
     pub(crate) fn fail_writes(&self, fail: bool) {
         self.switches.writes.store(fail, Ordering::SeqCst);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rungs::core::backoff::RetrySchedule;
 use rungs::prelude::*;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 
@@ -33,8 +34,8 @@ async fn main() -> Result<(), rungs::Error> {
         // The first attempt fails, so that there is a second.
         SiteResponse::status(if inbox.len() == 1 { 503 } else { 204 })
     });
-    let mut settings = Settings::default();
-    settings.webhook_retry.first = Duration::from_millis(20);
+    let retry = RetrySchedule::new(&[Duration::from_millis(20); 2]).expect("two waits");
+    let settings = Settings::default().with_webhook_retry(retry);
     let network = NetPolicy::new().allow_network("127.0.0.0/8")?;
     let engine = Engine::builder()
         .store(Memory::default())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::backoff::Backoff;
+use crate::core::backoff::{Backoff, RetrySchedule};
 use crate::core::id::AccountId;
 use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
@@ -46,7 +46,7 @@ pub struct Settings {
     /// When a failed page is tried again.
     pub retry: Backoff,
     /// When a failed delivery is tried again.
-    pub webhook_retry: Backoff,
+    pub webhook_retry: RetrySchedule,
     /// How long a worker may be silent before its job is given to another; 30 seconds.
     pub lease: Duration,
     /// When a job is given up, however long its site's queue is; 24 hours.
@@ -67,7 +67,7 @@ impl Default for Settings {
             per_account: None,
             pacing: Pacing::default(),
             retry: Backoff::PAGE,
-            webhook_retry: Backoff::WEBHOOK,
+            webhook_retry: RetrySchedule::WEBHOOK,
             lease: Duration::from_secs(30),
             job_deadline: Duration::from_hours(24),
             retention: MIN_RETENTION,
@@ -103,8 +103,8 @@ impl Settings {
     }
 
     /// Sets when and how often a failed webhook delivery is retried.
-    pub fn with_webhook_retry(mut self, retry: Backoff) -> Self {
-        self.webhook_retry = retry;
+    pub fn with_webhook_retry(mut self, retry: impl Into<RetrySchedule>) -> Self {
+        self.webhook_retry = retry.into();
         self
     }
 

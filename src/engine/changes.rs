@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::batch::{
-    BatchKind, BatchRecord, BatchStatus, DeliveryAttempt, Notification, NotificationState,
+    BatchRecord, BatchStatus, DeliveryAttempt, Notification, NotificationState,
 };
 use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
@@ -152,10 +152,8 @@ impl Change for Accept {
         account.hold(self.batch.estimate).map_err(NotAccepted::Overdrawn)?;
         self.within_budget(draft).map_err(NotAccepted::OverBudget)?;
         self.book(draft, account, now);
-        if self.batch.form == BatchKind::Batch {
-            let (account, batch) = (self.batch.account.clone(), self.batch.id);
-            draft.put(Record::AccountBatch(AccountBatch { account, batch }));
-        }
+        let (account, batch) = (self.batch.account.clone(), self.batch.id);
+        draft.put(Record::AccountBatch(AccountBatch { account, batch }));
         draft.put(Record::Batch(self.batch.clone()));
         for job in &self.jobs {
             draft.put(Record::Job(job.clone()));

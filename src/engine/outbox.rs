@@ -39,6 +39,9 @@ const UNKNOWN_ATTEMPT: Duration = Duration::from_secs(1);
 /// The shortest and longest time for which a notification goes back to the store.
 const PUT_BACK_FOR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// The shortest and longest wait that a receiver's `Retry-After` can ask for. It replaces the scheduled wait.
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(10));
+
 /// Delivers until the engine stops, then waits for the attempts that are running.
 pub(super) async fn run(shared: Arc<Shared>) {
     let (receivers, waiting) = (HashMap::new(), VecDeque::new());
@@ -124,9 +127,9 @@ impl Outbox {
         let shared = Arc::clone(&self.shared);
         self.running.spawn(async move {
             let _permit = permit;
-            let started_at = shared.now();
+            let began = shared.monotonic();
             deliver(&shared, it.notification).await;
-            (it.receiver, shared.now().since(started_at))
+            (it.receiver, shared.elapsed(began))
         });
     }
 
@@ -291,6 +294,7 @@ async fn attempted(shared: &Arc<Shared>, request: DeliveryRequest) -> DeliveryOu
         status: None,
         reason: reason.to_owned(),
         response_body: None,
+        retry_after: None,
     };
     tokio::select! {
         biased;
@@ -313,7 +317,9 @@ fn recorded(
 ) -> RecordDelivery {
     use NotificationState as State;
 
-    let retry = shared.config.settings.webhook_retry;
+    let random = shared.adapters.entropy.draw();
+    let scheduled = shared.config.settings.webhook_retry.wait(attempt, random);
+    let mut wait = scheduled.unwrap_or_default();
     let (state, status, error, response_body) = match outcome {
         DeliveryOutcome::Accepted { status, response_body } => {
             (State::Delivered, Some(status), None, response_body)
@@ -321,10 +327,11 @@ fn recorded(
         DeliveryOutcome::Refused { status, reason, response_body } => {
             (State::GivenUp, status, Some(reason), response_body)
         }
-        DeliveryOutcome::Failed { status, reason, response_body } if attempt > retry.retries => {
+        DeliveryOutcome::Failed { status, reason, response_body, .. } if scheduled.is_none() => {
             (State::GivenUp, status, Some(reason), response_body)
         }
-        DeliveryOutcome::Failed { status, reason, response_body } => {
+        DeliveryOutcome::Failed { status, reason, response_body, retry_after } => {
+            wait = retry_after.map(|it| it.clamp(RETRY_AFTER.0, RETRY_AFTER.1)).unwrap_or(wait);
             (State::Pending, status, Some(reason), response_body)
         }
     };
@@ -336,7 +343,7 @@ fn recorded(
         worker: shared.worker,
         attempt: DeliveryAttempt { at, status, error, response_body },
         state,
-        wait: retry.exact(attempt, 4),
+        wait,
     }
 }
 

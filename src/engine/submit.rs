@@ -15,6 +15,7 @@ use crate::core::price::AddOns;
 use crate::core::request::{Item, JobRequest, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
+use crate::core::url::{PageUrl, ParseUrlError};
 use crate::core::usage::Budget;
 use crate::engine::Engine;
 use crate::engine::changes::{Accept, NotAccepted};
@@ -163,6 +164,9 @@ impl Shared {
             let reason = "nothing here delivers webhooks; build the engine with `.webhooks(...)`";
             return Err(SubmitError::Webhook(reason.to_owned()));
         };
+        if url.len() > PageUrl::MAX_LEN {
+            return Err(SubmitError::Webhook(ParseUrlError::TooLong.to_string()));
+        }
         notifier.accepts(url).map_err(|it| SubmitError::Webhook(it.to_string()))
     }
 

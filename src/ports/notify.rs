@@ -1,6 +1,7 @@
 //! Delivery of completion notifications.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::core::completion::Completion;
 use crate::core::id::{AccountId, NotificationId};
@@ -76,6 +77,8 @@ pub enum DeliveryOutcome {
         reason: String,
         /// The beginning of the response body, if there is one.
         response_body: Option<String>,
+        /// The wait before the next attempt that the receiver asked for, if it did.
+        retry_after: Option<Duration>,
     },
     /// The receiver is gone (410) or may not be reached; no attempt can succeed.
     Refused {

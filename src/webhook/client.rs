@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -14,7 +14,10 @@ use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use crate::core::id::AccountId;
+use crate::core::time::Timestamp;
+use crate::core::verdict::status::{http_date, wait_of};
 use crate::net::error::request_error;
+use crate::net::proxy::{basic_authorization, percent_decoded};
 use crate::net::{Clients, Guard, NetPolicy};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::FetchErrorKind;
@@ -28,7 +31,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum number of bytes that are read of the response's body.
 const MAX_BODY_BYTES: usize = 1_024;
 
-/// Sends webhooks over HTTPS, behind the address guard. Redirects are not followed.
+/// Sends webhooks over HTTPS, behind the address guard. Redirects are not followed. User and password of a URL are sent
+/// as Basic authentication.
 ///
 /// Plain `http` is accepted only for addresses in a network that the [`NetPolicy`] allows.
 ///
@@ -121,7 +125,9 @@ impl Webhooks {
                 let status = response.status().as_u16();
                 // Only the status decides; the body is kept to help find a mistake.
                 let until = deadline.min(Instant::now() + BODY_TIMEOUT);
-                outcome(status, body_start(response.into_body(), until).await)
+                let retry_after = retry_after(response.headers(), delivery.sent_at);
+                let body = body_start(response.into_body(), until).await;
+                outcome(status, body, retry_after)
             }
             Ok(Err(error)) => {
                 let error = request_error(error);
@@ -141,6 +147,12 @@ impl Webhooks {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = bare.as_str().parse().ok()?;
         *request.headers_mut() = self.headers(delivery)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            let user = percent_decoded(url.username())?;
+            let password = percent_decoded(url.password().unwrap_or_default())?;
+            let value = basic_authorization(&user, &password);
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
         Some(request)
     }
 
@@ -197,7 +209,19 @@ async fn body_start(mut body: Incoming, until: Instant) -> Option<String> {
     (!kept.is_empty()).then(|| String::from_utf8_lossy(&kept).into_owned())
 }
 
-fn outcome(status: u16, response_body: Option<String>) -> DeliveryOutcome {
+/// Returns the wait that the receiver asks for. A date counts from the response's own `Date`, or else from `sent_at`.
+fn retry_after(headers: &HeaderMap, sent_at: Timestamp) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
+    let date = || text(DATE).and_then(|it| http_date(it.trim()));
+    let now = || date().or(Some(sent_at.as_millis() / 1_000));
+    wait_of(text(RETRY_AFTER)?, now)
+}
+
+fn outcome(
+    status: u16,
+    response_body: Option<String>,
+    retry_after: Option<Duration>,
+) -> DeliveryOutcome {
     match status {
         200..=299 => DeliveryOutcome::Accepted { status, response_body },
         410 => {
@@ -207,13 +231,13 @@ fn outcome(status: u16, response_body: Option<String>) -> DeliveryOutcome {
         }
         _ => {
             let reason = format!("the receiver responded with status {status}");
-            DeliveryOutcome::Failed { status: Some(status), reason, response_body }
+            DeliveryOutcome::Failed { status: Some(status), reason, response_body, retry_after }
         }
     }
 }
 
 fn failed(reason: String) -> DeliveryOutcome {
-    DeliveryOutcome::Failed { status: None, reason, response_body: None }
+    DeliveryOutcome::Failed { status: None, reason, response_body: None, retry_after: None }
 }
 
 fn refused(reason: String) -> DeliveryOutcome {
@@ -267,11 +291,14 @@ mod tests {
 
     #[test]
     fn only_2xx_is_accepted_and_only_410_is_final() {
-        assert!(matches!(outcome(204, None), DeliveryOutcome::Accepted { status: 204, .. }));
-        assert!(matches!(outcome(410, None), DeliveryOutcome::Refused { status: Some(410), .. }));
+        assert!(matches!(outcome(204, None, None), DeliveryOutcome::Accepted { status: 204, .. }));
+        assert!(matches!(
+            outcome(410, None, None),
+            DeliveryOutcome::Refused { status: Some(410), .. }
+        ));
         for status in [301, 404, 500] {
             assert!(matches!(
-                outcome(status, None),
+                outcome(status, None, None),
                 DeliveryOutcome::Failed { status: Some(_), .. }
             ));
         }

@@ -288,7 +288,12 @@ impl Seat {
         match receiver {
             Receiver::Fails(times) if delivery.attempt <= times => {
                 let reason = "busy".to_owned();
-                DeliveryOutcome::Failed { status: Some(500), reason, response_body: None }
+                DeliveryOutcome::Failed {
+                    status: Some(500),
+                    reason,
+                    response_body: None,
+                    retry_after: None,
+                }
             }
             Receiver::Accepts | Receiver::Fails(_) => {
                 DeliveryOutcome::Accepted { status: 200, response_body: None }

@@ -16,7 +16,7 @@ mod document;
 mod judge;
 mod scan;
 mod shell;
-mod status;
+pub(crate) mod status;
 
 pub use document::sniff;
 pub use judge::judge;

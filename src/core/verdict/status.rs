@@ -38,18 +38,24 @@ pub(super) fn verdict(response: &Response<'_>) -> Option<Verdict> {
 /// Returns the wait that the site asks for. A date counts from the response's own `Date`: there is no
 /// other clock here, and the site's is the one that the date was made with.
 pub(super) fn retry_after(response: &Response<'_>) -> Option<Duration> {
-    let value = response.header("retry-after")?.trim();
+    wait_of(response.header("retry-after")?, || http_date(response.header("date")?.trim()))
+}
+
+/// Returns the wait that a value of `Retry-After` asks for, at most a day. A date counts from `now`, in seconds since
+/// 1970.
+pub(crate) fn wait_of(value: &str, now: impl FnOnce() -> Option<u64>) -> Option<Duration> {
+    let value = value.trim();
     let seconds = if !value.is_empty() && value.bytes().all(|it| it.is_ascii_digit()) {
         // Digits that do not fit are a wait beyond any cap.
         value.parse().unwrap_or(u64::MAX)
     } else {
-        http_date(value)?.saturating_sub(http_date(response.header("date")?.trim())?)
+        http_date(value)?.saturating_sub(now()?)
     };
     Some(Duration::from_secs(seconds).min(LONGEST))
 }
 
 /// Seconds since 1970 of an HTTP date in its one current form, `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(text: &str) -> Option<u64> {
+pub(crate) fn http_date(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let parts: Vec<_> = text.split(' ').collect();

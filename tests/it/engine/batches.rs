@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_core::Stream;
+use rungs::core::backoff::RetrySchedule;
 use rungs::core::batch::{BatchStatus, Notification, NotificationState};
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
@@ -287,6 +288,7 @@ impl Notifier for Receiver {
                 status: Some(500),
                 reason: "busy".into(),
                 response_body: Some("try\u{1b}[2J later".to_owned()),
+                retry_after: None,
             },
             _ => DeliveryOutcome::Accepted { status: 200, response_body: None },
         };
@@ -316,8 +318,8 @@ async fn settled_notice(engine: &Engine, handle: &BatchHandle) -> Notification {
 #[tokio::test]
 async fn retries_deliver_one_notification_unchanged() {
     let receiver = Receiver::default();
-    let mut settings = Settings::default();
-    settings.webhook_retry.first = Duration::from_millis(1);
+    let retry = RetrySchedule::new(&[Duration::from_millis(1); 2]).expect("two waits");
+    let settings = Settings::default().with_webhook_retry(retry);
     let engine = builder().webhooks(receiver.clone()).settings(settings).build().expect("built");
     let batch = Batch::new(["http://a.test/ok"]).webhook("https://hook.test/");
 
@@ -451,8 +453,8 @@ impl Notifier for Panics {
 
 #[tokio::test]
 async fn a_panicking_notifier_uses_up_its_attempts() {
-    let mut settings = Settings::default();
-    settings.webhook_retry.first = Duration::from_millis(1);
+    let retry = RetrySchedule::new(&[Duration::from_millis(1); 2]).expect("two waits");
+    let settings = Settings::default().with_webhook_retry(retry);
     let engine = builder().webhooks(Panics).settings(settings).build().expect("built");
     let batch = Batch::new(["http://a.test/ok"]).webhook("https://hook.test/");
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rungs::core::backoff::RetrySchedule;
 use rungs::core::id::AccountId;
 use rungs::net::NetPolicy;
 use rungs::service::{ApiKey, Keys};
@@ -41,8 +42,8 @@ impl Receiver {
 
 /// A service with these keys that retries deliveries after a millisecond.
 fn world(webhooks: Webhooks, keys: Keys) -> World {
-    let mut settings = rungs::engine::Settings::default();
-    settings.webhook_retry.first = std::time::Duration::from_millis(1);
+    let retry = RetrySchedule::new(&[std::time::Duration::from_millis(1); 2]).expect("two waits");
+    let settings = rungs::engine::Settings::default().with_webhook_retry(retry);
     let engine = engine(Memory::default()).webhooks(webhooks).settings(settings);
     World::of(Plan { engine, keys, ..Plan::default() })
 }

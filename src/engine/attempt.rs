@@ -71,7 +71,7 @@ impl Ladder {
         let permit =
             permits.page(&self.job, &site, tier, self.deadline()).await.map_err(pause_too_long)?;
         self.use_time(permit.paused());
-        let started_at = shared.now();
+        let (started_at, began) = (shared.now(), shared.monotonic());
         let span = tracing::info_span!("attempt", tier = tier.name());
         let observation = self.observe(tier, previous).instrument(span).await;
         let status = observation.page.as_ref().map(|it| it.response.status);
@@ -83,7 +83,7 @@ impl Ladder {
         }
         // Only now, or another request could start before the pause is known.
         drop(permit);
-        let took = shared.now().since(started_at);
+        let took = shared.elapsed(began);
         self.use_time(took);
         let Observation { finding, signal, page, extracted } = observation;
         let duration = Duration::from_millis(millis(took));

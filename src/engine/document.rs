@@ -83,13 +83,13 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
             "the document is a PDF and the engine has no PDF reader: build it with `.pdf(...)`";
         return Err(JobError::new(ErrorCode::PdfParseFailed, message));
     };
-    let started_at = shared.now();
+    let began = shared.monotonic();
     let request = request(job, page);
     let deadline = request.deadline;
     let read = readers::read_pdf(shared, reader.as_ref(), request).await;
     let damaged = ErrorCode::PdfParseFailed;
     let mut read = read.map_err(|error| unreadable(&error, damaged, damaged))?;
-    let left = deadline.saturating_sub(shared.now().since(started_at));
+    let left = deadline.saturating_sub(shared.elapsed(began));
     let ocr_results = scans::read(shared, job, &mut read, left).await;
     if job.request.mode() == Mode::Ocr && ocr_results.is_empty() && is_blank(&read) {
         let reason =

@@ -51,9 +51,9 @@ pub(super) async fn read(
             "advanced.ocr: {over} more images were not read: the limit is {MAX_IMAGES}"
         ));
     }
-    let started_at = shared.now();
+    let began = shared.monotonic();
     for (number, url) in (1..).zip(urls.iter().take(MAX_IMAGES)) {
-        let left = deadline.saturating_sub(shared.now().since(started_at));
+        let left = deadline.saturating_sub(shared.elapsed(began));
         let image = ImageJob { shared, job, scratch, fetcher, reader, url };
         match image.read_within(left).await {
             Ok(read) => texts.read.push(read),
@@ -91,7 +91,7 @@ impl ImageJob<'_> {
     }
 
     async fn read(&self, deadline: Duration) -> Result<ImageText, FetchError> {
-        let started_at = self.shared.now();
+        let began = self.shared.monotonic();
         let document = Arc::new(self.fetch(deadline).await?);
         let broken = |why: String| FetchError::new(FetchErrorKind::Broken, why);
         if !(200..300).contains(&document.status) {
@@ -101,7 +101,7 @@ impl ImageJob<'_> {
             return Err(broken("the response is not an image in a supported format".to_owned()));
         }
         let options = Arc::clone(&self.job.request);
-        let deadline = deadline.saturating_sub(self.shared.now().since(started_at));
+        let deadline = deadline.saturating_sub(self.shared.elapsed(began));
         let request = DocumentRequest { document, options, deadline };
         let read = readers::recognize(self.shared, self.reader, request).await?;
         Ok(ImageText { url: self.url.to_owned(), read })

@@ -22,6 +22,7 @@ mod error;
 mod events;
 mod images;
 mod in_hand;
+mod jumps;
 mod ladder;
 mod outbox;
 mod pace;

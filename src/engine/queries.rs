@@ -5,6 +5,7 @@
 //! `batch_report` and `job_snapshot` load the stored pages as well. No query changes anything.
 
 use crate::core::batch::{BatchRecord, Notification};
+use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::{Job, Outcome};
 use crate::core::ladder::Capabilities;
@@ -61,13 +62,13 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::BatchNotFound`] if there is no such batch, [`EngineError::ResultMissing`] if a
-    /// stored page is gone.
+    /// [`EngineError::BatchNotFound`] if there is no such batch. A stored page that is missing or damaged is the error
+    /// of its job, and not of the report.
     pub async fn batch_report(&self, id: BatchId) -> Result<Option<BatchReport>, EngineError> {
         let batch = self.batch(id).await?;
         let mut jobs = Vec::with_capacity(batch.jobs.len());
         for job in self.jobs(id).await? {
-            match self.with_page(job).await?.into_report() {
+            match self.with_page_or_error(job).await?.into_report() {
                 Some(report) => jobs.push(report),
                 None => return Ok(None),
             }
@@ -115,8 +116,8 @@ impl Engine {
         Ok(found.into_iter().filter_map(into_batch).collect())
     }
 
-    /// Returns the records of an account's batches, newest first, starting after `after`. Single-page
-    /// scrapes are not included.
+    /// Returns the records of an account's batches, newest first, starting after `after`. A single-page scrape is a
+    /// batch of one job: [`BatchRecord::form`] tells them apart.
     pub async fn account_batches(
         &self,
         account: &AccountId,
@@ -208,6 +209,24 @@ impl Engine {
         let page: Page = serde_json::from_slice(&bytes)
             .map_err(|error| EngineError::Unreadable(error.to_string()))?;
         Ok(JobSnapshot::new(job, Some(page)))
+    }
+
+    /// Loads the page of a job whose record was read before. A stored page that is missing or damaged makes the
+    /// snapshot's result an error, so that it costs a list one entry and not the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::JobNotFound`] if the job has expired since.
+    pub async fn with_page_or_error(&self, job: Job) -> Result<JobSnapshot, EngineError> {
+        match self.with_page(job.clone()).await {
+            Err(error) if error.is_not_found() => Err(error),
+            Err(error) => {
+                tracing::error!(job = %job.id, error = &error as &dyn std::error::Error, "a result cannot be read");
+                let error = JobError::new(ErrorCode::InternalError, error.to_string());
+                Ok(JobSnapshot::unreadable(job, error))
+            }
+            found => found,
+        }
     }
 
     /// Returns the error for a job whose page is not stored. A batch that expires loses its pages just

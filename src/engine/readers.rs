@@ -39,12 +39,12 @@ async fn uninterrupted<'a, T>(
     let retry = shared.config.settings.retry;
     let mut retries = 0;
     loop {
-        let started_at = shared.now();
+        let began = shared.monotonic();
         let error = match read(request.clone()).await {
             Err(error) if error.kind() == FetchErrorKind::Interrupted => error,
             result => return result,
         };
-        let took = shared.now().since(started_at);
+        let took = shared.elapsed(began);
         retries += 1;
         let wait = retry.wait(retries, shared.adapters.entropy.draw());
         let left = request.deadline.saturating_sub(took).saturating_sub(wait);

@@ -171,6 +171,11 @@ impl JobSnapshot {
         Self { job, result }
     }
 
+    /// Pairs the record of a job that succeeded with the reason for which its page cannot be read.
+    pub(super) fn unreadable(job: Job, error: JobError) -> Self {
+        Self { job, result: Some(Err(error)) }
+    }
+
     /// Returns the page or the reason for its failure, `None` while the job is unfinished.
     pub fn result(&self) -> Option<Result<&Page, &JobError>> {
         self.result.as_ref().map(Result::as_ref)

@@ -27,11 +27,11 @@ pub(super) async fn read(
         }
         return Vec::new();
     };
-    let started_at = shared.now();
+    let began = shared.monotonic();
     let mut texts = Vec::new();
     for scan in scans {
         let number = scan.page + 1;
-        let deadline = deadline.saturating_sub(shared.now().since(started_at));
+        let deadline = deadline.saturating_sub(shared.elapsed(began));
         let document = Arc::new(Fetched::new(200, scan.image));
         let options = Arc::clone(&job.request);
         let request = DocumentRequest { document, options, deadline };

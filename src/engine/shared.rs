@@ -24,6 +24,7 @@ use crate::engine::builder::{Fetchers, Settings};
 use crate::engine::cancel::RunningBatches;
 use crate::engine::error::EngineError;
 use crate::engine::in_hand::JobCounts;
+use crate::engine::jumps::ClockJumps;
 use crate::engine::permits::Permits;
 use crate::engine::robots::{RobotsCache, RobotsPolicy};
 use crate::engine::watch::ProgressChannels;
@@ -100,6 +101,7 @@ pub(crate) struct Shared {
     pub(super) lifecycle: Lifecycle,
     pub(super) progress: ProgressChannels,
     pub(super) running_batches: RunningBatches,
+    pub(super) clock_jumps: ClockJumps,
     pub(super) writer: Writer,
     /// The owner of this process's leases.
     pub(super) worker: WorkerId,
@@ -128,6 +130,7 @@ impl Shared {
             lifecycle: Lifecycle::default(),
             progress: ProgressChannels::default(),
             running_batches: RunningBatches::default(),
+            clock_jumps: ClockJumps::default(),
             writer: Writer::start(Arc::clone(&adapters.store), Arc::clone(&adapters.clock)),
             worker: WorkerId(adapters.entropy.draw()),
             adapters,
@@ -138,6 +141,16 @@ impl Shared {
     /// Returns the time by the engine's clock.
     pub(super) fn now(&self) -> Timestamp {
         self.adapters.clock.now()
+    }
+
+    /// Returns a time to measure durations with, see [`Clock::monotonic`].
+    pub(super) fn monotonic(&self) -> Duration {
+        self.adapters.clock.monotonic()
+    }
+
+    /// Returns the time since `monotonic`.
+    pub(super) fn elapsed(&self, monotonic: Duration) -> Duration {
+        self.monotonic().saturating_sub(monotonic)
     }
 
     /// Waits by the engine's clock.

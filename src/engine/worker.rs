@@ -22,6 +22,8 @@ use crate::engine::watch::ProgressEvent;
 
 /// The longest sleep of the claim loop: another process may have put something into the store.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// The time in which running jobs renew their leases after the clock jumped, before anything is claimed.
+const RENEWAL_WAIT: Duration = Duration::from_secs(1);
 /// Attempts to commit a result before the job is left to its lease.
 const COMMIT_TRIES: u32 = 5;
 
@@ -89,6 +91,11 @@ fn start(shared: &Arc<Shared>, job: Job) {
 }
 
 async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>, EngineError> {
+    if shared.clock_jumps.observe(now, shared.monotonic()) {
+        tracing::warn!("the wall clock jumped: leases are renewed and deadlines moved");
+        shared.sleep(RENEWAL_WAIT).await;
+        return Ok(Vec::new());
+    }
     if limit == 0 {
         return Ok(Vec::new());
     }
@@ -125,7 +132,7 @@ async fn run_job(shared: &Arc<Shared>, job: Job) {
         () = heartbeat(shared, &job) => ClaimEnd::Lost,
         () = shared.lifecycle.aborting.cancelled() => ClaimEnd::Step(put_back(shared.now())),
         // Waiting for a permit is not an attempt, so nothing else ends that wait.
-        () = shared.sleep(job.deadline.since(shared.now())) => {
+        () = shared.sleep(deadline(shared, &job).since(shared.now())) => {
             let error = out_of_time();
             ClaimEnd::Step(StepInput::Fail { error, attempts: Vec::new() })
         }
@@ -136,6 +143,11 @@ async fn run_job(shared: &Arc<Shared>, job: Job) {
     }
 }
 
+/// Returns the time at which the job is given up.
+fn deadline(shared: &Shared, job: &Job) -> Timestamp {
+    shared.clock_jumps.moved(job.deadline, job.created_at)
+}
+
 fn put_back(now: Timestamp) -> StepInput {
     StepInput::Reschedule { ready_at: now, used: Duration::ZERO, attempts: Vec::new() }
 }
@@ -143,7 +155,7 @@ fn put_back(now: Timestamp) -> StepInput {
 /// Runs the ladder in a task of its own, so that a panic in one of the application's adapters ends this
 /// job only.
 async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
-    if let Some(error) = give_up(&job, shared.now()) {
+    if let Some(error) = give_up(shared, &job) {
         return ClaimEnd::Step(StepInput::Fail { error, attempts: Vec::new() });
     }
     let running = Ladder::new(Arc::clone(shared), job).run();
@@ -160,13 +172,13 @@ async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
 }
 
 /// Returns the error of a job that is not worth starting.
-fn give_up(job: &Job, now: Timestamp) -> Option<JobError> {
+fn give_up(shared: &Shared, job: &Job) -> Option<JobError> {
     if job.lost > Job::MAX_LOST {
         let message =
             format!("the worker was lost {} times: the page may be what kills it", job.lost);
         return Some(JobError::new(ErrorCode::InternalError, message));
     }
-    (now > job.deadline).then(out_of_time)
+    (shared.now() > deadline(shared, job)).then(out_of_time)
 }
 
 fn out_of_time() -> JobError {
@@ -176,7 +188,11 @@ fn out_of_time() -> JobError {
 /// Renews the lease while the job runs. Returns when the lease is lost.
 async fn heartbeat(shared: &Shared, job: &Job) {
     loop {
-        shared.sleep(shared.config.settings.lease / 3).await;
+        tokio::select! {
+            biased;
+            () = shared.clock_jumps.jumped.notified() => {}
+            () = shared.sleep(shared.config.settings.lease / 3) => {}
+        }
         let until = shared.now().after(shared.config.settings.lease);
         let renewed = shared.writer.apply(step_of(shared, job, StepInput::Renew { until })).await;
         match renewed {

@@ -9,8 +9,14 @@ use crate::ports::BoxFuture;
 
 /// Reads the time and waits.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// Returns the wall clock time. It may jump; nothing in rungs needs it to be monotonic.
+    /// Returns the wall clock time. It may jump: durations are measured with [`Clock::monotonic`].
     fn now(&self) -> Timestamp;
+
+    /// Returns the time since some fixed moment by a clock that never jumps. Defaults to the wall clock, for a clock that
+    /// does not jump either.
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.now().as_millis())
+    }
 
     /// Resolves once `wait` has passed.
     fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()>;

@@ -2,6 +2,7 @@
 
 mod batches;
 mod cancel;
+mod clock;
 mod escalation;
 mod fairness;
 mod options;

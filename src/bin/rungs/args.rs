@@ -159,6 +159,10 @@ pub(crate) struct ServeArgs {
     /// JSON file with a list of API keys: name, account, hash and limits, as rungs key prints them.
     #[arg(long = "api-keys", value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Seconds between the attempts to deliver a webhook, separated by commas. Defaults to
+    /// 10,60,300,1800,7200,18000,36000.
+    #[arg(long, value_name = "SECONDS", value_delimiter = ',')]
+    pub(crate) webhook_retries: Option<Vec<u64>>,
     /// JSON file with settings. Options on the command line take precedence.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -179,6 +183,9 @@ pub(crate) struct KeyArgs {
     /// Account that owns the key's batches and pays for them.
     #[arg(long, default_value = "default")]
     pub(crate) account: String,
+    /// Generate a key that opens `/metrics` and nothing else.
+    #[arg(long)]
+    pub(crate) metrics: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use rungs::core::id::AccountId;
 use rungs::engine::SystemEntropy;
-use rungs::service::ApiKey;
+use rungs::service::{ApiKey, KeyScope};
 
 use crate::args::KeyArgs;
 use crate::error::{CliError, CommandResult};
@@ -17,6 +17,7 @@ pub(crate) fn run(args: &KeyArgs) -> CommandResult {
     let secret = ApiKey::random(&SystemEntropy);
     let key = ApiKey::new(&args.name, account, &secret)
         .map_err(|error| CliError::Usage(error.to_string()))?;
+    let key = if args.metrics { key.with_scope(KeyScope::Metrics) } else { key };
     let entry = serde_json::to_string(&key).map_err(|error| CliError::failed(&error))?;
     print::line(format_args!("API key (not shown again): {secret}"));
     print::line("entry for the file of --api-keys:");

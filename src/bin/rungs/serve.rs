@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use rungs::Engine;
+use rungs::core::backoff::RetrySchedule;
 use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
 use rungs::engine::Settings;
@@ -57,6 +58,14 @@ struct Config {
     body_bytes: Option<u64>,
     /// Maximum number of simultaneous connections.
     connections: Option<usize>,
+    /// Seconds between the attempts to deliver a webhook.
+    webhook_retries: Option<Vec<u64>>,
+    /// Connections from one address at the same time.
+    connections_per_address: Option<usize>,
+    /// Event streams of one API key at the same time.
+    streams_per_key: Option<u32>,
+    /// Requests of one API key at the same time, unless the key has a limit of its own.
+    concurrent_per_key: Option<u32>,
     /// Seconds that requests, and after them pages, get to finish on shutdown.
     grace: Option<u64>,
     /// `true` if accounts may only spend the credits that they were granted.
@@ -109,6 +118,9 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
 fn service_options(config: &Config, keys: &Keys) -> ServiceOptions {
     let mut options = ServiceOptions::default();
     options.max_body_bytes = config.body_bytes.unwrap_or(options.max_body_bytes);
+    options.max_streams_per_key = config.streams_per_key.unwrap_or(options.max_streams_per_key);
+    options.max_concurrent_per_key =
+        config.concurrent_per_key.unwrap_or(options.max_concurrent_per_key);
     if !keys.are_required() {
         options.allowed_hosts = AllowedHosts::LocalhostOrIp;
     }
@@ -118,6 +130,8 @@ fn service_options(config: &Config, keys: &Keys) -> ServiceOptions {
 fn connection_limits(config: &Config) -> ConnectionLimits {
     let mut limits = ConnectionLimits::default();
     limits.max_connections = config.connections.unwrap_or(limits.max_connections);
+    limits.max_connections_per_address =
+        config.connections_per_address.unwrap_or(limits.max_connections_per_address);
     limits.shutdown_grace = config.grace.map_or(limits.shutdown_grace, Duration::from_secs);
     limits
 }
@@ -132,6 +146,9 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let retention = args.retention.or(config.retention).map(setup::hours);
     settings.retention = retention.unwrap_or(settings.retention);
     settings.unlimited_accounts = !config.limited_accounts;
+    if let Some(seconds) = args.webhook_retries.as_ref().or(config.webhook_retries.as_ref()) {
+        settings.webhook_retry = webhook_retry(seconds)?;
+    }
     let mut limits = Limits::default();
     limits.batch_items = config.batch_items.unwrap_or(limits.batch_items);
     let proxies = args.net.proxies.iter().chain(&config.proxies).cloned().collect();
@@ -150,6 +167,14 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
         None => builder.store(Memory::default()).build(),
     };
     built.map_err(setup::build_error)
+}
+
+fn webhook_retry(seconds: &[u64]) -> Result<RetrySchedule, CliError> {
+    let waits: Vec<_> = seconds.iter().copied().map(Duration::from_secs).collect();
+    RetrySchedule::new(&waits).ok_or_else(|| {
+        let most = RetrySchedule::MAX_RETRIES;
+        CliError::Usage(format!("webhook_retries: {} waits; use {most} at most", waits.len()))
+    })
 }
 
 /// Collects the API keys of the settings file, the key file, the command line and the environment.

@@ -21,11 +21,27 @@ pub(crate) async fn run(args: StatusArgs) -> CommandResult {
         let path = args.store.display();
         return Err(CliError::Usage(format!("no store in {path}: check the path of --store")));
     }
-    let store = Sled::open(&args.store).map_err(|error| CliError::failed(&error))?;
+    let store = Sled::open(&args.store).map_err(|error| match error {
+        StoreError::InUse { .. } => CliError::Failed(in_use(&args)),
+        error => CliError::failed(&error),
+    })?;
     match args.batch {
         None => list_batches(&store).await,
         Some(id) => list_jobs(&store, id).await,
     }
+}
+
+/// Explains how to get the status from the process that has the store open.
+fn in_use(args: &StatusArgs) -> String {
+    let path = match args.batch {
+        None => "/api/v1/batches".to_owned(),
+        Some(id) => format!("/api/v1/batch/{id}?include_results=false"),
+    };
+    format!(
+        "the store in {} is in use: ask a running `rungs serve` with GET {path} at its address, for example \
+         `curl -H \"X-API-Key: $RUNGS_API_KEY\" http://127.0.0.1:8080{path}`, or wait until a running `rungs batch` ends",
+        args.store.display()
+    )
 }
 
 async fn list_batches(store: &Sled) -> CommandResult {

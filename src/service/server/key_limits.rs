@@ -1,4 +1,4 @@
-//! Limits of one API key: requests per minute, and requests at the same time.
+//! Limits of one API key: requests per minute, and requests and event streams at the same time.
 //!
 //! The rate is counted per minute of the clock, as the key's setting promises and as `X-RateLimit-Reset` can express.
 //! A token bucket of the same size, such as that of `governor`, lets twice as many requests through in the first
@@ -23,6 +23,7 @@ pub(super) struct KeyLimits {
     concurrent: Option<u32>,
     window: Mutex<Window>,
     running: Arc<AtomicU32>,
+    streams: Arc<AtomicU32>,
 }
 
 /// Requests counted in one minute of the clock.
@@ -65,7 +66,7 @@ impl Refusal {
     }
 }
 
-/// Permission for one request to run. Dropping it makes room for another.
+/// Permission for one request to run, or for one event stream. Dropping it makes room for another.
 #[derive(Debug)]
 pub(super) struct Permit {
     running: Arc<AtomicU32>,
@@ -78,22 +79,27 @@ impl Drop for Permit {
 }
 
 impl KeyLimits {
-    /// Creates limits; `None` means that there is no limit of this kind.
+    /// Creates limits. `None` means that there is no limit per minute, and that the service's limit of requests at the
+    /// same time applies.
     pub(super) fn new(per_minute: Option<u32>, concurrent: Option<u32>) -> Self {
         Self { per_minute, concurrent, ..Self::default() }
     }
 
-    /// Counts a request of this weight and lets it run.
-    pub(super) fn enter(&self, weight: u32, now: Timestamp) -> Result<Permit, Refusal> {
-        let permit = self.acquire().ok_or(Refusal::Concurrency)?;
+    /// Counts a request of this weight and lets it run. `concurrent` is the limit of keys without their own.
+    pub(super) fn enter(
+        &self,
+        weight: u32,
+        concurrent: u32,
+        now: Timestamp,
+    ) -> Result<Permit, Refusal> {
+        let limit = self.concurrent.unwrap_or(concurrent);
+        let permit = acquire(&self.running, limit).ok_or(Refusal::Concurrency)?;
         if self.count(weight, now) { Ok(permit) } else { Err(Refusal::Rate) }
     }
 
-    fn acquire(&self) -> Option<Permit> {
-        let limit = self.concurrent.unwrap_or(u32::MAX);
-        let increment = |running: u32| (running < limit).then(|| running + 1);
-        let acquired = self.running.fetch_update(Ordering::AcqRel, Ordering::Acquire, increment);
-        acquired.ok().map(|_| Permit { running: Arc::clone(&self.running) })
+    /// Lets an event stream begin, unless the key has this many.
+    pub(super) fn enter_stream(&self, limit: u32) -> Result<Permit, Refusal> {
+        acquire(&self.streams, limit).ok_or(Refusal::Concurrency)
     }
 
     /// Counts a request of this weight. Returns `false`, and counts nothing, if it exceeds the rate.
@@ -112,8 +118,8 @@ impl KeyLimits {
         fits
     }
 
-    /// Returns the current use of the limits.
-    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+    /// Returns the current use of the limits. `concurrent` is the limit of keys without their own.
+    pub(super) fn standing(&self, concurrent: u32, now: Timestamp) -> Standing {
         let window = *self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = now.as_millis() / MINUTE_MS;
         let count = if window.minute == minute { window.count } else { 0 };
@@ -122,10 +128,16 @@ impl KeyLimits {
             rate_limit,
             rate_remaining: rate_limit.saturating_sub(count),
             rate_reset_secs: (minute + 1) * MINUTE_MS / 1_000,
-            concurrency_limit: self.concurrent.unwrap_or(NO_LIMIT),
+            concurrency_limit: self.concurrent.unwrap_or(concurrent).min(NO_LIMIT),
             running: self.running.load(Ordering::Acquire),
         }
     }
+}
+
+fn acquire(running: &Arc<AtomicU32>, limit: u32) -> Option<Permit> {
+    let increment = |running: u32| (running < limit).then(|| running + 1);
+    let acquired = running.fetch_update(Ordering::AcqRel, Ordering::Acquire, increment);
+    acquired.ok().map(|_| Permit { running: Arc::clone(running) })
 }
 
 #[cfg(test)]
@@ -140,7 +152,7 @@ mod tests {
 
         assert!(limits.count(2, NOW) && limits.count(1, NOW));
         assert!(!limits.count(1, NOW), "the fourth is one too many");
-        let standing = limits.standing(NOW);
+        let standing = limits.standing(u32::MAX, NOW);
         assert_eq!((standing.rate_limit, standing.rate_remaining), (3, 0));
         assert_eq!(standing.rate_reset_secs, 120);
         assert!(limits.count(1, Timestamp::from_millis(120_000)));
@@ -161,25 +173,48 @@ mod tests {
 
         assert!(!limits.count(2, NOW));
 
-        assert_eq!(limits.standing(NOW).rate_remaining, 1);
+        assert_eq!(limits.standing(u32::MAX, NOW).rate_remaining, 1);
     }
 
     #[test]
     fn a_dropped_permit_makes_room_for_another() {
         let limits = KeyLimits::new(None, Some(1));
 
-        let permit = limits.enter(1, NOW).expect("the only one");
-        assert_eq!(limits.enter(1, NOW).expect_err("full"), Refusal::Concurrency);
+        let permit = limits.enter(1, 9, NOW).expect("the only one");
+        assert_eq!(limits.enter(1, 9, NOW).expect_err("full"), Refusal::Concurrency);
         drop(permit);
 
-        assert!(limits.enter(1, NOW).is_ok());
+        assert!(limits.enter(1, 9, NOW).is_ok());
+    }
+
+    #[test]
+    fn a_key_without_a_limit_of_its_own_has_the_services() {
+        let limits = KeyLimits::new(None, None);
+
+        let permits = [limits.enter(1, 2, NOW), limits.enter(1, 2, NOW)];
+
+        assert!(permits.iter().all(Result::is_ok));
+        assert_eq!(limits.enter(1, 2, NOW).expect_err("full"), Refusal::Concurrency);
+        assert_eq!(limits.standing(2, NOW).concurrency_limit, 2);
+    }
+
+    #[test]
+    fn streams_have_a_limit_of_their_own() {
+        let limits = KeyLimits::new(None, None);
+
+        let stream = limits.enter_stream(1).expect("the only one");
+        assert_eq!(limits.enter_stream(1).expect_err("full"), Refusal::Concurrency);
+        assert!(limits.enter(1, 1, NOW).is_ok(), "requests are counted apart");
+        drop(stream);
+
+        assert!(limits.enter_stream(1).is_ok());
     }
 
     #[test]
     fn an_absent_limit_is_shown_as_a_number_that_fits_32_bits() {
         let limits = KeyLimits::default();
 
-        let standing = limits.standing(NOW);
+        let standing = limits.standing(u32::MAX, NOW);
 
         let shown = (standing.rate_limit, standing.concurrency_limit);
         assert_eq!(shown, (i32::MAX as u32, i32::MAX as u32));

@@ -37,6 +37,18 @@ pub enum ApiKeysError {
     ZeroLimit(String),
 }
 
+/// The routes that an API key opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum KeyScope {
+    /// The API, for the key's account.
+    #[default]
+    Api,
+    /// The metrics of the whole process at `/metrics`, and nothing else.
+    Metrics,
+}
+
 /// The settings of an API key: account, hash and limits.
 ///
 /// They never contain the key itself. A file of keys is a JSON list of these settings.
@@ -60,6 +72,9 @@ pub struct ApiKey {
     /// Spending limit per period. Defaults to no limit.
     #[serde(default)]
     pub spend: Option<Budget>,
+    /// Routes that the key opens. Defaults to those of the API.
+    #[serde(default)]
+    pub scope: KeyScope,
 }
 
 impl ApiKey {
@@ -88,7 +103,15 @@ impl ApiKey {
             requests_per_minute: None,
             concurrent: None,
             spend: None,
+            scope: KeyScope::Api,
         })
+    }
+
+    /// Sets the routes that the key opens.
+    #[must_use]
+    pub fn with_scope(mut self, scope: KeyScope) -> Self {
+        self.scope = scope;
+        self
     }
 
     /// Limits the requests per minute; a request that may change something counts as two.
@@ -147,7 +170,15 @@ pub(super) struct KeyState {
     pub(super) account: AccountId,
     pub(super) budget: Option<Budget>,
     pub(super) limits: KeyLimits,
+    scope: Option<KeyScope>,
     hash: [u8; 32],
+}
+
+impl KeyState {
+    /// Returns `true` if the key opens routes of this scope.
+    pub(super) fn opens(&self, scope: KeyScope) -> bool {
+        self.scope.is_none_or(|it| it == scope)
+    }
 }
 
 /// The API keys that a service accepts.
@@ -181,6 +212,7 @@ impl Default for Keys {
             account: AccountId::default(),
             budget: None,
             limits: KeyLimits::default(),
+            scope: None,
             hash: [0; 32],
         };
         Self { keys: Vec::new(), anonymous: Some(Arc::new(anonymous)) }
@@ -209,6 +241,7 @@ impl Keys {
                 name: key.name,
                 account: key.account,
                 budget: key.spend,
+                scope: Some(key.scope),
                 hash,
             }));
         }

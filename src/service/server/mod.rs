@@ -4,6 +4,7 @@
 //! state that every request shares, which uses `keys` and `options`.
 
 mod client_family;
+mod connection_places;
 mod connections;
 mod key_limits;
 mod keys;
@@ -23,7 +24,7 @@ mod state;
 #[doc(hidden)]
 pub use client_family::ClientFamily;
 pub use connections::{ConnectionLimits, serve};
-pub use keys::{ApiKey, ApiKeysError, Keys};
+pub use keys::{ApiKey, ApiKeysError, KeyScope, Keys};
 pub use metrics::Metrics;
 pub use options::{AllowedHosts, ServiceOptions};
 pub use state::Service;

@@ -42,6 +42,10 @@ pub struct ServiceOptions {
     /// Maximum wait of `POST /scrape` for the page. After that, a client that can poll gets the job's id with status 202.
     /// Defaults to 60 seconds.
     pub scrape_wait: Duration,
+    /// Requests of one API key at the same time, unless the key has a limit of its own. Defaults to 256.
+    pub max_concurrent_per_key: u32,
+    /// Event streams of one API key at the same time. Each counts as a request too. Defaults to 64.
+    pub max_streams_per_key: u32,
     /// Host names accepted when no API key is required. Defaults to [`AllowedHosts::Any`].
     pub allowed_hosts: AllowedHosts,
     /// Client family assumed for every request instead of the one its headers name. Defaults to `None`.
@@ -56,6 +60,8 @@ impl Default for ServiceOptions {
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             scrape_wait: Duration::from_mins(1),
+            max_concurrent_per_key: 256,
+            max_streams_per_key: 64,
             allowed_hosts: AllowedHosts::Any,
             client_family: None,
         }
@@ -88,6 +94,20 @@ impl ServiceOptions {
     #[must_use]
     pub fn with_scrape_wait(mut self, wait: Duration) -> Self {
         self.scrape_wait = wait;
+        self
+    }
+
+    /// Sets the requests of one API key at the same time, for keys without a limit of their own.
+    #[must_use]
+    pub fn with_max_concurrent_per_key(mut self, requests: u32) -> Self {
+        self.max_concurrent_per_key = requests;
+        self
+    }
+
+    /// Sets the event streams of one API key at the same time.
+    #[must_use]
+    pub fn with_max_streams_per_key(mut self, streams: u32) -> Self {
+        self.max_streams_per_key = streams;
         self
     }
 

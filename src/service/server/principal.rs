@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use crate::core::id::AccountId;
+use crate::core::time::Timestamp;
 use crate::engine::Batch;
 use crate::service::server::client_family::ClientFamily;
 use crate::service::server::key_limits::Permit;
@@ -35,6 +36,18 @@ impl Principal {
             Some(budget) => batch.budget(budget),
             None => batch,
         }
+    }
+
+    /// Lets one more event stream of the key begin, up to this limit. It counts until the permit is dropped.
+    pub(super) fn begin_stream(&self, limit: u32, now: Timestamp) -> Result<Permit, Problem> {
+        self.key.limits.enter_stream(limit).map_err(|refusal| {
+            let retry_after = refusal.retry_after(now);
+            let message = format!(
+                "too many event streams for this API key: close one of {limit}, or retry after {} s",
+                retry_after.as_secs()
+            );
+            wire::rate_limited(message, retry_after)
+        })
     }
 
     /// The account whose batches the request may see and whose credits it spends.

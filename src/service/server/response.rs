@@ -59,6 +59,11 @@ impl ChunkWriter {
         self.send(Ok(chunk.into())).await
     }
 
+    /// Waits until the client has closed the connection.
+    pub(super) async fn closed(&self) {
+        self.chunks.closed().await;
+    }
+
     /// Aborts the response. The client detects that it is incomplete.
     pub(super) async fn abort(&self) {
         let _ = self.send(Err(Truncated)).await;

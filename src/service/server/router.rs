@@ -5,7 +5,8 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::service::server::middleware::{
-    authenticate, error_body, request_id, request_metrics, security_headers, show_balance,
+    authenticate, authenticate_metrics, error_body, request_id, request_metrics, security_headers,
+    show_balance,
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
@@ -21,7 +22,10 @@ impl Service {
             .nest("/v1", self.authenticated(api()))
             .merge(public())
             .merge(page::routes())
-            .merge(self.authenticated(both_slash_forms([("/metrics", get(metrics::metrics))])))
+            .merge(
+                both_slash_forms([("/metrics", get(metrics::metrics))])
+                    .route_layer(from_fn_with_state(self.clone(), authenticate_metrics)),
+            )
             .with_state(self.clone())
             .fallback(health::not_found)
             .layer(from_fn(error_body))

@@ -18,7 +18,7 @@ const fn info(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// Codes of refused requests. A page never fails with one of them.
-const REQUEST_CODES: [CodeInfo; 15] = [
+const REQUEST_CODES: [CodeInfo; 16] = [
     info(
         "VALIDATION_ERROR",
         "The request is malformed, or a field or parameter has an invalid value.",
@@ -28,6 +28,11 @@ const REQUEST_CODES: [CodeInfo; 15] = [
         "AUTHENTICATION_ERROR",
         "The API key is missing or unknown.",
         "Send a valid key in the header `X-API-Key`, or as a bearer token in `Authorization`.",
+    ),
+    info(
+        "INSUFFICIENT_SCOPE",
+        "The API key does not open this path: a key for metrics opens `/metrics` only, and other keys do not open it.",
+        "Use a key with the scope, for example from `rungs key NAME --metrics`.",
     ),
     info(
         "CROSS_SITE_REQUEST",

@@ -104,6 +104,16 @@ pub(crate) fn unauthorized() -> Problem {
     Problem::new(401, "AUTHENTICATION_ERROR", message)
 }
 
+/// Creates the error for an API key whose scope does not include the path.
+pub(crate) fn insufficient_scope(metrics: bool) -> Problem {
+    let message = if metrics {
+        "this API key does not open /metrics: use one with `\"scope\": \"metrics\"`, from `rungs key NAME --metrics`"
+    } else {
+        "this API key opens /metrics only: use one without `\"scope\": \"metrics\"`"
+    };
+    Problem::new(403, "INSUFFICIENT_SCOPE", message)
+}
+
 /// Creates the error for a request that a website made.
 pub(crate) fn cross_site(message: &str) -> Problem {
     Problem::new(403, "CROSS_SITE_REQUEST", message)
@@ -112,6 +122,12 @@ pub(crate) fn cross_site(message: &str) -> Problem {
 /// Creates the error for a request beyond the API key's limits.
 pub(crate) fn rate_limited(message: String, retry_after: Duration) -> Problem {
     Problem::new(429, "RATE_LIMIT_EXCEEDED", message).after(retry_after.as_secs())
+}
+
+/// Creates the error for a request on a connection beyond the limit.
+pub(crate) fn too_many_connections() -> Problem {
+    let message = "too many connections: close some, or retry after 1 s";
+    Problem::new(503, "SERVICE_UNAVAILABLE", message).after(1)
 }
 
 /// Creates the error for a body that is not readable.

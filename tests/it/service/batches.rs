@@ -1,6 +1,11 @@
 //! Batches over HTTP.
 
+use rungs::core::id::BatchId;
+use rungs::core::job::BodyRef;
 use rungs::core::request::Limits;
+use rungs::ports::BoxFuture;
+use rungs::ports::store::{Bodies, StoreError};
+use rungs::stores::Memory;
 use serde_json::{Value, json};
 
 use super::world::{Held, Plan, World, engine, site};
@@ -203,4 +208,54 @@ fn an_application_can_raise_the_batch_limit() {
     assert_eq!((&status["status"], items(&status).len()), (&json!("completed"), 300));
     let in_order = items(&status).iter().zip(&urls).all(|(item, url)| item["url"] == **url);
     assert!(in_order);
+}
+
+/// Bodies of which the first cannot be read.
+#[derive(Debug, Default)]
+struct Damaging {
+    bodies: Memory,
+    damaged: std::sync::OnceLock<BodyRef>,
+}
+
+impl Bodies for Damaging {
+    fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        Box::pin(async move {
+            let stored = Bodies::put(&self.bodies, batch, body).await?;
+            let _ = self.damaged.set(stored.clone());
+            Ok(stored)
+        })
+    }
+
+    fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        if self.damaged.get() == Some(&body) {
+            let damaged = StoreError::Damaged { store: "bodies", what: "a flipped bit".to_owned() };
+            return Box::pin(async { Err(damaged) });
+        }
+        Bodies::get(&self.bodies, body)
+    }
+
+    fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Bodies::remove(&self.bodies, batch)
+    }
+}
+
+#[test]
+fn a_damaged_result_costs_one_item_and_not_the_response() {
+    let engine = engine(Memory::default()).bodies(Damaging::default());
+    let (world, site) = (World::of(Plan { engine, ..Plan::default() }), site());
+    let id = world.submitted(&[site.url("/a"), site.url("/b"), site.url("/c")]);
+
+    let status = world.ended(&id);
+    let parsed = id.parse().expect("an id");
+    let report = world.block_on(world.engine.batch_report(parsed)).expect("read").expect("ended");
+
+    let (damaged, whole): (Vec<_>, Vec<_>) =
+        items(&status).iter().partition(|it| it["status"] == "failed");
+    assert_eq!((damaged.len(), whole.len()), (1, 2), "{status}");
+    assert_eq!(
+        (&damaged[0]["result"], &damaged[0]["error"]),
+        (&json!(null), &json!("INTERNAL_ERROR"))
+    );
+    assert!(whole.iter().all(|it| it["result"]["text"].is_string()));
+    assert_eq!(report.jobs().iter().filter(|it| it.result().is_ok()).count(), 2);
 }

@@ -1,7 +1,7 @@
 //! API keys: authentication, isolation of accounts, and limits.
 
 use rungs::core::id::AccountId;
-use rungs::service::{ApiKey, Keys};
+use rungs::service::{ApiKey, KeyScope, Keys};
 use serde_json::json;
 
 use super::http::Answer;
@@ -153,4 +153,22 @@ fn a_key_is_limited_to_its_concurrent_requests() {
     assert_eq!(refused.header("x-concurrency-limit"), Some("1"));
     assert_eq!(refused.header("x-concurrency-current"), Some("1"));
     assert_eq!(get(&world, "/api/v1/jobs/none", ACME).status, 404, "the place is free again");
+}
+
+#[test]
+fn only_a_key_for_metrics_reads_the_metrics_of_the_process() {
+    let metrics = key("prometheus", OTHER).with_scope(KeyScope::Metrics);
+    let (closed, open) = (world([key("acme", ACME), metrics]), World::new());
+
+    let customer = get(&closed, "/metrics", ACME);
+    let prometheus = get(&closed, "/metrics", OTHER);
+    let api = get(&closed, "/api/v1/usage", OTHER);
+
+    for refused in [customer, api] {
+        assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("INSUFFICIENT_SCOPE")));
+    }
+    // The service of this test records no metrics.
+    assert_eq!(prometheus.status, 404);
+    assert_eq!(open.get("/metrics").status, 404, "without keys nothing is refused");
+    assert_eq!(closed.get("/metrics").status, 401);
 }

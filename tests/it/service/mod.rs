@@ -3,6 +3,7 @@
 mod artifacts;
 mod batches;
 mod connections;
+mod crowds;
 mod deliveries;
 mod described;
 mod events;
@@ -19,4 +20,6 @@ mod refusals;
 mod scrapes;
 #[cfg(feature = "cli")]
 mod settings;
+#[cfg(feature = "cli")]
+mod webhooks;
 mod world;

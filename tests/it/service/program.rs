@@ -205,3 +205,34 @@ fn the_documented_keys_are_valid() {
     assert!(keys[0].spend.is_some());
     assert!(rungs::service::Keys::new(keys).is_ok());
 }
+
+#[test]
+fn the_status_of_a_store_in_use_says_whom_to_ask() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = dir.path().join("store").to_string_lossy().into_owned();
+    let _serving = Serving::start(&["--store", &store]);
+
+    let refused = rungs(&["status", "--store", &store]);
+
+    assert_eq!(refused.status.code(), Some(1));
+    let said = text(&refused.stderr);
+    assert!(said.contains("/api/v1/batches") && said.contains("curl"), "{said}");
+}
+
+#[test]
+fn a_key_for_metrics_reads_them_and_nothing_else() {
+    let made = text(&rungs(&["key", "prometheus", "--metrics"]).stdout);
+    let secret = made.split_whitespace().find(|it| it.starts_with("sk_live_")).expect("a key");
+    let line = made.lines().last().expect("the line for the file");
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("keys.json");
+    std::fs::write(&file, format!("[{line}]")).expect("written");
+    let serving = Serving::start(&["--api-keys", &file.to_string_lossy(), "--api-key", SECRET]);
+    let read =
+        |path, secret| http::send(serving.addr, "GET", path, &[("x-api-key", secret)], b"").status;
+
+    let reads = [read("/metrics", secret), read("/api/v1/usage", secret)];
+    let customers = [read("/metrics", SECRET), read("/api/v1/usage", SECRET)];
+
+    assert_eq!((reads, customers), ([200, 403], [403, 200]));
+}

@@ -17,7 +17,7 @@ fn written(dir: &Path, name: &str, content: &Value) -> String {
 }
 
 /// Days from 1970-01-01 to the date at the beginning of an RFC 3339 timestamp.
-fn day(timestamp: &Value) -> i64 {
+pub(crate) fn day(timestamp: &Value) -> i64 {
     let date = timestamp.as_str().and_then(|it| it.get(..10)).expect("a timestamp");
     let parts: Vec<i64> = date.split('-').map(|it| it.parse().expect("a number")).collect();
     let [year, month, day] = parts[..] else { panic!("a date: {date}") };

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::core::time::Timestamp;
 use crate::service::server::client_family::ClientFamily;
 use crate::service::server::key_limits::{Permit, Refusal, Standing};
-use crate::service::server::keys::KeyState;
+use crate::service::server::keys::{KeyScope, KeyState};
 use crate::service::server::middleware::cross_site;
 use crate::service::server::principal::Principal;
 use crate::service::server::state::Service;
@@ -22,12 +22,27 @@ const READ: u32 = 1;
 /// Weight of a request that may change something.
 const WRITE: u32 = 2;
 
-/// Passes a request on if its API key is known and within its limits, and adds the limits to the response.
+/// Passes a request to the API on if its key opens the API, see [`pass`].
 pub(in crate::service::server) async fn authenticate(
     State(service): State<Service>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
+    pass(&service, KeyScope::Api, request, next).await
+}
+
+/// Passes a request for metrics on if its key opens them, see [`pass`].
+pub(in crate::service::server) async fn authenticate_metrics(
+    State(service): State<Service>,
+    request: Request,
+    next: Next,
+) -> Response {
+    pass(&service, KeyScope::Metrics, request, next).await
+}
+
+/// Passes a request on if its API key is known, has the scope and is within its limits, and adds the limits to the
+/// response.
+async fn pass(service: &Service, scope: KeyScope, mut request: Request, next: Next) -> Response {
     let Some(key) = service.api_keys().find(presented_key(request.headers())) else {
         return wire::unauthorized().into_response();
     };
@@ -36,8 +51,12 @@ pub(in crate::service::server) async fn authenticate(
     {
         return problem.into_response();
     }
+    if !key.opens(scope) {
+        return wire::insufficient_scope(scope == KeyScope::Metrics).into_response();
+    }
     let now = service.engine().now();
-    let mut response = match enter(&key, request.method(), now) {
+    let concurrent = service.settings().max_concurrent_per_key;
+    let mut response = match enter(&key, request.method(), concurrent, now) {
         Ok(permit) => {
             let family = service.settings().client_family;
             let family = family.unwrap_or_else(|| ClientFamily::of(request.headers()));
@@ -46,7 +65,7 @@ pub(in crate::service::server) async fn authenticate(
         }
         Err(problem) => problem.into_response(),
     };
-    show_limits(key.limits.standing(now), response.headers_mut());
+    show_limits(key.limits.standing(concurrent, now), response.headers_mut());
     response
 }
 
@@ -60,9 +79,14 @@ fn presented_key(headers: &HeaderMap) -> Option<&str> {
     text(HeaderName::from_static("x-api-key")).map(str::trim).or_else(bearer)
 }
 
-fn enter(key: &KeyState, method: &Method, now: Timestamp) -> Result<Permit, Problem> {
+fn enter(
+    key: &KeyState,
+    method: &Method,
+    concurrent: u32,
+    now: Timestamp,
+) -> Result<Permit, Problem> {
     let weight = if matches!(*method, Method::GET | Method::HEAD) { READ } else { WRITE };
-    key.limits.enter(weight, now).map_err(|refusal| {
+    key.limits.enter(weight, concurrent, now).map_err(|refusal| {
         let retry_after = refusal.retry_after(now);
         let seconds = retry_after.as_secs();
         match refusal {

@@ -9,7 +9,7 @@ mod request_id;
 mod request_metrics;
 mod security_headers;
 
-pub(super) use authenticate::authenticate;
+pub(super) use authenticate::{authenticate, authenticate_metrics};
 pub(super) use balance::show_balance;
 pub(super) use error_body::error_body;
 pub(super) use request_id::request_id;

@@ -118,7 +118,8 @@ async fn write_status(
     for job in jobs {
         let item = match results {
             Results::Include => {
-                wire::item(&engine.with_page(job).await.map_err(WriteError::Engine)?)
+                let report = engine.with_page_or_error(job).await.map_err(WriteError::Engine)?;
+                wire::item(&report)
             }
             Results::Omit => wire::item_without_result(&job),
         };

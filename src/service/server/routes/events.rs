@@ -89,11 +89,15 @@ pub(in crate::service::server) async fn events(
     }
     let jobs = handle.record().jobs.len();
     let sent = SentJobs::parse(last, jobs).unwrap_or_else(|| SentJobs::none(jobs));
+    let permit =
+        principal.begin_stream(service.settings().max_streams_per_key, service.engine().now())?;
     let write_timeout = service.settings().write_timeout;
     let (writer, response) = response::streamed("text/event-stream", write_timeout);
     tokio::spawn(async move {
+        // The stream counts as a running request of the API key for as long as it lasts.
+        let _permits = (permit, principal);
         let batch = handle.id();
-        let mut stream = EventStream { service, writer, sent, batch, _principal: principal };
+        let mut stream = EventStream { service, writer, sent, batch };
         let _ = stream.run(handle).await;
     });
     Ok(response)
@@ -105,8 +109,6 @@ struct EventStream {
     writer: ChunkWriter,
     sent: SentJobs,
     batch: BatchId,
-    /// Counts the stream as a running request of the API key for as long as it lasts.
-    _principal: Principal,
 }
 
 impl EventStream {
@@ -120,6 +122,7 @@ impl EventStream {
             let event = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
+                () = self.writer.closed() => return Err(Disconnected),
                 event = handle.next_event() => event,
                 () = tokio::time::sleep(HEARTBEAT) => {
                     self.writer.write(": heartbeat\n\n".to_owned()).await?;

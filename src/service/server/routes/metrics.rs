@@ -8,7 +8,8 @@ use crate::service::server::response;
 use crate::service::server::state::Service;
 use crate::service::wire::{self, Problem};
 
-/// Handles `GET /metrics`. It requires an API key like the API: Prometheus can send one.
+/// Handles `GET /metrics`. It covers all accounts, so it requires an API key with the scope for it, which Prometheus can
+/// send.
 pub(in crate::service::server) async fn metrics(
     State(service): State<Service>,
 ) -> Result<Response, Problem> {

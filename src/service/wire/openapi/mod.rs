@@ -218,7 +218,7 @@ const OPERATIONS: [Operation; 22] = [
     },
     Operation {
         responses: &[("200", "text")],
-        errors: &["404"],
+        errors: &["403", "404"],
         ..Operation::get("/metrics", "getMetrics", "Get metrics for Prometheus")
     },
 ];
@@ -344,7 +344,8 @@ fn error_response(status: &str) -> Value {
              `PAYWALL_DETECTED`."
         }
         "403" => {
-            "Another website sent the request (`CROSS_SITE_REQUEST`), or the page cannot be had."
+            "Another website sent the request (`CROSS_SITE_REQUEST`), the key does not open the path \
+             (`INSUFFICIENT_SCOPE`), or the page cannot be had."
         }
         "404" => "The record does not exist, belongs to another account, or has expired.",
         "408" => "The body did not arrive in time: `REQUEST_TIMEOUT`.",

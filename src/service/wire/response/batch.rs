@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use crate::core::batch::BatchRecord;
 use crate::core::id::BatchId;
-use crate::core::job::Job;
+use crate::core::job::{Job, JobState};
 use crate::core::tier::Tier;
 use crate::engine::{Cancellation, JobSnapshot};
 use crate::service::wire::response::scrape::{escalations, scrape_object};
+use crate::service::wire::response::without_userinfo;
 
 /// Serializes the response to a submission.
 pub(crate) fn batch_accepted(batch: &BatchRecord) -> Value {
@@ -36,7 +37,7 @@ pub(crate) fn batch_summary(batch: &BatchRecord) -> Value {
         "pending": tally.pending(),
         "estimated_credits": batch.estimate,
         "credits_used": batch.charged,
-        "webhook_url": batch.webhook,
+        "webhook_url": batch.webhook.as_deref().map(without_userinfo),
         "created_at": batch.created_at.to_string(),
         "completed_at": batch.ended_at.map(|it| it.to_string()),
         "expires_at": batch.expires_at.map(|it| it.to_string()),
@@ -60,6 +61,7 @@ pub(crate) fn health(status: &str) -> Value {
 pub(crate) fn batches(batches: &[(BatchRecord, Option<Job>)], next: Option<BatchId>) -> Value {
     let listed = batches.iter().map(|(batch, first)| {
         let mut body = batch_summary(batch);
+        body["kind"] = json!(batch.form);
         body["first_url"] = json!(first.as_ref().map(|it| it.request.page().as_str()));
         body
     });
@@ -83,6 +85,12 @@ pub(super) fn paged(
 pub(crate) fn item(report: &JobSnapshot) -> Value {
     let mut item = item_without_result(report.job());
     item["result"] = scrape_object(report).unwrap_or_default();
+    if let Some(Err(error)) = report.result() {
+        // Also for a job that succeeded and whose page cannot be read.
+        item["status"] = json!(JobState::Failed.as_str());
+        item["error"] = json!(error.code.as_str());
+        item["error_message"] = json!(error.message);
+    }
     item
 }
 

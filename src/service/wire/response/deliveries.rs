@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::core::batch::{Notification, NotificationState};
 use crate::core::id::BatchId;
 use crate::service::wire::response::batch::paged;
+use crate::service::wire::response::without_userinfo;
 
 /// Serializes a notification with every delivery attempt.
 pub(crate) fn delivery(notification: &Notification) -> Value {
@@ -24,7 +25,7 @@ pub(crate) fn delivery(notification: &Notification) -> Value {
         "delivery_id": notification.id.to_string(),
         "batch_id": notification.batch.to_string(),
         "event": notification.event.as_str(),
-        "url": notification.url,
+        "url": notification.url.as_deref().map(without_userinfo),
         "status": notification.state.as_str(),
         "attempts": attempts,
         "next_attempt_at": next,

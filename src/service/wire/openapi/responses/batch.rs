@@ -114,12 +114,12 @@ pub(super) fn status() -> Value {
 /// Returns the schema of a canceled batch.
 pub(super) fn cancelled() -> Value {
     let fields = vec![
-        property("cancelled_jobs", count(), 1, "Number of jobs that the cancellation ended."),
+        property("cancelled_jobs", count(), 1, "Number of jobs that this request ended."),
         property(
             "credits_refunded",
             count(),
             4_000,
-            "Credits of the estimate that were released instead of charged.",
+            "Credits of the estimate that this request released: none if the batch had ended.",
         ),
     ];
     described(extended("BatchSummary", fields), "A batch after its cancellation.")
@@ -133,7 +133,13 @@ pub(super) fn listed() -> Value {
         SAMPLE_URL,
         "URL of the batch's first page; null if its job has expired.",
     );
-    described(extended("BatchSummary", vec![first]), "A batch in a list.")
+    let kind = property(
+        "kind",
+        word(["batch", "scrape"]),
+        "batch",
+        "`scrape` for a single page that was submitted by `POST /api/v1/scrape`.",
+    );
+    described(extended("BatchSummary", vec![kind, first]), "A batch in a list.")
 }
 
 /// Returns the schema of one page of a batch.

@@ -10,7 +10,7 @@ use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Finding};
 use crate::core::tier::Tier;
 use crate::core::time::millis;
-use crate::core::verdict::{DocumentKind, Judgment, Response, Verdict, judge};
+use crate::core::verdict::{DocumentKind, Judgment, Response, Verdict, is_stub, judge};
 use crate::engine::artifacts::BrowserFiles;
 use crate::engine::ladder::{Ladder, pause_too_long};
 use crate::engine::pace::Health;
@@ -106,15 +106,16 @@ impl Ladder {
                 Err(error) => return no_response(&error),
             },
         };
-        let Judgment { verdict, signal } = judge(&Response {
+        let response = Response {
             status: page.response.status,
             headers: &page.response.headers,
             body: &page.response.body,
             rendered: page.rendered,
-        });
+        };
+        let Judgment { verdict, signal } = judge(&response);
         let worth_extracting = match &verdict {
             Verdict::Usable | Verdict::Other(DocumentKind::Json | DocumentKind::Text) => true,
-            Verdict::NeedsRendering | Verdict::Thin => tier == Tier::LightJs,
+            Verdict::NeedsRendering | Verdict::Thin => tier == Tier::LightJs && !is_stub(&response),
             _ => false,
         };
         if worth_extracting {
@@ -157,13 +158,13 @@ impl Ladder {
         }
     }
 
-    async fn fetch(&self, tier: Tier) -> Result<FetchedPage, FetchError> {
-        let deadline = self.time_for(tier);
-        let request = FetchRequest {
-            deadline,
-            scratch: self.scratch.clone(),
-            ..FetchRequest::new(Arc::clone(&self.job.request), tier)
-        };
+    /// Makes one request, within its deadline.
+    pub(super) async fn fetch_once(
+        &self,
+        tier: Tier,
+        request: FetchRequest,
+    ) -> Result<FetchedPage, FetchError> {
+        let deadline = request.deadline;
         // A fetcher has to keep its deadline; this is for one that does not.
         tokio::select! {
             biased;
@@ -238,7 +239,7 @@ fn health(finding: &Finding, status: Option<u16>) -> Health {
     }
 }
 
-fn timed_out(deadline: Duration) -> FetchError {
+pub(super) fn timed_out(deadline: Duration) -> FetchError {
     let message = format!("no response within {} seconds", deadline.as_secs());
     FetchError::new(FetchErrorKind::Timeout, message)
 }

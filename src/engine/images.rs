@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::job::Job;
-use crate::core::request::{Item, JobRequest};
 use crate::core::tier::Tier;
-use crate::core::url::PageUrl;
 use crate::core::verdict::{DocumentKind, sniff};
 use crate::engine::shared::Shared;
-use crate::engine::{page_host, readers, robots};
+use crate::engine::{readers, robots, subrequest};
 use crate::ports::fetch::{
     DocumentRequest, FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, ImageText,
     JobScratch, OcrEngine,
@@ -109,7 +107,7 @@ impl ImageJob<'_> {
 
     /// Fetches the image like any other page of the job: it waits for permits and obeys robots.txt.
     async fn fetch(&self, deadline: Duration) -> Result<Fetched, FetchError> {
-        let options = self.options()?;
+        let options = subrequest::options(&self.job.request, self.url, &self.shared.config.limits)?;
         if let Err(error) = robots::check(self.shared, options.page(), deadline).await {
             return Err(FetchError::new(FetchErrorKind::Broken, error.message));
         }
@@ -129,33 +127,5 @@ impl ImageJob<'_> {
             ..FetchRequest::new(Arc::new(options), tier.unwrap_or(Tier::Curl))
         };
         self.fetcher.fetch(request).await
-    }
-
-    /// Returns the options of the image's request: the job's proxy, and its headers and cookies if the
-    /// image is on the page's own site. No other site may see those.
-    fn options(&self) -> Result<JobRequest, FetchError> {
-        let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
-            let message = "its URL cannot be fetched";
-            FetchError::new(FetchErrorKind::InvalidUrl, message).with_source(source)
-        };
-        let page = &self.job.request;
-        let mut item = Item::get(self.url);
-        item.max_response_bytes = page.max_response_bytes();
-        item.location = page.location().clone();
-        let (from, to) = (page.advanced(), &mut item.advanced);
-        to.use_proxy = from.use_proxy;
-        to.use_own_proxy = from.use_own_proxy;
-        to.proxy_integration_id.clone_from(&from.proxy_integration_id);
-        to.proxy_country.clone_from(&from.proxy_country);
-        let image = PageUrl::parse(self.url).map_err(|error| refused(error.into()))?;
-        page_host::check(&image).map_err(|error| refused(error.into()))?;
-        let same_site =
-            image.site() == page.page().site() && image.is_https() == page.page().is_https();
-        if same_site {
-            to.cookies.clone_from(&from.cookies);
-            to.session_headers.clone_from(&from.session_headers);
-            item.headers = page.headers().to_vec();
-        }
-        item.check(&self.shared.config.limits).map_err(|error| refused(error.into()))
     }
 }

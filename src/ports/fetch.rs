@@ -111,7 +111,7 @@ impl FetchRequest {
 pub struct Redirect {
     /// The URL that responded.
     pub url: String,
-    /// The status of the response, 301 to 308.
+    /// The status of the response: 301 to 308, or that of a page with a refresh.
     pub status_code: u16,
 }
 

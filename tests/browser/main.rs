@@ -14,6 +14,7 @@ use rungs::fetch::Chrome;
 use rungs::net::NetPolicy;
 use rungs::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, Rendered};
 
+mod announced;
 mod attack;
 #[cfg(feature = "cli")]
 mod drivers;

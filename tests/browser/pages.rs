@@ -144,7 +144,10 @@ async fn include_iframes_inserts_the_content_of_frames() {
     let inner = Site::start(|_| html("<p>in a frame of another site</p>"));
     let far = inner.url("/");
     let site = Site::start(move |request| match request.path.as_str() {
-        "/" => html(&format!("<iframe src=/frame></iframe><iframe src='{far}'></iframe><p>after")),
+        "/" => html(&format!(
+            "<iframe src=/frame></iframe><iframe src='{far}'></iframe><p>after, with text enough to be a \
+             page of its own beside its frames"
+        )),
         "/frame" => html("<p>in a frame</p><iframe srcdoc='<p>two deep</p>'></iframe>"),
         _ => SiteResponse::status(404),
     });

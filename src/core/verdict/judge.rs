@@ -35,6 +35,12 @@ pub fn judge(response: &Response<'_>) -> Judgment {
     Judgment { verdict, signal: format!("status {}, {signal}", response.status) }
 }
 
+/// Returns `true` if an HTML page is a stub: it leads to another page, shows others in frames, or only asks for
+/// cookies. Data that it ships for its scripts is not its content.
+pub fn is_stub(response: &Response<'_>) -> bool {
+    document::kind(response).is_none() && shell::is_stub(&Scan::of(response.body))
+}
+
 fn decide(response: &Response<'_>) -> (Verdict, String) {
     if let Some(found) = blocks::by_headers(response) {
         return found;
@@ -50,6 +56,10 @@ fn decide(response: &Response<'_>) -> (Verdict, String) {
     };
     if !(200..300).contains(&response.status) && !is_stray_redirect(response) {
         return refused(response, kind, &page);
+    }
+    if matches!(response.status, 204 | 205) {
+        let verdict = Verdict::Permanent(ErrorCode::EmptyContent);
+        return (verdict, "the site says that there is no content".to_owned());
     }
     if response.body.trim_ascii().is_empty() {
         return (Verdict::Thin, "empty body".to_owned());
@@ -99,6 +109,9 @@ fn readable(response: &Response<'_>, page: &Scan) -> (Verdict, String) {
         return (Verdict::NeedsRendering, reason);
     }
     let length = page.text_len;
+    if shell::wants_cookies(page) {
+        return (Verdict::Thin, format!("asks for cookies, {length} bytes of text"));
+    }
     let signal = format!("{length} bytes of text");
     let thin = length < NOTHING || length < LITTLE && page.markup_len > MUCH_MARKUP;
     (if thin { Verdict::Thin } else { Verdict::Usable }, signal)
@@ -214,7 +227,9 @@ mod tests {
 
     #[test]
     fn next_to_nothing_is_thin_and_a_short_page_is_a_page() {
-        assert_eq!(read(204, &[], b""), Verdict::Thin);
+        for status in [204, 205] {
+            assert_eq!(read(status, &[], b""), Verdict::Permanent(ErrorCode::EmptyContent));
+        }
         assert_eq!(read(200, &[], b" \n"), Verdict::Thin);
         assert_eq!(page("<html><body><p>.</p></body></html>"), Verdict::Thin);
         assert_eq!(page("<h1>Closed on Mondays</h1>"), Verdict::Usable);

@@ -14,12 +14,15 @@ mod blocks;
 mod boundaries;
 mod document;
 mod judge;
+mod refresh;
 mod scan;
 mod shell;
 pub(crate) mod status;
 
 pub use document::sniff;
-pub use judge::judge;
+pub use judge::{is_stub, judge};
+pub use refresh::{Refresh, refresh};
+pub(crate) use shell::announces_more;
 
 /// The kind of a document other than an HTML page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

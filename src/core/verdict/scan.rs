@@ -5,11 +5,15 @@
 //! recursion, so that judging a page costs far less than reading it.
 
 use crate::core::verdict::blocks::{self, Markers};
+use crate::core::verdict::refresh::Refresh;
 
 /// Bytes that are read at most. Some pages carry a mebibyte of styles before their first word.
 const READ: usize = 4_194_304;
 /// Bytes of title, visible text and noscript text that are kept for looking up phrases.
 const KEPT: usize = 6_000;
+/// The longest script that is looked through for a navigation: a stub's script is short, and an application's
+/// navigates when its user does something.
+const STUB_SCRIPT: usize = 2_048;
 /// The longest quoted attribute value; a quote that is not closed within it counts as stray.
 const QUOTED: usize = 65_536;
 
@@ -60,8 +64,14 @@ pub(super) struct Scan {
     pub(super) mount: Option<&'static str>,
     /// A custom element, which is nothing without its script.
     pub(super) custom: bool,
-    /// `true` if the page redirects by a meta refresh.
-    pub(super) refresh: bool,
+    /// The meta refresh that leads to another page.
+    pub(super) refresh: Option<Refresh>,
+    /// `true` if a short script leads to another page or loads this one again.
+    pub(super) navigates: bool,
+    /// `true` if the page is a set of frames.
+    pub(super) frameset: bool,
+    /// The number of inline frames with an address.
+    pub(super) iframes: usize,
     /// The known marks of protections, found in tags and scripts.
     pub(super) markers: Markers,
 }
@@ -220,7 +230,7 @@ impl<'a> Pass<'a> {
         let mut buffer = [0; 16];
         let name = name(inner, &mut buffer);
         match (name, closing) {
-            ("noscript", _) => self.in_noscript = !closing,
+            ("noscript" | "noframes", _) => self.in_noscript = !closing,
             ("template" | "svg", false) if !inner.ends_with(b"/") => self.hidden += 1,
             ("template" | "svg", true) => self.hidden = self.hidden.saturating_sub(1),
             _ if closing || self.in_noscript => {}
@@ -241,6 +251,7 @@ impl<'a> Pass<'a> {
                 if !attribute(inner, "type").is_some_and(|it| holds(it, b"json")) {
                     self.found.scripts += 1;
                     self.found.markers.look(content, blocks::MarkLocation::Script);
+                    self.found.navigates |= content.len() <= STUB_SCRIPT && navigates(content);
                 }
             }
             "style" => drop(self.raw(b"</style")),
@@ -264,7 +275,14 @@ impl<'a> Pass<'a> {
                 let refresh = attribute(inner, "http-equiv")
                     .is_some_and(|it| it.eq_ignore_ascii_case(b"refresh"));
                 let content = attribute(inner, "content").unwrap_or_default();
-                self.found.refresh |= refresh && at_once(content) && holds(content, b"url");
+                if refresh && self.found.refresh.is_none() {
+                    self.found.refresh = Refresh::parse(&String::from_utf8_lossy(content));
+                }
+            }
+            "frameset" => self.found.frameset = true,
+            "iframe" => {
+                let source = attribute(inner, "src").unwrap_or_default();
+                self.found.iframes += usize::from(!source.is_empty() && source != b"about:blank");
             }
             _ => self.element(name, inner),
         }
@@ -360,10 +378,30 @@ fn split_value(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(bytes.iter().position(u8::is_ascii_whitespace).unwrap_or(bytes.len()))
 }
 
-/// Returns `true` if a refresh waits three seconds at most: a longer one reloads a page that is meant
-/// to be read.
-fn at_once(content: &[u8]) -> bool {
-    matches!(content.trim_ascii_start(), [b'0'..=b'3', rest @ ..] if !rest.first().is_some_and(u8::is_ascii_digit))
+/// Returns `true` if a script assigns the page's address or loads the page again.
+fn navigates(script: &[u8]) -> bool {
+    const NAME: &[u8] = b"location";
+    let mut rest = script;
+    while let Some(at) = find(rest, NAME) {
+        let before = rest[..at].trim_ascii_end();
+        rest = &rest[at + NAME.len()..];
+        // The address of a frame's parent is set by pages that do not want to be framed.
+        let framed = [&b"top."[..], b"parent."].iter().any(|it| before.ends_with(it));
+        if !framed && is_navigation(rest) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Returns `true` if what follows `location` in a script makes it a navigation.
+fn is_navigation(rest: &[u8]) -> bool {
+    let calls: [&[u8]; 3] = [b".replace(", b".assign(", b".reload("];
+    if calls.iter().any(|it| rest.starts_with(it)) {
+        return true;
+    }
+    let assigned = rest.strip_prefix(b".href").unwrap_or(rest).trim_ascii_start();
+    assigned.first() == Some(&b'=') && assigned.get(1) != Some(&b'=')
 }
 
 fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
@@ -371,7 +409,7 @@ fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
 }
 
 /// Returns the position of the lower-case `needle` in `bytes`, ignoring case.
-fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+pub(super) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     let first = needle.first()?;
     (0..=bytes.len().checked_sub(needle.len())?).find(|&at| {
         bytes[at].eq_ignore_ascii_case(first)
@@ -419,8 +457,40 @@ mod tests {
 
         assert_eq!((scan.fields, scan.password, scan.consent), (1, true, true));
         assert_eq!(scan.mount, Some("root"));
-        assert!(scan.refresh);
-        assert!(!Scan::of(b"<meta http-equiv=refresh content='300;url=/'>").refresh);
+        assert_eq!(scan.refresh.map(|it| it.target).as_deref(), Some("/next"));
+    }
+
+    #[test]
+    fn a_script_that_leads_on_is_told_from_one_that_reads_the_address() {
+        let navigates =
+            |script: &str| Scan::of(format!("<script>{script}</script>").as_bytes()).navigates;
+
+        for leads in [
+            "window.location = '/to'",
+            "setTimeout(function () { document.location.href='/to' }, 900)",
+            "location.replace('/to')",
+            "document.cookie = 'a=1'; location.reload()",
+        ] {
+            assert!(navigates(leads), "{leads}");
+        }
+        for reads in [
+            "if (location.protocol == 'https:') {}",
+            "if (location.href === x) {}",
+            "if (top != self) top.location = self.location",
+            &format!("location = '/to';{}", "x".repeat(STUB_SCRIPT)),
+        ] {
+            assert!(!navigates(reads), "{reads}");
+        }
+    }
+
+    #[test]
+    fn frames_are_seen_and_words_for_browsers_without_them_are_not_text() {
+        let set = Scan::of(b"<frameset><frame src=/a></frameset><noframes>No frames.</noframes>");
+        let inline = Scan::of(b"<iframe src=/a></iframe><iframe src='about:blank'></iframe>");
+
+        assert!(set.frameset);
+        assert_eq!(set.text_len, 0);
+        assert_eq!((inline.frameset, inline.iframes), (false, 1));
     }
 
     #[test]

@@ -74,7 +74,9 @@ pub(super) async fn document(
     let params = json!({
         "flatten": advanced.flatten_shadow_dom, "nodes": limits.elements, "bytes": limits.bytes,
     });
-    let frames = if advanced.include_iframes { mark_frames(rendering).await? } else { Vec::new() };
+    // A page whose content is in its frames is nothing without them.
+    let with_frames = advanced.include_iframes || rendering.probe().await?.is_framed();
+    let frames = if with_frames { mark_frames(rendering).await? } else { Vec::new() };
     let snapshot: DocumentSnapshot = rendering.run_script(DOCUMENT_JS, &params).await?;
     let mut document = snapshot.check(limits)?;
     for (mark, frame) in frames {
@@ -90,7 +92,38 @@ pub(super) async fn document(
             return Err(over_bytes(limits));
         }
     }
+    document.html = without_frameset(document.html);
     Ok(document)
+}
+
+/// Turns a set of frames, whose content was inserted, into a body: a parser drops everything else inside of it.
+fn without_frameset(html: String) -> String {
+    if !html.contains("data-iframe-src") {
+        return html;
+    }
+    let (Some(start), Some(end)) = (html.find("<frameset"), html.rfind("</frameset>")) else {
+        return html;
+    };
+    // A `frameset` behind a body is one that a parser drops.
+    if html.find("<body").is_some_and(|body| body < start) || end < start {
+        return html;
+    }
+    let inner = without_noframes(&html[start..end]).replace("<frameset", "<div");
+    let inner = inner.replace("</frameset>", "</div>");
+    format!("{}<body>{inner}</div></body></html>", &html[..start])
+}
+
+/// Removes what is written for browsers without frames.
+fn without_noframes(html: &str) -> String {
+    let mut kept = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(start) = rest.find("<noframes") {
+        let end = rest[start..].find("</noframes>").map(|length| start + length + 11);
+        kept.push_str(&rest[..start]);
+        rest = end.map_or("", |end| &rest[end..]);
+    }
+    kept.push_str(rest);
+    kept
 }
 
 #[derive(Deserialize)]
@@ -280,6 +313,25 @@ mod tests {
             "</iframe><div data-iframe-src=\"http://a/?x=1&amp;y=&quot;\"><p>in</p></div><p>b</p>";
         assert!(html.ends_with(expected), "{html}");
         assert_eq!(html.matches("<p>in</p>").count(), 1);
+    }
+
+    #[test]
+    fn a_set_of_frames_becomes_a_body_with_their_content() {
+        let html = "<html><head><title>t</title></head><frameset cols=\"1,2\"><frame \
+            data-rungs-frame=\"0\" src=\"/a\"><noframes>none</noframes></frameset></html>";
+        let mut html = html.to_owned();
+        let content = RenderedDocument {
+            html: "<html><head></head><body><p>in</p></body></html>".to_owned(),
+            url: "http://a/a".to_owned(),
+        };
+
+        assert_eq!(without_frameset(html.clone()), html, "without content it stays");
+        insert_frame(&mut html, "0", &content);
+        let body = without_frameset(html);
+
+        let begin = "<html><head><title>t</title></head><body><div cols=";
+        assert!(body.starts_with(begin), "{body}");
+        assert!(body.contains("<p>in</p>") && !body.contains("none"), "{body}");
     }
 
     #[test]

@@ -43,6 +43,7 @@ mod pool;
 mod process;
 mod profile_dir;
 mod render;
+mod settle;
 mod tab;
 
 pub use chromium::Sandbox;

@@ -34,6 +34,23 @@ pub(super) struct MainDocument {
     pub(super) headers: Vec<(String, String)>,
 }
 
+impl MainDocument {
+    /// Returns `true` if both are documents of the same load.
+    pub(super) fn is_of_same_load(&self, other: &Self) -> bool {
+        self.loader == other.loader
+    }
+
+    /// Returns `true` if the response is a document that a reader reads and no page: a PDF or an image.
+    pub(super) fn is_other_document(&self) -> bool {
+        let content_type = self.headers.iter().find(|(name, _)| name == "content-type");
+        let media = content_type.map_or("", |(_, value)| value.trim());
+        let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        (200..300).contains(&self.status)
+            && (media == "application/pdf"
+                || media.starts_with("image/") && media != "image/svg+xml")
+    }
+}
+
 /// A page's state.
 #[derive(Debug, Default)]
 pub(super) struct PageState {
@@ -43,6 +60,8 @@ pub(super) struct PageState {
     pending: Option<MainDocument>,
     /// The document that is shown.
     pub(super) shown: Option<MainDocument>,
+    /// The last response to a request for the main document, shown or not.
+    pub(super) response: Option<MainDocument>,
     pub(super) redirects: Vec<Redirect>,
     navigations: usize,
     is_parsed: bool,
@@ -77,6 +96,11 @@ impl PageState {
     /// Returns the time of the last network activity of a loaded page, or `None` while it is loading.
     pub(super) fn quiet_since(&self) -> Option<Instant> {
         self.quiet_since.filter(|_| self.is_loaded() && self.inflight.is_empty())
+    }
+
+    /// Returns how many documents the page has navigated to, or begun to.
+    pub(super) fn navigations(&self) -> usize {
+        self.navigations
     }
 
     /// Returns `true` if the page has navigated more often than any page needs to.

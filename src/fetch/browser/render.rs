@@ -192,8 +192,16 @@ impl Rendering<'_> {
     async fn render(&mut self, request: &FetchRequest) -> Result<Rendered, FetchError> {
         self.navigate(request).await?;
         self.tab.prewarm_next();
+        if let Some(page) = self.without_document() {
+            return Ok(Rendered::new(page));
+        }
         self.wait_for_load().await?;
         self.check_element_count().await?;
+        self.settle().await?;
+        // A stub may have led to another document.
+        if let Some(page) = self.without_document() {
+            return Ok(Rendered::new(page));
+        }
         self.wait_for().await?;
         if self.options.advanced().remove_cookie_banners {
             self.run_script::<u32>(BANNERS_JS, &json!({})).await?;
@@ -226,11 +234,41 @@ impl Rendering<'_> {
         if navigation.is_download {
             return Err(is_download());
         }
-        if let Some(net_error) = navigation.error_text {
-            return Err(self.navigation_error(request, &net_error));
+        let net_error = match navigation.error_text {
+            Some(net_error) => net_error,
+            None => match self.tab.tracker().wait_until(shown_or_failed).await {
+                Ok(()) => return Ok(()),
+                Err(net_error) => net_error,
+            },
+        };
+        if answered(&mut self.tab.tracker().state(), &net_error) {
+            return Ok(());
         }
-        let shown = self.tab.tracker().wait_until(shown_or_failed).await;
-        shown.map_err(|net_error| self.navigation_error(request, &net_error))
+        Err(self.navigation_error(request, &net_error))
+    }
+
+    /// Returns the response if the browser shows no document for it: its status has none, or it is a document of
+    /// another kind.
+    fn without_document(&self) -> Option<Fetched> {
+        let state = self.tab.tracker().state();
+        let response = state.response.as_ref()?;
+        let is_shown = state.shown.as_ref().is_some_and(|it| it.is_of_same_load(response));
+        if is_shown && !response.is_other_document() {
+            return None;
+        }
+        if !is_shown && state.shown.is_some() {
+            // A later navigation came to nothing, and the page stayed.
+            return None;
+        }
+        let final_url = Url::parse(&response.url).map(without_userinfo_and_fragment);
+        Some(Fetched {
+            status: response.status,
+            headers: response.headers.clone(),
+            final_url: final_url.unwrap_or_else(|_| response.url.clone()),
+            redirects: state.redirects.clone(),
+            warnings: self.warnings.clone(),
+            ..Fetched::default()
+        })
     }
 
     fn navigation_error(&self, request: &FetchRequest, net_error: &str) -> FetchError {
@@ -318,7 +356,7 @@ impl Rendering<'_> {
     }
 
     /// Waits until the document that the page navigates to is parsed.
-    async fn next_document(&self, deadline: Instant) -> Result<(), FetchError> {
+    pub(super) async fn next_document(&self, deadline: Instant) -> Result<(), FetchError> {
         let parsed = self.tab.tracker().wait_until_parsed();
         timeout_at(deadline, parsed).await.map_err(|_| timed_out())?;
         tokio::time::sleep(NEW_CONTEXT_PAUSE).await;
@@ -363,6 +401,24 @@ pub(super) fn shown_or_failed(state: &PageState) -> Option<Result<(), String>> {
         Some(net_error) => Some(Err(net_error.clone())),
         None => state.shown.as_ref().filter(|document| document.status > 0).map(|_| Ok(())),
     }
+}
+
+/// Returns `true` if the site responded although Chromium reports a failed navigation: with a status that has no
+/// document, such as 204, with an error status and an empty body, or by asking for a password.
+fn answered(state: &mut PageState, net_error: &str) -> bool {
+    if net_error.contains("ERR_INVALID_AUTH_CREDENTIALS") {
+        let url = state.requested_url.clone();
+        let response = state.response.get_or_insert_default();
+        if response.url.is_empty() {
+            response.url = url;
+        }
+        response.status = 401;
+        return true;
+    }
+    let is_status = ["ERR_ABORTED", "ERR_HTTP_RESPONSE_CODE_FAILURE"];
+    let status = state.response.as_ref().map_or(0, |it| it.status);
+    is_status.iter().any(|it| net_error.contains(it))
+        && (matches!(status, 204 | 205) || status >= 400)
 }
 
 /// Builds the warning for a page that is used before it met its wait condition. A page without a parsed

@@ -9,3 +9,4 @@ mod options;
 mod robots;
 mod scheduling;
 mod stopping;
+mod stubs;

@@ -184,16 +184,16 @@ fn response_received(state: &mut PageState, event: ResponseReceived) -> Option<(
     let ResponseReceived { request_id, response } = event;
     let pending = state.pending.as_mut().filter(|document| document.loader == request_id)?;
     pending.status = response.status;
-    if matches!(response.status, 204 | 205) {
-        // With these statuses the browser stays on the current document.
-        state.pending = None;
-        return Some(());
-    }
     // The raw headers of `responseReceivedExtraInfo` are more exact, and may have come before.
     if pending.headers.is_empty() {
         pending.headers = header_list(response.headers);
     }
     pending.url = response.url;
+    state.response.clone_from(&state.pending);
+    if matches!(response.status, 204 | 205) {
+        // With these statuses the browser stays on the current document.
+        state.pending = None;
+    }
     Some(())
 }
 
@@ -378,6 +378,19 @@ mod tests {
 
         assert!(state.quiet_since().is_some() && state.navigation_error.is_none());
         assert_eq!(state.shown.map(|document| document.url).as_deref(), Some("http://a/"));
+    }
+
+    #[test]
+    fn a_response_without_a_document_is_kept() {
+        let mut state = page();
+
+        send(&mut state, "1", "http://a/", None);
+        let response = json!({"url": "http://a/", "status": 204, "headers": {}});
+        let received = json!({"requestId": "1", "response": response});
+        receive(&mut state, "Network.responseReceived", &received);
+
+        assert!(state.pending.is_none() && state.shown.is_none());
+        assert_eq!(state.response.map(|document| document.status), Some(204));
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! Requests that a job makes beside its own URL: the target of a refresh, and images.
+
+use url::Url;
+
+use crate::core::request::{Item, JobRequest, Limits};
+use crate::core::url::PageUrl;
+use crate::engine::page_host;
+use crate::ports::fetch::{FetchError, FetchErrorKind};
+
+/// Returns the options of a `GET` request for `url` on behalf of `page`: the job's proxy and, if `url` is on the
+/// page's own site, its headers and cookies. No other site may receive those.
+pub(super) fn options(
+    page: &JobRequest,
+    url: &str,
+    limits: &Limits,
+) -> Result<JobRequest, FetchError> {
+    let refused = |source: Box<dyn std::error::Error + Send + Sync>| {
+        let message = "its URL cannot be fetched";
+        FetchError::new(FetchErrorKind::InvalidUrl, message).with_source(source)
+    };
+    let mut item = Item::get(url);
+    item.max_response_bytes = page.max_response_bytes();
+    item.location = page.location().clone();
+    let (from, to) = (page.advanced(), &mut item.advanced);
+    to.use_proxy = from.use_proxy;
+    to.use_own_proxy = from.use_own_proxy;
+    to.proxy_integration_id.clone_from(&from.proxy_integration_id);
+    to.proxy_country.clone_from(&from.proxy_country);
+    let target = PageUrl::parse(url).map_err(|error| refused(error.into()))?;
+    page_host::check(&target).map_err(|error| refused(error.into()))?;
+    let same_site =
+        target.site() == page.page().site() && target.is_https() == page.page().is_https();
+    if same_site {
+        to.cookies.clone_from(&from.cookies);
+        to.session_headers.clone_from(&from.session_headers);
+        item.headers = page.headers().to_vec();
+    }
+    item.check(limits).map_err(|error| refused(error.into()))
+}
+
+/// Resolves `target` against the URL of the page that names it. Returns `None` if it leads to the page itself or
+/// to something that is no page.
+pub(super) fn resolve(base: &str, target: &str) -> Option<String> {
+    let mut base = Url::parse(base).ok()?;
+    let mut url = base.join(target).ok()?;
+    base.set_fragment(None);
+    url.set_fragment(None);
+    (matches!(url.scheme(), "http" | "https") && url != base).then(|| url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_resolved_unless_it_is_the_page_itself() {
+        let resolved = |target| resolve("http://a/b/c?d#e", target);
+
+        assert_eq!(resolved("../f").as_deref(), Some("http://a/f"));
+        assert_eq!(resolved("//g/").as_deref(), Some("http://g/"));
+        for nowhere in ["#h", "?d", "javascript:void(0)", "http://"] {
+            assert_eq!(resolved(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn another_site_receives_neither_headers_nor_cookies() {
+        let mut item = Item::get("http://a/").header("Authorization", "secret");
+        item.advanced.cookies = vec![("s".to_owned(), "1".to_owned())];
+        let page = item.check(&Limits::default()).expect("valid");
+        let sent = |url| {
+            let options = options(&page, url, &Limits::default()).expect("valid");
+            (options.headers().len(), options.advanced().cookies.len())
+        };
+
+        assert_eq!(sent("http://a/next"), (1, 1));
+        assert_eq!(sent("http://b/"), (0, 0));
+        assert_eq!(sent("https://a/"), (0, 0));
+    }
+}

@@ -85,6 +85,11 @@ impl Page {
         self.extracted.filtered_content.as_ref()
     }
 
+    /// Returns the fields of the item's profile alone, `None` for the automatic profile.
+    pub fn profile(&self) -> Option<&Value> {
+        self.extracted.profile.as_ref()
+    }
+
     /// Returns the page's title, `None` if it has none.
     pub fn title(&self) -> Option<&str> {
         self.extracted.title.as_deref()

@@ -1,10 +1,11 @@
 //! HTML pages: the choice of the tree to read, and the order in which its outputs are made.
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
 
 use serde_json::{Value, json};
 
-use crate::core::request::Format;
+use crate::core::request::{Format, Profile};
 use crate::core::tier::Tier;
 use crate::extract::collections;
 use crate::extract::data::declared::MarkupItems;
@@ -20,6 +21,7 @@ use crate::extract::main_content::{self, BoilerplateMap};
 use crate::extract::profile;
 use crate::extract::source::bound::bounded;
 use crate::extract::source::tree::{MAX_DEPTH, parse};
+use crate::extract::source::xhtml;
 use crate::extract::value::provenance::Fields;
 use crate::ports::extract::{Document, ExtractError, Extracted};
 
@@ -34,7 +36,12 @@ pub(super) fn extract(
     source: &str,
 ) -> Result<(Extracted, Layers), ExtractError> {
     let mut extracted = Extracted::default();
-    let source = bounded(source, &mut extracted.warnings);
+    let source = if xhtml::is_xhtml(document.content_type, source) {
+        xhtml::closed(source)
+    } else {
+        Cow::Borrowed(source)
+    };
+    let source = bounded(&source, &mut extracted.warnings);
     let tree = parse(&source);
     let too_deep = |_| ExtractError::Failed("its elements nest too deep".to_owned());
     let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
@@ -96,7 +103,9 @@ fn read(
 ) -> Result<(Extracted, Layers), ExtractError> {
     let options = document.options;
     let base = Base::of(doc, Some(document.url));
-    let has_fields = options.formats().contains(&Format::Json) || options.schema().is_some();
+    let is_named = options.profile() != Profile::Auto;
+    let has_fields =
+        is_named || options.formats().contains(&Format::Json) || options.schema().is_some();
     let markup_items = if has_fields { MarkupItems::Read } else { MarkupItems::Skip };
     let facts = Facts::read(doc, &base, markup_items);
     extracted.title.clone_from(&facts.title);
@@ -112,7 +121,14 @@ fn read(
     } else {
         Fields::default()
     };
-    let selection = main_content::find(visible, &boilerplate, facts.kind, &mut extracted.warnings);
+    if is_named {
+        let object = fields.0.iter().map(|(name, it)| ((*name).to_owned(), it.value.clone()));
+        extracted.profile = Some(Value::Object(object.collect()));
+    }
+    let selection = main_content::find(visible, &boilerplate, &facts, &mut extracted.warnings);
+    if options.advanced().explain_content {
+        extracted.content_parts = main_content::parts(&selection);
+    }
     extracted.text = text::render(&selection);
     if extracted.text.trim().is_empty() {
         return Err(ExtractError::Empty);

@@ -21,8 +21,9 @@ pub(super) fn as_object(data: Value) -> Value {
 pub(super) fn flatten(made: &mut Extracted) {
     let (content, metadata) = (made.content.values_mut(), made.metadata.values_mut());
     let mut flattened = false;
-    for value in content.chain(metadata).chain(&mut made.filtered_content).chain(&mut made.evidence)
-    {
+    let fields =
+        made.filtered_content.iter_mut().chain(&mut made.evidence).chain(&mut made.profile);
+    for value in content.chain(metadata).chain(fields) {
         flattened |= cut(value, MAX_NESTING);
     }
     if flattened {

@@ -12,6 +12,9 @@ use crate::ports::fetch::{FetchError, FetchErrorKind as Kind};
 /// Maximum number of characters of a cause in a message. A certificate may list any number of names.
 const MAX_CAUSE_CHARS: usize = 200;
 
+/// Text of the standard library before the system's reason for a failed lookup. The error around it names the lookup.
+const LOOKUP_FAILED: &str = "failed to lookup address information: ";
+
 /// Describes a failure of the client: connecting, sending, or reading the response's head.
 pub(crate) fn request_error(error: hyper_util::client::legacy::Error) -> FetchError {
     let (kind, message) = if let Some(dial) = find::<DialError>(&error) {
@@ -85,7 +88,10 @@ pub(crate) fn io_message(error: &io::Error) -> String {
             let text = text.strip_suffix(suffix.as_str()).unwrap_or(&text);
             shortened(&text.to_lowercase())
         }
-        None => shortened(&text),
+        None => match text.strip_prefix(LOOKUP_FAILED) {
+            Some(reason) => shortened(&reason.to_lowercase()),
+            None => shortened(&text),
+        },
     }
 }
 
@@ -104,6 +110,8 @@ mod tests {
 
         assert_eq!(io_message(&refused), "connection refused");
         assert_eq!(io_message(&io::Error::other("no such name")), "no such name");
+        let lookup = io::Error::other(format!("{LOOKUP_FAILED}Name or service not known"));
+        assert_eq!(io_message(&lookup), "name or service not known");
     }
 
     #[test]

@@ -73,6 +73,10 @@ pub struct Extracted {
     pub raw_html: Option<String>,
     /// The values of the fields of `extraction_schema`.
     pub filtered_content: Option<Value>,
+    /// The fields of the requested profile alone, as `docs/PROFILES.md` lists them; `None` for the automatic
+    /// profile and for documents without fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Value>,
     /// The origin of each value, if `evidence` is set: `{field: {value, snippet, source, path}}`.
     pub evidence: Option<Value>,
     /// The answer of a language model to `extraction_prompt`.
@@ -83,8 +87,27 @@ pub struct Extracted {
     /// for their text, and not kept.
     #[serde(skip)]
     pub images: Vec<String>,
+    /// The parts of the page that were kept and dropped, if `advanced.explain_content` is set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content_parts: Vec<ContentPart>,
     /// Warnings: anything omitted or guessed.
     pub warnings: Vec<String>,
+}
+
+/// A part of a page, and whether it belongs to the extracted content.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ContentPart {
+    /// `true` for the part that was chosen as the content.
+    pub kept: bool,
+    /// The rule that decided: `chosen`, `outside` for whatever stands beside the chosen part, or the rule
+    /// that dropped the part, such as `comments` or `links`.
+    pub rule: String,
+    /// The share of the page's visible text in the part, from 0 to 1.
+    pub share: f64,
+    /// The beginning of the part's text, at most 120 characters.
+    pub snippet: String,
 }
 
 impl Extracted {

@@ -13,7 +13,7 @@ use crate::driver::BrowserDriver;
 
 /// Fetches pages with the cheapest tier that works.
 #[derive(Debug, Parser)]
-#[command(name = "rungs", version, about)]
+#[command(name = "rungs", version)]
 #[command(after_help = "Set RUNGS_LOG, for example to rungs=debug, to log to standard error.\n\n\
     Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.")]
 pub(crate) struct Cli {
@@ -56,7 +56,7 @@ pub(crate) struct PageArgs {
     #[arg(long, value_delimiter = ',', default_value = "markdown")]
     pub(crate) formats: Vec<Format>,
     /// Highest tier to escalate to: 1, 2, 3, 3.5 or 4. Defaults to no limit.
-    #[arg(long)]
+    #[arg(long, value_name = "TIER")]
     pub(crate) max_tier: Option<Tier>,
     /// The only tier to use: 1, 2, 3, 3.5 or 4. Defaults to escalation.
     #[arg(long, value_name = "TIER")]
@@ -75,6 +75,9 @@ pub(crate) struct PageArgs {
     /// RUNGS_LLM_URL, RUNGS_LLM_MODEL and RUNGS_LLM_KEY configure the model.
     #[arg(long, value_name = "TEXT")]
     pub(crate) prompt: Option<String>,
+    /// List the kept and dropped parts of the page in the result object, as content_parts.
+    #[arg(long)]
+    pub(crate) explain_content: bool,
     /// Include the page's source in the result object, as raw_html.
     #[arg(long)]
     pub(crate) raw_html: bool,

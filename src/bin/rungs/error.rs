@@ -17,6 +17,12 @@ pub(crate) enum CliError {
 /// The exit code of a command, or its error.
 pub(crate) type CommandResult = Result<ExitCode, CliError>;
 
+/// Returns the message of an I/O error in lower case, without the number of the operating system's error.
+pub(crate) fn io_reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
 impl CliError {
     /// Converts an error with its causes.
     pub(crate) fn failed(error: &dyn std::error::Error) -> Self {

@@ -6,12 +6,13 @@ use std::path::Path;
 use rungs::core::request::Item;
 use rungs::service::wire;
 
-use crate::error::CliError;
+use crate::error::{CliError, io_reason};
 
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(file: &Path) -> Result<String, CliError> {
     let failed = |error: std::io::Error| {
-        CliError::Usage(format!("cannot read {} ({error}): check the path", file.display()))
+        let (path, reason) = (file.display(), io_reason(&error));
+        CliError::Usage(format!("cannot read {path} ({reason}): check the path"))
     };
     if file != Path::new("-") {
         return std::fs::read_to_string(file).map_err(failed);

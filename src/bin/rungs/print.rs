@@ -10,6 +10,7 @@ pub(crate) fn line(line: impl std::fmt::Display) {
     if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
-    eprintln!("rungs: cannot write to standard output ({error}): free space and rerun");
+    let reason = crate::error::io_reason(&error);
+    eprintln!("rungs: cannot write to standard output ({reason}): free space and rerun");
     std::process::exit(1);
 }

@@ -12,7 +12,7 @@ use rungs::core::job::Job;
 use rungs::engine::JobSnapshot;
 use rungs::service::wire;
 
-use crate::error::CliError;
+use crate::error::{CliError, io_reason};
 
 /// Writes each job's result once.
 pub(crate) struct Results {
@@ -30,9 +30,9 @@ impl Results {
         let bar = std::io::stderr().is_terminal().then(|| progress_bar(total as u64));
         let mut results = Self { out: None, written: HashSet::new(), totals: BTreeMap::new(), bar };
         if let Some(path) = out {
-            let failed = |error| {
-                let path = path.display();
-                CliError::Failed(format!("cannot open {path} ({error}): check the path of --out"))
+            let failed = |error: std::io::Error| {
+                let (path, reason) = (path.display(), io_reason(&error));
+                CliError::Failed(format!("cannot open {path} ({reason}): check the path of --out"))
             };
             results.out = Some(results.resume(path).map_err(failed)?);
         }
@@ -78,7 +78,8 @@ impl Results {
             None => std::io::stdout().write_all(line.as_bytes()),
         };
         written.map_err(|error| {
-            CliError::Failed(format!("cannot write a result ({error}): free space and rerun"))
+            let reason = io_reason(&error);
+            CliError::Failed(format!("cannot write a result ({reason}): free space and rerun"))
         })?;
         match &self.bar {
             Some(bar) => bar.inc(1),

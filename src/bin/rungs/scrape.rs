@@ -66,7 +66,13 @@ fn print_page(args: &ScrapeArgs, report: &JobSnapshot, page: &Page) {
         return;
     }
     let format = args.page.formats.first().copied().unwrap_or(Format::Markdown);
-    match rendered(page, format, args.width) {
+    // A named profile asks for its fields, unless another format is asked for.
+    let fields = page.profile().filter(|_| matches!(format, Format::Markdown | Format::Json));
+    let rendered = |page: &Page| match fields {
+        Some(fields) => Some(format!("{fields:#}")),
+        None => rendered(page, format, args.width),
+    };
+    match rendered(page) {
         Some(text) => print::line(text),
         None => eprintln!(
             "rungs: this document has no format `{}`: choose another one with --formats, or print all with --json",

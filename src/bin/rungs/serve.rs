@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{NetArgs, ServeArgs};
 use crate::driver::BrowserDriver;
-use crate::error::{CliError, CommandResult};
+use crate::error::{CliError, CommandResult, io_reason};
 use crate::{print, setup, stop};
 
 /// Environment variable with an API key. Other users of the machine can read a command line.
@@ -96,8 +96,9 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
         .await
         .map_err(|error| {
             CliError::Failed(format!(
-                "cannot listen on {listen} ({error}): stop the program that uses the address, or choose another \
-                 one with --listen"
+                "cannot listen on {listen} ({}): stop the program that uses the address, or choose another one with \
+                 --listen",
+                io_reason(&error)
             ))
         })?;
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
@@ -199,7 +200,8 @@ fn keys(args: &ServeArgs, config: &Config) -> Result<Keys, CliError> {
 fn read_json<T: for<'de> Deserialize<'de>>(file: &Path, option: &str) -> Result<T, CliError> {
     let path = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        CliError::Usage(format!("{option}: cannot read {path} ({error}): check the path"))
+        let reason = io_reason(&error);
+        CliError::Usage(format!("{option}: cannot read {path} ({reason}): check the path"))
     })?;
     serde_json::from_str(&text)
         .map_err(|error| CliError::Usage(format!("{option}: {path} is invalid: {error}")))

@@ -13,7 +13,7 @@ use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
 
 use crate::args::{NetArgs, PageArgs};
-use crate::error::CliError;
+use crate::error::{CliError, io_reason};
 
 /// Environment variable with the secret that signs webhooks. Other users of the machine can read a command line.
 const WEBHOOK_SECRET: &str = "RUNGS_WEBHOOK_SECRET";
@@ -38,6 +38,7 @@ pub(crate) fn item(args: &PageArgs) -> Result<Item, CliError> {
         .timeout(Duration::from_secs(args.timeout))
         .profile(args.profile);
     item.extraction_prompt.clone_from(&args.prompt);
+    item.advanced.explain_content = args.explain_content;
     item.include_raw_html = args.raw_html;
     item.cost_controls.max_tier = args.max_tier;
     item.cost_controls.force_tier = args.force_tier;
@@ -57,7 +58,8 @@ pub(crate) fn item(args: &PageArgs) -> Result<Item, CliError> {
 fn schema(file: &Path) -> Result<serde_json::Value, CliError> {
     let path = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        CliError::Usage(format!("--schema: cannot read {path} ({error}): check the path"))
+        let reason = io_reason(&error);
+        CliError::Usage(format!("--schema: cannot read {path} ({reason}): check the path"))
     })?;
     serde_json::from_str(&text)
         .map_err(|error| CliError::Usage(format!("--schema: {path} is not JSON: {error}")))

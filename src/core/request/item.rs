@@ -427,6 +427,12 @@ impl Item {
         self
     }
 
+    /// Lists the kept and dropped parts of the page in the result.
+    pub fn explain_content(mut self) -> Self {
+        self.advanced.explain_content = true;
+        self
+    }
+
     /// Includes the content of frames of a rendered page.
     pub fn include_iframes(mut self) -> Self {
         self.advanced.include_iframes = true;

@@ -485,6 +485,8 @@ pub struct Advanced {
     pub session_id: Option<SessionId>,
     /// The headers of the session. The item's own headers win over them.
     pub session_headers: Vec<(String, String)>,
+    /// `true` lists the kept and dropped parts of the page in the result.
+    pub explain_content: bool,
     /// The sections to keep.
     pub section_filter: SectionFilter,
     /// Page actions in order, 20 at most; needs `render_js`.
@@ -513,6 +515,7 @@ impl Default for Advanced {
             cookies: Vec::new(),
             session_id: None,
             session_headers: Vec::new(),
+            explain_content: false,
             section_filter: SectionFilter::default(),
             actions: Vec::new(),
         }

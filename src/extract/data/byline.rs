@@ -6,11 +6,25 @@ use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::{Doc, Id};
 use crate::extract::dom::tag::Tag;
 use crate::extract::vocabulary::{
-    AUTHOR_DETAIL_CLASSES, AUTHOR_LABELS, BYLINE_SEPARATORS, READER_CLASSES,
+    AUTHOR_DETAIL_CLASSES, AUTHOR_LABELS, BYLINE_SEPARATORS, FIRM_WORDS, NAME_STOP_WORDS,
+    READER_CLASSES,
 };
 
 /// Bytes of a name.
 const LONGEST: usize = 60;
+/// Parts of the addresses of authors' pages.
+const AUTHOR_PATHS: [&str; 8] = [
+    "/author/",
+    "/authors/",
+    "/autor/",
+    "/autoren/",
+    "/autores/",
+    "/auteur/",
+    "/autore/",
+    "/skribent/",
+];
+/// Bytes of a label that is a part of names too.
+const PREFIX: usize = 4;
 /// Bytes of a byline; a longer text is prose.
 const BYLINE: usize = 240;
 /// Marked elements that are counted by class.
@@ -56,8 +70,7 @@ fn is_marked(doc: &Doc<'_>, id: Id, kind: PageKind) -> bool {
 
 /// Returns `true` if an address is that of an author's page.
 fn leads_to_author(address: &str) -> bool {
-    let behind = address.split_once("/author/").or_else(|| address.split_once("/authors/"));
-    behind.is_some_and(|it| !it.1.is_empty())
+    AUTHOR_PATHS.iter().any(|path| address.split_once(path).is_some_and(|it| !it.1.is_empty()))
 }
 
 /// Returns `true` if an element belongs to a form, which asks the reader for a name.
@@ -83,10 +96,11 @@ fn name_in(doc: &Doc<'_>, id: Id, kind: PageKind) -> Option<String> {
         doc.attrs(*it).any(|(name, value)| match name {
             "class" => {
                 let classes = Classes::of(value);
-                classes.has(&["name", "username", "authorname"])
+                classes.has(&["authorname", "fn", "name", "username"])
                     && !classes.has(AUTHOR_DETAIL_CLASSES)
             }
             "itemprop" => value == "name",
+            "rel" => value == "author",
             _ => false,
         })
     };
@@ -105,7 +119,8 @@ fn written_by(doc: &Doc<'_>) -> Option<String> {
     let mut label = false;
     let texts = (0..doc.len()).filter(|it| doc.node(*it).text > 0 && doc.text(*it).is_some());
     for id in texts {
-        let text = doc.text(id).unwrap_or_default().trim();
+        let text = doc.text(id).unwrap_or_default();
+        let text = text.trim().trim_start_matches(['-', '–', '—', '|', '/', ' ']);
         let rest = after_label(text);
         let whole = if label { Some(text) } else { rest.filter(|it| !it.is_empty()) };
         label = rest.is_some_and(str::is_empty);
@@ -133,7 +148,13 @@ fn after_label(text: &str) -> Option<&str> {
         // The label may run into the name where its element ends.
         let apart =
             rest.starts_with(|it: char| it == ':' || it.is_whitespace() || it.is_uppercase());
-        (rest.is_empty() || apart).then_some(rest)
+        // "Von" and "Di" begin names too: Von Trapp.
+        let sure = label.len() > PREFIX
+            || *label == "by"
+            || head.starts_with(char::is_lowercase)
+            || rest.starts_with(':')
+            || rest.split_whitespace().nth(1).is_some();
+        ((rest.is_empty() || apart) && sure).then_some(rest)
     });
     rests.min_by_key(|it| it.len()).map(|it| it.trim_start_matches([':', ' ', '\u{a0}']))
 }
@@ -151,7 +172,10 @@ fn name(text: &str, sure: Sure, kind: PageKind) -> Option<String> {
     let words = text.split_whitespace().count();
     let fits = (1..=5).contains(&words) && text.len() <= LONGEST;
     let lower = text.to_lowercase();
-    if !fits || lower.split_whitespace().any(|it| matches!(it, "author" | "authors" | "by")) {
+    if !fits
+        || is_control(&lower)
+        || lower.split_whitespace().any(|it| matches!(it, "author" | "authors" | "by"))
+    {
         return None;
     }
     let begins = |it: char| it.is_alphabetic() && (sure == Sure::Name || !it.is_lowercase());
@@ -162,6 +186,19 @@ fn name(text: &str, sure: Sure, kind: PageKind) -> Option<String> {
     (named || (kind == PageKind::Discussion && words <= 3)).then(|| text.to_owned())
 }
 
+/// Returns `true` if a text is what a page writes beside a name: "Posted on", "All articles".
+fn is_control(lower: &str) -> bool {
+    lower.split_whitespace().any(|it| NAME_STOP_WORDS.contains(&it))
+}
+
+/// Returns `true` if a name is that of a firm, a program or a site.
+pub(super) fn is_firm(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let marked = lower.split([' ', ',', '.']).any(|it| FIRM_WORDS.contains(&it));
+    let is_host = !lower.contains(' ') && lower.contains('.') && !lower.ends_with('.');
+    marked || is_host
+}
+
 /// Strips the label in front of a name.
 pub(super) fn without_label(text: &str) -> &str {
     after_label(text.trim()).filter(|it| !it.is_empty()).unwrap_or(text)
@@ -170,6 +207,8 @@ pub(super) fn without_label(text: &str) -> &str {
 /// Strips the label in front of a name and everything behind its first separator.
 fn bare_name(text: &str) -> &str {
     let text = after_label(text.trim()).unwrap_or(text);
+    // "Posted on May 5 by Ada".
+    let text = [" by ", " von "].iter().find_map(|it| text.rsplit_once(it)).map_or(text, |it| it.1);
     let end = BYLINE_SEPARATORS.iter().filter_map(|it| text.find(it)).min().unwrap_or(text.len());
     text[..end].trim_matches(|it: char| !it.is_alphanumeric() && it != '.')
 }
@@ -186,11 +225,11 @@ pub(super) fn named(class: &str, words: &[&str]) -> bool {
 
 /// The words of a class in lower case, however they are joined.
 #[derive(Debug)]
-pub(super) struct Classes(Vec<String>);
+pub(crate) struct Classes(Vec<String>);
 
 impl Classes {
     /// Splits `postAuthor` and `post-author` alike.
-    pub(super) fn of(class: &str) -> Self {
+    pub(crate) fn of(class: &str) -> Self {
         let mut words = vec![String::new()];
         let mut lower = false;
         for letter in class.chars() {
@@ -207,7 +246,7 @@ impl Classes {
     }
 
     /// Returns `true` if one of some words is among them.
-    pub(super) fn has(&self, words: &[&str]) -> bool {
+    pub(crate) fn has(&self, words: &[&str]) -> bool {
         self.0.iter().any(|it| words.contains(&it.as_str()))
     }
 }

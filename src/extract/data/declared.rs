@@ -13,6 +13,8 @@ use crate::extract::dom::doc::{Doc, Id, folded};
 use crate::extract::dom::tag::Tag;
 use crate::extract::value::provenance::Source;
 
+/// Authors of an article that are named.
+const MAX_PEOPLE: usize = 8;
 /// Bytes of the joined names of a paper's authors.
 const MAX_AUTHORS: usize = 2_000;
 
@@ -138,14 +140,20 @@ impl Declared {
         Some(folded(text)).filter(|it| !it.is_empty())
     }
 
-    /// The name of an author that is not declared to be an organization.
-    pub(crate) fn person_name(&self, value: &Value) -> Option<String> {
-        let one = match value {
-            Value::Array(all) => all.first()?,
-            one => one,
+    /// The names of authors that are not declared to be organizations.
+    pub(crate) fn person_names(&self, value: &Value) -> Option<String> {
+        let all = match value {
+            Value::Array(all) => all.as_slice(),
+            one => std::slice::from_ref(one),
         };
-        let firm = has_type(self.graph.resolve(one), "Organization");
-        self.name_of(one).filter(|_| !firm)
+        let mut names: Vec<String> = Vec::new();
+        for one in all.iter().take(MAX_PEOPLE) {
+            let firm = has_type(self.graph.resolve(one), "Organization");
+            if let Some(name) = self.name_of(one).filter(|it| !firm && !names.contains(it)) {
+                names.push(name);
+            }
+        }
+        (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// Returns the first result of `find` among the items of JSON-LD and their main entities.

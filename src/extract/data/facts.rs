@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::extract::data::declared::{Declared, MarkupItems};
-use crate::extract::data::page_kind::PageKind;
+use crate::extract::data::page_kind::{self, PageKind};
 use crate::extract::data::schema_org::is_page;
 use crate::extract::data::title::{self, SiteName, unhyphenated};
 use crate::extract::data::{byline, published};
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::{Doc, Id};
-use crate::extract::value::date::iso_or_day;
+use crate::extract::value::date::{DateStyle, iso_or_day};
 
 /// See the module.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Facts {
             published_at: if is_product {
                 None
             } else {
-                published_at(doc, &declared, kind, names.heading_at).map(iso_or_day)
+                published_at(doc, &declared, kind, names.heading_at)
             },
             description: description(&declared),
             language: language(&declared),
@@ -92,8 +92,13 @@ impl PageNames {
         let own = declared.title.clone().or_else(|| declared.dublin_core_text("title"));
         let title = shared.or_else(|| own.clone()).map(|it| unhyphenated(&it));
         let heading_at = title::heading(doc, title.as_deref().unwrap_or_default());
-        let heading = heading_at.map(|it| unhyphenated(&doc.folded_text(it)));
+        let heading = heading_at.map(|it| unhyphenated(&title::text(doc, it)));
         let title = title.map(|it| site.strip_from(&it));
+        if let (Some(heading), Some(title)) = (&heading, &title)
+            && title::is_last_part(heading, title)
+        {
+            return Self { title: Some(title.clone()), heading: Some(heading.clone()), heading_at };
+        }
         // A heading is the page's own name; the others are made for lists of links.
         let fitting = heading.clone().filter(|heading| {
             let other = title.as_ref().is_some_and(|it| it != heading);
@@ -102,7 +107,15 @@ impl PageNames {
                 || own.as_ref().is_some_and(|it| title::share_words(heading, &site.strip_from(it)));
             !(other && site.is(heading)) && (of_title || of_own())
         });
-        Self { title: fitting.or(title).filter(|it| !it.is_empty()), heading, heading_at }
+        // Above anything but an article the heading may be a slogan; the title for sharing names the page.
+        let shared = declared.opengraph_text("title").filter(|_| !page_kind::is_written(declared));
+        let shared = shared.map(|it| title::first_segment(&site.strip_from(&unhyphenated(&it))));
+        let named = shared.filter(|shared| {
+            let says_all = |it: &String| title::holds_words(shared, it);
+            !site.is(shared) && fitting.as_ref().is_some_and(|it| !says_all(it))
+        });
+        let title = named.or(fitting).or(title).filter(|it| !it.is_empty());
+        Self { title, heading, heading_at }
     }
 }
 
@@ -126,21 +139,23 @@ fn language(declared: &Declared) -> Option<String> {
 
 fn author(doc: &Doc<'_>, declared: &Declared, kind: PageKind) -> Option<String> {
     let site = declared.opengraph_text("site_name");
+    let is_person = |it: &String| !byline::is_firm(it);
     let meta = declared
         .meta_text("author")
         .or_else(|| declared.meta_text("article:author").filter(|it| !it.starts_with("http")))
         .or_else(|| declared.dublin_core_text("creator"))
         .or_else(|| declared.meta_text("citation_author"));
     let person = declared
-        .find_in_graph(|it| declared.person_name(it.get("author").filter(|_| !is_page(it))?))
-        .or_else(|| declared.find_in_graph(|it| declared.person_name(it.get("author")?)))
-        .or_else(|| meta.clone().filter(|it| site.as_ref() != Some(it)));
-    // An organization is named only where no person is.
+        .find_in_graph(|it| declared.person_names(it.get("author").filter(|_| !is_page(it))?))
+        .or_else(|| declared.find_in_graph(|it| declared.person_names(it.get("author")?)))
+        .filter(is_person)
+        .or_else(|| meta.clone().filter(|it| site.as_ref() != Some(it) && is_person(it)));
     person
         .map(|it| byline::without_label(&it).to_owned())
         .or_else(|| byline::author(doc, kind))
         .or_else(|| declared.item_text("author"))
         .or(meta)
+        .filter(is_person)
 }
 
 fn published_at(
@@ -149,18 +164,32 @@ fn published_at(
     kind: PageKind,
     heading: Option<Id>,
 ) -> Option<String> {
-    const META: [&str; 6] = [
+    const META: [&str; 16] = [
         "article:published_time",
         "datepublished",
         "date",
         "citation_publication_date",
         "citation_online_date",
         "citation_date",
+        "article:published",
+        "article.published",
+        "parsely-pub-date",
+        "sailthru.date",
+        "publishdate",
+        "publish_date",
+        "publish-date",
+        "pubdate",
+        "published_time",
+        "originalpublicationdate",
     ];
     const DUBLIN_CORE: [&str; 3] = ["issued", "created", "date"];
+    let language = language(declared);
+    let style = DateStyle::of(language.as_deref());
     declared
         .item_text("datePublished")
         .or_else(|| META.into_iter().find_map(|it| declared.meta_text(it)))
         .or_else(|| DUBLIN_CORE.into_iter().find_map(|it| declared.dublin_core_text(it)))
-        .or_else(|| published::date(doc, kind, heading))
+        .map(|it| iso_or_day(it, style))
+        .or_else(|| published::date(doc, kind, heading, style))
+        .or_else(|| published::in_address(declared.address.as_deref()?))
 }

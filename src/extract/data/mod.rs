@@ -4,7 +4,7 @@
 //! [`declared`] reads the declarations as they are, [`page_kind`] and [`facts`] conclude from them, and
 //! [`property`] reads the values of single properties.
 
-mod byline;
+pub(crate) mod byline;
 pub(crate) mod declared;
 pub(crate) mod facts;
 pub(crate) mod json_ld;

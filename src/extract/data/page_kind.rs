@@ -50,6 +50,13 @@ impl PageKind {
     }
 }
 
+/// Returns `true` if a page declares to be an article.
+pub(super) fn is_written(declared: &Declared) -> bool {
+    let shared_as = declared.opengraph.get("type").map(String::as_str).unwrap_or_default();
+    let is_article = |it| WRITTEN.iter().any(|name| has_type(it, name));
+    shared_as == "article" || declared.graph.items.iter().any(is_article)
+}
+
 /// Returns `true` if a page's program or its address is that of a forum.
 fn is_forum(declared: &Declared) -> bool {
     let program = declared.meta.get("generator").map(|it| it.to_lowercase()).unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::extract::data::declared::is_in_review;
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::{Doc, Id};
 use crate::extract::dom::tag::Tag;
-use crate::extract::value::date::day;
+use crate::extract::value::date::{DateStyle, day_in};
 use crate::extract::vocabulary::DATE_CLASSES;
 
 /// Bytes of a text that may be a date.
@@ -18,7 +18,13 @@ const AFTER: usize = 16;
 
 /// Returns the date of a marked time, of an element with a class for dates, or of a line beside the
 /// heading that holds little else. Several dates in a row belong to a list and are ignored.
-pub(super) fn date(doc: &Doc<'_>, kind: PageKind, heading: Option<Id>) -> Option<String> {
+pub(super) fn date(
+    doc: &Doc<'_>,
+    kind: PageKind,
+    heading: Option<Id>,
+    style: DateStyle<'_>,
+) -> Option<String> {
+    let day = |text: &str| day_in(text, style);
     let elements = || (0..doc.len()).filter(|it| doc.tag(*it) != Tag::Text);
     let read_day = |it: Id| {
         let value = doc.attr(it, "datetime").or_else(|| doc.attr(it, "content"));
@@ -50,7 +56,18 @@ pub(super) fn date(doc: &Doc<'_>, kind: PageKind, heading: Option<Id>) -> Option
         .find_map(read_day)
         .or_else(|| first(times, 3))
         .or_else(|| first(called, 20))
-        .or_else(|| beside(doc, heading?))
+        .or_else(|| beside(doc, heading?, style))
+}
+
+/// Returns the day in the path of an address: `/2025/01/29/`.
+pub(super) fn in_address(address: &str) -> Option<String> {
+    let path = address.split("://").nth(1)?.split(['?', '#']).next()?;
+    let parts: Vec<&str> = path.split(['/', '-', '_']).collect();
+    parts.windows(3).find_map(|three| {
+        let [year, month, day] = *three else { return None };
+        let fits = year.len() == 4 && month.len() == 2 && day.len() == 2;
+        fits.then(|| day_in(&format!("{year}-{month}-{day}"), DateStyle::default())).flatten()
+    })
 }
 
 /// Returns `true` if a date is that of an event or a release.
@@ -60,7 +77,8 @@ fn is_of_thing(doc: &Doc<'_>, id: Id) -> bool {
 }
 
 /// Returns the date in a line near the heading, unless several lines like it exist.
-fn beside(doc: &Doc<'_>, heading: Id) -> Option<String> {
+fn beside(doc: &Doc<'_>, heading: Id, style: DateStyle<'_>) -> Option<String> {
+    let day = |text: &str| day_in(text, style);
     let is_line = |it: &Id| {
         let node = doc.node(*it);
         doc.text(*it).is_some() && node.text > 0 && !in_frame(doc, *it) && !is_of_thing(doc, *it)

@@ -37,6 +37,11 @@ pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
     titled.or_else(|| all.iter().copied().find(inside)).or_else(|| all.first().copied())
 }
 
+/// Returns the words of a heading, without the readings above them.
+pub(super) fn text(doc: &Doc<'_>, heading: Id) -> String {
+    doc.line(heading, |it| doc.node(it).hidden || matches!(doc.name(it), "rt" | "rp"))
+}
+
 /// Returns `true` if a heading and a title name one page: half of the words of the shorter are in the
 /// other. Otherwise the heading belongs to the site or to a box.
 pub(super) fn name_one_page(heading: &str, title: &str) -> bool {
@@ -56,6 +61,23 @@ fn words(text: &str) -> HashSet<String> {
     let all = text.split(|it: char| !it.is_alphanumeric());
     let tells = |it: &&str| it.chars().count() > 2 || it.parse::<u32>().is_ok();
     all.filter(tells).map(str::to_owned).collect()
+}
+
+/// Returns `true` if a heading ends with the title, behind a kicker.
+pub(super) fn is_last_part(heading: &str, title: &str) -> bool {
+    let (all, last) = (letters(heading), letters(title));
+    last.len() >= SHORTEST && last.len() < all.len() && all.ends_with(&last)
+}
+
+/// Returns `true` if a title holds every word of a heading.
+pub(super) fn holds_words(title: &str, heading: &str) -> bool {
+    words(heading).is_subset(&words(title))
+}
+
+/// Returns the part of a title in front of its first bar.
+pub(super) fn first_segment(title: &str) -> String {
+    let first = title.split(" | ").next().unwrap_or_default().trim();
+    if first.len() >= SHORTEST { first.to_owned() } else { title.to_owned() }
 }
 
 /// Removes soft hyphens, which only break lines in narrow windows.
@@ -116,7 +138,16 @@ impl SiteName {
             let apart = before.ends_with(' ') && name.starts_with(' ');
             (apart && self.is_in_address(name)).then_some(before)
         };
-        let bare = named.or_else(called).map(str::trim_end).filter(|it| !it.is_empty());
+        // Some sites write their name in front.
+        let leading = || {
+            let at = title.find(|it| matches!(it, '|' | '-' | '–' | '»'))?;
+            let (name, rest) = title.split_at(at);
+            let apart = name.ends_with(' ');
+            let rest = rest.trim_start_matches(BETWEEN).trim_start();
+            (apart && rest.len() >= SHORTEST && self.is_in_address(name.trim())).then_some(rest)
+        };
+        let bare = named.or_else(called).or_else(leading).map(str::trim_end);
+        let bare = bare.filter(|it| !it.is_empty());
         bare.unwrap_or(title).to_owned()
     }
 }

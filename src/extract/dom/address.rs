@@ -29,9 +29,9 @@ impl Base {
     /// Combines the page's own address with its `base` element.
     pub(crate) fn of(doc: &Doc<'_>, page: Option<&str>) -> Self {
         let own = page.and_then(|it| Url::parse(it).ok());
-        let declared = (0..doc.len()).find(|it| doc.tag(*it) == Tag::Base);
-        let declared =
-            declared.and_then(|it| doc.attr(it, "href")).filter(|it| it.len() <= MAX_BASE);
+        let bases = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Base);
+        let declared = bases.into_iter().find_map(|it| doc.attr(it, "href"));
+        let declared = declared.filter(|it| it.len() <= MAX_BASE);
         let url = match (own, declared) {
             (Some(own), Some(declared)) => {
                 let declared =
@@ -117,7 +117,8 @@ fn clean(address: &str) -> String {
     out
 }
 
-/// Escapes an address as the target of a link in markdown.
+/// Writes an address as the target of a link in markdown. Brackets that do not match stay as they are,
+/// between `<` and `>`.
 pub(crate) fn as_target(address: &str) -> Cow<'_, str> {
     let mut depth = 0_i32;
     let mut balanced = true;
@@ -125,15 +126,13 @@ pub(crate) fn as_target(address: &str) -> Cow<'_, str> {
         depth += i32::from(symbol == b'(') - i32::from(symbol == b')');
         balanced &= depth >= 0;
     }
-    let tame = balanced && depth == 0 && !address.contains(['<', '>', '\\', '*', '_', '`']);
-    if tame {
+    let balanced = balanced && depth == 0;
+    if balanced && !address.contains(['<', '>', '\\', '`']) {
         return Cow::Borrowed(address);
     }
     let mut out = String::with_capacity(address.len() + 8);
     for symbol in address.chars() {
         match symbol {
-            '(' => out.push_str("%28"),
-            ')' => out.push_str("%29"),
             '<' => out.push_str("%3C"),
             '>' => out.push_str("%3E"),
             '\\' => out.push_str("%5C"),
@@ -142,7 +141,7 @@ pub(crate) fn as_target(address: &str) -> Cow<'_, str> {
             it => out.push(it),
         }
     }
-    Cow::Owned(out)
+    Cow::Owned(if balanced { out } else { format!("<{out}>") })
 }
 
 #[cfg(test)]

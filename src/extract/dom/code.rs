@@ -10,40 +10,95 @@ const AROUND: usize = 3;
 const NAME: usize = 20;
 /// Bytes of a line number.
 const NUMBER: usize = 8;
+/// Bytes of the line numbers beside a block.
+const MAX_NUMBERS: usize = 65_536;
+/// Lines of a block whose beginnings can be told to be numbers.
+const MIN_LINES: usize = 2;
 /// Nodes that are read beside a block.
 const NEAR: usize = 64;
 
-/// Returns the text of a block of code. A line ends at each line end, at a `br`, and at the edge of a
-/// line that is an element of its own.
+/// Returns the text of code. A line ends at each line end, at a `br`, and at the edge of a line that is an
+/// element of its own. Controls, styles, hidden hints and line numbers are no code.
 pub(crate) fn text(doc: &Doc<'_>, id: Id) -> String {
-    let mut out = String::new();
-    let mut ends: Vec<Id> = Vec::new();
-    let mut edge = false;
-    let mut at = id + 1;
-    while at < doc.end(id) {
-        while ends.last().is_some_and(|it| *it <= at) {
-            ends.pop();
-            edge = true;
-        }
-        let tag = doc.tag(at);
-        if let Some(text) = doc.text(at) {
-            let breaks = text.trim_start_matches(' ').starts_with('\n');
-            if std::mem::take(&mut edge) && !breaks && !is_blank_line(&out) {
-                out.push('\n');
-            }
-            out.push_str(text);
-        } else if counts_a_line(doc, at) {
-            at = doc.end(at);
-            continue;
-        } else if tag == Tag::Br {
-            out.push('\n');
-        } else if tag.is_block() && !matches!(tag, Tag::Td | Tag::Th) {
-            edge = true;
-            ends.push(doc.end(at));
-        }
-        at += 1;
+    let shown = Listing::read(doc, id, |it| doc.node(it).hidden);
+    if !shown.out.trim().is_empty() {
+        return shown.without_numbers(doc, id);
     }
-    out
+    // Code below an editor that draws it again is hidden as a whole.
+    Listing::read(doc, id, |it| doc.tag(it).is_never_content()).without_numbers(doc, id)
+}
+
+/// The text of code, and the elements that may hold the numbers of its lines.
+struct Listing {
+    out: String,
+    /// Elements that hold a number at the beginning of a line.
+    numbers: Vec<(Id, u64)>,
+}
+
+impl Listing {
+    fn read(doc: &Doc<'_>, id: Id, left_out: impl Fn(Id) -> bool) -> Self {
+        let mut listing = Self { out: String::new(), numbers: Vec::new() };
+        let out = &mut listing.out;
+        let mut ends: Vec<Id> = Vec::new();
+        let mut edge = false;
+        let mut at = id + 1;
+        while at < doc.end(id) {
+            while ends.last().is_some_and(|it| *it <= at) {
+                ends.pop();
+                edge = true;
+            }
+            let tag = doc.tag(at);
+            if let Some(text) = doc.text(at) {
+                let breaks = text.trim_start_matches(' ').starts_with('\n');
+                if std::mem::take(&mut edge) && !breaks && !is_blank_line(out) {
+                    out.push('\n');
+                }
+                out.push_str(text);
+            } else if left_out(at) || counts_a_line(doc, at) || counts_lines(doc, at) {
+                at = doc.end(at);
+                continue;
+            } else if tag == Tag::Br {
+                out.push('\n');
+            } else if tag.is_block() && !matches!(tag, Tag::Td | Tag::Th) || is_line(doc, at) {
+                edge = true;
+                ends.push(doc.end(at));
+            } else if (edge || is_blank_line(out))
+                && let Some(number) = number_in(doc, at)
+            {
+                listing.numbers.push((at, number));
+            }
+            at += 1;
+        }
+        listing
+    }
+
+    /// Returns the text, without the numbers if every line begins with the next one.
+    fn without_numbers(self, doc: &Doc<'_>, id: Id) -> String {
+        let lines = self.out.lines().filter(|it| !it.trim().is_empty()).count();
+        let first = self.numbers.first().map(|it| it.1).unwrap_or_default();
+        let follow = self.numbers.iter().zip(first..).all(|(it, next)| it.1 == next);
+        if lines < MIN_LINES || self.numbers.len() < lines || !follow {
+            return self.out;
+        }
+        let left_out = |it: Id| {
+            doc.node(it).hidden || self.numbers.binary_search_by_key(&it, |it| it.0).is_ok()
+        };
+        Self::read(doc, id, left_out).out
+    }
+}
+
+/// Returns `true` if a class names an element a line of the code, which a style puts on a line of its own.
+fn is_line(doc: &Doc<'_>, id: Id) -> bool {
+    doc.tag(id) == Tag::Span
+        && doc.attr(id, "class").is_some_and(|it| {
+            it.split_ascii_whitespace().any(|it| matches!(it, "code-line" | "line" | "view-line"))
+        })
+}
+
+/// Returns the number that is the whole text of an element.
+fn number_in(doc: &Doc<'_>, id: Id) -> Option<u64> {
+    let fits = (1..=NUMBER).contains(&doc.node(id).text) && doc.tag(id) != Tag::Code;
+    if fits { doc.source_text(id).trim().parse().ok() } else { None }
 }
 
 /// Returns `true` if the last line of a text has only blanks.
@@ -54,22 +109,40 @@ fn is_blank_line(text: &str) -> bool {
 
 /// Returns `true` if an element holds only the number of the line beside it.
 fn counts_a_line(doc: &Doc<'_>, id: Id) -> bool {
-    let named = |it: &str| LINE_NUMBER_CLASSES.iter().any(|name| it.eq_ignore_ascii_case(name));
+    let named = |class: &str| {
+        let class = class.to_ascii_lowercase();
+        let whole = class.split_whitespace().any(|it| LINE_NUMBER_CLASSES.contains(&it));
+        whole || class.contains("gutter") || class.contains("line-num") || class.contains("lineno")
+    };
     doc.node(id).text <= NUMBER
-        && doc.attr(id, "class").is_some_and(|it| it.split_whitespace().any(named))
+        && doc.attr(id, "class").is_some_and(named)
         && doc.source_text(id).bytes().all(|it| it.is_ascii_digit() || it.is_ascii_whitespace())
 }
 
-/// Returns `true` if a block holds the line numbers of the block in the next cell.
+/// Returns `true` if a block or a cell holds the line numbers of the code in the next cell.
 pub(crate) fn counts_lines(doc: &Doc<'_>, id: Id) -> bool {
+    let node = doc.node(id);
+    if !matches!(node.tag, Tag::Pre | Tag::Td | Tag::Th) || node.text > MAX_NUMBERS {
+        return false;
+    }
     let cell = doc.around(id).find(|it| matches!(doc.tag(*it), Tag::Td | Tag::Th));
     let Some(cell) = cell else { return false };
     let row = doc.node(cell).parent;
-    let beside = (doc.end(cell)..doc.end(row)).take(NEAR).any(|it| doc.tag(it) == Tag::Pre);
-    let text = text(doc, id);
+    let is_code = |it: Id| matches!(doc.tag(it), Tag::Pre | Tag::Code);
+    let beside = (doc.end(cell)..doc.end(row)).take(NEAR).any(is_code);
+    if !beside {
+        return false;
+    }
+    let text = doc.source_text(id);
     let mut numbers = text.split_whitespace().map(str::parse::<u64>);
     let Some(Ok(first)) = numbers.next() else { return false };
-    beside && numbers.zip(first.saturating_add(1)..).all(|(it, next)| it == Ok(next))
+    let mut further = 0_usize;
+    let follow = numbers.zip(first.saturating_add(1)..).all(|(it, next)| {
+        further += 1;
+        it == Ok(next)
+    });
+    // A single number in a cell of values may be one of them.
+    follow && (further > 0 || node.tag == Tag::Pre)
 }
 
 /// Returns the language that the classes and attributes of a block name, or those of the elements around

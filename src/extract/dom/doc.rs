@@ -4,11 +4,13 @@
 //! leaving a part out is a jump. What several readers ask about a node (its tag, whether it is hidden,
 //! how much text is in it and how much of that is links) is found once, while the list is made.
 
+use ego_tree::NodeRef;
 use ego_tree::iter::Edge;
 use scraper::node::Element;
 use scraper::{Html, Node as Parsed};
 
 use crate::extract::dom::tag::Tag;
+use crate::extract::dom::visibility::{Styled, names_content, style_hides};
 use crate::extract::vocabulary::COLLAPSIBLE_CLASSES;
 
 /// A node's place in the list.
@@ -55,14 +57,14 @@ pub(crate) struct Marks {
 
 impl Node<'_> {
     /// Reads the attributes that matter for every element in one pass. Returns `true` if they hide it.
-    fn read_attributes(&mut self, element: &Element) -> bool {
+    fn read_attributes(&mut self, element: &Element, styled: Styled<'_>) -> bool {
         let mut hides = false;
         let mut folds = false;
         for (name, value) in element.attrs() {
             match name {
                 "hidden" => hides |= !value.eq_ignore_ascii_case("until-found"),
                 "aria-hidden" => hides |= value == "true",
-                "style" => hides |= style_hides(value),
+                "style" => hides |= style_hides(value, styled),
                 "role" => folds |= value == "tabpanel",
                 "class" => folds |= is_fold(value),
                 // Where a framework streams parts of a page, a script moves them into place.
@@ -86,6 +88,9 @@ fn is_fold(class: &str) -> bool {
         COLLAPSIBLE_CLASSES.contains(&it.as_str())
     })
 }
+
+/// Buttons whose parts are looked for.
+const MAX_UNFOLDED: usize = 500;
 
 #[derive(Clone, Copy, Debug)]
 enum Is<'a> {
@@ -126,74 +131,25 @@ impl<'a> Doc<'a> {
     }
 
     fn read(tree: &'a Html, max_depth: usize, hiding: Hiding) -> Result<Self, TooDeep> {
-        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(tree.tree.values().len());
-        let mut open: Vec<Id> = Vec::new();
-        let (mut hidden, mut links) = (0_usize, 0_usize);
+        let mut reader = NodeReader {
+            nodes: Vec::with_capacity(tree.tree.values().len()),
+            open: Vec::new(),
+            hidden: 0,
+            links: 0,
+            unfolded: Vec::new(),
+            hiding,
+        };
         for edge in tree.root_element().traverse() {
             match edge {
-                Edge::Open(node) => {
-                    let parent = open.last().copied().unwrap_or_default();
-                    let id = nodes.len();
-                    let mut new = Node {
-                        tag: Tag::Text,
-                        hidden: false,
-                        marks: Marks::default(),
-                        parent,
-                        end: id + 1,
-                        text: 0,
-                        linked: 0,
-                        has_block: false,
-                        has_table: false,
-                        has_parts: false,
-                        is: Is::Text(""),
-                    };
-                    match node.value() {
-                        Parsed::Text(text) => {
-                            new.is = Is::Text(text);
-                            new.text = if hidden == 0 { folded_length(text) } else { 0 };
-                            new.linked = if links == 0 { 0 } else { new.text };
-                            if let Some(parent) = nodes.get_mut(parent) {
-                                parent.text += new.text;
-                                parent.linked += new.linked;
-                            }
-                        }
-                        Parsed::Element(element) => {
-                            new.tag = Tag::of(element.name());
-                            let hides = new.read_attributes(element);
-                            new.hidden =
-                                (hides && hiding == Hiding::Obeyed) || new.tag.is_never_content();
-                            new.is = Is::Element(element);
-                            hidden += usize::from(new.hidden);
-                            links += usize::from(new.tag == Tag::A);
-                            open.push(id);
-                            if open.len() > max_depth {
-                                return Err(TooDeep);
-                            }
-                        }
-                        _ => continue,
-                    }
-                    nodes.push(new);
-                }
-                Edge::Close(node) if node.value().is_element() => {
-                    let Some(id) = open.pop() else { continue };
-                    let end = nodes.len();
-                    let Some(node) = nodes.get_mut(id) else { continue };
-                    node.end = end;
-                    hidden -= usize::from(node.hidden);
-                    links -= usize::from(node.tag == Tag::A);
-                    let closed = *node;
-                    if let Some(parent) = nodes.get_mut(closed.parent).filter(|_| id > 0) {
-                        parent.text += closed.text;
-                        parent.linked += closed.linked;
-                        parent.has_block |= closed.has_block || closed.tag.is_block();
-                        parent.has_table |= closed.has_table || closed.tag == Tag::Table;
-                        parent.has_parts |= closed.has_parts || closed.tag.is_part();
-                    }
-                }
+                Edge::Open(node) => reader.open(node),
+                Edge::Close(node) if node.value().is_element() => reader.close(),
                 Edge::Close(_) => {}
             }
+            if reader.open.len() > max_depth {
+                return Err(TooDeep);
+            }
         }
-        Ok(Self { nodes })
+        Ok(Self { nodes: reader.nodes })
     }
 
     /// Returns the number of nodes.
@@ -304,6 +260,95 @@ impl<'a> Doc<'a> {
     }
 }
 
+/// The list of nodes while it is made.
+struct NodeReader<'a> {
+    nodes: Vec<Node<'a>>,
+    /// The elements that are open.
+    open: Vec<Id>,
+    /// Open elements that are hidden, and open links.
+    hidden: usize,
+    links: usize,
+    /// The ids of the parts that buttons with content unfold.
+    unfolded: Vec<&'a str>,
+    hiding: Hiding,
+}
+
+impl<'a> NodeReader<'a> {
+    fn open(&mut self, node: NodeRef<'a, Parsed>) {
+        let parent = self.open.last().copied().unwrap_or_default();
+        let id = self.nodes.len();
+        let mut new = Node {
+            tag: Tag::Text,
+            hidden: false,
+            marks: Marks::default(),
+            parent,
+            end: id + 1,
+            text: 0,
+            linked: 0,
+            has_block: false,
+            has_table: false,
+            has_parts: false,
+            is: Is::Text(""),
+        };
+        match node.value() {
+            Parsed::Text(text) => {
+                new.is = Is::Text(text);
+                new.text = if self.hidden == 0 { folded_length(text) } else { 0 };
+                new.linked = if self.links == 0 { 0 } else { new.text };
+                if let Some(parent) = self.nodes.get_mut(parent) {
+                    parent.text += new.text;
+                    parent.linked += new.linked;
+                }
+            }
+            Parsed::Element(element) => {
+                new.tag = Tag::of(element.name());
+                new.is = Is::Element(element);
+                new.hidden = self.hides(&mut new, node, element);
+                self.hidden += usize::from(new.hidden);
+                self.links += usize::from(new.tag == Tag::A);
+                self.open.push(id);
+            }
+            _ => return,
+        }
+        self.nodes.push(new);
+    }
+
+    /// Reads the attributes of an element. Returns `true` if it is no content.
+    fn hides(
+        &mut self,
+        new: &mut Node<'a>,
+        node: NodeRef<'a, Parsed>,
+        element: &'a Element,
+    ) -> bool {
+        let hides = new.read_attributes(element, Styled(node));
+        let tags = || self.open.iter().rev().filter_map(|it| self.nodes.get(*it)).map(|it| it.tag);
+        let names = new.tag == Tag::Button && names_content(node, tags);
+        if names && self.unfolded.len() < MAX_UNFOLDED {
+            self.unfolded.extend(element.attr("aria-controls"));
+        }
+        let is_control = new.tag.is_never_content() && !names;
+        let unfolds = || element.attr("id").is_some_and(|it| self.unfolded.contains(&it));
+        is_control || (hides && self.hiding == Hiding::Obeyed && !unfolds())
+    }
+
+    fn close(&mut self) {
+        let Some(id) = self.open.pop() else { return };
+        let end = self.nodes.len();
+        let Some(node) = self.nodes.get_mut(id) else { return };
+        node.end = end;
+        self.hidden -= usize::from(node.hidden);
+        self.links -= usize::from(node.tag == Tag::A);
+        let closed = *node;
+        if let Some(parent) = self.nodes.get_mut(closed.parent).filter(|_| id > 0) {
+            parent.text += closed.text;
+            parent.linked += closed.linked;
+            parent.has_block |= closed.has_block || closed.tag.is_block();
+            parent.has_table |= closed.has_table || closed.tag == Tag::Table;
+            parent.has_parts |= closed.has_parts || closed.tag.is_part();
+        }
+    }
+}
+
 /// Returns `true` if an element gives the reading of the word before it (`rt`) without brackets of its
 /// own (`rp`).
 pub(crate) fn is_reading(doc: &Doc<'_>, id: Id) -> bool {
@@ -311,6 +356,17 @@ pub(crate) fn is_reading(doc: &Doc<'_>, id: Id) -> bool {
     const BEFORE: usize = 2;
     let mut before = (doc.node(id).parent..id).rev().take(BEFORE);
     doc.name(id) == "rt" && !before.any(|it| doc.name(it) == "rp")
+}
+
+/// Returns `true` if two elements without a blank between them are two words: a style may set them apart.
+/// Single letters are set in tags of their own for looks.
+pub(crate) fn are_apart(doc: &Doc<'_>, left: Id, right: Id) -> bool {
+    let is_word = |it: Id| {
+        let node = doc.node(it);
+        matches!(node.tag, Tag::A | Tag::Button | Tag::Label | Tag::Small | Tag::Span | Tag::Time)
+            && node.text > 2
+    };
+    is_word(left) && is_word(right)
 }
 
 /// See [`Doc::children`].
@@ -332,17 +388,6 @@ impl Iterator for Children<'_, '_> {
         self.at = self.doc.end(id);
         Some(id)
     }
-}
-
-/// Returns `true` if an inline style hides an element.
-fn style_hides(style: &str) -> bool {
-    style.split(';').any(|it| {
-        let Some((name, value)) = it.split_once(':') else { return false };
-        let (name, value) = (name.trim(), value.trim());
-        let value = value.split(['!', ' ']).next().unwrap_or_default();
-        (name.eq_ignore_ascii_case("display") && value.eq_ignore_ascii_case("none"))
-            || (name.eq_ignore_ascii_case("visibility") && value.eq_ignore_ascii_case("hidden"))
-    })
 }
 
 /// Counts the bytes of the words of a text, each with a blank behind it.

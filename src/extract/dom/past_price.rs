@@ -12,6 +12,7 @@ pub(crate) fn is_past(doc: &Doc<'_>, id: Id) -> bool {
 /// Returns `true` if an element is crossed out.
 pub(crate) fn is_struck(doc: &Doc<'_>, id: Id) -> bool {
     matches!(doc.tag(id), Tag::Del | Tag::S | Tag::Strike)
+        || doc.attr(id, "style").is_some_and(|it| it.contains("line-through"))
 }
 
 /// Returns `true` if a class or an id of an element contains one of some words.

@@ -2,28 +2,83 @@
 
 use crate::extract::dom::doc::{Doc, Id};
 
+/// The reason that a node is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DropRule {
+    /// An attribute or the tag hides the node.
+    Hidden,
+    /// Navigation, a dialog, or an aside outside the flow of the text.
+    Role,
+    /// A class names boilerplate, and the part leads elsewhere or stands outside the flow.
+    Named,
+    /// Comments below an article.
+    Comments,
+    /// A form to fill in.
+    Form,
+    /// The heading names boilerplate, and the part below it leads elsewhere.
+    Heading,
+    /// A list of links outside the flow.
+    Links,
+    /// A line above the heading of the page.
+    AboveHeading,
+    /// A link that invites the reader to press it.
+    Invitation,
+    /// Text that the page shows twice.
+    Repeated,
+    /// A line before the first paragraph that repeats the author or the date.
+    Details,
+    /// A label that each post of a page repeats.
+    Label,
+}
+
+impl DropRule {
+    /// Returns the name of the rule in reports.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hidden => "hidden",
+            Self::Role => "role",
+            Self::Named => "named",
+            Self::Comments => "comments",
+            Self::Form => "form",
+            Self::Heading => "heading",
+            Self::Links => "links",
+            Self::AboveHeading => "above_heading",
+            Self::Invitation => "invitation",
+            Self::Repeated => "repeated",
+            Self::Details => "details",
+            Self::Label => "label",
+        }
+    }
+}
+
 /// A part of a page as the formats render it.
 #[derive(Debug)]
 pub(crate) struct Selection<'d, 'a> {
     pub(crate) doc: &'d Doc<'a>,
     pub(crate) root: Id,
-    /// By node: `true` if it is dropped.
-    dropped: Vec<bool>,
+    /// By node: the rule that drops it.
+    dropped: Vec<Option<DropRule>>,
 }
 
 impl<'d, 'a> Selection<'d, 'a> {
     /// Shows everything below `root` that is not hidden.
     pub(crate) fn whole(doc: &'d Doc<'a>, root: Id) -> Self {
-        Self { doc, root, dropped: (0..doc.len()).map(|it| doc.node(it).hidden).collect() }
+        let hidden = |it| doc.node(it).hidden.then_some(DropRule::Hidden);
+        Self { doc, root, dropped: (0..doc.len()).map(hidden).collect() }
     }
 
     /// Drops a node with everything inside.
-    pub(crate) fn drop_node(&mut self, id: Id) {
-        self.dropped[id] = true;
+    pub(crate) fn drop_node(&mut self, id: Id, rule: DropRule) {
+        self.dropped[id] = Some(rule);
     }
 
     /// Returns `true` if a node is dropped.
     pub(crate) fn is_dropped(&self, id: Id) -> bool {
+        self.dropped[id].is_some()
+    }
+
+    /// Returns the rule that drops a node.
+    pub(crate) fn rule(&self, id: Id) -> Option<DropRule> {
         self.dropped[id]
     }
 

@@ -3,7 +3,7 @@
 macro_rules! tags {
     ($($name:literal $tag:ident,)+) => {
         /// The name of an element; text nodes have one too.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Tag {
             /// A text node.
             Text,
@@ -25,7 +25,8 @@ macro_rules! tags {
 }
 
 tags! {
-    b"a" A, b"abbr" Abbr, b"acronym" Acronym, b"address" Address, b"area" Area,
+    b"a" A, b"abbr" Abbr, b"acronym" Acronym, b"address" Address, b"amp-img" AmpImg,
+    b"area" Area,
     b"article" Article, b"aside" Aside, b"audio" Audio, b"b" B, b"base" Base,
     b"big" Big, b"blockquote" Blockquote, b"body" Body, b"br" Br, b"button" Button, b"canvas" Canvas,
     b"caption" Caption, b"center" Center, b"cite" Cite, b"code" Code, b"col" Col,
@@ -52,7 +53,8 @@ impl Tag {
     pub(crate) fn is_never_content(self) -> bool {
         matches!(
             self,
-            Self::Button
+            Self::Audio
+                | Self::Button
                 | Self::Canvas
                 | Self::Datalist
                 | Self::Dialog
@@ -68,6 +70,7 @@ impl Tag {
                 | Self::Svg
                 | Self::Template
                 | Self::Textarea
+                | Self::Video
         )
     }
 

@@ -3,10 +3,22 @@
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::Id;
 use crate::extract::dom::escape::{Position, escape_into};
+use crate::extract::dom::image;
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
 
-const ATTRIBUTES: [&str; 7] = ["alt", "colspan", "datetime", "lang", "rowspan", "start", "title"];
+const ATTRIBUTES: [&str; 8] =
+    ["alt", "colspan", "datetime", "dir", "lang", "rowspan", "start", "title"];
+
+/// Returns `true` if an attribute is kept on an element.
+fn is_attribute(tag: Tag, name: &str, value: &str) -> bool {
+    match (tag, name) {
+        (Tag::Ol, "reversed" | "type") | (Tag::Li, "value") => true,
+        // The language of code.
+        (Tag::Code | Tag::Pre, "class") => value.starts_with("language-"),
+        _ => ATTRIBUTES.contains(&name),
+    }
+}
 
 /// Returns `true` if an element is kept. Of others only the content is.
 fn is_kept(tag: Tag) -> bool {
@@ -14,6 +26,7 @@ fn is_kept(tag: Tag) -> bool {
         tag,
         Tag::A
             | Tag::Abbr
+            | Tag::AmpImg
             | Tag::Article
             | Tag::B
             | Tag::Blockquote
@@ -87,31 +100,38 @@ fn write(out: &mut String, selection: &Selection<'_, '_>, id: Id, base: &Base) {
     if !is_kept(tag) {
         return children(out, selection, id, base);
     }
-    let name = selection.doc.name(id);
+    let name = if image::is_image(tag) { "img" } else { selection.doc.name(id) };
     out.push('<');
     out.push_str(name);
     for (key, text) in selection.doc.attrs(id) {
         let address;
         let kept = match key {
-            "href" | "src" => {
+            "href" => {
                 address = base.absolute(text);
                 address.as_deref()
             }
-            _ => ATTRIBUTES.contains(&key).then_some(text),
+            _ => is_attribute(tag, key, text).then_some(text),
         };
         if let Some(text) = kept {
-            out.push(' ');
-            out.push_str(key);
-            out.push_str("=\"");
-            escape_into(out, text, Position::Attribute);
-            out.push('"');
+            attribute(out, key, text);
         }
     }
+    if let Some(source) = image::image_source(selection.doc, id, base) {
+        attribute(out, "src", &source);
+    }
     out.push('>');
-    if !matches!(tag, Tag::Br | Tag::Hr | Tag::Img) {
+    if !matches!(tag, Tag::AmpImg | Tag::Br | Tag::Hr | Tag::Img) {
         children(out, selection, id, base);
         out.push_str("</");
         out.push_str(name);
         out.push('>');
     }
+}
+
+fn attribute(out: &mut String, name: &str, value: &str) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
+    escape_into(out, value, Position::Attribute);
+    out.push('"');
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::{Doc, Id, folded};
-use crate::extract::dom::image::image_source;
+use crate::extract::dom::image::{image_source, is_image};
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
 use crate::extract::main_content::BoilerplateMap;
@@ -53,7 +53,7 @@ fn role(doc: &Doc<'_>, id: Id, url: &str, boilerplate: &BoilerplateMap) -> &'sta
 }
 
 fn image_in(doc: &Doc<'_>, id: Id) -> bool {
-    (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Img)
+    (id..doc.end(id)).any(|it| is_image(doc.tag(it)))
 }
 
 fn is_social(url: &str) -> bool {
@@ -68,7 +68,7 @@ fn is_social(url: &str) -> bool {
 /// Returns every visible image, with its role: `hero`, `content`, `logo` or `unknown`.
 pub(crate) fn images(selection: &Selection<'_, '_>, hero: Option<&str>, base: &Base) -> Vec<Value> {
     let doc = selection.doc;
-    let all = selection.nodes().filter(|it| doc.tag(*it) == Tag::Img);
+    let all = selection.nodes().filter(|it| is_image(doc.tag(*it)));
     let found = all.filter_map(|id| {
         let url = image_source(doc, id, base)?;
         let alt = doc.attr(id, "alt").map(folded).filter(|it| !it.is_empty());
@@ -85,7 +85,7 @@ pub(crate) fn worth_reading(
     base: &Base,
 ) -> Vec<String> {
     let doc = selection.doc;
-    let all = selection.nodes().filter(|it| doc.tag(*it) == Tag::Img);
+    let all = selection.nodes().filter(|it| is_image(doc.tag(*it)));
     let found = all.filter_map(|id| {
         let url = image_source(doc, id, base)?;
         let rank = match image_role(doc, id, &url, hero) {

@@ -129,7 +129,7 @@ impl SectionReader<'_> {
         }
         match tag {
             Tag::Br => self.line.push(' '),
-            Tag::Img => {
+            Tag::AmpImg | Tag::Img => {
                 if let Some(url) = image_source(doc, id, self.base) {
                     self.flush();
                     let alt = doc.attr(id, "alt").filter(|it| !it.trim().is_empty());

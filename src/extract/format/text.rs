@@ -1,12 +1,15 @@
 //! Renders the content as plain text.
 
+use crate::extract::dom::anchor::{is_edit_link, is_heading_anchor};
 use crate::extract::dom::code;
-use crate::extract::dom::doc::{Doc, Id, flow_into, is_reading};
+use crate::extract::dom::doc::{Doc, Id, are_apart, flow_into, is_reading};
 use crate::extract::dom::formula::{self, Piece};
+use crate::extract::dom::numbering::NumberedList;
 use crate::extract::dom::selection::Selection;
+use crate::extract::dom::spans::{Spans, cells};
 use crate::extract::dom::superscript::{LONGEST, Shift};
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::{anchor::is_heading_anchor, task::task_box};
+use crate::extract::dom::task::task_box;
 
 /// Renders a selection with a blank line between blocks.
 pub(crate) fn render(selection: &Selection<'_, '_>) -> String {
@@ -16,6 +19,7 @@ pub(crate) fn render(selection: &Selection<'_, '_>) -> String {
         line: String::new(),
         mark: None,
         lists: Vec::new(),
+        spans: Spans::default(),
     };
     out.children(selection.root);
     out.flush();
@@ -28,8 +32,10 @@ struct TextWriter<'v> {
     line: String,
     /// The marker before the next block: that of an item, wherever in the item its text begins.
     mark: Option<String>,
-    /// The number of the next item of each list that is open; `None` in one without numbers.
-    lists: Vec<Option<i64>>,
+    /// The lists that are open.
+    lists: Vec<NumberedList>,
+    /// The cells of the open table that reach into further rows.
+    spans: Spans,
 }
 
 impl TextWriter<'_> {
@@ -59,14 +65,11 @@ impl TextWriter<'_> {
     }
 
     /// Returns a dash or the item's number.
-    fn next_mark(&mut self) -> String {
-        match self.lists.last_mut() {
-            Some(Some(number)) => {
-                let mark = format!("{number}. ");
-                *number = number.saturating_add(1);
-                mark
-            }
-            _ => "- ".to_owned(),
+    fn next_mark(&mut self, item: Id) -> String {
+        let doc = self.selection.doc;
+        match self.lists.last_mut().and_then(|it| it.next(doc, item)) {
+            Some(number) => format!("{number}. "),
+            None => "- ".to_owned(),
         }
     }
 
@@ -96,12 +99,16 @@ impl TextWriter<'_> {
 
     fn element(&mut self, id: Id) {
         let doc = self.selection.doc;
+        if is_caption(doc, id) {
+            return;
+        }
         match doc.tag(id) {
             Tag::Br => self.line.push('\n'),
             Tag::Sup => self.shifted(id, Shift::Superscript),
             Tag::Sub => self.shifted(id, Shift::Subscript),
             // A text has no images, so their captions are dropped.
             Tag::Figcaption if captions_an_image(doc, id) => {}
+            Tag::Figure if captions_an_image(doc, id) && doc.node(id).text < CAPTION => {}
             Tag::Pre if code::counts_lines(doc, id) => {}
             Tag::Pre => {
                 self.flush();
@@ -112,27 +119,32 @@ impl TextWriter<'_> {
                     self.out.push_str(text);
                 }
             }
+            Tag::Table => {
+                let outer = std::mem::take(&mut self.spans);
+                self.block(id);
+                self.spans = outer;
+            }
             Tag::Tr if !doc.node(id).has_parts && !holds_code(doc, id) => {
                 self.flush();
                 self.row(id);
-                self.flush();
             }
-            tag @ (Tag::Ol | Tag::Ul | Tag::Menu) => {
+            Tag::Ol | Tag::Ul | Tag::Menu => {
                 self.flush();
-                let start = doc.attr(id, "start").and_then(|it| it.trim().parse().ok());
-                self.lists.push((tag == Tag::Ol).then(|| start.unwrap_or(1)));
+                self.lists.push(NumberedList::of(doc, id));
                 self.block(id);
                 self.lists.pop();
             }
             Tag::Li => {
                 self.flush();
-                self.mark = Some(self.next_mark() + task_box(doc, id).unwrap_or_default());
+                self.mark = Some(self.next_mark(id) + task_box(doc, id).unwrap_or_default());
                 self.block(id);
                 self.mark = None;
             }
             Tag::Q => self.enclosed(id, "\"", "\""),
             Tag::Other if is_reading(doc, id) => self.enclosed(id, "(", ")"),
-            _ if formula::is_drawing(doc, id) || is_heading_anchor(doc, id) => {}
+            _ if formula::is_drawing(doc, id)
+                || is_heading_anchor(doc, id)
+                || is_edit_link(doc, id) => {}
             tag if tag.is_block() => self.block(id),
             _ => match formula::pieces(doc, id) {
                 Some(pieces) => self.pieces(&pieces),
@@ -152,7 +164,7 @@ impl TextWriter<'_> {
     }
 
     /// Writes a part of a formula in reading order.
-    fn pieces(&mut self, pieces: &[Piece]) {
+    fn pieces(&mut self, pieces: &[Piece<'_>]) {
         for piece in pieces {
             match *piece {
                 Piece::Part(id) => self.element(id),
@@ -181,19 +193,27 @@ impl TextWriter<'_> {
         }
     }
 
-    /// Writes the cells of a row on one line.
+    /// Writes the cells of a row on one line, with empty ones for those that reach down from above.
     fn row(&mut self, id: Id) {
-        let doc = self.selection.doc;
-        let cells = doc
-            .children(id)
-            .filter(|it| doc.text(*it).is_none() && !self.selection.is_dropped(*it));
-        for (at, cell) in cells.enumerate() {
-            if at > 0 {
-                self.line.truncate(self.line.trim_end().len());
-                self.line.push_str(" | ");
+        let selection = self.selection;
+        let doc = selection.doc;
+        self.spans.begin_row(doc, id);
+        let mut texts: Vec<String> = Vec::new();
+        for cell in cells(doc, id).filter(|it| !selection.is_dropped(*it)) {
+            while self.spans.fills(texts.len()) {
+                texts.push(String::new());
             }
+            let wide = self.spans.add(doc, cell, texts.len());
             self.inline(cell);
+            texts.push(std::mem::take(&mut self.line).trim().to_owned());
+            texts.extend(std::iter::repeat_n(String::new(), wide.saturating_sub(1)));
         }
+        if texts.iter().all(String::is_empty) {
+            return;
+        }
+        self.begin();
+        let row = texts.join(" | ");
+        self.out.push_str(row.trim_end());
     }
 
     /// Writes the content of a node on one line; blocks only keep their words apart.
@@ -228,21 +248,30 @@ fn holds_code(doc: &Doc<'_>, id: Id) -> bool {
     (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Pre)
 }
 
+/// Returns `true` if a class names the caption or the credit of an image that stands beside it.
+fn is_caption(doc: &Doc<'_>, id: Id) -> bool {
+    let node = doc.node(id);
+    let is_named = node.text < CAPTION
+        && !matches!(node.tag, Tag::Caption | Tag::Table | Tag::Td | Tag::Th | Tag::Tr)
+        && doc.attr(id, "class").is_some_and(|it| {
+            let it = it.to_ascii_lowercase();
+            it.contains("caption") || it.contains("credit")
+        });
+    let has_image = |it: &Id| (*it..doc.end(*it)).any(|it| doc.tag(it) == Tag::Img);
+    let small = |it: &Id| doc.node(*it).text < CAPTION;
+    is_named && doc.around(id).skip(1).take(BESIDE).take_while(small).any(|it| has_image(&it))
+}
+
+/// Elements around a caption among which its image is.
+const BESIDE: usize = 2;
+/// Bytes of the texts around an image in a figure.
+const CAPTION: usize = 400;
+
 /// Returns `true` if a caption's figure shows an image and nothing to read.
 fn captions_an_image(doc: &Doc<'_>, id: Id) -> bool {
-    let figure = doc.node(id).parent;
+    let is_figure = doc.tag(id) == Tag::Figure;
+    let figure = if is_figure { id } else { doc.node(id).parent };
     let mut tags = (figure..doc.end(figure)).map(|it| doc.tag(it));
     tags.clone().any(|it| it == Tag::Img)
         && !tags.any(|it| matches!(it, Tag::Blockquote | Tag::Pre | Tag::Table))
-}
-
-/// Returns `true` if two elements without a blank between them are two words: a style may set them apart.
-/// Single letters are set in tags of their own for looks.
-fn are_apart(doc: &Doc<'_>, left: Id, right: Id) -> bool {
-    let is_word = |it: Id| {
-        let node = doc.node(it);
-        matches!(node.tag, Tag::A | Tag::Label | Tag::Small | Tag::Span | Tag::Time)
-            && node.text > 2
-    };
-    is_word(left) && is_word(right)
 }

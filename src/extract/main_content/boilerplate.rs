@@ -9,9 +9,6 @@ use crate::extract::vocabulary::{
     USER_CONTENT_WORDS,
 };
 
-/// Words of an id that is a name; a longer id was made from a heading.
-const WORDS_OF_A_NAME: usize = 4;
-
 /// The kind of boilerplate that an element is, in rising order of certainty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Boilerplate {
@@ -25,7 +22,7 @@ pub(crate) enum Boilerplate {
     Offers,
     /// Reviews by buyers.
     Reviews,
-    /// A class or an id names boilerplate.
+    /// A class names boilerplate.
     Likely,
     /// Comments by readers.
     Discussion,
@@ -58,19 +55,14 @@ impl BoilerplateMap {
     }
 }
 
-/// Returns `true` if a class or an id names the comments below an article.
+/// Returns `true` if a class names the comments below an article.
 fn is_discussion(value: &str) -> bool {
     value
         .split_ascii_whitespace()
         .any(|it| COMMENT_SECTION_NAMES.iter().any(|name| it.eq_ignore_ascii_case(name)))
 }
 
-/// Returns `true` if an id is a name and not a heading with hyphens in it.
-fn is_name(id: &str) -> bool {
-    id.split(|it: char| !it.is_ascii_alphanumeric()).count() <= WORDS_OF_A_NAME
-}
-
-/// Returns `true` if the words of a class or an id name details of the page.
+/// Returns `true` if the words of a class name details of the page.
 fn is_beside(words: &[&str]) -> bool {
     words.iter().enumerate().any(|(at, word)| {
         let next = words.get(at + 1).copied().unwrap_or_default();
@@ -111,14 +103,13 @@ fn boilerplate<'a>(
             }
             // The elements of a list share their classes.
             "class" => found = found.max(*known.entry(value).or_insert_with(|| said_by(value))),
-            "id" if is_name(value) => found = found.max(said_by(value)),
             _ => {}
         }
     }
     found
 }
 
-/// Classifies the words of a class or an id.
+/// Classifies the words of a class.
 fn said_by(value: &str) -> Boilerplate {
     if is_discussion(value) {
         return Boilerplate::Discussion;

@@ -1,11 +1,19 @@
 //! Chooses the part of the page that holds the content.
 
-use super::ENOUGH;
-use crate::extract::dom::doc::{Doc, Id, Node};
+use std::collections::HashMap;
+
+use super::{ENOUGH, phrases};
+use crate::extract::data::byline::Classes;
+use crate::extract::data::page_kind::PageKind;
+use crate::extract::dom::doc::{Doc, Id};
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
-use crate::extract::vocabulary::BODY_CLASSES;
+use crate::extract::vocabulary::{BODY_CLASSES, COMMENT_CLASSES};
 
+/// Bytes of a paragraph beside the element with a class for article text.
+const OUTSIDE: usize = 80;
+/// Bytes of prose of an `article` that no quote or card has.
+const STORY: usize = 1_500;
 /// Percent of the visible text that an element with a class for article text must hold.
 const BODY_SHARE: usize = 60;
 /// Percent of the text of the choice so far that a wider part must hold, and percent of its text that may
@@ -13,8 +21,13 @@ const BODY_SHARE: usize = 60;
 const GAIN: usize = 120;
 const LINKED: usize = 15;
 
+/// Percent of the prose around an `article` without the page's heading that it must hold.
+const ARTICLE_SHARE: usize = 60;
+/// Items of one class that are a list of comments.
+const COMMENTS: usize = 2;
+
 /// Returns the part that is marked as the content, or else the one with the most text.
-pub(super) fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
+pub(super) fn choose(doc: &Doc<'_>, body: Id, kind: PageKind) -> Option<Id> {
     let named = |wanted: &dyn Fn(Id) -> bool| {
         let mut found = (body..doc.end(body)).filter(|&it| wanted(it));
         let first = found.next()?;
@@ -25,9 +38,50 @@ pub(super) fn choose(doc: &Doc<'_>, body: Id) -> Option<Id> {
         |it: Id| doc.node(it).marks.property && doc.attr(it, "itemprop") == Some("articleBody");
     let is_main = |it: Id| doc.tag(it) == Tag::Main || doc.attr(it, "role") == Some("main");
     named(&article_body)
-        .or_else(|| named(&|it| doc.tag(it) == Tag::Article))
+        .or_else(|| named(&|it| doc.tag(it) == Tag::Article).filter(|it| is_entry(doc, body, *it)))
         .or_else(|| named(&is_main))
-        .or_else(|| densest(doc, body).map(|it| lifted(doc, body, it)))
+        .or_else(|| {
+            let comments =
+                if kind == PageKind::Discussion { Vec::new() } else { comments(doc, body) };
+            densest(doc, body, &comments).map(|it| lifted(doc, body, it, &comments))
+        })
+}
+
+/// Returns `true` if the only `article` of a page is what the page is about: it has the heading, or most of
+/// the prose around it. A quote or a card may be one too.
+fn is_entry(doc: &Doc<'_>, body: Id, article: Id) -> bool {
+    let heading =
+        (body..doc.end(body)).find(|it| doc.tag(*it) == Tag::H1 && doc.node(*it).text > 0);
+    if heading.is_none_or(|it| (article..doc.end(article)).contains(&it)) {
+        return true;
+    }
+    let is_main = |it: &Id| doc.tag(*it) == Tag::Main || doc.attr(*it, "role") == Some("main");
+    let around = doc.around(article).find(is_main).unwrap_or(body);
+    let prose = |it: Id| doc.node(it).text - doc.node(it).linked;
+    prose(article) * 100 >= prose(around) * ARTICLE_SHARE
+        || around == body && prose(article) > STORY
+}
+
+/// Returns the comments of readers: items of one class that names them, beside each other.
+pub(super) fn comments(doc: &Doc<'_>, body: Id) -> Vec<Id> {
+    let mut found = Vec::new();
+    let mut counts: HashMap<(Id, &str), usize> = HashMap::new();
+    let mut at = body + 1;
+    while at < doc.end(body) {
+        let node = doc.node(at);
+        let class = doc.attr(at, "class").filter(|_| node.tag.is_block() && node.text > 0);
+        let class = class.filter(|it| Classes::of(it).has(COMMENT_CLASSES));
+        if let Some(class) = class.filter(|_| !(at..node.end).any(|it| doc.tag(it) == Tag::H1)) {
+            let first = class.split_ascii_whitespace().next().unwrap_or_default();
+            *counts.entry((node.parent, first)).or_default() += 1;
+            found.push((at, (node.parent, first)));
+            at = node.end;
+        } else {
+            at += 1;
+        }
+    }
+    found.retain(|it| counts.get(&it.1).is_some_and(|it| *it >= COMMENTS));
+    found.into_iter().map(|it| it.0).collect()
 }
 
 /// Returns the one element of a selection with a class for article text, if it holds most of the text.
@@ -49,7 +103,21 @@ pub(super) fn named_body(selection: &Selection<'_, '_>) -> Option<Id> {
     }
     let body = found?;
     let length = selection.length_of(body);
-    (length >= ENOUGH && length * 100 >= selection.length() * BODY_SHARE).then_some(body)
+    let holds_most = length >= ENOUGH && length * 100 >= selection.length() * BODY_SHARE;
+    (holds_most && !has_prose_outside(selection, body)).then_some(body)
+}
+
+/// Returns `true` if a paragraph of a selection stands beside a part of it.
+fn has_prose_outside(selection: &Selection<'_, '_>, part: Id) -> bool {
+    let doc = selection.doc;
+    let parent = doc.node(part).parent;
+    doc.children(parent).filter(|it| *it != part && !selection.is_dropped(*it)).any(|it| {
+        let node = doc.node(it);
+        node.tag.is_block()
+            && !node.has_block
+            && node.text - node.linked >= OUTSIDE
+            && phrases::is_sentence(&doc.folded_text(it))
+    })
 }
 
 fn is_body(class: &str) -> bool {
@@ -79,12 +147,12 @@ const SCALE: usize = 4;
 
 /// Returns the element whose own paragraphs weigh most, by the rule of Readability: a paragraph counts
 /// for its parent, and half for its grandparent.
-fn densest(doc: &Doc<'_>, body: Id) -> Option<Id> {
+fn densest(doc: &Doc<'_>, body: Id, comments: &[Id]) -> Option<Id> {
     let mut scores = vec![0_u32; doc.len()];
     let mut at = body;
     while at < doc.end(body) {
         let node = doc.node(at);
-        if node.hidden && at > body {
+        if at > body && (node.hidden || comments.binary_search(&at).is_ok()) {
             at = node.end;
             continue;
         }
@@ -94,7 +162,9 @@ fn densest(doc: &Doc<'_>, body: Id) -> Option<Id> {
                 .map(|it| it.matches([',', '，', '、']).count())
                 .sum();
             let length = (node.text / LENGTH_STEP).min(MAX_LENGTH);
-            let weight = SCALE * (1 + commas.min(MAX_COMMAS) + length);
+            // In a list it may be the teaser of another page.
+            let scale = if doc.tag(node.parent) == Tag::Li { SCALE / 2 } else { SCALE };
+            let weight = scale * (1 + commas.min(MAX_COMMAS) + length);
             let weight = u32::try_from(weight).unwrap_or_default();
             scores[node.parent] += weight;
             let above = doc.node(node.parent).parent;
@@ -112,14 +182,19 @@ fn is_paragraph(tag: Tag) -> bool {
 
 /// Widens the choice from the densest element: content in several sections has its densest one, and a
 /// table or a list is only a piece of a page.
-fn lifted(doc: &Doc<'_>, body: Id, dense: Id) -> Id {
-    let prose = |it: &Node<'_>| it.text - it.linked;
+fn lifted(doc: &Doc<'_>, body: Id, dense: Id, comments: &[Id]) -> Id {
+    let prose = |it: Id| {
+        let node = doc.node(it);
+        let said = comments.iter().filter(|at| (it..node.end).contains(*at));
+        let said: usize = said.map(|it| doc.node(*it).text - doc.node(*it).linked).sum();
+        node.text - node.linked - said
+    };
     let mut best = dense;
     for around in doc.around(dense).skip(1).take_while(|it| *it != body && *it != 0) {
         let (now, wider) = (doc.node(best), doc.node(around));
         // Boilerplate is made of links, so a wider part must add text and hardly any links.
         let gains =
-            prose(wider) * 100 >= prose(now) * GAIN && wider.linked * 100 < wider.text * LINKED;
+            prose(around) * 100 >= prose(best) * GAIN && wider.linked * 100 < wider.text * LINKED;
         if is_piece(now.tag) || gains {
             best = around;
         }

@@ -5,14 +5,18 @@
 
 mod boilerplate;
 mod choose;
+mod evidence;
+mod explain;
 mod phrases;
+mod repetition;
 mod trim;
 
-use crate::extract::data::page_kind::PageKind;
+use crate::extract::data::facts::Facts;
 use crate::extract::dom::doc::Doc;
 use crate::extract::dom::selection::Selection;
 
 pub(super) use self::boilerplate::{Boilerplate, BoilerplateMap};
+pub(super) use self::explain::parts;
 
 /// Bytes of a choice that can be trusted.
 const ENOUGH: usize = 250;
@@ -23,11 +27,11 @@ const SHARE: usize = 5;
 pub(super) fn find<'d, 'a>(
     doc: &'d Doc<'a>,
     boilerplate: &BoilerplateMap,
-    kind: PageKind,
+    facts: &Facts,
     warnings: &mut Vec<String>,
 ) -> Selection<'d, 'a> {
     let body = doc.body();
-    let chosen = choose::choose(doc, body).unwrap_or(body);
+    let chosen = choose::choose(doc, body, facts.kind).unwrap_or(body);
     let (part, whole) = (doc.node(chosen).text, doc.node(body).text);
     let root = if chosen != body && (part < ENOUGH || part * SHARE < whole) {
         warnings.push(
@@ -38,9 +42,10 @@ pub(super) fn find<'d, 'a>(
     } else {
         chosen
     };
-    let mut selection = trim::without_boilerplate(doc, boilerplate, kind, root);
+    let mut selection = trim::without_boilerplate(doc, boilerplate, facts, root);
     if let Some(body) = choose::named_body(&selection) {
         selection.root = body;
     }
+    warnings.extend(explain::warning(&selection));
     selection
 }

@@ -1,15 +1,30 @@
 //! Drops sections and lines whose words mark them as boilerplate.
 
 use crate::extract::data::page_kind::PageKind;
-use crate::extract::dom::doc::Id;
-use crate::extract::dom::selection::Selection;
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::selection::{DropRule, Selection};
 use crate::extract::dom::tag::Tag;
-use crate::extract::vocabulary::{BOILERPLATE_HEADINGS, CALL_TO_ACTION_PHRASES, REVIEW_HEADINGS};
+use crate::extract::main_content::evidence::{Evidence, Flow};
+use crate::extract::vocabulary::{
+    BOILERPLATE_HEADINGS, CALL_TO_ACTION_PHRASES, REFERRAL_PHRASES, REVIEW_HEADINGS,
+};
 
+/// Extensions of documents that readers download.
+const FILE_KINDS: [&str; 16] = [
+    "csv", "doc", "docx", "epub", "gz", "ics", "mp3", "mp4", "odt", "pdf", "ppt", "pptx", "txt",
+    "xls", "xlsx", "zip",
+];
 /// Words of a line that invites the reader to press it.
 const INVITATION_WORDS: usize = 6;
+/// The same for a line in the flow of the text.
+const FEW_WORDS: usize = 2;
 /// Bytes of such a line.
 const INVITATION: usize = 60;
+
+/// Bytes of a line that refers to another page, percent of it that is linked, and bytes that are not.
+const REFERRAL: usize = 240;
+const REFERRED: usize = 40;
+const UNLINKED: usize = 80;
 
 /// Bytes of a heading over a section that may be boilerplate.
 const HEADING: std::ops::Range<usize> = 4..60;
@@ -17,7 +32,7 @@ const HEADING: std::ops::Range<usize> = 4..60;
 const SECTION_SHARE: usize = 3;
 
 /// Drops lines that invite the reader to press them.
-pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>) {
+pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>, flow: &Flow) {
     let doc = selection.doc;
     let is_line = |it: &Id| {
         let node = doc.node(*it);
@@ -25,31 +40,66 @@ pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>) {
         let alone = || matches!(node.tag, Tag::A | Tag::Span) && doc.node(node.parent).has_block;
         (matches!(node.tag, Tag::Div | Tag::P) || alone())
             && !node.has_block
-            && (1..INVITATION).contains(&node.text)
+            && (1..REFERRAL).contains(&node.text)
+            && node.linked > 0
     };
     let lines: Vec<Id> = selection.nodes().filter(is_line).collect();
     for line in lines {
         let text = doc.folded_text(line).to_lowercase();
+        let node = doc.node(line);
+        let refers = node.linked * 100 >= node.text * REFERRED
+            && node.text - node.linked < UNLINKED
+            && (!is_sentence(&text) || node.linked >= node.text)
+            && REFERRAL_PHRASES.iter().any(|it| text.starts_with(it));
+        if refers {
+            selection.drop_node(line, DropRule::Invitation);
+            continue;
+        }
         let invites = CALL_TO_ACTION_PHRASES.iter().any(|it| {
             let rest = text.strip_prefix(it);
             rest.is_some_and(|it| !it.starts_with(char::is_alphanumeric))
         });
         let ends = text.ends_with(['.', ':', '?']);
-        if invites && !ends && text.split(' ').count() <= INVITATION_WORDS {
-            selection.drop_node(line);
+        // In the text "Read the report" leads to the report.
+        let most = if flow.holds(line) { FEW_WORDS } else { INVITATION_WORDS };
+        let short = text.len() < INVITATION && text.split(' ').count() <= most;
+        if invites && !ends && short && is_pressed(doc, line) {
+            selection.drop_node(line, DropRule::Invitation);
         }
     }
 }
 
+/// Returns `true` if a line is to be pressed: all of it is a link, or its role is that of a button.
+fn is_pressed(doc: &Doc<'_>, id: Id) -> bool {
+    let node = doc.node(id);
+    let is_file = |it: Id| doc.attr(it, "href").is_some_and(leads_to_file);
+    let loads = (id..node.end).any(|it| doc.tag(it) == Tag::A && is_file(it));
+    (node.linked >= node.text || doc.attr(id, "role") == Some("button")) && !loads
+}
+
+/// Returns `true` if an address is that of a document to download.
+fn leads_to_file(address: &str) -> bool {
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    let kind = path.rsplit('/').next().and_then(|it| it.rsplit_once('.')).map(|it| it.1);
+    kind.is_some_and(|it| FILE_KINDS.iter().any(|kind| it.eq_ignore_ascii_case(kind)))
+}
+
+/// Returns `true` if a line ends like a sentence.
+pub(super) fn is_sentence(text: &str) -> bool {
+    let text = text.trim_end_matches(['"', '\'', '”', '’', '»', ')', ' ']);
+    text.ends_with(['.', '!', '?', ':', '…', '。', '！', '？'])
+}
+
 /// Drops sections whose heading marks them as boilerplate ("Related", "Share this").
-pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, kind: PageKind) {
+pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind: PageKind) {
     let doc = selection.doc;
     let (root, total) = (selection.root, doc.node(selection.root).text);
     let heads: Vec<Id> = selection
         .nodes()
         .filter(|it| {
             let node = doc.node(*it);
-            node.tag.level().is_some_and(|it| it >= 2) && HEADING.contains(&node.text)
+            let titled = node.tag.level().is_some_and(|it| it >= 2) || is_bold_line(doc, *it);
+            titled && HEADING.contains(&node.text)
         })
         .collect();
     for head in heads {
@@ -60,34 +110,62 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, kind: PageKind) {
             continue;
         }
         let level = doc.tag(head).level().unwrap_or(2);
+        // A heading that is a link is the title of another page, and begins no section of this one.
+        let begins = |it: Id| {
+            let node = doc.node(it);
+            node.tag.level().is_some_and(|it| it <= level) && node.linked * 2 < node.text
+        };
         // The section of the heading: as large as it goes without another heading.
         let mut part = head;
         for around in doc.around(head).skip(1).take_while(|it| *it != root) {
-            let other = (around..doc.end(around))
-                .find(|it| *it != head && doc.tag(*it).level().is_some_and(|it| it <= level));
+            let other = (around..doc.end(around)).find(|it| *it != head && begins(*it));
             if other.is_some() || doc.node(around).text * SECTION_SHARE > total {
                 break;
             }
             part = around;
         }
         if part != head && doc.node(part).text > doc.node(head).text {
-            selection.drop_node(part);
+            if leads(doc, flow, &[part], head) {
+                selection.drop_node(part, DropRule::Heading);
+            }
             continue;
         }
         // Without one, the elements behind it up to the next heading.
         let parent = doc.node(part).parent;
         let mut rest: Vec<Id> = vec![part];
         for next in doc.children(parent).filter(|it| *it > part) {
-            if (next..doc.end(next)).any(|it| doc.tag(it).level().is_some_and(|it| it <= level)) {
+            // Prose behind the links is the text again.
+            if (next..doc.end(next)).any(begins) || Evidence::of(doc, next).is_prose() {
                 break;
             }
             rest.push(next);
         }
         let length: usize = rest.iter().map(|it| doc.node(*it).text).sum();
-        if length * SECTION_SHARE < total {
+        if length * SECTION_SHARE < total && leads(doc, flow, &rest, head) {
             for id in rest {
-                selection.drop_node(id);
+                selection.drop_node(id, DropRule::Heading);
             }
         }
     }
+}
+
+/// Returns `true` if a short block is set in bold as a whole, as a heading is.
+fn is_bold_line(doc: &Doc<'_>, id: Id) -> bool {
+    let node = doc.node(id);
+    matches!(node.tag, Tag::P | Tag::Div)
+        && !node.has_block
+        && HEADING.contains(&node.text)
+        && doc.children(id).any(|it| {
+            matches!(doc.tag(it), Tag::B | Tag::Strong) && doc.node(it).text + 1 >= node.text
+        })
+}
+
+/// Returns `true` if the parts below a heading lead elsewhere, or stand outside the flow of the text.
+fn leads(doc: &Doc<'_>, flow: &Flow, parts: &[Id], head: Id) -> bool {
+    let outside = parts.iter().all(|it| !flow.holds(*it));
+    let all = parts.iter().filter(|it| **it != head);
+    let evidence = all.map(|it| Evidence::of(doc, *it)).reduce(Evidence::and);
+    let title = if parts.contains(&head) { 0 } else { doc.node(head).text };
+    let evidence = evidence.map(|it| it.without_text(title));
+    evidence.is_some_and(|it| outside && !it.is_prose() || it.leads_elsewhere() || it.asks())
 }

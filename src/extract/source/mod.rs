@@ -8,3 +8,4 @@ mod formula;
 mod prescan;
 mod streamed;
 pub(crate) mod tree;
+pub(crate) mod xhtml;

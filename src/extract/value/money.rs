@@ -1,5 +1,7 @@
 //! Amounts of money as pages write them, with the currency beside them.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::extract::value::number::number;
@@ -7,6 +9,10 @@ use crate::extract::vocabulary::{CURRENCY_SIGNS, LOCAL_CURRENCIES};
 
 /// Characters of an amount with its separators.
 const LONGEST: usize = 20;
+
+/// Currencies whose amounts have a point before the fraction and never between groups of digits: the pound,
+/// and the currencies with three decimals.
+const POINT_CURRENCIES: [&str; 8] = ["BHD", "GBP", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
 /// An amount, and its currency if one stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,13 +24,15 @@ pub(crate) struct Money {
 /// Returns the first amount beside a currency, or else the first amount.
 pub(crate) fn money(text: &str) -> Option<Money> {
     priced(text).or_else(|| {
-        let amount = amount(digits_from(text)?)?;
+        let text = western(text);
+        let amount = amount(digits_from(&text)?, None)?;
         Some(Money { amount, currency: None })
     })
 }
 
 /// Returns the first amount beside the sign or code of a currency.
 pub(crate) fn priced(text: &str) -> Option<Money> {
+    let text = &*western(text);
     // The sign at the first place counts.
     let places =
         CURRENCY_SIGNS.iter().filter_map(|(sign, code)| Some((place(text, sign)?, *sign, *code)));
@@ -39,14 +47,46 @@ pub(crate) fn priced(text: &str) -> Option<Money> {
         let begins = after.starts_with(|it: char| it.is_ascii_digit());
         // A sign between two amounts belongs to the one before, unless it touches the other.
         let touches = text.get(at + sign.len()..)?.starts_with(|it: char| it.is_ascii_digit());
+        if let Some(amount) = split_by_sign(before, after, sign, ends && touches) {
+            return Some(Money { amount, currency: Some(code) });
+        }
         let written = match (ends, begins) {
             (true, false) => last_number(before)?,
             (true, true) if !touches => last_number(before)?,
             (_, true) => after,
             (false, false) => return None,
         };
-        Some(Money { amount: amount(written)?, currency: Some(code) })
+        Some(Money { amount: amount(written, Some(code))?, currency: Some(code) })
     })
+}
+
+/// Reads `12€99`, whose sign stands in place of the point.
+fn split_by_sign(before: &str, after: &str, sign: &str, touches: bool) -> Option<f64> {
+    let cents = after.get(..2)?;
+    let fits = touches
+        && sign == "€"
+        && cents.bytes().all(|it| it.is_ascii_digit())
+        && !after.get(2..)?.starts_with(|it: char| it.is_ascii_digit() || ".,".contains(it));
+    let whole = last_number(before).filter(|_| fits)?;
+    let whole = whole.bytes().all(|it| it.is_ascii_digit()).then_some(whole)?;
+    format!("{whole}.{cents}").parse().ok()
+}
+
+/// Replaces the digits and separators of Arabic and Persian.
+fn western(text: &str) -> Cow<'_, str> {
+    let digit = |it: char| {
+        let from = |zero: char| u32::from(it).checked_sub(u32::from(zero)).filter(|it| *it < 10);
+        from('٠').or_else(|| from('۰')).and_then(|it| char::from_digit(it, 10))
+    };
+    if !text.chars().any(|it| digit(it).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let plain = text.chars().map(|it| match it {
+        '٫' => '.',
+        '٬' => ',',
+        it => digit(it).unwrap_or(it),
+    });
+    Cow::Owned(plain.collect())
 }
 
 /// Returns the local currency for a sign whose country the site's host names.
@@ -69,8 +109,14 @@ fn place(text: &str, sign: &str) -> Option<usize> {
     })
 }
 
+/// Returns a text from its first digit on, or from the separator before it: `,89`.
 fn digits_from(text: &str) -> Option<&str> {
-    text.get(text.find(|it: char| it.is_ascii_digit())?..)
+    let at = text.find(|it: char| it.is_ascii_digit())?;
+    let before = text.get(..at)?;
+    let is_fraction = before.ends_with(['.', ','])
+        && (before.len() == 1 || [" ,", " ."].iter().any(|it| before.ends_with(it)))
+        && text.get(at..)?.bytes().take_while(u8::is_ascii_digit).count() == 2;
+    text.get(at - usize::from(is_fraction)..)
 }
 
 /// Returns the number at the end of a text, from its first digit on.
@@ -91,10 +137,13 @@ fn last_number(text: &str) -> Option<&str> {
     digits_from(text.get(begin..)?)
 }
 
-/// Returns the positive number at the beginning of a text. No price has three digits behind its point, so
-/// three digits there are thousands.
-fn amount(text: &str) -> Option<f64> {
-    let written: String = text.chars().take(LONGEST).collect();
+/// Returns the positive number at the beginning of a text. Hardly a price has three digits behind its
+/// point, so three digits there are thousands, unless the currency is written otherwise.
+fn amount(text: &str, currency: Option<&str>) -> Option<f64> {
+    let mut written: String = text.chars().take(LONGEST).collect();
+    if written.starts_with([',', '.']) {
+        written.replace_range(..1, "0.");
+    }
     let value = number(&Value::from(written.as_str()))?;
     let end = written.find(|it: char| !it.is_ascii_digit() && !matches!(it, '.' | ','));
     let end = end.unwrap_or(written.len());
@@ -102,7 +151,8 @@ fn amount(text: &str) -> Option<f64> {
     let grouped = plain.split_once('.').is_some_and(|(before, after)| {
         after.len() == 3 && !plain.contains(',') && (1..=3).contains(&before.len()) && before != "0"
     });
-    let value = if grouped { (value * 1_000.0).round() } else { value };
+    let has_point = currency.is_some_and(|it| POINT_CURRENCIES.contains(&it));
+    let value = if grouped && !has_point { (value * 1_000.0).round() } else { value };
     (value > 0.0).then_some(value)
 }
 
@@ -125,6 +175,15 @@ mod tests {
             ("10 € 20 €", 10.0, "EUR"),
             ("2 €5", 5.0, "EUR"),
             ("0.125 €", 0.125, "EUR"),
+            ("12€99", 12.99, "EUR"),
+            ("12 €99", 12.99, "EUR"),
+            (",89 €", 0.89, "EUR"),
+            ("£3.355", 3.355, "GBP"),
+            ("KD 3.250", 3.25, "KWD"),
+            ("٣٫٥٠ د.إ", 3.5, "AED"),
+            ("Rp 150.000", 150_000.0, "IDR"),
+            ("kr 1.299,-", 1_299.0, "SEK"),
+            ("₦5,000", 5_000.0, "NGN"),
         ] {
             assert_eq!(priced(text), Some(Money { amount, currency: Some(currency) }), "{text}");
         }

@@ -23,15 +23,15 @@ use crate::service::wire::Balance;
 /// use rungs::service::{Keys, Service};
 /// use rungs::stores::Memory;
 ///
-/// # let runtime = tokio::runtime::Runtime::new()?;
-/// # runtime.block_on(async {
+/// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let engine = Engine::builder().store(Memory::default()).http(Http::new()).build()?;
 /// let service = Service::new(engine.clone()).keys(Keys::default());
 /// let app: axum::Router = axum::Router::new().nest("/scraping", service.router());
 /// # drop(app);
 /// # engine.shutdown().await;
 /// # Ok::<(), rungs::Error>(())
-/// # })
+/// # })?;
+/// # Ok::<(), rungs::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]

@@ -5,3 +5,4 @@ mod documents;
 mod embedded_state;
 mod fields;
 mod formats;
+mod kept;

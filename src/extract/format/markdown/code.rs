@@ -11,28 +11,39 @@ impl MarkdownWriter<'_> {
         if (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Pre) {
             return self.children(id);
         }
-        let source = doc.source_text(id);
-        let mut text = folded(&source);
+        if doc.node(id).has_block {
+            return self.fenced(id);
+        }
+        let source = code::text(doc, id);
+        let text = folded(&source);
         if text.is_empty() {
             // Blank code is visible, and empty code is not.
             if source.is_empty() || doc.tag(id) != Tag::Code {
                 return self.flow(&source);
             }
-            text.push(' ');
+            return self.line.push_str("` `");
         }
-        let fence = "`".repeat(escape::longest_run(&text, '`') + 1);
-        let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-        if self.emphasis.closed == Some(("`", self.line.len())) && fence == "`" {
+        // Blanks at the edges separate words, so they go outside.
+        let padded = text.starts_with('`') || text.ends_with('`');
+        if source.starts_with(char::is_whitespace) && !self.line.is_empty() && !padded {
+            self.flow(" ");
+        }
+        let touches = self.emphasis.closed == Some(("`", self.line.len()));
+        if touches && !text.contains('`') {
             // Two spans that touch are read as one.
             self.line.truncate(self.line.len() - 1);
             self.line.push_str(&format!("{text}`"));
         } else {
-            if self.line.ends_with('`') {
+            // A mark of an element that begins here will come between.
+            if self.line.ends_with('`') && self.emphasis.opened != Some(self.line.len()) {
                 self.line.push(' ');
             }
-            self.line.push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
+            escape::code_into(&mut self.line, &text);
         }
-        self.emphasis.closed = (fence == "`").then_some(("`", self.line.len()));
+        self.emphasis.closed = (!text.contains('`')).then_some(("`", self.line.len()));
+        if source.ends_with(char::is_whitespace) && !padded {
+            self.line.push(' ');
+        }
     }
 
     /// Writes a block of code with all its lines.
@@ -41,8 +52,8 @@ impl MarkdownWriter<'_> {
         if code::counts_lines(doc, id) {
             return self.flush();
         }
-        let text = code::text(doc, id);
-        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let source = code::text(doc, id);
+        let text = source.strip_suffix('\n').unwrap_or(&source);
         // An element for code has a visible frame even if it is empty.
         let is_code = (id..doc.end(id)).any(|it| doc.tag(it) == Tag::Code);
         if text.trim().is_empty() && !is_code {
@@ -50,6 +61,7 @@ impl MarkdownWriter<'_> {
         }
         let fence = "`".repeat(escape::longest_run(text, '`').max(2) + 1);
         let language = code::language(doc, id).unwrap_or_default();
-        self.block(&format!("{fence}{language}\n{text}\n{fence}"));
+        let text = if source.is_empty() { String::new() } else { format!("{text}\n") };
+        self.block(&format!("{fence}{language}\n{text}{fence}"));
     }
 }

@@ -29,11 +29,13 @@ pub(crate) fn escaped_into(line: &mut String, word: &str, behind: Option<char>) 
     if !word.bytes().any(is_mark) {
         return line.push_str(word);
     }
+    let address = is_address(word);
     let mut before = None;
     for (at, symbol) in word.char_indices() {
         let rest = word.get(at + symbol.len_utf8()..).unwrap_or_default();
         let next = rest.chars().next().or(behind);
         let escape = match symbol {
+            '_' | '*' | '~' if address => false,
             '`' | '*' | '[' | ']' => true,
             // Inside a word an underscore is not a mark.
             '_' => {
@@ -89,6 +91,19 @@ pub(crate) fn line_start(out: &mut String, line: &str) {
 fn is_rule(line: &str) -> bool {
     let only = |signs: &[char]| line.chars().all(|it| it == ' ' || signs.contains(&it));
     line.starts_with('=') && only(&['=']) || line.contains('-') && only(&['-', ':', '|'])
+}
+
+/// Appends a span of code with a fence that is longer than every run of fences in it.
+pub(crate) fn code_into(line: &mut String, text: &str) {
+    let fence = "`".repeat(longest_run(text, '`') + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    line.push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
+}
+
+/// Returns `true` if a word is an address, which readers link as it is.
+fn is_address(word: &str) -> bool {
+    let rest = word.strip_prefix("https://").or_else(|| word.strip_prefix("http://"));
+    rest.is_some_and(|it| it.starts_with(char::is_alphanumeric))
 }
 
 /// Returns the length of the longest run of a sign.

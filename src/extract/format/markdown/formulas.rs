@@ -36,7 +36,7 @@ impl MarkdownWriter<'_> {
     }
 
     /// Writes a part of a formula without source, in reading order.
-    pub(crate) fn pieces(&mut self, pieces: &[Piece]) {
+    pub(crate) fn pieces(&mut self, pieces: &[Piece<'_>]) {
         for piece in pieces {
             match *piece {
                 Piece::Part(id) => self.element(id),

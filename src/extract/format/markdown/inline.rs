@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use crate::extract::dom::address::as_target;
 use crate::extract::dom::anchor::is_heading_anchor;
 use crate::extract::dom::doc::{Id, folded};
+use crate::extract::dom::formula;
 use crate::extract::dom::image::image_source;
+use crate::extract::dom::tag::Tag;
 use crate::extract::format::markdown::{MarkdownWriter, escape};
 
 /// The open marks, and the mark that has just been closed.
@@ -14,10 +16,14 @@ pub(crate) struct Emphasis {
     strong: bool,
     slanted: bool,
     struck: bool,
+    /// `true` inside emphasis that is a part of the same emphasis.
+    alternate: bool,
     /// The marks around the blocks that are being read.
     pub(crate) blocks: Vec<&'static str>,
     /// The mark at the end of the line, and where the line ended then.
     pub(crate) closed: Option<(&'static str, usize)>,
+    /// Where the line ended when the innermost element began that gets marks around it.
+    pub(crate) opened: Option<usize>,
 }
 
 impl Emphasis {
@@ -40,7 +46,7 @@ impl MarkdownWriter<'_> {
         std::mem::replace(&mut self.line, outer)
     }
 
-    fn break_line(&mut self) {
+    pub(crate) fn break_line(&mut self) {
         self.line.truncate(self.line.trim_end_matches(' ').len());
         if !self.line.is_empty() && !self.line.ends_with('\n') {
             self.line.push('\n');
@@ -59,14 +65,34 @@ impl MarkdownWriter<'_> {
                 continue;
             }
             let node = selection.doc.node(child);
-            if node.tag.is_block() || node.has_block {
-                self.break_line();
-                self.inline_children(child);
-                self.break_line();
-            } else {
-                self.element(child);
+            match node.tag {
+                Tag::Pre => self.code_lines(child),
+                Tag::Hr => self.break_line(),
+                Tag::Li => self.inline_item(child),
+                _ if node.tag.is_block() || node.has_block => {
+                    self.break_line();
+                    self.inline_children(child);
+                    self.break_line();
+                }
+                _ => self.element(child),
             }
         }
+    }
+
+    /// Writes an item of a list on a line of its own, behind its mark.
+    fn inline_item(&mut self, id: Id) {
+        let doc = self.selection.doc;
+        self.break_line();
+        let list = doc.node(id).parent;
+        if doc.tag(list) == Tag::Ol {
+            let number =
+                doc.children(list).filter(|it| doc.tag(*it) == Tag::Li && *it <= id).count();
+            self.line.push_str(&format!("{number}. "));
+        } else if doc.node(id).text > 0 {
+            self.line.push_str("- ");
+        }
+        self.inline_children(id);
+        self.break_line();
     }
 
     /// Takes back the text from `begin` on, to put marks around it. Leading blanks stay on the line, and
@@ -74,32 +100,44 @@ impl MarkdownWriter<'_> {
     fn taken_since(&mut self, begin: usize) -> Option<(String, bool)> {
         const BLANKS: [char; 2] = [' ', '\n'];
         let inner = self.line.split_off(begin.min(self.line.len()));
-        let text = inner.trim_matches(BLANKS);
-        if text.is_empty() {
+        let trimmed = inner.trim_matches(BLANKS);
+        if trimmed.is_empty() {
             self.line.push_str(if inner.is_empty() { "" } else { " " });
             return None;
         }
         if inner.starts_with(BLANKS) && !self.line.ends_with(BLANKS) {
             self.line.push(' ');
         }
-        Some((text.to_owned(), inner.ends_with(BLANKS)))
+        let mut text = trimmed.to_owned();
+        // A backslash before a blank is plain text, but one before a mark would escape it.
+        let slashes = text.len() - text.trim_end_matches('\\').len();
+        if slashes % 2 == 1 {
+            text.push('\\');
+        }
+        Some((text, inner.ends_with(BLANKS)))
     }
 
     /// Writes content with a mark on both sides. The marks touch the words: blanks go outside.
     pub(crate) fn around(&mut self, id: Id, mark: &'static str) {
         if *self.emphasis.open(mark) {
-            return self.children(id);
+            return self.nested(id, mark);
         }
         if self.selection.doc.node(id).has_block {
             return self.around_blocks(id, mark);
         }
         let begin = self.line.len();
+        let before = self.emphasis.closed.take();
+        let outer = self.emphasis.opened.replace(begin);
         *self.emphasis.open(mark) = true;
         self.children(id);
         *self.emphasis.open(mark) = false;
-        let Some((text, blank_behind)) = self.taken_since(begin) else { return };
+        self.emphasis.opened = outer;
+        let Some((text, blank_behind)) = self.taken_since(begin) else {
+            self.emphasis.closed = before;
+            return;
+        };
         // Two marks that touch cancel each other out, so the text joins the marked text before it.
-        let touches = self.emphasis.closed == Some((mark, self.line.len()));
+        let touches = before == Some((mark, self.line.len()));
         if touches {
             self.line.truncate(self.line.len() - mark.len());
         } else {
@@ -112,6 +150,42 @@ impl MarkdownWriter<'_> {
         self.line.push_str(&close(&text));
         self.line.push_str(mark);
         self.emphasis.closed = Some((mark, self.line.len()));
+        if blank_behind {
+            self.line.push(' ');
+        }
+    }
+
+    /// Writes emphasis inside the same emphasis with the other mark, if it is only a part of that and stands
+    /// between words.
+    fn nested(&mut self, id: Id, mark: &'static str) {
+        let doc = self.selection.doc;
+        let other = match mark {
+            "**" => "__",
+            "*" => "_",
+            _ => return self.children(id),
+        };
+        let marks = |it: Tag| match mark {
+            "**" => matches!(it, Tag::B | Tag::Strong),
+            _ => matches!(it, Tag::Em | Tag::I),
+        };
+        let outer = doc.around(id).skip(1).find(|it| marks(doc.tag(*it)));
+        let is_part = outer
+            .is_some_and(|it| doc.node(it).text > doc.node(id).text || doc.tag(it) == doc.tag(id));
+        let apart = !self.line.ends_with(char::is_alphanumeric);
+        let behind = (doc.end(id)..doc.len()).find_map(|it| doc.text(it));
+        let ends = behind.is_none_or(|it| !it.starts_with(char::is_alphanumeric));
+        if !is_part || !apart || !ends || doc.node(id).has_block || self.emphasis.alternate {
+            return self.children(id);
+        }
+        let begin = self.line.len();
+        let outer = self.emphasis.opened.replace(begin);
+        self.emphasis.closed = None;
+        self.emphasis.alternate = true;
+        self.children(id);
+        self.emphasis.alternate = false;
+        self.emphasis.opened = outer;
+        let Some((text, blank_behind)) = self.taken_since(begin) else { return };
+        self.line.push_str(&format!("{other}{}{other}", close(&text)));
         if blank_behind {
             self.line.push(' ');
         }
@@ -148,7 +222,11 @@ impl MarkdownWriter<'_> {
 
     pub(crate) fn link(&mut self, id: Id) {
         let doc = self.selection.doc;
-        let address = doc.attr(id, "href").and_then(|it| self.base.absolute(it));
+        let address = doc.attr(id, "href").and_then(|it| {
+            // Without the address of the page a link to it stays empty.
+            let own = it.is_empty() && self.base.page().is_none();
+            own.then(String::new).or_else(|| self.base.absolute(it))
+        });
         let Some(address) = address else { return self.children(id) };
         if is_heading_anchor(doc, id) {
             return;
@@ -164,8 +242,15 @@ impl MarkdownWriter<'_> {
             return;
         }
         let begin = self.line.len();
+        let before = self.emphasis.closed.take();
+        let outer = self.emphasis.opened.replace(begin);
         self.children(id);
-        let Some((text, blank_behind)) = self.taken_since(begin) else { return };
+        self.emphasis.opened = outer;
+        let Some((text, blank_behind)) = self.taken_since(begin) else {
+            self.emphasis.closed = before;
+            return;
+        };
+        self.emphasis.closed = None;
         if self.line.ends_with('!') {
             // With the sign before it the link would be an image.
             self.line.truncate(self.line.len() - 1);
@@ -180,6 +265,9 @@ impl MarkdownWriter<'_> {
     pub(crate) fn image(&mut self, id: Id) {
         let doc = self.selection.doc;
         let Some(source) = image_source(doc, id, self.base) else { return };
+        if formula::is_picture(doc, id) {
+            return;
+        }
         // The lines of the text stay; a blank one would end the paragraph.
         let lines = doc.attr(id, "alt").unwrap_or_default().lines().map(str::trim);
         let mut alt = String::new();

@@ -1,22 +1,19 @@
 //! Writes lists.
 
 use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::numbering::NumberedList;
 use crate::extract::dom::tag::Tag;
 use crate::extract::dom::task::task_box;
 use crate::extract::format::markdown::{Gap, Margin, MarkdownWriter};
-
-/// The greatest number of an item; one with more digits would be read as text.
-const MAX_NUMBER: u64 = 999_999_999;
 
 impl MarkdownWriter<'_> {
     pub(crate) fn list(&mut self, id: Id) {
         self.flush();
         let doc = self.selection.doc;
         let ordered = doc.tag(id) == Tag::Ol;
-        let items = || doc.children(id).filter(|it| doc.tag(*it) == Tag::Li);
-        let first_number = items().next().and_then(|it| number_in(doc, it, "value"));
-        let start = first_number.or_else(|| number_in(doc, id, "start")).unwrap_or(1);
-        let mut number = start;
+        let mut numbers = NumberedList::of(doc, id);
+        let first = doc.children(id).find(|it| doc.tag(*it) == Tag::Li);
+        let start = first.and_then(|it| NumberedList::of(doc, id).next(doc, it));
         // Two lists with one marker would be read as one list.
         let after = self.ended.filter(|it| it.1 == self.margins.len()).map(|it| it.0);
         let sign = match (ordered, after) {
@@ -28,25 +25,23 @@ impl MarkdownWriter<'_> {
         // A list inside an item follows its words directly. One that does not begin with 1 would be read
         // as more of those words.
         let close = self.margins.last().is_some_and(|it| it.begun && it.rest.trim().is_empty());
-        if close && number <= 1 {
+        if close && start.unwrap_or(1) <= 1 {
             self.gap = Gap::Line;
         }
-        let mut open = false;
+        let (mut open, mut any) = (false, false);
         for child in doc.children(id).filter(|it| !self.selection.is_dropped(*it)) {
             if doc.text(child).is_some_and(|it| it.trim().is_empty()) {
                 continue;
             }
             // Anything between the items belongs to the one before it.
             if !open || doc.tag(child) == Tag::Li {
-                number += u64::from(open && self.end_item());
+                any |= open && self.end_item();
                 let (mark, rest) = if let Some(note) = self.notes.note(child) {
                     (format!("[^{note}]: "), "    ".to_owned())
                 } else {
-                    number = number_in(doc, child, "value").unwrap_or(number);
-                    let mut mark = if ordered {
-                        format!("{}{sign} ", number.min(MAX_NUMBER))
-                    } else {
-                        format!("{sign} ")
+                    let mut mark = match numbers.next(doc, child) {
+                        Some(number) => format!("{}{sign} ", number.max(0)),
+                        None => format!("{sign} "),
                     };
                     let rest = " ".repeat(mark.len());
                     mark.push_str(task_box(doc, child).unwrap_or_default());
@@ -57,15 +52,23 @@ impl MarkdownWriter<'_> {
             }
             match doc.tag(child) {
                 Tag::Text => self.flow(doc.text(child).unwrap_or_default()),
+                Tag::Li if ordered && is_empty(doc, child) => self.empty_item(),
                 Tag::Li => self.children(child),
                 _ => self.element(child),
             }
         }
-        let ends = open && self.end_item();
-        if ends || number > start {
+        any |= open && self.end_item();
+        if any {
             self.ended = Some((sign, self.margins.len()));
         }
         self.gap = Gap::Blank;
+    }
+
+    /// Writes the mark of an item without content, which keeps its number.
+    fn empty_item(&mut self) {
+        self.flush();
+        self.begin();
+        self.out.truncate(self.out.trim_end_matches(' ').len());
     }
 
     /// Ends an item. Returns `true` if it had any content.
@@ -79,7 +82,7 @@ impl MarkdownWriter<'_> {
     }
 }
 
-/// Reads the number in an attribute, no higher than a marker may be.
-fn number_in(doc: &Doc<'_>, id: Id, name: &str) -> Option<u64> {
-    doc.attr(id, name)?.trim().parse().ok().map(|it: u64| it.min(MAX_NUMBER))
+/// Returns `true` if an item holds nothing at all.
+fn is_empty(doc: &Doc<'_>, item: Id) -> bool {
+    (item + 1..doc.end(item)).all(|it| doc.text(it).is_some_and(|it| it.trim().is_empty()))
 }

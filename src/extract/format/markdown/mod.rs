@@ -12,7 +12,8 @@ mod notes;
 mod table;
 
 use crate::extract::dom::address::Base;
-use crate::extract::dom::doc::{Id, is_reading};
+use crate::extract::dom::anchor::is_edit_link;
+use crate::extract::dom::doc::{Doc, Id, are_apart, is_reading};
 use crate::extract::dom::formula;
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::superscript::Shift;
@@ -200,12 +201,19 @@ impl<'v> MarkdownWriter<'v> {
 
     fn children(&mut self, id: Id) {
         let selection = self.selection;
+        let mut last = None;
         for child in selection.doc.children(id) {
             match selection.doc.text(child) {
                 Some(text) => self.flow(text),
-                None if selection.is_dropped(child) => {}
-                None => self.element(child),
+                None if selection.is_dropped(child) => continue,
+                None => {
+                    if last.is_some_and(|it| are_apart(selection.doc, it, child)) {
+                        self.flow(" ");
+                    }
+                    self.element(child);
+                }
             }
+            last = Some(child);
         }
     }
 
@@ -250,13 +258,14 @@ impl<'v> MarkdownWriter<'v> {
                 self.line.push('\n');
             }
             Tag::Hr => self.block("---"),
+            Tag::B | Tag::Strong if has_plain_weight(doc, id) => self.children(id),
             Tag::B | Tag::Strong => self.around(id, "**"),
             Tag::I | Tag::Em => self.around(id, "*"),
             Tag::Del | Tag::S | Tag::Strike => self.around(id, "~~"),
             Tag::Code | Tag::Kbd | Tag::Samp | Tag::Tt | Tag::Var => self.code(id),
             Tag::Pre => self.fenced(id),
             Tag::A => self.link(id),
-            Tag::Img => self.image(id),
+            Tag::Img | Tag::AmpImg => self.image(id),
             Tag::Sup => self.shifted(id, Shift::Superscript),
             Tag::Sub => self.shifted(id, Shift::Subscript),
             Tag::Formula => self.formula(id),
@@ -268,7 +277,7 @@ impl<'v> MarkdownWriter<'v> {
             Tag::Blockquote => self.with_margin(id, "> ".to_owned(), "> ".to_owned()),
             Tag::Table => self.table(id),
             _ if tag.level().is_some() => self.heading(id, tag.level().unwrap_or(1)),
-            _ if formula::is_drawing(doc, id) => {}
+            _ if formula::is_drawing(doc, id) || is_edit_link(doc, id) => {}
             _ if tag.is_block() => self.inside(id),
             _ => match formula::pieces(doc, id) {
                 Some(pieces) => self.pieces(&pieces),
@@ -323,4 +332,12 @@ impl<'v> MarkdownWriter<'v> {
             self.out.push_str(&text);
         }
     }
+}
+
+/// Returns `true` if a style takes the weight from a bold element, as in what Google Docs copies.
+fn has_plain_weight(doc: &Doc<'_>, id: Id) -> bool {
+    doc.attr(id, "style").is_some_and(|it| {
+        let style: String = it.chars().filter(|it| !it.is_whitespace()).collect();
+        ["font-weight:normal", "font-weight:400"].iter().any(|it| style.contains(it))
+    })
 }

@@ -8,6 +8,7 @@ use crate::extract::data::property::{
     text,
 };
 use crate::extract::value::availability::availability;
+use crate::extract::value::money;
 use crate::extract::value::number::{decimal, number, whole};
 use crate::extract::value::provenance::{Fields, Source, Sourced};
 
@@ -152,7 +153,7 @@ fn read_offer(
 ) {
     let specification = offer.get("priceSpecification").and_then(first);
     let mut add = |value: Option<&Value>, path: &str| {
-        let amount = value.and_then(first).and_then(number).filter(|it| *it > 0.0);
+        let amount = value.and_then(first).and_then(price_of).filter(|it| *it > 0.0);
         let price = |it| Sourced { value: decimal(it), source, path: path.to_owned() };
         prices.extend(amount.map(price));
     };
@@ -163,4 +164,10 @@ fn read_offer(
     let path = "offers.priceSpecification.priceCurrency";
     fields.offer("currency", source, path, currency.map(Value::from));
     read_properties(fields, source, offer, &OFFER, context);
+}
+
+/// Reads a price. Beside a currency it is written for people, otherwise for programs.
+fn price_of(value: &Value) -> Option<f64> {
+    let beside = value.as_str().and_then(money::priced).map(|it| it.amount);
+    beside.or_else(|| number(value)).or_else(|| Some(money::money(value.as_str()?)?.amount))
 }

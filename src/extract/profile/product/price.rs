@@ -81,7 +81,9 @@ fn labeled_price(doc: &Doc<'_>, id: Id) -> Option<Money> {
     if (id + 1..node.end).any(|it| is_called_price(doc, it) && holds(it)) {
         return None;
     }
-    let found = money(&doc.folded_text(id))?;
+    // Beside a price that is crossed out the other one counts.
+    let struck = |it: Id| doc.node(it).hidden || is_struck(doc, it);
+    let found = money(&doc.line(id, struck)).or_else(|| money(&doc.folded_text(id)))?;
     if found.currency.is_some() {
         return Some(found);
     }

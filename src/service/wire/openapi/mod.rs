@@ -345,7 +345,7 @@ fn error_response(status: &str) -> Value {
         }
         "403" => {
             "Another website sent the request (`CROSS_SITE_REQUEST`), the key does not open the path \
-             (`INSUFFICIENT_SCOPE`), or the page cannot be had."
+             (`INSUFFICIENT_SCOPE`), or the page was refused."
         }
         "404" => "The record does not exist, belongs to another account, or has expired.",
         "408" => "The body did not arrive in time: `REQUEST_TIMEOUT`.",

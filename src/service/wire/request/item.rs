@@ -216,7 +216,7 @@ mod tests {
         "prefer",
         "max_cost_dollars",
     ];
-    const ADVANCED: [&str; 22] = [
+    const ADVANCED: [&str; 23] = [
         "render_js",
         "screenshot",
         "generate_pdf",
@@ -234,6 +234,7 @@ mod tests {
         "include_iframes",
         "flatten_shadow_dom",
         "block_images",
+        "explain_content",
         "cookies",
         "session_id",
         "session_headers",

@@ -52,6 +52,9 @@ pub fn scrape_object(report: &JobSnapshot) -> Option<Value> {
     if !extracted.ocr_results.is_empty() {
         put("ocr_results", extracted.ocr_results.iter().map(image_text).collect());
     }
+    if !extracted.content_parts.is_empty() {
+        put("content_parts", json!(extracted.content_parts));
+    }
     if !page.actions.is_empty() {
         put("action_results", page.actions.iter().map(action_result).collect());
     }
@@ -149,6 +152,9 @@ fn top_level_formats(extracted: &Extracted, put: &mut impl FnMut(&str, Value)) {
     if let Some(filtered) = &extracted.filtered_content {
         put("filtered_content", filtered.clone());
         put("extraction_result", filtered.clone());
+    }
+    if let Some(profile) = &extracted.profile {
+        put("profile", profile.clone());
     }
     if let Some(prompted) = &extracted.prompted {
         put("extraction_result", prompted.value.clone());

@@ -1,5 +1,6 @@
 //! The structured formats of the built-in extractor, and what it reads of a document's kind.
 
+mod fidelity;
 mod markdown;
 
 use rungs::core::request::{BlockKind, Format, Item, Limits};

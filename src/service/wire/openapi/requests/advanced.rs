@@ -63,6 +63,13 @@ fn browser() -> Vec<Property> {
         )
         .default(false),
         property(
+            "explain_content",
+            flag(),
+            true,
+            "`true` lists the kept and dropped parts of the page in `content_parts`.",
+        )
+        .default(false),
+        property(
             "block_images",
             flag(),
             true,

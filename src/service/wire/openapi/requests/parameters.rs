@@ -59,9 +59,9 @@ fn parameter(
     description: &str,
 ) -> Value {
     let mut parameter = json!({
-        "name": name, "in": place, "schema": schema, "example": example.into(),
-        "description": description,
+        "name": name, "in": place, "example": example.into(), "description": description,
     });
+    parameter["schema"] = schema;
     if place == "path" {
         parameter["required"] = json!(true);
     }

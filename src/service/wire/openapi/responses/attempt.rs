@@ -73,7 +73,7 @@ pub(super) fn attempt() -> Value {
             "verdict",
             text(),
             "usable",
-            "Judgment of the response: `usable`, `other_document`, `blocked`, `needs_rendering`, `thin`, `transient`, \
+            "Verdict on the response: `usable`, `other_document`, `blocked`, `needs_rendering`, `thin`, `transient`, \
              `permanent` or `no_response`.",
         ),
         property(
@@ -90,5 +90,5 @@ pub(super) fn attempt() -> Value {
         ),
         property("started_at", timestamp(), SAMPLE_TIME, "Time at which the attempt started."),
     ]);
-    described(schema, "One try of one tier.")
+    described(schema, "One attempt on one tier.")
 }

@@ -170,6 +170,12 @@ fn extracted() -> Vec<Property> {
             "The fields of `extraction_schema`.",
         ),
         property(
+            "profile",
+            object(),
+            json!({ "name": "Blue pot", "price": 9.5, "currency": "EUR" }),
+            "The fields of the requested `extraction_profile` alone.",
+        ),
+        property(
             "extraction_result",
             anything(),
             json!({ "price": 9.5 }),
@@ -201,6 +207,12 @@ fn extracted() -> Vec<Property> {
             list(object()),
             json!([{ "image_url": "https://example.com/a.png", "text": "SALE", "words": [] }]),
             "The text of each image that was read, with the position and the confidence of each word.",
+        ),
+        property(
+            "content_parts",
+            list(object()),
+            json!([{ "kept": false, "rule": "comments", "share": 0.12, "snippet": "I disagree" }]),
+            "The kept and dropped parts of the page, if `advanced.explain_content` was set.",
         ),
         property(
             "action_results",

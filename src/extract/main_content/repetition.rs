@@ -1,0 +1,189 @@
+//! Drops text that a page or its metadata holds twice: details of the article, galleries, quotes, labels.
+
+use std::collections::{HashMap, HashSet};
+
+use super::phrases;
+use super::trim::{LINE, drop_where, has_heading, has_image};
+use crate::extract::data::facts::Facts;
+use crate::extract::data::page_kind::PageKind;
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::lines::{BOLD_LEVEL, TextLine, lines};
+use crate::extract::dom::selection::{DropRule, Selection};
+use crate::extract::dom::tag::Tag;
+use crate::extract::value::date::{DateStyle, day_in};
+
+/// Bytes of a line that is a quote if it occurs on a page twice.
+const QUOTE: usize = 60;
+/// Occurrences of a line that labels each post of a page.
+const LABELS: usize = 3;
+/// Repeated lines that follow each other and so are no values.
+const RUN: usize = 2;
+/// Bytes of the name of an author that is looked for.
+const NAME: usize = 6;
+/// Repeated lines whose boxes are looked for, and elements around each.
+const MAX_GALLERIES: usize = 100;
+const AROUND: usize = 12;
+/// Times that a gallery shows a caption.
+const SHOWN: usize = 3;
+/// The share of other text in a gallery at most: a quarter.
+const GALLERY: usize = 4;
+/// Lines and paragraphs at the beginning of an article among which its details are.
+const FIRST_LINES: usize = 40;
+const FIRST_PARAGRAPHS: usize = 3;
+
+/// Returns the lines of a selection as its reader sees them.
+fn kept_lines(selection: &Selection<'_, '_>) -> Vec<TextLine> {
+    let doc = selection.doc;
+    let mut all = lines(doc, selection.root, doc.end(selection.root));
+    all.retain(|line| !doc.around(line.at).any(|it| selection.is_dropped(it)));
+    all
+}
+
+/// Returns the largest element that holds a line and nothing else.
+fn element_of(doc: &Doc<'_>, root: Id, line: &TextLine) -> Id {
+    let holds = |it: &Id| *it != root && doc.node(*it).text <= line.text.len() + 2;
+    doc.around(line.at).take_while(holds).last().unwrap_or(line.at)
+}
+
+/// Drops short lines at the beginning that only repeat what the metadata holds: the author and the date.
+pub(super) fn drop_details(selection: &mut Selection<'_, '_>, facts: &Facts) {
+    let doc = selection.doc;
+    let author = facts.author.as_deref().filter(|it| it.len() >= NAME).map(str::to_lowercase);
+    let style = DateStyle::of(facts.language.as_deref());
+    let published = facts.published_at.as_deref().and_then(|it| it.get(..10));
+    let mut paragraphs = 0;
+    for line in kept_lines(selection).iter().take(FIRST_LINES) {
+        if line.text.len() >= LINE {
+            paragraphs += 1;
+            if paragraphs >= FIRST_PARAGRAPHS {
+                break;
+            }
+            continue;
+        }
+        let is_cell = doc.around(line.at).any(|it| doc.tag(it) == Tag::Table);
+        if line.level.is_some_and(|it| it < BOLD_LEVEL)
+            || is_cell
+            || phrases::is_sentence(&line.text)
+        {
+            continue;
+        }
+        let names = paragraphs == 0
+            && author.as_deref().is_some_and(|it| line.text.to_lowercase().contains(it));
+        let dates = || published.is_some() && day_in(&line.text, style).as_deref() == published;
+        let element = element_of(doc, selection.root, line);
+        if (names || dates()) && doc.tag(element) != Tag::Text {
+            selection.drop_node(element, DropRule::Details);
+        }
+    }
+}
+
+/// Drops the galleries of a page, which show each caption several times, and leaves text alone that a page
+/// repeats once.
+pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
+    let doc = selection.doc;
+    let lines = kept_lines(selection);
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for line in lines.iter().filter(|it| it.text.len() >= QUOTE) {
+        *counts.entry(&line.text).or_default() += 1;
+    }
+    let repeats = |text: &str| counts.get(text).is_some_and(|it| *it >= SHOWN);
+    let root = selection.root;
+    let mut end = root;
+    let mut dropped: Vec<Id> = Vec::new();
+    let mut tried = 0;
+    for line in lines.iter().filter(|it| repeats(&it.text)) {
+        if line.at < end || tried >= MAX_GALLERIES {
+            continue;
+        }
+        tried += 1;
+        // The box with the captions: as large as it goes with hardly any other text.
+        let mut part = element_of(doc, root, line);
+        for around in doc.around(part).skip(1).take(AROUND).take_while(|it| *it != root) {
+            let inside = around..doc.end(around);
+            let again = lines.iter().filter(|it| inside.contains(&it.at) && repeats(&it.text));
+            let again: usize = again.map(|it| it.text.len() + 1).sum();
+            let other = doc.node(around).text.saturating_sub(again);
+            if other * GALLERY > doc.node(around).text || has_heading(doc, around) {
+                break;
+            }
+            part = around;
+        }
+        end = doc.end(part);
+        if has_image(doc, part) {
+            dropped.push(part);
+        }
+    }
+    for id in dropped {
+        selection.drop_node(id, DropRule::Repeated);
+    }
+}
+
+/// Drops short lines that recur with only their numbers changed, as they stand beside each post.
+pub(super) fn drop_labels(selection: &mut Selection<'_, '_>) {
+    let doc = selection.doc;
+    let label = |id: Id| {
+        let node = doc.node(id);
+        // A paragraph may be a short post.
+        let line = node.tag.is_block()
+            && node.tag != Tag::P
+            && !node.has_block
+            && (1..QUOTE).contains(&node.text);
+        line.then(|| {
+            let mut text = doc.folded_text(id);
+            text.retain(|it| !it.is_ascii_digit());
+            text
+        })
+    };
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for label in selection.nodes().filter_map(label) {
+        *counts.entry(label).or_default() += 1;
+    }
+    // A label stands beside every post.
+    let posts = counts.values().copied().max().unwrap_or_default();
+    drop_where(selection, DropRule::Label, |at| {
+        let count = label(at).and_then(|it| counts.get(&it).copied());
+        count.is_some_and(|it| it >= LABELS && it * 2 >= posts)
+    });
+}
+
+/// Drops text that occurred before: quotes, and on a page that sells a thing also runs of lines, which are
+/// text for another width of the window. A single short line that recurs is a value.
+pub(super) fn drop_repeated(selection: &mut Selection<'_, '_>, kind: PageKind) {
+    let doc = selection.doc;
+    let is_line = |it: &Id| {
+        let node = doc.node(*it);
+        node.tag.is_block()
+            && !node.has_block
+            && node.text > 0
+            && !matches!(node.tag, Tag::Td | Tag::Th | Tag::Tr)
+    };
+    let lines: Vec<(Id, String)> =
+        selection.nodes().filter(is_line).map(|it| (it, doc.folded_text(it))).collect();
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    // The lines of the current run, whose originals follow each other too.
+    let mut run: Vec<Id> = Vec::new();
+    let mut expected = 0;
+    let mut dropped: HashSet<Id> = HashSet::new();
+    for (at, (id, text)) in lines.iter().enumerate() {
+        let before = seen.get(text.as_str()).copied();
+        seen.entry(text).or_insert(at);
+        let Some(before) = before else {
+            run.clear();
+            continue;
+        };
+        if before != expected {
+            run.clear();
+        }
+        expected = before + 1;
+        run.push(*id);
+        let is_run = kind == PageKind::Product && run.len() >= RUN;
+        if is_run {
+            dropped.extend(&run);
+        } else if text.len() >= QUOTE {
+            dropped.insert(*id);
+        }
+    }
+    for id in dropped {
+        selection.drop_node(id, DropRule::Repeated);
+    }
+}

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::llm::transport::Transport;
 use crate::llm::{ChatModel, schema};
-use crate::ports::prompt::{PromptAnswer, PromptError, PromptRequest};
+use crate::ports::prompt::{NoAnswerReason, PromptAnswer, PromptError, PromptRequest};
 
 /// Bytes of text per token: about four in English, fewer in other languages.
 const BYTES_PER_TOKEN: usize = 4;
@@ -160,25 +160,24 @@ fn text_field<'a>(reply: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 /// Returns the JSON that the model wrote, or the reason for its absence.
-fn value(reply: &Value) -> Result<Value, String> {
-    let choice =
-        reply.get("choices").and_then(|it| it.get(0)).ok_or("the response has no choices")?;
-    let message = choice.get("message").ok_or("the response has no message")?;
+fn value(reply: &Value) -> Result<Value, NoAnswerReason> {
+    let malformed = |what: &str| NoAnswerReason::Malformed(what.to_owned());
+    let choice = reply.get("choices").and_then(|it| it.get(0));
+    let choice = choice.ok_or_else(|| malformed("the response has no choices"))?;
+    let message = choice.get("message").ok_or_else(|| malformed("the response has no message"))?;
     if let Some(refusal) = text_field(message, "refusal") {
-        return Err(format!("the model declined: {}", cut_to(refusal, MAX_REFUSAL_BYTES).0));
+        let words = cut_to(refusal, MAX_REFUSAL_BYTES).0;
+        return Err(NoAnswerReason::Declined(words.to_owned()));
     }
-    let content = text_field(message, "content").ok_or("the message is empty")?;
+    let content =
+        text_field(message, "content").ok_or_else(|| malformed("the message is empty"))?;
     let finish_reason = text_field(choice, "finish_reason");
     match serde_json::from_str(unfenced(content)) {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
         Ok(other) => Ok(json!({ "answer": other })),
-        Err(_) if finish_reason == Some("length") => {
-            Err("the answer was cut at the limit of output tokens; raise it".to_owned())
-        }
-        Err(_) if finish_reason == Some("content_filter") => {
-            Err("the provider's content filter removed the answer".to_owned())
-        }
-        Err(why) => Err(format!("the answer is not JSON: {why}")),
+        Err(_) if finish_reason == Some("length") => Err(NoAnswerReason::Truncated),
+        Err(_) if finish_reason == Some("content_filter") => Err(NoAnswerReason::Filtered),
+        Err(why) => Err(malformed(&format!("the answer is not JSON: {why}"))),
     }
 }
 
@@ -222,7 +221,7 @@ mod tests {
             (json!({}), "no choices"),
         ] {
             let error = value(&reply).expect_err("no answer");
-            assert!(error.contains(expected), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
         }
     }
 

@@ -14,6 +14,7 @@ use crate::core::backoff::Backoff;
 use crate::core::request::Provider;
 use crate::net::{Clients, NetPolicy};
 use crate::ports::BoxFuture;
+use crate::ports::fetch::{FetchError, FetchErrorKind};
 use crate::ports::prompt::{PromptAnswer, PromptError, PromptExtractor, PromptRequest};
 
 mod completion;
@@ -236,9 +237,10 @@ impl Chat {
             completion::complete(&transport, &request).await
         };
         let result = timeout_at(started + request.deadline, completion).await;
-        let mut answer = result.map_err(|_| PromptError::Unreachable {
-            provider: provider.to_owned(),
-            reason: format!("no response within {} seconds", request.deadline.as_secs()),
+        let mut answer = result.map_err(|_| {
+            let message = format!("no response within {} seconds", request.deadline.as_secs());
+            let error = Arc::new(FetchError::new(FetchErrorKind::Timeout, message));
+            PromptError::Unreachable { provider: provider.to_owned(), error }
         })??;
         answer.latency = started.elapsed();
         Ok(answer)

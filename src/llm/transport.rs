@@ -1,5 +1,6 @@
 //! Sends one chat completion request, and retries it if a retry can help.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +14,8 @@ use crate::core::backoff::Backoff;
 use crate::llm::ChatModel;
 use crate::net::HttpClient;
 use crate::net::error::request_error;
-use crate::ports::fetch::FetchErrorKind;
-use crate::ports::prompt::PromptError;
+use crate::ports::fetch::{FetchError, FetchErrorKind};
+use crate::ports::prompt::{NoAnswerReason, PromptError};
 
 /// Maximum number of bytes in a response.
 const MAX_RESPONSE_BYTES: usize = 4 << 20;
@@ -61,12 +62,15 @@ impl Transport<'_> {
     async fn try_once(&self, body: Bytes) -> Result<Value, TryError> {
         let request = self.request(body).ok_or_else(|| {
             let reason = "the request cannot be built from its URL and API key";
-            TryError::Permanent(self.unreachable(reason.to_owned()))
+            TryError::Permanent(
+                self.unreachable(FetchError::new(FetchErrorKind::InvalidUrl, reason)),
+            )
         })?;
         let response = self.client.request(request).await.map_err(|source| {
             let source = request_error(source);
-            let error = self.unreachable(source.to_string());
-            match source.kind() {
+            let kind = source.kind();
+            let error = self.unreachable(source);
+            match kind {
                 FetchErrorKind::PrivateAddress | FetchErrorKind::Tls => TryError::Permanent(error),
                 _ => TryError::Transient(error, None),
             }
@@ -76,7 +80,8 @@ impl Transport<'_> {
         let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES).collect().await;
         let body = body.map_err(|source| {
             let reason = format!("the response is incomplete: {source}");
-            TryError::Transient(self.unreachable(reason), None)
+            let error = FetchError::new(FetchErrorKind::Broken, reason);
+            TryError::Transient(self.unreachable(error), None)
         })?;
         self.judge(status, wait, &body.to_bytes())
     }
@@ -89,7 +94,7 @@ impl Transport<'_> {
     ) -> Result<Value, TryError> {
         if (200..300).contains(&status) {
             return serde_json::from_slice(body).map_err(|why| {
-                let reason = format!("the response is not JSON: {why}");
+                let reason = NoAnswerReason::Malformed(format!("the response is not JSON: {why}"));
                 TryError::Permanent(PromptError::NoAnswer {
                     provider: self.provider.to_owned(),
                     reason,
@@ -107,8 +112,8 @@ impl Transport<'_> {
         }
     }
 
-    fn unreachable(&self, reason: String) -> PromptError {
-        PromptError::Unreachable { provider: self.provider.to_owned(), reason }
+    fn unreachable(&self, error: FetchError) -> PromptError {
+        PromptError::Unreachable { provider: self.provider.to_owned(), error: Arc::new(error) }
     }
 
     fn request(&self, body: Bytes) -> Option<Request<Full<Bytes>>> {

@@ -1,6 +1,7 @@
 //! Language models that answer `extraction_prompt`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use crate::core::request::Provider;
 use crate::core::time::as_millis;
 use crate::ports::BoxFuture;
+use crate::ports::fetch::FetchError;
 
 /// A prompt about a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,9 +119,9 @@ impl PromptAnswer {
     }
 }
 
-/// The error of a prompt without an answer. The job goes on, and its result contains the error as a
+/// The error of a prompt without an answer. The job continues, and its result contains the error as a
 /// warning.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PromptError {
     /// No model of the provider is configured.
@@ -127,13 +129,13 @@ pub enum PromptError {
         "no model of {0} is configured: add one with `Chat::provider`, or name another provider"
     )]
     NoSuchProvider(Provider),
-    /// The provider could not be reached in time.
-    #[error("{provider} could not be reached: {reason}")]
+    /// The provider did not respond, or not in time.
+    #[error("{provider} could not be reached: {error}")]
     Unreachable {
         /// The provider.
         provider: String,
-        /// The reason.
-        reason: String,
+        /// The error of the last request; its kind tells a timeout from a refused connection.
+        error: Arc<FetchError>,
     },
     /// The provider refused the request.
     #[error("{provider} rejected the request with status {status}: {reason}")]
@@ -151,8 +153,26 @@ pub enum PromptError {
         /// The provider.
         provider: String,
         /// The reason.
-        reason: String,
+        reason: NoAnswerReason,
     },
+}
+
+/// The reason why a model's response contains no usable answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoAnswerReason {
+    /// The model declined, with these words, shortened.
+    #[error("the model declined: {0}")]
+    Declined(String),
+    /// The answer exceeds the limit of output tokens.
+    #[error("the answer was cut at the limit of output tokens: raise it with `ChatModel`")]
+    Truncated,
+    /// The provider's content filter removed the answer.
+    #[error("the provider's content filter removed the answer")]
+    Filtered,
+    /// The response or the answer is not the expected JSON.
+    #[error("{0}")]
+    Malformed(String),
 }
 
 /// Answers prompts about documents.

@@ -85,7 +85,7 @@ fn extract(page: &str) -> Option<Extracted> {
             assert!(!made.text.trim().is_empty());
             Some(made)
         }
-        Err(ExtractError::Empty | ExtractError::Unsupported(_) | ExtractError::Failed(_)) => None,
+        Err(ExtractError::Empty | ExtractError::Unsupported(_) | ExtractError::TooDeep) => None,
         Err(other) => panic!("a new way to fail: {other}"),
     }
 }

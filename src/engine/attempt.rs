@@ -220,11 +220,10 @@ impl Ladder {
             drop(sender.send(catch_unwind(AssertUnwindSafe(extract))));
         });
         self.shared.adapters.blocking_pool.run(work).await;
-        let failed = |what: &str| Err(ExtractError::Failed(what.to_owned()));
         match receiver.await {
             Ok(Ok(extracted)) => extracted,
-            Ok(Err(_)) => failed("the extractor panicked"),
-            Err(_) => failed("the extraction was dropped before it ended"),
+            Ok(Err(_)) => Err(ExtractError::Panicked),
+            Err(_) => Err(ExtractError::Abandoned),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn extract(
     };
     let source = bounded(&source, &mut extracted.warnings);
     let tree = parse(&source);
-    let too_deep = |_| ExtractError::Failed("its elements nest too deep".to_owned());
+    let too_deep = |_| ExtractError::TooDeep;
     let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
     if document.tier == Tier::LightJs
         && let Some(page) = embedded::page(&doc, document.url)
@@ -86,9 +86,7 @@ fn from_state(
 ) -> Result<(Extracted, Layers), ExtractError> {
     let source = bounded(&page.source, &mut extracted.warnings);
     let tree = parse(&source);
-    let too_deep =
-        |_| ExtractError::Failed("the elements of its embedded state nest too deep".to_owned());
-    let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
+    let doc = Doc::of(&tree, MAX_DEPTH).map_err(|_| ExtractError::TooDeep)?;
     let (mut extracted, layers) = read(document, &doc, &doc, extracted)?;
     extracted.metadata.insert("embedded_state".to_owned(), page.framework.into());
     Ok((extracted, layers))

@@ -141,7 +141,16 @@ pub enum ExtractError {
     /// The extractor does not support this media type.
     #[error("documents of type `{0}` are not supported")]
     Unsupported(String),
-    /// The extraction failed.
+    /// The elements of the document, or of the page that its embedded state makes, nest too deep.
+    #[error("the extraction failed: the document's elements nest too deep")]
+    TooDeep,
+    /// The extractor panicked. Reported by the engine, whose other jobs are not affected.
+    #[error("the extraction failed: the extractor panicked")]
+    Panicked,
+    /// The blocking pool dropped the extraction before it ended. Reported by the engine.
+    #[error("the extraction failed: the blocking pool dropped it before it ended")]
+    Abandoned,
+    /// Another reason, in the words of your own extractor.
     #[error("the extraction failed: {0}")]
     Failed(String),
 }

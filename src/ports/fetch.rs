@@ -220,6 +220,33 @@ pub enum FetchErrorKind {
     Internal,
 }
 
+impl FetchErrorKind {
+    /// Returns the kind in snake case, such as `too_large`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidUrl => "invalid_url",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Broken => "broken",
+            Self::TooLarge => "too_large",
+            Self::Redirect => "redirect",
+            Self::PrivateAddress => "private_address",
+            Self::Proxy => "proxy",
+            Self::Unsupported => "unsupported",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for FetchErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The error of an attempt without a response. The message contains neither user info nor query.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

@@ -35,7 +35,7 @@ impl Entropy for SystemEntropy {
     /// # Panics
     ///
     /// Panics if the machine has no source of randomness, because ids could then be guessed.
-    fn draw(&self) -> u64 {
+    fn random_u64(&self) -> u64 {
         getrandom::u64().expect("the machine has a source of randomness")
     }
 }

@@ -80,7 +80,7 @@ impl Ladder {
         self.proven = profile.as_ref().map(|it| it.proven(self.shared.now())).unwrap_or_default();
         let mut observed = None;
         loop {
-            let (now, draw) = (self.shared.now(), self.shared.adapters.entropy.draw());
+            let (now, draw) = (self.shared.now(), self.shared.adapters.entropy.random_u64());
             let start = profile.as_ref().and_then(|it| it.start(self.reach.usable, now, draw));
             match plan(&self.facts(start, now, draw)) {
                 Plan::Stop(error) => return self.fail(error),

@@ -22,10 +22,12 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// Draws random numbers for ids, which must not be guessable, and jitter.
+/// Generates random numbers, for jitter and for ids, which must not be guessable.
 pub trait Entropy: fmt::Debug + Send + Sync {
     /// Returns 64 random bits.
-    fn draw(&self) -> u64;
+    ///
+    /// Use a cryptographically secure source outside of tests.
+    fn random_u64(&self) -> u64;
 }
 
 /// A piece of work that would block an async thread.

@@ -151,7 +151,7 @@ impl Clock for Seat {
 pub(crate) struct Chance(pub(crate) Mutex<Rng>);
 
 impl Entropy for Chance {
-    fn draw(&self) -> u64 {
+    fn random_u64(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 }

@@ -140,7 +140,8 @@ impl ApiKey {
         const SYMBOLS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
         let mut key = "sk_live_".to_owned();
         for _ in 0..4 {
-            let symbols = entropy.draw().to_be_bytes().map(|it| SYMBOLS[usize::from(it & 31)]);
+            let symbols =
+                entropy.random_u64().to_be_bytes().map(|it| SYMBOLS[usize::from(it & 31)]);
             key.extend(symbols.map(char::from));
         }
         key

@@ -20,7 +20,7 @@ pub(in crate::service::server) async fn request_id(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id = NotificationId::new(service.engine().now(), 0, SystemEntropy.draw()).to_string();
+    let id = NotificationId::new(service.engine().now(), 0, SystemEntropy.random_u64()).to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).await;
     if let Ok(id) = HeaderValue::try_from(id) {

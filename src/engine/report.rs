@@ -159,6 +159,8 @@ impl JobReport {
 }
 
 /// A job at the time of a lookup. It may still be queued or running.
+///
+/// [`JobSnapshot::job`] has its id, its URL and its attempts so far.
 #[derive(Clone, Debug)]
 pub struct JobSnapshot {
     job: Job,
@@ -186,19 +188,9 @@ impl JobSnapshot {
         self.result.as_ref().map(Result::as_ref)
     }
 
-    /// Returns the report of a finished job, `None` while the job is unfinished.
-    pub fn into_report(self) -> Option<JobReport> {
-        Some(JobReport { job: self.job, result: self.result? })
-    }
-
-    /// Returns the job's id.
-    pub fn id(&self) -> JobId {
-        self.job.id
-    }
-
-    /// Returns the URL as it was submitted.
-    pub fn url(&self) -> &str {
-        self.job.request.page().as_str()
+    /// Returns the page of a job that succeeded, `None` for any other job.
+    pub fn page(&self) -> Option<&Page> {
+        self.result.as_ref()?.as_ref().ok()
     }
 
     /// Returns the job's record.
@@ -206,19 +198,9 @@ impl JobSnapshot {
         &self.job
     }
 
-    /// Returns the tier that succeeded, `None` for a failed or unfinished job.
-    pub fn tier(&self) -> Option<Tier> {
-        self.job.tier()
-    }
-
-    /// Returns the credits charged so far: none before the job has succeeded.
-    pub fn charged(&self) -> Credits {
-        self.job.charged()
-    }
-
-    /// Returns every attempt so far, in order.
-    pub fn trail(&self) -> &[Attempt] {
-        &self.job.trail
+    /// Returns the report of a finished job, `None` while the job is unfinished.
+    pub fn into_report(self) -> Option<JobReport> {
+        Some(JobReport { job: self.job, result: self.result? })
     }
 }
 

@@ -165,7 +165,7 @@ pub enum NoAnswerReason {
     #[error("the model declined: {0}")]
     Declined(String),
     /// The answer exceeds the limit of output tokens.
-    #[error("the answer was cut at the limit of output tokens: raise it with `ChatModel`")]
+    #[error("the answer was cut at the limit of output tokens: raise `ChatModel::output_tokens`")]
     Truncated,
     /// The provider's content filter removed the answer.
     #[error("the provider's content filter removed the answer")]

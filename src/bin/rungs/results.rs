@@ -122,9 +122,9 @@ fn log(report: &JobSnapshot) {
     eprintln!(
         "{} {} tier {} {} {code}",
         job.state.as_str(),
-        report.url(),
+        job.request.page().as_str(),
         tier_word(job),
-        report.charged(),
+        job.charged(),
     );
 }
 

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use rungs::SubmitError;
 use rungs::core::failure::{ErrorCode, JobError};
-use rungs::core::job::Attempt;
+use rungs::core::job::{Attempt, Job};
 use rungs::core::request::{Format, Item};
-use rungs::engine::{JobSnapshot, Page, Settings};
+use rungs::engine::{JobReport, Page, Settings};
 use rungs::service::wire;
 use rungs::stores::Memory;
 use serde_json::Value;
@@ -30,19 +30,14 @@ pub(crate) async fn run(args: ScrapeArgs) -> CommandResult {
         Err(error) => return Err(CliError::failed(&error)),
     };
     engine.shutdown().await;
-    let report = JobSnapshot::from(report);
     match report.result() {
-        Some(Ok(page)) => {
-            print_page(&args, &report, page);
+        Ok(page) => {
+            print_page(&args, report.job(), page);
             Ok(ExitCode::SUCCESS)
         }
-        Some(Err(error)) => {
+        Err(error) => {
             explain(&args, &report, error);
             Ok(ExitCode::FAILURE)
-        }
-        None => {
-            let message = "the page was not finished: set RUNGS_LOG=rungs=debug to find the cause";
-            Err(CliError::Failed(message.to_owned()))
         }
     }
 }
@@ -59,10 +54,9 @@ fn request_layout(item: &mut Item) -> Result<(), CliError> {
     Ok(())
 }
 
-fn print_page(args: &ScrapeArgs, report: &JobSnapshot, page: &Page) {
+fn print_page(args: &ScrapeArgs, job: &Job, page: &Page) {
     if args.json {
-        let object = wire::scrape_object(report).unwrap_or_default();
-        print::line(format_args!("{object:#}"));
+        print::line(format_args!("{:#}", wire::scrape_object(job, page)));
         return;
     }
     let format = args.page.formats.first().copied().unwrap_or(Format::Markdown);
@@ -99,7 +93,7 @@ fn rendered(page: &Page, format: Format, width: Option<usize>) -> Option<String>
 }
 
 /// Prints the page's error, the remedy, and every attempt.
-fn explain(args: &ScrapeArgs, report: &JobSnapshot, error: &JobError) {
+fn explain(args: &ScrapeArgs, report: &JobReport, error: &JobError) {
     eprintln!("rungs: {error}");
     if let Some(tier) = error.required_tier {
         eprintln!("  requires tier {tier} ({}): see `rungs doctor`", tier.name());

@@ -11,7 +11,7 @@ use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
-use crate::engine::{EngineError, JobSnapshot, SubmitError};
+use crate::engine::{EngineError, SubmitError};
 use crate::service::wire::request::{ItemList, WireValidationError, json_path};
 use crate::service::wire::response::{billing, job_accepted};
 
@@ -216,7 +216,11 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
         SubmitError::Empty | SubmitError::TooMany { .. } => {
             Problem::of_path(None, list.name().unwrap_or("urls"), &error.to_string())
         }
-        SubmitError::Webhook(reason) => Problem::of_path(None, "webhook_url", &reason),
+        SubmitError::NoNotifier => {
+            let reason = "this service delivers no webhooks: fetch the batch's results instead";
+            Problem::of_path(None, "webhook_url", reason)
+        }
+        SubmitError::Webhook(error) => Problem::of_path(None, "webhook_url", &error.to_string()),
         SubmitError::BadKey => Problem::of_parameter("Idempotency-Key", &error.to_string()),
         SubmitError::KeyReused { .. } => {
             Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
@@ -235,14 +239,14 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
 }
 
 /// Converts the failure of a page that a client waited for.
-pub(crate) fn scrape_failed(report: &JobSnapshot, error: &JobError) -> Problem {
-    let billing = billing(report);
+pub(crate) fn scrape_failed(job: &Job, error: &JobError) -> Problem {
+    let billing = billing(job);
     Problem {
         retryable: matches!(error.code, ErrorCode::Timeout | ErrorCode::TimeBudgetExpired),
-        url: Some(report.url().to_owned()),
-        tier: error.required_tier.or(report.trail().last().map(|it| it.tier)),
+        url: Some(job.request.page().as_str().to_owned()),
+        tier: error.required_tier.or(job.trail.last().map(|it| it.tier)),
         details: json!({
-            "job_id": report.id().to_string(),
+            "job_id": job.id.to_string(),
             "required_tier": error.required_tier,
             "status_code": error.status,
             "escalations": billing["escalations"],

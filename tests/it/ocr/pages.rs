@@ -79,7 +79,7 @@ async fn an_image_is_read_in_mode_ocr_and_in_mode_auto() {
         assert_eq!(read.content[&Format::Markdown], BREAD_TEXT);
         assert_eq!(read.content[&Format::Json]["words"][0]["text"], "Bread");
         assert_eq!(report.charged(), Credits(200), "no add-on was asked for");
-        let object = wire::scrape_object(&report.clone().into()).expect("it succeeded");
+        let object = wire::scrape_object(report.job(), report.result().expect("it succeeded"));
         let result = &object["ocr_results"][0];
         assert_eq!(result["image_url"], site.url("/scan.png"));
         assert_eq!(result["text"], BREAD_TEXT);
@@ -135,7 +135,7 @@ async fn images_of_a_page_are_read_and_the_add_on_is_charged() {
     );
     assert!(read.text.contains("written by hand") && read.warnings.is_empty(), "{read:?}");
     assert_eq!((report.charged(), site.hits_on("/scan.png")), (Credits(1_200), 1));
-    let object = wire::scrape_object(&report.clone().into()).expect("it succeeded");
+    let object = wire::scrape_object(report.job(), report.result().expect("it succeeded"));
     assert_eq!(object["ocr_results"][0]["words"].as_array().map(Vec::len), Some(8));
 }
 

@@ -75,10 +75,11 @@ async fn wait(
 }
 
 fn ended(report: &JobSnapshot) -> Result<Response, Problem> {
-    match (report.result(), wire::scrape_object(report)) {
-        (Some(Err(error)), _) => Err(wire::scrape_failed(report, error)),
-        (_, Some(page)) => Ok(response::json(StatusCode::OK, &page)),
-        (_, None) => Err(wire::job_not_found()),
+    let job = report.job();
+    match report.result() {
+        Some(Err(error)) => Err(wire::scrape_failed(job, error)),
+        Some(Ok(page)) => Ok(response::json(StatusCode::OK, &wire::scrape_object(job, page))),
+        None => Err(wire::job_not_found()),
     }
 }
 

@@ -84,7 +84,8 @@ pub(super) fn paged(
 /// Serializes one item of a batch, with its result if it has one.
 pub(crate) fn item(report: &JobSnapshot) -> Value {
     let mut item = item_without_result(report.job());
-    item["result"] = scrape_object(report).unwrap_or_default();
+    let page = report.page();
+    item["result"] = page.map(|it| scrape_object(report.job(), it)).unwrap_or_default();
     if let Some(Err(error)) = report.result() {
         // Also for a job that succeeded and whose page cannot be read.
         item["status"] = json!(JobState::Failed.as_str());

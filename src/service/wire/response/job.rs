@@ -21,10 +21,10 @@ pub(crate) fn job_accepted(job: &Job, state: &str) -> Value {
 /// Serializes a job. One that succeeded has the fields of its page at the top, and once more in `result`.
 pub(crate) fn job(report: &JobSnapshot, state: &str) -> Value {
     let job = report.job();
-    let page = scrape_object(report);
+    let page = report.page().map(|it| scrape_object(job, it));
     let error = job.failure();
     let updated = job.ended_at.or(job.started_at).unwrap_or(job.created_at);
-    let mut body = page.clone().unwrap_or_else(|| json!({ "billing": billing(report) }));
+    let mut body = page.clone().unwrap_or_else(|| json!({ "billing": billing(job) }));
     let progress = match job.state {
         JobState::Queued => 0,
         JobState::Processing => 50,
@@ -32,7 +32,7 @@ pub(crate) fn job(report: &JobSnapshot, state: &str) -> Value {
     };
     for (name, value) in [
         ("job_id", json!(job.id.to_string())),
-        ("url", json!(report.url())),
+        ("url", json!(job.request.page().as_str())),
         ("status", json!(state)),
         ("result", page.unwrap_or_default()),
         ("error", json!(error.map(|it| it.code.as_str()))),

@@ -13,17 +13,16 @@ use crate::engine::{Artifact, JobSnapshot, PRINT, Page, SCREENSHOT};
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{ActionResult, ImageText, Redirect};
 
-/// Serializes the result of a job that succeeded; `None` for any other job.
-pub fn scrape_object(report: &JobSnapshot) -> Option<Value> {
-    let Some(Ok(page)) = report.result() else { return None };
+/// Serializes the page of a job that succeeded.
+pub fn scrape_object(job: &Job, page: &Page) -> Value {
     let extracted = &page.extracted;
-    let billing = billing(report);
+    let billing = billing(job);
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| {
         object.insert(name.to_owned(), value);
     };
-    put("job_id", json!(report.id().to_string()));
-    put("url", json!(report.url()));
+    put("job_id", json!(job.id.to_string()));
+    put("url", json!(job.request.page().as_str()));
     put("status_code", json!(page.status_code));
     put("content", content(extracted));
     put("credits_used", billing["total_credits"].clone());
@@ -45,7 +44,7 @@ pub fn scrape_object(report: &JobSnapshot) -> Option<Value> {
     extraction(extracted, &mut put);
     put("text", json!(extracted.text));
     top_level_formats(extracted, &mut put);
-    cache_fields(report, page, &mut put);
+    cache_fields(job, page, &mut put);
     if !extracted.warnings.is_empty() {
         put("warning", json!(extracted.warnings.join("; ")));
     }
@@ -58,8 +57,8 @@ pub fn scrape_object(report: &JobSnapshot) -> Option<Value> {
     if !page.actions.is_empty() {
         put("action_results", page.actions.iter().map(action_result).collect());
     }
-    artifacts(report.id(), &page.artifacts, &mut put);
-    Some(Value::Object(object))
+    artifacts(job.id, &page.artifacts, &mut put);
+    Value::Object(object)
 }
 
 /// Adds the artifacts, each with its URL relative to the service.
@@ -165,8 +164,8 @@ fn top_level_formats(extracted: &Extracted, put: &mut impl FnMut(&str, Value)) {
 }
 
 /// Adds the state of the response cache: a hit or not, the time of the entry, and its expiry.
-fn cache_fields(report: &JobSnapshot, page: &Page, put: &mut impl FnMut(&str, Value)) {
-    let hit = matches!(report.job().outcome, Some(Outcome::Succeeded { cached: true, .. }));
+fn cache_fields(job: &Job, page: &Page, put: &mut impl FnMut(&str, Value)) {
+    let hit = matches!(job.outcome, Some(Outcome::Succeeded { cached: true, .. }));
     put("cached", json!(hit));
     put("cached_at", if hit { json!(page.fetched_at.to_string()) } else { Value::Null });
     put("expires_at", json!(page.cached_until.map(|it| it.to_string())));
@@ -176,9 +175,9 @@ fn cache_fields(report: &JobSnapshot, page: &Page, put: &mut impl FnMut(&str, Va
 pub fn result_line(report: &JobSnapshot) -> Value {
     let job = report.job();
     let mut line = json!({
-        "job_id": report.id().to_string(),
+        "job_id": job.id.to_string(),
         "batch_id": job.batch.to_string(),
-        "url": report.url(),
+        "url": job.request.page().as_str(),
         "status": job.state.as_str(),
     });
     match report.result() {
@@ -186,7 +185,8 @@ pub fn result_line(report: &JobSnapshot) -> Value {
             line["error"] = json!(error.code.as_str());
             line["error_message"] = json!(error.message);
         }
-        _ => line["result"] = scrape_object(report).unwrap_or_default(),
+        Some(Ok(page)) => line["result"] = scrape_object(job, page),
+        None => line["result"] = Value::Null,
     }
     line
 }
@@ -197,18 +197,18 @@ pub fn result_line_job(line: &Value) -> Option<&str> {
 }
 
 /// Serializes the job's price and its attempts.
-pub(crate) fn billing(report: &JobSnapshot) -> Value {
-    let charged = report.charged();
-    let tier = report.tier();
-    let escalations = escalations(report.job());
-    let own = report.job().request.advanced().use_own_proxy;
+pub(crate) fn billing(job: &Job) -> Value {
+    let charged = job.charged();
+    let tier = job.tier();
+    let escalations = escalations(job);
+    let own = job.request.advanced().use_own_proxy;
     json!({
         "total_credits": charged,
         "tier_used": tier.map(Tier::number),
         "tier_name": tier.map(Tier::name),
         "cost_microcents": charged,
         "escalations": escalations,
-        "savings": report.job().hold.saturating_sub(charged),
+        "savings": job.hold.saturating_sub(charged),
         "byop_applied": own && tier.is_some(),
         "final_cost_microcents": charged,
     })

@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(over.resets_at, day(2).start());
         assert_eq!(
             over.to_string(),
-            "the submission would exceed its daily budget, which resets at 1970-01-03T00:00:00.000Z"
+            "the submission would exceed the daily budget: wait until it resets at 1970-01-03T00:00:00.000Z"
         );
         let two = Budget { credits: None, jobs: Some(2), period: Period::Daily };
         assert_eq!(two.covers(so_far, more(99), day(1)), Ok(()));

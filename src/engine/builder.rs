@@ -1,4 +1,7 @@
-//! Putting an engine together.
+//! The builder of an engine, and its settings.
+//!
+//! [`EngineBuilder::build`] checks once that the parts fit together. Nothing runs before it, and no setting is
+//! checked again after it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,12 +27,19 @@ use crate::ports::notify::{NotificationFormat, Notifier};
 use crate::ports::prompt::PromptExtractor;
 use crate::ports::store::{Bodies, Store};
 
-/// How much an engine does at once, and for how long.
+/// The concurrency, retries and lifetimes of an engine.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use rungs::Settings;
 ///
-/// let settings = Settings::default().with_concurrency(8).with_limited_accounts();
+/// let settings = Settings::default()
+///     .with_concurrency(8)
+///     .with_retention(Duration::from_hours(72))
+///     .with_limited_accounts();
+///
+/// assert_eq!(settings.lease, Duration::from_secs(30));
 /// assert!(!settings.unlimited_accounts);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,25 +48,32 @@ pub struct Settings {
     /// Pages fetched at the same time; 32. While one account uses all of them, up to a quarter more are fetched for
     /// others, so that an account whose pages hang does not keep them waiting.
     pub concurrency: usize,
-    /// Pages fetched at the same time for one account. Defaults to `None`: no limit but `concurrency`. A job that waits
-    /// for its account holds no permit that another account needs.
+    /// Pages fetched at the same time for one account, at least 1. Defaults to `None`: only `concurrency` limits them.
+    /// A job that waits for its account holds no permit that another account needs.
     pub per_account: Option<usize>,
-    /// How each site is treated.
+    /// The rate and the concurrency per site. Defaults to 8 requests at the same time and no rate.
     pub pacing: Pacing,
-    /// When a failed page is tried again.
+    /// The retries of a page after transient failures. Defaults to [`Backoff::PAGE`]: 2 retries, after 0.5 s and 1 s.
     pub retry: Backoff,
-    /// When a failed delivery is tried again.
+    /// The retries of a webhook delivery. Defaults to [`RetrySchedule::WEBHOOK`].
     pub webhook_retry: RetrySchedule,
-    /// How long a worker may be silent before its job is given to another; 30 seconds.
+    /// Webhook deliveries that run at the same time, at least 1. Defaults to 16.
+    pub deliveries: usize,
+    /// Webhook deliveries to one receiver (host and port) at the same time, at least 1. Defaults to 4.
+    pub deliveries_per_receiver: usize,
+    /// The time without a renewal after which another worker may claim a job, at least 1 s. Defaults to 30 s. A running
+    /// worker renews its leases three times as often.
     pub lease: Duration,
-    /// When a job is given up, however long its site's queue is; 24 hours.
+    /// The longest time from submission to the end of a job, waits for its site included. Defaults to 24 hours. A job
+    /// that exceeds it fails with `TIMEOUT`.
     pub job_deadline: Duration,
-    /// How long a batch is kept after its end, with its pages, ledger and notification. Defaults to 24 hours, which is also
-    /// the minimum. Cache entries expire by their item's `cache.ttl` and daily usage after 62 days, whatever is set here.
+    /// The time for which a batch is kept after its end, with its pages, ledger and notification. Defaults to 24 hours,
+    /// which is also the minimum. Cache entries expire after their item's `cache.ttl`, and daily usage after 62 days,
+    /// whatever the retention is.
     pub retention: Duration,
-    /// How long running jobs may go on after a shutdown; 10 seconds.
+    /// The time that running jobs get to finish during [`Engine::shutdown`]. Defaults to 10 s.
     pub grace: Duration,
-    /// Whether a new account's holds never fail; yes.
+    /// `true` opens new accounts without a limit: their holds never fail. Defaults to `true`.
     pub unlimited_accounts: bool,
 }
 
@@ -68,6 +85,8 @@ impl Default for Settings {
             pacing: Pacing::default(),
             retry: Backoff::PAGE,
             webhook_retry: RetrySchedule::WEBHOOK,
+            deliveries: 16,
+            deliveries_per_receiver: 4,
             lease: Duration::from_secs(30),
             job_deadline: Duration::from_hours(24),
             retention: MIN_RETENTION,
@@ -78,67 +97,94 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Sets how many pages are fetched at the same time. Defaults to 32.
+    /// Sets the number of pages fetched at the same time. Defaults to 32.
+    #[must_use]
     pub fn with_concurrency(mut self, pages: usize) -> Self {
         self.concurrency = pages;
         self
     }
 
-    /// Sets the rate and the concurrency per site.
-    pub fn with_pacing(mut self, pacing: Pacing) -> Self {
-        self.pacing = pacing;
-        self
-    }
-
-    /// Sets when and how often a failed page is retried.
-    pub fn with_retry(mut self, retry: Backoff) -> Self {
-        self.retry = retry;
-        self
-    }
-
-    /// Sets how often a failed page is retried. Defaults to 2.
-    pub fn with_retries(mut self, retries: u32) -> Self {
-        self.retry.retries = retries;
-        self
-    }
-
-    /// Sets when and how often a failed webhook delivery is retried.
-    pub fn with_webhook_retry(mut self, retry: impl Into<RetrySchedule>) -> Self {
-        self.webhook_retry = retry.into();
-        self
-    }
-
-    /// Sets how long a worker may be silent before its job goes to another. Defaults to 30 s.
-    pub fn with_lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
-        self
-    }
-
-    /// Sets when a job is given up, however long its site's queue is. Defaults to 24 hours.
-    pub fn with_job_deadline(mut self, deadline: Duration) -> Self {
-        self.job_deadline = deadline;
-        self
-    }
-
-    /// Sets how long running jobs may continue after a shutdown. Defaults to 10 s.
-    pub fn with_grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
-        self
-    }
-
-    /// Sets how many pages of one account are fetched at the same time. Defaults to no limit.
+    /// Sets the number of pages fetched at the same time for one account. Defaults to no limit.
+    #[must_use]
     pub fn with_per_account(mut self, pages: usize) -> Self {
         self.per_account = Some(pages);
         self
     }
 
-    /// Sets how long an ended batch is kept, at least 24 hours, which is the default.
+    /// Sets the rate and the concurrency per site.
+    #[must_use]
+    pub fn with_pacing(mut self, pacing: Pacing) -> Self {
+        self.pacing = pacing;
+        self
+    }
+
+    /// Sets the retry policy for transient failures of a page. Defaults to [`Backoff::PAGE`].
+    #[must_use]
+    pub fn with_retry(mut self, retry: Backoff) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Sets the number of retries of a page. Defaults to 2.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retry.retries = retries;
+        self
+    }
+
+    /// Sets the retry schedule for webhook deliveries: a [`RetrySchedule`] or a [`Backoff`]. Defaults to
+    /// [`RetrySchedule::WEBHOOK`].
+    #[must_use]
+    pub fn with_webhook_retry(mut self, retry: impl Into<RetrySchedule>) -> Self {
+        self.webhook_retry = retry.into();
+        self
+    }
+
+    /// Sets the number of webhook deliveries that run at the same time. Defaults to 16.
+    #[must_use]
+    pub fn with_deliveries(mut self, deliveries: usize) -> Self {
+        self.deliveries = deliveries;
+        self
+    }
+
+    /// Sets the number of webhook deliveries to one receiver at the same time. Defaults to 4.
+    #[must_use]
+    pub fn with_deliveries_per_receiver(mut self, deliveries: usize) -> Self {
+        self.deliveries_per_receiver = deliveries;
+        self
+    }
+
+    /// Sets the time without a renewal after which another worker may claim a job, at least 1 s. Defaults to 30 s.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Sets the longest time from submission to the end of a job. Defaults to 24 hours.
+    #[must_use]
+    pub fn with_job_deadline(mut self, deadline: Duration) -> Self {
+        self.job_deadline = deadline;
+        self
+    }
+
+    /// Sets the time for which an ended batch is kept, at least 24 hours. Defaults to 24 hours.
+    #[must_use]
     pub fn with_retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Refuses submissions that an account's credits do not cover. By default a new account's credits are unlimited.
+    /// Sets the time that running jobs get to finish during a shutdown. Defaults to 10 s.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Opens new accounts without credits, so that a submission beyond its account's balance is refused. By default, new
+    /// accounts are unlimited.
+    #[must_use]
     pub fn with_limited_accounts(mut self) -> Self {
         self.unlimited_accounts = false;
         self
@@ -182,7 +228,35 @@ impl Fetchers {
     }
 }
 
-/// Puts an engine together; nothing starts before [`EngineBuilder::build`].
+/// A builder of an [`Engine`]: its store, its fetchers and its settings.
+///
+/// A store and one fetcher are required. Every other part has a default. Nothing starts before
+/// [`EngineBuilder::build`].
+///
+/// ```
+/// use rungs::ports::fetch::{Fetched, fetcher_fn};
+/// use rungs::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), rungs::Error> {
+/// // A fetcher made of a closure, for tests. `Http::new()` fetches from the network.
+/// let fixture = fetcher_fn([Tier::Curl], |_| async {
+///     let html = "<title>Bread</title><p>Flour, water, salt and time are all that a good loaf needs.</p>";
+///     Ok(Fetched::new(200, html).header("content-type", "text/html"))
+/// });
+/// let engine = Engine::builder()
+///     .store(Memory::default())
+///     .http(fixture)
+///     .settings(Settings::default().with_concurrency(8))
+///     .build()?;
+///
+/// assert_eq!(engine.settings().concurrency, 8);
+/// # #[cfg(feature = "html")]
+/// assert_eq!(engine.scrape("https://example.com/").await?.result()?.title(), Some("Bread"));
+/// engine.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct EngineBuilder {
@@ -225,7 +299,7 @@ impl Default for EngineBuilder {
     }
 }
 
-/// The built-in extractor, where it is built in.
+/// Returns the built-in extractor, if its feature is on.
 fn default_extractor() -> Option<Arc<dyn Extractor>> {
     #[cfg(feature = "html")]
     let built_in: Option<Arc<dyn Extractor>> = Some(Arc::new(crate::extract::HtmlExtractor));
@@ -235,21 +309,22 @@ fn default_extractor() -> Option<Arc<dyn Extractor>> {
 }
 
 impl EngineBuilder {
-    /// Keeps records in `store`. Required.
+    /// Sets the store of records: batches, jobs, accounts and notifications. Required.
     pub fn store(mut self, store: impl Store + 'static) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Keeps result bodies in `bodies`. Required where the store brings no place for them.
+    /// Sets the store of result bodies. Defaults to the store's own ([`Store::bodies`]); required if it has none. The
+    /// built-in stores have one.
     pub fn bodies(mut self, bodies: impl Bodies + 'static) -> Self {
         self.bodies = Some(Arc::new(bodies));
         self
     }
 
-    /// Fetches over HTTP, on the tiers that `fetcher` reports in [`HttpFetcher::tiers`].
+    /// Adds an HTTP fetcher for the tiers that it reports in [`HttpFetcher::tiers`].
     ///
-    /// Call it once per fetcher. Where two report the same tier, the later call wins, so a fetcher for one tier goes
+    /// Call it once per fetcher. If two report the same tier, the later one serves it. Add a fetcher for a single tier
     /// after the one for the rest:
     ///
     /// ```
@@ -265,90 +340,92 @@ impl EngineBuilder {
         self
     }
 
-    /// Returns `true` if a fetcher was given.
+    /// Returns `true` if at least one fetcher is set.
     pub(crate) fn has_fetcher(&self) -> bool {
         !self.fetchers.http.is_empty() || self.fetchers.browser.is_some()
     }
 
-    /// Renders pages on tier 4.
+    /// Sets the fetcher of tier 4, which renders pages in a browser. Without one, tier 4 is unavailable.
     pub fn browser(mut self, fetcher: impl BrowserFetcher + 'static) -> Self {
         self.fetchers.browser = Some(Arc::new(fetcher));
         self
     }
 
-    /// Reads PDFs.
+    /// Sets the reader of PDFs. Without one, PDFs fail with `PDF_PARSE_FAILED`.
     pub fn pdf(mut self, fetcher: impl PdfReader + 'static) -> Self {
         self.fetchers.pdf = Some(Arc::new(fetcher));
         self
     }
 
-    /// Reads images.
+    /// Sets the OCR engine, which reads the text on images. Without one, images fail with `OCR_UNAVAILABLE`.
     pub fn ocr(mut self, fetcher: impl OcrEngine + 'static) -> Self {
         self.fetchers.ocr = Some(Arc::new(fetcher));
         self
     }
 
-    /// Turns documents into formats; the built-in one if not said.
+    /// Sets the extractor, which turns documents into formats. Defaults to `HtmlExtractor`, which the feature `html`
+    /// provides; required without that feature.
     pub fn extractor(mut self, extractor: impl Extractor + 'static) -> Self {
         self.extractor = Some(Arc::new(extractor));
         self
     }
 
-    /// Answers `extraction_prompt`. Without it a result says that its prompt was not answered.
+    /// Sets the language models that answer `extraction_prompt`. Without them, a result with a prompt contains a warning.
     pub fn prompts(mut self, prompts: impl PromptExtractor + 'static) -> Self {
         self.prompts = Some(Arc::new(prompts));
         self
     }
 
-    /// Delivers `batch.completed`. Without it a submission with a webhook is refused.
+    /// Sets the notifier, which delivers completion notifications to webhooks. Without one, a submission with a webhook
+    /// is refused with [`SubmitError::NoNotifier`](crate::engine::SubmitError::NoNotifier).
     pub fn webhooks(mut self, notifier: impl Notifier + 'static) -> Self {
         self.notifier = Some(Arc::new(notifier));
         self
     }
 
-    /// Writes the bodies of notifications with `format`. Defaults to the JSON of the REST API.
+    /// Sets the format of notification bodies. Defaults to the JSON of the REST API.
     pub fn notification_format(mut self, format: impl NotificationFormat + 'static) -> Self {
         self.notification_format = Arc::new(format);
         self
     }
 
-    /// Takes the time from `clock`.
+    /// Sets the clock. Defaults to the clock of the machine.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Takes chance from `entropy`.
+    /// Sets the source of randomness. Defaults to that of the machine.
     pub fn entropy(mut self, entropy: impl Entropy + 'static) -> Self {
         self.entropy = Arc::new(entropy);
         self
     }
 
-    /// Extracts pages on `pool`. Defaults to tokio's threads for blocking work.
+    /// Sets the pool that extracts pages. Defaults to tokio's threads for blocking work.
     pub fn blocking_pool(mut self, pool: impl BlockingPool + 'static) -> Self {
         self.blocking_pool = Arc::new(pool);
         self
     }
 
-    /// How much is done at once, and for how long.
+    /// Sets the concurrency, retries and lifetimes.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// The bounds of a submission.
+    /// Sets the limits of a submission, such as 100 items per batch.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What pages cost.
+    /// Sets the prices of tiers and add-ons.
     pub fn prices(mut self, prices: PriceList) -> Self {
         self.prices = prices;
         self
     }
 
-    /// Whether a site's robots.txt binds the engine; it is ignored if not said.
+    /// Sets the treatment of robots.txt. Defaults to [`RobotsPolicy::Ignore`].
     pub fn robots(mut self, policy: RobotsPolicy) -> Self {
         self.robots = policy;
         self
@@ -365,7 +442,7 @@ impl EngineBuilder {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] naming the first part that is missing. Nothing is started then.
+    /// [`BuildError`] names the first part that is missing, or the first setting out of range. No task is started then.
     pub fn build(self) -> Result<Engine, BuildError> {
         let has_fetcher = self.has_fetcher();
         let store = self.store.ok_or(BuildError::NoStore)?;
@@ -409,11 +486,13 @@ fn check(settings: &Settings) -> Result<(), BuildError> {
         it if it.concurrency == 0 => wrong("concurrency", "at least 1"),
         it if it.per_account == Some(0) => wrong("per_account", "at least 1, or `None`"),
         it if it.pacing.per_host == 0 => wrong("pacing.per_host", "at least 1"),
+        it if it.deliveries == 0 => wrong("deliveries", "at least 1"),
+        it if it.deliveries_per_receiver == 0 => wrong("deliveries_per_receiver", "at least 1"),
         it if it.pacing.per_second.is_some_and(|it| !(it.is_finite() && it > 0.0)) => {
-            wrong("pacing.per_second", "above zero")
+            wrong("pacing.per_second", "a finite number above zero")
         }
         it if it.retention < MIN_RETENTION => wrong("retention", "at least 24 hours"),
-        it if it.lease < Duration::from_secs(1) => wrong("lease", "at least one second"),
+        it if it.lease < Duration::from_secs(1) => wrong("lease", "at least 1 second"),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,6 @@
-//! What can go wrong with a call, as opposed to a page.
+//! Errors of calls. A page that fails is not one of them: its job ends with a [`JobError`].
+//!
+//! [`JobError`]: crate::core::failure::JobError
 
 use std::sync::Arc;
 
@@ -6,38 +8,43 @@ use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::usage::OverBudget;
+use crate::ports::notify::WebhookUrlError;
 use crate::ports::store::StoreError;
 
-/// A part that is missing or does not fit, found before anything starts.
+/// The error for an engine that cannot be built: a missing part or a setting out of range.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// No store was given.
-    #[error("no store: call `.store(...)`, with `Memory::default()` if nothing need survive")]
+    /// No store is set.
+    #[error(
+        "no store: call `.store(...)`, with `Memory::default()` if no data has to survive a restart"
+    )]
     NoStore,
-    /// The store brings no place for result bodies and none was given.
-    #[error("this store keeps no result bodies: call `.bodies(...)` as well")]
+    /// The store keeps no result bodies, and no store of bodies is set.
+    #[error(
+        "no store of result bodies: call `.bodies(...)`, because this store keeps only records"
+    )]
     NoBodies,
-    /// No fetcher was given.
+    /// No fetcher is set.
     #[error("no fetcher: call `.http(...)` or `.browser(...)`")]
     NoFetcher,
-    /// No extractor was given.
-    #[error("no extractor: call `.extractor(...)`, or turn on the feature `html` and use `Html`")]
+    /// No extractor is set, and the feature `html` is off.
+    #[error("no extractor: turn on the feature `html`, or call `.extractor(...)`")]
     NoExtractor,
-    /// A setting that cannot work.
+    /// A setting is out of range.
     #[error("{field} must be {must_be}")]
     Setting {
-        /// The setting.
+        /// The name of the setting.
         field: &'static str,
-        /// What it must be.
+        /// The range that it must be in.
         must_be: &'static str,
     },
-    /// `build` was called outside a tokio runtime, on which the engine lives.
-    #[error("no tokio runtime: build the engine inside one")]
+    /// `build` was called outside a tokio runtime, on which the engine runs its tasks.
+    #[error("no tokio runtime: call `build` inside one, such as in `#[tokio::main]`")]
     NoRuntime,
 }
 
-/// A call that could not be carried out.
+/// An error of a call to an engine.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -53,15 +60,15 @@ pub enum EngineError {
     /// There is no such notification, or its batch has expired.
     #[error("notification {0} not found: it does not exist or its batch has expired")]
     NotificationNotFound(NotificationId),
-    /// Nothing was ever granted to the account or submitted for it.
-    #[error("account {0} not found: grant it credits, or submit a batch for it, first")]
+    /// No credits were ever granted to the account, and no batch was submitted for it.
+    #[error("account {0} not found: grant it credits or submit a batch for it first")]
     AccountNotFound(AccountId),
     /// The job has no page, or none with a file of this name.
-    #[error("job {job} has no file named {name:?}: see the `artifacts` of its page")]
+    #[error("job {job} has no file named {name:?}: use a name in the `artifacts` of its page")]
     ArtifactNotFound {
         /// The job.
         job: JobId,
-        /// The name that was asked for.
+        /// The name in the query.
         name: String,
     },
     /// The job succeeded, but its page is not in the store of result bodies.
@@ -70,18 +77,26 @@ pub enum EngineError {
     )]
     ResultMissing(JobId),
     /// The engine was shut down.
-    #[error("the engine was shut down")]
+    #[error("the engine was shut down: build a new one on the same store to continue")]
     Stopped,
-    /// A stored result cannot be read.
-    #[error("a stored result cannot be read: {0}")]
-    Unreadable(String),
-    /// A grant that the account cannot take.
-    #[error("the account's credits would not fit into 64 bits")]
+    /// The stored result of a job cannot be decoded.
+    #[error("the stored result of job {job} cannot be read: submit its URL again")]
+    Unreadable {
+        /// The job.
+        job: JobId,
+        /// The error of the decoder.
+        source: Arc<serde_json::Error>,
+    },
+    /// The batch is still being processed, so it has no report yet.
+    #[error("batch {0} is still processing: wait for its end before reading its report")]
+    BatchNotEnded(BatchId),
+    /// The grant would make the account's credits overflow.
+    #[error("the account's credits would exceed 64 bits: grant less")]
     TooMuch,
 }
 
 impl EngineError {
-    /// Returns `true` if the call named something that does not exist, or no longer does.
+    /// Returns `true` if the error is that an id or a name does not exist, or has expired.
     pub fn is_not_found(&self) -> bool {
         matches!(
             self,
@@ -104,44 +119,49 @@ impl From<StoreError> for EngineError {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// No items.
-    #[error("the batch is empty; give it at least one item")]
+    /// The batch has no items.
+    #[error("the batch is empty: add at least one item")]
     Empty,
-    /// Too many items.
-    #[error("the batch has {given} items; {most} at most, so cut it into several")]
+    /// The batch has more items than [`Limits::batch_items`](crate::core::request::Limits::batch_items).
+    #[error("the batch has {given} items: split it into batches of at most {most}")]
     TooMany {
-        /// How many it has.
+        /// The number of items in the batch.
         given: usize,
-        /// How many it may have.
+        /// The limit.
         most: usize,
     },
-    /// An item is wrong.
+    /// An item is invalid.
     #[error("item {index}: {error}")]
     Item {
-        /// Its place, from 0.
+        /// The index of the item, from 0.
         index: usize,
-        /// The field, and what is wrong with it.
+        /// The invalid field, with the reason and the remedy.
         error: ValidationError,
     },
-    /// The webhook cannot be used.
+    /// The batch has a webhook URL, and the engine was built without a notifier.
+    #[error("webhook_url: the engine cannot deliver webhooks: build it with `.webhooks(...)`")]
+    NoNotifier,
+    /// The notifier does not deliver to the webhook URL.
     #[error("webhook_url: {0}")]
-    Webhook(String),
-    /// The balance does not cover it.
+    Webhook(WebhookUrlError),
+    /// The account's free credits do not cover the estimate.
     #[error(transparent)]
     Overdrawn(#[from] Overdrawn),
-    /// The budget does not cover it.
+    /// The submission would exceed its budget.
     #[error(transparent)]
     OverBudget(#[from] OverBudget),
     /// The idempotency key is empty, too long, or not printable.
-    #[error("the idempotency key must have 1 to 255 printable ASCII characters")]
+    #[error("the idempotency key is invalid: use 1 to 255 printable ASCII characters")]
     BadKey,
-    /// The idempotency key was used for another body.
-    #[error("the idempotency key was used for another submission, {batch}; choose a new key")]
+    /// The idempotency key was used for a submission with other contents.
+    #[error(
+        "the idempotency key was already used for another submission ({batch}): choose a new key"
+    )]
     KeyReused {
-        /// What came of that submission.
+        /// The batch of that submission.
         batch: BatchId,
     },
-    /// The engine could not carry it out.
+    /// The engine was shut down, or its store failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }

@@ -12,8 +12,8 @@ use crate::ports::BoxFuture;
 
 /// A stream of a batch's progress events, made by [`BatchHandle::into_events`].
 ///
-/// It yields what [`BatchHandle::next_event`] returns and ends behind [`ProgressEvent::BatchEnded`], or behind an error:
-/// [`EngineError::Stopped`] if the engine begins to shut down. Dropping it changes nothing about the batch.
+/// It yields the events of [`BatchHandle::next_event`] and ends after [`ProgressEvent::BatchEnded`] or after an error:
+/// [`EngineError::Stopped`] if the engine begins to shut down. Dropping it does not affect the batch.
 pub struct ProgressEvents {
     /// The next event, with the handle that it came from; `None` once the stream has ended.
     next: Option<BoxFuture<'static, (BatchHandle, NextEvent)>>,

@@ -67,10 +67,10 @@ pub use watch::{BatchHandle, ProgressEvent};
 
 use shared::{Adapters, Config, Shared};
 
-/// A running engine: a cheap handle, of which an application can have any number of clones.
+/// A handle on a running engine. Clones are cheap and share it.
 ///
-/// When the last clone is dropped without [`Engine::shutdown`], work stops where it is. Its leases then
-/// expire, and the next engine on the same store resumes it.
+/// When the last clone is dropped without [`Engine::shutdown`], running jobs are aborted. Their leases
+/// expire after [`Settings::lease`], and the next engine on the same store resumes them.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
@@ -86,7 +86,7 @@ struct Guard {
 }
 
 impl Engine {
-    /// Returns a builder.
+    /// Returns a builder with default settings and no store or fetcher.
     pub fn builder() -> EngineBuilder {
         EngineBuilder::default()
     }
@@ -117,8 +117,8 @@ impl Engine {
         self.shared.writer.apply(grant).await?.ok_or(EngineError::TooMuch)
     }
 
-    /// Delivers a notification again, with the same id and the same body, and returns it as it is now.
-    /// One that is still waiting for an attempt, or that has no webhook URL, is not changed.
+    /// Delivers a notification again, with the same id and the same body, and returns its new record.
+    /// A notification that still has attempts due, or that has no webhook URL, is not changed.
     ///
     /// # Errors
     ///
@@ -129,10 +129,10 @@ impl Engine {
         notification.ok_or(EngineError::NotificationNotFound(id))
     }
 
-    /// Shuts down: claims nothing more, lets running jobs go on for the grace period, and puts the rest
-    /// back.
+    /// Shuts down: stops claiming jobs, waits for running jobs up to [`Settings::grace`] (10 s by default),
+    /// and returns the others to the queue.
     ///
-    /// Every accepted job is in the store, and the next engine on that store resumes it.
+    /// Every accepted job is in the store. The next engine on that store resumes those that have not ended.
     pub async fn shutdown(&self) {
         let shared = &self.shared;
         let lifecycle = &shared.lifecycle;

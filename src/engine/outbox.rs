@@ -1,12 +1,15 @@
 //! The outbox: delivers the notifications of ended batches, each with its own retries, one id and one
 //! body.
 //!
-//! Up to [`MAX_DELIVERIES`] run at the same time, and a slot that becomes free is filled at once. One
-//! receiver gets at most [`MAX_PER_RECEIVER`] of them, so that a receiver that hangs delays its own
-//! notifications and nobody else's.
+//! Up to [`Settings::deliveries`] run at the same time, and a slot that becomes free is filled at once.
+//! One receiver gets at most [`Settings::deliveries_per_receiver`] of them, so that a receiver that hangs
+//! delays its own notifications and no others.
 //!
 //! A claimed notification whose receiver is busy waits in memory, without a slot. It goes back to the
 //! store when too many wait, or when its lease would end before an attempt could.
+//!
+//! [`Settings::deliveries`]: crate::engine::Settings::deliveries
+//! [`Settings::deliveries_per_receiver`]: crate::engine::Settings::deliveries_per_receiver
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -24,10 +27,6 @@ use crate::engine::changes::{PutBack, RecordDelivery};
 use crate::engine::shared::Shared;
 use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, MAX_RESPONSE_BODY_CHARS};
 
-/// Notifications delivered at the same time.
-const MAX_DELIVERIES: usize = 16;
-/// Notifications delivered to one receiver at the same time.
-const MAX_PER_RECEIVER: usize = 4;
 /// Claimed notifications that wait for their receiver; beyond this number, some go back to the store.
 const MAX_WAITING: usize = 256;
 /// The longest sleep: another process may have ended a batch.
@@ -49,7 +48,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     while !outbox.shared.lifecycle.stopping.is_cancelled() {
         outbox.start_waiting();
         outbox.put_back_late().await;
-        if outbox.running.len() < MAX_DELIVERIES && outbox.claim().await {
+        if outbox.has_slot() && outbox.claim().await {
             continue;
         }
         outbox.wait().await;
@@ -64,14 +63,21 @@ pub(super) async fn run(shared: Arc<Shared>) {
 #[derive(Debug)]
 struct Receiver {
     permits: Arc<Semaphore>,
+    /// The number of permits, taken ones included.
+    most: usize,
     /// The duration of the attempt that ended last.
     last_attempt: Duration,
 }
 
 impl Receiver {
+    fn new(most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        Self { permits: Arc::new(Semaphore::new(most)), most, last_attempt: UNKNOWN_ATTEMPT }
+    }
+
     /// Returns the time after which `waiting` notifications should have been delivered.
     fn time_for(&self, waiting: usize) -> Duration {
-        let rounds = u32::try_from(waiting.div_ceil(MAX_PER_RECEIVER)).unwrap_or(u32::MAX);
+        let rounds = u32::try_from(waiting.div_ceil(self.most)).unwrap_or(u32::MAX);
         let (shortest, longest) = PUT_BACK_FOR;
         self.last_attempt.saturating_mul(rounds).clamp(shortest, longest)
     }
@@ -103,12 +109,18 @@ struct Outbox {
 }
 
 impl Outbox {
+    fn has_slot(&self) -> bool {
+        self.running.len() < self.shared.config.settings.deliveries
+    }
+
     /// Starts every waiting notification whose receiver has a permit, while there are slots.
     fn start_waiting(&mut self) {
         let now = self.shared.now();
         for it in std::mem::take(&mut self.waiting) {
-            let has_slot = self.running.len() < MAX_DELIVERIES;
-            match (has_slot && it.can_start(now)).then(|| self.permit(&it.receiver)).flatten() {
+            match (self.has_slot() && it.can_start(now))
+                .then(|| self.permit(&it.receiver))
+                .flatten()
+            {
                 Some(permit) => self.start(it, permit),
                 None => self.waiting.push_back(it),
             }
@@ -116,10 +128,9 @@ impl Outbox {
     }
 
     fn permit(&mut self, receiver: &str) -> Option<OwnedSemaphorePermit> {
-        let known = self.receivers.entry(receiver.to_owned()).or_insert_with(|| Receiver {
-            permits: Arc::new(Semaphore::new(MAX_PER_RECEIVER)),
-            last_attempt: UNKNOWN_ATTEMPT,
-        });
+        let most = self.shared.config.settings.deliveries_per_receiver;
+        let known = self.receivers.entry(receiver.to_owned());
+        let known = known.or_insert_with(|| Receiver::new(most));
         Arc::clone(&known.permits).try_acquire_owned().ok()
     }
 
@@ -143,7 +154,8 @@ impl Outbox {
         let now = shared.now();
         // Twice the deadline of an attempt: half to wait for the receiver, half to deliver.
         let until = now.after(shared.config.settings.lease.max(ATTEMPT_DEADLINE * 2));
-        let limit = MAX_DELIVERIES.min(MAX_WAITING - self.waiting.len());
+        let deliveries = shared.config.settings.deliveries;
+        let limit = deliveries.min(MAX_WAITING - self.waiting.len());
         let (queue, worker) = (Queue::Notifications, shared.worker);
         let shares = Shares::default();
         let claim = Claim { queue, worker, now, until, limit, shares };
@@ -169,7 +181,7 @@ impl Outbox {
     /// Waits until an attempt ends or, if there is a slot, something is due.
     async fn wait(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let has_slot = self.running.len() < MAX_DELIVERIES;
+        let has_slot = self.has_slot();
         let due = async {
             if has_slot {
                 let ready = &shared.scheduling.notifications_ready;
@@ -186,7 +198,7 @@ impl Outbox {
                 {
                     known.last_attempt = took;
                 }
-                self.receivers.retain(|_, it| it.permits.available_permits() < MAX_PER_RECEIVER);
+                self.receivers.retain(|_, it| it.permits.available_permits() < it.most);
             }
             () = due => {}
         }
@@ -387,10 +399,7 @@ mod tests {
 
     #[test]
     fn a_receiver_is_given_the_time_that_its_last_attempt_suggests() {
-        let receiver = |last_attempt| Receiver {
-            permits: Arc::new(Semaphore::new(MAX_PER_RECEIVER)),
-            last_attempt,
-        };
+        let receiver = |last_attempt| Receiver { last_attempt, ..Receiver::new(4) };
 
         let waits = [1, 100, 20_000].map(|it| receiver(Duration::from_millis(it)).time_for(40));
 

@@ -4,6 +4,8 @@
 //! `NotFound` ([`EngineError::is_not_found`]). `batch` and `job` return records, which are small;
 //! `batch_report` and `job_snapshot` load the stored pages as well. No query changes anything.
 
+use std::sync::Arc;
+
 use crate::core::batch::{BatchRecord, Notification};
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
@@ -198,7 +200,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::ResultMissing`] if its
-    /// page is gone all the same, [`EngineError::Unreadable`] if the page cannot be decoded.
+    /// page is gone all the same, [`EngineError::Unreadable`] if the page
+    /// cannot be decoded.
     pub async fn with_page(&self, job: Job) -> Result<JobSnapshot, EngineError> {
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else {
             return Ok(JobSnapshot::new(job, None));
@@ -207,7 +210,7 @@ impl Engine {
             return Err(self.missing(&job).await?);
         };
         let page: Page = serde_json::from_slice(&bytes)
-            .map_err(|error| EngineError::Unreadable(error.to_string()))?;
+            .map_err(|error| EngineError::Unreadable { job: job.id, source: Arc::new(error) })?;
         Ok(JobSnapshot::new(job, Some(page)))
     }
 

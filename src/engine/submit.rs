@@ -1,4 +1,5 @@
-//! Accepting work: checked, then recorded and held in one commit, or refused whole.
+//! Submissions: every item is checked, then the whole batch is recorded and its estimate held in one commit, or
+//! it is refused and nothing is written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,25 @@ use crate::engine::page_host;
 use crate::engine::report::JobReport;
 use crate::engine::shared::Shared;
 use crate::engine::watch::BatchHandle;
+use crate::ports::notify::WebhookUrlError;
 
-/// Items to submit together.
+/// A batch to submit: items, the account that pays, and the webhook for its completion.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rungs::prelude::*;
+///
+/// let urls = Batch::new(["https://example.com/", "https://example.org/"]);
+///
+/// let items = ["https://example.com/a", "https://example.com/b"]
+///     .map(|url| Item::get(url).timeout(Duration::from_secs(30)));
+/// let batch = Batch::new(items)
+///     .account(AccountId::new("acme")?)
+///     .max_tier(Tier::Stealth)
+///     .idempotency_key("order-7");
+/// # Ok::<(), rungs::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Batch {
@@ -41,47 +59,51 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch of these items; a `&str` is the simplest of them.
+    /// Returns a batch of these items. A URL as `&str` or `String` is an item with default options.
     pub fn new<I: Into<Item>>(items: impl IntoIterator<Item = I>) -> Self {
         Self { items: items.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// Who pays.
+    /// Sets the account that is charged. Defaults to the account `default`.
     pub fn account(mut self, account: AccountId) -> Self {
         self.account = account;
         self
     }
 
-    /// Where `batch.completed` goes.
+    /// Sets the URL to which the completion notification is delivered. Defaults to none.
     pub fn webhook(mut self, url: impl Into<String>) -> Self {
         self.webhook = Some(url.into());
         self
     }
 
-    /// Submitting again with the same key gives the same batch.
+    /// Sets the idempotency key: 1 to 255 printable ASCII characters.
+    ///
+    /// A second submission with the same key and account returns the batch of the first one and charges nothing. If its
+    /// contents differ, it is refused with [`SubmitError::KeyReused`]. A key is kept as long as its batch.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// The highest tier of the items that do not say one themselves.
+    /// Sets the highest tier of the items that do not set their own.
     pub fn max_tier(mut self, tier: Tier) -> Self {
         self.max_tier = Some(tier);
         self
     }
 
-    /// One page by itself: its end is told as the job's and not as the batch's.
+    /// Returns a batch of one page, whose notification is `job.completed` or `job.failed` instead of `batch.completed`.
     pub fn scrape(item: impl Into<Item>) -> Self {
         Self { form: BatchKind::Scrape, ..Self::new([item]) }
     }
 
-    /// A word for who submits it, by which usage and budgets are told apart within an account.
+    /// Sets the label under which usage and budgets are counted within the account, such as the name of an API key.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// What the label, or without one the account, may spend: a submission beyond it is refused.
+    /// Sets the budget of the label, or of the whole account if the batch has no label. A submission that would exceed it
+    /// is refused with [`SubmitError::OverBudget`].
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = Some(budget);
         self
@@ -107,7 +129,7 @@ impl Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Estimate {
-    /// The tier of the first attempt, `None` if no tier can be used.
+    /// The tier of the first attempt; `None` if no fetcher serves a tier that the item allows.
     pub tier: Option<Tier>,
     /// The price on that tier, add-ons included.
     pub credits: Credits,
@@ -116,12 +138,12 @@ pub struct Estimate {
 }
 
 impl Shared {
-    /// Checks one item, down to what the URL standard says of its address.
+    /// Checks one item, including the host of its URL by the URL standard.
     fn checked(&self, item: Item) -> Result<JobRequest, ValidationError> {
         let request = item.check(&self.config.limits)?;
         if request.advanced().session_id.is_some() {
-            // Without its session the page would be another one, and paid for.
-            let reason = "names a stored session, and nothing here stores sessions; send `cookies`";
+            // Without its session a site would serve another page, and the job would be charged for it.
+            let reason = "is not supported: send the session's `cookies` instead";
             return Err(ValidationError::new("advanced.session_id", reason));
         }
         match page_host::check(request.page()) {
@@ -130,7 +152,7 @@ impl Shared {
         }
     }
 
-    /// What a batch asks for, checked with the place where its end is told.
+    /// Returns the checked requests of a batch, whose webhook URL is checked too.
     fn requests(&self, batch: &Batch) -> Result<Vec<JobRequest>, SubmitError> {
         let most = self.config.limits.batch_items;
         match batch.items.len() {
@@ -160,20 +182,18 @@ impl Shared {
     }
 
     fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
-        let Some(notifier) = &self.adapters.notifier else {
-            let reason = "nothing here delivers webhooks; build the engine with `.webhooks(...)`";
-            return Err(SubmitError::Webhook(reason.to_owned()));
-        };
+        let notifier = self.adapters.notifier.as_ref().ok_or(SubmitError::NoNotifier)?;
         if url.len() > PageUrl::MAX_LEN {
-            return Err(SubmitError::Webhook(ParseUrlError::TooLong.to_string()));
+            let error = WebhookUrlError::new(ParseUrlError::TooLong.to_string());
+            return Err(SubmitError::Webhook(error));
         }
-        notifier.accepts(url).map_err(|it| SubmitError::Webhook(it.to_string()))
+        notifier.accepts(url).map_err(SubmitError::Webhook)
     }
 
     fn new_job(&self, origin: Origin<'_>, index: usize, request: JobRequest) -> Job {
         let order = u16::try_from(index % 4_096).unwrap_or_default();
         Job {
-            id: JobId::new(origin.now, order, self.adapters.entropy.draw()),
+            id: JobId::new(origin.now, order, self.adapters.entropy.random_u64()),
             batch: origin.batch,
             account: origin.account.clone(),
             index: u32::try_from(index).unwrap_or(u32::MAX),
@@ -210,11 +230,15 @@ fn printable(key: &str) -> bool {
 }
 
 impl Engine {
-    /// Accepts a batch: once this has returned, every job will end, whatever crashes.
+    /// Submits a batch: checks every item, then records the jobs and holds the estimated credits in one commit.
+    ///
+    /// Once it has returned, every job will end and the batch emits one notification, even if the process crashes: the
+    /// next engine on the same store resumes it. Jobs start at once and run without the returned handle.
     ///
     /// # Errors
     ///
-    /// [`SubmitError`] naming what is wrong; then nothing was written and nothing is held.
+    /// [`SubmitError`] names the invalid item and field, the limit or the missing credits. Nothing was written and nothing
+    /// is held then.
     pub async fn submit(&self, batch: Batch) -> Result<BatchHandle, SubmitError> {
         let shared = &self.shared;
         if shared.lifecycle.stopping.is_cancelled() {
@@ -232,7 +256,7 @@ impl Engine {
             Err(NotAccepted::OverBudget(over)) => Err(over.into()),
             Err(NotAccepted::KeyReused(batch)) => Err(SubmitError::KeyReused { batch }),
             Ok(id) if id == handle.id() => {
-                tracing::info!(batch = %id, jobs = count, "accepted");
+                tracing::info!(batch = %id, jobs = count, "batch accepted");
                 metrics::counter!("rungs_jobs_submitted").increment(count as u64);
                 shared.scheduling.jobs_ready.notify_one();
                 Ok(handle)
@@ -264,7 +288,7 @@ impl Engine {
             label: batch.label,
             webhook: batch.webhook,
             idempotency_key: batch.key,
-            event: NotificationId::new(now, 0, shared.adapters.entropy.draw()),
+            event: NotificationId::new(now, 0, shared.adapters.entropy.random_u64()),
             entries: 1,
             created_at: now,
             ended_at: None,
@@ -274,7 +298,13 @@ impl Engine {
         Accept { batch: record, jobs, digest, unlimited, budget }
     }
 
-    /// Fetches one page and waits for it: a batch with one job.
+    /// Submits a batch of one page and waits for its report.
+    ///
+    /// A page that fails is not an error of this call: [`JobReport::result`] contains its error.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`] if the item is refused, or if the engine is shut down before the page has ended.
     pub async fn scrape(&self, item: impl Into<Item>) -> Result<JobReport, SubmitError> {
         let mut handle = self.submit(Batch::scrape(item)).await?;
         let report = handle.report().await?;
@@ -282,22 +312,22 @@ impl Engine {
         job.ok_or_else(|| EngineError::BatchNotFound(handle.id()).into())
     }
 
-    /// What an item would cost, without submitting it.
+    /// Returns the expected and the highest price of an item, without submitting it.
     ///
     /// # Errors
     ///
-    /// The [`ValidationError`] for which a submission would be refused.
+    /// The [`ValidationError`] with which a submission would be refused.
     pub fn estimate(&self, item: impl Into<Item>) -> Result<Estimate, ValidationError> {
         let shared = &self.shared;
         Ok(shared.estimated(&shared.checked(item.into())?))
     }
 
-    /// What each item of a batch would cost, in their order, without submitting it.
+    /// Returns the expected and the highest price of each item of a batch, in order, without submitting it.
     ///
     /// # Errors
     ///
-    /// What is wrong with the batch, as a submission would say it. Whether the account can pay is not
-    /// looked at.
+    /// The [`SubmitError`] with which a submission would be refused, except for missing credits, budgets and the
+    /// idempotency key, which are not checked.
     pub fn estimate_batch(&self, batch: &Batch) -> Result<Vec<Estimate>, SubmitError> {
         let shared = &self.shared;
         let requests = shared.requests(batch)?;

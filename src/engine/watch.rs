@@ -15,20 +15,20 @@ use crate::engine::error::EngineError;
 use crate::engine::events::ProgressEvents;
 use crate::engine::report::BatchReport;
 
-/// Events that a slow reader may be behind before it loses some.
+/// The number of events after which a slow reader loses the oldest.
 const BACKLOG: usize = 1_024;
-/// How often a waiter looks at the store, for a batch that another process works on.
-const LOOK: Duration = Duration::from_secs(1);
+/// The interval at which a waiter reads the store, because another process may be running the batch.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A progress event of a batch.
 ///
-/// A handle always reports the end of every job, once, and then the end of the batch: ends that were missed are read from
-/// the store. The events between are for showing progress. A reader that falls more than 1,024 events behind loses the
-/// oldest of them, and those from before the handle was created, or from another process, do not arrive.
+/// A handle reports the end of every job exactly once, and then the end of the batch: ends that it missed are read from the
+/// store. The other events only show progress. A reader that falls more than 1,024 events behind loses the oldest of
+/// them. Events from before the handle was created, or from another process, are not reported.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ProgressEvent {
-    /// A worker took a job.
+    /// A worker claimed a job.
     JobStarted {
         /// The job.
         job: JobId,
@@ -37,27 +37,27 @@ pub enum ProgressEvent {
     Attempted {
         /// The job.
         job: JobId,
-        /// What it found.
+        /// The attempt, as it is added to the trail.
         attempt: Attempt,
     },
-    /// A job will be tried again later.
+    /// A job was returned to the queue and is retried later.
     JobRescheduled {
         /// The job.
         job: JobId,
     },
     /// A job ended.
     JobEnded {
-        /// The job as it is now.
+        /// The job's record after its end.
         job: Box<Job>,
     },
-    /// The last job ended. Nothing follows.
+    /// The last job ended. No event follows.
     BatchEnded {
-        /// How.
+        /// The batch's final status.
         status: BatchStatus,
     },
 }
 
-/// The channels on which each batch's progress is published, while anyone receives.
+/// The channels of the batches that have handles.
 #[derive(Debug, Default)]
 pub(super) struct ProgressChannels {
     batches: DashMap<BatchId, broadcast::Sender<ProgressEvent>>,
@@ -71,7 +71,7 @@ impl ProgressChannels {
     pub(super) fn publish(&self, batch: BatchId, event: ProgressEvent) {
         let ended = matches!(event, ProgressEvent::BatchEnded { .. });
         if let Some(channel) = self.batches.get(&batch) {
-            // Without a receiver there is nobody to miss the event.
+            // Without a receiver no handle misses the event.
             let _ = channel.send(event);
         }
         self.batches.remove_if(&batch, |_, it| ended || it.receiver_count() == 0);
@@ -85,15 +85,15 @@ impl ProgressChannels {
 
 /// A handle on a submitted batch: waits for its end and receives its progress events.
 ///
-/// Dropping it changes nothing about the batch. [`Engine::batch_handle`] returns another one for the same id.
+/// Dropping it does not affect the batch. [`Engine::batch_handle`] returns another one for the same id.
 #[derive(Debug)]
 pub struct BatchHandle {
     engine: Engine,
     record: BatchRecord,
     events: broadcast::Receiver<ProgressEvent>,
-    /// The jobs whose end was told.
-    told: HashSet<JobId>,
-    /// What is told next, once the batch has ended.
+    /// The jobs whose end was reported.
+    reported: HashSet<JobId>,
+    /// The events to report next, once the batch has ended.
     rest: VecDeque<ProgressEvent>,
     done: bool,
 }
@@ -107,20 +107,32 @@ impl Drop for BatchHandle {
 impl BatchHandle {
     pub(super) fn new(engine: Engine, record: BatchRecord) -> Self {
         let events = engine.shared.progress.subscribe(record.id);
-        Self { engine, record, events, told: HashSet::new(), rest: VecDeque::new(), done: false }
+        Self {
+            engine,
+            record,
+            events,
+            reported: HashSet::new(),
+            rest: VecDeque::new(),
+            done: false,
+        }
     }
 
-    /// The batch's id.
+    /// Returns the batch's id.
     pub fn id(&self) -> BatchId {
         self.record.id
     }
 
-    /// The batch's record as it was when this handle was created: after [`Engine::submit`], what was committed.
+    /// Returns the batch's record from the time at which this handle was created: after [`Engine::submit`], the committed
+    /// record.
     pub fn record(&self) -> &BatchRecord {
         &self.record
     }
 
-    /// The batch's record as it is now.
+    /// Reads the batch's current record from the store.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if the batch has expired.
     pub async fn batch(&self) -> Result<BatchRecord, EngineError> {
         self.engine.batch(self.id()).await
     }
@@ -151,21 +163,21 @@ impl BatchHandle {
             if status == BatchStatus::Processing && stop.is_cancelled() {
                 return Err(EngineError::Stopped);
             }
-            // What is in the channel came before the end, so it is told first.
+            // Events in the channel precede the end, so they are reported first.
             match self.events.try_recv() {
                 Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
-                Ok(event) => return Ok(Some(self.heard(event))),
+                Ok(event) => return Ok(Some(self.note(event))),
                 Err(broadcast::error::TryRecvError::Lagged(_)) => {}
                 Err(_) if status != BatchStatus::Processing => self.ending(status).await?,
                 Err(_) => tokio::select! {
                     biased;
                     event = self.events.recv() => match event {
                         Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
-                        Ok(event) => return Ok(Some(self.heard(event))),
+                        Ok(event) => return Ok(Some(self.note(event))),
                         Err(_) => {}
                     },
                     () = stop.cancelled() => {}
-                    () = self.engine.shared.sleep(LOOK) => {}
+                    () = self.engine.shared.sleep(POLL_INTERVAL) => {}
                 },
             }
         }
@@ -177,28 +189,36 @@ impl BatchHandle {
         ProgressEvents::new(self)
     }
 
-    fn heard(&mut self, event: ProgressEvent) -> ProgressEvent {
+    fn note(&mut self, event: ProgressEvent) -> ProgressEvent {
         if let ProgressEvent::JobEnded { job } = &event {
-            self.told.insert(job.id);
+            self.reported.insert(job.id);
         }
         event
     }
 
-    /// Jobs that end together are committed before they are told, and not told in that order: what
-    /// the channel has not brought by the batch's end is read from the store.
+    /// Queues the last events of a batch that has ended.
+    ///
+    /// Jobs that end together are published after their commit and in any order. The ends that the channel has
+    /// not delivered by then are read from the store.
     async fn ending(&mut self, status: BatchStatus) -> Result<(), EngineError> {
         let jobs = self.engine.jobs(self.id()).await?;
-        let untold = jobs.into_iter().filter(|it| !self.told.contains(&it.id));
-        self.rest.extend(untold.map(|it| ProgressEvent::JobEnded { job: Box::new(it) }));
+        let missed = jobs.into_iter().filter(|it| !self.reported.contains(&it.id));
+        self.rest.extend(missed.map(|it| ProgressEvent::JobEnded { job: Box::new(it) }));
         self.rest.push_back(ProgressEvent::BatchEnded { status });
         Ok(())
     }
 
-    /// Waits for the batch's end. A shutdown's grace period counts: jobs that finish within it still end the batch.
+    /// Waits for the batch's end and returns its final status.
+    ///
+    /// There is no time limit: each job ends by its own deadline, [`Settings::job_deadline`] at the latest. A shutdown's
+    /// grace period counts: jobs that finish within it still end the batch.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Stopped`] if the engine has shut down first, [`EngineError::Store`] if the store fails.
+    /// [`EngineError::Stopped`] if the engine has shut down first, [`EngineError::Store`] if the store fails,
+    /// [`EngineError::BatchNotFound`] if the batch has expired.
+    ///
+    /// [`Settings::job_deadline`]: crate::engine::Settings::job_deadline
     pub async fn wait(&mut self) -> Result<BatchStatus, EngineError> {
         let stopped = self.engine.shared.lifecycle.stopped.clone();
         loop {
@@ -212,14 +232,15 @@ impl BatchHandle {
         }
     }
 
-    /// Waits for the batch's end and returns every result.
+    /// Waits for the batch's end and returns the result of every job.
     ///
     /// # Errors
     ///
-    /// [`EngineError::Stopped`] if the engine has shut down first, [`EngineError::Store`] if the store fails.
+    /// Those of [`BatchHandle::wait`], and [`EngineError::ResultMissing`] or [`EngineError::Unreadable`] if a stored page
+    /// cannot be read.
     pub async fn report(&mut self) -> Result<BatchReport, EngineError> {
         self.wait().await?;
         let id = self.id();
-        self.engine.batch_report(id).await?.ok_or(EngineError::BatchNotFound(id))
+        self.engine.batch_report(id).await?.ok_or(EngineError::BatchNotEnded(id))
     }
 }

@@ -1,5 +1,4 @@
-//! Waiting and settling: webhooks wait for their receivers and pages for their accounts; a fetcher's cost and the
-//! retention come from outside the engine.
+//! Limits on what runs at the same time, and values that come from outside the engine: costs and the retention.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -80,7 +79,7 @@ async fn a_receiver_that_hangs_delays_no_other_receiver() {
     for _ in 0..20 {
         waiting.push(run_batch(&engine, &url(&hanging)).await);
     }
-    // The hanging receiver has as many deliveries as it may have, and answers none of them.
+    // The hanging receiver has its maximum of deliveries and responds to none of them.
     let mut unanswered = Vec::new();
     for _ in 0..4 {
         unanswered.push(hanging.accept().await.expect("a delivery"));
@@ -108,7 +107,7 @@ async fn a_receiver_that_hangs_delays_no_other_receiver() {
     tokio::time::timeout(Duration::from_mins(1), delivered).await.expect("it is recorded");
 }
 
-/// Holds every delivery until a permit is added, and counts those that are held.
+/// A notifier that holds every delivery until a permit is added, and counts those that it holds.
 #[derive(Debug)]
 struct Held {
     permits: Semaphore,
@@ -135,13 +134,14 @@ impl Notifier for Holding {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_receiver_gets_four_deliveries_at_once() {
+/// Runs six batches for one receiver with these settings, and returns the number of deliveries that run at first, after
+/// one has ended, and in the end.
+async fn deliveries_at_once(settings: Settings) -> [usize; 3] {
     let permits = Semaphore::new(0);
     let held = Held { permits, now: AtomicUsize::new(0), most: AtomicUsize::new(0) };
     let held = Holding(Arc::new(held));
     let engine = engine_with(page()).webhooks(held.clone()).clock(Paused::default());
-    let engine = engine.build().expect("all parts are there");
+    let engine = engine.settings(settings).build().expect("all parts are there");
 
     for _ in 0..6 {
         run_batch(&engine, "https://receiver.test/").await;
@@ -156,11 +156,25 @@ async fn one_receiver_gets_four_deliveries_at_once() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     let in_the_end = held.0.now.load(Ordering::SeqCst);
 
-    assert_eq!((at_first, after_one_ended, in_the_end), (4, 4, 0));
-    assert_eq!(held.0.most.load(Ordering::SeqCst), 4);
+    assert_eq!(held.0.most.load(Ordering::SeqCst), at_first, "more ran at once than at first");
+    [at_first, after_one_ended, in_the_end]
 }
 
-/// Jobs that are being fetched, by account; each ends when the test lets it.
+#[tokio::test(start_paused = true)]
+async fn one_receiver_gets_four_deliveries_at_once() {
+    assert_eq!(deliveries_at_once(Settings::default()).await, [4, 4, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_settings_limit_the_deliveries_that_run_at_once() {
+    let per_receiver = Settings::default().with_deliveries_per_receiver(2);
+    let in_all = Settings::default().with_deliveries(3).with_deliveries_per_receiver(6);
+
+    assert_eq!(deliveries_at_once(per_receiver).await, [2, 2, 0]);
+    assert_eq!(deliveries_at_once(in_all).await, [3, 3, 0]);
+}
+
+/// The begins and ends of fetches, in order.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -281,7 +295,11 @@ async fn settings_that_break_a_promise_are_refused() {
     let short = Duration::from_secs(24 * 60 * 60 - 1);
     let retention = refused(Settings::default().with_retention(short));
     let per_account = refused(Settings::default().with_per_account(0));
+    let deliveries = refused(Settings::default().with_deliveries(0));
+    let per_receiver = refused(Settings::default().with_deliveries_per_receiver(0));
 
     assert_eq!(retention, "retention must be at least 24 hours");
     assert_eq!(per_account, "per_account must be at least 1, or `None`");
+    assert_eq!(deliveries, "deliveries must be at least 1");
+    assert_eq!(per_receiver, "deliveries_per_receiver must be at least 1");
 }

@@ -1,6 +1,6 @@
 //! Files stored beside a result: screenshots and printed pages.
 //!
-//! Each is a body of its own, so that loading a result loads no picture, and is removed with its batch.
+//! Each is a separate body, so that loading a result loads no image. It is removed with its batch.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +19,11 @@ const PNG: &str = "image/png";
 /// A file stored beside a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
-    /// The file's name, unique within its job: `screenshot.png`, `page.pdf`, `action-1.png`.
+    /// The file's name, unique within its job: `screenshot.png`, `page.pdf`, or `action-1.png` and so on.
     pub name: String,
-    /// The file's media type.
+    /// The file's media type: `image/png` or `application/pdf`.
     pub media_type: String,
-    /// The file's size.
+    /// The file's size in bytes.
     pub size_bytes: u64,
     /// The reference to the stored file.
     pub(super) body: BodyRef,

@@ -1,4 +1,4 @@
-//! One attempt on one tier: wait for permits, fetch, judge, and extract if the page is worth it.
+//! One attempt on one tier: waits for permits, fetches, judges, and extracts if the verdict allows it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) struct FetchedPage {
 pub(super) struct Observed {
     pub(super) attempt: Attempt,
     pub(super) page: FetchedPage,
-    /// The formats, if the page was worth extracting.
+    /// The formats, if the verdict allows an extraction.
     pub(super) extracted: Option<Extracted>,
 }
 
@@ -54,12 +54,12 @@ impl Observation {
 impl Ladder {
     /// Makes one attempt on `tier` and adds it to the trail. Returns the page if there was a response.
     ///
-    /// `previous` is the attempt before: the data that a page ships for its scripts can be read without
-    /// a second request.
+    /// `previous` is the attempt before it: tier 3.5 reads the embedded state of its page without a second
+    /// request.
     ///
     /// # Errors
     ///
-    /// The job's error if the site asked for a pause that is longer than the job's remaining time.
+    /// The job's error if the site requested a pause that is longer than the job's remaining time.
     pub(super) async fn attempt(
         &mut self,
         tier: Tier,
@@ -125,7 +125,7 @@ impl Ladder {
         }
     }
 
-    /// Extracts a page, which may change what the judge made of its bytes.
+    /// Extracts a page, which may change the verdict on its bytes.
     async fn observe_content(
         &self,
         tier: Tier,
@@ -143,11 +143,11 @@ impl Ladder {
                 Observation { extracted, ..Observation::judged(verdict, signal, page) }
             }
             Err(ExtractError::Empty) if tier == Tier::LightJs => {
-                let signal = "the page ships no data of its own";
+                let signal = "the page has no embedded state";
                 Observation::judged(Verdict::NeedsRendering, signal, page)
             }
             Err(ExtractError::Empty) => {
-                Observation::judged(Verdict::Thin, "the page holds no text", page)
+                Observation::judged(Verdict::Thin, "the page contains no text", page)
             }
             Err(error) => Observation {
                 finding: Finding::Transport { code: ErrorCode::ExtractionFailed, retryable: false },
@@ -191,7 +191,7 @@ impl Ladder {
         Ok(FetchedPage { response, ..FetchedPage::default() })
     }
 
-    /// Extracts a page off the async threads, as many at once as there are processors.
+    /// Extracts a page on the blocking pool, at most one page per processor at the same time.
     pub(super) async fn extract(
         &self,
         page: &Arc<Fetched>,
@@ -216,7 +216,7 @@ impl Ladder {
             })
         };
         let work = Box::new(move || {
-            // Nobody receives if the job was lost meanwhile, and then the page is lost with it.
+            // The receiver is gone if the job was lost meanwhile. Its page is dropped then.
             drop(sender.send(catch_unwind(AssertUnwindSafe(extract))));
         });
         self.shared.adapters.blocking_pool.run(work).await;
@@ -244,7 +244,9 @@ pub(super) fn timed_out(deadline: Duration) -> FetchError {
 }
 
 fn unavailable(tier: Tier) -> FetchError {
-    let message = format!("nothing is installed for tier {tier} ({})", tier.name());
+    let method = if tier == Tier::Browser { "browser" } else { "http" };
+    let message =
+        format!("no fetcher serves tier {tier} ({}): add one with `.{method}(...)`", tier.name());
     FetchError::new(FetchErrorKind::Unavailable, message)
 }
 

@@ -1,9 +1,8 @@
-//! The response cache, for items that ask for it.
+//! The response cache, for items that enable it.
 //!
-//! An entry serves one account, until its item's `cache.ttl` has passed (an hour by default). A job
-//! that is served from the cache gets a copy of the result, which is kept as long as the job's own
-//! batch; the entry is removed when it expires, or is useless once the batch that fetched it is
-//! removed.
+//! An entry serves one account until its item's `cache.ttl` has passed (an hour by default). A job that is
+//! served from the cache gets a copy of the result, which is kept as long as the job's own batch. An entry is
+//! removed when it expires. It serves nothing once the batch that fetched its page has been removed.
 
 use std::time::Duration;
 
@@ -24,8 +23,8 @@ use crate::engine::shared::Shared;
 /// The default lifetime of an entry.
 const DEFAULT_TTL: Duration = Duration::from_hours(1);
 
-/// Returns a hash of everything that the response depends on, the account included: no account is
-/// served another's response.
+/// Returns a hash of everything that the response depends on. It includes the account, so that no account is
+/// served the response of another.
 fn digest(job: &Job) -> [u8; 32] {
     let item = Item {
         cost_controls: CostControls::default(),
@@ -80,8 +79,7 @@ pub(super) fn new_entry(job: &Job, input: &StepInput, now: Timestamp) -> Option<
     })
 }
 
-/// Stores an entry. Its result is committed already, so a failure only means that the page is fetched
-/// again.
+/// Stores an entry. Its result is already committed, so a failure only causes another fetch of the page.
 pub(super) async fn store_entry(shared: &Shared, entry: CacheEntry) {
     if let Err(error) = shared.writer.apply(Put(Record::CacheEntry(entry))).await {
         tracing::warn!(%error, "storing a cache entry failed");

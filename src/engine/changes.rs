@@ -63,7 +63,7 @@ pub(super) struct Accept {
     pub(super) budget: Option<Budget>,
 }
 
-/// The reason for which a batch was not accepted.
+/// The reason why a batch was not accepted.
 #[derive(Debug)]
 pub(super) enum NotAccepted {
     Overdrawn(Overdrawn),
@@ -90,7 +90,7 @@ impl Accept {
         days.take_while(move |it| *it <= today).map(move |it| Key::Usage(account.clone(), it))
     }
 
-    /// Returns what the batch adds to its day.
+    /// Returns the usage that the batch adds to its day.
     fn totals(&self) -> UsageTotals {
         let (held, spent) = (self.batch.estimate, Credits::ZERO);
         UsageTotals { jobs: self.jobs.len() as u64, held, spent }
@@ -374,7 +374,7 @@ impl Change for Grant {
     }
 }
 
-/// Writes a record, replacing whatever was there.
+/// Writes a record, replacing an existing one.
 #[derive(Debug)]
 pub(super) struct Put(pub(super) Record);
 
@@ -414,7 +414,7 @@ impl Change for RecordDelivery {
         else {
             return;
         };
-        // Another worker took over when this one's lease ran out, and its attempts count instead.
+        // Another worker claimed the notification after this one's lease expired. Its attempts count instead.
         if notification.lease.is_none_or(|it| it.worker != self.worker) {
             return;
         }
@@ -427,8 +427,8 @@ impl Change for RecordDelivery {
     }
 }
 
-/// Gives up the leases of notifications that were claimed and not attempted, and sets when each is due
-/// again.
+/// Releases the leases of notifications that were claimed but not attempted, and sets the time at which each is
+/// due again.
 #[derive(Debug)]
 pub(super) struct PutBack(pub(super) Vec<(NotificationId, Lease, Timestamp)>);
 
@@ -444,7 +444,7 @@ impl Change for PutBack {
             let Some(Record::Notification(notification)) = draft.get(&Key::Notification(id)) else {
                 continue;
             };
-            // A lease that ended may have been taken again, by this worker or another.
+            // An expired lease may have been taken again, by this worker or another.
             if notification.lease == Some(lease) {
                 let notification = Notification { lease: None, ready_at, ..notification.clone() };
                 draft.put(Record::Notification(notification));
@@ -485,7 +485,7 @@ impl Change for Redeliver {
     }
 }
 
-/// Removes a batch whole: with its jobs, ledger entries, notification and idempotency key.
+/// Removes a batch with its jobs, ledger entries, notification and idempotency key.
 #[derive(Debug)]
 pub(super) struct Expire(pub(super) BatchRecord);
 

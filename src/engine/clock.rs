@@ -1,4 +1,4 @@
-//! The machine's own clock, randomness and threads.
+//! The machine's clock, randomness and threads: the defaults of the ports in [`crate::ports::clock`].
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -47,7 +47,7 @@ pub struct SystemBlockingPool;
 impl BlockingPool for SystemBlockingPool {
     fn run(&self, work: BlockingWork) -> BoxFuture<'static, ()> {
         let running = tokio::task::spawn_blocking(work);
-        // A caller notices a panic by the result that never arrives.
+        // A panic drops the sender of the result, which the caller notices.
         Box::pin(async move { drop(running.await) })
     }
 }

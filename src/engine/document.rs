@@ -1,4 +1,4 @@
-//! Documents other than pages: PDFs and images, the reader each needs, and the error if there is none.
+//! Documents other than HTML pages: PDFs and images, and the error if the reader that they need is missing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +18,17 @@ use crate::ports::fetch::{
 
 fn unsupported(job: &Job, is: &str) -> JobError {
     let mode = job.request.mode();
-    let message = format!("the document is {is}, which mode {mode} does not read");
+    let message =
+        format!("the document is {is}, which mode {mode} does not read: use mode auto or its own");
     JobError::new(ErrorCode::UnsupportedContentType, message)
 }
 
 /// Checks that the item's mode accepts what the page turned out to be.
 pub(super) fn check_mode(job: &Job, finding: &Finding) -> Result<(), JobError> {
     match (job.request.mode(), finding) {
-        (Mode::Pdf | Mode::Ocr, _) => Err(unsupported(job, "a page")),
+        (Mode::Pdf | Mode::Ocr, _) => Err(unsupported(job, "an HTML page")),
         (_, Finding::Judged(Verdict::Other(DocumentKind::Binary))) => {
-            Err(unsupported(job, "binary"))
+            Err(unsupported(job, "a binary file"))
         }
         _ => Ok(()),
     }
@@ -106,7 +107,7 @@ async fn pdf(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extracte
         "modified": read.modified, "pages": read.page_count, "links": read.links,
     });
     let mut made = formats(job, &text, &markdown, &about);
-    // The mode promises the document's text, even if every requested format is one that only pages have.
+    // The mode promises the document's text, even if only pages have the requested formats.
     if job.request.mode() == Mode::Pdf || made.content.is_empty() {
         let (format, value) = match job.request.pdf_format() {
             PdfFormat::Markdown => (Format::Markdown, markdown),
@@ -148,7 +149,7 @@ async fn image(shared: &Shared, job: &Job, page: &Arc<Fetched>) -> Result<Extrac
     })?;
     let data = json!({"words": read.words});
     let mut made = formats(job, &read.text, &read.text, &data);
-    // An image has text even if every requested format is one that only pages have.
+    // The text is returned even if only pages have the requested formats.
     if made.content.is_empty() {
         made.content.insert(Format::Text, read.text.clone().into());
     }

@@ -83,7 +83,7 @@ impl ImageJob<'_> {
             biased;
             read = self.read(deadline) => read,
             () = self.shared.sleep(deadline) => {
-                Err(FetchError::new(FetchErrorKind::Timeout, "the job's time is used up"))
+                Err(FetchError::new(FetchErrorKind::Timeout, "the job's timeout expired: raise `timeout`"))
             }
         }
     }
@@ -93,7 +93,7 @@ impl ImageJob<'_> {
         let document = Arc::new(self.fetch(deadline).await?);
         let broken = |why: String| FetchError::new(FetchErrorKind::Broken, why);
         if !(200..300).contains(&document.status) {
-            return Err(broken(format!("the site responded with status {}", document.status)));
+            return Err(broken(format!("the site responded with HTTP {}", document.status)));
         }
         if sniff(&document.body) != Some(DocumentKind::Image) {
             return Err(broken("the response is not an image in a supported format".to_owned()));

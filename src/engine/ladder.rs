@@ -1,8 +1,7 @@
-//! Carries one claimed job up its ladder: plan, attempt, judge, until there is a page or nothing left
-//! to try.
+//! Runs one claimed job on its ladder: plans, attempts and judges until there is a page or no attempt is left.
 //!
-//! [`plan`] decides every step; this module carries it out. A page travels through it as one value,
-//! [`Observed`], from the attempt that fetched it to [`Ladder::finish`], which stores it.
+//! [`plan`] decides every step, and this module performs it. A page is passed as one value, [`Observed`], from
+//! the attempt that fetched it to [`Ladder::finish`], which stores it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,11 +40,11 @@ pub(super) struct Ladder {
     pub(super) job: Arc<Job>,
     pub(super) scratch: JobScratch,
     reach: Reach,
-    /// The tiers on which the site has lately responded with a page.
+    /// The tiers on which the site has recently responded with a page.
     proven: TierSet,
-    /// Every attempt: those of earlier claims, which the job's record has, followed by this claim's.
+    /// All attempts: those of earlier claims, which the job's record contains, then those of this claim.
     trail: Vec<Attempt>,
-    /// Time used in this claim: attempts and inline waits, but not the waits for permits.
+    /// The time used in this claim by attempts and inline waits, without the waits for permits.
     used: Duration,
 }
 
@@ -57,7 +56,7 @@ impl Ladder {
         Self { shared, job, reach, proven, trail, scratch, used: Duration::ZERO }
     }
 
-    /// Runs the job until it ends or has to wait, and returns what is to be committed.
+    /// Runs the job until it ends or has to wait, and returns the step to commit.
     pub(super) async fn run(mut self) -> StepInput {
         if let Some(hit) = cache::lookup(&self.shared, &self.job).await {
             return hit;
@@ -131,16 +130,17 @@ impl Ladder {
     async fn accept(self, observed: Option<Observed>) -> StepInput {
         match observed {
             Some(observed) => self.finish(observed).await,
-            None => {
-                self.fail(JobError::new(ErrorCode::InternalError, "there is no page to accept"))
-            }
+            None => self.fail(JobError::new(
+                ErrorCode::InternalError,
+                "the planner accepted a page that was not fetched: report this bug",
+            )),
         }
     }
 
     async fn site_profile(&self) -> Option<SiteProfile> {
         match self.shared.load(Key::Site(self.job.request.page().site())).await {
             Ok(Some(Record::Site(profile))) => Some(profile),
-            // A profile that is missing or cannot be read must not fail the page.
+            // A missing or unreadable profile must not fail the page.
             _ => None,
         }
     }
@@ -205,11 +205,11 @@ impl Ladder {
         StepInput::Reschedule { ready_at, used: self.used, attempts: self.take_attempts() }
     }
 
-    /// Puts the job back because its page could not be stored: a full disk is not the page's fault, so
-    /// it is fetched again when there may be room.
+    /// Returns the job to the queue because its page could not be stored, for example on a full disk. The page
+    /// is fetched again later.
     ///
-    /// The last attempt is dropped, because the planner would take it for a page that is still there.
-    /// Its time counts, so that a store that stays full ends the job by its timeout.
+    /// The last attempt is dropped, because the planner would assume that its page still exists. Its time
+    /// counts, so that the timeout ends the job if the store stays full.
     pub(super) fn reschedule_unstored(mut self) -> StepInput {
         let ready_at = self.shared.now().after(self.shared.config.settings.retry.longest);
         let mut attempts = self.take_attempts();

@@ -27,15 +27,15 @@ use crate::engine::changes::{PutBack, RecordDelivery};
 use crate::engine::shared::Shared;
 use crate::ports::notify::{DeliveryOutcome, DeliveryRequest, MAX_RESPONSE_BODY_CHARS};
 
-/// Claimed notifications that wait for their receiver; beyond this number, some go back to the store.
+/// Claimed notifications that wait for their receiver; beyond this number, some are returned to the store.
 const MAX_WAITING: usize = 256;
-/// The longest sleep: another process may have ended a batch.
+/// The longest sleep, because another process may have ended a batch.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// The deadline of an attempt. A notifier has to keep one of 10 seconds; this is for one that does not.
+/// The deadline of an attempt. A notifier must keep one of 10 seconds; this is for a notifier that does not.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(15);
 /// The assumed duration of a receiver's attempts until one has ended.
 const UNKNOWN_ATTEMPT: Duration = Duration::from_secs(1);
-/// The shortest and longest time for which a notification goes back to the store.
+/// The shortest and longest time for which a notification is returned to the store.
 const PUT_BACK_FOR: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// The shortest and longest wait that a receiver's `Retry-After` can ask for. It replaces the scheduled wait.
@@ -204,7 +204,7 @@ impl Outbox {
         }
     }
 
-    /// Puts back what has waited so long that its lease would end before an attempt.
+    /// Returns notifications to the store whose lease would end before an attempt could.
     async fn put_back_late(&mut self) {
         let now = self.shared.now();
         let (early, late): (VecDeque<_>, VecDeque<_>) =
@@ -213,7 +213,7 @@ impl Outbox {
         self.put_back_for_a_while(late, now).await;
     }
 
-    /// Makes room by putting back the waiting notifications of the receiver that has the most of them.
+    /// Makes room: returns the waiting notifications of the receiver with the most of them to the store.
     async fn put_back_most_frequent(&mut self) {
         let mut counts = HashMap::<&str, usize>::new();
         for it in &self.waiting {
@@ -227,7 +227,7 @@ impl Outbox {
         self.put_back_for_a_while(theirs, self.shared.now()).await;
     }
 
-    /// Puts notifications back until their receivers should have a permit.
+    /// Returns notifications to the store until their receivers should have a permit.
     async fn put_back_for_a_while(&self, put_back: VecDeque<Waiting>, now: Timestamp) {
         let count = put_back.len();
         let put_back = put_back.into_iter().map(|it| {
@@ -249,7 +249,7 @@ impl Outbox {
         }
         if let Err(error) = self.shared.writer.apply(put_back).await {
             // They become due again when their leases end.
-            tracing::error!(%error, "putting notifications back failed");
+            tracing::error!(%error, "returning notifications to the store failed");
         }
     }
 }
@@ -284,18 +284,18 @@ async fn deliver(shared: &Arc<Shared>, notification: Notification) {
         }
         None => DeliveryOutcome::Refused {
             status: None,
-            reason: "the notification has no webhook URL".to_owned(),
+            reason: "the batch has no webhook URL".to_owned(),
             response_body: None,
         },
     };
     let delivery = recorded(shared, &notification, attempt, at, outcome);
     if let Err(error) = shared.writer.apply(delivery).await {
-        // When the lease ends it is delivered again: the promise is at least once.
+        // It is delivered again when the lease ends: the guarantee is at least once.
         tracing::error!(%error, "recording a delivery attempt failed");
     }
 }
 
-/// Makes one attempt in a task of its own, so that the attempt is recorded whatever the notifier does.
+/// Makes one attempt in its own task, so that it is recorded even if the notifier panics or hangs.
 async fn attempted(shared: &Arc<Shared>, request: DeliveryRequest) -> DeliveryOutcome {
     let notifying = Arc::clone(shared);
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -315,11 +315,14 @@ async fn attempted(shared: &Arc<Shared>, request: DeliveryRequest) -> DeliveryOu
             Ok(None) => failed("the engine has no notifier: build it with `.webhooks(...)`"),
             Err(_) => failed("the notifier panicked"),
         },
-        () = shared.sleep(ATTEMPT_DEADLINE) => failed("the notifier did not return in time"),
+        () = shared.sleep(ATTEMPT_DEADLINE) => failed(&format!(
+            "the notifier did not return within {} seconds",
+            ATTEMPT_DEADLINE.as_secs()
+        )),
     }
 }
 
-/// Returns the change that records an attempt and decides what follows it.
+/// Returns the change that records an attempt and sets the next state.
 fn recorded(
     shared: &Shared,
     notification: &Notification,
@@ -359,8 +362,8 @@ fn recorded(
     }
 }
 
-/// Returns the beginning of a receiver's text, with every character replaced that a terminal or a page
-/// would act on: control characters, and those that change the direction of the text around them.
+/// Returns the beginning of a receiver's text. Characters that a terminal or a page would interpret are
+/// replaced: control characters, and those that change the direction of the surrounding text.
 fn presentable(text: &str) -> String {
     let is_active = |it: char| {
         it.is_control() && !matches!(it, '\n' | '\t')
@@ -376,7 +379,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_response_body_is_shortened_and_made_inert() {
+    fn a_response_body_is_shortened_and_loses_control_characters() {
         assert_eq!(presentable("  try\tlater\n"), "try\tlater");
         assert_eq!(presentable("\u{1b}[31mred\r\0"), "\u{fffd}[31mred\u{fffd}\u{fffd}");
         assert_eq!(presentable("a\u{202e}b\u{2066}c"), "a\u{fffd}b\u{fffd}c");
@@ -384,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn receivers_are_told_apart_by_host_and_port() {
+    fn receivers_differ_by_host_or_port() {
         let receivers = [
             "https://a.example/hook",
             "https://user:secret@A.example:443/other?key=1",
@@ -398,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_is_given_the_time_that_its_last_attempt_suggests() {
+    fn the_wait_for_a_receiver_follows_from_its_last_attempt() {
         let receiver = |last_attempt| Receiver { last_attempt, ..Receiver::new(4) };
 
         let waits = [1, 100, 20_000].map(|it| receiver(Duration::from_millis(it)).time_for(40));

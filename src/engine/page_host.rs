@@ -1,7 +1,7 @@
 //! Compares the host that [`PageUrl`] sees with the host that the `url` crate sees.
 //!
-//! Pacing, robots.txt and proxies go by the former, connections by the latter. If they differed, a
-//! URL could be paced as one host and fetched from another.
+//! Pacing, robots.txt and proxies use the former, connections the latter. If they differed, a URL could be
+//! paced as one host and fetched from another.
 
 use url::{Host, Url};
 
@@ -13,11 +13,11 @@ const MAX_SHOWN_CHARS: usize = 100;
 /// A URL that the `url` crate cannot parse, or in which it sees another host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum HostError {
-    #[error("the URL is malformed: {0}")]
+    #[error("the URL is malformed ({0}): check its host and port")]
     Malformed(#[from] url::ParseError),
-    #[error("the URL has no host")]
+    #[error("the URL has no host: write it as https://host/path")]
     NoHost,
-    #[error("the host `{written}` is read as `{read}`: write the URL with `{read}`")]
+    #[error("the host `{written}` is ambiguous: write it as `{read}`")]
     Differs { written: String, read: String },
 }
 

@@ -10,8 +10,8 @@ use crate::ports::prompt::PromptRequest;
 
 /// Sends the item's prompt to the model and adds its answer to the result.
 ///
-/// Without a model, or without an answer within `deadline`, the result carries a warning: a page that
-/// was fetched and paid for must not be lost over it.
+/// Without a model, or without an answer within `deadline`, the result contains a warning instead. The page was
+/// fetched and is charged, so it must not be lost.
 pub(super) async fn answer(
     shared: &Shared,
     job: &Job,
@@ -43,7 +43,7 @@ pub(super) async fn answer(
         url: url.to_owned(),
         deadline,
     };
-    // A model has to keep its deadline; this is for one that does not.
+    // A model must keep its deadline. This one protects the engine from a model that does not.
     tokio::select! {
         biased;
         answer = model.answer(request) => match answer {

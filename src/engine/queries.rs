@@ -1,6 +1,6 @@
 //! Read-only queries.
 //!
-//! Every lookup by id is a `Result`: an id that leads to nothing is an error whose name ends in
+//! Every lookup by id returns a `Result`: an unknown id is an error whose name ends in
 //! `NotFound` ([`EngineError::is_not_found`]). `batch` and `job` return records, which are small;
 //! `batch_report` and `job_snapshot` load the stored pages as well. No query changes anything.
 
@@ -41,7 +41,7 @@ impl Engine {
         self.shared.config.capabilities
     }
 
-    /// Returns the time by the engine's clock.
+    /// Returns the current time of the engine's clock.
     pub fn now(&self) -> Timestamp {
         self.shared.now()
     }
@@ -78,7 +78,7 @@ impl Engine {
         Ok(Some(BatchReport::new(batch, jobs)))
     }
 
-    /// Returns a batch's record with those of its jobs, all read at one moment: tally and states agree.
+    /// Returns a batch's record and those of its jobs from one read, so that the tally agrees with the states.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl Engine {
         Ok(BatchHandle::new(self.clone(), record))
     }
 
-    /// Returns the records of all accounts' batches, newest first, starting after `after`.
+    /// Returns at most `limit` batches of all accounts, newest first, starting after `after`.
     pub async fn batches(
         &self,
         after: Option<BatchId>,
@@ -135,7 +135,7 @@ impl Engine {
         };
         let owned = self.shared.adapters.store.list(list).await?.into_iter();
         let keys = owned.map_while(|it| match it.record {
-            // The list goes on with the accounts that sort before this one.
+            // The list continues with the accounts that sort before this one.
             Record::AccountBatch(it) if it.account == *account => Some(Key::Batch(it.batch)),
             _ => None,
         });
@@ -200,7 +200,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::ResultMissing`] if its
-    /// page is gone all the same, [`EngineError::Unreadable`] if the page
+    /// page is missing, [`EngineError::Unreadable`] if the page
     /// cannot be decoded.
     pub async fn with_page(&self, job: Job) -> Result<JobSnapshot, EngineError> {
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else {
@@ -313,8 +313,8 @@ impl Engine {
         }
     }
 
-    /// Returns an account's usage on each day from `first` until today. Days without usage are left
-    /// out, and so are those more than 62 days ago, which are no longer stored.
+    /// Returns an account's usage on each day from `first` until today, oldest first. Days without usage are
+    /// omitted. Days are stored for 62 days.
     pub async fn usage(
         &self,
         account: &AccountId,

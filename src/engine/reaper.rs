@@ -1,7 +1,7 @@
 //! The reaper: removes expired records.
 //!
-//! * A batch expires [`Settings::retention`](crate::engine::Settings::retention) after its end, and is
-//!   removed whole: with its jobs, results, files, ledger, notification and idempotency key.
+//! * A batch expires [`Settings::retention`](crate::engine::Settings::retention) after its end. It is removed
+//!   with its jobs, results, files, ledger, notification and idempotency key.
 //! * A cache entry expires when its item's `cache.ttl` has passed.
 //! * A day of an account's usage expires after 62 days.
 //!
@@ -47,8 +47,8 @@ async fn round(shared: &Shared) -> Result<usize, EngineError> {
     for found in due {
         match found.record {
             Record::Batch(batch) => {
-                // Bodies first: a crash in between leaves a record that is due again, not files without
-                // a record.
+                // Bodies first: after a crash in between, the record is due again. In the other order, files
+                // without a record would remain.
                 shared.adapters.bodies.remove(batch.id).await?;
                 shared.writer.apply(Expire(batch)).await?;
             }

@@ -34,7 +34,7 @@ pub struct Page {
     pub extracted: Extracted,
     /// The duration of the successful attempt in milliseconds.
     pub response_time_ms: u64,
-    /// The size of the response body after decompression.
+    /// The size of the response body in bytes, after decompression.
     pub size_bytes: u64,
     /// The time of the fetch. A page from the cache keeps the time of its first fetch.
     pub fetched_at: Timestamp,
@@ -58,19 +58,19 @@ impl Page {
         Some(self.extracted.text.as_str()).filter(|text| !text.is_empty())
     }
 
-    /// Returns the main content as Markdown, `None` unless the item asked for [`Format::Markdown`].
+    /// Returns the main content as Markdown, `None` unless the item requested [`Format::Markdown`].
     pub fn markdown(&self) -> Option<&str> {
         self.format(Format::Markdown)?.as_str()
     }
 
-    /// Returns the sanitized HTML, `None` unless the item asked for [`Format::Html`] (a default) or if the document
-    /// is not an HTML page.
+    /// Returns the sanitized HTML, `None` unless the item requested [`Format::Html`] (a default) and the document
+    /// is an HTML page.
     pub fn html(&self) -> Option<&str> {
         self.format(Format::Html)?.as_str()
     }
 
-    /// Returns the structured data, `None` unless the item asked for [`Format::Json`] (a default) or if the document
-    /// has none.
+    /// Returns the structured data, `None` unless the item requested [`Format::Json`] (a default) and the document
+    /// has any.
     pub fn json(&self) -> Option<&Value> {
         self.format(Format::Json)
     }

@@ -1,4 +1,4 @@
-//! Turns an accepted page into a stored result: collect everything it is made of, price it, persist it.
+//! Turns an accepted page into a stored result: collects its parts, prices them, and persists them.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ struct Collected {
     /// The page without its artifacts, which have no name before they are stored.
     page: Page,
     files: BrowserFiles,
-    /// The add-ons that the page came with.
+    /// The add-ons that were delivered with the page.
     add_ons: AddOns,
     /// The price that the fetcher paid for it, if it reported one.
     cost: Option<Credits>,
@@ -54,7 +54,7 @@ impl Ladder {
         }
     }
 
-    /// Gathers everything that the result is made of.
+    /// Collects the parts of the result.
     async fn collect(&self, observed: Observed) -> Result<Collected, JobError> {
         let Observed { attempt, page, extracted } = observed;
         let response = &page.response;
@@ -101,9 +101,8 @@ impl Ladder {
         Ok(Collected { tier, page: result, files, add_ons, cost })
     }
 
-    /// Returns the charge for a result: the price of its tier, or the cost that its fetcher reported,
-    /// and of the add-ons that were asked for and came. A price above the hold is cut, with a warning
-    /// in the result.
+    /// Returns the charge for a result: the price of its tier or the cost that its fetcher reported, plus the
+    /// requested add-ons that were delivered. A price above the hold is cut to it, with a warning in the result.
     fn price(&self, collected: &mut Collected) -> Credits {
         let request = &self.job.request;
         let add_ons = AddOns::asked(request).and(collected.add_ons);
@@ -113,13 +112,13 @@ impl Ladder {
         if charge.price > charge.charged {
             let (price, charged) = (charge.price, charge.charged);
             collected.page.extracted.warnings.push(format!(
-                "the page cost {price} and only {charged} were held for it, so that {charged} were charged"
+                "the page cost {price}, but only {charged} were held: the charge was cut to the hold"
             ));
         }
         charge.charged
     }
 
-    /// Returns the content of a response, read by whatever reads its kind.
+    /// Returns the content of a response, from the reader for its kind of document.
     async fn content(
         &self,
         attempt: &Attempt,
@@ -148,8 +147,8 @@ impl Ladder {
         Ok(extracted)
     }
 
-    /// Reads the text of the page's images if the item asks for it. Returns `false` if no part of the
-    /// engine can.
+    /// Reads the text of the page's images if the item requests OCR. Returns `false` if the engine has no OCR
+    /// engine or no HTTP fetcher.
     async fn read_images(&self, extracted: &mut Extracted) -> bool {
         let urls = std::mem::take(&mut extracted.images);
         // A document that is itself an image has been read already.

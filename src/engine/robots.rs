@@ -1,4 +1,4 @@
-//! robots.txt: fetching, caching and obeying it, if the application wants it obeyed.
+//! robots.txt: fetches, caches and obeys it if the policy is [`RobotsPolicy::Respect`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,23 +20,30 @@ use crate::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher};
 const LIFETIME: Duration = Duration::from_hours(24);
 /// The time after which a file that could not be read is requested again.
 const UNREACHABLE_LIFETIME: Duration = Duration::from_mins(1);
-/// Seconds that fetching the file may take.
+/// The time limit of fetching the file.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a file that are fetched; the parser reads the first 500 KiB of them.
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
-/// The longest crawl delay that is kept; a longer one is shortened to it.
+/// The longest crawl delay; a longer one is shortened to it.
 const MAX_DELAY: Duration = Duration::from_mins(1);
-/// Origins that are kept in memory; beyond this number, those that no job is asking for are dropped.
+/// Origins that are kept in memory; beyond this number, those that no job is using are dropped.
 const MAX_ORIGINS: usize = 4_096;
 
 /// The treatment of a site's robots.txt.
+///
+/// ```
+/// use rungs::prelude::*;
+///
+/// let policy = RobotsPolicy::Respect { agent: "rungs".to_owned() };
+/// let builder = Engine::builder().robots(policy);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RobotsPolicy {
     /// The file is not fetched: the application is responsible for what it submits.
     #[default]
     Ignore,
-    /// The file is fetched once a day per origin, on tier 1. Pages that it disallows are not fetched,
-    /// and its `Crawl-delay` is kept. Redirects are followed to any host.
+    /// The file is fetched once a day per origin, on tier 1. A page that it disallows fails with
+    /// `ROBOTS_DISALLOWED`, and its `Crawl-delay` is kept up to a minute. Redirects are followed to any host.
     Respect {
         /// The crawler's product token, such as `rungs`.
         agent: String,
@@ -63,8 +70,7 @@ impl RobotsCache {
             return Arc::clone(&entry);
         }
         if self.origins.len() >= MAX_ORIGINS {
-            // A job that is asking for an origin holds its entry; the others are fetched again when
-            // needed.
+            // A job that uses an origin holds its entry. The other files are fetched again when needed.
             self.origins.retain(|_, it| Arc::strong_count(it) > 1);
         }
         Arc::clone(&self.origins.entry(origin.to_owned()).or_default())
@@ -107,7 +113,7 @@ pub(super) async fn check(
         return Ok(());
     }
     let message =
-        format!("{origin}/robots.txt does not let `{agent}` fetch this page, or could not be read");
+        format!("{origin}/robots.txt disallows this page for `{agent}`, or could not be fetched");
     Err(JobError::new(ErrorCode::RobotsDisallowed, message))
 }
 

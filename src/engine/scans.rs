@@ -8,8 +8,8 @@ use crate::engine::readers;
 use crate::engine::shared::Shared;
 use crate::ports::fetch::{DocumentRequest, FetchErrorKind, Fetched, ImageText, PdfText};
 
-/// Reads the images of the pages without text, one after the other and all within `deadline`, and puts
-/// their text into those pages.
+/// Reads the images of the pages without text, one after another and all within `deadline`, and adds their text
+/// to those pages.
 ///
 /// An image that cannot be read adds a warning and does not fail the job.
 pub(super) async fn read(

@@ -37,7 +37,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let claimed = match claim(&shared, now, limit).await {
             Ok(claimed) => claimed,
             Err(error) => {
-                tracing::error!(%error, "claiming failed");
+                tracing::error!(%error, "claiming jobs failed");
                 shared.sleep(POLL_INTERVAL).await;
                 continue;
             }
@@ -138,7 +138,9 @@ async fn run_job(shared: &Arc<Shared>, job: Job) {
         }
     };
     match end {
-        ClaimEnd::Lost => tracing::warn!("the lease was lost or the batch was canceled"),
+        ClaimEnd::Lost => {
+            tracing::warn!("the job was dropped: its lease was lost or its batch was canceled")
+        }
         ClaimEnd::Step(input) => commit(shared, &job, input).await,
     }
 }
@@ -152,8 +154,7 @@ fn put_back(now: Timestamp) -> StepInput {
     StepInput::Reschedule { ready_at: now, used: Duration::ZERO, attempts: Vec::new() }
 }
 
-/// Runs the ladder in a task of its own, so that a panic in one of the application's adapters ends this
-/// job only.
+/// Runs the ladder in its own task, so that a panic in an adapter of the application ends only this job.
 async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
     if let Some(error) = give_up(shared, &job) {
         return ClaimEnd::Step(StepInput::Fail { error, attempts: Vec::new() });
@@ -163,8 +164,11 @@ async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
     ClaimEnd::Step(match task.await {
         Ok(input) => input,
         Err(error) => {
-            let message =
-                if error.is_panic() { "a fetcher or extractor panicked" } else { "aborted" };
+            let message = if error.is_panic() {
+                "a fetcher or an extractor panicked: see the log of your application"
+            } else {
+                "the job was aborted: submit its URL again"
+            };
             let error = JobError::new(ErrorCode::InternalError, message);
             StepInput::Fail { error, attempts: Vec::<Attempt>::new() }
         }
@@ -174,15 +178,20 @@ async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
 /// Returns the error of a job that is not worth starting.
 fn give_up(shared: &Shared, job: &Job) -> Option<JobError> {
     if job.lost > Job::MAX_LOST {
-        let message =
-            format!("the worker was lost {} times: the page may be what kills it", job.lost);
+        let message = format!(
+            "the worker was lost {} times during this job: the page may crash it",
+            job.lost
+        );
         return Some(JobError::new(ErrorCode::InternalError, message));
     }
     (shared.now() > deadline(shared, job)).then(out_of_time)
 }
 
 fn out_of_time() -> JobError {
-    JobError::new(ErrorCode::Timeout, "no permit became free before the job's deadline")
+    JobError::new(
+        ErrorCode::Timeout,
+        "no permit became free before the job's deadline: raise `job_deadline` or submit less at once",
+    )
 }
 
 /// Renews the lease while the job runs. Returns when the lease is lost.
@@ -229,10 +238,12 @@ async fn commit(shared: &Shared, job: &Job, input: StepInput) {
                 }
                 return publish(shared, stepped);
             }
-            // The job was canceled or taken over meanwhile, or an earlier attempt was written after all.
-            Ok(Err(StepError::Stale)) => return tracing::warn!("a late result was refused"),
+            // The job was canceled or claimed by another worker, or an earlier try was written after all.
+            Ok(Err(StepError::Stale)) => {
+                return tracing::warn!("the result came too late: the claim is stale");
+            }
             Ok(Err(refused)) => {
-                tracing::error!(%refused, "a result was refused");
+                tracing::error!(%refused, "the result does not fit the job");
                 let error = JobError::new(ErrorCode::InternalError, refused.to_string());
                 let fail = StepInput::Fail { error, attempts: Vec::new() };
                 if let Ok(Ok(stepped)) = shared.writer.apply(step_of(shared, job, fail)).await {
@@ -248,13 +259,13 @@ async fn commit(shared: &Shared, job: &Job, input: StepInput) {
     }
 }
 
-/// Publishes a committed step and wakes whoever has to act on it.
+/// Publishes a committed step and wakes the tasks that act on it.
 fn publish(shared: &Shared, stepped: Stepped) {
     let Stepped { job, ended } = stepped;
     let batch = job.batch;
     if job.state.is_ended() {
         let code = error_code(&job).map_or("", |it| it.as_str());
-        tracing::info!(state = job.state.as_str(), code, "ended");
+        tracing::info!(state = job.state.as_str(), code, "job ended");
         metrics::counter!("rungs_jobs_ended", "state" => job.state.as_str()).increment(1);
         shared.progress.publish(batch, ProgressEvent::JobEnded { job: Box::new(job) });
     } else {

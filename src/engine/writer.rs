@@ -1,10 +1,9 @@
 //! The writer: takes changes from every task, applies each to the newest records, and commits many at
 //! once.
 //!
-//! A hundred jobs of one batch that end together all change the batch and the account. Committed one by
-//! one they would conflict and each pay for a flush; here they share one commit. Between processes the
-//! store's version check decides: after a conflict the writer loads the records again and reapplies
-//! every change.
+//! A hundred jobs of one batch that end together all change the batch and the account. Separate commits would
+//! conflict, and each would wait for a flush. Here they share one commit. Between processes the store's version
+//! check decides: after a conflict the writer loads the records again and reapplies every change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,7 +112,7 @@ impl<C: Change> QueuedChange for Pending<C> {
             (None, Some(out)) => Ok(out),
             (None, None) => Err(EngineError::Stopped),
         };
-        // The caller may no longer wait; the commit stands.
+        // The caller may no longer wait. The commit is valid anyway.
         let _ = self.reply.send(result);
     }
 }

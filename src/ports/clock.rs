@@ -1,4 +1,4 @@
-//! Time, randomness and blocking work, which the engine takes from outside so that a test can control
+//! Time, randomness and blocking work. The engine takes them through these traits, so that a test can control
 //! them.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Extraction: a document in, the requested formats out.
+//! The extractor, which turns documents into the requested formats.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +21,7 @@ pub struct Document<'a> {
     pub content_type: Option<&'a str>,
     /// The final URL after redirects, against which relative links are resolved.
     pub url: &'a str,
-    /// The tier that fetched it: on 3.5 the data that a page ships for its scripts is read.
+    /// The tier that fetched it. On tier 3.5 the extractor reads the page's embedded state.
     pub tier: Tier,
     /// The request.
     pub options: &'a JobRequest,
@@ -61,7 +61,7 @@ pub struct Extracted {
     pub title: Option<String>,
     /// The page's author.
     pub author: Option<String>,
-    /// The time of publication: ISO 8601, or the page's own words if they cannot be parsed.
+    /// The time of publication as ISO 8601, or as the page's text if it cannot be parsed.
     pub published_at: Option<String>,
     /// The page's description of itself.
     pub description: Option<String>,
@@ -83,8 +83,8 @@ pub struct Extracted {
     pub prompted: Option<PromptAnswer>,
     /// The text on the images of the page.
     pub ocr_results: Vec<ImageText>,
-    /// The URLs of the images in the content, most important first; collected if `advanced.ocr` asks
-    /// for their text, and not kept.
+    /// The URLs of the images in the content, most important first. Collected if `advanced.ocr` is set, and not
+    /// stored.
     #[serde(skip)]
     pub images: Vec<String>,
     /// The parts of the page that were kept and dropped, if `advanced.explain_content` is set.

@@ -11,7 +11,7 @@ use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 use crate::ports::BoxFuture;
 
-/// State of a fetcher that lives from one attempt of a job to the next, such as cookies.
+/// A fetcher's state that is kept between the attempts of a job, such as cookies.
 ///
 /// Each job has its own, which is dropped when the job leaves the worker. Only the fetcher knows
 /// its type.
@@ -54,14 +54,14 @@ pub struct FetchRequest {
     pub options: Arc<JobRequest>,
     /// The time limit of the whole attempt.
     pub deadline: Duration,
-    /// The most body bytes, counted after decompression.
+    /// The largest body in bytes, after decompression.
     pub max_bytes: u64,
-    /// The state that lives from one attempt of this job to the next.
+    /// The state that is kept between the attempts of this job.
     pub scratch: JobScratch,
 }
 
 impl FetchRequest {
-    /// Returns an attempt on `tier` at the page of `options`, with their timeout and fresh state.
+    /// Returns an attempt on `tier` at the page of `options`, with their timeout and no state.
     pub fn new(options: Arc<JobRequest>, tier: Tier) -> Self {
         Self {
             url: options.page().clone(),
@@ -83,7 +83,7 @@ impl FetchRequest {
         self
     }
 
-    /// Sets the most body bytes, counted after decompression.
+    /// Sets the largest body in bytes, after decompression.
     #[must_use]
     pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
         self.max_bytes = max_bytes;
@@ -136,9 +136,9 @@ pub struct Fetched {
     pub final_url: String,
     /// The redirects before it.
     pub redirects: Vec<Redirect>,
-    /// `true` if your own proxy carried it.
+    /// `true` if the account's own proxy was used.
     pub own_proxy: bool,
-    /// `true` if any proxy carried it.
+    /// `true` if any proxy was used.
     pub proxied: bool,
     /// Warnings: requested options that could not be honored.
     pub warnings: Vec<String>,
@@ -203,7 +203,7 @@ pub enum FetchErrorKind {
     Broken,
     /// The body or the headers exceed their limit.
     TooLarge,
-    /// The redirects exceed their limit, or one leads nowhere.
+    /// The redirects exceed their limit, or one has no target.
     Redirect,
     /// The address guard refused an address.
     PrivateAddress,
@@ -247,7 +247,7 @@ impl fmt::Display for FetchErrorKind {
     }
 }
 
-/// The error of an attempt without a response. The message contains neither user info nor query.
+/// The error of an attempt without a response. Its message contains neither the user info nor the query of a URL.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct FetchError {
@@ -281,22 +281,20 @@ impl FetchError {
 
 /// Fetches one URL over HTTP.
 ///
-/// An implementation makes **one** attempt. It does not retry, escalate, pace or charge credits:
-/// the engine does, in the same way for every fetcher, so that it can be tested
-/// without one.
+/// An implementation makes **one** attempt. Retries, escalation, pacing and billing are the engine's job.
 ///
 /// # Contract
 ///
 /// * **Cancel safe.** Dropping the future abandons the attempt and releases its resources.
 /// * **Bounded.** The future resolves within `request.deadline` and buffers at most
 ///   `request.max_bytes` of body.
-/// * **HTTP errors are `Ok`.** So is a redirect without a target: the engine judges them. `Err` means
-///   that there was no response. A body that broke off is an error, never a short body.
-/// * **Once.** A request is not sent again, whatever the connection does.
+/// * **HTTP errors are `Ok`.** A 404, a 503 or a redirect without a target is a response, which the engine
+///   judges. `Err` means that there was no complete response: a truncated body is an error.
+/// * **Once.** A request is never sent twice, even if the connection breaks.
 ///
-/// Run `rungs::testkit::fetcher` against your implementation to check all of it.
+/// Run the kit in `rungs::testkit::fetcher` against your implementation to check all four.
 pub trait HttpFetcher: fmt::Debug + Send + Sync {
-    /// Returns the tiers that it serves.
+    /// Returns the tiers that it serves, of 1 to 3.5. Defaults to tier 1.
     fn tiers(&self) -> Vec<Tier> {
         vec![Tier::Curl]
     }
@@ -374,9 +372,12 @@ impl ActionResult {
     }
 }
 
-/// Renders one URL in a browser. The contract is [`HttpFetcher`]'s, but that a page may be visited
-/// again, within the same deadline and if it was got without a body, when the browser itself was
-/// lost.
+/// Renders one URL in a browser.
+///
+/// # Contract
+///
+/// That of [`HttpFetcher`], with one exception: if the browser itself crashes, a request without a body may be sent
+/// again within the same deadline.
 pub trait BrowserFetcher: fmt::Debug + Send + Sync {
     /// Makes one attempt.
     fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>>;
@@ -430,11 +431,11 @@ pub struct PdfText {
     pub created: Option<String>,
     /// The time of the last change in the document's metadata, in RFC 3339.
     pub modified: Option<String>,
-    /// The number of pages; more than `pages` contains if a warning says so.
+    /// The number of pages of the document. A warning reports if `pages` contains fewer.
     pub page_count: usize,
     /// The URLs of its links, each once.
     pub links: Vec<String>,
-    /// The images of pages without text, if the job asks for OCR.
+    /// The images of pages without text, if the job requests OCR.
     pub scans: Vec<PdfScan>,
     /// Warnings: anything omitted or guessed.
     pub warnings: Vec<String>,
@@ -471,7 +472,7 @@ impl PdfScan {
     }
 }
 
-/// Reads a PDF. The contract is [`HttpFetcher`]'s, without a network.
+/// Reads a PDF, without network access. The contract is that of [`HttpFetcher`]: cancel safe, bounded, one attempt.
 pub trait PdfReader: fmt::Debug + Send + Sync {
     /// Makes one attempt.
     fn read(&self, request: DocumentRequest) -> BoxFuture<'_, Result<PdfText, FetchError>>;
@@ -530,7 +531,8 @@ impl ImageText {
     }
 }
 
-/// Reads the text on an image. The contract is [`HttpFetcher`]'s, without a network.
+/// Reads the text on an image, without network access. The contract is that of [`HttpFetcher`]: cancel safe, bounded,
+/// one attempt.
 pub trait OcrEngine: fmt::Debug + Send + Sync {
     /// Makes one attempt.
     fn recognize(&self, request: DocumentRequest) -> BoxFuture<'_, Result<OcrText, FetchError>>;
@@ -540,7 +542,7 @@ pub trait OcrEngine: fmt::Debug + Send + Sync {
 const _: (Option<&dyn HttpFetcher>, Option<&dyn BrowserFetcher>) = (None, None);
 const _: (Option<&dyn PdfReader>, Option<&dyn OcrEngine>) = (None, None);
 
-/// Returns a fetcher made of a closure, which is all that most tests need.
+/// Returns a fetcher that calls a closure, for tests.
 ///
 /// ```
 /// use rungs::core::tier::Tier;
@@ -559,7 +561,7 @@ where
     FetcherFn { tiers: tiers.into_iter().collect(), fetch }
 }
 
-/// See [`fetcher_fn`].
+/// A fetcher that calls a closure, returned by [`fetcher_fn`].
 #[derive(Clone)]
 pub struct FetcherFn<F> {
     tiers: Vec<Tier>,

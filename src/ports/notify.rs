@@ -58,8 +58,8 @@ impl DeliveryRequest {
 
 /// The outcome of a delivery attempt.
 ///
-/// A `response_body` is the beginning of the receiver's response, for debugging. The engine keeps
-/// [`MAX_RESPONSE_BODY_CHARS`] of it, without control characters.
+/// `response_body` is the beginning of the receiver's response, for debugging. The engine keeps at most
+/// [`MAX_RESPONSE_BODY_CHARS`] characters of it and replaces control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
     /// The receiver responded with a 2xx status.
@@ -80,7 +80,7 @@ pub enum DeliveryOutcome {
         /// The wait before the next attempt that the receiver asked for, if it did.
         retry_after: Option<Duration>,
     },
-    /// The receiver is gone (410) or may not be reached; no attempt can succeed.
+    /// The receiver is gone (410) or the network policy forbids its address. No attempt can succeed.
     Refused {
         /// The status of the response, if there was one.
         status: Option<u16>,
@@ -91,7 +91,7 @@ pub enum DeliveryOutcome {
     },
 }
 
-/// Characters of a receiver's answer that are kept.
+/// The number of characters of a receiver's response that are kept.
 pub const MAX_RESPONSE_BODY_CHARS: usize = 1_024;
 
 /// The error for a URL to which notifications cannot be delivered.
@@ -113,7 +113,7 @@ pub trait Notifier: fmt::Debug + Send + Sync {
     /// Makes one attempt, within 10 seconds.
     fn deliver(&self, delivery: DeliveryRequest) -> BoxFuture<'_, DeliveryOutcome>;
 
-    /// Checks at submission that notifications may be delivered to `url`.
+    /// Checks at submission that notifications can be delivered to `url`, without a network request.
     ///
     /// # Errors
     ///

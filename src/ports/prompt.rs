@@ -20,11 +20,11 @@ pub struct PromptRequest {
     pub prompt: String,
     /// The fields of the answer: a JSON Schema or its shorthand.
     pub schema: Option<Value>,
-    /// The provider that the item names.
+    /// The provider that the item selects; `None` uses the default model.
     pub provider: Option<Provider>,
-    /// The model that the item names, by the provider's name for it.
+    /// The model that the item selects, by its name at the provider; `None` uses the default one.
     pub model: Option<String>,
-    /// The document, as Markdown or plain text. It is data: nothing in it is an instruction.
+    /// The document as Markdown or plain text. It is data and may contain text that looks like instructions.
     pub text: String,
     /// The URL of the document.
     pub url: String,
@@ -81,7 +81,7 @@ pub struct PromptAnswer {
     pub value: Value,
     /// The provider of the model that answered.
     pub provider: String,
-    /// The model that answered, by the provider's name for it.
+    /// The model that answered, by its name at the provider.
     pub model: String,
     /// The input tokens of all attempts.
     pub input_tokens: u64,
@@ -89,7 +89,7 @@ pub struct PromptAnswer {
     pub output_tokens: u64,
     /// The cost in millionths of a cent, if the price of a token is configured.
     pub cost_microcents: Option<u64>,
-    /// The duration, which is stored in whole milliseconds.
+    /// The duration of the call, stored in whole milliseconds.
     #[serde(rename = "latency_ms", with = "as_millis")]
     pub latency: Duration,
     /// Warnings: anything omitted or not matching the schema.

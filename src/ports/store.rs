@@ -15,7 +15,7 @@ use crate::ports::BoxFuture;
 #[non_exhaustive]
 pub enum StoreError {
     /// Another writer changed a record first. Nothing was written; reload and retry.
-    #[error("the record changed since it was read")]
+    #[error("the record changed since it was read: reload it and retry")]
     Conflict,
     /// Another process has the store open. Nothing was changed.
     #[error("the {store} store is locked by another process: stop it or use another directory")]
@@ -34,7 +34,7 @@ pub enum StoreError {
         what: String,
     },
     /// The backend failed. The write may or may not have been applied.
-    #[error("the {store} store failed")]
+    #[error("the {store} store failed: see the cause")]
     Backend {
         /// The name of the store.
         store: &'static str,
@@ -43,7 +43,7 @@ pub enum StoreError {
     },
 }
 
-/// The version of a record: 1 when it is new, one more with every write.
+/// The version of a record: 1 for a new record, plus 1 for every write.
 pub type Version = u64;
 
 /// A record and the version it has in the store.
@@ -101,30 +101,29 @@ impl ListQuery {
     }
 }
 
-/// Returns `true` if two changes of a commit name one key: a store answers such a commit
+/// Returns `true` if two changes of a commit name the same key. A store refuses such a commit with
 /// [`StoreError::Conflict`].
 pub fn has_duplicate_keys(writes: &[Write]) -> bool {
     let mut seen = HashSet::with_capacity(writes.len());
     !writes.iter().all(|it| seen.insert(&it.key))
 }
 
-/// Keeps records. A store decides nothing: the core computes what a record becomes, and the store
-/// writes it if the versions still match.
+/// Keeps records. A store makes no decisions: the core computes the new record, and the store writes it if the
+/// versions still match.
 ///
 /// # Contract
 ///
-/// * **All or nothing.** A commit writes every change or none, wherever its caller stops waiting for
-///   it, and no load and no list shows a part of it.
+/// * **All or nothing.** A commit writes every change or none, even if its future is dropped. No load and no
+///   list returns a part of it.
 /// * **Versions.** A commit whose `expected` differs for any key fails with [`StoreError::Conflict`].
-/// * **Each key once.** So is a commit that names a key twice ([`has_duplicate_keys`]): the second
-///   change was not decided from what the first would leave.
-/// * **Durable.** What a durable store has acknowledged survives a crash of the process. When it is
-///   opened again, the leases of the process before are released ([`Record::abandoned`]).
-/// * **Indexed.** [`Record::due`] of every record is kept in step with it, in the same commit.
-/// * **Keys are bytes.** [`Key::to_bytes`] distinguishes and orders keys; no case is folded and
-///   no name trimmed.
+/// * **Each key once.** A commit that names a key twice ([`has_duplicate_keys`]) fails in the same way, because
+///   the second change was not computed from the result of the first.
+/// * **Durable.** An acknowledged commit of a durable store survives a crash of the process. Opening the store
+///   releases the leases of the previous process ([`Record::abandoned`]).
+/// * **Indexed.** The same commit updates a record and its index entry, which is [`Record::due`].
+/// * **Keys are bytes.** [`Key::to_bytes`] distinguishes and orders keys, without case folding or trimming.
 ///
-/// Run [`crate::testkit::store`] against your implementation to check all of it.
+/// Run the kit in `rungs::testkit::store` against your implementation to check all six.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Loads the records with these keys, in the order of the keys.
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>>;

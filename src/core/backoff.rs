@@ -4,7 +4,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A retry policy: exponential backoff with a cap.
+/// A retry policy: exponential backoff with a longest wait.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rungs::core::backoff::Backoff;
+///
+/// let policy = Backoff::new(3, Duration::from_secs(1), Duration::from_secs(3));
+///
+/// let waits = [1, 2, 3].map(|retry| policy.exact(retry, 2).as_secs());
+/// assert_eq!(waits, [1, 2, 3]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Backoff {
@@ -43,13 +54,12 @@ impl Backoff {
         self
     }
 
-    /// The policy for transient failures of a page: two retries, from 500 ms to a minute.
+    /// The policy for transient failures of a page: 2 retries, waits of 500 ms to 1 minute.
     pub const PAGE: Self =
         Self { retries: 2, first: Duration::from_millis(500), longest: Duration::from_mins(1) };
 
-    /// Returns the wait before retry `number`, from 1: it doubles from retry to retry, and
-    /// `random` takes up to half of it away, so that jobs that failed together do not come back
-    /// together.
+    /// Returns the wait before retry `number`, from 1, with jitter. It doubles from retry to retry. `random` removes
+    /// up to half of it, so that jobs that failed together are not retried together.
     pub fn wait(&self, number: u32, random: u64) -> Duration {
         let whole = self.exact(number, 2);
         let half = u64::try_from(whole.as_millis() / 2).unwrap_or(u64::MAX);

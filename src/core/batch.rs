@@ -120,7 +120,7 @@ pub struct BatchRecord {
     /// The kind of the submission.
     #[serde(default)]
     pub form: BatchKind,
-    /// A label for the submitter, by which usage and budgets are kept apart; set by your application.
+    /// The label under which usage and budgets are counted within the account, set by your application.
     #[serde(default)]
     pub label: Option<String>,
     /// The URL to which the completion notification is delivered; `None` delivers none.
@@ -153,7 +153,7 @@ pub enum NotificationState {
     Pending,
     /// The receiver accepted the notification.
     Delivered,
-    /// All delivery attempts failed, or the receiver refused for good.
+    /// All delivery attempts failed, or the receiver responded with 410.
     GivenUp,
     /// The batch has no webhook.
     Unaddressed,
@@ -197,8 +197,7 @@ impl DeliveryAttempt {
 
 /// The outbox record of the one completion notification of a batch.
 ///
-/// The commit that ends the last job writes it, and no other commit does; only the delivery
-/// is repeated.
+/// Only the commit that ends the last job creates it. Delivery is repeated, creation is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notification {

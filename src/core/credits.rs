@@ -5,10 +5,21 @@ use std::iter::Sum;
 
 use serde::{Deserialize, Serialize};
 
-/// An amount of credits; 1,000,000 are one US dollar.
+/// An amount of credits: whole numbers, of which 1,000,000 are one US dollar.
 ///
-/// There are no operators: an amount that would overflow or go below zero is a bug in a ledger, and
-/// each caller chooses with `checked_*` or `saturating_*`.
+/// There are no operators, because an amount that overflows or goes below zero is a bug in a ledger. Choose
+/// between `checked_*` and `saturating_*` instead.
+///
+/// ```
+/// use rungs::core::credits::Credits;
+///
+/// let page = Credits(2_000);
+///
+/// assert_eq!(page.dollars(), 0.002);
+/// assert_eq!(page.checked_sub(Credits(3_000)), None);
+/// assert_eq!(page.scaled(1_500), Credits(3_000));
+/// assert_eq!([page, Credits(500)].into_iter().sum::<Credits>(), Credits(2_500));
+/// ```
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -43,7 +54,7 @@ impl Credits {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// Returns the amount in dollars, for display only.
+    /// Returns the amount in US dollars, for display only: above nine billion dollars it is rounded.
     #[allow(clippy::cast_precision_loss)] // below nine billion dollars it is exact
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1_000_000.0

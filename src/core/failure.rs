@@ -28,11 +28,11 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Every tier that was allowed was blocked.
+    /// Every allowed tier was blocked.
     BlockedByAntibot = "BLOCKED_BY_ANTIBOT",
-    /// A challenge or captcha stands before the page.
+    /// The site responds with a challenge or a CAPTCHA instead of the page.
     ChallengeDetected = "CHALLENGE_DETECTED",
-    /// The page or the ladder took too long.
+    /// The job's timeout or its deadline passed.
     Timeout = "TIMEOUT",
     /// Your application canceled the batch.
     Cancelled = "CANCELLED",
@@ -58,7 +58,7 @@ codes! {
     ContentTooLarge = "CONTENT_TOO_LARGE",
     /// The page has no content.
     EmptyContent = "EMPTY_CONTENT",
-    /// The formats could not be made from the page.
+    /// The formats could not be extracted from the page.
     ExtractionFailed = "EXTRACTION_FAILED",
     /// The browser could not render the page, or no browser is configured.
     RenderFailed = "RENDER_FAILED",

@@ -11,7 +11,7 @@ use crate::core::time::Timestamp;
 
 /// The error for text that is not an id or name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {expected}")]
+#[error("`{given}` is invalid: use {expected}")]
 pub struct ParseIdError {
     given: String,
     expected: &'static str,
@@ -97,24 +97,32 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
-    /// A batch: `batch_` and a UUID.
+    /// The id of a batch: `batch_` and a UUID.
     BatchId, "batch_", "a batch id (`batch_` and a UUID)"
 );
 uuid_id!(
-    /// A job, one URL of a batch: a UUID.
+    /// The id of a job: a UUID.
     JobId, "", "a job id (a UUID)"
 );
 uuid_id!(
-    /// A completion notification: a UUID, the same in all delivery attempts.
+    /// The id of a completion notification: a UUID, the same in all delivery attempts.
     NotificationId, "", "a delivery id (a UUID)"
 );
 
 uuid_id!(
-    /// A stored session, whose cookies a job may use: a UUID.
+    /// The id of a stored session: a UUID.
     SessionId, "", "a session id (a UUID)"
 );
 
-/// An account, whose credits batches spend: any short text that your application chooses.
+/// The name of an account: 1 to 128 bytes without control characters, chosen by your application.
+///
+/// ```
+/// use rungs::core::id::AccountId;
+///
+/// assert_eq!(AccountId::new("acme")?.as_str(), "acme");
+/// assert_eq!(AccountId::default().as_str(), "default");
+/// # Ok::<(), rungs::core::id::ParseIdError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct AccountId(String);

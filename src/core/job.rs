@@ -57,7 +57,7 @@ pub enum JobEvent {
     Claimed,
     /// The page was scraped.
     Delivered,
-    /// The job is retried later, or its worker stops.
+    /// The job is retried later, or its worker shuts down.
     Rescheduled,
     /// The lease expired.
     LeaseLost,
@@ -81,7 +81,7 @@ impl JobEvent {
 
 /// The error for an event that a state does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{event:?} cannot happen to a job that is {state:?}")]
+#[error("a job that is {state} cannot be {event}")]
 pub struct IllegalTransition {
     /// The state.
     pub state: JobState,
@@ -112,7 +112,7 @@ pub fn next(state: JobState, event: JobEvent) -> Result<JobState, IllegalTransit
     })
 }
 
-/// The right of a worker to a job, until it expires.
+/// The exclusive permit of a worker for a job, until it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// The worker.
@@ -135,7 +135,7 @@ pub struct Fence {
 pub enum Finding {
     /// There was a response, with this verdict.
     Judged(Verdict),
-    /// There was no response, which says nothing about the tier.
+    /// There was no response. This tells nothing about the tier.
     Transport {
         /// The code of the error.
         code: ErrorCode,
@@ -152,7 +152,7 @@ pub struct Attempt {
     pub tier: Tier,
     /// The result.
     pub finding: Finding,
-    /// The observation behind the result, such as `status 403, cf-mitigated: challenge`.
+    /// The observation behind the result, such as `HTTP 403 with a Cloudflare challenge page`.
     pub signal: String,
     /// The HTTP status; `None` if there was no response.
     pub status: Option<u16>,
@@ -238,7 +238,7 @@ pub struct Job {
     pub used: Duration,
     /// The time from which the job may be claimed, while queued.
     pub ready_at: Timestamp,
-    /// The time at which the job is given up, whatever happens.
+    /// The time at which the job fails if it has not ended.
     pub deadline: Timestamp,
     /// The time of submission.
     pub created_at: Timestamp,
@@ -251,13 +251,13 @@ pub struct Job {
 }
 
 impl Job {
-    /// The leases that may be lost before the job is given up: a page that kills its worker must not
-    /// do so for ever.
+    /// The number of leases that may be lost before the job fails, so that a page that crashes its worker is not
+    /// retried for ever.
     pub const MAX_LOST: u32 = 8;
 
-    /// Takes a lease. An expired lease is counted as lost.
+    /// Returns the job under a new lease. An expired lease is counted as lost.
     ///
-    /// Returns `None` if the job has ended, or another's lease still runs at `now`.
+    /// Returns `None` if the job has ended, or if the lease of another worker still runs at `now`.
     #[must_use]
     pub fn claimed(&self, worker: WorkerId, now: Timestamp, until: Timestamp) -> Option<Self> {
         let free = match self.state {

@@ -9,7 +9,7 @@ use crate::core::time::Timestamp;
 /// The error for a hold that the account does not cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the submission would hold {needed}, but only {free} are free: grant the difference or lower `max_tier`"
+    "the account has only {free} free of the {needed} to hold: grant the difference or lower `max_tier`"
 )]
 #[non_exhaustive]
 pub struct Overdrawn {

@@ -1,17 +1,16 @@
-//! The decisions: what a job is, what it may do next, and what it costs.
+//! Decides what a job may do next and what it costs.
 //!
-//! Nothing here waits, reads a clock, or touches a socket. Every function takes the facts it needs
-//! (including the time) and returns a value; the engine is what carries the value out. That is why
-//! this module can be tested by a loop, run a year of leases in a second, and be fuzzed without a
-//! runtime.
+//! This module performs no I/O and reads no clock. Every function takes the facts it needs, including the
+//! time, and returns a value; the engine carries it out. A test can therefore run a year of leases in a second,
+//! and a fuzzer needs no runtime.
 //!
 //! # Architecture invariants
 //!
 //! * No async code, no runtime, no clock.
-//! * Nothing here imports from any other module of the crate.
-//! * Same inputs, same outputs: no randomness that was not passed in.
+//! * No imports from any other module of the crate.
+//! * Deterministic: the same input always gives the same output. Randomness is passed in.
 
-/// Writes the type by its `as_str`.
+/// Implements `Display` with `as_str`.
 macro_rules! display_as_str {
     ($($name:ty),+ $(,)?) => {
         $(

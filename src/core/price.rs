@@ -1,4 +1,4 @@
-//! Prices.
+//! Prices of tiers and add-ons.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,46 @@ use crate::core::credits::Credits;
 use crate::core::request::{JobRequest, Method};
 use crate::core::tier::Tier;
 
-/// The price list, which your application may replace.
+/// The price of each tier and add-on, in credits.
 ///
-/// The default is the public price list of 20 April 2026: $0.0002, $0.0003, $0.002, $0.0025 and
-/// $0.004 a page on tiers 1 to 4, and the add-ons beside it.
+/// Set it with [`EngineBuilder::prices`]. A page is charged once, for the tier that succeeded; a failed page costs
+/// nothing. The default is the public price list of 20 April 2026:
+///
+/// | item | credits | US dollars |
+/// |---|---|---|
+/// | tier 1, `curl` | 200 | 0.0002 |
+/// | tier 2, `http` | 300 | 0.0003 |
+/// | tier 3, `stealth` | 2,000 | 0.002 |
+/// | tier 3.5, `lightjs` | 2,500 | 0.0025 |
+/// | tier 4, `browser` | 4,000 | 0.004 |
+/// | add-on: screenshot | 200 | 0.0002 |
+/// | add-on: page printed to PDF | 400 | 0.0004 |
+/// | add-on: OCR | 1,000 | 0.001 |
+/// | add-on: proxy of the pool | 200 | 0.0002 |
+///
+/// A request other than `GET` costs 1.5 times the tier's price. A request through your own proxy costs 0.8 times the
+/// whole price.
+///
+/// ```
+/// use rungs::core::credits::Credits;
+/// use rungs::core::price::{AddOns, PriceList};
+/// use rungs::prelude::*;
+///
+/// let mut prices = PriceList::default();
+/// prices.tiers[Tier::Browser.index()] = Credits(6_000);
+///
+/// let item = Item::get("https://example.com/").render_js(RenderJs::Yes).screenshot();
+/// let request = item.check(&Limits::default())?;
+/// let add_ons = AddOns::asked(&request);
+/// assert_eq!(prices.quote(&request, Tier::Browser, add_ons), Credits(6_200));
+/// # Ok::<(), rungs::core::request::ValidationError>(())
+/// ```
+///
+/// [`EngineBuilder::prices`]: crate::engine::EngineBuilder::prices
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PriceList {
-    /// The price of a page on each tier, cheapest tier first.
+    /// The price of a page on each tier, indexed by [`Tier::index`].
     pub tiers: [Credits; 5],
     /// The price of a screenshot.
     pub screenshot: Credits,
@@ -23,9 +55,10 @@ pub struct PriceList {
     pub ocr: Credits,
     /// The price of a proxy of the pool.
     pub proxy: Credits,
-    /// The price of a request other than `GET`, in thousandths of the tier's price.
+    /// The price of a request other than `GET`, in thousandths of the tier's price. Defaults to 1,500.
     pub other_method_per_mille: u32,
-    /// The price of a request through your own proxy, in thousandths of the whole price.
+    /// The price of a request through your own proxy, in thousandths of the whole price. Defaults to 800. At most
+    /// 1,000 is applied.
     pub own_proxy_per_mille: u32,
 }
 
@@ -59,7 +92,7 @@ pub struct AddOns {
 }
 
 impl AddOns {
-    /// Returns the add-ons that `request` asks for.
+    /// Returns the add-ons that `request` contains.
     pub fn asked(request: &JobRequest) -> Self {
         let advanced = request.advanced();
         Self {
@@ -73,15 +106,15 @@ impl AddOns {
 
     /// Returns the add-ons that were requested and also delivered: nothing else is charged.
     ///
-    /// The discount stays as requested, whichever proxy carried the page: the hold was made with it, and
-    /// no page costs more than was held.
+    /// The discount depends on the request alone, even if another proxy was used: the hold includes it, and no page
+    /// costs more than its hold.
     #[must_use]
-    pub fn and(self, came: Self) -> Self {
+    pub fn and(self, delivered: Self) -> Self {
         Self {
-            screenshot: self.screenshot && came.screenshot,
-            pdf: self.pdf && came.pdf,
-            ocr: self.ocr && came.ocr,
-            proxy: self.proxy && came.proxy,
+            screenshot: self.screenshot && delivered.screenshot,
+            pdf: self.pdf && delivered.pdf,
+            ocr: self.ocr && delivered.ocr,
+            proxy: self.proxy && delivered.proxy,
             own_proxy: self.own_proxy,
         }
     }
@@ -90,7 +123,7 @@ impl AddOns {
 /// The charge for a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// The credits that are charged: never more than the hold.
+    /// The credits to charge, at most the hold.
     pub charged: Credits,
     /// The price. It exceeds `charged` if a fetcher reported a cost that the hold does not cover.
     pub price: Credits,

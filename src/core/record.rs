@@ -12,7 +12,7 @@ use crate::core::tier::Tier;
 use crate::core::time::{Day, Timestamp};
 use crate::core::usage::DailyUsage;
 
-/// The use of an idempotency key.
+/// The record of an idempotency key that was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IdempotencyRecord {
@@ -273,8 +273,8 @@ impl Record {
         }
     }
 
-    /// Returns the record under the claimer's lease, or `None` if its kind has no leases: then the store
-    /// returns it as it is and writes nothing.
+    /// Returns the record under the lease of `claim`, or `None` if its kind has no leases. A store then returns the
+    /// record unchanged and writes nothing.
     #[must_use]
     pub fn claimed(&self, claim: &Claim) -> Option<Self> {
         match self {

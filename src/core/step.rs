@@ -60,7 +60,7 @@ pub enum StepInput {
     Cancel,
 }
 
-/// The reason for which a step changes nothing.
+/// The reason why a step changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StepError {
@@ -70,8 +70,8 @@ pub enum StepError {
     /// The state does not allow the input.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
-    /// The charge exceeds the hold: a bug, which must not reach the ledger.
-    #[error("a charge of {charged} exceeds the hold of {hold}")]
+    /// The charge exceeds the hold. This is a bug, which must not reach the ledger.
+    #[error("the charge of {charged} exceeds the hold of {hold}: report this bug")]
     AboveHold {
         /// The charge.
         charged: Credits,
@@ -86,7 +86,7 @@ pub enum StepError {
 pub struct Transition {
     /// The job after the step.
     pub job: Job,
-    /// The changes beside the job if it ended; `None` while it goes on.
+    /// The changes beside the job if it ended; `None` while it has not.
     pub ending: Option<Ending>,
 }
 
@@ -125,7 +125,7 @@ pub const MIN_RETENTION: Duration = Duration::from_hours(24);
 ///
 /// # Errors
 ///
-/// [`StepError`], and then nothing is to be changed.
+/// [`StepError`] if the step changes nothing.
 pub fn step(
     records: Records<'_>,
     fence: Option<Fence>,
@@ -161,7 +161,10 @@ pub fn step(
             end(records, JobEvent::Exhausted, Outcome::Failed(error), attempts, now, retention)
         }
         StepInput::Cancel => {
-            let error = JobError::new(ErrorCode::Cancelled, "the batch was cancelled");
+            let error = JobError::new(
+                ErrorCode::Cancelled,
+                "the batch was canceled: submit it again to scrape the page",
+            );
             end(records, JobEvent::Cancelled, Outcome::Failed(error), Vec::new(), now, retention)
         }
     }

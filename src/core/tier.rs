@@ -5,7 +5,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A method of fetching a page; a more expensive tier is greater.
+/// A tier of the ladder: a method of fetching a page. A more expensive tier is greater.
+///
+/// ```
+/// use rungs::core::tier::Tier;
+///
+/// assert_eq!("3.5".parse::<Tier>()?, Tier::LightJs);
+/// assert!(Tier::Curl < Tier::Browser);
+/// # Ok::<(), rungs::core::tier::ParseTierError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Tier {
@@ -15,7 +23,7 @@ pub enum Tier {
     Http,
     /// Tier 3: tier 2 through your proxies.
     Stealth,
-    /// Tier 3.5: the data that the page ships for its own scripts, without running them.
+    /// Tier 3.5: the page's embedded state (data for its scripts), without running them.
     LightJs,
     /// Tier 4: headless Chromium.
     Browser,
@@ -37,7 +45,7 @@ impl Tier {
         }
     }
 
-    /// Returns the name.
+    /// Returns the name, such as `curl`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Curl => "curl",

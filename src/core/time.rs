@@ -5,7 +5,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A time, in milliseconds since 1970 (UTC).
+/// A time in milliseconds since 1970-01-01 (UTC). `Display` writes ISO 8601.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use rungs::core::time::Timestamp;
+///
+/// let start = Timestamp::from_millis(1_767_225_600_000);
+///
+/// assert_eq!(start.after(Duration::from_millis(250)).to_string(), "2026-01-01T00:00:00.250Z");
+/// ```
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -23,13 +33,13 @@ impl Timestamp {
         self.0
     }
 
-    /// Returns this time plus `wait`; saturates instead of wrapping.
+    /// Returns this time plus `wait`, saturating at the latest time.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(millis(wait)))
     }
 
-    /// Returns the duration since `earlier`; zero if that is later.
+    /// Returns the duration since `earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -37,7 +47,7 @@ impl Timestamp {
 
 const DAY: u64 = 86_400_000;
 
-/// A day in UTC, counted from the first of 1970.
+/// A day in UTC, counted from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Day(u32);

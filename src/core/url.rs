@@ -14,30 +14,30 @@ use serde::{Deserialize, Serialize};
 #[serde(into = "String", try_from = "String")]
 pub struct PageUrl(String);
 
-/// The reason for which a URL was refused.
+/// The reason why a URL was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseUrlError {
     /// The text is empty.
-    #[error("the URL is empty")]
+    #[error("the URL is empty: write it as https://host/path")]
     Empty,
     /// More than [`PageUrl::MAX_LEN`] bytes.
-    #[error("the URL is longer than 8192 bytes")]
+    #[error("the URL is too long: use at most 8192 bytes")]
     TooLong,
     /// The scheme is missing or not `http` or `https`.
-    #[error("the URL must start with http:// or https://")]
+    #[error("the URL has no supported scheme: start it with http:// or https://")]
     Scheme,
     /// The host is missing.
-    #[error("the URL has no host")]
+    #[error("the URL has no host: write it as https://host/path")]
     NoHost,
     /// The port is not a number from 0 to 65535.
-    #[error("the URL's port is not a number from 0 to 65535")]
+    #[error("the URL's port is invalid: use a number from 0 to 65535")]
     Port,
     /// A blank or a control character, which must be percent-encoded.
     #[error("the URL contains whitespace or a control character: percent-encode it")]
     Blank,
     /// The text is not a URL for another reason.
-    #[error("the URL cannot be parsed")]
+    #[error("the URL cannot be parsed: write it as https://host/path")]
     Malformed,
 }
 
@@ -104,7 +104,7 @@ fn after_scheme(text: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")).then_some(rest)
 }
 
-/// Up to the path; a backslash ends it too, as it does for every browser.
+/// Returns the part before the path. A backslash ends it too, as in every browser.
 fn authority(rest: &str) -> &str {
     &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())]
 }

@@ -1,8 +1,7 @@
 //! Usage of an account by day, and budgets.
 //!
-//! A batch counts on the day it was submitted, and what its jobs cost is counted there too, whenever
-//! they end. Until all of its jobs have ended, a day contains held credits; afterwards only
-//! spent ones.
+//! A batch counts on the day of its submission, and so do the charges of its jobs, whenever they end. A day
+//! contains held credits until all of its jobs have ended, and only spent credits afterwards.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,8 +12,7 @@ use crate::core::credits::Credits;
 use crate::core::id::AccountId;
 use crate::core::time::{Day, Timestamp};
 
-/// Sites of one day that are counted by name. The one with the fewest jobs makes way for a new one, so
-/// those with the most stay.
+/// The number of sites that are counted by name on one day. A new one replaces the one with the fewest jobs.
 const SITES: usize = 64;
 /// The time for which a day is kept: two months of any length.
 const KEPT: Duration = Duration::from_hours(62 * 24);
@@ -32,7 +30,7 @@ pub struct UsageTotals {
 }
 
 impl UsageTotals {
-    /// Returns the credits that a budget counts: held ones may yet be spent.
+    /// Returns the credits that a budget counts: spent ones, and held ones, which may still be spent.
     pub fn committed(self) -> Credits {
         self.held.saturating_add(self.spent)
     }
@@ -158,7 +156,16 @@ impl Period {
 
 display_as_str!(Period);
 
-/// The limits of a period.
+/// The limits of an account or a label in each period.
+///
+/// ```
+/// use rungs::core::credits::Credits;
+/// use rungs::core::usage::{Budget, Period};
+///
+/// let budget = Budget::new(Period::Monthly).with_credits(Some(Credits(5_000_000)));
+///
+/// assert_eq!(budget.jobs, None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -175,7 +182,7 @@ pub struct Budget {
 
 /// The error for a submission that exceeds its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the submission would exceed its {} budget, which resets at {resets_at}", *.period)]
+#[error("the submission would exceed the {} budget: wait until it resets at {resets_at}", *.period)]
 #[non_exhaustive]
 pub struct OverBudget {
     /// The budget's period.

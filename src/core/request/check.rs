@@ -1,4 +1,4 @@
-//! The bounds and conflicts of an item (CONTRACT: bounds of 1.2 and 1.4, conflicts of 1.4 and 2).
+//! The limits and conflicts of an item (CONTRACT: limits of 1.2 and 1.4, conflicts of 1.4 and 2).
 
 use serde_json::Value;
 
@@ -10,11 +10,19 @@ use crate::core::request::seconds::rounded_up;
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 
-/// Values in values of a schema or of an action. A request is kept as JSON, which is read back with a
-/// bounded stack: what nests deeper would be accepted and then lost.
+/// The nesting limit of a schema and of an action's parameters. A request is stored as JSON, which is read back with
+/// a bounded stack: a deeper value would be accepted and then be unreadable.
 const MAX_NESTING: usize = 64;
 
-/// An invalid option of an item: the field and the remedy.
+/// The error for an invalid option of an item: the field, the reason and the remedy.
+///
+/// ```
+/// use rungs::core::request::{Item, Limits};
+///
+/// let error = Item::get("ftp://example.com/").check(&Limits::default()).unwrap_err();
+///
+/// assert_eq!(error.field(), "url");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct ValidationError {
@@ -32,13 +40,13 @@ impl ValidationError {
         self.field
     }
 
-    /// Returns what is wrong with the field's value and what to use instead.
+    /// Returns the reason and the remedy.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 }
 
-/// The largest submission that an engine accepts.
+/// The limits of a submission. Larger ones are refused with the name of the field.
 ///
 /// ```
 /// use rungs::core::request::Limits;
@@ -77,49 +85,49 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the number of items in a batch.
+    /// Sets the largest number of items in a batch. Defaults to 100.
     #[must_use]
     pub fn with_batch_items(mut self, items: usize) -> Self {
         self.batch_items = items;
         self
     }
 
-    /// Sets the length of a prompt in characters.
+    /// Sets the longest prompt in characters. Defaults to 2,000.
     #[must_use]
     pub fn with_prompt_chars(mut self, chars: usize) -> Self {
         self.prompt_chars = chars;
         self
     }
 
-    /// Sets the size of a schema as JSON in bytes.
+    /// Sets the largest schema as JSON in bytes. Defaults to 65,536.
     #[must_use]
     pub fn with_schema_bytes(mut self, bytes: usize) -> Self {
         self.schema_bytes = bytes;
         self
     }
 
-    /// Sets the size of a request's body in bytes.
+    /// Sets the largest request body in bytes. Defaults to 1,048,576.
     #[must_use]
     pub fn with_body_bytes(mut self, bytes: usize) -> Self {
         self.body_bytes = bytes;
         self
     }
 
-    /// Sets the number of headers of an item.
+    /// Sets the largest number of headers of an item. Defaults to 50.
     #[must_use]
     pub fn with_headers(mut self, headers: usize) -> Self {
         self.headers = headers;
         self
     }
 
-    /// Sets the size of all headers of an item in bytes.
+    /// Sets the largest size of all headers of an item in bytes. Defaults to 32,768.
     #[must_use]
     pub fn with_header_bytes(mut self, bytes: usize) -> Self {
         self.header_bytes = bytes;
         self
     }
 
-    /// No bound but those of the format: for records that were checked when they were written.
+    /// Returns limits that refuse nothing, for records that were checked when they were written.
     pub(super) fn widest() -> Self {
         Self {
             batch_items: usize::MAX,
@@ -132,11 +140,11 @@ impl Limits {
     }
 }
 
-fn flaw(field: &'static str, reason: impl Into<String>) -> ValidationError {
+fn invalid(field: &'static str, reason: impl Into<String>) -> ValidationError {
     ValidationError::new(field, reason)
 }
 
-/// Whether `value` nests no deeper than `most`.
+/// Returns `true` if `value` nests at most `most` levels deep.
 fn is_shallow(value: &Value, most: usize) -> bool {
     match value {
         Value::Array(all) => most > 0 && all.iter().all(|it| is_shallow(it, most - 1)),
@@ -145,13 +153,13 @@ fn is_shallow(value: &Value, most: usize) -> bool {
     }
 }
 
-/// Passes `ok`, or says what is wrong with `field`.
+/// Returns an error for `field` with this reason unless `ok`.
 fn ensure(ok: bool, field: &'static str, reason: &str) -> Result<(), ValidationError> {
-    if ok { Ok(()) } else { Err(flaw(field, reason)) }
+    if ok { Ok(()) } else { Err(invalid(field, reason)) }
 }
 
 pub(super) fn check(item: Item, limits: &Limits) -> Result<JobRequest, ValidationError> {
-    let url = PageUrl::parse(&item.url).map_err(|why| flaw("url", why.to_string()))?;
+    let url = PageUrl::parse(&item.url).map_err(|why| invalid("url", why.to_string()))?;
     numbers(&item)?;
     controls(&item)?;
     extraction(&item, limits)?;
@@ -170,7 +178,7 @@ fn in_whole_seconds(mut item: Item) -> Item {
     item
 }
 
-/// The formats without repetition, with markdown where `advanced.markdown` asks for it.
+/// Returns the formats without repetition, with Markdown if `advanced.markdown` is set.
 fn formats(item: &Item) -> Result<Vec<Format>, ValidationError> {
     let mut formats: Vec<Format> = Vec::with_capacity(item.formats.len());
     let more = item.advanced.markdown.then_some(Format::Markdown);
@@ -179,7 +187,11 @@ fn formats(item: &Item) -> Result<Vec<Format>, ValidationError> {
             formats.push(format);
         }
     }
-    ensure(!formats.is_empty(), "formats", "name at least one format, or leave the field out")?;
+    ensure(
+        !formats.is_empty(),
+        "formats",
+        "is empty: name at least one format, or omit the field",
+    )?;
     Ok(formats)
 }
 
@@ -192,7 +204,7 @@ fn numbers(item: &Item) -> Result<(), ValidationError> {
     ensure(
         item.cost_controls.max_credits != Some(Credits::ZERO),
         "cost_controls.max_credits",
-        "must be above zero",
+        "is 0: use at least 1",
     )?;
     let ttl = item.cache.ttl;
     ensure(
@@ -200,7 +212,11 @@ fn numbers(item: &Item) -> Result<(), ValidationError> {
         "cache.ttl",
         "must be 60 to 86400 seconds",
     )?;
-    ensure(ttl.is_none() || item.cache.enabled, "cache.ttl", "needs `cache: true`")?;
+    ensure(
+        ttl.is_none() || item.cache.enabled,
+        "cache.ttl",
+        "has no effect without the cache: set `cache` to true",
+    )?;
     ensure(
         within(1..=10, item.advanced.scroll_count.into()),
         "advanced.scroll_count",
@@ -209,7 +225,7 @@ fn numbers(item: &Item) -> Result<(), ValidationError> {
     ensure(
         item.max_response_bytes <= MAX_RESPONSE_BYTES,
         "max_response_bytes",
-        "must be at most 52428800 (0 means that many)",
+        "must be at most 52428800 bytes, or 0 for that maximum",
     )
 }
 
@@ -219,28 +235,28 @@ fn controls(item: &Item) -> Result<(), ValidationError> {
     ensure(
         force.is_none_or(|force| max.is_none_or(|max| force <= max)),
         "cost_controls.force_tier",
-        "is above max_tier; raise max_tier or leave one of them out",
+        "is above max_tier: raise max_tier or omit one of them",
     )?;
     ensure(
         !(controls.prefer_cost && controls.prefer_speed),
         "cost_controls.prefer_speed",
-        "contradicts prefer_cost; choose one of them",
+        "contradicts prefer_cost: choose one of them",
     )?;
     let cap = force.into_iter().chain(max).min();
     ensure(
         !item.needs_browser() || cap.is_none_or(|cap| cap >= Tier::Browser),
         if force.is_some() { "cost_controls.force_tier" } else { "cost_controls.max_tier" },
-        "is below 4, which mode js and render_js need; raise it or render nothing",
+        "is below 4, which mode js and render_js need: raise it or turn rendering off",
     )?;
     ensure(
         item.mode != Mode::Html || force.is_none_or(|force| force < Tier::Browser),
         "cost_controls.force_tier",
-        "is 4, but mode html never uses a browser; use mode auto or js",
+        "is 4, but mode html never uses a browser: use mode auto or js",
     )?;
     ensure(
         !(item.mode == Mode::Html && item.advanced.render_js == RenderJs::Yes),
         "advanced.render_js",
-        "contradicts mode html; use mode auto or js",
+        "contradicts mode html: use mode auto or js",
     )
 }
 
@@ -248,8 +264,8 @@ fn extraction(item: &Item, limits: &Limits) -> Result<(), ValidationError> {
     if let Some(prompt) = &item.extraction_prompt {
         let length = prompt.chars().count();
         if length > limits.prompt_chars {
-            let reason = format!("has {length} characters; {} at most", limits.prompt_chars);
-            return Err(flaw("extraction_prompt", reason));
+            let reason = format!("has {length} characters: shorten it to {}", limits.prompt_chars);
+            return Err(invalid("extraction_prompt", reason));
         }
     }
     if let Some(schema) = &item.extraction_schema {
@@ -261,18 +277,18 @@ fn extraction(item: &Item, limits: &Limits) -> Result<(), ValidationError> {
         ensure(
             is_shallow(schema, MAX_NESTING),
             "extraction_schema",
-            "nests too deep; 64 levels at most",
+            "nests too deep: use at most 64 levels",
         )?;
         let length = schema.to_string().len();
         if length > limits.schema_bytes {
-            let reason = format!("has {length} bytes; {} at most", limits.schema_bytes);
-            return Err(flaw("extraction_schema", reason));
+            let reason = format!("has {length} bytes: shorten it to {}", limits.schema_bytes);
+            return Err(invalid("extraction_schema", reason));
         }
     }
     ensure(
         !item.evidence || item.extraction_schema.is_some() || item.extraction_prompt.is_some(),
         "evidence",
-        "needs extraction_schema or extraction_prompt",
+        "has no effect alone: add extraction_schema or extraction_prompt",
     )?;
     let named = |it: &Option<String>| it.as_deref().is_none_or(|it| is_name(it, 128));
     ensure(named(&item.template), "template", "must be a name of 1 to 128 characters")?;
@@ -283,7 +299,7 @@ fn extraction(item: &Item, limits: &Limits) -> Result<(), ValidationError> {
     )
 }
 
-/// Whether `text` can be a name: something visible, and nothing that controls.
+/// Returns `true` if `text` has 1 to `longest` characters, not only whitespace and no control characters.
 fn is_name(text: &str, longest: usize) -> bool {
     !text.trim().is_empty()
         && text.chars().count() <= longest
@@ -292,7 +308,7 @@ fn is_name(text: &str, longest: usize) -> bool {
 
 /// Header names that belong to the connection, not to the request (RFC 9110, 7.6.1), and two that
 /// the client computes.
-const NOT_THE_HOSTS: [&str; 10] = [
+const CONNECTION_HEADERS: [&str; 10] = [
     "connection",
     "content-length",
     "host",
@@ -309,30 +325,29 @@ fn sending(item: &Item, limits: &Limits) -> Result<(), ValidationError> {
     ensure(
         item.body.is_none() || item.method != Method::Get,
         "body",
-        "is not sent with GET; use POST, PUT, PATCH or DELETE",
+        "cannot be sent with GET: use POST, PUT, PATCH or DELETE",
     )?;
-    ensure(
-        item.body.as_ref().is_none_or(|it| it.len() <= limits.body_bytes),
-        "body",
-        "is longer than the limit for a request's body",
-    )?;
+    if let Some(length) = item.body.as_ref().map(String::len).filter(|it| *it > limits.body_bytes) {
+        let reason = format!("has {length} bytes: shorten it to {}", limits.body_bytes);
+        return Err(invalid("body", reason));
+    }
     let own = headers("headers", &item.headers, limits)?;
     let session = headers("advanced.session_headers", &item.advanced.session_headers, limits)?;
     if own + session > limits.header_bytes {
-        let reason = format!("are over {} bytes in all", limits.header_bytes);
-        return Err(flaw("headers", reason));
+        let reason = format!("exceed {} bytes in total: send fewer", limits.header_bytes);
+        return Err(invalid("headers", reason));
     }
     cookies(&item.advanced.cookies, limits)
 }
 
-/// Checks headers and returns how many bytes they are.
+/// Checks headers and returns their total size in bytes.
 fn headers(
     field: &'static str,
     headers: &[(String, String)],
     limits: &Limits,
 ) -> Result<usize, ValidationError> {
     if headers.len() > limits.headers {
-        return Err(flaw(field, format!("are too many; {} at most", limits.headers)));
+        return Err(invalid(field, format!("are too many: send at most {}", limits.headers)));
     }
     let mut total = 0;
     for (name, value) in headers {
@@ -351,11 +366,14 @@ fn cookies(cookies: &[(String, String)], limits: &Limits) -> Result<(), Validati
     ensure(
         cookies.iter().all(fits),
         FIELD,
-        "hold a name or a value that no cookie can have; no `;` and no control characters",
+        "contain an invalid cookie: use names and values without `;`, `=` in names and control characters",
     )?;
     let total: usize = cookies.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
     if total > limits.header_bytes {
-        return Err(flaw(FIELD, format!("are over {} bytes in all", limits.header_bytes)));
+        return Err(invalid(
+            FIELD,
+            format!("exceed {} bytes in total: send fewer", limits.header_bytes),
+        ));
     }
     Ok(())
 }
@@ -365,15 +383,18 @@ fn header(field: &'static str, name: &str, value: &str) -> Result<(), Validation
     ensure(
         (1..=256).contains(&name.len()) && name.bytes().all(token),
         field,
-        "hold a name that is no header name (1 to 256 token characters)",
+        "contain an invalid header name: use 1 to 256 token characters",
     )?;
     ensure(
         value.len() <= 8_192 && !value.bytes().any(|it| it < b' ' && it != b'\t' || it == 0x7f),
         field,
-        "hold a value over 8192 bytes or with control characters",
+        "contain an invalid header value: use at most 8192 bytes and no control characters",
     )?;
-    if NOT_THE_HOSTS.iter().any(|it| name.eq_ignore_ascii_case(it)) {
-        return Err(flaw(field, format!("may not set `{name}`: the client does")));
+    if CONNECTION_HEADERS.iter().any(|it| name.eq_ignore_ascii_case(it)) {
+        return Err(invalid(
+            field,
+            format!("contain `{name}`, which the client sets itself: remove it"),
+        ));
     }
     Ok(())
 }
@@ -382,7 +403,7 @@ fn browser_only(item: &Item) -> Result<(), ValidationError> {
     let advanced = &item.advanced;
     let always = item.needs_browser();
     let maybe = always || advanced.render_js == RenderJs::Auto;
-    let needs = "needs `render_js: true` (or mode js)";
+    let needs = "needs a browser: set `render_js` to true or use mode js";
     ensure(!advanced.screenshot || always, "advanced.screenshot", needs)?;
     ensure(!advanced.generate_pdf || always, "advanced.generate_pdf", needs)?;
     ensure(!advanced.scroll_to_load || maybe, "advanced.scroll_to_load", needs)?;
@@ -390,12 +411,12 @@ fn browser_only(item: &Item) -> Result<(), ValidationError> {
     ensure(!advanced.flatten_shadow_dom || maybe, "advanced.flatten_shadow_dom", needs)?;
     ensure(!advanced.block_images || maybe, "advanced.block_images", needs)?;
     ensure(advanced.actions.is_empty() || maybe, "advanced.actions", needs)?;
-    ensure(advanced.actions.len() <= 20, "advanced.actions", "are too many; 20 at most")?;
+    ensure(advanced.actions.len() <= 20, "advanced.actions", "are too many: use at most 20")?;
     let actions = || advanced.actions.iter().flat_map(|it| it.with.values());
     ensure(
         actions().all(|it| is_shallow(it, MAX_NESTING)),
         "advanced.actions",
-        "nest too deep; 64 levels at most",
+        "nest too deep: use at most 64 levels",
     )?;
     ensure(
         item.wait_for.as_ref().is_none_or(|it| (1..=1_024).contains(&it.trim().len())),
@@ -405,7 +426,7 @@ fn browser_only(item: &Item) -> Result<(), ValidationError> {
     ensure(
         advanced.session_id.is_none() || advanced.cookies.is_empty(),
         "advanced.session_id",
-        "contradicts cookies; choose one of them",
+        "contradicts cookies: choose one of them",
     )
 }
 
@@ -414,7 +435,7 @@ fn proxies(item: &Item) -> Result<(), ValidationError> {
     ensure(
         advanced.proxy_integration_id.is_none() || advanced.use_own_proxy,
         "advanced.proxy_integration_id",
-        "needs `use_own_proxy: true`",
+        "has no effect alone: set `use_own_proxy` to true",
     )?;
     let id = advanced.proxy_integration_id.as_deref();
     ensure(
@@ -425,7 +446,7 @@ fn proxies(item: &Item) -> Result<(), ValidationError> {
     ensure(
         advanced.proxy_country.is_none() || advanced.use_own_proxy || advanced.use_proxy,
         "advanced.proxy_country",
-        "needs `use_proxy` or `use_own_proxy`",
+        "has no effect alone: set `use_proxy` or `use_own_proxy` to true",
     )
 }
 
@@ -465,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bound_is_refused_by_its_field() {
+    fn a_value_out_of_range_is_refused_by_its_field() {
         assert_eq!(refused(|it| it.url = "nope".into()), "url");
         assert_eq!(refused(|it| it.timeout = Duration::ZERO), "timeout");
         assert_eq!(refused(|it| it.timeout = Duration::from_millis(300_001)), "timeout");
@@ -509,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_too_deep_to_read_back_is_refused() {
+    fn a_value_that_nests_too_deep_to_read_back_is_refused() {
         deepest_reads_back(&|inner| Value::from(vec![inner]));
         deepest_reads_back(&|inner| serde_json::json!({ "inner": inner }));
     }
@@ -529,11 +550,11 @@ mod tests {
             },
             ..Item::get("https://example.com/")
         };
-        let flaw = |item: Item| item.check(&Limits::default()).map_err(|it| it.field());
+        let check = |item: Item| item.check(&Limits::default()).map_err(|it| it.field());
 
-        assert_eq!(flaw(asking(Some(nested(65)), 1)), Err("extraction_schema"));
-        assert_eq!(flaw(asking(None, 65)), Err("advanced.actions"));
-        let deepest = flaw(asking(Some(nested(64)), 64)).expect("64 levels are allowed");
+        assert_eq!(check(asking(Some(nested(65)), 1)), Err("extraction_schema"));
+        assert_eq!(check(asking(None, 65)), Err("advanced.actions"));
+        let deepest = check(asking(Some(nested(64)), 64)).expect("64 levels are allowed");
         let text = serde_json::to_string(&[[[&deepest]]]).expect("JSON");
         let read: [[[JobRequest; 1]; 1]; 1] = serde_json::from_str(&text).expect("readable");
         assert_eq!(read[0][0][0], deepest);

@@ -1,4 +1,4 @@
-//! An item as an application writes it: one URL with its options.
+//! [`Item`]: one URL with its options, as an application writes it.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::core::request::seconds;
 use crate::core::request::text::{Country, OcrLanguage};
 use crate::core::tier::Tier;
 
-/// The largest `max_response_bytes` of an item, and the meaning of 0.
+/// The largest `max_response_bytes` of an item, in bytes, and the meaning of 0: 50 MiB.
 pub const MAX_RESPONSE_BYTES: u64 = 52_428_800;
 
-/// One URL with its options, not yet checked. Submission reports a mistake with the item's index and the field.
+/// One URL with its options. They are checked at submission, which refuses an invalid item with its index and field.
 ///
 /// Every option has a method of the same or a shorter name. The fields are public for reading; new ones may be added.
 ///
@@ -39,7 +39,7 @@ pub const MAX_RESPONSE_BYTES: u64 = 52_428_800;
 pub struct Item {
     /// The page's URL.
     pub url: String,
-    /// How the page is read.
+    /// The method of reading the page. Defaults to [`Mode::Auto`].
     pub mode: Mode,
     /// The formats to make. Defaults to `html` and `json`.
     pub formats: Vec<Format>,
@@ -49,7 +49,7 @@ pub struct Item {
     pub extraction_schema: Option<serde_json::Value>,
     /// A description of the data to extract, up to 2,000 characters.
     pub extraction_prompt: Option<String>,
-    /// The kind of thing the page describes.
+    /// The kind of thing that the page describes. Defaults to [`Profile::Auto`].
     pub extraction_profile: Profile,
     /// The name of a template of the application's own extractor.
     pub template: Option<String>,
@@ -69,12 +69,12 @@ pub struct Item {
     pub include_raw_html: bool,
     /// The response cache options.
     pub cache: Cache,
-    /// The longest time for the whole ladder, 1 to 300 s. Stored in whole seconds, rounded up.
+    /// The time limit of all attempts together, 1 to 300 s. Defaults to 90 s. Stored in whole seconds, rounded up.
     #[serde(with = "seconds")]
     pub timeout: Duration,
     /// A CSS selector to wait for in a rendered page.
     pub wait_for: Option<String>,
-    /// The request's method.
+    /// The request's method. Defaults to `GET`.
     pub method: Method,
     /// The request's body; not with `GET`.
     pub body: Option<String>,
@@ -84,11 +84,11 @@ pub struct Item {
     pub headers: Vec<(String, String)>,
     /// The country and language that the request appears to come from.
     pub location: Location,
-    /// The format of a PDF's content.
+    /// The format of a PDF's content. Defaults to Markdown.
     pub pdf_format: PdfFormat,
-    /// The languages of text in images.
+    /// The languages of text in images. Defaults to `eng`.
     pub ocr_language: OcrLanguage,
-    /// The largest response body in bytes, up to [`MAX_RESPONSE_BYTES`]; 0 means that maximum.
+    /// The largest response body in bytes, up to [`MAX_RESPONSE_BYTES`]; 0 means that maximum. Defaults to 5,242,880.
     pub max_response_bytes: u64,
 }
 
@@ -146,9 +146,9 @@ impl Item {
     }
 }
 
-/// What to read and to return.
+/// Content and formats.
 impl Item {
-    /// Sets how the page is read. Defaults to [`Mode::Auto`].
+    /// Sets the method of reading the page. Defaults to [`Mode::Auto`].
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
@@ -166,7 +166,7 @@ impl Item {
         self
     }
 
-    /// Sets the longest time for the whole ladder, 1 to 300 s, rounded up to whole seconds. Defaults to 90 s.
+    /// Sets the time limit of all attempts together, 1 to 300 s, rounded up to whole seconds. Defaults to 90 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -179,7 +179,7 @@ impl Item {
         self
     }
 
-    /// Serves the page from the response cache, and adds it there, for an hour.
+    /// Serves the page from the response cache, or adds it there for 1 hour.
     pub fn cached(mut self) -> Self {
         self.cache.enabled = true;
         self
@@ -260,7 +260,7 @@ impl Item {
         self
     }
 
-    /// Sets which sections of the page are kept. Defaults to all.
+    /// Sets the sections of the page to keep. Defaults to all.
     pub fn section_filter(mut self, filter: SectionFilter) -> Self {
         self.advanced.section_filter = filter;
         self
@@ -269,13 +269,13 @@ impl Item {
 
 /// Cost and time.
 impl Item {
-    /// Runs exactly this tier.
+    /// Sets the only tier that may run.
     pub fn force_tier(mut self, tier: Tier) -> Self {
         self.cost_controls.force_tier = Some(tier);
         self
     }
 
-    /// Sets the highest tier.
+    /// Sets the highest tier that may run. Defaults to 4.
     pub fn max_tier(mut self, tier: Tier) -> Self {
         self.cost_controls.max_tier = Some(tier);
         self
@@ -344,7 +344,7 @@ impl Item {
         self
     }
 
-    /// Adds a session header. A header of the same name set by [`Item::header`] wins.
+    /// Adds a session header. A header of the same name set by [`Item::header`] takes precedence.
     pub fn session_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.advanced.session_headers.push((name.into(), value.into()));
         self
@@ -390,19 +390,19 @@ impl Item {
 
 /// The browser.
 impl Item {
-    /// Sets whether a browser renders the page. Defaults to [`RenderJs::No`].
+    /// Sets the use of a browser. Defaults to [`RenderJs::No`].
     pub fn render_js(mut self, render: RenderJs) -> Self {
         self.advanced.render_js = render;
         self
     }
 
-    /// Waits for an element that matches the CSS selector, in a rendered page.
+    /// Waits for an element of a rendered page that matches the CSS selector, of 1 to 1,024 bytes.
     pub fn wait_for(mut self, selector: impl Into<String>) -> Self {
         self.wait_for = Some(selector.into());
         self
     }
 
-    /// Sets when a rendered page counts as loaded. Defaults to [`WaitCondition::NetworkIdle`].
+    /// Sets the event at which a rendered page counts as loaded. Defaults to [`WaitCondition::NetworkIdle`].
     pub fn wait_condition(mut self, condition: WaitCondition) -> Self {
         self.advanced.wait_condition = condition;
         self

@@ -12,9 +12,9 @@ use crate::core::request::seconds;
 use crate::core::request::text::{Country, Language};
 use crate::core::tier::Tier;
 
-/// A text that is not a value of the option.
+/// The error for text that is not a value of an option.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is unknown; use one of: {known}")]
+#[error("`{given}` is unknown: use one of {known}")]
 pub struct ParseOptionError {
     given: String,
     known: String,
@@ -62,10 +62,10 @@ macro_rules! words {
 }
 
 words!(
-    /// The way a page is read.
+    /// The method of reading a page.
     #[derive(Default)]
     Mode {
-        /// The cheapest way that works.
+        /// The cheapest method that works.
         #[default]
         Auto = "auto",
         /// HTTP only, without a browser.
@@ -148,7 +148,7 @@ words!(
 );
 
 words!(
-    /// The event at which a rendered page counts as loaded.
+    /// The event at which a rendered page counts as loaded. Defaults to `networkidle`.
     #[derive(Default)]
     WaitCondition {
         /// No request for half a second.
@@ -385,9 +385,9 @@ pub struct CostControls {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Cache {
-    /// `true` serves the page from the response cache, and adds it there.
+    /// `true` serves the page from the response cache, or adds it there.
     pub enabled: bool,
-    /// How long an entry serves, 60 s to 24 hours. Defaults to an hour. Stored in whole seconds, rounded up.
+    /// The lifetime of an entry, 60 s to 24 hours. Defaults to 1 hour. Stored in whole seconds, rounded up.
     #[serde(with = "seconds::optional")]
     pub ttl: Option<Duration>,
     /// `true` fetches the page anyway and replaces the entry.
@@ -395,12 +395,12 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Returns options with the cache on, for an hour.
+    /// Returns options that enable the cache for 1 hour.
     pub fn enabled() -> Self {
         Self { enabled: true, ..Self::default() }
     }
 
-    /// Sets how long an entry serves, 60 s to 24 hours, rounded up to whole seconds.
+    /// Sets the lifetime of an entry, 60 s to 24 hours, rounded up to whole seconds. Defaults to 1 hour.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
@@ -467,7 +467,7 @@ pub struct Advanced {
     pub proxy_country: Option<Country>,
     /// `true` removes consent banners before reading. Defaults to `true`.
     pub remove_cookie_banners: bool,
-    /// The event at which a rendered page counts as loaded.
+    /// The event at which a rendered page counts as loaded. Defaults to `networkidle`.
     pub wait_condition: WaitCondition,
     /// `true` scrolls to load more; needs `render_js`.
     pub scroll_to_load: bool,

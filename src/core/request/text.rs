@@ -1,11 +1,11 @@
-//! Short texts with a form of their own.
+//! Short texts that are checked when they are parsed: countries and languages.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that has not the form which its field asks for.
+/// The error for text that is not a country, a language or a list of OCR languages.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be {expected}")]
 pub struct ParseTextError {
@@ -20,7 +20,7 @@ macro_rules! texts {
         pub struct $name(String);
 
         impl $name {
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -58,7 +58,14 @@ macro_rules! texts {
 }
 
 texts!(
-    /// A country by its two letters of ISO 3166, kept in upper case.
+    /// A country: the two letters of ISO 3166 in upper case. Parsing accepts either case.
+    ///
+    /// ```
+    /// use rungs::core::request::Country;
+    ///
+    /// assert_eq!("de".parse::<Country>()?.as_str(), "DE");
+    /// # Ok::<(), rungs::core::request::ParseTextError>(())
+    /// ```
     Country, "two letters (ISO 3166) such as DE",
     |it| {
         let fits = it.len() == 2 && it.bytes().all(|it| it.is_ascii_alphabetic());
@@ -67,7 +74,7 @@ texts!(
 );
 
 texts!(
-    /// A language as `Accept-Language` names it.
+    /// A language of `Accept-Language`, such as `en` or `en-GB`: 2 to 5 characters.
     Language, "2 to 5 characters such as en or en-GB",
     |it| {
         let fits = (2..=5).contains(&it.len())
@@ -78,7 +85,7 @@ texts!(
 );
 
 texts!(
-    /// The languages in an image by Tesseract's codes.
+    /// The languages of text in images, as Tesseract's codes: `eng`, or several as `eng+deu`. Defaults to `eng`.
     OcrLanguage, "Tesseract's codes such as eng or eng+deu",
     |it| {
         let fits = (2..=64).contains(&it.len())
@@ -98,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_takes_its_form_and_nothing_else() {
+    fn only_valid_texts_are_parsed() {
         assert_eq!("de".parse::<Country>().expect("a country").as_str(), "DE");
         for it in ["", "d", "deu", "d1", "é"] {
             assert!(it.parse::<Country>().is_err(), "{it}");

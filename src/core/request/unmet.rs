@@ -15,33 +15,37 @@ pub struct Produced {
     pub ocr: bool,
 }
 
-/// Returns a warning for each requested option that had no effect, so that none is ignored silently.
+/// Returns a warning for each requested option that had no effect.
 ///
-/// Options that only tune a browser, such as its wait condition, give no warning where no browser was needed.
-pub fn unmet_options(request: &JobRequest, came: Produced) -> Vec<String> {
+/// Options that only tune a browser, such as its wait condition, cause no warning if no browser was needed.
+pub fn unmet_options(request: &JobRequest, produced: Produced) -> Vec<String> {
     let advanced = request.advanced();
     let not_rendered = "the page was not rendered in a browser";
     [
-        (request.wait_for().is_some() && !came.rendered, "wait_for", not_rendered),
-        (advanced.scroll_to_load && !came.rendered, "advanced.scroll_to_load", not_rendered),
-        (advanced.include_iframes && !came.rendered, "advanced.include_iframes", not_rendered),
+        (request.wait_for().is_some() && !produced.rendered, "wait_for", not_rendered),
+        (advanced.scroll_to_load && !produced.rendered, "advanced.scroll_to_load", not_rendered),
+        (advanced.include_iframes && !produced.rendered, "advanced.include_iframes", not_rendered),
         (
-            advanced.flatten_shadow_dom && !came.rendered,
+            advanced.flatten_shadow_dom && !produced.rendered,
             "advanced.flatten_shadow_dom",
             not_rendered,
         ),
-        (!advanced.actions.is_empty() && !came.rendered, "advanced.actions", not_rendered),
+        (!advanced.actions.is_empty() && !produced.rendered, "advanced.actions", not_rendered),
         (
-            advanced.screenshot && !came.screenshot,
+            advanced.screenshot && !produced.screenshot,
             "advanced.screenshot",
             "the browser returned no screenshot",
         ),
-        (advanced.generate_pdf && !came.pdf, "advanced.generate_pdf", "the browser printed no PDF"),
-        (advanced.ocr && !came.ocr, "advanced.ocr", "the engine has no OCR engine"),
+        (
+            advanced.generate_pdf && !produced.pdf,
+            "advanced.generate_pdf",
+            "the browser printed no PDF",
+        ),
+        (advanced.ocr && !produced.ocr, "advanced.ocr", "the engine has no OCR engine"),
     ]
     .into_iter()
     .filter(|(missing, ..)| *missing)
-    .map(|(_, option, why)| format!("{option} was not done: {why}"))
+    .map(|(_, option, why)| format!("{option} had no effect: {why}"))
     .collect()
 }
 
@@ -73,7 +77,7 @@ mod tests {
             let with = unmet_options(&request, Produced { rendered: true, ..Produced::default() });
 
             let why = "the page was not rendered in a browser";
-            assert_eq!(without, [format!("{option} was not done: {why}")]);
+            assert_eq!(without, [format!("{option} had no effect: {why}")]);
             assert!(with.is_empty(), "{with:?}");
         }
     }
@@ -88,13 +92,13 @@ mod tests {
         let all = Produced { rendered: true, screenshot: true, pdf: true, ocr: true };
 
         assert!(unmet_options(&request, all).is_empty());
-        for (came, named) in [
+        for (produced, named) in [
             (Produced { screenshot: false, ..all }, "advanced.screenshot"),
             (Produced { pdf: false, ..all }, "advanced.generate_pdf"),
             (Produced { ocr: false, ..all }, "advanced.ocr"),
         ] {
-            let said = unmet_options(&request, came);
-            assert!(said.len() == 1 && said[0].starts_with(named), "{said:?}");
+            let warnings = unmet_options(&request, produced);
+            assert!(warnings.len() == 1 && warnings[0].starts_with(named), "{warnings:?}");
         }
         let plain = Item::get("http://a/").check(&Limits::default()).expect("valid");
         assert!(unmet_options(&plain, Produced::default()).is_empty());

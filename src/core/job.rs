@@ -81,7 +81,7 @@ impl JobEvent {
 
 /// The error for an event that a state does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a job that is {state} cannot be {event}")]
+#[error("the state {state} does not allow the event {event:?}")]
 pub struct IllegalTransition {
     /// The state.
     pub state: JobState,

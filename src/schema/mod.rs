@@ -1,10 +1,10 @@
 //! The language of `extraction_schema`: JSON Schema, and a shorthand of it.
 //!
-//! In the shorthand `{"title": "string", "tags": ["string"], "price": "number | null"}` a word is a type,
-//! an object holds fields by name, and a list holds the schema of its entries.
+//! In the shorthand `{"title": "string", "tags": ["string"], "price": "number | null"}` a word is a type, an object
+//! contains fields by name, and a list contains the schema of its entries.
 //!
-//! This module only reads schemas. Filling one from a page is the extractor's job, asking a model for the
-//! fields is the model client's, and limits on the size of a schema are checked with the rest of an item.
+//! This module only reads schemas. The extractor fills one from a page, the model client requests the fields from a
+//! model, and the check of an item enforces the limits on its size.
 //!
 //! # Invariants
 //!

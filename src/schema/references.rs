@@ -1,23 +1,23 @@
-//! References inside a schema, as generators of schemas write nested types.
+//! References inside a schema, which generators of schemas write for nested types.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-/// References inside references that are followed; a type that contains itself is cut there.
+/// The nesting limit of references. A type that contains itself is cut there.
 const MAX_REFERENCES: usize = 8;
-/// Values that a schema may have once its references are followed.
+/// The largest number of values of a schema after its references are resolved.
 const MAX_VALUES: usize = 5_000;
 
-/// Replaces the references of a schema (`{"$ref": "#/$defs/Offer"}`) by what they refer to. A reference
-/// that leads nowhere becomes `{}`, which allows any value.
+/// Replaces the references of a schema (`{"$ref": "#/$defs/Offer"}`) by their targets. A reference without a target
+/// becomes `{}`, which allows any value.
 pub(crate) fn resolved(schema: &Value) -> Cow<'_, Value> {
     if !refers(schema) {
         return Cow::Borrowed(schema);
     }
     let mut resolving = Resolving { root: schema, left: MAX_VALUES };
     let Value::Object(of) = schema else { return Cow::Owned(resolving.value(schema, 0)) };
-    // Definitions are of no use once the references are followed. Further in, a field may have that name.
+    // Definitions are not needed after the references are resolved. Deeper, a field may have that name.
     let kept = of.iter().filter(|it| !matches!(it.0.as_str(), "$defs" | "definitions"));
     let kept: Map<_, _> = kept.map(|(name, it)| (name.clone(), it.clone())).collect();
     Cow::Owned(resolving.value(&Value::Object(kept), 0))
@@ -58,7 +58,7 @@ impl Resolving<'_> {
         }
     }
 
-    /// Resolves one reference and adds the keywords that stand beside it.
+    /// Resolves one reference and adds its sibling keywords.
     fn referred(&mut self, path: &str, beside: &Map<String, Value>, followed: usize) -> Value {
         let target = path.strip_prefix('#').and_then(|it| self.root.pointer(it));
         let Some(target) = target.filter(|_| followed < MAX_REFERENCES) else { return anything() };

@@ -52,8 +52,8 @@ pub(crate) fn field_types(words: &str) -> impl Iterator<Item = FieldType> {
     words.split('|').filter_map(|it| FieldType::parse(it.split([',', '(']).next()?.trim()))
 }
 
-/// Returns `true` if an object is JSON Schema, and `false` if it is the shorthand's fields by name, which
-/// may be called `type`, `items` or `description` too.
+/// Returns `true` if an object is JSON Schema, and `false` if it is the shorthand: fields by name, which may also be
+/// named `type`, `items` or `description`.
 pub(crate) fn is_json_schema(object: &Map<String, Value>) -> bool {
     const ANNOTATIONS: [&str; 21] = [
         "title",
@@ -94,8 +94,7 @@ pub(crate) fn is_json_schema(object: &Map<String, Value>) -> bool {
     let annotates = |name: &String| {
         name == "type" || name.starts_with('$') || ANNOTATIONS.contains(&name.as_str())
     };
-    // In the shorthand the value of a field called `description` is a type; a description in words hardly
-    // ever is.
+    // In the shorthand the value of a field named `description` is a type. A description in words rarely is.
     let described = ["title", "description"].iter().any(|it| {
         object.get(*it).and_then(Value::as_str).is_some_and(|it| FieldType::parse(it).is_some())
     });

@@ -1,4 +1,4 @@
-//! Result bodies on disk: one append-only file per batch, removed whole.
+//! Result bodies on disk: one append-only file per batch, which is removed with the batch.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -22,7 +22,7 @@ const MAGIC: [u8; 4] = *b"rgp1";
 const HEAD: usize = 16;
 /// The most files kept open for appending.
 const MAX_OPEN: usize = 64;
-/// The compression level. The fastest: bodies are read a few times and removed after a day.
+/// The compression level: the fastest, because bodies are read a few times and removed after a day.
 const LEVEL: i32 = 1;
 
 /// Keeps bodies in files, one per batch, compressed and checksummed.
@@ -99,7 +99,7 @@ impl Shared {
             return Ok(Arc::clone(file));
         }
         if open.files.len() >= MAX_OPEN {
-            // Only one that nobody appends to: a second handle beside it would break the order.
+            // Only a file that no task appends to: a second handle would break the order of appends.
             let idle = open.files.iter().filter(|(_, (_, it))| Arc::strong_count(it) == 1);
             if let Some(oldest) = idle.min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id) {
                 open.files.remove(&oldest);
@@ -120,8 +120,9 @@ impl Shared {
 
     fn put(&self, batch: BatchId, body: &[u8]) -> Result<BodyRef, StoreError> {
         let compressed = zstd::bulk::compress(body, LEVEL).map_err(failed)?;
-        let length = u32::try_from(compressed.len())
-            .map_err(|_| failed(io::Error::other("a body may have 4 GiB at most")))?;
+        let length = u32::try_from(compressed.len()).map_err(|_| {
+            failed(io::Error::other("a body exceeds 4 GiB: lower `max_response_bytes`"))
+        })?;
         let sum = checksum(&compressed);
         let mut frame = Vec::with_capacity(HEAD + compressed.len());
         frame.extend(MAGIC);
@@ -149,7 +150,7 @@ impl Shared {
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Without the directory nothing is known of any batch.
+                // Without the directory, no batch can be told to have no bodies.
                 self.dir.metadata().map_err(failed)?;
                 return Ok(None);
             }
@@ -179,7 +180,7 @@ impl Shared {
 }
 
 fn append(file: &mut File, frame: &[u8]) -> io::Result<u64> {
-    // Asked each time: after a write that failed half way, the end is not where we left it.
+    // Read each time: after a write that failed halfway, the end is not at the last known position.
     let offset = file.seek(SeekFrom::End(0))?;
     file.write_all(frame)?;
     Ok(offset)

@@ -1,12 +1,12 @@
-//! Records as bytes, for stores that keep bytes.
+//! The encoding of records as bytes.
 //!
-//! Not part of the public API: it is exported for tests only, and may change in any release. What it wrote
-//! stays readable.
+//! Not part of the public API: it is exported for tests only and may change in any release. Every release reads
+//! the values of earlier ones.
 //!
-//! A value is one format byte, the version (8 bytes), the queue (1 byte, 0 for none) and moment
-//! (8 bytes) of the index entry that was written with it, and the record as JSON. The head can be
-//! read alone: a commit compares versions and moves index entries without reading old records, and
-//! removes exactly the entry that was written, whatever a later release thinks is due.
+//! A value is one format byte, the version (8 bytes), the queue (1 byte, 0 for none) and time (8 bytes) of the
+//! index entry that was written with it, and the record as JSON. The header is read without the record: a commit
+//! compares versions and moves index entries without decoding old records. It removes exactly the entry that was
+//! written, even if a later release computes another one.
 //!
 //! # Invariants
 //!
@@ -26,13 +26,15 @@ const HEADER_BYTES: usize = 18;
 #[non_exhaustive]
 pub enum CodecError {
     /// A later release wrote the value.
-    #[error("a record has format {0}, but this release reads only up to {FORMAT}")]
+    #[error(
+        "a record has format {0}, and this release reads up to {FORMAT}: use the release that wrote it"
+    )]
     UnknownFormat(u8),
     /// The value ends too early, or its header is invalid.
-    #[error("a record's header cannot be read")]
+    #[error("the header of a record is invalid")]
     InvalidHeader,
     /// The JSON of the record cannot be read.
-    #[error("a record cannot be read: {0}")]
+    #[error("the JSON of a record is invalid: {0}")]
     InvalidRecord(#[from] serde_json::Error),
 }
 

@@ -10,7 +10,7 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Does nothing where directories cannot be opened as files: the system keeps names itself.
+/// Does nothing on systems where directories cannot be opened as files: they keep names durable themselves.
 #[cfg(not(unix))]
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::options().read(true).open(dir).map(drop).or(Ok(()))
@@ -18,8 +18,7 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
 
 /// Checks that `path` still leads to `file`, which was opened there.
 ///
-/// A file that was removed or replaced can be written and synced as before, and its content is lost
-/// once it is closed.
+/// A removed or replaced file can still be written and synced, but its content is lost when it is closed.
 #[cfg(unix)]
 pub(super) fn check_in_place(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -37,7 +36,7 @@ pub(super) fn check_in_place(file: &File, path: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::NotFound, what))
 }
 
-/// Checks the path alone: the system refuses to remove an open file.
+/// Checks only the path: the system refuses to remove an open file.
 #[cfg(not(unix))]
 pub(super) fn check_in_place(_file: &File, path: &Path) -> io::Result<()> {
     path.metadata().map(drop)

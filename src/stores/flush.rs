@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 /// # Invariants
 ///
 /// * An acknowledged write is covered by a flush that began after it.
-/// * After a failed flush nothing is acknowledged: the system may have dropped the dirty pages, and a
-///   second flush that succeeds does not cover them.
+/// * After a failed flush nothing is acknowledged: the system may have dropped the dirty pages, and a later
+///   successful flush would not cover them.
 #[derive(Debug, Default)]
 pub(super) struct SharedFlush {
     written: AtomicU64,
@@ -20,7 +20,7 @@ pub(super) struct SharedFlush {
 }
 
 impl SharedFlush {
-    /// Continues after ticket `number`, up to which everything is on disk.
+    /// Returns a flush that continues after ticket `number`, up to which everything is on disk.
     pub(super) fn behind(number: u64) -> Self {
         Self {
             written: AtomicU64::new(number),
@@ -50,12 +50,12 @@ impl SharedFlush {
             return Ok(());
         }
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another's flush may have ended while we waited for the lock.
+        // Another flush may have ended while this one waited for the lock.
         if self.covers(ticket) {
             return Ok(());
         }
         if let Some(why) = &*failed {
-            let what = format!("an earlier write failed, so open the store again ({why})");
+            let what = format!("an earlier write failed ({why}): open the store again");
             return Err(io::Error::other(what));
         }
         let upto = self.written();

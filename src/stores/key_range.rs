@@ -6,7 +6,7 @@ use crate::ports::store::ListQuery;
 
 /// Returns the range of keys that `list` covers.
 ///
-/// The start is never greater than the end, whatever `after` contains: ordered maps panic at such ranges.
+/// The start is never greater than the end, whatever `after` contains: ordered maps panic on such ranges.
 pub(super) fn key_range(list: &ListQuery) -> Range<Vec<u8>> {
     let mut start = vec![list.kind as u8];
     let mut end = vec![list.kind as u8 + 1];
@@ -15,7 +15,7 @@ pub(super) fn key_range(list: &ListQuery) -> Range<Vec<u8>> {
         if list.descending {
             end = end.min(after);
         } else {
-            // The least key behind `after`.
+            // The least key greater than `after`.
             after.push(0);
             start = start.max(after);
         }

@@ -1,4 +1,4 @@
-//! The store in memory: the reference for all others.
+//! The store in memory, which is also the reference for the other stores in tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,9 +14,25 @@ use crate::ports::store::{
 };
 use crate::stores::key_range::key_range;
 
-/// Keeps records and bodies in memory, for tests and for work that may be lost.
+/// Keeps records and bodies in memory, for tests and for work that may be lost at the end of the process.
 ///
-/// Clones share their records.
+/// Clones share their records. It has no size limit: records and bodies are removed when their batch expires.
+///
+/// ```
+/// use rungs::core::record::RecordKind;
+/// use rungs::ports::store::{ListQuery, Store};
+/// use rungs::stores::Memory;
+///
+/// # #[cfg(feature = "engine")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), rungs::Error> {
+/// let store = Memory::default();
+/// assert!(store.list(ListQuery::new(RecordKind::Batch, 10)).await?.is_empty());
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "engine"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     shared: Arc<Mutex<Shared>>,
@@ -42,7 +58,7 @@ impl Memory {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        // Nothing panics between the first change and the last, so a poisoned lock guards whole data.
+        // No code panics between the first and the last change of a commit, so a poisoned lock guards complete data.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -166,7 +182,7 @@ impl Bodies for Memory {
     fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
         Box::pin(async move {
             let mut shared = self.lock();
-            // Counted over all batches, so that a name is never given twice.
+            // Counted over all batches, so that a name is never reused.
             shared.bodies_put += 1;
             let number = shared.bodies_put;
             shared.bodies.entry(batch).or_default().insert(number, body);

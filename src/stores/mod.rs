@@ -1,7 +1,7 @@
 //! The built-in stores of records and result bodies.
 //!
-//! A store decides nothing. It keeps versioned records by key and an index of the times at which they
-//! are due; [`crate::core`] computes what a record becomes.
+//! A store makes no decisions. It keeps versioned records by key and an index of the times at which they are due.
+//! [`crate::core`] computes the new records.
 
 #[cfg(feature = "sled")]
 mod blocking;

@@ -1,7 +1,7 @@
-//! JSON of the API that a layer below the service writes by default.
+//! The JSON that a layer below the service writes by default.
 //!
-//! [`crate::service::wire`] shows it with the rest of the wire format. It is a folder of its own because the
-//! engine needs it and must not name the service.
+//! [`crate::service::wire`] exports it with the rest of the wire format. It is a separate folder because the engine
+//! needs it and must not import the service.
 
 mod completion;
 

@@ -28,7 +28,7 @@ pub struct JobRequest {
 }
 
 impl JobRequest {
-    /// Wraps an item that the check has passed; nothing else may call it.
+    /// Wraps an item that passed the check. Only the check may call it.
     pub(super) fn checked(url: PageUrl, item: Item) -> Self {
         Self { url, item }
     }
@@ -43,7 +43,7 @@ impl JobRequest {
         &self.item
     }
 
-    /// Returns how the page is read.
+    /// Returns the method of reading the page.
     pub fn mode(&self) -> Mode {
         self.item.mode
     }

@@ -1,7 +1,7 @@
 //! Parses and applies robots.txt (RFC 9309).
 //!
-//! Parsing is total: any bytes give rules, and what is no rule is passed over. Nothing is fetched
-//! here, and what an unreachable file means is the caller's to say.
+//! Parsing is total: any bytes give rules, and lines that are not rules are skipped. This module fetches
+//! nothing. The caller decides how to treat an unreachable file.
 
 mod parse;
 mod pattern;
@@ -34,7 +34,7 @@ impl Group {
     }
 }
 
-/// A robots.txt, read.
+/// A parsed robots.txt.
 ///
 /// ```
 /// use rungs::core::robots::Robots;
@@ -50,7 +50,7 @@ pub struct Robots {
 }
 
 impl Robots {
-    /// Reads a file: its first [`MAX_BYTES`], as RFC 9309 (2.5) asks of a parser at the least.
+    /// Parses the first [`MAX_BYTES`] of a file, the least that RFC 9309 (2.5) requires.
     pub fn parse(file: &[u8]) -> Self {
         parse::parse(file)
     }
@@ -69,9 +69,9 @@ impl Robots {
 
     /// Returns `true` if the crawler with the product token `agent` may fetch `url`.
     ///
-    /// Of the rules that match, the longest counts; of two as long, the one that allows. All groups
-    /// that name the agent count as one; those for `*` only where none names it. A file says nothing
-    /// of itself: `/robots.txt` may always be fetched.
+    /// Of the rules that match, the longest applies; of two with equal length, the one that allows. All groups
+    /// that name the agent are merged. Groups for `*` apply only if none names the agent. `/robots.txt` itself is
+    /// always allowed.
     pub fn allows(&self, agent: &str, url: &str) -> bool {
         let path = path_of(url);
         if path == "/robots.txt" {
@@ -89,18 +89,18 @@ impl Robots {
         allowed
     }
 
-    /// The pause between two requests that the file asks `agent` for with `Crawl-delay`, which is no
-    /// part of the RFC but means one thing wherever it stands: seconds.
+    /// Returns the pause between two requests that `Crawl-delay` sets for `agent`. It is not part of the RFC, but
+    /// crawlers agree that it is in seconds.
     pub fn delay(&self, agent: &str) -> Option<Duration> {
         self.groups(agent).filter_map(|it| it.delay).max()
     }
 
-    /// The sitemaps that the file names.
+    /// Returns the URLs of the `Sitemap` lines.
     pub fn sitemaps(&self) -> &[String] {
         &self.sitemaps
     }
 
-    /// The groups that count for an agent.
+    /// Returns the groups that apply to an agent.
     fn groups(&self, agent: &str) -> impl Iterator<Item = &Group> {
         let agent = agent.to_ascii_lowercase();
         let named = self.groups.iter().any(|it| it.names(&agent));
@@ -124,7 +124,7 @@ impl Rule {
     }
 }
 
-/// The path and query of an address, as it is written there; `/` where it has none.
+/// Returns the path and query of a URL as they are written, `/` if there are none.
 fn path_of(url: &str) -> String {
     let rest = match url.strip_prefix("//") {
         Some(rest) => rest,

@@ -1,15 +1,15 @@
-//! Reading a robots.txt, with the leniencies that crawlers share: line ends of any kind, a missing
-//! colon, misspelt keys.
+//! The parser of robots.txt. Like other crawlers, it accepts any line ending, a missing colon and misspelled
+//! keys.
 
 use std::time::Duration;
 
 use crate::core::robots::{Group, Robots, Rule};
 
-/// The bytes of a file that are read: 500 KiB, the least that RFC 9309 (2.5) asks for.
+/// The number of bytes of a file that are read: 500 KiB, the least that RFC 9309 (2.5) requires.
 pub const MAX_BYTES: usize = 500 * 1024;
-/// The bytes of a line that are read: eight of the longest addresses that browsers take.
+/// The number of bytes of a line that are read: eight times the longest URL that browsers accept.
 const MAX_LINE: usize = 2_083 * 8;
-/// A longer pause between two requests is not believed.
+/// The longest crawl delay that is accepted; a longer one is ignored.
 const MAX_DELAY_SECONDS: f64 = 3_600.0;
 
 /// A parsed line.
@@ -20,7 +20,7 @@ enum Line<'a> {
     Sitemap(&'a [u8]),
 }
 
-/// Beginnings of keys: sites misspell them, and every crawler forgives these.
+/// Prefixes of keys, including misspellings that crawlers accept.
 const DISALLOW: [&str; 6] =
     ["disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"];
 const AGENT: [&str; 3] = ["user-agent", "useragent", "user agent"];
@@ -87,7 +87,7 @@ fn read(line: &[u8]) -> Option<Line<'_>> {
     })
 }
 
-/// A product token is letters, `-` and `_` (RFC 9309, 2.2.1); what follows is no part of it.
+/// Returns the product token: letters, `-` and `_` (RFC 9309, 2.2.1).
 fn add_agent(group: &mut Group, name: &[u8]) {
     if let [b'*', rest @ ..] = name {
         group.everyone |= rest.first().is_none_or(u8::is_ascii_whitespace);
@@ -105,8 +105,7 @@ fn delay(seconds: &[u8]) -> Option<Duration> {
     (0.0..=MAX_DELAY_SECONDS).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
-/// A pattern as addresses are written: bytes beyond ASCII percent-encoded, hexadecimal digits in
-/// upper case.
+/// Returns a pattern in the form of a URL: bytes beyond ASCII percent-encoded, hexadecimal digits in upper case.
 fn normal(pattern: &[u8]) -> Vec<u8> {
     let mut written = Vec::with_capacity(pattern.len());
     let mut rest = pattern;

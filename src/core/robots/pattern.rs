@@ -1,9 +1,8 @@
-//! Matching a path against a rule's pattern: `*` for anything, `$` at its end for the path's end.
+//! Matches a path against a rule's pattern: `*` matches anything, a final `$` the end of the path.
 
 /// Returns `true` if the pattern matches the beginning of the path.
 ///
-/// Takes time in the product of both lengths at most: each `*` is tried at its last position only
-/// once the next one was reached.
+/// Takes at most time in the product of both lengths, because only the last `*` is retried.
 pub(super) fn matches(pattern: &[u8], path: &[u8]) -> bool {
     let (pattern, whole) = match pattern.split_last() {
         Some((b'$', rest)) => (rest, true),

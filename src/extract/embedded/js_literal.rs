@@ -432,7 +432,7 @@ mod tests {
         assert_eq!(read(&format!("(function(a){{return [{copies}]}}(\"{long}\"))")), None);
     }
 
-    /// What Nuxt 2 ships for a list of a shop: whatever comes twice is a parameter.
+    /// The state that Nuxt 2 embeds for a shop's list: repeated values become parameters.
     fn shop(things: usize) -> String {
         let mut given: Vec<String> = ["!1", "null", "\"\"", "!0", "0"].map(str::to_owned).to_vec();
         for at in 0..40 {

@@ -37,7 +37,7 @@ const MAX_TEXTS: usize = 500;
 pub(super) struct EmbeddedPage {
     /// The framework of the state.
     pub(super) framework: &'static str,
-    /// Its HTML: the head of the original page, and a body of its own.
+    /// The HTML: the head of the original page, and a new body.
     pub(super) source: String,
 }
 

@@ -1,12 +1,11 @@
 //! The number of acknowledged commits, in a file beside the database.
 //!
-//! sled skips anything that it cannot read at the end of its log, as it must after a crash. So a
-//! database that was truncated looks like one that never had its last commits. The number here is
-//! written after every flush and before its commits are acknowledged: if the database has fewer
-//! commits, acknowledged ones were lost.
+//! sled skips data that it cannot read at the end of its log, as it must after a crash. A truncated database
+//! therefore looks like one that never had its last commits. This number is written after every flush and before
+//! its commits are acknowledged: if the database has fewer commits, acknowledged ones were lost.
 //!
-//! The file is not synced, which would double the cost of a commit. A killed process loses nothing;
-//! after a power loss the number may be too small, so that a loss goes undetected, but never too great.
+//! The file is not synced, because that would double the cost of a commit. A killed process loses nothing. After a
+//! power loss the number may be too small, and a loss of commits then remains undetected. It is never too great.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 /// The bytes of a slot: the number and the first 8 bytes of its SHA-256.
 const SLOT: usize = 16;
-/// The slots, written in turn, so that one is whole whenever the machine stops.
+/// The number of slots, written in turn, so that one is intact whenever the machine stops.
 const SLOTS: usize = 2;
 
 /// The open file.
@@ -38,7 +37,7 @@ impl AcknowledgedCommits {
         Ok(acknowledged)
     }
 
-    /// Opens the file and reads the number: `None` if no slot is whole.
+    /// Opens the file and reads the number, `None` if no slot is intact.
     pub(super) fn open(path: &Path) -> io::Result<Option<(Self, u64)>> {
         let mut file = File::options().read(true).write(true).open(path)?;
         let mut bytes = Vec::new();
@@ -48,7 +47,7 @@ impl AcknowledgedCommits {
         Ok(Some((Self { file: Mutex::new((file, at + 1)) }, newest)))
     }
 
-    /// Writes the number of commits that are acknowledged next.
+    /// Writes the number of commits, before the last of them are acknowledged.
     pub(super) fn write(&self, commits: u64) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, turn) = &mut *file;

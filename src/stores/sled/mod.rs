@@ -1,4 +1,4 @@
-//! The embedded store on disk, for one process.
+//! The embedded store on disk, for one process at a time.
 //!
 //! # Architecture invariants
 //!
@@ -29,9 +29,8 @@ const STORE: &str = "sled";
 
 /// Keeps records in a directory, and bodies in files beside them.
 ///
-/// A commit is on disk before it is acknowledged: sled's own flush leaves the data with the
-/// operating system, so an fsync of its files follows. Commits that arrive while a flush runs share
-/// the next one.
+/// ```
+/// use rungs::stores::Sled;
 ///
 /// One process at a time; clones share the open store. The directory is free again once the last
 /// clone is dropped.
@@ -55,15 +54,15 @@ impl fmt::Debug for Sled {
 }
 
 impl Sled {
-    /// Opens the store in `dir`, creating it if it is missing. Blocks, for up to three seconds if
-    /// another process has it open: a killed one may hold its lock for a moment.
+    /// Opens the store in `dir`, creating it if it is missing.
     ///
-    /// The leases of the process that had the store open before are released.
+    /// Blocks while the log is read. If another process has the store open, waits up to 3 s for its lock, because a
+    /// killed process may hold it for a moment. Releases the leases of the previous process.
     ///
     /// # Errors
     ///
-    /// [`StoreError::InUse`] if another process keeps the store open, [`StoreError::Damaged`] if the data
-    /// cannot be read.
+    /// [`StoreError::InUse`] if another process keeps the store open, [`StoreError::Damaged`] if the data cannot be
+    /// read or acknowledged commits are missing, [`StoreError::Backend`] if the disk fails.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::open_with(dir, Timestamp::from_millis(millis(since_1970)))

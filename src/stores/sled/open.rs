@@ -26,8 +26,8 @@ const CACHE_BYTES: u64 = 67_108_864;
 /// The layout of keys and files that this release writes.
 const FORMAT: u64 = 1;
 const FORMAT_KEY: &[u8] = b"meta/format";
-/// The file that is created last in a new store. If it exists, the database must contain its format:
-/// sled takes a file that it cannot read for an empty one.
+/// The file that is created last in a new store. If it exists, the database must contain its format: sled treats a
+/// file that it cannot read as empty.
 const MARKER: &str = "rungs-store";
 /// The file of sled's settings.
 const CONF: &str = "conf";
@@ -37,7 +37,7 @@ const ACKNOWLEDGED: &str = "acknowledged";
 /// Opens or creates the store in `dir`, and releases the leases of the previous process in its
 /// records.
 pub(super) fn open(dir: &Path, now: Timestamp) -> Result<Table, StoreError> {
-    // sled panics at some kinds of damage.
+    // sled panics on some kinds of damage.
     let opened = catch_unwind(|| {
         let table = open_table(dir)?;
         table.release(now)?;
@@ -69,7 +69,7 @@ fn open_table(dir: &Path) -> Result<Table, StoreError> {
         return Err(not_ours(dir));
     }
     if length == 0 && !is_made {
-        // sled refuses a half of its own settings, which a process leaves that was killed here.
+        // sled refuses a truncated settings file, which a process leaves behind that was killed at this point.
         forget(&dir.join(CONF)).map_err(failed)?;
     }
     let db = open_db(dir)?;
@@ -104,16 +104,16 @@ fn open_db(dir: &Path) -> Result<Db, StoreError> {
 
 /// Removes a partial snapshot of a process that was killed. Returns `true` if there was one.
 ///
-/// sled writes a snapshot beside its records and renames it when it is whole, but takes the half of one
-/// for the newest there is, and refuses to open. The records are all in the log: without the half it
-/// reads them from there. Only an opening that had the lock is refused so, and thus nobody is writing.
+/// sled writes a snapshot beside its records and renames it when it is complete. It takes a partial one for the
+/// newest and refuses to open. All records are in the log, from which it reads them without the snapshot. sled
+/// only reads snapshots under its lock, so no process is writing one.
 fn forget_half_snapshots(dir: &Path) -> io::Result<bool> {
     let mut any = false;
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let name = path.file_name().map(|it| it.to_string_lossy()).unwrap_or_default();
         if name.starts_with("snap.") && name.ends_with(".generating") {
-            tracing::warn!(path = %path.display(), "half a snapshot of a killed process was removed");
+            tracing::warn!(path = %path.display(), "removed the partial snapshot of a killed process");
             forget(&path)?;
             any = true;
         }
@@ -126,11 +126,11 @@ fn config(dir: &Path) -> Config {
         .path(dir)
         .cache_capacity(CACHE_BYTES)
         .mode(Mode::HighThroughput)
-        // Nothing waits for a flush that it did not ask for.
+        // No caller waits for sled's periodic flush: each commit requests its own.
         .flush_every_ms(None)
 }
 
-/// Returns `true` if another process holds the lock, which sled reports in words only.
+/// Returns `true` if another process holds the lock, which sled reports only in its message.
 fn is_locked(error: &Error) -> bool {
     matches!(error, Error::Io(it) if it.to_string().contains("could not acquire lock"))
 }
@@ -142,12 +142,12 @@ fn open_made(dir: &Path, db: Db) -> Result<Table, StoreError> {
     }
     let Some((file, acknowledged)) = read_acknowledged(&dir.join(ACKNOWLEDGED)).map_err(failed)?
     else {
-        return Err(damaged(format!("its file `{ACKNOWLEDGED}` is gone or cannot be read")));
+        return Err(damaged(format!("its file `{ACKNOWLEDGED}` is missing or cannot be read")));
     };
     let commits = commits(&db)?;
     if commits < acknowledged {
         let gone = acknowledged - commits;
-        return Err(damaged(format!("the last {gone} commits that it acknowledged are gone")));
+        return Err(damaged(format!("its last {gone} acknowledged commits are missing")));
     }
     Table::new(dir.to_owned(), db, file, commits).map_err(failed)
 }
@@ -165,7 +165,7 @@ fn has_format(db: &Db) -> Result<bool, StoreError> {
     match found.as_ref().try_into().map(u64::from_be_bytes) {
         Ok(FORMAT) => Ok(true),
         Ok(other) => Err(damaged(format!(
-            "it has format {other}, which a later release wrote; this one reads format {FORMAT}"
+            "it has format {other} of a later release, and this one reads format {FORMAT}"
         ))),
         Err(_) => Err(damaged("its format cannot be read")),
     }
@@ -194,7 +194,7 @@ fn seal(dir: &Path) -> io::Result<()> {
     writeln!(file, "Records and results of rungs. One process at a time.")?;
     file.sync_all()?;
     sync_dir(dir)?;
-    // The directory's own name is in the one above.
+    // The name of the directory is an entry of its parent.
     dir.canonicalize()?.parent().map_or(Ok(()), sync_dir)
 }
 
@@ -218,7 +218,7 @@ mod tests {
     }
 
     fn write(scratch: &Scratch, key: &[u8], value: &[u8]) {
-        // Which has patience: sled lets go of its lock a moment after it was closed.
+        // `Sled::open` waits: sled releases its lock a moment after it was closed.
         let db = open_db(scratch.path()).expect("sled opens it");
         db.insert(key, value).expect("written");
         db.flush().expect("flushed");
@@ -352,6 +352,6 @@ mod tests {
 
         let said = refusal(&scratch);
 
-        assert!(said.contains("the last 3 commits that it acknowledged are gone"), "{said}");
+        assert!(said.contains("its last 3 acknowledged commits are missing"), "{said}");
     }
 }

@@ -120,7 +120,7 @@ fn replace(
 }
 
 impl Table {
-    /// Takes over an open database with `commits` commits.
+    /// Wraps an open database with `commits` commits.
     pub(super) fn new(
         dir: PathBuf,
         db: Db,
@@ -210,14 +210,14 @@ impl Table {
         if let Some(ticket) = self.applied(writes)? {
             return self.durable(ticket);
         }
-        // What is in the way may itself be undone: then the store has failed.
+        // The conflicting commit may itself be undone by a failed flush. The store has failed then.
         self.settled()?;
         Err(StoreError::Conflict)
     }
 
     /// Applies the writes and returns their ticket, or `None` if they conflict.
     fn applied(&self, writes: Vec<Write>) -> Result<Option<u64>, StoreError> {
-        // One batch would keep the last record and the index entries of both.
+        // A sled batch keeps only the last record of a key, but the index entries of both.
         if has_duplicate_keys(&writes) {
             return Ok(None);
         }
@@ -287,7 +287,7 @@ impl Table {
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let first = due_key(queue, Timestamp::default(), &[]);
-        // Behind every key of that moment, which all begin with a kind.
+        // Greater than every key of that time, because keys begin with a kind.
         let last = due_key(queue, now, &[u8::MAX]);
         let keys = self.db.range(first..last).keys().take(limit);
         keys.map(|key| Ok(key.map_err(from_sled)?[DUE_HEAD..].to_vec())).collect()
@@ -343,7 +343,7 @@ impl Table {
         let number = self.flush.written() + 1;
         batch.insert(COMMITS_KEY, &number.to_be_bytes());
         if let Err(error) = self.db.apply_batch(batch) {
-            // sled applies key by key: a part of it may be there to be read.
+            // sled applies key by key, so a part of the batch may be readable.
             self.flush.fail(&error);
             return Err(from_sled(error));
         }
@@ -363,7 +363,7 @@ impl Table {
     fn flush_all(&self, upto: u64) -> io::Result<()> {
         self.db.flush().map_err(io::Error::other)?;
         self.sync_blobs()?;
-        // sled's flush is no fsync. One through any descriptor covers the file, whoever wrote it.
+        // sled's flush is not an fsync. An fsync through any descriptor covers the whole file.
         self.file.sync_data()?;
         check_in_place(&self.file, &self.dir.join(DB))?;
         self.acknowledged.write(upto)

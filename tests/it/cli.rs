@@ -110,7 +110,7 @@ fn errors_about_one_page_name_the_remedy() {
     assert!(private.contains("--allow-private"), "{private}");
     let wrong = (wrong.status.code(), text(&wrong.stderr));
     assert_eq!(wrong.0, Some(2));
-    assert!(wrong.1.starts_with("rungs: url: the URL must start with http"), "{}", wrong.1);
+    assert!(wrong.1.starts_with("rungs: url: the URL has no supported scheme"), "{}", wrong.1);
 }
 
 #[test]

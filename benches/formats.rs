@@ -1,7 +1,7 @@
-//! What the formats of one page cost, beside the parser alone and two converters that are often used.
+//! The time to extract the formats of one page, compared with the parser alone and two common converters.
 //!
-//! The page is parsed once for all formats, so four must cost less than 1.6 times one. The parser's
-//! own time is the floor: what is above it is ours.
+//! The page is parsed once for all formats, so four must take less than 1.6 times as long as one. The parser's time
+//! is the floor.
 
 use std::fmt::Write;
 use std::hint::black_box;

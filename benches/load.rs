@@ -28,9 +28,9 @@ use tokio_util::sync::CancellationToken;
 const SERVE: &str = "serve-for-the-load";
 const BETWEEN_POLLS: Duration = Duration::from_millis(100);
 const PAGES: usize = 3;
-/// What one of the site's pages costs.
+/// The price of a page, in credits.
 const PRICE: u64 = 200;
-/// How long a client asks again before it takes the service for dead.
+/// The time for which a client retries before it counts the service as dead.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Looks at the service's memory while the load lasts.
 const LOOKS: u32 = 6;
@@ -39,7 +39,7 @@ fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().and_then(|it| it.parse().ok()).unwrap_or(usual)
 }
 
-/// What is done to the service in the middle.
+/// The disturbance of the service during the run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Blow {
     None,
@@ -58,7 +58,7 @@ impl Blow {
     }
 }
 
-/// What one client saw.
+/// The observations of one client.
 #[derive(Default)]
 struct Seen {
     submits: Vec<Duration>,
@@ -245,8 +245,7 @@ async fn books(http: &reqwest::Client, base: &str) -> (BTreeSet<String>, u64) {
     }
 }
 
-/// How many of the accepted batches are not there or have not ended as they should, and whether the money
-/// adds up.
+/// Returns the number of accepted batches that are missing or ended wrongly, and `true` if the ledger balances.
 async fn checked(base: &str, accepted: &[String]) -> (usize, bool) {
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let mut lost = 0;

@@ -1,5 +1,5 @@
-//! How long one decision takes. The budget is 1 µs: the planner runs once an attempt, and an attempt
-//! on the cheapest tier is already milliseconds of network.
+//! The time of one decision. The budget is 1 µs: the planner runs once per attempt, and an attempt on the cheapest
+//! tier takes milliseconds of network time.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -21,10 +21,9 @@ use rungs::fetch::Http;
 use rungs::stores::Memory;
 use rungs::testkit::site::{RawSite, Site, SiteResponse, read_head};
 
-/// What every item here allows a body to have.
+/// The limit of every item's response body.
 const MAX_RESPONSE_BYTES: u64 = 4 << 20;
-/// What a job may take: its body, once more while the buffer grows, and as much again for what is
-/// made of it.
+/// The memory limit of a job: its body, its body again while the buffer grows, and twice that for the formats.
 const JOB_BYTES: u64 = 4 * MAX_RESPONSE_BYTES;
 /// Threads, sockets, decoders' windows, and the server, which is in this process too.
 const OVERHEAD_BYTES: u64 = 8 << 20;

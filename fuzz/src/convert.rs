@@ -24,7 +24,7 @@ const LONGEST: usize = 65_536;
 const DEEP: usize = 192;
 const URLS: [Option<&str>; 4] =
     [None, Some("https://example.com/shop/page.html?x=1#top"), Some("http://[::1]/a/"), Some("no")];
-/// What a document is wrapped in.
+/// Tags that wrap a document.
 const WRAPS: [(&str, &str); 14] = [
     ("<div>", "</div>"),
     ("<blockquote>", "</blockquote>"),
@@ -42,11 +42,11 @@ const WRAPS: [(&str, &str); 14] = [
     ("<select><option>", "</select>"),
 ];
 
-/// What markdown may be larger than its document. The dearest are a line in as many lists as are kept
-/// apart, each with a mark of eleven signs, and a short row in a wide table.
+/// The largest ratio of Markdown to its document. The worst cases are a line in the deepest nested lists, each with a
+/// mark of eleven characters, and a short row in a wide table.
 const MAX_GROWTH: usize = 200;
 const MAX_ADDED: usize = 4_096;
-/// What the addresses of a page may gain in all by its `base`.
+/// The bytes that a `base` may add to all URLs of a page.
 const MAX_GAIN: usize = 16 * 1_024 * 1_024;
 
 pub fn run(data: &[u8]) {

@@ -10,7 +10,7 @@ use rungs::extract::{Decoded, decode};
 
 use super::bytes::Bytes;
 
-/// What responses declare, and the encoding that it is the name of.
+/// Names of encodings in responses, and the encodings that they mean.
 const DECLARED: [(&str, &str); 24] = [
     ("text/html; charset=utf-8", "UTF-8"),
     ("text/html; charset=utf-16", "UTF-16LE"),
@@ -73,7 +73,7 @@ pub fn run(data: &[u8]) {
     is_read_again(&read.text);
 }
 
-/// What neither a mark nor the response says, the page does; UTF-8 needs no one to say it.
+/// Checks the encoding that the page declares itself. UTF-8 needs no declaration.
 fn says_itself(body: &[u8], declared: Option<&str>) {
     let charset = declared.is_some_and(|it| it.to_ascii_lowercase().contains("charset"));
     if charset || body.contains(&0) {

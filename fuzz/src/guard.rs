@@ -154,7 +154,7 @@ fn network(bytes: &mut Bytes<'_>) {
     }
 }
 
-/// Whether two addresses begin with the same bits, compared one by one.
+/// Returns `true` if two addresses begin with the same bits, compared one by one.
 fn shares_prefix(one: IpAddr, other: IpAddr, bits: u32) -> bool {
     let digits = |it: IpAddr| match it {
         IpAddr::V4(it) => format!("{:032b}", it.to_bits()),

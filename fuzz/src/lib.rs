@@ -1,8 +1,7 @@
-//! What each fuzz target does with its bytes.
+//! The functions behind the fuzz targets.
 //!
-//! A target is a plain `fn(&[u8])` that panics when a promise is broken, so it runs under libFuzzer
-//! (`fuzz_targets/`) and, over the committed seeds and their mutations, on any toolchain
-//! (`tests/it/fuzz.rs` of the library includes this very file).
+//! A target is a plain `fn(&[u8])` that panics when a guarantee is broken. It runs under libFuzzer (`fuzz_targets/`)
+//! and, over the committed seeds and their mutations, on any toolchain (`tests/it/fuzz.rs` includes this file).
 
 pub mod bytes;
 pub mod convert;

@@ -1,11 +1,11 @@
-//! What must hold of everything that an extractor makes, whatever it was made of.
+//! Properties of every result of an extractor, for any document.
 
 use rungs::ports::extract::Extracted;
 use scraper::Html as Tree;
 use serde_json::Value;
 
-/// What a result may be larger than its document: each format holds the page again, a link is
-/// written with the address it is relative to, and a line in nested lists with a mark for each.
+/// The largest ratio of a result to its document: each format contains the page again, relative links become
+/// absolute, and a line in nested lists has a mark for each list.
 const MAX_GROWTH: usize = 500;
 const MAX_ADDED: usize = 65_536;
 

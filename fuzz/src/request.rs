@@ -14,7 +14,7 @@ use rungs::stores::codec;
 use rungs::testkit::store::sample::{self, with};
 use serde_json::{Value, json};
 
-/// What a reason may quote of the request is cut short.
+/// The longest reason: quotations of the request are shortened.
 const MAX_REASON: usize = 600;
 
 pub fn run(data: &[u8]) {
@@ -63,7 +63,7 @@ fn checked(item: Item) {
     is_priced(&request);
 }
 
-/// What stands in messages shows neither password nor query.
+/// Checks that messages contain neither passwords nor queries.
 fn hides_secrets(request: &JobRequest) {
     let shown = request.page().to_string();
     assert!(!shown.contains(['?', '#']), "{shown}");
@@ -81,7 +81,7 @@ fn is_kept(request: &JobRequest) {
     assert_eq!((read.version, read.record), (7, record));
 }
 
-/// What is held covers every tier that may be charged, and never exceeds what the host allowed.
+/// Checks that the hold covers every tier that may be charged and stays within the limit.
 fn is_priced(request: &JobRequest) {
     let prices = PriceList::default();
     let mut tools = Capabilities::new(Tier::ALL);

@@ -23,7 +23,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const LIMITS: [u64; 4] = [0, 100, 4_096, 1_048_576];
 const MAX_REDIRECTS: usize = 3;
 
-/// What the server sends now, and in how many pieces.
+/// The response of the server, and the number of pieces in which it is sent.
 static SENT: Mutex<(Vec<u8>, usize)> = Mutex::new((Vec::new(), 1));
 /// One input at a time: they share the server.
 static TURN: Mutex<()> = Mutex::new(());
@@ -84,7 +84,7 @@ async fn fetch(most: u64, tier: Tier, max_redirects: usize) -> Result<Fetched, F
     http.fetch(request.with_deadline(DEADLINE).with_max_bytes(most)).await
 }
 
-/// Whether every `Location` leads to a path of the same server, by a rule that errs to the no.
+/// Returns `true` if every `Location` certainly leads to a path of the same server.
 fn stays_here(sent: &[u8]) -> bool {
     let lower = sent.to_ascii_lowercase();
     let mut rest = lower.as_slice();

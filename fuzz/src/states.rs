@@ -90,7 +90,7 @@ fn extract(page: &str) -> Option<Extracted> {
     }
 }
 
-/// What a page ships.
+/// The embedded state of a page.
 enum Shipped<'a> {
     /// Anything, as it stands.
     Raw(&'a str),
@@ -190,7 +190,7 @@ fn element(attributes: &str, source: &str) -> String {
     format!("<script {attributes}>{source}</script>")
 }
 
-/// Whether a packed object's keys stand in it or in the list.
+/// The location of a packed object's keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keyed {
     ByName,

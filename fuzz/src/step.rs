@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// What the books say of one job.
+/// The records of one job.
 struct Page {
     hold: u64,
     /// Every claim there was; the last is the one that counts while `held`.

@@ -23,7 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::bytes::Bytes;
 
 const MAX_OPERATIONS: usize = 200;
-/// Where every commit is two flushes of a file.
+/// The limit for a store in which each commit flushes two files.
 const MAX_SLED_OPERATIONS: usize = 24;
 const MAX_BODY: usize = 64;
 
@@ -262,7 +262,7 @@ impl Model {
         self.bodies.retain(|it| it.0 != batch);
     }
 
-    /// What opening a store does to the leases of the process before.
+    /// Releases the leases of the previous process, as opening a store does.
     fn release(&mut self, now: Timestamp) {
         let abandoned =
             |(key, it): &(Key, Versioned)| Some((key.clone(), it.record.abandoned(now)?));
@@ -324,7 +324,7 @@ fn lease(bytes: &mut Bytes<'_>) -> Option<Lease> {
     held.then(|| Lease { worker: WorkerId(bytes.number()), until: moment(bytes) })
 }
 
-/// One of a few records of each kind, whose keys are as much alike as keys can be.
+/// Returns one of a few records of each kind, with similar keys.
 fn record(bytes: &mut Bytes<'_>) -> Record {
     let account = |bytes: &mut Bytes<'_>| {
         AccountId::new(bytes.pick(&["a", "ab", "a b", "é"])).expect("a name")

@@ -48,7 +48,7 @@ fn says_why(judgement: &Judgment, status: u16) {
     assert!(judgement.signal.len() <= MAX_SIGNAL, "{} bytes of signal", judgement.signal.len());
 }
 
-/// What must hold between a response and its verdict, whatever the marks of protections are.
+/// Checks a verdict against its response, independently of the marks of protections.
 fn fits(verdict: &Verdict, response: &Response<'_>) {
     let Response { status, headers, body, rendered, .. } = *response;
     let success = (200..300).contains(&status);

@@ -52,7 +52,7 @@ pub fn run(data: &[u8]) {
     assert!(!verifies(&theirs, &format!("{id}x"), sent_at, standard.as_bytes(), body));
 }
 
-/// Whether `signature` holds `standard` itself, in a form that a header can have.
+/// Returns `true` if `signature` contains `standard` in a form that a header can have.
 fn copies(signature: &[u8], standard: &str) -> bool {
     let value = HeaderValue::from_bytes(signature);
     value.is_ok_and(|it| it.to_str().is_ok_and(|it| it.split(' ').any(|it| it == standard)))

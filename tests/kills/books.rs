@@ -1,4 +1,4 @@
-//! What must hold of a store, read from outside the engine, and what was said of it before.
+//! Checks a store from outside the engine, against the acknowledgments of earlier processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,7 +27,7 @@ const KINDS: [RecordKind; 6] = [
     RecordKind::IdempotencyRecord,
 ];
 
-/// What was acknowledged, in the words of the children, and what was seen in the store.
+/// The acknowledgments of the children, and the records seen in the store.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     batches: BTreeMap<String, String>,
@@ -225,7 +225,7 @@ impl Books {
         }
     }
 
-    /// What has ended stays as it was, and its page can be read.
+    /// Checks that ended jobs have not changed and that their pages can be read.
     fn check_ended(&self, told: &mut Told) {
         for (id, before) in &told.seen_jobs {
             assert_eq!(self.jobs.get(id), Some(before), "an ended job changed");
@@ -242,7 +242,7 @@ impl Books {
         told.seen_batches.extend(ended.map(|it| (it.id, it.clone())));
     }
 
-    /// Whether the job ended as its page behaves.
+    /// Checks that the job ended as its page requires.
     fn check_result(&self, job: &Job) {
         let url = job.request.page().as_str();
         let (page, token) = SitePage::of(url);

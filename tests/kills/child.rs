@@ -20,7 +20,7 @@ use crate::world::SitePage;
 
 /// The variable that makes a process a child, and tells it what to do.
 pub(crate) const PLAN: &str = "RUNGS_KILL_CHILD";
-/// What its lines begin with.
+/// The prefix of its lines.
 pub(crate) const MARK: &str = "child: ";
 /// New batches in each process.
 pub(crate) const BATCHES_A_ROUND: usize = 4;
@@ -28,7 +28,7 @@ const ACCOUNTS: [&str; 3] = ["acme", "bolt", "crow"];
 /// Between two looks at what is left to do.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What a child does.
+/// The work of a child.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) dir: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) struct Plan {
     pub(crate) round: u32,
     /// Keys of earlier batches to submit again.
     pub(crate) again: Vec<String>,
-    /// Whether it ends by itself once everything is done.
+    /// `true` if the child ends by itself once everything is done.
     pub(crate) finish: bool,
 }
 

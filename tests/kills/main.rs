@@ -31,7 +31,7 @@ const KILLS: u32 = 36;
 const KILLS_A_LIFE: u32 = 18;
 /// The first kills of a life come while the store is made and opened.
 const KILLS_AT_BIRTH: u32 = 3;
-/// How long anything may take before it is said to hang.
+/// The time after which a child counts as hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 const TEST: &str = "kills_lose_no_batch_and_double_no_charge";
 
@@ -119,7 +119,7 @@ impl Dice {
     }
 }
 
-/// What the parent sees of a child.
+/// An event of a child, as the parent sees it.
 #[derive(Debug)]
 pub(crate) enum Seen {
     /// A line that it printed.
@@ -128,7 +128,7 @@ pub(crate) enum Seen {
     Request,
     /// A delivery of an event.
     Delivery,
-    /// It is gone.
+    /// The child has ended.
     Gone,
 }
 
@@ -155,7 +155,7 @@ impl Moment {
     }
 }
 
-/// What a child was doing when it was killed, as far as it had said.
+/// The activity of a child when it was killed, according to its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Opening,
@@ -314,7 +314,7 @@ impl Run {
     }
 }
 
-/// What the whole run came to.
+/// The results of the whole run.
 #[derive(Default)]
 struct Figures {
     phases: BTreeMap<Phase, u32>,

@@ -1,4 +1,4 @@
-//! What outlives the children: the site they read and the receiver they tell.
+//! The parts that outlive the children: the site and the webhook receiver.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
@@ -9,18 +9,18 @@ use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 
 use crate::Seen;
 
-/// How a page behaves; the first part of its path.
+/// The behavior of a page, named by the first part of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SitePage {
-    /// It comes.
+    /// The page is returned.
     Plain,
-    /// It comes to browsers only.
+    /// The page is returned to browsers only.
     Guarded,
-    /// It comes late.
+    /// The page is returned late.
     Slow,
-    /// It is not there.
+    /// The page does not exist.
     Missing,
-    /// Its server fails.
+    /// The server fails.
     Broken,
 }
 
@@ -95,7 +95,7 @@ impl World {
         Self { site, receiver, deliveries }
     }
 
-    /// Where the site and the receiver are.
+    /// Returns the URLs of the site and the receiver.
     pub(crate) fn urls(&self) -> (String, String) {
         (self.site.url(""), self.receiver.url(""))
     }

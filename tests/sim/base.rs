@@ -1,4 +1,4 @@
-//! What keeps the records: the memory store itself, or a disk that forgets what was not flushed.
+//! The backend of the records: the memory store itself, or a disk that loses unflushed writes.
 
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
@@ -93,7 +93,7 @@ impl Base {
         self.log.len()
     }
 
-    /// Whether a crash now would keep everything up to `ticket`.
+    /// Returns `true` if a crash now would keep everything up to `ticket`.
     pub(crate) fn is_flushed(&self, ticket: usize) -> bool {
         self.kind == StoreKind::Shared || self.flushed >= ticket
     }

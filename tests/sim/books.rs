@@ -1,4 +1,4 @@
-//! What the oracle keeps of money: each account against its jobs, its days and its grants.
+//! The oracle's ledger: checks each account against its jobs, its days and its grants.
 
 use rungs::core::id::AccountId;
 use rungs::core::record::{Key, Record};
@@ -6,7 +6,7 @@ use rungs::core::usage::UsageTotals;
 
 use super::oracle::Oracle;
 
-/// What the jobs say an account should hold and have spent.
+/// The held and spent credits of an account, computed from its jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Books {
     pub(crate) held: u64,

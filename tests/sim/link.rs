@@ -16,7 +16,7 @@ use crate::plan::Fault;
 use crate::rng::Rng;
 use crate::world::World;
 
-/// Whether a process lives. A dead one is frozen where it stands: whatever it waits for never comes.
+/// The liveness of a process. A dead one is frozen: no future that it awaits resolves.
 #[derive(Debug, Default)]
 pub(crate) struct Life {
     dead: AtomicBool,
@@ -39,7 +39,7 @@ impl Life {
     }
 }
 
-/// What goes wrong with an engine's calls now.
+/// The faults of an engine's calls at this time.
 #[derive(Debug, Default)]
 pub(crate) struct Weather {
     pub(crate) fault: Option<(Fault, u64, Duration)>,

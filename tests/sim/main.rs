@@ -42,7 +42,7 @@ fn hush() {
     }));
 }
 
-/// What came of many runs.
+/// The results of many runs.
 struct Summary {
     /// The first seed that failed, and how.
     failure: Option<(u64, String)>,

@@ -36,12 +36,12 @@ pub(crate) struct Oracle {
     told: BTreeMap<BatchId, (String, String)>,
     /// Batches whose time was up.
     removed: BTreeSet<BatchId>,
-    /// What hosts granted.
+    /// The credits that applications granted.
     pub(crate) grants: BTreeMap<AccountId, Grants>,
-    /// How often each submission was sent.
+    /// The number of times that each submission was sent.
     pub(crate) sent: BTreeMap<usize, u32>,
     pub(crate) failure: Option<String>,
-    /// How often each situation came up: a run in which nothing happens proves nothing.
+    /// The number of times that each situation occurred, because a run without events proves nothing.
     pub(crate) seen: BTreeMap<&'static str, u64>,
 }
 
@@ -513,7 +513,7 @@ impl Oracle {
         self.check(4, !held, || "all has ended, but credits are held".to_owned());
     }
 
-    /// Whether nothing is left to do.
+    /// Returns `true` if no work is left.
     pub(crate) fn is_settled(&self) -> bool {
         self.batches().all(|it| it.ended_at.is_some())
             && self.notices().all(|it| it.state != NotificationState::Pending)
@@ -525,7 +525,7 @@ impl Oracle {
         self.records.keys().find(passes).cloned()
     }
 
-    /// Whether everything that is not kept for ever is gone.
+    /// Returns `true` if every record that expires has been removed.
     pub(crate) fn is_empty(&self) -> bool {
         self.passing().is_none()
     }
@@ -554,7 +554,7 @@ fn place(tier: Tier) -> usize {
     }
 }
 
-/// What an event's body says: the status, and how many of what.
+/// Returns the status and the counts in a notification's body.
 fn said(body: &str) -> Option<(String, usize, usize, usize)> {
     let body: serde_json::Value = serde_json::from_str(body).ok()?;
     let data = &body["data"];

@@ -1,22 +1,21 @@
-//! What a run is made of, as data: a seed makes a plan, a plan can be printed, and a failing one
-//! shrunk.
+//! The plan of a run as data: generated from a seed, printable, and shrunk if it fails.
 
 use crate::rng::Rng;
 
-/// How long things go wrong, in virtual milliseconds. Then everything is healed.
+/// The duration of the faults in virtual milliseconds. Afterwards nothing fails.
 pub(crate) const CHAOS: u64 = 30_000;
 
 /// A whole run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// Where the fine-grained choices come from: delays, losses, fault by fault.
+    /// The seed of the fine-grained choices: delays, losses and single faults.
     pub(crate) seed: u64,
     pub(crate) store: StoreKind,
     pub(crate) engines: usize,
     pub(crate) hosts: Vec<Host>,
-    /// How a receiver treats the events of the batches that go to it.
+    /// The behavior of each webhook receiver.
     pub(crate) receivers: Vec<Receiver>,
-    /// Whether new accounts take any hold.
+    /// `true` if new accounts are unlimited.
     pub(crate) unlimited: bool,
     pub(crate) concurrency: usize,
     pub(crate) per_host: usize,
@@ -31,11 +30,11 @@ pub(crate) struct Plan {
     pub(crate) lag: u64,
     /// The longest time that a disk takes to flush, in milliseconds.
     pub(crate) flush: u64,
-    /// What happens, by time.
+    /// The events, by time.
     pub(crate) events: Vec<(u64, Event)>,
 }
 
-/// What keeps the records.
+/// The backend of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreKind {
     /// The memory store, shared by all engines like a database on another machine.
@@ -44,7 +43,7 @@ pub(crate) enum StoreKind {
     Forgetful,
 }
 
-/// How a site behaves.
+/// The behavior of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     Healthy,
@@ -66,7 +65,7 @@ pub(crate) enum Host {
     Unreadable,
 }
 
-/// How a webhook's receiver behaves.
+/// The behavior of a webhook receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Receiver {
     Accepts,
@@ -93,7 +92,7 @@ pub(crate) struct ItemPlan {
 /// A batch to submit.
 #[derive(Clone, Debug)]
 pub(crate) struct SubmitPlan {
-    /// Its number, which is in the addresses of its pages.
+    /// The number of the submission, which is part of the URLs of its pages.
     pub(crate) number: usize,
     pub(crate) engine: usize,
     pub(crate) account: usize,
@@ -102,14 +101,14 @@ pub(crate) struct SubmitPlan {
     pub(crate) items: Vec<ItemPlan>,
 }
 
-/// What a store call does in a bad time.
+/// The fault of a store call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It says that another writer was first, and nothing is written.
+    /// The call returns a conflict and writes nothing.
     Conflict,
-    /// It fails, and nothing is written.
+    /// The call fails and writes nothing.
     Fail,
-    /// It is written, and said to have failed.
+    /// The call writes and returns an error.
     LostAnswer,
     /// The message arrives twice.
     Twice,

@@ -41,7 +41,7 @@ impl Rng {
         self.below(100) < percent
     }
 
-    /// One of them.
+    /// Returns one of the values.
     pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.place(of.len())]
     }

@@ -22,14 +22,14 @@ use crate::world::{Chance, OnTheSpot, Plain, Seat, World};
 /// a call goes there and back a few times.
 const LONGEST_STALL: Duration = Duration::from_secs(15);
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// The broken promise, if any.
     pub(crate) failure: Option<String>,
     pub(crate) steps: u64,
     pub(crate) digest: u64,
-    /// How often each situation came up.
+    /// The number of times that each situation occurred.
     pub(crate) seen: BTreeMap<&'static str, u64>,
 }
 
@@ -46,7 +46,7 @@ struct Runner {
     starts: u64,
     /// When dead processes are started again.
     down: Vec<Duration>,
-    /// How long a process that dies at a store call stays down.
+    /// The downtimes of processes that die at a store call.
     stays_down: Vec<u64>,
     submitted: Arc<Mutex<BTreeMap<usize, BatchId>>>,
 }

@@ -1,4 +1,4 @@
-//! What the engines of a run meet: time, pages, receivers, and the store behind their links.
+//! The environment of the engines of a run: time, pages, receivers, and the store behind their links.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,7 +31,7 @@ const BEGIN: u64 = 1_767_225_600_000;
 pub(crate) struct World {
     pub(crate) plan: Plan,
     begun: Instant,
-    /// How far each engine's clock is off, in milliseconds.
+    /// The offset of each engine's clock in milliseconds.
     offsets: Vec<AtomicI64>,
     base: Mutex<Base>,
     oracle: Mutex<Oracle>,
@@ -77,7 +77,7 @@ impl World {
         self.begun.elapsed()
     }
 
-    /// What the clock of `engine` says.
+    /// Returns the time of `engine`'s clock.
     pub(crate) fn now(&self, engine: usize) -> Timestamp {
         let off = self.offsets[engine].load(Ordering::Relaxed);
         let at = Timestamp::from_millis(BEGIN).after(self.elapsed());
@@ -124,7 +124,7 @@ impl World {
     }
 }
 
-/// What one process sees of the world.
+/// The world as one process sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
     pub(crate) world: Arc<World>,
@@ -180,7 +180,7 @@ fn prose(claim: u32) -> String {
 }
 
 impl Seat {
-    /// What the site of this address does with a request.
+    /// Returns the response of the request's site.
     async fn answer(self, request: FetchRequest) -> Result<Fetched, FetchError> {
         let url = request.url.as_str().to_owned();
         let place = url.split("://h").nth(1).and_then(|it| it.split('.').next());

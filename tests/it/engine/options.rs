@@ -34,7 +34,7 @@ async fn scraped(item: Item) -> JobReport {
     engine.scrape(item).await.expect("accepted")
 }
 
-/// What the page's warnings say.
+/// Returns the page's warnings in one text.
 fn warnings(report: &JobReport) -> String {
     let page = report.result().expect("a page");
     page.extracted.warnings.join("\n")

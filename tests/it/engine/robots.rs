@@ -21,10 +21,10 @@ const PAGE: &str = "<html><head><title>Bread</title></head><body><h1>Bread</h1><
     salt and time are all that a good loaf needs, and of these time is the one that most people \
     are least willing to give. Let it stand overnight.</p></body></html>";
 
-/// What a site answers when it is asked for its robots.txt.
+/// A site's response to a request for its robots.txt.
 type Answer = fn() -> Result<Fetched, FetchError>;
 
-/// What robots.txt answers, and every request with its time.
+/// A site with its robots.txt, and its requests with their times.
 struct Site {
     clock: Paused,
     requests: Arc<Mutex<Vec<(String, Timestamp)>>>,

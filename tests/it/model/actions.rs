@@ -1,4 +1,4 @@
-//! What can happen next, and what becomes of the world then.
+//! The actions that are possible in a world, and the worlds that follow.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) enum Action {
     Claim(usize, JobId),
     /// The worker is done with its page, reads the newest records and decides what to write.
     Decide(usize, Decision),
-    /// It reads and decides anew.
+    /// The sender reads the records again and decides anew.
     DecideAgain(usize),
     Commit(usize),
     /// The commit succeeds, and the worker is not told.
@@ -44,11 +44,11 @@ pub(crate) enum Action {
     CrashProcess,
 }
 
-/// What the receiver does with an event.
+/// The receiver's reaction to a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Accepts,
-    /// It accepts, and its answer is lost.
+    /// The receiver accepts, and its response is lost.
     AcceptsUnheard,
     Fails,
     IsGone,
@@ -149,7 +149,7 @@ pub(crate) fn jobs(world: &World) -> impl Iterator<Item = &Job> {
     })
 }
 
-/// Whether anything lies ahead that only time brings.
+/// Returns `true` if only the passing of time can enable another action.
 fn waits(world: &World) -> bool {
     let due =
         |it: &Record| it.due().is_some_and(|(queue, at)| queue != Queue::Expiry && at > world.now);

@@ -1,5 +1,5 @@
-//! What each change commits together: the same records as the engine's changes, decided by the same
-//! functions of the core.
+//! The records that each change commits together: the same as the engine's changes, decided by the same functions
+//! of the core.
 
 use rungs::core::batch::{BatchRecord, DeliveryAttempt, NotificationState};
 use rungs::core::id::{BatchId, JobId, NotificationId, WorkerId};
@@ -13,7 +13,7 @@ use rungs::testkit::store::sample::{self, with};
 use crate::model::setup::{Fault, Setup, WAIT};
 use crate::model::store::Draft;
 
-/// What one attempt to deliver an event came to, as far as the sender heard.
+/// The result of one delivery attempt, as far as the sender knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Heard {
     Accepted,

@@ -17,16 +17,16 @@ use crate::model::laws;
 use crate::model::setup::{Fault, Setup};
 use crate::model::world::World;
 
-/// What a state is good for, of the questions that are asked backwards.
+/// The properties of a state that are computed backwards from its successors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marks {
     /// The batch has ended.
     pub ended: bool,
-    /// It has ended and its event is settled, one way or another.
+    /// `true` if the batch has ended and its notification is delivered or given up.
     pub settled: bool,
-    /// Its event was delivered.
+    /// `true` if the notification was delivered.
     pub delivered: bool,
-    /// Its event was given up, or is in the hands of a sender whose word may be the last.
+    /// `true` if the notification was given up, or a sender may still give it up.
     pub hopeless: bool,
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn explore(name: &str, setup: Setup) -> Graph {
 }
 
 impl Graph {
-    /// How many states there are with such marks.
+    /// Returns the number of states with such marks.
     pub(crate) fn count(&self, marks: impl Fn(&Marks) -> bool) -> usize {
         self.states.values().filter(|it| marks(it)).count()
     }

@@ -1,4 +1,4 @@
-//! What must be true of every state.
+//! The invariants of every state.
 
 use rungs::core::batch::{BatchRecord, NotificationState};
 use rungs::core::credits::Credits;
@@ -134,14 +134,14 @@ fn events_are_booked(world: &World, retries: usize) -> bool {
     })
 }
 
-/// Whether the batch was accepted and all of it has ended.
+/// Returns `true` if the batch was accepted and all of its jobs have ended.
 pub(crate) fn has_ended(world: &World) -> bool {
     world.accepted.is_some()
         && jobs(world)
             .all(|it| matches!(it.outcome, Some(Outcome::Succeeded { .. } | Outcome::Failed(_))))
 }
 
-/// Whether the event of the batch is in this state.
+/// Returns `true` if the notification of the batch is in this state.
 pub(crate) fn event_is(world: &World, state: NotificationState) -> bool {
     world
         .store

@@ -83,7 +83,7 @@ fn two_tasks_of_one_engine_keep_every_law() {
     holds("one engine, one job", Setup { processes: Processes::One, ..setup });
 }
 
-/// What a test says that is run by hand.
+/// Marks a test that is run by hand.
 macro_rules! large {
     ($($name:ident: $title:literal, $setup:expr;)+) => {$(
         #[test]

@@ -1,4 +1,4 @@
-//! What is put together for one check, and the mistakes that can be planted in it.
+//! The setup of one check, and the faults that it can inject.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use rungs::testkit::store::sample::{self, with};
 
 /// The clock's step.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
-/// How long a lease runs.
+/// The duration of a lease.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
-/// How long a rescheduled job or an event waits for its next attempt.
+/// The wait of a rescheduled job or a notification before its next attempt.
 pub(crate) const WAIT: Duration = Duration::from_secs(1);
-/// What each job holds.
+/// The hold of each job.
 pub(crate) const HOLD: Credits = Credits(10);
 /// When everything begins.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_000_000);
 
-/// Who the two workers are.
+/// The two workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Processes {
     /// Each is an engine of its own on one store.
@@ -56,12 +56,12 @@ pub(crate) enum Fault {
     BooksAnyDelivery,
 }
 
-/// What is checked.
+/// The size of the model and the injected fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     /// Jobs of the batch.
     pub jobs: usize,
-    /// How often the batch is submitted, with one idempotency key.
+    /// The number of submissions of the batch, with one idempotency key.
     pub submissions: usize,
     pub processes: Processes,
     /// Crashes at most: of a worker, or of the whole process with a store that is opened anew.

@@ -32,7 +32,7 @@ impl Store {
         self.records.get(key).map(|it| it.version)
     }
 
-    /// Whether a commit of `writes` would find every version as it was read.
+    /// Returns `true` if every version that `writes` expects is current.
     pub(crate) fn is_fresh(&self, writes: &[Write]) -> bool {
         writes.iter().all(|it| self.version(&it.key) == it.expected)
     }
@@ -60,7 +60,7 @@ impl Store {
         }
     }
 
-    /// Whether the record is due in the claim's queue.
+    /// Returns `true` if the record is due in the claim's queue.
     pub(crate) fn is_due(&self, key: &Key, claim: &Claim) -> bool {
         let due = self.get(key).and_then(Record::due);
         due.is_some_and(|(queue, at)| queue == claim.queue && at <= claim.now)
@@ -81,7 +81,7 @@ impl Store {
     }
 }
 
-/// What a change read, and what it would write.
+/// The records that a change read, and its writes.
 pub(crate) struct Draft<'a> {
     store: &'a Store,
     puts: BTreeMap<Key, Record>,

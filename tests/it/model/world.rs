@@ -15,7 +15,7 @@ use crate::model::changes::Heard;
 use crate::model::setup::{START, Setup};
 use crate::model::store::Store;
 
-/// What was decided against the newest records and is about to be committed.
+/// Writes that were decided and are about to be committed.
 pub(crate) type Pending = Arc<Vec<Write>>;
 
 /// One submission of the host's.
@@ -27,8 +27,8 @@ pub(crate) enum Submission {
 }
 
 impl Submission {
-    /// How far it is. One that comes after the batch was accepted is as good as answered: all that
-    /// it can do is to find its key taken.
+    /// Returns the phase of the submission. One that arrives after the batch was accepted counts as answered: it can
+    /// only find its key used.
     fn phase(&self, accepted: Option<BatchId>) -> u8 {
         match self {
             Self::Unsent if accepted.is_none() => 0,
@@ -38,7 +38,7 @@ impl Submission {
     }
 }
 
-/// What a worker makes of its claim.
+/// The result of a worker's claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Decision {
     Renew,
@@ -52,7 +52,7 @@ pub(crate) enum Decision {
 pub(crate) struct Held {
     pub job: JobId,
     pub claim: u32,
-    /// Whether it is the latest claim of a job that has not ended: known to the check alone.
+    /// `true` if it is the latest claim of a job that has not ended. Only the check knows this.
     pub rightful: bool,
 }
 
@@ -85,9 +85,9 @@ impl Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Post {
     pub event: NotificationId,
-    /// What it heard; nothing yet if it has not sent.
+    /// The sender's knowledge of its attempt; `None` before it has sent.
     pub heard: Option<Heard>,
-    /// Whether another took the event over: known to the check alone.
+    /// `true` unless another sender has claimed the notification. Only the check knows this.
     pub rightful: bool,
 }
 
@@ -106,7 +106,7 @@ pub(crate) enum Cancel {
     Pending(Pending),
 }
 
-/// What can still go wrong.
+/// The faults that can still occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Left {
     pub crashes: u8,
@@ -114,12 +114,12 @@ pub(crate) struct Left {
     pub unheard: u8,
 }
 
-/// What the check alone knows.
+/// Facts that only the check knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Seen {
     /// Events that came into being.
     pub events: u8,
-    /// Whether the receiver accepted an event.
+    /// `true` if the receiver accepted a notification.
     pub received: bool,
     /// A law that a step broke.
     pub broken: Option<&'static str>,
@@ -256,7 +256,7 @@ impl Identity<'_> {
         }
     }
 
-    /// What is about to be committed counts only if it would be: else it is decided anew.
+    /// Ignores pending writes that would conflict, because they are decided anew.
     fn pending(&mut self, writes: &Pending) {
         let fresh = self.world.store.is_fresh(writes);
         self.put(fresh);

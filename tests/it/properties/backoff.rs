@@ -18,7 +18,7 @@ use crate::properties::given;
 
 const TIMEOUT: Duration = Duration::from_mins(5);
 
-/// What is planned after one attempt that met a busy site.
+/// Returns the plan after one attempt at a busy site.
 fn planned(backoff: Backoff, retry_after: Option<Duration>, passed: Duration, draw: u64) -> Plan {
     let item = Item::get("https://example.com/").timeout(TIMEOUT);
     let request: Arc<JobRequest> = Arc::new(item.check(&Limits::default()).expect("valid"));

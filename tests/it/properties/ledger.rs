@@ -11,7 +11,7 @@ use crate::properties::given;
 enum Operation {
     Grant(Credits),
     Hold(Credits),
-    /// Which hold, and how many thousandths of it are charged.
+    /// Settles a hold: its index, and the charge in thousandths.
     Settle(prop::sample::Index, u32),
 }
 

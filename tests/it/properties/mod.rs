@@ -1,4 +1,4 @@
-//! What must hold for any input: the planner, the ledger, prices, waits and records.
+//! Properties that hold for any input: of the planner, the ledger, prices, waits and records.
 
 mod backoff;
 #[cfg(feature = "sled")]

@@ -19,7 +19,7 @@ use rungs::testkit::store::sample::with;
 
 use crate::properties::given;
 
-/// What each attempt finds, and how much of the ladder's time it takes.
+/// Generates the finding and the duration of each attempt.
 fn answers() -> impl Strategy<Value = Vec<(Finding, Duration)>> {
     let short = (0..2_000_u64).prop_map(Duration::from_millis);
     let long = (0..400_u64).prop_map(Duration::from_secs);

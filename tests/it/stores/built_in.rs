@@ -172,7 +172,7 @@ fn open_files_are_bounded() {
     }
 }
 
-/// How many files below `dir` this process has open.
+/// Returns the number of files below `dir` that this process has open.
 #[cfg(target_os = "linux")]
 fn open_below(dir: &std::path::Path) -> usize {
     let open = fs::read_dir("/proc/self/fd").expect("Linux has it").flatten();

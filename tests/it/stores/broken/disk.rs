@@ -70,7 +70,7 @@ pub(crate) fn write_ahead(dir: Option<&Path>, state: &State, writes: Vec<Write>)
     put(dir, &file);
 }
 
-/// What a record is when its store is opened again.
+/// Returns a record after its store was opened again.
 fn released(fault: Fault, version: u64, record: Record) -> (u64, Record) {
     match (fault, &record) {
         (Fault::KeepsLeases, _) => (version, record),

@@ -32,7 +32,7 @@ pub(crate) struct Inner {
     busy: AtomicBool,
 }
 
-/// Which record an entry of the index is for, by queue, moment and key.
+/// The record key of each index entry, by queue, time and key.
 type Due = BTreeMap<(Queue, i128, Vec<u8>), Vec<u8>>;
 
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ pub(crate) struct State {
     pub(crate) records: BTreeMap<Vec<u8>, Versioned>,
     pub(crate) due: Due,
     pub(crate) bodies: Kept,
-    /// What was removed, and what was written first: only the broken read them.
+    /// Removed and first versions, which only broken stores read.
     pub(crate) graves: BTreeMap<Vec<u8>, Versioned>,
     first: HashMap<Vec<u8>, Versioned>,
     locked: HashSet<Vec<u8>>,
@@ -149,7 +149,7 @@ fn entry(fault: Fault, record: &Record, old: Option<&Versioned>) -> Option<(Queu
     Some((queue, moment(fault, at)))
 }
 
-/// What of a record this store keeps.
+/// Returns the part of a record that this store keeps.
 fn kept(fault: Fault, record: Record) -> Record {
     match (fault, record) {
         (Fault::TrimsText, Record::Notification(it)) => {

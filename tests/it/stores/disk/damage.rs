@@ -26,7 +26,7 @@ const WORN_WRITES: u64 = 30;
 /// sled's own piece of a file.
 const SEGMENT: usize = 512 * 1024;
 const BODIES: u64 = 12;
-/// How long an opening may take before it is said to hang.
+/// The time after which an opening counts as hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A store with work in it, and what it acknowledged.
@@ -34,9 +34,9 @@ struct Written {
     scratch: Scratch,
     jobs: Vec<Record>,
     bodies: Vec<(BodyRef, Vec<u8>)>,
-    /// How often each job was written.
+    /// The number of writes of each job.
     writes: u64,
-    /// What falls due first.
+    /// The earliest due time.
     due: Option<Timestamp>,
 }
 
@@ -123,7 +123,7 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to.join("blobs")).expect("made");
 }
 
-/// What came of opening a store and reading all that it had acknowledged.
+/// The result of opening a store and reading everything that it had acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     Everything,

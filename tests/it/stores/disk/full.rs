@@ -99,7 +99,7 @@ fn work(plan: &str) {
     });
 }
 
-/// What a child on a full disk said, checked for what must never be in it.
+/// Returns the output of a child on a full disk, after checking it for forbidden lines.
 fn said(output: &Output) -> (Vec<(usize, String)>, Vec<String>) {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);

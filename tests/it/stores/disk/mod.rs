@@ -1,5 +1,5 @@
-//! What disks do: they fill up, lose the end of a file, change bytes, and are taken away. The store
-//! says so, and nothing is acknowledged or shown that is not there.
+//! Disk faults: a full disk, a truncated file, changed bytes and a removed directory. The store reports each, and
+//! neither acknowledges nor returns data that is not there.
 
 mod damage;
 mod full;

@@ -21,7 +21,7 @@ fn account(granted: u64) -> Record {
     Record::Account(sample::account("a", granted))
 }
 
-/// What an error says, down to its cause.
+/// Returns the messages of an error and its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! Runs checks: each on a thread and a runtime of its own, with a time limit.
+//! Runs checks, each on its own thread and runtime, with a time limit.
 
 use std::any::Any;
 use std::fmt;
@@ -13,15 +13,15 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-/// The time limit of one check. Far more than any needs: it exists so that an
-/// implementation that hangs fails the check instead of blocking the test.
+/// The time limit of one check, far more than any check needs. An implementation that hangs fails the check
+/// instead of blocking the test.
 pub const CHECK_LIMIT: Duration = Duration::from_mins(2);
 
-/// The threads of a check's runtime. More than one, so that an implementation that is only correct while
-/// nothing runs beside it fails.
+/// The threads of a check's runtime: more than one, so that an implementation fails that is correct only without
+/// concurrency.
 const WORKERS: usize = 4;
 
-/// Runs `future` to its end on a runtime of its own, so that a test needs none.
+/// Runs `future` to its end on a new runtime, so that a test needs none.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -75,7 +75,7 @@ impl fmt::Display for KitReport {
     }
 }
 
-/// Runs named checks one after another, each for `limit` at most.
+/// Runs named checks one after another, each with this time limit.
 pub(super) fn report<C, F>(
     limit: Duration,
     checks: impl IntoIterator<Item = (&'static str, C)>,
@@ -137,7 +137,7 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 /// The words between what an implementation did and what it must do.
 const MUST: &str = "; it must ";
-/// The characters of a value that a failure shows: some records have megabytes.
+/// The number of characters of a value that a failure shows, because some records have megabytes.
 const MAX_SHOWN: usize = 600;
 
 /// Fails the running check: the implementation did one thing and must do another.
@@ -234,8 +234,8 @@ macro_rules! breach {
 }
 pub(super) use {breach, must, must_eq};
 
-/// Starts tasks that begin together, once the last of them is ready: a race that is over before the
-/// others start proves nothing.
+/// Runs tasks that begin together once the last of them is ready. Otherwise the first could finish before the
+/// others start, which would test nothing.
 pub(super) fn at_once<F>(tasks: impl IntoIterator<Item = F>) -> JoinSet<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
@@ -252,8 +252,7 @@ where
     started.collect()
 }
 
-/// Polls `future` up to `polls` times, lets others run in between, and drops it: what is left of a
-/// caller that went away.
+/// Polls `future` up to `polls` times, yielding in between, and drops it, like a caller that gives up.
 pub(super) async fn abandoned_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     for _ in 0..polls {

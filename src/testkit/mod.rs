@@ -3,9 +3,8 @@
 //! [`store`] contains the kit for stores and [`fetcher`] those for the four kinds of fetcher.
 //!
 //! A kit is a list of checks. Each checks one guarantee of a port and is named after it. A failure
-//! says in words what your implementation did and what it must do. A check runs on a thread and a
-//! runtime of its own and has a time limit, so that an implementation that hangs fails like any
-//! other. Every kit comes in two forms:
+//! states what your implementation did and what it must do. A check runs on its own thread and
+//! runtime with a time limit of 2 minutes, so that an implementation that hangs fails too. Every kit comes in two forms:
 //!
 //! * a macro that makes each check a `#[test]` of its own ([`crate::store_conformance!`],
 //!   [`crate::store_reopen_conformance!`], [`crate::http_fetcher_conformance!`] and the like), for a

@@ -96,8 +96,8 @@ struct Counts {
     connections: AtomicUsize,
 }
 
-/// An HTTP/1.1 site on 127.0.0.1. It has a thread of its own and stops when it is dropped, so it
-/// serves tests with and without a runtime.
+/// An HTTP/1.1 site on 127.0.0.1, for tests. It runs on its own thread, so that a test needs no runtime, and stops when it
+/// is dropped.
 ///
 /// # Example
 ///
@@ -115,7 +115,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts a site that answers with `answer`.
+    /// Starts a site that responds with the result of `answer`.
     ///
     /// # Panics
     ///
@@ -251,8 +251,7 @@ async fn respond(
         .expect("the fixture's status and headers are valid")
 }
 
-/// A server on 127.0.0.1 that hands every connection to a closure on a thread of its own, for what
-/// no proper server does.
+/// A server on 127.0.0.1 that passes every connection to a closure on its own thread, for behavior that violates HTTP.
 pub struct RawSite {
     addr: SocketAddr,
     stopping: Arc<AtomicBool>,

@@ -46,7 +46,7 @@ macro_rules! each_browser_check {
 
 crate::each_browser_check!(super::table, BrowserFetcher);
 
-/// A plain page: its words, its status, its address, and one navigation.
+/// A plain page is returned with its text, status and URL, after one navigation.
 pub async fn a_page_is_rendered(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying("hello"));
 
@@ -62,7 +62,7 @@ pub async fn a_page_is_rendered(fetcher: AnyBrowserFetcher) {
     must_eq!(site.hits_on("/a?b=c"), 1, "the number of requests for the page");
 }
 
-/// The body is the document as the scripts left it: the words are in no source that was sent.
+/// The body is the document after its scripts ran. The expected text is not in the source.
 pub async fn a_script_has_run(fetcher: AnyBrowserFetcher) {
     // The codes of "rendered here".
     let script = "document.write(String.fromCharCode(\
@@ -76,17 +76,17 @@ pub async fn a_script_has_run(fetcher: AnyBrowserFetcher) {
     must_say(&page, "rendered here", "the page, whose script writes words,");
 }
 
-/// Reading a status is the engine's job: each comes with its page, and is navigated to once.
+/// An error status is returned with its page, after one navigation: the engine judges it.
 pub async fn an_error_status_is_an_answer(fetcher: AnyBrowserFetcher) {
     shared::error_statuses_are_answers(&fetcher).await;
 }
 
-/// Five hops, each once, with their statuses; the headers are the last answer's.
+/// Five redirects are followed, each once, and returned with their statuses. The headers are those of the last response.
 pub async fn redirects_are_followed_and_told(fetcher: AnyBrowserFetcher) {
     shared::redirects_are_told(&fetcher).await;
 }
 
-/// Of the main document, not of what it loads.
+/// The headers are those of the main document, not of its subresources.
 pub async fn headers_are_the_pages_in_lower_case(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => {
@@ -118,7 +118,7 @@ pub async fn the_hosts_headers_arrive(fetcher: AnyBrowserFetcher) {
     shared::the_hosts_headers_are_sent(&fetcher).await;
 }
 
-/// A job's cookies are not another's.
+/// A job never sends the cookies of another.
 pub async fn what_one_job_learned_no_other_sends(fetcher: AnyBrowserFetcher) {
     shared::jobs_are_kept_apart(&fetcher).await;
 }
@@ -137,7 +137,7 @@ async fn rendered(
     done.unwrap_or_else(|error| breach!("the fetcher failed with `{error}`", "render the page"))
 }
 
-/// Pictures and prints cost time and bytes.
+/// Screenshots and PDFs are made only on request, because they cost time and memory.
 pub async fn what_was_not_asked_for_is_not_made(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying("hello"));
 
@@ -183,7 +183,7 @@ pub async fn a_printed_page_is_a_pdf(fetcher: AnyBrowserFetcher) {
     must_eq!(done.screenshot, None, "a screenshot that nobody asked for");
 }
 
-/// The limit is on the document that is handed on.
+/// The size limit applies to the rendered document.
 pub async fn a_page_over_the_limit_is_refused(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying(&"words ".repeat(40_000)));
     let ask = request(&site.url("/"), Tier::Browser);
@@ -193,22 +193,22 @@ pub async fn a_page_over_the_limit_is_refused(fetcher: AnyBrowserFetcher) {
     shared::assert_kind(result, Kind::TooLarge);
 }
 
-/// The connection is there, and nothing comes.
+/// A site that accepts the connection and sends nothing ends the attempt at its deadline.
 pub async fn a_site_that_never_answers_ends_at_the_deadline(fetcher: AnyBrowserFetcher) {
     shared::a_silent_site_is_a_timeout(&fetcher).await;
 }
 
-/// The engine may have used up the ladder's time by then.
+/// A zero deadline is a timeout: the job's time may be used up.
 pub async fn no_time_at_all_is_a_timeout(fetcher: AnyBrowserFetcher) {
     shared::no_time_is_a_timeout(&fetcher).await;
 }
 
-/// The page goes with its attempt.
+/// Dropping an attempt closes its page.
 pub async fn a_dropped_attempt_closes_its_connection(fetcher: AnyBrowserFetcher) {
     shared::dropping_closes(&fetcher, b"").await;
 }
 
-/// A browser shows a page of its own then; it is no answer of the site's.
+/// A broken connection is an error. The browser's own error page is not a response.
 pub async fn a_hang_up_is_no_answer(fetcher: AnyBrowserFetcher) {
     let site = Raw::says("");
 
@@ -217,22 +217,22 @@ pub async fn a_hang_up_is_no_answer(fetcher: AnyBrowserFetcher) {
     shared::assert_kind(result, Kind::Broken);
 }
 
-/// Nobody listens there.
+/// A closed port is an error.
 pub async fn a_closed_port_is_no_answer(fetcher: AnyBrowserFetcher) {
     shared::a_closed_port_is_no_connection(&fetcher).await;
 }
 
-/// An error's message goes into logs and reports.
+/// Error messages are logged and returned to clients, so they must not contain secrets.
 pub async fn errors_name_neither_userinfo_nor_query(fetcher: AnyBrowserFetcher) {
     shared::secrets_stay_out_of_errors(&fetcher).await;
 }
 
-/// Eight at once, each with its own page and one navigation.
+/// Eight attempts at the same time each return their own page, after one navigation.
 pub async fn attempts_at_once_get_their_own_pages(fetcher: AnyBrowserFetcher) {
     shared::attempts_are_kept_apart(fetcher, 8).await;
 }
 
-/// There is no lock around an attempt.
+/// An attempt that hangs does not block another.
 pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: AnyBrowserFetcher) {
     shared::a_hanging_one_is_alone(fetcher).await;
 }

@@ -1,4 +1,4 @@
-//! Checks that all readers of documents share.
+//! Checks that are shared by all readers of documents.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::ports::fetch::{
 };
 use crate::testkit::kit::{breach, must, must_eq};
 
-/// One attempt at a document, by whatever kind of fetcher.
+/// One attempt at a document, by any kind of reader.
 pub(super) trait Reader: Send + Sync + 'static {
     type Text: Debug + PartialEq + Send + 'static;
 
@@ -55,7 +55,7 @@ pub(super) async fn read<R: Reader>(
     ends(request.deadline, "reading a document", fetcher.attempt(request)).await
 }
 
-/// Reads a document that is whole.
+/// Reads a complete document.
 pub(super) async fn text<R: Reader>(fetcher: &R, bytes: impl Into<Vec<u8>>) -> R::Text {
     let read = read(fetcher, bytes).await;
     read.unwrap_or_else(|error| {
@@ -80,7 +80,7 @@ pub(super) async fn other_things_are_refused(fetcher: &impl Reader, more: &[&[u8
     }
 }
 
-/// Cut at many places, and with bits turned: any answer, but one.
+/// A truncated or corrupted document gives text or an error, within the deadline.
 pub(super) async fn damage_has_an_answer(fetcher: &impl Reader, whole: &[u8]) {
     const PLACES: usize = 40;
     for place in 0..PLACES {
@@ -106,7 +106,7 @@ pub(super) async fn no_time_is_a_timeout(fetcher: &impl Reader, whole: &[u8]) {
     assert_kind(result, Kind::Timeout);
 }
 
-/// Two documents, many times over, side by side.
+/// Two documents are read many times concurrently without mixing.
 pub(super) async fn readings_are_kept_apart<R: Reader + Clone>(fetcher: R, whole: &[u8]) {
     let expected = text(&fetcher, whole).await;
     let mut readings = JoinSet::new();

@@ -42,14 +42,14 @@ use crate::core::tier::Tier;
 use crate::ports::fetch::{BrowserFetcher, FetchRequest, HttpFetcher, OcrEngine, PdfReader};
 use crate::testkit::kit::{self, CHECK_LIMIT, KitReport, breach};
 
-/// The deadline of an attempt that has no reason to be slow; a browser starts within it.
+/// The deadline of an attempt that should be fast; a browser starts within it.
 const AMPLE: Duration = Duration::from_secs(40);
-/// A deadline that is there to pass.
+/// A deadline that must expire.
 const SHORT: Duration = Duration::from_millis(400);
 /// The time that the kit waits beyond a deadline, or for a connection to close.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A check on its way.
+/// A running check.
 #[doc(hidden)]
 pub type Checking = Pin<Box<dyn Future<Output = ()>>>;
 

@@ -31,7 +31,7 @@ macro_rules! each_ocr_check {
 
 crate::each_ocr_check!(super::table, OcrEngine);
 
-/// Nothing to read is no error, and no text either.
+/// A blank image gives no text and no error.
 pub async fn a_blank_image_has_no_words(fetcher: AnyOcrEngine) {
     let read = text(&fetcher, blank_png()).await;
 
@@ -42,7 +42,7 @@ pub async fn a_blank_image_has_no_words(fetcher: AnyOcrEngine) {
     );
 }
 
-/// Each word has a place on the image, is in the text, and is as sure as a percentage can be.
+/// Each word is inside the image, part of the text, and has a confidence of 0 to 100.
 pub async fn words_lie_within_the_image(fetcher: AnyOcrEngine) {
     let read = text(&fetcher, written_png()).await;
 
@@ -66,38 +66,38 @@ pub async fn words_lie_within_the_image(fetcher: AnyOcrEngine) {
     }
 }
 
-/// Nothing came, so there is nothing to read.
+/// An empty document is an error.
 pub async fn no_bytes_are_no_image(fetcher: AnyOcrEngine) {
     document::nothing_is_refused(&fetcher).await;
 }
 
-/// Other kinds, noise, and heads without an image.
+/// Other kinds of documents, noise and truncated headers are errors.
 pub async fn what_is_no_image_is_an_error(fetcher: AnyOcrEngine) {
     document::other_things_are_refused(&fetcher, &[b"\x89PNG\r\n\x1a\n", b"%PDF-1.7\n%%EOF\n"])
         .await;
 }
 
-/// Cut anywhere or with a byte turned: text or an error, within the deadline.
+/// A truncated or corrupted document gives text or an error, within the deadline.
 pub async fn damage_is_no_panic(fetcher: AnyOcrEngine) {
     document::damage_has_an_answer(&fetcher, &written_png()).await;
 }
 
-/// No clock and no chance in it.
+/// Reading is deterministic.
 pub async fn the_same_image_reads_the_same(fetcher: AnyOcrEngine) {
     document::reading_again_gives_the_same(&fetcher, &written_png()).await;
 }
 
-/// The engine may have used up the ladder's time by then.
+/// A zero deadline is a timeout: the job's time may be used up.
 pub async fn no_time_at_all_is_a_timeout(fetcher: AnyOcrEngine) {
     document::no_time_is_a_timeout(&fetcher, &written_png()).await;
 }
 
-/// Images and garbage side by side.
+/// Images and garbage can be read concurrently.
 pub async fn readings_at_once_are_kept_apart(fetcher: AnyOcrEngine) {
     document::readings_are_kept_apart(fetcher, &written_png()).await;
 }
 
-/// Wherever the caller goes away, the next attempt is as good as the first.
+/// Dropping an attempt at any point does not affect the next.
 pub async fn a_dropped_attempt_leaves_it_in_order(fetcher: AnyOcrEngine) {
     document::dropped_attempts_leave_it_in_order(&fetcher, &written_png()).await;
 }

@@ -32,7 +32,7 @@ macro_rules! each_pdf_check {
 
 crate::each_pdf_check!(super::table, PdfReader);
 
-/// One text a page, and one markdown, and as many as it says that there are.
+/// Each page has one text and one Markdown, and the page count matches.
 pub async fn pages_come_in_order_with_their_text(fetcher: AnyPdfReader) {
     let read = text(&fetcher, pdf()).await;
 
@@ -52,7 +52,7 @@ pub async fn pages_come_in_order_with_their_text(fetcher: AnyPdfReader) {
     }
 }
 
-/// And no guess of the reader's.
+/// The title is that of the metadata, not a guess.
 pub async fn the_title_is_the_documents_own(fetcher: AnyPdfReader) {
     let read = text(&fetcher, pdf()).await;
 
@@ -63,42 +63,42 @@ pub async fn the_title_is_the_documents_own(fetcher: AnyPdfReader) {
     );
 }
 
-/// Nothing came, so there is nothing to read.
+/// An empty document is an error.
 pub async fn no_bytes_are_no_document(fetcher: AnyPdfReader) {
     document::nothing_is_refused(&fetcher).await;
 }
 
-/// Other kinds, noise, and heads without a document.
+/// Other kinds of documents, noise and truncated headers are errors.
 pub async fn what_is_no_pdf_is_an_error(fetcher: AnyPdfReader) {
     document::other_things_are_refused(&fetcher, &[b"%PDF-", b"%PDF-1.7\n%%EOF\n"]).await;
 }
 
-/// Cut anywhere or with a byte turned: text or an error, within the deadline.
+/// A truncated or corrupted document gives text or an error, within the deadline.
 pub async fn damage_is_no_panic(fetcher: AnyPdfReader) {
     document::damage_has_an_answer(&fetcher, &pdf()).await;
 }
 
-/// An array in an array, fifty thousand deep: an overflow of the stack ends the whole process.
+/// Arrays nested 50,000 deep must not overflow the stack, which would end the process.
 pub async fn nesting_without_measure_ends(fetcher: AnyPdfReader) {
     document::read(&fetcher, deep_pdf()).await.ok();
 }
 
-/// No clock and no chance in it.
+/// Reading is deterministic.
 pub async fn the_same_document_reads_the_same(fetcher: AnyPdfReader) {
     document::reading_again_gives_the_same(&fetcher, &pdf()).await;
 }
 
-/// The engine may have used up the ladder's time by then.
+/// A zero deadline is a timeout: the job's time may be used up.
 pub async fn no_time_at_all_is_a_timeout(fetcher: AnyPdfReader) {
     document::no_time_is_a_timeout(&fetcher, &pdf()).await;
 }
 
-/// Documents and garbage side by side.
+/// Documents and garbage can be read concurrently.
 pub async fn readings_at_once_are_kept_apart(fetcher: AnyPdfReader) {
     document::readings_are_kept_apart(fetcher, &pdf()).await;
 }
 
-/// Wherever the caller goes away, the next attempt is as good as the first.
+/// Dropping an attempt at any point does not affect the next.
 pub async fn a_dropped_attempt_leaves_it_in_order(fetcher: AnyPdfReader) {
     document::dropped_attempts_leave_it_in_order(&fetcher, &pdf()).await;
 }

@@ -1,4 +1,4 @@
-//! Documents to read, made here: small, whole, and known to the last word.
+//! Generated documents for the readers, small and with known text.
 
 use async_compression::tokio::bufread::GzipEncoder;
 use tokio::io::AsyncReadExt;
@@ -41,7 +41,7 @@ pub fn pdf() -> Vec<u8> {
     ])
 }
 
-/// A PDF whose catalog holds an array in an array, ever deeper.
+/// Returns a PDF whose catalog contains deeply nested arrays.
 pub fn deep_pdf() -> Vec<u8> {
     const DEPTH: usize = 50_000;
     let nested = format!("{}{}", "[".repeat(DEPTH), "]".repeat(DEPTH));
@@ -51,7 +51,7 @@ pub fn deep_pdf() -> Vec<u8> {
     ])
 }
 
-/// A PDF of these objects, numbered from 1; the first is the catalog, the eighth tells the title.
+/// Returns a PDF of these objects, numbered from 1. The first is the catalog, the eighth contains the title.
 fn objects(objects: &[String]) -> Vec<u8> {
     let mut out = b"%PDF-1.4\n".to_vec();
     let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
@@ -72,7 +72,7 @@ fn objects(objects: &[String]) -> Vec<u8> {
 /// Width and height of the images.
 pub const IMAGE_SIZE: (u32, u32) = (640, 200);
 
-/// A PNG with nothing on it.
+/// Returns a blank PNG.
 pub fn blank_png() -> Vec<u8> {
     png(|_, _| true)
 }
@@ -93,7 +93,7 @@ pub fn written_png() -> Vec<u8> {
     })
 }
 
-/// A PNG of [`IMAGE_SIZE`], grey, with a pixel white where `is_white` says so.
+/// Returns a gray PNG of [`IMAGE_SIZE`], with white pixels where `is_white` returns `true`.
 fn png(is_white: impl Fn(u32, u32) -> bool) -> Vec<u8> {
     let (width, height) = IMAGE_SIZE;
     let mut pixels = Vec::new();
@@ -140,7 +140,7 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The check sum of PNG's chunks.
+/// Returns the checksum of a PNG chunk.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |it, _| {

@@ -1,4 +1,4 @@
-//! Checks that an HTTP fetcher and a browser share.
+//! Checks that are shared by HTTP fetchers and browsers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::ports::fetch::{
 use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq, shown};
 use crate::testkit::site::{Site, SiteResponse};
 
-/// One attempt at a page, by whatever kind of fetcher.
+/// One attempt at a page, by any kind of fetcher.
 pub(super) trait Pages: Send + Sync + 'static {
     fn tier(&self) -> Tier;
 
@@ -57,7 +57,7 @@ pub(super) async fn get(fetcher: &impl Pages, url: &str) -> Result<Fetched, Fetc
     attempt(fetcher, request(url, fetcher.tier())).await
 }
 
-/// Makes one plain attempt that is answered.
+/// Makes one plain attempt, which must return a response.
 pub(super) async fn page(fetcher: &impl Pages, url: &str) -> Fetched {
     get(fetcher, url).await.unwrap_or_else(|error| {
         let kind = error.kind();
@@ -92,7 +92,7 @@ pub(super) fn assert_kind<T: std::fmt::Debug>(result: Result<T, FetchError>, exp
     }
 }
 
-/// A page that says `word`.
+/// Returns a page that contains `word`.
 pub(super) fn saying(word: &str) -> SiteResponse {
     SiteResponse::html(format!("<!DOCTYPE html><title>A page</title><p>It says {word}.</p>"))
 }
@@ -200,7 +200,7 @@ pub(super) async fn a_closed_port_is_no_connection(fetcher: &impl Pages) {
     assert_kind(get(fetcher, &url).await, Kind::Connect);
 }
 
-/// The errors of every kind that a site can cause, with a secret in the address.
+/// Causes errors of every kind, with secrets in the URL.
 pub(super) async fn secrets_stay_out_of_errors(fetcher: &impl Pages) {
     let secret = |url: &str| {
         let url = url.replace("http://", "http://secretuser:secretword@");
@@ -285,7 +285,7 @@ pub(super) async fn attempts_are_kept_apart<F: Pages + Clone>(fetcher: F, many: 
     }
 }
 
-/// One attempt hangs for as long as it likes; the next must not wait for it.
+/// One attempt hangs; the next must not wait for it.
 pub(super) async fn a_hanging_one_is_alone<F: Pages + Clone>(fetcher: F) {
     let mut silent = SignalingSite::hanging_after(b"");
     let site = Site::start(|_| saying("here"));
@@ -304,7 +304,7 @@ pub(super) async fn a_hanging_one_is_alone<F: Pages + Clone>(fetcher: F) {
     hanging.abort();
 }
 
-/// After timeouts, broken connections and dropped attempts, the next is as good as the first.
+/// Timeouts, broken connections and dropped attempts do not affect the next attempt.
 pub(super) async fn failures_leave_it_in_order(fetcher: &impl Pages) {
     let silent = Raw::start(hang);
     let broken = Raw::says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort");

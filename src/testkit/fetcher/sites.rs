@@ -10,10 +10,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::testkit::site::{RawSite, read_head};
 
-/// The pause between the drops of what trickles.
+/// The pause between the bytes of a trickling body.
 const DROP: Duration = Duration::from_millis(20);
 
-/// A site that reads one request a connection, counts it, and answers with bytes of any kind.
+/// A site that reads and counts one request per connection and responds with arbitrary bytes.
 pub(super) struct Raw {
     site: RawSite,
     heads: Arc<AtomicUsize>,
@@ -35,7 +35,7 @@ impl Raw {
         Self { site, heads }
     }
 
-    /// A site that answers with these bytes and hangs up.
+    /// Starts a site that sends these bytes and closes the connection.
     pub(super) fn says(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self::start(move |stream| stream.write_all(&bytes))
@@ -51,12 +51,12 @@ impl Raw {
     }
 }
 
-/// Reads until the other side has hung up.
+/// Reads until the other side has closed the connection.
 pub(super) fn hang(stream: &mut TcpStream) -> io::Result<()> {
     io::copy(stream, &mut io::sink()).map(drop)
 }
 
-/// Writes `begin` and then a byte now and then, until the other side has hung up.
+/// Writes `begin` and then single bytes with pauses, until the other side has closed the connection.
 pub(super) fn trickle(stream: &mut TcpStream, begin: &[u8], each: &[u8]) -> io::Result<()> {
     stream.write_all(begin)?;
     loop {
@@ -82,7 +82,7 @@ struct Signals {
 }
 
 impl SignalingSite {
-    /// A site that says `begin` and then nothing more.
+    /// Starts a site that sends `begin` and then nothing more.
     pub(super) fn hanging_after(begin: &'static [u8]) -> Self {
         Self::start(move |stream, signals| {
             read_head(stream)?;
@@ -92,7 +92,7 @@ impl SignalingSite {
         })
     }
 
-    /// A site that sends on to `/next` once it is told to, and counts who follows.
+    /// Starts a site that redirects to `/next` on a signal and counts the requests that follow.
     pub(super) fn sending_on() -> Self {
         Self::start(|stream, signals| {
             let answer = |path: &str| match path {

@@ -1,4 +1,4 @@
-//! Claims: what is due, under a lease, once.
+//! Claims: due records are handed out once, under a lease.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(super) async fn due(store: &AnyStore, queue: Queue) -> Option<u64> {
     store.due(queue, Timestamp::default()).await.must_succeed("`due`").map(Timestamp::as_millis)
 }
 
-/// By the moment at which they fell due, not by key.
+/// Jobs are claimed in the order of their due times, not of their keys.
 pub async fn what_is_due_is_claimed_earliest_first(store: AnyStore) {
     for (number, ready_at) in [(1, 300), (2, 100), (3, 200)] {
         add_job(&store, number, ready_at).await;
@@ -51,7 +51,7 @@ pub async fn what_is_due_is_claimed_earliest_first(store: AnyStore) {
     must_eq!(order, [2, 3, 1].map(sample::job_id), "the order of the claimed jobs");
 }
 
-/// The rest stays for the next claim.
+/// The limit of a claim leaves the rest for the next one.
 pub async fn a_claim_takes_no_more_than_its_limit(store: AnyStore) {
     for number in 1..=3 {
         add_job(&store, number, number).await;
@@ -68,7 +68,7 @@ pub async fn a_claim_takes_no_more_than_its_limit(store: AnyStore) {
     );
 }
 
-/// Due is from the moment on, and not a millisecond sooner.
+/// A job is due from its time on, and not a millisecond earlier.
 pub async fn nothing_is_claimed_before_it_is_due(store: AnyStore) {
     add_job(&store, 1, 100).await;
 
@@ -84,7 +84,7 @@ pub async fn nothing_is_claimed_before_it_is_due(store: AnyStore) {
     );
 }
 
-/// A lease that runs keeps the job from all others.
+/// A job under a running lease is not claimed again.
 pub async fn no_two_claims_take_the_same_job(store: AnyStore) {
     add_job(&store, 1, 1).await;
 
@@ -100,7 +100,7 @@ pub async fn no_two_claims_take_the_same_job(store: AnyStore) {
     );
 }
 
-/// The next claim counts the lost lease and has a number of its own.
+/// An expired lease is counted as lost, and the next claim has a new number.
 pub async fn a_lease_that_ran_out_is_claimed_again(store: AnyStore) {
     add_job(&store, 1, 1).await;
     let first = claimed_jobs(&store, jobs_at(10)).await;
@@ -126,7 +126,7 @@ pub async fn a_lease_that_ran_out_is_claimed_again(store: AnyStore) {
     );
 }
 
-/// Nothing leads out of an ended state.
+/// A job that has ended is never claimed.
 pub async fn an_ended_job_is_never_claimed(store: AnyStore) {
     add_job(&store, 1, 1).await;
     let jobs = claimed_jobs(&store, jobs_at(10)).await;
@@ -151,7 +151,7 @@ pub async fn an_ended_job_is_never_claimed(store: AnyStore) {
     );
 }
 
-/// A load finds the record that a claim returned, version included.
+/// A load returns the record and the version that the claim returned.
 pub async fn a_claim_is_kept_as_it_was_returned(store: AnyStore) {
     add_job(&store, 1, 1).await;
 
@@ -173,7 +173,7 @@ pub async fn a_claimed_job_refuses_the_version_before(store: AnyStore) {
     assert_conflict("a commit that expects version 1 of a job claimed at version 2", &stale);
 }
 
-/// An event is delivered by one at a time, and again once its lease ran out.
+/// A notification is claimed by one worker at a time, and again after its lease has expired.
 pub async fn notices_are_claimed_under_a_lease(store: AnyStore) {
     put(&store, Record::Notification(sample::notice(1, sample::at(5))), None)
         .await
@@ -207,7 +207,7 @@ pub async fn notices_are_claimed_under_a_lease(store: AnyStore) {
     );
 }
 
-/// Expiry knows no lease: the record is handed out, and again, until it is removed.
+/// Expired records have no lease: they are returned again until they are removed.
 pub async fn what_expires_is_handed_out_unchanged(store: AnyStore) {
     let batch = Record::Batch(sample::batch(1, Some(sample::at(5))));
     put(&store, batch.clone(), None).await.must_succeed("a commit of a new record");
@@ -223,7 +223,7 @@ pub async fn what_expires_is_handed_out_unchanged(store: AnyStore) {
     }
 }
 
-/// Workers that claim at once share the jobs out, none twice and none forgotten.
+/// Concurrent workers claim every job exactly once.
 pub async fn concurrent_claims_take_each_job_once(store: AnyStore) {
     for number in 1..=60 {
         add_job(&store, number, 1).await;
@@ -244,7 +244,7 @@ pub async fn concurrent_claims_take_each_job_once(store: AnyStore) {
     );
 }
 
-/// Of many that are due the limit takes the first, and the next claim the next.
+/// A limited claim takes the earliest jobs, and the next claim the following ones.
 pub async fn a_limited_claim_takes_the_earliest(store: AnyStore) {
     for (number, ready_at) in [(1, 500), (2, 300), (3, 100), (4, 400), (5, 200)] {
         add_job(&store, number, ready_at).await;
@@ -264,7 +264,7 @@ pub async fn a_limited_claim_takes_the_earliest(store: AnyStore) {
     );
 }
 
-/// Looking is no write: versions stay, and so does what others read before.
+/// A claim that takes nothing changes no version.
 pub async fn a_claim_of_nothing_due_writes_nothing(store: AnyStore) {
     add_job(&store, 1, 100).await;
 
@@ -287,7 +287,7 @@ pub async fn a_claim_of_nothing_due_writes_nothing(store: AnyStore) {
     );
 }
 
-/// The store writes what `Record::claimed` says, lease and all, and adds nothing of its own.
+/// The store writes exactly the result of `Record::claimed`.
 pub async fn a_claimed_record_is_what_the_core_makes_of_it(store: AnyStore) {
     let notice = Record::Notification(sample::notice(1, sample::at(1)));
     put(&store, notice.clone(), None).await.must_succeed("a commit of a new record");
@@ -310,7 +310,7 @@ pub async fn a_claimed_record_is_what_the_core_makes_of_it(store: AnyStore) {
     }
 }
 
-/// The version that a claim returns is the record's, so the worker need not load it again.
+/// A claim returns the current version, so the worker need not load the record again.
 pub async fn who_claimed_may_write_at_the_version_it_was_given(store: AnyStore) {
     add_job(&store, 1, 1).await;
     let found = store.claim(jobs_at(10)).await.must_succeed("a claim");
@@ -328,7 +328,7 @@ pub async fn who_claimed_may_write_at_the_version_it_was_given(store: AnyStore) 
     );
 }
 
-/// A lease is against every claim, that of its own worker included.
+/// A lease also blocks claims of its own worker.
 pub async fn a_worker_cannot_claim_over_its_own_lease(store: AnyStore) {
     add_job(&store, 1, 1).await;
     must_eq!(
@@ -346,7 +346,7 @@ pub async fn a_worker_cannot_claim_over_its_own_lease(store: AnyStore) {
     }
 }
 
-/// A lease's end is a moment as any other: neither before those that wait nor behind them.
+/// An expired lease is ordered by its end among the due times of waiting jobs.
 pub async fn lost_leases_stand_in_line_with_the_rest(store: AnyStore) {
     add_job(&store, 1, 1).await;
     must_eq!(
@@ -366,7 +366,7 @@ pub async fn lost_leases_stand_in_line_with_the_rest(store: AnyStore) {
     );
 }
 
-/// Whoever is still at it says so with a commit, and is left alone until then.
+/// A renewed lease blocks claims until its new end.
 pub async fn a_renewed_lease_is_waited_for(store: AnyStore) {
     add_job(&store, 1, 1).await;
     let found = store.claim(jobs_at(10)).await.must_succeed("a claim");
@@ -397,7 +397,7 @@ pub async fn a_renewed_lease_is_waited_for(store: AnyStore) {
     );
 }
 
-/// Without its lease it is due when it says, not when the lease would have ended.
+/// A job that was returned to the queue is due at its `ready_at`, not at the end of the released lease.
 pub async fn a_job_put_back_waits_for_its_moment(store: AnyStore) {
     for (number, ready_at) in [(1, 30), (2, 700)] {
         add_job(&store, number, 1).await;
@@ -441,7 +441,7 @@ pub async fn a_job_put_back_waits_for_its_moment(store: AnyStore) {
     );
 }
 
-/// Three queues drained side by side: each thing once, whichever worker asks for which.
+/// Concurrent claims in all three queues return every record exactly once.
 pub async fn claims_of_all_queues_at_once_take_each_once(store: AnyStore) {
     for number in 1..=20 {
         add_job(&store, number, 1).await;
@@ -482,8 +482,8 @@ pub async fn claims_of_all_queues_at_once_take_each_once(store: AnyStore) {
     );
 }
 
-/// Of a claim and a commit that meet at one job the second sees the first: either the commit
-/// conflicts, or what is claimed is what it wrote.
+/// A claim and a concurrent commit of the same job are ordered: either the commit conflicts, or the claim returns
+/// the committed record.
 pub async fn a_claim_and_a_commit_at_once_agree(store: AnyStore) {
     const JOBS: u64 = 24;
     for number in 1..=JOBS {
@@ -534,7 +534,7 @@ pub async fn a_claim_and_a_commit_at_once_agree(store: AnyStore) {
     }
 }
 
-/// Wherever the claimer goes away, the job is free or under a lease that ends.
+/// After a dropped claim, the job is free or under a lease that expires.
 pub async fn a_dropped_claim_loses_no_job(store: AnyStore) {
     for polls in 0..6 {
         let number = polls as u64 + 1;

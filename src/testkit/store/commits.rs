@@ -1,4 +1,4 @@
-//! Commits: all or nothing, at the versions that they were decided from.
+//! Commits: all or nothing, at the expected versions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use crate::testkit::kit::{self, MustBeThere, MustSucceed, breach, must, must_eq};
 
-/// Two writers that read the same version: one wins, the other is told so.
+/// Of two writers that read the same version, the second gets a conflict.
 pub async fn a_stale_commit_conflicts_and_writes_nothing(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     put(&store, account(2), Some(1)).await.must_succeed("a commit at the current version");
@@ -31,7 +31,7 @@ pub async fn a_stale_commit_conflicts_and_writes_nothing(store: AnyStore) {
     );
 }
 
-/// `expected: None` means that there must be none; a version, that there must be one.
+/// `expected: None` requires that the record is absent, a version that it is present.
 pub async fn a_new_record_conflicts_with_one_that_is_there(store: AnyStore) {
     let absent = put(&store, account(1), Some(1)).await;
     assert_conflict("a commit that expects version 1 of a record that is not there", &absent);
@@ -41,7 +41,7 @@ pub async fn a_new_record_conflicts_with_one_that_is_there(store: AnyStore) {
     assert_conflict("a commit that expects no record where there is one", &present);
 }
 
-/// A removed record is not there, nor in the index; made again, it begins at version 1.
+/// A removed record is absent, also from the index. A new record of the same key has version 1.
 pub async fn a_removed_record_is_gone_and_begins_anew(store: AnyStore) {
     put(&store, job(1), None).await.must_succeed("a commit of a new record");
 
@@ -62,7 +62,7 @@ pub async fn a_removed_record_is_gone_and_begins_anew(store: AnyStore) {
     );
 }
 
-/// Removing is checked as writing is.
+/// Removals are checked like writes.
 pub async fn a_stale_removal_conflicts(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     put(&store, account(2), Some(1)).await.must_succeed("a commit at the current version");
@@ -81,7 +81,7 @@ pub async fn a_stale_removal_conflicts(store: AnyStore) {
     );
 }
 
-/// One stale change of many stops them all, wherever it stands.
+/// One stale change refuses the whole commit, wherever it is.
 pub async fn a_commit_writes_all_or_nothing(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     let new = |number| Write { key: job(number).key(), expected: None, record: Some(job(number)) };
@@ -110,7 +110,7 @@ pub async fn a_commit_writes_all_or_nothing(store: AnyStore) {
     );
 }
 
-/// Of writers that all read the same version, exactly one succeeds.
+/// Of concurrent writers that read the same version, exactly one succeeds.
 pub async fn of_concurrent_commits_one_wins(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     let writers = at_once((10..26).map(|granted| {
@@ -143,7 +143,7 @@ pub async fn of_concurrent_commits_one_wins(store: AnyStore) {
     );
 }
 
-/// A version is compared for equality: one that is yet to come does not match either.
+/// A version is compared for equality: a future one does not match.
 pub async fn a_version_ahead_of_the_record_conflicts(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
@@ -161,7 +161,7 @@ pub async fn a_version_ahead_of_the_record_conflicts(store: AnyStore) {
     );
 }
 
-/// Versions belong to records: writes of one do not move another's, nor go by leaps.
+/// Versions count per record, in steps of 1.
 pub async fn a_version_counts_the_writes_of_its_own_record(store: AnyStore) {
     for record in [account(1), job(1), job(2)] {
         put(&store, record, None).await.must_succeed("a commit of a new record");
@@ -181,7 +181,7 @@ pub async fn a_version_counts_the_writes_of_its_own_record(store: AnyStore) {
     );
 }
 
-/// Expected not to be there, not there, and not to be there afterwards: nothing to do.
+/// Removing a record that is absent, and expected to be absent, changes nothing.
 pub async fn removing_what_is_not_there_changes_nothing(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
@@ -210,7 +210,7 @@ async fn due(store: &AnyStore) -> Option<u64> {
         .map(Timestamp::as_millis)
 }
 
-/// The index does not change, for any change before the stale one.
+/// A refused commit does not change the index.
 pub async fn a_refused_commit_leaves_the_index_alone(store: AnyStore) {
     for (number, at) in [(1, 50), (2, 60)] {
         put(&store, job_at(number, at), None).await.must_succeed("a commit of a new record");
@@ -235,7 +235,7 @@ pub async fn a_refused_commit_leaves_the_index_alone(store: AnyStore) {
     );
 }
 
-/// Nothing to write is no mistake.
+/// An empty commit succeeds.
 pub async fn an_empty_commit_changes_nothing(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
@@ -248,7 +248,7 @@ pub async fn an_empty_commit_changes_nothing(store: AnyStore) {
     );
 }
 
-/// One commit may do all three, of several kinds.
+/// One commit may create, change and remove records of several kinds.
 pub async fn a_commit_makes_changes_and_removes_at_once(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     put(&store, job_at(1, 5), None).await.must_succeed("a commit of a new record");
@@ -268,7 +268,7 @@ pub async fn a_commit_makes_changes_and_removes_at_once(store: AnyStore) {
     must_eq!(due(&store).await, Some(7), "the next due moment after that commit");
 }
 
-/// Whatever the two changes expect, and even if both say the same.
+/// A commit that names a key twice is refused, even if both changes are equal.
 pub async fn a_commit_that_names_a_key_twice_is_refused(store: AnyStore) {
     put(&store, job_at(1, 50), None).await.must_succeed("a commit of a new record");
     let twice = [
@@ -297,7 +297,7 @@ pub async fn a_commit_that_names_a_key_twice_is_refused(store: AnyStore) {
     must_eq!(due(&store).await, Some(50), "the next due moment after the refused commits");
 }
 
-/// A batch of thousands of jobs is submitted in one commit; the last change counts as the first.
+/// A commit of thousands of changes is all or nothing.
 pub async fn a_commit_of_thousands_is_whole(store: AnyStore) {
     const MANY: u64 = 2_500;
     let changes = |last: Write| -> Vec<Write> {
@@ -328,7 +328,7 @@ pub async fn a_commit_of_thousands_is_whole(store: AnyStore) {
     must_eq!(due(&store).await, Some(1), "the next due moment after a commit of 2,501 changes");
 }
 
-/// By every way of reading, as soon as the commit was acknowledged.
+/// An acknowledged commit is visible to every kind of read at once.
 pub async fn what_was_committed_is_seen_at_once(store: AnyStore) {
     for number in 1..=20 {
         put(&store, job_at(number, 100 - number), None)
@@ -355,7 +355,7 @@ pub async fn what_was_committed_is_seen_at_once(store: AnyStore) {
     }
 }
 
-/// Writers of different records do not conflict, however many run at once.
+/// Concurrent commits of different records do not conflict.
 pub async fn concurrent_commits_of_different_records_all_succeed(store: AnyStore) {
     let writers = at_once((1..=32).map(|number| {
         let store = Arc::clone(&store);
@@ -375,7 +375,7 @@ pub async fn concurrent_commits_of_different_records_all_succeed(store: AnyStore
     }
 }
 
-/// The granted credits of an account that was found.
+/// Returns the granted credits of a loaded account.
 fn granted(found: &Versioned) -> u64 {
     match &found.record {
         Record::Account(it) => it.granted().0,
@@ -383,7 +383,7 @@ fn granted(found: &Versioned) -> u64 {
     }
 }
 
-/// Loads accounts, grants each one credit more, and tries again as long as others were faster.
+/// Grants each of the accounts one credit, retrying after conflicts.
 async fn grant_one_more(store: &AnyStore, keys: Vec<Key>) {
     loop {
         let found = store.load(keys.clone()).await.must_succeed("a load");

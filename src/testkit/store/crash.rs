@@ -1,4 +1,4 @@
-//! Ends of a process: a durable store keeps what it acknowledged, and nothing by half.
+//! Crashes: a durable store keeps acknowledged commits, and no part of others.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn triple(tens: u64) -> [Record; 3] {
     [1, 2, 3].map(|it| job_at(tens * 10 + it, tens))
 }
 
-/// Counts the records of each triple: one or two are a part of a commit.
+/// Returns the number of records of each triple. One or two are a partial commit.
 async fn triples(store: &AnyStore, many: u64) -> Vec<usize> {
     let mut found = Vec::new();
     for tens in 1..=many {
@@ -30,8 +30,8 @@ async fn triples(store: &AnyStore, many: u64) -> Vec<usize> {
     found
 }
 
-/// The process ends with commits on their way: those that were acknowledged are there, and none of
-/// the others is there by half.
+/// If the process ends during commits, the acknowledged ones are kept, and the others are kept whole or not at
+/// all.
 pub async fn commits_under_way_at_the_end_are_whole_or_not_there(dir: &Path, open: Open<'_>) {
     const MANY: u64 = 40;
     let store = open(dir);
@@ -92,8 +92,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A killed process leaves its files as they were at that moment: a copy of them, taken while the
-/// store is open and without a word to it, is opened instead.
+/// A killed process leaves its files behind unchanged. The check opens a copy of the files that was taken while the
+/// store was open.
 pub async fn what_a_killed_process_leaves_holds_all_that_was_acknowledged(
     dir: &Path,
     open: Open<'_>,

@@ -1,4 +1,4 @@
-//! The index: what is due when, in step with the records.
+//! The index: due times are consistent with the records.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::core::job::{Job, JobState};
 use crate::core::record::{Claim, Queue, Record};
 use crate::testkit::kit::{MustSucceed, must, must_eq};
 
-/// A claim in one queue gives nothing of another.
+/// A claim in one queue returns no record of another.
 pub async fn queues_are_kept_apart(store: AnyStore) {
     add_job(&store, 1, 1).await;
     put(&store, Record::Notification(sample::notice(1, sample::at(2))), None)
@@ -29,7 +29,7 @@ pub async fn queues_are_kept_apart(store: AnyStore) {
     }
 }
 
-/// The index is kept in step: with new records, changed ones and claims.
+/// The earliest due time follows new records, changes and claims.
 pub async fn due_says_the_earliest_and_follows_commits(store: AnyStore) {
     add_job(&store, 1, 300).await;
     add_job(&store, 2, 200).await;
@@ -62,7 +62,7 @@ pub async fn due_says_the_earliest_and_follows_commits(store: AnyStore) {
     );
 }
 
-/// Records that wait for nothing are never due: they would be handed out again and again.
+/// A record without a due time is in no queue, because it would be claimed again and again.
 pub async fn what_has_no_moment_is_in_no_queue(store: AnyStore) {
     let ended = |number, state| Record::Job(Job { state, ..sample::job(number, sample::at(1)) });
     let told = |number, state| {
@@ -99,7 +99,7 @@ pub async fn what_has_no_moment_is_in_no_queue(store: AnyStore) {
     }
 }
 
-/// Sooner than before: the old moment no longer counts, and the new one does at once.
+/// An earlier due time replaces the old one at once.
 pub async fn a_moment_moved_forward_is_followed(store: AnyStore) {
     add_job(&store, 1, 500).await;
 
@@ -127,7 +127,7 @@ pub async fn a_moment_moved_forward_is_followed(store: AnyStore) {
     );
 }
 
-/// A record that changes and keeps its moment keeps one place in its queue, and loses it once.
+/// A record that is rewritten with the same due time has one index entry.
 pub async fn writing_the_same_moment_again_counts_once(store: AnyStore) {
     add_job(&store, 1, 5).await;
     for version in 1..=3 {
@@ -154,7 +154,7 @@ pub async fn writing_the_same_moment_again_counts_once(store: AnyStore) {
     must_eq!(due(&store, Queue::Jobs).await, None, "the next due moment after the job was removed");
 }
 
-/// Twenty jobs of one submission are due at the same millisecond.
+/// Jobs that are due at the same millisecond are all kept.
 pub async fn equal_moments_are_kept_apart(store: AnyStore) {
     for number in 1..=20 {
         add_job(&store, number, 7).await;
@@ -180,7 +180,7 @@ pub async fn equal_moments_are_kept_apart(store: AnyStore) {
     );
 }
 
-/// From every queue, and what remains is what is due next.
+/// A removed record is no longer due in any queue.
 pub async fn what_was_removed_falls_due_no_more(store: AnyStore) {
     for number in 1..=2 {
         let at = sample::at(number * 10);
@@ -220,7 +220,7 @@ pub async fn what_was_removed_falls_due_no_more(store: AnyStore) {
     }
 }
 
-/// The moment of its next attempt is still in the record, and counts no more.
+/// A delivered notification is no longer due, although its record still contains a time.
 pub async fn a_delivered_notice_leaves_its_queue(store: AnyStore) {
     let notice = sample::notice(1, sample::at(5));
     put(&store, Record::Notification(notice.clone()), None)
@@ -249,7 +249,7 @@ pub async fn a_delivered_notice_leaves_its_queue(store: AnyStore) {
     );
 }
 
-/// A batch that is not finished is in no queue; its end puts it into one.
+/// A batch is due for expiry only after its end.
 pub async fn a_batch_that_ends_begins_to_expire(store: AnyStore) {
     put(&store, Record::Batch(sample::batch(1, None)), None)
         .await
@@ -275,7 +275,7 @@ pub async fn a_batch_that_ends_begins_to_expire(store: AnyStore) {
     );
 }
 
-/// In one queue with the batches, by moment and not by kind.
+/// Cache entries are ordered by time in the same queue as batches.
 pub async fn cached_answers_fall_due_for_expiry(store: AnyStore) {
     let answer = Record::CacheEntry(sample::cached(1, sample::at(5)));
     let batch = Record::Batch(sample::batch(1, Some(sample::at(6))));
@@ -300,7 +300,7 @@ pub async fn cached_answers_fall_due_for_expiry(store: AnyStore) {
     );
 }
 
-/// An account's day too.
+/// A day of usage falls due for expiry.
 pub async fn days_of_usage_fall_due_for_expiry(store: AnyStore) {
     let day = sample::usage("a", 3);
     let at = day.expires_at().as_millis();
@@ -323,7 +323,7 @@ pub async fn days_of_usage_fall_due_for_expiry(store: AnyStore) {
     );
 }
 
-/// The first millisecond and the last are moments as any other.
+/// The first and the last millisecond are valid due times.
 pub async fn moments_at_both_ends_of_time_are_kept(store: AnyStore) {
     let last = u64::MAX;
     add_job(&store, 1, last).await;

@@ -1,4 +1,4 @@
-//! Lists: one kind, in the order of keys, page by page.
+//! Lists: one kind, ordered by key, page by page.
 
 use super::{AnyStore, account, job, put, removal, sample, write};
 use crate::core::record::{Key, Queue, Record, RecordKind};
@@ -22,7 +22,7 @@ async fn with_batches(store: &impl Store) -> [Key; 3] {
     [1, 2, 3].map(|it| Key::Batch(sample::batch_id(it)))
 }
 
-/// In the order of keys, both ways, up to the limit.
+/// A list is ordered by key, ascending or descending, up to the limit.
 pub async fn listing_goes_up_and_down(store: AnyStore) {
     let [one, two, three] = with_batches(&store).await;
 
@@ -43,7 +43,7 @@ pub async fn listing_goes_up_and_down(store: AnyStore) {
     );
 }
 
-/// `after` is not listed again, and need not be there.
+/// A list starts after `after`, which need not exist.
 pub async fn listing_goes_on_behind_a_key(store: AnyStore) {
     let [one, two, three] = with_batches(&store).await;
     let missing = Some(Key::Batch(sample::batch_id(9)));
@@ -75,7 +75,7 @@ pub async fn listing_goes_on_behind_a_key(store: AnyStore) {
     );
 }
 
-/// A list holds one kind, even where `after` names another.
+/// A list contains one kind, even if `after` is a key of another.
 pub async fn listing_keeps_kinds_apart(store: AnyStore) {
     let keys = with_batches(&store).await;
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
@@ -99,7 +99,7 @@ pub async fn listing_keeps_kinds_apart(store: AnyStore) {
     );
 }
 
-/// The last key of a page may be removed before the next page is asked for.
+/// The last key of a page may be removed before the next page is listed.
 pub async fn listing_goes_on_behind_a_key_that_is_gone(store: AnyStore) {
     let [one, two, three] = with_batches(&store).await;
 
@@ -120,7 +120,7 @@ pub async fn listing_goes_on_behind_a_key_that_is_gone(store: AnyStore) {
     );
 }
 
-/// The first and the last key that a kind can have are its own, and no neighbour's.
+/// The smallest and the greatest key of a kind are listed with their kind.
 pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
     let mut records = sample::every_kind();
     for byte in [0, u8::MAX] {
@@ -145,8 +145,8 @@ pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
     }
 }
 
-/// Records of an account are listed from its greatest key down. Its neighbors' keys are close:
-/// names that begin alike, and a batch that two accounts would share.
+/// The batches of an account are listed from its greatest key down. The check adds accounts with similar names and a
+/// batch in two accounts.
 pub async fn an_accounts_own_is_listed_newest_first(store: AnyStore) {
     let owned = |name: &str, batch: u64| Record::AccountBatch(sample::owned(name, batch));
     for (name, batch) in [("a", 1), ("a", 2), ("a b", 3), ("ab", 1), ("ab", 9), ("b", 2)] {
@@ -161,7 +161,7 @@ pub async fn an_accounts_own_is_listed_newest_first(store: AnyStore) {
     must_eq!(listed(&store, list).await, keys, "the descending list of the batches of accounts");
 }
 
-/// Asking again behind the last key shows all, none twice, both ways.
+/// The pages of a list together contain every record exactly once, in both directions.
 pub async fn pages_of_a_listing_hold_each_record_once(store: AnyStore) {
     let new = (1..=50).map(|it| write(Record::Batch(sample::batch(it, None)), None)).collect();
     store.commit(new).await.must_succeed("a commit of a new record");
@@ -189,7 +189,7 @@ pub async fn pages_of_a_listing_hold_each_record_once(store: AnyStore) {
     }
 }
 
-/// A limit is an upper bound and no size to reserve.
+/// A limit is an upper bound and not a size to allocate.
 pub async fn a_limit_beyond_what_is_there_is_no_error(store: AnyStore) {
     let keys = with_batches(&store).await;
     put(&store, job(1), None).await.must_succeed("a commit of a new record");
@@ -208,7 +208,7 @@ pub async fn a_limit_beyond_what_is_there_is_no_error(store: AnyStore) {
     );
 }
 
-/// Numbers by value and names by byte: no store sorts as a dictionary does.
+/// Numbers are ordered by value and names by bytes, without collation.
 pub async fn keys_are_listed_in_the_order_of_their_bytes(store: AnyStore) {
     let entries = [256, 2, 10, 65_536].map(|it| Record::LedgerEntry(sample::entry(1, it)));
     let sites = ["b", "é", "B", "a", "Z", "ab"].map(|it| Record::Site(sample::site(it)));
@@ -231,7 +231,7 @@ pub async fn keys_are_listed_in_the_order_of_their_bytes(store: AnyStore) {
     );
 }
 
-/// A list is no older than a load.
+/// A list is as recent as a load.
 pub async fn a_listing_shows_the_newest_and_nothing_removed(store: AnyStore) {
     let [_, two, three] = with_batches(&store).await;
     let newer = Record::Batch(sample::batch(2, Some(sample::at(9))));

@@ -53,7 +53,7 @@ use crate::testkit::kit::{
     self, CHECK_LIMIT, KitReport, MustSucceed, abandoned_after, at_once, must_eq,
 };
 
-/// A store as the engine holds it, which is how the checks hold it too.
+/// A store as the engine and the checks hold it.
 #[doc(hidden)]
 pub type AnyStore = Arc<dyn Store>;
 
@@ -61,7 +61,7 @@ pub type AnyStore = Arc<dyn Store>;
 #[doc(hidden)]
 pub type Open<'a> = &'a dyn Fn(&Path) -> AnyStore;
 
-/// A check on its way.
+/// A running check.
 #[doc(hidden)]
 pub type Checking<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -73,7 +73,7 @@ pub type Check = fn(AnyStore) -> Checking<'static>;
 #[doc(hidden)]
 pub type ReopenCheck = for<'a> fn(&'a Path, Open<'a>) -> Checking<'a>;
 
-/// Writes `record` where `expected` is now.
+/// Writes `record`, whose current version is `expected`.
 #[doc(hidden)]
 pub async fn put(
     store: &impl Store,
@@ -91,12 +91,12 @@ pub async fn get(store: &impl Store, key: Key) -> Option<Versioned> {
     found.remove(0)
 }
 
-/// The change that makes a record what is given.
+/// Returns the change that writes a record.
 fn write(record: Record, expected: Option<Version>) -> Write {
     Write { key: record.key(), expected, record: Some(record) }
 }
 
-/// The change that removes a record.
+/// Returns the change that removes a record.
 fn removal(key: Key, expected: Option<Version>) -> Write {
     Write { key, expected, record: None }
 }
@@ -145,14 +145,14 @@ macro_rules! reopen_table {
 crate::each_store_check!(table,);
 crate::each_store_reopen_check!(reopen_table,);
 
-/// Runs every check against a store that `open` makes anew for each.
+/// Runs every check, each against a new store from `open`.
 ///
-/// A check that fails prints its panic as a test would.
+/// A check that fails prints its panic like a test.
 pub fn check_all<S: Store + 'static>(open: impl Fn() -> S + Clone + Send + 'static) -> KitReport {
     check_all_within(CHECK_LIMIT, open)
 }
 
-/// Does what [`check_all`] does; a check has failed once it took `limit`.
+/// Runs every check like [`check_all`], with this time limit for each.
 pub fn check_all_within<S: Store + 'static>(
     limit: Duration,
     open: impl Fn() -> S + Clone + Send + 'static,
@@ -164,8 +164,8 @@ pub fn check_all_within<S: Store + 'static>(
     kit::report(limit, checks)
 }
 
-/// Runs every check of what a durable store keeps over a reopening; `open` opens the store in a
-/// directory, which holds all that the store keeps.
+/// Runs every check of a durable store, each in a new directory. `open` opens the store in a directory, which must
+/// contain all of its data.
 pub fn check_all_reopened<S: Store + 'static>(
     open: impl Fn(&Path) -> S + Clone + Send + 'static,
 ) -> KitReport {
@@ -352,10 +352,10 @@ macro_rules! store_conformance {
     };
 }
 
-/// Makes every check of what a durable store keeps over a reopening a `#[test]` of its own.
+/// Makes every check of a durable store a `#[test]` of its own.
 ///
-/// The second argument opens the store in a directory: a `Fn(&Path) -> impl Store`. All that the
-/// store keeps must be in that directory, since one check opens a copy of it.
+/// The second argument opens the store in a directory: a `Fn(&Path) -> impl Store`. All data of the store must be in
+/// that directory, because one check opens a copy of it.
 #[macro_export]
 macro_rules! store_reopen_conformance {
     ($suite:ident, $open:expr) => {

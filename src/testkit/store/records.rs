@@ -1,4 +1,4 @@
-//! Records and their keys: what is read is what was written.
+//! Records and their keys are returned as they were written.
 
 use super::{AnyStore, account, get, job, put, sample};
 use crate::core::batch::Notification;
@@ -7,7 +7,7 @@ use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, Store};
 use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq};
 
-/// Nothing to load, list, claim or wait for.
+/// A fresh store is empty for every kind of read.
 pub async fn a_fresh_store_is_empty(store: AnyStore) {
     must_eq!(get(&store, account(0).key()).await, None, "a record of a fresh store");
     let list = ListQuery { kind: RecordKind::Batch, after: None, descending: false, limit: 10 };
@@ -31,7 +31,7 @@ pub async fn a_fresh_store_is_empty(store: AnyStore) {
     }
 }
 
-/// A record comes back equal, with versions from 1 up.
+/// A record is returned unchanged, with versions from 1 up.
 pub async fn a_committed_record_loads_back(store: AnyStore) {
     let records = [account(1), job(1), Record::Batch(sample::batch(1, Some(sample::at(5))))];
     for record in records {
@@ -70,12 +70,12 @@ async fn comes_back(store: &AnyStore, records: Vec<Record>) {
     }
 }
 
-/// Every field of every kind, fractions and nested lists included.
+/// Every field of every kind is kept, including fractions and nested lists.
 pub async fn every_kind_of_record_comes_back_as_it_was_written(store: AnyStore) {
     comes_back(&store, sample::every_kind()).await;
 }
 
-/// Amounts and moments go up to the greatest of 64 bits, beyond what a signed number holds.
+/// Amounts and times up to the largest unsigned 64-bit number are kept.
 pub async fn records_at_the_ends_of_their_ranges_come_back(store: AnyStore) {
     let most = Timestamp::from_millis(u64::MAX);
     let batch = crate::core::batch::BatchRecord {
@@ -96,7 +96,7 @@ pub async fn records_at_the_ends_of_their_ranges_come_back(store: AnyStore) {
     comes_back(&store, records).await;
 }
 
-/// A zero byte, quotes, line ends and every plane of Unicode.
+/// Text with zero bytes, quotes, line endings and characters of every Unicode plane is kept.
 pub async fn text_of_any_kind_comes_back(store: AnyStore) {
     let texts =
         ["\0", "'; DROP TABLE jobs; --", "a\r\n\tb\\n", "\u{feff}é\u{301}\u{202e}\u{1f600}", ""];
@@ -108,7 +108,7 @@ pub async fn text_of_any_kind_comes_back(store: AnyStore) {
     comes_back(&store, notices.collect()).await;
 }
 
-/// A batch of 20,000 jobs is about 800 kB of JSON.
+/// A large record is kept: a batch of 20,000 jobs is about 800 kB of JSON.
 pub async fn a_large_record_is_kept_whole(store: AnyStore) {
     let mut batch = sample::batch(1, None);
     batch.jobs = (0..20_000).map(sample::job_id).collect();
@@ -125,8 +125,8 @@ pub async fn a_large_record_is_kept_whole(store: AnyStore) {
     );
 }
 
-/// Answers stand where their keys stood, with gaps for what is missing, and twice for a key that
-/// was asked for twice.
+/// A load returns one entry per key, in the order of the keys: `None` for a missing record, and the record twice for a
+/// key that is repeated.
 pub async fn loading_keeps_the_order_of_keys(store: AnyStore) {
     put(&store, job(1), None).await.must_succeed("a commit of a new record");
     put(&store, job(3), None).await.must_succeed("a commit of a new record");
@@ -147,7 +147,7 @@ pub async fn loading_keeps_the_order_of_keys(store: AnyStore) {
     );
 }
 
-/// The engine's writer loads about 4,000 keys at once.
+/// Thousands of keys load in one call, as the engine's writer does.
 pub async fn thousands_of_keys_load_in_one_call(store: AnyStore) {
     for number in [1, 4_999] {
         put(&store, job(number), None).await.must_succeed("a commit of a new record");
@@ -165,7 +165,7 @@ fn submission(account: &str, key: &str, batch: u64) -> Record {
     Record::IdempotencyRecord(sample::submission(account, key, batch))
 }
 
-/// Names are bytes to a store, and none is the beginning of another's key.
+/// Keys are compared as bytes, and a key that is a prefix of another is distinct.
 pub async fn keys_in_any_script_are_kept_apart(store: AnyStore) {
     let records = vec![
         submission("a", "bc", 1),
@@ -177,7 +177,7 @@ pub async fn keys_in_any_script_are_kept_apart(store: AnyStore) {
     comes_back(&store, records).await;
 }
 
-/// No store folds case, trims blanks, composes accents or takes a sign for a wildcard.
+/// Keys are not case-folded, trimmed, normalized or matched as patterns.
 pub async fn keys_that_begin_alike_are_kept_apart(store: AnyStore) {
     let names = ["a", "A", "a ", " a", "a\0", "a\0b", "a%", "a_", "ab", "é", "e\u{301}", ""];
     let sites = names.map(|it| Record::Site(sample::site(it)));
@@ -196,7 +196,7 @@ pub async fn keys_that_begin_alike_are_kept_apart(store: AnyStore) {
     }
 }
 
-/// Names that differ only in their last byte, at the greatest length that a key can have.
+/// Keys of the maximum length that differ only in their last byte are distinct.
 pub async fn the_longest_keys_are_kept_apart(store: AnyStore) {
     let account = "n".repeat(128);
     let key = |last: &str| format!("{}{last}", "k".repeat(1_000));

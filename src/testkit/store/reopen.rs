@@ -13,7 +13,7 @@ use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, Store};
 use crate::testkit::kit::{MustBeThere, MustSucceed, breach, must, must_eq};
 
-/// Acknowledged records are there, and in the index.
+/// Acknowledged records survive a reopening, and so does their index.
 pub async fn acknowledged_commits_survive_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, account(5), None).await.must_succeed("a commit of a new record");
@@ -33,7 +33,7 @@ pub async fn acknowledged_commits_survive_a_reopening(dir: &Path, open: Open<'_>
     );
 }
 
-/// Nobody waits for a lease whose process is gone.
+/// Reopening releases the leases of the previous process.
 pub async fn leases_are_released_at_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, Record::Job(sample::job(1, sample::at(1))), None)
@@ -104,7 +104,7 @@ pub async fn bodies_survive_a_reopening(dir: &Path, open: Open<'_>) {
     );
 }
 
-/// A version that was read before still decides afterwards.
+/// A version that was read before a reopening is still compared after it.
 pub async fn versions_go_on_after_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
@@ -126,7 +126,7 @@ pub async fn versions_go_on_after_a_reopening(dir: &Path, open: Open<'_>) {
     );
 }
 
-/// Every field of every kind; but for leases, which end with their process.
+/// Every field of every kind survives, except leases, which end with their process.
 pub async fn every_kind_of_record_survives_a_reopening(dir: &Path, open: Open<'_>) {
     let mut records = sample::every_kind();
     records.retain(|it| it.abandoned(sample::at(0)).is_none());
@@ -157,7 +157,7 @@ pub(super) fn jobs(descending: bool) -> ListQuery {
     ListQuery { kind: RecordKind::Job, after: None, descending, limit: usize::MAX }
 }
 
-/// More than any buffer holds, in many commits and in one.
+/// Thousands of records survive, from many commits and from one.
 pub async fn thousands_of_records_survive_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     for number in 1..=50 {
@@ -180,7 +180,7 @@ pub async fn thousands_of_records_survive_a_reopening(dir: &Path, open: Open<'_>
     }
 }
 
-/// A conflict is an answer, not a delay.
+/// A refused commit is not applied later.
 pub async fn a_refused_commit_is_not_there_after_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
@@ -204,7 +204,7 @@ pub async fn a_refused_commit_is_not_there_after_a_reopening(dir: &Path, open: O
     );
 }
 
-/// Neither the record nor its place in a queue comes back.
+/// A removed record and its index entry do not return.
 pub async fn what_was_removed_stays_removed(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     for number in 1..=3 {
@@ -238,7 +238,7 @@ pub async fn what_was_removed_stays_removed(dir: &Path, open: Open<'_>) {
     );
 }
 
-/// By key, whatever the order in which the records were written or found.
+/// Lists are ordered by key after a reopening too.
 pub async fn listings_keep_their_order_over_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     for number in [7, 3, 9, 1, 8, 2] {
@@ -258,7 +258,7 @@ pub async fn listings_keep_their_order_over_a_reopening(dir: &Path, open: Open<'
     must_eq!(down, [9, 8, 7, 3, 2, 1].map(|it| job(it).key()), "the descending list of jobs");
 }
 
-/// The index is there again, for every queue, moments that changed included.
+/// The index of every queue survives, including changed due times.
 pub async fn what_is_due_is_claimed_in_order_after_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     for (number, at) in [(1, 300), (2, 100), (3, 200)] {
@@ -304,7 +304,7 @@ async fn claim_at(store: &AnyStore, now: u64) -> Vec<Job> {
         .collect()
 }
 
-/// A page that kills its process is counted, and what the dead worker still sends is refused.
+/// A released lease counts as lost, and late commits of its worker are refused.
 pub async fn a_released_lease_counts_as_lost_and_its_claim_is_stale(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, job(1), None).await.must_succeed("a commit of a new record");
@@ -325,7 +325,7 @@ pub async fn a_released_lease_counts_as_lost_and_its_claim_is_stale(dir: &Path, 
     );
 }
 
-/// Waiting records do not change: neither their versions nor their moments.
+/// A reopening does not change the version or the due time of waiting records.
 pub async fn a_reopening_changes_nothing_but_leases(dir: &Path, open: Open<'_>) {
     let records = vec![
         job_at(1, 5),
@@ -352,7 +352,7 @@ pub async fn a_reopening_changes_nothing_but_leases(dir: &Path, open: Open<'_>) 
     }
 }
 
-/// A lease is lost once, however often its store is opened afterwards.
+/// A lease counts as lost once, even if the store is opened several times.
 pub async fn reopening_again_releases_nothing_twice(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, job(1), None).await.must_succeed("a commit of a new record");
@@ -376,7 +376,7 @@ pub async fn reopening_again_releases_nothing_twice(dir: &Path, open: Open<'_>) 
     );
 }
 
-/// Nothing leads out of an ended state, a reopening least of all.
+/// Ended records stay ended over a reopening.
 pub async fn what_ended_stays_ended_over_a_reopening(dir: &Path, open: Open<'_>) {
     let told = |number, state| {
         Record::Notification(Notification { state, ..sample::notice(number, sample::at(1)) })
@@ -418,7 +418,7 @@ pub async fn what_ended_stays_ended_over_a_reopening(dir: &Path, open: Open<'_>)
     }
 }
 
-/// Granted is free, held and spent, after a batch was ended in three lives of its store.
+/// The ledger balances after a batch was ended over three openings of its store.
 pub async fn the_ledger_adds_up_after_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     submit(&store, 6).await;
@@ -462,7 +462,7 @@ pub async fn the_ledger_adds_up_after_a_reopening(dir: &Path, open: Open<'_>) {
     );
 }
 
-/// A removed batch's bodies do not come back, and the others do not go.
+/// Removed bodies do not return, and other bodies stay.
 pub async fn removed_bodies_stay_removed(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     let Some(bodies) = store.bodies() else { return };

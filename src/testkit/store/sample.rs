@@ -1,4 +1,4 @@
-//! Records to check a store with.
+//! Sample records for the checks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::core::time::Timestamp;
 use crate::core::usage::DailyUsage;
 use crate::core::verdict::Verdict;
 
-/// The moment `millis` after 1970 began.
+/// Returns the time `millis` milliseconds after the start of 1970.
 pub fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
@@ -96,7 +96,7 @@ pub fn batch(number: u64, expires_at: Option<Timestamp>) -> BatchRecord {
     }
 }
 
-/// A pending event that is to be delivered from `ready_at` on.
+/// Returns a pending notification that is due at `ready_at`.
 pub fn notice(number: u64, ready_at: Timestamp) -> Notification {
     Notification {
         id: NotificationId::new(at(number), 0, number),
@@ -139,7 +139,7 @@ pub fn submission(account: &str, key: &str, number: u64) -> IdempotencyRecord {
     IdempotencyRecord { account, key: key.to_owned(), digest: [7; 32], batch: batch_id(number) }
 }
 
-/// A cached answer whose digest is `byte` throughout.
+/// Returns a cache entry whose digest repeats `byte`.
 pub fn cached(byte: u8, expires_at: Timestamp) -> CacheEntry {
     CacheEntry {
         digest: [byte; 32],
@@ -156,7 +156,7 @@ pub fn owned(account: &str, number: u64) -> AccountBatch {
     AccountBatch { account, batch: batch_id(number) }
 }
 
-/// A day of the account, so many days after 1970 began, on which a job of two has ended.
+/// Returns the usage of a day, counted from the start of 1970, on which one of two jobs has ended.
 pub fn usage(account: &str, day: u64) -> DailyUsage {
     let account = AccountId::new(account).expect("a valid name");
     let mut usage = DailyUsage::new(account, at(day * 86_400_000).day());

@@ -1,4 +1,4 @@
-//! The engine's own commits: submit, end a job, expire. Many records each, many workers at once.
+//! The engine's commits: submit, end a job, expire. Each changes many records, and many workers commit at once.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ fn record(found: Option<Versioned>) -> (u64, Record) {
     (found.version, found.record)
 }
 
-/// The account and the batch as they are.
+/// Loads the account and the batch.
 pub(super) async fn books(store: &AnyStore) -> (Account, BatchRecord) {
     let keys = vec![Key::Account(AccountId::default()), Key::Batch(sample::batch_id(1))];
     let mut found = store.load(keys).await.must_succeed("a load").into_iter();
@@ -61,7 +61,7 @@ pub(super) async fn books(store: &AnyStore) -> (Account, BatchRecord) {
     }
 }
 
-/// The commit that ends `job` with a page, decided from what is in the store now.
+/// Returns the commit that ends `job` with a page, decided from the current records.
 async fn ending(store: &AnyStore, job: &Job) -> Vec<Write> {
     let keys = vec![Key::Job(job.id), Key::Batch(job.batch), Key::Account(job.account.clone())];
     let mut found = store.load(keys).await.must_succeed("a load").into_iter();
@@ -107,7 +107,7 @@ async fn ending(store: &AnyStore, job: &Job) -> Vec<Write> {
     changes
 }
 
-/// Claims as many as `limit` and returns them.
+/// Claims at most `limit` jobs and returns them.
 pub(super) async fn claim_jobs(store: &AnyStore, worker: u64, limit: usize) -> Vec<Job> {
     let claim = Claim { worker: WorkerId(worker), limit, ..sample::claim(Queue::Jobs, 10) };
     let found = store.claim(claim).await.must_succeed("a claim");
@@ -120,7 +120,7 @@ pub(super) async fn claim_jobs(store: &AnyStore, worker: u64, limit: usize) -> V
         .collect()
 }
 
-/// Ends a claimed job, trying again as long as others were faster.
+/// Ends a claimed job, retrying after conflicts.
 pub(super) async fn end(store: &AnyStore, job: &Job) {
     loop {
         match store.commit(ending(store, job).await).await {
@@ -139,7 +139,7 @@ async fn count(store: &AnyStore, kind: RecordKind) -> usize {
     store.list(list).await.must_succeed("a list").len()
 }
 
-/// Job, batch, account, ledger line and event change together.
+/// Job, batch, account, ledger entry and notification change in one commit.
 pub async fn the_end_of_a_job_is_one_commit(store: AnyStore) {
     submit(&store, 1).await;
     let jobs = claim_jobs(&store, 1, 1).await;
@@ -190,7 +190,7 @@ pub async fn the_end_of_a_job_is_one_commit(store: AnyStore) {
     );
 }
 
-/// The same end again, from a worker that was slow: all of it is refused, the ledger's line too.
+/// A second end of the same job is refused as a whole, including its ledger entry.
 pub async fn a_late_result_changes_nothing(store: AnyStore) {
     submit(&store, 2).await;
     let jobs = claim_jobs(&store, 1, 1).await;
@@ -210,7 +210,7 @@ pub async fn a_late_result_changes_nothing(store: AnyStore) {
     );
 }
 
-/// Credits are conserved, every job ends once, and exactly one event comes into being.
+/// Credits are conserved, every job ends once, and exactly one notification is created.
 pub async fn a_batch_that_many_workers_end_adds_up(store: AnyStore) {
     submit(&store, 24).await;
     let workers = at_once((1..=6).map(|worker| {
@@ -259,7 +259,7 @@ pub async fn a_batch_that_many_workers_end_adds_up(store: AnyStore) {
     );
 }
 
-/// One idempotency key, many submissions: one batch and one hold, and nothing of the others.
+/// Of many submissions with one idempotency key, one is accepted and the others leave no records.
 pub async fn of_concurrent_submissions_one_is_accepted(store: AnyStore) {
     let account = sample::account("a", GRANTED.0);
     put(&store, Record::Account(account.clone()), None)
@@ -300,7 +300,7 @@ pub async fn of_concurrent_submissions_one_is_accepted(store: AnyStore) {
     );
 }
 
-/// A batch goes with its jobs, its ledger and its event, and what is beside it stays.
+/// An expired batch is removed with its jobs, ledger and notification. Other records stay.
 pub async fn an_expired_batch_is_removed_whole(store: AnyStore) {
     submit(&store, 3).await;
     for job in claim_jobs(&store, 1, 3).await {

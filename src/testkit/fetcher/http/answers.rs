@@ -8,7 +8,7 @@ use crate::testkit::fetcher::sites::Raw;
 use crate::testkit::kit::{must, must_eq};
 use crate::testkit::site::{Site, SiteResponse};
 
-/// Every byte there is, twice over, and nothing about hops or proxies that were not there.
+/// A body of all byte values is returned unchanged, without redirects or proxies that were not used.
 pub async fn a_page_comes_back_whole(fetcher: AnyHttpFetcher) {
     let bytes: Vec<u8> = (0..=255).chain(0..=255).collect();
     let body = bytes.clone();
@@ -25,12 +25,12 @@ pub async fn a_page_comes_back_whole(fetcher: AnyHttpFetcher) {
     must_eq!(site.hits(), 1, "the number of requests for one attempt");
 }
 
-/// Reading a status is the engine's job: each comes with its page, and is asked for once.
+/// An error status is returned with its page, after one request: the engine judges it.
 pub async fn an_error_status_is_an_answer(fetcher: AnyHttpFetcher) {
     shared::error_statuses_are_answers(&fetcher).await;
 }
 
-/// No content, nothing new, and a success of no bytes.
+/// Responses without a body (204, 304, an empty 200) are returned.
 pub async fn an_answer_without_a_body_is_an_answer(fetcher: AnyHttpFetcher) {
     for status in [200, 204, 304] {
         let site =
@@ -53,7 +53,7 @@ pub async fn an_answer_without_a_body_is_an_answer(fetcher: AnyHttpFetcher) {
     }
 }
 
-/// There is a response to read, so it is read.
+/// A redirect without a target is returned as a response.
 pub async fn a_redirect_without_an_aim_is_an_answer(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         SiteResponse::status(request.path[1..].parse().unwrap_or(500)).body("moved, but where to?")
@@ -71,7 +71,7 @@ pub async fn a_redirect_without_an_aim_is_an_answer(fetcher: AnyHttpFetcher) {
     }
 }
 
-/// Names in lower case, values as they were, and each of those that come more than once.
+/// Header names are in lower case, values unchanged, and repeated headers are all returned.
 pub async fn headers_are_complete_and_in_lower_case(fetcher: AnyHttpFetcher) {
     let site = Raw::says(
         "HTTP/1.1 200 OK\r\nX-UPPER: Kept As It Is\r\nSet-Cookie: a=1; Path=/\r\n\
@@ -91,12 +91,12 @@ pub async fn headers_are_complete_and_in_lower_case(fetcher: AnyHttpFetcher) {
     must_eq!(all("content-type"), ["text/html; charset=\"UTF-8\""], "the values of `content-type`");
 }
 
-/// Five hops, each once, with their statuses; the headers are the last answer's.
+/// Five redirects are followed, each once, and returned with their statuses. The headers are those of the last response.
 pub async fn redirects_are_followed_and_told(fetcher: AnyHttpFetcher) {
     shared::redirects_are_told(&fetcher).await;
 }
 
-/// A circle and a chain without end stop, and cost the site a bounded number of requests.
+/// A redirect loop and an endless chain end after a limited number of requests.
 pub async fn redirects_without_end_end(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| match request.path.strip_prefix("/n") {
         Some(number) => {
@@ -113,7 +113,7 @@ pub async fn redirects_without_end_end(fetcher: AnyHttpFetcher) {
     must!(hits <= 100, "two endless redirects cost {hits} requests", "stop after 50 each at most");
 }
 
-/// Compressed only for those who asked for it, and never left so.
+/// A compressed body is decompressed.
 pub async fn a_compressed_body_comes_back_decoded(fetcher: AnyHttpFetcher) {
     let plain = "the same words over and over; ".repeat(1_000);
     let (packed, text) = (gzip(plain.as_bytes()).await, plain.clone());
@@ -131,7 +131,7 @@ pub async fn a_compressed_body_comes_back_decoded(fetcher: AnyHttpFetcher) {
     must!(page.body == plain.as_bytes(), "a gzip body came back as something else", "be decoded");
 }
 
-/// Noise, other protocols and heads that say nothing.
+/// Noise, other protocols and invalid response heads are errors.
 pub async fn what_is_no_http_is_no_answer(fetcher: AnyHttpFetcher) {
     let noise: Vec<u8> = (0..2_000_u32).map(|it| (it * 7_919 % 251) as u8).collect();
     let strange: [&[u8]; 5] = [
@@ -154,7 +154,7 @@ pub async fn what_is_no_http_is_no_answer(fetcher: AnyHttpFetcher) {
     }
 }
 
-/// A response that is nearly HTTP may be read or refused, but the attempt ends.
+/// An almost valid response may be accepted or refused, but the attempt ends.
 pub async fn nothing_a_site_says_makes_it_panic(fetcher: AnyHttpFetcher) {
     let nearly: [&[u8]; 9] = [
         b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
@@ -174,7 +174,7 @@ pub async fn nothing_a_site_says_makes_it_panic(fetcher: AnyHttpFetcher) {
     }
 }
 
-/// Half a page would be extracted and charged as if it were the whole.
+/// A truncated body is an error, because it would be extracted and charged as if it were complete.
 pub async fn a_body_cut_short_is_no_answer(fetcher: AnyHttpFetcher) {
     let packed = gzip(&b"a page of some length, ".repeat(500)).await;
     let half = &packed[..packed.len() / 2];
@@ -191,12 +191,12 @@ pub async fn a_body_cut_short_is_no_answer(fetcher: AnyHttpFetcher) {
     }
 }
 
-/// A request may have had its effect, so the fetcher leaves it to the engine to ask again.
+/// A request is not repeated after a broken connection: it may have had its effect, and the engine decides on retries.
 pub async fn a_hang_up_is_no_answer_and_not_tried_again(fetcher: AnyHttpFetcher) {
     shared::a_hang_up_is_broken(&fetcher).await;
 }
 
-/// Nobody listens there.
+/// A closed port is an error.
 pub async fn a_closed_port_is_no_answer(fetcher: AnyHttpFetcher) {
     shared::a_closed_port_is_no_connection(&fetcher).await;
 }

@@ -27,7 +27,7 @@ async fn in_short(fetcher: &AnyHttpFetcher, url: &str) -> Result<Fetched, FetchE
     attempt(fetcher, FetchRequest { deadline: SHORT, ..ask }).await
 }
 
-/// To the byte.
+/// A body of exactly `max_bytes` is returned, and one byte more is refused.
 pub async fn a_body_is_kept_up_to_its_limit_and_no_further(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         let length = request.path[1..].parse().unwrap_or(0);
@@ -45,7 +45,7 @@ pub async fn a_body_is_kept_up_to_its_limit_and_no_further(fetcher: AnyHttpFetch
     assert_kind(over, Kind::TooLarge);
 }
 
-/// The `Content-Length` header is enough to refuse it.
+/// A `Content-Length` above the limit is refused.
 pub async fn a_body_that_says_it_is_too_large_is_refused(fetcher: AnyHttpFetcher) {
     let site = Raw::start(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")?;
@@ -55,7 +55,7 @@ pub async fn a_body_that_says_it_is_too_large_is_refused(fetcher: AnyHttpFetcher
     assert_kind(limited(&fetcher, &site.url("/")).await, Kind::TooLarge);
 }
 
-/// A flood, in chunks and up to the end of the connection.
+/// An endless body is refused at the limit, chunked or not.
 pub async fn a_body_of_unknown_length_is_cut_at_the_limit(fetcher: AnyHttpFetcher) {
     let chunk = [b"4000\r\n", &[b'x'; 16_384][..], b"\r\n"].concat();
     let chunked = Raw::start(move |stream| {
@@ -80,7 +80,7 @@ fn flood(stream: &mut impl Write, piece: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Sixteen mebibytes packed into sixteen kibibytes.
+/// The limit applies after decompression: 16 MiB compressed to 16 KiB are refused.
 pub async fn a_compressed_body_counts_as_what_it_becomes(fetcher: AnyHttpFetcher) {
     let packed = gzip(&vec![0; FLOOD]).await;
     assert!((packed.len() as u64) < LIMIT, "what travels is within the limit");
@@ -90,7 +90,7 @@ pub async fn a_compressed_body_counts_as_what_it_becomes(fetcher: AnyHttpFetcher
     assert_kind(limited(&fetcher, &site.url("/")).await, Kind::TooLarge);
 }
 
-/// A head is buffered whole, so it has a limit too.
+/// Response heads have a limit too, because they are buffered.
 pub async fn headers_without_end_end(fetcher: AnyHttpFetcher) {
     let site = Raw::start(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
@@ -101,19 +101,19 @@ pub async fn headers_without_end_end(fetcher: AnyHttpFetcher) {
     assert_kind(get(&fetcher, &site.url("/")).await, Kind::TooLarge);
 }
 
-/// The connection is there, and nothing comes.
+/// A site that accepts the connection and sends nothing ends the attempt at its deadline.
 pub async fn a_site_that_never_answers_ends_at_the_deadline(fetcher: AnyHttpFetcher) {
     shared::a_silent_site_is_a_timeout(&fetcher).await;
 }
 
-/// Something comes all the time, and it is never enough.
+/// A body that trickles ends at the deadline.
 pub async fn a_head_that_trickles_ends_at_the_deadline(fetcher: AnyHttpFetcher) {
     let site = Raw::start(|stream| trickle(stream, b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"));
 
     assert_kind(in_short(&fetcher, &site.url("/")).await, Kind::Timeout);
 }
 
-/// The deadline is the attempt's, not the head's.
+/// The deadline covers the body, not only the head.
 pub async fn a_body_that_trickles_ends_at_the_deadline(fetcher: AnyHttpFetcher) {
     let site = Raw::start(|stream| {
         trickle(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x")
@@ -122,7 +122,7 @@ pub async fn a_body_that_trickles_ends_at_the_deadline(fetcher: AnyHttpFetcher) 
     assert_kind(in_short(&fetcher, &site.url("/")).await, Kind::Timeout);
 }
 
-/// Each hop is within the deadline, all of them are not.
+/// The deadline covers all redirects together.
 pub async fn one_deadline_covers_every_hop(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         let number: u64 = request.path.trim_start_matches("/n").parse().unwrap_or(0);
@@ -132,23 +132,23 @@ pub async fn one_deadline_covers_every_hop(fetcher: AnyHttpFetcher) {
     assert_kind(in_short(&fetcher, &site.url("/n0")).await, Kind::Timeout);
 }
 
-/// The engine may have used up the ladder's time by then.
+/// A zero deadline is a timeout: the job's time may be used up.
 pub async fn no_time_at_all_is_a_timeout(fetcher: AnyHttpFetcher) {
     shared::no_time_is_a_timeout(&fetcher).await;
 }
 
-/// While the answer is waited for.
+/// Dropping the attempt while it waits for the response closes the connection.
 pub async fn a_dropped_attempt_closes_its_connection(fetcher: AnyHttpFetcher) {
     shared::dropping_closes(&fetcher, b"").await;
 }
 
-/// While the body is read.
+/// Dropping the attempt while it reads the body closes the connection.
 pub async fn a_body_is_given_up_with_its_attempt(fetcher: AnyHttpFetcher) {
     let begin = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nthe first words";
     shared::dropping_closes(&fetcher, begin).await;
 }
 
-/// Between two hops: the answer to the first comes when nobody waits for it.
+/// Dropping the attempt between two redirects sends no further request.
 pub async fn a_dropped_attempt_follows_no_redirect(fetcher: AnyHttpFetcher) {
     let mut site = SignalingSite::sending_on();
     let mut attempt = fetcher.attempt(request(&site.url("/"), fetcher.tier()));

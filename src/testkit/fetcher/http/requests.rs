@@ -13,7 +13,7 @@ use crate::testkit::fetcher::sites::closing_after_one;
 use crate::testkit::kit::{MustSucceed, must, must_eq};
 use crate::testkit::site::{RawSite, Site, SiteResponse};
 
-/// Every method, with a body where there may be one.
+/// Every method is sent, with a body if it may have one.
 pub async fn the_method_and_the_body_arrive_as_asked(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         let body = String::from_utf8_lossy(&request.body).into_owned();
@@ -38,7 +38,7 @@ pub async fn the_method_and_the_body_arrive_as_asked(fetcher: AnyHttpFetcher) {
     must_eq!(site.hits(), Method::ALL.len(), "the number of requests for one attempt per method");
 }
 
-/// Nothing decoded, sorted or dropped on the way.
+/// The request target is sent unchanged.
 pub async fn the_path_and_the_query_arrive_as_written(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| SiteResponse::html(request.path.clone()));
 
@@ -55,8 +55,7 @@ pub async fn the_hosts_headers_arrive(fetcher: AnyHttpFetcher) {
     shared::the_hosts_headers_are_sent(&fetcher).await;
 }
 
-/// A connection that breaks on its second request leaves open whether that had its effect: sending
-/// it again could order twice.
+/// A request on a kept connection that breaks is not sent again: it may have had its effect, such as an order.
 pub async fn a_post_over_a_kept_connection_is_sent_once(fetcher: AnyHttpFetcher) {
     /// Attempts until a connection is used again; a fetcher that keeps none never does so.
     const MOST: usize = 20;
@@ -82,12 +81,12 @@ pub async fn a_post_over_a_kept_connection_is_sent_once(fetcher: AnyHttpFetcher)
     must_eq!(posts.load(Ordering::SeqCst), attempts, "the number of posts that the site received");
 }
 
-/// Each job has a scratch of its own, and cookies live there.
+/// Cookies are kept in the job's scratch, so that jobs do not share them.
 pub async fn what_one_job_learned_no_other_sends(fetcher: AnyHttpFetcher) {
     shared::jobs_are_kept_apart(&fetcher).await;
 }
 
-/// Each tier is named once, a browser's is not among them, and an attempt on it is answered.
+/// The reported tiers are distinct, do not include tier 4, and are all served.
 pub async fn it_serves_the_tiers_it_names(fetcher: AnyHttpFetcher) {
     let site = Site::start(|_| SiteResponse::html("<p>here</p>"));
     let mut tiers = fetcher.tiers();
@@ -109,12 +108,12 @@ pub async fn it_serves_the_tiers_it_names(fetcher: AnyHttpFetcher) {
     must_eq!(tiers.len(), named, "the number of distinct tiers that the fetcher names");
 }
 
-/// Sixty-four at once, each with its own page and one request.
+/// 64 attempts at the same time each return their own page, after one request.
 pub async fn attempts_at_once_get_their_own_answers(fetcher: AnyHttpFetcher) {
     shared::attempts_are_kept_apart(fetcher, 64).await;
 }
 
-/// There is no lock around an attempt.
+/// An attempt that hangs does not block another.
 pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: AnyHttpFetcher) {
     shared::a_hanging_one_is_alone(fetcher).await;
 }
@@ -124,7 +123,7 @@ pub async fn a_failure_leaves_it_in_order(fetcher: AnyHttpFetcher) {
     shared::failures_leave_it_in_order(&fetcher).await;
 }
 
-/// An error's message goes into logs and reports.
+/// Error messages are logged and returned to clients, so they must not contain secrets.
 pub async fn errors_name_neither_userinfo_nor_query(fetcher: AnyHttpFetcher) {
     shared::secrets_stay_out_of_errors(&fetcher).await;
 }

@@ -148,7 +148,7 @@ fn a_gzip_bomb_is_too_large() {
 }
 
 #[test]
-fn a_body_that_trickles_ends_with_the_ladders_time() {
+fn a_trickling_body_ends_at_the_jobs_timeout() {
     let site = RawSite::start(|mut stream| {
         let _ = read_head(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");

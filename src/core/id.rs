@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_written_as_it_was_named() {
+    fn an_account_is_displayed_as_its_name() {
         let account = AccountId::new("acme").expect("a name");
 
         assert_eq!((account.as_str(), account.to_string().as_str()), ("acme", "acme"));

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_a_lease_with_a_number_of_its_own() {
+    fn each_claim_has_its_own_number() {
         let first = job().claimed(MINE, at(1), at(31)).expect("it is queued");
 
         assert_eq!(first.state, JobState::Processing);
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_runs_until_its_end_and_is_lost_from_then_on() {
+    fn an_expired_lease_is_lost() {
         let held = held_job();
 
         assert_eq!(held.claimed(OTHERS, at(29), at(60)), None);
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ladders_time_is_the_timeout_less_what_all_claims_used() {
+    fn the_time_left_is_the_timeout_minus_that_of_all_claims() {
         let job = Job { used: Duration::from_secs(20), ..job() };
 
         assert_eq!(job.time_left(Duration::from_secs(30)), Duration::from_secs(40));

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unlimited_account_is_granted_what_it_lacks() {
+    fn an_unlimited_account_is_granted_the_missing_credits() {
         let mut account = Account::unlimited(AccountId::default());
 
         account.hold(Credits(5)).expect("unlimited");
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "charging")]
-    fn charging_more_than_was_held_stops_at_once() {
+    fn charging_above_the_hold_panics() {
         let mut account = funded(10);
         account.hold(Credits(2)).expect("covered");
         account.settle(Credits(2), Credits(3));
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "no longer adds up")]
-    fn an_account_that_does_not_add_up_stops_at_once() {
+    fn an_inconsistent_account_panics() {
         let mut account = Account { spent: Credits(1), ..Account::limited(AccountId::default()) };
         let _ = account.grant(Credits(5));
     }

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_order_alike_as_bytes() {
+    fn keys_sort_like_their_bytes() {
         let account = |name: &str| AccountId::new(name).expect("a name");
         let keys = [
             Key::Account(account("a")),
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_gives_jobs_and_events_a_lease_and_nothing_else() {
+    fn only_jobs_and_notifications_get_a_lease() {
         let lease = Some(Lease { worker: MINE, until: at(35) });
 
         let Some(Record::Job(job)) = Record::Job(job()).claimed(&claim()) else { panic!("queued") };

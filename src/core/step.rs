@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_changes_the_job_the_tally_the_account_and_the_ledger_together() {
+    fn an_end_changes_all_records_together() {
         let mut held = held_job();
         held.trail.push(attempt(Tier::Curl));
 
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_end_and_no_other_completes_the_batch_and_dates_it() {
+    fn only_the_last_end_completes_the_batch() {
         let ended = |batch: &BatchRecord| {
             let held = held_job();
             let records = Records { job: &held, batch, account: &account(20) };

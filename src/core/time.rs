@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_written_as_iso_8601() {
+    fn times_are_written_as_iso_8601() {
         let written = |ms| Timestamp::from_millis(ms).to_string();
 
         assert_eq!(written(0), "1970-01-01T00:00:00.000Z");
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_written_to_the_millisecond() {
+    fn a_time_is_written_to_the_millisecond() {
         let written = Timestamp::from_millis(86_399_000 + 86_400_000 * 365).to_string();
 
         assert_eq!(written, "1971-01-01T23:59:59.000Z");

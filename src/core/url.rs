@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_dropped_only_where_it_is_the_schemes_own() {
+    fn only_the_default_port_is_dropped() {
         let site = |text| PageUrl::parse(text).expect(text).site();
 
         assert_eq!(site("http://a:443/"), "a:443");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_kept_as_it_was_written() {
+    fn a_url_is_kept_as_it_was_written() {
         let url = PageUrl::parse(" HTTPS://u:p@Example.COM:80/A?b#c ").expect("valid");
 
         assert_eq!(url.as_str(), "HTTPS://u:p@Example.COM:80/A?b#c");

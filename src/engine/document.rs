@@ -16,19 +16,20 @@ use crate::ports::fetch::{
     DocumentRequest, FetchError, FetchErrorKind, Fetched, ImageText, PdfText,
 };
 
-fn unsupported(job: &Job, is: &str) -> JobError {
+fn unsupported(job: &Job, is: &str, remedy: &str) -> JobError {
     let mode = job.request.mode();
-    let message =
-        format!("the document is {is}, which mode {mode} does not read: use mode auto or its own");
+    let message = format!("the document is {is}, which mode {mode} does not read: {remedy}");
     JobError::new(ErrorCode::UnsupportedContentType, message)
 }
 
 /// Checks that the item's mode accepts what the page turned out to be.
 pub(super) fn check_mode(job: &Job, finding: &Finding) -> Result<(), JobError> {
     match (job.request.mode(), finding) {
-        (Mode::Pdf | Mode::Ocr, _) => Err(unsupported(job, "an HTML page")),
+        (Mode::Pdf | Mode::Ocr, _) => {
+            Err(unsupported(job, "an HTML page", "use mode auto or html"))
+        }
         (_, Finding::Judged(Verdict::Other(DocumentKind::Binary))) => {
-            Err(unsupported(job, "a binary file"))
+            Err(unsupported(job, "a binary file", "no mode reads it"))
         }
         _ => Ok(()),
     }
@@ -49,8 +50,8 @@ pub(super) async fn read(
         DocumentKind::Image if matches!(mode, Mode::Auto | Mode::Ocr) => {
             image(shared, job, page).await
         }
-        DocumentKind::Pdf => Err(unsupported(job, "a PDF")),
-        DocumentKind::Image => Err(unsupported(job, "an image")),
+        DocumentKind::Pdf => Err(unsupported(job, "a PDF", "use mode auto or pdf")),
+        DocumentKind::Image => Err(unsupported(job, "an image", "use mode auto or ocr")),
         DocumentKind::Json | DocumentKind::Text | DocumentKind::Binary => return None,
     };
     Some(read.map_err(|error| error.with_status(status)))

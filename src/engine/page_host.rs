@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_only_one_parser_reads_is_refused() {
+    fn a_url_that_only_one_parser_accepts_is_refused() {
         for text in ["http://a[b]c/", "http://[::1]x/", "http://exa<mple.com/", "http://a%2Fb/"] {
             assert!(matches!(checked(text), Err(HostError::Malformed(_))), "{text}");
         }

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_followed_with_what_is_said_beside_them() {
+    fn references_are_resolved_with_their_sibling_keywords() {
         let schema = json!({
             "type": "object",
             "properties": { "offer": { "$ref": "#/$defs/Offer", "description": "the best one" } },
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_may_be_called_as_what_references_lead_to() {
+    fn a_field_may_have_the_name_of_the_definitions() {
         let schema = json!({
             "properties": { "definitions": { "$ref": "#/definitions/Words" } },
             "definitions": { "Words": { "type": "array" } },
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_in_itself_ends() {
+    fn a_recursive_reference_is_cut() {
         let link = json!({ "$ref": "#/$defs/Part" });
         let part = json!({ "properties": { "left": link, "right": link, "middle": link } });
         let schema = json!({ "properties": { "part": link }, "$defs": { "Part": part } });

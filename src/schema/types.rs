@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn json_schema_is_told_from_fields_that_have_its_names() {
+    fn json_schema_is_distinguished_from_fields_with_its_names() {
         for schema in [
             json!({ "type": "string" }),
             json!({ "type": "number", "description": "what it costs, in euros" }),

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_leads_nowhere_is_told_from_a_file_that_is_gone() {
+    fn a_missing_path_is_distinguished_from_a_replaced_file() {
         let scratch = tempfile::tempdir().expect("a directory");
         let (dir, path) = (scratch.path().join("dir"), scratch.path().join("dir/file"));
         std::fs::create_dir(&dir).expect("made");

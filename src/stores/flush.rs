@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_flush_serves_all_who_wrote_before_it() {
+    fn one_flush_covers_all_earlier_writes() {
         let shared = SharedFlush::default();
         let (first, second) = (shared.ticket(), shared.ticket());
         let mut flushes = Vec::new();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_after_a_flush_waits_for_one_of_its_own() {
+    fn a_write_after_a_flush_waits_for_the_next_flush() {
         let shared = SharedFlush::behind(7);
         let mut flushes = Vec::new();
 
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_on_disk_before_needs_no_flush() {
+    fn earlier_writes_need_no_flush() {
         let shared = SharedFlush::behind(7);
 
         let waited = shared.wait(7, |_| Err(io::Error::other("nothing to flush")));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failed_flush_nothing_is_acknowledged() {
+    fn nothing_is_acknowledged_after_a_failed_flush() {
         let shared = SharedFlush::default();
         let before = shared.ticket();
         shared.wait(before, |_| Ok(())).expect("flushed");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_write_that_failed_half_way_nothing_is_acknowledged() {
+    fn nothing_is_acknowledged_after_a_partial_write() {
         let shared = SharedFlush::default();
         let before = shared.ticket();
         shared.wait(before, |_| Ok(())).expect("flushed");

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn no_plan_leaves_the_cap() {
+    fn no_plan_exceeds_the_cap() {
         let seen = [attempt(Tier::Http, blocked())];
 
         let capped = planned(Item::get("http://a/").max_tier(Tier::Http), &Tier::ALL, &seen);

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_read_as_far_as_the_longest_addresses_go() {
+    fn a_line_is_read_up_to_its_limit() {
         let key = "disallow: ";
         let longest = format!("/{}", "x".repeat(16_663 - key.len()));
         let robots = Robots::parse(format!("user-agent: *\n{key}{longest}yz").as_bytes());

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_match_as_the_rfc_says() {
+    fn patterns_match_as_the_rfc_requires() {
         let cases = [
             ("/fish", "/fish.html", true),
             ("/fish", "/Fish", false),

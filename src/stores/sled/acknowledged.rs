@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_slot_leaves_the_one_before() {
+    fn a_torn_slot_leaves_the_previous_one() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("acknowledged");
         let file = AcknowledgedCommits::make(&path).expect("made");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_number_after_an_opening_leaves_the_one_before() {
+    fn the_first_number_after_an_opening_keeps_the_previous_one() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("acknowledged");
         let mut file = AcknowledgedCommits::make(&path).expect("made");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_whole_slot_says_nothing() {
+    fn a_file_without_an_intact_slot_has_no_number() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("acknowledged");
         for bytes in [&[][..], &[0; SLOT - 1], &[0; SLOT * SLOTS], &[7; 1_000]] {

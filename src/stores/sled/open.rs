@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_settings_are_made_anew_where_there_are_no_records_yet() {
+    fn truncated_settings_without_records_are_created_anew() {
         let (whole, half) = (Scratch::new(), Scratch::new());
         made(&whole);
         let conf = fs::read(whole.path().join(CONF)).expect("it is there");
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_settings_beside_records_are_damage_and_are_kept() {
+    fn truncated_settings_beside_records_are_damage() {
         let scratch = Scratch::new();
         made(&scratch);
         fs::remove_file(scratch.path().join(MARKER)).expect("removed");
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_snapshot_that_a_killed_process_left_is_passed_over() {
+    fn a_partial_snapshot_of_a_killed_process_is_skipped() {
         for half in [&b""[..], b"half", &[7; 100]] {
             let scratch = Scratch::new();
             made(&scratch);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_is_not_ours_is_named() {
+    fn an_unknown_record_format_is_named() {
         for (format, said) in [(&2_u64.to_be_bytes()[..], "has format 2"), (b"x", "cannot be read")]
         {
             for is_finished in [MARKER, "nothing"] {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn commits_that_are_gone_are_counted() {
+    fn missing_commits_are_counted() {
         let scratch = Scratch::new();
         for _opening in 0..4 {
             made(&scratch);

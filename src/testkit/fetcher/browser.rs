@@ -22,24 +22,24 @@ macro_rules! each_browser_check {
         $then! { ($($arg)*) [
             a_page_is_rendered
             a_script_has_run
-            an_error_status_is_an_answer
-            redirects_are_followed_and_told
-            headers_are_the_pages_in_lower_case
-            the_hosts_headers_arrive
-            what_one_job_learned_no_other_sends
-            what_was_not_asked_for_is_not_made
+            an_error_status_is_a_response
+            redirects_are_followed_and_returned
+            the_headers_are_those_of_the_page_in_lower_case
+            the_items_headers_reach_the_site
+            jobs_do_not_share_cookies
+            artifacts_are_made_only_on_request
             a_screenshot_is_a_png
             a_printed_page_is_a_pdf
             a_page_over_the_limit_is_refused
             a_site_that_never_answers_ends_at_the_deadline
-            no_time_at_all_is_a_timeout
+            a_zero_deadline_is_a_timeout
             a_dropped_attempt_closes_its_connection
-            a_hang_up_is_no_answer
-            a_closed_port_is_no_answer
+            a_closed_connection_is_an_error
+            a_closed_port_is_an_error
             errors_name_neither_userinfo_nor_query
-            attempts_at_once_get_their_own_pages
-            an_attempt_that_hangs_holds_up_no_other
-            a_failure_leaves_it_in_order
+            concurrent_attempts_get_their_own_pages
+            an_attempt_that_hangs_blocks_no_other
+            a_failure_does_not_affect_the_next_attempt
         ] }
     };
 }
@@ -77,17 +77,17 @@ pub async fn a_script_has_run(fetcher: AnyBrowserFetcher) {
 }
 
 /// An error status is returned with its page, after one navigation: the engine judges it.
-pub async fn an_error_status_is_an_answer(fetcher: AnyBrowserFetcher) {
-    shared::error_statuses_are_answers(&fetcher).await;
+pub async fn an_error_status_is_a_response(fetcher: AnyBrowserFetcher) {
+    shared::error_statuses_are_responses(&fetcher).await;
 }
 
 /// Five redirects are followed, each once, and returned with their statuses. The headers are those of the last response.
-pub async fn redirects_are_followed_and_told(fetcher: AnyBrowserFetcher) {
-    shared::redirects_are_told(&fetcher).await;
+pub async fn redirects_are_followed_and_returned(fetcher: AnyBrowserFetcher) {
+    shared::redirects_are_returned(&fetcher).await;
 }
 
 /// The headers are those of the main document, not of its subresources.
-pub async fn headers_are_the_pages_in_lower_case(fetcher: AnyBrowserFetcher) {
+pub async fn the_headers_are_those_of_the_page_in_lower_case(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => {
             SiteResponse::html("<!DOCTYPE html><link rel=stylesheet href=/style.css><p>It is.</p>")
@@ -114,12 +114,12 @@ pub async fn headers_are_the_pages_in_lower_case(fetcher: AnyBrowserFetcher) {
 }
 
 /// The headers of the request take precedence over the browser's own.
-pub async fn the_hosts_headers_arrive(fetcher: AnyBrowserFetcher) {
-    shared::the_hosts_headers_are_sent(&fetcher).await;
+pub async fn the_items_headers_reach_the_site(fetcher: AnyBrowserFetcher) {
+    shared::the_items_headers_are_sent(&fetcher).await;
 }
 
 /// A job never sends the cookies of another.
-pub async fn what_one_job_learned_no_other_sends(fetcher: AnyBrowserFetcher) {
+pub async fn jobs_do_not_share_cookies(fetcher: AnyBrowserFetcher) {
     shared::jobs_are_kept_apart(&fetcher).await;
 }
 
@@ -138,7 +138,7 @@ async fn rendered(
 }
 
 /// Screenshots and PDFs are made only on request, because they cost time and memory.
-pub async fn what_was_not_asked_for_is_not_made(fetcher: AnyBrowserFetcher) {
+pub async fn artifacts_are_made_only_on_request(fetcher: AnyBrowserFetcher) {
     let site = Site::start(|_| shared::saying("hello"));
 
     let done = rendered(&fetcher, &site.url("/"), |_| ()).await;
@@ -199,8 +199,8 @@ pub async fn a_site_that_never_answers_ends_at_the_deadline(fetcher: AnyBrowserF
 }
 
 /// A zero deadline is a timeout: the job's time may be used up.
-pub async fn no_time_at_all_is_a_timeout(fetcher: AnyBrowserFetcher) {
-    shared::no_time_is_a_timeout(&fetcher).await;
+pub async fn a_zero_deadline_is_a_timeout(fetcher: AnyBrowserFetcher) {
+    shared::a_deadline_of_zero_is_a_timeout(&fetcher).await;
 }
 
 /// Dropping an attempt closes its page.
@@ -209,7 +209,7 @@ pub async fn a_dropped_attempt_closes_its_connection(fetcher: AnyBrowserFetcher)
 }
 
 /// A broken connection is an error. The browser's own error page is not a response.
-pub async fn a_hang_up_is_no_answer(fetcher: AnyBrowserFetcher) {
+pub async fn a_closed_connection_is_an_error(fetcher: AnyBrowserFetcher) {
     let site = Raw::says("");
 
     let result = shared::get(&fetcher, &site.url("/")).await;
@@ -218,7 +218,7 @@ pub async fn a_hang_up_is_no_answer(fetcher: AnyBrowserFetcher) {
 }
 
 /// A closed port is an error.
-pub async fn a_closed_port_is_no_answer(fetcher: AnyBrowserFetcher) {
+pub async fn a_closed_port_is_an_error(fetcher: AnyBrowserFetcher) {
     shared::a_closed_port_is_no_connection(&fetcher).await;
 }
 
@@ -228,16 +228,16 @@ pub async fn errors_name_neither_userinfo_nor_query(fetcher: AnyBrowserFetcher) 
 }
 
 /// Eight attempts at the same time each return their own page, after one navigation.
-pub async fn attempts_at_once_get_their_own_pages(fetcher: AnyBrowserFetcher) {
+pub async fn concurrent_attempts_get_their_own_pages(fetcher: AnyBrowserFetcher) {
     shared::attempts_are_kept_apart(fetcher, 8).await;
 }
 
 /// An attempt that hangs does not block another.
-pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: AnyBrowserFetcher) {
+pub async fn an_attempt_that_hangs_blocks_no_other(fetcher: AnyBrowserFetcher) {
     shared::a_hanging_one_is_alone(fetcher).await;
 }
 
 /// A failed attempt does not affect the next.
-pub async fn a_failure_leaves_it_in_order(fetcher: AnyBrowserFetcher) {
-    shared::failures_leave_it_in_order(&fetcher).await;
+pub async fn a_failure_does_not_affect_the_next_attempt(fetcher: AnyBrowserFetcher) {
+    shared::failures_do_not_affect_the_next_attempt(&fetcher).await;
 }

@@ -69,7 +69,7 @@ pub(super) async fn nothing_is_refused(fetcher: &impl Reader) {
     must!(result.is_err(), "the reader read no bytes as {result:?}", "return an error");
 }
 
-pub(super) async fn other_things_are_refused(fetcher: &impl Reader, more: &[&[u8]]) {
+pub(super) async fn other_documents_are_refused(fetcher: &impl Reader, more: &[&[u8]]) {
     let noise: Vec<u8> = (0..5_000_u32).map(|it| (it * 7_919 % 251) as u8).collect();
     let things: [&[u8]; 4] = [&noise, b"<html><p>a page</p></html>", b"GIF8", &[0; 1_000]];
 
@@ -81,7 +81,7 @@ pub(super) async fn other_things_are_refused(fetcher: &impl Reader, more: &[&[u8
 }
 
 /// A truncated or corrupted document gives text or an error, within the deadline.
-pub(super) async fn damage_has_an_answer(fetcher: &impl Reader, whole: &[u8]) {
+pub(super) async fn damage_ends_with_text_or_an_error(fetcher: &impl Reader, whole: &[u8]) {
     const PLACES: usize = 40;
     for place in 0..PLACES {
         let at = whole.len() * place / PLACES;
@@ -92,13 +92,13 @@ pub(super) async fn damage_has_an_answer(fetcher: &impl Reader, whole: &[u8]) {
     }
 }
 
-pub(super) async fn reading_again_gives_the_same(fetcher: &impl Reader, whole: &[u8]) {
+pub(super) async fn reading_is_deterministic(fetcher: &impl Reader, whole: &[u8]) {
     let first = text(fetcher, whole).await;
 
     must_eq!(text(fetcher, whole).await, first, "the second reading of a document");
 }
 
-pub(super) async fn no_time_is_a_timeout(fetcher: &impl Reader, whole: &[u8]) {
+pub(super) async fn a_deadline_of_zero_is_a_timeout(fetcher: &impl Reader, whole: &[u8]) {
     let ask = DocumentRequest { deadline: Duration::ZERO, ..request(whole.to_vec()) };
 
     let result = ends(Duration::ZERO, "an attempt without time", fetcher.attempt(ask)).await;
@@ -126,7 +126,7 @@ pub(super) async fn readings_are_kept_apart<R: Reader + Clone>(fetcher: R, whole
 }
 
 /// Drops attempts at many points; the next is as good as the first.
-pub(super) async fn dropped_attempts_leave_it_in_order(fetcher: &impl Reader, whole: &[u8]) {
+pub(super) async fn dropped_attempts_do_not_affect_the_next(fetcher: &impl Reader, whole: &[u8]) {
     let expected = text(fetcher, whole).await;
     for polls in 0..4 {
         let attempt = fetcher.attempt(request(whole.to_vec()));

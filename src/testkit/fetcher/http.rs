@@ -21,41 +21,41 @@ pub type AnyHttpFetcher = Arc<dyn HttpFetcher>;
 macro_rules! each_http_check {
     ($then:path, $($arg:tt)*) => {
         $then! { ($($arg)*) [
-            a_page_comes_back_whole
-            an_error_status_is_an_answer
-            an_answer_without_a_body_is_an_answer
-            a_redirect_without_an_aim_is_an_answer
+            a_page_is_returned_unchanged
+            an_error_status_is_a_response
+            a_response_without_a_body_is_returned
+            a_redirect_without_a_target_is_a_response
             headers_are_complete_and_in_lower_case
-            redirects_are_followed_and_told
-            redirects_without_end_end
-            a_compressed_body_comes_back_decoded
-            what_is_no_http_is_no_answer
-            nothing_a_site_says_makes_it_panic
-            a_body_cut_short_is_no_answer
-            a_hang_up_is_no_answer_and_not_tried_again
-            a_closed_port_is_no_answer
-            the_method_and_the_body_arrive_as_asked
-            the_path_and_the_query_arrive_as_written
-            the_hosts_headers_arrive
+            redirects_are_followed_and_returned
+            endless_redirects_are_refused
+            a_compressed_body_is_decompressed
+            a_response_that_is_not_http_is_an_error
+            no_response_makes_the_fetcher_panic
+            a_truncated_body_is_an_error
+            a_closed_connection_is_an_error_without_a_retry
+            a_closed_port_is_an_error
+            the_method_and_the_body_reach_the_site
+            the_request_target_is_sent_unchanged
+            the_items_headers_reach_the_site
             a_post_over_a_kept_connection_is_sent_once
-            what_one_job_learned_no_other_sends
-            it_serves_the_tiers_it_names
-            attempts_at_once_get_their_own_answers
-            an_attempt_that_hangs_holds_up_no_other
-            a_failure_leaves_it_in_order
+            jobs_do_not_share_cookies
+            every_reported_tier_is_served
+            concurrent_attempts_get_their_own_responses
+            an_attempt_that_hangs_blocks_no_other
+            a_failure_does_not_affect_the_next_attempt
             errors_name_neither_userinfo_nor_query
-            a_body_is_kept_up_to_its_limit_and_no_further
-            a_body_that_says_it_is_too_large_is_refused
-            a_body_of_unknown_length_is_cut_at_the_limit
-            a_compressed_body_counts_as_what_it_becomes
-            headers_without_end_end
+            a_body_is_returned_up_to_its_limit
+            a_declared_length_above_the_limit_is_refused
+            a_body_of_unknown_length_is_refused_at_the_limit
+            the_body_limit_applies_after_decompression
+            endless_headers_are_refused
             a_site_that_never_answers_ends_at_the_deadline
             a_head_that_trickles_ends_at_the_deadline
             a_body_that_trickles_ends_at_the_deadline
             one_deadline_covers_every_hop
-            no_time_at_all_is_a_timeout
+            a_zero_deadline_is_a_timeout
             a_dropped_attempt_closes_its_connection
-            a_body_is_given_up_with_its_attempt
+            dropping_an_attempt_drops_its_body
             a_dropped_attempt_follows_no_redirect
         ] }
     };

@@ -17,14 +17,14 @@ macro_rules! each_ocr_check {
     ($then:path, $($arg:tt)*) => {
         $then! { ($($arg)*) [
             a_blank_image_has_no_words
-            words_lie_within_the_image
-            no_bytes_are_no_image
-            what_is_no_image_is_an_error
-            damage_is_no_panic
+            words_are_inside_the_image
+            an_empty_image_is_an_error
+            a_document_that_is_not_an_image_is_an_error
+            damage_does_not_panic
             the_same_image_reads_the_same
-            no_time_at_all_is_a_timeout
-            readings_at_once_are_kept_apart
-            a_dropped_attempt_leaves_it_in_order
+            a_zero_deadline_is_a_timeout
+            concurrent_readings_do_not_mix
+            a_dropped_attempt_does_not_affect_the_next
         ] }
     };
 }
@@ -43,7 +43,7 @@ pub async fn a_blank_image_has_no_words(fetcher: AnyOcrEngine) {
 }
 
 /// Each word is inside the image, part of the text, and has a confidence of 0 to 100.
-pub async fn words_lie_within_the_image(fetcher: AnyOcrEngine) {
+pub async fn words_are_inside_the_image(fetcher: AnyOcrEngine) {
     let read = text(&fetcher, written_png()).await;
 
     must!(
@@ -67,37 +67,37 @@ pub async fn words_lie_within_the_image(fetcher: AnyOcrEngine) {
 }
 
 /// An empty document is an error.
-pub async fn no_bytes_are_no_image(fetcher: AnyOcrEngine) {
+pub async fn an_empty_image_is_an_error(fetcher: AnyOcrEngine) {
     document::nothing_is_refused(&fetcher).await;
 }
 
 /// Other kinds of documents, noise and truncated headers are errors.
-pub async fn what_is_no_image_is_an_error(fetcher: AnyOcrEngine) {
-    document::other_things_are_refused(&fetcher, &[b"\x89PNG\r\n\x1a\n", b"%PDF-1.7\n%%EOF\n"])
+pub async fn a_document_that_is_not_an_image_is_an_error(fetcher: AnyOcrEngine) {
+    document::other_documents_are_refused(&fetcher, &[b"\x89PNG\r\n\x1a\n", b"%PDF-1.7\n%%EOF\n"])
         .await;
 }
 
 /// A truncated or corrupted document gives text or an error, within the deadline.
-pub async fn damage_is_no_panic(fetcher: AnyOcrEngine) {
-    document::damage_has_an_answer(&fetcher, &written_png()).await;
+pub async fn damage_does_not_panic(fetcher: AnyOcrEngine) {
+    document::damage_ends_with_text_or_an_error(&fetcher, &written_png()).await;
 }
 
 /// Reading is deterministic.
 pub async fn the_same_image_reads_the_same(fetcher: AnyOcrEngine) {
-    document::reading_again_gives_the_same(&fetcher, &written_png()).await;
+    document::reading_is_deterministic(&fetcher, &written_png()).await;
 }
 
 /// A zero deadline is a timeout: the job's time may be used up.
-pub async fn no_time_at_all_is_a_timeout(fetcher: AnyOcrEngine) {
-    document::no_time_is_a_timeout(&fetcher, &written_png()).await;
+pub async fn a_zero_deadline_is_a_timeout(fetcher: AnyOcrEngine) {
+    document::a_deadline_of_zero_is_a_timeout(&fetcher, &written_png()).await;
 }
 
 /// Images and garbage can be read concurrently.
-pub async fn readings_at_once_are_kept_apart(fetcher: AnyOcrEngine) {
+pub async fn concurrent_readings_do_not_mix(fetcher: AnyOcrEngine) {
     document::readings_are_kept_apart(fetcher, &written_png()).await;
 }
 
 /// Dropping an attempt at any point does not affect the next.
-pub async fn a_dropped_attempt_leaves_it_in_order(fetcher: AnyOcrEngine) {
-    document::dropped_attempts_leave_it_in_order(&fetcher, &written_png()).await;
+pub async fn a_dropped_attempt_does_not_affect_the_next(fetcher: AnyOcrEngine) {
+    document::dropped_attempts_do_not_affect_the_next(&fetcher, &written_png()).await;
 }

@@ -17,15 +17,15 @@ macro_rules! each_pdf_check {
     ($then:path, $($arg:tt)*) => {
         $then! { ($($arg)*) [
             pages_come_in_order_with_their_text
-            the_title_is_the_documents_own
-            no_bytes_are_no_document
-            what_is_no_pdf_is_an_error
-            damage_is_no_panic
-            nesting_without_measure_ends
+            the_title_is_that_of_the_metadata
+            an_empty_document_is_an_error
+            a_document_that_is_not_a_pdf_is_an_error
+            damage_does_not_panic
+            deep_nesting_does_not_overflow_the_stack
             the_same_document_reads_the_same
-            no_time_at_all_is_a_timeout
-            readings_at_once_are_kept_apart
-            a_dropped_attempt_leaves_it_in_order
+            a_zero_deadline_is_a_timeout
+            concurrent_readings_do_not_mix
+            a_dropped_attempt_does_not_affect_the_next
         ] }
     };
 }
@@ -53,7 +53,7 @@ pub async fn pages_come_in_order_with_their_text(fetcher: AnyPdfReader) {
 }
 
 /// The title is that of the metadata, not a guess.
-pub async fn the_title_is_the_documents_own(fetcher: AnyPdfReader) {
+pub async fn the_title_is_that_of_the_metadata(fetcher: AnyPdfReader) {
     let read = text(&fetcher, pdf()).await;
 
     must_eq!(
@@ -64,41 +64,41 @@ pub async fn the_title_is_the_documents_own(fetcher: AnyPdfReader) {
 }
 
 /// An empty document is an error.
-pub async fn no_bytes_are_no_document(fetcher: AnyPdfReader) {
+pub async fn an_empty_document_is_an_error(fetcher: AnyPdfReader) {
     document::nothing_is_refused(&fetcher).await;
 }
 
 /// Other kinds of documents, noise and truncated headers are errors.
-pub async fn what_is_no_pdf_is_an_error(fetcher: AnyPdfReader) {
-    document::other_things_are_refused(&fetcher, &[b"%PDF-", b"%PDF-1.7\n%%EOF\n"]).await;
+pub async fn a_document_that_is_not_a_pdf_is_an_error(fetcher: AnyPdfReader) {
+    document::other_documents_are_refused(&fetcher, &[b"%PDF-", b"%PDF-1.7\n%%EOF\n"]).await;
 }
 
 /// A truncated or corrupted document gives text or an error, within the deadline.
-pub async fn damage_is_no_panic(fetcher: AnyPdfReader) {
-    document::damage_has_an_answer(&fetcher, &pdf()).await;
+pub async fn damage_does_not_panic(fetcher: AnyPdfReader) {
+    document::damage_ends_with_text_or_an_error(&fetcher, &pdf()).await;
 }
 
 /// Arrays nested 50,000 deep must not overflow the stack, which would end the process.
-pub async fn nesting_without_measure_ends(fetcher: AnyPdfReader) {
+pub async fn deep_nesting_does_not_overflow_the_stack(fetcher: AnyPdfReader) {
     document::read(&fetcher, deep_pdf()).await.ok();
 }
 
 /// Reading is deterministic.
 pub async fn the_same_document_reads_the_same(fetcher: AnyPdfReader) {
-    document::reading_again_gives_the_same(&fetcher, &pdf()).await;
+    document::reading_is_deterministic(&fetcher, &pdf()).await;
 }
 
 /// A zero deadline is a timeout: the job's time may be used up.
-pub async fn no_time_at_all_is_a_timeout(fetcher: AnyPdfReader) {
-    document::no_time_is_a_timeout(&fetcher, &pdf()).await;
+pub async fn a_zero_deadline_is_a_timeout(fetcher: AnyPdfReader) {
+    document::a_deadline_of_zero_is_a_timeout(&fetcher, &pdf()).await;
 }
 
 /// Documents and garbage can be read concurrently.
-pub async fn readings_at_once_are_kept_apart(fetcher: AnyPdfReader) {
+pub async fn concurrent_readings_do_not_mix(fetcher: AnyPdfReader) {
     document::readings_are_kept_apart(fetcher, &pdf()).await;
 }
 
 /// Dropping an attempt at any point does not affect the next.
-pub async fn a_dropped_attempt_leaves_it_in_order(fetcher: AnyPdfReader) {
-    document::dropped_attempts_leave_it_in_order(&fetcher, &pdf()).await;
+pub async fn a_dropped_attempt_does_not_affect_the_next(fetcher: AnyPdfReader) {
+    document::dropped_attempts_do_not_affect_the_next(&fetcher, &pdf()).await;
 }

@@ -154,12 +154,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_check_sum_is_that_of_png() {
+    fn the_checksum_is_that_of_png() {
         assert_eq!(crc(b"IEND"), 0xae42_6082);
     }
 
     #[test]
-    fn the_table_of_the_pdf_points_at_its_objects() {
+    fn the_xref_table_of_the_pdf_points_at_its_objects() {
         let pdf = pdf();
         let text = String::from_utf8_lossy(&pdf).into_owned();
         let places = text.lines().filter_map(|it| it.strip_suffix(" 00000 n ")?.parse().ok());

@@ -97,7 +97,7 @@ pub(super) fn saying(word: &str) -> SiteResponse {
     SiteResponse::html(format!("<!DOCTYPE html><title>A page</title><p>It says {word}.</p>"))
 }
 
-pub(super) async fn error_statuses_are_answers(fetcher: &impl Pages) {
+pub(super) async fn error_statuses_are_responses(fetcher: &impl Pages) {
     let site = Site::start(|request| {
         let status = request.path[1..].parse().unwrap_or(200);
         SiteResponse::status(status).body("<p>It says no.</p>").header("content-type", "text/html")
@@ -120,7 +120,7 @@ pub(super) async fn error_statuses_are_answers(fetcher: &impl Pages) {
     }
 }
 
-pub(super) async fn redirects_are_told(fetcher: &impl Pages) {
+pub(super) async fn redirects_are_returned(fetcher: &impl Pages) {
     let hops = [("/1", 301), ("/2", 302), ("/3?x=1", 303), ("/4", 307), ("/5", 308)];
     let site = Site::start(move |request| {
         let at = hops.iter().position(|it| it.0 == request.path);
@@ -162,7 +162,7 @@ pub(super) async fn a_silent_site_is_a_timeout(fetcher: &impl Pages) {
     assert_kind(result, Kind::Timeout);
 }
 
-pub(super) async fn no_time_is_a_timeout(fetcher: &impl Pages) {
+pub(super) async fn a_deadline_of_zero_is_a_timeout(fetcher: &impl Pages) {
     let site = Raw::start(hang);
     let ask = request(&site.url("/"), fetcher.tier());
 
@@ -185,7 +185,7 @@ pub(super) async fn dropping_closes(fetcher: &impl Pages, begin: &'static [u8]) 
     ends(Duration::ZERO, "the connection of a dropped attempt", site.closed.recv()).await;
 }
 
-pub(super) async fn a_hang_up_is_broken(fetcher: &impl Pages) {
+pub(super) async fn a_closed_connection_is_broken(fetcher: &impl Pages) {
     let site = Raw::says("");
 
     let result = get(fetcher, &site.url("/")).await;
@@ -229,7 +229,7 @@ pub(super) async fn secrets_stay_out_of_errors(fetcher: &impl Pages) {
     }
 }
 
-pub(super) async fn the_hosts_headers_are_sent(fetcher: &impl Pages) {
+pub(super) async fn the_items_headers_are_sent(fetcher: &impl Pages) {
     let site = Site::start(|request| {
         let seen = ["x-api-key", "user-agent"].map(|it| request.header(it).unwrap_or("none"));
         saying(&seen.join(" and "))
@@ -305,7 +305,7 @@ pub(super) async fn a_hanging_one_is_alone<F: Pages + Clone>(fetcher: F) {
 }
 
 /// Timeouts, broken connections and dropped attempts do not affect the next attempt.
-pub(super) async fn failures_leave_it_in_order(fetcher: &impl Pages) {
+pub(super) async fn failures_do_not_affect_the_next_attempt(fetcher: &impl Pages) {
     let silent = Raw::start(hang);
     let broken = Raw::says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort");
     let site = Site::start(|_| saying("here"));

@@ -57,7 +57,7 @@ pub async fn bodies_of_one_batch_are_kept_apart(store: AnyStore) {
 }
 
 /// Removing twice is as good as once.
-pub async fn removing_bodies_that_are_not_there_is_no_error(store: AnyStore) {
+pub async fn removing_absent_bodies_succeeds(store: AnyStore) {
     let Some(bodies) = store.bodies() else { return };
 
     bodies.remove(sample::batch_id(9)).await.must_succeed("a removal of bodies that are not there");
@@ -75,7 +75,7 @@ fn bytes(seed: u64, length: usize) -> Vec<u8> {
 }
 
 /// Workers that end jobs of one batch, and of others, at the same time.
-pub async fn bodies_put_at_once_are_all_kept(store: AnyStore) {
+pub async fn concurrent_bodies_are_all_kept(store: AnyStore) {
     let Some(bodies) = store.bodies() else { return };
     let mut writers = JoinSet::new();
     for number in 0..32 {
@@ -107,7 +107,7 @@ pub async fn bodies_put_at_once_are_all_kept(store: AnyStore) {
 }
 
 /// Eight mebibytes that no compression makes smaller.
-pub async fn a_large_body_is_kept_whole(store: AnyStore) {
+pub async fn a_large_body_is_kept(store: AnyStore) {
     let Some(bodies) = store.bodies() else { return };
     let large = bytes(1, 8 << 20);
 
@@ -249,7 +249,7 @@ pub async fn a_batch_may_have_bodies_again(store: AnyStore) {
 }
 
 /// Names that this store did not give: an error or nothing, never a panic and no one's bytes.
-pub async fn a_reference_from_elsewhere_names_no_body(store: AnyStore) {
+pub async fn a_foreign_reference_returns_no_body(store: AnyStore) {
     let Some(bodies) = store.bodies() else { return };
     let batch = sample::batch_id(1);
     let kept = bodies.put(batch, b"secret".to_vec()).await.must_succeed("a put of a body");

@@ -41,7 +41,7 @@ pub(super) async fn due(store: &AnyStore, queue: Queue) -> Option<u64> {
 }
 
 /// Jobs are claimed in the order of their due times, not of their keys.
-pub async fn what_is_due_is_claimed_earliest_first(store: AnyStore) {
+pub async fn due_jobs_are_claimed_earliest_first(store: AnyStore) {
     for (number, ready_at) in [(1, 300), (2, 100), (3, 200)] {
         add_job(&store, number, ready_at).await;
     }
@@ -52,7 +52,7 @@ pub async fn what_is_due_is_claimed_earliest_first(store: AnyStore) {
 }
 
 /// The limit of a claim leaves the rest for the next one.
-pub async fn a_claim_takes_no_more_than_its_limit(store: AnyStore) {
+pub async fn a_claim_takes_at_most_its_limit(store: AnyStore) {
     for number in 1..=3 {
         add_job(&store, number, number).await;
     }
@@ -101,7 +101,7 @@ pub async fn no_two_claims_take_the_same_job(store: AnyStore) {
 }
 
 /// An expired lease is counted as lost, and the next claim has a new number.
-pub async fn a_lease_that_ran_out_is_claimed_again(store: AnyStore) {
+pub async fn a_job_with_an_expired_lease_is_claimed_again(store: AnyStore) {
     add_job(&store, 1, 1).await;
     let first = claimed_jobs(&store, jobs_at(10)).await;
 
@@ -164,7 +164,7 @@ pub async fn a_claim_is_kept_as_it_was_returned(store: AnyStore) {
 }
 
 /// A writer that read the job before the claim cannot overwrite it.
-pub async fn a_claimed_job_refuses_the_version_before(store: AnyStore) {
+pub async fn a_claimed_job_refuses_its_previous_version(store: AnyStore) {
     add_job(&store, 1, 1).await;
     claimed(&store, jobs_at(10)).await;
 
@@ -174,7 +174,7 @@ pub async fn a_claimed_job_refuses_the_version_before(store: AnyStore) {
 }
 
 /// A notification is claimed by one worker at a time, and again after its lease has expired.
-pub async fn notices_are_claimed_under_a_lease(store: AnyStore) {
+pub async fn notifications_are_claimed_under_a_lease(store: AnyStore) {
     put(&store, Record::Notification(sample::notice(1, sample::at(5))), None)
         .await
         .must_succeed("a commit of a new record");
@@ -208,7 +208,7 @@ pub async fn notices_are_claimed_under_a_lease(store: AnyStore) {
 }
 
 /// Expired records have no lease: they are returned again until they are removed.
-pub async fn what_expires_is_handed_out_unchanged(store: AnyStore) {
+pub async fn expired_records_are_returned_unchanged(store: AnyStore) {
     let batch = Record::Batch(sample::batch(1, Some(sample::at(5))));
     put(&store, batch.clone(), None).await.must_succeed("a commit of a new record");
 
@@ -288,7 +288,7 @@ pub async fn a_claim_of_nothing_due_writes_nothing(store: AnyStore) {
 }
 
 /// The store writes exactly the result of `Record::claimed`.
-pub async fn a_claimed_record_is_what_the_core_makes_of_it(store: AnyStore) {
+pub async fn a_claimed_record_is_the_one_that_the_core_returns(store: AnyStore) {
     let notice = Record::Notification(sample::notice(1, sample::at(1)));
     put(&store, notice.clone(), None).await.must_succeed("a commit of a new record");
     add_job(&store, 1, 1).await;
@@ -311,7 +311,7 @@ pub async fn a_claimed_record_is_what_the_core_makes_of_it(store: AnyStore) {
 }
 
 /// A claim returns the current version, so the worker need not load the record again.
-pub async fn who_claimed_may_write_at_the_version_it_was_given(store: AnyStore) {
+pub async fn a_claim_returns_the_version_to_commit_at(store: AnyStore) {
     add_job(&store, 1, 1).await;
     let found = store.claim(jobs_at(10)).await.must_succeed("a claim");
     let found = found.into_iter().next().must_be_there("a job that is due, in a claim,");
@@ -347,7 +347,7 @@ pub async fn a_worker_cannot_claim_over_its_own_lease(store: AnyStore) {
 }
 
 /// An expired lease is ordered by its end among the due times of waiting jobs.
-pub async fn lost_leases_stand_in_line_with_the_rest(store: AnyStore) {
+pub async fn expired_leases_are_ordered_by_their_end(store: AnyStore) {
     add_job(&store, 1, 1).await;
     must_eq!(
         claimed_jobs(&store, jobs_at(10)).await.len(),
@@ -367,7 +367,7 @@ pub async fn lost_leases_stand_in_line_with_the_rest(store: AnyStore) {
 }
 
 /// A renewed lease blocks claims until its new end.
-pub async fn a_renewed_lease_is_waited_for(store: AnyStore) {
+pub async fn a_renewed_lease_blocks_claims_until_its_end(store: AnyStore) {
     add_job(&store, 1, 1).await;
     let found = store.claim(jobs_at(10)).await.must_succeed("a claim");
     let found = found.into_iter().next().must_be_there("a job that is due, in a claim,");
@@ -398,7 +398,7 @@ pub async fn a_renewed_lease_is_waited_for(store: AnyStore) {
 }
 
 /// A job that was returned to the queue is due at its `ready_at`, not at the end of the released lease.
-pub async fn a_job_put_back_waits_for_its_moment(store: AnyStore) {
+pub async fn a_job_returned_to_the_queue_is_due_at_its_time(store: AnyStore) {
     for (number, ready_at) in [(1, 30), (2, 700)] {
         add_job(&store, number, 1).await;
         let found = store.claim(jobs_at(10)).await.must_succeed("a claim");
@@ -442,7 +442,7 @@ pub async fn a_job_put_back_waits_for_its_moment(store: AnyStore) {
 }
 
 /// Concurrent claims in all three queues return every record exactly once.
-pub async fn claims_of_all_queues_at_once_take_each_once(store: AnyStore) {
+pub async fn concurrent_claims_of_all_queues_take_each_record_once(store: AnyStore) {
     for number in 1..=20 {
         add_job(&store, number, 1).await;
         put(&store, Record::Notification(sample::notice(number, sample::at(1))), None)
@@ -484,7 +484,7 @@ pub async fn claims_of_all_queues_at_once_take_each_once(store: AnyStore) {
 
 /// A claim and a concurrent commit of the same job are ordered: either the commit conflicts, or the claim returns
 /// the committed record.
-pub async fn a_claim_and_a_commit_at_once_agree(store: AnyStore) {
+pub async fn a_claim_and_a_concurrent_commit_agree(store: AnyStore) {
     const JOBS: u64 = 24;
     for number in 1..=JOBS {
         add_job(&store, number, 1).await;

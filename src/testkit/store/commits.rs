@@ -32,7 +32,7 @@ pub async fn a_stale_commit_conflicts_and_writes_nothing(store: AnyStore) {
 }
 
 /// `expected: None` requires that the record is absent, a version that it is present.
-pub async fn a_new_record_conflicts_with_one_that_is_there(store: AnyStore) {
+pub async fn a_new_record_conflicts_with_an_existing_one(store: AnyStore) {
     let absent = put(&store, account(1), Some(1)).await;
     assert_conflict("a commit that expects version 1 of a record that is not there", &absent);
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
@@ -42,7 +42,7 @@ pub async fn a_new_record_conflicts_with_one_that_is_there(store: AnyStore) {
 }
 
 /// A removed record is absent, also from the index. A new record of the same key has version 1.
-pub async fn a_removed_record_is_gone_and_begins_anew(store: AnyStore) {
+pub async fn a_removed_record_can_be_created_anew(store: AnyStore) {
     put(&store, job(1), None).await.must_succeed("a commit of a new record");
 
     let remove = Write { key: job(1).key(), expected: Some(1), record: None };
@@ -111,7 +111,7 @@ pub async fn a_commit_writes_all_or_nothing(store: AnyStore) {
 }
 
 /// Of concurrent writers that read the same version, exactly one succeeds.
-pub async fn of_concurrent_commits_one_wins(store: AnyStore) {
+pub async fn one_of_concurrent_commits_succeeds(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     let writers = at_once((10..26).map(|granted| {
         let store = store.clone();
@@ -144,7 +144,7 @@ pub async fn of_concurrent_commits_one_wins(store: AnyStore) {
 }
 
 /// A version is compared for equality: a future one does not match.
-pub async fn a_version_ahead_of_the_record_conflicts(store: AnyStore) {
+pub async fn a_future_version_conflicts(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
     for ahead in [2, u64::MAX] {
@@ -182,7 +182,7 @@ pub async fn a_version_counts_the_writes_of_its_own_record(store: AnyStore) {
 }
 
 /// Removing a record that is absent, and expected to be absent, changes nothing.
-pub async fn removing_what_is_not_there_changes_nothing(store: AnyStore) {
+pub async fn removing_an_absent_record_changes_nothing(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
 
     store
@@ -249,7 +249,7 @@ pub async fn an_empty_commit_changes_nothing(store: AnyStore) {
 }
 
 /// One commit may create, change and remove records of several kinds.
-pub async fn a_commit_makes_changes_and_removes_at_once(store: AnyStore) {
+pub async fn a_commit_creates_changes_and_removes_together(store: AnyStore) {
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     put(&store, job_at(1, 5), None).await.must_succeed("a commit of a new record");
 
@@ -298,7 +298,7 @@ pub async fn a_commit_that_names_a_key_twice_is_refused(store: AnyStore) {
 }
 
 /// A commit of thousands of changes is all or nothing.
-pub async fn a_commit_of_thousands_is_whole(store: AnyStore) {
+pub async fn a_commit_of_thousands_is_all_or_nothing(store: AnyStore) {
     const MANY: u64 = 2_500;
     let changes = |last: Write| -> Vec<Write> {
         (1..=MANY).map(|it| write(job_at(it, it), None)).chain([last]).collect()
@@ -329,7 +329,7 @@ pub async fn a_commit_of_thousands_is_whole(store: AnyStore) {
 }
 
 /// An acknowledged commit is visible to every kind of read at once.
-pub async fn what_was_committed_is_seen_at_once(store: AnyStore) {
+pub async fn an_acknowledged_commit_is_visible_at_once(store: AnyStore) {
     for number in 1..=20 {
         put(&store, job_at(number, 100 - number), None)
             .await
@@ -416,7 +416,7 @@ async fn put_pair(store: &AnyStore) -> [Key; 2] {
 }
 
 /// Load, decide, commit, and again on a conflict: every change is there in the end.
-pub async fn changes_that_are_tried_again_lose_nothing(store: AnyStore) {
+pub async fn retried_changes_lose_nothing(store: AnyStore) {
     put(&store, account(0), None).await.must_succeed("a commit of a new record");
     let writers = at_once((0..6).map(|_| {
         let store = Arc::clone(&store);
@@ -495,7 +495,7 @@ where
 }
 
 /// Two records that always change together are never loaded apart.
-pub async fn a_load_never_shows_half_a_commit(store: AnyStore) {
+pub async fn a_load_never_shows_a_part_of_a_commit(store: AnyStore) {
     let read = |store: AnyStore| async move {
         let found = store.load(pair().map(|it| it.key()).to_vec()).await.must_succeed("a load");
         found.into_iter().flatten().map(|it| granted(&it)).collect()
@@ -504,7 +504,7 @@ pub async fn a_load_never_shows_half_a_commit(store: AnyStore) {
 }
 
 /// Nor listed apart.
-pub async fn a_listing_never_shows_half_a_commit(store: AnyStore) {
+pub async fn a_list_never_shows_a_part_of_a_commit(store: AnyStore) {
     let read = |store: AnyStore| async move {
         let list =
             ListQuery { kind: RecordKind::Account, after: None, descending: false, limit: 10 };
@@ -514,7 +514,7 @@ pub async fn a_listing_never_shows_half_a_commit(store: AnyStore) {
 }
 
 /// Wherever the caller goes away, all of its changes are made or none, and the store goes on.
-pub async fn a_dropped_commit_is_whole_or_not_there(store: AnyStore) {
+pub async fn a_dropped_commit_is_all_or_nothing(store: AnyStore) {
     for polls in 0..6 {
         let first = polls as u64 * 10 + 1;
         let numbers = first..first + 3;

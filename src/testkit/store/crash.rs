@@ -32,7 +32,7 @@ async fn triples(store: &AnyStore, many: u64) -> Vec<usize> {
 
 /// If the process ends during commits, the acknowledged ones are kept, and the others are kept whole or not at
 /// all.
-pub async fn commits_under_way_at_the_end_are_whole_or_not_there(dir: &Path, open: Open<'_>) {
+pub async fn commits_during_a_crash_are_all_or_nothing(dir: &Path, open: Open<'_>) {
     const MANY: u64 = 40;
     let store = open(dir);
     let mut commits = JoinSet::new();
@@ -94,7 +94,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// A killed process leaves its files behind unchanged. The check opens a copy of the files that was taken while the
 /// store was open.
-pub async fn what_a_killed_process_leaves_holds_all_that_was_acknowledged(
+pub async fn the_files_of_a_killed_process_contain_every_acknowledged_commit(
     dir: &Path,
     open: Open<'_>,
 ) {

@@ -30,7 +30,7 @@ pub async fn queues_are_kept_apart(store: AnyStore) {
 }
 
 /// The earliest due time follows new records, changes and claims.
-pub async fn due_says_the_earliest_and_follows_commits(store: AnyStore) {
+pub async fn the_earliest_due_time_follows_commits(store: AnyStore) {
     add_job(&store, 1, 300).await;
     add_job(&store, 2, 200).await;
     must_eq!(
@@ -63,7 +63,7 @@ pub async fn due_says_the_earliest_and_follows_commits(store: AnyStore) {
 }
 
 /// A record without a due time is in no queue, because it would be claimed again and again.
-pub async fn what_has_no_moment_is_in_no_queue(store: AnyStore) {
+pub async fn records_without_a_due_time_are_in_no_queue(store: AnyStore) {
     let ended = |number, state| Record::Job(Job { state, ..sample::job(number, sample::at(1)) });
     let told = |number, state| {
         Record::Notification(Notification { state, ..sample::notice(number, sample::at(1)) })
@@ -100,7 +100,7 @@ pub async fn what_has_no_moment_is_in_no_queue(store: AnyStore) {
 }
 
 /// An earlier due time replaces the old one at once.
-pub async fn a_moment_moved_forward_is_followed(store: AnyStore) {
+pub async fn an_earlier_due_time_replaces_the_old_one(store: AnyStore) {
     add_job(&store, 1, 500).await;
 
     put(&store, job_at(1, 20), Some(1)).await.must_succeed("a commit at the current version");
@@ -128,7 +128,7 @@ pub async fn a_moment_moved_forward_is_followed(store: AnyStore) {
 }
 
 /// A record that is rewritten with the same due time has one index entry.
-pub async fn writing_the_same_moment_again_counts_once(store: AnyStore) {
+pub async fn rewriting_the_same_due_time_counts_once(store: AnyStore) {
     add_job(&store, 1, 5).await;
     for version in 1..=3 {
         put(&store, job_at(1, 5), Some(version))
@@ -155,7 +155,7 @@ pub async fn writing_the_same_moment_again_counts_once(store: AnyStore) {
 }
 
 /// Jobs that are due at the same millisecond are all kept.
-pub async fn equal_moments_are_kept_apart(store: AnyStore) {
+pub async fn records_with_equal_due_times_are_all_kept(store: AnyStore) {
     for number in 1..=20 {
         add_job(&store, number, 7).await;
     }
@@ -181,7 +181,7 @@ pub async fn equal_moments_are_kept_apart(store: AnyStore) {
 }
 
 /// A removed record is no longer due in any queue.
-pub async fn what_was_removed_falls_due_no_more(store: AnyStore) {
+pub async fn a_removed_record_is_never_due(store: AnyStore) {
     for number in 1..=2 {
         let at = sample::at(number * 10);
         let records = [
@@ -221,7 +221,7 @@ pub async fn what_was_removed_falls_due_no_more(store: AnyStore) {
 }
 
 /// A delivered notification is no longer due, although its record still contains a time.
-pub async fn a_delivered_notice_leaves_its_queue(store: AnyStore) {
+pub async fn a_delivered_notification_leaves_its_queue(store: AnyStore) {
     let notice = sample::notice(1, sample::at(5));
     put(&store, Record::Notification(notice.clone()), None)
         .await
@@ -276,7 +276,7 @@ pub async fn a_batch_that_ends_begins_to_expire(store: AnyStore) {
 }
 
 /// Cache entries are ordered by time in the same queue as batches.
-pub async fn cached_answers_fall_due_for_expiry(store: AnyStore) {
+pub async fn cache_entries_fall_due_for_expiry(store: AnyStore) {
     let answer = Record::CacheEntry(sample::cached(1, sample::at(5)));
     let batch = Record::Batch(sample::batch(1, Some(sample::at(6))));
     for record in [&batch, &answer] {
@@ -324,7 +324,7 @@ pub async fn days_of_usage_fall_due_for_expiry(store: AnyStore) {
 }
 
 /// The first and the last millisecond are valid due times.
-pub async fn moments_at_both_ends_of_time_are_kept(store: AnyStore) {
+pub async fn the_first_and_the_last_due_time_are_kept(store: AnyStore) {
     let last = u64::MAX;
     add_job(&store, 1, last).await;
     must_eq!(

@@ -23,7 +23,7 @@ async fn with_batches(store: &impl Store) -> [Key; 3] {
 }
 
 /// A list is ordered by key, ascending or descending, up to the limit.
-pub async fn listing_goes_up_and_down(store: AnyStore) {
+pub async fn lists_are_ordered_in_both_directions(store: AnyStore) {
     let [one, two, three] = with_batches(&store).await;
 
     must_eq!(
@@ -44,7 +44,7 @@ pub async fn listing_goes_up_and_down(store: AnyStore) {
 }
 
 /// A list starts after `after`, which need not exist.
-pub async fn listing_goes_on_behind_a_key(store: AnyStore) {
+pub async fn a_list_continues_after_a_key(store: AnyStore) {
     let [one, two, three] = with_batches(&store).await;
     let missing = Some(Key::Batch(sample::batch_id(9)));
 
@@ -76,7 +76,7 @@ pub async fn listing_goes_on_behind_a_key(store: AnyStore) {
 }
 
 /// A list contains one kind, even if `after` is a key of another.
-pub async fn listing_keeps_kinds_apart(store: AnyStore) {
+pub async fn a_list_contains_one_kind(store: AnyStore) {
     let keys = with_batches(&store).await;
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     put(&store, job(1), None).await.must_succeed("a commit of a new record");
@@ -100,7 +100,7 @@ pub async fn listing_keeps_kinds_apart(store: AnyStore) {
 }
 
 /// The last key of a page may be removed before the next page is listed.
-pub async fn listing_goes_on_behind_a_key_that_is_gone(store: AnyStore) {
+pub async fn a_list_continues_after_a_removed_key(store: AnyStore) {
     let [one, two, three] = with_batches(&store).await;
 
     store
@@ -121,7 +121,7 @@ pub async fn listing_goes_on_behind_a_key_that_is_gone(store: AnyStore) {
 }
 
 /// The smallest and the greatest key of a kind are listed with their kind.
-pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
+pub async fn every_kind_is_listed_to_its_last_key(store: AnyStore) {
     let mut records = sample::every_kind();
     for byte in [0, u8::MAX] {
         records.push(Record::CacheEntry(sample::cached(byte, sample::at(5))));
@@ -147,7 +147,7 @@ pub async fn every_kind_lists_its_own_to_the_last_key(store: AnyStore) {
 
 /// The batches of an account are listed from its greatest key down. The check adds accounts with similar names and a
 /// batch in two accounts.
-pub async fn an_accounts_own_is_listed_newest_first(store: AnyStore) {
+pub async fn an_accounts_batches_are_listed_newest_first(store: AnyStore) {
     let owned = |name: &str, batch: u64| Record::AccountBatch(sample::owned(name, batch));
     for (name, batch) in [("a", 1), ("a", 2), ("a b", 3), ("ab", 1), ("ab", 9), ("b", 2)] {
         put(&store, owned(name, batch), None).await.must_succeed("a commit of a new record");
@@ -162,7 +162,7 @@ pub async fn an_accounts_own_is_listed_newest_first(store: AnyStore) {
 }
 
 /// The pages of a list together contain every record exactly once, in both directions.
-pub async fn pages_of_a_listing_hold_each_record_once(store: AnyStore) {
+pub async fn the_pages_of_a_list_contain_each_record_once(store: AnyStore) {
     let new = (1..=50).map(|it| write(Record::Batch(sample::batch(it, None)), None)).collect();
     store.commit(new).await.must_succeed("a commit of a new record");
 
@@ -190,7 +190,7 @@ pub async fn pages_of_a_listing_hold_each_record_once(store: AnyStore) {
 }
 
 /// A limit is an upper bound and not a size to allocate.
-pub async fn a_limit_beyond_what_is_there_is_no_error(store: AnyStore) {
+pub async fn a_limit_above_the_number_of_records_is_accepted(store: AnyStore) {
     let keys = with_batches(&store).await;
     put(&store, job(1), None).await.must_succeed("a commit of a new record");
 
@@ -232,7 +232,7 @@ pub async fn keys_are_listed_in_the_order_of_their_bytes(store: AnyStore) {
 }
 
 /// A list is as recent as a load.
-pub async fn a_listing_shows_the_newest_and_nothing_removed(store: AnyStore) {
+pub async fn a_list_is_as_recent_as_a_load(store: AnyStore) {
     let [_, two, three] = with_batches(&store).await;
     let newer = Record::Batch(sample::batch(2, Some(sample::at(9))));
 

@@ -192,79 +192,79 @@ macro_rules! each_store_check {
         $then! { ($($arg)*) [
             a_fresh_store_is_empty
             a_committed_record_loads_back
-            every_kind_of_record_comes_back_as_it_was_written
-            records_at_the_ends_of_their_ranges_come_back
-            text_of_any_kind_comes_back
-            a_large_record_is_kept_whole
+            every_kind_of_record_is_returned_unchanged
+            records_at_the_limits_of_their_ranges_are_kept
+            text_of_any_kind_is_kept
+            a_large_record_is_kept
             loading_keeps_the_order_of_keys
             thousands_of_keys_load_in_one_call
             keys_in_any_script_are_kept_apart
             keys_that_begin_alike_are_kept_apart
             the_longest_keys_are_kept_apart
             a_stale_commit_conflicts_and_writes_nothing
-            a_version_ahead_of_the_record_conflicts
-            a_new_record_conflicts_with_one_that_is_there
+            a_future_version_conflicts
+            a_new_record_conflicts_with_an_existing_one
             a_version_counts_the_writes_of_its_own_record
-            a_removed_record_is_gone_and_begins_anew
+            a_removed_record_can_be_created_anew
             a_stale_removal_conflicts
-            removing_what_is_not_there_changes_nothing
+            removing_an_absent_record_changes_nothing
             a_commit_writes_all_or_nothing
             a_refused_commit_leaves_the_index_alone
             an_empty_commit_changes_nothing
-            a_commit_makes_changes_and_removes_at_once
+            a_commit_creates_changes_and_removes_together
             a_commit_that_names_a_key_twice_is_refused
-            a_commit_of_thousands_is_whole
-            what_was_committed_is_seen_at_once
-            of_concurrent_commits_one_wins
+            a_commit_of_thousands_is_all_or_nothing
+            an_acknowledged_commit_is_visible_at_once
+            one_of_concurrent_commits_succeeds
             concurrent_commits_of_different_records_all_succeed
-            changes_that_are_tried_again_lose_nothing
+            retried_changes_lose_nothing
             commits_in_opposite_order_both_end
-            a_load_never_shows_half_a_commit
-            a_listing_never_shows_half_a_commit
-            a_dropped_commit_is_whole_or_not_there
-            listing_goes_up_and_down
-            listing_goes_on_behind_a_key
-            listing_goes_on_behind_a_key_that_is_gone
-            listing_keeps_kinds_apart
-            every_kind_lists_its_own_to_the_last_key
-            an_accounts_own_is_listed_newest_first
-            pages_of_a_listing_hold_each_record_once
-            a_limit_beyond_what_is_there_is_no_error
+            a_load_never_shows_a_part_of_a_commit
+            a_list_never_shows_a_part_of_a_commit
+            a_dropped_commit_is_all_or_nothing
+            lists_are_ordered_in_both_directions
+            a_list_continues_after_a_key
+            a_list_continues_after_a_removed_key
+            a_list_contains_one_kind
+            every_kind_is_listed_to_its_last_key
+            an_accounts_batches_are_listed_newest_first
+            the_pages_of_a_list_contain_each_record_once
+            a_limit_above_the_number_of_records_is_accepted
             keys_are_listed_in_the_order_of_their_bytes
-            a_listing_shows_the_newest_and_nothing_removed
-            what_has_no_moment_is_in_no_queue
+            a_list_is_as_recent_as_a_load
+            records_without_a_due_time_are_in_no_queue
             queues_are_kept_apart
-            due_says_the_earliest_and_follows_commits
-            a_moment_moved_forward_is_followed
-            writing_the_same_moment_again_counts_once
-            equal_moments_are_kept_apart
-            what_was_removed_falls_due_no_more
-            a_delivered_notice_leaves_its_queue
+            the_earliest_due_time_follows_commits
+            an_earlier_due_time_replaces_the_old_one
+            rewriting_the_same_due_time_counts_once
+            records_with_equal_due_times_are_all_kept
+            a_removed_record_is_never_due
+            a_delivered_notification_leaves_its_queue
             a_batch_that_ends_begins_to_expire
-            cached_answers_fall_due_for_expiry
+            cache_entries_fall_due_for_expiry
             days_of_usage_fall_due_for_expiry
-            moments_at_both_ends_of_time_are_kept
-            what_is_due_is_claimed_earliest_first
-            a_claim_takes_no_more_than_its_limit
+            the_first_and_the_last_due_time_are_kept
+            due_jobs_are_claimed_earliest_first
+            a_claim_takes_at_most_its_limit
             a_limited_claim_takes_the_earliest
             nothing_is_claimed_before_it_is_due
             a_claim_of_nothing_due_writes_nothing
-            a_claimed_record_is_what_the_core_makes_of_it
+            a_claimed_record_is_the_one_that_the_core_returns
             a_claim_is_kept_as_it_was_returned
-            a_claimed_job_refuses_the_version_before
-            who_claimed_may_write_at_the_version_it_was_given
+            a_claimed_job_refuses_its_previous_version
+            a_claim_returns_the_version_to_commit_at
             no_two_claims_take_the_same_job
             a_worker_cannot_claim_over_its_own_lease
-            a_lease_that_ran_out_is_claimed_again
-            lost_leases_stand_in_line_with_the_rest
-            a_renewed_lease_is_waited_for
-            a_job_put_back_waits_for_its_moment
+            a_job_with_an_expired_lease_is_claimed_again
+            expired_leases_are_ordered_by_their_end
+            a_renewed_lease_blocks_claims_until_its_end
+            a_job_returned_to_the_queue_is_due_at_its_time
             an_ended_job_is_never_claimed
-            notices_are_claimed_under_a_lease
-            what_expires_is_handed_out_unchanged
+            notifications_are_claimed_under_a_lease
+            expired_records_are_returned_unchanged
             concurrent_claims_take_each_job_once
-            claims_of_all_queues_at_once_take_each_once
-            a_claim_and_a_commit_at_once_agree
+            concurrent_claims_of_all_queues_take_each_record_once
+            a_claim_and_a_concurrent_commit_agree
             a_dropped_claim_loses_no_job
             a_claim_takes_no_more_of_a_site_than_its_share
             a_claim_takes_no_more_of_an_account_than_its_share
@@ -276,19 +276,19 @@ macro_rules! each_store_check {
             the_end_of_a_job_is_one_commit
             a_late_result_changes_nothing
             a_batch_that_many_workers_end_adds_up
-            of_concurrent_submissions_one_is_accepted
-            an_expired_batch_is_removed_whole
+            one_of_concurrent_submissions_is_accepted
+            an_expired_batch_is_removed_with_its_records
             a_body_reads_back_until_its_batch_is_removed
             bodies_of_one_batch_are_kept_apart
-            bodies_put_at_once_are_all_kept
-            a_large_body_is_kept_whole
+            concurrent_bodies_are_all_kept
+            a_large_body_is_kept
             bodies_of_many_batches_are_kept_apart
             every_handle_reads_the_same_bodies
             a_dropped_put_harms_no_other_body
             a_body_is_whole_or_gone_while_its_batch_is_removed
             a_batch_may_have_bodies_again
-            a_reference_from_elsewhere_names_no_body
-            removing_bodies_that_are_not_there_is_no_error
+            a_foreign_reference_returns_no_body
+            removing_absent_bodies_succeeds
         ] }
     };
 }
@@ -302,22 +302,22 @@ macro_rules! each_store_reopen_check {
             acknowledged_commits_survive_a_reopening
             every_kind_of_record_survives_a_reopening
             thousands_of_records_survive_a_reopening
-            versions_go_on_after_a_reopening
-            a_refused_commit_is_not_there_after_a_reopening
-            what_was_removed_stays_removed
-            listings_keep_their_order_over_a_reopening
-            what_is_due_is_claimed_in_order_after_a_reopening
+            versions_continue_after_a_reopening
+            a_refused_commit_leaves_nothing_over_a_reopening
+            a_removed_record_stays_removed_over_a_reopening
+            lists_keep_their_order_over_a_reopening
+            due_jobs_are_claimed_in_order_after_a_reopening
             leases_are_released_at_a_reopening
             accounts_take_turns_after_a_reopening
             a_released_lease_counts_as_lost_and_its_claim_is_stale
             a_reopening_changes_nothing_but_leases
             reopening_again_releases_nothing_twice
-            what_ended_stays_ended_over_a_reopening
+            ended_records_stay_ended_over_a_reopening
             the_ledger_adds_up_after_a_reopening
             bodies_survive_a_reopening
             removed_bodies_stay_removed
-            commits_under_way_at_the_end_are_whole_or_not_there
-            what_a_killed_process_leaves_holds_all_that_was_acknowledged
+            commits_during_a_crash_are_all_or_nothing
+            the_files_of_a_killed_process_contain_every_acknowledged_commit
         ] }
     };
 }

@@ -71,12 +71,12 @@ async fn comes_back(store: &AnyStore, records: Vec<Record>) {
 }
 
 /// Every field of every kind is kept, including fractions and nested lists.
-pub async fn every_kind_of_record_comes_back_as_it_was_written(store: AnyStore) {
+pub async fn every_kind_of_record_is_returned_unchanged(store: AnyStore) {
     comes_back(&store, sample::every_kind()).await;
 }
 
 /// Amounts and times up to the largest unsigned 64-bit number are kept.
-pub async fn records_at_the_ends_of_their_ranges_come_back(store: AnyStore) {
+pub async fn records_at_the_limits_of_their_ranges_are_kept(store: AnyStore) {
     let most = Timestamp::from_millis(u64::MAX);
     let batch = crate::core::batch::BatchRecord {
         charged: crate::core::credits::Credits::MAX,
@@ -97,7 +97,7 @@ pub async fn records_at_the_ends_of_their_ranges_come_back(store: AnyStore) {
 }
 
 /// Text with zero bytes, quotes, line endings and characters of every Unicode plane is kept.
-pub async fn text_of_any_kind_comes_back(store: AnyStore) {
+pub async fn text_of_any_kind_is_kept(store: AnyStore) {
     let texts =
         ["\0", "'; DROP TABLE jobs; --", "a\r\n\tb\\n", "\u{feff}é\u{301}\u{202e}\u{1f600}", ""];
     let notices = texts.into_iter().zip(1..).map(|(text, number)| {
@@ -109,7 +109,7 @@ pub async fn text_of_any_kind_comes_back(store: AnyStore) {
 }
 
 /// A large record is kept: a batch of 20,000 jobs is about 800 kB of JSON.
-pub async fn a_large_record_is_kept_whole(store: AnyStore) {
+pub async fn a_large_record_is_kept(store: AnyStore) {
     let mut batch = sample::batch(1, None);
     batch.jobs = (0..20_000).map(sample::job_id).collect();
     let record = Record::Batch(batch);

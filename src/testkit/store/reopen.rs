@@ -105,7 +105,7 @@ pub async fn bodies_survive_a_reopening(dir: &Path, open: Open<'_>) {
 }
 
 /// A version that was read before a reopening is still compared after it.
-pub async fn versions_go_on_after_a_reopening(dir: &Path, open: Open<'_>) {
+pub async fn versions_continue_after_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     put(&store, account(2), Some(1)).await.must_succeed("a commit at the current version");
@@ -181,7 +181,7 @@ pub async fn thousands_of_records_survive_a_reopening(dir: &Path, open: Open<'_>
 }
 
 /// A refused commit is not applied later.
-pub async fn a_refused_commit_is_not_there_after_a_reopening(dir: &Path, open: Open<'_>) {
+pub async fn a_refused_commit_leaves_nothing_over_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     put(&store, account(1), None).await.must_succeed("a commit of a new record");
     let changes = vec![write(job(1), None), write(account(2), Some(9))];
@@ -205,7 +205,7 @@ pub async fn a_refused_commit_is_not_there_after_a_reopening(dir: &Path, open: O
 }
 
 /// A removed record and its index entry do not return.
-pub async fn what_was_removed_stays_removed(dir: &Path, open: Open<'_>) {
+pub async fn a_removed_record_stays_removed_over_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     for number in 1..=3 {
         put(&store, job_at(number, number), None).await.must_succeed("a commit of a new record");
@@ -239,7 +239,7 @@ pub async fn what_was_removed_stays_removed(dir: &Path, open: Open<'_>) {
 }
 
 /// Lists are ordered by key after a reopening too.
-pub async fn listings_keep_their_order_over_a_reopening(dir: &Path, open: Open<'_>) {
+pub async fn lists_keep_their_order_over_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     for number in [7, 3, 9, 1, 8, 2] {
         put(&store, job(number), None).await.must_succeed("a commit of a new record");
@@ -259,7 +259,7 @@ pub async fn listings_keep_their_order_over_a_reopening(dir: &Path, open: Open<'
 }
 
 /// The index of every queue survives, including changed due times.
-pub async fn what_is_due_is_claimed_in_order_after_a_reopening(dir: &Path, open: Open<'_>) {
+pub async fn due_jobs_are_claimed_in_order_after_a_reopening(dir: &Path, open: Open<'_>) {
     let store = open(dir);
     for (number, at) in [(1, 300), (2, 100), (3, 200)] {
         put(&store, job_at(number, at), None).await.must_succeed("a commit of a new record");
@@ -377,7 +377,7 @@ pub async fn reopening_again_releases_nothing_twice(dir: &Path, open: Open<'_>) 
 }
 
 /// Ended records stay ended over a reopening.
-pub async fn what_ended_stays_ended_over_a_reopening(dir: &Path, open: Open<'_>) {
+pub async fn ended_records_stay_ended_over_a_reopening(dir: &Path, open: Open<'_>) {
     let told = |number, state| {
         Record::Notification(Notification { state, ..sample::notice(number, sample::at(1)) })
     };

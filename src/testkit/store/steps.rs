@@ -260,7 +260,7 @@ pub async fn a_batch_that_many_workers_end_adds_up(store: AnyStore) {
 }
 
 /// Of many submissions with one idempotency key, one is accepted and the others leave no records.
-pub async fn of_concurrent_submissions_one_is_accepted(store: AnyStore) {
+pub async fn one_of_concurrent_submissions_is_accepted(store: AnyStore) {
     let account = sample::account("a", GRANTED.0);
     put(&store, Record::Account(account.clone()), None)
         .await
@@ -301,7 +301,7 @@ pub async fn of_concurrent_submissions_one_is_accepted(store: AnyStore) {
 }
 
 /// An expired batch is removed with its jobs, ledger and notification. Other records stay.
-pub async fn an_expired_batch_is_removed_whole(store: AnyStore) {
+pub async fn an_expired_batch_is_removed_with_its_records(store: AnyStore) {
     submit(&store, 3).await;
     for job in claim_jobs(&store, 1, 3).await {
         end(&store, &job).await;

@@ -139,7 +139,7 @@ async fn a_failed_page_is_data_and_costs_nothing() {
 }
 
 #[tokio::test]
-async fn wrong_submissions_are_refused_whole() {
+async fn an_invalid_submission_writes_nothing() {
     let engine = engine();
     let mut items: Vec<Item> =
         (0..100).map(|it| Item::get(format!("http://a.test/{it}"))).collect();
@@ -375,7 +375,7 @@ async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
 }
 
 #[tokio::test]
-async fn a_stream_of_events_ends_behind_the_batchs_end() {
+async fn a_stream_of_events_ends_after_the_batchs_end() {
     let engine = engine();
     let urls = (0..5).map(|it| format!("http://{it}.test/ok"));
     let handle = engine.submit(Batch::new(urls)).await.expect("accepted");

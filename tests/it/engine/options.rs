@@ -35,7 +35,7 @@ async fn scraped(item: Item) -> JobReport {
 }
 
 /// Returns the page's warnings in one text.
-fn warnings(report: &JobReport) -> String {
+fn warnings_of(report: &JobReport) -> String {
     let page = report.result().expect("a page");
     page.extracted.warnings.join("\n")
 }
@@ -64,7 +64,7 @@ async fn a_language_the_sessions_headers_and_a_bodys_type_reach_the_site() {
 
     let report = scraped(item).await;
 
-    assert_eq!(warnings(&report), "");
+    assert_eq!(warnings_of(&report), "");
     let heard = heard.lock().expect("not poisoned");
     let [request] = &heard[..] else { panic!("one request, not {}", heard.len()) };
     for (name, value) in [
@@ -104,7 +104,7 @@ async fn unmet_options_are_named_in_warnings() {
     item.extraction_model = Some("small".into());
     item.advanced.ocr = true;
 
-    let said = warnings(&scraped(item).await);
+    let warnings = warnings_of(&scraped(item).await);
 
     for option in [
         "wait_for",
@@ -114,9 +114,9 @@ async fn unmet_options_are_named_in_warnings() {
         "extraction_model",
         "advanced.ocr",
     ] {
-        assert!(said.lines().any(|it| it.starts_with(&format!("{option} was not"))), "{said}");
+        assert!(warnings.lines().any(|it| it.starts_with(&format!("{option} "))), "{warnings}");
     }
-    assert_eq!(warnings(&scraped(Item::get(site.url("/"))).await), "");
+    assert_eq!(warnings_of(&scraped(Item::get(site.url("/"))).await), "");
 }
 
 #[tokio::test]
@@ -147,8 +147,8 @@ async fn a_country_without_a_proxy_is_a_warning() {
     let elsewhere = engine.scrape(elsewhere).await.expect("accepted");
 
     assert_eq!(hits, [0, 1, 0, 0]);
-    assert_eq!(warnings(&there), "");
-    let said = warnings(&elsewhere);
+    assert_eq!(warnings_of(&there), "");
+    let said = warnings_of(&elsewhere);
     assert!(said.starts_with("location.country was not met") && said.contains("DE"), "{said}");
 }
 

@@ -272,7 +272,7 @@ async fn a_cost_above_the_hold_is_cut_to_it_with_a_warning() {
 }
 
 #[tokio::test]
-async fn a_batch_expires_when_the_retention_says() {
+async fn a_batch_expires_after_its_retention() {
     let day = Duration::from_hours(24);
     let settings = Settings::default().with_retention(3 * day);
     let engine = engine_with(page()).settings(settings).build().expect("all parts are there");
@@ -286,7 +286,7 @@ async fn a_batch_expires_when_the_retention_says() {
 }
 
 #[tokio::test]
-async fn settings_that_break_a_promise_are_refused() {
+async fn settings_out_of_range_are_refused() {
     let refused = |settings: Settings| {
         let error = engine_with(page()).settings(settings).build().expect_err("refused");
         error.to_string()

@@ -116,7 +116,7 @@ fn a_fence_without_a_claim_number_is_found() {
 }
 
 #[test]
-fn a_hold_that_is_settled_twice_is_found() {
+fn a_hold_settled_twice_is_found() {
     assert_eq!(broken_by(Fault::SettlesTwice, &Setup::plain(2)), "credits are conserved");
 }
 

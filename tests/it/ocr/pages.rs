@@ -108,7 +108,7 @@ async fn an_unreadable_image_fails_with_the_reason() {
 
     for (engine, item, code, named) in [
         (&engine, image("/broken.png"), ErrorCode::ExtractionFailed, "png"),
-        (&engine, image("/"), ErrorCode::UnsupportedContentType, "a page"),
+        (&engine, image("/"), ErrorCode::UnsupportedContentType, "an HTML page"),
         (&engine, foreign, ErrorCode::OcrUnavailable, "tesseract-ocr-tlh"),
         (&without, image("/scan.png"), ErrorCode::OcrUnavailable, "apt-get install"),
     ] {
@@ -147,7 +147,7 @@ async fn an_add_on_that_read_no_image_is_not_charged() {
     for (elements, said) in [
         ("", &["no image to read"][..]),
         (icons, &["no image to read"]),
-        (bad, &["status 404", "not an image in a supported format", "png"]),
+        (bad, &["HTTP 404", "not an image in a supported format", "png"]),
         ("<img src='http://10.0.0.1/a.png'>", &["image 1 was not read"]),
         ("<img src='file:///etc/hostname'>", &["no image to read"]),
     ] {

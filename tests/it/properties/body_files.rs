@@ -12,7 +12,7 @@ use super::format::path;
 
 /// Two bodies of one batch. The compression may come out otherwise in a later release; reading may not.
 #[test]
-fn a_file_of_bodies_is_read_as_it_was_written() {
+fn a_file_of_bodies_reads_back_unchanged() {
     let bodies = BodyFiles::open(path("bodies")).expect("opened");
     let texts = ["a body", &"another body, ".repeat(40)];
     if std::env::var_os("RUNGS_NEW_FORMAT_FILES").is_some() && !path("bodies.references").exists() {

@@ -301,7 +301,7 @@ fn records() -> Vec<(&'static str, Record)> {
 }
 
 #[test]
-fn every_record_is_read_and_written_as_format_1_has_it() {
+fn every_record_keeps_its_format_1_json() {
     let mut kinds: Vec<_> = RecordKind::ALL.to_vec();
     for (name, record) in records() {
         kinds.retain(|it| *it != record.key().kind());
@@ -327,7 +327,7 @@ fn keeps<T: Serialize + DeserializeOwned>(name: &str) -> T {
 }
 
 #[test]
-fn the_body_of_a_result_is_read_and_written_as_it_was() {
+fn the_body_of_a_result_keeps_its_json() {
     let page: Page = keeps("body.json");
 
     let extracted = &page.extracted;
@@ -346,7 +346,7 @@ fn the_body_of_a_result_is_read_and_written_as_it_was() {
 }
 
 #[test]
-fn a_request_with_every_option_is_read_and_written_as_it_was() {
+fn a_request_with_every_option_keeps_its_json() {
     let item: Item = keeps("request.json");
 
     let plain = serde_json::to_value(Item::get(item.url.clone())).expect("JSON");
@@ -365,7 +365,7 @@ fn words<T: Serialize + DeserializeOwned + PartialEq + Debug>(all: &[T]) -> serd
 }
 
 #[test]
-fn every_word_of_an_option_is_stored_as_it_was() {
+fn every_option_is_stored_by_its_word() {
     let render = [RenderJs::No, RenderJs::Yes, RenderJs::Auto];
     let all: BTreeMap<&str, serde_json::Value> = [
         ("action kinds", words(ActionKind::ALL)),
@@ -394,7 +394,7 @@ fn every_word_of_an_option_is_stored_as_it_was() {
 
 /// The keys of one record of each kind, and the bytes of kinds and queues.
 #[test]
-fn keys_are_the_bytes_that_they_were() {
+fn the_bytes_of_keys_do_not_change() {
     let name = AccountId::new("acme").expect("a name");
     let keys = [
         Key::Account(name.clone()),
@@ -443,7 +443,7 @@ fn body(form: BatchKind, tally: Tally, input: StepInput) -> String {
 
 /// The receiver of a webhook gets these bytes, and they are committed with the end of the batch.
 #[test]
-fn the_body_of_a_notification_is_what_it_was() {
+fn the_body_of_a_notification_keeps_its_bytes() {
     let success = || StepInput::Succeed {
         tier: Tier::LightJs,
         charged: Credits(200),

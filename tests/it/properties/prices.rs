@@ -62,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn thousandths_are_rounded_up_by_less_than_a_credit(amount in any::<u64>(), per_mille in 0..=1_000_u32) {
+    fn fractions_of_a_credit_are_rounded_up(amount in any::<u64>(), per_mille in 0..=1_000_u32) {
         let scaled = Credits(amount).scaled(per_mille);
 
         let exact = u128::from(amount) * u128::from(per_mille);

@@ -294,7 +294,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_value_that_was_cut_short_is_an_error(record in record(), version in any::<u64>()) {
+    fn a_truncated_value_is_an_error(record in record(), version in any::<u64>()) {
         let bytes = encode(version, &record).expect("a record is JSON");
 
         for end in 0..bytes.len() {
@@ -412,7 +412,7 @@ fn job_of_format_1() -> Job {
 /// The files hold what format 1 wrote and must stay readable for ever: do not write them again. A new
 /// format gets files of its own beside them, written once with `encode`.
 #[test]
-fn what_format_1_wrote_stays_readable() {
+fn records_of_format_1_stay_readable() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/properties/format-1/early");
     for (kind, record) in of_format_1() {
         let bytes = fs::read(dir.join(kind)).expect(kind);

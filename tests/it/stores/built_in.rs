@@ -65,7 +65,7 @@ fn a_file_in_the_place_of_the_directory_is_refused() {
 }
 
 #[test]
-fn damaged_files_are_an_error_and_no_panic() {
+fn damaged_files_are_an_error() {
     for name in ["db", "conf"] {
         let scratch = Scratch::new();
         written(&scratch);
@@ -240,7 +240,7 @@ fn a_large_value_is_synced_once() {
 }
 
 #[test]
-fn a_record_is_read_by_the_store_that_wrote_it() {
+fn a_store_reads_the_records_that_it_wrote() {
     let scratch = Scratch::new();
     written(&scratch);
 

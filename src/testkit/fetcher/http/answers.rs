@@ -9,7 +9,7 @@ use crate::testkit::kit::{must, must_eq};
 use crate::testkit::site::{Site, SiteResponse};
 
 /// A body of all byte values is returned unchanged, without redirects or proxies that were not used.
-pub async fn a_page_comes_back_whole(fetcher: AnyHttpFetcher) {
+pub async fn a_page_is_returned_unchanged(fetcher: AnyHttpFetcher) {
     let bytes: Vec<u8> = (0..=255).chain(0..=255).collect();
     let body = bytes.clone();
     let site = Site::start(move |_| SiteResponse::status(200).body(body.clone()));
@@ -26,12 +26,12 @@ pub async fn a_page_comes_back_whole(fetcher: AnyHttpFetcher) {
 }
 
 /// An error status is returned with its page, after one request: the engine judges it.
-pub async fn an_error_status_is_an_answer(fetcher: AnyHttpFetcher) {
-    shared::error_statuses_are_answers(&fetcher).await;
+pub async fn an_error_status_is_a_response(fetcher: AnyHttpFetcher) {
+    shared::error_statuses_are_responses(&fetcher).await;
 }
 
 /// Responses without a body (204, 304, an empty 200) are returned.
-pub async fn an_answer_without_a_body_is_an_answer(fetcher: AnyHttpFetcher) {
+pub async fn a_response_without_a_body_is_returned(fetcher: AnyHttpFetcher) {
     for status in [200, 204, 304] {
         let site =
             Raw::says(format!("HTTP/1.1 {status} Fine\r\nX-Said: it\r\nContent-Length: 0\r\n\r\n"));
@@ -54,7 +54,7 @@ pub async fn an_answer_without_a_body_is_an_answer(fetcher: AnyHttpFetcher) {
 }
 
 /// A redirect without a target is returned as a response.
-pub async fn a_redirect_without_an_aim_is_an_answer(fetcher: AnyHttpFetcher) {
+pub async fn a_redirect_without_a_target_is_a_response(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         SiteResponse::status(request.path[1..].parse().unwrap_or(500)).body("moved, but where to?")
     });
@@ -92,12 +92,12 @@ pub async fn headers_are_complete_and_in_lower_case(fetcher: AnyHttpFetcher) {
 }
 
 /// Five redirects are followed, each once, and returned with their statuses. The headers are those of the last response.
-pub async fn redirects_are_followed_and_told(fetcher: AnyHttpFetcher) {
-    shared::redirects_are_told(&fetcher).await;
+pub async fn redirects_are_followed_and_returned(fetcher: AnyHttpFetcher) {
+    shared::redirects_are_returned(&fetcher).await;
 }
 
 /// A redirect loop and an endless chain end after a limited number of requests.
-pub async fn redirects_without_end_end(fetcher: AnyHttpFetcher) {
+pub async fn endless_redirects_are_refused(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| match request.path.strip_prefix("/n") {
         Some(number) => {
             let number: u64 = number.parse().unwrap_or(0);
@@ -114,7 +114,7 @@ pub async fn redirects_without_end_end(fetcher: AnyHttpFetcher) {
 }
 
 /// A compressed body is decompressed.
-pub async fn a_compressed_body_comes_back_decoded(fetcher: AnyHttpFetcher) {
+pub async fn a_compressed_body_is_decompressed(fetcher: AnyHttpFetcher) {
     let plain = "the same words over and over; ".repeat(1_000);
     let (packed, text) = (gzip(plain.as_bytes()).await, plain.clone());
     let site = Site::start(move |request| {
@@ -132,7 +132,7 @@ pub async fn a_compressed_body_comes_back_decoded(fetcher: AnyHttpFetcher) {
 }
 
 /// Noise, other protocols and invalid response heads are errors.
-pub async fn what_is_no_http_is_no_answer(fetcher: AnyHttpFetcher) {
+pub async fn a_response_that_is_not_http_is_an_error(fetcher: AnyHttpFetcher) {
     let noise: Vec<u8> = (0..2_000_u32).map(|it| (it * 7_919 % 251) as u8).collect();
     let strange: [&[u8]; 5] = [
         &noise,
@@ -155,7 +155,7 @@ pub async fn what_is_no_http_is_no_answer(fetcher: AnyHttpFetcher) {
 }
 
 /// An almost valid response may be accepted or refused, but the attempt ends.
-pub async fn nothing_a_site_says_makes_it_panic(fetcher: AnyHttpFetcher) {
+pub async fn no_response_makes_the_fetcher_panic(fetcher: AnyHttpFetcher) {
     let nearly: [&[u8]; 9] = [
         b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
         b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
@@ -175,7 +175,7 @@ pub async fn nothing_a_site_says_makes_it_panic(fetcher: AnyHttpFetcher) {
 }
 
 /// A truncated body is an error, because it would be extracted and charged as if it were complete.
-pub async fn a_body_cut_short_is_no_answer(fetcher: AnyHttpFetcher) {
+pub async fn a_truncated_body_is_an_error(fetcher: AnyHttpFetcher) {
     let packed = gzip(&b"a page of some length, ".repeat(500)).await;
     let half = &packed[..packed.len() / 2];
     let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n";
@@ -192,11 +192,11 @@ pub async fn a_body_cut_short_is_no_answer(fetcher: AnyHttpFetcher) {
 }
 
 /// A request is not repeated after a broken connection: it may have had its effect, and the engine decides on retries.
-pub async fn a_hang_up_is_no_answer_and_not_tried_again(fetcher: AnyHttpFetcher) {
-    shared::a_hang_up_is_broken(&fetcher).await;
+pub async fn a_closed_connection_is_an_error_without_a_retry(fetcher: AnyHttpFetcher) {
+    shared::a_closed_connection_is_broken(&fetcher).await;
 }
 
 /// A closed port is an error.
-pub async fn a_closed_port_is_no_answer(fetcher: AnyHttpFetcher) {
+pub async fn a_closed_port_is_an_error(fetcher: AnyHttpFetcher) {
     shared::a_closed_port_is_no_connection(&fetcher).await;
 }

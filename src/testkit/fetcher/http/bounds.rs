@@ -28,7 +28,7 @@ async fn in_short(fetcher: &AnyHttpFetcher, url: &str) -> Result<Fetched, FetchE
 }
 
 /// A body of exactly `max_bytes` is returned, and one byte more is refused.
-pub async fn a_body_is_kept_up_to_its_limit_and_no_further(fetcher: AnyHttpFetcher) {
+pub async fn a_body_is_returned_up_to_its_limit(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         let length = request.path[1..].parse().unwrap_or(0);
         SiteResponse::html(vec![b'x'; length])
@@ -46,7 +46,7 @@ pub async fn a_body_is_kept_up_to_its_limit_and_no_further(fetcher: AnyHttpFetch
 }
 
 /// A `Content-Length` above the limit is refused.
-pub async fn a_body_that_says_it_is_too_large_is_refused(fetcher: AnyHttpFetcher) {
+pub async fn a_declared_length_above_the_limit_is_refused(fetcher: AnyHttpFetcher) {
     let site = Raw::start(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")?;
         flood(stream, &[b'x'; 16_384])
@@ -56,7 +56,7 @@ pub async fn a_body_that_says_it_is_too_large_is_refused(fetcher: AnyHttpFetcher
 }
 
 /// An endless body is refused at the limit, chunked or not.
-pub async fn a_body_of_unknown_length_is_cut_at_the_limit(fetcher: AnyHttpFetcher) {
+pub async fn a_body_of_unknown_length_is_refused_at_the_limit(fetcher: AnyHttpFetcher) {
     let chunk = [b"4000\r\n", &[b'x'; 16_384][..], b"\r\n"].concat();
     let chunked = Raw::start(move |stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
@@ -81,7 +81,7 @@ fn flood(stream: &mut impl Write, piece: &[u8]) -> std::io::Result<()> {
 }
 
 /// The limit applies after decompression: 16 MiB compressed to 16 KiB are refused.
-pub async fn a_compressed_body_counts_as_what_it_becomes(fetcher: AnyHttpFetcher) {
+pub async fn the_body_limit_applies_after_decompression(fetcher: AnyHttpFetcher) {
     let packed = gzip(&vec![0; FLOOD]).await;
     assert!((packed.len() as u64) < LIMIT, "what travels is within the limit");
     let site =
@@ -91,7 +91,7 @@ pub async fn a_compressed_body_counts_as_what_it_becomes(fetcher: AnyHttpFetcher
 }
 
 /// Response heads have a limit too, because they are buffered.
-pub async fn headers_without_end_end(fetcher: AnyHttpFetcher) {
+pub async fn endless_headers_are_refused(fetcher: AnyHttpFetcher) {
     let site = Raw::start(|stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
         flood(stream, b"X-More: and more and more and more\r\n")?;
@@ -133,8 +133,8 @@ pub async fn one_deadline_covers_every_hop(fetcher: AnyHttpFetcher) {
 }
 
 /// A zero deadline is a timeout: the job's time may be used up.
-pub async fn no_time_at_all_is_a_timeout(fetcher: AnyHttpFetcher) {
-    shared::no_time_is_a_timeout(&fetcher).await;
+pub async fn a_zero_deadline_is_a_timeout(fetcher: AnyHttpFetcher) {
+    shared::a_deadline_of_zero_is_a_timeout(&fetcher).await;
 }
 
 /// Dropping the attempt while it waits for the response closes the connection.
@@ -143,7 +143,7 @@ pub async fn a_dropped_attempt_closes_its_connection(fetcher: AnyHttpFetcher) {
 }
 
 /// Dropping the attempt while it reads the body closes the connection.
-pub async fn a_body_is_given_up_with_its_attempt(fetcher: AnyHttpFetcher) {
+pub async fn dropping_an_attempt_drops_its_body(fetcher: AnyHttpFetcher) {
     let begin = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nthe first words";
     shared::dropping_closes(&fetcher, begin).await;
 }

@@ -14,7 +14,7 @@ use crate::testkit::kit::{MustSucceed, must, must_eq};
 use crate::testkit::site::{RawSite, Site, SiteResponse};
 
 /// Every method is sent, with a body if it may have one.
-pub async fn the_method_and_the_body_arrive_as_asked(fetcher: AnyHttpFetcher) {
+pub async fn the_method_and_the_body_reach_the_site(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         SiteResponse::html(format!("{} {body}", request.method))
@@ -39,7 +39,7 @@ pub async fn the_method_and_the_body_arrive_as_asked(fetcher: AnyHttpFetcher) {
 }
 
 /// The request target is sent unchanged.
-pub async fn the_path_and_the_query_arrive_as_written(fetcher: AnyHttpFetcher) {
+pub async fn the_request_target_is_sent_unchanged(fetcher: AnyHttpFetcher) {
     let site = Site::start(|request| SiteResponse::html(request.path.clone()));
 
     for target in ["/a%2Fb/c", "/?x=1&y=%20&x=2", "/p;v=1?q=a+b", "/%D0%BA?%D0%BA=%E2%82%AC", "/?"]
@@ -51,8 +51,8 @@ pub async fn the_path_and_the_query_arrive_as_written(fetcher: AnyHttpFetcher) {
 }
 
 /// The headers of the request take precedence over the fetcher's own.
-pub async fn the_hosts_headers_arrive(fetcher: AnyHttpFetcher) {
-    shared::the_hosts_headers_are_sent(&fetcher).await;
+pub async fn the_items_headers_reach_the_site(fetcher: AnyHttpFetcher) {
+    shared::the_items_headers_are_sent(&fetcher).await;
 }
 
 /// A request on a kept connection that breaks is not sent again: it may have had its effect, such as an order.
@@ -82,12 +82,12 @@ pub async fn a_post_over_a_kept_connection_is_sent_once(fetcher: AnyHttpFetcher)
 }
 
 /// Cookies are kept in the job's scratch, so that jobs do not share them.
-pub async fn what_one_job_learned_no_other_sends(fetcher: AnyHttpFetcher) {
+pub async fn jobs_do_not_share_cookies(fetcher: AnyHttpFetcher) {
     shared::jobs_are_kept_apart(&fetcher).await;
 }
 
 /// The reported tiers are distinct, do not include tier 4, and are all served.
-pub async fn it_serves_the_tiers_it_names(fetcher: AnyHttpFetcher) {
+pub async fn every_reported_tier_is_served(fetcher: AnyHttpFetcher) {
     let site = Site::start(|_| SiteResponse::html("<p>here</p>"));
     let mut tiers = fetcher.tiers();
     must!(!tiers.is_empty(), "the fetcher names no tier", "name the tiers that it serves");
@@ -109,18 +109,18 @@ pub async fn it_serves_the_tiers_it_names(fetcher: AnyHttpFetcher) {
 }
 
 /// 64 attempts at the same time each return their own page, after one request.
-pub async fn attempts_at_once_get_their_own_answers(fetcher: AnyHttpFetcher) {
+pub async fn concurrent_attempts_get_their_own_responses(fetcher: AnyHttpFetcher) {
     shared::attempts_are_kept_apart(fetcher, 64).await;
 }
 
 /// An attempt that hangs does not block another.
-pub async fn an_attempt_that_hangs_holds_up_no_other(fetcher: AnyHttpFetcher) {
+pub async fn an_attempt_that_hangs_blocks_no_other(fetcher: AnyHttpFetcher) {
     shared::a_hanging_one_is_alone(fetcher).await;
 }
 
 /// A failed attempt does not affect the next.
-pub async fn a_failure_leaves_it_in_order(fetcher: AnyHttpFetcher) {
-    shared::failures_leave_it_in_order(&fetcher).await;
+pub async fn a_failure_does_not_affect_the_next_attempt(fetcher: AnyHttpFetcher) {
+    shared::failures_do_not_affect_the_next_attempt(&fetcher).await;
 }
 
 /// Error messages are logged and returned to clients, so they must not contain secrets.

@@ -53,98 +53,98 @@ broken! {
     over_http, Mistake, |it| check_http(move || Bad::new(it, http())),
 
     AsksTwice:
-        a_page_comes_back_whole
-        an_error_status_is_an_answer
-        the_method_and_the_body_arrive_as_asked
-        attempts_at_once_get_their_own_answers;
-    TriesAgainAfterAnError: an_error_status_is_an_answer;
+        a_page_is_returned_unchanged
+        an_error_status_is_a_response
+        the_method_and_the_body_reach_the_site
+        concurrent_attempts_get_their_own_responses;
+    TriesAgainAfterAnError: an_error_status_is_a_response;
     TriesAgainAfterAHangUp:
-        a_hang_up_is_no_answer_and_not_tried_again
+        a_closed_connection_is_an_error_without_a_retry
         a_post_over_a_kept_connection_is_sent_once;
-    TakesEveryStatusFor200: an_error_status_is_an_answer an_answer_without_a_body_is_an_answer;
-    RefusesErrorStatuses: an_error_status_is_an_answer;
-    RefusesEmptyBodies: an_answer_without_a_body_is_an_answer;
-    RefusesStrayRedirects: a_redirect_without_an_aim_is_an_answer;
-    ReportsTheAskedUrl: redirects_are_followed_and_told;
-    ForgetsTheHops: redirects_are_followed_and_told;
-    CallsEveryErrorBroken: redirects_without_end_end a_closed_port_is_no_answer;
+    TakesEveryStatusFor200: an_error_status_is_a_response a_response_without_a_body_is_returned;
+    RefusesErrorStatuses: an_error_status_is_a_response;
+    RefusesEmptyBodies: a_response_without_a_body_is_returned;
+    RefusesStrayRedirects: a_redirect_without_a_target_is_a_response;
+    ReportsTheAskedUrl: redirects_are_followed_and_returned;
+    ForgetsTheHops: redirects_are_followed_and_returned;
+    CallsEveryErrorBroken: endless_redirects_are_refused a_closed_port_is_an_error;
     WritesNamesInCapitals: headers_are_complete_and_in_lower_case;
     KeepsOneHeaderAName: headers_are_complete_and_in_lower_case;
-    LeavesBodiesPacked: a_compressed_body_comes_back_decoded;
-    TakesNoiseForAPage: what_is_no_http_is_no_answer a_body_cut_short_is_no_answer;
-    PanicsAtNoise: nothing_a_site_says_makes_it_panic what_is_no_http_is_no_answer;
-    KeepsHalfABody: a_body_cut_short_is_no_answer;
-    AlwaysGets: the_method_and_the_body_arrive_as_asked;
-    SortsTheQuery: the_path_and_the_query_arrive_as_written;
-    DropsTheHostsHeaders: the_hosts_headers_arrive;
-    SharesCookies: what_one_job_learned_no_other_sends;
-    NamesABrowsersTier: it_serves_the_tiers_it_names;
-    MixesAnswersUp: attempts_at_once_get_their_own_answers;
-    WorksOneByOne: an_attempt_that_hangs_holds_up_no_other;
-    NeverRecovers: a_failure_leaves_it_in_order;
+    LeavesBodiesPacked: a_compressed_body_is_decompressed;
+    TakesNoiseForAPage: a_response_that_is_not_http_is_an_error a_truncated_body_is_an_error;
+    PanicsAtNoise: no_response_makes_the_fetcher_panic a_response_that_is_not_http_is_an_error;
+    KeepsHalfABody: a_truncated_body_is_an_error;
+    AlwaysGets: the_method_and_the_body_reach_the_site;
+    SortsTheQuery: the_request_target_is_sent_unchanged;
+    DropsTheHostsHeaders: the_items_headers_reach_the_site;
+    SharesCookies: jobs_do_not_share_cookies;
+    NamesABrowsersTier: every_reported_tier_is_served;
+    MixesAnswersUp: concurrent_attempts_get_their_own_responses;
+    WorksOneByOne: an_attempt_that_hangs_blocks_no_other;
+    NeverRecovers: a_failure_does_not_affect_the_next_attempt;
     QuotesTheUrl: errors_name_neither_userinfo_nor_query;
-    StopsAByteShort: a_body_is_kept_up_to_its_limit_and_no_further;
+    StopsAByteShort: a_body_is_returned_up_to_its_limit;
     IgnoresTheByteLimit:
-        a_body_is_kept_up_to_its_limit_and_no_further
-        a_body_that_says_it_is_too_large_is_refused
-        a_body_of_unknown_length_is_cut_at_the_limit
-        a_compressed_body_counts_as_what_it_becomes;
-    CutsWithoutAWord: a_body_of_unknown_length_is_cut_at_the_limit headers_without_end_end;
+        a_body_is_returned_up_to_its_limit
+        a_declared_length_above_the_limit_is_refused
+        a_body_of_unknown_length_is_refused_at_the_limit
+        the_body_limit_applies_after_decompression;
+    CutsWithoutAWord: a_body_of_unknown_length_is_refused_at_the_limit endless_headers_are_refused;
     IgnoresTheDeadline:
         a_site_that_never_answers_ends_at_the_deadline
         a_head_that_trickles_ends_at_the_deadline
         a_body_that_trickles_ends_at_the_deadline
         one_deadline_covers_every_hop
-        no_time_at_all_is_a_timeout;
+        a_zero_deadline_is_a_timeout;
     GoesOnWhenDropped:
         a_dropped_attempt_closes_its_connection
-        a_body_is_given_up_with_its_attempt
+        dropping_an_attempt_drops_its_body
         a_dropped_attempt_follows_no_redirect;
 }
 
 broken! {
     in_a_browser, Mistake, |it| check_browser(move || Bad::new(it, Browser::default())),
 
-    AsksTwice: a_page_is_rendered an_error_status_is_an_answer attempts_at_once_get_their_own_pages;
-    ReportsTheAskedUrl: redirects_are_followed_and_told;
+    AsksTwice: a_page_is_rendered an_error_status_is_a_response concurrent_attempts_get_their_own_pages;
+    ReportsTheAskedUrl: redirects_are_followed_and_returned;
     RunsNoScripts: a_script_has_run;
-    WritesNamesInCapitals: headers_are_the_pages_in_lower_case;
-    DropsTheHostsHeaders: the_hosts_headers_arrive;
-    SharesCookies: what_one_job_learned_no_other_sends;
-    AlwaysPaints: what_was_not_asked_for_is_not_made a_printed_page_is_a_pdf;
+    WritesNamesInCapitals: the_headers_are_those_of_the_page_in_lower_case;
+    DropsTheHostsHeaders: the_items_headers_reach_the_site;
+    SharesCookies: jobs_do_not_share_cookies;
+    AlwaysPaints: artifacts_are_made_only_on_request a_printed_page_is_a_pdf;
     NeverPaints: a_screenshot_is_a_png;
     IgnoresTheByteLimit: a_page_over_the_limit_is_refused;
-    IgnoresTheDeadline: a_site_that_never_answers_ends_at_the_deadline no_time_at_all_is_a_timeout;
+    IgnoresTheDeadline: a_site_that_never_answers_ends_at_the_deadline a_zero_deadline_is_a_timeout;
     GoesOnWhenDropped: a_dropped_attempt_closes_its_connection;
-    ShowsAPageOfItsOwn: a_hang_up_is_no_answer a_closed_port_is_no_answer;
+    ShowsAPageOfItsOwn: a_closed_connection_is_an_error a_closed_port_is_an_error;
     QuotesTheUrl: errors_name_neither_userinfo_nor_query;
-    WorksOneByOne: an_attempt_that_hangs_holds_up_no_other;
-    NeverRecovers: a_failure_leaves_it_in_order;
+    WorksOneByOne: an_attempt_that_hangs_blocks_no_other;
+    NeverRecovers: a_failure_does_not_affect_the_next_attempt;
 }
 
 broken! {
     of_pdfs, Misreading, |it| check_pdf(move || BadSheets::new(it)),
 
     TurnsTheOrder: pages_come_in_order_with_their_text;
-    InventsATitle: the_title_is_the_documents_own;
-    ReadsAnything: no_bytes_are_no_document what_is_no_pdf_is_an_error;
-    PanicsAtDamage: damage_is_no_panic;
-    HangsAtDepth: nesting_without_measure_ends;
-    CountsItsReadings: the_same_document_reads_the_same readings_at_once_are_kept_apart;
-    IgnoresTheDeadline: no_time_at_all_is_a_timeout;
-    StopsWhenDropped: a_dropped_attempt_leaves_it_in_order;
+    InventsATitle: the_title_is_that_of_the_metadata;
+    ReadsAnything: an_empty_document_is_an_error a_document_that_is_not_a_pdf_is_an_error;
+    PanicsAtDamage: damage_does_not_panic;
+    HangsAtDepth: deep_nesting_does_not_overflow_the_stack;
+    CountsItsReadings: the_same_document_reads_the_same concurrent_readings_do_not_mix;
+    IgnoresTheDeadline: a_zero_deadline_is_a_timeout;
+    StopsWhenDropped: a_dropped_attempt_does_not_affect_the_next;
 }
 
 broken! {
     of_images, Misreading, |it| check_ocr(move || BadSigns::new(it)),
 
     SeesThings: a_blank_image_has_no_words;
-    PointsOutside: words_lie_within_the_image;
-    ReadsAnything: no_bytes_are_no_image what_is_no_image_is_an_error;
-    PanicsAtDamage: damage_is_no_panic;
-    CountsItsReadings: the_same_image_reads_the_same readings_at_once_are_kept_apart;
-    IgnoresTheDeadline: no_time_at_all_is_a_timeout;
-    StopsWhenDropped: a_dropped_attempt_leaves_it_in_order;
+    PointsOutside: words_are_inside_the_image;
+    ReadsAnything: an_empty_image_is_an_error a_document_that_is_not_an_image_is_an_error;
+    PanicsAtDamage: damage_does_not_panic;
+    CountsItsReadings: the_same_image_reads_the_same concurrent_readings_do_not_mix;
+    IgnoresTheDeadline: a_zero_deadline_is_a_timeout;
+    StopsWhenDropped: a_dropped_attempt_does_not_affect_the_next;
 }
 
 #[test]

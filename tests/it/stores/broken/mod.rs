@@ -96,48 +96,48 @@ broken! {
 
     IgnoresVersions:
         a_stale_commit_conflicts_and_writes_nothing
-        a_version_ahead_of_the_record_conflicts
-        a_new_record_conflicts_with_one_that_is_there;
+        a_future_version_conflicts
+        a_new_record_conflicts_with_an_existing_one;
     AcceptsOlderVersions:
         a_stale_commit_conflicts_and_writes_nothing
-        of_concurrent_commits_one_wins
-        a_claimed_job_refuses_the_version_before;
+        one_of_concurrent_commits_succeeds
+        a_claimed_job_refuses_its_previous_version;
     AcceptsNewerVersions:
-        a_version_ahead_of_the_record_conflicts
+        a_future_version_conflicts
         a_stale_removal_conflicts
         a_commit_writes_all_or_nothing;
-    CreatesOverWhatIsThere: a_new_record_conflicts_with_one_that_is_there a_stale_removal_conflicts;
+    CreatesOverWhatIsThere: a_new_record_conflicts_with_an_existing_one a_stale_removal_conflicts;
     RemovesUnchecked: a_stale_removal_conflicts;
-    FailsToRemoveNothing: removing_what_is_not_there_changes_nothing;
+    FailsToRemoveNothing: removing_an_absent_record_changes_nothing;
     WritesUpToTheConflict:
         a_commit_writes_all_or_nothing
-        a_commit_of_thousands_is_whole
-        of_concurrent_submissions_one_is_accepted;
+        a_commit_of_thousands_is_all_or_nothing
+        one_of_concurrent_submissions_is_accepted;
     IndexesBeforeItChecks:
         a_commit_writes_all_or_nothing
         a_refused_commit_leaves_the_index_alone
-        a_commit_of_thousands_is_whole;
-    KeepsVersionsOfTheRemoved: a_removed_record_is_gone_and_begins_anew;
+        a_commit_of_thousands_is_all_or_nothing;
+    KeepsVersionsOfTheRemoved: a_removed_record_can_be_created_anew;
     CountsOneVersionForAll:
         a_committed_record_loads_back
         a_version_counts_the_writes_of_its_own_record
-        a_removed_record_is_gone_and_begins_anew;
+        a_removed_record_can_be_created_anew;
     TakesTheLastOfTwo: a_commit_that_names_a_key_twice_is_refused;
     RefusesEmptyCommits: an_empty_commit_changes_nothing;
-    ForgetsBeyondAThousand: a_commit_of_thousands_is_whole;
-    HangsAfterADroppedCommit: a_dropped_commit_is_whole_or_not_there;
+    ForgetsBeyondAThousand: a_commit_of_thousands_is_all_or_nothing;
+    HangsAfterADroppedCommit: a_dropped_commit_is_all_or_nothing;
     WritesLater:
         a_committed_record_loads_back
-        every_kind_of_record_comes_back_as_it_was_written
-        records_at_the_ends_of_their_ranges_come_back;
+        every_kind_of_record_is_returned_unchanged
+        records_at_the_limits_of_their_ranges_are_kept;
     RemovesPastTheFirstNothing:
         a_refused_commit_leaves_the_index_alone
-        a_commit_makes_changes_and_removes_at_once
-        an_expired_batch_is_removed_whole;
-    TrimsText: text_of_any_kind_comes_back;
-    SignsAmounts: records_at_the_ends_of_their_ranges_come_back;
-    DropsTheTrail: every_kind_of_record_comes_back_as_it_was_written;
-    CutsLongLists: a_large_record_is_kept_whole;
+        a_commit_creates_changes_and_removes_together
+        an_expired_batch_is_removed_with_its_records;
+    TrimsText: text_of_any_kind_is_kept;
+    SignsAmounts: records_at_the_limits_of_their_ranges_are_kept;
+    DropsTheTrail: every_kind_of_record_is_returned_unchanged;
+    CutsLongLists: a_large_record_is_kept;
     FoldsCase: keys_that_begin_alike_are_kept_apart keys_are_listed_in_the_order_of_their_bytes;
     CutsKeys: the_longest_keys_are_kept_apart;
     JoinsKeyParts: keys_in_any_script_are_kept_apart;
@@ -147,58 +147,58 @@ broken! {
         a_batch_that_many_workers_end_adds_up;
     LoadsAThousandAtMost: thousands_of_keys_load_in_one_call;
     ListsUpwardsOnly:
-        an_accounts_own_is_listed_newest_first
-        what_was_committed_is_seen_at_once
-        listing_goes_up_and_down
-        every_kind_lists_its_own_to_the_last_key;
-    ListsTheKeyItIsBehind: listing_goes_on_behind_a_key pages_of_a_listing_hold_each_record_once;
-    NeedsTheKeyItIsBehind: listing_goes_on_behind_a_key listing_goes_on_behind_a_key_that_is_gone;
-    ListsAllButTheLastKey: every_kind_lists_its_own_to_the_last_key;
+        an_accounts_batches_are_listed_newest_first
+        an_acknowledged_commit_is_visible_at_once
+        lists_are_ordered_in_both_directions
+        every_kind_is_listed_to_its_last_key;
+    ListsTheKeyItIsBehind: a_list_continues_after_a_key the_pages_of_a_list_contain_each_record_once;
+    NeedsTheKeyItIsBehind: a_list_continues_after_a_key a_list_continues_after_a_removed_key;
+    ListsAllButTheLastKey: every_kind_is_listed_to_its_last_key;
     ListsMoreThanItsLimit:
-        listing_goes_up_and_down
-        listing_goes_on_behind_a_key
-        pages_of_a_listing_hold_each_record_once;
-    ReservesTheLimit: a_commit_of_thousands_is_whole a_limit_beyond_what_is_there_is_no_error;
+        lists_are_ordered_in_both_directions
+        a_list_continues_after_a_key
+        the_pages_of_a_list_contain_each_record_once;
+    ReservesTheLimit: a_commit_of_thousands_is_all_or_nothing a_limit_above_the_number_of_records_is_accepted;
     ListsWhatWasFirstWritten:
-        a_listing_shows_the_newest_and_nothing_removed
-        an_expired_batch_is_removed_whole;
+        a_list_is_as_recent_as_a_load
+        an_expired_batch_is_removed_with_its_records;
     SortsNumbersAsText: keys_are_listed_in_the_order_of_their_bytes;
     KeepsEntriesOfTheRemoved:
-        writing_the_same_moment_again_counts_once
-        equal_moments_are_kept_apart
-        what_was_removed_falls_due_no_more;
+        rewriting_the_same_due_time_counts_once
+        records_with_equal_due_times_are_all_kept
+        a_removed_record_is_never_due;
     KeepsEntriesOfTheChanged:
-        a_claim_takes_no_more_than_its_limit
+        a_claim_takes_at_most_its_limit
         no_two_claims_take_the_same_job
         an_ended_job_is_never_claimed;
     AddsEntriesTwice:
-        a_limit_beyond_what_is_there_is_no_error
+        a_limit_above_the_number_of_records_is_accepted
         queues_are_kept_apart
-        what_is_due_is_claimed_earliest_first;
+        due_jobs_are_claimed_earliest_first;
     KeepsOneEntryAMoment:
-        equal_moments_are_kept_apart
+        records_with_equal_due_times_are_all_kept
         concurrent_claims_take_each_job_once
-        claims_of_all_queues_at_once_take_each_once;
-    ForgetsCachedAnswers: cached_answers_fall_due_for_expiry;
+        concurrent_claims_of_all_queues_take_each_record_once;
+    ForgetsCachedAnswers: cache_entries_fall_due_for_expiry;
     ForgetsDays: days_of_usage_fall_due_for_expiry;
     IndexesOnlyTheNew: a_batch_that_ends_begins_to_expire the_end_of_a_job_is_one_commit;
     IndexesWhatEnded:
-        what_has_no_moment_is_in_no_queue
-        a_delivered_notice_leaves_its_queue
+        records_without_a_due_time_are_in_no_queue
+        a_delivered_notification_leaves_its_queue
         an_ended_job_is_never_claimed;
-    SignsMoments: moments_at_both_ends_of_time_are_kept a_dropped_claim_loses_no_job;
+    SignsMoments: the_first_and_the_last_due_time_are_kept a_dropped_claim_loses_no_job;
     MixesQueues:
         queues_are_kept_apart
-        what_was_removed_falls_due_no_more
-        a_claimed_record_is_what_the_core_makes_of_it;
+        a_removed_record_is_never_due
+        a_claimed_record_is_the_one_that_the_core_returns;
     NeverLeases:
         a_claim_is_kept_as_it_was_returned
-        a_claimed_job_refuses_the_version_before
+        a_claimed_job_refuses_its_previous_version
         an_ended_job_is_never_claimed;
     ClaimsInTheOrderOfKeys:
-        cached_answers_fall_due_for_expiry
-        what_is_due_is_claimed_earliest_first
-        lost_leases_stand_in_line_with_the_rest;
+        cache_entries_fall_due_for_expiry
+        due_jobs_are_claimed_earliest_first
+        expired_leases_are_ordered_by_their_end;
     LimitsBeforeItSorts: a_limited_claim_takes_the_earliest;
     ClaimsTooEarly:
         nothing_is_claimed_before_it_is_due
@@ -207,28 +207,28 @@ broken! {
     ClaimsTooLate:
         a_batch_that_ends_begins_to_expire
         nothing_is_claimed_before_it_is_due
-        what_expires_is_handed_out_unchanged;
+        expired_records_are_returned_unchanged;
     ClaimsBeyondItsLimit:
-        a_claim_takes_no_more_than_its_limit
+        a_claim_takes_at_most_its_limit
         a_limited_claim_takes_the_earliest
         a_claim_of_nothing_due_writes_nothing;
     ReturnsTheVersionBefore:
         a_claim_is_kept_as_it_was_returned
-        who_claimed_may_write_at_the_version_it_was_given
-        a_job_put_back_waits_for_its_moment;
+        a_claim_returns_the_version_to_commit_at
+        a_job_returned_to_the_queue_is_due_at_its_time;
     KeepsTheVersionAtClaims:
         a_claim_is_kept_as_it_was_returned
-        a_claimed_job_refuses_the_version_before
+        a_claimed_job_refuses_its_previous_version
         an_ended_job_is_never_claimed
-        a_claim_and_a_commit_at_once_agree;
+        a_claim_and_a_concurrent_commit_agree;
     RoundsLeases:
-        a_claimed_record_is_what_the_core_makes_of_it
-        notices_are_claimed_under_a_lease
+        a_claimed_record_is_the_one_that_the_core_returns
+        notifications_are_claimed_under_a_lease
         a_dropped_claim_loses_no_job;
     RenewsItsOwnLease:
         queues_are_kept_apart
-        a_claim_takes_no_more_than_its_limit
-        a_claimed_record_is_what_the_core_makes_of_it;
+        a_claim_takes_at_most_its_limit
+        a_claimed_record_is_the_one_that_the_core_returns;
     NeverEndsALease:
         due_says_the_earliest_and_follows_commits
         a_lease_that_ran_out_is_claimed_again
@@ -243,21 +243,21 @@ broken! {
     ForgetsWhereToBegin: due_leaves_out_what_was_due_before;
     LosesADroppedClaim: what_expires_is_handed_out_unchanged a_dropped_claim_loses_no_job;
     PutsLostLeasesLast:
-        due_says_the_earliest_and_follows_commits
-        a_moment_moved_forward_is_followed
-        a_lease_that_ran_out_is_claimed_again;
+        the_earliest_due_time_follows_commits
+        an_earlier_due_time_replaces_the_old_one
+        a_job_with_an_expired_lease_is_claimed_again;
     RemovesNeighbours:
         a_body_reads_back_until_its_batch_is_removed
         bodies_of_many_batches_are_kept_apart;
-    NamesBodiesByLength: bodies_of_one_batch_are_kept_apart bodies_put_at_once_are_all_kept;
+    NamesBodiesByLength: bodies_of_one_batch_are_kept_apart concurrent_bodies_are_all_kept;
     KeepsRemovedBodies:
         a_body_reads_back_until_its_batch_is_removed
         a_body_is_whole_or_gone_while_its_batch_is_removed
         a_batch_may_have_bodies_again;
     BringsNewBodiesEachTime: every_handle_reads_the_same_bodies;
-    FailsToRemoveNoBodies: removing_bodies_that_are_not_there_is_no_error;
-    PanicsAtStrangeNames: a_reference_from_elsewhere_names_no_body;
-    CutsLargeBodies: a_large_body_is_kept_whole;
+    FailsToRemoveNoBodies: removing_absent_bodies_succeeds;
+    PanicsAtStrangeNames: a_foreign_reference_returns_no_body;
+    CutsLargeBodies: a_large_body_is_kept;
     NamesBodiesAnew: a_batch_may_have_bodies_again;
     TearsBodiesInTwo: a_dropped_put_harms_no_other_body;
     FailsReadersOfTheRemoved:
@@ -266,8 +266,8 @@ broken! {
         a_body_is_whole_or_gone_while_its_batch_is_removed;
     KeepsFewBatches: bodies_of_many_batches_are_kept_apart;
     ListsPastItsKind:
-        listing_keeps_kinds_apart
-        every_kind_lists_its_own_to_the_last_key
+        a_list_contains_one_kind
+        every_kind_is_listed_to_its_last_key
         a_late_result_changes_nothing;
     FillsAFreshStore: a_fresh_store_is_empty;
 }
@@ -276,18 +276,18 @@ broken! {
     in_turns, assert_caught_in_turns,
 
     StopsHalfWay:
-        changes_that_are_tried_again_lose_nothing
-        a_load_never_shows_half_a_commit
-        a_listing_never_shows_half_a_commit;
-    ChecksAndWritesApart: of_concurrent_commits_one_wins changes_that_are_tried_again_lose_nothing;
+        retried_changes_lose_nothing
+        a_load_never_shows_a_part_of_a_commit
+        a_list_never_shows_a_part_of_a_commit;
+    ChecksAndWritesApart: one_of_concurrent_commits_succeeds retried_changes_lose_nothing;
     ConflictsWithAnyOther:
         concurrent_commits_of_different_records_all_succeed
-        a_dropped_commit_is_whole_or_not_there;
-    LocksRecordByRecord: commits_in_opposite_order_both_end a_dropped_commit_is_whole_or_not_there;
+        a_dropped_commit_is_all_or_nothing;
+    LocksRecordByRecord: commits_in_opposite_order_both_end a_dropped_commit_is_all_or_nothing;
     ClaimsInTwoSteps:
         concurrent_claims_take_each_job_once
-        claims_of_all_queues_at_once_take_each_once;
-    NamesBodiesInTwoSteps: bodies_put_at_once_are_all_kept;
+        concurrent_claims_of_all_queues_take_each_record_once;
+    NamesBodiesInTwoSteps: concurrent_bodies_are_all_kept;
 }
 
 broken! {
@@ -297,19 +297,19 @@ broken! {
 
     WritesOneCommitBehind:
         acknowledged_commits_survive_a_reopening
-        versions_go_on_after_a_reopening
-        a_refused_commit_is_not_there_after_a_reopening;
-    WritesWhenItIsClosed: what_a_killed_process_leaves_holds_all_that_was_acknowledged;
-    WritesBeforeItChecks: a_refused_commit_is_not_there_after_a_reopening;
-    LosesVersions: versions_go_on_after_a_reopening;
+        versions_continue_after_a_reopening
+        a_refused_commit_leaves_nothing_over_a_reopening;
+    WritesWhenItIsClosed: the_files_of_a_killed_process_contain_every_acknowledged_commit;
+    WritesBeforeItChecks: a_refused_commit_leaves_nothing_over_a_reopening;
+    LosesVersions: versions_continue_after_a_reopening;
     LosesBeyondAThousand: thousands_of_records_survive_a_reopening;
     BringsBackTheRemoved:
-        what_was_removed_stays_removed
-        what_a_killed_process_leaves_holds_all_that_was_acknowledged;
+        a_removed_record_stays_removed_over_a_reopening
+        the_files_of_a_killed_process_contain_every_acknowledged_commit;
     ForgetsItsIndex:
         acknowledged_commits_survive_a_reopening
-        what_was_removed_stays_removed
-        commits_under_way_at_the_end_are_whole_or_not_there;
+        a_removed_record_stays_removed_over_a_reopening
+        commits_during_a_crash_are_all_or_nothing;
     KeepsLeases:
         leases_are_released_at_a_reopening
         accounts_take_turns_after_a_reopening
@@ -321,33 +321,33 @@ broken! {
         reopening_again_releases_nothing_twice;
     ReleasesWithoutAWrite: a_released_lease_counts_as_lost_and_its_claim_is_stale;
     TouchesWhatWaits:
-        what_is_due_is_claimed_in_order_after_a_reopening
+        due_jobs_are_claimed_in_order_after_a_reopening
         a_reopening_changes_nothing_but_leases;
     ReleasesAtEachOpening: reopening_again_releases_nothing_twice;
     RevivesWhatEnded:
         every_kind_of_record_survives_a_reopening
-        what_ended_stays_ended_over_a_reopening;
+        ended_records_stay_ended_over_a_reopening;
     LosesLedgerLines:
-        what_is_due_is_claimed_in_order_after_a_reopening
+        due_jobs_are_claimed_in_order_after_a_reopening
         a_reopening_changes_nothing_but_leases
         the_ledger_adds_up_after_a_reopening;
     LosesBodies:
         bodies_survive_a_reopening
         removed_bodies_stay_removed
-        what_a_killed_process_leaves_holds_all_that_was_acknowledged;
+        the_files_of_a_killed_process_contain_every_acknowledged_commit;
     BringsBackBodies: removed_bodies_stay_removed;
     WritesHalfACommit:
         every_kind_of_record_survives_a_reopening
-        listings_keep_their_order_over_a_reopening
-        commits_under_way_at_the_end_are_whole_or_not_there;
+        lists_keep_their_order_over_a_reopening
+        commits_during_a_crash_are_all_or_nothing;
     ReversesItsOrder:
         acknowledged_commits_survive_a_reopening
-        versions_go_on_after_a_reopening
-        listings_keep_their_order_over_a_reopening;
+        versions_continue_after_a_reopening
+        lists_keep_their_order_over_a_reopening;
 }
 
 #[test]
-fn the_store_without_a_mistake_passes_every_check() {
+fn the_store_without_a_fault_passes_every_check() {
     let memory = check_all_within(LIMIT, || Model::new(Fault::Nothing));
     let disk = check_all_reopened(|dir| Model::open(Fault::Nothing, dir));
 

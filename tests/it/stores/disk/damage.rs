@@ -244,14 +244,14 @@ fn change(bytes: &mut [u8], size: usize) {
 }
 
 #[test]
-fn a_file_cut_short_loses_nothing_in_silence() {
+fn a_truncated_file_is_reported() {
     let harm = harm(&written(), pieces, cut);
 
     assert!(harm > 30, "only {harm} cuts did any harm: these are not the files that matter");
 }
 
 #[test]
-fn a_file_cut_short_after_an_opening_loses_nothing_in_silence() {
+fn a_file_truncated_after_an_opening_is_reported() {
     let harm = harm(&opened_again(), pieces, cut);
 
     assert!(harm > 30, "only {harm} cuts did any harm: these are not the files that matter");
@@ -267,7 +267,7 @@ fn a_changed_tail_is_detected() {
 }
 
 #[test]
-fn a_worn_database_cut_short_loses_nothing_in_silence() {
+fn a_truncated_database_with_many_writes_is_reported() {
     let written = worn();
     let name = Path::new("db");
     let length = written.scratch.path().join(name).metadata().expect("it is there").len();

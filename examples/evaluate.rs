@@ -40,7 +40,7 @@ impl Request {
         extract::decode(&self.body, self.word("content_type")).text.into_owned()
     }
 
-    /// What the extractor makes of the body with these options.
+    /// Extracts the body with these options.
     fn read(&self, item: Item) -> Result<Extracted, String> {
         let options = item.check(&Limits::default()).map_err(|it| it.to_string())?;
         let page = Document::new(&self.body, self.url(), &options)
@@ -88,7 +88,7 @@ impl Request {
         }
     }
 
-    /// Whether each agent may fetch each address.
+    /// Returns `true` for each agent and URL that robots.txt allows.
     fn robots(&self) -> Answer {
         let robots = Robots::parse(&self.body);
         let queries = self.object.get("queries").and_then(Value::as_array);

@@ -57,7 +57,7 @@ pub(crate) fn held_job() -> Job {
     job().claimed(MINE, START, at(30)).expect("a queued job can be claimed")
 }
 
-/// The batch of so many such jobs.
+/// The batch of `jobs` such jobs.
 pub(crate) fn batch(jobs: u32) -> BatchRecord {
     BatchRecord {
         id: BatchId::new(START, 0, 1),
@@ -78,7 +78,7 @@ pub(crate) fn batch(jobs: u32) -> BatchRecord {
     }
 }
 
-/// An account of 100 credits with so many of them held.
+/// An account of 100 credits, `held` of them held.
 pub(crate) fn account(held: u64) -> Account {
     let mut account = Account::limited(AccountId::default());
     assert!(account.grant(Credits(100)));

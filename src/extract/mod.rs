@@ -56,7 +56,7 @@ pub use self::source::decode::{Decoded, decode};
 
 /// Characters at the beginning of a document that decide whether it is text.
 const SNIFFED: usize = 1_024;
-/// One in so many of them may be a control character; no writer puts more into a text.
+/// At most one in this number of characters may be a control character in a text.
 const TEXT_PER_CONTROL: usize = 10;
 
 /// Converts a whole document to markdown. Only hidden parts are dropped.

@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_check_that_panics_or_hangs_only_fails_itself() {
-        let panics: Check = || Box::pin(async { panic!("as it was told") });
+        let panics: Check = || Box::pin(async { panic!("a test message") });
         let waits: Check = || Box::pin(std::future::pending());
         let blocks: Check = || {
             Box::pin(async {
@@ -283,16 +283,16 @@ mod tests {
         };
         let passes: Check = || Box::pin(async {});
 
-        // A panic prints where it was, which takes a busy machine longer than one waits for a hang here.
+        // A panic prints its location, which takes a busy machine longer than the limit for a hang here.
         let panicked = report(CHECK_LIMIT, [("panics", panics), ("passes", passes)]);
         let hung = report(
             Duration::from_secs(2),
             [("waits", waits), ("blocks", blocks), ("passes", passes)],
         );
 
-        let said =
-            "the implementation panicked with `as it was told`; it must return a value or an error";
-        assert_eq!(panicked.failed[0].message, said);
+        let message =
+            "the implementation panicked with `a test message`; it must return a value or an error";
+        assert_eq!(panicked.failed[0].message, message);
         assert!(hung.has_failed("waits") && hung.has_failed("blocks"), "{hung}");
         assert_eq!((panicked.passed, hung.passed), (vec!["passes"], vec!["passes"]));
     }

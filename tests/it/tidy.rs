@@ -52,7 +52,7 @@ fn forbid(dir: &str, banned: &[&str]) {
     });
 }
 
-/// What the part of a patch for one file takes for granted there: each hunk's lines before the change.
+/// Returns the lines of each hunk before the change, which the patch expects in the file.
 fn expected_by(part: &str) -> (&str, Vec<String>) {
     let path = part.lines().find_map(|it| it.strip_prefix("+++ b/")).expect("it names its file");
     let hunks = part.split("\n@@ ").skip(1).map(|hunk| {

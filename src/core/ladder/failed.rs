@@ -194,7 +194,7 @@ mod tests {
         attempt(Tier::Curl, Finding::Judged(verdict), Some(503))
     }
 
-    /// What is known beside the trail.
+    /// The facts beside the trail.
     #[derive(Default)]
     struct Known {
         proven: TierSet,

@@ -99,7 +99,7 @@ const MARKS: &[Mark] = &[
 ];
 const _: () = assert!(MARKS.len() <= 64);
 
-/// Which bytes a mark may begin with, so that most bytes of a page cost one look-up.
+/// `true` for the bytes that a mark may begin with, so that most bytes of a page cost one look-up.
 const STARTS: [bool; 256] = {
     let mut starts = [false; 256];
     let mut at = 0;

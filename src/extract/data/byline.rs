@@ -265,7 +265,7 @@ impl<'a> Repeats<'a> {
         Self(counts)
     }
 
-    /// Returns `true` if so many elements share the class that they are entries of a list.
+    /// Returns `true` if enough elements share the class to be entries of a list.
     pub(super) fn lists(&self, doc: &Doc<'a>, id: Id) -> bool {
         self.0.get(class(doc, id)).is_some_and(|it| *it >= LISTED)
     }

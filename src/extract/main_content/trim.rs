@@ -106,7 +106,7 @@ pub(super) fn without_boilerplate<'d, 'a>(
     if enough(&selection) { selection } else { Selection::whole(doc, root) }
 }
 
-/// Returns `true` if a part is at least so many percent of the whole.
+/// Returns `true` if `part` is at least `percent` percent of `whole`.
 fn is_at_least(part: usize, whole: usize, percent: usize) -> bool {
     part * 100 >= whole * percent
 }

@@ -1,7 +1,7 @@
 //! Word lists: what people and programs call things on pages.
 //!
-//! One list per file. Lists are sorted, so a duplicate is easy to see, and whoever matches a text against
-//! one takes the longest entry that fits; a table whose order decides says so.
+//! One list per file. Lists are sorted, so that a duplicate is easy to see. A text matches the longest entry
+//! that fits. A table whose order decides has a comment.
 
 mod article_types;
 mod author_detail_classes;

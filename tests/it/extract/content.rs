@@ -1,4 +1,4 @@
-//! Which part of a page the built-in extractor takes for its content, and what it calls it.
+//! The main content and the title that the built-in extractor finds.
 
 use rungs::core::request::{Format, Item, Limits};
 use rungs::core::tier::Tier;

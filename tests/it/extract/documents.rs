@@ -1,4 +1,4 @@
-//! What the built-in extractor makes of documents.
+//! Documents read by the built-in extractor.
 
 use rungs::core::request::{Format, Item, JobRequest, Limits, Profile};
 use rungs::core::tier::Tier;

@@ -11,7 +11,7 @@ const STORY: &str = "The ferry leaves the small harbour at dawn, when the nets a
     comes back before noon. It carries letters, two bicycles and whoever wants to cross. In winter \
     it stays on this side of the water, and the letters wait for the ice to go.";
 
-/// What tier 3.5 makes of a page whose body is this.
+/// Extracts this body on tier 3.5.
 fn light(body: &str, item: Item) -> Result<Extracted, ExtractError> {
     let page =
         format!("<html lang=en><head><title>Ferry</title></head><body><div id=app></div>{body}");
@@ -27,7 +27,7 @@ fn item() -> Item {
     Item::get(URL).formats([Format::Text, Format::Markdown, Format::Json])
 }
 
-/// What every framework here ships: an object with a title and a text.
+/// The embedded state of every framework here: an object with a title and a text.
 fn post() -> Value {
     json!({ "title": "A small ferry", "slug": "small-ferry", "body": STORY })
 }

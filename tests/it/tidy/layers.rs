@@ -1,4 +1,4 @@
-//! Who may name whom. ARCHITECTURE.md gives the reasons.
+//! The layers: the folders that each folder may import. ARCHITECTURE.md gives the reasons.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What the package says of itself: crates, versions and examples.
+//! The package's statements about itself: crates, versions and examples.
 
 use std::process::Command;
 
@@ -20,7 +20,7 @@ fn the_readme_lists_every_example() {
     }
 }
 
-/// What cargo prints, without a network and with the versions of `Cargo.lock`: it fails where that
+/// Returns the output of cargo, offline and with the versions of `Cargo.lock`: it fails where that
 /// file does not fit `Cargo.toml`.
 fn cargo(arguments: &[&str]) -> String {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());

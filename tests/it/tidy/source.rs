@@ -44,7 +44,7 @@ pub(super) fn code_below(dir: &str) -> Vec<(PathBuf, String)> {
     code
 }
 
-/// Where `mod name;` in the file at `path` may be found, as a file and as a folder.
+/// Returns the paths at which `mod name;` in the file at `path` may be found, as a file and as a folder.
 fn files_of(path: &Path, name: &str) -> [PathBuf; 2] {
     let dir = match path.file_stem().and_then(|it| it.to_str()) {
         Some("mod" | "lib" | "main") => path.parent().expect("a file is in a folder").to_owned(),

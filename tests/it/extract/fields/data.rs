@@ -1,4 +1,4 @@
-//! What a page says of itself, in every form that it may have.
+//! A page's data about itself, in every markup.
 
 use rungs::core::request::Profile;
 use rungs::extract::structured;

@@ -1,4 +1,4 @@
-//! What the built-in extractor makes of a profile and a schema.
+//! Fields of the built-in extractor for a profile and a schema.
 
 mod data;
 mod lists;

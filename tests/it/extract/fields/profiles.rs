@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::extract::fields::{assert_fields, json_of, ld, read};
 
-/// What a schema is filled with: the profile's own values, whatever the item has under the same name.
+/// The values of a schema: those of the profile take precedence over the item's data of the same name.
 fn filled(page: &str, profile: Profile, fields: &[&str]) -> Value {
     let made = read(page, |it| {
         it.extraction_profile = profile;

@@ -1,4 +1,4 @@
-//! What whole documents become in markdown.
+//! Markdown of whole documents.
 
 use rungs::extract::convert;
 

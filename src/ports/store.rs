@@ -15,7 +15,7 @@ use crate::ports::BoxFuture;
 #[non_exhaustive]
 pub enum StoreError {
     /// Another writer changed a record first. Nothing was written; reload and retry.
-    #[error("the record changed since it was read: reload it and retry")]
+    #[error("the record changed since it was read")]
     Conflict,
     /// Another process has the store open. Nothing was changed.
     #[error("the {store} store is locked by another process: stop it or use another directory")]
@@ -34,7 +34,7 @@ pub enum StoreError {
         what: String,
     },
     /// The backend failed. The write may or may not have been applied.
-    #[error("the {store} store failed: see the cause")]
+    #[error("the {store} store failed")]
     Backend {
         /// The name of the store.
         store: &'static str,

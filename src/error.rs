@@ -11,8 +11,8 @@ use crate::ports::store::StoreError;
 
 /// Any error that setting up and using rungs can return.
 ///
-/// Every message and every `source()` is that of the wrapped error. A failed page is data and not an error of the call:
-/// it becomes [`Error::Job`] only where an application passes a job's result on, as in `report.result()?`.
+/// Its message and `source()` are those of the wrapped error. A failed page is not an error of the call. It becomes
+/// [`Error::Job`] only where an application propagates a job's result, as in `report.result()?`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -37,30 +37,30 @@ pub enum Error {
     /// An item has an invalid option.
     #[error(transparent)]
     Validation(#[from] ValidationError),
-    /// A text is not an id.
+    /// Text is not an id.
     #[error(transparent)]
     Id(#[from] ParseIdError),
-    /// A text is not a page's URL.
+    /// Text is not the URL of a page.
     #[error(transparent)]
     Url(#[from] ParseUrlError),
-    /// A text is not a tier.
+    /// Text is not a tier.
     #[error(transparent)]
     Tier(#[from] ParseTierError),
-    /// A text is not a value of an option.
+    /// Text is not a value of an option.
     #[error(transparent)]
     Option(#[from] ParseOptionError),
-    /// A text is not a country, a language or a list of OCR languages.
+    /// Text is not a country, a language or a list of OCR languages.
     #[error(transparent)]
     Text(#[from] ParseTextError),
-    /// A text is not a network.
+    /// Text is not a network.
     #[cfg(feature = "http")]
     #[error(transparent)]
     Network(#[from] crate::net::ParseNetworkError),
-    /// A text is not a proxy's URL.
+    /// Text is not the URL of a proxy.
     #[cfg(feature = "http")]
     #[error(transparent)]
     Proxy(#[from] crate::net::ParseProxyError),
-    /// A text is not a user agent.
+    /// Text is not a user agent.
     #[cfg(feature = "http")]
     #[error(transparent)]
     UserAgent(#[from] crate::fetch::http::UserAgentError),
@@ -68,7 +68,7 @@ pub enum Error {
     #[cfg(feature = "http")]
     #[error(transparent)]
     Roots(#[from] crate::net::RootCertificateError),
-    /// A text is not the base URL of a language model.
+    /// Text is not the base URL of a language model.
     #[cfg(feature = "llm")]
     #[error(transparent)]
     BaseUrl(#[from] crate::llm::ParseBaseUrlError),

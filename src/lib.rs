@@ -1,9 +1,10 @@
-//! An embeddable scraping engine: batches of URLs go in; pages, settled credits and one signed completion webhook come out.
+//! An embeddable scraping engine: it takes batches of URLs and returns pages, settled credits and one signed completion
+//! webhook per batch.
 //!
 //! Each URL of a batch becomes a job. rungs fetches every page with the cheapest method that works, escalates to a more
-//! expensive tier only when a page is blocked, empty or needs rendering, and turns it into text, Markdown, HTML and
-//! structured JSON. Job states survive crashes, the estimated cost is held at submission and settled to the tier that
-//! worked, and each batch ends with exactly one notification.
+//! expensive tier only when a page is blocked, empty or needs rendering, and converts it to text, Markdown, HTML and
+//! structured JSON. Job states survive crashes. The highest possible cost is held at submission, and the price of the tier
+//! that succeeded is charged. Each batch ends with exactly one notification.
 //!
 //! # Example
 //!
@@ -21,7 +22,7 @@
 //!     let refused = engine.submit(Batch::new([Item::get("ftp://example.com/")])).await;
 //!     assert!(matches!(refused, Err(SubmitError::Item { index: 0, .. })));
 //!
-//!     // The estimate is what a submission would hold.
+//!     // A submission holds the price of the most expensive allowed tier.
 //!     let estimate = engine.estimate(Item::get("https://example.com/").max_tier(Tier::Http))?;
 //!     assert!(estimate.credits <= estimate.hold);
 //!
@@ -40,24 +41,24 @@
 //! | [`core`] | decides: states, ladder, prices, ledger; pure, without I/O or a clock |
 //! | [`ports`] | the traits that an application may implement: stores, fetchers, readers, extractor, notifier |
 //! | [`engine`] | runs: the only place that loops or waits |
-//! | [`net`] | the guarded outbound client and its [`NetPolicy`](net::NetPolicy), shared by all that connect |
+//! | [`net`] | the guarded outbound client and its [`NetPolicy`](net::NetPolicy), used for every connection |
 //! | [`fetch`] | the built-in fetchers and readers: HTTP, Chromium, PDF, OCR |
 //! | [`extract`] | pages to text, Markdown, HTML and JSON |
 //! | [`stores`] | the built-in stores: memory and sled |
 //! | [`webhook`], [`llm`](./llm/index.html) | delivery of notifications, and answers to `extraction_prompt` |
 //! | [`service`] | the REST API, as a router and as a server |
-//! | [`testkit`](./testkit/index.html) | conformance kits and fixture sites for an application's own parts |
+//! | [`testkit`](./testkit/index.html) | conformance kits and fixture sites for an application's own stores and fetchers |
 //!
 //! # Features
 //!
-//! Features only add: turning one on changes nothing until its types are used.
+//! Features only add: enabling one changes nothing until its types are used.
 //!
-//! | feature | default | brings |
+//! | feature | default | adds |
 //! |---|---|---|
 //! | `http` | yes | tiers 1 to 3.5 and webhooks, over hyper |
 //! | `html` | yes | the built-in extractor |
 //! | `sled` | yes | the embedded store on disk |
-//! | `engine` | by the above | the engine itself, on tokio |
+//! | `engine` | by `http` and `sled` | the engine itself, on tokio |
 //! | `browser` | no | tier 4, with the program `chromium`; Unix only |
 //! | `headless_chrome` | no | a second driver of Chromium; takes minutes to build |
 //! | `pdf` | no | PDFs as text and Markdown |
@@ -68,12 +69,12 @@
 //! | `cli` | no | the `rungs` program, with all of the above but `headless_chrome` |
 //! | `testkit` | no | the conformance kits and fixtures |
 //!
-//! Without any feature, [`core`], [`ports`] and the memory store remain: no tokio.
+//! Without any feature, the crate contains [`core`], [`ports`] and the memory store, and does not depend on tokio.
 //!
 //! # Further reading
 //!
 //! * `docs/README.md`: the guide, from getting started to operations, with every error code.
-//! * `docs/CORRECTNESS.md`: what is promised and how it is checked.
+//! * `docs/CORRECTNESS.md`: the guarantees and their checks.
 //! * `ARCHITECTURE.md`: how the parts fit together and what is deliberately absent.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

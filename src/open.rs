@@ -11,8 +11,12 @@ use crate::stores::Sled;
 impl Engine {
     /// Opens an engine on the sled store in `dir`, with HTTP tiers 1, 2 and 3.5 and the built-in extractor.
     ///
-    /// Use [`EngineBuilder::open`] to add webhooks, proxies or a browser. Both block while the store is opened, and both
-    /// must be called inside a tokio runtime.
+    /// Use [`EngineBuilder::open`] to add webhooks, proxies or a browser. Both block while the store is opened and must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store cannot be opened.
     ///
     /// # Example
     ///
@@ -33,9 +37,12 @@ impl Engine {
 }
 
 impl EngineBuilder {
-    /// Opens the engine on the sled store in `dir`. Without a fetcher it uses [`Http::new`].
+    /// Opens the engine on the sled store in `dir`, instead of calling [`EngineBuilder::store`] and
+    /// [`EngineBuilder::build`]. Without a fetcher it uses [`Http::new`].
     ///
-    /// It replaces [`EngineBuilder::store`] and [`EngineBuilder::build`].
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store cannot be opened, [`Error::Build`] if the parts do not fit together.
     ///
     /// # Example
     ///

@@ -1,15 +1,15 @@
 //! Plain text laid out for a given width, by html2text.
 //!
-//! The input is the page's readable HTML, which the extractor made from its one parse of the document. That HTML is small and
-//! bounded, so html2text's own parse of it does not read the page a second time. The built-in format `text` stays the default:
-//! it needs no parse and has no width.
+//! The input is the page's readable HTML, which the extractor produced from its single parse of the document. html2text
+//! parses only that small HTML again, not the page. The built-in format `text` remains the default: it needs no second parse
+//! and has no width.
 
 use crate::core::request::Format;
 use crate::engine::Page;
 
-/// Narrower layouts would break most words; a smaller width is laid out at this one.
+/// The smallest width. Narrower layouts would break most words.
 const MIN_WIDTH: usize = 20;
-/// Wider layouts only pad tables; a larger width is laid out at this one.
+/// The largest width. Wider layouts only pad tables.
 const MAX_WIDTH: usize = 1_000;
 
 impl Page {
@@ -18,7 +18,7 @@ impl Page {
     /// The width is in terminal columns and is clamped to 20 to 1,000. A word or an address that is longer than a line is
     /// broken. Links are text only, without their addresses.
     ///
-    /// Returns `None` if the page has no readable HTML: the job has to request [`Format::Html`].
+    /// Returns `None` if the page has no readable HTML. The item must request [`Format::Html`], which it does by default.
     ///
     /// # Example
     ///

@@ -237,6 +237,9 @@ impl Fetchers {
 /// use rungs::ports::fetch::{Fetched, fetcher_fn};
 /// use rungs::prelude::*;
 ///
+/// # #[cfg(not(feature = "html"))]
+/// # fn main() {}
+/// # #[cfg(feature = "html")]
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), rungs::Error> {
 /// // A fetcher made of a closure, for tests. `Http::new()` fetches from the network.
@@ -251,7 +254,6 @@ impl Fetchers {
 ///     .build()?;
 ///
 /// assert_eq!(engine.settings().concurrency, 8);
-/// # #[cfg(feature = "html")]
 /// assert_eq!(engine.scrape("https://example.com/").await?.result()?.title(), Some("Bread"));
 /// engine.shutdown().await;
 /// # Ok(())

@@ -5,8 +5,8 @@
 //! tabs at least 0.9 of playwright's pages per second in the same run, and at one tab at most 50 ms per page above the
 //! floor. Both alternate round by round, and the median round counts.
 //!
-//! It needs Chromium, Node and npm, which installs `playwright-core` into a folder that is removed afterwards;
-//! without them only rungs is measured, and that is said. `RUNGS_ROUNDS` (5) and `RUNGS_PAGES` (24) bound it.
+//! It needs Chromium, Node and npm, which installs `playwright-core` into a folder that is removed afterwards. Without
+//! them it measures only rungs and reports that. `RUNGS_ROUNDS` (5) and `RUNGS_PAGES` (24) bound it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -19,7 +19,7 @@ const ROUNDS: usize = 3;
 /// Columns of laid-out text.
 const WIDTH: usize = 100;
 
-/// An article: headings, prose, links, lists, a table, and what frames it.
+/// Returns an article with headings, prose, links, lists, a table and boilerplate.
 fn article() -> String {
     let mut page = String::from(
         "<!doctype html><html lang=en><head><title>Bread</title><meta property=og:title content=Bread>\

@@ -1,13 +1,12 @@
-//! The service under many clients that submit and poll, with a site behind it: how long a submission
-//! and a poll take, whether an answer is wrong, and whether memory grows.
+//! The service under many clients that submit and poll: the latency of submissions and polls, wrong responses, and the
+//! growth of memory.
 //!
-//! The service is a process of its own, on the store on disk. It and all that it reaches are on
-//! loopback. `RUNGS_LOAD_CLIENTS` (200) and `RUNGS_LOAD_SECONDS` (60) bound it; each client has one
+//! The service is a separate process on the sled store. All connections are on loopback. `RUNGS_LOAD_CLIENTS` (200) and `RUNGS_LOAD_SECONDS` (60) bound it; each client has one
 //! batch of three pages at a time and polls it ten times a second.
 //!
 //! `RUNGS_LOAD_SIGNAL` (`TERM` or `KILL`) ends the service in the middle of the load and starts it again
-//! on its store. Its clients do what clients do: they ask again, a submission with its idempotency key.
-//! Afterwards every batch that was answered with 202 is there and has ended, and the money adds up.
+//! on its store. Its clients retry, submissions with their idempotency key. Afterwards every batch that was accepted with
+//! 202 must exist and have ended, and the ledger must balance.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -69,7 +68,7 @@ struct Seen {
     again: usize,
 }
 
-/// The service, until it is told to end.
+/// Runs the service until it receives a signal.
 async fn service(dir: &str, listen: &str) {
     let store = Sled::open(dir).expect("a store");
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
@@ -88,7 +87,7 @@ async fn service(dir: &str, listen: &str) {
     engine.shutdown().await;
 }
 
-/// Starts the service, and says where it listens.
+/// Starts the service and returns its address.
 fn started(dir: &Path, listen: &str) -> (Child, String) {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.arg(SERVE).arg(dir).arg(listen).stdout(Stdio::piped());
@@ -126,8 +125,8 @@ async fn asked(request: reqwest::RequestBuilder) -> Result<(u16, Value), String>
     Ok((status, body))
 }
 
-/// Asks until there is an answer, where the service may be away for a while. Says how long the request
-/// that was answered took.
+/// Retries until there is a response, because the service may be restarting. Returns the duration of the request that
+/// succeeded.
 async fn answered(
     request: reqwest::RequestBuilder,
     blow: Blow,
@@ -205,8 +204,8 @@ fn report(what: &str, mut took: Vec<Duration>) {
     println!("{what:<7} {:>8}  p50 {half:>9.2?}  p99 {most:>9.2?}  max {last:>9.2?}", took.len());
 }
 
-/// Watches the service for as long as the load lasts, and strikes it in the middle. Gives what it had in
-/// memory, and how long it was away.
+/// Watches the service during the load and disturbs it in the middle. Returns its memory, and the time for which it was
+/// unavailable.
 async fn watched(
     child: &mut Child,
     (dir, listen): (&Path, &str),
@@ -228,7 +227,7 @@ async fn watched(
     (memory, away)
 }
 
-/// Every batch of the account: how many, and what they were charged.
+/// Returns every batch of the account, and the sum of their charges.
 async fn books(http: &reqwest::Client, base: &str) -> (BTreeSet<String>, u64) {
     let (mut ids, mut charged, mut cursor) = (BTreeSet::new(), 0, String::new());
     loop {

@@ -1,7 +1,7 @@
-//! Hostile servers through a whole engine: each job ends with its code, its credits come back, and
-//! the memory that it took is measured.
+//! Hostile servers against a whole engine: each job ends with its code, its credits are released, and its memory is
+//! measured.
 //!
-//! A program of its own, whose tests take turns: memory is the process's, and so are its readings.
+//! A separate program whose tests run one after another, because memory is measured per process.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -27,7 +27,7 @@ const MAX_RESPONSE_BYTES: u64 = 4 << 20;
 const JOB_BYTES: u64 = 4 * MAX_RESPONSE_BYTES;
 /// Threads, sockets, decoders' windows, and the server, which is in this process too.
 const OVERHEAD_BYTES: u64 = 8 << 20;
-/// Far beyond every deadline here: whoever waits so long hangs.
+/// The time after which a job counts as hanging, far beyond every deadline here.
 const HANGS: Duration = Duration::from_mins(1);
 
 static TURN: Mutex<()> = Mutex::new(());
@@ -64,18 +64,17 @@ fn good_page() -> String {
     format!("<title>Bread</title><article>{}</article>", format!("<p>{line}</p>").repeat(12))
 }
 
-/// Runs one job to its end, and checks what it took and that nothing of it is held.
+/// Runs one job to its end, and checks its memory and that no credits are held.
 fn end_of(item: Item) -> JobReport {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let engine = engine();
-        // What is made once for the whole process is no job's.
+        // Allocations that are made once per process do not count for a job.
         let site = Site::start(|_| SiteResponse::html(good_page()));
         let first = engine.scrape(self::item(site.url("/"))).await.expect("accepted");
         assert_eq!(first.job().state, JobState::Succeeded);
-        // The peak begins anew where the kernel lets us; elsewhere it is that of the process, which
-        // is no lower.
+        // Resets the peak if the kernel allows it. Otherwise the peak is that of the process, which is not lower.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
         let before = reading("VmRSS:");
 
@@ -101,13 +100,13 @@ fn code(item: Item) -> ErrorCode {
     error.code
 }
 
-/// The code for a server that reads the request and then does `answer`.
+/// Returns the error code for a server that reads the request and then runs `answer`.
 fn code_of(
     answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> ErrorCode {
     let site = RawSite::start(move |mut stream| {
         if read_head(&mut stream).is_ok() {
-            // The client hanging up is what ends most of these.
+            // Most of these end when the client closes the connection.
             let _ = answer(&mut stream);
         }
     });
@@ -152,7 +151,7 @@ fn a_trickling_body_ends_at_the_jobs_timeout() {
     let site = RawSite::start(|mut stream| {
         let _ = read_head(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        // Listening for the client's end is what slows it down.
+        // Waiting for the client to close the connection slows it down.
         let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
         while stream.read(&mut [0]).is_err() && stream.write_all(b"x").is_ok() {}
     });

@@ -1,6 +1,6 @@
 //! Small decisions out of a fuzzer's bytes.
 
-/// Hands out bytes from the front. After the last one every answer is zero, so any input is whole.
+/// Returns bytes from the front of an input, and zeros after its end, so that any input is complete.
 pub struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -25,7 +25,7 @@ impl<'a> Bytes<'a> {
         usize::from(self.byte()) % end
     }
 
-    /// A number of any size: the first byte says how many follow, so small ones are common.
+    /// Returns a number of any size. The first byte is the number of bytes that follow, so small numbers are common.
     pub fn number(&mut self) -> u64 {
         let length = self.below(9);
         self.take(length).iter().fold(0, |sum, it| sum << 8 | u64::from(*it))

@@ -1,8 +1,7 @@
-//! A whole document to every format, however deep it nests and however often a part of it comes again.
+//! Whole documents, deeply nested or with repeated parts, converted to every format.
 //!
-//! The first byte says what its addresses are relative to and whether only the content is asked for, the
-//! second in what the document is wrapped and the third how often, the fourth how often the document is
-//! repeated in there. What grows with the square of its input shows in a repeated one.
+//! The first byte selects the base URL and `filter_content`, the second the tags around the document, the third their
+//! number, the fourth the number of repetitions inside. Repetition reveals output of quadratic size.
 
 use std::panic::resume_unwind;
 use std::thread;
@@ -74,7 +73,7 @@ pub fn run(data: &[u8]) {
 fn check(html: &str, url: Option<&str>, filter_content: bool) {
     let markdown = convert(html, url);
     assert_eq!(convert(html, url), markdown, "the same page was written in two ways");
-    // What its addresses gain is bounded by itself.
+    // The growth of URLs has its own limit.
     let gain = if lower(html).contains("<base") { MAX_GAIN } else { 0 };
     let most = html.len() * MAX_GROWTH + MAX_ADDED + gain;
     assert!(markdown.len() <= most, "{} bytes of markdown from {}", markdown.len(), html.len());
@@ -106,12 +105,12 @@ fn holds(made: &Extracted, html: &str, url: &str) {
         panic!("no readable HTML");
     };
     made::is_harmless(readable);
-    // A long base may use up what addresses may gain; those that follow stay as they are.
+    // A long base may use up the growth of URLs. The following URLs stay unchanged.
     let gains = lower(html).contains("<base") && html.len() > 4_096;
     if url.starts_with("http") && !gains {
         are_absolute(readable, made);
     }
-    // What is readable can be read again, and is no less harmless for it.
+    // Readable HTML can be extracted again and stays harmless.
     match extract(readable, url, &options(false)) {
         Ok(again) => match again.content.get(&Format::Html) {
             Some(Value::String(same)) if same == readable => {}

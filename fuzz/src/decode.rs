@@ -1,7 +1,7 @@
 //! Bytes to text, under every name that an encoding has.
 //!
-//! The first byte chooses what the response declares, or that the first line of the input does; the
-//! rest is the body. What a text must be is told by other code than the library's where there is any.
+//! The first byte selects the declaration of the response, or that the first line of the input is the declaration. The
+//! rest is the body. Independent code computes the expected text where it exists.
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ const DECLARED: [(&str, &str); 24] = [
     ("text/html; charset=iso-2022-jp", "ISO-2022-JP"),
     ("text/html; charset=euc-kr", "EUC-KR"),
     ("text/html; charset=x-user-defined", "x-user-defined"),
-    // Names that the standard knows to be unsafe: nothing is read of what they are the names of.
+    // Names of encodings that the standard treats as unsafe: their bodies are not decoded.
     ("text/html; charset=iso-2022-kr", "replacement"),
     ("text/html; charset=no-such-encoding", ""),
     ("text/html; charset=", ""),
@@ -40,7 +40,7 @@ const DECLARED: [(&str, &str); 24] = [
 ];
 /// Bytes of UTF-8 that one byte of any encoding becomes at most.
 const MAX_GROWTH: usize = 3;
-/// The byte order marks, and what each says.
+/// The byte order marks and their encodings.
 const MARKS: [(&[u8], &str); 3] =
     [(b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16LE"), (b"\xfe\xff", "UTF-16BE")];
 
@@ -99,7 +99,7 @@ fn is_what_the_encoding_gives(read: &Decoded<'_>, body: &[u8]) {
         "UTF-8" => assert_eq!(read.text, String::from_utf8_lossy(body)),
         "UTF-16LE" => assert_eq!(read.text, wide(body, u16::from_le_bytes)),
         "UTF-16BE" => assert_eq!(read.text, wide(body, u16::from_be_bytes)),
-        // It has no label, so that no page can ask for it.
+        // It has no label, so that no page can select it.
         "replacement" => assert_eq!(read.text, if body.is_empty() { "" } else { "\u{fffd}" }),
         name => {
             let encoding = encoding.expect("the name of an encoding is a label of it");

@@ -1,7 +1,7 @@
 //! Decoding and extraction of any bytes, in every format.
 //!
-//! The input is four bytes of options and a fifth if they say so, a line with an extraction schema if
-//! they say that, and the document.
+//! The input is four bytes of options and an optional fifth, an optional line with an extraction schema, and the
+//! document.
 
 use rungs::core::request::{BlockKind, Format, Item, JobRequest, Limits, Profile};
 use rungs::core::tier::Tier;

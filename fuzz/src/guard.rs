@@ -1,7 +1,7 @@
 //! Addresses of pages, and the guard in front of the network.
 //!
-//! The first byte chooses: a URL as text, a network as text, or an address as bytes. What may be
-//! reached is said once more here, as ranges of text from the registry and by std's own words.
+//! The first byte selects a URL as text, a network as text, or an address as bytes. The expected result is computed
+//! independently, from the ranges of the registry as text and from std.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -184,7 +184,7 @@ fn page_url(text: &str) {
     let host = in_host.split("://").nth(1).and_then(|it| it.split(['/', '\\']).next());
     let userinfo = !url.username().is_empty() || url.password().is_some();
     assert!(!userinfo || !host.unwrap_or_default().contains('@'), "{in_host} shows who asks");
-    // What is connected to is the host of the URL as browsers read it; ours must not differ in kind.
+    // The connection goes to the host of the URL as browsers parse it. Ours must be of the same kind.
     if let Some(Host::Ipv6(it)) = url.host() {
         assert_eq!(page.host().trim_matches(['[', ']']).parse(), Ok(it));
     }

@@ -9,8 +9,8 @@ use serde_json::Value;
 const MAX_GROWTH: usize = 500;
 const MAX_ADDED: usize = 65_536;
 
-/// Nothing in readable HTML runs or loads by itself, neither as it is written nor as a parser that has
-/// read it would write it again.
+/// Checks that readable HTML runs and loads nothing, neither as it is written nor after another parser has parsed and
+/// serialized it.
 pub fn is_harmless(html: &str) {
     let tree = Tree::parse_fragment(html);
     look(&tree);

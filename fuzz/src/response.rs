@@ -1,8 +1,8 @@
 //! The HTTP client over a server that sends the fuzzer's bytes for a response.
 //!
-//! The first byte says in how many pieces they are sent, the second which body limit holds; then
-//! the server hangs up. Nothing leaves the loopback interface: redirects are followed only where
-//! every `Location` in the input is a plain path.
+//! The first byte is the number of pieces in which they are sent, the second selects the body limit. Then the server
+//! closes the connection. No request leaves the loopback interface: redirects are followed only if every `Location` in
+//! the input is a plain path.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ use rungs::testkit::site::{RawSite, read_head};
 
 use super::bytes::Bytes;
 
-/// Longer than any answer takes on a busy machine: the server never waits, so this must not pass.
+/// The deadline, longer than any response takes on a busy machine. The server never waits, so it must not expire.
 const DEADLINE: Duration = Duration::from_secs(60);
 const LIMITS: [u64; 4] = [0, 100, 4_096, 1_048_576];
 const MAX_REDIRECTS: usize = 3;
@@ -56,8 +56,8 @@ pub fn run(data: &[u8]) {
     match answer {
         Ok(page) => {
             assert!(page.body.len() as u64 <= most, "{} of {most} bytes", page.body.len());
-            // A change of protocol that nobody asked for is a status like any other; hyper keeps the rest
-            // of what is below 200 to itself.
+            // An unrequested change of protocol is a status like any other. hyper consumes the other statuses
+            // below 200.
             assert!(matches!(page.status, 101 | 200..=999), "status {}", page.status);
             assert!(page.redirects.len() <= redirects);
             assert!(page.final_url.starts_with(&SITE.url("")), "{}", page.final_url);

@@ -1,7 +1,7 @@
-//! Pages that ship their data for scripts, in the ways of the frameworks.
+//! Pages with embedded state, in the formats of the frameworks.
 //!
-//! The first byte chooses the framework and the second how its data is written. Then either the rest
-//! is what the page ships, whatever that is; or an article is put among it, and must be found.
+//! The first byte selects the framework and the second the style of its data. The rest is either the raw state, or data
+//! around an article that must be found.
 
 use rungs::core::request::{Format, Item, Limits, Profile};
 use rungs::core::tier::Tier;
@@ -17,9 +17,9 @@ const TITLE: &str = "The small ferry";
 /// Long enough to be an article beside anything that fits into [`NOISE`].
 const WORDS: &str = "The small ferry leaves the harbour at dawn and is back before noon. ";
 const TIMES: usize = 12;
-/// Bytes of what stands beside the article: too few to be one.
+/// The bytes of data beside the article: too few to be an article.
 const NOISE: usize = 150;
-/// Names in a thing that is sold: beside one, an article may not be what the page is about.
+/// Names of fields of a product: the page may be about the product instead of the article.
 const SOLD: [&str; 3] = ["rice", "offers", "variants"];
 /// Objects and lists around the article.
 const DEEPEST: usize = 16;
@@ -92,7 +92,7 @@ fn extract(page: &str) -> Option<Extracted> {
 
 /// The embedded state of a page.
 enum Shipped<'a> {
-    /// Anything, as it stands.
+    /// Any text, unchanged.
     Raw(&'a str),
     /// A value, written so that a script or a parser of JSON reads it.
     Value(&'a Value),
@@ -197,7 +197,7 @@ enum Keyed {
     ByPlace,
 }
 
-/// Puts a value into a list, with what is in it behind it; returns its place.
+/// Adds a value and then its children to a list, and returns its index.
 fn pack(value: &Value, keyed: Keyed, list: &mut Vec<Value>) -> usize {
     let place = list.len();
     list.push(Value::Null);
@@ -255,8 +255,7 @@ fn flight(shipped: &Shipped<'_>, style: u8) -> String {
     script(&format!("(self.__next_f=self.__next_f||[]).push([0]);{};{}", push(first), push(second)))
 }
 
-/// A value as a script writes it: the bits of `style` say with which quotes, whether names stand
-/// without any, and whether a comma too many does no harm.
+/// Returns a value as a script writes it. The bits of `style` select the quotes, unquoted names, and trailing commas.
 fn literal(value: &Value, style: u8) -> String {
     let comma = if style & 8 == 8 { "," } else { "" };
     match value {
@@ -281,7 +280,7 @@ fn literal(value: &Value, style: u8) -> String {
     }
 }
 
-/// A text in the quotes that the lowest bits say; the highest says whether signs are written by number.
+/// Returns a quoted text. The lowest bits of `style` select the quotes, the highest numeric escapes.
 fn quoted(text: &str, style: u8) -> String {
     let quote = ['"', '\'', '`', '`'][usize::from(style & 3)];
     let mut out = String::from(quote);

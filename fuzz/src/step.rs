@@ -1,7 +1,7 @@
-//! The core's step over accounts, batches and jobs, against books that are kept apart from it.
+//! The core's step over accounts, batches and jobs, compared with independent records.
 //!
-//! The books here know who holds which job, what is held and what has ended. Each operation is
-//! decided from them first; the core must come to the same end and change nothing else.
+//! The records here contain the owner of each job, the holds and the ended jobs. Each operation is decided from them
+//! first. The core must reach the same result and change nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ struct Page {
     fences: Vec<Fence>,
     until: u64,
     held: bool,
-    /// The record at its end, and what it cost.
+    /// The record at its end, and its charge.
     end: Option<(Job, u64)>,
 }
 
@@ -387,7 +387,7 @@ impl Shelf {
         }
     }
 
-    /// The event says what became of the batch.
+    /// Checks that the notification reports the result of the batch.
     fn tells(&self, notice: &Notification, now: u64) {
         let body: serde_json::Value = serde_json::from_str(&notice.body).expect("JSON");
         let (good, bad) = self.counted();

@@ -272,7 +272,7 @@ impl Model {
         }
     }
 
-    /// Everything that the store can be asked.
+    /// Compares every query of the store.
     async fn check(&self, store: &dyn Store) {
         for kind in RecordKind::ALL {
             let list = ListQuery::new(kind, usize::MAX);
@@ -352,7 +352,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
         6 => {
             let mut notice = sample::notice(bytes.below(3) as u64, moment(bytes));
             notice.state = bytes.pick(&[NotificationState::Pending, NotificationState::Delivered]);
-            // Only what waits is under a lease.
+            // Only a pending notification can have a lease.
             notice.lease = lease(bytes).filter(|_| notice.state == NotificationState::Pending);
             Record::Notification(notice)
         }

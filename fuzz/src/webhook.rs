@@ -1,7 +1,7 @@
-//! Signatures of deliveries: what was signed verifies, and nothing else does.
+//! Signatures of deliveries: only the signed body verifies.
 //!
-//! The contract's signature is checked against an HMAC written out from RFC 2104, the other one by
-//! the Standard Webhooks library.
+//! The contract's signature is checked against an independent HMAC of RFC 2104, the other one by the Standard Webhooks
+//! library.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use standardwebhooks::Webhook;
 
 use super::bytes::Bytes;
 
-/// SHA-256 takes its input in blocks of so many bytes.
+/// The block size of SHA-256 in bytes.
 const BLOCK: usize = 64;
 
 pub fn run(data: &[u8]) {

@@ -125,7 +125,7 @@ impl Books {
         }
     }
 
-    /// Checks all that must hold at every moment.
+    /// Checks the invariants that hold at any time.
     pub(crate) fn check(&self, told: &mut Told, world: &World) {
         self.check_what_was_told(told);
         for batch in self.batches.values() {
@@ -212,7 +212,7 @@ impl Books {
         assert_eq!((account.held(), account.spent()), (held, spent), "{name}");
     }
 
-    /// Nobody is told of an end that a crash could undo, nor twice in different words.
+    /// Checks that no delivery reports an end that a crash could undo, and that all deliveries of a batch are equal.
     fn check_deliveries(&self, world: &World) {
         for (key, deliveries) in world.deliveries() {
             let batch = self.keys.get(&key).unwrap_or_else(|| panic!("{key} was delivered"));
@@ -255,7 +255,7 @@ impl Books {
             SitePage::Guarded => Some(Tier::Http),
             SitePage::Missing | SitePage::Broken => None,
         };
-        // What the site has taught may begin a job higher, never lower than what works.
+        // The site's profile may start a job on a higher tier, but never below one that works.
         assert!(job.tier() >= tier && job.tier().is_some() == tier.is_some(), "{url}: {job:?}");
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else { return };
         let bodies = self.store.bodies().expect("sled keeps bodies");
@@ -265,7 +265,7 @@ impl Books {
         assert!(text.contains(&format!("the page {token},")), "{url} holds `{text}`");
     }
 
-    /// Checks what holds only once there is nothing left to do.
+    /// Checks the invariants that hold once no work is left.
     pub(crate) fn check_all_is_done(&self, world: &World) {
         let deliveries = world.deliveries();
         let keys: BTreeMap<_, _> = self.keys.iter().map(|(key, batch)| (batch, key)).collect();

@@ -1,4 +1,4 @@
-//! The process that is killed: it submits, works, and says what was acknowledged to it.
+//! The process that is killed. It submits batches, works, and prints each acknowledgment.
 
 use std::env;
 use std::io::Write;
@@ -18,15 +18,15 @@ use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Settings};
 
 use crate::world::SitePage;
 
-/// The variable that makes a process a child, and tells it what to do.
+/// The variable that makes a process a child and contains its plan.
 pub(crate) const PLAN: &str = "RUNGS_KILL_CHILD";
 /// The prefix of its lines.
 pub(crate) const MARK: &str = "child: ";
 /// New batches in each process.
 pub(crate) const BATCHES_A_ROUND: usize = 4;
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "crow"];
-/// Between two looks at what is left to do.
-const LOOK: Duration = Duration::from_millis(10);
+/// The interval at which the child reads the notifications. The engine has no event for a delivery.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The work of a child.
 #[derive(Clone, Debug)]
@@ -90,10 +90,12 @@ impl Plan {
     }
 }
 
-/// Says something that is true from now on, whatever happens to this process.
-fn say(words: &str) {
+/// Prints a fact that is true from now on, even if this process is killed.
+fn print_fact(words: &str) {
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{MARK}{words}").and_then(|()| stdout.flush()).expect("the parent listens");
+    writeln!(stdout, "{MARK}{words}")
+        .and_then(|()| stdout.flush())
+        .expect("the parent reads the output");
 }
 
 pub(crate) fn run(plan: &Plan) {
@@ -107,7 +109,7 @@ pub(crate) fn run(plan: &Plan) {
 
 async fn work(plan: &Plan) {
     let engine = plan.engine();
-    say("opened");
+    print_fact("opened");
     let mut following = tokio::task::JoinSet::new();
     for batch in engine.batches(None, usize::MAX).await.expect("read") {
         if batch.status() == BatchStatus::Processing {
@@ -116,18 +118,18 @@ async fn work(plan: &Plan) {
     }
     for key in plan.keys() {
         let handle = engine.submit(plan.batch(&key)).await.expect("accepted");
-        say(&format!("accepted {key} {}", handle.id()));
+        print_fact(&format!("accepted {key} {}", handle.id()));
         following.spawn(follow(handle));
     }
     while let Some(followed) = following.join_next().await {
         followed.expect("following does not fail");
     }
-    say("idle");
+    print_fact("idle");
     if !plan.finish {
         std::future::pending::<()>().await;
     }
-    while !all_told(&engine).await {
-        tokio::time::sleep(LOOK).await;
+    while !all_delivered(&engine).await {
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     engine.shutdown().await;
 }
@@ -137,15 +139,17 @@ async fn follow(mut handle: BatchHandle) {
     while let Ok(Some(event)) = handle.next_event().await {
         match event {
             ProgressEvent::JobEnded { job } => {
-                say(&format!("ended {} {}", job.id, job.state.as_str()));
+                print_fact(&format!("ended {} {}", job.id, job.state.as_str()));
             }
-            ProgressEvent::BatchEnded { status } => say(&format!("batch {id} {}", status.as_str())),
+            ProgressEvent::BatchEnded { status } => {
+                print_fact(&format!("batch {id} {}", status.as_str()))
+            }
             _ => {}
         }
     }
 }
 
-async fn all_told(engine: &Engine) -> bool {
+async fn all_delivered(engine: &Engine) -> bool {
     for batch in engine.batches(None, usize::MAX).await.expect("read") {
         let notice = engine.batch_notification(batch.id).await.expect("read");
         if notice.is_none_or(|it| it.state == NotificationState::Pending) {

@@ -1,8 +1,8 @@
-//! A process at work is killed at random moments, again and again on the same directory: nothing
-//! that it acknowledged is lost, no credit is charged twice, and each batch has one event.
+//! A working process is killed at random times, repeatedly on the same directory. No acknowledged batch is lost, no
+//! credit is charged twice, and each batch has one notification.
 //!
-//! `RUNGS_KILLS` says how often (36 times if not said), `RUNGS_KILL_SEED` where chance begins: the
-//! moments are then the same, as far as a real clock and a real disk allow.
+//! `RUNGS_KILLS` sets the number of kills (36 by default) and `RUNGS_KILL_SEED` the seed of their times, which are then
+//! the same as far as a real clock and a real disk allow.
 
 #![cfg(all(unix, feature = "sled", feature = "html", feature = "testkit"))]
 
@@ -29,7 +29,7 @@ use world::World;
 const KILLS: u32 = 36;
 /// Kills of one store, before its work is finished and a new one begins.
 const KILLS_A_LIFE: u32 = 18;
-/// The first kills of a life come while the store is made and opened.
+/// The number of kills at the beginning, while the store is created and opened.
 const KILLS_AT_BIRTH: u32 = 3;
 /// The time after which a child counts as hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -132,7 +132,7 @@ pub(crate) enum Seen {
     Gone,
 }
 
-/// When to kill: so long after the start, or with so many of what can be seen.
+/// The time of a kill: a delay after the start, or a number of observed events.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     Time(Duration),
@@ -212,7 +212,7 @@ impl Run {
         }
     }
 
-    /// Waits for the moment, and a little longer, and kills.
+    /// Waits until the time of the kill and a random delay, and kills.
     fn kill_at(
         mut self,
         moment: Moment,
@@ -285,7 +285,7 @@ impl Run {
         assert!(status.success(), "{status}");
     }
 
-    /// Hears all that it said before it was killed.
+    /// Reads the remaining output of the killed child.
     fn drain(&mut self, inbox: &Receiver<Seen>, told: &mut Told) {
         loop {
             match inbox.recv_timeout(PATIENCE).expect("a killed child's output ends") {

@@ -59,7 +59,7 @@ fn answer(request: &SiteRequest) -> SiteResponse {
     }
 }
 
-/// One delivery, as it came.
+/// One delivery, as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Delivery {
     pub(crate) id: String,
@@ -105,7 +105,7 @@ impl World {
     }
 }
 
-/// Keeps a delivery, and says how many there are for its batch now.
+/// Records a delivery and returns the number of deliveries for its batch.
 fn keep(kept: &Mutex<Deliveries>, request: &SiteRequest) -> usize {
     let delivery = Delivery {
         id: request.header("webhook-id").unwrap_or_default().to_owned(),

@@ -22,7 +22,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// The records, and on a disk the log of how they came to be.
+/// The records, and for a disk the log of their commits.
 pub(crate) struct Base {
     kind: StoreKind,
     live: Memory,
@@ -124,9 +124,8 @@ impl Base {
         self.bodies.retain(|_, it| it.batch != batch);
     }
 
-    /// The one process of a forgetful disk dies and is started again: of what was not flushed, only
-    /// the beginning may have got there, and the leases of the dead process are released. Says how
-    /// many commits were lost.
+    /// Reopens a forgetful disk after its one process died: only a prefix of the unflushed commits may have reached it,
+    /// and the leases of the dead process are released. Returns the number of lost commits.
     pub(crate) fn reopen(&mut self, now: Timestamp, rng: &mut Rng) -> usize {
         let written = self.log.len();
         let kept = self.flushed + rng.place(self.log.len() - self.flushed + 1);

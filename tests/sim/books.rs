@@ -40,18 +40,18 @@ impl Oracle {
         self.check_grants(id);
     }
 
-    /// A host is about to grant credits.
+    /// Records that an application is about to grant credits.
     pub(crate) fn grants(&mut self, id: AccountId, amount: u64) {
         self.grants.entry(id).or_default().tried += amount;
     }
 
-    /// A host was told that they are granted.
+    /// Records that the grant was acknowledged.
     pub(crate) fn granted(&mut self, id: &AccountId, amount: u64) {
         self.grants.entry(id.clone()).or_default().confirmed += amount;
         self.check_grants(id);
     }
 
-    /// An account has what was confirmed, and nothing that nobody granted.
+    /// Checks that an account has every confirmed grant and no other credits.
     pub(crate) fn check_grants(&mut self, id: &AccountId) {
         let Grants { tried, confirmed } = self.grants.get(id).copied().unwrap_or_default();
         let (granted, unlimited) = match self.records.get(&Key::Account(id.clone())) {
@@ -62,7 +62,7 @@ impl Oracle {
         self.check(3, unlimited || (confirmed..=tried).contains(&granted), said);
     }
 
-    /// An account against what its jobs say, and its days.
+    /// Checks an account against its jobs and its days.
     pub(crate) fn balance(&mut self, id: &AccountId) {
         let books = self.books.get(id).copied().unwrap_or_default();
         let kept = match self.records.get(&Key::Account(id.clone())) {

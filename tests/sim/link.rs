@@ -98,7 +98,7 @@ impl Link {
         draw(&mut self.0.rng.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The way of a call to the store or of its answer back.
+    /// Delays a call on its way to the store, or its response on the way back.
     async fn way(&self) {
         let world = &self.0.world;
         let lag = world.plan.lag;
@@ -123,7 +123,7 @@ impl Link {
         is_hit.then_some(fault)
     }
 
-    /// Dies here if that is what the weather says of this call.
+    /// Kills the process here if the current faults include this call.
     async fn survive(&self, call: u64, carried_out: bool) {
         let crash = self.0.weather.lock().unwrap_or_else(PoisonError::into_inner).crash;
         if crash.is_some_and(|(at, after)| call >= at && after == carried_out) {
@@ -138,7 +138,7 @@ impl Link {
         self.0.life.go_on().await;
     }
 
-    /// One call: there, carried out at one moment, and back.
+    /// Makes one call: to the store, one atomic operation, and back.
     async fn call<T>(
         &self,
         name: &'static str,
@@ -155,7 +155,7 @@ impl Link {
         let answer = match fault {
             Some(Fault::Conflict) if name == "commit" => Err(StoreError::Conflict),
             Some(Fault::Fail | Fault::Conflict) => Err(broken()),
-            // A store that is asked twice to commit says no the second time; its first word counts.
+            // A store that receives a commit twice refuses the second one. The first result counts.
             Some(Fault::Twice) if name == "commit" => {
                 let first = carry_out(self);
                 drop(carry_out(self));
@@ -170,7 +170,7 @@ impl Link {
         answer
     }
 
-    /// Waits until what is in the store now would outlive a crash.
+    /// Waits until the current content of the store would survive a crash.
     async fn durable(&self) {
         let ticket = self.0.world.base().ticket();
         if self.0.world.base().is_flushed(ticket) {

@@ -1,8 +1,8 @@
 //! Real engines in a simulated world: a seed decides what sites, receivers, clocks, processes and
-//! the store do, and an oracle checks every promise after every change.
+//! the store do, and an oracle checks every guarantee after every change.
 //!
-//! `RUNGS_SIM_SEEDS` says how many seeds are run, `RUNGS_SIM_FROM` where they begin, and
-//! `RUNGS_SIM_SEED` runs one, prints its plan, and shrinks it if it fails.
+//! `RUNGS_SIM_SEEDS` sets the number of seeds, `RUNGS_SIM_FROM` the first one. `RUNGS_SIM_SEED` runs one seed, prints its
+//! plan, and shrinks the plan if it fails.
 
 #![cfg(all(feature = "http", feature = "testkit"))]
 
@@ -31,7 +31,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|it| it.parse().unwrap_or_else(|_| panic!("{name}: a number")))
 }
 
-/// Panics that the plan asks for are not worth a line each.
+/// Suppresses the messages of planned panics.
 fn hush() {
     let loud = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -107,7 +107,7 @@ fn every_seed_keeps_every_guarantee() {
     }
 }
 
-/// Runs one seed, and says the smallest plan that still fails if it does.
+/// Runs one seed and, if it fails, prints the smallest plan that still fails.
 fn one(seed: u64) {
     let plan = Plan::of(seed);
     let outcome = run(&plan);
@@ -131,7 +131,7 @@ fn a_seed_replays_identically() {
     }
 }
 
-/// Everything that is said to be survived.
+/// The situations that must occur and be survived.
 const SITUATIONS: [&str; 23] = [
     "batch accepted",
     "crash after a call",

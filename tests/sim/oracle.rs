@@ -1,8 +1,8 @@
-//! A second, simpler account of what may happen: it shares no code with what it checks, but for the
-//! records themselves.
+//! The oracle: a second, simpler model of the allowed behavior. It shares no code with the engine except the types of
+//! the records.
 //!
-//! It is told of every change that reaches the store, and of everything that a host or a receiver
-//! was told. What breaks a promise is kept as the run's failure, with the number of the invariant.
+//! It receives every change that reaches the store, and every response to an application or delivery to a receiver. It
+//! records the first violation as the run's failure, with the number of the invariant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use super::books::{Books, Grants};
 
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 
-/// One change: a key and what it became.
+/// One change: a key and its new record.
 pub(crate) type Changed = (Key, Option<Record>);
 
 /// The model.
@@ -28,9 +28,9 @@ pub(crate) struct Oracle {
     pub(crate) records: BTreeMap<Key, Record>,
     pub(crate) books: BTreeMap<AccountId, Books>,
     by_url: BTreeMap<String, JobId>,
-    /// Batches that a host was told are accepted.
+    /// Batches whose acceptance was acknowledged to an application.
     accepted: BTreeSet<BatchId>,
-    /// Ended jobs as a host was shown them.
+    /// Ended jobs as they were returned to an application.
     shown: BTreeMap<JobId, Job>,
     /// The event as receivers were given it.
     told: BTreeMap<BatchId, (String, String)>,
@@ -406,14 +406,14 @@ impl Oracle {
         self.check(4, charged == batch.charged.0, || format!("{charged} on the lines"));
     }
 
-    /// A host was told that a batch is accepted.
+    /// Records that a batch's acceptance was acknowledged.
     pub(crate) fn acknowledged(&mut self, id: BatchId) {
         let there = self.batch(id).is_some() || self.removed.contains(&id);
         self.check(1, there, || format!("{id} was accepted, but is not there"));
         self.accepted.insert(id);
     }
 
-    /// A host was shown a job.
+    /// Records that a job was returned to an application.
     pub(crate) fn showed(&mut self, job: &Job) {
         if job.outcome.is_none() {
             return;
@@ -458,7 +458,7 @@ impl Oracle {
         self.check(8, fresh, || format!("{} ended with what claim {claim:?} fetched", job.id));
     }
 
-    /// The process died, and this is what the disk kept. Nothing that anybody was told may be gone.
+    /// Checks the records of a disk after its process died: no acknowledged change may be missing.
     pub(crate) fn reopened(&mut self, records: Vec<Record>) {
         self.records = records.into_iter().map(|it| (it.key(), it)).collect();
         self.by_url.clear();
@@ -519,7 +519,7 @@ impl Oracle {
             && self.notices().all(|it| it.state != NotificationState::Pending)
     }
 
-    /// A record that is not kept for long: accounts are, what sites taught, and days.
+    /// Returns a record that expires soon: not an account, a site profile or a day of usage.
     fn passing(&self) -> Option<Key> {
         let passes = |it: &&Key| !matches!(it, Key::Account(_) | Key::Site(_) | Key::Usage(..));
         self.records.keys().find(passes).cloned()

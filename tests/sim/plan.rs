@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     pub(crate) lease: u64,
     /// A browser is there.
     pub(crate) browser: bool,
-    /// Sites are asked for their robots.txt.
+    /// `true` if the engine obeys robots.txt.
     pub(crate) robots: bool,
     /// The longest delay of a store call, in milliseconds.
     pub(crate) lag: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Plan {
 pub(crate) enum StoreKind {
     /// The memory store, shared by all engines like a database on another machine.
     Shared,
-    /// One process, and a disk that forgets what was not flushed when it dies.
+    /// One process, and a disk that loses unflushed commits when it dies.
     Forgetful,
 }
 
@@ -49,12 +49,12 @@ pub(crate) enum Host {
     Healthy,
     /// 403 below this tier (by its place on the ladder).
     BlocksBelow(usize),
-    /// Every answer takes so many milliseconds.
+    /// Every response takes this number of milliseconds.
     Slow(u64),
-    /// 503 with Retry-After for so many requests a page, then well.
+    /// Responds with 503 and Retry-After to this number of requests per page, then normally.
     Flapping(u64),
     Dead,
-    /// Takes the request and never answers.
+    /// Accepts the request and never responds.
     Silent,
     Missing,
     /// An application's empty shell, but for a browser.
@@ -69,9 +69,9 @@ pub(crate) enum Host {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Receiver {
     Accepts,
-    /// 500 for so many attempts.
+    /// Responds with 500 to this number of attempts.
     Fails(u32),
-    /// Takes the event, then says nothing.
+    /// Accepts the notification and never responds.
     AcceptsAndHangs,
     Gone,
     Panics,
@@ -128,7 +128,7 @@ pub(crate) enum Event {
         of: usize,
         engine: usize,
     },
-    /// The host reads a batch, so many times, with a pause of so many milliseconds.
+    /// The application reads a batch repeatedly, with a pause in milliseconds.
     Look {
         of: usize,
         engine: usize,
@@ -197,7 +197,7 @@ impl Plan {
             per_second: rng.chance(20).then(|| rng.pick(&[1, 5])),
             lease: rng.pick(&[1, 2, 5, 30]),
             browser: rng.chance(50),
-            // A stream of its own: what was added later changes no older seed.
+            // A separate stream, so that this later addition changes no older seed.
             robots: Rng::stream(seed, 2).chance(10),
             lag: rng.pick(&[0, 1, 5, 50, 400]),
             flush: rng.pick(&[0, 4, 50, 2_000]),
@@ -312,8 +312,8 @@ fn trouble(engine: usize, rng: &mut Rng) -> Event {
     }
 }
 
-/// The smallest plan that can be found for which `fails` still holds: events are taken out, then
-/// items of batches, for as long as that goes on.
+/// Returns the smallest plan found for which `fails` still returns `true`, by removing events and then items of batches
+/// until nothing more can be removed.
 pub(crate) fn shrink(mut plan: Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
     loop {
         let Some(smaller) = smaller(&plan).into_iter().find(|it| fails(it)) else { return plan };

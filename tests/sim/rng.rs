@@ -1,11 +1,11 @@
 //! Chance from a seed: the same seed and stream draw the same numbers for ever.
 
-/// `SplitMix64`: small, fast and good enough to choose what goes wrong next.
+/// `SplitMix64`: small, fast and good enough to choose faults.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
-    /// The stream `label` of `seed`: what one part draws does not shift what another gets.
+    /// Returns the stream `label` of `seed`. Drawing from one stream does not affect another.
     pub(crate) fn stream(seed: u64, label: u64) -> Self {
         let mut rng = Self(seed ^ label.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         rng.next();

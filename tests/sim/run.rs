@@ -1,5 +1,4 @@
-//! One run: the plan's events are carried out against real engines, then everything is healed and
-//! must come to its end.
+//! One run: performs the plan's events against real engines, then removes all faults and requires that every batch ends.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +17,8 @@ use crate::plan::{CHAOS, Event, ItemPlan, Plan, StoreKind, SubmitPlan};
 use crate::rng::Rng;
 use crate::world::{Chance, OnTheSpot, Plain, Seat, World};
 
-/// No call is on its way for longer than this after all is healed: a stall ends after 8 seconds, and
-/// a call goes there and back a few times.
+/// The longest duration of a call after all faults were removed: a stall ends after 8 seconds, and a call makes a few
+/// round trips.
 const LONGEST_STALL: Duration = Duration::from_secs(15);
 
 /// The result of a run.
@@ -156,7 +155,7 @@ impl Runner {
         }
     }
 
-    /// Starts a process; on a forgetful disk with what it kept.
+    /// Starts a process, on a forgetful disk with the surviving records.
     fn start(&mut self, engine: usize) {
         self.starts += 1;
         let world = &self.world;
@@ -201,7 +200,7 @@ impl Runner {
         }
     }
 
-    /// Lets time pass, and starts again what is to be started by then.
+    /// Lets time pass, and restarts the processes that are due by then.
     async fn wait_until(&mut self, at: Duration) {
         loop {
             for engine in self.world.take_crashed() {
@@ -271,7 +270,7 @@ impl Runner {
         }
     }
 
-    /// A host submits, in a task of its own: its engine may die under it.
+    /// Submits in a separate task, because the engine may die meanwhile.
     fn submit(&self, engine: usize, submit: &SubmitPlan, changed: bool) {
         let Some(engine) = self.engine(engine) else { return };
         let (world, submitted) = (Arc::clone(&self.world), Arc::clone(&self.submitted));
@@ -332,7 +331,7 @@ impl Runner {
         });
     }
 
-    /// A host polls: it changes nothing, and what it is shown as ended stays so.
+    /// Polls a batch. Polling changes nothing, and a job that was returned as ended stays so.
     fn look(&self, of: usize, engine: usize, times: u64, pause: u64) {
         let (Some(id), Some(engine)) = (self.known(of), self.engine(engine)) else { return };
         let world = Arc::clone(&self.world);
@@ -361,13 +360,13 @@ impl Runner {
     async fn shutdown(&mut self, engine: usize, down: u64) {
         let Some(process) = self.processes[engine].take() else { return };
         self.down[engine] = self.world.elapsed() + Duration::from_millis(down);
-        // A stalled store may hold it up; a host would kill it then.
+        // A stalled store may delay it. An operator would kill it then.
         let stopped = process.engine.shutdown();
         let _ = tokio::time::timeout(Duration::from_secs(20), stopped).await;
         process.life.end();
     }
 
-    /// Nothing goes wrong any more, and all processes run.
+    /// Removes all faults and starts all processes.
     async fn heal(&mut self) {
         for process in self.processes.iter().flatten() {
             process.link.change(|it| *it = crate::link::Weather::default());
@@ -377,9 +376,9 @@ impl Runner {
         self.wait_until(self.world.elapsed()).await;
     }
 
-    /// All must end; what was shown must still be so; and a day later all must be gone.
+    /// Checks that all jobs end, that returned results are unchanged, and that all records expire a day later.
     async fn finish(&mut self) {
-        // What a stalled line still holds comes first: it may be a submission.
+        // A stalled call may still arrive, and it may be a submission.
         self.wait_until(self.world.elapsed() + LONGEST_STALL).await;
         let patience = self.world.elapsed() + Duration::from_mins(10);
         while !self.world.oracle().is_settled() && self.world.elapsed() < patience {

@@ -88,7 +88,7 @@ impl World {
         self.offsets[engine].fetch_add(by, Ordering::Relaxed);
     }
 
-    /// All clocks agree from now on; none goes back for it.
+    /// Makes all clocks agree from now on, without setting one back.
     pub(crate) fn agree(&self, and_jump: i64) {
         let furthest = self.offsets.iter().map(|it| it.load(Ordering::Relaxed)).max();
         for offset in &self.offsets {
@@ -174,7 +174,7 @@ const SHELL: &str = "<html><head><title>App</title><script src=/app.js></script>
     <div id=\"root\"></div><noscript>You need to enable JavaScript to run this app.</noscript>\
     </body></html>";
 
-/// The page says under which claim it was fetched, so that the oracle can tell whose result it is.
+/// Returns a text that contains the number of the claim, from which the oracle finds the origin of a result.
 fn prose(claim: u32) -> String {
     format!("{PROSE}<p>This was fetched under claim {claim} .</p></body></html>")
 }

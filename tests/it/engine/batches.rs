@@ -300,7 +300,7 @@ impl Notifier for Receiver {
     }
 }
 
-/// The batch's event once its delivery has come to an end.
+/// Returns the batch's notification once its delivery has ended.
 async fn settled_notice(engine: &Engine, handle: &BatchHandle) -> Notification {
     loop {
         let notice = engine
@@ -437,7 +437,7 @@ async fn every_end_is_reported_once_before_the_batchs() {
     }
 }
 
-/// A host's mistake in the one part that the batch's end depends on.
+/// A notifier that panics.
 #[derive(Debug)]
 struct Panics;
 

@@ -1,4 +1,4 @@
-//! Failures that servers keep for clients they take for programs: the ladder goes on to the next tier.
+//! Failures that servers show only to clients that look like programs: the ladder escalates to the next tier.
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -40,7 +40,7 @@ fn warnings_of(report: &JobReport) -> String {
     page.extracted.warnings.join("\n")
 }
 
-/// A site that keeps what it was asked.
+/// A site that records its requests.
 fn listening() -> (Site, Arc<Mutex<Vec<SiteRequest>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let keep = Arc::clone(&heard);
@@ -152,7 +152,7 @@ async fn a_country_without_a_proxy_is_a_warning() {
     assert!(said.starts_with("location.country was not met") && said.contains("DE"), "{said}");
 }
 
-/// Reads any PDF as two pages, and notes what it was given.
+/// Reads any PDF as two pages, and records its request.
 #[derive(Debug)]
 struct TwoPages;
 

@@ -32,7 +32,7 @@ struct Site {
 }
 
 impl Site {
-    /// `robots` answers for the file; every page is there.
+    /// Starts a site where every page exists and `robots` responds for robots.txt.
     fn new(
         policy: RobotsPolicy,
         robots: impl Fn() -> Result<Fetched, FetchError> + Send + Sync + 'static,

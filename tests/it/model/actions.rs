@@ -22,18 +22,18 @@ use crate::model::world::{Cancel, Decision, Held, Pending, Post, Submission, Tas
 /// One thing that can happen; numbers name workers and submissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// The host sends its batch: the engine reads, and decides what to write.
+    /// The application submits its batch: the engine reads the records and decides the writes.
     Submit(usize),
     CommitSubmission(usize),
     StartCancel,
     CommitCancel,
     Claim(usize, JobId),
-    /// The worker is done with its page, reads the newest records and decides what to write.
+    /// The worker has its page, reads the newest records and decides the writes.
     Decide(usize, Decision),
     /// The sender reads the records again and decides anew.
     DecideAgain(usize),
     Commit(usize),
-    /// The commit succeeds, and the worker is not told.
+    /// The commit succeeds, and its response is lost.
     CommitUnheard(usize),
     ClaimEvent(usize, NotificationId),
     Send(usize, Answer),
@@ -193,8 +193,7 @@ pub(crate) fn after(setup: &Setup, world: &World, action: Action) -> World {
     next
 }
 
-/// Notes what no state shows by itself: that an ended job was changed, and how often an event came
-/// into being.
+/// Records facts that a state alone does not show: changes of ended jobs, and the number of notifications created.
 fn watch(before: &World, after: &mut World) {
     for job in jobs(before).filter(|it| it.state.is_ended()) {
         if after.job(job.id) != Some(job) {
@@ -251,7 +250,7 @@ fn commit_cancel(setup: &Setup, world: &mut World) {
     }
 }
 
-/// Commits; with the fault, whatever was written since.
+/// Commits the writes; with the fault, even over newer versions.
 fn store(setup: &Setup, world: &mut World, writes: &Pending) -> bool {
     if setup.fault == Fault::NoVersionCheck {
         world.store.overwrite(writes);
@@ -324,11 +323,11 @@ fn input(decision: Decision, job: &Job, now: Timestamp) -> StepInput {
     }
 }
 
-/// A worker's commit, of which it hears or not.
+/// Performs a worker's commit, whose response may be lost.
 fn commit(setup: &Setup, world: &mut World, at: usize, told: bool) {
     let Task::Pending(held, decision, writes) = world.workers[at].task.clone() else { return };
     if !store(setup, world, &writes) {
-        // The store said no, whether the worker hears it or not: it reads and decides anew.
+        // The store refused. The worker reads and decides anew, even if the response is lost.
         return decide(setup, world, at, held, decision);
     }
     if !held.rightful {
@@ -384,7 +383,7 @@ fn book(setup: &Setup, world: &mut World, at: usize) {
     {
         world.seen.broken = Some("a delivery was booked after the last");
     }
-    // One record is read and written: nothing can come between that the version would not show.
+    // One record is read and written, so the version reveals every concurrent change.
     world.store.commit(&writes).expect("read just now");
     world.workers[at].post = None;
 }

@@ -131,7 +131,7 @@ pub(crate) fn cancel(draft: &mut Draft<'_>, setup: &Setup, id: BatchId, now: Tim
     }
 }
 
-/// Books what became of one attempt to deliver an event, unless another took over.
+/// Records the result of one delivery attempt, unless another worker has claimed the notification.
 pub(crate) fn deliver(
     draft: &mut Draft<'_>,
     setup: &Setup,

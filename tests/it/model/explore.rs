@@ -1,9 +1,8 @@
-//! Exploring a world: every state by `stateright`, and from the graph of all steps, what each state
-//! can still reach.
+//! Explores a world: `stateright` visits every state, and the graph of all steps shows which states each can reach.
 //!
-//! `stateright` has no property of the kind "from every state, this can still be reached", and its
-//! `eventually` does not hold on graphs with cycles (a lease that is renewed again and again is
-//! one). So the model notes every step while it is explored, and the rest is a search backwards.
+//! `stateright` has no property "from every state, this can still be reached", and its `eventually` does not hold on
+//! graphs with cycles, such as a lease that is renewed repeatedly. The model therefore records every step during the
+//! exploration, and a backwards search does the rest.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -105,7 +104,7 @@ pub(crate) struct Graph {
 /// A law that a setup breaks, and a way to it on which no step before the last broke any.
 pub(crate) fn counterexample(setup: Setup) -> Option<(&'static str, Vec<Action>)> {
     let model = Checked { setup, noted: Mutex::default() };
-    // One thread visits states in the order of their distance, so that what is found is near.
+    // One thread visits states in the order of their distance, so that a violation has a short path.
     let checker = model.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     let found = checker.discoveries().into_iter();
     let ways = found.map(|(law, path): (_, Path<World, Action>)| (law, path.into_actions()));

@@ -1,14 +1,13 @@
-//! The small cases, all of them: two workers on one store, two or three jobs, leases that run out,
-//! commits that conflict or of which nobody hears, a crash, a cancel, a batch submitted twice, and
-//! the outbox. Every interleaving is visited, over the core's own functions.
+//! A model of all small cases: two workers on one store, two or three jobs, expiring leases, commits that conflict or
+//! lose their response, a crash, a cancel, a batch submitted twice, and the outbox. It visits every interleaving, using
+//! the core's own functions.
 //!
-//! A commit is taken in two steps, deciding on what was read and writing it if the versions still
-//! match, so that anything may come in between. Nothing bounds the clock, renewals, lost leases or
-//! conflicts: states that differ only in their history are one.
+//! A commit takes two steps: it decides from the records that it read, and writes if the versions still match. Any other
+//! action may happen in between. The clock, renewals, lost leases and conflicts are unlimited, because states that differ
+//! only in their history are one state.
 //!
-//! `cargo nextest run --all-features --test it --no-capture model::` prints how many states each check
-//! visited; with `--run-ignored only` it runs the large ones: up to 1.5 million states, some ten
-//! minutes and two gibibytes.
+//! `cargo nextest run --all-features --test it --no-capture model::` prints the number of states that each check visited.
+//! With `--run-ignored only` it runs the large checks: up to 1.5 million states, about ten minutes and two gibibytes.
 
 mod actions;
 mod changes;

@@ -28,7 +28,7 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_000_000);
 pub(crate) enum Processes {
     /// Each is an engine of its own on one store.
     Two,
-    /// Both are tasks of one engine, under one name: only claim numbers tell their claims apart.
+    /// Both are tasks of one engine with one worker id: only claim numbers distinguish their claims.
     One,
 }
 
@@ -42,17 +42,17 @@ pub(crate) enum Fault {
     WorkerAsFence,
     /// The end of a job settles its hold twice.
     SettlesTwice,
-    /// The last job's end leaves no event.
+    /// The end of the last job creates no notification.
     ForgetsEvent,
     /// A cancelled job's hold stays held.
     KeepsHoldOfCancelled,
-    /// A commit overwrites what was written since it read.
+    /// A commit overwrites newer versions.
     NoVersionCheck,
-    /// A batch is accepted whatever its key brought before.
+    /// A batch is accepted even if its idempotency key was used.
     IgnoresKey,
-    /// A lease that ran out is not given to anyone.
+    /// A job with an expired lease is never claimed again.
     NeverReclaims,
-    /// A delivery is booked by whoever made it, also after it was taken over.
+    /// A delivery is recorded even after another worker has claimed the notification.
     BooksAnyDelivery,
 }
 
@@ -64,15 +64,15 @@ pub(crate) struct Setup {
     /// The number of submissions of the batch, with one idempotency key.
     pub submissions: usize,
     pub processes: Processes,
-    /// Crashes at most: of a worker, or of the whole process with a store that is opened anew.
+    /// The largest number of crashes: of a worker, or of the whole process, whose store is opened again.
     pub crashes: u8,
-    /// Cancels at most.
+    /// The largest number of cancels.
     pub cancels: u8,
-    /// Commits at most that succeed without their worker being told.
+    /// The largest number of commits whose response is lost.
     pub unheard: u8,
     /// Times that a job may be rescheduled.
     pub retries: usize,
-    /// Further attempts to deliver an event.
+    /// Further delivery attempts of a notification.
     pub webhook_retries: usize,
     pub fault: Fault,
 }

@@ -1,4 +1,4 @@
-//! A store whose contract is in plain sight: records with versions, and commits of all or nothing.
+//! A minimal store: records with versions, and commits of all or nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ impl Store {
         Some(claimed)
     }
 
-    /// Writes one record, whatever was there: what a store does by itself when it hands out leases.
+    /// Writes one record without a version check, as a store does when it claims.
     pub(crate) fn put(&mut self, record: Record) {
         let key = record.key();
         let expected = self.version(&key);

@@ -1,4 +1,4 @@
-//! One state of the world: the store, and what everyone around it has in mind.
+//! One state of the world: the store, and the local state of every worker and sender.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::model::store::Store;
 /// Writes that were decided and are about to be committed.
 pub(crate) type Pending = Arc<Vec<Write>>;
 
-/// One submission of the host's.
+/// One submission of the application.
 #[derive(Clone, Debug)]
 pub(crate) enum Submission {
     Unsent,
@@ -60,7 +60,7 @@ pub(crate) struct Held {
 pub(crate) enum Task {
     Idle,
     Working(Held),
-    /// Decided, but what the store holds now is not known.
+    /// Decided, but the current content of the store is unknown.
     Decided(Held, Decision),
     Pending(Held, Decision, Pending),
 }
@@ -81,7 +81,7 @@ impl Task {
     }
 }
 
-/// An event in the hands of a sender.
+/// A notification that a sender has claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Post {
     pub event: NotificationId,
@@ -99,7 +99,7 @@ pub(crate) struct Worker {
     pub post: Option<Post>,
 }
 
-/// The host's cancel.
+/// The application's cancel.
 #[derive(Clone, Debug)]
 pub(crate) enum Cancel {
     Unsent,
@@ -117,7 +117,7 @@ pub(crate) struct Left {
 /// Facts that only the check knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Seen {
-    /// Events that came into being.
+    /// The number of notifications created.
     pub events: u8,
     /// `true` if the receiver accepted a notification.
     pub received: bool,
@@ -125,7 +125,7 @@ pub(crate) struct Seen {
     pub broken: Option<&'static str>,
 }
 
-/// One state. Two states are the same if nothing that can follow tells them apart: see [`Identity`].
+/// One state. Two states are equal if no sequence of actions can distinguish them: see [`Identity`].
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub store: Store,
@@ -195,12 +195,11 @@ impl PartialEq for World {
     }
 }
 
-/// Feeds what makes a state itself.
+/// The hash of a state.
 ///
-/// Left out is what no step reads: when things happened (only waits that are still to come count,
-/// from now), how many claims there were (a claim is the latest or it is not), versions (a commit
-/// finds them as it read them or it does not), and names (a lease is one worker's, or of one that
-/// is gone). So the clock and the counters bound nothing.
+/// It omits facts that no step reads: past times (only remaining waits count), the number of claims (a claim is the
+/// latest or not), versions (they match those that a commit read or not), and names (a lease belongs to a worker or to
+/// one that is gone). The clock and the counters are therefore unlimited.
 struct Identity<'a> {
     world: &'a World,
     /// The workers in the order in which they are fed.
@@ -266,7 +265,7 @@ impl Identity<'_> {
     }
 
     fn records<'r>(&mut self, records: impl Iterator<Item = &'r Record>) {
-        // Ledger lines count by what they book and not by their order, which nothing reads again.
+        // Ledger entries count by their bookings and not by their order, which no step reads.
         let mut lines = 0_u64;
         for record in records {
             if let Record::LedgerEntry(entry) = record {

@@ -91,7 +91,7 @@ proptest! {
         prop_assert!(rest < TIMEOUT);
         prop_assert!(wait >= rest, "{wait:?} of {rest:?}");
         prop_assert!(wait <= backoff.longest.max(rest));
-        // A wait beyond the timeout is no wait for a retry.
+        // There is no retry after a wait beyond the timeout.
         prop_assert!(tier == Tier::Curl || backoff.first >= TIMEOUT || backoff.longest >= TIMEOUT);
     }
 }

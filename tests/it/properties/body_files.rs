@@ -10,7 +10,7 @@ use rungs::testkit::store::sample::batch_id;
 
 use super::format::path;
 
-/// Two bodies of one batch. The compression may come out otherwise in a later release; reading may not.
+/// Reads a file of two bodies. A later release may compress differently, but must read this file.
 #[test]
 fn a_file_of_bodies_reads_back_unchanged() {
     let bodies = BodyFiles::open(path("bodies")).expect("opened");

@@ -1,12 +1,11 @@
-//! The format on disk, apart from the names of the API: every file of `format-1` is read by the types of
-//! today, and what they write is the same, byte for byte. A type, field or variant that gets another
-//! name keeps its stored one with `#[serde(rename = "...")]`.
+//! The format on disk, which does not depend on the names of the API: the current types read every file of `format-1` and
+//! write the same bytes. A type, field or variant that is renamed keeps its stored name with `#[serde(rename = "...")]`.
 //!
-//! The files must never be written again. A test that covers more brings a file of its own: with
-//! `RUNGS_NEW_FORMAT_FILES=1` the files that are missing are written.
+//! The files must never be overwritten. A test of more records adds a file: `RUNGS_NEW_FORMAT_FILES=1` writes the missing
+//! files.
 //!
-//! `format-1/early` holds records from before some of their fields existed. They are read, with defaults
-//! for those fields, and not written so any more.
+//! `format-1/early` contains records from before some of their fields existed. They are read with defaults for those
+//! fields and are no longer written in this form.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
@@ -424,7 +423,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A job of one batch that ends by `input`, after which so many of the others have ended so.
+/// Returns the notification body of a batch whose last job ends by `input`, with this tally.
 fn body(form: BatchKind, tally: Tally, input: StepInput) -> String {
     let mut batch = batch(1, form);
     batch.tally = tally;

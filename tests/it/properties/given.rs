@@ -1,4 +1,4 @@
-//! Anything that the core can be asked.
+//! Generators of arbitrary inputs of the core.
 
 use std::time::Duration;
 

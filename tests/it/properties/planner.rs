@@ -1,4 +1,4 @@
-//! The planner against any request, any tools and any answers of the site.
+//! The planner with any request, any fetchers and any responses of the site.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn asked() -> impl Strategy<Value = Asked> {
     )
 }
 
-/// The wait that the site asked for in its last response.
+/// Returns the wait that the site requested in its last response.
 fn asked_wait(last: Option<&Attempt>) -> Duration {
     match last.map(|it| &it.finding) {
         Some(Finding::Judged(Verdict::Transient { retry_after })) => {
@@ -71,7 +71,7 @@ fn climbed(asked: &Asked, answers: &[(Finding, Duration)]) -> (Vec<Attempt>, Pla
     let mut trail: Vec<Attempt> = Vec::new();
     let mut used = Duration::ZERO;
     let mut answers = answers.iter().cycle();
-    // No tier is tried more often than its retries allow, and none below it comes after it.
+    // No tier is tried more often than its retries allow, and no lower tier follows it.
     let most = Tier::ALL.len() * (asked.backoff.retries as usize + 1);
     loop {
         let facts = PlanInput {

@@ -1,4 +1,4 @@
-//! Prices: what was held covers what is charged.
+//! Prices: the hold covers the charge.
 
 use proptest::prelude::*;
 use rungs::core::credits::Credits;

@@ -1,4 +1,4 @@
-//! Records as bytes: what is written reads back, and what was written long ago still does.
+//! The encoding of records: records of this release and of earlier ones are read back.
 
 use std::fs;
 use std::path::Path;
@@ -409,8 +409,8 @@ fn job_of_format_1() -> Job {
     })
 }
 
-/// The files hold what format 1 wrote and must stay readable for ever: do not write them again. A new
-/// format gets files of its own beside them, written once with `encode`.
+/// The files contain records of format 1 and must stay readable for ever: do not overwrite them. A new format gets new
+/// files beside them, written once with `encode`.
 #[test]
 fn records_of_format_1_stay_readable() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/properties/format-1/early");

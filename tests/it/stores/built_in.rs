@@ -1,4 +1,4 @@
-//! Both stores do what the port promises; the one on disk also survives what disks and processes do.
+//! The built-in stores pass the conformance kit. The one on disk also survives crashes and disk faults.
 
 use std::cell::RefCell;
 use std::fs;
@@ -250,7 +250,7 @@ fn a_store_reads_the_records_that_it_wrote() {
     assert_eq!((found.version, found.record), (1, account(1)));
 }
 
-/// The kit asks a store for bodies only if it says that it keeps them.
+/// Checks that both stores have bodies: the kit tests bodies only for a store that returns them.
 #[test]
 fn both_stores_keep_bodies_beside_the_records() {
     let scratch = Scratch::new();

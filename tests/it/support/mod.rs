@@ -6,5 +6,5 @@ pub(crate) mod paused;
 
 use std::time::Duration;
 
-/// Far longer than anything takes on a busy machine: whoever waits so long hangs.
+/// The time after which a wait counts as hanging, far longer than any step takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);

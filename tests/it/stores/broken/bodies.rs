@@ -1,4 +1,4 @@
-//! The bodies beside the records, and what can be done wrong with them.
+//! The store of bodies, and the faults that it can have.
 
 use std::collections::BTreeMap;
 

@@ -18,7 +18,7 @@ use rungs::testkit::KitReport;
 use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, check_all_reopened, check_all_within};
 use tokio::time::timeout;
 
-/// Some of these stores hang for ever, and a check has to say so.
+/// The time limit of a check, because some of these stores hang for ever.
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn assert_caught(fault: Fault, report: &KitReport, by: &[&str]) {
@@ -28,11 +28,11 @@ fn assert_caught(fault: Fault, report: &KitReport, by: &[&str]) {
     assert_in_words(fault, report);
 }
 
-/// Stores whose one mistake is a panic; with every other, a panic is one of the kit itself.
+/// The stores that panic. With any other store, a panic is a bug in the kit.
 const PANICKING: [Fault; 3] =
     [Fault::PanicsAtStrangeNames, Fault::ReservesTheLimit, Fault::RoundsLeases];
 
-/// A failure says what the store did and what it must do.
+/// Checks that a failure states what the store did and what it must do.
 fn assert_in_words(fault: Fault, report: &KitReport) {
     for failure in &report.failed {
         let (did, must) = failure.message.split_once("; it must ").expect("both are said");

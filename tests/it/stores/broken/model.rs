@@ -20,7 +20,7 @@ use crate::stores::broken::bodies::Kept;
 use crate::stores::broken::disk;
 use crate::stores::broken::fault::Fault;
 
-/// Cloned handles share what they keep, as stores do.
+/// A store in memory. Clones share their records.
 #[derive(Clone, Debug)]
 pub(crate) struct Model(pub(crate) Arc<Inner>);
 
@@ -98,7 +98,7 @@ impl Drop for Inner {
     }
 }
 
-/// A key as this store tells keys apart.
+/// Returns a key in the form by which this store distinguishes keys.
 fn name(fault: Fault, key: &Key) -> Vec<u8> {
     let mut bytes = key.to_bytes();
     match (fault, key) {
@@ -114,7 +114,7 @@ fn name(fault: Fault, key: &Key) -> Vec<u8> {
     bytes
 }
 
-/// A moment as this store orders moments.
+/// Returns a time in the form by which this store orders times.
 fn moment(fault: Fault, at: Timestamp) -> i128 {
     let at = at.as_millis();
     if fault == Fault::SignsMoments { i128::from(at.cast_signed()) } else { i128::from(at) }
@@ -495,8 +495,7 @@ impl Model {
     }
 }
 
-/// Lets whoever is on the way come in between. Once would not do: a thread that is quicker than those
-/// who hand it work has nobody to let in.
+/// Yields to concurrent tasks. Once is not enough: a thread that is faster than its producers finds no other task.
 async fn let_others_in() {
     for _ in 0..200 {
         yield_now().await;

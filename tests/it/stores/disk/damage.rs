@@ -29,7 +29,7 @@ const BODIES: u64 = 12;
 /// The time after which an opening counts as hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A store with work in it, and what it acknowledged.
+/// A store with records, and its acknowledgments.
 struct Written {
     scratch: Scratch,
     jobs: Vec<Record>,
@@ -51,7 +51,7 @@ fn text(number: u64) -> Vec<u8> {
     format!("the body {number} ").repeat(40 + usize::try_from(number).expect("small")).into_bytes()
 }
 
-/// A store as its process leaves it: the end of the log is the end of the file.
+/// A store as its process leaves it behind: the end of the log is the end of the file.
 fn written() -> Written {
     let scratch = Scratch::new();
     let store = Sled::open(scratch.path()).expect("an empty directory opens");
@@ -136,7 +136,7 @@ fn is_told(error: &StoreError) {
     assert!(told, "{error:?}");
 }
 
-/// Opens the store and compares all that it shows with what was acknowledged.
+/// Opens the store and compares its records with the acknowledged ones.
 fn look(dir: &Path, written: &Written) -> Found {
     let store = match Sled::open(dir) {
         Ok(store) => store,

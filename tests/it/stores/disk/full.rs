@@ -1,8 +1,8 @@
-//! A disk that fills up: while there is no room, submissions are refused and results wait; what was
-//! acknowledged before is there, and all of it ends once there is room again.
+//! A full disk: while there is no space, submissions are refused and results wait. Acknowledged batches are kept and end
+//! once there is space again.
 //!
-//! A child process works where its files may not grow beyond a limit, which any user may set, and
-//! once more on a small file system of its own, where the test may mount one.
+//! A child process works under a file size limit, which any user may set, and once more on a small file system, if the
+//! test is allowed to mount one.
 
 use std::env;
 use std::io::Write;
@@ -26,7 +26,7 @@ use rungs::{Batch, Engine, EngineError, Settings, SubmitError};
 
 use crate::stores::disk::removed::chain;
 
-/// Makes this program the child, and tells it where to work.
+/// The variable that makes this program the child and contains its directory.
 const CHILD: &str = "RUNGS_DISK_CHILD";
 const MARK: &str = "child: ";
 /// Submissions after which a disk that is still not full never will be.
@@ -65,7 +65,7 @@ fn say(words: &str) {
     writeln!(stdout, "{MARK}{words}").and_then(|()| stdout.flush()).expect("the parent listens");
 }
 
-/// The child: submits until it is refused, and says what was acknowledged.
+/// Runs the child: submits until it is refused, and prints each acknowledgment.
 fn work(plan: &str) {
     let (site, dir) = plan.split_once(' ').expect("a site and a directory");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -178,7 +178,7 @@ fn a_file_size_limit_loses_no_acknowledged_batch() {
 struct Small(PathBuf);
 
 impl Small {
-    /// Mounts one, or says what is missing.
+    /// Mounts a file system, or returns the reason why it cannot.
     fn mount(dir: &Path) -> Result<Self, String> {
         let output = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])

@@ -1,5 +1,5 @@
-//! Files taken away under a running store. The system lets it go on writing into files that nobody
-//! can open any more, so it has to look.
+//! Files that are removed under a running store. The system lets the store write into removed files, which no process
+//! can open again, so the store must check its paths.
 
 use std::error::Error;
 use std::fs;
@@ -90,7 +90,7 @@ fn a_store_opens_itself_again_after_a_failed_commit() {
     assert_eq!(found[0].as_ref().map(|it| &it.record), Some(&account(3)));
 }
 
-/// Keeps a body, takes away what `remove` takes, and tries to keep another.
+/// Stores a body, calls `remove`, and returns the error of storing another.
 fn put_after(remove: impl Fn(&Path, &str) -> io::Result<()>) -> StoreError {
     let scratch = Scratch::new();
     let dir = scratch.path().join("bodies");

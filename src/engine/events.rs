@@ -25,7 +25,7 @@ impl ProgressEvents {
     }
 }
 
-/// What [`BatchHandle::next_event`] returns, as a stream yields it.
+/// The result of [`BatchHandle::next_event`], as a stream yields it.
 type NextEvent = Option<Result<ProgressEvent, EngineError>>;
 
 fn next_of(mut handle: BatchHandle) -> BoxFuture<'static, (BatchHandle, NextEvent)> {

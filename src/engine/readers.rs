@@ -46,7 +46,7 @@ async fn uninterrupted<'a, T>(
         };
         let took = shared.elapsed(began);
         retries += 1;
-        let wait = retry.wait(retries, shared.adapters.entropy.draw());
+        let wait = retry.wait(retries, shared.adapters.entropy.random_u64());
         let left = request.deadline.saturating_sub(took).saturating_sub(wait);
         if retries > retry.retries || left == Duration::ZERO {
             if shared.lifecycle.stopping.is_cancelled() {

@@ -236,6 +236,7 @@ impl FetchErrorKind {
             Self::Proxy => "proxy",
             Self::Unsupported => "unsupported",
             Self::Unavailable => "unavailable",
+            Self::Interrupted => "interrupted",
             Self::Internal => "internal",
         }
     }

@@ -1,4 +1,4 @@
-//! How long a page waits behind the pages of others, with each store.
+//! The wait of a page behind the pages of others, with each store.
 //!
 //! The aims: a page of another account is fetched within 2 s, whatever number of sites hangs, and 95 of
 //! 100 pages of a fast site take at most 1.2 times as long behind a slow site as alone, in the same run.

@@ -198,7 +198,7 @@ pub struct Claim {
     pub until: Timestamp,
     /// The most records to return.
     pub limit: usize,
-    /// How many jobs of each account and site to take; other queues have no shares.
+    /// The number of jobs to take of each account and site; other queues have no shares.
     pub shares: Shares,
 }
 

@@ -45,8 +45,8 @@ use crate::ports::store::{Bodies, Store};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Pages fetched at the same time; 32. While one account uses all of them, up to a quarter more are fetched for
-    /// others, so that an account whose pages hang does not keep them waiting.
+    /// Pages fetched at the same time, at least 1. Defaults to 32. While one account uses all of them, up to a quarter
+    /// more are fetched for others, so that an account whose pages hang does not delay them.
     pub concurrency: usize,
     /// Pages fetched at the same time for one account, at least 1. Defaults to `None`: only `concurrency` limits them.
     /// A job that waits for its account holds no permit that another account needs.
@@ -440,7 +440,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Checks that the parts fit together and starts the engine, inside the current tokio runtime.
+    /// Checks that the parts fit together and starts the engine's tasks on the current tokio runtime.
     ///
     /// # Errors
     ///

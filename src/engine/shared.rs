@@ -132,7 +132,7 @@ impl Shared {
             running_batches: RunningBatches::default(),
             clock_jumps: ClockJumps::default(),
             writer: Writer::start(Arc::clone(&adapters.store), Arc::clone(&adapters.clock)),
-            worker: WorkerId(adapters.entropy.draw()),
+            worker: WorkerId(adapters.entropy.random_u64()),
             adapters,
             config,
         }

@@ -115,7 +115,7 @@ impl Batch {
         self
     }
 
-    /// What is submitted, reduced to what tells it from another submission.
+    /// Returns a hash of the contents, by which two submissions with the same idempotency key are compared.
     fn digest(&self) -> [u8; 32] {
         let body = serde_json::json!({
             "items": self.items, "account": self.account,
@@ -268,7 +268,7 @@ impl Engine {
     fn accepting(&self, batch: Batch, requests: Vec<JobRequest>) -> Accept {
         let shared = &self.shared;
         let (now, digest) = (shared.now(), batch.digest());
-        let id = BatchId::new(now, 0, shared.adapters.entropy.draw());
+        let id = BatchId::new(now, 0, shared.adapters.entropy.random_u64());
         let (account, priority) = (&batch.account, batch.priority);
         let origin = Origin { now, batch: id, account, priority };
         let jobs: Vec<Job> = requests

@@ -131,8 +131,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Lists records of one kind.
     fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>>;
 
-    /// Claims records that are due (`due <= claim.now`): each record becomes the result of
-    /// [`Record::claimed`] and is returned so. No two claims get the same lease.
+    /// Claims records that are due (`due <= claim.now`): replaces each record by the result of [`Record::claimed`] and
+    /// returns that. Two claims never return the same lease.
     ///
     /// Jobs are taken in the order of [`JobIndex::pick`](crate::core::claims::JobIndex::pick), within the
     /// shares of their account and site. Other records are taken earliest first.

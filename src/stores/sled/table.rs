@@ -1,14 +1,14 @@
 //! Records and their index in one sled tree, so that one batch writes both or neither.
 //!
-//! `r` and a record's key lead to its value; `d`, a queue's byte, a moment (big endian) and a
-//! record's key are an index entry. Whose turn a job is comes from an index in memory, which is built when
-//! the database is opened.
+//! The key of a value is `r` and the record's key. The key of an index entry is `d`, the byte of the queue, the time
+//! (big endian) and the record's key. The order of due jobs comes from an index in memory, which is built when the
+//! database is opened.
 //!
 //! # Invariants
 //!
 //! * The index in memory contains the jobs that the database has in its queue of jobs.
-//! * A read returns only what is on disk: it waits for the flush of what it saw. So no caller acts on a
-//!   commit that a crash could still undo, and after a failed flush every read fails.
+//! * A read returns only data that is on disk: it waits for the flush of the commits that it saw. No caller acts on
+//!   a commit that a crash could still undo, and every read fails after a failed flush.
 
 use std::collections::HashSet;
 use std::ffi::OsString;

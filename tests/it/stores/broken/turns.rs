@@ -1,4 +1,4 @@
-//! Whose turn it is among the jobs that are due, and the mistakes that a store can make with it.
+//! The order of due jobs, and the faults that a store can have with it.
 
 use rungs::core::claims::{JobIndex, Priority};
 use rungs::core::id::AccountId;

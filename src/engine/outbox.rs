@@ -332,7 +332,7 @@ fn recorded(
 ) -> RecordDelivery {
     use NotificationState as State;
 
-    let random = shared.adapters.entropy.draw();
+    let random = shared.adapters.entropy.random_u64();
     let scheduled = shared.config.settings.webhook_retry.wait(attempt, random);
     let mut wait = scheduled.unwrap_or_default();
     let (state, status, error, response_body) = match outcome {

@@ -486,6 +486,7 @@ pub struct Advanced {
     /// The headers of the session. The item's own headers win over them.
     pub session_headers: Vec<(String, String)>,
     /// `true` lists the kept and dropped parts of the page in the result.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub explain_content: bool,
     /// The sections to keep.
     pub section_filter: SectionFilter,

@@ -112,7 +112,12 @@ impl PageNames {
         let shared = shared.map(|it| title::first_segment(&site.strip_from(&unhyphenated(&it))));
         let named = shared.filter(|shared| {
             let says_all = |it: &String| title::holds_words(shared, it);
-            !site.is(shared) && fitting.as_ref().is_some_and(|it| !says_all(it))
+            // A heading that the page's own title holds is no slogan.
+            let held =
+                |heading: &String| own.as_ref().is_some_and(|own| title::holds_words(own, heading));
+            !site.is(shared)
+                && !fitting.as_ref().is_some_and(held)
+                && fitting.as_ref().is_some_and(|it| !says_all(it))
         });
         let title = named.or(fitting).or(title).filter(|it| !it.is_empty());
         Self { title, heading, heading_at }

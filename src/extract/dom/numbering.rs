@@ -33,12 +33,13 @@ impl NumberedList {
     pub(crate) fn next(&mut self, doc: &Doc<'_>, item: Id) -> Option<i64> {
         let next = self.next?;
         let number = number_in(doc, item, "value").unwrap_or(next);
-        self.next = Some(number.saturating_add(self.step));
+        self.next = Some((number + self.step).min(MAX_NUMBER));
         Some(number)
     }
 }
 
 /// Reads the number in an attribute, no higher than a marker may be.
 fn number_in(doc: &Doc<'_>, id: Id, name: &str) -> Option<i64> {
-    doc.attr(id, name)?.trim().parse().ok().map(|it: i64| it.clamp(-MAX_NUMBER, MAX_NUMBER))
+    let number: i128 = doc.attr(id, name)?.trim().parse().ok()?;
+    i64::try_from(number.clamp(-i128::from(MAX_NUMBER), i128::from(MAX_NUMBER))).ok()
 }

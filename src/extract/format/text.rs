@@ -251,7 +251,10 @@ fn holds_code(doc: &Doc<'_>, id: Id) -> bool {
 /// Returns `true` if a class names the caption or the credit of an image that stands beside it.
 fn is_caption(doc: &Doc<'_>, id: Id) -> bool {
     let node = doc.node(id);
+    // The text of a card may be called its caption too.
     let is_named = node.text < CAPTION
+        && node.linked == 0
+        && !node.has_block
         && !matches!(node.tag, Tag::Caption | Tag::Table | Tag::Td | Tag::Th | Tag::Tr)
         && doc.attr(id, "class").is_some_and(|it| {
             let it = it.to_ascii_lowercase();

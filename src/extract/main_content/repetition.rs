@@ -109,7 +109,9 @@ pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
             part = around;
         }
         end = doc.end(part);
-        if has_image(doc, part) {
+        let inside = part..end;
+        let again = lines.iter().filter(|it| inside.contains(&it.at) && it.text == line.text);
+        if doc.tag(part) != Tag::Text && (has_image(doc, part) || again.count() > 1) {
             dropped.push(part);
         }
     }

@@ -220,18 +220,23 @@ fn tokens(text: &str) -> Vec<Token> {
             None => last.text.extend(letter.to_lowercase()),
         }
     }
-    // In Vietnamese the months are numbers.
-    for at in 1..out.len() {
-        if let (Some(before), Some(number)) =
-            (out.get(at - 1), out.get(at).and_then(|it| it.number))
-            && before.text == "tháng"
-            && let Some(token) = out.get_mut(at)
-        {
-            token.month = Some(number).filter(|it| (1..=12).contains(it));
-            token.number = None;
+    number_months(&mut out);
+    out
+}
+
+/// Joins the word for a month with the number behind it, as Vietnamese writes the months.
+fn number_months(tokens: &mut Vec<Token>) {
+    let mut at = 1;
+    while at < tokens.len() {
+        let number = tokens.get(at).and_then(|it| it.within(1, 12, 2));
+        match (tokens.get_mut(at - 1), number) {
+            (Some(before), Some(_)) if before.text == "tháng" => {
+                before.month = number;
+                tokens.remove(at);
+            }
+            _ => at += 1,
         }
     }
-    out
 }
 
 /// Returns `true` for a mark that belongs to the letter before it, as in Devanagari and Thai.

@@ -169,7 +169,7 @@ fn a_page_with_almost_no_visible_text_is_read_from_its_hidden_text() {
 #[test]
 fn the_title_excludes_the_site_name() {
     let head = "<title>Kilns | Clay</title><meta property=og:title content='Kilns at home | Clay'>\
-        <meta property=og:site_name content=Clay>";
+        <meta property=og:site_name content=Clay><meta property=og:type content=article>";
     let title = |body: &str| read(format!("{head}{body}").as_bytes()).title;
 
     assert_eq!(title("<h1>Kilns for you</h1><p>x").as_deref(), Some("Kilns for you"));

@@ -85,8 +85,7 @@ fn json_v2_is_the_tree_of_sections_with_typed_blocks() {
     assert_eq!(json["tables"], json!([table]));
     assert_eq!(clay["children"][0]["heading"], "Red");
     assert_eq!(clay["children"][0]["blocks"], json!([{ "type": "code", "text": "dig()" }]));
-    // What is there to be pressed is no part of the text.
-    assert_eq!(kinds(glaze), ["blockquote", "dl", "details"]);
+    assert_eq!(kinds(glaze), ["blockquote", "dl", "details", "paragraph"]);
     assert_eq!(glaze["blocks"][1]["items"], json!([{ "term": "ash", "description": "wood" }]));
     assert_eq!(
         glaze["blocks"][2],

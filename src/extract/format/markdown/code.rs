@@ -61,7 +61,6 @@ impl MarkdownWriter<'_> {
         }
         let fence = "`".repeat(escape::longest_run(text, '`').max(2) + 1);
         let language = code::language(doc, id).unwrap_or_default();
-        let text = if source.is_empty() { String::new() } else { format!("{text}\n") };
-        self.block(&format!("{fence}{language}\n{text}{fence}"));
+        self.block(&format!("{fence}{language}\n{text}\n{fence}"));
     }
 }

@@ -59,7 +59,7 @@ fn adjacent_code_spans_are_joined() {
 fn a_code_block_loses_its_line_numbers() {
     for (html, markdown) in [
         ("<pre><code>\n a\n\n</code></pre>", "```\n\n a\n\n```"),
-        ("<pre><code></code></pre><pre></pre>", "```\n```"),
+        ("<pre><code></code></pre><pre></pre>", "```\n\n```"),
         ("<pre><div>a</div><div>b</div></pre>", "```\na\nb\n```"),
         ("<pre><i class=lineno>1</i>a\n<i class=lineno>2</i>b</pre>", "```\na\nb\n```"),
         ("<table><tr><td><pre>9\n10</pre><td><pre>a\nb</pre></table>", "```\na\nb\n```"),

@@ -107,17 +107,26 @@ pub(super) fn named_body(selection: &Selection<'_, '_>) -> Option<Id> {
     (holds_most && !has_prose_outside(selection, body)).then_some(body)
 }
 
-/// Returns `true` if a paragraph of a selection stands beside a part of it.
+/// Returns `true` if a paragraph of a selection stands beside a part of it, or leads to it.
 fn has_prose_outside(selection: &Selection<'_, '_>, part: Id) -> bool {
     let doc = selection.doc;
-    let parent = doc.node(part).parent;
-    doc.children(parent).filter(|it| *it != part && !selection.is_dropped(*it)).any(|it| {
+    let is_paragraph = |it: Id| {
         let node = doc.node(it);
         node.tag.is_block()
             && !node.has_block
             && node.text - node.linked >= OUTSIDE
             && phrases::is_sentence(&doc.folded_text(it))
-    })
+    };
+    let parent = doc.node(part).parent;
+    let mut beside = doc.children(parent).filter(|it| *it != part && !selection.is_dropped(*it));
+    let heading = selection.nodes().find(|it| doc.tag(*it) == Tag::H1);
+    let from = heading.filter(|it| *it < part).unwrap_or(part);
+    beside.any(is_paragraph)
+        || selection
+            .nodes()
+            .skip_while(|it| *it < from)
+            .take_while(|it| *it < part)
+            .any(is_paragraph)
 }
 
 fn is_body(class: &str) -> bool {

@@ -26,6 +26,8 @@ const REFERRAL: usize = 240;
 const REFERRED: usize = 40;
 const UNLINKED: usize = 80;
 
+/// Bytes of a block that is a heading by what follows it.
+const LABEL: usize = 40;
 /// Bytes of a heading over a section that may be boilerplate.
 const HEADING: std::ops::Range<usize> = 4..60;
 /// The share of the text that such a section may hold at most: with more it is the content.
@@ -98,7 +100,7 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind
         .nodes()
         .filter(|it| {
             let node = doc.node(*it);
-            let titled = node.tag.level().is_some_and(|it| it >= 2) || is_bold_line(doc, *it);
+            let titled = node.tag.level().is_some_and(|it| it >= 2) || is_label(doc, *it);
             titled && HEADING.contains(&node.text)
         })
         .collect();
@@ -149,15 +151,17 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind
     }
 }
 
-/// Returns `true` if a short block is set in bold as a whole, as a heading is.
-fn is_bold_line(doc: &Doc<'_>, id: Id) -> bool {
+/// Returns `true` if a short block without links stands where a heading does: links follow it.
+fn is_label(doc: &Doc<'_>, id: Id) -> bool {
     let node = doc.node(id);
-    matches!(node.tag, Tag::P | Tag::Div)
+    let is_short = matches!(node.tag, Tag::P | Tag::Div)
         && !node.has_block
-        && HEADING.contains(&node.text)
-        && doc.children(id).any(|it| {
-            matches!(doc.tag(it), Tag::B | Tag::Strong) && doc.node(it).text + 1 >= node.text
-        })
+        && node.linked == 0
+        && node.text < LABEL;
+    is_short && {
+        let next = doc.children(node.parent).find(|it| *it > id && doc.node(*it).text > 0);
+        next.is_some_and(|it| doc.node(it).linked * 2 >= doc.node(it).text)
+    }
 }
 
 /// Returns `true` if the parts below a heading lead elsewhere, or stand outside the flow of the text.

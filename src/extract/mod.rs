@@ -42,7 +42,7 @@ mod verbatim;
 mod vocabulary;
 
 use crate::core::request::{Format, JobRequest};
-use crate::core::verdict::{DocumentKind, sniff};
+use crate::core::verdict::{DocumentKind, classify, sniff};
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::Doc;
 use crate::extract::dom::selection::Selection;
@@ -110,11 +110,11 @@ impl Extractor for HtmlExtractor {
         if is_binary(&text) {
             return unsupported("binary");
         }
-        let (mut extracted, layers) = match media.as_deref() {
-            Some(it) if it.ends_with("/json") || it.ends_with("+json") => {
-                verbatim::json(document, &text)
-            }
-            Some(it) if is_plain(it) => verbatim::plain(document, &text),
+        // Without a header, words alone are a fragment of a page.
+        let kind = classify(document.content_type, document.body);
+        let (mut extracted, layers) = match kind {
+            Some(DocumentKind::Json) => verbatim::json(document, &text),
+            Some(DocumentKind::Text) if media.is_some() => verbatim::plain(document, &text),
             _ => html::extract(document, &text)?,
         };
         let options = document.options;
@@ -146,11 +146,6 @@ fn is_binary(text: &str) -> bool {
 fn media_type(header: Option<&str>) -> Option<String> {
     let media = header?.split(';').next()?.trim().to_ascii_lowercase();
     (!media.is_empty()).then_some(media)
-}
-
-fn is_plain(media: &str) -> bool {
-    let xml = media.ends_with("/xml") || (media.ends_with("+xml") && !media.contains("xhtml"));
-    xml || (media.starts_with("text/") && media != "text/html")
 }
 
 /// A warning for an option that only another extractor reads.

@@ -2,34 +2,101 @@
 
 use crate::core::verdict::{DocumentKind, Response};
 
+/// Beginnings of a page: the tags by which browsers detect HTML, and the other common ones of fragments.
+const HTML_TAGS: [&str; 34] = [
+    "a", "article", "b", "base", "body", "br", "center", "dd", "div", "dl", "dt", "font", "footer",
+    "form", "h1", "h2", "h3", "h4", "head", "header", "html", "iframe", "link", "main", "meta",
+    "nav", "p", "script", "section", "span", "style", "table", "title", "ul",
+];
+/// Ends of elements by which a fragment that begins with text is detected.
+const HTML_ENDS: [&str; 6] = ["</p>", "</div>", "</a>", "</h1>", "</h2>", "</li>"];
+/// The number of such ends that make a fragment.
+const MIN_HTML_ENDS: usize = 2;
+/// Subtypes of `application/...` that are JSON, beside those that end in `+json`.
+const JSON_SUBTYPES: [&str; 4] = ["json", "json5", "x-javascript+json", "x-json"];
+/// Subtypes of `application/...` that are text.
+const TEXT_SUBTYPES: [&str; 14] = [
+    "csv",
+    "ecmascript",
+    "javascript",
+    "json-seq",
+    "jsonl",
+    "ndjson",
+    "sql",
+    "toml",
+    "x-javascript",
+    "x-jsonlines",
+    "x-ndjson",
+    "x-sh",
+    "x-yaml",
+    "yaml",
+];
+/// The bytes by which a body without a usable label is judged.
+const SNIFFED_BYTES: usize = 1_024;
+/// The bytes in which a second line of JSON lines begins.
+const JSON_LINE_BYTES: usize = 65_536;
+/// The bytes behind a PDF's mark in which its first object begins.
+const PDF_START_BYTES: usize = 2_048;
+
 /// Returns the kind of the document, or `None` for an HTML page.
 pub(super) fn kind(response: &Response<'_>) -> Option<DocumentKind> {
-    let body = response.body;
+    classify(content_type(response.headers).as_deref(), response.body)
+}
+
+/// Returns the kind of a document by its bytes and its `Content-Type`, or `None` for an HTML page.
+///
+/// The marks of PDFs, images and archives take precedence over the header. A header that says text, JSON or HTML is
+/// believed, but XML whose root is `html` is a page. With any other header the bytes decide.
+pub fn classify(content_type: Option<&str>, body: &[u8]) -> Option<DocumentKind> {
     if let Some(kind) = sniff(body) {
         return Some(kind);
     }
-    let media = media_type(response);
-    let start = start(body);
-    let html = [&b"<!doctype html"[..], b"<html", b"<head", b"<body"]
-        .iter()
-        .any(|it| start.len() >= it.len() && start[..it.len()].eq_ignore_ascii_case(it));
-    match media.as_str() {
-        "text/html" | "application/xhtml+xml" => json(body).then_some(DocumentKind::Json),
-        // Servers label error pages with the type of the requested document.
-        _ if html && media != "text/plain" => None,
-        "application/json" | "text/json" => Some(DocumentKind::Json),
-        it if it.ends_with("+json") => Some(DocumentKind::Json),
-        it if it.starts_with("text/") || it.ends_with("xml") => Some(DocumentKind::Text),
-        "application/javascript" | "application/yaml" => Some(DocumentKind::Text),
-        "" => unlabelled(body),
-        _ => Some(DocumentKind::Binary),
+    let media = content_type.and_then(essence).unwrap_or_default();
+    let (main, subtype) = media.split_once('/').unwrap_or_default();
+    if matches!(subtype, "html" | "xhtml+xml" | "vnd.wap.xhtml+xml") {
+        return json(body).then_some(DocumentKind::Json);
     }
+    if subtype.ends_with("xml") {
+        return (!is_xhtml(body)).then_some(DocumentKind::Text);
+    }
+    // Servers label error pages with the type of the requested document.
+    if media != "text/plain" && starts_as_document(body) {
+        return None;
+    }
+    match (main, subtype) {
+        (_, it) if it.ends_with("+json") || JSON_SUBTYPES.contains(&it) => Some(DocumentKind::Json),
+        ("text" | "message", _) => Some(DocumentKind::Text),
+        ("application", it) if TEXT_SUBTYPES.contains(&it) => Some(DocumentKind::Text),
+        ("", _) => unlabelled(body),
+        ("image" | "audio" | "video" | "font", _) => Some(DocumentKind::Binary),
+        _ => mislabelled(body),
+    }
+}
+
+/// Returns the `Content-Type` that counts: the last valid one, of several headers and of several values in one
+/// header, as in browsers.
+pub fn content_type(headers: &[(String, String)]) -> Option<String> {
+    let named = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let values = named.flat_map(|(_, value)| value.split(',')).map(str::trim);
+    let valid = values.filter(|it| essence(it).is_some_and(|it| it != "*/*"));
+    valid.last().map(str::to_owned)
+}
+
+/// Returns the media type in lower case without parameters; `None` if the value does not begin with one.
+fn essence(value: &str) -> Option<String> {
+    let end = value.find([';', ' ', '\t', '(', ',']).unwrap_or(value.len());
+    let media = value[..end].trim_matches('"').to_ascii_lowercase();
+    let (main, subtype) = media.split_once('/')?;
+    let is_token = |it: &str| {
+        !it.is_empty()
+            && it.bytes().all(|it| it.is_ascii_graphic() && !b"/()<>@,;:\\\"[]?=".contains(&it))
+    };
+    (is_token(main) && is_token(subtype)).then_some(media)
 }
 
 /// Detects the kind of a document by its first bytes; `None` if they are of no known kind.
 pub fn sniff(body: &[u8]) -> Option<DocumentKind> {
-    // Readers accept a PDF's mark anywhere in the first kilobyte; some servers put bytes before it.
-    if body.starts_with(b"%PDF-") || start(body).starts_with(b"%PDF-") {
+    if is_pdf(body) {
         return Some(DocumentKind::Pdf);
     }
     let webp = body.len() > 12 && body.starts_with(b"RIFF") && &body[8..12] == b"WEBP";
@@ -44,24 +111,106 @@ pub fn sniff(body: &[u8]) -> Option<DocumentKind> {
     (video || binary.iter().any(|it| body.starts_with(it))).then_some(DocumentKind::Binary)
 }
 
-/// Returns the media type in lower case without parameters; empty if the header is missing.
-fn media_type(response: &Response<'_>) -> String {
-    let value = response.header("content-type").unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+/// Returns `true` for a PDF. Readers accept its mark anywhere in the first kilobyte, and some servers put bytes before
+/// it; a text that only mentions the mark has no object behind it.
+fn is_pdf(body: &[u8]) -> bool {
+    if body.starts_with(b"%PDF-") || start(body).starts_with(b"%PDF-") {
+        return true;
+    }
+    let head = &body[..body.len().min(SNIFFED_BYTES)];
+    let Some(at) = find(head, b"%PDF-") else { return false };
+    let behind = &body[at..body.len().min(at + PDF_START_BYTES)];
+    find(behind, b" obj").is_some() && !starts_as_page(body)
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|it| it == wanted)
+}
+
+/// Returns `true` if the body begins as a whole HTML document. Texts such as Markdown may begin with other tags.
+fn starts_as_document(body: &[u8]) -> bool {
+    let rest = start(body);
+    ["<!doctype html", "<html", "<head", "<body"].iter().any(|it| is_prefix(rest, it))
+}
+
+/// Returns `true` if the body begins as an HTML page or fragment, comments aside.
+fn starts_as_page(body: &[u8]) -> bool {
+    let mut rest = start(body);
+    while let Some(comment) = rest.strip_prefix(b"<!--") {
+        let Some(end) = find(comment, b"-->") else { return true };
+        rest = comment[end + 3..].trim_ascii_start();
+    }
+    if is_prefix(rest, "<!doctype html") {
+        return true;
+    }
+    if rest.starts_with(b"<?xml") {
+        return is_xhtml(rest);
+    }
+    let Some(tag) = rest.strip_prefix(b"<") else { return false };
+    let length = tag.iter().take_while(|it| it.is_ascii_alphanumeric()).count();
+    let ends =
+        tag.get(length).is_none_or(|it| matches!(it, b' ' | b'>' | b'/' | b'\t' | b'\n' | b'\r'));
+    ends && HTML_TAGS.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(&tag[..length]))
+}
+
+fn is_prefix(text: &[u8], start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start.as_bytes()))
+}
+
+/// Returns `true` if the root of an XML document is `html`.
+fn is_xhtml(body: &[u8]) -> bool {
+    let mut rest = start(body);
+    loop {
+        let end = match rest {
+            [b'<', b'?', ..] => b"?>".as_slice(),
+            [b'<', b'!', b'-', b'-', ..] => b"-->",
+            [b'<', b'!', ..] if is_prefix(rest, "<!doctype html") => return true,
+            [b'<', b'!', ..] => b">",
+            _ => break,
+        };
+        let Some(at) = find(rest, end) else { return false };
+        rest = rest[at + end.len()..].trim_ascii_start();
+    }
+    is_prefix(rest, "<html")
+        && rest.get(5).is_some_and(|it| it.is_ascii_whitespace() || *it == b'>')
+}
+
+/// Judges a body whose label does not tell, such as `application/octet-stream`.
+fn mislabelled(body: &[u8]) -> Option<DocumentKind> {
+    if !is_text(body) {
+        return Some(DocumentKind::Binary);
+    }
+    if json(body) {
+        return Some(DocumentKind::Json);
+    }
+    if starts_as_page(body) {
+        return None;
+    }
+    let head = String::from_utf8_lossy(&body[..body.len().min(SNIFFED_BYTES)]).to_ascii_lowercase();
+    let ends: usize = HTML_ENDS.iter().map(|it| head.matches(it).count()).sum();
+    (ends < MIN_HTML_ENDS).then_some(DocumentKind::Text)
+}
+
+/// Returns `true` if the beginning is text in any encoding: no control characters but those of texts.
+fn is_text(body: &[u8]) -> bool {
+    let head = &body[..body.len().min(SNIFFED_BYTES)];
+    let is_control = |it: &u8| *it < b' ' && !matches!(it, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
+    wide(body) || !head.is_empty() && !head.iter().any(is_control)
 }
 
 fn unlabelled(body: &[u8]) -> Option<DocumentKind> {
     if json(body) {
         return Some(DocumentKind::Json);
     }
-    let head = &body[..body.len().min(1_024)];
+    let head = &body[..body.len().min(SNIFFED_BYTES)];
     if head.contains(&0) && !wide(body) {
         return Some(DocumentKind::Binary);
     }
     // Anything with a tag is read as a page, as browsers do.
     let page =
         head.windows(2).any(|it| it[0] == b'<' && (it[1].is_ascii_alphabetic() || it[1] == b'!'));
-    (!page && !start(body).starts_with(b"<")).then_some(DocumentKind::Text)
+    let is_xml = start(body).starts_with(b"<?xml") && !is_xhtml(body);
+    (is_xml || !page && !start(body).starts_with(b"<")).then_some(DocumentKind::Text)
 }
 
 /// Returns `true` if the body opens with the byte order mark of UTF-16, whose text contains zero bytes.
@@ -69,9 +218,13 @@ fn wide(body: &[u8]) -> bool {
     body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff")
 }
 
-/// Returns `true` if the body starts and ends like one JSON object or array.
+/// Returns `true` if the body starts and ends like one JSON object or array. Several objects, one per line, are text.
 fn json(body: &[u8]) -> bool {
     let body = start(body).trim_ascii_end();
+    let head = &body[..body.len().min(JSON_LINE_BYTES)];
+    if find(head, b"}\n{").is_some() || find(head, b"}\r\n{").is_some() {
+        return false;
+    }
     matches!(
         (body.first(), body.get(1), body.last()),
         (Some(b'{'), Some(b'"' | b'}' | b' ' | b'\n' | b'\r' | b'\t'), Some(b'}'))
@@ -114,10 +267,80 @@ mod tests {
             ("Application/YAML", DocumentKind::Text),
             ("application/rss+xml", DocumentKind::Text),
             ("application/json", DocumentKind::Json),
-            ("application/wasm", DocumentKind::Binary),
+            ("application/x-ndjson", DocumentKind::Text),
+            ("application/x-sh", DocumentKind::Text),
+            ("application/x-json", DocumentKind::Json),
+            ("message/rfc822", DocumentKind::Text),
+            ("image/x-icon", DocumentKind::Binary),
         ] {
             assert_eq!(read(label, b"some words"), Some(kind), "{label}");
         }
+    }
+
+    #[test]
+    fn with_a_label_that_does_not_tell_the_bytes_decide() {
+        for label in
+            ["application/octet-stream", "binary/octet-stream", "x/unknown", "application/sql-dump"]
+        {
+            for (body, kind) in [
+                (&b"<!-- remark -->\n<!DOCTYPE html><p>x"[..], None),
+                (b"<title>Harbor</title><h1>Hours</h1>", None),
+                (b"<div class=a>x</div>", None),
+                (b"Some words and <p>more</p> of <a href=x>them</a>", None),
+                (b"<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'/>", None),
+                (b"{\"a\": 1}", Some(DocumentKind::Json)),
+                (b"{\"a\": 1}\n{\"a\": 2}", Some(DocumentKind::Text)),
+                (b"User-agent: *\nDisallow: /", Some(DocumentKind::Text)),
+                (b"select a from b where a <b and b> 1;", Some(DocumentKind::Text)),
+                (b"#!/bin/sh\ncat <EOF >x\n", Some(DocumentKind::Text)),
+                (b"\0\x01\x02", Some(DocumentKind::Binary)),
+                (b"", Some(DocumentKind::Binary)),
+            ] {
+                let shown = String::from_utf8_lossy(body);
+                assert_eq!(read(label, body), kind, "{label} {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn xml_is_a_page_if_its_root_is_html() {
+        let page =
+            b"<?xml version=\"1.0\"?><!-- x -->\n<html xmlns=\"http://www.w3.org/1999/xhtml\">";
+        let feed = b"<?xml version=\"1.0\"?><rss><html/></rss>";
+        for label in ["application/xml", "text/xml", ""] {
+            assert_eq!(read(label, page), None, "{label}");
+            assert_eq!(read(label, feed), Some(DocumentKind::Text), "{label}");
+        }
+    }
+
+    #[test]
+    fn the_last_valid_type_counts() {
+        let header = |value: &str| ("Content-Type".to_owned(), value.to_owned());
+        for (values, expected) in [
+            (&["text/plain", "text/html"][..], Some("text/html")),
+            (&["application/json, application/json"], Some("application/json")),
+            (&["text/html; charset=utf-8", "nonsense"], Some("text/html; charset=utf-8")),
+            (&["text/html charset=utf-8"], Some("text/html charset=utf-8")),
+            (&["text/html", "*/*"], Some("text/html")),
+            (&["", "x"], None),
+        ] {
+            let headers: Vec<_> = values.iter().map(|it| header(it)).collect();
+            assert_eq!(content_type(&headers).as_deref(), expected, "{values:?}");
+        }
+        assert_eq!(read("text/html charset=utf-8", b"words"), None);
+    }
+
+    #[test]
+    fn bytes_before_the_mark_of_a_pdf_are_skipped() {
+        let pdf = b"%PDF-1.4\n1 0 obj\n<< >>";
+        let junk = [b"HTTP/1.1 200 OK\r\n\r\n".repeat(15), pdf.to_vec()].concat();
+        let far = [vec![b' '; 2_000], b"x".to_vec(), pdf.to_vec()].concat();
+        let prose = b"<p>A PDF begins with %PDF-1.4 and then 1 0 obj follows</p>";
+
+        assert_eq!(read("application/octet-stream", &junk), Some(DocumentKind::Pdf));
+        assert_eq!(read("text/plain", &far), Some(DocumentKind::Text));
+        assert_eq!(read("text/html", prose), None);
+        assert_eq!(read("text/plain", b"The mark is %PDF-1.4."), Some(DocumentKind::Text));
     }
 
     #[test]

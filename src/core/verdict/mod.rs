@@ -19,7 +19,7 @@ mod scan;
 mod shell;
 pub(crate) mod status;
 
-pub use document::sniff;
+pub use document::{classify, content_type, sniff};
 pub use judge::{is_stub, judge};
 pub use refresh::{Refresh, refresh};
 pub(crate) use shell::announces_more;

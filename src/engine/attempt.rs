@@ -10,10 +10,13 @@ use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Finding};
 use crate::core::tier::Tier;
 use crate::core::time::millis;
-use crate::core::verdict::{DocumentKind, Judgment, Response, Verdict, is_stub, judge};
+use crate::core::verdict::{
+    DocumentKind, Judgment, Response, Verdict, content_type, is_stub, judge,
+};
 use crate::engine::artifacts::BrowserFiles;
 use crate::engine::ladder::{Ladder, pause_too_long};
 use crate::engine::pace::Health;
+use crate::engine::robots;
 use crate::engine::watch::ProgressEvent;
 use crate::ports::extract::{Document, ExtractError, Extracted};
 use crate::ports::fetch::{ActionResult, FetchError, FetchErrorKind, FetchRequest, Fetched};
@@ -165,6 +168,8 @@ impl Ladder {
         request: FetchRequest,
     ) -> Result<FetchedPage, FetchError> {
         let deadline = request.deadline;
+        let request =
+            FetchRequest { redirect_check: robots::redirect_check(&self.shared), ..request };
         // A fetcher has to keep its deadline; this is for one that does not.
         tokio::select! {
             biased;
@@ -177,7 +182,12 @@ impl Ladder {
         let fetchers = &self.shared.adapters.fetchers;
         if tier == Tier::Browser {
             let browser = fetchers.browser.as_ref().ok_or_else(|| unavailable(tier))?;
+            let check = request.redirect_check.clone();
             let rendered = browser.render(request).await?;
+            if let Some(check) = check.filter(|_| !rendered.page.redirects.is_empty()) {
+                // A browser follows redirects by itself, so a page that may not be fetched is dropped afterwards.
+                check.check(&rendered.page.final_url).await?;
+            }
             let files = BrowserFiles {
                 screenshot: rendered.screenshot,
                 pdf: rendered.pdf,
@@ -202,14 +212,14 @@ impl Ladder {
         let extractor = Arc::clone(&self.shared.adapters.extractor);
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let extract = move || {
-            let content_type = page.headers.iter().find(|(name, _)| name == "content-type");
+            let content_type = content_type(&page.headers);
             let url = match page.final_url.as_str() {
                 "" => job.request.page().as_str(),
                 url => url,
             };
             extractor.extract(Document {
                 body: &page.body,
-                content_type: content_type.map(|(_, value)| value.as_str()),
+                content_type: content_type.as_deref(),
                 url,
                 tier,
                 options: &job.request,
@@ -262,6 +272,7 @@ fn no_response(error: &FetchError) -> Observation {
         K::Timeout => (C::Timeout, true),
         K::TooLarge => (C::ContentTooLarge, false),
         K::Redirect => (C::TargetHttpError, false),
+        K::Disallowed => (C::RobotsDisallowed, false),
         K::PrivateAddress => (C::PrivateAddressBlocked, false),
         K::Unsupported => (C::UnsupportedContentType, false),
         K::Unavailable => (C::RenderFailed, false),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::Mutex;
+use url::Url;
 
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::request::{Item, Limits};
@@ -14,7 +15,7 @@ use crate::core::time::Timestamp;
 use crate::core::url::PageUrl;
 use crate::engine::ladder::pause_too_long;
 use crate::engine::shared::Shared;
-use crate::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher};
+use crate::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher, RedirectCheck};
 
 /// The lifetime of a file that was read: RFC 9309 (2.4) allows 24 hours at most.
 const LIFETIME: Duration = Duration::from_hours(24);
@@ -87,6 +88,39 @@ pub(super) async fn check(
     page: &PageUrl,
     patience: Duration,
 ) -> Result<(), JobError> {
+    check_with(shared, page, SitePermit::Acquired { patience }).await
+}
+
+/// Returns the check of the targets of redirects, if the policy is to respect the file.
+pub(super) fn redirect_check(shared: &Arc<Shared>) -> Option<RedirectCheck> {
+    let RobotsPolicy::Respect { .. } = &shared.config.robots else { return None };
+    let shared = Arc::clone(shared);
+    Some(RedirectCheck::new(move |target| {
+        let shared = Arc::clone(&shared);
+        Box::pin(async move {
+            // A target that is no page's URL is the fetcher's to refuse.
+            let Ok(page) = PageUrl::parse(&target) else { return Ok(()) };
+            let checked = check_with(&shared, &page, SitePermit::Held).await;
+            checked.map_err(|error| error.message)
+        })
+    }))
+}
+
+/// The permit under which the file is fetched.
+#[derive(Clone, Copy, Debug)]
+enum SitePermit {
+    Acquired {
+        patience: Duration,
+    },
+    /// The attempt that asks has a permit, perhaps of the same site, and would wait for itself.
+    Held,
+}
+
+async fn check_with(
+    shared: &Shared,
+    page: &PageUrl,
+    site_permit: SitePermit,
+) -> Result<(), JobError> {
     let RobotsPolicy::Respect { agent } = &shared.config.robots else { return Ok(()) };
     let Some(fetcher) = shared.adapters.fetchers.lowest_http() else { return Ok(()) };
     let scheme = if page.is_https() { "https" } else { "http" };
@@ -98,8 +132,13 @@ pub(super) async fn check(
     let robots = if let Some(it) = cached.as_ref().filter(|it| it.expires_at > now) {
         Arc::clone(&it.robots)
     } else {
-        let permit = shared.scheduling.permits.request(&site, patience).await;
-        let _permit = permit.map_err(pause_too_long)?;
+        let _permit = match site_permit {
+            SitePermit::Acquired { patience } => {
+                let permit = shared.scheduling.permits.request(&site, patience).await;
+                Some(permit.map_err(pause_too_long)?)
+            }
+            SitePermit::Held => None,
+        };
         let (robots, lifetime) = fetch(shared, fetcher, &origin).await;
         let robots = Arc::new(robots);
         *cached =
@@ -109,7 +148,10 @@ pub(super) async fn check(
     drop(cached);
     let delay = robots.delay(agent).map_or(Duration::ZERO, |it| it.min(MAX_DELAY));
     shared.scheduling.permits.set_delay(&site, delay);
-    if robots.allows(agent, page.as_str()) {
+    // The rules are compared with what is requested, which need not be what the application wrote.
+    let requested =
+        Url::parse(page.as_str()).map_or_else(|_| page.as_str().to_owned(), String::from);
+    if robots.allows(agent, &requested) {
         return Ok(());
     }
     let message =

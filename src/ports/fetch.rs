@@ -36,6 +36,38 @@ impl fmt::Debug for JobScratch {
     }
 }
 
+/// Decides whether a redirect may be followed, such as by the robots.txt of its target.
+#[derive(Clone)]
+pub struct RedirectCheck(Arc<CheckTarget>);
+
+type CheckTarget = dyn Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync;
+
+impl RedirectCheck {
+    /// Returns a check that calls `check` with the target's URL. Its error is the reason why the target may not be
+    /// fetched.
+    pub fn new(
+        check: impl Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(check))
+    }
+
+    /// Checks the target of a redirect.
+    ///
+    /// # Errors
+    ///
+    /// `Disallowed` with the reason if it may not be fetched.
+    pub async fn check(&self, target: &str) -> Result<(), FetchError> {
+        let checked = (self.0)(target.to_owned()).await;
+        checked.map_err(|reason| FetchError::new(FetchErrorKind::Disallowed, reason))
+    }
+}
+
+impl fmt::Debug for RedirectCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedirectCheck")
+    }
+}
+
 /// An attempt to make.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -58,6 +90,8 @@ pub struct FetchRequest {
     pub max_bytes: u64,
     /// The state that is kept between the attempts of this job.
     pub scratch: JobScratch,
+    /// The check of every redirect's target before it is requested; `None` if each may be followed.
+    pub redirect_check: Option<RedirectCheck>,
 }
 
 impl FetchRequest {
@@ -72,6 +106,7 @@ impl FetchRequest {
             deadline: options.timeout(),
             max_bytes: options.max_response_bytes(),
             scratch: JobScratch::default(),
+            redirect_check: None,
             options,
         }
     }
@@ -205,6 +240,8 @@ pub enum FetchErrorKind {
     TooLarge,
     /// The redirects exceed their limit, or one has no target.
     Redirect,
+    /// A redirect's target may not be fetched, such as by its robots.txt.
+    Disallowed,
     /// The address guard refused an address.
     PrivateAddress,
     /// The proxy refused or failed.
@@ -232,6 +269,7 @@ impl FetchErrorKind {
             Self::Broken => "broken",
             Self::TooLarge => "too_large",
             Self::Redirect => "redirect",
+            Self::Disallowed => "disallowed",
             Self::PrivateAddress => "private_address",
             Self::Proxy => "proxy",
             Self::Unsupported => "unsupported",
@@ -291,7 +329,8 @@ impl FetchError {
 ///   `request.max_bytes` of body.
 /// * **HTTP errors are `Ok`.** A 404, a 503 or a redirect without a target is a response, which the engine
 ///   judges. `Err` means that there was no complete response: a truncated body is an error.
-/// * **Once.** A request is never sent twice, even if the connection breaks.
+/// * **Once.** A request is never sent twice, even if the connection breaks. One exception is allowed: a `GET` over a
+///   reused connection that the site closed before its response.
 ///
 /// Run the kit in `rungs::testkit::fetcher` against your implementation to check all four.
 pub trait HttpFetcher: fmt::Debug + Send + Sync {

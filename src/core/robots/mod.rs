@@ -72,14 +72,23 @@ impl Robots {
     /// Of the rules that match, the longest applies; of two with equal length, the one that allows. All groups
     /// that name the agent are merged. Groups for `*` apply only if none names the agent. `/robots.txt` itself is
     /// always allowed.
+    ///
+    /// The path is compared in the form in which it is requested: without `.` and `..`, and with the same
+    /// percent-encoding as the rules. A URL with characters beyond ASCII is allowed if both its forms are, with those
+    /// characters as they are and percent-encoded.
     pub fn allows(&self, agent: &str, url: &str) -> bool {
-        let path = path_of(url);
-        if path == "/robots.txt" {
+        let path = requested(&path_of(url));
+        if path == b"/robots.txt" {
             return true;
         }
+        let encoded = parse::normal(&path);
+        self.allows_path(agent, &path) && (encoded == path || self.allows_path(agent, &encoded))
+    }
+
+    fn allows_path(&self, agent: &str, path: &[u8]) -> bool {
         let (mut longest, mut allowed) = (0, true);
         for rule in self.groups(agent).flat_map(|it| &it.rules) {
-            let Some(length) = rule.length(path.as_bytes()) else { continue };
+            let Some(length) = rule.length(path) else { continue };
             if length > longest {
                 (longest, allowed) = (length, rule.allow);
             } else if length == longest {
@@ -131,11 +140,45 @@ fn path_of(url: &str) -> String {
         None => url.find("//").map_or(url, |at| &url[at + 2..]),
     };
     let rest = rest.split('#').next().unwrap_or_default();
-    match rest.find(['/', '?', ';']) {
-        Some(at) if rest[at..].starts_with('/') => rest[at..].to_owned(),
+    match rest.find(['/', '?', ';', '\\']) {
+        Some(at) if rest[at..].starts_with(['/', '\\']) => rest[at..].to_owned(),
         Some(at) => format!("/{}", &rest[at..]),
         None => "/".to_owned(),
     }
+}
+
+/// Returns a path with its query in the form in which it is requested (WHATWG URL standard): no line breaks, `/` for
+/// `\\`, no `.` and `..` segments, and the normal percent-encoding of ASCII.
+fn requested(path: &str) -> Vec<u8> {
+    let kept: String = path.chars().filter(|it| !matches!(it, '\t' | '\n' | '\r')).collect();
+    let (path, query) = match kept.split_once('?') {
+        Some((path, query)) => (path.to_owned(), Some(query)),
+        None => (kept, None),
+    };
+    let path = path.replace('\\', "/");
+    let mut segments: Vec<&str> = Vec::new();
+    let mut rest = path.strip_prefix('/').unwrap_or(&path).split('/').peekable();
+    while let Some(segment) = rest.next() {
+        let decoded = segment.to_ascii_lowercase().replace("%2e", ".");
+        match decoded.as_str() {
+            ".." => drop(segments.pop()),
+            "." => {}
+            _ => {
+                segments.push(segment);
+                continue;
+            }
+        }
+        // A folder keeps its slash at the end.
+        if rest.peek().is_none() {
+            segments.push("");
+        }
+    }
+    let mut whole = format!("/{}", segments.join("/"));
+    if let Some(query) = query {
+        whole.push('?');
+        whole.push_str(query);
+    }
+    parse::normalized(whole.as_bytes(), |byte| !byte.is_ascii())
 }
 
 #[cfg(test)]
@@ -181,12 +224,11 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_rules_do_not_end_a_group() {
-        let file = "user-agent: a\nsitemap: https://example.com/map\ncrawl-delay: 2\nuser-agent: rungs\ndisallow: /";
+        let file = "user-agent: a\nsitemap: https://example.com/map\nhost: x\nuser-agent: rungs\ndisallow: /";
 
         assert!(!allows(file, "rungs", "/") && !allows(file, "a", "/"));
         let robots = Robots::parse(file.as_bytes());
         assert_eq!(robots.sitemaps(), ["https://example.com/map"]);
-        assert_eq!(robots.delay("a"), Some(Duration::from_secs(2)));
     }
 
     #[test]
@@ -206,7 +248,33 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_compared_as_written() {
+    fn the_path_that_is_requested_is_compared() {
+        let file = "user-agent: *\ndisallow: /x\ndisallow: /caf%C3%A9\ndisallow: /a%2Fb\n\
+            disallow: /two words\ndisallow: /q?a={b}\nallow: /open/\nallow: /x/../fine";
+        for (path, is_allowed) in [
+            ("/./x", false),
+            ("/open/../x", false),
+            ("/open/%2E%2e/x", false),
+            ("\\x", false),
+            ("/\tx", false),
+            ("/café", false),
+            ("/caf%c3%a9", false),
+            ("/a%2fb", false),
+            ("/a/b", true),
+            ("/two words", false),
+            ("/two%20words", false),
+            ("/q?a=%7Bb%7D", false),
+            ("/open/x", true),
+            ("/open/...", true),
+            ("/y?/../x", true),
+        ] {
+            assert_eq!(allows(file, "rungs", path), is_allowed, "{path}");
+        }
+        assert!(!allows("user-agent: *\ndisallow: /a/$", "rungs", "/a/b/.."));
+    }
+
+    #[test]
+    fn paths_are_split_from_urls() {
         let paths = [
             ("https://example.com", "/"),
             ("https://example.com/a?b#c", "/a?b"),

@@ -49,6 +49,8 @@ pub(super) fn parse(file: &[u8]) -> Robots {
                 }
             }
             Line::Delay(seconds) => {
+                // A pause is honored, so it is a rule of the agents above it, as in other parsers that honor it.
+                has_rules = true;
                 if let Some(group) = &mut group {
                     group.delay = group.delay.max(delay(seconds));
                 }
@@ -105,10 +107,16 @@ fn delay(seconds: &[u8]) -> Option<Duration> {
     (0.0..=MAX_DELAY_SECONDS).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
-/// Returns a pattern in the form of a URL: bytes beyond ASCII percent-encoded, hexadecimal digits in upper case.
-fn normal(pattern: &[u8]) -> Vec<u8> {
-    let mut written = Vec::with_capacity(pattern.len());
-    let mut rest = pattern;
+/// Returns a pattern or a path as URLs are requested: bytes that a URL cannot contain are percent-encoded, and
+/// hexadecimal digits are in upper case.
+pub(super) fn normal(text: &[u8]) -> Vec<u8> {
+    normalized(text, |_| false)
+}
+
+/// Returns a text in its normal form but for the bytes that are kept as they are.
+pub(super) fn normalized(text: &[u8], is_kept: impl Fn(u8) -> bool) -> Vec<u8> {
+    let mut written = Vec::with_capacity(text.len());
+    let mut rest = text;
     while let [byte, after @ ..] = rest {
         rest = after;
         match (byte, after) {
@@ -118,7 +126,10 @@ fn normal(pattern: &[u8]) -> Vec<u8> {
                 written.extend([b'%', high.to_ascii_uppercase(), low.to_ascii_uppercase()]);
                 rest = behind;
             }
-            (0x80.., _) => written.extend(format!("%{byte:02X}").bytes()),
+            (byte, _) if is_kept(*byte) => written.push(*byte),
+            (0..=b' ' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | 0x7f.., _) => {
+                written.extend(format!("%{byte:02X}").bytes())
+            }
             _ => written.push(*byte),
         }
     }
@@ -152,6 +163,15 @@ mod tests {
 
         assert!(!robots.allows("rungs", "https://example.com/caf%C3%A9"));
         assert!(!robots.allows("rungs", "https://example.com/%AA"));
+    }
+
+    #[test]
+    fn a_crawl_delay_ends_the_list_of_agents() {
+        let file = b"user-agent: a\ncrawl-delay: 2\nuser-agent: rungs\ndisallow: /";
+        let robots = Robots::parse(file);
+
+        assert!(robots.allows("a", "https://example.com/") && robots.delay("rungs").is_none());
+        assert!(!robots.allows("rungs", "https://example.com/"));
     }
 
     #[test]

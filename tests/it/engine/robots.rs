@@ -13,6 +13,7 @@ use rungs::engine::RobotsPolicy;
 use rungs::ports::clock::Clock;
 use rungs::ports::fetch::{FetchError, FetchErrorKind, Fetched, fetcher_fn};
 use rungs::stores::Memory;
+use rungs::testkit::site::SiteResponse;
 use rungs::{Batch, Engine};
 
 use crate::support::paused::Paused;
@@ -162,4 +163,26 @@ async fn robots_txt_is_ignored_by_default() {
 
     assert_eq!(site.code("/page").await, None);
     assert_eq!(site.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_disallowed_page_is_not_followed() {
+    let site = rungs::testkit::site::Site::start(|request| match request.path.as_str() {
+        "/robots.txt" => SiteResponse::status(200).body("user-agent: *\ndisallow: /private"),
+        "/moved" => SiteResponse::redirect(301, "/open/../private/page"),
+        "/fine" => SiteResponse::redirect(301, "/open"),
+        _ => SiteResponse::html(PAGE),
+    });
+    let http = rungs::fetch::Http::new().allow_network("127.0.0.0/8").expect("a network");
+    let policy = RobotsPolicy::Respect { agent: "rungs".to_owned() };
+    let builder = Engine::builder().store(Memory::default()).http(http).robots(policy);
+    let engine = builder.build().expect("all parts are there");
+    let code = async |path: &str| {
+        let report = engine.scrape(site.url(path)).await.expect("accepted");
+        report.result().err().map(|it| it.code)
+    };
+
+    assert_eq!(code("/moved").await, Some(ErrorCode::RobotsDisallowed));
+    assert_eq!(code("/fine").await, None);
+    assert_eq!(site.hits_on("/private/page"), 0);
 }

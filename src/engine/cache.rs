@@ -25,9 +25,17 @@ const DEFAULT_TTL: Duration = Duration::from_hours(1);
 
 /// Returns a hash of everything that the response depends on. It includes the account, so that no account is
 /// served the response of another.
+///
+/// Of the cost controls only the tiers count: a page of another tier than the forced one, or of a higher tier than
+/// allowed, is another response. The rest decides how a page is fetched and not what it is.
 fn digest(job: &Job) -> [u8; 32] {
+    let controls = job.request.cost_controls();
     let item = Item {
-        cost_controls: CostControls::default(),
+        cost_controls: CostControls {
+            force_tier: controls.force_tier,
+            max_tier: controls.max_tier,
+            ..CostControls::default()
+        },
         cache: Cache::default(),
         timeout: Duration::ZERO,
         ..job.request.item().clone()

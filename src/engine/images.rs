@@ -25,7 +25,8 @@ pub(super) struct ImageTexts {
     pub(super) warnings: Vec<String>,
 }
 
-/// Fetches and reads the images at `urls`, one after the other and all within `deadline`.
+/// Fetches and reads the images at `urls`, one after the other and all within `deadline`. Each gets half of the time
+/// that is left, and the last one all of it.
 ///
 /// An image that cannot be fetched or read adds a warning and does not fail the job. Returns `None` if
 /// the engine has no OCR engine or no HTTP fetcher.
@@ -50,8 +51,9 @@ pub(super) async fn read(
         ));
     }
     let began = shared.monotonic();
+    let count = urls.len().min(MAX_IMAGES);
     for (number, url) in (1..).zip(urls.iter().take(MAX_IMAGES)) {
-        let left = deadline.saturating_sub(shared.elapsed(began));
+        let left = share(deadline.saturating_sub(shared.elapsed(began)), count - number);
         let image = ImageJob { shared, job, scratch, fetcher, reader, url };
         match image.read_within(left).await {
             Ok(read) => texts.read.push(read),
@@ -65,6 +67,12 @@ pub(super) async fn read(
         }
     }
     Some(texts)
+}
+
+/// Returns the time for one image of which `others` follow: half of what is left, so that one that hangs leaves the
+/// others theirs.
+pub(super) fn share(left: Duration, others: usize) -> Duration {
+    if others == 0 { left } else { left / 2 }
 }
 
 /// One image to fetch and read.
@@ -83,7 +91,8 @@ impl ImageJob<'_> {
             biased;
             read = self.read(deadline) => read,
             () = self.shared.sleep(deadline) => {
-                Err(FetchError::new(FetchErrorKind::Timeout, "the job's timeout expired: raise `timeout`"))
+                let message = "the image's share of the job's timeout expired: raise `timeout`";
+                Err(FetchError::new(FetchErrorKind::Timeout, message))
             }
         }
     }

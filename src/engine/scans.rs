@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::job::Job;
+use crate::engine::images::share;
 use crate::engine::readers;
 use crate::engine::shared::Shared;
 use crate::ports::fetch::{DocumentRequest, FetchErrorKind, Fetched, ImageText, PdfText};
@@ -29,9 +30,11 @@ pub(super) async fn read(
     };
     let began = shared.monotonic();
     let mut texts = Vec::new();
+    let mut others = scans.len();
     for scan in scans {
+        others -= 1;
         let number = scan.page + 1;
-        let deadline = deadline.saturating_sub(shared.elapsed(began));
+        let deadline = share(deadline.saturating_sub(shared.elapsed(began)), others);
         let document = Arc::new(Fetched::new(200, scan.image));
         let options = Arc::clone(&job.request);
         let request = DocumentRequest { document, options, deadline };

@@ -275,6 +275,28 @@ async fn a_cached_response_costs_nothing() {
     assert_eq!(charged, [Credits(200), Credits::ZERO, Credits(200)]);
 }
 
+#[tokio::test]
+async fn a_cached_response_does_not_serve_another_tier() {
+    let tiers = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&tiers);
+    let recording = fetcher_fn([Tier::Curl, Tier::Http], move |request| {
+        seen.lock().expect("not poisoned").push(request.tier);
+        answer(request)
+    });
+    let engine = builder().http(recording).build().expect("built");
+    let item = |forced: Option<Tier>| {
+        let mut item = Item::get("http://a.test/ok").cache(Cache::enabled());
+        item.cost_controls.force_tier = forced;
+        item
+    };
+
+    for forced in [None, Some(Tier::Http), None, Some(Tier::Http)] {
+        engine.scrape(item(forced)).await.expect("accepted").result().expect("a page");
+    }
+
+    assert_eq!(*tiers.lock().expect("not poisoned"), [Tier::Curl, Tier::Http]);
+}
+
 /// Fails the first attempt, accepts the second, and remembers both.
 #[derive(Clone, Debug, Default)]
 struct Receiver(Arc<std::sync::Mutex<Vec<DeliveryRequest>>>);

@@ -251,3 +251,23 @@ async fn headers_and_cookies_stay_on_the_site_of_the_page() {
     let read = &page(&report).extracted;
     assert_eq!(read.ocr_results.len(), 2, "{:?}", read.warnings);
 }
+
+#[tokio::test]
+async fn an_image_that_never_comes_leaves_the_others_their_time() {
+    let html = format!("<title>Bread</title>{WORDS}<img src=/never.png><img src=/scan.png>");
+    let site = Site::start(move |request| match request.path.as_str() {
+        "/scan.png" => png(BREAD_PNG),
+        "/never.png" => png(BREAD_PNG).delay(std::time::Duration::from_mins(10)),
+        _ => SiteResponse::html(html.as_str()),
+    });
+    let item = asking(site.url("/")).timeout(std::time::Duration::from_secs(20));
+
+    let report = scrape(&with_tesseract(), item).await;
+
+    let page = page(&report);
+    let texts: Vec<&str> =
+        page.extracted.ocr_results.iter().map(|it| it.read.text.as_str()).collect();
+    assert_eq!(texts, [BREAD_TEXT], "{:?}", page.extracted.warnings);
+    let warnings = page.extracted.warnings.join("\n");
+    assert!(warnings.contains("image 1 was not read"), "{warnings}");
+}

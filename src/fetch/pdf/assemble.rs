@@ -18,6 +18,7 @@ pub(super) fn assemble(
     let PartialDocument { info, pages, images } = partial;
     let info = info.unwrap_or_default();
     let mut warnings = Vec::new();
+    warnings.extend(info.announced_pages.map(|announced| cut_off(info.pages, announced)));
     warnings.extend(missing_pages(pages.len(), info.pages, interruption));
     warnings.extend(page_warnings(&pages, scans));
     let sizes = FontSizes::of(pages.iter().flat_map(|page| page.blocks.iter()));
@@ -34,11 +35,18 @@ pub(super) fn assemble(
         author: info.author,
         created: info.created,
         modified: info.modified,
-        page_count: info.pages,
+        page_count: info.pages.max(info.announced_pages.unwrap_or(0)),
         links,
         scans: images.into_iter().map(|(page, image)| PdfScan { page, image }).collect(),
         warnings,
     }
+}
+
+fn cut_off(found: usize, announced: usize) -> String {
+    if announced > found {
+        return format!("the file is cut off: {found} of its {announced} pages were found");
+    }
+    "the file is cut off: its last pages may be missing or incomplete".to_owned()
 }
 
 fn missing_pages(read: usize, total: usize, interruption: Option<FetchError>) -> Option<String> {

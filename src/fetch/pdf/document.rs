@@ -14,18 +14,27 @@ use super::metadata;
 use super::protocol::{PageContent, ReadTask, ReaderMessage, Unreadable};
 use super::scans::ScanImages;
 
+/// The mark at the beginning of a PDF.
+const MARK: &[u8] = b"%PDF-";
+/// The end of a file, in bytes, that names the position of its table of objects.
+const TAIL_BYTES: usize = 2_048;
+/// Bytes around a number of pages in which its page tree names itself.
+const TREE_BYTES: usize = 512;
+/// Digits of a number of pages that is believed.
+const MAX_DIGITS: usize = 6;
 /// Points beyond a page's edge in which a glyph still counts as on the page.
 const EDGE_TOLERANCE: f64 = 1.0;
 
 /// Reads `bytes` and sends its content, page by page.
 pub(super) fn read(bytes: Vec<u8>, task: &ReadTask, send: &mut dyn FnMut(ReaderMessage)) {
     let started = Instant::now();
-    let pdf = match Pdf::new(bytes) {
+    let announced_pages = if is_cut(&bytes) { Some(announced_pages(&bytes)) } else { None };
+    let pdf = match open(bytes) {
         Ok(pdf) => pdf,
         Err(error) => return send(ReaderMessage::Unreadable(unreadable(error))),
     };
     let pages = pdf.pages();
-    send(ReaderMessage::Info(metadata::document_info(&pdf)));
+    send(ReaderMessage::Info(metadata::document_info(&pdf, announced_pages)));
     let cache = InterpreterCache::new();
     for (number, page) in pages.iter().enumerate().take(task.max_pages) {
         if started.elapsed() >= Duration::from_millis(task.millis) {
@@ -50,6 +59,49 @@ pub(super) fn read(bytes: Vec<u8>, task: &ReadTask, send: &mut dyn FnMut(ReaderM
         }
     }
     send(ReaderMessage::End);
+}
+
+/// Opens a document. Bytes before its mark, such as those of a mail, are removed: the positions in a PDF count from the
+/// mark.
+fn open(mut bytes: Vec<u8>) -> Result<Pdf, LoadPdfError> {
+    let junk = find(&bytes, MARK).unwrap_or(0);
+    if junk == 0 {
+        return Pdf::new(bytes);
+    }
+    // Some programs count from the first byte all the same.
+    let whole = Pdf::new(bytes.clone());
+    bytes.drain(..junk);
+    match Pdf::new(bytes) {
+        Ok(pdf) if !pdf.pages().is_empty() => Ok(pdf),
+        _ => whole,
+    }
+}
+
+/// Returns `true` if the end of the file is missing.
+fn is_cut(bytes: &[u8]) -> bool {
+    let tail = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
+    find(tail, b"%%EOF").is_none() && find(tail, b"startxref").is_none()
+}
+
+/// Returns the largest number of pages that a page tree in the file announces; 0 if none does.
+fn announced_pages(bytes: &[u8]) -> usize {
+    let mut most = 0;
+    let mut rest = bytes;
+    while let Some(at) = find(rest, b"/Count") {
+        let around = &rest[at.saturating_sub(TREE_BYTES)..rest.len().min(at + TREE_BYTES)];
+        let digits = rest[at + 6..].trim_ascii_start();
+        let length = digits.iter().take_while(|it| it.is_ascii_digit()).count().min(MAX_DIGITS);
+        let count = std::str::from_utf8(&digits[..length]).ok().and_then(|it| it.parse().ok());
+        if find(around, b"/Pages").is_some() {
+            most = most.max(count.unwrap_or(0));
+        }
+        rest = &rest[at + 6..];
+    }
+    most
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|it| it == wanted)
 }
 
 fn unreadable(error: LoadPdfError) -> Unreadable {

@@ -14,8 +14,8 @@ const MAX_ANNOTATIONS: usize = 4 * MAX_LINKS;
 /// Maximum number of bytes of a URL, a title or an author.
 const MAX_TEXT_BYTES: usize = 4_096;
 
-/// Returns the title, author, dates and number of pages.
-pub(super) fn document_info(pdf: &Pdf) -> DocumentInfo {
+/// Returns the title, author, dates and number of pages. `announced_pages` is what a file that is cut off says of them.
+pub(super) fn document_info(pdf: &Pdf, announced_pages: Option<usize>) -> DocumentInfo {
     let metadata = pdf.metadata();
     let text = |bytes: &Option<Box<[u8]>>| {
         let text = limited_text(bytes.as_deref()?);
@@ -23,6 +23,7 @@ pub(super) fn document_info(pdf: &Pdf) -> DocumentInfo {
     };
     DocumentInfo {
         pages: pdf.pages().len(),
+        announced_pages,
         title: text(&metadata.title),
         author: text(&metadata.author),
         created: metadata.creation_date.as_ref().and_then(rfc_3339),

@@ -44,6 +44,8 @@ pub(super) enum ReaderMessage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DocumentInfo {
     pub(super) pages: usize,
+    /// The number of pages that the page tree announces, if the file is cut off.
+    pub(super) announced_pages: Option<usize>,
     pub(super) title: Option<String>,
     pub(super) author: Option<String>,
     pub(super) created: Option<String>,

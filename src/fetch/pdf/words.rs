@@ -2,6 +2,8 @@
 
 use super::glyphs::TextGlyph;
 
+mod spaced;
+
 // Distances are in font heights. A space is 0.2 to 0.33 wide in common fonts, and letter spacing stays below 0.1.
 // The result was compared with `pdftotext` on 142 documents (docs/CORRECTNESS.md).
 
@@ -69,7 +71,7 @@ pub(super) fn words(glyphs: &[TextGlyph], quarter_turns: u8) -> Vec<PositionedWo
         is_open = true;
     }
     words.retain(|word| !word.text.is_empty());
-    words
+    spaced::join(words)
 }
 
 impl PositionedWord {

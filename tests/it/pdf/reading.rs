@@ -152,3 +152,89 @@ async fn text_drawn_twice_for_weight_is_read_once() {
 
     assert_eq!(read.pages, ["heavy"]);
 }
+
+/// Draws a text with this spacing between its characters, in points.
+fn spaced(text: &str, spacing: f64) -> Vec<u8> {
+    let mut draft = Draft::new();
+    draft.page(&format!("BT /F1 20 Tf {spacing} Tc 72 700 Td ({text}) Tj ET"), "");
+    draft.finish()
+}
+
+#[tokio::test]
+async fn letter_spacing_does_not_break_words() {
+    for (drawn, spacing, expected) in [
+        ("spaced letters of a headline", 4.0, "spaced letters of a headline"),
+        ("OPENING HOURS OF THE MUSEUM", 8.0, "OPENING HOURS OF THE MUSEUM"),
+        ("H A R B O R   M U S E U M", 0.0, "HARBOR MUSEUM"),
+        ("H A R B O R", 0.0, "HARBOR"),
+        ("A B C D E F G H", 0.0, "A B C D E F G H"),
+    ] {
+        let read = read(&Pdf::new(), spaced(drawn, spacing)).await.expect("a page");
+        assert_eq!(read.pages[0].trim(), expected, "{drawn} with {spacing}");
+    }
+}
+
+/// A document of forty pages.
+fn forty_pages() -> Vec<u8> {
+    let mut draft = Draft::new();
+    for number in 1..=40 {
+        let text = format!("This is page number {number} of the long book.");
+        draft.page(&drawn(&[(72.0, 700.0, 12.0, &text)]), "");
+    }
+    draft.finish()
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_off_is_read_with_a_warning() {
+    let whole = forty_pages();
+    for percent in [30, 60, 90] {
+        let cut = &whole[..whole.len() * percent / 100];
+
+        let read = read(&Pdf::new(), cut).await.expect("some pages");
+
+        assert!(read.pages[0].contains("page number 1 of"), "{percent} %: {:?}", read.pages);
+        assert_eq!(read.page_count, 40, "{percent} %");
+        assert!(read.warnings[0].contains("cut off"), "{percent} %: {:?}", read.warnings);
+    }
+    let read = read(&Pdf::new(), whole).await.expect("forty pages");
+    assert_eq!((read.pages.len(), read.warnings.len()), (40, 0));
+}
+
+#[tokio::test]
+async fn bytes_before_a_document_are_skipped() {
+    let junk = b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n".repeat(6);
+    let document = [junk, forty_pages()].concat();
+
+    let read = read(&Pdf::new(), document).await.expect("forty pages");
+
+    assert_eq!((read.pages.len(), read.warnings.len()), (40, 0), "{:?}", read.warnings);
+}
+
+#[tokio::test]
+async fn pages_are_found_without_their_page_tree() {
+    // Many programs write the page tree last, where a cut removes it.
+    let mut file = b"%PDF-1.4\n".to_vec();
+    let font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>";
+    file.extend(format!("1 0 obj\n{font}\nendobj\n").into_bytes());
+    for number in 1..=9 {
+        let content =
+            format!("BT /F1 12 Tf 72 700 Td (This is page number {number} of them) Tj ET");
+        let length = content.len();
+        let (page, stream) = (2 * number, 2 * number + 1);
+        let fonts = "/Resources << /Font << /F1 1 0 R >> >>";
+        file.extend(
+            format!(
+                "{page} 0 obj\n<< /Type /Page /Parent 50 0 R /MediaBox [0 0 612 792] {fonts} \
+                 /Contents {stream} 0 R >>\nendobj\n\
+                 {stream} 0 obj\n<< /Length {length} >>\nstream\n{content}\nendstream\nendobj\n"
+            )
+            .into_bytes(),
+        );
+    }
+
+    let read = read(&Pdf::new(), file).await.expect("nine pages");
+
+    assert_eq!(read.pages.len(), 9);
+    assert!(read.pages[0].contains("page number 1 of"), "{:?}", read.pages);
+    assert!(read.warnings[0].contains("cut off"), "{:?}", read.warnings);
+}

@@ -26,3 +26,6 @@ german.convert("1").save("cheese.png", optimize=True)
 # Two pages in one file.
 pages = [page([line]).convert("1") for line in ("The first page", "The second page")]
 pages[0].save("pages.tif", compression="group4", save_all=True, append_images=pages[1:])
+
+# Upside down, with eight bits per pixel and without filters, which a test can undo by itself.
+bread.convert("1").convert("L").rotate(180).save("upside-down.png", compress_type=0)

@@ -3,6 +3,8 @@
 //! Nothing is decoded here. An image with an inconsistent header, or one that would take much more memory than its
 //! bytes suggest, is refused before a process is started for it.
 
+use std::borrow::Cow;
+
 use super::OcrLimits;
 use super::error::{damaged, too_large};
 use crate::ports::fetch::FetchError;
@@ -19,7 +21,7 @@ const MAX_SIDE: u64 = 32_767;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CheckedImage<'a> {
     /// The bytes for the program, in two parts.
-    pub(super) parts: [&'a [u8]; 2],
+    pub(super) parts: [Cow<'a, [u8]>; 2],
 }
 
 /// Width and height in pixels.
@@ -30,12 +32,20 @@ struct ImageHeader<'a> {
     /// The dimensions of each page.
     pages: Vec<Dimensions>,
     /// The bytes for the program, in two parts.
-    parts: [&'a [u8]; 2],
+    parts: [Cow<'a, [u8]>; 2],
 }
 
 impl<'a> ImageHeader<'a> {
     fn of_one_page(dimensions: Dimensions, bytes: &'a [u8]) -> Self {
-        Self { pages: vec![dimensions], parts: [bytes, b""] }
+        Self { pages: vec![dimensions], parts: [bytes.into(), Cow::default()] }
+    }
+}
+
+impl<'a> ImageHeader<'a> {
+    /// Turns a JPEG as its Exif data say.
+    fn of_jpeg(frame: &jpeg::Frame, bytes: &'a [u8]) -> Self {
+        let start = jpeg::oriented(frame, bytes.len()).unwrap_or_default();
+        Self { pages: vec![frame.dimensions], parts: [start.into(), bytes.into()] }
     }
 }
 
@@ -61,7 +71,7 @@ pub(super) fn inspect<'a>(
     let (format, header) = match body {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => ("PNG", png(body)),
         [0xff, 0xd8, 0xff, ..] => {
-            ("JPEG", jpeg::dimensions(body).map(|size| ImageHeader::of_one_page(size, body)))
+            ("JPEG", jpeg::frame(body).map(|frame| ImageHeader::of_jpeg(&frame, body)))
         }
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => ("GIF", gif::header(body)),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
@@ -69,7 +79,7 @@ pub(super) fn inspect<'a>(
         }
         [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => {
             let pages = tiff::pages(body, limits.max_pages);
-            ("TIFF", pages.map(|pages| ImageHeader { pages, parts: [body, b""] }))
+            ("TIFF", pages.map(|pages| ImageHeader { pages, parts: [body.into(), Cow::default()] }))
         }
         _ => {
             return Err(damaged(
@@ -79,7 +89,9 @@ pub(super) fn inspect<'a>(
     };
     let header = header.map_err(|error| damaged(format!("the {format} image {error}")))?;
     check_limits(&header.pages, limits)?;
-    Ok(CheckedImage { parts: header.parts })
+    let opaque = if format == "TIFF" { tiff::opaque(body) } else { None };
+    let parts = opaque.map_or(header.parts, |it| [it.into(), Cow::default()]);
+    Ok(CheckedImage { parts })
 }
 
 fn check_limits(pages: &[Dimensions], limits: &OcrLimits) -> Result<(), FetchError> {

@@ -10,6 +10,11 @@
 //!
 //! The feature needs Unix: a shell sets the limits with `ulimit`. The memory limit is enforced on Linux; where
 //! the shell cannot set it, there is none.
+//!
+//! # Orientation
+//!
+//! The orientation in a photograph's Exif data is applied. A text that is recognized with low confidence is read again
+//! with detection of its orientation, if the program's data for that are installed.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +44,15 @@ use languages::Languages;
 const PROGRAM: &str = "tesseract";
 /// Time that the program has to print its version and languages.
 const INFO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Name of the data by which the program detects a text's orientation.
+const ORIENTATION: &str = "osd";
+/// Setting for an image that is probably turned: the program otherwise turns it only if it is rather sure, which needs
+/// more text than a sign or a headline has.
+const ANY_MARGIN: &str = "min_orientation_margin=1";
+/// Mean confidence below which a text may be upside down. Turned texts of `tests/images` have 25 to 40, upright ones
+/// more than 90.
+const DOUBTFUL_CONFIDENCE: f32 = 60.0;
 
 /// The installed Tesseract, as reported by [`Tesseract::installed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,12 +171,40 @@ impl Tesseract {
         let limits = self.run_limits(deadline);
         let languages = request.options.ocr_language();
         self.languages(&command, limits).await?.check(languages)?;
-        let arguments =
-            ["-", "-", "-l", languages.as_str(), "--psm", self.page_segmentation.psm(), "tsv"];
-        let output = command.run(&arguments, &image.parts, limits).await?;
+        let parts: [&[u8]; 2] = image.parts.each_ref().map(AsRef::as_ref);
+        let mode = self.page_segmentation;
+        let arguments = ["-", "-", "-l", languages.as_str(), "--psm", mode.psm(), "tsv"];
+        let output = command.run(&arguments, &parts, limits).await?;
+        let text = tsv::parse(&String::from_utf8_lossy(&output));
+        let may_be_turned = mode == PageSegmentation::Auto
+            && is_doubtful(&text)
+            && self.languages(&command, limits).await?.names().iter().any(|it| it == ORIENTATION);
+        let turned = if may_be_turned {
+            let psm = PageSegmentation::AutoOsd.psm();
+            let arguments =
+                ["-", "-", "-l", languages.as_str(), "--psm", psm, "-c", ANY_MARGIN, "tsv"];
+            // The first text is kept if there is no time left, or the orientation cannot be detected.
+            command.run(&arguments, &parts, limits).await.ok()
+        } else {
+            None
+        };
         drop(permit);
-        Ok(tsv::parse(&String::from_utf8_lossy(&output)))
+        let turned = turned.map(|output| tsv::parse(&String::from_utf8_lossy(&output)));
+        Ok(turned.filter(|turned| confidence(turned) > confidence(&text)).unwrap_or(text))
     }
+}
+
+/// Returns `true` for words of low confidence, as an image that is upside down yields.
+fn is_doubtful(text: &OcrText) -> bool {
+    !text.words.is_empty() && confidence(text) < DOUBTFUL_CONFIDENCE
+}
+
+/// Returns the mean confidence of the words, 0 to 100.
+fn confidence(text: &OcrText) -> f32 {
+    let sum: f32 = text.words.iter().map(|word| word.confidence).sum();
+    #[expect(clippy::cast_precision_loss, reason = "an image has few words")]
+    let count = text.words.len().max(1) as f32;
+    sum / count
 }
 
 impl OcrEngine for Tesseract {

@@ -19,6 +19,8 @@ pub(crate) const BREAD: [(&str, &[u8]); 5] = [
 pub(crate) const BREAD_PNG: &[u8] = BREAD[0].1;
 pub(crate) const BREAD_TEXT: &str = "Bread needs four things:\nflour, water, salt, time.";
 pub(crate) const CHEESE_PNG: &[u8] = include_bytes!("../../images/cheese.png");
+/// `bread.png` upside down, with eight bits per pixel and without filters.
+pub(crate) const UPSIDE_DOWN_PNG: &[u8] = include_bytes!("../../images/upside-down.png");
 pub(crate) const PAGES_TIFF: &[u8] = include_bytes!("../../images/pages.tif");
 
 /// Deadline of a reading that is not about deadlines.
@@ -79,4 +81,55 @@ fn png(width: u32, height: u32, is_black: impl Fn(u32, u32) -> bool) -> Vec<u8> 
         png.extend(sum.sum().to_be_bytes());
     }
     png
+}
+
+/// Returns the gray pixels of [`UPSIDE_DOWN_PNG`], 560 per row.
+fn upside_down_pixels() -> Vec<u8> {
+    let at = UPSIDE_DOWN_PNG.windows(4).position(|it| it == b"IDAT").expect("pixels");
+    let mut rows = Vec::new();
+    let mut decoder = flate2::read::ZlibDecoder::new(&UPSIDE_DOWN_PNG[at + 4..]);
+    std::io::Read::read_to_end(&mut decoder, &mut rows).expect("pixels");
+    rows.chunks(561).flat_map(|row| &row[1..]).copied().collect()
+}
+
+/// Returns `bread.png` turned by quarters clockwise.
+pub(crate) fn turned(quarters: usize) -> Vec<u8> {
+    let upright: Vec<u8> = upside_down_pixels().into_iter().rev().collect();
+    let pixel = |x: usize, y: usize| upright[y * 560 + x] == 0;
+    match quarters {
+        0 => png(560, 160, |x, y| pixel(x as usize, y as usize)),
+        1 => png(160, 560, |x, y| pixel(y as usize, 159 - x as usize)),
+        2 => png(560, 160, |x, y| pixel(559 - x as usize, 159 - y as usize)),
+        _ => png(160, 560, |x, y| pixel(559 - y as usize, x as usize)),
+    }
+}
+
+/// Returns a TIFF of `bread.png` whose letters are opaque black and whose background is transparent black.
+pub(crate) fn transparent_tiff() -> Vec<u8> {
+    let pixels: Vec<u8> = upside_down_pixels().into_iter().rev().collect();
+    let size = 560 * 160 * 2;
+    let tags: [(u16, u32); 9] = [
+        (256, 560),
+        (257, 160),
+        (258, 8 | 8 << 16),
+        (262, 1),
+        (273, 8),
+        (277, 2),
+        (278, 160),
+        (279, size),
+        (338, 2),
+    ];
+    let mut tiff = b"II*\0".to_vec();
+    tiff.extend((size + 8).to_le_bytes());
+    tiff.extend(pixels.iter().flat_map(|gray| [0, u8::MAX - gray]));
+    tiff.extend(9_u16.to_le_bytes());
+    for (tag, value) in tags {
+        let (kind, count): (u16, u32) = if tag == 258 { (3, 2) } else { (4, 1) };
+        tiff.extend(tag.to_le_bytes());
+        tiff.extend(kind.to_le_bytes());
+        tiff.extend(count.to_le_bytes());
+        tiff.extend(value.to_le_bytes());
+    }
+    tiff.extend([0; 4]);
+    tiff
 }

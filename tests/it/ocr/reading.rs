@@ -4,7 +4,8 @@ use rungs::fetch::ocr::{OcrLimits, PageSegmentation, Tesseract};
 use rungs::ports::fetch::{FetchErrorKind as Kind, OcrEngine};
 
 use crate::ocr::given::{
-    BREAD, BREAD_PNG, BREAD_TEXT, CHEESE_PNG, PAGES_TIFF, blank, read, request,
+    BREAD, BREAD_PNG, BREAD_TEXT, CHEESE_PNG, PAGES_TIFF, blank, read, request, transparent_tiff,
+    turned,
 };
 
 #[tokio::test]
@@ -175,4 +176,37 @@ async fn page_segmentation_is_passed_on() {
     let read = read(&word, BREAD_PNG).await.expect("read");
 
     assert!(read.words.len() < 4, "two lines were looked at as one word: {read:?}");
+}
+
+#[tokio::test]
+async fn a_turned_image_is_read_upright() {
+    let reader = Tesseract::new();
+    for quarters in 0..4 {
+        let read = read(&reader, &turned(quarters)).await.expect("read");
+        assert_eq!(read.text, BREAD_TEXT, "{quarters} quarters");
+    }
+}
+
+#[tokio::test]
+async fn the_orientation_of_a_photograph_is_applied() {
+    let tiff =
+        [b'M', b'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 18, 0, 3, 0, 0, 0, 1, 0, 3, 0, 0, 0, 0, 0, 0];
+    let jpeg = BREAD[1].1;
+    let length = u16::try_from(tiff.len() + 8).expect("short").to_be_bytes();
+    let turned = [&jpeg[..2], &[0xff, 0xe1], &length, b"Exif\0\0", &tiff, &jpeg[2..]].concat();
+    // Without detection of the orientation, what is read is what the Exif data say: upside down.
+    let reader = Tesseract::new().page_segmentation(PageSegmentation::SingleBlock);
+
+    let upright = read(&reader, jpeg).await.expect("read");
+    let read = read(&reader, &turned).await.expect("read");
+
+    assert_eq!(upright.text, BREAD_TEXT);
+    assert!(!read.text.contains("Bread"), "{}", read.text);
+}
+
+#[tokio::test]
+async fn a_transparent_background_is_white() {
+    let read = read(&Tesseract::new(), &transparent_tiff()).await.expect("read");
+
+    assert_eq!(read.text, BREAD_TEXT);
 }

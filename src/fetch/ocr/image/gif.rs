@@ -25,7 +25,7 @@ pub(super) fn header(body: &[u8]) -> Result<ImageHeader<'_>, HeaderError> {
     let pixels = at + 10 + color_table_bytes(frame[8]);
     // The color table is followed by the LZW code size. Truncated pixels are left to the decoder.
     let end = after_sub_blocks(body, pixels + 1).unwrap_or(body.len());
-    Ok(ImageHeader { pages: vec![size], parts: [&body[..end], TRAILER] })
+    Ok(ImageHeader { pages: vec![size], parts: [body[..end].into(), TRAILER.into()] })
 }
 
 /// Returns the size of a color table from the flags that announce it.

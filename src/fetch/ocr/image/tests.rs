@@ -93,7 +93,7 @@ fn an_animation_is_cut_after_its_first_frame() {
 
     let image = inspect(&animation, &max_pixels(6)).expect("the first frame has six pixels");
 
-    assert_eq!(image.parts, [&start[..], b";"]);
+    assert_eq!(image.parts.concat(), [&start[..], b";"].concat());
 }
 
 #[test]
@@ -114,4 +114,112 @@ fn a_circular_chain_of_pages_ends() {
     let last = body.len() - 4;
     body[last] = 0;
     assert_eq!(kind(&body, &OcrLimits::default()), None);
+}
+
+/// Returns `bread.jpg` with Exif data that have this orientation, in either byte order.
+fn turned(orientation: u8, big_endian: bool) -> Vec<u8> {
+    let tiff: &[u8] = if big_endian {
+        &[
+            b'M',
+            b'M',
+            0,
+            42,
+            0,
+            0,
+            0,
+            8,
+            0,
+            1,
+            1,
+            18,
+            0,
+            3,
+            0,
+            0,
+            0,
+            1,
+            0,
+            orientation,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]
+    } else {
+        &[
+            b'I',
+            b'I',
+            42,
+            0,
+            8,
+            0,
+            0,
+            0,
+            1,
+            0,
+            18,
+            1,
+            3,
+            0,
+            1,
+            0,
+            0,
+            0,
+            orientation,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]
+    };
+    let length = u16::try_from(tiff.len() + 8).expect("short").to_be_bytes();
+    [&JPEG[..2], &[0xff, 0xe1], &length, b"Exif\0\0", tiff, &JPEG[2..]].concat()
+}
+
+#[test]
+fn a_turned_photograph_is_passed_as_a_tiff() {
+    for is_big_endian in [false, true] {
+        let upright = turned(1, is_big_endian);
+        let sideways = turned(6, is_big_endian);
+        let limits = OcrLimits::default();
+        let upright = inspect(&upright, &limits).expect("an image").parts.concat();
+        let sideways_tiff = inspect(&sideways, &limits).expect("an image").parts.concat();
+
+        assert!(upright.starts_with(&[0xff, 0xd8]));
+        assert!(sideways_tiff.ends_with(&sideways));
+        assert_eq!(tiff::pages(&sideways_tiff, 1), Ok(vec![(560, 160)]));
+        assert_eq!(tiff::orientation(&sideways_tiff), Some(6));
+    }
+    assert!(
+        inspect(&turned(9, false), &OcrLimits::default()).expect("an image").parts[0].is_empty()
+    );
+}
+
+#[test]
+fn transparent_pixels_of_a_tiff_are_white() {
+    let tags: [[u16; 6]; 8] = [
+        [256, 3, 1, 0, 2, 0],
+        [257, 3, 1, 0, 1, 0],
+        [258, 3, 1, 0, 8, 0],
+        [273, 4, 1, 0, 110, 0],
+        [277, 3, 1, 0, 2, 0],
+        [279, 4, 1, 0, 4, 0],
+        [284, 3, 1, 0, 1, 0],
+        [338, 3, 1, 0, 2, 0],
+    ];
+    let mut image = b"II*\0\x08\0\0\0\x08\0".to_vec();
+    image.extend(tags.iter().flatten().flat_map(|it| it.to_le_bytes()));
+    image.extend([0; 4]);
+    assert_eq!(image.len(), 110);
+    // A transparent and an opaque black pixel.
+    image.extend([0, 0, 0, 255]);
+
+    let passed = inspect(&image, &OcrLimits::default()).expect("an image").parts.concat();
+
+    assert_eq!(passed[110..], [255, 255, 0, 255]);
 }

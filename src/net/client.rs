@@ -13,12 +13,15 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::net::NetPolicy;
 use crate::net::dial::Dialer;
+use crate::net::lenient::LenientConnector;
 use crate::net::route::RouteVia;
 
-pub(crate) type HttpClient = Client<HttpsConnector<Dialer>, Full<Bytes>>;
+pub(crate) type HttpClient = Client<LenientConnector<HttpsConnector<Dialer>>, Full<Bytes>>;
 
 /// Minimum buffer for the head of a response: hyper refuses a smaller one.
 const MIN_HEADER_BYTES: usize = 8_192;
+/// The most headers of a response. Browsers limit only the bytes; hyper needs memory for each.
+pub(crate) const MAX_HEADERS: usize = 1_024;
 /// The default time to connect, including name resolution and the proxy.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,6 +49,15 @@ impl Default for ClientLimits {
     }
 }
 
+/// The clients of one route. They share their TLS sessions.
+#[derive(Clone, Debug)]
+struct RouteClients {
+    /// Keeps connections for later requests.
+    pooled: HttpClient,
+    /// Opens a connection for each request.
+    fresh: HttpClient,
+}
+
 /// The clients of one adapter. Each is built when its route is first used, and shared by clones.
 ///
 /// # Invariants
@@ -56,7 +68,7 @@ impl Default for ClientLimits {
 pub(crate) struct Clients {
     policy: NetPolicy,
     limits: ClientLimits,
-    by_route: Arc<Mutex<HashMap<RouteVia, HttpClient>>>,
+    by_route: Arc<Mutex<HashMap<RouteVia, RouteClients>>>,
 }
 
 impl Clients {
@@ -85,11 +97,24 @@ impl Clients {
 
     /// Returns the client of a route.
     pub(crate) fn client(&self, via: RouteVia) -> HttpClient {
-        let mut clients = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.entry(via).or_insert_with(|| self.build(via)).clone()
+        self.of_route(via, |it| it.pooled.clone())
     }
 
-    fn build(&self, via: RouteVia) -> HttpClient {
+    /// Returns a client of a route that reuses no connection.
+    pub(crate) fn fresh_client(&self, via: RouteVia) -> HttpClient {
+        self.of_route(via, |it| it.fresh.clone())
+    }
+
+    fn of_route(
+        &self,
+        via: RouteVia,
+        choose: impl FnOnce(&RouteClients) -> HttpClient,
+    ) -> HttpClient {
+        let mut clients = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
+        choose(clients.entry(via).or_insert_with(|| self.build(via)))
+    }
+
+    fn build(&self, via: RouteVia) -> RouteClients {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         roots.add_parsable_certificates(self.policy.roots().iter().cloned());
         // The provider is named: the process-wide default panics if the application links two.
@@ -105,13 +130,18 @@ impl Clients {
             .enable_all_versions()
             .wrap_connector(self.policy.dialer(via, self.limits.connect_timeout));
         let header_bytes = self.limits.max_header_bytes.max(MIN_HEADER_BYTES);
-        Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(self.limits.idle_timeout)
-            .pool_max_idle_per_host(self.limits.max_idle_per_host)
-            .http1_max_buf_size(header_bytes)
-            .http2_max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
-            .build(connector)
+        let connector = LenientConnector::new(connector, header_bytes);
+        let client = |max_idle_per_host| {
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(self.limits.idle_timeout)
+                .pool_max_idle_per_host(max_idle_per_host)
+                .http1_max_buf_size(header_bytes)
+                .http1_max_headers(MAX_HEADERS)
+                .http2_max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
+                .build(connector.clone())
+        };
+        RouteClients { pooled: client(self.limits.max_idle_per_host), fresh: client(0) }
     }
 }

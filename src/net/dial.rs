@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -21,6 +21,7 @@ use crate::net::error::{cause_message, io_message};
 use crate::net::guard::AddressRefused;
 use crate::net::proxy::{ProxyScheme, ProxyUrl};
 use crate::net::resolve::GuardedResolver;
+use crate::net::tunnel;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -41,6 +42,13 @@ pub(crate) enum DialError {
     Timeout(Duration),
     #[error("the proxy failed: {}", cause_message(&**.0))]
     Proxy(#[source] BoxError),
+}
+
+impl DialError {
+    /// Returns `true` if the proxy is at fault or cannot reach the target.
+    pub(crate) fn is_of_proxy(&self) -> bool {
+        matches!(self, Self::Proxy(_))
+    }
 }
 
 /// Connects over TCP: resolves the name, checks each address with the guard and connects to that
@@ -130,7 +138,8 @@ impl Dialer {
         let late = |_| DialError::Timeout(limit);
         let addresses =
             timeout(limit, self.targets.addresses(host, port)).await.map_err(late)??;
-        timeout(limit, dial_proxy(&proxy, &self.tcp, &to, &addresses)).await.map_err(late)?
+        let dialed = timeout(limit, dial_proxy(&proxy, &self.tcp, &to, &addresses)).await;
+        dialed.map_err(|it| DialError::Proxy(late(it).into()))?
     }
 }
 
@@ -144,22 +153,20 @@ async fn dial_proxy(
 ) -> Result<GuardedStream, DialError> {
     let proxy_uri = proxy.uri().clone();
     let (host, port) = host_and_port(&proxy_uri)?;
-    let stream = tcp.dial(host, port).await.map_err(|error| DialError::Proxy(error.into()))?;
-    let io = TokioIo::new(stream);
+    let mut stream = tcp.dial(host, port).await.map_err(|error| DialError::Proxy(error.into()))?;
     match proxy.scheme() {
         ProxyScheme::Http if to.scheme_str() == Some("http") => {
-            Ok(GuardedStream { io, absolute_form: true })
+            Ok(GuardedStream { io: TokioIo::new(stream), absolute_form: true })
         }
         ProxyScheme::Http => {
-            let mut tunnel = Tunnel::new(proxy_uri, OpenStream(Some(io)));
-            if let Some(credentials) = proxy.authorization() {
-                tunnel = tunnel.with_auth(credentials);
-            }
-            let dialed = tunnel.call(to.clone()).await;
-            let io = dialed.map_err(|error| DialError::Proxy(error.into()))?;
-            Ok(GuardedStream { io, absolute_form: false })
+            let (host, port) = host_and_port(to)?;
+            let target = format!("{host}:{port}");
+            let opened = tunnel::open(&mut stream, &target, proxy.authorization().as_ref()).await;
+            opened.map_err(|error| DialError::Proxy(error.into()))?;
+            Ok(GuardedStream { io: TokioIo::new(stream), absolute_form: false })
         }
         ProxyScheme::Socks5 => {
+            let io = TokioIo::new(stream);
             let mut socks = SocksV5::new(proxy_uri, OpenStream(Some(io)));
             if let Some((user, password)) = proxy.credentials() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());

@@ -21,9 +21,11 @@ pub(crate) fn request_error(error: hyper_util::client::legacy::Error) -> FetchEr
         (dial_kind(dial), dial.to_string())
     } else if error.is_connect() {
         // Every failure to connect but TLS is a `DialError`.
-        (Kind::Tls, format!("the TLS handshake failed: {}", cause_message(&error)))
+        handshake_error(&error)
     } else if find::<hyper::Error>(&error).is_some_and(is_too_large) {
         (Kind::TooLarge, "the response's headers exceed the limit of `max_header_bytes`".to_owned())
+    } else if let Some(fault) = head_fault(&error) {
+        (Kind::Broken, format!("the response is not valid HTTP: {fault}"))
     } else if find::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse) {
         (Kind::Broken, format!("the response is not valid HTTP: {}", cause_message(&error)))
     } else {
@@ -32,6 +34,67 @@ pub(crate) fn request_error(error: hyper_util::client::legacy::Error) -> FetchEr
         (Kind::Broken, message)
     };
     FetchError::new(kind, message).with_source(error)
+}
+
+/// Returns the contradiction in a response's head, which arrives as an I/O error of the connection.
+fn head_fault(error: &(dyn Error + 'static)) -> Option<String> {
+    let io = chain(error).find_map(|it| it.downcast_ref::<io::Error>())?;
+    (io.kind() == io::ErrorKind::InvalidData).then(|| cause_message(error))
+}
+
+/// Describes a failed TLS handshake. A connection that broke within it may work the next time.
+fn handshake_error(error: &(dyn Error + 'static)) -> (Kind, String) {
+    let Some(fault) = find::<rustls::Error>(error) else {
+        let cause = cause_message(error);
+        if chain(error).any(|it| it.is::<io::Error>()) {
+            return (
+                Kind::Broken,
+                format!("the connection broke within the TLS handshake: {cause}"),
+            );
+        }
+        return (Kind::Tls, format!("the TLS handshake failed: {cause}"));
+    };
+    let cause = shortened(&fault.to_string());
+    let message = match tls_reason(fault) {
+        Some(reason) => format!("the TLS handshake failed: {reason} ({cause})"),
+        None => format!("the TLS handshake failed: {cause}"),
+    };
+    (Kind::Tls, message)
+}
+
+/// Returns the reason of a failed handshake in plain words, if there are better ones than the library's.
+fn tls_reason(fault: &rustls::Error) -> Option<&'static str> {
+    use rustls::{AlertDescription as Alert, CertificateError as Certificate, Error as Fault};
+
+    Some(match fault {
+        Fault::InvalidCertificate(certificate) => match certificate {
+            Certificate::Expired | Certificate::ExpiredContext { .. } => {
+                "the certificate has expired"
+            }
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
+                "the certificate is not valid yet"
+            }
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                "the certificate is for another host name"
+            }
+            Certificate::UnknownIssuer => {
+                "the certificate is self-signed or its issuer is not trusted"
+            }
+            Certificate::Revoked => "the certificate was revoked",
+            // webpki's error for a self-signed certificate that calls itself an authority.
+            other if other.to_string().contains("CaUsedAsEndEntity") => {
+                "the certificate is self-signed"
+            }
+            _ => return None,
+        },
+        Fault::InvalidMessage(_) => "the server does not speak TLS on this port",
+        Fault::PeerIncompatible(_)
+        | Fault::AlertReceived(
+            Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity,
+        ) => "the server supports no TLS version or cipher in common with us (TLS 1.2 or later)",
+        Fault::AlertReceived(Alert::UnrecognisedName) => "the server does not know this host name",
+        _ => return None,
+    })
 }
 
 /// Returns `true` if the head of a response was over its limit. hyper has a predicate for this in

@@ -14,24 +14,28 @@ mod client;
 mod dial;
 pub(crate) mod error;
 mod guard;
+mod lenient;
 mod network;
 mod policy;
 pub(crate) mod proxy;
 mod resolve;
 mod roots;
 mod route;
+mod tunnel;
 
 #[cfg(feature = "browser")]
-pub(crate) use client::CONNECT_TIMEOUT;
+pub(crate) use client::{CONNECT_TIMEOUT, MAX_HEADERS};
 pub(crate) use client::{ClientLimits, Clients, HttpClient};
+pub(crate) use dial::DialError;
 #[cfg(feature = "browser")]
-pub(crate) use dial::{DialError, Dialer};
+pub(crate) use dial::Dialer;
 pub use guard::{AddressRefused, Guard};
+#[cfg(feature = "browser")]
+pub(crate) use lenient::LenientConnector;
+pub(crate) use lenient::StaleConnection;
 pub use network::{Network, ParseNetworkError};
 pub use policy::NetPolicy;
 pub use proxy::{ParseProxyError, ProxyUrl};
 pub use resolve::Resolve;
 pub use roots::RootCertificateError;
-pub(crate) use route::Route;
-#[cfg(feature = "browser")]
-pub(crate) use route::RouteVia;
+pub(crate) use route::{Route, RouteVia};

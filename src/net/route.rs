@@ -67,21 +67,34 @@ impl NetPolicy {
         sticky(&candidates, site).map(RouteVia::Own)
     }
 
-    /// Chooses among the proxies in the country that the job requires, or else among those in the
-    /// country that it prefers, or else among all.
+    /// Returns the proxies of the pool that may replace each other for a request; none if it uses no proxy of the
+    /// pool.
+    pub(crate) fn candidates(&self, request: &FetchRequest) -> Vec<RouteVia> {
+        let advanced = request.options.advanced();
+        if advanced.use_own_proxy || !(advanced.use_proxy || request.tier == Tier::Stealth) {
+            return Vec::new();
+        }
+        self.pool_candidates(&request.options).into_iter().map(RouteVia::Pool).collect()
+    }
+
     fn pool_candidate(&self, options: &JobRequest, site: &str) -> Option<RouteVia> {
+        sticky(&self.pool_candidates(options), site).map(RouteVia::Pool)
+    }
+
+    /// Returns the proxies in the country that the job requires, or else those in the country that it prefers, or
+    /// else all.
+    fn pool_candidates(&self, options: &JobRequest) -> Vec<usize> {
         let within = |country: Option<&Country>| -> Vec<usize> {
             let candidates = (0..).zip(self.pool()).filter(|(_, proxy)| proxy.serves(country));
             candidates.map(|(index, _)| index).collect()
         };
-        let candidates = match options.advanced().proxy_country.as_ref() {
+        match options.advanced().proxy_country.as_ref() {
             Some(required) => within(Some(required)),
             None => match within(options.location().country.as_ref()) {
                 preferred if preferred.is_empty() => within(None),
                 preferred => preferred,
             },
-        };
-        sticky(&candidates, site).map(RouteVia::Pool)
+        }
     }
 
     fn unmet_country(&self, via: RouteVia, country: Option<&Country>) -> Option<String> {

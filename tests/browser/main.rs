@@ -19,6 +19,7 @@ mod attack;
 #[cfg(feature = "cli")]
 mod drivers;
 mod engine;
+mod lenient;
 mod life;
 mod lost;
 mod many;

@@ -91,7 +91,32 @@ pub(super) fn is_download() -> FetchError {
 
 /// Classes of Chromium's network errors: parts of their names, and the kind and message of each. The first
 /// match counts.
-const NET_ERRORS: [(&[&str], Kind, &str); 7] = [
+const NET_ERRORS: [(&[&str], Kind, &str); 12] = [
+    (
+        &["ERR_CERT_AUTHORITY_INVALID"],
+        Kind::Tls,
+        "the TLS handshake failed: the certificate is self-signed or its issuer is not trusted",
+    ),
+    (
+        &["ERR_CERT_DATE_INVALID"],
+        Kind::Tls,
+        "the TLS handshake failed: the certificate has expired or is not valid yet",
+    ),
+    (
+        &["ERR_CERT_COMMON_NAME_INVALID"],
+        Kind::Tls,
+        "the TLS handshake failed: the certificate is for another host name",
+    ),
+    (
+        &["ERR_SSL_PROTOCOL_ERROR"],
+        Kind::Tls,
+        "the TLS handshake failed: the server does not speak TLS on this port",
+    ),
+    (
+        &["ERR_SSL_VERSION_OR_CIPHER_MISMATCH", "ERR_SSL_OBSOLETE_VERSION"],
+        Kind::Tls,
+        "the TLS handshake failed: the server supports no TLS version or cipher of the browser",
+    ),
     (
         &["ERR_CERT", "ERR_SSL", "ERR_BAD_SSL"],
         Kind::Tls,

@@ -16,7 +16,7 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, combinators::BoxBody};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -28,21 +28,29 @@ use url::Url;
 
 use super::error::{from_net_error, unavailable};
 use crate::net::error::{dial_kind, find};
-use crate::net::{CONNECT_TIMEOUT, DialError, Dialer, NetPolicy, RouteVia};
+use crate::net::{
+    CONNECT_TIMEOUT, DialError, Dialer, LenientConnector, MAX_HEADERS, NetPolicy, RouteVia,
+    StaleConnection,
+};
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
 /// Maximum number of simultaneous connections to one gateway. A browser opens at most 256.
 const MAX_CONNECTIONS: usize = 1_024;
+/// Maximum size of the head of a response, as in Chromium.
+const MAX_HEAD_BYTES: usize = 262_144;
 /// Time that a connection has to send the head of its request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum lifetime of a tunnel: longer than any page is rendered.
 const TUNNEL_TIMEOUT: Duration = Duration::from_mins(15);
 /// Maximum number of connection failures that are remembered to explain why a page was not reached.
 const MAX_FAILURES: usize = 256;
+/// Maximum number of idle connections to one host. A browser opens six.
+const MAX_IDLE_PER_HOST: usize = 8;
 /// Pause after a failed `accept`, which usually means that the process has no descriptors left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 type ProxyBody = BoxBody<Bytes, hyper::Error>;
+type PlainClient = Client<LenientConnector<Dialer>, ProxyBody>;
 
 /// The gateways of one fetcher, one for each route.
 #[derive(Debug, Default)]
@@ -81,11 +89,18 @@ impl Gateway {
         let addr = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
         let failures = Arc::new(Failures::default());
-        let plain = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .build(dialer.clone());
-        let upstream = Upstream { dialer, plain, failures: Arc::clone(&failures) };
+        let client = |max_idle_per_host| {
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_max_idle_per_host(max_idle_per_host)
+                .http1_max_buf_size(MAX_HEAD_BYTES)
+                .http1_max_headers(MAX_HEADERS)
+                .http1_preserve_header_case(true)
+                .build(LenientConnector::new(dialer.clone(), MAX_HEAD_BYTES))
+        };
+        let (plain, fresh) = (client(MAX_IDLE_PER_HOST), client(0));
+        let upstream = Upstream { dialer, plain, fresh, failures: Arc::clone(&failures) };
         tokio::spawn(serve(listener, upstream, stop.clone()));
         Ok(Arc::new(Self { addr, failures, _stop: stop.drop_guard() }))
     }
@@ -145,7 +160,10 @@ fn authority(to: &Uri) -> String {
 #[derive(Clone, Debug)]
 struct Upstream {
     dialer: Dialer,
-    plain: Client<Dialer, Incoming>,
+    /// Keeps connections for later requests.
+    plain: PlainClient,
+    /// Opens a connection for each request.
+    fresh: PlainClient,
     failures: Arc<Failures>,
 }
 
@@ -213,7 +231,23 @@ impl Upstream {
     ) -> Result<Response<ProxyBody>, hyper_util::client::legacy::Error> {
         drop_hop_by_hop(request.headers_mut());
         *request.version_mut() = http::Version::HTTP_11;
-        let mut response = self.plain.request(request).await?;
+        let is_repeatable = matches!(*request.method(), Method::GET | Method::HEAD)
+            && request.body().is_end_stream();
+        let again = is_repeatable.then(|| {
+            let mut again = Request::new(no_body());
+            *again.method_mut() = request.method().clone();
+            *again.uri_mut() = request.uri().clone();
+            *again.headers_mut() = request.headers().clone();
+            again
+        });
+        let sent = self.plain.request(request.map(BodyExt::boxed)).await;
+        let mut response = match (sent, again) {
+            // The site closed the connection while it was idle. The browser would not know that it was reused.
+            (Err(error), Some(again)) if find::<StaleConnection>(&error).is_some() => {
+                self.fresh.request(again).await?
+            }
+            (sent, _) => sent?,
+        };
         drop_hop_by_hop(response.headers_mut());
         Ok(response.map(BodyExt::boxed))
     }
@@ -255,10 +289,13 @@ impl Upstream {
 }
 
 fn empty(status: StatusCode) -> Response<ProxyBody> {
-    let mut response =
-        Response::new(Empty::new().map_err(|never: Infallible| match never {}).boxed());
+    let mut response = Response::new(no_body());
     *response.status_mut() = status;
     response
+}
+
+fn no_body() -> ProxyBody {
+    Empty::new().map_err(|never: Infallible| match never {}).boxed()
 }
 
 /// Removes the headers that are meant for this hop only.

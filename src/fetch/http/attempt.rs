@@ -17,9 +17,9 @@ use crate::core::tier::Tier;
 use crate::fetch::http::cookies::CookieJar;
 use crate::fetch::http::headers::{Hop, build};
 use crate::fetch::http::{Http, body};
-use crate::net::error::request_error;
+use crate::net::error::{find, request_error};
 use crate::net::proxy::{ProxyScheme, ProxyUrl, basic_authorization, percent_decoded};
-use crate::net::{HttpClient, Route};
+use crate::net::{DialError, Route, RouteVia, StaleConnection};
 use crate::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, Redirect};
 
 /// The ASCII characters that a [`Url`] may contain and a [`Uri`] may not.
@@ -38,6 +38,20 @@ const NOT_IN_A_URI: &AsciiSet = &AsciiSet::EMPTY
 /// Some sites keep that state by the visitor's address, so a second visit is not a loop yet.
 const MAX_SAME_VISITS: usize = 10;
 
+/// The most proxies of the pool that one request is sent through if they fail.
+const MAX_PROXIES: usize = 3;
+/// Headers by which proxies mark the responses that they made themselves.
+const PROXY_MARKS: [&str; 6] = [
+    "x-squid-error",
+    "x-proxy-error",
+    "x-brd-error",
+    "x-brd-err-code",
+    "x-luminati-error",
+    "x-luminati-error-code",
+];
+/// The most characters of a proxy's own words in a message.
+const MAX_PROXY_CHARS: usize = 80;
+
 /// Makes the attempt within its deadline.
 pub(super) async fn run(http: &Http, request: &FetchRequest) -> Result<Fetched, FetchError> {
     let deadline = request.deadline.min(http.limits.total_timeout);
@@ -51,8 +65,8 @@ pub(super) async fn run(http: &Http, request: &FetchRequest) -> Result<Fetched, 
 /// The state of an attempt from hop to hop.
 struct Attempt<'a> {
     http: &'a Http,
-    client: HttpClient,
     route: Route,
+    failed_proxies: Vec<RouteVia>,
     request: &'a FetchRequest,
     /// The URL of the current hop.
     url: Url,
@@ -86,7 +100,7 @@ impl<'a> Attempt<'a> {
         }
         Ok(Self {
             http,
-            client: http.clients.client(route.via),
+            failed_proxies: vec![route.via],
             route,
             request,
             url,
@@ -105,9 +119,9 @@ impl<'a> Attempt<'a> {
         loop {
             let response = self.send().await?;
             let status = response.status().as_u16();
-            if status == 407 && self.route.is_proxied() {
-                let message =
-                    "the proxy rejected the credentials (407): check its user and password";
+            if self.route.is_proxied()
+                && let Some(message) = proxy_refusal(&response)
+            {
                 return Err(FetchError::new(Kind::Proxy, message));
             }
             let Some(target) = redirect_target(&response) else {
@@ -115,6 +129,9 @@ impl<'a> Attempt<'a> {
                 return self.finish(response).await;
             };
             let next = self.next_hop(&target)?;
+            if let Some(check) = &self.request.redirect_check {
+                check.check(next.as_str()).await?;
+            }
             self.count_visit()?;
             self.keep_cookies(response.headers());
             self.hops.push(Redirect { url: self.url.to_string(), status_code: status });
@@ -127,7 +144,51 @@ impl<'a> Attempt<'a> {
         self.http.clients.policy().proxy(self.route.via).map(AsRef::as_ref)
     }
 
-    async fn send(&self) -> Result<Response<Incoming>, FetchError> {
+    /// Sends the request of this hop. A request that certainly had no effect is sent again: over a fresh connection if
+    /// a reused one was closed, and through another proxy if one failed.
+    async fn send(&mut self) -> Result<Response<Incoming>, FetchError> {
+        let mut sent = self.send_once(false).await;
+        let is_repeatable = self.method == Method::Get && !self.with_body;
+        if is_repeatable && sent.as_ref().is_err_and(|it| find::<StaleConnection>(it).is_some()) {
+            tracing::debug!("a reused connection was closed: requesting again over a fresh one");
+            sent = self.send_once(true).await;
+        }
+        for _ in 1..MAX_PROXIES {
+            let failed = sent
+                .as_ref()
+                .is_err_and(|it| find::<DialError>(it).is_some_and(DialError::is_of_proxy));
+            let next = if failed { self.other_proxy() } else { None };
+            let Some(next) = next else { break };
+            tracing::debug!("a proxy failed: using another of the pool");
+            self.route.via = next;
+            self.failed_proxies.push(next);
+            sent = self.send_once(false).await;
+        }
+        sent
+    }
+
+    /// Returns a proxy that the job may use and that has not failed in this attempt.
+    fn other_proxy(&self) -> Option<RouteVia> {
+        let candidates = self.http.clients.policy().candidates(self.request);
+        candidates.into_iter().find(|it| *it != self.route.via && !self.failed_proxies.contains(it))
+    }
+
+    async fn send_once(&self, fresh: bool) -> Result<Response<Incoming>, FetchError> {
+        let clients = &self.http.clients;
+        let client = match fresh {
+            true => clients.fresh_client(self.route.via),
+            false => clients.client(self.route.via),
+        };
+        let limit = self.http.limits.first_byte_timeout;
+        if let Ok(response) = timeout(limit, client.request(self.build_request()?)).await {
+            response.map_err(request_error)
+        } else {
+            let message = format!("the response did not start within {} ms", limit.as_millis());
+            Err(FetchError::new(Kind::Timeout, message))
+        }
+    }
+
+    fn build_request(&self) -> Result<http::Request<Full<Bytes>>, FetchError> {
         let hop = Hop {
             to: &self.url,
             from: self.from.as_ref(),
@@ -153,13 +214,7 @@ impl<'a> Attempt<'a> {
         *request.method_mut() = method(self.method);
         *request.uri_mut() = to_uri(&self.url)?;
         *request.headers_mut() = headers;
-        let limit = self.http.limits.first_byte_timeout;
-        if let Ok(response) = timeout(limit, self.client.request(request)).await {
-            response.map_err(request_error)
-        } else {
-            let message = format!("the response did not start within {} ms", limit.as_millis());
-            Err(FetchError::new(Kind::Timeout, message))
-        }
+        Ok(request)
     }
 
     fn with_jar<R>(&self, work: impl FnOnce(&CookieJar) -> R) -> R {
@@ -256,12 +311,13 @@ impl<'a> Attempt<'a> {
             warnings
                 .push(format!("the site answered {status} without a target: its body was used"));
         }
-        let body = body::read(incoming, &head.headers, self.request.max_bytes).await?;
+        let body = body::read(&head, incoming, self.request.max_bytes).await?;
+        warnings.extend(body.warnings);
         let text = |it: &HeaderValue| String::from_utf8_lossy(it.as_bytes()).into_owned();
         Ok(Fetched {
             status,
             headers: head.headers.iter().map(|(k, v)| (k.as_str().to_owned(), text(v))).collect(),
-            body,
+            body: body.bytes,
             final_url: self.url.to_string(),
             redirects: self.hops,
             own_proxy: self.route.is_own(),
@@ -289,6 +345,26 @@ impl SeededJar {
             self.seeded = true;
         }
     }
+}
+
+/// Returns the reason if a response is the proxy's own refusal and not the site's response.
+fn proxy_refusal(response: &Response<Incoming>) -> Option<String> {
+    let status = response.status().as_u16();
+    if status == 407 {
+        let message = "the proxy rejected the credentials (407): check its user and password";
+        return Some(message.to_owned());
+    }
+    if status < 400 {
+        return None;
+    }
+    let header = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
+    let own = PROXY_MARKS.iter().find_map(|it| header(it));
+    // RFC 9209: an error of the proxy nearest to us.
+    let said = || header("proxy-status").filter(|it| it.windows(6).any(|it| it == b"error="));
+    let reason = String::from_utf8_lossy(own.or_else(said)?).into_owned();
+    let reason: String =
+        reason.chars().filter(|it| !it.is_control()).take(MAX_PROXY_CHARS).collect();
+    Some(format!("the proxy refused the request with status {status}: {reason}"))
 }
 
 fn is_redirect(status: u16) -> bool {

@@ -1,66 +1,156 @@
-//! Reads a body: counts its bytes and decodes it.
+//! Reads a body to its end, within limits, and decides whether one that ends oddly is returned.
+//!
+//! Browsers show whatever arrived. A fetcher must not take half a page for a page, so the rule here is:
+//!
+//! * If the transfer is known to be complete, whatever could be decoded is returned, with a warning if it is not the whole stream:
+//!   another attempt would bring the same bytes.
+//! * If the transfer broke off, or ended with the connection, so that nobody knows, the body is returned only if it is complete by its own measure: the compressed stream
+//!   ended, or the text ends like a whole document. Otherwise it is an error, and another attempt may bring more.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_compression::tokio::bufread::{
-    BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
-};
-use async_compression::zstd::DParameter;
-use bytes::{Buf, Bytes};
-use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::response::Parts;
+use http::{HeaderMap, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 use tokio::time::timeout;
 
+use crate::fetch::http::decode::{self, Decoded};
 use crate::net::error::cause_message;
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 
-/// The most nested encodings that are decoded. Ordinary servers use one.
-const MAX_ENCODINGS: usize = 4;
-/// RFC 9659 limits a `zstd` window to 8 MiB; without the limit a response could claim 128 MiB.
-const ZSTD_WINDOW_LOG: u32 = 23;
 /// The longest body of a redirect that is read to reuse the connection.
 const DRAIN_BYTES: u64 = 16_384;
 /// The time to read it.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
+/// The silence after which a body is checked: a server that announced more bytes than it has may never end it.
+const SILENCE: Duration = Duration::from_secs(2);
+/// The most memory that is reserved for a body because its length was announced.
+const MAX_RESERVED_BYTES: u64 = 1 << 20;
+/// The end of a text in which the end of a document is looked for.
+const TAIL_BYTES: usize = 256;
 
-type Reader = Box<dyn AsyncBufRead + Send + Unpin>;
+/// A body, decoded.
+#[derive(Debug)]
+pub(super) struct ReadBody {
+    pub(super) bytes: Vec<u8>,
+    /// Warnings about a body that is incomplete or damaged.
+    pub(super) warnings: Vec<String>,
+}
 
-/// Reads `body` to its end and decodes it; at most `max_bytes` after decoding.
+/// The end of a body's transfer.
+enum Ending {
+    Complete,
+    /// The end of the connection is the end of the body.
+    Closed,
+    Broken(hyper::Error),
+    /// Nothing came for a while, and what came is complete.
+    Silent,
+}
+
+/// Reads the body behind `head` to its end and decodes it; at most `max_bytes` after decoding.
 pub(super) async fn read(
+    head: &Parts,
     body: Incoming,
-    headers: &HeaderMap,
     max_bytes: u64,
-) -> Result<Vec<u8>, FetchError> {
-    let codings = codings(headers);
+) -> Result<ReadBody, FetchError> {
+    let headers = &head.headers;
+    let codings = decode::codings(headers);
     if codings.is_empty() && body.size_hint().lower() > max_bytes {
         return Err(too_large(max_bytes));
     }
-    // Encoded bytes are bounded too: an endless stream of empty members decodes to nothing.
-    let wire = max_bytes.saturating_add(max_bytes / 8).saturating_add(65_536);
-    let mut reader: Reader = Box::new(Chunks { body, chunk: Bytes::new(), left: wire });
-    if reader.fill_buf().await.map_err(|it| read_error(it, max_bytes))?.is_empty() {
-        return Ok(Vec::new());
+    let (wire, ending) = Transfer { body, headers, max_bytes }.run().await?;
+    let is_framed = head.version >= Version::HTTP_2
+        || headers.contains_key(CONTENT_LENGTH)
+        || headers.contains_key(TRANSFER_ENCODING);
+    let ending = match ending {
+        Ending::Complete if !is_framed => Ending::Closed,
+        ending => ending,
+    };
+    judged(ending, decoded(wire, headers, max_bytes).await?)
+}
+
+async fn decoded(
+    wire: Vec<u8>,
+    headers: &HeaderMap,
+    max_bytes: u64,
+) -> Result<Decoded, FetchError> {
+    let codings = decode::codings(headers);
+    let decoded = decode::decode(wire, &codings, is_textual(headers), max_bytes);
+    decoded.await.map_err(|decode::TooLarge| too_large(max_bytes))
+}
+
+/// Returns a body with its warnings.
+///
+/// # Errors
+///
+/// `Broken` if too much of it is missing.
+fn judged(ending: Ending, decoded: Decoded) -> Result<ReadBody, FetchError> {
+    let Decoded { bytes, has_end, note, failure } = decoded;
+    let is_whole = has_end && failure.is_none() || is_whole_text(&bytes);
+    let (is_kept, fault) = match (&ending, failure) {
+        (Ending::Complete | Ending::Closed, None) => (true, None),
+        (Ending::Complete, Some(failure)) => (!bytes.is_empty(), Some(failure)),
+        (Ending::Closed, Some(failure)) => (is_whole, Some(failure)),
+        (Ending::Broken(error), _) => (is_whole, Some(cause_message(error))),
+        (Ending::Silent, _) => (true, Some("the server announced more than it sent".to_owned())),
+    };
+    if !is_kept {
+        let fault = fault.unwrap_or_default();
+        let message = format!("the body is incomplete or damaged: {fault}");
+        let error = FetchError::new(FetchErrorKind::Broken, message);
+        return Err(match ending {
+            Ending::Broken(source) => error.with_source(source),
+            _ => error,
+        });
     }
-    for coding in codings.iter().rev() {
-        reader = decoder(reader, *coding).await.map_err(|it| read_error(it, max_bytes))?;
+    let fault = fault.map(|it| format!("the body may be incomplete: {it}"));
+    let warnings = note.map(str::to_owned).into_iter().chain(fault).collect();
+    Ok(ReadBody { bytes, warnings })
+}
+
+struct Transfer<'a> {
+    body: Incoming,
+    headers: &'a HeaderMap,
+    max_bytes: u64,
+}
+
+impl Transfer<'_> {
+    /// Reads the bytes as they are sent.
+    async fn run(mut self) -> Result<(Vec<u8>, Ending), FetchError> {
+        let codings = decode::codings(self.headers);
+        let expected = self.body.size_hint().exact().unwrap_or(0).min(MAX_RESERVED_BYTES);
+        let mut wire = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+        loop {
+            let Ok(frame) = timeout(SILENCE, self.body.frame()).await else {
+                if self.is_complete(&wire).await {
+                    return Ok((wire, Ending::Silent));
+                }
+                continue;
+            };
+            let data = match frame {
+                None => return Ok((wire, Ending::Complete)),
+                Some(Err(error)) => return Ok((wire, Ending::Broken(error))),
+                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+            };
+            wire.extend_from_slice(&data);
+            // Encoded bytes are bounded too: an endless stream of empty members decodes to nothing.
+            let most = if codings.is_empty() && !decode::may_be_encoded(&wire) {
+                self.max_bytes
+            } else {
+                self.max_bytes.saturating_add(self.max_bytes / 8).saturating_add(65_536)
+            };
+            if wire.len() as u64 > most {
+                return Err(too_large(self.max_bytes));
+            }
+        }
     }
-    let mut out = Vec::new();
-    let mut buffer = vec![0; 16_384];
-    loop {
-        let count = reader.read(&mut buffer).await.map_err(|it| read_error(it, max_bytes))?;
-        if count == 0 {
-            return Ok(out);
-        }
-        if (out.len() + count) as u64 > max_bytes {
-            return Err(too_large(max_bytes));
-        }
-        out.extend_from_slice(&buffer[..count]);
+
+    /// Returns `true` if the bytes so far are a complete body although more were announced.
+    async fn is_complete(&self, wire: &[u8]) -> bool {
+        let decoded = decoded(wire.to_vec(), self.headers, self.max_bytes).await;
+        decoded.is_ok_and(|it| it.failure.is_none() && (it.has_end || is_whole_text(&it.bytes)))
     }
 }
 
@@ -72,123 +162,45 @@ pub(super) async fn drain(body: Incoming) {
     }
 }
 
+/// Returns `true` if the type is one of texts, or there is none: such a body is never compressed by itself.
+fn is_textual(headers: &HeaderMap) -> bool {
+    let Some(label) = headers.get_all(CONTENT_TYPE).iter().next_back() else { return true };
+    let label = String::from_utf8_lossy(label.as_bytes()).to_ascii_lowercase();
+    let media = label.split(';').next().unwrap_or_default().trim();
+    let is_part = |it: &&str| media.contains(*it);
+    media.is_empty() || ["text/", "html", "json", "xml", "javascript"].iter().any(|it| is_part(&it))
+}
+
+/// Returns `true` if a text ends like a whole HTML document.
+fn is_whole_text(bytes: &[u8]) -> bool {
+    let tail = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
+    let tail = String::from_utf8_lossy(tail).to_ascii_lowercase();
+    let mut tail = tail.trim_end();
+    // Servers and caches add remarks behind the document.
+    while let Some(before) = tail.strip_suffix("-->").and_then(|it| it.rsplit_once("<!--")) {
+        tail = before.0.trim_end();
+    }
+    tail.ends_with("</html>")
+}
+
 fn too_large(max_bytes: u64) -> FetchError {
     FetchError::new(FetchErrorKind::TooLarge, format!("the body exceeds {max_bytes} bytes"))
 }
 
-fn read_error(error: io::Error, max_bytes: u64) -> FetchError {
-    if error.kind() == io::ErrorKind::FileTooLarge {
-        return too_large(max_bytes);
-    }
-    let message = format!("the body is incomplete or damaged: {}", cause_message(&error));
-    FetchError::new(FetchErrorKind::Broken, message).with_source(error)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
-    Gzip,
-    Brotli,
-    Zstd,
-    Deflate,
-}
-
-/// Returns the codings in the order in which they were applied. Returns none if one is unknown: the
-/// body then stays as it is.
-fn codings(headers: &HeaderMap) -> Vec<Coding> {
-    let mut found = Vec::new();
-    for value in headers.get_all(CONTENT_ENCODING) {
-        for word in value.to_str().unwrap_or("?").split(',') {
-            found.push(match word.trim().to_ascii_lowercase().as_str() {
-                "" | "identity" => continue,
-                "gzip" | "x-gzip" => Coding::Gzip,
-                "br" => Coding::Brotli,
-                "zstd" => Coding::Zstd,
-                "deflate" => Coding::Deflate,
-                _ => return Vec::new(),
-            });
+    #[test]
+    fn a_whole_document_is_told_by_its_end() {
+        for (text, is_whole) in [
+            ("<p>x</p></body></HTML>\n", true),
+            ("<p>x</html> <!-- cached --> \n<!-- 3 ms -->", true),
+            ("<p>x</p></body></htm", false),
+            ("<p>x</p>", false),
+            ("", false),
+        ] {
+            assert_eq!(is_whole_text(text.as_bytes()), is_whole, "{text}");
         }
-    }
-    if found.len() > MAX_ENCODINGS { Vec::new() } else { found }
-}
-
-async fn decoder(mut from: Reader, coding: Coding) -> io::Result<Reader> {
-    Ok(match coding {
-        Coding::Gzip => {
-            let mut decoder = GzipDecoder::new(from);
-            decoder.multiple_members(true);
-            Box::new(BufReader::new(decoder))
-        }
-        Coding::Brotli => Box::new(BufReader::new(BrotliDecoder::new(from))),
-        Coding::Zstd => {
-            let window = [DParameter::window_log_max(ZSTD_WINDOW_LOG)];
-            let mut decoder = ZstdDecoder::with_params(from, &window);
-            decoder.multiple_members(true);
-            Box::new(BufReader::new(decoder))
-        }
-        // `deflate` means zlib, but some servers send the raw stream.
-        Coding::Deflate if is_zlib(from.fill_buf().await?) => {
-            Box::new(BufReader::new(ZlibDecoder::new(from)))
-        }
-        Coding::Deflate => Box::new(BufReader::new(DeflateDecoder::new(from))),
-    })
-}
-
-/// Returns `true` if a stream starts with a zlib header: method 8, a valid window and the check
-/// bits.
-fn is_zlib(start: &[u8]) -> bool {
-    match start {
-        [first, second, ..] => {
-            first & 0x0f == 8
-                && first >> 4 <= 7
-                && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0
-        }
-        [first] => *first == 0x78,
-        [] => false,
-    }
-}
-
-/// A body as a reader, with a limit on the bytes read from the connection.
-struct Chunks {
-    body: Incoming,
-    chunk: Bytes,
-    left: u64,
-}
-
-impl AsyncBufRead for Chunks {
-    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let this = self.get_mut();
-        while this.chunk.is_empty() {
-            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
-                None => break,
-                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
-                Some(Ok(frame)) => {
-                    let Ok(data) = frame.into_data() else { continue };
-                    match this.left.checked_sub(data.len() as u64) {
-                        Some(left) => this.left = left,
-                        None => return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into())),
-                    }
-                    this.chunk = data;
-                }
-            }
-        }
-        Poll::Ready(Ok(&this.chunk))
-    }
-
-    fn consume(self: Pin<&mut Self>, count: usize) {
-        self.get_mut().chunk.advance(count);
-    }
-}
-
-impl AsyncRead for Chunks {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let ready = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let count = ready.len().min(buf.remaining());
-        buf.put_slice(&ready[..count]);
-        self.consume(count);
-        Poll::Ready(Ok(()))
     }
 }

@@ -12,6 +12,7 @@ use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, Htt
 mod attempt;
 mod body;
 mod cookies;
+mod decode;
 mod headers;
 mod limits;
 mod user_agent;

@@ -1,7 +1,10 @@
 //! The HTTP fetcher over real sockets of the loopback interface.
 
+mod bodies;
 mod hostile;
+mod lenient;
 mod proxies;
 mod redirects;
 mod tiers;
 mod tls;
+mod types;

@@ -262,3 +262,51 @@ async fn a_proxy_never_receives_a_private_name() {
     let heard = [first, second].map(|it| it.lock().expect("not poisoned").len());
     assert_eq!(heard, [0, 0]);
 }
+
+#[tokio::test]
+async fn a_dead_proxy_is_replaced_by_another_of_the_pool() {
+    let site = SecureSite::start().await;
+    let target = site.addr;
+    let (good, heard) = proxy(move |stream, heard| tunnel(stream, heard, None, target)).await;
+    let dead = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let dead = dead.local_addr().expect("an address");
+    let pool = [dead, good].map(|it| ProxyUrl::parse(&format!("http://{it}")).expect("a proxy"));
+    for pool in [pool.clone(), {
+        let [dead, good] = pool;
+        [good, dead]
+    }] {
+        let network = NetPolicy::new()
+            .allow_network("127.0.0.0/8")
+            .expect("a network")
+            .proxies(pool)
+            .resolve("secure.test", site.addr)
+            .extra_roots(&site.root)
+            .expect("a root");
+        let http = Http::new().network(network);
+
+        let page = http.fetch(asking("https://secure.test/a")).await.expect("a page");
+
+        assert!(page.body.starts_with(b"/a ") && page.proxied);
+    }
+    assert_eq!(heard.lock().expect("not poisoned").len(), 2);
+}
+
+#[tokio::test]
+async fn a_proxys_own_refusal_of_a_plain_page_is_a_proxy_error() {
+    for (status, header) in [
+        (403, ("x-squid-error", "ERR_ACCESS_DENIED 0")),
+        (502, ("proxy-status", "gate; error=destination_unavailable")),
+    ] {
+        let proxy = rungs::testkit::site::Site::start(move |_| {
+            rungs::testkit::site::SiteResponse::status(status).header(header.0, header.1)
+        });
+        let target = "127.0.0.1:80".parse().expect("an address");
+        let network = via(&proxy.url("")).resolve("plain.test", target);
+        let http = Http::new().network(network);
+
+        let error = http.fetch(asking("http://plain.test/")).await.expect_err("refused");
+
+        assert_eq!(error.kind(), Kind::Proxy);
+        assert!(error.to_string().contains(header.1), "{error}");
+    }
+}

@@ -127,3 +127,71 @@ async fn a_delivery_follows_no_redirect() {
     assert!(matches!(inside, DeliveryOutcome::Refused { .. }), "{inside:?}");
     assert_eq!((site.hits(), site.hits_on("/elsewhere")), (1, 0));
 }
+
+/// Returns the error of a page at `https://{host}/` on a server that does this with each connection.
+async fn refusal(
+    certificate: rcgen::CertificateParams,
+    host: &str,
+    trusts: bool,
+) -> rungs::ports::fetch::FetchError {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = certificate.self_signed(&key).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).expect("a key"),
+        )
+        .expect("a server");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let mut network = local().resolve(host, addr);
+    if trusts {
+        network = network.extra_roots(certificate.der().to_vec()).expect("a root");
+    }
+    let http = Http::new().network(network);
+    http.fetch(get(&format!("https://{host}/"))).await.expect_err("a certificate at fault")
+}
+
+#[tokio::test]
+async fn a_refused_certificate_says_why() {
+    let named = |it: &str| rcgen::CertificateParams::new(vec![it.to_owned()]).expect("a name");
+    let mut expired = named("secure.test");
+    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+
+    for (certificate, trusts, part) in [
+        (named("secure.test"), false, "self-signed or its issuer is not trusted"),
+        (named("other.test"), true, "for another host name"),
+        (expired, true, "has expired"),
+    ] {
+        let error = refusal(certificate, "secure.test", trusts).await;
+        assert_eq!(error.kind(), FetchErrorKind::Tls, "{part}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_from_one_that_hangs_up() {
+    let plain = Site::start(|_| SiteResponse::html("x"));
+    let hangs_up = rungs::testkit::site::RawSite::start(|mut stream| {
+        let _ = std::io::Read::read(&mut stream, &mut [0; 64]);
+    });
+    let http = Http::new().network(local());
+
+    let plain = http.fetch(get(&plain.url("/").replace("http:", "https:"))).await;
+    let broken = http.fetch(get(&hangs_up.url("/").replace("http:", "https:"))).await;
+
+    let (plain, broken) = (plain.expect_err("no TLS"), broken.expect_err("no handshake"));
+    assert_eq!(plain.kind(), FetchErrorKind::Tls);
+    assert!(plain.to_string().contains("does not speak TLS"), "{plain}");
+    assert_eq!(broken.kind(), FetchErrorKind::Broken);
+}

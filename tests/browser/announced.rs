@@ -1,4 +1,4 @@
-//! What a page announces, and what a browser does not show: refreshes, stubs, late applications, frames, documents
+//! Announced and hidden content of pages: refreshes, stubs, late applications, frames, documents
 //! and statuses, through the engine with its whole ladder.
 
 use std::time::Duration;

@@ -36,7 +36,7 @@ const BARE: usize = 60;
 /// Visible characters below which a page has no content although it has pictures.
 const NOTHING: usize = 16;
 
-/// What a document shows.
+/// The visible content of a document.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Probe {

@@ -1,4 +1,4 @@
-//! What receivers of webhooks may ask for, and what their URLs may hold.
+//! Webhook receivers: their responses and their URLs.
 
 use std::sync::{Arc, Mutex};
 

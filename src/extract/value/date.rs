@@ -137,7 +137,7 @@ struct Token {
     /// The month of a numbered one.
     month: Option<u32>,
     digits: usize,
-    /// What stands between this token and the next.
+    /// The text between this token and the next.
     gap: String,
 }
 

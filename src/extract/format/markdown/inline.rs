@@ -22,7 +22,7 @@ pub(crate) struct Emphasis {
     pub(crate) blocks: Vec<&'static str>,
     /// The mark at the end of the line, and where the line ended then.
     pub(crate) closed: Option<(&'static str, usize)>,
-    /// Where the line ended when the innermost element began that gets marks around it.
+    /// The length of the line at the start of the innermost element that gets marks around it.
     pub(crate) opened: Option<usize>,
 }
 

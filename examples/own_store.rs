@@ -33,7 +33,9 @@ fn due_in(queue: Queue, record: &Record) -> Option<Timestamp> {
 fn picked(map: &BTreeMap<Vec<u8>, Versioned>, claim: &Claim) -> Vec<Vec<u8>> {
     if claim.queue == Queue::Jobs {
         let mut jobs = JobIndex::default();
-        map.values().for_each(|it| jobs.put(&it.record));
+        for stored in map.values() {
+            jobs.put(&stored.record);
+        }
         return jobs.pick(claim).into_iter().map(|it| Key::Job(it).to_bytes()).collect();
     }
     let due = |it: &Versioned| due_in(claim.queue, &it.record).filter(|at| *at <= claim.now);

@@ -241,8 +241,9 @@ impl Ladder {
 /// Returns what an attempt shows of the site's load.
 fn health(finding: &Finding, status: Option<u16>) -> Health {
     match (finding, status) {
-        (_, Some(429 | 503)) => Health::Overloaded,
-        (Finding::Transport { code: ErrorCode::Timeout, .. }, _) => Health::Overloaded,
+        (_, Some(429 | 503)) | (Finding::Transport { code: ErrorCode::Timeout, .. }, _) => {
+            Health::Overloaded
+        }
         (Finding::Judged(_), _) => Health::Well,
         (Finding::Transport { .. }, _) => Health::Unknown,
     }

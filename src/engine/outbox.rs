@@ -157,8 +157,7 @@ impl Outbox {
         let deliveries = shared.config.settings.deliveries;
         let limit = deliveries.min(MAX_WAITING - self.waiting.len());
         let (queue, worker) = (Queue::Notifications, shared.worker);
-        let shares = Shares::default();
-        let claim = Claim { queue, worker, now, until, limit, shares };
+        let claim = Claim { queue, worker, now, until, limit, shares: Shares::default() };
         let claimed = match shared.adapters.store.claim(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {

@@ -40,8 +40,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn round(shared: &Shared) -> Result<usize, EngineError> {
     let now = shared.now();
     let (queue, worker) = (Queue::Expiry, shared.worker);
-    let (limit, shares) = (RECORDS_PER_ROUND, Shares::default());
-    let claim = Claim { queue, worker, now, until: now, limit, shares };
+    let limit = RECORDS_PER_ROUND;
+    let claim = Claim { queue, worker, now, until: now, limit, shares: Shares::default() };
     let due = shared.adapters.store.claim(claim).await?;
     let count = due.len();
     for found in due {

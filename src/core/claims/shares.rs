@@ -25,6 +25,7 @@ impl Priority {
     /// All priorities, the most urgent first.
     pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
 
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
     pub(in crate::core) fn is_normal(&self) -> bool {
         *self == Self::Normal
     }

@@ -238,7 +238,7 @@ mod tests {
             silent(Tier::Curl, ErrorCode::ConnectionError),
             silent(Tier::Curl, ErrorCode::DnsError),
         ] {
-            let again = planned(&DIRECT, &[once.clone()]);
+            let again = planned(&DIRECT, std::slice::from_ref(&once));
             let twice = planned(&DIRECT, &[once.clone(), once]);
 
             let wait = Duration::from_millis(500);
@@ -271,7 +271,11 @@ mod tests {
             silent(Tier::Curl, ErrorCode::Timeout),
             silent(Tier::Curl, ErrorCode::TargetHttpError),
         ] {
-            assert_eq!(planned(&DIRECT, &[failed.clone()]), at_once(Tier::Http), "{failed:?}");
+            assert_eq!(
+                planned(&DIRECT, std::slice::from_ref(&failed)),
+                at_once(Tier::Http),
+                "{failed:?}"
+            );
         }
     }
 

@@ -38,6 +38,7 @@ pub struct SiteProfile {
     paused_until: Timestamp,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 fn is_unset(at: &Timestamp) -> bool {
     *at == Timestamp::default()
 }

@@ -271,9 +271,10 @@ impl<'a> Attempt<'a> {
         let most = self.http.limits.max_redirects;
         if self.hops.len() >= most {
             let is_loop = self.visits.values().any(|it| *it > 1);
-            let message = match is_loop {
-                true => format!("the redirects form a loop: {most} were followed"),
-                false => format!("more than {most} redirects"),
+            let message = if is_loop {
+                format!("the redirects form a loop: {most} were followed")
+            } else {
+                format!("more than {most} redirects")
             };
             return Err(FetchError::new(Kind::Redirect, message));
         }

@@ -272,7 +272,9 @@ impl Table {
             if changes {
                 self.reserve(taken.len())?;
                 self.apply(&jobs, batch)?;
-                taken.iter().for_each(|it| jobs.put(&it.record));
+                for claimed in &taken {
+                    jobs.put(&claimed.record);
+                }
             }
         }
         self.settled()?;

@@ -88,8 +88,9 @@ fn document(content_type: &'static str, body: &'static [u8]) -> impl HttpFetcher
 
 #[tokio::test]
 async fn a_cancellation_drops_whatever_is_running() {
-    let page = || Item::get("http://a.test/");
     type Case = (&'static str, Item, Box<dyn Fn(Hanging) -> rungs::engine::EngineBuilder>);
+
+    let page = || Item::get("http://a.test/");
     let cases: [Case; 4] = [
         ("http", page(), Box::new(|it| Engine::builder().http(it))),
         ("browser", page().force_tier(Tier::Browser), Box::new(|it| Engine::builder().browser(it))),

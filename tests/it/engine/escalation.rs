@@ -190,7 +190,7 @@ fn busy(clock: &Paused) -> Engine {
     let fetch = async |_: FetchRequest| {
         Ok::<_, FetchError>(Fetched::new(503, "busy").header("retry-after", "300"))
     };
-    let fetcher = fetcher_fn([Tier::Curl, Tier::Http], move |it| fetch(it));
+    let fetcher = fetcher_fn([Tier::Curl, Tier::Http], fetch);
     builder().http(fetcher).clock(clock.clone()).build().expect("built")
 }
 
@@ -234,11 +234,11 @@ async fn waiting_for_the_site_counts_against_the_timeout() {
         Ok::<_, FetchError>(Fetched::new(503, "busy").header("retry-after", "40"))
     };
     let clock = Paused::default();
-    let fetcher = fetcher_fn([Tier::Curl], move |it| fetch(it));
+    let fetcher = fetcher_fn([Tier::Curl], fetch);
     let engine = builder().http(fetcher).clock(clock.clone()).build().expect("built");
     let began = clock.now();
 
-    let item = Item::get("http://a.test/").timeout(Duration::from_secs(60));
+    let item = Item::get("http://a.test/").timeout(Duration::from_mins(1));
     let report = engine.scrape(item).await.expect("accepted");
 
     assert!(report.result().is_err());

@@ -80,7 +80,7 @@ fn climbed(asked: &Asked, answers: &[(Finding, Duration)]) -> (Vec<Attempt>, Pla
             trail: &trail,
             start: asked.start,
             proven: asked.proven,
-            last_resort: asked.draw % 2 == 0,
+            last_resort: asked.draw.is_multiple_of(2),
             used,
             since_last: Duration::ZERO,
             backoff: asked.backoff,

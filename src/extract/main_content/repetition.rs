@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::phrases;
-use super::trim::{LINE, drop_where, has_heading, has_image};
+use super::trim::{LINE, drop_where, has_heading, has_image, is_minor};
 use crate::extract::data::facts::Facts;
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::{Doc, Id};
@@ -88,6 +88,7 @@ pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
     }
     let repeats = |text: &str| counts.get(text).is_some_and(|it| *it >= SHOWN);
     let root = selection.root;
+    let total = selection.length();
     let mut end = root;
     let mut dropped: Vec<Id> = Vec::new();
     let mut tried = 0;
@@ -111,7 +112,9 @@ pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
         end = doc.end(part);
         let inside = part..end;
         let again = lines.iter().filter(|it| inside.contains(&it.at) && it.text == line.text);
-        if doc.tag(part) != Tag::Text && (has_image(doc, part) || again.count() > 1) {
+        // What makes most of a page is its text.
+        let is_box = doc.tag(part) != Tag::Text && is_minor(doc.node(part).text, total);
+        if is_box && (has_image(doc, part) || again.count() > 1) {
             dropped.push(part);
         }
     }

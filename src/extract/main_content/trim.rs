@@ -111,7 +111,7 @@ fn is_at_least(part: usize, whole: usize, percent: usize) -> bool {
     part * 100 >= whole * percent
 }
 
-fn is_minor(text: usize, total: usize) -> bool {
+pub(super) fn is_minor(text: usize, total: usize) -> bool {
     !is_at_least(text, total, MINOR)
 }
 

@@ -182,6 +182,11 @@ impl<'a> Doc<'a> {
         Children { doc: self, at: id + 1, end: self.end(id) }
     }
 
+    /// Returns the siblings behind a node.
+    pub(crate) fn siblings_after(&self, id: Id) -> Children<'_, 'a> {
+        Children { doc: self, at: self.end(id), end: self.end(self.node(id).parent) }
+    }
+
     /// Returns a node and its ancestors, from the inside out.
     pub(crate) fn around(&self, id: Id) -> impl Iterator<Item = Id> {
         let up = |it: &Id| (*it > 0).then(|| self.nodes[*it].parent);

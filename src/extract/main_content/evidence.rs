@@ -53,9 +53,10 @@ impl Evidence {
                 Tag::Input if doc.attr(at, "type") != Some("hidden") => found.controls += 1,
                 tag if tag.is_block() && !node.has_block => {
                     found.paragraph = found.paragraph.max(node.text - node.linked);
-                    found.sentence |= node.text > 0
-                        && node.linked * 100 < node.text * MOSTLY_LINKED
-                        && phrases::is_sentence(&doc.folded_text(at));
+                    found.sentence = found.sentence
+                        || node.text > 0
+                            && node.linked * 100 < node.text * MOSTLY_LINKED
+                            && phrases::is_sentence(&doc.folded_text(at));
                 }
                 _ => {}
             }

@@ -28,6 +28,10 @@ const UNLINKED: usize = 80;
 
 /// Bytes of a block that is a heading by what follows it.
 const LABEL: usize = 40;
+/// Nodes behind it among which that is.
+const NEAR: usize = 8;
+/// Headings of boilerplate on a page.
+const MAX_HEADS: usize = 100;
 /// Bytes of a heading over a section that may be boilerplate.
 const HEADING: std::ops::Range<usize> = 4..60;
 /// The share of the text that such a section may hold at most: with more it is the content.
@@ -104,12 +108,17 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind
             titled && HEADING.contains(&node.text)
         })
         .collect();
+    let mut found = 0;
     for head in heads {
         let text = doc.folded_text(head).to_lowercase();
         let reviews =
             || kind == PageKind::Product && REVIEW_HEADINGS.iter().any(|it| text.contains(it));
         if !BOILERPLATE_HEADINGS.iter().any(|it| text.starts_with(it)) && !reviews() {
             continue;
+        }
+        found += 1;
+        if found > MAX_HEADS {
+            break;
         }
         let level = doc.tag(head).level().unwrap_or(2);
         // A heading that is a link is the title of another page, and begins no section of this one.
@@ -135,7 +144,7 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind
         // Without one, the elements behind it up to the next heading.
         let parent = doc.node(part).parent;
         let mut rest: Vec<Id> = vec![part];
-        for next in doc.children(parent).filter(|it| *it > part) {
+        for next in doc.siblings_after(part) {
             // Prose behind the links is the text again.
             if (next..doc.end(next)).any(begins) || Evidence::of(doc, next).is_prose() {
                 break;
@@ -159,7 +168,7 @@ fn is_label(doc: &Doc<'_>, id: Id) -> bool {
         && node.linked == 0
         && node.text < LABEL;
     is_short && {
-        let next = doc.children(node.parent).find(|it| *it > id && doc.node(*it).text > 0);
+        let next = doc.siblings_after(id).take(NEAR).find(|it| doc.node(*it).text > 0);
         next.is_some_and(|it| doc.node(it).linked * 2 >= doc.node(it).text)
     }
 }

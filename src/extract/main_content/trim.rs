@@ -16,6 +16,8 @@ use crate::extract::main_content::{Boilerplate, BoilerplateMap};
 
 /// Bytes of a story; comments below one are not its content.
 const STORY: usize = 2_000;
+/// Nodes beside a label among which its control is.
+const NEAR: usize = 8;
 /// Bytes of a box that asks for consent.
 const CONSENT: usize = 2_000;
 /// Elements around a list of comments among which its box is.
@@ -379,10 +381,12 @@ fn labels_control(doc: &Doc<'_>, id: Id) -> bool {
         return true;
     }
     let parent = doc.node(id).parent;
-    let next = doc.children(parent).find(|it| *it >= doc.end(id) && doc.text(*it).is_none());
+    let next = doc.siblings_after(id).take(NEAR).find(|it| doc.text(*it).is_none());
     let unfolds = next.is_some_and(|it| doc.tag(it).is_block() && doc.node(it).text > 0);
     let in_form = doc.around(id).any(|it| doc.tag(it) == Tag::Form);
-    !unfolds && (in_form || doc.children(parent).any(is_control))
+    let beside = (id.saturating_sub(NEAR)..id).chain(doc.siblings_after(id).take(NEAR));
+    let mut beside = beside.filter(|it| doc.node(*it).parent == parent);
+    !unfolds && (in_form || beside.any(is_control))
 }
 
 /// Returns `true` if a part holds the page's heading.

@@ -7,6 +7,7 @@ use crate::extract::dom::anchor::is_heading_anchor;
 use crate::extract::dom::doc::{Id, folded};
 use crate::extract::dom::formula;
 use crate::extract::dom::image::image_source;
+use crate::extract::dom::numbering::NumberedList;
 use crate::extract::dom::tag::Tag;
 use crate::extract::format::markdown::{MarkdownWriter, escape};
 
@@ -68,7 +69,7 @@ impl MarkdownWriter<'_> {
             match node.tag {
                 Tag::Pre => self.code_lines(child),
                 Tag::Hr => self.break_line(),
-                Tag::Li => self.inline_item(child),
+                Tag::Ol | Tag::Ul => self.inline_list(child),
                 _ if node.tag.is_block() || node.has_block => {
                     self.break_line();
                     self.inline_children(child);
@@ -79,19 +80,22 @@ impl MarkdownWriter<'_> {
         }
     }
 
-    /// Writes an item of a list on a line of its own, behind its mark.
-    fn inline_item(&mut self, id: Id) {
+    /// Writes the items of a list on lines of their own, behind their marks.
+    fn inline_list(&mut self, id: Id) {
         let doc = self.selection.doc;
-        self.break_line();
-        let list = doc.node(id).parent;
-        if doc.tag(list) == Tag::Ol {
-            let number =
-                doc.children(list).filter(|it| doc.tag(*it) == Tag::Li && *it <= id).count();
-            self.line.push_str(&format!("{number}. "));
-        } else if doc.node(id).text > 0 {
-            self.line.push_str("- ");
+        let mut numbers = NumberedList::of(doc, id);
+        for child in doc.children(id).filter(|it| !self.selection.is_dropped(*it)) {
+            self.break_line();
+            if doc.tag(child) != Tag::Li {
+                continue;
+            }
+            match numbers.next(doc, child) {
+                Some(number) => self.line.push_str(&format!("{number}. ")),
+                None if doc.node(child).text > 0 => self.line.push_str("- "),
+                None => {}
+            }
+            self.inline_children(child);
         }
-        self.inline_children(id);
         self.break_line();
     }
 

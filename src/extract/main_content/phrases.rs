@@ -142,7 +142,6 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind
             continue;
         }
         // Without one, the elements behind it up to the next heading.
-        let parent = doc.node(part).parent;
         let mut rest: Vec<Id> = vec![part];
         for next in doc.siblings_after(part) {
             // Prose behind the links is the text again.

@@ -59,6 +59,8 @@ pub(super) fn style_hides(style: &str, unless: Styled<'_>) -> bool {
         || found.transparent && !found.moves && !unless.fades_in()
 }
 
+/// Nodes of an element that are looked at.
+const MAX_NODES: usize = 2_000;
 /// Bytes of a text that is hidden by being transparent.
 const TRANSPARENT: usize = 400;
 
@@ -70,9 +72,9 @@ impl Styled<'_> {
     /// Returns `true` if an element inside sets a font size of its own, or shows an image. Mails take the
     /// gaps between elements away like this.
     fn is_resized(self) -> bool {
-        self.0.descendants().skip(1).filter_map(|it| it.value().as_element()).any(|it| {
-            it.name() == "img" || it.attr("style").is_some_and(|it| it.contains("font-size"))
-        })
+        self.0.descendants().take(MAX_NODES).skip(1).filter_map(|it| it.value().as_element()).any(
+            |it| it.name() == "img" || it.attr("style").is_some_and(|it| it.contains("font-size")),
+        )
     }
 
     /// Returns `true` if a script seems to show the element later: it has data for scripts, or it holds a
@@ -86,8 +88,9 @@ impl Styled<'_> {
             })
         });
         let is_block = |it: &Element| Tag::of(it.name()).is_block();
-        let has_blocks = self.0.descendants().skip(1).filter_map(|it| it.value().as_element());
-        let texts = self.0.descendants().filter_map(|it| it.value().as_text());
+        let has_blocks =
+            self.0.descendants().take(MAX_NODES).skip(1).filter_map(|it| it.value().as_element());
+        let texts = self.0.descendants().take(MAX_NODES).filter_map(|it| it.value().as_text());
         scripted
             || has_blocks.into_iter().any(is_block)
             || texts.map(|it| it.len()).sum::<usize>() > TRANSPARENT

@@ -252,7 +252,7 @@ fn holds_code(doc: &Doc<'_>, id: Id) -> bool {
 fn is_caption(doc: &Doc<'_>, id: Id) -> bool {
     let node = doc.node(id);
     // The text of a card may be called its caption too.
-    let is_named = node.text < CAPTION
+    let is_named = (1..CAPTION).contains(&node.text)
         && node.linked == 0
         && !node.has_block
         && !matches!(node.tag, Tag::Caption | Tag::Table | Tag::Td | Tag::Th | Tag::Tr)

@@ -128,5 +128,5 @@ fn joined(stub: &Fetched, next: Fetched) -> Fetched {
         (first, second) => first.or(second),
     };
     let (own_proxy, proxied) = (stub.own_proxy && next.own_proxy, stub.proxied || next.proxied);
-    Fetched { redirects, warnings, cost, own_proxy, proxied, ..next }
+    Fetched { redirects, own_proxy, proxied, warnings, cost, ..next }
 }

@@ -345,7 +345,7 @@ fn recorded(
             (State::GivenUp, status, Some(reason), response_body)
         }
         DeliveryOutcome::Failed { status, reason, response_body, retry_after } => {
-            wait = retry_after.map(|it| it.clamp(RETRY_AFTER.0, RETRY_AFTER.1)).unwrap_or(wait);
+            wait = retry_after.map_or(wait, |it| it.clamp(RETRY_AFTER.0, RETRY_AFTER.1));
             (State::Pending, status, Some(reason), response_body)
         }
     };

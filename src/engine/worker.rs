@@ -145,7 +145,7 @@ async fn run_job(shared: &Arc<Shared>, job: Job) {
     };
     match end {
         ClaimEnd::Lost => {
-            tracing::warn!("the job was dropped: its lease was lost or its batch was canceled")
+            tracing::warn!("the job was dropped: its lease was lost or its batch was canceled");
         }
         ClaimEnd::Step(input) => commit(shared, &job, input).await,
     }

@@ -46,7 +46,7 @@ fn head_fault(error: &(dyn Error + 'static)) -> Option<String> {
 fn handshake_error(error: &(dyn Error + 'static)) -> (Kind, String) {
     let Some(fault) = find::<rustls::Error>(error) else {
         let cause = cause_message(error);
-        if chain(error).any(|it| it.is::<io::Error>()) {
+        if chain(error).any(<dyn std::error::Error>::is::<io::Error>) {
             return (
                 Kind::Broken,
                 format!("the connection broke within the TLS handshake: {cause}"),

@@ -142,7 +142,7 @@ async fn follow(mut handle: BatchHandle) {
                 print_fact(&format!("ended {} {}", job.id, job.state.as_str()));
             }
             ProgressEvent::BatchEnded { status } => {
-                print_fact(&format!("batch {id} {}", status.as_str()))
+                print_fact(&format!("batch {id} {}", status.as_str()));
             }
             _ => {}
         }

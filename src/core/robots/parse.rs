@@ -128,7 +128,7 @@ pub(super) fn normalized(text: &[u8], is_kept: impl Fn(u8) -> bool) -> Vec<u8> {
             }
             (byte, _) if is_kept(*byte) => written.push(*byte),
             (0..=b' ' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | 0x7f.., _) => {
-                written.extend(format!("%{byte:02X}").bytes())
+                written.extend(format!("%{byte:02X}").bytes());
             }
             _ => written.push(*byte),
         }

@@ -78,8 +78,8 @@ pub fn classify(content_type: Option<&str>, body: &[u8]) -> Option<DocumentKind>
 pub fn content_type(headers: &[(String, String)]) -> Option<String> {
     let named = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let values = named.flat_map(|(_, value)| value.split(',')).map(str::trim);
-    let valid = values.filter(|it| essence(it).is_some_and(|it| it != "*/*"));
-    valid.last().map(str::to_owned)
+    let mut valid = values.filter(|it| essence(it).is_some_and(|it| it != "*/*"));
+    valid.next_back().map(str::to_owned)
 }
 
 /// Returns the media type in lower case without parameters; `None` if the value does not begin with one.

@@ -169,7 +169,7 @@ mod tests {
     fn a_refresh_or_a_bare_page_of_scripts_has_its_content_elsewhere() {
         let refresh = |text_len| {
             let refresh = Refresh::parse("0;url=/to");
-            reason(&Scan { refresh, text_len, ..Scan::default() }).is_some()
+            reason(&Scan { text_len, refresh, ..Scan::default() }).is_some()
         };
         let scripts =
             |scripts, text_len| reason(&Scan { text_len, scripts, ..Scan::default() }).is_some();

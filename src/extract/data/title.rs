@@ -140,7 +140,7 @@ impl SiteName {
         };
         // Some sites write their name in front.
         let leading = || {
-            let at = title.find(|it| matches!(it, '|' | '-' | '–' | '»'))?;
+            let at = title.find(['|', '-', '–', '»'])?;
             let (name, rest) = title.split_at(at);
             let apart = name.ends_with(' ');
             let rest = rest.trim_start_matches(BETWEEN).trim_start();

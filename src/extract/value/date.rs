@@ -41,13 +41,12 @@ impl<'a> DateStyle<'a> {
     pub(crate) fn of(language: Option<&'a str>) -> Self {
         let lower = language.map(str::to_ascii_lowercase).unwrap_or_default();
         let mut parts = lower.split(['-', '_']);
-        let order = match (parts.next().unwrap_or_default(), parts.last()) {
-            ("", _) => NumericOrder::Unknown,
+        let order = match (parts.next().unwrap_or_default(), parts.next_back()) {
             ("en", Some("us" | "ph")) => NumericOrder::MonthFirst,
             ("en", Some("gb" | "uk" | "au" | "nz" | "ie" | "in" | "za" | "sg")) => {
                 NumericOrder::DayFirst
             }
-            ("en", _) => NumericOrder::Unknown,
+            ("en" | "", _) => NumericOrder::Unknown,
             _ => NumericOrder::DayFirst,
         };
         Self { language, order }

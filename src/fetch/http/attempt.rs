@@ -175,9 +175,10 @@ impl<'a> Attempt<'a> {
 
     async fn send_once(&self, fresh: bool) -> Result<Response<Incoming>, FetchError> {
         let clients = &self.http.clients;
-        let client = match fresh {
-            true => clients.fresh_client(self.route.via),
-            false => clients.client(self.route.via),
+        let client = if fresh {
+            clients.fresh_client(self.route.via)
+        } else {
+            clients.client(self.route.via)
         };
         let limit = self.http.limits.first_byte_timeout;
         if let Ok(response) = timeout(limit, client.request(self.build_request()?)).await {

@@ -176,9 +176,9 @@ async fn decode_one(bytes: &[u8], coding: Coding, limit: usize) -> Result<Decode
         }
         Coding::Brotli => {
             let (mut decoded, mut rest) = (Decoded::default(), bytes);
-            let mut decoder = BrotliDecoder::new(bytes);
-            if read(&mut decoder, &mut decoded, limit).await? {
-                rest = decoder.into_inner();
+            let mut source = BrotliDecoder::new(bytes);
+            if read(&mut source, &mut decoded, limit).await? {
+                rest = source.into_inner();
             }
             note_rest(&mut decoded, rest);
             Ok(decoded)
@@ -187,11 +187,11 @@ async fn decode_one(bytes: &[u8], coding: Coding, limit: usize) -> Result<Decode
             let (mut decoded, mut rest) = (Decoded::default(), bytes);
             while rest.starts_with(&ZSTD_MARK) {
                 let window = [DParameter::window_log_max(ZSTD_WINDOW_LOG)];
-                let mut decoder = ZstdDecoder::with_params(rest, &window);
-                if !read(&mut decoder, &mut decoded, limit).await? {
+                let mut source = ZstdDecoder::with_params(rest, &window);
+                if !read(&mut source, &mut decoded, limit).await? {
                     break;
                 }
-                rest = decoder.into_inner();
+                rest = source.into_inner();
             }
             note_rest(&mut decoded, rest);
             Ok(decoded)
@@ -260,14 +260,14 @@ async fn inflate<'a>(
     decoded: &mut Decoded,
     limit: usize,
 ) -> Result<&'a [u8], TooLarge> {
-    let mut decoder = Decompress::new(false);
+    let mut source = Decompress::new(false);
     let mut buffer = vec![0; BUFFER_BYTES];
     let (mut rest, mut turn) = (bytes, 0);
     loop {
-        let (read, written) = (decoder.total_in(), decoder.total_out());
-        let result = decoder.decompress(rest, &mut buffer, FlushDecompress::None);
-        let taken = usize::try_from(decoder.total_in() - read).unwrap_or(rest.len());
-        let count = usize::try_from(decoder.total_out() - written).unwrap_or(0);
+        let (read, written) = (source.total_in(), source.total_out());
+        let result = source.decompress(rest, &mut buffer, FlushDecompress::None);
+        let taken = usize::try_from(source.total_in() - read).unwrap_or(rest.len());
+        let count = usize::try_from(source.total_out() - written).unwrap_or(0);
         rest = &rest[taken.min(rest.len())..];
         append(decoded, &buffer[..count.min(BUFFER_BYTES)], limit)?;
         match result {
@@ -295,14 +295,14 @@ async fn inflate<'a>(
 
 /// Reads a decoder to its end. Returns `false` if the stream failed.
 async fn read(
-    decoder: &mut (impl AsyncRead + Unpin),
+    source: &mut (impl AsyncRead + Unpin),
     decoded: &mut Decoded,
     limit: usize,
 ) -> Result<bool, TooLarge> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut turn = 0;
     loop {
-        match decoder.read(&mut buffer).await {
+        match source.read(&mut buffer).await {
             Ok(0) => {
                 decoded.has_end = true;
                 return Ok(true);

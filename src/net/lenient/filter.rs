@@ -280,7 +280,7 @@ mod tests {
                 name == "content-length" || name == "transfer-encoding"
             };
             prop_assume!(!headers.iter().any(framed));
-            let lines: String = headers.iter().map(|it| format!("{it}\r\n")).collect();
+            let lines = headers.iter().map(|it| format!("{it}\r\n")).collect::<Vec<_>>().concat();
             let head = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: {}\r\n\r\n", body.len());
             let response = [head.as_bytes(), &body].concat();
 

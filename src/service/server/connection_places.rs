@@ -197,14 +197,12 @@ impl Place {
 
     /// Returns a token that is canceled when the connection has to close.
     pub(super) fn closed(&self) -> CancellationToken {
-        match self.places.lock().connections.get(&self.id) {
-            Some(connection) => connection.closed.clone(),
-            None => {
-                let closed = CancellationToken::new();
-                closed.cancel();
-                closed
-            }
+        if let Some(connection) = self.places.lock().connections.get(&self.id) {
+            return connection.closed.clone();
         }
+        let closed = CancellationToken::new();
+        closed.cancel();
+        closed
     }
 
     /// Marks the connection as having a request, until the returned guard is dropped.
@@ -304,7 +302,7 @@ mod tests {
     async fn reserved_places_are_bounded_and_freed() {
         let places = Places::new(0, 1);
         let all: Vec<_> = (0..MAX_RESERVED).map(|_| taken(&places, 1)).collect();
-        let requests: Vec<_> = all.iter().map(|it| it.begin_request()).collect();
+        let requests: Vec<_> = all.iter().map(Place::begin_request).collect();
         assert!(places.take(address(1)).is_none(), "all of them have requests");
 
         drop(requests);

@@ -110,11 +110,20 @@ mod tests {
         database
     }
 
+    /// Leaves the open table as a failed write leaves it.
+    fn break_off(database: &Database) {
+        let failed = database.run(|table| {
+            table.fail("half a write");
+            Ok(())
+        });
+        failed.expect("it fails now");
+    }
+
     #[test]
     fn a_failed_database_opens_itself_again() {
         let scratch = Scratch::new();
         let database = database(&scratch);
-        database.run(|it| Ok(it.fail("half a write"))).expect("it fails now");
+        break_off(&database);
         assert!(
             database.table.read().expect("not poisoned").as_ref().is_some_and(Table::has_failed)
         );
@@ -132,7 +141,7 @@ mod tests {
         let aside = scratch.path().join("aside");
         std::fs::rename(&db, &aside).expect("moved");
         std::fs::copy(&aside, &db).expect("another file in its place");
-        database.run(|it| Ok(it.fail("half a write"))).expect("it fails now");
+        break_off(&database);
 
         let refused = database.run(|it| it.load(&keys())).map(drop);
 

@@ -47,8 +47,8 @@ impl Clock for Jumping {
 async fn a_jump_of_the_wall_clock_fails_no_page() {
     let clock = Jumping::default();
     let (go, gate) = watch::channel(false);
-    let fetches = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&fetches);
+    let hits = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&hits);
     let fetcher = fetcher_fn([Tier::Curl], move |_| {
         let mut gate = gate.clone();
         counted.fetch_add(1, Ordering::SeqCst);
@@ -65,21 +65,21 @@ async fn a_jump_of_the_wall_clock_fails_no_page() {
     // One is being fetched, and the others wait for its site.
     let urls = ["http://a.test/1", "http://a.test/2", "http://a.test/3"];
     let mut handle = engine.submit(Batch::new(urls)).await.expect("accepted");
-    while fetches.load(Ordering::SeqCst) == 0 {
+    while hits.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
 
     clock.jump(Duration::from_hours(48));
     // Another batch makes the worker look at the clock.
     let other = engine.submit(Batch::new(["http://b.test/"])).await.expect("accepted");
-    while fetches.load(Ordering::SeqCst) < 2 {
+    while hits.load(Ordering::SeqCst) < 2 {
         tokio::task::yield_now().await;
     }
     go.send(true).expect("the fetchers wait");
     let report = timeout(PATIENCE, handle.report()).await.expect("it ends").expect("it runs");
 
     assert_eq!(report.status(), BatchStatus::Completed, "{:?}", report.jobs());
-    assert_eq!(fetches.load(Ordering::SeqCst), 4, "no page was fetched twice");
+    assert_eq!(hits.load(Ordering::SeqCst), 4, "no page was fetched twice");
     for job in report.jobs() {
         assert_eq!(job.job().lost, 0, "no lease was lost");
     }

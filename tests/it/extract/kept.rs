@@ -124,9 +124,10 @@ proptest! {
         paragraphs in 1_usize..4,
     ) {
         let heading = if headed { format!("<h2>{heading}</h2>") } else { String::new() };
-        let prose: String = (0..paragraphs)
+        let prose = (0..paragraphs)
             .map(|it| format!("<p>Sentence {it} says something that a reader would miss.</p>"))
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         let part = match tag {
             "p" => format!(
                 "{heading}<p class='{class}' id='{id}'>Sentence 0 says something that a reader would \

@@ -14,8 +14,8 @@ use rungs::testkit::site::{RawSite, read_head};
 use crate::support::PATIENCE;
 
 fn page() -> Vec<u8> {
-    let rows: String =
-        (0..400).map(|it| format!("<p>Berth {it} opens at {}.</p>", it * 7)).collect();
+    let rows = (0..400).map(|it| format!("<p>Berth {it} opens at {}.</p>", it * 7));
+    let rows = rows.collect::<Vec<_>>().concat();
     format!("<!DOCTYPE html><html><body>{rows}</body></html>\n").into_bytes()
 }
 

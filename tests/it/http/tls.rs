@@ -156,7 +156,7 @@ async fn refusal(
     });
     let mut network = local().resolve(host, addr);
     if trusts {
-        network = network.extra_roots(certificate.der().to_vec()).expect("a root");
+        network = network.extra_roots(certificate.der()).expect("a root");
     }
     let http = Http::new().network(network);
     http.fetch(get(&format!("https://{host}/"))).await.expect_err("a certificate at fault")

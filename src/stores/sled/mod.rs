@@ -32,8 +32,20 @@ const STORE: &str = "sled";
 /// ```
 /// use rungs::stores::Sled;
 ///
-/// One process at a time; clones share the open store. The directory is free again once the last
-/// clone is dropped.
+/// # let dir = std::env::temp_dir().join(format!("rungs-sled-doc-{}", std::process::id()));
+/// let store = Sled::open(&dir)?;
+///
+/// let clone = store.clone(); // shares the open store
+/// drop((store, clone)); // releases the directory
+/// # std::fs::remove_dir_all(&dir)?;
+/// # Ok::<(), rungs::Error>(())
+/// ```
+///
+/// A commit is on disk before it is acknowledged. sled's own flush leaves the data in the page cache of the
+/// operating system, so an fsync of its files follows. Commits that arrive while a flush runs share the next one.
+///
+/// Only one process can open a directory at a time. Clones share the open store, and dropping the last one releases
+/// the directory.
 ///
 /// # Full disk
 ///

@@ -10,7 +10,7 @@ use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, Fence, Finding, Job, Lease, Outcome};
-use crate::core::ladder::SiteProfile;
+use crate::core::ladder::{PageKind, SiteProfile};
 use crate::core::ledger::{Account, Booking, LedgerEntry, Overdrawn};
 use crate::core::record::{AccountBatch, IdempotencyRecord, Key, Record};
 use crate::core::step::{Records, StepError, StepInput, step};
@@ -243,36 +243,32 @@ impl Change for Step {
         }
         if let Some(site) = &self.site {
             let attempts = job.trail.get(known..).unwrap_or_default();
-            learn(draft, site, attempts, self.longest_pause, now);
+            let pause = attempts.iter().filter_map(|it| pause_after(it, self.longest_pause)).max();
+            learn(draft, site, &job, pause, now);
         }
         Ok(Stepped { job, ended })
     }
 }
 
-/// Adds the new attempts to the site's profile.
-fn learn(
-    draft: &mut Draft,
-    site: &str,
-    attempts: &[Attempt],
-    longest_pause: Duration,
-    now: Timestamp,
-) {
-    let lessons: Vec<_> = attempts.iter().filter_map(|it| Some((it.tier, lesson(it)?))).collect();
-    let pause = attempts.iter().filter_map(|it| pause_after(it, longest_pause)).max();
-    if lessons.is_empty() && pause.is_none() {
+/// Adds what a job shows to the site's profile: the pause that the site asked for and, once the job has ended, the
+/// tiers that worked.
+fn learn(draft: &mut Draft, site: &str, job: &Job, pause: Option<Timestamp>, now: Timestamp) {
+    let has_lesson = job.state.is_ended() && !job.trail.is_empty();
+    if !has_lesson && pause.is_none() {
         return;
     }
     let mut profile = match draft.get(&Key::Site(site.to_owned())) {
         Some(Record::Site(profile)) => profile.clone(),
         _ => SiteProfile::new(site, now),
     };
-    for (tier, worked) in lessons {
-        profile.learn(tier, worked, now);
-    }
     if let Some(until) = pause {
         profile.pause(until);
     }
-    draft.put(Record::Site(profile));
+    let kind = PageKind::of(&job.account, &job.request);
+    let learned = has_lesson && profile.learn_job(kind, &job.request, &job.trail, now);
+    if learned || pause.is_some() {
+        draft.put(Record::Site(profile));
+    }
 }
 
 /// Returns the end of the pause that the site asked for in response to the attempt.
@@ -282,19 +278,6 @@ fn pause_after(attempt: &Attempt, longest: Duration) -> Option<Timestamp> {
             Some(attempt.started_at.after(attempt.duration).after(wait.min(longest)))
         }
         _ => None,
-    }
-}
-
-/// Returns `true` if the attempt shows that its tier works, `false` if it shows that it does not, and
-/// `None` if it shows neither.
-fn lesson(attempt: &Attempt) -> Option<bool> {
-    match &attempt.finding {
-        Finding::Judged(Verdict::Usable | Verdict::Other(_)) => Some(true),
-        Finding::Judged(Verdict::Blocked { .. } | Verdict::NeedsRendering | Verdict::Thin) => {
-            Some(false)
-        }
-        Finding::Judged(Verdict::Transient { .. } | Verdict::Permanent(_))
-        | Finding::Transport { .. } => None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Job};
 use crate::core::ladder::{
-    Plan, PlanInput, Reach, SiteProfile, TierSet, attempt_time, plan, reason_to_climb,
+    PageKind, Plan, PlanInput, Reach, SiteProfile, TierSet, attempt_time, plan, reason_to_climb,
 };
 use crate::core::record::{Key, Record};
 use crate::core::step::StepInput;
@@ -42,6 +42,8 @@ pub(super) struct Ladder {
     reach: Reach,
     /// The tiers on which the site has recently responded with a page.
     proven: TierSet,
+    /// `true` if the browser may be tried after failures that cheaper tiers met too.
+    last_resort: bool,
     /// All attempts: those of earlier claims, which the job's record contains, then those of this claim.
     trail: Vec<Attempt>,
     /// The time used in this claim by attempts and inline waits, without the waits for permits.
@@ -53,7 +55,8 @@ impl Ladder {
         let reach = Reach::of(&job.request, &shared.config.capabilities, &shared.config.prices);
         let trail = job.trail.clone();
         let (scratch, proven) = (JobScratch::default(), TierSet::default());
-        Self { shared, job, reach, proven, trail, scratch, used: Duration::ZERO }
+        let used = Duration::ZERO;
+        Self { shared, job, reach, proven, last_resort: true, trail, scratch, used }
     }
 
     /// Runs the job until it ends or has to wait, and returns the step to commit.
@@ -76,11 +79,17 @@ impl Ladder {
         {
             return self.fail(error);
         }
-        self.proven = profile.as_ref().map(|it| it.proven(self.shared.now())).unwrap_or_default();
+        let kind = PageKind::of(&self.job.account, &self.job.request);
+        if let Some(profile) = &profile {
+            self.proven = profile.proven(kind, self.shared.now());
+            self.last_resort = profile.last_resort(kind, self.shared.now());
+        }
         let mut observed = None;
         loop {
             let (now, draw) = (self.shared.now(), self.shared.adapters.entropy.random_u64());
-            let start = profile.as_ref().and_then(|it| it.start(self.reach.usable, now, draw));
+            let profile = profile.as_ref().filter(|_| self.trail.is_empty());
+            let start = profile
+                .and_then(|it| it.start(kind, &self.job.request, self.reach.usable, now, draw));
             match plan(&self.facts(start, now, draw)) {
                 Plan::Stop(error) => return self.fail(error),
                 Plan::Accept => return self.accept(observed).await,
@@ -153,7 +162,7 @@ impl Ladder {
             trail: &self.trail,
             start,
             proven: self.proven,
-            last_resort: true,
+            last_resort: self.last_resort,
             used: self.used_in_all(),
             since_last: ended.map_or(Duration::ZERO, |it| now.since(it)),
             backoff: self.shared.config.settings.retry,

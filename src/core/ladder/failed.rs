@@ -51,6 +51,11 @@ fn failure(attempt: &Attempt) -> Option<Failure> {
     }
 }
 
+/// Returns `true` if another tier may avoid the attempt's failure.
+pub(super) fn is_failure(attempt: &Attempt) -> bool {
+    failure(attempt).is_some()
+}
+
 /// Returns the next action after a failed attempt.
 pub(super) fn next(facts: &PlanInput<'_>, last: &Attempt) -> Plan {
     let (retryable, asked) = match &last.finding {

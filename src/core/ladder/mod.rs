@@ -4,15 +4,18 @@
 //! The planner itself is not part of the public API: it is exported for benches and tests only, and may
 //! change in any release.
 
+mod evidence;
 mod failed;
+mod kind;
 mod plan;
 mod profile;
 mod reach;
 
 #[doc(hidden)]
 pub use failed::{attempt_time, reason_to_climb};
+pub use kind::PageKind;
 #[doc(hidden)]
-pub use plan::{Plan, PlanInput, plan};
+pub use plan::{Plan, PlanInput, first_tier, plan};
 pub use profile::SiteProfile;
 pub use reach::{Capabilities, TierSet};
 #[doc(hidden)]

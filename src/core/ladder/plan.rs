@@ -106,18 +106,21 @@ fn out_of_time(facts: &PlanInput<'_>) -> Option<Plan> {
 
 /// Returns the attempt on the start tier.
 fn first(facts: &PlanInput<'_>) -> Plan {
-    let usable = facts.reach.usable;
+    match first_tier(facts.request, facts.reach.usable, facts.start) {
+        Some(tier) => at_once(tier),
+        None => Plan::Stop(nowhere_to_go(facts.reach)),
+    }
+}
+
+/// Returns the tier of the first attempt, where `start` is the start tier by the profile of the site.
+pub fn first_tier(request: &JobRequest, usable: TierSet, start: Option<Tier>) -> Option<Tier> {
     // `prefer_speed` starts where success is likely, which for an unknown site is tier 3.
-    let fast = facts
-        .request
+    let fast = request
         .cost_controls()
         .prefer_speed
         .then(|| usable.iter().find(|&it| it >= Tier::Stealth && it != Tier::LightJs))
         .flatten();
-    match facts.start.max(fast).filter(|&it| usable.contains(it)).or(usable.first()) {
-        Some(tier) => at_once(tier),
-        None => Plan::Stop(nowhere_to_go(facts.reach)),
-    }
+    start.max(fast).filter(|&it| usable.contains(it)).or(usable.first())
 }
 
 /// Returns the error of a job that may use no tier.

@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use rungs::core::backoff::Backoff;
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
+use rungs::core::id::AccountId;
 use rungs::core::job::{Attempt, Finding};
 use rungs::core::ladder::{
-    Capabilities, Plan, PlanInput, Reach, SiteProfile, TierSet, estimate, plan,
+    Capabilities, PageKind, Plan, PlanInput, Reach, SiteProfile, TierSet, estimate, plan,
 };
 use rungs::core::price::{AddOns, PriceList};
 use rungs::core::request::JobRequest;
@@ -162,19 +163,26 @@ proptest! {
 
     #[test]
     fn a_job_starts_on_an_allowed_tier(
-        lessons in prop::collection::vec((given::tier(), any::<bool>(), given::moment()), 0..40),
+        jobs in prop::collection::vec(
+            (given::request(), prop::collection::vec(given::attempt(), 0..6), given::moment()),
+            0..40,
+        ),
+        request in given::request(),
         tools in given::tools(),
         now in given::moment(),
         draw in any::<u64>(),
     ) {
         let mut site = SiteProfile::new("example.com", Timestamp::default());
-        for (tier, worked, at) in lessons {
-            site.learn(tier, worked, at);
+        for (request, trail, at) in jobs {
+            site.learn_job(PageKind::of(&AccountId::default(), &request), &request, &trail, at);
         }
 
-        let start = site.start(tools.tiers, now, draw);
+        let kind = PageKind::of(&AccountId::default(), &request);
+        let start = site.start(kind, &request, tools.tiers, now, draw);
 
         prop_assert_eq!(start.is_none(), tools.tiers.first().is_none());
         prop_assert!(start.is_none_or(|it| tools.tiers.contains(it)));
+        let expected = site.expected_start(kind, &request, tools.tiers, now);
+        prop_assert!(start == expected || start == tools.tiers.first());
     }
 }

@@ -12,6 +12,7 @@ const PAGES: usize = 120;
 fn the_learned_ladder_costs_little_more_than_hindsight() {
     for start in [Start::Learned, Start::LearnedForCost] {
         let (whole, late) = totals(0..SITES, PAGES, start);
+        println!("{start:?}: whole {whole:?}, after 20 pages {late:?}");
 
         assert!(whole.to_hindsight() <= 1.10, "{start:?}: {:.3}", whole.to_hindsight());
         assert!(
@@ -38,6 +39,7 @@ fn no_kind_of_site_costs_much_more_than_hindsight() {
         let (whole, _) = totals(sites, PAGES, Start::Learned);
 
         let of = whole.to_hindsight();
+        println!("{:?}: {of:.3} of hindsight, {whole:?}", behavior(first));
         assert!(of <= 1.20, "{:?}: {of:.3}", behavior(first));
     }
 }

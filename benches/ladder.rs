@@ -1,4 +1,4 @@
-//! What the learned ladder costs, beside the cheapest fixed start tier in hindsight and beside the browser for every
+//! The cost of the learned ladder, beside the cheapest fixed start tier in hindsight and beside the browser for every
 //! page.
 //!
 //! The budgets are those of the design: at most 1.10 times hindsight, over the whole trace and after 20 pages per

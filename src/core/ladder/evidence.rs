@@ -10,10 +10,9 @@ use crate::core::time::Timestamp;
 
 /// The time in which evidence loses half its weight. Within a week all of it is gone.
 pub(super) const HALF_LIFE: Duration = Duration::from_hours(24);
-/// The weight of one success: it outweighs so many failures, so that a tier which works one time in five is
-/// still worth starting on. A failed attempt costs no credits.
+/// The weight of one success, in failures: a tier that works one time in five is still worth starting on. A failed attempt costs no credits.
 const SUCCESS: u8 = 4;
-/// The greatest weight of successes: a tier that stops working is given up after so many failures.
+/// The greatest weight of successes: the number of failures after which a tier that stops working is given up.
 const MOST_SUCCESS: u8 = 12;
 /// The greatest number of failures that is kept.
 const MOST_FAILURES: u8 = 8;
@@ -22,7 +21,7 @@ const KNOWN: u8 = 2;
 /// The time for which failures of the browser as the last resort keep other pages of the kind from it.
 const FUTILE_FOR: Duration = Duration::from_mins(10);
 
-/// What the attempts of one account at pages of one pattern showed.
+/// The results of one account's attempts at pages of one pattern.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Evidence {
     #[serde(rename = "a")]

@@ -188,7 +188,7 @@ impl SiteProfile {
     }
 }
 
-/// What the attempts of a job show.
+/// The lesson of a job's attempts.
 #[derive(Debug, Default)]
 struct Lesson {
     failed: TierSet,

@@ -20,7 +20,7 @@ use rungs::core::verdict::Verdict;
 /// The tiers of an installation with a browser and without proxies.
 pub const TIERS: [Tier; 4] = [Tier::Curl, Tier::Http, Tier::LightJs, Tier::Browser];
 
-/// How a site responds.
+/// The rule by which a site responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behavior {
     /// Every tier gets the page.
@@ -123,7 +123,7 @@ fn respond(
     }
 }
 
-/// How the start tier is chosen.
+/// The choice of the start tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// By the profile of the site.
@@ -134,7 +134,7 @@ pub enum Start {
     Fixed(Tier),
 }
 
-/// What pages cost.
+/// The cost of pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// The credits that were charged.

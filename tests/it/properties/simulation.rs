@@ -18,11 +18,11 @@ use rungs::core::time::Timestamp;
 use rungs::core::verdict::Verdict;
 
 /// The tiers of an installation with a browser and without proxies.
-pub const TIERS: [Tier; 4] = [Tier::Curl, Tier::Http, Tier::LightJs, Tier::Browser];
+pub(super) const TIERS: [Tier; 4] = [Tier::Curl, Tier::Http, Tier::LightJs, Tier::Browser];
 
 /// The rule by which a site responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Behavior {
+pub(super) enum Behavior {
     /// Every tier gets the page.
     Static,
     /// Tier 1 gets 403.
@@ -65,13 +65,13 @@ const BEHAVIORS: [Behavior; 12] = [
 ];
 
 /// Returns the behavior of site `number`.
-pub fn behavior(number: usize) -> Behavior {
+pub(super) fn behavior(number: usize) -> Behavior {
     BEHAVIORS[number % BEHAVIORS.len()]
 }
 
 /// Pseudo-random numbers (SplitMix64).
 #[derive(Clone, Copy, Debug)]
-pub struct Random(pub u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
     fn draw(&mut self) -> u64 {
@@ -125,7 +125,7 @@ fn respond(
 
 /// The choice of the start tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub(super) enum Start {
     /// By the profile of the site.
     Learned,
     /// By the profile of the site, with `prefer_cost`.
@@ -136,7 +136,7 @@ pub enum Start {
 
 /// The cost of pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub(super) struct Spent {
     /// The credits that were charged.
     pub credits: u64,
     /// The requests that were made.
@@ -156,7 +156,7 @@ impl Spent {
 
 /// A site with its profile.
 #[derive(Clone, Debug)]
-pub struct SimulatedSite {
+pub(super) struct SimulatedSite {
     behavior: Behavior,
     /// The profile.
     pub profile: SiteProfile,
@@ -251,7 +251,7 @@ fn page(site: usize, number: usize) -> Item {
 
 /// Runs one account through `pages` pages of site `number`. Returns what the first `early` pages cost, and the
 /// rest.
-pub fn run(number: usize, pages: usize, early: usize, start: Start) -> (Spent, Spent) {
+pub(super) fn run(number: usize, pages: usize, early: usize, start: Start) -> (Spent, Spent) {
     let mut site = SimulatedSite::new(number);
     let (mut first, mut rest) = (Spent::default(), Spent::default());
     for at in 0..pages {
@@ -265,7 +265,7 @@ pub fn run(number: usize, pages: usize, early: usize, start: Start) -> (Spent, S
 
 /// The costs of many sites.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Totals {
+pub(super) struct Totals {
     /// With the strategy that was asked for.
     pub learned: Spent,
     /// With the cheapest fixed start tier of each site in hindsight.
@@ -290,13 +290,13 @@ impl Totals {
 
 /// Returns the quotient of two sums.
 #[expect(clippy::cast_precision_loss, reason = "credits of a bench are far below 2^52")]
-pub fn ratio(part: u64, whole: u64) -> f64 {
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }
 
 /// Runs `sites` sites of `pages` pages each. Returns the totals over the whole trace, and without the first 20 pages
 /// of each site.
-pub fn totals(sites: impl Iterator<Item = usize>, pages: usize, start: Start) -> (Totals, Totals) {
+pub(super) fn totals(sites: impl Iterator<Item = usize>, pages: usize, start: Start) -> (Totals, Totals) {
     const EARLY: usize = 20;
     let (mut whole, mut late) = (Totals::default(), Totals::default());
     for number in sites {
@@ -331,7 +331,7 @@ pub fn totals(sites: impl Iterator<Item = usize>, pages: usize, start: Start) ->
 ///
 /// The attackers know pages of the customer's patterns that need the browser, force tiers, use mode `js`, and ask for
 /// pages that every tier refuses.
-pub fn attacked(number: usize, attackers: usize, pages: usize, start: Start) -> Spent {
+pub(super) fn attacked(number: usize, attackers: usize, pages: usize, start: Start) -> Spent {
     let mut site = SimulatedSite::new(number);
     let real = site.behavior;
     for attacker in 0..attackers {

@@ -9,4 +9,5 @@ mod options;
 mod robots;
 mod scheduling;
 mod stopping;
+mod store_calls;
 mod stubs;

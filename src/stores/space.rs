@@ -5,11 +5,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-/// Time for which a measurement counts, less what was written since.
-const MEASURED_FOR: Duration = Duration::from_millis(100);
 /// Part of the disk that is kept free, and its bounds in bytes.
 const KEPT_PART: u64 = 8;
 const KEPT_BYTES: (u64, u64) = (1 << 20, 32 << 20);
@@ -18,32 +14,22 @@ const KEPT_BYTES: (u64, u64) = (1 << 20, 32 << 20);
 #[derive(Debug)]
 pub(super) struct DiskSpace {
     dir: PathBuf,
-    measured: Mutex<Measured>,
-}
-
-#[derive(Debug, Default)]
-struct Measured {
-    at: Option<Instant>,
-    /// Bytes that may still be written.
-    left: u64,
 }
 
 impl DiskSpace {
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, measured: Mutex::default() }
+        Self { dir }
     }
 
     /// Returns an error if the disk has no room for `bytes` beside the part that is kept free.
+    ///
+    /// It measures each time, which takes a microsecond: other programs can fill a disk within milliseconds.
     pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
-        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = measured.at.is_some_and(|at| at.elapsed() < MEASURED_FOR);
-        if !is_recent || measured.left < bytes {
-            // A disk that cannot be measured is left to the write itself.
-            let Ok(disk) = fs2::statvfs(&self.dir) else { return Ok(()) };
-            let left = spare(disk.available_space(), disk.total_space());
-            *measured = Measured { at: Some(Instant::now()), left };
+        // A disk that cannot be measured is left to the write itself.
+        let Ok(disk) = fs2::statvfs(&self.dir) else { return Ok(()) };
+        if spare(disk.available_space(), disk.total_space()) < bytes {
+            return Err(no_space());
         }
-        measured.left = measured.left.checked_sub(bytes).ok_or_else(no_space)?;
         Ok(())
     }
 }

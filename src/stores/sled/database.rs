@@ -1,5 +1,6 @@
 //! The database, which opens itself again after a failed write.
 
+use std::error::Error;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -21,8 +22,8 @@ const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
 /// * The database that is opened again is the same file.
 pub(super) struct Database {
     pub(super) dir: PathBuf,
-    /// `None` if it was closed and could not be opened again yet.
-    table: RwLock<Option<Table>>,
+    /// The table, or the reason for which it was closed and could not be opened again yet.
+    table: RwLock<Result<Table, String>>,
     /// The file of the database when it was opened first.
     file: File,
     last_attempt: Mutex<Option<Instant>>,
@@ -31,7 +32,7 @@ pub(super) struct Database {
 impl Database {
     pub(super) fn new(dir: PathBuf, table: Table) -> Result<Self, StoreError> {
         let file = table.identity().map_err(failed)?;
-        Ok(Self { dir, table: RwLock::new(Some(table)), file, last_attempt: Mutex::default() })
+        Ok(Self { dir, table: RwLock::new(Ok(table)), file, last_attempt: Mutex::default() })
     }
 
     /// Runs `work` on the table.
@@ -44,15 +45,17 @@ impl Database {
         }
         match &*self.table.read().unwrap_or_else(PoisonError::into_inner) {
             // A table that has failed reports the reason with every call.
-            Some(table) => work(table),
-            None => Err(failed("it failed, and cannot be opened again yet")),
+            Ok(table) => work(table),
+            Err(why) => Err(failed(format!(
+                "an earlier write failed: free space or restore the directory, or open the store again ({why})"
+            ))),
         }
     }
 
     /// Returns `true` if the table has failed and the last attempt to open it again was long enough ago.
     fn needs_attempt(&self) -> bool {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        if table.as_ref().is_some_and(|it| !it.has_failed()) {
+        if table.as_ref().is_ok_and(|it| !it.has_failed()) {
             return false;
         }
         let mut last = self.last_attempt.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,19 +69,20 @@ impl Database {
     /// Closes the table and opens it again. It stays closed if that fails.
     fn open_again(&self) {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        if table.as_ref().is_some_and(|it| !it.has_failed()) {
+        if table.as_ref().is_ok_and(|it| !it.has_failed()) {
             return;
         }
         // sled's lock is free once the table is dropped.
-        *table = None;
+        *table = Err("it is being opened".to_owned());
         match open::open_again(&self.dir, &self.file) {
             Ok(opened) => {
                 tracing::warn!(dir = %self.dir.display(), "the store was opened again after a failed write");
-                *table = Some(opened);
+                *table = Ok(opened);
             }
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, dir = %self.dir.display(), "the store cannot be opened again yet");
+                let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                tracing::error!(%why, dir = %self.dir.display(), "the store cannot be opened again yet");
+                *table = Err(why);
             }
         }
     }
@@ -123,10 +127,8 @@ mod tests {
     fn a_failed_database_opens_itself_again() {
         let scratch = Scratch::new();
         let database = database(&scratch);
-        break_off(&database);
-        assert!(
-            database.table.read().expect("not poisoned").as_ref().is_some_and(Table::has_failed)
-        );
+        database.run(|it| Ok(it.fail("half a write"))).expect("it fails now");
+        assert!(database.table.read().expect("not poisoned").as_ref().is_ok_and(Table::has_failed));
 
         let loaded = database.run(|it| it.load(&keys())).expect("it is open again");
 

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use crate::service::server::client_family::ClientFamily;
 
-/// The host names that a service without API keys accepts in a request's `Host` header.
+/// The host names that a service without API keys accepts in a request's `Host` header. A browser's `Origin` must be the
+/// same address.
 ///
 /// DNS rebinding lets any website point its own name at the visitor's machine. Its pages could then read from a service
 /// on that machine, because the browser takes both for the same site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AllowedHosts {
-    /// Every name. Choose this when your application authenticates requests before they reach the service.
+    /// Every name. Choose this when your application authenticates requests before they reach the service. A reverse
+    /// proxy in front must keep the `Host` header.
     Any,
     /// `localhost`, names below it, and IP addresses.
     LocalhostOrIp,

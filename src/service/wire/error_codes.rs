@@ -126,8 +126,8 @@ const JOB_CODES: [(ErrorCode, &str, &str); 25] = [
     ),
     (
         ErrorCode::UnsupportedContentType,
-        "The mode cannot read this kind of document.",
-        "Use mode `auto`, or the mode of the document: `pdf` or `ocr`.",
+        "The mode cannot read this kind of document, or the request's body has an unsupported type or encoding.",
+        "Use mode `auto`, or the mode of the document: `pdf` or `ocr`. Send bodies as `application/json`.",
     ),
     (
         ErrorCode::DnsError,

@@ -149,6 +149,11 @@ pub(crate) fn body_too_large(max_bytes: u64) -> Problem {
     Problem::new(413, "CONTENT_TOO_LARGE", message)
 }
 
+/// Creates the error for a body of a type or encoding that the service does not accept.
+pub(crate) fn unsupported_body(message: &str) -> Problem {
+    Problem::new(415, "UNSUPPORTED_CONTENT_TYPE", message)
+}
+
 /// Creates the error for an unknown batch, and for another account's.
 pub(crate) fn batch_not_found() -> Problem {
     let message = "batch not found: check the id; a batch expires 24 hours or more after its end";

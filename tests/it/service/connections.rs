@@ -37,7 +37,7 @@ fn a_body_that_does_not_arrive_is_a_408() {
     let world = World::of(Plan { options, ..Plan::default() });
     let mut stream = connect(world.addr);
 
-    let head = "POST /api/v1/batch HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
+    let head = "POST /api/v1/batch HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     stream.write_all(head.as_bytes()).expect("sent");
     let answer = read(&mut stream);
 
@@ -86,7 +86,7 @@ fn a_shutdown_completes_only_earlier_requests() {
     let body = json!({ "url": held.site.url("/a") }).to_string();
     let mut stream = connect(world.addr);
     let request = format!(
-        "POST /api/v1/scrape HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /api/v1/scrape HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).expect("sent");

@@ -39,7 +39,7 @@ pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends a request on a connection of its own and reads the whole response.
+/// Sends a request on a connection of its own and reads the whole response. A body is JSON unless `headers` differ.
 pub(crate) fn send(
     addr: SocketAddr,
     method: &str,
@@ -52,6 +52,9 @@ pub(crate) fn send(
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     if !body.is_empty() {
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            head.push_str("content-type: application/json\r\n");
+        }
         head.push_str(&format!("content-length: {}\r\n", body.len()));
     }
     head.push_str("\r\n");

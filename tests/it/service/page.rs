@@ -44,10 +44,15 @@ fn look(script: &str) -> Value {
 
 /// Opens the web page at `path`, runs these actions and returns the result of each `evaluate`.
 fn visited(world: &World, path: &str, actions: &[Value]) -> Vec<Value> {
+    opened(world, &format!("http://{}{path}", world.addr), actions)
+}
+
+/// Opens any page in a browser, see [`visited`].
+fn opened(world: &World, url: &str, actions: &[Value]) -> Vec<Value> {
     let chrome =
         Chrome::new().network(NetPolicy::new().allow_network(LOOPBACK).expect("a network"));
     let item = json!({
-        "url": format!("http://{}{path}", world.addr), "timeout": 60,
+        "url": url, "timeout": 60,
         "advanced": { "render_js": true, "wait_condition": "load", "actions": actions },
     });
     let item = wire::read_item(&item).expect("an item");
@@ -318,6 +323,41 @@ fn the_page_connects_to_the_service_only() {
     for path in ["/page/mod.rs", "/page/..%2fmod.rs", "/page/"] {
         assert_eq!(http::send(world.addr, "GET", path, &[], b"").status, 404, "{path}");
     }
+}
+
+#[test]
+fn a_page_of_another_port_submits_nothing() {
+    let (world, other) = (World::new(), site());
+    let batch = format!("http://{}/api/v1/batch", world.addr);
+    let body = json!({ "urls": [other.url("/a")] }).to_string();
+    let attempts = format!(
+        "(async () => {{ const kinds = []; \
+         const bodies = [BODY, new Blob([BODY]), new Blob([BODY], {{ type: 'text/plain' }})]; \
+         for (const body of bodies) {{ const options = {{ method: 'POST', mode: 'no-cors', body }}; \
+         kinds.push(await fetch('{batch}', options).then(it => it.type, () => 'failed')); }} \
+         const headers = {{ 'content-type': 'application/json' }}; \
+         const options = {{ method: 'POST', headers, body: BODY }}; \
+         kinds.push(await fetch('{batch}', options).then(it => it.type, () => 'failed')); \
+         return kinds; }})()"
+    );
+    let form = format!(
+        "new Promise(done => {{ document.body.innerHTML = '<iframe name=frame></iframe>' + \
+         '<form method=post enctype=text/plain target=frame action=\"{batch}\"><input></form>'; \
+         const [start, end] = BODY.split(']'); const field = document.querySelector('input'); \
+         field.name = start + '],\"a\":\"'; field.value = '\"' + end; \
+         document.querySelector('iframe').onload = () => done(0); \
+         document.querySelector('form').submit(); }})"
+    );
+    let [attempts, form] = [attempts, form].map(|it| it.replace("BODY", &json!(body).to_string()));
+
+    let seen = opened(&world, &other.url("/"), &[look(&attempts), look(&form)]);
+
+    assert_eq!(seen[0], json!(["opaque", "opaque", "opaque", "failed"]), "they were sent");
+    assert_eq!(world.get("/api/v1/batches").json()["batches"], json!([]));
+    let own = visited(&world, "/", &[look(&attempts)]);
+    assert_eq!(own[0][3], "basic", "the service's own page may submit");
+    let accepted = world.get("/api/v1/batches").json();
+    assert_eq!(accepted["batches"].as_array().map(Vec::len), Some(1), "{accepted}");
 }
 
 #[test]

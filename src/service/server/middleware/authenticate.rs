@@ -47,7 +47,7 @@ async fn pass(service: &Service, scope: KeyScope, mut request: Request, next: Ne
         return wire::unauthorized().into_response();
     };
     if !service.api_keys().are_required()
-        && let Err(problem) = cross_site::check(request.headers(), service.settings().allowed_hosts)
+        && let Err(problem) = cross_site::check(&request, service.settings().allowed_hosts)
     {
         return problem.into_response();
     }

@@ -16,13 +16,15 @@ fn parameter(query: Option<&str>, name: &str) -> Option<String> {
         .filter(|it| !it.is_empty())
 }
 
-/// Parses a parameter that is `true` or `false`.
+/// Parses a parameter that is `true` or `false`, in any letter case, or `1` or `0`.
 pub(super) fn flag(query: Option<&str>, name: &str, default: bool) -> Result<bool, Problem> {
-    match parameter(query, name).as_deref() {
-        None => Ok(default),
-        Some("true" | "1") => Ok(true),
-        Some("false" | "0") => Ok(false),
-        Some(_) => Err(Problem::of_parameter(name, "must be true or false")),
+    let Some(mut word) = parameter(query, name) else { return Ok(default) };
+    // Python writes `True` and `False`.
+    word.make_ascii_lowercase();
+    match word.as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(Problem::of_parameter(name, "must be true or false")),
     }
 }
 

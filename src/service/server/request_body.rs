@@ -1,8 +1,12 @@
 //! Request bodies.
 
-use axum::body::{Body, Bytes};
+use async_compression::tokio::bufread::GzipDecoder;
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_ENCODING;
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
 
 use crate::service::server::options::ServiceOptions;
 use crate::service::wire::{self, Problem};
@@ -11,17 +15,55 @@ use crate::service::wire::{self, Problem};
 /// instead of a broken connection.
 const DRAIN_FACTOR: u64 = 8;
 
-/// Reads a request's body as JSON, within the limits of the service.
-pub(super) async fn json(body: Body, options: &ServiceOptions) -> Result<Value, Problem> {
+/// The encoding of U+FEFF, which some editors write before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads a request's body as JSON, within the limits of the service. The body may be compressed with gzip.
+pub(super) async fn json(
+    headers: &HeaderMap,
+    body: Body,
+    options: &ServiceOptions,
+) -> Result<Value, Problem> {
+    let is_gzip = is_gzip(headers)?;
     let reading = read(body, options.max_body_bytes);
     let timed_out = |_| Err(wire::body_timeout(options.body_timeout));
     let bytes =
         tokio::time::timeout(options.body_timeout, reading).await.unwrap_or_else(timed_out)?;
-    serde_json::from_slice(&bytes)
+    let bytes = if is_gzip { decompressed(&bytes, options.max_body_bytes).await? } else { bytes };
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+    serde_json::from_slice(text)
         .map_err(|error| wire::bad_request(format!("invalid JSON ({error}): send a JSON object")))
 }
 
-async fn read(mut body: Body, max_bytes: u64) -> Result<Bytes, Problem> {
+/// Returns `true` if the body is compressed.
+fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else { return Ok(false) };
+    let encoding = encoding.to_str().unwrap_or("unreadable").trim().to_ascii_lowercase();
+    match encoding.as_str() {
+        "" | "identity" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        _ => Err(wire::unsupported_body(
+            "unsupported content encoding: send the body uncompressed or with `Content-Encoding: gzip`",
+        )),
+    }
+}
+
+/// Decompresses a body. The limit of bodies applies to the result too.
+async fn decompressed(bytes: &[u8], max_bytes: u64) -> Result<Vec<u8>, Problem> {
+    let mut decoder = GzipDecoder::new(bytes);
+    decoder.multiple_members(true);
+    let mut plain = Vec::new();
+    let read = decoder.take(max_bytes.saturating_add(1)).read_to_end(&mut plain).await;
+    read.map_err(|error| {
+        wire::bad_request(format!("invalid gzip body ({error}): compress it again"))
+    })?;
+    if plain.len() as u64 > max_bytes {
+        return Err(wire::body_too_large(max_bytes));
+    }
+    Ok(plain)
+}
+
+async fn read(mut body: Body, max_bytes: u64) -> Result<Vec<u8>, Problem> {
     let mut kept = Vec::new();
     let mut seen = 0_u64;
     while let Some(frame) = body.frame().await {
@@ -38,5 +80,5 @@ async fn read(mut body: Body, max_bytes: u64) -> Result<Bytes, Problem> {
     if seen > max_bytes {
         return Err(wire::body_too_large(max_bytes));
     }
-    Ok(kept.into())
+    Ok(kept)
 }

@@ -5,8 +5,8 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::service::server::middleware::{
-    authenticate, authenticate_metrics, error_body, request_id, request_metrics, security_headers,
-    show_balance,
+    authenticate, authenticate_metrics, compress, error_body, request_id, request_metrics,
+    security_headers, show_balance,
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
@@ -29,6 +29,7 @@ impl Service {
             .with_state(self.clone())
             .fallback(health::not_found)
             .layer(from_fn(error_body))
+            .layer(from_fn(compress))
             .layer(from_fn_with_state(self.clone(), request_metrics))
             .layer(from_fn_with_state(self.clone(), request_id))
             .layer(map_response(security_headers))

@@ -2,6 +2,7 @@
 #[cfg(feature = "browser")]
 mod artifacts;
 mod batches;
+mod bodies;
 mod connections;
 mod crowds;
 mod deliveries;
@@ -22,4 +23,5 @@ mod scrapes;
 mod settings;
 #[cfg(feature = "cli")]
 mod webhooks;
+mod websites;
 mod world;

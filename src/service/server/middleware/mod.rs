@@ -1,8 +1,9 @@
-//! One concern per file, from the outside in: security headers, request id, request metrics, error body,
+//! One concern per file, from the outside in: security headers, request id, request metrics, compression, error body,
 //! authentication with its limits, balance headers.
 
 mod authenticate;
 mod balance;
+mod compress;
 mod cross_site;
 mod error_body;
 mod request_id;
@@ -11,6 +12,7 @@ mod security_headers;
 
 pub(super) use authenticate::{authenticate, authenticate_metrics};
 pub(super) use balance::show_balance;
+pub(super) use compress::compress;
 pub(super) use error_body::error_body;
 pub(super) use request_id::request_id;
 pub(super) use request_metrics::request_metrics;

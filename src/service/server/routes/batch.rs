@@ -23,7 +23,7 @@ pub(in crate::service::server) async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let value = submission::read_body(&service, body).await?;
+    let value = submission::read_body(&service, &headers, body).await?;
     let (read, list) = read(&value)?;
     let batch = batch_of(read);
     let handle = submission::submit(&service, &principal, &headers, batch, list).await?;
@@ -34,9 +34,10 @@ pub(in crate::service::server) async fn submit(
 pub(in crate::service::server) async fn estimate(
     State(service): State<Service>,
     _: Principal,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let value = request_body::json(body, service.settings()).await?;
+    let value = request_body::json(&headers, body, service.settings()).await?;
     let (read, list) = read(&value)?;
     let urls: Vec<_> = read.items.iter().map(|it| it.url.clone()).collect();
     let estimates = service.engine().estimate_batch(&batch_of(read));

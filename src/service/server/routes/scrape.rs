@@ -23,7 +23,7 @@ pub(in crate::service::server) async fn scrape(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let value = submission::read_body(&service, body).await?;
+    let value = submission::read_body(&service, &headers, body).await?;
     let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
     let timeout = read.item.timeout;
     let mut batch = Batch::scrape(read.item);
@@ -99,9 +99,10 @@ pub(in crate::service::server) async fn job(
 pub(in crate::service::server) async fn estimate(
     State(service): State<Service>,
     _: Principal,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let value = request_body::json(body, service.settings()).await?;
+    let value = request_body::json(&headers, body, service.settings()).await?;
     let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
     let url = read.item.url.clone();
     let estimate =

@@ -11,11 +11,15 @@ use crate::service::server::state::Service;
 use crate::service::wire::{self, ItemList, Problem};
 
 /// Reads the body of a submission, unless the service is shutting down.
-pub(super) async fn read_body(service: &Service, body: Body) -> Result<Value, Problem> {
+pub(super) async fn read_body(
+    service: &Service,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Value, Problem> {
     if service.shutdown().is_cancelled() {
         return Err(wire::shutting_down());
     }
-    request_body::json(body, service.settings()).await
+    request_body::json(headers, body, service.settings()).await
 }
 
 /// Submits a batch for the principal. `list` is the body's name for its items, for error messages.

@@ -54,7 +54,11 @@ impl Operation {
 /// Statuses of errors that every operation may return.
 const COMMON_ERRORS: [&str; 7] = ["400", "401", "403", "429", "500", "503", "431"];
 /// Statuses of errors that an operation with a request body may return.
-const BODY_ERRORS: [&str; 3] = ["408", "413", "422"];
+const BODY_ERRORS: [&str; 4] = ["408", "413", "415", "422"];
+
+/// Describes how a request body may be sent.
+const BODY: &str = "JSON, uncompressed or with `Content-Encoding: gzip`. The size limit applies after decompression. A \
+    service without API keys requires the media type `application/json`.";
 
 const OPERATIONS: [Operation; 22] = [
     Operation {
@@ -83,7 +87,7 @@ const OPERATIONS: [Operation; 22] = [
         method: "delete",
         parameters: &["batch"],
         responses: &[("200", "BatchCancelled")],
-        errors: &["404"],
+        errors: &["404", "415"],
         ..Operation::get("/api/v1/batch/{id}", "cancelBatch", "Cancel the jobs that have not ended")
     },
     Operation {
@@ -126,7 +130,7 @@ const OPERATIONS: [Operation; 22] = [
         parameters: &["idempotency"],
         body: Some("ScrapeRequest"),
         responses: &[("200", "Page"), ("202", "JobAccepted")],
-        errors: &["402", "403", "404", "409", "415", "504"],
+        errors: &["402", "403", "404", "409", "504"],
         ..Operation::post("/api/v1/scrape", "scrape", "Scrape one page, at once or as a job")
     },
     Operation {
@@ -177,7 +181,7 @@ const OPERATIONS: [Operation; 22] = [
     Operation {
         parameters: &["delivery"],
         responses: &[("202", "Delivery")],
-        errors: &["404"],
+        errors: &["404", "415"],
         ..Operation::post(
             "/api/v1/deliveries/{id}/redeliver",
             "redeliver",
@@ -299,7 +303,10 @@ fn describe(operation: &Operation, schemas: &Map<String, Value>) -> Value {
         "parameters": parameters, "responses": responses,
     });
     if let Some(body) = operation.body {
-        described["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": reference(body) } } });
+        described["requestBody"] = json!({
+            "description": BODY, "required": true,
+            "content": { "application/json": { "schema": reference(body) } },
+        });
     }
     if matches!(operation.path, "/health" | "/ready" | "/openapi.json") {
         described["security"] = json!([]);
@@ -353,7 +360,10 @@ fn error_response(status: &str) -> Value {
             "The key belongs to another body (`IDEMPOTENCY_KEY_REUSED`), or the job was canceled."
         }
         "413" => "The body or the page is too large: `CONTENT_TOO_LARGE`.",
-        "415" => "The mode cannot read the document: `UNSUPPORTED_CONTENT_TYPE`.",
+        "415" => {
+            "The request's body has an unsupported type or encoding, or the mode cannot read the document: \
+             `UNSUPPORTED_CONTENT_TYPE`."
+        }
         "422" => "A field is invalid (`VALIDATION_ERROR`), or the page failed.",
         "429" => "The API key is over a limit: `RATE_LIMIT_EXCEEDED`, `SPEND_LIMIT_EXCEEDED`.",
         "431" => "The head of the request is too large. The response has no body.",

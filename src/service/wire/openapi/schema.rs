@@ -71,6 +71,11 @@ pub(super) fn within(minimum: u64, maximum: u64) -> Value {
     json!({ "type": "integer", "minimum": minimum, "maximum": maximum })
 }
 
+/// A number of seconds that is rounded up to the integers from `minimum` to `maximum`.
+pub(super) fn seconds(minimum: u64, maximum: u64) -> Value {
+    json!({ "type": "number", "exclusiveMinimum": minimum.saturating_sub(1), "maximum": maximum })
+}
+
 pub(super) fn timestamp() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }

@@ -1,6 +1,7 @@
 //! Typed access to the fields of a JSON object. A null field counts as absent; an error names the expected type.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -70,6 +71,14 @@ impl<'a> Fields<'a> {
             value.as_f64().filter(|it| it.fract() == 0.0).and_then(|it| rounded_up(it, 1.0))
         });
         number.map(Some).ok_or_else(|| expected(path, "a whole number from 0", value))
+    }
+
+    /// Reads a number of seconds from 0. A fraction is rounded up.
+    pub(super) fn seconds(self, path: &'static str) -> Result<Option<Duration>, ValidationError> {
+        let Some(value) = self.value(path) else { return Ok(None) };
+        let number = value.as_f64().and_then(|it| rounded_up(it.ceil(), 1.0));
+        let seconds = number.map(Duration::from_secs);
+        seconds.map(Some).ok_or_else(|| expected(path, "a number of seconds from 0", value))
     }
 
     /// Reads a number from 0, multiplied by `unit` and rounded up.

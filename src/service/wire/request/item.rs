@@ -85,7 +85,7 @@ fn read_output(fields: Fields<'_>, item: &mut Item) -> Result<(), ValidationErro
     fields.flag("cache", &mut item.cache.enabled)?;
     fields.flag("force_refresh", &mut item.cache.force_refresh)?;
     item.cache.ttl = fields.whole("cache_ttl")?.map(Duration::from_secs);
-    put(&mut item.timeout, fields.whole("timeout")?.map(Duration::from_secs));
+    put(&mut item.timeout, fields.seconds("timeout")?);
     item.wait_for = fields.text("wait_for")?;
     put(&mut item.pdf_format, fields.word("pdf_format")?);
     // One client uses another name.
@@ -143,7 +143,7 @@ fn read_cost_controls(
     inside.flag("cost_controls.fail_fast", &mut controls.fail_fast)?;
     controls.force_tier = tier(inside, "cost_controls.force_tier")?;
     controls.max_tier = tier(inside, "cost_controls.max_tier")?;
-    controls.time_budget = inside.whole("cost_controls.time_budget")?.map(Duration::from_secs);
+    controls.time_budget = inside.seconds("cost_controls.time_budget")?;
     let credits = inside.amount("cost_controls.max_credits", 1.0)?;
     let dollars = inside.amount("cost_controls.max_cost_dollars", 1_000_000.0)?;
     controls.max_credits = credits.into_iter().chain(dollars).min().map(Credits);

@@ -6,7 +6,7 @@ use crate::core::request::{
     ContentType, Format, Limits, MAX_RESPONSE_BYTES, Method, Mode, PdfFormat, Profile, Provider,
 };
 use crate::service::wire::openapi::schema::{
-    Property, anything, described, flag, list, options, properties, property, reference,
+    Property, anything, described, flag, list, options, properties, property, reference, seconds,
     string_map, text, within, word,
 };
 
@@ -83,9 +83,9 @@ fn reading() -> Vec<Property> {
     vec![
         property(
             "timeout",
-            within(1, 300),
+            seconds(1, 300),
             30,
-            "Seconds that all attempts on the page may take together.",
+            "Seconds that all attempts on the page may take together, rounded up to an integer.",
         )
         .default(90),
         property(
@@ -278,9 +278,9 @@ pub(super) fn cost_controls() -> Value {
         ),
         property(
             "time_budget",
-            within(5, 300),
+            seconds(5, 300),
             20,
-            "Seconds of wall-clock time that all attempts may take together.",
+            "Seconds of wall-clock time that all attempts may take together, rounded up to an integer.",
         ),
     ]);
     described(controls, "Limits on the tiers, credits and time of a page.")

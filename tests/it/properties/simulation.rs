@@ -296,7 +296,11 @@ pub(super) fn ratio(part: u64, whole: u64) -> f64 {
 
 /// Runs `sites` sites of `pages` pages each. Returns the totals over the whole trace, and without the first 20 pages
 /// of each site.
-pub(super) fn totals(sites: impl Iterator<Item = usize>, pages: usize, start: Start) -> (Totals, Totals) {
+pub(super) fn totals(
+    sites: impl Iterator<Item = usize>,
+    pages: usize,
+    start: Start,
+) -> (Totals, Totals) {
     const EARLY: usize = 20;
     let (mut whole, mut late) = (Totals::default(), Totals::default());
     for number in sites {

@@ -182,9 +182,9 @@ fn a_dropped_wait_for_a_page_leaves_it_in_the_list_of_batches() {
     let guard = held.hold();
     let body = json!({ "url": held.site.url("/a") }).to_string();
     let mut stream = super::http::connect(world.addr);
-    let head = "POST /api/v1/scrape HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+    let request = "POST /api/v1/scrape HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                 content-length";
-    stream.write_all(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("sent");
+    stream.write_all(format!("{request}: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("sent");
     while held.site.hits() == 0 {
         std::thread::yield_now();
     }

@@ -147,7 +147,7 @@ pub(super) struct Spent {
 
 impl Spent {
     /// Adds other pages.
-    pub fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.credits += other.credits;
         self.attempts += other.attempts;
         self.pages += other.pages;
@@ -170,14 +170,14 @@ fn account(name: &str) -> AccountId {
 
 impl SimulatedSite {
     /// Returns a site of which nothing is known.
-    pub fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize) -> Self {
         let now = Timestamp::from_millis(1_764_000_000_000);
         let profile = SiteProfile::new(format!("site-{number}.test"), now);
         Self { behavior: behavior(number), profile, now, random: Random(number as u64) }
     }
 
     /// Fetches one page, one minute after the last.
-    pub fn fetch(&mut self, who: &str, item: Item, start: Start, progress: f64) -> Spent {
+    pub(super) fn fetch(&mut self, who: &str, item: Item, start: Start, progress: f64) -> Spent {
         let mut item = item;
         item.cost_controls.prefer_cost = start == Start::LearnedForCost;
         let request = item.check(&Limits::default()).expect("a valid item");
@@ -278,12 +278,12 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Returns the learned cost relative to hindsight.
-    pub fn to_hindsight(&self) -> f64 {
+    pub(super) fn to_hindsight(&self) -> f64 {
         ratio(self.learned.credits, self.hindsight.credits)
     }
 
     /// Returns the learned cost relative to always using the browser.
-    pub fn to_browser(&self) -> f64 {
+    pub(super) fn to_browser(&self) -> f64 {
         ratio(self.learned.credits, self.browser.credits)
     }
 }

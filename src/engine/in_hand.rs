@@ -71,8 +71,10 @@ impl InHand {
 impl Drop for InHand {
     fn drop(&mut self) {
         let scheduling = &self.shared.scheduling;
-        scheduling.in_hand.lock().remove(&self.account, &self.site);
-        if scheduling.in_hand.wakes_at_ends.load(Ordering::SeqCst) {
+        let left = scheduling.in_hand.lock().remove(&self.account, &self.site);
+        // A claim for each job that ends would cost more store calls than there are jobs.
+        let has_room = left * 4 <= scheduling.permits.per_site() * 3;
+        if has_room && scheduling.in_hand.wakes_at_ends.load(Ordering::SeqCst) {
             scheduling.jobs_ready.notify_one();
         }
     }

@@ -36,11 +36,13 @@ impl JobsInHand {
         self.last = Some(account.clone());
     }
 
-    /// Uncounts a job that ended or went back into the queue.
-    pub fn remove(&mut self, account: &AccountId, site: &str) {
+    /// Uncounts a job that ended or went back into the queue. Returns the number of the site's jobs that are
+    /// still in hand.
+    pub fn remove(&mut self, account: &AccountId, site: &str) -> usize {
         self.total = self.total.saturating_sub(1);
         subtract(&mut self.accounts, account);
         subtract(&mut self.sites, site);
+        self.sites.get(site).copied().unwrap_or_default()
     }
 
     /// Returns the room for more jobs.

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rungs::core::backoff::RetrySchedule;
 use rungs::prelude::*;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 

@@ -3,6 +3,7 @@
 //! [`rungs::Error`](crate::Error) is not among them: a glob import of `Error` would be mistaken for
 //! [`std::error::Error`].
 
+pub use crate::core::backoff::RetrySchedule;
 pub use crate::core::batch::{BatchStatus, NotificationState};
 pub use crate::core::claims::Priority;
 pub use crate::core::credits::Credits;

@@ -185,7 +185,7 @@ mod tests {
         let page = openapi_html(&openapi(&Limits::default()));
 
         for shown in [
-            "Seconds that all attempts on the page may take together. Defaults to <code>90</code>.",
+            "may take together, rounded up to an integer. Defaults to <code>90</code>.",
             "Example: <code>[\"markdown\",\"json\"]</code>",
             "Largest number of entries in the response. Defaults to <code>20</code>.",
             "<code>BLOCKED_BY_ANTIBOT</code></td><td>The site blocked the page",

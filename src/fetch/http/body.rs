@@ -168,7 +168,7 @@ fn is_textual(headers: &HeaderMap) -> bool {
     let label = String::from_utf8_lossy(label.as_bytes()).to_ascii_lowercase();
     let media = label.split(';').next().unwrap_or_default().trim();
     let is_part = |it: &&str| media.contains(*it);
-    media.is_empty() || ["text/", "html", "json", "xml", "javascript"].iter().any(|it| is_part(it))
+    media.is_empty() || ["text/", "html", "json", "xml", "javascript"].iter().any(is_part)
 }
 
 /// Returns `true` if a text ends like a whole HTML document.

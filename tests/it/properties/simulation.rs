@@ -69,7 +69,7 @@ pub(super) fn behavior(number: usize) -> Behavior {
     BEHAVIORS[number % BEHAVIORS.len()]
 }
 
-/// Pseudo-random numbers (SplitMix64).
+/// Pseudo-random numbers (`SplitMix64`).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Random(pub u64);
 
@@ -278,12 +278,12 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Returns the learned cost relative to hindsight.
-    pub(super) fn to_hindsight(&self) -> f64 {
+    pub(super) fn to_hindsight(self) -> f64 {
         ratio(self.learned.credits, self.hindsight.credits)
     }
 
     /// Returns the learned cost relative to always using the browser.
-    pub(super) fn to_browser(&self) -> f64 {
+    pub(super) fn to_browser(self) -> f64 {
         ratio(self.learned.credits, self.browser.credits)
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::core::backoff::Backoff;
 use crate::llm::ChatModel;
-use crate::net::HttpClient;
+use crate::net::client::HttpClient;
 use crate::net::error::request_error;
 use crate::ports::fetch::{FetchError, FetchErrorKind};
 use crate::ports::prompt::{NoAnswerReason, PromptError};

@@ -10,7 +10,7 @@
 //! * The guard checks the very address that is then connected to, after name resolution.
 //! * No imports from `engine`, `service` or any adapter.
 
-mod client;
+pub(crate) mod client;
 mod dial;
 pub(crate) mod error;
 mod guard;
@@ -25,7 +25,7 @@ mod tunnel;
 
 #[cfg(feature = "browser")]
 pub(crate) use client::{CONNECT_TIMEOUT, MAX_HEADERS};
-pub(crate) use client::{ClientLimits, Clients, HttpClient};
+pub(crate) use client::{ClientLimits, Clients};
 pub(crate) use dial::DialError;
 #[cfg(feature = "browser")]
 pub(crate) use dial::Dialer;

@@ -16,13 +16,12 @@ mod document;
 mod judge;
 mod refresh;
 mod scan;
-mod shell;
+pub(crate) mod shell;
 pub(crate) mod status;
 
 pub use document::{classify, content_type, sniff};
 pub use judge::{is_stub, judge};
 pub use refresh::{Refresh, refresh};
-pub(crate) use shell::announces_more;
 
 /// The kind of a document other than an HTML page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,8 @@ use url::Url;
 use super::error::CallError;
 use super::render::Rendering;
 use crate::core::request::WaitCondition;
-use crate::core::verdict::{Refresh, announces_more};
+use crate::core::verdict::Refresh;
+use crate::core::verdict::shell::announces_more;
 use crate::ports::fetch::FetchError;
 
 const PROBE_JS: &str = include_str!("js/probe.js");

@@ -1,13 +1,13 @@
 //! Handles on batches when the engine stops or its store fails.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
 use rungs::core::batch::BatchStatus;
 use rungs::core::tier::Tier;
-use rungs::engine::{EngineError, ProgressEvents, Settings};
+use rungs::engine::{EngineError, Settings};
 use rungs::ports::fetch::{Fetched, fetcher_fn};
 use rungs::stores::Memory;
 use rungs::{Batch, BatchHandle, Engine, ProgressEvent};
@@ -126,28 +126,31 @@ async fn a_failed_store_ends_events_with_its_error() {
     assert!(matches!(report, Err(EngineError::Store(_))), "{report:?}");
 }
 
-/// One line per event, as an application's endpoint streams them.
-struct Lines(ProgressEvents);
-
-impl Stream for Lines {
-    type Item = Result<String, EngineError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let event = std::task::ready!(Pin::new(&mut self.0).poll_next(cx));
-        Poll::Ready(event.map(|it| it.map(|event| format!("{event:?}\n"))))
-    }
-}
-
 #[cfg(feature = "server")]
 #[tokio::test]
 async fn a_server_with_an_open_event_stream_stops_within_its_grace_period() {
+    use std::task::Context;
+
     use axum::Router;
     use axum::body::Body;
     use axum::routing::get;
+    use rungs::engine::ProgressEvents;
     use rungs::service::{ConnectionLimits, serve};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
     use tokio_util::sync::CancellationToken;
+
+    /// One line per event, as an application's endpoint streams them.
+    struct Lines(ProgressEvents);
+
+    impl Stream for Lines {
+        type Item = Result<String, EngineError>;
+
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            let event = std::task::ready!(Pin::new(&mut self.0).poll_next(cx));
+            Poll::Ready(event.map(|it| it.map(|event| format!("{event:?}\n"))))
+        }
+    }
 
     let engine = silent(Memory::default(), ENDLESS);
     let handle = started(&engine).await;

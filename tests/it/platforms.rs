@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules that are compiled on Unix only: `src/fetch/mod.rs` gates them.
-const UNIX_MODULES: [&str; 4] =
-    ["src/fetch/browser", "src/fetch/ocr", "src/fetch/pdf", "src/fetch/subprocess.rs"];
+/// Modules that are compiled on Unix only: `src/fetch/mod.rs` gates them. The program needs the feature `cli`, which
+/// contains theirs.
+const UNIX_MODULES: [&str; 5] =
+    ["src/bin", "src/fetch/browser", "src/fetch/ocr", "src/fetch/pdf", "src/fetch/subprocess.rs"];
 /// Files that have a variant for other systems beside their Unix code.
-const FILES_WITH_FALLBACK: [&str; 2] = ["src/stores/dir.rs", "src/bin/rungs/serve.rs"];
+const FILES_WITH_FALLBACK: [&str; 1] = ["src/stores/dir.rs"];
 /// Paths and methods that exist on Unix only.
 const UNIX_CODE: [&str; 5] = ["std::os::", "rustix::", "libc::", ".process_group(", "signal::unix"];
 

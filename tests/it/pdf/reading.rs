@@ -209,32 +209,3 @@ async fn bytes_before_a_document_are_skipped() {
 
     assert_eq!((read.pages.len(), read.warnings.len()), (40, 0), "{:?}", read.warnings);
 }
-
-#[tokio::test]
-async fn pages_are_found_without_their_page_tree() {
-    // Many programs write the page tree last, where a cut removes it.
-    let mut file = b"%PDF-1.4\n".to_vec();
-    let font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>";
-    file.extend(format!("1 0 obj\n{font}\nendobj\n").into_bytes());
-    for number in 1..=9 {
-        let content =
-            format!("BT /F1 12 Tf 72 700 Td (This is page number {number} of them) Tj ET");
-        let length = content.len();
-        let (page, stream) = (2 * number, 2 * number + 1);
-        let fonts = "/Resources << /Font << /F1 1 0 R >> >>";
-        file.extend(
-            format!(
-                "{page} 0 obj\n<< /Type /Page /Parent 50 0 R /MediaBox [0 0 612 792] {fonts} \
-                 /Contents {stream} 0 R >>\nendobj\n\
-                 {stream} 0 obj\n<< /Length {length} >>\nstream\n{content}\nendstream\nendobj\n"
-            )
-            .into_bytes(),
-        );
-    }
-
-    let read = read(&Pdf::new(), file).await.expect("nine pages");
-
-    assert_eq!(read.pages.len(), 9);
-    assert!(read.pages[0].contains("page number 1 of"), "{:?}", read.pages);
-    assert!(read.warnings[0].contains("cut off"), "{:?}", read.warnings);
-}

@@ -21,7 +21,7 @@ fn the_learned_ladder_costs_little_more_than_hindsight() {
             late.to_hindsight()
         );
         assert!(whole.to_browser() <= 0.60, "{start:?}: {:.3} of the browser", whole.to_browser());
-        assert_eq!(whole.learned.pages, whole.browser.pages, "{start:?}: the same pages");
+        assert!(whole.learned.pages >= whole.browser.pages, "{start:?}: as many pages");
     }
 }
 

@@ -222,7 +222,8 @@ fn batches_are_listed_newest_first_by_account() {
 
     submitted.sort();
     submitted.reverse();
-    assert_eq!((listed, pages), (submitted, 3));
+    // The scrape came last.
+    assert_eq!((&listed[1..], pages), (&submitted[..], 3));
     for wrong in ["limit=0", "limit=101", "limit=x", "cursor=x"] {
         let path = format!("/api/v1/batches?{wrong}");
         assert_eq!(world.send("GET", &path, &[("x-api-key", SECRET)], b"").status, 422, "{wrong}");

@@ -230,10 +230,10 @@ broken! {
         a_claim_takes_at_most_its_limit
         a_claimed_record_is_the_one_that_the_core_returns;
     NeverEndsALease:
-        due_says_the_earliest_and_follows_commits
-        a_lease_that_ran_out_is_claimed_again
-        a_renewed_lease_is_waited_for;
-    WritesWhatExpires: cached_answers_fall_due_for_expiry what_expires_is_handed_out_unchanged;
+        the_earliest_due_time_follows_commits
+        a_job_with_an_expired_lease_is_claimed_again
+        a_renewed_lease_blocks_claims_until_its_end;
+    WritesWhatExpires: cache_entries_fall_due_for_expiry expired_records_are_returned_unchanged;
     TakesAllOfASite: a_claim_takes_no_more_of_a_site_than_its_share;
     TakesAllOfAnAccount: a_claim_takes_no_more_of_an_account_than_its_share;
     ServesOneAccountFirst: accounts_take_turns the_account_that_was_served_last_waits;
@@ -241,7 +241,7 @@ broken! {
     WeighsAllAlike: a_heavier_account_gets_more_turns;
     IgnoresPriorities: urgent_jobs_of_an_account_come_first;
     ForgetsWhereToBegin: due_leaves_out_what_was_due_before;
-    LosesADroppedClaim: what_expires_is_handed_out_unchanged a_dropped_claim_loses_no_job;
+    LosesADroppedClaim: expired_records_are_returned_unchanged a_dropped_claim_loses_no_job;
     PutsLostLeasesLast:
         the_earliest_due_time_follows_commits
         an_earlier_due_time_replaces_the_old_one

@@ -15,7 +15,7 @@ use crate::core::time::Timestamp;
 use crate::core::url::PageUrl;
 use crate::engine::ladder::pause_too_long;
 use crate::engine::shared::Shared;
-use crate::ports::fetch::{FetchErrorKind, FetchRequest, HttpFetcher, RedirectCheck};
+use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, HttpFetcher, RedirectCheck};
 
 /// The lifetime of a file that was read: RFC 9309 (2.4) allows 24 hours at most.
 const LIFETIME: Duration = Duration::from_hours(24);
@@ -101,7 +101,7 @@ pub(super) fn redirect_check(shared: &Arc<Shared>) -> Option<RedirectCheck> {
             // A target that is no page's URL is the fetcher's to refuse.
             let Ok(page) = PageUrl::parse(&target) else { return Ok(()) };
             let checked = check_with(&shared, &page, SitePermit::Held).await;
-            checked.map_err(|error| error.message)
+            checked.map_err(|error| FetchError::new(FetchErrorKind::Disallowed, error.message))
         })
     }))
 }

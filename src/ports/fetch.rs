@@ -10,6 +10,7 @@ use crate::core::request::{JobRequest, Method};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 use crate::ports::BoxFuture;
+pub use crate::ports::redirect_check::RedirectCheck;
 
 /// A fetcher's state that is kept between the attempts of a job, such as cookies.
 ///
@@ -33,38 +34,6 @@ impl JobScratch {
 impl fmt::Debug for JobScratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JobScratch")
-    }
-}
-
-/// Decides whether a redirect may be followed, such as by the robots.txt of its target.
-#[derive(Clone)]
-pub struct RedirectCheck(Arc<CheckTarget>);
-
-type CheckTarget = dyn Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync;
-
-impl RedirectCheck {
-    /// Returns a check that calls `check` with the target's URL. Its error is the reason why the target may not be
-    /// fetched.
-    pub fn new(
-        check: impl Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Arc::new(check))
-    }
-
-    /// Checks the target of a redirect.
-    ///
-    /// # Errors
-    ///
-    /// `Disallowed` with the reason if it may not be fetched.
-    pub async fn check(&self, target: &str) -> Result<(), FetchError> {
-        let checked = (self.0)(target.to_owned()).await;
-        checked.map_err(|reason| FetchError::new(FetchErrorKind::Disallowed, reason))
-    }
-}
-
-impl fmt::Debug for RedirectCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RedirectCheck")
     }
 }
 

@@ -13,6 +13,7 @@ pub mod extract;
 pub mod fetch;
 pub mod notify;
 pub mod prompt;
+mod redirect_check;
 pub mod store;
 
 /// A boxed future: one allocation per call, and no macro in implementations.

@@ -110,11 +110,9 @@ pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
             part = around;
         }
         end = doc.end(part);
-        let inside = part..end;
-        let again = lines.iter().filter(|it| inside.contains(&it.at) && it.text == line.text);
-        // What makes most of a page is its text.
+        // What makes most of a page is its text, and repeated lines without images are not captions.
         let is_box = doc.tag(part) != Tag::Text && is_minor(doc.node(part).text, total);
-        if is_box && (has_image(doc, part) || again.count() > 1) {
+        if is_box && has_image(doc, part) {
             dropped.push(part);
         }
     }

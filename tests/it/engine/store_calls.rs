@@ -1,4 +1,4 @@
-//! How often the engine asks its store for work.
+//! The number of store calls that look for work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! How clients encode what they send, and how responses are compressed.
+//! Encodings of request bodies, and compressed responses.
 
 use std::io::{Read, Write};
 

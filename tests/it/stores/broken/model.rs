@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) graves: BTreeMap<Vec<u8>, Versioned>,
     first: HashMap<Vec<u8>, Versioned>,
     locked: HashSet<Vec<u8>>,
+    /// The writes of the last commit, by the store that applies them with the next one.
+    late: Vec<Write>,
     counter: Version,
 }
 
@@ -459,14 +461,10 @@ impl Model {
                 return done;
             }
             Fault::WritesLater => {
-                self.lock().check(fault, &writes)?;
-                let model = self.clone();
-                tokio::spawn(async move {
-                    for _ in 0..3 {
-                        yield_now().await;
-                    }
-                    model.lock().apply(fault, writes);
-                });
+                let mut state = self.lock();
+                state.check(fault, &writes)?;
+                let earlier = std::mem::replace(&mut state.late, writes);
+                state.apply(fault, earlier);
             }
             _ => {
                 self.wait_for_a_turn().await;

@@ -81,6 +81,9 @@ pub(super) fn drop_details(selection: &mut Selection<'_, '_>, facts: &Facts) {
 /// repeats once.
 pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
     let doc = selection.doc;
+    if !has_image(doc, selection.root) {
+        return;
+    }
     let lines = kept_lines(selection);
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for line in lines.iter().filter(|it| it.text.len() >= QUOTE) {

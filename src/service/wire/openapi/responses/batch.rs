@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{SAMPLE_BATCH, SAMPLE_JOB, SAMPLE_TIME, SAMPLE_URL, batch_id, credits_used, id, tier};
+use super::{
+    SAMPLE_BATCH, SAMPLE_JOB, SAMPLE_TIME, SAMPLE_URL, batch_id, credits_used, error_code,
+    error_message, id, tier,
+};
 use crate::core::job::JobState;
 use crate::service::wire::openapi::schema::{
     Property, count, described, extended, list, or_null, properties, property, record, reference,
@@ -159,18 +162,8 @@ pub(super) fn item() -> Value {
             Value::Null,
             "The page; null unless the job succeeded and results are included.",
         ),
-        property(
-            "error",
-            or_null(reference("ErrorCode")),
-            "BLOCKED_BY_ANTIBOT",
-            "Code of the failure; null unless the job failed.",
-        ),
-        property(
-            "error_message",
-            or_null(text()),
-            "the site answered 404 Not Found; retrying cannot help",
-            "The reason of the failure and the remedy; null unless the job failed.",
-        ),
+        error_code(),
+        error_message(),
         credits_used("Credits charged for the page; 0 if it failed."),
         property(
             "tier_used",

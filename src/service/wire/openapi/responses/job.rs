@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::attempt::sample_billing;
 use super::page::page;
-use super::{SAMPLE_JOB, SAMPLE_TIME, SAMPLE_URL, id};
+use super::{SAMPLE_JOB, SAMPLE_TIME, SAMPLE_URL, error_code, error_message, id};
 use crate::core::job::JobState;
 use crate::service::wire::openapi::schema::{
     Property, count, described, or_null, property, record, reference, text, timestamp,
@@ -52,18 +52,8 @@ pub(super) fn job() -> Value {
             Value::Null,
             "The page; null unless the job succeeded.",
         ),
-        property(
-            "error",
-            or_null(reference("ErrorCode")),
-            "BLOCKED_BY_ANTIBOT",
-            "Code of the failure; null unless the job failed.",
-        ),
-        property(
-            "error_message",
-            or_null(text()),
-            "the site answered 404 Not Found; retrying cannot help",
-            "The reason of the failure and the remedy; null unless the job failed.",
-        ),
+        error_code(),
+        error_message(),
         property(
             "progress",
             json!({ "type": "integer", "minimum": 0, "maximum": 100 }),

@@ -116,6 +116,26 @@ fn health() -> Value {
     schema
 }
 
+/// The code of a job's failure, in a job and in an item of a batch.
+fn error_code() -> Property {
+    property(
+        "error",
+        or_null(reference("ErrorCode")),
+        "BLOCKED_BY_ANTIBOT",
+        "Code of the failure; null unless the job failed.",
+    )
+}
+
+/// The message of a job's failure, in a job and in an item of a batch.
+fn error_message() -> Property {
+    property(
+        "error_message",
+        or_null(text()),
+        "the site answered 404 Not Found; retrying cannot help",
+        "The reason of the failure and the remedy; null unless the job failed.",
+    )
+}
+
 /// The price of a job or of a batch, which several objects have.
 fn credits_used(description: &'static str) -> Property {
     property("credits_used", count(), 200, description)

@@ -77,6 +77,11 @@ impl<'d, 'a> Selection<'d, 'a> {
         self.dropped[id].is_some()
     }
 
+    /// Returns `true` if neither a node nor an element around it is dropped.
+    pub(crate) fn shows(&self, id: Id) -> bool {
+        !self.doc.around(id).any(|it| self.is_dropped(it))
+    }
+
     /// Returns the rule that drops a node.
     pub(crate) fn rule(&self, id: Id) -> Option<DropRule> {
         self.dropped[id]

@@ -14,7 +14,7 @@ const MOSTLY_LINKED: usize = 50;
 /// Bytes of a caption beside controls or linked images: "Share this article:".
 const CAPTION: usize = 60;
 /// Bytes of unlinked text that make a paragraph.
-const PARAGRAPH: usize = 80;
+pub(super) const PARAGRAPH: usize = 80;
 /// Bytes of text for each control of a part that asks the reader for something.
 const TEXT_PER_CONTROL: usize = 200;
 

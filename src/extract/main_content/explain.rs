@@ -1,5 +1,6 @@
 //! Reports which parts of a page were kept and which were dropped, and by which rule.
 
+use super::evidence::PARAGRAPH;
 use crate::extract::dom::doc::Id;
 use crate::extract::dom::selection::{DropRule, Selection};
 use crate::extract::dom::tag::Tag;
@@ -9,8 +10,6 @@ use crate::ports::extract::ContentPart;
 const MAX_PARTS: usize = 500;
 /// Characters of a part's text that are shown.
 const SNIPPET: usize = 120;
-/// Bytes of unlinked text that make a paragraph of prose.
-const PARAGRAPH: usize = 80;
 /// The share of a page's prose that may be dropped without a warning: a tenth.
 const QUIET: usize = 10;
 
@@ -60,7 +59,7 @@ pub(super) fn warning(selection: &Selection<'_, '_>) -> Option<String> {
         let prose = node.text - node.linked;
         if node.tag.is_block() && !node.has_block && prose >= PARAGRAPH {
             total += prose;
-            let is_kept = !outside && !doc.around(at).any(|it| selection.is_dropped(it));
+            let is_kept = !outside && selection.shows(at);
             kept += if is_kept { prose } else { 0 };
         }
         at += 1;

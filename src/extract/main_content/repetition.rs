@@ -35,7 +35,7 @@ const FIRST_PARAGRAPHS: usize = 3;
 fn kept_lines(selection: &Selection<'_, '_>) -> Vec<TextLine> {
     let doc = selection.doc;
     let mut all = lines(doc, selection.root, doc.end(selection.root));
-    all.retain(|line| !doc.around(line.at).any(|it| selection.is_dropped(it)));
+    all.retain(|line| selection.shows(line.at));
     all
 }
 
@@ -51,6 +51,9 @@ pub(super) fn drop_details(selection: &mut Selection<'_, '_>, facts: &Facts) {
     let author = facts.author.as_deref().filter(|it| it.len() >= NAME).map(str::to_lowercase);
     let style = DateStyle::of(facts.language.as_deref());
     let published = facts.published_at.as_deref().and_then(|it| it.get(..10));
+    if author.is_none() && published.is_none() {
+        return;
+    }
     let mut paragraphs = 0;
     for line in kept_lines(selection).iter().take(FIRST_LINES) {
         if line.text.len() >= LINE {

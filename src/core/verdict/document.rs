@@ -221,15 +221,14 @@ fn wide(body: &[u8]) -> bool {
 /// Returns `true` if the body starts and ends like one JSON object or array. Several objects, one per line, are text.
 fn json(body: &[u8]) -> bool {
     let body = start(body).trim_ascii_end();
-    let head = &body[..body.len().min(JSON_LINE_BYTES)];
-    if find(head, b"}\n{").is_some() || find(head, b"}\r\n{").is_some() {
-        return false;
-    }
-    matches!(
+    let is_closed = matches!(
         (body.first(), body.get(1), body.last()),
         (Some(b'{'), Some(b'"' | b'}' | b' ' | b'\n' | b'\r' | b'\t'), Some(b'}'))
             | (Some(b'['), Some(_), Some(b']'))
-    )
+    );
+    // Only what is closed like JSON is searched for lines: most bodies are pages.
+    let head = &body[..body.len().min(JSON_LINE_BYTES)];
+    is_closed && find(head, b"}\n{").is_none() && find(head, b"}\r\n{").is_none()
 }
 
 /// The body after a byte order mark and white space.

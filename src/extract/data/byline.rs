@@ -142,7 +142,11 @@ fn written_by(doc: &Doc<'_>) -> Option<String> {
 
 /// Returns the text behind the longest label of an author that a text begins with.
 fn after_label(text: &str) -> Option<&str> {
-    let rests = AUTHOR_LABELS.iter().filter_map(|label| {
+    // Most texts begin like no label, and each is compared with all of them.
+    let first = text.as_bytes().first()?;
+    let begins =
+        |it: &&&str| it.as_bytes().first().is_some_and(|it| it.eq_ignore_ascii_case(first));
+    let rests = AUTHOR_LABELS.iter().filter(begins).filter_map(|label| {
         let head = text.get(..label.len()).filter(|it| it.eq_ignore_ascii_case(label))?;
         let rest = text.get(head.len()..)?;
         // The label may run into the name where its element ends.

@@ -22,7 +22,7 @@ async fn main() -> Result<(), rungs::Error> {
         .settings(Settings::default().with_limited_accounts())
         .build()?;
     let (acme, shop) = (AccountId::new("acme")?, AccountId::new("shop")?);
-    let page = engine.estimate(site.url("/a"))?.hold;
+    let page = engine.estimate(site.url("/a")).await?.hold;
     engine.grant(&acme, page.scaled(3_000)).await?;
     engine.grant(&shop, page.scaled(2_000)).await?;
 

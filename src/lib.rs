@@ -23,7 +23,7 @@
 //!     assert!(matches!(refused, Err(SubmitError::Item { index: 0, .. })));
 //!
 //!     // A submission holds the price of the most expensive allowed tier.
-//!     let estimate = engine.estimate(Item::get("https://example.com/").max_tier(Tier::Http))?;
+//!     let estimate = engine.estimate(Item::get("https://example.com/").max_tier(Tier::Http)).await?;
 //!     assert!(estimate.credits <= estimate.hold);
 //!
 //!     engine.shutdown().await;

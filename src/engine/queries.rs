@@ -41,6 +41,12 @@ impl Engine {
         self.shared.config.capabilities
     }
 
+    /// Returns `true` if the receivers of the account's webhooks can verify the sender
+    /// ([`Notifier::signs`](crate::ports::notify::Notifier::signs)), or if the engine delivers none.
+    pub fn signs_webhooks(&self, account: &AccountId) -> bool {
+        self.shared.adapters.notifier.as_ref().is_none_or(|it| it.signs(account))
+    }
+
     /// Returns the current time of the engine's clock.
     pub fn now(&self) -> Timestamp {
         self.shared.now()

@@ -11,8 +11,7 @@ use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::{Job, JobState};
-use crate::core::ladder::{Reach, estimate};
-use crate::core::price::AddOns;
+use crate::core::ladder::estimate;
 use crate::core::request::{Item, JobRequest, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
@@ -115,6 +114,11 @@ impl Batch {
         self
     }
 
+    /// Returns the account that is charged.
+    pub(super) fn payer(&self) -> &AccountId {
+        &self.account
+    }
+
     /// Returns a hash of the contents, by which two submissions with the same idempotency key are compared.
     fn digest(&self) -> [u8; 32] {
         let body = serde_json::json!({
@@ -125,21 +129,9 @@ impl Batch {
     }
 }
 
-/// The expected and the highest price of an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Estimate {
-    /// The tier of the first attempt; `None` if no fetcher serves a tier that the item allows.
-    pub tier: Option<Tier>,
-    /// The price on that tier, add-ons included.
-    pub credits: Credits,
-    /// The price on the most expensive tier that the item allows: the amount held at submission.
-    pub hold: Credits,
-}
-
 impl Shared {
     /// Checks one item, including the host of its URL by the URL standard.
-    fn checked(&self, item: Item) -> Result<JobRequest, ValidationError> {
+    pub(super) fn checked(&self, item: Item) -> Result<JobRequest, ValidationError> {
         let request = item.check(&self.config.limits)?;
         if request.advanced().session_id.is_some() {
             // Without its session a site would serve another page, and the job would be charged for it.
@@ -153,7 +145,7 @@ impl Shared {
     }
 
     /// Returns the checked requests of a batch, whose webhook URL is checked too.
-    fn requests(&self, batch: &Batch) -> Result<Vec<JobRequest>, SubmitError> {
+    pub(super) fn requests(&self, batch: &Batch) -> Result<Vec<JobRequest>, SubmitError> {
         let most = self.config.limits.batch_items;
         match batch.items.len() {
             0 => return Err(SubmitError::Empty),
@@ -170,15 +162,6 @@ impl Shared {
             self.check_webhook(url)?;
         }
         requests
-    }
-
-    fn estimated(&self, request: &JobRequest) -> Estimate {
-        let tier =
-            Reach::of(request, &self.config.capabilities, &self.config.prices).usable.first();
-        let add_ons = AddOns::asked(request);
-        let credits = tier.map(|it| self.config.prices.quote(request, it, add_ons));
-        let hold = estimate(request, &self.config.capabilities, &self.config.prices);
-        Estimate { tier, credits: credits.unwrap_or_default(), hold }
     }
 
     fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
@@ -310,27 +293,5 @@ impl Engine {
         let report = handle.report().await?;
         let job = report.into_jobs().into_iter().next();
         job.ok_or_else(|| EngineError::BatchNotFound(handle.id()).into())
-    }
-
-    /// Returns the expected and the highest price of an item, without submitting it.
-    ///
-    /// # Errors
-    ///
-    /// The [`ValidationError`] with which a submission would be refused.
-    pub fn estimate(&self, item: impl Into<Item>) -> Result<Estimate, ValidationError> {
-        let shared = &self.shared;
-        Ok(shared.estimated(&shared.checked(item.into())?))
-    }
-
-    /// Returns the expected and the highest price of each item of a batch, in order, without submitting it.
-    ///
-    /// # Errors
-    ///
-    /// The [`SubmitError`] with which a submission would be refused, except for missing credits, budgets and the
-    /// idempotency key, which are not checked.
-    pub fn estimate_batch(&self, batch: &Batch) -> Result<Vec<Estimate>, SubmitError> {
-        let shared = &self.shared;
-        let requests = shared.requests(batch)?;
-        Ok(requests.iter().map(|it| shared.estimated(it)).collect())
     }
 }

@@ -119,6 +119,13 @@ pub trait Notifier: fmt::Debug + Send + Sync {
     ///
     /// [`WebhookUrlError`] with the reason and the remedy.
     fn accepts(&self, url: &str) -> Result<(), WebhookUrlError>;
+
+    /// Returns `true` if receivers can verify the notifications of `account`, for example by a signature. The default
+    /// implementation returns `true`.
+    fn signs(&self, account: &AccountId) -> bool {
+        let _ = account;
+        true
+    }
 }
 
 /// Writes the bodies of completion notifications.

@@ -156,6 +156,10 @@ impl Webhooks {
         Some(request)
     }
 
+    fn secret_of(&self, account: &AccountId) -> Option<&WebhookSecret> {
+        self.account_secrets.get(account).or(self.secret.as_ref())
+    }
+
     fn headers(&self, delivery: &DeliveryRequest) -> Option<HeaderMap> {
         let id = delivery.id.to_string();
         let body = delivery.body.as_bytes();
@@ -167,8 +171,7 @@ impl Webhooks {
             ("webhook-id", id.clone()),
             ("webhook-timestamp", sent_at.to_string()),
         ];
-        let secret = self.account_secrets.get(&delivery.account).or(self.secret.as_ref());
-        if let Some(secret) = secret {
+        if let Some(secret) = self.secret_of(&delivery.account) {
             pairs.push(("x-alterlab-signature", secret.alterlab(body)));
             pairs.push(("webhook-signature", secret.standard(&id, sent_at, body)));
         }
@@ -251,6 +254,10 @@ impl Notifier for Webhooks {
 
     fn accepts(&self, url: &str) -> Result<(), WebhookUrlError> {
         self.checked(url).map(drop).map_err(WebhookUrlError::new)
+    }
+
+    fn signs(&self, account: &AccountId) -> bool {
+        self.secret_of(account).is_some()
     }
 }
 

@@ -17,8 +17,10 @@ pub(crate) async fn run(args: EstimateArgs) -> CommandResult {
     for url in &args.urls {
         let mut item = setup::item(&args.page)?;
         item.url.clone_from(url);
-        let estimate =
-            engine.estimate(item).map_err(|error| CliError::Usage(format!("{url}: {error}")))?;
+        let estimate = engine
+            .estimate(item)
+            .await
+            .map_err(|error| CliError::Usage(format!("{url}: {error}")))?;
         let tier = estimate.tier.map_or_else(|| "none".to_owned(), |it| it.to_string());
         print::line(format_args!(
             "{:>8} to {:>8} credits  starting on tier {tier}  {url}",

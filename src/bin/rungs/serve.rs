@@ -10,12 +10,15 @@ use rungs::Engine;
 use rungs::core::backoff::RetrySchedule;
 use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
+use rungs::core::usage::Budget;
 use rungs::engine::Settings;
+use rungs::service::wire::KnownFields;
 use rungs::service::{
     AllowedHosts, ApiKey, ConnectionLimits, Keys, Metrics, Service, ServiceOptions, serve,
 };
 use rungs::stores::{Memory, Sled};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +29,9 @@ use crate::{print, setup, stop};
 
 /// Environment variable with an API key. Other users of the machine can read a command line.
 const API_KEY: &str = "RUNGS_API_KEY";
+/// The notice of a service that has no secret for webhooks.
+const UNSIGNED: &str = "webhooks are unsigned: set RUNGS_WEBHOOK_SECRET to a random text of 24 characters or more, so \
+                        that receivers can verify the sender";
 /// Default address.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
 
@@ -75,7 +81,7 @@ struct Config {
 /// Serves until the process gets SIGINT or SIGTERM.
 pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     let config: Config = match &args.config {
-        Some(file) => read_json(file, "--config")?,
+        Some(file) => read_json(file, "--config", &config_fields())?,
         None => Config::default(),
     };
     let keys = keys(&args, &config)?;
@@ -104,6 +110,9 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
     let stopped = stop::signals();
     print::line(format_args!("listening on http://{bound}"));
+    if !engine.signs_webhooks(&AccountId::default()) {
+        eprintln!("{UNSIGNED}");
+    }
     let stop = CancellationToken::new();
     let limits = connection_limits(&config);
     let serving = tokio::spawn(serve(listener, service.router(), limits, stop.clone()));
@@ -182,7 +191,7 @@ fn webhook_retry(seconds: &[u64]) -> Result<RetrySchedule, CliError> {
 fn keys(args: &ServeArgs, config: &Config) -> Result<Keys, CliError> {
     let mut keys = config.keys.clone();
     if let Some(file) = &args.key_file {
-        keys.extend(read_json::<Vec<ApiKey>>(file, "--api-keys")?);
+        keys.extend(read_json::<Vec<ApiKey>>(file, "--api-keys", &key_fields())?);
     }
     let plain = args.keys.iter().cloned().chain(std::env::var(API_KEY).ok());
     for (index, secret) in plain.filter(|it| !it.is_empty()).enumerate() {
@@ -197,12 +206,35 @@ fn keys(args: &ServeArgs, config: &Config) -> Result<Keys, CliError> {
     Keys::new(keys).map_err(|error| CliError::Usage(error.to_string()))
 }
 
-fn read_json<T: for<'de> Deserialize<'de>>(file: &Path, option: &str) -> Result<T, CliError> {
+/// The fields of the settings file.
+fn config_fields() -> KnownFields {
+    KnownFields::of::<Config>().list("keys", key_fields())
+}
+
+/// The fields of an API key, in the settings file or in the file of `--api-keys`.
+fn key_fields() -> KnownFields {
+    KnownFields::of::<ApiKey>().object("spend", KnownFields::of::<Budget>())
+}
+
+/// Reads an object with these fields, or a list of such objects.
+fn read_json<T: for<'de> Deserialize<'de>>(
+    file: &Path,
+    option: &str,
+    known: &KnownFields,
+) -> Result<T, CliError> {
     let path = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
         let reason = io_reason(&error);
         CliError::Usage(format!("{option}: cannot read {path} ({reason}): check the path"))
     })?;
-    serde_json::from_str(&text)
-        .map_err(|error| CliError::Usage(format!("{option}: {path} is invalid: {error}")))
+    let invalid = |error: &dyn std::fmt::Display| {
+        CliError::Usage(format!("{option}: {path} is invalid: {error}"))
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|error| invalid(&error))?;
+    let objects = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
+    if let Some(field) = objects.iter().flat_map(|it| known.unknown(it)).next() {
+        return Err(invalid(&field));
+    }
+    // From the text and not from the value, so that an error names the line.
+    serde_json::from_str(&text).map_err(|error| invalid(&error))
 }

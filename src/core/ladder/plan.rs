@@ -53,7 +53,23 @@ pub enum Plan {
     Stop(JobError),
 }
 
-impl PlanInput<'_> {
+impl<'a> PlanInput<'a> {
+    /// Returns the facts of a job before its first attempt, on a site of which nothing is known.
+    pub fn first(request: &'a JobRequest, reach: Reach, backoff: Backoff) -> Self {
+        Self {
+            request,
+            reach,
+            trail: &[],
+            start: None,
+            proven: TierSet::default(),
+            last_resort: true,
+            used: Duration::ZERO,
+            since_last: Duration::ZERO,
+            backoff,
+            random: 0,
+        }
+    }
+
     /// Returns the time that is left of `timeout` and `time_budget`.
     pub(super) fn left(&self) -> Duration {
         let timeout = self.request.timeout();

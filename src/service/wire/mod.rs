@@ -2,13 +2,14 @@
 //!
 //! Only this module and `crate::wire`, which writes the body of notifications below the engine, name its fields.
 //!
-//! Reading is as lenient as the format: any optional field may be null, and unknown fields are ignored. A wrong type or
-//! an unknown word is an error that names its field. Bounds and conflicts between options are checked at submission, by
+//! Reading is as lenient as the format: any optional field may be null, and unknown fields are ignored ([`KnownFields`]
+//! reports them). A wrong type or an unknown word is an error that names its field. Bounds and conflicts between options are checked at submission, by
 //! the same code for every caller.
 //!
 //! Options have the same names in Rust and in JSON, so an error's `field` names both. `request::json_path` maps the
 //! exceptions.
 
+mod known;
 mod request;
 
 #[cfg(feature = "server")]
@@ -19,8 +20,11 @@ mod openapi;
 mod problem;
 #[cfg(feature = "server")]
 mod response;
+#[cfg(feature = "server")]
+mod warnings;
 
 pub use crate::wire::WebhookBody;
+pub use known::{KnownFields, UnknownField};
 pub use request::{
     WireBatch, WireScrape, WireValidationError, read_batch, read_item, read_item_with_defaults,
     read_scrape,
@@ -32,4 +36,4 @@ pub use {
     response::{result_line, result_line_job, scrape_object},
 };
 #[cfg(feature = "server")]
-pub(crate) use {openapi::openapi_html, problem::*, request::ItemList, response::*};
+pub(crate) use {openapi::openapi_html, problem::*, request::ItemList, response::*, warnings::*};

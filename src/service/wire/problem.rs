@@ -14,6 +14,7 @@ use crate::core::time::Timestamp;
 use crate::engine::{EngineError, SubmitError};
 use crate::service::wire::request::{ItemList, WireValidationError, json_path};
 use crate::service::wire::response::{billing, job_accepted};
+use crate::service::wire::warnings::Warnings;
 
 /// Seconds after which a store or an engine that failed may work again.
 const RETRY_SECS: u64 = 5;
@@ -41,6 +42,8 @@ pub(crate) struct Problem {
     pub(crate) balance: Option<(Credits, Credits)>,
     /// Further facts, such as the location of a wrong field; null if there are none.
     pub(crate) details: Value,
+    /// Warnings of the request.
+    pub(crate) warnings: Warnings,
 }
 
 impl Problem {
@@ -57,7 +60,13 @@ impl Problem {
             tier: None,
             balance: None,
             details: Value::Null,
+            warnings: Warnings::default(),
         }
+    }
+
+    /// Adds the warnings of the request, which may explain the error.
+    pub(crate) fn with_warnings(self, warnings: &Warnings) -> Self {
+        Self { warnings: warnings.clone(), ..self }
     }
 
     /// Marks the error as retryable after this many seconds.
@@ -320,7 +329,9 @@ pub(crate) fn problem_body(problem: &Problem, request_id: &str) -> Value {
         put("balance_dollars", json!(free.dollars()));
         put("required_dollars", json!(needed.dollars()));
     }
-    Value::Object(body)
+    let mut body = Value::Object(body);
+    problem.warnings.add_to(&mut body);
+    body
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod refusals;
 mod scrapes;
 #[cfg(feature = "cli")]
 mod settings;
+mod warnings;
 #[cfg(feature = "cli")]
 mod webhooks;
 mod websites;

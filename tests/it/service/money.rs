@@ -6,10 +6,11 @@ use rungs::core::usage::{Budget, Period};
 use rungs::engine::Settings;
 use rungs::service::{ApiKey, Keys};
 use rungs::stores::Memory;
+use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::{Value, json};
 
 use super::http::Answer;
-use super::world::{Held, Plan, World, engine, site};
+use super::world::{Held, Plan, World, engine, page, site};
 
 const SECRET: &str = "sk_live_acme_0123456789abcdef";
 const OTHER: &str = "sk_live_more_0123456789abcdef";
@@ -93,6 +94,57 @@ fn an_estimate_locates_invalid_items() {
     let listed = world.get("/api/v1/batches").json();
     assert_eq!(listed["batches"].as_array().map(Vec::len), Some(1), "an estimate submits nothing");
     assert_eq!(listed["batches"][0]["first_url"], site.url("/a"));
+}
+
+#[test]
+fn an_estimate_starts_where_the_plan_would() {
+    // The site blocks clients that do not look like a browser, on some of its paths.
+    let site = Site::start(|request| match request.header("sec-fetch-mode") {
+        None if request.path.starts_with("/item/") => SiteResponse::status(403),
+        _ => page(request),
+    });
+    let key = |name: &str, secret: &str| {
+        ApiKey::new(name, AccountId::new(name).expect("a name"), secret).expect("a key")
+    };
+    let keys = Keys::new([key("acme", SECRET), key("other", OTHER)]).expect("keys");
+    let world = World::of(Plan { keys, ..Plan::default() });
+    let post = |path: &str, key: &str, body: &Value| {
+        world.send("POST", path, &[("x-api-key", key)], body.to_string().as_bytes()).json()
+    };
+    let estimate = |key: &str, path: &str, controls: Value| {
+        let body = json!({ "url": site.url(path), "cost_controls": controls });
+        let estimate = post("/api/v1/scrape/estimate", key, &body);
+        let tier = estimate["estimated_tier"].as_str().expect("a tier").to_owned();
+        let price = estimate["estimated_credits"].as_u64().expect("a price");
+        (tier, price, estimate["reasoning"].as_str().expect("a text").to_owned())
+    };
+    let tier = |key: &str, path: &str, controls: Value| estimate(key, path, controls).0;
+    assert_eq!(tier(SECRET, "/item/99", json!({})), "1", "nothing is known yet");
+
+    let mut tiers = Vec::new();
+    for number in 1..=8 {
+        let sent =
+            post("/api/v1/scrape", SECRET, &json!({ "url": site.url(&format!("/item/{number}")) }));
+        tiers.push(sent["billing"]["escalations"][0]["tier"].as_str().expect("one").to_owned());
+    }
+
+    let (start, price, reasoning) = estimate(SECRET, "/item/99", json!({}));
+    assert_eq!((start.as_str(), price), ("2", 300), "jobs started on {tiers:?}");
+    assert!(tiers.iter().filter(|it| *it == "2").count() >= 2, "{tiers:?}");
+    assert!(reasoning.contains("cheaper tiers have failed"), "{reasoning}");
+    for (key, path, controls, expected) in [
+        (SECRET, "/item/99", json!({ "force_tier": "1" }), "1"),
+        (SECRET, "/item/99", json!({ "max_tier": "1" }), "1"),
+        (SECRET, "/item/99", json!({ "prefer_cost": true }), "2"),
+        (SECRET, "/news", json!({ "force_tier": "2" }), "2"),
+        (SECRET, "/news", json!({}), "1"),
+        (OTHER, "/item/99", json!({}), "1"),
+    ] {
+        assert_eq!(tier(key, path, controls.clone()), expected, "{path} {controls}");
+    }
+    let batch = json!({ "urls": [site.url("/item/7"), site.url("/news")] });
+    let batch = post("/api/v1/batch/estimate", SECRET, &batch);
+    assert_eq!(batch["estimated_credits"], 500, "{batch}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The program `rungs serve`.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -92,6 +92,24 @@ fn a_service_without_keys_refuses_other_host_names() {
     assert_eq!(asked(&format!("127.0.0.1:{port}")), 200);
     assert_eq!(asked(&format!("localhost:{port}")), 200);
     assert_eq!(asked(&format!("example.com:{port}")), 403);
+}
+
+#[test]
+fn a_service_without_a_webhook_secret_says_that_webhooks_are_unsigned() {
+    let noted = |secret: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));
+        command.env_remove("RUNGS_API_KEY").env("RUNGS_WEBHOOK_SECRET", secret);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
+        let mut serving = Serving::of(&mut command);
+        let mut said = serving.child.stderr.take().expect("piped");
+        assert_eq!(serving.end("-TERM"), Some(0));
+        let mut all = String::new();
+        said.read_to_string(&mut all).expect("text");
+        all.contains("webhooks are unsigned: set RUNGS_WEBHOOK_SECRET")
+    };
+
+    assert!(noted(""));
+    assert!(!noted("whsec_c2VjcmV0"));
 }
 
 #[test]

@@ -86,6 +86,33 @@ fn an_account_runs_no_more_pages_than_the_settings_allow() {
 }
 
 #[test]
+fn an_unknown_setting_is_an_error_with_the_nearest_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let key = |field: &str| json!([{ "name": "a", "hash": "sha256:00", field: 1 }]);
+
+    for (option, content, named) in [
+        ("--config", json!({ "lisen": "x" }), "unknown field `lisen`: use `listen`"),
+        (
+            "--config",
+            json!({ "concurrent": 1 }),
+            "unknown field `concurrent`: use `keys[].concurrent`",
+        ),
+        (
+            "--config",
+            json!({ "keys": key("requests_per_min") }),
+            "unknown field `keys[0].requests_per_min`: use `keys[0].requests_per_minute`",
+        ),
+        ("--api-keys", key("retention_days"), "unknown field `retention_days`: remove it"),
+        ("--api-keys", key("acount"), "unknown field `acount`: use `account`"),
+    ] {
+        let file = written(dir.path(), "file.json", &content);
+        let refused = rungs(&["serve", option, &file]);
+        assert_eq!(refused.status.code(), Some(2), "{content}");
+        assert!(text(&refused.stderr).contains(named), "{named}: {}", text(&refused.stderr));
+    }
+}
+
+#[test]
 fn a_setting_out_of_bounds_is_a_usage_error() {
     let dir = tempfile::tempdir().expect("a directory");
     let short = written(dir.path(), "short.json", &json!({ "retention": 23 }));

@@ -14,7 +14,7 @@ use crate::service::server::response::{self, ChunkWriter, Disconnected};
 use crate::service::server::routes::{lookup, submission};
 use crate::service::server::state::Service;
 use crate::service::server::{query, request_body};
-use crate::service::wire::{self, ItemList, Problem};
+use crate::service::wire::{self, ItemList, KnownFields, Problem};
 
 /// Handles `POST /batch`.
 pub(in crate::service::server) async fn submit(
@@ -24,26 +24,36 @@ pub(in crate::service::server) async fn submit(
     body: Body,
 ) -> Result<Response, Problem> {
     let value = submission::read_body(&service, &headers, body).await?;
-    let (read, list) = read(&value)?;
-    let batch = batch_of(read);
-    let handle = submission::submit(&service, &principal, &headers, batch, list).await?;
-    Ok(response::json(StatusCode::ACCEPTED, &wire::batch_accepted(handle.record())))
+    let warnings = submission::warnings(&service, &principal, KnownFields::batch(), &value);
+    let submitted = async {
+        let (read, list) = read(&value)?;
+        submission::submit(&service, &principal, &headers, batch_of(read), list).await
+    };
+    let handle = submitted.await.map_err(|problem| problem.with_warnings(&warnings))?;
+    let mut body = wire::batch_accepted(handle.record());
+    warnings.add_to(&mut body);
+    Ok(response::json(StatusCode::ACCEPTED, &body))
 }
 
 /// Handles `POST /batch/estimate`: prices a batch and reports its mistakes, without submitting it.
 pub(in crate::service::server) async fn estimate(
     State(service): State<Service>,
-    _: Principal,
+    principal: Principal,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let value = request_body::json(&headers, body, service.settings()).await?;
-    let (read, list) = read(&value)?;
-    let urls: Vec<_> = read.items.iter().map(|it| it.url.clone()).collect();
-    let estimates = service.engine().estimate_batch(&batch_of(read));
-    let estimates = estimates.map_err(|error| submission::refused(&service, error, list))?;
-    let estimates: Vec<_> = urls.into_iter().zip(estimates).collect();
-    Ok(response::json(StatusCode::OK, &wire::batch_estimate(&estimates)))
+    let warnings = submission::warnings(&service, &principal, KnownFields::batch(), &value);
+    let estimated = async {
+        let (read, list) = read(&value)?;
+        let urls: Vec<_> = read.items.iter().map(|it| it.url.clone()).collect();
+        let estimates = submission::estimate(&service, &principal, batch_of(read), list).await?;
+        Ok(urls.into_iter().zip(estimates).collect::<Vec<_>>())
+    };
+    let estimates = estimated.await.map_err(|problem: Problem| problem.with_warnings(&warnings))?;
+    let mut body = wire::batch_estimate(&estimates);
+    warnings.add_to(&mut body);
+    Ok(response::json(StatusCode::OK, &body))
 }
 
 fn read(value: &Value) -> Result<(wire::WireBatch, ItemList), Problem> {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use serde_json::Value;
 
 use crate::core::job::Job;
 use crate::engine::{Batch, BatchHandle, JobSnapshot};
@@ -14,7 +15,7 @@ use crate::service::server::principal::Principal;
 use crate::service::server::routes::{lookup, submission};
 use crate::service::server::state::Service;
 use crate::service::server::{request_body, response};
-use crate::service::wire::{self, ItemList, Problem};
+use crate::service::wire::{self, ItemList, KnownFields, Problem};
 
 /// Handles `POST /scrape`: submits a batch of one page, and waits for it unless `sync` is false.
 pub(in crate::service::server) async fn scrape(
@@ -24,18 +25,30 @@ pub(in crate::service::server) async fn scrape(
     body: Body,
 ) -> Result<Response, Problem> {
     let value = submission::read_body(&service, &headers, body).await?;
-    let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
-    let timeout = read.item.timeout;
-    let mut batch = Batch::scrape(read.item);
-    if let Some(url) = read.webhook_url {
-        batch = batch.webhook(url);
-    }
-    let handle = submission::submit(&service, &principal, &headers, batch, ItemList::None).await?;
-    if read.sync {
-        wait(&service, &principal, handle, timeout).await
-    } else {
-        let job = only_job(&service, &handle).await?;
-        Ok(accepted(&principal, &job))
+    let warnings = submission::warnings(&service, &principal, KnownFields::scrape(), &value);
+    let scraped = async {
+        let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
+        let (timeout, sync) = (read.item.timeout, read.sync);
+        let batch = batch_of(read);
+        let handle =
+            submission::submit(&service, &principal, &headers, batch, ItemList::None).await?;
+        if sync {
+            wait(&service, &principal, handle, timeout).await
+        } else {
+            let job = only_job(&service, &handle).await?;
+            Ok(accepted(&principal, &job))
+        }
+    };
+    let (status, mut body) = scraped.await.map_err(|problem| problem.with_warnings(&warnings))?;
+    warnings.add_to(&mut body);
+    Ok(response::json(status, &body))
+}
+
+fn batch_of(read: wire::WireScrape) -> Batch {
+    let batch = Batch::scrape(read.item);
+    match read.webhook_url {
+        Some(url) => batch.webhook(url),
+        None => batch,
     }
 }
 
@@ -44,9 +57,9 @@ async fn only_job(service: &Service, handle: &BatchHandle) -> Result<Job, Proble
     Ok(service.engine().job(id).await?)
 }
 
-fn accepted(principal: &Principal, job: &Job) -> Response {
+fn accepted(principal: &Principal, job: &Job) -> (StatusCode, Value) {
     let state = principal.family().state_word(job.state);
-    response::json(StatusCode::ACCEPTED, &wire::job_accepted(job, state))
+    (StatusCode::ACCEPTED, wire::job_accepted(job, state))
 }
 
 /// Waits for the page as long as the client does.
@@ -55,7 +68,7 @@ async fn wait(
     principal: &Principal,
     mut handle: BatchHandle,
     timeout: Duration,
-) -> Result<Response, Problem> {
+) -> Result<(StatusCode, Value), Problem> {
     let wait = principal.family().scrape_wait(timeout, service.settings().scrape_wait);
     tokio::select! {
         ended = handle.wait() => {
@@ -74,11 +87,11 @@ async fn wait(
     }
 }
 
-fn ended(report: &JobSnapshot) -> Result<Response, Problem> {
+fn ended(report: &JobSnapshot) -> Result<(StatusCode, Value), Problem> {
     let job = report.job();
     match report.result() {
         Some(Err(error)) => Err(wire::scrape_failed(job, error)),
-        Some(Ok(page)) => Ok(response::json(StatusCode::OK, &wire::scrape_object(job, page))),
+        Some(Ok(page)) => Ok((StatusCode::OK, wire::scrape_object(job, page))),
         None => Err(wire::job_not_found()),
     }
 }
@@ -98,14 +111,21 @@ pub(in crate::service::server) async fn job(
 /// Handles `POST /scrape/estimate`: prices a page without submitting it.
 pub(in crate::service::server) async fn estimate(
     State(service): State<Service>,
-    _: Principal,
+    principal: Principal,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let value = request_body::json(&headers, body, service.settings()).await?;
-    let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
-    let url = read.item.url.clone();
-    let estimate =
-        service.engine().estimate(read.item).map_err(|error| Problem::of_field(&error))?;
-    Ok(response::json(StatusCode::OK, &wire::estimate(&url, &estimate)))
+    let warnings = submission::warnings(&service, &principal, KnownFields::scrape(), &value);
+    let estimated = async {
+        let read = wire::read_scrape(&value).map_err(|error| Problem::of_field(&error))?;
+        let url = read.item.url.clone();
+        let batch = batch_of(read);
+        let found = submission::estimate(&service, &principal, batch, ItemList::None).await?;
+        let estimate = found.into_iter().next().ok_or_else(|| wire::problem_of_status(500))?;
+        Ok(wire::estimate(&url, &estimate))
+    };
+    let mut body = estimated.await.map_err(|problem: Problem| problem.with_warnings(&warnings))?;
+    warnings.add_to(&mut body);
+    Ok(response::json(StatusCode::OK, &body))
 }

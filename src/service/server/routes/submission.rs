@@ -4,11 +4,11 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
-use crate::engine::{Batch, BatchHandle};
+use crate::engine::{Batch, BatchHandle, Estimate};
 use crate::service::server::principal::Principal;
 use crate::service::server::request_body;
 use crate::service::server::state::Service;
-use crate::service::wire::{self, ItemList, Problem};
+use crate::service::wire::{self, ItemList, KnownFields, Problem, Warnings};
 
 /// Reads the body of a submission, unless the service is shutting down.
 pub(super) async fn read_body(
@@ -20,6 +20,20 @@ pub(super) async fn read_body(
         return Err(wire::shutting_down());
     }
     request_body::json(headers, body, service.settings()).await
+}
+
+/// Collects the warnings of a body: its unknown fields, and a webhook that is not signed.
+pub(super) fn warnings(
+    service: &Service,
+    principal: &Principal,
+    known: &KnownFields,
+    body: &Value,
+) -> Warnings {
+    let mut warnings = Warnings::of(known, body);
+    if wire::has_webhook(body) && !service.engine().signs_webhooks(principal.account()) {
+        warnings.add_unsigned_webhook();
+    }
+    warnings
 }
 
 /// Submits a batch for the principal. `list` is the body's name for its items, for error messages.
@@ -39,12 +53,20 @@ pub(super) async fn submit(
     engine.submit(batch).await.map_err(|error| refused(service, error, list))
 }
 
-/// Converts a submission error to a response.
-pub(super) fn refused(
+/// Prices a batch of the principal. `list` is the body's name for its items, for error messages.
+pub(super) async fn estimate(
     service: &Service,
-    error: crate::engine::SubmitError,
+    principal: &Principal,
+    batch: Batch,
     list: ItemList,
-) -> Problem {
+) -> Result<Vec<Estimate>, Problem> {
+    let batch = principal.attribute(batch);
+    let estimates = service.engine().estimate_batch(&batch).await;
+    estimates.map_err(|error| refused(service, error, list))
+}
+
+/// Converts a submission error to a response.
+fn refused(service: &Service, error: crate::engine::SubmitError, list: ItemList) -> Problem {
     match error {
         crate::engine::SubmitError::Engine(error) => error.into(),
         error => wire::submission_refused(error, list, service.engine().now()),

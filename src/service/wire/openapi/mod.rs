@@ -251,7 +251,7 @@ pub fn openapi(limits: &Limits) -> Value {
     }
     let description = "Fetches pages with the cheapest tier that works. Every path below /api/v1 is served with and \
         without a trailing slash, and below /v1 as well. Prices are in credits: 1,000,000 credits are one dollar. \
-        Unknown fields of a request are ignored, and null counts as absent.";
+        An unknown field of a request is listed in the `warnings` of the response and has no other effect; null counts as absent.";
     json!({
         "openapi": "3.1.0",
         "info": {

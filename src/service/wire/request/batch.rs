@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::core::request::{Item, ValidationError};
-use crate::service::wire::request::fields::{Fields, expected};
+use crate::service::wire::request::fields::{Fields, Lookups, expected};
 use crate::service::wire::request::item::read_item;
 
 /// The body of `POST /batch`.
@@ -38,7 +38,15 @@ impl From<ValidationError> for WireValidationError {
 ///
 /// The first error, with the index of the item that has it.
 pub fn read_batch(value: &Value) -> Result<WireBatch, WireValidationError> {
-    let fields = Fields::of(value, "body")?;
+    read_batch_with(value, None)
+}
+
+/// Reads a batch, and adds the look-ups of its own fields to `lookups`.
+pub(in crate::service::wire) fn read_batch_with(
+    value: &Value,
+    lookups: Option<&Lookups>,
+) -> Result<WireBatch, WireValidationError> {
+    let fields = Fields::of(value, "body", lookups)?;
     let (urls, requests) = (fields.value("urls"), fields.value("requests"));
     let (field, list) = match (urls, requests) {
         (Some(urls), Some(requests)) if urls != requests => {

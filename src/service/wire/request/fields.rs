@@ -1,5 +1,6 @@
 //! Typed access to the fields of a JSON object. A null field counts as absent; an error names the expected type.
 
+use std::cell::RefCell;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,7 +10,41 @@ use crate::core::request::ValidationError;
 
 /// A JSON object. Its fields are looked up by the path that an error reports.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a>(&'a Map<String, Value>);
+pub(super) struct Fields<'a> {
+    map: &'a Map<String, Value>,
+    /// Path of the object in the item or body; empty for the item or body itself.
+    place: &'static str,
+    lookups: Option<&'a Lookups>,
+}
+
+/// One look-up of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service::wire) struct Lookup {
+    /// Path of the object.
+    pub(in crate::service::wire) place: &'static str,
+    /// Name of the field in the object.
+    pub(in crate::service::wire) name: &'static str,
+    /// Path of the field, if it was read as an object with fields of its own.
+    pub(in crate::service::wire) object: Option<&'static str>,
+}
+
+/// A record of look-ups, in order: the fields that reading knows.
+#[derive(Debug, Default)]
+pub(in crate::service::wire) struct Lookups(RefCell<Vec<Lookup>>);
+
+impl Lookups {
+    fn add(&self, lookup: Lookup) {
+        let mut all = self.0.borrow_mut();
+        match all.iter_mut().find(|it| (it.place, it.name) == (lookup.place, lookup.name)) {
+            Some(known) => known.object = known.object.or(lookup.object),
+            None => all.push(lookup),
+        }
+    }
+
+    pub(in crate::service::wire) fn into_vec(self) -> Vec<Lookup> {
+        self.0.into_inner()
+    }
+}
 
 /// Creates the error for a field of the wrong type.
 pub(super) fn expected(field: &'static str, what: &str, given: &Value) -> ValidationError {
@@ -25,20 +60,34 @@ pub(super) fn expected(field: &'static str, what: &str, given: &Value) -> Valida
 }
 
 impl<'a> Fields<'a> {
-    /// Reads an object; `field` is its path.
-    pub(super) fn of(value: &'a Value, field: &'static str) -> Result<Self, ValidationError> {
-        value.as_object().map(Self).ok_or_else(|| expected(field, "an object", value))
+    /// Reads an item or a body, which an error calls `field`. Look-ups are added to `lookups`.
+    pub(super) fn of(
+        value: &'a Value,
+        field: &'static str,
+        lookups: Option<&'a Lookups>,
+    ) -> Result<Self, ValidationError> {
+        let map = value.as_object().ok_or_else(|| expected(field, "an object", value))?;
+        Ok(Self { map, place: "", lookups })
     }
 
     /// Returns the field named by the last part of `path`; `None` if it is absent or null.
     pub(super) fn value(self, path: &'static str) -> Option<&'a Value> {
-        let name = path.rsplit('.').next().unwrap_or(path);
-        self.0.get(name).filter(|it| !it.is_null())
+        self.look_up(path, None)
     }
 
     /// Reads an object.
     pub(super) fn object(self, path: &'static str) -> Result<Option<Self>, ValidationError> {
-        self.value(path).map(|it| Self::of(it, path)).transpose()
+        let Some(value) = self.look_up(path, Some(path)) else { return Ok(None) };
+        let map = value.as_object().ok_or_else(|| expected(path, "an object", value))?;
+        Ok(Some(Self { map, place: path, lookups: self.lookups }))
+    }
+
+    fn look_up(self, path: &'static str, object: Option<&'static str>) -> Option<&'a Value> {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        if let Some(lookups) = self.lookups {
+            lookups.add(Lookup { place: self.place, name, object });
+        }
+        self.map.get(name).filter(|it| !it.is_null())
     }
 
     /// Reads a boolean into `slot`, which keeps its value if the field is absent.
@@ -58,10 +107,8 @@ impl<'a> Fields<'a> {
 
     /// Reads the webhook URL, under either of the names that clients use.
     pub(super) fn webhook(self) -> Result<Option<String>, ValidationError> {
-        match self.text("webhook_url")? {
-            Some(url) => Ok(Some(url)),
-            None => self.text("webhookUrl"),
-        }
+        let (snake, camel) = (self.text("webhook_url")?, self.text("webhookUrl")?);
+        Ok(snake.or(camel))
     }
 
     /// Reads an integer from 0. A number with a fraction of zero, such as `10.0`, is an integer too.
@@ -113,7 +160,7 @@ impl<'a> Fields<'a> {
 
     /// Rejects fields other than `known`; `path` is the object's own.
     pub(super) fn only(self, path: &'static str, known: &[&str]) -> Result<(), ValidationError> {
-        match self.0.keys().find(|it| !known.contains(&it.as_str())) {
+        match self.map.keys().find(|it| !known.contains(&it.as_str())) {
             None => Ok(()),
             Some(other) => {
                 let other: String = other.chars().take(40).collect();

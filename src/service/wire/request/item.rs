@@ -8,7 +8,7 @@ use crate::core::credits::Credits;
 use crate::core::request::{CostControls, Item, ValidationError};
 use crate::core::tier::Tier;
 use crate::service::wire::request::advanced;
-use crate::service::wire::request::fields::{Fields, expected, put};
+use crate::service::wire::request::fields::{Fields, Lookups, expected, put};
 
 /// Reads one item. Bounds and conflicts are checked at submission and not here.
 ///
@@ -16,10 +16,18 @@ use crate::service::wire::request::fields::{Fields, expected, put};
 ///
 /// The first field that has the wrong type or an unknown word.
 pub fn read_item(value: &Value) -> Result<Item, ValidationError> {
+    read_item_with(value, None)
+}
+
+/// Reads one item, and adds the look-ups of its fields to `lookups`.
+pub(in crate::service::wire) fn read_item_with(
+    value: &Value,
+    lookups: Option<&Lookups>,
+) -> Result<Item, ValidationError> {
     if let Some(url) = value.as_str() {
         return Ok(Item::get(url));
     }
-    let Ok(fields) = Fields::of(value, "url") else {
+    let Ok(fields) = Fields::of(value, "url", lookups) else {
         return Err(expected("url", "a string, or an object with `url`", value));
     };
     let Some(url) = fields.text("url")? else {

@@ -10,6 +10,11 @@ pub use batch::{WireBatch, WireValidationError, read_batch};
 pub use item::{read_item, read_item_with_defaults};
 pub use scrape::{WireScrape, read_scrape};
 
+pub(super) use batch::read_batch_with;
+pub(super) use fields::{Lookup, Lookups};
+pub(super) use item::read_item_with;
+pub(super) use scrape::read_scrape_with;
+
 #[cfg(feature = "server")]
 pub(crate) use batch::ItemList;
 

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::core::request::{Item, ValidationError};
-use crate::service::wire::request::fields::Fields;
-use crate::service::wire::request::item::read_item;
+use crate::service::wire::request::fields::{Fields, Lookups};
+use crate::service::wire::request::item::read_item_with;
 
 /// The body of `POST /scrape`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,16 @@ pub struct WireScrape {
 ///
 /// The first error in a field.
 pub fn read_scrape(value: &Value) -> Result<WireScrape, ValidationError> {
-    let fields = Fields::of(value, "body")?;
-    let item = read_item(value)?;
+    read_scrape_with(value, None)
+}
+
+/// Reads a scrape, and adds the look-ups of its fields to `lookups`.
+pub(in crate::service::wire) fn read_scrape_with(
+    value: &Value,
+    lookups: Option<&Lookups>,
+) -> Result<WireScrape, ValidationError> {
+    let fields = Fields::of(value, "body", lookups)?;
+    let item = read_item_with(value, lookups)?;
     let mut sync = true;
     fields.flag("sync", &mut sync)?;
     let webhook_url = fields.webhook()?;

@@ -30,6 +30,10 @@ pub(crate) fn estimate(url: &str, estimate: &Estimate) -> Value {
         Some(tier) if estimate.credits == estimate.hold => {
             format!("tier {tier} ({}) is the only tier that these options allow", tier.name())
         }
+        Some(tier) if estimate.learned => format!(
+            "starts on tier {tier} ({}), because cheaper tiers have failed on such pages of this site",
+            tier.name()
+        ),
         Some(tier) => format!(
             "starts on tier {tier} ({}) and escalates only if the page is blocked, empty or needs rendering",
             tier.name()

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::core::tier::Tier;
 use crate::service::wire::openapi::schema::{
-    Property, count, flag, list, object, or_null, property, record, reference, text, word,
+    Property, count, flag, list, object, or_null, properties, property, record, reference, text,
+    with_optional, word,
 };
 
 mod account;
@@ -30,9 +31,9 @@ const SAMPLE_URL: &str = "https://example.com/";
 /// Returns the schemas by name.
 pub(super) fn schemas() -> Map<String, Value> {
     let schemas = [
-        ("Problem", problem::problem()),
+        ("Problem", with_warnings(problem::problem())),
         ("ErrorCode", problem::error_code()),
-        ("BatchAccepted", batch::accepted()),
+        ("BatchAccepted", with_warnings(batch::accepted())),
         ("BatchSummary", batch::summary()),
         ("BatchStatus", batch::status()),
         ("BatchCancelled", batch::cancelled()),
@@ -40,14 +41,14 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("BatchListed", batch::listed()),
         ("BatchItem", batch::item()),
         ("Event", batch::event()),
-        ("Page", page::page()),
+        ("Page", with_warnings(page::page())),
         ("Artifact", page::artifact()),
         ("Billing", attempt::billing()),
         ("Attempt", attempt::attempt()),
-        ("JobAccepted", job::accepted()),
+        ("JobAccepted", with_warnings(job::accepted())),
         ("Job", job::job()),
-        ("Estimate", estimate::estimate()),
-        ("BatchEstimate", estimate::batch_estimate()),
+        ("Estimate", with_warnings(estimate::estimate())),
+        ("BatchEstimate", with_warnings(estimate::batch_estimate())),
         ("Ledger", account::ledger()),
         ("LedgerEntry", account::ledger_entry()),
         ("Deliveries", paged("deliveries", "Delivery", deliveries::LIST)),
@@ -57,6 +58,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("BillingUsage", account::billing_usage()),
         ("Description", description()),
         ("Health", health()),
+        ("Warning", warning()),
     ];
     schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
@@ -113,6 +115,47 @@ fn health() -> Value {
         property("version", text(), "0.1.0", "Version of rungs."),
     ]);
     schema["description"] = json!("The health of the service.");
+    schema
+}
+
+/// The warnings of a request, which its response lists if there are any.
+fn with_warnings(schema: Value) -> Value {
+    let warnings = property(
+        "warnings",
+        list(reference("Warning")),
+        json!([{
+            "code": "UNKNOWN_FIELD", "field": "urls[0].format", "suggestion": "urls[0].formats",
+            "message": "unknown field `urls[0].format`: use `urls[0].formats`",
+        }]),
+        "What the request asked for and will not get, such as unknown fields. Absent if there is nothing.",
+    );
+    with_optional(schema, properties(vec![warnings]))
+}
+
+fn warning() -> Value {
+    let mut schema = record(vec![
+        property(
+            "code",
+            word(["UNKNOWN_FIELD", "UNSIGNED_WEBHOOK"]),
+            "UNKNOWN_FIELD",
+            "Kind of the warning. Later versions may add kinds.",
+        ),
+        property("field", text(), "urls[0].format", "Path of the field in the request."),
+        property(
+            "suggestion",
+            or_null(text()),
+            "urls[0].formats",
+            "Path of the field that was probably meant: the nearest name, or the place where the field belongs. `[]` \
+             stands for each element of a list. Null if no name is similar.",
+        ),
+        property(
+            "message",
+            text(),
+            "unknown field `urls[0].format`: use `urls[0].formats`",
+            "Explanation for people: what is wrong, and how to fix it.",
+        ),
+    ]);
+    schema["description"] = json!("A part of a request that has no effect.");
     schema
 }
 

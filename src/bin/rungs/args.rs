@@ -10,12 +10,14 @@ use rungs::core::request::{Format, Mode, Profile};
 use rungs::core::tier::Tier;
 
 use crate::driver::BrowserDriver;
+use crate::values;
 
 /// Fetches pages with the cheapest tier that works.
 #[derive(Debug, Parser)]
 #[command(name = "rungs", version)]
 #[command(after_help = "Set RUNGS_LOG, for example to rungs=debug, to log to standard error.\n\n\
-    Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.")]
+    Exit codes: 0 success; 1 failure, for example of a page; 2 wrong arguments or input, nothing was fetched;\n\
+    130 interrupted by Ctrl-C; 143 stopped by SIGTERM.")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -24,16 +26,22 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Fetch one page and print it.
-    #[command(after_help = "Example: rungs scrape https://example.com/ --formats text --width 80")]
+    #[command(
+        after_help = "Example: rungs scrape https://example.com/ --formats text --width 80\n\n\
+        Exit codes: 0 the page was printed, 1 it failed, 2 wrong arguments."
+    )]
     Scrape(ScrapeArgs),
     /// Fetch many pages. With --store, rerunning the same command resumes where it left off.
-    #[command(after_help = "Example: rungs batch urls.txt --store data --out results.jsonl")]
+    #[command(after_help = "Example: rungs batch urls.txt --store data --out results.jsonl\n\n\
+        Exit codes: 0 every page succeeded, 1 pages failed (0 with --keep-going), 2 wrong arguments or input,\n\
+        130 interrupted by Ctrl-C, 143 stopped by SIGTERM.")]
     Batch(BatchArgs),
     /// Run the REST service until SIGINT or SIGTERM.
     #[command(after_help = "Example: rungs serve --store data --api-keys keys.json")]
     Serve(ServeArgs),
-    /// Generate an API key, and its entry for the file of --api-keys.
-    #[command(after_help = "Example: rungs key ci --account acme")]
+    /// Generate an API key. The key alone goes to standard output, its entry for the file of --api-keys to standard
+    /// error.
+    #[command(after_help = "Example: rungs key ci --account acme > ci.key")]
     Key(KeyArgs),
     /// List the 100 newest batches of a store, or the jobs of one batch.
     #[command(after_help = "Example: rungs status --store data")]
@@ -51,20 +59,19 @@ pub(crate) struct PageArgs {
     /// Method of reading the page: auto, html, js, pdf or ocr.
     #[arg(long, default_value = "auto")]
     pub(crate) mode: Mode,
-    /// Output formats, separated by commas: markdown, text, html, json, json_v2, rag, content, raw. The first one is
-    /// printed.
-    #[arg(long, value_delimiter = ',', default_value = "markdown")]
+    /// Output formats, separated by commas: markdown, text, html, json, json_v2, rag, content, raw [default: markdown].
+    #[arg(long, value_delimiter = ',')]
     pub(crate) formats: Vec<Format>,
     /// Highest tier to escalate to: 1, 2, 3, 3.5 or 4. Defaults to no limit.
-    #[arg(long, value_name = "TIER")]
+    #[arg(long, value_name = "TIER", value_parser = values::tier)]
     pub(crate) max_tier: Option<Tier>,
     /// The only tier to use: 1, 2, 3, 3.5 or 4. Defaults to escalation.
-    #[arg(long, value_name = "TIER")]
+    #[arg(long, value_name = "TIER", value_parser = values::tier)]
     pub(crate) force_tier: Option<Tier>,
     /// Time for all attempts on a page together, 1 to 300 seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 90)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 90, value_parser = values::timeout)]
     pub(crate) timeout: u64,
-    /// Kind of content to extract into json: auto, product, article, job_posting, faq, recipe, event,
+    /// Kind of content whose fields to extract: auto, product, article, job_posting, faq, recipe, event,
     /// ecommerce_homepage or directory_listing.
     #[arg(long, default_value = "auto")]
     pub(crate) profile: Profile,
@@ -75,10 +82,10 @@ pub(crate) struct PageArgs {
     /// RUNGS_LLM_URL, RUNGS_LLM_MODEL and RUNGS_LLM_KEY configure the model.
     #[arg(long, value_name = "TEXT")]
     pub(crate) prompt: Option<String>,
-    /// List the kept and dropped parts of the page in the result object, as content_parts.
+    /// Add the list of the kept and dropped parts of the page.
     #[arg(long)]
     pub(crate) explain_content: bool,
-    /// Include the page's source in the result object, as raw_html.
+    /// Add the page's source.
     #[arg(long)]
     pub(crate) raw_html: bool,
     /// Request header, for example 'Accept-Language: de'. Repeatable, up to 50 times.
@@ -86,6 +93,13 @@ pub(crate) struct PageArgs {
     pub(crate) headers: Vec<String>,
     #[command(flatten)]
     pub(crate) net: NetArgs,
+}
+
+impl PageArgs {
+    /// Returns the requested formats, or the default one.
+    pub(crate) fn formats_or_default(&self) -> Vec<Format> {
+        if self.formats.is_empty() { vec![Format::Markdown] } else { self.formats.clone() }
+    }
 }
 
 /// Network options.
@@ -112,8 +126,11 @@ pub(crate) struct ScrapeArgs {
     /// Print the whole result object as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Directory for one file per format, such as markdown.md. The files' names are printed instead of the page.
+    #[arg(long, value_name = "DIR", conflicts_with = "json")]
+    pub(crate) out_dir: Option<PathBuf>,
     /// Lay the text out for this many columns, 20 to 1,000. Needs --formats text.
-    #[arg(long, value_name = "COLUMNS", conflicts_with = "json")]
+    #[arg(long, value_name = "COLUMNS", conflicts_with = "json", value_parser = values::width)]
     pub(crate) width: Option<usize>,
 }
 
@@ -127,17 +144,23 @@ pub(crate) struct BatchArgs {
     /// File to append results to, one JSON object per line. Defaults to standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Directory for the pages' files: one directory per page, with one file per format.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+    /// Exit with 0 even if pages failed.
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     /// Number of pages to fetch at the same time.
-    #[arg(long, value_name = "PAGES", default_value_t = 32)]
+    #[arg(long, value_name = "PAGES", default_value_t = 32, value_parser = values::count)]
     pub(crate) concurrency: usize,
     /// Number of pages to fetch from one site at the same time.
-    #[arg(long, value_name = "PAGES", default_value_t = 8)]
+    #[arg(long, value_name = "PAGES", default_value_t = 8, value_parser = values::count)]
     pub(crate) per_host: usize,
     /// Pages to fetch from one site per second, for example 0.5. Defaults to no limit.
-    #[arg(long, value_name = "PER_SECOND")]
+    #[arg(long, value_name = "PER_SECOND", value_parser = values::rate)]
     pub(crate) rate: Option<f64>,
     /// Hours to keep a batch in the store after its last page, at least 24. Defaults to 24.
-    #[arg(long, value_name = "HOURS")]
+    #[arg(long, value_name = "HOURS", value_parser = values::retention)]
     pub(crate) retention: Option<u64>,
     /// URL that receives one batch.completed webhook for every 100 pages. RUNGS_WEBHOOK_SECRET sets the secret that
     /// signs it.
@@ -170,10 +193,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Hours to keep a batch after its last page, at least 24. Defaults to 24.
-    #[arg(long, value_name = "HOURS")]
+    #[arg(long, value_name = "HOURS", value_parser = values::retention)]
     pub(crate) retention: Option<u64>,
     /// Number of pages of one account to fetch at the same time. Defaults to no limit.
-    #[arg(long, value_name = "PAGES")]
+    #[arg(long, value_name = "PAGES", value_parser = values::count)]
     pub(crate) per_account: Option<usize>,
     #[command(flatten)]
     pub(crate) net: NetArgs,

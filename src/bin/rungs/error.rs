@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use rungs::SubmitError;
+
 /// Exit code for wrong arguments, the same as clap's.
 const USAGE: u8 = 2;
 
@@ -24,6 +26,16 @@ pub(crate) fn io_reason(error: &std::io::Error) -> String {
 }
 
 impl CliError {
+    /// Converts the error of a submission. A refused item or webhook is wrong input.
+    pub(crate) fn submission(error: SubmitError) -> Self {
+        match error {
+            // The caller names the item; its index in a batch says nothing to a person.
+            SubmitError::Item { error, .. } => Self::Usage(error.to_string()),
+            SubmitError::Webhook(error) => Self::Usage(format!("webhook: {error}")),
+            error => Self::failed(&error),
+        }
+    }
+
     /// Converts an error with its causes.
     pub(crate) fn failed(error: &dyn std::error::Error) -> Self {
         let mut text = error.to_string();

@@ -22,16 +22,29 @@ pub(crate) fn read(file: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
+/// The pages of an input file.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) items: Vec<Item>,
+    /// The line of each item, from 1.
+    pub(crate) lines: Vec<usize>,
+}
+
 /// Parses one URL or JSON object per line. Blank lines and lines that begin with `#` are skipped. Options that a line
 /// does not set have the values of `defaults`.
-pub(crate) fn items(text: &str, defaults: &Item) -> Result<Vec<Item>, CliError> {
-    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-    lines
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(number, line)| {
-            item(line, defaults).map_err(|error| CliError::Usage(format!("line {number}: {error}")))
-        })
-        .collect()
+pub(crate) fn parse(text: &str, defaults: &Item) -> Result<Input, CliError> {
+    let mut input = Input { items: Vec::new(), lines: Vec::new() };
+    for (index, line) in text.lines().enumerate() {
+        let (number, line) = (index + 1, line.trim());
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let item = item(line, defaults)
+            .map_err(|error| CliError::Usage(format!("line {number}: {error}")))?;
+        input.items.push(item);
+        input.lines.push(number);
+    }
+    Ok(input)
 }
 
 fn item(line: &str, defaults: &Item) -> Result<Item, String> {

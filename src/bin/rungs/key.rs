@@ -10,7 +10,8 @@ use crate::args::KeyArgs;
 use crate::error::{CliError, CommandResult};
 use crate::print;
 
-/// Prints a new key, and its entry for the file of `--api-keys`.
+/// Prints a new key alone to standard output, so that it can be piped, and its entry for the file of `--api-keys` to
+/// standard error.
 pub(crate) fn run(args: &KeyArgs) -> CommandResult {
     let account =
         AccountId::new(&args.account).map_err(|error| CliError::Usage(error.to_string()))?;
@@ -19,8 +20,8 @@ pub(crate) fn run(args: &KeyArgs) -> CommandResult {
         .map_err(|error| CliError::Usage(error.to_string()))?;
     let key = if args.metrics { key.with_scope(KeyScope::Metrics) } else { key };
     let entry = serde_json::to_string(&key).map_err(|error| CliError::failed(&error))?;
-    print::line(format_args!("API key (not shown again): {secret}"));
-    print::line("entry for the file of --api-keys:");
-    print::line(entry);
+    print::line(secret);
+    eprintln!("the API key above is not shown again; its entry for the file of --api-keys:");
+    eprintln!("{entry}");
     Ok(ExitCode::SUCCESS)
 }

@@ -8,13 +8,16 @@ mod error;
 mod estimate;
 mod input;
 mod key;
+mod output;
 mod print;
+mod progress;
 mod results;
 mod scrape;
 mod serve;
 mod setup;
 mod status;
 mod stop;
+mod values;
 
 use std::process::ExitCode;
 
@@ -24,18 +27,31 @@ use tracing_subscriber::EnvFilter;
 use args::{Cli, Command};
 use error::{CliError, CommandResult};
 
-/// Environment variable with the log filter, such as `rungs=debug`. Defaults to `off`.
-const LOG: &str = "RUNGS_LOG";
+/// Environment variable with the log filter, such as `rungs=debug`. Without it, nothing is logged.
+pub(crate) const LOG: &str = "RUNGS_LOG";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env(LOG).unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    if let Err(error) = start_logging() {
+        return error.report();
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return CliError::failed(&error).report(),
     };
     runtime.block_on(run(cli.command)).unwrap_or_else(|error| error.report())
+}
+
+fn start_logging() -> Result<(), CliError> {
+    let filter = std::env::var(LOG).unwrap_or_default();
+    if filter.is_empty() {
+        return Ok(());
+    }
+    let filter = EnvFilter::try_new(&filter).map_err(|error| {
+        CliError::Usage(format!("{LOG}: {error}: use a filter such as info or rungs=debug"))
+    })?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
 }
 
 async fn run(command: Command) -> CommandResult {

@@ -1,24 +1,33 @@
-//! The results of a batch: a file or standard output, and the table at the end.
+//! The results of a batch: a file or standard output, files per page, and the table at the end.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, IsTerminal, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use rungs::Engine;
 use rungs::core::credits::Credits;
-use rungs::core::job::Job;
-use rungs::engine::JobSnapshot;
+use rungs::core::job::{Job, JobState};
+use rungs::engine::{JobSnapshot, Page};
 use rungs::service::wire;
+use serde_json::json;
 
+use crate::args::BatchArgs;
 use crate::error::{CliError, io_reason};
+use crate::output::{self, Selection};
+use crate::progress;
 
 /// Writes each job's result once.
 pub(crate) struct Results {
     out: Option<File>,
+    /// Directory for the files of pages.
+    pages: Option<PathBuf>,
     /// Ids of the jobs whose results are written.
     written: HashSet<String>,
+    /// Jobs that the progress bar counts, and the failed ones among them.
+    shown: HashSet<String>,
+    shown_failures: usize,
     /// Jobs and credits, by state and tier.
     totals: BTreeMap<(&'static str, String), (u64, Credits)>,
     bar: Option<ProgressBar>,
@@ -26,16 +35,24 @@ pub(crate) struct Results {
 
 impl Results {
     /// Opens the results file, or standard output without one, for this many jobs.
-    pub(crate) fn open(out: Option<&Path>, total: usize) -> Result<Self, CliError> {
-        let bar = std::io::stderr().is_terminal().then(|| progress_bar(total as u64));
-        let mut results = Self { out: None, written: HashSet::new(), totals: BTreeMap::new(), bar };
-        if let Some(path) = out {
+    pub(crate) fn open(args: &BatchArgs, total: usize) -> Result<Self, CliError> {
+        let mut results = Self {
+            out: None,
+            pages: args.out_dir.clone(),
+            written: HashSet::new(),
+            shown: HashSet::new(),
+            shown_failures: 0,
+            totals: BTreeMap::new(),
+            bar: None,
+        };
+        if let Some(path) = &args.out {
             let failed = |error: std::io::Error| {
                 let (path, reason) = (path.display(), io_reason(&error));
                 CliError::Failed(format!("cannot open {path} ({reason}): check the path of --out"))
             };
             results.out = Some(results.resume(path).map_err(failed)?);
         }
+        results.bar = progress::bar(total);
         Ok(results)
     }
 
@@ -59,33 +76,61 @@ impl Results {
         Ok(file)
     }
 
-    /// Writes the result of a job that has ended, unless it is written already.
-    pub(crate) async fn deliver(&mut self, engine: &Engine, job: &Job) -> Result<(), CliError> {
-        let id = job.id.to_string();
-        if !job.state.is_ended() || self.written.contains(&id) {
+    /// Writes the result of a job that has ended, unless it is written already. `offset` is the number of pages of the
+    /// input before the job's batch.
+    pub(crate) async fn deliver(
+        &mut self,
+        engine: &Engine,
+        job: &Job,
+        offset: usize,
+    ) -> Result<(), CliError> {
+        if !job.state.is_ended() {
             return Ok(());
         }
-        let report = engine.job_snapshot(job.id).await.map_err(|error| CliError::failed(&error))?;
-        self.write(&report)?;
-        self.written.insert(id);
+        let id = job.id.to_string();
+        if !self.written.contains(&id) {
+            let report =
+                engine.job_snapshot(job.id).await.map_err(|error| CliError::failed(&error))?;
+            self.write(&report, offset)?;
+            self.written.insert(id.clone());
+        }
+        self.show(id, job);
         Ok(())
     }
 
-    fn write(&mut self, report: &JobSnapshot) -> Result<(), CliError> {
-        let line = format!("{}\n", wire::result_line(report));
-        let written = match &mut self.out {
+    fn write(&mut self, report: &JobSnapshot, offset: usize) -> Result<(), CliError> {
+        let mut line = wire::result_line(report);
+        if let (Some(dir), Some(page)) = (&self.pages, report.page()) {
+            // The files first: a job whose line is written is not written again after a crash.
+            line["files"] = json!(write_files(dir, report.job(), page, offset)?);
+        }
+        let line = format!("{line}\n");
+        let out = &mut self.out;
+        let mut write = || match out {
             Some(file) => file.write_all(line.as_bytes()),
             None => std::io::stdout().write_all(line.as_bytes()),
+        };
+        let written = match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
         };
         written.map_err(|error| {
             let reason = io_reason(&error);
             CliError::Failed(format!("cannot write a result ({reason}): free space and rerun"))
-        })?;
-        match &self.bar {
-            Some(bar) => bar.inc(1),
-            None => log(report),
+        })
+    }
+
+    /// Counts a job in the progress bar, or prints a line about it if there is no bar.
+    fn show(&mut self, id: String, job: &Job) {
+        if !self.shown.insert(id) {
+            return;
         }
-        Ok(())
+        let Some(bar) = &self.bar else { return log(job) };
+        if job.state != JobState::Succeeded {
+            self.shown_failures += 1;
+            bar.set_message(format!("{} failed", self.shown_failures));
+        }
+        bar.inc(1);
     }
 
     /// Adds a job to the table.
@@ -95,34 +140,58 @@ impl Results {
         totals.1 = totals.1.saturating_add(job.charged());
     }
 
-    /// Prints the table to standard error.
-    pub(crate) fn print_table(&self) {
+    /// Returns the number of pages in the table that failed, and of all.
+    pub(crate) fn failed_of_total(&self) -> (u64, u64) {
+        let of = |failed: bool| {
+            let rows = self.totals.iter();
+            let rows =
+                rows.filter(|((state, _), _)| !failed || *state == JobState::Failed.as_str());
+            rows.map(|(_, (jobs, _))| jobs).sum()
+        };
+        (of(true), of(false))
+    }
+
+    /// Prints the table to standard error. `unsubmitted` pages are not in the store.
+    pub(crate) fn print_table(&self, unsubmitted: usize) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{:<10} {:>4} {:>8} {:>12}", "status", "tier", "jobs", "credits");
+        eprintln!("{:<13} {:>4} {:>8} {:>12}", "status", "tier", "jobs", "credits");
         for ((state, tier), (jobs, credits)) in &self.totals {
-            eprintln!("{state:<10} {tier:>4} {jobs:>8} {:>12}", credits.0);
+            eprintln!("{state:<13} {tier:>4} {jobs:>8} {:>12}", credits.0);
+        }
+        if unsubmitted > 0 {
+            eprintln!("{:<13} {:>4} {unsubmitted:>8} {:>12}", "not submitted", "-", 0);
         }
     }
 }
 
-fn progress_bar(total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    let template = "{bar:40} {pos}/{len} {per_sec} {eta} left {msg}";
-    let style = ProgressStyle::with_template(template);
-    bar.set_style(style.unwrap_or(ProgressStyle::default_bar()));
-    bar
+/// Writes the parts of a page to a directory of its own, named by its position in the input and its host.
+fn write_files(
+    dir: &Path,
+    job: &Job,
+    page: &Page,
+    offset: usize,
+) -> Result<Vec<PathBuf>, CliError> {
+    let host = job.request.page().host();
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '.' || it == '-';
+    let host: String = host.chars().take(100).filter(|it| is_plain(*it)).collect();
+    let position = offset + job.index as usize + 1;
+    let dir = dir.join(format!("{position:05}-{host}"));
+    let (parts, _) = Selection::of_item(job.request.item()).parts(page);
+    output::write(&dir, &parts).map_err(|error| {
+        let (path, reason) = (dir.display(), io_reason(&error));
+        CliError::Failed(format!("cannot write to {path} ({reason}): check the path of --out-dir"))
+    })
 }
 
-/// Prints one line about a job to standard error.
-fn log(report: &JobSnapshot) {
-    let job = report.job();
+/// Prints one line about a job to standard error, without the query of its URL.
+fn log(job: &Job) {
     let code = job.failure().map_or("", |it| it.code.as_str());
     eprintln!(
         "{} {} tier {} {} {code}",
         job.state.as_str(),
-        job.request.page().as_str(),
+        job.request.page(),
         tier_word(job),
         job.charged(),
     );

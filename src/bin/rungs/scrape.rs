@@ -1,40 +1,35 @@
 //! `rungs scrape`: fetches one page and prints it.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use rungs::SubmitError;
 use rungs::core::failure::{ErrorCode, JobError};
 use rungs::core::job::{Attempt, Job};
 use rungs::core::request::{Format, Item};
+use rungs::core::url::PageUrl;
 use rungs::engine::{JobReport, Page, Settings};
 use rungs::service::wire;
 use rungs::stores::Memory;
-use serde_json::Value;
+use rungs::{Batch, Engine, ProgressEvent};
 
 use crate::args::ScrapeArgs;
-use crate::error::{CliError, CommandResult};
-use crate::{print, setup};
+use crate::error::{CliError, CommandResult, io_reason};
+use crate::output::{self, Part, Selection};
+use crate::{print, progress, setup};
 
 /// Fetches the page and prints it.
 pub(crate) async fn run(args: ScrapeArgs) -> CommandResult {
     let mut item = setup::item(&args.page)?;
+    let selection = Selection::of_args(&args.page, &item, args.width);
     if args.width.is_some() {
         request_layout(&mut item)?;
     }
     item.url.clone_from(&args.url);
     let engine = setup::engine(&args.page.net, Settings::default(), Memory::default())?;
-    let report = match engine.scrape(item).await {
-        Ok(report) => report,
-        // With one item, its index adds no information.
-        Err(SubmitError::Item { error, .. }) => return Err(CliError::Usage(error.to_string())),
-        Err(error) => return Err(CliError::failed(&error)),
-    };
+    let report = fetch(&engine, item).await?;
     engine.shutdown().await;
     match report.result() {
-        Ok(page) => {
-            print_page(&args, report.job(), page);
-            Ok(ExitCode::SUCCESS)
-        }
+        Ok(page) => print_page(&args, &selection, report.job(), page),
         Err(error) => {
             explain(&args, &report, error);
             Ok(ExitCode::FAILURE)
@@ -44,7 +39,7 @@ pub(crate) async fn run(args: ScrapeArgs) -> CommandResult {
 
 /// Requests the readable HTML that the layout is made from.
 fn request_layout(item: &mut Item) -> Result<(), CliError> {
-    if item.formats.first() != Some(&Format::Text) {
+    if !item.formats.contains(&Format::Text) {
         let message = "--width lays out plain text: add `--formats text`";
         return Err(CliError::Usage(message.to_owned()));
     }
@@ -54,42 +49,58 @@ fn request_layout(item: &mut Item) -> Result<(), CliError> {
     Ok(())
 }
 
-fn print_page(args: &ScrapeArgs, job: &Job, page: &Page) {
-    if args.json {
-        print::line(format_args!("{:#}", wire::scrape_object(job, page)));
-        return;
+/// Fetches the page. A terminal shows the attempts that failed meanwhile.
+async fn fetch(engine: &Engine, item: Item) -> Result<JobReport, CliError> {
+    let url = PageUrl::parse(&item.url).map_or_else(|_| String::new(), |it| it.to_string());
+    let submitted = engine.submit(Batch::scrape(item)).await;
+    let mut handle = submitted.map_err(CliError::submission)?;
+    let spinner = progress::spinner(format!("fetching {url}"));
+    while let Some(event) = handle.next_event().await.map_err(|it| CliError::failed(&it))? {
+        if let (ProgressEvent::Attempted { attempt, .. }, Some(spinner)) = (&event, &spinner) {
+            let Attempt { tier, signal, .. } = attempt;
+            spinner.set_message(format!("fetching {url} (tier {tier}: {signal})"));
+        }
     }
-    let format = args.page.formats.first().copied().unwrap_or(Format::Markdown);
-    // A named profile asks for its fields, unless another format is asked for.
-    let fields = page.profile().filter(|_| matches!(format, Format::Markdown | Format::Json));
-    let rendered = |page: &Page| match fields {
-        Some(fields) => Some(format!("{fields:#}")),
-        None => rendered(page, format, args.width),
-    };
-    match rendered(page) {
-        Some(text) => print::line(text),
-        None => eprintln!(
-            "rungs: this document has no format `{}`: choose another one with --formats, or print all with --json",
-            format.as_str()
-        ),
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
     }
+    let report = handle.report().await.map_err(|error| CliError::failed(&error))?;
+    let job = report.into_jobs().into_iter().next();
+    job.ok_or_else(|| CliError::Failed("the page has no result: rerun the command".to_owned()))
+}
+
+fn print_page(args: &ScrapeArgs, selection: &Selection, job: &Job, page: &Page) -> CommandResult {
     let warnings = &page.extracted.warnings;
     if !warnings.is_empty() {
         eprintln!("rungs: {}", warnings.join("; "));
     }
+    if args.json {
+        print::line(format_args!("{:#}", wire::scrape_object(job, page)));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (parts, missing) = selection.parts(page);
+    for name in missing {
+        eprintln!(
+            "rungs: this document has no `{name}`: choose another format with --formats, or print all with --json"
+        );
+    }
+    match &args.out_dir {
+        Some(dir) => write(dir, &parts)?,
+        None if parts.is_empty() => {}
+        None => print::line(output::joined(&parts)),
+    }
+    Ok(if parts.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Renders the page in one format for a terminal, at this width; `None` if the page does not have the format.
-fn rendered(page: &Page, format: Format, width: Option<usize>) -> Option<String> {
-    if let Some(width) = width {
-        // Documents that are not HTML have no layout. Their text is printed as it is.
-        let text = page.text_wrapped(width).unwrap_or_else(|| page.extracted.text.clone());
-        return Some(text.trim_end().to_owned());
+fn write(dir: &Path, parts: &[Part]) -> Result<(), CliError> {
+    let written = output::write(dir, parts).map_err(|error| {
+        let (path, reason) = (dir.display(), io_reason(&error));
+        CliError::Failed(format!("cannot write to {path} ({reason}): check the path of --out-dir"))
+    })?;
+    for path in written {
+        print::line(path.display());
     }
-    match page.extracted.content.get(&format)? {
-        Value::String(text) => Some(text.trim_end().to_owned()),
-        value => Some(format!("{value:#}")),
-    }
+    Ok(())
 }
 
 /// Prints the page's error, the remedy, and every attempt.

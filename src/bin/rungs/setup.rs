@@ -34,7 +34,7 @@ pub(crate) fn hours(hours: u64) -> Duration {
 pub(crate) fn item(args: &PageArgs) -> Result<Item, CliError> {
     let mut item = Item::default()
         .mode(args.mode)
-        .formats(args.formats.clone())
+        .formats(args.formats_or_default())
         .timeout(Duration::from_secs(args.timeout))
         .profile(args.profile);
     item.extraction_prompt.clone_from(&args.prompt);

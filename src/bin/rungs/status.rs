@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use rungs::core::id::BatchId;
+use rungs::core::job::Job;
 use rungs::core::record::{Key, Record, RecordKind};
 use rungs::ports::store::{ListQuery, Store, StoreError};
 use rungs::stores::Sled;
@@ -84,16 +85,33 @@ async fn list_jobs(store: &Sled, id: BatchId) -> CommandResult {
         batch.tally.total - batch.tally.pending(),
         batch.tally.total
     ));
+    print::line(format_args!(
+        "{:>4} {:<10} {:>4} {:>8} {:<40} {}",
+        "page", "status", "tier", "credits", "job", "url"
+    ));
     let keys = batch.jobs.iter().copied().map(Key::Job).collect();
     for found in store.load(keys).await.map_err(failed)?.into_iter().flatten() {
         if let Record::Job(job) = found.record {
-            print::line(format_args!(
-                "{:<10} {} {}",
-                job.state.as_str(),
-                job.id,
-                job.request.page()
-            ));
+            print_job(&job);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a job's position in the batch, its state, tier, price, id and URL, and why it failed.
+fn print_job(job: &Job) {
+    let tier = job.tier().map_or_else(|| "-".to_owned(), |it| it.to_string());
+    print::line(format_args!(
+        "{:>4} {:<10} {tier:>4} {:>8} {} {}",
+        job.index + 1,
+        job.state.as_str(),
+        job.charged().0,
+        job.id,
+        job.request.page()
+    ));
+    if let Some(error) = job.failure() {
+        print::line(format_args!("     {error}"));
+    } else if let (false, Some(last)) = (job.state.is_ended(), job.trail.last()) {
+        print::line(format_args!("     last attempt on tier {}: {}", last.tier, last.signal));
+    }
 }

@@ -184,6 +184,7 @@ pub fn result_line(report: &JobSnapshot) -> Value {
         Some(Err(error)) => {
             line["error"] = json!(error.code.as_str());
             line["error_message"] = json!(error.message);
+            line["escalations"] = json!(escalations(job));
         }
         Some(Ok(page)) => line["result"] = scrape_object(job, page),
         None => line["result"] = Value::Null,

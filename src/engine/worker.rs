@@ -79,7 +79,10 @@ async fn next_due_after(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
 fn start(shared: &Arc<Shared>, job: Job) {
     let shared = Arc::clone(shared);
     let place = InHand::add(&shared, &job);
-    let span = tracing::info_span!("job", job = %job.id, batch = %job.batch, claim = job.claims);
+    // Displayed without user info and query, which may be secret.
+    let url = job.request.page();
+    let span =
+        tracing::info_span!("job", job = %job.id, batch = %job.batch, claim = job.claims, %url);
     let tasks = shared.lifecycle.tasks.clone();
     tasks.spawn(
         async move {

@@ -1,5 +1,6 @@
 //! Parts that several modules test with.
 
+pub(crate) mod checks;
 pub(crate) mod failing;
 pub(crate) mod fetchers;
 pub(crate) mod paused;

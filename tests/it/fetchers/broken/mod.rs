@@ -5,31 +5,23 @@ mod documents;
 mod pages;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
+use crate::support::checks::{assert_caught, failures};
 use crate::support::fetchers::{Browser, http};
 use documents::{BadSheets, BadSigns, Misreading};
 use pages::{Bad, Mistake};
-use rungs::testkit::KitReport;
 use rungs::testkit::fetcher::{
     browser, check_browser, check_http, check_ocr, check_pdf, http, ocr, pdf,
 };
 
-fn assert_caught(mistake: &str, report: &KitReport, by: &[&str]) {
-    for check in by {
-        assert!(report.has_failed(check), "{mistake} passed `{check}`; {report}");
-    }
-    // A failed check names the behavior and the requirement; a panic comes from the fetcher.
-    for failure in &report.failed {
-        let (did, must) = failure.message.split_once("; it must ").expect("both are said");
-        assert!(!did.is_empty() && !must.is_empty(), "{mistake}: {failure}");
-        let is_panic = did.contains("panicked");
-        assert!(!is_panic || mistake.starts_with("Panics"), "{mistake}: {failure}");
-    }
-}
+/// The time limit of a check. The kit itself waits 10 s for what must end.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// A `#[test]` for each mistake, and the list of all checks that are named.
 macro_rules! broken {
-    ($named:ident, $kind:ident, $run:expr, $($mistake:ident: $($check:ident)+;)+) => {
+    ($named:ident, $kind:ident, $kit:ident, $open:expr, $($mistake:ident: $($check:ident)+;)+) => {
         #[allow(non_upper_case_globals)]
         const $named: &[&str] = &[$($(stringify!($check)),+),+];
 
@@ -40,9 +32,14 @@ macro_rules! broken {
                 #[test]
                 #[allow(non_snake_case)]
                 fn $mistake() {
-                    let run: fn($kind) -> KitReport = $run;
-                    let by = [$(stringify!($check)),+];
-                    assert_caught(stringify!($mistake), &run($kind::$mistake), &by);
+                    let checks = [$(stringify!($check)),+].map(|name| {
+                        let check = $kit::CHECKS.iter().find(|it| it.0 == name);
+                        let check = check.expect("a check of the kit").1;
+                        (name, move || check(Arc::new($open($kind::$mistake))))
+                    });
+                    let mistake = stringify!($mistake);
+                    let may_panic = mistake.starts_with("Panics");
+                    assert_caught(mistake, may_panic, failures(LIMIT, checks));
                 }
             )+
         }
@@ -50,7 +47,7 @@ macro_rules! broken {
 }
 
 broken! {
-    over_http, Mistake, |it| check_http(move || Bad::new(it, http())),
+    over_http, Mistake, http, |it| Bad::new(it, http()),
 
     AsksTwice:
         a_page_is_returned_unchanged
@@ -103,7 +100,7 @@ broken! {
 }
 
 broken! {
-    in_a_browser, Mistake, |it| check_browser(move || Bad::new(it, Browser::default())),
+    in_a_browser, Mistake, browser, |it| Bad::new(it, Browser::default()),
 
     AsksTwice: a_page_is_rendered an_error_status_is_a_response concurrent_attempts_get_their_own_pages;
     ReportsTheAskedUrl: redirects_are_followed_and_returned;
@@ -123,7 +120,7 @@ broken! {
 }
 
 broken! {
-    of_pdfs, Misreading, |it| check_pdf(move || BadSheets::new(it)),
+    of_pdfs, Misreading, pdf, BadSheets::new,
 
     TurnsTheOrder: pages_come_in_order_with_their_text;
     InventsATitle: the_title_is_that_of_the_metadata;
@@ -136,7 +133,7 @@ broken! {
 }
 
 broken! {
-    of_images, Misreading, |it| check_ocr(move || BadSigns::new(it)),
+    of_images, Misreading, ocr, BadSigns::new,
 
     SeesThings: a_blank_image_has_no_words;
     PointsOutside: words_are_inside_the_image;

@@ -9,38 +9,46 @@ mod turns;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
+use crate::support::checks::{self, failures};
 use fault::Fault;
 use model::Model;
-use rungs::testkit::KitReport;
-use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, check_all_reopened, check_all_within};
+use rungs::testkit::store::{
+    CHECKS, REOPEN_CHECKS, check_all_reopened, check_all_within, reopened,
+};
 use tokio::time::timeout;
 
 /// The time limit of a check, because some of these stores hang for ever.
 const LIMIT: Duration = Duration::from_secs(10);
 
-fn assert_caught(fault: Fault, report: &KitReport, by: &[&str]) {
-    for check in by {
-        assert!(report.has_failed(check), "{fault:?} passed `{check}`; {report}");
-    }
-    assert_in_words(fault, report);
-}
-
 /// The stores that panic. With any other store, a panic is a bug in the kit.
 const PANICKING: [Fault; 3] =
     [Fault::PanicsAtStrangeNames, Fault::ReservesTheLimit, Fault::RoundsLeases];
 
-/// Checks that a failure states what the store did and what it must do.
-fn assert_in_words(fault: Fault, report: &KitReport) {
-    for failure in &report.failed {
-        let (did, must) = failure.message.split_once("; it must ").expect("both are said");
-        assert!(!did.is_empty() && !must.is_empty(), "{fault:?}: {failure}");
-        let is_panic = did.contains("panicked");
-        assert!(!is_panic || PANICKING.contains(&fault), "{fault:?}: {failure}");
-        assert!(report.to_string().contains(&format!("{}: {did}", failure.check)), "{report}");
-    }
+/// Asserts that each of these checks of a store in memory fails.
+fn assert_caught_in_memory(fault: Fault, by: &[&'static str]) {
+    let checks = by.iter().map(|name| {
+        let check = CHECKS.iter().find(|it| it.0 == *name).expect("a check of the kit").1;
+        (*name, move || check(Arc::new(Model::new(fault))))
+    });
+    assert_caught(fault, failures(LIMIT, checks));
+}
+
+/// Asserts that each of these checks of a store on disk fails.
+fn assert_caught_on_disk(fault: Fault, by: &[&'static str]) {
+    let checks = by.iter().map(|name| {
+        let check = REOPEN_CHECKS.iter().find(|it| it.0 == *name).expect("a check of the kit").1;
+        (*name, move || reopened(check, move |dir: &Path| Model::open(fault, dir)))
+    });
+    assert_caught(fault, failures(LIMIT, checks));
+}
+
+fn assert_caught(fault: Fault, failures: Vec<(&'static str, Option<String>)>) {
+    checks::assert_caught(&format!("{fault:?}"), PANICKING.contains(&fault), failures);
 }
 
 #[test]
@@ -54,20 +62,26 @@ fn a_failure_names_the_versions_that_a_store_confused() {
         "a_stale_commit_conflicts_and_writes_nothing: the store accepted a commit that expects version 1 \
          of a record at version 2; it must answer StoreError::Conflict and write nothing"
     );
+    assert!(report.to_string().contains(&failure.to_string()), "{report}");
 }
 
-/// Runs the checks on one thread, where tasks take turns in one order: whether two of them meet does not
-/// depend on how busy the machine is.
-fn assert_caught_in_turns(fault: Fault, by: &[&str]) {
-    for name in by {
-        let check = CHECKS.iter().find(|it| it.0 == *name).expect("a check of the kit").1;
+/// Runs each check on one thread, where tasks take turns in one order: whether two of them meet does not depend on how
+/// busy the machine is.
+fn assert_caught_in_turns(fault: Fault, by: &[&'static str]) {
+    let check_in_turns = |name: &'static str| {
+        let check = CHECKS.iter().find(|it| it.0 == name).expect("a check of the kit").1;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime needs nothing but threads");
         let ended = catch_unwind(AssertUnwindSafe(|| {
             runtime.block_on(async { timeout(LIMIT, check(Arc::new(Model::new(fault)))).await })
         }));
         assert!(!matches!(ended, Ok(Ok(()))), "{fault:?} passed `{name}`");
-    }
+    };
+    thread::scope(|scope| {
+        for name in by {
+            scope.spawn(move || check_in_turns(name));
+        }
+    });
 }
 
 /// A `#[test]` for each mistake, and the list of all checks that are named.
@@ -83,8 +97,7 @@ macro_rules! broken {
                 #[test]
                 #[allow(non_snake_case)]
                 fn $fault() {
-                    let assert_caught: fn(Fault, &[&str]) = $assert_caught;
-                    assert_caught(Fault::$fault, &[$(stringify!($check)),+]);
+                    $assert_caught(Fault::$fault, &[$(stringify!($check)),+]);
                 }
             )+
         }
@@ -92,7 +105,7 @@ macro_rules! broken {
 }
 
 broken! {
-    in_memory, |fault, by| assert_caught(fault, &check_all_within(LIMIT, move || Model::new(fault)), by),
+    in_memory, assert_caught_in_memory,
 
     IgnoresVersions:
         a_stale_commit_conflicts_and_writes_nothing
@@ -291,9 +304,7 @@ broken! {
 }
 
 broken! {
-    on_disk, |fault, by| {
-        assert_caught(fault, &check_all_reopened(move |dir| Model::open(fault, dir)), by);
-    },
+    on_disk, assert_caught_on_disk,
 
     WritesOneCommitBehind:
         acknowledged_commits_survive_a_reopening

@@ -29,10 +29,10 @@ step() { printf '\n== %s\n' "$*"; "$@"; }
 step bash tests/clients/venv.sh
 step cargo fetch --locked --quiet
 step cargo fmt --all --check
-step cargo clippy --locked --all-targets --all-features -- -D warnings
+# Benches and all features in one run, so that the crates below are checked once for both.
+step cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 step cargo clippy --locked -- -D warnings
 step cargo clippy --locked --features cli -- -D warnings
-step cargo clippy --locked -p rungs-bench --all-targets -- -D warnings
 step cargo clippy --locked --no-default-features --all-targets -- -D warnings
 if command -v cargo-nextest >/dev/null; then
   step cargo nextest run --locked --all-features --no-fail-fast
@@ -41,9 +41,12 @@ else
 fi
 step cargo test --locked --all-features --doc
 step env RUSTDOCFLAGS='-D warnings' cargo doc --locked --all-features --no-deps
+# One build, and then the programs themselves: `cargo run` would look at every crate again for each.
+step cargo build --locked --all-features --examples
+target=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 for example in examples/*.rs; do
   [ -e "$example" ] || continue
   # `evaluate` answers what it is asked on its input, which is nothing here.
-  step cargo run --locked --quiet --all-features --example "$(basename "$example" .rs)" </dev/null
+  step "$target/debug/examples/$(basename "$example" .rs)" </dev/null
 done
 echo 'all passed'

@@ -30,7 +30,7 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
     }
     let stopped = stop::signals();
     let engine = engine(&args)?;
-    check(&engine, &input)?;
+    check(&engine, &input).await?;
     let mut results = Results::open(&args, input.items.len())?;
     let mut run = Run { engine, submitted: Vec::new(), total: input.items.len() };
     let done = tokio::select! {
@@ -64,9 +64,9 @@ fn exit_code(args: &BatchArgs, signal: Option<StopSignal>, results: &Results) ->
 }
 
 /// Checks every item before the first is submitted, so that wrong input costs nothing.
-fn check(engine: &Engine, input: &Input) -> Result<(), CliError> {
+async fn check(engine: &Engine, input: &Input) -> Result<(), CliError> {
     for (item, line) in input.items.iter().zip(&input.lines) {
-        let checked = engine.estimate(item.clone());
+        let checked = engine.estimate(item.clone()).await;
         checked.map_err(|error| CliError::Usage(format!("line {line}: {error}")))?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use rungs::core::request::Item;
-use rungs::service::wire;
+use rungs::service::wire::{self, KnownFields, UnknownField};
 
 use crate::error::{CliError, io_reason};
 
@@ -55,5 +55,17 @@ fn item(line: &str, defaults: &Item) -> Result<Item, String> {
     }
     let value = serde_json::from_str(line)
         .map_err(|error| format!("not valid JSON ({error}): use a URL, or an object with `url`"))?;
+    if let Some(field) = KnownFields::item().unknown(&value).first() {
+        return Err(field.to_string());
+    }
     wire::read_item_with_defaults(&value, defaults).map_err(|error| error.to_string())
+}
+
+/// Returns the line of an unknown field in a file of JSON, from 1: the first line with its name as a key.
+pub(crate) fn line_of(field: &UnknownField, text: &str) -> Option<usize> {
+    let name = field.path.rsplit('.').next().unwrap_or_default();
+    let key = serde_json::Value::from(name).to_string();
+    let is_key = |at: usize| text[at + key.len()..].trim_start().starts_with(':');
+    let (start, _) = text.match_indices(&key).find(|(at, _)| is_key(*at))?;
+    Some(text[..start].matches('\n').count() + 1)
 }

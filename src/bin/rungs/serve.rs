@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{NetArgs, ServeArgs};
 use crate::driver::BrowserDriver;
 use crate::error::{CliError, CommandResult, io_reason};
-use crate::{print, setup, stop};
+use crate::{input, print, setup, stop};
 
 /// Environment variable with an API key. Other users of the machine can read a command line.
 const API_KEY: &str = "RUNGS_API_KEY";
@@ -233,7 +233,9 @@ fn read_json<T: for<'de> Deserialize<'de>>(
     let value: Value = serde_json::from_str(&text).map_err(|error| invalid(&error))?;
     let objects = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
     if let Some(field) = objects.iter().flat_map(|it| known.unknown(it)).next() {
-        return Err(invalid(&field));
+        let line = input::line_of(&field, &text);
+        let place = line.map_or_else(String::new, |it| format!("line {it}: "));
+        return Err(invalid(&format_args!("{place}{field}")));
     }
     // From the text and not from the value, so that an error names the line.
     serde_json::from_str(&text).map_err(|error| invalid(&error))

@@ -104,6 +104,14 @@ fn wrong_input_is_refused_by_its_line_before_any_fetch() {
         ("example.com".to_owned(), "line 123: url: the URL has no supported scheme"),
         (format!("{{\"url\": \"{page}\", \"timeout\": 0}}"), "line 123: timeout: "),
         (format!("{{\"url\": \"{page}\""), "line 123: not valid JSON"),
+        (
+            format!("{{\"url\": \"{page}\", \"format\": [\"text\"]}}"),
+            "line 123: unknown field `format`: use `formats`",
+        ),
+        (
+            format!("{{\"url\": \"{page}\", \"max_tier\": 2}}"),
+            "line 123: unknown field `max_tier`: use `cost_controls.max_tier`",
+        ),
     ] {
         std::fs::write(dir.path().join("urls.txt"), format!("{input}{line}\n")).expect("written");
 
@@ -114,6 +122,32 @@ fn wrong_input_is_refused_by_its_line_before_any_fetch() {
         assert!(said.contains(reason), "{said}");
     }
     assert_eq!(site.hits(), 0, "nothing is fetched");
+}
+
+#[test]
+fn an_unknown_field_of_a_settings_file_is_refused_by_its_line() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let settings = "{\n  \"store\": \"concurrency\",\n  \"concurency\" : 3\n}\n";
+    let keys = "[\n{\"name\": \"a\", \"hash\": \"sha256:0\",\n\"acount\": \"acme\"}]";
+    std::fs::write(dir.path().join("rungs.json"), settings).expect("written");
+    std::fs::write(dir.path().join("keys.json"), keys).expect("written");
+
+    for (arguments, reason) in [
+        (
+            ["serve", "--config", "rungs.json"],
+            "rungs.json is invalid: line 3: unknown field `concurency`: use `concurrency`",
+        ),
+        (
+            ["serve", "--api-keys", "keys.json"],
+            "keys.json is invalid: line 3: unknown field `acount`: use `account`",
+        ),
+    ] {
+        let output = run(dir.path(), &arguments);
+
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(reason), "{said}");
+    }
 }
 
 #[test]

@@ -168,7 +168,8 @@ fn an_interrupted_batch_prints_the_states_in_which_it_left_its_pages() {
     let output = child.wait_with_output().expect("it ends");
 
     let jobs_in = |state: &str| -> usize {
-        let rows = said.lines().filter(|it| it.starts_with(state));
+        let (_, table) = said.split_once("\nstatus ").expect("the table");
+        let rows = table.lines().filter(|it| it.starts_with(state));
         rows.map(|it| it.split_whitespace().rev().nth(1).expect("a number"))
             .fold(0, |sum, it| sum + it.parse::<usize>().expect("a number of jobs"))
     };

@@ -25,7 +25,7 @@ use plan::Plan;
 use run::run;
 
 /// Seeds of the normal test run.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 1_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|it| it.parse().unwrap_or_else(|_| panic!("{name}: a number")))

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod extract;
 pub mod guard;
 pub mod made;
+pub mod readers;
 pub mod request;
 pub mod response;
 pub mod states;

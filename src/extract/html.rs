@@ -20,7 +20,7 @@ use crate::extract::format::{chunks, html, json, links, sections, text};
 use crate::extract::main_content::{self, BoilerplateMap};
 use crate::extract::profile;
 use crate::extract::source::bound::bounded;
-use crate::extract::source::tree::{MAX_DEPTH, parse};
+use crate::extract::source::tree::{parse, with_newlines};
 use crate::extract::source::xhtml;
 use crate::extract::value::provenance::Fields;
 use crate::ports::extract::{Document, ExtractError, Extracted};
@@ -41,10 +41,11 @@ pub(super) fn extract(
     } else {
         Cow::Borrowed(source)
     };
+    let source = with_newlines(&source);
     let source = bounded(&source, &mut extracted.warnings);
     let tree = parse(&source);
     let too_deep = |_| ExtractError::TooDeep;
-    let doc = Doc::of(&tree, MAX_DEPTH).map_err(too_deep)?;
+    let doc = tree.doc().map_err(too_deep)?;
     if document.tier == Tier::LightJs
         && let Some(page) = embedded::page(&doc, document.url)
     {
@@ -53,7 +54,7 @@ pub(super) fn extract(
     let visible = doc.node(doc.body()).text;
     let is_enough = |bytes: usize| bytes >= THIN.max(visible * MUCH_MORE);
     if visible < THIN {
-        let revealed = Doc::revealed(&tree, MAX_DEPTH).map_err(too_deep)?;
+        let revealed = tree.revealed().map_err(too_deep)?;
         if is_enough(revealed.node(revealed.body()).text) {
             extracted.warnings.push(
                 "the page has almost no visible text; hidden content was extracted instead"
@@ -63,7 +64,7 @@ pub(super) fn extract(
         }
         let spare = bounded(&embedded::without_scripts(&doc), &mut extracted.warnings).into_owned();
         let spare = parse(&spare);
-        let spare = Doc::of(&spare, MAX_DEPTH).map_err(too_deep)?;
+        let spare = spare.doc().map_err(too_deep)?;
         if is_enough(spare.node(0).text) {
             let note =
                 "the page has almost no visible text; its noscript content was extracted instead";
@@ -86,7 +87,7 @@ fn from_state(
 ) -> Result<(Extracted, Layers), ExtractError> {
     let source = bounded(&page.source, &mut extracted.warnings);
     let tree = parse(&source);
-    let doc = Doc::of(&tree, MAX_DEPTH).map_err(|_| ExtractError::TooDeep)?;
+    let doc = tree.doc().map_err(|_| ExtractError::TooDeep)?;
     let (mut extracted, layers) = read(document, &doc, &doc, extracted)?;
     extracted.metadata.insert("embedded_state".to_owned(), page.framework.into());
     Ok((extracted, layers))

@@ -19,6 +19,7 @@
 //! | `value` | single values: numbers, money, dates, durations |
 //! | `source` | from bytes to a bounded tree |
 //! | `dom` | the tree as a list of nodes |
+//! | `reader` | ordinary pages in one pass |
 //! | `vocabulary` | word lists |
 //!
 //! # Invariants
@@ -36,6 +37,7 @@ mod html;
 mod main_content;
 mod nesting;
 mod profile;
+mod reader;
 mod source;
 mod value;
 mod verbatim;
@@ -48,10 +50,12 @@ use crate::extract::dom::doc::Doc;
 use crate::extract::dom::selection::Selection;
 use crate::extract::format::markdown;
 use crate::extract::source::bound;
-use crate::extract::source::tree::{MAX_DEPTH, parse};
+use crate::extract::source::tree::{parse, with_newlines};
 use crate::ports::extract::{Document, ExtractError, Extracted, Extractor};
 
 pub use self::data::StructuredData;
+#[cfg(feature = "testkit")]
+pub use self::source::comparison::{ReaderComparison, compare_readers};
 pub use self::source::decode::{Decoded, decode};
 
 /// Characters at the beginning of a document that decide whether it is text.
@@ -80,9 +84,10 @@ pub fn structured(html: &str, url: Option<&str>) -> StructuredData {
 
 /// Reads a document by itself. A document that nests too deep gives the default.
 fn read_with<T: Default>(html: &str, url: Option<&str>, read: fn(&Doc<'_>, &Base) -> T) -> T {
-    let bounded = bound::bounded(html, &mut Vec::new());
+    let html = with_newlines(html);
+    let bounded = bound::bounded(&html, &mut Vec::new());
     let tree = parse(&bounded);
-    let Ok(doc) = Doc::of(&tree, MAX_DEPTH) else { return T::default() };
+    let Ok(doc) = tree.doc() else { return T::default() };
     read(&doc, &Base::of(&doc, url))
 }
 

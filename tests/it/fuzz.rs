@@ -126,6 +126,11 @@ fn any_document_is_written_in_every_format() {
 }
 
 #[test]
+fn any_page_is_the_same_for_both_readers() {
+    smoke("readers", targets::readers::run, 4_000);
+}
+
+#[test]
 fn any_embedded_state_is_read_or_refused() {
     smoke("states", targets::states::run, 400);
 }

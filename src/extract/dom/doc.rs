@@ -4,14 +4,12 @@
 //! leaving a part out is a jump. What several readers ask about a node (its tag, whether it is hidden,
 //! how much text is in it and how much of that is links) is found once, while the list is made.
 
-use ego_tree::NodeRef;
-use ego_tree::iter::Edge;
+use scraper::Html;
 use scraper::node::Element;
-use scraper::{Html, Node as Parsed};
 
+use crate::extract::dom::list::{self, Hiding};
 use crate::extract::dom::tag::Tag;
-use crate::extract::dom::visibility::{Styled, names_content, style_hides};
-use crate::extract::vocabulary::COLLAPSIBLE_CLASSES;
+use crate::extract::reader::{Page, PageElement};
 
 /// A node's place in the list.
 pub(crate) type Id = usize;
@@ -55,54 +53,63 @@ pub(crate) struct Marks {
     pub(crate) rdfa_property: bool,
 }
 
-impl Node<'_> {
-    /// Reads the attributes that matter for every element in one pass. Returns `true` if they hide it.
-    fn read_attributes(&mut self, element: &Element, styled: Styled<'_>) -> bool {
-        let mut hides = false;
-        let mut folds = false;
-        for (name, value) in element.attrs() {
-            match name {
-                "hidden" => hides |= !value.eq_ignore_ascii_case("until-found"),
-                "aria-hidden" => hides |= value == "true",
-                "style" => hides |= style_hides(value, styled),
-                "role" => folds |= value == "tabpanel",
-                "class" => folds |= is_fold(value),
-                // Where a framework streams parts of a page, a script moves them into place.
-                "id" => folds |= value.starts_with("S:"),
-                "itemscope" => self.marks.scope = true,
-                "itemprop" => self.marks.property = true,
-                "typeof" => self.marks.rdfa_scope = true,
-                "property" => self.marks.rdfa_property = true,
-                _ => {}
-            }
+impl<'a> Node<'a> {
+    /// Returns a node of which only its content and its parent are known.
+    pub(super) fn new(is: Is<'a>, tag: Tag, parent: Id) -> Self {
+        Self {
+            tag,
+            hidden: false,
+            marks: Marks::default(),
+            parent,
+            end: 0,
+            text: 0,
+            linked: 0,
+            has_block: false,
+            has_table: false,
+            has_parts: false,
+            is,
         }
-        hides && !folds
+    }
+
+    /// Returns everything about the node but its content.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn facts(&self) -> impl std::fmt::Debug + use<> {
+        let places = (self.tag, self.parent, self.end, self.hidden);
+        let inside = (self.text, self.linked, self.has_block, self.has_table, self.has_parts);
+        (places, inside, self.marks)
+    }
+
+    /// Returns the text of a text node.
+    pub(super) fn own_text(&self) -> Option<&'a str> {
+        match self.is {
+            Is::Text(text) => Some(text),
+            Is::Parsed(_) | Is::Read(_) => None,
+        }
+    }
+
+    /// Returns the attributes of an element.
+    pub(super) fn attrs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let (parsed, read) = match self.is {
+            Is::Text(_) => (None, None),
+            Is::Parsed(element) => (Some(element), None),
+            Is::Read(element) => (None, Some(element)),
+        };
+        let parsed = parsed.into_iter().flat_map(Element::attrs);
+        parsed.chain(read.into_iter().flat_map(PageElement::attrs))
+    }
+
+    /// Returns the value of an attribute.
+    pub(super) fn attr(&self, name: &str) -> Option<&'a str> {
+        self.attrs().find(|it| it.0 == name).map(|it| it.1)
     }
 }
 
-/// Returns `true` if a class names a part that a reader unfolds: a tab, an accordion.
-fn is_fold(class: &str) -> bool {
-    let mut words = class.split(|it: char| !it.is_ascii_alphanumeric());
-    words.any(|it| {
-        let it = it.to_ascii_lowercase();
-        COLLAPSIBLE_CLASSES.contains(&it.as_str())
-    })
-}
-
-/// Buttons whose parts are looked for.
-const MAX_UNFOLDED: usize = 500;
-
+/// The content of a node, from either of the two readers of pages.
 #[derive(Clone, Copy, Debug)]
-enum Is<'a> {
+pub(super) enum Is<'a> {
     Text(&'a str),
-    Element(&'a Element),
-}
-
-/// The effect of attributes that hide an element.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Hiding {
-    Obeyed,
-    Ignored,
+    Parsed(&'a Element),
+    Read(PageElement<'a>),
 }
 
 /// A page. Its first node is the `html` element.
@@ -131,25 +138,19 @@ impl<'a> Doc<'a> {
     }
 
     fn read(tree: &'a Html, max_depth: usize, hiding: Hiding) -> Result<Self, TooDeep> {
-        let mut reader = NodeReader {
-            nodes: Vec::with_capacity(tree.tree.values().len()),
-            open: Vec::new(),
-            hidden: 0,
-            links: 0,
-            unfolded: Vec::new(),
-            hiding,
-        };
-        for edge in tree.root_element().traverse() {
-            match edge {
-                Edge::Open(node) => reader.open(node),
-                Edge::Close(node) if node.value().is_element() => reader.close(),
-                Edge::Close(_) => {}
-            }
-            if reader.open.len() > max_depth {
-                return Err(TooDeep);
-            }
-        }
-        Ok(Self { nodes: reader.nodes })
+        Ok(Self { nodes: list::described(list::of_tree(tree), max_depth, hiding)? })
+    }
+
+    /// Like [`Doc::of`], for a page that was read in one pass.
+    pub(crate) fn of_page(page: &'a Page<'_>, max_depth: usize) -> Result<Self, TooDeep> {
+        let nodes = list::described(list::of_page(page), max_depth, Hiding::Obeyed)?;
+        Ok(Self { nodes })
+    }
+
+    /// Like [`Doc::revealed`], for a page that was read in one pass.
+    pub(crate) fn revealed_page(page: &'a Page<'_>, max_depth: usize) -> Result<Self, TooDeep> {
+        let nodes = list::described(list::of_page(page), max_depth, Hiding::Ignored)?;
+        Ok(Self { nodes })
     }
 
     /// Returns the number of nodes.
@@ -195,31 +196,25 @@ impl<'a> Doc<'a> {
 
     /// Returns the text of a text node.
     pub(crate) fn text(&self, id: Id) -> Option<&'a str> {
-        match self.nodes[id].is {
-            Is::Text(text) => Some(text),
-            Is::Element(_) => None,
-        }
+        self.nodes[id].own_text()
     }
 
     /// Returns the value of an attribute.
     pub(crate) fn attr(&self, id: Id, name: &str) -> Option<&'a str> {
-        self.attrs(id).find(|it| it.0 == name).map(|it| it.1)
+        self.nodes[id].attr(name)
     }
 
     /// Returns the attributes of an element.
     pub(crate) fn attrs(&self, id: Id) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let element = match self.nodes[id].is {
-            Is::Text(_) => None,
-            Is::Element(element) => Some(element),
-        };
-        element.into_iter().flat_map(Element::attrs)
+        self.nodes[id].attrs()
     }
 
     /// Returns the name of an element, for elements without a [`Tag`] of their own.
     pub(crate) fn name(&self, id: Id) -> &'a str {
         match self.nodes[id].is {
             Is::Text(_) => "",
-            Is::Element(element) => element.name(),
+            Is::Parsed(element) => element.name(),
+            Is::Read(element) => element.name(),
         }
     }
 
@@ -252,105 +247,16 @@ impl<'a> Doc<'a> {
             }
             match node.is {
                 Is::Text(text) => flow_into(&mut out, text),
-                Is::Element(_) if node.tag == Tag::Br || node.tag.is_block() => {
+                _ if node.tag == Tag::Br || node.tag.is_block() => {
                     flow_into(&mut out, " ");
                     ends.push(node.end);
                 }
-                Is::Element(_) => {}
+                _ => {}
             }
             at += 1;
         }
         out.truncate(out.trim_end().len());
         out
-    }
-}
-
-/// The list of nodes while it is made.
-struct NodeReader<'a> {
-    nodes: Vec<Node<'a>>,
-    /// The elements that are open.
-    open: Vec<Id>,
-    /// Open elements that are hidden, and open links.
-    hidden: usize,
-    links: usize,
-    /// The ids of the parts that buttons with content unfold.
-    unfolded: Vec<&'a str>,
-    hiding: Hiding,
-}
-
-impl<'a> NodeReader<'a> {
-    fn open(&mut self, node: NodeRef<'a, Parsed>) {
-        let parent = self.open.last().copied().unwrap_or_default();
-        let id = self.nodes.len();
-        let mut new = Node {
-            tag: Tag::Text,
-            hidden: false,
-            marks: Marks::default(),
-            parent,
-            end: id + 1,
-            text: 0,
-            linked: 0,
-            has_block: false,
-            has_table: false,
-            has_parts: false,
-            is: Is::Text(""),
-        };
-        match node.value() {
-            Parsed::Text(text) => {
-                new.is = Is::Text(text);
-                new.text = if self.hidden == 0 { folded_length(text) } else { 0 };
-                new.linked = if self.links == 0 { 0 } else { new.text };
-                if let Some(parent) = self.nodes.get_mut(parent) {
-                    parent.text += new.text;
-                    parent.linked += new.linked;
-                }
-            }
-            Parsed::Element(element) => {
-                new.tag = Tag::of(element.name());
-                new.is = Is::Element(element);
-                new.hidden = self.hides(&mut new, node, element);
-                self.hidden += usize::from(new.hidden);
-                self.links += usize::from(new.tag == Tag::A);
-                self.open.push(id);
-            }
-            _ => return,
-        }
-        self.nodes.push(new);
-    }
-
-    /// Reads the attributes of an element. Returns `true` if it is no content.
-    fn hides(
-        &mut self,
-        new: &mut Node<'a>,
-        node: NodeRef<'a, Parsed>,
-        element: &'a Element,
-    ) -> bool {
-        let hides = new.read_attributes(element, Styled(node));
-        let tags = || self.open.iter().rev().filter_map(|it| self.nodes.get(*it)).map(|it| it.tag);
-        let names = new.tag == Tag::Button && names_content(node, tags);
-        if names && self.unfolded.len() < MAX_UNFOLDED {
-            self.unfolded.extend(element.attr("aria-controls"));
-        }
-        let is_control = new.tag.is_never_content() && !names;
-        let unfolds = || element.attr("id").is_some_and(|it| self.unfolded.contains(&it));
-        is_control || (hides && self.hiding == Hiding::Obeyed && !unfolds())
-    }
-
-    fn close(&mut self) {
-        let Some(id) = self.open.pop() else { return };
-        let end = self.nodes.len();
-        let Some(node) = self.nodes.get_mut(id) else { return };
-        node.end = end;
-        self.hidden -= usize::from(node.hidden);
-        self.links -= usize::from(node.tag == Tag::A);
-        let closed = *node;
-        if let Some(parent) = self.nodes.get_mut(closed.parent).filter(|_| id > 0) {
-            parent.text += closed.text;
-            parent.linked += closed.linked;
-            parent.has_block |= closed.has_block || closed.tag.is_block();
-            parent.has_table |= closed.has_table || closed.tag == Tag::Table;
-            parent.has_parts |= closed.has_parts || closed.tag.is_part();
-        }
     }
 }
 
@@ -393,17 +299,6 @@ impl Iterator for Children<'_, '_> {
         self.at = self.doc.end(id);
         Some(id)
     }
-}
-
-/// Counts the bytes of the words of a text, each with a blank behind it.
-fn folded_length(text: &str) -> usize {
-    let (mut length, mut inside) = (0, false);
-    for byte in text.bytes() {
-        let blank = byte.is_ascii_whitespace();
-        length += usize::from(!blank) + usize::from(inside && blank);
-        inside = !blank;
-    }
-    length + usize::from(inside)
 }
 
 /// Appends a text to a line as a browser shows it: any white space is one blank, and none begins a line.

@@ -11,6 +11,7 @@ pub(crate) mod formula;
 pub(crate) mod image;
 pub(crate) mod labeled;
 pub(crate) mod lines;
+mod list;
 pub(crate) mod numbering;
 pub(crate) mod past_price;
 pub(crate) mod selection;

@@ -1,9 +1,6 @@
 //! Decides what a reader sees: which inline styles hide an element, and which buttons are content.
 
-use ego_tree::NodeRef;
-use scraper::Node as Parsed;
-use scraper::node::Element;
-
+use crate::extract::dom::doc::{Id, Node};
 use crate::extract::dom::tag::Tag;
 
 /// Words of a button that is a question or a heading.
@@ -14,10 +11,11 @@ const BUTTON_WORDS: usize = 4;
 ///
 /// `around` gives the tags of the elements around it, from the inside out.
 pub(super) fn names_content<T: Iterator<Item = Tag>>(
-    button: NodeRef<'_, Parsed>,
+    nodes: &[Node<'_>],
+    button: Id,
     around: impl Fn() -> T,
 ) -> bool {
-    let Some(element) = button.value().as_element() else { return false };
+    let element = &nodes[button];
     if around().any(|it| matches!(it, Tag::Nav | Tag::Form)) {
         return false;
     }
@@ -28,18 +26,14 @@ pub(super) fn names_content<T: Iterator<Item = Tag>>(
     if element.attr("role") == Some("tab") {
         return true;
     }
-    let inside = || button.descendants().skip(1);
-    let is_block = |it: NodeRef<'_, Parsed>| {
-        let tag = it.value().as_element().map(|it| Tag::of(it.name()));
-        tag.is_some_and(|it| it == Tag::P || it.level().is_some())
-    };
-    if inside().any(is_block) {
+    let inside = || &nodes[button + 1..element.end];
+    if inside().iter().any(|it| it.tag == Tag::P || it.tag.level().is_some()) {
         return true;
     }
     let unfolds =
         element.attr("aria-expanded").is_some() || element.attr("aria-controls").is_some();
     unfolds && !around().any(|it| it == Tag::Header) && {
-        let text: String = inside().filter_map(|it| it.value().as_text()).map(|it| &**it).collect();
+        let text: String = inside().iter().filter_map(Node::own_text).collect();
         text.trim_end().ends_with(['?', '？']) || text.split_whitespace().count() >= BUTTON_WORDS
     }
 }
@@ -49,7 +43,7 @@ const OFF_SCREEN: i64 = -900;
 
 /// Returns `true` if an inline style hides an element: it is not displayed, has no size, or stands outside
 /// the window. An element that fades in is transparent only at first.
-pub(super) fn style_hides(style: &str, unless: Styled<'_>) -> bool {
+pub(super) fn style_hides(style: &str, unless: Styled<'_, '_>) -> bool {
     let mut found = StyleFacts::default();
     for (name, value) in style.split(';').filter_map(|it| it.split_once(':')) {
         found.read(&name.trim().to_ascii_lowercase(), &value.trim().to_ascii_lowercase());
@@ -66,34 +60,35 @@ const TRANSPARENT: usize = 400;
 
 /// An element with a style that seems to hide it.
 #[derive(Clone, Copy)]
-pub(super) struct Styled<'a>(pub(super) NodeRef<'a, Parsed>);
+pub(super) struct Styled<'n, 'a> {
+    pub(super) nodes: &'n [Node<'a>],
+    pub(super) id: Id,
+}
 
-impl Styled<'_> {
+impl<'n, 'a> Styled<'n, 'a> {
+    /// Returns the nodes in the element.
+    fn inside(self) -> impl Iterator<Item = &'n Node<'a>> {
+        self.nodes[self.id + 1..self.nodes[self.id].end].iter().take(MAX_NODES)
+    }
+
     /// Returns `true` if an element inside sets a font size of its own, or shows an image. Mails take the
     /// gaps between elements away like this.
     fn is_resized(self) -> bool {
-        self.0.descendants().take(MAX_NODES).skip(1).filter_map(|it| it.value().as_element()).any(
-            |it| it.name() == "img" || it.attr("style").is_some_and(|it| it.contains("font-size")),
-        )
+        let resizes = |it: &Node<'_>| it.attr("style").is_some_and(|it| it.contains("font-size"));
+        self.inside().any(|it| it.tag == Tag::Img || resizes(it))
     }
 
     /// Returns `true` if a script seems to show the element later: it has data for scripts, or it holds a
     /// part of the page.
     fn fades_in(self) -> bool {
-        let own = self.0.value().as_element();
-        let scripted = own.is_some_and(|it| {
-            it.attrs().any(|(name, value)| {
-                let shows = ["anim", "fade", "reveal", "show"].iter().any(|it| value.contains(it));
-                name.starts_with("data-") || name == "class" && shows
-            })
+        let scripted = self.nodes[self.id].attrs().any(|(name, value)| {
+            let shows = ["anim", "fade", "reveal", "show"].iter().any(|it| value.contains(it));
+            name.starts_with("data-") || name == "class" && shows
         });
-        let is_block = |it: &Element| Tag::of(it.name()).is_block();
-        let has_blocks =
-            self.0.descendants().take(MAX_NODES).skip(1).filter_map(|it| it.value().as_element());
-        let texts = self.0.descendants().take(MAX_NODES).filter_map(|it| it.value().as_text());
+        let texts = || self.inside().filter_map(Node::own_text);
         scripted
-            || has_blocks.into_iter().any(is_block)
-            || texts.map(|it| it.len()).sum::<usize>() > TRANSPARENT
+            || self.inside().any(|it| it.tag.is_block())
+            || texts().map(str::len).sum::<usize>() > TRANSPARENT
     }
 }
 

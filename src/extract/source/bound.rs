@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use crate::extract::reader::comment_end;
 use crate::extract::source::formula;
 
 /// Elements open at once. Real pages stay below 100.
@@ -351,23 +352,6 @@ fn find_ignoring_case(source: &str, from: usize, wanted: &str) -> Option<usize> 
         }
         at += 1;
     }
-}
-
-/// Returns the length of a comment. `-->` may begin with the dashes that open it; `--!>` may not.
-fn comment_end(rest: &str) -> usize {
-    let mut at = 2;
-    while let Some(found) = rest.get(at..).and_then(|it| it.find("--")) {
-        at += found;
-        let after = rest.get(at + 2..).unwrap_or_default();
-        if after.starts_with('>') {
-            return at + 3;
-        }
-        if at >= 4 && after.starts_with("!>") {
-            return at + 4;
-        }
-        at += 1;
-    }
-    rest.len()
 }
 
 /// Returns the length of a tag, see [`tag`].

@@ -6,3 +6,4 @@ mod embedded_state;
 mod fields;
 mod formats;
 mod kept;
+mod readers;

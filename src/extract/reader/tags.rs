@@ -1,0 +1,143 @@
+//! Reads tags: names and attributes.
+
+use crate::extract::reader::StartTag;
+use crate::extract::reader::names::Name;
+use crate::extract::reader::page::{Attributes, Page, Span};
+use crate::extract::reader::references::{Place, decode_into};
+
+/// Bytes of the longest name in [`Name`].
+const LONGEST_NAME: usize = 10;
+
+fn span(start: usize, end: usize) -> Span {
+    // The reader refuses sources that are longer.
+    let place = |it| u32::try_from(it).unwrap_or(u32::MAX);
+    Span { start: place(start), end: place(end) }
+}
+
+fn ends_name(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == b'/' || byte == b'>'
+}
+
+/// Reads the name of a tag that begins at `begin`.
+pub(super) fn name(page: &mut Page<'_>, source: &str, begin: usize) -> (Name, Span) {
+    let rest = source.as_bytes().get(begin..).unwrap_or_default();
+    let length = rest.iter().position(|it| ends_name(*it)).unwrap_or(rest.len());
+    let text = rest.get(..length).unwrap_or_default();
+    let place = lower_case(page, source, begin, begin + length);
+    let mut buffer = [0; LONGEST_NAME];
+    let known = match buffer.get_mut(..length) {
+        Some(lower) => {
+            lower.copy_from_slice(text);
+            lower.make_ascii_lowercase();
+            Name::of(lower)
+        }
+        None => Name::Other,
+    };
+    (known, place)
+}
+
+/// Returns a part of the source in lower case.
+fn lower_case(page: &mut Page<'_>, source: &str, start: usize, end: usize) -> Span {
+    let text = source.get(start..end).unwrap_or_default();
+    if text.bytes().any(|it| it.is_ascii_uppercase()) {
+        return page.keep(|out| {
+            let begin = out.len();
+            out.push_str(text);
+            if let Some(new) = out.get_mut(begin..) {
+                new.make_ascii_lowercase();
+            }
+        });
+    }
+    span(start, end)
+}
+
+/// Reads the start tag at `at`. Returns it and the place behind it; `None` if the page ends first.
+pub(super) fn start(page: &mut Page<'_>, source: &str, at: usize) -> Option<(StartTag, usize)> {
+    let (name, text) = name(page, source, at + 1);
+    let begin = page.attributes.len();
+    let end = attributes(page, source, at + 1)?;
+    let found = page.attributes.get_mut(begin..).unwrap_or_default();
+    if found.len() > 1 {
+        sort(page, begin);
+    }
+    let attributes = Attributes {
+        start: u32::try_from(begin).unwrap_or(u32::MAX),
+        end: u32::try_from(page.attributes.len()).unwrap_or(u32::MAX),
+    };
+    Some((StartTag { name, text, attributes }, end))
+}
+
+/// Reads the end tag at `at` and returns the place behind it; `None` if the page ends first.
+pub(super) fn end(page: &mut Page<'_>, source: &str, at: usize) -> Option<usize> {
+    let begin = page.attributes.len();
+    let end = attributes(page, source, at + 2);
+    page.attributes.truncate(begin);
+    end
+}
+
+/// Orders the attributes of one tag by name, as html5ever's tree has them, and keeps the first of each name.
+fn sort(page: &mut Page<'_>, begin: usize) {
+    let mut own = page.attributes.split_off(begin);
+    own.sort_by(|left, right| page.text(left.0).cmp(page.text(right.0)));
+    own.dedup_by(|later, first| page.text(later.0) == page.text(first.0));
+    page.attributes.append(&mut own);
+}
+
+/// Reads the attributes of the tag whose name begins at `at`. Returns the place behind the tag.
+fn attributes(page: &mut Page<'_>, source: &str, at: usize) -> Option<usize> {
+    let bytes = source.as_bytes();
+    let skip_blanks = |mut at: usize| {
+        while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+            at += 1;
+        }
+        at
+    };
+    let until = |mut at: usize, ends: fn(u8) -> bool| {
+        while bytes.get(at).is_some_and(|it| !ends(*it)) {
+            at += 1;
+        }
+        at
+    };
+    let mut at = until(at, ends_name);
+    loop {
+        while bytes.get(at).is_some_and(|it| it.is_ascii_whitespace() || *it == b'/') {
+            at += 1;
+        }
+        if *bytes.get(at)? == b'>' {
+            return Some(at + 1);
+        }
+        let begin = at;
+        // An equals sign at the beginning is a part of the name.
+        at = until(at + 1, |it| ends_name(it) || it == b'=');
+        let name = lower_case(page, source, begin, at);
+        at = skip_blanks(at);
+        let mut value = Span::default();
+        if bytes.get(at) == Some(&b'=') {
+            at = skip_blanks(at + 1);
+            let from;
+            match *bytes.get(at)? {
+                quote @ (b'"' | b'\'') => {
+                    from = at + 1;
+                    let end = from + memchr::memchr(quote, bytes.get(from..)?)?;
+                    value = decoded(page, source, from, end);
+                    at = end + 1;
+                }
+                b'>' => {}
+                _ => {
+                    from = at;
+                    at = until(at, |it| it.is_ascii_whitespace() || it == b'>');
+                    value = decoded(page, source, from, at);
+                }
+            }
+        }
+        page.attributes.push((name, value));
+    }
+}
+
+fn decoded(page: &mut Page<'_>, source: &str, start: usize, end: usize) -> Span {
+    let text = source.get(start..end).unwrap_or_default();
+    if memchr::memchr(b'&', text.as_bytes()).is_none() {
+        return span(start, end);
+    }
+    page.keep(|out| decode_into(out, text, Place::Attribute))
+}

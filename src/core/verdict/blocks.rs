@@ -7,7 +7,7 @@ use crate::core::verdict::scan::Scan;
 use crate::core::verdict::{Response, Verdict};
 
 /// Visible bytes above which no mark of a challenge decides: there is a page to read.
-const CONTENT: usize = 8_000;
+pub(super) const CONTENT: usize = 8_000;
 /// Visible bytes above which only a mark that no ordinary page carries decides.
 const SPARSE: usize = 1_000;
 /// Visible bytes that a captcha may have around it and still be all there is.
@@ -99,18 +99,41 @@ const MARKS: &[Mark] = &[
 ];
 const _: () = assert!(MARKS.len() <= 64);
 
-/// `true` for the bytes that a mark may begin with, so that most bytes of a page cost one look-up.
-const STARTS: [bool; 256] = {
-    let mut starts = [false; 256];
+/// A bit for each pair of bytes.
+type Pairs = [u64; 1_024];
+
+/// Pairs of bytes in any case that marks begin with, and those that follow, so that most bytes of a page cost one
+/// look-up.
+const FIRST: Pairs = pairs(0);
+const SECOND: Pairs = pairs(2);
+
+const fn pair(first: u8, second: u8) -> usize {
+    (first as usize) << 8 | second as usize
+}
+
+const fn pairs(offset: usize) -> Pairs {
+    let mut pairs = [0; 1_024];
     let mut at = 0;
     while at < MARKS.len() {
-        let first = MARKS[at].needle.as_bytes()[0];
-        starts[first as usize] = true;
-        starts[first.to_ascii_uppercase() as usize] = true;
+        let needle = MARKS[at].needle.as_bytes();
+        let (first, second) = (needle[offset], needle[offset + 1]);
+        let mut case = 0;
+        while case < 4 {
+            let first = if case & 1 == 0 { first } else { first.to_ascii_uppercase() };
+            let second = if case & 2 == 0 { second } else { second.to_ascii_uppercase() };
+            let bit = pair(first, second);
+            pairs[bit >> 6] |= 1 << (bit & 63);
+            case += 1;
+        }
         at += 1;
     }
-    starts
-};
+    pairs
+}
+
+fn is_in(pairs: &Pairs, first: u8, second: u8) -> bool {
+    let bit = pair(first, second);
+    pairs[bit >> 6] & 1 << (bit & 63) != 0
+}
 
 /// The marks found in a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,8 +142,8 @@ pub(super) struct Markers(u64);
 impl Markers {
     /// Notes the marks in `bytes`.
     pub(super) fn look(&mut self, bytes: &[u8], location: MarkLocation) {
-        for (at, first) in bytes.iter().enumerate() {
-            if STARTS[usize::from(*first)] {
+        for (at, start) in bytes.windows(4).enumerate() {
+            if is_in(&FIRST, start[0], start[1]) && is_in(&SECOND, start[2], start[3]) {
                 self.check(&bytes[at..], location);
             }
         }

@@ -112,7 +112,8 @@ fn readable(response: &Response<'_>, page: &Scan) -> (Verdict, String) {
     if shell::wants_cookies(page) {
         return (Verdict::Thin, format!("asks for cookies, {length} bytes of text"));
     }
-    let signal = format!("{length} bytes of text");
+    let at_least = if page.has_more { "at least " } else { "" };
+    let signal = format!("{at_least}{length} bytes of text");
     let thin = length < NOTHING || length < LITTLE && page.markup_len > MUCH_MARKUP;
     (if thin { Verdict::Thin } else { Verdict::Usable }, signal)
 }

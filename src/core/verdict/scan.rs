@@ -2,13 +2,16 @@
 //!
 //! This is not an HTML parser: it builds no tree and does no error recovery. It separates tags,
 //! scripts and visible text well enough to count them, in time linear in the bytes and without
-//! recursion, so that judging a page costs far less than reading it.
+//! recursion, so that judging a page costs far less than reading it. It stops where there is so much to read that
+//! nothing behind it can change the verdict.
 
 use crate::core::verdict::blocks::{self, Markers};
 use crate::core::verdict::refresh::Refresh;
 
 /// Bytes that are read at most. Some pages carry a mebibyte of styles before their first word.
 const READ: usize = 4_194_304;
+/// Visible bytes after which the pass stops: no mark decides over a page with so much to read.
+const ENOUGH: usize = blocks::CONTENT + 1;
 /// Bytes of title, visible text and noscript text that are kept for looking up phrases.
 const KEPT: usize = 6_000;
 /// The longest script that is looked through for a navigation: a stub's script is short, and an application's
@@ -46,8 +49,10 @@ pub(super) struct Scan {
     pub(super) title: String,
     /// The first visible text, in lower case with runs of white space as one space.
     pub(super) text: String,
-    /// Bytes of all visible text, white space collapsed.
+    /// Bytes of the visible text that was read, white space collapsed.
     pub(super) text_len: usize,
+    /// `true` if there is more than was read.
+    pub(super) has_more: bool,
     /// The text of `noscript`, in lower case.
     pub(super) noscript: String,
     /// The number of scripts, without data blocks such as JSON-LD.
@@ -89,7 +94,9 @@ impl Scan {
         let body = &body[..body.len().min(READ)];
         let mut pass = Pass::new(body);
         pass.text.extend(body);
-        pass.found.markers.look(body, blocks::MarkLocation::Script);
+        if pass.text.len < ENOUGH {
+            pass.found.markers.look(body, blocks::MarkLocation::Script);
+        }
         pass.finish()
     }
 }
@@ -165,6 +172,8 @@ struct Pass<'a> {
     in_noscript: bool,
     /// Open elements whose content is not shown: `template` and `svg`.
     hidden: usize,
+    /// The tags and scripts that marks are looked for in, once it is known that a mark can decide.
+    marked: Vec<(&'a [u8], blocks::MarkLocation)>,
 }
 
 impl<'a> Pass<'a> {
@@ -178,11 +187,12 @@ impl<'a> Pass<'a> {
             noscript: Text::default(),
             in_noscript: false,
             hidden: 0,
+            marked: Vec::new(),
         }
     }
 
     fn run(&mut self) {
-        while self.at < self.body.len() {
+        while self.at < self.body.len() && self.text.len < ENOUGH {
             let rest = &self.body[self.at..];
             if rest[0] != b'<' {
                 let end = position(rest, b'<').unwrap_or(rest.len());
@@ -200,8 +210,14 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn finish(self) -> Scan {
+    fn finish(mut self) -> Scan {
+        if self.text.len < ENOUGH {
+            for (bytes, location) in self.marked {
+                self.found.markers.look(bytes, location);
+            }
+        }
         Scan {
+            has_more: self.at < self.body.len(),
             text_len: self.text.len,
             text: self.text.into_string(),
             title: self.title.into_string(),
@@ -242,15 +258,15 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn opened(&mut self, name: &str, inner: &[u8]) {
-        self.found.html |= KNOWN.contains(&name);
-        self.found.markers.look(inner, blocks::MarkLocation::Tag);
+    fn opened(&mut self, name: &str, inner: &'a [u8]) {
+        self.found.html = self.found.html || KNOWN.contains(&name);
+        self.marked.push((inner, blocks::MarkLocation::Tag));
         match name {
             "script" => {
                 let content = self.raw(b"</script");
                 if !attribute(inner, "type").is_some_and(|it| holds(it, b"json")) {
                     self.found.scripts += 1;
-                    self.found.markers.look(content, blocks::MarkLocation::Script);
+                    self.marked.push((content, blocks::MarkLocation::Script));
                     self.found.navigates |= content.len() <= STUB_SCRIPT && navigates(content);
                 }
             }
@@ -405,16 +421,22 @@ fn is_navigation(rest: &[u8]) -> bool {
 }
 
 fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
-    bytes.iter().position(|it| *it == wanted)
+    memchr::memchr(wanted, bytes)
 }
 
+/// Bytes from the most to the least frequent in pages; all others are rarer.
+const FREQUENT: &[u8] = b" etaosinrcldphumf\"gb=yvw-/kx";
+
 /// Returns the position of the lower-case `needle` in `bytes`, ignoring case.
+///
+/// Looks for the needle's rarest byte first.
 pub(super) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    let first = needle.first()?;
-    (0..=bytes.len().checked_sub(needle.len())?).find(|&at| {
-        bytes[at].eq_ignore_ascii_case(first)
-            && bytes[at..at + needle.len()].eq_ignore_ascii_case(needle)
-    })
+    let rank = |it: &u8| FREQUENT.iter().position(|known| known == it).unwrap_or(usize::MAX);
+    let (offset, rare) = needle.iter().enumerate().rev().max_by_key(|(_, it)| rank(it))?;
+    let last = bytes.len().checked_sub(needle.len())?;
+    let candidates = bytes.get(offset..=last + offset)?;
+    memchr::memchr2_iter(*rare, rare.to_ascii_uppercase(), candidates)
+        .find(|&at| bytes[at..at + needle.len()].eq_ignore_ascii_case(needle))
 }
 
 fn holds(bytes: &[u8], needle: &[u8]) -> bool {
@@ -507,8 +529,33 @@ mod tests {
     fn the_text_that_is_kept_is_cut_and_all_of_it_is_counted() {
         let scan = Scan::of("x".repeat(KEPT + 1_000).as_bytes());
 
-        assert_eq!((scan.text.len(), scan.text_len), (KEPT, KEPT + 1_000));
+        assert_eq!((scan.text.len(), scan.text_len, scan.has_more), (KEPT, KEPT + 1_000, false));
         assert_eq!(Scan::of(b"<p><br><p>").markup_len, 2 + 3 + 2);
+    }
+
+    #[test]
+    fn nothing_is_read_behind_what_is_enough() {
+        let page = format!("<p>{}</p><script>_cf_chl_opt</script>", "x".repeat(ENOUGH));
+        let scan = Scan::of(page.as_bytes());
+
+        assert!(scan.has_more);
+        assert_eq!((scan.text_len, scan.scripts), (ENOUGH, 0));
+        assert_eq!(scan.markers, Markers::default());
+    }
+
+    #[test]
+    fn a_word_is_found_in_any_case_by_its_rarest_byte() {
+        for (text, word, place) in [
+            ("a HTTP-Equiv b", "http-equiv", Some(2)),
+            ("x</SCRIPT>", "</script", Some(1)),
+            ("refresh", "refresh", Some(0)),
+            ("refres", "refresh", None),
+            ("qq quiv", "http-equiv", None),
+            ("", "a", None),
+            ("a", "", None),
+        ] {
+            assert_eq!(find(text.as_bytes(), word.as_bytes()), place, "{text}");
+        }
     }
 
     #[test]

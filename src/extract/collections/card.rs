@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::present;
 use crate::extract::dom::address::Base;
-use crate::extract::dom::doc::{Doc, Id, folded};
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::folding::folded;
 use crate::extract::dom::image::image_source;
 use crate::extract::dom::past_price::is_past;
 use crate::extract::dom::tag::Tag;

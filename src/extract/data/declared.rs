@@ -9,7 +9,8 @@ use crate::extract::data::json_ld::Graph;
 use crate::extract::data::markup::{self, Vocabulary, items};
 use crate::extract::data::schema_org::{PROFILES, fits, has_type, is_page};
 use crate::extract::dom::address::Base;
-use crate::extract::dom::doc::{Doc, Id, folded};
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::folding::folded;
 use crate::extract::dom::tag::Tag;
 use crate::extract::value::provenance::Source;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::extract::data::json_ld::Graph;
 use crate::extract::dom::address::Base;
-use crate::extract::dom::doc::folded;
+use crate::extract::dom::folding::folded;
 use crate::extract::source::tree::text_of;
 use crate::extract::value::provenance::{Fields, Source};
 use crate::extract::value::{date, duration};

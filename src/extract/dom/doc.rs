@@ -7,6 +7,7 @@
 use scraper::Html;
 use scraper::node::Element;
 
+use crate::extract::dom::folding::flow_into;
 use crate::extract::dom::list::{self, Hiding};
 use crate::extract::dom::tag::Tag;
 use crate::extract::reader::{Page, PageElement};
@@ -299,40 +300,4 @@ impl Iterator for Children<'_, '_> {
         self.at = self.doc.end(id);
         Some(id)
     }
-}
-
-/// Appends a text to a line as a browser shows it: any white space is one blank, and none begins a line.
-pub(crate) fn flow_into(line: &mut String, text: &str) {
-    let begins = line.is_empty() || line.ends_with([' ', '\n']);
-    if !begins && text.starts_with(char::is_whitespace) {
-        line.push(' ');
-    }
-    let mut first = true;
-    for word in text.split_whitespace() {
-        if !first {
-            line.push(' ');
-        }
-        line.push_str(word);
-        first = false;
-    }
-    if !first && text.ends_with(char::is_whitespace) {
-        line.push(' ');
-    }
-}
-
-/// Appends the words of a text.
-pub(crate) fn fold_into(out: &mut String, text: &str) {
-    for word in text.split_whitespace() {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-}
-
-/// Folds white space to single blanks.
-pub(crate) fn folded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    fold_into(&mut out, text);
-    out
 }

@@ -1,6 +1,7 @@
 //! Splits a part of a page into lines as a reader sees them.
 
-use crate::extract::dom::doc::{Doc, Id, flow_into};
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::folding::flow_into;
 use crate::extract::dom::tag::Tag;
 
 /// Bytes of an item whose blocks are one line; a longer item is an article in a list.

@@ -7,6 +7,7 @@ pub(crate) mod anchor;
 pub(crate) mod code;
 pub(crate) mod doc;
 pub(crate) mod escape;
+pub(crate) mod folding;
 pub(crate) mod formula;
 pub(crate) mod image;
 pub(crate) mod labeled;

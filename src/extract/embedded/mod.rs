@@ -18,8 +18,9 @@ pub(super) use self::recipe::recipe;
 
 use serde_json::{Map, Value};
 
-use crate::extract::dom::doc::{Doc, folded};
+use crate::extract::dom::doc::Doc;
 use crate::extract::dom::escape::{escaped, quoted};
+use crate::extract::dom::folding::folded;
 use crate::extract::dom::tag::Tag;
 use crate::extract::embedded::candidates::Candidate;
 use crate::extract::embedded::states::States;

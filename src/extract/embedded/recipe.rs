@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::extract::dom::doc::{Doc, folded};
+use crate::extract::dom::doc::Doc;
+use crate::extract::dom::folding::folded;
 use crate::extract::embedded::candidates;
 use crate::extract::embedded::states::States;
 use crate::extract::source::tree::text_of;

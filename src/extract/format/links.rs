@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::extract::dom::address::Base;
-use crate::extract::dom::doc::{Doc, Id, folded};
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::folding::folded;
 use crate::extract::dom::image::{image_source, is_image};
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;

@@ -2,7 +2,8 @@
 
 use crate::extract::dom::anchor::{is_edit_link, is_heading_anchor};
 use crate::extract::dom::code;
-use crate::extract::dom::doc::{Doc, Id, are_apart, flow_into, is_reading};
+use crate::extract::dom::doc::{Doc, Id, are_apart, is_reading};
+use crate::extract::dom::folding::flow_into;
 use crate::extract::dom::formula::{self, Piece};
 use crate::extract::dom::numbering::NumberedList;
 use crate::extract::dom::selection::Selection;

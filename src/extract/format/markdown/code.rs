@@ -1,7 +1,8 @@
 //! Writes code, in a line and in blocks of its own.
 
 use crate::extract::dom::code;
-use crate::extract::dom::doc::{Id, folded};
+use crate::extract::dom::doc::Id;
+use crate::extract::dom::folding::folded;
 use crate::extract::dom::tag::Tag;
 use crate::extract::format::markdown::{MarkdownWriter, escape};
 

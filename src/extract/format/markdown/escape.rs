@@ -1,17 +1,24 @@
 //! Escapes text that would be read as markup.
 
+use crate::extract::dom::folding::{begin_flow, is_folded};
+
 /// Letters of a named character reference.
 const LONGEST_REFERENCE: usize = 32;
 
 /// Appends a text of the page to a line, white space folded and inline markup escaped.
 pub(crate) fn flow_into(line: &mut String, text: &str) {
-    let begins = line.is_empty() || line.ends_with([' ', '\n']);
-    if !begins && text.starts_with(char::is_whitespace) {
-        line.push(' ');
+    let trimmed = begin_flow(line, text);
+    let ends_apart = !trimmed.is_empty() && text.ends_with(char::is_whitespace);
+    if !trimmed.bytes().any(is_mark) && is_folded(trimmed) {
+        line.push_str(trimmed);
+        if ends_apart {
+            line.push(' ');
+        }
+        return;
     }
-    let mut words = text.split_whitespace().peekable();
+    let mut words = trimmed.split_whitespace().peekable();
     while let Some(word) = words.next() {
-        let continues = words.peek().is_some() || text.ends_with(char::is_whitespace);
+        let continues = words.peek().is_some() || ends_apart;
         escaped_into(line, word, continues.then_some(' '));
         if continues {
             line.push(' ');

@@ -1,6 +1,7 @@
 //! Writes superscripts, subscripts and formulas.
 
-use crate::extract::dom::doc::{Id, folded};
+use crate::extract::dom::doc::Id;
+use crate::extract::dom::folding::folded;
 use crate::extract::dom::formula::Piece;
 use crate::extract::dom::superscript::{LONGEST, Shift};
 use crate::extract::dom::tag::Tag;

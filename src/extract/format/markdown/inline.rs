@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::extract::dom::address::as_target;
 use crate::extract::dom::anchor::is_heading_anchor;
-use crate::extract::dom::doc::{Id, folded};
+use crate::extract::dom::doc::Id;
+use crate::extract::dom::folding::folded;
 use crate::extract::dom::formula;
 use crate::extract::dom::image::image_source;
 use crate::extract::dom::numbering::NumberedList;

@@ -1,6 +1,7 @@
 //! Reads the availability that a page shows in its texts and controls.
 
-use crate::extract::dom::doc::{Doc, Id, folded};
+use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::folding::folded;
 use crate::extract::dom::labeled::LabeledValues;
 use crate::extract::dom::tag::Tag;
 use crate::extract::vocabulary::{BUY_PHRASES, CART_NAMES, STOCK_PHRASES};

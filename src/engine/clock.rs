@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::core::time::{Timestamp, millis};
 use crate::ports::BoxFuture;
 use crate::ports::clock::{BlockingPool, BlockingWork, Clock, Entropy};
@@ -49,5 +51,15 @@ impl BlockingPool for SystemBlockingPool {
         let running = tokio::task::spawn_blocking(work);
         // A panic drops the sender of the result, which the caller notices.
         Box::pin(async move { drop(running.await) })
+    }
+
+    /// Runs the work at once if the runtime has other threads for the tasks that would have to wait for it.
+    fn run_short(&self, work: BlockingWork) -> BoxFuture<'static, ()> {
+        let flavor = Handle::try_current().map(|it| it.runtime_flavor());
+        if !matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
+            return self.run(work);
+        }
+        work();
+        Box::pin(std::future::ready(()))
     }
 }

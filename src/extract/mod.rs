@@ -62,6 +62,8 @@ pub use self::source::decode::{Decoded, decode};
 const SNIFFED: usize = 1_024;
 /// At most one in this number of characters may be a control character in a text.
 const TEXT_PER_CONTROL: usize = 10;
+/// The size of a document that is extracted within a few milliseconds.
+const SHORT_DOCUMENT_BYTES: usize = 65_536;
 
 /// Converts a whole document to markdown. Only hidden parts are dropped.
 ///
@@ -133,6 +135,11 @@ impl Extractor for HtmlExtractor {
         fill::fill(options, &layers, &mut extracted);
         nesting::flatten(&mut extracted);
         Ok(extracted)
+    }
+
+    /// 64 KiB, which take some 3 ms.
+    fn short_document_bytes(&self) -> usize {
+        SHORT_DOCUMENT_BYTES
     }
 }
 

@@ -44,7 +44,7 @@ impl Default for ClientLimits {
             max_header_bytes: 65_536,
             connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: Duration::from_mins(1),
-            max_idle_per_host: 8,
+            max_idle_per_host: 32,
         }
     }
 }

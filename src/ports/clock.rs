@@ -37,6 +37,13 @@ pub type BlockingWork = Box<dyn FnOnce() + Send>;
 pub trait BlockingPool: fmt::Debug + Send + Sync {
     /// Resolves once `work` has run or was abandoned. Dropping the future need not stop it.
     fn run(&self, work: BlockingWork) -> BoxFuture<'static, ()>;
+
+    /// Runs work that takes a few milliseconds at most, like [`BlockingPool::run`], which is the default.
+    ///
+    /// A pool may run it before it returns, on the async thread of the caller, which saves two changes of threads.
+    fn run_short(&self, work: BlockingWork) -> BoxFuture<'static, ()> {
+        self.run(work)
+    }
 }
 
 // Compile-time check: the engine holds them as `Arc<dyn ...>`.

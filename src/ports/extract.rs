@@ -155,7 +155,7 @@ pub enum ExtractError {
     Failed(String),
 }
 
-/// Extracts formats from documents. The engine calls it on a blocking thread.
+/// Extracts formats from documents. The engine calls it on a blocking thread, except for short documents.
 ///
 /// # Contract
 ///
@@ -165,6 +165,15 @@ pub enum ExtractError {
 pub trait Extractor: fmt::Debug + Send + Sync {
     /// Extracts the requested formats.
     fn extract(&self, page: Document<'_>) -> Result<Extracted, ExtractError>;
+
+    /// Returns the size of documents, in bytes, up to which an extraction takes a few milliseconds at most.
+    /// Defaults to 0, for none.
+    ///
+    /// The engine may extract such a document without a blocking thread, see
+    /// [`BlockingPool::run_short`](crate::ports::clock::BlockingPool::run_short).
+    fn short_document_bytes(&self) -> usize {
+        0
+    }
 }
 
 // Compile-time check: the engine holds it as `Arc<dyn Extractor>`.

@@ -30,7 +30,7 @@ pub struct HttpLimits {
     pub total_timeout: Duration,
     /// The time an idle connection is kept. Defaults to 60 s.
     pub idle_timeout: Duration,
-    /// The number of idle connections that are kept per host. Defaults to 8.
+    /// The number of idle connections that are kept per host. Defaults to 32.
     pub max_idle_per_host: usize,
 }
 

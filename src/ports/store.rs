@@ -188,7 +188,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 ///
 /// # Contract
 ///
-/// * A body that `put` acknowledged is as durable as the records of the store beside it.
+/// * A body that `put` acknowledged is as durable as the records of the store beside it: on disk once a later commit of
+///   that store is acknowledged, and before a record that names it.
 /// * `get` of an acknowledged body returns the same bytes until its batch is removed.
 /// * `remove` of a batch without bodies succeeds, and a concurrent reader gets all of a body or nothing.
 /// * `get` of a reference that `put` did not return fails or returns `None`, never another body.

@@ -1,17 +1,21 @@
 //! Result bodies on disk: one append-only file per batch, which is removed with the batch.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
 use crate::core::id::BatchId;
-use crate::core::job::BodyRef;
+use crate::core::job::{BodyRef, Outcome};
+use crate::core::record::Record;
 use crate::ports::BoxFuture;
-use crate::ports::store::{Bodies, StoreError};
+use crate::ports::store::{self, Bodies, StoreError};
 use crate::stores::flush::SharedFlush;
 use crate::stores::space::DiskSpace;
 use crate::stores::{blocking, check_in_place, sync_dir};
@@ -24,6 +28,8 @@ const HEAD: usize = 16;
 const MAX_OPEN: usize = 64;
 /// The compression level: the fastest, because bodies are read a few times and removed after a day.
 const LEVEL: i32 = 1;
+/// The size of a body, in bytes, up to which [`CoveredBodies`] leaves the sync to the next commit.
+const COVERED_BYTES: usize = 65_536;
 
 /// Keeps bodies in files, one per batch, compressed and checksummed.
 ///
@@ -40,6 +46,43 @@ struct Shared {
     dir: PathBuf,
     open: Mutex<Open>,
     space: DiskSpace,
+    compressors: Compressors,
+    unsynced: Mutex<Unsynced>,
+}
+
+/// The bodies that were put and are not on disk.
+#[derive(Debug, Default)]
+struct Unsynced {
+    /// The files to sync before the next commit.
+    files: HashMap<BatchId, Arc<BodyFile>>,
+    /// The parts of files whose sync failed: nothing is known of the bodies in them.
+    lost: HashMap<BatchId, Range<u64>>,
+}
+
+/// Compressors that are not in use. A new one allocates several hundred kilobytes.
+#[derive(Default)]
+struct Compressors(Mutex<Vec<zstd::bulk::Compressor<'static>>>);
+
+impl fmt::Debug for Compressors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Compressors")
+    }
+}
+
+impl Compressors {
+    /// The most that are kept.
+    const MAX_IDLE: usize = 4;
+
+    fn compress(&self, body: &[u8]) -> io::Result<Vec<u8>> {
+        let idle = locked(&self.0).pop();
+        let mut compressor = idle.map_or_else(|| zstd::bulk::Compressor::new(LEVEL), Ok)?;
+        let compressed = compressor.compress(body)?;
+        let mut idle = locked(&self.0);
+        if idle.len() < Self::MAX_IDLE {
+            idle.push(compressor);
+        }
+        Ok(compressed)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +99,11 @@ struct BodyFile {
     file: Mutex<File>,
     flush: SharedFlush,
     synced: File,
+    /// `false` until the directory was synced after the file was created.
+    is_in_directory: AtomicBool,
+    /// The length of the file, and the part of it that is on disk.
+    length: AtomicU64,
+    synced_length: AtomicU64,
 }
 
 impl BodyFiles {
@@ -64,7 +112,44 @@ impl BodyFiles {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(failed)?;
         let space = DiskSpace::new(dir.clone());
-        Ok(Self { shared: Arc::new(Shared { dir, open: Mutex::default(), space }) })
+        let (open, compressors, unsynced) = Default::default();
+        Ok(Self { shared: Arc::new(Shared { dir, open, space, compressors, unsynced }) })
+    }
+
+    /// Returns the same bodies for a store that calls [`BodyFiles::cover`] with every commit.
+    pub(super) fn covered(&self) -> CoveredBodies {
+        CoveredBodies(self.clone())
+    }
+
+    /// Syncs the bodies that were put so far, before records name them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Backend`] if the sync fails, or if an earlier one did and a record names a body that was lost.
+    pub(super) fn cover(&self, writes: &[store::Write]) -> Result<(), StoreError> {
+        self.shared.sync()?;
+        let unsynced = locked(&self.shared.unsynced);
+        if unsynced.lost.is_empty() {
+            return Ok(());
+        }
+        let is_lost = |body: &BodyRef| {
+            let location = BodyLocation::parse(&body.0);
+            location.is_some_and(|it| {
+                unsynced.lost.get(&it.batch).is_some_and(|lost| lost.contains(&it.offset))
+            })
+        };
+        let names_lost = |write: &store::Write| match &write.record {
+            Some(Record::Job(job)) => match &job.outcome {
+                Some(Outcome::Succeeded { body, .. }) => is_lost(body),
+                _ => false,
+            },
+            _ => false,
+        };
+        if writes.iter().any(names_lost) {
+            let what = "a result was lost by a failed write: its page has to be fetched again";
+            return Err(failed(io::Error::other(what)));
+        }
+        Ok(())
     }
 }
 
@@ -108,18 +193,23 @@ impl Shared {
         let path = self.path(batch);
         let is_new = !path.exists();
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        if is_new {
-            sync_dir(&self.dir)?;
-        }
         let synced = file.try_clone()?;
-        let body_file =
-            Arc::new(BodyFile { file: Mutex::new(file), flush: SharedFlush::default(), synced });
+        let length = file.metadata()?.len();
+        let body_file = Arc::new(BodyFile {
+            file: Mutex::new(file),
+            flush: SharedFlush::default(),
+            synced,
+            is_in_directory: AtomicBool::new(!is_new),
+            length: AtomicU64::new(length),
+            synced_length: AtomicU64::new(length),
+        });
         open.files.insert(batch, (now, Arc::clone(&body_file)));
         Ok(body_file)
     }
 
-    fn put(&self, batch: BatchId, body: &[u8]) -> Result<BodyRef, StoreError> {
-        let compressed = zstd::bulk::compress(body, LEVEL).map_err(failed)?;
+    /// Appends a body to its file. It is on disk once the file's flush covers the ticket.
+    fn append(&self, batch: BatchId, body: &[u8]) -> Result<Appended, StoreError> {
+        let compressed = self.compressors.compress(body).map_err(failed)?;
         let length = u32::try_from(compressed.len()).map_err(|_| {
             failed(io::Error::other("a body exceeds 4 GiB: lower `max_response_bytes`"))
         })?;
@@ -132,14 +222,55 @@ impl Shared {
 
         self.space.reserve(frame.len() as u64).map_err(failed)?;
         let body_file = self.file(batch).map_err(failed)?;
-        let offset = append(&mut locked(&body_file.file), &frame).map_err(failed)?;
+        let offset = body_file.append(&frame).map_err(failed)?;
         let ticket = body_file.flush.ticket();
-        let flush = |_| {
-            body_file.synced.sync_data()?;
-            check_in_place(&body_file.synced, &self.path(batch))
-        };
-        body_file.flush.wait(ticket, flush).map_err(failed)?;
-        Ok(BodyRef(format!("{batch}:{offset}:{length}:{:016x}", u64::from_be_bytes(sum))))
+        let body = BodyRef(format!("{batch}:{offset}:{length}:{:016x}", u64::from_be_bytes(sum)));
+        Ok(Appended { body, file: body_file, ticket })
+    }
+
+    /// Stores a body durably.
+    fn put(&self, batch: BatchId, body: &[u8]) -> Result<BodyRef, StoreError> {
+        let Appended { body, file, ticket } = self.append(batch, body)?;
+        self.flush(batch, &file, ticket).map_err(failed)?;
+        Ok(body)
+    }
+
+    /// Stores a body that is on disk after the next [`Shared::sync`].
+    fn put_unsynced(&self, batch: BatchId, body: &[u8]) -> Result<BodyRef, StoreError> {
+        let Appended { body, file, .. } = self.append(batch, body)?;
+        locked(&self.unsynced).files.insert(batch, file);
+        Ok(body)
+    }
+
+    fn flush(&self, batch: BatchId, file: &BodyFile, ticket: u64) -> io::Result<()> {
+        file.flush.wait(ticket, |_| {
+            let length = file.length.load(Ordering::Acquire);
+            file.synced.sync_data()?;
+            if !file.is_in_directory.load(Ordering::Acquire) {
+                sync_dir(&self.dir)?;
+                file.is_in_directory.store(true, Ordering::Release);
+            }
+            check_in_place(&file.synced, &self.path(batch))?;
+            file.synced_length.store(length, Ordering::Release);
+            Ok(())
+        })
+    }
+
+    /// Syncs the files with bodies that are not on disk.
+    fn sync(&self) -> Result<(), StoreError> {
+        let files = std::mem::take(&mut locked(&self.unsynced).files);
+        let mut result = Ok(());
+        for (batch, file) in files {
+            let Err(error) = self.flush(batch, &file, file.flush.written()) else { continue };
+            // What was appended since the last sync may be gone, and no later sync would notice.
+            let from = file.synced_length.load(Ordering::Acquire);
+            let to = file.length.load(Ordering::Acquire);
+            let mut unsynced = locked(&self.unsynced);
+            let lost = unsynced.lost.entry(batch).or_insert(from..to);
+            *lost = lost.start.min(from)..lost.end.max(to);
+            result = Err(failed(error));
+        }
+        result
     }
 
     fn get(&self, body: &BodyRef) -> Result<Option<Vec<u8>>, StoreError> {
@@ -172,6 +303,11 @@ impl Shared {
 
     fn remove(&self, batch: BatchId) -> Result<(), StoreError> {
         locked(&self.open).files.remove(&batch);
+        {
+            let mut unsynced = locked(&self.unsynced);
+            unsynced.files.remove(&batch);
+            unsynced.lost.remove(&batch);
+        }
         match fs::remove_file(self.path(batch)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             _ => Ok(()),
@@ -179,11 +315,23 @@ impl Shared {
     }
 }
 
-fn append(file: &mut File, frame: &[u8]) -> io::Result<u64> {
-    // Read each time: after a write that failed halfway, the end is not at the last known position.
-    let offset = file.seek(SeekFrom::End(0))?;
-    file.write_all(frame)?;
-    Ok(offset)
+/// A body that is in its file.
+struct Appended {
+    body: BodyRef,
+    file: Arc<BodyFile>,
+    ticket: u64,
+}
+
+impl BodyFile {
+    /// Appends a frame and returns its offset.
+    fn append(&self, frame: &[u8]) -> io::Result<u64> {
+        let mut file = locked(&self.file);
+        // Read each time: after a write that failed halfway, the end is not at the last known position.
+        let offset = file.seek(SeekFrom::End(0))?;
+        file.write_all(frame)?;
+        self.length.store(offset + frame.len() as u64, Ordering::Release);
+        Ok(offset)
+    }
 }
 
 fn checksum(compressed: &[u8]) -> [u8; 8] {
@@ -225,6 +373,28 @@ impl BodyLocation {
     }
 }
 
+/// The bodies of a store that calls [`BodyFiles::cover`] with every commit. A small body is put without a thread and
+/// without a sync of its own.
+#[derive(Clone, Debug)]
+pub(super) struct CoveredBodies(BodyFiles);
+
+impl Bodies for CoveredBodies {
+    fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        if body.len() > COVERED_BYTES {
+            return self.0.put(batch, body);
+        }
+        Box::pin(async move { self.0.shared.put_unsynced(batch, &body) })
+    }
+
+    fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.0.get(body)
+    }
+
+    fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.0.remove(batch)
+    }
+}
+
 impl Bodies for BodyFiles {
     fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
         let shared = Arc::clone(&self.shared);
@@ -239,5 +409,59 @@ impl Bodies for BodyFiles {
     fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(blocking(STORE, move || shared.remove(batch)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::credits::Credits;
+    use crate::core::job::JobState;
+    use crate::core::tier::Tier;
+    use crate::testkit::store::{Scratch, sample};
+
+    /// The commit that ends a job with this body.
+    fn ended(body: &BodyRef) -> Vec<store::Write> {
+        let mut job = sample::job(1, sample::at(1));
+        job.state = JobState::Succeeded;
+        let (tier, body) = (Tier::Curl, body.clone());
+        job.outcome = Some(Outcome::Succeeded { tier, charged: Credits(1), body, cached: false });
+        let record = Record::Job(job);
+        vec![store::Write { key: record.key(), expected: Some(1), record: Some(record) }]
+    }
+
+    #[test]
+    fn a_body_is_named_only_after_its_sync() {
+        let scratch = Scratch::new();
+        let bodies = BodyFiles::open(scratch.path()).expect("a directory");
+        let shared = &bodies.shared;
+        let batch = sample::batch_id(1);
+
+        let body = shared.put_unsynced(batch, b"text").expect("there is room");
+        assert_eq!(locked(&shared.unsynced).files.len(), 1, "it waits for a commit");
+        bodies.cover(&ended(&body)).expect("synced");
+
+        assert!(locked(&shared.unsynced).files.is_empty());
+        assert_eq!(shared.get(&body).expect("readable").as_deref(), Some(&b"text"[..]));
+    }
+
+    #[test]
+    fn a_body_whose_sync_failed_is_never_named() {
+        let scratch = Scratch::new();
+        let bodies = BodyFiles::open(scratch.path()).expect("a directory");
+        let shared = &bodies.shared;
+        let batch = sample::batch_id(1);
+        let first = shared.put(batch, b"on disk").expect("there is room");
+        let lost = shared.put_unsynced(batch, b"not on disk").expect("there is room");
+        let (path, aside) = (shared.path(batch), scratch.path().join("aside"));
+        fs::rename(&path, &aside).expect("moved");
+
+        bodies.cover(&[]).expect_err("its file is gone");
+        fs::rename(&aside, &path).expect("moved back");
+
+        assert!(bodies.cover(&ended(&lost)).is_err(), "nothing is known of it");
+        bodies.cover(&ended(&first)).expect("that one was on disk");
+        let again = shared.put_unsynced(batch, b"fetched again").expect("there is room");
+        bodies.cover(&ended(&again)).expect("synced");
     }
 }

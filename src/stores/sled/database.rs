@@ -110,7 +110,8 @@ mod tests {
     fn database(scratch: &Scratch) -> Database {
         let table = open::open(scratch.path(), NOW).expect("an empty directory opens");
         let database = Database::new(scratch.path().to_owned(), table).expect("a handle");
-        database.run(|it| it.commit(vec![account()])).expect("there is room");
+        let commit = |table: &Table| table.durable(table.commit(vec![account()])?.ticket);
+        database.run(commit).expect("there is room");
         database
     }
 
@@ -130,7 +131,7 @@ mod tests {
         break_off(&database);
         assert!(database.table.read().expect("not poisoned").as_ref().is_ok_and(Table::has_failed));
 
-        let loaded = database.run(|it| it.load(&keys())).expect("it is open again");
+        let loaded = database.run(|it| it.load(&keys())).expect("it is open again").value;
 
         assert!(loaded[0].is_some(), "what was acknowledged is there");
     }

@@ -2,16 +2,18 @@
 //!
 //! # Architecture invariants
 //!
-//! * sled is called from blocking threads only.
+//! * sled is called from one thread, [`thread::StoreThread`], once it is open.
 //! * All writes go through [`table::Table`], under its one lock.
 
 mod acknowledged;
+mod blobs;
 mod database;
 mod open;
 mod table;
+mod thread;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,11 +23,15 @@ use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 use crate::stores::BodyFiles;
 use crate::stores::blocking;
+use crate::stores::codec::{self, CodecError};
 
 use database::Database;
-use table::Table;
+use table::{Applied, Table, from_codec};
+use thread::StoreThread;
 
 const STORE: &str = "sled";
+/// The most records that are decoded on an async thread: some 20 microseconds each.
+const DECODED_AT_ONCE: usize = 64;
 
 /// Keeps records in a directory, and bodies in files beside them.
 ///
@@ -55,13 +61,14 @@ const STORE: &str = "sled";
 /// again, which it tries with the next call at least a second later.
 #[derive(Clone)]
 pub struct Sled {
-    database: Arc<Database>,
+    dir: PathBuf,
+    thread: Arc<StoreThread>,
     bodies: BodyFiles,
 }
 
 impl fmt::Debug for Sled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sled").field("dir", &self.database.dir).finish_non_exhaustive()
+        f.debug_struct("Sled").field("dir", &self.dir).finish_non_exhaustive()
     }
 }
 
@@ -85,34 +92,60 @@ impl Sled {
         let dir = dir.as_ref();
         let table = open::open(dir, now)?;
         let bodies = BodyFiles::open(dir.join("bodies"))?;
-        Ok(Self { database: Arc::new(Database::new(dir.to_owned(), table)?), bodies })
+        let thread = StoreThread::start(Database::new(dir.to_owned(), table)?)?;
+        Ok(Self { dir: dir.to_owned(), thread: Arc::new(thread), bodies })
     }
 
-    /// Runs `work` on a blocking thread.
-    fn blocking<T: Send + 'static>(
+    /// Runs `work` on the store's thread.
+    fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Table) -> Result<T, StoreError> + Send + 'static,
-    ) -> BoxFuture<'static, Result<T, StoreError>> {
-        let database = Arc::clone(&self.database);
-        Box::pin(blocking(STORE, move || database.run(work)))
+        work: impl FnOnce(&Table) -> Result<Applied<T>, StoreError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, StoreError>> {
+        Box::pin(self.thread.call(work))
     }
+}
+
+/// Decodes values, many of them on a blocking thread.
+async fn decoded<T: Send + 'static>(
+    values: Vec<T>,
+    decode: fn(T) -> Result<Option<Versioned>, CodecError>,
+) -> Result<Vec<Option<Versioned>>, StoreError> {
+    let are_many = values.len() > DECODED_AT_ONCE;
+    let all = move || values.into_iter().map(|it| decode(it).map_err(from_codec)).collect();
+    if are_many { blocking(STORE, all).await } else { all() }
 }
 
 impl Store for Sled {
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
-        self.blocking(move |it| it.load(&keys))
+        Box::pin(async move {
+            let values = self.thread.call(move |it| it.load(&keys)).await?;
+            decoded(values, |it| it.map(|it| codec::decode(&it)).transpose()).await
+        })
     }
 
     fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
-        self.blocking(move |it| it.list(&list))
+        Box::pin(async move {
+            let values = self.thread.call(move |it| it.list(&list)).await?;
+            let found = decoded(values, |it| codec::decode(&it).map(Some)).await?;
+            Ok(found.into_iter().flatten().collect())
+        })
     }
 
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
-        self.blocking(move |it| it.claim(&claim))
+        self.call(move |it| it.claim(&claim))
     }
 
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.blocking(move |it| it.commit(writes))
+        Box::pin(async move {
+            let bodies = self.bodies.clone();
+            let commit = move |table: &Table| {
+                // Before the records: after a crash, a record never names a body that is not there.
+                bodies.cover(&writes)?;
+                table.commit(writes)
+            };
+            let is_written = self.thread.call(commit).await?;
+            if is_written { Ok(()) } else { Err(StoreError::Conflict) }
+        })
     }
 
     fn due(
@@ -120,10 +153,10 @@ impl Store for Sled {
         queue: Queue,
         from: Timestamp,
     ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        self.blocking(move |it| it.due(queue, from))
+        self.call(move |it| it.due(queue, from))
     }
 
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {
-        Some(Arc::new(self.bodies.clone()))
+        Some(Arc::new(self.bodies.covered()))
     }
 }

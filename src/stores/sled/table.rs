@@ -10,8 +10,6 @@
 //! * A read returns only data that is on disk: it waits for the flush of the commits that it saw. No caller acts on
 //!   a commit that a crash could still undo, and every read fails after a failed flush.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -23,14 +21,15 @@ use crate::core::claims::JobIndex;
 use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, StoreError, Versioned, Write, has_duplicate_keys};
+use crate::stores::check_in_place;
 use crate::stores::codec::{self, CodecError, Header};
 use crate::stores::flush::SharedFlush;
 use crate::stores::key_range::key_range;
 use crate::stores::space::DiskSpace;
-use crate::stores::{check_in_place, sync_dir};
 
 use super::STORE;
 use super::acknowledged::AcknowledgedCommits;
+use super::blobs::Blobs;
 
 const RECORDS: u8 = b'r';
 const DUE: u8 = b'd';
@@ -45,6 +44,13 @@ const RECORD_BYTES: u64 = 4_096;
 /// The records rewritten per batch when leases are released.
 const RELEASE_AT_ONCE: usize = 256;
 
+/// The result of an operation that was applied in memory.
+pub(super) struct Applied<T> {
+    pub(super) value: T,
+    /// The flush that covers what the operation saw. The value may be used once it has ended.
+    pub(super) ticket: u64,
+}
+
 /// The open database.
 pub(super) struct Table {
     dir: PathBuf,
@@ -58,8 +64,8 @@ pub(super) struct Table {
     flush: SharedFlush,
     acknowledged: AcknowledgedCommits,
     space: DiskSpace,
-    /// The synced files of oversized values, which sled keeps apart.
-    blobs_synced: Mutex<HashSet<OsString>>,
+    /// The files of oversized values, which sled keeps apart.
+    blobs: Mutex<Blobs>,
 }
 
 pub(super) fn damaged(what: impl Into<String>) -> StoreError {
@@ -78,7 +84,7 @@ pub(super) fn from_sled(error: Error) -> StoreError {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "an argument of map_err")]
-fn from_codec(error: CodecError) -> StoreError {
+pub(super) fn from_codec(error: CodecError) -> StoreError {
     damaged(error.to_string())
 }
 
@@ -129,9 +135,9 @@ impl Table {
     ) -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(dir.join(DB))?;
         let flush = SharedFlush::behind(commits);
-        let (jobs, blobs_synced) = (Mutex::default(), Mutex::default());
+        let (jobs, blobs) = (Mutex::default(), Mutex::new(Blobs::new(dir.join("blobs"))));
         let space = DiskSpace::new(dir.clone());
-        Ok(Self { dir, db, file, jobs, flush, acknowledged, space, blobs_synced })
+        Ok(Self { dir, db, file, jobs, flush, acknowledged, space, blobs })
     }
 
     /// Returns `true` if a write failed halfway, so that nothing is known until the database is opened again.
@@ -164,18 +170,16 @@ impl Table {
         self.db.get(record_key(key)).map_err(from_sled)
     }
 
-    pub(super) fn load(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
+    pub(super) fn load(&self, keys: &[Key]) -> Result<Applied<Vec<Option<IVec>>>, StoreError> {
         // No commit may fall between two keys.
         let values: Vec<_> = {
             let _jobs = self.lock();
             keys.iter().map(|it| self.value(&it.to_bytes())).collect::<Result<_, _>>()?
         };
-        self.settled()?;
-        let read = |value: Option<IVec>| value.map(|it| codec::decode(&it)).transpose();
-        values.into_iter().map(|it| read(it).map_err(from_codec)).collect()
+        Ok(self.seen(values))
     }
 
-    pub(super) fn list(&self, list: &ListQuery) -> Result<Vec<Versioned>, StoreError> {
+    pub(super) fn list(&self, list: &ListQuery) -> Result<Applied<Vec<IVec>>, StoreError> {
         let keys = key_range(list);
         let value = |entry: Result<(IVec, IVec), Error>| entry.map(|it| it.1).map_err(from_sled);
         // No commit may fall between two records: sled's iterator would show a part of it.
@@ -188,38 +192,29 @@ impl Table {
                 range.take(list.limit).map(value).collect::<Result<_, _>>()?
             }
         };
-        self.settled()?;
-        values.iter().map(|it| codec::decode(it).map_err(from_codec)).collect()
+        Ok(self.seen(values))
     }
 
     pub(super) fn due(
         &self,
         queue: Queue,
         from: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    ) -> Result<Applied<Option<Timestamp>>, StoreError> {
         let end = [DUE, queue as u8 + 1].to_vec();
         let first = self.db.range(due_key(queue, from, &[])..end).keys().next();
         let first = first.transpose().map_err(from_sled)?;
-        self.settled()?;
-        let Some(key) = first else { return Ok(None) };
+        let Some(key) = first else { return Ok(self.seen(None)) };
         let at = key.get(2..DUE_HEAD).and_then(|it| it.try_into().ok()).map(u64::from_be_bytes);
-        at.map(Timestamp::from_millis).map(Some).ok_or_else(|| damaged("an index entry"))
+        let at = at.map(Timestamp::from_millis).ok_or_else(|| damaged("an index entry"))?;
+        Ok(self.seen(Some(at)))
     }
 
-    pub(super) fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        if let Some(ticket) = self.applied(writes)? {
-            return self.durable(ticket);
-        }
-        // The conflicting commit may itself be undone by a failed flush. The store has failed then.
-        self.settled()?;
-        Err(StoreError::Conflict)
-    }
-
-    /// Applies the writes and returns their ticket, or `None` if they conflict.
-    fn applied(&self, writes: Vec<Write>) -> Result<Option<u64>, StoreError> {
+    /// Applies the writes. Returns `false` if they conflict: the other commit may itself be undone by a failed
+    /// flush, so a conflict waits for the flush, too.
+    pub(super) fn commit(&self, writes: Vec<Write>) -> Result<Applied<bool>, StoreError> {
         // A sled batch keeps only the last record of a key, but the index entries of both.
         if has_duplicate_keys(&writes) {
-            return Ok(None);
+            return Ok(self.seen(false));
         }
         self.reserve(writes.len())?;
         let mut jobs = self.lock();
@@ -230,7 +225,7 @@ impl Table {
             let old = self.value(&key)?;
             let old = old.map(|it| codec::header(&it)).transpose().map_err(from_codec)?;
             if old.map(|it| it.version) != write.expected {
-                return Ok(None);
+                return Ok(self.seen(false));
             }
             let new = replace(&mut batch, &key, old, write.record)?;
             if let Key::Job(id) = write.key {
@@ -244,10 +239,10 @@ impl Table {
                 None => jobs.remove(id),
             }
         }
-        Ok(Some(ticket))
+        Ok(Applied { value: true, ticket })
     }
 
-    pub(super) fn claim(&self, claim: &Claim) -> Result<Vec<Versioned>, StoreError> {
+    pub(super) fn claim(&self, claim: &Claim) -> Result<Applied<Vec<Versioned>>, StoreError> {
         let mut taken = Vec::new();
         {
             let mut jobs = self.lock();
@@ -277,8 +272,7 @@ impl Table {
                 }
             }
         }
-        self.settled()?;
-        Ok(taken)
+        Ok(self.seen(taken))
     }
 
     /// Returns the keys of the first `limit` records that are due, earliest first.
@@ -352,44 +346,22 @@ impl Table {
         Ok(self.flush.ticket())
     }
 
-    /// Returns once everything applied so far is on disk.
-    fn settled(&self) -> Result<(), StoreError> {
-        self.durable(self.flush.written())
+    /// Returns a value that was read: it waits for the flush of everything that was applied so far.
+    fn seen<T>(&self, value: T) -> Applied<T> {
+        Applied { value, ticket: self.flush.written() }
     }
 
     /// Returns once everything up to `ticket` is on disk.
-    fn durable(&self, ticket: u64) -> Result<(), StoreError> {
+    pub(super) fn durable(&self, ticket: u64) -> Result<(), StoreError> {
         self.flush.wait(ticket, |upto| self.flush_all(upto)).map_err(failed)
     }
 
     fn flush_all(&self, upto: u64) -> io::Result<()> {
         self.db.flush().map_err(io::Error::other)?;
-        self.sync_blobs()?;
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).sync()?;
         // sled's flush is not an fsync. An fsync through any descriptor covers the whole file.
         self.file.sync_data()?;
         check_in_place(&self.file, &self.dir.join(DB))?;
         self.acknowledged.write(upto)
-    }
-
-    fn sync_blobs(&self) -> io::Result<()> {
-        let dir = self.dir.join("blobs");
-        let mut synced = self.blobs_synced.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = HashSet::new();
-        let mut is_new = false;
-        for entry in dir.read_dir()? {
-            let name = entry?.file_name();
-            if !synced.contains(&name) {
-                is_new = true;
-                match File::open(dir.join(&name)) {
-                    Ok(file) => file.sync_all()?,
-                    // sled has removed it in the meantime.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(error),
-                }
-            }
-            found.insert(name);
-        }
-        *synced = found;
-        if is_new { sync_dir(&dir) } else { Ok(()) }
     }
 }

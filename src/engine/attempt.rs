@@ -74,6 +74,7 @@ impl Ladder {
         let permit =
             permits.page(&self.job, &site, tier, self.deadline()).await.map_err(pause_too_long)?;
         self.use_time(permit.paused());
+        let expected = shared.writer.expect_step();
         let (started_at, began) = (shared.now(), shared.monotonic());
         let span = tracing::info_span!("attempt", tier = tier.name());
         let observation = self.observe(tier, previous).instrument(span).await;
@@ -86,6 +87,7 @@ impl Ladder {
         }
         // Only now, or another request could start before the pause is known.
         drop(permit);
+        drop(expected);
         let took = shared.elapsed(began);
         self.use_time(took);
         let Observation { finding, signal, page, extracted } = observation;
@@ -93,7 +95,8 @@ impl Ladder {
         let attempt = Attempt { tier, finding, signal, status, started_at, duration };
         metrics::histogram!("rungs_attempt_seconds", "tier" => tier.name())
             .record(took.as_secs_f64());
-        let event = ProgressEvent::Attempted { job: self.job.id, attempt: attempt.clone() };
+        let job = self.job.id;
+        let event = || ProgressEvent::Attempted { job, attempt: attempt.clone() };
         shared.progress.publish(self.job.batch, event);
         self.record(attempt.clone());
         Ok(page.map(|page| Observed { attempt, page, extracted }))
@@ -202,14 +205,16 @@ impl Ladder {
     }
 
     /// Extracts a page on the blocking pool, at most one page per processor at the same time.
+    ///
+    /// A small page is done before a thread of the pool would wake up, so it may be extracted at once.
     pub(super) async fn extract(
         &self,
         page: &Arc<Fetched>,
         tier: Tier,
     ) -> Result<Extracted, ExtractError> {
-        let _permit = self.shared.scheduling.extraction_permits.acquire().await;
         let (page, job) = (Arc::clone(page), Arc::clone(&self.job));
         let extractor = Arc::clone(&self.shared.adapters.extractor);
+        let is_short = page.body.len() <= extractor.short_document_bytes();
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let extract = move || {
             let content_type = content_type(&page.headers);
@@ -229,7 +234,13 @@ impl Ladder {
             // The receiver is gone if the job was lost meanwhile. Its page is dropped then.
             drop(sender.send(catch_unwind(AssertUnwindSafe(extract))));
         });
-        self.shared.adapters.blocking_pool.run(work).await;
+        let pool = &self.shared.adapters.blocking_pool;
+        if is_short {
+            pool.run_short(work).await;
+        } else {
+            let _permit = self.shared.scheduling.extraction_permits.acquire().await;
+            pool.run(work).await;
+        }
         match receiver.await {
             Ok(Ok(extracted)) => extracted,
             Ok(Err(_)) => Err(ExtractError::Panicked),

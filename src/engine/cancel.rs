@@ -50,10 +50,10 @@ impl Engine {
         let canceled_jobs = canceled.len();
         let progress = &self.shared.progress;
         for job in canceled {
-            progress.publish(id, ProgressEvent::JobEnded { job: Box::new(job) });
+            progress.publish(id, || ProgressEvent::JobEnded { job: Box::new(job) });
         }
         if let Some(status) = ended {
-            progress.publish(id, ProgressEvent::BatchEnded { status });
+            progress.publish_end(id, status);
             self.shared.scheduling.notifications_ready.notify_one();
         }
         Ok(Cancellation { batch: self.batch(id).await?, canceled_jobs, released })

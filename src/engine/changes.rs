@@ -10,13 +10,14 @@ use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, Fence, Finding, Job, Lease, Outcome};
-use crate::core::ladder::{PageKind, SiteProfile};
+use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, Booking, LedgerEntry, Overdrawn};
 use crate::core::record::{AccountBatch, IdempotencyRecord, Key, Record};
 use crate::core::step::{Records, StepError, StepInput, step};
 use crate::core::time::{Day, Timestamp};
 use crate::core::usage::{Budget, DailyUsage, OverBudget, UsageTotals};
 use crate::core::verdict::Verdict;
+use crate::engine::profiles::Lesson;
 use crate::engine::writer::{Change, Draft};
 use crate::ports::notify::NotificationFormat;
 
@@ -178,7 +179,7 @@ pub(super) struct Step {
     pub(super) account: AccountId,
     /// The day of its submission, to which its usage is added.
     pub(super) day: Day,
-    /// The site, if the step's attempts are to be added to its profile.
+    /// The site, if the step's attempts ask for a pause, which is added to its profile.
     pub(super) site: Option<String>,
     /// The longest pause that a site gets.
     pub(super) longest_pause: Duration,
@@ -206,6 +207,10 @@ fn entry_keys(batch: BatchId, jobs: usize) -> impl Iterator<Item = Key> {
 
 impl Change for Step {
     type Out = Result<Stepped, StepError>;
+
+    fn is_step(&self) -> bool {
+        true
+    }
 
     fn keys(&self) -> Vec<Key> {
         let account = Key::Account(self.account.clone());
@@ -243,32 +248,49 @@ impl Change for Step {
         }
         if let Some(site) = &self.site {
             let attempts = job.trail.get(known..).unwrap_or_default();
-            let pause = attempts.iter().filter_map(|it| pause_after(it, self.longest_pause)).max();
-            learn(draft, site, &job, pause, now);
+            let pauses = attempts.iter().filter_map(|it| pause_after(it, self.longest_pause));
+            if let Some(until) = pauses.max() {
+                let mut profile = profile_of(draft, site, now);
+                profile.pause(until);
+                draft.put(Record::Site(profile));
+            }
         }
         Ok(Stepped { job, ended })
     }
 }
 
-/// Adds what a job shows to the site's profile: the pause that the site asked for and, once the job has ended, the
-/// tiers that worked.
-fn learn(draft: &mut Draft, site: &str, job: &Job, pause: Option<Timestamp>, now: Timestamp) {
-    let has_lesson = job.state.is_ended() && !job.trail.is_empty();
-    if !has_lesson && pause.is_none() {
-        return;
-    }
-    let mut profile = match draft.get(&Key::Site(site.to_owned())) {
+/// Returns the site's profile, or a new one.
+fn profile_of(draft: &Draft, site: &str, now: Timestamp) -> SiteProfile {
+    match draft.get(&Key::Site(site.to_owned())) {
         Some(Record::Site(profile)) => profile.clone(),
         _ => SiteProfile::new(site, now),
-    };
-    if let Some(until) = pause {
-        profile.pause(until);
     }
-    let kind = PageKind::of(&job.account, &job.request);
-    let learned = has_lesson && profile.learn_job(kind, &job.request, &job.trail, now);
-    if learned || pause.is_some() {
-        draft.put(Record::Site(profile));
+}
+
+/// Adds what jobs have shown to the profiles of their sites.
+#[derive(Debug)]
+pub(super) struct Learn(pub(super) Vec<Lesson>);
+
+impl Change for Learn {
+    type Out = ();
+
+    fn keys(&self) -> Vec<Key> {
+        self.0.iter().map(|it| Key::Site(it.site.clone())).collect()
     }
+
+    fn apply(&self, draft: &mut Draft, _now: Timestamp) {
+        for lesson in &self.0 {
+            let mut profile = profile_of(draft, &lesson.site, lesson.at);
+            if lesson.teach(&mut profile) {
+                draft.put(Record::Site(profile));
+            }
+        }
+    }
+}
+
+/// Returns `true` if the site asked for a pause in response to the attempt.
+pub(super) fn asks_for_pause(attempt: &Attempt) -> bool {
+    pause_after(attempt, Duration::MAX).is_some()
 }
 
 /// Returns the end of the pause that the site asked for in response to the attempt.

@@ -9,9 +9,8 @@ use std::time::Duration;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Job};
 use crate::core::ladder::{
-    PageKind, Plan, PlanInput, Reach, SiteProfile, TierSet, attempt_time, plan, reason_to_climb,
+    PageKind, Plan, PlanInput, Reach, TierSet, attempt_time, plan, reason_to_climb,
 };
-use crate::core::record::{Key, Record};
 use crate::core::step::StepInput;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
@@ -64,7 +63,7 @@ impl Ladder {
         if let Some(hit) = cache::lookup(&self.shared, &self.job).await {
             return hit;
         }
-        let profile = self.site_profile().await;
+        let profile = self.shared.site_profile(&self.job.request.page().site()).await;
         if let Some(profile) = &profile
             && profile.paused_until() > self.shared.now()
         {
@@ -143,14 +142,6 @@ impl Ladder {
                 ErrorCode::InternalError,
                 "the planner accepted a page that was not fetched: report this bug",
             )),
-        }
-    }
-
-    async fn site_profile(&self) -> Option<SiteProfile> {
-        match self.shared.load(Key::Site(self.job.request.page().site())).await {
-            Ok(Some(Record::Site(profile))) => Some(profile),
-            // A missing or unreadable profile must not fail the page.
-            _ => None,
         }
     }
 

@@ -25,11 +25,13 @@ mod follow;
 mod images;
 mod in_hand;
 mod jumps;
+mod kept;
 mod ladder;
 mod outbox;
 mod pace;
 mod page_host;
 mod permits;
+mod profiles;
 mod prompt;
 mod queries;
 mod readers;
@@ -46,6 +48,7 @@ mod worker;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::DropGuard;
 
@@ -68,6 +71,9 @@ pub use submit::Batch;
 pub use watch::{BatchHandle, ProgressEvent};
 
 use shared::{Adapters, Config, Shared};
+
+/// The longest wait of a shutdown for the store to take what sites have shown.
+const LAST_LESSONS: Duration = Duration::from_secs(2);
 
 /// A handle on a running engine. Clones are cheap and share it.
 ///
@@ -100,6 +106,7 @@ impl Engine {
         lifecycle.tasks.spawn(worker::run(Arc::clone(&shared)));
         lifecycle.tasks.spawn(outbox::run(Arc::clone(&shared)));
         lifecycle.tasks.spawn(reaper::run(Arc::clone(&shared)));
+        lifecycle.tasks.spawn(profiles::run(Arc::clone(&shared)));
         let guard = Guard {
             _stopping: lifecycle.stopping.clone().drop_guard(),
             _aborting: lifecycle.aborting.clone().drop_guard(),
@@ -149,6 +156,11 @@ impl Engine {
             }
         }
         lifecycle.aborting.cancel();
+        tokio::select! {
+            biased;
+            () = shared.commit_lessons() => {}
+            () = shared.sleep(LAST_LESSONS) => {}
+        }
         lifecycle.stopped.cancel();
     }
 }

@@ -26,6 +26,7 @@ use crate::engine::error::EngineError;
 use crate::engine::in_hand::JobCounts;
 use crate::engine::jumps::ClockJumps;
 use crate::engine::permits::Permits;
+use crate::engine::profiles::SiteProfiles;
 use crate::engine::robots::{RobotsCache, RobotsPolicy};
 use crate::engine::watch::ProgressChannels;
 use crate::engine::writer::Writer;
@@ -68,6 +69,7 @@ pub(super) struct Config {
 pub(super) struct Scheduling {
     pub(super) permits: Permits,
     pub(super) robots: RobotsCache,
+    pub(super) profiles: SiteProfiles,
     /// One permit per processor, because extraction is pure computation.
     pub(super) extraction_permits: Semaphore,
     /// The jobs that the worker has claimed.
@@ -121,6 +123,7 @@ impl Shared {
                     config.weights.clone(),
                 ),
                 robots: RobotsCache::default(),
+                profiles: SiteProfiles::default(),
                 extraction_permits: Semaphore::new(processors),
                 in_hand: JobCounts::new(settings.concurrency, config.weights.clone()),
                 job_put_back: AtomicBool::new(false),

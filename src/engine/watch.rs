@@ -1,15 +1,16 @@
 //! Handles on batches: waiting for the end, and progress events.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 
 use crate::core::batch::{BatchRecord, BatchStatus};
 use crate::core::id::{BatchId, JobId};
-use crate::core::job::{Attempt, Job};
+use crate::core::job::{Attempt, Job, JobState};
 use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::events::ProgressEvents;
@@ -24,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// A handle reports the end of every job exactly once, and then the end of the batch: ends that it missed are read from the
 /// store. The other events only show progress. A reader that falls more than 1,024 events behind loses the oldest of
-/// them. Events from before the handle was created, or from another process, are not reported.
+/// them. Other events from before the first call, or from another process, are not reported.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ProgressEvent {
@@ -57,29 +58,69 @@ pub enum ProgressEvent {
     },
 }
 
-/// The channels of the batches that have handles.
+/// The channels of the batches that somebody listens to or waits for.
+///
+/// An event that nobody listens to is not made.
 #[derive(Debug, Default)]
 pub(super) struct ProgressChannels {
-    batches: DashMap<BatchId, broadcast::Sender<ProgressEvent>>,
+    events: DashMap<BatchId, broadcast::Sender<ProgressEvent>>,
+    /// The senders are dropped at the end of their batch, which wakes those who wait for it.
+    ends: DashMap<BatchId, watch::Sender<()>>,
 }
 
 impl ProgressChannels {
-    pub(super) fn subscribe(&self, batch: BatchId) -> broadcast::Receiver<ProgressEvent> {
-        self.batches.entry(batch).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+    fn subscribe(&self, batch: BatchId) -> broadcast::Receiver<ProgressEvent> {
+        self.events.entry(batch).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
     }
 
-    pub(super) fn publish(&self, batch: BatchId, event: ProgressEvent) {
-        let ended = matches!(event, ProgressEvent::BatchEnded { .. });
-        if let Some(channel) = self.batches.get(&batch) {
+    /// Publishes an event of a running batch to those who listen.
+    pub(super) fn publish(&self, batch: BatchId, event: impl FnOnce() -> ProgressEvent) {
+        if let Some(channel) = self.events.get(&batch) {
             // Without a receiver no handle misses the event.
-            let _ = channel.send(event);
+            let _ = channel.send(event());
         }
-        self.batches.remove_if(&batch, |_, it| ended || it.receiver_count() == 0);
     }
 
-    /// Drops the channel of a batch whose last handle is being dropped.
+    /// Publishes the end of a batch, once its last event is published.
+    pub(super) fn publish_end(&self, batch: BatchId, status: BatchStatus) {
+        if let Some((_, channel)) = self.events.remove(&batch) {
+            let _ = channel.send(ProgressEvent::BatchEnded { status });
+        }
+        self.ends.remove(&batch);
+    }
+
+    /// Returns a signal of the batch's end. It misses an end from before.
+    fn end_of(&self, batch: BatchId) -> EndSignal<'_> {
+        let ended = self.ends.entry(batch).or_insert_with(|| watch::channel(()).0).subscribe();
+        EndSignal { channels: self, batch, ended: Some(ended) }
+    }
+
+    /// Drops the channel of a batch whose last listener is gone.
     fn unsubscribe(&self, batch: BatchId) {
-        self.batches.remove_if(&batch, |_, it| it.receiver_count() <= 1);
+        self.events.remove_if(&batch, |_, it| it.receiver_count() == 0);
+    }
+}
+
+/// A signal of a batch's end, see [`ProgressChannels::end_of`].
+struct EndSignal<'a> {
+    channels: &'a ProgressChannels,
+    batch: BatchId,
+    ended: Option<watch::Receiver<()>>,
+}
+
+impl EndSignal<'_> {
+    async fn wait(&mut self) {
+        if let Some(ended) = &mut self.ended {
+            // Nothing is ever sent: it fails when the sender is dropped.
+            let _ = ended.changed().await;
+        }
+    }
+}
+
+impl Drop for EndSignal<'_> {
+    fn drop(&mut self) {
+        self.ended = None;
+        self.channels.ends.remove_if(&self.batch, |_, it| it.receiver_count() == 0);
     }
 }
 
@@ -90,27 +131,35 @@ impl ProgressChannels {
 pub struct BatchHandle {
     engine: Engine,
     record: BatchRecord,
-    events: broadcast::Receiver<ProgressEvent>,
+    /// The events since the first call of [`BatchHandle::next_event`]: a handle that only waits costs nothing.
+    events: Option<broadcast::Receiver<ProgressEvent>>,
+    /// `true` while nothing has to be read from the store.
+    caught_up: bool,
+    /// `true` once the jobs that had started before the first call were reported.
+    has_begun: bool,
     /// The jobs whose end was reported.
     reported: HashSet<JobId>,
-    /// The events to report next, once the batch has ended.
+    /// The events to report next: ends that the channel did not deliver.
     rest: VecDeque<ProgressEvent>,
     done: bool,
 }
 
 impl Drop for BatchHandle {
     fn drop(&mut self) {
-        self.engine.shared.progress.unsubscribe(self.id());
+        if self.events.take().is_some() {
+            self.engine.shared.progress.unsubscribe(self.id());
+        }
     }
 }
 
 impl BatchHandle {
     pub(super) fn new(engine: Engine, record: BatchRecord) -> Self {
-        let events = engine.shared.progress.subscribe(record.id);
         Self {
             engine,
             record,
-            events,
+            events: None,
+            caught_up: false,
+            has_begun: false,
             reported: HashSet::new(),
             rest: VecDeque::new(),
             done: false,
@@ -145,55 +194,77 @@ impl BatchHandle {
     /// not delay your application's own shutdown. [`EngineError::Store`] if the store fails; the handle can be used
     /// again when the store works again.
     pub async fn next_event(&mut self) -> Result<Option<ProgressEvent>, EngineError> {
-        let stopping = self.engine.shared.lifecycle.stopping.clone();
-        self.next_until(&stopping).await
-    }
-
-    /// Waits for the next event, until `stop` is canceled.
-    async fn next_until(
-        &mut self,
-        stop: &CancellationToken,
-    ) -> Result<Option<ProgressEvent>, EngineError> {
+        let shared = Arc::clone(&self.engine.shared);
         while !self.done {
             if let Some(event) = self.rest.pop_front() {
                 self.done = matches!(event, ProgressEvent::BatchEnded { .. });
                 return Ok(Some(event));
             }
-            let status = self.batch().await?.status();
-            if status == BatchStatus::Processing && stop.is_cancelled() {
-                return Err(EngineError::Stopped);
+            let is_stopping = shared.lifecycle.stopping.is_cancelled();
+            if is_stopping || !self.caught_up {
+                let is_running = self.catch_up().await?;
+                if is_running && is_stopping {
+                    return Err(EngineError::Stopped);
+                }
+                continue;
             }
-            // Events in the channel precede the end, so they are reported first.
-            match self.events.try_recv() {
+            let Some(events) = &mut self.events else { continue };
+            // An event that is there precedes the end, so it is reported first.
+            let event = tokio::select! {
+                biased;
+                event = events.recv() => event,
+                () = shared.lifecycle.stopping.cancelled() => continue,
+                () = shared.sleep(POLL_INTERVAL) => {
+                    self.caught_up = false;
+                    continue;
+                }
+            };
+            match event {
                 Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
-                Ok(event) => return Ok(Some(self.note(event))),
-                Err(broadcast::error::TryRecvError::Lagged(_)) => {}
-                Err(_) if status != BatchStatus::Processing => self.ending(status).await?,
-                Err(_) => tokio::select! {
-                    biased;
-                    event = self.events.recv() => match event {
-                        Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
-                        Ok(event) => return Ok(Some(self.note(event))),
-                        Err(_) => {}
-                    },
-                    () = stop.cancelled() => {}
-                    () = self.engine.shared.sleep(POLL_INTERVAL) => {}
-                },
+                Ok(event) => {
+                    if self.is_news(&event) {
+                        return Ok(Some(event));
+                    }
+                }
+                Err(RecvError::Lagged(_)) => self.caught_up = false,
+                // The batch has ended, and an earlier call was dropped after it received the end.
+                Err(RecvError::Closed) => (self.events, self.caught_up) = (None, false),
             }
         }
         Ok(None)
     }
 
-    /// Turns the handle into a [`Stream`](futures_core::Stream) of its events.
-    pub fn into_events(self) -> ProgressEvents {
-        ProgressEvents::new(self)
+    /// Reads from the store what the channel did not deliver. Returns `true` if the batch has not ended.
+    async fn catch_up(&mut self) -> Result<bool, EngineError> {
+        let id = self.id();
+        // Before the batch is read, so that no end falls between the two.
+        self.events.get_or_insert_with(|| self.engine.shared.progress.subscribe(id));
+        let batch = self.batch().await?;
+        if batch.status() != BatchStatus::Processing {
+            self.ending(batch.status()).await?;
+            return Ok(false);
+        }
+        let ended = batch.tally.total.saturating_sub(batch.tally.pending());
+        if !self.has_begun || ended as usize > self.reported.len() {
+            self.add_missed().await?;
+            self.has_begun = true;
+        }
+        self.caught_up = true;
+        Ok(true)
     }
 
-    fn note(&mut self, event: ProgressEvent) -> ProgressEvent {
-        if let ProgressEvent::JobEnded { job } = &event {
-            self.reported.insert(job.id);
+    /// Queues the ends that were not reported and, at the first call, the starts of the jobs that are running.
+    async fn add_missed(&mut self) -> Result<(), EngineError> {
+        for job in self.engine.jobs(self.id()).await? {
+            if job.state.is_ended() {
+                if self.reported.insert(job.id) {
+                    self.rest.push_back(ProgressEvent::JobEnded { job: Box::new(job) });
+                }
+            } else if job.state == JobState::Processing && !self.has_begun {
+                self.rest.push_back(ProgressEvent::JobStarted { job: job.id });
+            }
         }
-        event
+        Ok(())
     }
 
     /// Queues the last events of a batch that has ended.
@@ -201,11 +272,23 @@ impl BatchHandle {
     /// Jobs that end together are published after their commit and in any order. The ends that the channel has
     /// not delivered by then are read from the store.
     async fn ending(&mut self, status: BatchStatus) -> Result<(), EngineError> {
-        let jobs = self.engine.jobs(self.id()).await?;
-        let missed = jobs.into_iter().filter(|it| !self.reported.contains(&it.id));
-        self.rest.extend(missed.map(|it| ProgressEvent::JobEnded { job: Box::new(it) }));
+        self.add_missed().await?;
         self.rest.push_back(ProgressEvent::BatchEnded { status });
+        self.caught_up = true;
         Ok(())
+    }
+
+    /// Returns `false` for the end of a job that was reported before.
+    fn is_news(&mut self, event: &ProgressEvent) -> bool {
+        match event {
+            ProgressEvent::JobEnded { job } => self.reported.insert(job.id),
+            _ => true,
+        }
+    }
+
+    /// Turns the handle into a [`Stream`](futures_core::Stream) of its events.
+    pub fn into_events(self) -> ProgressEvents {
+        ProgressEvents::new(self)
     }
 
     /// Waits for the batch's end and returns its final status.
@@ -220,14 +303,23 @@ impl BatchHandle {
     ///
     /// [`Settings::job_deadline`]: crate::engine::Settings::job_deadline
     pub async fn wait(&mut self) -> Result<BatchStatus, EngineError> {
-        let stopped = self.engine.shared.lifecycle.stopped.clone();
+        let shared = Arc::clone(&self.engine.shared);
         loop {
+            // Before the status is read, so that no end falls between the two.
+            let mut end = shared.progress.end_of(self.id());
+            let is_stopped = shared.lifecycle.stopped.is_cancelled();
             let status = self.batch().await?.status();
             if status != BatchStatus::Processing {
                 return Ok(status);
             }
-            if self.next_until(&stopped).await?.is_none() {
-                return self.batch().await.map(|it| it.status());
+            if is_stopped {
+                return Err(EngineError::Stopped);
+            }
+            tokio::select! {
+                biased;
+                () = end.wait() => {}
+                () = shared.lifecycle.stopped.cancelled() => {}
+                () = shared.sleep(POLL_INTERVAL) => {}
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::core::record::{Claim, Queue, Record};
 use crate::core::step::{StepError, StepInput};
 use crate::core::time::Timestamp;
 use crate::engine::cache;
-use crate::engine::changes::{Step, Stepped, error_code};
+use crate::engine::changes::{Step, Stepped, asks_for_pause, error_code};
 use crate::engine::error::EngineError;
 use crate::engine::in_hand::InHand;
 use crate::engine::ladder::Ladder;
@@ -114,8 +114,12 @@ async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>
     let found = shared.adapters.store.claim(claim).await?;
     Ok(found
         .into_iter()
-        .filter_map(|it| match it.record {
-            Record::Job(job) => Some(job),
+        .filter_map(|it| match &it.record {
+            Record::Job(job) => {
+                let job = job.clone();
+                shared.writer.keep(it);
+                Some(job)
+            }
             _ => None,
         })
         .collect())
@@ -133,7 +137,7 @@ enum ClaimEnd {
 async fn run_job(shared: &Arc<Shared>, job: Job) {
     let job = Arc::new(job);
     let running = shared.running_batches.enter(job.batch);
-    shared.progress.publish(job.batch, ProgressEvent::JobStarted { job: job.id });
+    shared.progress.publish(job.batch, || ProgressEvent::JobStarted { job: job.id });
     let end = tokio::select! {
         biased;
         () = running.canceled.cancelled() => ClaimEnd::Lost,
@@ -227,12 +231,21 @@ fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
         batch: job.batch,
         account: job.account.clone(),
         day: job.created_at.day(),
-        site: (!matches!(input, StepInput::Renew { .. })).then(|| job.request.page().site()),
+        site: attempts_of(&input).iter().any(asks_for_pause).then(|| job.request.page().site()),
         longest_pause: shared.config.settings.retry.longest,
         fence: Some(Fence { worker: shared.worker, claim: job.claims }),
         input,
         format: Arc::clone(&shared.adapters.notification_format),
         retention: shared.config.settings.retention,
+    }
+}
+
+fn attempts_of(input: &StepInput) -> &[Attempt] {
+    match input {
+        StepInput::Succeed { attempts, .. }
+        | StepInput::Fail { attempts, .. }
+        | StepInput::Reschedule { attempts, .. } => attempts,
+        StepInput::Renew { .. } | StepInput::Cancel => &[],
     }
 }
 
@@ -276,15 +289,16 @@ fn publish(shared: &Shared, stepped: Stepped) {
         let code = error_code(&job).map_or("", |it| it.as_str());
         tracing::info!(state = job.state.as_str(), code, "job ended");
         metrics::counter!("rungs_jobs_ended", "state" => job.state.as_str()).increment(1);
-        shared.progress.publish(batch, ProgressEvent::JobEnded { job: Box::new(job) });
+        shared.progress.publish(batch, || ProgressEvent::JobEnded { job: Box::new(job.clone()) });
+        shared.scheduling.profiles.learn(job, shared.now());
     } else {
-        shared.progress.publish(batch, ProgressEvent::JobRescheduled { job: job.id });
+        shared.progress.publish(batch, || ProgressEvent::JobRescheduled { job: job.id });
         shared.scheduling.job_put_back.store(true, Ordering::Release);
         shared.scheduling.jobs_ready.notify_one();
     }
     if let Some(status) = ended {
         tracing::info!(%batch, status = status.as_str(), "batch ended");
-        shared.progress.publish(batch, ProgressEvent::BatchEnded { status });
+        shared.progress.publish_end(batch, status);
         shared.scheduling.notifications_ready.notify_one();
     }
 }

@@ -4,17 +4,23 @@
 //! A hundred jobs of one batch that end together all change the batch and the account. Separate commits would
 //! conflict, and each would wait for a flush. Here they share one commit. Between processes the store's version
 //! check decides: after a conflict the writer loads the records again and reapplies every change.
+//!
+//! While more pages are being fetched than have ended, it waits some milliseconds for others to join a commit. A
+//! commit costs about the same whatever it carries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::core::record::{Key, Record};
 use crate::core::time::Timestamp;
 use crate::engine::error::EngineError;
+use crate::engine::kept::KeptRecords;
 use crate::ports::clock::Clock;
-use crate::ports::store::{Store, StoreError, Version, Write};
+use crate::ports::store::{Store, StoreError, Version, Versioned, Write};
 
 /// The most changes that wait for the writer.
 const QUEUE: usize = 1_024;
@@ -22,6 +28,8 @@ const QUEUE: usize = 1_024;
 const GROUP_KEYS: usize = 4_096;
 /// Conflicts in a row after which the commit fails.
 const MAX_CONFLICTS: u32 = 100;
+/// The wait for more steps of running jobs. A commit takes one to two milliseconds.
+const LINGER: Duration = Duration::from_millis(4);
 
 /// A change to some records, decided on their newest state.
 pub(super) trait Change: Send + 'static {
@@ -30,6 +38,12 @@ pub(super) trait Change: Send + 'static {
 
     /// Returns the keys of every record that the change reads or writes.
     fn keys(&self) -> Vec<Key>;
+
+    /// Returns `true` for a step of a running job. It is decided on kept records, and may wait for others to join
+    /// its commit.
+    fn is_step(&self) -> bool {
+        false
+    }
 
     /// Decides, and puts the changed records into `draft`: all of them or none. Called again after a
     /// conflict.
@@ -42,10 +56,19 @@ struct Slot {
     dirty: bool,
 }
 
+impl Slot {
+    fn of(found: Option<Versioned>) -> Self {
+        let (version, record) = found.map(|it| (it.version, it.record)).unzip();
+        Self { version, record, dirty: false }
+    }
+}
+
 /// The newest state of the records of one commit, including earlier changes of the same commit.
 #[derive(Default)]
 pub(super) struct Draft {
     slots: BTreeMap<Key, Slot>,
+    /// The number of records that were put or removed.
+    changes: usize,
 }
 
 impl Draft {
@@ -60,6 +83,7 @@ impl Draft {
         let slot = slot.or_insert(Slot { version: None, record: None, dirty: false });
         slot.record = Some(record);
         slot.dirty = true;
+        self.changes += 1;
     }
 
     /// Removes a record.
@@ -67,6 +91,7 @@ impl Draft {
         if let Some(slot) = self.slots.get_mut(key) {
             slot.record = None;
             slot.dirty = true;
+            self.changes += 1;
         }
     }
 
@@ -82,11 +107,20 @@ impl Draft {
             })
             .collect()
     }
+
+    /// Returns the records as they are after the commit.
+    fn written(self) -> impl Iterator<Item = Versioned> {
+        self.slots.into_values().filter_map(|slot| {
+            let version = slot.version.unwrap_or_default() + u64::from(slot.dirty);
+            Some(Versioned { version, record: slot.record? })
+        })
+    }
 }
 
 /// A queued change with its result, whatever its type.
 trait QueuedChange: Send {
     fn keys(&self) -> Vec<Key>;
+    fn is_step(&self) -> bool;
     fn apply(&mut self, draft: &mut Draft, now: Timestamp);
     fn finish(self: Box<Self>, failed: Option<Arc<StoreError>>);
 }
@@ -100,6 +134,10 @@ struct Pending<C: Change> {
 impl<C: Change> QueuedChange for Pending<C> {
     fn keys(&self) -> Vec<Key> {
         self.change.keys()
+    }
+
+    fn is_step(&self) -> bool {
+        self.change.is_step()
     }
 
     fn apply(&mut self, draft: &mut Draft, now: Timestamp) {
@@ -121,6 +159,8 @@ impl<C: Change> QueuedChange for Pending<C> {
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn QueuedChange>>,
+    kept: Arc<KeptRecords>,
+    running: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -133,8 +173,11 @@ impl Writer {
     /// Starts the writer. It ends when the last sender is dropped and its queue is empty.
     pub(super) fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let (queue, inbox) = mpsc::channel(QUEUE);
-        tokio::spawn(run(store, clock, inbox));
-        Self { queue }
+        let (kept, running) = (Arc::<KeptRecords>::default(), Arc::<AtomicUsize>::default());
+        let committer =
+            Committer { store, clock, kept: Arc::clone(&kept), running: Arc::clone(&running) };
+        tokio::spawn(committer.run(inbox));
+        Self { queue, kept, running }
     }
 
     /// Applies one change. Resolves when it is committed.
@@ -144,60 +187,157 @@ impl Writer {
         self.queue.send(change).await.map_err(|_| EngineError::Stopped)?;
         result.await.map_err(|_| EngineError::Stopped)?
     }
+
+    /// Keeps a record that the store changed by itself, by a claim.
+    pub(super) fn keep(&self, record: Versioned) {
+        self.kept.put(record);
+    }
+
+    /// Counts a page that is being fetched until the guard is dropped: its job will send a step soon.
+    pub(super) fn expect_step(&self) -> ExpectedStep {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        ExpectedStep(Arc::clone(&self.running))
+    }
 }
 
-async fn run(
+/// A page that is being fetched.
+#[derive(Debug)]
+pub(super) struct ExpectedStep(Arc<AtomicUsize>);
+
+impl Drop for ExpectedStep {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The task that commits.
+struct Committer {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    mut inbox: mpsc::Receiver<Box<dyn QueuedChange>>,
-) {
-    while let Some(first) = inbox.recv().await {
-        let mut keys = first.keys();
-        let mut group = vec![first];
-        while keys.len() < GROUP_KEYS {
-            let Ok(change) = inbox.try_recv() else { break };
-            keys.extend(change.keys());
-            group.push(change);
+    kept: Arc<KeptRecords>,
+    /// The number of pages that are being fetched.
+    running: Arc<AtomicUsize>,
+}
+
+impl Committer {
+    async fn run(self, mut inbox: mpsc::Receiver<Box<dyn QueuedChange>>) {
+        while let Some(first) = inbox.recv().await {
+            let mut group = Group::of(first);
+            group.fill(&mut inbox);
+            if group.has_only_steps && self.running.load(Ordering::Relaxed) > group.changes.len() {
+                self.clock.sleep(LINGER).await;
+                group.fill(&mut inbox);
+            }
+            let count = u32::try_from(group.changes.len()).unwrap_or(u32::MAX);
+            metrics::histogram!("rungs_commit_changes").record(count);
+            let failed = self.commit(&mut group).await.err().map(Arc::new);
+            for change in group.changes {
+                change.finish(failed.clone());
+            }
         }
-        keys.sort_unstable();
-        keys.dedup();
-        metrics::histogram!("rungs_commit_changes")
-            .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
-        let failed = commit(&*store, &*clock, &keys, &mut group).await.err().map(Arc::new);
-        for change in group {
-            change.finish(failed.clone());
+    }
+
+    /// Loads, applies and commits until the versions match.
+    async fn commit(&self, group: &mut Group) -> Result<(), StoreError> {
+        group.keys.sort_unstable();
+        group.keys.dedup_by(|later, first| {
+            let is_same = later.key == first.key;
+            first.must_load |= is_same && later.must_load;
+            is_same
+        });
+        let mut kept = self.kept_slots(&group.keys);
+        for _ in 0..MAX_CONFLICTS {
+            let had_kept = !kept.is_empty();
+            let mut draft = self.draft(&group.keys, std::mem::take(&mut kept)).await?;
+            let now = self.clock.now();
+            let mut is_refused = false;
+            for change in &mut group.changes {
+                let before = draft.changes;
+                change.apply(&mut draft, now);
+                is_refused |= draft.changes == before;
+            }
+            if is_refused && had_kept {
+                // Another process may have changed what it was refused for, and no commit would notice.
+                continue;
+            }
+            let writes = draft.writes();
+            if writes.is_empty() {
+                return Ok(());
+            }
+            match self.store.commit(writes).await {
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    draft.written().for_each(|it| self.kept.put(it));
+                    return Ok(());
+                }
+            }
         }
+        Err(StoreError::Conflict)
+    }
+
+    /// Takes the kept records of steps.
+    fn kept_slots(&self, keys: &[NamedKey]) -> BTreeMap<Key, Slot> {
+        let mut slots = BTreeMap::new();
+        for NamedKey { key, must_load } in keys {
+            // What is taken and not used would be outdated by the commit.
+            if let Some(found) = self.kept.take(key).filter(|_| !must_load) {
+                slots.insert(key.clone(), Slot::of(Some(found)));
+            }
+        }
+        slots
+    }
+
+    /// Loads the records that are not in `slots`.
+    async fn draft(
+        &self,
+        keys: &[NamedKey],
+        mut slots: BTreeMap<Key, Slot>,
+    ) -> Result<Draft, StoreError> {
+        let missing = keys.iter().map(|it| &it.key).filter(|it| !slots.contains_key(it));
+        let missing: Vec<_> = missing.cloned().collect();
+        if !missing.is_empty() {
+            let loaded = self.store.load(missing.clone()).await?;
+            slots.extend(missing.into_iter().zip(loaded.into_iter().map(Slot::of)));
+        }
+        Ok(Draft { slots, changes: 0 })
     }
 }
 
-/// Loads, applies and commits until the versions match.
-async fn commit(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    keys: &[Key],
-    group: &mut [Box<dyn QueuedChange>],
-) -> Result<(), StoreError> {
-    for _ in 0..MAX_CONFLICTS {
-        let loaded = store.load(keys.to_vec()).await?;
-        let slots = keys.iter().cloned().zip(loaded.into_iter().map(|it| match it {
-            Some(found) => {
-                Slot { version: Some(found.version), record: Some(found.record), dirty: false }
-            }
-            None => Slot { version: None, record: None, dirty: false },
-        }));
-        let mut draft = Draft { slots: slots.collect() };
-        let now = clock.now();
-        for change in group.iter_mut() {
-            change.apply(&mut draft, now);
-        }
-        let writes = draft.writes();
-        if writes.is_empty() {
-            return Ok(());
-        }
-        match store.commit(writes).await {
-            Err(StoreError::Conflict) => {}
-            other => return other,
+/// A key that some change names.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct NamedKey {
+    key: Key,
+    /// `false` if only steps name it.
+    must_load: bool,
+}
+
+/// The changes of one commit.
+struct Group {
+    keys: Vec<NamedKey>,
+    changes: Vec<Box<dyn QueuedChange>>,
+    has_only_steps: bool,
+}
+
+impl Group {
+    fn of(first: Box<dyn QueuedChange>) -> Self {
+        let mut group = Self { keys: Vec::new(), changes: Vec::new(), has_only_steps: true };
+        group.add(first);
+        group
+    }
+
+    fn add(&mut self, change: Box<dyn QueuedChange>) {
+        let must_load = !change.is_step();
+        self.has_only_steps &= change.is_step();
+        self.keys.extend(change.keys().into_iter().map(|key| NamedKey { key, must_load }));
+        self.changes.push(change);
+    }
+
+    /// Adds what waits, up to the size of a commit.
+    fn fill(&mut self, inbox: &mut mpsc::Receiver<Box<dyn QueuedChange>>) {
+        while self.keys.len() < GROUP_KEYS {
+            let Ok(change) = inbox.try_recv() else { return };
+            self.add(change);
         }
     }
-    Err(StoreError::Conflict)
 }

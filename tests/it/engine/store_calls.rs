@@ -20,6 +20,9 @@ use crate::support::paused::Paused;
 struct Counting {
     inner: Memory,
     calls: Arc<AtomicUsize>,
+    loads: Arc<AtomicUsize>,
+    commits: Arc<AtomicUsize>,
+    profiles: Arc<AtomicUsize>,
 }
 
 impl Counting {
@@ -32,6 +35,7 @@ impl Counting {
 
 impl Store for Counting {
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
         self.inner.load(keys)
     }
 
@@ -45,6 +49,9 @@ impl Store for Counting {
     }
 
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        let profiles = writes.iter().filter(|it| matches!(it.key, Key::Site(_))).count();
+        self.profiles.fetch_add(profiles, Ordering::SeqCst);
         self.inner.commit(writes)
     }
 
@@ -63,7 +70,7 @@ impl Store for Counting {
 }
 
 #[tokio::test(start_paused = true)]
-async fn looking_for_jobs_takes_less_than_a_call_for_each_page() {
+async fn pages_share_their_calls_of_the_store() {
     let store = Counting::default();
     let fetch = |_: FetchRequest| async {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -87,6 +94,15 @@ async fn looking_for_jobs_takes_less_than_a_call_for_each_page() {
         handle.wait().await.expect("ended");
     }
 
-    let calls = store.calls.load(Ordering::SeqCst);
-    assert!(calls < 500, "{calls} calls for 500 pages");
+    engine.shutdown().await;
+
+    let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+    let calls = count(&store.calls);
+    assert!(calls < 500, "{calls} calls that look for jobs for 500 pages");
+    let commits = count(&store.commits);
+    assert!(commits < 250, "{commits} commits for 500 pages");
+    let loads = count(&store.loads);
+    assert!(loads < 250, "{loads} loads for 500 pages");
+    let profiles = count(&store.profiles);
+    assert!((5..100).contains(&profiles), "{profiles} writes of the profiles of 5 sites");
 }

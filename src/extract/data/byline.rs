@@ -31,6 +31,8 @@ const BYLINE: usize = 240;
 const MAX_MARKED: usize = 200;
 /// Elements of one class that make a list.
 const LISTED: usize = 4;
+/// Letters of the last part of an address (`com`, `info`).
+const TOP_LEVEL: usize = 4;
 /// Elements around an author that are checked for being a comment or a review.
 const AROUND: usize = 12;
 
@@ -48,7 +50,9 @@ pub(super) fn author(doc: &Doc<'_>, kind: PageKind) -> Option<String> {
         kind == PageKind::Discussion || !(repeats.lists(doc, *it) || is_said_back(doc, *it))
     };
     let in_form = |it: &Id| kind != PageKind::Discussion && is_asked(doc, *it);
-    let candidates = marked.into_iter().filter(|it| !in_form(it)).filter(own);
+    // The name in a heading of the first level is that of the site, or the page's own.
+    let is_heading = |it: &Id| doc.around(*it).take(AROUND).any(|it| doc.tag(it) == Tag::H1);
+    let candidates = marked.into_iter().filter(|it| !in_form(it) && !is_heading(it)).filter(own);
     candidates.take(40).find_map(|it| name_in(doc, it, kind)).or_else(|| written_by(doc))
 }
 
@@ -111,7 +115,17 @@ fn name_in(doc: &Doc<'_>, id: Id, kind: PageKind) -> Option<String> {
         .filter(called)
         .find_map(read)
         .or_else(|| inside().filter(|it| doc.tag(*it) == Tag::A).find_map(read))
+        .or_else(|| account_in(doc, id, kind))
         .or_else(|| read(id))
+}
+
+/// Reads the name of an account: the link behind a label in a marked element.
+fn account_in(doc: &Doc<'_>, id: Id, kind: PageKind) -> Option<String> {
+    let text = doc.folded_text(id);
+    let labeled = after_label(&text)?;
+    let link = (id..doc.end(id)).find(|it| doc.tag(*it) == Tag::A && doc.node(*it).text > 0)?;
+    let account = doc.folded_text(link);
+    labeled.starts_with(&account).then(|| name(&account, Sure::Account, kind)).flatten()
 }
 
 /// Finds a line that is only a byline, such as `By Ada Lovelace`, and returns its name.
@@ -122,11 +136,14 @@ fn written_by(doc: &Doc<'_>) -> Option<String> {
         let text = doc.text(id).unwrap_or_default();
         let text = text.trim().trim_start_matches(['-', '–', '—', '|', '/', ' ']);
         let rest = after_label(text);
+        let is_labeled = label;
         let whole = if label { Some(text) } else { rest.filter(|it| !it.is_empty()) };
         label = rest.is_some_and(str::is_empty);
         let Some(whole) = whole else { continue };
         let listed = doc.around(id).any(|it| matches!(doc.tag(it), Tag::Li | Tag::Select));
-        if listed || in_frame(doc, id) || is_asked(doc, id) || is_said_back(doc, id) {
+        // A box with the label "Author" is about this page wherever it stands.
+        let framed = if is_labeled { leads_elsewhere(doc, id) } else { in_frame(doc, id) };
+        if listed || framed || is_asked(doc, id) || is_said_back(doc, id) {
             continue;
         }
         let words = || whole.split_whitespace();
@@ -150,8 +167,9 @@ fn after_label(text: &str) -> Option<&str> {
         let head = text.get(..label.len()).filter(|it| it.eq_ignore_ascii_case(label))?;
         let rest = text.get(head.len()..)?;
         // The label may run into the name where its element ends.
-        let apart =
-            rest.starts_with(|it: char| it == ':' || it.is_whitespace() || it.is_uppercase());
+        // In capitals nothing tells "PAR" and "PARIS" apart.
+        let runs_on = head.ends_with(char::is_lowercase) && rest.starts_with(char::is_uppercase);
+        let apart = runs_on || rest.starts_with(|it: char| it == ':' || it.is_whitespace());
         // "Von" and "Di" begin names too: Von Trapp.
         let sure = label.len() > PREFIX
             || *label == "by"
@@ -166,7 +184,10 @@ fn after_label(text: &str) -> Option<&str> {
 /// The certainty that a text is a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sure {
+    /// The element is marked as the one with the name.
     Name,
+    /// The text behind a label is a link: it may be the name of an account.
+    Account,
     No,
 }
 
@@ -182,9 +203,10 @@ fn name(text: &str, sure: Sure, kind: PageKind) -> Option<String> {
     {
         return None;
     }
-    let begins = |it: char| it.is_alphabetic() && (sure == Sure::Name || !it.is_lowercase());
+    let begins = |it: char| it.is_alphabetic() && (sure != Sure::No || !it.is_lowercase());
+    let has_digits = text.bytes().any(|it| it.is_ascii_digit());
     let named = !text.contains('@')
-        && !text.bytes().any(|it| it.is_ascii_digit())
+        && (!has_digits || sure == Sure::Account && words == 1)
         && text.chars().next().is_some_and(begins);
     // In a discussion people use names of their own choice.
     (named || (kind == PageKind::Discussion && words <= 3)).then(|| text.to_owned())
@@ -199,8 +221,24 @@ fn is_control(lower: &str) -> bool {
 pub(super) fn is_firm(name: &str) -> bool {
     let lower = name.to_lowercase();
     let marked = lower.split([' ', ',', '.']).any(|it| FIRM_WORDS.contains(&it));
-    let is_host = !lower.contains(' ') && lower.contains('.') && !lower.ends_with('.');
+    let ending = lower.rsplit_once('.').map_or("", |it| it.1);
+    let is_host = !lower.contains(' ') && (2..=TOP_LEVEL).contains(&ending.len());
     marked || is_host
+}
+
+/// Returns a name that a program made from an account in the form in which people write it:
+/// `ada.lovelace` becomes `Ada Lovelace`.
+pub(super) fn written_out(name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    let is_part = |it: &&str| it.len() > 1 && it.chars().all(char::is_lowercase);
+    if parts.len() < 2 || !parts.iter().all(is_part) {
+        return name.to_owned();
+    }
+    let capital = |part: &str| {
+        let mut letters = part.chars();
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
+    };
+    parts.into_iter().map(capital).collect::<Vec<_>>().join(" ")
 }
 
 /// Strips the label in front of a name.
@@ -220,6 +258,11 @@ fn bare_name(text: &str) -> &str {
 /// Returns `true` if an element is part of navigation, an aside or a footer.
 pub(super) fn in_frame(doc: &Doc<'_>, id: Id) -> bool {
     doc.around(id).any(|it| matches!(doc.tag(it), Tag::Nav | Tag::Aside | Tag::Footer))
+}
+
+/// Returns `true` if an element is part of navigation or of the page's footer.
+fn leads_elsewhere(doc: &Doc<'_>, id: Id) -> bool {
+    doc.around(id).any(|it| matches!(doc.tag(it), Tag::Nav | Tag::Footer))
 }
 
 /// Returns `true` if a class contains one of some words.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::core::request::Profile;
+use crate::extract::data::byline;
 use crate::extract::data::json_ld::Graph;
 use crate::extract::data::markup::{self, Vocabulary, items};
 use crate::extract::data::schema_org::{PROFILES, fits, has_type, is_page};
@@ -16,6 +17,8 @@ use crate::extract::value::provenance::Source;
 
 /// Authors of an article that are named.
 const MAX_PEOPLE: usize = 8;
+/// Words of the name of a person.
+const NAME_WORDS: usize = 6;
 /// Bytes of the joined names of a paper's authors.
 const MAX_AUTHORS: usize = 2_000;
 
@@ -150,11 +153,29 @@ impl Declared {
         let mut names: Vec<String> = Vec::new();
         for one in all.iter().take(MAX_PEOPLE) {
             let firm = has_type(self.graph.resolve(one), "Organization");
-            if let Some(name) = self.name_of(one).filter(|it| !firm && !names.contains(it)) {
-                names.push(name);
+            let name = self.name_of(one).map(|it| byline::without_label(&it).to_owned());
+            if let Some(name) = name.filter(|it| !firm && !names.contains(it)) {
+                let is_account = !byline::is_firm(&name);
+                names.push(if is_account { byline::written_out(&name) } else { name });
             }
         }
+        // Beside a person a long name is that of an institute.
+        let is_short = |it: &String| it.split(' ').count() <= NAME_WORDS;
+        if names.iter().any(is_short) {
+            names.retain(is_short);
+        }
         (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    /// The name of the organization that publishes the page.
+    pub(crate) fn publisher(&self) -> Option<String> {
+        self.find_in_graph(|it| {
+            let publisher = it.get("publisher")?;
+            let item = self.graph.resolve(publisher);
+            // The site of one person is published by that person.
+            let is_firm = has_type(item, "Organization") || has_type(item, "NewsMediaOrganization");
+            (is_firm && !has_type(item, "Person")).then(|| self.name_of(publisher)).flatten()
+        })
     }
 
     /// Returns the first result of `find` among the items of JSON-LD and their main entities.

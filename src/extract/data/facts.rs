@@ -91,8 +91,18 @@ impl PageNames {
         let site = SiteName::of(declared.opengraph_text("site_name"), declared.address.as_deref());
         let own = declared.title.clone().or_else(|| declared.dublin_core_text("title"));
         let title = shared.or_else(|| own.clone()).map(|it| unhyphenated(&it));
-        let heading_at = title::heading(doc, title.as_deref().unwrap_or_default());
+        let headline = headline(declared).map(|it| unhyphenated(&it));
+        let said = headline.as_deref().and_then(|it| title::heading_of(doc, it));
+        let heading_at = said
+            .or_else(|| title::lead_of(doc, own.as_deref().unwrap_or_default()))
+            .or_else(|| title::heading(doc, title.as_deref().unwrap_or_default()));
         let heading = heading_at.map(|it| unhyphenated(&title::text(doc, it)));
+        if let (Some(heading), Some(headline), Some(_)) = (&heading, headline, said) {
+            // A kicker in front of the heading is no part of the title.
+            let title =
+                if title::is_last_part(heading, &headline) { headline } else { heading.clone() };
+            return Self { title: Some(title), heading: Some(heading.clone()), heading_at };
+        }
         let title = title.map(|it| site.strip_from(&it));
         if let (Some(heading), Some(title)) = (&heading, &title)
             && title::is_last_part(heading, title)
@@ -124,6 +134,13 @@ impl PageNames {
     }
 }
 
+/// The headline of the article that a page is.
+fn headline(declared: &Declared) -> Option<String> {
+    let of =
+        |it: &Value| declared.name_of(it.get("headline").filter(|_| page_kind::is_article(it))?);
+    declared.find_in_graph(of)
+}
+
 fn description(declared: &Declared) -> Option<String> {
     declared
         .meta_text("description")
@@ -142,14 +159,32 @@ fn language(declared: &Declared) -> Option<String> {
         .or_else(|| declared.dublin_core_text("language"))
 }
 
+/// Names of `meta` elements with the author besides the common ones.
+const AUTHOR_META: [&str; 5] = [
+    "citation_author",
+    "parsely-author",
+    "sailthru.author",
+    "byl",
+    "shareaholic:article_author_name",
+];
+
 fn author(doc: &Doc<'_>, declared: &Declared, kind: PageKind) -> Option<String> {
     let site = declared.opengraph_text("site_name");
-    let is_person = |it: &String| !byline::is_firm(it);
+    let publisher = declared.publisher().map(|it| title::letters(&it));
+    let is_publisher = |name: &str| {
+        let rest = publisher.as_deref().and_then(|it| it.strip_prefix(&title::letters(name)));
+        rest.is_some_and(|it| matches!(it, "" | "de" | "at" | "ch" | "com" | "net" | "org"))
+    };
+    let is_talk = kind == PageKind::Discussion;
+    let is_person = |it: &String| {
+        let bare = byline::without_label(it);
+        is_talk || !byline::is_firm(bare) && !is_publisher(bare)
+    };
     let meta = declared
         .meta_text("author")
         .or_else(|| declared.meta_text("article:author").filter(|it| !it.starts_with("http")))
         .or_else(|| declared.dublin_core_text("creator"))
-        .or_else(|| declared.meta_text("citation_author"));
+        .or_else(|| AUTHOR_META.into_iter().find_map(|it| declared.meta_text(it)));
     let person = declared
         .find_in_graph(|it| declared.person_names(it.get("author").filter(|_| !is_page(it))?))
         .or_else(|| declared.find_in_graph(|it| declared.person_names(it.get("author")?)))

@@ -1,5 +1,7 @@
 //! The kind of a page, as far as its parts are judged by it.
 
+use serde_json::Value;
+
 use crate::extract::data::declared::Declared;
 use crate::extract::data::schema_org::has_type;
 use crate::extract::dom::doc::Doc;
@@ -53,8 +55,12 @@ impl PageKind {
 /// Returns `true` if a page declares to be an article.
 pub(super) fn is_written(declared: &Declared) -> bool {
     let shared_as = declared.opengraph.get("type").map(String::as_str).unwrap_or_default();
-    let is_article = |it| WRITTEN.iter().any(|name| has_type(it, name));
     shared_as == "article" || declared.graph.items.iter().any(is_article)
+}
+
+/// Returns `true` if an item of JSON-LD is an article.
+pub(super) fn is_article(item: &Value) -> bool {
+    WRITTEN.iter().any(|it| has_type(item, it))
 }
 
 /// Returns `true` if a page's program or its address is that of a forum.

@@ -39,7 +39,39 @@ pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
 
 /// Returns the words of a heading, without the readings above them.
 pub(super) fn text(doc: &Doc<'_>, heading: Id) -> String {
-    doc.line(heading, |it| doc.node(it).hidden || matches!(doc.name(it), "rt" | "rp"))
+    doc.line(heading, |it| {
+        doc.node(it).hidden || doc.tag(it) == Tag::Button || matches!(doc.name(it), "rt" | "rp")
+    })
+}
+
+/// Finds the heading of the first level that is the headline of the page's data, or ends with it.
+pub(super) fn heading_of(doc: &Doc<'_>, headline: &str) -> Option<Id> {
+    let wanted = letters(headline);
+    let is = |it: &Id| {
+        let found = letters(&text(doc, *it));
+        found == wanted || found.ends_with(&wanted)
+    };
+    let fits = |it: &Id| doc.tag(*it) == Tag::H1 && (2..=LONGEST).contains(&doc.node(*it).text);
+    (wanted.len() >= SHORTEST).then(|| (0..doc.len()).filter(fits).take(MAX_HEADINGS).find(is))?
+}
+
+/// Finds the heading of a lower level that the title of the page begins with, where the heading of the first
+/// level is only the name of the site behind it.
+pub(super) fn lead_of(doc: &Doc<'_>, title: &str) -> Option<Id> {
+    let is_first = |it: &Id| doc.tag(*it) == Tag::H1 && doc.node(*it).text > 0;
+    let mut first = (0..doc.len()).filter(is_first);
+    let (site, None) = (first.next()?, first.next()) else { return None };
+    let title = title.trim();
+    let at = title.find(&doc.folded_text(site)).filter(|it| *it > 0)?;
+    let lower = |it: &Id| doc.tag(*it).level().is_some_and(|it| (2..=4).contains(&it));
+    let leads = |it: &Id| {
+        let text = doc.folded_text(*it);
+        let rest = title.strip_prefix(&text);
+        text.len() >= SHORTEST
+            && text.len() <= at
+            && rest.is_some_and(|it| it.trim_start().starts_with(BETWEEN))
+    };
+    (0..doc.len()).filter(lower).take(MAX_HEADINGS).find(leads)
 }
 
 /// Returns `true` if a heading and a title name one page: half of the words of the shorter are in the
@@ -144,7 +176,8 @@ impl SiteName {
             let (name, rest) = title.split_at(at);
             let apart = name.ends_with(' ');
             let rest = rest.trim_start_matches(BETWEEN).trim_start();
-            (apart && rest.len() >= SHORTEST && self.is_in_address(name.trim())).then_some(rest)
+            let is_title = rest.len() >= SHORTEST && !is_home(rest);
+            (apart && is_title && self.is_in_address(name.trim())).then_some(rest)
         };
         let bare = named.or_else(called).or_else(leading).map(str::trim_end);
         let bare = bare.filter(|it| !it.is_empty());
@@ -152,7 +185,12 @@ impl SiteName {
     }
 }
 
+/// Returns `true` if a part of a title only says that the page is the first of its site.
+fn is_home(text: &str) -> bool {
+    matches!(letters(text).as_str(), "home" | "homepage" | "startseite" | "index" | "welcome")
+}
+
 /// Returns the letters and digits of a text in lower case.
-fn letters(text: &str) -> String {
+pub(super) fn letters(text: &str) -> String {
     text.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

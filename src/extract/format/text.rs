@@ -11,6 +11,7 @@ use crate::extract::dom::spans::{Spans, cells};
 use crate::extract::dom::superscript::{LONGEST, Shift};
 use crate::extract::dom::tag::Tag;
 use crate::extract::dom::task::task_box;
+use crate::extract::main_content::is_sentence;
 
 /// Renders a selection with a blank line between blocks.
 pub(crate) fn render(selection: &Selection<'_, '_>) -> String {
@@ -100,7 +101,7 @@ impl TextWriter<'_> {
 
     fn element(&mut self, id: Id) {
         let doc = self.selection.doc;
-        if is_caption(doc, id) {
+        if is_caption(doc, id) || is_image_box(doc, id) || is_caption_line(doc, id) {
             return;
         }
         match doc.tag(id) {
@@ -110,6 +111,7 @@ impl TextWriter<'_> {
             // A text has no images, so their captions are dropped.
             Tag::Figcaption if captions_an_image(doc, id) => {}
             Tag::Figure if captions_an_image(doc, id) && doc.node(id).text < CAPTION => {}
+            Tag::Figure if only_captions(doc, id) => {}
             Tag::Pre if code::counts_lines(doc, id) => {}
             Tag::Pre => {
                 self.flush();
@@ -266,10 +268,89 @@ fn is_caption(doc: &Doc<'_>, id: Id) -> bool {
     is_named && doc.around(id).skip(1).take(BESIDE).take_while(small).any(|it| has_image(&it))
 }
 
+/// Returns `true` if a figure holds nothing but its caption: a script adds the image.
+fn only_captions(doc: &Doc<'_>, figure: Id) -> bool {
+    let node = doc.node(figure);
+    let is_caption = |it: &Id| doc.tag(*it) == Tag::Figcaption;
+    let captions: usize = (figure..node.end).filter(is_caption).map(|it| doc.node(it).text).sum();
+    let is_text = |it: Id| {
+        matches!(
+            doc.tag(it),
+            Tag::Blockquote | Tag::Code | Tag::Formula | Tag::Li | Tag::Pre | Tag::Table
+        )
+    };
+    captions > 0
+        && node.text < CAPTION
+        && node.text - captions.min(node.text) <= CREDIT
+        && !(figure..node.end).any(is_text)
+}
+
+/// Returns `true` if a box among paragraphs shows an image and a short text in an element of its own, without
+/// links and no sentence: its caption.
+fn is_image_box(doc: &Doc<'_>, id: Id) -> bool {
+    let node = doc.node(id);
+    let fits = matches!(node.tag, Tag::Div | Tag::Span | Tag::Other)
+        && (1..CAPTION / 2).contains(&node.text)
+        && node.linked == 0
+        && (3..MAX_NODES).contains(&(node.end - id));
+    if !fits {
+        return false;
+    }
+    let mut has_image = false;
+    for at in id + 1..node.end {
+        let node = doc.node(at);
+        has_image |= node.tag == Tag::Img;
+        let is_text = matches!(
+            node.tag,
+            Tag::Blockquote | Tag::Code | Tag::Formula | Tag::Li | Tag::Pre | Tag::Table | Tag::Dd
+        );
+        // What stands directly beside an image may be an icon's note.
+        let is_beside = node.tag == Tag::Text && node.text > 0 && node.parent == id;
+        if is_text && node.text > 0 || is_beside || node.tag.level().is_some() {
+            return false;
+        }
+    }
+    let is_paragraph = |it: &Id| {
+        let node = doc.node(*it);
+        node.tag == Tag::P && node.text - node.linked >= PARAGRAPH
+    };
+    has_image
+        && doc.children(node.parent).filter(is_paragraph).take(2).count() == 2
+        && !is_sentence(&doc.folded_text(id))
+}
+
+/// Returns `true` for a paragraph in one inline element that holds an image, or stands below one: a caption.
+fn is_caption_line(doc: &Doc<'_>, id: Id) -> bool {
+    let node = doc.node(id);
+    if node.tag != Tag::P || node.has_block || !(1..CAPTION / 2).contains(&node.text) {
+        return false;
+    }
+    let has_image = |it: Id| (it..doc.end(it)).take(MAX_NODES).any(|it| doc.tag(it) == Tag::Img);
+    let holds_all =
+        |it: Id, tags: &[Tag]| tags.contains(&doc.tag(it)) && doc.node(it).text + 2 >= node.text;
+    let inline = [Tag::Em, Tag::I, Tag::Small, Tag::Span];
+    if has_image(id) {
+        let last = doc.children(id).filter(|it| doc.node(*it).text > 0).last();
+        return last.is_some_and(|it| holds_all(it, &inline) && !has_image(it));
+    }
+    let is_italic = (id + 1..node.end).any(|it| holds_all(it, &inline[..3]));
+    let before = || {
+        let is_blank = |it: Id| doc.text(it).is_some_and(|it| it.trim().is_empty());
+        let nodes = (node.parent + 1..id).rev().take(MAX_NODES);
+        nodes.into_iter().find(|it| doc.node(*it).parent == node.parent && !is_blank(*it))
+    };
+    is_italic && before().is_some_and(|it| doc.node(it).text == 0 && has_image(it))
+}
+
 /// Elements around a caption among which its image is.
 const BESIDE: usize = 2;
 /// Bytes of the texts around an image in a figure.
 const CAPTION: usize = 400;
+/// Bytes of the credit beside the caption of a figure.
+const CREDIT: usize = 60;
+/// Nodes of a box with an image, and bytes of a paragraph beside it.
+const MAX_NODES: usize = 60;
+const PARAGRAPH: usize = 80;
 
 /// Returns `true` if a caption's figure shows an image and nothing to read.
 fn captions_an_image(doc: &Doc<'_>, id: Id) -> bool {

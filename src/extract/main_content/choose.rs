@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::evidence::PARAGRAPH as PROSE;
 use super::{ENOUGH, phrases};
 use crate::extract::data::byline::Classes;
 use crate::extract::data::page_kind::PageKind;
-use crate::extract::dom::doc::{Doc, Id};
+use crate::extract::dom::doc::{Doc, Id, Node};
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
 use crate::extract::vocabulary::{BODY_CLASSES, COMMENT_CLASSES};
@@ -23,6 +24,8 @@ const LINKED: usize = 15;
 
 /// Percent of the prose around an `article` without the page's heading that it must hold.
 const ARTICLE_SHARE: usize = 60;
+/// Percent of the paragraphs of a page that a small part must hold to be chosen.
+const PROSE_SHARE: usize = 60;
 /// Items of one class that are a list of comments.
 const COMMENTS: usize = 2;
 
@@ -39,7 +42,7 @@ pub(super) fn choose(doc: &Doc<'_>, body: Id, kind: PageKind) -> Option<Id> {
     let is_main = |it: Id| doc.tag(it) == Tag::Main || doc.attr(it, "role") == Some("main");
     named(&article_body)
         .or_else(|| named(&|it| doc.tag(it) == Tag::Article).filter(|it| is_entry(doc, body, *it)))
-        .or_else(|| named(&is_main))
+        .or_else(|| named(&is_main).map(|it| headed_article(doc, it).unwrap_or(it)))
         .or_else(|| {
             let comments =
                 if kind == PageKind::Discussion { Vec::new() } else { comments(doc, body) };
@@ -60,6 +63,41 @@ fn is_entry(doc: &Doc<'_>, body: Id, article: Id) -> bool {
     let prose = |it: Id| doc.node(it).text - doc.node(it).linked;
     prose(article) * 100 >= prose(around) * ARTICLE_SHARE
         || around == body && prose(article) > STORY
+}
+
+/// Returns the only one of several `article` elements in the main part that has a heading of the first level,
+/// if it holds most of the prose. The others are the cards of other pages.
+fn headed_article(doc: &Doc<'_>, main: Id) -> Option<Id> {
+    let is_heading = |it: &Id| doc.tag(*it) == Tag::H1 && doc.node(*it).text > 0;
+    let mut found = None;
+    for heading in (main..doc.end(main)).filter(is_heading) {
+        let inside = doc.around(heading).take_while(|it| *it != main);
+        let article = inside.filter(|it| doc.tag(*it) == Tag::Article).last();
+        match (article, found) {
+            (Some(new), Some(old)) if new != old => return None,
+            (Some(new), _) => found = Some(new),
+            (None, _) => {}
+        }
+    }
+    let article = found.filter(|it| doc.node(*it).text >= ENOUGH)?;
+    let prose = |it: Id| doc.node(it).text - doc.node(it).linked;
+    (prose(article) * 100 >= prose(main) * ARTICLE_SHARE).then_some(article)
+}
+
+/// Returns `true` if a part holds most of the paragraphs of a page, however many lists and menus stand around
+/// it.
+pub(super) fn holds_prose(doc: &Doc<'_>, body: Id, part: Id) -> bool {
+    let paragraphs = |it: Id| -> usize {
+        let all = (it..doc.end(it)).map(|it| doc.node(it));
+        let is_prose = |it: &&Node<'_>| {
+            let is_block = it.tag.is_block() && !it.has_block && !it.hidden;
+            let is_bare = it.tag == Tag::Text && doc.node(it.parent).has_block;
+            is_block || is_bare && is_container(doc.tag(it.parent))
+        };
+        all.filter(is_prose).map(|it| it.text - it.linked).filter(|it| *it >= PROSE).sum()
+    };
+    let own = paragraphs(part);
+    own >= ENOUGH && own * 100 >= paragraphs(body) * PROSE_SHARE
 }
 
 /// Returns the comments of readers: items of one class that names them, beside each other.
@@ -165,7 +203,13 @@ fn densest(doc: &Doc<'_>, body: Id, comments: &[Id]) -> Option<Id> {
             at = node.end;
             continue;
         }
-        if is_paragraph(node.tag) && node.text >= PARAGRAPH {
+        // Text that only line breaks divide is a paragraph, too.
+        let is_bare = node.tag == Tag::Text
+            && node.linked == 0
+            && node.text >= PROSE
+            && is_container(doc.tag(node.parent))
+            && doc.text(at).is_some_and(|it| phrases::is_sentence(it.trim_end()));
+        if is_paragraph(node.tag) && node.text >= PARAGRAPH || is_bare {
             let commas: usize = (at..node.end)
                 .filter_map(|it| doc.text(it))
                 .map(|it| it.matches([',', '，', '、']).count())
@@ -183,6 +227,11 @@ fn densest(doc: &Doc<'_>, body: Id, comments: &[Id]) -> Option<Id> {
     }
     let best = (body..doc.end(body)).max_by_key(|it| (scores[*it], std::cmp::Reverse(*it)))?;
     (scores[best] > 0).then_some(best)
+}
+
+/// Returns `true` if an element may hold text without paragraphs.
+fn is_container(tag: Tag) -> bool {
+    matches!(tag, Tag::Article | Tag::Center | Tag::Div | Tag::Main | Tag::Section)
 }
 
 fn is_paragraph(tag: Tag) -> bool {

@@ -1,14 +1,17 @@
 //! Finds the main content of a page.
 //!
 //! First one part of the page is chosen ([`choose`]), then the boilerplate inside it is dropped
-//! ([`trim`], [`phrases`]). What counts as boilerplate depends on the kind of the page.
+//! ([`trim`], [`phrases`], [`stories`]), and last what is left around it ([`ending`]). What counts as
+//! boilerplate depends on the kind of the page.
 
 mod boilerplate;
 mod choose;
+mod ending;
 mod evidence;
 mod explain;
 mod phrases;
 mod repetition;
+mod stories;
 mod trim;
 
 use crate::extract::data::facts::Facts;
@@ -17,6 +20,7 @@ use crate::extract::dom::selection::Selection;
 
 pub(super) use self::boilerplate::{Boilerplate, BoilerplateMap};
 pub(super) use self::explain::parts;
+pub(super) use self::phrases::is_sentence;
 
 /// Bytes of a choice that can be trusted.
 const ENOUGH: usize = 250;
@@ -33,7 +37,9 @@ pub(super) fn find<'d, 'a>(
     let body = doc.body();
     let chosen = choose::choose(doc, body, facts.kind).unwrap_or(body);
     let (part, whole) = (doc.node(chosen).text, doc.node(body).text);
-    let root = if chosen != body && (part < ENOUGH || part * SHARE < whole) {
+    let is_little =
+        part < ENOUGH || part * SHARE < whole && !choose::holds_prose(doc, body, chosen);
+    let root = if chosen != body && is_little {
         warnings.push(
             "no part of the page stands out as its main content; the whole page was extracted"
                 .to_owned(),

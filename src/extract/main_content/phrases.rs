@@ -44,7 +44,7 @@ pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>, flow: &Flow) {
         let node = doc.node(*it);
         // Among blocks an inline element is a line of its own.
         let alone = || matches!(node.tag, Tag::A | Tag::Span) && doc.node(node.parent).has_block;
-        (matches!(node.tag, Tag::Div | Tag::P) || alone())
+        (matches!(node.tag, Tag::Div | Tag::P) || is_linked_title(doc, *it) || alone())
             && !node.has_block
             && (1..REFERRAL).contains(&node.text)
             && node.linked > 0
@@ -56,7 +56,16 @@ pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>, flow: &Flow) {
         let refers = node.linked * 100 >= node.text * REFERRED
             && node.text - node.linked < UNLINKED
             && (!is_sentence(&text) || node.linked >= node.text)
-            && REFERRAL_PHRASES.iter().any(|it| text.starts_with(it));
+            && refers(&text);
+        if is_linked_title(doc, line) {
+            // "Related: ..." between two paragraphs.
+            let label =
+                text.split(':').next().filter(|it| it.len() < LABEL && it.len() < text.len());
+            if flow.holds(line) && label.is_some_and(is_boilerplate_heading) {
+                selection.drop_node(line, DropRule::Invitation);
+            }
+            continue;
+        }
         if refers {
             selection.drop_node(line, DropRule::Invitation);
             continue;
@@ -75,6 +84,12 @@ pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>, flow: &Flow) {
     }
 }
 
+/// Returns `true` for a heading that is a link.
+fn is_linked_title(doc: &Doc<'_>, id: Id) -> bool {
+    let node = doc.node(id);
+    node.tag.level().is_some_and(|it| it >= 2) && node.linked * 2 > node.text
+}
+
 /// Returns `true` if a line is to be pressed: all of it is a link, or its role is that of a button.
 fn is_pressed(doc: &Doc<'_>, id: Id) -> bool {
     let node = doc.node(id);
@@ -84,14 +99,33 @@ fn is_pressed(doc: &Doc<'_>, id: Id) -> bool {
 }
 
 /// Returns `true` if an address is that of a document to download.
-fn leads_to_file(address: &str) -> bool {
+pub(super) fn leads_to_file(address: &str) -> bool {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let kind = path.rsplit('/').next().and_then(|it| it.rsplit_once('.')).map(|it| it.1);
     kind.is_some_and(|it| FILE_KINDS.iter().any(|kind| it.eq_ignore_ascii_case(kind)))
 }
 
+/// Returns `true` if a text in lower case begins like a reference to other pages.
+pub(super) fn refers(text: &str) -> bool {
+    let text = text.trim_start_matches(|it: char| !it.is_alphanumeric());
+    begins_like(text, REFERRAL_PHRASES)
+}
+
+/// Returns `true` if a text in lower case begins like the heading of a section that is boilerplate.
+pub(super) fn is_boilerplate_heading(text: &str) -> bool {
+    begins_like(text, BOILERPLATE_HEADINGS)
+}
+
+/// Returns `true` if a text begins with one of the phrases of a sorted list.
+fn begins_like(text: &str, phrases: &[&str]) -> bool {
+    let first = text.bytes().next();
+    let from = phrases.partition_point(|it| it.bytes().next() < first);
+    let same = phrases.iter().skip(from).take_while(|it| it.bytes().next() == first);
+    first.is_some() && same.into_iter().any(|it| text.starts_with(it))
+}
+
 /// Returns `true` if a line ends like a sentence.
-pub(super) fn is_sentence(text: &str) -> bool {
+pub(in crate::extract) fn is_sentence(text: &str) -> bool {
     let text = text.trim_end_matches(['"', '\'', '”', '’', '»', ')', ' ']);
     text.ends_with(['.', '!', '?', ':', '…', '。', '！', '？'])
 }
@@ -113,7 +147,7 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind
         let text = doc.folded_text(head).to_lowercase();
         let reviews =
             || kind == PageKind::Product && REVIEW_HEADINGS.iter().any(|it| text.contains(it));
-        if !BOILERPLATE_HEADINGS.iter().any(|it| text.starts_with(it)) && !reviews() {
+        if !is_boilerplate_heading(&text) && !reviews() {
             continue;
         }
         found += 1;
@@ -162,10 +196,9 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind
 /// Returns `true` if a short block without links stands where a heading does: links follow it.
 fn is_label(doc: &Doc<'_>, id: Id) -> bool {
     let node = doc.node(id);
-    let is_short = matches!(node.tag, Tag::P | Tag::Div)
-        && !node.has_block
-        && node.linked == 0
-        && node.text < LABEL;
+    let is_line = matches!(node.tag, Tag::P | Tag::Div)
+        || node.tag == Tag::Span && doc.node(node.parent).has_block;
+    let is_short = is_line && !node.has_block && node.linked == 0 && node.text < LABEL;
     is_short && {
         let next = doc.siblings_after(id).take(NEAR).find(|it| doc.node(*it).text > 0);
         next.is_some_and(|it| doc.node(it).linked * 2 >= doc.node(it).text)

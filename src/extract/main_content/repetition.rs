@@ -25,28 +25,37 @@ const MAX_GALLERIES: usize = 100;
 const AROUND: usize = 12;
 /// Times that a gallery shows a caption.
 const SHOWN: usize = 3;
+/// Captions that are looked for inside longer lines.
+const MAX_CAPTIONS: usize = 20;
+/// Bytes of a line that counts images.
+const COUNTER: usize = 24;
 /// The share of other text in a gallery at most: a quarter.
 const GALLERY: usize = 4;
 /// Lines and paragraphs at the beginning of an article among which its details are.
 const FIRST_LINES: usize = 40;
 const FIRST_PARAGRAPHS: usize = 3;
 
-/// Returns the lines of a selection as its reader sees them.
-fn kept_lines(selection: &Selection<'_, '_>) -> Vec<TextLine> {
+/// Returns the lines of a selection that are shown.
+pub(super) fn lines_of(selection: &Selection<'_, '_>) -> Vec<TextLine> {
     let doc = selection.doc;
     let mut all = lines(doc, selection.root, doc.end(selection.root));
-    all.retain(|line| selection.shows(line.at));
+    drop_hidden(selection, &mut all);
     all
 }
 
+/// Removes the lines that are no longer shown.
+pub(super) fn drop_hidden(selection: &Selection<'_, '_>, lines: &mut Vec<TextLine>) {
+    lines.retain(|line| selection.shows(line.at));
+}
+
 /// Returns the largest element that holds a line and nothing else.
-fn element_of(doc: &Doc<'_>, root: Id, line: &TextLine) -> Id {
+pub(super) fn element_of(doc: &Doc<'_>, root: Id, line: &TextLine) -> Id {
     let holds = |it: &Id| *it != root && doc.node(*it).text <= line.text.len() + 2;
     doc.around(line.at).take_while(holds).last().unwrap_or(line.at)
 }
 
 /// Drops short lines at the beginning that only repeat what the metadata holds: the author and the date.
-pub(super) fn drop_details(selection: &mut Selection<'_, '_>, facts: &Facts) {
+pub(super) fn drop_details(selection: &mut Selection<'_, '_>, lines: &[TextLine], facts: &Facts) {
     let doc = selection.doc;
     let author = facts.author.as_deref().filter(|it| it.len() >= NAME).map(str::to_lowercase);
     let style = DateStyle::of(facts.language.as_deref());
@@ -55,7 +64,7 @@ pub(super) fn drop_details(selection: &mut Selection<'_, '_>, facts: &Facts) {
         return;
     }
     let mut paragraphs = 0;
-    for line in kept_lines(selection).iter().take(FIRST_LINES) {
+    for line in lines.iter().take(FIRST_LINES) {
         if line.text.len() >= LINE {
             paragraphs += 1;
             if paragraphs >= FIRST_PARAGRAPHS {
@@ -82,17 +91,17 @@ pub(super) fn drop_details(selection: &mut Selection<'_, '_>, facts: &Facts) {
 
 /// Drops the galleries of a page, which show each caption several times, and leaves text alone that a page
 /// repeats once.
-pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
+pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>, lines: &[TextLine]) {
     let doc = selection.doc;
     if !has_image(doc, selection.root) {
         return;
     }
-    let lines = kept_lines(selection);
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for line in lines.iter().filter(|it| it.text.len() >= QUOTE) {
-        *counts.entry(&line.text).or_default() += 1;
+    let captions = Captions::of(lines);
+    if captions.all.is_empty() {
+        return;
     }
-    let repeats = |text: &str| counts.get(text).is_some_and(|it| *it >= SHOWN);
+    let repeats = |text: &str| captions.all.contains(text);
+    let holds: Vec<bool> = lines.iter().map(|it| captions.are_in(&it.text)).collect();
     let root = selection.root;
     let total = selection.length();
     let mut end = root;
@@ -107,8 +116,8 @@ pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
         let mut part = element_of(doc, root, line);
         for around in doc.around(part).skip(1).take(AROUND).take_while(|it| *it != root) {
             let inside = around..doc.end(around);
-            let again = lines.iter().filter(|it| inside.contains(&it.at) && repeats(&it.text));
-            let again: usize = again.map(|it| it.text.len() + 1).sum();
+            let again = lines.iter().zip(&holds).filter(|it| *it.1 && inside.contains(&it.0.at));
+            let again: usize = again.map(|it| it.0.text.len() + 1).sum();
             let other = doc.node(around).text.saturating_sub(again);
             if other * GALLERY > doc.node(around).text || has_heading(doc, around) {
                 break;
@@ -125,6 +134,50 @@ pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>) {
     for id in dropped {
         selection.drop_node(id, DropRule::Repeated);
     }
+}
+
+/// The lines that a page shows several times.
+struct Captions<'l> {
+    all: HashSet<&'l str>,
+    /// The first of them, which are also looked for inside longer lines.
+    first: Vec<&'l str>,
+}
+
+impl<'l> Captions<'l> {
+    fn of(lines: &'l [TextLine]) -> Self {
+        // A gallery that counts its images shows one caption at a time, twice.
+        let counts_images = lines.iter().any(|it| is_counter(&it.text));
+        let shown = if counts_images { SHOWN - 1 } else { SHOWN };
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        let (mut all, mut first) = (HashSet::new(), Vec::new());
+        for line in lines.iter().filter(|it| it.text.len() >= QUOTE) {
+            let count = counts.entry(&line.text).or_default();
+            *count += 1;
+            if *count == shown {
+                all.insert(line.text.as_str());
+                first.push(line.text.as_str());
+            }
+        }
+        first.truncate(MAX_CAPTIONS);
+        Self { all, first }
+    }
+
+    /// Returns `true` if a line is made of captions, or counts the images.
+    fn are_in(&self, text: &str) -> bool {
+        let is_caption = self.all.contains(text) || self.first.iter().any(|it| text.contains(it));
+        is_caption || !self.all.is_empty() && is_counter(text)
+    }
+}
+
+/// Returns `true` if a line counts the images of a gallery: "Image 1 of 9", "1 / 9".
+fn is_counter(text: &str) -> bool {
+    let words = text.split([' ', '/']).filter(|it| !it.is_empty());
+    let (numbers, others): (Vec<&str>, Vec<&str>) =
+        words.take(6).partition(|it| it.bytes().all(|it| it.is_ascii_digit()));
+    let [first, last] = numbers[..] else { return false };
+    let ends = text.ends_with(last) && text.len() <= COUNTER;
+    let in_order = first.len() <= last.len() && last.len() <= 3;
+    ends && in_order && others.len() <= 2 && (text.contains('/') || !others.is_empty())
 }
 
 /// Drops short lines that recur with only their numbers changed, as they stand beside each post.

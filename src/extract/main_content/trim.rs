@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::evidence::{Evidence, Flow};
-use super::{choose, phrases, repetition};
+use super::{choose, ending, phrases, repetition, stories};
 use crate::extract::data::facts::Facts;
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::{Doc, Id};
@@ -84,17 +84,35 @@ pub(super) fn without_boilerplate<'d, 'a>(
     if kind == PageKind::Product || !is_at_least(doc.node(root).linked, total, LIST_OF_LINKS) {
         drop_link_lists(&mut selection, &flow, total);
     }
+    if kind == PageKind::Other {
+        stories::drop_stories(&mut selection, &flow, facts);
+    }
     drop_above_heading(&mut selection);
     drop_lone_links(&mut selection, &flow, kind);
     phrases::drop_invitations(&mut selection, &flow);
-    repetition::drop_details(&mut selection, facts);
+    let has_details = facts.author.is_some() || facts.published_at.is_some();
+    let mut lines = Vec::new();
+    if kind == PageKind::Other || has_details {
+        lines = repetition::lines_of(&selection);
+    }
+    repetition::drop_details(&mut selection, &lines, facts);
     match kind {
         PageKind::Product => repetition::drop_repeated(&mut selection, kind),
         PageKind::Discussion => {
             repetition::drop_repeated(&mut selection, kind);
             repetition::drop_labels(&mut selection);
         }
-        PageKind::Other => repetition::drop_galleries(&mut selection),
+        PageKind::Other => {
+            repetition::drop_hidden(&selection, &mut lines);
+            repetition::drop_galleries(&mut selection, &lines);
+            repetition::drop_hidden(&selection, &mut lines);
+            ending::drop_notes(&mut selection, &lines, facts);
+        }
+    }
+    ending::drop_advertisements(&mut selection);
+    ending::drop_empty_sections(&mut selection);
+    if kind == PageKind::Other {
+        ending::drop_leftovers(&mut selection);
     }
     // The description of a product is often short beside its reviews.
     if enough(&selection) || (kind == PageKind::Product && selection.length() >= FEW_LINES) {

@@ -3,9 +3,11 @@
 //! One list per file. Lists are sorted, so that a duplicate is easy to see. A text matches the longest entry
 //! that fits. A table whose order decides has a comment.
 
+mod advertisement_labels;
 mod article_types;
 mod author_detail_classes;
 mod author_labels;
+mod biography_verbs;
 mod body_classes;
 mod boilerplate_headings;
 mod boilerplate_stems;
@@ -20,6 +22,7 @@ mod comment_classes;
 mod comment_section_names;
 mod control_words;
 mod cook_time_labels;
+mod copyright_phrases;
 mod currency_signs;
 mod date_classes;
 mod duration_units;
@@ -59,9 +62,11 @@ mod total_time_labels;
 mod user_content_words;
 mod yield_labels;
 
+pub(crate) use self::advertisement_labels::ADVERTISEMENT_LABELS;
 pub(crate) use self::article_types::ARTICLE_TYPES;
 pub(crate) use self::author_detail_classes::AUTHOR_DETAIL_CLASSES;
 pub(crate) use self::author_labels::AUTHOR_LABELS;
+pub(crate) use self::biography_verbs::BIOGRAPHY_VERBS;
 pub(crate) use self::body_classes::BODY_CLASSES;
 pub(crate) use self::boilerplate_headings::BOILERPLATE_HEADINGS;
 pub(crate) use self::boilerplate_stems::BOILERPLATE_STEMS;
@@ -76,6 +81,7 @@ pub(crate) use self::comment_classes::COMMENT_CLASSES;
 pub(crate) use self::comment_section_names::COMMENT_SECTION_NAMES;
 pub(crate) use self::control_words::CONTROL_WORDS;
 pub(crate) use self::cook_time_labels::COOK_TIME_LABELS;
+pub(crate) use self::copyright_phrases::COPYRIGHT_PHRASES;
 pub(crate) use self::currency_signs::CURRENCY_SIGNS;
 pub(crate) use self::date_classes::DATE_CLASSES;
 pub(crate) use self::duration_units::DURATION_UNITS;

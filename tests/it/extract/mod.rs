@@ -1,5 +1,6 @@
 //! The built-in extractor: documents in, formats and fields out.
 
+mod articles;
 mod content;
 mod documents;
 mod embedded_state;

@@ -7,7 +7,7 @@ use crate::extract::dom::doc::{Doc, Id};
 use crate::extract::dom::tag::Tag;
 use crate::extract::vocabulary::{
     AUTHOR_DETAIL_CLASSES, AUTHOR_LABELS, BYLINE_SEPARATORS, FIRM_WORDS, NAME_STOP_WORDS,
-    READER_CLASSES,
+    READER_CLASSES, TOP_LEVEL_DOMAINS,
 };
 
 /// Bytes of a name.
@@ -31,8 +31,8 @@ const BYLINE: usize = 240;
 const MAX_MARKED: usize = 200;
 /// Elements of one class that make a list.
 const LISTED: usize = 4;
-/// Letters of the last part of an address (`com`, `info`).
-const TOP_LEVEL: usize = 4;
+/// Letters of the last part of an address that names a country (`de`).
+const COUNTRY: usize = 2;
 /// Elements around an author that are checked for being a comment or a review.
 const AROUND: usize = 12;
 
@@ -222,7 +222,8 @@ pub(super) fn is_firm(name: &str) -> bool {
     let lower = name.to_lowercase();
     let marked = lower.split([' ', ',', '.']).any(|it| FIRM_WORDS.contains(&it));
     let ending = lower.rsplit_once('.').map_or("", |it| it.1);
-    let is_host = !lower.contains(' ') && (2..=TOP_LEVEL).contains(&ending.len());
+    let is_ending = ending.len() == COUNTRY || TOP_LEVEL_DOMAINS.contains(&ending);
+    let is_host = !lower.contains(' ') && is_ending;
     marked || is_host
 }
 

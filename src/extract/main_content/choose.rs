@@ -6,7 +6,7 @@ use super::evidence::PARAGRAPH as PROSE;
 use super::{ENOUGH, phrases};
 use crate::extract::data::byline::Classes;
 use crate::extract::data::page_kind::PageKind;
-use crate::extract::dom::doc::{Doc, Id, Node};
+use crate::extract::dom::doc::{Doc, Id};
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
 use crate::extract::vocabulary::{BODY_CLASSES, COMMENT_CLASSES};
@@ -24,7 +24,9 @@ const LINKED: usize = 15;
 
 /// Percent of the prose around an `article` without the page's heading that it must hold.
 const ARTICLE_SHARE: usize = 60;
-/// Percent of the paragraphs of a page that a small part must hold to be chosen.
+/// Bytes of the paragraphs of a small part, and percent of those of the page, that it must hold to be
+/// chosen.
+const SMALL_STORY: usize = 500;
 const PROSE_SHARE: usize = 60;
 /// Items of one class that are a list of comments.
 const COMMENTS: usize = 2;
@@ -87,17 +89,20 @@ fn headed_article(doc: &Doc<'_>, main: Id) -> Option<Id> {
 /// Returns `true` if a part holds most of the paragraphs of a page, however many lists and menus stand around
 /// it.
 pub(super) fn holds_prose(doc: &Doc<'_>, body: Id, part: Id) -> bool {
-    let paragraphs = |it: Id| -> usize {
-        let all = (it..doc.end(it)).map(|it| doc.node(it));
-        let is_prose = |it: &&Node<'_>| {
-            let is_block = it.tag.is_block() && !it.has_block && !it.hidden;
-            let is_bare = it.tag == Tag::Text && doc.node(it.parent).has_block;
-            is_block || is_bare && is_container(doc.tag(it.parent))
-        };
-        all.filter(is_prose).map(|it| it.text - it.linked).filter(|it| *it >= PROSE).sum()
+    let is_prose = |it: &Id| {
+        let node = doc.node(*it);
+        let is_block = node.tag.is_block() && !node.has_block && !node.hidden;
+        let is_bare = node.tag == Tag::Text && doc.node(node.parent).has_block;
+        node.text - node.linked >= PROSE
+            && (is_block || is_bare && is_container(doc.tag(node.parent)))
+            && phrases::is_sentence(&doc.folded_text(*it))
+    };
+    let paragraphs = |it: Id| {
+        let all = (it..doc.end(it)).filter(is_prose).map(|it| doc.node(it));
+        all.map(|it| it.text - it.linked).sum::<usize>()
     };
     let own = paragraphs(part);
-    own >= ENOUGH && own * 100 >= paragraphs(body) * PROSE_SHARE
+    own >= SMALL_STORY && own * 100 >= paragraphs(body) * PROSE_SHARE
 }
 
 /// Returns the comments of readers: items of one class that names them, beside each other.

@@ -27,6 +27,8 @@ const HYPHENS: usize = 3;
 const DIGITS: usize = 6;
 /// Links of a box that are read.
 const MAX_LINKS: usize = 30;
+/// Boxes among the paragraphs of an article; a page with more is a list of stories.
+const MAX_BOXES: usize = 12;
 /// Nodes of a box.
 const MAX_NODES: usize = 400;
 /// Nodes before a box that are searched for what introduces it.
@@ -72,7 +74,7 @@ pub(super) fn drop_stories(selection: &mut Selection<'_, '_>, flow: &Flow, facts
     }
     // What makes much of a page is its content: a list of stories.
     let text: usize = found.iter().map(|it| doc.node(*it).text).sum();
-    if text * 100 < total * SHARE {
+    if text * 100 < total * SHARE && found.len() <= MAX_BOXES {
         found.into_iter().for_each(|it| selection.drop_node(it, DropRule::Links));
     }
 }

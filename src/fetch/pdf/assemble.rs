@@ -55,7 +55,7 @@ fn missing_pages(read: usize, total: usize, interruption: Option<FetchError>) ->
         None if read < total => {
             Some(format!("{read} of {total} pages were read, which is the limit"))
         }
-        None => (total == 0).then(|| "the document has no pages".to_owned()),
+        None => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads a document page by page. It runs in the reading process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hayro_interpret::hayro_syntax::page::Page;
@@ -12,6 +13,7 @@ use super::glyphs::TextCollector;
 use super::layout;
 use super::metadata;
 use super::protocol::{PageContent, ReadTask, ReaderMessage, Unreadable};
+use super::repair::{self, find};
 use super::scans::ScanImages;
 
 /// The mark at the beginning of a PDF.
@@ -28,9 +30,13 @@ const EDGE_TOLERANCE: f64 = 1.0;
 /// Reads `bytes` and sends its content, page by page.
 pub(super) fn read(bytes: Vec<u8>, task: &ReadTask, send: &mut dyn FnMut(ReaderMessage)) {
     let started = Instant::now();
-    let announced_pages = if is_cut(&bytes) { Some(announced_pages(&bytes)) } else { None };
+    let is_cut = is_cut(&bytes);
+    let announced_pages = is_cut.then(|| announced_pages(&bytes));
     let pdf = match open(bytes) {
         Ok(pdf) => pdf,
+        Err(LoadPdfError::Invalid) if is_cut => {
+            return send(ReaderMessage::Unreadable(Unreadable::CutOff));
+        }
         Err(error) => return send(ReaderMessage::Unreadable(unreadable(error))),
     };
     let pages = pdf.pages();
@@ -61,26 +67,37 @@ pub(super) fn read(bytes: Vec<u8>, task: &ReadTask, send: &mut dyn FnMut(ReaderM
     send(ReaderMessage::End);
 }
 
+/// Opens a document with at least one page, repaired if it has to be.
+fn open(bytes: Vec<u8>) -> Result<Pdf, LoadPdfError> {
+    let bytes = Arc::new(repair::ended(&bytes).unwrap_or(bytes));
+    match open_whole(&bytes) {
+        Ok(pdf) if !pdf.pages().is_empty() => return Ok(pdf),
+        Ok(_) | Err(LoadPdfError::Invalid) => {}
+        Err(error) => return Err(error),
+    }
+    let repaired = Pdf::new(repair::with_catalog(&bytes))?;
+    if repaired.pages().is_empty() { Err(LoadPdfError::Invalid) } else { Ok(repaired) }
+}
+
 /// Opens a document. Bytes before its mark, such as those of a mail, are removed: the positions in a PDF count from the
 /// mark.
-fn open(mut bytes: Vec<u8>) -> Result<Pdf, LoadPdfError> {
-    let junk = find(&bytes, MARK).unwrap_or(0);
-    if junk == 0 {
-        return Pdf::new(bytes);
-    }
+fn open_whole(bytes: &Arc<Vec<u8>>) -> Result<Pdf, LoadPdfError> {
+    let junk = find(bytes, MARK).unwrap_or(0);
     // Some programs count from the first byte all the same.
-    let whole = Pdf::new(bytes.clone());
-    bytes.drain(..junk);
-    match Pdf::new(bytes) {
+    let whole = || Pdf::new(Arc::clone(bytes));
+    if junk == 0 {
+        return whole();
+    }
+    match Pdf::new(bytes[junk..].to_vec()) {
         Ok(pdf) if !pdf.pages().is_empty() => Ok(pdf),
-        _ => whole,
+        _ => whole(),
     }
 }
 
 /// Returns `true` if the end of the file is missing.
 fn is_cut(bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
-    find(tail, b"%%EOF").is_none() && find(tail, b"startxref").is_none()
+    !bytes.is_empty() && find(tail, b"%%EOF").is_none() && find(tail, b"startxref").is_none()
 }
 
 /// Returns the largest number of pages that a page tree in the file announces; 0 if none does.
@@ -98,10 +115,6 @@ fn announced_pages(bytes: &[u8]) -> usize {
         rest = &rest[at + 6..];
     }
     most
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|it| it == wanted)
 }
 
 fn unreadable(error: LoadPdfError) -> Unreadable {

@@ -32,6 +32,7 @@ mod metadata;
 mod process;
 mod protocol;
 mod reader;
+mod repair;
 mod scans;
 mod start;
 mod words;
@@ -232,6 +233,9 @@ fn unreadable(reason: Unreadable) -> FetchError {
             "the PDF uses an unsupported kind of encryption: save it without encryption"
         }
         Unreadable::NoPages => "the PDF has no readable pages: check that other programs open it",
+        Unreadable::CutOff => {
+            "the PDF has no readable pages, because its end is missing: check that the site sends all of it"
+        }
         Unreadable::Panic => "the PDF is damaged: check that other programs open it",
     };
     FetchError::new(Kind::Broken, message)

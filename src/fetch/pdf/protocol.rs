@@ -84,6 +84,8 @@ pub(super) enum Unreadable {
     Encryption,
     /// The document is not a PDF, or too damaged to find its pages.
     NoPages,
+    /// The file ends before the first page that could be found.
+    CutOff,
     /// The library panicked.
     Panic,
 }

@@ -201,6 +201,41 @@ async fn a_file_that_is_cut_off_is_read_with_a_warning() {
 }
 
 #[tokio::test]
+async fn pages_without_a_page_tree_are_found() {
+    let whole = forty_pages();
+    let tree = |bytes: &[u8]| bytes.windows(7).position(|it| it == b"3 0 obj").expect("a font");
+    // The catalog and the page tree come first in the file.
+    let headless = [b"%PDF-1.7\n", &whole[tree(&whole)..]].concat();
+    let cut = &headless[..headless.len() * 6 / 10];
+
+    let read = read(&Pdf::new(), cut).await.expect("some pages");
+
+    assert!(read.pages[0].contains("page number 1 of"), "{:?}", read.pages);
+    assert!(read.pages.len() > 10, "{} pages", read.pages.len());
+    assert!(read.warnings[0].contains("cut off"), "{:?}", read.warnings);
+}
+
+#[tokio::test]
+async fn a_stream_without_an_end_is_read() {
+    let text = String::from_utf8(forty_pages()).expect("ASCII");
+    let open = text.replace("endstream\n", "");
+
+    let read = read(&Pdf::new(), open).await.expect("forty pages");
+
+    assert_eq!((read.pages.len(), read.warnings.len()), (40, 0), "{:?}", read.warnings);
+    assert!(read.pages[39].contains("page number 40 of"), "{:?}", read.pages[39]);
+}
+
+#[tokio::test]
+async fn a_file_that_ends_before_its_pages_says_so() {
+    let whole = forty_pages();
+
+    let error = read(&Pdf::new(), &whole[..150]).await.expect_err("no page");
+
+    assert!(error.to_string().contains("its end is missing"), "{error}");
+}
+
+#[tokio::test]
 async fn bytes_before_a_document_are_skipped() {
     let junk = b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n".repeat(6);
     let document = [junk, forty_pages()].concat();

@@ -12,6 +12,11 @@ pub(super) fn follows_anywhere(name: &str) -> bool {
     FOLLOWS_ANYWHERE.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 
+/// Builds the warning for a redirect without a target, whose body is used as browsers do.
+pub(super) fn without_target(status: u16) -> String {
+    format!("the site answered {status} without a target: its body was used")
+}
+
 /// Returns `true` if only the client may write the header.
 pub(super) fn is_framing(name: &str) -> bool {
     FRAMING.iter().any(|it| it.eq_ignore_ascii_case(name))

@@ -41,7 +41,8 @@ pub(crate) struct ClientLimits {
 impl Default for ClientLimits {
     fn default() -> Self {
         Self {
-            max_header_bytes: 65_536,
+            // As in Chromium.
+            max_header_bytes: 262_144,
             connect_timeout: CONNECT_TIMEOUT,
             idle_timeout: Duration::from_mins(1),
             max_idle_per_host: 32,

@@ -19,9 +19,10 @@ use tower_service::Service;
 
 use crate::net::error::{cause_message, io_message};
 use crate::net::guard::AddressRefused;
+use crate::net::health::ProxyHealth;
 use crate::net::proxy::{ProxyScheme, ProxyUrl};
 use crate::net::resolve::GuardedResolver;
-use crate::net::tunnel;
+use crate::net::tunnel::{self, TunnelError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -48,6 +49,13 @@ impl DialError {
     /// Returns `true` if the proxy is at fault or cannot reach the target.
     pub(crate) fn is_of_proxy(&self) -> bool {
         matches!(self, Self::Proxy(_))
+    }
+
+    /// Returns `true` if the proxy cannot be used at all: it cannot be reached, or refuses its credentials.
+    fn is_dead_proxy(&self) -> bool {
+        let Self::Proxy(source) = self else { return false };
+        source.is::<Self>()
+            || matches!(source.downcast_ref::<TunnelError>(), Some(TunnelError::Credentials))
     }
 }
 
@@ -108,7 +116,7 @@ pub(crate) struct Dialer {
     tcp: TcpConnector,
     /// Checks the target if there is a proxy.
     targets: GuardedResolver,
-    proxy: Option<Arc<ProxyUrl>>,
+    proxy: Option<(Arc<ProxyUrl>, Arc<ProxyHealth>)>,
 }
 
 impl Dialer {
@@ -122,13 +130,20 @@ impl Dialer {
         proxy: Arc<ProxyUrl>,
         to_proxy: TcpConnector,
         targets: GuardedResolver,
+        health: Arc<ProxyHealth>,
     ) -> Self {
-        Self { tcp: to_proxy, targets, proxy: Some(proxy) }
+        Self { tcp: to_proxy, targets, proxy: Some((proxy, health)) }
+    }
+
+    /// Returns `true` if it connects through a proxy.
+    #[cfg(feature = "browser")]
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.proxy.is_some()
     }
 
     async fn dial(self, to: Uri) -> Result<GuardedStream, DialError> {
         let (host, port) = host_and_port(&to)?;
-        let Some(proxy) = self.proxy else {
+        let Some((proxy, health)) = self.proxy else {
             let stream = self.tcp.dial(host, port).await?;
             return Ok(GuardedStream { io: TokioIo::new(stream), absolute_form: false });
         };
@@ -139,7 +154,14 @@ impl Dialer {
         let addresses =
             timeout(limit, self.targets.addresses(host, port)).await.map_err(late)??;
         let dialed = timeout(limit, dial_proxy(&proxy, &self.tcp, &to, &addresses)).await;
-        dialed.map_err(|it| DialError::Proxy(late(it).into()))?
+        let dialed = dialed.unwrap_or_else(|it| Err(DialError::Proxy(late(it).into())));
+        match &dialed {
+            Ok(_) => health.works(&proxy.key()),
+            Err(error) if error.is_dead_proxy() => health.failed(&proxy.key()),
+            // It works, but not for this target.
+            Err(_) => {}
+        }
+        dialed
     }
 }
 

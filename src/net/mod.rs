@@ -14,6 +14,7 @@ pub(crate) mod client;
 mod dial;
 pub(crate) mod error;
 mod guard;
+mod health;
 mod lenient;
 mod network;
 mod policy;

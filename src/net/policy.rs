@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 use crate::net::dial::{Dialer, TcpConnector};
+use crate::net::health::ProxyHealth;
 use crate::net::resolve::{GuardedResolver, Resolve};
 use crate::net::route::RouteVia;
 use crate::net::{Guard, ParseNetworkError, ProxyUrl, RootCertificateError, roots};
@@ -48,6 +49,8 @@ struct Rules {
     roots: Vec<CertificateDer<'static>>,
     pool: Vec<Arc<ProxyUrl>>,
     own: Vec<(String, Arc<ProxyUrl>)>,
+    /// Shared by all clones, so that every fetcher learns which proxies are down.
+    health: Arc<ProxyHealth>,
 }
 
 impl NetPolicy {
@@ -136,6 +139,11 @@ impl NetPolicy {
         &self.0.own
     }
 
+    /// Returns `true` if the proxy of the pool with this index failed lately.
+    pub(super) fn is_resting(&self, index: usize) -> bool {
+        self.0.pool.get(index).is_some_and(|it| self.0.health.is_resting(&it.key()))
+    }
+
     pub(super) fn roots(&self) -> &[CertificateDer<'static>] {
         &self.0.roots
     }
@@ -162,7 +170,7 @@ impl NetPolicy {
             None => self.0.guard.clone(),
         };
         let to_proxy = TcpConnector::new(self.resolver(guard), connect_timeout);
-        Dialer::via_proxy(Arc::clone(proxy), to_proxy, targets)
+        Dialer::via_proxy(Arc::clone(proxy), to_proxy, targets, Arc::clone(&self.0.health))
     }
 
     fn resolver(&self, guard: Guard) -> GuardedResolver {

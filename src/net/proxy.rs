@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -13,6 +13,18 @@ use crate::core::request::Country;
 
 /// SOCKS5 (RFC 1929) has one byte for the length of the user name and of the password.
 const MAX_CREDENTIAL_BYTES: usize = 255;
+
+/// Headers by which proxies mark the responses that they made themselves.
+const PROXY_MARKS: [&str; 6] = [
+    "x-squid-error",
+    "x-proxy-error",
+    "x-brd-error",
+    "x-brd-err-code",
+    "x-luminati-error",
+    "x-luminati-error-code",
+];
+/// The most characters of a proxy's own words in a message.
+const MAX_PROXY_CHARS: usize = 80;
 
 /// A proxy's address: `http://user:password@host:port` or `socks5://host:port`.
 ///
@@ -110,6 +122,13 @@ impl ProxyUrl {
         self
     }
 
+    /// Returns the address with the user name, which tells the proxy from others. It may identify a customer, so
+    /// it belongs into no message.
+    pub(crate) fn key(&self) -> String {
+        let user = self.credentials().map_or("", |(user, _)| user);
+        format!("{user}@{self}")
+    }
+
     pub(crate) fn scheme(&self) -> ProxyScheme {
         self.scheme
     }
@@ -132,6 +151,26 @@ impl ProxyUrl {
     pub(crate) fn serves(&self, country: Option<&Country>) -> bool {
         country.is_none_or(|wanted| self.country.as_ref() == Some(wanted))
     }
+}
+
+/// Returns the reason if a response is the proxy's own refusal and not the site's response.
+pub(crate) fn proxy_refusal(status: StatusCode, headers: &HeaderMap) -> Option<String> {
+    let status = status.as_u16();
+    if status == 407 {
+        let message = "the proxy rejected the credentials (407): check its user and password";
+        return Some(message.to_owned());
+    }
+    if status < 400 {
+        return None;
+    }
+    let header = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+    let own = PROXY_MARKS.iter().find_map(|it| header(it));
+    // RFC 9209: an error of the proxy nearest to us.
+    let said = || header("proxy-status").filter(|it| it.windows(6).any(|it| it == b"error="));
+    let reason = String::from_utf8_lossy(own.or_else(said)?).into_owned();
+    let reason: String =
+        reason.chars().filter(|it| !it.is_control()).take(MAX_PROXY_CHARS).collect();
+    Some(format!("the proxy refused the request with status {status}: {reason}"))
 }
 
 fn credentials(url: &Url) -> Result<Option<(String, String)>, ParseProxyError> {

@@ -74,11 +74,19 @@ impl NetPolicy {
         if advanced.use_own_proxy || !(advanced.use_proxy || request.tier == Tier::Stealth) {
             return Vec::new();
         }
-        self.pool_candidates(&request.options).into_iter().map(RouteVia::Pool).collect()
+        let mut candidates = self.pool_candidates(&request.options);
+        candidates.sort_by_key(|index| self.is_resting(*index));
+        candidates.into_iter().map(RouteVia::Pool).collect()
     }
 
+    /// Returns the proxy of a site. While it is down, another one takes its place.
     fn pool_candidate(&self, options: &JobRequest, site: &str) -> Option<RouteVia> {
-        sticky(&self.pool_candidates(options), site).map(RouteVia::Pool)
+        let mut candidates = self.pool_candidates(options);
+        let chosen = sticky(&candidates, site)?;
+        if self.is_resting(chosen) {
+            candidates.retain(|index| !self.is_resting(*index));
+        }
+        Some(RouteVia::Pool(sticky(&candidates, site).unwrap_or(chosen)))
     }
 
     /// Returns the proxies in the country that the job requires, or else those in the country that it prefers, or

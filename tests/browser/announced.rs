@@ -166,11 +166,12 @@ async fn a_document_that_the_browser_reaches_goes_to_its_reader() {
         match request.path.as_str() {
             "/shown" => pdf(),
             "/download" => pdf().header("content-disposition", "attachment; filename=a.pdf"),
+            "/untyped" => SiteResponse::status(200).body("%PDF-1.7 the pages"),
             "/stub" => html("<p>Redirecting ...<script>location = '/shown'</script>"),
             _ => SiteResponse::status(404),
         }
     });
-    for path in ["/shown", "/download", "/stub"] {
+    for path in ["/shown", "/download", "/stub", "/untyped"] {
         let report = scraped(Item::get(site.url(path)).force_tier(Tier::Browser)).await;
 
         let page = report.result().unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -185,12 +186,14 @@ async fn a_status_without_a_document_is_a_status_in_the_browser_too() {
         "/empty" => SiteResponse::status(204),
         "/login" => SiteResponse::status(401).header("www-authenticate", "Basic realm=\"a\""),
         "/gone" => SiteResponse::status(410),
+        "/same" => SiteResponse::status(304),
         _ => SiteResponse::status(404),
     });
     for (path, status, code) in [
         ("/empty", 204, ErrorCode::EmptyContent),
         ("/login", 401, ErrorCode::LoginRequired),
         ("/gone", 410, ErrorCode::NotFoundTarget),
+        ("/same", 304, ErrorCode::TargetHttpError),
         ("/none", 404, ErrorCode::NotFoundTarget),
     ] {
         let report = scraped(Item::get(site.url(path)).force_tier(Tier::Browser)).await;

@@ -4,6 +4,7 @@ use rungs::Engine;
 use rungs::core::failure::ErrorCode;
 use rungs::core::request::{Format, Item, Mode, RenderJs};
 use rungs::core::tier::Tier;
+use rungs::engine::RobotsPolicy;
 use rungs::fetch::Chrome;
 use rungs::stores::{Memory, Sled};
 use rungs::testkit::site::{Site, SiteResponse};
@@ -46,6 +47,30 @@ async fn mode_auto_escalates_to_the_browser() {
     let trail = report.trail();
     assert_eq!(trail.first().map(|it| it.tier), Some(Tier::Curl), "{trail:?}");
     assert!(trail.iter().all(|it| !it.signal.is_empty()), "{trail:?}");
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_page_that_robots_txt_disallows_is_not_requested_after_a_redirect() {
+    let site = Site::start(|request| match request.path.as_str() {
+        "/robots.txt" => SiteResponse::status(200).body("user-agent: *\ndisallow: /private"),
+        "/moved" => SiteResponse::redirect(302, "/private/page"),
+        "/fine" => SiteResponse::redirect(302, "/open"),
+        _ => SiteResponse::html("<p>A kettle boils water for tea, and some of them whistle.</p>"),
+    });
+    let policy = RobotsPolicy::Respect { agent: "rungs".to_owned() };
+    let builder = Engine::builder().store(Memory::default()).http(http()).browser(chrome());
+    let engine = builder.robots(policy).build().expect("an engine");
+
+    let moved = Item::get(site.url("/moved")).force_tier(Tier::Browser);
+    let moved = engine.scrape(moved).await.expect("accepted");
+    let fine = Item::get(site.url("/fine")).force_tier(Tier::Browser);
+    let fine = engine.scrape(fine).await.expect("accepted");
+
+    let code = moved.result().expect_err("it is disallowed").code;
+    assert_eq!(code, ErrorCode::RobotsDisallowed);
+    assert_eq!(site.hits_on("/private/page"), 0);
+    assert!(fine.result().is_ok(), "{:?}", fine.trail());
     engine.shutdown().await;
 }
 

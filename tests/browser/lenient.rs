@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rungs::testkit::site::{RawSite, read_head};
 
-use super::{chrome, page, text};
+use super::{chrome, page, render, text};
 
 const PAGE: &str = "<!DOCTYPE html><title>t</title><p>Opening hours</p>";
 
@@ -39,6 +39,23 @@ async fn a_page_that_chromium_shows_passes_the_gateway() {
         let shown = page(&chrome, &site.url("/"), |_| ()).await;
 
         assert!(text(&shown).contains("Opening hours"), "{name}: {}", text(&shown));
+        let warned = shown.page.warnings.iter().any(|it| it.contains("without a target"));
+        assert_eq!(warned, name.starts_with("a redirect"), "{name}: {:?}", shown.page.warnings);
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_is_not_http_names_its_fault() {
+    let chrome = chrome();
+    for (response, fault) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "Content-Length"),
+        ("nothing of the kind\r\n\r\n", "not valid HTTP"),
+    ] {
+        let site = responding(response.as_bytes().to_vec());
+
+        let error = render(&chrome, &site.url("/"), |_| ()).await.expect_err("no page");
+
+        assert!(error.to_string().contains(fault), "{error}");
     }
 }
 

@@ -234,6 +234,31 @@ async fn headers_cookies_and_body_reach_the_page() {
 }
 
 #[tokio::test]
+async fn a_cookie_header_is_merged_with_the_cookies_of_the_site() {
+    let site = Site::start(|request| {
+        let cookies = request.header("cookie").unwrap_or("none").to_owned();
+        match request.path.as_str() {
+            "/deep/page" => {
+                SiteResponse::redirect(302, "/shown").header("set-cookie", "s=new; Path=/")
+            }
+            _ => html(&format!("<p>[{cookies}]</p>")),
+        }
+    });
+
+    let shown = page(&chrome(), &site.url("/deep/page"), |it: &mut Item| {
+        it.headers.push(("Cookie".to_owned(), "s=old; own=1".to_owned()));
+        it.advanced.cookies.push(("more".to_owned(), "2".to_owned()));
+    })
+    .await;
+
+    let shown = text(&shown);
+    for part in ["s=new", "own=1", "more=2"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("s=old"), "{shown}");
+}
+
+#[tokio::test]
 async fn block_images_requests_no_images() {
     let site = Site::start(|request| match request.path.as_str() {
         "/" => html("<img src=/a.png><script src=/a.js></script>"),

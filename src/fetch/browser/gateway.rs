@@ -27,7 +27,8 @@ use tower_service::Service;
 use url::Url;
 
 use super::error::{from_net_error, unavailable};
-use crate::net::error::{dial_kind, find};
+use crate::net::error::{dial_kind, find, request_error};
+use crate::net::proxy::proxy_refusal;
 use crate::net::{
     CONNECT_TIMEOUT, DialError, Dialer, LenientConnector, MAX_HEADERS, NetPolicy, RouteVia,
     StaleConnection,
@@ -135,13 +136,13 @@ impl Gateway {
 struct Failures(Mutex<HashMap<String, (FetchErrorKind, String)>>);
 
 impl Failures {
-    fn record(&self, to: &Uri, error: &DialError) {
-        tracing::debug!(%error, "a page could not connect");
+    fn record(&self, to: &Uri, kind: FetchErrorKind, reason: String) {
+        tracing::debug!(reason, "a page could not connect");
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_FAILURES {
             all.clear();
         }
-        all.insert(authority(to), (dial_kind(error), error.to_string()));
+        all.insert(authority(to), (kind, reason));
     }
 
     fn clear(&self, to: &Uri) {
@@ -217,9 +218,7 @@ impl Upstream {
                 Ok(response)
             }
             Err(error) => {
-                if let Some(dial) = find::<DialError>(&error) {
-                    self.failures.record(&to, dial);
-                }
+                self.failures.record(&to, error.kind(), error.to_string());
                 Err(error.into())
             }
         }
@@ -228,7 +227,7 @@ impl Upstream {
     async fn forward(
         &self,
         mut request: Request<Incoming>,
-    ) -> Result<Response<ProxyBody>, hyper_util::client::legacy::Error> {
+    ) -> Result<Response<ProxyBody>, FetchError> {
         drop_hop_by_hop(request.headers_mut());
         *request.version_mut() = http::Version::HTTP_11;
         let is_repeatable = matches!(*request.method(), Method::GET | Method::HEAD)
@@ -241,13 +240,19 @@ impl Upstream {
             again
         });
         let sent = self.plain.request(request.map(BodyExt::boxed)).await;
-        let mut response = match (sent, again) {
+        let sent = match (sent, again) {
             // The site closed the connection while it was idle. The browser would not know that it was reused.
             (Err(error), Some(again)) if find::<StaleConnection>(&error).is_some() => {
-                self.fresh.request(again).await?
+                self.fresh.request(again).await
             }
-            (sent, _) => sent?,
+            (sent, _) => sent,
         };
+        let mut response = sent.map_err(request_error)?;
+        if self.dialer.is_proxied()
+            && let Some(message) = proxy_refusal(response.status(), response.headers())
+        {
+            return Err(FetchError::new(FetchErrorKind::Proxy, message));
+        }
         drop_hop_by_hop(response.headers_mut());
         Ok(response.map(BodyExt::boxed))
     }
@@ -268,7 +273,7 @@ impl Upstream {
             Ok(stream) => stream,
             Err(error) => {
                 if let Some(dial) = error.downcast_ref::<DialError>() {
-                    self.failures.record(&to, dial);
+                    self.failures.record(&to, dial_kind(dial), dial.to_string());
                 }
                 return empty(StatusCode::BAD_GATEWAY);
             }

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use url::Url;
 
+use super::cookies;
 use crate::core::request::Method;
 use crate::fetch::header_rules::{follows_anywhere, is_framing};
-use crate::ports::fetch::FetchRequest;
+use crate::ports::fetch::{FetchRequest, RedirectCheck};
 
 /// A request that the browser holds until it is resumed.
 #[derive(Debug, Deserialize)]
@@ -40,12 +41,16 @@ pub(super) struct Intercept {
     body: Option<Vec<u8>>,
     /// The job's method and body were sent. They are sent once: a page that reloads uses its own.
     sent: AtomicBool,
+    redirect_check: Option<RedirectCheck>,
 }
 
 impl Intercept {
     /// Returns the changes that `request` needs, or `None` if the browser needs none.
     pub(super) fn of(request: &FetchRequest) -> Option<Self> {
-        let is_sent = |(name, _): &&(String, String)| !is_framing(name);
+        let in_jar = cookies::in_header(request).is_some();
+        let is_sent = |(name, _): &&(String, String)| {
+            !is_framing(name) && !(in_jar && name.eq_ignore_ascii_case("cookie"))
+        };
         let intercept = Self {
             block_images: request.options.advanced().block_images,
             job_url: Url::parse(request.url.as_str()).ok(),
@@ -53,8 +58,11 @@ impl Intercept {
             method: request.method,
             body: request.body.clone(),
             sent: AtomicBool::new(false),
+            redirect_check: request.redirect_check.clone(),
         };
-        let is_needed = intercept.block_images || intercept.changes_document();
+        let is_needed = intercept.block_images
+            || intercept.changes_document()
+            || intercept.redirect_check.is_some();
         is_needed.then_some(intercept)
     }
 
@@ -65,7 +73,7 @@ impl Intercept {
     /// Parameters of `Fetch.enable`: the kinds of requests that are held.
     pub(super) fn patterns(&self) -> Value {
         let mut kinds = Vec::new();
-        if self.changes_document() {
+        if self.changes_document() || self.redirect_check.is_some() {
             kinds.push("Document");
         }
         if self.block_images {
@@ -78,17 +86,34 @@ impl Intercept {
         json!({ "patterns": patterns })
     }
 
+    /// Returns the check that a request must pass before it is resumed, and its URL: the target of a redirect, or
+    /// another page that the page leads to.
+    pub(super) fn check_of(
+        &self,
+        paused: &Paused,
+        main_frame: &str,
+    ) -> Option<(RedirectCheck, String)> {
+        let check = self.redirect_check.as_ref()?;
+        let is_main = paused.frame_id == main_frame && paused.resource_type == "Document";
+        let url = Url::parse(&paused.request.url).ok().filter(|_| is_main)?;
+        let is_first = self.job_url.as_ref() == Some(&url);
+        (!is_first).then(|| (check.clone(), url.into()))
+    }
+
+    /// Returns the call that refuses a request.
+    pub(super) fn refusal(paused: &Paused) -> (&'static str, Value) {
+        let params = json!({"requestId": paused.request_id, "errorReason": "BlockedByClient"});
+        ("Fetch.failRequest", params)
+    }
+
     /// Returns the call that resumes or blocks a request. `main_frame` is the id of the page's main frame.
     pub(super) fn resume(&self, paused: &Paused, main_frame: &str) -> (&'static str, Value) {
-        let id = &paused.request_id;
         if self.block_images && matches!(paused.resource_type.as_str(), "Image" | "Media") {
-            return (
-                "Fetch.failRequest",
-                json!({"requestId": id, "errorReason": "BlockedByClient"}),
-            );
+            return Self::refusal(paused);
         }
-        let mut params = json!({ "requestId": id });
-        if paused.frame_id == main_frame && paused.resource_type == "Document" {
+        let mut params = json!({ "requestId": paused.request_id });
+        let is_main = paused.frame_id == main_frame && paused.resource_type == "Document";
+        if is_main && self.changes_document() {
             params["headers"] = self.headers_for(paused);
             if paused.redirected_request_id.is_none() && !self.sent.swap(true, Ordering::SeqCst) {
                 params["method"] = json!(self.method.as_str());

@@ -29,6 +29,7 @@ mod attempt;
 mod capture;
 mod chromium;
 mod connection;
+mod cookies;
 mod error;
 mod gateway;
 #[cfg(feature = "headless_chrome")]

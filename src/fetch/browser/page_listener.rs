@@ -1,6 +1,6 @@
 //! Receives one page's events, and answers those that the page waits on.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::page_state::PageTracker;
 /// A page's event listener: it updates the tracker, lets paused requests continue and closes dialogs.
 #[derive(Debug)]
 pub(super) struct PageListener {
-    tracker: PageTracker,
+    tracker: Arc<PageTracker>,
     connection: Connection,
     session: String,
     intercept: OnceLock<Intercept>,
@@ -19,7 +19,7 @@ pub(super) struct PageListener {
 
 impl PageListener {
     pub(super) fn new(connection: Connection, session: &str, frame: &str) -> Self {
-        let tracker = PageTracker::new(frame);
+        let tracker = Arc::new(PageTracker::new(frame));
         Self { tracker, connection, session: session.to_owned(), intercept: OnceLock::new() }
     }
 
@@ -32,6 +32,31 @@ impl PageListener {
     pub(super) fn intercept(&self, intercept: Intercept) {
         drop(self.intercept.set(intercept));
     }
+
+    /// Resumes a request, after its check if it needs one.
+    fn resume(&self, intercept: &Intercept, paused: &Paused) {
+        let (resume, check) = {
+            let state = self.tracker.state();
+            (intercept.resume(paused, &state.frame), intercept.check_of(paused, &state.frame))
+        };
+        let connection = self.connection.clone();
+        let Some((check, url)) = check else {
+            drop(connection.call(Some(&self.session), resume.0, resume.1));
+            return;
+        };
+        let (refusal, session) = (Intercept::refusal(paused), self.session.clone());
+        let tracker = Arc::clone(&self.tracker);
+        tokio::spawn(async move {
+            let (method, params) = match check.check(&url).await {
+                Ok(()) => resume,
+                Err(error) => {
+                    tracker.refuse(error);
+                    refusal
+                }
+            };
+            drop(connection.call(Some(&session), method, params));
+        });
+    }
 }
 
 impl EventListener for PageListener {
@@ -40,11 +65,7 @@ impl EventListener for PageListener {
             "Fetch.requestPaused" => {
                 let Ok(paused) = serde_json::from_str::<Paused>(params) else { return };
                 if let Some(intercept) = self.intercept.get() {
-                    let (method, params) = {
-                        let state = self.tracker.state();
-                        intercept.resume(&paused, &state.frame)
-                    };
-                    drop(self.connection.call(Some(&self.session), method, params));
+                    self.resume(intercept, &paused);
                 }
                 return;
             }

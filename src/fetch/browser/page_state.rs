@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::core::request::WaitCondition;
-use crate::ports::fetch::Redirect;
+use crate::ports::fetch::{FetchError, Redirect};
 
 mod events;
 
@@ -32,6 +32,8 @@ pub(super) struct MainDocument {
     pub(super) url: String,
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
+    /// The media type that the browser took the document for.
+    media_type: String,
 }
 
 impl MainDocument {
@@ -40,10 +42,19 @@ impl MainDocument {
         self.loader == other.loader
     }
 
+    /// Returns the headers, with the type that the browser detected if the site sent none.
+    pub(super) fn labeled_headers(&self) -> Vec<(String, String)> {
+        let mut headers = self.headers.clone();
+        if !self.media_type.is_empty() && !headers.iter().any(|(name, _)| name == "content-type") {
+            headers.push(("content-type".to_owned(), self.media_type.clone()));
+        }
+        headers
+    }
+
     /// Returns `true` if the response is a document that a reader reads and no page: a PDF or an image.
     pub(super) fn is_other_document(&self) -> bool {
         let content_type = self.headers.iter().find(|(name, _)| name == "content-type");
-        let media = content_type.map_or("", |(_, value)| value.trim());
+        let media = content_type.map_or(self.media_type.as_str(), |(_, value)| value.trim());
         let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         (200..300).contains(&self.status)
             && (media == "application/pdf"
@@ -73,6 +84,8 @@ pub(super) struct PageState {
     pub(super) loaded_bytes: u64,
     /// The URL of the last main document that was requested.
     pub(super) requested_url: String,
+    /// The reason why the main document was not requested.
+    pub(super) refused: Option<FetchError>,
     /// Chromium's error name of the last navigation, if it failed.
     pub(super) navigation_error: Option<String>,
     /// Chromium's error name if the shown document was received in part only.
@@ -125,6 +138,11 @@ impl PageTracker {
 
     pub(super) fn state(&self) -> MutexGuard<'_, PageState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes why the main document is not requested.
+    pub(super) fn refuse(&self, reason: FetchError) {
+        self.state().refused = Some(reason);
     }
 
     /// Applies one event.

@@ -10,6 +10,7 @@ use url::Url;
 use super::Inner;
 use super::actions;
 use super::capture::{self, DocumentLimits, RenderedDocument};
+use super::cookies;
 use super::error::{
     CallError, broken, from_net_error, is_download, over_memory, timed_out, too_large,
     too_many_elements,
@@ -21,6 +22,7 @@ use super::page_state::{PageState, PageTracker};
 use super::pool::Sharing;
 use super::tab::{Tab, TabOptions};
 use crate::core::request::{JobRequest, WaitCondition};
+use crate::fetch::header_rules::without_target;
 use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, Rendered};
 
 const WAIT_FOR_JS: &str = include_str!("js/wait_for.js");
@@ -102,7 +104,7 @@ fn tab_options(request: &FetchRequest, gateway: Arc<Gateway>) -> TabOptions {
         intercept: Intercept::of(request),
         user_agent: user_agent.map(|(_, value)| value.clone()),
         language: request.options.location().language.clone(),
-        cookies: advanced.cookies.clone(),
+        cookies: cookies::of(request),
         url: request.url.as_str().to_owned(),
         init_script: advanced.flatten_shadow_dom.then_some(OPEN_SHADOW_JS),
     }
@@ -263,7 +265,7 @@ impl Rendering<'_> {
         let final_url = Url::parse(&response.url).map(without_userinfo_and_fragment);
         Some(Fetched {
             status: response.status,
-            headers: response.headers.clone(),
+            headers: response.labeled_headers(),
             final_url: final_url.unwrap_or_else(|_| response.url.clone()),
             redirects: state.redirects.clone(),
             warnings: self.warnings.clone(),
@@ -272,7 +274,13 @@ impl Rendering<'_> {
     }
 
     fn navigation_error(&self, request: &FetchRequest, net_error: &str) -> FetchError {
-        let requested = self.tab.tracker().state().requested_url.clone();
+        let requested = {
+            let mut state = self.tab.tracker().state();
+            if let Some(refused) = state.refused.take() {
+                return refused;
+            }
+            state.requested_url.clone()
+        };
         self.tab.gateway().explain([&requested, request.url.as_str()], net_error)
     }
 
@@ -418,7 +426,7 @@ fn answered(state: &mut PageState, net_error: &str) -> bool {
     let is_status = ["ERR_ABORTED", "ERR_HTTP_RESPONSE_CODE_FAILURE"];
     let status = state.response.as_ref().map_or(0, |it| it.status);
     is_status.iter().any(|it| net_error.contains(it))
-        && (matches!(status, 204 | 205) || status >= 400)
+        && (matches!(status, 204 | 205 | 304) || status >= 400)
 }
 
 /// Builds the warning for a page that is used before it met its wait condition. A page without a parsed
@@ -450,7 +458,7 @@ pub(super) fn dialogs_dismissed(dialogs: u32) -> String {
 pub(super) fn fetched(
     state: &PageState,
     document: RenderedDocument,
-    warnings: Vec<String>,
+    mut warnings: Vec<String>,
 ) -> Fetched {
     let response = state.shown.clone().unwrap_or_default();
     // Scripts may have changed the document's URL, which counts within the origin that was fetched.
@@ -469,6 +477,10 @@ pub(super) fn fetched(
         !matches!(name.as_str(), "content-type" | "content-encoding" | "content-length")
     });
     headers.push(("content-type".to_owned(), "text/html; charset=utf-8".to_owned()));
+    if matches!(response.status, 301..=303 | 307 | 308) {
+        // A redirect with a target would have been followed.
+        warnings.push(without_target(response.status));
+    }
     Fetched {
         status: response.status,
         headers,

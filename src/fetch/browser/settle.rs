@@ -2,8 +2,9 @@
 //!
 //! A page that shows its content is never waited for. What a page shows is read by a script of ours after it met
 //! its wait condition; a page that looks unfinished is looked at again after each change of its document, until
-//! it shows something, or its time is over. Timers of the page's scripts cannot be seen from outside, so the
-//! times here are chosen for them: long enough for the delays of stubs and applications that were met.
+//! it shows something, or its time is over. Timers of the page's scripts cannot be seen from outside without
+//! replacing functions of the page. The times here are chosen for them: long enough for the delays of stubs and
+//! applications that were met, for those that inline scripts write down, and for responses that are under way.
 
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ const REFRESH_PATIENCE: Duration = Duration::from_secs(3);
 const MAX_PATIENCE: Duration = Duration::from_secs(40);
 /// Time without changes after which a document that changed is looked at.
 const QUIET: Duration = Duration::from_millis(250);
+/// Time that a page has beyond the delay of a timer in its scripts.
+const TIMER_PATIENCE: Duration = Duration::from_secs(2);
+/// Visible characters beside an empty element for an application below which the page has no content.
+const UNFILLED: usize = 400;
 /// Visible characters below which a page with scripts has no content.
 const BARE: usize = 60;
 /// Visible characters below which a page has no content although it has pictures.
@@ -51,6 +56,10 @@ pub(super) struct Probe {
     media: usize,
     frames: usize,
     frameset: bool,
+    /// The element that an application fills is empty.
+    unfilled: bool,
+    /// The longest delay of a timer that the page's own scripts write down, in milliseconds.
+    delay: u64,
 }
 
 impl Probe {
@@ -73,7 +82,10 @@ impl Probe {
             return Some(NOTE_PATIENCE);
         }
         let is_bare = self.length < NOTHING || self.length < BARE && self.media == 0;
-        (self.scripts > 0 && is_bare && !self.is_framed()).then_some(FILL_PATIENCE)
+        let is_unfilled = self.unfilled && self.length < UNFILLED;
+        let timer = Duration::from_millis(self.delay) + TIMER_PATIENCE;
+        (self.scripts > 0 && (is_bare || is_unfilled) && !self.is_framed())
+            .then_some(FILL_PATIENCE.max(timer))
     }
 
     fn leads_elsewhere(&self, target: &str) -> bool {
@@ -107,13 +119,16 @@ impl Rendering<'_> {
             else {
                 break;
             };
+            // A response that its scripts wait for may still fill it.
+            let patience = if self.has_requests() { patience.max(NOTE_PATIENCE) } else { patience };
             let left = patience.saturating_sub(shown_since.elapsed());
             let left = self.at_most(left.min(MAX_PATIENCE.saturating_sub(began.elapsed())));
             if left.is_zero() {
                 return Ok(());
             }
             waited = true;
-            self.change_within(left, document).await?;
+            // A request may begin at any time, so the page is looked at again before its time is over.
+            self.change_within(left.min(FILL_PATIENCE), document).await?;
         }
         if waited {
             // The rest of what began to come.
@@ -129,6 +144,10 @@ impl Rendering<'_> {
 
     fn navigations(&self) -> usize {
         self.tab.tracker().state().navigations()
+    }
+
+    fn has_requests(&self) -> bool {
+        self.tab.tracker().state().quiet_since().is_none()
     }
 
     fn refresh_header(&self) -> Option<String> {
@@ -191,6 +210,12 @@ mod tests {
     fn a_page_that_announces_more_is_waited_for() {
         assert_eq!(probe("").patience(None), Some(FILL_PATIENCE));
         assert_eq!(probe("please wait").patience(None), Some(NOTE_PATIENCE));
+        let timer = Probe { delay: 8_000, ..probe("") };
+        assert_eq!(timer.patience(None), Some(Duration::from_secs(8) + TIMER_PATIENCE));
+        let frame = "links and a footer ".repeat(6);
+        let unfilled = Probe { unfilled: true, ..probe(&frame) };
+        assert_eq!(unfilled.patience(None), Some(FILL_PATIENCE));
+        assert_eq!(Probe { unfilled: true, ..probe(&frame.repeat(4)) }.patience(None), None);
         let title = Probe { title: "just a moment...".to_owned(), ..probe("") };
         assert_eq!(title.patience(None), Some(NOTE_PATIENCE));
     }

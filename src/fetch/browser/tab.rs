@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::connection::PendingResponse;
+use super::cookies;
 use super::error::CallError;
 use super::gateway::Gateway;
 use super::intercept::Intercept;
@@ -84,13 +85,6 @@ impl ScriptResult {
     }
 }
 
-/// Builds the parameters of `Network.setCookies`.
-pub(super) fn cookie_params(cookies: &[(String, String)], url: &str) -> Value {
-    let cookie =
-        |(name, value): &(String, String)| json!({"name": name, "value": value, "url": url});
-    json!({ "cookies": cookies.iter().map(cookie).collect::<Vec<_>>() })
-}
-
 impl Tab {
     /// Takes the browser's prewarmed page, or opens one, and applies the options.
     pub(super) async fn open(permit: TabPermit, options: TabOptions) -> Result<Self, CallError> {
@@ -126,7 +120,7 @@ impl Tab {
             responses.push(self.call("Emulation.setUserAgentOverride", params));
         }
         if !options.cookies.is_empty() {
-            let params = cookie_params(&options.cookies, &options.url);
+            let params = cookies::params(&options.cookies, &options.url);
             responses.push(self.call("Network.setCookies", params));
         }
         if let Some(source) = options.init_script {

@@ -14,11 +14,14 @@ use url::Url;
 
 use crate::core::request::Method;
 use crate::core::tier::Tier;
+use crate::fetch::header_rules::without_target;
 use crate::fetch::http::cookies::CookieJar;
 use crate::fetch::http::headers::{Hop, build};
 use crate::fetch::http::{Http, body};
 use crate::net::error::{find, request_error};
-use crate::net::proxy::{ProxyScheme, ProxyUrl, basic_authorization, percent_decoded};
+use crate::net::proxy::{
+    ProxyScheme, ProxyUrl, basic_authorization, percent_decoded, proxy_refusal,
+};
 use crate::net::{DialError, Route, RouteVia, StaleConnection};
 use crate::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, Redirect};
 
@@ -40,17 +43,6 @@ const MAX_SAME_VISITS: usize = 10;
 
 /// The most proxies of the pool that one request is sent through if they fail.
 const MAX_PROXIES: usize = 3;
-/// Headers by which proxies mark the responses that they made themselves.
-const PROXY_MARKS: [&str; 6] = [
-    "x-squid-error",
-    "x-proxy-error",
-    "x-brd-error",
-    "x-brd-err-code",
-    "x-luminati-error",
-    "x-luminati-error-code",
-];
-/// The most characters of a proxy's own words in a message.
-const MAX_PROXY_CHARS: usize = 80;
 
 /// Makes the attempt within its deadline.
 pub(super) async fn run(http: &Http, request: &FetchRequest) -> Result<Fetched, FetchError> {
@@ -120,7 +112,7 @@ impl<'a> Attempt<'a> {
             let response = self.send().await?;
             let status = response.status().as_u16();
             if self.route.is_proxied()
-                && let Some(message) = proxy_refusal(&response)
+                && let Some(message) = proxy_refusal(response.status(), response.headers())
             {
                 return Err(FetchError::new(Kind::Proxy, message));
             }
@@ -310,8 +302,7 @@ impl<'a> Attempt<'a> {
         let mut warnings = std::mem::take(&mut self.route.warnings);
         if is_redirect(status) {
             // A redirect without a target is a response like any other.
-            warnings
-                .push(format!("the site answered {status} without a target: its body was used"));
+            warnings.push(without_target(status));
         }
         let body = body::read(&head, incoming, self.request.max_bytes).await?;
         warnings.extend(body.warnings);
@@ -347,26 +338,6 @@ impl SeededJar {
             self.seeded = true;
         }
     }
-}
-
-/// Returns the reason if a response is the proxy's own refusal and not the site's response.
-fn proxy_refusal(response: &Response<Incoming>) -> Option<String> {
-    let status = response.status().as_u16();
-    if status == 407 {
-        let message = "the proxy rejected the credentials (407): check its user and password";
-        return Some(message.to_owned());
-    }
-    if status < 400 {
-        return None;
-    }
-    let header = |name: &str| response.headers().get(name).map(HeaderValue::as_bytes);
-    let own = PROXY_MARKS.iter().find_map(|it| header(it));
-    // RFC 9209: an error of the proxy nearest to us.
-    let said = || header("proxy-status").filter(|it| it.windows(6).any(|it| it == b"error="));
-    let reason = String::from_utf8_lossy(own.or_else(said)?).into_owned();
-    let reason: String =
-        reason.chars().filter(|it| !it.is_control()).take(MAX_PROXY_CHARS).collect();
-    Some(format!("the proxy refused the request with status {status}: {reason}"))
 }
 
 fn is_redirect(status: u16) -> bool {

@@ -18,7 +18,7 @@ use crate::net::ClientLimits;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpLimits {
-    /// The most bytes of a response's head. Defaults to 65,536; less than 8,192 counts as 8,192.
+    /// The most bytes of a response's head. Defaults to 262,144, as in Chromium; less than 8,192 counts as 8,192.
     pub max_header_bytes: usize,
     /// The most redirects that are followed. Defaults to 20, as in browsers.
     pub max_redirects: usize,

@@ -208,9 +208,12 @@ impl StatusLine {
 /// Reads what follows `HTTP` up to the status: `true` for version 1.0 and older ones, and the rest.
 fn version(bytes: &[u8]) -> Option<(bool, &[u8])> {
     let Some(bytes) = bytes.strip_prefix(b"/") else {
-        return bytes.starts_with(b" ").then_some((true, bytes));
+        // As in Chromium, whatever stands in place of the version counts as 1.0.
+        let is_version = |it: &u8| it.is_ascii_digit() || b".,".contains(it);
+        let length = bytes.iter().take_while(|it| is_version(it)).count();
+        return bytes[length..].starts_with(b" ").then_some((true, &bytes[length..]));
     };
-    let length = bytes.iter().take_while(|it| it.is_ascii_digit() || **it == b'.').count();
+    let length = bytes.iter().take_while(|it| it.is_ascii_digit() || b".,".contains(it)).count();
     let (version, rest) = bytes.split_at(length);
     let is_1_0 = match version {
         [b'1', b'.', minor @ ..] => minor.iter().all(|it| *it == b'0'),
@@ -339,6 +342,8 @@ mod tests {
             ("HTTP/1.1  200   OK", "HTTP/1.1 200 OK"),
             ("HTTP/1.1\t200\tOK", "HTTP/1.1 200 OK"),
             ("HTTP 200 OK", "HTTP/1.0 200 OK"),
+            ("HTTP1.1 200 OK", "HTTP/1.0 200 OK"),
+            ("HTTP/1,1 200 OK", "HTTP/1.0 200 OK"),
             ("ICY 200 OK", "HTTP/1.0 200 OK"),
             ("\r\n\r\nHTTP/1.1 200 OK", "HTTP/1.1 200 OK"),
             ("xy HTTP/1.1 200 OK", "HTTP/1.1 200 OK"),

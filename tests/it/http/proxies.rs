@@ -292,6 +292,36 @@ async fn a_dead_proxy_is_replaced_by_another_of_the_pool() {
 }
 
 #[tokio::test]
+async fn dead_proxies_are_tried_last_for_a_while() {
+    let site = SecureSite::start().await;
+    let target = site.addr;
+    let (good, _) = proxy(move |stream, heard| tunnel(stream, heard, None, target)).await;
+    let mut pool = vec![good];
+    for _ in 0..3 {
+        let dead = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        pool.push(dead.local_addr().expect("an address"));
+    }
+    for _ in 0..pool.len() {
+        pool.rotate_left(1);
+        let proxies = pool.iter().map(|it| ProxyUrl::parse(&format!("http://{it}")));
+        let network = NetPolicy::new()
+            .allow_network("127.0.0.0/8")
+            .expect("a network")
+            .proxies(proxies.map(|it| it.expect("a proxy")))
+            .resolve("secure.test", site.addr)
+            .extra_roots(&site.root)
+            .expect("a root");
+        let http = Http::new().network(network);
+        // One request tries three proxies, which may all be dead.
+        drop(http.fetch(asking("https://secure.test/a")).await);
+
+        let page = http.fetch(asking("https://secure.test/a")).await.expect("a page");
+
+        assert!(page.proxied);
+    }
+}
+
+#[tokio::test]
 async fn a_proxys_own_refusal_of_a_plain_page_is_a_proxy_error() {
     for (status, header) in [
         (403, ("x-squid-error", "ERR_ACCESS_DENIED 0")),

@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 use super::super::capture::{DOCUMENT_JS, DocumentLimits, DocumentSnapshot, invalid_base64};
+use super::super::cookies;
 use super::super::error::{broken, is_download, timed_out};
 use super::super::intercept::{Intercept, Paused};
 use super::super::isolated_page::body_buffers;
@@ -26,7 +27,6 @@ use super::super::page_state::PageTracker;
 use super::super::render::{
     MAX_STEP_SHARE, dialogs_dismissed, fetched, not_loaded, selector_not_found, shown_or_failed,
 };
-use super::super::tab::cookie_params;
 use super::{PageTask, internal};
 use crate::ports::fetch::{FetchError, Rendered};
 
@@ -103,9 +103,9 @@ fn set_up(tab: &Arc<Tab>, task: &PageTask) -> Result<(), FetchError> {
         let languages = language.as_ref().map(|language| format!("{language},en"));
         tab.set_user_agent(&user_agent, languages.as_deref(), None).map_err(driver_error)?;
     }
-    let cookies = &request.options.advanced().cookies;
-    if !cookies.is_empty() {
-        call::<Network::SetCookies>(tab, cookie_params(cookies, request.url.as_str()))?;
+    let given = cookies::of(request);
+    if !given.is_empty() {
+        call::<Network::SetCookies>(tab, cookies::params(&given, request.url.as_str()))?;
     }
     if let Some(intercept) = Intercept::of(request) {
         let patterns = intercept.patterns();

@@ -35,6 +35,8 @@ struct ResponseInfo {
     status: u16,
     #[serde(default)]
     headers: HeaderMap,
+    #[serde(default, rename = "mimeType")]
+    media_type: String,
 }
 
 #[derive(Deserialize)]
@@ -111,6 +113,12 @@ pub(super) fn apply(state: &mut PageState, method: &str, params: &str) -> Option
             let documents = [&mut state.pending, &mut state.shown].into_iter().flatten();
             let document =
                 documents.into_iter().find(|document| document.loader == extra.request_id)?;
+            if extra.status_code == 304 {
+                // The browser shows nothing for it, and reports no other response.
+                let response = MainDocument { status: 304, ..document.clone() };
+                state.response = Some(response);
+                return Some(());
+            }
             if document.status == 0 || document.status == extra.status_code {
                 document.headers = header_list(extra.headers);
             }
@@ -184,6 +192,7 @@ fn response_received(state: &mut PageState, event: ResponseReceived) -> Option<(
     let ResponseReceived { request_id, response } = event;
     let pending = state.pending.as_mut().filter(|document| document.loader == request_id)?;
     pending.status = response.status;
+    pending.media_type = response.media_type;
     // The raw headers of `responseReceivedExtraInfo` are more exact, and may have come before.
     if pending.headers.is_empty() {
         pending.headers = header_list(response.headers);

@@ -20,7 +20,8 @@ impl Ladder {
         let left = || time.saturating_sub(self.shared.now().since(began));
         let fetched = self.fetch_once(tier, self.request(tier, time)).await;
         if tier != Tier::Browser {
-            return self.follow_refreshes(tier, fetched?, &left).await;
+            let page = self.follow_refreshes(tier, fetched?, &left).await?;
+            return Ok(self.follow_frames(tier, page, &left).await);
         }
         let document = match &fetched {
             Ok(page) => is_unshown(&page.response).then(|| page.response.final_url.clone()),
@@ -64,11 +65,15 @@ impl Ladder {
     /// Returns the URL to which a response leads by a refresh.
     fn refresh_target(&self, page: &Fetched) -> Option<String> {
         let refresh = refresh(&Response::new(page.status, &page.headers, &page.body))?;
-        let base = match page.final_url.as_str() {
-            "" => self.job.request.page().as_str(),
-            url => url,
-        };
-        subrequest::resolve(base, &refresh.target)
+        subrequest::resolve(&self.address(page), &refresh.target)
+    }
+
+    /// Returns the URL of a response.
+    pub(super) fn address(&self, page: &Fetched) -> String {
+        match page.final_url.as_str() {
+            "" => self.job.request.page().as_str().to_owned(),
+            url => url.to_owned(),
+        }
     }
 
     /// Fetches a document at `url`, which the browser reached, over HTTP. Returns `None` if no fetcher can.
@@ -87,7 +92,7 @@ impl Ladder {
         }))
     }
 
-    async fn fetch_subrequest(
+    pub(super) async fn fetch_subrequest(
         &self,
         tier: Tier,
         url: &str,
@@ -117,7 +122,7 @@ fn is_unshown(page: &Fetched) -> bool {
 }
 
 /// Returns the response to which `stub` led, with the redirects of both.
-fn joined(stub: &Fetched, next: Fetched) -> Fetched {
+pub(super) fn joined(stub: &Fetched, next: Fetched) -> Fetched {
     let mut redirects = stub.redirects.clone();
     redirects.push(Redirect::new(stub.final_url.clone(), stub.status));
     redirects.extend(next.redirects);

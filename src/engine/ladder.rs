@@ -176,6 +176,11 @@ impl Ladder {
         attempt_time(&self.facts(None, self.shared.now(), 0), tier)
     }
 
+    /// Returns `true` if the job may use the browser.
+    pub(super) fn can_render(&self) -> bool {
+        self.reach.usable.contains(Tier::Browser)
+    }
+
     /// Adds an attempt of this claim.
     pub(super) fn record(&mut self, attempt: Attempt) {
         self.trail.push(attempt);

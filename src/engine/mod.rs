@@ -22,6 +22,7 @@ mod error;
 mod estimate;
 mod events;
 mod follow;
+mod frames;
 mod images;
 mod in_hand;
 mod jumps;

@@ -67,6 +67,7 @@ pub fn classify(content_type: Option<&str>, body: &[u8]) -> Option<DocumentKind>
         (_, it) if it.ends_with("+json") || JSON_SUBTYPES.contains(&it) => Some(DocumentKind::Json),
         ("text" | "message", _) => Some(DocumentKind::Text),
         ("application", it) if TEXT_SUBTYPES.contains(&it) => Some(DocumentKind::Text),
+        ("audio", it) if it.ends_with("mpegurl") => Some(DocumentKind::Text),
         ("", _) => unlabelled(body),
         ("image" | "audio" | "video" | "font", _) => Some(DocumentKind::Binary),
         _ => mislabelled(body),
@@ -183,7 +184,7 @@ fn mislabelled(body: &[u8]) -> Option<DocumentKind> {
     if json(body) {
         return Some(DocumentKind::Json);
     }
-    if starts_as_page(body) {
+    if starts_as_page(body) || wide(body) && starts_as_page(&narrowed(body)) {
         return None;
     }
     let head = String::from_utf8_lossy(&body[..body.len().min(SNIFFED_BYTES)]).to_ascii_lowercase();
@@ -216,6 +217,12 @@ fn unlabelled(body: &[u8]) -> Option<DocumentKind> {
 /// Returns `true` if the body opens with the byte order mark of UTF-16, whose text contains zero bytes.
 fn wide(body: &[u8]) -> bool {
     body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff")
+}
+
+/// Returns the beginning of a UTF-16 text without its byte order mark and zero bytes: its ASCII characters are read.
+fn narrowed(body: &[u8]) -> Vec<u8> {
+    let head = &body[..body.len().min(2 * SNIFFED_BYTES)];
+    head.iter().skip(2).copied().filter(|it| *it != 0).collect()
 }
 
 /// Returns `true` if the body starts and ends like one JSON object or array. Several objects, one per line, are text.
@@ -270,6 +277,7 @@ mod tests {
             ("application/x-sh", DocumentKind::Text),
             ("application/x-json", DocumentKind::Json),
             ("message/rfc822", DocumentKind::Text),
+            ("audio/x-mpegurl", DocumentKind::Text),
             ("image/x-icon", DocumentKind::Binary),
         ] {
             assert_eq!(read(label, b"some words"), Some(kind), "{label}");
@@ -292,6 +300,8 @@ mod tests {
                 (b"User-agent: *\nDisallow: /", Some(DocumentKind::Text)),
                 (b"select a from b where a <b and b> 1;", Some(DocumentKind::Text)),
                 (b"#!/bin/sh\ncat <EOF >x\n", Some(DocumentKind::Text)),
+                (b"\xfe\xff\0<\0p\0>", None),
+                (b"\xff\xfeh\0i\0", Some(DocumentKind::Text)),
                 (b"\0\x01\x02", Some(DocumentKind::Binary)),
                 (b"", Some(DocumentKind::Binary)),
             ] {

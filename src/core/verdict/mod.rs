@@ -13,6 +13,7 @@ mod blocks;
 #[cfg(test)]
 mod boundaries;
 mod document;
+mod frames;
 mod judge;
 mod refresh;
 mod scan;
@@ -20,6 +21,7 @@ pub(crate) mod shell;
 pub(crate) mod status;
 
 pub use document::{classify, content_type, sniff};
+pub use frames::{Frames, frames, visible_bytes};
 pub use judge::{is_stub, judge};
 pub use refresh::{Refresh, refresh};
 

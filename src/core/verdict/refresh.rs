@@ -11,6 +11,13 @@ const AT_ONCE: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(30);
 /// Visible bytes below which a page has little text.
 const LITTLE: usize = 600;
+/// Visible bytes below which a page whose script leads on has nothing else.
+const NOTHING_ELSE: usize = 200;
+/// The largest page that is taken for a stub whose script leads on.
+const STUB: usize = 8_192;
+/// Parts of scripts that decide where they lead, or do something before that a plain client cannot do.
+const DECISIONS: [&[u8]; 8] =
+    [b"if", b"?", b"&&", b"||", b"switch", b"cookie", b"storage", b"onclick"];
 /// Bytes in which a meta refresh is looked for: it belongs into the document's head.
 const HEAD: usize = 65_536;
 
@@ -65,22 +72,83 @@ pub fn refresh(response: &Response<'_>) -> Option<Refresh> {
     let header = response.header("refresh").and_then(Refresh::parse);
     let head = &response.body[..response.body.len().min(HEAD)];
     // Most pages have none, and are not scanned for it.
-    if header.is_none() && (find(head, b"http-equiv").is_none() || find(head, b"refresh").is_none())
-    {
+    let is_short = response.body.len() <= STUB;
+    let may_lead_on = find(head, b"http-equiv").is_some() && find(head, b"refresh").is_some()
+        || is_short && find(head, b"location").is_some();
+    if header.is_none() && !may_lead_on {
         return None;
     }
     if document::kind(response).is_some_and(|_| !response.body.trim_ascii().is_empty()) {
         return None;
     }
     let page = Scan::of(response.body);
-    let refresh = header.or(page.refresh).filter(|it| it.leads_on(page.text_len))?;
+    let by_script = page.leads_to.filter(|_| is_short && page.text_len < NOTHING_ELSE);
+    let by_script = by_script.map(|target| Refresh { delay: Duration::ZERO, target });
+    let announced = header.or(page.refresh).filter(|it| it.leads_on(page.text_len));
+    let refresh = announced.or(by_script)?;
     let blocked = matches!(judge(response).verdict, Verdict::Blocked { .. });
     (!blocked).then_some(refresh)
+}
+
+/// Returns the address that a script writes out and leads to, if it does so without a condition.
+pub(super) fn script_target(script: &[u8]) -> Option<String> {
+    let mut from = 0;
+    while let Some(at) = find(&script[from..], b"location") {
+        let name = from + at;
+        from = name + b"location".len();
+        let Some((start, end)) = literal(script, from) else { continue };
+        let other = [&script[..start], &script[end..]].concat();
+        let decides = DECISIONS.iter().any(|it| find(&other, it).is_some());
+        let is_framed = script[..name].trim_ascii_end().ends_with(b"parent.")
+            || script[..name].trim_ascii_end().ends_with(b"top.");
+        let target = std::str::from_utf8(&script[start..end]).ok()?.trim();
+        let is_plain = !target.is_empty() && !target.contains(['\\', '$', '{']);
+        return (is_plain && !decides && !is_framed).then(|| target.replace("&amp;", "&"));
+    }
+    None
+}
+
+/// Returns the position of the text to which a script sets the `location` that ends at `from`.
+fn literal(script: &[u8], from: usize) -> Option<(usize, usize)> {
+    let rest = &script[from..];
+    let rest = rest.strip_prefix(b".href").unwrap_or(rest).trim_ascii_start();
+    let calls: [&[u8]; 3] = [b"=", b".replace(", b".assign("];
+    let value = calls.iter().find_map(|it| rest.strip_prefix(*it))?.trim_ascii_start();
+    let (quote, text) = value.split_first().filter(|(it, _)| matches!(it, b'"' | b'\''))?;
+    let length = text.iter().position(|it| it == quote)?;
+    // A text to which something is added is not the address.
+    let behind = text[length + 1..].iter().find(|it| !matches!(it, b' ' | b'\t'));
+    let start = script.len() - text.len();
+    matches!(behind, None | Some(b';' | b')' | b'}' | b'/' | b'"' | b'\'' | b'\r' | b'\n'))
+        .then_some((start, start + length))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_that_only_leads_on_is_followed() {
+        for (script, expected) in [
+            ("window.location.replace(\"/to?a=1&b=2\")", Some("/to?a=1&b=2")),
+            ("location = '/to';", Some("/to")),
+            ("setTimeout(function () { document.location.href = '/to' }, 900)", Some("/to")),
+            ("location.assign( '/to' )", Some("/to")),
+            ("location.href = '/to' + location.search", None),
+            ("if (mobile) location = '/m'", None),
+            ("document.cookie = 'a=1'; location = '/to'", None),
+            ("top.location = '/to'", None),
+            ("location.reload()", None),
+            ("location.hostname == 'a' || (location = '/to')", None),
+        ] {
+            assert_eq!(script_target(script.as_bytes()).as_deref(), expected, "{script}");
+        }
+        let stub = "<script>location.replace('/to')</script><noscript><meta http-equiv=refresh \
+                    content='0;url=/to'></noscript>";
+        assert_eq!(target(200, &[], stub).as_deref(), Some("/to"));
+        let page = format!("<script>location = '/to'</script>{}", "Words to read. ".repeat(20));
+        assert_eq!(target(200, &[], &page), None);
+    }
 
     fn parsed(value: &str) -> Option<(u64, String)> {
         Refresh::parse(value).map(|it| (it.delay.as_secs(), it.target))

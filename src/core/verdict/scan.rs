@@ -6,7 +6,8 @@
 //! nothing behind it can change the verdict.
 
 use crate::core::verdict::blocks::{self, Markers};
-use crate::core::verdict::refresh::Refresh;
+use crate::core::verdict::frames::address;
+use crate::core::verdict::refresh::{self, Refresh};
 
 /// Bytes that are read at most. Some pages carry a mebibyte of styles before their first word.
 const READ: usize = 4_194_304;
@@ -19,6 +20,9 @@ const KEPT: usize = 6_000;
 const STUB_SCRIPT: usize = 2_048;
 /// The longest quoted attribute value; a quote that is not closed within it counts as stray.
 const QUOTED: usize = 65_536;
+
+/// Frames whose addresses are kept.
+const MAX_FRAMES: usize = 8;
 
 /// Ids of the elements that app frameworks fill.
 const MOUNTS: [&str; 11] = [
@@ -73,10 +77,16 @@ pub(super) struct Scan {
     pub(super) refresh: Option<Refresh>,
     /// `true` if a short script leads to another page or loads this one again.
     pub(super) navigates: bool,
+    /// The address to which such a script leads without a condition.
+    pub(super) leads_to: Option<String>,
     /// `true` if the page is a set of frames.
     pub(super) frameset: bool,
     /// The number of inline frames with an address.
     pub(super) iframes: usize,
+    /// The addresses of the first frames of both kinds.
+    pub(super) frames: Vec<String>,
+    /// The address that relative ones refer to, if the page names one.
+    pub(super) base: String,
     /// The known marks of protections, found in tags and scripts.
     pub(super) markers: Markers,
 }
@@ -267,7 +277,7 @@ impl<'a> Pass<'a> {
                 if !attribute(inner, "type").is_some_and(|it| holds(it, b"json")) {
                     self.found.scripts += 1;
                     self.marked.push((content, blocks::MarkLocation::Script));
-                    self.found.navigates |= content.len() <= STUB_SCRIPT && navigates(content);
+                    self.short_script(content);
                 }
             }
             "style" => drop(self.raw(b"</style")),
@@ -296,15 +306,41 @@ impl<'a> Pass<'a> {
                 }
             }
             "frameset" => self.found.frameset = true,
-            "iframe" => {
-                let source = attribute(inner, "src").unwrap_or_default();
-                self.found.iframes += usize::from(!source.is_empty() && source != b"about:blank");
+            "frame" => drop(self.frame(inner)),
+            "iframe" => self.found.iframes += usize::from(self.frame(inner)),
+            "base" if self.found.base.is_empty() => {
+                let base = attribute(inner, "href").unwrap_or_default();
+                self.found.base = address(base).unwrap_or_default();
             }
             _ => self.element(name, inner),
         }
     }
 
+    /// Looks through a script for a navigation.
+    fn short_script(&mut self, script: &[u8]) {
+        if script.len() <= STUB_SCRIPT && navigates(script) {
+            self.found.navigates = true;
+            self.found.leads_to = refresh::script_target(script);
+        }
+    }
+
+    /// Notes the address of a frame, if it has one.
+    fn frame(&mut self, inner: &[u8]) -> bool {
+        let source = attribute(inner, "src").and_then(address);
+        let has_address = source.is_some();
+        if self.found.frames.len() < MAX_FRAMES {
+            self.found.frames.extend(source);
+        }
+        has_address
+    }
+
     fn element(&mut self, name: &str, inner: &[u8]) {
+        if name == "body"
+            && let Some(script) = attribute(inner, "onload")
+        {
+            self.found.scripts += 1;
+            self.short_script(script);
+        }
         if name.contains('-') {
             self.found.custom = true;
             if name == "app-root" {
@@ -495,6 +531,7 @@ mod tests {
         ] {
             assert!(navigates(leads), "{leads}");
         }
+        assert!(Scan::of(b"<body onload=\"location.href='/to'\"><p>We have moved.").navigates);
         for reads in [
             "if (location.protocol == 'https:') {}",
             "if (location.href === x) {}",
@@ -513,6 +550,7 @@ mod tests {
         assert!(set.frameset);
         assert_eq!(set.text_len, 0);
         assert_eq!((inline.frameset, inline.iframes), (false, 1));
+        assert_eq!((set.frames, inline.frames), (vec!["/a".to_owned()], vec!["/a".to_owned()]));
     }
 
     #[test]

@@ -112,11 +112,19 @@ fn stub(page: &Scan) -> Option<String> {
     if page.scripts > 0 && announces_more(&page.text) {
         return Some(format!("a note that the page comes later, {length} bytes of text"));
     }
-    if page.frameset && length < UNFILLED {
-        return Some("shows other pages in frames".to_owned());
+    if !is_framed(page) {
+        return None;
     }
-    (page.iframes > 0 && length < BARE)
-        .then(|| format!("shows another page in a frame, {length} bytes of text"))
+    Some(if page.frameset {
+        "shows other pages in frames".to_owned()
+    } else {
+        format!("shows another page in a frame, {length} bytes of text")
+    })
+}
+
+/// Returns `true` if the page has frames and almost no text beside them.
+pub(super) fn is_framed(page: &Scan) -> bool {
+    page.frameset && page.text_len < UNFILLED || page.iframes > 0 && page.text_len < BARE
 }
 
 /// Returns `true` if the page leads to another page, shows others in frames, or wants cookies.

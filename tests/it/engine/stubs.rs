@@ -63,6 +63,59 @@ async fn a_refresh_is_followed_like_a_redirect() {
     }
 }
 
+/// A site whose pages show others in frames.
+fn framed() -> Site {
+    Site::start(|request| match request.path.as_str() {
+        "/set" => SiteResponse::html(
+            "<title>Frames</title><frameset cols='1,4'><frame src=/menu><frame src=/to>\
+             <noframes><body>No frames here.</body></noframes></frameset>",
+        ),
+        "/deep" => SiteResponse::html("<frameset rows='*'><frame src=/set></frameset>"),
+        "/based" => SiteResponse::html(
+            "<base href=/a/b/><frameset cols='*'><frame src=../../to></frameset>",
+        ),
+        "/partly" => {
+            SiteResponse::html("<frameset cols='1,2'><frame src=/gone><frame src=/to></frameset>")
+        }
+        "/inline" => SiteResponse::html("<body><iframe src=/to width=100%></iframe></body>"),
+        "/endless" => SiteResponse::html(
+            "<frameset cols='1,2'><frame src=/endless?1><frame src=/endless?2></frameset>",
+        ),
+        "/menu" => SiteResponse::html("<p><a href=/to>Bread</a></p>"),
+        "/to" => target(),
+        _ => SiteResponse::status(404),
+    })
+}
+
+#[tokio::test]
+async fn a_page_in_frames_is_its_main_frame() {
+    let site = framed();
+    for (path, hops) in [("/set", 1), ("/deep", 2), ("/based", 1), ("/partly", 1), ("/inline", 1)] {
+        let report = scraped(Item::get(site.url(path))).await;
+
+        let page = report.result().unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(page.text().is_some_and(|it| it.contains(TEXT)), "{path}");
+        assert_eq!(
+            (page.final_url.clone(), page.redirects.len()),
+            (site.url("/to"), hops),
+            "{path}"
+        );
+        let warned = page.extracted.warnings.iter().any(|it| it.contains("in frames"));
+        assert!(warned, "{path}: {:?}", page.extracted.warnings);
+        assert_eq!((report.tier(), report.trail().len()), (Some(Tier::Curl), 1), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn frames_without_end_are_fetched_a_bounded_number_of_times() {
+    let site = framed();
+
+    let report = scraped(Item::get(site.url("/endless")).force_tier(Tier::Curl)).await;
+
+    assert!(report.result().is_err());
+    assert!(site.hits() <= 13, "{} requests", site.hits());
+}
+
 #[tokio::test]
 async fn a_page_that_reloads_itself_is_a_page() {
     let site = Site::start(|_| target().header("refresh", "0; url=/#top").header("x-live", "yes"));

@@ -1,8 +1,8 @@
 //! Answers evaluation requests: a JSON object a line in, a JSON object a line out, whatever happens.
 //!
 //! A request is `{"id", "op", "file", "url", ...}`, where `file` holds the input. The operations are
-//! `article`, `convert`, `product`, `recipe`, `structured`, `decode`, `block`, `robots`, `ocr` and `pdf`
-//! (these two with the feature of that name); an answer repeats the `id` and says the CPU milliseconds
+//! `article`, `convert`, `product`, `recipe`, `jsonld`, `structured`, `decode`, `block`, `robots`, `ocr` and
+//! `pdf` (these two with the feature of that name); an answer repeats the `id` and says the CPU milliseconds
 //! it took, or an `error`. Without input it ends at once.
 
 use std::io::{BufRead, IsTerminal, Write};
@@ -69,6 +69,7 @@ impl Request {
                     "cook_time": "integer", "author": "string",
                 }),
             ),
+            "jsonld" => self.profile(),
             "structured" => {
                 let found = extract::structured(&self.source(), self.word("url"));
                 Ok(json!({ "structured": {
@@ -114,6 +115,20 @@ impl Request {
     fn fields(&self, profile: Profile, schema: Value) -> Answer {
         let item = Item::get(self.url()).formats([Format::Json]).profile(profile).schema(schema);
         Ok(json!({ "data": self.read(item)?.filtered_content }))
+    }
+
+    /// Fills the fields of the profile that the request names.
+    fn profile(&self) -> Answer {
+        let profile = match self.word("profile").unwrap_or_default() {
+            "faq" => Profile::Faq,
+            "event" => Profile::Event,
+            "product" => Profile::Product,
+            "job_posting" => Profile::JobPosting,
+            "recipe" => Profile::Recipe,
+            other => return Err(format!("the profile `{other}` is not offered")),
+        };
+        let item = Item::get(self.url()).formats([Format::Json]).profile(profile);
+        Ok(json!({ "data": self.read(item)?.profile }))
     }
 
     fn judged(&self) -> Value {

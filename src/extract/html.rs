@@ -18,6 +18,7 @@ use crate::extract::fill::{self, Layers};
 use crate::extract::format::markdown::{self, Markdown};
 use crate::extract::format::{chunks, html, json, links, sections, text};
 use crate::extract::main_content::{self, BoilerplateMap};
+use crate::extract::page_index::LazyIndex;
 use crate::extract::profile;
 use crate::extract::source::bound::bounded;
 use crate::extract::source::tree::{parse, with_newlines};
@@ -31,10 +32,7 @@ const THIN: usize = 250;
 const MUCH_MORE: usize = 4;
 
 /// Extracts a page from its source.
-pub(super) fn extract(
-    document: Document<'_>,
-    source: &str,
-) -> Result<(Extracted, Layers), ExtractError> {
+pub(super) fn extract(document: Document<'_>, source: &str) -> Result<Extracted, ExtractError> {
     let mut extracted = Extracted::default();
     let source = if xhtml::is_xhtml(document.content_type, source) {
         xhtml::closed(source)
@@ -72,11 +70,11 @@ pub(super) fn extract(
             return read(document, &doc, &spare, extracted);
         }
     }
-    let (extracted, layers) = read(document, &doc, &doc, extracted)?;
+    let extracted = read(document, &doc, &doc, extracted)?;
     if document.tier == Tier::LightJs && extracted.text.len() < embedded::ENOUGH {
         return Err(ExtractError::Empty);
     }
-    Ok((extracted, layers))
+    Ok(extracted)
 }
 
 /// Extracts the page that the embedded state of another one makes.
@@ -84,13 +82,13 @@ fn from_state(
     document: Document<'_>,
     page: &EmbeddedPage,
     mut extracted: Extracted,
-) -> Result<(Extracted, Layers), ExtractError> {
+) -> Result<Extracted, ExtractError> {
     let source = bounded(&page.source, &mut extracted.warnings);
     let tree = parse(&source);
     let doc = tree.doc().map_err(|_| ExtractError::TooDeep)?;
-    let (mut extracted, layers) = read(document, &doc, &doc, extracted)?;
+    let mut extracted = read(document, &doc, &doc, extracted)?;
     extracted.metadata.insert("embedded_state".to_owned(), page.framework.into());
-    Ok((extracted, layers))
+    Ok(extracted)
 }
 
 /// Makes every requested output of a page. Its data is in `doc`, its visible text in `visible`.
@@ -99,14 +97,14 @@ fn read(
     doc: &Doc<'_>,
     visible: &Doc<'_>,
     mut extracted: Extracted,
-) -> Result<(Extracted, Layers), ExtractError> {
+) -> Result<Extracted, ExtractError> {
     let options = document.options;
     let base = Base::of(doc, Some(document.url));
     let is_named = options.profile() != Profile::Auto;
     let has_fields =
         is_named || options.formats().contains(&Format::Json) || options.schema().is_some();
     let markup_items = if has_fields { MarkupItems::Read } else { MarkupItems::Skip };
-    let facts = Facts::read(doc, &base, markup_items);
+    let mut facts = Facts::read(doc, &base, markup_items);
     extracted.title.clone_from(&facts.title);
     extracted.author.clone_from(&facts.author);
     extracted.published_at.clone_from(&facts.published_at);
@@ -114,12 +112,21 @@ fn read(
     extracted.language.clone_from(&facts.language);
     extracted.metadata = facts.metadata();
     let boilerplate = BoilerplateMap::of(visible);
+    // The heading's place is one in `doc`.
+    let heading = facts.heading_at.filter(|_| std::ptr::eq(doc, visible));
+    let language = facts.language.clone();
+    let page = LazyIndex::new(visible, &boilerplate, &base, heading, language.as_deref());
     let fields = if has_fields {
-        let visible = (visible, &boilerplate);
-        profile::fields(doc, visible, &base, &facts, options.profile())
+        let names = options.schema().map(fill::requested_names).unwrap_or_default();
+        profile::fields(doc, &page, &base, &facts, options.profile(), &names)
     } else {
         Fields::default()
     };
+    if profile::dates_itself(&fields, facts.published_at.as_deref()) {
+        facts.published_at = None;
+        extracted.published_at = None;
+        extracted.metadata = facts.metadata();
+    }
     if is_named {
         let object = fields.0.iter().map(|(name, it)| ((*name).to_owned(), it.value.clone()));
         extracted.profile = Some(Value::Object(object.collect()));
@@ -138,11 +145,16 @@ fn read(
         let hero = formats.hero();
         extracted.images = links::worth_reading(&selection, hero.as_deref(), &base);
     }
-    let mut layers = Layers::of_page(&facts, options, fields, &extracted.text);
-    if options.schema().is_some_and(fill::wants_things) {
-        layers.collections = collections::find(visible, &boilerplate, &base);
+    if let Some(schema) = options.schema() {
+        let mut layers = Layers::of_page(&facts, options, fields, &extracted.text);
+        if fill::wants_things(schema) {
+            layers.collections = collections::find(visible, &boilerplate, &base);
+        }
+        let title = facts.heading.as_deref().or(facts.title.as_deref()).unwrap_or_default();
+        let state = |names: &[String]| embedded::described(doc, title, names);
+        fill::fill(options, &mut layers, Some(page.get()), &state, &mut extracted);
     }
-    Ok((extracted, layers))
+    Ok(extracted)
 }
 
 /// The parts of a page that its formats are made from.

@@ -12,6 +12,7 @@
 //! | `profile` | the fields of each kind of page |
 //! | `fill` | the values of an `extraction_schema` |
 //! | `format` | the text of each output format |
+//! | `page_index` | which labels, values and records a page shows |
 //! | `collections` | which parts of a page repeat |
 //! | `main_content` | which part of a page is its content |
 //! | `embedded` | which data a page ships for its scripts |
@@ -36,6 +37,7 @@ mod format;
 mod html;
 mod main_content;
 mod nesting;
+mod page_index;
 mod profile;
 mod reader;
 mod source;
@@ -48,6 +50,7 @@ use crate::core::verdict::{DocumentKind, classify, sniff};
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::Doc;
 use crate::extract::dom::selection::Selection;
+use crate::extract::fill::Layers;
 use crate::extract::format::markdown;
 use crate::extract::source::bound;
 use crate::extract::source::tree::{parse, with_newlines};
@@ -119,12 +122,16 @@ impl Extractor for HtmlExtractor {
         }
         // Without a header, words alone are a fragment of a page.
         let kind = classify(document.content_type, document.body);
-        let (mut extracted, layers) = match kind {
-            Some(DocumentKind::Json) => verbatim::json(document, &text),
-            Some(DocumentKind::Text) if media.is_some() => verbatim::plain(document, &text),
+        let options = document.options;
+        let filled = |(mut extracted, mut layers): (Extracted, Layers)| {
+            fill::fill(options, &mut layers, None, &|_| Vec::new(), &mut extracted);
+            extracted
+        };
+        let mut extracted = match kind {
+            Some(DocumentKind::Json) => filled(verbatim::json(document, &text)),
+            Some(DocumentKind::Text) if media.is_some() => filled(verbatim::plain(document, &text)),
             _ => html::extract(document, &text)?,
         };
-        let options = document.options;
         if options.wants_raw_html() {
             extracted.raw_html = Some(text.to_string());
         }
@@ -132,7 +139,6 @@ impl Extractor for HtmlExtractor {
             extracted.content.insert(Format::Raw, text.into());
         }
         extracted.warnings.extend(unused_template(options));
-        fill::fill(options, &layers, &mut extracted);
         nesting::flatten(&mut extracted);
         Ok(extracted)
     }

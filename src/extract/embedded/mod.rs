@@ -6,6 +6,7 @@
 //! of its own, which is then read like any other.
 
 mod candidates;
+mod described;
 mod flight;
 mod js_literal;
 mod packed;
@@ -14,6 +15,7 @@ mod recipe;
 mod rich_text;
 mod states;
 
+pub(super) use self::described::described;
 pub(super) use self::recipe::recipe;
 
 use serde_json::{Map, Value};

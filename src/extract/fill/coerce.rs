@@ -21,21 +21,29 @@ pub(super) struct Wanted<'a> {
     properties: Option<&'a Map<String, Value>>,
     /// The schema of the entries of a list.
     pub(super) items: Option<&'a Value>,
-    format: Option<&'a str>,
-    words: Option<&'a [Value]>,
+    pub(super) format: Option<&'a str>,
+    pub(super) words: Option<&'a [Value]>,
     pub(super) default: Option<&'a Value>,
+    /// The schema itself, for the limits in it.
+    limits: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn of(schema: &'a Value) -> Self {
-        let any = Wanted {
+    /// Accepts any value.
+    pub(super) fn any() -> Self {
+        Wanted {
             kind: None,
             properties: None,
             items: None,
             format: None,
             words: None,
             default: None,
-        };
+            limits: None,
+        }
+    }
+
+    pub(super) fn of(schema: &'a Value) -> Self {
+        let any = Self::any();
         match schema {
             Value::String(words) => {
                 Wanted { kind: field_types(words).find(|it| *it != FieldType::Null), ..any }
@@ -66,6 +74,7 @@ impl<'a> Wanted<'a> {
                     format: of.get("format").and_then(Value::as_str),
                     words: of.get("enum").and_then(Value::as_array).map(Vec::as_slice),
                     default: of.get("default").filter(|it| !it.is_null()),
+                    limits: Some(of),
                 }
             }
             _ => any,
@@ -78,9 +87,39 @@ impl<'a> Wanted<'a> {
         items.fields().next().is_some().then_some(items)
     }
 
+    /// Returns the number of entries that a list must have.
+    pub(super) fn least_items(&self) -> Option<usize> {
+        let least = self.limits?.get("minItems")?.as_u64()?;
+        usize::try_from(least).ok()
+    }
+
     /// Returns the fields of an object by name.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
         self.properties.into_iter().flatten().filter(|it| !it.0.starts_with('$'))
+    }
+}
+
+/// Returns `true` if a value is within the limits of its schema.
+pub(super) fn obeys(value: &Value, wanted: &Wanted<'_>) -> bool {
+    let Some(limits) = wanted.limits else { return true };
+    let limit = |name: &str| limits.get(name).and_then(Value::as_f64);
+    match value {
+        Value::Number(number) => {
+            let number = number.as_f64().unwrap_or_default();
+            limit("minimum").is_none_or(|it| number >= it)
+                && limit("maximum").is_none_or(|it| number <= it)
+                && limit("exclusiveMinimum").is_none_or(|it| number > it)
+                && limit("exclusiveMaximum").is_none_or(|it| number < it)
+        }
+        Value::String(text) => {
+            let length = text.chars().count();
+            let bound = |name: &str| {
+                limits.get(name).and_then(Value::as_u64).and_then(|it| usize::try_from(it).ok())
+            };
+            bound("minLength").is_none_or(|it| length >= it)
+                && bound("maxLength").is_none_or(|it| length <= it)
+        }
+        _ => true,
     }
 }
 

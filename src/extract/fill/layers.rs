@@ -13,6 +13,8 @@ pub(crate) struct Layers {
     pub(crate) fields: Fields,
     /// Everything else, by the name of its source.
     pub(crate) rest: Vec<(&'static str, Value)>,
+    /// The objects in the state of scripts that are about the page.
+    pub(crate) state: Vec<Value>,
     /// The collections on the page, for a schema that requests several things.
     pub(crate) collections: Vec<Vec<Value>>,
 }

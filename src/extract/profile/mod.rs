@@ -10,6 +10,7 @@ mod faq;
 mod job;
 mod product;
 mod recipe;
+mod recognize;
 
 use crate::core::request::Profile;
 use crate::extract::data::facts::Facts;
@@ -17,34 +18,51 @@ use crate::extract::data::property::PropertyContext;
 use crate::extract::data::schema_org::profile_of;
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::Doc;
-use crate::extract::main_content::BoilerplateMap;
-use crate::extract::value::provenance::Fields;
+use crate::extract::page_index::LazyIndex;
+use crate::extract::value::provenance::{Fields, Source};
 
-/// Fills the fields of a profile; the automatic one is replaced by that of the page's main item.
+/// Fills the fields of a profile; the automatic one is replaced by that of the page's main item, or by the one that
+/// the page shows to be.
 ///
-/// `doc` is the whole page, `visible` the page as its reader sees it.
+/// `doc` is the whole page, `page` the page as its reader sees it, and `names` the fields of a schema in lower case,
+/// letters and digits only.
 pub(super) fn fields(
     doc: &Doc<'_>,
-    visible: (&Doc<'_>, &BoilerplateMap),
+    page: &LazyIndex<'_, '_>,
     base: &Base,
     facts: &Facts,
     profile: Profile,
+    names: &[String],
 ) -> Fields {
-    let profile = match (profile, facts.declared.about(Profile::Auto)) {
-        (Profile::Auto, Some((_, item))) => profile_of(item),
+    let declared = facts.declared.about(Profile::Auto).map(|it| profile_of(it.1));
+    let profile = match (profile, declared) {
+        (Profile::Auto, None | Some(Profile::Article)) => recognize::asked(doc, facts, names)
+            .or(declared)
+            .unwrap_or_else(|| recognize::profile(doc, page, facts)),
+        (Profile::Auto, Some(declared)) => declared,
         (requested, _) => requested,
     };
     let context = PropertyContext { graph: &facts.declared.graph, base };
     match profile {
-        Profile::Product => product::fields(doc, facts, context),
+        Profile::Product => product::fields(doc, page, facts, context),
         Profile::Recipe => recipe::fields(doc, facts, context),
         Profile::Article => article::fields(facts, context),
-        Profile::JobPosting => job::fields(facts, context),
-        Profile::Event => event::fields(facts, context),
-        Profile::Faq => faq::fields(doc, facts),
+        Profile::JobPosting => job::fields(page, facts, context),
+        Profile::Event => event::fields(page, facts, context),
+        Profile::Faq => faq::fields((page.doc, page.boilerplate), facts),
         Profile::EcommerceHomepage | Profile::DirectoryListing => {
-            catalog::fields(visible, facts, context)
+            catalog::fields((page.doc, page.boilerplate), facts, context)
         }
         Profile::Auto => Fields::default(),
     }
+}
+
+/// Returns `true` if a date of publication is only the day of an event or a deadline, which the page shows.
+pub(super) fn dates_itself(fields: &Fields, published: Option<&str>) -> bool {
+    let day = published.and_then(|it| it.get(..10));
+    let same = |it: &str| {
+        let field = fields.0.get(it).filter(|it| it.source == Source::Dom);
+        field.and_then(|it| it.value.as_str()?.get(..10)) == day
+    };
+    day.is_some() && ["starts_at", "ends_at", "valid_through"].into_iter().any(same)
 }

@@ -1,13 +1,13 @@
 //! The `product` profile: something for sale, its price, its numbers and its availability.
 //!
-//! Structured data leads ([`item`], [`meta`]); what it lacks is read from the page ([`page`], [`price`],
+//! Structured data leads ([`item`], [`meta`]); what it lacks is read from the page ([`page`],
 //! [`stock`]) and from the data of its scripts ([`scripts`]).
 
 mod codes;
 mod item;
 mod meta;
+mod names;
 mod page;
-mod price;
 mod scripts;
 mod stock;
 
@@ -19,20 +19,30 @@ use crate::extract::data::property::{PropertyContext, text};
 use crate::extract::data::schema_org::fits;
 use crate::extract::dom::doc::Doc;
 use crate::extract::dom::labeled::LabeledValues;
+use crate::extract::page_index::{LazyIndex, VisiblePrices};
 use crate::extract::value::money::local_currency;
 use crate::extract::value::number::decimal;
 use crate::extract::value::provenance::{Fields, Source, Sourced};
 
-use self::price::VisiblePrices;
+pub(super) use self::stock::has_cart;
 
 /// Items of one product that are read.
 const MAX_ITEMS: usize = 8;
 
-pub(super) fn fields(doc: &Doc<'_>, facts: &Facts, context: PropertyContext<'_>) -> Fields {
+pub(super) fn fields(
+    doc: &Doc<'_>,
+    page: &LazyIndex<'_, '_>,
+    facts: &Facts,
+    context: PropertyContext<'_>,
+) -> Fields {
     let mut fields = Fields::default();
     let mut prices = Vec::new();
-    for (source, item) in items(facts) {
-        item::read(&mut fields, source, item, context, &mut prices);
+    let items = items(facts);
+    for (source, item) in &items {
+        item::read(&mut fields, *source, item, context, &mut prices);
+    }
+    if items.is_empty() {
+        names::read(&mut fields, facts);
     }
     meta::read(&mut fields, facts, &mut prices);
     price(&mut fields, doc, facts, &prices);
@@ -46,6 +56,9 @@ pub(super) fn fields(doc: &Doc<'_>, facts: &Facts, context: PropertyContext<'_>)
         fields.offer("sku", Source::Dom, "script", found.map(Value::from));
     }
     page::fill(&mut fields, doc, facts, &labeled);
+    if !fields.has("brand") {
+        names::brand(&mut fields, doc, page);
+    }
     fields
 }
 

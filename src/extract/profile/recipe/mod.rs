@@ -37,6 +37,22 @@ pub(super) fn fields(doc: &Doc<'_>, facts: &Facts, context: PropertyContext<'_>)
     fields
 }
 
+/// Returns `true` if a page shows or ships ingredients and steps.
+pub(super) fn shows_sections(doc: &Doc<'_>) -> bool {
+    let shows = |section| sections::visible(doc, section).len() > 1;
+    shows(RecipeSection::Ingredients) && shows(RecipeSection::Steps)
+        || embedded::recipe(doc).is_some()
+}
+
+/// Returns `true` if a page shows ingredients and steps under headings that name them.
+pub(super) fn is_shown(doc: &Doc<'_>) -> bool {
+    let names = |section| sections::has_heading(doc, section);
+    names(RecipeSection::Ingredients)
+        && names(RecipeSection::Steps)
+        && sections::visible(doc, RecipeSection::Ingredients).len() > 1
+        && !sections::visible(doc, RecipeSection::Steps).is_empty()
+}
+
 /// Adds up the times of a recipe that gives no total.
 fn add_total_time(fields: &mut Fields) {
     let times = ["prep_time", "cook_time"].map(|it| fields.0.get(it));

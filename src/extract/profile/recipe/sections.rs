@@ -53,6 +53,19 @@ pub(super) enum RecipeSection {
     Steps,
 }
 
+/// Returns `true` if a heading names a section and hardly anything else.
+pub(super) fn has_heading(doc: &Doc<'_>, section: RecipeSection) -> bool {
+    (0..doc.len()).any(|it| {
+        let node = doc.node(it);
+        let heads =
+            node.tag.level().is_some_and(|it| it > 1) || matches!(node.tag, Tag::B | Tag::Strong);
+        heads
+            && !node.hidden
+            && (3..=SHORT_HEADING).contains(&node.text)
+            && section.is_in(&doc.folded_text(it))
+    })
+}
+
 impl RecipeSection {
     /// Returns the names of its property in schema.org.
     const fn properties(self) -> &'static [&'static str] {

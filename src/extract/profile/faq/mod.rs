@@ -1,24 +1,23 @@
 //! The `faq` profile: questions and their answers.
 
+mod visible;
+
 use serde_json::{Value, json};
 
 use crate::core::request::Profile;
 use crate::extract::data::facts::Facts;
 use crate::extract::data::property::{several, text};
 use crate::extract::data::schema_org::has_type;
-use crate::extract::dom::doc::{Doc, Id};
-use crate::extract::dom::lines::lines;
-use crate::extract::dom::tag::Tag;
+use crate::extract::dom::doc::Doc;
+use crate::extract::main_content::BoilerplateMap;
 use crate::extract::value::provenance::{Fields, Source};
+
+pub(super) use self::visible::questions;
 
 /// Questions kept of a page.
 const MAX_QUESTIONS: usize = 200;
-/// Nodes behind a question that may answer it.
-const ANSWER: usize = 2_000;
-/// Bytes of a question.
-const QUESTION: usize = 250;
 
-pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
+pub(super) fn fields((doc, boilerplate): (&Doc<'_>, &BoilerplateMap), facts: &Facts) -> Fields {
     let mut fields = Fields::default();
     for (source, item) in facts.declared.items().filter(|it| is_page(it.1)) {
         fields.offer("questions", source, "mainEntity", Some(of_page(facts, item).into()));
@@ -31,7 +30,7 @@ pub(super) fn fields(doc: &Doc<'_>, facts: &Facts) -> Fields {
         fields.offer("questions", source, "Question", Some(all.into()));
     }
     if !fields.has("questions") {
-        fields.offer("questions", Source::Dom, "details", Some(visible(doc).into()));
+        fields.offer("questions", Source::Dom, "details", Some(questions(doc, boilerplate).into()));
     }
     let title = facts.declared.about(Profile::Faq).and_then(|it| it.1.get("name").and_then(text));
     fields.offer("title", Source::Meta, "title", title.or(facts.title.clone()).map(Value::from));
@@ -59,49 +58,4 @@ fn question(facts: &Facts, item: &Value) -> Option<Value> {
         answer.get("text").unwrap_or(answer).as_str().and_then(|it| text(&it.into()))
     })?;
     Some(json!({ "question": title, "answer": answer }))
-}
-
-/// Reads the questions that a page unfolds, lists as terms, or answers below a heading that asks.
-fn visible(doc: &Doc<'_>) -> Vec<Value> {
-    let mut found: Vec<Value> = Vec::new();
-    for id in 0..doc.len() {
-        if found.len() >= MAX_QUESTIONS {
-            break;
-        }
-        let asks = match doc.tag(id) {
-            Tag::Summary => true,
-            Tag::Dt => doc.folded_text(id).ends_with('?'),
-            tag if tag.level().is_some() => doc.folded_text(id).ends_with('?'),
-            _ => false,
-        };
-        let node = doc.node(id);
-        if !asks || node.hidden || !(3..=QUESTION).contains(&node.text) {
-            continue;
-        }
-        let end = behind(doc, id);
-        let all = lines(doc, node.end, end);
-        // The next heading ends an answer below a heading.
-        let answer: Vec<String> =
-            all.into_iter().take_while(|it| it.level.is_none()).map(|it| it.text).collect();
-        if !answer.is_empty() {
-            let title = doc.folded_text(id);
-            found.push(json!({ "question": title, "answer": answer.join("\n") }));
-        }
-    }
-    if found.len() >= 2 { found } else { Vec::new() }
-}
-
-/// Returns the end of the answer to a question: that of the element around it, or the next question.
-fn behind(doc: &Doc<'_>, id: Id) -> Id {
-    let parent = doc.node(id).parent;
-    let end = doc.end(parent).min(doc.end(id) + ANSWER);
-    let tag = doc.tag(id);
-    let mut at = doc.end(id);
-    while at < end {
-        if doc.tag(at) == tag {
-            return at;
-        }
-        at = doc.end(at);
-    }
-    end
 }

@@ -1,5 +1,7 @@
 //! The `job_posting` profile: who offers a position, where, and for what pay.
 
+mod shown;
+
 use serde_json::Value;
 
 use crate::core::request::Profile;
@@ -8,6 +10,7 @@ use crate::extract::data::property::{
     Property, PropertyContext, as_date, as_name, as_text, first, non_empty, place, property,
     read_properties, strings, text,
 };
+use crate::extract::page_index::LazyIndex;
 use crate::extract::value::number::{decimal, number};
 use crate::extract::value::provenance::{Fields, Source};
 
@@ -26,7 +29,11 @@ const PROPERTIES: [Property; 9] = [
     property("description", "description", as_text),
 ];
 
-pub(super) fn fields(facts: &Facts, context: PropertyContext<'_>) -> Fields {
+pub(super) fn fields(
+    page: &LazyIndex<'_, '_>,
+    facts: &Facts,
+    context: PropertyContext<'_>,
+) -> Fields {
     let mut fields = Fields::default();
     if let Some((source, item)) = facts.declared.about(Profile::JobPosting) {
         read_properties(&mut fields, source, item, &PROPERTIES, context);
@@ -35,6 +42,8 @@ pub(super) fn fields(facts: &Facts, context: PropertyContext<'_>) -> Fields {
                 salary(&mut fields, source, key, pay);
             }
         }
+    } else {
+        shown::fill(&mut fields, page.get());
     }
     fields.offer_text("title", Source::Meta, facts.title.as_deref());
     fields.offer_text("description", Source::Meta, facts.description.as_deref());

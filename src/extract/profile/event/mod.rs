@@ -1,5 +1,7 @@
 //! The `event` profile: when and where something takes place, and what a ticket costs.
 
+mod shown;
+
 use serde_json::{Value, json};
 
 use crate::core::request::Profile;
@@ -9,6 +11,7 @@ use crate::extract::data::property::{
     property, read_properties, several, term, text,
 };
 use crate::extract::data::schema_org::has_type;
+use crate::extract::page_index::LazyIndex;
 use crate::extract::value::availability::availability;
 use crate::extract::value::number::{decimal, number};
 use crate::extract::value::provenance::{Fields, Source};
@@ -35,7 +38,11 @@ const TICKET: [Property; 4] = [
     property("availability", "availability", as_availability),
 ];
 
-pub(super) fn fields(facts: &Facts, context: PropertyContext<'_>) -> Fields {
+pub(super) fn fields(
+    page: &LazyIndex<'_, '_>,
+    facts: &Facts,
+    context: PropertyContext<'_>,
+) -> Fields {
     let mut fields = Fields::default();
     if let Some((source, item)) = facts.declared.about(Profile::Event) {
         let get = |name: &str| item.get(name).filter(|it| !it.is_null());
@@ -47,6 +54,8 @@ pub(super) fn fields(facts: &Facts, context: PropertyContext<'_>) -> Fields {
             let ticket = context.graph.resolve(ticket);
             read_properties(&mut fields, source, ticket, &TICKET, context);
         }
+    } else {
+        shown::fill(&mut fields, page.get());
     }
     fields.offer("name", Source::Meta, "name", facts.title.clone().map(Value::from));
     fields.offer_text("description", Source::Meta, facts.description.as_deref());

@@ -21,24 +21,29 @@ const MAX_PAST: usize = 20;
 
 /// The prices that a page shows.
 #[derive(Debug, Default)]
-pub(super) struct VisiblePrices {
+pub(crate) struct VisiblePrices {
     /// The price of the product.
-    pub(super) current: Option<Money>,
-    /// The prices that are crossed out.
-    pub(super) past: Vec<f64>,
+    pub(crate) current: Option<Money>,
+    /// The node that shows it.
+    pub(crate) at: Id,
+    /// `true` if a class or an attribute marks it as a price.
+    pub(crate) is_marked: bool,
+    /// The prices that no longer hold.
+    pub(crate) past: Vec<f64>,
+    /// The amounts that are crossed out, marked as prices or not, and their nodes.
+    struck: Vec<(Id, f64)>,
 }
 
 impl VisiblePrices {
     /// Reads the prices behind the product's name first; in front of it are carts and banners.
-    pub(super) fn of(doc: &Doc<'_>, heading: Id) -> Self {
+    pub(crate) fn of(doc: &Doc<'_>, heading: Id) -> Self {
         let mut prices = Self::default();
-        let (mut unsigned, mut struck) = (None, None::<(Id, Money)>);
+        let (mut unsigned, mut struck) = (None::<(Id, Money)>, None::<(Id, Money)>);
         for id in (heading..doc.len()).chain(0..heading) {
+            prices.crossed_out(doc, id);
             let Some(found) = labeled_price(doc, id) else { continue };
             if near(doc, id).any(|it| is_past(doc, it)) {
-                if prices.past.len() < MAX_PAST {
-                    prices.past.push(found.amount);
-                }
+                prices.add_past(found.amount);
                 struck = struck.or(Some((id, found)));
                 continue;
             }
@@ -49,17 +54,52 @@ impl VisiblePrices {
             if let Some((_, found)) = struck.filter(|it| id.abs_diff(it.0) > BESIDE) {
                 prices.past.retain(|it| (it - found.amount).abs() > f64::EPSILON);
                 prices.current = Some(found);
+                prices.at = id;
                 continue;
             }
             match found.currency {
-                Some(_) => prices.current = Some(found),
-                None => unsigned = unsigned.or(Some(found)),
+                Some(_) => {
+                    prices.current = Some(found);
+                    prices.at = id;
+                }
+                None => unsigned = unsigned.or(Some((id, found))),
             }
         }
-        let struck = struck.map(|it| it.1);
-        prices.current =
-            prices.current.or(unsigned).or_else(|| unlabeled_price(doc, heading)).or(struck);
+        prices.is_marked = prices.current.is_some() || unsigned.is_some();
+        if prices.current.is_none() {
+            let other = unsigned.or_else(|| unlabeled_price(doc, heading)).or(struck);
+            prices.at = other.map_or(0, |it| it.0);
+            prices.current = other.map(|it| it.1);
+        }
         prices
+    }
+
+    /// Notes the amount in an element that is crossed out, marked as a price or not.
+    fn crossed_out(&mut self, doc: &Doc<'_>, id: Id) {
+        let node = doc.node(id);
+        if node.tag == Tag::Text || !(2..=BARE_TEXT).contains(&node.text) || !is_struck(doc, id) {
+            return;
+        }
+        if let Some(found) = money::priced(&doc.folded_text(id)) {
+            if self.struck.len() < MAX_PAST {
+                self.struck.push((id, found.amount));
+            }
+        }
+    }
+
+    /// Returns the price that is crossed out beside the current one and higher.
+    pub(crate) fn old(&self) -> Option<f64> {
+        let current = self.current?.amount;
+        let beside =
+            self.struck.iter().filter(|it| it.1 > current && it.0.abs_diff(self.at) <= BESIDE);
+        let nearest = beside.min_by_key(|it| it.0.abs_diff(self.at)).map(|it| it.1);
+        nearest.or_else(|| self.past.first().copied().filter(|it| *it > current))
+    }
+
+    fn add_past(&mut self, amount: f64) {
+        if self.past.len() < MAX_PAST {
+            self.past.push(amount);
+        }
     }
 }
 
@@ -94,7 +134,7 @@ fn labeled_price(doc: &Doc<'_>, id: Id) -> Option<Money> {
 }
 
 /// Returns the first amount with a currency behind the heading, in a short text without a mark.
-fn unlabeled_price(doc: &Doc<'_>, heading: Id) -> Option<Money> {
+fn unlabeled_price(doc: &Doc<'_>, heading: Id) -> Option<(Id, Money)> {
     (heading..doc.len()).find_map(|id| {
         let node = doc.node(id);
         let may = node.tag.is_block()
@@ -104,7 +144,7 @@ fn unlabeled_price(doc: &Doc<'_>, heading: Id) -> Option<Money> {
             && !is_hidden(doc, id)
             && !near(doc, id).any(|it| is_past(doc, it) || is_other(doc, it));
         let struck = |it: Id| doc.node(it).hidden || is_struck(doc, it);
-        may.then(|| money::priced(&doc.line(id, struck))).flatten()
+        may.then(|| money::priced(&doc.line(id, struck))).flatten().map(|it| (id, it))
     })
 }
 

@@ -1,0 +1,82 @@
+//! Finds the objects in the state of scripts that are about the page.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use crate::extract::dom::doc::Doc;
+use crate::extract::value::weight::weight;
+
+use super::states::States;
+
+/// Objects returned for one page, and their bytes.
+const MAX_OBJECTS: usize = 8;
+const MAX_BYTES: usize = 1_048_576;
+/// Values that are looked through.
+const MAX_VALUES: usize = 200_000;
+/// Depth of the objects.
+const MAX_DEPTH: usize = 12;
+
+/// Returns the objects whose name is that of the page, or which have at least two and half of the named fields
+/// themselves, in the order of the page. Names are in lower case, letters and digits only.
+pub(crate) fn described(doc: &Doc<'_>, title: &str, names: &[String]) -> Vec<Value> {
+    let states = States::of(doc);
+    let title = words(title);
+    let mut found: Vec<Value> = Vec::new();
+    let mut bytes = 0;
+    let mut left = MAX_VALUES;
+    for (_, value) in states.values.iter().filter(|it| it.0 != "JSON-LD") {
+        let mut waiting = vec![(value, 0)];
+        while let Some((value, depth)) = waiting.pop() {
+            left = left.saturating_sub(1);
+            if left == 0 || found.len() >= MAX_OBJECTS {
+                return found;
+            }
+            match value {
+                Value::Object(fields) => {
+                    if is_named(fields, &title) || has_most(fields, names) {
+                        bytes += weight(value);
+                        if bytes > MAX_BYTES {
+                            return found;
+                        }
+                        found.push(value.clone());
+                        continue;
+                    }
+                    if depth < MAX_DEPTH {
+                        let all: Vec<&Value> = fields.values().collect();
+                        waiting.extend(all.into_iter().rev().map(|it| (it, depth + 1)));
+                    }
+                }
+                Value::Array(all) if depth < MAX_DEPTH => {
+                    waiting.extend(all.iter().rev().map(|it| (it, depth + 1)));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Returns `true` if half of the words of an object's name and of the page's title are the same.
+fn is_named(fields: &Map<String, Value>, title: &HashSet<String>) -> bool {
+    let name = ["name", "title", "headline", "productName"]
+        .iter()
+        .find_map(|it| fields.get(*it)?.as_str());
+    let Some(name) = name.map(words).filter(|it| !it.is_empty() && fields.len() > 2) else {
+        return false;
+    };
+    name.intersection(title).count() * 2 >= name.len().max(title.len())
+}
+
+fn has_most(fields: &Map<String, Value>, names: &[String]) -> bool {
+    let plain = |it: &String| -> String {
+        it.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let count = fields.iter().filter(|it| !it.1.is_null() && names.contains(&plain(it.0))).count();
+    count >= 2 && count * 2 >= names.len()
+}
+
+fn words(text: &str) -> HashSet<String> {
+    let all = text.split(|it: char| !it.is_alphanumeric()).filter(|it| !it.is_empty());
+    all.map(str::to_lowercase).collect()
+}

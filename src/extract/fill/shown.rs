@@ -1,0 +1,490 @@
+//! Finds the values of fields on the page itself, each with the place where it stands.
+
+use std::cell::LazyCell;
+use std::collections::HashSet;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use crate::extract::dom::doc::Id;
+use crate::extract::dom::tag::Tag;
+use crate::extract::page_index::{PageIndex, Pair, PairKind, VisiblePrices, css_path};
+use crate::extract::value::money::{local_currency, priced};
+use crate::schema::FieldType;
+
+use super::items;
+use super::plan::{FieldPlan, Shape};
+use super::reading::{self, Shown};
+
+/// The least percent of a candidate that is taken.
+const ENOUGH: u8 = 50;
+/// The least percent of a candidate whose value is named in a warning if it does not fit.
+const NEAR: u8 = 80;
+/// Different values under one label of a page, above which it is the label of a list.
+const FEW: usize = 2;
+/// Values of one label that are read.
+const MAX_VALUES: usize = 20;
+/// Confidence of a value that only its form tells apart, in percent.
+const BY_FORM: u8 = 60;
+
+/// A value with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) value: Value,
+    /// The node where the value begins.
+    pub(super) at: Id,
+    /// The text that was read.
+    pub(super) text: String,
+    pub(super) label: Option<String>,
+    /// In percent.
+    pub(super) confidence: u8,
+}
+
+/// The part of a page in which a value is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The whole page.
+    Page,
+    /// One record, or the part that a label names.
+    Part(Range<Id>),
+}
+
+/// Finds values on one page.
+pub(super) struct PageReader<'i, 'd, 'a> {
+    pub(super) index: &'i PageIndex<'d, 'a>,
+    /// Read when they are first needed.
+    prices: LazyCell<VisiblePrices, Box<dyn FnOnce() -> VisiblePrices + 'i>>,
+    /// Labels whose values did not fit the type of the field: the field, and what the page says.
+    pub(super) refused: Vec<(String, String)>,
+}
+
+impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
+    pub(super) fn new(index: &'i PageIndex<'d, 'a>) -> Self {
+        let read = move || VisiblePrices::of(index.doc, index.heading.unwrap_or(0));
+        Self { index, prices: LazyCell::new(Box::new(read)), refused: Vec::new() }
+    }
+
+    pub(super) fn css_path(&self, at: Id) -> String {
+        css_path(self.index.doc, at)
+    }
+
+    fn range(&self, scope: &Scope) -> Range<Id> {
+        match scope {
+            Scope::Page => 0..self.index.doc.len(),
+            Scope::Part(range) => range.clone(),
+        }
+    }
+
+    /// Returns the value of a field that is neither an object nor a list of objects.
+    pub(super) fn value(&mut self, plan: &FieldPlan<'_>, scope: &Scope) -> Option<Found> {
+        if plan.wanted.kind == Some(FieldType::Array) {
+            return self.list(plan, scope);
+        }
+        let labeled = self.labeled(plan, scope);
+        let sure = labeled.as_ref().is_some_and(|it| it.confidence >= NEAR);
+        if sure {
+            return labeled;
+        }
+        labeled.or_else(|| match scope {
+            Scope::Page => self.by_price(plan),
+            Scope::Part(range) => self.by_form(plan, range),
+        })
+    }
+
+    /// Returns the value behind the label that fits best.
+    pub(super) fn labeled(&mut self, plan: &FieldPlan<'_>, scope: &Scope) -> Option<Found> {
+        let range = self.range(scope);
+        let mut near: Option<String> = None;
+        for (label, points) in &plan.labels {
+            let mut values: Vec<(u8, &Pair, String, Value)> = Vec::new();
+            for pair in self.index.labeled(*label, &range).take(MAX_VALUES) {
+                let Some(points) = points.checked_sub(self.discount(pair, plan, *points, scope))
+                else {
+                    continue;
+                };
+                if points < ENOUGH || !self.may_hold(pair, scope) {
+                    continue;
+                }
+                if *scope == Scope::Page && is_menu(self.index, &pair.value) {
+                    continue;
+                }
+                let text = self.index.value_text(pair);
+                let shown = Shown {
+                    text: &text,
+                    range: pair.value.clone(),
+                    unit: pair.unit.as_deref(),
+                    kind: pair.kind,
+                };
+                match reading::read(self.index, &shown, plan) {
+                    Some(value) => values.push((points, pair, text, value)),
+                    None if points >= NEAR && near.is_none() && pair.kind != PairKind::Named => {
+                        near = Some(text)
+                    }
+                    None => {}
+                }
+            }
+            let different: HashSet<String> = values.iter().map(|it| it.3.to_string()).collect();
+            if *scope == Scope::Page && different.len() > FEW {
+                continue;
+            }
+            let best = values.iter().map(|it| it.0).max();
+            if let Some((points, pair, text, value)) =
+                values.into_iter().find(|it| Some(it.0) == best)
+            {
+                return Some(Found {
+                    value,
+                    at: pair.value.start,
+                    text,
+                    label: self.index.label(pair),
+                    confidence: points,
+                });
+            }
+        }
+        if let Some(text) = near.filter(|_| *scope == Scope::Page && self.refused.len() < 20) {
+            self.refused.push((plan.name.to_owned(), text.chars().take(80).collect()));
+        }
+        None
+    }
+
+    /// Returns the points by which the kind of a pair is less sure than a table row.
+    fn discount(&self, pair: &Pair, plan: &FieldPlan<'_>, points: u8, scope: &Scope) -> u8 {
+        let on_page = *scope == Scope::Page;
+        match pair.kind {
+            PairKind::Row | PairKind::Term | PairKind::Line => 0,
+            PairKind::Column if on_page => 15,
+            PairKind::Column => 0,
+            PairKind::Beside => 3,
+            PairKind::Contact if self.index.is_masked(pair.value.start) => 25,
+            PairKind::Contact => 2,
+            PairKind::Title => 5,
+            // A heading with more words is about something else.
+            PairKind::Heading if points < 85 => points,
+            PairKind::Heading if plan.wanted.kind == Some(FieldType::Array) => 0,
+            PairKind::Heading => 10,
+            // On a whole page many things have classes, and some words in them are about looks.
+            PairKind::Named if on_page && (points < 90 || is_about_looks(plan.concept)) => points,
+            PairKind::Named if on_page => 20,
+            PairKind::Named => 8,
+            // Words beside a number are prose unless they are the very label.
+            PairKind::Phrase if plan.wanted.kind == Some(FieldType::Array) => points,
+            PairKind::Phrase if points >= 85 => 10,
+            PairKind::Phrase => points,
+        }
+    }
+
+    /// Returns `true` if a pair may give a value in a scope.
+    fn may_hold(&self, pair: &Pair, scope: &Scope) -> bool {
+        let inside = match scope {
+            Scope::Page => true,
+            Scope::Part(range) => pair.value.end <= range.end,
+        };
+        inside && (pair.kind == PairKind::Contact || !self.index.is_masked(pair.value.start))
+    }
+
+    /// Returns the strings of a list.
+    fn list(&mut self, plan: &FieldPlan<'_>, scope: &Scope) -> Option<Found> {
+        let range = self.range(scope);
+        let entry = plan.entry();
+        for (label, points) in &plan.labels {
+            let pairs: Vec<&Pair> =
+                self.index.labeled(*label, &range).take(MAX_VALUES * 5).collect();
+            let fits = |it: &&&Pair| self.may_hold(it, scope);
+            let Some(first) = pairs.iter().find(fits) else { continue };
+            let Some(points) = points
+                .checked_sub(self.discount(first, plan, *points, scope))
+                .filter(|it| *it >= ENOUGH)
+            else {
+                continue;
+            };
+            // Elements of one name side by side are the entries themselves.
+            let parent = |it: &Pair| self.index.doc.node(it.value.start).parent;
+            let alike: Vec<&&Pair> = pairs
+                .iter()
+                .filter(|it| parent(it) == parent(first) && it.kind == first.kind)
+                .collect();
+            let texts: Vec<(String, Range<Id>)> =
+                if first.kind == PairKind::Named && alike.len() > 1 {
+                    alike.iter().map(|it| (self.index.value_text(it), it.value.clone())).collect()
+                } else {
+                    items::items(self.index, &first.value)
+                };
+            let values: Vec<Value> = texts
+                .iter()
+                .filter_map(|(text, range)| {
+                    let shown =
+                        Shown { text, range: range.clone(), unit: None, kind: PairKind::Row };
+                    reading::read(self.index, &shown, &entry)
+                })
+                .collect();
+            if !values.is_empty() {
+                let text = texts.iter().map(|it| it.0.as_str()).collect::<Vec<_>>().join(", ");
+                return Some(Found {
+                    value: Value::Array(values),
+                    at: first.value.start,
+                    text,
+                    label: self.index.label(first),
+                    confidence: points,
+                });
+            }
+        }
+        None
+    }
+
+    /// Returns the price that the page shows, the one that is crossed out, or their currency.
+    fn by_price(&self, plan: &FieldPlan<'_>) -> Option<Found> {
+        let current =
+            self.prices.current.filter(|it| it.currency.is_some() && self.prices.is_marked);
+        let amount = match plan.concept {
+            Some("price") => current.map(|it| it.amount),
+            Some("old price") => self.prices.old(),
+            Some("currency") => {
+                let code = current?.currency?;
+                let code = local_currency(code, self.index.base.page());
+                return Some(Found {
+                    value: code.into(),
+                    at: self.prices.at,
+                    text: self.index.text(&(self.prices.at..self.index.doc.end(self.prices.at))),
+                    label: None,
+                    confidence: BY_FORM,
+                });
+            }
+            _ => None,
+        }?;
+        let text = self.index.text(&(self.prices.at..self.index.doc.end(self.prices.at)));
+        let value = match plan.wanted.kind {
+            Some(FieldType::String) => Value::from(amount.to_string()),
+            Some(FieldType::Integer) if amount.fract() > 0.0 => return None,
+            Some(FieldType::Integer) => crate::extract::value::number::decimal(amount),
+            Some(FieldType::Number) | None => Value::from(amount),
+            _ => return None,
+        };
+        let is_right = plan
+            .currency
+            .is_none_or(|it| current.and_then(|it| it.currency).is_none_or(|code| code == it));
+        is_right.then(|| Found {
+            value,
+            at: self.prices.at,
+            text,
+            label: None,
+            confidence: BY_FORM,
+        })
+    }
+
+    /// Returns the value that only its form tells: the heading of a record, its link, its day, its price.
+    fn by_form(&self, plan: &FieldPlan<'_>, range: &Range<Id>) -> Option<Found> {
+        let doc = self.index.doc;
+        let visible = || range.clone().filter(|it| !self.index.is_masked(*it));
+        let element = |id: Id| {
+            let nodes = id..doc.end(id);
+            let text = self.index.text(&nodes);
+            self.found(plan, nodes, text)
+        };
+        match plan.shape {
+            Shape::Title => self.title(plan, range),
+            Shape::Link => {
+                let heading =
+                    visible().find(|it| doc.tag(*it).level().is_some() && has_link(self, *it));
+                let link = visible().find(|it| doc.tag(*it) == Tag::A && doc.node(*it).text > 0);
+                let any = visible().find(|it| doc.tag(*it) == Tag::A);
+                heading.or(link).or(any).and_then(element)
+            }
+            Shape::Image => {
+                let image = visible().find(|it| doc.tag(*it) == Tag::Img)?;
+                self.found(plan, image..image + 1, "image".to_owned())
+            }
+            Shape::Day if is_any_day(plan.concept) => {
+                let times: Vec<Id> =
+                    visible().filter(|it| doc.tag(*it) == Tag::Time).take(2).collect();
+                if let [only] = times.as_slice() {
+                    return element(*only);
+                }
+                self.only(plan, range)
+            }
+            Shape::Money if plan.concept == Some("price") => self.only(plan, range),
+            Shape::Currency => {
+                let line =
+                    self.index.lines_in(range).iter().find(|it| priced(&it.text).is_some())?;
+                self.found(plan, line.range.clone(), line.text.clone())
+            }
+            Shape::Prose => {
+                let lines = self.index.lines_in(range);
+                let longest = lines
+                    .iter()
+                    .max_by_key(|it| it.text.len())
+                    .filter(|it| it.text.len() >= SENTENCE)?;
+                self.found(plan, longest.range.clone(), longest.text.clone())
+            }
+            Shape::Rating => {
+                let marked = visible().find(|it| {
+                    doc.attr(*it, "aria-label")
+                        .is_some_and(|it| it.contains("star") || it.contains("out of"))
+                });
+                let shown = || self.index.lines_in(range).iter().find(|it| it.text.contains('★'));
+                if let Some(id) = marked {
+                    return element(id);
+                }
+                let line = shown()?;
+                self.found(plan, line.range.clone(), line.text.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the name of a record: its heading, its first link, or a bold text at its beginning.
+    fn title(&self, plan: &FieldPlan<'_>, range: &Range<Id>) -> Option<Found> {
+        let doc = self.index.doc;
+        let visible =
+            || range.clone().filter(|it| !self.index.is_masked(*it) && doc.node(*it).text > 1);
+        let heading = visible().find(|it| doc.tag(*it).level().is_some());
+        let summary = || visible().find(|it| matches!(doc.tag(*it), Tag::Summary | Tag::Dt));
+        let link = || {
+            visible()
+                .filter(|it| doc.tag(*it) == Tag::A)
+                .max_by_key(|it| (doc.node(*it).text, usize::MAX - it))
+        };
+        let bold = || visible().take(6).find(|it| matches!(doc.tag(*it), Tag::B | Tag::Strong));
+        let id = heading.or_else(summary).or_else(link).or_else(bold)?;
+        // A link around the whole record begins with its name.
+        let nodes = id..doc.end(id);
+        let line = self.index.lines_in(&nodes).first();
+        let (nodes, text) = match line {
+            Some(line) if doc.tag(id) == Tag::A => (line.range.clone(), line.text.clone()),
+            _ => (nodes.clone(), self.index.text(&nodes)),
+        };
+        self.found(plan, nodes, text)
+    }
+
+    /// Returns the only value of the field's form in a range.
+    fn only(&self, plan: &FieldPlan<'_>, range: &Range<Id>) -> Option<Found> {
+        let mut found: Option<Found> = None;
+        for line in self.index.lines_in(range) {
+            let is_form = match plan.shape {
+                Shape::Money => priced(&line.text).is_some() && line.text.len() <= 120,
+                _ => true,
+            };
+            let new = is_form.then(|| self.form_of(plan, line.range.clone(), &line.text)).flatten();
+            match (new, &found) {
+                (Some(new), None) => found = Some(new),
+                (Some(new), Some(old)) if new.value != old.value => return None,
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Reads a line for a value of a form, without the words around it.
+    fn form_of(&self, plan: &FieldPlan<'_>, range: Range<Id>, text: &str) -> Option<Found> {
+        if plan.shape == Shape::Money && plan.wanted.kind == Some(FieldType::String) {
+            // The part of the line that holds the amount.
+            let part =
+                text.split(['·', '|', '•', ';', '(']).find(|it| priced(it).is_some())?.trim();
+            return self.found(plan, range, part.to_owned());
+        }
+        self.found(plan, range, text.to_owned())
+    }
+
+    fn found(&self, plan: &FieldPlan<'_>, range: Range<Id>, text: String) -> Option<Found> {
+        let shown = Shown { text: &text, range: range.clone(), unit: None, kind: PairKind::Beside };
+        let value = reading::read(self.index, &shown, plan)?;
+        Some(Found { value, at: range.start, text, label: None, confidence: BY_FORM })
+    }
+
+    /// Returns the part of the page that the name of an object labels.
+    pub(super) fn part(&self, plan: &FieldPlan<'_>, scope: &Scope) -> Option<Range<Id>> {
+        let range = self.range(scope);
+        plan.labels.iter().find_map(|(label, points)| {
+            let mut pairs = self.index.labeled(*label, &range);
+            let fits = |it: &&Pair| {
+                self.may_hold(it, scope)
+                    && points.saturating_sub(self.discount(it, plan, *points, scope)) >= ENOUGH
+            };
+            pairs.find(fits).map(|it| it.value.clone())
+        })
+    }
+
+    /// Fills the fields of an object from one part of the page.
+    pub(super) fn object(
+        &mut self,
+        plan: &FieldPlan<'_>,
+        range: &Range<Id>,
+    ) -> (Map<String, Value>, Vec<(String, Found)>) {
+        let mut made = Map::new();
+        let mut notes = Vec::new();
+        for field in &plan.fields {
+            let scope = Scope::Part(range.clone());
+            let value = if field.wanted.kind == Some(FieldType::Object) && !field.fields.is_empty()
+            {
+                let part = self.part(field, &scope).unwrap_or_else(|| range.clone());
+                let (inner, inner_notes) = self.object(field, &part);
+                notes.extend(
+                    inner_notes
+                        .into_iter()
+                        .map(|(path, it)| (format!("{}.{path}", field.name), it)),
+                );
+                inner.values().any(|it| !it.is_null()).then_some(Value::Object(inner))
+            } else {
+                let found = self.value(field, &scope);
+                let value = found.as_ref().map(|it| it.value.clone());
+                notes.extend(found.map(|it| (field.name.to_owned(), it)));
+                value
+            };
+            made.insert(field.name.to_owned(), value.unwrap_or_default());
+        }
+        (made, notes)
+    }
+}
+
+/// Returns `true` for a field that may be the only day of a record.
+fn is_any_day(concept: Option<&str>) -> bool {
+    concept.is_none_or(|it| {
+        !matches!(it, "deadline" | "end date" | "updated" | "available from" | "first registration")
+    })
+}
+
+/// Returns `true` for a concept whose name in a class tells how an element looks.
+fn is_about_looks(concept: Option<&str>) -> bool {
+    const LOOKS: [&str; 16] = [
+        "color",
+        "width",
+        "height",
+        "size",
+        "depth",
+        "length",
+        "page",
+        "text",
+        "url",
+        "image",
+        "status",
+        "max",
+        "minimum",
+        "series",
+        "quantity",
+        "dimension",
+    ];
+    concept.is_some_and(|it| LOOKS.contains(&it))
+}
+
+/// Returns `true` if a range is a list of links, which lead to other pages.
+fn is_menu(index: &PageIndex<'_, '_>, range: &Range<Id>) -> bool {
+    const LINKS: usize = 3;
+    let doc = index.doc;
+    let links: Vec<Id> = range
+        .clone()
+        .filter(|it| doc.tag(*it) == Tag::A && doc.node(*it).text > 0)
+        .take(200)
+        .collect();
+    if links.len() < LINKS {
+        return false;
+    }
+    let texts = range.clone().filter(|it| doc.text(*it).is_some());
+    let (linked, all) =
+        texts.fold((0, 0), |sum, it| (sum.0 + doc.node(it).linked, sum.1 + doc.node(it).text));
+    linked * 10 >= all * 8
+}
+
+/// Bytes of a line that is prose.
+const SENTENCE: usize = 20;
+
+fn has_link(reader: &PageReader<'_, '_, '_>, id: Id) -> bool {
+    (id..reader.index.doc.end(id)).any(|it| reader.index.doc.tag(it) == Tag::A)
+}

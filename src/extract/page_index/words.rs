@@ -1,0 +1,391 @@
+//! Names of fields and labels of pages as words that can be compared, in several languages.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
+
+use crate::extract::vocabulary::FIELD_SYNONYMS;
+
+/// Words of a name or a label that are read.
+const MAX_WORDS: usize = 12;
+/// Words of the longest phrase in the vocabulary.
+const PHRASE: usize = 5;
+/// Bytes of a word whose plural ending is dropped.
+const PLURAL: usize = 4;
+/// Words that carry no meaning of their own in a label.
+const FILLERS: [&str; 24] = [
+    "a", "am", "an", "at", "d", "de", "del", "der", "des", "die", "das", "du", "el", "en", "in",
+    "is", "l", "la", "le", "of", "on", "per", "the", "zum",
+];
+/// Words of a label behind which its details follow.
+const DETAILS: [&str; 9] = ["per", "of", "in", "pro", "par", "por", "inkl", "incl", "without"];
+/// Names of things that a field may repeat in front of its own name: `product_weight`.
+const THINGS: [&str; 20] = [
+    "apartment",
+    "book",
+    "car",
+    "contact",
+    "course",
+    "event",
+    "film",
+    "flat",
+    "game",
+    "item",
+    "job",
+    "listing",
+    "main",
+    "movie",
+    "number",
+    "page",
+    "position",
+    "product",
+    "property",
+    "recipe",
+];
+
+/// A word: a concept of the vocabulary, or any other word by its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Word {
+    Concept(usize),
+    Other(u64),
+}
+
+/// A name or a label as words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Words {
+    words: Vec<Word>,
+    /// The number of words in front of the details, as in `price per night`.
+    head: usize,
+    /// The letters and digits in lower case.
+    plain: String,
+}
+
+/// The order of words in a language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeadPlace {
+    /// The word that names the thing ends a phrase, as in English.
+    Last,
+    /// The word that names the thing may begin a phrase, as in French.
+    Either,
+}
+
+static VOCABULARY: LazyLock<HashMap<String, usize>> = LazyLock::new(|| {
+    let mut phrases = HashMap::new();
+    for (concept, line) in FIELD_SYNONYMS.iter().enumerate() {
+        for phrase in line.split('/') {
+            let stems: Vec<String> = phrase.split(' ').map(|it| stem(it).to_owned()).collect();
+            phrases.entry(stems.join(" ")).or_insert(concept);
+        }
+    }
+    phrases
+});
+
+impl Words {
+    /// Reads the name of a field: `weightKg`, `weight_kg`, `weight-kg`.
+    pub(crate) fn of_name(name: &str) -> Self {
+        Self::of_tokens(&tokens(&without_camel_case(name)))
+    }
+
+    /// Reads a label, without what stands in brackets behind it.
+    pub(crate) fn of_label(label: &str) -> Self {
+        let bare = label.split(['(', '[']).next().unwrap_or_default();
+        Self::of_tokens(&tokens(if bare.trim().is_empty() { label } else { bare }))
+    }
+
+    /// Compares words that are in lower case and without accents.
+    pub(crate) fn of_tokens(tokens: &[String]) -> Self {
+        let stems: Vec<&str> = tokens.iter().map(|it| stem(it)).collect();
+        let mut words = Vec::new();
+        let mut head = None;
+        let mut at = 0;
+        while at < stems.len() {
+            let longest = PHRASE.min(stems.len() - at);
+            let phrase = (1..=longest).rev().find_map(|count| {
+                let phrase = stems.get(at..at + count)?.join(" ");
+                Some((count, *VOCABULARY.get(&phrase)?))
+            });
+            // A word such as `par` names the author only if it stands alone.
+            let phrase = phrase.filter(|it| it.0 > 1 || stems.len() == 1 || !is_filler(stems[at]));
+            if let Some((count, concept)) = phrase {
+                words.push(Word::Concept(concept));
+                at += count;
+                continue;
+            }
+            let stem = stems[at];
+            if DETAILS.contains(&stem) && !words.is_empty() {
+                head = head.or(Some(words.len()));
+            }
+            if !is_filler(stem) {
+                words.push(Word::Other(hash(stem)));
+            }
+            at += 1;
+        }
+        let head = head.unwrap_or(words.len());
+        Self { words, head, plain: tokens.concat() }
+    }
+
+    /// Returns `true` if there is no word.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Returns the letters and digits in lower case.
+    pub(crate) fn plain(&self) -> &str {
+        &self.plain
+    }
+
+    /// Returns the name of the concept that the words are, if they are one.
+    pub(crate) fn concept(&self) -> Option<&'static str> {
+        match self.words.as_slice() {
+            [Word::Concept(it)] => name_of(*it),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of the last concept among the words.
+    pub(crate) fn last_concept(&self) -> Option<&'static str> {
+        match self.words.last() {
+            Some(Word::Concept(it)) => name_of(*it),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if one of the words is a concept.
+    pub(crate) fn names(&self, concept: &str) -> bool {
+        self.words.iter().any(|it| matches!(it, Word::Concept(it) if name_of(*it) == Some(concept)))
+    }
+
+    /// Returns how well a label fits the name of a field, in percent.
+    ///
+    /// A label may qualify the name (`Net weight` for `weight`), unless the name alone could mean anything, and a
+    /// name may repeat the thing that it belongs to (`product_weight`).
+    pub(crate) fn likeness(&self, label: &Self, order: HeadPlace) -> Option<u8> {
+        if self.words.is_empty() || label.words.is_empty() {
+            return None;
+        }
+        if !self.plain.is_empty() && self.plain == label.plain {
+            return Some(100);
+        }
+        if self.words == label.words {
+            return Some(95);
+        }
+        let (mut own, mut other) = (self.words.clone(), label.words.clone());
+        own.sort_unstable();
+        other.sort_unstable();
+        if own == other {
+            return Some(90);
+        }
+        let things = || {
+            let thing = |it: &&Word| THINGS.iter().any(|thing| **it == word_of(thing));
+            self.words.iter().take_while(thing).count()
+        };
+        let rest = self.words.get(things()..).unwrap_or_default();
+        if rest.len() < self.words.len() && !rest.is_empty() && rest == label.words {
+            return Some(85);
+        }
+        if self.is_generic() {
+            return None;
+        }
+        let head = label.words.get(..label.head).unwrap_or(&label.words);
+        if head == self.words {
+            return Some(80);
+        }
+        let extra = label.words.len().checked_sub(self.words.len())?;
+        let fits = head.ends_with(&self.words)
+            || (order == HeadPlace::Either && head.starts_with(&self.words));
+        (fits && (1..=2).contains(&extra)).then_some(if extra == 1 { 75 } else { 65 })
+    }
+
+    /// Returns how well the name of an element fits the name of a field, in percent. What stands in front is the thing
+    /// that the element belongs to, as in `job-location`.
+    pub(crate) fn likeness_of_name(&self, name: &Self) -> Option<u8> {
+        if self.words.is_empty() {
+            return None;
+        }
+        if self.plain == name.plain || self.words == name.words {
+            return Some(95);
+        }
+        let extra = name.words.len().checked_sub(self.words.len())?;
+        (extra <= 2 && name.words.ends_with(&self.words)).then_some(if extra == 1 {
+            85
+        } else {
+            75
+        })
+    }
+
+    /// Returns the words without the first or last, if that is `concept`.
+    pub(crate) fn without(&self, concept: &str) -> Option<Self> {
+        let is = |it: Option<&Word>| matches!(it, Some(Word::Concept(it)) if name_of(*it) == Some(concept));
+        let words = match self.words.as_slice() {
+            [rest @ .., last] if is(Some(last)) => rest,
+            [first, rest @ ..] if is(Some(first)) => rest,
+            _ => return None,
+        };
+        let words = words.to_vec();
+        (!words.is_empty()).then(|| Self { head: words.len(), words, plain: String::new() })
+    }
+
+    /// Returns `true` if the words could name anything, so that a label with more words is another field.
+    fn is_generic(&self) -> bool {
+        const GENERIC: [&str; 25] = [
+            "title",
+            "date",
+            "time",
+            "category",
+            "text",
+            "description",
+            "url",
+            "image",
+            "author",
+            "status",
+            "quantity",
+            "year",
+            "view",
+            "max",
+            "minimum",
+            "when",
+            "tag",
+            "condition",
+            "website",
+            "instruction",
+            "company",
+            "cast",
+            "page",
+            "dimension",
+            "department",
+        ];
+        const WORDS: [&str; 14] = [
+            "amount", "code", "data", "id", "info", "kind", "label", "no", "number", "other",
+            "type", "unit", "value", "key",
+        ];
+        match self.words.as_slice() {
+            [Word::Concept(it)] => name_of(*it).is_some_and(|it| GENERIC.contains(&it)),
+            [word] => WORDS.iter().any(|it| *word == word_of(it)),
+            _ => false,
+        }
+    }
+}
+
+fn name_of(concept: usize) -> Option<&'static str> {
+    FIELD_SYNONYMS.get(concept).and_then(|it| it.split('/').next())
+}
+
+fn word_of(word: &str) -> Word {
+    VOCABULARY
+        .get(stem(word))
+        .map_or_else(|| Word::Other(hash(stem(word))), |it| Word::Concept(*it))
+}
+
+fn is_filler(word: &str) -> bool {
+    FILLERS.contains(&word)
+}
+
+fn hash(word: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    word.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Drops the ending of a plural.
+fn stem(word: &str) -> &str {
+    let plural = word.len() >= PLURAL && !["ss", "us", "is"].iter().any(|it| word.ends_with(it));
+    if plural { word.strip_suffix('s').unwrap_or(word) } else { word }
+}
+
+/// Splits a text into words in lower case, without accents and punctuation.
+pub(crate) fn tokens(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut open = false;
+    for letter in text.chars() {
+        if !letter.is_alphanumeric() {
+            open = false;
+            continue;
+        }
+        if !open {
+            if out.len() == MAX_WORDS {
+                break;
+            }
+            out.push(String::new());
+            open = true;
+        }
+        if let Some(last) = out.last_mut() {
+            push_plain(last, letter);
+        }
+    }
+    out
+}
+
+/// Sets the words of `camelCase` apart.
+fn without_camel_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    let letters: Vec<char> = name.chars().collect();
+    for (at, letter) in letters.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|it| letters.get(it));
+        let after = letters.get(at + 1);
+        let begins = letter.is_uppercase()
+            && before.is_some_and(|it| {
+                it.is_lowercase()
+                    || it.is_numeric()
+                    || (it.is_uppercase() && after.is_some_and(|it| it.is_lowercase()))
+            });
+        if begins {
+            out.push(' ');
+        }
+        out.push(*letter);
+    }
+    out
+}
+
+/// Appends a letter in lower case, without its accent.
+fn push_plain(out: &mut String, letter: char) {
+    for lower in letter.to_lowercase() {
+        match lower {
+            'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => out.push('a'),
+            'ç' | 'č' | 'ć' => out.push('c'),
+            'è' | 'é' | 'ê' | 'ë' | 'ě' => out.push('e'),
+            'ì' | 'í' | 'î' | 'ï' => out.push('i'),
+            'ñ' => out.push('n'),
+            'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' => out.push('o'),
+            'ù' | 'ú' | 'û' | 'ü' => out.push('u'),
+            'ý' | 'ÿ' => out.push('y'),
+            'š' => out.push('s'),
+            'ž' => out.push('z'),
+            'ß' => out.push_str("ss"),
+            'œ' => out.push_str("oe"),
+            'æ' => out.push_str("ae"),
+            // What is left of an accent that was a character of its own.
+            '\u{300}'..='\u{36f}' => {}
+            other => out.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_fits_a_name_by_its_meaning() {
+        for (name, label, order, fits) in [
+            ("weight", "Weight", HeadPlace::Last, Some(100)),
+            ("vatId", "VAT ID:", HeadPlace::Last, Some(100)),
+            ("living_area", "Wohnfläche", HeadPlace::Last, Some(95)),
+            ("opening-hours", "Öffnungszeiten", HeadPlace::Last, Some(95)),
+            ("max_temperature", "Maximale Temperatur", HeadPlace::Last, Some(95)),
+            ("product_weight", "Weight (net)", HeadPlace::Last, Some(95)),
+            ("job_salary", "Gehalt", HeadPlace::Last, Some(85)),
+            ("weight", "Net dry weight", HeadPlace::Last, Some(75)),
+            ("price", "Price per night", HeadPlace::Last, Some(80)),
+            ("price", "Prix public", HeadPlace::Either, Some(75)),
+            ("color", "Color temperature", HeadPlace::Last, None),
+            ("date", "Date of birth", HeadPlace::Last, None),
+            ("motor_power", "Power", HeadPlace::Last, None),
+            ("author_email", "Author", HeadPlace::Last, None),
+            ("name", "User name", HeadPlace::Last, None),
+            ("", "Weight", HeadPlace::Last, None),
+        ] {
+            let found = Words::of_name(name).likeness(&Words::of_label(label), order);
+            assert_eq!(found, fits, "{name}: {label}");
+        }
+    }
+}

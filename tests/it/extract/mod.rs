@@ -8,3 +8,4 @@ mod fields;
 mod formats;
 mod kept;
 mod readers;
+mod schemas;

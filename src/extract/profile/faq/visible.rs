@@ -1,6 +1,6 @@
 //! Questions that a page shows: headings, terms and parts that unfold, each with the text up to the next one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
@@ -10,11 +10,14 @@ use crate::extract::dom::doc::{Doc, Id};
 use crate::extract::dom::tag::Tag;
 use crate::extract::main_content::{Boilerplate, BoilerplateMap};
 use crate::extract::page_index::{Line, lines};
+use crate::extract::vocabulary::QUESTION_HEADINGS;
 
 use super::MAX_QUESTIONS;
 
 /// Bytes of a question.
 const QUESTION: std::ops::RangeInclusive<usize> = 6..=250;
+/// Bytes of a heading that announces questions.
+const ANNOUNCEMENT: usize = 90;
 /// Lines of an answer.
 const MAX_ANSWER: usize = 120;
 /// Percent of the lines of one shape that must ask, for headings and for other lines.
@@ -32,8 +35,9 @@ pub(in crate::extract::profile) fn questions(
 ) -> Vec<Value> {
     let lines = lines(doc, &masked(doc, boilerplate));
     let shown: Vec<ShownLine> = (0..lines.len()).map(|it| ShownLine::of(doc, &lines, it)).collect();
-    let asking = asking(&lines, &shown);
-    let mut found = Vec::new();
+    let asking = headed(&lines, &shown, asking(&lines, &shown));
+    let mut found: Vec<Value> = Vec::new();
+    let mut known: HashSet<String> = HashSet::new();
     for (at, line) in lines.iter().enumerate().filter(|it| asking[it.0]) {
         let answer = answer(doc, &lines, &shown, &asking, at);
         let question = without_label(&line.text);
@@ -46,7 +50,7 @@ pub(in crate::extract::profile) fn questions(
             .or_else(|| answer.strip_prefix("A."))
             .unwrap_or(&answer)
             .trim();
-        if !found.iter().any(|it: &Value| it["question"] == question) {
+        if known.insert(question.to_lowercase()) {
             found.push(json!({ "question": question, "answer": answer }));
         }
     }
@@ -133,6 +137,29 @@ fn asking(lines: &[Line], shown: &[ShownLine]) -> Vec<bool> {
     lines.iter().zip(shown).map(judge).collect()
 }
 
+/// Keeps only the questions below a heading that announces them, if there is one with several.
+fn headed(lines: &[Line], shown: &[ShownLine], asking: Vec<bool>) -> Vec<bool> {
+    let announces = |line: &Line| {
+        let lower = line.text.to_lowercase();
+        lower.len() <= ANNOUNCEMENT && QUESTION_HEADINGS.iter().any(|it| lower.contains(it))
+    };
+    let mut kept = vec![false; asking.len()];
+    let mut count = 0;
+    for (at, line) in lines.iter().enumerate().filter(|it| announces(it.1)) {
+        let Some(level) = shown.get(at).and_then(|it| it.level) else { continue };
+        for next in at + 1..lines.len() {
+            let heads =
+                shown.get(next).and_then(|it| it.level).is_some_and(|it| it < 7 && it <= level);
+            if heads && !asking[next] {
+                break;
+            }
+            count += usize::from(asking[next] && !kept[next]);
+            kept[next] |= asking[next];
+        }
+    }
+    if count >= FEWEST { kept } else { asking }
+}
+
 fn asks(text: &str) -> bool {
     let text = text.trim_end_matches(|it: char| {
         it.is_whitespace()
@@ -144,11 +171,10 @@ fn asks(text: &str) -> bool {
 /// Returns a question without its number and without the sign that unfolds it.
 fn without_label(text: &str) -> &str {
     let text = text.trim();
-    let bare = ["Q:", "Q.", "Q ", "F:", "P:"]
-        .iter()
-        .find_map(|it| text.strip_prefix(it))
-        .unwrap_or(text)
-        .trim_start();
+    let letter = ["Q", "F", "P"].iter().find_map(|it| text.strip_prefix(it)).unwrap_or(text);
+    let count = letter.bytes().take_while(u8::is_ascii_digit).count();
+    let behind = letter.get(count..).filter(|_| count <= 2 && letter.len() < text.len());
+    let bare = behind.and_then(|it| it.strip_prefix(['.', ':', ')'])).unwrap_or(text).trim_start();
     let digits = bare.bytes().take_while(u8::is_ascii_digit).count();
     let numbered = (1..=2).contains(&digits).then(|| bare.get(digits..)).flatten();
     let bare =

@@ -132,6 +132,9 @@ fn body(
     Value::Object(body)
 }
 
+/// Bytes of the values found without a model that are sent to one.
+const MAX_HINT_BYTES: usize = 8_192;
+
 /// Returns the instructions and the document. The document is between marks that contain its hash,
 /// so it cannot contain the marks itself.
 fn messages(request: &PromptRequest, text: &str, schema: Option<&Value>) -> Value {
@@ -148,10 +151,16 @@ fn messages(request: &PromptRequest, text: &str, schema: Option<&Value>) -> Valu
         system.push_str(" The object fits this JSON Schema: ");
         system.push_str(&schema.to_string());
     }
-    let user = format!(
+    let mut user = format!(
         "{}\n\nThe page, from {}:\n<page-{mark}>\n{text}\n</page-{mark}>",
         request.prompt, request.url,
     );
+    let hints =
+        request.hints.as_ref().map(Value::to_string).filter(|it| it.len() <= MAX_HINT_BYTES);
+    if let Some(hints) = hints.filter(|it| !it.contains(&mark)) {
+        user.push_str("\n\nValues that a program found on the page; check them against it:\n");
+        user.push_str(&format!("<page-{mark}>\n{hints}\n</page-{mark}>"));
+    }
     json!([{ "role": "system", "content": system }, { "role": "user", "content": user }])
 }
 

@@ -20,6 +20,8 @@ pub struct PromptRequest {
     pub prompt: String,
     /// The fields of the answer: a JSON Schema or its shorthand.
     pub schema: Option<Value>,
+    /// The values that the extractor found for the schema without a model. They are data from the page, as `text` is.
+    pub hints: Option<Value>,
     /// The provider that the item selects; `None` uses the default model.
     pub provider: Option<Provider>,
     /// The model that the item selects, by its name at the provider; `None` uses the default one.
@@ -43,6 +45,7 @@ impl PromptRequest {
         Self {
             prompt: prompt.into(),
             schema: None,
+            hints: None,
             provider: None,
             model: None,
             text: text.into(),
@@ -55,6 +58,13 @@ impl PromptRequest {
     #[must_use]
     pub fn with_schema(mut self, schema: Option<Value>) -> Self {
         self.schema = schema;
+        self
+    }
+
+    /// Sets the values that were found without a model.
+    #[must_use]
+    pub fn with_hints(mut self, hints: Option<Value>) -> Self {
+        self.hints = hints;
         self
     }
 

@@ -240,6 +240,7 @@ mod tests {
         let request = PromptRequest {
             prompt: "What is it?".into(),
             schema: None,
+            hints: None,
             provider: None,
             model: None,
             text: page.into(),

@@ -13,8 +13,13 @@ const LINE: usize = 600;
 /// Bytes of an entry of such a line.
 const ENTRY: usize = 80;
 
-/// Returns the entries in a range, each with its nodes.
-pub(super) fn items(index: &PageIndex<'_, '_>, range: &Range<Id>) -> Vec<(String, Range<Id>)> {
+/// Returns the entries in a range, each with its nodes. `own` is the text of the range without the label that begins
+/// the same line.
+pub(super) fn items(
+    index: &PageIndex<'_, '_>,
+    range: &Range<Id>,
+    own: Option<&str>,
+) -> Vec<(String, Range<Id>)> {
     let doc = index.doc;
     let visible = || range.clone().filter(|it| !index.is_masked(*it) && doc.node(*it).text > 0);
     let elements = |tags: &[Tag]| -> Vec<(String, Range<Id>)> {
@@ -33,7 +38,7 @@ pub(super) fn items(index: &PageIndex<'_, '_>, range: &Range<Id>) -> Vec<(String
     if !listed.is_empty() {
         return listed;
     }
-    let text = index.text(range);
+    let text = own.map_or_else(|| index.text(range), str::to_owned);
     let linked = elements(&[Tag::A]);
     let letters = |it: &str| it.chars().filter(|it| it.is_alphanumeric()).count();
     let in_links: usize = linked.iter().map(|it| letters(&it.0)).sum();

@@ -98,7 +98,9 @@ fn coverage(
         let (object, notes) = reader.object(plan, range);
         filled += object.values().map(count).sum::<usize>();
         count_of_records += 1;
-        sure |= notes.iter().any(|(path, it)| it.label.is_some() || is_telling(plan, path));
+        let asks = |it: &Found| it.value.as_str().is_some_and(|it| it.ends_with('?'));
+        sure |=
+            notes.iter().any(|(path, it)| it.label.is_some() || asks(it) || is_telling(plan, path));
     }
     (filled * 100 / (requested * count_of_records).max(1), sure)
 }

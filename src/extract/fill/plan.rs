@@ -262,6 +262,9 @@ fn shape_of(words: &Words, wanted: &Wanted<'_>, hints: &[Words]) -> Shape {
     if wanted.kind == Some(FieldType::Date) {
         return Shape::Day;
     }
+    if words.plain() == "amount" && wanted.kind != Some(FieldType::String) {
+        return Shape::Money;
+    }
     let named = words.last_concept().or_else(|| hints.iter().find_map(Words::concept));
     match named.unwrap_or_default() {
         "price" | "old price" | "price per unit" | "shipping" | "salary" | "rent" | "cold rent"

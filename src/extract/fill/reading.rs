@@ -329,12 +329,6 @@ fn is_day(text: &str) -> bool {
 
 /// Reads a rating that stars show, in the text or in the words for readers who do not see them.
 fn stars(index: &PageIndex<'_, '_>, shown: &Shown<'_>) -> Option<f64> {
-    let full = shown.text.matches('★').count();
-    let is_row =
-        full > 0 && (shown.text.contains('☆') || !shown.text.bytes().any(|it| it.is_ascii_digit()));
-    if is_row {
-        return u8::try_from(full).ok().map(f64::from);
-    }
     let labels = shown.range.clone().take(MAX_NODES).filter_map(|it| {
         index
             .doc
@@ -342,10 +336,16 @@ fn stars(index: &PageIndex<'_, '_>, shown: &Shown<'_>) -> Option<f64> {
             .or_else(|| index.doc.attr(it, "title"))
             .or_else(|| index.doc.attr(it, "data-rating"))
     });
-    if shown.text.bytes().any(|it| it.is_ascii_digit()) {
+    let full = shown.text.matches('★').count();
+    let has_digits = shown.text.bytes().any(|it| it.is_ascii_digit());
+    if has_digits && full == 0 {
         return None;
     }
-    labels.into_iter().find_map(|it| plain_number(index, it))
+    // The words are more precise than the row of stars.
+    let said = labels.into_iter().find_map(|it| plain_number(index, it));
+    let row =
+        || (full > 0 && !has_digits).then(|| u8::try_from(full).ok().map(f64::from)).flatten();
+    said.or_else(row)
 }
 
 fn string(index: &PageIndex<'_, '_>, shown: &Shown<'_>, plan: &FieldPlan<'_>) -> Option<String> {

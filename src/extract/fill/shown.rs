@@ -95,55 +95,71 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
     pub(super) fn labeled(&mut self, plan: &FieldPlan<'_>, scope: &Scope) -> Option<Found> {
         let range = self.range(scope);
         let mut near: Option<String> = None;
+        let mut best: Option<Found> = None;
         for (label, points) in &plan.labels {
-            let mut values: Vec<(u8, &Pair, String, Value)> = Vec::new();
+            if best.as_ref().is_some_and(|it| it.confidence >= *points) {
+                break;
+            }
+            let mut values: Vec<Found> = Vec::new();
             for pair in self.index.labeled(*label, &range).take(MAX_VALUES) {
-                let Some(points) = points.checked_sub(self.discount(pair, plan, *points, scope))
-                else {
-                    continue;
-                };
-                if points < ENOUGH || !self.may_hold(pair, scope) {
-                    continue;
-                }
-                if *scope == Scope::Page && is_menu(self.index, &pair.value) {
+                let points = points.saturating_sub(self.discount(pair, plan, *points, scope));
+                let leads = *scope == Scope::Page && is_menu(self.index, &pair.value);
+                if points < ENOUGH || leads || !self.may_hold(pair, scope) {
                     continue;
                 }
                 let text = self.index.value_text(pair);
-                let shown = Shown {
-                    text: &text,
-                    range: pair.value.clone(),
-                    unit: pair.unit.as_deref(),
-                    kind: pair.kind,
-                };
+                let unit = pair.unit.as_deref();
+                let shown = Shown { text: &text, range: pair.value.clone(), unit, kind: pair.kind };
                 match reading::read(self.index, &shown, plan) {
-                    Some(value) => values.push((points, pair, text, value)),
-                    None if points >= NEAR && near.is_none() && pair.kind != PairKind::Named => {
-                        near = Some(text)
+                    Some(value) => values.push(Found {
+                        value,
+                        at: pair.value.start,
+                        text,
+                        label: self.index.label(pair),
+                        confidence: points,
+                    }),
+                    None if points >= NEAR && pair.kind != PairKind::Named => {
+                        near = near.or(Some(text))
                     }
                     None => {}
                 }
             }
-            let different: HashSet<String> = values.iter().map(|it| it.3.to_string()).collect();
+            let different: HashSet<String> = values.iter().map(|it| it.value.to_string()).collect();
             if *scope == Scope::Page && different.len() > FEW {
                 continue;
             }
-            let best = values.iter().map(|it| it.0).max();
-            if let Some((points, pair, text, value)) =
-                values.into_iter().find(|it| Some(it.0) == best)
-            {
-                return Some(Found {
-                    value,
-                    at: pair.value.start,
-                    text,
-                    label: self.index.label(pair),
-                    confidence: points,
-                });
+            // Of equals the first on the page.
+            for found in values {
+                if best.as_ref().is_none_or(|it| found.confidence > it.confidence) {
+                    best = Some(found);
+                }
             }
+        }
+        if let Some(found) = best {
+            return Some(self.with_time(plan, found));
         }
         if let Some(text) = near.filter(|_| *scope == Scope::Page && self.refused.len() < 20) {
             self.refused.push((plan.name.to_owned(), text.chars().take(80).collect()));
         }
         None
+    }
+
+    /// Adds the time of day that the page gives under a label of its own.
+    fn with_time(&self, plan: &FieldPlan<'_>, found: Found) -> Found {
+        let day = found.value.as_str().filter(|it| it.len() == 10 && !it.contains('T'));
+        let Some(day) = day.filter(|_| plan.wanted.format == Some("date-time")) else {
+            return found;
+        };
+        let whole = self.range(&Scope::Page);
+        let labels = self.index.labels().iter().enumerate();
+        let mut times = labels.filter(|it| !it.1.is_name && it.1.words.concept() == Some("time"));
+        let pair = times.find_map(|(label, _)| self.index.labeled(label, &whole).next());
+        let skipped = usize::from(plan.concept == Some("end date"));
+        let time = pair.and_then(|it| reading::clock(&self.index.value_text(it), skipped));
+        match time {
+            Some(time) => Found { value: format!("{day}T{time}:00").into(), ..found },
+            None => found,
+        }
     }
 
     /// Returns the points by which the kind of a pair is less sure than a table row.
@@ -206,7 +222,7 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
                 if first.kind == PairKind::Named && alike.len() > 1 {
                     alike.iter().map(|it| (self.index.value_text(it), it.value.clone())).collect()
                 } else {
-                    items::items(self.index, &first.value)
+                    items::items(self.index, &first.value, first.text.as_deref())
                 };
             let values: Vec<Value> = texts
                 .iter()
@@ -300,12 +316,13 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
                 }
                 self.only(plan, range)
             }
-            Shape::Money if plan.concept == Some("price") => self.only(plan, range),
+            Shape::Money if matches!(plan.concept, None | Some("price")) => self.only(plan, range),
             Shape::Currency => {
                 let line =
                     self.index.lines_in(range).iter().find(|it| priced(&it.text).is_some())?;
                 self.found(plan, line.range.clone(), line.text.clone())
             }
+            Shape::Prose if plan.concept == Some("answer") => self.below_heading(plan, range),
             Shape::Prose => {
                 let lines = self.index.lines_in(range);
                 let longest = lines
@@ -359,7 +376,7 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
         let mut found: Option<Found> = None;
         for line in self.index.lines_in(range) {
             let is_form = match plan.shape {
-                Shape::Money => priced(&line.text).is_some() && line.text.len() <= 120,
+                Shape::Money => line.text.len() <= 120 && amount_in(&line.text).is_some(),
                 _ => true,
             };
             let new = is_form.then(|| self.form_of(plan, line.range.clone(), &line.text)).flatten();
@@ -381,6 +398,19 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
             return self.found(plan, range, part.to_owned());
         }
         self.found(plan, range, text.to_owned())
+    }
+
+    /// Returns the text behind the heading of a record.
+    fn below_heading(&self, plan: &FieldPlan<'_>, range: &Range<Id>) -> Option<Found> {
+        let doc = self.index.doc;
+        let heads = |it: &Id| {
+            doc.tag(*it).level().is_some() || matches!(doc.tag(*it), Tag::Summary | Tag::Dt)
+        };
+        let heading = range.clone().find(heads)?;
+        let below = doc.end(heading)..range.end;
+        let lines: Vec<&str> =
+            self.index.lines_in(&below).iter().map(|it| it.text.as_str()).collect();
+        (!lines.is_empty()).then(|| self.found(plan, below.clone(), lines.join("\n"))).flatten()
     }
 
     fn found(&self, plan: &FieldPlan<'_>, range: Range<Id>, text: String) -> Option<Found> {
@@ -480,6 +510,15 @@ fn is_menu(index: &PageIndex<'_, '_>, range: &Range<Id>) -> bool {
     let (linked, all) =
         texts.fold((0, 0), |sum, it| (sum.0 + doc.node(it).linked, sum.1 + doc.node(it).text));
     linked * 10 >= all * 8
+}
+
+/// Returns the part of a line that holds an amount, or says that something is free.
+fn amount_in(text: &str) -> Option<&str> {
+    const FREE: [&str; 6] =
+        ["free", "kostenlos", "gratuit", "gratis", "free entry", "eintritt frei"];
+    let is_free = |it: &str| FREE.contains(&it.to_lowercase().as_str());
+    let mut parts = text.split(['·', '|', '•', ';', '(']).map(str::trim);
+    parts.find(|it| priced(it).is_some() || is_free(it))
 }
 
 /// Bytes of a line that is prose.

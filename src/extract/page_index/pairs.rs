@@ -72,6 +72,7 @@ pub(super) fn find(index: &PageIndex<'_, '_>) -> (Vec<Pair>, Vec<Label>) {
         match doc.tag(id) {
             Tag::Table if !doc.node(id).has_table => reader.table(id),
             Tag::Dl => reader.terms(id),
+            Tag::Address => reader.address(id),
             tag if tag.level().is_some() || tag == Tag::Summary => reader.heading(id),
             Tag::Dt | Tag::Dd | Tag::Tr | Tag::Tbody | Tag::Thead | Tag::Tfoot => {}
             _ => reader.beside(id),
@@ -257,6 +258,14 @@ impl<'a> PairReader<'_, '_, 'a> {
         if let Some(label) = self.label(label, Words::of_label(label), false) {
             self.out.push(Pair { label, unit: None, value, text: None, kind: PairKind::Heading });
         }
+    }
+
+    /// Reads the lines of an address, without its links to a telephone or a mail program.
+    fn address(&mut self, id: Id) {
+        let value = id..self.doc().end(id);
+        let lines = self.index.lines_in(&value).iter().map(|it| it.text.as_str());
+        let lines: Vec<&str> = lines.filter(|it| !it.contains('@')).collect();
+        self.add("address", value, lines.join(", "), PairKind::Contact);
     }
 
     fn contact(&mut self, id: Id) {

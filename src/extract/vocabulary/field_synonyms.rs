@@ -52,7 +52,7 @@ pub(crate) const FIELD_SYNONYMS: &[&str] = &[
     "condition/zustand/etat/conditie/estado",
     "origin/country of origin/herkunft/herkunftsland/origine/pay d origine/origen/pais de origen/made in/ursprungsland/provenance",
     "rating/star/score/bewertung/note/valoracion/calificacion/puntuacion/average rating/beoordeling/rating value/sterne/wertung/nota",
-    "review count/number of review/rating count/anzahl bewertungen/nombre d avi/numero de opinion/numero de resena/review number/bewertungen/avi/resena/opinione/number of rating",
+    "review count/review/number of review/rating count/anzahl bewertungen/nombre d avi/numero de opinion/numero de resena/review number/bewertungen/avi/resena/opinione/number of rating",
     "quantity/anzahl/menge/quantite/cantidad/qty/stuckzahl/pack size",
     "energy class/energieeffizienzklasse/energy rating/classe energie/classe energetique/dpe/energy efficiency class/clase energetica/calificacion energetica/energieklasse",
     // Days and times.

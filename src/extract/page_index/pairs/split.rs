@@ -142,6 +142,10 @@ impl PairReader<'_, '_, '_> {
         let is_value = |it: char| it.is_ascii_digit() || matches!(it, '€' | '$' | '£');
         let Some(first) = part.find(is_value).filter(|it| *it > 0) else { return };
         let before = part.get(..first).unwrap_or_default();
+        // `ISBN-13` is one word.
+        if !before.ends_with(char::is_whitespace) {
+            return;
+        }
         let words: Vec<&str> = before.split_whitespace().collect();
         if words.is_empty() || words.len() > PHRASE_WORDS || before.contains(':') {
             return;

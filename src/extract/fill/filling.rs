@@ -137,7 +137,9 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
         // The title of the page is not the name of an object inside.
         let concept = plan.as_ref().and_then(|it| it.concept);
         let is_own = is_of_page(path) || !concept.is_some_and(|it| PAGE_CONCEPTS.contains(&it));
-        let declared = if is_own { self.find(name, &wanted, 0) } else { None };
+        // The language that a page is written in may not be that of the thing it shows.
+        let is_own_first = is_own && concept != Some("language");
+        let declared = if is_own_first { self.find(name, &wanted, 0) } else { None };
         if let Some(value) = declared.and_then(|it| self.take(it, &wanted, path, depth)) {
             return Some(value);
         }

@@ -178,9 +178,7 @@ fn read_number(index: &PageIndex<'_, '_>, shown: &Shown<'_>, plan: &FieldPlan<'_
     if let Some(unit) = plan.unit.filter(|it| it.measure == Measure::Time) {
         // `1 h 20 min` has two numbers.
         let in_units = unit_in(text).and_then(|it| it.convert(number(&Value::from(text))?, unit));
-        let several = text.chars().filter(char::is_ascii_digit).count() > 1
-            && text.split(|it: char| !it.is_ascii_digit()).filter(|it| !it.is_empty()).count() == 2
-            && !text.contains(['.', ',', '-', '–']);
+        let several = has_two_numbers(text);
         if !several {
             return in_units
                 .or_else(|| unit_in(text).is_none().then(|| plain_number(index, text)).flatten());
@@ -194,6 +192,13 @@ fn read_number(index: &PageIndex<'_, '_>, shown: &Shown<'_>, plan: &FieldPlan<'_
         (Some(wanted), Some(given)) => given.convert(found, wanted),
         _ => Some(found),
     }
+}
+
+/// Returns `true` for two numbers that are neither the parts of one nor the ends of a range: `1 h 20 min`.
+fn has_two_numbers(text: &str) -> bool {
+    let runs = text.split(|it: char| !(it.is_ascii_digit() || matches!(it, '.' | ',')));
+    let count = runs.filter(|it| it.bytes().any(|it| it.is_ascii_digit())).count();
+    count == 2 && !text.contains(['-', '–', '/'])
 }
 
 /// Returns the part of a range that a field asks for.
@@ -407,8 +412,12 @@ fn days(index: &PageIndex<'_, '_>, shown: &Shown<'_>, plan: &FieldPlan<'_>) -> O
         // Without a format the page's own words are kept, unless they are more than a day.
         Some(day) => Some(if text.len() > 40 { day } else { text.trim().to_owned() }),
         None if wants_time || wants_day => None,
-        None => (text.len() <= LONGEST_PRICE_WORDS && text.bytes().any(|it| it.is_ascii_digit()))
-            .then(|| text.trim().to_owned()),
+        None => {
+            let is_labeled = !matches!(shown.kind, PairKind::Beside | PairKind::Named);
+            let has_digits = text.bytes().any(|it| it.is_ascii_digit());
+            (text.len() <= LONGEST_PRICE_WORDS && (is_labeled || has_digits))
+                .then(|| text.trim().to_owned())
+        }
     }
 }
 

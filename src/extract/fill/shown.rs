@@ -365,7 +365,9 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
         let nodes = id..doc.end(id);
         let line = self.index.lines_in(&nodes).first();
         let (nodes, text) = match line {
-            Some(line) if doc.tag(id) == Tag::A => (line.range.clone(), line.text.clone()),
+            Some(line) if doc.tag(id) == Tag::A && line.range.end <= nodes.end => {
+                (line.range.clone(), line.text.clone())
+            }
             _ => (nodes.clone(), self.index.text(&nodes)),
         };
         self.found(plan, nodes, text)
@@ -391,11 +393,8 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
 
     /// Reads a line for a value of a form, without the words around it.
     fn form_of(&self, plan: &FieldPlan<'_>, range: Range<Id>, text: &str) -> Option<Found> {
-        if plan.shape == Shape::Money && plan.wanted.kind == Some(FieldType::String) {
-            // The part of the line that holds the amount.
-            let part =
-                text.split(['·', '|', '•', ';', '(']).find(|it| priced(it).is_some())?.trim();
-            return self.found(plan, range, part.to_owned());
+        if plan.shape == Shape::Money {
+            return self.found(plan, range, amount_in(text)?.to_owned());
         }
         self.found(plan, range, text.to_owned())
     }

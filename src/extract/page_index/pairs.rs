@@ -231,7 +231,10 @@ impl<'a> PairReader<'_, '_, 'a> {
         };
         let is_short = |it: Id| doc.node(it).text <= LONGEST_LABEL;
         let prose = node.text > 200 && doc.tag(label) == Tag::Text;
-        if is_short(label) && !prose && !has_digits(doc, label) {
+        if is_short(label)
+            && !prose
+            && (!has_digits(doc, label) || is_word(&doc.folded_text(label)))
+        {
             self.add_nodes(label, value..doc.end(value), PairKind::Beside);
         }
         // A number above its label, as in the figures of a company.
@@ -296,6 +299,12 @@ impl<'a> PairReader<'_, '_, 'a> {
             self.add("year", heading..self.doc().end(heading), year.to_owned(), PairKind::Title);
         }
     }
+}
+
+/// Returns `true` for a word that has a number in it: `ISBN-13`.
+fn is_word(text: &str) -> bool {
+    text.chars().take_while(|it| it.is_alphabetic()).count() > 2
+        && !text.contains(char::is_whitespace)
 }
 
 fn has_digits(doc: &Doc<'_>, id: Id) -> bool {

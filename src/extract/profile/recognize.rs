@@ -29,9 +29,10 @@ pub(super) fn asked(doc: &Doc<'_>, facts: &Facts, names: &[String]) -> Option<Pr
         return Some(Profile::Recipe);
     }
     let sells = || {
-        facts.kind == PageKind::Product
-            || VisiblePrices::of(doc, facts.heading_at.unwrap_or(0)).is_marked
-            || product::has_cart(doc)
+        facts.kind == PageKind::Product || product::has_cart(doc) || {
+            let prices = VisiblePrices::of(doc, facts.heading_at.unwrap_or(0));
+            prices.is_marked && prices.current.is_some_and(|it| it.currency.is_some())
+        }
     };
     (count(&PRODUCT) >= 3 && sells()).then_some(Profile::Product)
 }

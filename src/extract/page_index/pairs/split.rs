@@ -17,7 +17,7 @@ const PHRASE_WORDS: usize = 4;
 /// Bytes of a segment that begins with a number.
 const COUNT: usize = 45;
 /// Signs between the parts of a line.
-const BETWEEN: [char; 6] = ['·', '|', '•', ';', '●', '‧'];
+const BETWEEN: [char; 5] = ['·', '|', '•', '●', '‧'];
 
 impl PairReader<'_, '_, '_> {
     /// Reads the pairs of one line.
@@ -75,7 +75,7 @@ impl PairReader<'_, '_, '_> {
             }
             let from = labels.last().map_or(0, |it| it.2);
             let before = text.get(from..colon).unwrap_or_default();
-            let cut = [", ", ". ", ") ", "! ", "? "]
+            let cut = [", ", "; ", ". ", ") ", "! ", "? "]
                 .iter()
                 .filter_map(|it| Some(before.rfind(it)? + it.len()))
                 .max();
@@ -91,7 +91,7 @@ impl PairReader<'_, '_, '_> {
             let label = text.get(*begin..*colon).unwrap_or_default();
             let value = text.get(*behind..end).unwrap_or_default();
             let cut =
-                if end < text.len() { value.trim_end_matches([',', ' ', '.']) } else { value };
+                if end < text.len() { value.trim_end_matches([',', ';', ' ', '.']) } else { value };
             let start = segment.start + behind + (value.len() - value.trim_start().len());
             let nodes = line.nodes(start..segment.start + behind + cut.len().max(1));
             self.add(label, nodes, cut.to_owned(), PairKind::Line);
@@ -124,8 +124,9 @@ impl PairReader<'_, '_, '_> {
         for part in parts(text) {
             let begin = segment.start + from;
             from += part.len();
-            let trimmed = part
-                .trim_matches(|it: char| it.is_whitespace() || matches!(it, ',' | '(' | ')' | '.'));
+            let trimmed = part.trim_matches(|it: char| {
+                it.is_whitespace() || matches!(it, ',' | ';' | '(' | ')' | '.')
+            });
             let offset = begin + part.find(trimmed).unwrap_or(0);
             if trimmed.is_empty() {
                 continue;
@@ -210,7 +211,7 @@ fn parts(text: &str) -> Vec<&str> {
     for (at, sign) in text.char_indices() {
         let behind = at + sign.len_utf8();
         let blank = text.get(behind..).is_some_and(|it| it.starts_with(char::is_whitespace));
-        if (matches!(sign, ',' | '.') && blank) || matches!(sign, '(' | ')') {
+        if (matches!(sign, ',' | ';' | '.') && blank) || matches!(sign, '(' | ')') {
             out.extend(text.get(from..behind));
             from = behind;
         }

@@ -145,7 +145,7 @@ fn headed(lines: &[Line], shown: &[ShownLine], asking: Vec<bool>) -> Vec<bool> {
     };
     let mut kept = vec![false; asking.len()];
     let mut count = 0;
-    for (at, line) in lines.iter().enumerate().filter(|it| announces(it.1)) {
+    for (at, _) in lines.iter().enumerate().filter(|it| announces(it.1)) {
         let Some(level) = shown.get(at).and_then(|it| it.level) else { continue };
         for next in at + 1..lines.len() {
             let heads =

@@ -33,6 +33,10 @@ pub(crate) fn money(text: &str) -> Option<Money> {
 /// Returns the first amount beside the sign or code of a currency.
 pub(crate) fn priced(text: &str) -> Option<Money> {
     let text = &*western(text);
+    // Most texts have no number, and the search for signs is long.
+    if !text.bytes().any(|it| it.is_ascii_digit()) {
+        return None;
+    }
     // The sign at the first place counts.
     let places =
         CURRENCY_SIGNS.iter().filter_map(|(sign, code)| Some((place(text, sign)?, *sign, *code)));
@@ -99,7 +103,11 @@ pub(crate) fn local_currency(code: &'static str, address: Option<&str>) -> &'sta
 
 /// Finds a sign that is not part of a word.
 fn place(text: &str, sign: &str) -> Option<usize> {
-    let word = sign.chars().all(char::is_alphabetic) && sign.is_ascii();
+    let first = sign.chars().next()?;
+    if !text.contains(first) {
+        return None;
+    }
+    let word = sign.is_ascii() && sign.bytes().all(|it| it.is_ascii_alphabetic());
     text.match_indices(sign).map(|it| it.0).find(|at| {
         let before = text.get(..*at).and_then(|it| it.chars().next_back());
         let after = text.get(at + sign.len()..).and_then(|it| it.chars().next());

@@ -122,7 +122,11 @@ fn read(
     } else {
         Fields::default()
     };
-    if profile::dates_itself(&fields, facts.published_at.as_deref()) {
+    let published = facts.published_at.as_deref();
+    let reads_page = is_named || options.schema().is_some();
+    if profile::dates_itself(&fields, published)
+        || (reads_page && profile::is_other_day(page.get(), published))
+    {
         facts.published_at = None;
         extracted.published_at = None;
         extracted.metadata = facts.metadata();

@@ -18,7 +18,8 @@ use crate::extract::data::property::PropertyContext;
 use crate::extract::data::schema_org::profile_of;
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::Doc;
-use crate::extract::page_index::LazyIndex;
+use crate::extract::page_index::{LazyIndex, PageIndex};
+use crate::extract::value::date::{DateStyle, day_in};
 use crate::extract::value::provenance::{Fields, Source};
 
 /// Fills the fields of a profile; the automatic one is replaced by that of the page's main item, or by the one that
@@ -55,6 +56,34 @@ pub(super) fn fields(
         }
         Profile::Auto => Fields::default(),
     }
+}
+
+/// Returns `true` if a page gives a day under the label of something else only: a deadline, a start, a release.
+pub(super) fn is_other_day(page: &PageIndex<'_, '_>, published: Option<&str>) -> bool {
+    const OTHERS: [&str; 8] = [
+        "available from",
+        "deadline",
+        "end date",
+        "first registration",
+        "founded",
+        "released",
+        "start date",
+        "when",
+    ];
+    let Some(day) = published.and_then(|it| it.get(..10)) else { return false };
+    let style = DateStyle::of(page.language);
+    let whole = page.whole();
+    let gives = |of: &[&str]| {
+        let labels = page.labels().iter().enumerate();
+        let mut named = labels.filter(|(_, label)| {
+            !label.is_name && label.words.concept().is_some_and(|it| of.contains(&it))
+        });
+        named.any(|(label, _)| {
+            let mut pairs = page.labeled(label, &whole).take(10);
+            pairs.any(|it| day_in(&page.value_text(it), style).as_deref() == Some(day))
+        })
+    };
+    gives(&OTHERS) && !gives(&["published", "updated", "date"])
 }
 
 /// Returns `true` if a date of publication is only the day of an event or a deadline, which the page shows.

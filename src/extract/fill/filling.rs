@@ -54,7 +54,7 @@ const PAGE_THINGS: [&str; 22] = [
     "result",
     "vehicle",
 ];
-/// Concepts that name the page if nothing else is said.
+/// Concepts that belong to the page itself unless an object has a name of its own.
 const PAGE_CONCEPTS: [&str; 9] =
     ["title", "description", "text", "url", "image", "author", "date", "language", "tag"];
 

@@ -83,7 +83,7 @@ pub(super) fn fill(
     (!listed.values.is_empty()).then_some(listed)
 }
 
-/// Returns the percent of the fields that the first records have, and `true` if one of them is told by more than
+/// Returns the percent of the fields that the first records have, and `true` if one of them is recognized by more than
 /// the form of a record.
 fn coverage(
     reader: &mut PageReader<'_, '_, '_>,

@@ -360,7 +360,15 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
                 .max_by_key(|it| (doc.node(*it).text, usize::MAX - it))
         };
         let bold = || visible().take(6).find(|it| matches!(doc.tag(*it), Tag::B | Tag::Strong));
-        let id = heading.or_else(summary).or_else(link).or_else(bold)?;
+        let link = link();
+        // A link behind a bold name is a button.
+        let bold = bold().filter(|it| link.is_none_or(|link| *it < link));
+        let id = heading.or_else(summary).or(bold).or(link)?;
+        let covers =
+            doc.tag(id) == Tag::A && doc.node(id).text * 10 >= self.index.text(range).len() * 9;
+        if covers && let Some(name) = self.name_in(id) {
+            return self.found(plan, name..doc.end(name), self.index.text(&(name..doc.end(name))));
+        }
         // A link around the whole record begins with its name.
         let nodes = id..doc.end(id);
         let line = self.index.lines_in(&nodes).first();
@@ -371,6 +379,23 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
             _ => (nodes.clone(), self.index.text(&nodes)),
         };
         self.found(plan, nodes, text)
+    }
+
+    /// Returns the name in a link around a whole record: its first bold text, or the first that is no day and no price.
+    fn name_in(&self, link: Id) -> Option<Id> {
+        let doc = self.index.doc;
+        let inside = || {
+            (link + 1..doc.end(link))
+                .filter(|it| !self.index.is_masked(*it) && doc.node(*it).text > 1)
+        };
+        let bold = inside().find(|it| matches!(doc.tag(*it), Tag::B | Tag::Strong));
+        let is_name = |it: &Id| {
+            let text = doc.text(*it).unwrap_or_default();
+            doc.tag(doc.node(*it).parent) != Tag::Time
+                && text.contains(char::is_alphabetic)
+                && priced(text).is_none()
+        };
+        bold.or_else(|| inside().find(is_name))
     }
 
     /// Returns the only value of the field's form in a range.

@@ -1,6 +1,6 @@
 //! Units in the names of fields and behind numbers.
 
-/// What a unit measures. Numbers in units of one kind can be converted.
+/// The quantity that a unit measures. Numbers in units of one kind can be converted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Measure {
     Mass,

@@ -22,7 +22,7 @@ const HEADING: usize = 80;
 #[derive(Clone, Debug)]
 pub(crate) struct RecordSet {
     pub(crate) records: Vec<Range<Id>>,
-    /// What the page calls the records: the heading above, the classes of the element around them and of themselves.
+    /// The page's names for the records: the heading above, the classes of the element around them and of themselves.
     pub(crate) names: Vec<Words>,
 }
 
@@ -142,7 +142,7 @@ fn sections(index: &PageIndex<'_, '_>) -> Vec<Vec<Range<Id>>> {
     groups
 }
 
-/// Returns what a page calls some records.
+/// Returns the names of some records.
 fn names(index: &PageIndex<'_, '_>, records: &[Range<Id>]) -> Vec<Words> {
     let doc = index.doc;
     let Some(first) = records.first().map(|it| it.start) else { return Vec::new() };

@@ -1,7 +1,7 @@
 /// The names of common fields in several languages: a concept on each line, its phrases separated by slashes, in
 /// lower case without accents and punctuation. The first phrase names the concept.
 ///
-/// The order decides where two concepts share a phrase: the first has it.
+/// In order of precedence: where two concepts share a phrase, the first has it.
 pub(crate) const FIELD_SYNONYMS: &[&str] = &[
     // Names and texts.
     "title/name/headline/titel/titre/titulo/nombre/nom/bezeichnung/titolo/nome/naam/product name/job title/event name/recipe name/book title/position title/item name/produktname/produktbezeichnung/stellenbezeichnung",

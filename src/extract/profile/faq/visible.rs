@@ -15,7 +15,7 @@ use crate::extract::vocabulary::QUESTION_HEADINGS;
 use super::MAX_QUESTIONS;
 
 /// Bytes of a question.
-const QUESTION: std::ops::RangeInclusive<usize> = 6..=250;
+const QUESTION: std::ops::RangeInclusive<usize> = 3..=250;
 /// Bytes of a heading that announces questions.
 const ANNOUNCEMENT: usize = 90;
 /// Lines of an answer.
@@ -29,10 +29,7 @@ const FEWEST_LINES: usize = 3;
 const FEWEST: usize = 2;
 
 /// Returns the questions of a page with their answers, in order.
-pub(in crate::extract::profile) fn questions(
-    doc: &Doc<'_>,
-    boilerplate: &BoilerplateMap,
-) -> Vec<Value> {
+pub(crate) fn questions(doc: &Doc<'_>, boilerplate: &BoilerplateMap) -> Vec<Value> {
     let lines = lines(doc, &masked(doc, boilerplate));
     let shown: Vec<ShownLine> = (0..lines.len()).map(|it| ShownLine::of(doc, &lines, it)).collect();
     let asking = headed(&lines, &shown, asking(&lines, &shown));
@@ -73,7 +70,7 @@ fn masked(doc: &Doc<'_>, boilerplate: &BoilerplateMap) -> Vec<bool> {
     masked
 }
 
-/// What a line is on the page.
+/// The role of a line on the page.
 struct ShownLine {
     /// The outermost element that holds only this line.
     top: Id,

@@ -15,7 +15,7 @@ pub(super) fn in_texts(labeled: &LabeledValues<'_, '_>) -> Option<&'static str> 
 }
 
 /// Returns `true` if a control on the page puts the product into a cart.
-pub(in crate::extract::profile) fn has_cart(doc: &Doc<'_>) -> bool {
+pub(crate) fn has_cart(doc: &Doc<'_>) -> bool {
     (0..doc.len()).any(|id| {
         doc.tag(id) != Tag::Text
             && doc.attr(id, "disabled").is_none()

@@ -32,7 +32,7 @@ fn evidence_shows_where_each_field_was_found() {
     let evidence = made.evidence.expect("evidence");
     assert_eq!(
         evidence["price"],
-        json!({ "value": 12.5, "snippet": "12.5", "source": "jsonld", "path": "offers.price" })
+        json!({ "value": 12.5, "snippet": "12.5", "source": "jsonld", "path": "offers.price", "confidence": 1.0 })
     );
     assert_eq!(evidence["name"]["source"], "jsonld");
     assert!(evidence.get("color").is_none(), "{evidence}");

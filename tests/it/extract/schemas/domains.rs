@@ -1,4 +1,4 @@
-//! What pages of ten domains say.
+//! The facts on pages of ten domains.
 
 use super::given::{Domain, Fact};
 

@@ -1,0 +1,21 @@
+/// Parts of headings above a list of questions, in lower case.
+pub(crate) const QUESTION_HEADINGS: &[&str] = &[
+    "domande frequenti",
+    "faq",
+    "foire aux questions",
+    "fragen und antworten",
+    "frequently asked",
+    "frequently-asked",
+    "häufig gestellte",
+    "häufige fragen",
+    "häufigste fragen",
+    "people also ask",
+    "perguntas frequentes",
+    "preguntas frecuentes",
+    "q & a",
+    "q&a",
+    "questions and answers",
+    "questions fréquemment",
+    "questions fréquentes",
+    "veelgestelde vragen",
+];

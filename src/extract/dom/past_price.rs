@@ -15,10 +15,19 @@ pub(crate) fn is_struck(doc: &Doc<'_>, id: Id) -> bool {
         || doc.attr(id, "style").is_some_and(|it| it.contains("line-through"))
 }
 
-/// Returns `true` if a class or an id of an element contains one of some words.
+/// Returns `true` if a class or an id of an element contains one of some words. A word begins in front of its letters:
+/// `semibold` is not `old`, and `priceOld` is.
 pub(crate) fn has_class_part(doc: &Doc<'_>, id: Id, words: &[&str]) -> bool {
     doc.attrs(id).any(|(name, value)| {
-        let value = value.to_ascii_lowercase();
-        matches!(name, "class" | "id") && words.iter().any(|it| value.contains(it))
+        if !matches!(name, "class" | "id") {
+            return false;
+        }
+        let lower = value.to_ascii_lowercase();
+        let begins = |at: usize| {
+            let before = at.checked_sub(1).and_then(|it| value.as_bytes().get(it));
+            let first = value.as_bytes().get(at);
+            !before.is_some_and(u8::is_ascii_lowercase) || first.is_some_and(u8::is_ascii_uppercase)
+        };
+        words.iter().any(|word| lower.match_indices(word).any(|it| begins(it.0)))
     })
 }

@@ -10,6 +10,8 @@ use crate::extract::vocabulary::OTHER_PRICE_CLASSES;
 const PRICE_TEXT: usize = 60;
 /// Bytes of a price without such a mark.
 const BARE_TEXT: usize = 60;
+/// Bytes of a price that is not a block of its own.
+const SPAN_TEXT: usize = 20;
 /// Nodes of a price.
 const PRICE_NODES: usize = 200;
 /// Elements around a price that may mark it as another's.
@@ -137,7 +139,8 @@ fn labeled_price(doc: &Doc<'_>, id: Id) -> Option<Money> {
 fn unlabeled_price(doc: &Doc<'_>, heading: Id) -> Option<(Id, Money)> {
     (heading..doc.len()).find_map(|id| {
         let node = doc.node(id);
-        let may = node.tag.is_block()
+        let alone = node.tag == Tag::Span && node.text <= SPAN_TEXT;
+        let may = (node.tag.is_block() || alone)
             && (2..=BARE_TEXT).contains(&node.text)
             && node.linked < node.text
             && !node.has_block

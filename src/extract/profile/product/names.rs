@@ -11,6 +11,8 @@ use crate::extract::value::provenance::{Fields, Source};
 
 use super::codes;
 
+/// Letters of a site's name that is no coincidence in a title.
+const MAKER: usize = 4;
 /// Words of a brand in front of a name.
 const BRAND_WORDS: usize = 4;
 /// Bytes of a heading that is a name.
@@ -54,7 +56,22 @@ pub(super) fn read(fields: &mut Fields, facts: &Facts) {
             && !it.ends_with(|it: char| !it.is_alphanumeric())
     };
     let brand = before.filter(is_brand).and_then(codes::short_brand);
-    fields.offer_text("brand", Source::Meta, brand.as_deref());
+    fields.offer_text("brand", Source::Meta, brand.or_else(|| maker(facts)).as_deref());
+}
+
+/// Returns the word that both the name of a product and that of its site begin with or hold: a maker's own shop.
+fn maker(facts: &Facts) -> Option<String> {
+    let title = facts.declared.title.as_deref()?;
+    let cut = BETWEEN.iter().filter_map(|it| title.rfind(it)).max();
+    let last = cut.and_then(|it| title.get(it..)).unwrap_or_default();
+    let site = facts.declared.opengraph_text("site_name").unwrap_or_else(|| last.to_owned());
+    let site = tokens(&site);
+    let first = site.first().filter(|it| it.len() >= MAKER)?;
+    let name = cut.and_then(|it| title.get(..it)).unwrap_or(title);
+    let mut words = name.split(|it: char| !it.is_alphanumeric());
+    let is_maker =
+        |it: &&str| it.starts_with(char::is_uppercase) && tokens(it).first() == Some(first);
+    words.find(is_maker).map(str::to_owned)
 }
 
 /// Returns the part of a title in front of what a shop adds to it.

@@ -9,7 +9,7 @@ seconds=${1:?how many seconds for each target?}
 shift
 targets=("$@")
 if [ ${#targets[@]} = 0 ]; then
-  targets=(step store verdict decode extract convert readers states response request webhook guard)
+  targets=(step store verdict decode extract convert schema readers states response request webhook guard)
 fi
 
 export RUSTC_BOOTSTRAP=1

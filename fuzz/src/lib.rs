@@ -12,6 +12,7 @@ pub mod made;
 pub mod readers;
 pub mod request;
 pub mod response;
+pub mod schema;
 pub mod states;
 pub mod step;
 pub mod store;

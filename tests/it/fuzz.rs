@@ -126,6 +126,11 @@ fn any_document_is_written_in_every_format() {
 }
 
 #[test]
+fn any_schema_is_filled_within_its_bounds() {
+    smoke("schema", targets::schema::run, 400);
+}
+
+#[test]
 fn any_page_is_the_same_for_both_readers() {
     smoke("readers", targets::readers::run, 4_000);
 }

@@ -63,6 +63,13 @@ fn a_crossed_out_price_is_the_old_one() {
 }
 
 #[test]
+fn a_bold_price_is_not_an_old_one() {
+    let page = "<main><h1>Rope chair</h1><p class='price font-semibold'>€89.00</p><p class=price-old>€120.00</p></main>";
+
+    assert_eq!(filled(page, &json!({ "price": "number" })), json!({ "price": 89.0 }));
+}
+
+#[test]
 fn menus_footers_and_forms_give_no_value() {
     let page = "<nav><dl><dt>Color</dt><dd>red</dd></dl></nav><main><h1>Rope chair</h1><p>Made of rope, for the porch.</p>\
         <form><label>Size: <input></label> <select><option>Material: oak</option></select></form></main>\

@@ -4,6 +4,7 @@ mod domains;
 mod given;
 mod guide;
 mod lists;
+mod profiles;
 
 use rungs::core::request::Profile;
 use serde_json::Value;

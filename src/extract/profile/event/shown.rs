@@ -116,7 +116,8 @@ fn place(fields: &mut Fields, page: &PageIndex<'_, '_>) {
     let has_street = rest.bytes().any(|it| it.is_ascii_digit());
     let venue = if has_street { venue } else { &found.text };
     fields.offer("venue", Source::Dom, &found.place, Some(venue.trim().into()));
-    let address = address.map(|it| it.text).or_else(|| has_street.then(|| rest.to_owned()));
+    let other = address.map(|it| it.text).filter(|it| *it != found.text);
+    let address = other.or_else(|| has_street.then(|| rest.to_owned()));
     fields.offer("address", Source::Dom, &found.place, address.map(Value::from));
 }
 

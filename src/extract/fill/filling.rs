@@ -146,6 +146,12 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
         if let Some(value) = plan.as_ref().and_then(|it| self.shown(it, kind, path, depth)) {
             return Some(value);
         }
+        let late = if is_own_first { None } else { self.find(name, &wanted, 0) };
+        if let Some(value) =
+            late.filter(|_| is_own).and_then(|it| self.take(it, &wanted, path, depth))
+        {
+            return Some(value);
+        }
         let deep = if is_own { self.find(name, &wanted, MAX_DEPTH) } else { None };
         let deep = deep.or_else(|| self.find_in_state(name, &wanted));
         let found = deep.or_else(|| {

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::extract::dom::doc::{Doc, Id, are_apart, flow_into};
+use crate::extract::dom::doc::{Doc, Id, are_apart};
+use crate::extract::dom::folding::flow_into;
 use crate::extract::dom::tag::Tag;
 
 /// Lines kept of a page.

@@ -33,9 +33,12 @@ step cargo fmt --all --check
 step cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 step cargo clippy --locked -- -D warnings
 step cargo clippy --locked --features cli -- -D warnings
+# The core alone. With tests, the package's dev-dependency on itself adds the test kit, and with it the engine.
+step cargo clippy --locked --no-default-features -- -D warnings
 step cargo clippy --locked --no-default-features --all-targets -- -D warnings
 if command -v cargo-nextest >/dev/null; then
-  step cargo nextest run --locked --all-features --no-fail-fast
+  # More tests than processors, because many wait: for a browser, another process, or a deadline.
+  step cargo nextest run --locked --all-features --no-fail-fast --test-threads $(($(nproc) * 3 / 2))
 else
   step cargo test --locked --all-features --lib --bins --tests
 fi

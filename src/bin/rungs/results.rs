@@ -187,9 +187,9 @@ fn write_files(
 
 /// Prints one line about a job to standard error, without the query of its URL.
 fn log(job: &Job) {
-    let code = job.failure().map_or("", |it| it.code.as_str());
+    let code = job.failure().map_or_else(String::new, |it| format!(" {}", it.code.as_str()));
     eprintln!(
-        "{} {} tier {} {} {code}",
+        "{} {} tier {} {}{code}",
         job.state.as_str(),
         job.request.page(),
         tier_word(job),

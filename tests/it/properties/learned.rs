@@ -3,44 +3,45 @@
 use rungs::core::price::PriceList;
 use rungs::core::tier::Tier;
 
-use super::simulation::{SimulatedSite, Spent, Start, attacked, behavior, run, totals};
+use super::simulation::{SimulatedSite, Spent, Start, Totals, attacked, behavior, run, totals};
 
 const SITES: usize = 240;
 const PAGES: usize = 120;
+const KINDS: usize = 12;
 
+/// Adds the totals of other sites.
+fn add(sum: &mut Totals, other: Totals) {
+    sum.learned.add(other.learned);
+    sum.hindsight.add(other.hindsight);
+    sum.browser.add(other.browser);
+    sum.lowest.add(other.lowest);
+}
+
+/// Simulates every kind of site once for all of these claims, because the fixed starts that they compare with take
+/// seconds.
 #[test]
-fn the_learned_ladder_costs_little_more_than_hindsight() {
+fn the_learned_ladder_stays_close_to_hindsight() {
     for start in [Start::Learned, Start::LearnedForCost] {
-        let (whole, late) = totals(0..SITES, PAGES, start);
+        let (mut whole, mut late) = (Totals::default(), Totals::default());
+        for first in 0..KINDS {
+            let kind = behavior(first);
+            let (all, rest) = totals((first..SITES).step_by(KINDS), PAGES, start);
+            println!("{start:?}, {kind:?}: {:.3} of hindsight, {all:?}", all.to_hindsight());
+            let most = if start == Start::Learned { 1.20 } else { f64::MAX };
+            assert!(all.to_hindsight() <= most, "{kind:?}: {:.3}", all.to_hindsight());
+            add(&mut whole, all);
+            add(&mut late, rest);
+        }
         println!("{start:?}: whole {whole:?}, after 20 pages {late:?}");
 
-        assert!(whole.to_hindsight() <= 1.10, "{start:?}: {:.3}", whole.to_hindsight());
-        assert!(
-            late.to_hindsight() <= 1.10,
-            "{start:?}, after 20 pages: {:.3}",
-            late.to_hindsight()
-        );
+        let (of, late_of) = (whole.to_hindsight(), late.to_hindsight());
+        assert!(of <= 1.10, "{start:?} costs {of:.3} of hindsight");
+        assert!(late_of <= 1.10, "{start:?} costs {late_of:.3} of hindsight after 20 pages");
         assert!(whole.to_browser() <= 0.60, "{start:?}: {:.3} of the browser", whole.to_browser());
-        assert!(whole.learned.pages >= whole.browser.pages, "{start:?}: as many pages");
-    }
-}
-
-#[test]
-fn the_learned_ladder_makes_fewer_attempts_than_a_start_at_tier_1() {
-    let (_, late) = totals(0..SITES, PAGES, Start::Learned);
-
-    assert!(late.learned.attempts < late.lowest.attempts, "{late:?}");
-}
-
-#[test]
-fn no_kind_of_site_costs_much_more_than_hindsight() {
-    for first in 0..12 {
-        let sites = (first..SITES).step_by(12);
-        let (whole, _) = totals(sites, PAGES, Start::Learned);
-
-        let of = whole.to_hindsight();
-        println!("{:?}: {of:.3} of hindsight, {whole:?}", behavior(first));
-        assert!(of <= 1.20, "{:?}: {of:.3}", behavior(first));
+        assert!(whole.learned.pages >= whole.browser.pages, "{start:?} loses pages");
+        if start == Start::Learned {
+            assert!(late.learned.attempts < late.lowest.attempts, "more attempts: {late:?}");
+        }
     }
 }
 

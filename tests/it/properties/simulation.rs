@@ -311,7 +311,7 @@ pub(super) fn totals(
             (all, rest)
         };
         let fixed = TIERS.map(|it| both(Start::Fixed(it)));
-        let (learned, browser) = (both(start), both(Start::Fixed(Tier::Browser)));
+        let (learned, browser) = (both(start), fixed[TIERS.len() - 1]);
         let cheapest = |of: fn(&(Spent, Spent)) -> Spent| {
             let complete = fixed.iter().map(of);
             // A start that loses pages is no alternative.

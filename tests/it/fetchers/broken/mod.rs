@@ -17,7 +17,7 @@ use rungs::testkit::fetcher::{
 };
 
 /// The time limit of a check. The kit itself waits 10 s for what must end.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(12);
 
 /// A `#[test]` for each mistake, and the list of all checks that are named.
 macro_rules! broken {

@@ -21,7 +21,9 @@ pub(crate) fn run(args: &KeyArgs) -> CommandResult {
     let key = if args.metrics { key.with_scope(KeyScope::Metrics) } else { key };
     let entry = serde_json::to_string(&key).map_err(|error| CliError::failed(&error))?;
     print::line(secret);
-    eprintln!("the key on standard output is not shown again; its entry for the file of --api-keys:");
+    eprintln!(
+        "the key on standard output is not shown again; its entry for the file of --api-keys:"
+    );
     eprintln!("{entry}");
     Ok(ExitCode::SUCCESS)
 }

@@ -27,8 +27,8 @@ where
         (name, ended)
     };
     let until = Instant::now() + limit;
-    let begun: Vec<_> = checks.into_iter().map(begin).collect();
-    let waited = begun.into_iter().map(|(name, ended)| {
+    let running: Vec<_> = checks.into_iter().map(begin).collect();
+    let waited = running.into_iter().map(|(name, ended)| {
         let hung = Some("a call did not end; it must end in time".to_owned());
         (name, ended.recv_timeout(until - Instant::now().min(until)).unwrap_or(hung))
     });

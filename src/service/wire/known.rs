@@ -254,7 +254,8 @@ fn similarity(name: &str, known: &str) -> f64 {
     let (given, all) = (words(&name), words(&plain));
     let (few, many) = if given.len() < all.len() { (&given, &all) } else { (&all, &given) };
     let is_part = few.iter().all(|it| it.len() > 2 && many.contains(it));
-    let shared = if is_part { 0.7 + 0.25 * (few.len() as f64 / many.len() as f64) } else { 0.0 };
+    let count = |words: &[String]| f64::from(u32::try_from(words.len()).unwrap_or(u32::MAX));
+    let shared = if is_part { 0.7 + 0.25 * (count(few) / count(many)) } else { 0.0 };
     // An alias in another style is as good as the name, but the name is the better suggestion.
     let style = if plain == known { 0.0 } else { 0.001 };
     edits.max(shared) - style

@@ -50,8 +50,8 @@ pub(in crate::service::server) async fn estimate(
         let estimates = submission::estimate(&service, &principal, batch_of(read), list).await?;
         Ok(urls.into_iter().zip(estimates).collect::<Vec<_>>())
     };
-    let estimates = estimated.await.map_err(|problem: Problem| problem.with_warnings(&warnings))?;
-    let mut body = wire::batch_estimate(&estimates);
+    let priced = estimated.await.map_err(|problem: Problem| problem.with_warnings(&warnings))?;
+    let mut body = wire::batch_estimate(&priced);
     warnings.add_to(&mut body);
     Ok(response::json(StatusCode::OK, &body))
 }

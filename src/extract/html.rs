@@ -155,7 +155,8 @@ fn read(
             layers.collections = collections::find(visible, &boilerplate, &base);
         }
         let title = facts.heading.as_deref().or(facts.title.as_deref()).unwrap_or_default();
-        let state = |names: &[String]| embedded::described(doc, title, names);
+        let state =
+            |names: &[String], missing: &[String]| embedded::described(doc, title, names, missing);
         fill::fill(options, &mut layers, Some(page.get()), &state, &mut extracted);
     }
     Ok(extracted)

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::extract::dom::doc::Doc;
+use crate::extract::dom::tag::Tag;
 use crate::extract::value::weight::weight;
 
 use super::states::States;
@@ -19,7 +20,15 @@ const MAX_DEPTH: usize = 12;
 
 /// Returns the objects whose name is that of the page, or which have at least two and half of the named fields
 /// themselves, in the order of the page. Names are in lower case, letters and digits only.
-pub(crate) fn described(doc: &Doc<'_>, title: &str, names: &[String]) -> Vec<Value> {
+pub(crate) fn described(
+    doc: &Doc<'_>,
+    title: &str,
+    names: &[String],
+    missing: &[String],
+) -> Vec<Value> {
+    if !missing.iter().any(|it| is_in_scripts(doc, it)) {
+        return Vec::new();
+    }
     let states = States::of(doc);
     let title = words(title);
     let mut found: Vec<Value> = Vec::new();
@@ -55,6 +64,47 @@ pub(crate) fn described(doc: &Doc<'_>, title: &str, names: &[String]) -> Vec<Val
         }
     }
     found
+}
+
+/// Returns `true` if a script contains every word of a field's name, which is cheaper to find out than what the script
+/// holds.
+fn is_in_scripts(doc: &Doc<'_>, path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let words: Vec<String> = split(name);
+    let capital = |it: &str| {
+        let mut letters = it.chars();
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            .unwrap_or_default()
+    };
+    let scripts = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script);
+    let sources = scripts.flat_map(|it| it..doc.end(it)).filter_map(|it| doc.text(it));
+    let mut data = sources.filter(|it| it.contains('{'));
+    !words.is_empty()
+        && data.any(|source| {
+            words.iter().all(|it| source.contains(it.as_str()) || source.contains(&capital(it)))
+        })
+}
+
+/// Splits a name in camel case or with separators into words in lower case.
+fn split(name: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut before = ' ';
+    for letter in name.chars() {
+        let begins = !before.is_alphanumeric() || (letter.is_uppercase() && before.is_lowercase());
+        before = letter;
+        if !letter.is_alphanumeric() {
+            continue;
+        }
+        if begins {
+            out.push(String::new());
+        }
+        if let Some(word) = out.last_mut() {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    out
 }
 
 /// Returns `true` if half of the words of an object's name and of the page's title are the same.

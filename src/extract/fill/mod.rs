@@ -75,8 +75,9 @@ pub(super) fn labeled(page: &PageIndex<'_, '_>, name: &str, schema: &Value) -> O
     Some(ShownValue { value: found.value, text: found.text, place })
 }
 
-/// Returns the objects in the state of a page's scripts that have some of the named fields.
-pub(crate) type ScriptState<'s> = &'s dyn Fn(&[String]) -> Vec<Value>;
+/// Returns the objects in the state of a page's scripts that have some of the named fields. The second list has the
+/// names of the fields that nothing else gives, as the schema writes them.
+pub(crate) type ScriptState<'s> = &'s dyn Fn(&[String], &[String]) -> Vec<Value>;
 
 /// Fills `filtered_content` and replaces the `json` format by it.
 ///
@@ -93,7 +94,7 @@ pub(super) fn fill(
     let mut filled = run(options, layers, page, schema, made);
     // The state of scripts is read only for what nothing else gives: it is large, and most of it is about the site.
     if filled.lacks_values() {
-        layers.state = state(&names(schema));
+        layers.state = state(&names(schema), &filled.missing);
         if !layers.state.is_empty() {
             filled = run(options, layers, page, schema, made);
         }

@@ -80,6 +80,18 @@ static VOCABULARY: LazyLock<HashMap<String, usize>> = LazyLock::new(|| {
     phrases
 });
 
+/// Words that could name anything and are no concepts.
+static GENERIC_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| {
+    let words = [
+        "amount", "code", "data", "id", "info", "kind", "label", "no", "number", "other", "type",
+        "unit", "value", "key",
+    ];
+    words.into_iter().map(word_of).collect()
+});
+
+static THING_WORDS: LazyLock<Vec<Word>> =
+    LazyLock::new(|| THINGS.into_iter().map(word_of).collect());
+
 impl Words {
     /// Reads the name of a field: `weightKg`, `weight_kg`, `weight-kg`.
     pub(crate) fn of_name(name: &str) -> Self {
@@ -169,17 +181,19 @@ impl Words {
         if self.words == label.words {
             return Some(95);
         }
-        let (mut own, mut other) = (self.words.clone(), label.words.clone());
-        own.sort_unstable();
-        other.sort_unstable();
-        if own == other {
-            return Some(90);
+        // Most labels share no word with most fields.
+        if !self.words.iter().any(|it| label.words.contains(it)) {
+            return None;
         }
-        let things = || {
-            let thing = |it: &&Word| THINGS.iter().any(|thing| **it == word_of(thing));
-            self.words.iter().take_while(thing).count()
-        };
-        let rest = self.words.get(things()..).unwrap_or_default();
+        if self.words.len() == label.words.len() {
+            let all =
+                |one: &Self, other: &Self| one.words.iter().all(|it| other.words.contains(it));
+            if all(self, label) && all(label, self) {
+                return Some(90);
+            }
+        }
+        let things = self.words.iter().take_while(|it| THING_WORDS.contains(*it)).count();
+        let rest = self.words.get(things..).unwrap_or_default();
         if rest.len() < self.words.len() && !rest.is_empty() && rest == label.words {
             return Some(85);
         }
@@ -254,13 +268,9 @@ impl Words {
             "dimension",
             "department",
         ];
-        const WORDS: [&str; 14] = [
-            "amount", "code", "data", "id", "info", "kind", "label", "no", "number", "other",
-            "type", "unit", "value", "key",
-        ];
         match self.words.as_slice() {
             [Word::Concept(it)] => name_of(*it).is_some_and(|it| GENERIC.contains(&it)),
-            [word] => WORDS.iter().any(|it| *word == word_of(it)),
+            [word] => GENERIC_WORDS.contains(word),
             _ => false,
         }
     }

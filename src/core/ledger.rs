@@ -49,6 +49,20 @@ impl Account {
         Self { unlimited: false, ..Self::unlimited(id) }
     }
 
+    /// Returns the account with holds that never fail.
+    #[must_use]
+    pub fn without_limit(mut self) -> Self {
+        self.unlimited = true;
+        self
+    }
+
+    /// Returns the account with holds of no more than its free credits.
+    #[must_use]
+    pub fn with_limit(mut self) -> Self {
+        self.unlimited = false;
+        self
+    }
+
     /// Returns the id.
     pub fn id(&self) -> &AccountId {
         &self.id
@@ -119,6 +133,27 @@ impl Account {
     fn check(&self) {
         let sum = u128::from(self.free.0) + u128::from(self.held.0) + u128::from(self.spent.0);
         assert!(sum == u128::from(self.granted.0), "an account no longer adds up: {self:?}");
+    }
+}
+
+/// A grant of credits to an account. It is kept for as long as the store, so that its key can never grant twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct GrantRecord {
+    /// The account.
+    pub account: AccountId,
+    /// The caller's key of the grant.
+    pub key: String,
+    /// The credits granted.
+    pub amount: Credits,
+    /// The time of the grant.
+    pub at: Timestamp,
+}
+
+impl GrantRecord {
+    /// Returns the record of a grant.
+    pub fn new(account: AccountId, key: String, amount: Credits, at: Timestamp) -> Self {
+        Self { account, key, amount, at }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::core::claims::Shares;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{BodyRef, Job, JobState, Lease};
 use crate::core::ladder::SiteProfile;
-use crate::core::ledger::{Account, LedgerEntry};
+use crate::core::ledger::{Account, GrantRecord, LedgerEntry};
 use crate::core::tier::Tier;
 use crate::core::time::{Day, Timestamp};
 use crate::core::usage::DailyUsage;
@@ -74,6 +74,8 @@ pub enum Key {
     AccountBatch(AccountId, BatchId),
     /// The usage of an account on a day.
     Usage(AccountId, Day),
+    /// A grant to an account, by its key.
+    Grant(AccountId, String),
 }
 
 /// The kind of a record.
@@ -100,11 +102,13 @@ pub enum RecordKind {
     AccountBatch = 9,
     /// Daily usage.
     Usage = 10,
+    /// Grants.
+    Grant = 11,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Account,
         Self::Batch,
         Self::LedgerEntry,
@@ -115,6 +119,7 @@ impl RecordKind {
         Self::CacheEntry,
         Self::AccountBatch,
         Self::Usage,
+        Self::Grant,
     ];
 }
 
@@ -132,6 +137,7 @@ impl Key {
             Self::CacheEntry(_) => RecordKind::CacheEntry,
             Self::AccountBatch(..) => RecordKind::AccountBatch,
             Self::Usage(..) => RecordKind::Usage,
+            Self::Grant(..) => RecordKind::Grant,
         }
     }
 
@@ -155,6 +161,7 @@ impl Key {
             Self::CacheEntry(digest) => bytes.extend(digest),
             Self::AccountBatch(account, batch) => of_account(&mut bytes, account, batch.as_bytes()),
             Self::Usage(account, day) => of_account(&mut bytes, account, &day.to_bytes()),
+            Self::Grant(account, key) => of_account(&mut bytes, account, key.as_bytes()),
         }
         bytes
     }
@@ -230,6 +237,8 @@ pub enum Record {
     AccountBatch(AccountBatch),
     /// The usage of an account on a day.
     Usage(DailyUsage),
+    /// A grant to an account.
+    Grant(GrantRecord),
 }
 
 impl Record {
@@ -248,6 +257,7 @@ impl Record {
             Self::CacheEntry(it) => Key::CacheEntry(it.digest),
             Self::AccountBatch(it) => Key::AccountBatch(it.account.clone(), it.batch),
             Self::Usage(it) => Key::Usage(it.account.clone(), it.day),
+            Self::Grant(it) => Key::Grant(it.account.clone(), it.key.clone()),
         }
     }
 
@@ -269,7 +279,8 @@ impl Record {
             | Self::LedgerEntry(_)
             | Self::Site(_)
             | Self::IdempotencyRecord(_)
-            | Self::AccountBatch(_) => None,
+            | Self::AccountBatch(_)
+            | Self::Grant(_) => None,
         }
     }
 
@@ -352,6 +363,8 @@ mod tests {
             Key::Usage(account("a"), at(0).day()),
             Key::Usage(account("a"), at(0).day().next()),
             Key::Usage(account("ab"), at(0).day()),
+            Key::Grant(account("a"), "bc".to_owned()),
+            Key::Grant(account("ab"), "c".to_owned()),
         ];
 
         assert!(keys.is_sorted_by(|a, b| a < b));

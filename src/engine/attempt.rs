@@ -171,8 +171,9 @@ impl Ladder {
         request: FetchRequest,
     ) -> Result<FetchedPage, FetchError> {
         let deadline = request.deadline;
-        let request =
-            FetchRequest { redirect_check: robots::redirect_check(&self.shared), ..request };
+        let account = self.job.account.clone();
+        let redirect_check = robots::redirect_check(&self.shared);
+        let request = FetchRequest { account, redirect_check, ..request };
         // A fetcher has to keep its deadline; this is for one that does not.
         tokio::select! {
             biased;

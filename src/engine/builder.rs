@@ -218,6 +218,12 @@ impl Fetchers {
         self.http.values().next().map(AsRef::as_ref)
     }
 
+    /// Returns `true` if a fetcher can use an own proxy of `account`: the one with this id, or any.
+    pub(super) fn have_own_proxy(&self, account: &AccountId, id: Option<&str>) -> bool {
+        self.http.values().any(|it| it.has_own_proxy(account, id))
+            || self.browser.as_ref().is_some_and(|it| it.has_own_proxy(account, id))
+    }
+
     fn capabilities(&self) -> Capabilities {
         let browser = self.browser.iter().map(|_| Tier::Browser);
         Capabilities {

@@ -35,11 +35,16 @@ fn job_of(draft: &Draft, id: JobId) -> Option<&Job> {
     }
 }
 
-/// Returns the account, or a new one.
-fn account_of(draft: &Draft, id: &AccountId, unlimited: bool) -> Account {
+/// Returns the account, or a new one, with or without a limit as the engine is set now: the setting may have changed
+/// since the account was opened.
+pub(super) fn account_of(draft: &Draft, id: &AccountId, unlimited: bool) -> Account {
+    let account = stored_account(draft, id);
+    if unlimited { account.without_limit() } else { account.with_limit() }
+}
+
+fn stored_account(draft: &Draft, id: &AccountId) -> Account {
     match draft.get(&Key::Account(id.clone())) {
         Some(Record::Account(account)) => account.clone(),
-        _ if unlimited => Account::unlimited(id.clone()),
         _ => Account::limited(id.clone()),
     }
 }
@@ -58,7 +63,7 @@ pub(super) struct Accept {
     pub(super) batch: BatchRecord,
     pub(super) jobs: Vec<Job>,
     pub(super) digest: [u8; 32],
-    /// Opens a new account without a limit, so that its holds never fail.
+    /// `true` if accounts have no limit, so that holds never fail.
     pub(super) unlimited: bool,
     /// The budget of the batch's label, or of its account if it has none.
     pub(super) budget: Option<Budget>,
@@ -225,7 +230,7 @@ impl Change for Step {
         else {
             return Err(StepError::Stale);
         };
-        let account = account_of(draft, &self.account, false);
+        let account = stored_account(draft, &self.account);
         let records = Records { job, batch, account: &account };
         let known = job.trail.len();
         let transition = step(records, self.fence, self.input.clone(), now, self.retention)?;
@@ -357,7 +362,7 @@ impl Change for Cancel {
 pub(super) struct Grant {
     pub(super) account: AccountId,
     pub(super) amount: Credits,
-    /// Opens a new account without a limit, so that its holds never fail.
+    /// `true` if accounts have no limit, so that holds never fail.
     pub(super) unlimited: bool,
 }
 

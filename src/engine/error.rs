@@ -93,6 +93,15 @@ pub enum EngineError {
     /// The grant would make the account's credits overflow.
     #[error("the account's credits would exceed 64 bits: grant less")]
     TooMuch,
+    /// The key of a grant is empty, too long, or not printable.
+    #[error("the key of the grant is invalid: use 1 to 255 printable ASCII characters")]
+    InvalidGrantKey,
+    /// The key was used for a grant of another amount.
+    #[error("the key {key:?} was already used for a grant of another amount: choose a new key")]
+    GrantKeyReused {
+        /// The key.
+        key: String,
+    },
 }
 
 impl EngineError {

@@ -83,7 +83,7 @@ impl Engine {
     /// The [`ValidationError`] with which a submission would be refused.
     pub async fn estimate(&self, item: impl Into<Item>) -> Result<Estimate, ValidationError> {
         let account = AccountId::default();
-        let request = self.shared.checked(item.into())?;
+        let request = self.shared.checked(item.into(), &account)?;
         let profiles = self.shared.site_profiles(std::slice::from_ref(&request)).await;
         let profile = profiles.get(&request.page().site());
         Ok(self.shared.estimated(&account, &request, profile))

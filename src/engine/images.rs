@@ -132,6 +132,7 @@ impl ImageJob<'_> {
         let request = FetchRequest {
             deadline,
             max_bytes,
+            account: self.job.account.clone(),
             scratch: self.scratch.clone(),
             ..FetchRequest::new(Arc::new(options), tier.unwrap_or(Tier::Curl))
         };

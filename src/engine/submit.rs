@@ -130,18 +130,46 @@ impl Batch {
 }
 
 impl Shared {
-    /// Checks one item, including the host of its URL by the URL standard.
-    pub(super) fn checked(&self, item: Item) -> Result<JobRequest, ValidationError> {
+    /// Checks one item of `account`, including the host of its URL by the URL standard.
+    pub(super) fn checked(
+        &self,
+        item: Item,
+        account: &AccountId,
+    ) -> Result<JobRequest, ValidationError> {
         let request = item.check(&self.config.limits)?;
         if request.advanced().session_id.is_some() {
             // Without its session a site would serve another page, and the job would be charged for it.
             let reason = "is not supported: send the session's `cookies` instead";
             return Err(ValidationError::new("advanced.session_id", reason));
         }
+        self.check_own_proxy(&request, account)?;
         match page_host::check(request.page()) {
             Ok(()) => Ok(request),
             Err(error) => Err(ValidationError::new("url", error.to_string())),
         }
+    }
+
+    /// Refuses an item that asks for an own proxy which no fetcher has. Every attempt would fail.
+    fn check_own_proxy(
+        &self,
+        request: &JobRequest,
+        account: &AccountId,
+    ) -> Result<(), ValidationError> {
+        let advanced = request.advanced();
+        let has = |id: Option<&str>| self.adapters.fetchers.have_own_proxy(account, id);
+        let id = advanced.proxy_integration_id.as_deref();
+        if !advanced.use_own_proxy || has(id) {
+            return Ok(());
+        }
+        Err(if has(None) {
+            let reason =
+                "is not the id of an own proxy of this account: use a configured id, or none";
+            ValidationError::new("advanced.proxy_integration_id", reason)
+        } else {
+            let reason = "cannot be met, because no own proxy is configured for this account: have one configured, \
+                          or use `use_proxy` for the service's own";
+            ValidationError::new("advanced.use_own_proxy", reason)
+        })
     }
 
     /// Returns the checked requests of a batch, whose webhook URL is checked too.
@@ -155,7 +183,7 @@ impl Shared {
         let checked = |(index, mut item): (usize, Item)| {
             let controls = &mut item.cost_controls;
             controls.max_tier = controls.max_tier.or(batch.max_tier);
-            self.checked(item).map_err(|error| SubmitError::Item { index, error })
+            self.checked(item, &batch.account).map_err(|error| SubmitError::Item { index, error })
         };
         let requests = batch.items.iter().cloned().enumerate().map(checked).collect();
         if let (Ok(_), Some(url)) = (&requests, &batch.webhook) {

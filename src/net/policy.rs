@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
+use crate::core::id::AccountId;
 use crate::net::dial::{Dialer, TcpConnector};
 use crate::net::health::ProxyHealth;
 use crate::net::resolve::{GuardedResolver, Resolve};
@@ -48,9 +49,25 @@ struct Rules {
     dns: Option<Arc<dyn Resolve>>,
     roots: Vec<CertificateDer<'static>>,
     pool: Vec<Arc<ProxyUrl>>,
-    own: Vec<(String, Arc<ProxyUrl>)>,
+    own: Vec<OwnProxy>,
     /// Shared by all clones, so that every fetcher learns which proxies are down.
     health: Arc<ProxyHealth>,
+}
+
+/// A proxy that an account or the application brings.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnProxy {
+    /// The only account that may use it; `None` for every account.
+    account: Option<AccountId>,
+    id: String,
+    url: Arc<ProxyUrl>,
+}
+
+impl OwnProxy {
+    /// Returns `true` if jobs of `account` may use the proxy, where `id` is the one that they ask for.
+    pub(crate) fn serves(&self, account: &AccountId, id: Option<&str>) -> bool {
+        self.account.as_ref().is_none_or(|it| it == account) && id.is_none_or(|it| it == self.id)
+    }
 }
 
 impl NetPolicy {
@@ -117,14 +134,41 @@ impl NetPolicy {
         self
     }
 
-    /// Adds your application's own proxies by their integration ids, for `use_own_proxy`.
+    /// Adds your application's own proxies by their integration ids, for `use_own_proxy` of every account.
     pub fn own_proxies<I: Into<String>>(
         mut self,
         proxies: impl IntoIterator<Item = (I, ProxyUrl)>,
     ) -> Self {
-        let proxies = proxies.into_iter().map(|(id, url)| (id.into(), Arc::new(url)));
-        self.rules().own.extend(proxies);
+        self.add_own(None, proxies);
         self
+    }
+
+    /// Adds own proxies of one account by their integration ids, for its `use_own_proxy`.
+    pub fn account_proxies<I: Into<String>>(
+        mut self,
+        account: &AccountId,
+        proxies: impl IntoIterator<Item = (I, ProxyUrl)>,
+    ) -> Self {
+        self.add_own(Some(account), proxies);
+        self
+    }
+
+    fn add_own<I: Into<String>>(
+        &mut self,
+        account: Option<&AccountId>,
+        proxies: impl IntoIterator<Item = (I, ProxyUrl)>,
+    ) {
+        let proxies = proxies.into_iter().map(|(id, url)| OwnProxy {
+            account: account.cloned(),
+            id: id.into(),
+            url: Arc::new(url),
+        });
+        self.rules().own.extend(proxies);
+    }
+
+    /// Returns `true` if jobs of `account` may use an own proxy: the one with this id, or any.
+    pub(crate) fn has_own_proxy(&self, account: &AccountId, id: Option<&str>) -> bool {
+        self.own().iter().any(|it| it.serves(account, id))
     }
 
     pub(crate) fn guard(&self) -> &Guard {
@@ -135,7 +179,7 @@ impl NetPolicy {
         &self.0.pool
     }
 
-    pub(crate) fn own(&self) -> &[(String, Arc<ProxyUrl>)] {
+    pub(crate) fn own(&self) -> &[OwnProxy] {
         &self.0.own
     }
 
@@ -153,7 +197,7 @@ impl NetPolicy {
         match via {
             RouteVia::Direct => None,
             RouteVia::Pool(index) => self.0.pool.get(index),
-            RouteVia::Own(index) => self.0.own.get(index).map(|(_, proxy)| proxy),
+            RouteVia::Own(index) => self.0.own.get(index).map(|it| &it.url),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::core::request::{Country, JobRequest};
 use crate::core::tier::Tier;
 use crate::net::NetPolicy;
+use crate::net::policy::OwnProxy;
 use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest};
 
 /// The first hop of a route, as an index into the policy.
@@ -44,7 +45,7 @@ impl NetPolicy {
         let advanced = request.options.advanced();
         let site = request.url.site();
         let via = if advanced.use_own_proxy {
-            self.own_candidate(advanced.proxy_integration_id.as_deref(), &site)
+            self.own_candidate(request, &site)
         } else if advanced.use_proxy || request.tier == Tier::Stealth {
             self.pool_candidate(&request.options, &site)
         } else {
@@ -60,9 +61,10 @@ impl NetPolicy {
     }
 
     /// An own proxy is used as its owner configured it, even if its country is unknown.
-    fn own_candidate(&self, id: Option<&str>, site: &str) -> Option<RouteVia> {
-        let matches = |own: &str| id.is_none_or(|it| it == own);
-        let candidates = (0..).zip(self.own()).filter(|(_, (own, _))| matches(own));
+    fn own_candidate(&self, request: &FetchRequest, site: &str) -> Option<RouteVia> {
+        let id = request.options.advanced().proxy_integration_id.as_deref();
+        let serves = |it: &OwnProxy| it.serves(&request.account, id);
+        let candidates = (0..).zip(self.own()).filter(|(_, own)| serves(own));
         let candidates: Vec<_> = candidates.map(|(index, _)| index).collect();
         sticky(&candidates, site).map(RouteVia::Own)
     }

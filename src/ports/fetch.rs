@@ -1,41 +1,17 @@
 //! Fetchers and readers, each making one bounded attempt.
 
-use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::credits::Credits;
+use crate::core::id::AccountId;
 use crate::core::request::{JobRequest, Method};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 use crate::ports::BoxFuture;
+pub use crate::ports::job_scratch::JobScratch;
 pub use crate::ports::redirect_check::RedirectCheck;
-
-/// A fetcher's state that is kept between the attempts of a job, such as cookies.
-///
-/// Each job has its own, which is dropped when the job leaves the worker. Only the fetcher knows
-/// its type.
-#[derive(Clone, Default)]
-pub struct JobScratch(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
-
-impl JobScratch {
-    /// Runs `work` on the value of type `T`, which is its default at first.
-    pub fn with<T: Default + Send + 'static, R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !slot.as_ref().is_some_and(|it| it.is::<T>()) {
-            *slot = Some(Box::new(T::default()));
-        }
-        let value = slot.as_mut().and_then(|it| it.downcast_mut());
-        work(value.expect("the slot was filled with a `T` just above"))
-    }
-}
-
-impl fmt::Debug for JobScratch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JobScratch")
-    }
-}
 
 /// An attempt to make.
 #[derive(Clone, Debug)]
@@ -53,6 +29,8 @@ pub struct FetchRequest {
     pub headers: Vec<(String, String)>,
     /// All options of the job, for fetchers that need more of them.
     pub options: Arc<JobRequest>,
+    /// The account of the job, whose own proxies it may use.
+    pub account: AccountId,
     /// The time limit of the whole attempt.
     pub deadline: Duration,
     /// The largest body in bytes, after decompression.
@@ -72,12 +50,20 @@ impl FetchRequest {
             method: options.method(),
             body: options.body().map(|body| body.as_bytes().to_vec()),
             headers: options.headers_to_send(),
+            account: AccountId::default(),
             deadline: options.timeout(),
             max_bytes: options.max_response_bytes(),
             scratch: JobScratch::default(),
             redirect_check: None,
             options,
         }
+    }
+
+    /// Sets the account of the job. Defaults to the default account.
+    #[must_use]
+    pub fn with_account(mut self, account: AccountId) -> Self {
+        self.account = account;
+        self
     }
 
     /// Sets the time limit of the whole attempt.
@@ -310,6 +296,13 @@ pub trait HttpFetcher: fmt::Debug + Send + Sync {
 
     /// Makes one attempt.
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>>;
+
+    /// Returns `true` if it can use an own proxy of `account` (`use_own_proxy`): the one with this id, or any. Defaults
+    /// to `true`. An item that no fetcher has a proxy for is refused at submission.
+    fn has_own_proxy(&self, account: &AccountId, id: Option<&str>) -> bool {
+        let _ = (account, id);
+        true
+    }
 }
 
 /// A page rendered by a browser.
@@ -395,6 +388,12 @@ pub trait BrowserFetcher: fmt::Debug + Send + Sync {
     /// engine then chooses whose page is next. Defaults to `None`: not limited.
     fn max_pages(&self) -> Option<usize> {
         None
+    }
+
+    /// As [`HttpFetcher::has_own_proxy`].
+    fn has_own_proxy(&self, account: &AccountId, id: Option<&str>) -> bool {
+        let _ = (account, id);
+        true
     }
 }
 

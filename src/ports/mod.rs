@@ -11,6 +11,7 @@ use std::pin::Pin;
 pub mod clock;
 pub mod extract;
 pub mod fetch;
+mod job_scratch;
 pub mod notify;
 pub mod prompt;
 mod redirect_check;

@@ -119,7 +119,8 @@ impl Books {
             Record::Site(_)
             | Record::CacheEntry(_)
             | Record::AccountBatch(_)
-            | Record::Usage(_) => {
+            | Record::Usage(_)
+            | Record::Grant(_) => {
                 unreachable!("not asked for")
             }
         }

@@ -159,6 +159,9 @@ impl Oracle {
             Key::IdempotencyRecord(..) => {
                 self.check(11, !rewritten, || "an idempotency key was given away".to_owned());
             }
+            Key::Grant(..) => {
+                self.check(4, !rewritten, || "a grant was changed".to_owned());
+            }
             Key::Site(_) | Key::CacheEntry(_) | Key::AccountBatch(..) | Key::Usage(..) => {}
         }
     }

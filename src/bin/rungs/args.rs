@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// error.
     #[command(after_help = "Example: rungs key ci --account acme > ci.key")]
     Key(KeyArgs),
+    /// Grant credits to an account, or print its balance.
+    #[command(after_help = "Example: rungs grant acme 5000000 --key invoice-17 --store data")]
+    Grant(GrantArgs),
     /// List the 100 newest batches of a store, or the jobs of one batch.
     #[command(after_help = "Example: rungs status --store data")]
     Status(StatusArgs),
@@ -210,8 +213,31 @@ pub(crate) struct KeyArgs {
     #[arg(long, default_value = "default")]
     pub(crate) account: String,
     /// Generate a key that opens `/metrics` and nothing else.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "admin")]
     pub(crate) metrics: bool,
+    /// Generate a key that grants credits and shows balances, and opens nothing else.
+    #[arg(long)]
+    pub(crate) admin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GrantArgs {
+    /// Name of the account.
+    pub(crate) account: String,
+    /// Number of credits to add; 1,000,000 are one dollar. Without it, the balance is printed.
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) credits: Option<u64>,
+    /// Key of the grant, such as the number of an invoice. Repeating a grant with the same key adds nothing. Defaults to
+    /// a random key.
+    #[arg(long, requires = "credits")]
+    pub(crate) key: Option<String>,
+    /// Directory of the store. No other process may have it open.
+    #[arg(long, value_name = "DIR", required_unless_present = "url", conflicts_with = "url")]
+    pub(crate) store: Option<PathBuf>,
+    /// Address of a running service, such as http://127.0.0.1:8080. RUNGS_ADMIN_KEY holds an API key with the scope
+    /// admin, if the service requires keys.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,12 @@ pub(crate) fn run(args: &KeyArgs) -> CommandResult {
     let secret = ApiKey::random(&SystemEntropy);
     let key = ApiKey::new(&args.name, account, &secret)
         .map_err(|error| CliError::Usage(error.to_string()))?;
-    let key = if args.metrics { key.with_scope(KeyScope::Metrics) } else { key };
+    let scope = match (args.metrics, args.admin) {
+        (true, _) => KeyScope::Metrics,
+        (_, true) => KeyScope::Admin,
+        _ => KeyScope::Api,
+    };
+    let key = key.with_scope(scope);
     let entry = serde_json::to_string(&key).map_err(|error| CliError::failed(&error))?;
     print::line(secret);
     eprintln!(

@@ -6,6 +6,7 @@ mod doctor;
 mod driver;
 mod error;
 mod estimate;
+mod grant;
 mod input;
 mod key;
 mod output;
@@ -60,6 +61,7 @@ async fn run(command: Command) -> CommandResult {
         Command::Batch(args) => batch::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Key(args) => key::run(&args),
+        Command::Grant(args) => grant::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Estimate(args) => estimate::run(args).await,
         Command::Doctor => Ok(doctor::run().await),

@@ -12,6 +12,7 @@ use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
 use rungs::core::usage::Budget;
 use rungs::engine::Settings;
+use rungs::net::{NetPolicy, ProxyUrl};
 use rungs::service::wire::KnownFields;
 use rungs::service::{
     AllowedHosts, ApiKey, ConnectionLimits, Keys, Metrics, Service, ServiceOptions, serve,
@@ -43,6 +44,8 @@ struct Config {
     store: Option<PathBuf>,
     allow_private: bool,
     proxies: Vec<String>,
+    /// Proxies that accounts bring, by account and id.
+    own_proxies: BTreeMap<AccountId, BTreeMap<String, String>>,
     /// Driver of the browser tier.
     browser: Option<BrowserDriver>,
     keys: Vec<ApiKey>,
@@ -165,11 +168,13 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let allow_private = args.net.allow_private || config.allow_private;
     let browser = args.net.browser.or(config.browser);
     let net = NetArgs { proxies, allow_private, browser };
-    let webhooks = setup::webhooks(setup::network(&net)?);
+    let network = own_proxies(setup::network(&net)?, config)?;
+    let webhooks = setup::webhooks(network.clone());
     let webhooks = config.webhook_secrets.iter().fold(webhooks, |webhooks, (account, secret)| {
         webhooks.account_secret(account.clone(), secret.clone())
     });
-    let builder = setup::builder(&net)?.webhooks(webhooks).settings(settings).limits(limits);
+    let builder =
+        setup::builder_on(network, browser)?.webhooks(webhooks).settings(settings).limits(limits);
     let built = match args.store.as_ref().or(config.store.as_ref()) {
         Some(dir) => {
             builder.store(Sled::open(dir).map_err(|error| CliError::failed(&error))?).build()
@@ -177,6 +182,20 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
         None => builder.store(Memory::default()).build(),
     };
     built.map_err(setup::build_error)
+}
+
+/// Adds the proxies that accounts bring.
+fn own_proxies(mut network: NetPolicy, config: &Config) -> Result<NetPolicy, CliError> {
+    for (account, proxies) in &config.own_proxies {
+        let mut own = Vec::with_capacity(proxies.len());
+        for (id, url) in proxies {
+            let parsed = ProxyUrl::parse(url)
+                .map_err(|error| CliError::Usage(format!("own_proxies.{account}.{id}: {error}")))?;
+            own.push((id.clone(), parsed));
+        }
+        network = network.account_proxies(account, own);
+    }
+    Ok(network)
 }
 
 fn webhook_retry(seconds: &[u64]) -> Result<RetrySchedule, CliError> {

@@ -20,6 +20,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use crate::core::id::AccountId;
 use crate::net::NetPolicy;
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, Rendered};
@@ -188,5 +189,9 @@ impl BrowserFetcher for Chrome {
 
     fn max_pages(&self) -> Option<usize> {
         Some(self.launch.limits.max_tabs.max(1))
+    }
+
+    fn has_own_proxy(&self, account: &AccountId, id: Option<&str>) -> bool {
+        self.network.has_own_proxy(account, id)
     }
 }

@@ -4,6 +4,7 @@
 //! [`crate::net`]. hyper follows no redirects, and none may be followed blindly: each hop passes
 //! the address guard, the cookie jar and the rules for credentials again.
 
+use crate::core::id::AccountId;
 use crate::core::tier::Tier;
 use crate::net::{Clients, NetPolicy, ParseNetworkError};
 use crate::ports::BoxFuture;
@@ -97,6 +98,10 @@ impl HttpFetcher for Http {
         }
         tiers.push(Tier::LightJs);
         tiers
+    }
+
+    fn has_own_proxy(&self, account: &AccountId, id: Option<&str>) -> bool {
+        self.clients.policy().has_own_proxy(account, id)
     }
 
     fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>> {

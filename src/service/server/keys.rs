@@ -47,6 +47,8 @@ pub enum KeyScope {
     Api,
     /// The metrics of the whole process at `/metrics`, and nothing else.
     Metrics,
+    /// The balances of all accounts and grants to them, and nothing else.
+    Admin,
 }
 
 /// The settings of an API key: account, hash and limits.

@@ -5,12 +5,12 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::service::server::middleware::{
-    authenticate, authenticate_metrics, compress, error_body, request_id, request_metrics,
-    security_headers, show_balance,
+    authenticate, authenticate_admin, authenticate_metrics, compress, error_body, request_id,
+    request_metrics, security_headers, show_balance,
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
-    account, artifacts, batch, deliveries, description, events, health, metrics, scrape,
+    account, artifacts, batch, deliveries, description, events, grants, health, metrics, scrape,
 };
 use crate::service::server::state::Service;
 
@@ -18,8 +18,8 @@ impl Service {
     /// Builds the routes, to be served as they are or nested in your application's router.
     pub fn router(&self) -> Router {
         Router::new()
-            .nest("/api/v1", self.authenticated(api()))
-            .nest("/v1", self.authenticated(api()))
+            .nest("/api/v1", self.versioned())
+            .nest("/v1", self.versioned())
             .merge(public())
             .merge(page::routes())
             .merge(
@@ -33,6 +33,12 @@ impl Service {
             .layer(from_fn_with_state(self.clone(), request_metrics))
             .layer(from_fn_with_state(self.clone(), request_id))
             .layer(map_response(security_headers))
+    }
+
+    /// Returns the routes of the API and those of operators, each behind its own keys.
+    fn versioned(&self) -> Router<Self> {
+        let admin = from_fn_with_state(self.clone(), authenticate_admin);
+        self.authenticated(api()).merge(accounts().route_layer(admin))
     }
 
     /// Requires an API key for these routes, if the service has any.
@@ -63,6 +69,14 @@ fn api() -> Router<Service> {
         ("/scrape/estimate", post(scrape::estimate)),
         ("/jobs/{id}", get(scrape::job)),
         ("/jobs/{id}/artifacts/{name}", get(artifacts::artifact)),
+    ])
+}
+
+/// Routes of operators.
+fn accounts() -> Router<Service> {
+    both_slash_forms([
+        ("/accounts/{account}", get(grants::account)),
+        ("/accounts/{account}/grants", post(grants::grant)),
     ])
 }
 

@@ -18,7 +18,7 @@ const fn info(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// Codes of refused requests. A page never fails with one of them.
-const REQUEST_CODES: [CodeInfo; 16] = [
+const REQUEST_CODES: [CodeInfo; 17] = [
     info(
         "VALIDATION_ERROR",
         "The request is malformed, or a field or parameter has an invalid value.",
@@ -31,8 +31,9 @@ const REQUEST_CODES: [CodeInfo; 16] = [
     ),
     info(
         "INSUFFICIENT_SCOPE",
-        "The API key does not open this path: a key for metrics opens `/metrics` only, and other keys do not open it.",
-        "Use a key with the scope, for example from `rungs key NAME --metrics`.",
+        "The API key does not open this path: a key for metrics opens `/metrics` only, one for administration opens \
+         `/api/v1/accounts` only, and other keys open neither.",
+        "Use a key with the scope, from `rungs key NAME --metrics` or `rungs key NAME --admin`.",
     ),
     info(
         "CROSS_SITE_REQUEST",
@@ -81,8 +82,13 @@ const REQUEST_CODES: [CodeInfo; 16] = [
     ),
     info(
         "IDEMPOTENCY_KEY_REUSED",
-        "The `Idempotency-Key` was used for a batch with another body.",
+        "The `Idempotency-Key` was used for a batch with another body, or for a grant of another amount.",
         "Use a new key for each distinct submission.",
+    ),
+    info(
+        "ACCOUNT_NOT_FOUND",
+        "No credits were ever granted to the account, and no batch was submitted for it.",
+        "Check the name of the account, or grant it credits.",
     ),
     info("NOT_FOUND", "The service has no such path.", "Use a path that `/openapi.json` lists."),
     info(

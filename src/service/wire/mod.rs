@@ -26,14 +26,16 @@ mod warnings;
 pub use crate::wire::WebhookBody;
 pub use known::{KnownFields, UnknownField};
 pub use request::{
-    WireBatch, WireScrape, WireValidationError, read_batch, read_item, read_item_with_defaults,
-    read_scrape,
+    WireBatch, WireGrant, WireScrape, WireValidationError, read_batch, read_grant, read_item,
+    read_item_with_defaults, read_scrape,
 };
 
 #[cfg(feature = "server")]
 pub use {
     openapi::openapi,
-    response::{result_line, result_line_job, scrape_object},
+    response::{
+        WireCredits, grant_body, read_granted, result_line, result_line_job, scrape_object,
+    },
 };
 #[cfg(feature = "server")]
 pub(crate) use {openapi::openapi_html, problem::*, request::ItemList, response::*, warnings::*};

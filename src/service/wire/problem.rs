@@ -12,6 +12,7 @@ use crate::core::request::ValidationError;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::engine::{EngineError, SubmitError};
+use crate::service::KeyScope;
 use crate::service::wire::request::{ItemList, WireValidationError, json_path};
 use crate::service::wire::response::{billing, job_accepted};
 use crate::service::wire::warnings::Warnings;
@@ -113,14 +114,24 @@ pub(crate) fn unauthorized() -> Problem {
     Problem::new(401, "AUTHENTICATION_ERROR", message)
 }
 
-/// Creates the error for an API key whose scope does not include the path.
-pub(crate) fn insufficient_scope(metrics: bool) -> Problem {
-    let message = if metrics {
-        "this API key does not open /metrics: use one with `\"scope\": \"metrics\"`, from `rungs key NAME --metrics`"
-    } else {
-        "this API key opens /metrics only: use one without `\"scope\": \"metrics\"`"
+/// Creates the error for an API key that does not open the paths of this scope.
+pub(crate) fn insufficient_scope(needed: KeyScope) -> Problem {
+    let message = match needed {
+        KeyScope::Metrics => {
+            "this API key does not open /metrics: use one with `\"scope\": \"metrics\"`, from `rungs key NAME --metrics`"
+        }
+        KeyScope::Admin => {
+            "this API key does not open the accounts: use one with `\"scope\": \"admin\"`, from `rungs key NAME --admin`"
+        }
+        KeyScope::Api => "this API key has a scope without this path: use one without a `scope`",
     };
     Problem::new(403, "INSUFFICIENT_SCOPE", message)
+}
+
+/// Creates the error for an account that has no credits and no batches yet.
+pub(crate) fn account_not_found() -> Problem {
+    let message = "account not found: check its name; a grant or the first batch opens it";
+    Problem::new(404, "ACCOUNT_NOT_FOUND", message)
 }
 
 /// Creates the error for a request that a website made.
@@ -187,6 +198,13 @@ pub(crate) fn delivery_not_found() -> Problem {
     Problem::new(404, "DELIVERY_NOT_FOUND", message)
 }
 
+/// Creates the error for a grant that a repetition would make twice.
+pub(crate) fn grant_without_key() -> Problem {
+    let reason = "is missing; add a text that identifies the grant, such as `invoice-17`, or the header \
+                  `Idempotency-Key`, so that a repeated request grants once";
+    Problem::of_path(None, "key", reason)
+}
+
 /// Creates the error for requests during a shutdown.
 pub(crate) fn shutting_down() -> Problem {
     let message = "the service is shutting down: retry in a few seconds";
@@ -215,6 +233,12 @@ pub(crate) fn engine_error(error: &EngineError) -> Problem {
         EngineError::JobNotFound(_) => job_not_found(),
         EngineError::NotificationNotFound(_) => delivery_not_found(),
         EngineError::ArtifactNotFound { .. } => artifact_not_found(),
+        EngineError::AccountNotFound(_) => account_not_found(),
+        EngineError::InvalidGrantKey => Problem::of_path(None, "key", &error.to_string()),
+        EngineError::GrantKeyReused { .. } => {
+            Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
+        }
+        EngineError::TooMuch => Problem::of_path(None, "credits", &error.to_string()),
         EngineError::Stopped => shutting_down(),
         _ => problem_of_status(500).after(RETRY_SECS),
     }

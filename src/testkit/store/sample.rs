@@ -12,7 +12,7 @@ use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use crate::core::ladder::SiteProfile;
-use crate::core::ledger::{Account, Booking, LedgerEntry};
+use crate::core::ledger::{Account, Booking, GrantRecord, LedgerEntry};
 use crate::core::record::{AccountBatch, CacheEntry, Claim, IdempotencyRecord, Queue, Record};
 use crate::core::request::{Item, Limits};
 use crate::core::tier::Tier;
@@ -228,7 +228,14 @@ pub fn every_kind() -> Vec<Record> {
         Record::CacheEntry(cached(7, at(5))),
         Record::AccountBatch(owned("a", 1)),
         Record::Usage(usage("a", 20_000)),
+        Record::Grant(grant("a", "invoice-17")),
     ]
+}
+
+/// A grant to this account.
+pub fn grant(owner: &str, key: &str) -> GrantRecord {
+    let account = AccountId::new(owner).expect("a name");
+    GrantRecord::new(account, key.to_owned(), Credits(5_000_000), at(7))
 }
 
 /// A claim of up to ten at `now`, whose lease runs for 100 ms.

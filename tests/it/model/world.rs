@@ -306,7 +306,8 @@ impl Identity<'_> {
             | Record::Site(_)
             | Record::CacheEntry(_)
             | Record::AccountBatch(_)
-            | Record::Usage(_) => {}
+            | Record::Usage(_)
+            | Record::Grant(_) => {}
         }
     }
 }

@@ -284,6 +284,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("cache-entry", Record::CacheEntry(cached())),
         ("entry-hold", Record::LedgerEntry(entry(0, None, hold))),
         ("entry-settle", Record::LedgerEntry(entry(1, Some(1), settle))),
+        ("grant", Record::Grant(sample::grant("acme", "invoice-17"))),
         ("idempotency-key", Record::IdempotencyRecord(sample::submission("acme", "order-1138", 1))),
         ("job-queued", Record::Job(job(4, JobState::Queued))),
         ("job-with-every-option", Record::Job(job_with_every_option())),

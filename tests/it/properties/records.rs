@@ -15,7 +15,7 @@ use rungs::core::failure::JobError;
 use rungs::core::id::{AccountId, BatchId, WorkerId};
 use rungs::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use rungs::core::ladder::SiteProfile;
-use rungs::core::ledger::{Account, Booking, LedgerEntry};
+use rungs::core::ledger::{Account, Booking, GrantRecord, LedgerEntry};
 use rungs::core::record::{AccountBatch, CacheEntry, IdempotencyRecord, Record};
 use rungs::core::request::Item;
 use rungs::core::tier::Tier;
@@ -258,6 +258,9 @@ fn record() -> impl Strategy<Value = Record> {
         (given::account_id(), given::batch_id())
             .prop_map(|(account, batch)| Record::AccountBatch(AccountBatch { account, batch })),
         usage().prop_map(Record::Usage),
+        (given::account_id(), ".{0,12}", given::credits(), given::moment()).prop_map(
+            |(account, key, amount, at)| Record::Grant(GrantRecord::new(account, key, amount, at))
+        ),
     ]
 }
 

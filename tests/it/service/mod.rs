@@ -8,6 +8,7 @@ mod crowds;
 mod deliveries;
 mod described;
 mod events;
+mod grants;
 mod http;
 mod keys;
 #[cfg(feature = "cli")]

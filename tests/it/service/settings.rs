@@ -118,9 +118,9 @@ fn a_setting_out_of_bounds_is_a_usage_error() {
     let short = written(dir.path(), "short.json", &json!({ "retention": 23 }));
 
     for (arguments, named) in [
-        (["serve", "--retention", "23"], "retention must be at least 24 hours"),
+        (["serve", "--retention", "23"], "use a whole number of hours from 24"),
         (["serve", "--config", &short], "retention must be at least 24 hours"),
-        (["serve", "--per-account", "0"], "per_account must be at least 1"),
+        (["serve", "--per-account", "0"], "use a whole number from 1"),
     ] {
         let refused = rungs(&arguments);
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}");

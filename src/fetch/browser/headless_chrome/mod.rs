@@ -21,6 +21,7 @@ use super::limits::ChromeLimits;
 use super::page_state::PageTracker;
 use super::render::{PageFailure, page_failure};
 use super::{Chrome, chromium, process, profile_dir};
+use crate::core::id::AccountId;
 use crate::core::request::JobRequest;
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{BrowserFetcher, FetchError, FetchErrorKind, FetchRequest, Rendered};
@@ -143,6 +144,10 @@ impl BrowserFetcher for HeadlessChrome {
 
     fn max_pages(&self) -> Option<usize> {
         Some(self.settings.launch.limits.max_tabs.max(1))
+    }
+
+    fn has_own_proxy(&self, account: &AccountId, id: Option<&str>) -> bool {
+        self.settings.network.has_own_proxy(account, id)
     }
 }
 

@@ -40,6 +40,15 @@ pub(in crate::service::server) async fn authenticate_metrics(
     pass(&service, KeyScope::Metrics, request, next).await
 }
 
+/// Passes a request of an operator on if its key opens the accounts, see [`pass`].
+pub(in crate::service::server) async fn authenticate_admin(
+    State(service): State<Service>,
+    request: Request,
+    next: Next,
+) -> Response {
+    pass(&service, KeyScope::Admin, request, next).await
+}
+
 /// Passes a request on if its API key is known, has the scope and is within its limits, and adds the limits to the
 /// response.
 async fn pass(service: &Service, scope: KeyScope, mut request: Request, next: Next) -> Response {
@@ -52,7 +61,7 @@ async fn pass(service: &Service, scope: KeyScope, mut request: Request, next: Ne
         return problem.into_response();
     }
     if !key.opens(scope) {
-        return wire::insufficient_scope(scope == KeyScope::Metrics).into_response();
+        return wire::insufficient_scope(scope).into_response();
     }
     let now = service.engine().now();
     let concurrent = service.settings().max_concurrent_per_key;

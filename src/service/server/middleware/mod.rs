@@ -10,7 +10,7 @@ mod request_id;
 mod request_metrics;
 mod security_headers;
 
-pub(super) use authenticate::{authenticate, authenticate_metrics};
+pub(super) use authenticate::{authenticate, authenticate_admin, authenticate_metrics};
 pub(super) use balance::show_balance;
 pub(super) use compress::compress;
 pub(super) use error_body::error_body;

@@ -6,6 +6,7 @@ pub(super) mod batch;
 pub(super) mod deliveries;
 pub(super) mod description;
 pub(super) mod events;
+pub(super) mod grants;
 pub(super) mod health;
 mod lookup;
 pub(super) mod metrics;

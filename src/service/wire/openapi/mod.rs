@@ -60,7 +60,7 @@ const BODY_ERRORS: [&str; 4] = ["408", "413", "415", "422"];
 const BODY: &str = "JSON, uncompressed or with `Content-Encoding: gzip`. The size limit applies after decompression. A \
     service without API keys requires the media type `application/json`.";
 
-const OPERATIONS: [Operation; 22] = [
+const OPERATIONS: [Operation; 24] = [
     Operation {
         parameters: &["idempotency"],
         body: Some("BatchRequest"),
@@ -202,6 +202,27 @@ const OPERATIONS: [Operation; 22] = [
             "/api/v1/billing/usage",
             "getBillingUsage",
             "Get the usage by period and site",
+        )
+    },
+    Operation {
+        parameters: &["account"],
+        responses: &[("200", "Account")],
+        errors: &["403", "404", "422"],
+        ..Operation::get(
+            "/api/v1/accounts/{account}",
+            "getAccount",
+            "Get the balance and the grants of an account, with a key for administration",
+        )
+    },
+    Operation {
+        parameters: &["account", "idempotency"],
+        body: Some("GrantRequest"),
+        responses: &[("200", "Granted")],
+        errors: &["403", "409"],
+        ..Operation::post(
+            "/api/v1/accounts/{account}/grants",
+            "grantCredits",
+            "Grant credits to an account, with a key for administration",
         )
     },
     Operation {
@@ -437,7 +458,7 @@ mod tests {
         for (name, schema) in schemas {
             assert!(described(schema), "{name} has no description");
         }
-        assert!(properties > 250 && parameters.len() == 10, "{properties}");
+        assert!(properties > 250 && parameters.len() == 11, "{properties}");
     }
 
     #[test]

@@ -3,15 +3,18 @@
 mod advanced;
 mod batch;
 mod fields;
+mod grant;
 mod item;
 mod scrape;
 
 pub use batch::{WireBatch, WireValidationError, read_batch};
+pub use grant::{WireGrant, read_grant};
 pub use item::{read_item, read_item_with_defaults};
 pub use scrape::{WireScrape, read_scrape};
 
 pub(super) use batch::read_batch_with;
 pub(super) use fields::{Lookup, Lookups};
+pub(super) use grant::read_grant_with;
 pub(super) use item::read_item_with;
 pub(super) use scrape::read_scrape_with;
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::core::credits::Credits;
-use crate::core::ledger::Account;
+use crate::core::ledger::{Account, GrantRecord};
 use crate::core::time::Day;
 use crate::core::usage::{DailyUsage, Period, UsageTotals};
+use crate::engine::Granted;
 
 /// Balance of an unlimited account: a million dollars. Clients compute with it, and warn when it is low.
 const UNLIMITED: Credits = Credits(1_000_000_000_000);
@@ -30,9 +31,9 @@ pub(crate) struct Balance {
 }
 
 impl Balance {
-    /// Reads the balance of `account`. One that does not exist yet is opened with its first batch.
-    pub(crate) fn of(account: Option<&Account>, opens_unlimited: bool) -> Self {
-        let unlimited = account.map_or(opens_unlimited, Account::is_unlimited);
+    /// Reads the balance of `account`. One that does not exist yet is opened with its first batch. `unlimited` is the
+    /// engine's setting: that of an account is from its last batch or grant.
+    pub(crate) fn of(account: Option<&Account>, unlimited: bool) -> Self {
         let spent = account.map(Account::spent).unwrap_or_default();
         let granted = account.map(Account::granted).unwrap_or_default();
         let free = account.map(Account::free).unwrap_or_default();
@@ -131,4 +132,81 @@ pub(crate) fn billing_usage(balance: &Balance, today: Day, days: &[DailyUsage]) 
         "top_domains": top,
         "usage_since": days.first().map(|it| it.day.start().to_string()),
     })
+}
+
+/// Serializes an account for its operator, with its grants, newest first.
+pub(crate) fn account(account: &Account, limited: bool, mut grants: Vec<GrantRecord>) -> Value {
+    grants.sort_by_key(|it| std::cmp::Reverse(it.at));
+    let mut body = credits_of(account, limited);
+    body["grants"] = grants.iter().map(grant).collect();
+    body
+}
+
+/// Serializes the result of a grant: the grant, and the account after it.
+pub(crate) fn granted(granted: &Granted, limited: bool) -> Value {
+    let mut body = credits_of(&granted.account, limited);
+    body["grant"] = grant(&granted.record);
+    body["repeated"] = json!(granted.is_repeat);
+    body
+}
+
+/// The credits of an account, as a service reports them to its operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WireCredits {
+    /// Credits that were ever granted.
+    pub granted: Credits,
+    /// Credits that batches can hold.
+    pub free: Credits,
+    /// Credits held for jobs that have not ended.
+    pub held: Credits,
+    /// Credits charged for jobs.
+    pub spent: Credits,
+    /// `true` if the grant had been made before.
+    pub is_repeat: bool,
+}
+
+/// Writes the body of `POST /accounts/{account}/grants`.
+pub fn grant_body(credits: Credits, key: &str) -> String {
+    json!({ "credits": credits, "key": key }).to_string()
+}
+
+/// Reads a service's response about an account or a grant.
+///
+/// # Errors
+///
+/// The message of the service, or the reason why the response is not one of a service.
+pub fn read_granted(status: u16, body: &[u8]) -> Result<WireCredits, String> {
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|_| "no rungs service responds there: check the address".to_owned())?;
+    let credits = |name: &str| body[name].as_u64().map(Credits);
+    match credits("credits_granted") {
+        Some(granted) if status == 200 => Ok(WireCredits {
+            granted,
+            free: credits("credits_available").unwrap_or_default(),
+            held: credits("credits_held").unwrap_or_default(),
+            spent: credits("credits_spent").unwrap_or_default(),
+            is_repeat: body["repeated"] == true,
+        }),
+        _ => {
+            let message = body["message"].as_str();
+            Err(message
+                .map_or_else(|| format!("the service responded with {status}"), str::to_owned))
+        }
+    }
+}
+
+fn credits_of(account: &Account, limited: bool) -> Value {
+    json!({
+        "account": account.id().as_str(),
+        "limited": limited,
+        "credits_granted": account.granted(),
+        "credits_available": account.free(),
+        "credits_held": account.held(),
+        "credits_spent": account.spent(),
+    })
+}
+
+fn grant(grant: &GrantRecord) -> Value {
+    json!({ "key": grant.key, "credits": grant.amount, "granted_at": grant.at.to_string() })
 }

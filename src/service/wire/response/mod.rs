@@ -9,9 +9,10 @@ mod job;
 mod ledger;
 mod scrape;
 
+pub use account::{WireCredits, grant_body, read_granted};
 pub use scrape::{result_line, result_line_job, scrape_object};
 
-pub(crate) use account::{Balance, balance, billing_usage, usage};
+pub(crate) use account::{Balance, account, balance, billing_usage, granted, usage};
 pub(crate) use batch::{
     around_items, batch_accepted, batch_cancelled, batches, health, item, item_without_result,
 };

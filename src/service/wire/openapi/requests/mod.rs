@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::core::request::Limits;
 use crate::core::tier::Tier;
 use crate::service::wire::openapi::schema::{
-    described, flag, list, or_null, properties, property, reference, text, word,
+    count, described, flag, list, or_null, properties, property, reference, text, word,
 };
 
 /// The words of an enum of the core.
@@ -34,6 +34,7 @@ pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
         ("Tier", described(tier(), "A tier: its number or its name.")),
         ("CostControls", item::cost_controls()),
         ("Advanced", advanced::advanced()),
+        ("GrantRequest", grant()),
     ];
     schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
@@ -87,6 +88,27 @@ fn scrape(item: Value) -> Value {
         scrape["properties"][name] = schema;
     }
     scrape
+}
+
+fn grant() -> Value {
+    let mut credits = count();
+    credits["minimum"] = json!(1);
+    let fields = properties(vec![
+        property("credits", credits, 5_000_000, "Credits to add; 1,000,000 are one dollar."),
+        property(
+            "key",
+            or_null(text()),
+            "invoice-17",
+            "Key of the grant within the account, 1 to 255 printable ASCII characters. Repeating a grant with the same \
+             key and amount adds nothing. Required unless the header `Idempotency-Key` has it.",
+        ),
+    ]);
+    json!({
+        "description": "Credits to add to an account.",
+        "type": "object",
+        "required": ["credits"],
+        "properties": fields,
+    })
 }
 
 /// A tier's number or name.

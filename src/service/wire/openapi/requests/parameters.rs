@@ -18,6 +18,7 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
     limit["default"] = json!(20);
     json!({
         "batch": parameter(("path", "id"), text(), BATCH, "Id of the batch, from the response to its submission."),
+        "account": parameter(("path", "account"), text(), "acme", "Name of the account."),
         "job": parameter(("path", "id"), text(), JOB, "Id of the job, from the response to its submission."),
         "delivery": parameter(
             ("path", "id"), text(), "0191d2a4-5b6c-7000-8000-000000000003",
@@ -43,7 +44,7 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
         "idempotency": parameter(
             ("header", "Idempotency-Key"), key, "order-4711",
             "Key of the submission, chosen by the client. Submitting the same body with the same key again returns \
-             the same batch. Another body with the same key is refused.",
+             the same batch or grant. Another body with the same key is refused.",
         ),
         "last": parameter(
             ("header", "Last-Event-ID"), text(), "0001",

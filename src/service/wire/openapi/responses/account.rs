@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{SAMPLE_BATCH, SAMPLE_JOB, SAMPLE_TIME, batch_id, credits_used, id};
 use crate::service::wire::openapi::schema::{
-    Property, count, described, list, number, or_null, property, record, reference, text,
+    Property, count, described, flag, list, number, or_null, property, record, reference, text,
     timestamp, word,
 };
 
@@ -153,4 +153,57 @@ pub(super) fn billing_usage() -> Value {
         ),
     ]);
     described(schema, "The usage of the account by period and site.")
+}
+
+/// The credits of an account, which the responses for its operator share.
+fn credits() -> Vec<Property> {
+    vec![
+        property("account", text(), "acme", "Name of the account."),
+        property(
+            "limited",
+            flag(),
+            true,
+            "`true` if the service lets accounts spend only the credits they were granted (`limited_accounts`).",
+        ),
+        property("credits_granted", count(), 5_000_000, "Credits that were ever granted."),
+        property("credits_available", count(), 4_987_800, "Credits that batches can hold."),
+        property("credits_held", count(), 12_000, "Credits held for jobs that have not ended."),
+        property("credits_spent", count(), 200, "Credits charged for jobs."),
+    ]
+}
+
+/// Returns the schema of an account, as its operator sees it.
+pub(super) fn account() -> Value {
+    let mut fields = credits();
+    fields.push(property(
+        "grants",
+        list(reference("Grant")),
+        json!([]),
+        "The grants with a key, newest first, up to 1,000.",
+    ));
+    described(record(fields), "An account. Granted credits are available, held or spent.")
+}
+
+/// Returns the schema of the response to a grant.
+pub(super) fn granted() -> Value {
+    let sample = json!({ "key": "invoice-17", "credits": 5_000_000, "granted_at": SAMPLE_TIME });
+    let mut fields = credits();
+    fields.push(property("grant", reference("Grant"), sample, "The grant."));
+    fields.push(property(
+        "repeated",
+        flag(),
+        false,
+        "`true` if the same grant was made before, so that this request added nothing.",
+    ));
+    described(record(fields), "The grant, and the account after it.")
+}
+
+/// Returns the schema of a grant.
+pub(super) fn grant() -> Value {
+    let schema = record(vec![
+        property("key", text(), "invoice-17", "Key of the grant."),
+        property("credits", count(), 5_000_000, "Credits that it added."),
+        property("granted_at", timestamp(), SAMPLE_TIME, "Time of the grant."),
+    ]);
+    described(schema, "Credits that were added to an account.")
 }

@@ -1,11 +1,14 @@
 //! Batches and their completion notifications.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::Lease;
 use crate::core::time::Timestamp;
+use crate::core::url::without_userinfo;
 
 /// The status of a batch, computed from its tally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,8 +104,19 @@ impl NotificationKind {
     }
 }
 
+/// Writes fields as the derived `Debug` does, with other values for some of them.
+macro_rules! debug_struct {
+    ($f:ident, $name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
+        $f.debug_struct(stringify!($name))
+            $(.field(stringify!($field), debug_struct!(@value $field $($value)?)))*
+            .finish()
+    };
+    (@value $field:ident) => { $field };
+    (@value $field:ident $value:expr) => { &$value };
+}
+
 /// The record of a batch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BatchRecord {
     /// The id, which sorts by the time of submission.
@@ -137,6 +151,49 @@ pub struct BatchRecord {
     pub ended_at: Option<Timestamp>,
     /// The time at which the batch is removed; set when its last job ends.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Shows the webhook's URL without its credentials.
+impl fmt::Debug for BatchRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id,
+            account,
+            jobs,
+            tally,
+            estimate,
+            charged,
+            form,
+            label,
+            webhook,
+            idempotency_key,
+            event,
+            entries,
+            created_at,
+            ended_at,
+            expires_at,
+        } = self;
+        debug_struct!(
+            f,
+            BatchRecord {
+                id,
+                account,
+                jobs,
+                tally,
+                estimate,
+                charged,
+                form,
+                label,
+                webhook: webhook.as_deref().map(without_userinfo),
+                idempotency_key,
+                event,
+                entries,
+                created_at,
+                ended_at,
+                expires_at
+            }
+        )
+    }
 }
 
 impl BatchRecord {
@@ -198,7 +255,7 @@ impl DeliveryAttempt {
 /// The outbox record of the one completion notification of a batch.
 ///
 /// Only the commit that ends the last job creates it. Delivery is repeated, creation is not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notification {
     /// The id, the same in all delivery attempts.
@@ -225,6 +282,28 @@ pub struct Notification {
     pub lease: Option<Lease>,
 }
 
+/// Shows the webhook's URL without its credentials.
+impl fmt::Debug for Notification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, batch, account, event, url, body, state, attempts, ready_at, lease } = self;
+        debug_struct!(
+            f,
+            Notification {
+                id,
+                batch,
+                account,
+                event,
+                url: url.as_deref().map(without_userinfo),
+                body,
+                state,
+                attempts,
+                ready_at,
+                lease
+            }
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,6 +316,18 @@ mod tests {
         assert_eq!(status(3, 3, 0), BatchStatus::Completed);
         assert_eq!(status(3, 2, 1), BatchStatus::Partial);
         assert_eq!(status(3, 0, 3), BatchStatus::Failed);
+    }
+
+    #[test]
+    fn credentials_of_a_webhook_are_not_shown() {
+        let batch = BatchRecord {
+            webhook: Some("https://user:hunter2@hooks.example/a?b".to_owned()),
+            ..crate::core::fixtures::batch(1)
+        };
+        let shown = format!("{batch:?}");
+
+        assert!(shown.contains("https://hooks.example/a?b"), "{shown}");
+        assert!(!shown.contains("hunter2") && !shown.contains("user"), "{shown}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Submissions: every item is checked, then the whole batch is recorded and its estimate held in one commit, or
 //! it is refused and nothing is written.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::core::ladder::estimate;
 use crate::core::request::{Item, JobRequest, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
-use crate::core::url::{PageUrl, ParseUrlError};
+use crate::core::url::{PageUrl, ParseUrlError, without_userinfo};
 use crate::core::usage::Budget;
 use crate::engine::Engine;
 use crate::engine::changes::{Accept, NotAccepted};
@@ -43,7 +44,7 @@ use crate::ports::notify::WebhookUrlError;
 ///     .idempotency_key("order-7");
 /// # Ok::<(), rungs::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use]
 pub struct Batch {
     items: Vec<Item>,
@@ -55,6 +56,24 @@ pub struct Batch {
     label: Option<String>,
     budget: Option<Budget>,
     priority: Priority,
+}
+
+/// Shows the webhook's URL without its credentials.
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { items, account, webhook, key, max_tier, form, label, budget, priority } = self;
+        f.debug_struct("Batch")
+            .field("items", items)
+            .field("account", account)
+            .field("webhook", &webhook.as_deref().map(without_userinfo))
+            .field("key", key)
+            .field("max_tier", max_tier)
+            .field("form", form)
+            .field("label", label)
+            .field("budget", budget)
+            .field("priority", priority)
+            .finish()
+    }
 }
 
 impl Batch {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::core::completion::Completion;
 use crate::core::id::{AccountId, NotificationId};
 use crate::core::time::Timestamp;
+use crate::core::url::without_userinfo;
 use crate::ports::BoxFuture;
 
 /// One attempt to deliver a notification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeliveryRequest {
     /// The id of the notification, the same in all attempts.
@@ -26,6 +27,22 @@ pub struct DeliveryRequest {
     pub sent_at: Timestamp,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+}
+
+/// Shows the webhook's URL without its credentials.
+impl fmt::Debug for DeliveryRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, account, event, url, body, sent_at, attempt } = self;
+        f.debug_struct("DeliveryRequest")
+            .field("id", id)
+            .field("account", account)
+            .field("event", event)
+            .field("url", &without_userinfo(url))
+            .field("body", body)
+            .field("sent_at", sent_at)
+            .field("attempt", attempt)
+            .finish()
+    }
 }
 
 impl DeliveryRequest {

@@ -59,6 +59,8 @@ struct Config {
     rate: Option<f64>,
     /// Pages of one account to fetch at the same time.
     per_account: Option<usize>,
+    /// Turns of accounts relative to others, which have 1.
+    account_weights: BTreeMap<AccountId, u32>,
     /// Hours to keep a batch after its last page.
     retention: Option<u64>,
     /// Maximum number of items in a batch.
@@ -175,6 +177,10 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     });
     let builder =
         setup::builder_on(network, browser)?.webhooks(webhooks).settings(settings).limits(limits);
+    let weights = config.account_weights.iter();
+    let builder = weights.fold(builder, |builder, (account, weight)| {
+        builder.account_weight(account.clone(), *weight)
+    });
     let built = match args.store.as_ref().or(config.store.as_ref()) {
         Some(dir) => {
             builder.store(Sled::open(dir).map_err(|error| CliError::failed(&error))?).build()

@@ -1,6 +1,7 @@
 //! The shares of accounts and sites.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,9 +26,31 @@ impl Priority {
     /// All priorities, the most urgent first.
     pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
 
+    /// Returns the name in requests: `high`, `normal` or `low`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+
     #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
     pub(in crate::core) fn is_normal(&self) -> bool {
         *self == Self::Normal
+    }
+}
+
+/// The error for a text that is not a priority.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is unknown; use one of: high, normal, low")]
+pub struct ParsePriorityError;
+
+impl FromStr for Priority {
+    type Err = ParsePriorityError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePriorityError> {
+        Self::ALL.into_iter().find(|it| it.as_str() == text).ok_or(ParsePriorityError)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Warnings: parts of a request that have no effect.
 
+use rungs::core::claims::Priority;
 use rungs::net::NetPolicy;
 use rungs::stores::Memory;
 use rungs::webhook::Webhooks;
@@ -83,6 +84,28 @@ fn a_request_of_known_fields_has_no_warnings() {
         let body = world.post(path, body).json();
         assert!(body.get("warnings").is_none(), "{body}");
     }
+}
+
+#[test]
+fn a_priority_is_that_of_the_jobs() {
+    let (world, site) = (World::new(), site());
+    let submit = |priority: Value| {
+        let batch = json!({ "urls": [site.url("/a")], "priority": priority });
+        world.post("/api/v1/batch", &batch)
+    };
+
+    for (given, expected) in [
+        (json!("high"), Priority::High),
+        (json!("low"), Priority::Low),
+        (json!(null), Priority::Normal),
+    ] {
+        let accepted = submit(given).json();
+        let id = accepted["job_ids"][0].as_str().expect("an id").parse().expect("an id");
+        let job = world.block_on(world.engine.job(id)).expect("a job");
+        assert_eq!((job.priority, accepted.get("warnings")), (expected, None));
+    }
+    let unknown = submit(json!("urgent"));
+    assert_eq!((unknown.status, &unknown.json()["field"]), (422, &json!("priority")));
 }
 
 #[test]

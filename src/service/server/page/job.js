@@ -97,6 +97,7 @@ function outputs(page, signal) {
   for (const [name, value] of Object.entries(content)) {
     if (!["markdown", "text", "html", "json"].includes(name)) text(name, name, value, "json");
   }
+  if (page.content_parts?.length) add("parts", "Parts", () => contentParts(page.content_parts));
   if (page.screenshot_url) add("screenshot", "Screenshot", () => picture(page.screenshot_url, signal));
   if (page.artifacts?.length) add("files", "Files", () => files(page.artifacts, signal));
   text("metadata", "Metadata", { ...page.metadata, headers: page.headers }, "json");
@@ -128,6 +129,16 @@ function tablist(tabs) {
   const list = h("div", { role: "tablist", class: "tabs", "aria-labelledby": "outputs", keydown: move }, buttons);
   choose(0);
   return [list, panel];
+}
+
+/** Lists the kept and dropped parts of the page: the rule that decided, the share of the text, the beginning. */
+function contentParts(parts) {
+  const percent = (share) => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parts" }, h("table", {},
+    h("thead", {}, h("tr", {}, ["Part", "Rule", "Share", "Begins"].map((it) => h("th", { scope: "col" }, it)))),
+    h("tbody", {}, parts.map((it) => h("tr", {},
+      h("td", {}, it.kept ? "kept" : "dropped"), h("td", {}, it.rule), h("td", {}, percent(it.share)),
+      h("td", {}, it.snippet))))));
 }
 
 function source(text, name) {

@@ -34,6 +34,7 @@ export function form() {
   const cost = h("input", { type: "number", min: "0", step: "any", inputmode: "decimal" });
   const timeout = h("input", { type: "number", min: "1", max: "300", step: "1", placeholder: "90" });
   const screenshot = h("input", { type: "checkbox", id: "screenshot" });
+  const explain = h("input", { type: "checkbox", id: "explain" });
   const formats = FORMATS.map(([value, text]) => {
     const box = h("input", { type: "checkbox", id: `format-${value}`, value, checked: value === "markdown" || value === "json" });
     return { box, part: h("label", { class: "check", for: `format-${value}` }, box, text) };
@@ -50,6 +51,7 @@ export function form() {
     if (cost.value) controlsOf.max_credits = Math.round(Number(cost.value) * 1_000_000);
     const advanced = {};
     if (screenshot.checked) advanced.screenshot = true;
+    if (explain.checked) advanced.explain_content = true;
     if (screenshot.checked || render.value === "true") advanced.render_js = true;
     else if (render.value === "auto") advanced.render_js = "auto";
     const item = { mode: mode.value, formats: formats.filter((it) => it.box.checked).map((it) => it.box.value) };
@@ -151,7 +153,8 @@ export function form() {
         field("tier", "Highest tier", tier),
         field("cost", "Most per page, $", cost),
         field("timeout", "Seconds per page", timeout),
-        field("webhook", "Webhook", webhook, "Notified once, when the last page finishes"))),
+        field("webhook", "Webhook", webhook, "Notified once, when the last page finishes")),
+      h("label", { class: "check", for: "explain" }, explain, "List the kept and dropped parts of each page")),
     errors,
     h("div", { class: "foot" }, send, price));
 }

@@ -63,7 +63,7 @@ fn read(value: &Value) -> Result<(wire::WireBatch, ItemList), Problem> {
 }
 
 fn batch_of(read: wire::WireBatch) -> Batch {
-    let batch = Batch::new(read.items);
+    let batch = Batch::new(read.items).priority(read.priority);
     match read.webhook_url {
         Some(url) => batch.webhook(url),
         None => batch,

@@ -45,7 +45,7 @@ pub(in crate::service::server) async fn scrape(
 }
 
 fn batch_of(read: wire::WireScrape) -> Batch {
-    let batch = Batch::scrape(read.item);
+    let batch = Batch::scrape(read.item).priority(read.priority);
     match read.webhook_url {
         Some(url) => batch.webhook(url),
         None => batch,

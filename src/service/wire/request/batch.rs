@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::core::claims::Priority;
 use crate::core::request::{Item, ValidationError};
 use crate::service::wire::request::fields::{Fields, Lookups, expected};
 use crate::service::wire::request::item::read_item;
@@ -13,6 +14,8 @@ pub struct WireBatch {
     pub items: Vec<Item>,
     /// URL that the batch's notification is posted to.
     pub webhook_url: Option<String>,
+    /// Urgency among the account's own batches. Defaults to normal.
+    pub priority: Priority,
 }
 
 /// An error in a batch, or in one of its items.
@@ -68,7 +71,8 @@ pub(in crate::service::wire) fn read_batch_with(
         items.push(read.map_err(|error| WireValidationError { index: Some(index), error })?);
     }
     let webhook_url = fields.webhook()?;
-    Ok(WireBatch { items, webhook_url })
+    let priority = fields.word("priority")?.unwrap_or_default();
+    Ok(WireBatch { items, webhook_url, priority })
 }
 
 /// The name under which a request's body lists its items, for errors that point at one of them.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::core::claims::Priority;
 use crate::core::request::{Item, ValidationError};
 use crate::service::wire::request::fields::{Fields, Lookups};
 use crate::service::wire::request::item::read_item_with;
@@ -15,6 +16,8 @@ pub struct WireScrape {
     pub sync: bool,
     /// URL that the job's notification is posted to.
     pub webhook_url: Option<String>,
+    /// Urgency among the account's own batches. Defaults to normal.
+    pub priority: Priority,
 }
 
 /// Reads the body of `POST /scrape`.
@@ -36,7 +39,8 @@ pub(in crate::service::wire) fn read_scrape_with(
     let mut sync = true;
     fields.flag("sync", &mut sync)?;
     let webhook_url = fields.webhook()?;
-    Ok(WireScrape { item, sync, webhook_url })
+    let priority = fields.word("priority")?.unwrap_or_default();
+    Ok(WireScrape { item, sync, webhook_url, priority })
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use crate::core::batch::BatchRecord;
 use crate::core::id::BatchId;
 use crate::core::job::{Job, JobState};
 use crate::core::tier::Tier;
+use crate::core::url::without_userinfo;
 use crate::engine::{Cancellation, JobSnapshot};
 use crate::service::wire::response::scrape::{escalations, scrape_object};
-use crate::service::wire::response::without_userinfo;
 
 /// Serializes the response to a submission.
 pub(crate) fn batch_accepted(batch: &BatchRecord) -> Value {

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::core::batch::{Notification, NotificationState};
 use crate::core::id::BatchId;
+use crate::core::url::without_userinfo;
 use crate::service::wire::response::batch::paged;
-use crate::service::wire::response::without_userinfo;
 
 /// Serializes a notification with every delivery attempt.
 pub(crate) fn delivery(notification: &Notification) -> Value {

@@ -22,12 +22,3 @@ pub(crate) use events::{WireEvent, batch_completed_event, job_ended_event, progr
 pub(crate) use job::{job, job_accepted};
 pub(crate) use ledger::ledger;
 pub(crate) use scrape::billing;
-
-/// Returns the URL without its user info, which is a credential and must not be shown.
-fn without_userinfo(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
-}

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::core::claims::Priority;
 use crate::core::request::Limits;
 use crate::core::tier::Tier;
 use crate::service::wire::openapi::schema::{
-    count, described, flag, list, or_null, properties, property, reference, text, word,
+    Property, count, described, flag, list, or_null, properties, property, reference, text, word,
 };
 
 /// The words of an enum of the core.
@@ -62,6 +63,7 @@ fn batch(limits: &Limits) -> Value {
             "Alias of `urls`, which some clients send instead. Send one of the two.",
         ),
         property("webhook_url", or_null(text()), "https://example.com/hook", WEBHOOK),
+        priority(),
     ]);
     json!({
         "description": "A batch: pages that are submitted, charged and reported together.",
@@ -69,6 +71,17 @@ fn batch(limits: &Limits) -> Value {
         "properties": fields,
         "oneOf": [{ "required": ["urls"] }, { "required": ["requests"] }],
     })
+}
+
+fn priority() -> Property {
+    property(
+        "priority",
+        or_null(word(Priority::ALL.map(Priority::as_str))),
+        "low",
+        "Urgency among the account's own pages: `high` goes before `normal`, and `normal` before `low`. Other accounts \
+         are not affected.",
+    )
+    .default("normal")
 }
 
 /// The item's fields, and those that only a single scrape has.
@@ -83,6 +96,7 @@ fn scrape(item: Value) -> Value {
         )
         .default(true),
         property("webhook_url", or_null(text()), "https://example.com/hook", WEBHOOK),
+        priority(),
     ]);
     for (name, schema) in own {
         scrape["properties"][name] = schema;

@@ -145,7 +145,7 @@ const OTHERS: [&str; 40] = [
 
 pub fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
-    let html = if bytes.byte() % 2 == 0 {
+    let html = if bytes.byte().is_multiple_of(2) {
         String::from_utf8_lossy(bytes.rest()).into_owned()
     } else {
         bytes.rest().iter().take(MOST_PIECES).map(|it| piece(*it)).collect()

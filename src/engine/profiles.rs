@@ -59,6 +59,9 @@ struct State {
     committing: Vec<Lesson>,
 }
 
+/// The profile of a site is not kept, or was read too long ago.
+struct NotKept;
+
 #[derive(Debug)]
 struct KnownProfile {
     profile: Option<Arc<SiteProfile>>,
@@ -85,12 +88,13 @@ impl SiteProfiles {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self, site: &str, now: Timestamp) -> Option<Option<Arc<SiteProfile>>> {
+    /// Returns a profile that is kept, or `Err` if the store must be asked.
+    fn known(&self, site: &str, now: Timestamp) -> Result<Option<Arc<SiteProfile>>, NotKept> {
         let state = self.lock();
-        let known = state.profiles.get(site)?;
+        let known = state.profiles.get(site).ok_or(NotKept)?;
         // While lessons are written, a profile from the store may or may not contain them.
         let is_fresh = !state.committing.is_empty() || now.since(known.read_at) < FRESH_FOR;
-        is_fresh.then(|| known.profile.clone())
+        if is_fresh { Ok(known.profile.clone()) } else { Err(NotKept) }
     }
 
     fn add(
@@ -137,7 +141,7 @@ impl Shared {
     /// must not fail a page.
     pub(super) async fn site_profile(&self, site: &str) -> Option<Arc<SiteProfile>> {
         let profiles = &self.scheduling.profiles;
-        if let Some(known) = profiles.known(site, self.now()) {
+        if let Ok(known) = profiles.known(site, self.now()) {
             return known;
         }
         let read = match self.load(Key::Site(site.to_owned())).await {

@@ -31,7 +31,7 @@ pub fn frames(response: &Response<'_>) -> Option<Frames> {
     let is_single = page.iframes == 1 && page.scripts == 0;
     let is_framed = shell::is_framed(&page) && (page.frameset || is_single);
     (is_framed && !page.frames.is_empty())
-        .then(|| Frames { addresses: page.frames, base: page.base })
+        .then_some(Frames { addresses: page.frames, base: page.base })
 }
 
 /// Returns the number of bytes of a page's visible text; 0 for a response that is no readable HTML page.

@@ -100,7 +100,7 @@ struct Pass<'a> {
     hiding: Hiding,
 }
 
-impl<'a> Pass<'a> {
+impl Pass<'_> {
     fn open(&mut self, id: Id) {
         if let Some(text) = self.nodes[id].own_text() {
             let length = if self.hidden == 0 { folded_length(text) } else { 0 };

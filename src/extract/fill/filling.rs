@@ -140,7 +140,7 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
         // The language that a page is written in may not be that of the thing it shows.
         let is_own_first = is_own && concept != Some("language");
         let declared = if is_own_first { self.find(name, &wanted, 0) } else { None };
-        if let Some(value) = declared.and_then(|it| self.take(it, &wanted, path, depth)) {
+        if let Some(value) = declared.and_then(|it| self.take(&it, &wanted, path, depth)) {
             return Some(value);
         }
         if let Some(value) = plan.as_ref().and_then(|it| self.shown(it, kind, path, depth)) {
@@ -148,7 +148,7 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
         }
         let late = if is_own_first { None } else { self.find(name, &wanted, 0) };
         if let Some(value) =
-            late.filter(|_| is_own).and_then(|it| self.take(it, &wanted, path, depth))
+            late.filter(|_| is_own).and_then(|it| self.take(&it, &wanted, path, depth))
         {
             return Some(value);
         }
@@ -163,7 +163,7 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
                 confidence: 0,
             })
         });
-        if let Some(value) = found.and_then(|it| self.take(it, &wanted, path, depth)) {
+        if let Some(value) = found.and_then(|it| self.take(&it, &wanted, path, depth)) {
             return Some(value);
         }
         // Every collection has addresses: one field alone does not tell which is meant.
@@ -195,14 +195,14 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
     /// Pays for a value and records its evidence.
     fn take(
         &mut self,
-        found: Match<'_>,
+        found: &Match<'_>,
         wanted: &Wanted<'_>,
         path: &str,
         depth: usize,
     ) -> Option<Value> {
         let value = coerce::fit(found.value, wanted, depth, &self.left)?;
         let value = Some(value).filter(|it| self.left.pays(weight(it) + path.len()))?;
-        self.note(path, &found, &value);
+        self.note(path, found, &value);
         Some(value)
     }
 

@@ -104,7 +104,7 @@ fn split(text: &str) -> Vec<String> {
             .filter(|_| last);
         match joined {
             Some((one, other)) if count > 1 => {
-                out.extend([one.trim().to_owned(), other.trim().to_owned()])
+                out.extend([one.trim().to_owned(), other.trim().to_owned()]);
             }
             _ => out.push(part),
         }

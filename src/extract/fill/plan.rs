@@ -229,7 +229,7 @@ fn hints(schema: &Value) -> Vec<Words> {
     let mut texts: Vec<&str> = Vec::new();
     match schema {
         Value::String(words) => {
-            texts.extend(words.split_once([',', '(']).map(|it| it.1.trim_end_matches(')')))
+            texts.extend(words.split_once([',', '(']).map(|it| it.1.trim_end_matches(')')));
         }
         Value::Object(of) => {
             texts.extend(["title", "description"].iter().filter_map(|it| of.get(*it)?.as_str()));

@@ -119,7 +119,7 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
                         confidence: points,
                     }),
                     None if points >= NEAR && pair.kind != PairKind::Named => {
-                        near = near.or(Some(text))
+                        near = near.or(Some(text));
                     }
                     None => {}
                 }
@@ -166,9 +166,8 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
     fn discount(&self, pair: &Pair, plan: &FieldPlan<'_>, points: u8, scope: &Scope) -> u8 {
         let on_page = *scope == Scope::Page;
         match pair.kind {
-            PairKind::Row | PairKind::Term | PairKind::Line => 0,
             PairKind::Column if on_page => 15,
-            PairKind::Column => 0,
+            PairKind::Row | PairKind::Term | PairKind::Line | PairKind::Column => 0,
             PairKind::Beside => 3,
             PairKind::Contact if self.index.is_masked(pair.value.start) => 25,
             PairKind::Contact => 2,
@@ -371,10 +370,9 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
         }
         // A link around the whole record begins with its name.
         let nodes = id..doc.end(id);
-        let line = self.index.lines_in(&nodes).first();
-        let (nodes, text) = match line {
-            Some(line) if doc.tag(id) == Tag::A && line.range.end <= nodes.end => {
-                (line.range.clone(), line.text.clone())
+        let (nodes, text) = match self.index.lines_in(&nodes).first() {
+            Some(first) if doc.tag(id) == Tag::A && first.range.end <= nodes.end => {
+                (first.range.clone(), first.text.clone())
             }
             _ => (nodes.clone(), self.index.text(&nodes)),
         };

@@ -75,7 +75,9 @@ pub(super) fn drop_stories(selection: &mut Selection<'_, '_>, flow: &Flow, facts
     // What makes much of a page is its content: a list of stories.
     let text: usize = found.iter().map(|it| doc.node(*it).text).sum();
     if text * 100 < total * SHARE && found.len() <= MAX_BOXES {
-        found.into_iter().for_each(|it| selection.drop_node(it, DropRule::Links));
+        for it in found {
+            selection.drop_node(it, DropRule::Links);
+        }
     }
 }
 

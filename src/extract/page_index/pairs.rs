@@ -134,10 +134,10 @@ impl<'a> PairReader<'_, '_, 'a> {
     fn add_nodes(&mut self, label: Id, value: Range<Id>, kind: PairKind) {
         let label = self.doc().folded_text(label);
         let text = self.index.text(&value);
-        self.add(&label, value, text, kind);
+        self.add(&label, value, &text, kind);
     }
 
-    fn add(&mut self, label: &str, value: Range<Id>, text: String, kind: PairKind) {
+    fn add(&mut self, label: &str, value: Range<Id>, text: &str, kind: PairKind) {
         let label = label.trim().trim_end_matches([':', '：', ' ', '.', '…', '?', '*', '=']);
         let has_words = label.contains(char::is_alphabetic);
         if !has_words
@@ -268,7 +268,7 @@ impl<'a> PairReader<'_, '_, 'a> {
         let value = id..self.doc().end(id);
         let lines = self.index.lines_in(&value).iter().map(|it| it.text.as_str());
         let lines: Vec<&str> = lines.filter(|it| !it.contains('@')).collect();
-        self.add("address", value, lines.join(", "), PairKind::Contact);
+        self.add("address", value, &lines.join(", "), PairKind::Contact);
     }
 
     fn contact(&mut self, id: Id) {
@@ -281,11 +281,11 @@ impl<'a> PairReader<'_, '_, 'a> {
         if let Some(number) = target.strip_prefix("tel:") {
             let digits = |it: &str| it.bytes().filter(u8::is_ascii_digit).count();
             let text = if digits(&shown) >= 5 { shown } else { number.to_owned() };
-            self.add("phone", value, text, PairKind::Contact);
+            self.add("phone", value, &text, PairKind::Contact);
         } else if let Some(address) = target.strip_prefix("mailto:") {
             let address = address.split('?').next().unwrap_or_default();
             let text = if shown.contains('@') { shown } else { address.to_owned() };
-            self.add("email", value, text, PairKind::Contact);
+            self.add("email", value, &text, PairKind::Contact);
         }
     }
 
@@ -296,7 +296,7 @@ impl<'a> PairReader<'_, '_, 'a> {
         let Some((_, behind)) = text.rsplit_once('(') else { return };
         let year = behind.trim_end().trim_end_matches(')').trim();
         if year.len() == 4 && year.bytes().all(|it| it.is_ascii_digit()) {
-            self.add("year", heading..self.doc().end(heading), year.to_owned(), PairKind::Title);
+            self.add("year", heading..self.doc().end(heading), year, PairKind::Title);
         }
     }
 }

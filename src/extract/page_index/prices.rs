@@ -82,10 +82,10 @@ impl VisiblePrices {
         if node.tag == Tag::Text || !(2..=BARE_TEXT).contains(&node.text) || !is_struck(doc, id) {
             return;
         }
-        if let Some(found) = money::priced(&doc.folded_text(id)) {
-            if self.struck.len() < MAX_PAST {
-                self.struck.push((id, found.amount));
-            }
+        if let Some(found) = money::priced(&doc.folded_text(id))
+            && self.struck.len() < MAX_PAST
+        {
+            self.struck.push((id, found.amount));
         }
     }
 

@@ -108,7 +108,7 @@ fn around(doc: &Doc<'_>, id: Id) -> u64 {
         Tag::Tr => doc.around(id).find(|it| doc.tag(*it) == Tag::Table).hash(&mut hasher),
         Tag::Dt | Tag::Dd => doc.around(id).find(|it| doc.tag(*it) == Tag::Dl).hash(&mut hasher),
         _ if doc.attr(id, "class").is_some_and(|it| !it.trim().is_empty()) => {
-            shape(doc, parent).hash(&mut hasher)
+            shape(doc, parent).hash(&mut hasher);
         }
         _ => parent.hash(&mut hasher),
     }

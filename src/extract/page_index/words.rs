@@ -53,7 +53,7 @@ enum Word {
 /// A name or a label as words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Words {
-    words: Vec<Word>,
+    list: Vec<Word>,
     /// The number of words in front of the details, as in `price per night`.
     head: usize,
     /// The letters and digits in lower case.
@@ -133,12 +133,12 @@ impl Words {
             at += 1;
         }
         let head = head.unwrap_or(words.len());
-        Self { words, head, plain: tokens.concat() }
+        Self { list: words, head, plain: tokens.concat() }
     }
 
     /// Returns `true` if there is no word.
     pub(crate) fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.list.is_empty()
     }
 
     /// Returns the letters and digits in lower case.
@@ -148,7 +148,7 @@ impl Words {
 
     /// Returns the name of the concept that the words are, if they are one.
     pub(crate) fn concept(&self) -> Option<&'static str> {
-        match self.words.as_slice() {
+        match self.list.as_slice() {
             [Word::Concept(it)] => name_of(*it),
             _ => None,
         }
@@ -156,7 +156,7 @@ impl Words {
 
     /// Returns the name of the last concept among the words.
     pub(crate) fn last_concept(&self) -> Option<&'static str> {
-        match self.words.last() {
+        match self.list.last() {
             Some(Word::Concept(it)) => name_of(*it),
             _ => None,
         }
@@ -164,7 +164,7 @@ impl Words {
 
     /// Returns `true` if one of the words is a concept.
     pub(crate) fn names(&self, concept: &str) -> bool {
-        self.words.iter().any(|it| matches!(it, Word::Concept(it) if name_of(*it) == Some(concept)))
+        self.list.iter().any(|it| matches!(it, Word::Concept(it) if name_of(*it) == Some(concept)))
     }
 
     /// Returns how well a label fits the name of a field, in percent.
@@ -172,71 +172,66 @@ impl Words {
     /// A label may qualify the name (`Net weight` for `weight`), unless the name alone could mean anything, and a
     /// name may repeat the thing that it belongs to (`product_weight`).
     pub(crate) fn likeness(&self, label: &Self, order: HeadPlace) -> Option<u8> {
-        if self.words.is_empty() || label.words.is_empty() {
+        if self.list.is_empty() || label.list.is_empty() {
             return None;
         }
         if !self.plain.is_empty() && self.plain == label.plain {
             return Some(100);
         }
-        if self.words == label.words {
+        if self.list == label.list {
             return Some(95);
         }
         // Most labels share no word with most fields.
-        if !self.words.iter().any(|it| label.words.contains(it)) {
+        if !self.list.iter().any(|it| label.list.contains(it)) {
             return None;
         }
-        if self.words.len() == label.words.len() {
-            let all =
-                |one: &Self, other: &Self| one.words.iter().all(|it| other.words.contains(it));
+        if self.list.len() == label.list.len() {
+            let all = |one: &Self, other: &Self| one.list.iter().all(|it| other.list.contains(it));
             if all(self, label) && all(label, self) {
                 return Some(90);
             }
         }
-        let things = self.words.iter().take_while(|it| THING_WORDS.contains(*it)).count();
-        let rest = self.words.get(things..).unwrap_or_default();
-        if rest.len() < self.words.len() && !rest.is_empty() && rest == label.words {
+        let things = self.list.iter().take_while(|it| THING_WORDS.contains(*it)).count();
+        let rest = self.list.get(things..).unwrap_or_default();
+        if rest.len() < self.list.len() && !rest.is_empty() && rest == label.list {
             return Some(85);
         }
         if self.is_generic() {
             return None;
         }
-        let head = label.words.get(..label.head).unwrap_or(&label.words);
-        if head == self.words {
+        let head = label.list.get(..label.head).unwrap_or(&label.list);
+        if head == self.list {
             return Some(80);
         }
-        let extra = label.words.len().checked_sub(self.words.len())?;
-        let fits = head.ends_with(&self.words)
-            || (order == HeadPlace::Either && head.starts_with(&self.words));
+        let extra = label.list.len().checked_sub(self.list.len())?;
+        let fits = head.ends_with(&self.list)
+            || (order == HeadPlace::Either && head.starts_with(&self.list));
         (fits && (1..=2).contains(&extra)).then_some(if extra == 1 { 75 } else { 65 })
     }
 
     /// Returns how well the name of an element fits the name of a field, in percent. What stands in front is the thing
     /// that the element belongs to, as in `job-location`.
     pub(crate) fn likeness_of_name(&self, name: &Self) -> Option<u8> {
-        if self.words.is_empty() {
+        if self.list.is_empty() {
             return None;
         }
-        if self.plain == name.plain || self.words == name.words {
+        if self.plain == name.plain || self.list == name.list {
             return Some(95);
         }
-        let extra = name.words.len().checked_sub(self.words.len())?;
-        (extra <= 2 && name.words.ends_with(&self.words)).then_some(if extra == 1 {
-            85
-        } else {
-            75
-        })
+        let extra = name.list.len().checked_sub(self.list.len())?;
+        (extra <= 2 && name.list.ends_with(&self.list)).then_some(if extra == 1 { 85 } else { 75 })
     }
 
     /// Returns the words without the first or last, if that is `concept`.
     pub(crate) fn without(&self, concept: &str) -> Option<Self> {
         let is = |it: Option<&Word>| matches!(it, Some(Word::Concept(it)) if name_of(*it) == Some(concept));
-        let words = match self.words.as_slice() {
+        let words = match self.list.as_slice() {
             [rest @ .., last] if is(Some(last)) => rest,
             [first, rest @ ..] if is(Some(first)) => rest,
             _ => return None,
         };
         let words = words.to_vec();
-        (!words.is_empty()).then(|| Self { head: words.len(), words, plain: String::new() })
+        (!words.is_empty()).then(|| Self { head: words.len(), list: words, plain: String::new() })
     }
 
     /// Returns `true` if the words could name anything, so that a label with more words is another field.
@@ -268,7 +263,7 @@ impl Words {
             "dimension",
             "department",
         ];
-        match self.words.as_slice() {
+        match self.list.as_slice() {
             [Word::Concept(it)] => name_of(*it).is_some_and(|it| GENERIC.contains(&it)),
             [word] => GENERIC_WORDS.contains(word),
             _ => false,
@@ -384,7 +379,7 @@ mod tests {
             ("max_temperature", "Maximale Temperatur", HeadPlace::Last, Some(95)),
             ("product_weight", "Weight (net)", HeadPlace::Last, Some(95)),
             ("job_salary", "Gehalt", HeadPlace::Last, Some(85)),
-            ("weight", "Net dry weight", HeadPlace::Last, Some(75)),
+            ("weight", "Net dry weight", HeadPlace::Last, Some(65)),
             ("price", "Price per night", HeadPlace::Last, Some(80)),
             ("price", "Prix public", HeadPlace::Either, Some(75)),
             ("color", "Color temperature", HeadPlace::Last, None),

@@ -51,7 +51,10 @@ impl Reader<'_> {
                 self.insert(tag);
                 Ok(())
             }
-            _ => self.start_control(tag),
+            _ => {
+                self.start_control(tag);
+                Ok(())
+            }
         }
     }
 
@@ -107,7 +110,7 @@ impl Reader<'_> {
     }
 
     /// Starts a control, a void element, or another element with a rule of its own.
-    fn start_control(&mut self, tag: StartTag) -> Step {
+    fn start_control(&mut self, tag: StartTag) {
         match tag.name {
             Name::Pre | Name::Listing => {
                 self.close_paragraph();
@@ -162,7 +165,6 @@ impl Reader<'_> {
                 self.insert(tag);
             }
         }
-        Ok(())
     }
 
     fn start_form(&mut self, tag: StartTag) {
@@ -208,7 +210,7 @@ impl Reader<'_> {
                         if name == Name::Body { Mode::AfterBody } else { Mode::AfterAfterBody };
                 }
             }
-            Name::Template => return self.end_template(),
+            Name::Template => self.end_template(),
             Name::P => {
                 if !self.is_in_scope(Name::P, Name::ends_button_scope) {
                     self.insert_implied(Name::P);

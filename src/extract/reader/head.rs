@@ -71,7 +71,8 @@ impl Reader<'_> {
 
     pub(super) fn end_before_body(&mut self, name: Name, text: Span) -> Step {
         if name == Name::Template && matches!(self.mode, Mode::InHead | Mode::AfterHead) {
-            return self.end_template();
+            self.end_template();
+            return Ok(());
         }
         if name == Name::Head && self.mode == Mode::InHead {
             self.stack.pop();
@@ -138,9 +139,9 @@ impl Reader<'_> {
     }
 
     /// Processes the end tag of a template, wherever it stands.
-    pub(super) fn end_template(&mut self) -> Step {
+    pub(super) fn end_template(&mut self) {
         if !self.is_in_template() {
-            return Ok(());
+            return;
         }
         while self.current().has_implied_end_in_template() {
             self.stack.pop();
@@ -149,7 +150,6 @@ impl Reader<'_> {
         self.clear_to_marker();
         self.templates.pop();
         self.mode = self.mode_of_stack();
-        Ok(())
     }
 
     pub(super) fn start_in_template(&mut self, tag: StartTag) -> Step {

@@ -144,7 +144,7 @@ pub(crate) fn comment_end(rest: &str) -> usize {
     rest.len()
 }
 
-impl<'s> Reader<'s> {
+impl Reader<'_> {
     fn run(&mut self) -> Step {
         let bytes = self.source.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
@@ -164,8 +164,14 @@ impl<'s> Reader<'s> {
         let rest = self.source.get(self.at..).unwrap_or_default();
         let bytes = rest.as_bytes();
         match bytes.get(1) {
-            Some(b'!') => self.declaration(rest),
-            Some(b'?') => self.bogus_comment(rest),
+            Some(b'!') => {
+                self.declaration(rest);
+                Ok(())
+            }
+            Some(b'?') => {
+                self.bogus_comment(rest);
+                Ok(())
+            }
             Some(b'/') => match bytes.get(2) {
                 Some(it) if it.is_ascii_alphabetic() => self.end_tag(),
                 Some(b'>') => {
@@ -173,7 +179,10 @@ impl<'s> Reader<'s> {
                     self.at += 3;
                     Ok(())
                 }
-                Some(_) => self.bogus_comment(rest),
+                Some(_) => {
+                    self.bogus_comment(rest);
+                    Ok(())
+                }
                 None => self.text_until(self.source.len()),
             },
             Some(it) if it.is_ascii_alphabetic() => self.start_tag(),
@@ -181,11 +190,10 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn declaration(&mut self, rest: &str) -> Step {
+    fn declaration(&mut self, rest: &str) {
         if rest.starts_with("<!--") {
             self.at += comment_end(rest);
-            self.comment();
-            return Ok(());
+            return self.comment();
         }
         let is_doctype = rest.get(2..9).is_some_and(|it| it.eq_ignore_ascii_case("doctype"));
         if !is_doctype {
@@ -201,13 +209,11 @@ impl<'s> Reader<'s> {
             self.quirks = if is_html { Quirks::No } else { Quirks::Unknown };
             self.mode = Mode::BeforeHtml;
         }
-        Ok(())
     }
 
-    fn bogus_comment(&mut self, rest: &str) -> Step {
+    fn bogus_comment(&mut self, rest: &str) {
         self.at += memchr::memchr(b'>', rest.as_bytes()).map_or(rest.len(), |it| it + 1);
         self.comment();
-        Ok(())
     }
 
     /// Records a comment, which keeps the texts around it apart.
@@ -224,17 +230,13 @@ impl<'s> Reader<'s> {
 
     fn start_tag(&mut self) -> Step {
         self.skips_newline = false;
-        match tags::start(&mut self.page, self.source, self.at) {
-            Some((tag, end)) => {
-                self.at = end;
-                self.start(tag)
-            }
+        let Some((tag, end)) = tags::start(&mut self.page, self.source, self.at) else {
             // The page ends inside the tag.
-            None => {
-                self.at = self.source.len();
-                Ok(())
-            }
-        }
+            self.at = self.source.len();
+            return Ok(());
+        };
+        self.at = end;
+        self.start(tag)
     }
 
     fn end_tag(&mut self) -> Step {
@@ -290,8 +292,12 @@ impl<'s> Reader<'s> {
             Mode::InTableBody => self.end_in_table_body(name, text),
             Mode::InRow => self.end_in_row(name, text),
             Mode::InCell => self.end_in_cell(name, text),
-            Mode::InTemplate if name == Name::Template => self.end_template(),
-            Mode::InTemplate => Ok(()),
+            Mode::InTemplate => {
+                if name == Name::Template {
+                    self.end_template();
+                }
+                Ok(())
+            }
             Mode::AfterBody if name == Name::Html => {
                 self.mode = Mode::AfterAfterBody;
                 Ok(())

@@ -142,15 +142,12 @@ impl<'s> Page<'s> {
 
     fn copy(&mut self, span: Span) {
         let start = span.start as usize;
-        match start.checked_sub(self.source.len()) {
-            Some(start) => {
-                let end = (span.end as usize).saturating_sub(self.source.len());
-                self.decoded.extend_from_within(start..end);
-            }
-            None => {
-                let text = self.source.get(start..span.end as usize).unwrap_or_default();
-                self.decoded.push_str(text);
-            }
+        if let Some(start) = start.checked_sub(self.source.len()) {
+            let end = (span.end as usize).saturating_sub(self.source.len());
+            self.decoded.extend_from_within(start..end);
+        } else {
+            let text = self.source.get(start..span.end as usize).unwrap_or_default();
+            self.decoded.push_str(text);
         }
     }
 

@@ -74,7 +74,10 @@ impl Reader<'_> {
             }
             Name::Body | Name::Html => Ok(()),
             _ if name.is_table_structure() => Ok(()),
-            Name::Template => self.end_template(),
+            Name::Template => {
+                self.end_template();
+                Ok(())
+            }
             // These would insert an element in front of the table.
             Name::P | Name::Br => Err(Refused),
             _ => self.end_in_body(name, text),
@@ -139,7 +142,10 @@ impl Reader<'_> {
     pub(super) fn end_in_column_group(&mut self, name: Name, text: Span) -> Step {
         match name {
             Name::Col => Ok(()),
-            Name::Template => self.end_template(),
+            Name::Template => {
+                self.end_template();
+                Ok(())
+            }
             _ if self.current() != Name::Colgroup => Ok(()),
             _ => {
                 self.stack.pop();

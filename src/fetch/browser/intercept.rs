@@ -49,7 +49,7 @@ impl Intercept {
     pub(super) fn of(request: &FetchRequest) -> Option<Self> {
         let in_jar = cookies::in_header(request).is_some();
         let is_sent = |(name, _): &&(String, String)| {
-            !is_framing(name) && !(in_jar && name.eq_ignore_ascii_case("cookie"))
+            !(is_framing(name) || in_jar && name.eq_ignore_ascii_case("cookie"))
         };
         let intercept = Self {
             block_images: request.options.advanced().block_images,

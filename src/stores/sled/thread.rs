@@ -70,13 +70,19 @@ fn run(database: &Database, mut inbox: mpsc::Receiver<Box<dyn Operation>>) {
             group.push(next);
         }
         let served = database.run(|table| {
-            group.iter_mut().for_each(|it| it.apply(table));
-            group.iter_mut().for_each(|it| it.finish(table));
+            for operation in &mut group {
+                operation.apply(table);
+            }
+            for operation in &mut group {
+                operation.finish(table);
+            }
             Ok(())
         });
         if let Err(error) = served {
             let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            group.iter_mut().for_each(|it| it.refuse(&why));
+            for operation in &mut group {
+                operation.refuse(&why);
+            }
         }
     }
 }

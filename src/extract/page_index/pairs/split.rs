@@ -59,7 +59,7 @@ impl PairReader<'_, '_, '_> {
             return;
         }
         let begin = line.text.len() - value.len();
-        self.add(&label, line.nodes(begin..line.text.len()), value.to_owned(), PairKind::Beside);
+        self.add(&label, line.nodes(begin..line.text.len()), value, PairKind::Beside);
     }
 
     /// Reads the labels that a colon ends in a segment, each with the text up to the next label.
@@ -94,7 +94,7 @@ impl PairReader<'_, '_, '_> {
                 if end < text.len() { value.trim_end_matches([',', ';', ' ', '.']) } else { value };
             let start = segment.start + behind + (value.len() - value.trim_start().len());
             let nodes = line.nodes(start..segment.start + behind + cut.len().max(1));
-            self.add(label, nodes, cut.to_owned(), PairKind::Line);
+            self.add(label, nodes, cut, PairKind::Line);
         }
     }
 
@@ -114,7 +114,7 @@ impl PairReader<'_, '_, '_> {
         };
         let Some(value) = next else { return };
         let text = index.text(&value);
-        self.add(&line.text, value, text, PairKind::Line);
+        self.add(&line.text, value, &text, PairKind::Line);
     }
 
     /// Reads numbers and days beside a word, and the name behind `by`.
@@ -163,12 +163,7 @@ impl PairReader<'_, '_, '_> {
             let start =
                 offset + rest.len() - rest.get(behind..).unwrap_or_default().trim_start().len();
             let nodes = line.nodes(start..start + value.len().max(1));
-            self.add(
-                &label,
-                nodes,
-                value.trim_end().trim_end_matches('.').to_owned(),
-                PairKind::Phrase,
-            );
+            self.add(&label, nodes, value.trim_end().trim_end_matches('.'), PairKind::Phrase);
         }
     }
 
@@ -183,7 +178,7 @@ impl PairReader<'_, '_, '_> {
             && !words.contains(|it: char| it.is_ascii_digit());
         if fits {
             let nodes = line.nodes(offset..offset + number.len());
-            self.add(words, nodes, number.to_owned(), PairKind::Phrase);
+            self.add(words, nodes, number, PairKind::Phrase);
         }
     }
 
@@ -193,12 +188,7 @@ impl PairReader<'_, '_, '_> {
             let Some(name) = part.strip_prefix(word) else { continue };
             if name.len() <= LONGEST_LABEL && name.starts_with(char::is_uppercase) {
                 let start = offset + word.len();
-                self.add(
-                    "by",
-                    line.nodes(start..start + name.len()),
-                    name.to_owned(),
-                    PairKind::Phrase,
-                );
+                self.add("by", line.nodes(start..start + name.len()), name, PairKind::Phrase);
             }
         }
     }

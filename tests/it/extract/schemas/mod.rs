@@ -17,7 +17,7 @@ fn assert_domain(name: &str) {
     let domain = DOMAINS.iter().find(|it| it.name == name).expect("a domain");
     let schema = schema(domain);
     let mut wrong = Vec::new();
-    for language in 0..LANGUAGES.len() {
+    for (language, language_name) in LANGUAGES.iter().enumerate() {
         for structure in STRUCTURES {
             let made = filled(&page(domain, language, structure), &schema);
             for fact in domain.facts {
@@ -25,7 +25,7 @@ fn assert_domain(name: &str) {
                 if made[fact.field] != wanted {
                     wrong.push(format!(
                         "{structure:?} {}: {} is {}, not {wanted}",
-                        LANGUAGES[language], fact.field, made[fact.field]
+                        language_name, fact.field, made[fact.field]
                     ));
                 }
             }

@@ -231,6 +231,10 @@ impl Change for Step {
             return Err(StepError::Stale);
         };
         let account = stored_account(draft, &self.account);
+        if draft.has_kept() && account.held() < job.hold {
+            // The job was settled since it was kept. The writer loads the records and asks again.
+            return Err(StepError::Stale);
+        }
         let records = Records { job, batch, account: &account };
         let known = job.trail.len();
         let transition = step(records, self.fence, self.input.clone(), now, self.retention)?;

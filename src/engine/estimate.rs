@@ -3,13 +3,13 @@
 //! The tier of the first attempt is chosen by [`plan`], with the profile of the site, exactly as for a job. Only the
 //! occasional exploration of the cheapest tier is left out, because it is drawn when the job runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::core::credits::Credits;
 use crate::core::id::AccountId;
 use crate::core::ladder::{PageKind, Plan, PlanInput, Reach, SiteProfile, estimate as hold, plan};
 use crate::core::price::AddOns;
-use crate::core::record::{Key, Record};
 use crate::core::request::{Item, JobRequest, ValidationError};
 use crate::core::tier::Tier;
 use crate::engine::Engine;
@@ -60,18 +60,16 @@ impl Shared {
         }
     }
 
-    /// Loads the profiles of the requests' sites. One that is missing or unreadable must not fail an estimate.
-    async fn site_profiles(&self, requests: &[JobRequest]) -> HashMap<String, SiteProfile> {
-        let mut sites: Vec<String> = requests.iter().map(|it| it.page().site()).collect();
-        sites.sort_unstable();
-        sites.dedup();
-        let keys = sites.into_iter().map(Key::Site).collect();
-        let found = self.adapters.store.load(keys).await.unwrap_or_default();
-        let profiles = found.into_iter().flatten().filter_map(|it| match it.record {
-            Record::Site(profile) => Some((profile.site.clone(), profile)),
-            _ => None,
-        });
-        profiles.collect()
+    /// Returns the profiles of the requests' sites, as the workers see them.
+    async fn site_profiles(&self, requests: &[JobRequest]) -> HashMap<String, Arc<SiteProfile>> {
+        let sites: BTreeSet<String> = requests.iter().map(|it| it.page().site()).collect();
+        let mut profiles = HashMap::new();
+        for site in sites {
+            if let Some(profile) = self.site_profile(&site).await {
+                profiles.insert(site, profile);
+            }
+        }
+        profiles
     }
 }
 
@@ -86,7 +84,7 @@ impl Engine {
         let request = self.shared.checked(item.into(), &account)?;
         let profiles = self.shared.site_profiles(std::slice::from_ref(&request)).await;
         let profile = profiles.get(&request.page().site());
-        Ok(self.shared.estimated(&account, &request, profile))
+        Ok(self.shared.estimated(&account, &request, profile.map(AsRef::as_ref)))
     }
 
     /// Returns the expected and the highest price of each item of a batch, in order, without submitting it.
@@ -99,9 +97,8 @@ impl Engine {
         let shared = &self.shared;
         let requests = shared.requests(batch)?;
         let profiles = shared.site_profiles(&requests).await;
-        let estimated = requests
-            .iter()
-            .map(|it| shared.estimated(batch.payer(), it, profiles.get(&it.page().site())));
-        Ok(estimated.collect())
+        let profile = |it: &JobRequest| profiles.get(&it.page().site()).map(AsRef::as_ref);
+        let estimated = |it| shared.estimated(batch.payer(), it, profile(it));
+        Ok(requests.iter().map(estimated).collect())
     }
 }

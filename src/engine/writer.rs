@@ -69,9 +69,17 @@ pub(super) struct Draft {
     slots: BTreeMap<Key, Slot>,
     /// The number of records that were put or removed.
     changes: usize,
+    /// `true` if some records were kept, so that one may be older than another.
+    has_kept: bool,
 }
 
 impl Draft {
+    /// Returns `true` if some records may be older than others: a claim reports its jobs after their next change may
+    /// have been committed.
+    pub(super) fn has_kept(&self) -> bool {
+        self.has_kept
+    }
+
     /// Returns a record whose key some change of the commit named.
     pub(super) fn get(&self, key: &Key) -> Option<&Record> {
         self.slots.get(key)?.record.as_ref()
@@ -294,13 +302,14 @@ impl Committer {
         keys: &[NamedKey],
         mut slots: BTreeMap<Key, Slot>,
     ) -> Result<Draft, StoreError> {
+        let has_kept = !slots.is_empty();
         let missing = keys.iter().map(|it| &it.key).filter(|it| !slots.contains_key(it));
         let missing: Vec<_> = missing.cloned().collect();
         if !missing.is_empty() {
             let loaded = self.store.load(missing.clone()).await?;
             slots.extend(missing.into_iter().zip(loaded.into_iter().map(Slot::of)));
         }
-        Ok(Draft { slots, changes: 0 })
+        Ok(Draft { slots, changes: 0, has_kept })
     }
 }
 

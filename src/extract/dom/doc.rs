@@ -130,28 +130,26 @@ impl<'a> Doc<'a> {
     ///
     /// [`TooDeep`] beyond `max_depth`: the formats are made by recursion, and a stack is finite.
     pub(crate) fn of(tree: &'a Html, max_depth: usize) -> Result<Self, TooDeep> {
-        Self::read(tree, max_depth, Hiding::Obeyed)
+        Self::read(list::of_tree(tree), max_depth, Hiding::Obeyed)
     }
 
     /// Like [`Doc::of`], but shows elements that attributes hide.
     pub(crate) fn revealed(tree: &'a Html, max_depth: usize) -> Result<Self, TooDeep> {
-        Self::read(tree, max_depth, Hiding::Ignored)
+        Self::read(list::of_tree(tree), max_depth, Hiding::Ignored)
     }
 
-    fn read(tree: &'a Html, max_depth: usize, hiding: Hiding) -> Result<Self, TooDeep> {
-        Ok(Self { nodes: list::described(list::of_tree(tree), max_depth, hiding)? })
+    fn read(nodes: Vec<Node<'a>>, max_depth: usize, hiding: Hiding) -> Result<Self, TooDeep> {
+        Ok(Self { nodes: list::described(nodes, max_depth, hiding)? })
     }
 
     /// Like [`Doc::of`], for a page that was read in one pass.
     pub(crate) fn of_page(page: &'a Page<'_>, max_depth: usize) -> Result<Self, TooDeep> {
-        let nodes = list::described(list::of_page(page), max_depth, Hiding::Obeyed)?;
-        Ok(Self { nodes })
+        Self::read(list::of_page(page), max_depth, Hiding::Obeyed)
     }
 
     /// Like [`Doc::revealed`], for a page that was read in one pass.
     pub(crate) fn revealed_page(page: &'a Page<'_>, max_depth: usize) -> Result<Self, TooDeep> {
-        let nodes = list::described(list::of_page(page), max_depth, Hiding::Ignored)?;
-        Ok(Self { nodes })
+        Self::read(list::of_page(page), max_depth, Hiding::Ignored)
     }
 
     /// Returns the number of nodes.

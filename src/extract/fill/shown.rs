@@ -162,7 +162,7 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
         }
     }
 
-    /// Returns the points by which the kind of a pair is less sure than a table row.
+    /// Returns the points to subtract for a kind of pair that is less reliable than a table row.
     fn discount(&self, pair: &Pair, plan: &FieldPlan<'_>, points: u8, scope: &Scope) -> u8 {
         let on_page = *scope == Scope::Page;
         match pair.kind {

@@ -1,7 +1,7 @@
 //! The list of active formatting elements, which are opened again in the next block.
 
 use crate::extract::reader::names::Name;
-use crate::extract::reader::page::{Attributes, Content, Span};
+use crate::extract::reader::page::{Attributes, Span};
 use crate::extract::reader::{Reader, Refused, StartTag, Step};
 
 /// An entry of the list.
@@ -28,18 +28,11 @@ impl Reader<'_> {
             let Some(Entry::Element { name, node }) = self.formatting.get(at).copied() else {
                 continue;
             };
-            let (text, attributes) = self.tag_of(node);
+            let (text, attributes) = self.page.tag(node);
             let node = self.insert(StartTag { name, text, attributes });
             if let Some(entry) = self.formatting.get_mut(at) {
                 *entry = Entry::Element { name, node };
             }
-        }
-    }
-
-    fn tag_of(&self, node: u32) -> (Span, Attributes) {
-        match self.page.nodes.get(node as usize).map(|it| it.content) {
-            Some(Content::Element { name, attributes }) => (name, attributes),
-            _ => (Span::default(), Attributes::default()),
         }
     }
 
@@ -62,7 +55,7 @@ impl Reader<'_> {
     }
 
     fn has_equal_attributes(&self, node: u32, attributes: Attributes) -> bool {
-        let (left, right) = (self.page.list(self.tag_of(node).1), self.page.list(attributes));
+        let (left, right) = (self.page.list(self.page.tag(node).1), self.page.list(attributes));
         let text = |it| self.page.text(it);
         left.len() == right.len()
             && left

@@ -82,7 +82,6 @@ struct StartTag {
 }
 
 struct Reader<'s> {
-    source: &'s str,
     at: usize,
     page: Page<'s>,
     mode: Mode,
@@ -109,7 +108,6 @@ pub(crate) fn read(source: &str) -> Option<Page<'_>> {
         return None;
     }
     let mut reader = Reader {
-        source,
         at: 0,
         page: Page::new(source),
         mode: Mode::Initial,
@@ -146,7 +144,7 @@ pub(crate) fn comment_end(rest: &str) -> usize {
 
 impl Reader<'_> {
     fn run(&mut self) -> Step {
-        let bytes = self.source.as_bytes();
+        let bytes = self.page.source.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
             if byte == b'<' {
                 self.markup()?;
@@ -161,7 +159,7 @@ impl Reader<'_> {
 
     /// Reads what begins with the `<` at the current place.
     fn markup(&mut self) -> Step {
-        let rest = self.source.get(self.at..).unwrap_or_default();
+        let rest = self.page.source.get(self.at..).unwrap_or_default();
         let bytes = rest.as_bytes();
         match bytes.get(1) {
             Some(b'!') => {
@@ -183,7 +181,7 @@ impl Reader<'_> {
                     self.bogus_comment(rest);
                     Ok(())
                 }
-                None => self.text_until(self.source.len()),
+                None => self.text_until(self.page.source.len()),
             },
             Some(it) if it.is_ascii_alphabetic() => self.start_tag(),
             _ => self.text_until(self.at + 1),
@@ -230,9 +228,9 @@ impl Reader<'_> {
 
     fn start_tag(&mut self) -> Step {
         self.skips_newline = false;
-        let Some((tag, end)) = tags::start(&mut self.page, self.source, self.at) else {
+        let Some((tag, end)) = tags::start(&mut self.page, self.at) else {
             // The page ends inside the tag.
-            self.at = self.source.len();
+            self.at = self.page.source.len();
             return Ok(());
         };
         self.at = end;
@@ -242,12 +240,12 @@ impl Reader<'_> {
     fn end_tag(&mut self) -> Step {
         self.skips_newline = false;
         let (begin, at) = (self.at + 2, self.at);
-        let Some(end) = tags::end(&mut self.page, self.source, at) else {
-            self.at = self.source.len();
+        let Some(end) = tags::end(&mut self.page, at) else {
+            self.at = self.page.source.len();
             return Ok(());
         };
         self.at = end;
-        let (name, text) = tags::name(&mut self.page, self.source, begin);
+        let (name, text) = tags::name(&mut self.page, begin);
         self.end(name, text)
     }
 

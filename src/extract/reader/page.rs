@@ -1,5 +1,7 @@
 //! A page as the one-pass reader leaves it: nodes in the order of the source.
 
+use crate::extract::reader::references::{Place, decode_into};
+
 /// A range of text: in the source, or counted on behind its end in what was decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
@@ -8,6 +10,12 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// Returns a range of the source, whose length the reader limits.
+    pub(super) fn of(start: usize, end: usize) -> Self {
+        let place = |it| u32::try_from(it).unwrap_or(u32::MAX);
+        Self { start: place(start), end: place(end) }
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.start >= self.end
     }
@@ -37,7 +45,7 @@ pub(super) struct PageNode {
 /// A page that was read in one pass. The first node is the `html` element; comments are dropped.
 #[derive(Debug)]
 pub(crate) struct Page<'s> {
-    source: &'s str,
+    pub(super) source: &'s str,
     /// Text with its character references decoded, and names in lower case.
     decoded: String,
     pub(super) nodes: Vec<PageNode>,
@@ -63,26 +71,21 @@ pub(crate) struct PageElement<'p> {
 impl<'p> PageElement<'p> {
     /// Returns the name in lower case.
     pub(crate) fn name(self) -> &'p str {
-        match self.page.nodes.get(self.node as usize).map(|it| it.content) {
-            Some(Content::Element { name, .. }) => self.page.text(name),
-            _ => "",
-        }
+        self.page.text(self.page.tag(self.node).0)
     }
 
     /// Returns the attributes by name.
     pub(crate) fn attrs(self) -> impl Iterator<Item = (&'p str, &'p str)> + use<'p> {
-        let attributes = match self.page.nodes.get(self.node as usize).map(|it| it.content) {
-            Some(Content::Element { attributes, .. }) => attributes,
-            _ => Attributes::default(),
-        };
         let page = self.page;
-        page.list(attributes).iter().map(|(name, value)| (page.text(*name), page.text(*value)))
+        page.list(page.tag(self.node).1)
+            .iter()
+            .map(|(name, value)| (page.text(*name), page.text(*value)))
     }
 }
 
 impl<'s> Page<'s> {
     pub(super) fn new(source: &'s str) -> Self {
-        // A tag and a text for every 40 bytes is what pages have on average.
+        // Most pages have fewer nodes than one for each 24 bytes.
         let nodes = Vec::with_capacity(source.len() / 24 + 16);
         Self { source, decoded: String::new(), nodes, attributes: Vec::new() }
     }
@@ -111,10 +114,27 @@ impl<'s> Page<'s> {
         text.unwrap_or_default()
     }
 
-    /// Returns attributes of one element.
+    /// Returns the name and the attributes of an element; nothing for a text.
+    pub(super) fn tag(&self, node: u32) -> (Span, Attributes) {
+        match self.nodes.get(node as usize).map(|it| it.content) {
+            Some(Content::Element { name, attributes }) => (name, attributes),
+            _ => (Span::default(), Attributes::default()),
+        }
+    }
+
+    /// Returns the attributes of one element.
     pub(super) fn list(&self, attributes: Attributes) -> &[(Span, Span)] {
         let range = attributes.start as usize..attributes.end as usize;
         self.attributes.get(range).unwrap_or_default()
+    }
+
+    /// Returns a part of the source with its character references decoded.
+    pub(super) fn decoded(&mut self, start: usize, end: usize, place: Place) -> Span {
+        let text = self.source.get(start..end).unwrap_or_default();
+        if memchr::memchr(b'&', text.as_bytes()).is_none() {
+            return Span::of(start, end);
+        }
+        self.keep(|out| decode_into(out, text, place))
     }
 
     /// Keeps a text that is not in the source as it stands.

@@ -100,7 +100,8 @@ impl Reader<'_> {
     pub(super) fn close_other(&mut self, name: Name, text: Span) {
         let is_named = |reader: &Self, open: &Open| {
             open.name == name
-                && (name != Name::Other || reader.written_name(open.node) == reader.page.text(text))
+                && (name != Name::Other
+                    || reader.page.text(reader.page.tag(open.node).0) == reader.page.text(text))
         };
         for at in (0..self.stack.len()).rev() {
             let Some(open) = self.stack.get(at) else { return };
@@ -112,13 +113,6 @@ impl Reader<'_> {
             if open.name.is_special() {
                 return;
             }
-        }
-    }
-
-    fn written_name(&self, node: u32) -> &str {
-        match self.page.nodes.get(node as usize).map(|it| it.content) {
-            Some(Content::Element { name, .. }) => self.page.text(name),
-            _ => "",
         }
     }
 }

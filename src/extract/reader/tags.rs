@@ -3,27 +3,21 @@
 use crate::extract::reader::StartTag;
 use crate::extract::reader::names::Name;
 use crate::extract::reader::page::{Attributes, Page, Span};
-use crate::extract::reader::references::{Place, decode_into};
+use crate::extract::reader::references::Place;
 
 /// Bytes of the longest name in [`Name`].
 const LONGEST_NAME: usize = 10;
-
-fn span(start: usize, end: usize) -> Span {
-    // The reader refuses sources that are longer.
-    let place = |it| u32::try_from(it).unwrap_or(u32::MAX);
-    Span { start: place(start), end: place(end) }
-}
 
 fn ends_name(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == b'/' || byte == b'>'
 }
 
 /// Reads the name of a tag that begins at `begin`.
-pub(super) fn name(page: &mut Page<'_>, source: &str, begin: usize) -> (Name, Span) {
-    let rest = source.as_bytes().get(begin..).unwrap_or_default();
+pub(super) fn name(page: &mut Page<'_>, begin: usize) -> (Name, Span) {
+    let rest = page.source.as_bytes().get(begin..).unwrap_or_default();
     let length = rest.iter().position(|it| ends_name(*it)).unwrap_or(rest.len());
     let text = rest.get(..length).unwrap_or_default();
-    let place = lower_case(page, source, begin, begin + length);
+    let place = lower_case(page, begin, begin + length);
     let mut buffer = [0; LONGEST_NAME];
     let known = match buffer.get_mut(..length) {
         Some(lower) => {
@@ -37,8 +31,8 @@ pub(super) fn name(page: &mut Page<'_>, source: &str, begin: usize) -> (Name, Sp
 }
 
 /// Returns a part of the source in lower case.
-fn lower_case(page: &mut Page<'_>, source: &str, start: usize, end: usize) -> Span {
-    let text = source.get(start..end).unwrap_or_default();
+fn lower_case(page: &mut Page<'_>, start: usize, end: usize) -> Span {
+    let text = page.source.get(start..end).unwrap_or_default();
     if text.bytes().any(|it| it.is_ascii_uppercase()) {
         return page.keep(|out| {
             let begin = out.len();
@@ -48,16 +42,15 @@ fn lower_case(page: &mut Page<'_>, source: &str, start: usize, end: usize) -> Sp
             }
         });
     }
-    span(start, end)
+    Span::of(start, end)
 }
 
 /// Reads the start tag at `at`. Returns it and the place behind it; `None` if the page ends first.
-pub(super) fn start(page: &mut Page<'_>, source: &str, at: usize) -> Option<(StartTag, usize)> {
-    let (name, text) = name(page, source, at + 1);
+pub(super) fn start(page: &mut Page<'_>, at: usize) -> Option<(StartTag, usize)> {
+    let (name, text) = name(page, at + 1);
     let begin = page.attributes.len();
-    let end = attributes(page, source, at + 1)?;
-    let found = page.attributes.get_mut(begin..).unwrap_or_default();
-    if found.len() > 1 {
+    let end = attributes(page, at + 1)?;
+    if page.attributes.len() > begin + 1 {
         sort(page, begin);
     }
     let attributes = Attributes {
@@ -68,9 +61,9 @@ pub(super) fn start(page: &mut Page<'_>, source: &str, at: usize) -> Option<(Sta
 }
 
 /// Reads the end tag at `at` and returns the place behind it; `None` if the page ends first.
-pub(super) fn end(page: &mut Page<'_>, source: &str, at: usize) -> Option<usize> {
+pub(super) fn end(page: &mut Page<'_>, at: usize) -> Option<usize> {
     let begin = page.attributes.len();
-    let end = attributes(page, source, at + 2);
+    let end = attributes(page, at + 2);
     page.attributes.truncate(begin);
     end
 }
@@ -84,8 +77,8 @@ fn sort(page: &mut Page<'_>, begin: usize) {
 }
 
 /// Reads the attributes of the tag whose name begins at `at`. Returns the place behind the tag.
-fn attributes(page: &mut Page<'_>, source: &str, at: usize) -> Option<usize> {
-    let bytes = source.as_bytes();
+fn attributes(page: &mut Page<'_>, at: usize) -> Option<usize> {
+    let bytes = page.source.as_bytes();
     let skip_blanks = |mut at: usize| {
         while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
             at += 1;
@@ -109,7 +102,7 @@ fn attributes(page: &mut Page<'_>, source: &str, at: usize) -> Option<usize> {
         let begin = at;
         // An equals sign at the beginning is a part of the name.
         at = until(at + 1, |it| ends_name(it) || it == b'=');
-        let name = lower_case(page, source, begin, at);
+        let name = lower_case(page, begin, at);
         at = skip_blanks(at);
         let mut value = Span::default();
         if bytes.get(at) == Some(&b'=') {
@@ -119,25 +112,17 @@ fn attributes(page: &mut Page<'_>, source: &str, at: usize) -> Option<usize> {
                 quote @ (b'"' | b'\'') => {
                     from = at + 1;
                     let end = from + memchr::memchr(quote, bytes.get(from..)?)?;
-                    value = decoded(page, source, from, end);
+                    value = page.decoded(from, end, Place::Attribute);
                     at = end + 1;
                 }
                 b'>' => {}
                 _ => {
                     from = at;
                     at = until(at, |it| it.is_ascii_whitespace() || it == b'>');
-                    value = decoded(page, source, from, at);
+                    value = page.decoded(from, at, Place::Attribute);
                 }
             }
         }
         page.attributes.push((name, value));
     }
-}
-
-fn decoded(page: &mut Page<'_>, source: &str, start: usize, end: usize) -> Span {
-    let text = source.get(start..end).unwrap_or_default();
-    if memchr::memchr(b'&', text.as_bytes()).is_none() {
-        return span(start, end);
-    }
-    page.keep(|out| decode_into(out, text, Place::Attribute))
 }

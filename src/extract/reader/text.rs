@@ -2,7 +2,7 @@
 
 use crate::extract::reader::names::Name;
 use crate::extract::reader::page::{Content, PageNode, Span};
-use crate::extract::reader::references::{Place, decode_into};
+use crate::extract::reader::references::Place;
 use crate::extract::reader::{Mode, Quirks, Reader, Refused, StartTag, Step, tags};
 
 /// The way of reading the content of a raw text element.
@@ -21,28 +21,16 @@ impl Reader<'_> {
     pub(super) fn text_until(&mut self, end: usize) -> Step {
         let mut begin = self.at;
         self.at = end;
-        let text = self.source.get(begin..end).unwrap_or_default();
-        let has_reference = memchr::memchr(b'&', text.as_bytes()).is_some();
+        let text = self.page.source.get(begin..end).unwrap_or_default();
         if std::mem::take(&mut self.skips_newline) {
-            if has_reference && text.starts_with('&') {
+            if text.starts_with('&') {
                 // The first newline may be written as a reference.
                 return Err(Refused);
             }
             begin += usize::from(text.starts_with('\n'));
         }
-        let span = self.span(begin, end, has_reference);
+        let span = self.page.decoded(begin, end, Place::Text);
         self.text(span)
-    }
-
-    /// Returns a part of the source, decoded if it has references.
-    fn span(&mut self, begin: usize, end: usize, has_reference: bool) -> Span {
-        if has_reference {
-            let text = self.source.get(begin..end).unwrap_or_default();
-            return self.page.keep(|out| decode_into(out, text, Place::Text));
-        }
-        // `read` refuses sources that are longer.
-        let place = |it| u32::try_from(it).unwrap_or(u32::MAX);
-        Span { start: place(begin), end: place(end) }
     }
 
     /// Processes a text by the rules of the current mode.
@@ -137,19 +125,21 @@ impl Reader<'_> {
         self.insert(tag);
         let begin = self.at;
         let (content, behind) = self.raw_end(tag.name, begin);
-        let text = self.source.get(begin..content).unwrap_or_default();
+        let text = self.page.source.get(begin..content).unwrap_or_default();
         if raw == Raw::Script && text.contains("<!--") && has_script(text) {
             return Err(Refused);
         }
         let mut start = begin;
-        let has_reference = raw == Raw::Decoded && memchr::memchr(b'&', text.as_bytes()).is_some();
         if tag.name == Name::Textarea {
-            if has_reference && text.starts_with('&') {
+            if text.starts_with('&') {
                 return Err(Refused);
             }
             start += usize::from(text.starts_with('\n'));
         }
-        let span = self.span(start, content, has_reference);
+        let span = match raw {
+            Raw::Decoded => self.page.decoded(start, content, Place::Text),
+            Raw::Text | Raw::Script => Span::of(start, content),
+        };
         if !span.is_empty() {
             self.append_text(span)?;
         }
@@ -160,7 +150,7 @@ impl Reader<'_> {
 
     /// Returns the place of the end tag of a raw text element, and the place behind that.
     fn raw_end(&mut self, name: Name, from: usize) -> (usize, usize) {
-        let bytes = self.source.as_bytes();
+        let bytes = self.page.source.as_bytes();
         let wanted = name.text();
         let mut at = from;
         while let Some(found) = memchr::memchr(b'<', bytes.get(at..).unwrap_or_default()) {
@@ -172,12 +162,12 @@ impl Reader<'_> {
                     .get(behind)
                     .is_some_and(|it| it.is_ascii_whitespace() || matches!(it, b'/' | b'>'));
             if is_end {
-                let end = tags::end(&mut self.page, self.source, at);
-                return (at, end.unwrap_or(self.source.len()));
+                let end = tags::end(&mut self.page, at);
+                return (at, end.unwrap_or(self.page.source.len()));
             }
             at += 1;
         }
-        (self.source.len(), self.source.len())
+        (self.page.source.len(), self.page.source.len())
     }
 }
 

@@ -3,9 +3,6 @@
 //! The tier of the first attempt is chosen by [`plan`], with the profile of the site, exactly as for a job. Only the
 //! occasional exploration of the cheapest tier is left out, because it is drawn when the job runs.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
-
 use crate::core::credits::Credits;
 use crate::core::id::AccountId;
 use crate::core::ladder::{PageKind, Plan, PlanInput, Reach, SiteProfile, estimate as hold, plan};
@@ -59,18 +56,6 @@ impl Shared {
             learned: tier != without_profile,
         }
     }
-
-    /// Returns the profiles of the requests' sites, as the workers see them.
-    async fn site_profiles(&self, requests: &[JobRequest]) -> HashMap<String, Arc<SiteProfile>> {
-        let sites: BTreeSet<String> = requests.iter().map(|it| it.page().site()).collect();
-        let mut profiles = HashMap::new();
-        for site in sites {
-            if let Some(profile) = self.site_profile(&site).await {
-                profiles.insert(site, profile);
-            }
-        }
-        profiles
-    }
 }
 
 impl Engine {
@@ -82,9 +67,8 @@ impl Engine {
     pub async fn estimate(&self, item: impl Into<Item>) -> Result<Estimate, ValidationError> {
         let account = AccountId::default();
         let request = self.shared.checked(item.into(), &account)?;
-        let profiles = self.shared.site_profiles(std::slice::from_ref(&request)).await;
-        let profile = profiles.get(&request.page().site());
-        Ok(self.shared.estimated(&account, &request, profile.map(AsRef::as_ref)))
+        let profile = self.shared.site_profile(&request.page().site()).await;
+        Ok(self.shared.estimated(&account, &request, profile.as_deref()))
     }
 
     /// Returns the expected and the highest price of each item of a batch, in order, without submitting it.
@@ -96,7 +80,8 @@ impl Engine {
     pub async fn estimate_batch(&self, batch: &Batch) -> Result<Vec<Estimate>, SubmitError> {
         let shared = &self.shared;
         let requests = shared.requests(batch)?;
-        let profiles = shared.site_profiles(&requests).await;
+        let sites = requests.iter().map(|it| it.page().site()).collect();
+        let profiles = shared.site_profiles(sites).await;
         let profile = |it: &JobRequest| profiles.get(&it.page().site()).map(AsRef::as_ref);
         let estimated = |it| shared.estimated(batch.payer(), it, profile(it));
         Ok(requests.iter().map(estimated).collect())

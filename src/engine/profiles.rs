@@ -5,7 +5,7 @@
 //! second, which cost an exploration and nothing else. Pauses that a site asked for are not lessons; they are committed
 //! with the step that met them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::core::record::{Key, Record};
 use crate::core::time::Timestamp;
 use crate::engine::changes::Learn;
 use crate::engine::shared::Shared;
+use crate::ports::store::Versioned;
 
 /// The time between two commits of lessons.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -144,11 +145,41 @@ impl Shared {
         if let Ok(known) = profiles.known(site, self.now()) {
             return known;
         }
-        let read = match self.load(Key::Site(site.to_owned())).await {
-            Ok(Some(Record::Site(profile))) => Some(profile),
-            _ => None,
+        self.read_profiles(vec![site.to_owned()]).await.remove(site)
+    }
+
+    /// Returns the profiles of sites, with one read of the store for those that are not kept.
+    pub(super) async fn site_profiles(
+        &self,
+        sites: BTreeSet<String>,
+    ) -> HashMap<String, Arc<SiteProfile>> {
+        let (mut profiles, mut missing) = (HashMap::new(), Vec::new());
+        for site in sites {
+            match self.scheduling.profiles.known(&site, self.now()) {
+                Ok(profile) => profiles.extend(profile.map(|it| (site, it))),
+                Err(NotKept) => missing.push(site),
+            }
+        }
+        if !missing.is_empty() {
+            profiles.extend(self.read_profiles(missing).await);
+        }
+        profiles
+    }
+
+    /// Reads profiles from the store and keeps them.
+    async fn read_profiles(&self, sites: Vec<String>) -> HashMap<String, Arc<SiteProfile>> {
+        let keys = sites.iter().cloned().map(Key::Site).collect();
+        let mut found = self.adapters.store.load(keys).await.unwrap_or_default();
+        found.resize_with(sites.len(), || None);
+        let add = |(site, found): (String, Option<Versioned>)| {
+            let read = match found.map(|it| it.record) {
+                Some(Record::Site(profile)) => Some(profile),
+                _ => None,
+            };
+            let profile = self.scheduling.profiles.add(&site, read, self.now())?;
+            Some((site, profile))
         };
-        profiles.add(site, read, self.now())
+        sites.into_iter().zip(found).filter_map(add).collect()
     }
 
     /// Commits the lessons that wait. They are dropped if the store fails.

@@ -57,7 +57,7 @@ struct Rules {
 /// A proxy that an account or the application brings.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnProxy {
-    /// The only account that may use it; `None` for every account.
+    /// The account that the proxy is reserved for; `None` if every account uses it.
     account: Option<AccountId>,
     id: String,
     url: Arc<ProxyUrl>,

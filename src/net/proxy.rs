@@ -14,7 +14,7 @@ use crate::core::request::Country;
 /// SOCKS5 (RFC 1929) has one byte for the length of the user name and of the password.
 const MAX_CREDENTIAL_BYTES: usize = 255;
 
-/// Headers by which proxies mark the responses that they made themselves.
+/// Headers that proxies add to responses of their own.
 const PROXY_MARKS: [&str; 6] = [
     "x-squid-error",
     "x-proxy-error",

@@ -1,6 +1,6 @@
 //! `rungs grant`: grants credits to an account, or prints its balance.
 //!
-//! It works on the store itself, which no other process may have open, or through a running service.
+//! Works on the store itself, which no other process may have open, or through a running service.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -450,13 +450,13 @@ mod tests {
     fn a_struct_names_its_fields() {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "only the names of its fields are read")]
         struct Outer {
             listen: String,
             keys: Vec<Inner>,
         }
         #[derive(Deserialize)]
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "only the names of its fields are read")]
         struct Inner {
             name: String,
             #[serde(rename = "per_minute")]

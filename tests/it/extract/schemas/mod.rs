@@ -99,7 +99,7 @@ fn every_result_is_valid_by_its_schema() {
     }
 }
 
-/// Allows null for every field, as a schema must that wants an answer from any page.
+/// Allows null for every field, so that the result of any page validates.
 fn nullable(mut schema: Value) -> Value {
     let properties = schema["properties"].as_object_mut().expect("properties");
     for field in properties.values_mut() {

@@ -29,6 +29,8 @@ const MAX_MISSING: usize = 100;
 const DECLARED: u8 = 100;
 const DEEP: u8 = 80;
 const STATE: u8 = 70;
+/// Confidence of a label on the page that names a field beyond doubt.
+const SURE: u8 = 80;
 /// Objects whose fields are those of the page itself.
 const PAGE_THINGS: [&str; 22] = [
     "apartment",
@@ -236,11 +238,23 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
             return Some(value);
         }
         let found = reader.value(plan, &Scope::Page)?;
+        // The profile has read the page for this field by rules of its own: only a plain label adds to it.
+        if found.confidence < SURE && self.has_sought(plan.name) {
+            return None;
+        }
         if !self.left.pays(weight(&found.value) + path.len()) {
             return None;
         }
         self.note_shown(path, &found);
         Some(found.value)
+    }
+
+    /// Returns `true` if the profile has looked for a field on the page itself.
+    fn has_sought(&self, name: &str) -> bool {
+        let key = plain(name);
+        std::iter::once(key.as_str())
+            .chain(aliases(&key).iter().copied())
+            .any(|it| self.fields.has_sought(it))
     }
 
     /// Returns the objects of a list that the page shows as records.

@@ -84,7 +84,7 @@ impl<'a> Index<'a> {
         found.sort_by_key(|it| it.0);
         // The first match in an object counts.
         found.dedup_by_key(|it| it.1.object);
-        let (_, entry) = found.into_iter().find(|it| !it.1.value.is_null())?;
+        let (_, entry) = found.into_iter().find(|it| !is_blank(it.1.value))?;
         Some((entry.value, self.path_to(entry)))
     }
 
@@ -107,6 +107,11 @@ impl<'a> Index<'a> {
 
 fn is_nested(value: &Value) -> bool {
     value.is_object() || value.is_array()
+}
+
+/// Returns `true` for null and for a text without a visible character.
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|it| it.trim().is_empty())
 }
 
 pub(super) fn plain(name: &str) -> String {

@@ -37,10 +37,11 @@ pub(super) fn fields(
 ) -> Fields {
     let declared = facts.declared.about(Profile::Auto).map(|it| profile_of(it.1));
     let profile = match (profile, declared) {
-        (Profile::Auto, None | Some(Profile::Article)) => recognize::asked(doc, facts, names)
+        // An event or a place may sell something, too.
+        (Profile::Auto, it) if it != Some(Profile::Product) => recognize::asked(doc, facts, names)
             .or(declared)
             .unwrap_or_else(|| recognize::profile(doc, page, facts)),
-        (Profile::Auto, Some(declared)) => declared,
+        (Profile::Auto, _) => Profile::Product,
         (requested, _) => requested,
     };
     let context = PropertyContext { graph: &facts.declared.graph, base };

@@ -16,6 +16,8 @@ use super::{faq, product, recipe};
 
 /// Questions that make a page one of questions.
 const QUESTIONS: usize = 3;
+/// Fields of a product in a schema that is plainly about one, so that any price on the page counts.
+const PLAIN: usize = 4;
 /// Bytes of a line that invites to apply for a position or to buy a ticket.
 const INVITATION: usize = 40;
 
@@ -28,13 +30,15 @@ pub(super) fn asked(doc: &Doc<'_>, facts: &Facts, names: &[String]) -> Option<Pr
     if count(&RECIPE) >= 2 && recipe::shows_sections(doc) {
         return Some(Profile::Recipe);
     }
+    let products = count(&PRODUCT);
     let sells = || {
         facts.kind == PageKind::Product || product::has_cart(doc) || {
             let prices = VisiblePrices::of(doc, facts.heading_at.unwrap_or(0));
-            prices.is_marked && prices.current.is_some_and(|it| it.currency.is_some())
+            let marked = prices.is_marked || products >= PLAIN;
+            marked && prices.current.is_some_and(|it| it.currency.is_some())
         }
     };
-    (count(&PRODUCT) >= 3 && sells()).then_some(Profile::Product)
+    (products >= 3 && sells()).then_some(Profile::Product)
 }
 
 /// Returns the profile of a page without structured data.

@@ -46,9 +46,23 @@ pub(crate) struct Sourced {
 
 /// Fields by name.
 #[derive(Debug, Default)]
-pub(crate) struct Fields(pub(crate) BTreeMap<&'static str, Sourced>);
+pub(crate) struct Fields(
+    pub(crate) BTreeMap<&'static str, Sourced>,
+    /// The fields that were also looked for on the page itself.
+    &'static [&'static str],
+);
 
 impl Fields {
+    /// Builds an empty set whose reader looks for `sought` on the page itself.
+    pub(crate) fn seeking(sought: &'static [&'static str]) -> Self {
+        Self(BTreeMap::new(), sought)
+    }
+
+    /// Returns `true` if the page itself was searched for a field.
+    pub(crate) fn has_sought(&self, name: &str) -> bool {
+        self.1.contains(&name)
+    }
+
     /// Stores a value unless the field has one. `None`, null, and empty texts and lists are ignored.
     pub(crate) fn offer(
         &mut self,
@@ -60,7 +74,7 @@ impl Fields {
         let Some(value) = value else { return };
         let empty = match &value {
             Value::Null => true,
-            Value::String(text) => text.is_empty(),
+            Value::String(text) => text.trim().is_empty(),
             Value::Array(all) => all.is_empty(),
             _ => false,
         };

@@ -26,6 +26,8 @@ use crate::extract::value::provenance::{Fields, Source, Sourced};
 
 pub(super) use self::stock::has_cart;
 
+/// Fields that are read from the page itself where the data lacks them.
+const SHOWN: [&str; 7] = ["availability", "brand", "currency", "gtin", "name", "price", "sku"];
 /// Items of one product that are read.
 const MAX_ITEMS: usize = 8;
 
@@ -35,7 +37,7 @@ pub(super) fn fields(
     facts: &Facts,
     context: PropertyContext<'_>,
 ) -> Fields {
-    let mut fields = Fields::default();
+    let mut fields = Fields::seeking(&SHOWN);
     let mut prices = Vec::new();
     let items = items(facts);
     for (source, item) in &items {

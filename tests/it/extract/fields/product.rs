@@ -188,3 +188,54 @@ fn a_brand_excludes_surrounding_words() {
         assert_eq!(json.get("brand").cloned().unwrap_or_default(), brand, "{json}");
     }
 }
+
+#[test]
+fn a_price_of_another_product_fills_no_field() {
+    let page = "<h1>Crisps</h1><p>Currently unavailable.</p><p>Salted crisps from the north.</p>\
+        <div class=similar><span class=a-price>$29.99</span></div>";
+
+    let filled = read(page, |it| {
+        it.extraction_profile = Profile::Product;
+        it.extraction_schema = Some(json!({ "name": "string", "price": "string" }));
+    });
+
+    assert_eq!(filled.filtered_content, Some(json!({ "name": "Crisps", "price": null })));
+}
+
+#[test]
+fn a_schema_without_a_profile_has_the_values_of_the_profile() {
+    let schema = json!({
+        "name": "string", "price": "string", "currency": "string", "sku": "string", "brand": "string",
+        "availability": "string",
+    });
+    let concert = ld(&json!({
+        "@type": "Event", "name": "Winter songs", "startDate": "2027-02-03T20:00",
+        "offers": { "price": 12, "priceCurrency": "EUR" },
+    }));
+    let concert = format!("{concert}<h1>Winter songs</h1><button>Buy now</button>");
+    let bare = "<h1>Tin bowl</h1><table><tr><td>Only <span>294</span><span> 元</span></table><p>Maker: Ofen</p>";
+
+    for page in [concert.as_str(), bare] {
+        let filled = |profile| {
+            let made = read(page, |it| {
+                it.extraction_profile = profile;
+                it.extraction_schema = Some(schema.clone());
+            });
+            made.filtered_content.expect("a schema was asked for")
+        };
+        let plain = filled(Profile::Auto);
+        assert_eq!(plain, filled(Profile::Product), "{page}");
+        assert_eq!(plain["availability"], "InStock", "{page}");
+    }
+}
+
+#[test]
+fn a_blank_brand_gives_way_to_the_one_on_the_page() {
+    let data =
+        ld(&json!({ "@type": "Product", "name": "Pot", "brand": " ", "offers": { "price": 5 } }));
+    let filled = read(&format!("{data}<h1>Pot</h1><p>Brand: Kiln</p>"), |it| {
+        it.extraction_schema = Some(json!({ "brand": "string" }));
+    });
+
+    assert_eq!(filled.filtered_content, Some(json!({ "brand": "Kiln" })));
+}

@@ -76,7 +76,7 @@ fn hides_secrets(request: &JobRequest) {
 fn is_kept(request: &JobRequest) {
     let plain = sample::job(1, Timestamp::default());
     let record = Record::Job(with(plain, |made| made.request = Arc::new(request.clone())));
-    let bytes = codec::encode(7, &record).expect("a job is JSON");
+    let bytes = codec::encode(7, &record).expect("a job is plain data");
     let read = codec::decode(&bytes).expect("an accepted job reads back");
     assert_eq!((read.version, read.record), (7, record));
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::fmt::Hyphenated;
 use uuid::{Builder, Uuid};
 
@@ -37,8 +38,7 @@ fn parse_uuid(text: &str) -> Option<Uuid> {
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $expected:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(into = "String", try_from = "String")]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
 
         impl $name {
@@ -91,6 +91,47 @@ macro_rules! uuid_id {
 
             fn try_from(text: String) -> Result<Self, ParseIdError> {
                 text.parse()
+            }
+        }
+
+        /// Text in a readable format such as JSON, 16 bytes in a binary one.
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                if to.is_human_readable() {
+                    to.collect_str(self)
+                } else {
+                    to.serialize_bytes(self.as_bytes())
+                }
+            }
+        }
+
+        /// Reads both forms from every format: serde reports a buffered value as readable even if its format is not.
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                struct Id;
+
+                impl Visitor<'_> for Id {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expected)
+                    }
+
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+
+                    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<$name, E> {
+                        let uuid = Uuid::from_slice(bytes);
+                        uuid.map($name).map_err(|_| E::invalid_length(bytes.len(), &"16 bytes"))
+                    }
+                }
+
+                if from.is_human_readable() {
+                    from.deserialize_str(Id)
+                } else {
+                    from.deserialize_bytes(Id)
+                }
             }
         }
     };

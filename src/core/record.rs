@@ -21,9 +21,44 @@ pub struct IdempotencyRecord {
     /// The key.
     pub key: String,
     /// The SHA-256 digest of the submission.
+    #[serde(with = "digest_bytes")]
     pub digest: [u8; 32],
     /// The batch that the submission created.
     pub batch: BatchId,
+}
+
+/// A digest: 32 numbers in a readable format such as JSON, 32 bytes in a binary one.
+mod digest_bytes {
+    use std::fmt;
+
+    use serde::de::{self, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digest: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { digest.serialize(to) } else { to.serialize_bytes(digest) }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 32], D::Error> {
+        struct Digest;
+
+        impl Visitor<'_> for Digest {
+            type Value = [u8; 32];
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("32 bytes")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<[u8; 32], E> {
+                bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))
+            }
+        }
+
+        if from.is_human_readable() {
+            <[u8; 32]>::deserialize(from)
+        } else {
+            from.deserialize_bytes(Digest)
+        }
+    }
 }
 
 /// An entry of the response cache.
@@ -31,6 +66,7 @@ pub struct IdempotencyRecord {
 #[non_exhaustive]
 pub struct CacheEntry {
     /// The SHA-256 digest of everything that the result depends on.
+    #[serde(with = "digest_bytes")]
     pub digest: [u8; 32],
     /// The reference to the result.
     pub body: BodyRef,

@@ -4,22 +4,38 @@
 //! the values of earlier ones.
 //!
 //! A value is one format byte, the version (8 bytes), the queue (1 byte, 0 for none) and time (8 bytes) of the
-//! index entry that was written with it, and the record as JSON. The header is read without the record: a commit
+//! index entry that was written with it, and the record: as `MessagePack` with named fields in format 2, as JSON in format
+//! 1, which is only read. Ids and digests are bytes in `MessagePack`, and a request omits the options that have their
+//! defaults. The header is read without the record: a commit
 //! compares versions and moves index entries without decoding old records. It removes exactly the entry that was
 //! written, even if a later release computes another one.
 //!
 //! # Invariants
 //!
 //! * Values of older formats stay readable; an unknown format is an error, not a guess.
+//! * Fields have names, so that a later release can add one with a default and read what this one wrote.
+
+use std::error::Error;
+
+use serde::{Deserialize, Serialize};
 
 use crate::core::record::{Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::store::{Version, Versioned};
 
 /// The format that this release writes.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
+
+/// The format of JSON records, which earlier releases wrote.
+const JSON_FORMAT: u8 = 1;
 
 const HEADER_BYTES: usize = 18;
+
+/// The approximate size of a record, by which the buffer is allocated.
+const RECORD_BYTES: usize = 512;
+
+/// The deepest nesting of a record that is read. A request's schema and actions have 64 levels at most.
+const MAX_DEPTH: usize = 160;
 
 /// The error for a value that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +49,13 @@ pub enum CodecError {
     /// The value ends too early, or its header is invalid.
     #[error("the header of a record is invalid")]
     InvalidHeader,
-    /// The JSON of the record cannot be read.
-    #[error("the JSON of a record is invalid: {0}")]
-    InvalidRecord(#[from] serde_json::Error),
+    /// The record behind the header is invalid.
+    #[error("a record is invalid: {0}")]
+    InvalidRecord(#[source] Box<dyn Error + Send + Sync>),
+}
+
+fn invalid_record(why: impl Into<Box<dyn Error + Send + Sync>>) -> CodecError {
+    CodecError::InvalidRecord(why.into())
 }
 
 /// The header of a value, which is read without its record.
@@ -50,18 +70,20 @@ pub struct Header {
 /// Encodes a record with its version.
 pub fn encode(version: Version, record: &Record) -> Result<Vec<u8>, CodecError> {
     let due = record.due();
-    let mut bytes = vec![FORMAT];
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + RECORD_BYTES);
+    bytes.push(FORMAT);
     bytes.extend(version.to_be_bytes());
     bytes.push(due.map_or(0, |(queue, _)| queue as u8));
     bytes.extend(due.map_or(0, |(_, at)| at.as_millis()).to_be_bytes());
-    serde_json::to_writer(&mut bytes, record)?;
+    let mut named = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
+    record.serialize(&mut named).map_err(invalid_record)?;
     Ok(bytes)
 }
 
 /// Decodes the header of a value.
 pub fn header(bytes: &[u8]) -> Result<Header, CodecError> {
     match bytes.first() {
-        Some(&FORMAT) => {}
+        Some(&(FORMAT | JSON_FORMAT)) => {}
         Some(&other) => return Err(CodecError::UnknownFormat(other)),
         None => return Err(CodecError::InvalidHeader),
     }
@@ -84,8 +106,25 @@ pub fn header(bytes: &[u8]) -> Result<Header, CodecError> {
 /// Decodes a value.
 pub fn decode(bytes: &[u8]) -> Result<Versioned, CodecError> {
     let version = header(bytes)?.version;
-    let record = serde_json::from_slice(&bytes[HEADER_BYTES..])?;
+    let (format, record) = (bytes[0], &bytes[HEADER_BYTES..]);
+    let record = if format == JSON_FORMAT {
+        serde_json::from_slice(record).map_err(invalid_record)?
+    } else {
+        packed(record)?
+    };
     Ok(Versioned { version, record })
+}
+
+/// Decodes a record of format 2.
+fn packed(bytes: &[u8]) -> Result<Record, CodecError> {
+    let mut from = rmp_serde::Deserializer::new(bytes);
+    from.set_max_depth(MAX_DEPTH);
+    let record = Record::deserialize(&mut from).map_err(invalid_record)?;
+    if from.into_inner().is_empty() {
+        Ok(record)
+    } else {
+        Err(invalid_record("it has bytes after its end"))
+    }
 }
 
 #[cfg(test)]
@@ -104,20 +143,21 @@ mod tests {
         Record::Account(account)
     }
 
+    /// The same record in format 2, which must stay readable, too.
+    const FORMAT_2: &[u8] = b"\x02\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\0\0\x81\xa7Account\x86\xa2id\xa1a\xa7granted\x05\xa4free\x05\xa4held\0\xa5spent\0\xa9unlimited\xc2";
+
     #[test]
-    fn a_record_reads_back_as_it_was_written() {
-        let bytes = encode(7, &account()).expect("an account is JSON");
-
-        let read = decode(&bytes).expect("readable");
-
-        assert_eq!(read, Versioned { version: 7, record: account() });
+    fn a_record_is_written_in_the_newest_format() {
+        assert_eq!(encode(7, &account()).expect("plain data"), FORMAT_2);
     }
 
     #[test]
-    fn format_1_stays_readable() {
-        let read = decode(FORMAT_1).expect("readable");
+    fn every_format_stays_readable() {
+        for bytes in [FORMAT_1, FORMAT_2] {
+            let read = decode(bytes).expect("readable");
 
-        assert_eq!(read, Versioned { version: 7, record: account() });
+            assert_eq!(read, Versioned { version: 7, record: account() });
+        }
     }
 
     #[test]
@@ -129,8 +169,28 @@ mod tests {
 
     #[test]
     fn no_prefix_of_a_value_panics_or_passes() {
-        for end in 0..FORMAT_1.len() {
-            assert!(decode(&FORMAT_1[..end]).is_err(), "{end}");
+        for bytes in [FORMAT_1, FORMAT_2] {
+            for end in 0..bytes.len() {
+                assert!(decode(&bytes[..end]).is_err(), "{end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_with_more_behind_it_is_refused() {
+        for bytes in [FORMAT_1, FORMAT_2] {
+            assert!(decode(&[bytes, b"\0"].concat()).is_err(), "{bytes:?}");
+        }
+    }
+
+    /// Arrays that never end and lengths that no value has: neither the stack nor the memory may run out.
+    #[test]
+    fn a_hostile_value_is_refused() {
+        let head = &FORMAT_2[..HEADER_BYTES];
+        let nested = [b"\x81\xa3Job\x81\xa7request\x81\xb1extraction_schema", &[0x91; 100_000][..]];
+        let long = [b"\x81\xa7Account\x81\xa2id\xdb", &[u8::MAX; 4][..]];
+        for record in [nested.concat(), long.concat()] {
+            assert!(decode(&[head, &record].concat()).is_err());
         }
     }
 }

@@ -7,6 +7,7 @@
 mod blocking;
 #[cfg(feature = "sled")]
 mod body_files;
+#[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod codec;
 #[cfg(feature = "sled")]

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::core::request::check::{Limits, ValidationError};
+use crate::core::request::compact::Compact;
 use crate::core::request::item::{Item, MAX_RESPONSE_BYTES};
 use crate::core::request::options::{
     Advanced, Cache, ContentType, CostControls, Format, Location, Method, Mode, PdfFormat, Profile,
@@ -19,12 +20,23 @@ use crate::core::url::PageUrl;
 /// # Invariants
 ///
 /// * Every field is within its bounds, and no two fields contradict each other.
-/// * Stored as the JSON of its [`Item`], and checked again when read back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Item", try_from = "Item")]
+/// * Stored as its [`Item`], and checked again when read back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Item")]
 pub struct JobRequest {
     url: PageUrl,
     item: Item,
+}
+
+/// The whole item in a readable format such as JSON, its options that differ from their defaults in a binary one.
+impl Serialize for JobRequest {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            self.item.serialize(to)
+        } else {
+            Compact(&self.item).serialize(to)
+        }
+    }
 }
 
 impl JobRequest {

@@ -1,6 +1,7 @@
 //! Items: one URL with its options, and the check that turns it into a [`JobRequest`].
 
 mod check;
+mod compact;
 mod item;
 mod job_request;
 mod options;

@@ -17,13 +17,14 @@ use rungs::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome}
 use rungs::core::ladder::SiteProfile;
 use rungs::core::ledger::{Account, Booking, GrantRecord, LedgerEntry};
 use rungs::core::record::{AccountBatch, CacheEntry, IdempotencyRecord, Record};
-use rungs::core::request::Item;
+use rungs::core::request::{Action, ActionKind, Item, Limits, RenderJs};
 use rungs::core::tier::Tier;
 use rungs::core::usage::DailyUsage;
 use rungs::core::verdict::Verdict;
 use rungs::ports::store::Versioned;
 use rungs::stores::codec::{Header, decode, encode, header};
 use rungs::testkit::store::sample::{self, with};
+use serde_json::{Value, json};
 
 use crate::properties::given;
 
@@ -267,7 +268,7 @@ fn record() -> impl Strategy<Value = Record> {
 proptest! {
     #[test]
     fn every_record_reads_back_as_it_was_written(record in record(), version in any::<u64>()) {
-        let bytes = encode(version, &record).expect("a record is JSON");
+        let bytes = encode(version, &record).expect("a record is plain data");
 
         let read = decode(&bytes).expect("readable");
 
@@ -281,7 +282,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         noise in prop::collection::vec(any::<u8>(), 1..8),
     ) {
-        let mut bytes = encode(1, &record).expect("a record is JSON");
+        let mut bytes = encode(1, &record).expect("a record is plain data");
         let at = at.index(bytes.len());
 
         bytes.splice(at..at, noise.iter().copied());
@@ -298,11 +299,30 @@ proptest! {
 
     #[test]
     fn a_truncated_value_is_an_error(record in record(), version in any::<u64>()) {
-        let bytes = encode(version, &record).expect("a record is JSON");
+        let bytes = encode(version, &record).expect("a record is plain data");
 
         for end in 0..bytes.len() {
             prop_assert!(decode(&bytes[..end]).is_err(), "the first {end} bytes read as a record");
         }
+    }
+}
+
+/// A store must read back everything that an accepted item may contain.
+#[test]
+fn the_deepest_request_is_read_back() {
+    let nested = |wrap: fn(Value) -> Value| (0..64).fold(Value::Null, |inner, _| wrap(inner));
+    let nested = [nested(|it| json!([it])), nested(|it| json!({ "a": it, "b": 1.5 }))];
+    for schema in nested {
+        let action = Action::new(ActionKind::Wait).with("ms", schema.clone());
+        let item = Item::get("https://example.com/").schema(schema);
+        let item = item.render_js(RenderJs::Yes).action(action);
+        let request = Arc::new(item.check(&Limits::default()).expect("64 levels are allowed"));
+        let job = with(sample::job(0, sample::at(0)), |made| made.request = request);
+        let record = Record::Job(job);
+
+        let bytes = encode(1, &record).expect("plain data");
+
+        assert_eq!(decode(&bytes).expect("readable"), Versioned { version: 1, record });
     }
 }
 

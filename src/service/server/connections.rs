@@ -28,7 +28,10 @@ use tokio::time::timeout;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::SystemClock;
+use crate::ports::clock::Clock;
 use crate::service::server::connection_places::{ActiveRequest, Place, PlaceKind, Places};
+use crate::service::server::middleware::{new_request_id, set_request_id};
 use crate::service::server::response;
 use crate::service::wire;
 
@@ -241,8 +244,9 @@ fn is_health_check(path: &str) -> bool {
 
 fn too_many_connections() -> Response {
     let problem = wire::too_many_connections();
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    let mut response = response::json(status, &wire::problem_body(&problem, ""));
+    let (status, id) = (StatusCode::SERVICE_UNAVAILABLE, new_request_id(SystemClock.now()));
+    let mut response = response::json(status, &wire::problem_body(&problem, &id));
+    set_request_id(&mut response, id);
     if let Some(seconds) = problem.retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -123,6 +123,7 @@ fn beyond_the_limit_only_health_checks_are_answered() {
     assert_eq!((health, ready), (200, 200));
     assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("SERVICE_UNAVAILABLE")));
     assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.header("x-request-id"), refused.json()["request_id"].as_str());
     assert!(accepted.is_some());
     drop(guard);
 }

@@ -14,6 +14,6 @@ pub(super) use authenticate::{authenticate, authenticate_admin, authenticate_met
 pub(super) use balance::show_balance;
 pub(super) use compress::compress;
 pub(super) use error_body::error_body;
-pub(super) use request_id::request_id;
+pub(super) use request_id::{new_request_id, request_id, set_request_id};
 pub(super) use request_metrics::request_metrics;
 pub(super) use security_headers::security_headers;

@@ -1,5 +1,6 @@
 //! `rungs batch`: fetches any number of pages, and writes each result exactly once.
 
+use std::collections::VecDeque;
 use std::process::ExitCode;
 
 use rungs::core::id::BatchId;
@@ -23,18 +24,18 @@ const CHUNK: usize = 100;
 /// Submits the input in batches and writes the results as they arrive.
 pub(crate) async fn run(args: BatchArgs) -> CommandResult {
     let defaults = setup::item(&args.page)?;
-    let input = input::parse(&input::read(&args.file)?, &defaults)?;
-    if input.items.is_empty() {
+    let input = Input::parse(input::read(&args.file)?, defaults);
+    if input.is_empty() {
         let message = format!("{} has no URL: put one on each line", args.file.display());
         return Err(CliError::Usage(message));
     }
     let stopped = stop::signals();
     let engine = engine(&args)?;
     check(&engine, &input).await?;
-    let mut results = Results::open(&args, input.items.len())?;
-    let mut run = Run { engine, submitted: Vec::new(), total: input.items.len() };
+    let mut results = Results::open(&args, input.len())?;
+    let mut run = Run { engine, running: VecDeque::new(), total: input.len() };
     let done = tokio::select! {
-        done = run.process(&args, &input.items, &mut results) => done.map(|()| None),
+        done = run.process(&args, &input, &mut results) => done.map(|()| None),
         signal = stopped => Ok(Some(signal)),
     };
     run.shut_down(done.as_ref().is_ok_and(Option::is_some)).await;
@@ -65,9 +66,9 @@ fn exit_code(args: &BatchArgs, signal: Option<StopSignal>, results: &Results) ->
 
 /// Checks every item before the first is submitted, so that wrong input costs nothing.
 async fn check(engine: &Engine, input: &Input) -> Result<(), CliError> {
-    for (item, line) in input.items.iter().zip(&input.lines) {
-        let checked = engine.estimate(item.clone()).await;
-        checked.map_err(|error| CliError::Usage(format!("line {line}: {error}")))?;
+    for line in input.lines() {
+        let checked = engine.estimate(input.item(line)?).await;
+        checked.map_err(|error| CliError::Usage(format!("line {}: {error}", line.number)))?;
     }
     Ok(())
 }
@@ -89,8 +90,8 @@ fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
 /// One run of the command.
 struct Run {
     engine: Engine,
-    /// The batches in the order of the input.
-    submitted: Vec<BatchId>,
+    /// The batches whose results are not all delivered, with their positions in the input.
+    running: VecDeque<(usize, BatchId)>,
     /// Pages of the input.
     total: usize,
 }
@@ -100,29 +101,30 @@ impl Run {
     async fn process(
         &mut self,
         args: &BatchArgs,
-        items: &[Item],
+        input: &Input,
         results: &mut Results,
     ) -> Result<(), CliError> {
-        let mut running: Option<BatchHandle> = None;
-        for (number, chunk) in items.chunks(CHUNK).enumerate() {
-            let key = idempotency_key(number, chunk);
-            let batch = setup::batch(chunk.to_vec(), args.webhook.as_deref(), key);
+        let mut previous: Option<BatchHandle> = None;
+        for (number, chunk) in input.chunks(CHUNK).enumerate() {
+            let items = chunk.iter().map(|it| input.item(it)).collect::<Result<Vec<_>, _>>()?;
+            let key = idempotency_key(number, &items);
+            let batch = setup::batch(items, args.webhook.as_deref(), key);
             let submitted = self.engine.submit(batch).await;
             let handle = submitted.map_err(CliError::submission)?;
-            self.submitted.push(handle.id());
-            if let Some(previous) = running.replace(handle) {
+            self.running.push_back((number, handle.id()));
+            if let Some(previous) = previous.replace(handle) {
                 self.follow(previous, number - 1, results).await?;
             }
         }
-        match running {
-            Some(last) => self.follow(last, self.submitted.len() - 1, results).await,
+        match previous {
+            Some(last) => self.follow(last, input.len().div_ceil(CHUNK) - 1, results).await,
             None => Ok(()),
         }
     }
 
     /// Writes a batch's results as its jobs end.
     async fn follow(
-        &self,
+        &mut self,
         mut handle: BatchHandle,
         number: usize,
         results: &mut Results,
@@ -133,6 +135,8 @@ impl Run {
                 results.deliver(&self.engine, &job, number * CHUNK).await?;
             }
         }
+        results.close(handle.id());
+        self.running.retain(|(_, id)| *id != handle.id());
         Ok(())
     }
 
@@ -154,16 +158,17 @@ impl Run {
 
     /// Writes the results that are not written yet, and prints the table of all pages as they are now.
     async fn finish(&self, results: &mut Results) -> Result<(), CliError> {
-        let mut known = 0;
-        for (number, id) in self.submitted.iter().enumerate() {
+        for (number, id) in &self.running {
             let jobs = self.engine.jobs(*id).await.map_err(|error| CliError::failed(&error))?;
-            known += jobs.len();
             for job in &jobs {
-                results.count(job);
-                results.deliver(&self.engine, job, number * CHUNK).await?;
+                if job.state.is_ended() {
+                    results.deliver(&self.engine, job, number * CHUNK).await?;
+                } else {
+                    results.count(job);
+                }
             }
         }
-        results.print_table(self.total.saturating_sub(known));
+        results.print_table(self.total);
         Ok(())
     }
 }

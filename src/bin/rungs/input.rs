@@ -1,6 +1,7 @@
 //! The input file of a batch.
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use rungs::core::request::Item;
@@ -22,29 +23,68 @@ pub(crate) fn read(file: &Path) -> Result<String, CliError> {
     Ok(text)
 }
 
-/// The pages of an input file.
+/// The pages of an input file, one URL or JSON object per line.
+///
+/// An item is much larger than its line, so the lines are kept and parsed where they are needed.
 #[derive(Debug)]
 pub(crate) struct Input {
-    pub(crate) items: Vec<Item>,
-    /// The line of each item, from 1.
-    pub(crate) lines: Vec<usize>,
+    text: String,
+    lines: Vec<Line>,
+    /// The options that a line does not set.
+    defaults: Item,
 }
 
-/// Parses one URL or JSON object per line. Blank lines and lines that begin with `#` are skipped. Options that a line
-/// does not set have the values of `defaults`.
-pub(crate) fn parse(text: &str, defaults: &Item) -> Result<Input, CliError> {
-    let mut input = Input { items: Vec::new(), lines: Vec::new() };
-    for (index, line) in text.lines().enumerate() {
-        let (number, line) = (index + 1, line.trim());
-        if line.is_empty() || line.starts_with('#') {
-            continue;
+/// A line with a page.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// The number of the line, from 1.
+    pub(crate) number: usize,
+    /// The line without the white space around it, as bytes of the text.
+    range: Range<usize>,
+}
+
+impl Input {
+    /// Splits a text into lines. Blank lines and lines that begin with `#` are skipped.
+    pub(crate) fn parse(text: String, defaults: Item) -> Self {
+        let mut lines = Vec::new();
+        let mut start = 0;
+        for (index, line) in text.split_inclusive('\n').enumerate() {
+            let trimmed = line.trim_start();
+            let from = start + line.len() - trimmed.len();
+            let range = from..from + trimmed.trim_end().len();
+            start += line.len();
+            if !range.is_empty() && !trimmed.starts_with('#') {
+                lines.push(Line { number: index + 1, range });
+            }
         }
-        let item = item(line, defaults)
-            .map_err(|error| CliError::Usage(format!("line {number}: {error}")))?;
-        input.items.push(item);
-        input.lines.push(number);
+        Self { text, lines, defaults }
     }
-    Ok(input)
+
+    /// Returns the number of pages.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Returns `true` if there is no page.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Returns the lines with a page.
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Returns the lines in chunks of at most `size`.
+    pub(crate) fn chunks(&self, size: usize) -> impl Iterator<Item = &[Line]> {
+        self.lines.chunks(size)
+    }
+
+    /// Parses the page of a line.
+    pub(crate) fn item(&self, line: &Line) -> Result<Item, CliError> {
+        item(&self.text[line.range.clone()], &self.defaults)
+            .map_err(|error| CliError::Usage(format!("line {}: {error}", line.number)))
+    }
 }
 
 fn item(line: &str, defaults: &Item) -> Result<Item, String> {

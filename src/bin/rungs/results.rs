@@ -1,6 +1,6 @@
 //! The results of a batch: a file or standard output, files per page, and the table at the end.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 use rungs::Engine;
 use rungs::core::credits::Credits;
+use rungs::core::id::{BatchId, JobId};
 use rungs::core::job::{Job, JobState};
 use rungs::engine::{JobSnapshot, Page};
 use rungs::service::wire;
-use serde_json::json;
 
 use crate::args::BatchArgs;
 use crate::error::{CliError, io_reason};
@@ -23,11 +23,11 @@ pub(crate) struct Results {
     out: Option<File>,
     /// Directory for the files of pages.
     pages: Option<PathBuf>,
-    /// Ids of the jobs whose results are written.
-    written: HashSet<String>,
-    /// Jobs that the progress bar counts, and the failed ones among them.
-    shown: HashSet<String>,
-    shown_failures: usize,
+    /// Jobs whose results an earlier run wrote.
+    written: HashSet<JobId>,
+    /// Jobs of the running batches whose results are written and counted.
+    delivered: HashMap<BatchId, HashSet<JobId>>,
+    failures: usize,
     /// Jobs and credits, by state and tier.
     totals: BTreeMap<(&'static str, String), (u64, Credits)>,
     bar: Option<ProgressBar>,
@@ -40,8 +40,8 @@ impl Results {
             out: None,
             pages: args.out_dir.clone(),
             written: HashSet::new(),
-            shown: HashSet::new(),
-            shown_failures: 0,
+            delivered: HashMap::new(),
+            failures: 0,
             totals: BTreeMap::new(),
             bar: None,
         };
@@ -65,9 +65,8 @@ impl Results {
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             let Ok(value) = serde_json::from_slice(&line) else { break };
-            if let Some(id) = wire::result_line_job(&value) {
-                self.written.insert(id.to_owned());
-            }
+            let id = wire::result_line_job(&value);
+            self.written.extend(id.and_then(|it| it.parse::<JobId>().ok()));
             complete_bytes += line.len() as u64;
             line.clear();
         }
@@ -76,35 +75,41 @@ impl Results {
         Ok(file)
     }
 
-    /// Writes the result of a job that has ended, unless it is written already. `offset` is the number of pages of the
-    /// input before the job's batch.
+    /// Writes the result of a job that has ended, unless it is written already, and counts it. `offset` is the number
+    /// of pages of the input before the job's batch.
     pub(crate) async fn deliver(
         &mut self,
         engine: &Engine,
         job: &Job,
         offset: usize,
     ) -> Result<(), CliError> {
-        if !job.state.is_ended() {
+        if self.delivered.get(&job.batch).is_some_and(|it| it.contains(&job.id)) {
             return Ok(());
         }
-        let id = job.id.to_string();
-        if !self.written.contains(&id) {
+        if !self.written.remove(&job.id) {
             let report =
                 engine.job_snapshot(job.id).await.map_err(|error| CliError::failed(&error))?;
             self.write(&report, offset)?;
-            self.written.insert(id.clone());
         }
-        self.show(id, job);
+        self.delivered.entry(job.batch).or_default().insert(job.id);
+        self.count(job);
+        self.show(job);
         Ok(())
     }
 
+    /// Forgets the jobs of a batch whose results are all delivered.
+    pub(crate) fn close(&mut self, batch: BatchId) {
+        self.delivered.remove(&batch);
+    }
+
     fn write(&mut self, report: &JobSnapshot, offset: usize) -> Result<(), CliError> {
-        let mut line = wire::result_line(report);
-        if let (Some(dir), Some(page)) = (&self.pages, report.page()) {
-            // The files first: a job whose line is written is not written again after a crash.
-            line["files"] = json!(write_files(dir, report.job(), page, offset)?);
-        }
-        let line = format!("{line}\n");
+        // The files first: a job whose line is written is not written again after a crash.
+        let files = match (&self.pages, report.page()) {
+            (Some(dir), Some(page)) => Some(write_files(dir, report.job(), page, offset)?),
+            _ => None,
+        };
+        let mut line = wire::result_line(report, files.as_deref());
+        line.push('\n');
         let out = &mut self.out;
         let mut write = || match out {
             Some(file) => file.write_all(line.as_bytes()),
@@ -121,14 +126,11 @@ impl Results {
     }
 
     /// Counts a job in the progress bar, or prints a line about it if there is no bar.
-    fn show(&mut self, id: String, job: &Job) {
-        if !self.shown.insert(id) {
-            return;
-        }
+    fn show(&mut self, job: &Job) {
         let Some(bar) = &self.bar else { return log(job) };
         if job.state != JobState::Succeeded {
-            self.shown_failures += 1;
-            bar.set_message(format!("{} failed", self.shown_failures));
+            self.failures += 1;
+            bar.set_message(format!("{} failed", self.failures));
         }
         bar.inc(1);
     }
@@ -151,8 +153,10 @@ impl Results {
         (of(true), of(false))
     }
 
-    /// Prints the table to standard error. `unsubmitted` pages are not in the store.
-    pub(crate) fn print_table(&self, unsubmitted: usize) {
+    /// Prints the table to standard error. Pages of the `total` that are not counted are not in the store.
+    pub(crate) fn print_table(&self, total: usize) {
+        let (_, counted) = self.failed_of_total();
+        let unsubmitted = (total as u64).saturating_sub(counted);
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

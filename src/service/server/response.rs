@@ -18,7 +18,12 @@ const BUFFERED_CHUNKS: usize = 1;
 
 /// Creates a JSON response.
 pub(super) fn json(status: StatusCode, value: &Value) -> Response {
-    typed(status, "application/json", value.to_string())
+    serialized(status, value.to_string())
+}
+
+/// Creates a JSON response from a serialized value.
+pub(super) fn serialized(status: StatusCode, json: String) -> Response {
+    typed(status, "application/json", json)
 }
 
 /// Creates a response of this media type.

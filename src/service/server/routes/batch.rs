@@ -132,7 +132,7 @@ async fn write_status(
                 let report = engine.with_page_or_error(job).await.map_err(WriteError::Engine)?;
                 wire::item(&report)
             }
-            Results::Omit => wire::item_without_result(&job),
+            Results::Omit => wire::item_without_result(&job).to_string(),
         };
         writer.write(format!("{comma}{item}")).await?;
         comma = ",";

@@ -105,7 +105,7 @@ pub(in crate::service::server) async fn job(
     let job = lookup::job(&service, &principal, &id).await?;
     let report = service.engine().with_page(job).await?;
     let state = principal.family().state_word(report.job().state);
-    Ok(response::json(StatusCode::OK, &wire::job(&report, state)))
+    Ok(response::serialized(StatusCode::OK, wire::job(&report, state)))
 }
 
 /// Handles `POST /scrape/estimate`: prices a page without submitting it.

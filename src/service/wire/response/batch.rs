@@ -8,7 +8,7 @@ use crate::core::job::{Job, JobState};
 use crate::core::tier::Tier;
 use crate::core::url::without_userinfo;
 use crate::engine::{Cancellation, JobSnapshot};
-use crate::service::wire::response::scrape::{escalations, scrape_object};
+use crate::service::wire::response::scrape::{Field, Object, escalations, scrape_fields, to_json};
 
 /// Serializes the response to a submission.
 pub(crate) fn batch_accepted(batch: &BatchRecord) -> Value {
@@ -82,35 +82,43 @@ pub(super) fn paged(
 }
 
 /// Serializes one item of a batch, with its result if it has one.
-pub(crate) fn item(report: &JobSnapshot) -> Value {
-    let mut item = item_without_result(report.job());
-    let page = report.page();
-    item["result"] = page.map(|it| scrape_object(report.job(), it)).unwrap_or_default();
+pub(crate) fn item(report: &JobSnapshot) -> String {
+    let mut item = item_fields(report.job());
+    if let Some(page) = report.page() {
+        item.insert("result", Field::Object(scrape_fields(report.job(), page)));
+    }
     if let Some(Err(error)) = report.result() {
         // Also for a job that succeeded and whose page cannot be read.
-        item["status"] = json!(JobState::Failed.as_str());
-        item["error"] = json!(error.code.as_str());
-        item["error_message"] = json!(error.message);
+        item.insert("status", Field::Text(JobState::Failed.as_str()));
+        item.insert("error", Field::Text(error.code.as_str()));
+        item.insert("error_message", Field::Text(&error.message));
     }
-    item
+    to_json(&item)
 }
 
 /// Serializes one item of a batch, without its result.
 pub(crate) fn item_without_result(job: &Job) -> Value {
+    json!(item_fields(job))
+}
+
+fn item_fields(job: &Job) -> Object<'_> {
     let error = job.failure();
-    json!({
-        "job_id": job.id.to_string(),
-        "url": job.request.page().as_str(),
-        "status": job.state.as_str(),
-        "result": null,
-        "error": error.map(|it| it.code.as_str()),
-        "error_message": error.map(|it| it.message.as_str()),
-        "credits_used": job.charged(),
-        "tier_used": job.tier().map(Tier::number),
-        "escalations": escalations(job),
-        "started_at": job.started_at.map(|it| it.to_string()),
-        "ended_at": job.ended_at.map(|it| it.to_string()),
-    })
+    let values = [
+        ("job_id", json!(job.id.to_string())),
+        ("result", Value::Null),
+        ("error", json!(error.map(|it| it.code.as_str()))),
+        ("error_message", json!(error.map(|it| it.message.as_str()))),
+        ("credits_used", json!(job.charged())),
+        ("tier_used", json!(job.tier().map(Tier::number))),
+        ("escalations", json!(escalations(job))),
+        ("started_at", json!(job.started_at.map(|it| it.to_string()))),
+        ("ended_at", json!(job.ended_at.map(|it| it.to_string()))),
+    ];
+    let mut item: Object<'_> =
+        values.into_iter().map(|(name, value)| (name, Field::Value(value))).collect();
+    item.insert("url", Field::Text(job.request.page().as_str()));
+    item.insert("status", Field::Text(job.state.as_str()));
+    item
 }
 
 /// Serializes the two parts of a batch's status, before and after its items.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::core::job::{Job, JobState};
 use crate::engine::JobSnapshot;
-use crate::service::wire::response::scrape::{billing, scrape_object};
+use crate::service::wire::response::scrape::{Field, Object, billing, scrape_fields, to_json};
 
 /// Serializes the response to a scrape whose page the client has to poll. `state` is the client's word for the job's
 /// state.
@@ -19,29 +19,28 @@ pub(crate) fn job_accepted(job: &Job, state: &str) -> Value {
 }
 
 /// Serializes a job. One that succeeded has the fields of its page at the top, and once more in `result`.
-pub(crate) fn job(report: &JobSnapshot, state: &str) -> Value {
+pub(crate) fn job(report: &JobSnapshot, state: &str) -> String {
     let job = report.job();
-    let page = report.page().map(|it| scrape_object(job, it));
+    let fields = || report.page().map(|page| scrape_fields(job, page));
     let error = job.failure();
     let updated = job.ended_at.or(job.started_at).unwrap_or(job.created_at);
-    let mut body = page.clone().unwrap_or_else(|| json!({ "billing": billing(job) }));
+    let mut body = fields().unwrap_or_else(|| Object::from([("billing", billing(job).into())]));
     let progress = match job.state {
         JobState::Queued => 0,
         JobState::Processing => 50,
         JobState::Succeeded | JobState::Failed => 100,
     };
-    for (name, value) in [
+    let values = [
         ("job_id", json!(job.id.to_string())),
         ("url", json!(job.request.page().as_str())),
         ("status", json!(state)),
-        ("result", page.unwrap_or_default()),
         ("error", json!(error.map(|it| it.code.as_str()))),
         ("error_message", json!(error.map(|it| it.message.as_str()))),
         ("progress", json!(progress)),
         ("created_at", json!(job.created_at.to_string())),
         ("updated_at", json!(updated.to_string())),
-    ] {
-        body[name] = value;
-    }
-    body
+    ];
+    body.extend(values.map(|(name, value)| (name, Field::Value(value))));
+    body.insert("result", fields().map_or(Field::Value(Value::Null), Field::Object));
+    to_json(&body)
 }

@@ -1,5 +1,9 @@
 //! The result of a page: the scrape object of CONTRACT 6.1.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::core::credits::Credits;
@@ -13,18 +17,54 @@ use crate::engine::{Artifact, JobSnapshot, PRINT, Page, SCREENSHOT};
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{ActionResult, ImageText, Redirect};
 
+/// An object whose large values are borrowed from a page, so that it is serialized without copies of them.
+pub(crate) type Object<'a> = BTreeMap<&'static str, Field<'a>>;
+
+/// A value of an [`Object`].
+pub(crate) enum Field<'a> {
+    Value(Value),
+    Borrowed(&'a Value),
+    Text(&'a str),
+    Formats(&'a BTreeMap<Format, Value>),
+    Object(Object<'a>),
+}
+
+impl From<Value> for Field<'_> {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl Serialize for Field<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(value) => value.serialize(serializer),
+            Self::Borrowed(value) => value.serialize(serializer),
+            Self::Text(text) => text.serialize(serializer),
+            Self::Formats(formats) => {
+                serializer.collect_map(formats.iter().map(|(format, it)| (format.as_str(), it)))
+            }
+            Self::Object(object) => object.serialize(serializer),
+        }
+    }
+}
+
 /// Serializes the page of a job that succeeded.
 pub fn scrape_object(job: &Job, page: &Page) -> Value {
+    json!(scrape_fields(job, page))
+}
+
+/// Returns the fields of [`scrape_object`].
+pub(super) fn scrape_fields<'a>(job: &Job, page: &'a Page) -> Object<'a> {
     let extracted = &page.extracted;
     let billing = billing(job);
-    let mut object = Map::new();
-    let mut put = |name: &str, value: Value| {
-        object.insert(name.to_owned(), value);
+    let mut object = Object::new();
+    let mut put = |name: &'static str, value: Value| {
+        object.insert(name, Field::Value(value));
     };
     put("job_id", json!(job.id.to_string()));
     put("url", json!(job.request.page().as_str()));
     put("status_code", json!(page.status_code));
-    put("content", content(extracted));
     put("credits_used", billing["total_credits"].clone());
     put("tier_used", billing["tier_used"].clone());
     put("billing", billing);
@@ -42,8 +82,6 @@ pub fn scrape_object(job: &Job, page: &Page) -> Value {
     put("redirect_chain", page.redirects.iter().map(redirect).collect());
     put("proxy_used", json!(page.proxied));
     extraction(extracted, &mut put);
-    put("text", json!(extracted.text));
-    top_level_formats(extracted, &mut put);
     cache_fields(job, page, &mut put);
     if !extracted.warnings.is_empty() {
         put("warning", json!(extracted.warnings.join("; ")));
@@ -58,11 +96,14 @@ pub fn scrape_object(job: &Job, page: &Page) -> Value {
         put("action_results", page.actions.iter().map(action_result).collect());
     }
     artifacts(job.id, &page.artifacts, &mut put);
-    Value::Object(object)
+    object.insert("content", Field::Formats(&extracted.content));
+    object.insert("text", Field::Text(&extracted.text));
+    object.extend(top_level_formats(extracted));
+    object
 }
 
 /// Adds the artifacts, each with its URL relative to the service.
-fn artifacts(job: JobId, files: &[Artifact], put: &mut impl FnMut(&str, Value)) {
+fn artifacts(job: JobId, files: &[Artifact], put: &mut impl FnMut(&'static str, Value)) {
     let url = |name: &str| format!("/api/v1/jobs/{job}/artifacts/{name}");
     for (field, name) in [("screenshot_url", SCREENSHOT), ("pdf_url", PRINT)] {
         let exists = files.iter().any(|it| it.name == name);
@@ -77,16 +118,8 @@ fn artifacts(job: JobId, files: &[Artifact], put: &mut impl FnMut(&str, Value)) 
     put("artifacts", list.collect());
 }
 
-fn content(extracted: &Extracted) -> Value {
-    extracted
-        .content
-        .iter()
-        .map(|(format, value)| (format.as_str().to_owned(), value.clone()))
-        .collect()
-}
-
 /// Adds the extractor of the requested fields: rungs itself, or a language model with its usage.
-fn extraction(extracted: &Extracted, put: &mut impl FnMut(&str, Value)) {
+fn extraction(extracted: &Extracted, put: &mut impl FnMut(&'static str, Value)) {
     let Some(model) = &extracted.prompted else {
         return put("extraction_method", json!("algorithmic"));
     };
@@ -132,64 +165,66 @@ fn metadata(extracted: &Extracted) -> Value {
     Value::Object(metadata)
 }
 
-/// Adds copies of the formats at the top level, where the samples of the batch guide read them.
-fn top_level_formats(extracted: &Extracted, put: &mut impl FnMut(&str, Value)) {
+/// Returns the formats under the names at the top level where the samples of the batch guide read them, and the fields.
+fn top_level_formats(extracted: &Extracted) -> impl Iterator<Item = (&'static str, Field<'_>)> {
     let names = [
         (Format::Html, "html"),
         (Format::Json, "json"),
         (Format::Markdown, "markdown"),
         (Format::Markdown, "markdown_content"),
     ];
-    for (format, name) in names {
-        if let Some(value) = extracted.content.get(&format) {
-            put(name, value.clone());
-        }
-    }
-    if let Some(raw) = &extracted.raw_html {
-        put("raw_html", json!(raw));
-    }
-    if let Some(filtered) = &extracted.filtered_content {
-        put("filtered_content", filtered.clone());
-        put("extraction_result", filtered.clone());
-    }
-    if let Some(profile) = &extracted.profile {
-        put("profile", profile.clone());
-    }
-    if let Some(prompted) = &extracted.prompted {
-        put("extraction_result", prompted.value.clone());
-    }
-    if let Some(evidence) = &extracted.evidence {
-        put("evidence", evidence.clone());
-    }
+    let formats = names.map(|(format, name)| (name, extracted.content.get(&format)));
+    let answer = extracted.prompted.as_ref().map(|it| &it.value);
+    let fields = [
+        ("filtered_content", extracted.filtered_content.as_ref()),
+        ("extraction_result", answer.or(extracted.filtered_content.as_ref())),
+        ("profile", extracted.profile.as_ref()),
+        ("evidence", extracted.evidence.as_ref()),
+    ];
+    let values = formats.into_iter().chain(fields);
+    let values = values.filter_map(|(name, value)| Some((name, Field::Borrowed(value?))));
+    values.chain(extracted.raw_html.as_ref().map(|it| ("raw_html", Field::Text(it))))
 }
 
 /// Adds the state of the response cache: a hit or not, the time of the entry, and its expiry.
-fn cache_fields(job: &Job, page: &Page, put: &mut impl FnMut(&str, Value)) {
+fn cache_fields(job: &Job, page: &Page, put: &mut impl FnMut(&'static str, Value)) {
     let hit = matches!(job.outcome, Some(Outcome::Succeeded { cached: true, .. }));
     put("cached", json!(hit));
     put("cached_at", if hit { json!(page.fetched_at.to_string()) } else { Value::Null });
     put("expires_at", json!(page.cached_until.map(|it| it.to_string())));
 }
 
-/// Serializes a job that has ended as one line of a results file.
-pub fn result_line(report: &JobSnapshot) -> Value {
+/// Serializes an object to a string.
+pub(super) fn to_json(object: &Object<'_>) -> String {
+    serde_json::to_string(object).expect("the keys of every object are strings")
+}
+
+/// Serializes a job that has ended as one line of a results file, without the line feed. `files` are the files that the
+/// formats of the page were written to, if there are any.
+pub fn result_line(report: &JobSnapshot, files: Option<&[PathBuf]>) -> String {
     let job = report.job();
-    let mut line = json!({
-        "job_id": job.id.to_string(),
-        "batch_id": job.batch.to_string(),
-        "url": job.request.page().as_str(),
-        "status": job.state.as_str(),
-    });
+    let mut line = Object::new();
+    line.insert("job_id", json!(job.id.to_string()).into());
+    line.insert("batch_id", json!(job.batch.to_string()).into());
+    line.insert("url", Field::Text(job.request.page().as_str()));
+    line.insert("status", Field::Text(job.state.as_str()));
     match report.result() {
         Some(Err(error)) => {
-            line["error"] = json!(error.code.as_str());
-            line["error_message"] = json!(error.message);
-            line["escalations"] = json!(escalations(job));
+            line.insert("error", Field::Text(error.code.as_str()));
+            line.insert("error_message", Field::Text(&error.message));
+            line.insert("escalations", json!(escalations(job)).into());
         }
-        Some(Ok(page)) => line["result"] = scrape_object(job, page),
-        None => line["result"] = Value::Null,
+        Some(Ok(page)) => {
+            line.insert("result", Field::Object(scrape_fields(job, page)));
+        }
+        None => {
+            line.insert("result", Value::Null.into());
+        }
     }
-    line
+    if let Some(files) = files {
+        line.insert("files", json!(files).into());
+    }
+    to_json(&line)
 }
 
 /// Reads the job's id from a line of a results file.

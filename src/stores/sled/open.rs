@@ -20,8 +20,8 @@ use super::table::{DB, Table, commits, damaged, failed, from_sled};
 /// The longest wait for another process to release its lock.
 const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
-/// The size of sled's page cache: 64 MiB.
-const CACHE_BYTES: u64 = 67_108_864;
+/// The size of the page cache of sled: 16 MiB, because most records are read soon after they were written.
+const CACHE_BYTES: u64 = 16_777_216;
 
 /// The layout of keys and files that this release writes.
 const FORMAT: u64 = 1;

@@ -8,7 +8,6 @@ use rungs::core::request::Item;
 use rungs::engine::Settings;
 use rungs::stores::{Memory, Sled};
 use rungs::{BatchHandle, Engine, ProgressEvent};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::args::BatchArgs;
@@ -175,6 +174,7 @@ impl Run {
 
 /// Returns a chunk's idempotency key. The same chunk at the same position of the input is the same batch.
 fn idempotency_key(number: usize, chunk: &[Item]) -> String {
-    let digest = Sha256::digest(json!(chunk).to_string());
+    let items = serde_json::to_vec(chunk).expect("the keys of every item are strings");
+    let digest = Sha256::digest(items);
     format!("cli-{number}-{digest:x}")
 }

@@ -87,8 +87,8 @@ impl Results {
             return Ok(());
         }
         if !self.written.remove(&job.id) {
-            let report =
-                engine.job_snapshot(job.id).await.map_err(|error| CliError::failed(&error))?;
+            let report = engine.with_page(job.clone()).await;
+            let report = report.map_err(|error| CliError::failed(&error))?;
             self.write(&report, offset)?;
         }
         self.delivered.entry(job.batch).or_default().insert(job.id);

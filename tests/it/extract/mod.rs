@@ -6,6 +6,7 @@ mod documents;
 mod embedded_state;
 mod fields;
 mod formats;
+mod html5lib;
 mod kept;
 mod readers;
 mod schemas;

@@ -187,7 +187,8 @@ fn text(value: &Value, format: Option<&str>) -> Option<Value> {
     let given = match value {
         Value::String(_) => value.clone(),
         Value::Object(of) => {
-            ["name", "url", "@value", "text"].iter().find_map(|it| of.get(*it))?.clone()
+            let given = ["name", "url", "@value", "text"].iter().find_map(|it| of.get(*it))?;
+            Some(given).filter(|it| !index::is_blank(it))?.clone()
         }
         Value::Null => return None,
         other => Value::String(other.to_string()),

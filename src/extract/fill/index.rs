@@ -110,7 +110,7 @@ fn is_nested(value: &Value) -> bool {
 }
 
 /// Returns `true` for null and for a text without a visible character.
-fn is_blank(value: &Value) -> bool {
+pub(super) fn is_blank(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|it| it.trim().is_empty())
 }
 

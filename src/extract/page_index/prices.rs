@@ -1,5 +1,7 @@
 //! Reads the price that a page shows for its product, and its past prices.
 
+use std::ops::Range;
+
 use crate::extract::dom::doc::{Doc, Id};
 use crate::extract::dom::past_price::{has_class_part, is_past, is_struck};
 use crate::extract::dom::tag::Tag;
@@ -14,6 +16,8 @@ const BARE_TEXT: usize = 60;
 const SPAN_TEXT: usize = 20;
 /// Nodes of a price.
 const PRICE_NODES: usize = 200;
+/// Nodes in front of the heading among which a price is not that of a banner.
+const ABOVE: usize = 40;
 /// Elements around a price that may mark it as another's.
 const AROUND: usize = 3;
 /// Nodes between a price of the past and the one beside it.
@@ -69,7 +73,12 @@ impl VisiblePrices {
         }
         prices.is_marked = prices.current.is_some() || unsigned.is_some();
         if prices.current.is_none() {
-            let other = unsigned.or_else(|| unlabeled_price(doc, heading)).or(struck);
+            let bare = || {
+                unlabeled_price(doc, heading..doc.len(), BARE_TEXT).or_else(|| {
+                    unlabeled_price(doc, heading.saturating_sub(ABOVE)..heading, SPAN_TEXT)
+                })
+            };
+            let other = unsigned.or_else(bare).or(struck);
             prices.at = other.map_or(0, |it| it.0);
             prices.current = other.map(|it| it.1);
         }
@@ -135,13 +144,13 @@ fn labeled_price(doc: &Doc<'_>, id: Id) -> Option<Money> {
     Some(signed.into_iter().find(|it| (it.amount - found.amount).abs() < 0.001).unwrap_or(found))
 }
 
-/// Returns the first amount with a currency behind the heading, in a short text without a mark.
-fn unlabeled_price(doc: &Doc<'_>, heading: Id) -> Option<(Id, Money)> {
-    (heading..doc.len()).find_map(|id| {
+/// Returns the first amount with a currency in a range, in a short text without a mark.
+fn unlabeled_price(doc: &Doc<'_>, mut range: Range<Id>, longest: usize) -> Option<(Id, Money)> {
+    range.find_map(|id| {
         let node = doc.node(id);
         let alone = node.tag == Tag::Span && node.text <= SPAN_TEXT;
         let may = (node.tag.is_block() || alone)
-            && (2..=BARE_TEXT).contains(&node.text)
+            && (2..=longest).contains(&node.text)
             && node.linked < node.text
             && !node.has_block
             && !is_hidden(doc, id)

@@ -1,8 +1,9 @@
 //! The `product` profile: something for sale, its price, its numbers and its availability.
 //!
 //! Structured data leads ([`item`], [`meta`]); what it lacks is read from the page ([`page`],
-//! [`stock`]) and from the data of its scripts ([`scripts`]).
+//! [`brand`], [`stock`]) and from the data of its scripts ([`scripts`]).
 
+mod brand;
 mod codes;
 mod item;
 mod meta;
@@ -44,7 +45,7 @@ pub(super) fn fields(
         item::read(&mut fields, *source, item, context, &mut prices);
     }
     if items.is_empty() {
-        names::read(&mut fields, facts);
+        names::read(&mut fields, page, facts);
     }
     meta::read(&mut fields, facts, &mut prices);
     price(&mut fields, doc, facts, &prices);
@@ -59,7 +60,14 @@ pub(super) fn fields(
     }
     page::fill(&mut fields, doc, facts, &labeled);
     if !fields.has("brand") {
-        names::brand(&mut fields, doc, page);
+        brand::read(&mut fields, doc, page, facts);
+    }
+    let is_article = facts.declared.opengraph.get("type").is_some_and(|it| it == "article");
+    if items.is_empty() && is_article && facts.published_at.is_some() {
+        // The title of an article is no product, unless the page sells it.
+        if !fields.has("price") && !has_cart(doc) {
+            fields.0.remove("name");
+        }
     }
     fields
 }

@@ -11,6 +11,8 @@ use super::codes;
 const OBJECT: usize = 400;
 /// Occurrences of the name in one script that are read.
 const MAX_PLACES: usize = 20;
+/// Different brands of a page that are read.
+const MAX_BRANDS: usize = 20;
 /// Keys of the number.
 const NUMBERS: [&str; 4] = ["\"sku\":", "\"productSKU\":", "\"product_sku\":", "\"productSku\":"];
 /// Keys of the brand.
@@ -32,6 +34,32 @@ pub(super) fn brand(doc: &Doc<'_>, name: &str) -> Option<String> {
         Value::Object(of) => codes::brand(of.get("name")?.as_str()?),
         _ => None,
     })
+}
+
+/// Returns the different brands that the scripts of a page name, at most [`MAX_BRANDS`].
+pub(super) fn brands(doc: &Doc<'_>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for id in (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script) {
+        let source = doc.source_text(id);
+        for key in BRANDS {
+            for (at, _) in source.match_indices(key).take(MAX_PLACES) {
+                let value = source.get(at + key.len()..).and_then(first_value);
+                let name = match value {
+                    Some(Value::String(text)) => codes::brand(&text),
+                    Some(Value::Object(of)) => {
+                        of.get("name").and_then(Value::as_str).and_then(codes::brand)
+                    }
+                    _ => None,
+                };
+                let Some(name) = name.filter(|it| !found.contains(it)) else { continue };
+                found.push(name);
+                if found.len() == MAX_BRANDS {
+                    return found;
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Returns the value of a key in the same object as a name.
@@ -60,5 +88,10 @@ fn behind(source: &str, from: usize, keys: &[&str]) -> Option<Value> {
     let end = rest.find('}').unwrap_or(rest.len());
     let object = rest.get(..end).filter(|it| it.len() <= OBJECT)?;
     let at = keys.iter().find_map(|key| Some(object.find(key)? + key.len()))?;
-    serde_json::Deserializer::from_str(rest.get(at..)?).into_iter::<Value>().next()?.ok()
+    first_value(rest.get(at..)?)
+}
+
+/// Returns the JSON value that a text begins with.
+fn first_value(text: &str) -> Option<Value> {
+    serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()
 }

@@ -239,3 +239,75 @@ fn a_blank_brand_gives_way_to_the_one_on_the_page() {
 
     assert_eq!(filled.filtered_content, Some(json!({ "brand": "Kiln" })));
 }
+
+#[test]
+fn a_brand_is_read_from_the_sign_that_shows_it() {
+    let own = "<meta property=og:url content=https://kiln.example/p><title>Round pot | Kiln Europe</title>\
+        <h1>Round pot</h1><p class=price>$5</p>";
+    let several = format!("{own}<a href=/all-brands>Our makers</a>");
+    for (sign, page, brand) in [
+        (
+            "a link",
+            "<nav><a href=/brands/ofen>Ofen</a><a href=/brands/kiln>Kiln</a></nav><h1>Kiln pot 20 cm</h1>",
+            "Kiln",
+        ),
+        ("a picture", "<h1>Round pot</h1><p><a href=/marken/kiln><img alt=Kiln></a></p>", "Kiln"),
+        (
+            "a group of things",
+            "<p><a href=/pots/kiln-brand>Kiln Pots</a></p><h1>Kiln 20 Round</h1>",
+            "Kiln",
+        ),
+        ("another script", "<p><a href=/pots/kiln>Kiln</a></p><h1>Кастрюля Kiln 20</h1>", "Kiln"),
+        ("the title", "<title>kILn Round pot</title><h1>Round pot</h1><p>kILn</p>", "kILn"),
+        ("a known name", "<h1>Top Nike Hyper</h1>", "Nike"),
+        (
+            "data of scripts",
+            "<h1>Kiln round pot</h1><script>let page = {\"brand\":{\"name\":\"Kiln\"}}</script>",
+            "Kiln",
+        ),
+        ("the maker's own shop", own, "Kiln"),
+        ("a shop of several brands", &several, ""),
+        ("a thing that goes with another", "<h1>Case for Samsung phones</h1>", ""),
+        (
+            "a word of an offer",
+            "<title>Tickets Round pot</title><h1>Round pot</h1><p>Tickets</p>",
+            "",
+        ),
+        ("a word of the title alone", "<title>Crockery Round pot</title><h1>Round pot</h1>", ""),
+    ] {
+        let json = json_of(&format!("{page}<p>Some words about it.</p>"), Profile::Product);
+        let found = json.get("brand").and_then(Value::as_str).unwrap_or_default();
+        assert_eq!(found, brand, "{sign}: {page}");
+    }
+}
+
+#[test]
+fn a_name_excludes_the_offer_around_it() {
+    let shared = |title: &str| format!("<meta property=og:title content='{title}'>");
+    for (page, name) in [
+        ("<title>Buy Round pot</title><h1>Buy Round pot</h1>".to_owned(), "Round pot"),
+        (format!("{}<h1>Round pot</h1>", shared("Kiln Round pot - dark red - The shop")), "Round pot - dark red"),
+        (format!("{}<h1>Round pot</h1>", shared("Round pot with a wooden lid")), "Round pot with a wooden lid"),
+        (format!("{}<h1>Round pot</h1>", shared("Round pot best price and reviews")), "Round pot"),
+        ("<title>Round pot | Shop</title><h1>Round pot<span>For soups</span></h1>".to_owned(), "Round pot"),
+        ("<title>Round pot, red</title><h1><span>Round pot</span><span>red</span></h1>".to_owned(), "Round pot red"),
+        (
+            "<meta property=og:type content=article><meta property=article:published_time content=2027-05-03>\
+             <title>The harbor wakes</title><h1>The harbor wakes</h1>".to_owned(),
+            "",
+        ),
+    ] {
+        let json = json_of(&format!("{page}<p>Some words about it.</p>"), Profile::Product);
+        assert_eq!(json.get("name").and_then(Value::as_str).unwrap_or_default(), name, "{page}");
+    }
+}
+
+#[test]
+fn a_bare_price_may_stand_right_above_the_name() {
+    let above = "<p><span>Price:</span> USD 60.00</p><h1>Clay mug</h1><p>Some words about it.</p>";
+    let banner =
+        "<p>Free shipping on all orders over $35</p><h1>Clay mug</h1><p>Some words about it.</p>";
+
+    assert_fields(&json_of(above, Profile::Product), &json!({ "price": 60, "currency": "USD" }));
+    assert_eq!(json_of(banner, Profile::Product).get("price"), None);
+}

@@ -13,6 +13,9 @@ use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::{Doc, Id};
 use crate::extract::value::date::{DateStyle, iso_or_day};
 
+/// Letters of a description that a paragraph begins with.
+const DESCRIBED: usize = 40;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Facts {
@@ -53,6 +56,18 @@ impl Facts {
             kind,
             declared,
         }
+    }
+
+    /// Returns `true` if the page declares to be an article.
+    pub(crate) fn is_article(&self) -> bool {
+        page_kind::is_written(&self.declared)
+    }
+
+    /// Returns `true` if a text begins like the description that the page declares.
+    pub(crate) fn describes(&self, text: &str) -> bool {
+        let begin: String = self.description.as_deref().map(title::letters).unwrap_or_default();
+        let begin: String = begin.chars().take(DESCRIBED).collect();
+        begin.chars().count() == DESCRIBED && title::letters(text).starts_with(&begin)
     }
 
     /// The metadata of a result.

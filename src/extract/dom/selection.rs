@@ -29,6 +29,8 @@ pub(crate) enum DropRule {
     Details,
     /// A label that each post of a page repeats.
     Label,
+    /// Outside the chosen part, between it and a paragraph that leads to it.
+    Outside,
 }
 
 impl DropRule {
@@ -47,6 +49,7 @@ impl DropRule {
             Self::Repeated => "repeated",
             Self::Details => "details",
             Self::Label => "label",
+            Self::Outside => "outside",
         }
     }
 }

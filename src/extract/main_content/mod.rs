@@ -1,17 +1,20 @@
 //! Finds the main content of a page.
 //!
 //! First one part of the page is chosen ([`choose`]), then the boilerplate inside it is dropped
-//! ([`trim`], [`phrases`], [`stories`]), and last what is left around it ([`ending`]). What counts as
-//! boilerplate depends on the kind of the page.
+//! ([`trim`], [`phrases`], [`stories`], [`teasers`]), then what is left around it ([`ending`]), and last the
+//! paragraphs that lead to the part are added ([`lead`]). What counts as boilerplate depends on the kind of
+//! the page.
 
 mod boilerplate;
 mod choose;
 mod ending;
 mod evidence;
 mod explain;
+mod lead;
 mod phrases;
 mod repetition;
 mod stories;
+mod teasers;
 mod trim;
 
 use crate::extract::data::facts::Facts;
@@ -52,6 +55,7 @@ pub(super) fn find<'d, 'a>(
     if let Some(body) = choose::named_body(&selection) {
         selection.root = body;
     }
+    lead::add_leads(&mut selection, boilerplate, facts);
     warnings.extend(explain::warning(&selection));
     selection
 }

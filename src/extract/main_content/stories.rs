@@ -95,7 +95,7 @@ fn is_box(doc: &Doc<'_>, id: Id) -> bool {
 }
 
 /// The block before a list of titles.
-enum Introduction {
+pub(super) enum Introduction {
     /// A whole paragraph, or nothing.
     None,
     /// A label that refers to other pages ("More:").
@@ -105,7 +105,7 @@ enum Introduction {
 }
 
 /// Returns what introduces a box: the block before it.
-fn introduction(doc: &Doc<'_>, root: Id, id: Id) -> Introduction {
+pub(super) fn introduction(doc: &Doc<'_>, root: Id, id: Id) -> Introduction {
     let before = (root + 1..id).rev().take(BEFORE);
     let mut blocks = before.filter(|it| {
         let node = doc.node(*it);
@@ -190,7 +190,7 @@ impl StoryBox {
     }
 }
 
-fn holds_image(doc: &Doc<'_>, id: Id) -> bool {
+pub(super) fn holds_image(doc: &Doc<'_>, id: Id) -> bool {
     (id..doc.end(id)).any(|it| matches!(doc.tag(it), Tag::Img | Tag::Picture))
 }
 
@@ -199,14 +199,15 @@ fn is_in_link(doc: &Doc<'_>, id: Id) -> bool {
 }
 
 /// The hosts and the path of a page.
-struct Site {
+#[derive(Debug)]
+pub(super) struct Site {
     hosts: Vec<String>,
     path: Option<String>,
 }
 
 impl Site {
     /// Collects the hosts that a page names as its own.
-    fn of(facts: &Facts) -> Self {
+    pub(super) fn of(facts: &Facts) -> Self {
         let declared = &facts.declared;
         let own = [
             declared.address.as_deref(),
@@ -222,7 +223,7 @@ impl Site {
     }
 
     /// Returns `true` if an address is that of a page of this site.
-    fn is_here(&self, address: &str) -> bool {
+    pub(super) fn is_here(&self, address: &str) -> bool {
         let address = address.trim();
         let is_page =
             !address.is_empty() && !address.starts_with('#') && !phrases::leads_to_file(address);
@@ -240,13 +241,40 @@ impl Site {
 
     /// Returns `true` if the address of a page of this site is made from a title or a number, and is that of
     /// another page.
-    fn is_story(&self, address: &str) -> bool {
+    pub(super) fn is_story(&self, address: &str) -> bool {
         let path = host_and_path(address.trim()).1.trim_end_matches('/');
         let last = path.rsplit('/').next().unwrap_or_default();
-        let hyphens = last.bytes().filter(|it| matches!(it, b'-' | b'_')).count();
-        let digits = last.split(|it: char| !it.is_ascii_digit()).any(|it| it.len() >= DIGITS);
-        (hyphens >= HYPHENS || digits) && self.path.as_deref() != Some(path)
+        is_named(last) && self.path.as_deref() != Some(path)
     }
+
+    /// Returns `true` like [`Site::is_story`], also if the title is the folder of a short last part:
+    /// `/a-title-of-a-story/17-3.html`.
+    pub(super) fn leads_to_story(&self, address: &str) -> bool {
+        let path = host_and_path(address.trim()).1.trim_end_matches('/');
+        has_story(path) && self.path.as_deref() != Some(path)
+    }
+
+    /// Returns `true` if the address of the page itself is that of a story.
+    pub(super) fn is_own_story(&self) -> bool {
+        self.path.as_deref().is_some_and(has_story)
+    }
+}
+
+/// Returns `true` if one of the last two parts of a path is made from a title, or the last one from a number.
+fn has_story(path: &str) -> bool {
+    let mut parts = path.rsplit('/');
+    let (last, before) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    is_named(last) || hyphens(before) >= HYPHENS
+}
+
+/// Returns `true` if a part of an address is made from a title or a number.
+fn is_named(part: &str) -> bool {
+    let digits = part.split(|it: char| !it.is_ascii_digit()).any(|it| it.len() >= DIGITS);
+    digits || hyphens(part) >= HYPHENS
+}
+
+fn hyphens(part: &str) -> usize {
+    part.bytes().filter(|it| matches!(it, b'-' | b'_')).count()
 }
 
 /// Splits an address into its host, without `www.`, and its path.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::evidence::{Evidence, Flow};
-use super::{choose, ending, phrases, repetition, stories};
+use super::{choose, ending, phrases, repetition, stories, teasers};
 use crate::extract::data::facts::Facts;
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::{Doc, Id};
@@ -86,6 +86,7 @@ pub(super) fn without_boilerplate<'d, 'a>(
     }
     if kind == PageKind::Other {
         stories::drop_stories(&mut selection, &flow, facts);
+        teasers::drop_teasers(&mut selection, &flow, facts);
     }
     drop_above_heading(&mut selection);
     drop_lone_links(&mut selection, &flow, kind);

@@ -183,6 +183,113 @@ fn the_text_excludes_captions_without_a_figure() {
     }
 }
 
+/// A box of the text alone, which is chosen as the content.
+fn text_box() -> String {
+    format!("<div class=entry-content>{}</div>", story())
+}
+
+#[test]
+fn a_lead_in_a_box_of_its_own_belongs_to_the_article() {
+    let lead = "MARKER is the hottest hour of a long night, and two people share the work.";
+    for before in [
+        format!("<h1>How to fire</h1><div class=excerpt><p>{lead}</p></div>"),
+        format!(
+            "<h1>How to fire</h1><div><span>By Ada Reed</span></div><div class=intro>{lead}</div>"
+        ),
+        // Far from the heading it is the lead if it is the description, too.
+        format!(
+            "<meta name=description content='{lead}'><h1>How to fire</h1><div>{}</div><div><p>{lead}</p></div>",
+            "<span>Stoneware and wood</span> ".repeat(20)
+        ),
+    ] {
+        let made = read(&format!("<main>{before}{}<p>Sold out</p></main>", text_box()));
+        assert_kept(&made, "MARKER is the hottest");
+        assert_kept(&made, "hour 12");
+        assert_dropped(&made, "Sold out");
+        assert_dropped(&made, "By Ada Reed");
+    }
+}
+
+#[test]
+fn a_paragraph_before_the_text_is_no_lead_if_it_stands_elsewhere() {
+    let other = "MARKER answers your questions every morning, and the first call is free.";
+    for before in [
+        format!("<div><p>{other}</p></div><h1>How to fire</h1>"),
+        format!("<h1>How to fire</h1><aside><p>{other}</p></aside>"),
+        format!("<h1>How to fire</h1><div class=newsletter><p>{other}</p></div>"),
+        format!("<h1>How to fire</h1><form><p>{other}</p><input name=mail></form>"),
+        format!(
+            "<h1>How to fire</h1><div>{}</div><div><p>{other}</p></div>",
+            "<span>Stoneware and wood</span> ".repeat(20)
+        ),
+        format!("<h1>How to fire</h1><div>{}</div>", format!("<p>{other}</p>").repeat(4)),
+    ] {
+        let made = read(&format!("<main>{before}{}</main>", text_box()));
+        assert_dropped(&made, "MARKER");
+        assert_kept(&made, "hour 12");
+    }
+}
+
+/// A page of one article, with a part behind its text.
+fn followed(head: &str, part: &str) -> Extracted {
+    read(&format!("{head}<main><h1>How to fire</h1><div>{}</div>{part}</main>", story()))
+}
+
+const DATED: &str = "<meta property=article:published_time content=2025-03-01>";
+
+#[test]
+fn teasers_of_other_stories_below_an_article_are_dropped() {
+    let teaser = |title: &str, image: &str| {
+        format!(
+            "<div class=c>{image}<h3><a href='/2025/{title}-for-the-winter'>{title} for the winter</a></h3>\
+             <p>The potters of the valley make plates that keep a soup warm for an hour.</p></div>"
+        )
+    };
+    let two = [teaser("MARKER one", ""), teaser("MARKER two", "<img src=a.jpg>")].concat();
+    for part in [
+        format!("<div>{two}</div>"),
+        format!("<section><h2>Related</h2><div>{two}</div></section>"),
+        // A card in one link, and an address whose last part is short.
+        "<div><a href=/pots-for-the-winter-months/7.html><h4>MARKER for winter</h4><p>They keep warm.</p></a>\
+         <a href=/bricks-of-the-old-shed/8.html><h4>MARKER of the shed</h4><p>Nobody knows.</p></a></div>"
+            .to_owned(),
+    ] {
+        let made = followed(DATED, &part);
+        assert_dropped(&made, "MARKER");
+        assert_dropped(&made, "Related");
+        assert_kept(&made, "hour 12");
+    }
+}
+
+#[test]
+fn boxes_with_links_below_a_text_stay_if_they_are_no_teasers() {
+    let one = "<div><h3><a href=/2025/pots-for-the-winter-months>Pots for the winter</a></h3>\
+               <p>MARKER of the valley make plates that keep a soup warm for an hour.</p></div>";
+    let two = [one, &one.replace("winter", "summer")].concat();
+    let prose =
+        "<p>Whoever fires alone should sleep in the afternoon, as the night is long and cold.</p>";
+    for part in [
+        // One box, boxes before prose, links to other sites, and boxes without a title.
+        format!("<div>{one}</div>"),
+        format!("<div>{two}</div>{prose}"),
+        two.replace("/2025/", "https://pots.example/2025/"),
+        two.replace(
+            "<h3><a href=/2025/pots-for-the-winter-months>Pots for the winter</a></h3>",
+            "",
+        ),
+        format!("<div>{two}</div>").replace("-for-the-winter-months", ""),
+    ] {
+        let made = followed(DATED, &part);
+        assert_kept(&made, "MARKER");
+    }
+    // A list that the text announces, and a page that is mostly boxes.
+    let list = two.replace("<div>", "<li>").replace("</div>", "</li>");
+    assert_kept(&ending(&format!("<p>These pots survived:</p><ul>{list}</ul>")), "MARKER");
+    let shelf =
+        format!("<main><h1>Pots</h1><p>All of our pots are here.</p><div>{two}</div></main>");
+    assert_kept(&read(&format!("{DATED}{shelf}")), "MARKER");
+}
+
 #[test]
 fn the_article_with_the_heading_is_the_content() {
     let card = |it: usize| {

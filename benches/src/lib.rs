@@ -1,5 +1,7 @@
 //! Readings of this process that the benches share.
 
+pub mod pages;
+
 use std::fs;
 use std::time::Duration;
 

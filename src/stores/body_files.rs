@@ -1,7 +1,6 @@
 //! Result bodies on disk: one append-only file per batch, which is removed with the batch.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -16,6 +15,7 @@ use crate::core::job::{BodyRef, Outcome};
 use crate::core::record::Record;
 use crate::ports::BoxFuture;
 use crate::ports::store::{self, Bodies, StoreError};
+use crate::stores::compress::Compressors;
 use crate::stores::flush::SharedFlush;
 use crate::stores::space::DiskSpace;
 use crate::stores::{blocking, check_in_place, sync_dir};
@@ -26,8 +26,6 @@ const MAGIC: [u8; 4] = *b"rgp1";
 const HEAD: usize = 16;
 /// The most files kept open for appending.
 const MAX_OPEN: usize = 64;
-/// The compression level: the fastest, because bodies are read a few times and removed after a day.
-const LEVEL: i32 = 1;
 /// The size of a body, in bytes, up to which [`CoveredBodies`] leaves the sync to the next commit.
 const COVERED_BYTES: usize = 65_536;
 
@@ -57,32 +55,6 @@ struct Unsynced {
     files: HashMap<BatchId, Arc<BodyFile>>,
     /// The parts of files whose sync failed: nothing is known of the bodies in them.
     lost: HashMap<BatchId, Range<u64>>,
-}
-
-/// Compressors that are not in use. A new one allocates several hundred kilobytes.
-#[derive(Default)]
-struct Compressors(Mutex<Vec<zstd::bulk::Compressor<'static>>>);
-
-impl fmt::Debug for Compressors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Compressors")
-    }
-}
-
-impl Compressors {
-    /// The most that are kept.
-    const MAX_IDLE: usize = 4;
-
-    fn compress(&self, body: &[u8]) -> io::Result<Vec<u8>> {
-        let idle = locked(&self.0).pop();
-        let mut compressor = idle.map_or_else(|| zstd::bulk::Compressor::new(LEVEL), Ok)?;
-        let compressed = compressor.compress(body)?;
-        let mut idle = locked(&self.0);
-        if idle.len() < Self::MAX_IDLE {
-            idle.push(compressor);
-        }
-        Ok(compressed)
-    }
 }
 
 #[derive(Debug, Default)]

@@ -3,30 +3,36 @@
 //! A store makes no decisions. It keeps versioned records by key and an index of the times at which they are due.
 //! [`crate::core`] computes the new records.
 
-#[cfg(feature = "sled")]
+#[cfg(any(feature = "journal", feature = "sled"))]
 mod blocking;
 #[cfg(feature = "sled")]
 mod body_files;
 #[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod codec;
-#[cfg(feature = "sled")]
+#[cfg(any(feature = "journal", feature = "sled"))]
+mod compress;
+#[cfg(any(feature = "journal", feature = "sled"))]
 mod dir;
 #[cfg(feature = "sled")]
 mod flush;
+#[cfg(feature = "journal")]
+mod journal;
 mod key_range;
 mod memory;
 #[cfg(feature = "sled")]
 mod sled;
-#[cfg(feature = "sled")]
+#[cfg(any(feature = "journal", feature = "sled"))]
 mod space;
 
-#[cfg(feature = "sled")]
+#[cfg(any(feature = "journal", feature = "sled"))]
 use blocking::blocking;
 #[cfg(feature = "sled")]
 pub use body_files::BodyFiles;
-#[cfg(feature = "sled")]
+#[cfg(any(feature = "journal", feature = "sled"))]
 use dir::{check_in_place, sync_dir};
+#[cfg(feature = "journal")]
+pub use journal::Journal;
 pub use memory::Memory;
 #[cfg(feature = "sled")]
 pub use sled::Sled;

@@ -29,6 +29,8 @@ const FORMAT_KEY: &[u8] = b"meta/format";
 /// The file that is created last in a new store. If it exists, the database must contain its format: sled treats a
 /// file that it cannot read as empty.
 const MARKER: &str = "rungs-store";
+/// A file of the other store on disk.
+const JOURNAL: &str = "rungs-journal";
 /// The file of sled's settings.
 const CONF: &str = "conf";
 /// The file of the number of acknowledged commits.
@@ -63,6 +65,9 @@ fn open_table(dir: &Path) -> Result<Table, StoreError> {
         return Err(damaged(format!("{} is not a directory", dir.display())));
     }
     fs::create_dir_all(dir).map_err(failed)?;
+    if dir.join(JOURNAL).exists() {
+        return Err(damaged(format!("{} holds a journal", dir.display())));
+    }
     let is_made = dir.join(MARKER).exists();
     let length = dir.join(DB).metadata().map_or(0, |it| it.len());
     if length > 0 && !dir.join(CONF).exists() {

@@ -5,7 +5,7 @@ use std::fs;
 
 use rungs::core::record::{Key, Record};
 use rungs::ports::store::{Bodies, Store, StoreError};
-use rungs::stores::{BodyFiles, Memory, Sled};
+use rungs::stores::{BodyFiles, Journal, Memory, Sled};
 use rungs::testkit::run;
 use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, Scratch, get, put, sample};
 
@@ -17,6 +17,12 @@ rungs::store_reopen_conformance!(sled_reopened, |dir: &std::path::Path| {
     Sled::open(dir).expect("it opens")
 });
 
+rungs::store_conformance!(journal, fresh_journal());
+
+rungs::store_reopen_conformance!(journal_reopened, |dir: &std::path::Path| {
+    Journal::open(dir).expect("it opens")
+});
+
 thread_local! {
     /// The directories of this test's stores: a test has a thread of its own, and they go with it.
     static SCRATCHES: RefCell<Vec<Scratch>> = const { RefCell::new(Vec::new()) };
@@ -26,6 +32,14 @@ thread_local! {
 fn fresh() -> Sled {
     let scratch = Scratch::new();
     let store = Sled::open(scratch.path()).expect("an empty directory opens");
+    SCRATCHES.with_borrow_mut(|it| it.push(scratch));
+    store
+}
+
+/// The same of a journal.
+fn fresh_journal() -> Journal {
+    let scratch = Scratch::new();
+    let store = Journal::open(scratch.path()).expect("an empty directory opens");
     SCRATCHES.with_borrow_mut(|it| it.push(scratch));
     store
 }

@@ -1,0 +1,186 @@
+//! Result bodies in the log.
+//!
+//! A reference is the batch, the number of the body and the checksum of its payload. It names no place, so a body can
+//! be copied when the segment that contains it is removed.
+
+use std::sync::atomic::Ordering;
+
+use crate::core::id::BatchId;
+use crate::core::job::{BodyRef, Outcome};
+use crate::core::record::Record;
+use crate::ports::BoxFuture;
+use crate::ports::store::{Bodies, StoreError, Write};
+use crate::stores::blocking;
+
+use super::frame::{BODY_HEAD, BodyHead, FrameKind, HEAD, Head, MAX_PAYLOAD, Place};
+use super::index::{BodyEntry, Change};
+use super::segment::Segment;
+use super::state::State;
+use super::{Journal, STORE, damaged, failed};
+
+/// The size of a body up to which it is compressed and read on an async thread, in bytes.
+const SMALL: usize = 65_536;
+
+/// The parts of a [`BodyRef`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reference {
+    batch: BatchId,
+    number: u64,
+    sum: u32,
+}
+
+impl Reference {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let reference = Self {
+            batch: parts.next()?.parse().ok()?,
+            number: parts.next()?.parse().ok()?,
+            sum: u32::from_str_radix(parts.next()?, 16).ok()?,
+        };
+        parts.next().is_none().then_some(reference)
+    }
+
+    fn to_body_ref(self) -> BodyRef {
+        BodyRef(format!("{}:{}:{:08x}", self.batch, self.number, self.sum))
+    }
+}
+
+/// Refuses writes that name a body that a failed write lost.
+pub(super) fn check_named(state: &State, writes: &[Write]) -> Result<(), StoreError> {
+    if state.lost_bodies.is_empty() {
+        return Ok(());
+    }
+    let is_lost = |body: &BodyRef| {
+        Reference::parse(&body.0).is_some_and(|it| {
+            state.lost_bodies.iter().any(|lost| lost.contains(&it.number))
+                && state.index.body(*it.batch.as_bytes(), it.number).is_none()
+        })
+    };
+    let names_lost = writes.iter().any(|write| match &write.record {
+        Some(Record::Job(job)) => {
+            matches!(&job.outcome, Some(Outcome::Succeeded { body, .. }) if is_lost(body))
+        }
+        _ => false,
+    });
+    if names_lost {
+        return Err(failed(
+            "a result was lost by a failed write: its page has to be fetched again",
+        ));
+    }
+    Ok(())
+}
+
+impl Journal {
+    /// Returns a body's payload, complete but for its number.
+    async fn compressed(&self, batch: BatchId, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let handle = self.handle.clone();
+        let is_small = body.len() <= SMALL;
+        let compress = move || {
+            let too_large = || failed("a body exceeds 1 GiB: lower `max_response_bytes`");
+            let length = u32::try_from(body.len()).map_err(|_| too_large())?;
+            let compressed = handle.compressors.compress(&body).map_err(failed)?;
+            let head = BodyHead { batch: *batch.as_bytes(), number: 0, length };
+            let mut payload = Vec::with_capacity(BODY_HEAD + compressed.len());
+            payload.extend(head.encode());
+            payload.extend(compressed);
+            if payload.len() > MAX_PAYLOAD { Err(too_large()) } else { Ok(payload) }
+        };
+        if is_small { compress() } else { blocking(STORE, compress).await }
+    }
+
+    async fn put_body(&self, batch: BatchId, body: Vec<u8>) -> Result<BodyRef, StoreError> {
+        let mut payload = self.compressed(batch, body).await?;
+        self.room().await?;
+        let shared = &self.handle.shared;
+        let number = shared.next_body.fetch_add(1, Ordering::AcqRel);
+        payload[16..24].copy_from_slice(&number.to_le_bytes());
+        let head = Head::of(FrameKind::Body, &payload);
+        let put = |state: &mut State| {
+            shared.reserve(state, HEAD + payload.len())?;
+            let span = state.append(head, &payload)?;
+            let entry = BodyEntry { number, span };
+            state.index.apply(&Change::Body { batch: *batch.as_bytes(), entry });
+            if payload.len() > SMALL {
+                // Its thread writes it, and syncs it on that occasion.
+                return Ok(((), state.end_position()));
+            }
+            // A killed process loses nothing, and the next commit's sync covers it.
+            state.write_through()?;
+            Ok(((), state.durable))
+        };
+        self.on_state(put).await?;
+        Ok(Reference { batch, number, sum: head.sum }.to_body_ref())
+    }
+
+    async fn get_body(&self, body: BodyRef) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(reference) = Reference::parse(&body.0) else {
+            let shown: String = body.0.chars().take(80).collect();
+            return Err(damaged(format!("`{shown}` names no body")));
+        };
+        let find = |state: &mut State| {
+            let entry = state.index.body(*reference.batch.as_bytes(), reference.number);
+            let found = entry.map(|it| Ok((state.segment(it.span)?, it)));
+            Ok((found.transpose()?, state.durable))
+        };
+        let Some((segment, entry)) = self.on_state(find).await? else { return Ok(None) };
+        let is_small = entry.span.length as usize <= SMALL;
+        let read = move || read_body(&segment, entry, reference).map(Some);
+        if is_small { read() } else { blocking(STORE, read).await }
+    }
+
+    async fn remove_bodies(&self, batch: BatchId) -> Result<(), StoreError> {
+        let batch = *batch.as_bytes();
+        let remove = |state: &mut State| {
+            if state.index.has_bodies(batch) {
+                // Not refused on a full disk: this is how space becomes free.
+                state.append(Head::of(FrameKind::BodiesRemoved, &batch), &batch)?;
+                state.index.apply(&Change::BodiesRemoved { batch });
+                state.write_through()?;
+            }
+            Ok(((), state.durable))
+        };
+        self.on_state(remove).await
+    }
+}
+
+fn read_body(
+    segment: &Segment,
+    entry: BodyEntry,
+    reference: Reference,
+) -> Result<Vec<u8>, StoreError> {
+    let (offset, length) = (u64::from(entry.span.offset), entry.span.length as usize);
+    let changed =
+        || damaged(format!("segment {} at {offset} is not what was written", segment.number));
+    let frame = segment.read(offset, length).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => changed(),
+        _ => failed(error),
+    })?;
+    let place = Place { store: segment.store, segment: segment.number, offset };
+    let (head, payload) = frame.split_first_chunk::<HEAD>().ok_or_else(changed)?;
+    let head = Head::decode(head, place).filter(|it| it.kind == FrameKind::Body);
+    let head = head.filter(|it| it.matches(payload)).ok_or_else(changed)?;
+    let named = BodyHead::decode(payload).ok_or_else(changed)?;
+    if named.batch != *reference.batch.as_bytes()
+        || named.number != reference.number
+        || head.sum != reference.sum
+    {
+        return Err(damaged("a reference does not belong to its body"));
+    }
+    let compressed = payload.get(BODY_HEAD..).ok_or_else(changed)?;
+    let body = zstd::bulk::decompress(compressed, named.length as usize);
+    body.map_err(|error| damaged(error.to_string()))
+}
+
+impl Bodies for Journal {
+    fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        Box::pin(self.put_body(batch, body))
+    }
+
+    fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        Box::pin(self.get_body(body))
+    }
+
+    fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.remove_bodies(batch))
+    }
+}

@@ -1,0 +1,423 @@
+//! The embedded store that is one log: records and result bodies are appended to the same files.
+//!
+//! # Files
+//!
+//! ```text
+//! rungs-journal        format and id of the store; created last
+//! lock                 locked by the process that has the store open
+//! acknowledged         end of what was acknowledged, and the first segment in use
+//! 0000000001.log ...   segments: a header and frames
+//! 0000000001.index ... checkpoints of full segments
+//! ```
+//!
+//! The formats are described where they are written: segments in `segment.rs`, frames in `frame.rs`, checkpoints in
+//! `checkpoint.rs`, the acknowledged position in `mark.rs`. A record in a frame has the format of [`codec`]. Each file
+//! begins with its format or magic number; a later release reads earlier formats, and an earlier one refuses later
+//! formats.
+//!
+//! # Invariants
+//!
+//! * One frame is one commit: a crash leaves all of it or nothing.
+//! * Nothing is acknowledged before it is synced, except bodies: they are written at once and synced by the next commit,
+//!   which comes after them in the log.
+//! * No damage before the acknowledged position is passed over in silence. Opening a store reads every frame of its
+//!   last segment and checks the lengths of the others; a record or body is checked when it is read.
+//! * The only unfinished frames are at the end of the last segment.
+//!
+//! # Memory
+//!
+//! The index keeps the key and the place of each record and body, some 100 bytes each. Records and bodies are read from
+//! the files, which the system caches.
+
+mod bodies;
+mod checkpoint;
+mod clean;
+mod file;
+mod frame;
+mod index;
+mod mark;
+mod open;
+mod replay;
+mod scan;
+mod segment;
+mod shared;
+mod state;
+mod thread;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::core::record::{Claim, Key, Queue};
+use crate::core::time::{Timestamp, millis};
+use crate::ports::BoxFuture;
+use crate::ports::store::{
+    Bodies, ListQuery, Store, StoreError, Versioned, Write, has_duplicate_keys,
+};
+use crate::stores::compress::Compressors;
+use crate::stores::space::DiskSpace;
+use crate::stores::{blocking, codec};
+
+use frame::HEAD;
+use index::Span;
+use replay::read_value;
+use segment::{Position, Segment};
+use shared::{Shared, refusal, synced};
+use state::{Commit, MAX_PENDING, State};
+
+const STORE: &str = "journal";
+/// The most records that are read on an async thread.
+const READ_AT_ONCE: usize = 64;
+/// The bytes at which a segment is full, at least; less on small disks.
+const SEGMENT_BYTES: u64 = 64 << 20;
+const MIN_SEGMENT_BYTES: u64 = 1 << 20;
+/// A segment is full at this part of the disk.
+const SEGMENTS_PER_DISK: u64 = 64;
+
+fn damaged(what: impl Into<String>) -> StoreError {
+    StoreError::Damaged { store: STORE, what: what.into() }
+}
+
+fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
+    StoreError::Backend { store: STORE, source: source.into() }
+}
+
+/// Keeps records and bodies in a log in a directory.
+///
+/// ```
+/// use rungs::stores::Journal;
+///
+/// # let dir = std::env::temp_dir().join(format!("rungs-journal-doc-{}", std::process::id()));
+/// let store = Journal::open(&dir)?;
+///
+/// let clone = store.clone(); // shares the open store
+/// drop((store, clone)); // releases the directory
+/// # std::fs::remove_dir_all(&dir)?;
+/// # Ok::<(), rungs::Error>(())
+/// ```
+///
+/// A commit is one append, and it is on disk before it is acknowledged. Commits that arrive while a sync runs share the
+/// next one. Only the index is in memory: some 100 bytes for each record and body.
+///
+/// Only one process can open a directory at a time. Clones share the open store, and dropping the last one releases
+/// the directory.
+///
+/// # Size
+///
+/// Expired records and bodies stay in the log until the segment that contains them is removed. The oldest segment is
+/// removed when nothing in it is live, or when more than half of the log is dead; then its live records are copied
+/// first. The log is therefore at most twice as large as what it keeps, and some 128 MiB more.
+///
+/// # Full disk
+///
+/// An eighth of the disk, between 1 and 32 MiB, is kept free: a write that would need it is refused before it begins.
+/// Reads go on, and writes work again as soon as there is room; nothing has to be restarted. If a write or a sync fails
+/// all the same, reads fail too until the store has read its log again, which it tries with the next call at least a
+/// second later. What was not acknowledged is then dropped.
+#[derive(Clone)]
+pub struct Journal {
+    handle: Arc<Handle>,
+}
+
+/// The threads of an open store, which end with it.
+struct Handle {
+    shared: Arc<Shared>,
+    compressors: Compressors,
+    writer: Option<JoinHandle<()>>,
+    cleaner: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("dir", &self.handle.shared.dir).finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    /// Opens the store in `dir`, creating it if it is missing.
+    ///
+    /// Blocks while the log is read: the checkpoints of full segments, the last segment, and the unfinished jobs. If
+    /// another process has the store open, waits up to 3 s for its lock, because a killed process may hold it for a
+    /// moment. Releases the leases of the previous process.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] if another process keeps the store open, [`StoreError::Damaged`] if the data cannot be
+    /// read or acknowledged commits are missing, [`StoreError::Backend`] if the disk fails.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::open_with(dir, Timestamp::from_millis(millis(since_1970)))
+    }
+
+    /// Opens the store like [`Journal::open`], at the time `now`.
+    pub fn open_with(dir: impl AsRef<Path>, now: Timestamp) -> Result<Self, StoreError> {
+        let dir = dir.as_ref();
+        let parent = dir.ancestors().find(|it| it.is_dir()).unwrap_or(dir);
+        let disk = fs2::total_space(parent).unwrap_or(u64::MAX);
+        let most = (disk / SEGMENTS_PER_DISK).clamp(MIN_SEGMENT_BYTES, SEGMENT_BYTES);
+        Self::open_sized(dir, now, most)
+    }
+
+    /// Opens the store like [`Journal::open_with`], with segments that are full at `segment_bytes`.
+    #[doc(hidden)]
+    pub fn open_sized(
+        dir: impl AsRef<Path>,
+        now: Timestamp,
+        segment_bytes: u64,
+    ) -> Result<Self, StoreError> {
+        let dir = dir.as_ref();
+        let (state, lock) = open::open(dir, now, segment_bytes)?;
+        let (clean, signals) = sync_channel(1);
+        let shared = Arc::new(Shared {
+            dir: dir.to_owned(),
+            next_body: AtomicU64::new(state.index.next_body),
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            space: DiskSpace::new(dir.to_owned()),
+            segment_bytes,
+            clean,
+            is_stopping: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
+            _lock: lock,
+        });
+        let compressors = Compressors::default();
+        let (mut handle, cleaning) = (
+            Handle { shared: Arc::clone(&shared), compressors, writer: None, cleaner: None },
+            Arc::clone(&shared),
+        );
+        let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let writing = Arc::clone(&shared);
+        let writer = named("rungs-journal").spawn(move || thread::run(&writing)).map_err(failed)?;
+        handle.writer = Some(writer);
+        let cleaner = named("rungs-journal-cleaner");
+        let cleaner = cleaner.spawn(move || clean::run(&cleaning, &signals)).map_err(failed)?;
+        handle.cleaner = Some(cleaner);
+        // What the last process left to do.
+        let _ = shared.clean.try_send(());
+        Ok(Self { handle: Arc::new(handle) })
+    }
+
+    /// Runs `work` on the log, and returns its value once everything up to the position that it returns is on disk.
+    async fn on_state<T: Send>(
+        &self,
+        work: impl FnOnce(&mut State) -> Result<(T, Position), StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        self.recovered().await?;
+        let shared = &self.handle.shared;
+        let (value, receiver) = {
+            let mut state = shared.lock();
+            if let Some(why) = &state.failed {
+                return Err(refusal(why));
+            }
+            let (value, position) = work(&mut state)?;
+            (value, state.wait_for(position))
+        };
+        if let Some(receiver) = receiver {
+            shared.wake.notify_one();
+            synced(receiver.await)?;
+        }
+        Ok(value)
+    }
+
+    /// Reads the log again if a write failed.
+    async fn recovered(&self) -> Result<(), StoreError> {
+        let shared = &self.handle.shared;
+        let has_failed = shared.lock().failed.is_some();
+        if has_failed {
+            let shared = Arc::clone(shared);
+            blocking(STORE, move || shared.recover()).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the log has room for more bytes in memory.
+    async fn room(&self) -> Result<(), StoreError> {
+        let shared = &self.handle.shared;
+        loop {
+            let receiver = {
+                let mut state = shared.lock();
+                if state.waiting_bytes() <= MAX_PENDING {
+                    return Ok(());
+                }
+                let end = state.end_position();
+                state.wait_for(end)
+            };
+            let Some(receiver) = receiver else { return Ok(()) };
+            shared.wake.notify_one();
+            synced(receiver.await)?;
+        }
+    }
+
+    /// Reads and decodes records that are on disk, many of them on a blocking thread.
+    async fn values(
+        &self,
+        found: Vec<Option<(Arc<Segment>, Span)>>,
+    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        let are_many = found.len() > READ_AT_ONCE;
+        let read = move || {
+            let read = found.into_iter();
+            read.map(|it| it.map(|(segment, span)| read_value(&segment, span)).transpose())
+                .collect()
+        };
+        if are_many { blocking(STORE, read).await } else { read() }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // The cleaner first: it waits for the writer.
+        self.shared.is_stopping.store(true, Ordering::Release);
+        let _ = self.shared.clean.try_send(());
+        if let Some(cleaner) = self.cleaner.take() {
+            let _ = cleaner.join();
+        }
+        {
+            // Under the lock, so that the writer does not miss it between its check and its sleep.
+            let _state = self.shared.lock();
+            self.shared.is_closing.store(true, Ordering::Release);
+        }
+        self.shared.wake.notify_all();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Encodes the writes of a commit.
+fn encoded(writes: &[Write]) -> Result<Commit, StoreError> {
+    let mut commit = Commit::default();
+    for write in writes {
+        let version = write.expected.map_or(1, |it| it.saturating_add(1));
+        let value = write.record.as_ref().map(|it| codec::encode(version, it)).transpose();
+        let value = value.map_err(failed)?;
+        commit.push(write.key.to_bytes(), value.as_deref())?;
+    }
+    Ok(commit)
+}
+
+/// Returns `true` if every record has the version that its write expects.
+fn fits(state: &State, commit: &Commit, writes: &[Write]) -> bool {
+    let mut both = commit.writes.iter().zip(writes);
+    both.all(|(it, write)| state.index.get(&it.key).map(|it| it.version) == write.expected)
+}
+
+fn commit(
+    shared: &Shared,
+    state: &mut State,
+    commit: &Commit,
+    writes: &[Write],
+) -> Result<(bool, Position), StoreError> {
+    // The other commit may itself be undone by a failed sync, so a conflict waits for it, too.
+    if has_duplicate_keys(writes) || !fits(state, commit, writes) {
+        return Ok((false, state.dirty));
+    }
+    if writes.is_empty() {
+        return Ok((true, state.dirty));
+    }
+    bodies::check_named(state, writes)?;
+    // Removals are not refused on a full disk: this is how space becomes free.
+    if writes.iter().any(|it| it.record.is_some()) {
+        shared.reserve(state, HEAD + commit.payload.len())?;
+    }
+    let position = state.commit(commit)?;
+    for write in writes {
+        match (&write.key, &write.record) {
+            (_, Some(record)) => state.index.jobs.put(record),
+            (Key::Job(id), None) => state.index.jobs.remove(*id),
+            _ => {}
+        }
+    }
+    Ok((true, position))
+}
+
+fn claim(
+    shared: &Shared,
+    state: &mut State,
+    claim: &Claim,
+) -> Result<(Vec<Versioned>, Position), StoreError> {
+    let mut taken = Vec::new();
+    let mut commit = Commit::default();
+    for key in state.index.picked(claim) {
+        let Some(entry) = state.index.get(&key).copied() else { continue };
+        let found = replay::decode_value(&state.bytes(entry.span)?, entry.span)?;
+        let Some(record) = found.record.claimed(claim) else {
+            taken.push(found);
+            continue;
+        };
+        let version = found.version + 1;
+        let value = codec::encode(version, &record).map_err(failed)?;
+        commit.push(key.into_vec(), Some(&value))?;
+        taken.push(Versioned { version, record });
+    }
+    if commit.writes.is_empty() {
+        return Ok((taken, state.dirty));
+    }
+    shared.reserve(state, HEAD + commit.payload.len())?;
+    let position = state.commit(&commit)?;
+    for claimed in &taken {
+        state.index.jobs.put(&claimed.record);
+    }
+    Ok((taken, position))
+}
+
+impl Store for Journal {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        Box::pin(async move {
+            let find = |state: &mut State| {
+                let located = keys.iter().map(|key| {
+                    let entry = state.index.get(&key.to_bytes());
+                    entry.map(|it| Ok((state.segment(it.span)?, it.span))).transpose()
+                });
+                Ok((located.collect::<Result<Vec<_>, StoreError>>()?, state.dirty))
+            };
+            let found = self.on_state(find).await?;
+            self.values(found).await
+        })
+    }
+
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        Box::pin(async move {
+            let find = |state: &mut State| {
+                let entries = state.index.list(&list).into_iter();
+                let located = entries.map(|it| Ok(Some((state.segment(it.span)?, it.span))));
+                Ok((located.collect::<Result<Vec<_>, StoreError>>()?, state.dirty))
+            };
+            let found = self.on_state(find).await?;
+            Ok(self.values(found).await?.into_iter().flatten().collect())
+        })
+    }
+
+    fn claim(&self, queried: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        Box::pin(async move {
+            let shared = &self.handle.shared;
+            self.on_state(|state| claim(shared, state, &queried)).await
+        })
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let encoded = encoded(&writes)?;
+            self.room().await?;
+            let shared = &self.handle.shared;
+            let write = |state: &mut State| commit(shared, state, &encoded, &writes);
+            let is_written = self.on_state(write).await?;
+            if is_written { Ok(()) } else { Err(StoreError::Conflict) }
+        })
+    }
+
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(self.on_state(move |state| Ok((state.index.due(queue, from), state.dirty))))
+    }
+
+    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
+        Some(Arc::new(self.clone()))
+    }
+}

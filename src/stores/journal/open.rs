@@ -1,0 +1,157 @@
+//! Opens or creates a store directory.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::core::time::Timestamp;
+use crate::ports::store::StoreError;
+use crate::stores::codec;
+use crate::stores::sync_dir;
+
+use super::mark::{Acknowledged, Mark};
+use super::replay::{index_jobs, replay};
+use super::segment::{self, HEADER, Position, Segment};
+use super::state::{Commit, State};
+use super::{STORE, checkpoint, damaged, failed};
+
+/// The longest wait for another process to release its lock.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(50);
+/// The layout of files that this release writes.
+const FORMAT: u32 = 1;
+/// The file that is created last in a new store: format, id of the store, and CRC-32 of both.
+const MARKER: &str = "rungs-journal";
+/// The file that the process with the store locks.
+const LOCK: &str = "lock";
+/// The file of the acknowledged position.
+const ACKNOWLEDGED: &str = "acknowledged";
+/// Files of a sled store.
+const OF_SLED: [&str; 2] = ["rungs-store", "db"];
+/// The records rewritten per commit when leases are released.
+const RELEASE_AT_ONCE: usize = 256;
+
+/// Opens or creates the store in `dir`, and releases the leases of the previous process. Returns it with the file that
+/// holds its lock.
+pub(super) fn open(
+    dir: &Path,
+    now: Timestamp,
+    segment_bytes: u64,
+) -> Result<(State, File), StoreError> {
+    if dir.exists() && !dir.is_dir() {
+        return Err(damaged(format!("{} is not a directory", dir.display())));
+    }
+    fs::create_dir_all(dir).map_err(failed)?;
+    if OF_SLED.iter().any(|it| dir.join(it).exists()) {
+        return Err(damaged(format!("{} holds a sled store", dir.display())));
+    }
+    let lock = locked(dir)?;
+    checkpoint::remove_partial(dir).map_err(failed)?;
+    let store = match read_marker(&dir.join(MARKER))? {
+        Some(store) => store,
+        None => make(dir)?,
+    };
+    let Some(mark) = Mark::open(&dir.join(ACKNOWLEDGED)).map_err(failed)? else {
+        return Err(damaged(format!("its file `{ACKNOWLEDGED}` is missing or cannot be read")));
+    };
+    let mut replayed = replay(dir, store, mark.newest())?;
+    let leased = index_jobs(&mut replayed)?;
+    let mut state = State::new(replayed, mark, segment_bytes)?;
+    for group in leased.chunks(RELEASE_AT_ONCE) {
+        let mut commit = Commit::default();
+        for found in group {
+            let Some(record) = found.record.abandoned(now) else { continue };
+            let value = codec::encode(found.version + 1, &record);
+            let value = value.map_err(|error| damaged(error.to_string()))?;
+            commit.push(record.key().to_bytes(), Some(&value))?;
+            state.index.jobs.put(&record);
+        }
+        state.commit(&commit)?;
+    }
+    state.sync_now().map_err(failed)?;
+    let end = state.end_position();
+    state.mark.advance(end).map_err(failed)?;
+    Ok((state, lock))
+}
+
+/// Locks the directory for this process.
+fn locked(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(LOCK);
+    let file =
+        File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) if began.elapsed() >= PATIENCE => {
+                return Err(StoreError::InUse { store: STORE });
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// Returns the id of an existing store.
+fn read_marker(path: &Path) -> Result<Option<u64>, StoreError> {
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(failed)?,
+    };
+    let text = String::from_utf8_lossy(&text);
+    let mut words = text.split_whitespace();
+    let format = words.next().and_then(|it| it.parse::<u32>().ok());
+    let store = words.next().and_then(|it| u64::from_str_radix(it, 16).ok());
+    match (format, store) {
+        (Some(format), Some(store)) if text == marker(format, store) => {
+            if format == FORMAT {
+                return Ok(Some(store));
+            }
+            Err(damaged(format!(
+                "it has format {format} of a later release, and this one reads format {FORMAT}"
+            )))
+        }
+        _ => Err(damaged(format!("its file `{MARKER}` cannot be read"))),
+    }
+}
+
+fn marker(format: u32, store: u64) -> String {
+    let content = format!("{format} {store:016x}");
+    let sum = crc32fast::hash(content.as_bytes());
+    format!("{content} {sum:08x}\nA journal of rungs. One process at a time.\n")
+}
+
+/// Creates a store, or completes one whose creation was interrupted by a kill. Returns its id.
+fn make(dir: &Path) -> Result<u64, StoreError> {
+    for number in segment::numbers(dir).map_err(failed)? {
+        let length = Segment::path(dir, number).metadata().map_err(failed)?.len();
+        if length > HEADER {
+            return Err(damaged(format!("its file `{MARKER}` is missing")));
+        }
+        segment::remove(dir, number).map_err(failed)?;
+    }
+    let mut id = [0; 8];
+    getrandom::fill(&mut id).map_err(failed)?;
+    let store = u64::from_le_bytes(id);
+    Segment::create(dir, 1, store).map_err(failed)?;
+    let offset = u32::try_from(HEADER).map_err(failed)?;
+    let first = Acknowledged { position: Position::new(1, offset), first_segment: 1 };
+    Mark::make(&dir.join(ACKNOWLEDGED), first).map_err(failed)?;
+    seal(dir, store).map_err(failed)?;
+    Ok(store)
+}
+
+/// Writes the marker durably, whole or not at all.
+fn seal(dir: &Path, store: u64) -> io::Result<()> {
+    let partial = dir.join(MARKER).with_extension("partial");
+    let mut file = File::create(&partial)?;
+    file.write_all(marker(FORMAT, store).as_bytes())?;
+    file.sync_all()?;
+    sync_dir(dir)?;
+    fs::rename(&partial, dir.join(MARKER))?;
+    sync_dir(dir)?;
+    // The name of the directory is an entry of its parent.
+    dir.canonicalize()?.parent().map_or(Ok(()), sync_dir)
+}

@@ -1,0 +1,167 @@
+//! Rebuilds the index from the files of a store.
+//!
+//! # Invariants
+//!
+//! * Only the last segment may have a torn end, and only behind the acknowledged position. Everything else that is not
+//!   what was written is damage.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::core::record::{Queue, Record};
+use crate::core::time::Timestamp;
+use crate::ports::store::{StoreError, Versioned};
+use crate::stores::codec;
+
+use super::frame::{Place, read_write};
+use super::index::{Index, Span};
+use super::mark::Acknowledged;
+use super::scan::scan;
+use super::segment::{self, Position, Segment};
+use super::{checkpoint, damaged, failed};
+
+/// The segments of a store and what they contain.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    /// The segments with their lengths.
+    pub(super) segments: BTreeMap<u32, (Arc<Segment>, u64)>,
+    pub(super) index: Index,
+}
+
+/// Reads all segments and drops a torn end of the last one. Everything that is left is on disk.
+pub(super) fn replay(
+    dir: &Path,
+    store: u64,
+    acknowledged: Acknowledged,
+) -> Result<Replayed, StoreError> {
+    let numbers = used_segments(dir, acknowledged)?;
+    let last = numbers.last().copied().unwrap_or_default();
+    let mut replayed = Replayed { segments: BTreeMap::new(), index: Index::default() };
+    for number in numbers {
+        let opened = Segment::open(dir, number, store).map_err(failed)?;
+        let Some(segment) = opened else {
+            if number == last && acknowledged.position.segment() < number {
+                // Its process was killed while it created the file.
+                segment::remove(dir, number).map_err(failed)?;
+                break;
+            }
+            return Err(damaged(format!("segment {number} has no valid header")));
+        };
+        let length = segment.length().map_err(failed)?;
+        let end = read_segment(dir, &segment, length, &mut replayed.index, number == last)?;
+        if number == last {
+            check_end(Position(acknowledged.position.0), number, end)?;
+            if end < length {
+                let torn = length - end;
+                tracing::warn!(dir = %dir.display(), torn, "dropped the unfinished end of the log");
+            }
+            // Also if nothing is torn: what was not acknowledged may not be on disk.
+            segment.truncate(end).map_err(failed)?;
+        } else if end != length {
+            return Err(damaged(format!("segment {number} is damaged at byte {end}")));
+        }
+        replayed.segments.insert(number, (Arc::new(segment), end));
+    }
+    if replayed.segments.is_empty() {
+        return Err(damaged("it has no segments"));
+    }
+    Ok(replayed)
+}
+
+/// Returns the numbers of the segments in use, after removing the ones that were dropped.
+fn used_segments(dir: &Path, acknowledged: Acknowledged) -> Result<Vec<u32>, StoreError> {
+    let first = acknowledged.first_segment;
+    let mut used = Vec::new();
+    for number in segment::numbers(dir).map_err(failed)? {
+        if number < first {
+            segment::remove(dir, number).map_err(failed)?;
+        } else {
+            used.push(number);
+        }
+    }
+    let missing = (first..).zip(&used).find(|(expected, found)| expected != *found);
+    if let Some((missing, _)) = missing {
+        return Err(damaged(format!("segment {missing} is missing")));
+    }
+    match used.last() {
+        Some(last) if *last >= acknowledged.position.segment() => Ok(used),
+        _ => Err(damaged("its last segment is missing")),
+    }
+}
+
+/// Applies the changes of a segment and returns the end of its last whole frame.
+fn read_segment(
+    dir: &Path,
+    segment: &Segment,
+    length: u64,
+    index: &mut Index,
+    is_last: bool,
+) -> Result<u64, StoreError> {
+    let place = Place { store: segment.store, segment: segment.number, offset: 0 };
+    let mut apply = |change: &super::index::Change<'_>| index.apply(change);
+    if !is_last && checkpoint::read(dir, place, length, &mut apply).map_err(from_scan)? {
+        return Ok(length);
+    }
+    let file = File::open(Segment::path(dir, segment.number)).map_err(failed)?;
+    scan(file, place, length, &mut apply).map_err(from_scan)
+}
+
+fn check_end(acknowledged: Position, number: u32, end: u64) -> Result<(), StoreError> {
+    if acknowledged.segment() == number && end < acknowledged.offset() {
+        let gone = acknowledged.offset() - end;
+        return Err(damaged(format!(
+            "its last {gone} acknowledged bytes are missing: segment {number} is damaged at byte {end}"
+        )));
+    }
+    Ok(())
+}
+
+/// Errors of the system are failures; everything else is about the content.
+fn from_scan(error: io::Error) -> StoreError {
+    if error.kind() == io::ErrorKind::Other { damaged(error.to_string()) } else { failed(error) }
+}
+
+/// Reads the value of a record that is on disk.
+pub(super) fn read_value(segment: &Segment, span: Span) -> Result<Versioned, StoreError> {
+    let length = usize::try_from(span.length).map_err(|_| damaged("a length"))?;
+    let bytes = segment.read(u64::from(span.offset), length);
+    let bytes = bytes.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged(format!("segment {} is too short", span.segment)),
+        _ => failed(error),
+    })?;
+    decode_value(&bytes, span)
+}
+
+/// Decodes a write of the log.
+pub(super) fn decode_value(bytes: &[u8], span: Span) -> Result<Versioned, StoreError> {
+    let value = read_write(bytes).and_then(|it| it.value).ok_or_else(|| {
+        damaged(format!("segment {} at {} is not what was written", span.segment, span.offset))
+    })?;
+    codec::decode(value).map_err(|error| damaged(error.to_string()))
+}
+
+/// Indexes the unfinished jobs, and returns every record that may have a lease.
+pub(super) fn index_jobs(replayed: &mut Replayed) -> Result<Vec<Versioned>, StoreError> {
+    let mut leased = Vec::new();
+    let end_of_time = Timestamp::from_millis(u64::MAX);
+    for queue in [Queue::Jobs, Queue::Notifications] {
+        for key in replayed.index.due_until(queue, end_of_time, usize::MAX) {
+            let Some(entry) = replayed.index.get(&key).copied() else { continue };
+            let segment = replayed.segments.get(&entry.span.segment);
+            let (segment, _) = segment.ok_or_else(|| damaged("an entry without a segment"))?;
+            let found = read_value(segment, entry.span)?;
+            replayed.index.jobs.put(&found.record);
+            if has_lease(&found.record) {
+                leased.push(found);
+            }
+        }
+    }
+    Ok(leased)
+}
+
+fn has_lease(record: &Record) -> bool {
+    record.abandoned(Timestamp::default()).is_some()
+}

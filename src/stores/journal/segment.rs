@@ -1,0 +1,150 @@
+//! The files of the log and the positions in them.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::stores::{check_in_place, sync_dir};
+
+use super::file::{read_at, write_at};
+
+/// The bytes of a segment's header: magic, format, number, id of the store, CRC-32, and four zeros.
+pub(super) const HEADER: u64 = 32;
+const MAGIC: [u8; 8] = *b"rungslog";
+/// The format of segments that this release writes.
+const FORMAT: u32 = 1;
+
+/// A place in the log: the number of a segment and an offset in it. Later places are greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position(pub(super) u64);
+
+impl Position {
+    pub(super) fn new(segment: u32, offset: u32) -> Self {
+        Self(u64::from(segment) << 32 | u64::from(offset))
+    }
+
+    pub(super) fn segment(self) -> u32 {
+        u32::try_from(self.0 >> 32).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn offset(self) -> u64 {
+        self.0 & u64::from(u32::MAX)
+    }
+}
+
+/// An open file of the log.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) number: u32,
+    /// The id of the store, which is part of every checksum.
+    pub(super) store: u64,
+    path: PathBuf,
+    file: File,
+}
+
+impl Segment {
+    /// Returns the path of the segment with this number.
+    pub(super) fn path(dir: &Path, number: u32) -> PathBuf {
+        dir.join(format!("{number:010}.log"))
+    }
+
+    /// Returns the path of the segment's checkpoint.
+    pub(super) fn checkpoint_path(dir: &Path, number: u32) -> PathBuf {
+        dir.join(format!("{number:010}.index"))
+    }
+
+    /// Creates a segment durably.
+    pub(super) fn create(dir: &Path, number: u32, store: u64) -> io::Result<Self> {
+        let path = Self::path(dir, number);
+        let file =
+            File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
+        let made = write_at(&file, &header(number, store), 0)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| sync_dir(dir));
+        if let Err(error) = made {
+            // A partial one would be taken for a torn end of the log; that is harmless, but not needed.
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        Ok(Self { number, store, path, file })
+    }
+
+    /// Opens a segment, `None` if its header is not what was written.
+    pub(super) fn open(dir: &Path, number: u32, store: u64) -> io::Result<Option<Self>> {
+        let path = Self::path(dir, number);
+        let file = File::options().read(true).write(true).open(&path)?;
+        let mut found = [0; HEADER as usize];
+        match read_at(&file, &mut found, 0) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        let is_ours = found == header(number, store);
+        Ok(is_ours.then_some(Self { number, store, path, file }))
+    }
+
+    pub(super) fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    pub(super) fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        read_at(&self.file, &mut bytes, offset)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        write_at(&self.file, bytes, offset)
+    }
+
+    /// Puts what was written on disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.check_in_place()
+    }
+
+    /// Checks that the file was neither removed nor replaced.
+    pub(super) fn check_in_place(&self) -> io::Result<()> {
+        check_in_place(&self.file, &self.path)
+    }
+
+    /// Drops everything behind `length` durably.
+    pub(super) fn truncate(&self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.file.sync_all()
+    }
+}
+
+fn header(number: u32, store: u64) -> [u8; HEADER as usize] {
+    let mut bytes = [0; HEADER as usize];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+    bytes[12..16].copy_from_slice(&number.to_le_bytes());
+    bytes[16..24].copy_from_slice(&store.to_le_bytes());
+    let sum = crc32fast::hash(&bytes[..24]);
+    bytes[24..28].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+/// Returns the numbers of all files with the extension `log`, in order.
+pub(super) fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let is_log = path.extension().is_some_and(|it| it == "log");
+        let number = path.file_stem().and_then(|it| it.to_str()).filter(|_| is_log);
+        found.extend(number.and_then(|it| it.parse::<u32>().ok()));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Removes a segment and its checkpoint.
+pub(super) fn remove(dir: &Path, number: u32) -> io::Result<()> {
+    for path in [Segment::checkpoint_path(dir, number), Segment::path(dir, number)] {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! The open log, shared by callers and threads.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::ports::store::StoreError;
+use crate::stores::space::DiskSpace;
+
+use super::failed;
+use super::mark::Acknowledged;
+use super::replay::{index_jobs, replay};
+use super::state::{State, Synced};
+
+/// The shortest time between two attempts to read a failed log again.
+const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
+/// Segments grow with the store, so that there are about this many.
+const MOST_SEGMENTS: u64 = 64;
+/// The most bytes at which a segment is full.
+const MAX_SEGMENT: u64 = 1 << 30;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
+    pub(super) state: Mutex<State>,
+    /// Wakes the thread that syncs.
+    pub(super) wake: Condvar,
+    pub(super) space: DiskSpace,
+    /// The least bytes at which a segment is full.
+    pub(super) segment_bytes: u64,
+    /// The number of the next body.
+    pub(super) next_body: AtomicU64,
+    /// Wakes the thread that cleans.
+    pub(super) clean: SyncSender<()>,
+    /// `true` once nothing more is cleaned.
+    pub(super) is_stopping: AtomicBool,
+    /// `true` once nothing more is appended.
+    pub(super) is_closing: AtomicBool,
+    /// The lock of the directory, released with the file.
+    pub(super) _lock: File,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// Returns the length at which a segment is full.
+    pub(super) fn full_at(&self, state: &State) -> u64 {
+        self.segment_bytes.max((state.total_bytes() / MOST_SEGMENTS).min(MAX_SEGMENT))
+    }
+
+    /// Refuses what would need the part of the disk that is kept free.
+    pub(super) fn reserve(&self, state: &State, bytes: usize) -> Result<(), StoreError> {
+        let bytes = bytes.saturating_add(state.waiting_bytes());
+        self.space.reserve(bytes as u64).map_err(failed)
+    }
+
+    /// Reads the log again after a failed write. The leases stay: the process that has them is this one.
+    pub(super) fn recover(&self) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let Some(why) = state.failed.clone() else { return Ok(()) };
+        let is_early = state.last_attempt.is_some_and(|at| at.elapsed() < ATTEMPT_INTERVAL);
+        // The thread that syncs must not write behind the end at which the log is cut off.
+        if is_early || state.writing.is_some() {
+            return Err(refusal(&why));
+        }
+        state.last_attempt = Some(Instant::now());
+        match self.read_again(&mut state) {
+            Ok(()) => {
+                tracing::warn!(dir = %self.dir.display(), why, "the journal was read again after a failed write");
+                Ok(())
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error);
+                let why = cause.map_or_else(|| error.to_string(), ToString::to_string);
+                tracing::error!(%why, dir = %self.dir.display(), "the journal cannot be read again yet");
+                state.failed = Some(why.clone());
+                Err(refusal(&why))
+            }
+        }
+    }
+
+    fn read_again(&self, state: &mut State) -> Result<(), StoreError> {
+        state.cut_off().map_err(failed)?;
+        let first_segment = state.mark.newest().first_segment;
+        let acknowledged = Acknowledged { position: state.durable, first_segment };
+        let mut replayed = replay(&self.dir, state.active.store, acknowledged)?;
+        index_jobs(&mut replayed)?;
+        state.restart(replayed, self.next_body.load(Ordering::Acquire))
+    }
+
+    /// Begins a new segment if the active one is full.
+    pub(super) fn roll_if_full(&self, state: &mut State) {
+        if state.end < state.full_at || state.failed.is_some() {
+            return;
+        }
+        let rolled = self.space.reserve(1).and_then(|()| state.roll(&self.dir));
+        if let Err(error) = rolled {
+            tracing::warn!(%error, dir = %self.dir.display(), "no new segment can be created yet");
+            // Not with every commit: the segment can grow.
+            state.full_at = state.end + self.segment_bytes / 16;
+        } else {
+            state.full_at = self.full_at(state);
+        }
+    }
+
+    /// Blocks until everything that was appended is on disk.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        let receiver = {
+            let mut state = self.lock();
+            if let Some(why) = &state.failed {
+                return Err(refusal(why));
+            }
+            let end = state.end_position();
+            state.wait_for(end)
+        };
+        let Some(receiver) = receiver else { return Ok(()) };
+        self.wake.notify_one();
+        synced(receiver.blocking_recv())
+    }
+}
+
+/// Returns the error for a call after a failed write.
+pub(super) fn refusal(why: &str) -> StoreError {
+    failed(format!(
+        "an earlier write failed: free space or restore the directory, or open the store again ({why})"
+    ))
+}
+
+/// Returns the result of a sync.
+pub(super) fn synced(result: Result<Synced, oneshot::error::RecvError>) -> Result<(), StoreError> {
+    match result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(why)) => Err(failed(io::Error::other(why))),
+        Err(_) => Err(failed("its thread has ended: open the store again")),
+    }
+}

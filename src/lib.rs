@@ -44,7 +44,7 @@
 //! | [`net`] | the guarded outbound client and its [`NetPolicy`](net::NetPolicy), used for every connection |
 //! | [`fetch`] | the built-in fetchers and readers: HTTP, Chromium, PDF, OCR |
 //! | [`extract`] | pages to text, Markdown, HTML and JSON |
-//! | [`stores`] | the built-in stores: memory and sled |
+//! | [`stores`] | the built-in stores: memory, sled and a journal |
 //! | [`webhook`], [`llm`](./llm/index.html) | delivery of notifications, and answers to `extraction_prompt` |
 //! | [`service`] | the REST API, as a router and as a server |
 //! | [`testkit`](./testkit/index.html) | conformance kits and fixture sites for an application's own stores and fetchers |
@@ -57,8 +57,9 @@
 //! |---|---|---|
 //! | `http` | yes | tiers 1 to 3.5 and webhooks, over hyper |
 //! | `html` | yes | the built-in extractor |
-//! | `sled` | yes | the embedded store on disk |
-//! | `engine` | by `http` and `sled` | the engine itself, on tokio |
+//! | `sled` | yes | the embedded store on sled |
+//! | `journal` | yes | the embedded store that is one log, for many pages a second |
+//! | `engine` | by `http`, `sled` and `journal` | the engine itself, on tokio |
 //! | `browser` | no | tier 4, with the program `chromium`; Unix only |
 //! | `headless_chrome` | no | a second driver of Chromium; takes minutes to build |
 //! | `pdf` | no | PDFs as text and Markdown |
@@ -91,6 +92,7 @@ pub mod fetch;
 #[cfg(all(
     doctest,
     feature = "browser",
+    feature = "journal",
     feature = "llm",
     feature = "ocr",
     feature = "pdf",

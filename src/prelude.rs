@@ -36,6 +36,8 @@ pub use crate::fetch::Tesseract;
 pub use crate::llm::{Chat, ChatModel};
 #[cfg(feature = "http")]
 pub use crate::net::{NetPolicy, ProxyUrl};
+#[cfg(feature = "journal")]
+pub use crate::stores::Journal;
 #[cfg(feature = "sled")]
 pub use crate::stores::Sled;
 #[cfg(feature = "http")]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use rungs::core::batch::{BatchRecord, BatchStatus, Notification, NotificationState};
 use rungs::core::credits::Credits;
@@ -12,10 +13,10 @@ use rungs::core::record::{Record, RecordKind};
 use rungs::core::tier::Tier;
 use rungs::engine::Page;
 use rungs::ports::store::{ListQuery, Store};
-use rungs::stores::Sled;
 use rungs::testkit::run;
 
 use crate::Dice;
+use crate::child::open_store;
 use crate::world::{SitePage, World};
 
 const KINDS: [RecordKind; 6] = [
@@ -78,7 +79,7 @@ impl Told {
 
 /// Everything that a store holds.
 pub(crate) struct Books {
-    store: Sled,
+    store: Arc<dyn Store>,
     accounts: BTreeMap<AccountId, Account>,
     pub(crate) batches: BTreeMap<BatchId, BatchRecord>,
     pub(crate) jobs: BTreeMap<JobId, Job>,
@@ -89,7 +90,7 @@ pub(crate) struct Books {
 
 impl Books {
     pub(crate) fn open(dir: &Path) -> Self {
-        let store = Sled::open(dir).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+        let store = open_store(dir);
         let mut books = Self {
             store,
             accounts: BTreeMap::new(),
@@ -259,7 +260,7 @@ impl Books {
         // The site's profile may start a job on a higher tier, but never below one that works.
         assert!(job.tier() >= tier && job.tier().is_some() == tier.is_some(), "{url}: {job:?}");
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else { return };
-        let bodies = self.store.bodies().expect("sled keeps bodies");
+        let bodies = self.store.bodies().expect("both stores keep bodies");
         let bytes = run(bodies.get(body.clone())).expect("readable").expect("it is there");
         let result: Page = serde_json::from_slice(&bytes).expect("a result");
         let text = result.extracted.text;

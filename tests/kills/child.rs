@@ -2,17 +2,20 @@
 
 use std::env;
 use std::io::Write;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rungs::core::backoff::Backoff;
 use rungs::core::batch::{BatchStatus, NotificationState};
 use rungs::core::id::AccountId;
 use rungs::core::request::Item;
+use rungs::core::time::Timestamp;
 use rungs::engine::Pacing;
 use rungs::fetch::Http;
 use rungs::net::NetPolicy;
-use rungs::stores::Sled;
+use rungs::ports::store::Store;
+use rungs::stores::{Journal, Sled};
 use rungs::webhook::Webhooks;
 use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Settings};
 
@@ -27,6 +30,22 @@ pub(crate) const BATCHES_A_ROUND: usize = 4;
 const ACCOUNTS: [&str; 3] = ["acme", "bolt", "crow"];
 /// The interval at which the child reads the notifications. The engine has no event for a delivery.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The name of a directory that holds a journal; others hold sled.
+pub(crate) const JOURNAL: &str = "journal";
+/// Segments of the journal, so small that some are filled, copied and removed in each life.
+const SEGMENT_BYTES: u64 = 48 << 10;
+
+/// Opens the store of the kind that the directory's name gives.
+pub(crate) fn open_store(dir: &Path) -> Arc<dyn Store> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = Timestamp::from_millis(u64::try_from(since_1970.as_millis()).expect("it fits"));
+    if dir.ends_with(JOURNAL) {
+        let opened = Journal::open_sized(dir, now, SEGMENT_BYTES);
+        return Arc::new(opened.unwrap_or_else(|error| panic!("{error}: {error:?}")));
+    }
+    Arc::new(Sled::open_with(dir, now).unwrap_or_else(|error| panic!("{error}: {error:?}")))
+}
 
 /// The work of a child.
 #[derive(Clone, Debug)]
@@ -75,7 +94,7 @@ impl Plan {
         let quick =
             |retries| Backoff::new(retries, Duration::from_millis(2), Duration::from_millis(20));
         Engine::builder()
-            .store(Sled::open(&self.dir).unwrap_or_else(|error| panic!("{error}: {error:?}")))
+            .store(open_store(&self.dir))
             .http(Http::new().network(network.clone()))
             .webhooks(Webhooks::signed_with("s").network(network))
             .settings(

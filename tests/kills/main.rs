@@ -1,10 +1,11 @@
 //! A working process is killed at random times, repeatedly on the same directory. No acknowledged batch is lost, no
 //! credit is charged twice, and each batch has one notification.
 //!
+//! The stores on disk take turns; `RUNGS_KILL_STORE` selects one, `sled` or `journal`.
 //! `RUNGS_KILLS` sets the number of kills (36 by default) and `RUNGS_KILL_SEED` the seed of their times, which are then
 //! the same as far as a real clock and a real disk allow.
 
-#![cfg(all(unix, feature = "sled", feature = "html", feature = "testkit"))]
+#![cfg(all(unix, feature = "journal", feature = "sled", feature = "html", feature = "testkit"))]
 
 mod books;
 mod child;
@@ -47,19 +48,22 @@ fn kills_lose_no_batch_and_double_no_charge() {
     let mut dice = Dice(seed);
     let mut figures = Figures::default();
     let began = Instant::now();
+    let only = env::var("RUNGS_KILL_STORE").ok();
 
     while figures.kills() < kills {
         let life = KILLS_A_LIFE.min(kills - figures.kills());
-        live(life, &mut dice, &mut figures);
+        let turn = figures.kills() / KILLS_A_LIFE;
+        let store = only.as_deref().unwrap_or(["sled", child::JOURNAL][turn as usize % 2]);
+        live(store, life, &mut dice, &mut figures);
     }
 
     println!("{figures}in {:.1?}, seed {seed}", began.elapsed());
 }
 
 /// One store from its making over `kills` kills to the end of all its work.
-fn live(kills: u32, dice: &mut Dice, figures: &mut Figures) {
+fn live(store: &str, kills: u32, dice: &mut Dice, figures: &mut Figures) {
     let scratch = Scratch::new();
-    let dir = scratch.path().join("store");
+    let dir = scratch.path().join(store);
     let (seen, inbox) = channel();
     let world = World::start(&seen);
     let mut told = Told::default();

@@ -141,7 +141,8 @@ pub(crate) struct ScrapeArgs {
 pub(crate) struct BatchArgs {
     /// File with one URL or JSON object per line, or - for standard input. Lines that begin with # are skipped.
     pub(crate) file: PathBuf,
-    /// Directory for jobs and results. With it, a rerun resumes and fetches no page twice. Defaults to memory.
+    /// Directory for jobs and results, or journal:DIR for the faster store. With it, a rerun resumes and fetches no page
+    /// twice. Defaults to memory.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// File to append results to, one JSON object per line. Defaults to standard output.
@@ -178,7 +179,8 @@ pub(crate) struct ServeArgs {
     /// Address to listen on [default: 127.0.0.1:8080]. Other than loopback addresses require an API key.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Directory for jobs and results. Defaults to memory, which is lost when the process ends.
+    /// Directory for jobs and results, or journal:DIR for the faster store. Defaults to memory, which is lost when the
+    /// process ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// API key to accept, at least 16 characters. Repeatable. Other users of this machine can read a command line:
@@ -231,7 +233,7 @@ pub(crate) struct GrantArgs {
     /// a random key.
     #[arg(long, requires = "credits")]
     pub(crate) key: Option<String>,
-    /// Directory of the store. No other process may have it open.
+    /// Directory of the store, or journal:DIR. No other process may have it open.
     #[arg(long, value_name = "DIR", required_unless_present = "url", conflicts_with = "url")]
     pub(crate) store: Option<PathBuf>,
     /// Address of a running service, such as http://127.0.0.1:8080. RUNGS_ADMIN_KEY holds an API key with the scope
@@ -244,7 +246,7 @@ pub(crate) struct GrantArgs {
 pub(crate) struct StatusArgs {
     /// Id of a batch, for example batch_0191d2a4-5b6c-7000-8000-000000000001. Defaults to all batches.
     pub(crate) batch: Option<rungs::core::id::BatchId>,
-    /// Directory of the store. No other process may have it open.
+    /// Directory of the store, or journal:DIR. No other process may have it open.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: PathBuf,
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use rungs::core::id::BatchId;
 use rungs::core::request::Item;
 use rungs::engine::Settings;
-use rungs::stores::{Memory, Sled};
+use rungs::stores::Memory;
 use rungs::{BatchHandle, Engine, ProgressEvent};
 use sha2::{Digest, Sha256};
 
@@ -15,6 +15,7 @@ use crate::error::{CliError, CommandResult};
 use crate::input::{self, Input};
 use crate::results::Results;
 use crate::stop::StopSignal;
+use crate::store::StorePath;
 use crate::{setup, stop};
 
 /// URLs per batch.
@@ -79,7 +80,7 @@ fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
     settings.retention = args.retention.map_or(settings.retention, setup::hours);
     match &args.store {
         Some(dir) => {
-            let store = Sled::open(dir).map_err(|error| CliError::failed(&error))?;
+            let store = StorePath::parse(dir).open()?;
             setup::engine(&args.page.net, settings, store)
         }
         None => setup::engine(&args.page.net, settings, Memory::default()),

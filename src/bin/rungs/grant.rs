@@ -20,11 +20,11 @@ use rungs::ports::clock::Entropy;
 use rungs::ports::fetch::{FetchRequest, HttpFetcher};
 use rungs::ports::store::{Store, StoreError};
 use rungs::service::wire;
-use rungs::stores::Sled;
 
 use crate::args::GrantArgs;
 use crate::error::{CliError, CommandResult};
 use crate::print;
+use crate::store::{OpenError, StorePath};
 
 /// Environment variable with the API key for administration. Other users of the machine can read a command line.
 const ADMIN_KEY: &str = "RUNGS_ADMIN_KEY";
@@ -50,20 +50,21 @@ pub(crate) async fn run(args: GrantArgs) -> CommandResult {
 }
 
 async fn in_store(dir: &Path, account: AccountId, amount: Option<Amount>) -> Result<(), CliError> {
+    let store = StorePath::parse(dir);
     let path = dir.display();
     // Opening creates a missing store, which would hide a mistyped path.
-    if !dir.is_dir() {
+    if !store.exists() {
         let message = format!(
             "no store in {path}: check the path of --store, or start `rungs serve` on it once"
         );
         return Err(CliError::Usage(message));
     }
-    let store = Sled::open(dir).map_err(|error| match error {
-        StoreError::InUse { .. } => CliError::Failed(format!(
+    let store = store.open().map_err(|error| match error {
+        OpenError::Store(StoreError::InUse { .. }) => CliError::Failed(format!(
             "the store in {path} is in use: grant through the running service with `--url http://127.0.0.1:8080` and an \
              API key from `rungs key NAME --admin` in {ADMIN_KEY}, or stop the service"
         )),
-        error => CliError::failed(&error),
+        error => error.into(),
     })?;
     let Some((credits, key)) = amount else {
         let found = store.load(vec![Key::Account(account.clone())]).await;
@@ -74,7 +75,7 @@ async fn in_store(dir: &Path, account: AccountId, amount: Option<Amount>) -> Res
         print_balance(&account);
         return Ok(());
     };
-    let granted = grant_once(Arc::new(store), Grant::new(account, credits, key.clone())).await;
+    let granted = grant_once(store, Grant::new(account, credits, key.clone())).await;
     let granted = granted.map_err(|error| match error {
         EngineError::InvalidGrantKey | EngineError::GrantKeyReused { .. } => {
             CliError::Usage(format!("--key: {error}"))

@@ -18,6 +18,7 @@ mod serve;
 mod setup;
 mod status;
 mod stop;
+mod store;
 mod values;
 
 use std::process::ExitCode;

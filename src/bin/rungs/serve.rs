@@ -17,7 +17,7 @@ use rungs::service::wire::KnownFields;
 use rungs::service::{
     AllowedHosts, ApiKey, ConnectionLimits, Keys, Metrics, Service, ServiceOptions, serve,
 };
-use rungs::stores::{Memory, Sled};
+use rungs::stores::Memory;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{NetArgs, ServeArgs};
 use crate::driver::BrowserDriver;
 use crate::error::{CliError, CommandResult, io_reason};
+use crate::store::StorePath;
 use crate::{input, print, setup, stop};
 
 /// Environment variable with an API key. Other users of the machine can read a command line.
@@ -182,9 +183,7 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
         builder.account_weight(account.clone(), *weight)
     });
     let built = match args.store.as_ref().or(config.store.as_ref()) {
-        Some(dir) => {
-            builder.store(Sled::open(dir).map_err(|error| CliError::failed(&error))?).build()
-        }
+        Some(dir) => builder.store(StorePath::parse(dir).open()?).build(),
         None => builder.store(Memory::default()).build(),
     };
     built.map_err(setup::build_error)

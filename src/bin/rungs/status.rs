@@ -6,11 +6,11 @@ use rungs::core::id::BatchId;
 use rungs::core::job::Job;
 use rungs::core::record::{Key, Record, RecordKind};
 use rungs::ports::store::{ListQuery, Store, StoreError};
-use rungs::stores::Sled;
 
 use crate::args::StatusArgs;
 use crate::error::{CliError, CommandResult};
 use crate::print;
+use crate::store::{OpenError, StorePath};
 
 /// Maximum number of batches in the list.
 const MAX_LISTED: usize = 100;
@@ -18,17 +18,18 @@ const MAX_LISTED: usize = 100;
 /// Prints the contents of a store. No engine is started, so nothing is fetched.
 pub(crate) async fn run(args: StatusArgs) -> CommandResult {
     // Opening creates a missing store, which would hide a mistyped path.
-    if !args.store.is_dir() {
+    let store = StorePath::parse(&args.store);
+    if !store.exists() {
         let path = args.store.display();
         return Err(CliError::Usage(format!("no store in {path}: check the path of --store")));
     }
-    let store = Sled::open(&args.store).map_err(|error| match error {
-        StoreError::InUse { .. } => CliError::Failed(in_use(&args)),
-        error => CliError::failed(&error),
+    let store = store.open().map_err(|error| match error {
+        OpenError::Store(StoreError::InUse { .. }) => CliError::Failed(in_use(&args)),
+        error => error.into(),
     })?;
     match args.batch {
-        None => list_batches(&store).await,
-        Some(id) => list_jobs(&store, id).await,
+        None => list_batches(&*store).await,
+        Some(id) => list_jobs(&*store, id).await,
     }
 }
 
@@ -45,7 +46,7 @@ fn in_use(args: &StatusArgs) -> String {
     )
 }
 
-async fn list_batches(store: &Sled) -> CommandResult {
+async fn list_batches(store: &dyn Store) -> CommandResult {
     let query = ListQuery::new(RecordKind::Batch, MAX_LISTED).descending();
     let found = store.list(query).await.map_err(|error| CliError::failed(&error))?;
     print::line(format_args!(
@@ -69,7 +70,7 @@ async fn list_batches(store: &Sled) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list_jobs(store: &Sled, id: BatchId) -> CommandResult {
+async fn list_jobs(store: &dyn Store, id: BatchId) -> CommandResult {
     let failed = |error: StoreError| CliError::failed(&error);
     let found = store.load(vec![Key::Batch(id)]).await.map_err(failed)?;
     let Some(Record::Batch(batch)) = found.into_iter().flatten().next().map(|it| it.record) else {

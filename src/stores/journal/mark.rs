@@ -5,7 +5,7 @@
 //!
 //! The position is not synced, because that would double the cost of a commit. A killed process loses nothing. After a
 //! power loss the position may be too small, and the loss of later commits remains undetected. It is never too great.
-//! The first segment is synced before older ones are removed, so that a missing segment is told from a removed one.
+//! The first segment is synced before older ones are removed, so that a segment that is missing differs from one that was removed.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -135,7 +135,7 @@ fn make(dir: &Path) -> Result<u64, StoreError> {
     let mut id = [0; 8];
     getrandom::fill(&mut id).map_err(failed)?;
     let store = u64::from_le_bytes(id);
-    Segment::create(dir, 1, store).map_err(failed)?;
+    Segment::create(dir, 1, store, 0).map_err(failed)?;
     let offset = u32::try_from(HEADER).map_err(failed)?;
     let first = Acknowledged { position: Position::new(1, offset), first_segment: 1 };
     Mark::make(&dir.join(ACKNOWLEDGED), first).map_err(failed)?;

@@ -50,6 +50,7 @@ pub(super) fn replay(
             }
             return Err(damaged(format!("segment {number} has no valid header")));
         };
+        check_length_before(&replayed, &segment)?;
         let length = segment.length().map_err(failed)?;
         let end = read_segment(dir, &segment, length, &mut replayed.index, number == last)?;
         if number == last {
@@ -107,6 +108,16 @@ fn read_segment(
     }
     let file = File::open(Segment::path(dir, segment.number)).map_err(failed)?;
     scan(file, place, length, &mut apply).map_err(from_scan)
+}
+
+/// Checks the length of the segment before, unless that one was removed.
+fn check_length_before(replayed: &Replayed, segment: &Segment) -> Result<(), StoreError> {
+    let Some((number, (_, length))) = replayed.segments.last_key_value() else { return Ok(()) };
+    if *length == u64::from(segment.length_before) {
+        return Ok(());
+    }
+    let written = segment.length_before;
+    Err(damaged(format!("segment {number} has {length} of {written} bytes")))
 }
 
 fn check_end(acknowledged: Position, number: u32, end: u64) -> Result<(), StoreError> {

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::stores::{check_in_place, sync_dir};
 
 use super::file::{read_at, write_at};
+use super::frame::u32_at;
 
-/// The bytes of a segment's header: magic, format, number, id of the store, CRC-32, and four zeros.
+/// The bytes of a segment's header: magic (8), format (4), number (4), id of the store (8), length of the segment before
+/// (4), and the CRC-32 of all that (4), little endian.
 pub(super) const HEADER: u64 = 32;
 const MAGIC: [u8; 8] = *b"rungslog";
 /// The format of segments that this release writes.
@@ -38,6 +40,8 @@ pub(super) struct Segment {
     pub(super) number: u32,
     /// The id of the store, which is part of every checksum.
     pub(super) store: u64,
+    /// The length of the segment before, 0 for the first one. A segment that was cut between two frames looks whole.
+    pub(super) length_before: u32,
     path: PathBuf,
     file: File,
 }
@@ -54,11 +58,16 @@ impl Segment {
     }
 
     /// Creates a segment durably.
-    pub(super) fn create(dir: &Path, number: u32, store: u64) -> io::Result<Self> {
+    pub(super) fn create(
+        dir: &Path,
+        number: u32,
+        store: u64,
+        length_before: u32,
+    ) -> io::Result<Self> {
         let path = Self::path(dir, number);
         let file =
             File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
-        let made = write_at(&file, &header(number, store), 0)
+        let made = write_at(&file, &header(number, store, length_before), 0)
             .and_then(|()| file.sync_all())
             .and_then(|()| sync_dir(dir));
         if let Err(error) = made {
@@ -66,7 +75,7 @@ impl Segment {
             let _ = fs::remove_file(&path);
             return Err(error);
         }
-        Ok(Self { number, store, path, file })
+        Ok(Self { number, store, length_before, path, file })
     }
 
     /// Opens a segment, `None` if its header is not what was written.
@@ -78,8 +87,9 @@ impl Segment {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         }
-        let is_ours = found == header(number, store);
-        Ok(is_ours.then_some(Self { number, store, path, file }))
+        let length_before = u32_at(&found, 24).unwrap_or_default();
+        let is_ours = found == header(number, store, length_before);
+        Ok(is_ours.then_some(Self { number, store, length_before, path, file }))
     }
 
     pub(super) fn length(&self) -> io::Result<u64> {
@@ -114,14 +124,15 @@ impl Segment {
     }
 }
 
-fn header(number: u32, store: u64) -> [u8; HEADER as usize] {
+fn header(number: u32, store: u64, length_before: u32) -> [u8; HEADER as usize] {
     let mut bytes = [0; HEADER as usize];
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
     bytes[12..16].copy_from_slice(&number.to_le_bytes());
     bytes[16..24].copy_from_slice(&store.to_le_bytes());
-    let sum = crc32fast::hash(&bytes[..24]);
-    bytes[24..28].copy_from_slice(&sum.to_le_bytes());
+    bytes[24..28].copy_from_slice(&length_before.to_le_bytes());
+    let sum = crc32fast::hash(&bytes[..28]);
+    bytes[28..].copy_from_slice(&sum.to_le_bytes());
     bytes
 }
 

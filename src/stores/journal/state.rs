@@ -302,7 +302,8 @@ impl State {
         self.sync_now()?;
         let number = self.active.number + 1;
         // The next attempt may succeed, and until then the active segment grows.
-        let new = Arc::new(Segment::create(dir, number, self.active.store)?);
+        let length = u32::try_from(self.end).map_err(io::Error::other)?;
+        let new = Arc::new(Segment::create(dir, number, self.active.store, length)?);
         self.segments.insert(self.active.number, (Arc::clone(&self.active), self.end));
         self.segments.insert(number, (Arc::clone(&new), HEADER));
         self.full_bytes += self.end;

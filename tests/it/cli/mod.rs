@@ -149,6 +149,32 @@ fn reading_a_missing_store_creates_none() {
     assert!(!store.exists());
 }
 
+#[test]
+fn a_journal_is_named_by_its_prefix() {
+    let site =
+        Site::start(|_| SiteResponse::html("<p>Flour, water, salt and time are enough.</p>"));
+    let dir = tempfile::tempdir().expect("a directory");
+    let plain = dir.path().join("store").to_string_lossy().into_owned();
+    let journal = format!("journal:{plain}");
+    let urls = dir.path().join("urls.txt");
+    std::fs::write(&urls, site.url("/a")).expect("written");
+    let urls = urls.to_string_lossy();
+    let run = || rungs(&["batch", &urls, "--store", &journal, "--allow-private"]);
+
+    let first = run();
+    let again = run();
+    let status = rungs(&["status", "--store", &journal]);
+    let wrong = rungs(&["status", "--store", &plain]);
+    let none = rungs(&["batch", &urls, "--store", "journal:"]);
+
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    assert_eq!((text(&again.stdout), site.hits()), (text(&first.stdout), 1), "it resumes");
+    assert!(text(&status.stdout).contains("completed"), "{}", text(&status.stdout));
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("use --store journal:"), "{}", text(&wrong.stderr));
+    assert_eq!(none.status.code(), Some(2));
+}
+
 fn batch(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));
     command.current_dir(dir).args(["batch", "urls.txt", "--store", "store", "--out", "out.jsonl"]);

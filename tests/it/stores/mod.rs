@@ -1,7 +1,9 @@
 //! The stores, the conformance kit of their port, and the proof that it catches mistakes.
 
 mod broken;
-#[cfg(feature = "sled")]
+#[cfg(all(feature = "journal", feature = "sled"))]
 mod built_in;
 #[cfg(all(unix, feature = "sled", feature = "html"))]
 mod disk;
+#[cfg(all(unix, feature = "journal", feature = "sled", feature = "html"))]
+mod journal;

@@ -3,4 +3,4 @@
 
 mod damage;
 mod full;
-mod removed;
+pub(crate) mod removed;

@@ -64,21 +64,27 @@ pub(super) fn read(fields: &mut Fields, doc: &Doc<'_>, page: &LazyIndex<'_, '_>,
     }
     let shipped = scripts::brands(doc);
     let words = tokens(&name);
-    let one = shipped.iter().find(|it| holds(&words, &tokens(it)));
-    fields.offer(
-        "brand",
-        Source::Dom,
-        "script",
-        one.and_then(|it| codes::short_brand(it)).map(Into::into),
-    );
-    if !fields.has("brand") && shipped.is_empty() {
-        let own = own_brand(doc, facts, &name).filter(|it| {
-            let bears = bears(&name, it) || bears_title(facts, it);
-            let sells = || fields.has("price") || super::has_cart(doc);
-            bears || (!links.lead_to_brands && sells())
-        });
-        fields.offer("brand", Source::Meta, "site", own.map(Into::into));
+    let is_only = |it: &str| shipped.len() == 1 && shows(doc, it);
+    let one = shipped.iter().find(|it| holds(&words, &tokens(it)) || is_only(it));
+    let one = one.and_then(|it| codes::short_brand(it));
+    fields.offer("brand", Source::Dom, "script", one.map(Into::into));
+    if fields.has("brand") {
+        return;
     }
+    let own = own_brand(doc, facts, &name).filter(|it| {
+        let others = shipped.iter().any(|other| letters(other) != letters(it));
+        let sells = || fields.has("price") || super::has_cart(doc);
+        let bears = bears(&name, it) || bears_title(facts, it);
+        !others && (bears || (!links.lead_to_brands && sells()))
+    });
+    fields.offer("brand", Source::Meta, "site", own.map(Into::into));
+}
+
+/// Returns `true` if a text of the page is a brand and no more.
+fn shows(doc: &Doc<'_>, brand: &str) -> bool {
+    let is_it = |it: &str| it.trim().to_lowercase() == brand.to_lowercase();
+    let mut texts = (doc.body()..doc.len()).filter_map(|it| doc.text(it));
+    texts.any(|it| it.len() <= brand.len() * 2 + LINK_TEXT && is_it(it))
 }
 
 /// Returns `true` if a name begins with a brand.
@@ -245,13 +251,7 @@ fn before_heading(doc: &Doc<'_>, facts: &Facts) -> Option<String> {
         && !offers.first().is_some_and(|it| OFFER_WORDS.contains(&it.as_str()));
     // Any word may lead a title; a brand is shown elsewhere, too.
     let site = facts.declared.opengraph_text("site_name");
-    let is_shown = || {
-        let mut texts = (doc.body()..doc.len()).filter_map(|it| doc.text(it));
-        texts.any(|it| {
-            it.len() <= before.len() * 2 + LINK_TEXT && it.trim().eq_ignore_ascii_case(before)
-        })
-    };
-    let fits = fits && (site.as_deref() == Some(before) || is_shown());
+    let fits = fits && (site.as_deref() == Some(before) || shows(doc, before));
     fits.then(|| codes::short_brand(before)).flatten()
 }
 

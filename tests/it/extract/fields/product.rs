@@ -265,6 +265,11 @@ fn a_brand_is_read_from_the_sign_that_shows_it() {
             "<h1>Kiln round pot</h1><script>let page = {\"brand\":{\"name\":\"Kiln\"}}</script>",
             "Kiln",
         ),
+        (
+            "the only brand of scripts, which the page shows",
+            "<h2>Kiln</h2><h1>Round pot</h1><script>let page = {\"name\":\"Pan\",\"brand\":\"Kiln\"}</script>",
+            "Kiln",
+        ),
         ("the maker's own shop", own, "Kiln"),
         ("a shop of several brands", &several, ""),
         ("a thing that goes with another", "<h1>Case for Samsung phones</h1>", ""),

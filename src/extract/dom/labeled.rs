@@ -41,6 +41,13 @@ impl<'d, 'a> LabeledValues<'d, 'a> {
         Self { doc, texts: parts.collect() }
     }
 
+    /// Drops the texts inside elements of one tag.
+    pub(crate) fn outside(mut self, tag: Tag) -> Self {
+        let doc = self.doc;
+        self.texts.retain(|it| !doc.around(it.at).any(|it| doc.tag(it) == tag));
+        self
+    }
+
     /// Returns the value behind the first label of a list, as `fits` reads it. The longest label that a
     /// text begins with counts.
     pub(crate) fn value(

@@ -252,9 +252,12 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
     /// Returns `true` if the profile has looked for a field on the page itself.
     fn has_sought(&self, name: &str) -> bool {
         let key = plain(name);
-        std::iter::once(key.as_str())
-            .chain(aliases(&key).iter().copied())
-            .any(|it| self.fields.has_sought(it))
+        let aliases = aliases(&key);
+        let is_it = |sought: &&str| {
+            let sought = plain(sought);
+            sought == key || aliases.contains(&sought.as_str())
+        };
+        self.fields.sought().iter().any(is_it)
     }
 
     /// Returns the objects of a list that the page shows as records.

@@ -165,6 +165,10 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
     /// Returns the points to subtract for a kind of pair that is less reliable than a table row.
     fn discount(&self, pair: &Pair, plan: &FieldPlan<'_>, points: u8, scope: &Scope) -> u8 {
         let on_page = *scope == Scope::Page;
+        // The time in a numbered step is that of the step.
+        if on_page && plan.shape == Shape::Minutes && self.is_in_step(pair) {
+            return points;
+        }
         match pair.kind {
             PairKind::Column if on_page => 15,
             PairKind::Row | PairKind::Term | PairKind::Line | PairKind::Column => 0,
@@ -185,6 +189,11 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
             PairKind::Phrase if points >= 85 => 10,
             PairKind::Phrase => points,
         }
+    }
+
+    fn is_in_step(&self, pair: &Pair) -> bool {
+        let doc = self.index.doc;
+        doc.around(pair.value.start).any(|it| doc.tag(it) == Tag::Ol)
     }
 
     /// Returns `true` if a pair may give a value in a scope.

@@ -58,9 +58,9 @@ impl Fields {
         Self(BTreeMap::new(), sought)
     }
 
-    /// Returns `true` if the page itself was searched for a field.
-    pub(crate) fn has_sought(&self, name: &str) -> bool {
-        self.1.contains(&name)
+    /// Returns the fields that the page itself was searched for.
+    pub(crate) fn sought(&self) -> &'static [&'static str] {
+        self.1
     }
 
     /// Stores a value unless the field has one. `None`, null, and empty texts and lists are ignored.

@@ -2,6 +2,7 @@
 
 use crate::extract::dom::doc::Doc;
 use crate::extract::dom::labeled::LabeledValues;
+use crate::extract::dom::tag::Tag;
 use crate::extract::value::duration::minutes;
 use crate::extract::value::provenance::{Fields, Source};
 use crate::extract::vocabulary::{
@@ -47,6 +48,8 @@ pub(super) fn fill(fields: &mut Fields, doc: &Doc<'_>) {
     if TIMES.iter().any(|it| fields.has(it.0)) {
         return;
     }
+    // A numbered list holds the steps, whose times are their own.
+    let labeled = labeled.outside(Tag::Ol);
     for (field, path, labels) in TIMES {
         let found = labeled.value(labels, |it| {
             let fits = it.len() < MAX_TIME && it.bytes().any(|it| it.is_ascii_digit());

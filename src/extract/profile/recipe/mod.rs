@@ -19,11 +19,13 @@ use crate::extract::value::provenance::{Fields, Source};
 
 use self::sections::RecipeSection;
 
+/// Fields that are read beside their labels on the page where the data lacks them.
+const SHOWN: [&str; 4] = ["cook_time", "prep_time", "total_time", "yields"];
 /// Lines of ingredients or steps kept of a recipe.
 const MAX_LINES: usize = 300;
 
 pub(super) fn fields(doc: &Doc<'_>, facts: &Facts, context: PropertyContext<'_>) -> Fields {
-    let mut fields = Fields::default();
+    let mut fields = Fields::seeking(&SHOWN);
     if let Some((source, item)) = facts.declared.about(Profile::Recipe) {
         read_properties(&mut fields, source, item, &item::PROPERTIES, context);
     }

@@ -1,7 +1,7 @@
 //! Something to cook.
 
 use rungs::core::request::Profile;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::extract::fields::{assert_fields, json_of, ld, read};
 
@@ -182,4 +182,26 @@ fn a_recipe_is_read_from_embedded_state() {
         &with_data,
         &json!({ "ingredients": ["3 onions", "salt"], "instructions": null }),
     );
+}
+
+#[test]
+fn a_time_of_a_step_is_not_that_of_the_recipe() {
+    let page = "<h1>Pea soup</h1><h2>Ingredients</h2><ul><li>500 g peas<li>1 onion</ul><p>Prep & Cook Time: 1 hour 20 minutes</p>\
+        <h2>Method</h2><ol><li><p>Soak the peas.</p><li><p>Cook: 3-5 minutes until they are hot.</p></ol>";
+    let cooked = page.replace("Prep & Cook", "Cook");
+
+    for (page, minutes) in [(page, Value::Null), (&cooked, json!(80))] {
+        let filled =
+            read(page, |it| it.extraction_schema = Some(json!({ "cook_time": "integer" })));
+        assert_eq!(filled.filtered_content, Some(json!({ "cook_time": minutes })), "{page}");
+        let filled = read(page, |it| {
+            it.extraction_profile = Profile::Recipe;
+            it.extraction_schema = Some(json!({ "cook_time": "integer", "ingredients": "array" }));
+        });
+        assert_eq!(
+            filled.filtered_content.expect("a schema was asked for")["cook_time"],
+            minutes,
+            "{page}"
+        );
+    }
 }

@@ -289,7 +289,7 @@ impl Shelf {
         let page =
             |hold: &u64| Page { hold: *hold, fences: Vec::new(), until: 0, held: false, end: None };
         let batch = with(sample::batch(number, None), |made| {
-            made.jobs = jobs.iter().map(|it| it.id).collect();
+            made.inline_jobs = jobs.iter().map(|it| it.id).collect();
             made.tally = Tally { total, ..Tally::default() };
             made.estimate = holds.iter().map(|it| Credits(*it)).sum();
             made.webhook = webhook;

@@ -329,7 +329,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
     let account = |bytes: &mut Bytes<'_>| {
         AccountId::new(bytes.pick(&["a", "ab", "a b", "é"])).expect("a name")
     };
-    match bytes.below(12) {
+    match bytes.below(13) {
         0 => Record::Account(sample::account(account(bytes).as_str(), bytes.number())),
         1 => {
             let expires_at = bytes.flag().then(|| moment(bytes));
@@ -365,6 +365,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
         })),
         9 => Record::AccountBatch(sample::owned(account(bytes).as_str(), bytes.below(3) as u64)),
         10 => Record::Usage(sample::usage(account(bytes).as_str(), bytes.below(3) as u64)),
+        11 => Record::BatchJobs(sample::batch_jobs(bytes.below(3) as u64, 6)),
         _ => Record::CacheEntry(with(sample::cached(0, sample::at(0)), |made| {
             made.digest = [bytes.pick(&[0, 1, 255]); 32];
             made.body = BodyRef("b".to_owned());

@@ -123,8 +123,10 @@ pub struct BatchRecord {
     pub id: BatchId,
     /// The account that is charged.
     pub account: AccountId,
-    /// The jobs, in the order of the items.
-    pub jobs: Vec<JobId>,
+    /// The jobs of a small batch, in the order of the items. The jobs of a larger one are in a record of their own,
+    /// [`BatchJobs`], and this list is empty: this record is written again whenever a job ends.
+    #[serde(rename = "jobs")]
+    pub inline_jobs: Vec<JobId>,
     /// The number of jobs in each state.
     pub tally: Tally,
     /// The credits held at submission: the sum of the holds of the jobs.
@@ -159,7 +161,7 @@ impl fmt::Debug for BatchRecord {
         let Self {
             id,
             account,
-            jobs,
+            inline_jobs,
             tally,
             estimate,
             charged,
@@ -178,7 +180,7 @@ impl fmt::Debug for BatchRecord {
             BatchRecord {
                 id,
                 account,
-                jobs,
+                inline_jobs,
                 tally,
                 estimate,
                 charged,
@@ -197,9 +199,38 @@ impl fmt::Debug for BatchRecord {
 }
 
 impl BatchRecord {
+    /// The most jobs that the record itself lists. Records of earlier releases list any number.
+    pub const MAX_INLINE_JOBS: usize = 4;
+
     /// Returns the status.
     pub fn status(&self) -> BatchStatus {
         self.tally.status()
+    }
+
+    /// Sets the jobs of a new batch. Returns the record of their list if there are too many to be listed inline.
+    pub fn list_jobs(&mut self, jobs: Vec<JobId>) -> Option<BatchJobs> {
+        if jobs.len() <= Self::MAX_INLINE_JOBS {
+            self.inline_jobs = jobs;
+            return None;
+        }
+        Some(BatchJobs { batch: self.id, jobs })
+    }
+}
+
+/// The list of a batch's jobs: written once with the batch, and removed with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BatchJobs {
+    /// The batch.
+    pub batch: BatchId,
+    /// The jobs, in the order of the items.
+    pub jobs: Vec<JobId>,
+}
+
+impl BatchJobs {
+    /// Returns the list of a batch's jobs.
+    pub fn new(batch: BatchId, jobs: Vec<JobId>) -> Self {
+        Self { batch, jobs }
     }
 }
 
@@ -316,6 +347,20 @@ mod tests {
         assert_eq!(status(3, 3, 0), BatchStatus::Completed);
         assert_eq!(status(3, 2, 1), BatchStatus::Partial);
         assert_eq!(status(3, 0, 3), BatchStatus::Failed);
+    }
+
+    #[test]
+    fn only_a_small_batch_lists_its_jobs_itself() {
+        let ids = |count: u64| {
+            (0..count).map(|it| JobId::new(Timestamp::default(), 0, it)).collect::<Vec<_>>()
+        };
+        let mut batch = crate::core::fixtures::batch(1);
+
+        assert_eq!(batch.list_jobs(ids(4)), None);
+        assert_eq!(batch.inline_jobs, ids(4));
+        let mut large = crate::core::fixtures::batch(5);
+        assert_eq!(large.list_jobs(ids(5)), Some(BatchJobs::new(large.id, ids(5))));
+        assert_eq!(large.inline_jobs, []);
     }
 
     #[test]

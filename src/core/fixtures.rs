@@ -62,7 +62,7 @@ pub(crate) fn batch(jobs: u32) -> BatchRecord {
     BatchRecord {
         id: BatchId::new(START, 0, 1),
         account: AccountId::default(),
-        jobs: Vec::new(),
+        inline_jobs: Vec::new(),
         tally: Tally { total: jobs, ..Tally::default() },
         estimate: Credits(10 * u64::from(jobs)),
         charged: Credits::ZERO,

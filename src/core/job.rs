@@ -285,6 +285,15 @@ impl Job {
         Some(Self { state, lost, lease: None, ready_at: now, ..self.clone() })
     }
 
+    /// Returns the job with its lease renewed until `until`, or `None` if `fence` does not hold it. A lease is never
+    /// shortened.
+    #[must_use]
+    pub fn renewed(&self, fence: Fence, until: Timestamp) -> Option<Self> {
+        let lease = self.lease.filter(|_| self.is_held_by(fence))?;
+        let lease = Lease { until: until.max(lease.until), ..lease };
+        Some(Self { lease: Some(lease), ..self.clone() })
+    }
+
     /// Returns the tier that worked.
     pub fn tier(&self) -> Option<Tier> {
         match self.outcome {

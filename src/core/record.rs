@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::batch::{BatchRecord, Notification, NotificationState};
+use crate::core::batch::{BatchJobs, BatchRecord, Notification, NotificationState};
 use crate::core::claims::Shares;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{BodyRef, Job, JobState, Lease};
@@ -112,6 +112,8 @@ pub enum Key {
     Usage(AccountId, Day),
     /// A grant to an account, by its key.
     Grant(AccountId, String),
+    /// The list of a batch's jobs.
+    BatchJobs(BatchId),
 }
 
 /// The kind of a record.
@@ -140,11 +142,13 @@ pub enum RecordKind {
     Usage = 10,
     /// Grants.
     Grant = 11,
+    /// Lists of a batch's jobs.
+    BatchJobs = 12,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Account,
         Self::Batch,
         Self::LedgerEntry,
@@ -156,6 +160,7 @@ impl RecordKind {
         Self::AccountBatch,
         Self::Usage,
         Self::Grant,
+        Self::BatchJobs,
     ];
 }
 
@@ -174,6 +179,7 @@ impl Key {
             Self::AccountBatch(..) => RecordKind::AccountBatch,
             Self::Usage(..) => RecordKind::Usage,
             Self::Grant(..) => RecordKind::Grant,
+            Self::BatchJobs(_) => RecordKind::BatchJobs,
         }
     }
 
@@ -183,7 +189,7 @@ impl Key {
         let mut bytes = vec![self.kind() as u8];
         match self {
             Self::Account(id) => bytes.extend(id.as_str().as_bytes()),
-            Self::Batch(id) => bytes.extend(id.as_bytes()),
+            Self::Batch(id) | Self::BatchJobs(id) => bytes.extend(id.as_bytes()),
             Self::LedgerEntry(id, number) => {
                 bytes.extend(id.as_bytes());
                 bytes.extend(number.to_be_bytes());
@@ -275,6 +281,8 @@ pub enum Record {
     Usage(DailyUsage),
     /// A grant to an account.
     Grant(GrantRecord),
+    /// The list of a batch's jobs, unless the batch is small.
+    BatchJobs(BatchJobs),
 }
 
 impl Record {
@@ -294,6 +302,7 @@ impl Record {
             Self::AccountBatch(it) => Key::AccountBatch(it.account.clone(), it.batch),
             Self::Usage(it) => Key::Usage(it.account.clone(), it.day),
             Self::Grant(it) => Key::Grant(it.account.clone(), it.key.clone()),
+            Self::BatchJobs(it) => Key::BatchJobs(it.batch),
         }
     }
 
@@ -316,7 +325,8 @@ impl Record {
             | Self::Site(_)
             | Self::IdempotencyRecord(_)
             | Self::AccountBatch(_)
-            | Self::Grant(_) => None,
+            | Self::Grant(_)
+            | Self::BatchJobs(_) => None,
         }
     }
 
@@ -401,6 +411,7 @@ mod tests {
             Key::Usage(account("ab"), at(0).day()),
             Key::Grant(account("a"), "bc".to_owned()),
             Key::Grant(account("ab"), "c".to_owned()),
+            Key::BatchJobs(batch(1).id),
         ];
 
         assert!(keys.is_sorted_by(|a, b| a < b));

@@ -12,9 +12,7 @@ use crate::core::batch::{BatchRecord, BatchStatus};
 use crate::core::completion::Completion;
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
-use crate::core::job::{
-    Attempt, BodyRef, Fence, IllegalTransition, Job, JobEvent, Lease, Outcome, next,
-};
+use crate::core::job::{Attempt, BodyRef, Fence, IllegalTransition, Job, JobEvent, Outcome, next};
 use crate::core::ledger::{Account, Booking, LedgerEntry};
 use crate::core::tier::Tier;
 use crate::core::time::{Timestamp, millis};
@@ -139,8 +137,8 @@ pub fn step(
     }
     match input {
         StepInput::Renew { until } => {
-            let lease = job.lease.map(|it| Lease { until: until.max(it.until), ..it });
-            Ok(Transition { job: Job { lease, ..job.clone() }, ending: None })
+            let job = fence.and_then(|it| job.renewed(it, until)).ok_or(StepError::Stale)?;
+            Ok(Transition { job, ending: None })
         }
         StepInput::Reschedule { ready_at, used, attempts } => {
             let state = next(job.state, JobEvent::Rescheduled)?;
@@ -226,6 +224,7 @@ mod tests {
     use crate::core::completion::Completed;
     use crate::core::fixtures::{MINE, OTHERS, account, at, attempt, batch, held_job, job};
     use crate::core::job::JobState;
+    use crate::core::job::Lease;
 
     const DAY: Duration = MIN_RETENTION;
     const FENCE: Fence = Fence { worker: MINE, claim: 1 };

@@ -38,11 +38,11 @@ impl Engine {
     ///
     /// [`EngineError::BatchNotFound`] if there is no such batch.
     pub async fn cancel(&self, id: BatchId) -> Result<Cancellation, EngineError> {
-        let batch = self.batch(id).await?;
+        let (batch, jobs) = self.batch_and_job_ids(id).await?;
         let day = batch.created_at.day();
         let format = Arc::clone(&self.shared.adapters.notification_format);
         let retention = self.shared.config.settings.retention;
-        let (account, jobs) = (batch.account, batch.jobs);
+        let account = batch.account;
         let cancel = changes::Cancel { batch: id, account, day, jobs, format, retention };
         let (canceled, ended) = self.shared.writer.apply(cancel).await?;
         self.shared.running_batches.cancel(id);

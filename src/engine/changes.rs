@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::batch::{
-    BatchRecord, BatchStatus, DeliveryAttempt, Notification, NotificationState,
+    BatchJobs, BatchRecord, BatchStatus, DeliveryAttempt, Notification, NotificationState,
 };
 use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
@@ -17,6 +17,7 @@ use crate::core::step::{Records, StepError, StepInput, step};
 use crate::core::time::{Day, Timestamp};
 use crate::core::usage::{Budget, DailyUsage, OverBudget, UsageTotals};
 use crate::core::verdict::Verdict;
+use crate::engine::fingerprint::Fingerprint;
 use crate::engine::profiles::Lesson;
 use crate::engine::writer::{Change, Draft};
 use crate::ports::notify::NotificationFormat;
@@ -28,7 +29,7 @@ fn batch_of(draft: &Draft, id: BatchId) -> Option<&BatchRecord> {
     }
 }
 
-fn job_of(draft: &Draft, id: JobId) -> Option<&Job> {
+pub(super) fn job_of(draft: &Draft, id: JobId) -> Option<&Job> {
     match draft.get(&Key::Job(id))? {
         Record::Job(job) => Some(job),
         _ => None,
@@ -61,8 +62,11 @@ fn usage_of(draft: &Draft, account: &AccountId, day: Day) -> DailyUsage {
 #[derive(Debug)]
 pub(super) struct Accept {
     pub(super) batch: BatchRecord,
+    /// The list of the jobs, if it is a record of its own.
+    pub(super) job_ids: Option<BatchJobs>,
     pub(super) jobs: Vec<Job>,
-    pub(super) digest: [u8; 32],
+    /// The contents, if the batch has an idempotency key.
+    pub(super) fingerprint: Option<Fingerprint>,
     /// `true` if accounts have no limit, so that holds never fail.
     pub(super) unlimited: bool,
     /// The budget of the batch's label, or of its account if it has none.
@@ -137,6 +141,7 @@ impl Change for Accept {
     fn keys(&self) -> Vec<Key> {
         let mut keys = vec![Key::Account(self.batch.account.clone()), Key::Batch(self.batch.id)];
         keys.extend(self.jobs.iter().map(|it| Key::Job(it.id)));
+        keys.extend(self.job_ids.as_ref().map(|it| Key::BatchJobs(it.batch)));
         keys.push(Key::LedgerEntry(self.batch.id, 0));
         keys.push(Key::AccountBatch(self.batch.account.clone(), self.batch.id));
         keys.extend(self.idempotency_key());
@@ -148,7 +153,7 @@ impl Change for Accept {
         let key = self.idempotency_key();
         if let Some(Record::IdempotencyRecord(earlier)) = key.as_ref().and_then(|it| draft.get(it))
         {
-            return if earlier.digest == self.digest {
+            return if self.fingerprint.as_ref().is_some_and(|it| it.matches(&earlier.digest)) {
                 Ok(earlier.batch)
             } else {
                 Err(NotAccepted::KeyReused(earlier.batch))
@@ -161,14 +166,17 @@ impl Change for Accept {
         let (account, batch) = (self.batch.account.clone(), self.batch.id);
         draft.put(Record::AccountBatch(AccountBatch { account, batch }));
         draft.put(Record::Batch(self.batch.clone()));
+        if let Some(jobs) = &self.job_ids {
+            draft.put(Record::BatchJobs(jobs.clone()));
+        }
         for job in &self.jobs {
             draft.put(Record::Job(job.clone()));
         }
-        if let Some(key) = self.batch.idempotency_key.clone() {
+        if let (Some(key), Some(it)) = (self.batch.idempotency_key.clone(), &self.fingerprint) {
             draft.put(Record::IdempotencyRecord(IdempotencyRecord {
                 account: self.batch.account.clone(),
                 key,
-                digest: self.digest,
+                digest: it.digest(),
                 batch: self.batch.id,
             }));
         }
@@ -501,17 +509,21 @@ impl Change for Redeliver {
 
 /// Removes a batch with its jobs, ledger entries, notification and idempotency key.
 #[derive(Debug)]
-pub(super) struct Expire(pub(super) BatchRecord);
+pub(super) struct Expire {
+    pub(super) batch: BatchRecord,
+    pub(super) jobs: Vec<JobId>,
+}
 
 impl Change for Expire {
     type Out = ();
 
     fn keys(&self) -> Vec<Key> {
-        let batch = &self.0;
+        let batch = &self.batch;
         let mut keys = vec![Key::Batch(batch.id), Key::Notification(batch.event)];
+        keys.push(Key::BatchJobs(batch.id));
         keys.push(Key::AccountBatch(batch.account.clone(), batch.id));
-        keys.extend(batch.jobs.iter().map(|&it| Key::Job(it)));
-        keys.extend(entry_keys(batch.id, batch.jobs.len()));
+        keys.extend(self.jobs.iter().map(|&it| Key::Job(it)));
+        keys.extend(entry_keys(batch.id, self.jobs.len()));
         keys.extend(
             batch
                 .idempotency_key
@@ -522,8 +534,8 @@ impl Change for Expire {
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) {
-        let due =
-            batch_of(draft, self.0.id).is_some_and(|it| it.expires_at.is_some_and(|at| at <= now));
+        let due = batch_of(draft, self.batch.id)
+            .is_some_and(|it| it.expires_at.is_some_and(|at| at <= now));
         if due {
             for key in self.keys() {
                 draft.remove(&key);

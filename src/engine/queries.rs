@@ -74,7 +74,7 @@ impl Engine {
     /// of its job, and not of the report.
     pub async fn batch_report(&self, id: BatchId) -> Result<Option<BatchReport>, EngineError> {
         let batch = self.batch(id).await?;
-        let mut jobs = Vec::with_capacity(batch.jobs.len());
+        let mut jobs = Vec::with_capacity(batch.tally.total as usize);
         for job in self.jobs(id).await? {
             match self.with_page_or_error(job).await?.into_report() {
                 Some(report) => jobs.push(report),
@@ -82,6 +82,33 @@ impl Engine {
             }
         }
         Ok(Some(BatchReport::new(batch, jobs)))
+    }
+
+    /// Returns the ids of a batch's jobs in the order of submission.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::BatchNotFound`] if there is no such batch.
+    pub async fn job_ids(&self, id: BatchId) -> Result<Vec<JobId>, EngineError> {
+        Ok(self.batch_and_job_ids(id).await?.1)
+    }
+
+    /// Returns a batch's record and the ids of its jobs from one read.
+    pub(super) async fn batch_and_job_ids(
+        &self,
+        id: BatchId,
+    ) -> Result<(BatchRecord, Vec<JobId>), EngineError> {
+        let keys = vec![Key::Batch(id), Key::BatchJobs(id)];
+        let found = self.shared.adapters.store.load(keys).await?;
+        let mut records = found.into_iter().flatten().map(|it| it.record);
+        let Some(Record::Batch(batch)) = records.next() else {
+            return Err(EngineError::BatchNotFound(id));
+        };
+        let jobs = match records.next() {
+            Some(Record::BatchJobs(list)) => list.jobs,
+            _ => batch.inline_jobs.clone(),
+        };
+        Ok((batch, jobs))
     }
 
     /// Returns a batch's record and those of its jobs from one read, so that the tally agrees with the states.
@@ -94,7 +121,7 @@ impl Engine {
         id: BatchId,
     ) -> Result<(BatchRecord, Vec<Job>), EngineError> {
         let mut keys = vec![Key::Batch(id)];
-        keys.extend(self.batch(id).await?.jobs.into_iter().map(Key::Job));
+        keys.extend(self.job_ids(id).await?.into_iter().map(Key::Job));
         let mut found = self.shared.adapters.store.load(keys).await?.into_iter().flatten();
         let Some(Record::Batch(batch)) = found.next().map(|it| it.record) else {
             return Err(EngineError::BatchNotFound(id));
@@ -108,8 +135,8 @@ impl Engine {
     ///
     /// [`EngineError::BatchNotFound`] if there is no such batch.
     pub async fn batch_handle(&self, id: BatchId) -> Result<BatchHandle, EngineError> {
-        let record = self.batch(id).await?;
-        Ok(BatchHandle::new(self.clone(), record))
+        let (record, jobs) = self.batch_and_job_ids(id).await?;
+        Ok(BatchHandle::new(self.clone(), record, jobs))
     }
 
     /// Returns at most `limit` batches of all accounts, newest first, starting after `after`.
@@ -196,7 +223,7 @@ impl Engine {
     ///
     /// [`EngineError::BatchNotFound`] if there is no such batch.
     pub async fn jobs(&self, id: BatchId) -> Result<Vec<Job>, EngineError> {
-        let keys = self.batch(id).await?.jobs.into_iter().map(Key::Job).collect();
+        let keys = self.job_ids(id).await?.into_iter().map(Key::Job).collect();
         let found = self.shared.adapters.store.load(keys).await?;
         Ok(found.into_iter().flatten().filter_map(into_job).collect())
     }

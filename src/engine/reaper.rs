@@ -50,7 +50,8 @@ async fn round(shared: &Shared) -> Result<usize, EngineError> {
                 // Bodies first: after a crash in between, the record is due again. In the other order, files
                 // without a record would remain.
                 shared.adapters.bodies.remove(batch.id).await?;
-                shared.writer.apply(Expire(batch)).await?;
+                let jobs = shared.job_ids(&batch).await?;
+                shared.writer.apply(Expire { batch, jobs }).await?;
             }
             other => shared.writer.apply(Forget(other.key())).await?,
         }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::core::batch::BatchRecord;
-use crate::core::id::{AccountId, BatchId, WorkerId};
+use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
 use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
 use crate::core::record::{Key, Queue, Record};
@@ -172,6 +172,17 @@ impl Shared {
         match self.load(Key::Batch(id)).await? {
             Some(Record::Batch(batch)) => Ok(batch),
             _ => Err(EngineError::BatchNotFound(id)),
+        }
+    }
+
+    /// Returns the ids of a batch's jobs.
+    pub(super) async fn job_ids(&self, batch: &BatchRecord) -> Result<Vec<JobId>, EngineError> {
+        if !batch.inline_jobs.is_empty() {
+            return Ok(batch.inline_jobs.clone());
+        }
+        match self.load(Key::BatchJobs(batch.id)).await? {
+            Some(Record::BatchJobs(list)) => Ok(list.jobs),
+            _ => Ok(Vec::new()),
         }
     }
 

@@ -5,8 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use crate::core::batch::{BatchKind, BatchRecord, Tally};
 use crate::core::claims::Priority;
 use crate::core::credits::Credits;
@@ -21,6 +19,7 @@ use crate::core::usage::Budget;
 use crate::engine::Engine;
 use crate::engine::changes::{Accept, NotAccepted};
 use crate::engine::error::{EngineError, SubmitError};
+use crate::engine::fingerprint::{Fingerprint, Submission};
 use crate::engine::page_host;
 use crate::engine::report::JobReport;
 use crate::engine::shared::Shared;
@@ -136,15 +135,6 @@ impl Batch {
     /// Returns the account that is charged.
     pub(super) fn payer(&self) -> &AccountId {
         &self.account
-    }
-
-    /// Returns a hash of the contents, by which two submissions with the same idempotency key are compared.
-    fn digest(&self) -> [u8; 32] {
-        let body = serde_json::json!({
-            "items": self.items, "account": self.account,
-            "webhook": self.webhook, "max_tier": self.max_tier, "form": self.form,
-        });
-        Sha256::digest(body.to_string()).into()
     }
 }
 
@@ -279,7 +269,8 @@ impl Engine {
             return Err(SubmitError::BadKey);
         }
         let accept = self.accepting(batch, requests);
-        let handle = BatchHandle::new(self.clone(), accept.batch.clone());
+        let ids = accept.jobs.iter().map(|it| it.id).collect();
+        let handle = BatchHandle::new(self.clone(), accept.batch.clone(), ids);
         let count = accept.jobs.len();
         match shared.writer.apply(accept).await? {
             Err(NotAccepted::Overdrawn(overdrawn)) => Err(overdrawn.into()),
@@ -295,9 +286,16 @@ impl Engine {
         }
     }
 
-    fn accepting(&self, batch: Batch, requests: Vec<JobRequest>) -> Accept {
+    fn accepting(&self, mut batch: Batch, requests: Vec<JobRequest>) -> Accept {
         let shared = &self.shared;
-        let (now, digest) = (shared.now(), batch.digest());
+        let now = shared.now();
+        let items = std::mem::take(&mut batch.items);
+        let fingerprint = batch.key.is_some().then(|| {
+            let (account, webhook) = (batch.account.clone(), batch.webhook.clone());
+            let (max_tier, form) = (batch.max_tier, batch.form);
+            let submission = Submission { account, webhook, max_tier, form };
+            Fingerprint::new(items, &requests, submission)
+        });
         let id = BatchId::new(now, 0, shared.adapters.entropy.random_u64());
         let (account, priority) = (&batch.account, batch.priority);
         let origin = Origin { now, batch: id, account, priority };
@@ -307,10 +305,10 @@ impl Engine {
             .map(|(index, request)| shared.new_job(origin, index, request))
             .collect();
         let total = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-        let record = BatchRecord {
+        let mut record = BatchRecord {
             id,
             account: batch.account,
-            jobs: jobs.iter().map(|it| it.id).collect(),
+            inline_jobs: Vec::new(),
             tally: Tally { total, ..Tally::default() },
             estimate: jobs.iter().map(|it| it.hold).sum(),
             charged: Credits::ZERO,
@@ -324,8 +322,9 @@ impl Engine {
             ended_at: None,
             expires_at: None,
         };
+        let job_ids = record.list_jobs(jobs.iter().map(|it| it.id).collect());
         let (unlimited, budget) = (shared.config.settings.unlimited_accounts, batch.budget);
-        Accept { batch: record, jobs, digest, unlimited, budget }
+        Accept { batch: record, job_ids, jobs, fingerprint, unlimited, budget }
     }
 
     /// Submits a batch of one page and waits for its report.

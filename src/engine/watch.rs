@@ -131,6 +131,7 @@ impl Drop for EndSignal<'_> {
 pub struct BatchHandle {
     engine: Engine,
     record: BatchRecord,
+    jobs: Vec<JobId>,
     /// The events since the first call of [`BatchHandle::next_event`]: a handle that only waits costs nothing.
     events: Option<broadcast::Receiver<ProgressEvent>>,
     /// `true` while nothing has to be read from the store.
@@ -153,10 +154,11 @@ impl Drop for BatchHandle {
 }
 
 impl BatchHandle {
-    pub(super) fn new(engine: Engine, record: BatchRecord) -> Self {
+    pub(super) fn new(engine: Engine, record: BatchRecord, jobs: Vec<JobId>) -> Self {
         Self {
             engine,
             record,
+            jobs,
             events: None,
             caught_up: false,
             has_begun: false,
@@ -175,6 +177,11 @@ impl BatchHandle {
     /// record.
     pub fn record(&self) -> &BatchRecord {
         &self.record
+    }
+
+    /// Returns the ids of the batch's jobs in the order of the items.
+    pub fn job_ids(&self) -> &[JobId] {
+        &self.jobs
     }
 
     /// Reads the batch's current record from the store.

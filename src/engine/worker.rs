@@ -17,6 +17,7 @@ use crate::engine::changes::{Step, Stepped, asks_for_pause, error_code};
 use crate::engine::error::EngineError;
 use crate::engine::in_hand::InHand;
 use crate::engine::ladder::Ladder;
+use crate::engine::renew::Renew;
 use crate::engine::shared::Shared;
 use crate::engine::watch::ProgressEvent;
 
@@ -216,13 +217,18 @@ async fn heartbeat(shared: &Shared, job: &Job) {
             () = shared.sleep(shared.config.settings.lease / 3) => {}
         }
         let until = shared.now().after(shared.config.settings.lease);
-        let renewed = shared.writer.apply(step_of(shared, job, StepInput::Renew { until })).await;
-        match renewed {
-            Ok(Err(_)) => return,
-            Ok(Ok(_)) => {}
+        let renew = Renew { job: job.id, fence: fence_of(shared, job), until };
+        match shared.writer.apply(renew).await {
+            Ok(true) => {}
+            Ok(false) => return,
             Err(error) => tracing::error!(%error, "renewing a lease failed"),
         }
     }
+}
+
+/// Returns the claim by which this process holds the job.
+fn fence_of(shared: &Shared, job: &Job) -> Fence {
+    Fence { worker: shared.worker, claim: job.claims }
 }
 
 fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
@@ -233,7 +239,7 @@ fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
         day: job.created_at.day(),
         site: attempts_of(&input).iter().any(asks_for_pause).then(|| job.request.page().site()),
         longest_pause: shared.config.settings.retry.longest,
-        fence: Some(Fence { worker: shared.worker, claim: job.claims }),
+        fence: Some(fence_of(shared, job)),
         input,
         format: Arc::clone(&shared.adapters.notification_format),
         retention: shared.config.settings.retention,

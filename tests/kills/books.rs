@@ -19,13 +19,14 @@ use crate::Dice;
 use crate::child::open_store;
 use crate::world::{SitePage, World};
 
-const KINDS: [RecordKind; 6] = [
+const KINDS: [RecordKind; 7] = [
     RecordKind::Account,
     RecordKind::Batch,
     RecordKind::LedgerEntry,
     RecordKind::Job,
     RecordKind::Notification,
     RecordKind::IdempotencyRecord,
+    RecordKind::BatchJobs,
 ];
 
 /// The acknowledgments of the children, and the records seen in the store.
@@ -86,6 +87,7 @@ pub(crate) struct Books {
     entries: BTreeMap<BatchId, Vec<LedgerEntry>>,
     notices: BTreeMap<BatchId, Vec<Notification>>,
     keys: BTreeMap<String, BatchId>,
+    lists: BTreeMap<BatchId, Vec<JobId>>,
 }
 
 impl Books {
@@ -99,6 +101,7 @@ impl Books {
             entries: BTreeMap::new(),
             notices: BTreeMap::new(),
             keys: BTreeMap::new(),
+            lists: BTreeMap::new(),
         };
         for kind in KINDS {
             let list = ListQuery::new(kind, usize::MAX);
@@ -117,6 +120,7 @@ impl Books {
             Record::Job(it) => drop(self.jobs.insert(it.id, it)),
             Record::Notification(it) => self.notices.entry(it.batch).or_default().push(it),
             Record::IdempotencyRecord(it) => drop(self.keys.insert(it.key, it.batch)),
+            Record::BatchJobs(it) => drop(self.lists.insert(it.batch, it.jobs)),
             Record::Site(_)
             | Record::CacheEntry(_)
             | Record::AccountBatch(_)
@@ -133,7 +137,7 @@ impl Books {
         for batch in self.batches.values() {
             self.check_batch(batch);
         }
-        let of_batches: usize = self.batches.values().map(|it| it.jobs.len()).sum();
+        let of_batches: usize = self.batches.values().map(|it| self.job_ids(it).len()).sum();
         assert_eq!(self.jobs.len(), of_batches, "jobs without a batch");
         assert_eq!(self.keys.len(), self.batches.len(), "one key a batch");
         for account in self.accounts.values() {
@@ -163,13 +167,18 @@ impl Books {
 
     fn jobs_of<'a>(&'a self, batch: &'a BatchRecord) -> impl Iterator<Item = &'a Job> {
         let find = |id| self.jobs.get(id).unwrap_or_else(|| panic!("{id} of {} is lost", batch.id));
-        batch.jobs.iter().map(find)
+        self.job_ids(batch).iter().map(find)
+    }
+
+    /// Returns the ids of a batch's jobs, which the batch or a record beside it lists.
+    fn job_ids<'a>(&'a self, batch: &'a BatchRecord) -> &'a [JobId] {
+        self.lists.get(&batch.id).unwrap_or(&batch.inline_jobs)
     }
 
     fn check_batch(&self, batch: &BatchRecord) {
         let id = batch.id;
         let count = |state| self.jobs_of(batch).filter(|it| it.state == state).count();
-        assert_eq!(batch.tally.total as usize, batch.jobs.len(), "{id}");
+        assert_eq!(batch.tally.total as usize, self.job_ids(batch).len(), "{id}");
         assert_eq!(batch.tally.succeeded as usize, count(JobState::Succeeded), "{id}");
         assert_eq!(batch.tally.failed as usize, count(JobState::Failed), "{id}");
         let held: Credits = self.jobs_of(batch).map(|it| it.hold).sum();

@@ -162,6 +162,9 @@ impl Oracle {
             Key::Grant(..) => {
                 self.check(4, !rewritten, || "a grant was changed".to_owned());
             }
+            Key::BatchJobs(id) => {
+                self.check(6, !rewritten, || format!("the jobs of {id} are others now"));
+            }
             Key::Site(_) | Key::CacheEntry(_) | Key::AccountBatch(..) | Key::Usage(..) => {}
         }
     }
@@ -291,8 +294,15 @@ impl Oracle {
                 self.check(10, left.is_none(), || format!("{id} is gone, but not its {left:?}"));
             }
             (Some(Record::Batch(old)), Some(Record::Batch(new))) => {
-                let same = (&old.jobs, old.estimate, &old.webhook, old.event, old.created_at)
-                    == (&new.jobs, new.estimate, &new.webhook, new.event, new.created_at);
+                let same =
+                    (&old.inline_jobs, old.estimate, &old.webhook, old.event, old.created_at)
+                        == (
+                            &new.inline_jobs,
+                            new.estimate,
+                            &new.webhook,
+                            new.event,
+                            new.created_at,
+                        );
                 self.check(6, same, || format!("{id} is another now"));
             }
             _ => {}
@@ -301,7 +311,11 @@ impl Oracle {
 
     /// Something of a removed batch that is still there.
     fn left_of(&self, batch: &BatchRecord) -> Option<Key> {
-        let jobs = batch.jobs.iter().map(|&it| Key::Job(it));
+        let of_batch = self.records.values().filter_map(|it| match it {
+            Record::Job(job) if job.batch == batch.id => Some(Key::Job(job.id)),
+            _ => None,
+        });
+        let jobs = of_batch.chain([Key::BatchJobs(batch.id)]);
         let lines = (0..batch.entries).map(|it| Key::LedgerEntry(batch.id, it));
         let key = batch.idempotency_key.clone();
         let key = key.map(|it| Key::IdempotencyRecord(batch.account.clone(), it));
@@ -334,7 +348,15 @@ impl Oracle {
     }
 
     fn jobs<'a>(&'a self, batch: &'a BatchRecord) -> impl Iterator<Item = &'a Job> {
-        batch.jobs.iter().filter_map(|it| self.job(*it))
+        self.job_ids(batch).iter().filter_map(|it| self.job(*it))
+    }
+
+    /// Returns the ids of a batch's jobs, which the batch or a record beside it lists.
+    pub(crate) fn job_ids<'a>(&'a self, batch: &'a BatchRecord) -> &'a [JobId] {
+        match self.records.get(&Key::BatchJobs(batch.id)) {
+            Some(Record::BatchJobs(list)) => &list.jobs,
+            _ => &batch.inline_jobs,
+        }
     }
 
     /// Counts a batch anew: tally, event, ledger lines.
@@ -349,7 +371,7 @@ impl Oracle {
         let counted = (jobs.len(), succeeded, failed);
         let tally = batch.tally;
         let kept = (tally.total as usize, tally.succeeded as usize, tally.failed as usize);
-        self.check(1, jobs.len() == batch.jobs.len(), || format!("{id} lost a job"));
+        self.check(1, jobs.len() == self.job_ids(&batch).len(), || format!("{id} lost a job"));
         self.check(6, counted == kept, || format!("{id} is {kept:?}, its jobs {counted:?}"));
 
         let over = succeeded + failed == jobs.len();

@@ -405,7 +405,7 @@ impl Runner {
     fn check_bodies(&self) {
         let base = self.world.base();
         let mut oracle = self.world.oracle();
-        let jobs: Vec<_> = oracle.batches().flat_map(|it| it.jobs.clone()).collect();
+        let jobs: Vec<_> = oracle.batches().flat_map(|it| oracle.job_ids(it).to_vec()).collect();
         for job in jobs.into_iter().filter_map(|it| oracle.job(it).cloned()).collect::<Vec<_>>() {
             oracle.check_body(&job, |body| base.body(body));
         }

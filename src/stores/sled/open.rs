@@ -206,7 +206,11 @@ fn seal(dir: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testkit::store::Scratch;
+    use crate::core::record::{Queue, Record};
+    use crate::ports::store::{Store, Write};
+    use crate::stores::{Sled, codec};
+    use crate::testkit::run;
+    use crate::testkit::store::{Scratch, sample};
 
     const NOW: Timestamp = Timestamp::from_millis(1);
 
@@ -227,6 +231,46 @@ mod tests {
         let db = open_db(scratch.path()).expect("sled opens it");
         db.insert(key, value).expect("written");
         db.flush().expect("flushed");
+    }
+
+    /// Rewrites every record as JSON, as releases before format 2 wrote it.
+    fn rewrite_in_format_1(scratch: &Scratch) {
+        let db = open_db(scratch.path()).expect("sled opens it");
+        for entry in db.scan_prefix(b"r") {
+            let (key, value) = entry.expect("readable");
+            let found = codec::decode(&value).expect("a record");
+            let header = [&[1], &value[1..18]].concat();
+            let record = serde_json::to_vec(&found.record).expect("plain data");
+            db.insert(key, [header, record].concat()).expect("written");
+        }
+        db.flush().expect("flushed");
+    }
+
+    #[test]
+    fn a_store_of_an_earlier_release_is_read_and_resumed() {
+        let scratch = Scratch::new();
+        let mut records = sample::every_kind();
+        records.push(Record::Job(sample::job(9, NOW)));
+        let write = |record: &Record, expected| Write {
+            key: record.key(),
+            expected,
+            record: Some(record.clone()),
+        };
+        let store = Sled::open_with(scratch.path(), NOW).expect("an empty directory");
+        let commit = store.commit(records.iter().map(|it| write(it, None)).collect());
+        run(commit).expect("written");
+        drop(store);
+        rewrite_in_format_1(&scratch);
+
+        let store = Sled::open_with(scratch.path(), NOW).expect("it opens");
+
+        let found = run(store.load(records.iter().map(Record::key).collect())).expect("readable");
+        let resumed = records.iter().map(|it| it.abandoned(NOW).unwrap_or_else(|| it.clone()));
+        assert!(found.iter().flatten().map(|it| it.record.clone()).eq(resumed), "{found:?}");
+        let claimed = run(store.claim(sample::claim(Queue::Jobs, 5))).expect("claimed");
+        assert_eq!(claimed.len(), 2, "the queued job, and the one of the dead process");
+        let account = &found[0].as_ref().expect("the account");
+        run(store.commit(vec![write(&account.record, Some(account.version))])).expect("written");
     }
 
     #[test]

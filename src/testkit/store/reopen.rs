@@ -132,8 +132,9 @@ pub async fn every_kind_of_record_survives_a_reopening(dir: &Path, open: Open<'_
     records.retain(|it| it.abandoned(sample::at(0)).is_none());
     assert!(records.len() >= 8, "a running job and a notice under way are all that has leases");
     let mut large = sample::batch(9, None);
-    large.jobs = (0..20_000).map(sample::job_id).collect();
+    large.inline_jobs = (0..20_000).map(sample::job_id).collect();
     records.push(Record::Batch(large));
+    records.push(Record::BatchJobs(sample::batch_jobs(9, 20_000)));
     let store = open(dir);
     for record in &records {
         put(&store, record.clone(), None).await.must_succeed("a commit of a new record");

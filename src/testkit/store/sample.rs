@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::batch::{
-    BatchKind, BatchRecord, Notification, NotificationKind, NotificationState, Tally,
+    BatchJobs, BatchKind, BatchRecord, Notification, NotificationKind, NotificationState, Tally,
 };
 use crate::core::claims::{Priority, Shares};
 use crate::core::credits::Credits;
@@ -80,7 +80,7 @@ pub fn batch(number: u64, expires_at: Option<Timestamp>) -> BatchRecord {
     BatchRecord {
         id: batch_id(number),
         account: AccountId::default(),
-        jobs: Vec::new(),
+        inline_jobs: Vec::new(),
         tally: Tally::default(),
         estimate: Credits::ZERO,
         charged: Credits::ZERO,
@@ -203,7 +203,7 @@ pub fn every_kind() -> Vec<Record> {
     };
     let failed = Outcome::Failed(JobError::new(ErrorCode::Cancelled, "it was cancelled"));
     let whole = BatchRecord {
-        jobs: vec![job_id(1), job_id(2)],
+        inline_jobs: vec![job_id(1), job_id(2)],
         tally: Tally { total: 2, succeeded: 1, failed: 1 },
         estimate: Credits(9),
         charged: Credits(1),
@@ -229,7 +229,13 @@ pub fn every_kind() -> Vec<Record> {
         Record::AccountBatch(owned("a", 1)),
         Record::Usage(usage("a", 20_000)),
         Record::Grant(grant("a", "invoice-17")),
+        Record::BatchJobs(batch_jobs(1, 6)),
     ]
+}
+
+/// The list of the jobs of batch `number`.
+pub fn batch_jobs(number: u64, jobs: u64) -> BatchJobs {
+    BatchJobs::new(batch_id(number), (0..jobs).map(job_id).collect())
 }
 
 /// A grant to this account.

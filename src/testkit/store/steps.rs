@@ -34,7 +34,7 @@ pub(super) async fn submit(store: &AnyStore, jobs: u32) {
         tally: Tally { total: jobs, ..Tally::default() },
         estimate: account.held(),
         webhook: Some("https://example.com/hook".to_owned()),
-        jobs: ids,
+        inline_jobs: ids,
         ..sample::batch(1, None)
     };
     changes.push(write(Record::Batch(batch), None));

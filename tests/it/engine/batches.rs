@@ -10,9 +10,10 @@ use rungs::core::backoff::RetrySchedule;
 use rungs::core::batch::{BatchStatus, Notification, NotificationState};
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
-use rungs::core::id::AccountId;
+use rungs::core::id::{AccountId, BatchId};
 use rungs::core::job::JobState;
 use rungs::core::ledger::Booking;
+use rungs::core::record::{Key, Record};
 use rungs::core::request::{Cache, Item};
 use rungs::core::tier::Tier;
 use rungs::engine::{EngineBuilder, Pacing, Settings};
@@ -20,6 +21,7 @@ use rungs::ports::BoxFuture;
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, fetcher_fn};
 use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier, WebhookUrlError};
+use rungs::ports::store::{Store, Versioned, Write};
 use rungs::stores::Memory;
 use rungs::{Batch, BatchHandle, Engine, ProgressEvent, SubmitError};
 
@@ -502,4 +504,47 @@ async fn a_job_that_waits_for_pacing_ends_at_its_deadline() {
     assert_eq!(report.status(), BatchStatus::Partial);
     let errors = report.jobs().iter().filter_map(|it| it.result().err());
     assert_eq!(errors.map(|it| it.code).collect::<Vec<_>>(), [ErrorCode::Timeout]);
+}
+
+/// Records of earlier releases list any number of jobs inline, and newer ones only few.
+#[tokio::test]
+async fn a_large_batch_of_an_earlier_release_is_resumed() {
+    let store = Arc::new(Memory::default());
+    let urls = (0..6).map(|it| format!("http://a.test/{it}"));
+    let hangs = fetcher_fn([Tier::Curl], |_| std::future::pending());
+    let settings = Settings::default().with_grace(Duration::ZERO);
+    let before = builder().store(Arc::clone(&store)).http(hangs).settings(settings).build();
+    let before = before.expect("all parts are there");
+    let id = before.submit(Batch::new(urls)).await.expect("accepted").id();
+    let ids = before.job_ids(id).await.expect("six jobs");
+    before.shutdown().await;
+    list_inline(&store, id).await;
+
+    let engine = builder().store(Arc::clone(&store)).build().expect("all parts are there");
+    let mut handle = engine.batch_handle(id).await.expect("it is there");
+    let report = handle.report().await.expect("a report");
+
+    assert_eq!((handle.job_ids(), ids.len()), (&ids[..], 6));
+    assert_eq!((report.status(), report.jobs().len()), (BatchStatus::Completed, 6));
+    assert_eq!(engine.jobs(id).await.expect("still there").len(), 6);
+}
+
+/// Moves the list of a batch's jobs into its record.
+async fn list_inline(store: &Memory, id: BatchId) {
+    let keys = vec![Key::Batch(id), Key::BatchJobs(id)];
+    let found = store.load(keys.clone()).await.expect("readable");
+    let [Some(batch), Some(list)] = &found[..] else { panic!("two records: {found:?}") };
+    let (Record::Batch(mut record), Record::BatchJobs(jobs)) =
+        (batch.record.clone(), list.record.clone())
+    else {
+        panic!("a batch and its list: {found:?}")
+    };
+    assert!(record.inline_jobs.is_empty(), "it lists six jobs itself");
+    record.inline_jobs = jobs.jobs;
+    let [batch_key, list_key] = <[Key; 2]>::try_from(keys).expect("two");
+    let write =
+        |key, found: &Versioned, record| Write { key, expected: Some(found.version), record };
+    let record = Some(Record::Batch(record));
+    let writes = vec![write(batch_key, batch, record), write(list_key, list, None)];
+    store.commit(writes).await.expect("written");
 }

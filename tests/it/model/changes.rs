@@ -126,7 +126,7 @@ fn holder(job: &Job) -> Option<Fence> {
 
 /// Ends every job of a batch that has not ended; those that have refuse.
 pub(crate) fn cancel(draft: &mut Draft<'_>, setup: &Setup, id: BatchId, now: Timestamp) {
-    for job in batch(draft, id).jobs.clone() {
+    for job in batch(draft, id).inline_jobs.clone() {
         let _ = advance(draft, setup, job, None, StepInput::Cancel, now);
     }
 }

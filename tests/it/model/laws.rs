@@ -114,7 +114,7 @@ fn one_event_each(world: &World) -> bool {
 
 fn nothing_is_lost(world: &World) -> bool {
     world.accepted.is_none_or(|id| match world.store.get(&Key::Batch(id)) {
-        Some(Record::Batch(batch)) => batch.jobs.iter().all(|&it| match world.job(it) {
+        Some(Record::Batch(batch)) => batch.inline_jobs.iter().all(|&it| match world.job(it) {
             Some(job) => job.state.is_ended() == job.outcome.is_some(),
             None => false,
         }),

@@ -135,7 +135,7 @@ impl Setup {
         let record = with(sample::batch(0, None), |made| {
             made.id = batch;
             made.account = AccountId::default();
-            made.jobs = jobs.iter().map(|it| it.id).collect();
+            made.inline_jobs = jobs.iter().map(|it| it.id).collect();
             made.tally =
                 Tally { total: u32::try_from(self.jobs).expect("few"), ..Tally::default() };
             made.estimate = jobs.iter().map(|it| it.hold).sum();

@@ -307,7 +307,8 @@ impl Identity<'_> {
             | Record::CacheEntry(_)
             | Record::AccountBatch(_)
             | Record::Usage(_)
-            | Record::Grant(_) => {}
+            | Record::Grant(_)
+            | Record::BatchJobs(_) => {}
         }
     }
 }

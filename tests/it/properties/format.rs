@@ -89,7 +89,7 @@ fn unlimited() -> Account {
 fn batch(number: u64, form: BatchKind) -> BatchRecord {
     let mut batch = sample::batch(number, Some(at(ENDED + 86_400_000)));
     batch.account = account().id().clone();
-    batch.jobs = vec![job_id(1), job_id(2)];
+    batch.inline_jobs = vec![job_id(1), job_id(2)];
     batch.tally = Tally { total: 2, succeeded: 1, failed: 1 };
     batch.estimate = Credits(700);
     batch.charged = Credits(200);
@@ -290,6 +290,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("cache-entry", Record::CacheEntry(cached())),
         ("entry-hold", Record::LedgerEntry(entry(0, None, hold))),
         ("entry-settle", Record::LedgerEntry(entry(1, Some(1), settle))),
+        ("batch-jobs", Record::BatchJobs(sample::batch_jobs(1, 6))),
         ("grant", Record::Grant(sample::grant("acme", "invoice-17"))),
         ("idempotency-key", Record::IdempotencyRecord(sample::submission("acme", "order-1138", 1))),
         ("job-queued", Record::Job(job(4, JobState::Queued))),
@@ -311,6 +312,10 @@ fn records() -> Vec<(&'static str, Record)> {
 #[test]
 fn every_record_of_format_1_stays_readable() {
     for (name, record) in records() {
+        // It is newer than the format.
+        if name == "batch-jobs" {
+            continue;
+        }
         let golden = fs::read(path(name)).expect(name);
 
         assert_eq!(header(&golden).expect(name), Header { version: VERSION, due: record.due() });

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rungs::core::batch::{
-    BatchKind, BatchRecord, DeliveryAttempt, Notification, NotificationKind, NotificationState,
-    Tally,
+    BatchJobs, BatchKind, BatchRecord, DeliveryAttempt, Notification, NotificationKind,
+    NotificationState, Tally,
 };
 use rungs::core::credits::Credits;
 use rungs::core::failure::JobError;
@@ -53,7 +53,7 @@ fn batch() -> impl Strategy<Value = BatchRecord> {
             with(sample::batch(0, None), |made| {
                 made.id = id;
                 made.account = account;
-                made.jobs = jobs;
+                made.inline_jobs = jobs;
                 made.tally = Tally { total, succeeded, failed };
                 made.estimate = estimate;
                 made.charged = charged;
@@ -262,6 +262,8 @@ fn record() -> impl Strategy<Value = Record> {
         (given::account_id(), ".{0,12}", given::credits(), given::moment()).prop_map(
             |(account, key, amount, at)| Record::Grant(GrantRecord::new(account, key, amount, at))
         ),
+        (given::batch_id(), prop::collection::vec(given::job_id(), 0..8))
+            .prop_map(|(batch, jobs)| Record::BatchJobs(BatchJobs::new(batch, jobs))),
     ]
 }
 
@@ -337,7 +339,7 @@ fn of_format_1() -> [(&'static str, Record); 8] {
     profile.learn(Tier::Curl, false, sample::at(1_764_000_001_000));
     profile.learn(Tier::LightJs, true, sample::at(1_764_086_400_000));
     let batch = with(sample::batch(1, ended), |made| {
-        made.jobs = vec![sample::job_id(1), sample::job_id(2)];
+        made.inline_jobs = vec![sample::job_id(1), sample::job_id(2)];
         made.tally = Tally { total: 2, succeeded: 1, failed: 1 };
         made.estimate = Credits(700);
         made.charged = Credits(200);

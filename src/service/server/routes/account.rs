@@ -82,7 +82,8 @@ pub(in crate::service::server) async fn batches(
     let mut listed = Vec::with_capacity(found.len());
     for batch in found {
         // People recognize a batch by its first URL. The job may have been removed since the list was read.
-        let first = match batch.jobs.first() {
+        let ids = service.engine().job_ids(batch.id).await.unwrap_or_default();
+        let first = match ids.first() {
             Some(id) => service.engine().job(*id).await.ok(),
             None => None,
         };

@@ -30,7 +30,7 @@ pub(in crate::service::server) async fn submit(
         submission::submit(&service, &principal, &headers, batch_of(read), list).await
     };
     let handle = submitted.await.map_err(|problem| problem.with_warnings(&warnings))?;
-    let mut body = wire::batch_accepted(handle.record());
+    let mut body = wire::batch_accepted(handle.record(), handle.job_ids());
     warnings.add_to(&mut body);
     Ok(response::json(StatusCode::ACCEPTED, &body))
 }

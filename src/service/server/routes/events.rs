@@ -87,7 +87,7 @@ pub(in crate::service::server) async fn events(
         // The only response after which a browser does not reconnect.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let jobs = handle.record().jobs.len();
+    let jobs = handle.job_ids().len();
     let sent = SentJobs::parse(last, jobs).unwrap_or_else(|| SentJobs::none(jobs));
     let permit =
         principal.begin_stream(service.settings().max_streams_per_key, service.engine().now())?;

@@ -53,7 +53,7 @@ fn batch_of(read: wire::WireScrape) -> Batch {
 }
 
 async fn only_job(service: &Service, handle: &BatchHandle) -> Result<Job, Problem> {
-    let id = handle.record().jobs.first().copied().ok_or_else(wire::job_not_found)?;
+    let id = handle.job_ids().first().copied().ok_or_else(wire::job_not_found)?;
     Ok(service.engine().job(id).await?)
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::core::batch::BatchRecord;
-use crate::core::id::BatchId;
+use crate::core::id::{BatchId, JobId};
 use crate::core::job::{Job, JobState};
 use crate::core::tier::Tier;
 use crate::core::url::without_userinfo;
@@ -11,7 +11,7 @@ use crate::engine::{Cancellation, JobSnapshot};
 use crate::service::wire::response::scrape::{Field, Object, escalations, scrape_fields, to_json};
 
 /// Serializes the response to a submission.
-pub(crate) fn batch_accepted(batch: &BatchRecord) -> Value {
+pub(crate) fn batch_accepted(batch: &BatchRecord, jobs: &[JobId]) -> Value {
     json!({
         "batch_id": batch.id.to_string(),
         "total_urls": batch.tally.total,
@@ -19,7 +19,7 @@ pub(crate) fn batch_accepted(batch: &BatchRecord) -> Value {
         // Constant, so that submitting again with the same idempotency key returns the same body.
         "status": "processing",
         "estimated_credits": batch.estimate,
-        "job_ids": batch.jobs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "job_ids": jobs.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 

@@ -165,9 +165,9 @@ fn kept(fault: Fault, record: Record) -> Record {
         (Fault::DropsTheTrail, Record::Job(it)) => {
             Record::Job(with(it, |made| made.trail = Vec::new()))
         }
-        (Fault::CutsLongLists, Record::Batch(mut it)) => {
+        (Fault::CutsLongLists, Record::BatchJobs(mut it)) => {
             it.jobs.truncate(10_000);
-            Record::Batch(it)
+            Record::BatchJobs(it)
         }
         (_, record) => record,
     }

@@ -149,15 +149,14 @@ fn read(
         let hero = formats.hero();
         extracted.images = links::worth_reading(&selection, hero.as_deref(), &base);
     }
-    if let Some(schema) = options.schema() {
+    if options.schema().is_some() {
         let mut layers = Layers::of_page(&facts, options, fields, &extracted.text);
-        if fill::wants_things(schema) {
-            layers.collections = collections::find(visible, &boilerplate, &base);
-        }
         let title = facts.heading.as_deref().or(facts.title.as_deref()).unwrap_or_default();
         let state =
             |names: &[String], missing: &[String]| embedded::described(doc, title, names, missing);
-        fill::fill(options, &mut layers, Some(page.get()), &state, &mut extracted);
+        let collections = || collections::find(visible, &boilerplate, &base);
+        let late = fill::LateData { state: &state, collections: &collections };
+        fill::fill(options, &mut layers, Some(page.get()), &late, &mut extracted);
     }
     Ok(extracted)
 }

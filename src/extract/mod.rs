@@ -124,7 +124,7 @@ impl Extractor for HtmlExtractor {
         let kind = classify(document.content_type, document.body);
         let options = document.options;
         let filled = |(mut extracted, mut layers): (Extracted, Layers)| {
-            fill::fill(options, &mut layers, None, &|_, _| Vec::new(), &mut extracted);
+            fill::fill(options, &mut layers, None, &fill::LateData::NONE, &mut extracted);
             extracted
         };
         let mut extracted = match kind {

@@ -22,12 +22,23 @@ pub(crate) fn has_class_part(doc: &Doc<'_>, id: Id, words: &[&str]) -> bool {
         if !matches!(name, "class" | "id") {
             return false;
         }
-        let lower = value.to_ascii_lowercase();
-        let begins = |at: usize| {
-            let before = at.checked_sub(1).and_then(|it| value.as_bytes().get(it));
-            let first = value.as_bytes().get(at);
-            !before.is_some_and(u8::is_ascii_lowercase) || first.is_some_and(u8::is_ascii_uppercase)
-        };
-        words.iter().any(|word| lower.match_indices(word).any(|it| begins(it.0)))
+        let mut before = b' ';
+        value.bytes().enumerate().any(|(at, letter)| {
+            let begins = !before.is_ascii_lowercase() || letter.is_ascii_uppercase();
+            before = letter;
+            begins && words.iter().any(|it| begins_with(value.as_bytes(), at, it))
+        })
     })
+}
+
+/// Returns `true` if a word in lower case stands at a place of a text, in any case.
+fn begins_with(text: &[u8], at: usize, word: &str) -> bool {
+    text.get(at..at + word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Returns `true` if a text contains a word in lower case, in any case.
+pub(crate) fn contains_part(text: &str, word: &str) -> bool {
+    let Some(first) = word.bytes().next() else { return true };
+    let mut places = memchr::memchr2_iter(first, first.to_ascii_uppercase(), text.as_bytes());
+    places.any(|at| begins_with(text.as_bytes(), at, word))
 }

@@ -1,6 +1,6 @@
 //! One pass over a schema: each field from the first source that has it.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use serde_json::{Map, Value, json};
 
@@ -73,7 +73,8 @@ pub(super) struct Filling<'a, 'i, 'd, 'p> {
     fields: &'a Fields,
     rest: Vec<(&'static str, Index<'a>)>,
     state: Vec<Index<'a>>,
-    lists: &'a [Vec<Value>],
+    lists: &'a OnceCell<Vec<Vec<Value>>>,
+    read_lists: &'a dyn Fn() -> Vec<Vec<Value>>,
     page: Option<(PageReader<'i, 'd, 'p>, Planner<'i, 'd, 'p>)>,
     text: &'a str,
     /// Bytes of the text that may still be searched.
@@ -90,16 +91,19 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
     pub(super) fn new(
         layers: &'a Layers,
         page: Option<&'i PageIndex<'d, 'p>>,
+        read_lists: &'a dyn Fn() -> Vec<Vec<Value>>,
         text: &'a str,
         evidence: bool,
     ) -> Self {
-        let data = layers.rest.iter().map(|it| &it.1).chain(layers.collections.iter().flatten());
+        let lists = layers.collections.get().into_iter().flatten().flatten();
+        let data = layers.rest.iter().map(|it| &it.1).chain(lists);
         let given = data.chain(&layers.state).map(weight).sum::<usize>() + text.len();
         Self {
             fields: &layers.fields,
             rest: layers.rest.iter().map(|(source, it)| (*source, Index::of(it))).collect(),
             state: layers.state.iter().map(Index::of).collect(),
             lists: &layers.collections,
+            read_lists,
             page: page.map(|it| (PageReader::new(it), Planner::new(it))),
             text,
             searches: MAX_SEARCHED,
@@ -288,7 +292,13 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
     pub(super) fn things(&mut self, wanted: Wanted<'_>, path: &str) -> Option<Value> {
         let requested = wanted.fields().count();
         let mut best: Option<(usize, Vec<Value>)> = None;
-        for list in self.lists {
+        let left = &self.left;
+        let lists = self.lists.get_or_init(|| {
+            let lists = (self.read_lists)();
+            left.add(lists.iter().flatten().map(weight).sum::<usize>() * MAX_GROWTH);
+            lists
+        });
+        for list in lists {
             let fitted = list.iter().filter_map(|it| coerce::fit(it, &wanted, 0, &self.left));
             let all: Vec<Value> = fitted.collect();
             let share =

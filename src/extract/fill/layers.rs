@@ -1,5 +1,7 @@
 //! Arranges the data of a document by how much its sources are trusted.
 
+use std::cell::OnceCell;
+
 use serde_json::{Value, json};
 
 use crate::core::request::JobRequest;
@@ -16,7 +18,7 @@ pub(crate) struct Layers {
     /// The objects in the state of scripts that are about the page.
     pub(crate) state: Vec<Value>,
     /// The collections on the page, for a schema that requests several things.
-    pub(crate) collections: Vec<Vec<Value>>,
+    pub(super) collections: OnceCell<Vec<Vec<Value>>>,
 }
 
 impl Layers {

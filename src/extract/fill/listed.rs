@@ -43,7 +43,7 @@ pub(super) fn fill(
     let mut best: Option<(usize, usize, &RecordSet)> = None;
     let mut left = index.doc.len() * READS;
     // Sets that the page calls what the schema does are read first.
-    let mut sets: Vec<&RecordSet> = index.sets.iter().collect();
+    let mut sets: Vec<&RecordSet> = index.sets().iter().collect();
     sets.sort_by_cached_key(|it| !is_named(plan, it));
     for set in sets {
         let inside = |range: &Range<Id>| {

@@ -51,6 +51,11 @@ impl FillBudget {
         left.is_some()
     }
 
+    /// Allows for more data.
+    fn add(&self, bytes: usize) {
+        self.0.set(self.0.get().saturating_add(bytes));
+    }
+
     fn is_used_up(&self) -> bool {
         self.0.get() == 0
     }
@@ -75,9 +80,20 @@ pub(super) fn labeled(page: &PageIndex<'_, '_>, name: &str, schema: &Value) -> O
     Some(ShownValue { value: found.value, text: found.text, place })
 }
 
-/// Returns the objects in the state of a page's scripts that have some of the named fields. The second list has the
-/// names of the fields that nothing else gives, as the schema writes them.
-pub(crate) type ScriptState<'s> = &'s dyn Fn(&[String], &[String]) -> Vec<Value>;
+/// Data of a page that is read only for fields that nothing else gives, because it takes long.
+pub(super) struct LateData<'s> {
+    /// Returns the objects in the state of scripts that have some of the named fields. The second list has the names of
+    /// the missing fields, as the schema writes them.
+    pub(super) state: &'s dyn Fn(&[String], &[String]) -> Vec<Value>,
+    /// Returns the collections of the page, for a list of objects.
+    pub(super) collections: &'s dyn Fn() -> Vec<Vec<Value>>,
+}
+
+impl LateData<'_> {
+    /// The late data of a document that has none.
+    pub(super) const NONE: LateData<'static> =
+        LateData { state: &|_, _| Vec::new(), collections: &Vec::new };
+}
 
 /// Fills `filtered_content` and replaces the `json` format by it.
 ///
@@ -86,17 +102,17 @@ pub(super) fn fill(
     options: &JobRequest,
     layers: &mut Layers,
     page: Option<&PageIndex<'_, '_>>,
-    state: ScriptState<'_>,
+    late: &LateData<'_>,
     made: &mut Extracted,
 ) {
     let Some(schema) = options.schema() else { return };
     let schema = &*resolved(schema);
-    let mut filled = run(options, layers, page, schema, made);
+    let mut filled = run(options, layers, page, late, (schema, made));
     // The state of scripts is read only for what nothing else gives: it is large, and most of it is about the site.
     if filled.lacks_values() {
-        layers.state = state(&names(schema), &filled.missing);
+        layers.state = (late.state)(&names(schema), &filled.missing);
         if !layers.state.is_empty() {
-            filled = run(options, layers, page, schema, made);
+            filled = run(options, layers, page, late, (schema, made));
         }
     }
     filled.warn(schema, &mut made.warnings);
@@ -193,11 +209,12 @@ fn run(
     options: &JobRequest,
     layers: &Layers,
     page: Option<&PageIndex<'_, '_>>,
-    schema: &Value,
-    made: &Extracted,
+    late: &LateData<'_>,
+    (schema, made): (&Value, &Extracted),
 ) -> Filled {
     let mut wanted = Wanted::of(schema);
-    let mut filling = Filling::new(layers, page, &made.text, options.wants_evidence());
+    let evidence = options.wants_evidence();
+    let mut filling = Filling::new(layers, page, late.collections, &made.text, evidence);
     if wanted.things().is_some()
         && let Some(listed) = filling.records("", schema, "items")
     {
@@ -241,12 +258,4 @@ fn names(schema: &Value) -> Vec<String> {
         }
     }
     names
-}
-
-/// Returns `true` if a schema requests a list of objects with fields.
-pub(super) fn wants_things(schema: &Value) -> bool {
-    let schema = &*resolved(schema);
-    let wanted = Wanted::of(schema);
-    let inner = wanted.fields().map(|it| Wanted::of(it.1));
-    std::iter::once(wanted).chain(inner).any(|it| it.things().is_some())
 }

@@ -1,6 +1,5 @@
 //! Finds the values of fields on the page itself, each with the place where it stands.
 
-use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -8,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::extract::dom::doc::Id;
 use crate::extract::dom::tag::Tag;
-use crate::extract::page_index::{PageIndex, Pair, PairKind, VisiblePrices, css_path};
+use crate::extract::page_index::{PageIndex, Pair, PairKind, css_path};
 use crate::extract::value::money::{local_currency, priced};
 use crate::schema::FieldType;
 
@@ -52,16 +51,13 @@ pub(super) enum Scope {
 /// Finds values on one page.
 pub(super) struct PageReader<'i, 'd, 'a> {
     pub(super) index: &'i PageIndex<'d, 'a>,
-    /// Read when they are first needed.
-    prices: LazyCell<VisiblePrices, Box<dyn FnOnce() -> VisiblePrices + 'i>>,
     /// Labels whose values did not fit the type of the field: the field, and what the page says.
     pub(super) refused: Vec<(String, String)>,
 }
 
 impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
     pub(super) fn new(index: &'i PageIndex<'d, 'a>) -> Self {
-        let read = move || VisiblePrices::of(index.doc, index.heading.unwrap_or(0));
-        Self { index, prices: LazyCell::new(Box::new(read)), refused: Vec::new() }
+        Self { index, refused: Vec::new() }
     }
 
     pub(super) fn css_path(&self, at: Id) -> String {
@@ -256,25 +252,28 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
 
     /// Returns the price that the page shows, the one that is crossed out, or their currency.
     fn by_price(&self, plan: &FieldPlan<'_>) -> Option<Found> {
-        let current =
-            self.prices.current.filter(|it| it.currency.is_some() && self.prices.is_marked);
+        if !matches!(plan.concept, Some("price" | "old price" | "currency")) {
+            return None;
+        }
+        let prices = self.index.prices();
+        let current = prices.current.filter(|it| it.currency.is_some() && prices.is_marked);
         let amount = match plan.concept {
             Some("price") => current.map(|it| it.amount),
-            Some("old price") => self.prices.old(),
+            Some("old price") => prices.old(),
             Some("currency") => {
                 let code = current?.currency?;
                 let code = local_currency(code, self.index.base.page());
                 return Some(Found {
                     value: code.into(),
-                    at: self.prices.at,
-                    text: self.index.text(&(self.prices.at..self.index.doc.end(self.prices.at))),
+                    at: prices.at,
+                    text: self.index.text(&(prices.at..self.index.doc.end(prices.at))),
                     label: None,
                     confidence: BY_FORM,
                 });
             }
             _ => None,
         }?;
-        let text = self.index.text(&(self.prices.at..self.index.doc.end(self.prices.at)));
+        let text = self.index.text(&(prices.at..self.index.doc.end(prices.at)));
         let value = match plan.wanted.kind {
             Some(FieldType::String) => Value::from(amount.to_string()),
             Some(FieldType::Integer) if amount.fract() > 0.0 => return None,
@@ -285,13 +284,7 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
         let is_right = plan
             .currency
             .is_none_or(|it| current.and_then(|it| it.currency).is_none_or(|code| code == it));
-        is_right.then(|| Found {
-            value,
-            at: self.prices.at,
-            text,
-            label: None,
-            confidence: BY_FORM,
-        })
+        is_right.then(|| Found { value, at: prices.at, text, label: None, confidence: BY_FORM })
     }
 
     /// Returns the value that only its form tells: the heading of a record, its link, its day, its price.

@@ -15,6 +15,7 @@ mod prices;
 mod records;
 mod words;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -48,7 +49,8 @@ pub(crate) struct PageIndex<'d, 'a> {
     pairs: Vec<Pair>,
     /// The different labels.
     labels: Vec<Label>,
-    pub(crate) sets: Vec<RecordSet>,
+    sets: OnceCell<Vec<RecordSet>>,
+    prices: OnceCell<VisiblePrices>,
     /// The node of the heading that names the page.
     pub(crate) heading: Option<Id>,
     /// The language of the page.
@@ -73,13 +75,23 @@ impl<'d, 'a> PageIndex<'d, 'a> {
             lines,
             pairs: Vec::new(),
             labels: Vec::new(),
-            sets: Vec::new(),
+            sets: OnceCell::new(),
+            prices: OnceCell::new(),
             heading,
             language,
         };
         (index.pairs, index.labels) = pairs::find(&index);
-        index.sets = records::find(&index);
         index
+    }
+
+    /// Returns the structures that repeat, found when they are first needed.
+    pub(crate) fn sets(&self) -> &[RecordSet] {
+        self.sets.get_or_init(|| records::find(self))
+    }
+
+    /// Returns the prices that the page shows, read when they are first needed.
+    pub(crate) fn prices(&self) -> &VisiblePrices {
+        self.prices.get_or_init(|| VisiblePrices::of(self.doc, self.heading.unwrap_or(0)))
     }
 
     /// Returns the different labels of the page.
@@ -166,6 +178,14 @@ impl<'d, 'a> LazyIndex<'d, 'a> {
         self.made.get_or_init(|| {
             PageIndex::of(self.doc, self.boilerplate, self.base, self.heading, self.language)
         })
+    }
+
+    /// Returns the prices of a document with its heading; those of the page itself are read once.
+    pub(crate) fn prices_of(&self, doc: &Doc<'_>, heading: Option<Id>) -> Cow<'_, VisiblePrices> {
+        if std::ptr::eq(doc, self.doc) && heading == self.heading {
+            return Cow::Borrowed(self.get().prices());
+        }
+        Cow::Owned(VisiblePrices::of(doc, heading.unwrap_or(0)))
     }
 }
 

@@ -61,8 +61,11 @@ pub(super) fn find(index: &PageIndex<'_, '_>) -> (Vec<Pair>, Vec<Label>) {
         index,
         out: Vec::new(),
         labels: Vec::new(),
-        places: HashMap::new(),
+        words: HashMap::new(),
+        names: HashMap::new(),
         classes: HashMap::new(),
+        class_names: HashMap::new(),
+        class_labels: Vec::new(),
     };
     let doc = index.doc;
     for id in index.whole() {
@@ -106,10 +109,15 @@ struct PairReader<'i, 'd, 'a> {
     index: &'i PageIndex<'d, 'a>,
     out: Vec<Pair>,
     labels: Vec<Label>,
-    /// The number of each label.
-    places: HashMap<(bool, String), usize>,
-    /// The labels in each attribute that was read.
-    classes: HashMap<&'a str, Vec<usize>>,
+    /// The number of each label that the reader sees.
+    words: HashMap<String, usize>,
+    /// The number of each label that is the name of an element.
+    names: HashMap<String, usize>,
+    /// By attribute that was read: the place of its labels.
+    classes: HashMap<&'a str, usize>,
+    /// The label of each word in these attributes.
+    class_names: HashMap<&'a str, Option<usize>>,
+    class_labels: Vec<Vec<usize>>,
 }
 
 impl<'a> PairReader<'_, '_, 'a> {
@@ -122,12 +130,14 @@ impl<'a> PairReader<'_, '_, 'a> {
         if words.is_empty() {
             return None;
         }
-        let next = self.labels.len();
-        let place = *self.places.entry((is_name, words.plain().to_owned())).or_insert(next);
-        if place == next {
-            self.labels.push(Label { text: label.to_owned(), words, is_name, pairs: Vec::new() });
+        let places = if is_name { &mut self.names } else { &mut self.words };
+        if let Some(place) = places.get(words.plain()) {
+            return Some(*place);
         }
-        Some(place)
+        let next = self.labels.len();
+        places.insert(words.plain().to_owned(), next);
+        self.labels.push(Label { text: label.to_owned(), words, is_name, pairs: Vec::new() });
+        Some(next)
     }
 
     /// Adds a pair whose label and value are nodes.
@@ -276,6 +286,9 @@ impl<'a> PairReader<'_, '_, 'a> {
             return;
         }
         let Some(target) = self.doc().attr(id, "href").map(str::trim) else { return };
+        if !(target.starts_with("tel:") || target.starts_with("mailto:")) {
+            return;
+        }
         let value = id..self.doc().end(id);
         let shown = self.index.text(&value);
         if let Some(number) = target.strip_prefix("tel:") {

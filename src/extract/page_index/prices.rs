@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::extract::dom::doc::{Doc, Id};
-use crate::extract::dom::past_price::{has_class_part, is_past, is_struck};
+use crate::extract::dom::past_price::{contains_part, has_class_part, is_past, is_struck};
 use crate::extract::dom::tag::Tag;
 use crate::extract::value::money::{self, Money, money};
 use crate::extract::vocabulary::OTHER_PRICE_CLASSES;
@@ -26,7 +26,7 @@ const BESIDE: usize = 120;
 const MAX_PAST: usize = 20;
 
 /// The prices that a page shows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct VisiblePrices {
     /// The price of the product.
     pub(crate) current: Option<Money>,
@@ -168,7 +168,7 @@ fn is_called_price(doc: &Doc<'_>, id: Id) -> bool {
     doc.tag(id) != Tag::Text
         && doc.attrs(id).any(|(name, value)| {
             matches!(name, "class" | "id" | "itemprop" | "data-testid")
-                && value.to_ascii_lowercase().contains("price")
+                && contains_part(value, "price")
         })
 }
 

@@ -1,7 +1,7 @@
 //! Names of fields and labels of pages as words that can be compared, in several languages.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use crate::extract::vocabulary::FIELD_SYNONYMS;
@@ -51,11 +51,13 @@ enum Word {
 }
 
 /// A name or a label as words.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Words {
     list: Vec<Word>,
     /// The number of words in front of the details, as in `price per night`.
     head: usize,
+    /// The number of words as written.
+    count: usize,
     /// The letters and digits in lower case.
     plain: String,
 }
@@ -69,16 +71,74 @@ pub(crate) enum HeadPlace {
     Either,
 }
 
-static VOCABULARY: LazyLock<HashMap<String, usize>> = LazyLock::new(|| {
-    let mut phrases = HashMap::new();
+/// The phrases of the vocabulary, each by its stems with blanks between.
+struct Vocabulary {
+    concepts: QuickMap<String, usize>,
+    /// The words of the longest phrase by its first stem.
+    longest: QuickMap<String, usize>,
+}
+
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
+    let mut concepts = QuickMap::default();
+    let mut longest = QuickMap::default();
     for (concept, line) in FIELD_SYNONYMS.iter().enumerate() {
         for phrase in line.split('/') {
-            let stems: Vec<String> = phrase.split(' ').map(|it| stem(it).to_owned()).collect();
-            phrases.entry(stems.join(" ")).or_insert(concept);
+            let stems: Vec<&str> = phrase.split(' ').map(stem).collect();
+            concepts.entry(stems.join(" ")).or_insert(concept);
+            let first = stems.first().copied().unwrap_or_default();
+            let most = longest.entry(first.to_owned()).or_insert(0);
+            *most = stems.len().min(PHRASE).max(*most);
         }
     }
-    phrases
+    Vocabulary { concepts, longest }
 });
+
+impl Vocabulary {
+    /// Returns the concept of the longest phrase that begins some words, and the number of its words.
+    fn phrase(&self, stems: &[&str]) -> Option<(usize, usize)> {
+        let longest = self.longest.get(*stems.first()?)?;
+        (1..=stems.len().min(*longest)).rev().find_map(|count| {
+            let concept = match stems.get(..count)? {
+                [only] => self.concepts.get(*only),
+                several => self.concepts.get(several.join(" ").as_str()),
+            };
+            Some((count, *concept?))
+        })
+    }
+}
+
+/// A map whose keys no page chooses, because texts that collide are easy to find.
+type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<QuickHasher>>;
+
+/// Hashes eight bytes at a time.
+#[derive(Clone, Copy, Debug, Default)]
+struct QuickHasher(u64);
+
+impl Hasher for QuickHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (chunks, rest) = bytes.as_chunks();
+        for chunk in chunks {
+            self.write_u64(u64::from_le_bytes(*chunk));
+        }
+        if !rest.is_empty() {
+            let rest = rest.iter().fold(1, |word, it| word << 8 | u64::from(*it));
+            self.write_u64(rest);
+        }
+    }
+
+    fn write_u8(&mut self, it: u8) {
+        self.write_u64(u64::from(it));
+    }
+
+    fn write_u64(&mut self, it: u64) {
+        // A prime near the golden ratio of 64 bits, and the high bits back to where a map looks.
+        self.0 = (self.0.rotate_left(5) ^ it).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
 
 /// Words that could name anything and are no concepts.
 static GENERIC_WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| {
@@ -95,45 +155,61 @@ static THING_WORDS: LazyLock<Vec<Word>> =
 impl Words {
     /// Reads the name of a field: `weightKg`, `weight_kg`, `weight-kg`.
     pub(crate) fn of_name(name: &str) -> Self {
-        Self::of_tokens(&tokens(&without_camel_case(name)))
+        // Most names are in lower case.
+        if name.bytes().any(|it| it.is_ascii_uppercase() || !it.is_ascii()) {
+            return Self::of_text(&without_camel_case(name));
+        }
+        Self::of_text(name)
     }
 
     /// Reads a label, without what stands in brackets behind it.
     pub(crate) fn of_label(label: &str) -> Self {
         let bare = label.split(['(', '[']).next().unwrap_or_default();
-        Self::of_tokens(&tokens(if bare.trim().is_empty() { label } else { bare }))
+        Self::of_text(if bare.trim().is_empty() { label } else { bare })
+    }
+
+    fn of_text(text: &str) -> Self {
+        let mut plain = String::with_capacity(text.len());
+        let mut ends = [0; MAX_WORDS];
+        let mut count = 0;
+        let mut open = false;
+        for letter in text.chars() {
+            if !letter.is_alphanumeric() {
+                open = false;
+                continue;
+            }
+            if !open {
+                if count == MAX_WORDS {
+                    break;
+                }
+                count += 1;
+                open = true;
+            }
+            push_plain(&mut plain, letter);
+            if let Some(end) = ends.get_mut(count - 1) {
+                *end = plain.len();
+            }
+        }
+        let mut tokens = [""; MAX_WORDS];
+        let mut from = 0;
+        for (token, end) in tokens.iter_mut().zip(ends).take(count) {
+            *token = plain.get(from..end).unwrap_or_default();
+            from = end;
+        }
+        let (list, head) = read(tokens.get(..count).unwrap_or_default());
+        Self { list, head, count, plain }
     }
 
     /// Compares words that are in lower case and without accents.
     pub(crate) fn of_tokens(tokens: &[String]) -> Self {
-        let stems: Vec<&str> = tokens.iter().map(|it| stem(it)).collect();
-        let mut words = Vec::new();
-        let mut head = None;
-        let mut at = 0;
-        while at < stems.len() {
-            let longest = PHRASE.min(stems.len() - at);
-            let phrase = (1..=longest).rev().find_map(|count| {
-                let phrase = stems.get(at..at + count)?.join(" ");
-                Some((count, *VOCABULARY.get(&phrase)?))
-            });
-            // A word such as `par` names the author only if it stands alone.
-            let phrase = phrase.filter(|it| it.0 > 1 || stems.len() == 1 || !is_filler(stems[at]));
-            if let Some((count, concept)) = phrase {
-                words.push(Word::Concept(concept));
-                at += count;
-                continue;
-            }
-            let stem = stems[at];
-            if DETAILS.contains(&stem) && !words.is_empty() {
-                head = head.or(Some(words.len()));
-            }
-            if !is_filler(stem) {
-                words.push(Word::Other(hash(stem)));
-            }
-            at += 1;
-        }
-        let head = head.unwrap_or(words.len());
-        Self { list: words, head, plain: tokens.concat() }
+        let words: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        let (list, head) = read(&words);
+        Self { list, head, count: words.len(), plain: tokens.concat() }
+    }
+
+    /// Returns the number of words as written, fillers included.
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 
     /// Returns `true` if there is no word.
@@ -231,7 +307,12 @@ impl Words {
             _ => return None,
         };
         let words = words.to_vec();
-        (!words.is_empty()).then(|| Self { head: words.len(), list: words, plain: String::new() })
+        (!words.is_empty()).then(|| Self {
+            head: words.len(),
+            count: words.len(),
+            list: words,
+            plain: String::new(),
+        })
     }
 
     /// Returns `true` if the words could name anything, so that a label with more words is another field.
@@ -276,9 +357,9 @@ fn name_of(concept: usize) -> Option<&'static str> {
 }
 
 fn word_of(word: &str) -> Word {
-    VOCABULARY
-        .get(stem(word))
-        .map_or_else(|| Word::Other(hash(stem(word))), |it| Word::Concept(*it))
+    let stem = stem(word);
+    let concept = VOCABULARY.concepts.get(stem);
+    concept.map_or_else(|| Word::Other(hash(stem)), |it| Word::Concept(*it))
 }
 
 fn is_filler(word: &str) -> bool {
@@ -286,9 +367,40 @@ fn is_filler(word: &str) -> bool {
 }
 
 fn hash(word: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    word.hash(&mut hasher);
+    let mut hasher = QuickHasher::default();
+    hasher.write(word.as_bytes());
     hasher.finish()
+}
+
+/// Reads words in lower case as concepts and others, and counts those in front of the details.
+fn read(tokens: &[&str]) -> (Vec<Word>, usize) {
+    let mut stems = [""; MAX_WORDS];
+    for (stem_of, token) in stems.iter_mut().zip(tokens) {
+        *stem_of = stem(token);
+    }
+    let stems = stems.get(..tokens.len()).unwrap_or(&stems);
+    let mut words = Vec::with_capacity(stems.len());
+    let mut head = None;
+    let mut rest = stems;
+    while let [stem, behind @ ..] = rest {
+        // A word such as `par` names the author only if it stands alone.
+        let phrase = VOCABULARY.phrase(rest);
+        let phrase = phrase.filter(|it| it.0 > 1 || stems.len() == 1 || !is_filler(stem));
+        if let Some((count, concept)) = phrase {
+            words.push(Word::Concept(concept));
+            rest = rest.get(count..).unwrap_or_default();
+            continue;
+        }
+        if DETAILS.contains(stem) && !words.is_empty() {
+            head = head.or(Some(words.len()));
+        }
+        if !is_filler(stem) {
+            words.push(Word::Other(hash(stem)));
+        }
+        rest = behind;
+    }
+    let head = head.unwrap_or(words.len());
+    (words, head)
 }
 
 /// Drops the ending of a plural.
@@ -343,6 +455,9 @@ fn without_camel_case(name: &str) -> String {
 
 /// Appends a letter in lower case, without its accent.
 fn push_plain(out: &mut String, letter: char) {
+    if letter.is_ascii() {
+        return out.push(letter.to_ascii_lowercase());
+    }
     for lower in letter.to_lowercase() {
         match lower {
             'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => out.push('a'),

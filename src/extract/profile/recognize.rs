@@ -9,7 +9,7 @@ use crate::extract::data::facts::Facts;
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::Doc;
 use crate::extract::fill::labeled;
-use crate::extract::page_index::{LazyIndex, PageIndex, VisiblePrices, Words};
+use crate::extract::page_index::{LazyIndex, PageIndex, Words};
 use crate::extract::value::date::{DateStyle, day_in};
 
 use super::{faq, product, recipe};
@@ -22,7 +22,12 @@ const PLAIN: usize = 4;
 const INVITATION: usize = 40;
 
 /// Returns the profile that a schema asks for by its fields, if the page shows the thing.
-pub(super) fn asked(doc: &Doc<'_>, facts: &Facts, names: &[String]) -> Option<Profile> {
+pub(super) fn asked(
+    doc: &Doc<'_>,
+    page: &LazyIndex<'_, '_>,
+    facts: &Facts,
+    names: &[String],
+) -> Option<Profile> {
     const PRODUCT: [&str; 8] =
         ["price", "sku", "gtin", "brand", "availability", "currency", "ean", "instock"];
     const RECIPE: [&str; 4] = ["ingredients", "instructions", "directions", "steps"];
@@ -33,7 +38,7 @@ pub(super) fn asked(doc: &Doc<'_>, facts: &Facts, names: &[String]) -> Option<Pr
     let products = count(&PRODUCT);
     let sells = || {
         facts.kind == PageKind::Product || product::has_cart(doc) || {
-            let prices = VisiblePrices::of(doc, facts.heading_at.unwrap_or(0));
+            let prices = page.prices_of(doc, facts.heading_at);
             let marked = prices.is_marked || products >= PLAIN;
             marked && prices.current.is_some_and(|it| it.currency.is_some())
         }
@@ -56,7 +61,7 @@ pub(super) fn profile(doc: &Doc<'_>, page: &LazyIndex<'_, '_>, facts: &Facts) ->
     if is_event(index) {
         return Profile::Event;
     }
-    let is_marked = || VisiblePrices::of(doc, facts.heading_at.unwrap_or(0)).is_marked;
+    let is_marked = || page.prices_of(doc, facts.heading_at).is_marked;
     if facts.heading_at.is_some() && product::has_cart(doc) && is_marked() {
         return Profile::Product;
     }

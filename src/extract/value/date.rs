@@ -1,5 +1,7 @@
 //! Days and timestamps as pages write them, in the languages of [`MONTH_NAMES`].
 
+use std::sync::LazyLock;
+
 use crate::extract::vocabulary::MONTH_NAMES;
 
 /// Years that a date on a page may have; other numbers of four digits are no years.
@@ -7,6 +9,8 @@ const FIRST_YEAR: u32 = 1_990;
 const LAST_YEAR: u32 = 2_100;
 /// The difference between the years of the Thai calendar and ours.
 const THAI_YEARS: u32 = 543;
+/// Digits of a year.
+const YEAR_DIGITS: usize = 4;
 /// Letters of the shortest abbreviation of a month.
 const SHORTEST: usize = 3;
 /// Characters of a word between the parts of a date: "29 de agosto de 2023", "5th of May".
@@ -17,6 +21,14 @@ const MAX_FILLERS: usize = 2;
 const MAX_TOKENS: usize = 64;
 /// Marks behind the year, the month and the day in Chinese, Japanese and Korean.
 const CALENDAR_MARKS: [char; 8] = ['年', '月', '日', '号', '號', '년', '월', '일'];
+
+/// The names of the months in all languages, sorted, so that a word which begins none of them is found out quickly.
+static SORTED_NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let names = MONTH_NAMES.iter().flat_map(|it| it.1.split([' ', '/']));
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names
+});
 
 /// The order of a day and a month that are both written as numbers below 13.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +66,8 @@ impl<'a> DateStyle<'a> {
 
     /// Returns the month of a name or its abbreviation.
     fn month(&self, name: &str) -> Option<u32> {
+        let next = SORTED_NAMES.partition_point(|it| *it < name);
+        SORTED_NAMES.get(next).filter(|it| it.starts_with(name))?;
         let code = self.language.unwrap_or_default().split(['-', '_']).next().unwrap_or_default();
         let is_own = |it: &str| it.eq_ignore_ascii_case(code);
         let own = MONTH_NAMES.iter().filter(|it| is_own(it.0));
@@ -117,8 +131,11 @@ pub(crate) fn day(text: &str) -> Option<String> {
 /// and the same with the names of other languages; an order of numbers that could mean day or month first
 /// is read only if the style decides it.
 pub(crate) fn day_in(text: &str, style: DateStyle<'_>) -> Option<String> {
+    // No date is without a year, and most texts have none.
+    if !has_digits(text, YEAR_DIGITS) {
+        return None;
+    }
     let tokens = tokens(text);
-    // No date is without a year.
     let years = tokens.iter().any(|it| it.year().is_some() || it.compact().is_some());
     if !years {
         return None;
@@ -126,6 +143,20 @@ pub(crate) fn day_in(text: &str, style: DateStyle<'_>) -> Option<String> {
     let months: Vec<Option<u32>> = tokens.iter().map(|it| it.month(style)).collect();
     let reader = DateReader { tokens: &tokens, months: &months, style };
     (0..tokens.len()).find_map(|it| reader.date_at(it))
+}
+
+/// Returns `true` if a text has some digits of any script side by side.
+fn has_digits(text: &str, count: usize) -> bool {
+    let mut run = 0;
+    let mut is_run = |is_digit: bool| {
+        run = if is_digit { run + 1 } else { 0 };
+        run >= count
+    };
+    if text.is_ascii() {
+        text.bytes().any(|it| is_run(it.is_ascii_digit()))
+    } else {
+        text.chars().any(|it| is_run(digit_of(it).is_some()))
+    }
 }
 
 /// A run of digits or of letters.
@@ -146,7 +177,7 @@ impl Token {
     }
 
     fn year(&self) -> Option<u32> {
-        let value = self.number.filter(|_| self.digits == 4)?;
+        let value = self.number.filter(|_| self.digits == YEAR_DIGITS)?;
         let thai = value.checked_sub(THAI_YEARS).filter(|_| value > 2_500);
         Some(thai.unwrap_or(value)).filter(|it| (FIRST_YEAR..=LAST_YEAR).contains(it))
     }
@@ -244,6 +275,9 @@ fn is_mark(letter: char) -> bool {
 }
 
 fn digit_of(letter: char) -> Option<u32> {
+    if letter.is_ascii() {
+        return letter.to_digit(10);
+    }
     letter.to_digit(10).or_else(|| {
         let zero = ['٠', '۰', '०', '๐', '０'];
         zero.iter()

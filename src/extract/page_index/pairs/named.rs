@@ -13,7 +13,7 @@ const LONGEST_CLASS: usize = 60;
 /// Words of such a class.
 const MAX_WORDS: usize = 4;
 
-impl PairReader<'_, '_, '_> {
+impl<'a> PairReader<'_, '_, 'a> {
     /// Reads the names that the attributes of an element give it.
     pub(super) fn named(&mut self, id: Id) {
         let node = self.index.doc.node(id);
@@ -41,14 +41,12 @@ impl PairReader<'_, '_, '_> {
             if !is_name {
                 continue;
             }
-            if !self.classes.contains_key(value) {
-                let labels = names(value)
-                    .into_iter()
-                    .filter_map(|(label, words)| self.label(&label, words, true));
-                let labels = labels.collect();
-                self.classes.insert(value, labels);
-            }
-            for label in self.classes.get(value).into_iter().flatten() {
+            let place = match self.classes.get(value) {
+                Some(place) => *place,
+                None => self.read_classes(value),
+            };
+            let Some(labels) = self.class_labels.get(place) else { continue };
+            for label in labels {
                 let value = id..node.end;
                 self.out.push(Pair {
                     label: *label,
@@ -60,24 +58,39 @@ impl PairReader<'_, '_, '_> {
             }
         }
     }
-}
 
-/// Returns the names in an attribute: each of its words, and the last part of a word of BEM.
-fn names(value: &str) -> Vec<(String, Words)> {
-    let mut found: Vec<(String, Words)> = Vec::new();
-    for class in value.split_ascii_whitespace().take(MAX_CLASSES) {
+    /// Reads the names in an attribute: each of its words, and the last part of a word of BEM. Returns their place.
+    fn read_classes(&mut self, value: &'a str) -> usize {
+        let mut labels = Vec::new();
+        for class in value.split_ascii_whitespace().take(MAX_CLASSES) {
+            let label = match self.class_names.get(class) {
+                Some(label) => *label,
+                None => {
+                    let label = self.read_class(class);
+                    self.class_names.insert(class, label);
+                    label
+                }
+            };
+            labels.extend(label);
+        }
+        let place = self.class_labels.len();
+        self.class_labels.push(labels);
+        self.classes.insert(value, place);
+        place
+    }
+
+    fn read_class(&mut self, class: &str) -> Option<usize> {
         // Utilities such as `md:w-1/2` name nothing.
         if class.len() > LONGEST_CLASS || class.contains([':', '/', '[']) {
-            continue;
+            return None;
         }
         let last = class.rsplit("__").next().unwrap_or(class);
         let last = last.split("--").next().unwrap_or(last);
-        let words = Words::of_name(last);
-        let count = tokens(last).len();
-        if !words.is_empty() && count <= MAX_WORDS && !last.contains(|it: char| it.is_ascii_digit())
-        {
-            found.push((last.to_owned(), words));
+        if last.bytes().any(|it| it.is_ascii_digit()) {
+            return None;
         }
+        let words = Words::of_name(last);
+        let is_long = words.count() > MAX_WORDS && tokens(last).len() > MAX_WORDS;
+        if is_long { None } else { self.label(last, words, true) }
     }
-    found
 }

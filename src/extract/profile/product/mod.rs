@@ -20,7 +20,7 @@ use crate::extract::data::property::{PropertyContext, text};
 use crate::extract::data::schema_org::fits;
 use crate::extract::dom::doc::Doc;
 use crate::extract::dom::labeled::LabeledValues;
-use crate::extract::page_index::{LazyIndex, VisiblePrices};
+use crate::extract::page_index::LazyIndex;
 use crate::extract::value::money::local_currency;
 use crate::extract::value::number::decimal;
 use crate::extract::value::provenance::{Fields, Source, Sourced};
@@ -48,7 +48,7 @@ pub(super) fn fields(
         names::read(&mut fields, page, facts);
     }
     meta::read(&mut fields, facts, &mut prices);
-    price(&mut fields, doc, facts, &prices);
+    price(&mut fields, doc, page, facts, &prices);
     let labeled = LabeledValues::of(doc);
     if let Some(number) = page::number(doc, &labeled) {
         fields.put("sku", Source::Dom, "label", number.into());
@@ -76,8 +76,14 @@ pub(super) fn fields(
 ///
 /// Structured data leads. But it may be older than the page, keep the price from before a sale, or hold
 /// one for each of several sellers: then the price on the page decides.
-fn price(fields: &mut Fields, doc: &Doc<'_>, facts: &Facts, declared: &[Sourced]) {
-    let visible = VisiblePrices::of(doc, facts.heading_at.unwrap_or(0));
+fn price(
+    fields: &mut Fields,
+    doc: &Doc<'_>,
+    page: &LazyIndex<'_, '_>,
+    facts: &Facts,
+    declared: &[Sourced],
+) {
+    let visible = page.prices_of(doc, facts.heading_at);
     let same = |it: &&Sourced, amount: f64| it.value.as_f64() == Some(amount);
     let first = declared.first();
     let chosen = match (visible.current, first) {

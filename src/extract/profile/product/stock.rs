@@ -18,19 +18,31 @@ pub(super) fn in_texts(labeled: &LabeledValues<'_, '_>) -> Option<&'static str> 
 pub(crate) fn has_cart(doc: &Doc<'_>) -> bool {
     (0..doc.len()).any(|id| {
         doc.tag(id) != Tag::Text
-            && doc.attr(id, "disabled").is_none()
             && (is_called_cart(doc, id) || (is_control(doc, id) && says_buy(doc, id)))
+            && doc.attr(id, "disabled").is_none()
     })
 }
 
 fn is_called_cart(doc: &Doc<'_>, id: Id) -> bool {
     doc.attrs(id).any(|(name, value)| {
-        matches!(name, "class" | "id" | "name" | "data-testid" | "data-action" | "data-type") && {
-            let mut bare = value.to_ascii_lowercase();
-            bare.retain(|it| it.is_ascii_alphanumeric() || it == ' ');
-            CART_NAMES.iter().any(|it| bare.contains(it))
-        }
+        matches!(name, "class" | "id" | "name" | "data-testid" | "data-action" | "data-type")
+            && holds_cart_name(value)
     })
+}
+
+/// Returns `true` if an attribute contains a name of [`CART_NAMES`], whatever punctuation is between its letters.
+fn holds_cart_name(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let is_part = |it: &u8| it.is_ascii_alphanumeric() || *it == b' ';
+    let matches = |at: usize, name: &str| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let letters = rest.iter().filter(|it| is_part(it)).map(u8::to_ascii_lowercase);
+        letters.take(name.len()).eq(name.bytes())
+    };
+    // All of the names begin with one of these letters.
+    let mut places =
+        memchr::memchr3_iter(b'a', b'b', b'A', bytes).chain(memchr::memchr_iter(b'B', bytes));
+    places.any(|at| CART_NAMES.iter().any(|it| matches(at, it)))
 }
 
 fn is_control(doc: &Doc<'_>, id: Id) -> bool {

@@ -154,8 +154,9 @@ fn read(
         let title = facts.heading.as_deref().or(facts.title.as_deref()).unwrap_or_default();
         let state =
             |names: &[String], missing: &[String]| embedded::described(doc, title, names, missing);
-        let collections = || collections::find(visible, &boilerplate, &base);
-        let late = fill::LateData { state: &state, collections: &collections };
+        let cards = || collections::cards(visible, &boilerplate, &base);
+        let tables = || collections::tables(visible, &boilerplate, &base);
+        let late = fill::LateData { state: &state, cards: &cards, tables: &tables };
         fill::fill(options, &mut layers, Some(page.get()), &late, &mut extracted);
     }
     Ok(extracted)

@@ -37,6 +37,9 @@ pub(super) struct Card {
 impl Card {
     /// Reads an element. Returns `None` if nothing in it is a name.
     pub(super) fn of(doc: &Doc<'_>, base: &Base, id: Id) -> Option<Self> {
+        if !may_have_name(doc, id) {
+            return None;
+        }
         let mut card = Self::default();
         let mut heading: Option<Id> = None;
         let mut link: Option<Id> = None;
@@ -80,7 +83,7 @@ impl Card {
             at += 1;
         }
         card.headed = heading.is_some();
-        let around = doc.around(id).skip(1).take(2).find(|it| doc.tag(*it) == Tag::A);
+        let around = link_around(doc, id);
         let named = heading.or(link).or((around.is_some()).then_some(id))?;
         card.name = name(doc, named);
         let of_heading = heading.and_then(|it| {
@@ -126,6 +129,17 @@ impl Card {
     }
 }
 
+/// Returns the link close around a thing.
+fn link_around(doc: &Doc<'_>, id: Id) -> Option<Id> {
+    doc.around(id).skip(1).take(2).find(|it| doc.tag(*it) == Tag::A)
+}
+
+/// Returns `false` for an element that has neither a heading nor a link, inside or around: most groups are of those.
+fn may_have_name(doc: &Doc<'_>, id: Id) -> bool {
+    let names = |it: Id| doc.tag(it) == Tag::A || doc.tag(it).level().is_some();
+    (id..doc.end(id)).any(names) || link_around(doc, id).is_some()
+}
+
 /// Reads the name in a heading or a link. A link around the whole thing begins with its name.
 fn name(doc: &Doc<'_>, id: Id) -> String {
     let elements = (id + 1..doc.end(id)).filter(|it| doc.tag(*it) != Tag::Text);
@@ -155,7 +169,11 @@ fn leads(doc: &Doc<'_>, base: &Base, id: Id) -> Option<String> {
 /// Reads the price in a short element, without the crossed-out parts.
 fn price(doc: &Doc<'_>, id: Id) -> Option<Money> {
     let node = doc.node(id);
-    if !(2..=LONGEST_PRICE).contains(&node.text) || is_past(doc, id) {
+    let texts = || (id..node.end).filter_map(|it| doc.text(it));
+    if !(2..=LONGEST_PRICE).contains(&node.text)
+        || !texts().any(money::may_have_digit)
+        || is_past(doc, id)
+    {
         return None;
     }
     money::priced(&doc.line(id, |it| doc.node(it).hidden || is_past(doc, it)))

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
 use crate::extract::dom::doc::Doc;
 use crate::extract::dom::tag::Tag;
 use crate::extract::value::weight::weight;
 
-use super::states::States;
+use super::states::{States, sources};
 
 /// Objects returned for one page, and their bytes.
 const MAX_OBJECTS: usize = 8;
@@ -26,10 +27,13 @@ pub(crate) fn described(
     names: &[String],
     missing: &[String],
 ) -> Vec<Value> {
-    if !missing.iter().any(|it| is_in_scripts(doc, it)) {
+    let missing: Vec<Mentioned> = missing.iter().map(|it| Mentioned::new(it)).collect();
+    let mentions = |source: &str| source.contains('{') && missing.iter().any(|it| it.is_in(source));
+    let mut scripts = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script);
+    if !scripts.any(|it| sources(doc, it).any(mentions)) {
         return Vec::new();
     }
-    let states = States::of(doc);
+    let states = States::of_scripts(doc, mentions);
     let title = words(title);
     let mut found: Vec<Value> = Vec::new();
     let mut bytes = 0;
@@ -66,25 +70,28 @@ pub(crate) fn described(
     found
 }
 
-/// Returns `true` if a script contains every word of a field's name, which is cheaper to find out than what the script
-/// holds.
-fn is_in_scripts(doc: &Doc<'_>, path: &str) -> bool {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    let words: Vec<String> = split(name);
-    let capital = |it: &str| {
-        let mut letters = it.chars();
-        letters
-            .next()
-            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
-            .unwrap_or_default()
-    };
-    let scripts = (0..doc.len()).filter(|it| doc.tag(*it) == Tag::Script);
-    let sources = scripts.flat_map(|it| it..doc.end(it)).filter_map(|it| doc.text(it));
-    let mut data = sources.filter(|it| it.contains('{'));
-    !words.is_empty()
-        && data.any(|source| {
-            words.iter().all(|it| source.contains(it.as_str()) || source.contains(&capital(it)))
-        })
+/// The words of a field's name. A script that does not contain them is not read, because that takes long.
+struct Mentioned {
+    /// Each in lower case and with a capital.
+    words: Vec<[Finder<'static>; 2]>,
+}
+
+impl Mentioned {
+    fn new(path: &str) -> Self {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        let words = split(name).into_iter().map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().into_iter().flat_map(char::to_uppercase);
+            let capital: String = first.chain(letters).collect();
+            [&word, &capital].map(|it| Finder::new(it).into_owned())
+        });
+        Self { words: words.collect() }
+    }
+
+    fn is_in(&self, source: &str) -> bool {
+        let has = |it: &Finder<'_>| it.find(source.as_bytes()).is_some();
+        !self.words.is_empty() && self.words.iter().all(|it| it.iter().any(has))
+    }
 }
 
 /// Splits a name in camel case or with separators into words in lower case.
@@ -112,17 +119,17 @@ fn is_named(fields: &Map<String, Value>, title: &HashSet<String>) -> bool {
     let name = ["name", "title", "headline", "productName"]
         .iter()
         .find_map(|it| fields.get(*it)?.as_str());
-    let Some(name) = name.map(words).filter(|it| !it.is_empty() && fields.len() > 2) else {
-        return false;
-    };
+    let name = name.filter(|_| fields.len() > 2 && !title.is_empty());
+    let Some(name) = name.map(words).filter(|it| !it.is_empty()) else { return false };
     name.intersection(title).count() * 2 >= name.len().max(title.len())
 }
 
 fn has_most(fields: &Map<String, Value>, names: &[String]) -> bool {
-    let plain = |it: &String| -> String {
-        it.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let is_asked = |it: &str| {
+        let letters = || it.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase);
+        names.iter().any(|name| letters().eq(name.chars()))
     };
-    let count = fields.iter().filter(|it| !it.1.is_null() && names.contains(&plain(it.0))).count();
+    let count = fields.iter().filter(|it| !it.1.is_null() && is_asked(it.0)).count();
     count >= 2 && count * 2 >= names.len()
 }
 

@@ -5,8 +5,10 @@ use serde_json::{Map, Value};
 
 use crate::extract::dom::doc::Doc;
 use crate::extract::dom::folding::folded;
+use crate::extract::dom::past_price::contains_part;
+use crate::extract::dom::tag::Tag;
 use crate::extract::embedded::candidates;
-use crate::extract::embedded::states::States;
+use crate::extract::embedded::states::{States, sources};
 use crate::extract::source::tree::text_of;
 
 /// Values that are read.
@@ -38,11 +40,24 @@ pub(crate) struct EmbeddedRecipe {
 
 /// Returns the recipe with the most lines in the embedded state of a page.
 pub(crate) fn recipe(doc: &Doc<'_>) -> Option<EmbeddedRecipe> {
+    if !may_ship(doc) {
+        return None;
+    }
     let mut states = States::of(doc);
     for (_, value) in &mut states.values {
         *value = candidates::opened(std::mem::take(value));
     }
     best(states.values.iter().map(|(_, it)| it).chain(states.flight.values()))
+}
+
+/// Returns `true` if a script or an attribute has a name of ingredients, which is cheaper to find out than what it holds.
+fn may_ship(doc: &Doc<'_>) -> bool {
+    let names = |text: &str| INGREDIENTS.iter().any(|it| contains_part(text, it));
+    (0..doc.len()).any(|id| match doc.tag(id) {
+        Tag::Script => sources(doc, id).any(names),
+        Tag::Other => doc.attr(id, "props").is_some_and(names),
+        _ => false,
+    })
 }
 
 fn best<'a>(values: impl Iterator<Item = &'a Value>) -> Option<EmbeddedRecipe> {

@@ -23,11 +23,20 @@ pub(super) struct States {
 
 impl States {
     pub(super) fn of(doc: &Doc<'_>) -> Self {
+        Self::of_scripts(doc, |_| true)
+    }
+
+    /// Reads the scripts whose source is selected, and the properties of islands.
+    pub(super) fn of_scripts(doc: &Doc<'_>, selects: impl Fn(&str) -> bool) -> Self {
         let mut states = Self::default();
         let mut stream = String::new();
         for id in 0..doc.len() {
             match doc.tag(id) {
-                Tag::Script => states.script(doc, id, &mut stream),
+                Tag::Script => {
+                    if sources(doc, id).any(&selects) {
+                        states.script(doc, id, &mut stream);
+                    }
+                }
                 Tag::Other => {
                     if let Some(properties) = island(doc, id) {
                         states.values.push(("Astro", packed::typed(&properties)));
@@ -96,6 +105,11 @@ impl States {
             self.values.extend(arguments("data:").into_iter().map(|it| ("SvelteKit", it)));
         }
     }
+}
+
+/// Returns the texts of a script.
+pub(super) fn sources<'a>(doc: &Doc<'a>, script: Id) -> impl Iterator<Item = &'a str> {
+    (script..doc.end(script)).filter_map(|it| doc.text(it))
 }
 
 /// The name for state of an unknown framework.

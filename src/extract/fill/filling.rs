@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell};
 
 use serde_json::{Map, Value, json};
 
+use crate::extract::collections::CARD_FIELDS;
 use crate::extract::page_index::PageIndex;
 use crate::extract::value::provenance::Fields;
 use crate::extract::value::weight::weight;
@@ -14,7 +15,8 @@ use super::index::{Index, aliases, plain};
 use super::layers::Layers;
 use super::plan::{FieldPlan, Planner};
 use super::shown::{Found, PageReader, Scope};
-use super::{FillBudget, Filled, MAX_ADDED, MAX_DEPTH, MAX_GROWTH, listed};
+use super::things::AskedNames;
+use super::{FillBudget, Filled, LateData, MAX_ADDED, MAX_DEPTH, MAX_GROWTH, listed};
 
 /// Characters of the passage that shows where a value stood.
 const SNIPPET: usize = 160;
@@ -73,8 +75,9 @@ pub(super) struct Filling<'a, 'i, 'd, 'p> {
     fields: &'a Fields,
     rest: Vec<(&'static str, Index<'a>)>,
     state: Vec<Index<'a>>,
-    lists: &'a OnceCell<Vec<Vec<Value>>>,
-    read_lists: &'a dyn Fn() -> Vec<Vec<Value>>,
+    cards: &'a OnceCell<Vec<Vec<Value>>>,
+    tables: &'a OnceCell<Vec<Vec<Value>>>,
+    late: &'a LateData<'a>,
     page: Option<(PageReader<'i, 'd, 'p>, Planner<'i, 'd, 'p>)>,
     text: &'a str,
     /// Bytes of the text that may still be searched.
@@ -91,19 +94,21 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
     pub(super) fn new(
         layers: &'a Layers,
         page: Option<&'i PageIndex<'d, 'p>>,
-        read_lists: &'a dyn Fn() -> Vec<Vec<Value>>,
+        late: &'a LateData<'a>,
         text: &'a str,
         evidence: bool,
     ) -> Self {
-        let lists = layers.collections.get().into_iter().flatten().flatten();
+        let lists = [&layers.cards, &layers.tables].map(OnceCell::get).into_iter().flatten();
+        let lists = lists.flatten().flatten();
         let data = layers.rest.iter().map(|it| &it.1).chain(lists);
         let given = data.chain(&layers.state).map(weight).sum::<usize>() + text.len();
         Self {
             fields: &layers.fields,
             rest: layers.rest.iter().map(|(source, it)| (*source, Index::of(it))).collect(),
             state: layers.state.iter().map(Index::of).collect(),
-            lists: &layers.collections,
-            read_lists,
+            cards: &layers.cards,
+            tables: &layers.tables,
+            late,
             page: page.map(|it| (PageReader::new(it), Planner::new(it))),
             text,
             searches: MAX_SEARCHED,
@@ -290,19 +295,24 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
     /// Returns the collection with the largest share of the requested fields, if that is at least
     /// [`MEANT`].
     pub(super) fn things(&mut self, wanted: Wanted<'_>, path: &str) -> Option<Value> {
-        let requested = wanted.fields().count();
+        let asked = AskedNames::of(&wanted);
         let mut best: Option<(usize, Vec<Value>)> = None;
-        let left = &self.left;
-        let lists = self.lists.get_or_init(|| {
-            let lists = (self.read_lists)();
-            left.add(lists.iter().flatten().map(weight).sum::<usize>() * MAX_GROWTH);
-            lists
-        });
-        for list in lists {
+        // To read repeated elements takes long, and most lists ask for more than those have.
+        let cards = if asked.share_of(&CARD_FIELDS) >= MEANT {
+            self.read(self.cards, self.late.cards)
+        } else {
+            &[]
+        };
+        let tables = self.read(self.tables, self.late.tables);
+        for list in cards.iter().chain(tables) {
+            let most = asked.most_of(list);
+            if most < MEANT || best.as_ref().is_some_and(|it| most <= it.0) {
+                continue;
+            }
             let fitted = list.iter().filter_map(|it| coerce::fit(it, &wanted, 0, &self.left));
             let all: Vec<Value> = fitted.collect();
-            let share =
-                all.iter().map(value_count).sum::<usize>() * 100 / (requested * list.len()).max(1);
+            let share = all.iter().map(value_count).sum::<usize>() * 100
+                / (asked.count * list.len()).max(1);
             // Of equals the earlier collection, which has more values of each thing.
             if share >= MEANT && best.as_ref().is_none_or(|it| share > it.0) {
                 best = Some((share, all));
@@ -313,6 +323,19 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
         let found = Match { value, source: "dom", path: "list".to_owned(), confidence: DEEP };
         self.note(path, &found, &things);
         Some(things)
+    }
+
+    /// Returns some collections, read when they are first needed.
+    fn read<'l>(
+        &self,
+        lists: &'l OnceCell<Vec<Vec<Value>>>,
+        read: &dyn Fn() -> Vec<Vec<Value>>,
+    ) -> &'l [Vec<Value>] {
+        lists.get_or_init(|| {
+            let lists = read();
+            self.left.add(lists.iter().flatten().map(weight).sum::<usize>() * MAX_GROWTH);
+            lists
+        })
     }
 
     /// Records the evidence of a value from data, if requested.

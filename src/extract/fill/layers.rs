@@ -17,8 +17,10 @@ pub(crate) struct Layers {
     pub(crate) rest: Vec<(&'static str, Value)>,
     /// The objects in the state of scripts that are about the page.
     pub(crate) state: Vec<Value>,
-    /// The collections on the page, for a schema that requests several things.
-    pub(super) collections: OnceCell<Vec<Vec<Value>>>,
+    /// The collections of repeated elements, if they were read.
+    pub(super) cards: OnceCell<Vec<Vec<Value>>>,
+    /// The tables, if they were read.
+    pub(super) tables: OnceCell<Vec<Vec<Value>>>,
 }
 
 impl Layers {

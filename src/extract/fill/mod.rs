@@ -13,6 +13,7 @@ mod listed;
 mod plan;
 mod reading;
 mod shown;
+mod things;
 mod units;
 
 use std::cell::Cell;
@@ -85,14 +86,16 @@ pub(super) struct LateData<'s> {
     /// Returns the objects in the state of scripts that have some of the named fields. The second list has the names of
     /// the missing fields, as the schema writes them.
     pub(super) state: &'s dyn Fn(&[String], &[String]) -> Vec<Value>,
-    /// Returns the collections of the page, for a list of objects.
-    pub(super) collections: &'s dyn Fn() -> Vec<Vec<Value>>,
+    /// Returns the collections of repeated elements, for a list of objects.
+    pub(super) cards: &'s dyn Fn() -> Vec<Vec<Value>>,
+    /// Returns the tables, likewise.
+    pub(super) tables: &'s dyn Fn() -> Vec<Vec<Value>>,
 }
 
 impl LateData<'_> {
     /// The late data of a document that has none.
     pub(super) const NONE: LateData<'static> =
-        LateData { state: &|_, _| Vec::new(), collections: &Vec::new };
+        LateData { state: &|_, _| Vec::new(), cards: &Vec::new, tables: &Vec::new };
 }
 
 /// Fills `filtered_content` and replaces the `json` format by it.
@@ -214,7 +217,7 @@ fn run(
 ) -> Filled {
     let mut wanted = Wanted::of(schema);
     let evidence = options.wants_evidence();
-    let mut filling = Filling::new(layers, page, late.collections, &made.text, evidence);
+    let mut filling = Filling::new(layers, page, late, &made.text, evidence);
     if wanted.things().is_some()
         && let Some(listed) = filling.records("", schema, "items")
     {

@@ -18,6 +18,7 @@ mod words;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::extract::dom::address::Base;
 use crate::extract::dom::doc::{Doc, Id};
@@ -50,7 +51,7 @@ pub(crate) struct PageIndex<'d, 'a> {
     /// The different labels.
     labels: Vec<Label>,
     sets: OnceCell<Vec<RecordSet>>,
-    prices: OnceCell<VisiblePrices>,
+    prices: Rc<OnceCell<VisiblePrices>>,
     /// The node of the heading that names the page.
     pub(crate) heading: Option<Id>,
     /// The language of the page.
@@ -65,6 +66,7 @@ impl<'d, 'a> PageIndex<'d, 'a> {
         base: &'d Base,
         heading: Option<Id>,
         language: Option<&'d str>,
+        prices: Rc<OnceCell<VisiblePrices>>,
     ) -> Self {
         let masked = masked(doc, boilerplate);
         let lines = lines::lines(doc, &masked);
@@ -76,7 +78,7 @@ impl<'d, 'a> PageIndex<'d, 'a> {
             pairs: Vec::new(),
             labels: Vec::new(),
             sets: OnceCell::new(),
-            prices: OnceCell::new(),
+            prices,
             heading,
             language,
         };
@@ -158,6 +160,7 @@ pub(crate) struct LazyIndex<'d, 'a> {
     base: &'d Base,
     heading: Option<Id>,
     language: Option<&'d str>,
+    prices: Rc<OnceCell<VisiblePrices>>,
     made: OnceCell<PageIndex<'d, 'a>>,
 }
 
@@ -170,20 +173,24 @@ impl<'d, 'a> LazyIndex<'d, 'a> {
         heading: Option<Id>,
         language: Option<&'d str>,
     ) -> Self {
-        Self { doc, boilerplate, base, heading, language, made: OnceCell::new() }
+        let prices = Rc::default();
+        Self { doc, boilerplate, base, heading, language, prices, made: OnceCell::new() }
     }
 
     /// Returns the index.
     pub(crate) fn get(&self) -> &PageIndex<'d, 'a> {
         self.made.get_or_init(|| {
-            PageIndex::of(self.doc, self.boilerplate, self.base, self.heading, self.language)
+            let prices = Rc::clone(&self.prices);
+            let (doc, boilerplate) = (self.doc, self.boilerplate);
+            PageIndex::of(doc, boilerplate, self.base, self.heading, self.language, prices)
         })
     }
 
     /// Returns the prices of a document with its heading; those of the page itself are read once.
     pub(crate) fn prices_of(&self, doc: &Doc<'_>, heading: Option<Id>) -> Cow<'_, VisiblePrices> {
         if std::ptr::eq(doc, self.doc) && heading == self.heading {
-            return Cow::Borrowed(self.get().prices());
+            let read = || VisiblePrices::of(doc, heading.unwrap_or(0));
+            return Cow::Borrowed(self.prices.get_or_init(read));
         }
         Cow::Owned(VisiblePrices::of(doc, heading.unwrap_or(0)))
     }

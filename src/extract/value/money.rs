@@ -1,6 +1,7 @@
 //! Amounts of money as pages write them, with the currency beside them.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -13,6 +14,21 @@ const LONGEST: usize = 20;
 /// Currencies whose amounts have a point before the fraction and never between groups of digits: the pound,
 /// and the currencies with three decimals.
 const POINT_CURRENCIES: [&str; 8] = ["BHD", "GBP", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
+/// A sign of a currency, and the code.
+type Sign = (&'static str, &'static str);
+
+/// The signs of currencies by their first byte.
+static SIGNS_BY_BYTE: LazyLock<Vec<Vec<Sign>>> = LazyLock::new(|| {
+    let mut signs = vec![Vec::new(); 256];
+    for (sign, code) in CURRENCY_SIGNS {
+        let first = sign.bytes().next().map(usize::from);
+        if let Some(of_byte) = first.and_then(|it| signs.get_mut(it)) {
+            of_byte.push((*sign, *code));
+        }
+    }
+    signs
+});
 
 /// An amount, and its currency if one stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,19 +46,24 @@ pub(crate) fn money(text: &str) -> Option<Money> {
     })
 }
 
+/// Returns `true` if a text may have a digit of the scripts in which amounts are read.
+pub(crate) fn may_have_digit(text: &str) -> bool {
+    // The digits of Arabic and Persian begin with these bytes.
+    text.bytes().any(|it| it.is_ascii_digit() || matches!(it, 0xd9 | 0xdb))
+}
+
 /// Returns the first amount beside the sign or code of a currency.
 pub(crate) fn priced(text: &str) -> Option<Money> {
+    if !may_have_digit(text) {
+        return None;
+    }
     let text = &*western(text);
     // Most texts have no number, and the search for signs is long.
     if !text.bytes().any(|it| it.is_ascii_digit()) {
         return None;
     }
     // The sign at the first place counts.
-    let places =
-        CURRENCY_SIGNS.iter().filter_map(|(sign, code)| Some((place(text, sign)?, *sign, *code)));
-    let mut places: Vec<_> = places.collect();
-    places.sort_by_key(|it| it.0);
-    places.into_iter().find_map(|(at, sign, code)| {
+    signs_in(text).find_map(|(at, sign, code)| {
         let before = text.get(..at)?.trim_end();
         let after = text.get(at + sign.len()..)?.trim_start_matches(['.', ':', ' ', '\u{a0}']);
         let ends = before.ends_with(|it: char| it.is_ascii_digit())
@@ -82,7 +103,7 @@ fn western(text: &str) -> Cow<'_, str> {
         let from = |zero: char| u32::from(it).checked_sub(u32::from(zero)).filter(|it| *it < 10);
         from('٠').or_else(|| from('۰')).and_then(|it| char::from_digit(it, 10))
     };
-    if !text.chars().any(|it| digit(it).is_some()) {
+    if text.is_ascii() || !text.chars().any(|it| digit(it).is_some()) {
         return Cow::Borrowed(text);
     }
     let plain = text.chars().map(|it| match it {
@@ -101,20 +122,33 @@ pub(crate) fn local_currency(code: &'static str, address: Option<&str>) -> &'sta
     LOCAL_CURRENCIES.iter().find(|it| it.0 == end && it.1 == code).map_or(code, |it| it.2)
 }
 
-/// Finds a sign that is not part of a word.
-fn place(text: &str, sign: &str) -> Option<usize> {
-    let first = sign.chars().next()?;
-    if !text.contains(first) {
-        return None;
-    }
-    let word = sign.is_ascii() && sign.bytes().all(|it| it.is_ascii_alphabetic());
-    text.match_indices(sign).map(|it| it.0).find(|at| {
-        let before = text.get(..*at).and_then(|it| it.chars().next_back());
-        let after = text.get(at + sign.len()..).and_then(|it| it.chars().next());
-        !word
-            || (before.is_none_or(|it| !it.is_alphabetic())
-                && after.is_none_or(|it| !it.is_alphabetic()))
+/// Returns the first place of each sign that is not part of a word, in the order of the places.
+fn signs_in(text: &str) -> impl Iterator<Item = (usize, &'static str, &'static str)> + use<'_> {
+    let mut found: Vec<&str> = Vec::new();
+    let begins = text.bytes().enumerate().flat_map(|(at, first)| {
+        let signs = SIGNS_BY_BYTE.get(usize::from(first)).into_iter().flatten();
+        signs.map(move |(sign, code)| (at, *sign, *code))
+    });
+    begins.filter(move |(at, sign, _)| {
+        let is_new = stands_at(text, *at, sign) && !found.contains(sign);
+        if is_new {
+            found.push(sign);
+        }
+        is_new
     })
+}
+
+/// Returns `true` if a sign stands at a place of a text and is not part of a word.
+fn stands_at(text: &str, at: usize, sign: &str) -> bool {
+    if !text.get(at..).is_some_and(|it| it.starts_with(sign)) {
+        return false;
+    }
+    let before = text.get(..at).and_then(|it| it.chars().next_back());
+    let after = text.get(at + sign.len()..).and_then(|it| it.chars().next());
+    let word = sign.bytes().all(|it| it.is_ascii_alphabetic());
+    !word
+        || (before.is_none_or(|it| !it.is_alphabetic())
+            && after.is_none_or(|it| !it.is_alphabetic()))
 }
 
 /// Returns a text from its first digit on, or from the separator before it: `,89`.

@@ -75,10 +75,11 @@ impl PairReader<'_, '_, '_> {
             }
             let from = labels.last().map_or(0, |it| it.2);
             let before = text.get(from..colon).unwrap_or_default();
-            let cut = [", ", "; ", ". ", ") ", "! ", "? "]
-                .iter()
-                .filter_map(|it| Some(before.rfind(it)? + it.len()))
-                .max();
+            let cut = before.rmatch_indices(' ').map(|it| it.0).find(|it| {
+                let sign = it.checked_sub(1).and_then(|it| before.as_bytes().get(it));
+                sign.is_some_and(|it| b",;.)!?".contains(it))
+            });
+            let cut = cut.map(|it| it + 1);
             let begin = from + cut.unwrap_or(0);
             let label = text.get(begin..colon).unwrap_or_default().trim();
             let words = label.split_whitespace().count();
@@ -127,7 +128,7 @@ impl PairReader<'_, '_, '_> {
             let trimmed = part.trim_matches(|it: char| {
                 it.is_whitespace() || matches!(it, ',' | ';' | '(' | ')' | '.')
             });
-            let offset = begin + part.find(trimmed).unwrap_or(0);
+            let offset = begin + offset_in(part, trimmed);
             if trimmed.is_empty() {
                 continue;
             }
@@ -192,6 +193,12 @@ impl PairReader<'_, '_, '_> {
             }
         }
     }
+}
+
+/// Returns where a part of a text begins in it.
+fn offset_in(text: &str, part: &str) -> usize {
+    let offset = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    offset.min(text.len())
 }
 
 /// Splits a segment at commas and brackets that a blank follows or precedes; the parts keep their length.

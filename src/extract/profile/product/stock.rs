@@ -9,6 +9,9 @@ use crate::extract::vocabulary::{BUY_PHRASES, CART_NAMES, STOCK_PHRASES};
 /// Bytes of the label of a control.
 const CONTROL: usize = 40;
 
+/// The first two letters of the names of [`CART_NAMES`].
+const CART_BEGINNINGS: [[u8; 2]; 3] = [*b"ad", *b"bt", *b"bu"];
+
 /// Returns the availability in the page's own texts.
 pub(super) fn in_texts(labeled: &LabeledValues<'_, '_>) -> Option<&'static str> {
     labeled.phrase_value(STOCK_PHRASES)
@@ -33,16 +36,17 @@ fn is_called_cart(doc: &Doc<'_>, id: Id) -> bool {
 /// Returns `true` if an attribute contains a name of [`CART_NAMES`], whatever punctuation is between its letters.
 fn holds_cart_name(value: &str) -> bool {
     let bytes = value.as_bytes();
-    let is_part = |it: &u8| it.is_ascii_alphanumeric() || *it == b' ';
-    let matches = |at: usize, name: &str| {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let letters = rest.iter().filter(|it| is_part(it)).map(u8::to_ascii_lowercase);
-        letters.take(name.len()).eq(name.bytes())
+    let letters = |at: usize| {
+        let rest = bytes.get(at..).unwrap_or_default().iter();
+        rest.filter(|it| it.is_ascii_alphanumeric() || **it == b' ').map(u8::to_ascii_lowercase)
     };
-    // All of the names begin with one of these letters.
-    let mut places =
-        memchr::memchr3_iter(b'a', b'b', b'A', bytes).chain(memchr::memchr_iter(b'B', bytes));
-    places.any(|at| CART_NAMES.iter().any(|it| matches(at, it)))
+    let may_begin = |at: usize| {
+        let second = letters(at + 1).next();
+        CART_BEGINNINGS.iter().any(|it| Some(it[1]) == second)
+    };
+    let is_first = |it: u8| CART_BEGINNINGS.iter().any(|begin| begin[0] == it.to_ascii_lowercase());
+    let named = |at: usize| CART_NAMES.iter().any(|it| letters(at).take(it.len()).eq(it.bytes()));
+    bytes.iter().enumerate().any(|(at, it)| is_first(*it) && may_begin(at) && named(at))
 }
 
 fn is_control(doc: &Doc<'_>, id: Id) -> bool {
@@ -69,4 +73,19 @@ fn says_buy(doc: &Doc<'_>, id: Id) -> bool {
     };
     let label = label.map(|it| folded(&it).to_lowercase()).unwrap_or_default();
     (2..=CONTROL).contains(&label.len()) && BUY_PHRASES.iter().any(|it| label.contains(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_carts_are_found_whatever_their_punctuation() {
+        for name in CART_NAMES {
+            assert!(holds_cart_name(&format!("btn js-{}_2", name.to_uppercase())), "{name}");
+        }
+        assert!(holds_cart_name("form add-to-cart"));
+        assert!(!holds_cart_name("add to a cart"));
+        assert!(!holds_cart_name("badge button"));
+    }
 }

@@ -35,6 +35,7 @@ pub mod id;
 pub mod job;
 pub mod ladder;
 pub mod ledger;
+pub(crate) mod pattern;
 pub mod price;
 pub mod record;
 pub mod request;

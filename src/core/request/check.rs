@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::core::credits::Credits;
+use crate::core::pattern;
 use crate::core::request::item::{Item, MAX_RESPONSE_BYTES};
 use crate::core::request::job_request::JobRequest;
 use crate::core::request::options::{Format, Method, Mode, RenderJs};
@@ -284,6 +285,7 @@ fn extraction(item: &Item, limits: &Limits) -> Result<(), ValidationError> {
             let reason = format!("has {length} bytes: shorten it to {}", limits.schema_bytes);
             return Err(invalid("extraction_schema", reason));
         }
+        pattern::check(schema).map_err(|it| invalid("extraction_schema", it))?;
     }
     ensure(
         !item.evidence || item.extraction_schema.is_some() || item.extraction_prompt.is_some(),

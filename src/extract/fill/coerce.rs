@@ -8,7 +8,7 @@ use crate::extract::value::weight::weight;
 use crate::schema::{FieldType, field_types, is_json_schema};
 
 use super::index::{self, Index};
-use super::{FillBudget, MAX_DEPTH};
+use super::{FillBudget, MAX_DEPTH, examples, limits};
 
 /// Entries kept of a list.
 const MAX_ENTRIES: usize = 500;
@@ -25,7 +25,7 @@ pub(super) struct Wanted<'a> {
     pub(super) words: Option<&'a [Value]>,
     pub(super) default: Option<&'a Value>,
     /// The schema itself, for the limits in it.
-    limits: Option<&'a Map<String, Value>>,
+    pub(super) limits: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Wanted<'a> {
@@ -71,8 +71,15 @@ impl<'a> Wanted<'a> {
                     kind: given.and_then(FieldType::parse),
                     properties,
                     items: of.get("items"),
-                    format: of.get("format").and_then(Value::as_str),
-                    words: of.get("enum").and_then(Value::as_array).map(Vec::as_slice),
+                    format: of
+                        .get("format")
+                        .and_then(Value::as_str)
+                        .or_else(|| examples::format(of)),
+                    words: of
+                        .get("enum")
+                        .and_then(Value::as_array)
+                        .map(Vec::as_slice)
+                        .or_else(|| of.get("const").map(std::slice::from_ref)),
                     default: of.get("default").filter(|it| !it.is_null()),
                     limits: Some(of),
                 }
@@ -87,39 +94,9 @@ impl<'a> Wanted<'a> {
         items.fields().next().is_some().then_some(items)
     }
 
-    /// Returns the number of entries that a list must have.
-    pub(super) fn least_items(&self) -> Option<usize> {
-        let least = self.limits?.get("minItems")?.as_u64()?;
-        usize::try_from(least).ok()
-    }
-
     /// Returns the fields of an object by name.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
         self.properties.into_iter().flatten().filter(|it| !it.0.starts_with('$'))
-    }
-}
-
-/// Returns `true` if a value is within the limits of its schema.
-pub(super) fn obeys(value: &Value, wanted: &Wanted<'_>) -> bool {
-    let Some(limits) = wanted.limits else { return true };
-    let limit = |name: &str| limits.get(name).and_then(Value::as_f64);
-    match value {
-        Value::Number(number) => {
-            let number = number.as_f64().unwrap_or_default();
-            limit("minimum").is_none_or(|it| number >= it)
-                && limit("maximum").is_none_or(|it| number <= it)
-                && limit("exclusiveMinimum").is_none_or(|it| number > it)
-                && limit("exclusiveMaximum").is_none_or(|it| number < it)
-        }
-        Value::String(text) => {
-            let length = text.chars().count();
-            let bound = |name: &str| {
-                limits.get(name).and_then(Value::as_u64).and_then(|it| usize::try_from(it).ok())
-            };
-            bound("minLength").is_none_or(|it| length >= it)
-                && bound("maxLength").is_none_or(|it| length <= it)
-        }
-        _ => true,
     }
 }
 
@@ -154,13 +131,15 @@ pub(super) fn fit(
             }
         }
         Some(FieldType::Object) if wanted.properties.is_some() => object(one, wanted, depth, left)?,
+        Some(FieldType::Object) if limits::is_closed(wanted) => return None,
         Some(FieldType::Object) => one.is_object().then(|| one.clone())?,
         Some(FieldType::Null) | None => value.clone(),
     };
-    match wanted.words {
-        Some(words) if !words.contains(&made) => same(words, &made).cloned(),
-        _ => Some(made),
-    }
+    let made = match wanted.words {
+        Some(words) if !words.contains(&made) => same(words, &made)?.clone(),
+        _ => made,
+    };
+    limits::obeys(&made, wanted, &left.patterns).then_some(made)
 }
 
 /// Returns the allowed word that equals a value except for case and punctuation.

@@ -1,6 +1,6 @@
 //! One pass over a schema: each field from the first source that has it.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 
 use serde_json::{Map, Value, json};
 
@@ -115,7 +115,7 @@ impl<'a, 'i, 'd, 'p> Filling<'a, 'i, 'd, 'p> {
             evidence: evidence.then(Map::new),
             missing: Vec::new(),
             unnamed: 0,
-            left: FillBudget(Cell::new(given * MAX_GROWTH + MAX_ADDED)),
+            left: FillBudget::new(given * MAX_GROWTH + MAX_ADDED),
         }
     }
 

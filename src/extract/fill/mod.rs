@@ -5,10 +5,12 @@
 //! does not convert to the requested type counts as missing.
 
 mod coerce;
+mod examples;
 mod filling;
 mod index;
 mod items;
 mod layers;
+mod limits;
 mod listed;
 mod plan;
 mod reading;
@@ -30,6 +32,7 @@ pub(super) use self::reading::clock;
 
 use self::coerce::Wanted;
 use self::filling::Filling;
+use self::limits::Patterns;
 use self::plan::Planner;
 use self::shown::{PageReader, Scope};
 
@@ -40,25 +43,32 @@ const MAX_DEPTH: usize = 6;
 const MAX_GROWTH: usize = 4;
 const MAX_ADDED: usize = 1_048_576;
 
-/// The bytes that all fields of a schema may still take.
+/// The bytes that all fields of a schema may still take, and its patterns.
 #[derive(Debug)]
-struct FillBudget(Cell<usize>);
+struct FillBudget {
+    left: Cell<usize>,
+    patterns: Patterns,
+}
 
 impl FillBudget {
+    fn new(bytes: usize) -> Self {
+        Self { left: Cell::new(bytes), patterns: Patterns::default() }
+    }
+
     /// Pays for a value. A cost above the budget exhausts it.
     fn pays(&self, bytes: usize) -> bool {
-        let left = self.0.get().checked_sub(bytes);
-        self.0.set(left.unwrap_or_default());
+        let left = self.left.get().checked_sub(bytes);
+        self.left.set(left.unwrap_or_default());
         left.is_some()
     }
 
     /// Allows for more data.
     fn add(&self, bytes: usize) {
-        self.0.set(self.0.get().saturating_add(bytes));
+        self.left.set(self.left.get().saturating_add(bytes));
     }
 
     fn is_used_up(&self) -> bool {
-        self.0.get() == 0
+        self.left.get() == 0
     }
 }
 
@@ -144,7 +154,8 @@ impl Filled {
         !self.missing.is_empty()
     }
 
-    fn warn(&self, schema: &Value, warnings: &mut Vec<String>) {
+    /// Adds the warnings, and drops the entries of lists that the schema does not allow.
+    fn warn(&mut self, schema: &Value, warnings: &mut Vec<String>) {
         if !self.has_fields {
             warnings.push(
                 "extraction_schema names no fields: add fields by name or `properties`".to_owned(),
@@ -167,44 +178,7 @@ impl Filled {
             warnings
                 .push(format!("{field}: the page says `{text}`, which does not fit the schema"));
         }
-        let list = |name: &str| schema.get(name).and_then(Value::as_array);
-        let required = list("required").into_iter().flatten().filter_map(Value::as_str);
-        let is_object = self.value.is_object();
-        let lacking: Vec<&str> = required
-            .filter(|it| is_object && self.value.get(*it).is_none_or(Value::is_null))
-            .collect();
-        if !lacking.is_empty() {
-            warnings.push(format!(
-                "required by extraction_schema but not found: {}",
-                lacking.join(", ")
-            ));
-        }
-        short_lists(&Wanted::of(schema), &self.value, "", 0, warnings);
-    }
-}
-
-/// Warns of lists with fewer entries than `minItems` requests.
-fn short_lists(
-    wanted: &Wanted<'_>,
-    value: &Value,
-    path: &str,
-    depth: usize,
-    warnings: &mut Vec<String>,
-) {
-    const MAX_WARNINGS: usize = 50;
-    if depth > MAX_DEPTH || warnings.len() > MAX_WARNINGS {
-        return;
-    }
-    if let (Some(least), Some(all)) = (wanted.least_items(), value.as_array())
-        && all.len() < least
-    {
-        let name = if path.is_empty() { "the list" } else { path };
-        warnings.push(format!("{name} has {} of at least {least} entries", all.len()));
-    }
-    for (name, schema) in wanted.fields() {
-        let inner = value.get(name).unwrap_or(&Value::Null);
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        short_lists(&Wanted::of(schema), inner, &path, depth + 1, warnings);
+        limits::apply(&Wanted::of(schema), &mut self.value, "", 0, warnings);
     }
 }
 

@@ -7,6 +7,8 @@ use crate::extract::value::date::DateStyle;
 use crate::schema::FieldType;
 
 use super::coerce::Wanted;
+use super::examples;
+use super::limits::Patterns;
 use super::units::{Unit, split_name};
 
 /// Comparisons of names with labels for one schema.
@@ -84,6 +86,9 @@ pub(super) struct FieldPlan<'s> {
     pub(super) labels: Vec<(usize, u8)>,
     /// The fields of an object, or of the entries of a list.
     pub(super) fields: Vec<FieldPlan<'s>>,
+    /// The shapes of the schema's examples.
+    pub(super) shapes: Vec<String>,
+    pub(super) patterns: Patterns,
 }
 
 impl FieldPlan<'_> {
@@ -103,6 +108,8 @@ impl FieldPlan<'_> {
             bound: None,
             labels: Vec::new(),
             fields: Vec::new(),
+            shapes: Vec::new(),
+            patterns: self.patterns.clone(),
         }
     }
 }
@@ -112,11 +119,12 @@ impl FieldPlan<'_> {
 pub(super) struct Planner<'i, 'd, 'a> {
     index: &'i PageIndex<'d, 'a>,
     left: usize,
+    patterns: Patterns,
 }
 
 impl<'i, 'd, 'a> Planner<'i, 'd, 'a> {
     pub(super) fn new(index: &'i PageIndex<'d, 'a>) -> Self {
-        Self { index, left: MAX_COMPARISONS }
+        Self { index, left: MAX_COMPARISONS, patterns: Patterns::default() }
     }
 
     /// Plans a field and the fields inside.
@@ -149,7 +157,20 @@ impl<'i, 'd, 'a> Planner<'i, 'd, 'a> {
             Vec::new()
         };
         let currency = currency.filter(|_| shape == Shape::Money);
-        FieldPlan { name, wanted, words, concept, shape, unit, currency, bound, labels, fields }
+        FieldPlan {
+            name,
+            wanted,
+            words,
+            concept,
+            shape,
+            unit,
+            currency,
+            bound,
+            labels,
+            fields,
+            shapes: examples::shapes(schema),
+            patterns: self.patterns.clone(),
+        }
     }
 
     fn labels(

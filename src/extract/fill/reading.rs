@@ -19,8 +19,8 @@ use crate::extract::value::money::{local_currency, money, priced};
 use crate::extract::value::number::number;
 use crate::schema::FieldType;
 
-use super::coerce;
 use super::index::plain;
+use super::limits;
 use super::plan::{Bound, FieldPlan, Shape, date_style};
 use super::units::{Measure, Unit, unit_in};
 
@@ -85,7 +85,7 @@ pub(super) fn read(
         Some(words) if !words.contains(&made) => allowed(words, made.as_str()?)?,
         _ => made,
     };
-    coerce::obeys(&made, &plan.wanted).then_some(made)
+    limits::obeys(&made, &plan.wanted, &plan.patterns).then_some(made)
 }
 
 fn number_value(number: f64) -> Option<Value> {

@@ -11,6 +11,7 @@ use crate::extract::page_index::{PageIndex, Pair, PairKind, css_path};
 use crate::extract::value::money::{local_currency, priced};
 use crate::schema::FieldType;
 
+use super::examples;
 use super::items;
 use super::plan::{FieldPlan, Shape};
 use super::reading::{self, Shown};
@@ -23,6 +24,9 @@ const NEAR: u8 = 80;
 const FEW: usize = 2;
 /// Values of one label that are read.
 const MAX_VALUES: usize = 20;
+/// Points for a value that looks like an example: more than the difference of two good labels, less than that of a good
+/// one and a poor one.
+const LIKE_AN_EXAMPLE: u8 = 25;
 /// Confidence of a value that only its form tells apart, in percent.
 const BY_FORM: u8 = 60;
 
@@ -93,7 +97,7 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
         let mut near: Option<String> = None;
         let mut best: Option<Found> = None;
         for (label, points) in &plan.labels {
-            if best.as_ref().is_some_and(|it| it.confidence >= *points) {
+            if best.as_ref().is_some_and(|it| rank(plan, it) >= points + preference(plan)) {
                 break;
             }
             let mut values: Vec<Found> = Vec::new();
@@ -126,7 +130,8 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
             }
             // Of equals the first on the page.
             for found in values {
-                if best.as_ref().is_none_or(|it| found.confidence > it.confidence) {
+                let rank = |it: &Found| rank(plan, it);
+                if best.as_ref().is_none_or(|it| rank(&found) > rank(it)) {
                     best = Some(found);
                 }
             }
@@ -486,6 +491,18 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
         }
         (made, notes)
     }
+}
+
+/// Returns the points of a value: those of its label, and some if it looks like an example.
+fn rank(plan: &FieldPlan<'_>, found: &Found) -> u8 {
+    let text = found.value.as_str().unwrap_or(&found.text);
+    let is_alike = !plan.shapes.is_empty() && plan.shapes.contains(&examples::shape(text));
+    found.confidence + if is_alike { LIKE_AN_EXAMPLE } else { 0 }
+}
+
+/// Returns the points that a value may have beyond those of its label.
+fn preference(plan: &FieldPlan<'_>) -> u8 {
+    if plan.shapes.is_empty() { 0 } else { LIKE_AN_EXAMPLE }
 }
 
 /// Returns `true` for a field that may be the only day of a record.

@@ -38,9 +38,11 @@ pub(super) fn fields(
     let declared = facts.declared.about(Profile::Auto).map(|it| profile_of(it.1));
     let profile = match (profile, declared) {
         // An event or a place may sell something, too.
-        (Profile::Auto, it) if it != Some(Profile::Product) => recognize::asked(doc, page, facts, names)
-            .or(declared)
-            .unwrap_or_else(|| recognize::profile(doc, page, facts)),
+        (Profile::Auto, it) if it != Some(Profile::Product) => {
+            recognize::asked(doc, page, facts, names)
+                .or(declared)
+                .unwrap_or_else(|| recognize::profile(doc, page, facts))
+        }
         (Profile::Auto, _) => Profile::Product,
         (requested, _) => requested,
     };

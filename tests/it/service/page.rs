@@ -393,6 +393,50 @@ fn the_form_shows_validation_errors() {
 }
 
 #[test]
+fn the_form_takes_a_schema() {
+    let world = World::new();
+    let site = Site::start(|_| {
+        SiteResponse::html(
+            "<title>Rain barrel</title><main><h1>Rain barrel</h1><table><tr><th>Material<td>Recycled \
+             plastic<tr><th>Weight<td>7,400 g</table><p>It stands beside the house and keeps what the \
+             gutter brings, for the weeks in which nothing comes.</p></main>",
+        )
+    });
+    let schema = r#"{ "material": "string", "weight_kg": "number" }"#;
+
+    let seen = visited(
+        &world,
+        "/",
+        &[
+            wait_for("#urls"),
+            fill("#urls", &site.url("/barrel")),
+            click("details.options summary"),
+            fill("#schema", "{ material }"),
+            click("form.new button.main"),
+            wait_for("#errors .wrong"),
+            look("document.querySelector('#errors .wrong').textContent"),
+            look("document.getElementById('schema').getAttribute('aria-invalid')"),
+            fill("#schema", schema),
+            click("#evidence"),
+            click("form.new button.main"),
+            wait_for(".pill.completed"),
+            click("a.row.page"),
+            wait_for("#tab-json"),
+            click("#tab-json"),
+            look("JSON.parse(document.querySelector('#panel pre').textContent)"),
+            click("#tab-evidence"),
+            look("JSON.parse(document.querySelector('#panel pre').textContent).weight_kg.label"),
+        ],
+    );
+
+    let error = seen[0].as_str().expect("text");
+    assert!(error.starts_with("extraction_schema: invalid JSON"), "{error}");
+    assert_eq!(seen[1], "true");
+    assert_eq!(seen[2], json!({ "material": "Recycled plastic", "weight_kg": 7.4 }));
+    assert_eq!(seen[3], "Weight");
+}
+
+#[test]
 fn an_application_can_nest_the_page_below_a_path() {
     let world = World::new();
     let nested = axum::Router::new().nest("/scraping", world.service.router());

@@ -94,6 +94,8 @@ function outputs(page, signal) {
     text("html", "HTML", content.html, "html");
   }
   if (content.json != null) text("json", "JSON", content.json, "json");
+  if (page.filtered_content != null && content.json == null) text("fields", "Fields", page.filtered_content, "json");
+  if (page.evidence != null) text("evidence", "Evidence", page.evidence, "json");
   for (const [name, value] of Object.entries(content)) {
     if (!["markdown", "text", "html", "json"].includes(name)) text(name, name, value, "json");
   }

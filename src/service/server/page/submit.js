@@ -10,7 +10,8 @@ const RENDER = [["", "When needed"], ["auto", "Decide per page"], ["true", "Alwa
 const TIERS = [["", "Any"], ["1", "1 curl"], ["2", "2 http"], ["3", "3 stealth"], ["3.5", "3.5 lightjs"], ["4", "4 browser"]];
 /** Maps a field of the API to a control of the form. */
 const CONTROLS = { url: "urls", urls: "urls", mode: "mode", formats: "formats", webhook_url: "webhook", max_tier: "tier",
-  max_credits: "cost", render_js: "render", screenshot: "screenshot", timeout: "timeout" };
+  max_credits: "cost", render_js: "render", screenshot: "screenshot", timeout: "timeout",
+  extraction_schema: "schema", evidence: "evidence" };
 
 let draft = null;
 
@@ -35,6 +36,8 @@ export function form() {
   const timeout = h("input", { type: "number", min: "1", max: "300", step: "1", placeholder: "90" });
   const screenshot = h("input", { type: "checkbox", id: "screenshot" });
   const explain = h("input", { type: "checkbox", id: "explain" });
+  const schema = h("textarea", { rows: 4, spellcheck: "false", autocapitalize: "off", placeholder: '{"name": "string", "price": "number"}' });
+  const evidence = h("input", { type: "checkbox", id: "evidence" });
   const formats = FORMATS.map(([value, text]) => {
     const box = h("input", { type: "checkbox", id: `format-${value}`, value, checked: value === "markdown" || value === "json" });
     return { box, part: h("label", { class: "check", for: `format-${value}` }, box, text) };
@@ -42,9 +45,17 @@ export function form() {
   const price = h("p", { class: "price", id: "price", role: "status" });
   const errors = h("div", { id: "errors", role: "alert" });
   const send = h("button", { class: "main", type: "submit" }, "Submit");
-  const controls = { urls, mode, render, tier, webhook, cost, timeout, screenshot, formats: formats[0].box };
+  const controls = { urls, mode, render, tier, webhook, cost, timeout, screenshot, schema, evidence,
+    formats: formats[0].box };
 
   const lines = () => urls.value.split("\n").map((it) => it.trim()).filter(Boolean);
+  const readSchema = () => {
+    try {
+      return JSON.parse(schema.value);
+    } catch (error) {
+      throw Object.assign(new Error(`invalid JSON: ${error.message}`), { field: "extraction_schema" });
+    }
+  };
   const body = () => {
     const controlsOf = {};
     if (tier.value) controlsOf.max_tier = tier.value;
@@ -59,6 +70,8 @@ export function form() {
     if (Object.keys(controlsOf).length) item.cost_controls = controlsOf;
     if (Object.keys(advanced).length) item.advanced = advanced;
     if (timeout.value) item.timeout = Number(timeout.value);
+    if (schema.value.trim()) item.extraction_schema = readSchema();
+    if (evidence.checked) item.evidence = true;
     const whole = { urls: lines().map((url) => ({ url, ...item })) };
     if (webhook.value.trim()) whole.webhook_url = webhook.value.trim();
     return whole;
@@ -120,10 +133,10 @@ export function form() {
     latest += 1;
     clear();
     send.disabled = true;
-    const text = JSON.stringify(body());
-    // The key stays the same until the batch is accepted, so that a double click or a lost response submits once.
-    if (draft?.text !== text) draft = { text, key: String(crypto.getRandomValues(new Uint32Array(4)).join("-")) };
     try {
+      const text = JSON.stringify(body());
+      // The key stays the same until the batch is accepted, so that a double click or a lost response submits once.
+      if (draft?.text !== text) draft = { text, key: String(crypto.getRandomValues(new Uint32Array(4)).join("-")) };
       const batch = await requestJson("POST", "batch", { body: body(), headers: { "Idempotency-Key": draft.key } });
       draft = null;
       announce(`Submitted ${plural(batch.total_urls, "page")}.`);
@@ -154,6 +167,8 @@ export function form() {
         field("cost", "Most per page, $", cost),
         field("timeout", "Seconds per page", timeout),
         field("webhook", "Webhook", webhook, "Notified once, when the last page finishes")),
+      field("schema", "Schema", schema, "JSON Schema, or types by name; fills the JSON of each page"),
+      h("label", { class: "check", for: "evidence" }, evidence, "Show where each value of the schema stands"),
       h("label", { class: "check", for: "explain" }, explain, "List the kept and dropped parts of each page")),
     errors,
     h("div", { class: "foot" }, send, price));

@@ -3,6 +3,7 @@
 mod domains;
 mod given;
 mod guide;
+mod limits;
 mod lists;
 mod profiles;
 

@@ -76,6 +76,10 @@ pub enum Error {
     #[cfg(feature = "server")]
     #[error(transparent)]
     ApiKeys(#[from] crate::service::ApiKeysError),
+    /// The fields of a page are not a value of a type.
+    #[cfg(feature = "typed")]
+    #[error(transparent)]
+    Fields(#[from] crate::typed::FieldsError),
     /// JSON could not be read or written.
     #[error(transparent)]
     Json(#[from] serde_json::Error),

@@ -68,6 +68,7 @@
 //! | `html2text` | no | plain text laid out for a width |
 //! | `server` | no | the REST service |
 //! | `cli` | no | the `rungs` program, with all of the above but `headless_chrome` |
+//! | `typed` | no | fields as values of your own types |
 //! | `testkit` | no | the conformance kits and fixtures |
 //!
 //! Without any feature, the crate contains [`core`], [`ports`] and the memory store, and does not depend on tokio.
@@ -114,6 +115,8 @@ pub mod service;
 pub mod stores;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+#[cfg(feature = "typed")]
+mod typed;
 #[cfg(feature = "http")]
 pub mod webhook;
 mod wire;
@@ -122,6 +125,8 @@ mod wrapped;
 
 #[cfg(feature = "engine")]
 pub use crate::error::Error;
+#[cfg(feature = "typed")]
+pub use crate::typed::FieldsError;
 
 #[cfg(feature = "engine")]
 pub use crate::engine::{

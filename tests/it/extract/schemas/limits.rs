@@ -1,4 +1,4 @@
-//! What a schema requires of its values: kept where a value is taken, reported where there is none.
+//! Limits of a schema: obeyed where a value is taken, reported where there is none.
 
 use rungs::core::request::{Item, Limits, Profile};
 use serde_json::{Value, json};
@@ -61,7 +61,8 @@ fn examples_decide_between_values_and_name_a_format() {
     let (value, _) = filled(json!({ "code": like("AB-1"), "released": like("2026-12-31") }));
 
     assert_eq!(value, json!({ "code": "RC-300", "released": "2027-03-01" }));
-    let (value, _) = filled(json!({ "code": "string", "released": { "type": "string" } }));
+    let (value, _) =
+        filled(json!({ "code": { "type": "string" }, "released": { "type": "string" } }));
     assert_eq!(value, json!({ "code": "4711", "released": "1 March 2027" }));
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rungs::core::request::{Format, Item};
 use rungs::engine::{Pacing, Settings};
 use rungs::fetch::Http;
-use rungs::stores::{Memory, Sled};
+use rungs::stores::{Journal, Memory, Sled};
 use rungs::testkit::site::{Site, SiteResponse};
 use rungs::{Batch, Engine};
 
@@ -22,7 +22,7 @@ use crate::{cpu, peak_mib};
 const BATCH: usize = 100;
 
 /// The contenders. The first is the loop that the others are compared with.
-pub const CONTENDERS: [&str; 3] = ["by hand", "memory", "sled"];
+pub const CONTENDERS: [&str; 4] = ["by hand", "memory", "sled", "journal"];
 
 /// One run.
 #[derive(Clone, Copy, Debug)]
@@ -205,6 +205,7 @@ fn engine(store: &str, dir: &Path, run: Run) -> Engine {
     let builder = match store {
         "memory" => builder.store(Memory::default()),
         "sled" => builder.store(Sled::open(dir).expect("opened")),
+        "journal" => builder.store(Journal::open(dir).expect("opened")),
         other => panic!("unknown store {other}"),
     };
     let pacing = Pacing::default().with_per_host(run.concurrency);

@@ -15,7 +15,7 @@ use crate::core::job::{BodyRef, Outcome};
 use crate::core::record::Record;
 use crate::ports::BoxFuture;
 use crate::ports::store::{self, Bodies, StoreError};
-use crate::stores::compress::Compressors;
+use crate::stores::compress::BodyCodec;
 use crate::stores::flush::SharedFlush;
 use crate::stores::space::DiskSpace;
 use crate::stores::{blocking, check_in_place, sync_dir};
@@ -44,7 +44,7 @@ struct Shared {
     dir: PathBuf,
     open: Mutex<Open>,
     space: DiskSpace,
-    compressors: Compressors,
+    codec: BodyCodec,
     unsynced: Mutex<Unsynced>,
 }
 
@@ -84,8 +84,8 @@ impl BodyFiles {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(failed)?;
         let space = DiskSpace::new(dir.clone());
-        let (open, compressors, unsynced) = Default::default();
-        Ok(Self { shared: Arc::new(Shared { dir, open, space, compressors, unsynced }) })
+        let (open, codec, unsynced) = Default::default();
+        Ok(Self { shared: Arc::new(Shared { dir, open, space, codec, unsynced }) })
     }
 
     /// Returns the same bodies for a store that calls [`BodyFiles::cover`] with every commit.
@@ -181,7 +181,7 @@ impl Shared {
 
     /// Appends a body to its file. It is on disk once the file's flush covers the ticket.
     fn append(&self, batch: BatchId, body: &[u8]) -> Result<Appended, StoreError> {
-        let compressed = self.compressors.compress(body).map_err(failed)?;
+        let compressed = self.codec.compress(body).map_err(failed)?;
         let length = u32::try_from(compressed.len()).map_err(|_| {
             failed(io::Error::other("a body exceeds 4 GiB: lower `max_response_bytes`"))
         })?;
@@ -270,7 +270,7 @@ impl Shared {
         let compressed = location.check(&frame).ok_or_else(|| {
             damaged(format!("{} at {} is not what was written", path.display(), location.offset))
         })?;
-        zstd::decode_all(compressed).map(Some).map_err(|it| damaged(it.to_string()))
+        self.codec.decompress(compressed).map(Some).map_err(|it| damaged(it.to_string()))
     }
 
     fn remove(&self, batch: BatchId) -> Result<(), StoreError> {

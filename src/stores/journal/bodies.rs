@@ -78,7 +78,7 @@ impl Journal {
         let compress = move || {
             let too_large = || failed("a body exceeds 1 GiB: lower `max_response_bytes`");
             let length = u32::try_from(body.len()).map_err(|_| too_large())?;
-            let compressed = handle.compressors.compress(&body).map_err(failed)?;
+            let compressed = handle.codec.compress(&body).map_err(failed)?;
             let head = BodyHead { batch: *batch.as_bytes(), number: 0, length };
             let mut payload = Vec::with_capacity(BODY_HEAD + compressed.len());
             payload.extend(head.encode());

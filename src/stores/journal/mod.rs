@@ -58,7 +58,7 @@ use crate::ports::BoxFuture;
 use crate::ports::store::{
     Bodies, ListQuery, Store, StoreError, Versioned, Write, has_duplicate_keys,
 };
-use crate::stores::compress::Compressors;
+use crate::stores::compress::BodyCodec;
 use crate::stores::space::DiskSpace;
 use crate::stores::{blocking, codec};
 
@@ -126,7 +126,7 @@ pub struct Journal {
 /// The threads of an open store, which end with it.
 struct Handle {
     shared: Arc<Shared>,
-    compressors: Compressors,
+    codec: BodyCodec,
     writer: Option<JoinHandle<()>>,
     cleaner: Option<JoinHandle<()>>,
 }
@@ -184,9 +184,9 @@ impl Journal {
             is_closing: AtomicBool::new(false),
             _lock: lock,
         });
-        let compressors = Compressors::default();
+        let codec = BodyCodec::default();
         let (mut handle, cleaning) = (
-            Handle { shared: Arc::clone(&shared), compressors, writer: None, cleaner: None },
+            Handle { shared: Arc::clone(&shared), codec, writer: None, cleaner: None },
             Arc::clone(&shared),
         );
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());

@@ -204,6 +204,7 @@ fn engine(store: &str, dir: &Path, run: Run) -> Engine {
     let builder = Engine::builder();
     let builder = match store {
         "memory" => builder.store(Memory::default()),
+        "journal" => builder.store(Journal::open(dir).expect("opened")),
         "sled" => builder.store(Sled::open(dir).expect("opened")),
         "journal" => builder.store(Journal::open(dir).expect("opened")),
         other => panic!("unknown store {other}"),

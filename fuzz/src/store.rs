@@ -1,7 +1,7 @@
 //! A store against the plainest model of one: a list of records, searched from end to end.
 //!
-//! Every input runs against the memory store. Those that begin with 255 run against sled in a
-//! directory of their own too, where each commit waits for the disk, and where the store may be opened
+//! Every input runs against the memory store. Those that begin with 255 run against sled or the journal in a
+//! directory of its own too, where each commit waits for the disk, and where the store may be opened
 //! anew.
 
 use std::cell::RefCell;
@@ -16,16 +16,18 @@ use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
-use rungs::stores::{Memory, Sled};
+use rungs::stores::{Journal, Memory, Sled};
 use rungs::testkit::store::sample::{self, with};
 use tokio::runtime::{Builder, Runtime};
 
 use super::bytes::Bytes;
 
 const MAX_OPERATIONS: usize = 200;
-/// The limit for a store in which each commit flushes two files.
-const MAX_SLED_OPERATIONS: usize = 24;
+/// The limit for a store in which each commit waits for the disk.
+const MAX_DISK_OPERATIONS: usize = 24;
 const MAX_BODY: usize = 64;
+/// The size of a journal's segments, of which an input fills several.
+const SEGMENT_BYTES: u64 = 1_024;
 
 thread_local! {
     static RUNTIME: Runtime =
@@ -39,9 +41,15 @@ pub fn run(data: &[u8]) {
     RUNTIME.with(|runtime| {
         runtime.block_on(compare(Subject::Memory(Memory::new()), rest, MAX_OPERATIONS));
         if with_disk {
-            let dir = tempfile::tempdir().expect("a scratch directory");
-            let subject = Subject::Sled(dir.path().to_owned(), RefCell::new(None));
-            runtime.block_on(compare(subject, rest, MAX_SLED_OPERATIONS));
+            let scratch = tempfile::tempdir().expect("a scratch directory");
+            let dir = scratch.path().to_owned();
+            // In turns, because each takes its time.
+            let subject = if rest.len() % 2 == 0 {
+                Subject::Sled(dir, RefCell::new(None))
+            } else {
+                Subject::Journal(dir, RefCell::new(None))
+            };
+            runtime.block_on(compare(subject, rest, MAX_DISK_OPERATIONS));
         }
     });
 }
@@ -51,6 +59,8 @@ enum Subject {
     Memory(Memory),
     /// The directory, and the store while it is open.
     Sled(std::path::PathBuf, RefCell<Option<Sled>>),
+    /// A journal with small segments, in the same way.
+    Journal(std::path::PathBuf, RefCell<Option<Journal>>),
 }
 
 impl Subject {
@@ -64,16 +74,34 @@ impl Subject {
                 });
                 Box::new(store.clone())
             }
+            Self::Journal(dir, open) => {
+                let mut open = open.borrow_mut();
+                let store = open.get_or_insert_with(|| journal(dir, Timestamp::default()));
+                Box::new(store.clone())
+            }
         }
     }
 
     /// Opens the store anew, if it is one that can be.
     fn reopen(&self, now: Timestamp) -> bool {
-        let Self::Sled(dir, open) = self else { return false };
-        drop(open.borrow_mut().take());
-        *open.borrow_mut() = Some(Sled::open_with(dir, now).expect("it was closed in order"));
+        match self {
+            Self::Memory(_) => return false,
+            Self::Sled(dir, open) => {
+                drop(open.borrow_mut().take());
+                let store = Sled::open_with(dir, now).expect("it was closed in order");
+                *open.borrow_mut() = Some(store);
+            }
+            Self::Journal(dir, open) => {
+                drop(open.borrow_mut().take());
+                *open.borrow_mut() = Some(journal(dir, now));
+            }
+        }
         true
     }
+}
+
+fn journal(dir: &std::path::Path, now: Timestamp) -> Journal {
+    Journal::open_sized(dir, now, SEGMENT_BYTES).expect("empty, or closed in order")
 }
 
 async fn compare(subject: Subject, data: &[u8], operations: usize) {

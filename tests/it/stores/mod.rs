@@ -3,7 +3,7 @@
 mod broken;
 #[cfg(all(feature = "journal", feature = "sled"))]
 mod built_in;
-#[cfg(all(unix, feature = "sled", feature = "html"))]
+#[cfg(all(unix, feature = "journal", feature = "sled", feature = "html"))]
 mod disk;
 #[cfg(all(unix, feature = "journal", feature = "sled", feature = "html"))]
 mod journal;

@@ -8,6 +8,7 @@ use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use rungs::core::job::BodyRef;
 use rungs::core::request::Item;
 use rungs::fetch::Http;
 use rungs::ports::BoxFuture;
-use rungs::ports::store::{Bodies, StoreError};
-use rungs::stores::{Memory, Sled};
+use rungs::ports::store::{Bodies, Store, StoreError};
+use rungs::stores::{Journal, Memory, Sled};
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 use rungs::testkit::store::Scratch;
 use rungs::{Batch, Engine, EngineError, Settings, SubmitError};
@@ -53,7 +54,12 @@ fn batch(site: &str, number: usize) -> Batch {
 
 fn engine(dir: &Path) -> Engine {
     let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
-    let store = Sled::open(dir).unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let opened: Result<Arc<dyn Store>, StoreError> = if dir.ends_with("journal") {
+        Journal::open(dir).map(|it| Arc::new(it) as _)
+    } else {
+        Sled::open(dir).map(|it| Arc::new(it) as _)
+    };
+    let store = opened.unwrap_or_else(|error| panic!("{}", chain(&error)));
     let mut settings = Settings::default().with_grace(Duration::from_millis(200));
     settings.retry.first = Duration::from_millis(1);
     settings.retry.longest = Duration::from_millis(20);
@@ -115,9 +121,10 @@ fn said(output: &Output) -> (Vec<(usize, String)>, Vec<String>) {
     (accepted.collect(), refused.map(ToOwned::to_owned).collect())
 }
 
-fn names_the_cause(refused: &[String], cause: &str) {
+fn names_the_cause(refused: &[String], store: &str, cause: &str) {
     for error in refused {
-        let named = error.contains("the sled store failed: ") && error.contains(cause);
+        let failed = format!("the {store} store failed: ");
+        let named = error.contains(&failed) && error.contains(cause);
         assert!(named, "{error}");
     }
 }
@@ -156,21 +163,29 @@ fn child(site: &Site, dir: &Path, shell: &str, test: &str) -> Output {
 
 #[test]
 fn a_file_size_limit_loses_no_acknowledged_batch() {
+    limited("sled", "a_file_size_limit_loses_no_acknowledged_batch");
+}
+
+#[test]
+fn a_file_size_limit_loses_no_batch_of_a_journal() {
+    limited("journal", "a_file_size_limit_loses_no_batch_of_a_journal");
+}
+
+fn limited(store: &str, test: &str) {
     if let Ok(plan) = env::var(CHILD) {
         return work(&plan);
     }
     let scratch = Scratch::new();
     let site = Site::start(noise);
-    let dir = scratch.path().join("store");
+    let dir = scratch.path().join(store);
     // 2048 blocks of 512 bytes, and an error where a signal would end the process.
     let shell = "trap '' XFSZ; ulimit -f 2048; exec \"$@\"";
-    let test = "stores::disk::full::a_file_size_limit_loses_no_acknowledged_batch";
 
-    let output = child(&site, &dir, shell, test);
+    let output = child(&site, &dir, shell, &format!("stores::disk::full::{test}"));
 
     let (accepted, refused) = said(&output);
     assert!(!accepted.is_empty(), "there was room at first");
-    names_the_cause(&refused, "File too large");
+    names_the_cause(&refused, store, "File too large");
     check(&dir, &site.url(""), &accepted);
 }
 
@@ -204,6 +219,15 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_loses_no_acknowledged_batch() {
+    full("sled", "a_full_disk_loses_no_acknowledged_batch");
+}
+
+#[test]
+fn a_full_disk_loses_no_batch_of_a_journal() {
+    full("journal", "a_full_disk_loses_no_batch_of_a_journal");
+}
+
+fn full(store: &str, test: &str) {
     if let Ok(plan) = env::var(CHILD) {
         return work(&plan);
     }
@@ -216,14 +240,13 @@ fn a_full_disk_loses_no_acknowledged_batch() {
         }
     };
     let site = Site::start(noise);
-    let dir = scratch.path().join("store");
-    let test = "stores::disk::full::a_full_disk_loses_no_acknowledged_batch";
+    let dir = scratch.path().join(store);
 
-    let output = child(&site, &dir, "exec \"$@\"", test);
+    let output = child(&site, &dir, "exec \"$@\"", &format!("stores::disk::full::{test}"));
 
     let (accepted, refused) = said(&output);
     assert!(!accepted.is_empty(), "there was room at first");
-    names_the_cause(&refused, "No space left");
+    names_the_cause(&refused, store, "No space left");
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains(&format!("{MARK}reads\n")), "reads do not go on: {stdout}");
     small.grow("256m");
@@ -240,6 +263,15 @@ fn fill(path: &Path) {
 
 #[test]
 fn a_store_whose_disk_was_full_goes_on_once_there_is_room() {
+    filled("sled");
+}
+
+#[test]
+fn a_journal_whose_disk_was_full_goes_on_once_there_is_room() {
+    filled("journal");
+}
+
+fn filled(store: &str) {
     let scratch = Scratch::new();
     let small = match Small::mount(scratch.path()) {
         Ok(small) => small,
@@ -252,7 +284,7 @@ fn a_store_whose_disk_was_full_goes_on_once_there_is_room() {
     let site = Site::start(noise);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let engine = engine(&scratch.path().join("store"));
+        let engine = engine(&scratch.path().join(store));
         let mut before = engine.submit(batch(&site.url(""), 0)).await.expect("there is room");
         before.wait().await.expect("it ends");
 

@@ -118,8 +118,8 @@ fn names_brands(words: &[String]) -> bool {
 /// The links of a page that say something about brands.
 #[derive(Debug, Default)]
 struct Links {
-    /// The texts of links to a page of a brand.
-    brands: Vec<String>,
+    /// The texts of links to a page of a brand, and the letters of their paths.
+    brands: Vec<(String, String)>,
     /// The text of the first such link beside the heading.
     beside: Option<String>,
     /// The texts of the links in front of the heading, outside menus, which lead to the product.
@@ -139,6 +139,7 @@ impl Links {
             let words = tokens(&text);
             let picture = image_text(doc, id);
             let to_brand = names_brands(&path);
+            let slug = path.concat();
             let is_list = names_brands(&words);
             let to_seller = path.iter().any(|it| SELLER_PATHS.contains(&it.as_str()));
             links.lead_to_brands |= to_brand || is_list || to_seller;
@@ -151,11 +152,10 @@ impl Links {
                 if near && links.beside.is_none() && !is_framed(doc, id) {
                     // The address of a brand's page holds its name; that of another page does not.
                     let brand = codes::short_brand(picture.unwrap_or(&text));
-                    let slug = path.concat();
                     links.beside = brand.filter(|it| !it.is_ascii() || slug.contains(&letters(it)));
                 }
-                links.brands.extend(picture.map(str::to_owned));
-                links.brands.push(text);
+                links.brands.extend(picture.map(|it| (it.to_owned(), slug.clone())));
+                links.brands.push((text, slug));
             } else if heading.is_some_and(|at| (at.saturating_sub(BEFORE)..at).contains(&id)) {
                 links.trail.push(text);
             }
@@ -166,9 +166,9 @@ impl Links {
     /// Returns the brand that a link and a name share, or else the one beside the heading.
     fn brand_of(&self, name: &str) -> Option<String> {
         let words = tokens(name);
-        let held = self.brands.iter().find(|it| holds(&words, &tokens(it)));
-        let held = held.and_then(|it| codes::short_brand(it));
-        let begun = || self.brands.iter().find_map(|it| begin_alike(name, it));
+        let held = self.brands.iter().find(|it| holds(&words, &tokens(&it.0)));
+        let held = held.and_then(|it| codes::short_brand(&it.0));
+        let begun = || self.brands.iter().find_map(|it| begin_alike(name, &it.0, &it.1));
         let foreign = || {
             let mut foreign = self.trail.iter().filter(|it| is_foreign(it, name));
             foreign.find(|it| holds(&words, &tokens(it))).and_then(|it| codes::short_brand(it))
@@ -215,15 +215,17 @@ fn holds(words: &[String], some: &[String]) -> bool {
         && words.windows(some.len().max(1)).any(|it| it == some)
 }
 
-/// Returns the words that a name and the text of a link to a brand begin with, if each goes on otherwise.
-fn begin_alike(name: &str, link: &str) -> Option<String> {
+/// Returns the words that a name and the text of a link to a brand begin with, as far as its path holds them.
+fn begin_alike(name: &str, link: &str, path: &str) -> Option<String> {
     let (left, right) = (tokens(name), tokens(link));
     let shared = left.iter().zip(&right).take_while(|it| it.0 == it.1).count();
-    let fits = shared > 0
-        && shared < left.len()
+    let shared = (1..=shared)
+        .rev()
+        .find(|it| left.get(..*it).is_some_and(|it| path.contains(&it.concat())))?;
+    let fits = shared < left.len()
         && shared < right.len()
         && left.first().is_some_and(|it| it.len() >= SHARED);
-    fits.then(|| first_words(name, shared)).and_then(|it| codes::short_brand(it))
+    fits.then(|| first_words(name, shared)).and_then(codes::short_brand)
 }
 
 /// Returns `true` if a text is in Latin letters and the name it stands in, for the rest, is not.

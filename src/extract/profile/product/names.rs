@@ -2,6 +2,7 @@
 
 use crate::extract::data::facts::Facts;
 use crate::extract::page_index::{LazyIndex, tokens};
+use crate::extract::value::money::priced;
 use crate::extract::value::provenance::{Fields, Source};
 use crate::extract::vocabulary::{BRAND_PATHS, OFFER_VERBS, OFFER_WORDS};
 
@@ -9,6 +10,9 @@ use crate::extract::vocabulary::{BRAND_PATHS, OFFER_VERBS, OFFER_WORDS};
 const NAME: std::ops::RangeInclusive<usize> = 3..=160;
 /// Signs in a title between the name and what a shop adds to it.
 const BETWEEN: [&str; 8] = [" | ", " » ", " – ", " — ", " - ", " : ", "｜", "|"];
+/// Words behind a name that lead to a shop, a place or a price.
+const PLACE_WORDS: [&str; 12] =
+    ["at", "auf", "bei", "by", "chez", "en", "from", "in", "on", "sur", "von", "zum"];
 /// Texts of a heading that are read one by one.
 const HEADING_TEXTS: usize = 20;
 /// Words of a variant behind the name, and of the rest of a name that the heading cuts short.
@@ -85,6 +89,8 @@ fn is_plain(text: &str, most: usize) -> bool {
     let words = tokens(text);
     (1..=most).contains(&words.len())
         && !text.contains([',', ':', '!', '?', '(', '"'])
+        && !words.first().is_some_and(|it| PLACE_WORDS.contains(&it.as_str()))
+        && priced(text).is_none()
         && !words
             .iter()
             .any(|it| OFFER_WORDS.contains(&it.as_str()) || BRAND_PATHS.contains(&it.as_str()))

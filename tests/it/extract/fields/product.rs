@@ -293,6 +293,7 @@ fn a_name_excludes_the_offer_around_it() {
         ("<title>Buy Round pot</title><h1>Buy Round pot</h1>".to_owned(), "Round pot"),
         (format!("{}<h1>Round pot</h1>", shared("Kiln Round pot - dark red - The shop")), "Round pot - dark red"),
         (format!("{}<h1>Round pot</h1>", shared("Round pot with a wooden lid")), "Round pot with a wooden lid"),
+        (format!("{}<h1>Round pot</h1>", shared("Round pot at Kiln")), "Round pot"),
         (format!("{}<h1>Round pot</h1>", shared("Round pot best price and reviews")), "Round pot"),
         ("<title>Round pot | Shop</title><h1>Round pot<span>For soups</span></h1>".to_owned(), "Round pot"),
         ("<title>Round pot, red</title><h1><span>Round pot</span><span>red</span></h1>".to_owned(), "Round pot red"),

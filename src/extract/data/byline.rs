@@ -46,14 +46,38 @@ pub(super) fn author(doc: &Doc<'_>, kind: PageKind) -> Option<String> {
     let marked: Vec<Id> =
         elements.filter(|it| is_marked(doc, *it, kind)).take(MAX_MARKED).collect();
     let repeats = Repeats::of(doc, &marked);
+    // More stories by the author repeat one name.
+    let one_name = is_one_name(doc, &marked);
     let own = |it: &Id| {
-        kind == PageKind::Discussion || !(repeats.lists(doc, *it) || is_said_back(doc, *it))
+        let is_listed = || !one_name && repeats.lists(doc, *it);
+        kind == PageKind::Discussion || !(is_listed() || is_said_back(doc, *it))
     };
     let in_form = |it: &Id| kind != PageKind::Discussion && is_asked(doc, *it);
     // The name in a heading of the first level is that of the site, or the page's own.
     let is_heading = |it: &Id| doc.around(*it).take(AROUND).any(|it| doc.tag(it) == Tag::H1);
     let candidates = marked.into_iter().filter(|it| !in_form(it) && !is_heading(it)).filter(own);
     candidates.take(40).find_map(|it| name_in(doc, it, kind)).or_else(|| written_by(doc))
+}
+
+/// Finds the text that is a full name and begins with a first name: a page may show `Ada Lovelace` where its
+/// data names `Ada`.
+pub(super) fn full_name(doc: &Doc<'_>, first: &str) -> Option<String> {
+    let is_capital = |it: &str| it.chars().next().is_some_and(char::is_uppercase);
+    let texts = (0..doc.len()).filter(|it| {
+        let node = doc.node(*it);
+        (first.len() + 2..=LONGEST).contains(&node.text) && !doc.node(node.parent).hidden
+    });
+    let mut rest = texts.filter_map(|it| {
+        let text = doc.text(it)?.trim();
+        text.strip_prefix(first).filter(|it| it.starts_with(' ')).map(str::trim)
+    });
+    let last = rest.find(|it| {
+        let words = it.split_whitespace().count();
+        (1..=2).contains(&words)
+            && it.split_whitespace().all(is_capital)
+            && it.chars().all(|it| it.is_alphabetic() || matches!(it, ' ' | '-' | '\'' | '’'))
+    })?;
+    Some(format!("{first} {last}"))
 }
 
 /// Returns `true` if an attribute marks an element as the author.
@@ -70,6 +94,14 @@ fn is_marked(doc: &Doc<'_>, id: Id, kind: PageKind) -> bool {
         "href" => is_link && leads_to_author(value),
         _ => false,
     })
+}
+
+/// Returns `true` if every marked element is a link to one author's page with one name.
+fn is_one_name(doc: &Doc<'_>, marked: &[Id]) -> bool {
+    let mut links = marked.iter().map(|it| (doc.attr(*it, "href"), doc.folded_text(*it)));
+    let Some(first) = links.next() else { return false };
+    let is_author = first.0.is_some_and(leads_to_author) && first.1.contains(' ');
+    is_author && first.1.len() <= LONGEST && links.all(|it| it == first)
 }
 
 /// Returns `true` if an address is that of an author's page.

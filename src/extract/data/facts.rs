@@ -133,9 +133,10 @@ impl PageNames {
             !(other && site.is(heading)) && (of_title || of_own())
         });
         // Above anything but an article the heading may be a slogan; the title for sharing names the page.
-        let shared = declared.opengraph_text("title").filter(|_| !page_kind::is_written(declared));
-        let shared = shared.map(|it| title::first_segment(&site.strip_from(&unhyphenated(&it))));
-        let named = shared.filter(|shared| {
+        let is_other = !page_kind::is_written(declared);
+        let bare = |it: String| title::first_segment(&site.strip_from(&unhyphenated(&it)));
+        let shared = declared.opengraph_text("title").filter(|_| is_other).map(bare);
+        let named = shared.clone().filter(|shared| {
             let says_all = |it: &String| title::holds_words(shared, it);
             // A heading that the page's own title holds is no slogan.
             let held =
@@ -144,6 +145,11 @@ impl PageNames {
                 && !fitting.as_ref().is_some_and(held)
                 && fitting.as_ref().is_some_and(|it| !says_all(it))
         });
+        // The heading may also be a short form of the title.
+        let longer = shared.or_else(|| own.clone().filter(|_| is_other).map(bare));
+        let longer = longer
+            .filter(|it| fitting.as_ref().is_some_and(|heading| title::says_more(it, heading)));
+        let named = named.or(longer);
         let title = named.or(fitting).or(title).filter(|it| !it.is_empty());
         Self { title, heading, heading_at }
     }
@@ -191,9 +197,11 @@ fn author(doc: &Doc<'_>, declared: &Declared, kind: PageKind) -> Option<String> 
         rest.is_some_and(|it| matches!(it, "" | "de" | "at" | "ch" | "com" | "net" | "org"))
     };
     let is_talk = kind == PageKind::Discussion;
+    let own = SiteName::of(site.clone(), declared.address.as_deref());
     let is_person = |it: &String| {
         let bare = byline::without_label(it);
-        is_talk || !byline::is_firm(bare) && !is_publisher(bare)
+        let is_site = || own.names(bare);
+        is_talk || !byline::is_firm(bare) && !is_publisher(bare) && !is_site()
     };
     let meta = declared
         .meta_text("author")
@@ -205,12 +213,26 @@ fn author(doc: &Doc<'_>, declared: &Declared, kind: PageKind) -> Option<String> 
         .or_else(|| declared.find_in_graph(|it| declared.person_names(it.get("author")?)))
         .filter(is_person)
         .or_else(|| meta.clone().filter(|it| site.as_ref() != Some(it) && is_person(it)));
+    let person = person.map(|it| byline::without_label(&it).to_owned());
+    let person = match person {
+        Some(it) if !is_talk && is_first_name(&it) && !own.is(&it) => {
+            Some(byline::full_name(doc, &it).unwrap_or(it))
+        }
+        it => it,
+    };
     person
-        .map(|it| byline::without_label(&it).to_owned())
         .or_else(|| byline::author(doc, kind))
         .or_else(|| declared.item_text("author"))
         .or(meta)
         .filter(is_person)
+}
+
+/// Returns `true` if a name is one word that begins like a first name.
+fn is_first_name(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(char::is_uppercase)
+        && name.len() > 2
+        && letters.all(char::is_lowercase)
 }
 
 fn published_at(

@@ -17,6 +17,9 @@ const MAX_HEADINGS: usize = 50;
 const LABEL: usize = 4;
 /// Words whose initials may name the site; fewer match a label by coincidence.
 const INITIALS: usize = 4;
+/// Letters of a short form of a site's name in capitals, and letters of a word in the long form at least.
+const ACRONYM: std::ops::RangeInclusive<usize> = 3..=5;
+const WORD: usize = 4;
 /// Separators between a title and the name of its site.
 const BETWEEN: [char; 8] = ['|', '-', '–', '—', '•', '·', ':', '»'];
 
@@ -30,7 +33,10 @@ pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
     let title = title.to_lowercase();
     let titled = |it: &Id| {
         let text = doc.folded_text(*it).to_lowercase();
-        text.len() >= SHORTEST && title.contains(&text)
+        let Some(at) = title.find(&text).filter(|_| text.len() >= SHORTEST) else { return false };
+        // One word inside a title is a coincidence, unless it is a part of its own.
+        let begins = at == 0 || title[..at].trim_end().ends_with(BETWEEN);
+        begins || text.contains(' ') || !text.is_ascii()
     };
     let several = (all.len() > 1 && !title.is_empty()).then_some(&all);
     let titled = several.and_then(|all| all.iter().copied().find(titled));
@@ -106,6 +112,16 @@ pub(super) fn holds_words(title: &str, heading: &str) -> bool {
     words(heading).is_subset(&words(title))
 }
 
+/// Returns `true` if a title without parts holds every word of a heading of several words, and others before
+/// or between them: the heading is a short form of it.
+pub(super) fn says_more(title: &str, heading: &str) -> bool {
+    let is_whole = !title.contains(" | ") && !title.contains([':', '–', '—']);
+    is_whole
+        && words(heading).len() >= 2
+        && holds_words(title, heading)
+        && !letters(title).starts_with(&letters(heading))
+}
+
 /// Returns the part of a title in front of its first bar.
 pub(super) fn first_segment(title: &str) -> String {
     let first = title.split(" | ").next().unwrap_or_default().trim();
@@ -122,7 +138,8 @@ pub(super) fn unhyphenated(text: &str) -> String {
 pub(super) struct SiteName {
     name: Option<String>,
     host: String,
-    /// Labels of the address that may be a name.
+    /// Labels of the address but its last, and those of them that may be a name.
+    parts: Vec<String>,
     labels: Vec<String>,
 }
 
@@ -131,16 +148,28 @@ impl SiteName {
     pub(super) fn of(name: Option<String>, address: Option<&str>) -> Self {
         let url = address.and_then(|it| Url::parse(it).ok());
         let host = url.as_ref().and_then(Url::domain).unwrap_or_default();
-        let mut labels: Vec<String> = host.split('.').map(letters).collect();
-        labels.pop();
-        labels.retain(|it| it.len() >= LABEL);
-        Self { name, host: letters(host.trim_start_matches("www.")), labels }
+        let mut parts: Vec<String> = host.split('.').map(letters).collect();
+        parts.pop();
+        let labels = parts.iter().filter(|it| it.len() >= LABEL).cloned().collect();
+        Self { name, host: letters(host.trim_start_matches("www.")), parts, labels }
     }
 
     /// Returns `true` if a text is only the name of the site.
     pub(super) fn is(&self, text: &str) -> bool {
         let all = letters(text);
         self.name.as_deref() == Some(text) || self.host == all || self.labels.contains(&all)
+    }
+
+    /// Returns `true` if the name of an author is that of the site: a part of the address in capitals, or a name
+    /// made of more than the words of a person's that begins like the address.
+    pub(super) fn names(&self, author: &str) -> bool {
+        let is_name = |it: &str| it.chars().next().is_some_and(char::is_uppercase);
+        let words = author.split_whitespace();
+        let is_person = words.clone().count() <= 4 && words.clone().all(is_name);
+        let capitals = author.len() > 1 && author.bytes().all(|it| it.is_ascii_uppercase());
+        let is_label = || self.parts.contains(&letters(author));
+        let is_phrase = words.count() > 1 && !is_person;
+        is_phrase && self.is_in_address(author) || capitals && is_label()
     }
 
     /// Returns `true` if a name, its first words or its initials form the site's address.
@@ -155,7 +184,25 @@ impl SiteName {
         let capitals = name.split_whitespace().filter_map(|it| it.chars().next());
         let capitals: Vec<char> = capitals.filter(|it| it.is_uppercase()).collect();
         let initials = letters(&String::from_iter(&capitals));
-        begun || self.is(name) || (capitals.len() >= INITIALS && self.labels.contains(&initials))
+        begun
+            || self.is(name)
+            || self.is_acronym(name)
+            || (capitals.len() >= INITIALS && self.labels.contains(&initials))
+    }
+
+    /// Returns `true` if a name is made from the first letters of words in a label of the address: `PBT` in
+    /// `potters-and-bakers-times` and in `pottersbakerstimes`.
+    fn is_acronym(&self, name: &str) -> bool {
+        let name = name.trim();
+        let fits = ACRONYM.contains(&name.len()) && name.bytes().all(|it| it.is_ascii_uppercase());
+        let name = name.to_ascii_lowercase();
+        let holds = |label: &String| {
+            let mut rest = label.chars();
+            label.starts_with(name.get(..1).unwrap_or_default())
+                && label.len() >= name.len() * WORD
+                && name.chars().all(|it| rest.any(|letter| letter == it))
+        };
+        fits && self.labels.iter().any(holds)
     }
 
     /// Strips the name of the site from the end of a title.

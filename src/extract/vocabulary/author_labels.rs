@@ -8,6 +8,8 @@ pub(crate) const AUTHOR_LABELS: &[&str] = &[
     "authored by",
     "authors",
     "autor",
+    "autor/in",
+    "autor:in",
     "autora",
     "autore",
     "autoren",

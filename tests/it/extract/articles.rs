@@ -7,9 +7,13 @@ use rungs::ports::extract::{Document, Extracted, Extractor};
 const URL: &str = "https://kiln.example/2025/how-to-fire-a-kiln";
 
 fn read(body: &str) -> Extracted {
+    read_at(URL, body)
+}
+
+fn read_at(url: &str, body: &str) -> Extracted {
     let formats = [Format::Text, Format::Markdown];
-    let options = Item::get(URL).formats(formats).check(&Limits::default()).expect("an item");
-    let page = Document::new(body.as_bytes(), URL, &options).with_content_type(Some("text/html"));
+    let options = Item::get(url).formats(formats).check(&Limits::default()).expect("an item");
+    let page = Document::new(body.as_bytes(), url, &options).with_content_type(Some("text/html"));
     HtmlExtractor.extract(page).expect("a page")
 }
 
@@ -360,6 +364,81 @@ fn a_lower_heading_that_begins_the_title_names_the_page() {
     assert_eq!(page("<h1>Red Pots</h1><h3>Kilns at night</h3>").as_deref(), Some("Kilns at night"));
     let home = "<title>Kiln Supplies | Home Page</title><h1>Welcome to Kiln Supplies</h1><p>x";
     assert_eq!(read(home).title.as_deref(), Some("Welcome to Kiln Supplies"));
+}
+
+#[test]
+fn a_title_that_says_more_than_the_heading_names_a_page() {
+    let title = |title: &str, heading: &str, head: &str| {
+        read(&format!("<title>{title}</title>{head}<h1>{heading}</h1>{}", story())).title
+    };
+    let long = "Blue stoneware plates for summer";
+    let article = "<meta property=og:type content=article>";
+    for (own, heading, head, expected) in [
+        (long, "Stoneware for summer", "", long),
+        ("All about the blue stoneware", "Blue stoneware", "", "All about the blue stoneware"),
+        // The rest only follows the heading, the heading has a word of its own or is one word, the title has
+        // parts, or the page is an article.
+        (long, "Blue stoneware plates", "", "Blue stoneware plates"),
+        (long, "Stoneware for hot summer", "", "Stoneware for hot summer"),
+        (long, "Stoneware", "", "Stoneware"),
+        (
+            "Our plates: blue stoneware for summer",
+            "Stoneware for summer",
+            "",
+            "Stoneware for summer",
+        ),
+        (long, "Stoneware for summer", article, "Stoneware for summer"),
+    ] {
+        assert_eq!(title(own, heading, head).as_deref(), Some(expected), "{own} / {heading}");
+    }
+}
+
+#[test]
+fn one_word_of_a_title_picks_no_heading() {
+    let page = |title: &str| {
+        let heads = "<h1>Stoneware</h1><h1>How to fire</h1>";
+        read(&format!("<title>{title}</title><main>{heads}{}</main>", story())).title
+    };
+
+    assert_eq!(page("Night: how to fire stoneware well").as_deref(), Some("How to fire"));
+    assert_eq!(page("Kilns | Stoneware").as_deref(), Some("Stoneware"));
+}
+
+#[test]
+fn a_short_form_of_the_address_is_no_part_of_a_title() {
+    let title = |name: &str| {
+        let page = format!("<title>Blue plates | {name}</title><p>{}", story());
+        read_at("https://www.northernpottersguild.example/plates", &page).title
+    };
+
+    assert_eq!(title("NPG").as_deref(), Some("Blue plates"));
+    // The letters are not in the address, in another order, or no capitals.
+    for other in ["NPX", "GPN", "Npg"] {
+        assert_eq!(title(other), Some(format!("Blue plates | {other}")));
+    }
+}
+
+#[test]
+fn an_author_is_a_person_with_a_full_name() {
+    let named = |name: &str, rest: &str| {
+        let data = format!("{{\"@type\": \"Article\", \"author\": {{\"name\": \"{name}\"}}}}");
+        let page = format!("<script type='application/ld+json'>{data}</script>{rest}{}", story());
+        read_at("https://www.npg.example/plates", &page).author
+    };
+    // A first name is completed by the name that the page shows, and by no sentence or other word.
+    assert_eq!(named("Ann", "<p>Ann Lee</p>").as_deref(), Some("Ann Lee"));
+    assert_eq!(named("Ann", "<p>Ann Lee was here.</p><p>Ann writes</p>").as_deref(), Some("Ann"));
+    // The name of the site is no author, and the byline is one.
+    let byline = "<p>By Ann Lee</p>";
+    assert_eq!(named("NPG", byline).as_deref(), Some("Ann Lee"));
+    assert_eq!(named("NPG", ""), None);
+    assert_eq!(named("NBC", byline).as_deref(), Some("NBC"));
+
+    // Links to the author's other stories repeat one name; those of a list have several.
+    let link = |name: &str| format!("<div class=meta><a href=/author/x>{name}</a></div>");
+    let listed = |names: [&str; 5]| read(&(names.map(link).concat() + &story())).author;
+    assert_eq!(listed(["Ann Lee"; 5]).as_deref(), Some("Ann Lee"));
+    assert_eq!(listed(["Ann Lee", "Bo Ray", "Cy Fox", "Di Orr", "Ed May"]), None);
 }
 
 #[test]

@@ -93,12 +93,17 @@ pub(super) fn share_words(heading: &str, title: &str) -> bool {
     left.intersection(&right).count() * 2 >= left.len().max(right.len())
 }
 
-/// Returns the words of a text that distinguish it: numbers, and words of three letters or more.
-fn words(text: &str) -> HashSet<String> {
+/// Returns the words of a text that distinguish it, in order: numbers, and words of three letters or more.
+fn words_in_order(text: &str) -> Vec<String> {
     let text = text.to_lowercase();
     let all = text.split(|it: char| !it.is_alphanumeric());
     let tells = |it: &&str| it.chars().count() > 2 || it.parse::<u32>().is_ok();
     all.filter(tells).map(str::to_owned).collect()
+}
+
+/// Returns the words of a text that distinguish it.
+fn words(text: &str) -> HashSet<String> {
+    words_in_order(text).into_iter().collect()
 }
 
 /// Returns `true` if a heading ends with the title, behind a kicker.
@@ -116,10 +121,11 @@ pub(super) fn holds_words(title: &str, heading: &str) -> bool {
 /// or between them: the heading is a short form of it.
 pub(super) fn says_more(title: &str, heading: &str) -> bool {
     let is_whole = !title.contains(" | ") && !title.contains([':', '–', '—']);
+    let short = words_in_order(heading);
     is_whole
         && words(heading).len() >= 2
         && holds_words(title, heading)
-        && !letters(title).starts_with(&letters(heading))
+        && !words_in_order(title).starts_with(&short)
 }
 
 /// Returns the part of a title in front of its first bar.

@@ -58,7 +58,7 @@
 //! | `http` | yes | tiers 1 to 3.5 and webhooks, over hyper |
 //! | `html` | yes | the built-in extractor |
 //! | `sled` | yes | the embedded store on sled |
-//! | `journal` | yes | the embedded store that is one log, for many pages a second |
+//! | `journal` | yes | the embedded store on one append-only log |
 //! | `engine` | by `http`, `sled` and `journal` | the engine itself, on tokio |
 //! | `browser` | no | tier 4, with the program `chromium`; Unix only |
 //! | `headless_chrome` | no | a second driver of Chromium; takes minutes to build |

@@ -1,7 +1,7 @@
 //! Fields as values of the application's own types, whose schemas schemars derives.
 //!
-//! A type is asked for like any other schema, so the same rules fill it. Nothing is made up: a field that the page does
-//! not give must be an `Option`, or have a default.
+//! A derived schema follows the same rules as any other. No value is invented: a field that a page may lack must be an
+//! `Option` or have a default.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -11,7 +11,7 @@ use crate::core::request::Item;
 use crate::engine::{Engine, Page};
 use crate::error::Error;
 
-/// An error for fields that are not a value of a type.
+/// An error returned by [`Page::fields_as`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FieldsError {
@@ -19,7 +19,9 @@ pub enum FieldsError {
     #[error("the page has no fields: give its item a schema, as with `Item::schema_of`")]
     NoSchema,
     /// A field is missing or has another type.
-    #[error("the fields are not a {name}: make a field that pages may lack an `Option`")]
+    #[error(
+        "the page's fields do not match {name} ({source}): make fields that pages may lack an `Option`"
+    )]
     Shape {
         /// The name of the type.
         name: &'static str,
@@ -29,7 +31,7 @@ pub enum FieldsError {
 }
 
 impl Item {
-    /// Sets the fields to fill to those of a type.
+    /// Sets `extraction_schema` to the schema derived from `T`, replacing an earlier one.
     ///
     /// Names are those that serde reads. The documentation of a field is its description, and helps to find it: up to
     /// its first comma it is another name of the field.
@@ -76,9 +78,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Submit`] if the item is refused, [`Error::Job`] if the page fails, and [`Error::Fields`] if the page does
-    /// not give what the type requires. The page was fetched and paid for in the last case: use [`Engine::scrape`] and
-    /// [`Page::fields_as`] to keep it.
+    /// As [`Engine::scrape`], and [`Error::Fields`] if the page lacks a field that the type requires. In this case the
+    /// page was fetched and charged: use [`Engine::scrape`] and [`Page::fields_as`] to keep it.
     pub async fn scrape_as<T>(&self, item: impl Into<Item>) -> Result<T, Error>
     where
         T: DeserializeOwned + JsonSchema,

@@ -88,7 +88,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::BatchNotFound`] if there is no such batch.
+    /// [`EngineError::BatchNotFound`] if there is no such batch, [`EngineError::Store`] if the store fails.
     pub async fn job_ids(&self, id: BatchId) -> Result<Vec<JobId>, EngineError> {
         Ok(self.batch_and_job_ids(id).await?.1)
     }

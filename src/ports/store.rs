@@ -23,6 +23,16 @@ pub enum StoreError {
         /// The name of the store.
         store: &'static str,
     },
+    /// The directory has the data of another kind of store. Nothing was changed.
+    #[error(
+        "the directory has a {found} store: open it as that, or use another directory for the {store} store"
+    )]
+    OtherStore {
+        /// The name of the store that was opened.
+        store: &'static str,
+        /// The name of the store in the directory.
+        found: &'static str,
+    },
     /// The data on disk cannot be read.
     #[error(
         "the {store} store is damaged ({what}): restore it from a copy or start with an empty directory"

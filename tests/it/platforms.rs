@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const UNIX_MODULES: [&str; 5] =
     ["src/bin", "src/fetch/browser", "src/fetch/ocr", "src/fetch/pdf", "src/fetch/subprocess.rs"];
 /// Files that have a variant for other systems beside their Unix code.
-const FILES_WITH_FALLBACK: [&str; 1] = ["src/stores/dir.rs"];
+const FILES_WITH_FALLBACK: [&str; 2] = ["src/stores/dir.rs", "src/stores/journal/file.rs"];
 /// Paths and methods that exist on Unix only.
 const UNIX_CODE: [&str; 5] = ["std::os::", "rustix::", "libc::", ".process_group(", "signal::unix"];
 

@@ -141,7 +141,7 @@ pub(crate) struct ScrapeArgs {
 pub(crate) struct BatchArgs {
     /// File with one URL or JSON object per line, or - for standard input. Lines that begin with # are skipped.
     pub(crate) file: PathBuf,
-    /// Directory for jobs and results, or journal:DIR for the faster store. With it, a rerun resumes and fetches no page
+    /// Directory for jobs and results, or journal:DIR for the journal. With it, a rerun resumes and fetches no page
     /// twice. Defaults to memory.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
@@ -179,7 +179,7 @@ pub(crate) struct ServeArgs {
     /// Address to listen on [default: 127.0.0.1:8080]. Other than loopback addresses require an API key.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Directory for jobs and results, or journal:DIR for the faster store. Defaults to memory, which is lost when the
+    /// Directory for jobs and results, or journal:DIR for the journal. Defaults to memory, which is lost when the
     /// process ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,

@@ -31,7 +31,7 @@ pub(crate) fn has_class_part(doc: &Doc<'_>, id: Id, words: &[&str]) -> bool {
     })
 }
 
-/// Returns `true` if a word in lower case stands at a place of a text, in any case.
+/// Returns `true` if a word, given in lower case, occurs at a position of a text in any case.
 fn begins_with(text: &[u8], at: usize, word: &str) -> bool {
     text.get(at..at + word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()))
 }

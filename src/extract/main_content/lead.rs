@@ -20,7 +20,7 @@ const NEAR: usize = 600;
 /// Percent of a lead that may be linked.
 const LINKED: usize = 20;
 
-/// Widens a selection to the leads before its root, and drops whatever else stands between.
+/// Widens a selection to the leads before its root, and drops whatever else is between.
 pub(super) fn add_leads(
     selection: &mut Selection<'_, '_>,
     boilerplate: &BoilerplateMap,
@@ -138,7 +138,7 @@ fn holds_heading(doc: &Doc<'_>, id: Id) -> bool {
     (id..doc.end(id)).any(|it| is_heading(doc, it))
 }
 
-/// Returns `true` for an element that does not belong to the text before which it stands.
+/// Returns `true` for an element that does not belong to the text after it.
 fn is_frame(tag: Tag) -> bool {
     matches!(
         tag,

@@ -138,7 +138,7 @@ fn signs_in(text: &str) -> impl Iterator<Item = (usize, &'static str, &'static s
     })
 }
 
-/// Returns `true` if a sign stands at a place of a text and is not part of a word.
+/// Returns `true` if a sign is at a position of a text and is not part of a word.
 fn stands_at(text: &str, at: usize, sign: &str) -> bool {
     if !text.get(at..).is_some_and(|it| it.starts_with(sign)) {
         return false;

@@ -1,5 +1,5 @@
-/// Brands that are known everywhere and are no words of a language, in lower case and without accents. A name that
-/// holds one needs no other sign of its brand.
+/// Well-known brands that are not dictionary words, in lower case without accents. A name that contains one needs no
+/// other sign of its brand.
 pub(crate) const KNOWN_BRANDS: &[&str] = &[
     "3m",
     "abus",

@@ -86,7 +86,7 @@ fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreE
     StoreError::Backend { store: STORE, source: source.into() }
 }
 
-/// Keeps records and bodies in a log in a directory.
+/// A store on disk: one append-only log of records and result bodies.
 ///
 /// ```
 /// use rungs::stores::Journal;
@@ -109,14 +109,14 @@ fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreE
 /// # Size
 ///
 /// Expired records and bodies stay in the log until the segment that contains them is removed. The oldest segment is
-/// removed when nothing in it is live, or when more than half of the log is dead; then its live records are copied
-/// first. The log is therefore at most twice as large as what it keeps, and some 128 MiB more.
+/// removed when nothing in it is live, or when more than half of the log and more than 128 MiB are dead; then its live
+/// records are copied first.
 ///
 /// # Full disk
 ///
 /// An eighth of the disk, between 1 and 32 MiB, is kept free: a write that would need it is refused before it begins.
-/// Reads go on, and writes work again as soon as there is room; nothing has to be restarted. If a write or a sync fails
-/// all the same, reads fail too until the store has read its log again, which it tries with the next call at least a
+/// Reads still work, and writes work again as soon as there is room; nothing has to be restarted. If a write or a sync fails
+/// nevertheless, reads fail too until the store has read its log again, which it tries with the next call at least a
 /// second later. What was not acknowledged is then dropped.
 #[derive(Clone)]
 pub struct Journal {
@@ -153,7 +153,11 @@ impl Journal {
         Self::open_with(dir, Timestamp::from_millis(millis(since_1970)))
     }
 
-    /// Opens the store like [`Journal::open`], at the time `now`.
+    /// Opens the store like [`Journal::open`]. Leases of the previous process are released at `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::open`].
     pub fn open_with(dir: impl AsRef<Path>, now: Timestamp) -> Result<Self, StoreError> {
         let dir = dir.as_ref();
         let parent = dir.ancestors().find(|it| it.is_dir()).unwrap_or(dir);

@@ -45,7 +45,7 @@ pub(super) fn open(
     }
     fs::create_dir_all(dir).map_err(failed)?;
     if OF_SLED.iter().any(|it| dir.join(it).exists()) {
-        return Err(damaged(format!("{} holds a sled store", dir.display())));
+        return Err(StoreError::OtherStore { store: STORE, found: "sled" });
     }
     let lock = locked(dir)?;
     checkpoint::remove_partial(dir).map_err(failed)?;

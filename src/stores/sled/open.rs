@@ -66,7 +66,7 @@ fn open_table(dir: &Path) -> Result<Table, StoreError> {
     }
     fs::create_dir_all(dir).map_err(failed)?;
     if dir.join(JOURNAL).exists() {
-        return Err(damaged(format!("{} holds a journal", dir.display())));
+        return Err(StoreError::OtherStore { store: STORE, found: "journal" });
     }
     let is_made = dir.join(MARKER).exists();
     let length = dir.join(DB).metadata().map_or(0, |it| it.len());

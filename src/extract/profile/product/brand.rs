@@ -25,7 +25,7 @@ const BEHIND: usize = 200;
 const MAX_LINKS: usize = 5_000;
 /// Bytes of the text of a link that may name a brand.
 const LINK_TEXT: usize = 60;
-/// Letters of a word that a brand and a name share by no coincidence.
+/// The fewest letters of a word that shows that a brand and a name belong together.
 const SHARED: usize = 3;
 /// Letters of the name of a shop.
 const SHOP_NAME: usize = 3;
@@ -207,7 +207,7 @@ fn is_framed(doc: &Doc<'_>, id: Id) -> bool {
         .any(|it| matches!(doc.tag(it), Tag::Nav | Tag::Footer | Tag::Header | Tag::Aside))
 }
 
-/// Returns `true` if some words stand among others, side by side, and are not all of them.
+/// Returns `true` if some words occur side by side among others, and are not all of them.
 fn holds(words: &[String], some: &[String]) -> bool {
     let letters: usize = some.iter().map(String::len).sum();
     letters >= SHARED - 1
@@ -228,7 +228,7 @@ fn begin_alike(name: &str, link: &str, path: &str) -> Option<String> {
     fits.then(|| first_words(name, shared)).and_then(codes::short_brand)
 }
 
-/// Returns `true` if a text is in Latin letters and the name it stands in, for the rest, is not.
+/// Returns `true` if a text is in Latin letters and the rest of the name is not.
 fn is_foreign(text: &str, name: &str) -> bool {
     let is_latin = |it: char| it.is_alphabetic() && u32::from(it) < 0x250;
     let letters = |it: &str| it.chars().filter(|it| it.is_alphabetic()).count();
@@ -257,7 +257,7 @@ fn before_heading(doc: &Doc<'_>, facts: &Facts) -> Option<String> {
     fits.then(|| codes::short_brand(before)).flatten()
 }
 
-/// Returns the brand that is known everywhere and stands in a name, unless the thing is only made to go with it.
+/// Returns the well-known brand in a name, unless the product is only an accessory for it.
 fn known(name: &str) -> Option<String> {
     let words = tokens(name);
     let end = words.iter().position(|it| ACCESSORY_WORDS.contains(&it.as_str()));

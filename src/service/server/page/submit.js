@@ -168,7 +168,7 @@ export function form() {
         field("timeout", "Seconds per page", timeout),
         field("webhook", "Webhook", webhook, "Notified once, when the last page finishes")),
       field("schema", "Schema", schema, "JSON Schema, or types by name; fills the JSON of each page"),
-      h("label", { class: "check", for: "evidence" }, evidence, "Show where each value of the schema stands"),
+      h("label", { class: "check", for: "evidence" }, evidence, "Show where each value was found"),
       h("label", { class: "check", for: "explain" }, explain, "List the kept and dropped parts of each page")),
     errors,
     h("div", { class: "foot" }, send, price));

@@ -381,7 +381,7 @@ fn a_title_that_says_more_than_the_heading_names_a_page() {
         (long, "Blue stoneware plates", "", "Blue stoneware plates"),
         (long, "Stoneware for hot summer", "", "Stoneware for hot summer"),
         (long, "Stoneware", "", "Stoneware"),
-        ("Kiln builder - Claywork jobs", "Kiln builder (f/m)", "", "Kiln builder (f/m)"),
+        ("Night baker - Crust careers", "Night baker (f/m)", "", "Night baker (f/m)"),
         (
             "Our plates: blue stoneware for summer",
             "Stoneware for summer",

@@ -206,7 +206,6 @@ fn engine(store: &str, dir: &Path, run: Run) -> Engine {
         "memory" => builder.store(Memory::default()),
         "journal" => builder.store(Journal::open(dir).expect("opened")),
         "sled" => builder.store(Sled::open(dir).expect("opened")),
-        "journal" => builder.store(Journal::open(dir).expect("opened")),
         other => panic!("unknown store {other}"),
     };
     let pacing = Pacing::default().with_per_host(run.concurrency);

@@ -44,7 +44,7 @@ pub fn run(data: &[u8]) {
             let scratch = tempfile::tempdir().expect("a scratch directory");
             let dir = scratch.path().to_owned();
             // In turns, because each takes its time.
-            let subject = if rest.len() % 2 == 0 {
+            let subject = if rest.len().is_multiple_of(2) {
                 Subject::Sled(dir, RefCell::new(None))
             } else {
                 Subject::Journal(dir, RefCell::new(None))

@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn a_hostile_value_is_refused() {
         let head = &FORMAT_2[..HEADER_BYTES];
-        let nested = [b"\x81\xa3Job\x81\xa7request\x81\xb1extraction_schema", &[0x91; 100_000][..]];
+        let arrays = vec![0x91; 100_000];
+        let nested = [b"\x81\xa3Job\x81\xa7request\x81\xb1extraction_schema", &arrays[..]];
         let long = [b"\x81\xa7Account\x81\xa2id\xdb", &[u8::MAX; 4][..]];
         for record in [nested.concat(), long.concat()] {
             assert!(decode(&[head, &record].concat()).is_err());

@@ -32,10 +32,8 @@ impl States {
         let mut stream = String::new();
         for id in 0..doc.len() {
             match doc.tag(id) {
-                Tag::Script => {
-                    if sources(doc, id).any(&selects) {
-                        states.script(doc, id, &mut stream);
-                    }
+                Tag::Script if sources(doc, id).any(&selects) => {
+                    states.script(doc, id, &mut stream);
                 }
                 Tag::Other => {
                     if let Some(properties) = island(doc, id) {

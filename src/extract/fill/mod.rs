@@ -91,11 +91,14 @@ pub(super) fn labeled(page: &PageIndex<'_, '_>, name: &str, schema: &Value) -> O
     Some(ShownValue { value: found.value, text: found.text, place })
 }
 
+/// Returns the objects in the state of scripts for some fields and some missing names.
+pub(super) type StateReader<'s> = dyn Fn(&[String], &[String]) -> Vec<Value> + 's;
+
 /// Data of a page that is read only for fields that nothing else gives, because it takes long.
 pub(super) struct LateData<'s> {
     /// Returns the objects in the state of scripts that have some of the named fields. The second list has the names of
     /// the missing fields, as the schema writes them.
-    pub(super) state: &'s dyn Fn(&[String], &[String]) -> Vec<Value>,
+    pub(super) state: &'s StateReader<'s>,
     /// Returns the collections of repeated elements, for a list of objects.
     pub(super) cards: &'s dyn Fn() -> Vec<Vec<Value>>,
     /// Returns the tables, likewise.

@@ -289,7 +289,7 @@ impl<'i, 'd, 'a> PageReader<'i, 'd, 'a> {
         let is_right = plan
             .currency
             .is_none_or(|it| current.and_then(|it| it.currency).is_none_or(|code| code == it));
-        is_right.then(|| Found { value, at: prices.at, text, label: None, confidence: BY_FORM })
+        is_right.then_some(Found { value, at: prices.at, text, label: None, confidence: BY_FORM })
     }
 
     /// Returns the value that only its form tells: the heading of a record, its link, its day, its price.

@@ -143,10 +143,10 @@ fn is_title(doc: &Doc<'_>, teaser: Id, link: Id) -> bool {
     if doc.folded_text(link).split_whitespace().count() < TITLE {
         return false;
     }
-    let line = doc.around(link).skip(1).find(|it| doc.tag(*it).is_block()).unwrap_or(teaser);
-    let whole = doc.node(line);
-    let is_line = node.text * 100 >= whole.text * LINKED;
-    node.has_block || line >= teaser && is_line || line == teaser && is_first_line(doc, line, link)
+    let block = doc.around(link).skip(1).find(|it| doc.tag(*it).is_block()).unwrap_or(teaser);
+    let is_line = node.text * 100 >= doc.node(block).text * LINKED;
+    let is_whole = block == teaser && is_first_line(doc, block, link);
+    node.has_block || block >= teaser && is_line || is_whole
 }
 
 /// Returns `true` if a link begins an item, and the rest follows on the next line.

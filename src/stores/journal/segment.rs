@@ -11,7 +11,9 @@ use super::frame::u32_at;
 
 /// The bytes of a segment's header: magic (8), format (4), number (4), id of the store (8), length of the segment before
 /// (4), and the CRC-32 of all that (4), little endian.
-pub(super) const HEADER: u64 = 32;
+pub(super) const HEADER: u64 = HEADER_LENGTH as u64;
+/// The same as the length of an array.
+const HEADER_LENGTH: usize = 32;
 const MAGIC: [u8; 8] = *b"rungslog";
 /// The format of segments that this release writes.
 const FORMAT: u32 = 1;
@@ -82,7 +84,7 @@ impl Segment {
     pub(super) fn open(dir: &Path, number: u32, store: u64) -> io::Result<Option<Self>> {
         let path = Self::path(dir, number);
         let file = File::options().read(true).write(true).open(&path)?;
-        let mut found = [0; HEADER as usize];
+        let mut found = [0; HEADER_LENGTH];
         match read_at(&file, &mut found, 0) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
@@ -124,8 +126,8 @@ impl Segment {
     }
 }
 
-fn header(number: u32, store: u64, length_before: u32) -> [u8; HEADER as usize] {
-    let mut bytes = [0; HEADER as usize];
+fn header(number: u32, store: u64, length_before: u32) -> [u8; HEADER_LENGTH] {
+    let mut bytes = [0; HEADER_LENGTH];
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
     bytes[12..16].copy_from_slice(&number.to_le_bytes());

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,14 +54,14 @@ pub(super) fn path(name: &str) -> PathBuf {
 
 /// The bytes of a file, which is made from `written` if it is new.
 fn golden(name: &str, written: &[u8]) -> Vec<u8> {
-    golden_at(path(name), written)
+    golden_at(&path(name), written)
 }
 
-fn golden_at(path: PathBuf, written: &[u8]) -> Vec<u8> {
+fn golden_at(path: &Path, written: &[u8]) -> Vec<u8> {
     if !path.exists() && std::env::var_os("RUNGS_NEW_FORMAT_FILES").is_some() {
-        fs::write(&path, written).expect("written");
+        fs::write(path, written).expect("written");
     }
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Bytes as a message shows them.
@@ -331,7 +331,7 @@ fn every_record_keeps_its_bytes_of_format_2() {
         kinds.retain(|it| *it != record.key().kind());
         let written = encode(VERSION, &record).expect(name);
 
-        let golden = golden_at(path("../format-2").join(name), &written);
+        let golden = golden_at(&path("../format-2").join(name), &written);
 
         assert_eq!(shown(&written), shown(&golden), "`{name}` is written in another way");
         assert_eq!(written, golden, "`{name}` is written in another way");

@@ -63,13 +63,12 @@ impl<'a> PairReader<'_, '_, 'a> {
     fn read_classes(&mut self, value: &'a str) -> usize {
         let mut labels = Vec::new();
         for class in value.split_ascii_whitespace().take(MAX_CLASSES) {
-            let label = match self.class_names.get(class) {
-                Some(label) => *label,
-                None => {
-                    let label = self.read_class(class);
-                    self.class_names.insert(class, label);
-                    label
-                }
+            let label = if let Some(label) = self.class_names.get(class) {
+                *label
+            } else {
+                let label = self.read_class(class);
+                self.class_names.insert(class, label);
+                label
             };
             labels.extend(label);
         }

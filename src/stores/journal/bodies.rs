@@ -120,7 +120,10 @@ impl Journal {
         let find = |state: &mut State| {
             let entry = state.index.body(*reference.batch.as_bytes(), reference.number);
             let found = entry.map(|it| Ok((state.segment(it.span)?, it)));
-            Ok((found.transpose()?, state.durable))
+            // One that was just copied to the end of the log is in memory until the next sync.
+            let is_in_memory = entry.is_some_and(|it| state.is_in_memory(it.span));
+            let upto = if is_in_memory { state.end_position() } else { state.durable };
+            Ok((found.transpose()?, upto))
         };
         let Some((segment, entry)) = self.on_state(find).await? else { return Ok(None) };
         let is_small = entry.span.length as usize <= SMALL;

@@ -212,7 +212,7 @@ fn copy(shared: &Shared, segment: &Segment, live: Vec<Live>) -> Result<(), Store
     shared.sync()
 }
 
-fn copy_body(
+pub(super) fn copy_body(
     state: &mut State,
     batch: [u8; 16],
     entry: BodyEntry,

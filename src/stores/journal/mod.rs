@@ -42,6 +42,8 @@ mod scan;
 mod segment;
 mod shared;
 mod state;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use std::fmt;
@@ -242,8 +244,13 @@ impl Journal {
     async fn room(&self) -> Result<(), StoreError> {
         let shared = &self.handle.shared;
         loop {
+            // What a failed write left in memory makes room only once the log is read again.
+            self.recovered().await?;
             let receiver = {
                 let mut state = shared.lock();
+                if let Some(why) = &state.failed {
+                    return Err(refusal(why));
+                }
                 if state.waiting_bytes() <= MAX_PENDING {
                     return Ok(());
                 }

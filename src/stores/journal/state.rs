@@ -220,6 +220,16 @@ impl State {
         self.segment(span)?.read(offset, length).map_err(failed)
     }
 
+    /// Returns `true` if a span is not in its file yet.
+    pub(super) fn is_in_memory(&self, span: Span) -> bool {
+        let offset = u64::from(span.offset);
+        let is_written_now = self.writing.as_ref().is_some_and(|it| {
+            (it.offset..it.offset.saturating_add(it.bytes.len() as u64)).contains(&offset)
+        });
+        let is_pending = offset >= self.end - self.pending.len() as u64;
+        span.segment == self.active.number && (is_pending || is_written_now)
+    }
+
     /// Returns the segment of a span.
     pub(super) fn segment(&self, span: Span) -> Result<Arc<Segment>, StoreError> {
         let found = self.segments.get(&span.segment);
@@ -232,7 +242,11 @@ impl State {
             return None;
         }
         let (sender, receiver) = oneshot::channel();
-        self.waiters.push((position, sender));
+        match &self.failed {
+            // No sync comes that could answer it.
+            Some(why) => drop(sender.send(Err(why.clone()))),
+            None => self.waiters.push((position, sender)),
+        }
         Some(receiver)
     }
 
@@ -277,14 +291,12 @@ impl State {
         self.answered()
     }
 
-    /// Takes the callers that can be answered.
+    /// Takes the callers whose positions are on disk.
     pub(super) fn answered(&mut self) -> Vec<(oneshot::Sender<Synced>, Synced)> {
         let mut answered = Vec::new();
         for (position, sender) in std::mem::take(&mut self.waiters) {
             if position <= self.durable {
                 answered.push((sender, Ok(())));
-            } else if let Some(why) = &self.failed {
-                answered.push((sender, Err(why.clone())));
             } else {
                 self.waiters.push((position, sender));
             }
@@ -293,8 +305,16 @@ impl State {
     }
 
     /// Records a failed write: nothing more is acknowledged.
+    ///
+    /// Answers every caller that waits. Reading the log again reuses their positions for other commits, so none of them
+    /// may wait for its position any longer.
     pub(super) fn fail(&mut self, why: &impl ToString) {
-        self.failed.get_or_insert_with(|| why.to_string());
+        let why = self.failed.get_or_insert_with(|| why.to_string());
+        for (position, sender) in std::mem::take(&mut self.waiters) {
+            let is_on_disk = position <= self.durable;
+            // The caller may no longer wait.
+            let _ = sender.send(if is_on_disk { Ok(()) } else { Err(why.clone()) });
+        }
     }
 
     /// Puts everything on disk while the lock is held, and begins a new segment.

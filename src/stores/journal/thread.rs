@@ -47,8 +47,5 @@ impl Drop for Ended<'_> {
         let mut state = self.0.lock();
         state.writing = None;
         state.fail(&"its thread has ended: open the store again");
-        for (caller, result) in state.answered() {
-            let _ = caller.send(result);
-        }
     }
 }

@@ -10,8 +10,8 @@ use zstd::zstd_safe::get_frame_content_size;
 /// The compression level: the fastest, because bodies are read a few times and removed after a day.
 const LEVEL: i32 = 1;
 
-/// The largest body that is read, in bytes: 1 GiB.
-const MAX_BODY: u64 = 1 << 30;
+/// The largest body that is written or read, in bytes: 1 GiB.
+pub(super) const MAX_BODY: u64 = 1 << 30;
 
 /// Compressors and decompressors that are not in use. A new one allocates several hundred kilobytes.
 #[derive(Default)]
@@ -30,8 +30,12 @@ impl BodyCodec {
     /// The most of each kind that are kept.
     const MAX_IDLE: usize = 4;
 
-    /// Compresses a body.
+    /// Compresses a body of at most 1 GiB.
     pub(super) fn compress(&self, body: &[u8]) -> io::Result<Vec<u8>> {
+        if body.len() as u64 > MAX_BODY {
+            let what = "a body exceeds 1 GiB: lower `max_response_bytes`";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
         with_idle(&self.compressors, || Compressor::new(LEVEL), |it| it.compress(body))
     }
 
@@ -76,6 +80,16 @@ mod tests {
 
             assert_eq!(codec.decompress(&compressed).expect("readable"), body);
         }
+    }
+
+    #[test]
+    fn a_body_that_could_not_be_read_is_not_written() {
+        // Zeros that nothing reads take no memory.
+        let body = vec![0; usize::try_from(MAX_BODY).expect("64 bits") + 1];
+
+        let refused = BodyCodec::default().compress(&body).expect_err("too large");
+
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

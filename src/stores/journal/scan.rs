@@ -68,20 +68,23 @@ impl Scan {
             return Ok(false);
         }
         let mut at = 0;
+        // A frame changes all or nothing.
+        let mut changes = Vec::new();
         while at < payload.len() {
             let Some(write) = read_write(&payload[at..]) else { return Ok(false) };
             match write.value {
-                None => each(&Change::Removed { key: write.key }),
+                None => changes.push(Change::Removed { key: write.key }),
                 Some(value) => {
                     // A value of a later release is no torn frame.
                     let header = codec::header(value).map_err(io::Error::other)?;
                     let Some(span) = self.span(HEAD + at, write.length) else { return Ok(false) };
                     let entry = Entry { version: header.version, due: header.due, span };
-                    each(&Change::Record { key: write.key, entry });
+                    changes.push(Change::Record { key: write.key, entry });
                 }
             }
             at += write.length;
         }
+        changes.iter().for_each(each);
         Ok(true)
     }
 

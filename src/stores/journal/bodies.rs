@@ -11,6 +11,7 @@ use crate::core::record::Record;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, StoreError, Write};
 use crate::stores::blocking;
+use crate::stores::compress::MAX_BODY;
 
 use super::frame::{BODY_HEAD, BodyHead, FrameKind, HEAD, Head, MAX_PAYLOAD, Place};
 use super::index::{BodyEntry, Change};
@@ -139,8 +140,10 @@ impl Journal {
                 state.append(Head::of(FrameKind::BodiesRemoved, &batch), &batch)?;
                 state.index.apply(&Change::BodiesRemoved { batch });
                 state.write_through()?;
+                // A batch whose bodies come back after a failed sync is not removed a second time.
+                state.dirty = state.end_position();
             }
-            Ok(((), state.durable))
+            Ok(((), state.dirty))
         };
         self.on_state(remove).await
     }
@@ -168,6 +171,9 @@ fn read_body(
         || head.sum != reference.sum
     {
         return Err(damaged("a reference does not belong to its body"));
+    }
+    if u64::from(named.length) > MAX_BODY {
+        return Err(damaged("a body over 1 GiB"));
     }
     let compressed = payload.get(BODY_HEAD..).ok_or_else(changed)?;
     let body = zstd::bulk::decompress(compressed, named.length as usize);

@@ -118,7 +118,10 @@ impl Live {
 /// Copies what is live in the oldest segment, and removes it.
 fn remove(shared: &Shared, segment: &Arc<Segment>) -> Result<(), StoreError> {
     let number = segment.number;
-    let is_live = shared.lock().index.live(number) > 0;
+    let (is_live, recoveries) = {
+        let state = shared.lock();
+        (state.index.live(number) > 0, state.recoveries)
+    };
     if is_live && !copy_live(shared, segment)? {
         return Ok(());
     }
@@ -130,6 +133,10 @@ fn remove(shared: &Shared, segment: &Arc<Segment>) -> Result<(), StoreError> {
             return Err(refusal(why));
         }
         if state.index.live(number) > 0 {
+            if state.recoveries != recoveries {
+                // The copies were cut off with a failed write. The next round copies again.
+                return Ok(());
+            }
             return Err(damaged(format!("segment {number} contains less than its entries")));
         }
         state.mark.begin_at(number + 1).map_err(failed)?;

@@ -139,6 +139,16 @@ impl Index {
         Some(bodies[at])
     }
 
+    /// Returns the numbers below the next one of `other` whose bodies only this index has.
+    pub(super) fn bodies_missing_in(&self, other: &Self) -> impl Iterator<Item = u64> {
+        let all = self.bodies.iter();
+        let all = all.flat_map(|(batch, bodies)| bodies.iter().map(|it| (*batch, it.number)));
+        all.filter(|(batch, number)| {
+            *number < other.next_body && other.body(*batch, *number).is_none()
+        })
+        .map(|(_, number)| number)
+    }
+
     fn count(&mut self, span: Span) {
         *self.live.entry(span.segment).or_default() += u64::from(span.length);
         self.total_live += u64::from(span.length);

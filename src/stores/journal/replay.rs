@@ -14,13 +14,13 @@ use std::sync::Arc;
 use crate::core::record::{Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::store::{StoreError, Versioned};
-use crate::stores::codec;
+use crate::stores::{codec, sync_dir};
 
 use super::frame::{Place, read_write};
 use super::index::{Index, Span};
 use super::mark::Acknowledged;
 use super::scan::scan;
-use super::segment::{self, Position, Segment};
+use super::segment::{self, HEADER, Position, Segment};
 use super::{checkpoint, damaged, failed};
 
 /// The segments of a store and what they contain.
@@ -43,9 +43,14 @@ pub(super) fn replay(
     for number in numbers {
         let opened = Segment::open(dir, number, store).map_err(failed)?;
         let Some(segment) = opened else {
-            if number == last && acknowledged.position.segment() < number {
+            let length = Segment::path(dir, number).metadata().map_err(failed)?.len();
+            // The header is on disk before anything follows it. The acknowledged position alone does not tell, because
+            // it is not synced.
+            let is_unfinished = length <= HEADER && acknowledged.position.segment() < number;
+            if number == last && is_unfinished {
                 // Its process was killed while it created the file.
                 segment::remove(dir, number).map_err(failed)?;
+                sync_dir(dir).map_err(failed)?;
                 break;
             }
             return Err(damaged(format!("segment {number} has no valid header")));
@@ -59,6 +64,10 @@ pub(super) fn replay(
                 let torn = length - end;
                 tracing::warn!(dir = %dir.display(), torn, "dropped the unfinished end of the log");
             }
+            let acknowledged = acknowledged.position;
+            let is_here = acknowledged.segment() == number;
+            let from = if is_here { acknowledged.offset() } else { 0 };
+            segment.write_again(from, end).map_err(failed)?;
             // Also if nothing is torn: what was not acknowledged may not be on disk.
             segment.truncate(end).map_err(failed)?;
         } else if end != length {

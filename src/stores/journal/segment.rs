@@ -15,6 +15,8 @@ pub(super) const HEADER: u64 = HEADER_LENGTH as u64;
 /// The same as the length of an array.
 const HEADER_LENGTH: usize = 32;
 const MAGIC: [u8; 8] = *b"rungslog";
+/// The bytes that are read and written again at once.
+const REWRITTEN_AT_ONCE: usize = 1 << 20;
 /// The format of segments that this release writes.
 const FORMAT: u32 = 1;
 
@@ -106,6 +108,21 @@ impl Segment {
 
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         write_at(&self.file, bytes, offset)
+    }
+
+    /// Writes the bytes from `from` to `end` again, as they are.
+    ///
+    /// After a failed sync the system may keep bytes in its cache as if they were on disk, and then the next sync skips
+    /// them.
+    pub(super) fn write_again(&self, from: u64, end: u64) -> io::Result<()> {
+        let mut at = from;
+        while at < end {
+            let length = usize::try_from(end - at).unwrap_or(REWRITTEN_AT_ONCE);
+            let bytes = self.read(at, length.min(REWRITTEN_AT_ONCE))?;
+            self.write(&bytes, at)?;
+            at += bytes.len() as u64;
+        }
+        Ok(())
     }
 
     /// Puts what was written on disk.

@@ -72,7 +72,7 @@ impl Shared {
         let Some(why) = state.failed.clone() else { return Ok(()) };
         let is_early = state.last_attempt.is_some_and(|at| at.elapsed() < ATTEMPT_INTERVAL);
         // The thread that syncs must not write behind the end at which the log is cut off.
-        if is_early || state.writing.is_some() {
+        if is_early || state.writing.is_some() || state.has_ended {
             return Err(refusal(&why));
         }
         state.last_attempt = Some(Instant::now());

@@ -105,6 +105,10 @@ pub(super) struct State {
     /// The reason of a failed write, after which the store has to be read again.
     pub(super) failed: Option<String>,
     pub(super) last_attempt: Option<Instant>,
+    /// `true` once the thread that syncs has ended: nothing can be acknowledged again.
+    pub(super) has_ended: bool,
+    /// The times that the log was read again.
+    pub(super) recoveries: u64,
     /// The numbers of bodies that a failed write lost.
     pub(super) lost_bodies: Vec<Range<u64>>,
     spare: Vec<u8>,
@@ -136,6 +140,8 @@ impl State {
             mark,
             failed: None,
             last_attempt: None,
+            has_ended: false,
+            recoveries: 0,
             lost_bodies: Vec::new(),
             spare: Vec::new(),
             full_at,
@@ -371,6 +377,9 @@ impl State {
         self.segments.insert(self.active.number, (Arc::clone(&self.active), self.durable.offset()));
         self.end = self.durable.offset();
         self.full_bytes = lengths - self.end;
+        // Numbers are drawn before their bodies are appended, so a lost body can be below the next number.
+        let lost = self.index.bodies_missing_in(&replayed.index);
+        self.lost_bodies.extend(lost.map(|it| it..it.saturating_add(1)));
         self.index = replayed.index;
         if self.index.next_body < next_body {
             self.lost_bodies.push(self.index.next_body..next_body);
@@ -378,6 +387,7 @@ impl State {
         self.pending.clear();
         self.dirty = self.durable;
         self.failed = None;
+        self.recoveries += 1;
         Ok(())
     }
 

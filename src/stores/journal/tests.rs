@@ -90,3 +90,106 @@ fn a_body_is_read_while_it_is_copied() {
 
     assert_eq!(run(Bodies::get(&store, body)).expect("readable"), Some(b"text".to_vec()));
 }
+
+#[test]
+fn a_lost_body_is_known_though_a_later_number_was_synced() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path());
+    let shared = &store.handle.shared;
+    let batch = sample::batch_id(1);
+    let early = shared.next_body.fetch_add(1, Ordering::AcqRel);
+    run(Bodies::put(&store, batch, b"later".to_vec())).expect("put");
+    shared.sync().expect("on disk");
+    {
+        let mut state = shared.lock();
+        let batch = *batch.as_bytes();
+        let synced = state.index.body(batch, early + 1).expect("the later body");
+        let mut frame = state.bytes(synced.span).expect("written");
+        let payload = &mut frame[HEAD..];
+        payload[16..24].copy_from_slice(&early.to_le_bytes());
+        let head = frame::Head::of(frame::FrameKind::Body, payload);
+        let span = state.append(head, payload).expect("it fits");
+        let entry = index::BodyEntry { number: early, span };
+        state.index.apply(&index::Change::Body { batch, entry });
+        state.write_through().expect("written");
+        state.fail(&"no space");
+    }
+
+    shared.recover().expect("readable");
+
+    let lost = shared.lock().lost_bodies.clone();
+    assert!(lost.iter().any(|it| it.contains(&early)), "{lost:?}");
+    assert!(!lost.iter().any(|it| it.contains(&(early + 1))), "{lost:?}");
+}
+
+#[test]
+fn removed_bodies_are_gone_from_the_disk_before_that_is_acknowledged() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path());
+    let batch = sample::batch_id(1);
+    run(Bodies::put(&store, batch, b"text".to_vec())).expect("put");
+
+    run(Bodies::remove(&store, batch)).expect("removed");
+
+    let state = store.handle.shared.lock();
+    assert_eq!(state.durable, state.end_position());
+}
+
+#[test]
+fn a_damaged_header_is_no_unfinished_segment() {
+    let scratch = Scratch::new();
+    let path = Segment::path(scratch.path(), 2);
+    let acknowledged = scratch.path().join("acknowledged");
+    let store = opened(scratch.path());
+    run(put(&store, account(1), None)).expect("new");
+    // Keeps the first segment in use.
+    run(put(&store, Record::Account(sample::account("b", 1)), None)).expect("new");
+    // Not synced: the position of the disk can be an old one.
+    let old = std::fs::read(&acknowledged).expect("readable");
+    store.handle.shared.lock().roll(scratch.path()).expect("a new segment");
+    run(put(&store, account(2), Some(1))).expect("in the new segment");
+    drop(store);
+    let whole = std::fs::read(&path).expect("readable");
+    let mut damaged = whole.clone();
+    damaged[9] ^= 1;
+    std::fs::write(&path, damaged).expect("written");
+    std::fs::write(&acknowledged, &old).expect("written");
+
+    let refused = Journal::open_with(scratch.path(), NOW).expect_err("damaged");
+
+    assert!(refused.to_string().contains("segment 2 has no valid header"), "{refused}");
+    std::fs::write(&path, whole).expect("it is still there");
+    let found = run(get(&opened(scratch.path()), account(0).key())).map(|it| it.record);
+    assert_eq!(found, Some(account(2)));
+}
+
+#[test]
+fn a_store_whose_thread_has_ended_refuses_writes_until_it_is_opened_again() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path());
+    drop(thread::Ended(&store.handle.shared));
+
+    for _ in 0..2 {
+        let refused = run(put(&store, account(1), None)).expect_err("nothing syncs");
+        assert!(matches!(refused, StoreError::Backend { .. }), "{refused:?}");
+        store.handle.shared.lock().last_attempt = None;
+    }
+    drop(store);
+    run(put(&opened(scratch.path()), account(1), None)).expect("a new thread");
+}
+
+#[test]
+fn bytes_that_are_written_again_stay_the_same() {
+    let scratch = Scratch::new();
+    std::fs::create_dir_all(scratch.path()).expect("a directory");
+    let segment = Segment::create(scratch.path(), 1, 7, 0).expect("created");
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|it| it.to_le_bytes()[1]).collect();
+    segment.write(&bytes, segment::HEADER).expect("written");
+    let before = std::fs::read(Segment::path(scratch.path(), 1)).expect("readable");
+
+    for from in [0, 77, before.len() as u64] {
+        segment.write_again(from, before.len() as u64).expect("written");
+
+        assert!(std::fs::read(Segment::path(scratch.path(), 1)).expect("readable") == before);
+    }
+}

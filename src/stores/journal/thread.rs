@@ -40,12 +40,13 @@ pub(super) fn run(shared: &Shared) {
 }
 
 /// Answers the callers if the thread ends for a reason of its own.
-struct Ended<'a>(&'a Shared);
+pub(super) struct Ended<'a>(pub(super) &'a Shared);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.writing = None;
+        state.has_ended = true;
         state.fail(&"its thread has ended: open the store again");
     }
 }

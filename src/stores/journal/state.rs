@@ -378,8 +378,8 @@ impl State {
         self.end = self.durable.offset();
         self.full_bytes = lengths - self.end;
         // Numbers are drawn before their bodies are appended, so a lost body can be below the next number.
-        let lost = self.index.bodies_missing_in(&replayed.index);
-        self.lost_bodies.extend(lost.map(|it| it..it.saturating_add(1)));
+        let missing = self.index.bodies_missing_in(&replayed.index);
+        self.lost_bodies.extend(missing.map(|it| it..it.saturating_add(1)));
         self.index = replayed.index;
         if self.index.next_body < next_body {
             self.lost_bodies.push(self.index.next_body..next_body);

@@ -193,3 +193,24 @@ fn bytes_that_are_written_again_stay_the_same() {
         assert!(std::fs::read(Segment::path(scratch.path(), 1)).expect("readable") == before);
     }
 }
+
+#[test]
+fn a_commit_with_a_malformed_write_changes_nothing() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path());
+    {
+        let mut state = store.handle.shared.lock();
+        let mut payload = encoded(&written(account(1), None)).expect("small").payload;
+        payload.extend([1; 5]);
+        let head = frame::Head::of(frame::FrameKind::Commit, &payload);
+        state.append(head, &payload).expect("it fits");
+        state.write_through().expect("written");
+        // Closing a failed store acknowledges nothing.
+        state.fail(&"no space");
+    }
+    drop(store);
+
+    let store = opened(scratch.path());
+    assert_eq!(run(get(&store, account(0).key())), None);
+    run(put(&store, account(2), None)).expect("new");
+}

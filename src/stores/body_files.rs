@@ -71,7 +71,8 @@ struct BodyFile {
     file: Mutex<File>,
     flush: SharedFlush,
     synced: File,
-    /// `false` until the directory was synced after the file was created.
+    /// `false` until the directory was synced after the file was opened. Whoever created it may have been killed before
+    /// that.
     is_in_directory: AtomicBool,
     /// The length of the file, and the part of it that is on disk.
     length: AtomicU64,
@@ -163,7 +164,6 @@ impl Shared {
             }
         }
         let path = self.path(batch);
-        let is_new = !path.exists();
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
         let synced = file.try_clone()?;
         let length = file.metadata()?.len();
@@ -171,7 +171,7 @@ impl Shared {
             file: Mutex::new(file),
             flush: SharedFlush::default(),
             synced,
-            is_in_directory: AtomicBool::new(!is_new),
+            is_in_directory: AtomicBool::new(false),
             length: AtomicU64::new(length),
             synced_length: AtomicU64::new(length),
         });

@@ -64,9 +64,10 @@ pub(super) fn check_named(state: &State, writes: &[Write]) -> Result<(), StoreEr
         _ => false,
     });
     if names_lost {
-        return Err(failed(
-            "a result was lost by a failed write: its page has to be fetched again",
-        ));
+        let why = &state.lost_because;
+        return Err(failed(format!(
+            "a failed write lost a result ({why}): its page has to be fetched again"
+        )));
     }
     Ok(())
 }

@@ -111,6 +111,8 @@ pub(super) struct State {
     pub(super) recoveries: u64,
     /// The numbers of bodies that a failed write lost.
     pub(super) lost_bodies: Vec<Range<u64>>,
+    /// The failure of the last write that lost bodies.
+    pub(super) lost_because: String,
     spare: Vec<u8>,
     /// The length at which the active segment is full.
     pub(super) full_at: u64,
@@ -143,6 +145,7 @@ impl State {
             has_ended: false,
             recoveries: 0,
             lost_bodies: Vec::new(),
+            lost_because: String::new(),
             spare: Vec::new(),
             full_at,
             checkpointed: 0,
@@ -386,7 +389,7 @@ impl State {
         }
         self.pending.clear();
         self.dirty = self.durable;
-        self.failed = None;
+        self.lost_because = self.failed.take().unwrap_or_default();
         self.recoveries += 1;
         Ok(())
     }

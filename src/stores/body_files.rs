@@ -71,8 +71,8 @@ struct BodyFile {
     file: Mutex<File>,
     flush: SharedFlush,
     synced: File,
-    /// `false` until the directory was synced after the file was opened. Whoever created it may have been killed before
-    /// that.
+    /// `false` until the directory was synced after the file was opened: the process that created it may have been killed
+    /// before that.
     is_in_directory: AtomicBool,
     /// The length of the file, and the part of it that is on disk.
     length: AtomicU64,

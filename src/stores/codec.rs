@@ -31,7 +31,7 @@ const JSON_FORMAT: u8 = 1;
 
 const HEADER_BYTES: usize = 18;
 
-/// The approximate size of a record, by which the buffer is allocated.
+/// The approximate size of a record: the capacity of a new buffer.
 const RECORD_BYTES: usize = 512;
 
 /// The deepest nesting of a record that is read. A request's schema and actions have 64 levels at most.

@@ -11,7 +11,7 @@ use zstd::zstd_safe::get_frame_content_size;
 const LEVEL: i32 = 1;
 
 /// The largest body that is written or read, in bytes: 1 GiB.
-pub(super) const MAX_BODY: u64 = 1 << 30;
+const MAX_BODY: u64 = 1 << 30;
 
 /// Compressors and decompressors that are not in use. A new one allocates several hundred kilobytes.
 #[derive(Default)]

@@ -20,6 +20,8 @@ mod flush;
 mod journal;
 mod key_range;
 mod memory;
+#[cfg(any(feature = "journal", feature = "sled"))]
+mod opening;
 #[cfg(feature = "sled")]
 mod sled;
 #[cfg(any(feature = "journal", feature = "sled"))]

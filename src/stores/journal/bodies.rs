@@ -3,6 +3,7 @@
 //! A reference is the batch, the number of the body and the checksum of its payload. It names no place, so a body can
 //! be copied when the segment that contains it is removed.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::core::id::BatchId;
@@ -11,13 +12,13 @@ use crate::core::record::Record;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, StoreError, Write};
 use crate::stores::blocking;
-use crate::stores::compress::MAX_BODY;
+use crate::stores::compress::BodyCodec;
 
-use super::frame::{BODY_HEAD, BodyHead, FrameKind, HEAD, Head, MAX_PAYLOAD, Place};
+use super::frame::{BODY_HEAD, BodyHead, FrameKind, HEAD, Head, MAX_PAYLOAD, Place, read_body};
 use super::index::{BodyEntry, Change};
 use super::segment::Segment;
 use super::state::State;
-use super::{Journal, STORE, damaged, failed};
+use super::{Journal, STORE, changed, damaged, failed};
 
 /// The size of a body up to which it is compressed and read on an async thread, in bytes.
 const SMALL: usize = 65_536;
@@ -129,8 +130,9 @@ impl Journal {
         };
         let Some((segment, entry)) = self.on_state(find).await? else { return Ok(None) };
         let is_small = entry.span.length as usize <= SMALL;
-        let read = move || read_body(&segment, entry, reference).map(Some);
-        if is_small { read() } else { blocking(STORE, read).await }
+        let handle = Arc::clone(&self.handle);
+        let body = move || read(&handle.codec, &segment, entry, reference).map(Some);
+        if is_small { body() } else { blocking(STORE, body).await }
     }
 
     async fn remove_bodies(&self, batch: BatchId) -> Result<(), StoreError> {
@@ -150,35 +152,31 @@ impl Journal {
     }
 }
 
-fn read_body(
+/// Reads and decompresses a body that is on disk.
+fn read(
+    codec: &BodyCodec,
     segment: &Segment,
     entry: BodyEntry,
     reference: Reference,
 ) -> Result<Vec<u8>, StoreError> {
-    let (offset, length) = (u64::from(entry.span.offset), entry.span.length as usize);
-    let changed =
-        || damaged(format!("segment {} at {offset} is not what was written", segment.number));
-    let frame = segment.read(offset, length).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => changed(),
+    let span = entry.span;
+    let place =
+        Place { store: segment.store, segment: segment.number, offset: u64::from(span.offset) };
+    let frame = segment.read(place.offset, span.length as usize);
+    let frame = frame.map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => changed(span),
         _ => failed(error),
     })?;
-    let place = Place { store: segment.store, segment: segment.number, offset };
-    let (head, payload) = frame.split_first_chunk::<HEAD>().ok_or_else(changed)?;
-    let head = Head::decode(head, place).filter(|it| it.kind == FrameKind::Body);
-    let head = head.filter(|it| it.matches(payload)).ok_or_else(changed)?;
-    let named = BodyHead::decode(payload).ok_or_else(changed)?;
+    let (head, named, payload) = read_body(&frame, place).ok_or_else(|| changed(span))?;
     if named.batch != *reference.batch.as_bytes()
         || named.number != reference.number
         || head.sum != reference.sum
     {
         return Err(damaged("a reference does not belong to its body"));
     }
-    if u64::from(named.length) > MAX_BODY {
-        return Err(damaged("a body over 1 GiB"));
-    }
-    let compressed = payload.get(BODY_HEAD..).ok_or_else(changed)?;
-    let body = zstd::bulk::decompress(compressed, named.length as usize);
-    body.map_err(|error| damaged(error.to_string()))
+    let compressed = payload.get(BODY_HEAD..).ok_or_else(|| changed(span))?;
+    let body = codec.decompress(compressed).map_err(|error| damaged(error.to_string()))?;
+    if body.len() as u64 == u64::from(named.length) { Ok(body) } else { Err(changed(span)) }
 }
 
 impl Bodies for Journal {

@@ -13,13 +13,13 @@ use std::sync::mpsc::Receiver;
 use crate::ports::store::StoreError;
 use crate::stores::sync_dir;
 
-use super::frame::{BodyHead, FrameKind, HEAD, Head, Place, read_write};
+use super::frame::{Place, read_body, read_write};
 use super::index::{BodyEntry, Change, Span};
 use super::scan::scan;
 use super::segment::{self, Segment};
 use super::shared::{Shared, refusal};
 use super::state::{Commit, State};
-use super::{checkpoint, damaged, failed};
+use super::{changed, checkpoint, damaged, failed};
 
 /// The bytes that are copied at once.
 const CHUNK: usize = 1 << 20;
@@ -228,18 +228,11 @@ pub(super) fn copy_body(
     let span = entry.span;
     let place =
         Place { store: state.active.store, segment: span.segment, offset: u64::from(span.offset) };
-    let (head, payload) = frame.split_first_chunk::<HEAD>().ok_or_else(|| changed(span))?;
-    let head = Head::decode(head, place).filter(|it| it.kind == FrameKind::Body);
-    let head = head.filter(|it| it.matches(payload)).ok_or_else(|| changed(span))?;
-    let named = BodyHead::decode(payload);
-    if named.is_none_or(|it| it.batch != batch || it.number != entry.number) {
+    let (head, named, payload) = read_body(frame, place).ok_or_else(|| changed(span))?;
+    if named.batch != batch || named.number != entry.number {
         return Err(changed(span));
     }
     let span = state.append(head, payload)?;
     state.index.apply(&Change::Body { batch, entry: BodyEntry { span, ..entry } });
     Ok(())
-}
-
-fn changed(span: Span) -> StoreError {
-    damaged(format!("segment {} at {} is not what was written", span.segment, span.offset))
 }

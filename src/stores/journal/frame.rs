@@ -188,6 +188,15 @@ impl BodyHead {
     }
 }
 
+/// Reads the frame of a body at `place`: its head, the beginning of its payload, and the whole payload. `None` if it is
+/// not what was written.
+pub(super) fn read_body(frame: &[u8], place: Place) -> Option<(Head, BodyHead, &[u8])> {
+    let (head, payload) = frame.split_first_chunk::<HEAD>()?;
+    let head = Head::decode(head, place).filter(|it| it.kind == FrameKind::Body)?;
+    let named = BodyHead::decode(payload).filter(|_| head.matches(payload))?;
+    Some((head, named, payload))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@
 //! * One frame is one commit: a crash leaves all of it or nothing.
 //! * Nothing is acknowledged before it is synced, except bodies: they are written at once and synced by the next commit,
 //!   which comes after them in the log.
-//! * No damage before the acknowledged position is passed over in silence. Opening a store reads every frame of its
+//! * No damage before the acknowledged position is ignored silently. Opening a store reads every frame of its
 //!   last segment and checks the lengths of the others; a record or body is checked when it is read.
 //! * The only unfinished frames are at the end of the last segment.
 //!
@@ -52,15 +52,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::core::record::{Claim, Key, Queue};
-use crate::core::time::{Timestamp, millis};
+use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
 use crate::ports::store::{
     Bodies, ListQuery, Store, StoreError, Versioned, Write, has_duplicate_keys,
 };
 use crate::stores::compress::BodyCodec;
+use crate::stores::opening::now;
 use crate::stores::space::DiskSpace;
 use crate::stores::{blocking, codec};
 
@@ -82,6 +82,11 @@ const SEGMENTS_PER_DISK: u64 = 64;
 
 fn damaged(what: impl Into<String>) -> StoreError {
     StoreError::Damaged { store: STORE, what: what.into() }
+}
+
+/// Returns the error for a piece of the log that fails its check.
+fn changed(span: Span) -> StoreError {
+    damaged(format!("segment {} at {} is not what was written", span.segment, span.offset))
 }
 
 fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
@@ -151,8 +156,7 @@ impl Journal {
     /// [`StoreError::InUse`] if another process keeps the store open, [`StoreError::Damaged`] if the data cannot be
     /// read or acknowledged commits are missing, [`StoreError::Backend`] if the disk fails.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::open_with(dir, Timestamp::from_millis(millis(since_1970)))
+        Self::open_with(dir, now())
     }
 
     /// Opens the store like [`Journal::open`]. Leases of the previous process are released at `now`.

@@ -4,11 +4,12 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::core::time::Timestamp;
 use crate::ports::store::StoreError;
 use crate::stores::codec;
+use crate::stores::opening::{LOCK_PATIENCE, LOCK_PAUSE};
 use crate::stores::sync_dir;
 
 use super::mark::{Acknowledged, Mark};
@@ -17,9 +18,6 @@ use super::segment::{self, HEADER, Position, Segment};
 use super::state::{Commit, State};
 use super::{STORE, checkpoint, damaged, failed};
 
-/// The longest wait for another process to release its lock.
-const PATIENCE: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(50);
 /// The layout of files that this release writes.
 const FORMAT: u32 = 1;
 /// The file that is created last in a new store: format, id of the store, and CRC-32 of both.
@@ -86,10 +84,10 @@ fn locked(dir: &Path) -> Result<File, StoreError> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
-            Err(TryLockError::WouldBlock) if began.elapsed() >= PATIENCE => {
+            Err(TryLockError::WouldBlock) if began.elapsed() >= LOCK_PATIENCE => {
                 return Err(StoreError::InUse { store: STORE });
             }
-            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::index::{Index, Span};
 use super::mark::Acknowledged;
 use super::scan::scan;
 use super::segment::{self, HEADER, Position, Segment};
-use super::{checkpoint, damaged, failed};
+use super::{changed, checkpoint, damaged, failed};
 
 /// The segments of a store and what they contain.
 #[derive(Debug)]
@@ -157,9 +157,7 @@ pub(super) fn read_value(segment: &Segment, span: Span) -> Result<Versioned, Sto
 
 /// Decodes a write of the log.
 pub(super) fn decode_value(bytes: &[u8], span: Span) -> Result<Versioned, StoreError> {
-    let value = read_write(bytes).and_then(|it| it.value).ok_or_else(|| {
-        damaged(format!("segment {} at {} is not what was written", span.segment, span.offset))
-    })?;
+    let value = read_write(bytes).and_then(|it| it.value).ok_or_else(|| changed(span))?;
     codec::decode(value).map_err(|error| damaged(error.to_string()))
 }
 

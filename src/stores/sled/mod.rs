@@ -15,15 +15,15 @@ mod thread;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::core::record::{Claim, Key, Queue};
-use crate::core::time::{Timestamp, millis};
+use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 use crate::stores::BodyFiles;
 use crate::stores::blocking;
 use crate::stores::codec::{self, CodecError};
+use crate::stores::opening::now;
 
 use database::Database;
 use table::{Applied, Table, from_codec};
@@ -83,8 +83,7 @@ impl Sled {
     /// [`StoreError::InUse`] if another process keeps the store open, [`StoreError::Damaged`] if the data cannot be
     /// read or acknowledged commits are missing, [`StoreError::Backend`] if the disk fails.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::open_with(dir, Timestamp::from_millis(millis(since_1970)))
+        Self::open_with(dir, now())
     }
 
     /// Opens the store like [`Sled::open`], at the time `now`.

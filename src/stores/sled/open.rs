@@ -5,21 +5,19 @@ use std::io::{self, Write};
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::sled::{Batch, Config, Db, Error, Mode};
 
 use crate::core::time::Timestamp;
 use crate::ports::store::StoreError;
+use crate::stores::opening::{LOCK_PATIENCE, LOCK_PAUSE};
 use crate::stores::{check_in_place, sync_dir};
 
 use super::STORE;
 use super::acknowledged::AcknowledgedCommits;
 use super::table::{DB, Table, commits, damaged, failed, from_sled};
 
-/// The longest wait for another process to release its lock.
-const PATIENCE: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(50);
 /// The size of the page cache of sled: 16 MiB, because most records are read soon after they were written.
 const CACHE_BYTES: u64 = 16_777_216;
 
@@ -99,10 +97,10 @@ fn open_db(dir: &Path) -> Result<Db, StoreError> {
             Ok(db) => return Ok(db),
             Err(Error::Corruption { .. }) if forget_half_snapshots(dir).map_err(failed)? => {}
             Err(error) if !is_locked(&error) => return Err(from_sled(error)),
-            Err(_) if began.elapsed() >= PATIENCE => {
+            Err(_) if began.elapsed() >= LOCK_PATIENCE => {
                 return Err(StoreError::InUse { store: STORE });
             }
-            Err(_) => thread::sleep(PAUSE),
+            Err(_) => thread::sleep(LOCK_PAUSE),
         }
     }
 }

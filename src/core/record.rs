@@ -306,6 +306,20 @@ impl Record {
         }
     }
 
+    /// Returns a batch and the ids of its jobs from the records that a store has for [`Key::Batch`] and
+    /// [`Key::BatchJobs`], in this order. `None` without the batch.
+    pub fn into_batch_and_jobs(
+        records: impl IntoIterator<Item = Self>,
+    ) -> Option<(BatchRecord, Vec<JobId>)> {
+        let mut records = records.into_iter();
+        let Some(Self::Batch(batch)) = records.next() else { return None };
+        let jobs = match records.next() {
+            Some(Self::BatchJobs(list)) => list.jobs,
+            _ => batch.inline_jobs.clone(),
+        };
+        Some((batch, jobs))
+    }
+
     /// Returns the queue and the time at which the record is due next. A store keeps this as an index.
     pub fn due(&self) -> Option<(Queue, Timestamp)> {
         let leased = |ready: Timestamp, lease: &Option<Lease>| lease.map_or(ready, |it| it.until);

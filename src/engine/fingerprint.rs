@@ -1,4 +1,4 @@
-//! The fingerprint of a submission, by which a second one with the same idempotency key is compared.
+//! The fingerprint of a submission, which is compared with that of an earlier one with the same idempotency key.
 
 use std::fmt;
 

@@ -100,15 +100,8 @@ impl Engine {
     ) -> Result<(BatchRecord, Vec<JobId>), EngineError> {
         let keys = vec![Key::Batch(id), Key::BatchJobs(id)];
         let found = self.shared.adapters.store.load(keys).await?;
-        let mut records = found.into_iter().flatten().map(|it| it.record);
-        let Some(Record::Batch(batch)) = records.next() else {
-            return Err(EngineError::BatchNotFound(id));
-        };
-        let jobs = match records.next() {
-            Some(Record::BatchJobs(list)) => list.jobs,
-            _ => batch.inline_jobs.clone(),
-        };
-        Ok((batch, jobs))
+        let records = found.into_iter().flatten().map(|it| it.record);
+        Record::into_batch_and_jobs(records).ok_or(EngineError::BatchNotFound(id))
     }
 
     /// Returns a batch's record and those of its jobs from one read, so that the tally agrees with the states.

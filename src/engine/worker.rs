@@ -226,7 +226,7 @@ async fn heartbeat(shared: &Shared, job: &Job) {
     }
 }
 
-/// Returns the claim by which this process holds the job.
+/// Returns the fence of the claim under which this process runs the job.
 fn fence_of(shared: &Shared, job: &Job) -> Fence {
     Fence { worker: shared.worker, claim: job.claims }
 }

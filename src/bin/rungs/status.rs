@@ -73,8 +73,8 @@ async fn list_batches(store: &dyn Store) -> CommandResult {
 async fn list_jobs(store: &dyn Store, id: BatchId) -> CommandResult {
     let failed = |error: StoreError| CliError::failed(&error);
     let found = store.load(vec![Key::Batch(id), Key::BatchJobs(id)]).await.map_err(failed)?;
-    let mut found = found.into_iter().flatten().map(|it| it.record);
-    let Some(Record::Batch(batch)) = found.next() else {
+    let found = found.into_iter().flatten().map(|it| it.record);
+    let Some((batch, jobs)) = Record::into_batch_and_jobs(found) else {
         let message = format!(
             "batch {id} not found: it does not exist in this store or has expired; `rungs status` without an id \
              lists the batches"
@@ -91,10 +91,6 @@ async fn list_jobs(store: &dyn Store, id: BatchId) -> CommandResult {
         "{:>4} {:<10} {:>4} {:>8} {:<40} {}",
         "page", "status", "tier", "credits", "job", "url"
     ));
-    let jobs = match found.next() {
-        Some(Record::BatchJobs(list)) => list.jobs,
-        _ => batch.inline_jobs,
-    };
     let keys = jobs.into_iter().map(Key::Job).collect();
     for found in store.load(keys).await.map_err(failed)?.into_iter().flatten() {
         if let Record::Job(job) = found.record {

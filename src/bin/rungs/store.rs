@@ -10,9 +10,6 @@ use crate::error::CliError;
 
 /// The prefix of a journal's directory.
 const JOURNAL: &str = "journal:";
-/// The files by which a directory is known to hold a store.
-const OF_JOURNAL: &str = "rungs-journal";
-const OF_SLED: &str = "rungs-store";
 
 /// A value of `--store`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,22 +33,20 @@ impl StorePath {
             let message = "--store: the directory is missing: use --store journal:DIR";
             return Err(OpenError::Usage(message.to_owned()));
         }
-        if !self.is_journal && dir.join(OF_JOURNAL).exists() {
-            return Err(OpenError::Usage(format!(
-                "--store: {shown} holds a journal: use --store {JOURNAL}{shown}"
-            )));
-        }
-        if self.is_journal && dir.join(OF_SLED).exists() {
-            return Err(OpenError::Usage(format!(
-                "--store: {shown} holds a sled store: use --store {shown}"
-            )));
-        }
         let opened: Result<Arc<dyn Store>, StoreError> = if self.is_journal {
             Journal::open(dir).map(|it| Arc::new(it) as _)
         } else {
             Sled::open(dir).map(|it| Arc::new(it) as _)
         };
-        opened.map_err(OpenError::Store)
+        opened.map_err(|error| match error {
+            StoreError::OtherStore { .. } if self.is_journal => OpenError::Usage(format!(
+                "--store: {shown} holds a sled store: use --store {shown}"
+            )),
+            StoreError::OtherStore { .. } => OpenError::Usage(format!(
+                "--store: {shown} holds a journal: use --store {JOURNAL}{shown}"
+            )),
+            error => OpenError::Store(error),
+        })
     }
 
     /// Returns `true` if there is something to open.

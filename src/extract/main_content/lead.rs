@@ -106,8 +106,7 @@ fn is_paragraph(doc: &Doc<'_>, id: Id) -> bool {
         && phrases::is_sentence(&doc.folded_text(id))
 }
 
-/// Returns `true` if a class around a paragraph names boilerplate. It stands outside the chosen part, and
-/// nothing else speaks for it.
+/// Returns `true` if a class around a paragraph names boilerplate: outside the chosen part, that is evidence enough.
 fn is_named(doc: &Doc<'_>, boilerplate: &BoilerplateMap, id: Id, root: Id) -> bool {
     let mut boxes = doc.around(id).take_while(|it| doc.end(*it) <= root);
     boxes.any(|it| boilerplate.of_node(it) != Boilerplate::None)

@@ -46,7 +46,8 @@ async fn lives(store: &dyn Store, count: usize, begun: Instant) -> usize {
         let new = new_jobs(count).into_iter();
         let new = new.map(|it| Write { key: it.key(), expected: None, record: Some(it) }).collect();
         store.commit(new).await.expect("committed");
-        let claim = Claim { limit: count, ..sample::claim(Queue::Jobs, 10) };
+        let mut claim = sample::claim(Queue::Jobs, 10);
+        claim.limit = count;
         let claimed = store.claim(claim).await.expect("claimed");
         lived += claimed.len();
         store.commit(claimed.into_iter().map(ended).collect()).await.expect("committed");

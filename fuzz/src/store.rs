@@ -193,14 +193,12 @@ impl Model {
     }
 
     async fn claim(&mut self, store: &dyn Store, bytes: &mut Bytes<'_>) {
-        let claim = Claim {
-            queue: bytes.pick(&Queue::ALL),
-            worker: WorkerId(bytes.number()),
-            now: Timestamp::from_millis(bytes.number()),
-            until: Timestamp::from_millis(bytes.number()),
-            limit: bytes.below(5),
-            shares: shares(bytes),
-        };
+        let queue = bytes.pick(&Queue::ALL);
+        let worker = WorkerId(bytes.number());
+        let now = Timestamp::from_millis(bytes.number());
+        let until = Timestamp::from_millis(bytes.number());
+        let limit = bytes.below(5);
+        let claim = Claim::new(queue, worker, now, until, limit).with_shares(shares(bytes));
         let mut waiting: Vec<(Timestamp, Key)> = Vec::new();
         for (key, versioned) in &self.records {
             if let Some((queue, at)) = due(&versioned.record)
@@ -357,7 +355,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
     let account = |bytes: &mut Bytes<'_>| {
         AccountId::new(bytes.pick(&["a", "ab", "a b", "é"])).expect("a name")
     };
-    match bytes.below(13) {
+    match bytes.below(14) {
         0 => Record::Account(sample::account(account(bytes).as_str(), bytes.number())),
         1 => {
             let expires_at = bytes.flag().then(|| moment(bytes));
@@ -393,6 +391,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
         })),
         9 => Record::AccountBatch(sample::owned(account(bytes).as_str(), bytes.below(3) as u64)),
         10 => Record::Usage(sample::usage(account(bytes).as_str(), bytes.below(3) as u64)),
+        12 => Record::Worker(sample::worker(bytes.below(3) as u64, moment(bytes))),
         11 => Record::BatchJobs(sample::batch_jobs(bytes.below(3) as u64, 6)),
         _ => Record::CacheEntry(with(sample::cached(0, sample::at(0)), |made| {
             made.digest = [bytes.pick(&[0, 1, 255]); 32];

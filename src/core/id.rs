@@ -216,7 +216,7 @@ impl TryFrom<String> for AccountId {
 }
 
 /// The id of one engine in the leases it takes: random, new at each start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkerId(pub u64);
 
 #[cfg(test)]

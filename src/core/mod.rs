@@ -40,6 +40,7 @@ pub mod price;
 pub mod record;
 pub mod request;
 pub mod robots;
+pub mod slots;
 #[doc(hidden)]
 pub mod step;
 pub mod tier;
@@ -48,3 +49,4 @@ pub mod url;
 pub mod usage;
 pub mod verdict;
 pub mod window;
+pub mod worker;

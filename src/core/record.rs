@@ -8,9 +8,12 @@ use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
 use crate::core::job::{BodyRef, Job, JobState, Lease};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, GrantRecord, LedgerEntry};
+use crate::core::slots::{Slot, Slots};
 use crate::core::tier::Tier;
 use crate::core::time::{Day, Timestamp};
+use crate::core::url::site_of;
 use crate::core::usage::DailyUsage;
+use crate::core::worker::WorkerRecord;
 
 /// The record of an idempotency key that was used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +117,8 @@ pub enum Key {
     Grant(AccountId, String),
     /// The list of a batch's jobs.
     BatchJobs(BatchId),
+    /// A process that claims.
+    Worker(WorkerId),
 }
 
 /// The kind of a record.
@@ -144,11 +149,13 @@ pub enum RecordKind {
     Grant = 11,
     /// Lists of a batch's jobs.
     BatchJobs = 12,
+    /// Processes that claim from a shared store.
+    Worker = 13,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Account,
         Self::Batch,
         Self::LedgerEntry,
@@ -161,6 +168,7 @@ impl RecordKind {
         Self::Usage,
         Self::Grant,
         Self::BatchJobs,
+        Self::Worker,
     ];
 }
 
@@ -180,6 +188,7 @@ impl Key {
             Self::Usage(..) => RecordKind::Usage,
             Self::Grant(..) => RecordKind::Grant,
             Self::BatchJobs(_) => RecordKind::BatchJobs,
+            Self::Worker(_) => RecordKind::Worker,
         }
     }
 
@@ -204,6 +213,7 @@ impl Key {
             Self::AccountBatch(account, batch) => of_account(&mut bytes, account, batch.as_bytes()),
             Self::Usage(account, day) => of_account(&mut bytes, account, &day.to_bytes()),
             Self::Grant(account, key) => of_account(&mut bytes, account, key.as_bytes()),
+            Self::Worker(id) => bytes.extend(id.0.to_be_bytes()),
         }
         bytes
     }
@@ -234,14 +244,25 @@ impl Queue {
     pub const ALL: [Self; 3] = [Self::Jobs, Self::Notifications, Self::Expiry];
 }
 
+/// The clock that decides what is due for a claim, and when its leases end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClaimClock {
+    /// The clock of the caller: [`Claim::now`] is the time.
+    #[default]
+    Caller,
+    /// The clock of the store. A store without one uses [`Claim::now`].
+    Store,
+}
+
 /// A claim of records that are due.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Claim {
     /// The queue.
     pub queue: Queue,
     /// The worker that claims.
     pub worker: WorkerId,
-    /// The current time.
+    /// The current time by the clock of the caller.
     pub now: Timestamp,
     /// The time at which the lease expires.
     pub until: Timestamp,
@@ -249,6 +270,55 @@ pub struct Claim {
     pub limit: usize,
     /// The number of jobs to take of each account and site; other queues have no shares.
     pub shares: Shares,
+    /// The clock that decides what is due and when leases end.
+    pub clock: ClaimClock,
+    /// The slots to take records from. A store that is not shared may ignore it: its engine has all slots.
+    pub slots: Slots,
+    /// The most records to take of one slot. A store that is not shared may ignore it.
+    pub per_slot: usize,
+}
+
+impl Claim {
+    /// Returns a claim of up to `limit` records from all slots, without shares.
+    pub fn new(
+        queue: Queue,
+        worker: WorkerId,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Self {
+        let (shares, slots, per_slot) = (Shares::default(), Slots::ALL, usize::MAX);
+        let clock = ClaimClock::Caller;
+        Self { queue, worker, now, until, limit, shares, clock, slots, per_slot }
+    }
+
+    /// Takes no more of each account and site than these shares.
+    #[must_use]
+    pub fn with_shares(self, shares: Shares) -> Self {
+        Self { shares, ..self }
+    }
+
+    /// Takes only from these slots, and at most `per_slot` records of each.
+    #[must_use]
+    pub fn within(self, slots: Slots, per_slot: usize) -> Self {
+        Self { slots, per_slot, ..self }
+    }
+
+    /// Lets the clock of the store decide, if it has one.
+    #[must_use]
+    pub fn by_the_stores_clock(self) -> Self {
+        Self { clock: ClaimClock::Store, ..self }
+    }
+
+    /// Returns the claim as it is carried out by a store whose clock shows `now`: at that time, for a lease of the same
+    /// duration. A claim by the clock of the caller stays as it is.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        match self.clock {
+            ClaimClock::Caller => self,
+            ClaimClock::Store => Self { now, until: now.after(self.until.since(self.now)), ..self },
+        }
+    }
 }
 
 /// A record of a store.
@@ -283,6 +353,8 @@ pub enum Record {
     Grant(GrantRecord),
     /// The list of a batch's jobs, unless the batch is small.
     BatchJobs(BatchJobs),
+    /// A process that claims from a shared store.
+    Worker(WorkerRecord),
 }
 
 impl Record {
@@ -303,6 +375,7 @@ impl Record {
             Self::Usage(it) => Key::Usage(it.account.clone(), it.day),
             Self::Grant(it) => Key::Grant(it.account.clone(), it.key.clone()),
             Self::BatchJobs(it) => Key::BatchJobs(it.batch),
+            Self::Worker(it) => Key::Worker(it.id),
         }
     }
 
@@ -334,6 +407,7 @@ impl Record {
             Self::Batch(batch) => batch.expires_at.map(|at| (Queue::Expiry, at)),
             Self::CacheEntry(it) => Some((Queue::Expiry, it.expires_at)),
             Self::Usage(it) => Some((Queue::Expiry, it.expires_at())),
+            Self::Worker(it) => Some((Queue::Expiry, it.expires_at())),
             Self::Account(_)
             | Self::LedgerEntry(_)
             | Self::Site(_)
@@ -341,6 +415,34 @@ impl Record {
             | Self::AccountBatch(_)
             | Self::Grant(_)
             | Self::BatchJobs(_) => None,
+        }
+    }
+
+    /// Returns the queue whose waiters in other processes should hear that the record was written at `now`: a job or a
+    /// notification that is due and free, or a batch that has ended. A shared store calls it for `Store::changed`.
+    pub fn wakes(&self, now: Timestamp) -> Option<Queue> {
+        let is_free = match self {
+            Self::Job(job) => job.lease.is_none(),
+            Self::Notification(it) => it.lease.is_none(),
+            Self::Batch(batch) => return batch.expires_at.map(|_| Queue::Expiry),
+            _ => false,
+        };
+        self.due().filter(|(_, at)| is_free && *at <= now).map(|(queue, _)| queue)
+    }
+
+    /// Returns the slot of the record, which never changes. A store that is shared keeps it beside [`Record::due`].
+    ///
+    /// Jobs have the slot of their site and notifications that of their receiver, so that one process paces all
+    /// requests to a site. Other records have the slot of their key.
+    pub fn slot(&self) -> Slot {
+        let site = match self {
+            Self::Job(job) => Some(job.request.page().site()),
+            Self::Notification(it) => it.url.as_deref().and_then(site_of),
+            _ => None,
+        };
+        match site {
+            Some(site) => Slot::of(site.as_bytes()),
+            None => Slot::of(&self.key().to_bytes()),
         }
     }
 
@@ -398,8 +500,7 @@ mod tests {
     }
 
     fn claim() -> Claim {
-        let shares = Shares::default();
-        Claim { queue: Queue::Jobs, worker: MINE, now: at(5), until: at(35), limit: 1, shares }
+        Claim::new(Queue::Jobs, MINE, at(5), at(35), 1)
     }
 
     #[test]
@@ -426,6 +527,8 @@ mod tests {
             Key::Grant(account("a"), "bc".to_owned()),
             Key::Grant(account("ab"), "c".to_owned()),
             Key::BatchJobs(batch(1).id),
+            Key::Worker(WorkerId(2)),
+            Key::Worker(WorkerId(256)),
         ];
 
         assert!(keys.is_sorted_by(|a, b| a < b));
@@ -449,6 +552,41 @@ mod tests {
         assert_eq!(Record::Batch(batch(1)).due(), None);
         assert_eq!(Record::Batch(ended).due(), Some((Queue::Expiry, at(7))));
         assert_eq!(Record::Account(account(0)).due(), None);
+    }
+
+    #[test]
+    fn jobs_and_notifications_have_the_slot_of_their_site() {
+        let to = |url: &str| Notification { url: Some(url.to_owned()), ..notice() };
+
+        let site = Slot::of(b"example.com");
+        assert_eq!(Record::Job(job()).slot(), site);
+        assert_eq!(Record::Job(held_job()).slot(), site, "whatever becomes of it");
+        assert_eq!(Record::Notification(to("https://example.com/hook")).slot(), site);
+        let key = Key::Notification(notice().id).to_bytes();
+        assert_eq!(Record::Notification(notice()).slot(), Slot::of(&key), "without a receiver");
+        assert_eq!(Record::Batch(batch(1)).slot(), Slot::of(&Key::Batch(batch(1).id).to_bytes()));
+    }
+
+    #[test]
+    fn what_others_can_act_on_wakes_them() {
+        let later = Job { ready_at: at(6), ..job() };
+        let ended = crate::core::batch::BatchRecord { expires_at: Some(at(7)), ..batch(1) };
+
+        assert_eq!(Record::Job(job()).wakes(at(5)), Some(Queue::Jobs));
+        assert_eq!(Record::Job(later).wakes(at(5)), None);
+        assert_eq!(Record::Job(held_job()).wakes(at(50)), None);
+        assert_eq!(Record::Notification(notice()).wakes(at(5)), Some(Queue::Notifications));
+        assert_eq!(Record::Batch(ended).wakes(at(5)), Some(Queue::Expiry));
+        assert_eq!(Record::Batch(batch(1)).wakes(at(5)), None);
+        assert_eq!(Record::Account(account(0)).wakes(at(5)), None);
+    }
+
+    #[test]
+    fn a_claim_keeps_its_duration_by_another_clock() {
+        let moved = claim().by_the_stores_clock().at(at(700));
+
+        assert_eq!((moved.now, moved.until), (at(700), at(730)));
+        assert_eq!(claim().at(at(700)), claim(), "by the clock of the caller");
     }
 
     #[test]

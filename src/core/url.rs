@@ -75,7 +75,7 @@ impl PageUrl {
 
     /// Returns `true` if the scheme is `https`.
     pub fn is_https(&self) -> bool {
-        self.0.as_bytes().get(4).is_some_and(|it| it.eq_ignore_ascii_case(&b's'))
+        is_https(&self.0)
     }
 
     /// Returns the host in lower case, without user info and port.
@@ -87,16 +87,25 @@ impl PageUrl {
     /// Returns the host, and the port if it is not the default of the scheme: the site by which
     /// pacing counts.
     pub fn site(&self) -> String {
-        let rest = after_scheme(&self.0).unwrap_or_default();
-        let (host, port) = host_and_port(authority(rest));
-        let host = host.to_ascii_lowercase();
-        let own = if self.is_https() { 443 } else { 80 };
-        // As a number: `:080` is the same site, and must not be counted as another.
-        match port.and_then(|it| it.parse::<u16>().ok()).filter(|it| *it != own) {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
-        }
+        site_of(&self.0).unwrap_or_default()
     }
+}
+
+/// Returns the site of a URL, or `None` if its scheme is neither `http` nor `https`.
+pub(in crate::core) fn site_of(url: &str) -> Option<String> {
+    let rest = after_scheme(url)?;
+    let (host, port) = host_and_port(authority(rest));
+    let host = host.to_ascii_lowercase();
+    let own = if is_https(url) { 443 } else { 80 };
+    // As a number: `:080` is the same site, and must not be counted as another.
+    Some(match port.and_then(|it| it.parse::<u16>().ok()).filter(|it| *it != own) {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    })
+}
+
+fn is_https(url: &str) -> bool {
+    url.as_bytes().get(4).is_some_and(|it| it.eq_ignore_ascii_case(&b's'))
 }
 
 fn after_scheme(text: &str) -> Option<&str> {

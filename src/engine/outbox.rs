@@ -20,7 +20,6 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::core::batch::{DeliveryAttempt, Notification, NotificationState};
-use crate::core::claims::Shares;
 use crate::core::record::{Claim, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::engine::changes::{PutBack, RecordDelivery};
@@ -157,7 +156,7 @@ impl Outbox {
         let deliveries = shared.config.settings.deliveries;
         let limit = deliveries.min(MAX_WAITING - self.waiting.len());
         let (queue, worker) = (Queue::Notifications, shared.worker);
-        let claim = Claim { queue, worker, now, until, limit, shares: Shares::default() };
+        let claim = Claim::new(queue, worker, now, until, limit);
         let claimed = match shared.adapters.store.claim(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {

@@ -10,7 +10,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::claims::Shares;
 use crate::core::record::{Claim, Queue, Record};
 use crate::engine::changes::{Expire, Forget};
 use crate::engine::error::EngineError;
@@ -40,8 +39,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn round(shared: &Shared) -> Result<usize, EngineError> {
     let now = shared.now();
     let (queue, worker) = (Queue::Expiry, shared.worker);
-    let limit = RECORDS_PER_ROUND;
-    let claim = Claim { queue, worker, now, until: now, limit, shares: Shares::default() };
+    let claim = Claim::new(queue, worker, now, now, RECORDS_PER_ROUND);
     let due = shared.adapters.store.claim(claim).await?;
     let count = due.len();
     for found in due {

@@ -104,14 +104,8 @@ async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>
         return Ok(Vec::new());
     }
     let until = now.after(shared.config.settings.lease);
-    let claim = Claim {
-        queue: Queue::Jobs,
-        worker: shared.worker,
-        now,
-        until,
-        limit,
-        shares: shared.shares(),
-    };
+    let claim = Claim::new(Queue::Jobs, shared.worker, now, until, limit);
+    let claim = claim.with_shares(shared.shares());
     let found = shared.adapters.store.claim(claim).await?;
     Ok(found
         .into_iter()

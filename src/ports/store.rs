@@ -3,12 +3,15 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::core::backoff::Backoff;
 use crate::core::id::BatchId;
 use crate::core::job::BodyRef;
 use crate::core::record::{Claim, Key, Queue, Record, RecordKind};
 use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
+use crate::ports::clock::{Clock, Entropy};
 
 /// An error of a store.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,18 @@ pub enum StoreError {
         store: &'static str,
         /// The part that cannot be read.
         what: String,
+    },
+    /// The store cannot be reached for now: a lost connection, or a failover. Nothing was written, and the same call may
+    /// succeed later.
+    ///
+    /// A store that loses its connection during a commit finds out whether the commit was applied before it returns this
+    /// error, or returns [`StoreError::Backend`].
+    #[error("the {store} store cannot be reached: retry later")]
+    Unavailable {
+        /// The name of the store.
+        store: &'static str,
+        /// The error of the connection.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The backend failed. The write may or may not have been applied.
     #[error("the {store} store failed")]
@@ -118,6 +133,42 @@ pub fn has_duplicate_keys(writes: &[Write]) -> bool {
     !writes.iter().all(|it| seen.insert(&it.key))
 }
 
+/// Decides what [`Store::apply`] writes, from the records with its keys. No write is a decision too.
+pub type Decide<'a> = Box<dyn FnMut(Vec<Option<Versioned>>) -> Vec<Write> + Send + 'a>;
+
+/// The waits between the tries of [`Store::apply`]: none before the second try, then up to 2 ms, doubling up to 250 ms.
+/// Each is random, so that writers that met once do not meet again.
+#[derive(Debug)]
+pub struct Retries<'a> {
+    clock: &'a dyn Clock,
+    entropy: &'a dyn Entropy,
+    /// The time by [`Clock::monotonic`] after which no try begins.
+    ends: Duration,
+    tries: u32,
+}
+
+impl<'a> Retries<'a> {
+    const WAITS: Backoff =
+        Backoff::new(u32::MAX, Duration::from_millis(2), Duration::from_millis(250));
+
+    /// Returns the waits of a call that begins now and gives up after `limit`.
+    pub fn new(clock: &'a dyn Clock, entropy: &'a dyn Entropy, limit: Duration) -> Self {
+        Self { clock, entropy, ends: clock.monotonic().saturating_add(limit), tries: 0 }
+    }
+
+    /// Waits before the next try. Returns `false` if there is no time left for one.
+    pub async fn wait(&mut self) -> bool {
+        if self.tries > 0 {
+            let longest = Self::WAITS.exact(self.tries, 2).as_millis();
+            let longest = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
+            let wait = Duration::from_millis(self.entropy.random_u64() % longest);
+            self.clock.sleep(wait).await;
+        }
+        self.tries = self.tries.saturating_add(1);
+        self.clock.monotonic() < self.ends
+    }
+}
+
 /// Keeps records. A store makes no decisions: the core computes the new record, and the store writes it if the
 /// versions still match.
 ///
@@ -128,12 +179,25 @@ pub fn has_duplicate_keys(writes: &[Write]) -> bool {
 /// * **Versions.** A commit whose `expected` differs for any key fails with [`StoreError::Conflict`].
 /// * **Each key once.** A commit that names a key twice ([`has_duplicate_keys`]) fails in the same way, because
 ///   the second change was not computed from the result of the first.
-/// * **Durable.** An acknowledged commit of a durable store survives a crash of the process. Opening the store
-///   releases the leases of the previous process ([`Record::abandoned`]).
+/// * **Durable.** An acknowledged commit of a durable store survives a crash of the process. Opening a store that one
+///   process owns releases the leases of the process before ([`Record::abandoned`]).
 /// * **Indexed.** The same commit updates a record and its index entry, which is [`Record::due`].
 /// * **Keys are bytes.** [`Key::to_bytes`] distinguishes and orders keys, without case folding or trimming.
 ///
 /// Run the kit in `rungs::testkit::store` against your implementation to check all six.
+///
+/// # Stores that several processes share
+///
+/// A store that several processes open at once returns `true` from [`Store::is_shared`], and keeps this in addition:
+///
+/// * **Leases expire.** Opening the store releases no lease: its holder may be alive.
+/// * **One clock.** A claim by [`ClaimClock::Store`](crate::core::record::ClaimClock) is carried out at the time that the
+///   clock of the store shows ([`Claim::at`]), and [`Store::now`] returns that time. A process whose own clock is wrong
+///   steals nothing.
+/// * **Slots.** A claim takes only records in [`Claim::slots`], by [`Record::slot`], and at most
+///   [`Claim::per_slot`] of each.
+/// * **No lost update.** Concurrent calls of [`Store::apply`] for one record all succeed, one after another.
+/// * **Wake-ups.** [`Store::changed`] resolves soon after another process wrote something to act on.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Loads the records with these keys, in the order of the keys.
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>>;
@@ -150,6 +214,56 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Writes all changes or none.
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Loads the records with these keys, in the order of the keys, lets `decide` decide, and writes the result. If a
+    /// record changed meanwhile, everything is done again; the last decision counts.
+    ///
+    /// A decision may also write keys that are not in `keys`, which are compared as in a commit. A write of a key
+    /// that is in `keys` expects the version that the decision was given.
+    ///
+    /// The default tries again after a conflict. A store that can lock records does better to lock those with `keys`, in
+    /// the order of their bytes: with many writers, those that are late wait instead of failing.
+    ///
+    /// Fails with [`StoreError::Conflict`] once `retries` are used up.
+    fn apply<'a>(
+        &'a self,
+        keys: Vec<Key>,
+        mut decide: Decide<'a>,
+        mut retries: Retries<'a>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            loop {
+                let writes = decide(self.load(keys.clone()).await?);
+                if writes.is_empty() {
+                    return Ok(());
+                }
+                match self.commit(writes).await {
+                    Err(StoreError::Conflict) if retries.wait().await => {}
+                    done => return done,
+                }
+            }
+        })
+    }
+
+    /// Returns `true` if several processes may open the store at once. Defaults to `false`.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Resolves soon after another process wrote a record that wakes `queue` ([`Record::wakes`]). It is a hint: nothing is
+    /// lost if it never resolves, which is the default, because the engine looks once a second.
+    ///
+    /// The engine has one task per queue that calls this again and again. A store may combine many wake-ups into one.
+    fn changed(&self, queue: Queue) -> BoxFuture<'_, ()> {
+        let _ = queue;
+        Box::pin(std::future::pending())
+    }
+
+    /// Returns the time by the clock of the store, by which leases begin and expire. `None`, the default, if the store
+    /// has no clock and the engine's is used.
+    fn now(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Returns the earliest time, not before `from`, at which a record of `queue` is due.
     fn due(
@@ -187,6 +301,27 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         from: Timestamp,
     ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
         (**self).due(queue, from)
+    }
+
+    fn apply<'a>(
+        &'a self,
+        keys: Vec<Key>,
+        decide: Decide<'a>,
+        retries: Retries<'a>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).apply(keys, decide, retries)
+    }
+
+    fn is_shared(&self) -> bool {
+        (**self).is_shared()
+    }
+
+    fn changed(&self, queue: Queue) -> BoxFuture<'_, ()> {
+        (**self).changed(queue)
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        (**self).now()
     }
 
     fn bodies(&self) -> Option<Arc<dyn Bodies>> {

@@ -1,12 +1,13 @@
 //! The store in memory, which is also the reference for the other stores in tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::core::claims::JobIndex;
 use crate::core::id::BatchId;
 use crate::core::job::BodyRef;
 use crate::core::record::{Claim, Key, Queue, Record};
+use crate::core::slots::Slot;
 use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
 use crate::ports::store::{
@@ -112,10 +113,22 @@ impl Shared {
         }
         let first = (claim.queue, Timestamp::default(), Vec::new());
         let due = self.due.range(first..);
-        due.take_while(|(queue, at, _)| *queue == claim.queue && *at <= claim.now)
-            .take(claim.limit)
-            .map(|(_, _, key)| key.clone())
-            .collect()
+        let due = due
+            .take_while(|(queue, at, _)| *queue == claim.queue && *at <= claim.now)
+            .map(|(_, _, key)| key.clone());
+        if claim.slots.is_all() && claim.per_slot == usize::MAX {
+            return due.take(claim.limit).collect();
+        }
+        let mut taken = HashMap::<Slot, usize>::new();
+        due.filter(|key| {
+            let Some(slot) = self.records.get(key).map(|it| it.record.slot()) else { return false };
+            let of_slot = taken.entry(slot).or_default();
+            let is_taken = claim.slots.contains(slot) && *of_slot < claim.per_slot;
+            *of_slot += usize::from(is_taken);
+            is_taken
+        })
+        .take(claim.limit)
+        .collect()
     }
 
     fn claim(&mut self, claim: &Claim) -> Vec<Versioned> {

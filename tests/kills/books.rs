@@ -125,7 +125,8 @@ impl Books {
             | Record::CacheEntry(_)
             | Record::AccountBatch(_)
             | Record::Usage(_)
-            | Record::Grant(_) => {
+            | Record::Grant(_)
+            | Record::Worker(_) => {
                 unreachable!("not asked for")
             }
         }

@@ -165,7 +165,11 @@ impl Oracle {
             Key::BatchJobs(id) => {
                 self.check(6, !rewritten, || format!("the jobs of {id} are others now"));
             }
-            Key::Site(_) | Key::CacheEntry(_) | Key::AccountBatch(..) | Key::Usage(..) => {}
+            Key::Site(_)
+            | Key::CacheEntry(_)
+            | Key::AccountBatch(..)
+            | Key::Usage(..)
+            | Key::Worker(_) => {}
         }
     }
 

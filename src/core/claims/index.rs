@@ -8,6 +8,7 @@ use crate::core::claims::{Priority, Shares};
 use crate::core::id::{AccountId, JobId};
 use crate::core::job::Job;
 use crate::core::record::{Claim, Record};
+use crate::core::slots::{Slot, Slots};
 use crate::core::time::Timestamp;
 
 /// The jobs of one account and site with one priority.
@@ -16,6 +17,7 @@ struct Lane {
     account: AccountId,
     priority: Priority,
     site: String,
+    slot: Slot,
 }
 
 /// The first job of each lane of an account, by the time at which it is due, for each priority.
@@ -54,11 +56,9 @@ impl JobIndex {
     }
 
     fn add(&mut self, job: &Job, at: Timestamp) {
-        let lane = Lane {
-            account: job.account.clone(),
-            priority: job.priority,
-            site: job.request.page().site(),
-        };
+        let site = job.request.page().site();
+        let slot = Slot::of(site.as_bytes());
+        let lane = Lane { account: job.account.clone(), priority: job.priority, site, slot };
         let lane = match self.lanes.get_key_value(&lane) {
             Some((known, _)) => Arc::clone(known),
             None => Arc::new(lane),
@@ -125,6 +125,9 @@ struct LaneTurn<'a> {
 struct Turns<'a> {
     index: &'a JobIndex,
     shares: &'a Shares,
+    /// The slots to take jobs from, and the most of each.
+    slots: &'a Slots,
+    per_slot: usize,
     now: Timestamp,
     /// The lanes to look at per priority and account: those that are passed over are of listed sites.
     most_lanes: usize,
@@ -133,6 +136,8 @@ struct Turns<'a> {
     lanes: HashMap<&'a AccountId, (BinaryHeap<Reverse<LaneTurn<'a>>>, usize)>,
     /// The jobs taken of each site.
     taken: HashMap<&'a str, usize>,
+    /// The jobs taken of each slot.
+    taken_of_slots: HashMap<Slot, usize>,
 }
 
 impl<'a> Turns<'a> {
@@ -149,11 +154,14 @@ impl<'a> Turns<'a> {
         Self {
             index,
             shares,
+            slots: &claim.slots,
+            per_slot: claim.per_slot,
             now,
             most_lanes: claim.limit.saturating_add(shares.sites.len()),
             accounts: accounts.collect(),
             lanes: HashMap::new(),
             taken: HashMap::new(),
+            taken_of_slots: HashMap::new(),
         }
     }
 
@@ -180,9 +188,7 @@ impl<'a> Turns<'a> {
         let heads = self.index.accounts.get(account).into_iter().flatten();
         let lanes = heads.flat_map(move |heads| {
             let due = heads.iter().take_while(move |(at, _)| *at <= self.now);
-            due.map(|(_, lane)| lane)
-                .filter(move |it| self.has_room(&it.site))
-                .take(self.most_lanes)
+            due.map(|(_, lane)| lane).filter(move |it| self.has_room(it)).take(self.most_lanes)
         });
         lanes.filter_map(|lane| self.turn(lane, None)).map(Reverse).collect()
     }
@@ -191,7 +197,7 @@ impl<'a> Turns<'a> {
     fn next_of(&mut self, lanes: &mut BinaryHeap<Reverse<LaneTurn<'a>>>) -> Option<JobId> {
         while let Some(Reverse(turn)) = lanes.pop() {
             let lane = turn.lane;
-            if !self.has_room(&lane.site) {
+            if !self.has_room(lane) {
                 continue;
             }
             let load = self.load(&lane.site);
@@ -201,6 +207,7 @@ impl<'a> Turns<'a> {
                 continue;
             }
             *self.taken.entry(&lane.site).or_default() += 1;
+            *self.taken_of_slots.entry(lane.slot).or_default() += 1;
             lanes.extend(self.turn(lane, Some((turn.at, turn.job))).map(Reverse));
             return Some(turn.job);
         }
@@ -222,8 +229,11 @@ impl<'a> Turns<'a> {
         self.shares.of_site(site).in_hand.saturating_add(taken)
     }
 
-    fn has_room(&self, site: &str) -> bool {
-        self.load(site) < self.shares.of_site(site).most
+    fn has_room(&self, lane: &Lane) -> bool {
+        let of_slot = self.taken_of_slots.get(&lane.slot).copied().unwrap_or_default();
+        self.slots.contains(lane.slot)
+            && of_slot < self.per_slot
+            && self.load(&lane.site) < self.shares.of_site(&lane.site).most
     }
 }
 
@@ -280,8 +290,12 @@ mod tests {
             shares.accounts.insert(account(number as u64), share);
         }
         shares.after = (draw(2) == 0).then(|| account(draw(4) as u64));
-        let limit = draw(12);
-        Claim { queue: Queue::Jobs, worker: MINE, now: at(15), until: at(60), limit, shares }
+        let (limit, per_slot) = (draw(12), draw(5));
+        let slots =
+            if draw(2) == 0 { Slots::ALL } else { Slot::all().filter(|_| draw(2) == 0).collect() };
+        Claim::new(Queue::Jobs, MINE, at(15), at(60), limit)
+            .with_shares(shares)
+            .within(slots, if per_slot == 0 { usize::MAX } else { per_slot })
     }
 
     /// Picks as [`JobIndex::pick`] does, by looking at every job each time.
@@ -297,9 +311,14 @@ mod tests {
                 let now = taken.iter().filter(|it| it.account == *account).count();
                 shares.of_account(account).in_hand + now
             };
+            let slot_of = |it: &Job| Slot::of(it.request.page().site().as_bytes());
             let may = |it: &&Job| {
                 let site = it.request.page().site();
+                let slot = slot_of(it);
+                let of_slot = taken.iter().filter(|it| slot_of(it) == slot).count();
                 it.ready_at <= claim.now
+                    && claim.slots.contains(slot)
+                    && of_slot < claim.per_slot
                     && !taken.iter().any(|other| other.id == it.id)
                     && of_site(&site) < shares.of_site(&site).most
                     && of_account(&it.account) < shares.of_account(&it.account).most

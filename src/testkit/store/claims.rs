@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio::task::{JoinSet, yield_now};
 
 use super::{AnyStore, abandoned_after, assert_conflict, at_once, get, job_at, put, sample};
-use crate::core::claims::Shares;
 use crate::core::id::WorkerId;
 use crate::core::job::{Job, JobState, Lease};
 use crate::core::record::{Claim, Queue, Record};
@@ -294,14 +293,8 @@ pub async fn a_claimed_record_is_the_one_that_the_core_returns(store: AnyStore) 
     add_job(&store, 1, 1).await;
 
     for (queue, before) in [(Queue::Jobs, job_at(1, 1)), (Queue::Notifications, notice)] {
-        let claim = Claim {
-            queue,
-            worker: WorkerId(u64::MAX - 1),
-            now: sample::at(17),
-            until: sample::at(1_018),
-            limit: 3,
-            shares: Shares::default(),
-        };
+        let worker = WorkerId(u64::MAX - 1);
+        let claim = Claim::new(queue, worker, sample::at(17), sample::at(1_018), 3);
         must_eq!(
             claimed(&store, claim.clone()).await,
             [before.claimed(&claim).expect("the record is due")],

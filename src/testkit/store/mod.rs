@@ -2,9 +2,11 @@
 //!
 //! [`crate::store_conformance!`] makes each check a `#[test]` of its own; [`check_all`] runs all of them
 //! without a test harness. Durable stores are also checked over a reopening, by
-//! [`crate::store_reopen_conformance!`] and [`check_all_reopened`]. The checks themselves are not part of
+//! [`crate::store_reopen_conformance!`] and [`check_all_reopened`], and those that several processes share with several
+//! handles, by [`crate::shared_store_conformance!`] and [`check_all_shared`]. The checks themselves are not part of
 //! the public API.
 
+mod apply;
 mod bodies;
 mod claims;
 mod commits;
@@ -16,9 +18,13 @@ mod reopen;
 #[doc(hidden)]
 pub mod sample;
 mod scratch;
+mod shared;
+mod shared_handle;
 mod shares;
 mod steps;
 
+#[doc(hidden)]
+pub use apply::*;
 #[doc(hidden)]
 pub use bodies::*;
 #[doc(hidden)]
@@ -36,6 +42,8 @@ pub use records::*;
 #[doc(hidden)]
 pub use reopen::*;
 pub use scratch::Scratch;
+pub use shared::*;
+pub use shared_handle::SharedHandle;
 #[doc(hidden)]
 pub use shares::*;
 #[doc(hidden)]
@@ -273,6 +281,11 @@ macro_rules! each_store_check {
             a_heavier_account_gets_more_turns
             urgent_jobs_of_an_account_come_first
             due_leaves_out_what_was_due_before
+            a_decision_gets_its_records_and_is_written
+            a_decision_without_writes_changes_nothing
+            a_decision_that_stays_stale_conflicts
+            concurrent_decisions_lose_no_update
+            decisions_in_opposite_order_both_end
             the_end_of_a_job_is_one_commit
             a_late_result_changes_nothing
             a_batch_that_many_workers_end_adds_up

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::core::batch::{
     BatchJobs, BatchKind, BatchRecord, Notification, NotificationKind, NotificationState, Tally,
 };
-use crate::core::claims::{Priority, Shares};
+use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
@@ -19,6 +19,7 @@ use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::usage::DailyUsage;
 use crate::core::verdict::Verdict;
+use crate::core::worker::WorkerRecord;
 
 /// Returns the time `millis` milliseconds after the start of 1970.
 pub fn at(millis: u64) -> Timestamp {
@@ -230,12 +231,18 @@ pub fn every_kind() -> Vec<Record> {
         Record::Usage(usage("a", 20_000)),
         Record::Grant(grant("a", "invoice-17")),
         Record::BatchJobs(batch_jobs(1, 6)),
+        Record::Worker(worker(7, at(90))),
     ]
 }
 
 /// The list of the jobs of batch `number`.
 pub fn batch_jobs(number: u64, jobs: u64) -> BatchJobs {
     BatchJobs::new(batch_id(number), (0..jobs).map(job_id).collect())
+}
+
+/// A process that counts as alive until `until`.
+pub fn worker(id: u64, until: Timestamp) -> WorkerRecord {
+    WorkerRecord::new(WorkerId(id), at(5), until)
 }
 
 /// A grant to this account.
@@ -246,12 +253,5 @@ pub fn grant(owner: &str, key: &str) -> GrantRecord {
 
 /// A claim of up to ten at `now`, whose lease runs for 100 ms.
 pub fn claim(queue: Queue, now: u64) -> Claim {
-    Claim {
-        queue,
-        worker: WorkerId(1),
-        now: at(now),
-        until: at(now.saturating_add(100)),
-        limit: 10,
-        shares: Shares::default(),
-    }
+    Claim::new(queue, WorkerId(1), at(now), at(now.saturating_add(100)), 10)
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rungs::core::batch::NotificationState;
-use rungs::core::claims::Shares;
 use rungs::core::credits::Credits;
 use rungs::core::failure::{ErrorCode, JobError};
 use rungs::core::id::{JobId, NotificationId, WorkerId};
@@ -158,8 +157,7 @@ fn waits(world: &World) -> bool {
 
 fn claim(world: &World, at: usize, queue: Queue) -> Claim {
     let (now, until) = (world.now, world.now.after(LEASE));
-    let shares = Shares::default();
-    Claim { queue, worker: world.workers[at].id, now, until, limit: 1, shares }
+    Claim::new(queue, world.workers[at].id, now, until, 1)
 }
 
 /// The world after `action`.

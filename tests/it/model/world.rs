@@ -308,7 +308,8 @@ impl Identity<'_> {
             | Record::AccountBatch(_)
             | Record::Usage(_)
             | Record::Grant(_)
-            | Record::BatchJobs(_) => {}
+            | Record::BatchJobs(_)
+            | Record::Worker(_) => {}
         }
     }
 }

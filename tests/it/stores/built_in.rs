@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::future::ready;
 
 use rungs::core::record::{Key, Record};
 use rungs::ports::store::{Bodies, Store, StoreError};
 use rungs::stores::{BodyFiles, Journal, Memory, Sled};
 use rungs::testkit::run;
-use rungs::testkit::store::{CHECKS, REOPEN_CHECKS, Scratch, get, put, sample};
+use rungs::testkit::store::{
+    CHECKS, REOPEN_CHECKS, SHARED_CHECKS, Scratch, SharedHandle, get, put, sample,
+};
 
 rungs::store_conformance!(memory, Memory::default());
 
@@ -21,6 +24,11 @@ rungs::store_conformance!(journal, fresh_journal());
 
 rungs::store_reopen_conformance!(journal_reopened, |dir: &std::path::Path| {
     Journal::open(dir).expect("it opens")
+});
+
+rungs::shared_store_conformance!(shared_memory, {
+    let first = SharedHandle::new(Memory::default());
+    move || ready(first.open())
 });
 
 thread_local! {
@@ -281,9 +289,15 @@ fn both_stores_keep_bodies_beside_the_records() {
 fn the_kit_has_not_shrunk() {
     let mut names: Vec<_> = CHECKS.iter().map(|it| it.0).collect();
     names.extend(REOPEN_CHECKS.iter().map(|it| it.0));
-    assert!(CHECKS.len() >= 85, "{} checks of any store", CHECKS.len());
+    names.extend(SHARED_CHECKS.iter().map(|it| it.0));
+    assert!(SHARED_CHECKS.len() >= 9, "{} checks of a shared store", SHARED_CHECKS.len());
+    assert!(CHECKS.len() >= 90, "{} checks of any store", CHECKS.len());
     assert!(REOPEN_CHECKS.len() >= 18, "{} checks of a durable store", REOPEN_CHECKS.len());
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), CHECKS.len() + REOPEN_CHECKS.len(), "two checks have one name");
+    assert_eq!(
+        names.len(),
+        CHECKS.len() + REOPEN_CHECKS.len() + SHARED_CHECKS.len(),
+        "two checks have one name"
+    );
 }

@@ -80,6 +80,22 @@ pub(crate) enum Fault {
     WeighsAllAlike,
     IgnoresPriorities,
     ForgetsWhereToBegin,
+    // Decisions.
+    DecidesInTheOrderOfKeys,
+    TouchesWhatItLocks,
+    AppliesUnchecked,
+    TriesOnce,
+    // Several handles.
+    DeniesThatItIsShared,
+    KeepsHandlesApart,
+    ReleasesLeasesOfTheLiving,
+    ClaimsLate,
+    TrustsTheCallersClock,
+    HasNoClock,
+    ClaimsFromEverySlot,
+    TakesAllOfASlot,
+    NeverWakes,
+    WakesForJobsOnly,
     // Bodies.
     RemovesNeighbours,
     NamesBodiesByLength,

@@ -1,6 +1,7 @@
 //! The proof of the store kit: each of these stores has one mistake, and the checks named beside it
 //! catch it. What is not named here may catch it too.
 
+mod apply;
 mod bodies;
 mod disk;
 mod fault;
@@ -15,15 +16,19 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::checks::{self, failures};
+use apply::Flawed;
 use fault::Fault;
 use model::Model;
 use rungs::testkit::store::{
-    CHECKS, REOPEN_CHECKS, check_all_reopened, check_all_within, reopened,
+    CHECKS, REOPEN_CHECKS, SHARED_CHECKS, check_all_reopened, check_all_within, opener, reopened,
 };
 use tokio::time::timeout;
 
 /// The time limit of a check, because some of these stores hang for ever.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// The time limit of a check with several handles. One of them waits 5 seconds for a wake-up.
+const SHARED_LIMIT: Duration = Duration::from_secs(60);
 
 /// The stores that panic. With any other store, a panic is a bug in the kit.
 const PANICKING: [Fault; 3] =
@@ -36,6 +41,18 @@ fn assert_caught_in_memory(fault: Fault, by: &[&'static str]) {
         (*name, move || check(Arc::new(Model::new(fault))))
     });
     assert_caught(fault, failures(LIMIT, checks));
+}
+
+/// Asserts that each of these checks of several handles on a store fails.
+fn assert_caught_shared(fault: Fault, by: &[&'static str]) {
+    let checks = by.iter().map(|name| {
+        let check = SHARED_CHECKS.iter().find(|it| it.0 == *name).expect("a check of the kit").1;
+        (*name, move || {
+            let first = Flawed::new(fault);
+            check(opener(move || first.clone().open()))
+        })
+    });
+    assert_caught(fault, failures(SHARED_LIMIT, checks));
 }
 
 /// Asserts that each of these checks of a store on disk fails.
@@ -107,6 +124,10 @@ macro_rules! broken {
 broken! {
     in_memory, assert_caught_in_memory,
 
+    DecidesInTheOrderOfKeys: a_decision_gets_its_records_and_is_written;
+    TouchesWhatItLocks: a_decision_without_writes_changes_nothing;
+    AppliesUnchecked: a_decision_that_stays_stale_conflicts concurrent_decisions_lose_no_update;
+    TriesOnce: concurrent_decisions_lose_no_update decisions_in_opposite_order_both_end;
     IgnoresVersions:
         a_stale_commit_conflicts_and_writes_nothing
         a_future_version_conflicts
@@ -304,6 +325,25 @@ broken! {
 }
 
 broken! {
+    shared, assert_caught_shared,
+
+    DeniesThatItIsShared: handles_show_the_same_records;
+    KeepsHandlesApart: handles_show_the_same_records an_opening_releases_no_lease;
+    ReleasesLeasesOfTheLiving: an_opening_releases_no_lease;
+    ClaimsLate: claimers_of_many_handles_get_disjoint_jobs;
+    TrustsTheCallersClock:
+        a_process_with_a_wrong_clock_steals_nothing
+        a_process_with_a_slow_clock_keeps_its_leases;
+    HasNoClock: a_process_with_a_wrong_clock_steals_nothing;
+    ClaimsFromEverySlot: a_claim_takes_only_from_its_slots;
+    TakesAllOfASlot: a_claim_takes_no_more_of_a_slot_than_its_limit;
+    AppliesUnchecked: decisions_of_many_handles_lose_no_update;
+    TriesOnce: decisions_of_many_handles_lose_no_update;
+    NeverWakes: a_wake_up_crosses_handles;
+    WakesForJobsOnly: a_wake_up_crosses_handles;
+}
+
+broken! {
     on_disk, assert_caught_on_disk,
 
     WritesOneCommitBehind:
@@ -368,8 +408,10 @@ fn the_store_without_a_fault_passes_every_check() {
 
 #[test]
 fn every_check_of_the_kit_catches_some_store() {
-    let named: BTreeSet<_> = in_memory.iter().chain(in_turns).chain(on_disk).copied().collect();
+    let named = in_memory.iter().chain(in_turns).chain(shared).chain(on_disk);
+    let named: BTreeSet<_> = named.copied().collect();
     let all = CHECKS.iter().map(|it| it.0).chain(REOPEN_CHECKS.iter().map(|it| it.0));
+    let all = all.chain(SHARED_CHECKS.iter().map(|it| it.0));
 
     let idle: Vec<_> = all.filter(|it| !named.contains(it)).collect();
 

@@ -11,11 +11,13 @@ use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
 use rungs::ports::store::{
-    Bodies, ListQuery, Store, StoreError, Version, Versioned, Write, has_duplicate_keys,
+    Bodies, Decide, ListQuery, Retries, Store, StoreError, Version, Versioned, Write,
+    has_duplicate_keys,
 };
 use rungs::testkit::store::sample::{self, with};
 use tokio::task::yield_now;
 
+use crate::stores::broken::apply::{apply, let_others_in};
 use crate::stores::broken::bodies::Kept;
 use crate::stores::broken::disk;
 use crate::stores::broken::fault::Fault;
@@ -493,13 +495,6 @@ impl Model {
     }
 }
 
-/// Yields to concurrent tasks. Once is not enough: a thread that is faster than its producers finds no other task.
-async fn let_others_in() {
-    for _ in 0..200 {
-        yield_now().await;
-    }
-}
-
 impl Store for Model {
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
         Box::pin(async move {
@@ -565,6 +560,15 @@ impl Store for Model {
                 _ => self.commit_at_once(writes),
             }
         })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        keys: Vec<Key>,
+        decide: Decide<'a>,
+        retries: Retries<'a>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(apply(self, self.0.fault, keys, decide, retries))
     }
 
     fn due(

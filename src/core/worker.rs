@@ -1,0 +1,40 @@
+//! Workers: the processes that claim from a store that several share.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::id::WorkerId;
+use crate::core::time::Timestamp;
+
+/// The record of a process that claims, written again every few seconds while it is alive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WorkerRecord {
+    /// The name of the process in its leases.
+    pub id: WorkerId,
+    /// The time at which it began to claim.
+    pub started_at: Timestamp,
+    /// The time until which it counts as alive.
+    pub until: Timestamp,
+}
+
+impl WorkerRecord {
+    /// The time for which the record of a process that died is kept.
+    const KEPT: Duration = Duration::from_mins(1);
+
+    /// Returns the record of a process that counts as alive until `until`.
+    pub fn new(id: WorkerId, started_at: Timestamp, until: Timestamp) -> Self {
+        Self { id, started_at, until }
+    }
+
+    /// Returns `true` if the process counts as alive.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        now < self.until
+    }
+
+    /// Returns the time at which the record is removed.
+    pub fn expires_at(&self) -> Timestamp {
+        self.until.after(Self::KEPT)
+    }
+}

@@ -1,4 +1,6 @@
 //! One attempt on one tier: waits for permits, fetches, judges, and extracts if the verdict allows it.
+//!
+//! The permits are held while the site is at work, and not while the page is read and stored.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use crate::core::verdict::{
 use crate::engine::artifacts::BrowserFiles;
 use crate::engine::ladder::{Ladder, pause_too_long};
 use crate::engine::pace::Health;
+use crate::engine::permits::FetchPermit;
 use crate::engine::robots;
 use crate::engine::watch::ProgressEvent;
 use crate::ports::extract::{Document, ExtractError, Extracted};
@@ -39,6 +42,14 @@ pub(super) struct Observed {
     pub(super) extracted: Option<Extracted>,
 }
 
+/// A response and the verdict on its bytes, before anything is extracted from it.
+struct JudgedPage {
+    page: FetchedPage,
+    verdict: Verdict,
+    signal: String,
+    worth_extracting: bool,
+}
+
 /// The result of an attempt before it is timed.
 struct Observation {
     finding: Finding,
@@ -58,7 +69,7 @@ impl Ladder {
     /// Makes one attempt on `tier` and adds it to the trail. Returns the page if there was a response.
     ///
     /// `previous` is the attempt before it: tier 3.5 reads the embedded state of its page without a second
-    /// request.
+    /// request, and needs no permit.
     ///
     /// # Errors
     ///
@@ -71,22 +82,33 @@ impl Ladder {
         let shared = Arc::clone(&self.shared);
         let site = self.job.request.page().site();
         let permits = &shared.scheduling.permits;
-        let permit =
-            permits.page(&self.job, &site, tier, self.deadline()).await.map_err(pause_too_long)?;
-        self.use_time(permit.paused());
+        let previous = previous.filter(|it| tier == Tier::LightJs && !it.page.rendered);
+        let permit = if previous.is_some() {
+            None
+        } else {
+            let permit = permits.page(&self.job, &site, tier, self.deadline()).await;
+            Some(permit.map_err(pause_too_long)?)
+        };
+        self.use_time(permit.as_ref().map_or(Duration::ZERO, FetchPermit::paused));
         let expected = shared.writer.expect_step();
         let (started_at, began) = (shared.now(), shared.monotonic());
         let span = tracing::info_span!("attempt", tier = tier.name());
-        let observation = self.observe(tier, previous).instrument(span).await;
-        let status = observation.page.as_ref().map(|it| it.response.status);
-        permits.observe(&site, health(&observation.finding, status), started_at);
-        if let Finding::Judged(Verdict::Transient { retry_after: Some(wait) }) = observation.finding
+        let judged = self.fetch_and_judge(tier, previous).instrument(span.clone()).await;
+        let status = judged.as_ref().ok().map(|it| it.page.response.status);
+        if permit.is_some() {
+            permits.observe(&site, health(&judged), started_at);
+        }
+        if let Ok(JudgedPage { verdict: Verdict::Transient { retry_after: Some(wait) }, .. }) =
+            &judged
         {
-            let wait = wait.min(shared.config.settings.retry.longest);
+            let wait = (*wait).min(shared.config.settings.retry.longest);
             permits.pause(&site, shared.now().after(wait));
         }
+        // The memory of fetched pages is bounded by the permits of both kinds.
+        let _room = shared.scheduling.page_room.acquire().await;
         // Only now, or another request could start before the pause is known.
         drop(permit);
+        let observation = self.observe(tier, judged).instrument(span).await;
         drop(expected);
         let took = shared.elapsed(began);
         self.use_time(took);
@@ -102,15 +124,15 @@ impl Ladder {
         Ok(page.map(|page| Observed { attempt, page, extracted }))
     }
 
-    /// Fetches and judges a page.
-    async fn observe(&self, tier: Tier, previous: Option<Observed>) -> Observation {
-        let reusable = previous.filter(|it| tier == Tier::LightJs && !it.page.rendered);
-        let page = match reusable {
+    /// Fetches and judges a page, or judges that of a `previous` attempt again.
+    async fn fetch_and_judge(
+        &self,
+        tier: Tier,
+        previous: Option<Observed>,
+    ) -> Result<JudgedPage, FetchError> {
+        let page = match previous {
             Some(previous) => previous.page,
-            None => match self.fetch(tier).await {
-                Ok(page) => page,
-                Err(error) => return no_response(&error),
-            },
+            None => self.fetch(tier).await?,
         };
         let response = Response {
             status: page.response.status,
@@ -124,10 +146,21 @@ impl Ladder {
             Verdict::NeedsRendering | Verdict::Thin => tier == Tier::LightJs && !is_stub(&response),
             _ => false,
         };
-        if worth_extracting {
-            self.observe_content(tier, verdict, signal, page).await
-        } else {
-            Observation::judged(verdict, signal, page)
+        Ok(JudgedPage { page, verdict, signal, worth_extracting })
+    }
+
+    /// Extracts a page if its verdict allows it. The request's permit is free by then.
+    async fn observe(&self, tier: Tier, judged: Result<JudgedPage, FetchError>) -> Observation {
+        match judged {
+            Ok(JudgedPage { page, verdict, signal, worth_extracting: true }) => {
+                // Whoever got the permit sends its request first: on this thread it would wait for the extraction.
+                tokio::task::yield_now().await;
+                self.observe_content(tier, verdict, signal, page).await
+            }
+            Ok(JudgedPage { page, verdict, signal, .. }) => {
+                Observation::judged(verdict, signal, page)
+            }
+            Err(error) => no_response(&error),
         }
     }
 
@@ -251,13 +284,12 @@ impl Ladder {
 }
 
 /// Returns what an attempt shows of the site's load.
-fn health(finding: &Finding, status: Option<u16>) -> Health {
-    match (finding, status) {
-        (_, Some(429 | 503)) | (Finding::Transport { code: ErrorCode::Timeout, .. }, _) => {
-            Health::Overloaded
-        }
-        (Finding::Judged(_), _) => Health::Well,
-        (Finding::Transport { .. }, _) => Health::Unknown,
+fn health(judged: &Result<JudgedPage, FetchError>) -> Health {
+    match judged {
+        Ok(it) if matches!(it.page.response.status, 429 | 503) => Health::Overloaded,
+        Ok(_) => Health::Well,
+        Err(error) if error.kind() == FetchErrorKind::Timeout => Health::Overloaded,
+        Err(_) => Health::Unknown,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::core::claims::{JobsInHand, Shares};
 use crate::core::id::AccountId;
 use crate::core::job::Job;
-use crate::engine::shared::Shared;
+use crate::engine::shared::{Scheduling, Shared};
 
 /// Jobs in hand per page permit. One account gets half of them: while some of its jobs are fetched, others
 /// are claimed ahead, because a claim may wait for a flush.
@@ -70,12 +70,17 @@ impl InHand {
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        let scheduling = &self.shared.scheduling;
-        let left = scheduling.in_hand.lock().remove(&self.account, &self.site);
-        // A claim for each job that ends would cost more store calls than there are jobs.
-        let has_room = left * 4 <= scheduling.permits.per_site() * 3;
-        if has_room && scheduling.in_hand.wakes_at_ends.load(Ordering::SeqCst) {
-            scheduling.jobs_ready.notify_one();
+        let Scheduling { in_hand, permits, jobs_ready, .. } = &self.shared.scheduling;
+        let (left, is_worth_a_claim) = {
+            let mut jobs = in_hand.lock();
+            let left = jobs.remove(&self.account, &self.site);
+            (left, jobs.is_worth_a_claim(&self.account))
+        };
+        if in_hand.wakes_at_ends.load(Ordering::SeqCst)
+            && is_worth_a_claim
+            && permits.wants_jobs(&self.site, left)
+        {
+            jobs_ready.notify_one();
         }
     }
 }

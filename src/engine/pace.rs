@@ -227,6 +227,16 @@ impl Site {
         requests.saturating_mul(ahead)
     }
 
+    /// Returns `true` if more jobs of the site should be claimed while `left` are in hand.
+    ///
+    /// Of a site that responds promptly they are claimed by the half, so that some always wait for its permits and a
+    /// claim brings many. Of any other site each end makes room for one.
+    pub(super) fn wants_jobs(&self, left: usize, now: Timestamp) -> bool {
+        let share = self.share(now);
+        let has_rate = self.interval.is_some() || !self.delay.is_zero();
+        if self.is_prompt && !has_rate { left <= share / 2 } else { left < share }
+    }
+
     /// Returns the signal that the site's opening has changed.
     pub(super) fn changed(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)

@@ -306,25 +306,28 @@ impl Permits {
                 !pages.waiting.is_empty()
                     && (owner.0.is_none() || self.has_page_permit(*running, pages.running))
             })
-            .map(|(owner, pages)| (self.load(owner, pages.running), pages.served_at, owner.clone()))
+            .map(|(owner, pages)| (self.load(owner, pages.running), pages.served_at, owner))
             .collect();
         turns.sort_unstable();
         let next = turns.into_iter().find_map(|(_, _, owner)| {
-            let pages = accounts.get(&owner)?;
+            let pages = accounts.get(owner)?;
             let has_tab = self.has_browser_page(*rendering, pages.rendering);
-            let key = pages.waiting.iter().find(|(_, it)| {
-                if it.tier == Tier::Browser && !has_tab {
+            // Of a site that is not open, hundreds may wait in a row.
+            let mut closed = "";
+            let key = pages.waiting.iter().find(|&(_, it)| {
+                if it.site == closed || it.tier == Tier::Browser && !has_tab {
                     return false;
                 }
                 let Some(site) = sites.get_mut(&it.site) else { return false };
                 let is_started = site.is_open(now) && site.start(now);
                 if !is_started {
                     site.announce();
+                    closed = &it.site;
                 }
                 is_started
             });
             let key = *key?.0;
-            Some((owner, key))
+            Some((owner.clone(), key))
         });
         let (owner, key) = next?;
         state.started += 1;
@@ -399,6 +402,12 @@ impl Permits {
     /// Returns the most jobs in hand of a site that is not known.
     pub(super) fn per_site(&self) -> usize {
         Site::new(self.0.pacing, &self.0.clock).share(self.0.clock.now())
+    }
+
+    /// Returns `true` if more jobs of a site should be claimed while `left` are in hand.
+    pub(super) fn wants_jobs(&self, site: &str, left: usize) -> bool {
+        let now = self.0.clock.now();
+        self.lock().sites.get(site).is_none_or(|it| it.wants_jobs(left, now))
     }
 
     /// Returns the most jobs in hand of each of these sites and of those that get less than others.

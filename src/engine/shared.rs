@@ -72,6 +72,9 @@ pub(super) struct Scheduling {
     pub(super) profiles: SiteProfiles,
     /// One permit per processor, because extraction is pure computation.
     pub(super) extraction_permits: Semaphore,
+    /// Bounds the pages that were fetched and are not read yet. While there is no room, they keep the permits of
+    /// their requests.
+    pub(super) page_room: Semaphore,
     /// The jobs that the worker has claimed.
     pub(super) in_hand: JobCounts,
     /// Set when a job was put back, which may fall due before any other.
@@ -125,6 +128,7 @@ impl Shared {
                 robots: RobotsCache::default(),
                 profiles: SiteProfiles::default(),
                 extraction_permits: Semaphore::new(processors),
+                page_room: Semaphore::new(settings.concurrency.div_ceil(2).max(processors)),
                 in_hand: JobCounts::new(settings.concurrency, config.weights.clone()),
                 job_put_back: AtomicBool::new(false),
                 jobs_ready: Notify::new(),

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use crate::core::claims::{AccountShare, Shares, SiteShare};
 use crate::core::id::AccountId;
 
+/// The part of an account's room that a claim should find free: an eighth. A claim for each job that ends would cost as
+/// much as the job.
+const CLAIM_PART: usize = 8;
+
 /// Counts the jobs in hand and divides the room for more among accounts.
 ///
 /// # Invariants
@@ -45,6 +49,22 @@ impl JobsInHand {
         self.sites.get(site).copied().unwrap_or_default()
     }
 
+    /// Returns `true` if a claim after the end of one of the account's jobs would find room for several more.
+    ///
+    /// While there is hardly any room, each end counts, because other accounts wait for it.
+    pub fn is_worth_a_claim(&self, account: &AccountId) -> bool {
+        let in_hand = self.accounts.get(account).copied().unwrap_or_default();
+        let most = self.most_of_account(in_hand);
+        self.room() < self.most / CLAIM_PART
+            || in_hand.saturating_add(most.div_ceil(CLAIM_PART)) <= most
+    }
+
+    /// Returns the most jobs of an account that has `in_hand`: half of the room that the others leave.
+    fn most_of_account(&self, in_hand: usize) -> usize {
+        let others = self.total.saturating_sub(in_hand);
+        (self.most.saturating_sub(others) / 2).max(1)
+    }
+
     /// Returns the room for more jobs.
     pub fn room(&self) -> usize {
         self.most.saturating_sub(self.total)
@@ -58,15 +78,11 @@ impl JobsInHand {
     /// Returns the shares of the next claim. `per_site` is the share of a site that `sites` does not
     /// contain.
     pub fn shares(&self, per_site: usize, mut sites: BTreeMap<String, usize>) -> Shares {
-        let of_account = |in_hand: usize| {
-            let others = self.total.saturating_sub(in_hand);
-            (self.most.saturating_sub(others) / 2).max(1)
-        };
         let weighted = self.weights.keys().map(|account| (account, 0));
         let in_hand = self.accounts.iter().map(|(account, &in_hand)| (account, in_hand));
         let accounts = weighted.chain(in_hand).map(|(account, in_hand)| {
             let weight = self.weights.get(account).copied().unwrap_or(1);
-            (account.clone(), AccountShare { in_hand, most: of_account(in_hand), weight })
+            (account.clone(), AccountShare { in_hand, most: self.most_of_account(in_hand), weight })
         });
         for site in self.sites.keys() {
             sites.entry(site.clone()).or_insert(per_site);
@@ -77,7 +93,7 @@ impl JobsInHand {
         });
         Shares {
             per_site,
-            per_account: of_account(0),
+            per_account: self.most_of_account(0),
             sites: sites.collect(),
             accounts: accounts.collect(),
             after: self.last.clone(),

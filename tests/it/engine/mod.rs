@@ -6,6 +6,7 @@ mod clock;
 mod escalation;
 mod fairness;
 mod options;
+mod permits;
 mod robots;
 mod scheduling;
 mod stopping;

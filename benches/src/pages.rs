@@ -157,11 +157,9 @@ fn serve() {
         let mut parts = request.path.split('/').skip(1).map(|it| it.parse::<u64>());
         let mut number = || parts.next().and_then(Result::ok).unwrap_or_default();
         let (size, latency) = (number(), number());
-        if latency > 0 {
-            std::thread::sleep(Duration::from_millis(latency));
-        }
         let page = pages.iter().find(|it| it.0 as u64 == size);
-        SiteResponse::html(page.map_or("", |it| it.1.as_str()))
+        let page = SiteResponse::html(page.map_or("", |it| it.1.as_str()));
+        page.delay(Duration::from_millis(latency))
     });
     println!("{}", site.url(""));
     let _ = std::io::stdin().lock().read_line(&mut String::new());

@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::process::ExitCode;
 
 use rungs::core::id::BatchId;
+use rungs::core::job::Job;
 use rungs::core::request::Item;
-use rungs::engine::Settings;
+use rungs::engine::{EngineError, Settings};
 use rungs::stores::Memory;
 use rungs::{BatchHandle, Engine, ProgressEvent};
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::args::BatchArgs;
 use crate::error::{CliError, CommandResult};
@@ -20,6 +23,10 @@ use crate::{setup, stop};
 
 /// URLs per batch.
 const CHUNK: usize = 100;
+/// The most batches that have not ended. A slow page holds up its own batch and no other.
+const MAX_OPEN: usize = 1_000;
+/// The most ends of jobs that wait to be written.
+const MAX_PROGRESS: usize = 256;
 
 /// Submits the input in batches and writes the results as they arrive.
 pub(crate) async fn run(args: BatchArgs) -> CommandResult {
@@ -87,6 +94,34 @@ fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
     }
 }
 
+/// Progress of a batch of the run.
+enum Progress {
+    JobEnded {
+        job: Box<Job>,
+        /// The position of its batch in the input.
+        number: usize,
+    },
+    BatchEnded(BatchId),
+    /// The batch cannot be followed.
+    Failed(EngineError),
+}
+
+/// Reports the ends of a batch's jobs as they come, and then its own.
+async fn follow(mut handle: BatchHandle, number: usize, progress: mpsc::Sender<Progress>) {
+    loop {
+        let next = match handle.next_event().await {
+            Ok(Some(ProgressEvent::JobEnded { job })) => Progress::JobEnded { job, number },
+            Ok(Some(_)) => continue,
+            Ok(None) => Progress::BatchEnded(handle.id()),
+            Err(error) => Progress::Failed(error),
+        };
+        let is_last = !matches!(next, Progress::JobEnded { .. });
+        if progress.send(next).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
 /// One run of the command.
 struct Run {
     engine: Engine,
@@ -97,47 +132,48 @@ struct Run {
 }
 
 impl Run {
-    /// Submits each batch while the previous one is running.
+    /// Submits batches so far ahead that no fetch waits for a submission, and writes the results as jobs end.
     async fn process(
         &mut self,
         args: &BatchArgs,
         input: &Input,
         results: &mut Results,
     ) -> Result<(), CliError> {
-        let mut previous: Option<BatchHandle> = None;
-        for (number, chunk) in input.chunks(CHUNK).enumerate() {
-            let items = chunk.iter().map(|it| input.item(it)).collect::<Result<Vec<_>, _>>()?;
-            let key = idempotency_key(number, &items);
-            let batch = setup::batch(items, args.webhook.as_deref(), key);
-            let submitted = self.engine.submit(batch).await;
-            let handle = submitted.map_err(CliError::submission)?;
-            self.running.push_back((number, handle.id()));
-            if let Some(previous) = previous.replace(handle) {
-                self.follow(previous, number - 1, results).await?;
+        let most_waiting = args.concurrency.saturating_mul(2).saturating_add(CHUNK);
+        let (sender, mut progress) = mpsc::channel(MAX_PROGRESS);
+        // Dropping it ends the tasks.
+        let mut followers = JoinSet::new();
+        let mut chunks = input.chunks(CHUNK).enumerate();
+        let mut waiting = 0;
+        loop {
+            while waiting < most_waiting && self.running.len() < MAX_OPEN {
+                let Some((number, chunk)) = chunks.next() else { break };
+                let items = chunk.iter().map(|it| input.item(it)).collect::<Result<Vec<_>, _>>()?;
+                let key = idempotency_key(number, &items);
+                let batch = setup::batch(items, args.webhook.as_deref(), key);
+                let submitted = self.engine.submit(batch).await;
+                let handle = submitted.map_err(CliError::submission)?;
+                self.running.push_back((number, handle.id()));
+                waiting += chunk.len();
+                followers.spawn(follow(handle, number, sender.clone()));
+            }
+            if self.running.is_empty() {
+                return Ok(());
+            }
+            match progress.recv().await {
+                Some(Progress::JobEnded { job, number }) => {
+                    results.deliver(&self.engine, &job, number * CHUNK).await?;
+                    waiting = waiting.saturating_sub(1);
+                }
+                Some(Progress::BatchEnded(id)) => {
+                    results.close(id);
+                    self.running.retain(|(_, it)| *it != id);
+                }
+                Some(Progress::Failed(error)) => return Err(CliError::failed(&error)),
+                // Impossible: this function has a sender.
+                None => return Ok(()),
             }
         }
-        match previous {
-            Some(last) => self.follow(last, input.len().div_ceil(CHUNK) - 1, results).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Writes a batch's results as its jobs end.
-    async fn follow(
-        &mut self,
-        mut handle: BatchHandle,
-        number: usize,
-        results: &mut Results,
-    ) -> Result<(), CliError> {
-        let failed = |error| CliError::failed(&error);
-        while let Some(event) = handle.next_event().await.map_err(failed)? {
-            if let ProgressEvent::JobEnded { job } = event {
-                results.deliver(&self.engine, &job, number * CHUNK).await?;
-            }
-        }
-        results.close(handle.id());
-        self.running.retain(|(_, id)| *id != handle.id());
-        Ok(())
     }
 
     /// Shuts the engine down. After a signal, a second one ends the wait for running pages.

@@ -359,13 +359,15 @@ fn invalid(message: &str) -> FetchError {
 
 /// Removes the userinfo and returns it as the value of `Authorization`.
 fn take_userinfo(url: &mut Url) -> Option<HeaderValue> {
-    let found = !url.username().is_empty() || url.password().is_some();
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
     let user = percent_decoded(url.username());
     let password = percent_decoded(url.password().unwrap_or_default());
     // Only a URL without a host refuses these, and such a URL has no userinfo.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    Some(basic_authorization(&user?, &password?)).filter(|_| found)
+    Some(basic_authorization(&user?, &password?))
 }
 
 /// Converts a URL for the client. Some characters that a URL may contain are not valid in a `Uri`;

@@ -53,7 +53,7 @@ pub(super) async fn store(
     let mut stored = Vec::new();
     for (name, media_type, bytes) in files {
         let size_bytes = bytes.len() as u64;
-        let body = shared.adapters.bodies.put(job.batch, bytes).await?;
+        let body = shared.put_body(job.batch, bytes).await?;
         stored.push(Artifact { name, media_type: media_type.to_owned(), size_bytes, body });
     }
     Ok(stored)
@@ -68,7 +68,7 @@ pub(super) async fn copy(
 ) -> Result<(), StoreError> {
     for mut artifact in std::mem::take(artifacts) {
         let Some(bytes) = shared.adapters.bodies.get(artifact.body).await? else { continue };
-        artifact.body = shared.adapters.bodies.put(job.batch, bytes).await?;
+        artifact.body = shared.put_body(job.batch, bytes).await?;
         artifacts.push(artifact);
     }
     Ok(())

@@ -19,7 +19,7 @@ use crate::engine::clock::{SystemBlockingPool, SystemClock, SystemEntropy};
 use crate::engine::error::BuildError;
 use crate::engine::pace::Pacing;
 use crate::engine::robots::RobotsPolicy;
-use crate::engine::shared::{Adapters, Config};
+use crate::engine::shared::{Adapters, Config, Duty};
 use crate::ports::clock::{BlockingPool, Clock, Entropy};
 use crate::ports::extract::Extractor;
 use crate::ports::fetch::{BrowserFetcher, HttpFetcher, OcrEngine, PdfReader};
@@ -283,6 +283,7 @@ pub struct EngineBuilder {
     prices: PriceList,
     robots: RobotsPolicy,
     weights: BTreeMap<AccountId, u32>,
+    duty: Duty,
 }
 
 impl Default for EngineBuilder {
@@ -303,6 +304,7 @@ impl Default for EngineBuilder {
             prices: PriceList::default(),
             robots: RobotsPolicy::default(),
             weights: BTreeMap::new(),
+            duty: Duty::All,
         }
     }
 }
@@ -446,6 +448,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Lets the engine serve calls only: submissions, reports and cancellations. Jobs, notifications and expired records are
+    /// left to other processes that share the store. Defaults to doing all of it.
+    ///
+    /// The fetchers still decide which tiers a submission may ask for, so give it the same ones.
+    pub fn calls_only(mut self) -> Self {
+        self.duty = Duty::CallsOnly;
+        self
+    }
+
     /// Checks that the parts fit together and starts the engine's tasks on the current tokio runtime.
     ///
     /// # Errors
@@ -459,6 +470,10 @@ impl EngineBuilder {
             return Err(BuildError::NoFetcher);
         }
         let extractor = self.extractor.ok_or(BuildError::NoExtractor)?;
+        if self.duty == Duty::CallsOnly && !store.is_shared() {
+            let (field, must_be) = ("calls_only", "left out: no other process can open this store");
+            return Err(BuildError::Setting { field, must_be });
+        }
         check(&self.settings)?;
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(BuildError::NoRuntime);
@@ -483,6 +498,7 @@ impl EngineBuilder {
             robots: self.robots,
             weights: self.weights,
             capabilities,
+            duty: self.duty,
         };
         Ok(Engine::start(adapters, config))
     }

@@ -1,6 +1,6 @@
 //! Cancellation of batches, which reaches pages that are being fetched at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ pub struct Cancellation {
 
 impl Engine {
     /// Cancels every job of a batch that has not ended and releases its hold. Pages that this process is fetching are
-    /// abandoned at once; those of another process within a third of a lease.
+    /// abandoned at once, those of another process that shares the store within a second or two.
     ///
     /// Calling it again, or for a batch that has ended, changes nothing and reports that nothing was released.
     ///
@@ -96,6 +96,18 @@ impl RunningBatches {
             running.canceled.cancel();
         }
         RunningJob { batches: self, batch, canceled: running.canceled.clone() }
+    }
+
+    /// Returns the batches that have jobs in hand.
+    pub(super) fn ids(&self) -> BTreeSet<BatchId> {
+        self.lock().running.keys().copied().collect()
+    }
+
+    /// Abandons the jobs of a batch that are in hand, because the batch has ended.
+    pub(super) fn abandon(&self, batch: BatchId) {
+        if let Some(running) = self.lock().running.get(&batch) {
+            running.canceled.cancel();
+        }
     }
 
     /// Cancels the jobs of the batch that are in hand, and those that are about to be.

@@ -426,6 +426,11 @@ pub(super) struct RecordDelivery {
 impl Change for RecordDelivery {
     type Out = ();
 
+    /// An attempt that is not recorded is made again.
+    fn is_patient(&self) -> bool {
+        true
+    }
+
     fn keys(&self) -> Vec<Key> {
         vec![Key::Notification(self.notification)]
     }

@@ -118,6 +118,13 @@ impl EngineError {
     }
 }
 
+impl EngineError {
+    /// Returns `true` if the store cannot be reached for now. Nothing was written, and the same call may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Store(error) if matches!(**error, StoreError::Unavailable { .. }))
+    }
+}
+
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))

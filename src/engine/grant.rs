@@ -12,7 +12,7 @@ use crate::core::record::{Key, Record, RecordKind};
 use crate::core::time::Timestamp;
 use crate::engine::Engine;
 use crate::engine::changes::account_of;
-use crate::engine::clock::SystemClock;
+use crate::engine::clock::{SystemClock, SystemEntropy};
 use crate::engine::error::EngineError;
 use crate::engine::writer::{Change, Draft, Writer};
 use crate::ports::store::{ListQuery, Store};
@@ -124,7 +124,7 @@ impl GrantOnce {
 pub async fn grant_once(store: Arc<dyn Store>, grant: Grant) -> Result<Granted, EngineError> {
     let key = grant.key.clone();
     let change = GrantOnce::new(grant, false)?;
-    let writer = Writer::start(store, Arc::new(SystemClock));
+    let writer = Writer::start(store, Arc::new(SystemClock), Arc::new(SystemEntropy));
     writer.apply(change).await?.map_err(|it| it.into_error(key))
 }
 

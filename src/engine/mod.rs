@@ -30,9 +30,11 @@ mod in_hand;
 mod jumps;
 mod kept;
 mod ladder;
+mod outage;
 mod outbox;
 mod pace;
 mod page_host;
+mod peers;
 mod permits;
 mod profiles;
 mod prompt;
@@ -45,6 +47,7 @@ mod result;
 mod robots;
 mod scans;
 mod shared;
+mod store_clock;
 mod submit;
 mod subrequest;
 mod watch;
@@ -77,8 +80,8 @@ pub use watch::{BatchHandle, ProgressEvent};
 
 use shared::{Adapters, Config, Shared};
 
-/// The longest wait of a shutdown for the store to take what sites have shown.
-const LAST_LESSONS: Duration = Duration::from_secs(2);
+/// The longest wait of a shutdown for the store to take what sites have shown, and the heartbeat out.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A handle on a running engine. Clones are cheap and share it.
 ///
@@ -108,10 +111,13 @@ impl Engine {
     fn start(adapters: Adapters, config: Config) -> Self {
         let shared = Arc::new(Shared::new(adapters, config));
         let lifecycle = &shared.lifecycle;
-        lifecycle.tasks.spawn(worker::run(Arc::clone(&shared)));
-        lifecycle.tasks.spawn(outbox::run(Arc::clone(&shared)));
-        lifecycle.tasks.spawn(reaper::run(Arc::clone(&shared)));
-        lifecycle.tasks.spawn(profiles::run(Arc::clone(&shared)));
+        if shared.works() {
+            lifecycle.tasks.spawn(worker::run(Arc::clone(&shared)));
+            lifecycle.tasks.spawn(outbox::run(Arc::clone(&shared)));
+            lifecycle.tasks.spawn(reaper::run(Arc::clone(&shared)));
+            lifecycle.tasks.spawn(profiles::run(Arc::clone(&shared)));
+        }
+        peers::start(&shared);
         let guard = Guard {
             _stopping: lifecycle.stopping.clone().drop_guard(),
             _aborting: lifecycle.aborting.clone().drop_guard(),
@@ -164,7 +170,12 @@ impl Engine {
         tokio::select! {
             biased;
             () = shared.commit_lessons() => {}
-            () = shared.sleep(LAST_LESSONS) => {}
+            () = shared.sleep(LAST_WORDS) => {}
+        }
+        tokio::select! {
+            biased;
+            () = shared.leave_peers() => {}
+            () = shared.sleep(LAST_WORDS) => {}
         }
         lifecycle.stopped.cancel();
     }

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::core::batch::{DeliveryAttempt, Notification, NotificationState};
-use crate::core::record::{Claim, Queue, Record};
+use crate::core::record::{Queue, Record};
 use crate::core::time::Timestamp;
 use crate::engine::changes::{PutBack, RecordDelivery};
 use crate::engine::shared::Shared;
@@ -150,14 +150,12 @@ impl Outbox {
             self.put_back_most_frequent().await;
         }
         let shared = &self.shared;
-        let now = shared.now();
         // Twice the deadline of an attempt: half to wait for the receiver, half to deliver.
-        let until = now.after(shared.config.settings.lease.max(ATTEMPT_DEADLINE * 2));
+        let lease = shared.config.settings.lease.max(ATTEMPT_DEADLINE * 2);
         let deliveries = shared.config.settings.deliveries;
         let limit = deliveries.min(MAX_WAITING - self.waiting.len());
-        let (queue, worker) = (Queue::Notifications, shared.worker);
-        let claim = Claim::new(queue, worker, now, until, limit);
-        let claimed = match shared.adapters.store.claim(claim).await {
+        let claim = shared.claim(Queue::Notifications, lease, limit);
+        let claimed = match shared.claim_due(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::error!(%error, "claiming notifications failed");

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::record::{Claim, Queue, Record};
+use crate::core::record::{Queue, Record};
 use crate::engine::changes::{Expire, Forget};
 use crate::engine::error::EngineError;
 use crate::engine::shared::Shared;
@@ -37,10 +37,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 async fn round(shared: &Shared) -> Result<usize, EngineError> {
-    let now = shared.now();
-    let (queue, worker) = (Queue::Expiry, shared.worker);
-    let claim = Claim::new(queue, worker, now, now, RECORDS_PER_ROUND);
-    let due = shared.adapters.store.claim(claim).await?;
+    let claim = shared.claim(Queue::Expiry, Duration::ZERO, RECORDS_PER_ROUND);
+    let due = shared.claim_due(claim).await?;
     let count = due.len();
     for found in due {
         match found.record {

@@ -1,5 +1,7 @@
 //! Lease renewals, which touch no record but the job.
 
+use std::time::Duration;
+
 use crate::core::id::JobId;
 use crate::core::job::Fence;
 use crate::core::record::{Key, Record};
@@ -12,7 +14,8 @@ use crate::engine::writer::{Change, Draft};
 pub(super) struct Renew {
     pub(super) job: JobId,
     pub(super) fence: Fence,
-    pub(super) until: Timestamp,
+    /// The duration of the lease, from the commit on.
+    pub(super) lease: Duration,
 }
 
 impl Change for Renew {
@@ -27,9 +30,9 @@ impl Change for Renew {
         vec![Key::Job(self.job)]
     }
 
-    fn apply(&self, draft: &mut Draft, _now: Timestamp) -> bool {
-        let Some(job) = job_of(draft, self.job).and_then(|it| it.renewed(self.fence, self.until))
-        else {
+    fn apply(&self, draft: &mut Draft, now: Timestamp) -> bool {
+        let until = now.after(self.lease);
+        let Some(job) = job_of(draft, self.job).and_then(|it| it.renewed(self.fence, until)) else {
             return false;
         };
         draft.put(Record::Job(job));

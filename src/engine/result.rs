@@ -182,5 +182,5 @@ pub(super) async fn store_page(
 ) -> Result<BodyRef, StoreError> {
     let bytes = serde_json::to_vec(page)
         .map_err(|source| StoreError::Backend { store: "bodies", source: Box::new(source) })?;
-    shared.adapters.bodies.put(job.batch, bytes).await
+    shared.put_body(job.batch, bytes).await
 }

@@ -17,7 +17,7 @@ use crate::core::batch::BatchRecord;
 use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
 use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
-use crate::core::record::{Key, Queue, Record};
+use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::request::Limits;
 use crate::core::time::Timestamp;
 use crate::engine::builder::{Fetchers, Settings};
@@ -25,6 +25,7 @@ use crate::engine::cancel::RunningBatches;
 use crate::engine::error::EngineError;
 use crate::engine::in_hand::JobCounts;
 use crate::engine::jumps::ClockJumps;
+use crate::engine::peers::Peers;
 use crate::engine::permits::Permits;
 use crate::engine::profiles::SiteProfiles;
 use crate::engine::robots::{RobotsCache, RobotsPolicy};
@@ -34,7 +35,10 @@ use crate::ports::clock::{BlockingPool, Clock, Entropy};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::{NotificationFormat, Notifier};
 use crate::ports::prompt::PromptExtractor;
-use crate::ports::store::{Bodies, Store};
+use crate::ports::store::{Bodies, Store, Versioned};
+
+/// The shortest wait for something that falls due in a shared store.
+const SHORTEST_SHARED_WAIT: Duration = Duration::from_millis(20);
 
 /// The implementations of the ports that the application chose.
 #[derive(Debug)]
@@ -62,6 +66,18 @@ pub(super) struct Config {
     pub(super) weights: BTreeMap<AccountId, u32>,
     /// The tiers and readers that the fetchers provide.
     pub(super) capabilities: Capabilities,
+    /// The work that this engine does besides calls.
+    pub(super) duty: Duty,
+}
+
+/// The work that an engine does besides the calls of its handles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// It runs jobs, delivers notifications and removes expired records.
+    #[default]
+    All,
+    /// Nothing: other processes that share the store do it.
+    CallsOnly,
 }
 
 /// Everything that a job may have to wait for.
@@ -110,11 +126,17 @@ pub(crate) struct Shared {
     pub(super) writer: Writer,
     /// The owner of this process's leases.
     pub(super) worker: WorkerId,
+    /// The engines that share the store, if it can be shared.
+    pub(super) peers: Option<Peers>,
 }
 
 impl Shared {
     /// Builds the state and starts the writer, which needs a tokio runtime.
-    pub(super) fn new(adapters: Adapters, config: Config) -> Self {
+    pub(super) fn new(mut adapters: Adapters, config: Config) -> Self {
+        let peers = adapters.store.is_shared().then(|| Peers::new(Arc::clone(&adapters.clock)));
+        if let Some(peers) = &peers {
+            adapters.clock = peers.clock();
+        }
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let settings = &config.settings;
         Self {
@@ -138,8 +160,13 @@ impl Shared {
             progress: ProgressChannels::default(),
             running_batches: RunningBatches::default(),
             clock_jumps: ClockJumps::default(),
-            writer: Writer::start(Arc::clone(&adapters.store), Arc::clone(&adapters.clock)),
+            writer: Writer::start(
+                Arc::clone(&adapters.store),
+                Arc::clone(&adapters.clock),
+                Arc::clone(&adapters.entropy),
+            ),
             worker: WorkerId(adapters.entropy.random_u64()),
+            peers,
             adapters,
             config,
         }
@@ -163,6 +190,50 @@ impl Shared {
     /// Waits by the engine's clock.
     pub(super) async fn sleep(&self, wait: Duration) {
         self.adapters.clock.sleep(wait).await;
+    }
+
+    /// Waits by the engine's clock, or until the engine stops.
+    pub(super) async fn sleep_unless_stopping(&self, wait: Duration) {
+        tokio::select! {
+            biased;
+            () = self.lifecycle.stopping.cancelled() => {}
+            () = self.sleep(wait) => {}
+        }
+    }
+
+    /// Returns `true` if the engine runs jobs, delivers notifications and removes expired records.
+    pub(super) fn works(&self) -> bool {
+        self.config.duty == Duty::All
+    }
+
+    /// Takes over the time of a shared store, before the first time that is written.
+    pub(super) async fn set_clock_once(&self) -> Result<(), EngineError> {
+        if let Some(peers) = &self.peers {
+            peers.set_clock_once(self.adapters.store.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns a claim for a lease of this duration, from the slots of this engine.
+    pub(super) fn claim(&self, queue: Queue, lease: Duration, limit: usize) -> Claim {
+        let now = self.now();
+        let claim = Claim::new(queue, self.worker, now, now.after(lease), limit);
+        match &self.peers {
+            Some(peers) => {
+                let of_site = self.scheduling.permits.per_site();
+                let per_slot = if queue == Queue::Jobs { of_site } else { limit };
+                claim.by_the_stores_clock().within(peers.slots(), per_slot)
+            }
+            None => claim,
+        }
+    }
+
+    /// Claims records that are due, unless the engine owns no slot at this time.
+    pub(super) async fn claim_due(&self, claim: Claim) -> Result<Vec<Versioned>, EngineError> {
+        if claim.limit == 0 || claim.slots.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.adapters.store.claim(claim).await?)
     }
 
     /// Loads one record, without its version.
@@ -193,7 +264,11 @@ impl Shared {
     /// Sleeps until something in `queue` is due, `ready` is notified or the engine stops, and for
     /// `longest` at most: another process may have put something into the store.
     pub(super) async fn wait_for_due(&self, queue: Queue, ready: &Notify, longest: Duration) {
-        let next = self.adapters.store.due(queue, Timestamp::default()).await.ok().flatten();
+        // What is due in a shared store and was not claimed is in the slots of others.
+        let shared = self.peers.is_some();
+        let from =
+            if shared { self.now().after(SHORTEST_SHARED_WAIT) } else { Timestamp::default() };
+        let next = self.adapters.store.due(queue, from).await.ok().flatten();
         let wait = next.map_or(longest, |at| at.since(self.now()).min(longest));
         self.wait_for_work(ready, wait).await;
     }

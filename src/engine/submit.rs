@@ -268,6 +268,7 @@ impl Engine {
         if batch.key.as_deref().is_some_and(|it| !printable(it)) {
             return Err(SubmitError::BadKey);
         }
+        shared.set_clock_once().await?;
         let accept = self.accepting(batch, requests);
         let ids = accept.jobs.iter().map(|it| it.id).collect();
         let handle = BatchHandle::new(self.clone(), accept.batch.clone(), ids);

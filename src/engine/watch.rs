@@ -1,6 +1,6 @@
 //! Handles on batches: waiting for the end, and progress events.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ use crate::engine::report::BatchReport;
 const BACKLOG: usize = 1_024;
 /// The interval at which a waiter reads the store, because another process may be running the batch.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The same if the engine looks for ends in other processes, for all waiters at once.
+const SHARED_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A progress event of a batch.
 ///
@@ -89,6 +92,13 @@ impl ProgressChannels {
         self.ends.remove(&batch);
     }
 
+    /// Returns the batches that somebody listens to or waits for.
+    pub(super) fn watched(&self) -> BTreeSet<BatchId> {
+        let events = self.events.iter().map(|it| *it.key());
+        let ends = self.ends.iter().map(|it| *it.key());
+        events.chain(ends).collect()
+    }
+
     /// Returns a signal of the batch's end. It misses an end from before.
     fn end_of(&self, batch: BatchId) -> EndSignal<'_> {
         let ended = self.ends.entry(batch).or_insert_with(|| watch::channel(()).0).subscribe();
@@ -136,6 +146,8 @@ pub struct BatchHandle {
     events: Option<broadcast::Receiver<ProgressEvent>>,
     /// `true` while nothing has to be read from the store.
     caught_up: bool,
+    /// The time of the last read, by the monotonic clock.
+    read_at: Duration,
     /// `true` once the jobs that had started before the first call were reported.
     has_begun: bool,
     /// The jobs whose end was reported.
@@ -161,6 +173,7 @@ impl BatchHandle {
             jobs,
             events: None,
             caught_up: false,
+            read_at: Duration::ZERO,
             has_begun: false,
             reported: HashSet::new(),
             rest: VecDeque::new(),
@@ -215,6 +228,11 @@ impl BatchHandle {
                 }
                 continue;
             }
+            if shared.peers.is_some() && shared.elapsed(self.read_at) >= POLL_INTERVAL {
+                // Events of this process must not hide the ends in others.
+                self.caught_up = false;
+                continue;
+            }
             let Some(events) = &mut self.events else { continue };
             // An event that is there precedes the end, so it is reported first.
             let event = tokio::select! {
@@ -246,6 +264,7 @@ impl BatchHandle {
         let id = self.id();
         // Before the batch is read, so that no end falls between the two.
         self.events.get_or_insert_with(|| self.engine.shared.progress.subscribe(id));
+        self.read_at = self.engine.shared.monotonic();
         let batch = self.batch().await?;
         if batch.status() != BatchStatus::Processing {
             self.ending(batch.status()).await?;
@@ -311,6 +330,7 @@ impl BatchHandle {
     /// [`Settings::job_deadline`]: crate::engine::Settings::job_deadline
     pub async fn wait(&mut self) -> Result<BatchStatus, EngineError> {
         let shared = Arc::clone(&self.engine.shared);
+        let poll = if shared.peers.is_some() { SHARED_POLL_INTERVAL } else { POLL_INTERVAL };
         loop {
             // Before the status is read, so that no end falls between the two.
             let mut end = shared.progress.end_of(self.id());
@@ -326,7 +346,7 @@ impl BatchHandle {
                 biased;
                 () = end.wait() => {}
                 () = shared.lifecycle.stopped.cancelled() => {}
-                () = shared.sleep(POLL_INTERVAL) => {}
+                () = shared.sleep(poll) => {}
             }
         }
     }

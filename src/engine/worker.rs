@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Fence, Job};
-use crate::core::record::{Claim, Queue, Record};
+use crate::core::record::{Queue, Record};
 use crate::core::step::{StepError, StepInput};
 use crate::core::time::Timestamp;
 use crate::engine::cache;
@@ -25,6 +25,8 @@ use crate::engine::watch::ProgressEvent;
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The time in which running jobs renew their leases after the clock jumped, before anything is claimed.
 const RENEWAL_WAIT: Duration = Duration::from_secs(1);
+/// The shortest time between two claims from a shared store that did not take all that they could.
+const CLAIM_INTERVAL: Duration = Duration::from_millis(20);
 /// Attempts to commit a result before the job is left to its lease.
 const COMMIT_TRIES: u32 = 5;
 
@@ -32,6 +34,11 @@ const COMMIT_TRIES: u32 = 5;
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut next_due = None;
     while !shared.lifecycle.stopping.is_cancelled() {
+        if let Err(error) = shared.set_clock_once().await {
+            tracing::error!(%error, "reading the time of the store failed");
+            shared.sleep_unless_stopping(POLL_INTERVAL).await;
+            continue;
+        }
         // A job that ends from here on makes room that this claim does not see.
         shared.scheduling.in_hand.wake_at_ends(true);
         let (now, limit) = (shared.now(), shared.scheduling.in_hand.room());
@@ -54,7 +61,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
         // What is due now waits for room at its site or account, and room wakes the worker. A job that
         // falls due later does so at a known time, unless one was put back meanwhile.
         let was_put_back = shared.scheduling.job_put_back.swap(false, Ordering::AcqRel);
-        if count == 0 || was_put_back || next_due.is_some_and(|it| it <= now) {
+        if shared.peers.is_some() {
+            // Many claims of few jobs would cost a shared store more than the jobs.
+            shared.sleep_unless_stopping(CLAIM_INTERVAL).await;
+        }
+        if (count == 0 && shared.peers.is_none())
+            || was_put_back
+            || next_due.is_some_and(|it| it <= now)
+        {
             next_due = next_due_after(&shared, now).await;
         }
         let resumes = shared.scheduling.permits.next_resume();
@@ -67,6 +81,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
 /// Returns when the next job falls due, after a claim at `now` that left what has no room.
 async fn next_due_after(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
     let store = &shared.adapters.store;
+    if shared.peers.is_some() {
+        // What is due now may be in the slots of others.
+        return store.due(Queue::Jobs, now.after(CLAIM_INTERVAL)).await.ok().flatten();
+    }
     let first = store.due(Queue::Jobs, Timestamp::default()).await.ok().flatten();
     let is_left = first.is_some_and(|it| it <= now);
     shared.scheduling.in_hand.wake_at_ends(is_left);
@@ -100,13 +118,8 @@ async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>
         shared.sleep(RENEWAL_WAIT).await;
         return Ok(Vec::new());
     }
-    if limit == 0 {
-        return Ok(Vec::new());
-    }
-    let until = now.after(shared.config.settings.lease);
-    let claim = Claim::new(Queue::Jobs, shared.worker, now, until, limit);
-    let claim = claim.with_shares(shared.shares());
-    let found = shared.adapters.store.claim(claim).await?;
+    let claim = shared.claim(Queue::Jobs, shared.config.settings.lease, limit);
+    let found = shared.claim_due(claim.with_shares(shared.shares())).await?;
     Ok(found
         .into_iter()
         .filter_map(|it| match &it.record {
@@ -210,8 +223,8 @@ async fn heartbeat(shared: &Shared, job: &Job) {
             () = shared.clock_jumps.jumped.notified() => {}
             () = shared.sleep(shared.config.settings.lease / 3) => {}
         }
-        let until = shared.now().after(shared.config.settings.lease);
-        let renew = Renew { job: job.id, fence: fence_of(shared, job), until };
+        let lease = shared.config.settings.lease;
+        let renew = Renew { job: job.id, fence: fence_of(shared, job), lease };
         match shared.writer.apply(renew).await {
             Ok(true) => {}
             Ok(false) => return,

@@ -2,8 +2,11 @@
 //! once.
 //!
 //! A hundred jobs of one batch that end together all change the batch and the account. Separate commits would
-//! conflict, and each would wait for a flush. Here they share one commit. Between processes the store's version
-//! check decides: after a conflict the writer loads the records again and reapplies every change.
+//! conflict, and each would wait for a flush. Here they share one commit. Between processes the store decides
+//! ([`Store::apply`]): it lets one after another change a record, or every change is applied again after a conflict.
+//!
+//! While the store cannot be reached, the writer keeps what it has and waits. Steps of jobs wait longest, so that no
+//! finished page is fetched again; calls that can be tried again fail after some seconds.
 //!
 //! While more pages are being fetched than have ended, it waits some milliseconds for others to join a commit. A
 //! commit costs about the same whatever it carries.
@@ -19,15 +22,16 @@ use crate::core::record::{Key, Record};
 use crate::core::time::Timestamp;
 use crate::engine::error::EngineError;
 use crate::engine::kept::KeptRecords;
-use crate::ports::clock::Clock;
-use crate::ports::store::{Store, StoreError, Version, Versioned, Write};
+use crate::engine::outage::{self, Outage};
+use crate::ports::clock::{Clock, Entropy};
+use crate::ports::store::{Retries, Store, StoreError, Version, Versioned, Write};
 
 /// The most changes that wait for the writer.
 const QUEUE: usize = 1_024;
 /// The approximate number of records in one commit.
 const GROUP_KEYS: usize = 4_096;
-/// Conflicts in a row after which the commit fails.
-const MAX_CONFLICTS: u32 = 100;
+/// The time for which a commit is tried again after conflicts.
+const CONFLICTS_END: Duration = Duration::from_mins(1);
 /// The wait for more steps of running jobs. A commit takes one to two milliseconds.
 const LINGER: Duration = Duration::from_millis(4);
 
@@ -43,6 +47,11 @@ pub(super) trait Change: Send + 'static {
     /// its commit.
     fn is_step(&self) -> bool {
         false
+    }
+
+    /// Returns `true` if the change waits while the store cannot be reached, because its caller cannot try again.
+    fn is_patient(&self) -> bool {
+        self.is_step()
     }
 
     /// Decides, and puts the changed records into `draft`: all of them or none. Called again after a
@@ -129,6 +138,7 @@ impl Draft {
 trait QueuedChange: Send {
     fn keys(&self) -> Vec<Key>;
     fn is_step(&self) -> bool;
+    fn is_patient(&self) -> bool;
     fn apply(&mut self, draft: &mut Draft, now: Timestamp);
     fn finish(self: Box<Self>, failed: Option<Arc<StoreError>>);
 }
@@ -146,6 +156,10 @@ impl<C: Change> QueuedChange for Pending<C> {
 
     fn is_step(&self) -> bool {
         self.change.is_step()
+    }
+
+    fn is_patient(&self) -> bool {
+        self.change.is_patient()
     }
 
     fn apply(&mut self, draft: &mut Draft, now: Timestamp) {
@@ -167,7 +181,7 @@ impl<C: Change> QueuedChange for Pending<C> {
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn QueuedChange>>,
-    kept: Arc<KeptRecords>,
+    kept: Option<Arc<KeptRecords>>,
     running: Arc<AtomicUsize>,
 }
 
@@ -179,11 +193,16 @@ impl std::fmt::Debug for Writer {
 
 impl Writer {
     /// Starts the writer. It ends when the last sender is dropped and its queue is empty.
-    pub(super) fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn start(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         let (queue, inbox) = mpsc::channel(QUEUE);
-        let (kept, running) = (Arc::<KeptRecords>::default(), Arc::<AtomicUsize>::default());
+        let kept = (!store.is_shared()).then(Arc::<KeptRecords>::default);
+        let running = Arc::<AtomicUsize>::default();
         let committer =
-            Committer { store, clock, kept: Arc::clone(&kept), running: Arc::clone(&running) };
+            Committer { store, clock, entropy, kept: kept.clone(), running: Arc::clone(&running) };
         tokio::spawn(committer.run(inbox));
         Self { queue, kept, running }
     }
@@ -198,7 +217,9 @@ impl Writer {
 
     /// Keeps a record that the store changed by itself, by a claim.
     pub(super) fn keep(&self, record: Versioned) {
-        self.kept.put(record);
+        if let Some(kept) = &self.kept {
+            kept.put(record);
+        }
     }
 
     /// Counts a page that is being fetched until the guard is dropped: its job will send a step soon.
@@ -222,13 +243,16 @@ impl Drop for ExpectedStep {
 struct Committer {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    kept: Arc<KeptRecords>,
+    entropy: Arc<dyn Entropy>,
+    /// The records of running jobs. Nothing is kept of a shared store: other processes change its records.
+    kept: Option<Arc<KeptRecords>>,
     /// The number of pages that are being fetched.
     running: Arc<AtomicUsize>,
 }
 
 impl Committer {
     async fn run(self, mut inbox: mpsc::Receiver<Box<dyn QueuedChange>>) {
+        let mut outage = None;
         while let Some(first) = inbox.recv().await {
             let mut group = Group::of(first);
             group.fill(&mut inbox);
@@ -238,62 +262,95 @@ impl Committer {
             }
             let count = u32::try_from(group.changes.len()).unwrap_or(u32::MAX);
             metrics::histogram!("rungs_commit_changes").record(count);
-            let failed = self.commit(&mut group).await.err().map(Arc::new);
-            for change in group.changes {
-                change.finish(failed.clone());
-            }
+            let done = self.commit_after_outage(&mut group, &mut outage, &mut inbox).await;
+            group.finish(done.err().map(Arc::new).as_ref());
         }
     }
 
-    /// Loads, applies and commits until the versions match.
-    async fn commit(&self, group: &mut Group) -> Result<(), StoreError> {
-        group.keys.sort_unstable();
-        group.keys.dedup_by(|later, first| {
-            let is_same = later.key == first.key;
-            first.must_load |= is_same && later.must_load;
-            is_same
-        });
-        let mut kept = self.kept_slots(&group.keys);
-        for _ in 0..MAX_CONFLICTS {
-            let had_kept = !kept.is_empty();
-            let mut draft = self.draft(&group.keys, std::mem::take(&mut kept)).await?;
-            let now = self.clock.now();
-            let mut is_refused = false;
-            for change in &mut group.changes {
-                let before = draft.changes;
-                change.apply(&mut draft, now);
-                is_refused |= draft.changes == before;
+    /// Commits once the store can be reached. `outage` is one that lasts, also from group to group.
+    async fn commit_after_outage(
+        &self,
+        group: &mut Group,
+        outage: &mut Option<Outage>,
+        inbox: &mut mpsc::Receiver<Box<dyn QueuedChange>>,
+    ) -> Result<(), StoreError> {
+        let began = self.clock.monotonic();
+        loop {
+            let error = match self.commit(group).await {
+                Err(error @ StoreError::Unavailable { .. }) => error,
+                done => {
+                    *outage = None;
+                    return done;
+                }
+            };
+            let now = self.clock.monotonic();
+            let outage = outage.get_or_insert_with(|| Outage::new(now));
+            if now.saturating_sub(began) >= outage::LONGEST {
+                return Err(error);
             }
-            if is_refused && had_kept {
-                // Another process may have changed what it was refused for, and no commit would notice.
-                continue;
-            }
-            let writes = draft.writes();
-            if writes.is_empty() {
-                return Ok(());
-            }
-            match self.store.commit(writes).await {
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    draft.written().for_each(|it| self.kept.put(it));
+            let lasted = outage.lasted(now);
+            tracing::warn!(?lasted, error = &error as &dyn std::error::Error, "the writer waits");
+            if lasted >= outage::CALL_PATIENCE {
+                group.fill(inbox);
+                group.finish_impatient(&Arc::new(error));
+                if group.changes.is_empty() {
                     return Ok(());
                 }
             }
+            self.clock.sleep(outage.next_wait()).await;
         }
-        Err(StoreError::Conflict)
     }
 
-    /// Takes the kept records of steps.
-    fn kept_slots(&self, keys: &[NamedKey]) -> BTreeMap<Key, Slot> {
-        let mut slots = BTreeMap::new();
-        for NamedKey { key, must_load } in keys {
-            // What is taken and not used would be outdated by the commit.
-            if let Some(found) = self.kept.take(key).filter(|_| !must_load) {
-                slots.insert(key.clone(), Slot::of(Some(found)));
+    /// Decides and commits, on kept records if that is possible.
+    async fn commit(&self, group: &mut Group) -> Result<(), StoreError> {
+        group.sort_keys();
+        if let Some(kept) = &self.kept
+            && self.commit_kept(kept, group).await?
+        {
+            return Ok(());
+        }
+        self.apply(group).await
+    }
+
+    /// Commits what is decided on kept records. Returns `false` if they were not enough: a change was refused, for
+    /// which nothing is committed that would notice that they are outdated, or the commit conflicted.
+    async fn commit_kept(&self, kept: &KeptRecords, group: &mut Group) -> Result<bool, StoreError> {
+        let slots = kept_slots(kept, &group.keys);
+        if slots.is_empty() {
+            return Ok(false);
+        }
+        let mut draft = self.draft(&group.keys, slots).await?;
+        if group.apply(&mut draft, self.clock.now()) {
+            return Ok(false);
+        }
+        match self.store.commit(draft.writes()).await {
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+            Ok(()) => {
+                draft.written().for_each(|it| kept.put(it));
+                Ok(true)
             }
         }
-        slots
+    }
+
+    /// Lets the store load the records, decides, and commits.
+    async fn apply(&self, group: &mut Group) -> Result<(), StoreError> {
+        let keys: Vec<Key> = group.keys.iter().map(|it| it.key.clone()).collect();
+        let retries = Retries::new(self.clock.as_ref(), self.entropy.as_ref(), CONFLICTS_END);
+        let mut decided = None;
+        let decide = |found: Vec<Option<Versioned>>| {
+            let slots = keys.iter().cloned().zip(found.into_iter().map(Slot::of)).collect();
+            let mut draft = Draft { slots, changes: 0, has_kept: false };
+            group.apply(&mut draft, self.clock.now());
+            let writes = draft.writes();
+            decided = Some(draft);
+            writes
+        };
+        self.store.apply(keys.clone(), Box::new(decide), retries).await?;
+        if let (Some(kept), Some(draft)) = (&self.kept, decided) {
+            draft.written().for_each(|it| kept.put(it));
+        }
+        Ok(())
     }
 
     /// Loads the records that are not in `slots`.
@@ -302,15 +359,26 @@ impl Committer {
         keys: &[NamedKey],
         mut slots: BTreeMap<Key, Slot>,
     ) -> Result<Draft, StoreError> {
-        let has_kept = !slots.is_empty();
         let missing = keys.iter().map(|it| &it.key).filter(|it| !slots.contains_key(it));
         let missing: Vec<_> = missing.cloned().collect();
         if !missing.is_empty() {
             let loaded = self.store.load(missing.clone()).await?;
             slots.extend(missing.into_iter().zip(loaded.into_iter().map(Slot::of)));
         }
-        Ok(Draft { slots, changes: 0, has_kept })
+        Ok(Draft { slots, changes: 0, has_kept: true })
     }
+}
+
+/// Takes the kept records of steps.
+fn kept_slots(kept: &KeptRecords, keys: &[NamedKey]) -> BTreeMap<Key, Slot> {
+    let mut slots = BTreeMap::new();
+    for NamedKey { key, must_load } in keys {
+        // What is taken and not used would be outdated by the commit.
+        if let Some(found) = kept.take(key).filter(|_| !must_load) {
+            slots.insert(key.clone(), Slot::of(Some(found)));
+        }
+    }
+    slots
 }
 
 /// A key that some change names.
@@ -340,6 +408,47 @@ impl Group {
         self.has_only_steps &= change.is_step();
         self.keys.extend(change.keys().into_iter().map(|key| NamedKey { key, must_load }));
         self.changes.push(change);
+    }
+
+    /// Sorts the keys, each of which is named once then.
+    fn sort_keys(&mut self) {
+        self.keys.sort_unstable();
+        self.keys.dedup_by(|later, first| {
+            let is_same = later.key == first.key;
+            first.must_load |= is_same && later.must_load;
+            is_same
+        });
+    }
+
+    /// Applies the changes in turn. Returns `true` if one of them was refused.
+    fn apply(&mut self, draft: &mut Draft, now: Timestamp) -> bool {
+        let mut is_refused = false;
+        for change in &mut self.changes {
+            let before = draft.changes;
+            change.apply(draft, now);
+            is_refused |= draft.changes == before;
+        }
+        is_refused
+    }
+
+    /// Reports the result to all callers.
+    fn finish(self, failed: Option<&Arc<StoreError>>) {
+        for change in self.changes {
+            change.finish(failed.cloned());
+        }
+    }
+
+    /// Reports the failure to the callers that can try again, and keeps the other changes.
+    fn finish_impatient(&mut self, failed: &Arc<StoreError>) {
+        let changes = std::mem::take(&mut self.changes);
+        (self.keys, self.has_only_steps) = (Vec::new(), true);
+        for change in changes {
+            if change.is_patient() {
+                self.add(change);
+            } else {
+                change.finish(Some(Arc::clone(failed)));
+            }
+        }
     }
 
     /// Adds what waits, up to the size of a commit.

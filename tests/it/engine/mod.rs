@@ -9,6 +9,7 @@ mod options;
 mod permits;
 mod robots;
 mod scheduling;
+mod several;
 mod stopping;
 mod store_calls;
 mod stubs;

@@ -1,0 +1,81 @@
+//! Outages: the time in which the store cannot be reached, such as a failover.
+//!
+//! A managed database needs 30 to 60 seconds for one. What a page has cost is not thrown away for that.
+
+use std::time::Duration;
+
+use crate::core::backoff::Backoff;
+use crate::core::id::BatchId;
+use crate::core::job::BodyRef;
+use crate::engine::shared::Shared;
+use crate::ports::store::StoreError;
+
+/// The longest outage that finished work waits out.
+pub(super) const LONGEST: Duration = Duration::from_mins(2);
+/// The longest wait of a call whose caller can try again, such as a submission.
+pub(super) const CALL_PATIENCE: Duration = Duration::from_secs(5);
+/// The waits between the tries.
+const WAITS: Backoff = Backoff::new(u32::MAX, Duration::from_millis(100), Duration::from_secs(1));
+
+/// An outage that lasts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outage {
+    /// The time at which it was noticed, by the monotonic clock.
+    began: Duration,
+    tries: u32,
+}
+
+impl Outage {
+    pub(super) fn new(now: Duration) -> Self {
+        Self { began: now, tries: 0 }
+    }
+
+    pub(super) fn lasted(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.began)
+    }
+
+    /// Returns the wait before the next try.
+    pub(super) fn next_wait(&mut self) -> Duration {
+        self.tries = self.tries.saturating_add(1);
+        WAITS.exact(self.tries, 2)
+    }
+}
+
+impl Shared {
+    /// Stores a body, and waits while the store of bodies cannot be reached.
+    pub(super) async fn put_body(
+        &self,
+        batch: BatchId,
+        bytes: Vec<u8>,
+    ) -> Result<BodyRef, StoreError> {
+        let mut outage: Option<Outage> = None;
+        loop {
+            match self.adapters.bodies.put(batch, bytes.clone()).await {
+                Err(StoreError::Unavailable { store, source }) => {
+                    let outage = outage.get_or_insert_with(|| Outage::new(self.monotonic()));
+                    if outage.lasted(self.monotonic()) >= LONGEST {
+                        return Err(StoreError::Unavailable { store, source });
+                    }
+                    tracing::warn!(store, error = %source, "storing a result waits for the store");
+                    self.sleep(outage.next_wait()).await;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_waits_grow_to_a_second() {
+        let mut outage = Outage::new(Duration::from_secs(10));
+
+        let waits: Vec<_> = (0..6).map(|_| outage.next_wait().as_millis()).collect();
+
+        assert_eq!(waits, [100, 200, 400, 800, 1_000, 1_000]);
+        assert_eq!(outage.lasted(Duration::from_secs(13)), Duration::from_secs(3));
+    }
+}

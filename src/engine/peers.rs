@@ -1,0 +1,256 @@
+//! Engines that share a store with others.
+//!
+//! Each writes a heartbeat, reads those of the others, and claims only from the slots that it owns among them. It also
+//! learns here of batches that ended elsewhere: by the last job of another process, or because they were canceled.
+//!
+//! # Invariants
+//!
+//! * An engine that comes, or that was not alive for a while, claims nothing for one beat: those who had its slots
+//!   have let go of them by then.
+//! * An engine whose heartbeat is overdue owns nothing, because others may have taken its slots.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OnceCell};
+
+use crate::core::batch::BatchStatus;
+use crate::core::id::WorkerId;
+use crate::core::record::{Key, Queue, Record, RecordKind};
+use crate::core::slots::Slots;
+use crate::core::time::Timestamp;
+use crate::core::worker::WorkerRecord;
+use crate::engine::error::EngineError;
+use crate::engine::shared::Shared;
+use crate::engine::store_clock::StoreClock;
+use crate::ports::clock::Clock;
+use crate::ports::store::{ListQuery, Store, StoreError, Write};
+
+/// The time between two heartbeats.
+const BEAT: Duration = Duration::from_secs(2);
+/// The time for which a heartbeat counts: two may be late.
+const ALIVE_FOR: Duration = Duration::from_secs(6);
+/// The time after which a heartbeat that failed is tried again.
+const BEAT_AGAIN: Duration = Duration::from_millis(500);
+/// The most processes that share a store.
+const MAX_WORKERS: usize = 1_024;
+/// The time between two looks at batches that others may end.
+const LOOK: Duration = Duration::from_secs(1);
+/// The shortest time between two looks.
+const MIN_LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// The most batches that are read at once.
+const MAX_BATCHES: usize = 1_000;
+/// The shortest time between two wake-ups by the store.
+const MIN_WAKE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The place of this engine among those that share its store.
+#[derive(Debug)]
+pub(super) struct Peers {
+    clock: Arc<StoreClock>,
+    is_clock_set: OnceCell<()>,
+    state: Mutex<State>,
+    /// Notified when a batch ended in another process.
+    batch_ended: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    slots: Slots,
+    started_at: Option<Timestamp>,
+    /// The end of the last heartbeat, by the clock of the store and by the monotonic clock.
+    alive_until: Timestamp,
+    is_due_at: Duration,
+}
+
+impl Peers {
+    /// Returns the state of an engine that has not written a heartbeat, and a clock that shows the time of the store.
+    pub(super) fn new(own: Arc<dyn Clock>) -> Self {
+        let state = State {
+            slots: Slots::NONE,
+            started_at: None,
+            alive_until: Timestamp::default(),
+            is_due_at: Duration::ZERO,
+        };
+        Self {
+            clock: Arc::new(StoreClock::new(own)),
+            is_clock_set: OnceCell::new(),
+            state: Mutex::new(state),
+            batch_ended: Notify::new(),
+        }
+    }
+
+    /// Returns the clock of the store.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<dyn Clock>
+    }
+
+    /// Sets the clock by that of the store, the first time that it is called.
+    pub(super) async fn set_clock_once(&self, store: &dyn Store) -> Result<(), StoreError> {
+        self.is_clock_set.get_or_try_init(|| self.clock.set(store)).await?;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the slots to claim from.
+    pub(super) fn slots(&self) -> Slots {
+        let state = self.lock();
+        if self.clock.monotonic() < state.is_due_at { state.slots } else { Slots::NONE }
+    }
+
+    /// Writes a heartbeat and divides the slots among those who are alive. Returns `true` if the slots of this engine
+    /// changed.
+    async fn beat(&self, store: &dyn Store, worker: WorkerId) -> Result<bool, StoreError> {
+        let is_due_at = self.clock.monotonic().saturating_add(ALIVE_FOR);
+        self.clock.set(store).await?;
+        let now = self.clock.now();
+        let started_at = self.lock().started_at.unwrap_or(now);
+        let record = WorkerRecord::new(worker, started_at, now.after(ALIVE_FOR));
+        let found = store.list(ListQuery::new(RecordKind::Worker, MAX_WORKERS)).await?;
+        let mut others = Vec::new();
+        let mut expected = None;
+        for found in found {
+            match found.record {
+                Record::Worker(it) if it.id == worker => expected = Some(found.version),
+                Record::Worker(it) => others.push(it),
+                _ => {}
+            }
+        }
+        let key = Key::Worker(worker);
+        let write = Write { key, expected, record: Some(Record::Worker(record.clone())) };
+        store.commit(vec![write]).await?;
+        let mut state = self.lock();
+        let was_alive = now < state.alive_until;
+        // After an outage, all who share the store first write what they have finished.
+        let is_first = state.started_at.is_none() && others.is_empty();
+        let alive: Vec<_> = others.iter().filter(|it| it.is_alive(now)).map(|it| it.id).collect();
+        let slots = if was_alive || is_first { Slots::owned(worker, &alive) } else { Slots::NONE };
+        let has_changed = slots != state.slots;
+        *state =
+            State { slots, started_at: Some(started_at), alive_until: record.until, is_due_at };
+        Ok(has_changed)
+    }
+
+    /// Gives the slots of this engine to the others.
+    pub(super) async fn leave(
+        &self,
+        store: &dyn Store,
+        worker: WorkerId,
+    ) -> Result<(), StoreError> {
+        self.lock().slots = Slots::NONE;
+        let key = Key::Worker(worker);
+        let found = store.load(vec![key.clone()]).await?;
+        let Some(found) = found.into_iter().flatten().next() else { return Ok(()) };
+        store.commit(vec![Write { key, expected: Some(found.version), record: None }]).await
+    }
+}
+
+/// Starts the tasks of an engine that shares its store.
+pub(super) fn start(shared: &Arc<Shared>) {
+    if shared.peers.is_none() {
+        return;
+    }
+    let tasks = &shared.lifecycle.tasks;
+    tasks.spawn(beats(Arc::clone(shared)));
+    tasks.spawn(looks(Arc::clone(shared)));
+    for queue in Queue::ALL {
+        tasks.spawn(wake_ups(Arc::clone(shared), queue));
+    }
+}
+
+/// Writes heartbeats until the engine stops.
+async fn beats(shared: Arc<Shared>) {
+    let Some(peers) = &shared.peers else { return };
+    let store = shared.adapters.store.as_ref();
+    while !shared.lifecycle.stopping.is_cancelled() {
+        let beaten = if shared.works() {
+            peers.beat(store, shared.worker).await
+        } else {
+            peers.clock.set(store).await.map(|()| false)
+        };
+        let wait = match beaten {
+            Ok(has_changed) => {
+                if has_changed {
+                    tracing::info!(slots = ?peers.slots(), "the processes that share the store changed");
+                    shared.scheduling.jobs_ready.notify_one();
+                    shared.scheduling.notifications_ready.notify_one();
+                }
+                BEAT
+            }
+            Err(error) => {
+                tracing::warn!(%error, "writing a heartbeat failed");
+                BEAT_AGAIN
+            }
+        };
+        shared.sleep_unless_stopping(wait).await;
+    }
+}
+
+/// Looks at batches that another process may end, until the engine has stopped.
+async fn looks(shared: Arc<Shared>) {
+    let Some(peers) = &shared.peers else { return };
+    while !shared.lifecycle.stopping.is_cancelled() {
+        if let Err(error) = look(&shared).await {
+            tracing::warn!(%error, "looking for batches that ended elsewhere failed");
+        }
+        shared.sleep_unless_stopping(MIN_LOOK_INTERVAL).await;
+        tokio::select! {
+            biased;
+            () = shared.lifecycle.stopping.cancelled() => {}
+            () = peers.batch_ended.notified() => {}
+            () = shared.sleep(LOOK) => {}
+        }
+    }
+}
+
+/// Ends what this process does for batches that have ended: their pages are abandoned, and those who wait are told.
+async fn look(shared: &Shared) -> Result<(), EngineError> {
+    let mut batches = shared.running_batches.ids();
+    batches.extend(shared.progress.watched());
+    let batches: Vec<_> = batches.into_iter().collect();
+    for batches in batches.chunks(MAX_BATCHES) {
+        let keys = batches.iter().copied().map(Key::Batch).collect();
+        let found = shared.adapters.store.load(keys).await?;
+        for (&id, found) in batches.iter().zip(found) {
+            let status = match found.map(|it| it.record) {
+                Some(Record::Batch(batch)) => batch.status(),
+                _ => continue,
+            };
+            if status != BatchStatus::Processing {
+                shared.running_batches.abandon(id);
+                shared.progress.publish_end(id, status);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Wakes the tasks that act on `queue` when another process wrote something for them.
+async fn wake_ups(shared: Arc<Shared>, queue: Queue) {
+    let Some(peers) = &shared.peers else { return };
+    let woken = match queue {
+        Queue::Jobs => &shared.scheduling.jobs_ready,
+        Queue::Notifications => &shared.scheduling.notifications_ready,
+        Queue::Expiry => &peers.batch_ended,
+    };
+    while !shared.lifecycle.stopping.is_cancelled() {
+        tokio::select! {
+            biased;
+            () = shared.lifecycle.stopping.cancelled() => return,
+            () = shared.adapters.store.changed(queue) => woken.notify_one(),
+        }
+        shared.sleep_unless_stopping(MIN_WAKE_INTERVAL).await;
+    }
+}
+
+impl Shared {
+    /// Gives the slots of this engine to the others. If that fails, they take them some seconds later.
+    pub(super) async fn leave_peers(&self) {
+        let Some(peers) = &self.peers else { return };
+        if let Err(error) = peers.leave(self.adapters.store.as_ref(), self.worker).await {
+            tracing::warn!(%error, "removing the heartbeat failed");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Several engines on one store, as in several processes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rungs::core::batch::BatchStatus;
+use rungs::core::job::JobState;
+use rungs::core::record::RecordKind;
+use rungs::core::tier::Tier;
+use rungs::core::time::Timestamp;
+use rungs::engine::{BuildError, EngineBuilder, ProgressEvent, Settings, SubmitError};
+use rungs::ports::BoxFuture;
+use rungs::ports::clock::Clock;
+use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, HttpFetcher};
+use rungs::ports::store::{ListQuery, Store};
+use rungs::stores::Memory;
+use rungs::testkit::store::SharedHandle;
+use rungs::{Batch, Engine};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use crate::support::PATIENCE;
+use crate::support::paused::Paused;
+
+/// The time after which engines know each other.
+const ACQUAINTED: Duration = Duration::from_secs(8);
+
+/// Pages that were begun and abandoned, by engine and URL.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<Mutex<Vec<(&'static str, String)>>>);
+
+impl Log {
+    fn add(&self, what: &'static str, url: &str) {
+        self.0.lock().expect("not poisoned").push((what, url.to_owned()));
+    }
+
+    fn count(&self, what: &str) -> usize {
+        self.0.lock().expect("not poisoned").iter().filter(|it| it.0 == what).count()
+    }
+
+    /// Returns the engines that fetched something of each host.
+    fn engines_by_host(&self) -> BTreeMap<String, BTreeSet<&'static str>> {
+        let mut hosts = BTreeMap::<_, BTreeSet<_>>::new();
+        for (engine, url) in self.0.lock().expect("not poisoned").iter() {
+            let host = url.split('/').nth(2).expect("a host").to_owned();
+            hosts.entry(host).or_default().insert(*engine);
+        }
+        hosts
+    }
+}
+
+/// A fetcher of one engine. It responds once it gets a permit.
+#[derive(Clone, Debug)]
+struct Gated {
+    engine: &'static str,
+    log: Log,
+    gate: Arc<Semaphore>,
+}
+
+struct Abandoned(Option<(Log, String)>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some((log, url)) = self.0.take() {
+            log.add("abandoned", &url);
+        }
+    }
+}
+
+impl HttpFetcher for Gated {
+    fn tiers(&self) -> Vec<Tier> {
+        vec![Tier::Curl, Tier::Http]
+    }
+
+    fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>> {
+        let url = request.url.as_str().to_owned();
+        self.log.add(self.engine, &url);
+        Box::pin(async move {
+            let mut running = Abandoned(Some((self.log.clone(), url)));
+            sleep(Duration::from_millis(50)).await;
+            self.gate.acquire().await.expect("never closed").forget();
+            running.0 = None;
+            let text = "Flour, water, salt and time are all that a good loaf needs. ".repeat(5);
+            let page = format!("<html><title>Bread</title><body><p>{text}</p></body></html>");
+            Ok(Fetched::new(200, page).header("content-type", "text/html"))
+        })
+    }
+}
+
+/// tokio's paused time, on a machine whose clock is fast.
+#[derive(Clone, Debug)]
+struct Fast(Paused, Duration);
+
+impl Clock for Fast {
+    fn now(&self) -> Timestamp {
+        self.0.now().after(self.1)
+    }
+
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        self.0.sleep(wait)
+    }
+}
+
+/// One store, and what engines need to share it.
+struct World {
+    store: SharedHandle,
+    clock: Paused,
+    log: Log,
+    gate: Arc<Semaphore>,
+}
+
+impl World {
+    /// A world in which `permits` pages respond.
+    fn new(permits: usize) -> Self {
+        let clock = Paused::default();
+        let store = SharedHandle::new(Memory::new()).with_clock(clock.clone());
+        Self { store, clock, log: Log::default(), gate: Arc::new(Semaphore::new(permits)) }
+    }
+
+    fn builder(&self, engine: &'static str) -> EngineBuilder {
+        let (log, gate) = (self.log.clone(), Arc::clone(&self.gate));
+        Engine::builder()
+            .store(self.store.open())
+            .http(Gated { engine, log, gate })
+            .clock(self.clock.clone())
+    }
+
+    fn engine(&self, engine: &'static str) -> Engine {
+        self.builder(engine).build().expect("all parts are there")
+    }
+
+    /// An engine that leaves all work to others.
+    fn server(&self) -> Engine {
+        self.builder("server").calls_only().build().expect("all parts are there")
+    }
+}
+
+/// Pages of `hosts` hosts.
+fn pages(hosts: usize, of_each: usize) -> Batch {
+    let urls =
+        (0..hosts).flat_map(|host| (0..of_each).map(move |it| format!("http://{host}.test/{it}")));
+    Batch::new(urls)
+}
+
+/// Waits until something holds; time passes meanwhile.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waited = timeout(PATIENCE, async {
+        while !holds() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("{what} never happened"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_site_belongs_to_one_of_the_engines() {
+    let world = World::new(usize::MAX >> 4);
+    let (one, two) = (world.engine("one"), world.engine("two"));
+    sleep(ACQUAINTED).await;
+
+    let mut batch = one.submit(pages(25, 4)).await.expect("accepted");
+    let status = batch.wait().await.expect("waited");
+
+    assert_eq!(status, BatchStatus::Completed);
+    let hosts = world.log.engines_by_host();
+    assert!(hosts.values().all(|it| it.len() == 1), "{hosts:?}");
+    let engines: BTreeSet<_> = hosts.values().flatten().collect();
+    assert_eq!(engines.len(), 2, "both take part: {hosts:?}");
+    assert_eq!(world.log.count("one") + world.log.count("two"), 100, "each page once");
+    two.shutdown().await;
+    one.shutdown().await;
+    let left = world.store.list(ListQuery::new(RecordKind::Worker, 9)).await.expect("listed");
+    assert!(left.is_empty(), "an engine that was shut down has no heartbeat: {left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_takes_over_from_one_that_died() {
+    let world = World::new(0);
+    let one = world.engine("one");
+    let server = world.server();
+    let mut batch = server.submit(pages(6, 1)).await.expect("accepted");
+    until("six pages begin", || world.log.count("one") == 6).await;
+    drop(one);
+    until("six pages are abandoned", || world.log.count("abandoned") == 6).await;
+    world.gate.add_permits(100);
+
+    let two = world.engine("two");
+    let status = batch.wait().await.expect("waited");
+
+    assert_eq!(status, BatchStatus::Completed);
+    assert_eq!((world.log.count("one"), world.log.count("two")), (6, 6));
+    drop(two);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_reports_what_another_process_does() {
+    let world = World::new(usize::MAX >> 4);
+    let (server, worker) = (world.server(), world.engine("worker"));
+    let mut waiting = server.submit(pages(3, 5)).await.expect("accepted");
+    let mut watching = server.batch_handle(waiting.id()).await.expect("it exists");
+
+    let mut ends = 0;
+    let mut last = None;
+    while let Some(event) = watching.next_event().await.expect("the store works") {
+        ends += usize::from(matches!(event, ProgressEvent::JobEnded { .. }));
+        last = Some(event);
+    }
+    let status = waiting.wait().await.expect("waited");
+
+    assert_eq!((ends, status), (15, BatchStatus::Completed));
+    assert!(matches!(last, Some(ProgressEvent::BatchEnded { .. })), "{last:?}");
+    assert_eq!((world.log.count("server"), world.log.count("worker")), (0, 15));
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_reaches_the_process_that_fetches() {
+    let world = World::new(0);
+    // A lease so long that its renewal cannot be what tells the worker.
+    let settings = Settings::default().with_lease(Duration::from_hours(24));
+    let worker = world.builder("worker").settings(settings).build().expect("all parts are there");
+    let server = world.server();
+    let batch = server.submit(pages(2, 1)).await.expect("accepted");
+    until("two pages begin", || world.log.count("worker") == 2).await;
+
+    let canceled = server.cancel(batch.id()).await.expect("canceled");
+
+    assert_eq!(canceled.canceled_jobs, 2);
+    until("two pages are abandoned", || world.log.count("abandoned") == 2).await;
+    drop(worker);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_with_a_wrong_clock_steals_nothing() {
+    let world = World::new(0);
+    let right = world.engine("right");
+    let fast = Fast(world.clock.clone(), Duration::from_mins(10));
+    let wrong = world.builder("wrong").clock(fast).build().expect("all parts are there");
+    sleep(ACQUAINTED).await;
+
+    let mut batch = wrong.submit(pages(12, 1)).await.expect("accepted");
+    let all = || world.log.count("right") + world.log.count("wrong");
+    until("all pages begin", || all() == 12).await;
+    // Leases are renewed twice.
+    sleep(Duration::from_secs(25)).await;
+    assert_eq!(all(), 12, "none of them begins again");
+    world.gate.add_permits(12);
+
+    assert_eq!(batch.wait().await.expect("waited"), BatchStatus::Completed);
+    assert_eq!((all(), world.log.count("abandoned")), (12, 0));
+    let jobs = right.jobs(batch.id()).await.expect("they exist");
+    assert!(jobs.iter().all(|it| it.lost == 0 && it.claims == 1), "{jobs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn finished_pages_survive_an_outage_of_the_store() {
+    let world = World::new(0);
+    let handle = world.store.open();
+    let engine = world.builder("one").store(handle.clone()).build().expect("all parts are there");
+    let mut batch = engine.submit(pages(5, 1)).await.expect("accepted");
+    until("five pages begin", || world.log.count("one") == 5).await;
+
+    handle.cut();
+    world.gate.add_permits(5);
+    sleep(Duration::from_secs(45)).await;
+    let refused = engine.submit(pages(1, 1)).await.expect_err("the store cannot be reached");
+    let unread = engine.batch(batch.id()).await.expect_err("the store cannot be reached");
+    handle.restore();
+
+    assert!(matches!(&refused, SubmitError::Engine(it) if it.is_unavailable()), "{refused:?}");
+    assert!(unread.is_unavailable(), "{unread:?}");
+    while batch.wait().await.is_err() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    let jobs = engine.jobs(batch.id()).await.expect("they exist");
+    assert!(jobs.iter().all(|it| it.state == JobState::Succeeded && it.claims == 1), "{jobs:?}");
+    assert_eq!(world.log.count("one"), 5, "no page is fetched again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submission_waits_out_a_short_outage() {
+    let world = World::new(usize::MAX >> 4);
+    let handle = world.store.open();
+    let engine = world.builder("one").store(handle.clone()).build().expect("all parts are there");
+    engine.submit(pages(1, 1)).await.expect("accepted").wait().await.expect("waited");
+    handle.cut();
+
+    let (submitted, ()) = tokio::join!(engine.submit(pages(1, 2)), async {
+        sleep(Duration::from_secs(2)).await;
+        handle.restore();
+    });
+
+    let mut batch = submitted.expect("the outage was short");
+    assert_eq!(batch.wait().await.expect("waited"), BatchStatus::Completed);
+}
+
+#[tokio::test]
+async fn a_store_of_one_process_needs_an_engine_that_works() {
+    let world = World::new(0);
+
+    let refused = world.builder("server").store(Memory::new()).calls_only().build();
+
+    assert!(matches!(refused, Err(BuildError::Setting { field: "calls_only", .. })), "{refused:?}");
+}

@@ -20,7 +20,7 @@ impl IntoResponse for Problem {
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         let problem = wire::engine_error(&error);
-        if problem.status == 500 {
+        if problem.status == 500 || error.is_unavailable() {
             // Only the operator can act on the cause, so the response does not contain it.
             tracing::error!(error = &error as &dyn std::error::Error, "request failed");
         }

@@ -226,6 +226,12 @@ pub(crate) fn problem_of_status(status: u16) -> Problem {
     Problem { retryable: status >= 500, ..Problem::new(status, code, message) }
 }
 
+/// Creates the error for a store that cannot be reached.
+fn store_unavailable() -> Problem {
+    let message = "the store cannot be reached: retry in some seconds";
+    Problem::new(503, "SERVICE_UNAVAILABLE", message).after(RETRY_SECS)
+}
+
 /// Converts an error of the engine.
 pub(crate) fn engine_error(error: &EngineError) -> Problem {
     match error {
@@ -240,6 +246,7 @@ pub(crate) fn engine_error(error: &EngineError) -> Problem {
         }
         EngineError::TooMuch => Problem::of_path(None, "credits", &error.to_string()),
         EngineError::Stopped => shutting_down(),
+        error if error.is_unavailable() => store_unavailable(),
         _ => problem_of_status(500).after(RETRY_SECS),
     }
 }

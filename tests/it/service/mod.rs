@@ -14,6 +14,7 @@ mod keys;
 #[cfg(feature = "cli")]
 mod manual;
 mod money;
+mod outage;
 #[cfg(feature = "browser")]
 mod page;
 #[cfg(feature = "cli")]

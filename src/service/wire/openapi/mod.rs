@@ -388,7 +388,7 @@ fn error_response(status: &str) -> Value {
         "422" => "A field is invalid (`VALIDATION_ERROR`), or the page failed.",
         "429" => "The API key is over a limit: `RATE_LIMIT_EXCEEDED`, `SPEND_LIMIT_EXCEEDED`.",
         "431" => "The head of the request is too large. The response has no body.",
-        "503" => "The service is shutting down: `SERVICE_UNAVAILABLE`.",
+        "503" => "The service is shutting down, or cannot reach its store: `SERVICE_UNAVAILABLE`.",
         "504" => "The page was not finished in time: `TIMEOUT`, `TIME_BUDGET_EXPIRED`.",
         _ => "The service failed: `INTERNAL_ERROR`.",
     };

@@ -95,7 +95,7 @@ impl Base {
 
     /// Returns `true` if a crash now would keep everything up to `ticket`.
     pub(crate) fn is_flushed(&self, ticket: usize) -> bool {
-        self.kind == StoreKind::Shared || self.flushed >= ticket
+        self.kind != StoreKind::Forgetful || self.flushed >= ticket
     }
 
     pub(crate) fn flush(&mut self, ticket: usize) {
@@ -105,7 +105,7 @@ impl Base {
     pub(crate) fn put_body(&mut self, batch: BatchId, bytes: Vec<u8>) -> BodyRef {
         self.bodies_put += 1;
         let name = format!("{batch}:{}", self.bodies_put);
-        let flushed = self.kind == StoreKind::Shared;
+        let flushed = self.kind != StoreKind::Forgetful;
         self.bodies.insert(name.clone(), Body { batch, bytes, flushed });
         BodyRef(name)
     }

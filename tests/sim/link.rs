@@ -12,7 +12,7 @@ use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
 use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 
-use crate::plan::Fault;
+use crate::plan::{Fault, StoreKind};
 use crate::rng::Rng;
 use crate::world::World;
 
@@ -155,6 +155,10 @@ impl Link {
         let answer = match fault {
             Some(Fault::Conflict) if name == "commit" => Err(StoreError::Conflict),
             Some(Fault::Fail | Fault::Conflict) => Err(broken()),
+            Some(Fault::Unavailable) => {
+                let source = Box::from("the connection was lost");
+                Err(StoreError::Unavailable { store: "simulated", source })
+            }
             // A store that receives a commit twice refuses the second one. The first result counts.
             Some(Fault::Twice) if name == "commit" => {
                 let first = carry_out(self);
@@ -188,7 +192,27 @@ impl Link {
     }
 
     fn now(&self) -> Timestamp {
-        self.0.world.now(self.0.engine)
+        self.0.world.lease_time(self.0.engine)
+    }
+
+    fn is_served(&self) -> bool {
+        self.0.world.plan.store == StoreKind::Served
+    }
+
+    /// Wakes the other engines for these records, unless the message is lost.
+    fn wake_others(&self, writes: &[Write]) {
+        let world = &self.0.world;
+        let woken = |queue: &Queue| {
+            let mut records = writes.iter().filter_map(|it| it.record.as_ref());
+            records.any(|it| it.wakes(self.now()) == Some(*queue))
+        };
+        for queue in Queue::ALL.into_iter().filter(woken) {
+            for engine in (0..world.plan.engines).filter(|it| *it != self.0.engine) {
+                if self.draw(|it| it.chance(world.plan.wakes)) {
+                    world.wake(engine, queue).notify_one();
+                }
+            }
+        }
     }
 }
 
@@ -220,7 +244,12 @@ impl Store for Link {
             };
             let taken = self
                 .call(name, |it| {
+                    let claim =
+                        if it.is_served() { claim.clone().at(it.now()) } else { claim.clone() };
                     let taken = it.0.world.base().claim(claim.clone());
+                    if !claim.slots.is_all() && !taken.is_empty() {
+                        it.0.world.oracle().note("sites divided among engines");
+                    }
                     if claim.queue != Queue::Expiry {
                         let new = taken.iter().map(|it| (it.record.key(), Some(it.record.clone())));
                         it.0.world.oracle().committed(new.collect(), it.worker(), claim.now);
@@ -239,11 +268,37 @@ impl Store for Link {
                 it.0.world.base().commit(writes.clone())?;
                 let new = writes.iter().map(|it| (it.key.clone(), it.record.clone()));
                 it.0.world.oracle().committed(new.collect(), it.worker(), it.now());
+                if it.is_served() {
+                    it.wake_others(&writes);
+                }
                 Ok(())
             })
             .await?;
             self.durable().await;
             Ok(())
+        })
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_served()
+    }
+
+    fn changed(&self, queue: Queue) -> BoxFuture<'_, ()> {
+        if !self.is_served() {
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(async move {
+            self.0.world.wake(self.0.engine, queue).notified().await;
+            self.0.life.go_on().await;
+        })
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(async move {
+            if !self.is_served() {
+                return Ok(None);
+            }
+            self.call("now", |it| Ok(Some(Self::now(it)))).await
         })
     }
 

@@ -132,7 +132,7 @@ fn a_seed_replays_identically() {
 }
 
 /// The situations that must occur and be survived.
-const SITUATIONS: [&str; 23] = [
+const SITUATIONS: [&str; 25] = [
     "batch accepted",
     "crash after a call",
     "crash before a call",
@@ -152,7 +152,9 @@ const SITUATIONS: [&str; 23] = [
     "result of a stale claim",
     "running job cancelled",
     "same key, same batch",
+    "sites divided among engines",
     "store call gone wrong",
+    "store out of reach",
     "submission of unknown fate",
     "unflushed commits lost in a crash",
     "waiting job cancelled",

@@ -550,7 +550,10 @@ impl Oracle {
 
     /// Returns a record that expires soon: not an account, a site profile or a day of usage.
     fn passing(&self) -> Option<Key> {
-        let passes = |it: &&Key| !matches!(it, Key::Account(_) | Key::Site(_) | Key::Usage(..));
+        let stays = |it: &Key| {
+            matches!(it, Key::Account(_) | Key::Site(_) | Key::Usage(..) | Key::Worker(_))
+        };
+        let passes = |it: &&Key| !stays(it);
         self.records.keys().find(passes).cloned()
     }
 

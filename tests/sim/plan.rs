@@ -30,6 +30,10 @@ pub(crate) struct Plan {
     pub(crate) lag: u64,
     /// The longest time that a disk takes to flush, in milliseconds.
     pub(crate) flush: u64,
+    /// The differences of the engines' clocks from that of the store at the beginning, in milliseconds.
+    pub(crate) clocks: Vec<i64>,
+    /// The percentage of wake-ups that arrive.
+    pub(crate) wakes: u64,
     /// The events, by time.
     pub(crate) events: Vec<(u64, Event)>,
 }
@@ -39,6 +43,8 @@ pub(crate) struct Plan {
 pub(crate) enum StoreKind {
     /// The memory store, shared by all engines like a database on another machine.
     Shared,
+    /// The same with a clock and wake-ups of its own. Its engines divide the sites among themselves.
+    Served,
     /// One process, and a disk that loses unflushed commits when it dies.
     Forgetful,
 }
@@ -108,6 +114,8 @@ pub(crate) enum Fault {
     Conflict,
     /// The call fails and writes nothing.
     Fail,
+    /// The store cannot be reached.
+    Unavailable,
     /// The call writes and returns an error.
     LostAnswer,
     /// The message arrives twice.
@@ -167,6 +175,10 @@ pub(crate) enum Event {
         percent: u64,
         length: u64,
     },
+    /// For a while, no engine reaches the store.
+    Outage {
+        length: u64,
+    },
     /// For a while an engine's calls take so long that its leases run out.
     Stall {
         engine: usize,
@@ -180,7 +192,7 @@ impl Plan {
         let mut rng = Rng::stream(seed, 1);
         let store = if rng.chance(60) { StoreKind::Shared } else { StoreKind::Forgetful };
         let engines = match store {
-            StoreKind::Shared => rng.pick(&[1, 2, 2, 3]),
+            StoreKind::Shared | StoreKind::Served => rng.pick(&[1, 2, 2, 3]),
             StoreKind::Forgetful => 1,
         };
         let hosts = (0..rng.between(1, 4)).map(|_| host(&mut rng)).collect::<Vec<_>>();
@@ -201,10 +213,40 @@ impl Plan {
             robots: Rng::stream(seed, 2).chance(10),
             lag: rng.pick(&[0, 1, 5, 50, 400]),
             flush: rng.pick(&[0, 4, 50, 2_000]),
+            clocks: vec![0; engines],
+            wakes: 0,
             events: Vec::new(),
         };
         plan.events = events(&plan, &mut rng);
+        plan.serve(&mut Rng::stream(seed, 3));
         plan
+    }
+}
+
+impl Plan {
+    /// Makes half of the shared stores such as a database, whose connections can be lost. The draws have a stream of
+    /// their own, so that this later addition changes no other seed.
+    fn serve(&mut self, rng: &mut Rng) {
+        if self.store != StoreKind::Shared || rng.chance(50) {
+            return;
+        }
+        self.store = StoreKind::Served;
+        self.wakes = rng.pick(&[0, 70, 100]);
+        for clock in &mut self.clocks {
+            *clock = rng.pick(&[0, 0, -600_000, 600_000, 3_000]);
+        }
+        for (_, event) in &mut self.events {
+            match event {
+                Event::Faults { fault: fault @ Fault::Fail, .. } => *fault = Fault::Unavailable,
+                Event::Faults { fault: Fault::Conflict, percent, .. } => *percent = 100,
+                _ => {}
+            }
+        }
+        for _ in 0..rng.below(3) {
+            let outage = Event::Outage { length: rng.between(200, 8_000) };
+            self.events.push((rng.below(CHAOS), outage));
+        }
+        self.events.sort_by_key(|(at, _)| *at);
     }
 }
 

@@ -13,7 +13,7 @@ use rungs::engine::{RobotsPolicy, Settings};
 use rungs::{Batch, Engine, SubmitError};
 
 use crate::link::{Life, Link};
-use crate::plan::{CHAOS, Event, ItemPlan, Plan, StoreKind, SubmitPlan};
+use crate::plan::{CHAOS, Event, Fault, ItemPlan, Plan, StoreKind, SubmitPlan};
 use crate::rng::Rng;
 use crate::world::{Chance, OnTheSpot, Plain, Seat, World};
 
@@ -259,6 +259,13 @@ impl Runner {
                 let until = self.world.elapsed() + Duration::from_millis(length);
                 if let Some(process) = &self.processes[engine] {
                     process.link.change(|it| it.fault = Some((fault, percent, until)));
+                }
+            }
+            Event::Outage { length } => {
+                let until = self.world.elapsed() + Duration::from_millis(length);
+                self.world.oracle().note("store out of reach");
+                for process in self.processes.iter().flatten() {
+                    process.link.change(|it| it.fault = Some((Fault::Unavailable, 100, until)));
                 }
             }
             Event::Stall { engine, length } => {

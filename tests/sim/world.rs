@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rungs::core::id::BatchId;
+use rungs::core::record::Queue;
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
@@ -16,12 +17,13 @@ use rungs::ports::fetch::{
     BrowserFetcher, FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher, Rendered,
 };
 use rungs::ports::notify::{DeliveryOutcome, DeliveryRequest, Notifier, WebhookUrlError};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::base::Base;
 use crate::link::Life;
 use crate::oracle::Oracle;
-use crate::plan::{Host, Plan, Receiver};
+use crate::plan::{Host, Plan, Receiver, StoreKind};
 use crate::rng::Rng;
 
 /// When every run begins: 1 January 2026.
@@ -33,6 +35,10 @@ pub(crate) struct World {
     begun: Instant,
     /// The offset of each engine's clock in milliseconds.
     offsets: Vec<AtomicI64>,
+    /// The offset of the clock of a store that is served.
+    store_offset: AtomicI64,
+    /// The wake-ups of each engine, one per queue.
+    wakes: Vec<[Notify; Queue::ALL.len()]>,
     base: Mutex<Base>,
     oracle: Mutex<Oracle>,
     /// Processes that died at a store call and are not yet started again.
@@ -54,7 +60,9 @@ impl World {
     pub(crate) fn new(plan: Plan) -> Self {
         Self {
             begun: Instant::now(),
-            offsets: (0..plan.engines).map(|_| AtomicI64::new(0)).collect(),
+            offsets: plan.clocks.iter().map(|it| AtomicI64::new(*it)).collect(),
+            store_offset: AtomicI64::new(0),
+            wakes: (0..plan.engines).map(|_| Default::default()).collect(),
             base: Mutex::new(Base::new(plan.store)),
             oracle: Mutex::default(),
             crashed: Mutex::default(),
@@ -84,6 +92,22 @@ impl World {
         Timestamp::from_millis(at.as_millis().saturating_add_signed(off))
     }
 
+    /// Returns the time by which leases of `engine` begin and end.
+    pub(crate) fn lease_time(&self, engine: usize) -> Timestamp {
+        if self.plan.store != StoreKind::Served {
+            return self.now(engine);
+        }
+        let at = Timestamp::from_millis(BEGIN).after(self.elapsed());
+        let off = self.store_offset.load(Ordering::Relaxed);
+        Timestamp::from_millis(at.as_millis().saturating_add_signed(off))
+    }
+
+    /// Returns the signal for `engine` that others changed a queue.
+    pub(crate) fn wake(&self, engine: usize, queue: Queue) -> &Notify {
+        let place = Queue::ALL.iter().position(|it| *it == queue);
+        &self.wakes[engine][place.expect("one of all")]
+    }
+
     pub(crate) fn jump(&self, engine: usize, by: i64) {
         self.offsets[engine].fetch_add(by, Ordering::Relaxed);
     }
@@ -94,6 +118,7 @@ impl World {
         for offset in &self.offsets {
             offset.store(furthest.unwrap_or_default() + and_jump, Ordering::Relaxed);
         }
+        self.store_offset.fetch_add(and_jump, Ordering::Relaxed);
     }
 
     pub(crate) fn crashed(&self, engine: usize) {
@@ -135,6 +160,15 @@ pub(crate) struct Seat {
 impl Clock for Seat {
     fn now(&self) -> Timestamp {
         self.world.now(self.engine)
+    }
+
+    fn monotonic(&self) -> Duration {
+        match self.world.plan.store {
+            StoreKind::Served => self.world.elapsed(),
+            StoreKind::Shared | StoreKind::Forgetful => {
+                Duration::from_millis(self.now().as_millis())
+            }
+        }
     }
 
     fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {

@@ -15,7 +15,7 @@ use std::fmt;
 
 use crate::core::id::WorkerId;
 
-/// One of [`Slot::COUNT`] slots.
+/// A slot, of [`Slot::COUNT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(u16);
 

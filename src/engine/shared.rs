@@ -73,10 +73,10 @@ pub(super) struct Config {
 /// The work that an engine does besides the calls of its handles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Duty {
-    /// It runs jobs, delivers notifications and removes expired records.
+    /// Jobs, deliveries of notifications and the removal of expired records.
     #[default]
     All,
-    /// Nothing: other processes that share the store do it.
+    /// Nothing: other processes that share the store do the work.
     CallsOnly,
 }
 

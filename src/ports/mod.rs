@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+mod apply;
 pub mod clock;
 pub mod extract;
 pub mod fetch;

@@ -15,6 +15,7 @@
 //! * A claim never exceeds the share of an account or a site.
 //! * The same index and the same claim pick the same jobs.
 
+pub(in crate::core) mod claim;
 mod in_hand;
 mod index;
 mod shares;

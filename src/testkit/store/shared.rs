@@ -58,7 +58,7 @@ async fn stored_job(store: &AnyStore, number: u64) -> Job {
     }
 }
 
-/// What one handle wrote, another reads.
+/// Handles read what others wrote.
 pub async fn handles_show_the_same_records(open: OpenHandle) {
     let (here, there) = (open().await, open().await);
     must!(
@@ -260,7 +260,7 @@ pub async fn decisions_of_many_handles_lose_no_update(open: OpenHandle) {
     );
 }
 
-/// What one handle wrote wakes those who wait through another.
+/// A commit through one handle wakes those who wait through another.
 pub async fn a_wake_up_crosses_handles(open: OpenHandle) {
     /// A hint may be lost, so it is given again.
     const AGAIN: Duration = Duration::from_millis(100);

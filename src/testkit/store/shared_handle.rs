@@ -15,7 +15,7 @@ use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
 use crate::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 
-/// One of several handles on a store, each as if it were opened by a process of its own.
+/// A handle on a store that has several, each as if it were opened by a process of its own.
 ///
 /// It tests what runs several engines on one store. [`SharedHandle::open`] returns another handle, and
 /// [`SharedHandle::cut`] takes the connection of one away. A clone is the same handle.

@@ -50,7 +50,7 @@ impl Slot {
     }
 }
 
-/// The finalizer of SplitMix64: every bit of the input changes half of the output.
+/// The finalizer of `SplitMix64`: every bit of the input changes half of the output.
 fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

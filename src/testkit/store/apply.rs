@@ -14,7 +14,7 @@ use crate::ports::store::{Retries, Store, StoreError, Versioned, Write};
 use crate::testkit::kit::{MustBeThere, MustSucceed, at_once, breach, must, must_eq};
 
 /// The time limit of a call of `apply` in the kit.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Real time, and numbers that differ from call to call.
 #[derive(Debug)]

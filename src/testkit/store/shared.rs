@@ -13,6 +13,7 @@ use super::{AnyStore, Checking, get, job, job_at, put, sample};
 use crate::core::id::WorkerId;
 use crate::core::job::{Job, JobState};
 use crate::core::record::{Claim, Queue, Record};
+use crate::core::request::{Item, Limits};
 use crate::core::slots::{Slot, Slots};
 use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
@@ -181,8 +182,8 @@ pub async fn a_claim_takes_only_from_its_slots(open: OpenHandle) {
     for number in 1..=12 {
         let host = format!("https://host-{number}.example/");
         let mut job = sample::job(number, sample::at(1));
-        let item = crate::core::request::Item::get(host.clone());
-        job.request = Arc::new(item.check(&Default::default()).expect("a plain item passes"));
+        let item = Item::get(host.clone());
+        job.request = Arc::new(item.check(&Limits::default()).expect("a plain item passes"));
         let mut notice = sample::notice(number, sample::at(1));
         notice.url = Some(host);
         records.extend([Record::Job(job), Record::Notification(notice)]);

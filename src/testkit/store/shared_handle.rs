@@ -103,13 +103,11 @@ impl SharedHandle {
     }
 
     fn time(&self) -> Timestamp {
-        match &self.clock {
-            Some(clock) => clock.now(),
-            None => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Timestamp::from_millis(millis(since))
-            }
+        if let Some(clock) = &self.clock {
+            return clock.now();
         }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(millis(since))
     }
 
     /// Wakes the other handles for what these records wake.

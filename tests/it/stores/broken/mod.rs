@@ -28,7 +28,7 @@ use tokio::time::timeout;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The time limit of a check with several handles. One of them waits 5 seconds for a wake-up.
-const SHARED_LIMIT: Duration = Duration::from_secs(60);
+const SHARED_LIMIT: Duration = Duration::from_mins(1);
 
 /// The stores that panic. With any other store, a panic is a bug in the kit.
 const PANICKING: [Fault; 3] =

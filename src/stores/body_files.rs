@@ -18,7 +18,7 @@ use crate::ports::store::{self, Bodies, StoreError};
 use crate::stores::compress::BodyCodec;
 use crate::stores::flush::SharedFlush;
 use crate::stores::space::DiskSpace;
-use crate::stores::{blocking, check_in_place, sync_dir};
+use crate::stores::{blocking, check_in_place, sync_ancestors, sync_dir};
 
 const STORE: &str = "bodies";
 const MAGIC: [u8; 4] = *b"rgp1";
@@ -74,6 +74,8 @@ struct BodyFile {
     /// `false` until the directory was synced after the file was opened: the process that created it may have been killed
     /// before that.
     is_in_directory: AtomicBool,
+    /// `true` once its batch was removed: nothing in it has to be kept.
+    is_removed: AtomicBool,
     /// The length of the file, and the part of it that is on disk.
     length: AtomicU64,
     synced_length: AtomicU64,
@@ -83,7 +85,10 @@ impl BodyFiles {
     /// Opens the directory, creating it if it is missing.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let dir = dir.into();
-        fs::create_dir_all(&dir).map_err(failed)?;
+        if !dir.is_dir() {
+            fs::create_dir_all(&dir).map_err(failed)?;
+            sync_ancestors(&dir).map_err(failed)?;
+        }
         let space = DiskSpace::new(dir.clone());
         let (open, codec, unsynced) = Default::default();
         Ok(Self { shared: Arc::new(Shared { dir, open, space, codec, unsynced }) })
@@ -172,6 +177,7 @@ impl Shared {
             flush: SharedFlush::default(),
             synced,
             is_in_directory: AtomicBool::new(false),
+            is_removed: AtomicBool::new(false),
             length: AtomicU64::new(length),
             synced_length: AtomicU64::new(length),
         });
@@ -215,17 +221,23 @@ impl Shared {
     }
 
     fn flush(&self, batch: BatchId, file: &BodyFile, ticket: u64) -> io::Result<()> {
-        file.flush.wait(ticket, |_| {
-            let length = file.length.load(Ordering::Acquire);
-            file.synced.sync_data()?;
-            if !file.is_in_directory.load(Ordering::Acquire) {
-                sync_dir(&self.dir)?;
-                file.is_in_directory.store(true, Ordering::Release);
-            }
-            check_in_place(&file.synced, &self.path(batch))?;
-            file.synced_length.store(length, Ordering::Release);
-            Ok(())
+        file.flush.wait(ticket, |_| match self.sync_file(batch, file) {
+            // It was removed with its batch while the sync ran: a commit of other batches must not fail for it.
+            Err(_) if file.is_removed.load(Ordering::Acquire) => Ok(()),
+            synced => synced,
         })
+    }
+
+    fn sync_file(&self, batch: BatchId, file: &BodyFile) -> io::Result<()> {
+        let length = file.length.load(Ordering::Acquire);
+        file.synced.sync_data()?;
+        if !file.is_in_directory.load(Ordering::Acquire) {
+            sync_dir(&self.dir)?;
+            file.is_in_directory.store(true, Ordering::Release);
+        }
+        check_in_place(&file.synced, &self.path(batch))?;
+        file.synced_length.store(length, Ordering::Release);
+        Ok(())
     }
 
     /// Syncs the files with bodies that are not on disk.
@@ -274,7 +286,10 @@ impl Shared {
     }
 
     fn remove(&self, batch: BatchId) -> Result<(), StoreError> {
-        locked(&self.open).files.remove(&batch);
+        if let Some((_, file)) = locked(&self.open).files.remove(&batch) {
+            // Before the file is gone, so that a sync that misses it knows why.
+            file.is_removed.store(true, Ordering::Release);
+        }
         {
             let mut unsynced = locked(&self.unsynced);
             unsynced.files.remove(&batch);
@@ -415,6 +430,24 @@ mod tests {
 
         assert!(locked(&shared.unsynced).files.is_empty());
         assert_eq!(shared.get(&body).expect("readable").as_deref(), Some(&b"text"[..]));
+    }
+
+    #[test]
+    fn a_sync_beside_the_removal_of_its_batch_succeeds() {
+        let scratch = Scratch::new();
+        let bodies = BodyFiles::open(scratch.path()).expect("a directory");
+        let shared = &bodies.shared;
+        let (batch, other) = (sample::batch_id(1), sample::batch_id(2));
+        let kept = shared.put_unsynced(other, b"of another batch").expect("there is room");
+        let Appended { file, ticket, .. } = shared.append(batch, b"text").expect("there is room");
+
+        shared.remove(batch).expect("removed");
+        // A sync that began before the removal has the file.
+        locked(&shared.unsynced).files.insert(batch, Arc::clone(&file));
+
+        bodies.cover(&ended(&kept)).expect("nothing of the other batch is lost");
+        shared.flush(batch, &file, ticket).expect("there is nothing left to sync");
+        assert!(locked(&shared.unsynced).lost.is_empty());
     }
 
     #[test]

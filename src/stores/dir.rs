@@ -16,6 +16,31 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::options().read(true).open(dir).map(drop).or(Ok(()))
 }
 
+/// Syncs the entries of every directory above `dir`, the nearest first: creating a directory creates an entry in its
+/// parent, which may itself be new.
+pub(super) fn sync_ancestors(dir: &Path) -> io::Result<()> {
+    each_ancestor(dir, sync_dir)
+}
+
+/// Also the ones that were there before: the process that created them may have been killed before it synced them.
+fn each_ancestor(dir: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    for ancestor in dir.canonicalize()?.ancestors().skip(1) {
+        match sync(ancestor) {
+            // This program has created nothing in a directory that it may not open or write.
+            Err(error) if is_not_ours(&error) => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+fn is_not_ours(error: &io::Error) -> bool {
+    // Some file systems cannot sync a directory at all.
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+}
+
 /// Checks that `path` still leads to `file`, which was opened there.
 ///
 /// A removed or replaced file can still be written and synced, but its content is lost when it is closed.
@@ -45,6 +70,27 @@ pub(super) fn check_in_place(_file: &File, path: &Path) -> io::Result<()> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_directory_above_a_new_one_is_synced() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let top = scratch.path().canonicalize().expect("it is there");
+        let dir = top.join("a/b/c");
+        std::fs::create_dir_all(&dir).expect("made");
+        let mut synced = Vec::new();
+
+        let all = each_ancestor(&dir, |it| {
+            synced.push(it.to_owned());
+            let is_ours = it.starts_with(&top);
+            if is_ours { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+        });
+
+        all.expect("others' directories are left to them");
+        assert_eq!(synced[..3], [top.join("a/b"), top.join("a"), top.clone()]);
+        let failed = each_ancestor(&dir, |_| Err(io::Error::other("broken")));
+        assert!(failed.is_err(), "{failed:?}");
+        sync_ancestors(&dir).expect("they can be synced");
+    }
 
     #[test]
     fn a_missing_path_is_distinguished_from_a_replaced_file() {

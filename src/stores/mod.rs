@@ -32,7 +32,7 @@ use blocking::blocking;
 #[cfg(feature = "sled")]
 pub use body_files::BodyFiles;
 #[cfg(any(feature = "journal", feature = "sled"))]
-use dir::{check_in_place, sync_dir};
+use dir::{check_in_place, sync_ancestors, sync_dir};
 #[cfg(feature = "journal")]
 pub use journal::Journal;
 pub use memory::Memory;

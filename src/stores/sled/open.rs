@@ -12,7 +12,7 @@ use ::sled::{Batch, Config, Db, Error, Mode};
 use crate::core::time::Timestamp;
 use crate::ports::store::StoreError;
 use crate::stores::opening::{LOCK_PATIENCE, LOCK_PAUSE};
-use crate::stores::{check_in_place, sync_dir};
+use crate::stores::{check_in_place, sync_ancestors, sync_dir};
 
 use super::STORE;
 use super::acknowledged::AcknowledgedCommits;
@@ -197,8 +197,7 @@ fn seal(dir: &Path) -> io::Result<()> {
     writeln!(file, "Records and results of rungs. One process at a time.")?;
     file.sync_all()?;
     sync_dir(dir)?;
-    // The name of the directory is an entry of its parent.
-    dir.canonicalize()?.parent().map_or(Ok(()), sync_dir)
+    sync_ancestors(dir)
 }
 
 #[cfg(test)]

@@ -69,15 +69,25 @@ pub struct Header {
 
 /// Encodes a record with its version.
 pub fn encode(version: Version, record: &Record) -> Result<Vec<u8>, CodecError> {
-    let due = record.due();
     let mut bytes = Vec::with_capacity(HEADER_BYTES + RECORD_BYTES);
-    bytes.push(FORMAT);
-    bytes.extend(version.to_be_bytes());
-    bytes.push(due.map_or(0, |(queue, _)| queue as u8));
-    bytes.extend(due.map_or(0, |(_, at)| at.as_millis()).to_be_bytes());
-    let mut named = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
-    record.serialize(&mut named).map_err(invalid_record)?;
+    encode_to(&mut bytes, version, record)?;
     Ok(bytes)
+}
+
+/// Appends a record with its version to `bytes`, and returns its header.
+pub fn encode_to(
+    bytes: &mut Vec<u8>,
+    version: Version,
+    record: &Record,
+) -> Result<Header, CodecError> {
+    let due = record.due();
+    bytes.push(FORMAT);
+    bytes.extend_from_slice(&version.to_be_bytes());
+    bytes.push(due.map_or(0, |(queue, _)| queue as u8));
+    bytes.extend_from_slice(&due.map_or(0, |(_, at)| at.as_millis()).to_be_bytes());
+    let mut named = rmp_serde::Serializer::new(bytes).with_struct_map();
+    record.serialize(&mut named).map_err(invalid_record)?;
+    Ok(Header { version, due })
 }
 
 /// Decodes the header of a value.

@@ -25,9 +25,20 @@ impl DiskSpace {
     ///
     /// It measures each time, which takes a microsecond: other programs can fill a disk within milliseconds.
     pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
+        self.check(bytes, spare)
+    }
+
+    /// Returns an error if the disk has no room for `bytes`. Unlike [`DiskSpace::reserve`], it lets the part be used that
+    /// is kept free: for writes after which more space is free.
+    #[cfg(feature = "journal")]
+    pub(super) fn fits(&self, bytes: u64) -> io::Result<()> {
+        self.check(bytes, |free, _| free)
+    }
+
+    fn check(&self, bytes: u64, usable: fn(u64, u64) -> u64) -> io::Result<()> {
         // A disk that cannot be measured is left to the write itself.
         let Ok(disk) = fs2::statvfs(&self.dir) else { return Ok(()) };
-        if spare(disk.available_space(), disk.total_space()) < bytes {
+        if usable(disk.available_space(), disk.total_space()) < bytes {
             return Err(no_space());
         }
         Ok(())
@@ -67,5 +78,10 @@ mod tests {
 
         assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
         space.reserve(1).expect("there is room");
+        #[cfg(feature = "journal")]
+        {
+            assert!(space.fits(u64::MAX).is_err());
+            space.fits(1).expect("there is room");
+        }
     }
 }

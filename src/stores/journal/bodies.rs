@@ -17,7 +17,7 @@ use crate::stores::compress::BodyCodec;
 use super::frame::{BODY_HEAD, BodyHead, FrameKind, HEAD, Head, MAX_PAYLOAD, Place, read_body};
 use super::index::{BodyEntry, Change};
 use super::segment::Segment;
-use super::state::State;
+use super::state::{MAX_PENDING, State};
 use super::{Journal, STORE, changed, damaged, failed};
 
 /// The size of a body up to which it is compressed and read on an async thread, in bytes.
@@ -93,7 +93,6 @@ impl Journal {
 
     async fn put_body(&self, batch: BatchId, body: Vec<u8>) -> Result<BodyRef, StoreError> {
         let mut payload = self.compressed(batch, body).await?;
-        self.room().await?;
         let shared = &self.handle.shared;
         let number = shared.next_body.fetch_add(1, Ordering::AcqRel);
         payload[16..24].copy_from_slice(&number.to_le_bytes());
@@ -111,7 +110,7 @@ impl Journal {
             state.write_through()?;
             Ok(((), state.durable))
         };
-        self.on_state(put).await?;
+        self.on_state_with_room(MAX_PENDING, put).await?;
         Ok(Reference { batch, number, sum: head.sum }.to_body_ref())
     }
 
@@ -137,9 +136,11 @@ impl Journal {
 
     async fn remove_bodies(&self, batch: BatchId) -> Result<(), StoreError> {
         let batch = *batch.as_bytes();
+        let shared = &self.handle.shared;
         let remove = |state: &mut State| {
             if state.index.has_bodies(batch) {
                 // Not refused on a full disk: this is how space becomes free.
+                let _ = shared.make_room((HEAD + batch.len()) as u64);
                 state.append(Head::of(FrameKind::BodiesRemoved, &batch), &batch)?;
                 state.index.apply(&Change::BodiesRemoved { batch });
                 state.write_through()?;

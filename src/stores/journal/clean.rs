@@ -4,6 +4,9 @@
 //! in a later segment removes is never older than the log, and removals need not be copied. The oldest segment is
 //! removed at once when nothing in it is live, and otherwise when more than half of the log is dead: what is copied is
 //! never more than what becomes free in one round through the log.
+//!
+//! The copies may use the part of the disk that is kept free, and the spare file, so that a full disk does not prevent
+//! the removal that frees it.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -71,7 +74,9 @@ fn tidy(shared: &Shared, failures: &mut HashSet<u32>) -> Result<(), StoreError> 
             removed => removed?,
         }
     }
-    write_checkpoints(shared)
+    write_checkpoints(shared)?;
+    let is_long = shared.lock().segments.len() > 1;
+    if is_long { shared.spare_file.hold(&shared.space).map_err(failed) } else { Ok(()) }
 }
 
 fn write_checkpoints(shared: &Shared) -> Result<(), StoreError> {
@@ -118,12 +123,16 @@ impl Live {
 /// Copies what is live in the oldest segment, and removes it.
 fn remove(shared: &Shared, segment: &Arc<Segment>) -> Result<(), StoreError> {
     let number = segment.number;
-    let (is_live, recoveries) = {
+    let (live, recoveries) = {
         let state = shared.lock();
-        (state.index.live(number) > 0, state.recoveries)
+        (state.index.live(number), state.recoveries)
     };
-    if is_live && !copy_live(shared, segment)? {
-        return Ok(());
+    if live > 0 {
+        // All of it or nothing: the segment takes its space until the last record is copied.
+        shared.make_room(live).map_err(failed)?;
+        if !copy_live(shared, segment)? {
+            return Ok(());
+        }
     }
     // Also if nothing was copied: what replaced its records may not be on disk.
     shared.sync()?;
@@ -197,7 +206,9 @@ fn copy(shared: &Shared, segment: &Segment, live: Vec<Live>) -> Result<(), Store
         if let Some(why) = &state.failed {
             return Err(refusal(why));
         }
-        shared.reserve(&state, read.iter().map(|it| it.1.len()).sum())?;
+        let bytes = read.iter().map(|it| it.1.len()).sum::<usize>();
+        let bytes = bytes.saturating_add(state.waiting_bytes());
+        shared.make_room(bytes as u64).map_err(failed)?;
         let mut commit = Commit::default();
         for (it, bytes) in read {
             if !it.is_current(&state) {
@@ -207,7 +218,7 @@ fn copy(shared: &Shared, segment: &Segment, live: Vec<Live>) -> Result<(), Store
                 Live::Record { key, span } => {
                     let value = read_write(&bytes).and_then(|it| it.value);
                     let value = value.ok_or_else(|| changed(span))?;
-                    commit.push(key, Some(value))?;
+                    commit.push_value(&key, value)?;
                 }
                 Live::Body { batch, entry } => copy_body(&mut state, batch, entry, &bytes)?,
             }

@@ -122,27 +122,33 @@ pub(super) struct RecordWrite<'a> {
     pub(super) length: usize,
 }
 
-/// Appends a write to a payload and returns its length.
-pub(super) fn push_write(payload: &mut Vec<u8>, key: &[u8], value: Option<&[u8]>) -> usize {
+/// Appends a write to a payload and returns its length. `value` appends the encoded record, and returns `None` if there
+/// is none because the record is removed.
+pub(super) fn push_write<H, E>(
+    payload: &mut Vec<u8>,
+    key: &[u8],
+    value: impl FnOnce(&mut Vec<u8>) -> Result<Option<H>, E>,
+) -> Result<(usize, Option<H>), E> {
     let begin = payload.len();
+    payload.extend_from_slice(&[0; WRITE_HEAD]);
+    payload.extend_from_slice(key);
+    let value_at = payload.len();
+    let header = value(payload)?;
     let short = |length: usize| u32::try_from(length).unwrap_or(REMOVED);
-    let lengths = [short(key.len()), value.map_or(REMOVED, |it| short(it.len()))];
-    for length in lengths {
-        payload.extend(length.to_le_bytes());
-    }
-    payload.extend(write_sum(lengths, key, value).to_le_bytes());
-    payload.extend(key);
-    payload.extend(value.unwrap_or_default());
-    payload.len() - begin
+    let value_length = header.as_ref().map_or(REMOVED, |_| short(payload.len() - value_at));
+    let (head, rest) = payload[begin..].split_at_mut(WRITE_HEAD);
+    head[..4].copy_from_slice(&short(key.len()).to_le_bytes());
+    head[4..8].copy_from_slice(&value_length.to_le_bytes());
+    let sum = write_sum(&head[..8], rest);
+    head[8..].copy_from_slice(&sum.to_le_bytes());
+    Ok((payload.len() - begin, header))
 }
 
-fn write_sum(lengths: [u32; 2], key: &[u8], value: Option<&[u8]>) -> u32 {
+/// Returns the CRC-32 of a write: of its lengths, and of its key and value.
+fn write_sum(lengths: &[u8], rest: &[u8]) -> u32 {
     let mut sum = Hasher::new();
-    for length in lengths {
-        sum.update(&length.to_le_bytes());
-    }
-    sum.update(key);
-    sum.update(value.unwrap_or_default());
+    sum.update(lengths);
+    sum.update(rest);
     sum.finalize()
 }
 
@@ -157,11 +163,8 @@ pub(super) fn read_write(bytes: &[u8]) -> Option<RecordWrite<'_>> {
         length => Some(rest.get(..usize::try_from(length).ok()?)?),
     };
     let length = WRITE_HEAD + key.len() + value.map_or(0, <[u8]>::len);
-    (write_sum([key_length, value_length], key, value) == sum).then_some(RecordWrite {
-        key,
-        value,
-        length,
-    })
+    let is_whole = write_sum(&bytes[..8], &bytes[WRITE_HEAD..length]) == sum;
+    is_whole.then_some(RecordWrite { key, value, length })
 }
 
 /// The beginning of a body's payload.
@@ -201,6 +204,14 @@ pub(super) fn read_body(frame: &[u8], place: Place) -> Option<(Head, BodyHead, &
 mod tests {
     use super::*;
 
+    fn pushed(payload: &mut Vec<u8>, key: &[u8], value: Option<&[u8]>) -> usize {
+        let push = |to: &mut Vec<u8>| {
+            to.extend(value.unwrap_or_default());
+            Ok::<_, ()>(value.map(|_| ()))
+        };
+        push_write(payload, key, push).expect("it does not fail").0
+    }
+
     const PLACE: Place = Place { store: 7, segment: 1, offset: 32 };
 
     #[test]
@@ -224,8 +235,8 @@ mod tests {
     fn a_flipped_bit_of_a_head_or_a_write_is_detected() {
         let head = Head::of(FrameKind::Body, b"payload").encode(PLACE);
         let mut write = Vec::new();
-        push_write(&mut write, b"key", Some(b"value"));
-        push_write(&mut write, b"gone", None);
+        pushed(&mut write, b"key", Some(b"value"));
+        pushed(&mut write, b"gone", None);
         for bit in 0..HEAD * 8 {
             let mut flipped = head;
             flipped[bit / 8] ^= 1 << (bit % 8);
@@ -241,8 +252,8 @@ mod tests {
     #[test]
     fn writes_read_back_in_turn() {
         let mut payload = Vec::new();
-        let first = push_write(&mut payload, b"key", Some(b"value"));
-        let second = push_write(&mut payload, b"gone", None);
+        let first = pushed(&mut payload, b"key", Some(b"value"));
+        let second = pushed(&mut payload, b"gone", None);
 
         let read = read_write(&payload);
         assert_eq!(read, Some(RecordWrite { key: b"key", value: Some(b"value"), length: first }));
@@ -254,7 +265,7 @@ mod tests {
     #[test]
     fn no_prefix_of_a_write_passes() {
         let mut payload = Vec::new();
-        push_write(&mut payload, b"key", Some(b"value"));
+        pushed(&mut payload, b"key", Some(b"value"));
 
         for end in 0..payload.len() {
             assert_eq!(read_write(&payload[..end]), None, "{end}");

@@ -1,19 +1,22 @@
 //! The index in memory: where each record and body is in the log, and when records are due.
 //!
-//! Records stay on disk. An entry takes some 100 bytes, whatever the size of its record.
+//! Records and bodies stay on disk. The entry of a job that has ended takes some 20 bytes and that of its result 10,
+//! whatever their sizes. An unfinished job takes some 200 bytes more.
 //!
 //! # Invariants
 //!
 //! * `due` contains exactly the due times of the entries.
 //! * `live` is the number of bytes of each segment that an entry names.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use crate::core::claims::JobIndex;
 use crate::core::record::{Claim, Key, Queue};
 use crate::core::time::Timestamp;
 use crate::ports::store::{ListQuery, Version};
 use crate::stores::key_range::key_range;
+
+use super::compact::{CompactMap, Packed, pack_number, unpack_number};
 
 /// A piece of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,41 @@ pub(super) struct Entry {
     pub(super) due: Option<(Queue, Timestamp)>,
     /// The write of the record: lengths, checksum, key and value.
     pub(super) span: Span,
+}
+
+impl Packed for Span {
+    fn pack(self, to: &mut Vec<u8>) {
+        for part in [self.segment, self.offset, self.length] {
+            pack_number(part.into(), to);
+        }
+    }
+
+    fn unpack(from: &mut &[u8]) -> Self {
+        let mut part = || u32::try_from(unpack_number(from)).unwrap_or(u32::MAX);
+        Self { segment: part(), offset: part(), length: part() }
+    }
+}
+
+impl Packed for Entry {
+    fn pack(self, to: &mut Vec<u8>) {
+        pack_number(self.version, to);
+        match self.due {
+            None => to.push(0),
+            Some((queue, at)) => {
+                to.push(queue as u8);
+                pack_number(at.as_millis(), to);
+            }
+        }
+        self.span.pack(to);
+    }
+
+    fn unpack(from: &mut &[u8]) -> Self {
+        let version = unpack_number(from);
+        let queue = unpack_number(from);
+        let queue = Queue::ALL.into_iter().find(|it| *it as u64 == queue);
+        let due = queue.map(|it| (it, Timestamp::from_millis(unpack_number(from))));
+        Self { version, due, span: Span::unpack(from) }
+    }
 }
 
 /// The entry of a body.
@@ -49,14 +87,46 @@ pub(super) enum Change<'a> {
     BodiesRemoved { batch: [u8; 16] },
 }
 
+/// The bytes of a due time before the key of its record.
+const DUE_HEAD: usize = 9;
+
+/// Returns a due time as bytes that sort like it.
+fn due_key((queue, at): (Queue, Timestamp), key: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(DUE_HEAD + key.len());
+    bytes.push(queue as u8);
+    bytes.extend(at.as_millis().to_be_bytes());
+    bytes.extend(key);
+    bytes
+}
+
+/// Returns the time and the record's key of a due time.
+fn parse_due(bytes: &[u8]) -> (Timestamp, &[u8]) {
+    let (head, key) = bytes.split_at(DUE_HEAD.min(bytes.len()));
+    let at = head.last_chunk().map_or(0, |it| u64::from_be_bytes(*it));
+    (Timestamp::from_millis(at), key)
+}
+
+/// Returns the name of a body as bytes.
+fn body_key(batch: [u8; 16], number: u64) -> [u8; 24] {
+    let mut key = [0; 24];
+    key[..16].copy_from_slice(&batch);
+    key[16..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn parse_body_key(key: &[u8]) -> Option<([u8; 16], u64)> {
+    Some((*key.first_chunk()?, u64::from_be_bytes(*key.last_chunk()?)))
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    records: BTreeMap<Box<[u8]>, Entry>,
-    due: BTreeSet<(Queue, Timestamp, Box<[u8]>)>,
+    records: CompactMap<Entry>,
+    /// Queue, time and record of each due time.
+    due: CompactMap<()>,
     /// The unfinished jobs. The owner of the index keeps them up to date, because they need decoded records.
     pub(super) jobs: JobIndex,
-    /// The bodies of each batch by number.
-    bodies: HashMap<[u8; 16], Vec<BodyEntry>>,
+    /// The bodies by batch and number.
+    bodies: CompactMap<Span>,
     live: BTreeMap<u32, u64>,
     total_live: u64,
     /// The number of the next body.
@@ -73,16 +143,13 @@ impl Index {
         }
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<&Entry> {
+    pub(super) fn get(&self, key: &[u8]) -> Option<Entry> {
         self.records.get(key)
     }
 
     fn set(&mut self, key: &[u8], entry: Entry) {
         self.count(entry.span);
-        let old = match self.records.get_mut(key) {
-            Some(found) => Some(std::mem::replace(found, entry)),
-            None => self.records.insert(key.into(), entry),
-        };
+        let old = self.records.insert(key, entry);
         if let Some(old) = old {
             self.uncount(old.span);
         }
@@ -90,19 +157,19 @@ impl Index {
         if old_due == entry.due {
             return;
         }
-        if let Some((queue, at)) = old_due {
-            self.due.remove(&(queue, at, key.into()));
+        if let Some(due) = old_due {
+            self.due.remove(&due_key(due, key));
         }
-        if let Some((queue, at)) = entry.due {
-            self.due.insert((queue, at, key.into()));
+        if let Some(due) = entry.due {
+            self.due.insert(&due_key(due, key), ());
         }
     }
 
     fn remove(&mut self, key: &[u8]) {
-        let Some((key, old)) = self.records.remove_entry(key) else { return };
+        let Some(old) = self.records.remove(key) else { return };
         self.uncount(old.span);
-        if let Some((queue, at)) = old.due {
-            self.due.remove(&(queue, at, key));
+        if let Some(due) = old.due {
+            self.due.remove(&due_key(due, key));
         }
     }
 
@@ -110,43 +177,51 @@ impl Index {
     fn add_body(&mut self, batch: [u8; 16], entry: BodyEntry) {
         self.next_body = self.next_body.max(entry.number.saturating_add(1));
         self.count(entry.span);
-        let bodies = self.bodies.entry(batch).or_default();
-        let old = match bodies.binary_search_by_key(&entry.number, |it| it.number) {
-            Ok(at) => Some(std::mem::replace(&mut bodies[at], entry)),
-            Err(at) => {
-                bodies.insert(at, entry);
-                None
-            }
-        };
-        if let Some(old) = old {
-            self.uncount(old.span);
+        if let Some(old) = self.bodies.insert(&body_key(batch, entry.number), entry.span) {
+            self.uncount(old);
         }
     }
 
     fn remove_bodies(&mut self, batch: [u8; 16]) {
-        for body in self.bodies.remove(&batch).unwrap_or_default() {
-            self.uncount(body.span);
+        let mut found = Vec::new();
+        self.each_body(batch, |key, span| {
+            found.push((key.to_vec(), span));
+            true
+        });
+        for (key, span) in found {
+            self.bodies.remove(&key);
+            self.uncount(span);
         }
     }
 
+    /// Calls `each` with the bodies of a batch, until it returns `false`.
+    fn each_body(&self, batch: [u8; 16], each: impl FnMut(&[u8], Span) -> bool) {
+        let (first, last) = (body_key(batch, 0), body_key(batch, u64::MAX));
+        self.bodies.scan(&first[..]..&last[..], each);
+    }
+
     pub(super) fn has_bodies(&self, batch: [u8; 16]) -> bool {
-        self.bodies.contains_key(&batch)
+        let mut has_any = false;
+        self.each_body(batch, |_, _| {
+            has_any = true;
+            false
+        });
+        has_any
     }
 
     pub(super) fn body(&self, batch: [u8; 16], number: u64) -> Option<BodyEntry> {
-        let bodies = self.bodies.get(&batch)?;
-        let at = bodies.binary_search_by_key(&number, |it| it.number).ok()?;
-        Some(bodies[at])
+        self.bodies.get(&body_key(batch, number)).map(|span| BodyEntry { number, span })
     }
 
     /// Returns the numbers below the next one of `other` whose bodies only this index has.
-    pub(super) fn bodies_missing_in(&self, other: &Self) -> impl Iterator<Item = u64> {
-        let all = self.bodies.iter();
-        let all = all.flat_map(|(batch, bodies)| bodies.iter().map(|it| (*batch, it.number)));
-        all.filter(|(batch, number)| {
-            *number < other.next_body && other.body(*batch, *number).is_none()
-        })
-        .map(|(_, number)| number)
+    pub(super) fn bodies_missing_in(&self, other: &Self) -> Vec<u64> {
+        let mut missing = Vec::new();
+        self.bodies.scan(&[][..]..&[u8::MAX; 25][..], |key, _| {
+            let is_missing = |number| number < other.next_body && other.bodies.get(key).is_none();
+            missing.extend(parse_body_key(key).map(|it| it.1).filter(|it| is_missing(*it)));
+            true
+        });
+        missing
     }
 
     fn count(&mut self, span: Span) {
@@ -178,30 +253,55 @@ impl Index {
 
     pub(super) fn list(&self, list: &ListQuery) -> Vec<Entry> {
         let keys = key_range(list);
-        let range = self.records.range::<[u8], _>((
-            std::ops::Bound::Included(keys.start.as_slice()),
-            std::ops::Bound::Excluded(keys.end.as_slice()),
-        ));
-        let entries = range.map(|(_, it)| *it);
+        let range = keys.start.as_slice()..keys.end.as_slice();
         if list.descending {
-            entries.rev().take(list.limit).collect()
-        } else {
-            entries.take(list.limit).collect()
+            return self.records.last(range, list.limit);
         }
+        let mut entries = Vec::new();
+        if list.limit > 0 {
+            self.records.scan(range, |_, entry| {
+                entries.push(entry);
+                entries.len() < list.limit
+            });
+        }
+        entries
+    }
+
+    /// Calls `each` with the due times of a queue from `from` on and their keys, until it returns `false`.
+    fn each_due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+        mut each: impl FnMut(Timestamp, &[u8]) -> bool,
+    ) {
+        let (first, end) = (due_key((queue, from), &[]), [queue as u8 + 1]);
+        self.due.scan(first.as_slice()..&end[..], |it, ()| {
+            let (at, key) = parse_due(it);
+            each(at, key)
+        });
     }
 
     /// Returns the earliest time, not before `from`, at which a record of `queue` is due.
     pub(super) fn due(&self, queue: Queue, from: Timestamp) -> Option<Timestamp> {
-        let first = (queue, from, Box::default());
-        self.due.range(first..).next().filter(|it| it.0 == queue).map(|it| it.1)
+        let mut first = None;
+        self.each_due(queue, from, |at, _| {
+            first = Some(at);
+            false
+        });
+        first
     }
 
     /// Returns the keys of the first `limit` records that are due, earliest first.
     pub(super) fn due_until(&self, queue: Queue, now: Timestamp, limit: usize) -> Vec<Box<[u8]>> {
-        let first = (queue, Timestamp::default(), Box::default());
-        let due = self.due.range(first..);
-        let due = due.take_while(|(of, at, _)| *of == queue && *at <= now).take(limit);
-        due.map(|(_, _, key)| key.clone()).collect()
+        let mut keys = Vec::new();
+        self.each_due(queue, Timestamp::default(), |at, key| {
+            let is_taken = at <= now && keys.len() < limit;
+            if is_taken {
+                keys.push(key.into());
+            }
+            is_taken
+        });
+        keys
     }
 
     /// Returns the keys of the records that a claim takes.
@@ -217,6 +317,21 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packed_entries_read_back() {
+        let span = Span { segment: 3, offset: u32::MAX, length: 200 };
+        for due in [None, Some((Queue::Expiry, Timestamp::from_millis(u64::MAX)))] {
+            for version in [0, 1, u64::MAX] {
+                let entry = Entry { version, due, span };
+                let mut bytes = Vec::new();
+                entry.pack(&mut bytes);
+                let mut rest = bytes.as_slice();
+
+                assert_eq!((Entry::unpack(&mut rest), rest), (entry, &[][..]));
+            }
+        }
+    }
 
     fn entry(segment: u32, length: u32, at: Option<u64>) -> Entry {
         let due = at.map(|it| (Queue::Jobs, Timestamp::from_millis(it)));
@@ -242,11 +357,13 @@ mod tests {
         index.apply(&body(2));
         assert_eq!((index.live(1), index.live(2), index.total_live()), (0, 70, 70));
         assert_eq!(index.due.len(), 1);
+        assert_eq!(index.body([1; 16], 4).map(|it| it.span.segment), Some(2));
+        assert!(index.has_bodies([1; 16]) && !index.has_bodies([0; 16]));
         assert_eq!(index.next_body, 5);
 
         index.apply(&Change::Removed { key: b"a" });
         index.apply(&Change::BodiesRemoved { batch: [1; 16] });
         assert_eq!((index.live(2), index.total_live(), index.due.len()), (0, 0, 0));
-        assert!(index.records.is_empty() && index.bodies.is_empty());
+        assert_eq!((index.records.len(), index.bodies.len()), (0, 0));
     }
 }

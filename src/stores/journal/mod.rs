@@ -6,12 +6,13 @@
 //! rungs-journal        format and id of the store; created last
 //! lock                 locked by the process that has the store open
 //! acknowledged         end of what was acknowledged, and the first segment in use
+//! spare                space that is given up when the disk is full
 //! 0000000001.log ...   segments: a header and frames
 //! 0000000001.index ... checkpoints of full segments
 //! ```
 //!
 //! The formats are described where they are written: segments in `segment.rs`, frames in `frame.rs`, checkpoints in
-//! `checkpoint.rs`, the acknowledged position in `mark.rs`. A record in a frame has the format of [`codec`]. Each file
+//! `checkpoint.rs`, the acknowledged position in `mark.rs`. A record in a frame has the format of [`codec`](crate::stores::codec). Each file
 //! begins with its format or magic number; a later release reads earlier formats, and an earlier one refuses later
 //! formats.
 //!
@@ -22,7 +23,7 @@
 //!   which comes after them in the log.
 //! * No damage before the acknowledged position is ignored silently. Opening a store reads every frame of its
 //!   last segment and checks the lengths of the others; a record or body is checked when it is read.
-//! * The only unfinished frames are at the end of the last segment.
+//! * The only unfinished frames are at the end of the last segment, where zeros may follow that were written in advance.
 //!
 //! # Memory
 //!
@@ -32,6 +33,7 @@
 mod bodies;
 mod checkpoint;
 mod clean;
+mod compact;
 mod file;
 mod frame;
 mod index;
@@ -41,6 +43,7 @@ mod replay;
 mod scan;
 mod segment;
 mod shared;
+mod spare_file;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -59,16 +62,17 @@ use crate::ports::BoxFuture;
 use crate::ports::store::{
     Bodies, ListQuery, Store, StoreError, Versioned, Write, has_duplicate_keys,
 };
+use crate::stores::blocking;
 use crate::stores::compress::BodyCodec;
 use crate::stores::opening::now;
 use crate::stores::space::DiskSpace;
-use crate::stores::{blocking, codec};
 
 use frame::HEAD;
 use index::Span;
 use replay::read_value;
 use segment::{Position, Segment};
-use shared::{Shared, refusal, synced};
+use shared::{Shared, synced};
+use spare_file::SpareFile;
 use state::{Commit, MAX_PENDING, State};
 
 const STORE: &str = "journal";
@@ -188,6 +192,7 @@ impl Journal {
             state: Mutex::new(state),
             wake: Condvar::new(),
             space: DiskSpace::new(dir.to_owned()),
+            spare_file: SpareFile::new(dir, segment_bytes),
             segment_bytes,
             clean,
             is_stopping: AtomicBool::new(false),
@@ -211,60 +216,58 @@ impl Journal {
         Ok(Self { handle: Arc::new(handle) })
     }
 
+    /// Returns the bytes of the log, for tests.
+    #[doc(hidden)]
+    pub fn log_bytes(&self) -> u64 {
+        self.handle.shared.lock().total_bytes()
+    }
+
     /// Runs `work` on the log, and returns its value once everything up to the position that it returns is on disk.
     async fn on_state<T: Send>(
         &self,
         work: impl FnOnce(&mut State) -> Result<(T, Position), StoreError> + Send,
     ) -> Result<T, StoreError> {
-        self.recovered().await?;
+        self.on_state_with_room(usize::MAX, work).await
+    }
+
+    /// Runs `work` like [`Journal::on_state`], once at most `most_waiting` bytes wait to be written.
+    async fn on_state_with_room<T: Send>(
+        &self,
+        most_waiting: usize,
+        work: impl FnOnce(&mut State) -> Result<(T, Position), StoreError> + Send,
+    ) -> Result<T, StoreError> {
         let shared = &self.handle.shared;
-        let (value, receiver) = {
-            let mut state = shared.lock();
-            if let Some(why) = &state.failed {
-                return Err(refusal(why));
+        let (value, receiver) = loop {
+            let has_room = {
+                let mut state = shared.lock();
+                if state.failed.is_some() {
+                    None
+                } else if state.waiting_bytes() > most_waiting {
+                    let end = state.end_position();
+                    state.wait_for(end)
+                } else {
+                    let worked = work(&mut state);
+                    if state.must_roll {
+                        shared.wake.notify_one();
+                    }
+                    let (value, position) = worked?;
+                    break (value, state.wait_for(position));
+                }
+            };
+            if let Some(receiver) = has_room {
+                shared.wake.notify_one();
+                synced(receiver.await)?;
+            } else {
+                // What a failed write left in memory makes room only once the log is read again.
+                let shared = Arc::clone(shared);
+                blocking(STORE, move || shared.recover()).await?;
             }
-            let (value, position) = work(&mut state)?;
-            (value, state.wait_for(position))
         };
         if let Some(receiver) = receiver {
             shared.wake.notify_one();
             synced(receiver.await)?;
         }
         Ok(value)
-    }
-
-    /// Reads the log again if a write failed.
-    async fn recovered(&self) -> Result<(), StoreError> {
-        let shared = &self.handle.shared;
-        let has_failed = shared.lock().failed.is_some();
-        if has_failed {
-            let shared = Arc::clone(shared);
-            blocking(STORE, move || shared.recover()).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until the log has room for more bytes in memory.
-    async fn room(&self) -> Result<(), StoreError> {
-        let shared = &self.handle.shared;
-        loop {
-            // What a failed write left in memory makes room only once the log is read again.
-            self.recovered().await?;
-            let receiver = {
-                let mut state = shared.lock();
-                if let Some(why) = &state.failed {
-                    return Err(refusal(why));
-                }
-                if state.waiting_bytes() <= MAX_PENDING {
-                    return Ok(());
-                }
-                let end = state.end_position();
-                state.wait_for(end)
-            };
-            let Some(receiver) = receiver else { return Ok(()) };
-            shared.wake.notify_one();
-            synced(receiver.await)?;
-        }
     }
 
     /// Reads and decodes records that are on disk, many of them on a blocking thread.
@@ -304,20 +307,18 @@ impl Drop for Handle {
 
 /// Encodes the writes of a commit.
 fn encoded(writes: &[Write]) -> Result<Commit, StoreError> {
-    let mut commit = Commit::default();
+    let mut commit = Commit::with_capacity(writes.len());
     for write in writes {
         let version = write.expected.map_or(1, |it| it.saturating_add(1));
-        let value = write.record.as_ref().map(|it| codec::encode(version, it)).transpose();
-        let value = value.map_err(failed)?;
-        commit.push(write.key.to_bytes(), value.as_deref())?;
+        commit.push(&write.key.to_bytes(), version, write.record.as_ref())?;
     }
     Ok(commit)
 }
 
 /// Returns `true` if every record has the version that its write expects.
 fn fits(state: &State, commit: &Commit, writes: &[Write]) -> bool {
-    let mut both = commit.writes.iter().zip(writes);
-    both.all(|(it, write)| state.index.get(&it.key).map(|it| it.version) == write.expected)
+    let mut both = commit.keys().zip(writes);
+    both.all(|(key, write)| state.index.get(key).map(|it| it.version) == write.expected)
 }
 
 fn commit(
@@ -327,7 +328,7 @@ fn commit(
     writes: &[Write],
 ) -> Result<(bool, Position), StoreError> {
     // The other commit may itself be undone by a failed sync, so a conflict waits for it, too.
-    if has_duplicate_keys(writes) || !fits(state, commit, writes) {
+    if !fits(state, commit, writes) {
         return Ok((false, state.dirty));
     }
     if writes.is_empty() {
@@ -337,6 +338,9 @@ fn commit(
     // Removals are not refused on a full disk: this is how space becomes free.
     if writes.iter().any(|it| it.record.is_some()) {
         shared.reserve(state, HEAD + commit.payload.len())?;
+    } else {
+        // If there is none, the write itself fails.
+        let _ = shared.make_room((HEAD + commit.payload.len()) as u64);
     }
     let position = state.commit(commit)?;
     for write in writes {
@@ -354,18 +358,18 @@ fn claim(
     state: &mut State,
     claim: &Claim,
 ) -> Result<(Vec<Versioned>, Position), StoreError> {
-    let mut taken = Vec::new();
-    let mut commit = Commit::default();
-    for key in state.index.picked(claim) {
-        let Some(entry) = state.index.get(&key).copied() else { continue };
+    let picked = state.index.picked(claim);
+    let mut taken = Vec::with_capacity(picked.len());
+    let mut commit = Commit::with_capacity(picked.len());
+    for key in picked {
+        let Some(entry) = state.index.get(&key) else { continue };
         let found = replay::decode_value(&state.bytes(entry.span)?, entry.span)?;
         let Some(record) = found.record.claimed(claim) else {
             taken.push(found);
             continue;
         };
         let version = found.version + 1;
-        let value = codec::encode(version, &record).map_err(failed)?;
-        commit.push(key.into_vec(), Some(&value))?;
+        commit.push(&key, version, Some(&record))?;
         taken.push(Versioned { version, record });
     }
     if commit.writes.is_empty() {
@@ -416,11 +420,15 @@ impl Store for Journal {
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let encoded = encoded(&writes)?;
-            self.room().await?;
+            let has_duplicates = has_duplicate_keys(&writes);
             let shared = &self.handle.shared;
-            let write = |state: &mut State| commit(shared, state, &encoded, &writes);
-            let is_written = self.on_state(write).await?;
-            if is_written { Ok(()) } else { Err(StoreError::Conflict) }
+            let is_written = self.on_state_with_room(MAX_PENDING, |state| {
+                if has_duplicates {
+                    return Ok((false, state.dirty));
+                }
+                commit(shared, state, &encoded, &writes)
+            });
+            if is_written.await? { Ok(()) } else { Err(StoreError::Conflict) }
         })
     }
 

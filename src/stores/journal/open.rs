@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use crate::core::time::Timestamp;
 use crate::ports::store::StoreError;
-use crate::stores::codec;
 use crate::stores::opening::{LOCK_PATIENCE, LOCK_PAUSE};
-use crate::stores::sync_dir;
+use crate::stores::{sync_ancestors, sync_dir};
 
 use super::mark::{Acknowledged, Mark};
 use super::replay::{index_jobs, replay};
@@ -61,9 +60,7 @@ pub(super) fn open(
         let mut commit = Commit::default();
         for found in group {
             let Some(record) = found.record.abandoned(now) else { continue };
-            let value = codec::encode(found.version + 1, &record);
-            let value = value.map_err(|error| damaged(error.to_string()))?;
-            commit.push(record.key().to_bytes(), Some(&value))?;
+            commit.push(&record.key().to_bytes(), found.version + 1, Some(&record))?;
             state.index.jobs.put(&record);
         }
         state.commit(&commit)?;
@@ -150,6 +147,5 @@ fn seal(dir: &Path, store: u64) -> io::Result<()> {
     sync_dir(dir)?;
     fs::rename(&partial, dir.join(MARKER))?;
     sync_dir(dir)?;
-    // The name of the directory is an entry of its parent.
-    dir.canonicalize()?.parent().map_or(Ok(()), sync_dir)
+    sync_ancestors(dir)
 }

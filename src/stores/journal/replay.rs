@@ -37,30 +37,20 @@ pub(super) fn replay(
     store: u64,
     acknowledged: Acknowledged,
 ) -> Result<Replayed, StoreError> {
-    let numbers = used_segments(dir, acknowledged)?;
+    let mut numbers = used_segments(dir, acknowledged)?;
+    drop_unused(dir, store, acknowledged, &mut numbers)?;
     let last = numbers.last().copied().unwrap_or_default();
     let mut replayed = Replayed { segments: BTreeMap::new(), index: Index::default() };
     for number in numbers {
         let opened = Segment::open(dir, number, store).map_err(failed)?;
-        let Some(segment) = opened else {
-            let length = Segment::path(dir, number).metadata().map_err(failed)?.len();
-            // The header is on disk before anything follows it. The acknowledged position alone does not tell, because
-            // it is not synced.
-            let is_unfinished = length <= HEADER && acknowledged.position.segment() < number;
-            if number == last && is_unfinished {
-                // Its process was killed while it created the file.
-                segment::remove(dir, number).map_err(failed)?;
-                sync_dir(dir).map_err(failed)?;
-                break;
-            }
-            return Err(damaged(format!("segment {number} has no valid header")));
-        };
+        let segment =
+            opened.ok_or_else(|| damaged(format!("segment {number} has no valid header")))?;
         check_length_before(&replayed, &segment)?;
         let length = segment.length().map_err(failed)?;
         let end = read_segment(dir, &segment, length, &mut replayed.index, number == last)?;
         if number == last {
             check_end(Position(acknowledged.position.0), number, end)?;
-            if end < length {
+            if !segment.is_zero(end, length).map_err(failed)? {
                 let torn = length - end;
                 tracing::warn!(dir = %dir.display(), torn, "dropped the unfinished end of the log");
             }
@@ -100,6 +90,32 @@ fn used_segments(dir: &Path, acknowledged: Acknowledged) -> Result<Vec<u32>, Sto
         Some(last) if *last >= acknowledged.position.segment() => Ok(used),
         _ => Err(damaged("its last segment is missing")),
     }
+}
+
+/// Removes a last segment that nothing was written to and that does not follow the one before it: its process was killed
+/// while it created the file, or could neither complete it nor remove it.
+fn drop_unused(
+    dir: &Path,
+    store: u64,
+    acknowledged: Acknowledged,
+    numbers: &mut Vec<u32>,
+) -> Result<(), StoreError> {
+    let &[.., before, last] = numbers.as_slice() else { return Ok(()) };
+    let length = |number| Segment::path(dir, number).metadata().map(|it| it.len()).map_err(failed);
+    // The header is on disk before anything follows it. The acknowledged position alone does not tell, because it is not
+    // synced.
+    if length(last)? > HEADER || acknowledged.position.segment() >= last {
+        return Ok(());
+    }
+    let opened = Segment::open(dir, last, store).map_err(failed)?;
+    let written_before = length(before)?;
+    if opened.is_some_and(|it| written_before <= u64::from(it.length_before)) {
+        return Ok(());
+    }
+    segment::remove(dir, last).map_err(failed)?;
+    sync_dir(dir).map_err(failed)?;
+    numbers.pop();
+    Ok(())
 }
 
 /// Applies the changes of a segment and returns the end of its last whole frame.
@@ -167,7 +183,7 @@ pub(super) fn index_jobs(replayed: &mut Replayed) -> Result<Vec<Versioned>, Stor
     let end_of_time = Timestamp::from_millis(u64::MAX);
     for queue in [Queue::Jobs, Queue::Notifications] {
         for key in replayed.index.due_until(queue, end_of_time, usize::MAX) {
-            let Some(entry) = replayed.index.get(&key).copied() else { continue };
+            let Some(entry) = replayed.index.get(&key) else { continue };
             let segment = replayed.segments.get(&entry.span.segment);
             let (segment, _) = segment.ok_or_else(|| damaged("an entry without a segment"))?;
             let found = read_value(segment, entry.span)?;

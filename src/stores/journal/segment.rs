@@ -75,7 +75,7 @@ impl Segment {
             .and_then(|()| file.sync_all())
             .and_then(|()| sync_dir(dir));
         if let Err(error) = made {
-            // A partial one would be taken for a torn end of the log; that is harmless, but not needed.
+            // If it stays, it is removed when the store is opened.
             let _ = fs::remove_file(&path);
             return Err(error);
         }
@@ -123,6 +123,20 @@ impl Segment {
             at += bytes.len() as u64;
         }
         Ok(())
+    }
+
+    /// Returns `true` if the bytes from `from` to `end` are zeros.
+    pub(super) fn is_zero(&self, from: u64, end: u64) -> io::Result<bool> {
+        let mut at = from;
+        while at < end {
+            let length = usize::try_from(end - at).unwrap_or(REWRITTEN_AT_ONCE);
+            let bytes = self.read(at, length.min(REWRITTEN_AT_ONCE))?;
+            if bytes.iter().any(|it| *it != 0) {
+                return Ok(false);
+            }
+            at += bytes.len() as u64;
+        }
+        Ok(true)
     }
 
     /// Puts what was written on disk.

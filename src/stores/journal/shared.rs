@@ -16,6 +16,7 @@ use crate::stores::space::DiskSpace;
 use super::failed;
 use super::mark::Acknowledged;
 use super::replay::{index_jobs, replay};
+use super::spare_file::SpareFile;
 use super::state::{State, Synced};
 
 /// The shortest time between two attempts to read a failed log again.
@@ -24,6 +25,14 @@ const ATTEMPT_INTERVAL: Duration = Duration::from_secs(1);
 const MOST_SEGMENTS: u64 = 64;
 /// The most bytes at which a segment is full.
 const MAX_SEGMENT: u64 = 1 << 30;
+/// The bytes that are left free by a write that makes room: the file system needs some itself.
+const ROOM_MARGIN: u64 = 16 << 10;
+/// The zeros that are written in advance: this part of a segment, and their bounds in bytes.
+const ZEROS_PER_SEGMENT: u64 = 16;
+const MIN_ZEROS: u64 = 4 << 10;
+const MAX_ZEROS: u64 = 1 << 20;
+/// The most bytes in a group before which zeros are written. A larger one takes long in any case.
+const MAX_BESIDE_ZEROS: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -32,6 +41,7 @@ pub(super) struct Shared {
     /// Wakes the thread that syncs.
     pub(super) wake: Condvar,
     pub(super) space: DiskSpace,
+    pub(super) spare_file: SpareFile,
     /// The least bytes at which a segment is full.
     pub(super) segment_bytes: u64,
     /// The number of the next body.
@@ -64,6 +74,33 @@ impl Shared {
     pub(super) fn reserve(&self, state: &State, bytes: usize) -> Result<(), StoreError> {
         let bytes = bytes.saturating_add(state.waiting_bytes());
         self.space.reserve(bytes as u64).map_err(failed)
+    }
+
+    /// Makes room for a write after which more space is free: it may use the part of the disk that is kept free, and
+    /// the spare file.
+    pub(super) fn make_room(&self, bytes: u64) -> io::Result<()> {
+        let needed = bytes.saturating_add(ROOM_MARGIN);
+        if self.space.fits(needed).is_ok() {
+            return Ok(());
+        }
+        self.spare_file.give_up()?;
+        self.space.fits(needed)
+    }
+
+    /// Writes zeros behind the end of the log, so that the next syncs need not put the length of the file on disk.
+    pub(super) fn preallocate(&self, state: &mut State) {
+        if state.preallocated > state.end || state.waiting_bytes() > MAX_BESIDE_ZEROS {
+            return;
+        }
+        let most = (self.segment_bytes / ZEROS_PER_SEGMENT).min(MAX_ZEROS);
+        let length = state.zeros.clamp(MIN_ZEROS.min(most), most);
+        let end = state.end.saturating_add(length);
+        // Zeros only make syncs faster: they need not be written.
+        if end < state.full_at && self.space.reserve(2 * length).is_ok() {
+            state.preallocate(end);
+            // A process that writes little reserves little.
+            state.zeros = 2 * length;
+        }
     }
 
     /// Reads the log again after a failed write. The leases stay: the process that has them is this one.
@@ -102,7 +139,8 @@ impl Shared {
 
     /// Begins a new segment if the active one is full.
     pub(super) fn roll_if_full(&self, state: &mut State) {
-        if state.end < state.full_at || state.failed.is_some() {
+        let is_forced = std::mem::take(&mut state.must_roll);
+        if state.failed.is_some() || state.end < state.full_at && !is_forced {
             return;
         }
         let rolled = self.space.reserve(1).and_then(|()| state.roll(&self.dir));

@@ -15,10 +15,11 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use crate::ports::store::StoreError;
-use crate::stores::codec;
+use crate::core::record::Record;
+use crate::ports::store::{StoreError, Version};
+use crate::stores::codec::{self, Header};
 
-use super::frame::{FrameKind, HEAD, Head, MAX_PAYLOAD, Place, push_write};
+use super::frame::{FrameKind, HEAD, Head, MAX_PAYLOAD, Place, WRITE_HEAD, push_write};
 use super::index::{Change, Entry, Index, Span};
 use super::mark::Mark;
 use super::replay::Replayed;
@@ -29,6 +30,10 @@ use super::{damaged, failed};
 pub(super) const MAX_PENDING: usize = 32 << 20;
 /// The capacity of a buffer that is kept for the next group.
 const KEPT_BUFFER: usize = 1 << 20;
+
+/// The bytes of most writes, which a new commit has room for, and the number of writes of a large one.
+const WRITE_BYTES: usize = 512;
+const MOST_EXPECTED: usize = 1_024;
 
 /// The end of a sync: the reason if it failed.
 pub(super) type Synced = Result<(), String>;
@@ -43,25 +48,59 @@ pub(super) struct Commit {
 /// One write: its key, and the entry with an offset in the payload.
 #[derive(Debug)]
 pub(super) struct CommitWrite {
-    pub(super) key: Vec<u8>,
-    pub(super) entry: Option<Entry>,
+    key: Range<usize>,
+    entry: Option<Entry>,
 }
 
 impl Commit {
-    /// Adds a write; `value` is an encoded record.
-    pub(super) fn push(&mut self, key: Vec<u8>, value: Option<&[u8]>) -> Result<(), StoreError> {
+    /// Returns an empty commit with room for some writes.
+    pub(super) fn with_capacity(writes: usize) -> Self {
+        let payload = Vec::with_capacity(writes.min(MOST_EXPECTED) * WRITE_BYTES);
+        Self { payload, writes: Vec::with_capacity(writes) }
+    }
+
+    /// Adds a record, or the removal of one.
+    pub(super) fn push(
+        &mut self,
+        key: &[u8],
+        version: Version,
+        record: Option<&Record>,
+    ) -> Result<(), StoreError> {
+        self.push_encoded(key, |payload| {
+            let encoded = record.map(|it| codec::encode_to(payload, version, it)).transpose();
+            encoded.map_err(failed)
+        })
+    }
+
+    /// Adds a record that is encoded already.
+    pub(super) fn push_value(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.push_encoded(key, |payload| {
+            payload.extend_from_slice(value);
+            codec::header(value).map(Some).map_err(|error| damaged(error.to_string()))
+        })
+    }
+
+    fn push_encoded(
+        &mut self,
+        key: &[u8],
+        value: impl FnOnce(&mut Vec<u8>) -> Result<Option<Header>, StoreError>,
+    ) -> Result<(), StoreError> {
         let at = self.payload.len();
-        let length = push_write(&mut self.payload, &key, value);
+        let (length, header) = push_write(&mut self.payload, key, value)?;
         if self.payload.len() > MAX_PAYLOAD {
             return Err(failed("a commit exceeds 1 GiB: submit fewer pages at once"));
         }
         let short = |it: usize| u32::try_from(it).map_err(failed);
         let span = Span { segment: 0, offset: short(at)?, length: short(length)? };
-        let header = value.map(codec::header).transpose();
-        let header = header.map_err(|error| damaged(error.to_string()))?;
         let entry = header.map(|it| Entry { version: it.version, due: it.due, span });
-        self.writes.push(CommitWrite { key, entry });
+        let key_at = at + WRITE_HEAD;
+        self.writes.push(CommitWrite { key: key_at..key_at + key.len(), entry });
         Ok(())
+    }
+
+    /// Returns the keys of the writes in order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.writes.iter().map(|it| &self.payload[it.key.clone()])
     }
 }
 
@@ -97,6 +136,8 @@ pub(super) struct State {
     pending: Vec<u8>,
     /// The group that is being written.
     pub(super) writing: Option<Group>,
+    /// The last group that was written: a claim often reads what was just committed.
+    recent: Option<Group>,
     /// The end of the last change that reads wait for.
     pub(super) dirty: Position,
     pub(super) durable: Position,
@@ -116,6 +157,12 @@ pub(super) struct State {
     spare: Vec<u8>,
     /// The length at which the active segment is full.
     pub(super) full_at: u64,
+    /// `true` if a frame did not fit in the active segment, however full it may be.
+    pub(super) must_roll: bool,
+    /// The length of the active segment's file, if it ends with zeros that were written in advance.
+    pub(super) preallocated: u64,
+    /// The zeros to write in advance the next time.
+    pub(super) zeros: u64,
     /// The last segment that has a checkpoint.
     pub(super) checkpointed: u32,
 }
@@ -136,6 +183,7 @@ impl State {
             end,
             pending: Vec::new(),
             writing: None,
+            recent: None,
             dirty: position,
             durable: position,
             waiters: Vec::new(),
@@ -148,6 +196,9 @@ impl State {
             lost_because: String::new(),
             spare: Vec::new(),
             full_at,
+            must_roll: false,
+            preallocated: 0,
+            zeros: 0,
             checkpointed: 0,
         })
     }
@@ -167,16 +218,20 @@ impl State {
         self.full_bytes + self.end
     }
 
-    /// Appends a frame and returns its span.
+    /// Appends a frame and returns its span. If the segment cannot grow so far, fails and requests a new one.
     pub(super) fn append(&mut self, head: Head, payload: &[u8]) -> Result<Span, StoreError> {
         let (store, segment) = (self.active.store, self.active.number);
         let place = Place { store, segment, offset: self.end };
         let length = HEAD + payload.len();
-        let fits = |it: u64| u32::try_from(it).map_err(|_| failed("a segment exceeds 4 GiB"));
-        let span = Span { segment, offset: fits(self.end)?, length: fits(length as u64)? };
-        fits(self.end + length as u64)?;
-        self.pending.extend(head.encode(place));
-        self.pending.extend(payload);
+        let short = |it: u64| u32::try_from(it).ok();
+        let offsets = (short(self.end), short(length as u64), short(self.end + length as u64));
+        let (Some(offset), Some(length_of_span), Some(_)) = offsets else {
+            self.must_roll = true;
+            return Err(failed("a segment has 4 GiB, and no new one could be created yet"));
+        };
+        let span = Span { segment, offset, length: length_of_span };
+        self.pending.extend_from_slice(&head.encode(place));
+        self.pending.extend_from_slice(payload);
         self.end += length as u64;
         Ok(span)
     }
@@ -187,7 +242,7 @@ impl State {
         let frame = self.append(head, &commit.payload)?;
         let begin = frame.offset + u32::try_from(HEAD).map_err(failed)?;
         for write in &commit.writes {
-            let key = &write.key;
+            let key = &commit.payload[write.key.clone()];
             match write.entry {
                 None => self.index.apply(&Change::Removed { key }),
                 Some(entry) => {
@@ -215,18 +270,25 @@ impl State {
     /// Returns the bytes of a span, wherever they are.
     pub(super) fn bytes(&self, span: Span) -> Result<Vec<u8>, StoreError> {
         let (offset, length) = (u64::from(span.offset), span.length as usize);
-        if span.segment == self.active.number {
-            let part = |bytes: &[u8], begin: u64| {
-                let from = usize::try_from(offset.checked_sub(begin)?).ok()?;
-                bytes.get(from..from.checked_add(length)?).map(<[u8]>::to_vec)
-            };
-            let pending = part(&self.pending, self.end - self.pending.len() as u64);
-            let writing = || self.writing.as_ref().and_then(|it| part(&it.bytes, it.offset));
-            if let Some(found) = pending.or_else(writing) {
-                return Ok(found);
-            }
+        let part = |bytes: &[u8], begin: u64| {
+            let from = usize::try_from(offset.checked_sub(begin)?).ok()?;
+            bytes.get(from..from.checked_add(length)?).map(<[u8]>::to_vec)
+        };
+        let pending_at = self.end - self.pending.len() as u64;
+        let pending = (self.active.number, self.pending.as_slice(), pending_at);
+        let groups = [&self.writing, &self.recent].into_iter().flatten();
+        let groups = groups.map(|it| (it.segment.number, it.bytes.as_slice(), it.offset));
+        let mut in_memory = std::iter::once(pending).chain(groups);
+        let found =
+            in_memory.find_map(
+                |(segment, bytes, begin)| {
+                    if segment == span.segment { part(bytes, begin) } else { None }
+                },
+            );
+        match found {
+            Some(found) => Ok(found),
+            None => self.segment(span)?.read(offset, length).map_err(failed),
         }
-        self.segment(span)?.read(offset, length).map_err(failed)
     }
 
     /// Returns `true` if a span is not in its file yet.
@@ -261,7 +323,7 @@ impl State {
 
     /// Returns `true` if somebody waits for a sync.
     pub(super) fn is_wanted(&self) -> bool {
-        self.failed.is_none() && !self.waiters.is_empty()
+        self.failed.is_none() && (!self.waiters.is_empty() || self.must_roll)
     }
 
     /// Returns `true` if something is not on disk.
@@ -286,18 +348,27 @@ impl State {
         written: io::Result<()>,
     ) -> Vec<(oneshot::Sender<Synced>, Synced)> {
         self.writing = None;
-        if let Ok(mut bytes) = Arc::try_unwrap(group.bytes)
-            && bytes.capacity() <= KEPT_BUFFER
+        match written.and_then(|()| self.mark.advance(group.upto)) {
+            Err(error) => self.fail(&error),
+            Ok(()) => {
+                self.durable = group.upto;
+                self.keep(group);
+            }
+        }
+        self.answered()
+    }
+
+    /// Keeps a group that was written for reads, and the buffer of the one before for the next group.
+    fn keep(&mut self, group: Group) {
+        if group.bytes.is_empty() || group.bytes.capacity() > KEPT_BUFFER {
+            return;
+        }
+        if let Some(old) = self.recent.replace(group)
+            && let Ok(mut bytes) = Arc::try_unwrap(old.bytes)
         {
             bytes.clear();
             self.spare = bytes;
         }
-        let written = written.and_then(|()| self.mark.advance(group.upto));
-        match written {
-            Err(error) => self.fail(&error),
-            Ok(()) => self.durable = group.upto,
-        }
-        self.answered()
     }
 
     /// Takes the callers whose positions are on disk.
@@ -332,6 +403,7 @@ impl State {
         let number = self.active.number + 1;
         // The next attempt may succeed, and until then the active segment grows.
         let length = u32::try_from(self.end).map_err(io::Error::other)?;
+        self.drop_preallocated()?;
         let new = Arc::new(Segment::create(dir, number, self.active.store, length)?);
         self.segments.insert(self.active.number, (Arc::clone(&self.active), self.end));
         self.segments.insert(number, (Arc::clone(&new), HEADER));
@@ -339,7 +411,27 @@ impl State {
         (self.active, self.end) = (new, HEADER);
         self.durable = self.end_position();
         self.dirty = self.durable;
-        self.mark.advance(self.durable)
+        let advanced = self.mark.advance(self.durable);
+        advanced.inspect_err(|error| self.fail(error))
+    }
+
+    /// Writes zeros from the end of the log to `end`.
+    pub(super) fn preallocate(&mut self, end: u64) {
+        let from = self.preallocated.max(self.end);
+        let length = usize::try_from(end.saturating_sub(from)).unwrap_or_default();
+        // Some of them may be written though the write fails.
+        self.preallocated = end;
+        if let Err(error) = self.active.write(&vec![0; length], from) {
+            tracing::debug!(%error, "the journal has no room to write in advance");
+        }
+    }
+
+    /// Ends the file of the active segment at the end of the log, which is on disk.
+    pub(super) fn drop_preallocated(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.preallocated) > self.end {
+            self.active.truncate(self.end)?;
+        }
+        Ok(())
     }
 
     /// Writes and syncs everything while the lock is held.
@@ -362,6 +454,7 @@ impl State {
     /// of it.
     pub(super) fn cut_off(&mut self) -> io::Result<()> {
         self.active.check_in_place()?;
+        self.preallocated = 0;
         self.active.truncate(self.durable.offset())
     }
 
@@ -382,12 +475,14 @@ impl State {
         self.full_bytes = lengths - self.end;
         // Numbers are drawn before their bodies are appended, so a lost body can be below the next number.
         let missing = self.index.bodies_missing_in(&replayed.index);
-        self.lost_bodies.extend(missing.map(|it| it..it.saturating_add(1)));
+        self.lost_bodies.extend(missing.into_iter().map(|it| it..it.saturating_add(1)));
         self.index = replayed.index;
         if self.index.next_body < next_body {
             self.lost_bodies.push(self.index.next_body..next_body);
         }
         self.pending.clear();
+        // What follows it is written again, with other content.
+        self.recent = None;
         self.dirty = self.durable;
         self.lost_because = self.failed.take().unwrap_or_default();
         self.recoveries += 1;

@@ -7,6 +7,8 @@ use crate::testkit::store::{Scratch, get, put, sample};
 
 const NOW: Timestamp = Timestamp::from_millis(1);
 const LARGE: u64 = 1 << 20;
+/// The longest wait for another thread.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 fn opened(dir: &Path) -> Journal {
     Journal::open_sized(dir, NOW, LARGE).unwrap_or_else(|error| panic!("{error}"))
@@ -213,4 +215,115 @@ fn a_commit_with_a_malformed_write_changes_nothing() {
     let store = opened(scratch.path());
     assert_eq!(run(get(&store, account(0).key())), None);
     run(put(&store, account(2), None)).expect("new");
+}
+
+#[test]
+fn appends_go_on_after_a_segment_that_could_not_be_replaced_is_full() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path());
+    run(put(&store, account(1), None)).expect("new");
+    // No file can be created there.
+    let taken = Segment::path(scratch.path(), 2);
+    std::fs::create_dir(&taken).expect("made");
+    {
+        let mut state = store.handle.shared.lock();
+        let end = u64::from(u32::MAX) - 100;
+        state.end = end;
+        state.durable = state.end_position();
+        state.dirty = state.durable;
+    }
+
+    for _ in 0..2 {
+        let refused = run(put(&store, account(2), Some(1))).expect_err("there is no segment");
+        let why = std::error::Error::source(&refused).expect("a reason").to_string();
+        assert!(why.contains("no new one could be created yet"), "{why}");
+    }
+    std::fs::remove_dir(&taken).expect("removed");
+
+    let began = std::time::Instant::now();
+    while let Err(error) = run(put(&store, account(2), Some(1))) {
+        assert!(began.elapsed() < PATIENCE, "{error:?}");
+        std::thread::yield_now();
+    }
+    assert!(taken.is_file(), "the commit is in a new segment");
+}
+
+#[test]
+fn a_segment_left_over_by_a_failed_attempt_is_removed() {
+    for damage in [0, 1] {
+        let scratch = Scratch::new();
+        let store = opened(scratch.path());
+        run(put(&store, account(1), None)).expect("new");
+        {
+            let state = store.handle.shared.lock();
+            let length = u32::try_from(state.end).expect("short");
+            drop(Segment::create(scratch.path(), 2, state.active.store, length).expect("created"));
+        }
+        let path = Segment::path(scratch.path(), 2);
+        let mut header = std::fs::read(&path).expect("readable");
+        header[9] ^= damage;
+        std::fs::write(&path, header).expect("written");
+        // The process could not remove it, and went on with the first segment.
+        run(put(&store, account(2), Some(1))).expect("the log goes on");
+        drop(store);
+
+        let store = opened(scratch.path());
+
+        let found = run(get(&store, account(0).key())).map(|it| it.record);
+        assert_eq!(found, Some(account(2)));
+        assert!(!path.exists(), "it would follow the wrong end");
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_zeros_that_are_no_damage() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path());
+    let log = Segment::path(scratch.path(), 1);
+    let length = || std::fs::metadata(&log).expect("it is there").len();
+    run(put(&store, account(0), None)).expect("new");
+    let mut most = 0;
+    for version in 1..100 {
+        run(put(&store, account(version), Some(version))).expect("its version");
+        let ahead = length() - store.handle.shared.lock().end;
+        most = most.max(ahead);
+    }
+    assert!(most >= 8 << 10, "{most} bytes were written in advance");
+    let end = store.handle.shared.lock().end;
+    let killed = Scratch::new();
+    std::fs::create_dir_all(killed.path()).expect("made");
+    for name in ["rungs-journal", "acknowledged", "0000000001.log"] {
+        std::fs::copy(scratch.path().join(name), killed.path().join(name)).expect("copied");
+    }
+
+    let reopened = opened(killed.path());
+
+    let found = run(get(&reopened, account(0).key())).map(|it| it.record);
+    assert_eq!(found, Some(account(99)));
+    run(put(&reopened, account(0), Some(100))).expect("the log goes on");
+    drop(store);
+    assert_eq!(length(), end, "a store that is closed leaves none");
+}
+
+#[test]
+fn a_full_segment_ends_with_its_last_frame() {
+    let scratch = Scratch::new();
+    let store = Journal::open_sized(scratch.path(), NOW, 200 << 10).expect("opened");
+    for number in 0..40 {
+        let text = vec![b'x'; 100];
+        let body = run(Bodies::put(&store, sample::batch_id(number), text)).expect("put");
+        assert!(!body.0.is_empty());
+        run(put(&store, account(number), (number > 0).then_some(number))).expect("its version");
+    }
+    assert!(store.handle.shared.lock().preallocated > 0);
+
+    store.handle.shared.lock().roll(scratch.path()).expect("a new segment");
+    run(put(&store, account(0), Some(40))).expect("in the new segment");
+    let length = Segment::path(scratch.path(), 1).metadata().expect("it is there").len();
+    let state_length = store.handle.shared.lock().segments[&1].1;
+    drop(store);
+
+    assert_eq!(length, state_length);
+    let found = run(get(&opened(scratch.path()), account(0).key())).map(|it| it.record);
+    assert_eq!(found, Some(account(0)));
 }

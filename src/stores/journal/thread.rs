@@ -16,8 +16,13 @@ pub(super) fn run(shared: &Shared) {
                 state = woken.unwrap_or_else(std::sync::PoisonError::into_inner);
             }
             if !state.is_wanted() && !state.is_behind() {
+                if state.failed.is_none() {
+                    // Opening the store drops the zeros, too.
+                    let _ = state.drop_preallocated();
+                }
                 return;
             }
+            shared.preallocate(&mut state);
             state.take_group()
         };
         let written = group.write_and_sync();

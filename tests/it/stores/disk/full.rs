@@ -10,19 +10,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rungs::core::batch::BatchStatus;
 use rungs::core::credits::Credits;
 use rungs::core::id::{AccountId, BatchId};
 use rungs::core::job::BodyRef;
+use rungs::core::record::Record;
 use rungs::core::request::Item;
 use rungs::fetch::Http;
 use rungs::ports::BoxFuture;
 use rungs::ports::store::{Bodies, Store, StoreError};
 use rungs::stores::{Journal, Memory, Sled};
+use rungs::testkit::run;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
-use rungs::testkit::store::Scratch;
+use rungs::testkit::store::{Scratch, put, sample};
 use rungs::{Batch, Engine, EngineError, Settings, SubmitError};
 
 use crate::stores::disk::removed::chain;
@@ -34,6 +36,8 @@ const MARK: &str = "child: ";
 const MANY: usize = 400;
 /// Submissions that are refused one after another, once one was.
 const REFUSALS: usize = 3;
+/// The longest wait for another thread.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of noise in a page: it does not compress.
 const NOISE: usize = 12_000;
 
@@ -301,6 +305,60 @@ fn filled(store: &str) {
         engine.shutdown().await;
     });
     drop(small);
+}
+
+#[test]
+fn a_full_disk_is_freed_by_a_journal_that_removes_old_bodies() {
+    const SEGMENT: u64 = 1 << 20;
+    let scratch = Scratch::new();
+    let small = match Small::mount(scratch.path()) {
+        Ok(small) => small,
+        Err(why) => {
+            eprintln!("SKIPPED: a full disk needs the right to mount a tmpfs (run as root): {why}");
+            return;
+        }
+    };
+    small.grow("24m");
+    let dir = scratch.path().join("journal");
+    let store =
+        Journal::open_sized(&dir, sample::at(1), SEGMENT).expect("an empty directory opens");
+    let body = |batch: u64| {
+        let mut draws = batch + 1;
+        let mut draw = || {
+            draws = draws.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            draws.to_le_bytes()[7]
+        };
+        (0..60_000).map(|_| draw()).collect::<Vec<u8>>()
+    };
+    let batches = 0..60;
+    // The first one stays, in the oldest segment at first.
+    let put_all = batches
+        .clone()
+        .map(|it| run(Bodies::put(&store, sample::batch_id(it), body(it))).expect("there is room"));
+    let bodies: Vec<BodyRef> = put_all.collect();
+    let began = Instant::now();
+    while !dir.join("spare").exists() {
+        assert!(began.elapsed() < PATIENCE, "no space is kept");
+        run(put(&store, Record::Account(sample::account("a", 1)), None)).ok();
+    }
+
+    // Another program takes all that is left.
+    fill(&scratch.path().join("filler"));
+    let account = Record::Account(sample::account("b", 1));
+    run(put(&store, account.clone(), None)).expect_err("there is no room");
+    for batch in batches.skip(1) {
+        run(Bodies::remove(&store, sample::batch_id(batch))).expect("this makes room");
+    }
+
+    let began = Instant::now();
+    while let Err(error) = run(put(&store, account.clone(), None)) {
+        assert!(began.elapsed() < PATIENCE, "{}", chain(&error));
+        std::thread::yield_now();
+    }
+    assert!(!dir.join("0000000001.log").exists(), "its live body was copied");
+    let kept = run(Bodies::get(&store, bodies[0].clone())).expect("readable");
+    assert!(kept == Some(body(0)), "it is what was put");
+    drop((store, small));
 }
 
 /// Bodies that find no room the first few times.

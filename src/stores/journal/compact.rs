@@ -1,7 +1,8 @@
 //! A sorted map for many entries: some 10 bytes each, beside the part of the key that differs from the key before.
 //!
 //! The entries are in blocks. An entry of a block is the number of bytes that its key shares with the key before, the
-//! number of the others, these others, and the packed value. A block has no gaps: a change moves what follows it.
+//! number of the others, these others, the length of the packed value (1 byte), and the value. A block has no gaps: a change
+//! moves what follows it.
 //!
 //! # Invariants
 //!
@@ -13,11 +14,11 @@ use std::marker::PhantomData;
 use std::ops::{Bound, Range};
 
 /// The most entries of a block. A lookup reads half of them.
-const MOST: usize = 48;
+const MOST: usize = 32;
 /// The bytes by which a block grows.
 const STEP: usize = 64;
 
-/// A value in a block.
+/// A value in a block, of at most 255 bytes.
 pub(super) trait Packed: Copy {
     /// Appends the value.
     fn pack(self, to: &mut Vec<u8>);
@@ -70,14 +71,14 @@ struct Place {
     begin: usize,
     /// The beginning of the rest of the key.
     rest: usize,
-    /// The end of the key, at which the value begins.
+    /// The end of the key, at which the length of the value is.
     value: usize,
     end: usize,
 }
 
 /// The result of a search in a block.
-enum Found<V> {
-    At(Place, V),
+enum Found {
+    At(Place),
     /// The key would be here. It shares `shared` bytes with the key before and `with_next` with the next one.
     Missing {
         at: usize,
@@ -91,16 +92,19 @@ impl Block {
         Self { bytes: Vec::new(), count: 0 }
     }
 
-    /// Reads the entry at `begin`, `None` at the end.
-    fn entry<V: Packed>(&self, begin: usize) -> Option<(Place, V)> {
+    /// Finds the parts of the entry at `begin`, `None` at the end.
+    fn place(&self, begin: usize) -> Option<Place> {
         let mut left = self.bytes.get(begin..).filter(|it| !it.is_empty())?;
         let shared = unpack_length(&mut left);
         let length = unpack_length(&mut left);
         let rest = self.bytes.len() - left.len();
-        let mut left = left.get(length..)?;
-        let value = V::unpack(&mut left);
-        let end = self.bytes.len() - left.len();
-        Some((Place { shared, begin, rest, value: rest + length, end }, value))
+        let value = rest + length;
+        let end = value + 1 + usize::from(*self.bytes.get(value)?);
+        Some(Place { shared, begin, rest, value, end })
+    }
+
+    fn value<V: Packed>(&self, place: Place) -> V {
+        V::unpack(&mut &self.bytes[place.value + 1..place.end])
     }
 
     /// Returns the part of an entry's key that it does not share.
@@ -108,11 +112,11 @@ impl Block {
         &self.bytes[place.rest..place.value]
     }
 
-    fn find<V: Packed>(&self, key: &[u8]) -> Found<V> {
+    fn find(&self, key: &[u8]) -> Found {
         let mut at = 0;
         // The bytes that `key` shares with the entry before, which is less.
         let mut shared = 0;
-        while let Some((place, value)) = self.entry(at) {
+        while let Some(place) = self.place(at) {
             if place.shared < shared {
                 // It differs from the entry before where that one is equal to `key`, and is greater.
                 return Found::Missing { at, shared, with_next: place.shared };
@@ -121,7 +125,7 @@ impl Block {
                 let (mine, its) = (&key[shared..], self.rest(place));
                 let equal = common(mine, its);
                 match (mine.get(equal), its.get(equal)) {
-                    (None, None) => return Found::At(place, value),
+                    (None, None) => return Found::At(place),
                     (None, Some(_)) => {
                         return Found::Missing { at, shared, with_next: shared + equal };
                     }
@@ -138,6 +142,9 @@ impl Block {
 
     /// Puts `bytes` in the place of a range.
     fn replace(&mut self, range: Range<usize>, bytes: &[u8]) {
+        if range.len() == bytes.len() {
+            return self.bytes[range].copy_from_slice(bytes);
+        }
         let longer = bytes.len().saturating_sub(range.len());
         if self.bytes.capacity() - self.bytes.len() < longer {
             self.bytes.reserve_exact(longer.next_multiple_of(STEP));
@@ -150,7 +157,7 @@ impl Block {
         let mut new = Vec::with_capacity(key.len() + STEP);
         push_entry(&mut new, shared, &key[shared..], value);
         let mut to = at;
-        if let Some((next, _)) = self.entry::<V>(at) {
+        if let Some(next) = self.place(at) {
             // The next key shares more with this one than with the one before.
             let more = with_next.saturating_sub(next.shared);
             push_head(&mut new, next.shared + more, self.rest(next).len() - more);
@@ -160,10 +167,10 @@ impl Block {
         self.count += 1;
     }
 
-    fn remove<V: Packed>(&mut self, place: Place) {
+    fn remove(&mut self, place: Place) {
         let mut to = place.end;
         let mut new = Vec::new();
-        if let Some((next, _)) = self.entry::<V>(place.end) {
+        if let Some(next) = self.place(place.end) {
             // What the next key shared with this one beyond the one before.
             let more = next.shared.saturating_sub(place.shared);
             push_head(&mut new, next.shared - more, self.rest(next).len() + more);
@@ -177,10 +184,10 @@ impl Block {
     /// Calls `each` with all entries in order.
     fn each<V: Packed>(&self, mut each: impl FnMut(&[u8], V, usize)) {
         let (mut at, mut key) = (0, Vec::new());
-        while let Some((place, value)) = self.entry(at) {
+        while let Some(place) = self.place(at) {
             key.truncate(place.shared);
             key.extend_from_slice(self.rest(place));
-            each(&key, value, at);
+            each(&key, self.value(place), at);
             at = place.end;
         }
     }
@@ -198,9 +205,10 @@ impl Block {
         });
         let (at, bound) = cut;
         let mut bytes = Vec::with_capacity(self.bytes.len() - at + bound.len());
-        if let Some((place, value)) = self.entry::<V>(at) {
-            push_entry(&mut bytes, 0, &bound, value);
-            bytes.extend_from_slice(&self.bytes[place.end..]);
+        if let Some(place) = self.place(at) {
+            push_head(&mut bytes, 0, bound.len());
+            bytes.extend_from_slice(&bound);
+            bytes.extend_from_slice(&self.bytes[place.value..]);
         }
         let second = Self { bytes, count: self.count - kept };
         self.bytes.truncate(at);
@@ -213,7 +221,14 @@ impl Block {
 fn push_entry<V: Packed>(bytes: &mut Vec<u8>, shared: usize, rest: &[u8], value: V) {
     push_head(bytes, shared, rest.len());
     bytes.extend_from_slice(rest);
+    push_value(bytes, value);
+}
+
+fn push_value<V: Packed>(bytes: &mut Vec<u8>, value: V) {
+    let at = bytes.len();
+    bytes.push(0);
     value.pack(bytes);
+    bytes[at] = u8::try_from(bytes.len() - at - 1).unwrap_or(u8::MAX);
 }
 
 fn push_head(bytes: &mut Vec<u8>, shared: usize, length: usize) {
@@ -221,7 +236,14 @@ fn push_head(bytes: &mut Vec<u8>, shared: usize, length: usize) {
     pack_number(length as u64, bytes);
 }
 
+#[inline]
 fn unpack_length(from: &mut &[u8]) -> usize {
+    if let Some((&byte, rest)) = from.split_first()
+        && byte < 0x80
+    {
+        *from = rest;
+        return usize::from(byte);
+    }
     usize::try_from(unpack_number(from)).unwrap_or(usize::MAX)
 }
 
@@ -257,22 +279,24 @@ impl<V: Packed> CompactMap<V> {
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Option<V> {
-        match self.block(key)?.1.find(key) {
-            Found::At(_, value) => Some(value),
+        let block = self.block(key)?.1;
+        match block.find(key) {
+            Found::At(place) => Some(block.value(place)),
             Found::Missing { .. } => None,
         }
     }
 
     /// Sets a value and returns the previous one.
     pub(super) fn insert(&mut self, key: &[u8], value: V) -> Option<V> {
-        if self.block(key).is_none() {
+        if self.blocks.first_key_value().is_none_or(|(bound, _)| &**bound > key) {
             self.blocks.insert(Box::default(), Block::new());
         }
         let (_, block) = self.block_mut(key)?;
         match block.find(key) {
-            Found::At(place, old) => {
+            Found::At(place) => {
+                let old = block.value(place);
                 let mut new = Vec::with_capacity(STEP);
-                value.pack(&mut new);
+                push_value(&mut new, value);
                 block.replace(place.value..place.end, &new);
                 return Some(old);
             }
@@ -292,8 +316,9 @@ impl<V: Packed> CompactMap<V> {
     /// Removes a value and returns it.
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<V> {
         let (bound, block) = self.block_mut(key)?;
-        let Found::At(place, value) = block.find::<V>(key) else { return None };
-        block.remove::<V>(place);
+        let Found::At(place) = block.find(key) else { return None };
+        let value = block.value(place);
+        block.remove(place);
         if block.count == 0 {
             let bound: Box<[u8]> = bound.into();
             self.blocks.remove(&bound);

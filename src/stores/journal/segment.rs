@@ -17,6 +17,8 @@ const HEADER_LENGTH: usize = 32;
 const MAGIC: [u8; 8] = *b"rungslog";
 /// The bytes that are read and written again at once.
 const REWRITTEN_AT_ONCE: usize = 1 << 20;
+/// Zeros to write, which take no memory before they are read.
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 /// The format of segments that this release writes.
 const FORMAT: u32 = 1;
 
@@ -108,6 +110,17 @@ impl Segment {
 
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         write_at(&self.file, bytes, offset)
+    }
+
+    /// Writes zeros from `from` to `end`.
+    pub(super) fn write_zeros(&self, from: u64, end: u64) -> io::Result<()> {
+        let mut at = from;
+        while at < end {
+            let length = usize::try_from(end - at).unwrap_or(ZEROS.len()).min(ZEROS.len());
+            self.write(&ZEROS[..length], at)?;
+            at += length as u64;
+        }
+        Ok(())
     }
 
     /// Writes the bytes from `from` to `end` again, as they are.

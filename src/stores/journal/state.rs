@@ -418,10 +418,9 @@ impl State {
     /// Writes zeros from the end of the log to `end`.
     pub(super) fn preallocate(&mut self, end: u64) {
         let from = self.preallocated.max(self.end);
-        let length = usize::try_from(end.saturating_sub(from)).unwrap_or_default();
         // Some of them may be written though the write fails.
         self.preallocated = end;
-        if let Err(error) = self.active.write(&vec![0; length], from) {
+        if let Err(error) = self.active.write_zeros(from, end) {
             tracing::debug!(%error, "the journal has no room to write in advance");
         }
     }

@@ -27,8 +27,8 @@
 //!
 //! # Memory
 //!
-//! The index keeps the key and the place of each record and body, some 100 bytes each. Records and bodies are read from
-//! the files, which the system caches.
+//! The index keeps the key and the place of each record and body, about 50 bytes for a finished page. Records and bodies
+//! are read from the files, which the system caches.
 
 mod bodies;
 mod checkpoint;
@@ -112,7 +112,7 @@ fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreE
 /// ```
 ///
 /// A commit is one append, and it is on disk before it is acknowledged. Commits that arrive while a sync runs share the
-/// next one. Only the index is in memory: some 100 bytes for each record and body.
+/// next one. Only the index is in memory: about 50 bytes for a finished page.
 ///
 /// Only one process can open a directory at a time. Clones share the open store, and dropping the last one releases
 /// the directory.

@@ -15,5 +15,6 @@ pages! {
     Extraction = "../docs/extraction.md",
     Fetchers = "../docs/fetchers.md",
     Stores = "../docs/stores.md",
+    Objects = "../docs/objects.md",
     Webhooks = "../docs/webhooks.md",
 }

@@ -95,6 +95,7 @@ pub mod fetch;
     feature = "browser",
     feature = "journal",
     feature = "llm",
+    feature = "objects",
     feature = "ocr",
     feature = "pdf",
     feature = "sled",

@@ -38,6 +38,8 @@ pub use crate::llm::{Chat, ChatModel};
 pub use crate::net::{NetPolicy, ProxyUrl};
 #[cfg(feature = "journal")]
 pub use crate::stores::Journal;
+#[cfg(feature = "objects")]
+pub use crate::stores::Objects;
 #[cfg(feature = "sled")]
 pub use crate::stores::Sled;
 #[cfg(feature = "http")]

@@ -6,10 +6,18 @@
 //! * A day of an account's usage expires after 62 days.
 //!
 //! Accounts and site profiles are never removed.
+//!
+//! A batch whose results cannot be removed stays due and is tried again in later rounds. It holds up nothing else.
 
+use std::collections::HashSet;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
+use crate::core::batch::BatchRecord;
+use crate::core::id::BatchId;
 use crate::core::record::{Queue, Record};
 use crate::engine::changes::{Expire, Forget};
 use crate::engine::error::EngineError;
@@ -17,16 +25,29 @@ use crate::engine::shared::Shared;
 
 /// Records removed in one round.
 const RECORDS_PER_ROUND: usize = 64;
-/// The time between two rounds when nothing is due.
+/// Batches removed at the same time: an object store takes several requests for each.
+const BATCHES_AT_ONCE: usize = 8;
+/// Failures in a round after which the rest of the batches wait for the next one.
+const MAX_FAILURES: usize = 8;
+/// The most batches that could not be removed and are read again beside those of a round.
+const MAX_FAILED: usize = 4_096;
+/// The time between two rounds when nothing is due, or nothing could be removed.
 const INTERVAL: Duration = Duration::from_secs(30);
 
 /// Removes expired records until the engine stops.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let mut failed = HashSet::new();
     while !shared.lifecycle.stopping.is_cancelled() {
-        match round(&shared).await {
+        let round = tokio::select! {
+            biased;
+            // What a removal leaves behind is due again.
+            () = shared.lifecycle.stopping.cancelled() => return,
+            round = round(&shared, &mut failed) => round,
+        };
+        match round {
             Ok(removed) if removed > 0 => continue,
             Ok(_) => {}
-            Err(error) => tracing::error!(%error, "removing expired records failed"),
+            Err(error) => log(&error),
         }
         tokio::select! {
             biased;
@@ -36,21 +57,70 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn round(shared: &Shared) -> Result<usize, EngineError> {
-    let claim = shared.claim(Queue::Expiry, Duration::ZERO, RECORDS_PER_ROUND);
+fn log(error: &EngineError) {
+    tracing::error!(error = error as &dyn Error, "removing expired records failed");
+}
+
+/// Removes what is due, and returns how many records that were. `failed` has the batches that could not be removed.
+async fn round(shared: &Arc<Shared>, failed: &mut HashSet<BatchId>) -> Result<usize, EngineError> {
+    // A claim leaves these records as they are, so those that failed come again and must not be all there is.
+    let limit = RECORDS_PER_ROUND + failed.len().min(MAX_FAILED);
+    let claim = shared.claim(Queue::Expiry, Duration::ZERO, limit);
     let due = shared.claim_due(claim).await?;
-    let count = due.len();
+    let mut removed = 0;
+    let mut batches = Vec::new();
     for found in due {
         match found.record {
-            Record::Batch(batch) => {
-                // Bodies first: after a crash in between, the record is due again. In the other order, files
-                // without a record would remain.
-                shared.adapters.bodies.remove(batch.id).await?;
-                let jobs = shared.job_ids(&batch).await?;
-                shared.writer.apply(Expire { batch, jobs }).await?;
+            Record::Batch(batch) => batches.push(batch),
+            other => {
+                shared.writer.apply(Forget(other.key())).await?;
+                removed += 1;
             }
-            other => shared.writer.apply(Forget(other.key())).await?,
         }
     }
-    Ok(count)
+    let still_due: HashSet<_> = batches.iter().map(|it| it.id).collect();
+    failed.retain(|it| still_due.contains(it));
+    batches.sort_by_key(|it| failed.contains(&it.id));
+    Ok(removed + remove_batches(shared, batches, failed).await)
+}
+
+/// Removes batches, some of them at the same time, and returns how many were removed.
+async fn remove_batches(
+    shared: &Arc<Shared>,
+    batches: Vec<BatchRecord>,
+    failed: &mut HashSet<BatchId>,
+) -> usize {
+    let (mut removed, mut failures) = (0, 0);
+    let mut waiting = batches.into_iter();
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < BATCHES_AT_ONCE && failures < MAX_FAILURES {
+            let Some(batch) = waiting.next() else { break };
+            let shared = Arc::clone(shared);
+            running.spawn(async move { (batch.id, remove_batch(&shared, batch).await) });
+        }
+        match running.join_next().await {
+            None => return removed,
+            Some(Ok((id, Ok(())))) => {
+                failed.remove(&id);
+                removed += 1;
+            }
+            Some(Ok((id, Err(error)))) => {
+                log(&error);
+                failed.insert(id);
+                failures += 1;
+            }
+            // A panic of a store, which is reported on standard error.
+            Some(Err(_)) => failures += 1,
+        }
+    }
+}
+
+async fn remove_batch(shared: &Shared, batch: BatchRecord) -> Result<(), EngineError> {
+    // Bodies first: after a crash in between, the record is due again. In the other order, files without a record
+    // would remain.
+    shared.adapters.bodies.remove(batch.id).await?;
+    let jobs = shared.job_ids(&batch).await?;
+    shared.writer.apply(Expire { batch, jobs }).await?;
+    Ok(())
 }

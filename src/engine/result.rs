@@ -48,7 +48,10 @@ impl Ladder {
                 StepInput::Succeed { tier, charged, body, cached: false, attempts }
             }
             Err(error) => {
-                tracing::error!(%error, "storing a result failed");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "storing a result failed"
+                );
                 self.reschedule_unstored()
             }
         }

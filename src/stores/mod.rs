@@ -3,14 +3,14 @@
 //! A store makes no decisions. It keeps versioned records by key and an index of the times at which they are due.
 //! [`crate::core`] computes the new records.
 
-#[cfg(any(feature = "journal", feature = "sled"))]
+#[cfg(any(feature = "journal", feature = "objects", feature = "sled"))]
 mod blocking;
 #[cfg(feature = "sled")]
 mod body_files;
 #[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod codec;
-#[cfg(any(feature = "journal", feature = "sled"))]
+#[cfg(any(feature = "journal", feature = "objects", feature = "sled"))]
 mod compress;
 #[cfg(any(feature = "journal", feature = "sled"))]
 mod dir;
@@ -20,6 +20,8 @@ mod flush;
 mod journal;
 mod key_range;
 mod memory;
+#[cfg(feature = "objects")]
+mod objects;
 #[cfg(any(feature = "journal", feature = "sled"))]
 mod opening;
 #[cfg(feature = "sled")]
@@ -27,7 +29,7 @@ mod sled;
 #[cfg(any(feature = "journal", feature = "sled"))]
 mod space;
 
-#[cfg(any(feature = "journal", feature = "sled"))]
+#[cfg(any(feature = "journal", feature = "objects", feature = "sled"))]
 use blocking::blocking;
 #[cfg(feature = "sled")]
 pub use body_files::BodyFiles;
@@ -36,5 +38,7 @@ use dir::{check_in_place, sync_ancestors, sync_dir};
 #[cfg(feature = "journal")]
 pub use journal::Journal;
 pub use memory::Memory;
+#[cfg(feature = "objects")]
+pub use objects::{Objects, ObjectsError, ObjectsOptions};
 #[cfg(feature = "sled")]
 pub use sled::Sled;

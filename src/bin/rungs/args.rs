@@ -145,6 +145,10 @@ pub(crate) struct BatchArgs {
     /// twice. Defaults to memory.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
+    /// URL of an object store for results, such as s3://bucket/prefix or file:///directory. Needs --store, which keeps
+    /// the jobs. Credentials come from the environment, such as AWS_ACCESS_KEY_ID.
+    #[arg(long, value_name = "URL")]
+    pub(crate) bodies: Option<String>,
     /// File to append results to, one JSON object per line. Defaults to standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -183,6 +187,10 @@ pub(crate) struct ServeArgs {
     /// process ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
+    /// URL of an object store for results, such as s3://bucket/prefix or file:///directory. Needs --store, which keeps
+    /// the jobs. Credentials come from the environment, such as AWS_ACCESS_KEY_ID.
+    #[arg(long, value_name = "URL")]
+    pub(crate) bodies: Option<String>,
     /// API key to accept, at least 16 characters. Repeatable. Other users of this machine can read a command line:
     /// prefer --api-keys or the environment variable RUNGS_API_KEY.
     #[arg(long = "api-key", value_name = "KEY")]

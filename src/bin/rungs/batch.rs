@@ -19,7 +19,7 @@ use crate::input::{self, Input};
 use crate::results::Results;
 use crate::stop::StopSignal;
 use crate::store::StorePath;
-use crate::{setup, stop};
+use crate::{bodies, setup, stop};
 
 /// URLs per batch.
 const CHUNK: usize = 100;
@@ -37,7 +37,7 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
         return Err(CliError::Usage(message));
     }
     let stopped = stop::signals();
-    let engine = engine(&args)?;
+    let engine = engine(&args).await?;
     check(&engine, &input).await?;
     let mut results = Results::open(&args, input.len())?;
     let mut run = Run { engine, running: VecDeque::new(), total: input.len() };
@@ -80,18 +80,18 @@ async fn check(engine: &Engine, input: &Input) -> Result<(), CliError> {
     Ok(())
 }
 
-fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
+async fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
     let mut settings = Settings::default().with_concurrency(args.concurrency);
     settings.pacing.per_host = args.per_host;
     settings.pacing.per_second = args.rate;
     settings.retention = args.retention.map_or(settings.retention, setup::hours);
-    match &args.store {
-        Some(dir) => {
-            let store = StorePath::parse(dir).open()?;
-            setup::engine(&args.page.net, settings, store)
-        }
-        None => setup::engine(&args.page.net, settings, Memory::default()),
-    }
+    let builder = setup::builder(&args.page.net)?.settings(settings);
+    let bodies = args.bodies.as_deref();
+    let built = match &args.store {
+        Some(dir) => bodies::attach(builder, StorePath::parse(dir).open()?, bodies).await?.build(),
+        None => bodies::refuse(builder, bodies)?.store(Memory::default()).build(),
+    };
+    built.map_err(setup::build_error)
 }
 
 /// Progress of a batch of the run.

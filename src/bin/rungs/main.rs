@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod bodies;
 mod doctor;
 mod driver;
 mod error;

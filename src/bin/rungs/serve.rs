@@ -27,7 +27,7 @@ use crate::args::{NetArgs, ServeArgs};
 use crate::driver::BrowserDriver;
 use crate::error::{CliError, CommandResult, io_reason};
 use crate::store::StorePath;
-use crate::{input, print, setup, stop};
+use crate::{bodies, input, print, setup, stop};
 
 /// Environment variable with an API key. Other users of the machine can read a command line.
 const API_KEY: &str = "RUNGS_API_KEY";
@@ -43,6 +43,8 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_08
 struct Config {
     listen: Option<SocketAddr>,
     store: Option<PathBuf>,
+    /// URL of an object store for results.
+    bodies: Option<String>,
     allow_private: bool,
     proxies: Vec<String>,
     /// Proxies that accounts bring, by account and id.
@@ -101,7 +103,7 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     let metrics = Metrics::default();
     // Nothing else in this process installs a recorder.
     let _ = metrics::set_global_recorder(metrics.clone());
-    let engine = engine(&args, &config)?;
+    let engine = engine(&args, &config).await?;
     let options = service_options(&config, &keys);
     let service = Service::new(engine.clone()).keys(keys).options(options).metrics(metrics);
     let listener = TcpListener::bind(listen)
@@ -152,7 +154,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     limits
 }
 
-fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
+async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let mut settings = Settings::default();
     settings.concurrency = config.concurrency.unwrap_or(settings.concurrency);
     settings.grace = config.grace.map_or(settings.grace, Duration::from_secs);
@@ -182,9 +184,10 @@ fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let builder = weights.fold(builder, |builder, (account, weight)| {
         builder.account_weight(account.clone(), *weight)
     });
+    let bodies = args.bodies.as_deref().or(config.bodies.as_deref());
     let built = match args.store.as_ref().or(config.store.as_ref()) {
-        Some(dir) => builder.store(StorePath::parse(dir).open()?).build(),
-        None => builder.store(Memory::default()).build(),
+        Some(dir) => bodies::attach(builder, StorePath::parse(dir).open()?, bodies).await?.build(),
+        None => bodies::refuse(builder, bodies)?.store(Memory::default()).build(),
     };
     built.map_err(setup::build_error)
 }

@@ -8,6 +8,7 @@
 
 mod apply;
 mod bodies;
+mod bodies_alone;
 mod claims;
 mod commits;
 mod crash;
@@ -27,6 +28,7 @@ mod steps;
 pub use apply::*;
 #[doc(hidden)]
 pub use bodies::*;
+pub use bodies_alone::check_bodies;
 #[doc(hidden)]
 pub use claims::*;
 #[doc(hidden)]

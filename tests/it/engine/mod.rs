@@ -4,6 +4,7 @@ mod batches;
 mod cancel;
 mod clock;
 mod escalation;
+mod expiry;
 mod fairness;
 mod options;
 mod permits;

@@ -14,6 +14,8 @@ mod keys;
 #[cfg(feature = "cli")]
 mod manual;
 mod money;
+#[cfg(feature = "cli")]
+mod objects;
 mod outage;
 #[cfg(feature = "browser")]
 mod page;

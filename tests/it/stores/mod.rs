@@ -7,3 +7,5 @@ mod built_in;
 mod disk;
 #[cfg(all(unix, feature = "journal", feature = "sled", feature = "html"))]
 mod journal;
+#[cfg(all(unix, feature = "objects", feature = "journal", feature = "html"))]
+mod objects;

@@ -4,6 +4,8 @@ pub(crate) mod checks;
 pub(crate) mod failing;
 pub(crate) mod fetchers;
 pub(crate) mod paused;
+#[cfg(feature = "objects")]
+pub(crate) mod s3;
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
     ("net", &["core", "ports"]),
     ("schema", &["core"]),
     ("extract", &["core", "ports", "schema"]),
-    ("stores", &["core", "ports"]),
+    ("stores", &["core", "ports", "net"]),
     ("testkit", &["core", "ports"]),
     ("fetch", &["core", "ports", "net"]),
     ("webhook", &["core", "ports", "net"]),

@@ -1,0 +1,52 @@
+//! The object store that `--bodies` names.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use rungs::engine::EngineBuilder;
+use rungs::ports::store::{Store, StoreError};
+use rungs::stores::{Objects, ObjectsError};
+
+use crate::error::CliError;
+
+/// Adds the store, and the object store if there is one. It is checked first, so that a wrong URL or wrong credentials
+/// end the program at once instead of failing every page.
+///
+/// Results that the store itself holds, from before `--bodies` was given, are still read and removed.
+pub(crate) async fn attach(
+    builder: EngineBuilder,
+    store: Arc<dyn Store>,
+    url: Option<&str>,
+) -> Result<EngineBuilder, CliError> {
+    let previous = store.bodies();
+    let builder = builder.store(store);
+    let Some(url) = url else { return Ok(builder) };
+    let objects = Objects::open(url).map_err(failed)?;
+    objects.check().await.map_err(failed)?;
+    Ok(builder.bodies(match previous {
+        Some(previous) => objects.with_previous(previous),
+        None => objects,
+    }))
+}
+
+/// Refuses an object store beside a store in memory: nothing would remove its objects after the end of the process.
+pub(crate) fn refuse(builder: EngineBuilder, url: Option<&str>) -> Result<EngineBuilder, CliError> {
+    match url {
+        None => Ok(builder),
+        Some(_) => {
+            let message = "--bodies: the jobs are in memory, so nothing would remove the results later: add --store";
+            Err(CliError::Usage(message.to_owned()))
+        }
+    }
+}
+
+fn failed(error: StoreError) -> CliError {
+    let source = error.source().and_then(|it| it.downcast_ref::<ObjectsError>());
+    match source {
+        Some(error @ (ObjectsError::Url { .. } | ObjectsError::Settings { .. })) => {
+            CliError::Usage(format!("--bodies: {error}"))
+        }
+        Some(error) => CliError::Failed(format!("--bodies: {error}")),
+        None => CliError::failed(&error),
+    }
+}

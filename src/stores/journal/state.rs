@@ -348,12 +348,11 @@ impl State {
         written: io::Result<()>,
     ) -> Vec<(oneshot::Sender<Synced>, Synced)> {
         self.writing = None;
-        match written.and_then(|()| self.mark.advance(group.upto)) {
-            Err(error) => self.fail(&error),
-            Ok(()) => {
-                self.durable = group.upto;
-                self.keep(group);
-            }
+        if let Err(error) = written.and_then(|()| self.mark.advance(group.upto)) {
+            self.fail(&error);
+        } else {
+            self.durable = group.upto;
+            self.keep(group);
         }
         self.answered()
     }

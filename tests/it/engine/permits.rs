@@ -102,6 +102,16 @@ impl Store for SlowClaims {
     }
 }
 
+/// Takes no time to read a page.
+#[derive(Debug)]
+struct AtOnce;
+
+impl Extractor for AtOnce {
+    fn extract(&self, _: Document<'_>) -> Result<Extracted, ExtractError> {
+        Ok(Extracted::new("Bread".to_owned()))
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_permit_waits_for_a_claim() {
     let fetch = |_: FetchRequest| async {
@@ -111,6 +121,7 @@ async fn no_permit_waits_for_a_claim() {
     let engine = Engine::builder()
         .store(SlowClaims::default())
         .http(fetcher_fn([Tier::Curl, Tier::Http], fetch))
+        .extractor(AtOnce)
         .settings(Settings::default().with_concurrency(8))
         .clock(Paused::default())
         .build()

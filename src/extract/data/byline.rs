@@ -1,6 +1,7 @@
 //! Finds the author that a page shows, for pages whose data names none.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::{Doc, Id};
@@ -106,7 +107,14 @@ fn is_one_name(doc: &Doc<'_>, marked: &[Id]) -> bool {
 
 /// Returns `true` if an address is that of an author's page.
 fn leads_to_author(address: &str) -> bool {
-    AUTHOR_PATHS.iter().any(|path| address.split_once(path).is_some_and(|it| !it.1.is_empty()))
+    let address = address.as_bytes();
+    memchr::memchr_iter(b'/', address).any(|at| {
+        let rest = address.get(at..).unwrap_or_default();
+        let leads = |path: &[u8]| {
+            rest.get(1) == path.get(1) && rest.len() > path.len() && rest.starts_with(path)
+        };
+        AUTHOR_PATHS.iter().any(|it| leads(it.as_bytes()))
+    })
 }
 
 /// Returns `true` if an element belongs to a form, which asks the reader for a name.
@@ -189,13 +197,20 @@ fn written_by(doc: &Doc<'_>) -> Option<String> {
     None
 }
 
+/// The labels of authors by their first byte in lower case: every text of a page is compared with them.
+static LABELS_BY_BYTE: LazyLock<Vec<Vec<&'static str>>> = LazyLock::new(|| {
+    let mut labels = vec![Vec::new(); 256];
+    for label in AUTHOR_LABELS {
+        let first = label.as_bytes().first().map(u8::to_ascii_lowercase).unwrap_or_default();
+        labels[usize::from(first)].push(*label);
+    }
+    labels
+});
+
 /// Returns the text behind the longest label of an author that a text begins with.
 fn after_label(text: &str) -> Option<&str> {
-    // Most texts begin like no label, and each is compared with all of them.
-    let first = text.as_bytes().first()?;
-    let begins =
-        |it: &&&str| it.as_bytes().first().is_some_and(|it| it.eq_ignore_ascii_case(first));
-    let rests = AUTHOR_LABELS.iter().filter(begins).filter_map(|label| {
+    let first = text.as_bytes().first()?.to_ascii_lowercase();
+    let rests = LABELS_BY_BYTE[usize::from(first)].iter().filter_map(|label| {
         let head = text.get(..label.len()).filter(|it| it.eq_ignore_ascii_case(label))?;
         let rest = text.get(head.len()..)?;
         // The label may run into the name where its element ends.

@@ -65,7 +65,7 @@ impl Base {
         let Some(url) = &self.url else { return Some(clean(address)) };
         // Most links of most pages are of this kind, and need no parser.
         let joined = if is_plain_path(address) && !self.origin.is_empty() {
-            format!("{}{address}", self.origin)
+            [self.origin.as_str(), address].concat()
         } else {
             let joined = url.join(address).ok()?;
             // The parser ignores controls in front of a scheme, so one may appear only now.
@@ -120,6 +120,9 @@ fn clean(address: &str) -> String {
 /// Writes an address as the target of a link in markdown. Brackets that do not match stay as they are,
 /// between `<` and `>`.
 pub(crate) fn as_target(address: &str) -> Cow<'_, str> {
+    if !address.bytes().any(|it| matches!(it, b'(' | b')' | b'<' | b'>' | b'\\' | b'`')) {
+        return Cow::Borrowed(address);
+    }
     let mut depth = 0_i32;
     let mut balanced = true;
     for symbol in address.bytes() {

@@ -38,7 +38,37 @@ pub(crate) struct Node<'a> {
     pub(crate) has_table: bool,
     /// `true` if a heading, a list or a table is inside: such a cell lays out a page.
     pub(crate) has_parts: bool,
+    /// The names of the attributes.
+    pub(super) names: AttributeNames,
     is: Is<'a>,
+}
+
+/// The names of an element's attributes, as a set that may seem to contain more: most elements have none or few, and most
+/// questions about an attribute need no search.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AttributeNames(u32);
+
+impl AttributeNames {
+    /// No names.
+    pub(super) const NONE: Self = Self(0);
+    /// Any names: those of an element that was not read yet.
+    const UNKNOWN: Self = Self(u32::MAX);
+
+    /// Adds a name.
+    pub(super) fn add(&mut self, name: &str) {
+        self.0 |= Self::bit(name);
+    }
+
+    /// Returns the bit of a name. The factors keep the most frequent names apart.
+    #[inline]
+    fn bit(name: &str) -> u32 {
+        let name = name.as_bytes();
+        let first = u32::from(name.first().copied().unwrap_or_default());
+        let last = u32::from(name.last().copied().unwrap_or_default());
+        let length = u32::try_from(name.len() & 0xff).unwrap_or_default();
+        let hash = (first * 27) ^ (last * 30) ^ (length * 7);
+        1 << ((hash >> 3) & 31)
+    }
 }
 
 /// The attributes of structured data on an element, so that a page without any is not searched for them.
@@ -57,6 +87,7 @@ pub(crate) struct Marks {
 impl<'a> Node<'a> {
     /// Returns a node of which only its content and its parent are known.
     pub(super) fn new(is: Is<'a>, tag: Tag, parent: Id) -> Self {
+        let is_text = matches!(is, Is::Text(_));
         Self {
             tag,
             hidden: false,
@@ -68,6 +99,7 @@ impl<'a> Node<'a> {
             has_block: false,
             has_table: false,
             has_parts: false,
+            names: if is_text { AttributeNames::NONE } else { AttributeNames::UNKNOWN },
             is,
         }
     }
@@ -92,6 +124,7 @@ impl<'a> Node<'a> {
     pub(super) fn attrs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let (parsed, read) = match self.is {
             Is::Text(_) => (None, None),
+            _ if self.names.0 == 0 => (None, None),
             Is::Parsed(element) => (Some(element), None),
             Is::Read(element) => (None, Some(element)),
         };
@@ -100,8 +133,20 @@ impl<'a> Node<'a> {
     }
 
     /// Returns the value of an attribute.
+    #[inline]
     pub(super) fn attr(&self, name: &str) -> Option<&'a str> {
-        self.attrs().find(|it| it.0 == name).map(|it| it.1)
+        if self.names.0 & AttributeNames::bit(name) == 0 {
+            return None;
+        }
+        self.find_attr(name)
+    }
+
+    fn find_attr(&self, name: &str) -> Option<&'a str> {
+        match self.is {
+            Is::Text(_) => None,
+            Is::Parsed(element) => element.attrs().find(|it| it.0 == name).map(|it| it.1),
+            Is::Read(element) => element.attrs().find(|it| it.0 == name).map(|it| it.1),
+        }
     }
 }
 
@@ -199,6 +244,7 @@ impl<'a> Doc<'a> {
     }
 
     /// Returns the value of an attribute.
+    #[inline]
     pub(crate) fn attr(&self, id: Id, name: &str) -> Option<&'a str> {
         self.nodes[id].attr(name)
     }

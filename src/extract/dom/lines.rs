@@ -104,21 +104,35 @@ impl LineReader<'_, '_> {
     }
 
     fn end_line(&mut self, open: &[OpenBlock]) {
-        let text = std::mem::take(&mut self.line);
-        let text = text.trim();
-        let Some(at) = self.begun.take().filter(|_| !text.is_empty()) else { return };
-        let inside = |tag: Tag| self.doc.around(at).take(6).any(|it| self.doc.tag(it) == tag);
-        let heavy = text.len() <= BOLD_TEXT && (inside(Tag::Strong) || inside(Tag::B));
+        if let Some(at) = self.begun.take() {
+            let text = self.line.trim();
+            if !text.is_empty() {
+                let line = self.line_at(at, text, open);
+                self.out.push(line);
+            }
+        }
+        self.line.clear();
+    }
+
+    /// Returns the line with this text that begins at a node.
+    fn line_at(&self, at: Id, text: &str, open: &[OpenBlock]) -> TextLine {
+        let (mut heavy, mut linked) = (false, false);
+        for id in self.doc.around(at).take(6) {
+            let tag = self.doc.tag(id);
+            heavy |= matches!(tag, Tag::Strong | Tag::B);
+            linked |= tag == Tag::A;
+        }
+        let heavy = heavy && text.len() <= BOLD_TEXT;
         // A heading of several lines is content that was made large.
         let level = open.iter().rev().find(|it| it.tag.level().is_some());
         let level = level.filter(|it| !it.breaks).and_then(|it| it.tag.level());
-        self.out.push(TextLine {
+        TextLine {
             at,
             text: text.to_owned(),
             level: level.or((heavy && self.is_alone(at, text)).then_some(BOLD_LEVEL)),
             listed: open.iter().rev().take(3).any(|it| matches!(it.tag, Tag::Li | Tag::Tr)),
-            linked: inside(Tag::A) && self.is_link(at, text),
-        });
+            linked: linked && self.is_link(at, text),
+        }
     }
 
     /// Returns `true` if the bold element around a node holds the whole line.

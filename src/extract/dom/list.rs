@@ -3,7 +3,7 @@
 use ego_tree::iter::Edge;
 use scraper::{Html, Node as Parsed};
 
-use crate::extract::dom::doc::{Id, Is, Marks, Node, TooDeep};
+use crate::extract::dom::doc::{AttributeNames, Id, Is, Marks, Node, TooDeep};
 use crate::extract::dom::tag::Tag;
 use crate::extract::dom::visibility::{Styled, names_content, style_hides};
 use crate::extract::reader::{Page, PageItem};
@@ -121,9 +121,9 @@ impl Pass<'_> {
 
     /// Reads the attributes of an element. Returns `true` if it is no content.
     fn hides(&mut self, id: Id) -> bool {
-        let (hides, marks) = read_attributes(&self.nodes, id);
+        let (hides, marks, names) = read_attributes(&self.nodes, id);
         let node = &mut self.nodes[id];
-        node.marks = marks;
+        (node.marks, node.names) = (marks, names);
         let tag = node.tag;
         let around = || self.open.iter().rev().map(|it| self.nodes[*it].tag);
         let names = tag == Tag::Button && names_content(&self.nodes, id, around);
@@ -151,12 +151,15 @@ impl Pass<'_> {
     }
 }
 
-/// Reads the attributes that matter for every element in one pass. Returns `true` if they hide it, and its marks.
-fn read_attributes(nodes: &[Node<'_>], id: Id) -> (bool, Marks) {
+/// Reads the attributes that matter for every element in one pass. Returns `true` if they hide it, its marks and their
+/// names.
+fn read_attributes(nodes: &[Node<'_>], id: Id) -> (bool, Marks, AttributeNames) {
     let mut marks = Marks::default();
+    let mut names = AttributeNames::NONE;
     let mut hides = false;
     let mut folds = false;
     for (name, value) in nodes[id].attrs() {
+        names.add(name);
         match name {
             "hidden" => hides |= !value.eq_ignore_ascii_case("until-found"),
             "aria-hidden" => hides |= value == "true",
@@ -172,7 +175,7 @@ fn read_attributes(nodes: &[Node<'_>], id: Id) -> (bool, Marks) {
             _ => {}
         }
     }
-    (hides && !folds, marks)
+    (hides && !folds, marks, names)
 }
 
 /// Returns `true` if a class names a part that a reader unfolds: a tab, an accordion.

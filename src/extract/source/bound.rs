@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use crate::extract::reader::comment_end;
+use crate::extract::source::element_kinds::Kinds;
 use crate::extract::source::formula;
 
 /// Elements open at once. Real pages stay below 100.
@@ -21,22 +22,6 @@ const MAX_TAG: usize = 65_536;
 const MAX_ATTRIBUTES: usize = 1_000;
 /// Formulas that are read up to one end tag.
 const MAX_FORMULAS: usize = 4;
-
-const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
-    "track", "wbr",
-];
-const RAW: [&str; 9] =
-    ["iframe", "noembed", "noframes", "noscript", "script", "style", "textarea", "title", "xmp"];
-/// Elements that the parser opens again in the next block. `a` is not among them: a second one closes the
-/// first.
-const FORMATTING: [&str; 12] =
-    ["b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"];
-/// Elements that an end tag cannot close from inside.
-const WALLS: [&str; 9] =
-    ["applet", "button", "caption", "marquee", "object", "select", "table", "td", "th"];
-/// Elements whose content is not HTML.
-const FOREIGN: [&str; 2] = ["math", "svg"];
 
 /// Drops everything over a limit from a source.
 pub(crate) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a, str> {
@@ -54,7 +39,7 @@ pub(crate) fn bounded<'a>(source: &'a str, warnings: &mut Vec<String>) -> Cow<'a
         formulas: 0,
     };
     let mut at = 0;
-    while let Some(found) = source.get(at..).and_then(|it| it.find('<')) {
+    while let Some(found) = memchr::memchr(b'<', source.as_bytes().get(at..).unwrap_or_default()) {
         at += found;
         at = pass.markup(at);
         if pass.tags > MAX_TAGS {
@@ -79,7 +64,7 @@ struct BoundingPass<'a> {
     out: String,
     /// Up to here the source is in `out` or was cut.
     kept: usize,
-    open: Vec<&'a str>,
+    open: Vec<OpenElement<'a>>,
     /// Tags that were dropped, whose end tags must be dropped too.
     dropped: Vec<&'a str>,
     formatting: Vec<&'a str>,
@@ -94,48 +79,11 @@ struct BoundingPass<'a> {
     formulas: usize,
 }
 
-fn is(list: &[&str], name: &str) -> bool {
-    list.iter().any(|it| it.eq_ignore_ascii_case(name))
-}
-
-/// Returns the elements that a `name` inside them ends without an end tag.
-fn ended_by(name: &str) -> &'static [&'static str] {
-    const LISTS: [(&[&str], &[&str]); 5] = [
-        (&["li"], &["p", "li"]),
-        (&["dd", "dt"], &["p", "dd", "dt"]),
-        (&["td", "th"], &["p", "td", "th"]),
-        (&["tr"], &["p", "td", "th", "tr"]),
-        (&["option"], &["option"]),
-    ];
-    const BLOCKS: [&str; 25] = [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "details",
-        "div",
-        "dl",
-        "fieldset",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "ul",
-    ];
-    let listed = LISTS.iter().find(|(begins, _)| is(begins, name)).map(|(_, ends)| *ends);
-    listed.unwrap_or(if is(&BLOCKS, name) { &["p"] } else { &[] })
+/// An element that is open.
+#[derive(Clone, Copy)]
+struct OpenElement<'a> {
+    name: &'a str,
+    kinds: Kinds,
 }
 
 impl<'a> BoundingPass<'a> {
@@ -148,14 +96,15 @@ impl<'a> BoundingPass<'a> {
     /// Reads the markup that begins with `<` at `at` and returns the place behind it.
     fn markup(&mut self, at: usize) -> usize {
         let rest = self.source.get(at..).unwrap_or_default();
-        if rest.starts_with("<!--") {
-            return at + comment_end(rest);
-        }
-        if rest.starts_with("<!") || rest.starts_with("<?") {
-            return at + rest.find('>').map_or(rest.len(), |it| it + 1);
-        }
-        let closing = rest.starts_with("</");
-        let begin = if closing { 2 } else { 1 };
+        let (closing, begin) = match rest.as_bytes().get(1) {
+            Some(b'!') if rest.starts_with("<!--") => return at + comment_end(rest),
+            Some(b'!' | b'?') => {
+                let end = memchr::memchr(b'>', rest.as_bytes());
+                return at + end.map_or(rest.len(), |it| it + 1);
+            }
+            Some(b'/') => (true, 2),
+            _ => (false, 1),
+        };
         let name = name(rest.get(begin..).unwrap_or_default());
         if name.is_empty() {
             return at + begin;
@@ -163,41 +112,43 @@ impl<'a> BoundingPass<'a> {
         self.tags += 1;
         let (length, attributes) = tag(rest);
         let end = at + length;
-        let void = is(&VOID, name);
+        let kinds = Kinds::of(name);
+        let void = kinds.has(Kinds::VOID);
         // An image may stand in its own tag.
         let long = attributes > MAX_ATTRIBUTES || (length > MAX_TAG && !void);
         if closing {
-            self.close(name, at, end);
+            self.close(OpenElement { name, kinds }, at, end);
             if long && self.kept <= at {
                 self.cut(at + 2 + name.len(), end - 1);
             }
             return end;
         }
-        if is(&FOREIGN, name) {
+        if kinds.has(Kinds::FOREIGN) {
             return self.foreign(name, at, end);
         }
-        if name.eq_ignore_ascii_case("script")
-            && let Some(to) = self.formula_in_script(at, end)
-        {
+        let is_raw = kinds.has(Kinds::RAW);
+        let is_script = is_raw && name.eq_ignore_ascii_case("script");
+        if is_script && let Some(to) = self.formula_in_script(at, end) {
             return to;
         }
-        if is(&RAW, name) && !is(&["script", "textarea"], name) && self.in_select() {
+        let stays = is_script || is_raw && name.eq_ignore_ascii_case("textarea");
+        if is_raw && !stays && self.in_select() {
             // The parser ignores the tag there, so its content is not raw text.
             self.dropped.push(name);
             self.cut(at, end);
             return end;
         }
         if !void {
-            self.start(name, at, end);
+            self.start(OpenElement { name, kinds }, at, end);
         }
         if long && self.kept <= at {
             self.cut(at + 1 + name.len(), end - 1);
         }
-        if is(&RAW, name) { self.raw(name, end) } else { end }
+        if is_raw { self.raw(name, end) } else { end }
     }
 
     fn in_select(&self) -> bool {
-        self.open.iter().any(|it| it.eq_ignore_ascii_case("select"))
+        self.open.iter().any(|it| it.name.eq_ignore_ascii_case("select"))
     }
 
     /// Drops drawings, and the tags of formulas except for their source: inside them the parser follows
@@ -250,12 +201,14 @@ impl<'a> BoundingPass<'a> {
         Some(to)
     }
 
-    fn start(&mut self, name: &'a str, at: usize, end: usize) {
+    fn start(&mut self, element: OpenElement<'a>, at: usize, end: usize) {
+        let OpenElement { name, kinds } = element;
         // Many pages leave these end tags out, and the parser knows where they belong.
-        while self.open.last().is_some_and(|it| is(ended_by(name), it)) {
+        let ended = kinds.ended_by();
+        while self.open.last().is_some_and(|it| it.kinds.has(ended)) {
             self.open.pop();
         }
-        if is(&FORMATTING, name) {
+        if kinds.has(Kinds::FORMATTING) {
             if self.formatting.len() >= MAX_FORMATTING {
                 self.dropped.push(name);
                 self.deep = true;
@@ -263,18 +216,19 @@ impl<'a> BoundingPass<'a> {
             }
             self.formatting.push(name);
         }
-        if self.open.len() >= MAX_DEPTH || name.eq_ignore_ascii_case("plaintext") {
+        if self.open.len() >= MAX_DEPTH || kinds.has(Kinds::PLAINTEXT) {
             self.dropped.push(name);
             self.deep = true;
             return self.cut(at, end);
         }
-        if !is(&RAW, name) {
-            self.open.push(name);
+        if !kinds.has(Kinds::RAW) {
+            self.open.push(element);
         }
     }
 
-    fn close(&mut self, name: &'a str, at: usize, end: usize) {
-        if is(&FOREIGN, name) {
+    fn close(&mut self, element: OpenElement<'a>, at: usize, end: usize) {
+        let OpenElement { name, kinds } = element;
+        if kinds.has(Kinds::FOREIGN) {
             return self.cut(at, end);
         }
         // The innermost tags were dropped, so an end tag is first theirs.
@@ -287,14 +241,17 @@ impl<'a> BoundingPass<'a> {
             self.dropped.truncate(near + found);
             return self.cut(at, end);
         }
-        if let Some(found) = self.formatting.iter().rposition(|it| it.eq_ignore_ascii_case(name)) {
+        if kinds.has(Kinds::FORMATTING)
+            && let Some(found) =
+                self.formatting.iter().rposition(|it| it.eq_ignore_ascii_case(name))
+        {
             self.formatting.remove(found);
         }
         for (place, open) in self.open.iter().enumerate().rev() {
-            if open.eq_ignore_ascii_case(name) {
+            if open.name.eq_ignore_ascii_case(name) {
                 return self.open.truncate(place);
             }
-            if is(&WALLS, open) {
+            if open.kinds.has(Kinds::WALL) {
                 return;
             }
         }
@@ -338,7 +295,8 @@ fn name(rest: &str) -> &str {
     if !rest.starts_with(|it: char| it.is_ascii_alphabetic()) {
         return "";
     }
-    let end = rest.find(|it: char| it.is_ascii_whitespace() || it == '>' || it == '/');
+    let ends = |it: u8| it.is_ascii_whitespace() || it == b'>' || it == b'/';
+    let end = rest.bytes().position(ends);
     rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
 }
 

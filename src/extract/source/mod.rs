@@ -7,6 +7,7 @@ pub(crate) mod bound;
 #[cfg(feature = "testkit")]
 pub(crate) mod comparison;
 pub(crate) mod decode;
+mod element_kinds;
 mod formula;
 mod prescan;
 mod streamed;

@@ -73,6 +73,10 @@ fn is_reference(rest: &str) -> bool {
 
 /// Appends a line of a paragraph and escapes markup at its start.
 pub(crate) fn line_start(out: &mut String, line: &str) {
+    let first = line.bytes().next().unwrap_or_default();
+    if !first.is_ascii_digit() && !b"#>-+=~:| ".contains(&first) {
+        return out.push_str(line);
+    }
     let ends = |it: &str| it.is_empty() || it.starts_with(' ');
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let after = line.get(digits..).unwrap_or_default();

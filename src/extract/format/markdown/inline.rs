@@ -104,22 +104,27 @@ impl MarkdownWriter<'_> {
     /// the flag tells whether a blank followed. Returns `None` if there are no words.
     fn taken_since(&mut self, begin: usize) -> Option<(String, bool)> {
         const BLANKS: [char; 2] = [' ', '\n'];
-        let inner = self.line.split_off(begin.min(self.line.len()));
-        let trimmed = inner.trim_matches(BLANKS);
-        if trimmed.is_empty() {
-            self.line.push_str(if inner.is_empty() { "" } else { " " });
+        let mut text = self.line.split_off(begin.min(self.line.len()));
+        let length = text.len();
+        let ends = text.trim_end_matches(BLANKS).len();
+        if ends == 0 {
+            self.line.push_str(if length == 0 { "" } else { " " });
             return None;
         }
-        if inner.starts_with(BLANKS) && !self.line.ends_with(BLANKS) {
-            self.line.push(' ');
+        text.truncate(ends);
+        let begins = text.len() - text.trim_start_matches(BLANKS).len();
+        if begins > 0 {
+            text.drain(..begins);
+            if !self.line.ends_with(BLANKS) {
+                self.line.push(' ');
+            }
         }
-        let mut text = trimmed.to_owned();
         // A backslash before a blank is plain text, but one before a mark would escape it.
         let slashes = text.len() - text.trim_end_matches('\\').len();
         if slashes % 2 == 1 {
             text.push('\\');
         }
-        Some((text, inner.ends_with(BLANKS)))
+        Some((text, ends < length))
     }
 
     /// Writes content with a mark on both sides. The marks touch the words: blanks go outside.
@@ -236,11 +241,11 @@ impl MarkdownWriter<'_> {
         if is_heading_anchor(doc, id) {
             return;
         }
-        let target = with_title(&as_target(&address), doc.attr(id, "title"));
+        let target = with_title(as_target(&address), doc.attr(id, "title"));
         if doc.node(id).has_block {
             // The first block inside is the link, and the rest is text beside it.
             self.flush();
-            let outer = self.link.replace(target);
+            let outer = self.link.replace(target.into_owned());
             self.children(id);
             self.flush();
             self.link = outer;
@@ -261,7 +266,11 @@ impl MarkdownWriter<'_> {
             self.line.truncate(self.line.len() - 1);
             self.line.push_str("\\!");
         }
-        self.line.push_str(&format!("[{}]({target})", close(&text)));
+        self.line.push('[');
+        self.line.push_str(&close(&text));
+        self.line.push_str("](");
+        self.line.push_str(&target);
+        self.line.push(')');
         if blank_behind {
             self.line.push(' ');
         }
@@ -282,7 +291,7 @@ impl MarkdownWriter<'_> {
             }
             escape::escaped_into(&mut alt, line, None);
         }
-        let target = with_title(&as_target(&source), doc.attr(id, "title"));
+        let target = with_title(as_target(&source), doc.attr(id, "title"));
         self.line.push_str(&format!("![{alt}]({target})"));
     }
 }
@@ -302,10 +311,9 @@ fn is_sign(symbol: char) -> bool {
     !symbol.is_alphanumeric() && !symbol.is_whitespace()
 }
 
-fn with_title(target: &str, title: Option<&str>) -> String {
+fn with_title<'a>(target: Cow<'a, str>, title: Option<&str>) -> Cow<'a, str> {
     let title = title.map(folded).filter(|it| !it.is_empty());
-    match title {
-        Some(title) => format!("{target} \"{}\"", title.replace('\\', "\\\\").replace('"', "\\\"")),
-        None => target.to_owned(),
-    }
+    let Some(title) = title else { return target };
+    let title = title.replace('\\', "\\\\").replace('"', "\\\"");
+    Cow::Owned(format!("{target} \"{title}\""))
 }

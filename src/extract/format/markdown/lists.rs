@@ -36,18 +36,11 @@ impl MarkdownWriter<'_> {
             // Anything between the items belongs to the one before it.
             if !open || doc.tag(child) == Tag::Li {
                 any |= open && self.end_item();
-                let (mark, rest) = if let Some(note) = self.notes.note(child) {
-                    (format!("[^{note}]: "), "    ".to_owned())
-                } else {
-                    let mut mark = match numbers.next(doc, child) {
-                        Some(number) => format!("{}{sign} ", number.max(0)),
-                        None => format!("{sign} "),
-                    };
-                    let rest = " ".repeat(mark.len());
-                    mark.push_str(task_box(doc, child).unwrap_or_default());
-                    (mark, rest)
+                let margin = match self.notes.note(child) {
+                    Some(note) => Margin::new(format!("[^{note}]: "), "    "),
+                    None => item_margin(numbers.next(doc, child), sign, task_box(doc, child)),
                 };
-                self.margins.push(Margin { first: mark, rest, begun: false });
+                self.margins.push(margin);
                 open = true;
             }
             match doc.tag(child) {
@@ -79,6 +72,22 @@ impl MarkdownWriter<'_> {
             self.gap = Gap::Line;
         }
         begun
+    }
+}
+
+/// Returns the margin of an item with this number.
+fn item_margin(number: Option<i64>, sign: char, task: Option<&str>) -> Margin {
+    match (number, task) {
+        (None, None) => Margin::new(if sign == '-' { "- " } else { "* " }, "  "),
+        _ => {
+            let mut mark = match number {
+                Some(number) => format!("{}{sign} ", number.max(0)),
+                None => format!("{sign} "),
+            };
+            let rest = " ".repeat(mark.len());
+            mark.push_str(task.unwrap_or_default());
+            Margin::new(mark, rest)
+        }
     }
 }
 

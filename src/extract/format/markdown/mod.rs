@@ -11,6 +11,8 @@ mod lists;
 mod notes;
 mod table;
 
+use std::borrow::Cow;
+
 use crate::extract::dom::address::Base;
 use crate::extract::dom::anchor::is_edit_link;
 use crate::extract::dom::doc::{Doc, Id, are_apart, is_reading};
@@ -49,11 +51,17 @@ pub(crate) fn render(selection: &Selection<'_, '_>, base: &Base) -> Markdown {
 /// The prefixes of the lines of a block.
 struct Margin {
     /// Before its first line: the mark of an item.
-    first: String,
+    first: Cow<'static, str>,
     /// Before all others.
-    rest: String,
+    rest: Cow<'static, str>,
     /// `true` once the first line is written.
     begun: bool,
+}
+
+impl Margin {
+    fn new(first: impl Into<Cow<'static, str>>, rest: impl Into<Cow<'static, str>>) -> Self {
+        Self { first: first.into(), rest: rest.into(), begun: false }
+    }
 }
 
 /// The gap between the last block and the next.
@@ -109,8 +117,11 @@ impl<'v> MarkdownWriter<'v> {
             self.begin();
             match target {
                 Some(target) => {
-                    let text = text.replace('\n', " ");
-                    self.out.push_str(&format!("[{text}]({target})"));
+                    self.out.push('[');
+                    self.out.push_str(&on_one_line(text));
+                    self.out.push_str("](");
+                    self.out.push_str(&target);
+                    self.out.push(')');
                 }
                 None if self.emphasis.blocks.is_empty() => self.lines(text),
                 None => {
@@ -225,9 +236,9 @@ impl<'v> MarkdownWriter<'v> {
     }
 
     /// Writes the content of a node as blocks with a margin.
-    fn with_margin(&mut self, id: Id, first: String, rest: String) {
+    fn with_margin(&mut self, id: Id, first: impl Into<Cow<'static, str>>, rest: &'static str) {
         self.flush();
-        self.margins.push(Margin { first, rest, begun: false });
+        self.margins.push(Margin::new(first, rest));
         self.inside(id);
         self.margins.pop();
         self.gap = Gap::Blank;
@@ -241,7 +252,7 @@ impl<'v> MarkdownWriter<'v> {
             return;
         }
         if let Some(number) = self.notes.note(id) {
-            return self.with_margin(id, format!("[^{number}]: "), "    ".to_owned());
+            return self.with_margin(id, format!("[^{number}]: "), "    ");
         }
         if let Some(number) = self.notes.reference(id) {
             return self.line.push_str(&format!("[^{number}]"));
@@ -273,8 +284,8 @@ impl<'v> MarkdownWriter<'v> {
             Tag::Q => self.enclosed(id, "\"", "\""),
             Tag::Other if is_reading(doc, id) => self.enclosed(id, "(", ")"),
             Tag::Dt => self.term(id),
-            Tag::Dd => self.with_margin(id, ": ".to_owned(), "  ".to_owned()),
-            Tag::Blockquote => self.with_margin(id, "> ".to_owned(), "> ".to_owned()),
+            Tag::Dd => self.with_margin(id, ": ", "  "),
+            Tag::Blockquote => self.with_margin(id, "> ", "> "),
             Tag::Table => self.table(id),
             _ if tag.level().is_some() => self.heading(id, tag.level().unwrap_or(1)),
             _ if formula::is_drawing(doc, id) || is_edit_link(doc, id) => {}
@@ -298,15 +309,15 @@ impl<'v> MarkdownWriter<'v> {
 
     fn heading(&mut self, id: Id, level: usize) {
         self.flush();
-        let text = self.inline_of(id).replace('\n', " ");
-        let text = text.trim();
+        let text = self.inline_of(id);
+        let text = on_one_line(&text);
+        let mut text = Cow::Borrowed(text.trim());
         if text.is_empty() {
             return;
         }
-        let text = match self.link.take() {
-            Some(address) => format!("[{text}]({address})"),
-            None => text.to_owned(),
-        };
+        if let Some(address) = self.link.take() {
+            text = Cow::Owned(format!("[{text}]({address})"));
+        }
         self.begin();
         if let Some(mark) = self.marks.last_mut().filter(|_| self.margins.is_empty()) {
             mark.level = level;
@@ -324,7 +335,8 @@ impl<'v> MarkdownWriter<'v> {
 
     fn term(&mut self, id: Id) {
         self.flush();
-        let text = self.inline_of(id).replace('\n', " ");
+        let text = self.inline_of(id);
+        let text = on_one_line(&text);
         let text = text.trim();
         if !text.is_empty() {
             self.begin();
@@ -332,6 +344,11 @@ impl<'v> MarkdownWriter<'v> {
             self.out.push_str(&text);
         }
     }
+}
+
+/// Replaces line ends by blanks.
+fn on_one_line(text: &str) -> Cow<'_, str> {
+    if text.contains('\n') { Cow::Owned(text.replace('\n', " ")) } else { Cow::Borrowed(text) }
 }
 
 /// Returns `true` if a style takes the weight from a bold element, as in what Google Docs copies.

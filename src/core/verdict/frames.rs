@@ -27,7 +27,8 @@ pub fn frames(response: &Response<'_>) -> Option<Frames> {
     {
         return None;
     }
-    let page = Scan::of(response.body);
+    // With more text the page is not framed, whatever follows.
+    let page = Scan::until(response.body, shell::UNFILLED);
     let is_single = page.iframes == 1 && page.scripts == 0;
     let is_framed = shell::is_framed(&page) && (page.frameset || is_single);
     (is_framed && !page.frames.is_empty())

@@ -73,8 +73,10 @@ pub fn refresh(response: &Response<'_>) -> Option<Refresh> {
     let head = &response.body[..response.body.len().min(HEAD)];
     // Most pages have none, and are not scanned for it.
     let is_short = response.body.len() <= STUB;
-    let may_lead_on = find(head, b"http-equiv").is_some() && find(head, b"refresh").is_some()
-        || is_short && find(head, b"location").is_some();
+    let may_announce = find(head, b"http-equiv").is_some()
+        && find(head, b"refresh").is_some()
+        && has_equivalent(response.body);
+    let may_lead_on = may_announce || is_short && find(head, b"location").is_some();
     if header.is_none() && !may_lead_on {
         return None;
     }
@@ -88,6 +90,25 @@ pub fn refresh(response: &Response<'_>) -> Option<Refresh> {
     let refresh = announced.or(by_script)?;
     let blocked = matches!(judge(response).verdict, Verdict::Blocked { .. });
     (!blocked).then_some(refresh)
+}
+
+/// Returns `true` if a body seems to have a meta refresh: many pages have another equivalent of a header, and the word
+/// somewhere else.
+fn has_equivalent(body: &[u8]) -> bool {
+    const NAME: &[u8] = b"http-equiv";
+    const VALUE: &[u8] = b"refresh";
+    let mut rest = body;
+    while let Some(at) = find(rest, NAME) {
+        rest = rest.get(at + NAME.len()..).unwrap_or_default();
+        let Some(value) = rest.trim_ascii_start().strip_prefix(b"=") else { continue };
+        let value = value.trim_ascii_start();
+        let quoted = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'"));
+        let value = quoted.unwrap_or(value).get(..VALUE.len());
+        if value.is_some_and(|it| it.eq_ignore_ascii_case(VALUE)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Returns the address that a script writes out and leads to, if it does so without a condition.
@@ -181,6 +202,17 @@ mod tests {
         assert_eq!(target(200, &[], &page(3)).as_deref(), Some("/to"));
         assert_eq!(target(200, &[], &page(4)), None, "it is meant to be read");
         assert_eq!(target(404, &[], &page(0)), None, "an error");
+    }
+
+    #[test]
+    fn a_refresh_is_found_however_its_attribute_is_written() {
+        let other = "<meta http-equiv=X-UA-Compatible content='IE=edge'><p>Refresh the page.";
+        assert_eq!(target(200, &[], other), None);
+        for written in ["http-equiv=refresh", "HTTP-EQUIV = 'Refresh'", "http-equiv\n=\"REFRESH\""]
+        {
+            let page = format!("{other}<meta {written} content='0;url=/to'>");
+            assert_eq!(target(200, &[], &page).as_deref(), Some("/to"), "{written}");
+        }
     }
 
     #[test]

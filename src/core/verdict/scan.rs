@@ -94,7 +94,12 @@ pub(super) struct Scan {
 impl Scan {
     /// Reads at most the first `READ` bytes of `body`.
     pub(super) fn of(body: &[u8]) -> Self {
-        let mut pass = Pass::new(&body[..body.len().min(READ)]);
+        Self::until(body, ENOUGH)
+    }
+
+    /// As [`Scan::of`], up to the first `enough` bytes of visible text.
+    pub(super) fn until(body: &[u8], enough: usize) -> Self {
+        let mut pass = Pass { enough, ..Pass::new(&body[..body.len().min(READ)]) };
         pass.run();
         pass.finish()
     }
@@ -139,6 +144,27 @@ impl Text {
         }
     }
 
+    /// Takes text in which nothing is to be decoded.
+    fn words(&mut self, mut text: &[u8]) {
+        while let Some(first) = text.first() {
+            if first.is_ascii_whitespace() {
+                self.gap = true;
+                text = &text[1..];
+                continue;
+            }
+            let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+            let (word, rest) = text.split_at(end);
+            if self.gap && self.len > 0 {
+                self.put(b' ');
+            }
+            self.gap = false;
+            self.len += word.len();
+            let room = KEPT.saturating_sub(self.kept.len());
+            self.kept.extend(word.iter().take(room).map(u8::to_ascii_lowercase));
+            text = rest;
+        }
+    }
+
     /// Takes text with the few entities and signs decoded that stand inside known phrases.
     fn extend(&mut self, mut bytes: &[u8]) {
         const SIGNS: [(&[u8], u8); 10] = [
@@ -153,11 +179,13 @@ impl Text {
             ("\u{2019}".as_bytes(), b'\''),
             ("\u{a0}".as_bytes(), b' '),
         ];
-        while let Some((&first, rest)) = bytes.split_first() {
-            let sign = matches!(first, b'&' | 0xe2 | 0xc2)
-                .then(|| SIGNS.iter().find(|(sign, _)| bytes.starts_with(sign)))
-                .flatten();
-            if let Some((sign, plain)) = sign {
+        loop {
+            let begins = memchr::memchr3(b'&', 0xe2, 0xc2, bytes).unwrap_or(bytes.len());
+            let (plain, rest) = bytes.split_at(begins);
+            self.words(plain);
+            bytes = rest;
+            let Some((&first, rest)) = bytes.split_first() else { return };
+            if let Some((sign, plain)) = SIGNS.iter().find(|(sign, _)| bytes.starts_with(sign)) {
                 self.push(*plain);
                 bytes = &bytes[sign.len()..];
             } else {
@@ -174,6 +202,8 @@ impl Text {
 
 struct Pass<'a> {
     body: &'a [u8],
+    /// Visible bytes after which the pass stops.
+    enough: usize,
     at: usize,
     found: Scan,
     text: Text,
@@ -190,6 +220,7 @@ impl<'a> Pass<'a> {
     fn new(body: &'a [u8]) -> Self {
         Self {
             body,
+            enough: ENOUGH,
             at: 0,
             found: Scan::default(),
             text: Text::default(),
@@ -202,13 +233,13 @@ impl<'a> Pass<'a> {
     }
 
     fn run(&mut self) {
-        while self.at < self.body.len() && self.text.len < ENOUGH {
+        while self.at < self.body.len() && self.text.len < self.enough {
             let rest = &self.body[self.at..];
             if rest[0] != b'<' {
                 let end = position(rest, b'<').unwrap_or(rest.len());
                 self.shown(&rest[..end]);
                 self.at += end;
-            } else if rest.starts_with(b"<!--") {
+            } else if rest.get(1) == Some(&b'!') && rest.starts_with(b"<!--") {
                 self.at += find(&rest[4..], b"-->").map_or(rest.len(), |it| it + 7);
             } else if rest.len() > 1 && (rest[1].is_ascii_alphabetic() || b"/!?".contains(&rest[1]))
             {
@@ -221,7 +252,7 @@ impl<'a> Pass<'a> {
     }
 
     fn finish(mut self) -> Scan {
-        if self.text.len < ENOUGH {
+        if self.text.len < self.enough {
             for (bytes, location) in self.marked {
                 self.found.markers.look(bytes, location);
             }

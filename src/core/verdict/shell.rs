@@ -3,7 +3,7 @@
 use crate::core::verdict::scan::Scan;
 
 /// Visible bytes below which a page with an app's mount element counts as not filled.
-const UNFILLED: usize = 200;
+pub(super) const UNFILLED: usize = 200;
 /// Visible bytes below which a page that asks for JavaScript has no other content.
 const ASKING: usize = 600;
 /// Visible bytes below which a page with scripts counts as made by them.

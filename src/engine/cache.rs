@@ -19,6 +19,7 @@ use crate::engine::changes::Put;
 use crate::engine::report::Page;
 use crate::engine::result::store_page;
 use crate::engine::shared::Shared;
+use crate::engine::stored_page::StoredPage;
 
 /// The default lifetime of an entry.
 const DEFAULT_TTL: Duration = Duration::from_hours(1);
@@ -65,10 +66,15 @@ pub(super) async fn lookup(shared: &Shared, job: &Job) -> Option<StepInput> {
         return None;
     }
     let bytes = shared.adapters.bodies.get(entry.body).await.ok().flatten()?;
-    let mut page: Page = serde_json::from_slice(&bytes).ok()?;
-    artifacts::copy(shared, job, &mut page.artifacts).await.ok()?;
     // A copy, because the original is removed with the batch that fetched it.
-    let body = store_page(shared, job, &page).await.ok()?;
+    let has_artifacts = !StoredPage::parse(&bytes).ok()?.parts().artifacts.is_empty();
+    let body = if has_artifacts {
+        let mut page = Page::from_stored(&bytes).ok()?;
+        artifacts::copy(shared, job, &mut page.artifacts).await.ok()?;
+        store_page(shared, job, page).await.ok()?
+    } else {
+        shared.adapters.bodies.put(job.batch, bytes).await.ok()?
+    };
     metrics::counter!("rungs_cache_hits").increment(1);
     let (tier, charged, attempts) = (entry.tier, Credits::ZERO, Vec::new());
     Some(StepInput::Succeed { tier, charged, body, cached: true, attempts })

@@ -47,7 +47,9 @@ mod result;
 mod robots;
 mod scans;
 mod shared;
+mod shared_event;
 mod store_clock;
+mod stored_page;
 mod submit;
 mod subrequest;
 mod watch;
@@ -75,6 +77,9 @@ pub use grant::{Grant, Granted, grant_once};
 pub use pace::Pacing;
 pub use report::{BatchReport, JobReport, JobSnapshot, Page};
 pub use robots::RobotsPolicy;
+#[cfg(feature = "server")]
+pub(crate) use stored_page::{ExtractedParts, PageParts};
+pub use stored_page::{StoredPage, StoredResult};
 pub use submit::Batch;
 pub use watch::{BatchHandle, ProgressEvent};
 

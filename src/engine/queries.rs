@@ -21,6 +21,7 @@ use crate::engine::artifacts::Artifact;
 use crate::engine::builder::Settings;
 use crate::engine::error::EngineError;
 use crate::engine::report::{BatchReport, JobSnapshot, Page};
+use crate::engine::stored_page::{StoredPage, StoredResult};
 use crate::engine::watch::BatchHandle;
 use crate::ports::store::{ListQuery, Versioned};
 
@@ -229,15 +230,62 @@ impl Engine {
     /// page is missing, [`EngineError::Unreadable`] if the page
     /// cannot be decoded.
     pub async fn with_page(&self, job: Job) -> Result<JobSnapshot, EngineError> {
-        let Some(Outcome::Succeeded { body, .. }) = &job.outcome else {
+        let Some(bytes) = self.stored_bytes(&job).await? else {
             return Ok(JobSnapshot::new(job, None));
         };
-        let Some(bytes) = self.shared.adapters.bodies.get(body.clone()).await? else {
-            return Err(self.missing(&job).await?);
-        };
-        let page: Page = serde_json::from_slice(&bytes)
-            .map_err(|error| EngineError::Unreadable { job: job.id, source: Arc::new(error) })?;
+        let page = Page::from_stored(&bytes).map_err(|error| unreadable(&job, error))?;
         Ok(JobSnapshot::new(job, Some(page)))
+    }
+
+    /// Loads the page of a job whose record was read before, and passes it to `read` as it is stored.
+    ///
+    /// Costs a fraction of [`Engine::with_page`] if the page is only sent.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::with_page`].
+    pub async fn read_stored<T>(
+        &self,
+        job: &Job,
+        read: impl FnOnce(StoredResult<'_>) -> T,
+    ) -> Result<T, EngineError> {
+        let Some(bytes) = self.stored_bytes(job).await? else {
+            return Ok(read(job.failure().map(Err)));
+        };
+        let page = StoredPage::parse(&bytes).map_err(|error| unreadable(job, error))?;
+        Ok(read(Some(Ok(&page))))
+    }
+
+    /// As [`Engine::read_stored`], for a list: a stored page that is missing or damaged is the error of its job, as with
+    /// [`Engine::with_page_or_error`].
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::JobNotFound`] if the job has expired since.
+    pub async fn read_stored_or_error<T>(
+        &self,
+        job: &Job,
+        read: impl FnOnce(StoredResult<'_>) -> T,
+    ) -> Result<T, EngineError> {
+        let bytes = match self.stored_bytes(job).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(read(job.failure().map(Err))),
+            Err(error) if error.is_not_found() => return Err(error),
+            Err(error) => return Ok(read(Some(Err(&reported(job, &error))))),
+        };
+        Ok(match StoredPage::parse(&bytes) {
+            Ok(page) => read(Some(Ok(&page))),
+            Err(error) => read(Some(Err(&reported(job, &unreadable(job, error))))),
+        })
+    }
+
+    /// Returns the stored page of a job that succeeded, `None` for any other job.
+    async fn stored_bytes(&self, job: &Job) -> Result<Option<Vec<u8>>, EngineError> {
+        let Some(Outcome::Succeeded { body, .. }) = &job.outcome else { return Ok(None) };
+        match self.shared.adapters.bodies.get(body.clone()).await? {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(self.missing(job).await?),
+        }
     }
 
     /// Loads the page of a job whose record was read before. A stored page that is missing or damaged makes the
@@ -250,8 +298,7 @@ impl Engine {
         match self.with_page(job.clone()).await {
             Err(error) if error.is_not_found() => Err(error),
             Err(error) => {
-                tracing::error!(job = %job.id, error = &error as &dyn std::error::Error, "a result cannot be read");
-                let error = JobError::new(ErrorCode::InternalError, error.to_string());
+                let error = reported(&job, &error);
                 Ok(JobSnapshot::unreadable(job, error))
             }
             found => found,
@@ -285,9 +332,12 @@ impl Engine {
         name: &str,
     ) -> Result<(Artifact, Vec<u8>), EngineError> {
         let not_found = || EngineError::ArtifactNotFound { job: id, name: name.to_owned() };
-        let report = self.job_snapshot(id).await?.into_report();
-        let page = report.and_then(|it| it.into_result().ok()).ok_or_else(not_found)?;
-        let artifact = page.artifacts.into_iter().find(|it| it.name == name);
+        let job = self.job(id).await?;
+        let find = |result: StoredResult<'_>| {
+            let artifacts = &result?.ok()?.parts().artifacts;
+            artifacts.iter().find(|it| it.name == name).cloned()
+        };
+        let artifact = self.read_stored(&job, find).await?;
         let artifact = artifact.ok_or_else(not_found)?;
         let bytes = self.shared.adapters.bodies.get(artifact.body.clone()).await?;
         Ok((artifact, bytes.ok_or_else(not_found)?))
@@ -356,6 +406,16 @@ impl Engine {
         };
         Ok(found.into_iter().flatten().filter_map(usage).collect())
     }
+}
+
+fn unreadable(job: &Job, error: serde_json::Error) -> EngineError {
+    EngineError::Unreadable { job: job.id, source: Arc::new(error) }
+}
+
+/// Logs that a page cannot be read, and returns the error for its job.
+fn reported(job: &Job, error: &EngineError) -> JobError {
+    tracing::error!(job = %job.id, error = error as &dyn std::error::Error, "a result cannot be read");
+    JobError::new(ErrorCode::InternalError, error.to_string())
 }
 
 fn into_batch(it: Versioned) -> Option<BatchRecord> {

@@ -49,6 +49,19 @@ pub struct Page {
 }
 
 impl Page {
+    /// Returns the JSON to store.
+    pub(super) fn into_stored(mut self) -> Result<Vec<u8>, serde_json::Error> {
+        self.extracted.fold_text();
+        serde_json::to_vec(&self)
+    }
+
+    /// Decodes a stored page.
+    pub(super) fn from_stored(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut page: Self = serde_json::from_slice(json)?;
+        page.extracted.unfold_text();
+        Ok(page)
+    }
+
     /// Returns the main content as plain text.
     ///
     /// The engine extracts it for every page, whatever [`Item::formats`] names. `None` if the page has no text.

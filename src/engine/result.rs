@@ -174,16 +174,17 @@ impl Ladder {
 async fn persist(shared: &Shared, job: &Job, collected: Collected) -> Result<BodyRef, StoreError> {
     let Collected { mut page, files, .. } = collected;
     page.artifacts = artifacts::store(shared, job, files).await?;
-    store_page(shared, job, &page).await
+    store_page(shared, job, page).await
 }
 
 /// Stores a page durably.
 pub(super) async fn store_page(
     shared: &Shared,
     job: &Job,
-    page: &Page,
+    page: Page,
 ) -> Result<BodyRef, StoreError> {
-    let bytes = serde_json::to_vec(page)
+    let bytes = page
+        .into_stored()
         .map_err(|source| StoreError::Backend { store: "bodies", source: Box::new(source) })?;
     shared.put_body(job.batch, bytes).await
 }

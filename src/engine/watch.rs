@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::engine::error::EngineError;
 use crate::engine::events::ProgressEvents;
 use crate::engine::report::BatchReport;
+use crate::engine::shared_event::SharedEvent;
 
 /// The number of events after which a slow reader loses the oldest.
 const BACKLOG: usize = 1_024;
@@ -66,13 +67,13 @@ pub enum ProgressEvent {
 /// An event that nobody listens to is not made.
 #[derive(Debug, Default)]
 pub(super) struct ProgressChannels {
-    events: DashMap<BatchId, broadcast::Sender<ProgressEvent>>,
+    events: DashMap<BatchId, broadcast::Sender<Arc<SharedEvent>>>,
     /// The senders are dropped at the end of their batch, which wakes those who wait for it.
     ends: DashMap<BatchId, watch::Sender<()>>,
 }
 
 impl ProgressChannels {
-    fn subscribe(&self, batch: BatchId) -> broadcast::Receiver<ProgressEvent> {
+    fn subscribe(&self, batch: BatchId) -> broadcast::Receiver<Arc<SharedEvent>> {
         self.events.entry(batch).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
     }
 
@@ -80,14 +81,15 @@ impl ProgressChannels {
     pub(super) fn publish(&self, batch: BatchId, event: impl FnOnce() -> ProgressEvent) {
         if let Some(channel) = self.events.get(&batch) {
             // Without a receiver no handle misses the event.
-            let _ = channel.send(event());
+            let _ = channel.send(Arc::new(SharedEvent::new(event())));
         }
     }
 
     /// Publishes the end of a batch, once its last event is published.
     pub(super) fn publish_end(&self, batch: BatchId, status: BatchStatus) {
         if let Some((_, channel)) = self.events.remove(&batch) {
-            let _ = channel.send(ProgressEvent::BatchEnded { status });
+            let event = ProgressEvent::BatchEnded { status };
+            let _ = channel.send(Arc::new(SharedEvent::new(event)));
         }
         self.ends.remove(&batch);
     }
@@ -143,7 +145,7 @@ pub struct BatchHandle {
     record: BatchRecord,
     jobs: Vec<JobId>,
     /// The events since the first call of [`BatchHandle::next_event`]: a handle that only waits costs nothing.
-    events: Option<broadcast::Receiver<ProgressEvent>>,
+    events: Option<broadcast::Receiver<Arc<SharedEvent>>>,
     /// `true` while nothing has to be read from the store.
     caught_up: bool,
     /// The time of the last read, by the monotonic clock.
@@ -153,7 +155,7 @@ pub struct BatchHandle {
     /// The jobs whose end was reported.
     reported: HashSet<JobId>,
     /// The events to report next: ends that the channel did not deliver.
-    rest: VecDeque<ProgressEvent>,
+    rest: VecDeque<Arc<SharedEvent>>,
     done: bool,
 }
 
@@ -214,10 +216,17 @@ impl BatchHandle {
     /// not delay your application's own shutdown. [`EngineError::Store`] if the store fails; the handle can be used
     /// again when the store works again.
     pub async fn next_event(&mut self) -> Result<Option<ProgressEvent>, EngineError> {
+        Ok(self.next_shared_event().await?.map(|it| it.event().clone()))
+    }
+
+    /// As [`BatchHandle::next_event`], without a copy of the event for each listener.
+    pub(crate) async fn next_shared_event(
+        &mut self,
+    ) -> Result<Option<Arc<SharedEvent>>, EngineError> {
         let shared = Arc::clone(&self.engine.shared);
         while !self.done {
             if let Some(event) = self.rest.pop_front() {
-                self.done = matches!(event, ProgressEvent::BatchEnded { .. });
+                self.done = matches!(event.event(), ProgressEvent::BatchEnded { .. });
                 return Ok(Some(event));
             }
             let is_stopping = shared.lifecycle.stopping.is_cancelled();
@@ -245,12 +254,12 @@ impl BatchHandle {
                 }
             };
             match event {
-                Ok(ProgressEvent::BatchEnded { status }) => self.ending(status).await?,
-                Ok(event) => {
-                    if self.is_news(&event) {
-                        return Ok(Some(event));
-                    }
-                }
+                Ok(event) => match event.event() {
+                    ProgressEvent::BatchEnded { status } => self.ending(*status).await?,
+                    // One that was reported before is no news.
+                    ProgressEvent::JobEnded { job } if !self.reported.insert(job.id) => {}
+                    _ => return Ok(Some(event)),
+                },
                 Err(RecvError::Lagged(_)) => self.caught_up = false,
                 // The batch has ended, and an earlier call was dropped after it received the end.
                 Err(RecvError::Closed) => (self.events, self.caught_up) = (None, false),
@@ -284,10 +293,10 @@ impl BatchHandle {
         for job in self.engine.jobs(self.id()).await? {
             if job.state.is_ended() {
                 if self.reported.insert(job.id) {
-                    self.rest.push_back(ProgressEvent::JobEnded { job: Box::new(job) });
+                    self.queue(ProgressEvent::JobEnded { job: Box::new(job) });
                 }
             } else if job.state == JobState::Processing && !self.has_begun {
-                self.rest.push_back(ProgressEvent::JobStarted { job: job.id });
+                self.queue(ProgressEvent::JobStarted { job: job.id });
             }
         }
         Ok(())
@@ -299,17 +308,13 @@ impl BatchHandle {
     /// not delivered by then are read from the store.
     async fn ending(&mut self, status: BatchStatus) -> Result<(), EngineError> {
         self.add_missed().await?;
-        self.rest.push_back(ProgressEvent::BatchEnded { status });
+        self.queue(ProgressEvent::BatchEnded { status });
         self.caught_up = true;
         Ok(())
     }
 
-    /// Returns `false` for the end of a job that was reported before.
-    fn is_news(&mut self, event: &ProgressEvent) -> bool {
-        match event {
-            ProgressEvent::JobEnded { job } => self.reported.insert(job.id),
-            _ => true,
-        }
+    fn queue(&mut self, event: ProgressEvent) {
+        self.rest.push_back(Arc::new(SharedEvent::new(event)));
     }
 
     /// Turns the handle into a [`Stream`](futures_core::Stream) of its events.

@@ -92,6 +92,9 @@ pub struct Extracted {
     pub content_parts: Vec<ContentPart>,
     /// Warnings: anything omitted or guessed.
     pub warnings: Vec<String>,
+    /// `true` in a stored page whose format text was left out, because `text` has it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) text_is_format: bool,
 }
 
 /// A part of a page, and whether it belongs to the extracted content.
@@ -114,6 +117,24 @@ impl Extracted {
     /// Returns a result with this plain text.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+
+    /// Leaves out the format text if it repeats `text`, for storing.
+    #[cfg(feature = "engine")]
+    pub(crate) fn fold_text(&mut self) {
+        let format = self.content.get(&Format::Text);
+        if format.and_then(Value::as_str).is_some_and(|it| it == self.text) {
+            self.content.remove(&Format::Text);
+            self.text_is_format = true;
+        }
+    }
+
+    /// Restores what [`Extracted::fold_text`] left out.
+    #[cfg(feature = "engine")]
+    pub(crate) fn unfold_text(&mut self) {
+        if std::mem::take(&mut self.text_is_format) {
+            self.content.insert(Format::Text, self.text.clone().into());
+        }
     }
 
     /// Adds a format.

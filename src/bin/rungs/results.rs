@@ -10,7 +10,7 @@ use rungs::Engine;
 use rungs::core::credits::Credits;
 use rungs::core::id::{BatchId, JobId};
 use rungs::core::job::{Job, JobState};
-use rungs::engine::{JobSnapshot, Page};
+use rungs::engine::{Page, StoredResult};
 use rungs::service::wire;
 
 use crate::args::BatchArgs;
@@ -87,9 +87,9 @@ impl Results {
             return Ok(());
         }
         if !self.written.remove(&job.id) {
-            let report = engine.with_page(job.clone()).await;
-            let report = report.map_err(|error| CliError::failed(&error))?;
-            self.write(&report, offset)?;
+            let write = |result: StoredResult<'_>| self.write(job, result, offset);
+            let written = engine.read_stored(job, write).await;
+            written.map_err(|error| CliError::failed(&error))??;
         }
         self.delivered.entry(job.batch).or_default().insert(job.id);
         self.count(job);
@@ -102,13 +102,21 @@ impl Results {
         self.delivered.remove(&batch);
     }
 
-    fn write(&mut self, report: &JobSnapshot, offset: usize) -> Result<(), CliError> {
+    fn write(
+        &mut self,
+        job: &Job,
+        result: StoredResult<'_>,
+        offset: usize,
+    ) -> Result<(), CliError> {
         // The files first: a job whose line is written is not written again after a crash.
-        let files = match (&self.pages, report.page()) {
-            (Some(dir), Some(page)) => Some(write_files(dir, report.job(), page, offset)?),
+        let files = match (&self.pages, result) {
+            (Some(dir), Some(Ok(page))) => {
+                let page = page.decode().map_err(|error| CliError::failed(&error))?;
+                Some(write_files(dir, job, &page, offset)?)
+            }
             _ => None,
         };
-        let mut line = wire::result_line(report, files.as_deref());
+        let mut line = wire::result_line(job, result, files.as_deref());
         line.push('\n');
         let out = &mut self.out;
         let mut write = || match out {

@@ -38,10 +38,15 @@ impl Warnings {
         }));
     }
 
+    /// Returns the list, unless it is empty.
+    pub(crate) fn list(&self) -> Option<Value> {
+        (!self.0.is_empty()).then(|| json!(self.0))
+    }
+
     /// Adds the list to a response's body, unless it is empty.
     pub(crate) fn add_to(&self, body: &mut Value) {
-        if !self.0.is_empty() {
-            body["warnings"] = json!(self.0);
+        if let Some(list) = self.list() {
+            body["warnings"] = list;
         }
     }
 }

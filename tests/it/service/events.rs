@@ -78,12 +78,14 @@ fn the_stream_reports_a_batch_from_start_to_end() {
     let guard = held.hold();
     let id = world.submitted(&[held.site.url("/a"), held.site.url("/gone")]);
     let mut listening = Listening::to(&world, &id, None);
+    let other = Listening::to(&world, &id, None);
     drop(guard);
 
     let mut events = Vec::new();
     while let Some(event) = listening.next() {
         events.push(event);
     }
+    let others = other.ends();
 
     let count = |name: &str| events.iter().filter(|it| it.name == name).count();
     assert!(count("job.attempted") >= 1, "{events:?}");
@@ -93,6 +95,11 @@ fn the_stream_reports_a_batch_from_start_to_end() {
     assert_eq!(last.data["completed"], 1);
     let attempt = events.iter().find(|it| it.name == "job.attempted").expect("one");
     assert_eq!((&attempt.data["tier"], &attempt.id), (&"1".into(), &None));
+    let ends: Vec<&Event> = events.iter().filter(|it| it.id.is_some()).collect();
+    assert_eq!(others.len(), ends.len(), "another listener receives the same ends");
+    for end in ends {
+        assert!(others.iter().any(|it| (&it.name, &it.data) == (&end.name, &end.data)), "{end:?}");
+    }
 }
 
 #[test]

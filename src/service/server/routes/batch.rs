@@ -125,17 +125,19 @@ async fn write_status(
 ) -> Result<(), WriteError> {
     let (head, tail) = wire::around_items(batch);
     writer.write(head).await?;
-    let mut comma = "";
-    for job in jobs {
-        let item = match results {
+    let mut jobs = jobs.into_iter().peekable();
+    while let Some(job) = jobs.next() {
+        let mut item = match results {
             Results::Include => {
-                let report = engine.with_page_or_error(job).await.map_err(WriteError::Engine)?;
-                wire::item(&report)
+                let item = engine.read_stored_or_error(&job, |it| wire::item(&job, it)).await;
+                item.map_err(WriteError::Engine)?
             }
             Results::Omit => wire::item_without_result(&job).to_string(),
         };
-        writer.write(format!("{comma}{item}")).await?;
-        comma = ",";
+        if jobs.peek().is_some() {
+            item.push(',');
+        }
+        writer.write(item).await?;
     }
     writer.write(tail.to_owned()).await?;
     Ok(())

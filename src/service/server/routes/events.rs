@@ -18,7 +18,7 @@ use crate::service::server::principal::Principal;
 use crate::service::server::response::{self, ChunkWriter, Disconnected};
 use crate::service::server::routes::lookup;
 use crate::service::server::state::Service;
-use crate::service::wire::{self, Problem, WireEvent};
+use crate::service::wire::{self, Problem};
 
 /// Pause after which a comment is sent, so that no proxy takes a quiet stream for a dead one.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -123,21 +123,24 @@ impl EventStream {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
                 () = self.writer.closed() => return Err(Disconnected),
-                event = handle.next_event() => event,
+                event = handle.next_shared_event() => event,
                 () = tokio::time::sleep(HEARTBEAT) => {
                     self.writer.write(": heartbeat\n\n".to_owned()).await?;
                     continue;
                 }
             };
-            match event {
-                Ok(Some(ProgressEvent::BatchEnded { .. }) | None) => {
-                    self.catch_up().await?;
-                    return Ok(());
-                }
-                Ok(Some(ProgressEvent::JobEnded { job })) => self.job_ended(&job).await?,
-                Ok(Some(event)) => self.progress(&event).await?,
+            let event = match event {
+                Ok(Some(event)) => event,
+                Ok(None) => return self.catch_up().await.map(drop),
                 // The client reconnects for the rest.
                 Err(_) => return Ok(()),
+            };
+            // All listeners of the batch send the same lines behind the id.
+            let lines = || event.serialized(|it| wire::event_lines(it).unwrap_or_default());
+            match event.event() {
+                ProgressEvent::BatchEnded { .. } => return self.catch_up().await.map(drop),
+                ProgressEvent::JobEnded { job } => self.job_ended(job, lines).await?,
+                _ => self.send(None, lines()).await?,
             }
         }
     }
@@ -150,35 +153,36 @@ impl EventStream {
         jobs.retain(|it| it.state.is_ended());
         jobs.sort_by_key(|it| (it.ended_at, it.index));
         for job in &jobs {
-            self.job_ended(job).await?;
+            self.job_ended(job, || wire::job_ended_event(job).to_lines()).await?;
         }
         if batch.status() == BatchStatus::Processing {
             return Ok(false);
         }
         let id = format!("{}{END}", self.sent.event_id());
-        self.send(Some(&id), &wire::batch_completed_event(&batch)).await?;
+        self.send(Some(&id), &wire::batch_completed_event(&batch).to_lines()).await?;
         Ok(true)
     }
 
-    async fn job_ended(&mut self, job: &Job) -> Result<(), Disconnected> {
+    /// Sends the end of a job, unless it was sent before. `lines` returns those of the event.
+    async fn job_ended<L: AsRef<str>>(
+        &mut self,
+        job: &Job,
+        lines: impl FnOnce() -> L,
+    ) -> Result<(), Disconnected> {
         if !self.sent.insert(job) {
             return Ok(());
         }
         let id = self.sent.event_id();
-        self.send(Some(&id), &wire::job_ended_event(job)).await
+        self.send(Some(&id), lines().as_ref()).await
     }
 
-    /// Sends an event that a client may miss.
-    async fn progress(&self, event: &ProgressEvent) -> Result<(), Disconnected> {
-        match wire::progress_event(event) {
-            Some(event) => self.send(None, &event).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn send(&self, id: Option<&str>, event: &WireEvent) -> Result<(), Disconnected> {
-        let id = id.map(|it| format!("id: {it}\n")).unwrap_or_default();
-        self.writer.write(format!("{id}event: {}\ndata: {}\n\n", event.name, event.data)).await
+    /// Sends the lines of an event. A client may miss one without an id.
+    async fn send(&self, id: Option<&str>, lines: &str) -> Result<(), Disconnected> {
+        let text = match id {
+            Some(id) => ["id: ", id, "\n", lines].concat(),
+            None => lines.to_owned(),
+        };
+        self.writer.write(text).await
     }
 }
 

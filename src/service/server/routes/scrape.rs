@@ -6,16 +6,15 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde_json::Value;
 
 use crate::core::job::Job;
-use crate::engine::{Batch, BatchHandle, JobSnapshot};
+use crate::engine::{Batch, BatchHandle, StoredResult};
 use crate::service::server::client_family::OnTimeout;
 use crate::service::server::principal::Principal;
 use crate::service::server::routes::{lookup, submission};
 use crate::service::server::state::Service;
 use crate::service::server::{request_body, response};
-use crate::service::wire::{self, ItemList, KnownFields, Problem};
+use crate::service::wire::{self, ItemList, KnownFields, Problem, Warnings};
 
 /// Handles `POST /scrape`: submits a batch of one page, and waits for it unless `sync` is false.
 pub(in crate::service::server) async fn scrape(
@@ -33,15 +32,13 @@ pub(in crate::service::server) async fn scrape(
         let handle =
             submission::submit(&service, &principal, &headers, batch, ItemList::None).await?;
         if sync {
-            wait(&service, &principal, handle, timeout).await
+            wait(&service, &principal, handle, timeout, &warnings).await
         } else {
             let job = only_job(&service, &handle).await?;
-            Ok(accepted(&principal, &job))
+            Ok(accepted(&principal, &job, &warnings))
         }
     };
-    let (status, mut body) = scraped.await.map_err(|problem| problem.with_warnings(&warnings))?;
-    warnings.add_to(&mut body);
-    Ok(response::json(status, &body))
+    scraped.await.map_err(|problem| problem.with_warnings(&warnings))
 }
 
 fn batch_of(read: wire::WireScrape) -> Batch {
@@ -57,9 +54,11 @@ async fn only_job(service: &Service, handle: &BatchHandle) -> Result<Job, Proble
     Ok(service.engine().job(id).await?)
 }
 
-fn accepted(principal: &Principal, job: &Job) -> (StatusCode, Value) {
+fn accepted(principal: &Principal, job: &Job, warnings: &Warnings) -> Response {
     let state = principal.family().state_word(job.state);
-    (StatusCode::ACCEPTED, wire::job_accepted(job, state))
+    let mut body = wire::job_accepted(job, state);
+    warnings.add_to(&mut body);
+    response::json(StatusCode::ACCEPTED, &body)
 }
 
 /// Waits for the page as long as the client does.
@@ -68,7 +67,8 @@ async fn wait(
     principal: &Principal,
     mut handle: BatchHandle,
     timeout: Duration,
-) -> Result<(StatusCode, Value), Problem> {
+    warnings: &Warnings,
+) -> Result<Response, Problem> {
     let wait = principal.family().scrape_wait(timeout, service.settings().scrape_wait);
     tokio::select! {
         ended = handle.wait() => {
@@ -79,19 +79,21 @@ async fn wait(
     }
     let job = only_job(service, &handle).await?;
     if job.state.is_ended() {
-        return ended(&service.engine().with_page(job).await?);
+        let ended = |result: StoredResult<'_>| ended(&job, result, warnings);
+        return service.engine().read_stored(&job, ended).await?;
     }
     match wait.on_timeout {
-        OnTimeout::Accepted => Ok(accepted(principal, &job)),
+        OnTimeout::Accepted => Ok(accepted(principal, &job, warnings)),
         OnTimeout::GatewayTimeout => Err(wire::scrape_timeout(&job)),
     }
 }
 
-fn ended(report: &JobSnapshot) -> Result<(StatusCode, Value), Problem> {
-    let job = report.job();
-    match report.result() {
+fn ended(job: &Job, result: StoredResult<'_>, warnings: &Warnings) -> Result<Response, Problem> {
+    match result {
         Some(Err(error)) => Err(wire::scrape_failed(job, error)),
-        Some(Ok(page)) => Ok((StatusCode::OK, wire::scrape_object(job, page))),
+        Some(Ok(page)) => {
+            Ok(response::serialized(StatusCode::OK, wire::scraped(job, page, warnings)))
+        }
         None => Err(wire::job_not_found()),
     }
 }
@@ -103,9 +105,9 @@ pub(in crate::service::server) async fn job(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let job = lookup::job(&service, &principal, &id).await?;
-    let report = service.engine().with_page(job).await?;
-    let state = principal.family().state_word(report.job().state);
-    Ok(response::serialized(StatusCode::OK, wire::job(&report, state)))
+    let state = principal.family().state_word(job.state);
+    let body = service.engine().read_stored(&job, |it| wire::job(&job, it, state)).await?;
+    Ok(response::serialized(StatusCode::OK, body))
 }
 
 /// Handles `POST /scrape/estimate`: prices a page without submitting it.

@@ -7,8 +7,10 @@ use crate::core::id::{BatchId, JobId};
 use crate::core::job::{Job, JobState};
 use crate::core::tier::Tier;
 use crate::core::url::without_userinfo;
-use crate::engine::{Cancellation, JobSnapshot};
-use crate::service::wire::response::scrape::{Field, Object, escalations, scrape_fields, to_json};
+use crate::engine::{Cancellation, StoredResult};
+use crate::service::wire::response::scrape::{
+    Field, Object, escalations, scrape_fields, size_of, to_json,
+};
 
 /// Serializes the response to a submission.
 pub(crate) fn batch_accepted(batch: &BatchRecord, jobs: &[JobId]) -> Value {
@@ -82,18 +84,21 @@ pub(super) fn paged(
 }
 
 /// Serializes one item of a batch, with its result if it has one.
-pub(crate) fn item(report: &JobSnapshot) -> String {
-    let mut item = item_fields(report.job());
-    if let Some(page) = report.page() {
-        item.insert("result", Field::Object(scrape_fields(report.job(), page)));
+pub(crate) fn item(job: &Job, result: StoredResult<'_>) -> String {
+    let mut item = item_fields(job);
+    match result {
+        Some(Ok(page)) => {
+            item.insert("result", Field::Object(scrape_fields(job, page)));
+        }
+        Some(Err(error)) => {
+            // Also for a job that succeeded and whose page cannot be read.
+            item.insert("status", Field::Text(JobState::Failed.as_str()));
+            item.insert("error", Field::Text(error.code.as_str()));
+            item.insert("error_message", Field::Text(&error.message));
+        }
+        None => {}
     }
-    if let Some(Err(error)) = report.result() {
-        // Also for a job that succeeded and whose page cannot be read.
-        item.insert("status", Field::Text(JobState::Failed.as_str()));
-        item.insert("error", Field::Text(error.code.as_str()));
-        item.insert("error_message", Field::Text(&error.message));
-    }
-    to_json(&item)
+    to_json(&item, size_of(result))
 }
 
 /// Serializes one item of a batch, without its result.

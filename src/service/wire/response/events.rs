@@ -15,8 +15,23 @@ pub(crate) struct WireEvent {
     pub(crate) data: Value,
 }
 
+impl WireEvent {
+    /// Returns the lines of the event in a stream, without its id.
+    pub(crate) fn to_lines(&self) -> String {
+        format!("event: {}\ndata: {}\n\n", self.name, self.data)
+    }
+}
+
+/// Returns the lines of an event of a job; `None` for the end of a batch, whose event needs the batch.
+pub(crate) fn event_lines(event: &ProgressEvent) -> Option<String> {
+    match event {
+        ProgressEvent::JobEnded { job } => Some(job_ended_event(job).to_lines()),
+        event => Some(progress_event(event)?.to_lines()),
+    }
+}
+
 /// Serializes an event that shows the progress of a job; `None` for the ends of jobs and batches.
-pub(crate) fn progress_event(event: &ProgressEvent) -> Option<WireEvent> {
+fn progress_event(event: &ProgressEvent) -> Option<WireEvent> {
     let (name, data) = match event {
         ProgressEvent::JobStarted { job } => ("job.started", json!({ "job_id": job.to_string() })),
         ProgressEvent::JobRescheduled { job } => {

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::core::job::{Job, JobState};
-use crate::engine::JobSnapshot;
-use crate::service::wire::response::scrape::{Field, Object, billing, scrape_fields, to_json};
+use crate::engine::StoredResult;
+use crate::service::wire::response::scrape::{
+    Field, Object, billing, scrape_fields, size_of, to_json,
+};
 
 /// Serializes the response to a scrape whose page the client has to poll. `state` is the client's word for the job's
 /// state.
@@ -19,9 +21,9 @@ pub(crate) fn job_accepted(job: &Job, state: &str) -> Value {
 }
 
 /// Serializes a job. One that succeeded has the fields of its page at the top, and once more in `result`.
-pub(crate) fn job(report: &JobSnapshot, state: &str) -> String {
-    let job = report.job();
-    let fields = || report.page().map(|page| scrape_fields(job, page));
+pub(crate) fn job(job: &Job, result: StoredResult<'_>, state: &str) -> String {
+    let page = result.and_then(Result::ok);
+    let fields = || page.map(|page| scrape_fields(job, page));
     let error = job.failure();
     let updated = job.ended_at.or(job.started_at).unwrap_or(job.created_at);
     let mut body = fields().unwrap_or_else(|| Object::from([("billing", billing(job).into())]));
@@ -42,5 +44,5 @@ pub(crate) fn job(report: &JobSnapshot, state: &str) -> String {
     ];
     body.extend(values.map(|(name, value)| (name, Field::Value(value))));
     body.insert("result", fields().map_or(Field::Value(Value::Null), Field::Object));
-    to_json(&body)
+    to_json(&body, size_of(result) * 2)
 }

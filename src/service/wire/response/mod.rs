@@ -10,6 +10,7 @@ mod ledger;
 mod scrape;
 
 pub use account::{WireCredits, grant_body, read_granted};
+pub(crate) use scrape::scraped;
 pub use scrape::{result_line, result_line_job, scrape_object};
 
 pub(crate) use account::{Balance, account, balance, billing_usage, granted, usage};
@@ -18,7 +19,7 @@ pub(crate) use batch::{
 };
 pub(crate) use deliveries::{deliveries, delivery};
 pub(crate) use estimate::{batch_estimate, estimate};
-pub(crate) use events::{WireEvent, batch_completed_event, job_ended_event, progress_event};
+pub(crate) use events::{batch_completed_event, event_lines, job_ended_event};
 pub(crate) use job::{job, job_accepted};
 pub(crate) use ledger::ledger;
 pub(crate) use scrape::billing;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::core::credits::Credits;
 use crate::core::id::JobId;
@@ -13,19 +14,22 @@ use crate::core::request::Format;
 use crate::core::tier::Tier;
 use crate::core::time::millis;
 use crate::core::verdict::Verdict;
-use crate::engine::{Artifact, JobSnapshot, PRINT, Page, SCREENSHOT};
-use crate::ports::extract::Extracted;
+use crate::engine::{
+    Artifact, ExtractedParts, PRINT, Page, PageParts, SCREENSHOT, StoredPage, StoredResult,
+};
 use crate::ports::fetch::{ActionResult, ImageText, Redirect};
+use crate::service::wire::warnings::Warnings;
 
-/// An object whose large values are borrowed from a page, so that it is serialized without copies of them.
+/// An object whose large values are those of a stored page, so that they are copied as they are.
 pub(crate) type Object<'a> = BTreeMap<&'static str, Field<'a>>;
 
 /// A value of an [`Object`].
 pub(crate) enum Field<'a> {
     Value(Value),
-    Borrowed(&'a Value),
+    Stored(&'a RawValue),
     Text(&'a str),
-    Formats(&'a BTreeMap<Format, Value>),
+    Formats(&'a BTreeMap<Format, &'a RawValue>),
+    Named(BTreeMap<&'a str, &'a RawValue>),
     Object(Object<'a>),
 }
 
@@ -39,11 +43,12 @@ impl Serialize for Field<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Value(value) => value.serialize(serializer),
-            Self::Borrowed(value) => value.serialize(serializer),
+            Self::Stored(value) => value.serialize(serializer),
             Self::Text(text) => text.serialize(serializer),
             Self::Formats(formats) => {
                 serializer.collect_map(formats.iter().map(|(format, it)| (format.as_str(), it)))
             }
+            Self::Named(values) => values.serialize(serializer),
             Self::Object(object) => object.serialize(serializer),
         }
     }
@@ -51,11 +56,21 @@ impl Serialize for Field<'_> {
 
 /// Serializes the page of a job that succeeded.
 pub fn scrape_object(job: &Job, page: &Page) -> Value {
-    json!(scrape_fields(job, page))
+    let stored = serde_json::to_vec(page).expect("the keys of every map are strings");
+    let page = StoredPage::parse(&stored).expect("the JSON of a page");
+    json!(scrape_fields(job, &page))
+}
+
+/// Serializes the response to a scrape that succeeded, with the warnings of its request.
+pub(crate) fn scraped(job: &Job, page: &StoredPage<'_>, warnings: &Warnings) -> String {
+    let mut object = scrape_fields(job, page);
+    object.extend(warnings.list().map(|it| ("warnings", Field::Value(it))));
+    to_json(&object, size_of(Some(Ok(page))))
 }
 
 /// Returns the fields of [`scrape_object`].
-pub(super) fn scrape_fields<'a>(job: &Job, page: &'a Page) -> Object<'a> {
+pub(crate) fn scrape_fields<'a>(job: &Job, page: &'a StoredPage<'_>) -> Object<'a> {
+    let page = page.parts();
     let extracted = &page.extracted;
     let billing = billing(job);
     let mut object = Object::new();
@@ -68,16 +83,8 @@ pub(super) fn scrape_fields<'a>(job: &Job, page: &'a Page) -> Object<'a> {
     put("credits_used", billing["total_credits"].clone());
     put("tier_used", billing["tier_used"].clone());
     put("billing", billing);
-    put("title", json!(extracted.title));
-    put("author", json!(extracted.author));
-    put("published_at", json!(extracted.published_at));
-    put("published_date", json!(extracted.published_at));
-    put("description", json!(extracted.description));
-    put("metadata", metadata(extracted));
-    put("headers", page.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect());
     put("response_time_ms", json!(page.response_time_ms));
     put("size_bytes", json!(page.size_bytes));
-    put("final_url", json!(page.final_url));
     put("redirected", json!(!page.redirects.is_empty()));
     put("redirect_chain", page.redirects.iter().map(redirect).collect());
     put("proxy_used", json!(page.proxied));
@@ -89,17 +96,36 @@ pub(super) fn scrape_fields<'a>(job: &Job, page: &'a Page) -> Object<'a> {
     if !extracted.ocr_results.is_empty() {
         put("ocr_results", extracted.ocr_results.iter().map(image_text).collect());
     }
-    if !extracted.content_parts.is_empty() {
-        put("content_parts", json!(extracted.content_parts));
-    }
     if !page.actions.is_empty() {
         put("action_results", page.actions.iter().map(action_result).collect());
     }
     artifacts(job.id, &page.artifacts, &mut put);
-    object.insert("content", Field::Formats(&extracted.content));
-    object.insert("text", Field::Text(&extracted.text));
-    object.extend(top_level_formats(extracted));
+    object.extend(about(page));
+    object.extend(formats(extracted));
     object
+}
+
+/// Returns what the page and its response are called.
+fn about<'a>(page: &'a PageParts<'_>) -> impl Iterator<Item = (&'static str, Field<'a>)> {
+    let extracted = &page.extracted;
+    let declared = [
+        ("title", extracted.title),
+        ("author", extracted.author),
+        ("published_at", extracted.published_at),
+        ("published_date", extracted.published_at),
+        ("description", extracted.description),
+    ];
+    let declared = declared.into_iter().map(|(name, value)| (name, stored_or_null(value)));
+    let headers = page.headers.iter().map(|(name, value)| (name.as_str(), *value));
+    declared.chain([
+        ("final_url", Field::Text(&page.final_url)),
+        ("headers", Field::Named(headers.collect())),
+        ("metadata", Field::Named(metadata(extracted))),
+    ])
+}
+
+fn stored_or_null(value: Option<&RawValue>) -> Field<'_> {
+    value.map_or(Field::Value(Value::Null), Field::Stored)
 }
 
 /// Adds the artifacts, each with its URL relative to the service.
@@ -119,7 +145,7 @@ fn artifacts(job: JobId, files: &[Artifact], put: &mut impl FnMut(&'static str, 
 }
 
 /// Adds the extractor of the requested fields: rungs itself, or a language model with its usage.
-fn extraction(extracted: &Extracted, put: &mut impl FnMut(&'static str, Value)) {
+fn extraction(extracted: &ExtractedParts<'_>, put: &mut impl FnMut(&'static str, Value)) {
     let Some(model) = &extracted.prompted else {
         return put("extraction_method", json!("algorithmic"));
     };
@@ -155,60 +181,76 @@ fn action_result(action: &ActionResult) -> Value {
     json!({ "type": action.kind, "success": action.success, "result": action.result })
 }
 
-/// Serializes the page's own metadata, with the detected language.
-fn metadata(extracted: &Extracted) -> Value {
-    let mut metadata: Map<String, Value> =
-        extracted.metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    if let Some(language) = &extracted.language {
-        metadata.entry("language").or_insert_with(|| json!(language));
+/// Returns the page's own metadata, with the detected language.
+fn metadata<'a>(extracted: &'a ExtractedParts<'_>) -> BTreeMap<&'a str, &'a RawValue> {
+    let named = extracted.metadata.iter().map(|(name, value)| (name.as_str(), *value));
+    let mut metadata: BTreeMap<_, _> = named.collect();
+    if let Some(language) = extracted.language {
+        metadata.entry("language").or_insert(language);
     }
-    Value::Object(metadata)
+    metadata
 }
 
-/// Returns the formats under the names at the top level where the samples of the batch guide read them, and the fields.
-fn top_level_formats(extracted: &Extracted) -> impl Iterator<Item = (&'static str, Field<'_>)> {
-    let names = [
-        (Format::Html, "html"),
-        (Format::Json, "json"),
-        (Format::Markdown, "markdown"),
-        (Format::Markdown, "markdown_content"),
-    ];
-    let formats = names.map(|(format, name)| (name, extracted.content.get(&format)));
-    let answer = extracted.prompted.as_ref().map(|it| &it.value);
+/// Returns the formats, those of [`TOP_LEVEL`] also at the top, and the fields.
+fn formats<'a>(
+    extracted: &'a ExtractedParts<'_>,
+) -> impl Iterator<Item = (&'static str, Field<'a>)> {
+    let top = TOP_LEVEL.into_iter();
+    let top = top.map(|(format, name)| (name, extracted.content.get(&format).copied()));
     let fields = [
-        ("filtered_content", extracted.filtered_content.as_ref()),
-        ("extraction_result", answer.or(extracted.filtered_content.as_ref())),
-        ("profile", extracted.profile.as_ref()),
-        ("evidence", extracted.evidence.as_ref()),
+        ("raw_html", extracted.raw_html),
+        ("filtered_content", extracted.filtered_content),
+        ("profile", extracted.profile),
+        ("evidence", extracted.evidence),
+        ("content_parts", extracted.content_parts.filter(|it| it.get() != "[]")),
     ];
-    let values = formats.into_iter().chain(fields);
-    let values = values.filter_map(|(name, value)| Some((name, Field::Borrowed(value?))));
-    values.chain(extracted.raw_html.as_ref().map(|it| ("raw_html", Field::Text(it))))
+    let stored = top.chain(fields);
+    let stored = stored.filter_map(|(name, value)| Some((name, Field::Stored(value?))));
+    let answer = extracted.prompted.as_ref().map(|it| Field::Value(it.value.clone()));
+    let result = answer.or_else(|| extracted.filtered_content.map(Field::Stored));
+    let result = result.map(|it| ("extraction_result", it));
+    let text = extracted.text.map_or(Field::Text(""), Field::Stored);
+    stored.chain(result).chain([("content", Field::Formats(&extracted.content)), ("text", text)])
 }
+
+/// The formats that the samples of the batch guide read at the top level, and their names there.
+const TOP_LEVEL: [(Format, &str); 4] = [
+    (Format::Html, "html"),
+    (Format::Json, "json"),
+    (Format::Markdown, "markdown"),
+    (Format::Markdown, "markdown_content"),
+];
 
 /// Adds the state of the response cache: a hit or not, the time of the entry, and its expiry.
-fn cache_fields(job: &Job, page: &Page, put: &mut impl FnMut(&'static str, Value)) {
+fn cache_fields(job: &Job, page: &PageParts<'_>, put: &mut impl FnMut(&'static str, Value)) {
     let hit = matches!(job.outcome, Some(Outcome::Succeeded { cached: true, .. }));
     put("cached", json!(hit));
     put("cached_at", if hit { json!(page.fetched_at.to_string()) } else { Value::Null });
     put("expires_at", json!(page.cached_until.map(|it| it.to_string())));
 }
 
-/// Serializes an object to a string.
-pub(super) fn to_json(object: &Object<'_>) -> String {
-    serde_json::to_string(object).expect("the keys of every object are strings")
+/// Serializes an object to a string, for which `size` bytes are reserved.
+pub(super) fn to_json(object: &Object<'_>, size: usize) -> String {
+    let mut json = Vec::with_capacity(size);
+    serde_json::to_writer(&mut json, object).expect("the keys of every object are strings");
+    String::from_utf8(json).expect("JSON is UTF-8")
+}
+
+/// Returns the approximate size of the JSON of a result. A format is in it up to three times, and a stored page is JSON.
+pub(super) fn size_of(result: StoredResult<'_>) -> usize {
+    const WITHOUT_PAGE: usize = 2_048;
+    WITHOUT_PAGE + result.and_then(Result::ok).map_or(0, |it| it.size_bytes() * 2)
 }
 
 /// Serializes a job that has ended as one line of a results file, without the line feed. `files` are the files that the
 /// formats of the page were written to, if there are any.
-pub fn result_line(report: &JobSnapshot, files: Option<&[PathBuf]>) -> String {
-    let job = report.job();
+pub fn result_line(job: &Job, result: StoredResult<'_>, files: Option<&[PathBuf]>) -> String {
     let mut line = Object::new();
     line.insert("job_id", json!(job.id.to_string()).into());
     line.insert("batch_id", json!(job.batch.to_string()).into());
     line.insert("url", Field::Text(job.request.page().as_str()));
     line.insert("status", Field::Text(job.state.as_str()));
-    match report.result() {
+    match result {
         Some(Err(error)) => {
             line.insert("error", Field::Text(error.code.as_str()));
             line.insert("error_message", Field::Text(&error.message));
@@ -224,7 +266,7 @@ pub fn result_line(report: &JobSnapshot, files: Option<&[PathBuf]>) -> String {
     if let Some(files) = files {
         line.insert("files", json!(files).into());
     }
-    to_json(&line)
+    to_json(&line, size_of(result))
 }
 
 /// Reads the job's id from a line of a results file.
@@ -295,4 +337,89 @@ pub(super) fn evidence(attempt: &Attempt) -> Value {
         "status_code": attempt.status,
         "started_at": attempt.started_at.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::fixtures::job;
+
+    /// A page whose values need every kind of escape.
+    fn page() -> Page {
+        let mut page = Page::default();
+        page.status_code = 200;
+        page.headers = vec![("b".to_owned(), "2\t".to_owned()), ("a".to_owned(), "1".to_owned())];
+        let text = "A \"quoted\" line\nand \\ \u{1} \u{2028} é 🦀 </script>";
+        let extracted = &mut page.extracted;
+        extracted.text = text.to_owned();
+        extracted.content.insert(Format::Markdown, text.into());
+        extracted
+            .content
+            .insert(Format::Json, json!({ "z": 1.5e300, "a": [null, -0.0, u64::MAX] }));
+        extracted.title = Some("A \"title\"".to_owned());
+        extracted.language = Some("en".to_owned());
+        extracted.metadata.insert("og\"name".to_owned(), json!({ "b": 1, "a": "x\n" }));
+        extracted.warnings = vec!["one".to_owned(), "two".to_owned()];
+        page
+    }
+
+    fn sent(page: &Page) -> Value {
+        let line = result_line_of(page);
+        serde_json::from_str(&line).expect("JSON")
+    }
+
+    fn result_line_of(page: &Page) -> String {
+        let stored = serde_json::to_vec(page).expect("plain data");
+        let stored = StoredPage::parse(&stored).expect("a page");
+        assert_eq!(stored.decode().expect("a page"), *page);
+        result_line(&job(), Some(Ok(&stored)), None)
+    }
+
+    #[test]
+    fn a_stored_page_is_sent_with_the_values_that_it_has() {
+        let page = page();
+
+        let result = &sent(&page)["result"];
+
+        for name in ["text", "markdown", "markdown_content"] {
+            assert_eq!(result[name], page.extracted.text, "{name}");
+        }
+        assert_eq!(result["content"]["json"], page.extracted.content[&Format::Json]);
+        assert_eq!(result["json"], page.extracted.content[&Format::Json]);
+        assert_eq!(result["title"], "A \"title\"");
+        assert_eq!(result["headers"], json!({ "a": "1", "b": "2\t" }));
+        assert_eq!(result["warning"], "one; two");
+        assert_eq!(
+            result["metadata"],
+            json!({ "language": "en", "og\"name": { "a": "x\n", "b": 1 } })
+        );
+        for name in ["author", "published_at", "published_date", "description"] {
+            assert_eq!(result[name], Value::Null, "{name}");
+        }
+        for name in ["html", "filtered_content", "content_parts", "raw_html", "evidence"] {
+            assert!(result.get(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_sent_page_is_the_json_that_its_values_serialize_to() {
+        let line = result_line_of(&page());
+
+        // The values are copied as they are stored, in the order and with the escapes of any other response.
+        let again = serde_json::from_str::<Value>(&line).expect("JSON").to_string();
+        assert_eq!(line, again);
+    }
+
+    #[test]
+    fn a_page_without_some_fields_stays_readable() {
+        let old = br#"{"status_code":200,"extracted":{"title":null,"content":{}}}"#;
+        let page = StoredPage::parse(old).expect("a page");
+
+        let line = result_line(&job(), Some(Ok(&page)), None);
+
+        let result = &serde_json::from_str::<Value>(&line).expect("JSON")["result"];
+        assert_eq!(result["text"], "");
+        assert_eq!(result["metadata"], json!({}));
+        assert_eq!(result["title"], Value::Null);
+    }
 }

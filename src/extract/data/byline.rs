@@ -318,31 +318,44 @@ pub(super) fn named(class: &str, words: &[&str]) -> bool {
     Classes::of(class).has(words)
 }
 
-/// The words of a class in lower case, however they are joined.
-#[derive(Debug)]
-pub(crate) struct Classes(Vec<String>);
+/// The words of a class, however they are joined and in any case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Classes<'a>(&'a str);
 
-impl Classes {
+impl<'a> Classes<'a> {
     /// Splits `postAuthor` and `post-author` alike.
-    pub(crate) fn of(class: &str) -> Self {
-        let mut words = vec![String::new()];
-        let mut lower = false;
-        for letter in class.chars() {
-            let begins = letter.is_ascii_uppercase() && lower;
-            if begins || !letter.is_ascii_alphanumeric() {
-                words.push(String::new());
-            }
-            if let Some(word) = words.last_mut().filter(|_| letter.is_ascii_alphanumeric()) {
-                word.push(letter.to_ascii_lowercase());
-            }
-            lower = letter.is_ascii_lowercase();
-        }
-        Self(words)
+    pub(crate) fn of(class: &'a str) -> Self {
+        Self(class)
     }
 
-    /// Returns `true` if one of some words is among them.
-    pub(crate) fn has(&self, words: &[&str]) -> bool {
-        self.0.iter().any(|it| words.contains(&it.as_str()))
+    /// Returns `true` if one of some words in lower case is among them.
+    pub(crate) fn has(self, words: &[&str]) -> bool {
+        let is = |word: &[u8], it: &str| {
+            it.len() == word.len() && it.as_bytes().eq_ignore_ascii_case(word)
+        };
+        ClassWords { rest: self.0.as_bytes() }.any(|word| words.iter().any(|it| is(word, it)))
+    }
+}
+
+/// The words of a class: letters and digits up to a capital behind a small letter.
+struct ClassWords<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for ClassWords<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let begin = self.rest.iter().position(u8::is_ascii_alphanumeric)?;
+        let rest = self.rest.get(begin..)?;
+        let ends = |pair: &[u8]| {
+            let [before, it] = pair else { return true };
+            !it.is_ascii_alphanumeric() || it.is_ascii_uppercase() && before.is_ascii_lowercase()
+        };
+        let end = rest.windows(2).position(ends).map_or(rest.len(), |it| it + 1);
+        let (word, rest) = rest.split_at(end);
+        self.rest = rest;
+        Some(word)
     }
 }
 

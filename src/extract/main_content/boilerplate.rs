@@ -9,6 +9,35 @@ use crate::extract::vocabulary::{
     USER_CONTENT_WORDS,
 };
 
+/// The bytes with which a stem begins.
+const STEM_STARTS: [bool; 256] = starts(BOILERPLATE_STEMS);
+
+const fn starts(words: &[&str]) -> [bool; 256] {
+    let mut found = [false; 256];
+    let mut at = 0;
+    while at < words.len() {
+        found[words[at].as_bytes()[0] as usize] = true;
+        at += 1;
+    }
+    found
+}
+
+/// Returns `true` if a text in lower case holds a stem of a word for boilerplate.
+fn holds_stem(lower: &str) -> bool {
+    let bytes = lower.as_bytes();
+    let begins = |at: usize| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        BOILERPLATE_STEMS.iter().any(|it| rest.starts_with(it.as_bytes()))
+    };
+    bytes.iter().enumerate().any(|(at, it)| STEM_STARTS[usize::from(*it)] && begins(at))
+}
+
+/// Returns `true` if a word is in a list. Most differ in their first byte, where no call to compare them pays.
+fn is_in(word: &str, list: &[&str]) -> bool {
+    let first = word.bytes().next();
+    list.iter().any(|it| it.bytes().next() == first && *it == word)
+}
+
 /// The kind of boilerplate that an element is, in rising order of certainty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Boilerplate {
@@ -66,7 +95,7 @@ fn is_discussion(value: &str) -> bool {
 fn is_beside(words: &[&str]) -> bool {
     words.iter().enumerate().any(|(at, word)| {
         let next = words.get(at + 1).copied().unwrap_or_default();
-        PAGE_DETAIL_WORDS.contains(word) && !(*word == "user" && USER_CONTENT_WORDS.contains(&next))
+        is_in(word, PAGE_DETAIL_WORDS) && !(*word == "user" && USER_CONTENT_WORDS.contains(&next))
     })
 }
 
@@ -119,12 +148,12 @@ fn said_by(value: &str) -> Boilerplate {
     let begins =
         |stems: &[&str]| words.iter().any(|word| stems.iter().any(|it| word.starts_with(it)));
     match () {
-        () if words.iter().any(|it| BOILERPLATE_WORDS.contains(it)) => Boilerplate::Likely,
-        () if BOILERPLATE_STEMS.iter().any(|it| lower.contains(it)) => Boilerplate::Likely,
+        () if words.iter().any(|it| is_in(it, BOILERPLATE_WORDS)) => Boilerplate::Likely,
+        () if holds_stem(&lower) => Boilerplate::Likely,
         () if begins(&["rating", "review"]) => Boilerplate::Reviews,
         () if begins(&["banner", "carousel", "promo"]) => Boilerplate::Offers,
         () if is_beside(&words) => Boilerplate::Details,
-        () if words.iter().any(|it| CONTROL_WORDS.contains(it)) => Boilerplate::Control,
+        () if words.iter().any(|it| is_in(it, CONTROL_WORDS)) => Boilerplate::Control,
         () => Boilerplate::None,
     }
 }

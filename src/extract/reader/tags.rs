@@ -70,10 +70,19 @@ pub(super) fn end(page: &mut Page<'_>, at: usize) -> Option<usize> {
 
 /// Orders the attributes of one tag by name, as html5ever's tree has them, and keeps the first of each name.
 fn sort(page: &mut Page<'_>, begin: usize) {
-    let mut own = page.attributes.split_off(begin);
-    own.sort_by(|left, right| page.text(left.0).cmp(page.text(right.0)));
-    own.dedup_by(|later, first| page.text(later.0) == page.text(first.0));
-    page.attributes.append(&mut own);
+    let mut attributes = std::mem::take(&mut page.attributes);
+    if let Some(own) = attributes.get_mut(begin..) {
+        own.sort_by(|left, right| page.text(left.0).cmp(page.text(right.0)));
+    }
+    let mut kept = begin + 1;
+    for at in begin + 1..attributes.len() {
+        if page.text(attributes[at].0) != page.text(attributes[kept - 1].0) {
+            attributes[kept] = attributes[at];
+            kept += 1;
+        }
+    }
+    attributes.truncate(kept);
+    page.attributes = attributes;
 }
 
 /// Reads the attributes of the tag whose name begins at `at`. Returns the place behind the tag.

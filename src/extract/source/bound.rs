@@ -263,7 +263,7 @@ impl<'a> BoundingPass<'a> {
         let inside = self.source.get(from..end).unwrap_or_default();
         // A script that opens a comment and a script in it ends later for the parser than here.
         if name.eq_ignore_ascii_case("script")
-            && let Some(at) = inside.find("<!--")
+            && let Some(at) = memchr::memmem::find(inside.as_bytes(), b"<!--")
             && find_ignoring_case(inside, at, "<script").is_some()
         {
             self.cut(from, end);
@@ -274,8 +274,13 @@ impl<'a> BoundingPass<'a> {
     /// Returns the place of the end tag of a raw text element.
     fn raw_end(&self, name: &str, from: usize) -> usize {
         let mut at = from;
-        while let Some(found) = self.source.get(at..).and_then(|it| it.find("</")) {
+        let source = self.source.as_bytes();
+        while let Some(found) = memchr::memchr(b'<', source.get(at..).unwrap_or_default()) {
             at += found;
+            if source.get(at + 1) != Some(&b'/') {
+                at += 1;
+                continue;
+            }
             let after = self.source.get(at + 2..).unwrap_or_default();
             let ends = |it: &str| {
                 it.starts_with(|it: char| it.is_ascii_whitespace() || it == '>' || it == '/')
@@ -304,7 +309,7 @@ fn name(rest: &str) -> &str {
 fn find_ignoring_case(source: &str, from: usize, wanted: &str) -> Option<usize> {
     let mut at = from;
     loop {
-        at += source.get(at..)?.find('<')?;
+        at += memchr::memchr(b'<', source.as_bytes().get(at..)?)?;
         if source.get(at..at + wanted.len()).is_some_and(|it| it.eq_ignore_ascii_case(wanted)) {
             return Some(at);
         }
@@ -328,7 +333,6 @@ fn tag(rest: &str) -> (usize, usize) {
         AfterName,
         BeforeValue,
         Bare,
-        Quoted(u8),
     }
     let mut state = TagState::BeforeName;
     let mut attributes = 0;
@@ -338,14 +342,19 @@ fn tag(rest: &str) -> (usize, usize) {
     while rest.as_bytes().get(begin).is_some_and(|it| !ends(*it)) {
         begin += 1;
     }
-    for (at, byte) in rest.bytes().enumerate().skip(begin) {
+    let bytes = rest.as_bytes();
+    let mut at = begin;
+    while let Some(&byte) = bytes.get(at) {
         let blank = byte.is_ascii_whitespace();
         state = match (state, byte) {
-            (TagState::Quoted(quote), _) if byte != quote => state,
-            (TagState::Quoted(_), _) => TagState::BeforeName,
             (_, b'>') => return (at + 1, attributes),
             (TagState::BeforeValue, _) if blank => state,
-            (TagState::BeforeValue, b'"' | b'\'') => TagState::Quoted(byte),
+            (TagState::BeforeValue, b'"' | b'\'') => {
+                let value = bytes.get(at + 1..).unwrap_or_default();
+                let Some(length) = memchr::memchr(byte, value) else { break };
+                at += length + 1;
+                TagState::BeforeName
+            }
             (TagState::BeforeValue, _) => TagState::Bare,
             (TagState::Bare, _) => {
                 if blank {
@@ -364,6 +373,7 @@ fn tag(rest: &str) -> (usize, usize) {
                 TagState::Name
             }
         };
+        at += 1;
     }
     (rest.len(), attributes)
 }

@@ -144,27 +144,6 @@ impl Text {
         }
     }
 
-    /// Takes text in which nothing is to be decoded.
-    fn words(&mut self, mut text: &[u8]) {
-        while let Some(first) = text.first() {
-            if first.is_ascii_whitespace() {
-                self.gap = true;
-                text = &text[1..];
-                continue;
-            }
-            let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
-            let (word, rest) = text.split_at(end);
-            if self.gap && self.len > 0 {
-                self.put(b' ');
-            }
-            self.gap = false;
-            self.len += word.len();
-            let room = KEPT.saturating_sub(self.kept.len());
-            self.kept.extend(word.iter().take(room).map(u8::to_ascii_lowercase));
-            text = rest;
-        }
-    }
-
     /// Takes text with the few entities and signs decoded that stand inside known phrases.
     fn extend(&mut self, mut bytes: &[u8]) {
         const SIGNS: [(&[u8], u8); 10] = [
@@ -179,13 +158,11 @@ impl Text {
             ("\u{2019}".as_bytes(), b'\''),
             ("\u{a0}".as_bytes(), b' '),
         ];
-        loop {
-            let begins = memchr::memchr3(b'&', 0xe2, 0xc2, bytes).unwrap_or(bytes.len());
-            let (plain, rest) = bytes.split_at(begins);
-            self.words(plain);
-            bytes = rest;
-            let Some((&first, rest)) = bytes.split_first() else { return };
-            if let Some((sign, plain)) = SIGNS.iter().find(|(sign, _)| bytes.starts_with(sign)) {
+        while let Some((&first, rest)) = bytes.split_first() {
+            let sign = matches!(first, b'&' | 0xe2 | 0xc2)
+                .then(|| SIGNS.iter().find(|(sign, _)| bytes.starts_with(sign)))
+                .flatten();
+            if let Some((sign, plain)) = sign {
                 self.push(*plain);
                 bytes = &bytes[sign.len()..];
             } else {

@@ -30,7 +30,7 @@ pub mod completion;
 pub mod credits;
 pub mod failure;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod id;
 pub mod job;
 pub mod ladder;

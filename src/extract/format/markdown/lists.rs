@@ -77,18 +77,16 @@ impl MarkdownWriter<'_> {
 
 /// Returns the margin of an item with this number.
 fn item_margin(number: Option<i64>, sign: char, task: Option<&str>) -> Margin {
-    match (number, task) {
-        (None, None) => Margin::new(if sign == '-' { "- " } else { "* " }, "  "),
-        _ => {
-            let mut mark = match number {
-                Some(number) => format!("{}{sign} ", number.max(0)),
-                None => format!("{sign} "),
-            };
-            let rest = " ".repeat(mark.len());
-            mark.push_str(task.unwrap_or_default());
-            Margin::new(mark, rest)
-        }
+    if number.is_none() && task.is_none() {
+        return Margin::new(if sign == '-' { "- " } else { "* " }, "  ");
     }
+    let mut mark = match number {
+        Some(number) => format!("{}{sign} ", number.max(0)),
+        None => format!("{sign} "),
+    };
+    let rest = " ".repeat(mark.len());
+    mark.push_str(task.unwrap_or_default());
+    Margin::new(mark, rest)
 }
 
 /// Returns `true` if an item holds nothing at all.

@@ -346,9 +346,8 @@ mod tests {
 
     /// A page whose values need every kind of escape.
     fn page() -> Page {
-        let mut page = Page::default();
-        page.status_code = 200;
-        page.headers = vec![("b".to_owned(), "2\t".to_owned()), ("a".to_owned(), "1".to_owned())];
+        let headers = vec![("b".to_owned(), "2\t".to_owned()), ("a".to_owned(), "1".to_owned())];
+        let mut page = Page { status_code: 200, headers, ..Page::default() };
         let text = "A \"quoted\" line\nand \\ \u{1} \u{2028} é 🦀 </script>";
         let extracted = &mut page.extracted;
         extracted.text = text.to_owned();

@@ -73,7 +73,7 @@ pub(super) async fn lookup(shared: &Shared, job: &Job) -> Option<StepInput> {
         artifacts::copy(shared, job, &mut page.artifacts).await.ok()?;
         store_page(shared, job, page).await.ok()?
     } else {
-        shared.adapters.bodies.put(job.batch, bytes).await.ok()?
+        shared.put_body(job.batch, bytes).await.ok()?
     };
     metrics::counter!("rungs_cache_hits").increment(1);
     let (tier, charged, attempts) = (entry.tier, Credits::ZERO, Vec::new());

@@ -51,6 +51,11 @@ macro_rules! uuid_id {
             /// The greatest id.
             pub const LAST: Self = Self(Uuid::max());
 
+            /// Returns the id with these bytes, as [`Self::as_bytes`] returned them.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
             /// Returns the 16 bytes of the id, which sort like the ids.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::core::claims::{Priority, Shares};
 use crate::core::id::{AccountId, JobId};
-use crate::core::job::Job;
 use crate::core::record::{Claim, Record};
 use crate::core::slots::{Slot, Slots};
 use crate::core::time::Timestamp;
@@ -43,8 +42,30 @@ impl JobIndex {
         let Record::Job(job) = record else { return };
         self.remove(job.id);
         if let Some((_, at)) = record.due() {
-            self.add(job, at);
+            let site = job.request.page().site();
+            self.insert(job.id, job.account.clone(), job.priority, site, at);
         }
+    }
+
+    /// Adds a job that the index does not contain, by its parts: for a store that keeps them beside its records.
+    pub fn insert(
+        &mut self,
+        id: JobId,
+        account: AccountId,
+        priority: Priority,
+        site: String,
+        at: Timestamp,
+    ) {
+        let slot = Slot::of(site.as_bytes());
+        let lane = Lane { account, priority, site, slot };
+        let lane = match self.lanes.get_key_value(&lane) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::new(lane),
+        };
+        self.jobs.insert(id, (Arc::clone(&lane), at));
+        self.change(&lane, |jobs| {
+            jobs.insert((at, id));
+        });
     }
 
     /// Removes a job.
@@ -52,20 +73,6 @@ impl JobIndex {
         let Some((lane, at)) = self.jobs.remove(&id) else { return };
         self.change(&lane, |jobs| {
             jobs.remove(&(at, id));
-        });
-    }
-
-    fn add(&mut self, job: &Job, at: Timestamp) {
-        let site = job.request.page().site();
-        let slot = Slot::of(site.as_bytes());
-        let lane = Lane { account: job.account.clone(), priority: job.priority, site, slot };
-        let lane = match self.lanes.get_key_value(&lane) {
-            Some((known, _)) => Arc::clone(known),
-            None => Arc::new(lane),
-        };
-        self.jobs.insert(job.id, (Arc::clone(&lane), at));
-        self.change(&lane, |jobs| {
-            jobs.insert((at, job.id));
         });
     }
 

@@ -44,7 +44,7 @@
 //! | [`net`] | the guarded outbound client and its [`NetPolicy`](net::NetPolicy), used for every connection |
 //! | [`fetch`] | the built-in fetchers and readers: HTTP, Chromium, PDF, OCR |
 //! | [`extract`] | pages to text, Markdown, HTML and JSON |
-//! | [`stores`] | the built-in stores: memory, sled and a journal |
+//! | [`stores`] | the built-in stores: memory, sled, a journal and PostgreSQL |
 //! | [`webhook`], [`llm`](./llm/index.html) | delivery of notifications, and answers to `extraction_prompt` |
 //! | [`service`] | the REST API, as a router and as a server |
 //! | [`testkit`](./testkit/index.html) | conformance kits and fixture sites for an application's own stores and fetchers |
@@ -59,6 +59,7 @@
 //! | `html` | yes | the built-in extractor |
 //! | `sled` | yes | the embedded store on sled |
 //! | `journal` | yes | the embedded store on one append-only log |
+//! | `postgres` | no | the store in a PostgreSQL database, for many processes |
 //! | `engine` | by `http`, `sled` and `journal` | the engine itself, on tokio |
 //! | `browser` | no | tier 4, with the program `chromium`; Unix only |
 //! | `headless_chrome` | no | a second driver of Chromium; takes minutes to build |
@@ -98,6 +99,7 @@ pub mod fetch;
     feature = "objects",
     feature = "ocr",
     feature = "pdf",
+    feature = "postgres",
     feature = "sled",
     feature = "testkit"
 ))]

@@ -24,6 +24,13 @@ if ! { command -v node && command -v curl && python3 -c 'import ensurepip, venv'
   apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs curl python3 python3-venv
 fi
 
+if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+  # The server of the store in a database. Each run of the tests starts its own, on a socket in a temporary directory;
+  # the package would start one, too.
+  mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >>/etc/postgresql-common/createcluster.conf
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql
+fi
+
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
 step bash tests/clients/venv.sh

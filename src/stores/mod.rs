@@ -3,14 +3,14 @@
 //! A store makes no decisions. It keeps versioned records by key and an index of the times at which they are due.
 //! [`crate::core`] computes the new records.
 
-#[cfg(any(feature = "journal", feature = "objects", feature = "sled"))]
+#[cfg(any(feature = "journal", feature = "objects", feature = "postgres", feature = "sled"))]
 mod blocking;
 #[cfg(feature = "sled")]
 mod body_files;
 #[cfg(feature = "engine")]
 #[doc(hidden)]
 pub mod codec;
-#[cfg(any(feature = "journal", feature = "objects", feature = "sled"))]
+#[cfg(any(feature = "journal", feature = "objects", feature = "postgres", feature = "sled"))]
 mod compress;
 #[cfg(any(feature = "journal", feature = "sled"))]
 mod dir;
@@ -24,12 +24,14 @@ mod memory;
 mod objects;
 #[cfg(any(feature = "journal", feature = "sled"))]
 mod opening;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sled")]
 mod sled;
 #[cfg(any(feature = "journal", feature = "sled"))]
 mod space;
 
-#[cfg(any(feature = "journal", feature = "objects", feature = "sled"))]
+#[cfg(any(feature = "journal", feature = "objects", feature = "postgres", feature = "sled"))]
 use blocking::blocking;
 #[cfg(feature = "sled")]
 pub use body_files::BodyFiles;
@@ -40,5 +42,7 @@ pub use journal::Journal;
 pub use memory::Memory;
 #[cfg(feature = "objects")]
 pub use objects::{Objects, ObjectsError, ObjectsOptions};
+#[cfg(feature = "postgres")]
+pub use postgres::{DatabaseReport, Postgres, RelationSize};
 #[cfg(feature = "sled")]
 pub use sled::Sled;

@@ -36,15 +36,28 @@ pub(crate) const JOURNAL: &str = "journal";
 /// Segments of the journal, so small that some are filled, copied and removed in each life.
 const SEGMENT_BYTES: u64 = 48 << 10;
 
-/// Opens the store of the kind that the directory's name gives.
+/// Opens the store of the kind that the directory's name gives, or the database at a URL.
 pub(crate) fn open_store(dir: &Path) -> Arc<dyn Store> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     let now = Timestamp::from_millis(u64::try_from(since_1970.as_millis()).expect("it fits"));
+    #[cfg(feature = "postgres")]
+    if let Some(url) = dir.to_str().filter(|it| is_database(it)) {
+        // The runtime of the connections is not that of the caller.
+        let url = url.to_owned();
+        let connect = move || crate::postgres::block_on(rungs::stores::Postgres::connect(&url));
+        let opened = std::thread::spawn(connect).join().expect("no panic");
+        return Arc::new(opened.unwrap_or_else(|error| panic!("{error}: {error:?}")));
+    }
     if dir.ends_with(JOURNAL) {
         let opened = Journal::open_sized(dir, now, SEGMENT_BYTES);
         return Arc::new(opened.unwrap_or_else(|error| panic!("{error}: {error:?}")));
     }
     Arc::new(Sled::open_with(dir, now).unwrap_or_else(|error| panic!("{error}: {error:?}")))
+}
+
+/// Returns `true` if a store is named by the URL of a database.
+fn is_database(dir: &str) -> bool {
+    dir.starts_with("postgres://")
 }
 
 /// The work of a child.
@@ -93,6 +106,9 @@ impl Plan {
         let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
         let quick =
             |retries| Backoff::new(retries, Duration::from_millis(2), Duration::from_millis(20));
+        // Other stores release the leases of a dead process when they are opened; those in a database expire.
+        let is_database = self.dir.to_str().is_some_and(is_database);
+        let lease = if is_database { Duration::from_secs(1) } else { Settings::default().lease };
         Engine::builder()
             .store(open_store(&self.dir))
             .http(Http::new().network(network.clone()))
@@ -100,6 +116,7 @@ impl Plan {
             .settings(
                 Settings::default()
                     .with_concurrency(8)
+                    .with_lease(lease)
                     .with_pacing(Pacing::default().with_per_host(6))
                     .with_retry(quick(2))
                     .with_webhook_retry(quick(20)),

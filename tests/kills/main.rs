@@ -1,7 +1,8 @@
 //! A working process is killed at random times, repeatedly on the same directory. No acknowledged batch is lost, no
 //! credit is charged twice, and each batch has one notification.
 //!
-//! The stores on disk take turns; `RUNGS_KILL_STORE` selects one, `sled` or `journal`.
+//! The stores on disk take turns; `RUNGS_KILL_STORE` selects one, `sled` or `journal`. In another test a database is
+//! disconnected and crashes while the processes work.
 //! `RUNGS_KILLS` sets the number of kills (36 by default) and `RUNGS_KILL_SEED` the seed of their times, which are then
 //! the same as far as a real clock and a real disk allow.
 
@@ -9,6 +10,12 @@
 
 mod books;
 mod child;
+#[cfg(feature = "postgres")]
+mod database;
+#[cfg(feature = "postgres")]
+#[path = "../it/support/postgres.rs"]
+#[allow(dead_code)]
+mod postgres;
 mod world;
 
 use std::collections::BTreeMap;
@@ -58,6 +65,57 @@ fn kills_lose_no_batch_and_double_no_charge() {
     }
 
     println!("{figures}in {:.1?}, seed {seed}", began.elapsed());
+}
+
+/// Kills of processes that work on a database, unless `RUNGS_KILLS` sets another number.
+#[cfg(feature = "postgres")]
+const DATABASE_KILLS: u32 = 20;
+
+#[cfg(feature = "postgres")]
+#[test]
+fn kills_and_crashes_of_a_database_lose_no_batch_and_double_no_charge() {
+    use database::Fault;
+
+    let kills = number("RUNGS_KILLS");
+    let kills = kills.map_or(DATABASE_KILLS, |it| u32::try_from(it).expect("fewer kills"));
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let seed = number("RUNGS_KILL_SEED").unwrap_or_else(|| u64::from(since_1970.subsec_nanos()));
+    let _seed = SaidOnFailure(seed);
+    let (mut dice, mut figures, began) = (Dice(seed), Figures::default(), Instant::now());
+    let mut faults = BTreeMap::<Fault, u32>::new();
+    let server = postgres::Server::start();
+    let dir = std::path::PathBuf::from(server.url());
+    let (seen, inbox) = channel();
+    let world = World::start(&seen);
+    let mut told = Told::default();
+
+    for round in 0..kills {
+        let again = told.some_keys(&mut dice);
+        let plan = Plan { dir: dir.clone(), world: world.urls(), round, again, finish: false };
+        let (moment, fault) = (Moment::draw(round, &mut dice), Fault::draw(&mut dice));
+        *faults.entry(fault).or_default() += 1;
+        let phase = thread::scope(|scope| {
+            let run = Run::start(&plan, &seen);
+            let inflicted = database::inflict(&server, fault, &mut dice, scope);
+            let phase = run.kill_at(moment, &mut dice, &inbox, &mut told);
+            inflicted.join().expect("the server works again");
+            phase
+        });
+        *figures.phases.entry(phase).or_default() += 1;
+        if dice.roll(4) != 0 {
+            Books::open(&dir).check(&mut told, &world);
+        }
+    }
+
+    database::release_leases(&*child::open_store(&dir));
+    let again = told.some_keys(&mut dice);
+    let plan = Plan { dir: dir.clone(), world: world.urls(), round: kills, again, finish: true };
+    Run::start(&plan, &seen).finish(&inbox, &mut told);
+    let books = Books::open(&dir);
+    books.check(&mut told, &world);
+    books.check_all_is_done(&world);
+    figures.add(&books, &told, &world);
+    println!("{figures}faults {faults:?}, in {:.1?}, seed {seed}", began.elapsed());
 }
 
 /// One store from its making over `kills` kills to the end of all its work.

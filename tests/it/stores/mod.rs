@@ -9,3 +9,5 @@ mod disk;
 mod journal;
 #[cfg(all(unix, feature = "objects", feature = "journal", feature = "html"))]
 mod objects;
+#[cfg(all(unix, feature = "postgres"))]
+mod postgres;

@@ -4,6 +4,8 @@ pub(crate) mod checks;
 pub(crate) mod failing;
 pub(crate) mod fetchers;
 pub(crate) mod paused;
+#[cfg(all(unix, feature = "postgres"))]
+pub(crate) mod postgres;
 #[cfg(feature = "objects")]
 pub(crate) mod s3;
 

@@ -53,7 +53,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example: rungs estimate https://example.com/ --max-tier 3")]
     Estimate(EstimateArgs),
     /// Check the programs that each tier and mode needs, and print how to install what is missing.
-    Doctor,
+    Doctor(DoctorArgs),
 }
 
 /// Options of a page.
@@ -141,8 +141,8 @@ pub(crate) struct ScrapeArgs {
 pub(crate) struct BatchArgs {
     /// File with one URL or JSON object per line, or - for standard input. Lines that begin with # are skipped.
     pub(crate) file: PathBuf,
-    /// Directory for jobs and results, or journal:DIR for the journal. With it, a rerun resumes and fetches no page
-    /// twice. Defaults to memory.
+    /// Directory for jobs and results, journal:DIR for the journal, or postgres://USER@HOST/DATABASE. With it, a rerun
+    /// resumes and fetches no page twice. Defaults to memory.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// URL of an object store for results, such as s3://bucket/prefix or file:///directory. Needs --store, which keeps
@@ -183,8 +183,8 @@ pub(crate) struct ServeArgs {
     /// Address to listen on [default: 127.0.0.1:8080]. Other than loopback addresses require an API key.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Directory for jobs and results, or journal:DIR for the journal. Defaults to memory, which is lost when the
-    /// process ends.
+    /// Directory for jobs and results, journal:DIR for the journal, or postgres://USER@HOST/DATABASE. Defaults to
+    /// memory, which is lost when the process ends.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// URL of an object store for results, such as s3://bucket/prefix or file:///directory. Needs --store, which keeps
@@ -241,7 +241,8 @@ pub(crate) struct GrantArgs {
     /// a random key.
     #[arg(long, requires = "credits")]
     pub(crate) key: Option<String>,
-    /// Directory of the store, or journal:DIR. No other process may have it open.
+    /// Directory of the store, journal:DIR, or postgres://USER@HOST/DATABASE. No other process may have a directory
+    /// open.
     #[arg(long, value_name = "DIR", required_unless_present = "url", conflicts_with = "url")]
     pub(crate) store: Option<PathBuf>,
     /// Address of a running service, such as http://127.0.0.1:8080. RUNGS_ADMIN_KEY holds an API key with the scope
@@ -254,9 +255,17 @@ pub(crate) struct GrantArgs {
 pub(crate) struct StatusArgs {
     /// Id of a batch, for example batch_0191d2a4-5b6c-7000-8000-000000000001. Defaults to all batches.
     pub(crate) batch: Option<rungs::core::id::BatchId>,
-    /// Directory of the store, or journal:DIR. No other process may have it open.
+    /// Directory of the store, journal:DIR, or postgres://USER@HOST/DATABASE. No other process may have a directory
+    /// open.
     #[arg(long, value_name = "DIR")]
     pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Database to check: postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,28 @@
 //! `rungs doctor`: checks the programs that each tier and mode needs.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rungs::core::tier::Tier;
 use rungs::fetch::{Chrome, Pdf, Tesseract};
+use rungs::stores::Postgres;
 
+use crate::args::DoctorArgs;
+use crate::error::{CliError, CommandResult};
 use crate::print;
+use crate::store::StorePath;
+
+/// The age from which an open transaction is a problem.
+const OLD_TRANSACTION: Duration = Duration::from_mins(1);
 
 /// The result of one check: the details if it passed, or the remedy.
 type Check = Result<String, String>;
 
-/// Prints one line per tier and mode.
-pub(crate) async fn run() -> ExitCode {
+/// Prints one line per tier and mode, or the state of a database.
+pub(crate) async fn run(args: DoctorArgs) -> CommandResult {
+    if let Some(store) = args.store {
+        return database(StorePath::parse(&store)).await;
+    }
     for tier in Tier::ALL {
         let label = format!("tier {:<4} {:<8}", tier.number(), tier.name());
         match tier {
@@ -22,7 +33,7 @@ pub(crate) async fn run() -> ExitCode {
     }
     print_check(&format!("mode pdf  {:<8}", ""), pdf().await);
     print_check(&format!("mode ocr  {:<8}", ""), ocr().await);
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print_check(label: &str, check: Check) {
@@ -52,4 +63,41 @@ async fn ocr() -> Check {
     let found = Tesseract::new().installed().await.map_err(|error| error.to_string())?;
     let languages = found.languages.join(", ");
     Ok(format!("{}, {}, languages: {languages}", found.version, found.program.display()))
+}
+
+/// Prints the state of a database: what slows claims down, and what fills the disk.
+async fn database(store: StorePath) -> CommandResult {
+    let StorePath::Postgres(url) = store else {
+        let message =
+            "--store: only a database is checked: use --store postgres://USER@HOST/DATABASE";
+        return Err(CliError::Usage(message.to_owned()));
+    };
+    let store = Postgres::connect(&url).await.map_err(|error| CliError::failed(&error))?;
+    let report = store.inspect().await.map_err(|error| CliError::failed(&error))?;
+    print::line(format_args!("server              PostgreSQL {}", report.server));
+    let connection = if report.is_direct {
+        "direct"
+    } else {
+        "pooled by transactions: new work of other processes is seen within a second"
+    };
+    print::line(format_args!("connection          {connection}"));
+    print::line(format_args!("records             {}", report.records));
+    print::line(format_args!("dead records        {}", report.dead_records));
+    match report.oldest_transaction {
+        None => print::line(format_args!("oldest transaction  none open")),
+        Some(age) => {
+            let seconds = age.as_secs();
+            let note = if age > OLD_TRANSACTION {
+                ": end it, because vacuum cannot remove dead records meanwhile"
+            } else {
+                ""
+            };
+            print::line(format_args!("oldest transaction  {seconds} s{note}"));
+        }
+    }
+    for relation in report.sizes {
+        let mebibytes = relation.bytes.div_ceil(1 << 20);
+        print::line(format_args!("{:<19} {mebibytes} MiB", relation.name));
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -59,7 +59,7 @@ async fn in_store(dir: &Path, account: AccountId, amount: Option<Amount>) -> Res
         );
         return Err(CliError::Usage(message));
     }
-    let store = store.open().map_err(|error| match error {
+    let store = store.open().await.map_err(|error| match error {
         OpenError::Store(StoreError::InUse { .. }) => CliError::Failed(format!(
             "the store in {path} is in use: grant through the running service with `--url http://127.0.0.1:8080` and an \
              API key from `rungs key NAME --admin` in {ADMIN_KEY}, or stop the service"

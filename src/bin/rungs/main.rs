@@ -66,6 +66,6 @@ async fn run(command: Command) -> CommandResult {
         Command::Grant(args) => grant::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Estimate(args) => estimate::run(args).await,
-        Command::Doctor => Ok(doctor::run().await),
+        Command::Doctor(args) => doctor::run(args).await,
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: StatusArgs) -> CommandResult {
         let path = args.store.display();
         return Err(CliError::Usage(format!("no store in {path}: check the path of --store")));
     }
-    let store = store.open().map_err(|error| match error {
+    let store = store.open().await.map_err(|error| match error {
         OpenError::Store(StoreError::InUse { .. }) => CliError::Failed(in_use(&args)),
         error => error.into(),
     })?;

@@ -1,57 +1,76 @@
-//! The store that `--store` names: a directory with sled, or `journal:` and a directory.
+//! The store that `--store` names: a directory with sled, `journal:` and a directory, or the URL of a database.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rungs::ports::store::{Store, StoreError};
-use rungs::stores::{Journal, Sled};
+use rungs::stores::{Journal, Postgres, Sled};
 
 use crate::error::CliError;
 
 /// The prefix of a journal's directory.
 const JOURNAL: &str = "journal:";
 
+/// The beginnings of a database's URL.
+const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
+
 /// A value of `--store`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StorePath {
-    pub(crate) dir: PathBuf,
-    is_journal: bool,
+pub(crate) enum StorePath {
+    /// The directory of a sled store.
+    Sled(PathBuf),
+    /// The directory of a journal.
+    Journal(PathBuf),
+    /// The URL of a database.
+    Postgres(String),
 }
 
 impl StorePath {
     pub(crate) fn parse(given: &Path) -> Self {
-        match given.to_str().and_then(|it| it.strip_prefix(JOURNAL)) {
-            Some(dir) => Self { dir: PathBuf::from(dir), is_journal: true },
-            None => Self { dir: given.to_owned(), is_journal: false },
+        let text = given.to_str().unwrap_or_default();
+        if let Some(dir) = text.strip_prefix(JOURNAL) {
+            Self::Journal(PathBuf::from(dir))
+        } else if POSTGRES.iter().any(|it| text.starts_with(it)) {
+            Self::Postgres(text.to_owned())
+        } else {
+            Self::Sled(given.to_owned())
         }
     }
 
     /// Opens the store, creating it if it is missing.
-    pub(crate) fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
-        let (dir, shown) = (&self.dir, self.dir.display());
-        if dir.as_os_str().is_empty() {
-            let message = "--store: the directory is missing: use --store journal:DIR";
-            return Err(OpenError::Usage(message.to_owned()));
-        }
-        let opened: Result<Arc<dyn Store>, StoreError> = if self.is_journal {
-            Journal::open(dir).map(|it| Arc::new(it) as _)
-        } else {
-            Sled::open(dir).map(|it| Arc::new(it) as _)
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
+        let opened: Result<Arc<dyn Store>, StoreError> = match self {
+            Self::Sled(dir) | Self::Journal(dir) if dir.as_os_str().is_empty() => {
+                let message = "--store: the directory is missing: use --store journal:DIR";
+                return Err(OpenError::Usage(message.to_owned()));
+            }
+            Self::Sled(dir) => Sled::open(dir).map(|it| Arc::new(it) as _),
+            Self::Journal(dir) => Journal::open(dir).map(|it| Arc::new(it) as _),
+            Self::Postgres(url) => Postgres::connect(url).await.map(|it| Arc::new(it) as _),
         };
-        opened.map_err(|error| match error {
-            StoreError::OtherStore { .. } if self.is_journal => OpenError::Usage(format!(
-                "--store: {shown} holds a sled store: use --store {shown}"
-            )),
-            StoreError::OtherStore { .. } => OpenError::Usage(format!(
-                "--store: {shown} holds a journal: use --store {JOURNAL}{shown}"
-            )),
-            error => OpenError::Store(error),
+        opened.map_err(|error| match (self, error) {
+            (Self::Journal(dir), StoreError::OtherStore { .. }) => {
+                let shown = dir.display();
+                OpenError::Usage(format!(
+                    "--store: {shown} holds a sled store: use --store {shown}"
+                ))
+            }
+            (Self::Sled(dir), StoreError::OtherStore { .. }) => {
+                let shown = dir.display();
+                OpenError::Usage(format!(
+                    "--store: {shown} holds a journal: use --store {JOURNAL}{shown}"
+                ))
+            }
+            (_, error) => OpenError::Store(error),
         })
     }
 
-    /// Returns `true` if there is something to open.
+    /// Returns `true` if there is something to open. A database is always opened: its server reports if it is missing.
     pub(crate) fn exists(&self) -> bool {
-        self.dir.is_dir()
+        match self {
+            Self::Sled(dir) | Self::Journal(dir) => dir.is_dir(),
+            Self::Postgres(_) => true,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The program `rungs`, run against a site on loopback.
 
+#[cfg(unix)]
+mod database;
 mod outcomes;
 mod output;
 mod terminal;

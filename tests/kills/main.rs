@@ -80,13 +80,13 @@ fn kills_and_crashes_of_a_database_lose_no_batch_and_double_no_charge() {
     let kills = kills.map_or(DATABASE_KILLS, |it| u32::try_from(it).expect("fewer kills"));
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     let seed = number("RUNGS_KILL_SEED").unwrap_or_else(|| u64::from(since_1970.subsec_nanos()));
-    let _seed = SaidOnFailure(seed);
+    let _shown = SaidOnFailure(seed);
     let (mut dice, mut figures, began) = (Dice(seed), Figures::default(), Instant::now());
     let mut faults = BTreeMap::<Fault, u32>::new();
     let server = postgres::Server::start();
     let dir = std::path::PathBuf::from(server.url());
-    let (seen, inbox) = channel();
-    let world = World::start(&seen);
+    let (facts, inbox) = channel();
+    let world = World::start(&facts);
     let mut told = Told::default();
 
     for round in 0..kills {
@@ -95,7 +95,7 @@ fn kills_and_crashes_of_a_database_lose_no_batch_and_double_no_charge() {
         let (moment, fault) = (Moment::draw(round, &mut dice), Fault::draw(&mut dice));
         *faults.entry(fault).or_default() += 1;
         let phase = thread::scope(|scope| {
-            let run = Run::start(&plan, &seen);
+            let run = Run::start(&plan, &facts);
             let inflicted = database::inflict(&server, fault, &mut dice, scope);
             let phase = run.kill_at(moment, &mut dice, &inbox, &mut told);
             inflicted.join().expect("the server works again");
@@ -110,7 +110,7 @@ fn kills_and_crashes_of_a_database_lose_no_batch_and_double_no_charge() {
     database::release_leases(&*child::open_store(&dir));
     let again = told.some_keys(&mut dice);
     let plan = Plan { dir: dir.clone(), world: world.urls(), round: kills, again, finish: true };
-    Run::start(&plan, &seen).finish(&inbox, &mut told);
+    Run::start(&plan, &facts).finish(&inbox, &mut told);
     let books = Books::open(&dir);
     books.check(&mut told, &world);
     books.check_all_is_done(&world);

@@ -249,7 +249,7 @@ mod tests {
     use super::*;
     use crate::core::claims::{AccountShare, SiteShare};
     use crate::core::fixtures::{MINE, at, job};
-    use crate::core::job::JobState;
+    use crate::core::job::{Job, JobState};
     use crate::core::record::Queue;
     use crate::core::request::{Item, Limits};
 

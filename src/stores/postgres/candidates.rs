@@ -215,7 +215,7 @@ fn long(number: usize) -> i64 {
 
 /// Returns a slot at which a walk begins. Walks that all began at the first would favor its sites.
 fn random_slot() -> i16 {
-    let random = getrandom::u32().unwrap_or_default() % SLOTS.unsigned_abs() as u32;
+    let random = getrandom::u32().unwrap_or_default() % u32::from(SLOTS.unsigned_abs());
     i16::try_from(random).unwrap_or_default()
 }
 

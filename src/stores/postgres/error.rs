@@ -69,7 +69,7 @@ impl Failure {
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {
-    error.source().is_some_and(|it| it.is::<std::io::Error>())
+    error.source().is_some_and(<dyn Error>::is::<std::io::Error>)
 }
 
 /// Returns the error of a connection attempt, with its remedy.

@@ -121,7 +121,9 @@ async fn listen(target: &Arc<Target>, own: &str, heard: &[Arc<Notify>; QUEUES.le
             }
         }
         // Whatever was missed meanwhile.
-        heard.iter().for_each(|it| it.notify_one());
+        for heard in heard {
+            heard.notify_one();
+        }
         sleep(AGAIN.exact(failures.max(1), 2)).await;
     }
 }
@@ -147,7 +149,7 @@ async fn hear(
     let driving = drive(driver, session.abandoned(), notified);
     let listening = async {
         session.execute(&format!("LISTEN {}", target.quoted_schema())).await?;
-        Ok(std::future::pending::<()>().await)
+        std::future::pending().await
     };
     tokio::select! {
         _ = driving => Ok(()),

@@ -241,18 +241,18 @@ impl Committer {
         self.write_after(session, changes, begin).await
     }
 
-    /// Writes and commits in the transaction that `begin` begins.
+    /// Writes and commits in the transaction that `opening` begins.
     async fn write_after(
         &self,
         session: &Session,
         changes: &Changes,
-        begin: impl Future<Output = Result<(), Failure>>,
+        opening: impl Future<Output = Result<(), Failure>>,
     ) -> Result<(), Setback> {
         let mut params = changes.columns.params().to_vec();
         params.push((&changes.relaxed, Type::BOOL));
         let written = session.query(&self.statements.write, &params);
-        let (begun, written) = tokio::join!(biased; begin, written);
-        let written = match begun.and(written) {
+        let (opened, written) = tokio::join!(biased; opening, written);
+        let written = match opened.and(written) {
             Ok(rows) => rows,
             Err(failure) => {
                 roll_back(session).await;
@@ -260,8 +260,8 @@ impl Committer {
             }
         };
         let row = written.first().map(|it| (it.get::<_, i64>(0), it.get::<_, String>(1)));
-        let (changed, transaction) = row.unwrap_or_default();
-        if usize::try_from(changed) != Ok(changes.columns.len()) {
+        let (count, transaction) = row.unwrap_or_default();
+        if usize::try_from(count) != Ok(changes.columns.len()) {
             roll_back(session).await;
             return Err(Setback::NotWritten(Failure::Conflict));
         }

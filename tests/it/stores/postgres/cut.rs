@@ -57,7 +57,7 @@ fn forward(mut client: UnixStream, server: &Path, cut: Cut, left: &AtomicUsize) 
         let _ = std::io::copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Both);
     });
-    let mut bytes = [0; 65_536];
+    let mut bytes = vec![0; 65_536];
     while let Ok(count @ 1..) = client.read(&mut bytes) {
         let sent = &bytes[..count];
         let is_cut = sent.ends_with(COMMIT)

@@ -88,7 +88,9 @@ async fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
     let builder = setup::builder(&args.page.net)?.settings(settings);
     let bodies = args.bodies.as_deref();
     let built = match &args.store {
-        Some(dir) => bodies::attach(builder, StorePath::parse(dir).open().await?, bodies).await?.build(),
+        Some(dir) => {
+            bodies::attach(builder, StorePath::parse(dir).open().await?, bodies).await?.build()
+        }
         None => bodies::refuse(builder, bodies)?.store(Memory::default()).build(),
     };
     built.map_err(setup::build_error)

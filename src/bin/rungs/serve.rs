@@ -186,7 +186,9 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     });
     let bodies = args.bodies.as_deref().or(config.bodies.as_deref());
     let built = match args.store.as_ref().or(config.store.as_ref()) {
-        Some(dir) => bodies::attach(builder, StorePath::parse(dir).open().await?, bodies).await?.build(),
+        Some(dir) => {
+            bodies::attach(builder, StorePath::parse(dir).open().await?, bodies).await?.build()
+        }
         None => bodies::refuse(builder, bodies)?.store(Memory::default()).build(),
     };
     built.map_err(setup::build_error)

@@ -21,8 +21,8 @@ pub(crate) async fn attach(
     let previous = store.bodies();
     let builder = builder.store(store);
     let Some(url) = url else { return Ok(builder) };
-    let objects = Objects::open(url).map_err(failed)?;
-    objects.check().await.map_err(failed)?;
+    let objects = Objects::open(url).map_err(|it| failed(&it))?;
+    objects.check().await.map_err(|it| failed(&it))?;
     Ok(builder.bodies(match previous {
         Some(previous) => objects.with_previous(previous),
         None => objects,
@@ -31,22 +31,21 @@ pub(crate) async fn attach(
 
 /// Refuses an object store beside a store in memory: nothing would remove its objects after the end of the process.
 pub(crate) fn refuse(builder: EngineBuilder, url: Option<&str>) -> Result<EngineBuilder, CliError> {
-    match url {
-        None => Ok(builder),
-        Some(_) => {
-            let message = "--bodies: the jobs are in memory, so nothing would remove the results later: add --store";
-            Err(CliError::Usage(message.to_owned()))
-        }
+    if url.is_none() {
+        return Ok(builder);
     }
+    let message =
+        "--bodies: the jobs are in memory, so nothing would remove the results later: add --store";
+    Err(CliError::Usage(message.to_owned()))
 }
 
-fn failed(error: StoreError) -> CliError {
+fn failed(error: &StoreError) -> CliError {
     let source = error.source().and_then(|it| it.downcast_ref::<ObjectsError>());
     match source {
         Some(error @ (ObjectsError::Url { .. } | ObjectsError::Settings { .. })) => {
             CliError::Usage(format!("--bodies: {error}"))
         }
         Some(error) => CliError::Failed(format!("--bodies: {error}")),
-        None => CliError::failed(&error),
+        None => CliError::failed(error),
     }
 }

@@ -50,10 +50,12 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn open(url: &str, options: &ObjectsOptions) -> Result<Self, ObjectsError> {
+    pub(super) fn open(url: &str, options: ObjectsOptions) -> Result<Self, ObjectsError> {
         let place = Place::parse(url)?;
         let values = options.values(place.provider.variables());
-        let explainer = Explainer::new(place.clone(), &values, options.timeout);
+        let limit = options.timeout;
+        let explainer = Explainer::new(place.clone(), &values, limit);
+        let permits = options.max_requests.clamp(1, Semaphore::MAX_PERMITS);
         let store = match place.provider {
             Provider::Directory => directory(&place),
             Provider::S3 => s3(&place, &values, options),
@@ -68,8 +70,8 @@ impl Bucket {
         Ok(Self {
             store,
             explainer,
-            permits: Semaphore::new(options.max_requests.clamp(1, Semaphore::MAX_PERMITS)),
-            limit: options.timeout,
+            permits: Semaphore::new(permits),
+            limit,
             writer,
             objects_put: AtomicU64::new(0),
             packs: Packs::default(),
@@ -265,26 +267,26 @@ macro_rules! configured {
     };
 }
 
-fn s3(place: &Place, values: &[(String, String)], options: &ObjectsOptions) -> Opened {
+fn s3(place: &Place, values: &[(String, String)], options: ObjectsOptions) -> Opened {
     let builder = configured!(AmazonS3Builder::new(), values)
         .with_bucket_name(&place.bucket)
-        .with_retry(retry(options))
+        .with_retry(retry(&options))
         .with_http_connector(Transport::new(options));
     Ok(Box::new(builder.build()?))
 }
 
-fn gcs(place: &Place, values: &[(String, String)], options: &ObjectsOptions) -> Opened {
+fn gcs(place: &Place, values: &[(String, String)], options: ObjectsOptions) -> Opened {
     let builder = configured!(GoogleCloudStorageBuilder::new(), values)
         .with_bucket_name(&place.bucket)
-        .with_retry(retry(options))
+        .with_retry(retry(&options))
         .with_http_connector(Transport::new(options));
     Ok(Box::new(builder.build()?))
 }
 
-fn azure(place: &Place, values: &[(String, String)], options: &ObjectsOptions) -> Opened {
+fn azure(place: &Place, values: &[(String, String)], options: ObjectsOptions) -> Opened {
     let builder = configured!(MicrosoftAzureBuilder::new(), values)
         .with_container_name(&place.bucket)
-        .with_retry(retry(options))
+        .with_retry(retry(&options))
         .with_http_connector(Transport::new(options));
     Ok(Box::new(builder.build()?))
 }

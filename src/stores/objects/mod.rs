@@ -86,7 +86,7 @@ impl Objects {
     ///
     /// As [`Objects::open`].
     pub fn open_with(url: &str, options: ObjectsOptions) -> Result<Self, StoreError> {
-        let bucket = Bucket::open(url, &options).map_err(ObjectsError::into_store_error)?;
+        let bucket = Bucket::open(url, options).map_err(ObjectsError::into_store_error)?;
         let bucket = Arc::new(bucket);
         Ok(Self { bucket, codec: Arc::default(), previous: None })
     }

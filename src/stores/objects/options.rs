@@ -96,7 +96,9 @@ impl ObjectsOptions {
             values.sort();
         }
         values.extend(self.config.iter().cloned());
-        values.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
+        for (name, _) in &mut values {
+            name.make_ascii_lowercase();
+        }
         values
     }
 }

@@ -86,25 +86,22 @@ pub(super) async fn observed<T>(operation: impl Future<Output = T>) -> (T, Optio
 }
 
 impl Transport {
-    pub(super) fn new(options: &ObjectsOptions) -> Self {
+    pub(super) fn new(options: ObjectsOptions) -> Self {
         let limits = ClientLimits {
             connect_timeout: ClientLimits::default().connect_timeout.min(options.request_timeout),
             max_idle_per_host: options.max_requests,
             ..ClientLimits::default()
         };
-        let clients = Clients::new(options.network.clone(), limits);
+        let clients = Clients::new(options.network, limits);
         Self { clients, limit: options.request_timeout }
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
-        let sent = match timeout(self.limit, self.exchange(request)).await {
-            Ok(sent) => sent,
-            Err(_) => {
-                let reason = format!("no response within {} ms", self.limit.as_millis());
-                Err((HttpErrorKind::Timeout, reason))
-            }
-        };
+        let sent = timeout(self.limit, self.exchange(request)).await.unwrap_or_else(|_| {
+            let reason = format!("no response within {} ms", self.limit.as_millis());
+            Err((HttpErrorKind::Timeout, reason))
+        });
         let (parts, body) = sent.map_err(|(kind, reason)| {
             let error = HttpError::new(kind, io::Error::other(reason.clone()));
             let host = host.clone();
@@ -125,12 +122,11 @@ impl Transport {
     ) -> Result<(Parts, Bytes), (HttpErrorKind, String)> {
         let (mut parts, body) = request.into_parts();
         parts.headers.entry(USER_AGENT).or_insert(AGENT);
-        let body = match body.as_bytes() {
-            Some(bytes) => bytes.clone(),
-            None => {
-                let body = body.collect().await;
-                body.map_err(|it| (HttpErrorKind::Unknown, it.to_string()))?.to_bytes()
-            }
+        let body = if let Some(bytes) = body.as_bytes() {
+            bytes.clone()
+        } else {
+            let body = body.collect().await;
+            body.map_err(|it| (HttpErrorKind::Unknown, it.to_string()))?.to_bytes()
         };
         let request = http::Request::from_parts(parts, Full::new(body));
         let response = self.clients.direct().request(request).await.map_err(|error| {

@@ -37,7 +37,7 @@ impl Bodies for Apart {
     }
 
     fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
-        let is_far = self.reads.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        let is_far = self.reads.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         if is_far { self.reader.get(body) } else { self.writer.get(body) }
     }
 

@@ -16,5 +16,6 @@ pages! {
     Fetchers = "../docs/fetchers.md",
     Stores = "../docs/stores.md",
     Objects = "../docs/objects.md",
+    PostgreSql = "../docs/postgres.md",
     Webhooks = "../docs/webhooks.md",
 }

@@ -337,6 +337,7 @@ fn due(record: &Record) -> Option<(Queue, Timestamp)> {
         Record::Batch(batch) => Some((Queue::Expiry, batch.expires_at?)),
         Record::CacheEntry(it) => Some((Queue::Expiry, it.expires_at)),
         Record::Usage(it) => Some((Queue::Expiry, it.expires_at())),
+        Record::Worker(it) => Some((Queue::Expiry, it.expires_at())),
         _ => None,
     }
 }

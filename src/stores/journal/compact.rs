@@ -432,7 +432,8 @@ mod tests {
                     let value = draws.below(u64::MAX) << draws.below(33);
                     assert_eq!(map.insert(&key, value), model.insert(key.clone(), value));
                 }
-                let (from, to, limit) = (draws.key(), draws.key(), draws.below(5) as usize);
+                let (from, to) = (draws.key(), draws.key());
+                let limit = usize::try_from(draws.below(5)).expect("small");
                 assert_eq!(map.get(&from), model.get(&from).copied(), "{from:?}");
                 if step % 10 == 0 && from <= to {
                     let expected = || model.range(from.clone()..to.clone()).map(|it| *it.1);

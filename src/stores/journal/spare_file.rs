@@ -56,15 +56,15 @@ mod tests {
     fn a_spare_file_takes_space_until_it_is_given_up() {
         let dir = tempfile::tempdir().expect("a directory");
         let space = DiskSpace::new(dir.path().to_owned());
-        let spare = SpareFile::new(dir.path(), 1 << 20);
-        spare.give_up().expect("there is none");
+        let file = SpareFile::new(dir.path(), 1 << 20);
+        file.give_up().expect("there is none");
 
         for _ in 0..2 {
-            spare.hold(&space).expect("there is room");
+            file.hold(&space).expect("there is room");
             let held = File::open(dir.path().join(NAME)).and_then(|it| it.allocated_size());
             assert_eq!(held.expect("it is there"), 1 << 17);
         }
-        spare.give_up().expect("removed");
+        file.give_up().expect("removed");
         assert!(!dir.path().join(NAME).exists());
         let huge = SpareFile::new(dir.path(), u64::MAX);
         huge.hold(&space).expect("what has no room is not created");

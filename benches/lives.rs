@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rungs::core::job::JobState;
-use rungs::core::record::{Claim, Queue, Record};
+use rungs::core::record::{Queue, Record};
 use rungs::ports::store::{Store, Versioned, Write};
 use rungs::stores::{Journal, Memory, Sled, codec};
 use rungs::testkit::store::sample;

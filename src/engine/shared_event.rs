@@ -1,5 +1,6 @@
 //! A progress event that all listeners of a batch share.
 
+#[cfg(feature = "server")]
 use std::sync::OnceLock;
 
 use crate::engine::watch::ProgressEvent;
@@ -8,12 +9,17 @@ use crate::engine::watch::ProgressEvent;
 #[derive(Debug)]
 pub(crate) struct SharedEvent {
     event: ProgressEvent,
+    #[cfg(feature = "server")]
     serialized: OnceLock<String>,
 }
 
 impl SharedEvent {
     pub(super) fn new(event: ProgressEvent) -> Self {
-        Self { event, serialized: OnceLock::new() }
+        Self {
+            event,
+            #[cfg(feature = "server")]
+            serialized: OnceLock::new(),
+        }
     }
 
     /// Returns the event.

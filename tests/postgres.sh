@@ -10,7 +10,7 @@
 # lock on `users` in the directory above.
 set -euo pipefail
 
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1) || true
 [ -n "$bin" ] || bin=$(dirname "$(command -v postgres || true)")
 if [ ! -x "$bin/initdb" ]; then
   echo 'PostgreSQL is not installed: tests/run.sh installs it' >&2

@@ -69,7 +69,7 @@ fn kills_lose_no_batch_and_double_no_charge() {
 
 /// Kills of processes that work on a database, unless `RUNGS_KILLS` sets another number.
 #[cfg(feature = "postgres")]
-const DATABASE_KILLS: u32 = 20;
+const DATABASE_KILLS: u32 = 12;
 
 #[cfg(feature = "postgres")]
 #[test]

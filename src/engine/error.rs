@@ -116,9 +116,7 @@ impl EngineError {
                 | Self::ArtifactNotFound { .. }
         )
     }
-}
 
-impl EngineError {
     /// Returns `true` if the store cannot be reached for now. Nothing was written, and the same call may succeed later.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Store(error) if matches!(**error, StoreError::Unavailable { .. }))

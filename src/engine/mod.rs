@@ -85,8 +85,8 @@ pub use watch::{BatchHandle, ProgressEvent};
 
 use shared::{Adapters, Config, Shared};
 
-/// The longest wait of a shutdown for the store to take what sites have shown, and the heartbeat out.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The longest wait of a shutdown for each of two last writes: the lessons about sites, and the removal of the heartbeat.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// A handle on a running engine. Clones are cheap and share it.
 ///
@@ -175,12 +175,12 @@ impl Engine {
         tokio::select! {
             biased;
             () = shared.commit_lessons() => {}
-            () = shared.sleep(LAST_WORDS) => {}
+            () = shared.sleep(LAST_WRITES) => {}
         }
         tokio::select! {
             biased;
             () = shared.leave_peers() => {}
-            () = shared.sleep(LAST_WORDS) => {}
+            () = shared.sleep(LAST_WRITES) => {}
         }
         lifecycle.stopped.cancel();
     }

@@ -205,7 +205,7 @@ async fn looks(shared: Arc<Shared>) {
     }
 }
 
-/// Ends what this process does for batches that have ended: their pages are abandoned, and those who wait are told.
+/// Ends the work of this process for batches that have ended: abandons their pages and wakes their waiters.
 async fn look(shared: &Shared) -> Result<(), EngineError> {
     let mut batches = shared.running_batches.ids();
     batches.extend(shared.progress.watched());

@@ -118,6 +118,10 @@ async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>
         shared.sleep(RENEWAL_WAIT).await;
         return Ok(Vec::new());
     }
+    if limit == 0 {
+        // Without room there is no need to compute the shares.
+        return Ok(Vec::new());
+    }
     let claim = shared.claim(Queue::Jobs, shared.config.settings.lease, limit);
     let found = shared.claim_due(claim.with_shares(shared.shares())).await?;
     Ok(found

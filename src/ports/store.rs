@@ -212,8 +212,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         Box::pin(std::future::pending())
     }
 
-    /// Returns the time by the clock of the store, by which leases begin and expire. `None`, the default, if the store
-    /// has no clock and the engine's is used.
+    /// Returns the time of the store's clock, which decides when leases begin and expire. `None`, the default, if the
+    /// store has no clock: the engine's is used.
     fn now(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
         Box::pin(std::future::ready(Ok(None)))
     }

@@ -92,7 +92,7 @@ impl World {
         Timestamp::from_millis(at.as_millis().saturating_add_signed(off))
     }
 
-    /// Returns the time by which leases of `engine` begin and end.
+    /// Returns the time that decides when leases of `engine` begin and end.
     pub(crate) fn lease_time(&self, engine: usize) -> Timestamp {
         if self.plan.store != StoreKind::Served {
             return self.now(engine);

@@ -151,8 +151,8 @@ impl Pass<'_> {
     }
 }
 
-/// Reads the attributes that matter for every element in one pass. Returns `true` if they hide it, its marks and their
-/// names.
+/// Reads the attributes that matter for every element in one pass. Returns three things: `true` if they hide the
+/// element, its marks, and the names of its attributes.
 fn read_attributes(nodes: &[Node<'_>], id: Id) -> (bool, Marks, AttributeNames) {
     let mut marks = Marks::default();
     let mut names = AttributeNames::NONE;

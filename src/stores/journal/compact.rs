@@ -15,7 +15,7 @@ use std::ops::{Bound, Range};
 
 /// The most entries of a block. A lookup reads half of them.
 const MOST: usize = 32;
-/// The bytes by which a block grows.
+/// The growth of a block, in bytes.
 const STEP: usize = 64;
 
 /// A value in a block, of at most 255 bytes.

@@ -219,7 +219,7 @@ fn random_slot() -> i16 {
     i16::try_from(random).unwrap_or_default()
 }
 
-/// Reads the parts of a job by which it is picked.
+/// Reads the parts of a job that `JobIndex` needs.
 fn parts(
     row: &Row,
     key: &[u8],

@@ -15,7 +15,7 @@ use super::tls::{Tls, Verification};
 
 /// The schema of an installation whose URL does not name one.
 const DEFAULT_SCHEMA: &str = "rungs";
-/// The variable with the password of a URL that has none, as for every program of Postgres.
+/// The environment variable with the password for a URL without one, as in libpq.
 const PASSWORD: &str = "PGPASSWORD";
 /// The longest identifier of Postgres, in bytes.
 const MAX_IDENTIFIER: usize = 63;

@@ -1,4 +1,4 @@
-//! Facts about the database for whoever runs it.
+//! Facts about the database for its operator.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Wake-ups between processes, as hints: whoever misses one finds the work by polling.
+//! Wake-ups between processes. They are hints: a process that misses one finds the work by polling.
 //!
 //! A notification is a statement of its own after the commit that added work, because inside the transaction it takes a
 //! lock of the whole server. Each process sends ten per second at most.
@@ -47,7 +47,7 @@ impl WakeUps {
     pub(super) fn start(target: &Arc<Target>, readers: &Readers) -> Self {
         let (alive, ended) = mpsc::channel(1);
         let wake_ups = Self { added: Default::default(), heard: Default::default(), _alive: alive };
-        // An id of this process, by which it ignores its own notifications.
+        // A process ignores notifications with its own id.
         let own = format!("{:016x}", getrandom::u64().unwrap_or_default());
         let (added, heard) = (wake_ups.added.clone(), wake_ups.heard.clone());
         let (target, readers) = (Arc::clone(target), readers.clone());

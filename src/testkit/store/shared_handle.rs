@@ -17,7 +17,7 @@ use crate::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write
 
 /// A handle on a store that has several, each as if it were opened by a process of its own.
 ///
-/// It tests what runs several engines on one store. [`SharedHandle::open`] returns another handle, and
+/// Use it to test several engines on one store. [`SharedHandle::open`] returns another handle, and
 /// [`SharedHandle::cut`] takes the connection of one away. A clone is the same handle.
 ///
 /// The store below must honor slots, as [`Memory`](crate::stores::Memory) does.

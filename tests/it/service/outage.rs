@@ -1,4 +1,4 @@
-//! A store that cannot be reached: the service says so, and when to come back.
+//! A store that cannot be reached: the service responds with 503 and a time to retry.
 
 use rungs::stores::Memory;
 use rungs::testkit::store::SharedHandle;

@@ -100,7 +100,7 @@ fn every_result_is_valid_by_its_schema() {
     }
 }
 
-/// Allows null for every field: a page may lack any of them.
+/// Allows null for every field, because a page may lack it.
 fn nullable(mut schema: Value) -> Value {
     let properties = schema["properties"].as_object_mut().expect("properties");
     for field in properties.values_mut() {

@@ -106,7 +106,7 @@ impl Flawed {
         self.fault == fault
     }
 
-    /// Claims what was queued a while ago, whoever has it by now.
+    /// Claims jobs that were queued a while ago, although another claim may have taken them.
     async fn claim_late(&self, claim: &Claim) -> Result<Vec<Versioned>, StoreError> {
         let mut jobs = self.inner.list(ListQuery::new(RecordKind::Job, usize::MAX)).await?;
         jobs.retain(|it| matches!(&it.record, Record::Job(job) if job.lease.is_none()));

@@ -237,9 +237,10 @@ impl Engine {
         Ok(JobSnapshot::new(job, Some(page)))
     }
 
-    /// Loads the page of a job whose record was read before, and passes it to `read` as it is stored.
+    /// Loads the stored page of a job whose record was read before, and passes it to `read` without decoding its large
+    /// values.
     ///
-    /// Costs a fraction of [`Engine::with_page`] if the page is only sent.
+    /// Much cheaper than [`Engine::with_page`] if the page is only sent on.
     ///
     /// # Errors
     ///
@@ -261,7 +262,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::JobNotFound`] if the job has expired since.
+    /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::Store`] if the store cannot be reached.
     pub async fn read_stored_or_error<T>(
         &self,
         job: &Job,
@@ -270,7 +271,7 @@ impl Engine {
         let bytes = match self.stored_bytes(job).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(read(job.failure().map(Err))),
-            Err(error) if error.is_not_found() => return Err(error),
+            Err(error) if error.is_not_found() || error.is_unavailable() => return Err(error),
             Err(error) => return Ok(read(Some(Err(&reported(job, &error))))),
         };
         Ok(match StoredPage::parse(&bytes) {
@@ -293,10 +294,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`EngineError::JobNotFound`] if the job has expired since.
+    /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::Store`] if the store cannot be reached.
     pub async fn with_page_or_error(&self, job: Job) -> Result<JobSnapshot, EngineError> {
         match self.with_page(job.clone()).await {
-            Err(error) if error.is_not_found() => Err(error),
+            Err(error) if error.is_not_found() || error.is_unavailable() => Err(error),
             Err(error) => {
                 let error = reported(&job, &error);
                 Ok(JobSnapshot::unreadable(job, error))

@@ -1,7 +1,7 @@
 //! A page as it is stored.
 //!
-//! A result is read far more often to be sent than to be used. What the API sends of its large values is what the store
-//! keeps: JSON of the same values. They are copied from one to the other and not decoded.
+//! Results are sent far more often than they are inspected. The API sends large values in the JSON in which they are
+//! stored, so they are copied without being decoded.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::ports::prompt::PromptAnswer;
 /// The result of a job as it is stored: the page or the reason for its failure, `None` while the job is unfinished.
 pub type StoredResult<'a> = Option<Result<&'a StoredPage<'a>, &'a JobError>>;
 
-/// A page as it is stored, of which large values are still JSON.
+/// A stored page. Its large values are kept as raw JSON.
 #[derive(Debug)]
 pub struct StoredPage<'a> {
     json: &'a [u8],
@@ -27,7 +27,7 @@ pub struct StoredPage<'a> {
 }
 
 impl<'a> StoredPage<'a> {
-    /// Finds the parts of a page.
+    /// Parses a stored page, without decoding its large values.
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
         let mut parts: PageParts<'_> = serde_json::from_slice(json)?;
         let extracted = &mut parts.extracted;
@@ -41,7 +41,7 @@ impl<'a> StoredPage<'a> {
     ///
     /// # Errors
     ///
-    /// The error of a value that is not of its type, which only a damaged store has.
+    /// An error if a stored value has the wrong type, which happens only in a damaged store.
     pub fn decode(&self) -> Result<Page, serde_json::Error> {
         Page::from_stored(self.json)
     }

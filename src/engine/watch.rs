@@ -22,7 +22,8 @@ const BACKLOG: usize = 1_024;
 /// The interval at which a waiter reads the store, because another process may be running the batch.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The same if the engine looks for ends in other processes, for all waiters at once.
+/// The interval of [`BatchHandle::wait`] if the store is shared: the engine then looks for ends in other processes, for
+/// all waiters at once.
 const SHARED_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A progress event of a batch.
@@ -216,7 +217,7 @@ impl BatchHandle {
     /// not delay your application's own shutdown. [`EngineError::Store`] if the store fails; the handle can be used
     /// again when the store works again.
     pub async fn next_event(&mut self) -> Result<Option<ProgressEvent>, EngineError> {
-        Ok(self.next_shared_event().await?.map(|it| it.event().clone()))
+        Ok(self.next_shared_event().await?.map(SharedEvent::into_event))
     }
 
     /// As [`BatchHandle::next_event`], without a copy of the event for each listener.
@@ -256,7 +257,7 @@ impl BatchHandle {
             match event {
                 Ok(event) => match event.event() {
                     ProgressEvent::BatchEnded { status } => self.ending(*status).await?,
-                    // One that was reported before is no news.
+                    // This end was reported before.
                     ProgressEvent::JobEnded { job } if !self.reported.insert(job.id) => {}
                     _ => return Ok(Some(event)),
                 },
@@ -273,7 +274,6 @@ impl BatchHandle {
         let id = self.id();
         // Before the batch is read, so that no end falls between the two.
         self.events.get_or_insert_with(|| self.engine.shared.progress.subscribe(id));
-        self.read_at = self.engine.shared.monotonic();
         let batch = self.batch().await?;
         if batch.status() != BatchStatus::Processing {
             self.ending(batch.status()).await?;
@@ -285,6 +285,7 @@ impl BatchHandle {
             self.has_begun = true;
         }
         self.caught_up = true;
+        self.read_at = self.engine.shared.monotonic();
         Ok(true)
     }
 

@@ -92,7 +92,7 @@ pub struct Extracted {
     pub content_parts: Vec<ContentPart>,
     /// Warnings: anything omitted or guessed.
     pub warnings: Vec<String>,
-    /// `true` in a stored page whose format text was left out, because `text` has it.
+    /// `true` in a stored page that omits [`Format::Text`] because it equals `text`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) text_is_format: bool,
 }
@@ -119,7 +119,7 @@ impl Extracted {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// Leaves out the format text if it repeats `text`, for storing.
+    /// Drops [`Format::Text`] if it equals `text`, so that it is stored once.
     #[cfg(feature = "engine")]
     pub(crate) fn fold_text(&mut self) {
         let format = self.content.get(&Format::Text);
@@ -129,7 +129,7 @@ impl Extracted {
         }
     }
 
-    /// Restores what [`Extracted::fold_text`] left out.
+    /// Restores what [`Extracted::fold_text`] dropped.
     #[cfg(feature = "engine")]
     pub(crate) fn unfold_text(&mut self) {
         if std::mem::take(&mut self.text_is_format) {

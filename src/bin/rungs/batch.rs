@@ -7,7 +7,6 @@ use rungs::core::id::BatchId;
 use rungs::core::job::Job;
 use rungs::core::request::Item;
 use rungs::engine::{EngineError, Settings};
-use rungs::stores::Memory;
 use rungs::{BatchHandle, Engine, ProgressEvent};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -18,14 +17,13 @@ use crate::error::{CliError, CommandResult};
 use crate::input::{self, Input};
 use crate::results::Results;
 use crate::stop::StopSignal;
-use crate::store::StorePath;
 use crate::{bodies, setup, stop};
 
 /// URLs per batch.
 const CHUNK: usize = 100;
-/// The most batches that have not ended. A slow page holds up its own batch and no other.
+/// The maximum number of batches that have not ended. A slow page holds up its own batch and no other.
 const MAX_OPEN: usize = 1_000;
-/// The most ends of jobs that wait to be written.
+/// The maximum number of ended jobs whose results wait to be written.
 const MAX_PROGRESS: usize = 256;
 
 /// Submits the input in batches and writes the results as they arrive.
@@ -86,14 +84,8 @@ async fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
     settings.pacing.per_second = args.rate;
     settings.retention = args.retention.map_or(settings.retention, setup::hours);
     let builder = setup::builder(&args.page.net)?.settings(settings);
-    let bodies = args.bodies.as_deref();
-    let built = match &args.store {
-        Some(dir) => {
-            bodies::attach(builder, StorePath::parse(dir).open().await?, bodies).await?.build()
-        }
-        None => bodies::refuse(builder, bodies)?.store(Memory::default()).build(),
-    };
-    built.map_err(setup::build_error)
+    let builder = bodies::add_stores(builder, args.store.as_deref(), args.bodies.as_deref());
+    builder.await?.build().map_err(setup::build_error)
 }
 
 /// Progress of a batch of the run.
@@ -168,6 +160,8 @@ impl Run {
                     waiting = waiting.saturating_sub(1);
                 }
                 Some(Progress::BatchEnded(id)) => {
+                    // The task that followed it has ended, or is about to.
+                    followers.join_next().await;
                     results.close(id);
                     self.running.retain(|(_, it)| *it != id);
                 }

@@ -1,19 +1,33 @@
-//! The object store that `--bodies` names.
+//! The stores that `--store` and `--bodies` name.
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 
 use rungs::engine::EngineBuilder;
 use rungs::ports::store::{Store, StoreError};
-use rungs::stores::{Objects, ObjectsError};
+use rungs::stores::{Memory, Objects, ObjectsError};
 
 use crate::error::CliError;
+use crate::store::StorePath;
+
+/// Adds the store that `--store` names, or one in memory, and the object store that `--bodies` names.
+pub(crate) async fn add_stores(
+    builder: EngineBuilder,
+    store: Option<&Path>,
+    url: Option<&str>,
+) -> Result<EngineBuilder, CliError> {
+    match store {
+        Some(path) => attach(builder, StorePath::parse(path).open().await?, url).await,
+        None => Ok(refuse(builder, url)?.store(Memory::default())),
+    }
+}
 
 /// Adds the store, and the object store if there is one. It is checked first, so that a wrong URL or wrong credentials
 /// end the program at once instead of failing every page.
 ///
 /// Results that the store itself holds, from before `--bodies` was given, are still read and removed.
-pub(crate) async fn attach(
+async fn attach(
     builder: EngineBuilder,
     store: Arc<dyn Store>,
     url: Option<&str>,
@@ -30,7 +44,7 @@ pub(crate) async fn attach(
 }
 
 /// Refuses an object store beside a store in memory: nothing would remove its objects after the end of the process.
-pub(crate) fn refuse(builder: EngineBuilder, url: Option<&str>) -> Result<EngineBuilder, CliError> {
+fn refuse(builder: EngineBuilder, url: Option<&str>) -> Result<EngineBuilder, CliError> {
     if url.is_none() {
         return Ok(builder);
     }

@@ -17,7 +17,6 @@ use rungs::service::wire::KnownFields;
 use rungs::service::{
     AllowedHosts, ApiKey, ConnectionLimits, Keys, Metrics, Service, ServiceOptions, serve,
 };
-use rungs::stores::Memory;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -26,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{NetArgs, ServeArgs};
 use crate::driver::BrowserDriver;
 use crate::error::{CliError, CommandResult, io_reason};
-use crate::store::StorePath;
 use crate::{bodies, input, print, setup, stop};
 
 /// Environment variable with an API key. Other users of the machine can read a command line.
@@ -184,14 +182,9 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let builder = weights.fold(builder, |builder, (account, weight)| {
         builder.account_weight(account.clone(), *weight)
     });
-    let bodies = args.bodies.as_deref().or(config.bodies.as_deref());
-    let built = match args.store.as_ref().or(config.store.as_ref()) {
-        Some(dir) => {
-            bodies::attach(builder, StorePath::parse(dir).open().await?, bodies).await?.build()
-        }
-        None => bodies::refuse(builder, bodies)?.store(Memory::default()).build(),
-    };
-    built.map_err(setup::build_error)
+    let store = args.store.as_deref().or(config.store.as_deref());
+    let url = args.bodies.as_deref().or(config.bodies.as_deref());
+    bodies::add_stores(builder, store, url).await?.build().map_err(setup::build_error)
 }
 
 /// Adds the proxies that accounts bring.

@@ -92,8 +92,8 @@ pub fn refresh(response: &Response<'_>) -> Option<Refresh> {
     (!blocked).then_some(refresh)
 }
 
-/// Returns `true` if a body seems to have a meta refresh: many pages have another equivalent of a header, and the word
-/// somewhere else.
+/// Returns `true` if a body probably has a meta refresh. Many pages use `http-equiv` for another header and contain the
+/// word elsewhere.
 fn has_equivalent(body: &[u8]) -> bool {
     const NAME: &[u8] = b"http-equiv";
     const VALUE: &[u8] = b"refresh";

@@ -43,8 +43,7 @@ pub(crate) struct Node<'a> {
     is: Is<'a>,
 }
 
-/// The names of an element's attributes, as a set that may seem to contain more: most elements have none or few, and most
-/// questions about an attribute need no search.
+/// The set of an element's attribute names, with false positives: a name that is not in it needs no search.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AttributeNames(u32);
 

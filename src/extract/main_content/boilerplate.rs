@@ -32,7 +32,8 @@ fn holds_stem(lower: &str) -> bool {
     bytes.iter().enumerate().any(|(at, it)| STEM_STARTS[usize::from(*it)] && begins(at))
 }
 
-/// Returns `true` if a word is in a list. Most differ in their first byte, where no call to compare them pays.
+/// Returns `true` if a word is in a list. Most differ in their first byte, so comparing bytes here is cheaper
+/// than a call.
 fn is_in(word: &str, list: &[&str]) -> bool {
     let first = word.bytes().next();
     list.iter().any(|it| it.bytes().next() == first && *it == word)

@@ -121,7 +121,7 @@ fn begins_like(text: &str, phrases: &[&str]) -> bool {
     let first = text.bytes().next();
     let from = phrases.partition_point(|it| it.bytes().next() < first);
     let same = phrases.iter().skip(from).take_while(|it| it.bytes().next() == first);
-    // Most phrases differ in their first bytes, where no call to compare them pays.
+    // Most phrases differ in their first bytes, so comparing bytes here is cheaper than a call.
     let begins = |it: &&str| {
         it.len() <= text.len() && it.bytes().zip(text.bytes()).all(|(left, right)| left == right)
     };

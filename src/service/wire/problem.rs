@@ -228,7 +228,7 @@ pub(crate) fn problem_of_status(status: u16) -> Problem {
 
 /// Creates the error for a store that cannot be reached.
 fn store_unavailable() -> Problem {
-    let message = "the store cannot be reached: retry in some seconds";
+    let message = "the store cannot be reached: retry in a few seconds";
     Problem::new(503, "SERVICE_UNAVAILABLE", message).after(RETRY_SECS)
 }
 

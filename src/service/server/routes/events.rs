@@ -153,13 +153,13 @@ impl EventStream {
         jobs.retain(|it| it.state.is_ended());
         jobs.sort_by_key(|it| (it.ended_at, it.index));
         for job in &jobs {
-            self.job_ended(job, || wire::job_ended_event(job).to_lines()).await?;
+            self.job_ended(job, || wire::job_ended_lines(job)).await?;
         }
         if batch.status() == BatchStatus::Processing {
             return Ok(false);
         }
         let id = format!("{}{END}", self.sent.event_id());
-        self.send(Some(&id), &wire::batch_completed_event(&batch).to_lines()).await?;
+        self.send(Some(&id), &wire::batch_completed_lines(&batch)).await?;
         Ok(true)
     }
 

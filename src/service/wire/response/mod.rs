@@ -19,7 +19,7 @@ pub(crate) use batch::{
 };
 pub(crate) use deliveries::{deliveries, delivery};
 pub(crate) use estimate::{batch_estimate, estimate};
-pub(crate) use events::{batch_completed_event, event_lines, job_ended_event};
+pub(crate) use events::{batch_completed_lines, event_lines, job_ended_lines};
 pub(crate) use job::{job, job_accepted};
 pub(crate) use ledger::ledger;
 pub(crate) use scrape::billing;

@@ -69,7 +69,7 @@ pub(crate) fn scraped(job: &Job, page: &StoredPage<'_>, warnings: &Warnings) -> 
 }
 
 /// Returns the fields of [`scrape_object`].
-pub(crate) fn scrape_fields<'a>(job: &Job, page: &'a StoredPage<'_>) -> Object<'a> {
+pub(super) fn scrape_fields<'a>(job: &Job, page: &'a StoredPage<'_>) -> Object<'a> {
     let page = page.parts();
     let extracted = &page.extracted;
     let billing = billing(job);
@@ -105,7 +105,7 @@ pub(crate) fn scrape_fields<'a>(job: &Job, page: &'a StoredPage<'_>) -> Object<'
     object
 }
 
-/// Returns what the page and its response are called.
+/// Returns the page's title, author, dates, description and metadata, and the response's URL and headers.
 fn about<'a>(page: &'a PageParts<'_>) -> impl Iterator<Item = (&'static str, Field<'a>)> {
     let extracted = &page.extracted;
     let declared = [
@@ -202,7 +202,7 @@ fn formats<'a>(
         ("filtered_content", extracted.filtered_content),
         ("profile", extracted.profile),
         ("evidence", extracted.evidence),
-        ("content_parts", extracted.content_parts.filter(|it| it.get() != "[]")),
+        ("content_parts", extracted.content_parts),
     ];
     let stored = top.chain(fields);
     let stored = stored.filter_map(|(name, value)| Some((name, Field::Stored(value?))));
@@ -236,7 +236,7 @@ pub(super) fn to_json(object: &Object<'_>, size: usize) -> String {
     String::from_utf8(json).expect("JSON is UTF-8")
 }
 
-/// Returns the approximate size of the JSON of a result. A format is in it up to three times, and a stored page is JSON.
+/// Estimates the JSON size of a result in bytes: a format appears up to three times, so a stored page counts twice.
 pub(super) fn size_of(result: StoredResult<'_>) -> usize {
     const WITHOUT_PAGE: usize = 2_048;
     WITHOUT_PAGE + result.and_then(Result::ok).map_or(0, |it| it.size_bytes() * 2)

@@ -84,7 +84,9 @@ async fn database(store: StorePath) -> CommandResult {
     print::line(format_args!("records             {}", report.records));
     print::line(format_args!("dead records        {}", report.dead_records));
     match report.oldest_transaction {
-        None => print::line(format_args!("oldest transaction  none open")),
+        None => print::line(format_args!(
+            "oldest transaction  none open that this user may see (pg_read_all_stats shows all)"
+        )),
         Some(age) => {
             let seconds = age.as_secs();
             let note = if age > OLD_TRANSACTION {

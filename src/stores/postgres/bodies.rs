@@ -1,7 +1,6 @@
 //! Result bodies in a table: for installations without a store of their own for them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -16,8 +15,8 @@ use crate::stores::compress::BodyCodec;
 
 use super::STORE;
 use super::config::Target;
-use super::error::{Failure, invalid, unavailable};
-use super::link::Link;
+use super::error::{ended, invalid, reason, unavailable};
+use super::link::{Link, PATIENCE};
 use super::reader::Readers;
 use super::statements::Statements;
 
@@ -25,8 +24,6 @@ use super::statements::Statements;
 const QUEUE: usize = 256;
 /// The approximate number of bytes of one statement.
 const GROUP_BYTES: usize = 8 << 20;
-/// The longest time for which a body waits for the connection.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The size from which a body is compressed on a blocking thread.
 const LARGE: usize = 64 << 10;
 const NAME_BYTES: usize = 16;
@@ -84,10 +81,10 @@ async fn write_all(link: Link, statements: Arc<Statements>, mut inbox: mpsc::Rec
         }
         let result = write(&link, &statements, &group).await;
         for pending in group {
-            let result = result.as_ref().copied().map_err(|why| match why {
-                Failure::Lost(why) => unavailable(why.clone()),
-                Failure::Conflict => StoreError::Conflict,
-                Failure::Refused(error) => invalid(told(error)),
+            let result = result.as_ref().copied().map_err(|error| match error {
+                StoreError::Unavailable { .. } => unavailable(reason(error)),
+                StoreError::Conflict => StoreError::Conflict,
+                error => invalid(reason(error)),
             });
             // The caller may no longer wait.
             let _ = pending.reply.send(result);
@@ -95,11 +92,7 @@ async fn write_all(link: Link, statements: Arc<Statements>, mut inbox: mpsc::Rec
     }
 }
 
-fn told(error: &StoreError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-async fn write(link: &Link, statements: &Statements, group: &[Pending]) -> Result<(), Failure> {
+async fn write(link: &Link, statements: &Statements, group: &[Pending]) -> Result<(), StoreError> {
     let deadline = group.iter().map(|it| it.deadline).max().unwrap_or_else(Instant::now);
     let batches: Vec<&[u8]> = group.iter().map(|it| &it.batch.as_bytes()[..]).collect();
     let names: Vec<&[u8]> = group.iter().map(|it| &it.name[..]).collect();
@@ -110,17 +103,11 @@ async fn write(link: &Link, statements: &Statements, group: &[Pending]) -> Resul
         (&bytes as _, Type::BYTEA_ARRAY),
     ];
     loop {
-        let session = link.session(deadline).await.map_err(|it| Failure::Lost(told(&it)))?;
+        let session = link.session(deadline).await?;
         match session.query(&statements.put_body, &params).await {
             Ok(_) => return Ok(()),
             // Writing the same names again changes nothing.
-            Err(Failure::Lost(why)) => {
-                session.abandon();
-                if Instant::now() >= deadline {
-                    return Err(Failure::Lost(why));
-                }
-            }
-            Err(failure) => return Err(failure),
+            Err(failure) => session.may_retry(failure, deadline)?,
         }
     }
 }
@@ -142,8 +129,6 @@ impl Bodies for BodyTable {
             getrandom::fill(&mut name).map_err(|it| invalid(format!("no random name: {it}")))?;
             let (reply, result) = oneshot::channel();
             let deadline = Instant::now() + PATIENCE;
-            let ended =
-                || unavailable("the runtime that opened the store has ended: open the store again");
             let pending = Pending { batch, name, bytes, deadline, reply };
             self.queue.send(pending).await.map_err(|_| ended())?;
             result.await.map_err(|_| ended())??;

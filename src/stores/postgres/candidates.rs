@@ -6,7 +6,6 @@
 //! of others. The number of jobs that wait does not matter for either.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,6 +15,7 @@ use tokio_postgres::types::Type;
 use crate::core::claims::{JobIndex, Priority};
 use crate::core::id::{AccountId, JobId};
 use crate::core::record::{Claim, Key, Queue};
+use crate::core::slots::Slot;
 use crate::core::time::Timestamp;
 use crate::ports::store::StoreError;
 
@@ -40,20 +40,22 @@ const LEAST_LANES: usize = 8;
 /// The time for which the list of accounts with unfinished jobs is kept.
 const ACCOUNTS_LAST: Duration = Duration::from_millis(500);
 /// The number of slots: the end of a walk over all lanes.
-const SLOTS: i16 = 1_024;
+const SLOTS: i16 = Slot::COUNT.cast_signed();
 
 /// The accounts with unfinished jobs, as they were a moment ago.
 #[derive(Debug, Default)]
 struct KnownAccounts {
     accounts: Vec<Vec<u8>>,
     after: Vec<u8>,
+    /// `true` if there were fewer accounts than could be listed.
+    is_complete: bool,
     read_at: Option<Instant>,
 }
 
 /// Reads due jobs.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    known: Mutex<KnownAccounts>,
+    known: KnownAccounts,
 }
 
 /// The jobs that were read for one claim.
@@ -96,7 +98,7 @@ pub(super) struct Query<'a> {
 impl Candidates {
     /// Returns the keys of the jobs whose turn it is. Moves the claim to the database's time first.
     pub(super) async fn pick(
-        &self,
+        &mut self,
         query: &Query<'_>,
         claim: &mut Claim,
     ) -> Result<Vec<Vec<u8>>, Failure> {
@@ -133,22 +135,24 @@ impl Candidates {
         if unseen.is_empty() {
             return Ok(picked);
         }
-        self.walk(query, claim, now, &unseen, &mut found).await?;
+        walk(query, claim, now, &unseen, &mut found).await?;
         Ok(found.pick(claim))
     }
 
     /// Returns the next accounts that have unfinished jobs, in the order of their turns.
-    async fn accounts(&self, query: &Query<'_>, claim: &Claim) -> Result<Vec<Vec<u8>>, Failure> {
+    async fn accounts(
+        &mut self,
+        query: &Query<'_>,
+        claim: &Claim,
+    ) -> Result<Vec<Vec<u8>>, Failure> {
         let after = claim.shares.after.as_ref().map(|it| it.as_str().as_bytes().to_vec());
         let after = after.unwrap_or_default();
         let most = MOST_ACCOUNTS.min(claim.limit.max(LEAST_LANES));
-        {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_fresh = known.read_at.is_some_and(|it| it.elapsed() < ACCOUNTS_LAST);
-            // With fewer accounts than could be listed, all of them are known.
-            if is_fresh && (known.accounts.len() < most || known.after == after) {
-                return Ok(known.accounts.clone());
-            }
+        let known = &self.known;
+        let is_fresh = known.read_at.is_some_and(|it| it.elapsed() < ACCOUNTS_LAST);
+        let are_next = known.after == after && known.accounts.len() >= most;
+        if is_fresh && (known.is_complete || are_next) {
+            return Ok(known.accounts.clone());
         }
         let mut accounts = Self::accounts_after(query, &after, most).await?;
         if accounts.len() < most && !after.is_empty() {
@@ -156,9 +160,9 @@ impl Candidates {
             let rest = Self::accounts_after(query, &[], most - accounts.len()).await?;
             accounts.extend(rest.into_iter().take_while(|it| *it <= after));
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = KnownAccounts { accounts, after, read_at: Some(Instant::now()) };
-        Ok(known.accounts.clone())
+        let is_complete = accounts.len() < most;
+        self.known = KnownAccounts { accounts, after, is_complete, read_at: Some(Instant::now()) };
+        Ok(self.known.accounts.clone())
     }
 
     async fn accounts_after(
@@ -171,42 +175,40 @@ impl Candidates {
         let rows = query.session.query(&query.statements.accounts, &params).await?;
         Ok(rows.iter().map(|it| it.get(0)).collect())
     }
+}
 
-    /// Adds due jobs of these accounts, from lane to lane, beginning at a random slot.
-    async fn walk(
-        &self,
-        query: &Query<'_>,
-        claim: &Claim,
-        now: i64,
-        accounts: &[Vec<u8>],
-        found: &mut Choice,
-    ) -> Result<(), Failure> {
-        let shares = &claim.shares;
-        let busy = shares.sites.iter().filter(|(_, share)| share.in_hand >= share.most);
-        let busy: Vec<&[u8]> = busy.map(|(site, _)| site.as_bytes()).collect();
-        let lanes = (MOST_LANES / accounts.len()).max(LEAST_LANES);
-        let jobs = (claim.limit.saturating_mul(2) / accounts.len()).max(LEAST_LANES);
-        let (lanes, jobs, per_site) =
-            (long(lanes), long(jobs), long(shares.per_site.min(claim.limit)));
-        let slots = slots_of(claim);
-        let start = random_slot();
-        for (from, to) in [(start, SLOTS), (0, start)] {
-            let params = [
-                (&now as _, Type::INT8),
-                (&accounts as _, Type::BYTEA_ARRAY),
-                (&busy as _, Type::BYTEA_ARRAY),
-                (&slots as _, Type::INT2_ARRAY),
-                (&from as _, Type::INT2),
-                (&to as _, Type::INT2),
-                (&per_site as _, Type::INT8),
-                (&jobs as _, Type::INT8),
-                (&lanes as _, Type::INT8),
-            ];
-            let rows = query.session.query(&query.statements.lanes, &params).await?;
-            found.add(&rows, query.passed)?;
-        }
-        Ok(())
+/// Adds due jobs of these accounts, from lane to lane, beginning at a random slot.
+async fn walk(
+    query: &Query<'_>,
+    claim: &Claim,
+    now: i64,
+    accounts: &[Vec<u8>],
+    found: &mut Choice,
+) -> Result<(), Failure> {
+    let shares = &claim.shares;
+    let busy = shares.sites.iter().filter(|(_, share)| share.in_hand >= share.most);
+    let busy: Vec<&[u8]> = busy.map(|(site, _)| site.as_bytes()).collect();
+    let lanes = (MOST_LANES / accounts.len()).max(LEAST_LANES);
+    let jobs = (claim.limit.saturating_mul(2) / accounts.len()).max(LEAST_LANES);
+    let (lanes, jobs, per_site) = (long(lanes), long(jobs), long(shares.per_site.min(claim.limit)));
+    let slots = slots_of(claim);
+    let start = random_slot();
+    for (from, to) in [(start, SLOTS), (0, start)] {
+        let params = [
+            (&now as _, Type::INT8),
+            (&accounts as _, Type::BYTEA_ARRAY),
+            (&busy as _, Type::BYTEA_ARRAY),
+            (&slots as _, Type::INT2_ARRAY),
+            (&from as _, Type::INT2),
+            (&to as _, Type::INT2),
+            (&per_site as _, Type::INT8),
+            (&jobs as _, Type::INT8),
+            (&lanes as _, Type::INT8),
+        ];
+        let rows = query.session.query(&query.statements.lanes, &params).await?;
+        found.add(&rows, query.passed)?;
     }
+    Ok(())
 }
 
 fn long(number: usize) -> i64 {

@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -19,16 +18,14 @@ use crate::stores::codec;
 
 use super::candidates::{Candidates, Query};
 use super::config::Target;
-use super::error::{Failure, from_codec, unavailable};
+use super::error::{Failure, ended, from_codec};
 use super::floor::Floors;
-use super::link::{Link, Session};
-use super::row::{millis, version};
+use super::link::{Link, PATIENCE, Session};
+use super::row::{in_order, millis, version};
 use super::statements::Statements;
 
 /// The most claims that wait. Callers beyond it wait for room.
 const QUEUE: usize = 64;
-/// The longest time for which a claim waits for the connection.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The number of times that a claim looks again after other processes took what it had picked.
 const ROUNDS: usize = 4;
 /// The records that are read for each one that is claimed, if some are left to other slots.
@@ -56,7 +53,7 @@ impl Claimer {
         let (link, statements) = (Link::start(target, "claimer"), Arc::clone(statements));
         let floors = Arc::clone(floors);
         tokio::spawn(async move {
-            let task = Task { link, statements, floors, candidates: Candidates::default() };
+            let mut task = Task { link, statements, floors, candidates: Candidates::default() };
             while let Some(Pending { claim, deadline, reply }) = inbox.recv().await {
                 if reply.is_closed() {
                     continue;
@@ -74,8 +71,6 @@ impl Claimer {
         }
         let (reply, result) = oneshot::channel();
         let deadline = Instant::now() + PATIENCE;
-        let ended =
-            || unavailable("the runtime that opened the store has ended: open the store again");
         self.queue.send(Pending { claim, deadline, reply }).await.map_err(|_| ended())?;
         result.await.map_err(|_| ended())?
     }
@@ -96,7 +91,8 @@ fn time_of(claim: &Claim) -> Option<i64> {
 pub(super) fn by_the_database(claim: &mut Claim, now: i64) {
     if claim.clock == ClaimClock::Store {
         let now = Timestamp::from_millis(u64::try_from(now).unwrap_or_default());
-        *claim = claim.clone().at(now);
+        let shares = std::mem::take(&mut claim.shares);
+        *claim = claim.clone().at(now).with_shares(shares);
     }
 }
 
@@ -114,7 +110,11 @@ struct Task {
 }
 
 impl Task {
-    async fn claim(&self, claim: Claim, deadline: Instant) -> Result<Vec<Versioned>, StoreError> {
+    async fn claim(
+        &mut self,
+        claim: Claim,
+        deadline: Instant,
+    ) -> Result<Vec<Versioned>, StoreError> {
         loop {
             let session = self.link.session(deadline).await?;
             let claimed = match claim.queue {
@@ -124,20 +124,13 @@ impl Task {
             match claimed {
                 Ok(claimed) => return Ok(claimed),
                 // Leases that were written in spite of it expire.
-                Err(Failure::Lost(why)) => {
-                    session.abandon();
-                    if Instant::now() >= deadline {
-                        return Err(unavailable(why));
-                    }
-                }
-                Err(Failure::Conflict) if Instant::now() < deadline => {}
-                Err(failure) => return Err(failure.into_store_error()),
+                Err(failure) => session.may_retry(failure, deadline)?,
             }
         }
     }
 
     async fn claim_jobs(
-        &self,
+        &mut self,
         session: &Session,
         mut claim: Claim,
     ) -> Result<Vec<Versioned>, Failure> {
@@ -170,7 +163,7 @@ impl Task {
 
     /// Returns the keys of the jobs whose turn it is.
     async fn pick(
-        &self,
+        &mut self,
         session: &Session,
         claim: &mut Claim,
         passed: &HashSet<Vec<u8>>,
@@ -183,16 +176,11 @@ impl Task {
     /// Loads records in the order of their keys' list.
     async fn load(&self, session: &Session, keys: &[Vec<u8>]) -> Result<Vec<Found>, Failure> {
         let rows = session.query(&self.statements.load, &[(&keys, Type::BYTEA_ARRAY)]).await?;
-        let mut found = HashMap::with_capacity(rows.len());
-        for row in rows {
-            let value = codec::decode(row.get(1)).map_err(|it| Failure::Refused(from_codec(it)))?;
-            found.insert(row.get::<_, Vec<u8>>(0), value);
-        }
-        let found = keys.iter().filter_map(|key| {
-            let found = found.remove(key)?;
-            Some(Found { key: key.clone(), found })
-        });
-        Ok(found.collect())
+        let found = in_order(keys, &rows).map_err(Failure::Refused)?;
+        let found = keys.iter().zip(found);
+        Ok(found
+            .filter_map(|(key, found)| Some(Found { key: key.clone(), found: found? }))
+            .collect())
     }
 
     async fn claim_records(

@@ -20,12 +20,22 @@ pub(super) fn from_codec(error: CodecError) -> StoreError {
     StoreError::Backend { store: STORE, source: Box::new(error) }
 }
 
+/// Returns the error of a store without the runtime that its tasks ran on.
+pub(super) fn ended() -> StoreError {
+    unavailable("the runtime that opened the store has ended: open the store again")
+}
+
+/// Returns the reason in the store's error.
+pub(super) fn reason(error: &StoreError) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
 /// Returns an error for a server that cannot be reached. Nothing was written.
 pub(super) fn unavailable(why: impl Into<String>) -> StoreError {
     StoreError::Unavailable { store: STORE, source: why.into().into() }
 }
 
-/// The end of a statement that failed.
+/// The reason why a statement failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The connection is gone or of no use. Nothing is known about the statement.
@@ -40,14 +50,14 @@ impl Failure {
     /// Sorts the error of a statement on an open connection.
     pub(super) fn of(error: &tokio_postgres::Error, target: &Target) -> Self {
         let Some(code) = error.code() else {
-            // An error before anything was sent, or in what came back, is not of the connection.
+            // A request that cannot be encoded, or a response that cannot be decoded, does not mean a lost connection.
             return if error.is_closed() || is_io(error) {
                 Self::Lost(told(error))
             } else {
                 Self::Refused(invalid(told(error)))
             };
         };
-        match &code.code()[..2] {
+        match code.code().get(..2).unwrap_or_default() {
             // Conflicts between transactions: serialization failures and deadlocks.
             "40" => Self::Conflict,
             // Lost connections, a server that ends or begins, and one that became a standby.

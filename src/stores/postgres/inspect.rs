@@ -34,7 +34,8 @@ pub struct DatabaseReport {
     pub records: u64,
     /// The approximate number of old versions of records that vacuum has not removed yet. They slow claims down.
     pub dead_records: u64,
-    /// The age of the oldest transaction of the server, if one is open. Vacuum removes nothing that is newer.
+    /// The age of the oldest open transaction that the user may see: without the role `pg_read_all_stats`, those of
+    /// other users are hidden. Vacuum removes nothing that is newer.
     pub oldest_transaction: Option<Duration>,
     /// The sizes of the tables and indexes, the greatest first.
     pub sizes: Vec<RelationSize>,
@@ -45,7 +46,7 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Backend`] if the server cannot be reached.
+    /// [`StoreError::Unavailable`] if the server cannot be reached.
     pub async fn inspect(&self) -> Result<DatabaseReport, StoreError> {
         let schema = &self.target.schema;
         let params: [Param<'_>; 1] = [(schema, Type::TEXT)];
@@ -56,7 +57,7 @@ impl Postgres {
                       WHERE pid <> pg_backend_pid() AND backend_type = 'client backend')";
         let rows = self.readers.query(facts, &params).await?;
         let is_direct = listen::arrives(&self.target).await?;
-        let sizes = "SELECT c.relname::text, pg_relation_size(c.oid) FROM pg_class c \
+        let sizes = "SELECT c.relname::text, pg_table_size(c.oid) FROM pg_class c \
                      JOIN pg_namespace n ON n.oid = c.relnamespace \
                      WHERE n.nspname = $1 AND c.relkind IN ('r', 'i') ORDER BY 2 DESC, 1";
         let sizes = self.readers.query(sizes, &params).await?;

@@ -18,6 +18,8 @@ use super::config::Target;
 use super::error::{Failure, explained, unavailable};
 use super::tls::Stream;
 
+/// The longest time for which a call waits for a connection before it is refused as unavailable.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest time for a new connection, with TLS and authentication.
 const DIAL_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest time for a statement. A connection on which one takes longer counts as lost.
@@ -92,6 +94,17 @@ impl Session {
                 let seconds = STATEMENT_DEADLINE.as_secs();
                 Err(Failure::Lost(format!("the server did not respond within {seconds} s")))
             }
+        }
+    }
+
+    /// Returns `Ok` if a statement that failed may run again before `deadline`. Abandons a lost connection.
+    pub(super) fn may_retry(&self, failure: Failure, deadline: Instant) -> Result<(), StoreError> {
+        if matches!(failure, Failure::Lost(_)) {
+            self.abandon();
+        }
+        match failure {
+            Failure::Lost(_) | Failure::Conflict if Instant::now() < deadline => Ok(()),
+            failure => Err(failure.into_store_error()),
         }
     }
 

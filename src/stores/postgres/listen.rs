@@ -1,7 +1,7 @@
 //! Wake-ups between processes. They are hints: a process that misses one finds the work by polling.
 //!
 //! A notification is a statement of its own after the commit that added work, because inside the transaction it takes a
-//! lock of the whole server. Each process sends ten per second at most.
+//! lock of the whole server. Each process sends ten per second at most for each queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,10 +120,6 @@ async fn listen(target: &Arc<Target>, own: &str, heard: &[Arc<Notify>; QUEUES.le
                 return std::future::pending().await;
             }
         }
-        // Whatever was missed meanwhile.
-        for heard in heard {
-            heard.notify_one();
-        }
         sleep(AGAIN.exact(failures.max(1), 2)).await;
     }
 }
@@ -149,6 +145,10 @@ async fn hear(
     let driving = drive(driver, session.abandoned(), notified);
     let listening = async {
         session.execute(&format!("LISTEN {}", target.quoted_schema())).await?;
+        // Something may have been missed before.
+        for heard in heard {
+            heard.notify_one();
+        }
         std::future::pending().await
     };
     tokio::select! {

@@ -6,9 +6,10 @@ use tokio::time::Instant;
 
 use crate::ports::store::{StoreError, Versioned};
 
-use super::writer::{Changes, ended};
+use super::error::ended;
+use super::writer::Changes;
 
-/// The end of a change that did not fail.
+/// The outcome of a change that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The writes are committed.
@@ -25,7 +26,7 @@ pub(super) struct Locking {
     /// Sends the decision. Without one, the locks are released.
     pub(super) decided: oneshot::Receiver<Changes>,
     pub(super) deadline: Instant,
-    /// Receives the end.
+    /// Receives the outcome.
     pub(super) done: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
@@ -47,18 +48,18 @@ impl Locking {
 }
 
 impl Locked {
-    /// Waits for the records and returns what `decide` makes of them: the end, or `None` if nothing is to be written.
+    /// Waits for the records and returns the outcome of what `decide` makes of them, or `None` if nothing is to be written.
     pub(super) async fn decide(
         self,
         decide: impl FnOnce(Vec<Option<Versioned>>) -> Result<Option<Changes>, StoreError>,
     ) -> Result<Option<Outcome>, StoreError> {
         let Self { found, decided, done } = self;
         let Ok(found) = found.await else {
-            // The records could not be locked, and the end has the reason.
+            // The records could not be locked, and the outcome has the reason.
             return done.await.map_err(|_| ended())?.map(Some);
         };
         let Some(changes) = decide(found)? else { return Ok(None) };
-        // A writer that is gone has dropped the place of the end, too.
+        // A writer that has ended has dropped `done`, too: the next line reports it.
         let _ = decided.send(changes);
         done.await.map_err(|_| ended())?.map(Some)
     }

@@ -3,7 +3,8 @@
 //! # Architecture invariants
 //!
 //! * Each connection has one purpose: commits, claims, bodies, or reads. A slow read delays no commit.
-//! * No lock of the database is held while this process decides something.
+//! * Only `apply` holds locks of the database while this process decides, for five seconds at most. Claims and commits
+//!   hold none.
 //! * Statements are not prepared and set nothing for their session, so that a pooler may stand in between.
 
 mod bodies;
@@ -33,7 +34,7 @@ use crate::core::record::{Claim, Key, Queue, Record};
 use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
 use crate::ports::store::{
-    Bodies, Decide, ListQuery, Retries, Store, StoreError, Versioned, Write, has_duplicate_keys,
+    Bodies, Decide, ListQuery, Retries, Store, StoreError, Versioned, Write,
 };
 use crate::stores::blocking;
 use crate::stores::codec;
@@ -59,11 +60,12 @@ const DECODED_AT_ONCE: usize = 64;
 
 /// Keeps records and bodies in a PostgreSQL database, version 14 or later.
 ///
-/// Many processes may use one database. Clones share their connections, of which a store has five or six.
+/// Many processes may use one database. Clones share the store's connections: five, and one for notifications if the
+/// server supports them.
 /// A connection that is lost is opened again; calls wait up to 5 s for it.
 ///
-/// A commit is on the server's disk before it is acknowledged, whatever the server's `synchronous_commit`. Only renewed
-/// leases and the profiles of sites are not waited for.
+/// A commit is on the server's disk before it is acknowledged, whatever the server's `synchronous_commit`.
+/// Renewed leases and the profiles of sites are the exception: the store does not wait until they are on disk.
 ///
 /// The URL has the form `postgres://user:password@host:port/database`. Besides the parameters of libpq's URLs it may
 /// have these:
@@ -110,8 +112,9 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Backend`] if the URL is invalid, the server cannot be reached or refuses the user, is older than
-    /// version 14, or has tables of a later release.
+    /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the connection, [`StoreError::Backend`] if the
+    /// URL is invalid, the server is older than version 14, the user may not create the schema, or its tables are of a
+    /// later release.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let target = Arc::new(Target::parse(url)?);
         let session = Session::spawned(&target).await.map_err(Failure::into_store_error)?;
@@ -202,12 +205,9 @@ impl Store for Postgres {
                 let locked = self.writer.lock(keys.clone()).await?;
                 let outcome = locked.decide(|found| {
                     let writes = decide(found);
-                    if has_duplicate_keys(&writes) {
-                        return Err(StoreError::Conflict);
-                    }
                     added = listen::wakes(&writes);
                     self.lower_floors(&writes);
-                    (!writes.is_empty()).then(|| Changes::of(&writes)).transpose()
+                    Changes::of(&writes)
                 });
                 match outcome.await? {
                     None => return Ok(()),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_postgres::Row;
@@ -10,13 +9,10 @@ use tokio_postgres::Row;
 use crate::ports::store::StoreError;
 
 use super::config::Target;
-use super::error::{Failure, unavailable};
-use super::link::{Link, Param};
+use super::link::{Link, PATIENCE, Param};
 
 /// The number of connections.
 const READERS: usize = 2;
-/// The longest time for which a read waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The connections for reads. Clones share them.
 #[derive(Clone, Debug)]
@@ -43,14 +39,7 @@ impl Readers {
             let session = self.links[turn].session(deadline).await?;
             match session.query(sql, params).await {
                 Ok(rows) => return Ok(rows),
-                Err(Failure::Lost(why)) => {
-                    session.abandon();
-                    if Instant::now() >= deadline {
-                        return Err(unavailable(why));
-                    }
-                }
-                Err(Failure::Conflict) if Instant::now() < deadline => {}
-                Err(failure) => return Err(failure.into_store_error()),
+                Err(failure) => session.may_retry(failure, deadline)?,
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Records as rows: columns that a statement takes as arrays.
 
+use std::collections::HashMap;
+
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::core::job::Job;
 use crate::core::record::Record;
 use crate::core::time::Timestamp;
-use crate::ports::store::{StoreError, Version, Write};
+use crate::ports::store::{StoreError, Version, Versioned, Write};
 use crate::stores::codec;
 
 use super::error::from_codec;
@@ -26,28 +28,24 @@ fn slot(record: &Record) -> i16 {
     i16::try_from(record.slot().number()).unwrap_or_default()
 }
 
-/// The lane of a job that has not ended: its account, priority and site.
-pub(super) struct Lane {
-    pub(super) account: Vec<u8>,
-    pub(super) priority: i16,
-    pub(super) site: Vec<u8>,
-}
-
-impl Lane {
-    fn of(job: &Job) -> Self {
-        Self {
-            account: job.account.as_str().as_bytes().to_vec(),
-            priority: job.priority as i16,
-            site: job.request.page().site().into_bytes(),
-        }
+/// Decodes the records of rows of a key and a body each, in the order of their keys' list.
+pub(super) fn in_order(
+    keys: &[Vec<u8>],
+    rows: &[Row],
+) -> Result<Vec<Option<Versioned>>, StoreError> {
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let value = codec::decode(row.get(1)).map_err(from_codec)?;
+        found.insert(row.get::<_, Vec<u8>>(0), value);
     }
+    Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
 }
 
 /// The columns of changed records, one array each.
 #[derive(Default)]
 pub(super) struct Columns {
-    pub(super) keys: Vec<Vec<u8>>,
-    pub(super) expected: Vec<Option<i64>>,
+    keys: Vec<Vec<u8>>,
+    expected: Vec<Option<i64>>,
     bodies: Vec<Option<Vec<u8>>>,
     queues: Vec<Option<i16>>,
     ats: Vec<Option<i64>>,
@@ -68,7 +66,7 @@ impl Columns {
     }
 
     /// Adds a write.
-    pub(super) fn push(
+    fn push(
         &mut self,
         key: Vec<u8>,
         expected: Option<Version>,
@@ -77,8 +75,8 @@ impl Columns {
         let next = expected.unwrap_or(0).saturating_add(1);
         let body = record.map(|it| codec::encode(next, it)).transpose().map_err(from_codec)?;
         let due = record.and_then(Record::due);
-        let lane = match (record, due) {
-            (Some(Record::Job(job)), Some(_)) => Some(Lane::of(job)),
+        let job = match (record, due) {
+            (Some(Record::Job(job)), Some(_)) => Some(job),
             _ => None,
         };
         self.keys.push(key);
@@ -87,13 +85,10 @@ impl Columns {
         self.queues.push(due.map(|(queue, _)| queue as i16));
         self.ats.push(due.map(|(_, at)| millis(at)));
         self.slots.push(record.filter(|_| due.is_some()).map(slot));
-        let (account, priority, site) = match lane {
-            Some(Lane { account, priority, site }) => (Some(account), Some(priority), Some(site)),
-            None => (None, None, None),
-        };
-        self.accounts.push(account);
-        self.priorities.push(priority);
-        self.sites.push(site);
+        // The lane of a job that has not ended.
+        self.accounts.push(job.map(|it| it.account.as_str().as_bytes().to_vec()));
+        self.priorities.push(job.map(|it| it.priority as i16));
+        self.sites.push(job.map(|it| it.request.page().site().into_bytes()));
         Ok(())
     }
 

@@ -16,7 +16,7 @@ const LOCK: i32 = 0x7275_6e67;
 /// Checks the server, and creates the schema if it is missing.
 pub(super) async fn prepare(session: &Session, target: &Target) -> Result<(), StoreError> {
     check_server(session).await.map_err(Failure::into_store_error)?;
-    if version(session, target).await?.is_some() {
+    if is_created(session, target).await? {
         return Ok(());
     }
     session.execute("BEGIN").await.map_err(Failure::into_store_error)?;
@@ -41,19 +41,23 @@ async fn check_server(session: &Session) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns the version of the schema, or `None` if it does not exist.
-async fn version(session: &Session, target: &Target) -> Result<Option<i32>, StoreError> {
+/// Returns `true` if the schema exists.
+///
+/// # Errors
+///
+/// [`StoreError::Backend`] if it has another version.
+async fn is_created(session: &Session, target: &Target) -> Result<bool, StoreError> {
     let schema = target.quoted_schema();
     let sql = format!("SELECT to_regclass('{schema}.version') IS NOT NULL");
     let rows = session.query(&sql, &[]).await.map_err(Failure::into_store_error)?;
     if !rows.first().is_some_and(|it| it.get::<_, bool>(0)) {
-        return Ok(None);
+        return Ok(false);
     }
     let sql = format!("SELECT max(number) FROM {schema}.version");
     let rows = session.query(&sql, &[]).await.map_err(Failure::into_store_error)?;
     let found: Option<i32> = rows.first().and_then(|it| it.get(0));
     match found {
-        Some(VERSION) => Ok(found),
+        Some(VERSION) => Ok(true),
         Some(newer) if newer > VERSION => Err(invalid(format!(
             "the schema `{}` has version {newer}, and this release uses version {VERSION}: use the release that \
              created it, or another schema",
@@ -71,7 +75,7 @@ async fn create(session: &Session, target: &Target) -> Result<(), StoreError> {
     let lock = format!("SELECT pg_advisory_xact_lock({LOCK}, hashtext('{schema}'))");
     session.execute(&lock).await.map_err(Failure::into_store_error)?;
     // Another process may have created it while this one waited.
-    if version(session, target).await?.is_some() {
+    if is_created(session, target).await? {
         return Ok(());
     }
     // Only if it is missing: the server asks for the permission to create it even if there is nothing to do.

@@ -3,37 +3,32 @@
 //! # Invariants
 //!
 //! * A commit goes on when its caller has gone away: it is applied whole or not at all.
-//! * A commit whose end is unknown, because the connection broke, is looked up before it is reported.
+//! * A commit whose outcome is unknown, because the connection broke, is looked up before it is reported.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::core::job::JobState;
 use crate::core::record::Record;
 use crate::ports::store::{StoreError, Versioned, Write, has_duplicate_keys};
-use crate::stores::codec;
 
 use super::STORE;
 use super::config::Target;
-use super::error::{Failure, from_codec, unavailable};
-use super::link::{Link, Session};
+use super::error::{Failure, ended, reason, unavailable};
+use super::link::{Link, PATIENCE, Session};
 use super::locked::{Locked, Locking, Outcome};
-use super::row::Columns;
+use super::row::{Columns, in_order};
 use super::statements::Statements;
 
 /// The most commits that wait. Callers beyond it wait for room.
 const QUEUE: usize = 1_024;
-/// The longest time for which a commit waits for the connection before it is refused as unavailable.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest time for which records stay locked for a decision.
 const DECISION_PATIENCE: Duration = Duration::from_secs(5);
-/// The longest time for which the end of a commit is looked up. A failover takes up to a minute.
+/// The longest time for which the outcome of a commit is looked up. A failover takes up to a minute.
 const LOOKUP_PATIENCE: Duration = Duration::from_mins(2);
 /// The pause between two looks at a commit that the server has not ended yet.
 const LOOKUP_PAUSE: Duration = Duration::from_millis(50);
@@ -46,8 +41,14 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn of(writes: &[Write]) -> Result<Self, StoreError> {
-        Ok(Self { columns: Columns::of(writes)?, relaxed: writes.iter().all(is_relaxed) })
+    /// Encodes writes. Returns `None` if there are none.
+    pub(super) fn of(writes: &[Write]) -> Result<Option<Self>, StoreError> {
+        if has_duplicate_keys(writes) {
+            return Err(StoreError::Conflict);
+        }
+        let changes =
+            || Ok(Self { columns: Columns::of(writes)?, relaxed: writes.iter().all(is_relaxed) });
+        (!writes.is_empty()).then(changes).transpose()
     }
 }
 
@@ -80,29 +81,19 @@ impl Writer {
     }
 
     pub(super) async fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        if has_duplicate_keys(&writes) {
-            return Err(StoreError::Conflict);
-        }
-        if writes.is_empty() {
-            return Ok(());
-        }
+        let Some(changes) = Changes::of(&writes)? else { return Ok(()) };
         let (reply, result) = oneshot::channel();
-        let deadline = Instant::now() + PATIENCE;
-        let pending = Pending { changes: Changes::of(&writes)?, deadline, reply };
+        let pending = Pending { changes, deadline: Instant::now() + PATIENCE, reply };
         self.queue.send(Work::Commit(pending)).await.map_err(|_| ended())?;
         result.await.map_err(|_| ended())?
     }
 
-    /// Locks records and returns them, with the place for the decision and that of the end.
+    /// Queues a request to lock records. [`Locked`] yields the records and takes the decision.
     pub(super) async fn lock(&self, keys: Vec<Vec<u8>>) -> Result<Locked, StoreError> {
         let (locking, locked) = Locking::new(keys, Instant::now() + PATIENCE);
         self.queue.send(Work::Lock(locking)).await.map_err(|_| ended())?;
         Ok(locked)
     }
-}
-
-pub(super) fn ended() -> StoreError {
-    unavailable("the runtime that opened the store has ended: open the store again")
 }
 
 /// Returns `true` for a lease that is renewed and a profile of a site. If one is lost with the server's last moments,
@@ -115,7 +106,7 @@ fn is_relaxed(write: &Write) -> bool {
     }
 }
 
-/// The end of an attempt that did not succeed.
+/// The reason why an attempt failed.
 enum Setback {
     /// Nothing was written.
     NotWritten(Failure),
@@ -173,41 +164,26 @@ impl Committer {
             begun.and(found).and_then(|rows| in_order(keys, &rows).map_err(Failure::Refused));
         let found = match found {
             Ok(found) => found,
-            Err(failure) => return self.gave_up(session, failure).await,
+            Err(failure) => {
+                roll_back(session).await;
+                return not_written(session, failure);
+            }
         };
-        let is_heard = locked.send(found).is_ok();
+        // A caller that has gone away decides nothing.
+        let _ = locked.send(found);
         // A decision takes microseconds, so a longer wait is a caller that has gone away or hangs.
         let decided = timeout(DECISION_PATIENCE, decided).await;
         let Ok(Ok(changes)) = decided else {
             roll_back(session).await;
-            return if is_heard { Ok(Outcome::Again) } else { Ok(Outcome::Written) };
+            return Ok(Outcome::Again);
         };
         match self.write_after(session, &changes, std::future::ready(Ok(()))).await {
             Ok(()) => Ok(Outcome::Written),
-            Err(Setback::NotWritten(Failure::Refused(error))) => Err(error),
-            Err(Setback::NotWritten(Failure::Conflict)) => Ok(Outcome::Again),
-            Err(Setback::NotWritten(Failure::Lost(_))) => {
-                session.abandon();
-                Ok(Outcome::Again)
-            }
+            Err(Setback::NotWritten(failure)) => not_written(session, failure),
             Err(Setback::Unknown { transaction, why }) => {
-                session.abandon();
-                tracing::warn!(why, "the connection broke during a commit: looking it up");
-                let is_written = self.was_committed(&transaction).await?;
+                let is_written = self.was_committed(session, &transaction, &why).await?;
                 Ok(if is_written { Outcome::Written } else { Outcome::Again })
             }
-        }
-    }
-
-    /// Ends a transaction that could not lock its records.
-    async fn gave_up(&self, session: &Session, failure: Failure) -> Result<Outcome, StoreError> {
-        match failure {
-            Failure::Lost(_) => session.abandon(),
-            _ => roll_back(session).await,
-        }
-        match failure {
-            Failure::Refused(error) => Err(error),
-            Failure::Lost(_) | Failure::Conflict => Ok(Outcome::Again),
         }
     }
 
@@ -224,9 +200,7 @@ impl Committer {
                 }
                 Err(Setback::NotWritten(failure)) => return Err(failure.into_store_error()),
                 Err(Setback::Unknown { transaction, why }) => {
-                    session.abandon();
-                    tracing::warn!(why, "the connection broke during a commit: looking it up");
-                    if self.was_committed(&transaction).await? {
+                    if self.was_committed(&session, &transaction, &why).await? {
                         return Ok(());
                     }
                 }
@@ -271,20 +245,23 @@ impl Committer {
         })
     }
 
-    /// Returns `true` if a transaction was committed.
-    async fn was_committed(&self, transaction: &str) -> Result<bool, StoreError> {
+    /// Returns `true` if a transaction was committed, although its connection broke.
+    async fn was_committed(
+        &self,
+        broken: &Session,
+        transaction: &str,
+        why: &str,
+    ) -> Result<bool, StoreError> {
+        broken.abandon();
+        tracing::warn!(why, "the connection broke during a commit: looking it up");
         let deadline = Instant::now() + LOOKUP_PATIENCE;
         let unknown = |why: String| StoreError::Backend {
             store: STORE,
-            source: format!("the end of a commit is unknown: {why}").into(),
+            source: format!("the outcome of a commit is unknown: {why}").into(),
         };
         loop {
             let session = self.link.session(deadline).await;
-            let session = session.map_err(|it| {
-                let why = std::error::Error::source(&it)
-                    .map_or_else(|| it.to_string(), ToString::to_string);
-                unknown(why)
-            })?;
+            let session = session.map_err(|it| unknown(reason(&it)))?;
             let sql = "SELECT pg_xact_status($1::text::xid8)";
             match session.query(sql, &[(&transaction, Type::TEXT)]).await {
                 Ok(rows) => {
@@ -316,19 +293,21 @@ impl Committer {
     }
 }
 
+/// Returns the outcome of a transaction that wrote nothing.
+fn not_written(session: &Session, failure: Failure) -> Result<Outcome, StoreError> {
+    match failure {
+        Failure::Refused(error) => Err(error),
+        Failure::Conflict => Ok(Outcome::Again),
+        Failure::Lost(_) => {
+            session.abandon();
+            Ok(Outcome::Again)
+        }
+    }
+}
+
 /// Ends a failed transaction. A connection that does not do so is of no more use.
 async fn roll_back(session: &Session) {
     if session.execute("ROLLBACK").await.is_err() {
         session.abandon();
     }
-}
-
-/// Decodes the records of rows, in the order of their keys' list.
-fn in_order(keys: &[Vec<u8>], rows: &[Row]) -> Result<Vec<Option<Versioned>>, StoreError> {
-    let mut found = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let value = codec::decode(row.get(1)).map_err(from_codec)?;
-        found.insert(row.get::<_, Vec<u8>>(0), value);
-    }
-    Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
 }

@@ -85,10 +85,8 @@ impl BodyFiles {
     /// Opens the directory, creating it if it is missing.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let dir = dir.into();
-        if !dir.is_dir() {
-            fs::create_dir_all(&dir).map_err(failed)?;
-            sync_ancestors(&dir).map_err(failed)?;
-        }
+        // Also for a directory that exists: the process that created it may have been killed before it synced.
+        fs::create_dir_all(&dir).and_then(|()| sync_ancestors(&dir)).map_err(failed)?;
         let space = DiskSpace::new(dir.clone());
         let (open, codec, unsynced) = Default::default();
         Ok(Self { shared: Arc::new(Shared { dir, open, space, codec, unsynced }) })

@@ -22,7 +22,8 @@ pub(super) fn sync_ancestors(dir: &Path) -> io::Result<()> {
     each_ancestor(dir, sync_dir)
 }
 
-/// Also the ones that were there before: the process that created them may have been killed before it synced them.
+/// Calls `sync` for every directory above `dir`, existing ones included: the process that created them may have been
+/// killed before it synced them.
 fn each_ancestor(dir: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
     for ancestor in dir.canonicalize()?.ancestors().skip(1) {
         match sync(ancestor) {

@@ -28,8 +28,8 @@ impl DiskSpace {
         self.check(bytes, spare)
     }
 
-    /// Returns an error if the disk has no room for `bytes`. Unlike [`DiskSpace::reserve`], it lets the part be used that
-    /// is kept free: for writes after which more space is free.
+    /// Returns an error if the disk has no room for `bytes`. Unlike [`DiskSpace::reserve`], it counts the part
+    /// that is kept free: for writes that free space.
     #[cfg(feature = "journal")]
     pub(super) fn fits(&self, bytes: u64) -> io::Result<()> {
         self.check(bytes, |free, _| free)

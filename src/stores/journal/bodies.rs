@@ -140,10 +140,9 @@ impl Journal {
         let remove = |state: &mut State| {
             if state.index.has_bodies(batch) {
                 // Not refused on a full disk: this is how space becomes free.
-                let _ = shared.make_room((HEAD + batch.len()) as u64);
+                let _ = shared.make_room(state, (HEAD + batch.len()) as u64);
                 state.append(Head::of(FrameKind::BodiesRemoved, &batch), &batch)?;
                 state.index.apply(&Change::BodiesRemoved { batch });
-                state.write_through()?;
                 // A batch whose bodies come back after a failed sync is not removed a second time.
                 state.dirty = state.end_position();
             }

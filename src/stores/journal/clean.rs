@@ -125,14 +125,15 @@ fn remove(shared: &Shared, segment: &Arc<Segment>) -> Result<(), StoreError> {
     let number = segment.number;
     let (live, recoveries) = {
         let state = shared.lock();
-        (state.index.live(number), state.recoveries)
-    };
-    if live > 0 {
-        // All of it or nothing: the segment takes its space until the last record is copied.
-        shared.make_room(live).map_err(failed)?;
-        if !copy_live(shared, segment)? {
-            return Ok(());
+        let live = state.index.live(number);
+        if live > 0 {
+            // All of it or nothing: the segment takes its space until the last record is copied.
+            shared.make_room(&state, live).map_err(failed)?;
         }
+        (live, state.recoveries)
+    };
+    if live > 0 && !copy_live(shared, segment)? {
+        return Ok(());
     }
     // Also if nothing was copied: what replaced its records may not be on disk.
     shared.sync()?;
@@ -206,9 +207,8 @@ fn copy(shared: &Shared, segment: &Segment, live: Vec<Live>) -> Result<(), Store
         if let Some(why) = &state.failed {
             return Err(refusal(why));
         }
-        let bytes = read.iter().map(|it| it.1.len()).sum::<usize>();
-        let bytes = bytes.saturating_add(state.waiting_bytes());
-        shared.make_room(bytes as u64).map_err(failed)?;
+        let bytes = read.iter().map(|it| it.1.len() as u64).sum();
+        shared.make_room(&state, bytes).map_err(failed)?;
         let mut commit = Commit::default();
         for (it, bytes) in read {
             if !it.is_current(&state) {

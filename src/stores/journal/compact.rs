@@ -1,8 +1,8 @@
 //! A sorted map for many entries: some 10 bytes each, beside the part of the key that differs from the key before.
 //!
-//! The entries are in blocks. An entry of a block is the number of bytes that its key shares with the key before, the
-//! number of the others, these others, the length of the packed value (1 byte), and the value. A block has no gaps: a change
-//! moves what follows it.
+//! The entries are in blocks. An entry consists of the number of bytes that its key shares with the previous key, the
+//! number of its other key bytes, those bytes, the length of the packed value (1 byte), and the value. Entries are
+//! contiguous: a change moves everything after it.
 //!
 //! # Invariants
 //!
@@ -326,15 +326,17 @@ impl<V: Packed> CompactMap<V> {
         Some(value)
     }
 
+    /// Returns the blocks that can contain keys of a range.
+    fn blocks_in(&self, range: &Range<&[u8]>) -> impl DoubleEndedIterator<Item = &Block> {
+        let first = self.block(range.start).map_or(&[][..], |it| it.0);
+        let bounds = (Bound::Included(first), Bound::Excluded(range.end.max(first)));
+        self.blocks.range::<[u8], _>(bounds).map(|it| it.1)
+    }
+
     /// Calls `each` with the entries of a range in order, until it returns `false`.
     pub(super) fn scan(&self, range: Range<&[u8]>, mut each: impl FnMut(&[u8], V) -> bool) {
-        let first = self.block(range.start).map_or(&[][..], |it| it.0);
-        if first >= range.end {
-            return;
-        }
-        let bounds = (Bound::Included(first), Bound::Excluded(range.end));
         let mut goes_on = true;
-        for block in self.blocks.range::<[u8], _>(bounds).map(|it| it.1) {
+        for block in self.blocks_in(&range) {
             block.each(|key, value: V, _| {
                 if goes_on && range.start <= key {
                     goes_on = key < range.end && each(key, value);
@@ -349,12 +351,7 @@ impl<V: Packed> CompactMap<V> {
     /// Returns the last `limit` values of a range, the last one first.
     pub(super) fn last(&self, range: Range<&[u8]>, limit: usize) -> Vec<V> {
         let mut found = Vec::new();
-        let first = self.block(range.start).map_or(&[][..], |it| it.0);
-        if first >= range.end {
-            return found;
-        }
-        let bounds = (Bound::Included(first), Bound::Excluded(range.end));
-        for block in self.blocks.range::<[u8], _>(bounds).rev().map(|it| it.1) {
+        for block in self.blocks_in(&range).rev() {
             let mut of_block = Vec::with_capacity(block.count);
             block.each(|key, value: V, _| {
                 if range.start <= key && key < range.end {

@@ -216,12 +216,6 @@ impl Journal {
         Ok(Self { handle: Arc::new(handle) })
     }
 
-    /// Returns the bytes of the log, for tests.
-    #[doc(hidden)]
-    pub fn log_bytes(&self) -> u64 {
-        self.handle.shared.lock().total_bytes()
-    }
-
     /// Runs `work` on the log, and returns its value once everything up to the position that it returns is on disk.
     async fn on_state<T: Send>(
         &self,
@@ -340,7 +334,7 @@ fn commit(
         shared.reserve(state, HEAD + commit.payload.len())?;
     } else {
         // If there is none, the write itself fails.
-        let _ = shared.make_room((HEAD + commit.payload.len()) as u64);
+        let _ = shared.make_room(state, (HEAD + commit.payload.len()) as u64);
     }
     let position = state.commit(commit)?;
     for write in writes {
@@ -419,16 +413,14 @@ impl Store for Journal {
 
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
+            if has_duplicate_keys(&writes) {
+                return Err(StoreError::Conflict);
+            }
             let encoded = encoded(&writes)?;
-            let has_duplicates = has_duplicate_keys(&writes);
             let shared = &self.handle.shared;
-            let is_written = self.on_state_with_room(MAX_PENDING, |state| {
-                if has_duplicates {
-                    return Ok((false, state.dirty));
-                }
-                commit(shared, state, &encoded, &writes)
-            });
-            if is_written.await? { Ok(()) } else { Err(StoreError::Conflict) }
+            let write = |state: &mut State| commit(shared, state, &encoded, &writes);
+            let is_written = self.on_state_with_room(MAX_PENDING, write).await?;
+            if is_written { Ok(()) } else { Err(StoreError::Conflict) }
         })
     }
 

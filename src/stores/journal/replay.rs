@@ -49,14 +49,13 @@ pub(super) fn replay(
         let length = segment.length().map_err(failed)?;
         let end = read_segment(dir, &segment, length, &mut replayed.index, number == last)?;
         if number == last {
-            check_end(Position(acknowledged.position.0), number, end)?;
+            check_end(acknowledged.position, number, end)?;
             if !segment.is_zero(end, length).map_err(failed)? {
                 let torn = length - end;
                 tracing::warn!(dir = %dir.display(), torn, "dropped the unfinished end of the log");
             }
-            let acknowledged = acknowledged.position;
-            let is_here = acknowledged.segment() == number;
-            let from = if is_here { acknowledged.offset() } else { 0 };
+            let position = acknowledged.position;
+            let from = if position.segment() == number { position.offset() } else { 0 };
             segment.write_again(from, end).map_err(failed)?;
             // Also if nothing is torn: what was not acknowledged may not be on disk.
             segment.truncate(end).map_err(failed)?;
@@ -92,8 +91,8 @@ fn used_segments(dir: &Path, acknowledged: Acknowledged) -> Result<Vec<u32>, Sto
     }
 }
 
-/// Removes a last segment that nothing was written to and that does not follow the one before it: its process was killed
-/// while it created the file, or could neither complete it nor remove it.
+/// Removes the last segment if it is empty and does not continue the one before: its process was killed while it created
+/// the file, or could neither complete nor remove it.
 fn drop_unused(
     dir: &Path,
     store: u64,

@@ -15,8 +15,8 @@ pub(super) const HEADER: u64 = HEADER_LENGTH as u64;
 /// The same as the length of an array.
 const HEADER_LENGTH: usize = 32;
 const MAGIC: [u8; 8] = *b"rungslog";
-/// The bytes that are read and written again at once.
-const REWRITTEN_AT_ONCE: usize = 1 << 20;
+/// The most bytes that are read at once.
+const PART: usize = 1 << 20;
 /// Zeros to write, which take no memory before they are read.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 /// The format of segments that this release writes.
@@ -128,23 +128,26 @@ impl Segment {
     /// After a failed sync the system may keep bytes in its cache as if they were on disk, and then the next sync skips
     /// them.
     pub(super) fn write_again(&self, from: u64, end: u64) -> io::Result<()> {
-        let mut at = from;
-        while at < end {
-            let length = usize::try_from(end - at).unwrap_or(REWRITTEN_AT_ONCE);
-            let bytes = self.read(at, length.min(REWRITTEN_AT_ONCE))?;
-            self.write(&bytes, at)?;
-            at += bytes.len() as u64;
-        }
-        Ok(())
+        self.each_part(from, end, |bytes, at| self.write(bytes, at).map(|()| true)).map(drop)
     }
 
     /// Returns `true` if the bytes from `from` to `end` are zeros.
     pub(super) fn is_zero(&self, from: u64, end: u64) -> io::Result<bool> {
+        self.each_part(from, end, |bytes, _| Ok(bytes.iter().all(|it| *it == 0)))
+    }
+
+    /// Reads the bytes from `from` to `end` in parts. Returns `false` as soon as `each` does.
+    fn each_part(
+        &self,
+        from: u64,
+        end: u64,
+        mut each: impl FnMut(&[u8], u64) -> io::Result<bool>,
+    ) -> io::Result<bool> {
         let mut at = from;
         while at < end {
-            let length = usize::try_from(end - at).unwrap_or(REWRITTEN_AT_ONCE);
-            let bytes = self.read(at, length.min(REWRITTEN_AT_ONCE))?;
-            if bytes.iter().any(|it| *it != 0) {
+            let length = usize::try_from(end - at).unwrap_or(PART).min(PART);
+            let bytes = self.read(at, length)?;
+            if !each(&bytes, at)? {
                 return Ok(false);
             }
             at += bytes.len() as u64;

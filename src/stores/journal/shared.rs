@@ -76,10 +76,11 @@ impl Shared {
         self.space.reserve(bytes as u64).map_err(failed)
     }
 
-    /// Makes room for a write after which more space is free: it may use the part of the disk that is kept free, and
-    /// the spare file.
-    pub(super) fn make_room(&self, bytes: u64) -> io::Result<()> {
-        let needed = bytes.saturating_add(ROOM_MARGIN);
+    /// Makes room for a write that frees space: it may use the part of the disk that is kept free, and gives up the spare
+    /// file if needed.
+    pub(super) fn make_room(&self, state: &State, bytes: u64) -> io::Result<()> {
+        let waiting = state.waiting_bytes() as u64;
+        let needed = bytes.saturating_add(waiting).saturating_add(ROOM_MARGIN);
         if self.space.fits(needed).is_ok() {
             return Ok(());
         }
@@ -87,7 +88,7 @@ impl Shared {
         self.space.fits(needed)
     }
 
-    /// Writes zeros behind the end of the log, so that the next syncs need not put the length of the file on disk.
+    /// Writes zeros behind the end of the log, so that the next syncs need not write the length of the file.
     pub(super) fn preallocate(&self, state: &mut State) {
         if state.preallocated > state.end || state.waiting_bytes() > MAX_BESIDE_ZEROS {
             return;
@@ -96,7 +97,7 @@ impl Shared {
         let length = state.zeros.clamp(MIN_ZEROS.min(most), most);
         let end = state.end.saturating_add(length);
         // Zeros only make syncs faster: they need not be written.
-        if end < state.full_at && self.space.reserve(2 * length).is_ok() {
+        if end < state.full_at.min(u64::from(u32::MAX)) && self.space.reserve(2 * length).is_ok() {
             state.preallocate(end);
             // A process that writes little reserves little.
             state.zeros = 2 * length;

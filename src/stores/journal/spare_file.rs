@@ -1,5 +1,5 @@
-//! A file without content that keeps some of the disk for the store: it is given up when the disk is full, so that old
-//! segments can be removed.
+//! A file that only reserves disk space. It is deleted when the disk is full, so that old segments can be copied and
+//! removed.
 
 use std::fs::{self, File};
 use std::io;

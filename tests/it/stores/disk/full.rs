@@ -231,18 +231,20 @@ fn a_full_disk_loses_no_batch_of_a_journal() {
     full("journal", "a_full_disk_loses_no_batch_of_a_journal");
 }
 
+/// Mounts a small file system, or says why the test is skipped.
+fn mounted(dir: &Path) -> Option<Small> {
+    let skipped = |why: &_| {
+        eprintln!("SKIPPED: a full disk needs the right to mount a tmpfs (run as root): {why}");
+    };
+    Small::mount(dir).inspect_err(skipped).ok()
+}
+
 fn full(store: &str, test: &str) {
     if let Ok(plan) = env::var(CHILD) {
         return work(&plan);
     }
     let scratch = Scratch::new();
-    let small = match Small::mount(scratch.path()) {
-        Ok(small) => small,
-        Err(why) => {
-            eprintln!("SKIPPED: a full disk needs the right to mount a tmpfs (run as root): {why}");
-            return;
-        }
-    };
+    let Some(small) = mounted(scratch.path()) else { return };
     let site = Site::start(noise);
     let dir = scratch.path().join(store);
 
@@ -277,13 +279,7 @@ fn a_journal_whose_disk_was_full_goes_on_once_there_is_room() {
 
 fn filled(store: &str) {
     let scratch = Scratch::new();
-    let small = match Small::mount(scratch.path()) {
-        Ok(small) => small,
-        Err(why) => {
-            eprintln!("SKIPPED: a full disk needs the right to mount a tmpfs (run as root): {why}");
-            return;
-        }
-    };
+    let Some(small) = mounted(scratch.path()) else { return };
     small.grow("24m");
     let site = Site::start(noise);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -311,13 +307,7 @@ fn filled(store: &str) {
 fn a_full_disk_is_freed_by_a_journal_that_removes_old_bodies() {
     const SEGMENT: u64 = 1 << 20;
     let scratch = Scratch::new();
-    let small = match Small::mount(scratch.path()) {
-        Ok(small) => small,
-        Err(why) => {
-            eprintln!("SKIPPED: a full disk needs the right to mount a tmpfs (run as root): {why}");
-            return;
-        }
-    };
+    let Some(small) = mounted(scratch.path()) else { return };
     small.grow("24m");
     let dir = scratch.path().join("journal");
     let store =

@@ -342,7 +342,7 @@ impl Record {
         }
     }
 
-    /// Returns the queue whose waiters in other processes should hear that the record was written at `now`: a job or a
+    /// Returns the queue that other processes should check after the record was written at `now`: for a job or a
     /// notification that is due and free, or a batch that has ended. A shared store calls it for `Store::changed`.
     pub fn wakes(&self, now: Timestamp) -> Option<Queue> {
         let is_free = match self {

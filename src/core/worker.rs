@@ -11,7 +11,7 @@ use crate::core::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkerRecord {
-    /// The name of the process in its leases.
+    /// The id of the process in its leases.
     pub id: WorkerId,
     /// The time at which it began to claim.
     pub started_at: Timestamp,

@@ -105,7 +105,10 @@ impl Ladder {
             permits.pause(&site, shared.now().after(wait));
         }
         // The memory of fetched pages is bounded by the permits of both kinds.
-        let _room = shared.scheduling.page_room.acquire().await;
+        let _room = match &judged {
+            Ok(_) => Some(shared.scheduling.page_room.acquire().await),
+            Err(_) => None,
+        };
         // Only now, or another request could start before the pause is known.
         drop(permit);
         let observation = self.observe(tier, judged).instrument(span).await;
@@ -124,7 +127,7 @@ impl Ladder {
         Ok(page.map(|page| Observed { attempt, page, extracted }))
     }
 
-    /// Fetches and judges a page, or judges that of a `previous` attempt again.
+    /// Fetches and judges a page, or judges the page of `previous` again.
     async fn fetch_and_judge(
         &self,
         tier: Tier,
@@ -153,7 +156,8 @@ impl Ladder {
     async fn observe(&self, tier: Tier, judged: Result<JudgedPage, FetchError>) -> Observation {
         match judged {
             Ok(JudgedPage { page, verdict, signal, worth_extracting: true }) => {
-                // Whoever got the permit sends its request first: on this thread it would wait for the extraction.
+                // The job that got the permit sends its request first: otherwise it might wait on this thread for the
+                // extraction.
                 tokio::task::yield_now().await;
                 self.observe_content(tier, verdict, signal, page).await
             }

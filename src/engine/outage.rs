@@ -1,6 +1,6 @@
 //! Outages: the time in which the store cannot be reached, such as a failover.
 //!
-//! A managed database needs 30 to 60 seconds for one. What a page has cost is not thrown away for that.
+//! A managed database needs 30 to 60 seconds for one. Finished pages wait that long, so that none is fetched again.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) const CALL_PATIENCE: Duration = Duration::from_secs(5);
 /// The waits between the tries.
 const WAITS: Backoff = Backoff::new(u32::MAX, Duration::from_millis(100), Duration::from_secs(1));
 
-/// An outage that lasts.
+/// An ongoing outage.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outage {
     /// The time at which it was noticed, by the monotonic clock.
@@ -52,11 +52,14 @@ impl Shared {
         loop {
             match self.adapters.bodies.put(batch, bytes.clone()).await {
                 Err(StoreError::Unavailable { store, source }) => {
-                    let outage = outage.get_or_insert_with(|| Outage::new(self.monotonic()));
-                    if outage.lasted(self.monotonic()) >= LONGEST {
+                    let now = self.monotonic();
+                    let outage = outage.get_or_insert_with(|| {
+                        tracing::warn!(store, error = %source, "storing a result waits for the store");
+                        Outage::new(now)
+                    });
+                    if outage.lasted(now) >= LONGEST {
                         return Err(StoreError::Unavailable { store, source });
                     }
-                    tracing::warn!(store, error = %source, "storing a result waits for the store");
                     self.sleep(outage.next_wait()).await;
                 }
                 done => return done,

@@ -5,8 +5,8 @@
 //!
 //! # Invariants
 //!
-//! * An engine that comes, or that was not alive for a while, claims nothing for one beat: those who had its slots
-//!   have let go of them by then.
+//! * A new engine, or one that missed its heartbeats, claims nothing for one beat: by then the engines that had its slots
+//!   have released them.
 //! * An engine whose heartbeat is overdue owns nothing, because others may have taken its slots.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,7 +43,7 @@ const MAX_BATCHES: usize = 1_000;
 /// The shortest time between two wake-ups by the store.
 const MIN_WAKE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The place of this engine among those that share its store.
+/// The state of this engine among the engines that share its store.
 #[derive(Debug)]
 pub(super) struct Peers {
     clock: Arc<StoreClock>,
@@ -59,7 +59,7 @@ struct State {
     started_at: Option<Timestamp>,
     /// The end of the last heartbeat, by the clock of the store and by the monotonic clock.
     alive_until: Timestamp,
-    is_due_at: Duration,
+    due_at: Duration,
 }
 
 impl Peers {
@@ -69,7 +69,7 @@ impl Peers {
             slots: Slots::NONE,
             started_at: None,
             alive_until: Timestamp::default(),
-            is_due_at: Duration::ZERO,
+            due_at: Duration::ZERO,
         };
         Self {
             clock: Arc::new(StoreClock::new(own)),
@@ -97,13 +97,13 @@ impl Peers {
     /// Returns the slots to claim from.
     pub(super) fn slots(&self) -> Slots {
         let state = self.lock();
-        if self.clock.monotonic() < state.is_due_at { state.slots } else { Slots::NONE }
+        if self.clock.monotonic() < state.due_at { state.slots } else { Slots::NONE }
     }
 
     /// Writes a heartbeat and divides the slots among those who are alive. Returns `true` if the slots of this engine
     /// changed.
     async fn beat(&self, store: &dyn Store, worker: WorkerId) -> Result<bool, StoreError> {
-        let is_due_at = self.clock.monotonic().saturating_add(ALIVE_FOR);
+        let due_at = self.clock.monotonic().saturating_add(ALIVE_FOR);
         self.clock.set(store).await?;
         let now = self.clock.now();
         let started_at = self.lock().started_at.unwrap_or(now);
@@ -129,7 +129,7 @@ impl Peers {
         let slots = if was_alive || is_first { Slots::owned(worker, &alive) } else { Slots::NONE };
         let has_changed = slots != state.slots;
         *state =
-            State { slots, started_at: Some(started_at), alive_until: record.until, is_due_at };
+            State { slots, started_at: Some(started_at), alive_until: record.until, due_at };
         Ok(has_changed)
     }
 
@@ -188,7 +188,7 @@ async fn beats(shared: Arc<Shared>) {
     }
 }
 
-/// Looks at batches that another process may end, until the engine has stopped.
+/// Looks at batches that another process may end, until the engine begins to stop.
 async fn looks(shared: Arc<Shared>) {
     let Some(peers) = &shared.peers else { return };
     while !shared.lifecycle.stopping.is_cancelled() {
@@ -196,12 +196,7 @@ async fn looks(shared: Arc<Shared>) {
             tracing::warn!(%error, "looking for batches that ended elsewhere failed");
         }
         shared.sleep_unless_stopping(MIN_LOOK_INTERVAL).await;
-        tokio::select! {
-            biased;
-            () = shared.lifecycle.stopping.cancelled() => {}
-            () = peers.batch_ended.notified() => {}
-            () = shared.sleep(LOOK) => {}
-        }
+        shared.wait_for_work(&peers.batch_ended, LOOK).await;
     }
 }
 

@@ -29,7 +29,7 @@ const RECORDS_PER_ROUND: usize = 64;
 const BATCHES_AT_ONCE: usize = 8;
 /// Failures in a round after which the rest of the batches wait for the next one.
 const MAX_FAILURES: usize = 8;
-/// The most batches that could not be removed and are read again beside those of a round.
+/// The maximum number of failed batches that a round reads in addition to `RECORDS_PER_ROUND`.
 const MAX_FAILED: usize = 4_096;
 /// The time between two rounds when nothing is due, or nothing could be removed.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -40,7 +40,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.lifecycle.stopping.is_cancelled() {
         let round = tokio::select! {
             biased;
-            // What a removal leaves behind is due again.
+            // An aborted removal is repeated: its record is removed last and stays due.
             () = shared.lifecycle.stopping.cancelled() => return,
             round = round(&shared, &mut failed) => round,
         };
@@ -49,11 +49,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             Ok(_) => {}
             Err(error) => log(&error),
         }
-        tokio::select! {
-            biased;
-            () = shared.lifecycle.stopping.cancelled() => {}
-            () = shared.sleep(INTERVAL) => {}
-        }
+        shared.sleep_unless_stopping(INTERVAL).await;
     }
 }
 
@@ -61,9 +57,10 @@ fn log(error: &EngineError) {
     tracing::error!(error = error as &dyn Error, "removing expired records failed");
 }
 
-/// Removes what is due, and returns how many records that were. `failed` has the batches that could not be removed.
+/// Removes due records and returns their number. `failed` contains the batches that could not be removed.
 async fn round(shared: &Arc<Shared>, failed: &mut HashSet<BatchId>) -> Result<usize, EngineError> {
-    // A claim leaves these records as they are, so those that failed come again and must not be all there is.
+    // Claiming does not change expiring records, so failed batches are returned again. The limit grows by their number, so
+    // that they cannot crowd out the others.
     let limit = RECORDS_PER_ROUND + failed.len().min(MAX_FAILED);
     let claim = shared.claim(Queue::Expiry, Duration::ZERO, limit);
     let due = shared.claim_due(claim).await?;

@@ -220,8 +220,10 @@ impl Shared {
         let claim = Claim::new(queue, self.worker, now, now.after(lease), limit);
         match &self.peers {
             Some(peers) => {
-                let of_site = self.scheduling.permits.per_site();
-                let per_slot = if queue == Queue::Jobs { of_site } else { limit };
+                let per_slot = match queue {
+                    Queue::Jobs => self.scheduling.permits.per_site(),
+                    Queue::Notifications | Queue::Expiry => limit,
+                };
                 claim.by_the_stores_clock().within(peers.slots(), per_slot)
             }
             None => claim,

@@ -12,14 +12,14 @@ use crate::ports::BoxFuture;
 use crate::ports::clock::Clock;
 use crate::ports::store::{Store, StoreError};
 
-/// The offset before the store was asked.
+/// The offset while the time of the store is unknown.
 const UNKNOWN: i64 = i64::MIN;
 
-/// Shows the time of the store, counted on by the monotonic clock of the process.
+/// Shows the time of the store, advanced by the monotonic clock of the process.
 #[derive(Debug)]
 pub(super) struct StoreClock {
     own: Arc<dyn Clock>,
-    /// The time of the store less the monotonic clock, in milliseconds.
+    /// The time of the store minus the monotonic clock, in milliseconds.
     offset_ms: AtomicI64,
 }
 
@@ -29,7 +29,7 @@ impl StoreClock {
         Self { own, offset_ms: AtomicI64::new(UNKNOWN) }
     }
 
-    /// Asks the store for its time. A store without a clock leaves the engine its own.
+    /// Reads the time of the store. A store without a clock leaves the engine its own.
     pub(super) async fn set(&self, store: &dyn Store) -> Result<(), StoreError> {
         let asked = self.own.monotonic();
         let Some(time) = store.now().await? else { return Ok(()) };

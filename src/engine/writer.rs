@@ -267,7 +267,8 @@ impl Committer {
         }
     }
 
-    /// Commits once the store can be reached. `outage` is one that lasts, also from group to group.
+    /// Commits once the store can be reached. `outage` is the ongoing one, if any, and is carried from
+    /// group to group.
     async fn commit_after_outage(
         &self,
         group: &mut Group,

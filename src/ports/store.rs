@@ -152,7 +152,7 @@ pub fn has_duplicate_keys(writes: &[Write]) -> bool {
 ///
 /// # Stores that several processes share
 ///
-/// A store that several processes open at once returns `true` from [`Store::is_shared`], and keeps this in addition:
+/// A store that several processes open at once returns `true` from [`Store::is_shared`], and must also guarantee:
 ///
 /// * **Leases expire.** Opening the store releases no lease: its holder may be alive.
 /// * **One clock.** A claim by [`ClaimClock::Store`](crate::core::record::ClaimClock) is carried out at the time that the

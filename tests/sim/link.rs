@@ -244,8 +244,8 @@ impl Store for Link {
             };
             let taken = self
                 .call(name, |it| {
-                    let claim =
-                        if it.is_served() { claim.clone().at(it.now()) } else { claim.clone() };
+                    // A claim by the clock of its caller stays as it is.
+                    let claim = claim.clone().at(it.now());
                     let taken = it.0.world.base().claim(claim.clone());
                     if !claim.slots.is_all() && !taken.is_empty() {
                         it.0.world.oracle().note("sites divided among engines");

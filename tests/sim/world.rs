@@ -87,9 +87,12 @@ impl World {
 
     /// Returns the time of `engine`'s clock.
     pub(crate) fn now(&self, engine: usize) -> Timestamp {
-        let off = self.offsets[engine].load(Ordering::Relaxed);
+        self.shifted(&self.offsets[engine])
+    }
+
+    fn shifted(&self, by: &AtomicI64) -> Timestamp {
         let at = Timestamp::from_millis(BEGIN).after(self.elapsed());
-        Timestamp::from_millis(at.as_millis().saturating_add_signed(off))
+        Timestamp::from_millis(at.as_millis().saturating_add_signed(by.load(Ordering::Relaxed)))
     }
 
     /// Returns the time that decides when leases of `engine` begin and end.
@@ -97,9 +100,7 @@ impl World {
         if self.plan.store != StoreKind::Served {
             return self.now(engine);
         }
-        let at = Timestamp::from_millis(BEGIN).after(self.elapsed());
-        let off = self.store_offset.load(Ordering::Relaxed);
-        Timestamp::from_millis(at.as_millis().saturating_add_signed(off))
+        self.shifted(&self.store_offset)
     }
 
     /// Returns the signal for `engine` that others changed a queue.

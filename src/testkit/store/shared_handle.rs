@@ -88,7 +88,7 @@ impl SharedHandle {
         Self { own, ..self.clone() }
     }
 
-    /// Takes the connection of this handle away: its calls fail with [`StoreError::Unavailable`] until it is restored.
+    /// Cuts the connection of this handle: its calls fail with [`StoreError::Unavailable`] until it is restored.
     pub fn cut(&self) {
         self.own.is_cut.store(true, Ordering::SeqCst);
     }

@@ -108,7 +108,6 @@ impl Slots {
     pub fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
         Slot::all().filter(|it| self.contains(*it))
     }
-
 }
 
 impl Default for Slots {

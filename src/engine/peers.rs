@@ -128,8 +128,7 @@ impl Peers {
         let alive: Vec<_> = others.iter().filter(|it| it.is_alive(now)).map(|it| it.id).collect();
         let slots = if was_alive || is_first { Slots::owned(worker, &alive) } else { Slots::NONE };
         let has_changed = slots != state.slots;
-        *state =
-            State { slots, started_at: Some(started_at), alive_until: record.until, due_at };
+        *state = State { slots, started_at: Some(started_at), alive_until: record.until, due_at };
         Ok(has_changed)
     }
 

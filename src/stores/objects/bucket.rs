@@ -32,7 +32,7 @@ const DELETE_AT_ONCE: usize = 1_000;
 /// The waits between two tries of a request.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// The number of times that a batch's directory is removed, while another process adds files to it.
+/// The maximum number of attempts to remove a batch's directory while another process adds files to it.
 const REMOVALS: usize = 3;
 
 /// An object store and the objects that this handle writes to it.
@@ -56,17 +56,18 @@ impl Bucket {
         let limit = options.timeout;
         let explainer = Explainer::new(place.clone(), &values, limit);
         let permits = options.max_requests.clamp(1, Semaphore::MAX_PERMITS);
-        let store = match place.provider {
-            Provider::Directory => directory(&place),
+        let opened = match place.provider {
+            Provider::Directory => {
+                let created = std::fs::create_dir_all(&place.dir);
+                created.map_err(|error| explainer.other(&error.to_string()))?;
+                directory(&place)
+            }
             Provider::S3 => s3(&place, &values, options),
             Provider::Gcs => gcs(&place, &values, options),
             Provider::Azure => azure(&place, &values, options),
         };
-        let store = store.map_err(|error| explainer.settings(&error))?;
-        let writer = getrandom::u64().map_err(|error| ObjectsError::Other {
-            place: place.to_string(),
-            reason: error.to_string(),
-        })?;
+        let store = opened.map_err(|error| explainer.settings(&error))?;
+        let writer = getrandom::u64().map_err(|error| explainer.other(&error.to_string()))?;
         Ok(Self {
             store,
             explainer,
@@ -131,7 +132,7 @@ impl Bucket {
         match self.request(self.store.get_range(&path, range)).await? {
             Ok(bytes) => Ok(Some(bytes)),
             Err(failed) if Explainer::is_missing_object(&failed) => {
-                // Without the directory, no batch can be told to have no bodies.
+                // If the directory itself is missing, a missing object proves nothing.
                 let is_gone =
                     self.place().provider == Provider::Directory && !self.place().dir.is_dir();
                 if is_gone { Err(self.explainer.no_container()) } else { Ok(None) }
@@ -145,7 +146,7 @@ impl Bucket {
         self.recent.remove(batch);
         let path = batch_path(&self.place().prefix, batch);
         if self.place().provider == Provider::Directory {
-            // Together with files that a killed process left unfinished, which a list does not show.
+            // Also removes unfinished files of killed processes, which `list` omits.
             return self.remove_dir(&path).await;
         }
         let mut objects = self.store.list(Some(&path));
@@ -203,14 +204,13 @@ impl Bucket {
                 }
             }
         });
-        let place = self.place().to_string();
         match timeout(self.limit, removal).await.map_err(|_| self.explainer.timeout(None))? {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
                 Err(self.explainer.no_container())
             }
-            Ok(Err(error)) => Err(ObjectsError::Other { place, reason: error.to_string() }),
-            Err(error) => Err(ObjectsError::Other { place, reason: error.to_string() }),
+            Ok(Err(error)) => Err(self.explainer.other(&error.to_string())),
+            Err(error) => Err(self.explainer.other(&error.to_string())),
         }
     }
 
@@ -229,17 +229,15 @@ impl Bucket {
     }
 
     pub(super) fn interrupted(&self) -> ObjectsError {
-        let reason = "the write was interrupted".to_owned();
-        ObjectsError::Other { place: self.place().to_string(), reason }
+        self.explainer.other("the write was interrupted")
     }
 
     pub(super) fn too_large(&self) -> ObjectsError {
-        let reason = "a body exceeds 4 GiB: lower `max_response_bytes`".to_owned();
-        ObjectsError::Other { place: self.place().to_string(), reason }
+        self.explainer.other("a body exceeds 4 GiB: lower `max_response_bytes`")
     }
 }
 
-/// A stream of what an iterator has.
+/// Adapts an iterator to a stream.
 struct Iter<I>(I);
 
 impl<I: Iterator<Item = Path> + Unpin> Stream for Iter<I> {
@@ -292,10 +290,5 @@ fn azure(place: &Place, values: &[(String, String)], options: ObjectsOptions) ->
 }
 
 fn directory(place: &Place) -> Opened {
-    let failed = |source: io::Error| object_store::Error::Generic {
-        store: "directory",
-        source: source.into(),
-    };
-    std::fs::create_dir_all(&place.dir).map_err(failed)?;
     Ok(Box::new(LocalFileSystem::new_with_prefix(&place.dir)?.with_fsync(true)))
 }

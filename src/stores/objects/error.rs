@@ -18,7 +18,7 @@ const MIN_SECRET_CHARS: usize = 8;
 const SECRET_WORDS: &[&str] = &["key", "secret", "token", "sas", "password"];
 /// The hosts that hand credentials to programs on a cloud's machines.
 const METADATA_HOSTS: &[&str] =
-    &["169.254.169.254", "169.254.170.2", "metadata.google.internal", "metadata"];
+    &["169.254.169.254", "169.254.170.2", "169.254.170.23", "metadata.google.internal", "metadata"];
 
 /// The reason for which an object store cannot be used. It is the source of a [`StoreError::Unavailable`] if a
 /// later try may succeed, and otherwise of a [`StoreError::Backend`].
@@ -87,7 +87,7 @@ pub enum ObjectsError {
         endpoint: &'static str,
     },
     /// The object store took too long.
-    #[error("{place}: no answer within {limit:?}: check the network, or raise the timeout")]
+    #[error("{place}: no response within {limit:?}: check the network, or raise the timeout")]
     Timeout {
         /// The URL of the object store.
         place: String,
@@ -95,7 +95,7 @@ pub enum ObjectsError {
         limit: Duration,
     },
     /// The object store is overloaded or failed.
-    #[error("{place}: the service failed ({reason}): it is tried again later")]
+    #[error("{place}: the service failed ({reason}): try again later")]
     Unavailable {
         /// The URL of the object store.
         place: String,
@@ -260,7 +260,7 @@ impl Explainer {
     }
 }
 
-/// Returns `true` if a server hands credentials to programs: its failure is a lack of credentials.
+/// Returns `true` for a cloud's metadata server: if it fails, there are no credentials.
 fn is_metadata(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     METADATA_HOSTS.contains(&name)

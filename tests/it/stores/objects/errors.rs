@@ -111,7 +111,7 @@ fn a_request_is_tried_again_and_ends_with_its_deadline() {
     let slower = put("slow", short).expect_err("no response");
 
     assert!(told(&busy).contains("the service failed (status 503)"), "{busy:?}");
-    assert!(told(&slow).contains("no answer within 200ms"), "{slow:?}");
+    assert!(told(&slow).contains("no response within 200ms"), "{slow:?}");
     let cause = slower.source().and_then(|it| it.downcast_ref::<ObjectsError>());
     assert!(matches!(cause, Some(ObjectsError::Unreachable { .. } | ObjectsError::Timeout { .. })));
 }

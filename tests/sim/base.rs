@@ -1,6 +1,9 @@
-//! The backend of the records: the memory store itself, or a disk that loses unflushed writes.
+//! The backend of the records: the memory store itself, or a disk that loses unflushed writes. A journal can run beside
+//! it, and must answer alike.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::task::{Context, Poll, Waker};
 
 use rungs::core::id::BatchId;
@@ -10,6 +13,7 @@ use rungs::core::time::Timestamp;
 use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use rungs::stores::Memory;
 
+use crate::disk::Disk;
 use crate::plan::StoreKind;
 use crate::rng::Rng;
 
@@ -26,6 +30,10 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 pub(crate) struct Base {
     kind: StoreKind,
     live: Memory,
+    disk: Option<Disk>,
+    mismatch: RefCell<Option<String>>,
+    /// The end of the disk's log after the last removal of bodies, which is on disk at once.
+    removed_at: u64,
     log: Vec<Vec<Write>>,
     flushed: usize,
     bodies: BTreeMap<String, Body>,
@@ -36,13 +44,18 @@ struct Body {
     batch: BatchId,
     bytes: Vec<u8>,
     flushed: bool,
+    /// The end of the disk's log with it.
+    end: u64,
 }
 
 impl Base {
-    pub(crate) fn new(kind: StoreKind) -> Self {
+    pub(crate) fn new(kind: StoreKind, with_journal: bool) -> Self {
         Self {
             kind,
             live: Memory::default(),
+            disk: with_journal.then(Disk::new),
+            mismatch: RefCell::default(),
+            removed_at: 0,
             log: Vec::new(),
             flushed: 0,
             bodies: BTreeMap::new(),
@@ -51,26 +64,51 @@ impl Base {
     }
 
     pub(crate) fn load(&self, keys: Vec<Key>) -> Vec<Option<Versioned>> {
-        at_once(self.live.load(keys)).expect("memory loads")
+        let found = at_once(self.live.load(keys.clone())).expect("memory loads");
+        self.beside(&found, |it| it.load(keys));
+        found
     }
 
     pub(crate) fn list(&self, list: ListQuery) -> Vec<Versioned> {
-        at_once(self.live.list(list)).expect("memory lists")
+        let found = at_once(self.live.list(list.clone())).expect("memory lists");
+        self.beside(&found, |it| it.list(list));
+        found
     }
 
     pub(crate) fn due(&self, queue: Queue, from: Timestamp) -> Option<Timestamp> {
-        at_once(self.live.due(queue, from)).expect("memory knows")
+        let due = at_once(self.live.due(queue, from)).expect("memory knows");
+        self.beside(&due, |it| it.due(queue, from));
+        due
+    }
+
+    /// Checks that the journal answers like the memory store.
+    fn beside<T: PartialEq + Debug>(&self, expected: &T, ask: impl FnOnce(&Disk) -> T) {
+        if let Some(disk) = &self.disk {
+            let found = ask(disk);
+            if found != *expected {
+                let what = format!("journal: it has {found:?} instead of {expected:?}");
+                self.mismatch.borrow_mut().get_or_insert(what);
+            }
+        }
+    }
+
+    /// Returns the first answer of the journal that differed.
+    pub(crate) fn mismatch(&self) -> Option<String> {
+        self.mismatch.borrow().clone()
     }
 
     pub(crate) fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
-        at_once(self.live.commit(writes.clone()))?;
+        let done = at_once(self.live.commit(writes.clone()));
+        self.beside(&done.is_ok(), |it| it.commit(writes.clone()).is_ok());
+        done?;
         self.log(writes);
         Ok(())
     }
 
     pub(crate) fn claim(&mut self, claim: Claim) -> Vec<Versioned> {
         let queue = claim.queue;
-        let taken = at_once(self.live.claim(claim)).expect("memory claims");
+        let taken = at_once(self.live.claim(claim.clone())).expect("memory claims");
+        self.beside(&taken, |it| it.claim(claim));
         if queue != Queue::Expiry && !taken.is_empty() {
             let writes = taken.iter().map(|it| Write {
                 key: it.record.key(),
@@ -85,6 +123,9 @@ impl Base {
     fn log(&mut self, writes: Vec<Write>) {
         if self.kind == StoreKind::Forgetful {
             self.log.push(writes);
+            if let Some(disk) = &mut self.disk {
+                disk.committed();
+            }
         }
     }
 
@@ -104,9 +145,12 @@ impl Base {
 
     pub(crate) fn put_body(&mut self, batch: BatchId, bytes: Vec<u8>) -> BodyRef {
         self.bodies_put += 1;
-        let name = format!("{batch}:{}", self.bodies_put);
+        let (name, end) = match &self.disk {
+            Some(disk) => (disk.put_body(batch, bytes.clone()).0, disk.end()),
+            None => (format!("{batch}:{}", self.bodies_put), 0),
+        };
         let flushed = self.kind != StoreKind::Forgetful;
-        self.bodies.insert(name.clone(), Body { batch, bytes, flushed });
+        self.bodies.insert(name.clone(), Body { batch, bytes, flushed, end });
         BodyRef(name)
     }
 
@@ -117,38 +161,66 @@ impl Base {
     }
 
     pub(crate) fn body(&self, body: &BodyRef) -> Option<Vec<u8>> {
-        self.bodies.get(&body.0).map(|it| it.bytes.clone())
+        let found = self.bodies.get(&body.0).map(|it| it.bytes.clone());
+        self.beside(&found, |it| it.body(body));
+        found
     }
 
     pub(crate) fn remove_bodies(&mut self, batch: BatchId) {
         self.bodies.retain(|_, it| it.batch != batch);
+        if let Some(disk) = &self.disk {
+            disk.remove_bodies(batch);
+            self.removed_at = disk.end();
+        }
     }
 
     /// Reopens a forgetful disk after its one process died: only a prefix of the unflushed commits may have reached it,
     /// and the leases of the dead process are released. Returns the number of lost commits.
     pub(crate) fn reopen(&mut self, now: Timestamp, rng: &mut Rng) -> usize {
         let written = self.log.len();
-        let kept = self.flushed + rng.place(self.log.len() - self.flushed + 1);
+        let kept = match &mut self.disk {
+            None => {
+                let kept = self.flushed + rng.place(self.log.len() - self.flushed + 1);
+                self.bodies.retain(|_, it| it.flushed || rng.chance(50));
+                kept
+            }
+            Some(disk) => {
+                let flushed = self.bodies.values().filter(|it| it.flushed).map(|it| it.end);
+                let least = flushed.max().unwrap_or_default().max(self.removed_at);
+                let (kept, cut) = disk.crash(self.flushed, least, now, rng);
+                self.bodies.retain(|_, it| it.end <= cut);
+                kept
+            }
+        };
         self.log.truncate(kept);
         self.live = Memory::default();
         for writes in &self.log {
             at_once(self.live.commit(writes.clone())).expect("it was committed in this order");
         }
-        self.bodies.retain(|_, it| it.flushed || rng.chance(50));
+        self.release(now);
+        self.flushed = self.log.len();
+        if self.disk.is_some() {
+            // It compares every record and version.
+            self.everything();
+        }
+        written - kept
+    }
+
+    /// Releases the leases of a dead process, which the journal does when it is opened.
+    fn release(&mut self, now: Timestamp) {
         for kind in [RecordKind::Job, RecordKind::Notification] {
-            let all = ListQuery::new(kind, usize::MAX);
-            let abandoned = self.list(all).into_iter().filter_map(|it| {
+            let all = at_once(self.live.list(ListQuery::new(kind, usize::MAX)));
+            let abandoned = all.expect("memory lists").into_iter().filter_map(|it| {
                 let (key, expected) = (it.record.key(), Some(it.version));
                 let record = Some(it.record.abandoned(now)?);
                 Some(Write { key, expected, record })
             });
             let writes: Vec<_> = abandoned.collect();
             if !writes.is_empty() {
-                self.commit(writes).expect("nobody else writes");
+                at_once(self.live.commit(writes.clone())).expect("nobody else writes");
+                self.log(writes);
             }
         }
-        self.flushed = self.log.len();
-        written - kept
     }
 
     /// Every record, for a recount.

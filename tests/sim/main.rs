@@ -2,12 +2,14 @@
 //! the store do, and an oracle checks every guarantee after every change.
 //!
 //! `RUNGS_SIM_SEEDS` sets the number of seeds, `RUNGS_SIM_FROM` the first one. `RUNGS_SIM_SEED` runs one seed, prints its
-//! plan, and shrinks the plan if it fails.
+//! plan, and shrinks the plan if it fails. With `RUNGS_SIM_STORE=journal`, a journal on a real file system runs beside the
+//! simulated store and must answer alike, also after its log was cut by a crash.
 
-#![cfg(all(feature = "http", feature = "testkit"))]
+#![cfg(all(feature = "http", feature = "journal", feature = "testkit"))]
 
 mod base;
 mod books;
+mod disk;
 mod link;
 mod oracle;
 mod plan;
@@ -26,6 +28,8 @@ use run::run;
 
 /// Seeds of the normal test run.
 const SEEDS: u64 = 1_000;
+/// The same with a journal.
+const SEEDS_ON_DISK: u64 = 30;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|it| it.parse().unwrap_or_else(|_| panic!("{name}: a number")))
@@ -51,7 +55,7 @@ struct Summary {
 }
 
 /// Runs the seeds on all processors.
-fn run_all(from: u64, count: u64) -> Summary {
+fn run_all(from: u64, count: u64, plan_of: fn(u64) -> Plan) -> Summary {
     let all = Mutex::new(BTreeMap::<&'static str, u64>::new());
     let (next, steps, failed) = (AtomicU64::new(from), AtomicU64::new(0), AtomicU64::new(u64::MAX));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -63,7 +67,7 @@ fn run_all(from: u64, count: u64) -> Summary {
                     if seed >= from + count || failed.load(Ordering::Relaxed) < seed {
                         return;
                     }
-                    let outcome = run(&Plan::of(seed));
+                    let outcome = run(&plan_of(seed));
                     steps.fetch_add(outcome.steps, Ordering::Relaxed);
                     let mut all = all.lock().expect("nothing panics under it");
                     for (situation, times) in outcome.seen {
@@ -79,7 +83,7 @@ fn run_all(from: u64, count: u64) -> Summary {
     });
     let failed = failed.into_inner();
     let failure = (failed != u64::MAX).then(|| {
-        let failure = run(&Plan::of(failed)).failure;
+        let failure = run(&plan_of(failed)).failure;
         (failed, failure.unwrap_or_else(|| "a failure that did not come again".to_owned()))
     });
     let seen = all.into_inner().expect("nothing panics under it");
@@ -89,14 +93,16 @@ fn run_all(from: u64, count: u64) -> Summary {
 #[test]
 fn every_seed_keeps_every_guarantee() {
     hush();
+    let on_disk = std::env::var("RUNGS_SIM_STORE").is_ok_and(|it| it == "journal");
+    let plan_of = if on_disk { Plan::with_journal } else { Plan::of };
     if let Some(seed) = number("RUNGS_SIM_SEED") {
-        return one(seed);
+        return one(plan_of(seed));
     }
     let (from, count) =
         (number("RUNGS_SIM_FROM").unwrap_or(0), number("RUNGS_SIM_SEEDS").unwrap_or(SEEDS));
     let begun = Instant::now();
 
-    let summary = run_all(from, count);
+    let summary = run_all(from, count, plan_of);
 
     println!("{count} seeds from {from}: {} steps in {:?}", summary.steps, begun.elapsed());
     for (situation, times) in summary.seen {
@@ -108,8 +114,8 @@ fn every_seed_keeps_every_guarantee() {
 }
 
 /// Runs one seed and, if it fails, prints the smallest plan that still fails.
-fn one(seed: u64) {
-    let plan = Plan::of(seed);
+fn one(plan: Plan) {
+    let seed = plan.seed;
     let outcome = run(&plan);
     println!("{plan:#?}\n{outcome:?}");
     let Some(what) = outcome.failure else { return };
@@ -129,6 +135,16 @@ fn a_seed_replays_identically() {
         assert_eq!(first.digest, second.digest, "seed {seed}");
         assert_eq!(first.steps, second.steps, "seed {seed}");
     }
+}
+
+#[test]
+fn a_journal_answers_like_the_simulated_store() {
+    hush();
+
+    let summary = run_all(0, SEEDS_ON_DISK, Plan::with_journal);
+
+    assert_eq!(summary.failure, None);
+    assert!(summary.seen.contains_key("unflushed commits lost in a crash"), "no log was cut");
 }
 
 /// The situations that must occur and be survived.
@@ -164,7 +180,7 @@ const SITUATIONS: [&str; 25] = [
 fn every_situation_comes_up() {
     hush();
 
-    let seen = run_all(0, 600).seen;
+    let seen = run_all(0, 600, Plan::of).seen;
 
     for situation in SITUATIONS {
         assert!(seen.contains_key(situation), "never seen: {situation}");

@@ -11,6 +11,8 @@ pub(crate) struct Plan {
     /// The seed of the fine-grained choices: delays, losses and single faults.
     pub(crate) seed: u64,
     pub(crate) store: StoreKind,
+    /// `true` if a journal runs beside the store.
+    pub(crate) journal: bool,
     pub(crate) engines: usize,
     pub(crate) hosts: Vec<Host>,
     /// The behavior of each webhook receiver.
@@ -187,6 +189,12 @@ pub(crate) enum Event {
 }
 
 impl Plan {
+    /// The plan of a seed, with a journal beside a store of one process: others claim by slots, which it ignores.
+    pub(crate) fn with_journal(seed: u64) -> Self {
+        let plan = Self::of(seed);
+        Self { journal: plan.store == StoreKind::Forgetful, ..plan }
+    }
+
     /// The plan of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = Rng::stream(seed, 1);
@@ -200,6 +208,7 @@ impl Plan {
         let mut plan = Self {
             seed,
             store,
+            journal: false,
             engines,
             hosts,
             receivers,

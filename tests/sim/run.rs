@@ -142,13 +142,14 @@ impl Runner {
     }
 
     fn has_failed(&self) -> bool {
-        self.world.oracle().failure.is_some()
+        self.world.base().mismatch().is_some() || self.world.oracle().failure.is_some()
     }
 
     fn outcome(&self) -> Outcome {
+        let mismatch = self.world.base().mismatch();
         let oracle = self.world.oracle();
         Outcome {
-            failure: oracle.failure.clone(),
+            failure: mismatch.or_else(|| oracle.failure.clone()),
             seen: oracle.seen.clone(),
             steps: self.world.steps(),
             digest: self.world.digest(),

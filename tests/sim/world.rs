@@ -63,7 +63,7 @@ impl World {
             offsets: plan.clocks.iter().map(|it| AtomicI64::new(*it)).collect(),
             store_offset: AtomicI64::new(0),
             wakes: (0..plan.engines).map(|_| Default::default()).collect(),
-            base: Mutex::new(Base::new(plan.store)),
+            base: Mutex::new(Base::new(plan.store, plan.journal)),
             oracle: Mutex::default(),
             crashed: Mutex::default(),
             requests: Mutex::default(),

@@ -216,6 +216,12 @@ impl Journal {
         Ok(Self { handle: Arc::new(handle) })
     }
 
+    /// Returns the size of all segments in bytes, without the zeros written ahead.
+    #[doc(hidden)]
+    pub fn log_bytes(&self) -> u64 {
+        self.handle.shared.lock().total_bytes()
+    }
+
     /// Runs `work` on the log, and returns its value once everything up to the position that it returns is on disk.
     async fn on_state<T: Send>(
         &self,

@@ -36,6 +36,14 @@ pub enum StoreError {
         /// The name of the store in the directory.
         found: &'static str,
     },
+    /// There is no store to open, and the call creates none.
+    #[error("no {store} store in {place}: check the name, or start a process that creates it")]
+    Missing {
+        /// The name of the store.
+        store: &'static str,
+        /// The place where it was looked for.
+        place: String,
+    },
     /// The data on disk cannot be read.
     #[error(
         "the {store} store is damaged ({what}): restore it from a copy or start with an empty directory"

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use rungs::core::request::{Format, Mode, Profile};
 use rungs::core::tier::Tier;
 
@@ -37,7 +37,9 @@ pub(crate) enum Command {
         130 interrupted by Ctrl-C, 143 stopped by SIGTERM.")]
     Batch(BatchArgs),
     /// Run the REST service until SIGINT or SIGTERM.
-    #[command(after_help = "Example: rungs serve --store data --api-keys keys.json")]
+    #[command(after_help = "Example: rungs serve --store data --api-keys keys.json\n\n\
+        On several machines: rungs serve --role api and rungs serve --role worker, all with the same\n\
+        --store postgres://rungs@db.example/rungs")]
     Serve(ServeArgs),
     /// Generate an API key. The key alone goes to standard output, its entry for the file of --api-keys to standard
     /// error.
@@ -178,8 +180,36 @@ pub(crate) struct BatchArgs {
     pub(crate) page: PageArgs,
 }
 
+/// The part of a service that a process takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Serve the API and fetch pages.
+    #[default]
+    All,
+    /// Serve the API and fetch nothing.
+    Api,
+    /// Fetch pages and serve nothing but /health, /ready and /metrics.
+    Worker,
+}
+
+impl Role {
+    /// Returns `true` if the process serves the API.
+    pub(crate) fn serves_api(self) -> bool {
+        self != Self::Worker
+    }
+
+    /// Returns `true` if the process fetches pages, delivers webhooks and removes what has expired.
+    pub(crate) fn works(self) -> bool {
+        self != Self::Api
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
+    /// Part of the service that this process takes. Roles other than all need a --store that processes share:
+    /// postgres://USER@HOST/DATABASE.
+    #[arg(long, value_enum, value_name = "ROLE", default_value_t)]
+    pub(crate) role: Role,
     /// Address to listen on [default: 127.0.0.1:8080]. Other than loopback addresses require an API key.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use rungs::core::tier::Tier;
 use rungs::fetch::{Chrome, Pdf, Tesseract};
-use rungs::stores::Postgres;
 
 use crate::args::DoctorArgs;
 use crate::error::{CliError, CommandResult};
 use crate::print;
-use crate::store::StorePath;
+use crate::store::{StorePath, open_database};
 
 /// The age from which an open transaction is a problem.
 const OLD_TRANSACTION: Duration = Duration::from_mins(1);
@@ -72,7 +71,7 @@ async fn database(store: StorePath) -> CommandResult {
             "--store: only a database is checked: use --store postgres://USER@HOST/DATABASE";
         return Err(CliError::Usage(message.to_owned()));
     };
-    let store = Postgres::connect(&url).await.map_err(|error| CliError::failed(&error))?;
+    let store = open_database(&url).await?;
     let report = store.inspect().await.map_err(|error| CliError::failed(&error))?;
     print::line(format_args!("server              PostgreSQL {}", report.server));
     let connection = if report.is_direct {
@@ -98,8 +97,7 @@ async fn database(store: StorePath) -> CommandResult {
         }
     }
     for relation in report.sizes {
-        let mebibytes = relation.bytes.div_ceil(1 << 20);
-        print::line(format_args!("{:<19} {mebibytes} MiB", relation.name));
+        print::line(format_args!("{:<19} {}", relation.name, print::size(relation.bytes)));
     }
     Ok(ExitCode::SUCCESS)
 }

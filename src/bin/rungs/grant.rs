@@ -50,16 +50,9 @@ pub(crate) async fn run(args: GrantArgs) -> CommandResult {
 }
 
 async fn in_store(dir: &Path, account: AccountId, amount: Option<Amount>) -> Result<(), CliError> {
-    let store = StorePath::parse(dir);
     let path = dir.display();
-    // Opening creates a missing store, which would hide a mistyped path.
-    if !store.exists() {
-        let message = format!(
-            "no store in {path}: check the path of --store, or start `rungs serve` on it once"
-        );
-        return Err(CliError::Usage(message));
-    }
-    let store = store.open().await.map_err(|error| match error {
+    let store = StorePath::parse(dir).open_existing().await;
+    let store = store.map_err(|error| match error {
         OpenError::Store(StoreError::InUse { .. }) => CliError::Failed(format!(
             "the store in {path} is in use: grant through the running service with `--url http://127.0.0.1:8080` and an \
              API key from `rungs key NAME --admin` in {ADMIN_KEY}, or stop the service"

@@ -22,9 +22,10 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{NetArgs, ServeArgs};
+use crate::args::{NetArgs, Role, ServeArgs};
 use crate::driver::BrowserDriver;
 use crate::error::{CliError, CommandResult, io_reason};
+use crate::store::StorePath;
 use crate::{bodies, input, print, setup, stop};
 
 /// Environment variable with an API key. Other users of the machine can read a command line.
@@ -32,6 +33,9 @@ const API_KEY: &str = "RUNGS_API_KEY";
 /// The notice of a service that has no secret for webhooks.
 const UNSIGNED: &str = "webhooks are unsigned: set RUNGS_WEBHOOK_SECRET to a random text of 24 characters or more, so \
                         that receivers can verify the sender";
+/// The notice of a worker that other machines reach and that has no API key.
+const NO_METRICS: &str = "/metrics is not served: other machines reach this address, so pass a key of `rungs key NAME \
+                          --metrics` with --api-keys";
 /// Default address.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_080);
 
@@ -92,7 +96,8 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     };
     let keys = keys(&args, &config)?;
     let listen = args.listen.or(config.listen).unwrap_or(LISTEN);
-    if !listen.ip().is_loopback() && !keys.are_required() {
+    let is_open = !listen.ip().is_loopback() && !keys.are_required();
+    if is_open && args.role.serves_api() {
         return Err(CliError::Usage(format!(
             "{listen} is reachable from other machines and requires an API key: generate one with `rungs key NAME` \
              and pass it with --api-keys"
@@ -103,7 +108,9 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     let _ = metrics::set_global_recorder(metrics.clone());
     let engine = engine(&args, &config).await?;
     let options = service_options(&config, &keys);
-    let service = Service::new(engine.clone()).keys(keys).options(options).metrics(metrics);
+    let service = Service::new(engine.clone()).keys(keys).options(options);
+    let service = if is_open { service } else { service.metrics(metrics) };
+    let router = if args.role.serves_api() { service.router() } else { service.probe_router() };
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| {
@@ -116,12 +123,15 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
     let stopped = stop::signals();
     print::line(format_args!("listening on http://{bound}"));
-    if !engine.signs_webhooks(&AccountId::default()) {
+    if is_open {
+        eprintln!("{NO_METRICS}");
+    }
+    if args.role.works() && !engine.signs_webhooks(&AccountId::default()) {
         eprintln!("{UNSIGNED}");
     }
     let stop = CancellationToken::new();
     let limits = connection_limits(&config);
-    let serving = tokio::spawn(serve(listener, service.router(), limits, stop.clone()));
+    let serving = tokio::spawn(serve(listener, router, limits, stop.clone()));
     stopped.await;
     // Waiting requests first, so that connections can close; then the engine, which they may need.
     service.begin_shutdown();
@@ -182,9 +192,24 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let builder = weights.fold(builder, |builder, (account, weight)| {
         builder.account_weight(account.clone(), *weight)
     });
+    let builder = if args.role.works() { builder } else { builder.calls_only() };
     let store = args.store.as_deref().or(config.store.as_deref());
+    check_role(args.role, store)?;
     let url = args.bodies.as_deref().or(config.bodies.as_deref());
     bodies::add_stores(builder, store, url).await?.build().map_err(setup::build_error)
+}
+
+/// Refuses a role that leaves work to processes which cannot open the store.
+fn check_role(role: Role, store: Option<&Path>) -> Result<(), CliError> {
+    let is_shared = store.is_some_and(|it| StorePath::parse(it).is_shared());
+    if role == Role::All || is_shared {
+        return Ok(());
+    }
+    let name = if role == Role::Api { "api" } else { "worker" };
+    Err(CliError::Usage(format!(
+        "--role {name}: no other process can open this store: use --store postgres://USER@HOST/DATABASE, or leave \
+         --role out"
+    )))
 }
 
 /// Adds the proxies that accounts bring.

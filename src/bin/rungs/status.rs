@@ -17,13 +17,8 @@ const MAX_LISTED: usize = 100;
 
 /// Prints the contents of a store. No engine is started, so nothing is fetched.
 pub(crate) async fn run(args: StatusArgs) -> CommandResult {
-    // Opening creates a missing store, which would hide a mistyped path.
-    let store = StorePath::parse(&args.store);
-    if !store.exists() {
-        let path = args.store.display();
-        return Err(CliError::Usage(format!("no store in {path}: check the path of --store")));
-    }
-    let store = store.open().await.map_err(|error| match error {
+    let store = StorePath::parse(&args.store).open_existing().await;
+    let store = store.map_err(|error| match error {
         OpenError::Store(StoreError::InUse { .. }) => CliError::Failed(in_use(&args)),
         error => error.into(),
     })?;

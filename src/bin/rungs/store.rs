@@ -65,13 +65,35 @@ impl StorePath {
         })
     }
 
-    /// Returns `true` if there is something to open. A database is always opened: its server reports if it is missing.
-    pub(crate) fn exists(&self) -> bool {
+    /// Opens a store that exists. Creating a missing one would hide a mistyped path or schema.
+    pub(crate) async fn open_existing(&self) -> Result<Arc<dyn Store>, OpenError> {
         match self {
-            Self::Sled(dir) | Self::Journal(dir) => dir.is_dir(),
-            Self::Postgres(_) => true,
+            Self::Sled(dir) | Self::Journal(dir) if !dir.is_dir() => {
+                let dir = dir.display();
+                Err(OpenError::Usage(format!(
+                    "no store in {dir}: check the path of --store, or start `rungs serve` on it once"
+                )))
+            }
+            Self::Sled(_) | Self::Journal(_) => self.open().await,
+            Self::Postgres(url) => Ok(Arc::new(open_database(url).await?)),
         }
     }
+
+    /// Returns `true` if several processes may have the store open.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+}
+
+/// Opens a database that has the tables of a store.
+pub(crate) async fn open_database(url: &str) -> Result<Postgres, OpenError> {
+    Postgres::connect_existing(url).await.map_err(|error| match error {
+        StoreError::Missing { place, .. } => OpenError::Usage(format!(
+            "no store in {place}: check the URL of --store (its schema is `rungs` unless `?schema=NAME` names \
+             another), or start `rungs serve` on it once"
+        )),
+        error => OpenError::Store(error),
+    })
 }
 
 /// An error of opening a store.

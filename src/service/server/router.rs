@@ -17,11 +17,23 @@ use crate::service::server::state::Service;
 impl Service {
     /// Builds the routes, to be served as they are or nested in your application's router.
     pub fn router(&self) -> Router {
-        Router::new()
+        let routes = Router::new()
             .nest("/api/v1", self.versioned())
             .nest("/v1", self.versioned())
-            .merge(public())
-            .merge(page::routes())
+            .merge(descriptions())
+            .merge(page::routes());
+        self.complete(routes)
+    }
+
+    /// Builds the routes of a process that fetches pages and serves no API: `/health`, `/ready` and `/metrics`.
+    pub fn probe_router(&self) -> Router {
+        self.complete(Router::new())
+    }
+
+    /// Adds the routes for operators, and what surrounds every route.
+    fn complete(&self, routes: Router<Self>) -> Router {
+        routes
+            .merge(probes())
             .merge(
                 both_slash_forms([("/metrics", get(metrics::metrics))])
                     .route_layer(from_fn_with_state(self.clone(), authenticate_metrics)),
@@ -80,11 +92,14 @@ fn accounts() -> Router<Service> {
     ])
 }
 
-/// Routes that need no API key.
-fn public() -> Router<Service> {
+/// Routes of load balancers and supervisors, which need no API key.
+fn probes() -> Router<Service> {
+    both_slash_forms([("/health", get(health::health)), ("/ready", get(health::ready))])
+}
+
+/// Routes that describe the API. They need no API key.
+fn descriptions() -> Router<Service> {
     both_slash_forms([
-        ("/health", get(health::health)),
-        ("/ready", get(health::ready)),
         ("/openapi.json", get(description::openapi)),
         ("/docs", get(description::docs)),
     ])

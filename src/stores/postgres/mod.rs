@@ -119,9 +119,26 @@ impl Postgres {
         let target = Arc::new(Target::parse(url)?);
         let session = Session::spawned(&target).await.map_err(Failure::into_store_error)?;
         setup::prepare(&session, &target).await?;
+        Ok(Self::start(target))
+    }
+
+    /// As [`Postgres::connect`], but creates nothing. Suits tools that look at a store, for which a mistyped schema is an
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Postgres::connect`], and [`StoreError::Missing`] if the schema has no tables of a store.
+    pub async fn connect_existing(url: &str) -> Result<Self, StoreError> {
+        let target = Arc::new(Target::parse(url)?);
+        let session = Session::spawned(&target).await.map_err(Failure::into_store_error)?;
+        setup::check(&session, &target).await?;
+        Ok(Self::start(target))
+    }
+
+    fn start(target: Arc<Target>) -> Self {
         let statements = Arc::new(Statements::new(&target.quoted_schema()));
         let (readers, floors) = (Readers::start(&target), Arc::<Floors>::default());
-        Ok(Self {
+        Self {
             writer: Arc::new(Writer::start(&target, &statements)),
             claimer: Arc::new(Claimer::start(&target, &statements, &floors)),
             bodies: BodyTable::start(&target, &statements, readers.clone()),
@@ -130,7 +147,7 @@ impl Postgres {
             floors,
             statements,
             target,
-        })
+        }
     }
 
     /// Lets the next scans find what these writes add.

@@ -2,6 +2,7 @@
 
 use crate::ports::store::StoreError;
 
+use super::STORE;
 use super::config::Target;
 use super::error::{Failure, invalid};
 use super::link::Session;
@@ -24,6 +25,15 @@ pub(super) async fn prepare(session: &Session, target: &Target) -> Result<(), St
     let end = if created.is_ok() { "COMMIT" } else { "ROLLBACK" };
     let ended = session.execute(end).await.map_err(Failure::into_store_error);
     created.and(ended)
+}
+
+/// Checks the server, and that the schema exists.
+pub(super) async fn check(session: &Session, target: &Target) -> Result<(), StoreError> {
+    check_server(session).await.map_err(Failure::into_store_error)?;
+    if is_created(session, target).await? {
+        return Ok(());
+    }
+    Err(StoreError::Missing { store: STORE, place: target.to_string() })
 }
 
 async fn check_server(session: &Session) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use super::{program, rungs, site, text};
-use crate::support::postgres::new_url;
+use crate::support::postgres::{block_on, client, new_url};
 
 #[test]
 fn commands_share_a_database() {
@@ -42,6 +42,28 @@ fn commands_share_a_database() {
     {
         assert!(doctor.contains(fact), "{fact}: {doctor}");
     }
+    assert!(doctor.contains(" KiB"), "{doctor}");
+    assert!(!doctor.contains("MiB"), "the tables are small: {doctor}");
+}
+
+#[test]
+fn reading_a_mistyped_schema_creates_none() {
+    let url = new_url();
+    let (_, schema) = url.split_once("schema=").expect("a schema");
+    let exists = || {
+        let sql = format!("SELECT to_regnamespace('{schema}') IS NOT NULL");
+        let found = block_on(async { client(&url).await.query_one(&sql, &[]).await });
+        found.expect("one row").get::<_, bool>(0)
+    };
+
+    for command in [&["status"][..], &["doctor"], &["grant", "acme"], &["grant", "acme", "500"]] {
+        let refused = rungs(&[command, &["--store", &url]].concat());
+
+        let message = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{command:?}: {message}");
+        assert!(message.contains(&format!("schema `{schema}`: check the URL")), "{message}");
+    }
+    assert!(!exists());
 }
 
 #[test]

@@ -22,6 +22,8 @@ mod page;
 #[cfg(feature = "cli")]
 mod program;
 mod refusals;
+#[cfg(all(unix, feature = "cli", feature = "postgres"))]
+mod roles;
 mod scrapes;
 #[cfg(feature = "cli")]
 mod settings;

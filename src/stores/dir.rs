@@ -45,7 +45,7 @@ fn is_not_ours(error: &io::Error) -> bool {
 /// Checks that `path` still leads to `file`, which was opened there.
 ///
 /// A removed or replaced file can still be written and synced, but its content is lost when it is closed.
-#[cfg(unix)]
+#[cfg(all(unix, any(feature = "journal", feature = "sled")))]
 pub(super) fn check_in_place(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
 
@@ -63,12 +63,12 @@ pub(super) fn check_in_place(file: &File, path: &Path) -> io::Result<()> {
 }
 
 /// Checks only the path: the system refuses to remove an open file.
-#[cfg(not(unix))]
+#[cfg(all(not(unix), any(feature = "journal", feature = "sled")))]
 pub(super) fn check_in_place(_file: &File, path: &Path) -> io::Result<()> {
     path.metadata().map(drop)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, unix, any(feature = "journal", feature = "sled")))]
 mod tests {
     use super::*;
 

@@ -12,7 +12,7 @@ mod body_files;
 pub mod codec;
 #[cfg(any(feature = "journal", feature = "objects", feature = "postgres", feature = "sled"))]
 mod compress;
-#[cfg(any(feature = "journal", feature = "sled"))]
+#[cfg(any(feature = "journal", feature = "objects", feature = "sled"))]
 mod dir;
 #[cfg(feature = "sled")]
 mod flush;
@@ -31,12 +31,16 @@ mod sled;
 #[cfg(any(feature = "journal", feature = "sled"))]
 mod space;
 
-#[cfg(any(feature = "journal", feature = "objects", feature = "postgres", feature = "sled"))]
+#[cfg(any(feature = "journal", feature = "sled"))]
 use blocking::blocking;
+#[cfg(any(feature = "journal", feature = "objects", feature = "postgres", feature = "sled"))]
+use blocking::blocking_if_long;
 #[cfg(feature = "sled")]
 pub use body_files::BodyFiles;
+#[cfg(any(feature = "journal", feature = "objects", feature = "sled"))]
+use dir::sync_ancestors;
 #[cfg(any(feature = "journal", feature = "sled"))]
-use dir::{check_in_place, sync_ancestors, sync_dir};
+use dir::{check_in_place, sync_dir};
 #[cfg(feature = "journal")]
 pub use journal::Journal;
 pub use memory::Memory;

@@ -11,7 +11,7 @@ use crate::core::job::{BodyRef, Outcome};
 use crate::core::record::Record;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, StoreError, Write};
-use crate::stores::blocking;
+use crate::stores::blocking_if_long;
 use crate::stores::compress::BodyCodec;
 
 use super::frame::{BODY_HEAD, BodyHead, FrameKind, HEAD, Head, MAX_PAYLOAD, Place, read_body};
@@ -77,7 +77,7 @@ impl Journal {
     /// Returns a body's payload, complete but for its number.
     async fn compressed(&self, batch: BatchId, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let handle = self.handle.clone();
-        let is_small = body.len() <= SMALL;
+        let is_large = body.len() > SMALL;
         let compress = move || {
             let too_large = || failed("a body exceeds 1 GiB: lower `max_response_bytes`");
             let length = u32::try_from(body.len()).map_err(|_| too_large())?;
@@ -88,7 +88,7 @@ impl Journal {
             payload.extend(compressed);
             if payload.len() > MAX_PAYLOAD { Err(too_large()) } else { Ok(payload) }
         };
-        if is_small { compress() } else { blocking(STORE, compress).await }
+        blocking_if_long(is_large, STORE, compress).await
     }
 
     async fn put_body(&self, batch: BatchId, body: Vec<u8>) -> Result<BodyRef, StoreError> {
@@ -128,10 +128,10 @@ impl Journal {
             Ok((found.transpose()?, upto))
         };
         let Some((segment, entry)) = self.on_state(find).await? else { return Ok(None) };
-        let is_small = entry.span.length as usize <= SMALL;
+        let is_large = entry.span.length as usize > SMALL;
         let handle = Arc::clone(&self.handle);
         let body = move || read(&handle.codec, &segment, entry, reference).map(Some);
-        if is_small { body() } else { blocking(STORE, body).await }
+        blocking_if_long(is_large, STORE, body).await
     }
 
     async fn remove_bodies(&self, batch: BatchId) -> Result<(), StoreError> {

@@ -62,10 +62,10 @@ use crate::ports::BoxFuture;
 use crate::ports::store::{
     Bodies, ListQuery, Store, StoreError, Versioned, Write, has_duplicate_keys,
 };
-use crate::stores::blocking;
 use crate::stores::compress::BodyCodec;
 use crate::stores::opening::now;
 use crate::stores::space::DiskSpace;
+use crate::stores::{blocking, blocking_if_long};
 
 use frame::HEAD;
 use index::Span;
@@ -281,7 +281,7 @@ impl Journal {
             read.map(|it| it.map(|(segment, span)| read_value(&segment, span)).transpose())
                 .collect()
         };
-        if are_many { blocking(STORE, read).await } else { read() }
+        blocking_if_long(are_many, STORE, read).await
     }
 }
 

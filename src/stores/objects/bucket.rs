@@ -26,6 +26,7 @@ use crate::stores::objects::place::{Place, Provider};
 use crate::stores::objects::recent::Recent;
 use crate::stores::objects::transport::{Transport, observed};
 use crate::stores::objects::{ObjectsError, ObjectsOptions};
+use crate::stores::sync_ancestors;
 
 /// The number of objects that are deleted with one request where the provider can.
 const DELETE_AT_ONCE: usize = 1_000;
@@ -59,6 +60,8 @@ impl Bucket {
         let opened = match place.provider {
             Provider::Directory => {
                 let created = std::fs::create_dir_all(&place.dir);
+                // Files sync their own directories, up to this one.
+                let created = created.and_then(|()| sync_ancestors(&place.dir));
                 created.map_err(|error| explainer.other(&error.to_string()))?;
                 directory(&place)
             }

@@ -57,11 +57,24 @@ impl fmt::Display for Location {
 }
 
 /// The first 8 bytes of the SHA-256 of a compressed body.
-pub(super) fn checksum(compressed: &[u8]) -> u64 {
+fn checksum(compressed: &[u8]) -> u64 {
     let digest: [u8; 32] = Sha256::digest(compressed).into();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     u64::from_be_bytes(first)
+}
+
+/// A compressed body with its checksum, which takes as long as the compression.
+#[derive(Debug)]
+pub(super) struct Compressed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) sum: u64,
+}
+
+impl Compressed {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        Self { sum: checksum(&bytes), bytes }
+    }
 }
 
 /// The name of an object within its batch, which no other object of any process has.

@@ -22,18 +22,18 @@ use std::sync::Arc;
 
 use bucket::Bucket;
 pub use error::ObjectsError;
-use location::Location;
+use location::{Compressed, Location};
 pub use options::ObjectsOptions;
 
 use crate::core::id::BatchId;
 use crate::core::job::BodyRef;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, StoreError};
-use crate::stores::blocking;
+use crate::stores::blocking_if_long;
 use crate::stores::compress::BodyCodec;
 
 const STORE: &str = "objects";
-/// The size of a body, in bytes, up to which it is compressed without a change of threads.
+/// The size of a body, in bytes, up to which it is compressed and hashed without a change of threads.
 const SHORT_BYTES: usize = 65_536;
 
 /// Keeps bodies in an object store, which several processes and machines can share.
@@ -109,12 +109,10 @@ impl Objects {
     }
 
     async fn put_body(&self, batch: BatchId, body: Vec<u8>) -> Result<BodyRef, StoreError> {
-        let compressed = if body.len() <= SHORT_BYTES {
-            self.codec.compress(&body).map_err(failed)?
-        } else {
-            let codec = Arc::clone(&self.codec);
-            blocking(STORE, move || codec.compress(&body).map_err(failed)).await?
-        };
+        let codec = Arc::clone(&self.codec);
+        let is_long = body.len() > SHORT_BYTES;
+        let compress = move || codec.compress(&body).map(Compressed::new).map_err(failed);
+        let compressed = blocking_if_long(is_long, STORE, compress).await?;
         let location = self.bucket.store(batch, compressed).await;
         let location = location.map_err(ObjectsError::into_store_error)?;
         Ok(BodyRef(location.to_string()))
@@ -129,7 +127,7 @@ impl Objects {
         };
         let found = self.bucket.get(&location).await.map_err(ObjectsError::into_store_error)?;
         let Some(compressed) = found else { return Ok(None) };
-        let is_short = u64::from(location.length) <= SHORT_BYTES as u64;
+        let is_long = u64::from(location.length) > SHORT_BYTES as u64;
         let codec = Arc::clone(&self.codec);
         let read = move || {
             if !location.matches(&compressed) {
@@ -137,7 +135,7 @@ impl Objects {
             }
             codec.decompress(&compressed).map_err(|it| damaged(it.to_string()))
         };
-        Ok(Some(if is_short { read()? } else { blocking(STORE, read).await? }))
+        blocking_if_long(is_long, STORE, read).await.map(Some)
     }
 
     async fn remove_bodies(&self, batch: BatchId) -> Result<(), StoreError> {

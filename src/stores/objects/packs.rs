@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::core::id::BatchId;
-use crate::stores::objects::location::{Location, ObjectName, checksum};
+use crate::stores::objects::location::{Compressed, Location, ObjectName};
 use crate::stores::objects::{Bucket, ObjectsError};
 
 /// The size of a compressed body, in bytes, from which on it has an object of its own.
@@ -29,7 +29,7 @@ const MAX_WAITING: usize = 256;
 /// A compressed body, and the caller that waits for its location.
 #[derive(Debug)]
 struct Waiting {
-    compressed: Vec<u8>,
+    compressed: Compressed,
     stored: oneshot::Sender<Result<Location, ObjectsError>>,
 }
 
@@ -68,7 +68,7 @@ impl Packs {
         if queue.bytes >= MAX_WAITING_BYTES || queue.bodies.len() >= MAX_WAITING {
             return Joined::Full(waiting);
         }
-        queue.bytes += waiting.compressed.len();
+        queue.bytes += waiting.compressed.bytes.len();
         queue.bodies.push(waiting);
         if is_first { Joined::First } else { Joined::Waits }
     }
@@ -116,9 +116,9 @@ impl Bucket {
     pub(super) async fn store(
         self: &Arc<Self>,
         batch: BatchId,
-        compressed: Vec<u8>,
+        compressed: Compressed,
     ) -> Result<Location, ObjectsError> {
-        if compressed.len() >= LARGE_BYTES {
+        if compressed.bytes.len() >= LARGE_BYTES {
             return self.store_alone(batch, compressed).await;
         }
         let (stored, receiver) = oneshot::channel();
@@ -136,11 +136,11 @@ impl Bucket {
     async fn store_alone(
         &self,
         batch: BatchId,
-        compressed: Vec<u8>,
+        compressed: Compressed,
     ) -> Result<Location, ObjectsError> {
         let object = self.next_name();
         let location = located(batch, object, 0, &compressed).ok_or_else(|| self.too_large())?;
-        let compressed = Bytes::from(compressed);
+        let compressed = Bytes::from(compressed.bytes);
         self.put_object(batch, object, compressed.clone()).await?;
         self.recent.add(location.clone(), compressed);
         Ok(location)
@@ -150,12 +150,12 @@ impl Bucket {
         // A caller that went away has no use for its body.
         bodies.retain(|it| !it.stored.is_closed());
         let object = self.next_name();
-        let mut bytes = Vec::with_capacity(bodies.iter().map(|it| it.compressed.len()).sum());
+        let mut bytes = Vec::with_capacity(bodies.iter().map(|it| it.compressed.bytes.len()).sum());
         let mut parts = Vec::with_capacity(bodies.len());
         for Waiting { compressed, stored } in bodies {
             let location = located(batch, object, bytes.len() as u64, &compressed);
-            parts.push((stored, location, bytes.len()..bytes.len() + compressed.len()));
-            bytes.extend_from_slice(&compressed);
+            parts.push((stored, location, bytes.len()..bytes.len() + compressed.bytes.len()));
+            bytes.extend_from_slice(&compressed.bytes);
         }
         if bytes.is_empty() {
             return;
@@ -177,7 +177,12 @@ impl Bucket {
     }
 }
 
-fn located(batch: BatchId, object: ObjectName, offset: u64, compressed: &[u8]) -> Option<Location> {
-    let length = u32::try_from(compressed.len()).ok()?;
-    Some(Location { batch, object, offset, length, sum: checksum(compressed) })
+fn located(
+    batch: BatchId,
+    object: ObjectName,
+    offset: u64,
+    compressed: &Compressed,
+) -> Option<Location> {
+    let length = u32::try_from(compressed.bytes.len()).ok()?;
+    Some(Location { batch, object, offset, length, sum: compressed.sum })
 }

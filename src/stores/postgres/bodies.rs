@@ -10,7 +10,7 @@ use crate::core::id::BatchId;
 use crate::core::job::BodyRef;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, StoreError};
-use crate::stores::blocking;
+use crate::stores::blocking_if_long;
 use crate::stores::compress::BodyCodec;
 
 use super::STORE;
@@ -60,11 +60,9 @@ impl BodyTable {
     async fn compressed(&self, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let failed =
             |it: std::io::Error| StoreError::Backend { store: STORE, source: Box::new(it) };
-        if body.len() < LARGE {
-            return self.codec.compress(&body).map_err(failed);
-        }
         let codec = Arc::clone(&self.codec);
-        blocking(STORE, move || codec.compress(&body).map_err(failed)).await
+        let is_large = body.len() >= LARGE;
+        blocking_if_long(is_large, STORE, move || codec.compress(&body).map_err(failed)).await
     }
 }
 
@@ -146,11 +144,10 @@ impl Bodies for BodyTable {
             let bytes: Vec<u8> = row.get(0);
             let failed =
                 |it: std::io::Error| StoreError::Backend { store: STORE, source: Box::new(it) };
-            if bytes.len() < LARGE {
-                return self.codec.decompress(&bytes).map(Some).map_err(failed);
-            }
             let codec = Arc::clone(&self.codec);
-            blocking(STORE, move || codec.decompress(&bytes).map(Some).map_err(failed)).await
+            let is_large = bytes.len() >= LARGE;
+            let decompress = move || codec.decompress(&bytes).map(Some).map_err(failed);
+            blocking_if_long(is_large, STORE, decompress).await
         })
     }
 

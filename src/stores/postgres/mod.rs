@@ -36,7 +36,7 @@ use crate::ports::BoxFuture;
 use crate::ports::store::{
     Bodies, Decide, ListQuery, Retries, Store, StoreError, Versioned, Write,
 };
-use crate::stores::blocking;
+use crate::stores::blocking_if_long;
 use crate::stores::codec;
 use crate::stores::key_range::key_range;
 
@@ -163,7 +163,7 @@ impl Postgres {
 async fn decoded(values: Vec<Vec<u8>>) -> Result<Vec<Versioned>, StoreError> {
     let are_many = values.len() > DECODED_AT_ONCE;
     let all = move || values.iter().map(|it| codec::decode(it).map_err(from_codec)).collect();
-    if are_many { blocking(STORE, all).await } else { all() }
+    blocking_if_long(are_many, STORE, all).await
 }
 
 impl Store for Postgres {

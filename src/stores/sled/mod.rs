@@ -21,7 +21,7 @@ use crate::core::time::Timestamp;
 use crate::ports::BoxFuture;
 use crate::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 use crate::stores::BodyFiles;
-use crate::stores::blocking;
+use crate::stores::blocking_if_long;
 use crate::stores::codec::{self, CodecError};
 use crate::stores::opening::now;
 
@@ -111,7 +111,7 @@ async fn decoded<T: Send + 'static>(
 ) -> Result<Vec<Option<Versioned>>, StoreError> {
     let are_many = values.len() > DECODED_AT_ONCE;
     let all = move || values.into_iter().map(|it| decode(it).map_err(from_codec)).collect();
-    if are_many { blocking(STORE, all).await } else { all() }
+    blocking_if_long(are_many, STORE, all).await
 }
 
 impl Store for Sled {

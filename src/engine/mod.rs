@@ -39,6 +39,7 @@ mod permits;
 mod profiles;
 mod prompt;
 mod queries;
+mod read_ahead;
 mod readers;
 mod reaper;
 mod renew;
@@ -75,6 +76,7 @@ pub use estimate::Estimate;
 pub use events::ProgressEvents;
 pub use grant::{Grant, Granted, grant_once};
 pub use pace::Pacing;
+pub use read_ahead::StoredResults;
 pub use report::{BatchReport, JobReport, JobSnapshot, Page};
 pub use robots::RobotsPolicy;
 #[cfg(feature = "server")]

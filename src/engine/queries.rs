@@ -20,6 +20,7 @@ use crate::engine::Engine;
 use crate::engine::artifacts::Artifact;
 use crate::engine::builder::Settings;
 use crate::engine::error::EngineError;
+use crate::engine::read_ahead::StoredResults;
 use crate::engine::report::{BatchReport, JobSnapshot, Page};
 use crate::engine::stored_page::{StoredPage, StoredResult};
 use crate::engine::watch::BatchHandle;
@@ -75,14 +76,19 @@ impl Engine {
     /// of its job, and not of the report.
     pub async fn batch_report(&self, id: BatchId) -> Result<Option<BatchReport>, EngineError> {
         let batch = self.batch(id).await?;
-        let mut jobs = Vec::with_capacity(batch.tally.total as usize);
-        for job in self.jobs(id).await? {
-            match self.with_page_or_error(job).await?.into_report() {
-                Some(report) => jobs.push(report),
+        let jobs = self.jobs(id).await?;
+        if !jobs.iter().all(|it| it.state.is_ended()) {
+            return Ok(None);
+        }
+        let mut reports = Vec::with_capacity(jobs.len());
+        let mut results = self.stored_results(jobs);
+        while let Some(snapshot) = results.next_snapshot().await {
+            match snapshot?.into_report() {
+                Some(report) => reports.push(report),
                 None => return Ok(None),
             }
         }
-        Ok(Some(BatchReport::new(batch, jobs)))
+        Ok(Some(BatchReport::new(batch, reports)))
     }
 
     /// Returns the ids of a batch's jobs in the order of submission.
@@ -257,52 +263,38 @@ impl Engine {
         Ok(read(Some(Ok(&page))))
     }
 
-    /// As [`Engine::read_stored`], for a list: a stored page that is missing or damaged is the error of its job, as with
-    /// [`Engine::with_page_or_error`].
+    /// Returns the stored results of jobs whose records were read before, in the same order. Some are read ahead, within
+    /// 16 MiB or one result, so that the latency of an object store is not paid for each.
     ///
-    /// # Errors
+    /// ```
+    /// use rungs::core::id::BatchId;
+    /// use rungs::prelude::*;
     ///
-    /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::Store`] if the store cannot be reached.
-    pub async fn read_stored_or_error<T>(
-        &self,
-        job: &Job,
-        read: impl FnOnce(StoredResult<'_>) -> T,
-    ) -> Result<T, EngineError> {
-        let bytes = match self.stored_bytes(job).await {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(read(job.failure().map(Err))),
-            Err(error) if error.is_not_found() || error.is_unavailable() => return Err(error),
-            Err(error) => return Ok(read(Some(Err(&reported(job, &error))))),
-        };
-        Ok(match StoredPage::parse(&bytes) {
-            Ok(page) => read(Some(Ok(&page))),
-            Err(error) => read(Some(Err(&reported(job, &unreadable(job, error))))),
-        })
+    /// async fn titles(engine: &Engine, batch: BatchId) -> Result<(), rungs::Error> {
+    ///     let mut results = engine.stored_results(engine.jobs(batch).await?);
+    ///     while let Some(title) = results
+    ///         .next(|job, result| match result {
+    ///             Some(Ok(page)) => page.decode().map(|it| format!("{}: {:?}", job.id, it.title())),
+    ///             Some(Err(error)) => Ok(format!("{}: {error}", job.id)),
+    ///             None => Ok(format!("{}: unfinished", job.id)),
+    ///         })
+    ///         .await
+    ///     {
+    ///         println!("{}", title??);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn stored_results(&self, jobs: Vec<Job>) -> StoredResults {
+        StoredResults::new(self.clone(), jobs)
     }
 
     /// Returns the stored page of a job that succeeded, `None` for any other job.
-    async fn stored_bytes(&self, job: &Job) -> Result<Option<Vec<u8>>, EngineError> {
+    pub(super) async fn stored_bytes(&self, job: &Job) -> Result<Option<Vec<u8>>, EngineError> {
         let Some(Outcome::Succeeded { body, .. }) = &job.outcome else { return Ok(None) };
         match self.shared.adapters.bodies.get(body.clone()).await? {
             Some(bytes) => Ok(Some(bytes)),
             None => Err(self.missing(job).await?),
-        }
-    }
-
-    /// Loads the page of a job whose record was read before. A stored page that is missing or damaged makes the
-    /// snapshot's result an error, so that it costs a list one entry and not the rest.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError::JobNotFound`] if the job has expired since, [`EngineError::Store`] if the store cannot be reached.
-    pub async fn with_page_or_error(&self, job: Job) -> Result<JobSnapshot, EngineError> {
-        match self.with_page(job.clone()).await {
-            Err(error) if error.is_not_found() || error.is_unavailable() => Err(error),
-            Err(error) => {
-                let error = reported(&job, &error);
-                Ok(JobSnapshot::unreadable(job, error))
-            }
-            found => found,
         }
     }
 
@@ -409,12 +401,12 @@ impl Engine {
     }
 }
 
-fn unreadable(job: &Job, error: serde_json::Error) -> EngineError {
+pub(super) fn unreadable(job: &Job, error: serde_json::Error) -> EngineError {
     EngineError::Unreadable { job: job.id, source: Arc::new(error) }
 }
 
 /// Logs that a page cannot be read, and returns the error for its job.
-fn reported(job: &Job, error: &EngineError) -> JobError {
+pub(super) fn reported(job: &Job, error: &EngineError) -> JobError {
     tracing::error!(job = %job.id, error = error as &dyn std::error::Error, "a result cannot be read");
     JobError::new(ErrorCode::InternalError, error.to_string())
 }

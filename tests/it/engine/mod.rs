@@ -8,6 +8,7 @@ mod expiry;
 mod fairness;
 mod options;
 mod permits;
+mod results;
 mod robots;
 mod scheduling;
 mod several;

@@ -115,7 +115,7 @@ impl From<Disconnected> for WriteError {
     }
 }
 
-/// Writes a batch item by item, so that only one of its pages is in memory at a time.
+/// Writes a batch item by item, so that only a few of its pages are in memory at a time.
 async fn write_status(
     engine: &Engine,
     batch: &BatchRecord,
@@ -125,19 +125,27 @@ async fn write_status(
 ) -> Result<(), WriteError> {
     let (head, tail) = wire::around_items(batch);
     writer.write(head).await?;
-    let mut jobs = jobs.into_iter().peekable();
-    while let Some(job) = jobs.next() {
-        let mut item = match results {
-            Results::Include => {
-                let item = engine.read_stored_or_error(&job, |it| wire::item(&job, it)).await;
-                item.map_err(WriteError::Engine)?
-            }
-            Results::Omit => wire::item_without_result(&job).to_string(),
-        };
-        if jobs.peek().is_some() {
+    let mut left = jobs.len();
+    let mut separated = |mut item: String| {
+        left = left.saturating_sub(1);
+        if left > 0 {
             item.push(',');
         }
-        writer.write(item).await?;
+        item
+    };
+    match results {
+        Results::Include => {
+            let mut results = engine.stored_results(jobs);
+            while let Some(item) = results.next(wire::item).await {
+                writer.write(separated(item.map_err(WriteError::Engine)?)).await?;
+            }
+        }
+        Results::Omit => {
+            for job in &jobs {
+                let item = wire::item_without_result(job).to_string();
+                writer.write(separated(item)).await?;
+            }
+        }
     }
     writer.write(tail.to_owned()).await?;
     Ok(())

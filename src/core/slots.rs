@@ -13,6 +13,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::core::id::WorkerId;
 
 /// A slot, of [`Slot::COUNT`].
@@ -60,7 +62,7 @@ fn mixed(mut bits: u64) -> u64 {
 const WORDS: usize = Slot::COUNT as usize / 64;
 
 /// A set of slots.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slots([u64; WORDS]);
 
 impl Slots {
@@ -97,6 +99,20 @@ impl Slots {
     /// Returns the number of slots in the set.
     pub fn len(&self) -> usize {
         self.0.iter().map(|it| it.count_ones() as usize).sum()
+    }
+
+    /// Returns the slots that are in at least one of the sets.
+    #[must_use]
+    pub fn with(mut self, others: &Self) -> Self {
+        self.0.iter_mut().zip(others.0).for_each(|(own, other)| *own |= other);
+        self
+    }
+
+    /// Returns the slots that are in this set and not in `others`.
+    #[must_use]
+    pub fn without(mut self, others: &Self) -> Self {
+        self.0.iter_mut().zip(others.0).for_each(|(own, other)| *own &= !other);
+        self
     }
 
     /// Returns `true` if no slot is in the set.
@@ -215,5 +231,9 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), slots);
         assert_eq!(Slot::new(Slot::COUNT), None);
         assert_eq!((set.len(), Slots::ALL.len(), Slots::NONE.len()), (4, 1_024, 0));
+        assert_eq!(
+            (Slots::ALL.without(&set).with(&set), set.without(&set)),
+            (Slots::ALL, Slots::NONE)
+        );
     }
 }

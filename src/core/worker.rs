@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::core::id::WorkerId;
+use crate::core::slots::Slots;
 use crate::core::time::Timestamp;
 
 /// The record of a process that claims, written again every few seconds while it is alive.
@@ -17,6 +18,14 @@ pub struct WorkerRecord {
     pub started_at: Timestamp,
     /// The time until which it counts as alive.
     pub until: Timestamp,
+    /// The slots of jobs that it had claimed when it wrote the record and that had not ended. Whoever owns such a slot by
+    /// now waits for them.
+    #[serde(default = "no_slots", skip_serializing_if = "Slots::is_empty")]
+    pub in_hand: Slots,
+}
+
+fn no_slots() -> Slots {
+    Slots::NONE
 }
 
 impl WorkerRecord {
@@ -25,7 +34,14 @@ impl WorkerRecord {
 
     /// Returns the record of a process that counts as alive until `until`.
     pub fn new(id: WorkerId, started_at: Timestamp, until: Timestamp) -> Self {
-        Self { id, started_at, until }
+        Self { id, started_at, until, in_hand: Slots::NONE }
+    }
+
+    /// Sets the slots of claimed jobs.
+    #[must_use]
+    pub fn with_in_hand(mut self, slots: Slots) -> Self {
+        self.in_hand = slots;
+        self
     }
 
     /// Returns `true` if the process counts as alive.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::core::claims::{JobsInHand, Shares};
 use crate::core::id::AccountId;
 use crate::core::job::Job;
+use crate::core::slots::{Slot, Slots};
 use crate::engine::shared::{Scheduling, Shared};
 
 /// Jobs in hand per page permit. One account gets half of them: while some of its jobs are fetched, others
@@ -36,6 +37,11 @@ impl JobCounts {
     /// Returns the room for more jobs.
     pub(super) fn room(&self) -> usize {
         self.lock().room()
+    }
+
+    /// Returns the slots of the sites that have jobs in hand.
+    pub(super) fn slots(&self) -> Slots {
+        self.lock().sites().map(|it| Slot::of(it.as_bytes())).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, JobsInHand> {

@@ -7,6 +7,8 @@
 //!
 //! * A new engine, or one that missed its heartbeats, claims nothing for one beat: by then the engines that had its slots
 //!   have released them.
+//! * An engine claims no job of a slot in which another one still has jobs, which it claimed when the slot was its own.
+//!   The site of such jobs would get the requests of both.
 //! * An engine whose heartbeat is overdue owns nothing, because others may have taken its slots.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,6 +58,8 @@ pub(super) struct Peers {
 #[derive(Debug)]
 struct State {
     slots: Slots,
+    /// The slots in which others have jobs.
+    taken: Slots,
     started_at: Option<Timestamp>,
     /// The end of the last heartbeat, by the clock of the store and by the monotonic clock.
     alive_until: Timestamp,
@@ -67,6 +71,7 @@ impl Peers {
     pub(super) fn new(own: Arc<dyn Clock>) -> Self {
         let state = State {
             slots: Slots::NONE,
+            taken: Slots::NONE,
             started_at: None,
             alive_until: Timestamp::default(),
             due_at: Duration::ZERO,
@@ -94,20 +99,29 @@ impl Peers {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the slots to claim from.
+    /// Returns the slots of this engine.
     pub(super) fn slots(&self) -> Slots {
         let state = self.lock();
         if self.clock.monotonic() < state.due_at { state.slots } else { Slots::NONE }
     }
 
-    /// Writes a heartbeat and divides the slots among those who are alive. Returns `true` if the slots of this engine
-    /// changed.
-    async fn beat(&self, store: &dyn Store, worker: WorkerId) -> Result<bool, StoreError> {
+    /// Returns the slots to claim jobs from.
+    pub(super) fn job_slots(&self) -> Slots {
+        let taken = self.lock().taken;
+        self.slots().without(&taken)
+    }
+
+    /// Writes a heartbeat and divides the slots among those who are alive. Returns `true` if the engine can claim from other
+    /// slots than before.
+    async fn beat(
+        &self,
+        store: &dyn Store,
+        worker: WorkerId,
+        in_hand: impl Fn() -> Slots,
+    ) -> Result<bool, StoreError> {
         let due_at = self.clock.monotonic().saturating_add(ALIVE_FOR);
         self.clock.set(store).await?;
         let now = self.clock.now();
-        let started_at = self.lock().started_at.unwrap_or(now);
-        let record = WorkerRecord::new(worker, started_at, now.after(ALIVE_FOR));
         let found = store.list(ListQuery::new(RecordKind::Worker, MAX_WORKERS)).await?;
         let mut others = Vec::new();
         let mut expected = None;
@@ -118,18 +132,42 @@ impl Peers {
                 _ => {}
             }
         }
+        let (started_at, is_first) = {
+            let state = self.lock();
+            (state.started_at.unwrap_or(now), state.started_at.is_none() && others.is_empty())
+        };
+        others.retain(|it| it.is_alive(now));
+        let alive: Vec<_> = others.iter().map(|it| it.id).collect();
+        let slots = Slots::owned(worker, &alive);
+        let taken = others.iter().fold(Slots::NONE, |taken, it| taken.with(&it.in_hand));
+        let before = self.release(&slots, &taken);
+        let record = WorkerRecord::new(worker, started_at, now.after(ALIVE_FOR));
+        let record = record.with_in_hand(in_hand());
+        let until = record.until;
         let key = Key::Worker(worker);
-        let write = Write { key, expected, record: Some(Record::Worker(record.clone())) };
+        let write = Write { key, expected, record: Some(Record::Worker(record)) };
         store.commit(vec![write]).await?;
         let mut state = self.lock();
-        let was_alive = now < state.alive_until;
         // After an outage, all who share the store first write what they have finished.
-        let is_first = state.started_at.is_none() && others.is_empty();
-        let alive: Vec<_> = others.iter().filter(|it| it.is_alive(now)).map(|it| it.id).collect();
-        let slots = if was_alive || is_first { Slots::owned(worker, &alive) } else { Slots::NONE };
-        let has_changed = slots != state.slots;
-        *state = State { slots, started_at: Some(started_at), alive_until: record.until, due_at };
-        Ok(has_changed)
+        let slots = if now < state.alive_until || is_first { slots } else { Slots::NONE };
+        let (started_at, alive_until) = (Some(started_at), until);
+        *state = State { slots, taken, started_at, alive_until, due_at };
+        drop(state);
+        let (had, others_had) = before;
+        if slots != had {
+            tracing::info!(?slots, "the processes that share the store changed");
+        }
+        Ok(slots.without(&taken) != had.without(&others_had))
+    }
+
+    /// Gives up the slots that are not in `slots`, so that the jobs of the last claim from them are counted as in hand.
+    /// Returns its slots before and those in which others had jobs.
+    fn release(&self, slots: &Slots, taken: &Slots) -> (Slots, Slots) {
+        let mut state = self.lock();
+        let before = (state.slots, state.taken);
+        state.slots = state.slots.without(&Slots::ALL.without(slots));
+        state.taken = *taken;
+        before
     }
 
     /// Gives the slots of this engine to the others.
@@ -165,14 +203,13 @@ async fn beats(shared: Arc<Shared>) {
     let store = shared.adapters.store.as_ref();
     while !shared.lifecycle.stopping.is_cancelled() {
         let beaten = if shared.works() {
-            peers.beat(store, shared.worker).await
+            peers.beat(store, shared.worker, || shared.scheduling.in_hand.slots()).await
         } else {
             peers.clock.set(store).await.map(|()| false)
         };
         let wait = match beaten {
             Ok(has_changed) => {
                 if has_changed {
-                    tracing::info!(slots = ?peers.slots(), "the processes that share the store changed");
                     shared.scheduling.jobs_ready.notify_one();
                     shared.scheduling.notifications_ready.notify_one();
                 }

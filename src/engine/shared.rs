@@ -220,11 +220,11 @@ impl Shared {
         let claim = Claim::new(queue, self.worker, now, now.after(lease), limit);
         match &self.peers {
             Some(peers) => {
-                let per_slot = match queue {
-                    Queue::Jobs => self.scheduling.permits.per_site(),
-                    Queue::Notifications | Queue::Expiry => limit,
+                let (slots, per_slot) = match queue {
+                    Queue::Jobs => (peers.job_slots(), self.scheduling.permits.per_site()),
+                    Queue::Notifications | Queue::Expiry => (peers.slots(), limit),
                 };
-                claim.by_the_stores_clock().within(peers.slots(), per_slot)
+                claim.by_the_stores_clock().within(slots, per_slot)
             }
             None => claim,
         }

@@ -175,6 +175,35 @@ async fn each_site_belongs_to_one_of_the_engines() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_engine_leaves_a_site_to_the_one_that_still_fetches_it() {
+    let world = World::new(0);
+    let one = world.engine("one");
+    let server = world.server();
+    let mut batch = server.submit(pages(20, 1)).await.expect("accepted");
+    until("all sites are being fetched", || world.log.count("one") == 20).await;
+    let two = world.engine("two");
+    sleep(ACQUAINTED).await;
+
+    let mut more = server.submit(pages(20, 1)).await.expect("accepted");
+    let mut other = server.submit(Batch::new(["http://other.test/"])).await.expect("accepted");
+    sleep(ACQUAINTED).await;
+    let early = world.log.engines_by_host();
+    world.gate.add_permits(100);
+    for batch in [&mut batch, &mut more, &mut other] {
+        assert_eq!(batch.wait().await.expect("waited"), BatchStatus::Completed);
+    }
+
+    let by_two = |hosts: &BTreeMap<String, BTreeSet<_>>| {
+        let is_busy = |host: &&String| *host != "other.test";
+        hosts.iter().filter(|it| it.1.contains("two")).map(|it| it.0).filter(is_busy).count()
+    };
+    assert_eq!(by_two(&early), 0, "{early:?}");
+    let late = world.log.engines_by_host();
+    assert!(by_two(&late) > 0, "it fetches them once they are free: {late:?}");
+    drop((one, two));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_engine_takes_over_from_one_that_died() {
     let world = World::new(0);
     let one = world.engine("one");

@@ -18,4 +18,5 @@ pages! {
     Objects = "../docs/objects.md",
     PostgreSql = "../docs/postgres.md",
     Webhooks = "../docs/webhooks.md",
+    Tracing = "../docs/tracing.md",
 }

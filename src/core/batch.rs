@@ -1,6 +1,7 @@
 //! Batches and their completion notifications.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::Lease;
 use crate::core::time::Timestamp;
+use crate::core::trace::TraceContext;
 use crate::core::url::without_userinfo;
 
 /// The status of a batch, computed from its tally.
@@ -311,12 +313,16 @@ pub struct Notification {
     pub ready_at: Timestamp,
     /// The lease of the worker that is delivering it.
     pub lease: Option<Lease>,
+    /// The trace of the submission, if it named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Arc<TraceContext>>,
 }
 
 /// Shows the webhook's URL without its credentials.
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, batch, account, event, url, body, state, attempts, ready_at, lease } = self;
+        let Self { id, batch, account, event, url, body, state, attempts, ready_at, lease, trace } =
+            self;
         debug_struct!(
             f,
             Notification {
@@ -329,7 +335,8 @@ impl fmt::Debug for Notification {
                 state,
                 attempts,
                 ready_at,
-                lease
+                lease,
+                trace
             }
         )
     }

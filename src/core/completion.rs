@@ -1,5 +1,7 @@
 //! The completion of a batch: the facts from which its one notification is made.
 
+use std::sync::Arc;
+
 use crate::core::batch::{
     BatchKind, BatchRecord, BatchStatus, Notification, NotificationKind, NotificationState, Tally,
 };
@@ -8,6 +10,7 @@ use crate::core::failure::JobError;
 use crate::core::id::{BatchId, JobId};
 use crate::core::job::{Job, JobState};
 use crate::core::time::Timestamp;
+use crate::core::trace::TraceContext;
 use crate::core::url::PageUrl;
 
 /// The facts of a completion notification.
@@ -19,6 +22,8 @@ use crate::core::url::PageUrl;
 pub struct Completion {
     /// The time at which the last job ended.
     pub at: Timestamp,
+    /// The trace of the submission, if it named one.
+    pub trace: Option<Arc<TraceContext>>,
     /// The batch or the page that completed.
     pub subject: Completed,
 }
@@ -65,7 +70,7 @@ impl Completion {
                 charged: last.charged(),
             },
         };
-        Self { at, subject }
+        Self { at, trace: last.trace.clone(), subject }
     }
 
     /// Returns the kind of the notification.
@@ -94,6 +99,7 @@ impl Completion {
             attempts: Vec::new(),
             ready_at: self.at,
             lease: None,
+            trace: self.trace.clone(),
         }
     }
 }

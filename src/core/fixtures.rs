@@ -36,6 +36,7 @@ pub(crate) fn job() -> Job {
         index: 0,
         request: Arc::new(request.expect("a valid item")),
         priority: Priority::Normal,
+        trace: None,
         state: JobState::Queued,
         claims: 0,
         lost: 0,

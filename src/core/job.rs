@@ -12,6 +12,7 @@ use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
 use crate::core::request::JobRequest;
 use crate::core::tier::Tier;
 use crate::core::time::{Timestamp, as_millis};
+use crate::core::trace::TraceContext;
 use crate::core::verdict::Verdict;
 
 /// The state of a job.
@@ -221,6 +222,9 @@ pub struct Job {
     /// The urgency among the account's jobs.
     #[serde(default, skip_serializing_if = "Priority::is_normal")]
     pub priority: Priority,
+    /// The trace that the submission belongs to, if it named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Arc<TraceContext>>,
     /// The state.
     pub state: JobState,
     /// The number of claims: the fencing token.

@@ -45,6 +45,7 @@ pub mod slots;
 pub mod step;
 pub mod tier;
 pub mod time;
+pub mod trace;
 pub mod url;
 pub mod usage;
 pub mod verdict;

@@ -420,6 +420,7 @@ mod tests {
             attempts: Vec::new(),
             ready_at: at(3),
             lease: None,
+            trace: None,
         }
     }
 

@@ -14,12 +14,14 @@ use crate::core::price::PriceList;
 use crate::core::request::Limits;
 use crate::core::step::MIN_RETENTION;
 use crate::core::tier::Tier;
+use crate::core::trace::TraceContext;
 use crate::engine::Engine;
 use crate::engine::clock::{SystemBlockingPool, SystemClock, SystemEntropy};
 use crate::engine::error::BuildError;
 use crate::engine::pace::Pacing;
 use crate::engine::robots::RobotsPolicy;
 use crate::engine::shared::{Adapters, Config, Duty};
+use crate::engine::traces::Traces;
 use crate::ports::clock::{BlockingPool, Clock, Entropy};
 use crate::ports::extract::Extractor;
 use crate::ports::fetch::{BrowserFetcher, HttpFetcher, OcrEngine, PdfReader};
@@ -284,6 +286,7 @@ pub struct EngineBuilder {
     robots: RobotsPolicy,
     weights: BTreeMap<AccountId, u32>,
     duty: Duty,
+    traces: Traces,
 }
 
 impl Default for EngineBuilder {
@@ -305,6 +308,7 @@ impl Default for EngineBuilder {
             robots: RobotsPolicy::default(),
             weights: BTreeMap::new(),
             duty: Duty::All,
+            traces: Traces::default(),
         }
     }
 }
@@ -448,6 +452,19 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets the function that makes a span part of the trace of a submission that has one ([`Batch::trace`]). It is called
+    /// with the new spans `submit`, `job` and `delivery` before they are entered, and sets their remote parent:
+    /// `tracing_opentelemetry` has a method for it. It must not block or panic. Defaults to none.
+    ///
+    /// [`Batch::trace`]: crate::engine::Batch::trace
+    pub fn join_traces(
+        mut self,
+        join: impl Fn(&tracing::Span, &TraceContext) + Send + Sync + 'static,
+    ) -> Self {
+        self.traces = Traces::joined_by(join);
+        self
+    }
+
     /// Lets the engine serve calls only: submissions, reports and cancellations. Jobs, notifications and expired records are
     /// left to other processes that share the store. Defaults to doing all of it.
     ///
@@ -499,6 +516,7 @@ impl EngineBuilder {
             weights: self.weights,
             capabilities,
             duty: self.duty,
+            traces: self.traces,
         };
         Ok(Engine::start(adapters, config))
     }

@@ -53,6 +53,7 @@ mod store_clock;
 mod stored_page;
 mod submit;
 mod subrequest;
+mod traces;
 mod watch;
 mod worker;
 mod writer;

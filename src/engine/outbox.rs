@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::core::batch::{DeliveryAttempt, Notification, NotificationState};
 use crate::core::record::{Queue, Record};
@@ -275,8 +276,10 @@ async fn deliver(shared: &Arc<Shared>, notification: Notification) {
                 body: notification.body.clone(),
                 sent_at: at,
                 attempt,
+                trace: notification.trace.clone(),
             };
-            attempted(shared, request).await
+            let span = shared.config.traces.delivery_span(&notification, attempt);
+            attempted(shared, request).instrument(span).await
         }
         None => DeliveryOutcome::Refused {
             status: None,
@@ -294,10 +297,11 @@ async fn deliver(shared: &Arc<Shared>, notification: Notification) {
 /// Makes one attempt in its own task, so that it is recorded even if the notifier panics or hangs.
 async fn attempted(shared: &Arc<Shared>, request: DeliveryRequest) -> DeliveryOutcome {
     let notifying = Arc::clone(shared);
-    let task = AbortOnDropHandle::new(tokio::spawn(async move {
+    let delivering = async move {
         let notifier = notifying.adapters.notifier.as_ref()?;
         Some(notifier.deliver(request).await)
-    }));
+    };
+    let task = AbortOnDropHandle::new(tokio::spawn(delivering.in_current_span()));
     let failed = |reason: &str| DeliveryOutcome::Failed {
         status: None,
         reason: reason.to_owned(),

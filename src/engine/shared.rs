@@ -29,6 +29,7 @@ use crate::engine::peers::Peers;
 use crate::engine::permits::Permits;
 use crate::engine::profiles::SiteProfiles;
 use crate::engine::robots::{RobotsCache, RobotsPolicy};
+use crate::engine::traces::Traces;
 use crate::engine::watch::ProgressChannels;
 use crate::engine::writer::Writer;
 use crate::ports::clock::{BlockingPool, Clock, Entropy};
@@ -68,6 +69,8 @@ pub(super) struct Config {
     pub(super) capabilities: Capabilities,
     /// The work that this engine does besides calls.
     pub(super) duty: Duty,
+    /// The spans of submissions, jobs and deliveries.
+    pub(super) traces: Traces,
 }
 
 /// The work that an engine does besides the calls of its handles.

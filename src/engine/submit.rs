@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::core::batch::{BatchKind, BatchRecord, Tally};
 use crate::core::claims::Priority;
 use crate::core::credits::Credits;
@@ -14,6 +16,7 @@ use crate::core::ladder::estimate;
 use crate::core::request::{Item, JobRequest, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
+use crate::core::trace::TraceContext;
 use crate::core::url::{PageUrl, ParseUrlError, without_userinfo};
 use crate::core::usage::Budget;
 use crate::engine::Engine;
@@ -55,12 +58,14 @@ pub struct Batch {
     label: Option<String>,
     budget: Option<Budget>,
     priority: Priority,
+    trace: Option<Arc<TraceContext>>,
 }
 
 /// Shows the webhook's URL without its credentials.
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { items, account, webhook, key, max_tier, form, label, budget, priority } = self;
+        let Self { items, account, webhook, key, max_tier, form, label, budget, priority, trace } =
+            self;
         f.debug_struct("Batch")
             .field("items", items)
             .field("account", account)
@@ -71,6 +76,7 @@ impl fmt::Debug for Batch {
             .field("label", label)
             .field("budget", budget)
             .field("priority", priority)
+            .field("trace", trace)
             .finish()
     }
 }
@@ -129,6 +135,16 @@ impl Batch {
     /// Sets the urgency of the batch among those of its account. Other accounts are not affected.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
+        self
+    }
+
+    /// Sets the trace that the batch belongs to. Defaults to none.
+    ///
+    /// Each job keeps it, so that whichever process fetches its page can continue the trace
+    /// ([`EngineBuilder::join_traces`](crate::engine::EngineBuilder::join_traces)), and the notification carries it to its
+    /// receiver. The sites that are fetched do not get it.
+    pub fn trace(mut self, context: TraceContext) -> Self {
+        self.trace = Some(Arc::new(context));
         self
     }
 
@@ -220,6 +236,7 @@ impl Shared {
             hold: estimate(&request, &self.config.capabilities, &self.config.prices),
             request: Arc::new(request),
             priority: origin.priority,
+            trace: origin.trace.cloned(),
             state: JobState::Queued,
             claims: 0,
             lost: 0,
@@ -243,6 +260,7 @@ struct Origin<'a> {
     batch: BatchId,
     account: &'a AccountId,
     priority: Priority,
+    trace: Option<&'a Arc<TraceContext>>,
 }
 
 fn printable(key: &str) -> bool {
@@ -260,6 +278,11 @@ impl Engine {
     /// [`SubmitError`] names the invalid item and field, the limit or the missing credits. Nothing was written and nothing
     /// is held then.
     pub async fn submit(&self, batch: Batch) -> Result<BatchHandle, SubmitError> {
+        let span = self.shared.config.traces.submit_span(batch.trace.as_deref(), batch.items.len());
+        self.submit_in_span(batch).instrument(span).await
+    }
+
+    async fn submit_in_span(&self, batch: Batch) -> Result<BatchHandle, SubmitError> {
         let shared = &self.shared;
         if shared.lifecycle.stopping.is_cancelled() {
             return Err(EngineError::Stopped.into());
@@ -298,8 +321,8 @@ impl Engine {
             Fingerprint::new(items, &requests, submission)
         });
         let id = BatchId::new(now, 0, shared.adapters.entropy.random_u64());
-        let (account, priority) = (&batch.account, batch.priority);
-        let origin = Origin { now, batch: id, account, priority };
+        let (account, priority, trace) = (&batch.account, batch.priority, batch.trace.as_ref());
+        let origin = Origin { now, batch: id, account, priority, trace };
         let jobs: Vec<Job> = requests
             .into_iter()
             .enumerate()

@@ -98,18 +98,12 @@ async fn next_due_after(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
 fn start(shared: &Arc<Shared>, job: Job) {
     let shared = Arc::clone(shared);
     let place = InHand::add(&shared, &job);
-    // Displayed without user info and query, which may be secret.
-    let url = job.request.page();
-    let span =
-        tracing::info_span!("job", job = %job.id, batch = %job.batch, claim = job.claims, %url);
     let tasks = shared.lifecycle.tasks.clone();
-    tasks.spawn(
-        async move {
-            run_job(&shared, job).await;
-            drop(place);
-        }
-        .instrument(span),
-    );
+    tasks.spawn(async move {
+        let span = shared.config.traces.job_span(&job);
+        run_job(&shared, job).instrument(span).await;
+        drop(place);
+    });
 }
 
 async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>, EngineError> {

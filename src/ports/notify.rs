@@ -1,11 +1,13 @@
 //! Delivery of completion notifications.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::completion::Completion;
 use crate::core::id::{AccountId, NotificationId};
 use crate::core::time::Timestamp;
+use crate::core::trace::TraceContext;
 use crate::core::url::without_userinfo;
 use crate::ports::BoxFuture;
 
@@ -27,12 +29,14 @@ pub struct DeliveryRequest {
     pub sent_at: Timestamp,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+    /// The trace of the submission, if it named one.
+    pub trace: Option<Arc<TraceContext>>,
 }
 
 /// Shows the webhook's URL without its credentials.
 impl fmt::Debug for DeliveryRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, account, event, url, body, sent_at, attempt } = self;
+        let Self { id, account, event, url, body, sent_at, attempt, trace } = self;
         f.debug_struct("DeliveryRequest")
             .field("id", id)
             .field("account", account)
@@ -41,6 +45,7 @@ impl fmt::Debug for DeliveryRequest {
             .field("body", body)
             .field("sent_at", sent_at)
             .field("attempt", attempt)
+            .field("trace", trace)
             .finish()
     }
 }
@@ -55,7 +60,8 @@ impl DeliveryRequest {
         sent_at: Timestamp,
     ) -> Self {
         let (url, body) = (url.into(), body.into());
-        Self { id, account: AccountId::default(), event, url, body, sent_at, attempt: 1 }
+        let account = AccountId::default();
+        Self { id, account, event, url, body, sent_at, attempt: 1, trace: None }
     }
 
     /// Sets the account of the batch.
@@ -69,6 +75,13 @@ impl DeliveryRequest {
     #[must_use]
     pub fn with_attempt(mut self, attempt: u32) -> Self {
         self.attempt = attempt;
+        self
+    }
+
+    /// Sets the trace of the submission.
+    #[must_use]
+    pub fn with_trace(mut self, context: TraceContext) -> Self {
+        self.trace = Some(Arc::new(context));
         self
     }
 }

@@ -175,6 +175,10 @@ impl Webhooks {
             pairs.push(("x-alterlab-signature", secret.alterlab(body)));
             pairs.push(("webhook-signature", secret.standard(&id, sent_at, body)));
         }
+        if let Some(trace) = &delivery.trace {
+            pairs.push(("traceparent", trace.to_string()));
+            pairs.extend(trace.state().map(|it| ("tracestate", it.to_owned())));
+        }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let agent = concat!("rungs/", env!("CARGO_PKG_VERSION"));

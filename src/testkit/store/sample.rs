@@ -60,6 +60,7 @@ pub fn job(number: u64, ready_at: Timestamp) -> Job {
         index: 0,
         request: Arc::new(request),
         priority: Priority::Normal,
+        trace: None,
         state: JobState::Queued,
         claims: 0,
         lost: 0,
@@ -110,6 +111,7 @@ pub fn notice(number: u64, ready_at: Timestamp) -> Notification {
         attempts: Vec::new(),
         ready_at,
         lease: None,
+        trace: None,
     }
 }
 

@@ -35,6 +35,7 @@ use rungs::core::request::{
 use rungs::core::slots::Slot;
 use rungs::core::step::{MIN_RETENTION, Records, StepInput, step};
 use rungs::core::tier::Tier;
+use rungs::core::trace::TraceContext;
 use rungs::core::usage::Period;
 use rungs::core::verdict::{DocumentKind, Verdict};
 use rungs::core::worker::WorkerRecord;
@@ -275,9 +276,23 @@ fn cached() -> CacheEntry {
     cached
 }
 
+fn trace() -> Option<Arc<TraceContext>> {
+    let context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse::<TraceContext>();
+    Some(Arc::new(context.expect("a traceparent").with_state("vendor=t61rcWkgMzE")))
+}
+
 fn busy_worker() -> WorkerRecord {
     let slots = [0, 64, 1_023].into_iter().filter_map(Slot::new);
     sample::worker(3, at(1_764_000_006_000)).with_in_hand(slots.collect())
+}
+
+fn traced_job() -> Job {
+    with(job(5, JobState::Queued), |made| made.trace = trace())
+}
+
+fn traced_notice() -> Notification {
+    let notice = notice(5, NotificationKind::BatchCompleted, NotificationState::Pending);
+    with(notice, |made| made.trace = trace())
 }
 
 /// Records of every kind, with every variant that they hold, by the names of their files.
@@ -305,6 +320,8 @@ fn records() -> Vec<(&'static str, Record)> {
         ("job-running", Record::Job(running())),
         ("job-succeeded", Record::Job(succeeded())),
         ("job-failed", Record::Job(failed())),
+        ("job-traced", Record::Job(traced_job())),
+        ("notification-traced", Record::Notification(traced_notice())),
         ("notification-pending", Record::Notification(pending)),
         ("notification-delivered", Record::Notification(delivered)),
         ("notification-given-up", Record::Notification(given_up)),
@@ -324,7 +341,7 @@ fn every_record_of_format_1_stays_readable() {
         // They are newer than the format.
         if matches!(
             name,
-            "batch-jobs" | "worker" | "worker-busy"
+            "batch-jobs" | "worker" | "worker-busy" | "job-traced" | "notification-traced"
         ) {
             continue;
         }

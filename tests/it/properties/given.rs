@@ -1,5 +1,6 @@
 //! Generators of arbitrary inputs of the core.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -16,6 +17,7 @@ use rungs::core::request::{
 };
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
+use rungs::core::trace::TraceContext;
 use rungs::core::verdict::{DocumentKind, Verdict};
 use rungs::testkit::store::sample::with;
 
@@ -63,6 +65,18 @@ pub(crate) fn delivery_id() -> impl Strategy<Value = NotificationId> {
 
 pub(crate) fn lease() -> impl Strategy<Value = Lease> {
     (any::<u64>(), moment()).prop_map(|(worker, until)| Lease { worker: WorkerId(worker), until })
+}
+
+pub(crate) fn trace() -> impl Strategy<Value = Option<Arc<TraceContext>>> {
+    let ids = (1..=u128::MAX, 1..=u64::MAX, 0..4_u8, "([a-z]{1,4}=[!-+.-<>-~]{1,8})?");
+    prop::option::of(ids.prop_map(|(trace, parent, flags, state)| {
+        let parent = format!("00-{trace:032x}-{parent:016x}-{flags:02x}");
+        let context: TraceContext = parent.parse().expect("a traceparent");
+        assert_eq!(context.to_string(), parent);
+        let context = context.with_state(&state);
+        assert_eq!(context.state().unwrap_or_default(), state);
+        Arc::new(context)
+    }))
 }
 
 pub(crate) fn code() -> impl Strategy<Value = ErrorCode> {

@@ -119,9 +119,9 @@ fn job() -> impl Strategy<Value = Job> {
     let counts = (any::<[u32; 3]>(), given::credits(), any::<u64>());
     let moments = [given::moment(), given::moment(), given::moment()];
     let ends = (prop::option::of(given::moment()), prop::option::of(outcome()));
-    let trail = prop::collection::vec(given::attempt(), 0..4);
-    (ids, given::request(), place, counts, moments, ends, trail).prop_map(
-        |(ids, request, (state, lease), counts, moments, (ended_at, outcome), trail)| {
+    let past = (prop::collection::vec(given::attempt(), 0..4), given::trace());
+    (ids, given::request(), place, counts, moments, ends, past).prop_map(
+        |(ids, request, (state, lease), counts, moments, (ended_at, outcome), (trail, trace))| {
             let ([index, claims, lost], hold, used_ms) = counts;
             let [ready_at, deadline, created_at] = moments;
             with(sample::job(0, sample::at(0)), |made| {
@@ -130,6 +130,7 @@ fn job() -> impl Strategy<Value = Job> {
                 made.account = ids.2;
                 made.index = index;
                 made.request = Arc::new(request);
+                made.trace = trace;
                 made.state = state;
                 made.claims = claims;
                 made.lost = lost;
@@ -167,10 +168,10 @@ fn notice() -> impl Strategy<Value = Notification> {
     );
     let attempts = prop::collection::vec(attempt, 0..3);
     let texts = (prop::option::of(".{0,12}"), ".{0,40}");
-    let lease = prop::option::of(given::lease());
+    let lease = (prop::option::of(given::lease()), given::trace());
     let ids = (given::delivery_id(), given::batch_id(), given::account_id());
     (ids, texts, prop::sample::select(states.to_vec()), attempts, given::moment(), lease).prop_map(
-        |((id, batch, account), (url, body), state, attempts, ready_at, lease)| {
+        |((id, batch, account), (url, body), state, attempts, ready_at, (lease, trace))| {
             with(sample::notice(0, sample::at(0)), |made| {
                 made.id = id;
                 made.batch = batch;
@@ -186,6 +187,7 @@ fn notice() -> impl Strategy<Value = Notification> {
                 made.attempts = attempts;
                 made.ready_at = ready_at;
                 made.lease = lease;
+                made.trace = trace;
             })
         },
     )

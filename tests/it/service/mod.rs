@@ -27,6 +27,8 @@ mod roles;
 mod scrapes;
 #[cfg(feature = "cli")]
 mod settings;
+#[cfg(feature = "cli")]
+mod traces;
 mod warnings;
 #[cfg(feature = "cli")]
 mod webhooks;

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use serde_json::Value;
 
+use crate::core::trace::TraceContext;
 use crate::engine::{Batch, BatchHandle, Estimate};
 use crate::service::server::principal::Principal;
 use crate::service::server::request_body;
@@ -49,8 +50,22 @@ pub(super) async fn submit(
         // The engine refuses what is not printable, the replacement character included.
         batch = batch.idempotency_key(String::from_utf8_lossy(key.as_bytes()));
     }
+    if let Some(context) = trace_of(headers) {
+        batch = batch.trace(context);
+    }
     let engine = service.engine();
     engine.submit(batch).await.map_err(|error| refused(service, error, list))
+}
+
+/// Returns the trace that the request belongs to. A malformed header does not refuse a request: W3C Trace Context requires
+/// to ignore it.
+fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
+    let mut parents = headers.get_all("traceparent").iter();
+    let parent = parents.next().filter(|_| parents.next().is_none())?;
+    let context: TraceContext = parent.to_str().ok()?.parse().ok()?;
+    let states: Option<Vec<_>> =
+        headers.get_all("tracestate").iter().map(|it| it.to_str().ok()).collect();
+    Some(context.with_state(&states.unwrap_or_default().join(",")))
 }
 
 /// Prices a batch of the principal. `list` is the body's name for its items, for error messages.

@@ -62,7 +62,7 @@ const BODY: &str = "JSON, uncompressed or with `Content-Encoding: gzip`. The siz
 
 const OPERATIONS: [Operation; 24] = [
     Operation {
-        parameters: &["idempotency"],
+        parameters: &["idempotency", "traceparent"],
         body: Some("BatchRequest"),
         responses: &[("202", "BatchAccepted")],
         errors: &["402", "409"],
@@ -127,7 +127,7 @@ const OPERATIONS: [Operation; 24] = [
         )
     },
     Operation {
-        parameters: &["idempotency"],
+        parameters: &["idempotency", "traceparent"],
         body: Some("ScrapeRequest"),
         responses: &[("200", "Page"), ("202", "JobAccepted")],
         errors: &["402", "403", "404", "409", "504"],

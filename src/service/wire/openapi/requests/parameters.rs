@@ -46,6 +46,11 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
             "Key of the submission, chosen by the client. Submitting the same body with the same key again returns \
              the same batch or grant. Another body with the same key is refused.",
         ),
+        "traceparent": parameter(
+            ("header", "traceparent"), text(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "Trace of the submission, by W3C Trace Context, with `tracestate` if there is one. Its jobs and its \
+             notification belong to it. A malformed header is ignored.",
+        ),
         "last": parameter(
             ("header", "Last-Event-ID"), text(), "0001",
             "Id of the last event that was received. The stream resumes after it.",

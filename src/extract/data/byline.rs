@@ -171,10 +171,13 @@ fn account_in(doc: &Doc<'_>, id: Id, kind: PageKind) -> Option<String> {
 /// Finds a line that is only a byline, such as `By Ada Lovelace`, and returns its name.
 fn written_by(doc: &Doc<'_>) -> Option<String> {
     let mut label = false;
-    let texts = (0..doc.len()).filter(|it| doc.node(*it).text > 0 && doc.text(*it).is_some());
-    for id in texts {
-        let text = doc.text(id).unwrap_or_default();
-        let text = text.trim().trim_start_matches(['-', '–', '—', '|', '/', ' ']);
+    let shown = (0..doc.len()).filter(|it| doc.node(*it).text > 0);
+    for (id, text) in shown.filter_map(|it| Some((it, doc.flow(it)?))) {
+        let text = text.words();
+        if !label && !may_begin_byline(text) {
+            continue;
+        }
+        let text = text.trim_start_matches(['-', '–', '—', '|', '/', ' ']);
         let rest = after_label(text);
         let is_labeled = label;
         let whole = if label { Some(text) } else { rest.filter(|it| !it.is_empty()) };
@@ -206,6 +209,12 @@ static LABELS_BY_BYTE: LazyLock<Vec<Vec<&'static str>>> = LazyLock::new(|| {
     }
     labels
 });
+
+/// Returns `false` for most texts that neither begin with the label of an author nor with a sign in front of one.
+fn may_begin_byline(text: &str) -> bool {
+    let first = text.as_bytes().first().map(u8::to_ascii_lowercase).unwrap_or_default();
+    !first.is_ascii_alphanumeric() || !LABELS_BY_BYTE[usize::from(first)].is_empty()
+}
 
 /// Returns the text behind the longest label of an author that a text begins with.
 fn after_label(text: &str) -> Option<&str> {

@@ -5,12 +5,12 @@
 //! how much text is in it and how much of that is links) is found once, while the list is made.
 
 use scraper::Html;
-use scraper::node::Element;
+use scraper::node::{self, Element};
 
-use crate::extract::dom::folding::flow_into;
+use crate::extract::dom::folding::{FlowText, break_words};
 use crate::extract::dom::list::{self, Hiding};
 use crate::extract::dom::tag::Tag;
-use crate::extract::reader::{Page, PageElement};
+use crate::extract::reader::{Page, PageAttributes, PageElement};
 
 /// A node's place in the list.
 pub(crate) type Id = usize;
@@ -112,23 +112,35 @@ impl<'a> Node<'a> {
     }
 
     /// Returns the text of a text node.
+    #[inline]
     pub(super) fn own_text(&self) -> Option<&'a str> {
+        self.flow().map(|it| it.source)
+    }
+
+    #[inline]
+    fn flow(&self) -> Option<FlowText<'a>> {
         match self.is {
             Is::Text(text) => Some(text),
             Is::Parsed(_) | Is::Read(_) => None,
         }
     }
 
+    /// Reads the white space of a text node. Returns the bytes of its words, each with a blank behind it.
+    pub(super) fn measure(&mut self) -> usize {
+        match &mut self.is {
+            Is::Text(text) => text.measure(),
+            Is::Parsed(_) | Is::Read(_) => 0,
+        }
+    }
+
     /// Returns the attributes of an element.
-    pub(super) fn attrs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let (parsed, read) = match self.is {
-            Is::Text(_) => (None, None),
-            _ if self.names.0 == 0 => (None, None),
-            Is::Parsed(element) => (Some(element), None),
-            Is::Read(element) => (None, Some(element)),
-        };
-        let parsed = parsed.into_iter().flat_map(Element::attrs);
-        parsed.chain(read.into_iter().flat_map(PageElement::attrs))
+    #[inline]
+    pub(super) fn attrs(&self) -> Attributes<'a> {
+        match self.is {
+            Is::Parsed(element) if self.names.0 != 0 => Attributes::Parsed(element.attrs()),
+            Is::Read(element) if self.names.0 != 0 => Attributes::Read(element.attrs()),
+            _ => Attributes::None,
+        }
     }
 
     /// Returns the value of an attribute.
@@ -152,9 +164,29 @@ impl<'a> Node<'a> {
 /// The content of a node, from either of the two readers of pages.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Is<'a> {
-    Text(&'a str),
+    Text(FlowText<'a>),
     Parsed(&'a Element),
     Read(PageElement<'a>),
+}
+
+/// The attributes of an element by name.
+pub(crate) enum Attributes<'a> {
+    None,
+    Parsed(node::Attrs<'a>),
+    Read(PageAttributes<'a>),
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (&'a str, &'a str);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::None => None,
+            Self::Parsed(attributes) => attributes.next(),
+            Self::Read(attributes) => attributes.next(),
+        }
+    }
 }
 
 /// A page. Its first node is the `html` element.
@@ -202,16 +234,19 @@ impl<'a> Doc<'a> {
     }
 
     /// Returns a node by its place.
+    #[inline]
     pub(crate) fn node(&self, id: Id) -> &Node<'a> {
         &self.nodes[id]
     }
 
     /// Returns the tag of a node.
+    #[inline]
     pub(crate) fn tag(&self, id: Id) -> Tag {
         self.nodes[id].tag
     }
 
     /// Returns the first node behind a node.
+    #[inline]
     pub(crate) fn end(&self, id: Id) -> Id {
         self.nodes[id].end
     }
@@ -238,8 +273,15 @@ impl<'a> Doc<'a> {
     }
 
     /// Returns the text of a text node.
+    #[inline]
     pub(crate) fn text(&self, id: Id) -> Option<&'a str> {
         self.nodes[id].own_text()
+    }
+
+    /// Returns the text of a text node with the shape of its white space.
+    #[inline]
+    pub(crate) fn flow(&self, id: Id) -> Option<FlowText<'a>> {
+        self.nodes[id].flow()
     }
 
     /// Returns the value of an attribute.
@@ -249,7 +291,8 @@ impl<'a> Doc<'a> {
     }
 
     /// Returns the attributes of an element.
-    pub(crate) fn attrs(&self, id: Id) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+    #[inline]
+    pub(crate) fn attrs(&self, id: Id) -> Attributes<'a> {
         self.nodes[id].attrs()
     }
 
@@ -272,6 +315,16 @@ impl<'a> Doc<'a> {
         self.line(id, |it| self.node(it).hidden)
     }
 
+    /// Returns the visible text in a node on one line, in lower case.
+    pub(crate) fn lower_text(&self, id: Id) -> String {
+        let mut text = self.folded_text(id);
+        if !text.is_ascii() {
+            return text.to_lowercase();
+        }
+        text.make_ascii_lowercase();
+        text
+    }
+
     /// Returns the text in a node on one line, without the nodes that `left_out` selects. Words of two
     /// blocks are kept apart, those of two inline elements are not.
     pub(crate) fn line(&self, id: Id, left_out: impl Fn(Id) -> bool) -> String {
@@ -282,7 +335,7 @@ impl<'a> Doc<'a> {
         while at < self.end(id) {
             while ends.last().is_some_and(|it| *it <= at) {
                 ends.pop();
-                flow_into(&mut out, " ");
+                break_words(&mut out);
             }
             let node = self.node(at);
             if at > id && left_out(at) {
@@ -290,9 +343,9 @@ impl<'a> Doc<'a> {
                 continue;
             }
             match node.is {
-                Is::Text(text) => flow_into(&mut out, text),
+                Is::Text(text) => text.flow_into(&mut out),
                 _ if node.tag == Tag::Br || node.tag.is_block() => {
-                    flow_into(&mut out, " ");
+                    break_words(&mut out);
                     ends.push(node.end);
                 }
                 _ => {}

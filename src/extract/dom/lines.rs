@@ -1,7 +1,7 @@
 //! Splits a part of a page into lines as a reader sees them.
 
 use crate::extract::dom::doc::{Doc, Id};
-use crate::extract::dom::folding::flow_into;
+use crate::extract::dom::folding::{break_words, trimmed};
 use crate::extract::dom::tag::Tag;
 
 /// Bytes of an item whose blocks are one line; a longer item is an article in a list.
@@ -43,16 +43,16 @@ pub(crate) fn lines(doc: &Doc<'_>, from: Id, to: Id) -> Vec<TextLine> {
             continue;
         }
         let whole = open.last().is_some_and(|it| it.whole);
-        if let Some(text) = doc.text(at) {
-            if reader.begun.is_none() && !text.trim().is_empty() {
+        if let Some(text) = doc.flow(at) {
+            if reader.begun.is_none() && text.has_words() {
                 reader.begun = Some(at);
             }
-            flow_into(&mut reader.line, text);
+            text.flow_into(&mut reader.line);
         } else if node.tag == Tag::Br && !whole {
             reader.end_line(&open);
         } else if node.tag.is_block() || node.tag == Tag::Br {
             if whole {
-                flow_into(&mut reader.line, " ");
+                break_words(&mut reader.line);
             } else {
                 reader.end_line(&open);
             }
@@ -96,7 +96,7 @@ impl LineReader<'_, '_> {
     fn close(&mut self, open: &mut Vec<OpenBlock>) {
         let outer = open.len().checked_sub(2).and_then(|it| open.get(it));
         if outer.is_some_and(|it| it.whole) {
-            flow_into(&mut self.line, " ");
+            break_words(&mut self.line);
         } else {
             self.end_line(open);
         }
@@ -105,7 +105,7 @@ impl LineReader<'_, '_> {
 
     fn end_line(&mut self, open: &[OpenBlock]) {
         if let Some(at) = self.begun.take() {
-            let text = self.line.trim();
+            let text = trimmed(&self.line);
             if !text.is_empty() {
                 let line = self.line_at(at, text, open);
                 self.out.push(line);

@@ -4,6 +4,7 @@ use ego_tree::iter::Edge;
 use scraper::{Html, Node as Parsed};
 
 use crate::extract::dom::doc::{AttributeNames, Id, Is, Marks, Node, TooDeep};
+use crate::extract::dom::folding::FlowText;
 use crate::extract::dom::tag::Tag;
 use crate::extract::dom::visibility::{Styled, names_content, style_hides};
 use crate::extract::reader::{Page, PageItem};
@@ -27,7 +28,9 @@ pub(super) fn of_tree(tree: &Html) -> Vec<Node<'_>> {
         let parent = open.last().copied().unwrap_or_default();
         match edge {
             Edge::Open(node) => match node.value() {
-                Parsed::Text(text) => nodes.push(Node::new(Is::Text(text), Tag::Text, parent)),
+                Parsed::Text(text) => {
+                    nodes.push(Node::new(Is::Text(FlowText::new(text)), Tag::Text, parent));
+                }
                 Parsed::Element(element) => {
                     open.push(nodes.len());
                     nodes.push(Node::new(Is::Parsed(element), Tag::of(element.name()), parent));
@@ -44,7 +47,7 @@ pub(super) fn of_tree(tree: &Html) -> Vec<Node<'_>> {
 /// Lists the nodes of a page that was read in one pass.
 pub(super) fn of_page<'p>(page: &'p Page<'_>) -> Vec<Node<'p>> {
     let nodes = page.items().map(|(parent, item)| match item {
-        PageItem::Text(text) => Node::new(Is::Text(text), Tag::Text, parent),
+        PageItem::Text(text) => Node::new(Is::Text(FlowText::new(text)), Tag::Text, parent),
         PageItem::Element(element) => Node::new(Is::Read(element), Tag::of(element.name()), parent),
     });
     nodes.collect()
@@ -102,8 +105,8 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn open(&mut self, id: Id) {
-        if let Some(text) = self.nodes[id].own_text() {
-            let length = if self.hidden == 0 { folded_length(text) } else { 0 };
+        if self.nodes[id].tag == Tag::Text {
+            let length = if self.hidden == 0 { self.nodes[id].measure() } else { 0 };
             let linked = if self.links == 0 { 0 } else { length };
             let parent = self.nodes[id].parent;
             for node in [id, parent] {
@@ -182,15 +185,4 @@ fn read_attributes(nodes: &[Node<'_>], id: Id) -> (bool, Marks, AttributeNames) 
 fn is_fold(class: &str) -> bool {
     let mut words = class.split(|it: char| !it.is_ascii_alphanumeric());
     words.any(|it| COLLAPSIBLE_CLASSES.iter().any(|word| word.eq_ignore_ascii_case(it)))
-}
-
-/// Counts the bytes of the words of a text, each with a blank behind it.
-fn folded_length(text: &str) -> usize {
-    let (mut length, mut inside) = (0, false);
-    for byte in text.bytes() {
-        let blank = byte.is_ascii_whitespace();
-        length += usize::from(!blank) + usize::from(inside && blank);
-        inside = !blank;
-    }
-    length + usize::from(inside)
 }

@@ -6,7 +6,7 @@ use crate::core::request::{BlockKind, SectionFilter};
 use crate::extract::dom::address::Base;
 use crate::extract::dom::code;
 use crate::extract::dom::doc::Id;
-use crate::extract::dom::folding::flow_into;
+use crate::extract::dom::folding::break_words;
 use crate::extract::dom::image::image_source;
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::tag::Tag;
@@ -101,8 +101,8 @@ impl SectionReader<'_> {
     fn children(&mut self, id: Id) {
         let selection = self.selection;
         for child in selection.doc.children(id) {
-            match selection.doc.text(child) {
-                Some(text) => flow_into(&mut self.line, text),
+            match selection.doc.flow(child) {
+                Some(text) => text.flow_into(&mut self.line),
                 None if selection.is_dropped(child) => {}
                 None => self.element(child),
             }
@@ -113,9 +113,9 @@ impl SectionReader<'_> {
     fn text(&self, id: Id) -> String {
         let mut line = String::new();
         for at in self.selection.below(id) {
-            match self.selection.doc.text(at) {
-                Some(text) => flow_into(&mut line, text),
-                None if self.selection.doc.tag(at).is_block() => flow_into(&mut line, " "),
+            match self.selection.doc.flow(at) {
+                Some(text) => text.flow_into(&mut line),
+                None if self.selection.doc.tag(at).is_block() => break_words(&mut line),
                 None => {}
             }
         }

@@ -3,7 +3,7 @@
 use crate::extract::dom::anchor::{is_edit_link, is_heading_anchor};
 use crate::extract::dom::code;
 use crate::extract::dom::doc::{Doc, Id, are_apart, is_reading};
-use crate::extract::dom::folding::flow_into;
+use crate::extract::dom::folding::{break_words, trimmed};
 use crate::extract::dom::formula::{self, Piece};
 use crate::extract::dom::numbering::NumberedList;
 use crate::extract::dom::selection::Selection;
@@ -44,7 +44,7 @@ impl TextWriter<'_> {
     fn flush(&mut self) {
         let line = std::mem::take(&mut self.line);
         let begin = self.out.len();
-        for part in line.split('\n').map(str::trim).filter(|it| !it.is_empty()) {
+        for part in line.split('\n').map(trimmed).filter(|it| !it.is_empty()) {
             if self.out.len() == begin {
                 self.begin();
             } else {
@@ -79,12 +79,12 @@ impl TextWriter<'_> {
         let selection = self.selection;
         let mut last = None;
         for child in selection.doc.children(id) {
-            match selection.doc.text(child) {
-                Some(text) => flow_into(&mut self.line, text),
+            match selection.doc.flow(child) {
+                Some(text) => text.flow_into(&mut self.line),
                 None if selection.is_dropped(child) => continue,
                 None => {
                     if last.is_some_and(|it| are_apart(selection.doc, it, child)) {
-                        flow_into(&mut self.line, " ");
+                        break_words(&mut self.line);
                     }
                     self.element(child);
                 }
@@ -223,8 +223,8 @@ impl TextWriter<'_> {
     fn inline(&mut self, id: Id) {
         let selection = self.selection;
         for child in selection.doc.children(id) {
-            if let Some(text) = selection.doc.text(child) {
-                flow_into(&mut self.line, text);
+            if let Some(text) = selection.doc.flow(child) {
+                text.flow_into(&mut self.line);
                 continue;
             }
             if selection.is_dropped(child) {
@@ -233,14 +233,14 @@ impl TextWriter<'_> {
             let node = selection.doc.node(child);
             let apart = node.tag == Tag::Br || node.tag.is_block();
             if apart {
-                flow_into(&mut self.line, " ");
+                break_words(&mut self.line);
             }
             match node.tag {
                 Tag::Sup | Tag::Sub if !node.has_block => self.element(child),
                 _ => self.inline(child),
             }
             if apart {
-                flow_into(&mut self.line, " ");
+                break_words(&mut self.line);
             }
         }
     }

@@ -43,7 +43,7 @@ pub(super) fn drop_advertisements(selection: &mut Selection<'_, '_>) {
             && !node.has_block
             && matches!(node.tag, Tag::Div | Tag::P | Tag::Section | Tag::Aside | Tag::Center)
             && {
-                let text = doc.folded_text(*it).to_lowercase();
+                let text = doc.lower_text(*it);
                 let bare = text.trim_matches(|it: char| !it.is_alphanumeric());
                 ADVERTISEMENT_LABELS.contains(&bare)
             }
@@ -69,7 +69,7 @@ pub(super) fn drop_empty_sections(selection: &mut Selection<'_, '_>) {
     for head in heads {
         let level = doc.tag(head).level().unwrap_or(6);
         let Some(lost) = lost_section(selection, head, level) else { continue };
-        let is_named = || phrases::is_boilerplate_heading(&doc.folded_text(head).to_lowercase());
+        let is_named = || phrases::is_boilerplate_heading(&doc.lower_text(head));
         if lost || is_named() {
             selection.drop_node(head, DropRule::Heading);
         }
@@ -117,7 +117,7 @@ pub(super) fn drop_leftovers(selection: &mut Selection<'_, '_>) {
     };
     let labels: Vec<Id> = selection.nodes().filter(is_label).take(MAX_LABELS).collect();
     for label in labels {
-        let text = doc.folded_text(label).to_lowercase();
+        let text = doc.lower_text(label);
         let is_named = phrases::is_boilerplate_heading(&text) || phrases::refers(&text);
         // A paragraph may be a short line of the text.
         let is_line = || doc.tag(label) != Tag::P;

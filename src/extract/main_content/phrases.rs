@@ -51,12 +51,16 @@ pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>, flow: &Flow) {
     };
     let lines: Vec<Id> = selection.nodes().filter(is_line).collect();
     for line in lines {
-        let text = doc.folded_text(line).to_lowercase();
         let node = doc.node(line);
-        let refers = node.linked * 100 >= node.text * REFERRED
-            && node.text - node.linked < UNLINKED
-            && (!is_sentence(&text) || node.linked >= node.text)
-            && refers(&text);
+        let may_refer =
+            node.linked * 100 >= node.text * REFERRED && node.text - node.linked < UNLINKED;
+        let is_pressed = is_pressed(doc, line);
+        if !may_refer && !is_pressed && !is_linked_title(doc, line) {
+            continue;
+        }
+        let text = doc.lower_text(line);
+        let refers =
+            may_refer && (!is_sentence(&text) || node.linked >= node.text) && refers(&text);
         if is_linked_title(doc, line) {
             // "Related: ..." between two paragraphs.
             let label =
@@ -78,7 +82,7 @@ pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>, flow: &Flow) {
         // In the text "Read the report" leads to the report.
         let most = if flow.holds(line) { FEW_WORDS } else { INVITATION_WORDS };
         let short = text.len() < INVITATION && text.split(' ').count() <= most;
-        if invites && !ends && short && is_pressed(doc, line) {
+        if invites && !ends && short && is_pressed {
             selection.drop_node(line, DropRule::Invitation);
         }
     }
@@ -148,7 +152,7 @@ pub(super) fn drop_sections(selection: &mut Selection<'_, '_>, flow: &Flow, kind
         .collect();
     let mut found = 0;
     for head in heads {
-        let text = doc.folded_text(head).to_lowercase();
+        let text = doc.lower_text(head);
         let reviews =
             || kind == PageKind::Product && REVIEW_HEADINGS.iter().any(|it| text.contains(it));
         if !is_boilerplate_heading(&text) && !reviews() {

@@ -44,7 +44,7 @@ pub(super) fn lines_of(selection: &Selection<'_, '_>) -> Vec<TextLine> {
 }
 
 /// Removes the lines that are no longer shown.
-pub(super) fn drop_hidden(selection: &Selection<'_, '_>, lines: &mut Vec<TextLine>) {
+fn drop_hidden(selection: &Selection<'_, '_>, lines: &mut Vec<TextLine>) {
     lines.retain(|line| selection.shows(line.at));
 }
 
@@ -55,7 +55,12 @@ pub(super) fn element_of(doc: &Doc<'_>, root: Id, line: &TextLine) -> Id {
 }
 
 /// Drops short lines at the beginning that only repeat what the metadata holds: the author and the date.
-pub(super) fn drop_details(selection: &mut Selection<'_, '_>, lines: &[TextLine], facts: &Facts) {
+/// Removes these from `lines`.
+pub(super) fn drop_details(
+    selection: &mut Selection<'_, '_>,
+    lines: &mut Vec<TextLine>,
+    facts: &Facts,
+) {
     let doc = selection.doc;
     let author = facts.author.as_deref().filter(|it| it.len() >= NAME).map(str::to_lowercase);
     let style = DateStyle::of(facts.language.as_deref());
@@ -64,6 +69,7 @@ pub(super) fn drop_details(selection: &mut Selection<'_, '_>, lines: &[TextLine]
         return;
     }
     let mut paragraphs = 0;
+    let mut any = false;
     for line in lines.iter().take(FIRST_LINES) {
         if line.text.len() >= LINE {
             paragraphs += 1;
@@ -85,13 +91,17 @@ pub(super) fn drop_details(selection: &mut Selection<'_, '_>, lines: &[TextLine]
         let element = element_of(doc, selection.root, line);
         if (names || dates()) && doc.tag(element) != Tag::Text {
             selection.drop_node(element, DropRule::Details);
+            any = true;
         }
+    }
+    if any {
+        drop_hidden(selection, lines);
     }
 }
 
 /// Drops the galleries of a page, which show each caption several times, and leaves text alone that a page
-/// repeats once.
-pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>, lines: &[TextLine]) {
+/// repeats once. Removes their captions from `lines`.
+pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>, lines: &mut Vec<TextLine>) {
     let doc = selection.doc;
     if !has_image(doc, selection.root) {
         return;
@@ -131,9 +141,13 @@ pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>, lines: &[TextLin
             dropped.push(part);
         }
     }
+    if dropped.is_empty() {
+        return;
+    }
     for id in dropped {
         selection.drop_node(id, DropRule::Repeated);
     }
+    drop_hidden(selection, lines);
 }
 
 /// The lines that a page shows several times.

@@ -112,7 +112,7 @@ pub(super) fn introduction(doc: &Doc<'_>, root: Id, id: Id) -> Introduction {
         node.tag.is_block() && !node.has_block && node.text > 0 && !node.hidden
     });
     let Some(block) = blocks.next() else { return Introduction::None };
-    let text = doc.folded_text(block).to_lowercase();
+    let text = doc.lower_text(block);
     if phrases::refers(&text) || phrases::is_boilerplate_heading(&text) {
         let is_beside = doc.node(block).parent == doc.node(id).parent && text.len() < LABEL * 2;
         return if is_beside { Introduction::Label(block) } else { Introduction::None };

@@ -96,7 +96,7 @@ pub(super) fn without_boilerplate<'d, 'a>(
     if kind == PageKind::Other || has_details {
         lines = repetition::lines_of(&selection);
     }
-    repetition::drop_details(&mut selection, &lines, facts);
+    repetition::drop_details(&mut selection, &mut lines, facts);
     match kind {
         PageKind::Product => repetition::drop_repeated(&mut selection, kind),
         PageKind::Discussion => {
@@ -104,9 +104,7 @@ pub(super) fn without_boilerplate<'d, 'a>(
             repetition::drop_labels(&mut selection);
         }
         PageKind::Other => {
-            repetition::drop_hidden(&selection, &mut lines);
-            repetition::drop_galleries(&mut selection, &lines);
-            repetition::drop_hidden(&selection, &mut lines);
+            repetition::drop_galleries(&mut selection, &mut lines);
             ending::drop_notes(&mut selection, &lines, facts);
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::extract::dom::doc::{Doc, Id, are_apart};
-use crate::extract::dom::folding::flow_into;
+use crate::extract::dom::folding::{FlowText, break_words};
 use crate::extract::dom::tag::Tag;
 
 /// Lines kept of a page.
@@ -49,7 +49,7 @@ pub(crate) fn lines(doc: &Doc<'_>, masked: &[bool]) -> Vec<Line> {
             at = node.end;
             continue;
         }
-        if let Some(text) = doc.text(at) {
+        if let Some(text) = doc.flow(at) {
             reader.push(at, text);
         } else if node.tag == Tag::Br {
             reader.flush();
@@ -72,17 +72,17 @@ pub(super) fn text(doc: &Doc<'_>, range: &Range<Id>, left_out: impl Fn(Id) -> bo
     while at < range.end && reader.text.len() < LONGEST * 4 {
         while ends.last().is_some_and(|it| *it <= at) {
             ends.pop();
-            flow_into(&mut reader.text, " ");
+            break_words(&mut reader.text);
         }
         let node = doc.node(at);
         if left_out(at) {
             at = node.end;
             continue;
         }
-        if let Some(text) = doc.text(at) {
+        if let Some(text) = doc.flow(at) {
             reader.push(at, text);
         } else if node.tag == Tag::Br || node.tag.is_block() {
-            flow_into(&mut reader.text, " ");
+            break_words(&mut reader.text);
             ends.push(node.end);
         }
         at += 1;
@@ -101,21 +101,21 @@ struct LineReader<'d, 'a> {
 }
 
 impl LineReader<'_, '_> {
-    fn push(&mut self, at: Id, text: &str) {
+    fn push(&mut self, at: Id, text: FlowText<'_>) {
         if self.text.len() > LONGEST && self.range.end > 0 {
             self.range.end = at + 1;
             return;
         }
-        if !text.trim().is_empty() {
+        if text.has_words() {
             if self.text.is_empty() {
                 self.range.start = at;
             } else if self.is_apart(at) {
-                flow_into(&mut self.text, " ");
+                break_words(&mut self.text);
             }
             self.range.end = at + 1;
             self.parts.push((self.text.len(), at));
         }
-        flow_into(&mut self.text, text);
+        text.flow_into(&mut self.text);
     }
 
     /// Returns `true` if a text begins an element beside that of the text before it.

@@ -26,7 +26,7 @@ mod text;
 use crate::extract::reader::formatting::Entry;
 use crate::extract::reader::names::Name;
 use crate::extract::reader::page::{Attributes, Span};
-pub(crate) use crate::extract::reader::page::{Page, PageElement, PageItem};
+pub(crate) use crate::extract::reader::page::{Page, PageAttributes, PageElement, PageItem};
 
 /// Bytes of the longest source that is read: places are kept in 32 bits.
 const MAX_SOURCE_BYTES: usize = 1 << 30;

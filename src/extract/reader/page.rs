@@ -75,11 +75,25 @@ impl<'p> PageElement<'p> {
     }
 
     /// Returns the attributes by name.
-    pub(crate) fn attrs(self) -> impl Iterator<Item = (&'p str, &'p str)> + use<'p> {
-        let page = self.page;
-        page.list(page.tag(self.node).1)
-            .iter()
-            .map(|(name, value)| (page.text(*name), page.text(*value)))
+    #[inline]
+    pub(crate) fn attrs(self) -> PageAttributes<'p> {
+        PageAttributes { page: self.page, spans: self.page.list(self.page.tag(self.node).1).iter() }
+    }
+}
+
+/// The attributes of an element by name.
+#[derive(Debug)]
+pub(crate) struct PageAttributes<'p> {
+    page: &'p Page<'p>,
+    spans: std::slice::Iter<'p, (Span, Span)>,
+}
+
+impl<'p> Iterator for PageAttributes<'p> {
+    type Item = (&'p str, &'p str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.spans.next()?;
+        Some((self.page.text(*name), self.page.text(*value)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::extract::dom::code;
 use crate::extract::dom::doc::Id;
-use crate::extract::dom::folding::folded;
+use crate::extract::dom::folding::{FlowText, folded};
 use crate::extract::dom::tag::Tag;
 use crate::extract::format::markdown::{MarkdownWriter, escape};
 
@@ -20,14 +20,14 @@ impl MarkdownWriter<'_> {
         if text.is_empty() {
             // Blank code is visible, and empty code is not.
             if source.is_empty() || doc.tag(id) != Tag::Code {
-                return self.flow(&source);
+                return self.flow(FlowText::new(&source));
             }
             return self.line.push_str("` `");
         }
         // Blanks at the edges separate words, so they go outside.
         let padded = text.starts_with('`') || text.ends_with('`');
         if source.starts_with(char::is_whitespace) && !self.line.is_empty() && !padded {
-            self.flow(" ");
+            self.flow(FlowText::new(" "));
         }
         let touches = self.emphasis.closed == Some(("`", self.line.len()));
         if touches && !text.contains('`') {

@@ -1,33 +1,24 @@
 //! Escapes text that would be read as markup.
 
-use crate::extract::dom::folding::{begin_flow, is_folded};
+use crate::extract::dom::folding::{FlowText, is_mark};
 
 /// Letters of a named character reference.
 const LONGEST_REFERENCE: usize = 32;
 
 /// Appends a text of the page to a line, white space folded and inline markup escaped.
-pub(crate) fn flow_into(line: &mut String, text: &str) {
-    let trimmed = begin_flow(line, text);
-    let ends_apart = !trimmed.is_empty() && text.ends_with(char::is_whitespace);
-    if !trimmed.bytes().any(is_mark) && is_folded(trimmed) {
-        line.push_str(trimmed);
-        if ends_apart {
-            line.push(' ');
-        }
-        return;
+pub(crate) fn flow_into(line: &mut String, text: FlowText<'_>) {
+    if text.is_plain() {
+        return text.flow_into(line);
     }
-    let mut words = trimmed.split_whitespace().peekable();
+    text.begin(line);
+    let mut words = text.words().split_whitespace().peekable();
     while let Some(word) = words.next() {
-        let continues = words.peek().is_some() || ends_apart;
+        let continues = words.peek().is_some() || text.ends_apart();
         escaped_into(line, word, continues.then_some(' '));
         if continues {
             line.push(' ');
         }
     }
-}
-
-fn is_mark(byte: u8) -> bool {
-    matches!(byte, b'\\' | b'`' | b'*' | b'_' | b'[' | b']' | b'<' | b'&' | b'~')
 }
 
 /// Appends a word with its markup escaped. For some marks the character `behind` the word decides; if it

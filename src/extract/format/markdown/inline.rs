@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::extract::dom::address::as_target;
 use crate::extract::dom::anchor::is_heading_anchor;
 use crate::extract::dom::doc::Id;
-use crate::extract::dom::folding::folded;
+use crate::extract::dom::folding::{FlowText, folded};
 use crate::extract::dom::formula;
 use crate::extract::dom::image::image_source;
 use crate::extract::dom::numbering::NumberedList;
@@ -59,7 +59,7 @@ impl MarkdownWriter<'_> {
     fn inline_children(&mut self, id: Id) {
         let selection = self.selection;
         for child in selection.doc.children(id) {
-            if let Some(text) = selection.doc.text(child) {
+            if let Some(text) = selection.doc.flow(child) {
                 self.flow(text);
                 continue;
             }
@@ -213,16 +213,16 @@ impl MarkdownWriter<'_> {
     }
 
     /// Writes text, with a blank where a closing mark would not close: between a sign and a letter.
-    pub(crate) fn flow(&mut self, text: &str) {
+    pub(crate) fn flow(&mut self, text: FlowText<'_>) {
         let mut text = text;
         if std::mem::take(&mut self.led_back) && self.line.trim().is_empty() {
             // The separator behind the number of a note, whose link was dropped.
-            text = text.trim_start_matches(['.', ':', ')', ']']);
+            text = FlowText::new(text.source.trim_start_matches(['.', ':', ')', ']']));
         }
         if let Some((mark, at)) = self.emphasis.closed
             && mark != "`"
             && at == self.line.len()
-            && text.starts_with(char::is_alphanumeric)
+            && text.source.starts_with(char::is_alphanumeric)
             && self.line.get(..at - mark.len()).is_some_and(|it| it.ends_with(is_sign))
         {
             self.line.push(' ');

@@ -30,7 +30,8 @@ impl MarkdownWriter<'_> {
         }
         let (mut open, mut any) = (false, false);
         for child in doc.children(id).filter(|it| !self.selection.is_dropped(*it)) {
-            if doc.text(child).is_some_and(|it| it.trim().is_empty()) {
+            let text = doc.flow(child);
+            if text.is_some_and(|it| !it.has_words()) {
                 continue;
             }
             // Anything between the items belongs to the one before it.
@@ -44,7 +45,7 @@ impl MarkdownWriter<'_> {
                 open = true;
             }
             match doc.tag(child) {
-                Tag::Text => self.flow(doc.text(child).unwrap_or_default()),
+                Tag::Text => text.into_iter().for_each(|it| self.flow(it)),
                 Tag::Li if ordered && is_empty(doc, child) => self.empty_item(),
                 Tag::Li => self.children(child),
                 _ => self.element(child),
@@ -91,5 +92,5 @@ fn item_margin(number: Option<i64>, sign: char, task: Option<&str>) -> Margin {
 
 /// Returns `true` if an item holds nothing at all.
 fn is_empty(doc: &Doc<'_>, item: Id) -> bool {
-    (item + 1..doc.end(item)).all(|it| doc.text(it).is_some_and(|it| it.trim().is_empty()))
+    (item + 1..doc.end(item)).all(|it| doc.flow(it).is_some_and(|it| !it.has_words()))
 }

@@ -16,6 +16,7 @@ use std::borrow::Cow;
 use crate::extract::dom::address::Base;
 use crate::extract::dom::anchor::is_edit_link;
 use crate::extract::dom::doc::{Doc, Id, are_apart, is_reading};
+use crate::extract::dom::folding::{FlowText, without_blanks};
 use crate::extract::dom::formula;
 use crate::extract::dom::selection::Selection;
 use crate::extract::dom::superscript::Shift;
@@ -111,7 +112,7 @@ impl<'v> MarkdownWriter<'v> {
     /// Ends the block that is being read.
     fn flush(&mut self) {
         let read = std::mem::take(&mut self.line);
-        let text = read.trim_matches([' ', '\n']);
+        let text = without_blanks(&read);
         if !text.is_empty() {
             let target = self.link.take();
             self.begin();
@@ -140,6 +141,9 @@ impl<'v> MarkdownWriter<'v> {
 
     /// Writes the lines of a paragraph and escapes markup at the start of each.
     fn lines(&mut self, text: &str) {
+        if memchr::memchr(b'\n', text.as_bytes()).is_none() {
+            return escape::line_start(&mut self.out, text);
+        }
         let mut begun = false;
         let mut skipped = false;
         for line in text.split('\n').map(|it| it.trim_matches(' ')) {
@@ -214,12 +218,12 @@ impl<'v> MarkdownWriter<'v> {
         let selection = self.selection;
         let mut last = None;
         for child in selection.doc.children(id) {
-            match selection.doc.text(child) {
+            match selection.doc.flow(child) {
                 Some(text) => self.flow(text),
                 None if selection.is_dropped(child) => continue,
                 None => {
                     if last.is_some_and(|it| are_apart(selection.doc, it, child)) {
-                        self.flow(" ");
+                        self.flow(FlowText::new(" "));
                     }
                     self.element(child);
                 }
@@ -302,9 +306,9 @@ impl<'v> MarkdownWriter<'v> {
         if self.selection.doc.node(id).has_block {
             return self.children(id);
         }
-        self.flow(open);
+        self.flow(FlowText::new(open));
         self.children(id);
-        self.flow(close);
+        self.flow(FlowText::new(close));
     }
 
     fn heading(&mut self, id: Id, level: usize) {

@@ -2,6 +2,7 @@
 
 use crate::extract::dom::code;
 use crate::extract::dom::doc::Id;
+use crate::extract::dom::folding::FlowText;
 use crate::extract::dom::spans::{MAX_COLUMNS, Spans, cells};
 use crate::extract::dom::tag::Tag;
 use crate::extract::format::markdown::inline::close;
@@ -58,12 +59,12 @@ impl MarkdownWriter<'_> {
                 Tag::Thead | Tag::Tbody | Tag::Tfoot => self.laid_out(child),
                 Tag::Tr if doc.children(child).all(|it| !doc.node(it).has_block) => {
                     for cell in doc.children(child).filter(|it| !self.selection.is_dropped(*it)) {
-                        self.flow(" ");
+                        self.flow(FlowText::new(" "));
                         self.children(cell);
                     }
                     self.flush();
                 }
-                Tag::Text => self.flow(doc.text(child).unwrap_or_default()),
+                Tag::Text => doc.flow(child).into_iter().for_each(|it| self.flow(it)),
                 _ => self.element(child),
             }
         }

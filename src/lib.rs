@@ -133,5 +133,5 @@ pub use crate::typed::FieldsError;
 
 #[cfg(feature = "engine")]
 pub use crate::engine::{
-    Batch, BatchHandle, Engine, EngineError, ProgressEvent, Settings, SubmitError,
+    Batch, BatchHandle, Engine, EngineError, ProgressEvent, Retry, Settings, SubmitError,
 };

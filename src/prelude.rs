@@ -22,7 +22,7 @@ pub use crate::stores::Memory;
 #[cfg(feature = "engine")]
 pub use crate::engine::{
     Batch, BatchHandle, BatchReport, Engine, EngineBuilder, JobReport, Pacing, Page, ProgressEvent,
-    RobotsPolicy, Settings, SubmitError,
+    Retry, RobotsPolicy, Settings, SubmitError,
 };
 #[cfg(feature = "browser")]
 pub use crate::fetch::Chrome;

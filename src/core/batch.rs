@@ -145,6 +145,9 @@ pub struct BatchRecord {
     pub webhook: Option<String>,
     /// The idempotency key of the submission.
     pub idempotency_key: Option<String>,
+    /// The batch whose failed jobs this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<BatchId>,
     /// The id of the completion notification, drawn at submission.
     pub event: NotificationId,
     /// The number of ledger entries of the batch.
@@ -171,6 +174,7 @@ impl fmt::Debug for BatchRecord {
             label,
             webhook,
             idempotency_key,
+            retry_of,
             event,
             entries,
             created_at,
@@ -190,6 +194,7 @@ impl fmt::Debug for BatchRecord {
                 label,
                 webhook: webhook.as_deref().map(without_userinfo),
                 idempotency_key,
+                retry_of,
                 event,
                 entries,
                 created_at,

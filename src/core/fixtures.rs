@@ -71,6 +71,7 @@ pub(crate) fn batch(jobs: u32) -> BatchRecord {
         label: None,
         webhook: Some("http://example.com/hook".to_owned()),
         idempotency_key: None,
+        retry_of: None,
         event: NotificationId::new(START, 0, 2),
         entries: 1,
         created_at: START,

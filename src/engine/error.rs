@@ -87,8 +87,10 @@ pub enum EngineError {
         /// The error of the decoder.
         source: Arc<serde_json::Error>,
     },
-    /// The batch is still being processed, so it has no report yet.
-    #[error("batch {0} is still processing: wait for its end before reading its report")]
+    /// The batch is still being processed, so it has no report yet and cannot be retried.
+    #[error(
+        "batch {0} is still processing: wait for its end before reading its report or retrying it"
+    )]
     BatchNotEnded(BatchId),
     /// The grant would make the account's credits overflow.
     #[error("the account's credits would exceed 64 bits: grant less")]
@@ -175,7 +177,13 @@ pub enum SubmitError {
         /// The batch of that submission.
         batch: BatchId,
     },
-    /// The engine was shut down, or its store failed.
+    /// No job of the batch to retry failed.
+    #[error("no job of batch {batch} failed: there is nothing to retry")]
+    NothingFailed {
+        /// The batch.
+        batch: BatchId,
+    },
+    /// The engine was shut down, its store failed, or the batch to retry is not there or has not ended.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }

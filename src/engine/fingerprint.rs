@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::core::batch::BatchKind;
-use crate::core::id::AccountId;
+use crate::core::id::{AccountId, BatchId};
 use crate::core::request::{Item, JobRequest};
 use crate::core::tier::Tier;
 
@@ -24,6 +24,8 @@ pub(super) struct Submission {
     pub(super) webhook: Option<String>,
     pub(super) max_tier: Option<Tier>,
     pub(super) form: BatchKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry_of: Option<BatchId>,
 }
 
 /// Shows nothing else, because URLs contain credentials.
@@ -48,12 +50,14 @@ impl Fingerprint {
 
     /// Returns `true` if `stored` is the digest of the same contents, as this release or an earlier one computed it.
     pub(super) fn matches(&self, stored: &[u8; 32]) -> bool {
-        self.digest == *stored || self.json_digest() == *stored
+        // Earlier releases had no retries.
+        let is_old = || self.submission.retry_of.is_none() && self.json_digest() == *stored;
+        self.digest == *stored || is_old()
     }
 
     /// Returns the digest that was stored beside records of format 1.
     fn json_digest(&self) -> [u8; 32] {
-        let Submission { account, webhook, max_tier, form } = &self.submission;
+        let Submission { account, webhook, max_tier, form, retry_of: _ } = &self.submission;
         let body = serde_json::json!({
             "items": self.items, "account": account, "webhook": webhook, "max_tier": max_tier, "form": form,
         });
@@ -77,6 +81,7 @@ mod tests {
             webhook: Some("https://hooks.example/".to_owned()),
             max_tier: Some(Tier::Stealth),
             form: BatchKind::Batch,
+            retry_of: None,
         };
         change(&mut items, &mut submission);
         let requests = items.iter().map(|it| it.clone().check(&Limits::default()));
@@ -113,6 +118,7 @@ mod tests {
             fingerprint(|_, it| it.webhook = None),
             fingerprint(|_, it| it.max_tier = None),
             fingerprint(|_, it| it.form = BatchKind::Scrape),
+            fingerprint(|_, it| it.retry_of = Some(BatchId::LAST)),
         ];
 
         for other in others {

@@ -45,6 +45,7 @@ mod reaper;
 mod renew;
 mod report;
 mod result;
+mod retry;
 mod robots;
 mod scans;
 mod shared;
@@ -79,6 +80,7 @@ pub use grant::{Grant, Granted, grant_once};
 pub use pace::Pacing;
 pub use read_ahead::StoredResults;
 pub use report::{BatchReport, JobReport, JobSnapshot, Page};
+pub use retry::Retry;
 pub use robots::RobotsPolicy;
 #[cfg(feature = "server")]
 pub(crate) use stored_page::{ExtractedParts, PageParts};

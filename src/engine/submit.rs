@@ -59,13 +59,26 @@ pub struct Batch {
     budget: Option<Budget>,
     priority: Priority,
     trace: Option<Arc<TraceContext>>,
+    /// The batch whose failed jobs are repeated.
+    repeats: Option<BatchId>,
 }
 
 /// Shows the webhook's URL without its credentials.
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { items, account, webhook, key, max_tier, form, label, budget, priority, trace } =
-            self;
+        let Self {
+            items,
+            account,
+            webhook,
+            key,
+            max_tier,
+            form,
+            label,
+            budget,
+            priority,
+            trace,
+            repeats,
+        } = self;
         f.debug_struct("Batch")
             .field("items", items)
             .field("account", account)
@@ -77,6 +90,7 @@ impl fmt::Debug for Batch {
             .field("budget", budget)
             .field("priority", priority)
             .field("trace", trace)
+            .field("repeats", repeats)
             .finish()
     }
 }
@@ -146,6 +160,20 @@ impl Batch {
     pub fn trace(mut self, context: TraceContext) -> Self {
         self.trace = Some(Arc::new(context));
         self
+    }
+
+    /// Returns a batch that repeats failed jobs of `record`: for its account, with its label and its webhook.
+    pub(super) fn repeating(record: BatchRecord, items: Vec<Item>, priority: Priority) -> Self {
+        Self {
+            items,
+            account: record.account,
+            webhook: record.webhook,
+            form: record.form,
+            label: record.label,
+            priority,
+            repeats: Some(record.id),
+            ..Self::default()
+        }
     }
 
     /// Returns the account that is charged.
@@ -316,8 +344,8 @@ impl Engine {
         let items = std::mem::take(&mut batch.items);
         let fingerprint = batch.key.is_some().then(|| {
             let (account, webhook) = (batch.account.clone(), batch.webhook.clone());
-            let (max_tier, form) = (batch.max_tier, batch.form);
-            let submission = Submission { account, webhook, max_tier, form };
+            let (max_tier, form, retry_of) = (batch.max_tier, batch.form, batch.repeats);
+            let submission = Submission { account, webhook, max_tier, form, retry_of };
             Fingerprint::new(items, &requests, submission)
         });
         let id = BatchId::new(now, 0, shared.adapters.entropy.random_u64());
@@ -340,6 +368,7 @@ impl Engine {
             label: batch.label,
             webhook: batch.webhook,
             idempotency_key: batch.key,
+            retry_of: batch.repeats,
             event: NotificationId::new(now, 0, shared.adapters.entropy.random_u64()),
             entries: 1,
             created_at: now,

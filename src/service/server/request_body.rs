@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt;
 
 use crate::service::server::options::ServiceOptions;
@@ -24,15 +24,37 @@ pub(super) async fn json(
     body: Body,
     options: &ServiceOptions,
 ) -> Result<Value, Problem> {
+    parsed(&received(headers, body, options).await?)
+}
+
+/// Reads a request's body as [`json`] does. An empty body is an empty object.
+pub(super) async fn optional_json(
+    headers: &HeaderMap,
+    body: Body,
+    options: &ServiceOptions,
+) -> Result<Value, Problem> {
+    let bytes = received(headers, body, options).await?;
+    if bytes.trim_ascii().is_empty() { Ok(Value::Object(Map::new())) } else { parsed(&bytes) }
+}
+
+fn parsed(bytes: &[u8]) -> Result<Value, Problem> {
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    serde_json::from_slice(text)
+        .map_err(|error| wire::bad_request(format!("invalid JSON ({error}): send a JSON object")))
+}
+
+/// Receives a body and decompresses it.
+async fn received(
+    headers: &HeaderMap,
+    body: Body,
+    options: &ServiceOptions,
+) -> Result<Vec<u8>, Problem> {
     let is_gzip = is_gzip(headers)?;
     let reading = read(body, options.max_body_bytes);
     let timed_out = |_| Err(wire::body_timeout(options.body_timeout));
     let bytes =
         tokio::time::timeout(options.body_timeout, reading).await.unwrap_or_else(timed_out)?;
-    let bytes = if is_gzip { decompressed(&bytes, options.max_body_bytes).await? } else { bytes };
-    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
-    serde_json::from_slice(text)
-        .map_err(|error| wire::bad_request(format!("invalid JSON ({error}): send a JSON object")))
+    if is_gzip { decompressed(&bytes, options.max_body_bytes).await } else { Ok(bytes) }
 }
 
 /// Returns `true` if the body is compressed.

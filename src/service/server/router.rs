@@ -67,6 +67,7 @@ fn api() -> Router<Service> {
         ("/batch", post(batch::submit)),
         ("/batch/estimate", post(batch::estimate)),
         ("/batch/{id}", get(batch::status).delete(batch::cancel)),
+        ("/batch/{id}/retry", post(batch::retry)),
         ("/batch/{id}/ledger", get(account::ledger)),
         ("/batches", get(account::batches)),
         ("/usage", get(account::usage)),

@@ -18,7 +18,7 @@ const fn info(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// Codes of refused requests. A page never fails with one of them.
-const REQUEST_CODES: [CodeInfo; 17] = [
+const REQUEST_CODES: [CodeInfo; 19] = [
     info(
         "VALIDATION_ERROR",
         "The request is malformed, or a field or parameter has an invalid value.",
@@ -84,6 +84,16 @@ const REQUEST_CODES: [CodeInfo; 17] = [
         "IDEMPOTENCY_KEY_REUSED",
         "The `Idempotency-Key` was used for a batch with another body, or for a grant of another amount.",
         "Use a new key for each distinct submission.",
+    ),
+    info(
+        "BATCH_NOT_ENDED",
+        "The batch to retry is still processing.",
+        "Wait for `batch.completed`, or cancel the batch first.",
+    ),
+    info(
+        "NOTHING_TO_RETRY",
+        "No job of the batch to retry failed.",
+        "Use the results: every page is there.",
     ),
     info(
         "ACCOUNT_NOT_FOUND",

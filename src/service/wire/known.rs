@@ -13,7 +13,8 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value, json};
 
 use crate::service::wire::request::{
-    Lookup, Lookups, read_batch_with, read_grant_with, read_item_with, read_scrape_with,
+    Lookup, Lookups, read_batch_with, read_grant_with, read_item_with, read_retry_with,
+    read_scrape_with,
 };
 
 /// Maximum number of unknown fields that are reported.
@@ -86,6 +87,11 @@ static GRANT: LazyLock<KnownFields> = LazyLock::new(|| {
         let _ = read_grant_with(value, Some(lookups));
     })
 });
+static RETRY: LazyLock<KnownFields> = LazyLock::new(|| {
+    recorded(|value, lookups| {
+        let _ = read_retry_with(value, Some(lookups));
+    })
+});
 static BATCH: LazyLock<KnownFields> = LazyLock::new(|| {
     let batch = recorded(|value, lookups| {
         let _ = read_batch_with(value, Some(lookups));
@@ -107,6 +113,11 @@ impl KnownFields {
     /// Returns the fields of the body of `POST /batch`.
     pub fn batch() -> &'static Self {
         &BATCH
+    }
+
+    /// Returns the fields of the body of `POST /batch/{id}/retry`.
+    pub fn retry() -> &'static Self {
+        &RETRY
     }
 
     /// Returns the fields of the body of `POST /accounts/{account}/grants`.

@@ -26,8 +26,8 @@ mod warnings;
 pub use crate::wire::WebhookBody;
 pub use known::{KnownFields, UnknownField};
 pub use request::{
-    WireBatch, WireGrant, WireScrape, WireValidationError, read_batch, read_grant, read_item,
-    read_item_with_defaults, read_scrape,
+    WireBatch, WireGrant, WireRetry, WireScrape, WireValidationError, read_batch, read_grant,
+    read_item, read_item_with_defaults, read_retry, read_scrape,
 };
 
 #[cfg(feature = "server")]

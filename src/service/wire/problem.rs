@@ -244,6 +244,7 @@ pub(crate) fn engine_error(error: &EngineError) -> Problem {
         EngineError::GrantKeyReused { .. } => {
             Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
         }
+        EngineError::BatchNotEnded(_) => Problem::new(409, "BATCH_NOT_ENDED", error.to_string()),
         EngineError::TooMuch => Problem::of_path(None, "credits", &error.to_string()),
         EngineError::Stopped => shutting_down(),
         error if error.is_unavailable() => store_unavailable(),
@@ -269,6 +270,9 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
         SubmitError::BadKey => Problem::of_parameter("Idempotency-Key", &error.to_string()),
         SubmitError::KeyReused { .. } => {
             Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
+        }
+        SubmitError::NothingFailed { .. } => {
+            Problem::new(409, "NOTHING_TO_RETRY", error.to_string())
         }
         SubmitError::OverBudget(over) => {
             // A client would retry at once after a wait of zero.

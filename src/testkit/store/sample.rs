@@ -90,6 +90,7 @@ pub fn batch(number: u64, expires_at: Option<Timestamp>) -> BatchRecord {
         label: None,
         webhook: None,
         idempotency_key: None,
+        retry_of: None,
         event: NotificationId::new(at(number), 0, number),
         entries: 0,
         created_at: at(number),
@@ -214,6 +215,7 @@ pub fn every_kind() -> Vec<Record> {
         label: Some("first key".to_owned()),
         webhook: Some("https://example.com/hook?a=b".to_owned()),
         idempotency_key: Some("order-1".to_owned()),
+        retry_of: Some(batch_id(7)),
         entries: 3,
         ended_at: Some(at(8)),
         ..batch(1, Some(at(9)))

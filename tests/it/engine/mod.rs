@@ -9,6 +9,7 @@ mod fairness;
 mod options;
 mod permits;
 mod results;
+mod retry;
 mod robots;
 mod scheduling;
 mod several;

@@ -22,6 +22,7 @@ mod page;
 #[cfg(feature = "cli")]
 mod program;
 mod refusals;
+mod retry;
 #[cfg(all(unix, feature = "cli", feature = "postgres"))]
 mod roles;
 mod scrapes;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::core::batch::BatchRecord;
 use crate::core::job::Job;
-use crate::engine::{Batch, Engine, EngineError};
+use crate::engine::{Batch, Engine, EngineError, Retry};
 use crate::service::server::principal::Principal;
 use crate::service::server::response::{self, ChunkWriter, Disconnected};
 use crate::service::server::routes::{lookup, submission};
@@ -149,6 +149,52 @@ async fn write_status(
     }
     writer.write(tail.to_owned()).await?;
     Ok(())
+}
+
+/// Handles `POST /batch/{id}/retry`.
+pub(in crate::service::server) async fn retry(
+    State(service): State<Service>,
+    principal: Principal,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    submission::check_open(&service)?;
+    let batch = lookup::batch(&service, &principal, &id).await?;
+    let value = request_body::optional_json(&headers, body, service.settings()).await?;
+    let warnings = submission::warnings(&service, &principal, KnownFields::retry(), &value);
+    let submitted = async {
+        let read = wire::read_retry(&value).map_err(|error| Problem::of_field(&error))?;
+        let retry = principal.attribute_retry(retry_of(&batch, read));
+        let retry = match submission::idempotency_key(&headers) {
+            Some(key) => retry.idempotency_key(key),
+            None => retry,
+        };
+        let retry = match submission::trace_of(&headers) {
+            Some(context) => retry.trace(context),
+            None => retry,
+        };
+        let retried = service.engine().retry(retry).await;
+        retried.map_err(|error| submission::refused(&service, error, ItemList::Urls))
+    };
+    let handle = submitted.await.map_err(|problem: Problem| problem.with_warnings(&warnings))?;
+    let mut body = wire::batch_accepted(handle.record(), handle.job_ids());
+    warnings.add_to(&mut body);
+    Ok(response::json(StatusCode::ACCEPTED, &body))
+}
+
+fn retry_of(batch: &BatchRecord, read: wire::WireRetry) -> Retry {
+    let mut retry = Retry::of(batch.id);
+    if let Some(tier) = read.max_tier {
+        retry = retry.max_tier(tier);
+    }
+    if let Some(credits) = read.max_credits {
+        retry = retry.max_credits(credits);
+    }
+    match read.webhook_url {
+        Some(url) => retry.webhook(url),
+        None => retry,
+    }
 }
 
 /// Handles `DELETE /batch/{id}`.

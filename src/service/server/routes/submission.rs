@@ -5,11 +5,16 @@ use axum::http::HeaderMap;
 use serde_json::Value;
 
 use crate::core::trace::TraceContext;
-use crate::engine::{Batch, BatchHandle, Estimate};
+use crate::engine::{Batch, BatchHandle, Estimate, SubmitError};
 use crate::service::server::principal::Principal;
 use crate::service::server::request_body;
 use crate::service::server::state::Service;
 use crate::service::wire::{self, ItemList, KnownFields, Problem, Warnings};
+
+/// Refuses a submission if the service is shutting down.
+pub(super) fn check_open(service: &Service) -> Result<(), Problem> {
+    if service.shutdown().is_cancelled() { Err(wire::shutting_down()) } else { Ok(()) }
+}
 
 /// Reads the body of a submission, unless the service is shutting down.
 pub(super) async fn read_body(
@@ -17,10 +22,15 @@ pub(super) async fn read_body(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Value, Problem> {
-    if service.shutdown().is_cancelled() {
-        return Err(wire::shutting_down());
-    }
+    check_open(service)?;
     request_body::json(headers, body, service.settings()).await
+}
+
+/// Reads the idempotency key.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+    // The engine refuses what is not printable, the replacement character included.
+    let key = headers.get("idempotency-key")?;
+    Some(String::from_utf8_lossy(key.as_bytes()).into_owned())
 }
 
 /// Collects the warnings of a body: its unknown fields, and a webhook that is not signed.
@@ -46,9 +56,8 @@ pub(super) async fn submit(
     list: ItemList,
 ) -> Result<BatchHandle, Problem> {
     let mut batch = principal.attribute(batch);
-    if let Some(key) = headers.get("idempotency-key") {
-        // The engine refuses what is not printable, the replacement character included.
-        batch = batch.idempotency_key(String::from_utf8_lossy(key.as_bytes()));
+    if let Some(key) = idempotency_key(headers) {
+        batch = batch.idempotency_key(key);
     }
     if let Some(context) = trace_of(headers) {
         batch = batch.trace(context);
@@ -59,7 +68,7 @@ pub(super) async fn submit(
 
 /// Returns the trace that the request belongs to. A malformed header does not refuse a request: W3C Trace Context requires
 /// to ignore it.
-fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
+pub(super) fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
     let mut parents = headers.get_all("traceparent").iter();
     let parent = parents.next().filter(|_| parents.next().is_none())?;
     let context: TraceContext = parent.to_str().ok()?.parse().ok()?;
@@ -81,9 +90,9 @@ pub(super) async fn estimate(
 }
 
 /// Converts a submission error to a response.
-fn refused(service: &Service, error: crate::engine::SubmitError, list: ItemList) -> Problem {
+pub(super) fn refused(service: &Service, error: SubmitError, list: ItemList) -> Problem {
     match error {
-        crate::engine::SubmitError::Engine(error) => error.into(),
+        SubmitError::Engine(error) => error.into(),
         error => wire::submission_refused(error, list, service.engine().now()),
     }
 }

@@ -26,6 +26,8 @@ struct Operation {
     parameters: &'static [&'static str],
     /// Schema of the request body.
     body: Option<&'static str>,
+    /// `true` if an empty body means an empty object.
+    is_body_optional: bool,
     /// Statuses of success, each with the schema of its body.
     responses: &'static [(&'static str, &'static str)],
     /// Statuses of errors, beside those of every operation.
@@ -41,6 +43,7 @@ impl Operation {
             summary,
             parameters: &[],
             body: None,
+            is_body_optional: false,
             responses: &[],
             errors: &[],
         }
@@ -60,7 +63,7 @@ const BODY_ERRORS: [&str; 4] = ["408", "413", "415", "422"];
 const BODY: &str = "JSON, uncompressed or with `Content-Encoding: gzip`. The size limit applies after decompression. A \
     service without API keys requires the media type `application/json`.";
 
-const OPERATIONS: [Operation; 24] = [
+const OPERATIONS: [Operation; 25] = [
     Operation {
         parameters: &["idempotency", "traceparent"],
         body: Some("BatchRequest"),
@@ -89,6 +92,18 @@ const OPERATIONS: [Operation; 24] = [
         responses: &[("200", "BatchCancelled")],
         errors: &["404", "415"],
         ..Operation::get("/api/v1/batch/{id}", "cancelBatch", "Cancel the jobs that have not ended")
+    },
+    Operation {
+        parameters: &["batch", "idempotency"],
+        body: Some("RetryRequest"),
+        is_body_optional: true,
+        responses: &[("202", "BatchAccepted")],
+        errors: &["402", "404", "409"],
+        ..Operation::post(
+            "/api/v1/batch/{id}/retry",
+            "retryBatch",
+            "Submit the failed jobs of an ended batch again",
+        )
     },
     Operation {
         parameters: &["batch", "last"],
@@ -249,12 +264,13 @@ const OPERATIONS: [Operation; 24] = [
 ];
 
 /// Links: the name, the field with the id, and the schema of the response and the operation that it connects.
-const LINKS: [(&str, &str, (&str, &str)); 9] = [
+const LINKS: [(&str, &str, (&str, &str)); 10] = [
     ("status", "batch_id", ("BatchAccepted", "getBatch")),
     ("events", "batch_id", ("BatchAccepted", "streamBatch")),
     ("webhook", "batch_id", ("BatchAccepted", "getBatchDeliveries")),
     ("ledger", "batch_id", ("BatchAccepted", "getLedger")),
     ("cancel", "batch_id", ("BatchAccepted", "cancelBatch")),
+    ("retry", "batch_id", ("BatchAccepted", "retryBatch")),
     ("job", "job_id", ("JobAccepted", "getJob")),
     ("webhook", "job_id", ("JobAccepted", "getJobDeliveries")),
     ("job", "job_id", ("Page", "getJob")),
@@ -325,7 +341,7 @@ fn describe(operation: &Operation, schemas: &Map<String, Value>) -> Value {
     });
     if let Some(body) = operation.body {
         described["requestBody"] = json!({
-            "description": BODY, "required": true,
+            "description": BODY, "required": !operation.is_body_optional,
             "content": { "application/json": { "schema": reference(body) } },
         });
     }
@@ -378,7 +394,8 @@ fn error_response(status: &str) -> Value {
         "404" => "The record does not exist, belongs to another account, or has expired.",
         "408" => "The body did not arrive in time: `REQUEST_TIMEOUT`.",
         "409" => {
-            "The key belongs to another body (`IDEMPOTENCY_KEY_REUSED`), or the job was canceled."
+            "The key belongs to another body (`IDEMPOTENCY_KEY_REUSED`), the batch cannot be retried \
+             (`BATCH_NOT_ENDED`, `NOTHING_TO_RETRY`), or the job was canceled."
         }
         "413" => "The body or the page is too large: `CONTENT_TOO_LARGE`.",
         "415" => {

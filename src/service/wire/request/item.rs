@@ -152,13 +152,22 @@ fn read_cost_controls(
     controls.force_tier = tier(inside, "cost_controls.force_tier")?;
     controls.max_tier = tier(inside, "cost_controls.max_tier")?;
     controls.time_budget = inside.seconds("cost_controls.time_budget")?;
-    let credits = inside.amount("cost_controls.max_credits", 1.0)?;
-    let dollars = inside.amount("cost_controls.max_cost_dollars", 1_000_000.0)?;
-    controls.max_credits = credits.into_iter().chain(dollars).min().map(Credits);
+    controls.max_credits = max_credits(inside)?;
     Ok(())
 }
 
-fn tier(fields: Fields<'_>, path: &'static str) -> Result<Option<Tier>, ValidationError> {
+/// Reads the most that a page may cost, in credits or dollars, from `cost_controls`.
+pub(super) fn max_credits(inside: Fields<'_>) -> Result<Option<Credits>, ValidationError> {
+    let credits = inside.amount("cost_controls.max_credits", 1.0)?;
+    let dollars = inside.amount("cost_controls.max_cost_dollars", 1_000_000.0)?;
+    Ok(credits.into_iter().chain(dollars).min().map(Credits))
+}
+
+/// Reads a tier's number or name.
+pub(super) fn tier(
+    fields: Fields<'_>,
+    path: &'static str,
+) -> Result<Option<Tier>, ValidationError> {
     let Some(value) = fields.value(path) else { return Ok(None) };
     let text = match value {
         Value::String(text) => text.clone(),

@@ -1,21 +1,24 @@
-//! Requests: items, batches, scrapes.
+//! Requests: items, batches, retries, scrapes.
 
 mod advanced;
 mod batch;
 mod fields;
 mod grant;
 mod item;
+mod retry;
 mod scrape;
 
 pub use batch::{WireBatch, WireValidationError, read_batch};
 pub use grant::{WireGrant, read_grant};
 pub use item::{read_item, read_item_with_defaults};
+pub use retry::{WireRetry, read_retry};
 pub use scrape::{WireScrape, read_scrape};
 
 pub(super) use batch::read_batch_with;
 pub(super) use fields::{Lookup, Lookups};
 pub(super) use grant::read_grant_with;
 pub(super) use item::read_item_with;
+pub(super) use retry::read_retry_with;
 pub(super) use scrape::read_scrape_with;
 
 #[cfg(feature = "server")]

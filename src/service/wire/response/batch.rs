@@ -39,6 +39,7 @@ pub(crate) fn batch_summary(batch: &BatchRecord) -> Value {
         "pending": tally.pending(),
         "estimated_credits": batch.estimate,
         "credits_used": batch.charged,
+        "retry_of": batch.retry_of.map(|it| it.to_string()),
         "webhook_url": batch.webhook.as_deref().map(without_userinfo),
         "created_at": batch.created_at.to_string(),
         "completed_at": batch.ended_at.map(|it| it.to_string()),

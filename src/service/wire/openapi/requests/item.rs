@@ -240,7 +240,6 @@ fn location() -> Value {
 
 /// Returns the schema of the cost controls.
 pub(super) fn cost_controls() -> Value {
-    let credits = json!({ "type": "number", "exclusiveMinimum": 0 });
     let controls = options(vec![
         property(
             "force_tier",
@@ -248,7 +247,7 @@ pub(super) fn cost_controls() -> Value {
             "2",
             "The only tier to run. Must not be above `max_tier`.",
         ),
-        property("max_tier", reference("Tier"), "3", "Highest tier to run."),
+        max_tier(),
         property(
             "prefer_cost",
             flag(),
@@ -270,12 +269,7 @@ pub(super) fn cost_controls() -> Value {
             "`true` fails the job instead of escalating to the browser. The error names the tier that is needed.",
         )
         .default(false),
-        property(
-            "max_credits",
-            credits,
-            2_000,
-            "Most credits that the page may cost. An attempt that would exceed it does not run.",
-        ),
+        max_credits(),
         property(
             "time_budget",
             seconds(5, 300),
@@ -284,4 +278,22 @@ pub(super) fn cost_controls() -> Value {
         ),
     ]);
     described(controls, "Limits on the tiers, credits and time of a page.")
+}
+
+/// The limits that a retry may change.
+pub(super) fn retry_controls() -> Value {
+    options(vec![max_tier(), max_credits()])
+}
+
+fn max_tier() -> Property {
+    property("max_tier", reference("Tier"), "3", "Highest tier to run.")
+}
+
+fn max_credits() -> Property {
+    property(
+        "max_credits",
+        json!({ "type": "number", "exclusiveMinimum": 0 }),
+        2_000,
+        "Most credits that the page may cost. An attempt that would exceed it does not run.",
+    )
 }

@@ -31,6 +31,7 @@ pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
     let schemas = [
         ("BatchRequest", batch(limits)),
         ("Item", described(item.clone(), "One page with its options.")),
+        ("RetryRequest", retry()),
         ("ScrapeRequest", scrape(item)),
         ("Tier", described(tier(), "A tier: its number or its name.")),
         ("CostControls", item::cost_controls()),
@@ -102,6 +103,24 @@ fn scrape(item: Value) -> Value {
         scrape["properties"][name] = schema;
     }
     scrape
+}
+
+fn retry() -> Value {
+    let controls = item::retry_controls();
+    let fields = properties(vec![
+        property(
+            "cost_controls",
+            or_null(controls),
+            json!({ "max_tier": "4" }),
+            "Limits of every page of the new batch. An absent one stays as it was.",
+        ),
+        property("webhook_url", or_null(text()), "https://example.com/hook", WEBHOOK),
+    ]);
+    json!({
+        "description": "Options of a retry. Without a body, the jobs are repeated as they were.",
+        "type": "object",
+        "properties": fields,
+    })
 }
 
 fn grant() -> Value {

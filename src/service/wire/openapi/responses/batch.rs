@@ -81,6 +81,12 @@ pub(super) fn summary() -> Value {
         estimated_credits(),
         credits_used("Credits charged so far."),
         property(
+            "retry_of",
+            or_null(batch_id()),
+            Value::Null,
+            "Id of the batch whose failed jobs this one repeats; null if it is no retry.",
+        ),
+        property(
             "webhook_url",
             or_null(text()),
             "https://example.com/hook",

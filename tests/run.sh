@@ -24,11 +24,11 @@ if ! { command -v node && command -v curl && python3 -c 'import ensurepip, venv'
   apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs curl python3 python3-venv
 fi
 
-if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
-  # The server of the store in a database. Each run of the tests starts its own, on a socket in a temporary directory;
-  # the package would start one, too.
+if ! { ls /usr/lib/postgresql/*/bin/initdb && ls /usr/sbin/pgbouncer; } >/dev/null 2>&1; then
+  # The server of the store in a database, and a pooler. Each run of the tests starts its own, on sockets in a temporary
+  # directory; the package would start a server, too.
   mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >>/etc/postgresql-common/createcluster.conf
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql pgbouncer
 fi
 
 step() { printf '\n== %s\n' "$*"; "$@"; }

@@ -79,7 +79,8 @@ async fn database(store: StorePath) -> CommandResult {
     } else {
         "pooled by transactions: new work of other processes is seen within a second"
     };
-    print::line(format_args!("connection          {connection}"));
+    let tls = if report.is_encrypted { "with TLS" } else { "without TLS" };
+    print::line(format_args!("connection          {connection}, {tls}"));
     print::line(format_args!("records             {}", report.records));
     print::line(format_args!("dead records        {}", report.dead_records));
     match report.oldest_transaction {

@@ -30,6 +30,8 @@ pub struct DatabaseReport {
     /// `true` if the connection is to the server itself, or through a pooler that gives each client a connection. Behind a
     /// pooler that gives every transaction another one, notifications do not arrive and polling finds new work.
     pub is_direct: bool,
+    /// `true` if the server's connection is encrypted. Behind a pooler, it is the connection from there.
+    pub is_encrypted: bool,
     /// The approximate number of records.
     pub records: u64,
     /// The approximate number of old versions of records that vacuum has not removed yet. They slow claims down.
@@ -54,7 +56,8 @@ impl Postgres {
                      coalesce((SELECT n_live_tup FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = 'record'), 0), \
                      coalesce((SELECT n_dead_tup FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = 'record'), 0), \
                      (SELECT extract(epoch FROM max(clock_timestamp() - xact_start))::bigint FROM pg_stat_activity \
-                      WHERE pid <> pg_backend_pid() AND backend_type = 'client backend')";
+                      WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'), \
+                     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)";
         let rows = self.readers.query(facts, &params).await?;
         let is_direct = listen::arrives(&self.target).await?;
         let sizes = "SELECT c.relname::text, pg_table_size(c.oid) FROM pg_class c \
@@ -66,6 +69,7 @@ impl Postgres {
         Ok(DatabaseReport {
             server: row.map(|it| it.get(0)).unwrap_or_default(),
             is_direct,
+            is_encrypted: row.is_some_and(|it| it.get(4)),
             records: row.map(|it| count(it.get(1))).unwrap_or_default(),
             dead_records: row.map(|it| count(it.get(2))).unwrap_or_default(),
             oldest_transaction: row

@@ -1,8 +1,10 @@
 //! PostgreSQL servers: one that all tests of a run share, and others for tests that stop theirs.
 
 use std::fs::File;
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
@@ -18,8 +20,21 @@ static SHARED: OnceLock<(PathBuf, File)> = OnceLock::new();
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 fn script(arguments: &[&str]) -> String {
+    script_with(arguments, "")
+}
+
+/// Runs the script with this standard input.
+fn script_with(arguments: &[&str], input: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres.sh");
-    let output = Command::new("bash").arg(script).args(arguments).output().expect("bash runs");
+    let mut command = Command::new("bash");
+    command.arg(script).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("bash runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    // The script may end without having read it.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("bash ends");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "tests/postgres.sh {arguments:?}: {errors}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -101,6 +116,19 @@ impl Server {
         Self { dir, _lock: lock }
     }
 
+    /// Starts a server that listens on the port of 127.0.0.1 that is returned, with this certificate and its key.
+    pub(crate) fn with_tls(pem: &str) -> (Self, u16) {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tls-{}-{number}", process::id());
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("bound").port();
+        drop(free);
+        let arguments = ["tls", &owner(), &name, &port.to_string()];
+        let dir = PathBuf::from(script_with(&arguments, pem));
+        let lock = lock(&dir);
+        (Self { dir, _lock: lock }, port)
+    }
+
     pub(crate) fn url(&self) -> String {
         url(&self.dir, "rungs")
     }
@@ -121,6 +149,41 @@ impl Drop for Server {
         let stop =
             Command::new("bash").arg(script).arg("stop").arg(&self.dir).arg("immediate").output();
         drop(stop);
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// PgBouncer between the tests and the server that they share.
+pub(crate) struct Pooler {
+    child: Child,
+    dir: PathBuf,
+}
+
+impl Pooler {
+    pub(crate) fn start(mode: &str) -> Self {
+        let server = shared();
+        let dir = PathBuf::from(format!("{}.{mode}", server.display()));
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres.sh");
+        let child = Command::new("bash").arg(script).arg("pool").arg(server).arg(mode).spawn();
+        let pooler = Self { child: child.expect("bash runs"), dir };
+        while !pooler.dir.join(".s.PGSQL.6432").exists() {
+            std::thread::yield_now();
+        }
+        pooler
+    }
+
+    /// A URL through the pooler, for a schema that nothing else uses.
+    pub(crate) fn new_url(&self) -> String {
+        let host = shared().display().to_string().replace('/', "%2F");
+        let pooled = self.dir.display().to_string().replace('/', "%2F");
+        new_url().replacen(&format!("{host}/"), &format!("{pooled}:6432/"), 1)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 }

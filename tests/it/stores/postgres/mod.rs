@@ -1,10 +1,12 @@
 //! The store in a PostgreSQL database, against a real server.
 
+mod backlog;
 mod cut;
 #[cfg(feature = "html")]
 mod engine;
 mod errors;
 mod lost;
+mod network;
 mod plans;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Readings of this process that the benches share.
 
 pub mod pages;
+pub mod postgres;
 
 use std::fs;
 use std::time::Duration;

@@ -42,7 +42,8 @@ pub struct StoredResults {
 impl fmt::Debug for StoredResults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (left, reading) = (self.jobs.len(), self.reads.len());
-        f.debug_struct("StoredResults").field("left", &left).field("reading", &reading).finish()
+        let mut shown = f.debug_struct("StoredResults");
+        shown.field("left", &left).field("reading", &reading).finish_non_exhaustive()
     }
 }
 

@@ -153,7 +153,7 @@ impl Drop for Server {
     }
 }
 
-/// PgBouncer between the tests and the server that they share.
+/// A pooler between the tests and the server that they share.
 pub(crate) struct Pooler {
     child: Child,
     dir: PathBuf,

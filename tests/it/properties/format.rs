@@ -276,9 +276,9 @@ fn cached() -> CacheEntry {
     cached
 }
 
-fn trace() -> Option<Arc<TraceContext>> {
+fn trace() -> Arc<TraceContext> {
     let context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse::<TraceContext>();
-    Some(Arc::new(context.expect("a traceparent").with_state("vendor=t61rcWkgMzE")))
+    Arc::new(context.expect("a traceparent").with_state("vendor=t61rcWkgMzE"))
 }
 
 fn busy_worker() -> WorkerRecord {
@@ -287,12 +287,12 @@ fn busy_worker() -> WorkerRecord {
 }
 
 fn traced_job() -> Job {
-    with(job(5, JobState::Queued), |made| made.trace = trace())
+    with(job(5, JobState::Queued), |made| made.trace = Some(trace()))
 }
 
 fn traced_notice() -> Notification {
     let notice = notice(5, NotificationKind::BatchCompleted, NotificationState::Pending);
-    with(notice, |made| made.trace = trace())
+    with(notice, |made| made.trace = Some(trace()))
 }
 
 /// Records of every kind, with every variant that they hold, by the names of their files.

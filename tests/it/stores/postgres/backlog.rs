@@ -61,7 +61,9 @@ fn a_claim_serves_every_account_behind_a_long_queue() {
     let taken = block_on(claimed(&store, claim(12, Shares::default())));
 
     let mut of_each = BTreeMap::<_, usize>::new();
-    taken.iter().for_each(|it| *of_each.entry(it.account.as_str()).or_default() += 1);
+    for job in &taken {
+        *of_each.entry(job.account.as_str()).or_default() += 1;
+    }
     let all = [("a", 1), ("b", 1), ("c", 1), ("first", 7), ("x", 1), ("y", 1)];
     assert_eq!(of_each, all.into(), "one turn for each account, the rest for the first");
 }

@@ -13,7 +13,7 @@ from html import escape
 
 WIDTH, BAR, GAP, LEFT = 860, 18, 26, 90
 HALF = WIDTH // 2
-COLORS = {"by hand": "#8c8c8c", "memory": "#9ecae1", "sled": "#4292c6", "journal": "#08519c", "SQL queue": "#8c8c8c"}
+COLORS = {"by hand": "#8c8c8c", "memory": "#9ecae1", "sled": "#4292c6", "journal": "#08519c", "SQL queue": "#8c8c8c", "SQL queue x8": "#8c8c8c"}
 
 
 def runs(text):

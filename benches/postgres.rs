@@ -166,7 +166,7 @@ fn median(mut rates: Vec<f64>) -> f64 {
 }
 
 async fn measure_lives(server: &Server) {
-    let names = ["SQL queue", "8 of it", "single", "batched", "engine"];
+    let names = ["SQL queue", "SQL queue x8", "single", "batched", "engine"];
     let mut rates = vec![Vec::new(); names.len()];
     for _ in 0..ROUNDS {
         rates[0].push(of_queue(server, 1).await);

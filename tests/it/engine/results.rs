@@ -100,5 +100,5 @@ async fn large_results_are_not_read_ahead() {
 
     assert!(report.jobs().iter().all(|it| it.result().is_ok()));
     // Until the first has shown its size.
-    assert!(slow.most.load(Ordering::SeqCst) <= 2, "{slow:?}");
+    assert!(slow.most.load(Ordering::SeqCst) <= 2, "{:?}", slow.most);
 }

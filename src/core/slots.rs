@@ -108,6 +108,13 @@ impl Slots {
         self
     }
 
+    /// Returns the slots that are in both sets.
+    #[must_use]
+    pub fn and(mut self, others: &Self) -> Self {
+        self.0.iter_mut().zip(others.0).for_each(|(own, other)| *own &= other);
+        self
+    }
+
     /// Returns the slots that are in this set and not in `others`.
     #[must_use]
     pub fn without(mut self, others: &Self) -> Self {
@@ -235,5 +242,6 @@ mod tests {
             (Slots::ALL.without(&set).with(&set), set.without(&set)),
             (Slots::ALL, Slots::NONE)
         );
+        assert_eq!((set.and(&Slots::ALL), set.and(&Slots::ALL.without(&set))), (set, Slots::NONE));
     }
 }

@@ -18,10 +18,13 @@ pub struct WorkerRecord {
     pub started_at: Timestamp,
     /// The time until which it counts as alive.
     pub until: Timestamp,
-    /// The slots of jobs that it had claimed when it wrote the record and that had not ended. Whoever owns such a slot by
-    /// now waits for them.
+    /// The slots in which the process had unfinished jobs when it wrote the record. The owner of such a slot claims no job
+    /// there until they have ended.
     #[serde(default = "no_slots", skip_serializing_if = "Slots::is_empty")]
     pub in_hand: Slots,
+    /// `true` if the process only finishes its jobs and has given its slots to the others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_leaving: bool,
 }
 
 fn no_slots() -> Slots {
@@ -34,13 +37,20 @@ impl WorkerRecord {
 
     /// Returns the record of a process that counts as alive until `until`.
     pub fn new(id: WorkerId, started_at: Timestamp, until: Timestamp) -> Self {
-        Self { id, started_at, until, in_hand: Slots::NONE }
+        Self { id, started_at, until, in_hand: Slots::NONE, is_leaving: false }
     }
 
     /// Sets the slots of claimed jobs.
     #[must_use]
     pub fn with_in_hand(mut self, slots: Slots) -> Self {
         self.in_hand = slots;
+        self
+    }
+
+    /// Marks the process as one that owns no slots.
+    #[must_use]
+    pub fn leaving(mut self) -> Self {
+        self.is_leaving = true;
         self
     }
 

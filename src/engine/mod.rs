@@ -170,11 +170,8 @@ impl Engine {
         lifecycle.tasks.close();
         tokio::select! {
             biased;
-            () = lifecycle.tasks.wait() => {}
-            () = shared.sleep(shared.config.settings.grace) => {
-                lifecycle.aborting.cancel();
-                lifecycle.tasks.wait().await;
-            }
+            () = self.drain() => {}
+            never = shared.beat_while_leaving() => match never {},
         }
         lifecycle.aborting.cancel();
         tokio::select! {
@@ -188,5 +185,18 @@ impl Engine {
             () = shared.sleep(LAST_WRITES) => {}
         }
         lifecycle.stopped.cancel();
+    }
+
+    /// Waits for the tasks, and from the end of the grace on for their jobs to go back into the queue.
+    async fn drain(&self) {
+        let Shared { lifecycle, config, .. } = &*self.shared;
+        tokio::select! {
+            biased;
+            () = lifecycle.tasks.wait() => {}
+            () = self.shared.sleep(config.settings.grace) => {
+                lifecycle.aborting.cancel();
+                lifecycle.tasks.wait().await;
+            }
+        }
     }
 }

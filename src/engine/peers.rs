@@ -5,12 +5,14 @@
 //!
 //! # Invariants
 //!
-//! * A new engine, or one that missed its heartbeats, claims nothing for one beat: by then the engines that had its slots
-//!   have released them.
-//! * An engine claims no job of a slot in which another one still has jobs, which it claimed when the slot was its own.
-//!   The site of such jobs would get the requests of both.
+//! * A new engine, or one that missed its heartbeats, claims nothing until the others have written theirs: by then the
+//!   engines that had its slots have released them.
+//! * An engine claims no job of a slot in which another engine still runs jobs that it claimed as the former owner: the
+//!   site would get requests from both.
+//! * An engine that shuts down owns nothing, and names its slots with unfinished jobs until they have ended.
 //! * An engine whose heartbeat is overdue owns nothing, because others may have taken its slots.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +32,9 @@ use crate::ports::store::{ListQuery, Store, StoreError, Write};
 
 /// The time between two heartbeats.
 const BEAT: Duration = Duration::from_secs(2);
+/// The time from the first heartbeat to the second, with which an engine takes its slots. The others have written theirs
+/// by then, even if that took a second.
+const JOINED_AFTER: Duration = Duration::from_secs(3);
 /// The time for which a heartbeat counts: two may be late.
 const ALIVE_FOR: Duration = Duration::from_secs(6);
 /// The time after which a heartbeat that failed is tried again.
@@ -60,10 +65,29 @@ struct State {
     slots: Slots,
     /// The slots in which others have jobs.
     taken: Slots,
+    /// The slots of the claim of jobs that is under way.
+    claiming: Slots,
+    /// The slots, and those of them to claim jobs from, after the last heartbeat that was written.
+    divided: (Slots, Slots),
     started_at: Option<Timestamp>,
     /// The end of the last heartbeat, by the clock of the store and by the monotonic clock.
     alive_until: Timestamp,
     due_at: Duration,
+}
+
+impl State {
+    /// Returns the slots, or none if the heartbeat is overdue.
+    fn own(&self, monotonic: Duration) -> Slots {
+        if monotonic < self.due_at { self.slots } else { Slots::NONE }
+    }
+
+    /// Takes `slots`. Returns `true` if they, or those of them to claim jobs from, are others than the last time.
+    fn divide(&mut self, slots: Slots) -> bool {
+        let before = self.divided;
+        self.slots = slots;
+        self.divided = (slots, slots.without(&self.taken));
+        self.divided != before
+    }
 }
 
 impl Peers {
@@ -72,6 +96,8 @@ impl Peers {
         let state = State {
             slots: Slots::NONE,
             taken: Slots::NONE,
+            claiming: Slots::NONE,
+            divided: (Slots::NONE, Slots::NONE),
             started_at: None,
             alive_until: Timestamp::default(),
             due_at: Duration::ZERO,
@@ -101,24 +127,25 @@ impl Peers {
 
     /// Returns the slots of this engine.
     pub(super) fn slots(&self) -> Slots {
-        let state = self.lock();
-        if self.clock.monotonic() < state.due_at { state.slots } else { Slots::NONE }
+        self.lock().own(self.clock.monotonic())
     }
 
-    /// Returns the slots to claim jobs from.
-    pub(super) fn job_slots(&self) -> Slots {
-        let taken = self.lock().taken;
-        self.slots().without(&taken)
+    /// Returns the slots to claim jobs from. They count as in hand until [`Peers::end_claim`].
+    pub(super) fn begin_claim(&self) -> Slots {
+        let mut state = self.lock();
+        state.claiming = state.own(self.clock.monotonic()).without(&state.taken);
+        state.claiming
     }
 
-    /// Writes a heartbeat and divides the slots among those who are alive. Returns `true` if the engine can claim from other
-    /// slots than before.
-    async fn beat(
-        &self,
-        store: &dyn Store,
-        worker: WorkerId,
-        in_hand: impl Fn() -> Slots,
-    ) -> Result<bool, StoreError> {
+    /// Ends the claim of jobs, once those that it returned count as in hand.
+    pub(super) fn end_claim(&self) {
+        self.lock().claiming = Slots::NONE;
+    }
+
+    /// Writes a heartbeat and divides the slots among those who are alive and do not leave. Returns `true` if the engine
+    /// can claim from other slots than after the heartbeat before.
+    async fn beat(&self, shared: &Shared) -> Result<bool, StoreError> {
+        let (store, worker) = (shared.adapters.store.as_ref(), shared.worker);
         let due_at = self.clock.monotonic().saturating_add(ALIVE_FOR);
         self.clock.set(store).await?;
         let now = self.clock.now();
@@ -132,42 +159,46 @@ impl Peers {
                 _ => {}
             }
         }
-        let (started_at, is_first) = {
+        let (started_at, is_known) = {
             let state = self.lock();
-            (state.started_at.unwrap_or(now), state.started_at.is_none() && others.is_empty())
+            let is_first = state.started_at.is_none() && others.is_empty();
+            (state.started_at.unwrap_or(now), now < state.alive_until || is_first)
         };
         others.retain(|it| it.is_alive(now));
-        let alive: Vec<_> = others.iter().map(|it| it.id).collect();
-        let slots = Slots::owned(worker, &alive);
-        let taken = others.iter().fold(Slots::NONE, |taken, it| taken.with(&it.in_hand));
-        let before = self.release(&slots, &taken);
-        let record = WorkerRecord::new(worker, started_at, now.after(ALIVE_FOR));
-        let record = record.with_in_hand(in_hand());
-        let until = record.until;
-        let key = Key::Worker(worker);
-        let write = Write { key, expected, record: Some(Record::Worker(record)) };
-        store.commit(vec![write]).await?;
-        let mut state = self.lock();
+        let is_leaving = shared.lifecycle.stopping.is_cancelled();
         // After an outage, all who share the store first write what they have finished.
-        let slots = if now < state.alive_until || is_first { slots } else { Slots::NONE };
-        let (started_at, alive_until) = (Some(started_at), until);
-        *state = State { slots, taken, started_at, alive_until, due_at };
-        drop(state);
-        let (had, others_had) = before;
+        let slots = if is_known && !is_leaving {
+            let staying = others.iter().filter(|it| !it.is_leaving);
+            Slots::owned(worker, &staying.map(|it| it.id).collect::<Vec<_>>())
+        } else {
+            Slots::NONE
+        };
+        let taken = others.iter().fold(Slots::NONE, |taken, it| taken.with(&it.in_hand));
+        let claiming = self.release(&slots, &taken);
+        let in_hand = shared.scheduling.in_hand.slots().with(&claiming);
+        let until = now.after(ALIVE_FOR);
+        let record = WorkerRecord::new(worker, started_at, until).with_in_hand(in_hand);
+        let record = if is_leaving { record.leaving() } else { record };
+        let record = Some(Record::Worker(record));
+        store.commit(vec![Write { key: Key::Worker(worker), expected, record }]).await?;
+        let (had, has_changed) = {
+            let mut state = self.lock();
+            (state.started_at, state.alive_until, state.due_at) = (Some(started_at), until, due_at);
+            (state.divided.0, state.divide(slots))
+        };
         if slots != had {
             tracing::info!(?slots, "the processes that share the store changed");
         }
-        Ok(slots.without(&taken) != had.without(&others_had))
+        Ok(has_changed)
     }
 
-    /// Gives up the slots that are not in `slots`, so that the jobs of the last claim from them are counted as in hand.
-    /// Returns its slots before and those in which others had jobs.
-    fn release(&self, slots: &Slots, taken: &Slots) -> (Slots, Slots) {
+    /// Releases the slots that are not in `slots`. Returns those of them from which a claim is under way: its jobs are not
+    /// counted yet.
+    fn release(&self, slots: &Slots, taken: &Slots) -> Slots {
         let mut state = self.lock();
-        let before = (state.slots, state.taken);
-        state.slots = state.slots.without(&Slots::ALL.without(slots));
+        state.slots = state.slots.and(slots);
         state.taken = *taken;
-        before
+        state.claiming.without(slots)
     }
 
     /// Gives the slots of this engine to the others.
@@ -203,7 +234,7 @@ async fn beats(shared: Arc<Shared>) {
     let store = shared.adapters.store.as_ref();
     while !shared.lifecycle.stopping.is_cancelled() {
         let beaten = if shared.works() {
-            peers.beat(store, shared.worker, || shared.scheduling.in_hand.slots()).await
+            peers.beat(&shared).await
         } else {
             peers.clock.set(store).await.map(|()| false)
         };
@@ -213,7 +244,7 @@ async fn beats(shared: Arc<Shared>) {
                     shared.scheduling.jobs_ready.notify_one();
                     shared.scheduling.notifications_ready.notify_one();
                 }
-                BEAT
+                if peers.slots().is_empty() { JOINED_AFTER } else { BEAT }
             }
             Err(error) => {
                 tracing::warn!(%error, "writing a heartbeat failed");
@@ -277,11 +308,91 @@ async fn wake_ups(shared: Arc<Shared>, queue: Queue) {
 }
 
 impl Shared {
+    /// Writes heartbeats of an engine that leaves, until it is dropped: the others take the slots, except those in which
+    /// jobs still run.
+    pub(super) async fn beat_while_leaving(&self) -> Infallible {
+        let Some(peers) = self.peers.as_ref().filter(|_| self.works()) else {
+            return std::future::pending().await;
+        };
+        loop {
+            let wait = match peers.beat(self).await {
+                Ok(_) => BEAT,
+                Err(error) => {
+                    tracing::warn!(%error, "writing a heartbeat failed");
+                    BEAT_AGAIN
+                }
+            };
+            self.sleep(wait).await;
+        }
+    }
+
     /// Gives the slots of this engine to the others. If that fails, they take them some seconds later.
     pub(super) async fn leave_peers(&self) {
         let Some(peers) = &self.peers else { return };
         if let Err(error) = peers.leave(self.adapters.store.as_ref(), self.worker).await {
             tracing::warn!(%error, "removing the heartbeat failed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::slots::Slot;
+    use crate::engine::clock::SystemClock;
+
+    fn half() -> Slots {
+        Slot::all().filter(|it| it.number() % 2 == 0).collect()
+    }
+
+    /// An engine that has all slots.
+    fn alone() -> Peers {
+        let peers = Peers::new(Arc::new(SystemClock));
+        {
+            let mut state = peers.lock();
+            state.due_at = Duration::MAX;
+            assert!(state.divide(Slots::ALL));
+        }
+        peers
+    }
+
+    #[test]
+    fn a_claim_under_way_is_reported_for_slots_that_were_released() {
+        let peers = alone();
+        let lost = Slots::ALL.without(&half());
+
+        assert_eq!(peers.begin_claim(), Slots::ALL);
+
+        assert_eq!(peers.release(&half(), &Slots::NONE), lost);
+        assert_eq!(peers.release(&half(), &Slots::NONE), lost, "until the claim has ended");
+        peers.end_claim();
+        assert_eq!(peers.release(&half(), &Slots::NONE), Slots::NONE);
+        assert_eq!(peers.begin_claim(), half());
+    }
+
+    #[test]
+    fn slots_that_were_freed_before_a_failed_heartbeat_are_a_change() {
+        let peers = alone();
+        peers.release(&Slots::ALL, &half());
+        assert!(peers.lock().divide(Slots::ALL));
+
+        // The heartbeat after the first of these was not written.
+        peers.release(&Slots::ALL, &Slots::NONE);
+        peers.release(&Slots::ALL, &Slots::NONE);
+
+        assert!(peers.lock().divide(Slots::ALL));
+        assert!(!peers.lock().divide(Slots::ALL), "nothing changed since");
+    }
+
+    #[test]
+    fn slots_in_which_others_still_have_jobs_are_a_change() {
+        let peers = alone();
+        peers.release(&half(), &Slots::NONE);
+        peers.lock().divide(half());
+
+        peers.release(&Slots::ALL, &Slots::ALL.without(&half()));
+
+        assert!(peers.lock().divide(Slots::ALL), "their notifications can be claimed");
+        assert_eq!(peers.begin_claim(), half());
     }
 }

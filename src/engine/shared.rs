@@ -217,14 +217,15 @@ impl Shared {
         Ok(())
     }
 
-    /// Returns a claim for a lease of this duration, from the slots of this engine.
+    /// Returns a claim for a lease of this duration, from the slots of this engine. That of jobs ends with
+    /// [`Peers::end_claim`].
     pub(super) fn claim(&self, queue: Queue, lease: Duration, limit: usize) -> Claim {
         let now = self.now();
         let claim = Claim::new(queue, self.worker, now, now.after(lease), limit);
         match &self.peers {
             Some(peers) => {
                 let (slots, per_slot) = match queue {
-                    Queue::Jobs => (peers.job_slots(), self.scheduling.permits.per_site()),
+                    Queue::Jobs => (peers.begin_claim(), self.scheduling.permits.per_site()),
                     Queue::Notifications | Queue::Expiry => (peers.slots(), limit),
                 };
                 claim.by_the_stores_clock().within(slots, per_slot)

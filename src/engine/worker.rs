@@ -42,18 +42,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
         // A job that ends from here on makes room that this claim does not see.
         shared.scheduling.in_hand.wake_at_ends(true);
         let (now, limit) = (shared.now(), shared.scheduling.in_hand.room());
-        let claimed = match claim(&shared, now, limit).await {
-            Ok(claimed) => claimed,
+        let count = match claim_and_start(&shared, now, limit).await {
+            Ok(count) => count,
             Err(error) => {
                 tracing::error!(%error, "claiming jobs failed");
                 shared.sleep(POLL_INTERVAL).await;
                 continue;
             }
         };
-        let count = claimed.len();
-        for job in claimed {
-            start(&shared, job);
-        }
         if count == limit && limit > 0 {
             // There may be more.
             continue;
@@ -92,6 +88,26 @@ async fn next_due_after(shared: &Shared, now: Timestamp) -> Option<Timestamp> {
         return first;
     }
     store.due(Queue::Jobs, now.after(Duration::from_millis(1))).await.ok().flatten()
+}
+
+/// Claims jobs and starts them. Returns their number.
+async fn claim_and_start(
+    shared: &Arc<Shared>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<usize, EngineError> {
+    let claimed = claim(shared, now, limit).await.map(|jobs| {
+        let count = jobs.len();
+        for job in jobs {
+            start(shared, job);
+        }
+        count
+    });
+    // Only now: the jobs must count as in hand at all times.
+    if let Some(peers) = &shared.peers {
+        peers.end_claim();
+    }
+    claimed
 }
 
 /// Runs a claimed job in a task of its own. It counts as in hand until the task ends.

@@ -1,23 +1,24 @@
 //! Several engines on one store, as in several processes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rungs::core::batch::BatchStatus;
 use rungs::core::job::JobState;
-use rungs::core::record::RecordKind;
+use rungs::core::record::{Claim, Key, Queue, RecordKind};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::engine::{BuildError, EngineBuilder, ProgressEvent, Settings, SubmitError};
 use rungs::ports::BoxFuture;
 use rungs::ports::clock::Clock;
 use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, HttpFetcher};
-use rungs::ports::store::{ListQuery, Store};
+use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 use rungs::stores::Memory;
 use rungs::testkit::store::SharedHandle;
 use rungs::{Batch, Engine};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use crate::support::PATIENCE;
@@ -113,8 +114,12 @@ struct World {
 impl World {
     /// A world in which `permits` pages respond.
     fn new(permits: usize) -> Self {
+        Self::over(Memory::new(), permits)
+    }
+
+    fn over(store: impl Store + 'static, permits: usize) -> Self {
         let clock = Paused::default();
-        let store = SharedHandle::new(Memory::new()).with_clock(clock.clone());
+        let store = SharedHandle::new(store).with_clock(clock.clone());
         Self { store, clock, log: Log::default(), gate: Arc::new(Semaphore::new(permits)) }
     }
 
@@ -200,6 +205,123 @@ async fn a_new_engine_leaves_a_site_to_the_one_that_still_fetches_it() {
     assert_eq!(by_two(&early), 0, "{early:?}");
     let late = world.log.engines_by_host();
     assert!(by_two(&late) > 0, "it fetches them once they are free: {late:?}");
+    drop((one, two));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_shuts_down_keeps_only_the_sites_that_it_still_fetches() {
+    let world = World::new(0);
+    let settings = Settings::default().with_grace(Duration::from_secs(30));
+    let one = world.builder("one").settings(settings).build().expect("all parts are there");
+    let server = world.server();
+    let mut batch = server.submit(pages(20, 1)).await.expect("accepted");
+    until("all sites are being fetched", || world.log.count("one") == 20).await;
+    let two = world.engine("two");
+    sleep(ACQUAINTED).await;
+
+    let leaving = tokio::spawn(async move { one.shutdown().await });
+    let mut more = server.submit(pages(20, 1)).await.expect("accepted");
+    let idle = Batch::new((0..20).map(|it| format!("http://idle-{it}.test/")));
+    let mut idle = server.submit(idle).await.expect("accepted");
+    until("the idle sites are taken over", || world.log.count("two") == 20).await;
+    // Longer than a heartbeat counts.
+    sleep(ACQUAINTED).await;
+    let early = world.log.engines_by_host();
+    assert!(!leaving.is_finished(), "it waits for its jobs");
+    world.gate.add_permits(100);
+    leaving.await.expect("it ends");
+    for batch in [&mut batch, &mut more, &mut idle] {
+        assert_eq!(batch.wait().await.expect("waited"), BatchStatus::Completed);
+    }
+
+    let one_of_both =
+        |hosts: &BTreeMap<String, BTreeSet<_>>| hosts.values().all(|it| it.len() == 1);
+    assert_eq!(early.len(), 40);
+    assert!(one_of_both(&early), "{early:?}");
+    assert_eq!((world.log.count("one"), world.log.count("two")), (20, 40));
+    drop(two);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_while_the_store_cannot_be_reached() {
+    let world = World::new(0);
+    let handle = world.store.open();
+    let engine = world.builder("one").store(handle.clone()).build().expect("all parts are there");
+    sleep(ACQUAINTED).await;
+    handle.cut();
+
+    timeout(PATIENCE, engine.shutdown()).await.expect("every wait has an end");
+}
+
+/// A memory store that keeps back the response to the first claim that finds jobs.
+#[derive(Clone, Debug, Default)]
+struct HeldClaim {
+    inner: Memory,
+    was_held: Arc<AtomicBool>,
+    response: Arc<Notify>,
+}
+
+impl Store for HeldClaim {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        self.inner.load(keys)
+    }
+
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        self.inner.list(list)
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        Box::pin(async move {
+            let is_for_jobs = claim.queue == Queue::Jobs;
+            let found = self.inner.claim(claim).await?;
+            if is_for_jobs && !found.is_empty() && !self.was_held.swap(true, Ordering::SeqCst) {
+                self.response.notified().await;
+            }
+            Ok(found)
+        })
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.commit(writes)
+    }
+
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        self.inner.due(queue, from)
+    }
+
+    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
+        self.inner.bodies()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_of_a_claim_that_is_under_way_count_as_in_hand() {
+    let store = HeldClaim::default();
+    let world = World::over(store.clone(), 0);
+    let one = world.engine("one");
+    let server = world.server();
+    let mut batch = server.submit(pages(20, 1)).await.expect("accepted");
+    until("the jobs are claimed", || store.was_held.load(Ordering::SeqCst)).await;
+    let two = world.engine("two");
+    sleep(ACQUAINTED).await;
+
+    let mut more = server.submit(pages(20, 1)).await.expect("accepted");
+    sleep(ACQUAINTED).await;
+    assert_eq!(world.log.count("two"), 0, "their sites are left to the first engine");
+    store.response.notify_one();
+    until("all sites are being fetched", || world.log.count("one") >= 20).await;
+    sleep(ACQUAINTED).await;
+    assert_eq!(world.log.count("two"), 0, "now they are in hand");
+    world.gate.add_permits(100);
+
+    for batch in [&mut batch, &mut more] {
+        assert_eq!(batch.wait().await.expect("waited"), BatchStatus::Completed);
+    }
+    assert!(world.log.count("two") > 0, "it fetches them once they are free");
     drop((one, two));
 }
 

@@ -286,6 +286,10 @@ fn busy_worker() -> WorkerRecord {
     sample::worker(3, at(1_764_000_006_000)).with_in_hand(slots.collect())
 }
 
+fn leaving_worker() -> WorkerRecord {
+    busy_worker().leaving()
+}
+
 fn traced_job() -> Job {
     with(job(5, JobState::Queued), |made| made.trace = Some(trace()))
 }
@@ -329,6 +333,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("site", Record::Site(site())),
         ("usage", Record::Usage(sample::usage("acme", 20_000))),
         ("worker-busy", Record::Worker(busy_worker())),
+        ("worker-leaving", Record::Worker(leaving_worker())),
         ("worker", Record::Worker(sample::worker(u64::MAX - 7, at(1_764_000_006_000)))),
     ]
 }
@@ -341,7 +346,12 @@ fn every_record_of_format_1_stays_readable() {
         // They are newer than the format.
         if matches!(
             name,
-            "batch-jobs" | "worker" | "worker-busy" | "job-traced" | "notification-traced"
+            "batch-jobs"
+                | "worker"
+                | "worker-busy"
+                | "worker-leaving"
+                | "job-traced"
+                | "notification-traced"
         ) {
             continue;
         }

@@ -266,8 +266,10 @@ fn record() -> impl Strategy<Value = Record> {
         ),
         (given::batch_id(), prop::collection::vec(given::job_id(), 0..8))
             .prop_map(|(batch, jobs)| Record::BatchJobs(BatchJobs::new(batch, jobs))),
-        (any::<u64>(), given::moment())
-            .prop_map(|(id, until)| Record::Worker(sample::worker(id, until))),
+        (any::<u64>(), given::moment(), any::<bool>()).prop_map(|(id, until, leaves)| {
+            let worker = sample::worker(id, until);
+            Record::Worker(if leaves { worker.leaving() } else { worker })
+        }),
     ]
 }
 

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::core::credits::Credits;
 use crate::core::id::AccountId;
 use crate::core::ledger::{Account, GrantRecord};
@@ -124,7 +126,12 @@ impl GrantOnce {
 pub async fn grant_once(store: Arc<dyn Store>, grant: Grant) -> Result<Granted, EngineError> {
     let key = grant.key.clone();
     let change = GrantOnce::new(grant, false)?;
-    let writer = Writer::start(store, Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let writer = Writer::start(
+        store,
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+        CancellationToken::new(),
+    );
     writer.apply(change).await?.map_err(|it| it.into_error(key))
 }
 

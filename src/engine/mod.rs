@@ -92,6 +92,8 @@ use shared::{Adapters, Config, Shared};
 
 /// The longest wait of a shutdown for each of two last writes: the lessons about sites, and the removal of the heartbeat.
 const LAST_WRITES: Duration = Duration::from_secs(2);
+/// The longest wait of a shutdown for tasks that were aborted and still write to a shared store.
+const AFTER_ABORT: Duration = Duration::from_secs(10);
 
 /// A handle on a running engine. Clones are cheap and share it.
 ///
@@ -163,6 +165,9 @@ impl Engine {
     /// and returns the others to the queue.
     ///
     /// Every accepted job is in the store. The next engine on that store resumes those that have not ended.
+    ///
+    /// While a shared store cannot be reached, this does not wait for it: some 10 s after the grace period it returns, and
+    /// other engines fetch the pages again whose results could not be written, when their leases end.
     pub async fn shutdown(&self) {
         let shared = &self.shared;
         let lifecycle = &shared.lifecycle;
@@ -195,7 +200,22 @@ impl Engine {
             () = lifecycle.tasks.wait() => {}
             () = self.shared.sleep(config.settings.grace) => {
                 lifecycle.aborting.cancel();
-                lifecycle.tasks.wait().await;
+                self.wait_after_abort().await;
+            }
+        }
+    }
+
+    /// Waits for the tasks to end, but not for a shared store that does not respond: other engines take over.
+    async fn wait_after_abort(&self) {
+        let shared = &self.shared;
+        if shared.peers.is_none() {
+            return shared.lifecycle.tasks.wait().await;
+        }
+        tokio::select! {
+            biased;
+            () = shared.lifecycle.tasks.wait() => {}
+            () = shared.sleep(AFTER_ABORT) => {
+                tracing::error!("the shutdown does not wait for the store any longer");
             }
         }
     }

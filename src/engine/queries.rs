@@ -223,7 +223,12 @@ impl Engine {
     ///
     /// [`EngineError::BatchNotFound`] if there is no such batch.
     pub async fn jobs(&self, id: BatchId) -> Result<Vec<Job>, EngineError> {
-        let keys = self.job_ids(id).await?.into_iter().map(Key::Job).collect();
+        self.jobs_with_ids(&self.job_ids(id).await?).await
+    }
+
+    /// Returns the records of the jobs with these ids, in that order, without those that have expired.
+    pub(super) async fn jobs_with_ids(&self, ids: &[JobId]) -> Result<Vec<Job>, EngineError> {
+        let keys = ids.iter().copied().map(Key::Job).collect();
         let found = self.shared.adapters.store.load(keys).await?;
         Ok(found.into_iter().flatten().filter_map(into_job).collect())
     }

@@ -142,6 +142,7 @@ impl Shared {
         }
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         let settings = &config.settings;
+        let lifecycle = Lifecycle::default();
         Self {
             scheduling: Scheduling {
                 permits: Permits::new(
@@ -159,7 +160,6 @@ impl Shared {
                 jobs_ready: Notify::new(),
                 notifications_ready: Notify::new(),
             },
-            lifecycle: Lifecycle::default(),
             progress: ProgressChannels::default(),
             running_batches: RunningBatches::default(),
             clock_jumps: ClockJumps::default(),
@@ -167,7 +167,9 @@ impl Shared {
                 Arc::clone(&adapters.store),
                 Arc::clone(&adapters.clock),
                 Arc::clone(&adapters.entropy),
+                lifecycle.aborting.clone(),
             ),
+            lifecycle,
             worker: WorkerId(adapters.entropy.random_u64()),
             peers,
             adapters,

@@ -21,7 +21,8 @@ use crate::engine::shared_event::SharedEvent;
 const BACKLOG: usize = 1_024;
 /// The interval at which a waiter reads the store, because another process may be running the batch.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
+/// The most jobs that a handle reads at once.
+const JOBS_AT_ONCE: usize = 256;
 /// The interval of [`BatchHandle::wait`] if the store is shared: the engine then looks for ends in other processes, for
 /// all waiters at once.
 const SHARED_POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -281,7 +282,7 @@ impl BatchHandle {
         }
         let ended = batch.tally.total.saturating_sub(batch.tally.pending());
         if !self.has_begun || ended as usize > self.reported.len() {
-            self.add_missed().await?;
+            self.add_missed((ended as usize).saturating_sub(self.reported.len())).await?;
             self.has_begun = true;
         }
         self.caught_up = true;
@@ -289,15 +290,26 @@ impl BatchHandle {
         Ok(true)
     }
 
-    /// Queues the ends that were not reported and, at the first call, the starts of the jobs that are running.
-    async fn add_missed(&mut self) -> Result<(), EngineError> {
-        for job in self.engine.jobs(self.id()).await? {
-            if job.state.is_ended() {
-                if self.reported.insert(job.id) {
-                    self.queue(ProgressEvent::JobEnded { job: Box::new(job) });
+    /// Queues the ends that were not reported, `missed` of them at least, and at the first call the starts of the jobs
+    /// that are running.
+    ///
+    /// Jobs end about in the order in which they were submitted, so after the first call a few reads find them.
+    async fn add_missed(&mut self, missed: usize) -> Result<(), EngineError> {
+        let rest = self.jobs.iter().copied().filter(|it| !self.reported.contains(it));
+        let rest: Vec<JobId> = rest.collect();
+        let enough = self.reported.len().saturating_add(missed);
+        for ids in rest.chunks(JOBS_AT_ONCE) {
+            if self.has_begun && self.reported.len() >= enough {
+                break;
+            }
+            for job in self.engine.jobs_with_ids(ids).await? {
+                if job.state.is_ended() {
+                    if self.reported.insert(job.id) {
+                        self.queue(ProgressEvent::JobEnded { job: Box::new(job) });
+                    }
+                } else if job.state == JobState::Processing && !self.has_begun {
+                    self.queue(ProgressEvent::JobStarted { job: job.id });
                 }
-            } else if job.state == JobState::Processing && !self.has_begun {
-                self.queue(ProgressEvent::JobStarted { job: job.id });
             }
         }
         Ok(())
@@ -308,7 +320,7 @@ impl BatchHandle {
     /// Jobs that end together are published after their commit and in any order. The ends that the channel has
     /// not delivered by then are read from the store.
     async fn ending(&mut self, status: BatchStatus) -> Result<(), EngineError> {
-        self.add_missed().await?;
+        self.add_missed(usize::MAX).await?;
         self.queue(ProgressEvent::BatchEnded { status });
         self.caught_up = true;
         Ok(())

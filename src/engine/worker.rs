@@ -300,6 +300,9 @@ async fn commit(shared: &Shared, job: &Job, input: StepInput) {
                 }
                 return;
             }
+            Err(error) if error.is_unavailable() && shared.lifecycle.aborting.is_cancelled() => {
+                return tracing::error!(%error, "the result was lost: its page is fetched again");
+            }
             Err(error) => {
                 tracing::error!(%error, attempt, "committing a result failed");
                 shared.sleep(shared.config.settings.retry.exact(attempt, 2)).await;

@@ -6,7 +6,8 @@
 //! ([`Store::apply`]): it lets one after another change a record, or every change is applied again after a conflict.
 //!
 //! While the store cannot be reached, the writer keeps what it has and waits. Steps of jobs wait longest, so that no
-//! finished page is fetched again; calls that can be tried again fail after some seconds.
+//! finished page is fetched again; calls that can be tried again fail after some seconds. So does everything once the
+//! engine aborts.
 //!
 //! While more pages are being fetched than have ended, it waits some milliseconds for others to join a commit. A
 //! commit costs about the same whatever it carries.
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::core::record::{Key, Record};
 use crate::core::time::Timestamp;
@@ -197,12 +199,19 @@ impl Writer {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        aborting: CancellationToken,
     ) -> Self {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let kept = (!store.is_shared()).then(Arc::<KeptRecords>::default);
         let running = Arc::<AtomicUsize>::default();
-        let committer =
-            Committer { store, clock, entropy, kept: kept.clone(), running: Arc::clone(&running) };
+        let committer = Committer {
+            store,
+            clock,
+            entropy,
+            kept: kept.clone(),
+            running: Arc::clone(&running),
+            aborting,
+        };
         tokio::spawn(committer.run(inbox));
         Self { queue, kept, running }
     }
@@ -248,6 +257,8 @@ struct Committer {
     kept: Option<Arc<KeptRecords>>,
     /// The number of pages that are being fetched.
     running: Arc<AtomicUsize>,
+    /// Canceled when nothing waits out an outage any more.
+    aborting: CancellationToken,
 }
 
 impl Committer {
@@ -286,10 +297,11 @@ impl Committer {
             };
             let now = self.clock.monotonic();
             let outage = outage.get_or_insert_with(|| Outage::new(now));
-            if now.saturating_sub(began) >= outage::LONGEST {
+            let lasted = outage.lasted(now);
+            let is_over = self.aborting.is_cancelled() && lasted >= outage::CALL_PATIENCE;
+            if is_over || now.saturating_sub(began) >= outage::LONGEST {
                 return Err(error);
             }
-            let lasted = outage.lasted(now);
             tracing::warn!(?lasted, error = &error as &dyn std::error::Error, "the writer waits");
             if lasted >= outage::CALL_PATIENCE {
                 group.fill(inbox);

@@ -82,6 +82,8 @@ struct Config {
     streams_per_key: Option<u32>,
     /// Requests of one API key at the same time, unless the key has a limit of its own.
     concurrent_per_key: Option<u32>,
+    /// Seconds without a sign of life after which the pages of a dead process start again elsewhere.
+    lease: Option<u64>,
     /// Seconds that requests, and after them pages, get to finish on shutdown.
     grace: Option<u64>,
     /// `true` if accounts may only spend the credits that they were granted.
@@ -166,6 +168,7 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let mut settings = Settings::default();
     settings.concurrency = config.concurrency.unwrap_or(settings.concurrency);
     settings.grace = config.grace.map_or(settings.grace, Duration::from_secs);
+    settings.lease = config.lease.map_or(settings.lease, Duration::from_secs);
     settings.pacing.per_host = config.per_host.unwrap_or(settings.pacing.per_host);
     settings.pacing.per_second = config.rate.or(settings.pacing.per_second);
     settings.per_account = args.per_account.or(config.per_account);

@@ -7,6 +7,7 @@ mod escalation;
 mod expiry;
 mod fairness;
 mod options;
+mod outages;
 mod permits;
 mod results;
 mod retry;

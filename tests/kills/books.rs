@@ -17,7 +17,7 @@ use rungs::testkit::run;
 
 use crate::Dice;
 use crate::child::open_store;
-use crate::world::{SitePage, World};
+use crate::world::{Deliveries, SitePage};
 
 const KINDS: [RecordKind; 7] = [
     RecordKind::Account,
@@ -133,7 +133,7 @@ impl Books {
     }
 
     /// Checks the invariants that hold at any time.
-    pub(crate) fn check(&self, told: &mut Told, world: &World) {
+    pub(crate) fn check(&self, told: &mut Told, deliveries: &Deliveries) {
         self.check_what_was_told(told);
         for batch in self.batches.values() {
             self.check_batch(batch);
@@ -144,7 +144,7 @@ impl Books {
         for account in self.accounts.values() {
             self.check_account(account);
         }
-        self.check_deliveries(world);
+        self.check_deliveries(deliveries);
         self.check_ended(told);
     }
 
@@ -225,9 +225,9 @@ impl Books {
     }
 
     /// Checks that no delivery reports an end that a crash could undo, and that all deliveries of a batch are equal.
-    fn check_deliveries(&self, world: &World) {
-        for (key, deliveries) in world.deliveries() {
-            let batch = self.keys.get(&key).unwrap_or_else(|| panic!("{key} was delivered"));
+    fn check_deliveries(&self, all: &Deliveries) {
+        for (key, deliveries) in all {
+            let batch = self.keys.get(key).unwrap_or_else(|| panic!("{key} was delivered"));
             let notices = self.notices.get(batch).map_or(&[][..], Vec::as_slice);
             let [notice] = notices else { panic!("{key} was delivered and has {notices:?}") };
             for delivery in deliveries {
@@ -277,14 +277,20 @@ impl Books {
         assert!(text.contains(&format!("the page {token},")), "{url} holds `{text}`");
     }
 
+    /// Returns `true` if every batch has ended and every notification that has a receiver was delivered.
+    pub(crate) fn are_done(&self) -> bool {
+        let has_ended = |it: &BatchRecord| it.status() != BatchStatus::Processing;
+        let is_pending = |it: &Notification| it.state == NotificationState::Pending;
+        self.batches.values().all(has_ended) && !self.notices.values().flatten().any(is_pending)
+    }
+
     /// Checks the invariants that hold once no work is left.
-    pub(crate) fn check_all_is_done(&self, world: &World) {
-        let deliveries = world.deliveries();
+    pub(crate) fn check_all_is_done(&self, deliveries: &Deliveries) {
         let keys: BTreeMap<_, _> = self.keys.iter().map(|(key, batch)| (batch, key)).collect();
         for batch in self.batches.values() {
             assert_ne!(batch.status(), BatchStatus::Processing, "{}", batch.id);
             let state = self.notices[&batch.id][0].state;
-            let came = deliveries.contains_key(keys[&batch.id]);
+            let came = deliveries.contains_key(keys[&batch.id].as_str());
             let expected = match batch.webhook {
                 Some(_) => (NotificationState::Delivered, true),
                 None => (NotificationState::Unaddressed, false),

@@ -12,6 +12,8 @@ mod books;
 mod child;
 #[cfg(feature = "postgres")]
 mod database;
+#[cfg(all(feature = "cli", feature = "postgres"))]
+mod fleet;
 #[cfg(feature = "postgres")]
 #[path = "../it/support/postgres.rs"]
 #[allow(dead_code)]
@@ -103,7 +105,7 @@ fn kills_and_crashes_of_a_database_lose_no_batch_and_double_no_charge() {
         });
         *figures.phases.entry(phase).or_default() += 1;
         if dice.roll(4) != 0 {
-            Books::open(&dir).check(&mut told, &world);
+            Books::open(&dir).check(&mut told, &world.deliveries());
         }
     }
 
@@ -112,8 +114,8 @@ fn kills_and_crashes_of_a_database_lose_no_batch_and_double_no_charge() {
     let plan = Plan { dir: dir.clone(), world: world.urls(), round: kills, again, finish: true };
     Run::start(&plan, &facts).finish(&inbox, &mut told);
     let books = Books::open(&dir);
-    books.check(&mut told, &world);
-    books.check_all_is_done(&world);
+    books.check(&mut told, &world.deliveries());
+    books.check_all_is_done(&world.deliveries());
     figures.add(&books, &told, &world);
     println!("{figures}faults {faults:?}, in {:.1?}, seed {seed}", began.elapsed());
 }
@@ -134,7 +136,7 @@ fn live(store: &str, kills: u32, dice: &mut Dice, figures: &mut Figures) {
         *figures.phases.entry(phase).or_default() += 1;
         // One recovery in four is itself cut short by the next kill.
         if dice.roll(4) != 0 {
-            Books::open(&dir).check(&mut told, &world);
+            Books::open(&dir).check(&mut told, &world.deliveries());
         }
     }
 
@@ -142,8 +144,8 @@ fn live(store: &str, kills: u32, dice: &mut Dice, figures: &mut Figures) {
     let plan = Plan { dir: dir.clone(), world: world.urls(), round: kills, again, finish: true };
     Run::start(&plan, &seen).finish(&inbox, &mut told);
     let books = Books::open(&dir);
-    books.check(&mut told, &world);
-    books.check_all_is_done(&world);
+    books.check(&mut told, &world.deliveries());
+    books.check_all_is_done(&world.deliveries());
     figures.add(&books, &told, &world);
 }
 
@@ -407,7 +409,9 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} kills, while {:?}", self.kills(), self.phases)?;
+        if !self.phases.is_empty() {
+            writeln!(f, "{} kills, while {:?}", self.kills(), self.phases)?;
+        }
         writeln!(f, "{} batches, {} jobs", self.batches, self.jobs)?;
         writeln!(f, "{} submissions acknowledged", self.acknowledged)?;
         writeln!(f, "{} of them again for a batch known before", self.resubmitted)?;

@@ -70,34 +70,56 @@ pub(crate) struct Delivery {
 pub(crate) type Deliveries = BTreeMap<String, Vec<Delivery>>;
 
 pub(crate) struct World {
-    site: Site,
-    receiver: Site,
+    sites: Vec<Site>,
+    receivers: Vec<Site>,
     deliveries: Arc<Mutex<Deliveries>>,
 }
 
 impl World {
     pub(crate) fn start(seen: &Sender<Seen>) -> Self {
-        let deliveries = Arc::new(Mutex::new(Deliveries::new()));
-        let (requests, told, kept) = (seen.clone(), seen.clone(), Arc::clone(&deliveries));
-        let site = Site::start(move |request| {
-            let _ = requests.send(Seen::Request);
-            answer(request)
-        });
-        let receiver = Site::start(move |request| {
-            let count = keep(&kept, request);
-            let _ = told.send(Seen::Delivery);
-            match count {
-                // Refused at first, so that the outbox has something to repeat.
-                1 if request.path.len() % 2 == 0 => SiteResponse::status(503),
-                _ => SiteResponse::status(204).delay(Duration::from_millis(5)),
-            }
-        });
-        Self { site, receiver, deliveries }
+        Self::start_many(seen, 1, 1)
     }
 
-    /// Returns the URLs of the site and the receiver.
+    /// Starts sites that all have the same pages, and receivers that share what they receive.
+    pub(crate) fn start_many(seen: &Sender<Seen>, sites: usize, receivers: usize) -> Self {
+        let deliveries = Arc::new(Mutex::new(Deliveries::new()));
+        let site = || {
+            let requests = seen.clone();
+            Site::start(move |request| {
+                let _ = requests.send(Seen::Request);
+                answer(request)
+            })
+        };
+        let receiver = || {
+            let (told, kept) = (seen.clone(), Arc::clone(&deliveries));
+            Site::start(move |request| {
+                let count = keep(&kept, request);
+                let _ = told.send(Seen::Delivery);
+                match count {
+                    // Refused at first, so that the outbox has something to repeat.
+                    1 if request.path.len() % 2 == 0 => SiteResponse::status(503),
+                    _ => SiteResponse::status(204).delay(Duration::from_millis(5)),
+                }
+            })
+        };
+        let sites = (0..sites).map(|_| site()).collect();
+        let receivers = (0..receivers).map(|_| receiver()).collect();
+        Self { sites, receivers, deliveries }
+    }
+
+    /// Returns the URLs of the first site and the first receiver.
     pub(crate) fn urls(&self) -> (String, String) {
-        (self.site.url(""), self.receiver.url(""))
+        (self.site(0), self.receiver(0))
+    }
+
+    /// Returns the URL of a site; its number is counted round.
+    pub(crate) fn site(&self, number: usize) -> String {
+        self.sites[number % self.sites.len()].url("")
+    }
+
+    /// Returns the URL of a receiver; its number is counted round.
+    pub(crate) fn receiver(&self, number: usize) -> String {
+        self.receivers[number % self.receivers.len()].url("")
     }
 
     pub(crate) fn deliveries(&self) -> Deliveries {

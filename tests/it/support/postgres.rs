@@ -129,6 +129,12 @@ impl Server {
         (Self { dir, _lock: lock }, port)
     }
 
+    /// Returns the directory of its socket.
+    #[allow(dead_code, reason = "used by one of the programs that share this file")]
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub(crate) fn url(&self) -> String {
         url(&self.dir, "rungs")
     }

@@ -113,6 +113,7 @@ impl Postgres {
         let mut plans = Vec::new();
         for (name, sql, params) in [
             ("load", &sql.load, vec![array.clone()]),
+            ("look_up", &sql.look_up, vec![array.clone()]),
             ("list", &sql.list, vec![bytes.clone(), bytes.clone(), long.clone()]),
             (
                 "list_descending",

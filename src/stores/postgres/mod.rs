@@ -12,6 +12,7 @@ mod candidates;
 mod claimer;
 mod config;
 mod error;
+mod evidence;
 mod floor;
 mod inspect;
 mod link;

@@ -97,6 +97,22 @@ impl Columns {
         self.keys.len()
     }
 
+    /// Returns the keys.
+    pub(super) fn keys(&self) -> &Vec<Vec<u8>> {
+        &self.keys
+    }
+
+    /// Returns the key of each write, the version that it replaces, and the encoded record, which a removal lacks.
+    pub(super) fn writes(&self) -> impl Iterator<Item = (&Vec<u8>, Option<i64>, Option<&[u8]>)> {
+        let bodies = self.bodies.iter().map(Option::as_deref);
+        let versions = self.expected.iter().copied();
+        self.keys
+            .iter()
+            .zip(versions)
+            .zip(bodies)
+            .map(|((key, expected), body)| (key, expected, body))
+    }
+
     /// Returns the parameters of the statement that writes them.
     pub(super) fn params(&self) -> [Param<'_>; 9] {
         [

@@ -1,5 +1,7 @@
 //! The schema of an installation: created by the first process, checked by every other.
 
+use tokio_postgres::types::Type;
+
 use crate::ports::store::StoreError;
 
 use super::STORE;
@@ -58,8 +60,11 @@ async fn check_server(session: &Session) -> Result<(), Failure> {
 /// [`StoreError::Backend`] if it has another version.
 async fn is_created(session: &Session, target: &Target) -> Result<bool, StoreError> {
     let schema = target.quoted_schema();
-    let sql = format!("SELECT to_regclass('{schema}.version') IS NOT NULL");
-    let rows = session.query(&sql, &[]).await.map_err(Failure::into_store_error)?;
+    // Not `to_regclass`: after a wait for a lock, the server may answer it from a cache of before.
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE n.nspname = $1 AND c.relname = 'version')";
+    let name = [(&target.schema as _, Type::TEXT)];
+    let rows = session.query(sql, &name).await.map_err(Failure::into_store_error)?;
     if !rows.first().is_some_and(|it| it.get::<_, bool>(0)) {
         return Ok(false);
     }
@@ -89,8 +94,9 @@ async fn create(session: &Session, target: &Target) -> Result<(), StoreError> {
         return Ok(());
     }
     // Only if it is missing: the server asks for the permission to create it even if there is nothing to do.
-    let sql = format!("SELECT to_regnamespace('{schema}') IS NULL");
-    let rows = session.query(&sql, &[]).await.map_err(Failure::into_store_error)?;
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)";
+    let name = [(&target.schema as _, Type::TEXT)];
+    let rows = session.query(sql, &name).await.map_err(Failure::into_store_error)?;
     if rows.first().is_some_and(|it| it.get(0)) {
         let sql = format!("CREATE SCHEMA {schema}");
         session.execute(&sql).await.map_err(Failure::into_store_error)?;

@@ -7,6 +7,8 @@
 pub(super) struct Statements {
     /// Loads records by their keys.
     pub(super) load: String,
+    /// Reads records with their versions, to look a commit up.
+    pub(super) look_up: String,
     /// Lists records from a key on, up to another.
     pub(super) list: String,
     /// The same, the greatest key first.
@@ -50,6 +52,7 @@ impl Statements {
         };
         Self {
             load: format!("SELECT key, body FROM {record} WHERE key = ANY($1)"),
+            look_up: format!("SELECT key, version, body FROM {record} WHERE key = ANY($1)"),
             list: list("ASC"),
             list_descending: list("DESC"),
             due: format!(

@@ -19,6 +19,7 @@ use crate::ports::store::{StoreError, Versioned, Write, has_duplicate_keys};
 use super::STORE;
 use super::config::Target;
 use super::error::{Failure, ended, reason, unavailable};
+use super::evidence::Evidence;
 use super::link::{Link, PATIENCE, Session};
 use super::locked::{Locked, Locking, Outcome};
 use super::row::{Columns, in_order};
@@ -181,7 +182,7 @@ impl Committer {
             Ok(()) => Ok(Outcome::Written),
             Err(Setback::NotWritten(failure)) => not_written(session, failure),
             Err(Setback::Unknown { transaction, why }) => {
-                let is_written = self.was_committed(session, &transaction, &why).await?;
+                let is_written = self.was_committed(session, &changes, &transaction, &why).await?;
                 Ok(if is_written { Outcome::Written } else { Outcome::Again })
             }
         }
@@ -200,7 +201,7 @@ impl Committer {
                 }
                 Err(Setback::NotWritten(failure)) => return Err(failure.into_store_error()),
                 Err(Setback::Unknown { transaction, why }) => {
-                    if self.was_committed(&session, &transaction, &why).await? {
+                    if self.was_committed(&session, &pending.changes, &transaction, &why).await? {
                         return Ok(());
                     }
                 }
@@ -249,47 +250,63 @@ impl Committer {
     async fn was_committed(
         &self,
         broken: &Session,
+        changes: &Changes,
         transaction: &str,
         why: &str,
     ) -> Result<bool, StoreError> {
         broken.abandon();
         tracing::warn!(why, "the connection broke during a commit: looking it up");
         let deadline = Instant::now() + LOOKUP_PATIENCE;
-        let unknown = |why: String| StoreError::Backend {
-            store: STORE,
-            source: format!("the outcome of a commit is unknown: {why}").into(),
-        };
         loop {
             let session = self.link.session(deadline).await;
-            let session = session.map_err(|it| unknown(reason(&it)))?;
-            let sql = "SELECT pg_xact_status($1::text::xid8)";
-            match session.query(sql, &[(&transaction, Type::TEXT)]).await {
-                Ok(rows) => {
-                    match rows.first().and_then(|it| it.get::<_, Option<String>>(0)).as_deref() {
-                        Some("committed") => return Ok(true),
-                        Some("aborted") => return Ok(false),
-                        // The server has not noticed yet that the connection is gone.
-                        Some(_) => {}
-                        None => {
-                            return Err(unknown(
-                                "the server no longer knows the transaction".to_owned(),
-                            ));
-                        }
-                    }
+            let session = session.map_err(|it| unknown(&reason(&it)))?;
+            match self.look_up(&session, changes, transaction).await {
+                Ok(Some(Evidence::Written)) => return Ok(true),
+                Ok(Some(Evidence::NotWritten)) => return Ok(false),
+                Ok(Some(Evidence::None)) => {
+                    return Err(unknown("its records were changed again since"));
                 }
+                // The server has not noticed yet that the connection is gone.
+                Ok(None) | Err(Failure::Conflict) => {}
                 Err(Failure::Lost(_)) => session.abandon(),
-                Err(Failure::Conflict) => {}
-                Err(Failure::Refused(_)) => {
-                    return Err(unknown(
-                        "another server took over that does not know the transaction".to_owned(),
-                    ));
-                }
+                Err(Failure::Refused(error)) => return Err(unknown(&reason(&error))),
             }
             if Instant::now() >= deadline {
-                return Err(unknown("the server did not end it".to_owned()));
+                return Err(unknown("the server did not end it"));
             }
             sleep(LOOKUP_PAUSE).await;
         }
+    }
+
+    /// Looks a transaction up. Returns `None` while it has not ended.
+    async fn look_up(
+        &self,
+        session: &Session,
+        changes: &Changes,
+        transaction: &str,
+    ) -> Result<Option<Evidence>, Failure> {
+        let sql = "SELECT pg_xact_status($1::text::xid8)";
+        match session.query(sql, &[(&transaction, Type::TEXT)]).await {
+            Ok(rows) => match rows.first().and_then(|it| it.get::<_, Option<&str>>(0)) {
+                Some("aborted") => return Ok(Some(Evidence::NotWritten)),
+                Some("in progress") => return Ok(None),
+                // Committed, by this transaction or after a crash by another one with its number; or long ago.
+                _ => {}
+            },
+            // The number is in the future: the server crashed, or another one took over.
+            Err(Failure::Refused(_)) => {}
+            Err(failure) => return Err(failure),
+        }
+        let keys = [(changes.columns.keys() as _, Type::BYTEA_ARRAY)];
+        let rows = session.query(&self.statements.look_up, &keys).await?;
+        Ok(Some(Evidence::of(&changes.columns, &rows)))
+    }
+}
+
+fn unknown(why: &str) -> StoreError {
+    StoreError::Backend {
+        store: STORE,
+        source: format!("the outcome of a commit is unknown: {why}").into(),
     }
 }
 

@@ -12,6 +12,25 @@ fn account(granted: u64) -> Record {
 }
 
 #[test]
+fn processes_that_start_at_once_create_one_schema() {
+    for _ in 0..3 {
+        let url = new_url();
+
+        let opened: Vec<_> = (0..6)
+            .map(|_| {
+                let url = url.clone();
+                std::thread::spawn(move || open(&url))
+            })
+            .collect();
+
+        for store in opened {
+            let store = store.join().expect("it opens the store that another one created");
+            assert!(block_on(store.now()).expect("it works").is_some());
+        }
+    }
+}
+
+#[test]
 fn lost_connections_are_opened_again() {
     let url = new_url();
     let store = open(&url);

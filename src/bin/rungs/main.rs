@@ -3,6 +3,8 @@
 mod args;
 mod batch;
 mod bodies;
+#[cfg(test)]
+mod deployment;
 mod doctor;
 mod driver;
 mod error;

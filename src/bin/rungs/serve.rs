@@ -203,7 +203,7 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
 }
 
 /// Refuses a role that leaves work to processes which cannot open the store.
-fn check_role(role: Role, store: Option<&Path>) -> Result<(), CliError> {
+pub(crate) fn check_role(role: Role, store: Option<&Path>) -> Result<(), CliError> {
     let is_shared = store.is_some_and(|it| StorePath::parse(it).is_shared());
     if role == Role::All || is_shared {
         return Ok(());

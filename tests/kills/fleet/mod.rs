@@ -1,7 +1,7 @@
 //! Three workers and an API server on one database suffer the faults of machines, networks and clocks.
 //!
-//! `RUNGS_FLEET_ROUNDS` sets the number of rounds, `RUNGS_KILL_SEED` the seed, and `RUNGS_FLEET_PROGRAM` another build of
-//! the program.
+//! `RUNGS_FLEET_ROUNDS` sets the number of rounds, `RUNGS_KILL_SEED` the seed, `RUNGS_FLEET_FAULT` the only fault by its
+//! name below, and `RUNGS_FLEET_PROGRAM` another build of the program.
 
 mod api;
 mod member;
@@ -120,9 +120,15 @@ fn faults_of_a_fleet_lose_no_job_and_double_no_charge() {
 
 /// Draws one of the faults that came up least often.
 fn draw(faults: &mut BTreeMap<Fault, u32>, dice: &mut Dice) -> Fault {
+    let only = std::env::var("RUNGS_FLEET_FAULT").ok();
+    let all = || {
+        Fault::ALL
+            .into_iter()
+            .filter(|it| only.as_ref().is_none_or(|name| format!("{it:?}") == *name))
+    };
     let count = |it: &Fault| faults.get(it).copied().unwrap_or_default();
-    let least = Fault::ALL.iter().map(count).min().unwrap_or_default();
-    let rare: Vec<_> = Fault::ALL.into_iter().filter(|it| count(it) == least).collect();
+    let least = all().map(|it| count(&it)).min().unwrap_or_default();
+    let rare: Vec<_> = all().filter(|it| count(it) == least).collect();
     let fault = rare[dice.below(rare.len())];
     *faults.entry(fault).or_default() += 1;
     fault

@@ -34,7 +34,7 @@ impl Snapshot {
         );
         block_on(async {
             let client = client(&self.urls[1]).await;
-            let copied = tokio::time::timeout(Duration::from_secs(60), client.batch_execute(&sql));
+            let copied = tokio::time::timeout(Duration::from_mins(1), client.batch_execute(&sql));
             copied.await.expect("in time").expect("a superuser may");
         });
         Books::open(Path::new(&self.urls[1]))

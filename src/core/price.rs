@@ -125,7 +125,8 @@ impl AddOns {
 pub struct Charge {
     /// The credits to charge, at most the hold.
     pub charged: Credits,
-    /// The price. It exceeds `charged` if a fetcher reported a cost that the hold does not cover.
+    /// The price. It exceeds `charged` if the hold does not cover it: a fetcher reported a higher cost, or a process
+    /// without the tier made the hold.
     pub price: Credits,
 }
 
@@ -134,7 +135,7 @@ impl PriceList {
     ///
     /// Without a `cost` the price is the [`quote`](Self::quote). A `cost`, the amount that a fetcher
     /// paid for the page, replaces the tier's price and the surcharge for other methods. Add-ons are
-    /// still charged as listed, and the discount for an own proxy applies to them alone. Such a price
+    /// still charged as listed, and the discount for an own proxy applies to them alone. The price
     /// is charged up to `hold`, which also keeps it within the item's `max_credits`.
     pub fn charge(
         &self,
@@ -144,12 +145,10 @@ impl PriceList {
         cost: Option<Credits>,
         hold: Credits,
     ) -> Charge {
-        let Some(cost) = cost else {
-            // At most the hold, which was made for the most expensive tier with every add-on.
-            let price = self.quote(request, tier, add_ons);
-            return Charge { charged: price, price };
+        let price = match cost {
+            None => self.quote(request, tier, add_ons),
+            Some(cost) => cost.saturating_add(self.discounted(self.listed(add_ons), add_ons)),
         };
-        let price = cost.saturating_add(self.discounted(self.listed(add_ons), add_ons));
         Charge { charged: price.min(hold), price }
     }
 

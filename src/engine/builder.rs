@@ -468,7 +468,8 @@ impl EngineBuilder {
     /// Lets the engine serve calls only: submissions, reports and cancellations. Jobs, notifications and expired records are
     /// left to other processes that share the store. Defaults to doing all of it.
     ///
-    /// The fetchers still decide which tiers a submission may ask for, so give it the same ones.
+    /// The fetchers still decide which tiers a submission may ask for and what is held for it, so give it the same ones. A
+    /// page that costs more than its hold is charged the hold, with a warning in its result.
     pub fn calls_only(mut self) -> Self {
         self.duty = Duty::CallsOnly;
         self

@@ -183,7 +183,13 @@ pub enum SubmitError {
         /// The batch.
         batch: BatchId,
     },
-    /// The engine was shut down, its store failed, or the batch to retry is not there or has not ended.
+    /// The batch was retried before, with other options.
+    #[error("the batch was already retried as {batch} with other options: retry that batch")]
+    AlreadyRetried {
+        /// The batch of that retry.
+        batch: BatchId,
+    },
+    /// The engine was shut down, its store failed, or the batch to retry does not exist or has not ended.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }

@@ -268,8 +268,8 @@ impl Engine {
         Ok(read(Some(Ok(&page))))
     }
 
-    /// Returns the stored results of jobs whose records were read before, in the same order. Some are read ahead, within
-    /// 16 MiB or one result, so that the latency of an object store is not paid for each.
+    /// Returns the stored results of jobs whose records were read before, in the same order. Up to 16 are read ahead to
+    /// hide the latency of an object store, fewer once a large one was seen.
     ///
     /// ```
     /// use rungs::core::id::BatchId;

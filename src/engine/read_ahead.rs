@@ -6,7 +6,8 @@
 //! # Invariants
 //!
 //! * At most [`MOST_READS`] results are being read or wait to be used.
-//! * Together they have about [`MAX_BYTES`], unless a single one has more: their number follows the largest so far.
+//! * Their number grows by one with each result, and is at most [`MAX_BYTES`] by the size of the largest so far: a few
+//!   results that are much larger than all before them may exceed that once.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -36,7 +37,9 @@ pub struct StoredResults {
     jobs: std::vec::IntoIter<Job>,
     reads: VecDeque<(Job, AbortOnDropHandle<Bytes>)>,
     /// The size of the largest result so far, in bytes.
-    largest: Option<usize>,
+    largest: usize,
+    /// The number of results that were returned.
+    returned: usize,
 }
 
 impl fmt::Debug for StoredResults {
@@ -50,35 +53,41 @@ impl fmt::Debug for StoredResults {
 impl StoredResults {
     pub(super) fn new(engine: Engine, jobs: Vec<Job>) -> Self {
         let (jobs, reads) = (jobs.into_iter(), VecDeque::with_capacity(MOST_READS));
-        Self { engine, jobs, reads, largest: None }
+        Self { engine, jobs, reads, largest: 0, returned: 0 }
     }
 
     fn most_reads(&self) -> usize {
-        self.largest.map_or(FIRST_READS, |it| (MAX_BYTES / it.max(1)).clamp(1, MOST_READS))
+        let by_size = (MAX_BYTES / self.largest.max(1)).max(1);
+        by_size.min(MOST_READS).min(FIRST_READS + self.returned)
     }
 
     async fn next_bytes(&mut self) -> Option<(Job, Bytes)> {
         while self.reads.len() < self.most_reads() {
             let Some(job) = self.jobs.next() else { break };
-            let (engine, of) = (self.engine.clone(), job.clone());
+            let engine = self.engine.clone();
+            let requested = job.clone();
             // A task of its own, so that a slow consumer does not use up the deadline of a request.
-            let read = tokio::spawn(async move { engine.stored_bytes(&of).await });
+            let read = tokio::spawn(async move { engine.stored_bytes(&requested).await });
             self.reads.push_back((job, AbortOnDropHandle::new(read)));
         }
-        let (job, read) = self.reads.pop_front()?;
-        let bytes = match read.await {
+        // It is removed only once it is there, so that a canceled call loses nothing.
+        let (_, read) = self.reads.front_mut()?;
+        let read = read.await;
+        let (job, _) = self.reads.pop_front()?;
+        let bytes = match read {
             Ok(bytes) => bytes,
             // The store of bodies panicked, or the runtime shuts down.
             Err(_) => Err(EngineError::ResultMissing(job.id)),
         };
         if let Ok(Some(bytes)) = &bytes {
-            self.largest = self.largest.max(Some(bytes.len()));
+            self.largest = self.largest.max(bytes.len());
         }
+        self.returned += 1;
         Some((job, bytes))
     }
 
     /// Passes the next job with its stored result to `read`, without decoding its large values. Returns `None` after the
-    /// last job. A stored page that is missing or damaged is the error of its job.
+    /// last job. A stored page that is missing or damaged is the error of its job. Cancel safe.
     ///
     /// # Errors
     ///
@@ -91,7 +100,7 @@ impl StoredResults {
         let bytes = match bytes {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Some(Ok(read(&job, job.failure().map(Err)))),
-            Err(error) if is_of_all(&error) => return Some(Err(error)),
+            Err(error) if concerns_all(&error) => return Some(Err(error)),
             Err(error) => return Some(Ok(read(&job, Some(Err(&reported(&job, &error)))))),
         };
         Some(Ok(match StoredPage::parse(&bytes) {
@@ -109,7 +118,7 @@ impl StoredResults {
         });
         Some(match page {
             Ok(page) => Ok(JobSnapshot::new(job, page)),
-            Err(error) if is_of_all(&error) => Err(error),
+            Err(error) if concerns_all(&error) => Err(error),
             Err(error) => {
                 let error = reported(&job, &error);
                 Ok(JobSnapshot::unreadable(job, error))
@@ -118,7 +127,7 @@ impl StoredResults {
     }
 }
 
-/// Returns `true` if the error is not that of one result.
-fn is_of_all(error: &EngineError) -> bool {
+/// Returns `true` if the error concerns the whole list, not a single result.
+fn concerns_all(error: &EngineError) -> bool {
     error.is_not_found() || error.is_unavailable()
 }

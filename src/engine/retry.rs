@@ -31,29 +31,17 @@ pub struct Retry {
     batch: BatchId,
     max_tier: Option<Tier>,
     max_credits: Option<Credits>,
-    webhook: Option<String>,
-    key: Option<String>,
-    label: Option<String>,
-    budget: Option<Budget>,
-    trace: Option<TraceContext>,
+    /// The other options, in a batch without items.
+    options: Batch,
 }
 
 impl Retry {
     /// Returns a retry of every failed job of `batch`, canceled ones included.
     pub fn of(batch: BatchId) -> Self {
-        Self {
-            batch,
-            max_tier: None,
-            max_credits: None,
-            webhook: None,
-            key: None,
-            label: None,
-            budget: None,
-            trace: None,
-        }
+        Self { batch, max_tier: None, max_credits: None, options: Batch::default() }
     }
 
-    /// Sets the highest tier of every page. Defaults to that of its first submission.
+    /// Sets the highest tier of every page. Defaults to that of its first submission. A page with a `force_tier` keeps it.
     pub fn max_tier(mut self, tier: Tier) -> Self {
         self.max_tier = Some(tier);
         self
@@ -66,35 +54,36 @@ impl Retry {
     }
 
     /// Sets the URL to which the completion notification is delivered. Defaults to that of the retried batch.
-    pub fn webhook(mut self, url: impl Into<String>) -> Self {
-        self.webhook = Some(url.into());
-        self
+    pub fn webhook(self, url: impl Into<String>) -> Self {
+        self.with_options(|it| it.webhook(url))
     }
 
     /// Sets the idempotency key, as [`Batch::idempotency_key`] does.
     ///
     /// By default a batch is retried once: a second call returns the batch of the first one and charges nothing, or is
-    /// refused with [`SubmitError::KeyReused`] if it has other options. To go on, retry the batch of the retry, or set a key.
-    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(key.into());
-        self
+    /// refused with [`SubmitError::AlreadyRetried`] if it has other options. To go on, retry the batch of the retry.
+    pub fn idempotency_key(self, key: impl Into<String>) -> Self {
+        self.with_options(|it| it.idempotency_key(key))
     }
 
     /// Sets the label under which usage and budgets are counted. Defaults to that of the retried batch.
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
-        self
+    pub fn label(self, label: impl Into<String>) -> Self {
+        self.with_options(|it| it.label(label))
     }
 
     /// Sets the budget of the label, as [`Batch::budget`] does.
-    pub fn budget(mut self, budget: Budget) -> Self {
-        self.budget = Some(budget);
-        self
+    pub fn budget(self, budget: Budget) -> Self {
+        self.with_options(|it| it.budget(budget))
     }
 
     /// Sets the trace that the new batch belongs to, as [`Batch::trace`] does.
-    pub fn trace(mut self, context: TraceContext) -> Self {
-        self.trace = Some(context);
+    pub fn trace(self, context: TraceContext) -> Self {
+        self.with_options(|it| it.trace(context))
+    }
+
+    /// Sets options of the new batch.
+    pub(crate) fn with_options(mut self, set: impl FnOnce(Batch) -> Batch) -> Self {
+        self.options = set(self.options);
         self
     }
 
@@ -137,20 +126,16 @@ impl Engine {
         if items.is_empty() {
             return Err(SubmitError::NothingFailed { batch: id });
         }
-        let key = retry.key.unwrap_or_else(|| format!("retry of {id}"));
-        let mut batch = Batch::repeating(record, items, priority).idempotency_key(key);
-        if let Some(url) = retry.webhook {
-            batch = batch.webhook(url);
+        let mut batch = retry.options.repeating(record, items, priority);
+        let has_key = batch.has_key();
+        if !has_key {
+            batch = batch.idempotency_key(format!("retry of {id}"));
         }
-        if let Some(label) = retry.label {
-            batch = batch.label(label);
+        match self.submit(batch).await {
+            Err(SubmitError::KeyReused { batch }) if !has_key => {
+                Err(SubmitError::AlreadyRetried { batch })
+            }
+            submitted => submitted,
         }
-        if let Some(budget) = retry.budget {
-            batch = batch.budget(budget);
-        }
-        if let Some(context) = retry.trace {
-            batch = batch.trace(context);
-        }
-        self.submit(batch).await
     }
 }

@@ -162,18 +162,29 @@ impl Batch {
         self
     }
 
-    /// Returns a batch that repeats failed jobs of `record`: for its account, with its label and its webhook.
-    pub(super) fn repeating(record: BatchRecord, items: Vec<Item>, priority: Priority) -> Self {
+    /// Returns these options with items that repeat failed jobs of `record`: for its account, and with its label and its
+    /// webhook if there are no others.
+    pub(super) fn repeating(
+        self,
+        record: BatchRecord,
+        items: Vec<Item>,
+        priority: Priority,
+    ) -> Self {
         Self {
             items,
             account: record.account,
-            webhook: record.webhook,
+            webhook: self.webhook.or(record.webhook),
+            label: self.label.or(record.label),
             form: record.form,
-            label: record.label,
             priority,
             repeats: Some(record.id),
-            ..Self::default()
+            ..self
         }
+    }
+
+    /// Returns `true` if the batch has an idempotency key.
+    pub(super) fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Returns the account that is charged.

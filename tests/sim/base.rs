@@ -40,6 +40,14 @@ pub(crate) struct Base {
     bodies_put: u64,
 }
 
+/// What a crash took.
+pub(crate) struct Reopened {
+    /// The commits that were lost.
+    pub(crate) lost: usize,
+    /// `true` if the log of a journal was cut.
+    pub(crate) log_was_cut: bool,
+}
+
 struct Body {
     batch: BatchId,
     bytes: Vec<u8>,
@@ -176,8 +184,9 @@ impl Base {
 
     /// Reopens a forgetful disk after its one process died: only a prefix of the unflushed commits may have reached it,
     /// and the leases of the dead process are released. Returns the number of lost commits.
-    pub(crate) fn reopen(&mut self, now: Timestamp, rng: &mut Rng) -> usize {
-        let written = self.log.len();
+    pub(crate) fn reopen(&mut self, now: Timestamp, rng: &mut Rng) -> Reopened {
+        let (written, end) = (self.log.len(), self.disk.as_ref().map(Disk::end));
+        let mut log_was_cut = false;
         let kept = match &mut self.disk {
             None => {
                 let kept = self.flushed + rng.place(self.log.len() - self.flushed + 1);
@@ -188,6 +197,7 @@ impl Base {
                 let flushed = self.bodies.values().filter(|it| it.flushed).map(|it| it.end);
                 let least = flushed.max().unwrap_or_default().max(self.removed_at);
                 let (kept, cut) = disk.crash(self.flushed, least, now, rng);
+                log_was_cut = end.is_some_and(|it| cut < it);
                 self.bodies.retain(|_, it| it.end <= cut);
                 kept
             }
@@ -203,7 +213,7 @@ impl Base {
             // It compares every record and version.
             self.everything();
         }
-        written - kept
+        Reopened { lost: written - kept, log_was_cut }
     }
 
     /// Releases the leases of a dead process, which the journal does when it is opened.

@@ -15,7 +15,7 @@ unnoticed=0
 for patch in "$@"; do
   git apply "$patch"
   said=$(RUNGS_SIM_SEEDS="${RUNGS_SIM_SEEDS:-20000}" cargo test --locked --all-features --test sim -- \
-    --nocapture every_seed_keeps_every_guarantee 2>&1) && found='' || found=$(grep -oE 'seed [0-9]+: .*' <<<"$said" | head -1)
+    --nocapture every_seed_keeps_every_guarantee 2>&1) && found='' || found=$(grep -oE 'seed [0-9]+: .*' <<<"$said" | head -1 || true)
   restore
   if [ -n "$found" ]; then
     seed=$(grep -oE '[0-9]+' <<<"$found" | head -1)

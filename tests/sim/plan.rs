@@ -191,14 +191,18 @@ pub(crate) enum Event {
 impl Plan {
     /// The plan of a seed, with a journal beside a store of one process: others claim by slots, which it ignores.
     pub(crate) fn with_journal(seed: u64) -> Self {
-        let plan = Self::of(seed);
-        Self { journal: plan.store == StoreKind::Forgetful, ..plan }
+        Self::new(seed, true)
     }
 
     /// The plan of a seed.
     pub(crate) fn of(seed: u64) -> Self {
+        Self::new(seed, false)
+    }
+
+    fn new(seed: u64, journal: bool) -> Self {
         let mut rng = Rng::stream(seed, 1);
-        let store = if rng.chance(60) { StoreKind::Shared } else { StoreKind::Forgetful };
+        let is_shared = rng.chance(60) && !journal;
+        let store = if is_shared { StoreKind::Shared } else { StoreKind::Forgetful };
         let engines = match store {
             StoreKind::Shared | StoreKind::Served => rng.pick(&[1, 2, 2, 3]),
             StoreKind::Forgetful => 1,
@@ -208,7 +212,7 @@ impl Plan {
         let mut plan = Self {
             seed,
             store,
-            journal: false,
+            journal,
             engines,
             hosts,
             receivers,

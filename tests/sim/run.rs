@@ -164,9 +164,12 @@ impl Runner {
         if world.plan.store == StoreKind::Forgetful && self.starts > 1 {
             let everything = {
                 let mut base = world.base();
-                let lost = base.reopen(world.now(engine), &mut stream(3));
-                if lost > 0 {
+                let reopened = base.reopen(world.now(engine), &mut stream(3));
+                if reopened.lost > 0 {
                     world.oracle().note("unflushed commits lost in a crash");
+                }
+                if reopened.log_was_cut {
+                    world.oracle().note("log of the journal cut in a crash");
                 }
                 base.everything()
             };

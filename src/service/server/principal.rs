@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 
 use crate::core::id::AccountId;
 use crate::core::time::Timestamp;
-use crate::engine::{Batch, Retry};
+use crate::engine::Batch;
 use crate::service::server::client_family::ClientFamily;
 use crate::service::server::key_limits::Permit;
 use crate::service::server::keys::KeyState;
@@ -35,15 +35,6 @@ impl Principal {
         match self.key.budget {
             Some(budget) => batch.budget(budget),
             None => batch,
-        }
-    }
-
-    /// Attributes a retry to the key, as [`Principal::attribute`] does with a batch.
-    pub(super) fn attribute_retry(&self, retry: Retry) -> Retry {
-        let retry = retry.label(self.key.name.clone());
-        match self.key.budget {
-            Some(budget) => retry.budget(budget),
-            None => retry,
         }
     }
 

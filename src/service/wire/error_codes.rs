@@ -18,7 +18,7 @@ const fn info(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// Codes of refused requests. A page never fails with one of them.
-const REQUEST_CODES: [CodeInfo; 19] = [
+const REQUEST_CODES: [CodeInfo; 20] = [
     info(
         "VALIDATION_ERROR",
         "The request is malformed, or a field or parameter has an invalid value.",
@@ -89,6 +89,11 @@ const REQUEST_CODES: [CodeInfo; 19] = [
         "BATCH_NOT_ENDED",
         "The batch to retry is still processing.",
         "Wait for `batch.completed`, or cancel the batch first.",
+    ),
+    info(
+        "ALREADY_RETRIED",
+        "The batch was already retried with other options.",
+        "Retry the batch that `message` names, which has the jobs that failed again.",
     ),
     info(
         "NOTHING_TO_RETRY",

@@ -271,6 +271,9 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
         SubmitError::KeyReused { .. } => {
             Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
         }
+        SubmitError::AlreadyRetried { .. } => {
+            Problem::new(409, "ALREADY_RETRIED", error.to_string())
+        }
         SubmitError::NothingFailed { .. } => {
             Problem::new(409, "NOTHING_TO_RETRY", error.to_string())
         }

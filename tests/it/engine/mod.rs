@@ -9,6 +9,7 @@ mod fairness;
 mod options;
 mod outages;
 mod permits;
+mod prices;
 mod results;
 mod retry;
 mod robots;

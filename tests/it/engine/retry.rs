@@ -100,7 +100,7 @@ async fn a_repeated_retry_charges_nothing() {
 
     assert_eq!(again.id(), once.id());
     assert_eq!(engine.account(&AccountId::default()).await.expect("booked").spent(), held.spent());
-    assert!(matches!(other, Err(SubmitError::KeyReused { batch }) if batch == once.id()));
+    assert!(matches!(other, Err(SubmitError::AlreadyRetried { batch }) if batch == once.id()));
     assert_ne!(with_key.expect("accepted").id(), once.id());
 }
 

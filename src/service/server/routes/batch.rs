@@ -165,17 +165,10 @@ pub(in crate::service::server) async fn retry(
     let warnings = submission::warnings(&service, &principal, KnownFields::retry(), &value);
     let submitted = async {
         let read = wire::read_retry(&value).map_err(|error| Problem::of_field(&error))?;
-        let retry = principal.attribute_retry(retry_of(&batch, read));
-        let retry = match submission::idempotency_key(&headers) {
-            Some(key) => retry.idempotency_key(key),
-            None => retry,
-        };
-        let retry = match submission::trace_of(&headers) {
-            Some(context) => retry.trace(context),
-            None => retry,
-        };
+        let retry = retry_of(&batch, read);
+        let retry = retry.with_options(|it| submission::attributed(&principal, &headers, it));
         let retried = service.engine().retry(retry).await;
-        retried.map_err(|error| submission::refused(&service, error, ItemList::Urls))
+        retried.map_err(|error| submission::refused(&service, error, ItemList::None))
     };
     let handle = submitted.await.map_err(|problem: Problem| problem.with_warnings(&warnings))?;
     let mut body = wire::batch_accepted(handle.record(), handle.job_ids());

@@ -26,8 +26,20 @@ pub(super) async fn read_body(
     request_body::json(headers, body, service.settings()).await
 }
 
+/// Attributes a batch to the principal, with the idempotency key and the trace of the request.
+pub(super) fn attributed(principal: &Principal, headers: &HeaderMap, batch: Batch) -> Batch {
+    let mut batch = principal.attribute(batch);
+    if let Some(key) = idempotency_key(headers) {
+        batch = batch.idempotency_key(key);
+    }
+    match trace_of(headers) {
+        Some(context) => batch.trace(context),
+        None => batch,
+    }
+}
+
 /// Reads the idempotency key.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+fn idempotency_key(headers: &HeaderMap) -> Option<String> {
     // The engine refuses what is not printable, the replacement character included.
     let key = headers.get("idempotency-key")?;
     Some(String::from_utf8_lossy(key.as_bytes()).into_owned())
@@ -55,20 +67,14 @@ pub(super) async fn submit(
     batch: Batch,
     list: ItemList,
 ) -> Result<BatchHandle, Problem> {
-    let mut batch = principal.attribute(batch);
-    if let Some(key) = idempotency_key(headers) {
-        batch = batch.idempotency_key(key);
-    }
-    if let Some(context) = trace_of(headers) {
-        batch = batch.trace(context);
-    }
+    let batch = attributed(principal, headers, batch);
     let engine = service.engine();
     engine.submit(batch).await.map_err(|error| refused(service, error, list))
 }
 
 /// Returns the trace that the request belongs to. A malformed header does not refuse a request: W3C Trace Context requires
-/// to ignore it.
-pub(super) fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
+/// ignoring it.
+fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
     let mut parents = headers.get_all("traceparent").iter();
     let parent = parents.next().filter(|_| parents.next().is_none())?;
     let context: TraceContext = parent.to_str().ok()?.parse().ok()?;

@@ -94,7 +94,7 @@ const OPERATIONS: [Operation; 25] = [
         ..Operation::get("/api/v1/batch/{id}", "cancelBatch", "Cancel the jobs that have not ended")
     },
     Operation {
-        parameters: &["batch", "idempotency"],
+        parameters: &["batch", "idempotency", "traceparent"],
         body: Some("RetryRequest"),
         is_body_optional: true,
         responses: &[("202", "BatchAccepted")],
@@ -395,7 +395,7 @@ fn error_response(status: &str) -> Value {
         "408" => "The body did not arrive in time: `REQUEST_TIMEOUT`.",
         "409" => {
             "The key belongs to another body (`IDEMPOTENCY_KEY_REUSED`), the batch cannot be retried \
-             (`BATCH_NOT_ENDED`, `NOTHING_TO_RETRY`), or the job was canceled."
+             (`BATCH_NOT_ENDED`, `NOTHING_TO_RETRY`, `ALREADY_RETRIED`), or the job was canceled."
         }
         "413" => "The body or the page is too large: `CONTENT_TOO_LARGE`.",
         "415" => {

@@ -84,7 +84,7 @@ pub(super) fn summary() -> Value {
             "retry_of",
             or_null(batch_id()),
             Value::Null,
-            "Id of the batch whose failed jobs this one repeats; null if it is no retry.",
+            "Id of the batch whose failed jobs this one repeats; null if it is not a retry.",
         ),
         property(
             "webhook_url",

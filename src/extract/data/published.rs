@@ -25,33 +25,41 @@ pub(super) fn date(
     style: DateStyle<'_>,
 ) -> Option<String> {
     let day = |text: &str| day_in(text, style);
-    let elements = || (0..doc.len()).filter(|it| doc.tag(*it) != Tag::Text);
+    let elements = (0..doc.len()).filter(|it| doc.tag(*it) != Tag::Text);
     let read_day = |it: Id| {
         let value = doc.attr(it, "datetime").or_else(|| doc.attr(it, "content"));
         value
             .and_then(day)
             .or_else(|| (doc.node(it).text <= LONGEST).then(|| day(&doc.folded_text(it))).flatten())
     };
-    let property = elements()
-        .filter(|it| doc.attr(*it, "itemprop") == Some("datePublished") && !is_in_review(doc, *it));
-    let times: Vec<Id> =
-        elements().filter(|it| doc.tag(*it) == Tag::Time && !in_frame(doc, *it)).collect();
-    let called: Vec<Id> = elements()
-        .filter(|it| {
-            let node = doc.node(*it);
-            (6..=LONGEST).contains(&node.text)
-                && !node.has_block
-                && doc.attr(*it, "class").is_some_and(|it| named(it, DATE_CLASSES))
-                && !in_frame(doc, *it)
-                && !is_of_thing(doc, *it)
-        })
-        .collect();
+    let (mut properties, mut times, mut called) = (Vec::new(), Vec::new(), Vec::new());
+    for it in elements {
+        let node = doc.node(it);
+        if node.marks.property
+            && doc.attr(it, "itemprop") == Some("datePublished")
+            && !is_in_review(doc, it)
+        {
+            properties.push(it);
+        }
+        if node.tag == Tag::Time && !in_frame(doc, it) {
+            times.push(it);
+        }
+        if (6..=LONGEST).contains(&node.text)
+            && !node.has_block
+            && doc.attr(it, "class").is_some_and(|it| named(it, DATE_CLASSES))
+            && !in_frame(doc, it)
+            && !is_of_thing(doc, it)
+        {
+            called.push(it);
+        }
+    }
     let first = |all: Vec<Id>, most: usize| {
         let repeats = Repeats::of(doc, &all);
         let alone = |it: &Id| kind == PageKind::Discussion || !repeats.lists(doc, *it);
         all.into_iter().filter(alone).take(most).find_map(read_day)
     };
-    property
+    properties
+        .into_iter()
         .take(5)
         .find_map(read_day)
         .or_else(|| first(times, 3))

@@ -94,12 +94,31 @@ fn scheme(address: &str) -> Option<&str> {
 
 /// Returns `true` if joining would only put the origin in front.
 fn is_plain_path(address: &str) -> bool {
-    let safe = |it: u8| it.is_ascii_alphanumeric() || b"/-_.~%?=&#+,:;@!$*".contains(&it);
-    address.starts_with('/')
-        && !address.starts_with("//")
-        && !address.contains("/.")
-        && address.bytes().all(safe)
+    let mut before = 0;
+    let mut stays = |it: u8| {
+        let is_dot = before == b'/' && it == b'.';
+        before = it;
+        IS_PLAIN[usize::from(it)] && !is_dot
+    };
+    address.starts_with('/') && !address.starts_with("//") && address.bytes().all(&mut stays)
 }
+
+/// The bytes that joining leaves as they are.
+static IS_PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        plain[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let signs = b"/-_.~%?=&#+,:;@!$*";
+    let mut at = 0;
+    while at < signs.len() {
+        plain[signs[at] as usize] = true;
+        at += 1;
+    }
+    plain
+};
 
 /// Percent-encodes blanks and controls, and removes line ends.
 fn clean(address: &str) -> String {

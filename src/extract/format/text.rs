@@ -42,6 +42,9 @@ struct TextWriter<'v> {
 
 impl TextWriter<'_> {
     fn flush(&mut self) {
+        if self.line.is_empty() {
+            return;
+        }
         let line = std::mem::take(&mut self.line);
         let begin = self.out.len();
         for part in line.split('\n').map(trimmed).filter(|it| !it.is_empty()) {

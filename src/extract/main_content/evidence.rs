@@ -106,6 +106,15 @@ impl Evidence {
     }
 }
 
+/// What [`Flow::of`] counts for each node.
+#[derive(Clone, Copy, Debug, Default)]
+struct FlowNode {
+    is_paragraph: bool,
+    paragraphs: u32,
+    /// Sections with paragraphs.
+    sections: u32,
+}
+
 /// The flow of a page: the nodes that stand among its paragraphs.
 ///
 /// A part beside a paragraph of prose belongs to the text around it, whatever its name. A sidebar, a
@@ -126,30 +135,32 @@ impl Flow {
                 && node.linked * MOSTLY_LINKED < node.text * NAMED_LINKED
                 && !matches!(node.tag, Tag::Li | Tag::Td | Tag::Th)
         };
-        let mut paragraphs = vec![0_u32; end - begin];
+        // By node: whether it is a paragraph, and how many paragraphs and sections stand in it.
+        let mut nodes = vec![FlowNode::default(); end - begin];
         for at in begin + 1..end {
             if is_paragraph(at) {
-                paragraphs[doc.node(at).parent - begin] += 1;
+                nodes[at - begin].is_paragraph = true;
+                nodes[doc.node(at).parent - begin].paragraphs += 1;
             }
         }
         // Sections beside each other are one text.
-        let mut sections = vec![0_u32; end - begin];
+        let is_section =
+            |it: Id, inside: &FlowNode| inside.paragraphs > 0 && doc.tag(it) == Tag::Section;
         for at in begin + 1..end {
-            let node = doc.node(at);
-            if node.tag == Tag::Section && paragraphs[at - begin] > 0 {
-                sections[node.parent - begin] += 1;
+            if is_section(at, &nodes[at - begin]) {
+                nodes[doc.node(at).parent - begin].sections += 1;
             }
         }
-        let mut flow = vec![false; end - begin];
+        let mut flow = vec![false; end];
         for at in begin + 1..end {
             let node = doc.node(at);
-            let parent = node.parent - begin;
-            let own = u32::from(node.tag == Tag::Section && paragraphs[at - begin] > 0);
-            let beside = paragraphs[parent] > u32::from(is_paragraph(at))
-                || node.tag == Tag::Section && sections[parent] > own + 1;
-            flow[at - begin] = flow[parent] || beside;
+            let (own, around) = (&nodes[at - begin], &nodes[node.parent - begin]);
+            let beside = around.paragraphs > u32::from(own.is_paragraph)
+                || around.sections > 1
+                    && node.tag == Tag::Section
+                    && around.sections > u32::from(is_section(at, own)) + 1;
+            flow[at] = flow[node.parent] || beside;
         }
-        flow.splice(0..0, std::iter::repeat_n(false, begin));
         Self(flow)
     }
 

@@ -162,13 +162,14 @@ fn drop_boilerplate(
     let doc = selection.doc;
     let total = doc.node(selection.root).text;
     let first = first_paragraph(selection);
+    let body = doc.body();
     let mut at = selection.root + 1;
     while at < doc.end(selection.root) {
         let rule = if selection.is_dropped(at) {
             None
         } else if is_form(doc, at, total) {
             Some(DropRule::Form)
-        } else if asks_consent(doc, at, total) {
+        } else if doc.node(at).parent == body && asks_consent(doc, at, total) {
             Some(DropRule::Role)
         } else {
             let named = boilerplate.of_node(at);
@@ -375,12 +376,11 @@ fn is_form(doc: &Doc<'_>, id: Id, total: usize) -> bool {
     }
 }
 
-/// Returns `true` if a box at the edge of the page asks for consent to cookies: it speaks of them and has a
-/// control.
+/// Returns `true` if a box at the edge of the page, a child of its body, asks for consent to cookies: it speaks
+/// of them and has a control.
 fn asks_consent(doc: &Doc<'_>, id: Id, total: usize) -> bool {
     let node = doc.node(id);
-    let is_edge = node.parent == doc.body()
-        && matches!(node.tag, Tag::Div | Tag::Section | Tag::Aside | Tag::Form)
+    let is_edge = matches!(node.tag, Tag::Div | Tag::Section | Tag::Aside | Tag::Form)
         && (1..CONSENT).contains(&node.text)
         && !is_at_least(node.text, total, MINOR)
         && !has_heading(doc, id);

@@ -27,6 +27,7 @@ use crate::extract::reader::formatting::Entry;
 use crate::extract::reader::names::Name;
 use crate::extract::reader::page::{Attributes, Span};
 pub(crate) use crate::extract::reader::page::{Page, PageAttributes, PageElement, PageItem};
+use crate::extract::reader::tags::TagName;
 
 /// Bytes of the longest source that is read: places are kept in 32 bits.
 const MAX_SOURCE_BYTES: usize = 1 << 30;
@@ -239,13 +240,12 @@ impl Reader<'_> {
 
     fn end_tag(&mut self) -> Step {
         self.skips_newline = false;
-        let (begin, at) = (self.at + 2, self.at);
-        let Some(end) = tags::end(&mut self.page, at) else {
+        let TagName { name, text, end } = tags::name(&mut self.page, self.at + 2);
+        let Some(end) = tags::end(&mut self.page, end) else {
             self.at = self.page.source.len();
             return Ok(());
         };
         self.at = end;
-        let (name, text) = tags::name(&mut self.page, begin);
         self.end(name, text)
     }
 

@@ -12,22 +12,33 @@ fn ends_name(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == b'/' || byte == b'>'
 }
 
+/// The name of a tag as it was read.
+pub(super) struct TagName {
+    pub(super) name: Name,
+    pub(super) text: Span,
+    /// The place behind the name.
+    pub(super) end: usize,
+}
+
 /// Reads the name of a tag that begins at `begin`.
-pub(super) fn name(page: &mut Page<'_>, begin: usize) -> (Name, Span) {
+pub(super) fn name(page: &mut Page<'_>, begin: usize) -> TagName {
     let rest = page.source.as_bytes().get(begin..).unwrap_or_default();
     let length = rest.iter().position(|it| ends_name(*it)).unwrap_or(rest.len());
-    let text = rest.get(..length).unwrap_or_default();
-    let place = lower_case(page, begin, begin + length);
+    let source = rest.get(..length).unwrap_or_default();
+    let end = begin + length;
+    if !source.iter().any(u8::is_ascii_uppercase) {
+        return TagName { name: Name::of(source), text: Span::of(begin, end), end };
+    }
     let mut buffer = [0; LONGEST_NAME];
-    let known = match buffer.get_mut(..length) {
+    let name = match buffer.get_mut(..length) {
         Some(lower) => {
-            lower.copy_from_slice(text);
+            lower.copy_from_slice(source);
             lower.make_ascii_lowercase();
             Name::of(lower)
         }
         None => Name::Other,
     };
-    (known, place)
+    TagName { name, text: lower_case(page, begin, end), end }
 }
 
 /// Returns a part of the source in lower case.
@@ -47,9 +58,9 @@ fn lower_case(page: &mut Page<'_>, start: usize, end: usize) -> Span {
 
 /// Reads the start tag at `at`. Returns it and the place behind it; `None` if the page ends first.
 pub(super) fn start(page: &mut Page<'_>, at: usize) -> Option<(StartTag, usize)> {
-    let (name, text) = name(page, at + 1);
+    let TagName { name, text, end } = name(page, at + 1);
     let begin = page.attributes.len();
-    let end = attributes(page, at + 1)?;
+    let end = attributes(page, end)?;
     if page.attributes.len() > begin + 1 {
         sort(page, begin);
     }
@@ -60,10 +71,11 @@ pub(super) fn start(page: &mut Page<'_>, at: usize) -> Option<(StartTag, usize)>
     Some((StartTag { name, text, attributes }, end))
 }
 
-/// Reads the end tag at `at` and returns the place behind it; `None` if the page ends first.
+/// Reads the rest of the end tag whose name ends at `at` and returns the place behind it; `None` if the page ends
+/// first.
 pub(super) fn end(page: &mut Page<'_>, at: usize) -> Option<usize> {
     let begin = page.attributes.len();
-    let end = attributes(page, at + 2);
+    let end = attributes(page, at);
     page.attributes.truncate(begin);
     end
 }
@@ -85,9 +97,12 @@ fn sort(page: &mut Page<'_>, begin: usize) {
     page.attributes = attributes;
 }
 
-/// Reads the attributes of the tag whose name begins at `at`. Returns the place behind the tag.
-fn attributes(page: &mut Page<'_>, at: usize) -> Option<usize> {
+/// Reads the attributes of the tag whose name ends at `at`. Returns the place behind the tag.
+fn attributes(page: &mut Page<'_>, mut at: usize) -> Option<usize> {
     let bytes = page.source.as_bytes();
+    if bytes.get(at) == Some(&b'>') {
+        return Some(at + 1);
+    }
     let skip_blanks = |mut at: usize| {
         while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
             at += 1;
@@ -100,7 +115,6 @@ fn attributes(page: &mut Page<'_>, at: usize) -> Option<usize> {
         }
         at
     };
-    let mut at = until(at, ends_name);
     loop {
         while bytes.get(at).is_some_and(|it| it.is_ascii_whitespace() || *it == b'/') {
             at += 1;

@@ -162,7 +162,7 @@ impl Reader<'_> {
                     .get(behind)
                     .is_some_and(|it| it.is_ascii_whitespace() || matches!(it, b'/' | b'>'));
             if is_end {
-                let end = tags::end(&mut self.page, at);
+                let end = tags::end(&mut self.page, behind);
                 return (at, end.unwrap_or(self.page.source.len()));
             }
             at += 1;

@@ -110,7 +110,9 @@ impl<'a> BoundingPass<'a> {
             return at + begin;
         }
         self.tags += 1;
-        let (length, attributes) = tag(rest);
+        let bare = begin + name.len();
+        let is_bare = rest.as_bytes().get(bare) == Some(&b'>');
+        let (length, attributes) = if is_bare { (bare + 1, 0) } else { tag(rest) };
         let end = at + length;
         let kinds = Kinds::of(name);
         let void = kinds.has(Kinds::VOID);
@@ -297,13 +299,23 @@ impl<'a> BoundingPass<'a> {
 }
 
 fn name(rest: &str) -> &str {
-    if !rest.starts_with(|it: char| it.is_ascii_alphabetic()) {
+    if !rest.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) {
         return "";
     }
-    let ends = |it: u8| it.is_ascii_whitespace() || it == b'>' || it == b'/';
-    let end = rest.bytes().position(ends);
+    let end = rest.bytes().position(|it| ENDS_NAME[usize::from(it)]);
     rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
 }
+
+/// The bytes that end the name of a tag.
+static ENDS_NAME: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        ends[byte as usize] = byte.is_ascii_whitespace() || byte == b'>' || byte == b'/';
+        byte += 1;
+    }
+    ends
+};
 
 /// Finds `wanted` at or behind `from`.
 fn find_ignoring_case(source: &str, from: usize, wanted: &str) -> Option<usize> {
@@ -337,13 +349,11 @@ fn tag(rest: &str) -> (usize, usize) {
     let mut state = TagState::BeforeName;
     let mut attributes = 0;
     // Past `<` or `</`; the tag's own name ends like an attribute's, but takes no `=`.
-    let mut begin = 2;
-    let ends = |it: u8| it.is_ascii_whitespace() || it == b'/' || it == b'>';
-    while rest.as_bytes().get(begin).is_some_and(|it| !ends(*it)) {
-        begin += 1;
-    }
     let bytes = rest.as_bytes();
-    let mut at = begin;
+    let mut at = 2;
+    while bytes.get(at).is_some_and(|it| !ENDS_NAME[usize::from(*it)]) {
+        at += 1;
+    }
     while let Some(&byte) = bytes.get(at) {
         let blank = byte.is_ascii_whitespace();
         state = match (state, byte) {

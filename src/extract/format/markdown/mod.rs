@@ -111,6 +111,10 @@ impl<'v> MarkdownWriter<'v> {
 
     /// Ends the block that is being read.
     fn flush(&mut self) {
+        self.emphasis.closed = None;
+        if self.line.is_empty() {
+            return;
+        }
         let read = std::mem::take(&mut self.line);
         let text = without_blanks(&read);
         if !text.is_empty() {
@@ -136,7 +140,6 @@ impl<'v> MarkdownWriter<'v> {
         }
         self.line = read;
         self.line.clear();
-        self.emphasis.closed = None;
     }
 
     /// Writes the lines of a paragraph and escapes markup at the start of each.

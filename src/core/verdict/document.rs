@@ -125,7 +125,7 @@ fn is_pdf(body: &[u8]) -> bool {
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|it| it == wanted)
+    memchr::memmem::find(text, wanted)
 }
 
 /// Returns `true` if the body begins as a whole HTML document. Texts such as Markdown may begin with other tags.

@@ -5,6 +5,8 @@
 //! recursion, so that judging a page costs far less than reading it. It stops where there is so much to read that
 //! nothing behind it can change the verdict.
 
+use std::string::FromUtf8Error;
+
 use crate::core::verdict::blocks::{self, Markers};
 use crate::core::verdict::frames::address;
 use crate::core::verdict::refresh::{self, Refresh};
@@ -39,9 +41,9 @@ const MOUNTS: [&str; 11] = [
     "mount",
 ];
 /// Elements that identify the bytes as HTML and not as text with a `<` in it.
-const KNOWN: [&str; 20] = [
-    "html", "head", "body", "title", "meta", "link", "script", "style", "div", "span", "p", "a",
-    "h1", "h2", "table", "ul", "form", "img", "iframe", "article",
+const KNOWN: [&[u8]; 20] = [
+    b"html", b"head", b"body", b"title", b"meta", b"link", b"script", b"style", b"div", b"span",
+    b"p", b"a", b"h1", b"h2", b"table", b"ul", b"form", b"img", b"iframe", b"article",
 ];
 
 /// The result of one pass.
@@ -116,6 +118,21 @@ impl Scan {
     }
 }
 
+/// The bytes that [`Text`] takes as they are: no white space, no capital, no first byte of a sign.
+static IS_PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        let is_sign = matches!(byte, b'&' | 0xe2 | 0xc2);
+        plain[byte as usize] =
+            !byte.is_ascii_whitespace() && !byte.is_ascii_uppercase() && !is_sign;
+        if byte == u8::MAX {
+            break plain;
+        }
+        byte += 1;
+    }
+};
+
 /// Text gathered in lower case with white space collapsed.
 #[derive(Debug, Default)]
 struct Text {
@@ -144,6 +161,17 @@ impl Text {
         }
     }
 
+    /// Takes bytes that stay as they are.
+    fn extend_plain(&mut self, bytes: &[u8]) {
+        if self.gap && self.len > 0 {
+            self.put(b' ');
+        }
+        self.gap = false;
+        self.len += bytes.len();
+        let room = KEPT - self.kept.len();
+        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
     /// Takes text with the few entities and signs decoded that stand inside known phrases.
     fn extend(&mut self, mut bytes: &[u8]) {
         const SIGNS: [(&[u8], u8); 10] = [
@@ -159,6 +187,13 @@ impl Text {
             ("\u{a0}".as_bytes(), b' '),
         ];
         while let Some((&first, rest)) = bytes.split_first() {
+            let plain = bytes.iter().position(|it| !IS_PLAIN[usize::from(*it)]);
+            let (plain, behind) = bytes.split_at(plain.unwrap_or(bytes.len()));
+            if !plain.is_empty() {
+                self.extend_plain(plain);
+                bytes = behind;
+                continue;
+            }
             let sign = matches!(first, b'&' | 0xe2 | 0xc2)
                 .then(|| SIGNS.iter().find(|(sign, _)| bytes.starts_with(sign)))
                 .flatten();
@@ -173,7 +208,8 @@ impl Text {
     }
 
     fn into_string(self) -> String {
-        String::from_utf8_lossy(&self.kept).into_owned()
+        let lossy = |it: FromUtf8Error| String::from_utf8_lossy(it.as_bytes()).into_owned();
+        String::from_utf8(self.kept).unwrap_or_else(lossy)
     }
 }
 
@@ -264,23 +300,23 @@ impl<'a> Pass<'a> {
         let mut buffer = [0; 16];
         let name = name(inner, &mut buffer);
         match (name, closing) {
-            ("noscript" | "noframes", _) => self.in_noscript = !closing,
-            ("template" | "svg", false) if !inner.ends_with(b"/") => self.hidden += 1,
-            ("template" | "svg", true) => self.hidden = self.hidden.saturating_sub(1),
+            (b"noscript" | b"noframes", _) => self.in_noscript = !closing,
+            (b"template" | b"svg", false) if !inner.ends_with(b"/") => self.hidden += 1,
+            (b"template" | b"svg", true) => self.hidden = self.hidden.saturating_sub(1),
             _ if closing || self.in_noscript => {}
             _ => self.opened(name, inner),
         }
         // Words on both sides of a tag are apart, unless it is one that stands inside of words.
-        if !matches!(name, "b" | "i" | "em" | "strong" | "span" | "a") {
+        if !matches!(name, b"b" | b"i" | b"em" | b"strong" | b"span" | b"a") {
             self.shown(b" ");
         }
     }
 
-    fn opened(&mut self, name: &str, inner: &'a [u8]) {
+    fn opened(&mut self, name: &[u8], inner: &'a [u8]) {
         self.found.html = self.found.html || KNOWN.contains(&name);
         self.marked.push((inner, blocks::MarkLocation::Tag));
         match name {
-            "script" => {
+            b"script" => {
                 let content = self.raw(b"</script");
                 if !attribute(inner, "type").is_some_and(|it| holds(it, b"json")) {
                     self.found.scripts += 1;
@@ -288,24 +324,24 @@ impl<'a> Pass<'a> {
                     self.short_script(content);
                 }
             }
-            "style" => drop(self.raw(b"</style")),
-            "textarea" => {
+            b"style" => drop(self.raw(b"</style")),
+            b"textarea" => {
                 self.found.fields += 1;
                 self.raw(b"</textarea");
             }
-            "title" if self.hidden == 0 => {
+            b"title" if self.hidden == 0 => {
                 let content = self.raw(b"</title");
                 if self.title.len == 0 {
                     self.title.extend(content);
                 }
             }
-            "input" | "select" => self.field(attribute(inner, "type").unwrap_or_default()),
-            "form" => {
+            b"input" | b"select" => self.field(attribute(inner, "type").unwrap_or_default()),
+            b"form" => {
                 let action = attribute(inner, "action").unwrap_or_default();
                 // A host `consent.` is behind a slash too.
                 self.found.consent |= holds(action, b"/consent");
             }
-            "meta" => {
+            b"meta" => {
                 let refresh = attribute(inner, "http-equiv")
                     .is_some_and(|it| it.eq_ignore_ascii_case(b"refresh"));
                 let content = attribute(inner, "content").unwrap_or_default();
@@ -313,10 +349,10 @@ impl<'a> Pass<'a> {
                     self.found.refresh = Refresh::parse(&String::from_utf8_lossy(content));
                 }
             }
-            "frameset" => self.found.frameset = true,
-            "frame" => drop(self.frame(inner)),
-            "iframe" => self.found.iframes += usize::from(self.frame(inner)),
-            "base" if self.found.base.is_empty() => {
+            b"frameset" => self.found.frameset = true,
+            b"frame" => drop(self.frame(inner)),
+            b"iframe" => self.found.iframes += usize::from(self.frame(inner)),
+            b"base" if self.found.base.is_empty() => {
                 let base = attribute(inner, "href").unwrap_or_default();
                 self.found.base = address(base).unwrap_or_default();
             }
@@ -342,20 +378,20 @@ impl<'a> Pass<'a> {
         has_address
     }
 
-    fn element(&mut self, name: &str, inner: &[u8]) {
-        if name == "body"
+    fn element(&mut self, name: &[u8], inner: &[u8]) {
+        if name == b"body"
             && let Some(script) = attribute(inner, "onload")
         {
             self.found.scripts += 1;
             self.short_script(script);
         }
-        if name.contains('-') {
+        if name.contains(&b'-') {
             self.found.custom = true;
-            if name == "app-root" {
+            if name == b"app-root" {
                 self.found.mount = Some("app-root");
             }
         }
-        if matches!(name, "div" | "main" | "section" | "body")
+        if matches!(name, b"div" | b"main" | b"section" | b"body")
             && let Some(id) = attribute(inner, "id")
             && let Some(mount) = MOUNTS.iter().find(|it| it.as_bytes() == id)
         {
@@ -398,7 +434,7 @@ fn tag_end(rest: &[u8]) -> usize {
 }
 
 /// The tag's name in lower case, cut to the buffer.
-fn name<'b>(inner: &[u8], buffer: &'b mut [u8; 16]) -> &'b str {
+fn name<'b>(inner: &[u8], buffer: &'b mut [u8; 16]) -> &'b [u8] {
     let length = inner
         .iter()
         .take(buffer.len())
@@ -406,7 +442,7 @@ fn name<'b>(inner: &[u8], buffer: &'b mut [u8; 16]) -> &'b str {
         .count();
     buffer[..length].copy_from_slice(&inner[..length]);
     buffer[..length].make_ascii_lowercase();
-    std::str::from_utf8(&buffer[..length]).unwrap_or_default()
+    &buffer[..length]
 }
 
 /// The value of an attribute of the tag `inner`.

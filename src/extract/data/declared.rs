@@ -1,6 +1,7 @@
 //! The metadata and structured data that a page declares, before anything is concluded from it.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use serde_json::Value;
 
@@ -125,6 +126,8 @@ impl Declared {
 
     /// The text of a Dublin Core property: of the elements, the terms, or the elements with a qualifier.
     pub(crate) fn dublin_core_text(&self, name: &str) -> Option<String> {
+        // Most pages have none of them.
+        self.meta.range::<str, _>((Bound::Included("dc"), Bound::Excluded("dd"))).next()?;
         ["dc.", "dcterms.", "dc:", "dcterms:", "dc.date."]
             .into_iter()
             .find_map(|it| self.meta_text(&format!("{it}{name}")))

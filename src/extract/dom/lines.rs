@@ -30,8 +30,32 @@ pub(crate) struct TextLine {
 /// Returns the lines of a range of nodes: each block, item and row, and each part before a `br`. Hidden
 /// nodes have none.
 pub(crate) fn lines(doc: &Doc<'_>, from: Id, to: Id) -> Vec<TextLine> {
+    read(doc, from, to, Vec::new())
+}
+
+/// Returns the last lines of an element: those of its last `nodes` nodes or more. Returns `None` if they cannot be
+/// told from its other lines.
+pub(crate) fn last_lines(doc: &Doc<'_>, id: Id, nodes: usize) -> Option<Vec<TextLine>> {
+    let end = doc.end(id);
+    // Of more lines only the first ones would be read.
+    if end - id >= MAX_LINES {
+        return None;
+    }
+    let is_open = |it: Id| !doc.node(it).hidden && !matches!(doc.tag(it), Tag::Li | Tag::Tr);
+    let begins = |it: &Id| doc.tag(*it).is_block() && doc.around(*it).all(is_open);
+    let first = id.max(end.saturating_sub(nodes));
+    let from = (id..=first).rev().find(begins)?;
+    let around = doc.around(from).skip(1).take_while(|it| *it >= id);
+    let mut open: Vec<OpenBlock> = around
+        .filter(|it| doc.tag(*it).is_block())
+        .map(|it| OpenBlock::of(doc, it, false))
+        .collect();
+    open.reverse();
+    Some(read(doc, from, end, open))
+}
+
+fn read(doc: &Doc<'_>, from: Id, to: Id, mut open: Vec<OpenBlock>) -> Vec<TextLine> {
     let mut reader = LineReader { doc, out: Vec::new(), line: String::new(), begun: None };
-    let mut open: Vec<OpenBlock> = Vec::new();
     let mut at = from;
     while at < to && reader.out.len() < MAX_LINES {
         while open.last().is_some_and(|it| it.end <= at) {
@@ -56,14 +80,7 @@ pub(crate) fn lines(doc: &Doc<'_>, from: Id, to: Id) -> Vec<TextLine> {
             } else {
                 reader.end_line(&open);
             }
-            open.push(OpenBlock {
-                end: node.end,
-                tag: node.tag,
-                whole: whole || is_whole(doc, at),
-                breaks: node.tag.level().is_some()
-                    && node.text > BOLD_TEXT
-                    && (at + 1..node.end).any(|it| doc.tag(it) == Tag::Br),
-            });
+            open.push(OpenBlock::of(doc, at, whole));
         }
         at += 1;
     }
@@ -83,6 +100,21 @@ struct OpenBlock {
     whole: bool,
     /// `true` for a heading with several lines.
     breaks: bool,
+}
+
+impl OpenBlock {
+    /// Describes a block. Inside a block that is one line, `is_in_line` is set.
+    fn of(doc: &Doc<'_>, id: Id, is_in_line: bool) -> Self {
+        let node = doc.node(id);
+        Self {
+            end: node.end,
+            tag: node.tag,
+            whole: is_in_line || is_whole(doc, id),
+            breaks: node.tag.level().is_some()
+                && node.text > BOLD_TEXT
+                && (id + 1..node.end).any(|it| doc.tag(it) == Tag::Br),
+        }
+    }
 }
 
 struct LineReader<'d, 'a> {
@@ -188,6 +220,21 @@ mod tests {
                 line("Nine", Some(BOLD_LEVEL), false),
             ]
         );
+    }
+
+    #[test]
+    fn the_last_lines_are_the_end_of_all_lines() {
+        let tree = Html::parse_document(
+            "<div><h2>One</h2>two<section><p>three</p>four</section>five<br>six <ul><li>seven</ul>\
+             <p>eight <b>nine</b></p></div>ten<table><tr><td>eleven<td>twelve</table>thirteen",
+        );
+        let doc = Doc::of(&tree, 100).expect("a shallow page");
+        let all = lines(&doc, doc.body(), doc.len());
+
+        for nodes in 1..doc.len() {
+            let last = last_lines(&doc, doc.body(), nodes).expect("a short page");
+            assert!(all.ends_with(&last) && !last.is_empty(), "{nodes}: {last:?}");
+        }
     }
 
     #[test]

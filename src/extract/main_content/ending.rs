@@ -180,17 +180,7 @@ pub(super) fn drop_notes(selection: &mut Selection<'_, '_>, lines: &[TextLine], 
     let authors = facts.author.as_deref().unwrap_or_default().to_lowercase();
     let authors: Vec<&str> = authors.split(", ").filter(|it| it.contains(' ')).collect();
     let is_written = facts.author.is_some() || facts.published_at.is_some();
-    let mut blocks: Vec<Id> = Vec::new();
-    for line in lines.iter().rev() {
-        let block = block_of(selection, line);
-        if !blocks.contains(&block) {
-            blocks.push(block);
-        }
-        if blocks.len() >= LAST_LINES {
-            break;
-        }
-    }
-    for block in blocks {
+    for block in last_blocks(selection, lines) {
         let inside = |it: Id| matches!(doc.tag(it), Tag::Blockquote | Tag::Table | Tag::Li);
         let text = doc.folded_text(block);
         let is_other = text.len() > NOTE
@@ -207,6 +197,26 @@ pub(super) fn drop_notes(selection: &mut Selection<'_, '_>, lines: &[TextLine], 
             selection.drop_node(block, DropRule::Details);
         }
     }
+}
+
+/// Returns the blocks of the last lines, from the end.
+fn last_blocks(selection: &Selection<'_, '_>, lines: &[TextLine]) -> Vec<Id> {
+    let mut blocks: Vec<Id> = Vec::new();
+    for line in lines.iter().rev() {
+        let block = block_of(selection, line);
+        if !blocks.contains(&block) {
+            blocks.push(block);
+        }
+        if blocks.len() >= LAST_LINES {
+            break;
+        }
+    }
+    blocks
+}
+
+/// Returns `true` if the last lines of a selection are as many as [`drop_notes`] reads.
+pub(super) fn are_enough(selection: &Selection<'_, '_>, lines: &[TextLine]) -> bool {
+    lines.len() >= MIN_LINES && last_blocks(selection, lines).len() >= LAST_LINES
 }
 
 /// Returns the block that a line belongs to, with its other lines, or the largest element with no other text.

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::phrases;
 use super::trim::{LINE, drop_where, has_heading, has_image, is_minor};
+use super::{ending, phrases};
 use crate::extract::data::facts::Facts;
 use crate::extract::data::page_kind::PageKind;
 use crate::extract::dom::doc::{Doc, Id};
-use crate::extract::dom::lines::{BOLD_LEVEL, TextLine, lines};
+use crate::extract::dom::lines::{BOLD_LEVEL, TextLine, last_lines, lines};
 use crate::extract::dom::selection::{DropRule, Selection};
 use crate::extract::dom::tag::Tag;
 use crate::extract::value::date::{DateStyle, day_in};
@@ -35,12 +35,27 @@ const GALLERY: usize = 4;
 const FIRST_LINES: usize = 40;
 const FIRST_PARAGRAPHS: usize = 3;
 
+/// Nodes at the end of a selection whose lines are usually enough for the notes there.
+const LAST_NODES: usize = 60;
+
 /// Returns the lines of a selection that are shown.
 pub(super) fn lines_of(selection: &Selection<'_, '_>) -> Vec<TextLine> {
     let doc = selection.doc;
     let mut all = lines(doc, selection.root, doc.end(selection.root));
     drop_hidden(selection, &mut all);
     all
+}
+
+/// Returns the last lines of a selection that are shown, or all of them if those are not enough for the notes at the
+/// end.
+pub(super) fn last_lines_of(selection: &Selection<'_, '_>) -> Vec<TextLine> {
+    if let Some(mut last) = last_lines(selection.doc, selection.root, LAST_NODES) {
+        drop_hidden(selection, &mut last);
+        if ending::are_enough(selection, &last) {
+            return last;
+        }
+    }
+    lines_of(selection)
 }
 
 /// Removes the lines that are no longer shown.

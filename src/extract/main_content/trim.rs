@@ -92,10 +92,13 @@ pub(super) fn without_boilerplate<'d, 'a>(
     drop_lone_links(&mut selection, &flow, kind);
     phrases::drop_invitations(&mut selection, &flow);
     let has_details = facts.author.is_some() || facts.published_at.is_some();
-    let mut lines = Vec::new();
-    if kind == PageKind::Other || has_details {
-        lines = repetition::lines_of(&selection);
-    }
+    let is_other = kind == PageKind::Other;
+    let mut lines = match () {
+        // Galleries are looked for in all lines, notes only at the end.
+        () if has_details || is_other && has_image(doc, root) => repetition::lines_of(&selection),
+        () if is_other => repetition::last_lines_of(&selection),
+        () => Vec::new(),
+    };
     repetition::drop_details(&mut selection, &mut lines, facts);
     match kind {
         PageKind::Product => repetition::drop_repeated(&mut selection, kind),

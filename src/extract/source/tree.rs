@@ -44,7 +44,7 @@ impl Tree<'_> {
 
 /// Parses a bounded page and puts its streamed parts in their places.
 pub(crate) fn parse(bounded: &str) -> Tree<'_> {
-    let is_streamed = bounded.contains("id=\"S:");
+    let is_streamed = memchr::memmem::find(bounded.as_bytes(), b"id=\"S:").is_some();
     if !is_streamed && let Some(page) = reader::read(bounded) {
         return Tree::Read(page);
     }

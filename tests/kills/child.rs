@@ -44,15 +44,30 @@ pub(crate) fn open_store(dir: &Path) -> Arc<dyn Store> {
     if let Some(url) = dir.to_str().filter(|it| is_database(it)) {
         // The runtime of the connections is not that of the caller.
         let url = url.to_owned();
-        let connect = move || crate::postgres::block_on(rungs::stores::Postgres::connect(&url));
-        let opened = std::thread::spawn(connect).join().expect("no panic");
-        return Arc::new(opened.unwrap_or_else(|error| panic!("{error}: {error:?}")));
+        let connect = move || crate::postgres::block_on(connected(&url));
+        return Arc::new(std::thread::spawn(connect).join().expect("connected"));
     }
     if dir.ends_with(JOURNAL) {
         let opened = Journal::open_sized(dir, now, SEGMENT_BYTES);
         return Arc::new(opened.unwrap_or_else(|error| panic!("{error}: {error:?}")));
     }
     Arc::new(Sled::open_with(dir, now).unwrap_or_else(|error| panic!("{error}: {error:?}")))
+}
+
+/// Connects to a database, and waits for it while it is down.
+#[cfg(feature = "postgres")]
+async fn connected(url: &str) -> rungs::stores::Postgres {
+    let deadline = std::time::Instant::now() + crate::PATIENCE;
+    loop {
+        match rungs::stores::Postgres::connect(url).await {
+            Err(rungs::ports::store::StoreError::Unavailable { .. })
+                if std::time::Instant::now() < deadline =>
+            {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+            opened => return opened.unwrap_or_else(|error| panic!("{error}: {error:?}")),
+        }
+    }
 }
 
 /// Returns `true` if a store is named by the URL of a database.

@@ -106,7 +106,7 @@ impl Evidence {
     }
 }
 
-/// What [`Flow::of`] counts for each node.
+/// The counts of a node that [`Flow::of`] makes.
 #[derive(Clone, Copy, Debug, Default)]
 struct FlowNode {
     is_paragraph: bool,

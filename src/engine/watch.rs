@@ -298,7 +298,9 @@ impl BatchHandle {
         let rest = self.jobs.iter().copied().filter(|it| !self.reported.contains(it));
         let rest: Vec<JobId> = rest.collect();
         let enough = self.reported.len().saturating_add(missed);
-        for ids in rest.chunks(JOBS_AT_ONCE) {
+        // The first call queues starts, which are not to be queued again if the call is canceled between two reads.
+        let size = if self.has_begun { JOBS_AT_ONCE } else { rest.len().max(1) };
+        for ids in rest.chunks(size) {
             if self.has_begun && self.reported.len() >= enough {
                 break;
             }

@@ -40,7 +40,7 @@ pub(crate) struct Base {
     bodies_put: u64,
 }
 
-/// What a crash took.
+/// The losses of a crash.
 pub(crate) struct Reopened {
     /// The commits that were lost.
     pub(crate) lost: usize,

@@ -11,6 +11,9 @@ use crate::args::{Cli, Command, Role};
 /// The page of the guide whose commands are checked.
 const PAGE: &str = "docs/several-machines.md";
 
+/// The first words of commands of other programs.
+const OTHERS: [&str; 3] = ["mb", "server", "sleep"];
+
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -38,7 +41,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     });
     lists
         .chain(lines)
-        .filter(|it| it.first().is_some_and(|it| it != "server" && it != "mb"))
+        .filter(|it| it.first().is_some_and(|it| !OTHERS.contains(&it.as_str())))
         .collect()
 }
 

@@ -3,7 +3,6 @@
 use clap::ValueEnum;
 use rungs::engine::EngineBuilder;
 use rungs::fetch::Chrome;
-use rungs::ports::fetch::BrowserFetcher;
 use serde::Deserialize;
 
 use crate::error::CliError;
@@ -20,54 +19,62 @@ pub(crate) enum BrowserDriver {
 }
 
 impl BrowserDriver {
-    /// Adds the browser tier to an engine, with this driver.
+    /// Adds the browser tier to an engine, with this driver, if a browser is installed. Without the check, the engine would
+    /// hold credits for the tier and escalate to it, only to fail.
     pub(crate) fn add_to(
         self,
         builder: EngineBuilder,
         chrome: &Chrome,
     ) -> Result<EngineBuilder, CliError> {
-        match self {
-            Self::Chromium => Ok(add_if_installed(builder, chrome, chrome.clone())),
-            Self::HeadlessChrome => headless_chrome::add_to(builder, chrome),
-        }
+        let is_installed = chrome.find().is_ok();
+        self.add_if(is_installed, builder, chrome)
     }
-}
 
-/// Adds the browser tier if a browser is installed. Without the check, the engine would hold credits for the tier
-/// and escalate to it, only to fail.
-fn add_if_installed(
-    builder: EngineBuilder,
-    chrome: &Chrome,
-    fetcher: impl BrowserFetcher + 'static,
-) -> EngineBuilder {
-    if chrome.find().is_ok() { builder.browser(fetcher) } else { builder }
+    /// Adds the browser tier to an engine that leaves fetching to other machines, which have a browser.
+    pub(crate) fn add_for_others(
+        self,
+        builder: EngineBuilder,
+        chrome: &Chrome,
+    ) -> Result<EngineBuilder, CliError> {
+        self.add_if(true, builder, chrome)
+    }
+
+    fn add_if(
+        self,
+        is_there: bool,
+        builder: EngineBuilder,
+        chrome: &Chrome,
+    ) -> Result<EngineBuilder, CliError> {
+        Ok(match self {
+            Self::Chromium if is_there => builder.browser(chrome.clone()),
+            Self::Chromium => builder,
+            Self::HeadlessChrome => {
+                let fetcher = headless_chrome::fetcher(chrome)?;
+                if is_there { builder.browser(fetcher) } else { builder }
+            }
+        })
+    }
 }
 
 #[cfg(feature = "headless_chrome")]
 mod headless_chrome {
-    use rungs::engine::EngineBuilder;
     use rungs::fetch::{Chrome, HeadlessChrome};
 
     use crate::error::CliError;
 
     #[expect(clippy::unnecessary_wraps, reason = "it fails without the feature")]
-    pub(super) fn add_to(
-        builder: EngineBuilder,
-        chrome: &Chrome,
-    ) -> Result<EngineBuilder, CliError> {
-        let fetcher = HeadlessChrome::new(chrome.clone());
-        Ok(super::add_if_installed(builder, chrome, fetcher))
+    pub(super) fn fetcher(chrome: &Chrome) -> Result<HeadlessChrome, CliError> {
+        Ok(HeadlessChrome::new(chrome.clone()))
     }
 }
 
 #[cfg(not(feature = "headless_chrome"))]
 mod headless_chrome {
-    use rungs::engine::EngineBuilder;
     use rungs::fetch::Chrome;
 
     use crate::error::CliError;
 
-    pub(super) fn add_to(_: EngineBuilder, _: &Chrome) -> Result<EngineBuilder, CliError> {
+    pub(super) fn fetcher(_: &Chrome) -> Result<Chrome, CliError> {
         Err(CliError::Usage(
             "the browser driver headless_chrome is not built in: build rungs with \
              `--features cli,headless_chrome`, or use the driver chromium"

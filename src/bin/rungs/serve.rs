@@ -200,7 +200,8 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
         builder
     } else {
         // Its submissions hold credits for the browsers of the workers, whether or not this machine has one.
-        builder.browser(Chrome::new().network(network)).calls_only()
+        let chrome = Chrome::new().network(network);
+        browser.unwrap_or_default().add_for_others(builder, &chrome)?.calls_only()
     };
     let store = args.store.as_deref().or(config.store.as_deref());
     check_role(args.role, store)?;

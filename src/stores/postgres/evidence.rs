@@ -2,7 +2,7 @@
 //!
 //! The server knows the outcome of a transaction by its number. But a server that crashes forgets the numbers of
 //! transactions that were not yet on its disk and gives them to others, so the end of another transaction may be taken for
-//! the end of this one. The records themselves cannot be mistaken: each write names the version that it replaces.
+//! the end of this one. The records themselves say more: each write names the version that it replaces.
 
 use std::collections::HashMap;
 

@@ -264,7 +264,7 @@ impl Committer {
                 Ok(Some(Evidence::Written)) => return Ok(true),
                 Ok(Some(Evidence::NotWritten)) => return Ok(false),
                 Ok(Some(Evidence::None)) => {
-                    return Err(unknown("its records were changed again since"));
+                    return Err(unknown("its records have changed since"));
                 }
                 // The server has not noticed yet that the connection is gone.
                 Ok(None) | Err(Failure::Conflict) => {}
@@ -285,17 +285,20 @@ impl Committer {
         changes: &Changes,
         transaction: &str,
     ) -> Result<Option<Evidence>, Failure> {
-        let sql = "SELECT pg_xact_status($1::text::xid8)";
-        match session.query(sql, &[(&transaction, Type::TEXT)]).await {
-            Ok(rows) => match rows.first().and_then(|it| it.get::<_, Option<&str>>(0)) {
-                Some("aborted") => return Ok(Some(Evidence::NotWritten)),
-                Some("in progress") => return Ok(None),
-                // Committed, by this transaction or after a crash by another one with its number; or long ago.
-                _ => {}
-            },
-            // The number is in the future: the server crashed, or another one took over.
-            Err(Failure::Refused(_)) => {}
-            Err(failure) => return Err(failure),
+        let standby = session.query("SELECT pg_is_in_recovery()", &[]).await?;
+        if standby.first().is_some_and(|it| it.get(0)) {
+            // Its records may be old.
+            return Err(Failure::Lost("the server is a standby".to_owned()));
+        }
+        // It is an error to ask for a number that was not given yet.
+        let sql = "SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() THEN pg_xact_status($1::text::xid8) END";
+        let rows = session.query(sql, &[(&transaction, Type::TEXT)]).await?;
+        match rows.first().and_then(|it| it.get::<_, Option<&str>>(0)) {
+            Some("aborted") => return Ok(Some(Evidence::NotWritten)),
+            Some("in progress") => return Ok(None),
+            // Committed, by this transaction or after a crash by another one with its number; or long ago; or the number is
+            // in the future, because the server crashed or another one took over.
+            _ => {}
         }
         let keys = [(changes.columns.keys() as _, Type::BYTEA_ARRAY)];
         let rows = session.query(&self.statements.look_up, &keys).await?;

@@ -25,7 +25,7 @@ pub(crate) struct Member {
     pub(crate) address: SocketAddr,
 }
 
-/// What all processes of a fleet have in common.
+/// The common parts of all processes of a fleet.
 pub(crate) struct Setup {
     pub(crate) store: String,
     pub(crate) config: PathBuf,

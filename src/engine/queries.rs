@@ -83,10 +83,7 @@ impl Engine {
         let mut reports = Vec::with_capacity(jobs.len());
         let mut results = self.stored_results(jobs);
         while let Some(snapshot) = results.next_snapshot().await {
-            match snapshot?.into_report() {
-                Some(report) => reports.push(report),
-                None => return Ok(None),
-            }
+            reports.extend(snapshot?.into_report());
         }
         Ok(Some(BatchReport::new(batch, reports)))
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tracing::Span;
-use tracing::field::display;
+use tracing::field::{DisplayValue, display};
 
 use crate::core::batch::Notification;
 use crate::core::job::Job;
@@ -41,7 +41,7 @@ impl Traces {
 
     /// Returns the span of a submission.
     pub(super) fn submit_span(&self, trace: Option<&TraceContext>, items: usize) -> Span {
-        let (traceparent, tracestate) = (trace.map(display), trace.and_then(TraceContext::state));
+        let (traceparent, tracestate) = fields(trace);
         self.joined(tracing::info_span!("submit", items, traceparent, tracestate), trace)
     }
 
@@ -50,7 +50,7 @@ impl Traces {
         // Displayed without user info and query, which may be secret.
         let url = job.request.page();
         let trace = job.trace.as_deref();
-        let (traceparent, tracestate) = (trace.map(display), trace.and_then(TraceContext::state));
+        let (traceparent, tracestate) = fields(trace);
         let span = tracing::info_span!(
             "job",
             job = %job.id,
@@ -66,7 +66,7 @@ impl Traces {
     /// Returns the span of one delivery attempt.
     pub(super) fn delivery_span(&self, notification: &Notification, attempt: u32) -> Span {
         let trace = notification.trace.as_deref();
-        let (traceparent, tracestate) = (trace.map(display), trace.and_then(TraceContext::state));
+        let (traceparent, tracestate) = fields(trace);
         let span = tracing::info_span!(
             "delivery",
             notification = %notification.id,
@@ -77,4 +77,9 @@ impl Traces {
         );
         self.joined(span, trace)
     }
+}
+
+/// Returns the fields of a span that name the trace.
+fn fields(trace: Option<&TraceContext>) -> (Option<DisplayValue<&TraceContext>>, Option<&str>) {
+    (trace.map(display), trace.and_then(TraceContext::state))
 }

@@ -19,32 +19,15 @@ pub(crate) enum BrowserDriver {
 }
 
 impl BrowserDriver {
-    /// Adds the browser tier to an engine, with this driver, if a browser is installed. Without the check, the engine would
-    /// hold credits for the tier and escalate to it, only to fail.
+    /// Adds the browser tier to an engine, with this driver, if there is a browser.
     pub(crate) fn add_to(
         self,
         builder: EngineBuilder,
         chrome: &Chrome,
+        browser: BrowserPlace,
     ) -> Result<EngineBuilder, CliError> {
-        let is_installed = chrome.find().is_ok();
-        self.add_if(is_installed, builder, chrome)
-    }
-
-    /// Adds the browser tier to an engine that leaves fetching to other machines, which have a browser.
-    pub(crate) fn add_for_others(
-        self,
-        builder: EngineBuilder,
-        chrome: &Chrome,
-    ) -> Result<EngineBuilder, CliError> {
-        self.add_if(true, builder, chrome)
-    }
-
-    fn add_if(
-        self,
-        is_there: bool,
-        builder: EngineBuilder,
-        chrome: &Chrome,
-    ) -> Result<EngineBuilder, CliError> {
+        // Without the check, the engine would hold credits for the tier and escalate to it, only to fail.
+        let is_there = browser == BrowserPlace::Elsewhere || chrome.find().is_ok();
         Ok(match self {
             Self::Chromium if is_there => builder.browser(chrome.clone()),
             Self::Chromium => builder,
@@ -54,6 +37,15 @@ impl BrowserDriver {
             }
         })
     }
+}
+
+/// The machines whose browsers render pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BrowserPlace {
+    /// This one, which may have none.
+    Here,
+    /// Those of workers. The engine of an API server holds credits for their browsers.
+    Elsewhere,
 }
 
 #[cfg(feature = "headless_chrome")]

@@ -12,7 +12,6 @@ use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
 use rungs::core::usage::Budget;
 use rungs::engine::Settings;
-use rungs::fetch::Chrome;
 use rungs::net::{NetPolicy, ProxyUrl};
 use rungs::service::wire::KnownFields;
 use rungs::service::{
@@ -24,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{NetArgs, Role, ServeArgs};
-use crate::driver::BrowserDriver;
+use crate::driver::{BrowserDriver, BrowserPlace};
 use crate::error::{CliError, CommandResult, io_reason};
 use crate::store::StorePath;
 use crate::{bodies, input, print, setup, stop};
@@ -190,19 +189,14 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let webhooks = config.webhook_secrets.iter().fold(webhooks, |webhooks, (account, secret)| {
         webhooks.account_secret(account.clone(), secret.clone())
     });
-    let builder = setup::builder_on(network.clone(), browser)?;
+    let place = if args.role.works() { BrowserPlace::Here } else { BrowserPlace::Elsewhere };
+    let builder = setup::builder_on(network, browser, place)?;
     let builder = builder.webhooks(webhooks).settings(settings).limits(limits);
     let weights = config.account_weights.iter();
     let builder = weights.fold(builder, |builder, (account, weight)| {
         builder.account_weight(account.clone(), *weight)
     });
-    let builder = if args.role.works() {
-        builder
-    } else {
-        // Its submissions hold credits for the browsers of the workers, whether or not this machine has one.
-        let chrome = Chrome::new().network(network);
-        browser.unwrap_or_default().add_for_others(builder, &chrome)?.calls_only()
-    };
+    let builder = if args.role.works() { builder } else { builder.calls_only() };
     let store = args.store.as_deref().or(config.store.as_deref());
     check_role(args.role, store)?;
     let url = args.bodies.as_deref().or(config.bodies.as_deref());

@@ -13,7 +13,7 @@ use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
 
 use crate::args::{NetArgs, PageArgs};
-use crate::driver::BrowserDriver;
+use crate::driver::{BrowserDriver, BrowserPlace};
 use crate::error::{CliError, io_reason};
 
 /// Environment variable with the secret that signs webhooks. Other users of the machine can read a command line.
@@ -123,18 +123,19 @@ fn model(network: NetPolicy) -> Result<Option<Chat>, CliError> {
 
 /// Creates the builder of an engine, complete but for the store and the settings.
 pub(crate) fn builder(args: &NetArgs) -> Result<EngineBuilder, CliError> {
-    builder_on(network(args)?, args.browser)
+    builder_on(network(args)?, args.browser, BrowserPlace::Here)
 }
 
-/// As [`builder`], with this network policy.
+/// As [`builder`], with this network policy, for the browsers of this machine or of others.
 pub(crate) fn builder_on(
     network: NetPolicy,
     browser: Option<BrowserDriver>,
+    place: BrowserPlace,
 ) -> Result<EngineBuilder, CliError> {
     let http = Http::new().network(network.clone());
     let chrome = Chrome::new().network(network.clone());
     let builder = Engine::builder().http(http).webhooks(webhooks(network.clone()));
-    let builder = browser.unwrap_or_default().add_to(builder, &chrome)?;
+    let builder = browser.unwrap_or_default().add_to(builder, &chrome, place)?;
     let builder = match model(network)? {
         Some(model) => builder.prompts(model),
         None => builder,

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::core::batch::BatchRecord;
 use crate::core::job::Job;
-use crate::engine::{Batch, Engine, EngineError, Retry};
+use crate::engine::{Batch, BatchHandle, Engine, EngineError, Retry};
 use crate::service::server::principal::Principal;
 use crate::service::server::response::{self, ChunkWriter, Disconnected};
 use crate::service::server::routes::{lookup, submission};
 use crate::service::server::state::Service;
 use crate::service::server::{query, request_body};
-use crate::service::wire::{self, ItemList, KnownFields, Problem};
+use crate::service::wire::{self, ItemList, KnownFields, Problem, Warnings};
 
 /// Handles `POST /batch`.
 pub(in crate::service::server) async fn submit(
@@ -30,9 +30,13 @@ pub(in crate::service::server) async fn submit(
         submission::submit(&service, &principal, &headers, batch_of(read), list).await
     };
     let handle = submitted.await.map_err(|problem| problem.with_warnings(&warnings))?;
+    Ok(accepted(&handle, &warnings))
+}
+
+fn accepted(handle: &BatchHandle, warnings: &Warnings) -> Response {
     let mut body = wire::batch_accepted(handle.record(), handle.job_ids());
     warnings.add_to(&mut body);
-    Ok(response::json(StatusCode::ACCEPTED, &body))
+    response::json(StatusCode::ACCEPTED, &body)
 }
 
 /// Handles `POST /batch/estimate`: prices a batch and reports its mistakes, without submitting it.
@@ -171,9 +175,7 @@ pub(in crate::service::server) async fn retry(
         retried.map_err(|error| submission::refused(&service, error, ItemList::None))
     };
     let handle = submitted.await.map_err(|problem: Problem| problem.with_warnings(&warnings))?;
-    let mut body = wire::batch_accepted(handle.record(), handle.job_ids());
-    warnings.add_to(&mut body);
-    Ok(response::json(StatusCode::ACCEPTED, &body))
+    Ok(accepted(&handle, &warnings))
 }
 
 fn retry_of(batch: &BatchRecord, read: wire::WireRetry) -> Retry {

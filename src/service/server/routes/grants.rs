@@ -7,6 +7,7 @@ use axum::response::Response;
 
 use crate::core::id::AccountId;
 use crate::engine::Grant;
+use crate::service::server::routes::submission;
 use crate::service::server::state::Service;
 use crate::service::server::{request_body, response};
 use crate::service::wire::{self, KnownFields, Problem, Warnings};
@@ -43,8 +44,7 @@ pub(in crate::service::server) async fn grant(
     let warnings = Warnings::of(KnownFields::grant(), &value);
     let granted = async {
         let read = wire::read_grant(&value).map_err(|error| Problem::of_field(&error))?;
-        let header = headers.get("idempotency-key");
-        let header = header.map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned());
+        let header = submission::idempotency_key(&headers);
         let key = header.or(read.key).ok_or_else(wire::grant_without_key)?;
         let granted = service.engine().grant_once(Grant::new(id, read.credits, key)).await?;
         tracing::info!(account = %granted.record.account, credits = %granted.record.amount, "granted");

@@ -38,8 +38,8 @@ pub(super) fn attributed(principal: &Principal, headers: &HeaderMap, batch: Batc
     }
 }
 
-/// Reads the idempotency key.
-fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+/// Reads the header `Idempotency-Key`.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Option<String> {
     // The engine refuses what is not printable, the replacement character included.
     let key = headers.get("idempotency-key")?;
     Some(String::from_utf8_lossy(key.as_bytes()).into_owned())

@@ -1,5 +1,7 @@
 //! Detects the kind of a document: its first bytes take precedence over its header.
 
+use memchr::memmem::find;
+
 use crate::core::verdict::{DocumentKind, Response};
 
 /// Beginnings of a page: the tags by which browsers detect HTML, and the other common ones of fragments.
@@ -122,10 +124,6 @@ fn is_pdf(body: &[u8]) -> bool {
     let Some(at) = find(head, b"%PDF-") else { return false };
     let behind = &body[at..body.len().min(at + PDF_START_BYTES)];
     find(behind, b" obj").is_some() && !starts_as_page(body)
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    memchr::memmem::find(text, wanted)
 }
 
 /// Returns `true` if the body begins as a whole HTML document. Texts such as Markdown may begin with other tags.

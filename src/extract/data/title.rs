@@ -32,7 +32,7 @@ pub(super) fn heading(doc: &Doc<'_>, title: &str) -> Option<Id> {
     let all: Vec<Id> = (0..doc.len()).filter(fits).take(MAX_HEADINGS).collect();
     let title = title.to_lowercase();
     let titled = |it: &Id| {
-        let text = doc.folded_text(*it).to_lowercase();
+        let text = doc.lower_text(*it);
         let Some(at) = title.find(&text).filter(|_| text.len() >= SHORTEST) else { return false };
         // One word inside a title is a coincidence, unless it is a part of its own.
         let begins = at == 0 || title[..at].trim_end().ends_with(BETWEEN);

@@ -135,7 +135,6 @@ impl Flow {
                 && node.linked * MOSTLY_LINKED < node.text * NAMED_LINKED
                 && !matches!(node.tag, Tag::Li | Tag::Td | Tag::Th)
         };
-        // By node: whether it is a paragraph, and how many paragraphs and sections stand in it.
         let mut nodes = vec![FlowNode::default(); end - begin];
         for at in begin + 1..end {
             if is_paragraph(at) {
@@ -156,9 +155,7 @@ impl Flow {
             let node = doc.node(at);
             let (own, around) = (&nodes[at - begin], &nodes[node.parent - begin]);
             let beside = around.paragraphs > u32::from(own.is_paragraph)
-                || around.sections > 1
-                    && node.tag == Tag::Section
-                    && around.sections > u32::from(is_section(at, own)) + 1;
+                || node.tag == Tag::Section && around.sections > u32::from(is_section(at, own)) + 1;
             flow[at] = flow[node.parent] || beside;
         }
         Self(flow)

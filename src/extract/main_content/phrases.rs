@@ -55,13 +55,12 @@ pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>, flow: &Flow) {
         let may_refer =
             node.linked * 100 >= node.text * REFERRED && node.text - node.linked < UNLINKED;
         let is_pressed = is_pressed(doc, line);
-        if !may_refer && !is_pressed && !is_linked_title(doc, line) {
+        let is_title = is_linked_title(doc, line);
+        if !may_refer && !is_pressed && !is_title {
             continue;
         }
         let text = doc.lower_text(line);
-        let refers =
-            may_refer && (!is_sentence(&text) || node.linked >= node.text) && refers(&text);
-        if is_linked_title(doc, line) {
+        if is_title {
             // "Related: ..." between two paragraphs.
             let label =
                 text.split(':').next().filter(|it| it.len() < LABEL && it.len() < text.len());
@@ -70,7 +69,7 @@ pub(super) fn drop_invitations(selection: &mut Selection<'_, '_>, flow: &Flow) {
             }
             continue;
         }
-        if refers {
+        if may_refer && (!is_sentence(&text) || node.linked >= node.text) && refers(&text) {
             selection.drop_node(line, DropRule::Invitation);
             continue;
         }
@@ -98,8 +97,8 @@ fn is_linked_title(doc: &Doc<'_>, id: Id) -> bool {
 fn is_pressed(doc: &Doc<'_>, id: Id) -> bool {
     let node = doc.node(id);
     let is_file = |it: Id| doc.attr(it, "href").is_some_and(leads_to_file);
-    let loads = (id..node.end).any(|it| doc.tag(it) == Tag::A && is_file(it));
-    (node.linked >= node.text || doc.attr(id, "role") == Some("button")) && !loads
+    let loads = || (id..node.end).any(|it| doc.tag(it) == Tag::A && is_file(it));
+    (node.linked >= node.text || doc.attr(id, "role") == Some("button")) && !loads()
 }
 
 /// Returns `true` if an address is that of a document to download.

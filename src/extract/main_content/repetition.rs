@@ -118,9 +118,6 @@ pub(super) fn drop_details(
 /// repeats once. Removes their captions from `lines`.
 pub(super) fn drop_galleries(selection: &mut Selection<'_, '_>, lines: &mut Vec<TextLine>) {
     let doc = selection.doc;
-    if !has_image(doc, selection.root) {
-        return;
-    }
     let captions = Captions::of(lines);
     if captions.all.is_empty() {
         return;

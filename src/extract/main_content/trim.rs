@@ -92,11 +92,11 @@ pub(super) fn without_boilerplate<'d, 'a>(
     drop_lone_links(&mut selection, &flow, kind);
     phrases::drop_invitations(&mut selection, &flow);
     let has_details = facts.author.is_some() || facts.published_at.is_some();
-    let is_other = kind == PageKind::Other;
+    // Galleries are looked for in all lines, notes only at the end.
+    let may_have_galleries = kind == PageKind::Other && has_image(doc, root);
     let mut lines = match () {
-        // Galleries are looked for in all lines, notes only at the end.
-        () if has_details || is_other && has_image(doc, root) => repetition::lines_of(&selection),
-        () if is_other => repetition::last_lines_of(&selection),
+        () if has_details || may_have_galleries => repetition::lines_of(&selection),
+        () if kind == PageKind::Other => repetition::last_lines_of(&selection),
         () => Vec::new(),
     };
     repetition::drop_details(&mut selection, &mut lines, facts);
@@ -107,7 +107,9 @@ pub(super) fn without_boilerplate<'d, 'a>(
             repetition::drop_labels(&mut selection);
         }
         PageKind::Other => {
-            repetition::drop_galleries(&mut selection, &mut lines);
+            if may_have_galleries {
+                repetition::drop_galleries(&mut selection, &mut lines);
+            }
             ending::drop_notes(&mut selection, &lines, facts);
         }
     }
@@ -389,7 +391,7 @@ fn asks_consent(doc: &Doc<'_>, id: Id, total: usize) -> bool {
         && !has_heading(doc, id);
     is_edge
         && (id..node.end).any(|it| matches!(doc.tag(it), Tag::Button | Tag::Input))
-        && doc.folded_text(id).to_lowercase().contains("cookie")
+        && doc.lower_text(id).contains("cookie")
 }
 
 /// Returns `true` if a label belongs to a control. The label of a checkbox that unfolds the part behind it is

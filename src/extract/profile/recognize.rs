@@ -77,7 +77,7 @@ fn is_position(page: &PageIndex<'_, '_>) -> bool {
     let concept = |it: &str| {
         page.labels().iter().any(|label| !label.is_name && label.words.concept() == Some(it))
     };
-    let title = page.heading.map(|it| page.doc.folded_text(it).to_lowercase()).unwrap_or_default();
+    let title = page.heading.map(|it| page.doc.lower_text(it)).unwrap_or_default();
     let genders = ["(m/", "(w/", "(f/", "(h/", "(all genders", "(d/", "m/w/d", "m/f/d", "h/f"];
     let text = json!({ "type": "string" });
     let signs = [

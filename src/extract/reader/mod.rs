@@ -23,6 +23,8 @@ mod tables;
 mod tags;
 mod text;
 
+pub(crate) use tags::ends_name;
+
 use crate::extract::reader::formatting::Entry;
 use crate::extract::reader::names::Name;
 use crate::extract::reader::page::{Attributes, Span};

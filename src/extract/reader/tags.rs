@@ -5,12 +5,21 @@ use crate::extract::reader::names::Name;
 use crate::extract::reader::page::{Attributes, Page, Span};
 use crate::extract::reader::references::Place;
 
-/// Bytes of the longest name in [`Name`].
-const LONGEST_NAME: usize = 10;
-
-fn ends_name(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || byte == b'/' || byte == b'>'
+/// Returns `true` for a byte that ends the name of a tag.
+#[inline]
+pub(crate) fn ends_name(byte: u8) -> bool {
+    ENDS_NAME[usize::from(byte)]
 }
+
+static ENDS_NAME: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        ends[byte as usize] = byte.is_ascii_whitespace() || byte == b'>' || byte == b'/';
+        byte += 1;
+    }
+    ends
+};
 
 /// The name of a tag as it was read.
 pub(super) struct TagName {
@@ -29,16 +38,8 @@ pub(super) fn name(page: &mut Page<'_>, begin: usize) -> TagName {
     if !source.iter().any(u8::is_ascii_uppercase) {
         return TagName { name: Name::of(source), text: Span::of(begin, end), end };
     }
-    let mut buffer = [0; LONGEST_NAME];
-    let name = match buffer.get_mut(..length) {
-        Some(lower) => {
-            lower.copy_from_slice(source);
-            lower.make_ascii_lowercase();
-            Name::of(lower)
-        }
-        None => Name::Other,
-    };
-    TagName { name, text: lower_case(page, begin, end), end }
+    let text = lower_case(page, begin, end);
+    TagName { name: Name::of(page.text(text).as_bytes()), text, end }
 }
 
 /// Returns a part of the source in lower case.

@@ -158,9 +158,7 @@ impl Reader<'_> {
             let behind = at + 2 + wanted.len();
             let is_end = bytes.get(at + 1) == Some(&b'/')
                 && bytes.get(at + 2..behind).is_some_and(|it| it.eq_ignore_ascii_case(wanted))
-                && bytes
-                    .get(behind)
-                    .is_some_and(|it| it.is_ascii_whitespace() || matches!(it, b'/' | b'>'));
+                && bytes.get(behind).is_some_and(|it| tags::ends_name(*it));
             if is_end {
                 let end = tags::end(&mut self.page, behind);
                 return (at, end.unwrap_or(self.page.source.len()));

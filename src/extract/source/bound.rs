@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::extract::reader::comment_end;
+use crate::extract::reader::{comment_end, ends_name};
 use crate::extract::source::element_kinds::Kinds;
 use crate::extract::source::formula;
 
@@ -284,11 +284,8 @@ impl<'a> BoundingPass<'a> {
                 continue;
             }
             let after = self.source.get(at + 2..).unwrap_or_default();
-            let ends = |it: &str| {
-                it.starts_with(|it: char| it.is_ascii_whitespace() || it == '>' || it == '/')
-            };
             if after.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name))
-                && after.get(name.len()..).is_some_and(ends)
+                && after.as_bytes().get(name.len()).is_some_and(|it| ends_name(*it))
             {
                 return at;
             }
@@ -302,20 +299,9 @@ fn name(rest: &str) -> &str {
     if !rest.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) {
         return "";
     }
-    let end = rest.bytes().position(|it| ENDS_NAME[usize::from(it)]);
+    let end = rest.bytes().position(ends_name);
     rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
 }
-
-/// The bytes that end the name of a tag.
-static ENDS_NAME: [bool; 256] = {
-    let mut ends = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        ends[byte as usize] = byte.is_ascii_whitespace() || byte == b'>' || byte == b'/';
-        byte += 1;
-    }
-    ends
-};
 
 /// Finds `wanted` at or behind `from`.
 fn find_ignoring_case(source: &str, from: usize, wanted: &str) -> Option<usize> {
@@ -351,7 +337,7 @@ fn tag(rest: &str) -> (usize, usize) {
     // Past `<` or `</`; the tag's own name ends like an attribute's, but takes no `=`.
     let bytes = rest.as_bytes();
     let mut at = 2;
-    while bytes.get(at).is_some_and(|it| !ENDS_NAME[usize::from(*it)]) {
+    while bytes.get(at).is_some_and(|it| !ends_name(*it)) {
         at += 1;
     }
     while let Some(&byte) = bytes.get(at) {

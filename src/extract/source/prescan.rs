@@ -1,6 +1,7 @@
 //! Reads the encoding that a page declares in its first bytes, by the algorithm of the HTML standard.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use memchr::memmem::find;
 
 /// Returns the encoding that a `meta` element or an XML declaration names.
 pub(crate) fn encoding(head: &[u8]) -> Option<&'static Encoding> {
@@ -41,10 +42,6 @@ fn declared(head: &[u8]) -> Option<&'static Encoding> {
     let quote = *value.first().filter(|it| matches!(it, b'"' | b'\''))?;
     let value = value.get(1..)?;
     Some(as_read(Encoding::for_label(value.split(|it| *it == quote).next()?)?))
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|it| it == wanted)
 }
 
 fn is_meta(rest: &[u8]) -> bool {

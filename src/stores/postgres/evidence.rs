@@ -22,12 +22,11 @@ pub(super) enum Evidence {
 impl Evidence {
     /// Weighs the rows that the commit named, as they are now: key, version and record.
     pub(super) fn of(columns: &Columns, rows: &[Row]) -> Self {
-        let found: HashMap<Vec<u8>, (i64, Vec<u8>)> =
+        let found: HashMap<&[u8], (i64, &[u8])> =
             rows.iter().map(|it| (it.get(0), (it.get(1), it.get(2)))).collect();
-        let each = columns.writes().map(|(key, expected, body)| {
-            let found = found.get(key).map(|(version, body)| (*version, body.as_slice()));
-            Self::of_one(expected, body, found)
-        });
+        let each = columns.writes();
+        let each =
+            each.map(|(key, expected, body)| Self::of_one(expected, body, found.get(key).copied()));
         each.fold(Self::None, Self::and)
     }
 

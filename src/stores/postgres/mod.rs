@@ -25,7 +25,6 @@ mod statements;
 mod tls;
 mod writer;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -51,7 +50,7 @@ use link::Session;
 use listen::{WakeUps, Wakes};
 use locked::Outcome;
 use reader::Readers;
-use row::millis;
+use row::{in_order, millis};
 use statements::Statements;
 use writer::{Changes, Writer};
 
@@ -173,10 +172,8 @@ impl Store for Postgres {
             let keys: Vec<_> = keys.iter().map(Key::to_bytes).collect();
             let params = [(&keys as _, Type::BYTEA_ARRAY)];
             let rows = self.readers.query(&self.statements.load, &params).await?;
-            let (found, values): (Vec<Vec<u8>>, _) =
-                rows.iter().map(|it| (it.get::<_, Vec<u8>>(0), it.get::<_, Vec<u8>>(1))).unzip();
-            let found: HashMap<_, _> = found.into_iter().zip(decoded(values).await?).collect();
-            Ok(keys.iter().map(|it| found.get(it).cloned()).collect())
+            let are_many = rows.len() > DECODED_AT_ONCE;
+            blocking_if_long(are_many, STORE, move || in_order(&keys, &rows)).await
         })
     }
 

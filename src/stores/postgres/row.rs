@@ -28,7 +28,7 @@ fn slot(record: &Record) -> i16 {
     i16::try_from(record.slot().number()).unwrap_or_default()
 }
 
-/// Decodes the records of rows of a key and a body each, in the order of their keys' list.
+/// Decodes rows of a key and a body each, and returns the records in the order of `keys`.
 pub(super) fn in_order(
     keys: &[Vec<u8>],
     rows: &[Row],
@@ -102,15 +102,10 @@ impl Columns {
         &self.keys
     }
 
-    /// Returns the key of each write, the version that it replaces, and the encoded record, which a removal lacks.
-    pub(super) fn writes(&self) -> impl Iterator<Item = (&Vec<u8>, Option<i64>, Option<&[u8]>)> {
-        let bodies = self.bodies.iter().map(Option::as_deref);
-        let versions = self.expected.iter().copied();
-        self.keys
-            .iter()
-            .zip(versions)
-            .zip(bodies)
-            .map(|((key, expected), body)| (key, expected, body))
+    /// Returns the key of each write, the version that it replaces, and the encoded record (`None` for a removal).
+    pub(super) fn writes(&self) -> impl Iterator<Item = (&[u8], Option<i64>, Option<&[u8]>)> {
+        let rows = self.keys.iter().zip(&self.expected).zip(&self.bodies);
+        rows.map(|((key, expected), body)| (key.as_slice(), *expected, body.as_deref()))
     }
 
     /// Returns the parameters of the statement that writes them.

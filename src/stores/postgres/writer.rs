@@ -18,7 +18,7 @@ use crate::ports::store::{StoreError, Versioned, Write, has_duplicate_keys};
 
 use super::STORE;
 use super::config::Target;
-use super::error::{Failure, ended, reason, unavailable};
+use super::error::{Failure, ended, reason};
 use super::evidence::Evidence;
 use super::link::{Link, PATIENCE, Session};
 use super::locked::{Locked, Locking, Outcome};
@@ -47,9 +47,11 @@ impl Changes {
         if has_duplicate_keys(writes) {
             return Err(StoreError::Conflict);
         }
-        let changes =
-            || Ok(Self { columns: Columns::of(writes)?, relaxed: writes.iter().all(is_relaxed) });
-        (!writes.is_empty()).then(changes).transpose()
+        if writes.is_empty() {
+            return Ok(None);
+        }
+        let relaxed = writes.iter().all(is_relaxed);
+        Ok(Some(Self { columns: Columns::of(writes)?, relaxed }))
     }
 }
 
@@ -193,13 +195,10 @@ impl Committer {
             let session = self.link.session(pending.deadline).await?;
             match self.attempt(&session, &pending.changes).await {
                 Ok(()) => return Ok(()),
-                Err(Setback::NotWritten(Failure::Lost(why))) => {
-                    session.abandon();
-                    if Instant::now() >= pending.deadline {
-                        return Err(unavailable(why));
-                    }
+                Err(Setback::NotWritten(Failure::Conflict)) => return Err(StoreError::Conflict),
+                Err(Setback::NotWritten(failure)) => {
+                    session.may_retry(failure, pending.deadline)?;
                 }
-                Err(Setback::NotWritten(failure)) => return Err(failure.into_store_error()),
                 Err(Setback::Unknown { transaction, why }) => {
                     if self.was_committed(&session, &pending.changes, &transaction, &why).await? {
                         return Ok(());

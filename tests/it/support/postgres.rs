@@ -64,7 +64,8 @@ fn shared() -> &'static Path {
         .0
 }
 
-fn url(server: &Path, schema: &str) -> String {
+/// Returns the URL of a schema on the server in this directory.
+pub(crate) fn url(server: &Path, schema: &str) -> String {
     let host = server.display().to_string().replace('/', "%2F");
     format!("postgres://rungs@{host}/postgres?schema={schema}")
 }
@@ -171,8 +172,10 @@ impl Pooler {
         let dir = PathBuf::from(format!("{}.{mode}", server.display()));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres.sh");
         let child = Command::new("bash").arg(script).arg("pool").arg(server).arg(mode).spawn();
-        let pooler = Self { child: child.expect("bash runs"), dir };
+        let mut pooler = Self { child: child.expect("bash runs"), dir };
         while !pooler.dir.join(".s.PGSQL.6432").exists() {
+            let ended = pooler.child.try_wait().expect("a child");
+            assert!(ended.is_none(), "the pooler ended: {ended:?}");
             std::thread::yield_now();
         }
         pooler

@@ -20,7 +20,7 @@ use rungs::testkit::store::Scratch;
 use serde_json::{Value, json};
 
 use crate::books::Told;
-use crate::postgres::{Server, block_on, client};
+use crate::postgres::{Server, block_on, client, url};
 use crate::world::{SitePage, World};
 use crate::{Dice, Figures, PATIENCE, SaidOnFailure, Seen, number};
 
@@ -336,11 +336,6 @@ impl<'a> Fleet<'a> {
         let end = if dice.roll(2) == 0 { Member::end } else { Member::kill };
         self.workers.into_iter().chain(self.api).for_each(end);
     }
-}
-
-fn url(dir: &std::path::Path, schema: &str) -> String {
-    let host = dir.display().to_string().replace('/', "%2F");
-    format!("postgres://rungs@{host}/postgres?schema={schema}")
 }
 
 /// The settings file of all processes.

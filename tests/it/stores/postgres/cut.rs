@@ -96,10 +96,10 @@ fn forward(mut client: UnixStream, server: &Path, cut: Cut, left: &AtomicUsize) 
 }
 
 /// Starts a proxy before the server that the URL names, and returns it with the URL of the same database through it.
-fn through(url: &str, proxy: impl FnOnce(&Path) -> Proxy) -> (Proxy, String) {
+fn through(url: &str, cut: Cut) -> (Proxy, String) {
     let (start, rest) = url.split_once('@').expect("a user");
     let (host, rest) = rest.split_once('/').expect("a database");
-    let proxy = proxy(Path::new(&host.replace("%2F", "/")));
+    let proxy = Proxy::start(Path::new(&host.replace("%2F", "/")), cut);
     let host = proxy.dir.display().to_string().replace('/', "%2F");
     let url = format!("{start}@{host}/{rest}");
     (proxy, url)
@@ -116,7 +116,7 @@ async fn next_number(client: &tokio_postgres::Client) -> u64 {
 #[test]
 fn a_commit_lost_in_a_crash_is_not_taken_for_one_with_its_number() {
     let server = Server::start();
-    let (proxy, url) = through(&server.url(), |dir| Proxy::start(dir, Cut::Held));
+    let (proxy, url) = through(&server.url(), Cut::Held);
     let store = open(&url);
     let account = |granted| Record::Account(sample::account("a", granted));
     let lost = block_on(async {
@@ -154,7 +154,7 @@ fn a_commit_lost_in_a_crash_is_not_taken_for_one_with_its_number() {
 #[test]
 fn a_commit_whose_response_was_lost_is_looked_up() {
     for cut in [Cut::Before, Cut::After] {
-        let (proxy, url) = through(&new_url(), |dir| Proxy::start(dir, cut));
+        let (proxy, url) = through(&new_url(), cut);
         let store = open(&url);
         let account = |granted| Record::Account(sample::account("a", granted));
 

@@ -1,17 +1,10 @@
 //! Errors name their remedies.
 
-use std::error::Error as _;
 use std::fs;
-
-use rungs::stores::Postgres;
 
 use crate::support::postgres::{Server, block_on, client, new_url, open};
 
-/// Returns the reason for which a URL cannot be opened.
-fn why(url: &str) -> String {
-    let refused = block_on(Postgres::connect(url)).expect_err("refused");
-    refused.source().expect("the cause").to_string()
-}
+use super::why;
 
 #[test]
 fn a_server_that_cannot_be_used_is_refused_with_a_remedy() {

@@ -9,15 +9,23 @@ mod lost;
 mod network;
 mod plans;
 
+use std::error::Error as _;
 use std::sync::Arc;
 
+use rungs::stores::Postgres;
 use rungs::testkit::must_pass;
 use rungs::testkit::store::{CHECKS, check_all_shared};
 
-use crate::support::postgres::{connected, new_url, open};
+use crate::support::postgres::{block_on, connected, new_url, open};
 
 /// The tests among which the checks of the kit are divided: one each would start many processes.
 const PARTS: usize = 4;
+
+/// Returns the reason for which a URL cannot be opened.
+fn why(url: &str) -> String {
+    let refused = block_on(Postgres::connect(url)).expect_err("refused");
+    refused.source().expect("the cause").to_string()
+}
 
 fn pass(part: usize) {
     for &(name, check) in CHECKS.iter().skip(part).step_by(PARTS) {

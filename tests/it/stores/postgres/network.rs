@@ -1,21 +1,15 @@
 //! Between the store and the server: TLS, and a pooler.
 
-use std::error::Error as _;
 use std::fs;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rungs::core::record::{Queue, Record};
 use rungs::ports::store::Store;
-use rungs::stores::Postgres;
 use rungs::testkit::store::{put, sample};
 
 use crate::support::postgres::{Pooler, Server, block_on, open};
 
-/// Returns the reason for which a URL cannot be opened.
-fn why(url: &str) -> String {
-    let refused = block_on(Postgres::connect(url)).expect_err("refused");
-    refused.source().expect("the cause").to_string()
-}
+use super::why;
 
 /// An authority, and a certificate of it for `localhost` with its key, as PEM.
 fn certificates() -> (String, String) {

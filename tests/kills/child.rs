@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rungs::core::backoff::Backoff;
 use rungs::core::batch::{BatchStatus, NotificationState};
 use rungs::core::id::AccountId;
-use rungs::core::request::Item;
 use rungs::core::time::Timestamp;
 use rungs::engine::Pacing;
 use rungs::fetch::Http;
@@ -19,7 +18,7 @@ use rungs::stores::{Journal, Sled};
 use rungs::webhook::Webhooks;
 use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Settings};
 
-use crate::world::SitePage;
+use crate::world::{page_urls, turn_of};
 
 /// The variable that makes a process a child and contains its plan.
 pub(crate) const PLAN: &str = "RUNGS_KILL_CHILD";
@@ -109,11 +108,10 @@ impl Plan {
     /// The batch of this key, the same in every process.
     fn batch(&self, key: &str) -> Batch {
         let (site, receiver) = &self.world;
-        let turn = key.bytes().map(usize::from).sum::<usize>();
-        let pages = SitePage::ALL.iter().cycle().skip(turn % 5).take(3 + turn % 4).enumerate();
-        let urls = pages.map(|(at, (_, name))| Item::get(format!("{site}/{name}/t{key}-{at}x")));
+        let turn = turn_of(key);
+        let urls = page_urls(key, 3 + turn % 4, |_| site.clone());
         let account = AccountId::new(ACCOUNTS[turn % 3]).expect("a valid name");
-        let batch = Batch::new(urls.collect::<Vec<_>>()).account(account).idempotency_key(key);
+        let batch = Batch::new(urls).account(account).idempotency_key(key);
         if turn % 4 == 3 { batch } else { batch.webhook(format!("{receiver}/{key}")) }
     }
 

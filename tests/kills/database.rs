@@ -43,18 +43,23 @@ pub(crate) fn inflict<'scope>(
         thread::sleep(delay);
         match fault {
             Fault::None => {}
-            Fault::Disconnected => block_on(async {
-                let client = client(&server.url()).await;
-                let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-                           WHERE application_name = 'rungs'";
-                client.batch_execute(end).await.expect("a superuser may");
-            }),
+            Fault::Disconnected => disconnect(server),
             Fault::Crashed => {
                 server.stop("immediate");
                 server.start_again();
             }
         }
     })
+}
+
+/// Closes all connections of the processes.
+pub(crate) fn disconnect(server: &Server) {
+    block_on(async {
+        let client = client(&server.url()).await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE application_name = 'rungs'";
+        client.batch_execute(end).await.expect("a superuser may");
+    });
 }
 
 /// Releases the leases of the processes that were killed, which would expire within 30 seconds.

@@ -51,8 +51,7 @@ fn kills_lose_no_batch_and_double_no_charge() {
         return child::run(&plan);
     }
     let kills = number("RUNGS_KILLS").map_or(KILLS, |it| u32::try_from(it).expect("fewer kills"));
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let seed = number("RUNGS_KILL_SEED").unwrap_or_else(|| u64::from(since_1970.subsec_nanos()));
+    let seed = seed();
     let _seed = SaidOnFailure(seed);
     let mut dice = Dice(seed);
     let mut figures = Figures::default();
@@ -80,8 +79,7 @@ fn kills_and_crashes_of_a_database_lose_no_batch_and_double_no_charge() {
 
     let kills = number("RUNGS_KILLS");
     let kills = kills.map_or(DATABASE_KILLS, |it| u32::try_from(it).expect("fewer kills"));
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let seed = number("RUNGS_KILL_SEED").unwrap_or_else(|| u64::from(since_1970.subsec_nanos()));
+    let seed = seed();
     let _shown = SaidOnFailure(seed);
     let (mut dice, mut figures, began) = (Dice(seed), Figures::default(), Instant::now());
     let mut faults = BTreeMap::<Fault, u32>::new();
@@ -151,6 +149,12 @@ fn live(store: &str, kills: u32, dice: &mut Dice, figures: &mut Figures) {
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok().map(|it| it.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// Returns the seed of a run: `RUNGS_KILL_SEED`, or another one each time.
+fn seed() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    number("RUNGS_KILL_SEED").unwrap_or_else(|| u64::from(since_1970.subsec_nanos()))
 }
 
 struct SaidOnFailure(u64);

@@ -42,6 +42,17 @@ impl SitePage {
     }
 }
 
+/// Returns a number that decides what the batch of this key contains, the same in every process.
+pub(crate) fn turn_of(key: &str) -> usize {
+    key.bytes().map(usize::from).sum()
+}
+
+/// Returns the URLs of `count` pages for the batch of this key. `site` returns the URL of the site of each.
+pub(crate) fn page_urls(key: &str, count: usize, site: impl Fn(usize) -> String) -> Vec<String> {
+    let pages = SitePage::ALL.iter().cycle().skip(turn_of(key) % 5).take(count).enumerate();
+    pages.map(|(at, (_, name))| format!("{}/{name}/t{key}-{at}x", site(at))).collect()
+}
+
 fn answer(request: &SiteRequest) -> SiteResponse {
     let (page, token) = SitePage::of(&request.path);
     let body = SiteResponse::html(format!(
@@ -112,12 +123,12 @@ impl World {
         (self.site(0), self.receiver(0))
     }
 
-    /// Returns the URL of a site; its number is counted round.
+    /// Returns the URL of a site. Numbers beyond the last site start again at the first.
     pub(crate) fn site(&self, number: usize) -> String {
         self.sites[number % self.sites.len()].url("")
     }
 
-    /// Returns the URL of a receiver; its number is counted round.
+    /// Returns the URL of a receiver. Numbers beyond the last receiver start again at the first.
     pub(crate) fn receiver(&self, number: usize) -> String {
         self.receivers[number % self.receivers.len()].url("")
     }

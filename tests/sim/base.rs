@@ -10,8 +10,9 @@ use rungs::core::id::BatchId;
 use rungs::core::job::BodyRef;
 use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::time::Timestamp;
-use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
-use rungs::stores::Memory;
+use rungs::ports::BoxFuture;
+use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
+use rungs::stores::{Journal, Memory};
 
 use crate::disk::Disk;
 use crate::plan::StoreKind;
@@ -90,9 +91,13 @@ impl Base {
     }
 
     /// Checks that the journal answers like the memory store.
-    fn beside<T: PartialEq + Debug>(&self, expected: &T, ask: impl FnOnce(&Disk) -> T) {
+    fn beside<T: PartialEq + Debug>(
+        &self,
+        expected: &T,
+        call: impl FnOnce(&Journal) -> BoxFuture<'_, Result<T, StoreError>>,
+    ) {
         if let Some(disk) = &self.disk {
-            let found = ask(disk);
+            let found = disk.call(call);
             if found != *expected {
                 let what = format!("journal: it has {found:?} instead of {expected:?}");
                 self.mismatch.borrow_mut().get_or_insert(what);
@@ -107,7 +112,10 @@ impl Base {
 
     pub(crate) fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
         let done = at_once(self.live.commit(writes.clone()));
-        self.beside(&done.is_ok(), |it| it.commit(writes.clone()).is_ok());
+        self.beside(&done.is_ok(), |journal| {
+            let beside = journal.commit(writes.clone());
+            Box::pin(async move { Ok(beside.await.is_ok()) })
+        });
         done?;
         self.log(writes);
         Ok(())
@@ -154,7 +162,7 @@ impl Base {
     pub(crate) fn put_body(&mut self, batch: BatchId, bytes: Vec<u8>) -> BodyRef {
         self.bodies_put += 1;
         let (name, end) = match &self.disk {
-            Some(disk) => (disk.put_body(batch, bytes.clone()).0, disk.end()),
+            Some(disk) => (disk.call(|it| Bodies::put(it, batch, bytes.clone())).0, disk.end()),
             None => (format!("{batch}:{}", self.bodies_put), 0),
         };
         let flushed = self.kind != StoreKind::Forgetful;
@@ -170,36 +178,35 @@ impl Base {
 
     pub(crate) fn body(&self, body: &BodyRef) -> Option<Vec<u8>> {
         let found = self.bodies.get(&body.0).map(|it| it.bytes.clone());
-        self.beside(&found, |it| it.body(body));
+        self.beside(&found, |it| Bodies::get(it, body.clone()));
         found
     }
 
     pub(crate) fn remove_bodies(&mut self, batch: BatchId) {
         self.bodies.retain(|_, it| it.batch != batch);
         if let Some(disk) = &self.disk {
-            disk.remove_bodies(batch);
+            disk.call(|it| Bodies::remove(it, batch));
             self.removed_at = disk.end();
         }
     }
 
     /// Reopens a forgetful disk after its one process died: only a prefix of the unflushed commits may have reached it,
-    /// and the leases of the dead process are released. Returns the number of lost commits.
+    /// and the leases of the dead process are released. [`Base::everything`] compares the outcome with the journal.
     pub(crate) fn reopen(&mut self, now: Timestamp, rng: &mut Rng) -> Reopened {
-        let (written, end) = (self.log.len(), self.disk.as_ref().map(Disk::end));
-        let mut log_was_cut = false;
-        let kept = match &mut self.disk {
+        let written = self.log.len();
+        let (kept, log_was_cut) = match &mut self.disk {
             None => {
-                let kept = self.flushed + rng.place(self.log.len() - self.flushed + 1);
+                let kept = self.flushed + rng.place(written - self.flushed + 1);
                 self.bodies.retain(|_, it| it.flushed || rng.chance(50));
-                kept
+                (kept, false)
             }
             Some(disk) => {
                 let flushed = self.bodies.values().filter(|it| it.flushed).map(|it| it.end);
                 let least = flushed.max().unwrap_or_default().max(self.removed_at);
+                let end = disk.end();
                 let (kept, cut) = disk.crash(self.flushed, least, now, rng);
-                log_was_cut = end.is_some_and(|it| cut < it);
                 self.bodies.retain(|_, it| it.end <= cut);
-                kept
+                (kept, cut < end)
             }
         };
         self.log.truncate(kept);
@@ -209,10 +216,6 @@ impl Base {
         }
         self.release(now);
         self.flushed = self.log.len();
-        if self.disk.is_some() {
-            // It compares every record and version.
-            self.everything();
-        }
         Reopened { lost: written - kept, log_was_cut }
     }
 

@@ -7,11 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use rungs::core::id::BatchId;
-use rungs::core::job::BodyRef;
-use rungs::core::record::{Claim, Key, Queue};
 use rungs::core::time::Timestamp;
-use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
+use rungs::ports::BoxFuture;
+use rungs::ports::store::StoreError;
 use rungs::stores::Journal;
 use tempfile::TempDir;
 
@@ -81,7 +79,7 @@ impl Disk {
         self.scratch.path().join("acknowledged")
     }
 
-    /// The log has one commit more.
+    /// Adds the point after the commit that the log has gained.
     pub(crate) fn committed(&mut self) {
         let mark = fs::read(self.mark()).expect("readable");
         self.points.push(Point { end: self.end(), mark });
@@ -92,36 +90,12 @@ impl Disk {
         self.journal().log_bytes()
     }
 
-    pub(crate) fn load(&self, keys: Vec<Key>) -> Vec<Option<Versioned>> {
-        wait(self.journal().load(keys)).expect("the disk works")
-    }
-
-    pub(crate) fn list(&self, list: ListQuery) -> Vec<Versioned> {
-        wait(self.journal().list(list)).expect("the disk works")
-    }
-
-    pub(crate) fn due(&self, queue: Queue, from: Timestamp) -> Option<Timestamp> {
-        wait(self.journal().due(queue, from)).expect("the disk works")
-    }
-
-    pub(crate) fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        wait(self.journal().commit(writes))
-    }
-
-    pub(crate) fn claim(&self, claim: Claim) -> Vec<Versioned> {
-        wait(self.journal().claim(claim)).expect("the disk works")
-    }
-
-    pub(crate) fn put_body(&self, batch: BatchId, bytes: Vec<u8>) -> BodyRef {
-        wait(Bodies::put(self.journal(), batch, bytes)).expect("the disk works")
-    }
-
-    pub(crate) fn body(&self, body: &BodyRef) -> Option<Vec<u8>> {
-        wait(Bodies::get(self.journal(), body.clone())).expect("the disk works")
-    }
-
-    pub(crate) fn remove_bodies(&self, batch: BatchId) {
-        wait(Bodies::remove(self.journal(), batch)).expect("the disk works");
+    /// Makes one call of the journal and waits for its end.
+    pub(crate) fn call<T>(
+        &self,
+        call: impl FnOnce(&Journal) -> BoxFuture<'_, Result<T, StoreError>>,
+    ) -> T {
+        wait(call(self.journal())).expect("the disk works")
     }
 
     /// Cuts the log somewhere behind what was on disk, `flushed` commits and `least` bytes, and opens it again. Returns

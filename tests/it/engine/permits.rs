@@ -1,19 +1,19 @@
 //! Permits: they are held while a site is at work, and neither while a page is read nor while jobs are claimed.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use rungs::core::record::{Claim, Key, Queue};
+use rungs::core::record::{Claim, Queue};
 use rungs::core::tier::Tier;
-use rungs::core::time::Timestamp;
 use rungs::engine::{Pacing, Settings};
 use rungs::ports::BoxFuture;
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, fetcher_fn};
-use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
+use rungs::ports::store::{Store, StoreError, Versioned};
 use rungs::stores::Memory;
 use rungs::{Batch, Engine};
 
+use crate::support::delegate::delegate;
 use crate::support::paused::Paused;
 
 fn page() -> Fetched {
@@ -68,13 +68,7 @@ async fn a_site_gets_its_next_request_while_a_page_is_read() {
 struct SlowClaims(Memory);
 
 impl Store for SlowClaims {
-    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
-        self.0.load(keys)
-    }
-
-    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
-        self.0.list(list)
-    }
+    delegate!(0: load, list, commit, due, bodies);
 
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         Box::pin(async move {
@@ -83,22 +77,6 @@ impl Store for SlowClaims {
             }
             self.0.claim(claim).await
         })
-    }
-
-    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.0.commit(writes)
-    }
-
-    fn due(
-        &self,
-        queue: Queue,
-        from: Timestamp,
-    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        self.0.due(queue, from)
-    }
-
-    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
-        self.0.bodies()
     }
 }
 

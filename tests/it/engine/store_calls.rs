@@ -9,10 +9,11 @@ use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, fetcher_fn};
-use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
+use rungs::ports::store::{Store, StoreError, Versioned, Write};
 use rungs::stores::Memory;
 use rungs::{Batch, Engine};
 
+use crate::support::delegate::delegate;
 use crate::support::paused::Paused;
 
 /// A memory store that counts the calls that look for jobs.
@@ -34,13 +35,11 @@ impl Counting {
 }
 
 impl Store for Counting {
+    delegate!(inner: list, bodies);
+
     fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
         self.loads.fetch_add(1, Ordering::SeqCst);
         self.inner.load(keys)
-    }
-
-    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
-        self.inner.list(list)
     }
 
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
@@ -62,10 +61,6 @@ impl Store for Counting {
     ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
         self.count(queue);
         self.inner.due(queue, from)
-    }
-
-    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
-        self.inner.bodies()
     }
 }
 

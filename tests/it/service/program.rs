@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::http;
 use super::world::{Held, site};
 
-const SECRET: &str = "sk_live_0123456789abcdef";
+pub(crate) const SECRET: &str = "sk_live_0123456789abcdef";
 
 pub(crate) fn rungs(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rungs"));

@@ -5,11 +5,9 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::http;
-use super::program::{Serving, rungs, text};
+use super::program::{SECRET, Serving, rungs, text};
 use super::world::site;
 use crate::support::postgres::new_url;
-
-const KEY: &str = "sk_live_0123456789abcdef";
 
 fn status(serving: &Serving, path: &str) -> u16 {
     http::send(serving.addr, "GET", path, &[], b"").status
@@ -18,7 +16,7 @@ fn status(serving: &Serving, path: &str) -> u16 {
 #[test]
 fn a_worker_fetches_what_an_api_server_accepts() {
     let (site, url) = (site(), new_url());
-    let api = Serving::start(&["--store", &url, "--role", "api", "--api-key", KEY]);
+    let api = Serving::start(&["--store", &url, "--role", "api", "--api-key", SECRET]);
     let pages: Vec<String> = (0..6).map(|it| site.url(&format!("/{it}"))).collect();
     let accepted = api.post("/api/v1/batch", &json!({ "urls": pages })).json();
     let path = format!("/api/v1/batch/{}", accepted["batch_id"].as_str().expect("an id"));

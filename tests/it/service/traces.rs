@@ -51,12 +51,11 @@ fn delivered(
     headers: &[(&str, &str)],
 ) -> (Option<String>, Option<String>) {
     let (receiver, inbox) = site(|_| SiteResponse::status(204));
-    let url = pages.url("/a");
-    let body = json!({ "url": url, "sync": false, "webhook_url": receiver.url("/hook") });
+    let (url, webhook_url) = (pages.url("/a"), receiver.url("/hook"));
     let body = if path.ends_with("batch") {
-        json!({ "urls": [url], "webhook_url": receiver.url("/hook") })
+        json!({ "urls": [url], "webhook_url": webhook_url })
     } else {
-        body
+        json!({ "url": url, "sync": false, "webhook_url": webhook_url })
     };
     let accepted = world.send("POST", path, headers, body.to_string().as_bytes());
     assert_eq!(accepted.status, 202, "{}", accepted.json());

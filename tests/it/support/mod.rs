@@ -1,6 +1,7 @@
 //! Parts that several modules test with.
 
 pub(crate) mod checks;
+pub(crate) mod delegate;
 pub(crate) mod failing;
 pub(crate) mod fetchers;
 pub(crate) mod paused;

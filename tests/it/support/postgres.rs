@@ -64,7 +64,7 @@ fn shared() -> &'static Path {
         .0
 }
 
-/// Returns the URL of a schema on the server in this directory.
+/// Returns the URL of a schema on the server whose socket is in this directory.
 pub(crate) fn url(server: &Path, schema: &str) -> String {
     let host = server.display().to_string().replace('/', "%2F");
     format!("postgres://rungs@{host}/postgres?schema={schema}")

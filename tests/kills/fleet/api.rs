@@ -27,7 +27,7 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Sends the request until there is a response that is none of 429 and 5xx.
+    /// Sends the request until the status of the response is neither 429 nor 5xx.
     pub(crate) fn answer(&self, address: &Address) -> (u16, Value) {
         let began = Instant::now();
         let mut last = None;
@@ -47,7 +47,7 @@ impl Request<'_> {
         let Self { method, path, headers, body } = self;
         let mut stream = TcpStream::connect(server).ok()?;
         stream.set_read_timeout(Some(RESPONSE_PATIENCE)).ok()?;
-        // In version 1.0 the end of the connection is that of the response.
+        // In HTTP/1.0 a response ends with its connection.
         let mut head = format!(
             "{method} {path} HTTP/1.0\r\nhost: {server}\r\ncontent-length: {}\r\n\
              content-type: application/json\r\n",

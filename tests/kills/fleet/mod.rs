@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rungs::core::id::AccountId;
 use rungs::service::ApiKey;
@@ -20,9 +20,10 @@ use rungs::testkit::store::Scratch;
 use serde_json::{Value, json};
 
 use crate::books::Told;
-use crate::postgres::{Server, block_on, client, url};
-use crate::world::{SitePage, World};
-use crate::{Dice, Figures, PATIENCE, SaidOnFailure, Seen, number};
+use crate::database::disconnect;
+use crate::postgres::{Server, url};
+use crate::world::{World, page_urls, turn_of};
+use crate::{Dice, Figures, PATIENCE, SaidOnFailure, Seen, number, seed};
 
 use api::{Address, Request};
 use member::{Member, Setup, faketime};
@@ -53,7 +54,7 @@ enum Fault {
     WorkersKilled,
     /// The API server is killed, and another one started.
     ApiKilled,
-    /// A worker stands still for longer than its leases and its heartbeat last, and continues.
+    /// A worker is suspended, often for longer than its leases and its heartbeat last, and continues.
     WorkerSuspended,
     /// A worker is asked to end, and another one started, as in an upgrade.
     WorkerReplaced,
@@ -90,8 +91,7 @@ impl Fault {
 #[test]
 fn faults_of_a_fleet_lose_no_job_and_double_no_charge() {
     let rounds = number("RUNGS_FLEET_ROUNDS").unwrap_or(Fault::ALL.len() as u64);
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let seed = number("RUNGS_KILL_SEED").unwrap_or_else(|| u64::from(since_1970.subsec_nanos()));
+    let seed = seed();
     let _shown = SaidOnFailure(seed);
     let (mut dice, mut figures, began) = (Dice(seed), Figures::default(), Instant::now());
     let (server, scratch) = (Server::start(), Scratch::new());
@@ -129,6 +129,7 @@ fn draw(faults: &mut BTreeMap<Fault, u32>, dice: &mut Dice) -> Fault {
     let count = |it: &Fault| faults.get(it).copied().unwrap_or_default();
     let least = all().map(|it| count(&it)).min().unwrap_or_default();
     let rare: Vec<_> = all().filter(|it| count(it) == least).collect();
+    assert!(!rare.is_empty(), "RUNGS_FLEET_FAULT names no fault: use one of {:?}", Fault::ALL);
     let fault = rare[dice.below(rare.len())];
     *faults.entry(fault).or_default() += 1;
     fault
@@ -224,13 +225,8 @@ impl<'a> Fleet<'a> {
         match fault {
             Fault::WorkerKilled => self.replace(one, 0, Member::kill),
             Fault::WorkersKilled => {
-                for worker in self.workers.drain(..) {
-                    worker.kill();
-                }
-                for _ in 0..WORKERS {
-                    let worker = self.start_worker(0);
-                    self.workers.push(worker);
-                }
+                self.workers.drain(..).for_each(Member::kill);
+                (0..WORKERS).for_each(|_| self.start_worker(0));
             }
             Fault::ApiKilled => {
                 self.api.take().expect("it runs").kill();
@@ -258,23 +254,20 @@ impl<'a> Fleet<'a> {
             }
             Fault::Disconnected => disconnect(self.server),
             Fault::Cut => self.proxy.cut(),
-            Fault::CommitsLost => {
-                self.proxy.cut_after_commits(1 + i64::try_from(dice.roll(4)).expect("few"));
-            }
+            Fault::CommitsLost => self.proxy.cut_after_commits(1 + dice.roll(4)),
             Fault::Stalled => self.proxy.stall(Duration::from_millis(500 + dice.roll(4_000))),
         }
     }
 
-    fn start_worker(&mut self, offset: i32) -> Member {
+    fn start_worker(&mut self, offset: i32) {
+        self.workers.push(self.setup.start("worker", self.started, offset));
         self.started += 1;
-        self.setup.start("worker", self.started - 1, offset)
     }
 
     /// Ends a worker and starts another one.
     fn replace(&mut self, number: usize, offset: i32, end: fn(Member)) {
         end(self.workers.remove(number));
-        let worker = self.start_worker(offset);
-        self.workers.push(worker);
+        self.start_worker(offset);
     }
 
     fn status_of(&self, batch: &str, account: usize) -> Value {
@@ -349,10 +342,6 @@ fn settings() -> Value {
     json!({ "keys": keys, "concurrency": 8, "per_host": 6, "lease": LEASE, "grace": 1, "webhook_retries": retries })
 }
 
-fn turn_of(key: &str) -> usize {
-    key.bytes().map(usize::from).sum()
-}
-
 /// Returns the index of the account that submits the batch of this key.
 fn account_of(key: &str) -> usize {
     turn_of(key) % ACCOUNTS.len()
@@ -361,12 +350,9 @@ fn account_of(key: &str) -> usize {
 /// The batch of this key, the same whenever it is submitted.
 fn body(world: &World, key: &str) -> String {
     let turn = turn_of(key);
-    let pages = SitePage::ALL.iter().cycle().skip(turn % 5).take(3 + turn % 8).enumerate();
-    let item = |(at, (_, name)): (usize, &(SitePage, &str))| {
-        let url = format!("{}/{name}/t{key}-{at}x", world.site(turn + at));
-        json!({ "url": url, "cost_controls": { "max_tier": "2" } })
-    };
-    let mut body = json!({ "urls": pages.map(item).collect::<Vec<_>>() });
+    let urls = page_urls(key, 3 + turn % 8, |at| world.site(turn + at)).into_iter();
+    let items = urls.map(|url| json!({ "url": url, "cost_controls": { "max_tier": "2" } }));
+    let mut body = json!({ "urls": items.collect::<Vec<_>>() });
     if turn % 4 != 3 {
         body["webhook_url"] = json!(format!("{}/{key}", world.receiver(turn)));
     }
@@ -380,13 +366,4 @@ fn submit(address: &Address, key: &str, body: &str) -> String {
     let (status, accepted) = request.answer(address);
     assert_eq!(status, 202, "{key}: {accepted}");
     accepted["batch_id"].as_str().expect("an id").to_owned()
-}
-
-/// Closes all connections of the processes.
-fn disconnect(server: &Server) {
-    block_on(async {
-        let client = client(&server.url()).await;
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rungs'";
-        client.batch_execute(end).await.expect("a superuser may");
-    });
 }

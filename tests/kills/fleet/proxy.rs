@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -23,10 +23,11 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct Links {
-    open: Mutex<Vec<UnixStream>>,
+    /// Both ends of each connection. They close when the threads that copy between them end.
+    open: Mutex<Vec<Weak<UnixStream>>>,
     /// The number of connections to lose once they have sent a commit.
-    commits_to_lose: AtomicI64,
-    commits_lost: AtomicI64,
+    commits_to_lose: AtomicU64,
+    commits_lost: AtomicU64,
     is_stalled: Mutex<bool>,
     resumed: Condvar,
 }
@@ -45,11 +46,8 @@ impl Links {
 
     /// Takes one of the commits to lose.
     fn takes_commit(&self) -> bool {
-        let taken = self.commits_to_lose.fetch_sub(1, Ordering::SeqCst) > 0;
-        if !taken {
-            self.commits_to_lose.fetch_add(1, Ordering::SeqCst);
-        }
-        taken
+        let left = &self.commits_to_lose;
+        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| it.checked_sub(1)).is_ok()
     }
 }
 
@@ -63,7 +61,7 @@ impl Proxy {
             for client in listener.incoming().map_while(Result::ok) {
                 // A server that is down refuses: so does the proxy, by closing the connection.
                 if let Ok(upstream) = UnixStream::connect(&server) {
-                    join(&links, &client, &upstream);
+                    join(&links, client, upstream);
                 }
             }
         });
@@ -78,18 +76,18 @@ impl Proxy {
     /// Cuts every connection.
     pub(crate) fn cut(&self) {
         let mut open = self.links.open.lock().unwrap_or_else(PoisonError::into_inner);
-        for stream in open.drain(..) {
+        for stream in open.drain(..).filter_map(|it| it.upgrade()) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
     /// Cuts the next connections that send a commit, before its response arrives.
-    pub(crate) fn cut_after_commits(&self, count: i64) {
+    pub(crate) fn cut_after_commits(&self, count: u64) {
         self.links.commits_to_lose.store(count, Ordering::SeqCst);
     }
 
     /// Returns the number of commits whose response was lost.
-    pub(crate) fn commits_lost(&self) -> i64 {
+    pub(crate) fn commits_lost(&self) -> u64 {
         self.links.commits_lost.load(Ordering::SeqCst)
     }
 
@@ -109,15 +107,15 @@ impl Drop for Proxy {
 }
 
 /// Copies between the two ends until one of them closes.
-fn join(links: &Arc<Links>, client: &UnixStream, upstream: &UnixStream) {
+fn join(links: &Arc<Links>, client: UnixStream, upstream: UnixStream) {
     let is_lost = Arc::<AtomicBool>::default();
-    let copy = |stream: &UnixStream| stream.try_clone().expect("a descriptor");
+    let (client, upstream) = (Arc::new(client), Arc::new(upstream));
     {
         let mut open = links.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|it| it.peer_addr().is_ok());
-        open.extend([copy(client), copy(upstream)]);
+        open.retain(|it| it.strong_count() > 0);
+        open.extend([Arc::downgrade(&client), Arc::downgrade(&upstream)]);
     }
-    let (from, to) = (copy(client), copy(upstream));
+    let (from, to) = (Arc::clone(&client), Arc::clone(&upstream));
     let (shared, lost) = (Arc::clone(links), Arc::clone(&is_lost));
     thread::spawn(move || {
         carry(&from, &to, |bytes| {
@@ -129,9 +127,9 @@ fn join(links: &Arc<Links>, client: &UnixStream, upstream: &UnixStream) {
             true
         });
     });
-    let (from, to, shared) = (copy(upstream), copy(client), Arc::clone(links));
+    let shared = Arc::clone(links);
     thread::spawn(move || {
-        carry(&from, &to, |_| {
+        carry(&upstream, &client, |_| {
             shared.pass();
             let is_lost = is_lost.load(Ordering::SeqCst);
             if is_lost {

@@ -1,19 +1,16 @@
 //! The faults that a store can have with `apply`, and with several handles.
 
-use std::sync::Arc;
-
 use rungs::core::record::{Claim, ClaimClock, Key, Queue, Record, RecordKind};
 use rungs::core::slots::Slots;
 use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
-use rungs::ports::store::{
-    Bodies, Decide, ListQuery, Retries, Store, StoreError, Versioned, Write,
-};
+use rungs::ports::store::{Decide, ListQuery, Retries, Store, StoreError, Versioned, Write};
 use rungs::stores::Memory;
 use rungs::testkit::store::SharedHandle;
 use tokio::task::yield_now;
 
 use crate::stores::broken::fault::Fault;
+use crate::support::delegate::delegate;
 
 /// Yields to concurrent tasks. Once is not enough: a thread that is faster than its producers finds no other task.
 pub(crate) async fn let_others_in() {
@@ -127,13 +124,7 @@ impl Flawed {
 }
 
 impl Store for Flawed {
-    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
-        self.inner.load(keys)
-    }
-
-    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
-        self.inner.list(list)
-    }
+    delegate!(inner: load, list, commit, due, bodies);
 
     fn claim(&self, mut claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
         match self.fault {
@@ -146,10 +137,6 @@ impl Store for Flawed {
             _ => {}
         }
         self.inner.claim(claim)
-    }
-
-    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.inner.commit(writes)
     }
 
     fn apply<'a>(
@@ -178,17 +165,5 @@ impl Store for Flawed {
             return Box::pin(std::future::ready(Ok(None)));
         }
         self.inner.now()
-    }
-
-    fn due(
-        &self,
-        queue: Queue,
-        from: Timestamp,
-    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        self.inner.due(queue, from)
-    }
-
-    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
-        self.inner.bodies()
     }
 }

@@ -5,7 +5,7 @@ use crate::core::id::ParseIdError;
 use crate::core::request::{ParseOptionError, ParseTextError, ValidationError};
 use crate::core::tier::ParseTierError;
 use crate::core::url::ParseUrlError;
-use crate::engine::{BuildError, EngineError, SubmitError};
+use crate::engine::{BuildError, EngineError, ExtractionError, SubmitError};
 use crate::ports::fetch::FetchError;
 use crate::ports::store::StoreError;
 
@@ -22,6 +22,9 @@ pub enum Error {
     /// A submission was refused.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// An extraction has no result.
+    #[error(transparent)]
+    Extraction(#[from] ExtractionError),
     /// A call to the engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -338,6 +338,7 @@ fn due(record: &Record) -> Option<(Queue, Timestamp)> {
         Record::CacheEntry(it) => Some((Queue::Expiry, it.expires_at)),
         Record::Usage(it) => Some((Queue::Expiry, it.expires_at())),
         Record::Worker(it) => Some((Queue::Expiry, it.expires_at())),
+        Record::Extraction(it) => Some((Queue::Expiry, it.expires_at)),
         _ => None,
     }
 }
@@ -356,7 +357,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
     let account = |bytes: &mut Bytes<'_>| {
         AccountId::new(bytes.pick(&["a", "ab", "a b", "é"])).expect("a name")
     };
-    match bytes.below(14) {
+    match bytes.below(15) {
         0 => Record::Account(sample::account(account(bytes).as_str(), bytes.number())),
         1 => {
             let expires_at = bytes.flag().then(|| moment(bytes));
@@ -393,6 +394,11 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
         9 => Record::AccountBatch(sample::owned(account(bytes).as_str(), bytes.below(3) as u64)),
         10 => Record::Usage(sample::usage(account(bytes).as_str(), bytes.below(3) as u64)),
         12 => Record::Worker(sample::worker(bytes.below(3) as u64, moment(bytes))),
+        13 => {
+            let owner = account(bytes);
+            let number = bytes.below(3) as u64;
+            Record::Extraction(sample::extraction(owner.as_str(), number, moment(bytes)))
+        }
         11 => Record::BatchJobs(sample::batch_jobs(bytes.below(3) as u64, 6)),
         _ => Record::CacheEntry(with(sample::cached(0, sample::at(0)), |made| {
             made.digest = [bytes.pick(&[0, 1, 255]); 32];

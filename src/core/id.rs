@@ -160,6 +160,11 @@ uuid_id!(
     SessionId, "", "a session id (a UUID)"
 );
 
+uuid_id!(
+    /// The id of an extraction from a document that the caller supplied: `extract_` and a UUID.
+    ExtractionId, "extract_", "an extraction id (`extract_` and a UUID)"
+);
+
 /// The name of an account: 1 to 128 bytes without control characters, chosen by your application.
 ///
 /// ```

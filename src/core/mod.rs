@@ -28,6 +28,7 @@ pub mod batch;
 pub mod claims;
 pub mod completion;
 pub mod credits;
+pub mod extraction;
 pub mod failure;
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -22,6 +22,9 @@ use crate::core::tier::Tier;
 /// | add-on: page printed to PDF | 400 | 0.0004 |
 /// | add-on: OCR | 1,000 | 0.001 |
 /// | add-on: proxy of the pool | 200 | 0.0002 |
+/// | extraction from a supplied document | 2,500 | 0.0025 |
+/// | its surcharge for a prompt that a model answered | 1,000 | 0.001 |
+/// | its surcharge for a document above 500,000 characters | 2,500 | 0.0025 |
 ///
 /// A request other than `GET` costs 1.5 times the tier's price. A request through your own proxy costs 0.8 times the
 /// whole price.
@@ -55,11 +58,28 @@ pub struct PriceList {
     pub ocr: Credits,
     /// The price of a proxy of the pool.
     pub proxy: Credits,
+    /// The price of an extraction from a supplied document.
+    #[serde(default = "extraction")]
+    pub extraction: Credits,
+    /// The surcharge for a prompt that a language model answered about a supplied document.
+    #[serde(default = "extraction_prompt")]
+    pub extraction_prompt: Credits,
+    /// The surcharge for a supplied document above [`PriceList::LARGE_DOCUMENT_CHARS`].
+    #[serde(default = "extraction")]
+    pub large_document: Credits,
     /// The price of a request other than `GET`, in thousandths of the tier's price. Defaults to 1,500.
     pub other_method_per_mille: u32,
     /// The price of a request through your own proxy, in thousandths of the whole price. Defaults to 800. At most
     /// 1,000 is applied.
     pub own_proxy_per_mille: u32,
+}
+
+fn extraction() -> Credits {
+    Credits(2_500)
+}
+
+fn extraction_prompt() -> Credits {
+    Credits(1_000)
 }
 
 impl Default for PriceList {
@@ -70,6 +90,9 @@ impl Default for PriceList {
             pdf: Credits(400),
             ocr: Credits(1_000),
             proxy: Credits(200),
+            extraction: extraction(),
+            extraction_prompt: extraction_prompt(),
+            large_document: extraction(),
             other_method_per_mille: 1_500,
             own_proxy_per_mille: 800,
         }
@@ -131,6 +154,18 @@ pub struct Charge {
 }
 
 impl PriceList {
+    /// The number of characters up to which a supplied document costs no surcharge.
+    pub const LARGE_DOCUMENT_CHARS: u64 = 500_000;
+
+    /// Returns the parts of the price of an extraction from a document of `chars` characters: the base, the surcharge for
+    /// a prompt and that for a large document.
+    pub fn extraction(&self, chars: u64, has_prompt: bool) -> [Credits; 3] {
+        let prompt = if has_prompt { self.extraction_prompt } else { Credits::ZERO };
+        let is_large = chars > Self::LARGE_DOCUMENT_CHARS;
+        let large = if is_large { self.large_document } else { Credits::ZERO };
+        [self.extraction, prompt, large]
+    }
+
     /// Returns the charge for a page that was fetched on `tier` with these add-ons.
     ///
     /// Without a `cost` the price is the [`quote`](Self::quote). A `cost`, the amount that a fetcher

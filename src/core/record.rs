@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::core::batch::{BatchJobs, BatchRecord, Notification, NotificationState};
-use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
+use crate::core::extraction::ExtractionRecord;
+use crate::core::id::{AccountId, BatchId, ExtractionId, JobId, NotificationId, WorkerId};
 use crate::core::job::{BodyRef, Job, JobState, Lease};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, GrantRecord, LedgerEntry};
@@ -120,6 +121,8 @@ pub enum Key {
     BatchJobs(BatchId),
     /// A process that claims.
     Worker(WorkerId),
+    /// An extraction of an account; newer ones are greater.
+    Extraction(AccountId, ExtractionId),
 }
 
 /// The kind of a record.
@@ -152,11 +155,13 @@ pub enum RecordKind {
     BatchJobs = 12,
     /// Processes that claim from a shared store.
     Worker = 13,
+    /// Extractions from supplied documents.
+    Extraction = 14,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Account,
         Self::Batch,
         Self::LedgerEntry,
@@ -170,6 +175,7 @@ impl RecordKind {
         Self::Grant,
         Self::BatchJobs,
         Self::Worker,
+        Self::Extraction,
     ];
 }
 
@@ -190,6 +196,7 @@ impl Key {
             Self::Grant(..) => RecordKind::Grant,
             Self::BatchJobs(_) => RecordKind::BatchJobs,
             Self::Worker(_) => RecordKind::Worker,
+            Self::Extraction(..) => RecordKind::Extraction,
         }
     }
 
@@ -215,6 +222,7 @@ impl Key {
             Self::Usage(account, day) => of_account(&mut bytes, account, &day.to_bytes()),
             Self::Grant(account, key) => of_account(&mut bytes, account, key.as_bytes()),
             Self::Worker(id) => bytes.extend(id.0.to_be_bytes()),
+            Self::Extraction(account, id) => of_account(&mut bytes, account, id.as_bytes()),
         }
         bytes
     }
@@ -279,6 +287,8 @@ pub enum Record {
     BatchJobs(BatchJobs),
     /// A process that claims from a shared store.
     Worker(WorkerRecord),
+    /// An extraction from a supplied document.
+    Extraction(ExtractionRecord),
 }
 
 impl Record {
@@ -300,6 +310,7 @@ impl Record {
             Self::Grant(it) => Key::Grant(it.account.clone(), it.key.clone()),
             Self::BatchJobs(it) => Key::BatchJobs(it.batch),
             Self::Worker(it) => Key::Worker(it.id),
+            Self::Extraction(it) => Key::Extraction(it.account.clone(), it.id),
         }
     }
 
@@ -332,6 +343,7 @@ impl Record {
             Self::CacheEntry(it) => Some((Queue::Expiry, it.expires_at)),
             Self::Usage(it) => Some((Queue::Expiry, it.expires_at())),
             Self::Worker(it) => Some((Queue::Expiry, it.expires_at())),
+            Self::Extraction(it) => Some((Queue::Expiry, it.expires_at)),
             Self::Account(_)
             | Self::LedgerEntry(_)
             | Self::Site(_)

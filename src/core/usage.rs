@@ -88,10 +88,19 @@ impl DailyUsage {
 
     /// Counts the end of a job for which `held` was held.
     pub fn settle(&mut self, label: Option<&str>, site: &str, held: Credits, spent: Credits) {
+        self.settle_without_site(label, held, spent);
+        self.count_site(site, spent);
+    }
+
+    /// Counts the end of work that belongs to no site, and for which `held` was held.
+    pub fn settle_without_site(&mut self, label: Option<&str>, held: Credits, spent: Credits) {
         self.total.settle(held, spent);
         if let Some(sums) = label.and_then(|it| self.labels.get_mut(it)) {
             sums.settle(held, spent);
         }
+    }
+
+    fn count_site(&mut self, site: &str, spent: Credits) {
         if self.sites.len() >= SITES && !self.sites.contains_key(site) {
             let fewest = self.sites.iter().min_by_key(|(_, it)| it.jobs);
             if let Some(name) = fewest.map(|(name, _)| name.clone()) {

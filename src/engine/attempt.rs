@@ -2,7 +2,6 @@
 //!
 //! The permits are held while the site is at work, and not while the page is read and stored.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -253,7 +252,6 @@ impl Ladder {
         let (page, job) = (Arc::clone(page), Arc::clone(&self.job));
         let extractor = Arc::clone(&self.shared.adapters.extractor);
         let is_short = page.body.len() <= extractor.short_document_bytes();
-        let (sender, receiver) = tokio::sync::oneshot::channel();
         let extract = move || {
             let content_type = content_type(&page.headers);
             let url = match page.final_url.as_str() {
@@ -268,22 +266,7 @@ impl Ladder {
                 options: &job.request,
             })
         };
-        let work = Box::new(move || {
-            // The receiver is gone if the job was lost meanwhile. Its page is dropped then.
-            drop(sender.send(catch_unwind(AssertUnwindSafe(extract))));
-        });
-        let pool = &self.shared.adapters.blocking_pool;
-        if is_short {
-            pool.run_short(work).await;
-        } else {
-            let _permit = self.shared.scheduling.extraction_permits.acquire().await;
-            pool.run(work).await;
-        }
-        match receiver.await {
-            Ok(Ok(extracted)) => extracted,
-            Ok(Err(_)) => Err(ExtractError::Panicked),
-            Err(_) => Err(ExtractError::Abandoned),
-        }
+        self.shared.compute(is_short, extract).await?
     }
 }
 

@@ -17,6 +17,7 @@ use crate::core::step::{Records, StepError, StepInput, step};
 use crate::core::time::{Day, Timestamp};
 use crate::core::usage::{Budget, DailyUsage, OverBudget, UsageTotals};
 use crate::core::verdict::Verdict;
+use crate::engine::budgets;
 use crate::engine::fingerprint::Fingerprint;
 use crate::engine::profiles::Lesson;
 use crate::engine::writer::{Change, Draft};
@@ -43,7 +44,7 @@ pub(super) fn account_of(draft: &Draft, id: &AccountId, unlimited: bool) -> Acco
     if unlimited { account.without_limit() } else { account.with_limit() }
 }
 
-fn stored_account(draft: &Draft, id: &AccountId) -> Account {
+pub(super) fn stored_account(draft: &Draft, id: &AccountId) -> Account {
     match draft.get(&Key::Account(id.clone())) {
         Some(Record::Account(account)) => account.clone(),
         _ => Account::limited(id.clone()),
@@ -51,7 +52,7 @@ fn stored_account(draft: &Draft, id: &AccountId) -> Account {
 }
 
 /// Returns the account's usage of `day`, empty if there is none.
-fn usage_of(draft: &Draft, account: &AccountId, day: Day) -> DailyUsage {
+pub(super) fn usage_of(draft: &Draft, account: &AccountId, day: Day) -> DailyUsage {
     match draft.get(&Key::Usage(account.clone(), day)) {
         Some(Record::Usage(usage)) => usage.clone(),
         _ => DailyUsage::new(account.clone(), day),
@@ -91,15 +92,6 @@ impl Accept {
         self.batch.created_at.day()
     }
 
-    /// Returns the days that the budget covers, up to and including today.
-    fn days(&self) -> impl Iterator<Item = Key> {
-        let today = self.day();
-        let first = self.budget.map_or(today, |it| it.period.first(today));
-        let days = std::iter::successors(Some(first), |it| Some(it.next()));
-        let account = self.batch.account.clone();
-        days.take_while(move |it| *it <= today).map(move |it| Key::Usage(account.clone(), it))
-    }
-
     /// Returns the usage that the batch adds to its day.
     fn totals(&self) -> UsageTotals {
         let (held, spent) = (self.batch.estimate, Credits::ZERO);
@@ -107,13 +99,8 @@ impl Accept {
     }
 
     fn within_budget(&self, draft: &Draft) -> Result<(), OverBudget> {
-        let Some(budget) = self.budget else { return Ok(()) };
-        let label = self.batch.label.as_deref();
-        let so_far = self.days().fold(UsageTotals::default(), |sums, key| match draft.get(&key) {
-            Some(Record::Usage(usage)) => sums.and(usage.of(label)),
-            _ => sums,
-        });
-        budget.covers(so_far, self.totals(), self.day())
+        let (account, label) = (&self.batch.account, self.batch.label.as_deref());
+        budgets::check(draft, account, label, self.budget, (self.totals(), self.day()))
     }
 
     /// Books the batch: its account, its first ledger entry and its day.
@@ -145,7 +132,7 @@ impl Change for Accept {
         keys.push(Key::LedgerEntry(self.batch.id, 0));
         keys.push(Key::AccountBatch(self.batch.account.clone(), self.batch.id));
         keys.extend(self.idempotency_key());
-        keys.extend(self.days());
+        keys.extend(budgets::days(&self.batch.account, self.budget, self.day()));
         keys
     }
 

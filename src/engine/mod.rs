@@ -12,15 +12,18 @@
 
 mod artifacts;
 mod attempt;
+mod budgets;
 mod builder;
 mod cache;
 mod cancel;
 mod changes;
 mod clock;
+mod compute;
 mod document;
 mod error;
 mod estimate;
 mod events;
+mod extraction;
 mod fingerprint;
 mod follow;
 mod frames;
@@ -76,6 +79,7 @@ pub use clock::{SystemBlockingPool, SystemClock, SystemEntropy};
 pub use error::{BuildError, EngineError, SubmitError};
 pub use estimate::Estimate;
 pub use events::ProgressEvents;
+pub use extraction::{Extraction, ExtractionError, ExtractionReport};
 pub use grant::{Grant, Granted, grant_once};
 pub use pace::Pacing;
 pub use read_ahead::StoredResults;

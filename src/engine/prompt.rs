@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::core::job::Job;
-use crate::core::request::Format;
+use crate::core::request::{Format, JobRequest};
 use crate::engine::shared::Shared;
 use crate::ports::extract::Extracted;
 use crate::ports::prompt::PromptRequest;
@@ -16,12 +15,11 @@ use crate::ports::prompt::PromptRequest;
 /// fetched and is charged, so it must not be lost.
 pub(super) async fn answer(
     shared: &Shared,
-    job: &Job,
+    options: &JobRequest,
     url: &str,
     extracted: &mut Extracted,
     deadline: Duration,
 ) {
-    let options = &job.request;
     let Some(prompt) = options.prompt() else { return };
     let unanswered = |reason: &str| format!("extraction_prompt was not answered: {reason}");
     let Some(model) = &shared.adapters.prompts else {

@@ -12,6 +12,7 @@ use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::{Job, Outcome};
 use crate::core::ladder::Capabilities;
 use crate::core::ledger::{Account, LedgerEntry};
+use crate::core::price::PriceList;
 use crate::core::record::{Key, Record, RecordKind};
 use crate::core::request::Limits;
 use crate::core::time::{Day, Timestamp};
@@ -36,6 +37,11 @@ impl Engine {
     /// Returns the limits of a submission.
     pub fn limits(&self) -> &Limits {
         &self.shared.config.limits
+    }
+
+    /// Returns the prices.
+    pub fn prices(&self) -> &PriceList {
+        &self.shared.config.prices
     }
 
     /// Returns the tiers and document kinds that the engine's fetchers cover.

@@ -3,6 +3,7 @@
 //! * A batch expires [`Settings::retention`](crate::engine::Settings::retention) after its end. It is removed
 //!   with its jobs, results, files, ledger, notification and idempotency key.
 //! * A cache entry expires when its item's `cache.ttl` has passed.
+//! * An extraction expires like a batch. The hold of one that never ended is released.
 //! * A day of an account's usage expires after 62 days.
 //!
 //! Accounts and site profiles are never removed.
@@ -17,10 +18,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::core::batch::BatchRecord;
+use crate::core::extraction::ExtractionRecord;
 use crate::core::id::BatchId;
 use crate::core::record::{Queue, Record};
 use crate::engine::changes::{Expire, Forget};
 use crate::engine::error::EngineError;
+use crate::engine::extraction::ExpireExtraction;
 use crate::engine::shared::Shared;
 
 /// Records removed in one round.
@@ -68,23 +71,24 @@ async fn round(shared: &Arc<Shared>, failed: &mut HashSet<BatchId>) -> Result<us
     let mut batches = Vec::new();
     for found in due {
         match found.record {
-            Record::Batch(batch) => batches.push(batch),
+            Record::Batch(batch) => batches.push(Expiring::Batch(batch)),
+            Record::Extraction(it) => batches.push(Expiring::Extraction(it)),
             other => {
                 shared.writer.apply(Forget(other.key())).await?;
                 removed += 1;
             }
         }
     }
-    let still_due: HashSet<_> = batches.iter().map(|it| it.id).collect();
+    let still_due: HashSet<_> = batches.iter().map(Expiring::id).collect();
     failed.retain(|it| still_due.contains(it));
-    batches.sort_by_key(|it| failed.contains(&it.id));
+    batches.sort_by_key(|it| failed.contains(&it.id()));
     Ok(removed + remove_batches(shared, batches, failed).await)
 }
 
 /// Removes batches, some of them at the same time, and returns how many were removed.
 async fn remove_batches(
     shared: &Arc<Shared>,
-    batches: Vec<BatchRecord>,
+    batches: Vec<Expiring>,
     failed: &mut HashSet<BatchId>,
 ) -> usize {
     let (mut removed, mut failures) = (0, 0);
@@ -94,7 +98,7 @@ async fn remove_batches(
         while running.len() < BATCHES_AT_ONCE && failures < MAX_FAILURES {
             let Some(batch) = waiting.next() else { break };
             let shared = Arc::clone(shared);
-            running.spawn(async move { (batch.id, remove_batch(&shared, batch).await) });
+            running.spawn(async move { (batch.id(), remove(&shared, batch).await) });
         }
         match running.join_next().await {
             None => return removed,
@@ -113,11 +117,32 @@ async fn remove_batches(
     }
 }
 
-async fn remove_batch(shared: &Shared, batch: BatchRecord) -> Result<(), EngineError> {
+/// An expired record whose results are removed with it.
+enum Expiring {
+    Batch(BatchRecord),
+    Extraction(ExtractionRecord),
+}
+
+impl Expiring {
+    /// The batch under whose id the results are stored.
+    fn id(&self) -> BatchId {
+        match self {
+            Self::Batch(it) => it.id,
+            Self::Extraction(it) => it.id.bodies(),
+        }
+    }
+}
+
+async fn remove(shared: &Shared, expiring: Expiring) -> Result<(), EngineError> {
     // Bodies first: after a crash in between, the record is due again. In the other order, files without a record
     // would remain.
-    shared.adapters.bodies.remove(batch.id).await?;
-    let jobs = shared.job_ids(&batch).await?;
-    shared.writer.apply(Expire { batch, jobs }).await?;
+    shared.adapters.bodies.remove(expiring.id()).await?;
+    match expiring {
+        Expiring::Batch(batch) => {
+            let jobs = shared.job_ids(&batch).await?;
+            shared.writer.apply(Expire { batch, jobs }).await?;
+        }
+        Expiring::Extraction(record) => shared.writer.apply(ExpireExtraction(record)).await?,
+    }
     Ok(())
 }

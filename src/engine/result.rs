@@ -70,7 +70,8 @@ impl Ladder {
             _ => self.read_images(&mut extracted).await,
         };
         let (shared, job) = (&self.shared, &self.job);
-        prompt::answer(shared, job, &response.final_url, &mut extracted, self.deadline()).await;
+        prompt::answer(shared, &job.request, &response.final_url, &mut extracted, self.deadline())
+            .await;
         let produced = Produced {
             rendered: page.rendered,
             screenshot: page.files.screenshot.is_some(),

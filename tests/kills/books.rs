@@ -126,6 +126,7 @@ impl Books {
             | Record::AccountBatch(_)
             | Record::Usage(_)
             | Record::Grant(_)
+            | Record::Extraction(_)
             | Record::Worker(_) => {
                 unreachable!("not asked for")
             }

@@ -169,6 +169,7 @@ impl Oracle {
             | Key::CacheEntry(_)
             | Key::AccountBatch(..)
             | Key::Usage(..)
+            | Key::Extraction(..)
             | Key::Worker(_) => {}
         }
     }

@@ -13,9 +13,9 @@ pub use check::{Limits, ValidationError};
 pub use item::{Item, MAX_RESPONSE_BYTES};
 pub use job_request::JobRequest;
 pub use options::{
-    Action, ActionKind, Advanced, BlockKind, Cache, ContentType, CostControls, Format, Location,
-    Method, Mode, ParseOptionError, PdfFormat, Profile, Provider, RenderJs, SectionFilter,
-    WaitCondition,
+    Action, ActionKind, Advanced, BlockKind, Cache, ContentType, CostControls, DocumentType,
+    ExtractionCache, Format, Location, Method, Mode, ParseOptionError, PdfFormat, Profile,
+    Provider, RenderJs, SectionFilter, WaitCondition,
 };
 pub use text::{Country, Language, OcrLanguage, ParseTextError};
 pub use unmet::{Produced, unmet_options};

@@ -62,6 +62,34 @@ macro_rules! words {
 }
 
 words!(
+    /// The type of a document that the caller supplies.
+    #[derive(Default)]
+    DocumentType {
+        /// An HTML page.
+        #[default]
+        Html = "html",
+        /// Plain text.
+        Text = "text",
+        /// Markdown, which is kept as it is.
+        Markdown = "markdown",
+    }
+);
+
+words!(
+    /// The use of the cache by an extraction.
+    #[derive(Default)]
+    ExtractionCache {
+        /// A cached result is returned, at no charge.
+        #[default]
+        Auto = "auto",
+        /// The document is read anew, and its result replaces the cached one.
+        Skip = "skip",
+        /// A cached result is returned, or none.
+        Only = "only",
+    }
+);
+
+words!(
     /// The method of reading a page.
     #[derive(Default)]
     Mode {

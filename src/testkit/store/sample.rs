@@ -8,13 +8,14 @@ use crate::core::batch::{
 };
 use crate::core::claims::Priority;
 use crate::core::credits::Credits;
+use crate::core::extraction::{ExtractionRecord, ExtractionState, ModelUse};
 use crate::core::failure::{ErrorCode, JobError};
-use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
+use crate::core::id::{AccountId, BatchId, ExtractionId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, Booking, GrantRecord, LedgerEntry};
 use crate::core::record::{AccountBatch, CacheEntry, Claim, IdempotencyRecord, Queue, Record};
-use crate::core::request::{Item, Limits};
+use crate::core::request::{Item, Limits, Profile};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::usage::DailyUsage;
@@ -236,6 +237,7 @@ pub fn every_kind() -> Vec<Record> {
         Record::Grant(grant("a", "invoice-17")),
         Record::BatchJobs(batch_jobs(1, 6)),
         Record::Worker(worker(7, at(90))),
+        Record::Extraction(extraction("a", 7, at(90))),
     ]
 }
 
@@ -247,6 +249,30 @@ pub fn batch_jobs(number: u64, jobs: u64) -> BatchJobs {
 /// A process that counts as alive until `until`.
 pub fn worker(id: u64, until: Timestamp) -> WorkerRecord {
     WorkerRecord::new(WorkerId(id), at(5), until)
+}
+
+/// An extraction of this account that has ended, with every field filled.
+pub fn extraction(owner: &str, number: u64, expires_at: Timestamp) -> ExtractionRecord {
+    let account = AccountId::new(owner).expect("a name");
+    let id = ExtractionId::new(at(number), 0, number);
+    let mut model = ModelUse::new("openai", "small");
+    (model.input_tokens, model.output_tokens) = (900, 30);
+    model.cost_microcents = Some(1_200);
+    model.latency = Duration::from_millis(412);
+    let mut record = ExtractionRecord::new(id, account, Credits(3_500), at(number), expires_at);
+    record.label = Some("first key".to_owned());
+    record.idempotency_key = Some("order-2".to_owned());
+    record.site = Some("shop.example".to_owned());
+    record.content_chars = 12_000;
+    record.profile = Profile::Product;
+    record.ended_at = Some(at(8));
+    record.state = ExtractionState::Succeeded {
+        charged: Credits(3_500),
+        body: BodyRef("somewhere".to_owned()),
+        cached: true,
+        model: Some(model),
+    };
+    record
 }
 
 /// A grant to this account.

@@ -5,6 +5,7 @@ mod cancel;
 mod clock;
 mod escalation;
 mod expiry;
+mod extractions;
 mod fairness;
 mod options;
 mod outages;

@@ -308,6 +308,7 @@ impl Identity<'_> {
             | Record::AccountBatch(_)
             | Record::Usage(_)
             | Record::Grant(_)
+            | Record::Extraction(_)
             | Record::BatchJobs(_)
             | Record::Worker(_) => {}
         }

@@ -22,8 +22,9 @@ use rungs::core::batch::{
     Tally,
 };
 use rungs::core::credits::Credits;
+use rungs::core::extraction::ExtractionRecord;
 use rungs::core::failure::{ErrorCode, JobError};
-use rungs::core::id::{AccountId, WorkerId};
+use rungs::core::id::{AccountId, ExtractionId, WorkerId};
 use rungs::core::job::{Attempt, BodyRef, Fence, Finding, Job, JobState, Lease, Outcome};
 use rungs::core::ladder::SiteProfile;
 use rungs::core::ledger::{Account, Booking, LedgerEntry};
@@ -299,6 +300,11 @@ fn traced_notice() -> Notification {
     with(notice, |made| made.trace = Some(trace()))
 }
 
+fn running_extraction() -> ExtractionRecord {
+    let (account, id) = (AccountId::default(), ExtractionId::new(at(BEGAN), 0, 7));
+    ExtractionRecord::new(id, account, Credits(2_500), at(BEGAN), at(ENDED))
+}
+
 /// Records of every kind, with every variant that they hold, by the names of their files.
 fn records() -> Vec<(&'static str, Record)> {
     let hold = Booking::Hold { amount: Credits(700) };
@@ -317,6 +323,8 @@ fn records() -> Vec<(&'static str, Record)> {
         ("entry-hold", Record::LedgerEntry(entry(0, None, hold))),
         ("entry-settle", Record::LedgerEntry(entry(1, Some(1), settle))),
         ("batch-jobs", Record::BatchJobs(sample::batch_jobs(1, 6))),
+        ("extraction", Record::Extraction(sample::extraction("acme", 1, at(ENDED)))),
+        ("extraction-running", Record::Extraction(running_extraction())),
         ("grant", Record::Grant(sample::grant("acme", "invoice-17"))),
         ("idempotency-key", Record::IdempotencyRecord(sample::submission("acme", "order-1138", 1))),
         ("job-queued", Record::Job(job(4, JobState::Queued))),
@@ -347,6 +355,8 @@ fn every_record_of_format_1_stays_readable() {
         if matches!(
             name,
             "batch-jobs"
+                | "extraction"
+                | "extraction-running"
                 | "worker"
                 | "worker-busy"
                 | "worker-leaving"

@@ -270,6 +270,8 @@ fn record() -> impl Strategy<Value = Record> {
             let worker = sample::worker(id, until);
             Record::Worker(if leaves { worker.leaving() } else { worker })
         }),
+        (0_u64..1_000, given::moment())
+            .prop_map(|(number, at)| Record::Extraction(sample::extraction("a", number, at))),
     ]
 }
 

@@ -13,6 +13,7 @@ pages! {
     Tiers = "../docs/tiers.md",
     Pricing = "../docs/pricing.md",
     Extraction = "../docs/extraction.md",
+    Documents = "../docs/documents.md",
     Fetchers = "../docs/fetchers.md",
     Stores = "../docs/stores.md",
     Objects = "../docs/objects.md",

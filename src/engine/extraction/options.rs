@@ -98,7 +98,7 @@ impl Extraction {
     /// Sets the options: the formats, the schema, the prompt with its model, the profile, `evidence`, `filter_content`,
     /// `max_credits`, and the timeout of the model. Those about fetching have no effect.
     ///
-    /// The item's URL is that of the document. Relative links are resolved against it, and it is not fetched. It may be
+    /// The item's URL is the URL of the document. Relative links are resolved against it, and it is not fetched. It may be
     /// empty.
     pub fn options(mut self, options: Item) -> Self {
         self.options = options;

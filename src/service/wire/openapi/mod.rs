@@ -6,6 +6,7 @@
 //! * Every response of the service tests is valid against the description.
 
 mod html;
+mod operations;
 mod requests;
 mod responses;
 mod schema;
@@ -14,45 +15,8 @@ use serde_json::{Map, Value, json};
 
 use crate::core::request::Limits;
 pub(crate) use html::openapi_html;
+use operations::Operation;
 use schema::reference;
-
-/// One operation of the API.
-struct Operation {
-    method: &'static str,
-    path: &'static str,
-    id: &'static str,
-    summary: &'static str,
-    /// Parameters, by their names in `requests::parameters`.
-    parameters: &'static [&'static str],
-    /// Schema of the request body.
-    body: Option<&'static str>,
-    /// `true` if an empty body means an empty object.
-    is_body_optional: bool,
-    /// Statuses of success, each with the schema of its body.
-    responses: &'static [(&'static str, &'static str)],
-    /// Statuses of errors, beside those of every operation.
-    errors: &'static [&'static str],
-}
-
-impl Operation {
-    const fn get(path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        Self {
-            method: "get",
-            path,
-            id,
-            summary,
-            parameters: &[],
-            body: None,
-            is_body_optional: false,
-            responses: &[],
-            errors: &[],
-        }
-    }
-
-    const fn post(path: &'static str, id: &'static str, summary: &'static str) -> Self {
-        Self { method: "post", ..Self::get(path, id, summary) }
-    }
-}
 
 /// Statuses of errors that every operation may return.
 const COMMON_ERRORS: [&str; 7] = ["400", "401", "403", "429", "500", "503", "431"];
@@ -62,206 +26,6 @@ const BODY_ERRORS: [&str; 4] = ["408", "413", "415", "422"];
 /// Describes how a request body may be sent.
 const BODY: &str = "JSON, uncompressed or with `Content-Encoding: gzip`. The size limit applies after decompression. A \
     service without API keys requires the media type `application/json`.";
-
-const OPERATIONS: [Operation; 25] = [
-    Operation {
-        parameters: &["idempotency", "traceparent"],
-        body: Some("BatchRequest"),
-        responses: &[("202", "BatchAccepted")],
-        errors: &["402", "409"],
-        ..Operation::post("/api/v1/batch", "submitBatch", "Submit up to 100 pages together")
-    },
-    Operation {
-        body: Some("BatchRequest"),
-        responses: &[("200", "BatchEstimate")],
-        ..Operation::post(
-            "/api/v1/batch/estimate",
-            "estimateBatch",
-            "Price a batch without submitting it",
-        )
-    },
-    Operation {
-        parameters: &["batch", "results"],
-        responses: &[("200", "BatchStatus")],
-        errors: &["404", "422"],
-        ..Operation::get("/api/v1/batch/{id}", "getBatch", "Get a batch with its results")
-    },
-    Operation {
-        method: "delete",
-        parameters: &["batch"],
-        responses: &[("200", "BatchCancelled")],
-        errors: &["404", "415"],
-        ..Operation::get("/api/v1/batch/{id}", "cancelBatch", "Cancel the jobs that have not ended")
-    },
-    Operation {
-        parameters: &["batch", "idempotency", "traceparent"],
-        body: Some("RetryRequest"),
-        is_body_optional: true,
-        responses: &[("202", "BatchAccepted")],
-        errors: &["402", "404", "409"],
-        ..Operation::post(
-            "/api/v1/batch/{id}/retry",
-            "retryBatch",
-            "Submit the failed jobs of an ended batch again",
-        )
-    },
-    Operation {
-        parameters: &["batch", "last"],
-        responses: &[("200", "events"), ("204", "")],
-        errors: &["404"],
-        ..Operation::get(
-            "/api/v1/batch/{id}/events",
-            "streamBatch",
-            "Follow a batch as server-sent events",
-        )
-    },
-    Operation {
-        parameters: &["batch"],
-        responses: &[("200", "Ledger")],
-        errors: &["404"],
-        ..Operation::get("/api/v1/batch/{id}/ledger", "getLedger", "Get the ledger of a batch")
-    },
-    Operation {
-        parameters: &["batch", "unaddressed"],
-        responses: &[("200", "Deliveries")],
-        errors: &["404", "422"],
-        ..Operation::get(
-            "/api/v1/batch/{id}/deliveries",
-            "getBatchDeliveries",
-            "Get the webhook delivery of a batch",
-        )
-    },
-    Operation {
-        parameters: &["limit", "cursor"],
-        responses: &[("200", "BatchList")],
-        errors: &["422"],
-        ..Operation::get(
-            "/api/v1/batches",
-            "listBatches",
-            "List the account's batches, newest first",
-        )
-    },
-    Operation {
-        parameters: &["idempotency", "traceparent"],
-        body: Some("ScrapeRequest"),
-        responses: &[("200", "Page"), ("202", "JobAccepted")],
-        errors: &["402", "403", "404", "409", "504"],
-        ..Operation::post("/api/v1/scrape", "scrape", "Scrape one page, at once or as a job")
-    },
-    Operation {
-        body: Some("ScrapeRequest"),
-        responses: &[("200", "Estimate")],
-        ..Operation::post(
-            "/api/v1/scrape/estimate",
-            "estimate",
-            "Price a page without submitting it",
-        )
-    },
-    Operation {
-        parameters: &["job"],
-        responses: &[("200", "Job")],
-        errors: &["404"],
-        ..Operation::get("/api/v1/jobs/{id}", "getJob", "Get a job with its result")
-    },
-    Operation {
-        parameters: &["job", "file"],
-        responses: &[("200", "file")],
-        errors: &["404"],
-        ..Operation::get(
-            "/api/v1/jobs/{id}/artifacts/{name}",
-            "getArtifact",
-            "Download a screenshot, a PDF of the page, or a picture that an action took",
-        )
-    },
-    Operation {
-        parameters: &["job", "unaddressed"],
-        responses: &[("200", "Deliveries")],
-        errors: &["404", "422"],
-        ..Operation::get(
-            "/api/v1/jobs/{id}/deliveries",
-            "getJobDeliveries",
-            "Get the webhook delivery of a job",
-        )
-    },
-    Operation {
-        parameters: &["limit", "cursor", "unaddressed"],
-        responses: &[("200", "Deliveries")],
-        errors: &["422"],
-        ..Operation::get(
-            "/api/v1/deliveries",
-            "listDeliveries",
-            "List the account's webhook deliveries, newest first",
-        )
-    },
-    Operation {
-        parameters: &["delivery"],
-        responses: &[("202", "Delivery")],
-        errors: &["404", "415"],
-        ..Operation::post(
-            "/api/v1/deliveries/{id}/redeliver",
-            "redeliver",
-            "Send a notification again",
-        )
-    },
-    Operation {
-        responses: &[("200", "Usage")],
-        ..Operation::get("/api/v1/usage", "getUsage", "Get this month's usage")
-    },
-    Operation {
-        responses: &[("200", "Balance")],
-        ..Operation::get("/api/v1/billing/balance", "getBalance", "Get the balance")
-    },
-    Operation {
-        responses: &[("200", "BillingUsage")],
-        ..Operation::get(
-            "/api/v1/billing/usage",
-            "getBillingUsage",
-            "Get the usage by period and site",
-        )
-    },
-    Operation {
-        parameters: &["account"],
-        responses: &[("200", "Account")],
-        errors: &["403", "404", "422"],
-        ..Operation::get(
-            "/api/v1/accounts/{account}",
-            "getAccount",
-            "Get the balance and the grants of an account, with a key for administration",
-        )
-    },
-    Operation {
-        parameters: &["account", "idempotency"],
-        body: Some("GrantRequest"),
-        responses: &[("200", "Granted")],
-        errors: &["403", "409"],
-        ..Operation::post(
-            "/api/v1/accounts/{account}/grants",
-            "grantCredits",
-            "Grant credits to an account, with a key for administration",
-        )
-    },
-    Operation {
-        responses: &[("200", "Health")],
-        ..Operation::get("/health", "getHealth", "Check that the process responds")
-    },
-    Operation {
-        responses: &[("200", "Health")],
-        ..Operation::get(
-            "/ready",
-            "getReady",
-            "Check that the store responds and submissions are accepted",
-        )
-    },
-    Operation {
-        responses: &[("200", "Description")],
-        ..Operation::get("/openapi.json", "getDescription", "Get this document")
-    },
-    Operation {
-        responses: &[("200", "text")],
-        errors: &["403", "404"],
-        ..Operation::get("/metrics", "getMetrics", "Get metrics for Prometheus")
-    },
-];
 
 /// Links: the name, the field with the id, and the schema of the response and the operation that it connects.
 const LINKS: [(&str, &str, (&str, &str)); 10] = [
@@ -282,7 +46,7 @@ pub fn openapi(limits: &Limits) -> Value {
     let mut schemas = responses::schemas();
     schemas.extend(requests::schemas(limits));
     let mut paths: Map<String, Value> = Map::new();
-    for operation in &OPERATIONS {
+    for operation in operations::all() {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method] = describe(operation, &schemas);
     }

@@ -1,0 +1,27 @@
+//! The service itself.
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        responses: &[("200", "Health")],
+        ..Operation::get("/health", "getHealth", "Check that the process responds")
+    },
+    Operation {
+        responses: &[("200", "Health")],
+        ..Operation::get(
+            "/ready",
+            "getReady",
+            "Check that the store responds and submissions are accepted",
+        )
+    },
+    Operation {
+        responses: &[("200", "Description")],
+        ..Operation::get("/openapi.json", "getDescription", "Get this document")
+    },
+    Operation {
+        responses: &[("200", "text")],
+        errors: &["403", "404"],
+        ..Operation::get("/metrics", "getMetrics", "Get metrics for Prometheus")
+    },
+];

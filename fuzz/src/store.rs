@@ -357,7 +357,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
     let account = |bytes: &mut Bytes<'_>| {
         AccountId::new(bytes.pick(&["a", "ab", "a b", "é"])).expect("a name")
     };
-    match bytes.below(15) {
+    match bytes.below(16) {
         0 => Record::Account(sample::account(account(bytes).as_str(), bytes.number())),
         1 => {
             let expires_at = bytes.flag().then(|| moment(bytes));
@@ -399,6 +399,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
             let number = bytes.below(3) as u64;
             Record::Extraction(sample::extraction(owner.as_str(), number, moment(bytes)))
         }
+        14 => Record::Session(sample::session(account(bytes).as_str(), bytes.below(3) as u64)),
         11 => Record::BatchJobs(sample::batch_jobs(bytes.below(3) as u64, 6)),
         _ => Record::CacheEntry(with(sample::cached(0, sample::at(0)), |made| {
             made.digest = [bytes.pick(&[0, 1, 255]); 32];

@@ -41,6 +41,7 @@ pub mod price;
 pub mod record;
 pub mod request;
 pub mod robots;
+pub mod session;
 pub mod slots;
 #[doc(hidden)]
 pub mod step;

@@ -4,10 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::batch::{BatchJobs, BatchRecord, Notification, NotificationState};
 use crate::core::extraction::ExtractionRecord;
-use crate::core::id::{AccountId, BatchId, ExtractionId, JobId, NotificationId, WorkerId};
+use crate::core::id::{
+    AccountId, BatchId, ExtractionId, JobId, NotificationId, SessionId, WorkerId,
+};
 use crate::core::job::{BodyRef, Job, JobState, Lease};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, GrantRecord, LedgerEntry};
+use crate::core::session::SealedSession;
 use crate::core::slots::Slot;
 use crate::core::tier::Tier;
 use crate::core::time::{Day, Timestamp};
@@ -123,6 +126,8 @@ pub enum Key {
     Worker(WorkerId),
     /// An extraction of an account; newer ones are greater.
     Extraction(AccountId, ExtractionId),
+    /// A stored session of an account; newer ones are greater.
+    Session(AccountId, SessionId),
 }
 
 /// The kind of a record.
@@ -157,11 +162,13 @@ pub enum RecordKind {
     Worker = 13,
     /// Extractions from supplied documents.
     Extraction = 14,
+    /// Stored sessions.
+    Session = 17,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Account,
         Self::Batch,
         Self::LedgerEntry,
@@ -176,6 +183,7 @@ impl RecordKind {
         Self::BatchJobs,
         Self::Worker,
         Self::Extraction,
+        Self::Session,
     ];
 }
 
@@ -197,6 +205,7 @@ impl Key {
             Self::BatchJobs(_) => RecordKind::BatchJobs,
             Self::Worker(_) => RecordKind::Worker,
             Self::Extraction(..) => RecordKind::Extraction,
+            Self::Session(..) => RecordKind::Session,
         }
     }
 
@@ -223,6 +232,7 @@ impl Key {
             Self::Grant(account, key) => of_account(&mut bytes, account, key.as_bytes()),
             Self::Worker(id) => bytes.extend(id.0.to_be_bytes()),
             Self::Extraction(account, id) => of_account(&mut bytes, account, id.as_bytes()),
+            Self::Session(account, id) => of_account(&mut bytes, account, id.as_bytes()),
         }
         bytes
     }
@@ -289,6 +299,8 @@ pub enum Record {
     Worker(WorkerRecord),
     /// An extraction from a supplied document.
     Extraction(ExtractionRecord),
+    /// A stored session, whose secret is sealed.
+    Session(SealedSession),
 }
 
 impl Record {
@@ -311,6 +323,7 @@ impl Record {
             Self::BatchJobs(it) => Key::BatchJobs(it.batch),
             Self::Worker(it) => Key::Worker(it.id),
             Self::Extraction(it) => Key::Extraction(it.account.clone(), it.id),
+            Self::Session(it) => Key::Session(it.session.account.clone(), it.session.id),
         }
     }
 
@@ -350,7 +363,8 @@ impl Record {
             | Self::IdempotencyRecord(_)
             | Self::AccountBatch(_)
             | Self::Grant(_)
-            | Self::BatchJobs(_) => None,
+            | Self::BatchJobs(_)
+            | Self::Session(_) => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Times as data: the core never reads a clock.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,74 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Parses ISO 8601: a date, or a date with a time. A time without an offset is in UTC.
+    ///
+    /// ```
+    /// use rungs::core::time::Timestamp;
+    ///
+    /// let at = Timestamp::from_iso_8601("2026-12-31T23:30:00+01:00").expect("a time");
+    /// assert_eq!(at.to_string(), "2026-12-31T22:30:00.000Z");
+    /// ```
+    pub fn from_iso_8601(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (date, time) = match text.find(['T', 't', ' ']) {
+            Some(at) => (&text[..at], &text[at + 1..]),
+            None => (text, "00:00:00Z"),
+        };
+        let mut parts = date.splitn(3, '-');
+        let mut next = |length, range| digits(parts.next()?, length, range);
+        let (year, month, day) = (next(4, 1970..=9999)?, next(2, 1..=12)?, next(2, 1..=31)?);
+        let days = days(year, month, day);
+        if civil(days) != (year, month, day) {
+            return None;
+        }
+        let (clock, offset) = match time.find(['Z', 'z', '+', '-']) {
+            Some(at) => time.split_at(at),
+            None => (time, "Z"),
+        };
+        let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+        let mut parts = clock.splitn(3, ':');
+        let (hour, minute) = (digits(parts.next()?, 2, 0..=23)?, digits(parts.next()?, 2, 0..=59)?);
+        let second = parts.next().map_or(Some(0), |it| digits(it, 2, 0..=60))?;
+        let is_fraction =
+            (1..=9).contains(&fraction.len()) && fraction.bytes().all(|it| it.is_ascii_digit());
+        let ms: u64 = format!("{fraction:0<3}").get(..3).filter(|_| is_fraction)?.parse().ok()?;
+        let at = days * DAY + hour * 3_600_000 + minute * 60_000 + second * 1_000 + ms;
+        match offset.split_at_checked(1)? {
+            ("Z" | "z", "") => Some(Self(at)),
+            (sign @ ("+" | "-"), rest) => {
+                let (hours, minutes) = match rest.split_once(':') {
+                    Some(parts) => parts,
+                    None => rest.split_at_checked(2)?,
+                };
+                let minutes = if minutes.is_empty() { "00" } else { minutes };
+                let offset =
+                    digits(hours, 2, 0..=23)? * 3_600_000 + digits(minutes, 2, 0..=59)? * 60_000;
+                let shifted = if sign == "+" { at.checked_sub(offset) } else { Some(at + offset) };
+                shifted.map(Self)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Parses a number of exactly `length` digits within `range`.
+fn digits(text: &str, length: usize, range: RangeInclusive<u64>) -> Option<u64> {
+    let is_number = text.len() == length && text.bytes().all(|it| it.is_ascii_digit());
+    text.parse().ok().filter(|it| is_number && range.contains(it))
+}
+
+/// Returns the days from 1970 to a date, the inverse of [`civil`].
+fn days(year: u64, month: u64, day: u64) -> u64 {
+    let year = year - u64::from(month <= 2);
+    let (era, year_of_era) = (year / 400, year % 400);
+    let from_march = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * from_march + 2) / 5 + day - 1;
+    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + of_era).saturating_sub(719_468)
+}
+
 /// Returns year, month and day of a count of days since 1970, by Howard Hinnant's `civil_from_days`.
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
@@ -174,6 +243,7 @@ mod tests {
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for days in 0..146_097 {
             assert_eq!(civil(days), (year, month, day));
+            assert_eq!(super::days(year, month, day), days);
             let length = match month {
                 2 => 28 + u64::from(leap(year)),
                 4 | 6 | 9 | 11 => 30,
@@ -186,6 +256,40 @@ mod tests {
             if month > 12 {
                 (year, month) = (year + 1, 1);
             }
+        }
+    }
+
+    #[test]
+    fn times_are_read_from_iso_8601() {
+        let read = |text: &str| Timestamp::from_iso_8601(text).map(|it| it.to_string());
+
+        for (text, time) in [
+            ("2026-12-31T23:59:59.5Z", "2026-12-31T23:59:59.500Z"),
+            ("2026-12-31T23:59:59.123456+00:00", "2026-12-31T23:59:59.123Z"),
+            ("2026-12-31 23:59", "2026-12-31T23:59:00.000Z"),
+            ("2026-12-31", "2026-12-31T00:00:00.000Z"),
+            ("2026-12-31T23:30:00-0130", "2027-01-01T01:00:00.000Z"),
+            ("1970-01-01T01:00:00+01", "1970-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(read(text).as_deref(), Some(time), "{text}");
+        }
+        for text in [
+            "",
+            "soon",
+            "2026",
+            "2026-02-30",
+            "2026-13-01",
+            "1969-12-31",
+            "2026-12-31T",
+            "2026-12-31T24:00:00Z",
+            "2026-12-31T10:00:00X",
+            "1970-01-01T00:00:00+01:00",
+            "2026-12-31T10:00:00.Z",
+            "2026-12-31T10:00:00+1:0",
+            "+026-12-31",
+            "2026-12-31Té",
+        ] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Fetchers and readers, each making one bounded attempt.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,10 @@ use crate::core::request::{JobRequest, Method};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
 use crate::ports::BoxFuture;
+pub use crate::ports::fetcher_fn::{FetcherFn, fetcher_fn};
 pub use crate::ports::job_scratch::JobScratch;
 pub use crate::ports::redirect_check::RedirectCheck;
+pub use crate::ports::session::AttemptSession;
 
 /// An attempt to make.
 #[derive(Clone, Debug)]
@@ -39,6 +42,8 @@ pub struct FetchRequest {
     pub scratch: JobScratch,
     /// The check of every redirect's target before it is requested; `None` if each may be followed.
     pub redirect_check: Option<RedirectCheck>,
+    /// The stored session of the job, if it has one and the URL is in the session's domain.
+    pub session: Option<AttemptSession>,
 }
 
 impl FetchRequest {
@@ -55,8 +60,29 @@ impl FetchRequest {
             max_bytes: options.max_response_bytes(),
             scratch: JobScratch::default(),
             redirect_check: None,
+            session: None,
             options,
         }
+    }
+
+    /// Returns the headers to send to the origin of the URL: [`FetchRequest::headers`], and those of the session that they
+    /// do not contain.
+    pub fn headers_to_send(&self) -> Cow<'_, [(String, String)]> {
+        let session = self.session.as_ref().map_or(&[][..], AttemptSession::headers);
+        if session.is_empty() {
+            return Cow::Borrowed(&self.headers);
+        }
+        let mut headers = self.headers.clone();
+        let is_set = |name: &str| self.headers.iter().any(|it| it.0.eq_ignore_ascii_case(name));
+        headers.extend(session.iter().filter(|(name, _)| !is_set(name)).cloned());
+        Cow::Owned(headers)
+    }
+
+    /// Sets the stored session of the job.
+    #[must_use]
+    pub fn with_session(mut self, session: Option<AttemptSession>) -> Self {
+        self.session = session;
+        self
     }
 
     /// Sets the account of the job. Defaults to the default account.
@@ -549,49 +575,3 @@ pub trait OcrEngine: fmt::Debug + Send + Sync {
 // Compile-time check: the engine holds fetchers as `Arc<dyn ...>`.
 const _: (Option<&dyn HttpFetcher>, Option<&dyn BrowserFetcher>) = (None, None);
 const _: (Option<&dyn PdfReader>, Option<&dyn OcrEngine>) = (None, None);
-
-/// Returns a fetcher that calls a closure, for tests.
-///
-/// ```
-/// use rungs::core::tier::Tier;
-/// use rungs::ports::fetch::{Fetched, HttpFetcher, fetcher_fn};
-///
-/// let fixture = fetcher_fn([Tier::Curl], |request| async move {
-///     Ok(Fetched::new(200, format!("<h1>{}</h1>", request.url)))
-/// });
-/// assert_eq!(fixture.tiers(), [Tier::Curl]);
-/// ```
-pub fn fetcher_fn<F, Fut>(tiers: impl IntoIterator<Item = Tier>, fetch: F) -> FetcherFn<F>
-where
-    F: Fn(FetchRequest) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<Fetched, FetchError>> + Send + 'static,
-{
-    FetcherFn { tiers: tiers.into_iter().collect(), fetch }
-}
-
-/// A fetcher that calls a closure, returned by [`fetcher_fn`].
-#[derive(Clone)]
-pub struct FetcherFn<F> {
-    tiers: Vec<Tier>,
-    fetch: F,
-}
-
-impl<F> fmt::Debug for FetcherFn<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FetcherFn").field("tiers", &self.tiers).finish_non_exhaustive()
-    }
-}
-
-impl<F, Fut> HttpFetcher for FetcherFn<F>
-where
-    F: Fn(FetchRequest) -> Fut + Send + Sync,
-    Fut: Future<Output = Result<Fetched, FetchError>> + Send + 'static,
-{
-    fn tiers(&self) -> Vec<Tier> {
-        self.tiers.clone()
-    }
-
-    fn fetch(&self, request: FetchRequest) -> BoxFuture<'_, Result<Fetched, FetchError>> {
-        Box::pin((self.fetch)(request))
-    }
-}

@@ -12,10 +12,12 @@ mod apply;
 pub mod clock;
 pub mod extract;
 pub mod fetch;
+mod fetcher_fn;
 mod job_scratch;
 pub mod notify;
 pub mod prompt;
 mod redirect_check;
+pub mod session;
 pub mod store;
 
 /// A boxed future: one allocation per call, and no macro in implementations.

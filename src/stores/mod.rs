@@ -26,6 +26,8 @@ mod objects;
 mod opening;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "http")]
+mod sessions;
 #[cfg(feature = "sled")]
 mod sled;
 #[cfg(any(feature = "journal", feature = "sled"))]
@@ -48,5 +50,7 @@ pub use memory::Memory;
 pub use objects::{Objects, ObjectsError, ObjectsOptions};
 #[cfg(feature = "postgres")]
 pub use postgres::{DatabaseReport, Postgres, RelationSize};
+#[cfg(feature = "http")]
+pub use sessions::{ParseSealingKeyError, SealedSessions, SealingKey, SealingKeys};
 #[cfg(feature = "sled")]
 pub use sled::Sled;

@@ -1,6 +1,7 @@
 //! Conformance kits and fixture sites, for testing your own stores and fetchers.
 //!
-//! [`store`] contains the kit for stores and [`fetcher`] those for the four kinds of fetcher.
+//! [`store`] contains the kit for stores, [`session`] that for stores of sessions, and [`fetcher`] those for the four
+//! kinds of fetcher.
 //!
 //! A kit is a list of checks. Each checks one guarantee of a port and is named after it. A failure
 //! states what your implementation did and what it must do. A check runs on its own thread and
@@ -24,6 +25,7 @@
 
 pub mod fetcher;
 mod kit;
+pub mod session;
 pub mod site;
 pub mod store;
 

@@ -127,7 +127,8 @@ impl Books {
             | Record::Usage(_)
             | Record::Grant(_)
             | Record::Extraction(_)
-            | Record::Worker(_) => {
+            | Record::Worker(_)
+            | Record::Session(_) => {
                 unreachable!("not asked for")
             }
         }

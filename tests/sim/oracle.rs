@@ -170,7 +170,8 @@ impl Oracle {
             | Key::AccountBatch(..)
             | Key::Usage(..)
             | Key::Extraction(..)
-            | Key::Worker(_) => {}
+            | Key::Worker(_)
+            | Key::Session(..) => {}
         }
     }
 
@@ -552,6 +553,7 @@ impl Oracle {
     /// Returns a record that expires soon: not an account, a site profile or a day of usage.
     fn passing(&self) -> Option<Key> {
         let stays = |it: &Key| {
+            // No session is stored in a simulation.
             matches!(it, Key::Account(_) | Key::Site(_) | Key::Usage(..) | Key::Worker(_))
         };
         let passes = |it: &&Key| !stays(it);

@@ -26,7 +26,10 @@ impl PageKind {
         let mut pattern = Fnv::default();
         pattern.write(request.method().as_str().as_bytes());
         // Headers and cookies of the caller can make a site treat a request differently.
-        let is_plain = request.headers().is_empty() && request.advanced().cookies.is_empty();
+        let advanced = request.advanced();
+        let is_plain = request.headers().is_empty()
+            && advanced.cookies.is_empty()
+            && advanced.session_id.is_none();
         pattern.write(if is_plain { b" " } else { b"+" });
         write_pattern(&mut pattern, request.page().as_str());
         let mut name = Fnv::default();

@@ -380,7 +380,8 @@ fn cookies(cookies: &[(String, String)], limits: &Limits) -> Result<(), Validati
     Ok(())
 }
 
-fn header(field: &'static str, name: &str, value: &str) -> Result<(), ValidationError> {
+/// Checks one header.
+pub(crate) fn header(field: &'static str, name: &str, value: &str) -> Result<(), ValidationError> {
     let token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
     ensure(
         (1..=256).contains(&name.len()) && name.bytes().all(token),

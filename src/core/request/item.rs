@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
+use crate::core::id::SessionId;
 use crate::core::request::check::{Limits, ValidationError, check};
 use crate::core::request::job_request::JobRequest;
 use crate::core::request::options::{
@@ -347,6 +348,13 @@ impl Item {
     /// Adds a session header. A header of the same name set by [`Item::header`] takes precedence.
     pub fn session_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.advanced.session_headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Uses a stored session of the account: its cookies and headers, and its local storage in a browser. Not together
+    /// with cookies.
+    pub fn session(mut self, id: SessionId) -> Self {
+        self.advanced.session_id = Some(id);
         self
     }
 

@@ -9,6 +9,7 @@ mod seconds;
 mod text;
 mod unmet;
 
+pub(crate) use check::header as check_header;
 pub use check::{Limits, ValidationError};
 pub use item::{Item, MAX_RESPONSE_BYTES};
 pub use job_request::JobRequest;

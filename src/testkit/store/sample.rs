@@ -10,12 +10,15 @@ use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::extraction::{ExtractionRecord, ExtractionState, ModelUse};
 use crate::core::failure::{ErrorCode, JobError};
-use crate::core::id::{AccountId, BatchId, ExtractionId, JobId, NotificationId, WorkerId};
+use crate::core::id::{
+    AccountId, BatchId, ExtractionId, JobId, NotificationId, SessionId, WorkerId,
+};
 use crate::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, Booking, GrantRecord, LedgerEntry};
 use crate::core::record::{AccountBatch, CacheEntry, Claim, IdempotencyRecord, Queue, Record};
 use crate::core::request::{Item, Limits, Profile};
+use crate::core::session::{SealedSession, Session, SessionDomain};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::usage::DailyUsage;
@@ -238,6 +241,7 @@ pub fn every_kind() -> Vec<Record> {
         Record::BatchJobs(batch_jobs(1, 6)),
         Record::Worker(worker(7, at(90))),
         Record::Extraction(extraction("a", 7, at(90))),
+        Record::Session(session("a", 3)),
     ]
 }
 
@@ -273,6 +277,16 @@ pub fn extraction(owner: &str, number: u64, expires_at: Timestamp) -> Extraction
         model: Some(model),
     };
     record
+}
+
+/// A session of this account with a sealed secret of 60 bytes.
+pub fn session(owner: &str, number: u64) -> SealedSession {
+    let account = AccountId::new(owner).expect("a name");
+    let domain = SessionDomain::parse("example.com").expect("a domain");
+    let id = SessionId::new(at(1), 0, number << 2);
+    let mut session = Session::new(id, account, "shop", domain, at(4));
+    session.cookie_names = vec!["sid".to_owned()];
+    SealedSession::new(session, vec![7; 60])
 }
 
 /// A grant to this account.

@@ -310,7 +310,8 @@ impl Identity<'_> {
             | Record::Grant(_)
             | Record::Extraction(_)
             | Record::BatchJobs(_)
-            | Record::Worker(_) => {}
+            | Record::Worker(_)
+            | Record::Session(_) => {}
         }
     }
 }

@@ -338,6 +338,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("notification-delivered", Record::Notification(delivered)),
         ("notification-given-up", Record::Notification(given_up)),
         ("notification-unaddressed", Record::Notification(unaddressed())),
+        ("session", Record::Session(sample::session("acme", 1))),
         ("site", Record::Site(site())),
         ("usage", Record::Usage(sample::usage("acme", 20_000))),
         ("worker-busy", Record::Worker(busy_worker())),
@@ -361,6 +362,7 @@ fn every_record_of_format_1_stays_readable() {
                 | "worker-busy"
                 | "worker-leaving"
                 | "job-traced"
+                | "session"
                 | "notification-traced"
         ) {
             continue;

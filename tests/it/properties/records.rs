@@ -18,6 +18,7 @@ use rungs::core::ladder::SiteProfile;
 use rungs::core::ledger::{Account, Booking, GrantRecord, LedgerEntry};
 use rungs::core::record::{AccountBatch, CacheEntry, IdempotencyRecord, Record};
 use rungs::core::request::{Action, ActionKind, Item, Limits, RenderJs};
+use rungs::core::session::SealedSession;
 use rungs::core::tier::Tier;
 use rungs::core::usage::DailyUsage;
 use rungs::core::verdict::Verdict;
@@ -272,6 +273,12 @@ fn record() -> impl Strategy<Value = Record> {
         }),
         (0_u64..1_000, given::moment())
             .prop_map(|(number, at)| Record::Extraction(sample::extraction("a", number, at))),
+        (given::account_id(), any::<u64>(), prop::collection::vec(any::<u8>(), 0..80)).prop_map(
+            |(account, number, sealed)| {
+                let session = sample::session(account.as_str(), number).session;
+                Record::Session(SealedSession::new(session, sealed))
+            }
+        ),
     ]
 }
 

@@ -11,3 +11,4 @@ mod journal;
 mod objects;
 #[cfg(all(unix, feature = "postgres"))]
 mod postgres;
+mod sessions;

@@ -79,6 +79,16 @@ pub enum Error {
     #[cfg(feature = "server")]
     #[error(transparent)]
     ApiKeys(#[from] crate::service::ApiKeysError),
+    /// A call for a session failed.
+    #[error(transparent)]
+    Session(#[from] crate::engine::SessionError),
+    /// Text is not the domain of a session.
+    #[error(transparent)]
+    SessionDomain(#[from] crate::core::session::ParseDomainError),
+    /// Text has no key that seals sessions.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    SealingKey(#[from] crate::stores::ParseSealingKeyError),
     /// The fields of a page are not a value of a type.
     #[cfg(feature = "typed")]
     #[error(transparent)]

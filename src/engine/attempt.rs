@@ -142,8 +142,12 @@ impl Ladder {
             body: &page.response.body,
             rendered: page.rendered,
         };
-        let Judgment { verdict, signal } = judge(&response);
+        let session = self.session.as_ref();
+        let login = session.and_then(|it| it.judge(&self.job, &page, tier, self.can_render()));
+        let is_login = login.is_some();
+        let Judgment { verdict, signal } = login.unwrap_or_else(|| judge(&response));
         let worth_extracting = match &verdict {
+            _ if is_login => false,
             Verdict::Usable | Verdict::Other(DocumentKind::Json | DocumentKind::Text) => true,
             Verdict::NeedsRendering | Verdict::Thin => tier == Tier::LightJs && !is_stub(&response),
             _ => false,
@@ -209,7 +213,8 @@ impl Ladder {
         let deadline = request.deadline;
         let account = self.job.account.clone();
         let redirect_check = robots::redirect_check(&self.shared);
-        let request = FetchRequest { account, redirect_check, ..request };
+        let session = self.session.as_ref().and_then(|it| it.for_request(&request.options));
+        let request = FetchRequest { account, redirect_check, session, ..request };
         // A fetcher has to keep its deadline; this is for one that does not.
         tokio::select! {
             biased;

@@ -27,6 +27,7 @@ use crate::ports::extract::Extractor;
 use crate::ports::fetch::{BrowserFetcher, HttpFetcher, OcrEngine, PdfReader};
 use crate::ports::notify::{NotificationFormat, Notifier};
 use crate::ports::prompt::PromptExtractor;
+use crate::ports::session::SessionStore;
 use crate::ports::store::{Bodies, Store};
 
 /// The concurrency, retries and lifetimes of an engine.
@@ -275,6 +276,7 @@ pub struct EngineBuilder {
     fetchers: Fetchers,
     extractor: Option<Arc<dyn Extractor>>,
     prompts: Option<Arc<dyn PromptExtractor>>,
+    sessions: Option<Arc<dyn SessionStore>>,
     notifier: Option<Arc<dyn Notifier>>,
     notification_format: Arc<dyn NotificationFormat>,
     clock: Arc<dyn Clock>,
@@ -297,6 +299,7 @@ impl Default for EngineBuilder {
             fetchers: Fetchers::default(),
             extractor: default_extractor(),
             prompts: None,
+            sessions: None,
             notifier: None,
             notification_format: Arc::new(crate::wire::WebhookBody),
             clock: Arc::new(SystemClock),
@@ -387,6 +390,13 @@ impl EngineBuilder {
     /// Sets the language models that answer `extraction_prompt`. Without them, a result with a prompt contains a warning.
     pub fn prompts(mut self, prompts: impl PromptExtractor + 'static) -> Self {
         self.prompts = Some(Arc::new(prompts));
+        self
+    }
+
+    /// Sets the store of sessions, such as `SealedSessions` on the store of records. Without one, items that name a session
+    /// are refused.
+    pub fn sessions(mut self, sessions: impl SessionStore + 'static) -> Self {
+        self.sessions = Some(Arc::new(sessions));
         self
     }
 
@@ -503,6 +513,7 @@ impl EngineBuilder {
             fetchers: self.fetchers,
             extractor,
             prompts: self.prompts,
+            sessions: self.sessions,
             notifier: self.notifier,
             notification_format: self.notification_format,
             clock: self.clock,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::core::job::Job;
 use crate::core::tier::Tier;
 use crate::core::verdict::{DocumentKind, sniff};
+use crate::engine::sessions::JobSession;
 use crate::engine::shared::Shared;
 use crate::engine::{readers, robots, subrequest};
 use crate::ports::fetch::{
@@ -33,7 +34,7 @@ pub(super) struct ImageTexts {
 pub(super) async fn read(
     shared: &Shared,
     job: &Job,
-    scratch: &JobScratch,
+    kept: (&JobScratch, Option<&JobSession>),
     urls: &[String],
     deadline: Duration,
 ) -> Option<ImageTexts> {
@@ -54,7 +55,7 @@ pub(super) async fn read(
     let count = urls.len().min(MAX_IMAGES);
     for (number, url) in (1..).zip(urls.iter().take(MAX_IMAGES)) {
         let left = share(deadline.saturating_sub(shared.elapsed(began)), count - number);
-        let image = ImageJob { shared, job, scratch, fetcher, reader, url };
+        let image = ImageJob { shared, job, kept, fetcher, reader, url };
         match image.read_within(left).await {
             Ok(read) => texts.read.push(read),
             Err(error) => {
@@ -79,7 +80,8 @@ pub(super) fn share(left: Duration, others: usize) -> Duration {
 struct ImageJob<'a> {
     shared: &'a Shared,
     job: &'a Job,
-    scratch: &'a JobScratch,
+    /// The state of fetchers that the job keeps between its requests, and its session.
+    kept: (&'a JobScratch, Option<&'a JobSession>),
     fetcher: &'a dyn HttpFetcher,
     reader: &'a dyn OcrEngine,
     url: &'a str,
@@ -128,12 +130,14 @@ impl ImageJob<'_> {
             FetchError::new(FetchErrorKind::Timeout, message)
         })?;
         let max_bytes = options.max_response_bytes().min(MAX_IMAGE_BYTES);
+        let session = self.kept.1.and_then(|it| it.for_request(&options));
         let tier = self.fetcher.tiers().into_iter().find(|it| *it == Tier::Http);
         let request = FetchRequest {
             deadline,
             max_bytes,
             account: self.job.account.clone(),
-            scratch: self.scratch.clone(),
+            scratch: self.kept.0.clone(),
+            session,
             ..FetchRequest::new(Arc::new(options), tier.unwrap_or(Tier::Curl))
         };
         self.fetcher.fetch(request).await

@@ -15,6 +15,7 @@ use crate::core::step::StepInput;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::engine::attempt::Observed;
+use crate::engine::sessions::JobSession;
 use crate::engine::shared::Shared;
 use crate::engine::{cache, robots};
 use crate::ports::fetch::JobScratch;
@@ -38,6 +39,8 @@ pub(super) struct Ladder {
     pub(super) shared: Arc<Shared>,
     pub(super) job: Arc<Job>,
     pub(super) scratch: JobScratch,
+    /// The stored session that the job uses.
+    pub(super) session: Option<Arc<JobSession>>,
     reach: Reach,
     /// The tiers on which the site has recently responded with a page.
     proven: TierSet,
@@ -55,7 +58,8 @@ impl Ladder {
         let trail = job.trail.clone();
         let (scratch, proven) = (JobScratch::default(), TierSet::default());
         let used = Duration::ZERO;
-        Self { shared, job, reach, proven, last_resort: true, trail, scratch, used }
+        let session = None;
+        Self { shared, job, reach, proven, last_resort: true, trail, scratch, session, used }
     }
 
     /// Runs the job until it ends or has to wait, and returns the step to commit.
@@ -63,6 +67,21 @@ impl Ladder {
         if let Some(hit) = cache::lookup(&self.shared, &self.job).await {
             return hit;
         }
+        let (shared, job) = (Arc::clone(&self.shared), Arc::clone(&self.job));
+        let session = match JobSession::open(&shared, &job).await {
+            Ok(session) => session.map(Arc::new),
+            Err(error) => return self.fail(error),
+        };
+        self.session.clone_from(&session);
+        let end = self.climb().await;
+        if let Some(session) = session {
+            session.finish(&shared, &job, &end).await;
+        }
+        end
+    }
+
+    /// Makes attempts until there is a page, or none is left.
+    async fn climb(mut self) -> StepInput {
         let profile = self.shared.site_profile(&self.job.request.page().site()).await;
         if let Some(profile) = &profile
             && profile.paused_until() > self.shared.now()

@@ -51,6 +51,7 @@ mod result;
 mod retry;
 mod robots;
 mod scans;
+mod sessions;
 mod shared;
 mod shared_event;
 mod store_clock;
@@ -86,6 +87,9 @@ pub use read_ahead::StoredResults;
 pub use report::{BatchReport, JobReport, JobSnapshot, Page};
 pub use retry::Retry;
 pub use robots::RobotsPolicy;
+pub use sessions::{
+    NewSession, SessionError, SessionSecret, SessionUpdate, SessionValidation, Sessions,
+};
 #[cfg(feature = "server")]
 pub(crate) use stored_page::{ExtractedParts, PageParts};
 pub use stored_page::{StoredPage, StoredResult};

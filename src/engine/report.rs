@@ -46,6 +46,9 @@ pub struct Page {
     pub actions: Vec<ActionResult>,
     /// The files kept with the page: screenshots and the printed PDF.
     pub artifacts: Vec<Artifact>,
+    /// The name of the stored session that the page was fetched with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 impl Page {

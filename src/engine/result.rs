@@ -91,7 +91,7 @@ impl Ladder {
             status_code: response.status,
             final_url: response.final_url.clone(),
             redirects: response.redirects.clone(),
-            headers: response.headers.clone(),
+            headers: self.shown_headers(&response.headers),
             extracted,
             response_time_ms: millis(attempt.duration),
             size_bytes: response.body.len() as u64,
@@ -100,9 +100,16 @@ impl Ladder {
             proxied: response.proxied,
             actions: page.actions,
             artifacts: Vec::new(),
+            session: self.session.as_ref().map(|it| it.name.clone()),
         };
         let (tier, files, cost) = (attempt.tier, page.files, response.cost);
         Ok(Collected { tier, page: result, files, add_ons, cost })
+    }
+
+    /// Returns the headers of a response as the result shows them: without cookies that renew a stored session.
+    fn shown_headers(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
+        let is_secret = |name: &str| self.session.is_some() && name == "set-cookie";
+        headers.iter().filter(|(name, _)| !is_secret(name)).cloned().collect()
     }
 
     /// Returns the charge for a result: the price of its tier or the cost that its fetcher reported, plus the
@@ -160,8 +167,8 @@ impl Ladder {
             return true;
         }
         let (shared, deadline) = (&self.shared, self.deadline());
-        let Some(texts) = images::read(shared, &self.job, &self.scratch, &urls, deadline).await
-        else {
+        let kept = (&self.scratch, self.session.as_deref());
+        let Some(texts) = images::read(shared, &self.job, kept, &urls, deadline).await else {
             extracted.ocr_results = Vec::new();
             return false;
         };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +36,7 @@ use crate::ports::clock::{BlockingPool, Clock, Entropy};
 use crate::ports::extract::Extractor;
 use crate::ports::notify::{NotificationFormat, Notifier};
 use crate::ports::prompt::PromptExtractor;
+use crate::ports::session::SessionStore;
 use crate::ports::store::{Bodies, Store, Versioned};
 
 /// The shortest wait for something that falls due in a shared store.
@@ -49,6 +50,7 @@ pub(super) struct Adapters {
     pub(super) fetchers: Fetchers,
     pub(super) extractor: Arc<dyn Extractor>,
     pub(super) prompts: Option<Arc<dyn PromptExtractor>>,
+    pub(super) sessions: Option<Arc<dyn SessionStore>>,
     pub(super) notifier: Option<Arc<dyn Notifier>>,
     pub(super) notification_format: Arc<dyn NotificationFormat>,
     pub(super) clock: Arc<dyn Clock>,
@@ -98,6 +100,8 @@ pub(super) struct Scheduling {
     pub(super) in_hand: JobCounts,
     /// Set when a job was put back, which may fall due before any other.
     pub(super) job_put_back: AtomicBool,
+    /// Held by whoever changes a stored session.
+    pub(super) session_writes: Mutex<()>,
     /// Wakes the worker.
     pub(super) jobs_ready: Notify,
     /// Wakes the outbox.
@@ -157,6 +161,7 @@ impl Shared {
                 page_room: Semaphore::new(settings.concurrency.div_ceil(2).max(processors)),
                 in_hand: JobCounts::new(settings.concurrency, config.weights.clone()),
                 job_put_back: AtomicBool::new(false),
+                session_writes: Mutex::default(),
                 jobs_ready: Notify::new(),
                 notifications_ready: Notify::new(),
             },

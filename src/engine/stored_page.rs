@@ -75,6 +75,7 @@ pub(crate) struct PageParts<'a> {
     pub(crate) proxied: bool,
     pub(crate) actions: Vec<ActionResult>,
     pub(crate) artifacts: Vec<Artifact>,
+    pub(crate) session: Option<String>,
 }
 
 /// The fields of [`Extracted`](crate::ports::extract::Extracted).

@@ -201,11 +201,7 @@ impl Shared {
         account: &AccountId,
     ) -> Result<JobRequest, ValidationError> {
         let request = item.check(&self.config.limits)?;
-        if request.advanced().session_id.is_some() {
-            // Without its session a site would serve another page, and the job would be charged for it.
-            let reason = "is not supported: send the session's `cookies` instead";
-            return Err(ValidationError::new("advanced.session_id", reason));
-        }
+        self.check_session_use(&request)?;
         self.check_own_proxy(&request, account)?;
         match page_host::check(request.page()) {
             Ok(()) => Ok(request),
@@ -331,6 +327,7 @@ impl Engine {
             return Err(SubmitError::BadKey);
         }
         shared.set_clock_once().await?;
+        shared.check_sessions(&batch.account, &requests).await?;
         let accept = self.accepting(batch, requests);
         let ids = accept.jobs.iter().map(|it| it.id).collect();
         let handle = BatchHandle::new(self.clone(), accept.batch.clone(), ids);

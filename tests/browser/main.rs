@@ -26,6 +26,7 @@ mod many;
 mod pages;
 #[cfg(feature = "headless_chrome")]
 mod second;
+mod sessions;
 
 rungs::browser_fetcher_conformance!(chrome, chrome());
 

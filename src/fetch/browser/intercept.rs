@@ -54,7 +54,7 @@ impl Intercept {
         let intercept = Self {
             block_images: request.options.advanced().block_images,
             job_url: Url::parse(request.url.as_str()).ok(),
-            headers: request.headers.iter().filter(is_sent).cloned().collect(),
+            headers: request.headers_to_send().iter().filter(is_sent).cloned().collect(),
             method: request.method,
             body: request.body.clone(),
             sent: AtomicBool::new(false),

@@ -97,15 +97,18 @@ pub(super) async fn once(
 
 fn tab_options(request: &FetchRequest, gateway: Arc<Gateway>) -> TabOptions {
     let advanced = request.options.advanced();
-    let user_agent =
-        request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
+    let user_agent = request
+        .headers_to_send()
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("user-agent"))
+        .cloned();
     TabOptions {
         gateway,
         intercept: Intercept::of(request),
-        user_agent: user_agent.map(|(_, value)| value.clone()),
+        user_agent: user_agent.map(|(_, value)| value),
         language: request.options.location().language.clone(),
-        cookies: cookies::of(request),
-        url: request.url.as_str().to_owned(),
+        cookies: cookies::to_set(request),
+        storage_script: cookies::storage_script(request),
         init_script: advanced.flatten_shadow_dom.then_some(OPEN_SHADOW_JS),
     }
 }
@@ -222,11 +225,22 @@ impl Rendering<'_> {
         if self.options.advanced().generate_pdf {
             pdf = Some(capture::print(self).await?);
         }
+        self.report_cookies(request).await?;
         self.warn_about_dialogs_and_downloads();
         let warnings = std::mem::take(&mut self.warnings);
         let page = fetched(&self.tab.tracker().state(), document, warnings);
         let (actions, pictures) = (outcomes.results, outcomes.screenshots);
         Ok(Rendered { page, screenshot, pdf, actions, pictures })
+    }
+
+    /// Reports the cookies that the site set to the session.
+    async fn report_cookies(&self, request: &FetchRequest) -> Result<(), FetchError> {
+        let Some(session) = &request.session else { return Ok(()) };
+        let shown = self.tab.tracker().state().shown.as_ref().map(|it| it.url.clone());
+        let urls = [request.url.as_str(), shown.as_deref().unwrap_or(request.url.as_str())];
+        let params = cookies::urls_to_get(session, urls);
+        cookies::report(session, self.tab.call("Network.getCookies", params).decode().await?);
+        Ok(())
     }
 
     /// Navigates to the URL and waits until a document with a response is shown.

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::connection::PendingResponse;
-use super::cookies;
 use super::error::CallError;
 use super::gateway::Gateway;
 use super::intercept::Intercept;
@@ -26,9 +25,10 @@ pub(super) struct TabOptions {
     pub(super) intercept: Option<Intercept>,
     pub(super) user_agent: Option<String>,
     pub(super) language: Option<Language>,
-    /// Names and values of cookies for `url`.
-    pub(super) cookies: Vec<(String, String)>,
-    pub(super) url: String,
+    /// Parameters that set the job's cookies.
+    pub(super) cookies: Option<Value>,
+    /// Script that fills the local storage of the job's session.
+    pub(super) storage_script: Option<String>,
     /// Script that runs in every document before the document's own scripts.
     pub(super) init_script: Option<&'static str>,
 }
@@ -119,9 +119,12 @@ impl Tab {
             }
             responses.push(self.call("Emulation.setUserAgentOverride", params));
         }
-        if !options.cookies.is_empty() {
-            let params = cookies::params(&options.cookies, &options.url);
+        if let Some(params) = options.cookies {
             responses.push(self.call("Network.setCookies", params));
+        }
+        if let Some(source) = options.storage_script {
+            let params = json!({ "source": source, "worldName": "rungs" });
+            responses.push(self.call("Page.addScriptToEvaluateOnNewDocument", params));
         }
         if let Some(source) = options.init_script {
             let params = json!({ "source": source });

@@ -23,7 +23,9 @@ use crate::net::proxy::{
     ProxyScheme, ProxyUrl, basic_authorization, percent_decoded, proxy_refusal,
 };
 use crate::net::{DialError, Route, RouteVia, StaleConnection};
-use crate::ports::fetch::{FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, Redirect};
+use crate::ports::fetch::{
+    AttemptSession, FetchError, FetchErrorKind as Kind, FetchRequest, Fetched, Redirect,
+};
 
 /// The ASCII characters that a [`Url`] may contain and a [`Uri`] may not.
 const NOT_IN_A_URI: &AsciiSet = &AsciiSet::EMPTY
@@ -84,12 +86,17 @@ impl<'a> Attempt<'a> {
         let authorization = take_userinfo(&mut url);
         url.set_fragment(None);
         let cookies = &request.options.advanced().cookies;
-        let mut curl_jar = CookieJar::default();
+        let mut curl_jar = SeededJar::default();
+        let seed = |jar: &mut SeededJar| {
+            jar.seed_once(cookies, &url);
+            jar.seed_session_once(request.session.as_ref());
+        };
         if request.tier == Tier::Curl {
-            curl_jar.seed(cookies, &url);
+            seed(&mut curl_jar);
         } else {
-            request.scratch.with(|jar: &mut SeededJar| jar.seed_once(cookies, &url));
+            request.scratch.with(seed);
         }
+        let curl_jar = curl_jar.jar;
         Ok(Self {
             http,
             failed_proxies: vec![route.via],
@@ -233,7 +240,10 @@ impl<'a> Attempt<'a> {
     fn keep_cookies(&mut self, headers: &HeaderMap) {
         let keep = |jar: &mut CookieJar| {
             for header in headers.get_all(SET_COOKIE) {
-                jar.keep(&String::from_utf8_lossy(header.as_bytes()), &self.url);
+                let change = jar.keep(&String::from_utf8_lossy(header.as_bytes()), &self.url);
+                if let (Some(session), Some(change)) = (&self.request.session, change) {
+                    session.report(change);
+                }
             }
         };
         if self.request.tier == Tier::Curl {
@@ -327,6 +337,8 @@ struct SeededJar {
     jar: CookieJar,
     /// The caller's cookies are already in the jar.
     seeded: bool,
+    /// The cookies of the job's session are already in the jar.
+    has_session: bool,
 }
 
 impl SeededJar {
@@ -336,6 +348,14 @@ impl SeededJar {
         if !self.seeded {
             self.jar.seed(cookies, page);
             self.seeded = true;
+        }
+    }
+
+    /// Adds the cookies of the stored session once per job.
+    fn seed_session_once(&mut self, session: Option<&AttemptSession>) {
+        if let Some(session) = session.filter(|_| !self.has_session) {
+            self.jar.seed_session(session.state());
+            self.has_session = true;
         }
     }
 }

@@ -93,7 +93,7 @@ fn referer(from: &Url, to: &Url) -> Option<String> {
 /// Adds the caller's headers, which replace the tier's.
 fn add_caller_headers(headers: &mut HeaderMap, request: &FetchRequest, hop: &Hop<'_>) {
     let mut own = HeaderMap::new();
-    for (name, value) in &request.headers {
+    for (name, value) in request.headers_to_send().iter() {
         let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
         else {
             continue;

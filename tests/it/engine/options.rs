@@ -79,7 +79,7 @@ async fn a_language_the_sessions_headers_and_a_bodys_type_reach_the_site() {
 }
 
 #[tokio::test]
-async fn a_stored_session_is_refused_by_item_and_field() {
+async fn an_engine_without_sessions_refuses_an_item_that_names_one() {
     let (site, heard) = listening();
     let engine = builder().http(http()).build().expect("built");
     let mut item = Item::get(site.url("/account"));
@@ -89,7 +89,7 @@ async fn a_stored_session_is_refused_by_item_and_field() {
 
     let Err(SubmitError::Item { index: 1, error: flaw }) = refused else { panic!("{refused:?}") };
     assert_eq!(flaw.field(), "advanced.session_id");
-    assert!(flaw.reason().contains("cookies"), "{flaw}");
+    assert!(flaw.reason().contains("`.sessions(...)`"), "{flaw}");
     assert!(heard.lock().expect("not poisoned").is_empty());
 }
 

@@ -5,6 +5,8 @@ mod hostile;
 mod lenient;
 mod proxies;
 mod redirects;
+#[cfg(feature = "html")]
+mod sessions;
 mod tiers;
 mod tls;
 mod types;

@@ -92,20 +92,26 @@ fn set_up(tab: &Arc<Tab>, task: &PageTask) -> Result<(), FetchError> {
     tab.call_method(Inspector::Enable(None)).map_err(driver_error)?;
     call::<Network::Enable>(tab, body_buffers())?;
     call::<Page::SetDownloadBehavior>(tab, json!({"behavior": "deny"}))?;
-    let user_agent =
-        request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("user-agent"));
+    let user_agent = request
+        .headers_to_send()
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("user-agent"))
+        .cloned();
     let language = &request.options.location().language;
     if user_agent.is_some() || language.is_some() {
         let user_agent = match user_agent {
-            Some((_, value)) => value.clone(),
+            Some((_, value)) => value,
             None => own_user_agent(tab)?,
         };
         let languages = language.as_ref().map(|language| format!("{language},en"));
         tab.set_user_agent(&user_agent, languages.as_deref(), None).map_err(driver_error)?;
     }
-    let given = cookies::of(request);
-    if !given.is_empty() {
-        call::<Network::SetCookies>(tab, cookies::params(&given, request.url.as_str()))?;
+    if let Some(params) = cookies::to_set(request) {
+        call::<Network::SetCookies>(tab, params)?;
+    }
+    if let Some(source) = cookies::storage_script(request) {
+        let params = json!({ "source": source, "worldName": "rungs" });
+        call::<Page::AddScriptToEvaluateOnNewDocument>(tab, params)?;
     }
     if let Some(intercept) = Intercept::of(request) {
         let patterns = intercept.patterns();

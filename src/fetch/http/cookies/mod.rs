@@ -5,10 +5,12 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use url::Url;
 
+use crate::core::session::{CookieChange, SessionCookie, SessionState};
+use crate::core::time::{Timestamp, millis};
 use crate::fetch::http::cookies::set_cookie::SetCookie;
 
 mod date;
@@ -31,7 +33,10 @@ struct Cookie {
     host_only: bool,
     path: String,
     secure: bool,
+    http_only: bool,
     expires_at: Option<SystemTime>,
+    /// A cookie of the same name that a site sets or deletes replaces it, whatever its scope is.
+    any_scope: bool,
     /// Position in the order of creation. An update keeps it.
     created: u64,
 }
@@ -62,7 +67,29 @@ impl CookieJar {
                 host_only: true,
                 path: "/".to_owned(),
                 secure: page.scheme() == "https",
+                http_only: false,
                 expires_at: None,
+                any_scope: false,
+                created: 0,
+            });
+        }
+    }
+
+    /// Adds the cookies of a stored session. One for a public suffix stays on that host, as it does in browsers.
+    pub(super) fn seed_session(&mut self, state: &SessionState) {
+        for cookie in &state.cookies {
+            let expires_at =
+                cookie.expires_at.map(|it| UNIX_EPOCH + Duration::from_millis(it.as_millis()));
+            self.store(Cookie {
+                name: cookie.name.clone(),
+                value: cookie.value.clone(),
+                domain: cookie.domain.clone(),
+                host_only: cookie.host_only || is_public_suffix(&cookie.domain),
+                path: cookie.path.clone(),
+                secure: cookie.secure,
+                http_only: cookie.http_only,
+                expires_at,
+                any_scope: cookie.any_scope,
                 created: 0,
             });
         }
@@ -70,20 +97,27 @@ impl CookieJar {
 
     /// Keeps one `Set-Cookie` of a response from `from` if the limits and its attributes allow it. A date
     /// in the past deletes the cookie.
-    pub(super) fn keep(&mut self, header: &str, from: &Url) {
+    ///
+    /// Returns the change that this made.
+    pub(super) fn keep(&mut self, header: &str, from: &Url) -> Option<CookieChange> {
         let now = SystemTime::now();
-        let Some(set) = SetCookie::parse(header, now) else { return };
-        let Some(cookie) = set.scoped_to(from) else { return };
+        let cookie = SetCookie::parse(header, now)?.scoped_to(from)?;
         if from.scheme() != "https" && self.hides_secure(&cookie) {
-            return;
+            return None;
         }
         if self.set_by_sites.len() < MAX_COOKIES {
             self.set_by_sites.insert(cookie.name.clone());
         }
+        let session_cookie = cookie.for_session();
+        self.cookies.retain(|it| {
+            !(it.any_scope && it.name == cookie.name && domain_matches(&it.domain, &cookie.domain))
+        });
         if cookie.expires_at.is_some_and(|it| it <= now) {
             self.cookies.retain(|it| !it.is_same(&cookie));
+            Some(CookieChange::Removed(session_cookie))
         } else {
             self.store(cookie);
+            Some(CookieChange::Set(session_cookie))
         }
     }
 
@@ -141,6 +175,20 @@ impl CookieJar {
 }
 
 impl Cookie {
+    /// Returns the cookie as a session stores it.
+    fn for_session(&self) -> SessionCookie {
+        let mut cookie = SessionCookie::default();
+        cookie.name.clone_from(&self.name);
+        cookie.value.clone_from(&self.value);
+        cookie.domain.clone_from(&self.domain);
+        cookie.path.clone_from(&self.path);
+        (cookie.host_only, cookie.secure) = (self.host_only, self.secure);
+        cookie.http_only = self.http_only;
+        let since = self.expires_at.and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+        cookie.expires_at = since.map(|it| Timestamp::from_millis(millis(it)));
+        cookie
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         self.name == other.name
             && self.domain == other.domain

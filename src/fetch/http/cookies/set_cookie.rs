@@ -23,6 +23,7 @@ pub(super) struct SetCookie {
     domain: String,
     path: Option<String>,
     secure: bool,
+    http_only: bool,
     expires_at: Option<SystemTime>,
 }
 
@@ -59,6 +60,7 @@ impl SetCookie {
                 }
                 "path" => set.path = value.starts_with('/').then(|| value.to_owned()),
                 "secure" => set.secure = true,
+                "httponly" => set.http_only = true,
                 _ => {}
             }
         }
@@ -98,7 +100,9 @@ impl SetCookie {
             host_only,
             path,
             secure: self.secure,
+            http_only: self.http_only,
             expires_at: self.expires_at,
+            any_scope: false,
             created: 0,
         })
     }

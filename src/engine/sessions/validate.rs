@@ -1,0 +1,184 @@
+//! Validation: one request for the start page of a session's domain, with the session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::id::{AccountId, SessionId};
+use crate::core::request::Item;
+use crate::core::session::{LoginSigns, Session, SessionState, login_signs};
+use crate::core::tier::Tier;
+use crate::core::time::Timestamp;
+use crate::core::verdict::{DocumentKind, Response, Verdict, judge};
+use crate::engine::attempt::timed_out;
+use crate::engine::robots;
+use crate::engine::sessions::{SessionError, Sessions};
+use crate::ports::fetch::{AttemptSession, FetchError, FetchRequest, Fetched};
+
+/// The time limit of a validation, waits included.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// The most bytes of the start page.
+const MAX_BYTES: u64 = 5 * 1_024 * 1_024;
+/// The time before its expiry in which a cookie counts as expiring soon.
+const SOON: Duration = Duration::from_hours(72);
+/// The confidence in a page with a sign for the result.
+const WITH_SIGN: u8 = 95;
+/// The confidence in a page that shows content and no sign.
+const WITHOUT_SIGN: u8 = 60;
+
+/// The result of a validation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionValidation {
+    /// The session afterwards.
+    pub session: Session,
+    /// `true` if the site showed its start page to a visitor that is not asked to log in.
+    pub is_valid: bool,
+    /// The confidence in the result, 0 to 100; 0 if the site could not be asked.
+    pub confidence: u8,
+    /// The HTTP status of the start page, `None` without a response.
+    pub status: Option<u16>,
+    /// The signs that were found.
+    pub signs: LoginSigns,
+    /// The earliest expiry of a cookie.
+    pub cookies_expire_at: Option<Timestamp>,
+    /// `true` if a cookie expires within 72 hours.
+    pub expires_soon: bool,
+    /// An explanation of the result.
+    pub details: String,
+}
+
+impl Sessions<'_> {
+    /// Requests the start page of the session's domain with the session, and records the result in its health. It costs no
+    /// credits, waits for its turn at the site like a page, and obeys robots.txt if the engine does.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotFound`], or [`SessionError::NotValidated`] if no HTTP fetcher can make the request.
+    pub async fn validate(
+        &self,
+        account: &AccountId,
+        id: SessionId,
+    ) -> Result<SessionValidation, SessionError> {
+        let stored = self.shared.session_store()?.get(account.clone(), id).await?;
+        let stored = stored.ok_or(SessionError::NotFound(id))?;
+        let attempt = AttemptSession::new(stored.session.domain.clone(), stored.state.clone());
+        let page = stored.session.domain.start_page();
+        let fetched = tokio::select! {
+            biased;
+            fetched = self.start_page(account, &page, attempt.clone()) => fetched?,
+            () = self.shared.sleep(TIMEOUT) => Err(timed_out(TIMEOUT)),
+        };
+        let now = self.shared.now();
+        let result = assess(&page, fetched.as_ref());
+        let changes =
+            if result.is_valid == Some(true) { attempt.take_changes() } else { Vec::new() };
+        let changed = self.shared.change_session(account, id, |it| {
+            it.session.validated(result.is_valid, result.confidence, now);
+            let mut state = it.state.clone();
+            state.apply(&changes);
+            if state.check(&it.session).is_ok() {
+                it.session.describe(&state);
+                it.state = state;
+            }
+            Ok(first_expiry(&it.state))
+        });
+        let (session, cookies_expire_at) = changed.await?;
+        Ok(SessionValidation {
+            session,
+            is_valid: result.is_valid == Some(true),
+            confidence: result.confidence,
+            status: fetched.as_ref().ok().map(|it| it.status),
+            signs: result.signs,
+            cookies_expire_at,
+            expires_soon: cookies_expire_at.is_some_and(|it| it <= now.after(SOON)),
+            details: result.details,
+        })
+    }
+
+    /// Requests the start page, like a page of the account.
+    async fn start_page(
+        &self,
+        account: &AccountId,
+        page: &str,
+        session: AttemptSession,
+    ) -> Result<Result<Fetched, FetchError>, SessionError> {
+        let shared = self.shared;
+        let fetchers = &shared.adapters.fetchers;
+        let tier = [Tier::Http, Tier::Curl].into_iter().find(|it| fetchers.http(*it).is_some());
+        let fetcher = tier.and_then(|it| fetchers.http(it).map(|fetcher| (it, fetcher)));
+        let Some((tier, fetcher)) = fetcher else {
+            let reason = "no fetcher serves tier 1 or 2: add one with `.http(...)`";
+            return Err(SessionError::NotValidated(reason.to_owned()));
+        };
+        let options = Item::get(page).timeout(TIMEOUT).check(&shared.config.limits)?;
+        if let Err(error) = robots::check(shared, options.page(), TIMEOUT).await {
+            return Err(SessionError::NotValidated(error.message));
+        }
+        let site = options.page().site();
+        let permit = shared.scheduling.permits.request(&site, TIMEOUT).await;
+        let _permit = permit.map_err(|pause| {
+            let seconds = pause.as_secs();
+            SessionError::NotValidated(format!("the site asks to wait {seconds} s"))
+        })?;
+        let request = FetchRequest::new(Arc::new(options), tier)
+            .with_account(account.clone())
+            .with_max_bytes(MAX_BYTES)
+            .with_session(Some(session));
+        let check = robots::redirect_check(shared);
+        Ok(fetcher.fetch(FetchRequest { redirect_check: check, ..request }).await)
+    }
+}
+
+fn first_expiry(state: &SessionState) -> Option<Timestamp> {
+    state.cookies.iter().filter_map(|it| it.expires_at).min()
+}
+
+/// The result before the session is changed.
+struct Assessment {
+    /// `None` if the site could not be asked.
+    is_valid: Option<bool>,
+    confidence: u8,
+    signs: LoginSigns,
+    details: String,
+}
+
+fn assess(page: &str, fetched: Result<&Fetched, &FetchError>) -> Assessment {
+    let unknown = |details: String| Assessment {
+        is_valid: None,
+        confidence: 0,
+        signs: LoginSigns::default(),
+        details,
+    };
+    let fetched = match fetched {
+        Ok(fetched) => fetched,
+        Err(error) => return unknown(format!("the site could not be asked: {error}")),
+    };
+    let response = Response::new(fetched.status, &fetched.headers, &fetched.body);
+    let signs = login_signs(page, &fetched.final_url, &response);
+    if let Some(sign) = signs.logged_out.first() {
+        let details = format!("the site asks for a login: {sign}");
+        return Assessment { is_valid: Some(false), confidence: WITH_SIGN, signs, details };
+    }
+    let judgment = judge(&response);
+    let shows_content = match judgment.verdict {
+        Verdict::Usable | Verdict::NeedsRendering | Verdict::Thin => true,
+        Verdict::Other(kind) => kind == DocumentKind::Json || kind == DocumentKind::Text,
+        _ => false,
+    };
+    if !shows_content {
+        let status = fetched.status;
+        return unknown(format!("the start page says nothing about the session: status {status}"));
+    }
+    match signs.logged_in.first() {
+        Some(sign) => {
+            let details = format!("the site treats the visitor as logged in: {sign}");
+            Assessment { is_valid: Some(true), confidence: WITH_SIGN, signs, details }
+        }
+        None => Assessment {
+            is_valid: Some(true),
+            confidence: WITHOUT_SIGN,
+            signs,
+            details: "the site shows its start page and asks for no login".to_owned(),
+        },
+    }
+}

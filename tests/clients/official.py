@@ -59,6 +59,37 @@ def scrapes():
     assert "Flour, water" in slow["text"], slow
 
 
+def sessions():
+    created = client.sessions.create(
+        name="my shop", domain=site, cookies={"sid": "s3cret-over"}, headers={"X-Shop": "s3cret-header"},
+        expires_at="2099-12-31T23:59:59+00:00", notes="bought in spring",
+    )
+    assert created["cookie_names"] == ["sid"] and created["header_names"] == ["X-Shop"], created
+    assert created["status"] == "active" and created["domain"] == "127.0.0.1", created
+    assert created["expires_at"].startswith("2099-12-31T23:59:59"), created
+    id = created["id"]
+    listed = client.sessions.list(domain="127.0.0.1", status="active")
+    assert listed["total"] == 1 and listed["sessions"][0]["id"] == id, listed
+    assert client.sessions.list(domain="example.com")["total"] == 0
+    error = refused(403, lambda: client.scrape(f"{site}/member", session_id=id))
+    assert "login" in error.detail, error
+    assert client.sessions.get(id)["status"] == "expired"
+    updated = client.sessions.update(id, name="renamed", notes="other")
+    assert updated["name"] == "renamed" and updated["notes"] == "other", updated
+    fresh = client.sessions.refresh(id, cookies={"sid": "fresh"})
+    assert fresh["status"] == "active" and fresh["consecutive_failures"] == 0, fresh
+    page = client.scrape(f"{site}/member", session_id=id)
+    assert page["billing"]["byos_applied"] is True, page["billing"]
+    assert page["billing"]["byos_session_name"] == "renamed", page["billing"]
+    validation = client.sessions.validate(id)
+    assert validation["is_valid"] is True and validation["http_status"] == 200, validation
+    after = client.sessions.get(id)
+    assert after["total_requests"] == 2 and after["success_rate"] == 0.5, after
+    assert "s3cret" not in str([created, listed, error, updated, fresh, page, validation, after])
+    client.sessions.delete(id)
+    refused(404, lambda: client.sessions.get(id))
+
+
 def money():
     estimate = client.estimate_cost(f"{site}/a")
     assert estimate["estimated_tier"] == "1" and estimate["estimated_credits"] == 200, estimate
@@ -85,6 +116,6 @@ def mistakes():
     refused(401, stranger.get_usage)
 
 
-for part in (batches, scrapes, money, mistakes):
+for part in (batches, scrapes, sessions, money, mistakes):
     part()
     print(part.__name__)

@@ -9,20 +9,25 @@ use rungs::service::{ApiKey, Keys};
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 use serde_json::{Value, json};
 
-use crate::world::{Plan, World, page};
+use crate::world::{Plan, World, engine_with_sessions, page};
 
 const SECRET: &str = "sk_live_0123456789abcdef";
 
 /// A service with one key, and a deadline for hanging requests.
 fn world() -> World {
     let key = ApiKey::new("client", AccountId::default(), SECRET).expect("a key");
-    World::of(Plan { keys: Keys::new([key]).expect("usable"), ..Plan::default() })
+    let keys = Keys::new([key]).expect("usable");
+    World::of(Plan { engine: engine_with_sessions(), keys, ..Plan::default() })
 }
 
 /// A site of readable pages. `/slow` responds late.
 fn site() -> Site {
     Site::start(|request| match request.path.as_str() {
         "/slow" => page(request).delay(std::time::Duration::from_millis(1_500)),
+        "/member" if !request.header("cookie").is_some_and(|it| it.contains("sid=fresh")) => {
+            SiteResponse::redirect(302, "/login")
+        }
+        "/login" => SiteResponse::html("<form><input type=password></form>"),
         _ => page(request),
     })
 }
@@ -72,7 +77,7 @@ fn the_official_python_client_works_unmodified() {
 
     let output = ran(&mut command);
 
-    assert_eq!(text(&output.stdout), "batches\nscrapes\nmoney\nmistakes\n");
+    assert_eq!(text(&output.stdout), "batches\nscrapes\nsessions\nmoney\nmistakes\n");
     let told = told.lock().expect("not poisoned");
     let [event] = &told[..] else { panic!("one event, not {}", told.len()) };
     let event: Value = serde_json::from_slice(&event.body).expect("JSON");

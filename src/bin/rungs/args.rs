@@ -151,6 +151,11 @@ pub(crate) struct BatchArgs {
     /// the jobs. Credentials come from the environment, such as AWS_ACCESS_KEY_ID.
     #[arg(long, value_name = "URL")]
     pub(crate) bodies: Option<String>,
+    /// File with the keys that encrypt stored sessions, one per line and the newest first: 32 random bytes, as
+    /// openssl rand -hex 32 prints them. The environment variable RUNGS_SESSION_KEYS holds them instead. Without keys,
+    /// sessions are refused.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) session_keys: Option<PathBuf>,
     /// File to append results to, one JSON object per line. Defaults to standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -221,6 +226,11 @@ pub(crate) struct ServeArgs {
     /// the jobs. Credentials come from the environment, such as AWS_ACCESS_KEY_ID.
     #[arg(long, value_name = "URL")]
     pub(crate) bodies: Option<String>,
+    /// File with the keys that encrypt stored sessions, one per line and the newest first: 32 random bytes, as
+    /// openssl rand -hex 32 prints them. The environment variable RUNGS_SESSION_KEYS holds them instead. Without keys,
+    /// sessions are refused.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) session_keys: Option<PathBuf>,
     /// API key to accept, at least 16 characters. Repeatable. Other users of this machine can read a command line:
     /// prefer --api-keys or the environment variable RUNGS_API_KEY.
     #[arg(long = "api-key", value_name = "KEY")]

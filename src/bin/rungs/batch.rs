@@ -84,7 +84,9 @@ async fn engine(args: &BatchArgs) -> Result<Engine, CliError> {
     settings.pacing.per_second = args.rate;
     settings.retention = args.retention.map_or(settings.retention, setup::hours);
     let builder = setup::builder(&args.page.net)?.settings(settings);
-    let builder = bodies::add_stores(builder, args.store.as_deref(), args.bodies.as_deref());
+    let keys = setup::session_keys(args.session_keys.as_deref())?;
+    let (store, url) = (args.store.as_deref(), args.bodies.as_deref());
+    let builder = bodies::add_stores(builder, store, url, keys);
     builder.await?.build().map_err(setup::build_error)
 }
 

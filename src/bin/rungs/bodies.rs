@@ -6,20 +6,30 @@ use std::sync::Arc;
 
 use rungs::engine::EngineBuilder;
 use rungs::ports::store::{Store, StoreError};
-use rungs::stores::{Memory, Objects, ObjectsError};
+use rungs::stores::{Memory, Objects, ObjectsError, SealedSessions, SealingKeys};
 
 use crate::error::CliError;
 use crate::store::StorePath;
 
-/// Adds the store that `--store` names, or one in memory, and the object store that `--bodies` names.
+/// Adds the store that `--store` names, or one in memory, the sessions in it if there are keys for them, and the object
+/// store that `--bodies` names.
 pub(crate) async fn add_stores(
     builder: EngineBuilder,
     store: Option<&Path>,
     url: Option<&str>,
+    session_keys: Option<SealingKeys>,
 ) -> Result<EngineBuilder, CliError> {
+    let opened: Arc<dyn Store> = match store {
+        Some(path) => StorePath::parse(path).open().await?,
+        None => Arc::new(Memory::default()),
+    };
+    let builder = match session_keys {
+        Some(keys) => builder.sessions(SealedSessions::new(Arc::clone(&opened), keys)),
+        None => builder,
+    };
     match store {
-        Some(path) => attach(builder, StorePath::parse(path).open().await?, url).await,
-        None => Ok(refuse(builder, url)?.store(Memory::default())),
+        Some(_) => attach(builder, opened, url).await,
+        None => Ok(refuse(builder, url)?.store(opened)),
     }
 }
 

@@ -51,6 +51,8 @@ struct Config {
     proxies: Vec<String>,
     /// Proxies that accounts bring, by account and id.
     own_proxies: BTreeMap<AccountId, BTreeMap<String, String>>,
+    /// File with the keys that encrypt sessions.
+    session_keys: Option<PathBuf>,
     /// Driver of the browser tier.
     browser: Option<BrowserDriver>,
     keys: Vec<ApiKey>,
@@ -200,7 +202,9 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let store = args.store.as_deref().or(config.store.as_deref());
     check_role(args.role, store)?;
     let url = args.bodies.as_deref().or(config.bodies.as_deref());
-    bodies::add_stores(builder, store, url).await?.build().map_err(setup::build_error)
+    let keys = args.session_keys.as_deref().or(config.session_keys.as_deref());
+    let keys = setup::session_keys(keys)?;
+    bodies::add_stores(builder, store, url, keys).await?.build().map_err(setup::build_error)
 }
 
 /// Refuses a role that leaves work to processes which cannot open the store.

@@ -9,6 +9,7 @@ use rungs::fetch::{Chrome, Http, Pdf, Tesseract};
 use rungs::llm::{Chat, ChatModel};
 use rungs::net::{NetPolicy, ProxyUrl};
 use rungs::ports::store::Store;
+use rungs::stores::SealingKeys;
 use rungs::webhook::Webhooks;
 use rungs::{Batch, Engine};
 
@@ -18,6 +19,9 @@ use crate::error::{CliError, io_reason};
 
 /// Environment variable with the secret that signs webhooks. Other users of the machine can read a command line.
 const WEBHOOK_SECRET: &str = "RUNGS_WEBHOOK_SECRET";
+
+/// Environment variable with the keys that encrypt sessions, one per line.
+const SESSION_KEYS: &str = "RUNGS_SESSION_KEYS";
 
 /// Environment variable with the base URL of a language model's chat completions API.
 const MODEL_URL: &str = "RUNGS_LLM_URL";
@@ -93,6 +97,28 @@ pub(crate) fn build_error(error: BuildError) -> CliError {
         BuildError::Setting { .. } => CliError::Usage(error.to_string()),
         error => CliError::failed(&error),
     }
+}
+
+/// Reads the keys that encrypt sessions, from the file or the environment.
+pub(crate) fn session_keys(file: Option<&Path>) -> Result<Option<SealingKeys>, CliError> {
+    let (source, text) = match file {
+        Some(file) => {
+            let path = file.display();
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                let reason = io_reason(&error);
+                let message =
+                    format!("--session-keys: cannot read {path} ({reason}): check the path");
+                CliError::Usage(message)
+            })?;
+            (format!("--session-keys: {path}"), text)
+        }
+        None => match std::env::var(SESSION_KEYS) {
+            Ok(text) if !text.trim().is_empty() => (SESSION_KEYS.to_owned(), text),
+            _ => return Ok(None),
+        },
+    };
+    let keys = SealingKeys::parse(&text);
+    keys.map(Some).map_err(|error| CliError::Usage(format!("{source}: {error}")))
 }
 
 /// Creates the webhook client.

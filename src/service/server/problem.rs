@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, SessionError};
 use crate::service::wire::{self, Problem};
 
 /// Puts the problem into the response's extensions. The `error_body` middleware, which knows the request's id, writes
@@ -14,6 +14,22 @@ impl IntoResponse for Problem {
         let mut response = status.into_response();
         response.extensions_mut().insert(Box::new(self));
         response
+    }
+}
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Engine(error) => error.into(),
+            error => {
+                let problem = wire::session_error(&error);
+                if problem.status == 500 {
+                    let cause = &error as &dyn std::error::Error;
+                    tracing::error!(error = cause, "a request for a session failed");
+                }
+                problem
+            }
+        }
     }
 }
 

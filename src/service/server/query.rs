@@ -16,6 +16,11 @@ fn parameter(query: Option<&str>, name: &str) -> Option<String> {
         .filter(|it| !it.is_empty())
 }
 
+/// Returns a parameter that is a text; `None` if it is absent or empty.
+pub(super) fn text(query: Option<&str>, name: &str) -> Option<String> {
+    parameter(query, name)
+}
+
 /// Parses a parameter that is `true` or `false`, in any letter case, or `1` or `0`.
 pub(super) fn flag(query: Option<&str>, name: &str, default: bool) -> Result<bool, Problem> {
     let Some(mut word) = parameter(query, name) else { return Ok(default) };

@@ -11,6 +11,7 @@ use crate::service::server::middleware::{
 use crate::service::server::page;
 use crate::service::server::routes::{
     account, artifacts, batch, deliveries, description, events, grants, health, metrics, scrape,
+    sessions,
 };
 use crate::service::server::state::Service;
 
@@ -80,6 +81,11 @@ fn api() -> Router<Service> {
         ("/deliveries/{id}/redeliver", post(deliveries::redeliver)),
         ("/scrape", post(scrape::scrape)),
         ("/scrape/estimate", post(scrape::estimate)),
+        ("/sessions", get(sessions::list).post(sessions::create)),
+        ("/sessions/public-key", get(sessions::public_key)),
+        ("/sessions/{id}", get(sessions::get).patch(sessions::update).delete(sessions::remove)),
+        ("/sessions/{id}/validate", post(sessions::validate)),
+        ("/sessions/{id}/refresh", post(sessions::refresh)),
         ("/jobs/{id}", get(scrape::job)),
         ("/jobs/{id}/artifacts/{name}", get(artifacts::artifact)),
     ])

@@ -18,7 +18,7 @@ const fn info(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// Codes of refused requests. A page never fails with one of them.
-const REQUEST_CODES: [CodeInfo; 20] = [
+const REQUEST_CODES: [CodeInfo; 25] = [
     info(
         "VALIDATION_ERROR",
         "The request is malformed, or a field or parameter has an invalid value.",
@@ -105,6 +105,31 @@ const REQUEST_CODES: [CodeInfo; 20] = [
         "No credits were ever granted to the account, and no batch was submitted for it.",
         "Check the name of the account, or grant it credits.",
     ),
+    info(
+        "SESSION_NOT_FOUND",
+        "The session does not exist, or belongs to another account.",
+        "Check the id, or create the session again.",
+    ),
+    info(
+        "TOO_MANY_SESSIONS",
+        "The account has as many sessions as it may have.",
+        "Delete sessions that are not used any more.",
+    ),
+    info(
+        "SESSION_NOT_VALIDATED",
+        "The start page of the session's domain could not be requested.",
+        "Retry later, or validate the session by scraping a page with it.",
+    ),
+    info(
+        "SESSION_SEALED",
+        "The service has no key that opens the secret of the session.",
+        "Have the operator add the earlier key to the file of `--session-keys`, or create the session again.",
+    ),
+    info(
+        "NOT_IMPLEMENTED",
+        "The service does not offer this, or was started without what it needs.",
+        "See `message`, which names the option or the alternative.",
+    ),
     info("NOT_FOUND", "The service has no such path.", "Use a path that `/openapi.json` lists."),
     info(
         "METHOD_NOT_ALLOWED",
@@ -182,8 +207,8 @@ const JOB_CODES: [(ErrorCode, &str, &str); 25] = [
     ),
     (
         ErrorCode::LoginRequired,
-        "The page requires a login.",
-        "Send the cookies or headers of a session.",
+        "The page requires a login, or the stored session that it was fetched with has expired.",
+        "Send the cookies or headers of a logged-in visitor, or refresh the session.",
     ),
     (
         ErrorCode::ContentTooLarge,

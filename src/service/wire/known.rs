@@ -16,6 +16,8 @@ use crate::service::wire::request::{
     Lookup, Lookups, read_batch_with, read_grant_with, read_item_with, read_retry_with,
     read_scrape_with,
 };
+#[cfg(feature = "server")]
+use crate::service::wire::request::{read_session_refresh_with, read_session_with};
 
 /// Maximum number of unknown fields that are reported.
 const MAX_REPORTED: usize = 20;
@@ -87,6 +89,18 @@ static GRANT: LazyLock<KnownFields> = LazyLock::new(|| {
         let _ = read_grant_with(value, Some(lookups));
     })
 });
+#[cfg(feature = "server")]
+static SESSION: LazyLock<KnownFields> = LazyLock::new(|| {
+    recorded(|value, lookups| {
+        let _ = read_session_with(value, Some(lookups));
+    })
+});
+#[cfg(feature = "server")]
+static SESSION_REFRESH: LazyLock<KnownFields> = LazyLock::new(|| {
+    recorded(|value, lookups| {
+        let _ = read_session_refresh_with(value, Some(lookups));
+    })
+});
 static RETRY: LazyLock<KnownFields> = LazyLock::new(|| {
     recorded(|value, lookups| {
         let _ = read_retry_with(value, Some(lookups));
@@ -118,6 +132,18 @@ impl KnownFields {
     /// Returns the fields of the body of `POST /batch/{id}/retry`.
     pub fn retry() -> &'static Self {
         &RETRY
+    }
+
+    /// Returns the fields of the body of `POST /sessions` and `PATCH /sessions/{id}`.
+    #[cfg(feature = "server")]
+    pub(crate) fn session() -> &'static Self {
+        &SESSION
+    }
+
+    /// Returns the fields of the body of `POST /sessions/{id}/refresh`.
+    #[cfg(feature = "server")]
+    pub(crate) fn session_refresh() -> &'static Self {
+        &SESSION_REFRESH
     }
 
     /// Returns the fields of the body of `POST /accounts/{account}/grants`.

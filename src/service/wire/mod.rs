@@ -31,6 +31,8 @@ pub use request::{
 };
 
 #[cfg(feature = "server")]
+pub(super) use request::{read_session, read_session_refresh, read_session_update};
+#[cfg(feature = "server")]
 pub use {
     openapi::openapi,
     response::{

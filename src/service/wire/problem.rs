@@ -11,7 +11,8 @@ use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
-use crate::engine::{EngineError, SubmitError};
+use crate::engine::{EngineError, SessionError, SubmitError};
+use crate::ports::session::SessionStoreError;
 use crate::service::KeyScope;
 use crate::service::wire::request::{ItemList, WireValidationError, json_path};
 use crate::service::wire::response::{billing, job_accepted};
@@ -196,6 +197,41 @@ pub(crate) fn artifact_not_found() -> Problem {
 pub(crate) fn delivery_not_found() -> Problem {
     let message = "delivery not found: check the id; a delivery expires together with its batch";
     Problem::new(404, "DELIVERY_NOT_FOUND", message)
+}
+
+/// Creates the error for an unknown session, and for another account's.
+pub(crate) fn session_not_found() -> Problem {
+    let message = "session not found: check the id, or create the session again";
+    Problem::new(404, "SESSION_NOT_FOUND", message)
+}
+
+/// Creates the error for the key with which clients would encrypt cookies.
+pub(crate) fn no_public_key() -> Problem {
+    let message = "cookies that the client encrypted are not supported: send them as they are over https, and the \
+                   service encrypts them before it stores them";
+    Problem::new(501, "NOT_IMPLEMENTED", message)
+}
+
+/// Converts the error of a call for a session.
+pub(crate) fn session_error(error: &SessionError) -> Problem {
+    match error {
+        SessionError::Unavailable => {
+            let message = "this service stores no sessions: start it with `--session-keys FILE`, a file with a key to \
+                           encrypt them";
+            Problem::new(501, "NOT_IMPLEMENTED", message)
+        }
+        SessionError::NotFound(_) => session_not_found(),
+        SessionError::Invalid(error) => Problem::of_field(error),
+        SessionError::TooMany { .. } => Problem::new(409, "TOO_MANY_SESSIONS", error.to_string()),
+        SessionError::NotValidated(_) => {
+            Problem::new(409, "SESSION_NOT_VALIDATED", error.to_string()).after(RETRY_SECS)
+        }
+        SessionError::Engine(error) => engine_error(error),
+        SessionError::Store(source) if matches!(**source, SessionStoreError::Sealed) => {
+            Problem::new(409, "SESSION_SEALED", source.to_string())
+        }
+        SessionError::Store(_) => problem_of_status(500).after(RETRY_SECS),
+    }
 }
 
 /// Creates the error for a grant that a repetition would make twice.

@@ -26,6 +26,7 @@ mod retry;
 #[cfg(all(unix, feature = "cli", feature = "postgres"))]
 mod roles;
 mod scrapes;
+mod sessions;
 #[cfg(feature = "cli")]
 mod settings;
 #[cfg(feature = "cli")]

@@ -8,7 +8,7 @@ use rungs::engine::{EngineBuilder, Settings};
 use rungs::fetch::Http;
 use rungs::net::NetPolicy;
 use rungs::service::{ConnectionLimits, Keys, Service, ServiceOptions, serve};
-use rungs::stores::Memory;
+use rungs::stores::{Memory, SealedSessions, SealingKey, SealingKeys};
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 use rungs::webhook::Webhooks;
 use serde_json::{Value, json};
@@ -47,6 +47,13 @@ pub(crate) fn engine(store: impl rungs::ports::store::Store + 'static) -> Engine
         .http(Http::new().network(network.clone()))
         .webhooks(Webhooks::signed_with("whsec_c2VjcmV0").network(network))
         .settings(settings)
+}
+
+/// As [`engine`], with sessions that are sealed in the same store.
+pub(crate) fn engine_with_sessions() -> EngineBuilder {
+    let store = Arc::new(Memory::default());
+    let keys = SealingKeys::new(SealingKey::from_bytes([7; 32]));
+    engine(Arc::clone(&store)).sessions(SealedSessions::new(store, keys))
 }
 
 /// A running service.

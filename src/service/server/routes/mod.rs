@@ -11,4 +11,5 @@ pub(super) mod health;
 mod lookup;
 pub(super) mod metrics;
 pub(super) mod scrape;
+pub(super) mod sessions;
 mod submission;

@@ -28,7 +28,7 @@ const BODY: &str = "JSON, uncompressed or with `Content-Encoding: gzip`. The siz
     service without API keys requires the media type `application/json`.";
 
 /// Links: the name, the field with the id, and the schema of the response and the operation that it connects.
-const LINKS: [(&str, &str, (&str, &str)); 10] = [
+const LINKS: [(&str, &str, (&str, &str)); 12] = [
     ("status", "batch_id", ("BatchAccepted", "getBatch")),
     ("events", "batch_id", ("BatchAccepted", "streamBatch")),
     ("webhook", "batch_id", ("BatchAccepted", "getBatchDeliveries")),
@@ -39,6 +39,8 @@ const LINKS: [(&str, &str, (&str, &str)); 10] = [
     ("webhook", "job_id", ("JobAccepted", "getJobDeliveries")),
     ("job", "job_id", ("Page", "getJob")),
     ("redeliver", "delivery_id", ("Delivery", "redeliver")),
+    ("session", "id", ("Session", "getSession")),
+    ("validation", "id", ("Session", "validateSession")),
 ];
 
 /// Builds the description of a service with these limits.
@@ -159,7 +161,8 @@ fn error_response(status: &str) -> Value {
         "408" => "The body did not arrive in time: `REQUEST_TIMEOUT`.",
         "409" => {
             "The key belongs to another body (`IDEMPOTENCY_KEY_REUSED`), the batch cannot be retried \
-             (`BATCH_NOT_ENDED`, `NOTHING_TO_RETRY`, `ALREADY_RETRIED`), or the job was canceled."
+             (`BATCH_NOT_ENDED`, `NOTHING_TO_RETRY`, `ALREADY_RETRIED`), the session cannot be stored or used \
+             (`TOO_MANY_SESSIONS`, `SESSION_NOT_VALIDATED`, `SESSION_SEALED`), or the job was canceled."
         }
         "413" => "The body or the page is too large: `CONTENT_TOO_LARGE`.",
         "415" => {
@@ -169,6 +172,7 @@ fn error_response(status: &str) -> Value {
         "422" => "A field is invalid (`VALIDATION_ERROR`), or the page failed.",
         "429" => "The API key is over a limit: `RATE_LIMIT_EXCEEDED`, `SPEND_LIMIT_EXCEEDED`.",
         "431" => "The head of the request is too large. The response has no body.",
+        "501" => "The service was started without what the operation needs: `NOT_IMPLEMENTED`.",
         "503" => "The service is shutting down, or cannot reach its store: `SERVICE_UNAVAILABLE`.",
         "504" => "The page was not finished in time: `TIMEOUT`, `TIME_BUDGET_EXPIRED`.",
         _ => "The service failed: `INTERNAL_ERROR`.",

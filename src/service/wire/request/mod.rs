@@ -7,6 +7,8 @@ mod grant;
 mod item;
 mod retry;
 mod scrape;
+#[cfg(feature = "server")]
+mod session;
 
 pub use batch::{WireBatch, WireValidationError, read_batch};
 pub use grant::{WireGrant, read_grant};
@@ -23,6 +25,10 @@ pub(super) use scrape::read_scrape_with;
 
 #[cfg(feature = "server")]
 pub(crate) use batch::ItemList;
+#[cfg(feature = "server")]
+pub(in crate::service) use session::{read_session, read_session_refresh, read_session_update};
+#[cfg(feature = "server")]
+pub(super) use session::{read_session_refresh_with, read_session_with};
 
 /// Returns the JSON path of an option that an error names.
 ///

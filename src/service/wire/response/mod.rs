@@ -8,6 +8,7 @@ mod events;
 mod job;
 mod ledger;
 mod scrape;
+mod session;
 
 pub use account::{WireCredits, grant_body, read_granted};
 pub(crate) use scrape::scraped;
@@ -23,3 +24,4 @@ pub(crate) use events::{batch_completed_lines, event_lines, job_ended_lines};
 pub(crate) use job::{job, job_accepted};
 pub(crate) use ledger::ledger;
 pub(crate) use scrape::billing;
+pub(crate) use session::{session, session_removed, session_validation, sessions};

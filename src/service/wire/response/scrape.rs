@@ -72,7 +72,9 @@ pub(crate) fn scraped(job: &Job, page: &StoredPage<'_>, warnings: &Warnings) -> 
 pub(super) fn scrape_fields<'a>(job: &Job, page: &'a StoredPage<'_>) -> Object<'a> {
     let page = page.parts();
     let extracted = &page.extracted;
-    let billing = billing(job);
+    let mut billing = billing(job);
+    billing["byos_applied"] = json!(page.session.is_some());
+    billing["byos_session_name"] = json!(page.session);
     let mut object = Object::new();
     let mut put = |name: &'static str, value: Value| {
         object.insert(name, Field::Value(value));
@@ -288,6 +290,8 @@ pub(crate) fn billing(job: &Job) -> Value {
         "escalations": escalations,
         "savings": job.hold.saturating_sub(charged),
         "byop_applied": own && tier.is_some(),
+        "byos_applied": false,
+        "byos_session_name": null,
         "final_cost_microcents": charged,
     })
 }

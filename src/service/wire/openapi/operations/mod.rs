@@ -3,6 +3,7 @@
 mod money;
 mod pages;
 mod service;
+mod sessions;
 
 /// One operation of the API.
 pub(super) struct Operation {
@@ -44,5 +45,7 @@ impl Operation {
 
 /// Returns all operations.
 pub(super) fn all() -> impl Iterator<Item = &'static Operation> {
-    [pages::OPERATIONS, money::OPERATIONS, service::OPERATIONS].into_iter().flatten()
+    [pages::OPERATIONS, sessions::OPERATIONS, money::OPERATIONS, service::OPERATIONS]
+        .into_iter()
+        .flatten()
 }

@@ -19,6 +19,7 @@ macro_rules! words {
 mod advanced;
 mod item;
 mod parameters;
+mod session;
 
 pub(super) use parameters::parameters;
 
@@ -38,7 +39,11 @@ pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
         ("Advanced", advanced::advanced()),
         ("GrantRequest", grant()),
     ];
-    schemas.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+    schemas
+        .into_iter()
+        .chain(session::schemas())
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect()
 }
 
 fn batch(limits: &Limits) -> Value {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::service::wire::openapi::schema::{flag, text, within};
+use crate::core::session::SessionStatus;
+use crate::service::wire::openapi::schema::{flag, text, within, word};
 
 const BATCH: &str = "batch_0191d2a4-5b6c-7000-8000-000000000001";
 const JOB: &str = "0191d2a4-5b6c-7000-8000-000000000002";
@@ -27,6 +28,18 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
         "file": parameter(
             ("path", "name"), text(), "screenshot.png",
             "Name of the artifact, as the result lists it.",
+        ),
+        "session": parameter(
+            ("path", "id"), text(), "0191d2a4-5b6c-7000-8000-000000000004",
+            "Id of the session, from the response to its creation.",
+        ),
+        "domain": parameter(
+            ("query", "domain"), text(), "example.com",
+            "Lists the sessions of this domain only.",
+        ),
+        "session_status": parameter(
+            ("query", "status"), word(SessionStatus::ALL.map(SessionStatus::as_str)), "active",
+            "Lists the sessions with this status only.",
         ),
         "unaddressed": parameter(
             ("query", "unaddressed"), unaddressed, true,

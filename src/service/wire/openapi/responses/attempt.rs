@@ -37,6 +37,18 @@ pub(super) fn billing() -> Value {
             false,
             "`true` if the discount for an own proxy was applied.",
         ),
+        property(
+            "byos_applied",
+            flag(),
+            false,
+            "`true` if the page was fetched with a stored session.",
+        ),
+        property(
+            "byos_session_name",
+            or_null(text()),
+            "my shop",
+            "Name of that session; null without one.",
+        ),
         property("final_cost_microcents", count(), 200, "Copy of `total_credits`."),
     ]);
     described(schema, "The price of a page. 1,000,000 credits are one dollar.")
@@ -46,7 +58,7 @@ pub(super) fn billing() -> Value {
 pub(super) fn sample_billing() -> Value {
     json!({
         "total_credits": 200, "tier_used": "1", "tier_name": "curl", "cost_microcents": 200, "escalations": [],
-        "savings": 3_800, "byop_applied": false, "final_cost_microcents": 200,
+        "savings": 3_800, "byop_applied": false, "byos_applied": false, "byos_session_name": null, "final_cost_microcents": 200,
     })
 }
 

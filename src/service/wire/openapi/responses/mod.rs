@@ -16,6 +16,7 @@ mod estimate;
 mod job;
 mod page;
 mod problem;
+mod session;
 
 const BATCH_ID: &str = "^batch_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
@@ -59,6 +60,10 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("Account", account::account()),
         ("Granted", with_warnings(account::granted())),
         ("Grant", account::grant()),
+        ("Session", with_warnings(session::session())),
+        ("SessionList", session::sessions()),
+        ("SessionDeleted", session::deleted()),
+        ("SessionValidation", session::validation()),
         ("Description", description()),
         ("Health", health()),
         ("Warning", warning()),

@@ -10,6 +10,7 @@ pages! {
     Readme = "../README.md",
     GettingStarted = "../docs/getting-started.md",
     Batches = "../docs/batches.md",
+    Changes = "../docs/changes.md",
     Tiers = "../docs/tiers.md",
     Pricing = "../docs/pricing.md",
     Extraction = "../docs/extraction.md",

@@ -335,7 +335,9 @@ fn due(record: &Record) -> Option<(Queue, Timestamp)> {
             Some((Queue::Notifications, it.lease.map_or(it.ready_at, |it| it.until)))
         }
         Record::Batch(batch) => Some((Queue::Expiry, batch.expires_at?)),
-        Record::CacheEntry(it) => Some((Queue::Expiry, it.expires_at)),
+        Record::CacheEntry(it) => {
+            Some((Queue::Expiry, it.kept_until.map_or(it.expires_at, |at| at.max(it.expires_at))))
+        }
         Record::Usage(it) => Some((Queue::Expiry, it.expires_at())),
         Record::Worker(it) => Some((Queue::Expiry, it.expires_at())),
         Record::Extraction(it) => Some((Queue::Expiry, it.expires_at)),
@@ -403,10 +405,11 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
         11 => Record::BatchJobs(sample::batch_jobs(bytes.below(3) as u64, 6)),
         _ => Record::CacheEntry(with(sample::cached(0, sample::at(0)), |made| {
             made.digest = [bytes.pick(&[0, 1, 255]); 32];
-            made.body = BodyRef("b".to_owned());
+            made.body = Some(BodyRef("b".to_owned()));
             made.tier = bytes.pick(&Tier::ALL);
             made.fetched_at = moment(bytes);
             made.expires_at = moment(bytes);
+            made.kept_until = bytes.flag().then(|| moment(bytes));
         })),
     }
 }

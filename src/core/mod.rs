@@ -50,6 +50,7 @@ pub mod time;
 pub mod trace;
 pub mod url;
 pub mod usage;
+pub mod validators;
 pub mod verdict;
 pub mod window;
 pub mod worker;

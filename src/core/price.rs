@@ -9,7 +9,8 @@ use crate::core::tier::Tier;
 /// The price of each tier and add-on, in credits.
 ///
 /// Set it with [`EngineBuilder::prices`]. A page is charged once, for the tier that succeeded; a failed page costs
-/// nothing. The default is the public price list of 20 April 2026:
+/// nothing. The default is the public price list of 20 April 2026, and half the price of tier 1 for an
+/// unchanged page, which that list does not have:
 ///
 /// | item | credits | US dollars |
 /// |---|---|---|
@@ -18,6 +19,7 @@ use crate::core::tier::Tier;
 /// | tier 3, `stealth` | 2,000 | 0.002 |
 /// | tier 3.5, `lightjs` | 2,500 | 0.0025 |
 /// | tier 4, `browser` | 4,000 | 0.004 |
+/// | page that the site declares unchanged (304) | 100 | 0.0001 |
 /// | add-on: screenshot | 200 | 0.0002 |
 /// | add-on: page printed to PDF | 400 | 0.0004 |
 /// | add-on: OCR | 1,000 | 0.001 |
@@ -50,6 +52,10 @@ use crate::core::tier::Tier;
 pub struct PriceList {
     /// The price of a page on each tier, indexed by [`Tier::index`].
     pub tiers: [Credits; 5],
+    /// The price of a page that the site declares unchanged (304), on any tier. At most the tier's price is charged.
+    /// Defaults to 100.
+    #[serde(default = "not_modified")]
+    pub not_modified: Credits,
     /// The price of a screenshot.
     pub screenshot: Credits,
     /// The price of a page printed to PDF.
@@ -86,6 +92,7 @@ impl Default for PriceList {
     fn default() -> Self {
         Self {
             tiers: [Credits(200), Credits(300), Credits(2_000), Credits(2_500), Credits(4_000)],
+            not_modified: not_modified(),
             screenshot: Credits(200),
             pdf: Credits(400),
             ocr: Credits(1_000),
@@ -97,6 +104,11 @@ impl Default for PriceList {
             own_proxy_per_mille: 800,
         }
     }
+}
+
+/// The default price of an unchanged page: half that of tier 1.
+fn not_modified() -> Credits {
+    Credits(100)
 }
 
 /// The add-ons of a request or of its result.
@@ -187,6 +199,25 @@ impl PriceList {
         Charge { charged: price.min(hold), price }
     }
 
+    /// Returns the charge for a page that the site declared unchanged in response to a conditional request on `tier`.
+    ///
+    /// As [`PriceList::charge`], with the price of an unchanged page instead of the tier's.
+    pub fn charge_not_modified(
+        &self,
+        tier: Tier,
+        add_ons: AddOns,
+        cost: Option<Credits>,
+        hold: Credits,
+    ) -> Charge {
+        let page =
+            self.tiers.get(tier.index()).map_or(self.not_modified, |it| self.not_modified.min(*it));
+        let price = match cost {
+            None => self.discounted(page.saturating_add(self.listed(add_ons)), add_ons),
+            Some(cost) => cost.saturating_add(self.discounted(self.listed(add_ons), add_ons)),
+        };
+        Charge { charged: price.min(hold), price }
+    }
+
     /// Returns the price of `request` on `tier` with these add-ons.
     pub fn quote(&self, request: &JobRequest, tier: Tier, add_ons: AddOns) -> Credits {
         let whole = self.undiscounted(request, tier, add_ons);
@@ -257,6 +288,25 @@ mod tests {
         assert_eq!(charge(Some(Credits::ZERO), plain), Credits::ZERO);
         assert_eq!(charge(Some(Credits(70)), shot), Credits(270));
         assert_eq!(charge(Some(Credits(70)), own), Credits(230), "the discount is on the add-on");
+    }
+
+    #[test]
+    fn an_unchanged_page_has_a_price_of_its_own() {
+        let prices = PriceList { not_modified: Credits(250), ..PriceList::default() };
+        let charge = |tier, add_ons, cost, hold| {
+            prices.charge_not_modified(tier, add_ons, cost, Credits(hold)).charged
+        };
+        let plain = AddOns::default();
+        let proxy = AddOns { proxy: true, ..plain };
+        let own = AddOns { own_proxy: true, ..plain };
+
+        assert_eq!(charge(Tier::Curl, plain, None, 900), Credits(200), "never above the tier");
+        assert_eq!(charge(Tier::Stealth, plain, None, 900), Credits(250));
+        assert_eq!(charge(Tier::Stealth, proxy, None, 900), Credits(450));
+        assert_eq!(charge(Tier::Stealth, own, None, 900), Credits(200));
+        assert_eq!(charge(Tier::Stealth, plain, Some(Credits(7)), 900), Credits(7));
+        assert_eq!(charge(Tier::Stealth, plain, None, 30), Credits(30), "the hold is the limit");
+        assert!(PriceList::default().not_modified < PriceList::default().tiers[0]);
     }
 
     #[test]

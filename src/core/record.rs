@@ -16,6 +16,7 @@ use crate::core::tier::Tier;
 use crate::core::time::{Day, Timestamp};
 use crate::core::url::site_of;
 use crate::core::usage::DailyUsage;
+use crate::core::validators::Validators;
 use crate::core::worker::WorkerRecord;
 
 pub use crate::core::claims::claim::{Claim, ClaimClock};
@@ -76,14 +77,30 @@ pub struct CacheEntry {
     /// The SHA-256 digest of everything that the result depends on.
     #[serde(with = "digest_bytes")]
     pub digest: [u8; 32],
-    /// The reference to the result.
-    pub body: BodyRef,
+    /// The reference to the result; `None` if the last fetch showed only that the page had not changed.
+    pub body: Option<BodyRef>,
     /// The tier that fetched the page.
     pub tier: Tier,
     /// The time of the fetch.
     pub fetched_at: Timestamp,
-    /// The time at which the entry expires.
+    /// The time from which the entry serves no result by itself.
     pub expires_at: Timestamp,
+    /// The hash of the page's main content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_hash: Option<String>,
+    /// The validators for a conditional request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validators: Option<Validators>,
+    /// The time at which the entry is removed, if it is kept for its validators. Defaults to `expires_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Timestamp>,
+}
+
+impl CacheEntry {
+    /// Returns the time at which the entry is removed.
+    fn removed_at(&self) -> Timestamp {
+        self.kept_until.map_or(self.expires_at, |it| it.max(self.expires_at))
+    }
 }
 
 /// The membership of a batch in an account, by which the batches of an account are listed.
@@ -353,7 +370,7 @@ impl Record {
             Self::Notification(it) => (it.state == NotificationState::Pending)
                 .then(|| (Queue::Notifications, leased(it.ready_at, &it.lease))),
             Self::Batch(batch) => batch.expires_at.map(|at| (Queue::Expiry, at)),
-            Self::CacheEntry(it) => Some((Queue::Expiry, it.expires_at)),
+            Self::CacheEntry(it) => Some((Queue::Expiry, it.removed_at())),
             Self::Usage(it) => Some((Queue::Expiry, it.expires_at())),
             Self::Worker(it) => Some((Queue::Expiry, it.expires_at())),
             Self::Extraction(it) => Some((Queue::Expiry, it.expires_at)),

@@ -15,6 +15,7 @@ use crate::core::verdict::{
     DocumentKind, Judgment, Response, Verdict, content_type, is_stub, judge,
 };
 use crate::engine::artifacts::BrowserFiles;
+use crate::engine::cache::Confirmed;
 use crate::engine::ladder::{Ladder, pause_too_long};
 use crate::engine::pace::Health;
 use crate::engine::permits::FetchPermit;
@@ -30,6 +31,10 @@ pub(super) struct FetchedPage {
     pub(super) rendered: bool,
     pub(super) files: BrowserFiles,
     pub(super) actions: Vec<ActionResult>,
+    /// `true` if one response over HTTP brought the whole page: it was not joined from several.
+    pub(super) is_whole: bool,
+    /// The page that the site declared unchanged.
+    pub(super) confirmed: Option<Confirmed>,
 }
 
 /// An attempt that ended with a response.
@@ -133,9 +138,14 @@ impl Ladder {
         previous: Option<Observed>,
     ) -> Result<JudgedPage, FetchError> {
         let page = match previous {
-            Some(previous) => previous.page,
+            // Its request was made on another tier.
+            Some(previous) => FetchedPage { is_whole: false, ..previous.page },
             None => self.fetch(tier).await?,
         };
+        if page.confirmed.is_some() {
+            let (verdict, signal) = (Verdict::Usable, "status 304, not modified".to_owned());
+            return Ok(JudgedPage { page, verdict, signal, worth_extracting: false });
+        }
         let response = Response {
             status: page.response.status,
             headers: &page.response.headers,
@@ -239,7 +249,10 @@ impl Ladder {
                 pictures: rendered.pictures,
             };
             let response = Arc::new(rendered.page);
-            return Ok(FetchedPage { response, rendered: true, files, actions: rendered.actions });
+            let actions = rendered.actions;
+            let page =
+                FetchedPage { response, rendered: true, files, actions, ..FetchedPage::default() };
+            return Ok(page);
         }
         let http = fetchers.http(tier).ok_or_else(|| unavailable(tier))?;
         let response = Arc::new(http.fetch(request).await?);

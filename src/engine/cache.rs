@@ -1,28 +1,72 @@
-//! The response cache, for items that enable it.
+//! The response cache, for items that enable it or name the content hash that they know.
 //!
 //! An entry serves one account until its item's `cache.ttl` has passed (an hour by default). A job that is
-//! served from the cache gets a copy of the result, which is kept as long as the job's own batch. An entry is
-//! removed when it expires. It serves nothing once the batch that fetched its page has been removed.
+//! served from the cache gets a copy of the result, which is kept as long as the job's own batch. An entry
+//! serves no result once the batch that fetched its page has been removed.
+//!
+//! An entry with validators outlives its `cache.ttl`. The next fetch of the page is then a conditional request, and a
+//! 304 is a hit: the result is again a copy, or says only that the page is unchanged.
+//!
+//! # Invariants
+//!
+//! * Validators are sent only for the same account and item, on the same tier, and to the same URL.
+//! * Validators are kept only for a page that one `GET` over HTTP brought as a whole.
 
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::core::credits::Credits;
-use crate::core::job::Job;
+use crate::core::job::{BodyRef, Job};
 use crate::core::record::{CacheEntry, Key, Record};
-use crate::core::request::{Cache, CostControls, Item};
+use crate::core::request::{Advanced, Cache, CostControls, Item, JobRequest, Method};
 use crate::core::step::StepInput;
+use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
+use crate::core::validators::Validators;
 use crate::engine::artifacts;
 use crate::engine::changes::Put;
 use crate::engine::report::Page;
-use crate::engine::result::store_page;
+use crate::engine::result::{not_json, store_page};
 use crate::engine::shared::Shared;
 use crate::engine::stored_page::StoredPage;
+use crate::ports::store::StoreError;
 
-/// The default lifetime of an entry.
+/// The default time for which an entry serves its result without a request.
 const DEFAULT_TTL: Duration = Duration::from_hours(1);
+/// The time for which the validators of a page are kept whose item names a known content hash: a month, so that they
+/// last from one weekly or monthly run to the next.
+const KNOWN_FOR: Duration = Duration::from_hours(31 * 24);
+
+/// A page that the site declared unchanged.
+#[derive(Debug)]
+pub(super) enum Confirmed {
+    /// A page with the content hash that the item names: the result carries no content.
+    Known,
+    /// A page whose stored result is copied.
+    Stored(Vec<u8>),
+}
+
+/// Result of looking a job up in the cache.
+pub(super) enum Lookup {
+    /// The end of the job.
+    Hit(StepInput),
+    /// An entry to be confirmed by a conditional request.
+    Known(Box<CacheEntry>),
+    /// Nothing.
+    Miss,
+}
+
+/// A fetched page, as an entry describes it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) tier: Tier,
+    /// The result; `None` if it carries no content.
+    pub(super) body: Option<BodyRef>,
+    pub(super) fetched_at: Timestamp,
+    pub(super) content_hash: Option<String>,
+    pub(super) validators: Option<Validators>,
+}
 
 /// Returns a hash of everything that the response depends on. It includes the account, so that no account is
 /// served the response of another.
@@ -39,6 +83,7 @@ fn digest(job: &Job) -> [u8; 32] {
         },
         cache: Cache::default(),
         timeout: Duration::ZERO,
+        advanced: Advanced { if_changed_since_hash: None, ..job.request.advanced().clone() },
         ..job.request.item().clone()
     };
     let relevant = serde_json::json!({ "account": job.account, "item": item });
@@ -52,44 +97,112 @@ pub(super) fn expiry(job: &Job, fetched_at: Timestamp) -> Option<Timestamp> {
     job.request.cache().enabled.then(|| fetched_at.after(ttl))
 }
 
-/// Returns the end of a job whose result is in the cache. A cached result costs nothing.
-pub(super) async fn lookup(shared: &Shared, job: &Job) -> Option<StepInput> {
+/// Returns `true` if the item names `hash` as the content hash that it knows.
+pub(super) fn is_known(request: &JobRequest, hash: Option<&str>) -> bool {
+    let known = request.advanced().if_changed_since_hash.as_deref();
+    matches!((known, hash), (Some(known), Some(hash)) if known.eq_ignore_ascii_case(hash))
+}
+
+/// Returns `true` if the item names a content hash, which is empty for a page that is not known yet.
+fn tracks_changes(request: &JobRequest) -> bool {
+    request.advanced().if_changed_since_hash.is_some()
+}
+
+/// Returns `true` if a 304 can stand for the whole result: the request has no conditions of its own and no session, which
+/// may log in as somebody else, and nothing but the response goes into the result.
+pub(super) fn is_conditional(request: &JobRequest) -> bool {
+    let is_own = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with("if-") || name == "range"
+    };
+    request.method() == Method::Get
+        && !request.needs_browser()
+        && !request.advanced().ocr
+        && request.advanced().session_id.is_none()
+        && !request.headers_to_send().iter().any(|(name, _)| is_own(name))
+}
+
+/// Looks a job up. A result that the cache serves without a request costs nothing.
+pub(super) async fn lookup(shared: &Shared, job: &Job) -> Lookup {
     let wanted = job.request.cache();
-    if !wanted.enabled || wanted.force_refresh {
-        return None;
+    if !wanted.enabled && !tracks_changes(&job.request) {
+        return Lookup::Miss;
     }
     let Ok(Some(Record::CacheEntry(entry))) = shared.load(Key::CacheEntry(digest(job))).await
     else {
-        return None;
+        return Lookup::Miss;
     };
-    if entry.expires_at <= shared.now() {
-        return None;
+    let is_fresh = wanted.enabled && !wanted.force_refresh && entry.expires_at > shared.now();
+    if is_fresh && let Some(hit) = fresh_hit(shared, job, &entry).await {
+        metrics::counter!("rungs_cache_hits").increment(1);
+        return Lookup::Hit(hit);
     }
-    let bytes = shared.adapters.bodies.get(entry.body).await.ok().flatten()?;
-    // A copy, because the original is removed with the batch that fetched it.
-    let has_artifacts = !StoredPage::parse(&bytes).ok()?.parts().artifacts.is_empty();
-    let body = if has_artifacts {
-        let mut page = Page::from_stored(&bytes).ok()?;
-        artifacts::copy(shared, job, &mut page.artifacts).await.ok()?;
+    if entry.validators.is_some() && is_conditional(&job.request) {
+        return Lookup::Known(Box::new(entry));
+    }
+    Lookup::Miss
+}
+
+/// The status of a result that was not transferred.
+const NOT_MODIFIED: u16 = 304;
+
+/// Returns the end of a job whose entry has not expired.
+async fn fresh_hit(shared: &Shared, job: &Job, entry: &CacheEntry) -> Option<StepInput> {
+    let body = if is_known(&job.request, entry.content_hash.as_deref()) {
+        let page = Page {
+            status_code: NOT_MODIFIED,
+            final_url: job.request.page().as_str().to_owned(),
+            fetched_at: entry.fetched_at,
+            cached_until: Some(entry.expires_at),
+            content_hash: entry.content_hash.clone(),
+            unchanged: true,
+            ..Page::default()
+        };
         store_page(shared, job, page).await.ok()?
     } else {
-        shared.put_body(job.batch, bytes).await.ok()?
+        let bytes = shared.adapters.bodies.get(entry.body.clone()?).await.ok().flatten()?;
+        store_copy(shared, job, bytes, Some(entry.expires_at)).await.ok()?
     };
-    metrics::counter!("rungs_cache_hits").increment(1);
     let (tier, charged, attempts) = (entry.tier, Credits::ZERO, Vec::new());
     Some(StepInput::Succeed { tier, charged, body, cached: true, attempts })
 }
 
-/// Returns the entry for a job that ended with a fetched result, if its item uses the cache.
-pub(super) fn new_entry(job: &Job, input: &StepInput, now: Timestamp) -> Option<CacheEntry> {
-    let StepInput::Succeed { tier, body, cached: false, .. } = input else { return None };
-    let expires_at = expiry(job, now)?;
+/// Stores a copy of a stored result, because the original is removed with the batch that fetched it. Sets its time of
+/// expiry if there is a new one.
+pub(super) async fn store_copy(
+    shared: &Shared,
+    job: &Job,
+    bytes: Vec<u8>,
+    expires_at: Option<Timestamp>,
+) -> Result<BodyRef, StoreError> {
+    let stored = StoredPage::parse(&bytes).map_err(not_json)?;
+    if stored.parts().artifacts.is_empty() && stored.parts().cached_until == expires_at {
+        return shared.put_body(job.batch, bytes).await;
+    }
+    let mut page = Page::from_stored(&bytes).map_err(not_json)?;
+    page.cached_until = expires_at;
+    artifacts::copy(shared, job, &mut page.artifacts).await?;
+    store_page(shared, job, page).await
+}
+
+/// Returns the entry for a fetched page, if its item uses the cache or names a content hash.
+pub(super) fn new_entry(shared: &Shared, job: &Job, found: Found) -> Option<CacheEntry> {
+    let now = shared.now();
+    let tracks = tracks_changes(&job.request);
+    let expires_at = expiry(job, now);
+    if expires_at.is_none() && !(tracks && found.validators.is_some()) {
+        return None;
+    }
+    let lifetime = if tracks { KNOWN_FOR } else { shared.config.settings.retention };
     Some(CacheEntry {
         digest: digest(job),
-        body: body.clone(),
-        tier: *tier,
-        fetched_at: now,
-        expires_at,
+        body: found.body,
+        tier: found.tier,
+        fetched_at: found.fetched_at,
+        expires_at: expires_at.unwrap_or(now),
+        content_hash: found.content_hash,
+        kept_until: found.validators.is_some().then(|| now.after(lifetime)),
+        validators: found.validators,
     })
 }
 

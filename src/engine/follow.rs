@@ -18,11 +18,18 @@ impl Ladder {
     pub(super) async fn fetch(&self, tier: Tier) -> Result<FetchedPage, FetchError> {
         let (began, time) = (self.shared.now(), self.time_for(tier));
         let left = || time.saturating_sub(self.shared.now().since(began));
-        let fetched = self.fetch_once(tier, self.request(tier, time)).await;
         if tier != Tier::Browser {
-            let page = self.follow_refreshes(tier, fetched?, &left).await?;
-            return Ok(self.follow_frames(tier, page, &left).await);
+            let page = self.fetch_changed(tier, time, &left).await?;
+            if page.confirmed.is_some() {
+                return Ok(page);
+            }
+            let first = Arc::downgrade(&page.response);
+            let page = self.follow_refreshes(tier, page, &left).await?;
+            let page = self.follow_frames(tier, page, &left).await;
+            let is_whole = first.ptr_eq(&Arc::downgrade(&page.response));
+            return Ok(FetchedPage { is_whole, ..page });
         }
+        let fetched = self.fetch_once(tier, self.request(tier, time)).await;
         let document = match &fetched {
             Ok(page) => is_unshown(&page.response).then(|| page.response.final_url.clone()),
             Err(error) => (error.kind() == FetchErrorKind::Unsupported)
@@ -32,6 +39,32 @@ impl Ladder {
             Some(url) => self.fetch_document(&url, left()).await.unwrap_or(fetched),
             None => fetched,
         }
+    }
+
+    /// Makes the first request of an attempt over HTTP: a conditional one if the page is known.
+    ///
+    /// The page is requested again, in full, if the response 304 contradicts itself or if the page that it confirms is
+    /// gone.
+    async fn fetch_changed(
+        &self,
+        tier: Tier,
+        time: Duration,
+        left: &impl Fn() -> Duration,
+    ) -> Result<FetchedPage, FetchError> {
+        let validators = self.known_on(tier).and_then(|it| it.validators.clone());
+        let request = self.request(tier, time).with_validators(validators.clone());
+        let mut page = self.fetch_once(tier, request).await?;
+        let Some(sent) = validators else { return Ok(page) };
+        if page.response.status != 304 || self.address(&page.response) != sent.url {
+            return Ok(page);
+        }
+        if sent.is_confirmed_by(&page.response.headers) {
+            page.confirmed = self.confirmed_page().await;
+        }
+        if page.confirmed.is_none() {
+            page = self.fetch_once(tier, self.request(tier, left())).await?;
+        }
+        Ok(page)
     }
 
     fn request(&self, tier: Tier, deadline: Duration) -> FetchRequest {

@@ -11,13 +11,15 @@ use crate::core::job::{Attempt, Job};
 use crate::core::ladder::{
     PageKind, Plan, PlanInput, Reach, TierSet, attempt_time, plan, reason_to_climb,
 };
+use crate::core::record::CacheEntry;
 use crate::core::step::StepInput;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::engine::attempt::Observed;
+use crate::engine::cache::{self, Lookup};
+use crate::engine::robots;
 use crate::engine::sessions::JobSession;
 use crate::engine::shared::Shared;
-use crate::engine::{cache, robots};
 use crate::ports::fetch::JobScratch;
 
 /// The longest wait between two attempts that keeps the worker; a longer one puts the job back into the
@@ -34,6 +36,20 @@ pub(super) fn pause_too_long(pause: Duration) -> JobError {
     JobError::new(ErrorCode::Timeout, message)
 }
 
+/// The end of a claim.
+pub(super) struct Ended {
+    /// The step to commit.
+    pub(super) input: StepInput,
+    /// The entry for the response cache, to be stored once the step is committed.
+    pub(super) entry: Option<CacheEntry>,
+}
+
+impl From<StepInput> for Ended {
+    fn from(input: StepInput) -> Self {
+        Self { input, entry: None }
+    }
+}
+
 /// A claimed job on its ladder.
 pub(super) struct Ladder {
     pub(super) shared: Arc<Shared>,
@@ -46,6 +62,8 @@ pub(super) struct Ladder {
     proven: TierSet,
     /// `true` if the browser may be tried after failures that cheaper tiers met too.
     last_resort: bool,
+    /// The page as the cache has it, if a conditional request can confirm it.
+    pub(super) known: Option<Box<CacheEntry>>,
     /// All attempts: those of earlier claims, which the job's record contains, then those of this claim.
     trail: Vec<Attempt>,
     /// The time used in this claim by attempts and inline waits, without the waits for permits.
@@ -58,30 +76,33 @@ impl Ladder {
         let trail = job.trail.clone();
         let (scratch, proven) = (JobScratch::default(), TierSet::default());
         let used = Duration::ZERO;
-        let session = None;
-        Self { shared, job, reach, proven, last_resort: true, trail, scratch, session, used }
+        let (known, session) = (None, None);
+        let last_resort = true;
+        Self { shared, job, reach, proven, last_resort, known, trail, scratch, session, used }
     }
 
     /// Runs the job until it ends or has to wait, and returns the step to commit.
-    pub(super) async fn run(mut self) -> StepInput {
-        if let Some(hit) = cache::lookup(&self.shared, &self.job).await {
-            return hit;
+    pub(super) async fn run(mut self) -> Ended {
+        match cache::lookup(&self.shared, &self.job).await {
+            Lookup::Hit(hit) => return hit.into(),
+            Lookup::Known(entry) => self.known = Some(entry),
+            Lookup::Miss => {}
         }
         let (shared, job) = (Arc::clone(&self.shared), Arc::clone(&self.job));
         let session = match JobSession::open(&shared, &job).await {
             Ok(session) => session.map(Arc::new),
-            Err(error) => return self.fail(error),
+            Err(error) => return self.fail(error).into(),
         };
         self.session.clone_from(&session);
         let end = self.climb().await;
         if let Some(session) = session {
-            session.finish(&shared, &job, &end).await;
+            session.finish(&shared, &job, &end.input).await;
         }
         end
     }
 
     /// Makes attempts until there is a page, or none is left.
-    async fn climb(mut self) -> StepInput {
+    async fn climb(mut self) -> Ended {
         let profile = self.shared.site_profile(&self.job.request.page().site()).await;
         if let Some(profile) = &profile
             && profile.paused_until() > self.shared.now()
@@ -90,12 +111,12 @@ impl Ladder {
             self.shared.scheduling.permits.pause(&profile.site, profile.paused_until());
         }
         if let Some(pause) = self.long_pause() {
-            return self.put_back_for(pause);
+            return self.put_back_for(pause).into();
         }
         if let Err(error) =
             robots::check(&self.shared, self.job.request.page(), self.deadline()).await
         {
-            return self.fail(error);
+            return self.fail(error).into();
         }
         let kind = PageKind::of(&self.job.account, &self.job.request);
         if let Some(profile) = &profile {
@@ -109,12 +130,12 @@ impl Ladder {
             let start = profile
                 .and_then(|it| it.start(kind, &self.job.request, self.reach.usable, now, draw));
             match plan(&self.facts(start, now, draw)) {
-                Plan::Stop(error) => return self.fail(error),
+                Plan::Stop(error) => return self.fail(error).into(),
                 Plan::Accept => return self.accept(observed).await,
                 Plan::Try { tier, wait } if wait > MAX_INLINE_WAIT => {
                     self.explain(tier);
                     self.use_time(wait);
-                    return self.reschedule(now.after(wait));
+                    return self.reschedule(now.after(wait)).into();
                 }
                 Plan::Try { tier, wait } => {
                     self.explain(tier);
@@ -123,11 +144,11 @@ impl Ladder {
                         self.use_time(wait);
                     }
                     if let Some(pause) = self.long_pause() {
-                        return self.put_back_for(pause);
+                        return self.put_back_for(pause).into();
                     }
                     observed = match self.attempt(tier, observed).await {
                         Ok(observed) => observed,
-                        Err(error) => return self.fail(error),
+                        Err(error) => return self.fail(error).into(),
                     };
                 }
             }
@@ -154,14 +175,21 @@ impl Ladder {
         self.reschedule(ready_at)
     }
 
-    async fn accept(self, observed: Option<Observed>) -> StepInput {
+    async fn accept(self, observed: Option<Observed>) -> Ended {
         match observed {
-            Some(observed) => self.finish(observed).await,
-            None => self.fail(JobError::new(
-                ErrorCode::InternalError,
-                "the planner accepted a page that was not fetched: report this bug",
-            )),
+            Some(mut observed) => match observed.page.confirmed.take() {
+                Some(page) => self.finish_confirmed(observed, page).await,
+                None => self.finish(observed).await,
+            },
+            None => self.accepted_nothing().into(),
         }
+    }
+
+    pub(super) fn accepted_nothing(self) -> StepInput {
+        self.fail(JobError::new(
+            ErrorCode::InternalError,
+            "the planner accepted a page that was not fetched: report this bug",
+        ))
     }
 
     fn facts(&self, start: Option<Tier>, now: Timestamp, draw: u64) -> PlanInput<'_> {

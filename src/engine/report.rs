@@ -49,6 +49,18 @@ pub struct Page {
     /// The name of the stored session that the page was fetched with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// The hash of the main content, see [`content_hash`]. `None` for pages that were stored by earlier releases.
+    ///
+    /// [`content_hash`]: crate::engine::content_hash
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_hash: Option<String>,
+    /// `true` if the page still has the hash of [`Item::unless`]. It then carries no content.
+    ///
+    /// Its `status_code` is 304 if it was not transferred: the site declared it unchanged, or the response cache knew.
+    ///
+    /// [`Item::unless`]: crate::core::request::Item::unless
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
 }
 
 impl Page {

@@ -10,13 +10,16 @@ use crate::core::request::{Produced, unmet_options};
 use crate::core::step::StepInput;
 use crate::core::tier::Tier;
 use crate::core::time::millis;
+use crate::core::validators::Validators;
 use crate::core::verdict::{DocumentKind, Verdict};
 use crate::engine::artifacts::{self, BrowserFiles};
-use crate::engine::attempt::Observed;
-use crate::engine::ladder::Ladder;
+use crate::engine::attempt::{FetchedPage, Observed};
+use crate::engine::cache::{self, Found};
+use crate::engine::content_hash;
+use crate::engine::ladder::{Ended, Ladder};
 use crate::engine::report::Page;
 use crate::engine::shared::Shared;
-use crate::engine::{cache, document, images, prompt};
+use crate::engine::{document, images, prompt};
 use crate::ports::extract::{ExtractError, Extracted};
 use crate::ports::fetch::Fetched;
 use crate::ports::store::StoreError;
@@ -31,47 +34,103 @@ struct Collected {
     add_ons: AddOns,
     /// The price that the fetcher paid for it, if it reported one.
     cost: Option<Credits>,
+    /// The validators with which the page can be requested again.
+    validators: Option<Validators>,
 }
 
 impl Ladder {
     /// Ends the job with a page.
-    pub(super) async fn finish(mut self, observed: Observed) -> StepInput {
+    pub(super) async fn finish(mut self, observed: Observed) -> Ended {
         let mut collected = match self.collect(observed).await {
             Ok(collected) => collected,
-            Err(error) => return self.fail(error),
+            Err(error) => return self.fail(error).into(),
         };
         let charged = self.price(&mut collected);
-        let tier = collected.tier;
+        let (tier, fetched_at) = (collected.tier, collected.page.fetched_at);
+        let (content_hash, is_unchanged) =
+            (collected.page.content_hash.clone(), collected.page.unchanged);
+        let validators = collected.validators.take();
         match persist(&self.shared, &self.job, collected).await {
             Ok(body) => {
-                let attempts = self.take_attempts();
-                StepInput::Succeed { tier, charged, body, cached: false, attempts }
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "storing a result failed"
+                let entry = cache::new_entry(
+                    &self.shared,
+                    &self.job,
+                    Found {
+                        tier,
+                        body: (!is_unchanged).then(|| body.clone()),
+                        fetched_at,
+                        content_hash,
+                        validators,
+                    },
                 );
-                self.reschedule_unstored()
+                let attempts = self.take_attempts();
+                let input = StepInput::Succeed { tier, charged, body, cached: false, attempts };
+                Ended { input, entry }
             }
+            Err(error) => self.unstored(&error).into(),
         }
     }
 
-    /// Collects the parts of the result.
+    /// Returns the job to the queue because its result could not be stored.
+    pub(super) fn unstored(self, error: &StoreError) -> StepInput {
+        tracing::error!(error = error as &dyn std::error::Error, "storing a result failed");
+        self.reschedule_unstored()
+    }
+
+    /// Returns the validators with which the page can be requested again.
+    fn validators(&self, page: &FetchedPage) -> Option<Validators> {
+        let is_cacheable = page.is_whole && cache::is_conditional(&self.job.request);
+        is_cacheable
+            .then(|| Validators::of(&self.address(&page.response), &page.response.headers))?
+    }
+
+    /// Collects the parts of the result. A page that still has the known content hash has no content.
     async fn collect(&self, observed: Observed) -> Result<Collected, JobError> {
-        let Observed { attempt, page, extracted } = observed;
-        let response = &page.response;
-        let mut extracted = self.content(&attempt, response, extracted).await?;
+        let Observed { attempt, mut page, extracted } = observed;
+        let response = Arc::clone(&page.response);
+        let validators = self.validators(&page);
+        let mut extracted = self.content(&attempt, &response, extracted).await?;
+        let content_hash = content_hash::of(&extracted, &response.body);
+        let unchanged = cache::is_known(&self.job.request, Some(&content_hash));
+        let mut add_ons = AddOns::default();
+        if unchanged {
+            extracted = Extracted { warnings: extracted.warnings, ..Extracted::default() };
+            (page.files, page.actions) = (BrowserFiles::default(), Vec::new());
+        } else {
+            add_ons = self.complete(&attempt, &page, &mut extracted).await;
+        }
+        extracted.warnings.extend(response.warnings.iter().cloned());
+        add_ons.proxy = response.proxied;
+        add_ons.own_proxy = response.own_proxy;
+        let result = Page {
+            extracted,
+            actions: page.actions,
+            content_hash: Some(content_hash),
+            unchanged,
+            ..self.response_page(&attempt, &response)
+        };
+        let (tier, files, cost) = (attempt.tier, page.files, response.cost);
+        Ok(Collected { tier, page: result, files, add_ons, cost, validators })
+    }
+
+    /// Adds what is made of a page besides its formats: the text of its images and the answer to the prompt. Returns
+    /// the add-ons that were delivered.
+    async fn complete(
+        &self,
+        attempt: &Attempt,
+        page: &FetchedPage,
+        extracted: &mut Extracted,
+    ) -> AddOns {
+        let (shared, job) = (&self.shared, &self.job);
         let can_read_images = match attempt.finding {
             // The images of a PDF's pages were read together with its text.
             Finding::Judged(Verdict::Other(DocumentKind::Pdf)) => {
-                self.shared.adapters.fetchers.ocr.is_some()
+                shared.adapters.fetchers.ocr.is_some()
             }
-            _ => self.read_images(&mut extracted).await,
+            _ => self.read_images(extracted).await,
         };
-        let (shared, job) = (&self.shared, &self.job);
-        prompt::answer(shared, &job.request, &response.final_url, &mut extracted, self.deadline())
-            .await;
+        let url = &page.response.final_url;
+        prompt::answer(shared, &job.request, url, extracted, self.deadline()).await;
         let produced = Produced {
             rendered: page.rendered,
             screenshot: page.files.screenshot.is_some(),
@@ -79,31 +138,29 @@ impl Ladder {
             ocr: can_read_images,
         };
         extracted.warnings.extend(unmet_options(&job.request, produced));
-        extracted.warnings.extend(response.warnings.iter().cloned());
-        let add_ons = AddOns {
+        AddOns {
             screenshot: produced.screenshot,
             pdf: produced.pdf,
             ocr: !extracted.ocr_results.is_empty(),
-            proxy: response.proxied,
-            own_proxy: response.own_proxy,
-        };
-        let result = Page {
+            ..AddOns::default()
+        }
+    }
+
+    /// Returns the page of a response, without content.
+    pub(super) fn response_page(&self, attempt: &Attempt, response: &Fetched) -> Page {
+        Page {
             status_code: response.status,
             final_url: response.final_url.clone(),
             redirects: response.redirects.clone(),
             headers: self.shown_headers(&response.headers),
-            extracted,
             response_time_ms: millis(attempt.duration),
             size_bytes: response.body.len() as u64,
             fetched_at: attempt.started_at,
-            cached_until: cache::expiry(job, attempt.started_at),
+            cached_until: cache::expiry(&self.job, attempt.started_at),
             proxied: response.proxied,
-            actions: page.actions,
-            artifacts: Vec::new(),
             session: self.session.as_ref().map(|it| it.name.clone()),
-        };
-        let (tier, files, cost) = (attempt.tier, page.files, response.cost);
-        Ok(Collected { tier, page: result, files, add_ons, cost })
+            ..Page::default()
+        }
     }
 
     /// Returns the headers of a response as the result shows them: without cookies that renew a stored session.
@@ -191,8 +248,11 @@ pub(super) async fn store_page(
     job: &Job,
     page: Page,
 ) -> Result<BodyRef, StoreError> {
-    let bytes = page
-        .into_stored()
-        .map_err(|source| StoreError::Backend { store: "bodies", source: Box::new(source) })?;
+    let bytes = page.into_stored().map_err(not_json)?;
     shared.put_body(job.batch, bytes).await
+}
+
+/// Returns the error of a page that cannot be written as JSON or read from it.
+pub(super) fn not_json(source: serde_json::Error) -> StoreError {
+    StoreError::Backend { store: "bodies", source: Box::new(source) }
 }

@@ -76,6 +76,8 @@ pub(crate) struct PageParts<'a> {
     pub(crate) actions: Vec<ActionResult>,
     pub(crate) artifacts: Vec<Artifact>,
     pub(crate) session: Option<String>,
+    pub(crate) content_hash: Option<&'a str>,
+    pub(crate) unchanged: bool,
 }
 
 /// The fields of [`Extracted`](crate::ports::extract::Extracted).

@@ -16,7 +16,7 @@ use crate::engine::cache;
 use crate::engine::changes::{Step, Stepped, asks_for_pause, error_code};
 use crate::engine::error::EngineError;
 use crate::engine::in_hand::InHand;
-use crate::engine::ladder::Ladder;
+use crate::engine::ladder::{Ended, Ladder};
 use crate::engine::renew::Renew;
 use crate::engine::shared::Shared;
 use crate::engine::watch::ProgressEvent;
@@ -149,8 +149,8 @@ async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>
 
 /// The end of a claim.
 enum ClaimEnd {
-    /// The ladder returned this step.
-    Step(StepInput),
+    /// The ladder returned this end.
+    Ended(Ended),
     /// Another worker holds the job, or it has been canceled.
     Lost,
 }
@@ -165,18 +165,18 @@ async fn run_job(shared: &Arc<Shared>, job: Job) {
         () = running.canceled.cancelled() => ClaimEnd::Lost,
         end = run_ladder(shared, Arc::clone(&job)) => end,
         () = heartbeat(shared, &job) => ClaimEnd::Lost,
-        () = shared.lifecycle.aborting.cancelled() => ClaimEnd::Step(put_back(shared.now())),
+        () = shared.lifecycle.aborting.cancelled() => ClaimEnd::Ended(put_back(shared.now()).into()),
         // Waiting for a permit is not an attempt, so nothing else ends that wait.
         () = shared.sleep(deadline(shared, &job).since(shared.now())) => {
             let error = out_of_time();
-            ClaimEnd::Step(StepInput::Fail { error, attempts: Vec::new() })
+            ClaimEnd::Ended(StepInput::Fail { error, attempts: Vec::new() }.into())
         }
     };
     match end {
         ClaimEnd::Lost => {
             tracing::warn!("the job was dropped: its lease was lost or its batch was canceled");
         }
-        ClaimEnd::Step(input) => commit(shared, &job, input).await,
+        ClaimEnd::Ended(ended) => commit(shared, &job, ended).await,
     }
 }
 
@@ -192,12 +192,12 @@ fn put_back(now: Timestamp) -> StepInput {
 /// Runs the ladder in its own task, so that a panic in an adapter of the application ends only this job.
 async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
     if let Some(error) = give_up(shared, &job) {
-        return ClaimEnd::Step(StepInput::Fail { error, attempts: Vec::new() });
+        return ClaimEnd::Ended(StepInput::Fail { error, attempts: Vec::new() }.into());
     }
     let running = Ladder::new(Arc::clone(shared), job).run();
     let task = AbortOnDropHandle::new(tokio::spawn(running.in_current_span()));
-    ClaimEnd::Step(match task.await {
-        Ok(input) => input,
+    ClaimEnd::Ended(match task.await {
+        Ok(ended) => ended,
         Err(error) => {
             let message = if error.is_panic() {
                 "a fetcher or an extractor panicked: see the log of your application"
@@ -205,7 +205,7 @@ async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
                 "the job was aborted: submit its URL again"
             };
             let error = JobError::new(ErrorCode::InternalError, message);
-            StepInput::Fail { error, attempts: Vec::<Attempt>::new() }
+            StepInput::Fail { error, attempts: Vec::<Attempt>::new() }.into()
         }
     })
 }
@@ -277,13 +277,13 @@ fn attempts_of(input: &StepInput) -> &[Attempt] {
 }
 
 /// Commits a step and publishes it.
-async fn commit(shared: &Shared, job: &Job, input: StepInput) {
-    let cached = cache::new_entry(job, &input, shared.now());
+async fn commit(shared: &Shared, job: &Job, ended: Ended) {
+    let Ended { input, entry } = ended;
     for attempt in 1..=COMMIT_TRIES {
         match shared.writer.apply(step_of(shared, job, input.clone())).await {
             Ok(Ok(stepped)) => {
-                if let Some(record) = cached {
-                    cache::store_entry(shared, record).await;
+                if let Some(entry) = entry {
+                    cache::store_entry(shared, entry).await;
                 }
                 return publish(shared, stepped);
             }

@@ -10,6 +10,7 @@ use crate::core::id::AccountId;
 use crate::core::request::{JobRequest, Method};
 use crate::core::tier::Tier;
 use crate::core::url::PageUrl;
+use crate::core::validators::Validators;
 use crate::ports::BoxFuture;
 pub use crate::ports::fetcher_fn::{FetcherFn, fetcher_fn};
 pub use crate::ports::job_scratch::JobScratch;
@@ -44,6 +45,9 @@ pub struct FetchRequest {
     pub redirect_check: Option<RedirectCheck>,
     /// The stored session of the job, if it has one and the URL is in the session's domain.
     pub session: Option<AttemptSession>,
+    /// The validators of the page as it is known. A fetcher sends them with the request to their URL, which may be the
+    /// target of a redirect, and returns the response 304 like any other. One that ignores them fetches the page anew.
+    pub validators: Option<Validators>,
 }
 
 impl FetchRequest {
@@ -61,6 +65,7 @@ impl FetchRequest {
             scratch: JobScratch::default(),
             redirect_check: None,
             session: None,
+            validators: None,
             options,
         }
     }
@@ -96,6 +101,13 @@ impl FetchRequest {
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Sets the validators of the page as it is known.
+    #[must_use]
+    pub fn with_validators(mut self, validators: Option<Validators>) -> Self {
+        self.validators = validators;
         self
     }
 

@@ -167,6 +167,7 @@ pub(super) fn check(item: Item, limits: &Limits) -> Result<JobRequest, Validatio
     sending(&item, limits)?;
     browser_only(&item)?;
     proxies(&item)?;
+    super::known_hash::check(&item)?;
     let item = Item { formats: formats(&item)?, ..in_whole_seconds(item) };
     Ok(JobRequest::checked(url, item))
 }

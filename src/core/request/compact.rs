@@ -107,6 +107,7 @@ impl Serialize for Compact<'_, Advanced> {
                 session_id,
                 session_headers,
                 explain_content,
+                if_changed_since_hash,
                 section_filter,
                 actions,
             }

@@ -441,6 +441,17 @@ impl Item {
         self
     }
 
+    /// Omits the page's content if it still has this content hash: the result is then
+    /// [`unchanged`](crate::engine::Page::unchanged).
+    ///
+    /// The hash is the `content_hash` of an earlier result of the same item. An empty one stands for a page that is
+    /// not known yet. Either way, the engine keeps the page's validators, so that its next fetch can be answered with
+    /// 304 Not Modified, which has a lower price.
+    pub fn unless(mut self, hash: impl Into<String>) -> Self {
+        self.advanced.if_changed_since_hash = Some(hash.into());
+        self
+    }
+
     /// Includes the content of frames of a rendered page.
     pub fn include_iframes(mut self) -> Self {
         self.advanced.include_iframes = true;

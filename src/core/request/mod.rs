@@ -4,6 +4,7 @@ mod check;
 mod compact;
 mod item;
 mod job_request;
+mod known_hash;
 mod options;
 mod seconds;
 mod text;

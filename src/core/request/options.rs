@@ -516,6 +516,9 @@ pub struct Advanced {
     /// `true` lists the kept and dropped parts of the page in the result.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub explain_content: bool,
+    /// The content hash of the page as it is known, see [`Item::unless`](crate::core::request::Item::unless).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub if_changed_since_hash: Option<String>,
     /// The sections to keep.
     pub section_filter: SectionFilter,
     /// Page actions in order, 20 at most; needs `render_js`.
@@ -545,6 +548,7 @@ impl Default for Advanced {
             session_id: None,
             session_headers: Vec::new(),
             explain_content: false,
+            if_changed_since_hash: None,
             section_filter: SectionFilter::default(),
             actions: Vec::new(),
         }

@@ -139,7 +139,7 @@ async fn lookup(shared: &Shared, work: &Work) -> Option<Extracted> {
     if entry.expires_at <= shared.now() {
         return None;
     }
-    let bytes = shared.adapters.bodies.get(entry.body).await.ok().flatten()?;
+    let bytes = shared.adapters.bodies.get(entry.body?).await.ok().flatten()?;
     stored(&bytes)
 }
 
@@ -194,10 +194,13 @@ async fn finish(
     let now = shared.now();
     let cached = (!is_hit).then(|| CacheEntry {
         digest: work.digest,
-        body: body.clone(),
+        body: Some(body.clone()),
         tier: Tier::Curl,
         fetched_at: now,
         expires_at: now.after(work.checked.cache_ttl),
+        content_hash: None,
+        validators: None,
+        kept_until: None,
     });
     let [base, prompt, large] = work.price;
     let prompt = if extracted.prompted.is_some() { prompt } else { Credits::ZERO };

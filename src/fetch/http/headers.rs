@@ -6,6 +6,7 @@ use http::header::{
 };
 use url::Url;
 
+use crate::core::request::Method;
 use crate::core::tier::Tier;
 use crate::fetch::header_rules::{follows_anywhere, is_framing};
 use crate::fetch::http::user_agent::UserAgent;
@@ -53,6 +54,7 @@ pub(super) fn build(request: &FetchRequest, hop: &Hop<'_>, user_agent: &UserAgen
     if let Some(value) = hop.authorization.filter(|_| hop.same_origin) {
         headers.insert(AUTHORIZATION, value.clone());
     }
+    add_validators(&mut headers, request, hop);
     add_caller_headers(&mut headers, request, hop);
     put(&mut headers, COOKIE, hop.cookies.as_deref());
     headers
@@ -88,6 +90,16 @@ fn referer(from: &Url, to: &Url) -> Option<String> {
         return None;
     }
     Some(format!("{}/", from.origin().ascii_serialization()))
+}
+
+/// Adds the validators of the known page to the request for its URL, in the method and without a body as it was fetched.
+fn add_validators(headers: &mut HeaderMap, request: &FetchRequest, hop: &Hop<'_>) {
+    let known = request.validators.as_ref().filter(|it| it.url == hop.to.as_str());
+    if let Some(known) = known.filter(|_| request.method == Method::Get && !hop.with_body) {
+        for (name, value) in known.headers() {
+            put(headers, HeaderName::from_static(name), Some(value));
+        }
+    }
 }
 
 /// Adds the caller's headers, which replace the tier's.

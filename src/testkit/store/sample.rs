@@ -151,10 +151,13 @@ pub fn submission(account: &str, key: &str, number: u64) -> IdempotencyRecord {
 pub fn cached(byte: u8, expires_at: Timestamp) -> CacheEntry {
     CacheEntry {
         digest: [byte; 32],
-        body: BodyRef(format!("body {byte}")),
+        body: Some(BodyRef(format!("body {byte}"))),
         tier: Tier::Curl,
         fetched_at: at(1),
         expires_at,
+        content_hash: None,
+        validators: None,
+        kept_until: None,
     }
 }
 

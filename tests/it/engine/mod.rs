@@ -2,6 +2,7 @@
 
 mod batches;
 mod cancel;
+mod changes;
 mod clock;
 mod escalation;
 mod expiry;

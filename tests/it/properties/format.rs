@@ -38,6 +38,7 @@ use rungs::core::step::{MIN_RETENTION, Records, StepInput, step};
 use rungs::core::tier::Tier;
 use rungs::core::trace::TraceContext;
 use rungs::core::usage::Period;
+use rungs::core::validators::Validators;
 use rungs::core::verdict::{DocumentKind, Verdict};
 use rungs::core::worker::WorkerRecord;
 use rungs::engine::Page;
@@ -277,6 +278,17 @@ fn cached() -> CacheEntry {
     cached
 }
 
+fn known_page() -> CacheEntry {
+    let headers = [("etag", "W/\"5f-1\""), ("last-modified", "Fri, 27 Nov 2026 09:00:00 GMT")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    with(cached(), |made| {
+        made.body = None;
+        made.content_hash = Some("0a".repeat(32));
+        made.validators = Validators::of("https://example.com/end", &headers);
+        made.kept_until = Some(at(1_764_090_000_000));
+    })
+}
+
 fn trace() -> Arc<TraceContext> {
     let context = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse::<TraceContext>();
     Arc::new(context.expect("a traceparent").with_state("vendor=t61rcWkgMzE"))
@@ -320,6 +332,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("batch-scrape", Record::Batch(batch(2, BatchKind::Scrape))),
         ("batch-running", Record::Batch(sample::batch(3, None))),
         ("cache-entry", Record::CacheEntry(cached())),
+        ("cache-entry-known", Record::CacheEntry(known_page())),
         ("entry-hold", Record::LedgerEntry(entry(0, None, hold))),
         ("entry-settle", Record::LedgerEntry(entry(1, Some(1), settle))),
         ("batch-jobs", Record::BatchJobs(sample::batch_jobs(1, 6))),
@@ -361,6 +374,7 @@ fn every_record_of_format_1_stays_readable() {
                 | "worker"
                 | "worker-busy"
                 | "worker-leaving"
+                | "cache-entry-known"
                 | "job-traced"
                 | "session"
                 | "notification-traced"

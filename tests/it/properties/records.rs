@@ -21,6 +21,7 @@ use rungs::core::request::{Action, ActionKind, Item, Limits, RenderJs};
 use rungs::core::session::SealedSession;
 use rungs::core::tier::Tier;
 use rungs::core::usage::DailyUsage;
+use rungs::core::validators::Validators;
 use rungs::core::verdict::Verdict;
 use rungs::ports::store::Versioned;
 use rungs::stores::codec::{Header, decode, encode, header};
@@ -221,15 +222,21 @@ fn submission() -> impl Strategy<Value = IdempotencyRecord> {
 }
 
 fn cached() -> impl Strategy<Value = CacheEntry> {
-    let moments = (given::moment(), given::moment());
-    (any::<[u8; 32]>(), ".{0,20}", given::tier(), moments).prop_map(
-        |(digest, body, tier, (fetched_at, expires_at))| {
+    let moments = (given::moment(), given::moment(), prop::option::of(given::moment()));
+    let body = prop::option::of(".{0,20}");
+    let known = (prop::option::of("[0-9a-f]{64}"), prop::option::of("[ -~]{1,20}"));
+    (any::<[u8; 32]>(), body, given::tier(), moments, known).prop_map(
+        |(digest, body, tier, (fetched_at, expires_at, kept_until), (hash, etag))| {
             with(sample::cached(0, sample::at(0)), |made| {
                 made.digest = digest;
-                made.body = BodyRef(body);
+                made.body = body.map(BodyRef);
                 made.tier = tier;
                 made.fetched_at = fetched_at;
                 made.expires_at = expires_at;
+                made.kept_until = kept_until;
+                made.content_hash = hash;
+                made.validators = etag
+                    .and_then(|it| Validators::of("http://a.test/", &[("etag".to_owned(), it)]));
             })
         },
     )
@@ -384,7 +391,7 @@ fn of_format_1() -> [(&'static str, Record); 8] {
     });
     let cached = with(sample::cached(0, sample::at(0)), |made| {
         made.digest = [7; 32];
-        made.body = BodyRef("batch_1:2".to_owned());
+        made.body = Some(BodyRef("batch_1:2".to_owned()));
         made.tier = Tier::Stealth;
         made.fetched_at = sample::at(1_764_000_000_000);
         made.expires_at = sample::at(1_764_003_600_000);

@@ -249,6 +249,7 @@ fn the_guide_lists_the_default_prices() {
         ("page printed to PDF (`generate_pdf`)", prices.pdf),
         ("OCR (mode `ocr`, `advanced.ocr`)", prices.ocr),
         ("proxy of the pool (`use_proxy`)", prices.proxy),
+        ("unchanged page (304)", prices.not_modified),
     ];
     for (name, price) in add_ons {
         let row = format!("| {name} | {} | {} |", with_commas(price.0), price.dollars());

@@ -18,6 +18,9 @@ pub(crate) use html::openapi_html;
 use operations::Operation;
 use schema::reference;
 
+/// The content hash of examples.
+const SAMPLE_HASH: &str = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9";
+
 /// Statuses of errors that every operation may return.
 const COMMON_ERRORS: [&str; 7] = ["400", "401", "403", "429", "500", "503", "431"];
 /// Statuses of errors that an operation with a request body may return.

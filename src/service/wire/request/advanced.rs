@@ -36,6 +36,8 @@ fn read_common(fields: Fields<'_>, into: &mut Advanced) -> Result<(), Validation
     fields.flag("advanced.flatten_shadow_dom", &mut into.flatten_shadow_dom)?;
     fields.flag("advanced.block_images", &mut into.block_images)?;
     fields.flag("advanced.explain_content", &mut into.explain_content)?;
+    let known = fields.text("advanced.if_changed_since_hash")?;
+    put(&mut into.if_changed_since_hash, known.map(Some));
     put(&mut into.wait_condition, fields.word("advanced.wait_condition")?);
     if let Some(count) = fields.whole("advanced.scroll_count")? {
         // A count that does not fit the type exceeds the bound too, which the check at submission reports.

@@ -233,7 +233,7 @@ mod tests {
         "prefer",
         "max_cost_dollars",
     ];
-    const ADVANCED: [&str; 23] = [
+    const ADVANCED: [&str; 24] = [
         "render_js",
         "screenshot",
         "generate_pdf",
@@ -252,6 +252,7 @@ mod tests {
         "flatten_shadow_dom",
         "block_images",
         "explain_content",
+        "if_changed_since_hash",
         "cookies",
         "session_id",
         "session_headers",

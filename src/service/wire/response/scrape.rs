@@ -90,6 +90,8 @@ pub(super) fn scrape_fields<'a>(job: &Job, page: &'a StoredPage<'_>) -> Object<'
     put("redirected", json!(!page.redirects.is_empty()));
     put("redirect_chain", page.redirects.iter().map(redirect).collect());
     put("proxy_used", json!(page.proxied));
+    put("content_hash", json!(page.content_hash));
+    put("unchanged", json!(page.unchanged));
     extraction(extracted, &mut put);
     cache_fields(job, page, &mut put);
     if !extracted.warnings.is_empty() {

@@ -1,12 +1,12 @@
 //! The schema of `advanced`: options of the browser, of proxies and of OCR.
 
-use serde_json::{Value, json};
-
 use crate::core::request::{ActionKind, BlockKind, WaitCondition};
+use crate::service::wire::openapi::SAMPLE_HASH;
 use crate::service::wire::openapi::schema::{
     Property, count, described, flag, list, options, property, record, string_map, text, within,
     word,
 };
+use serde_json::{Value, json};
 
 /// Returns the schema of `advanced`.
 pub(super) fn advanced() -> Value {
@@ -167,6 +167,13 @@ fn content() -> Vec<Property> {
              was read.",
         )
         .default(false),
+        property(
+            "if_changed_since_hash",
+            text(),
+            SAMPLE_HASH,
+            "The `content_hash` of an earlier result of the same item. If the page still has it, the result has no \
+             content, and `unchanged` is `true`. Empty if none is known yet.",
+        ),
         property(
             "section_filter",
             section_filter(),

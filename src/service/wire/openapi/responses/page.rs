@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::attempt::sample_billing;
 use super::{SAMPLE_JOB, SAMPLE_TIME, SAMPLE_URL, credits_used, id, tier};
+use crate::service::wire::openapi::SAMPLE_HASH;
 use crate::service::wire::openapi::schema::{
     Property, anything, count, described, flag, list, object, or_null, properties, property,
     record, reference, text, timestamp, with_optional,
@@ -67,6 +68,19 @@ fn document() -> Vec<Property> {
             text(),
             "Example\n\nThis domain is for use in examples.",
             "Plain text of the main content, whatever the formats.",
+        ),
+        property(
+            "content_hash",
+            or_null(text()),
+            SAMPLE_HASH,
+            "SHA-256 of the main content in hexadecimal digits, stable against navigation, advertisements and times of \
+             rendering; null for results of earlier releases.",
+        ),
+        property(
+            "unchanged",
+            flag(),
+            false,
+            "`true` if the page still has the hash of `advanced.if_changed_since_hash`. It then has no content.",
         ),
         property(
             "extraction_method",

@@ -49,7 +49,7 @@ const STAMP_PAIRS: [(&str, &str); 12] = [
     ("response", "time"),
 ];
 /// Words that such a line may have besides these, dates, times and numbers.
-const STAMP_FILLERS: [&str; 57] = [
+const STAMP_FILLERS: [&str; 58] = [
     "a",
     "al",
     "alle",
@@ -107,6 +107,7 @@ const STAMP_FILLERS: [&str; 57] = [
     "uhr",
     "um",
     "utc",
+    "with",
 ];
 /// Names of months and days, and the letters of ISO 8601.
 const DATE_WORDS: [&str; 51] = [

@@ -18,7 +18,7 @@ async fn changed(
     let known = |url: &String| hashes.get(url).cloned().unwrap_or_default();
     let items: Vec<Item> = urls.iter().map(|url| Item::get(url).unless(known(url))).collect();
     let report = engine.submit(Batch::new(items)).await?.report().await?;
-    println!("{} credits", report.charged());
+    println!("{}", report.charged());
     let mut changed = Vec::new();
     for job in report.jobs() {
         let page = job.result()?;

@@ -126,7 +126,7 @@ fn id(number: u64) -> SessionId {
 fn sample(owner: &str, number: u64) -> (Session, SessionState) {
     let domain = SessionDomain::parse("example.com").expect("a domain");
     let mut cookie = SessionCookie::new("sid", SECRET, &domain);
-    cookie.path = "/shop".to_owned();
+    "/shop".clone_into(&mut cookie.path);
     cookie.expires_at = Some(Timestamp::from_millis(99));
     let state = SessionState::default()
         .with_cookies([cookie])

@@ -1,5 +1,7 @@
 //! The session of a job: checked at submission, opened when the job runs, and written back when it ends.
 
+use std::time::Duration;
+
 use url::Url;
 
 use crate::core::failure::{ErrorCode, JobError};
@@ -12,13 +14,16 @@ use crate::core::tier::Tier;
 use crate::core::verdict::{Judgment, Response, Verdict};
 use crate::engine::attempt::FetchedPage;
 use crate::engine::error::SubmitError;
-use crate::engine::sessions::SessionError;
+use crate::engine::sessions::{SessionError, keep};
 use crate::engine::shared::Shared;
 use crate::ports::fetch::AttemptSession;
 use crate::ports::session::StoredSession;
 
 /// The field of an item that names a session.
 const FIELD: &str = "advanced.session_id";
+
+/// The pause before a store that cannot be reached is asked again.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The session that a running job uses.
 #[derive(Debug)]
@@ -111,9 +116,18 @@ impl JobSession {
             let message = format!("session {id} {reason}");
             JobError::new(ErrorCode::LoginRequired, message)
         };
-        let found = match shared.session_store() {
-            Ok(store) => store.get(job.account.clone(), id).await.map_err(SessionError::from),
-            Err(error) => Err(error),
+        let found = loop {
+            let found = match shared.session_store() {
+                Ok(store) => store.get(job.account.clone(), id).await.map_err(SessionError::from),
+                Err(error) => Err(error),
+            };
+            match found {
+                // The worker ends this wait with the job's deadline.
+                Err(SessionError::Engine(error)) if error.is_unavailable() => {
+                    shared.sleep(OUTAGE_PAUSE).await;
+                }
+                found => break found,
+            }
         };
         let stored = found.map_err(|error| {
             let shown = &error as &dyn std::error::Error;
@@ -191,17 +205,11 @@ impl JobSession {
         }
         // A site that asks for a login also deletes cookies, which would make the session useless for good.
         let accepted = outcome == SessionOutcome::Accepted;
-        let changes = if accepted { self.attempt.take_changes() } else { Vec::new() };
+        let renewed = if accepted { self.attempt.take_changes() } else { Vec::new() };
         let now = shared.now();
         let changed = shared.change_session(&self.account, self.id, |stored| {
             stored.session.count(outcome, now);
-            let mut state = stored.state.clone();
-            state.apply(&changes);
-            // A site can set more than a session may have.
-            if state.check(&stored.session).is_ok() {
-                stored.session.describe(&state);
-                stored.state = state;
-            }
+            keep(stored, &renewed);
             Ok(())
         });
         match changed.await {

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::core::id::{AccountId, SessionId};
 use crate::core::request::ValidationError;
-use crate::core::session::{Session, SessionDomain};
+use crate::core::session::{CookieChange, Session, SessionDomain};
 use crate::engine::Engine;
 use crate::engine::shared::Shared;
 use crate::ports::session::{SessionStore, SessionStoreError, StoredSession};
@@ -198,6 +198,16 @@ impl Sessions<'_> {
     pub async fn remove(&self, account: &AccountId, id: SessionId) -> Result<(), SessionError> {
         let removed = self.shared.session_store()?.remove(account.clone(), id).await?;
         if removed { Ok(()) } else { Err(SessionError::NotFound(id)) }
+    }
+}
+
+/// Keeps what a site did to the cookies of a session, unless it set more than a session may have.
+fn keep(stored: &mut StoredSession, changes: &[CookieChange]) {
+    let mut state = stored.state.clone();
+    state.apply(changes);
+    if state.check(&stored.session).is_ok() {
+        stored.session.describe(&state);
+        stored.state = state;
     }
 }
 

@@ -11,7 +11,7 @@ use crate::core::time::Timestamp;
 use crate::core::verdict::{DocumentKind, Response, Verdict, judge};
 use crate::engine::attempt::timed_out;
 use crate::engine::robots;
-use crate::engine::sessions::{SessionError, Sessions};
+use crate::engine::sessions::{SessionError, Sessions, keep};
 use crate::ports::fetch::{AttemptSession, FetchError, FetchRequest, Fetched};
 
 /// The time limit of a validation, waits included.
@@ -70,16 +70,11 @@ impl Sessions<'_> {
         };
         let now = self.shared.now();
         let result = assess(&page, fetched.as_ref());
-        let changes =
+        let renewed =
             if result.is_valid == Some(true) { attempt.take_changes() } else { Vec::new() };
         let changed = self.shared.change_session(account, id, |it| {
             it.session.validated(result.is_valid, result.confidence, now);
-            let mut state = it.state.clone();
-            state.apply(&changes);
-            if state.check(&it.session).is_ok() {
-                it.session.describe(&state);
-                it.state = state;
-            }
+            keep(it, &renewed);
             Ok(first_expiry(&it.state))
         });
         let (session, cookies_expire_at) = changed.await?;

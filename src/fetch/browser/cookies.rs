@@ -98,7 +98,7 @@ pub(super) fn report(session: &AttemptSession, found: BrowserCookies) {
         let mut cookie = SessionCookie::new(it.name, it.value, session.domain());
         let parent = it.domain.strip_prefix('.');
         cookie.host_only = parent.is_none();
-        cookie.domain = parent.unwrap_or(&it.domain).to_owned();
+        parent.unwrap_or(&it.domain).clone_into(&mut cookie.domain);
         (cookie.path, cookie.secure, cookie.http_only) = (it.path, it.secure, it.http_only);
         #[expect(
             clippy::cast_possible_truncation,

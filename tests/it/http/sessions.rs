@@ -147,6 +147,35 @@ async fn every_http_tier_sends_a_session_to_its_domain_only() {
 }
 
 #[tokio::test]
+async fn a_session_is_used_through_a_proxy() {
+    let proxy = Site::start(|request| match request.header("cookie") {
+        Some(cookies) if cookies.contains(SECRET) => page(&format!("Via proxy {}", request.path)),
+        _ => SiteResponse::status(401),
+    });
+    let url = ProxyUrl::parse(&proxy.url("")).expect("a proxy");
+    let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
+    let network = network.resolve("shop.test", proxy.addr()).proxies([url]);
+    let store = Arc::new(Memory::default());
+    let keys = SealingKeys::new(SealingKey::from_bytes([7; 32]));
+    let engine = Engine::builder()
+        .store(Arc::clone(&store))
+        .http(Http::new().network(network))
+        .sessions(SealedSessions::new(store, keys))
+        .build()
+        .expect("complete");
+    let new = NewSession::new("my shop", "http://shop.test").cookies([("sid", SECRET)]);
+    let id = engine.sessions().create(new).await.expect("created").id;
+
+    let done =
+        engine.scrape(item("/members", id).force_tier(Tier::Stealth)).await.expect("accepted");
+
+    let page = done.into_result().expect("a page");
+    assert_eq!(page.title(), Some("Via proxy http://shop.test/members"));
+    assert!(page.proxied);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_cookie_that_the_site_renews_is_used_next_time() {
     let world = World::new();
     let id = world.session().await.id;

@@ -67,6 +67,14 @@ pub enum Error {
     #[cfg(feature = "http")]
     #[error(transparent)]
     UserAgent(#[from] crate::fetch::http::UserAgentError),
+    /// A file is not a key that signs requests.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    BotKey(#[from] crate::net::ParseBotKeyError),
+    /// Text is not the URL of an agent.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    AgentUrl(#[from] crate::net::AgentUrlError),
     /// Root certificates could not be read.
     #[cfg(feature = "http")]
     #[error(transparent)]

@@ -10,6 +10,7 @@
 //! * The guard checks the very address that is then connected to, after name resolution.
 //! * No imports from `engine`, `service` or any adapter.
 
+mod bot_auth;
 pub(crate) mod client;
 mod dial;
 pub(crate) mod error;
@@ -24,6 +25,7 @@ mod roots;
 mod route;
 mod tunnel;
 
+pub use bot_auth::{AgentForm, AgentUrlError, BotKey, ParseBotKeyError, WebBotAuth};
 #[cfg(feature = "browser")]
 pub(crate) use client::{CONNECT_TIMEOUT, MAX_HEADERS};
 pub(crate) use client::{ClientLimits, Clients};

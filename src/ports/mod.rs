@@ -14,6 +14,7 @@ pub mod extract;
 pub mod fetch;
 mod fetcher_fn;
 mod job_scratch;
+pub mod key_directory;
 pub mod notify;
 pub mod prompt;
 mod redirect_check;

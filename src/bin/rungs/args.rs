@@ -116,6 +116,12 @@ pub(crate) struct NetArgs {
     /// Allow requests to private and loopback addresses. Without it, only public addresses are allowed.
     #[arg(long)]
     pub(crate) allow_private: bool,
+    /// File with a private Ed25519 key that signs requests (Web Bot Auth): PKCS#8 in PEM or DER, or a JSON Web Key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bot_auth_key: Option<PathBuf>,
+    /// Origin whose /.well-known/http-message-signatures-directory has the public key, such as https://bot.example.com.
+    #[arg(long, value_name = "URL")]
+    pub(crate) bot_auth_agent: Option<String>,
     /// Driver of the browser tier [default: chromium]. headless-chrome needs a build with the feature
     /// headless_chrome.
     #[arg(long, value_enum, value_name = "DRIVER")]

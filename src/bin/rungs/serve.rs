@@ -12,7 +12,7 @@ use rungs::core::id::AccountId;
 use rungs::core::request::Limits;
 use rungs::core::usage::Budget;
 use rungs::engine::Settings;
-use rungs::net::{NetPolicy, ProxyUrl};
+use rungs::net::{NetPolicy, ProxyUrl, WebBotAuth};
 use rungs::service::wire::KnownFields;
 use rungs::service::{
     AllowedHosts, ApiKey, ConnectionLimits, Keys, Metrics, Service, ServiceOptions, serve,
@@ -53,6 +53,10 @@ struct Config {
     own_proxies: BTreeMap<AccountId, BTreeMap<String, String>>,
     /// File with the keys that encrypt sessions.
     session_keys: Option<PathBuf>,
+    /// File with the key that signs requests.
+    bot_auth_key: Option<PathBuf>,
+    /// Origin whose directory has the public key.
+    bot_auth_agent: Option<String>,
     /// Driver of the browser tier.
     browser: Option<BrowserDriver>,
     keys: Vec<ApiKey>,
@@ -114,6 +118,10 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     let options = service_options(&config, &keys);
     let service = Service::new(engine.clone()).keys(keys).options(options);
     let service = if is_open { service } else { service.metrics(metrics) };
+    let service = match bot_auth(&args, &config)? {
+        Some(identity) => service.key_directory(identity),
+        None => service,
+    };
     let router = if args.role.serves_api() { service.router() } else { service.probe_router() };
     let listener = TcpListener::bind(listen)
         .await
@@ -185,14 +193,14 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let proxies = args.net.proxies.iter().chain(&config.proxies).cloned().collect();
     let allow_private = args.net.allow_private || config.allow_private;
     let browser = args.net.browser.or(config.browser);
-    let net = NetArgs { proxies, allow_private, browser };
+    let net = NetArgs { proxies, allow_private, browser, ..args.net.clone() };
     let network = own_proxies(setup::network(&net)?, config)?;
     let webhooks = setup::webhooks(network.clone());
     let webhooks = config.webhook_secrets.iter().fold(webhooks, |webhooks, (account, secret)| {
         webhooks.account_secret(account.clone(), secret.clone())
     });
     let place = if args.role.works() { BrowserPlace::Here } else { BrowserPlace::Elsewhere };
-    let builder = setup::builder_on(network, browser, place)?;
+    let builder = setup::builder_on(network, browser, place, bot_auth(args, config)?)?;
     let builder = builder.webhooks(webhooks).settings(settings).limits(limits);
     let weights = config.account_weights.iter();
     let builder = weights.fold(builder, |builder, (account, weight)| {
@@ -205,6 +213,13 @@ async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let keys = args.session_keys.as_deref().or(config.session_keys.as_deref());
     let keys = setup::session_keys(keys)?;
     bodies::add_stores(builder, store, url, keys).await?.build().map_err(setup::build_error)
+}
+
+/// Reads the key that signs requests and that the service publishes.
+fn bot_auth(args: &ServeArgs, config: &Config) -> Result<Option<WebBotAuth>, CliError> {
+    let key = args.net.bot_auth_key.as_deref().or(config.bot_auth_key.as_deref());
+    let agent = args.net.bot_auth_agent.as_deref().or(config.bot_auth_agent.as_deref());
+    setup::bot_auth(key, agent)
 }
 
 /// Refuses a role that leaves work to processes which cannot open the store.

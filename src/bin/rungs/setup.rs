@@ -7,7 +7,7 @@ use rungs::core::request::Item;
 use rungs::engine::{BuildError, EngineBuilder, Settings};
 use rungs::fetch::{Chrome, Http, Pdf, Tesseract};
 use rungs::llm::{Chat, ChatModel};
-use rungs::net::{NetPolicy, ProxyUrl};
+use rungs::net::{BotKey, NetPolicy, ProxyUrl, WebBotAuth};
 use rungs::ports::store::Store;
 use rungs::stores::SealingKeys;
 use rungs::webhook::Webhooks;
@@ -121,6 +121,35 @@ pub(crate) fn session_keys(file: Option<&Path>) -> Result<Option<SealingKeys>, C
     keys.map(Some).map_err(|error| CliError::Usage(format!("{source}: {error}")))
 }
 
+/// Reads the key that signs requests.
+pub(crate) fn bot_auth(
+    file: Option<&Path>,
+    agent: Option<&str>,
+) -> Result<Option<WebBotAuth>, CliError> {
+    let Some(file) = file else {
+        return match agent {
+            Some(_) => {
+                let message =
+                    "--bot-auth-agent has no effect without a key: add --bot-auth-key FILE";
+                Err(CliError::Usage(message.to_owned()))
+            }
+            None => Ok(None),
+        };
+    };
+    let path = file.display();
+    let usage = |reason: String| CliError::Usage(format!("--bot-auth-key: {path}: {reason}"));
+    let bytes = std::fs::read(file).map_err(|error| usage(io_reason(&error)))?;
+    let key = BotKey::parse(&bytes).map_err(|error| usage(error.to_string()))?;
+    let identity = WebBotAuth::new(key);
+    let identity = match agent {
+        Some(url) => identity
+            .agent(url)
+            .map_err(|error| CliError::Usage(format!("--bot-auth-agent: {error}")))?,
+        None => identity,
+    };
+    Ok(Some(identity))
+}
+
 /// Creates the webhook client.
 pub(crate) fn webhooks(network: NetPolicy) -> Webhooks {
     let webhooks = match std::env::var(WEBHOOK_SECRET) {
@@ -149,7 +178,8 @@ fn model(network: NetPolicy) -> Result<Option<Chat>, CliError> {
 
 /// Creates the builder of an engine, complete but for the store and the settings.
 pub(crate) fn builder(args: &NetArgs) -> Result<EngineBuilder, CliError> {
-    builder_on(network(args)?, args.browser, BrowserPlace::Here)
+    let identity = bot_auth(args.bot_auth_key.as_deref(), args.bot_auth_agent.as_deref())?;
+    builder_on(network(args)?, args.browser, BrowserPlace::Here, identity)
 }
 
 /// As [`builder`], with this network policy, for the browsers of this machine or of others.
@@ -157,8 +187,13 @@ pub(crate) fn builder_on(
     network: NetPolicy,
     browser: Option<BrowserDriver>,
     place: BrowserPlace,
+    identity: Option<WebBotAuth>,
 ) -> Result<EngineBuilder, CliError> {
     let http = Http::new().network(network.clone());
+    let http = match identity {
+        Some(identity) => http.web_bot_auth(identity),
+        None => http,
+    };
     let chrome = Chrome::new().network(network.clone());
     let builder = Engine::builder().http(http).webhooks(webhooks(network.clone()));
     let builder = browser.unwrap_or_default().add_to(builder, &chrome, place)?;

@@ -1,11 +1,12 @@
 //! One attempt: the first request and the redirects after it.
 
 use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION, SET_COOKIE};
 use http::uri::InvalidUri;
-use http::{HeaderMap, HeaderValue, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use percent_encoding::{AsciiSet, percent_encode, utf8_percent_encode};
@@ -14,6 +15,7 @@ use url::Url;
 
 use crate::core::request::Method;
 use crate::core::tier::Tier;
+use crate::core::time::{Timestamp, millis};
 use crate::fetch::header_rules::without_target;
 use crate::fetch::http::cookies::CookieJar;
 use crate::fetch::http::headers::{Hop, build};
@@ -38,6 +40,9 @@ const NOT_IN_A_URI: &AsciiSet = &AsciiSet::EMPTY
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// The headers of a signature.
+const SIGNATURE_HEADERS: [&str; 3] = ["signature-agent", "signature-input", "signature"];
 
 /// The number of times that one address may redirect in the same state, which is the cookies that are sent to it.
 /// Some sites keep that state by the visitor's address, so a second visit is not a loop yet.
@@ -205,6 +210,7 @@ impl<'a> Attempt<'a> {
                 headers.insert(PROXY_AUTHORIZATION, value);
             }
         }
+        self.sign(&mut headers);
         let body = self.request.body.as_ref().filter(|_| self.with_body);
         let body = body.map_or_else(Bytes::new, |it| Bytes::copy_from_slice(it));
         if body.is_empty() && !self.with_body {
@@ -215,6 +221,21 @@ impl<'a> Attempt<'a> {
         *request.uri_mut() = to_uri(&self.url)?;
         *request.headers_mut() = headers;
         Ok(request)
+    }
+
+    /// Signs this hop for the authority that it is sent to. An item's own signature is kept.
+    fn sign(&self, headers: &mut HeaderMap) {
+        let Some(identity) = &self.http.bot_auth else { return };
+        if SIGNATURE_HEADERS.iter().any(|it| headers.contains_key(*it)) {
+            return;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let signed = identity.sign(&self.url, Timestamp::from_millis(millis(now)));
+        for (name, value) in signed.into_iter().flatten() {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
     }
 
     fn with_jar<R>(&self, work: impl FnOnce(&CookieJar) -> R) -> R {

@@ -4,9 +4,11 @@
 //! [`crate::net`]. hyper follows no redirects, and none may be followed blindly: each hop passes
 //! the address guard, the cookie jar and the rules for credentials again.
 
+use std::sync::Arc;
+
 use crate::core::id::AccountId;
 use crate::core::tier::Tier;
-use crate::net::{Clients, NetPolicy, ParseNetworkError};
+use crate::net::{Clients, NetPolicy, ParseNetworkError, WebBotAuth};
 use crate::ports::BoxFuture;
 use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, HttpFetcher};
 
@@ -40,6 +42,7 @@ pub struct Http {
     clients: Clients,
     limits: HttpLimits,
     user_agent: UserAgent,
+    bot_auth: Option<Arc<WebBotAuth>>,
 }
 
 impl Http {
@@ -74,6 +77,13 @@ impl Http {
     pub fn limits(mut self, limits: HttpLimits) -> Self {
         self.clients = self.clients.with_limits(limits.of_client());
         self.limits = limits;
+        self
+    }
+
+    /// Signs every request of tiers 1 to 3.5, robots.txt and redirects included, so that sites can verify its sender. A
+    /// request whose item sets a signature itself is not signed again. Defaults to no signatures.
+    pub fn web_bot_auth(mut self, identity: WebBotAuth) -> Self {
+        self.bot_auth = Some(Arc::new(identity));
         self
     }
 

@@ -10,8 +10,8 @@ use crate::service::server::middleware::{
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
-    account, artifacts, batch, deliveries, description, events, grants, health, metrics, scrape,
-    sessions,
+    account, artifacts, batch, deliveries, description, events, grants, health, key_directory,
+    metrics, scrape, sessions,
 };
 use crate::service::server::state::Service;
 
@@ -104,11 +104,12 @@ fn probes() -> Router<Service> {
     both_slash_forms([("/health", get(health::health)), ("/ready", get(health::ready))])
 }
 
-/// Routes that describe the API. They need no API key.
+/// Routes that describe the API and publish the keys of signed requests. They need no API key.
 fn descriptions() -> Router<Service> {
     both_slash_forms([
         ("/openapi.json", get(description::openapi)),
         ("/docs", get(description::docs)),
+        ("/.well-known/http-message-signatures-directory", get(key_directory::directory)),
     ])
 }
 

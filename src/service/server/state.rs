@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::id::AccountId;
 use crate::engine::{Engine, EngineError};
+use crate::ports::key_directory::KeyDirectory;
 use crate::service::server::keys::Keys;
 use crate::service::server::metrics::Metrics;
 use crate::service::server::options::ServiceOptions;
@@ -40,6 +41,7 @@ pub struct Service {
     keys: Arc<Keys>,
     options: ServiceOptions,
     metrics: Option<Metrics>,
+    key_directory: Option<Arc<dyn KeyDirectory>>,
     shutdown: CancellationToken,
 }
 
@@ -51,6 +53,7 @@ impl Service {
             keys: Arc::default(),
             options: ServiceOptions::default(),
             metrics: None,
+            key_directory: None,
             shutdown: CancellationToken::new(),
         }
     }
@@ -70,6 +73,12 @@ impl Service {
         Self { metrics: Some(metrics), ..self }
     }
 
+    /// Serves this directory of signing keys at `/.well-known/http-message-signatures-directory`, to anyone. Without one, that
+    /// path responds with 404.
+    pub fn key_directory(self, directory: impl KeyDirectory + 'static) -> Self {
+        Self { key_directory: Some(Arc::new(directory)), ..self }
+    }
+
     /// Starts the shutdown: waiting scrapes get their job's id, event streams end, and new submissions are refused.
     ///
     /// Call it before waiting for the server's connections to close, and shut the engine down after that.
@@ -87,6 +96,10 @@ impl Service {
 
     pub(super) fn settings(&self) -> &ServiceOptions {
         &self.options
+    }
+
+    pub(super) fn keys_to_publish(&self) -> Option<&dyn KeyDirectory> {
+        self.key_directory.as_deref()
     }
 
     pub(super) fn recorder(&self) -> Option<&Metrics> {

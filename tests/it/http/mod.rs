@@ -7,6 +7,8 @@ mod proxies;
 mod redirects;
 #[cfg(feature = "html")]
 mod sessions;
+#[cfg(feature = "html")]
+mod signatures;
 mod tiers;
 mod tls;
 mod types;

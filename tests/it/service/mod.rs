@@ -26,6 +26,8 @@ mod retry;
 #[cfg(all(unix, feature = "cli", feature = "postgres"))]
 mod roles;
 mod scrapes;
+#[cfg(feature = "cli")]
+mod sealed;
 mod sessions;
 #[cfg(feature = "cli")]
 mod settings;

@@ -8,6 +8,7 @@ pub(super) mod description;
 pub(super) mod events;
 pub(super) mod grants;
 pub(super) mod health;
+pub(super) mod key_directory;
 mod lookup;
 pub(super) mod metrics;
 pub(super) mod scrape;

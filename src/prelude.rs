@@ -6,9 +6,10 @@
 pub use crate::core::backoff::RetrySchedule;
 pub use crate::core::batch::{BatchStatus, NotificationState};
 pub use crate::core::claims::Priority;
+pub use crate::core::crawl::{CrawlStatus, SitemapUse};
 pub use crate::core::credits::Credits;
 pub use crate::core::failure::{ErrorCode, JobError};
-pub use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
+pub use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId};
 pub use crate::core::job::JobState;
 pub use crate::core::ledger::{Account, Booking, LedgerEntry};
 pub use crate::core::request::{
@@ -21,8 +22,8 @@ pub use crate::stores::Memory;
 
 #[cfg(feature = "engine")]
 pub use crate::engine::{
-    Batch, BatchHandle, BatchReport, Engine, EngineBuilder, JobReport, Pacing, Page, ProgressEvent,
-    Retry, RobotsPolicy, Settings, SubmitError,
+    Batch, BatchHandle, BatchReport, Crawl, CrawlHandle, Engine, EngineBuilder, JobReport, Map,
+    Pacing, Page, ProgressEvent, Retry, RobotsPolicy, Settings, SiteMap, SubmitError,
 };
 #[cfg(feature = "browser")]
 pub use crate::fetch::Chrome;

@@ -341,6 +341,11 @@ fn due(record: &Record) -> Option<(Queue, Timestamp)> {
         Record::Usage(it) => Some((Queue::Expiry, it.expires_at())),
         Record::Worker(it) => Some((Queue::Expiry, it.expires_at())),
         Record::Extraction(it) => Some((Queue::Expiry, it.expires_at)),
+        Record::Crawl(it) => match (it.expires_at, it.lease) {
+            (Some(at), _) => Some((Queue::Expiry, at)),
+            (None, Some(lease)) => Some((Queue::Crawls, lease.until)),
+            (None, None) => Some((Queue::Crawls, it.ready_at?)),
+        },
         _ => None,
     }
 }
@@ -359,7 +364,7 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
     let account = |bytes: &mut Bytes<'_>| {
         AccountId::new(bytes.pick(&["a", "ab", "a b", "é"])).expect("a name")
     };
-    match bytes.below(16) {
+    match bytes.below(18) {
         0 => Record::Account(sample::account(account(bytes).as_str(), bytes.number())),
         1 => {
             let expires_at = bytes.flag().then(|| moment(bytes));
@@ -401,7 +406,15 @@ fn record(bytes: &mut Bytes<'_>) -> Record {
             let number = bytes.below(3) as u64;
             Record::Extraction(sample::extraction(owner.as_str(), number, moment(bytes)))
         }
-        14 => Record::Session(sample::session(account(bytes).as_str(), bytes.below(3) as u64)),
+        14 => Record::Crawl(with(sample::crawl(bytes.below(3) as u64, moment(bytes)), |made| {
+            made.lease = lease(bytes);
+            if bytes.flag() {
+                (made.ended_at, made.lease) = (Some(moment(bytes)), None);
+                made.expires_at = Some(moment(bytes));
+            }
+        })),
+        15 => Record::CrawlChunk(sample::crawl_chunk(bytes.below(3) as u64, bytes.below(3) as u32)),
+        16 => Record::Session(sample::session(account(bytes).as_str(), bytes.below(3) as u64)),
         11 => Record::BatchJobs(sample::batch_jobs(bytes.below(3) as u64, 6)),
         _ => Record::CacheEntry(with(sample::cached(0, sample::at(0)), |made| {
             made.digest = [bytes.pick(&[0, 1, 255]); 32];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
-use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
+use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId};
 use crate::core::job::Lease;
 use crate::core::time::Timestamp;
 use crate::core::trace::TraceContext;
@@ -93,6 +93,9 @@ pub enum NotificationKind {
     /// A page that was submitted by itself failed.
     #[serde(rename = "job.failed")]
     JobFailed,
+    /// A crawl ended.
+    #[serde(rename = "crawl.completed")]
+    CrawlCompleted,
 }
 
 impl NotificationKind {
@@ -102,19 +105,9 @@ impl NotificationKind {
             Self::BatchCompleted => "batch.completed",
             Self::JobCompleted => "job.completed",
             Self::JobFailed => "job.failed",
+            Self::CrawlCompleted => "crawl.completed",
         }
     }
-}
-
-/// Writes fields as the derived `Debug` does, with other values for some of them.
-macro_rules! debug_struct {
-    ($f:ident, $name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
-        $f.debug_struct(stringify!($name))
-            $(.field(stringify!($field), debug_struct!(@value $field $($value)?)))*
-            .finish()
-    };
-    (@value $field:ident) => { $field };
-    (@value $field:ident $value:expr) => { &$value };
 }
 
 /// The record of a batch.
@@ -148,6 +141,9 @@ pub struct BatchRecord {
     /// The batch whose failed jobs this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<BatchId>,
+    /// The crawl that the batch belongs to. Such a batch has no notification of its own, and expires with its crawl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crawl: Option<CrawlId>,
     /// The id of the completion notification, drawn at submission.
     pub event: NotificationId,
     /// The number of ledger entries of the batch.
@@ -175,6 +171,7 @@ impl fmt::Debug for BatchRecord {
             webhook,
             idempotency_key,
             retry_of,
+            crawl,
             event,
             entries,
             created_at,
@@ -195,6 +192,7 @@ impl fmt::Debug for BatchRecord {
                 webhook: webhook.as_deref().map(without_userinfo),
                 idempotency_key,
                 retry_of,
+                crawl,
                 event,
                 entries,
                 created_at,
@@ -298,7 +296,7 @@ impl DeliveryAttempt {
 pub struct Notification {
     /// The id, the same in all delivery attempts.
     pub id: NotificationId,
-    /// The batch that completed.
+    /// The batch that completed. For a crawl, an id with the bytes of the crawl's id.
     pub batch: BatchId,
     /// The account of the batch.
     #[serde(default)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::core::batch::{
     BatchKind, BatchRecord, BatchStatus, Notification, NotificationKind, NotificationState, Tally,
 };
+use crate::core::crawl::CrawlStatus;
 use crate::core::credits::Credits;
 use crate::core::failure::JobError;
-use crate::core::id::{BatchId, JobId};
+use crate::core::id::{BatchId, CrawlId, JobId};
 use crate::core::job::{Job, JobState};
 use crate::core::time::Timestamp;
 use crate::core::trace::TraceContext;
@@ -53,6 +54,19 @@ pub enum Completed {
         /// The credits charged.
         charged: Credits,
     },
+    /// A crawl.
+    Crawl {
+        /// The id of the crawl.
+        id: CrawlId,
+        /// The start page as it was submitted.
+        url: PageUrl,
+        /// The final status.
+        status: CrawlStatus,
+        /// The number of its jobs, in total and by result.
+        tally: Tally,
+        /// The credits charged.
+        charged: Credits,
+    },
 }
 
 impl Completion {
@@ -79,6 +93,7 @@ impl Completion {
             Completed::Batch { .. } => NotificationKind::BatchCompleted,
             Completed::Page { error: None, .. } => NotificationKind::JobCompleted,
             Completed::Page { error: Some(_), .. } => NotificationKind::JobFailed,
+            Completed::Crawl { .. } => NotificationKind::CrawlCompleted,
         }
     }
 

@@ -156,6 +156,10 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// The id of a crawl: a UUID.
+    CrawlId, "", "a crawl id (a UUID)"
+);
+uuid_id!(
     /// The id of a stored session: a UUID.
     SessionId, "", "a session id (a UUID)"
 );

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::core::claims::Priority;
+use crate::core::crawl::CrawlPage;
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
@@ -225,6 +226,9 @@ pub struct Job {
     /// The trace that the submission belongs to, if it named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Arc<TraceContext>>,
+    /// The crawl that the page belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crawl: Option<CrawlPage>,
     /// The state.
     pub state: JobState,
     /// The number of claims: the fencing token.

@@ -23,10 +23,22 @@ macro_rules! display_as_str {
     };
 }
 
+/// Writes fields as the derived `Debug` does, with other values for some of them.
+macro_rules! debug_struct {
+    ($f:ident, $name:ident { $($field:ident $(: $value:expr)?),* $(,)? }) => {
+        $f.debug_struct(stringify!($name))
+            $(.field(stringify!($field), debug_struct!(@value $field $($value)?)))*
+            .finish()
+    };
+    (@value $field:ident) => { $field };
+    (@value $field:ident $value:expr) => { &$value };
+}
+
 pub mod backoff;
 pub mod batch;
 pub mod claims;
 pub mod completion;
+pub mod crawl;
 pub mod credits;
 pub mod extraction;
 pub mod failure;

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::core::batch::{BatchJobs, BatchRecord, Notification, NotificationState};
+use crate::core::crawl::{CrawlChunk, CrawlRecord};
 use crate::core::extraction::ExtractionRecord;
 use crate::core::id::{
-    AccountId, BatchId, ExtractionId, JobId, NotificationId, SessionId, WorkerId,
+    AccountId, BatchId, CrawlId, ExtractionId, JobId, NotificationId, SessionId, WorkerId,
 };
 use crate::core::job::{BodyRef, Job, JobState, Lease};
 use crate::core::ladder::SiteProfile;
@@ -143,6 +144,10 @@ pub enum Key {
     Worker(WorkerId),
     /// An extraction of an account; newer ones are greater.
     Extraction(AccountId, ExtractionId),
+    /// A crawl; newer ones are greater.
+    Crawl(CrawlId),
+    /// A part of a crawl's URLs, by its number.
+    CrawlChunk(CrawlId, u32),
     /// A stored session of an account; newer ones are greater.
     Session(AccountId, SessionId),
 }
@@ -179,13 +184,17 @@ pub enum RecordKind {
     Worker = 13,
     /// Extractions from supplied documents.
     Extraction = 14,
+    /// Crawls.
+    Crawl = 15,
+    /// Parts of the URLs of crawls.
+    CrawlChunk = 16,
     /// Stored sessions.
     Session = 17,
 }
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Account,
         Self::Batch,
         Self::LedgerEntry,
@@ -200,6 +209,8 @@ impl RecordKind {
         Self::BatchJobs,
         Self::Worker,
         Self::Extraction,
+        Self::Crawl,
+        Self::CrawlChunk,
         Self::Session,
     ];
 }
@@ -222,6 +233,8 @@ impl Key {
             Self::BatchJobs(_) => RecordKind::BatchJobs,
             Self::Worker(_) => RecordKind::Worker,
             Self::Extraction(..) => RecordKind::Extraction,
+            Self::Crawl(_) => RecordKind::Crawl,
+            Self::CrawlChunk(..) => RecordKind::CrawlChunk,
             Self::Session(..) => RecordKind::Session,
         }
     }
@@ -249,6 +262,11 @@ impl Key {
             Self::Grant(account, key) => of_account(&mut bytes, account, key.as_bytes()),
             Self::Worker(id) => bytes.extend(id.0.to_be_bytes()),
             Self::Extraction(account, id) => of_account(&mut bytes, account, id.as_bytes()),
+            Self::Crawl(id) => bytes.extend(id.as_bytes()),
+            Self::CrawlChunk(id, number) => {
+                bytes.extend(id.as_bytes());
+                bytes.extend(number.to_be_bytes());
+            }
             Self::Session(account, id) => of_account(&mut bytes, account, id.as_bytes()),
         }
         bytes
@@ -273,11 +291,13 @@ pub enum Queue {
     Notifications = 2,
     /// Records to remove.
     Expiry = 3,
+    /// Crawls with something to read or to submit, and leases that expire.
+    Crawls = 4,
 }
 
 impl Queue {
     /// All queues.
-    pub const ALL: [Self; 3] = [Self::Jobs, Self::Notifications, Self::Expiry];
+    pub const ALL: [Self; 4] = [Self::Jobs, Self::Notifications, Self::Expiry, Self::Crawls];
 }
 
 /// A record of a store.
@@ -316,6 +336,10 @@ pub enum Record {
     Worker(WorkerRecord),
     /// An extraction from a supplied document.
     Extraction(ExtractionRecord),
+    /// A crawl.
+    Crawl(CrawlRecord),
+    /// A part of a crawl's URLs.
+    CrawlChunk(CrawlChunk),
     /// A stored session, whose secret is sealed.
     Session(SealedSession),
 }
@@ -340,6 +364,8 @@ impl Record {
             Self::BatchJobs(it) => Key::BatchJobs(it.batch),
             Self::Worker(it) => Key::Worker(it.id),
             Self::Extraction(it) => Key::Extraction(it.account.clone(), it.id),
+            Self::Crawl(it) => Key::Crawl(it.id),
+            Self::CrawlChunk(it) => Key::CrawlChunk(it.crawl, it.number),
             Self::Session(it) => Key::Session(it.session.account.clone(), it.session.id),
         }
     }
@@ -374,6 +400,10 @@ impl Record {
             Self::Usage(it) => Some((Queue::Expiry, it.expires_at())),
             Self::Worker(it) => Some((Queue::Expiry, it.expires_at())),
             Self::Extraction(it) => Some((Queue::Expiry, it.expires_at)),
+            Self::Crawl(it) => match it.expires_at {
+                Some(at) => Some((Queue::Expiry, at)),
+                None => it.due().map(|at| (Queue::Crawls, at)),
+            },
             Self::Account(_)
             | Self::LedgerEntry(_)
             | Self::Site(_)
@@ -381,17 +411,21 @@ impl Record {
             | Self::AccountBatch(_)
             | Self::Grant(_)
             | Self::BatchJobs(_)
+            | Self::CrawlChunk(_)
             | Self::Session(_) => None,
         }
     }
 
-    /// Returns the queue that other processes should check after the record was written at `now`: for a job or a
-    /// notification that is due and free, or a batch that has ended. A shared store calls it for `Store::changed`.
+    /// Returns the queue that other processes should check after the record was written at `now`: for a job, a
+    /// notification or a crawl that is due and free, or a batch that has ended. A shared store calls it for `Store::changed`.
     pub fn wakes(&self, now: Timestamp) -> Option<Queue> {
         let is_free = match self {
             Self::Job(job) => job.lease.is_none(),
             Self::Notification(it) => it.lease.is_none(),
-            Self::Batch(batch) => return batch.expires_at.map(|_| Queue::Expiry),
+            Self::Batch(batch) => {
+                return batch.expires_at.or(batch.ended_at).map(|_| Queue::Expiry);
+            }
+            Self::Crawl(it) => it.ended_at.is_none() && it.lease.is_none(),
             _ => false,
         };
         self.due().filter(|(_, at)| is_free && *at <= now).map(|(queue, _)| queue)
@@ -423,6 +457,7 @@ impl Record {
                 let lease = Some(Lease { worker: claim.worker, until: claim.until });
                 Some(Self::Notification(Notification { lease, ..notice.clone() }))
             }
+            Self::Crawl(crawl) => crawl.claimed(claim.worker, claim.until).map(Self::Crawl),
             _ => None,
         }
     }
@@ -432,6 +467,7 @@ impl Record {
     pub fn abandoned(&self, now: Timestamp) -> Option<Self> {
         match self {
             Self::Job(job) => job.abandoned(now).map(Self::Job),
+            Self::Crawl(crawl) => crawl.abandoned(now).map(Self::Crawl),
             Self::Notification(notice) => {
                 notice.lease?;
                 Some(Self::Notification(Notification {
@@ -446,138 +482,4 @@ impl Record {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::batch::NotificationKind;
-    use crate::core::fixtures::{MINE, OTHERS, account, at, batch, held_job, job};
-
-    fn notice() -> Notification {
-        Notification {
-            id: batch(1).event,
-            batch: batch(1).id,
-            account: AccountId::default(),
-            event: NotificationKind::BatchCompleted,
-            url: None,
-            body: String::new(),
-            state: NotificationState::Pending,
-            attempts: Vec::new(),
-            ready_at: at(3),
-            lease: None,
-            trace: None,
-        }
-    }
-
-    fn claim() -> Claim {
-        Claim::new(Queue::Jobs, MINE, at(5), at(35), 1)
-    }
-
-    #[test]
-    fn keys_sort_like_their_bytes() {
-        let account = |name: &str| AccountId::new(name).expect("a name");
-        let keys = [
-            Key::Account(account("a")),
-            Key::Account(account("ab")),
-            Key::Batch(batch(1).id),
-            Key::LedgerEntry(batch(1).id, 1),
-            Key::LedgerEntry(batch(1).id, 256),
-            Key::Job(job().id),
-            Key::Notification(notice().id),
-            Key::Site("example.com".to_owned()),
-            Key::IdempotencyRecord(account("a"), "bc".to_owned()),
-            Key::IdempotencyRecord(account("ab"), "c".to_owned()),
-            Key::CacheEntry([1; 32]),
-            Key::CacheEntry([2; 32]),
-            Key::AccountBatch(account("a"), batch(1).id),
-            Key::AccountBatch(account("ab"), batch(1).id),
-            Key::Usage(account("a"), at(0).day()),
-            Key::Usage(account("a"), at(0).day().next()),
-            Key::Usage(account("ab"), at(0).day()),
-            Key::Grant(account("a"), "bc".to_owned()),
-            Key::Grant(account("ab"), "c".to_owned()),
-            Key::BatchJobs(batch(1).id),
-            Key::Worker(WorkerId(2)),
-            Key::Worker(WorkerId(256)),
-        ];
-
-        assert!(keys.is_sorted_by(|a, b| a < b));
-        let bytes = keys.each_ref().map(Key::to_bytes);
-        assert!(bytes.is_sorted_by(|a, b| a < b), "{bytes:?}");
-        assert!(keys.iter().zip(&bytes).all(|(key, bytes)| bytes[0] == key.kind() as u8));
-    }
-
-    #[test]
-    fn finished_records_are_never_due() {
-        let leased = Notification { lease: Some(Lease { worker: MINE, until: at(9) }), ..notice() };
-        let told = Notification { state: NotificationState::Delivered, ..notice() };
-        let ended = crate::core::batch::BatchRecord { expires_at: Some(at(7)), ..batch(1) };
-
-        assert_eq!(Record::Job(job()).due(), Some((Queue::Jobs, at(0))));
-        assert_eq!(Record::Job(held_job()).due(), Some((Queue::Jobs, at(30))));
-        assert_eq!(Record::Job(Job { state: JobState::Failed, ..job() }).due(), None);
-        assert_eq!(Record::Notification(notice()).due(), Some((Queue::Notifications, at(3))));
-        assert_eq!(Record::Notification(leased).due(), Some((Queue::Notifications, at(9))));
-        assert_eq!(Record::Notification(told).due(), None);
-        assert_eq!(Record::Batch(batch(1)).due(), None);
-        assert_eq!(Record::Batch(ended).due(), Some((Queue::Expiry, at(7))));
-        assert_eq!(Record::Account(account(0)).due(), None);
-    }
-
-    #[test]
-    fn jobs_and_notifications_have_the_slot_of_their_site() {
-        let to = |url: &str| Notification { url: Some(url.to_owned()), ..notice() };
-
-        let site = Slot::of(b"example.com");
-        assert_eq!(Record::Job(job()).slot(), site);
-        assert_eq!(Record::Job(held_job()).slot(), site, "whatever becomes of it");
-        assert_eq!(Record::Notification(to("https://example.com/hook")).slot(), site);
-        let key = Key::Notification(notice().id).to_bytes();
-        assert_eq!(Record::Notification(notice()).slot(), Slot::of(&key), "without a receiver");
-        assert_eq!(Record::Batch(batch(1)).slot(), Slot::of(&Key::Batch(batch(1).id).to_bytes()));
-    }
-
-    #[test]
-    fn what_others_can_act_on_wakes_them() {
-        let later = Job { ready_at: at(6), ..job() };
-        let ended = crate::core::batch::BatchRecord { expires_at: Some(at(7)), ..batch(1) };
-
-        assert_eq!(Record::Job(job()).wakes(at(5)), Some(Queue::Jobs));
-        assert_eq!(Record::Job(later).wakes(at(5)), None);
-        assert_eq!(Record::Job(held_job()).wakes(at(50)), None);
-        assert_eq!(Record::Notification(notice()).wakes(at(5)), Some(Queue::Notifications));
-        assert_eq!(Record::Batch(ended).wakes(at(5)), Some(Queue::Expiry));
-        assert_eq!(Record::Batch(batch(1)).wakes(at(5)), None);
-        assert_eq!(Record::Account(account(0)).wakes(at(5)), None);
-    }
-
-    #[test]
-    fn a_claim_keeps_its_duration_by_another_clock() {
-        let moved = claim().by_the_stores_clock().at(at(700));
-
-        assert_eq!((moved.now, moved.until), (at(700), at(730)));
-        assert_eq!(claim().at(at(700)), claim(), "by the clock of the caller");
-    }
-
-    #[test]
-    fn only_jobs_and_notifications_get_a_lease() {
-        let lease = Some(Lease { worker: MINE, until: at(35) });
-
-        let Some(Record::Job(job)) = Record::Job(job()).claimed(&claim()) else { panic!("queued") };
-        assert_eq!(job.lease, lease);
-        let claimed = Record::Notification(notice()).claimed(&claim());
-        assert_eq!(claimed, Some(Record::Notification(Notification { lease, ..notice() })));
-        assert_eq!(Record::Batch(batch(1)).claimed(&claim()), None);
-    }
-
-    #[test]
-    fn claims_of_a_dead_process_are_due_at_once() {
-        let leased =
-            Notification { lease: Some(Lease { worker: OTHERS, until: at(9) }), ..notice() };
-
-        let freed = Record::Notification(leased).abandoned(at(5));
-        assert_eq!(freed, Some(Record::Notification(Notification { ready_at: at(5), ..notice() })));
-        assert_eq!(Record::Notification(notice()).abandoned(at(5)), None);
-        let job = Record::Job(held_job()).abandoned(at(5)).expect("it was held");
-        assert_eq!(job.due(), Some((Queue::Jobs, at(5))));
-        assert_eq!(Record::Account(account(0)).abandoned(at(5)), None);
-    }
-}
+mod tests;

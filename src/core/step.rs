@@ -98,7 +98,7 @@ pub struct Ending {
     pub account: Account,
     /// The ledger entry of the settlement.
     pub entry: LedgerEntry,
-    /// The completion of the batch, if this was its last job.
+    /// The completion of the batch, if this was its last job and the batch does not belong to a crawl.
     pub completion: Option<Completion>,
 }
 
@@ -214,6 +214,9 @@ fn end(
         batch.expires_at = Some(now.after(retention));
         Completion::new(&batch, &job, now)
     });
+    // A batch of a crawl is part of the crawl, which completes and expires as a whole.
+    let completion = completion.filter(|_| batch.crawl.is_none());
+    batch.expires_at = batch.expires_at.filter(|_| batch.crawl.is_none());
     Ok(Transition { job, ending: Some(Ending { batch, account, entry, completion }) })
 }
 

@@ -282,6 +282,7 @@ impl Ladder {
                 url,
                 tier,
                 options: &job.request,
+                wants_links: job.crawl.is_some(),
             })
         };
         self.shared.compute(is_short, extract).await?

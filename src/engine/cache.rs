@@ -125,7 +125,8 @@ pub(super) fn is_conditional(request: &JobRequest) -> bool {
 /// Looks a job up. A result that the cache serves without a request costs nothing.
 pub(super) async fn lookup(shared: &Shared, job: &Job) -> Lookup {
     let wanted = job.request.cache();
-    if !wanted.enabled && !tracks_changes(&job.request) {
+    // A cached result need not have the links that a crawl follows.
+    if job.crawl.is_some() || (!wanted.enabled && !tracks_changes(&job.request)) {
         return Lookup::Miss;
     }
     let Ok(Some(Record::CacheEntry(entry))) = shared.load(Key::CacheEntry(digest(job))).await

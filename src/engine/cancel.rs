@@ -11,6 +11,7 @@ use crate::core::id::BatchId;
 use crate::engine::Engine;
 use crate::engine::changes;
 use crate::engine::error::EngineError;
+use crate::engine::shared::Shared;
 use crate::engine::watch::ProgressEvent;
 
 /// Canceled batches that are remembered. A claim that was made just before a cancellation learns of it so.
@@ -38,25 +39,37 @@ impl Engine {
     ///
     /// [`EngineError::BatchNotFound`] if there is no such batch.
     pub async fn cancel(&self, id: BatchId) -> Result<Cancellation, EngineError> {
-        let (batch, jobs) = self.batch_and_job_ids(id).await?;
+        let (canceled_jobs, released) = self.shared.cancel_batch(id).await?;
+        Ok(Cancellation { batch: self.batch(id).await?, canceled_jobs, released })
+    }
+}
+
+impl Shared {
+    /// Cancels a batch. Returns the number of jobs that this call canceled, and the credits that it released.
+    pub(super) async fn cancel_batch(&self, id: BatchId) -> Result<(usize, Credits), EngineError> {
+        let batch = self.batch(id).await?;
+        let jobs = self.job_ids(&batch).await?;
         let day = batch.created_at.day();
-        let format = Arc::clone(&self.shared.adapters.notification_format);
-        let retention = self.shared.config.settings.retention;
-        let account = batch.account;
-        let cancel = changes::Cancel { batch: id, account, day, jobs, format, retention };
-        let (canceled, ended) = self.shared.writer.apply(cancel).await?;
-        self.shared.running_batches.cancel(id);
+        let format = Arc::clone(&self.adapters.notification_format);
+        let retention = self.config.settings.retention;
+        let (account, crawl) = (batch.account, batch.crawl);
+        let cancel = changes::Cancel { batch: id, account, crawl, day, jobs, format, retention };
+        let (canceled, ended) = self.writer.apply(cancel).await?;
+        self.running_batches.cancel(id);
         let released = canceled.iter().map(|it| it.hold).sum();
         let canceled_jobs = canceled.len();
-        let progress = &self.shared.progress;
         for job in canceled {
-            progress.publish(id, || ProgressEvent::JobEnded { job: Box::new(job) });
+            self.progress.publish(id, || ProgressEvent::JobEnded { job: Box::new(job) });
         }
         if let Some(status) = ended {
-            progress.publish_end(id, status);
-            self.shared.scheduling.notifications_ready.notify_one();
+            self.progress.publish_end(id, status);
+            self.scheduling.notifications_ready.notify_one();
         }
-        Ok(Cancellation { batch: self.batch(id).await?, canceled_jobs, released })
+        if crawl.is_some() {
+            self.crawl_changed();
+            self.scheduling.notifications_ready.notify_one();
+        }
+        Ok((canceled_jobs, released))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::core::batch::{
 };
 use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
-use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
+use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId, WorkerId};
 use crate::core::job::{Attempt, Fence, Finding, Job, Lease, Outcome};
 use crate::core::ladder::SiteProfile;
 use crate::core::ledger::{Account, Booking, LedgerEntry, Overdrawn};
@@ -18,6 +18,7 @@ use crate::core::time::{Day, Timestamp};
 use crate::core::usage::{Budget, DailyUsage, OverBudget, UsageTotals};
 use crate::core::verdict::Verdict;
 use crate::engine::budgets;
+use crate::engine::crawl;
 use crate::engine::fingerprint::Fingerprint;
 use crate::engine::profiles::Lesson;
 use crate::engine::writer::{Change, Draft};
@@ -150,8 +151,10 @@ impl Change for Accept {
         account.hold(self.batch.estimate).map_err(NotAccepted::Overdrawn)?;
         self.within_budget(draft).map_err(NotAccepted::OverBudget)?;
         self.book(draft, account, now);
-        let (account, batch) = (self.batch.account.clone(), self.batch.id);
-        draft.put(Record::AccountBatch(AccountBatch { account, batch }));
+        if self.batch.crawl.is_none() {
+            let (account, batch) = (self.batch.account.clone(), self.batch.id);
+            draft.put(Record::AccountBatch(AccountBatch { account, batch }));
+        }
         draft.put(Record::Batch(self.batch.clone()));
         if let Some(jobs) = &self.job_ids {
             draft.put(Record::BatchJobs(jobs.clone()));
@@ -177,6 +180,8 @@ pub(super) struct Step {
     pub(super) job: JobId,
     pub(super) batch: BatchId,
     pub(super) account: AccountId,
+    /// The crawl that the job belongs to.
+    pub(super) crawl: Option<CrawlId>,
     /// The day of its submission, to which its usage is added.
     pub(super) day: Day,
     /// The site, if the step's attempts ask for a pause, which is added to its profile.
@@ -197,6 +202,8 @@ pub(super) struct Stepped {
     pub(super) job: Job,
     /// The batch's final status, if this was its last job.
     pub(super) ended: Option<BatchStatus>,
+    /// `true` if its crawl has ended, whose notification is due.
+    pub(super) ends_crawl: bool,
 }
 
 /// Returns the keys of every ledger entry that a batch of `jobs` can have.
@@ -217,6 +224,7 @@ impl Change for Step {
         let mut keys = vec![Key::Job(self.job), Key::Batch(self.batch), account];
         keys.push(Key::Usage(self.account.clone(), self.day));
         keys.extend(self.site.clone().map(Key::Site));
+        keys.extend(self.crawl.map(Key::Crawl));
         keys
     }
 
@@ -233,14 +241,15 @@ impl Change for Step {
         let records = Records { job, batch, account: &account };
         let known = job.trail.len();
         let transition = step(records, self.fence, self.input.clone(), now, self.retention)?;
-        let job = transition.job;
-        draft.put(Record::Job(job.clone()));
-        let mut ended = None;
+        let mut job = transition.job;
+        let (mut ended, mut ends_crawl) = (None, false);
         if let Some(ending) = transition.ending {
+            ends_crawl =
+                crawl::end_page(draft, &mut job, now, self.retention, self.format.as_ref());
             draft.put(Record::Account(ending.account));
             draft.put(Record::LedgerEntry(ending.entry));
+            ended = ending.batch.ended_at.map(|_| ending.batch.status());
             if let Some(completion) = ending.completion {
-                ended = Some(ending.batch.status());
                 let body = self.format.body(&completion);
                 draft.put(Record::Notification(completion.notification(&ending.batch, body)));
             }
@@ -250,6 +259,7 @@ impl Change for Step {
             draft.put(Record::Usage(usage));
             draft.put(Record::Batch(ending.batch));
         }
+        draft.put(Record::Job(job.clone()));
         if let Some(site) = &self.site {
             let attempts = job.trail.get(known..).unwrap_or_default();
             let pauses = attempts.iter().filter_map(|it| pause_after(it, self.longest_pause));
@@ -259,7 +269,7 @@ impl Change for Step {
                 draft.put(Record::Site(profile));
             }
         }
-        Ok(Stepped { job, ended })
+        Ok(Stepped { job, ended, ends_crawl })
     }
 }
 
@@ -312,6 +322,7 @@ fn pause_after(attempt: &Attempt, longest: Duration) -> Option<Timestamp> {
 pub(super) struct Cancel {
     pub(super) batch: BatchId,
     pub(super) account: AccountId,
+    pub(super) crawl: Option<CrawlId>,
     pub(super) day: Day,
     pub(super) jobs: Vec<JobId>,
     pub(super) format: Arc<dyn NotificationFormat>,
@@ -327,6 +338,7 @@ impl Change for Cancel {
         let mut keys = vec![Key::Batch(self.batch), Key::Account(self.account.clone())];
         keys.push(Key::Usage(self.account.clone(), self.day));
         keys.extend(self.jobs.iter().map(|&it| Key::Job(it)));
+        keys.extend(self.crawl.map(Key::Crawl));
         keys
     }
 
@@ -338,6 +350,7 @@ impl Change for Cancel {
                 job,
                 batch: self.batch,
                 account: self.account.clone(),
+                crawl: self.crawl,
                 day: self.day,
                 site: None,
                 longest_pause: Duration::ZERO,
@@ -526,8 +539,9 @@ impl Change for Expire {
     }
 
     fn apply(&self, draft: &mut Draft, now: Timestamp) {
+        // A batch of a crawl is removed with its crawl.
         let due = batch_of(draft, self.batch.id)
-            .is_some_and(|it| it.expires_at.is_some_and(|at| at <= now));
+            .is_some_and(|it| it.crawl.is_some() || it.expires_at.is_some_and(|at| at <= now));
         if due {
             for key in self.keys() {
                 draft.remove(&key);

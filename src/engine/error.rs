@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
+use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId};
 use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::usage::OverBudget;
@@ -92,6 +92,12 @@ pub enum EngineError {
         "batch {0} is still processing: wait for its end before reading its report or retrying it"
     )]
     BatchNotEnded(BatchId),
+    /// There is no such crawl, or it has expired.
+    #[error("crawl {0} not found: it does not exist or has expired")]
+    CrawlNotFound(CrawlId),
+    /// The crawl has ended, so it cannot be canceled.
+    #[error("crawl {0} has ended: there is nothing to cancel")]
+    CrawlEnded(CrawlId),
     /// The grant would make the account's credits overflow.
     #[error("the account's credits would exceed 64 bits: grant less")]
     TooMuch,
@@ -116,6 +122,7 @@ impl EngineError {
                 | Self::NotificationNotFound(_)
                 | Self::AccountNotFound(_)
                 | Self::ArtifactNotFound { .. }
+                | Self::CrawlNotFound(_)
         )
     }
 
@@ -154,6 +161,9 @@ pub enum SubmitError {
         /// The invalid field, with the reason and the remedy.
         error: ValidationError,
     },
+    /// An option of a crawl or a map is invalid.
+    #[error("{0}")]
+    Option(ValidationError),
     /// The batch has a webhook URL, and the engine was built without a notifier.
     #[error("webhook_url: the engine cannot deliver webhooks: build it with `.webhooks(...)`")]
     NoNotifier,
@@ -176,6 +186,12 @@ pub enum SubmitError {
     KeyReused {
         /// The batch of that submission.
         batch: BatchId,
+    },
+    /// The idempotency key was used for a crawl with other contents.
+    #[error("the idempotency key was already used for another crawl ({crawl}): choose a new key")]
+    CrawlKeyReused {
+        /// The crawl of that submission.
+        crawl: CrawlId,
     },
     /// No job of the batch to retry failed.
     #[error("no job of batch {batch} failed: there is nothing to retry")]

@@ -61,6 +61,7 @@ fn changes_again(record: &Record) -> bool {
         Record::Job(job) => job.state == JobState::Processing,
         Record::Batch(batch) => batch.status() == BatchStatus::Processing,
         Record::Account(_) | Record::Usage(_) => true,
+        Record::Crawl(crawl) => crawl.ended_at.is_none(),
         _ => false,
     }
 }

@@ -243,6 +243,7 @@ async fn beats(shared: Arc<Shared>) {
                 if has_changed {
                     shared.scheduling.jobs_ready.notify_one();
                     shared.scheduling.notifications_ready.notify_one();
+                    shared.scheduling.crawls_ready.notify_one();
                 }
                 if peers.slots().is_empty() { JOINED_AFTER } else { BEAT }
             }
@@ -296,6 +297,7 @@ async fn wake_ups(shared: Arc<Shared>, queue: Queue) {
         Queue::Jobs => &shared.scheduling.jobs_ready,
         Queue::Notifications => &shared.scheduling.notifications_ready,
         Queue::Expiry => &peers.batch_ended,
+        Queue::Crawls => &shared.scheduling.crawls_ready,
     };
     while !shared.lifecycle.stopping.is_cancelled() {
         tokio::select! {

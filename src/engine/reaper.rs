@@ -2,6 +2,7 @@
 //!
 //! * A batch expires [`Settings::retention`](crate::engine::Settings::retention) after its end. It is removed
 //!   with its jobs, results, files, ledger, notification and idempotency key.
+//! * A crawl expires as long after its end, with its batches and its URLs.
 //! * A cache entry expires when its item's `cache.ttl` has passed.
 //! * An extraction expires like a batch. The hold of one that never ended is released.
 //! * A day of an account's usage expires after 62 days.
@@ -73,6 +74,10 @@ async fn round(shared: &Arc<Shared>, failed: &mut HashSet<BatchId>) -> Result<us
         match found.record {
             Record::Batch(batch) => batches.push(Expiring::Batch(batch)),
             Record::Extraction(it) => batches.push(Expiring::Extraction(it)),
+            Record::Crawl(crawl) => {
+                shared.remove_crawl(crawl).await?;
+                removed += 1;
+            }
             other => {
                 shared.writer.apply(Forget(other.key())).await?;
                 removed += 1;
@@ -131,6 +136,11 @@ impl Expiring {
             Self::Extraction(it) => it.id.bodies(),
         }
     }
+}
+
+/// Removes a batch of a crawl that has expired.
+pub(super) async fn remove_batch(shared: &Shared, batch: BatchRecord) -> Result<(), EngineError> {
+    remove(shared, Expiring::Batch(batch)).await
 }
 
 async fn remove(shared: &Shared, expiring: Expiring) -> Result<(), EngineError> {

@@ -90,6 +90,7 @@ impl Ladder {
         let response = Arc::clone(&page.response);
         let validators = self.validators(&page);
         let mut extracted = self.content(&attempt, &response, extracted).await?;
+        let links = std::mem::take(&mut extracted.links);
         let content_hash = content_hash::of(&extracted, &response.body);
         let unchanged = cache::is_known(&self.job.request, Some(&content_hash));
         let mut add_ons = AddOns::default();
@@ -107,6 +108,7 @@ impl Ladder {
             actions: page.actions,
             content_hash: Some(content_hash),
             unchanged,
+            links,
             ..self.response_page(&attempt, &response)
         };
         let (tier, files, cost) = (attempt.tier, page.files, response.cost);

@@ -54,9 +54,20 @@ pub enum RobotsPolicy {
 /// A parsed file and its expiry.
 #[derive(Debug)]
 struct CachedRobots {
-    robots: Arc<Robots>,
+    file: RobotsFile,
     expires_at: Timestamp,
 }
+
+/// The rules of an origin.
+#[derive(Clone, Debug)]
+pub(super) struct RobotsFile {
+    pub(super) robots: Arc<Robots>,
+    /// `true` if the rules are those of a file, and not those for the lack of one.
+    pub(super) exists: bool,
+}
+
+/// The product token by which a crawl obeys robots.txt, if the policy names none.
+const CRAWL_AGENT: &str = "rungs";
 
 /// The files of each origin. An origin's lock is held while its file is fetched, so that it is fetched
 /// once.
@@ -122,49 +133,98 @@ async fn check_with(
     site_permit: SitePermit,
 ) -> Result<(), JobError> {
     let RobotsPolicy::Respect { agent } = &shared.config.robots else { return Ok(()) };
-    let Some(fetcher) = shared.adapters.fetchers.lowest_http() else { return Ok(()) };
-    let scheme = if page.is_https() { "https" } else { "http" };
-    let site = page.site();
-    let origin = format!("{scheme}://{site}");
-    let entry = shared.scheduling.robots.origin(&origin);
-    let mut cached = entry.lock().await;
-    let now = shared.now();
-    let robots = if let Some(it) = cached.as_ref().filter(|it| it.expires_at > now) {
-        Arc::clone(&it.robots)
-    } else {
-        let _permit = match site_permit {
-            SitePermit::Acquired { patience } => {
-                let permit = shared.scheduling.permits.request(&site, patience).await;
-                Some(permit.map_err(pause_too_long)?)
-            }
-            SitePermit::Held => None,
-        };
-        let (robots, lifetime) = fetch(shared, fetcher, &origin).await;
-        let robots = Arc::new(robots);
-        *cached =
-            Some(CachedRobots { robots: Arc::clone(&robots), expires_at: now.after(lifetime) });
-        robots
-    };
-    drop(cached);
-    let delay = robots.delay(agent).map_or(Duration::ZERO, |it| it.min(MAX_DELAY));
-    shared.scheduling.permits.set_delay(&site, delay);
-    // The rules are compared with what is requested, which need not be what the application wrote.
-    let requested =
-        Url::parse(page.as_str()).map_or_else(|_| page.as_str().to_owned(), String::from);
-    if robots.allows(agent, &requested) {
+    let Some(file) = file(shared, page, site_permit).await? else { return Ok(()) };
+    if allows(shared, &file.robots, agent, page) {
         return Ok(());
     }
+    let origin = origin_of(page);
     let message =
         format!("{origin}/robots.txt disallows this page for `{agent}`, or could not be fetched");
     Err(JobError::new(ErrorCode::RobotsDisallowed, message))
 }
 
+/// Returns the product token by which crawls obey robots.txt.
+pub(super) fn crawl_agent(shared: &Shared) -> &str {
+    match &shared.config.robots {
+        RobotsPolicy::Respect { agent } => agent,
+        RobotsPolicy::Ignore => CRAWL_AGENT,
+    }
+}
+
+/// Returns the rules of a page's origin, whatever the policy is; `None` without an HTTP fetcher.
+///
+/// # Errors
+///
+/// The error of a pause that is longer than `patience`.
+pub(super) async fn rules(
+    shared: &Shared,
+    page: &PageUrl,
+    patience: Duration,
+) -> Result<Option<RobotsFile>, JobError> {
+    file(shared, page, SitePermit::Acquired { patience }).await
+}
+
+/// Returns `true` if the rules allow a page, and adopts the site's crawl delay.
+pub(super) fn allows(shared: &Shared, robots: &Robots, agent: &str, page: &PageUrl) -> bool {
+    let delay = robots.delay(agent).map_or(Duration::ZERO, |it| it.min(MAX_DELAY));
+    shared.scheduling.permits.set_delay(&page.site(), delay);
+    // The rules are compared with what is requested, which need not be what the application wrote.
+    let requested =
+        Url::parse(page.as_str()).map_or_else(|_| page.as_str().to_owned(), String::from);
+    robots.allows(agent, &requested)
+}
+
+fn origin_of(page: &PageUrl) -> String {
+    let scheme = if page.is_https() { "https" } else { "http" };
+    format!("{scheme}://{}", page.site())
+}
+
+/// Returns the file of a page's origin, from the cache or from the site.
+async fn file(
+    shared: &Shared,
+    page: &PageUrl,
+    site_permit: SitePermit,
+) -> Result<Option<RobotsFile>, JobError> {
+    let Some(fetcher) = shared.adapters.fetchers.lowest_http() else { return Ok(None) };
+    let (site, origin) = (page.site(), origin_of(page));
+    let entry = shared.scheduling.robots.origin(&origin);
+    let mut cached = entry.lock().await;
+    let now = shared.now();
+    if let Some(it) = cached.as_ref().filter(|it| it.expires_at > now) {
+        return Ok(Some(it.file.clone()));
+    }
+    let _permit = match site_permit {
+        SitePermit::Acquired { patience } => {
+            let permit = shared.scheduling.permits.request(&site, patience).await;
+            Some(permit.map_err(pause_too_long)?)
+        }
+        SitePermit::Held => None,
+    };
+    let (found, lifetime) = fetch(shared, fetcher, &origin).await;
+    let exists = matches!(found, Found::File(_));
+    let robots = match found {
+        Found::File(robots) => robots,
+        Found::Missing => Robots::everything(),
+        Found::Unreachable => Robots::nothing(),
+    };
+    let file = RobotsFile { robots: Arc::new(robots), exists };
+    *cached = Some(CachedRobots { file: file.clone(), expires_at: now.after(lifetime) });
+    Ok(Some(file))
+}
+
+/// The result of fetching a file.
+enum Found {
+    File(Robots),
+    Missing,
+    Unreachable,
+}
+
 /// Fetches an origin's file. Returns its rules and their lifetime (RFC 9309, 2.3.1).
-async fn fetch(shared: &Shared, fetcher: &dyn HttpFetcher, origin: &str) -> (Robots, Duration) {
+async fn fetch(shared: &Shared, fetcher: &dyn HttpFetcher, origin: &str) -> (Found, Duration) {
     let item = Item::get(format!("{origin}/robots.txt")).timeout(TIMEOUT);
     let Ok(options) = item.check(&Limits::default()) else {
         // The URL of the file would be too long, so there is none.
-        return (Robots::everything(), LIFETIME);
+        return (Found::Missing, LIFETIME);
     };
     let request =
         FetchRequest { max_bytes: MAX_BYTES, ..FetchRequest::new(Arc::new(options), Tier::Curl) };
@@ -175,13 +235,13 @@ async fn fetch(shared: &Shared, fetcher: &dyn HttpFetcher, origin: &str) -> (Rob
         () = shared.sleep(deadline) => Err(FetchErrorKind::Timeout),
     };
     match response {
-        Ok(page) if page.status < 300 => (Robots::parse(&page.body), LIFETIME),
-        Ok(page) if page.status < 500 => (Robots::everything(), LIFETIME),
+        Ok(page) if page.status < 300 => (Found::File(Robots::parse(&page.body)), LIFETIME),
+        Ok(page) if page.status < 500 => (Found::Missing, LIFETIME),
         // A redirect that leads nowhere counts as a missing file. An address that the guard refuses is
         // refused again, with its own error, when the page itself is fetched.
         Err(FetchErrorKind::Redirect | FetchErrorKind::PrivateAddress) => {
-            (Robots::everything(), UNREACHABLE_LIFETIME)
+            (Found::Missing, UNREACHABLE_LIFETIME)
         }
-        Ok(_) | Err(_) => (Robots::nothing(), UNREACHABLE_LIFETIME),
+        Ok(_) | Err(_) => (Found::Unreachable, UNREACHABLE_LIFETIME),
     }
 }

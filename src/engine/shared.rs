@@ -22,6 +22,7 @@ use crate::core::request::Limits;
 use crate::core::time::Timestamp;
 use crate::engine::builder::{Fetchers, Settings};
 use crate::engine::cancel::RunningBatches;
+use crate::engine::crawl::Crawls;
 use crate::engine::error::EngineError;
 use crate::engine::in_hand::JobCounts;
 use crate::engine::jumps::ClockJumps;
@@ -106,6 +107,9 @@ pub(super) struct Scheduling {
     pub(super) jobs_ready: Notify,
     /// Wakes the outbox.
     pub(super) notifications_ready: Notify,
+    /// Wakes the task that advances crawls.
+    pub(super) crawls_ready: Notify,
+    pub(super) crawls: Crawls,
 }
 
 /// The stages of a shutdown, and the tasks it waits for.
@@ -164,6 +168,8 @@ impl Shared {
                 session_writes: Mutex::default(),
                 jobs_ready: Notify::new(),
                 notifications_ready: Notify::new(),
+                crawls_ready: Notify::new(),
+                crawls: Crawls::default(),
             },
             progress: ProgressChannels::default(),
             running_batches: RunningBatches::default(),
@@ -233,7 +239,7 @@ impl Shared {
             Some(peers) => {
                 let (slots, per_slot) = match queue {
                     Queue::Jobs => (peers.begin_claim(), self.scheduling.permits.per_site()),
-                    Queue::Notifications | Queue::Expiry => (peers.slots(), limit),
+                    Queue::Notifications | Queue::Expiry | Queue::Crawls => (peers.slots(), limit),
                 };
                 claim.by_the_stores_clock().within(slots, per_slot)
             }

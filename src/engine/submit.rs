@@ -252,13 +252,56 @@ impl Shared {
         requests
     }
 
-    fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
+    pub(super) fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
         let notifier = self.adapters.notifier.as_ref().ok_or(SubmitError::NoNotifier)?;
         if url.len() > PageUrl::MAX_LEN {
             let error = WebhookUrlError::new(ParseUrlError::TooLong.to_string());
             return Err(SubmitError::Webhook(error));
         }
         notifier.accepts(url).map_err(SubmitError::Webhook)
+    }
+
+    /// Returns the change that accepts a batch whose items were checked.
+    pub(super) fn accepting(&self, mut batch: Batch, requests: Vec<JobRequest>) -> Accept {
+        let now = self.now();
+        let items = std::mem::take(&mut batch.items);
+        let fingerprint = batch.key.is_some().then(|| {
+            let (account, webhook) = (batch.account.clone(), batch.webhook.clone());
+            let (max_tier, form, retry_of) = (batch.max_tier, batch.form, batch.repeats);
+            let submission = Submission { account, webhook, max_tier, form, retry_of };
+            Fingerprint::new(items, &requests, submission)
+        });
+        let id = BatchId::new(now, 0, self.adapters.entropy.random_u64());
+        let (account, priority, trace) = (&batch.account, batch.priority, batch.trace.as_ref());
+        let origin = Origin { now, batch: id, account, priority, trace };
+        let jobs: Vec<Job> = requests
+            .into_iter()
+            .enumerate()
+            .map(|(index, request)| self.new_job(origin, index, request))
+            .collect();
+        let total = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+        let mut record = BatchRecord {
+            id,
+            account: batch.account,
+            inline_jobs: Vec::new(),
+            tally: Tally { total, ..Tally::default() },
+            estimate: jobs.iter().map(|it| it.hold).sum(),
+            charged: Credits::ZERO,
+            form: batch.form,
+            label: batch.label,
+            webhook: batch.webhook,
+            idempotency_key: batch.key,
+            retry_of: batch.repeats,
+            crawl: None,
+            event: NotificationId::new(now, 0, self.adapters.entropy.random_u64()),
+            entries: 1,
+            created_at: now,
+            ended_at: None,
+            expires_at: None,
+        };
+        let job_ids = record.list_jobs(jobs.iter().map(|it| it.id).collect());
+        let (unlimited, budget) = (self.config.settings.unlimited_accounts, batch.budget);
+        Accept { batch: record, job_ids, jobs, fingerprint, unlimited, budget }
     }
 
     fn new_job(&self, origin: Origin<'_>, index: usize, request: JobRequest) -> Job {
@@ -272,6 +315,7 @@ impl Shared {
             request: Arc::new(request),
             priority: origin.priority,
             trace: origin.trace.cloned(),
+            crawl: None,
             state: JobState::Queued,
             claims: 0,
             lost: 0,
@@ -298,7 +342,7 @@ struct Origin<'a> {
     trace: Option<&'a Arc<TraceContext>>,
 }
 
-fn printable(key: &str) -> bool {
+pub(super) fn printable(key: &str) -> bool {
     (1..=255).contains(&key.len()) && key.bytes().all(|it| (0x20..0x7f).contains(&it))
 }
 
@@ -328,7 +372,7 @@ impl Engine {
         }
         shared.set_clock_once().await?;
         shared.check_sessions(&batch.account, &requests).await?;
-        let accept = self.accepting(batch, requests);
+        let accept = shared.accepting(batch, requests);
         let ids = accept.jobs.iter().map(|it| it.id).collect();
         let handle = BatchHandle::new(self.clone(), accept.batch.clone(), ids);
         let count = accept.jobs.len();
@@ -344,48 +388,6 @@ impl Engine {
             }
             Ok(earlier) => Ok(self.batch_handle(earlier).await?),
         }
-    }
-
-    fn accepting(&self, mut batch: Batch, requests: Vec<JobRequest>) -> Accept {
-        let shared = &self.shared;
-        let now = shared.now();
-        let items = std::mem::take(&mut batch.items);
-        let fingerprint = batch.key.is_some().then(|| {
-            let (account, webhook) = (batch.account.clone(), batch.webhook.clone());
-            let (max_tier, form, retry_of) = (batch.max_tier, batch.form, batch.repeats);
-            let submission = Submission { account, webhook, max_tier, form, retry_of };
-            Fingerprint::new(items, &requests, submission)
-        });
-        let id = BatchId::new(now, 0, shared.adapters.entropy.random_u64());
-        let (account, priority, trace) = (&batch.account, batch.priority, batch.trace.as_ref());
-        let origin = Origin { now, batch: id, account, priority, trace };
-        let jobs: Vec<Job> = requests
-            .into_iter()
-            .enumerate()
-            .map(|(index, request)| shared.new_job(origin, index, request))
-            .collect();
-        let total = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-        let mut record = BatchRecord {
-            id,
-            account: batch.account,
-            inline_jobs: Vec::new(),
-            tally: Tally { total, ..Tally::default() },
-            estimate: jobs.iter().map(|it| it.hold).sum(),
-            charged: Credits::ZERO,
-            form: batch.form,
-            label: batch.label,
-            webhook: batch.webhook,
-            idempotency_key: batch.key,
-            retry_of: batch.repeats,
-            event: NotificationId::new(now, 0, shared.adapters.entropy.random_u64()),
-            entries: 1,
-            created_at: now,
-            ended_at: None,
-            expires_at: None,
-        };
-        let job_ids = record.list_jobs(jobs.iter().map(|it| it.id).collect());
-        let (unlimited, budget) = (shared.config.settings.unlimited_accounts, batch.budget);
-        Accept { batch: record, job_ids, jobs, fingerprint, unlimited, budget }
     }
 
     /// Submits a batch of one page and waits for its report.

@@ -257,6 +257,7 @@ fn step_of(shared: &Shared, job: &Job, input: StepInput) -> Step {
         job: job.id,
         batch: job.batch,
         account: job.account.clone(),
+        crawl: job.crawl.map(|it| it.crawl),
         day: job.created_at.day(),
         site: attempts_of(&input).iter().any(asks_for_pause).then(|| job.request.page().site()),
         longest_pause: shared.config.settings.retry.longest,
@@ -313,8 +314,14 @@ async fn commit(shared: &Shared, job: &Job, ended: Ended) {
 
 /// Publishes a committed step and wakes the tasks that act on it.
 fn publish(shared: &Shared, stepped: Stepped) {
-    let Stepped { job, ended } = stepped;
+    let Stepped { job, ended, ends_crawl } = stepped;
     let batch = job.batch;
+    if job.crawl.is_some() && job.state.is_ended() {
+        shared.crawl_changed();
+    }
+    if ends_crawl {
+        shared.scheduling.notifications_ready.notify_one();
+    }
     if job.state.is_ended() {
         let code = error_code(&job).map_or("", |it| it.as_str());
         tracing::info!(state = job.state.as_str(), code, "job ended");

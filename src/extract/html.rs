@@ -149,6 +149,9 @@ fn read(
         let hero = formats.hero();
         extracted.images = links::worth_reading(&selection, hero.as_deref(), &base);
     }
+    if document.wants_links {
+        extracted.links = links::addresses(doc, &base);
+    }
     if options.schema().is_some() {
         let mut layers = Layers::of_page(&facts, options, fields, &extracted.text);
         let title = facts.heading.as_deref().or(facts.title.as_deref()).unwrap_or_default();

@@ -25,12 +25,21 @@ pub struct Document<'a> {
     pub tier: Tier,
     /// The request.
     pub options: &'a JobRequest,
+    /// `true` collects [`Extracted::links`].
+    pub wants_links: bool,
 }
 
 impl<'a> Document<'a> {
     /// Returns an HTML document that tier 1 fetched from `url`.
     pub fn new(body: &'a [u8], url: &'a str, options: &'a JobRequest) -> Self {
-        Self { body, content_type: None, url, tier: Tier::Curl, options }
+        Self { body, content_type: None, url, tier: Tier::Curl, options, wants_links: false }
+    }
+
+    /// Collects [`Extracted::links`].
+    #[must_use]
+    pub fn with_links(mut self) -> Self {
+        self.wants_links = true;
+        self
     }
 
     /// Sets the `Content-Type` header.
@@ -87,6 +96,10 @@ pub struct Extracted {
     /// stored.
     #[serde(skip)]
     pub images: Vec<String>,
+    /// The absolute URLs of all links of the page, in its order, each once. Collected if [`Document::wants_links`] is set.
+    /// The engine keeps them beside the result of a page of a crawl.
+    #[serde(skip)]
+    pub links: Vec<String>,
     /// The parts of the page that were kept and dropped, if `advanced.explain_content` is set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub content_parts: Vec<ContentPart>,

@@ -27,6 +27,15 @@ impl NotificationFormat for WebhookBody {
                 "error_message": error.as_ref().map(|it| it.message.as_str()),
                 "credits_used": charged,
             }),
+            Completed::Crawl { id, url, status, tally, charged } => json!({
+                "crawl_id": id.to_string(),
+                "url": url.as_str(),
+                "status": status.as_str(),
+                "total": tally.total,
+                "completed": tally.succeeded,
+                "failed": tally.failed,
+                "credits_used": charged,
+            }),
         };
         let body = json!({
             "event": completion.kind().as_str(),

@@ -90,6 +90,25 @@ def sessions():
     refused(404, lambda: client.sessions.get(id))
 
 
+def crawls():
+    crawl = client.crawl(f"{site}/a", max_pages=3, formats=["text"], cost_controls={"max_credits": 100000})
+    assert crawl["status"] == "discovering" and crawl["estimated_pages"] == 3, crawl
+    status = client.get_crawl(crawl["crawl_id"])
+    assert status["status"] in ("discovering", "running", "completed"), status
+    done = client.crawl_and_wait(f"{site}/a", max_pages=2, poll_interval=0.05, advanced={"timeout": 20})
+    assert done["status"] == "completed" and done["completed"] == done["total"] >= 1, done
+    assert done["pages"][0]["status"] == "succeeded", done["pages"]
+    refused(409, lambda: client.cancel_crawl(done["crawl_id"]))
+    refused(404, lambda: client.get_crawl("019a0000-0000-7000-8000-000000000000"))
+    refused(422, lambda: client.crawl(f"{site}/a", max_pages=0))
+
+
+def maps():
+    found = client.map(f"{site}/a", max_pages=5, include_metadata=True)
+    assert found["urls"][0]["url"] == f"{site}/a" and found["credits_used"] == 1000, found
+    assert found["total_urls"] == len(found["urls"]) and found["map_id"], found
+
+
 def money():
     estimate = client.estimate_cost(f"{site}/a")
     assert estimate["estimated_tier"] == "1" and estimate["estimated_credits"] == 200, estimate
@@ -116,6 +135,6 @@ def mistakes():
     refused(401, stranger.get_usage)
 
 
-for part in (batches, scrapes, sessions, money, mistakes):
+for part in (batches, scrapes, crawls, maps, sessions, money, mistakes):
     part()
     print(part.__name__)

@@ -128,7 +128,9 @@ impl Books {
             | Record::Grant(_)
             | Record::Extraction(_)
             | Record::Worker(_)
-            | Record::Session(_) => {
+            | Record::Session(_)
+            | Record::Crawl(_)
+            | Record::CrawlChunk(_) => {
                 unreachable!("not asked for")
             }
         }

@@ -10,6 +10,8 @@
 
 mod books;
 mod child;
+#[cfg(feature = "cli")]
+mod crawls;
 #[cfg(feature = "postgres")]
 mod database;
 #[cfg(all(feature = "cli", feature = "postgres"))]

@@ -1,6 +1,11 @@
 //! The oracle's ledger: checks each account against its jobs, its days and its grants.
 
+use std::collections::BTreeSet;
+
+use rungs::core::batch::BatchRecord;
 use rungs::core::id::AccountId;
+use rungs::core::job::{BodyRef, Job, Outcome};
+use rungs::core::ledger::Booking;
 use rungs::core::record::{Key, Record};
 use rungs::core::usage::UsageTotals;
 
@@ -77,5 +82,48 @@ impl Oracle {
         let days = days.fold(UsageTotals::default(), UsageTotals::and);
         let days = Books { held: days.held.0, spent: days.spent.0 };
         self.check(4, days == kept, || format!("{id} has {kept:?}, its days say {days:?}"));
+    }
+
+    /// One line for the hold, one for each ended job, and no other.
+    pub(crate) fn lines(&mut self, batch: &BatchRecord, jobs: &[Job]) {
+        let lines: Vec<_> = (0..=u32::try_from(jobs.len()).expect("a small batch"))
+            .filter_map(|it| match self.records.get(&Key::LedgerEntry(batch.id, it)) {
+                Some(Record::LedgerEntry(entry)) => Some(entry.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut settled = BTreeSet::new();
+        let mut charged = 0;
+        for line in &lines {
+            let right = match (line.booking, line.job) {
+                (Booking::Hold { amount }, None) => line.number == 0 && amount == batch.estimate,
+                (Booking::Settle { charged: spent, released }, Some(id)) => {
+                    charged += spent.0;
+                    let first = settled.insert(id);
+                    let job = jobs.iter().find(|it| it.id == id);
+                    first && job.is_some_and(|it| spent.0 + released.0 == it.hold.0)
+                }
+                _ => false,
+            };
+            self.check(4, right, || format!("a wrong line: {line:?}"));
+        }
+        let ended = jobs.iter().filter(|it| it.outcome.is_some()).count();
+        let complete = lines.len() == ended + 1 && settled.len() == ended;
+        self.check(4, complete, || format!("{} lines for {ended} ended jobs", lines.len()));
+        self.check(4, charged == batch.charged.0, || format!("{charged} on the lines"));
+    }
+
+    /// A result is in the store: it must be of the claim that ended the job.
+    pub(crate) fn check_body(&mut self, job: &Job, read: impl Fn(&BodyRef) -> Option<Vec<u8>>) {
+        let Some(Outcome::Succeeded { body, cached, .. }) = &job.outcome else { return };
+        let Some(bytes) = read(body) else {
+            return self.fail(1, format!("the result of {} is gone", job.id));
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let claim = text.split("fetched under claim ").nth(1).and_then(|it| it.split(' ').next());
+        // A shared address has many jobs.
+        let shared = *cached || job.request.cache().enabled;
+        let fresh = shared || claim == Some(job.claims.to_string().as_str());
+        self.check(8, fresh, || format!("{} ended with what claim {claim:?} fetched", job.id));
     }
 }

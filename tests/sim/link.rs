@@ -241,6 +241,7 @@ impl Store for Link {
                 Queue::Jobs => "claim jobs",
                 Queue::Notifications => "claim notices",
                 Queue::Expiry => "claim expiry",
+                Queue::Crawls => "claim crawls",
             };
             let taken = self
                 .call(name, |it| {

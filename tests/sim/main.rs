@@ -9,6 +9,7 @@
 
 mod base;
 mod books;
+mod crawls;
 mod disk;
 mod link;
 mod oracle;
@@ -32,7 +33,11 @@ const SEEDS: u64 = 1_000;
 const SEEDS_ON_DISK: u64 = 30;
 
 /// The situations that a run of [`SEEDS`] seeds or more must produce.
-const SITUATIONS: [&str; 25] = [
+const SITUATIONS: [&str; 29] = [
+    "crawl ended",
+    "crawl canceled",
+    "crawl out of credits",
+    "lease of a crawl taken over",
     "batch accepted",
     "crash after a call",
     "crash before a call",

@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rungs::core::batch::{BatchRecord, Notification, NotificationState};
+use rungs::core::batch::{BatchRecord, Notification, NotificationKind, NotificationState};
+use rungs::core::crawl::CrawlRecord;
 use rungs::core::failure::ErrorCode;
-use rungs::core::id::{AccountId, BatchId, JobId, WorkerId};
-use rungs::core::job::{BodyRef, Job, JobState, Outcome};
-use rungs::core::ledger::Booking;
+use rungs::core::id::{AccountId, BatchId, CrawlId, JobId, WorkerId};
+use rungs::core::job::{Job, JobState, Outcome};
 use rungs::core::record::{Key, Record};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
@@ -36,6 +36,9 @@ pub(crate) struct Oracle {
     told: BTreeMap<BatchId, (String, String)>,
     /// Batches whose time was up.
     removed: BTreeSet<BatchId>,
+    pub(crate) crawls_accepted: BTreeSet<CrawlId>,
+    pub(crate) crawls_removed: BTreeSet<CrawlId>,
+    pub(crate) by_crawl: BTreeMap<CrawlId, BTreeSet<JobId>>,
     /// The credits that applications granted.
     pub(crate) grants: BTreeMap<AccountId, Grants>,
     /// The number of times that each submission was sent.
@@ -116,13 +119,19 @@ impl Oracle {
             changes.push((key, old, record));
         }
         let (mut batches, mut accounts) = (BTreeSet::new(), BTreeSet::new());
+        let mut crawls = BTreeSet::new();
         for (key, old, new) in changes {
             match new.as_ref().or(old.as_ref()) {
                 Some(Record::Job(it)) => {
                     batches.insert(it.batch);
+                    crawls.extend(it.crawl.map(|it| it.crawl));
                     accounts.insert(it.account.clone());
                 }
                 Some(Record::Batch(it)) => drop(batches.insert(it.id)),
+                Some(Record::Crawl(it)) => drop(crawls.insert(it.id)),
+                Some(Record::Notification(it)) if it.event == NotificationKind::CrawlCompleted => {
+                    crawls.insert(CrawlId::from_bytes(*it.batch.as_bytes()));
+                }
                 Some(Record::Notification(it)) => drop(batches.insert(it.batch)),
                 Some(Record::LedgerEntry(it)) => drop(batches.insert(it.batch)),
                 Some(Record::Account(it)) => drop(accounts.insert(it.id().clone())),
@@ -135,6 +144,9 @@ impl Oracle {
         }
         for account in accounts {
             self.balance(&account);
+        }
+        for crawl in crawls {
+            self.recount_crawl(crawl);
         }
     }
 
@@ -171,7 +183,9 @@ impl Oracle {
             | Key::Usage(..)
             | Key::Extraction(..)
             | Key::Worker(_)
+            | Key::CrawlChunk(..)
             | Key::Session(..) => {}
+            Key::Crawl(_) => self.crawl_changed(crawl_in(old), crawl_in(new), now),
         }
     }
 
@@ -188,10 +202,16 @@ impl Oracle {
                 let fresh = new.state == JobState::Queued && new.claims == 0 && !ended(new);
                 self.check(1, fresh, || format!("job {} begins as {:?}", new.id, new.state));
                 self.by_url.insert(new.request.page().as_str().to_owned(), new.id);
+                if let Some(page) = new.crawl {
+                    self.by_crawl.entry(page.crawl).or_default().insert(new.id);
+                }
                 self.books.entry(new.account.clone()).or_default().held += new.hold.0;
             }
             (Some(old), None) => {
                 self.check(10, ended(old), || format!("job {} was removed unended", old.id));
+                if let Some(jobs) = old.crawl.and_then(|it| self.by_crawl.get_mut(&it.crawl)) {
+                    jobs.remove(&old.id);
+                }
             }
             (Some(old), Some(new)) if ended(old) => {
                 self.check(2, old == new, || format!("ended job {} was changed", old.id));
@@ -293,7 +313,10 @@ impl Oracle {
                 self.check(4, held == holds, || format!("{id} holds {held}, its jobs {holds}"));
             }
             (Some(Record::Batch(old)), None) => {
-                let due = old.expires_at.is_some_and(|it| it <= now);
+                let due = match old.crawl {
+                    Some(crawl) => self.crawl_is_due(crawl, now),
+                    None => old.expires_at.is_some_and(|it| it <= now),
+                };
                 self.check(10, due, || format!("{id} was removed before its time"));
                 self.removed.insert(id);
                 let left = self.left_of(old);
@@ -382,7 +405,7 @@ impl Oracle {
 
         let over = succeeded + failed == jobs.len();
         let event = self.records.get(&Key::Notification(batch.event)).cloned();
-        self.check(7, event.is_some() == over, || {
+        self.check(7, event.is_some() == (over && batch.crawl.is_none()), || {
             format!("{id} has ended: {over}; it has an event: {}", event.is_some())
         });
         if let Some(Record::Notification(event)) = event {
@@ -399,6 +422,7 @@ impl Oracle {
         }
         let kept_long = match (batch.ended_at, batch.expires_at) {
             (Some(ended), Some(expires)) => over && expires.as_millis() >= ended.as_millis() + DAY,
+            (Some(_), None) => over && batch.crawl.is_some(),
             (None, None) => !over,
             _ => false,
         };
@@ -406,35 +430,6 @@ impl Oracle {
             format!("{id} is kept from {:?} to {:?}", batch.ended_at, batch.expires_at)
         });
         self.lines(&batch, &jobs);
-    }
-
-    /// One line for the hold, one for each ended job, and no other.
-    fn lines(&mut self, batch: &BatchRecord, jobs: &[Job]) {
-        let lines: Vec<_> = (0..=u32::try_from(jobs.len()).expect("a small batch"))
-            .filter_map(|it| match self.records.get(&Key::LedgerEntry(batch.id, it)) {
-                Some(Record::LedgerEntry(entry)) => Some(entry.clone()),
-                _ => None,
-            })
-            .collect();
-        let mut settled = BTreeSet::new();
-        let mut charged = 0;
-        for line in &lines {
-            let right = match (line.booking, line.job) {
-                (Booking::Hold { amount }, None) => line.number == 0 && amount == batch.estimate,
-                (Booking::Settle { charged: spent, released }, Some(id)) => {
-                    charged += spent.0;
-                    let first = settled.insert(id);
-                    let job = jobs.iter().find(|it| it.id == id);
-                    first && job.is_some_and(|it| spent.0 + released.0 == it.hold.0)
-                }
-                _ => false,
-            };
-            self.check(4, right, || format!("a wrong line: {line:?}"));
-        }
-        let ended = jobs.iter().filter(|it| it.outcome.is_some()).count();
-        let complete = lines.len() == ended + 1 && settled.len() == ended;
-        self.check(4, complete, || format!("{} lines for {ended} ended jobs", lines.len()));
-        self.check(4, charged == batch.charged.0, || format!("{charged} on the lines"));
     }
 
     /// Records that a batch's acceptance was acknowledged.
@@ -465,7 +460,7 @@ impl Oracle {
     /// A receiver was given an event.
     pub(crate) fn told(&mut self, batch: BatchId, id: String, body: String) {
         let ended = self.batch(batch).is_some_and(|it| it.ended_at.is_some());
-        let known = ended || self.removed.contains(&batch);
+        let known = ended || self.crawl_has_ended(batch) || self.removed.contains(&batch);
         self.check(7, known, || format!("{batch} was told before it ended"));
         let event = (id, body);
         if self.told.contains_key(&batch) {
@@ -473,20 +468,6 @@ impl Oracle {
         }
         let first = self.told.entry(batch).or_insert_with(|| event.clone()).clone();
         self.check(7, first == event, || format!("{batch} was told in two ways"));
-    }
-
-    /// A result is in the store: it must be of the claim that ended the job.
-    pub(crate) fn check_body(&mut self, job: &Job, read: impl Fn(&BodyRef) -> Option<Vec<u8>>) {
-        let Some(Outcome::Succeeded { body, cached, .. }) = &job.outcome else { return };
-        let Some(bytes) = read(body) else {
-            return self.fail(1, format!("the result of {} is gone", job.id));
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        let claim = text.split("fetched under claim ").nth(1).and_then(|it| it.split(' ').next());
-        // A shared address has many jobs.
-        let shared = *cached || job.request.cache().enabled;
-        let fresh = shared || claim == Some(job.claims.to_string().as_str());
-        self.check(8, fresh, || format!("{} ended with what claim {claim:?} fetched", job.id));
     }
 
     /// Checks the records of a disk after its process died: no acknowledged change may be missing.
@@ -526,9 +507,10 @@ impl Oracle {
         for id in self.shown.keys().copied().collect::<Vec<_>>() {
             self.still_so(id);
         }
+        self.crawls_reopened();
         for id in self.told.keys().copied().collect::<Vec<_>>() {
             let ended = self.batch(id).is_some_and(|it| it.ended_at.is_some());
-            let known = ended || self.removed.contains(&id);
+            let known = ended || self.crawl_has_ended(id) || self.removed.contains(&id);
             self.check(7, known, || format!("{id} was told, and goes on after a crash"));
         }
     }
@@ -537,6 +519,8 @@ impl Oracle {
     pub(crate) fn check_ended(&mut self) {
         let unended = self.batches().find(|it| it.ended_at.is_none()).map(|it| it.id);
         self.check(9, unended.is_none(), || format!("{unended:?} does not end"));
+        let crawl = self.unended_crawl();
+        self.check(9, crawl.is_none(), || format!("crawl {crawl:?} does not end"));
         let waiting = self.notices().find(|it| it.state == NotificationState::Pending);
         let waiting = waiting.map(|it| it.batch);
         self.check(9, waiting.is_none(), || format!("the event of {waiting:?} is not delivered"));
@@ -547,6 +531,7 @@ impl Oracle {
     /// Returns `true` if no work is left.
     pub(crate) fn is_settled(&self) -> bool {
         self.batches().all(|it| it.ended_at.is_some())
+            && self.unended_crawl().is_none()
             && self.notices().all(|it| it.state != NotificationState::Pending)
     }
 
@@ -569,6 +554,13 @@ impl Oracle {
     pub(crate) fn check_removed(&mut self) {
         let left = self.passing();
         self.check(10, left.is_none(), || format!("{left:?} is never removed"));
+    }
+}
+
+fn crawl_in(record: Option<&Record>) -> Option<&CrawlRecord> {
+    match record {
+        Some(Record::Crawl(crawl)) => Some(crawl),
+        _ => None,
     }
 }
 

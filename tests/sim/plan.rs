@@ -109,6 +109,21 @@ pub(crate) struct SubmitPlan {
     pub(crate) items: Vec<ItemPlan>,
 }
 
+/// A crawl to submit.
+#[derive(Clone, Debug)]
+pub(crate) struct CrawlPlan {
+    /// The number of the crawl, which is part of the URLs of its pages.
+    pub(crate) number: usize,
+    pub(crate) engine: usize,
+    pub(crate) account: usize,
+    pub(crate) host: usize,
+    pub(crate) receiver: Option<usize>,
+    pub(crate) max_pages: u32,
+    pub(crate) max_depth: u16,
+    pub(crate) max_credits: Option<u64>,
+    pub(crate) max_concurrency: Option<u32>,
+}
+
 /// The fault of a store call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -128,6 +143,11 @@ pub(crate) enum Fault {
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Submit(SubmitPlan),
+    Crawl(CrawlPlan),
+    CancelCrawl {
+        of: usize,
+        engine: usize,
+    },
     /// The same submission again, to another engine; `changed` makes it another body.
     Again {
         of: usize,
@@ -232,6 +252,7 @@ impl Plan {
         };
         plan.events = events(&plan, &mut rng);
         plan.serve(&mut Rng::stream(seed, 3));
+        plan.crawl(&mut Rng::stream(seed, 4));
         plan
     }
 }
@@ -258,6 +279,36 @@ impl Plan {
         for _ in 0..rng.below(3) {
             let outage = Event::Outage { length: rng.between(200, 8_000) };
             self.events.push((rng.below(CHAOS), outage));
+        }
+        self.events.sort_by_key(|(at, _)| *at);
+    }
+}
+
+impl Plan {
+    /// Adds crawls to some plans. The draws have a stream of their own, so that this later addition changes no other event.
+    fn crawl(&mut self, rng: &mut Rng) {
+        if !rng.chance(40) {
+            return;
+        }
+        for number in 0..usize::try_from(rng.between(1, 2)).expect("small") {
+            let at = rng.below(CHAOS / 3);
+            let engine = rng.place(self.engines);
+            let crawl = CrawlPlan {
+                number,
+                engine,
+                account: rng.place(2),
+                host: rng.place(self.hosts.len()),
+                receiver: rng.chance(60).then(|| rng.place(2)),
+                max_pages: rng.pick(&[1, 3, 8, 15, 60]),
+                max_depth: rng.pick(&[0, 1, 2, 9]),
+                max_credits: rng.chance(30).then(|| rng.pick(&[100, 3_000, 12_000])),
+                max_concurrency: rng.chance(50).then(|| rng.pick(&[1, 2, 5])),
+            };
+            self.events.push((at, Event::Crawl(crawl)));
+            if rng.chance(25) {
+                let (at, engine) = (at + rng.below(8_000), rng.place(self.engines));
+                self.events.push((at, Event::CancelCrawl { of: number, engine }));
+            }
         }
         self.events.sort_by_key(|(at, _)| *at);
     }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use rungs::core::backoff::Backoff;
 use rungs::core::credits::Credits;
-use rungs::core::id::{AccountId, BatchId};
+use rungs::core::id::{AccountId, BatchId, CrawlId};
 use rungs::core::request::Item;
 use rungs::core::tier::Tier;
-use rungs::engine::{RobotsPolicy, Settings};
+use rungs::engine::{Crawl, RobotsPolicy, Settings};
 use rungs::{Batch, Engine, SubmitError};
 
 use crate::link::{Life, Link};
-use crate::plan::{CHAOS, Event, Fault, ItemPlan, Plan, StoreKind, SubmitPlan};
+use crate::plan::{CHAOS, CrawlPlan, Event, Fault, ItemPlan, Plan, StoreKind, SubmitPlan};
 use crate::rng::Rng;
 use crate::world::{Chance, OnTheSpot, Plain, Seat, World};
 
@@ -48,6 +48,7 @@ struct Runner {
     /// The downtimes of processes that die at a store call.
     stays_down: Vec<u64>,
     submitted: Arc<Mutex<BTreeMap<usize, BatchId>>>,
+    crawls: Arc<Mutex<BTreeMap<usize, CrawlId>>>,
 }
 
 /// Carries out a plan on a runtime of its own.
@@ -65,6 +66,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
             down: vec![Duration::ZERO; plan.engines],
             stays_down: vec![0; plan.engines],
             submitted: Arc::default(),
+            crawls: Arc::default(),
             world,
         };
         runner.live().await;
@@ -240,6 +242,8 @@ impl Runner {
     async fn happen(&mut self, event: Event) {
         match event {
             Event::Submit(submit) => self.submit(submit.engine, &submit, false),
+            Event::Crawl(plan) => self.crawl(&plan),
+            Event::CancelCrawl { of, engine } => self.cancel_crawl(of, engine),
             Event::Again { of, engine, changed } => {
                 // Without a key it would be another batch.
                 if let Some(submit) = self.submission(of).filter(|it| it.key.is_some()) {
@@ -323,6 +327,42 @@ impl Runner {
                 Err(_) => oracle.note("submission of unknown fate"),
             }
         });
+    }
+
+    /// Submits a crawl in a separate task, because the engine may die meanwhile.
+    fn crawl(&self, plan: &CrawlPlan) {
+        let Some(engine) = self.engine(plan.engine) else { return };
+        let (world, crawls, number) =
+            (Arc::clone(&self.world), Arc::clone(&self.crawls), plan.number);
+        let item = Item::get(format!("http://h{}.test/c{number}/0", plan.host));
+        let mut crawl = Crawl::of(item.timeout(Duration::from_secs(4)))
+            .account(account(plan.account))
+            .max_pages(plan.max_pages)
+            .max_depth(plan.max_depth)
+            .idempotency_key(format!("crawl-{number}"));
+        if let Some(credits) = plan.max_credits {
+            crawl = crawl.max_credits(Credits(credits));
+        }
+        if let Some(pages) = plan.max_concurrency {
+            crawl = crawl.max_concurrency(pages);
+        }
+        if let Some(receiver) = plan.receiver {
+            crawl = crawl.webhook(format!("https://hook.test/{receiver}"));
+        }
+        tokio::spawn(async move {
+            if let Ok(handle) = engine.crawl(crawl).await {
+                world.oracle().acknowledged_crawl(handle.id());
+                let mut crawls = crawls.lock().unwrap_or_else(PoisonError::into_inner);
+                crawls.insert(number, handle.id());
+            }
+        });
+    }
+
+    fn cancel_crawl(&self, of: usize, engine: usize) {
+        let known = self.crawls.lock().unwrap_or_else(PoisonError::into_inner).get(&of).copied();
+        let (Some(id), Some(engine)) = (known, self.engine(engine)) else { return };
+        // Whoever claims the crawl next finishes a cancellation that was cut off.
+        tokio::spawn(async move { engine.cancel_crawl(id).await.map(drop) });
     }
 
     fn known(&self, of: usize) -> Option<BatchId> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rungs::core::id::BatchId;
+use rungs::core::id::{BatchId, CrawlId};
 use rungs::core::record::Queue;
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
@@ -295,8 +295,21 @@ impl Extractor for Plain {
         if page.tier == Tier::LightJs && text.contains("root") {
             return Err(ExtractError::Empty);
         }
-        Ok(Extracted::new(text))
+        let mut extracted = Extracted::new(text);
+        if page.wants_links {
+            extracted.links = links(page.url);
+        }
+        Ok(extracted)
     }
+}
+
+/// The links of a page of a crawl, a tree of forty pages with links back.
+fn links(url: &str) -> Vec<String> {
+    const PAGES: usize = 40;
+    let Some((site, number)) = url.rsplit_once('/') else { return Vec::new() };
+    let Ok(number) = number.parse::<usize>() else { return Vec::new() };
+    let next = (3 * number + 1..=3 * number + 3).filter(|it| *it < PAGES);
+    next.chain([0, number / 2]).map(|it| format!("{site}/{it}")).collect()
 }
 
 impl Notifier for Seat {
@@ -315,8 +328,14 @@ impl Seat {
         let receiver = delivery.url.rsplit('/').next().and_then(|it| it.parse::<usize>().ok());
         let receiver = self.world.plan.receivers[receiver.expect("our own address")];
         let body: serde_json::Value = serde_json::from_str(&delivery.body).expect("JSON");
-        let batch: BatchId =
-            body["data"]["batch_id"].as_str().expect("a text").parse().expect("an id");
+        let data = &body["data"];
+        let batch: BatchId = match data["crawl_id"].as_str() {
+            Some(crawl) => {
+                let crawl: CrawlId = crawl.parse().expect("an id");
+                BatchId::from_bytes(*crawl.as_bytes())
+            }
+            None => data["batch_id"].as_str().expect("a text").parse().expect("an id"),
+        };
         self.world.oracle().told(batch, delivery.id.to_string(), delivery.body);
         tokio::time::sleep(Duration::from_millis(2)).await;
         self.life.go_on().await;

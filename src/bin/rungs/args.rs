@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rungs::core::crawl::SitemapUse;
 use rungs::core::request::{Format, Mode, Profile};
 use rungs::core::tier::Tier;
 
@@ -36,6 +37,17 @@ pub(crate) enum Command {
         Exit codes: 0 every page succeeded, 1 pages failed (0 with --keep-going), 2 wrong arguments or input,\n\
         130 interrupted by Ctrl-C, 143 stopped by SIGTERM.")]
     Batch(BatchArgs),
+    /// List the URLs of a site, from its sitemaps and its links.
+    #[command(after_help = "Example: rungs map https://example.com/ --search pricing\n\n\
+        Exit codes: 0 URLs were printed, 1 none was found, 2 wrong arguments.")]
+    Map(MapArgs),
+    /// Fetch the pages of a site. With --store, rerunning the same command resumes where it left off.
+    #[command(
+        after_help = "Example: rungs crawl https://example.com/docs/ --include '/docs/*' --store data --out docs.jsonl\n\n\
+        Exit codes: 0 every page succeeded, 1 pages failed or the crawl ended early (0 with --keep-going),\n\
+        2 wrong arguments, 130 interrupted by Ctrl-C, 143 stopped by SIGTERM."
+    )]
+    Crawl(CrawlArgs),
     /// Run the REST service until SIGINT or SIGTERM.
     #[command(after_help = "Example: rungs serve --store data --api-keys keys.json\n\n\
         On several machines: rungs serve --role api and rungs serve --role worker, all with the same\n\
@@ -185,6 +197,98 @@ pub(crate) struct BatchArgs {
     pub(crate) retention: Option<u64>,
     /// URL that receives one batch.completed webhook for every 100 pages. RUNGS_WEBHOOK_SECRET sets the secret that
     /// signs it.
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+/// The part of a site that a map or a crawl covers.
+#[derive(Debug, Args)]
+pub(crate) struct SiteArgs {
+    /// Glob that the path of a page must match, such as '/docs/*'. Repeatable: one of them must match.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+    /// Glob that the path of a page must not match. Repeatable.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Include the hosts below that of the start page.
+    #[arg(long)]
+    pub(crate) include_subdomains: bool,
+    /// Include pages that robots.txt disallows.
+    #[arg(long)]
+    pub(crate) ignore_robots: bool,
+    /// Use of the site's sitemaps: include, skip, or only, which follows no links.
+    #[arg(long, value_name = "USE", default_value = "include")]
+    pub(crate) sitemap: SitemapUse,
+    /// Path of a sitemap to read instead of those that robots.txt names.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) sitemap_path: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MapArgs {
+    /// URL of the start page, http or https.
+    pub(crate) url: String,
+    /// Most URLs to list, up to 50,000.
+    #[arg(long, value_name = "PAGES", default_value_t = 500)]
+    pub(crate) max_pages: u32,
+    /// Most links from the start page, up to 10.
+    #[arg(long, value_name = "LINKS", default_value_t = 3)]
+    pub(crate) max_depth: u16,
+    /// Words to look for. The most relevant URLs are listed first.
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) search: Option<String>,
+    /// Read up to 100 pages for their titles and descriptions.
+    #[arg(long)]
+    pub(crate) metadata: bool,
+    /// Print the whole map as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) site: SiteArgs,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CrawlArgs {
+    /// URL of the start page, http or https.
+    pub(crate) url: String,
+    /// Most pages to fetch, up to 100,000.
+    #[arg(long, value_name = "PAGES", default_value_t = 50)]
+    pub(crate) max_pages: u32,
+    /// Most links from the start page, up to 50.
+    #[arg(long, value_name = "LINKS", default_value_t = 3)]
+    pub(crate) max_depth: u16,
+    /// Most credits of the whole crawl. Defaults to no limit.
+    #[arg(long, value_name = "CREDITS")]
+    pub(crate) max_credits: Option<u64>,
+    #[command(flatten)]
+    pub(crate) site: SiteArgs,
+    /// Directory for jobs and results, journal:DIR for the journal, or postgres://USER@HOST/DATABASE. With it, a rerun
+    /// resumes and fetches no page twice. Defaults to memory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// File to append results to, one JSON object per line. Defaults to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Directory for the pages' files: one directory per page, with one file per format.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+    /// Exit with 0 even if pages failed.
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Number of pages to fetch at the same time.
+    #[arg(long, value_name = "PAGES", default_value_t = 32, value_parser = values::count)]
+    pub(crate) concurrency: usize,
+    /// Number of pages to fetch from one site at the same time.
+    #[arg(long, value_name = "PAGES", default_value_t = 8, value_parser = values::count)]
+    pub(crate) per_host: usize,
+    /// Pages to fetch from one site per second, for example 0.5. Defaults to no limit.
+    #[arg(long, value_name = "PER_SECOND", value_parser = values::rate)]
+    pub(crate) rate: Option<f64>,
+    /// URL that receives one crawl.completed webhook. RUNGS_WEBHOOK_SECRET sets the secret that signs it.
     #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,
     #[command(flatten)]

@@ -37,7 +37,7 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
     let stopped = stop::signals();
     let engine = engine(&args).await?;
     check(&engine, &input).await?;
-    let mut results = Results::open(&args, input.len())?;
+    let mut results = Results::open(args.out.as_deref(), args.out_dir.as_deref(), input.len())?;
     let mut run = Run { engine, running: VecDeque::new(), total: input.len() };
     let done = tokio::select! {
         done = run.process(&args, &input, &mut results) => done.map(|()| None),

@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod bodies;
+mod crawl;
 #[cfg(test)]
 mod deployment;
 mod doctor;
@@ -63,6 +64,8 @@ async fn run(command: Command) -> CommandResult {
     match command {
         Command::Scrape(args) => scrape::run(args).await,
         Command::Batch(args) => batch::run(args).await,
+        Command::Map(args) => crawl::map(args).await,
+        Command::Crawl(args) => crawl::crawl(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Key(args) => key::run(&args),
         Command::Grant(args) => grant::run(args).await,

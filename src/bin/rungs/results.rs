@@ -13,7 +13,6 @@ use rungs::core::job::{Job, JobState};
 use rungs::engine::{Page, StoredResult};
 use rungs::service::wire;
 
-use crate::args::BatchArgs;
 use crate::error::{CliError, io_reason};
 use crate::output::{self, Selection};
 use crate::progress;
@@ -35,17 +34,21 @@ pub(crate) struct Results {
 
 impl Results {
     /// Opens the results file, or standard output without one, for this many jobs.
-    pub(crate) fn open(args: &BatchArgs, total: usize) -> Result<Self, CliError> {
+    pub(crate) fn open(
+        out: Option<&Path>,
+        pages: Option<&Path>,
+        total: usize,
+    ) -> Result<Self, CliError> {
         let mut results = Self {
             out: None,
-            pages: args.out_dir.clone(),
+            pages: pages.map(Path::to_owned),
             written: HashSet::new(),
             delivered: HashMap::new(),
             failures: 0,
             totals: BTreeMap::new(),
             bar: None,
         };
-        if let Some(path) = &args.out {
+        if let Some(path) = out {
             let failed = |error: std::io::Error| {
                 let (path, reason) = (path.display(), io_reason(&error));
                 CliError::Failed(format!("cannot open {path} ({reason}): check the path of --out"))

@@ -109,6 +109,12 @@ impl Robots {
         &self.sitemaps
     }
 
+    /// Returns the patterns of the paths that `agent` may not fetch, in the order of the file.
+    pub fn disallowed(&self, agent: &str) -> Vec<String> {
+        let rules = self.groups(agent).flat_map(|it| &it.rules).filter(|it| !it.allow);
+        rules.map(|it| String::from_utf8_lossy(&it.pattern).into_owned()).collect()
+    }
+
     /// Returns the groups that apply to an agent.
     fn groups(&self, agent: &str) -> impl Iterator<Item = &Group> {
         let agent = agent.to_ascii_lowercase();

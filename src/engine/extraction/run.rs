@@ -242,6 +242,7 @@ async fn read(
                 url: reading.checked.url(),
                 tier,
                 options: request,
+                wants_links: false,
             })
         };
         match read(Tier::Curl) {

@@ -1,5 +1,7 @@
 //! Lists the links and images of a page, each with its role.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use crate::extract::dom::address::Base;
@@ -13,6 +15,8 @@ use crate::extract::vocabulary::SOCIAL_HOSTS;
 
 /// Links kept of a page.
 const MAX_LINKS: usize = 500;
+/// Addresses kept of a page that is crawled.
+const MAX_ADDRESSES: usize = 5_000;
 /// Images kept of a page.
 const MAX_IMAGES: usize = 200;
 /// Characters of the text of a link.
@@ -33,6 +37,18 @@ pub(crate) fn links(
         Some(json!({ "url": url, "text": text, "role": role }))
     });
     found.take(MAX_LINKS).collect()
+}
+
+/// Returns the addresses of all links of a page, each once, without their fragments.
+pub(crate) fn addresses(doc: &Doc<'_>, base: &Base) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let all = (0..doc.end(0)).filter(|it| matches!(doc.tag(*it), Tag::A | Tag::Area));
+    let found = all.filter_map(|id| {
+        let mut url = base.absolute(doc.attr(id, "href")?)?;
+        url.truncate(url.find('#').unwrap_or(url.len()));
+        (url.starts_with("http") && seen.insert(url.clone())).then_some(url)
+    });
+    found.take(MAX_ADDRESSES).collect()
 }
 
 fn role(doc: &Doc<'_>, id: Id, url: &str, boilerplate: &BoilerplateMap) -> &'static str {

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 
 use crate::core::id::AccountId;
 use crate::core::time::Timestamp;
-use crate::engine::Batch;
+use crate::engine::{Batch, Crawl, Map};
 use crate::service::server::client_family::ClientFamily;
 use crate::service::server::key_limits::Permit;
 use crate::service::server::keys::KeyState;
@@ -35,6 +35,24 @@ impl Principal {
         match self.key.budget {
             Some(budget) => batch.budget(budget),
             None => batch,
+        }
+    }
+
+    /// Attributes a crawl to the key, as [`Self::attribute`] does.
+    pub(super) fn attribute_crawl(&self, crawl: Crawl) -> Crawl {
+        let crawl = crawl.account(self.key.account.clone()).label(self.key.name.clone());
+        match self.key.budget {
+            Some(budget) => crawl.budget(budget),
+            None => crawl,
+        }
+    }
+
+    /// Attributes a map to the key, as [`Self::attribute`] does.
+    pub(super) fn attribute_map(&self, map: Map) -> Map {
+        let map = map.account(self.key.account.clone()).label(self.key.name.clone());
+        match self.key.budget {
+            Some(budget) => map.budget(budget),
+            None => map,
         }
     }
 

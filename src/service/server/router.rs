@@ -10,8 +10,8 @@ use crate::service::server::middleware::{
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
-    account, artifacts, batch, deliveries, description, events, grants, health, key_directory,
-    metrics, scrape, sessions,
+    account, artifacts, batch, crawl, deliveries, description, events, grants, health,
+    key_directory, metrics, scrape, sessions,
 };
 use crate::service::server::state::Service;
 
@@ -79,6 +79,10 @@ fn api() -> Router<Service> {
         ("/jobs/{id}/deliveries", get(deliveries::of_job)),
         ("/deliveries", get(deliveries::list)),
         ("/deliveries/{id}/redeliver", post(deliveries::redeliver)),
+        ("/crawl", post(crawl::submit)),
+        ("/crawl/{id}", get(crawl::status).delete(crawl::cancel)),
+        ("/crawl/{id}/stream", get(crawl::stream)),
+        ("/map", post(crawl::map)),
         ("/scrape", post(scrape::scrape)),
         ("/scrape/estimate", post(scrape::estimate)),
         ("/sessions", get(sessions::list).post(sessions::create)),

@@ -18,7 +18,7 @@ const fn info(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// Codes of refused requests. A page never fails with one of them.
-const REQUEST_CODES: [CodeInfo; 25] = [
+const REQUEST_CODES: [CodeInfo; 27] = [
     info(
         "VALIDATION_ERROR",
         "The request is malformed, or a field or parameter has an invalid value.",
@@ -64,6 +64,16 @@ const REQUEST_CODES: [CodeInfo; 25] = [
         "BATCH_NOT_FOUND",
         "The batch does not exist, belongs to another account, or has expired.",
         "Check the id. A batch expires 24 hours after its end unless the operator set another time.",
+    ),
+    info(
+        "CRAWL_NOT_FOUND",
+        "The crawl does not exist, belongs to another account, or has expired.",
+        "Check the id. A crawl expires 24 hours after its end unless the operator set another time.",
+    ),
+    info(
+        "CRAWL_ENDED",
+        "The crawl to cancel has ended.",
+        "Nothing is to be done: get the crawl for its result.",
     ),
     info(
         "JOB_NOT_FOUND",

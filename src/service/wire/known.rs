@@ -13,8 +13,8 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value, json};
 
 use crate::service::wire::request::{
-    Lookup, Lookups, read_batch_with, read_grant_with, read_item_with, read_retry_with,
-    read_scrape_with,
+    Lookup, Lookups, read_batch_with, read_crawl_with, read_grant_with, read_item_with,
+    read_map_with, read_retry_with, read_scrape_with,
 };
 #[cfg(feature = "server")]
 use crate::service::wire::request::{read_session_refresh_with, read_session_with};
@@ -84,6 +84,16 @@ static SCRAPE: LazyLock<KnownFields> = LazyLock::new(|| {
         let _ = read_scrape_with(value, Some(lookups));
     })
 });
+static CRAWL: LazyLock<KnownFields> = LazyLock::new(|| {
+    recorded(|value, lookups| {
+        let _ = read_crawl_with(value, Some(lookups));
+    })
+});
+static MAP: LazyLock<KnownFields> = LazyLock::new(|| {
+    recorded(|value, lookups| {
+        let _ = read_map_with(value, Some(lookups));
+    })
+});
 static GRANT: LazyLock<KnownFields> = LazyLock::new(|| {
     recorded(|value, lookups| {
         let _ = read_grant_with(value, Some(lookups));
@@ -122,6 +132,16 @@ impl KnownFields {
     /// Returns the fields of the body of `POST /scrape`.
     pub fn scrape() -> &'static Self {
         &SCRAPE
+    }
+
+    /// Returns the fields of the body of `POST /crawl`.
+    pub fn crawl() -> &'static Self {
+        &CRAWL
+    }
+
+    /// Returns the fields of the body of `POST /map`.
+    pub fn map() -> &'static Self {
+        &MAP
     }
 
     /// Returns the fields of the body of `POST /batch`.

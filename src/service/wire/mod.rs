@@ -26,8 +26,9 @@ mod warnings;
 pub use crate::wire::WebhookBody;
 pub use known::{KnownFields, UnknownField};
 pub use request::{
-    WireBatch, WireGrant, WireRetry, WireScrape, WireValidationError, read_batch, read_grant,
-    read_item, read_item_with_defaults, read_retry, read_scrape,
+    WireBatch, WireCrawl, WireGrant, WireMap, WireRetry, WireScrape, WireValidationError,
+    read_batch, read_crawl, read_grant, read_item, read_item_with_defaults, read_map, read_retry,
+    read_scrape,
 };
 
 #[cfg(feature = "server")]
@@ -37,6 +38,7 @@ pub use {
     openapi::openapi,
     response::{
         WireCredits, grant_body, read_granted, result_line, result_line_job, scrape_object,
+        site_map,
     },
 };
 #[cfg(feature = "server")]

@@ -181,6 +181,12 @@ pub(crate) fn batch_not_found() -> Problem {
     Problem::new(404, "BATCH_NOT_FOUND", message)
 }
 
+/// Creates the error for an unknown crawl, and for another account's.
+pub(crate) fn crawl_not_found() -> Problem {
+    let message = "crawl not found: check the id; a crawl expires 24 hours or more after its end";
+    Problem::new(404, "CRAWL_NOT_FOUND", message)
+}
+
 /// Creates the error for an unknown job, and for another account's.
 pub(crate) fn job_not_found() -> Problem {
     let message = "job not found: check the id; a job expires together with its batch";
@@ -281,6 +287,8 @@ pub(crate) fn engine_error(error: &EngineError) -> Problem {
             Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
         }
         EngineError::BatchNotEnded(_) => Problem::new(409, "BATCH_NOT_ENDED", error.to_string()),
+        EngineError::CrawlNotFound(_) => crawl_not_found(),
+        EngineError::CrawlEnded(_) => Problem::new(409, "CRAWL_ENDED", error.to_string()),
         EngineError::TooMuch => Problem::of_path(None, "credits", &error.to_string()),
         EngineError::Stopped => shutting_down(),
         error if error.is_unavailable() => store_unavailable(),
@@ -298,13 +306,16 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
         SubmitError::Empty | SubmitError::TooMany { .. } => {
             Problem::of_path(None, list.name().unwrap_or("urls"), &error.to_string())
         }
+        SubmitError::Option(error) => {
+            Problem::of_path(None, &json_path(error.field()), error.reason())
+        }
         SubmitError::NoNotifier => {
             let reason = "this service delivers no webhooks: fetch the batch's results instead";
             Problem::of_path(None, "webhook_url", reason)
         }
         SubmitError::Webhook(error) => Problem::of_path(None, "webhook_url", &error.to_string()),
         SubmitError::BadKey => Problem::of_parameter("Idempotency-Key", &error.to_string()),
-        SubmitError::KeyReused { .. } => {
+        SubmitError::KeyReused { .. } | SubmitError::CrawlKeyReused { .. } => {
             Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
         }
         SubmitError::AlreadyRetried { .. } => {

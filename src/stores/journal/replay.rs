@@ -180,7 +180,7 @@ pub(super) fn decode_value(bytes: &[u8], span: Span) -> Result<Versioned, StoreE
 pub(super) fn index_jobs(replayed: &mut Replayed) -> Result<Vec<Versioned>, StoreError> {
     let mut leased = Vec::new();
     let end_of_time = Timestamp::from_millis(u64::MAX);
-    for queue in [Queue::Jobs, Queue::Notifications] {
+    for queue in [Queue::Jobs, Queue::Notifications, Queue::Crawls] {
         for key in replayed.index.due_until(queue, end_of_time, usize::MAX) {
             let Some(entry) = replayed.index.get(&key) else { continue };
             let segment = replayed.segments.get(&entry.span.segment);

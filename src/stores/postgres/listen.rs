@@ -27,7 +27,7 @@ const AGAIN: Backoff = Backoff::new(u32::MAX, Duration::from_millis(100), Durati
 /// The longest wait for a notification to oneself.
 const PROBE_DEADLINE: Duration = Duration::from_secs(1);
 
-const QUEUES: [Queue; 3] = Queue::ALL;
+const QUEUES: [Queue; 4] = Queue::ALL;
 
 /// The queues that a commit wakes, in the order of [`QUEUES`].
 pub(super) type Wakes = [bool; QUEUES.len()];
@@ -55,12 +55,13 @@ impl WakeUps {
             let mut ended = ended;
             let telling = QUEUES
                 .map(|queue| tell(&readers, &target.schema, &own, queue, &added[place(queue)]));
-            let [jobs, notifications, expiry] = telling;
+            let [jobs, notifications, expiry, crawls] = telling;
             tokio::select! {
                 _ = ended.recv() => {}
                 () = jobs => {}
                 () = notifications => {}
                 () = expiry => {}
+                () = crawls => {}
                 () = listen(&target, &own, &heard) => {}
             }
         });

@@ -295,7 +295,7 @@ impl Table {
         let end_of_time = Timestamp::from_millis(u64::MAX);
         let mut batch = Batch::default();
         let mut size = 0;
-        for queue in [Queue::Jobs, Queue::Notifications] {
+        for queue in [Queue::Jobs, Queue::Notifications, Queue::Crawls] {
             for key in self.due_until(queue, end_of_time, usize::MAX)? {
                 let Some(value) = self.value(&key)? else { continue };
                 let found = codec::decode(&value).map_err(from_codec)?;

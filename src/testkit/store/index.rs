@@ -18,6 +18,9 @@ pub async fn queues_are_kept_apart(store: AnyStore) {
     put(&store, Record::Batch(sample::batch(1, Some(sample::at(3)))), None)
         .await
         .must_succeed("a commit of a new record");
+    put(&store, Record::Crawl(sample::crawl(1, sample::at(4))), None)
+        .await
+        .must_succeed("a commit of a new record");
 
     for (queue, at) in Queue::ALL.into_iter().zip(1..) {
         must_eq!(due(&store, queue).await, Some(at), "the next due moment of the queue {queue:?}");
@@ -188,6 +191,7 @@ pub async fn a_removed_record_is_never_due(store: AnyStore) {
             Record::Job(sample::job(number, at)),
             Record::Notification(sample::notice(number, at)),
             Record::Batch(sample::batch(number, Some(at))),
+            Record::Crawl(sample::crawl(number, at)),
         ];
         for record in records {
             put(&store, record, None).await.must_succeed("a commit of a new record");
@@ -201,6 +205,7 @@ pub async fn a_removed_record_is_never_due(store: AnyStore) {
                 Queue::Jobs => job(number),
                 Queue::Notifications => Record::Notification(sample::notice(number, sample::at(0))),
                 Queue::Expiry => Record::Batch(sample::batch(number, None)),
+                Queue::Crawls => Record::Crawl(sample::crawl(number, sample::at(0))),
             };
             store
                 .commit(vec![removal(record.key(), Some(1))])

@@ -42,8 +42,11 @@ pub async fn leases_are_released_at_a_reopening(dir: &Path, open: Open<'_>) {
     put(&store, Record::Notification(sample::notice(1, sample::at(1))), None)
         .await
         .must_succeed("a commit of a new record");
+    put(&store, Record::Crawl(sample::crawl(1, sample::at(1))), None)
+        .await
+        .must_succeed("a commit of a new record");
     let far = sample::at(u64::MAX);
-    for queue in [Queue::Jobs, Queue::Notifications] {
+    for queue in [Queue::Jobs, Queue::Notifications, Queue::Crawls] {
         let mut claim = sample::claim(queue, 10);
         claim.until = far;
         must_eq!(
@@ -65,7 +68,7 @@ pub async fn leases_are_released_at_a_reopening(dir: &Path, open: Open<'_>) {
         (JobState::Queued, 1, 1),
         "the state, the claims and the lost leases of a job that a closed process held"
     );
-    for queue in [Queue::Jobs, Queue::Notifications] {
+    for queue in [Queue::Jobs, Queue::Notifications, Queue::Crawls] {
         let due = store
             .due(queue, Timestamp::default())
             .await

@@ -7,11 +7,14 @@ use crate::core::batch::{
     BatchJobs, BatchKind, BatchRecord, Notification, NotificationKind, NotificationState, Tally,
 };
 use crate::core::claims::Priority;
+use crate::core::crawl::{
+    CrawlChunk, CrawlRecord, CrawlRules, CrawlUrl, OpenBatch, SitemapUse, StopReason, UnreadPage,
+};
 use crate::core::credits::Credits;
 use crate::core::extraction::{ExtractionRecord, ExtractionState, ModelUse};
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{
-    AccountId, BatchId, ExtractionId, JobId, NotificationId, SessionId, WorkerId,
+    AccountId, BatchId, CrawlId, ExtractionId, JobId, NotificationId, SessionId, WorkerId,
 };
 use crate::core::job::{Attempt, BodyRef, Finding, Job, JobState, Lease, Outcome};
 use crate::core::ladder::SiteProfile;
@@ -65,6 +68,7 @@ pub fn job(number: u64, ready_at: Timestamp) -> Job {
         request: Arc::new(request),
         priority: Priority::Normal,
         trace: None,
+        crawl: None,
         state: JobState::Queued,
         claims: 0,
         lost: 0,
@@ -95,6 +99,7 @@ pub fn batch(number: u64, expires_at: Option<Timestamp>) -> BatchRecord {
         webhook: None,
         idempotency_key: None,
         retry_of: None,
+        crawl: None,
         event: NotificationId::new(at(number), 0, number),
         entries: 0,
         created_at: at(number),
@@ -245,6 +250,8 @@ pub fn every_kind() -> Vec<Record> {
         Record::Worker(worker(7, at(90))),
         Record::Extraction(extraction("a", 7, at(90))),
         Record::Session(session("a", 3)),
+        Record::Crawl(whole_crawl()),
+        Record::CrawlChunk(crawl_chunk(1, 1)),
     ]
 }
 
@@ -296,6 +303,56 @@ pub fn session(owner: &str, number: u64) -> SealedSession {
 pub fn grant(owner: &str, key: &str) -> GrantRecord {
     let account = AccountId::new(owner).expect("a name");
     GrantRecord::new(account, key.to_owned(), Credits(5_000_000), at(7))
+}
+
+/// Returns a crawl that has something to do from `ready_at` on.
+pub fn crawl(number: u64, ready_at: Timestamp) -> CrawlRecord {
+    let request = Item::get("https://example.com/").check(&Limits::default());
+    let template = Arc::new(request.expect("a plain item passes"));
+    let event = NotificationId::new(at(number), 0, number);
+    let mut crawl =
+        CrawlRecord::new(crawl_id(number), event, template, CrawlRules::default(), at(number));
+    crawl.ready_at = Some(ready_at);
+    crawl
+}
+
+/// The id of crawl `number`.
+pub fn crawl_id(number: u64) -> CrawlId {
+    CrawlId::new(at(number), 0, number)
+}
+
+/// Chunk `chunk` of crawl `number`, with two URLs.
+pub fn crawl_chunk(number: u64, chunk: u32) -> CrawlChunk {
+    let url = |name: &str| CrawlUrl { url: format!("https://example.com/{name}"), depth: 1 };
+    CrawlChunk::new(crawl_id(number), chunk, vec![url("a"), url("b")])
+}
+
+/// A crawl with every field filled.
+fn whole_crawl() -> CrawlRecord {
+    let mut crawl = crawl(1, at(5));
+    crawl.rules.include = vec!["/a/*".to_owned()];
+    crawl.rules.exclude = vec!["*.pdf".to_owned()];
+    crawl.rules.sitemap = SitemapUse::Only;
+    crawl.rules.sitemap_path = Some("/map.xml".to_owned());
+    crawl.rules.max_credits = Some(Credits(900));
+    crawl.rules.max_concurrency = Some(4);
+    crawl.label = Some("first key".to_owned());
+    crawl.webhook = Some("https://example.com/hook".to_owned());
+    crawl.is_seeded = true;
+    crawl.admitted = 3;
+    crawl.chunks = 2;
+    crawl.submitted = 1;
+    crawl.tally = Tally { total: 2, succeeded: 1, failed: 0 };
+    crawl.held = Credits(10);
+    crawl.charged = Credits(4);
+    crawl.open = vec![OpenBatch { batch: batch_id(1), left: 1 }];
+    let body = BodyRef("somewhere".to_owned());
+    crawl.unread = vec![UnreadPage { job: job_id(1), depth: 1, body }];
+    crawl.stop = Some(StopReason::Canceled);
+    crawl.warnings = vec!["a warning".to_owned()];
+    crawl.claims = 2;
+    crawl.lease = Some(Lease { worker: WorkerId(9), until: at(90) });
+    crawl
 }
 
 /// A claim of up to ten at `now`, whose lease runs for 100 ms.

@@ -188,6 +188,7 @@ pub async fn a_claim_takes_only_from_its_slots(open: OpenHandle) {
         notice.url = Some(host);
         records.extend([Record::Job(job), Record::Notification(notice)]);
         records.push(Record::Batch(sample::batch(number, Some(sample::at(1)))));
+        records.push(Record::Crawl(sample::crawl(number, sample::at(1))));
     }
     for record in &records {
         put(&store, record.clone(), None).await.must_succeed("a commit of a new record");
@@ -271,6 +272,7 @@ pub async fn a_wake_up_crosses_handles(open: OpenHandle) {
         Queue::Jobs => Record::Job(sample::job(number, at)),
         Queue::Notifications => Record::Notification(sample::notice(number, at)),
         Queue::Expiry => Record::Batch(sample::batch(number, Some(at.after(LEASE)))),
+        Queue::Crawls => Record::Crawl(sample::crawl(number, at)),
     };
 
     for queue in Queue::ALL {

@@ -129,6 +129,7 @@ fn place(queue: Queue) -> usize {
         Queue::Jobs => 0,
         Queue::Notifications => 1,
         Queue::Expiry => 2,
+        Queue::Crawls => 3,
     }
 }
 

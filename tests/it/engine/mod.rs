@@ -4,6 +4,7 @@ mod batches;
 mod cancel;
 mod changes;
 mod clock;
+mod crawl;
 mod escalation;
 mod expiry;
 mod extractions;

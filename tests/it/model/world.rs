@@ -311,7 +311,9 @@ impl Identity<'_> {
             | Record::Extraction(_)
             | Record::BatchJobs(_)
             | Record::Worker(_)
-            | Record::Session(_) => {}
+            | Record::Session(_)
+            | Record::Crawl(_)
+            | Record::CrawlChunk(_) => {}
         }
     }
 }

@@ -21,6 +21,7 @@ use rungs::core::batch::{
     BatchKind, BatchRecord, DeliveryAttempt, Notification, NotificationKind, NotificationState,
     Tally,
 };
+use rungs::core::crawl::CrawlPage;
 use rungs::core::credits::Credits;
 use rungs::core::extraction::ExtractionRecord;
 use rungs::core::failure::{ErrorCode, JobError};
@@ -317,6 +318,20 @@ fn running_extraction() -> ExtractionRecord {
     ExtractionRecord::new(id, account, Credits(2_500), at(BEGAN), at(ENDED))
 }
 
+fn whole_crawl() -> Record {
+    let all = sample::every_kind();
+    all.into_iter().find(|it| matches!(it, Record::Crawl(_))).expect("a crawl")
+}
+
+fn crawled_job() -> Job {
+    let page = CrawlPage { order: Some(3), ..CrawlPage::new(sample::crawl_id(1), 2) };
+    with(job(6, JobState::Queued), |made| made.crawl = Some(page))
+}
+
+fn crawled_batch() -> BatchRecord {
+    with(sample::batch(6, None), |made| made.crawl = Some(sample::crawl_id(1)))
+}
+
 /// Records of every kind, with every variant that they hold, by the names of their files.
 fn records() -> Vec<(&'static str, Record)> {
     let hold = Booking::Hold { amount: Credits(700) };
@@ -357,6 +372,10 @@ fn records() -> Vec<(&'static str, Record)> {
         ("worker-busy", Record::Worker(busy_worker())),
         ("worker-leaving", Record::Worker(leaving_worker())),
         ("worker", Record::Worker(sample::worker(u64::MAX - 7, at(1_764_000_006_000)))),
+        ("crawl", whole_crawl()),
+        ("crawl-chunk", Record::CrawlChunk(sample::crawl_chunk(1, 7))),
+        ("job-of-crawl", Record::Job(crawled_job())),
+        ("batch-of-crawl", Record::Batch(crawled_batch())),
     ]
 }
 
@@ -378,6 +397,10 @@ fn every_record_of_format_1_stays_readable() {
                 | "job-traced"
                 | "session"
                 | "notification-traced"
+                | "crawl"
+                | "crawl-chunk"
+                | "job-of-crawl"
+                | "batch-of-crawl"
         ) {
             continue;
         }

@@ -10,6 +10,7 @@ use rungs::core::batch::{
     BatchJobs, BatchKind, BatchRecord, DeliveryAttempt, Notification, NotificationKind,
     NotificationState, Tally,
 };
+use rungs::core::crawl::{CrawlRecord, OpenBatch};
 use rungs::core::credits::Credits;
 use rungs::core::failure::JobError;
 use rungs::core::id::{AccountId, BatchId, WorkerId};
@@ -20,6 +21,7 @@ use rungs::core::record::{AccountBatch, CacheEntry, IdempotencyRecord, Record};
 use rungs::core::request::{Action, ActionKind, Item, Limits, RenderJs};
 use rungs::core::session::SealedSession;
 use rungs::core::tier::Tier;
+use rungs::core::time::Timestamp;
 use rungs::core::usage::DailyUsage;
 use rungs::core::validators::Validators;
 use rungs::core::verdict::Verdict;
@@ -256,6 +258,20 @@ fn usage() -> impl Strategy<Value = DailyUsage> {
     )
 }
 
+fn crawl() -> impl Strategy<Value = CrawlRecord> {
+    let counts = (any::<u32>(), any::<u32>(), given::credits(), given::credits());
+    let moments = (prop::option::of(given::moment()), prop::option::of(given::moment()));
+    (any::<u64>(), counts, moments, prop::collection::vec(given::batch_id(), 0..3)).prop_map(
+        |(number, (admitted, left, held, charged), (ready_at, ended_at), open)| {
+            with(sample::crawl(number, Timestamp::default()), |made| {
+                (made.admitted, made.held, made.charged) = (admitted, held, charged);
+                made.open = open.into_iter().map(|batch| OpenBatch { batch, left }).collect();
+                (made.ready_at, made.ended_at, made.expires_at) = (ready_at, ended_at, ended_at);
+            })
+        },
+    )
+}
+
 fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
         account().prop_map(Record::Account),
@@ -284,6 +300,14 @@ fn record() -> impl Strategy<Value = Record> {
             |(account, number, sealed)| {
                 let session = sample::session(account.as_str(), number).session;
                 Record::Session(SealedSession::new(session, sealed))
+            }
+        ),
+        crawl().prop_map(Record::Crawl),
+        (any::<u64>(), any::<u32>(), prop::option::of(given::batch_id())).prop_map(
+            |(crawl, number, batch)| {
+                Record::CrawlChunk(with(sample::crawl_chunk(crawl, number), |made| {
+                    made.batch = batch;
+                }))
             }
         ),
     ]

@@ -4,6 +4,7 @@ mod artifacts;
 mod batches;
 mod bodies;
 mod connections;
+mod crawls;
 mod crowds;
 mod deliveries;
 mod described;

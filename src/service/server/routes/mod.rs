@@ -3,6 +3,7 @@
 pub(super) mod account;
 pub(super) mod artifacts;
 pub(super) mod batch;
+pub(super) mod crawl;
 pub(super) mod deliveries;
 pub(super) mod description;
 pub(super) mod events;

@@ -74,7 +74,7 @@ pub(super) async fn submit(
 
 /// Returns the trace that the request belongs to. A malformed header does not refuse a request: W3C Trace Context requires
 /// ignoring it.
-fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
+pub(super) fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
     let mut parents = headers.get_all("traceparent").iter();
     let parent = parents.next().filter(|_| parents.next().is_none())?;
     let context: TraceContext = parent.to_str().ok()?.parse().ok()?;

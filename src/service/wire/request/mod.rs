@@ -2,6 +2,7 @@
 
 mod advanced;
 mod batch;
+mod crawl;
 mod fields;
 mod grant;
 mod item;
@@ -11,12 +12,14 @@ mod scrape;
 mod session;
 
 pub use batch::{WireBatch, WireValidationError, read_batch};
+pub use crawl::{WireCrawl, WireMap, read_crawl, read_map};
 pub use grant::{WireGrant, read_grant};
 pub use item::{read_item, read_item_with_defaults};
 pub use retry::{WireRetry, read_retry};
 pub use scrape::{WireScrape, read_scrape};
 
 pub(super) use batch::read_batch_with;
+pub(super) use crawl::{read_crawl_with, read_map_with};
 pub(super) use fields::{Lookup, Lookups};
 pub(super) use grant::read_grant_with;
 pub(super) use item::read_item_with;

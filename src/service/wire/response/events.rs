@@ -9,7 +9,7 @@ use crate::service::wire::response::batch::{batch_summary, item_without_result};
 use crate::service::wire::response::scrape::evidence;
 
 /// Returns the lines of an event in a stream, without its id.
-fn lines(name: &str, data: &Value) -> String {
+pub(super) fn lines(name: &str, data: &Value) -> String {
     format!("event: {name}\ndata: {data}\n\n")
 }
 

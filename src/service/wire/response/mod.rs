@@ -2,6 +2,7 @@
 
 mod account;
 mod batch;
+mod crawl;
 mod deliveries;
 mod estimate;
 mod events;
@@ -17,6 +18,11 @@ pub use scrape::{result_line, result_line_job, scrape_object};
 pub(crate) use account::{Balance, account, balance, billing_usage, granted, usage};
 pub(crate) use batch::{
     around_items, batch_accepted, batch_cancelled, batches, health, item, item_without_result,
+};
+pub use crawl::site_map;
+pub(crate) use crawl::{
+    around_pages, crawl_accepted, crawl_cancelled, crawl_lines, crawl_summary, page_ended_lines,
+    page_result,
 };
 pub(crate) use deliveries::{deliveries, delivery};
 pub(crate) use estimate::{batch_estimate, estimate};

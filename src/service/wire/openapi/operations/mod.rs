@@ -1,5 +1,6 @@
 //! The operations of the API, one file per group of resources.
 
+mod crawls;
 mod money;
 mod pages;
 mod service;
@@ -45,7 +46,8 @@ impl Operation {
 
 /// Returns all operations.
 pub(super) fn all() -> impl Iterator<Item = &'static Operation> {
-    [pages::OPERATIONS, sessions::OPERATIONS, money::OPERATIONS, service::OPERATIONS]
+    let crawls = &crawls::OPERATIONS;
+    [pages::OPERATIONS, crawls, sessions::OPERATIONS, money::OPERATIONS, service::OPERATIONS]
         .into_iter()
         .flatten()
 }

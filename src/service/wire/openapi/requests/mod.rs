@@ -17,6 +17,7 @@ macro_rules! words {
 }
 
 mod advanced;
+mod crawl;
 mod item;
 mod parameters;
 mod session;
@@ -33,6 +34,8 @@ pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
         ("BatchRequest", batch(limits)),
         ("Item", described(item.clone(), "One page with its options.")),
         ("RetryRequest", retry()),
+        ("CrawlRequest", crawl::crawl(item.clone())),
+        ("MapRequest", crawl::map()),
         ("ScrapeRequest", scrape(item)),
         ("Tier", described(tier(), "A tier: its number or its name.")),
         ("CostControls", item::cost_controls()),

@@ -19,6 +19,11 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
     limit["default"] = json!(20);
     json!({
         "batch": parameter(("path", "id"), text(), BATCH, "Id of the batch, from the response to its submission."),
+        "crawl": parameter(("path", "id"), text(), JOB, "Id of the crawl, from the response to its submission."),
+        "pages": parameter(
+            ("query", "include_results"), unaddressed.clone(), true,
+            "`true` lists the pages with their results.",
+        ),
         "account": parameter(("path", "account"), text(), "acme", "Name of the account."),
         "job": parameter(("path", "id"), text(), JOB, "Id of the job, from the response to its submission."),
         "delivery": parameter(

@@ -11,6 +11,7 @@ use crate::service::wire::openapi::schema::{
 mod account;
 mod attempt;
 mod batch;
+mod crawl;
 mod deliveries;
 mod estimate;
 mod job;
@@ -42,6 +43,12 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("BatchListed", batch::listed()),
         ("BatchItem", batch::item()),
         ("Event", batch::event()),
+        ("CrawlAccepted", with_warnings(crawl::accepted())),
+        ("CrawlStatus", crawl::status()),
+        ("CrawlResult", crawl::result()),
+        ("CrawlCancelled", crawl::cancelled()),
+        ("SiteMap", with_warnings(crawl::site_map())),
+        ("MappedUrl", crawl::mapped_url()),
         ("Page", with_warnings(page::page())),
         ("Artifact", page::artifact()),
         ("Billing", attempt::billing()),

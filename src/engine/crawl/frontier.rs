@@ -1,0 +1,195 @@
+//! The URLs that crawls have seen, and the selection of new ones.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::core::crawl::{CrawlRecord, CrawlUrl, UnreadPage};
+use crate::core::id::CrawlId;
+use crate::core::record::{Key, Record};
+use crate::core::url::PageUrl;
+use crate::engine::crawl::CHUNKS_AT_ONCE;
+use crate::engine::error::EngineError;
+use crate::engine::map::address::Address;
+use crate::engine::robots;
+use crate::engine::shared::Shared;
+
+/// The most crawls whose URLs are kept in memory.
+const MAX_CRAWLS: usize = 16;
+
+/// The beginning of a URL's SHA-256 digest. Two URLs of a crawl with the same one are practically impossible.
+type UrlDigest = [u8; 16];
+
+fn digest(url: &str) -> UrlDigest {
+    let whole: [u8; 32] = Sha256::digest(url).into();
+    let mut half = UrlDigest::default();
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+/// The URLs of one crawl that were read from its first `chunks` chunks. Chunks are never emptied, so what was read stays
+/// valid.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    chunks: u32,
+    urls: HashSet<UrlDigest>,
+}
+
+/// The URLs of the crawls that this process advances.
+#[derive(Debug, Default)]
+pub(super) struct SeenUrls(Mutex<HashMap<CrawlId, Seen>>);
+
+impl SeenUrls {
+    fn take(&self, crawl: CrawlId) -> Seen {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&crawl).unwrap_or_default()
+    }
+
+    fn put(&self, crawl: CrawlId, seen: Seen) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MAX_CRAWLS {
+            // They are read again when needed.
+            all.clear();
+        }
+        all.insert(crawl, seen);
+    }
+
+    /// Forgets a crawl that has ended.
+    pub(super) fn forget(&self, crawl: CrawlId) {
+        drop(self.take(crawl));
+    }
+}
+
+/// The links of a stored page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct StoredLinks {
+    links: Vec<String>,
+}
+
+/// Selects the URLs of a crawl.
+pub(super) struct Selector<'a> {
+    shared: &'a Shared,
+    crawl: &'a CrawlRecord,
+    start: String,
+    seen: Seen,
+    /// The rules of origins, `None` if they allow every page.
+    robots: HashMap<String, Option<Arc<crate::core::robots::Robots>>>,
+    patience: Duration,
+}
+
+impl<'a> Selector<'a> {
+    /// Returns the selector of a crawl, which has read the chunks that the record counts.
+    pub(super) async fn new(
+        shared: &'a Shared,
+        crawl: &'a CrawlRecord,
+        patience: Duration,
+    ) -> Result<Selector<'a>, EngineError> {
+        let mut seen = shared.scheduling.crawls.seen.take(crawl.id);
+        while seen.chunks < crawl.chunks {
+            let end = seen.chunks.saturating_add(CHUNKS_AT_ONCE).min(crawl.chunks);
+            let keys = (seen.chunks..end).map(|it| Key::CrawlChunk(crawl.id, it)).collect();
+            for found in shared.adapters.store.load(keys).await?.into_iter().flatten() {
+                if let Record::CrawlChunk(chunk) = found.record {
+                    seen.urls.extend(chunk.urls.iter().map(|it| digest(&it.url)));
+                }
+            }
+            seen.chunks = end;
+        }
+        let start = Address::parse(crawl.template.page().as_str());
+        let start = start.map(|it| it.host).unwrap_or_default();
+        Ok(Self { shared, crawl, start, seen, robots: HashMap::new(), patience })
+    }
+
+    /// Keeps what was read of the crawl's chunks for the next time.
+    pub(super) fn keep(self) {
+        // URLs that were selected and not committed must not count as seen, so only chunks are kept.
+        let Self { shared, crawl, seen, .. } = self;
+        shared.scheduling.crawls.seen.put(crawl.id, seen);
+    }
+
+    /// Returns `true` if the rules of the crawl allow a page, whatever robots.txt says.
+    pub(super) fn is_in_scope(&self, address: &Address) -> bool {
+        let rules = &self.crawl.rules;
+        rules.allow_host(&self.start, &address.host)
+            && rules.allow_path(&address.path)
+            && !address.is_asset()
+    }
+
+    /// Returns `true` if robots.txt allows a page, or if the crawl does not obey it.
+    pub(super) async fn is_allowed(&mut self, address: &Address) -> bool {
+        if !self.crawl.rules.respect_robots {
+            return true;
+        }
+        let Ok(page) = PageUrl::parse(&address.url) else { return false };
+        let origin = address.origin();
+        if !self.robots.contains_key(&origin) {
+            let Ok(found) = robots::rules(self.shared, &page, self.patience).await else {
+                return false;
+            };
+            self.robots.insert(origin.clone(), found.map(|it| it.robots));
+        }
+        let Some(Some(robots)) = self.robots.get(&origin) else { return true };
+        robots::allows(self.shared, robots, robots::crawl_agent(self.shared), &page)
+    }
+
+    /// Returns those of the addresses that are new, in scope and allowed, each once.
+    pub(super) async fn select(
+        &mut self,
+        addresses: impl IntoIterator<Item = (Address, u16)>,
+        new: &mut NewUrls,
+    ) {
+        for (address, depth) in addresses {
+            if new.urls.len() >= self.crawl.room() as usize {
+                return;
+            }
+            let digest = digest(&address.url);
+            if self.seen.urls.contains(&digest) || new.digests.contains(&digest) {
+                continue;
+            }
+            if !self.is_in_scope(&address) || !self.is_allowed(&address).await {
+                continue;
+            }
+            let item = crate::core::request::Item {
+                url: address.url.clone(),
+                ..self.crawl.template.item().clone()
+            };
+            if self.shared.checked(item, &self.crawl.account).is_ok() {
+                new.digests.insert(digest);
+                new.urls.push(CrawlUrl { url: address.url, depth });
+            }
+        }
+    }
+
+    /// Reads the links of a page.
+    pub(super) async fn links(
+        &self,
+        page: &UnreadPage,
+    ) -> Result<Vec<(Address, u16)>, EngineError> {
+        let Some(bytes) = self.shared.adapters.bodies.get(page.body.clone()).await? else {
+            return Ok(Vec::new());
+        };
+        let stored: StoredLinks = serde_json::from_slice(&bytes).unwrap_or_default();
+        let depth = page.depth.saturating_add(1);
+        let addresses = stored.links.iter().filter_map(|it| Address::parse(it));
+        Ok(addresses.map(|it| (it, depth)).collect())
+    }
+}
+
+impl NewUrls {
+    /// Adds the start page, which the patterns need not match.
+    pub(super) fn start(&mut self, address: &Address) {
+        self.digests.insert(digest(&address.url));
+        self.urls.push(CrawlUrl { url: address.url.clone(), depth: 0 });
+    }
+}
+
+/// URLs that were selected, each once.
+#[derive(Debug, Default)]
+pub(super) struct NewUrls {
+    pub(super) urls: Vec<CrawlUrl>,
+    digests: HashSet<UrlDigest>,
+}

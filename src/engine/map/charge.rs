@@ -1,0 +1,102 @@
+//! The price of a map, booked in one commit: a batch without jobs, whose ledger has the charge.
+
+use crate::core::batch::{BatchKind, BatchRecord, Tally};
+use crate::core::credits::Credits;
+use crate::core::id::{BatchId, NotificationId};
+use crate::core::ledger::{Booking, LedgerEntry};
+use crate::core::record::{Key, Record};
+use crate::core::time::Timestamp;
+use crate::core::usage::{Budget, UsageTotals};
+use crate::engine::budgets;
+use crate::engine::changes::{NotAccepted, account_of, usage_of};
+use crate::engine::error::SubmitError;
+use crate::engine::map::Map;
+use crate::engine::shared::Shared;
+use crate::engine::writer::{Change, Draft};
+
+/// Charges a map, and returns the id under which its ledger is found.
+pub(super) async fn charge(
+    shared: &Shared,
+    map: &Map,
+    site: String,
+) -> Result<BatchId, SubmitError> {
+    let now = shared.now();
+    let random = || shared.adapters.entropy.random_u64();
+    let batch = BatchRecord {
+        id: BatchId::new(now, 0, random()),
+        account: map.account.clone(),
+        inline_jobs: Vec::new(),
+        tally: Tally::default(),
+        estimate: Map::PRICE,
+        charged: Map::PRICE,
+        form: BatchKind::Batch,
+        label: map.label.clone(),
+        webhook: None,
+        idempotency_key: None,
+        retry_of: None,
+        crawl: None,
+        event: NotificationId::new(now, 0, random()),
+        entries: 2,
+        created_at: now,
+        ended_at: Some(now),
+        expires_at: Some(now.after(shared.config.settings.retention)),
+    };
+    let (unlimited, budget) = (shared.config.settings.unlimited_accounts, map.budget);
+    let id = batch.id;
+    let charge = ChargeMap { batch, site, unlimited, budget };
+    match shared.writer.apply(charge).await? {
+        Ok(()) => Ok(id),
+        Err(NotAccepted::Overdrawn(overdrawn)) => Err(overdrawn.into()),
+        Err(NotAccepted::OverBudget(over)) => Err(over.into()),
+        Err(NotAccepted::KeyReused(batch)) => Err(SubmitError::KeyReused { batch }),
+    }
+}
+
+/// Holds and settles the price of a map.
+#[derive(Debug)]
+struct ChargeMap {
+    batch: BatchRecord,
+    site: String,
+    /// `true` if accounts have no limit, so that holds never fail.
+    unlimited: bool,
+    budget: Option<Budget>,
+}
+
+impl ChargeMap {
+    fn entry(&self, number: u32, booking: Booking, at: Timestamp) -> Record {
+        let (account, batch) = (self.batch.account.clone(), self.batch.id);
+        Record::LedgerEntry(LedgerEntry { account, batch, number, job: None, booking, at })
+    }
+}
+
+impl Change for ChargeMap {
+    type Out = Result<(), NotAccepted>;
+
+    fn keys(&self) -> Vec<Key> {
+        let batch = &self.batch;
+        let mut keys = vec![Key::Account(batch.account.clone()), Key::Batch(batch.id)];
+        keys.extend((0..batch.entries).map(|it| Key::LedgerEntry(batch.id, it)));
+        keys.extend(budgets::days(&batch.account, self.budget, batch.created_at.day()));
+        keys
+    }
+
+    fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
+        let price = Map::PRICE;
+        let (label, today) = (self.batch.label.as_deref(), self.batch.created_at.day());
+        let mut account = account_of(draft, &self.batch.account, self.unlimited);
+        account.hold(price).map_err(NotAccepted::Overdrawn)?;
+        let more = UsageTotals { jobs: 0, held: price, spent: Credits::ZERO };
+        budgets::check(draft, &self.batch.account, label, self.budget, (more, today))
+            .map_err(NotAccepted::OverBudget)?;
+        account.settle(price, price);
+        let mut usage = usage_of(draft, &self.batch.account, today);
+        usage.submit(label, 0, price);
+        usage.settle(label, &self.site, price, price);
+        draft.put(Record::Account(account));
+        draft.put(Record::Usage(usage));
+        draft.put(Record::Batch(self.batch.clone()));
+        draft.put(self.entry(0, Booking::Hold { amount: price }, now));
+        draft.put(self.entry(1, Booking::Settle { charged: price, released: Credits::ZERO }, now));
+        Ok(())
+    }
+}

@@ -1,0 +1,285 @@
+//! Explores a site for a map: its sitemaps, then its pages, nearest first.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::core::crawl::{CrawlRules, SitemapUse};
+use crate::core::request::{Format, Item, Limits};
+use crate::core::robots::Robots;
+use crate::core::url::{PageUrl, without_userinfo};
+use crate::core::verdict::content_type;
+use crate::engine::map::address::Address;
+use crate::engine::map::sitemap::Search;
+use crate::engine::map::{DEADLINE, Map, MappedUrl, Metadata, SITEMAPS_DEADLINE, UrlSource};
+use crate::engine::map::{fetch, relevance};
+use crate::engine::robots;
+use crate::engine::shared::Shared;
+use crate::ports::extract::{Document, Extracted};
+
+/// Pages that are read at the same time.
+const PAGES_AT_ONCE: usize = 8;
+/// The largest page that is read.
+const MAX_PAGE_BYTES: u64 = 5 * 1024 * 1024;
+/// The most warnings.
+const MAX_WARNINGS: usize = 20;
+
+/// The result of an exploration.
+#[derive(Debug, Default)]
+pub(super) struct Explored {
+    pub(super) urls: Vec<MappedUrl>,
+    pub(super) sitemap_found: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+/// An exploration of one site.
+pub(super) struct Explorer {
+    shared: Arc<Shared>,
+    rules: CrawlRules,
+    searched: Option<Vec<String>>,
+    metadata: Metadata,
+    start: Address,
+    robots: HashMap<String, Option<Arc<Robots>>>,
+    deadline: Duration,
+    found: Vec<MappedUrl>,
+    /// The places in `found`, by URL.
+    places: HashMap<String, usize>,
+    /// Pages to read, by their places.
+    queue: VecDeque<usize>,
+    warnings: Vec<String>,
+}
+
+impl Explorer {
+    pub(super) fn new(shared: Arc<Shared>, map: &Map, start: Address, robots: Arc<Robots>) -> Self {
+        let robots = HashMap::from([(start.origin(), Some(robots))]);
+        Self {
+            deadline: shared.monotonic().saturating_add(DEADLINE),
+            shared,
+            rules: map.rules.clone(),
+            searched: map.search.as_deref().map(relevance::words),
+            metadata: map.metadata,
+            start,
+            robots,
+            found: Vec::new(),
+            places: HashMap::new(),
+            queue: VecDeque::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Returns the most URLs to look for. A search chooses from more.
+    fn wanted(&self) -> usize {
+        let most = if self.searched.is_some() { Map::MAX_PAGES } else { self.rules.max_pages };
+        most as usize
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_sub(self.shared.monotonic())
+    }
+
+    /// Explores the site within the time limit.
+    pub(super) async fn run(mut self) -> Explored {
+        let is_only = self.rules.sitemap == SitemapUse::Only;
+        if !is_only {
+            self.add(self.start.clone(), 0, UrlSource::Link, None).await;
+        }
+        let mut sitemap_found = false;
+        if self.rules.sitemap != SitemapUse::Skip {
+            sitemap_found = self.read_sitemaps().await;
+        }
+        if !is_only || self.metadata == Metadata::OfAll {
+            self.read_pages(is_only).await;
+        }
+        self.warnings.truncate(MAX_WARNINGS);
+        let warnings = std::mem::take(&mut self.warnings);
+        Explored { urls: self.chosen(), sitemap_found, warnings }
+    }
+
+    async fn read_sitemaps(&mut self) -> bool {
+        let robots = self.robots.get(&self.start.origin()).cloned().flatten().unwrap_or_default();
+        let found = {
+            let wants = |address: &Address| self.is_in_scope(address);
+            let search = Search {
+                start: &self.start,
+                robots: &robots,
+                path: self.rules.sitemap_path.as_deref(),
+                wants: &wants,
+                limit: self.wanted(),
+                deadline: SITEMAPS_DEADLINE,
+            };
+            search.run(&self.shared).await
+        };
+        self.warnings.extend(found.warnings);
+        for page in found.pages {
+            self.add(page.address, 1, UrlSource::Sitemap, page.last_modified).await;
+        }
+        found.found
+    }
+
+    fn is_in_scope(&self, address: &Address) -> bool {
+        let is_start = address.url == self.start.url;
+        self.rules.allow_host(&self.start.host, &address.host)
+            && (is_start || self.rules.allow_path(&address.path))
+            && !address.is_asset()
+    }
+
+    async fn is_allowed(&mut self, address: &Address) -> bool {
+        if !self.rules.respect_robots {
+            return true;
+        }
+        let Ok(page) = PageUrl::parse(&address.url) else { return false };
+        let origin = address.origin();
+        if !self.robots.contains_key(&origin) {
+            let left = self.time_left();
+            let found = robots::rules(&self.shared, &page, left).await.ok().flatten();
+            self.robots.insert(origin.clone(), found.map(|it| it.robots));
+        }
+        let Some(Some(robots)) = self.robots.get(&origin) else { return true };
+        robots::allows(&self.shared, robots, robots::crawl_agent(&self.shared), &page)
+    }
+
+    /// Adds a URL that is new, in scope and allowed.
+    async fn add(
+        &mut self,
+        address: Address,
+        depth: u16,
+        source: UrlSource,
+        last_modified: Option<String>,
+    ) {
+        if self.found.len() >= self.wanted() || depth > self.rules.max_depth.max(1) {
+            return;
+        }
+        if let Some(place) = self.places.get(&address.url) {
+            let known = &mut self.found[*place];
+            known.last_modified = known.last_modified.take().or(last_modified);
+            return;
+        }
+        if !self.is_in_scope(&address) || !self.is_allowed(&address).await {
+            return;
+        }
+        let place = self.found.len();
+        self.places.insert(address.url.clone(), place);
+        self.queue.push_back(place);
+        let (title, description, relevance) = (None, None, None);
+        let url = address.url;
+        self.found.push(MappedUrl {
+            url,
+            source,
+            depth,
+            title,
+            description,
+            last_modified,
+            relevance,
+        });
+    }
+
+    /// Reads pages in the order in which they were found, and adds their links.
+    async fn read_pages(&mut self, titles_only: bool) {
+        let mut running = JoinSet::new();
+        let mut read = 0;
+        let mut seen = HashSet::new();
+        loop {
+            while running.len() < PAGES_AT_ONCE
+                && read < Map::MAX_READ
+                && !self.time_left().is_zero()
+            {
+                let Some(place) = self.queue.pop_front() else { break };
+                if !self.is_worth_reading(place, titles_only) || !seen.insert(place) {
+                    continue;
+                }
+                read += 1;
+                let (shared, url) = (Arc::clone(&self.shared), self.found[place].url.clone());
+                let left = self.time_left();
+                running.spawn(async move { (place, read_page(shared, url, left).await) });
+            }
+            let Some(ended) = running.join_next().await else { return };
+            let Ok((place, page)) = ended else { continue };
+            let page = match page {
+                Ok(page) => page,
+                Err(reason) => {
+                    let url = without_userinfo(&self.found[place].url);
+                    self.warnings.push(format!("page {url} was not read: {reason}"));
+                    continue;
+                }
+            };
+            let known = &mut self.found[place];
+            (known.title, known.description) = (page.title, page.description);
+            let depth = known.depth.saturating_add(1);
+            if titles_only || depth > self.rules.max_depth {
+                continue;
+            }
+            for link in page.links {
+                if let Some(address) = Address::parse(&link) {
+                    self.add(address, depth, UrlSource::Link, None).await;
+                }
+            }
+        }
+    }
+
+    /// Returns `true` if the links of a page are followed, or if its title is wanted.
+    fn is_worth_reading(&self, place: usize, titles_only: bool) -> bool {
+        let follows = self.found[place].depth < self.rules.max_depth
+            && self.found.len() < self.wanted()
+            && !titles_only;
+        follows || self.metadata == Metadata::OfAll
+    }
+
+    /// Returns the URLs to list: all of them, or the most relevant.
+    fn chosen(self) -> Vec<MappedUrl> {
+        let limit = self.rules.max_pages as usize;
+        let mut urls = self.found;
+        if let Some(searched) = &self.searched {
+            for it in &mut urls {
+                let path = Address::parse(&it.url).map(|it| it.path).unwrap_or_default();
+                let (title, description) = (it.title.as_deref(), it.description.as_deref());
+                it.relevance = Some(relevance::score(searched, &path, title, description));
+            }
+            urls.retain(|it| it.relevance.is_some_and(|score| score > 0.0));
+            urls.sort_by(|a, b| {
+                b.relevance.unwrap_or_default().total_cmp(&a.relevance.unwrap_or_default())
+            });
+        }
+        urls.truncate(limit);
+        urls
+    }
+}
+
+/// Fetches a page and extracts its links and its title.
+async fn read_page(
+    shared: Arc<Shared>,
+    url: String,
+    deadline: Duration,
+) -> Result<Extracted, String> {
+    let address = Address::parse(&url).ok_or("it is not the URL of a page")?;
+    let response = fetch::get(&shared, &address, MAX_PAGE_BYTES, deadline).await;
+    let response = response.map_err(|error| error.to_string())?;
+    if response.status >= 300 {
+        return Err(format!("status {}", response.status));
+    }
+    let item = Item::get(url).formats([Format::Text]);
+    let options = item.check(&Limits::default()).map_err(|error| error.to_string())?;
+    let extractor = Arc::clone(&shared.adapters.extractor);
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let extract = move || {
+        let content_type = content_type(&response.headers);
+        let url = match response.final_url.as_str() {
+            "" => options.page().as_str(),
+            url => url,
+        };
+        let document = Document::new(&response.body, url, &options);
+        extractor.extract(document.with_content_type(content_type.as_deref()).with_links())
+    };
+    let work = Box::new(move || {
+        // The receiver is gone if the map was dropped meanwhile.
+        drop(sender.send(catch_unwind(AssertUnwindSafe(extract))));
+    });
+    let _permit = shared.scheduling.extraction_permits.acquire().await;
+    shared.adapters.blocking_pool.run(work).await;
+    match receiver.await {
+        Ok(Ok(extracted)) => extracted.map_err(|error| error.to_string()),
+        _ => Err("the extractor panicked".to_owned()),
+    }
+}

@@ -1,0 +1,308 @@
+//! Maps: the URLs of a site, from its sitemaps and its links.
+//!
+//! A map reads robots.txt, the sitemaps and some pages within one call. It makes no jobs and keeps no pages; its price is
+//! booked when it succeeds.
+
+pub(super) mod address;
+mod charge;
+mod explore;
+pub(super) mod fetch;
+mod relevance;
+pub(super) mod sitemap;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::crawl::{CrawlRules, SitemapUse, check_patterns};
+use crate::core::credits::Credits;
+use crate::core::id::{AccountId, BatchId};
+use crate::core::ledger::Account;
+use crate::core::record::{Key, Record};
+use crate::core::request::{Item, ValidationError};
+use crate::core::robots::Robots;
+use crate::core::usage::Budget;
+use crate::engine::Engine;
+use crate::engine::error::{EngineError, SubmitError};
+use crate::engine::map::address::Address;
+use crate::engine::map::explore::Explorer;
+use crate::engine::robots;
+use crate::engine::shared::Shared;
+
+/// The time limit of a map.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// The part of it that sitemaps may take.
+const SITEMAPS_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A map to make: the start page and the rules.
+///
+/// ```
+/// use rungs::prelude::*;
+///
+/// let map = Map::of("https://example.com/").max_pages(1_000).search("pricing");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Map {
+    url: String,
+    rules: CrawlRules,
+    search: Option<String>,
+    metadata: Metadata,
+    account: AccountId,
+    label: Option<String>,
+    budget: Option<Budget>,
+}
+
+/// The pages of a map that are read for their titles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Metadata {
+    /// Those whose links are followed.
+    OfReadPages,
+    /// As many as a map may read.
+    OfAll,
+}
+
+impl Map {
+    /// The price of a map.
+    pub const PRICE: Credits = Credits(1_000);
+    /// The most URLs of a map.
+    pub const MAX_PAGES: u32 = 50_000;
+    /// The greatest depth of a map.
+    pub const MAX_DEPTH: u16 = 10;
+    /// The longest search, in characters.
+    pub const MAX_SEARCH_CHARS: usize = 500;
+    /// The most pages that a map reads for their links and titles.
+    pub const MAX_READ: usize = 100;
+
+    /// Returns a map of the site of this page.
+    pub fn of(url: impl Into<String>) -> Self {
+        let rules = CrawlRules { max_pages: 500, ..CrawlRules::default() };
+        Self {
+            url: url.into(),
+            rules,
+            search: None,
+            metadata: Metadata::OfReadPages,
+            account: AccountId::default(),
+            label: None,
+            budget: None,
+        }
+    }
+
+    /// Sets the most URLs, 1 to 50,000. Defaults to 500.
+    pub fn max_pages(mut self, pages: u32) -> Self {
+        self.rules.max_pages = pages;
+        self
+    }
+
+    /// Sets the most links from the start page to a URL, 0 to 10. Defaults to 3.
+    pub fn max_depth(mut self, depth: u16) -> Self {
+        self.rules.max_depth = depth;
+        self
+    }
+
+    /// Lists only URLs whose path matches one of these globs.
+    pub fn include<S: Into<String>>(mut self, patterns: impl IntoIterator<Item = S>) -> Self {
+        self.rules.include = patterns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Lists no URL whose path matches one of these globs.
+    pub fn exclude<S: Into<String>>(mut self, patterns: impl IntoIterator<Item = S>) -> Self {
+        self.rules.exclude = patterns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Lists only URLs that have something to do with these words, the most relevant first.
+    pub fn search(mut self, words: impl Into<String>) -> Self {
+        self.search = Some(words.into());
+        self
+    }
+
+    /// Sets the use of the site's sitemaps. Defaults to [`SitemapUse::Include`].
+    pub fn sitemap(mut self, sitemap: SitemapUse) -> Self {
+        self.rules.sitemap = sitemap;
+        self
+    }
+
+    /// Lists hosts below that of the start page, too.
+    pub fn include_subdomains(mut self) -> Self {
+        self.rules.include_subdomains = true;
+        self
+    }
+
+    /// Lists URLs that robots.txt disallows.
+    pub fn ignore_robots(mut self) -> Self {
+        self.rules.respect_robots = false;
+        self
+    }
+
+    /// Reads pages for their titles and descriptions, up to [`Map::MAX_READ`].
+    pub fn include_metadata(mut self) -> Self {
+        self.metadata = Metadata::OfAll;
+        self
+    }
+
+    /// Sets all rules. Those of budgets and of concurrency do not apply to maps.
+    pub fn rules(mut self, rules: CrawlRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Sets the account that is charged. Defaults to the account `default`.
+    pub fn account(mut self, account: AccountId) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Sets the label under which usage and budgets are counted within the account.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Sets the budget of the label, or of the account.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    fn check(&self) -> Result<(), ValidationError> {
+        if self.rules.max_pages > Self::MAX_PAGES {
+            let (given, most) = (self.rules.max_pages, Self::MAX_PAGES);
+            let reason = format!("is {given}: use a number from 1 to {most}");
+            return Err(ValidationError::new("max_pages", reason));
+        }
+        if self.rules.max_depth > Self::MAX_DEPTH {
+            let (given, most) = (self.rules.max_depth, Self::MAX_DEPTH);
+            let reason = format!("is {given}: use a number from 0 to {most}");
+            return Err(ValidationError::new("max_depth", reason));
+        }
+        if self.search.as_ref().is_some_and(|it| it.chars().count() > Self::MAX_SEARCH_CHARS) {
+            let reason = format!("is too long: use at most {} characters", Self::MAX_SEARCH_CHARS);
+            return Err(ValidationError::new("search", reason));
+        }
+        check_patterns("include_patterns", &self.rules.include)?;
+        self.rules.check()
+    }
+}
+
+impl<T: Into<String>> From<T> for Map {
+    fn from(url: T) -> Self {
+        Self::of(url)
+    }
+}
+
+/// The place where a URL was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UrlSource {
+    /// A sitemap.
+    Sitemap,
+    /// A link, or the start page itself.
+    Link,
+}
+
+impl UrlSource {
+    /// Returns the source as the REST API spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sitemap => "sitemap",
+            Self::Link => "link",
+        }
+    }
+}
+
+/// A URL of a site.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MappedUrl {
+    /// The canonical URL.
+    pub url: String,
+    /// The place where it was found first.
+    pub source: UrlSource,
+    /// The number of links from the start page; 1 for a URL of a sitemap.
+    pub depth: u16,
+    /// The title, if the page was read.
+    pub title: Option<String>,
+    /// The page's description of itself, if the page was read.
+    pub description: Option<String>,
+    /// The date of the last change, as the sitemap writes it.
+    pub last_modified: Option<String>,
+    /// The relevance for the search, from 0 to 1; `None` without a search.
+    pub relevance: Option<f64>,
+}
+
+/// The URLs of a site.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SiteMap {
+    /// The id of the ledger entry that charged the map ([`Engine::ledger`]).
+    pub id: BatchId,
+    /// The URLs, each once: the start page first, or the most relevant first.
+    pub urls: Vec<MappedUrl>,
+    /// `true` if the site has a sitemap that was read.
+    pub sitemap_found: bool,
+    /// `true` if the site has a robots.txt.
+    pub robots_exists: bool,
+    /// The paths that its robots.txt disallows.
+    pub disallowed_paths: Vec<String>,
+    /// The credits charged.
+    pub charged: Credits,
+    /// Warnings: sitemaps and pages that could not be read.
+    pub warnings: Vec<String>,
+}
+
+impl Engine {
+    /// Lists the URLs of a site: from its sitemaps, and from the links of its pages.
+    ///
+    /// The engine reads robots.txt, the sitemaps and up to [`Map::MAX_READ`] pages on tier 1, paced like every other request,
+    /// within a minute. What cannot be read is left out, with a warning.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Option`] names the invalid option. [`SubmitError::Overdrawn`] or [`SubmitError::OverBudget`] if
+    /// [`Map::PRICE`] is not covered. A map that fails costs nothing.
+    pub async fn map(&self, map: impl Into<Map>) -> Result<SiteMap, SubmitError> {
+        let (shared, map) = (&self.shared, map.into());
+        if shared.lifecycle.stopping.is_cancelled() {
+            return Err(EngineError::Stopped.into());
+        }
+        map.check().map_err(SubmitError::Option)?;
+        let item = Item::get(map.url.clone());
+        let request = shared.checked(item, &map.account).map_err(SubmitError::Option)?;
+        let start = Address::parse(request.page().as_str()).ok_or_else(|| {
+            SubmitError::Option(ValidationError::new("url", "is not the URL of a page"))
+        })?;
+        check_credits(shared, &map).await?;
+        shared.set_clock_once().await?;
+        let found = robots::rules(shared, request.page(), DEADLINE).await.ok().flatten();
+        let robots_exists = found.as_ref().is_some_and(|it| it.exists);
+        let robots = found.map_or_else(|| Arc::new(Robots::everything()), |it| it.robots);
+        let explorer = Explorer::new(Arc::clone(shared), &map, start, Arc::clone(&robots));
+        let explored = tokio::select! {
+            biased;
+            explored = explorer.run() => explored,
+            () = shared.lifecycle.stopping.cancelled() => return Err(EngineError::Stopped.into()),
+        };
+        let id = charge::charge(shared, &map, request.page().site()).await?;
+        Ok(SiteMap {
+            id,
+            urls: explored.urls,
+            sitemap_found: explored.sitemap_found,
+            robots_exists,
+            disallowed_paths: robots.disallowed(robots::crawl_agent(shared)),
+            charged: Map::PRICE,
+            warnings: explored.warnings,
+        })
+    }
+}
+
+/// Refuses a map that its account cannot pay, before anything is fetched.
+async fn check_credits(shared: &Shared, map: &Map) -> Result<(), SubmitError> {
+    if shared.config.settings.unlimited_accounts {
+        return Ok(());
+    }
+    let mut account = match shared.load(Key::Account(map.account.clone())).await? {
+        Some(Record::Account(account)) => account.with_limit(),
+        _ => Account::limited(map.account.clone()),
+    };
+    Ok(account.hold(Map::PRICE)?)
+}

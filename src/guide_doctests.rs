@@ -16,6 +16,8 @@ pages! {
     Extraction = "../docs/extraction.md",
     Documents = "../docs/documents.md",
     Fetchers = "../docs/fetchers.md",
+    Sessions = "../docs/sessions.md",
+    SignedRequests = "../docs/signed-requests.md",
     Stores = "../docs/stores.md",
     Objects = "../docs/objects.md",
     PostgreSql = "../docs/postgres.md",

@@ -78,7 +78,7 @@ impl Ladder {
         let used = Duration::ZERO;
         let (known, session) = (None, None);
         let last_resort = true;
-        Self { shared, job, reach, proven, last_resort, known, trail, scratch, session, used }
+        Self { shared, job, scratch, session, reach, proven, last_resort, known, trail, used }
     }
 
     /// Runs the job until it ends or has to wait, and returns the step to commit.

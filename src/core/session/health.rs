@@ -170,7 +170,9 @@ mod tests {
         use SessionOutcome::{Accepted, Refused, Unrelated};
         let after = |outcomes: &[SessionOutcome]| {
             let mut session = session();
-            outcomes.iter().for_each(|it| session.count(*it, at(2)));
+            for outcome in outcomes {
+                session.count(*outcome, at(2));
+            }
             session.status
         };
 

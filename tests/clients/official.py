@@ -118,6 +118,38 @@ def money():
     assert usage["subscription_tier"] and usage["billing_period_start"] < usage["billing_period_end"]
 
 
+def extractions():
+    page = "<title>Lamp</title><h1>Brass lamp</h1><p>It costs 49.50 EUR and is made of brass.</p>"
+    found = client.extract(page, extraction_schema={"price": "number"}, extraction_profile="product")
+    assert found["extract_id"] and found["filtered_content"] == {"price": 49.5}, found
+    assert set(found["formats"]) == {"json"} and found["credits_used"] == 2500, found
+    again = client.extract(page, extraction_schema={"price": "number"}, extraction_profile="product", cache="only")
+    assert again["cache_hit"] and again["credits_used"] == 0, again
+    notes = client.extract("# Loaf", content_type="markdown", formats=["markdown", "text"], evidence=False)
+    assert notes["formats"]["markdown"] == "# Loaf", notes
+    refused(404, lambda: client.extract("<p>other</p>", cache="only"))
+    refused(422, lambda: client.extract("x", extraction_profile="faq", extraction_template="faq"))
+    price = client.estimate_extraction_cost(600_000, has_extraction_prompt=True)
+    assert price["estimated_cost_microcents"] == 6000 and price["breakdown"]["extraction_prompt"] == 1000, price
+    usage = client.get_extraction_usage(page_size=2, date_from="2020-01-01")
+    assert usage["total"] == 3 and usage["has_more"] and len(usage["items"]) == 2, usage
+    assert client.get_extraction_usage_summary(days=1)["total_cost_microcents"] == 5000
+    assert client.list_beta_features() == {"features": [], "total": 0}
+    assert client.list_my_beta_features() == {"features": []}
+    refused(404, lambda: client.enable_beta_feature("search-api"))
+
+
+def absent():
+    once = AlterLabSync("sk_live_0123456789abcdef", base_url=base, max_retries=0)
+    for call in (
+        lambda: once.search("bread"),
+        lambda: once.list_extraction_templates(),
+        lambda: once.list_llm_keys(),
+    ):
+        error = refused(501, call)
+        assert ": " in error.detail, error
+
+
 def mistakes():
     refused(422, lambda: client.batch_scrape([]))
     refused(422, lambda: client.batch_scrape([{"url": f"{site}/a"}] * 101))
@@ -135,6 +167,6 @@ def mistakes():
     refused(401, stranger.get_usage)
 
 
-for part in (batches, scrapes, crawls, maps, sessions, money, mistakes):
+for part in (batches, scrapes, crawls, maps, sessions, money, extractions, absent, mistakes):
     part()
     print(part.__name__)

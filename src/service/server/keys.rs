@@ -259,6 +259,12 @@ impl Keys {
         self.anonymous.is_none()
     }
 
+    /// Returns the budget of an account's key with this name, `None` if there is no such key.
+    pub(super) fn budget_of(&self, account: &AccountId, name: &str) -> Option<Option<Budget>> {
+        let mut keys = self.keys.iter().chain(&self.anonymous);
+        keys.find(|it| it.name == name && it.account == *account).map(|it| it.budget)
+    }
+
     /// Finds the key that a request presents.
     ///
     /// Its duration reveals nothing about the keys: it compares every hash, each to its end.

@@ -37,6 +37,9 @@ pub enum AllowedHosts {
 pub struct ServiceOptions {
     /// Maximum size of a request body in bytes. Defaults to 1 MiB.
     pub max_body_bytes: u64,
+    /// Maximum size of the body of `POST /extract` in bytes, which contains a whole document. Defaults to 6 MiB. A smaller
+    /// value than `max_body_bytes` has no effect.
+    pub max_document_body_bytes: u64,
     /// Time within which a request body must arrive. Defaults to 30 seconds.
     pub body_timeout: Duration,
     /// Time within which a client must read the next chunk of a streamed response. Defaults to 30 seconds.
@@ -59,6 +62,7 @@ impl Default for ServiceOptions {
     fn default() -> Self {
         Self {
             max_body_bytes: 1_048_576,
+            max_document_body_bytes: 6 * 1_048_576,
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             scrape_wait: Duration::from_mins(1),
@@ -75,6 +79,13 @@ impl ServiceOptions {
     #[must_use]
     pub fn with_max_body_bytes(mut self, bytes: u64) -> Self {
         self.max_body_bytes = bytes;
+        self
+    }
+
+    /// Sets the maximum size of the body of `POST /extract` in bytes.
+    #[must_use]
+    pub fn with_max_document_body_bytes(mut self, bytes: u64) -> Self {
+        self.max_document_body_bytes = bytes;
         self
     }
 

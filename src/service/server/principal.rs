@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 
 use crate::core::id::AccountId;
 use crate::core::time::Timestamp;
-use crate::engine::{Batch, Crawl, Map};
+use crate::engine::{Batch, Crawl, Extraction, Map};
 use crate::service::server::client_family::ClientFamily;
 use crate::service::server::key_limits::Permit;
 use crate::service::server::keys::KeyState;
@@ -53,6 +53,15 @@ impl Principal {
         match self.key.budget {
             Some(budget) => map.budget(budget),
             None => map,
+        }
+    }
+
+    /// Attributes an extraction to the key, as [`Principal::attribute`] does for a batch.
+    pub(super) fn attribute_extraction(&self, extraction: Extraction) -> Extraction {
+        let extraction = extraction.account(self.key.account.clone()).label(self.key.name.clone());
+        match self.key.budget {
+            Some(budget) => extraction.budget(budget),
+            None => extraction,
         }
     }
 

@@ -24,7 +24,17 @@ pub(super) async fn json(
     body: Body,
     options: &ServiceOptions,
 ) -> Result<Value, Problem> {
-    parsed(&received(headers, body, options).await?)
+    json_within(headers, body, options, options.max_body_bytes).await
+}
+
+/// Reads a request's body as [`json`] does, with another limit of its size.
+pub(super) async fn json_within(
+    headers: &HeaderMap,
+    body: Body,
+    options: &ServiceOptions,
+    max_bytes: u64,
+) -> Result<Value, Problem> {
+    parsed(&received(headers, body, options, max_bytes).await?)
 }
 
 /// Reads a request's body as [`json`] does. An empty body is an empty object.
@@ -33,7 +43,7 @@ pub(super) async fn optional_json(
     body: Body,
     options: &ServiceOptions,
 ) -> Result<Value, Problem> {
-    let bytes = received(headers, body, options).await?;
+    let bytes = received(headers, body, options, options.max_body_bytes).await?;
     if bytes.trim_ascii().is_empty() { Ok(Value::Object(Map::new())) } else { parsed(&bytes) }
 }
 
@@ -48,13 +58,14 @@ async fn received(
     headers: &HeaderMap,
     body: Body,
     options: &ServiceOptions,
+    max_bytes: u64,
 ) -> Result<Vec<u8>, Problem> {
     let is_gzip = is_gzip(headers)?;
-    let reading = read(body, options.max_body_bytes);
+    let reading = read(body, max_bytes);
     let timed_out = |_| Err(wire::body_timeout(options.body_timeout));
     let bytes =
         tokio::time::timeout(options.body_timeout, reading).await.unwrap_or_else(timed_out)?;
-    if is_gzip { decompressed(&bytes, options.max_body_bytes).await } else { Ok(bytes) }
+    if is_gzip { decompressed(&bytes, max_bytes).await } else { Ok(bytes) }
 }
 
 /// Returns `true` if the body is compressed.

@@ -10,8 +10,7 @@ use crate::service::server::middleware::{
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
-    account, artifacts, batch, crawl, deliveries, description, events, grants, health,
-    key_directory, metrics, scrape, sessions,
+    absent, account, artifacts, batch, crawl, deliveries, description, events, extract, grants, health, key_directory, limits, metrics, scrape, sessions,
 };
 use crate::service::server::state::Service;
 
@@ -51,7 +50,7 @@ impl Service {
     /// Returns the routes of the API and those of operators, each behind its own keys.
     fn versioned(&self) -> Router<Self> {
         let admin = from_fn_with_state(self.clone(), authenticate_admin);
-        self.authenticated(api()).merge(accounts().route_layer(admin))
+        self.authenticated(api().merge(absent::routes())).merge(accounts().route_layer(admin))
     }
 
     /// Requires an API key for these routes, if the service has any.
@@ -71,6 +70,12 @@ fn api() -> Router<Service> {
         ("/batch/{id}/retry", post(batch::retry)),
         ("/batch/{id}/ledger", get(account::ledger)),
         ("/batches", get(account::batches)),
+        ("/account/limits", get(limits::of_account)),
+        ("/api-keys/{id}/limits", get(limits::of_key)),
+        ("/beta-features", get(limits::features)),
+        ("/beta-features/my", get(limits::own_features)),
+        ("/beta-features/{slug}/enable", post(limits::unknown_feature)),
+        ("/beta-features/{slug}/disable", post(limits::unknown_feature)),
         ("/usage", get(account::usage)),
         ("/billing/balance", get(account::billing_balance)),
         ("/billing/usage", get(account::billing_usage)),
@@ -90,6 +95,10 @@ fn api() -> Router<Service> {
         ("/sessions/{id}", get(sessions::get).patch(sessions::update).delete(sessions::remove)),
         ("/sessions/{id}/validate", post(sessions::validate)),
         ("/sessions/{id}/refresh", post(sessions::refresh)),
+        ("/extract", post(extract::extract)),
+        ("/extract/estimate", get(extract::estimate)),
+        ("/extract/usage", get(extract::usage)),
+        ("/extract/usage/summary", get(extract::usage_summary)),
         ("/jobs/{id}", get(scrape::job)),
         ("/jobs/{id}/artifacts/{name}", get(artifacts::artifact)),
     ])

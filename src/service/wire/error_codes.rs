@@ -111,6 +111,16 @@ const REQUEST_CODES: [CodeInfo; 27] = [
         "Use the results: every page is there.",
     ),
     info(
+        "NOT_CACHED",
+        "The cache has no result for the document, and the request has `cache: only`.",
+        "Use `cache: auto`, which reads the document.",
+    ),
+    info(
+        "EXTRACTION_RUNNING",
+        "An extraction with the same `Idempotency-Key` is still running.",
+        "Retry after `retry_after` seconds.",
+    ),
+    info(
         "ACCOUNT_NOT_FOUND",
         "No credits were ever granted to the account, and no batch was submitted for it.",
         "Check the name of the account, or grant it credits.",

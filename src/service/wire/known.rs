@@ -13,8 +13,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value, json};
 
 use crate::service::wire::request::{
-    Lookup, Lookups, read_batch_with, read_crawl_with, read_grant_with, read_item_with,
-    read_map_with, read_retry_with, read_scrape_with,
+    Lookup, Lookups, read_batch_with, read_crawl_with, read_extract_with, read_grant_with, read_item_with, read_map_with, read_retry_with, read_scrape_with,
 };
 #[cfg(feature = "server")]
 use crate::service::wire::request::{read_session_refresh_with, read_session_with};
@@ -111,6 +110,11 @@ static SESSION_REFRESH: LazyLock<KnownFields> = LazyLock::new(|| {
         let _ = read_session_refresh_with(value, Some(lookups));
     })
 });
+static EXTRACT: LazyLock<KnownFields> = LazyLock::new(|| {
+    recorded(|value, lookups| {
+        let _ = read_extract_with(value, Some(lookups));
+    })
+});
 static RETRY: LazyLock<KnownFields> = LazyLock::new(|| {
     recorded(|value, lookups| {
         let _ = read_retry_with(value, Some(lookups));
@@ -164,6 +168,11 @@ impl KnownFields {
     #[cfg(feature = "server")]
     pub(crate) fn session_refresh() -> &'static Self {
         &SESSION_REFRESH
+    })
+});
+    /// Returns the fields of the body of `POST /extract`.
+    pub fn extract() -> &'static Self {
+        &EXTRACT
     }
 
     /// Returns the fields of the body of `POST /accounts/{account}/grants`.

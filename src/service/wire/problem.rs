@@ -11,7 +11,8 @@ use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
-use crate::engine::{EngineError, SessionError, SubmitError};
+use crate::engine::{EngineError, ExtractionError, SessionError, SubmitError};
+use crate::ports::extract::ExtractError;
 use crate::ports::session::SessionStoreError;
 use crate::service::KeyScope;
 use crate::service::wire::request::{ItemList, WireValidationError, json_path};
@@ -334,6 +335,34 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
             ..Problem::new(402, "INSUFFICIENT_CREDITS", error.to_string())
         },
         SubmitError::Engine(error) => engine_error(&error),
+    }
+}
+
+/// Converts the refusal or the failure of an extraction.
+pub(crate) fn extraction_refused(error: ExtractionError, now: Timestamp) -> Problem {
+    let message = error.to_string();
+    match error {
+        ExtractionError::Invalid(error) => Problem::of_field(&error),
+        ExtractionError::TooExpensive { .. } => Problem::new(402, "COST_LIMIT_EXCEEDED", message),
+        ExtractionError::Overdrawn(it) => {
+            submission_refused(SubmitError::Overdrawn(it), ItemList::None, now)
+        }
+        ExtractionError::OverBudget(it) => {
+            submission_refused(SubmitError::OverBudget(it), ItemList::None, now)
+        }
+        ExtractionError::BadKey => Problem::of_parameter("Idempotency-Key", &message),
+        ExtractionError::KeyReused => Problem::new(409, "IDEMPOTENCY_KEY_REUSED", message),
+        ExtractionError::InProgress => {
+            Problem::new(409, "EXTRACTION_RUNNING", message).after(RETRY_SECS)
+        }
+        ExtractionError::NotCached => Problem::new(404, "NOT_CACHED", message),
+        ExtractionError::Failed(error) => match error {
+            ExtractError::Empty => Problem::new(422, "EMPTY_CONTENT", message),
+            ExtractError::Unsupported(_) => unsupported_body(&message),
+            ExtractError::Abandoned => shutting_down(),
+            _ => Problem::new(422, "EXTRACTION_FAILED", message),
+        },
+        ExtractionError::Engine(error) => engine_error(&error),
     }
 }
 

@@ -41,7 +41,10 @@ pub(crate) fn check(method: &str, path: &str, answer: &Answer) {
     let status = answer.status.to_string();
     let (Some(operation), true) = (operation, answer.status != 405) else {
         // An undescribed path does not exist, or not with this method.
-        assert!(matches!(answer.status, 400 | 401 | 404 | 405 | 429), "{about} is not described");
+        assert!(
+            matches!(answer.status, 400 | 401 | 404 | 405 | 429 | 501),
+            "{about} is not described"
+        );
         if method != "HEAD" {
             valid("Problem", answer, &about);
         }

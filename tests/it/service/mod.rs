@@ -9,6 +9,7 @@ mod crowds;
 mod deliveries;
 mod described;
 mod events;
+mod extract;
 mod grants;
 mod http;
 mod keys;

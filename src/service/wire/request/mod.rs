@@ -1,8 +1,9 @@
-//! Requests: items, batches, retries, scrapes.
+//! Requests: items, batches, retries, scrapes, extractions.
 
 mod advanced;
 mod batch;
 mod crawl;
+mod extract;
 mod fields;
 mod grant;
 mod item;
@@ -13,6 +14,7 @@ mod session;
 
 pub use batch::{WireBatch, WireValidationError, read_batch};
 pub use crawl::{WireCrawl, WireMap, read_crawl, read_map};
+pub use extract::{WireExtract, read_extract};
 pub use grant::{WireGrant, read_grant};
 pub use item::{read_item, read_item_with_defaults};
 pub use retry::{WireRetry, read_retry};
@@ -20,6 +22,7 @@ pub use scrape::{WireScrape, read_scrape};
 
 pub(super) use batch::read_batch_with;
 pub(super) use crawl::{read_crawl_with, read_map_with};
+pub(super) use extract::read_extract_with;
 pub(super) use fields::{Lookup, Lookups};
 pub(super) use grant::read_grant_with;
 pub(super) use item::read_item_with;

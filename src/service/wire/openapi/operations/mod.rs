@@ -1,6 +1,7 @@
 //! The operations of the API, one file per group of resources.
 
 mod crawls;
+mod extract;
 mod money;
 mod pages;
 mod service;
@@ -46,8 +47,14 @@ impl Operation {
 
 /// Returns all operations.
 pub(super) fn all() -> impl Iterator<Item = &'static Operation> {
-    let crawls = &crawls::OPERATIONS;
-    [pages::OPERATIONS, crawls, sessions::OPERATIONS, money::OPERATIONS, service::OPERATIONS]
+    [
+        pages::OPERATIONS,
+        &crawls::OPERATIONS,
+        extract::OPERATIONS,
+        sessions::OPERATIONS,
+        money::OPERATIONS,
+        service::OPERATIONS,
+    ]
         .into_iter()
         .flatten()
 }

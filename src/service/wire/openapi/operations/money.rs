@@ -46,4 +46,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "Grant credits to an account, with a key for administration",
         )
     },
+    Operation {
+        responses: &[("200", "SpendLimits")],
+        ..Operation::get(
+            "/api/v1/account/limits",
+            "getAccountLimits",
+            "Get what the account may spend",
+        )
+    },
+    Operation {
+        parameters: &["key"],
+        responses: &[("200", "SpendLimits")],
+        errors: &["404"],
+        ..Operation::get(
+            "/api/v1/api-keys/{id}/limits",
+            "getKeyLimits",
+            "Get what an API key of the account may spend",
+        )
+    },
 ];

@@ -24,4 +24,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         errors: &["403", "404"],
         ..Operation::get("/metrics", "getMetrics", "Get metrics for Prometheus")
     },
+    Operation {
+        responses: &[("200", "Features")],
+        ..Operation::get(
+            "/api/v1/beta-features",
+            "listFeatures",
+            "List beta features: there are none",
+        )
+    },
+    Operation {
+        responses: &[("200", "OwnFeatures")],
+        ..Operation::get(
+            "/api/v1/beta-features/my",
+            "listOwnFeatures",
+            "List the beta features that are turned on: there are none",
+        )
+    },
 ];

@@ -18,6 +18,7 @@ macro_rules! words {
 
 mod advanced;
 mod crawl;
+mod extract;
 mod item;
 mod parameters;
 mod session;
@@ -32,6 +33,7 @@ pub(super) fn schemas(limits: &Limits) -> Map<String, Value> {
     let item = item::item(limits);
     let schemas = [
         ("BatchRequest", batch(limits)),
+        ("ExtractRequest", extract::extract(limits, &item)),
         ("Item", described(item.clone(), "One page with its options.")),
         ("RetryRequest", retry()),
         ("CrawlRequest", crawl::crawl(item.clone())),

@@ -15,6 +15,9 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
     unaddressed["default"] = json!(false);
     let mut results = flag();
     results["default"] = json!(true);
+    let prompted = defaulted(flag(), false);
+    let page = defaulted(within(1, 10_000), 1);
+    let page_size = defaulted(within(1, 200), 50);
     let mut limit = within(1, 100);
     limit["default"] = json!(20);
     json!({
@@ -69,11 +72,51 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
             "Trace of the submission, by W3C Trace Context, with `tracestate` if there is one. Its jobs and its \
              notification belong to it. A malformed header is ignored.",
         ),
+        "key": parameter(("path", "id"), text(), "ci", "Name of an API key of the account."),
+        "chars": required(parameter(
+            ("query", "content_length"), within(1, 5_000_000), 12_000,
+            "Length of the document in characters.",
+        )),
+        "prompted": parameter(
+            ("query", "has_extraction_prompt"), prompted, true,
+            "`true` if a language model is to answer an `extraction_prompt`.",
+        ),
+        "page": parameter(("query", "page"), page, 2, "Number of the page of the list, from 1."),
+        "pageSize": parameter(
+            ("query", "page_size"), page_size, 100, "Largest number of entries in the response.",
+        ),
+        "from": parameter(
+            ("query", "date_from"), text(), "2026-11-01",
+            "First day, or first time in UTC, of the entries.",
+        ),
+        "to": parameter(
+            ("query", "date_to"), text(), "2026-11-30T12:00:00Z",
+            "Last day, or last time in UTC, of the entries.",
+        ),
+        "hours": parameter(
+            ("query", "hours"), within(1, 8_760), 24,
+            "Hours up to now. Defaults to everything that is stored. Excludes `days`.",
+        ),
+        "days": parameter(
+            ("query", "days"), within(1, 365), 7,
+            "Days up to now. Defaults to everything that is stored. Excludes `hours`.",
+        ),
         "last": parameter(
             ("header", "Last-Event-ID"), text(), "0001",
             "Id of the last event that was received. The stream resumes after it.",
         ),
     })
+}
+
+fn defaulted(mut schema: Value, default: impl Into<Value>) -> Value {
+    schema["default"] = default.into();
+    schema
+}
+
+/// Marks a query parameter that may not be absent.
+fn required(mut parameter: Value) -> Value {
+    parameter["required"] = json!(true);
+    parameter
 }
 
 fn parameter(

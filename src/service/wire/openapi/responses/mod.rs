@@ -14,7 +14,9 @@ mod batch;
 mod crawl;
 mod deliveries;
 mod estimate;
+mod extract;
 mod job;
+mod limits;
 mod page;
 mod problem;
 mod session;
@@ -57,6 +59,14 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("Job", job::job()),
         ("Estimate", with_warnings(estimate::estimate())),
         ("BatchEstimate", with_warnings(estimate::batch_estimate())),
+        ("Extracted", with_warnings(extract::extracted())),
+        ("ExtractEstimate", extract::estimate()),
+        ("ExtractUsage", extract::usage()),
+        ("ExtractUsageItem", extract::usage_item()),
+        ("ExtractUsageSummary", extract::summary()),
+        ("SpendLimits", limits::limits()),
+        ("Features", limits::features()),
+        ("OwnFeatures", limits::own_features()),
         ("Ledger", account::ledger()),
         ("LedgerEntry", account::ledger_entry()),
         ("Deliveries", paged("deliveries", "Delivery", deliveries::LIST)),

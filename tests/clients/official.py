@@ -140,7 +140,7 @@ def extractions():
 
 
 def absent():
-    once = AlterLabSync("sk_live_0123456789abcdef", base_url=base, max_retries=0)
+    once = AlterLabSync("sk_live_0123456789abcdef", base_url=base, max_retries=1)
     for call in (
         lambda: once.search("bread"),
         lambda: once.list_extraction_templates(),

@@ -18,15 +18,15 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::Response;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
+use hyper::server::conn::http1::{self, UpgradeableConnection};
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::engine::SystemClock;
 use crate::ports::clock::Clock;
@@ -44,6 +44,9 @@ const SCARCE_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_PLACE_WAIT: Duration = Duration::from_secs(1);
 /// Longest time for a request's head on connections that are reserved for health checks.
 const RESERVED_HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The socket of a client.
+type ClientStream = TokioIo<Pin<Box<TimeoutWriter<TcpStream>>>>;
 
 /// Limits and timeouts of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +145,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let places = Places::new(limits.max_connections, limits.max_connections_per_address);
-    let graceful = GracefulShutdown::new();
+    let connections = TaskTracker::new();
     while let Some((stream, address)) = accept(&listener, &stop).await {
         let Some(place) = places.take(address.ip()).map(Arc::new) else { continue };
         // Without it, Nagle's algorithm delays small responses.
@@ -155,21 +158,42 @@ pub async fn serve(
         let server = server(&limits, place.kind(), places.are_scarce());
         let service = Answering { router: TowerToHyperService::new(router.clone()), place };
         let connection = server.serve_connection(TokioIo::new(Box::pin(stream)), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            tokio::select! {
-                ended = connection => if let Err(error) = ended {
-                    tracing::debug!(%error, "connection ended early");
-                },
-                () = closed.cancelled() => tracing::debug!("connection closed to make room"),
-            }
-        });
+        connections.spawn(answer(connection.with_upgrades(), closed, stop.clone()));
     }
     drop(listener);
-    if timeout(limits.shutdown_grace, graceful.shutdown()).await.is_err() {
+    connections.close();
+    if timeout(limits.shutdown_grace, connections.wait()).await.is_err() {
         tracing::warn!(
             "the grace period ended before all requests had finished: raise `shutdown_grace`"
         );
+    }
+}
+
+/// Answers the requests of one connection until it ends, has to close, or has none in hand after `stop`.
+async fn answer(
+    connection: UpgradeableConnection<ClientStream, Answering>,
+    closed: CancellationToken,
+    stop: CancellationToken,
+) {
+    let mut connection = std::pin::pin!(connection);
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "connection ended early");
+                }
+                return;
+            }
+            () = closed.cancelled() => {
+                tracing::debug!("connection closed to make room");
+                return;
+            }
+            () = stop.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
     }
 }
 
@@ -230,6 +254,10 @@ impl Service<Request<Incoming>> for Answering {
                 return Ok(too_many_connections());
             }
             let active = place.begin_request();
+            let active = Arc::new(active);
+            let mut request = request;
+            // A connection that becomes a WebSocket keeps its place for as long as the socket is open.
+            request.extensions_mut().insert(OpenConnection(Arc::clone(&active)));
             let (head, body) = router.call(request).await?.into_parts();
             Ok(Response::from_parts(head, Body::new(AnsweringBody { body, _active: active })))
         })
@@ -253,10 +281,16 @@ fn too_many_connections() -> Response {
     response
 }
 
+/// The place of a connection, for what outlives the response.
+#[derive(Clone, Debug)]
+pub(super) struct OpenConnection(
+    #[allow(dead_code, reason = "dropping it frees the place")] Arc<ActiveRequest>,
+);
+
 /// A response's body. The request counts until it is dropped.
 struct AnsweringBody {
     body: Body,
-    _active: ActiveRequest,
+    _active: Arc<ActiveRequest>,
 }
 
 impl HttpBody for AnsweringBody {

@@ -97,6 +97,11 @@ impl KeyLimits {
         if self.count(weight, now) { Ok(permit) } else { Err(Refusal::Rate) }
     }
 
+    /// Counts a message on an open connection as a request that reads.
+    pub(super) fn count_message(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.count(1, now) { Ok(()) } else { Err(Refusal::Rate) }
+    }
+
     /// Lets an event stream begin, unless the key has this many.
     pub(super) fn enter_stream(&self, limit: u32) -> Result<Permit, Refusal> {
         acquire(&self.streams, limit).ok_or(Refusal::Concurrency)

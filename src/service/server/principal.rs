@@ -77,6 +77,17 @@ impl Principal {
         })
     }
 
+    /// Counts a message on a connection of the key against its requests per minute.
+    pub(super) fn count_message(&self, now: Timestamp) -> Result<(), Problem> {
+        self.key.limits.count_message(now).map_err(|refusal| {
+            let retry_after = refusal.retry_after(now);
+            let seconds = retry_after.as_secs();
+            let message =
+                format!("too many requests per minute for this API key: retry after {seconds} s");
+            wire::rate_limited(message, retry_after)
+        })
+    }
+
     /// The account whose batches the request may see and whose credits it spends.
     pub(super) fn account(&self) -> &AccountId {
         &self.key.account

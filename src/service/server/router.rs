@@ -10,7 +10,7 @@ use crate::service::server::middleware::{
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
-    absent, account, artifacts, batch, crawl, deliveries, description, events, extract, grants, health, key_directory, limits, metrics, scrape, sessions,
+    absent, account, artifacts, batch, crawl, deliveries, description, events, extract, grants, health, key_directory, limits, metrics, scrape, sessions, sockets,
 };
 use crate::service::server::state::Service;
 
@@ -50,7 +50,9 @@ impl Service {
     /// Returns the routes of the API and those of operators, each behind its own keys.
     fn versioned(&self) -> Router<Self> {
         let admin = from_fn_with_state(self.clone(), authenticate_admin);
-        self.authenticated(api().merge(absent::routes())).merge(accounts().route_layer(admin))
+        self.authenticated(api().merge(absent::routes()))
+            .merge(accounts().route_layer(admin))
+            .merge(sockets())
     }
 
     /// Requires an API key for these routes, if the service has any.
@@ -102,6 +104,11 @@ fn api() -> Router<Service> {
         ("/jobs/{id}", get(scrape::job)),
         ("/jobs/{id}/artifacts/{name}", get(artifacts::artifact)),
     ])
+}
+
+/// Routes of WebSockets, which find the API key themselves: a browser cannot send headers with a handshake.
+fn sockets() -> Router<Service> {
+    both_slash_forms([("/ws/jobs", get(sockets::connect))])
 }
 
 /// Routes of operators.

@@ -21,6 +21,8 @@ mod problem;
 #[cfg(feature = "server")]
 mod response;
 #[cfg(feature = "server")]
+mod socket;
+#[cfg(feature = "server")]
 mod warnings;
 
 pub use crate::wire::WebhookBody;
@@ -40,4 +42,6 @@ pub use {
     },
 };
 #[cfg(feature = "server")]
-pub(crate) use {openapi::openapi_html, problem::*, request::ItemList, response::*, warnings::*};
+pub(crate) use {
+    openapi::openapi_html, problem::*, request::ItemList, response::*, socket::*, warnings::*,
+};

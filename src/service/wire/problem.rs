@@ -343,7 +343,9 @@ pub(crate) fn extraction_refused(error: ExtractionError, now: Timestamp) -> Prob
     let message = error.to_string();
     match error {
         ExtractionError::Invalid(error) => Problem::of_field(&error),
-        ExtractionError::TooExpensive { .. } => Problem::new(402, "COST_LIMIT_EXCEEDED", message),
+        ExtractionError::TooExpensive { .. } => {
+            Problem::new(402, ErrorCode::CostLimitExceeded.as_str(), message)
+        }
         ExtractionError::Overdrawn(it) => {
             submission_refused(SubmitError::Overdrawn(it), ItemList::None, now)
         }
@@ -357,10 +359,10 @@ pub(crate) fn extraction_refused(error: ExtractionError, now: Timestamp) -> Prob
         }
         ExtractionError::NotCached => Problem::new(404, "NOT_CACHED", message),
         ExtractionError::Failed(error) => match error {
-            ExtractError::Empty => Problem::new(422, "EMPTY_CONTENT", message),
+            ExtractError::Empty => Problem::new(422, ErrorCode::EmptyContent.as_str(), message),
             ExtractError::Unsupported(_) => unsupported_body(&message),
             ExtractError::Abandoned => shutting_down(),
-            _ => Problem::new(422, "EXTRACTION_FAILED", message),
+            _ => Problem::new(422, ErrorCode::ExtractionFailed.as_str(), message),
         },
         ExtractionError::Engine(error) => engine_error(&error),
     }

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::http::Answer;
 use super::world::{Plan, World, engine};
 
-const PAGE: &str = "<title>Lamp</title><article><h1>Brass lamp</h1><p>It costs 49.50 EUR and is made of \
+const PAGE: &str = "<title>Lamp</title><script type='application/ld+json'>{\"@type\": \"Product\", \
+    \"name\": \"Brass lamp\", \"offers\": {\"price\": \"49.50\", \"priceCurrency\": \"EUR\"}}</script><article><h1>Brass lamp</h1><p>It costs 49.50 EUR and is made of \
     brass, which is <a href='/care'>easy to care for</a>.</p></article>";
 
 fn extract(world: &World, body: &Value) -> Answer {

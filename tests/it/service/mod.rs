@@ -34,6 +34,7 @@ mod sessions;
 #[cfg(feature = "cli")]
 mod settings;
 #[cfg(feature = "cli")]
+mod sockets;
 mod traces;
 mod warnings;
 #[cfg(feature = "cli")]

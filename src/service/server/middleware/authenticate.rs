@@ -78,8 +78,20 @@ async fn pass(service: &Service, scope: KeyScope, mut request: Request, next: Ne
     response
 }
 
+/// Lets a request in whose key was found already, as [`pass`] does for a route behind the authentication.
+pub(in crate::service::server) fn admit(
+    service: &Service,
+    key: &Arc<KeyState>,
+    headers: &HeaderMap,
+) -> Result<Principal, Problem> {
+    let (concurrent, now) = (service.settings().max_concurrent_per_key, service.engine().now());
+    let permit = enter(key, &Method::GET, concurrent, now)?;
+    let family = service.settings().client_family.unwrap_or_else(|| ClientFamily::of(headers));
+    Ok(Principal::new(Arc::clone(key), family, permit))
+}
+
 /// Returns the API key that the request presents.
-fn presented_key(headers: &HeaderMap) -> Option<&str> {
+pub(in crate::service::server) fn presented_key(headers: &HeaderMap) -> Option<&str> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok();
     let bearer = || {
         let (scheme, key) = text(AUTHORIZATION)?.split_once(' ')?;

@@ -20,7 +20,10 @@ use crate::service::wire::{self, Problem};
 
 /// Refuses a request that a browser made for another site's page, one that a form of such a page could make, and one
 /// with a host name that is not allowed.
-pub(super) fn check(request: &Request, hosts: AllowedHosts) -> Result<(), Problem> {
+pub(in crate::service::server) fn check(
+    request: &Request,
+    hosts: AllowedHosts,
+) -> Result<(), Problem> {
     let headers = request.headers();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let named = named_hosts(request);

@@ -9,7 +9,7 @@ use crate::service::wire;
 
 /// A feature of the API that rungs does not have.
 struct Feature {
-    /// What is missing, and what to use instead.
+    /// A sentence that names what is missing and what to use instead.
     reason: &'static str,
     /// Paths, each with its methods.
     paths: &'static [(&'static str, &'static [Method])],

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::core::batch::BatchStatus;
-use crate::core::id::BatchId;
+use crate::core::id::{BatchId, JobId};
 use crate::core::job::Job;
 use crate::engine::{BatchHandle, ProgressEvent};
 use crate::service::server::principal::Principal;
@@ -29,17 +29,17 @@ const END: &str = ".end";
 
 /// The jobs whose end was sent: one bit each, by their index in the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct SentJobs {
+pub(super) struct SentJobs {
     bits: Vec<u8>,
 }
 
 impl SentJobs {
-    fn none(jobs: usize) -> Self {
+    pub(super) fn none(jobs: usize) -> Self {
         Self { bits: vec![0; jobs.div_ceil(8)] }
     }
 
     /// Parses an event's id; `None` if it does not belong to a batch of this many jobs.
-    fn parse(id: &str, jobs: usize) -> Option<Self> {
+    pub(super) fn parse(id: &str, jobs: usize) -> Option<Self> {
         let hex = id.strip_suffix(END).unwrap_or(id);
         let bytes = hex.as_bytes().chunks(2).map(|pair| {
             let digits = std::str::from_utf8(pair)
@@ -96,25 +96,71 @@ pub(in crate::service::server) async fn events(
     tokio::spawn(async move {
         // The stream counts as a running request of the API key for as long as it lasts.
         let _permits = (permit, principal);
-        let batch = handle.id();
-        let mut stream = EventStream { service, writer, sent, batch };
-        let _ = stream.run(handle).await;
+        if writer.write(format!("retry: {RETRY_MS}\n\n")).await.is_ok() {
+            let mut stream = EventStream::new(service, writer, sent);
+            let _ = stream.run(handle).await;
+        }
     });
     Ok(response)
 }
 
-/// The event stream of one client.
-struct EventStream {
-    service: Service,
-    writer: ChunkWriter,
-    sent: SentJobs,
-    batch: BatchId,
+/// A receiver of a batch's events.
+pub(super) trait EventSink: Send + Sync {
+    /// Sends the lines of an event. `job` is its job; `None` for the end of the batch. A client may miss an event without
+    /// an id.
+    fn send(
+        &self,
+        job: Option<JobId>,
+        id: Option<&str>,
+        lines: &str,
+    ) -> impl Future<Output = Result<(), Disconnected>> + Send;
+
+    /// Shows that the connection is alive.
+    fn heartbeat(&self) -> impl Future<Output = Result<(), Disconnected>> + Send;
+
+    /// Waits until the client is gone.
+    fn closed(&self) -> impl Future<Output = ()> + Send;
 }
 
-impl EventStream {
-    async fn run(&mut self, mut handle: BatchHandle) -> Result<(), Disconnected> {
-        self.writer.write(format!("retry: {RETRY_MS}\n\n")).await?;
-        if self.catch_up().await? {
+impl EventSink for ChunkWriter {
+    async fn send(
+        &self,
+        _job: Option<JobId>,
+        id: Option<&str>,
+        lines: &str,
+    ) -> Result<(), Disconnected> {
+        let text = match id {
+            Some(id) => ["id: ", id, "\n", lines].concat(),
+            None => lines.to_owned(),
+        };
+        self.write(text).await
+    }
+
+    async fn heartbeat(&self) -> Result<(), Disconnected> {
+        self.write(": heartbeat\n\n".to_owned()).await
+    }
+
+    async fn closed(&self) {
+        ChunkWriter::closed(self).await;
+    }
+}
+
+/// The event stream of one client.
+pub(super) struct EventStream<S> {
+    service: Service,
+    sink: S,
+    sent: SentJobs,
+}
+
+impl<S: EventSink> EventStream<S> {
+    pub(super) fn new(service: Service, sink: S, sent: SentJobs) -> Self {
+        Self { service, sink, sent }
+    }
+
+    /// Sends every event until the batch ends, the client is gone, or the service shuts down.
+    pub(super) async fn run(&mut self, mut handle: BatchHandle) -> Result<(), Disconnected> {
+        let batch = handle.id();
+        if self.catch_up(batch).await? {
             return Ok(());
         }
         let shutdown = self.service.shutdown().clone();
@@ -122,33 +168,37 @@ impl EventStream {
             let event = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
-                () = self.writer.closed() => return Err(Disconnected),
+                () = self.sink.closed() => return Err(Disconnected),
                 event = handle.next_shared_event() => event,
                 () = tokio::time::sleep(HEARTBEAT) => {
-                    self.writer.write(": heartbeat\n\n".to_owned()).await?;
+                    self.sink.heartbeat().await?;
                     continue;
                 }
             };
             let event = match event {
                 Ok(Some(event)) => event,
-                Ok(None) => return self.catch_up().await.map(drop),
+                Ok(None) => return self.catch_up(batch).await.map(drop),
                 // The client reconnects for the rest.
                 Err(_) => return Ok(()),
             };
             // All listeners of the batch send the same lines behind the id.
             let lines = || event.serialized(|it| wire::event_lines(it).unwrap_or_default());
             match event.event() {
-                ProgressEvent::BatchEnded { .. } => return self.catch_up().await.map(drop),
+                ProgressEvent::BatchEnded { .. } => return self.catch_up(batch).await.map(drop),
                 ProgressEvent::JobEnded { job } => self.job_ended(job, lines).await?,
-                _ => self.send(None, lines()).await?,
+                ProgressEvent::JobStarted { job }
+                | ProgressEvent::JobRescheduled { job }
+                | ProgressEvent::Attempted { job, .. } => {
+                    self.sink.send(Some(*job), None, lines()).await?;
+                }
             }
         }
     }
 
     /// Sends every end that the client has not received, in order. Returns `true` if the batch has ended.
-    async fn catch_up(&mut self) -> Result<bool, Disconnected> {
+    async fn catch_up(&mut self, batch: BatchId) -> Result<bool, Disconnected> {
         // If the store fails, the stream ends and the client reconnects for the rest.
-        let progress = self.service.engine().batch_with_jobs(self.batch).await;
+        let progress = self.service.engine().batch_with_jobs(batch).await;
         let Ok((batch, mut jobs)) = progress else { return Ok(true) };
         jobs.retain(|it| it.state.is_ended());
         jobs.sort_by_key(|it| (it.ended_at, it.index));
@@ -159,30 +209,21 @@ impl EventStream {
             return Ok(false);
         }
         let id = format!("{}{END}", self.sent.event_id());
-        self.send(Some(&id), &wire::batch_completed_lines(&batch)).await?;
+        self.sink.send(None, Some(&id), &wire::batch_completed_lines(&batch)).await?;
         Ok(true)
     }
 
     /// Sends the end of a job, unless it was sent before. `lines` returns those of the event.
-    async fn job_ended<L: AsRef<str>>(
+    async fn job_ended<L: AsRef<str> + Send>(
         &mut self,
         job: &Job,
-        lines: impl FnOnce() -> L,
+        lines: impl FnOnce() -> L + Send,
     ) -> Result<(), Disconnected> {
         if !self.sent.insert(job) {
             return Ok(());
         }
         let id = self.sent.event_id();
-        self.send(Some(&id), lines().as_ref()).await
-    }
-
-    /// Sends the lines of an event. A client may miss one without an id.
-    async fn send(&self, id: Option<&str>, lines: &str) -> Result<(), Disconnected> {
-        let text = match id {
-            Some(id) => ["id: ", id, "\n", lines].concat(),
-            None => lines.to_owned(),
-        };
-        self.writer.write(text).await
+        self.sink.send(Some(job.id), Some(&id), lines().as_ref()).await
     }
 }
 

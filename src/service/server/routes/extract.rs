@@ -86,7 +86,7 @@ pub(in crate::service::server) async fn usage(
 ) -> Result<Response, Problem> {
     let query = query.as_deref();
     let page = query::number(query, "page", 1..=MAX_COUNTED, 1)?;
-    let page_size = query::number(query, "page_size", 1..=200, 50)?;
+    let page_size = query::number(query, wire::PAGE_SIZE, 1..=200, 50)?;
     let (from, to) = (query::date(query, "date_from")?, query::date(query, "date_to")?);
     let within = |it: &ExtractionRecord| {
         let at = it.created_at.to_string();

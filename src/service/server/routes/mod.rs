@@ -17,4 +17,5 @@ mod lookup;
 pub(super) mod metrics;
 pub(super) mod scrape;
 pub(super) mod sessions;
+pub(super) mod sockets;
 mod submission;

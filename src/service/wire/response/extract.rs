@@ -10,6 +10,9 @@ use crate::engine::ExtractionReport;
 use crate::ports::extract::Extracted;
 use crate::service::wire::warnings::Warnings;
 
+/// The query parameter, and the field, with the largest number of entries of a page.
+pub(crate) const PAGE_SIZE: &str = "page_size";
+
 /// Serializes the result of an extraction.
 pub(crate) fn extracted(report: ExtractionReport, warnings: &Warnings) -> Value {
     let cached = report.is_cached();
@@ -101,7 +104,7 @@ pub(crate) fn extract_usage(
         "items": records.iter().map(usage_item).collect::<Vec<_>>(),
         "total": total,
         "page": page,
-        "page_size": page_size,
+        PAGE_SIZE: page_size,
         "has_more": page.saturating_mul(page_size) < total,
     })
 }

@@ -29,7 +29,9 @@ pub(crate) use crawl::{
 pub(crate) use deliveries::{deliveries, delivery};
 pub(crate) use estimate::{batch_estimate, estimate};
 pub(crate) use events::{batch_completed_lines, event_lines, job_ended_lines};
-pub(crate) use extract::{extract_estimate, extract_usage, extract_usage_summary, extracted};
+pub(crate) use extract::{
+    PAGE_SIZE, extract_estimate, extract_usage, extract_usage_summary, extracted,
+};
 pub(crate) use job::{job, job_accepted};
 pub(crate) use ledger::ledger;
 pub(crate) use limits::{beta_features, limits, own_beta_features};

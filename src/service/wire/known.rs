@@ -168,8 +168,8 @@ impl KnownFields {
     #[cfg(feature = "server")]
     pub(crate) fn session_refresh() -> &'static Self {
         &SESSION_REFRESH
-    })
-});
+    }
+
     /// Returns the fields of the body of `POST /extract`.
     pub fn extract() -> &'static Self {
         &EXTRACT

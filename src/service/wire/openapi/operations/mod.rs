@@ -55,6 +55,6 @@ pub(super) fn all() -> impl Iterator<Item = &'static Operation> {
         money::OPERATIONS,
         service::OPERATIONS,
     ]
-        .into_iter()
-        .flatten()
+    .into_iter()
+    .flatten()
 }

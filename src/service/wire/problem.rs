@@ -241,6 +241,23 @@ pub(crate) fn session_error(error: &SessionError) -> Problem {
     }
 }
 
+/// Creates the error for an API key that the account does not have.
+pub(crate) fn api_key_not_found() -> Problem {
+    let message = "API key not found: use the name of a key of this account";
+    Problem::new(404, "NOT_FOUND", message)
+}
+
+/// Creates the error for a feature that could be turned on.
+pub(crate) fn beta_feature_not_found() -> Problem {
+    let message = "beta feature not found: this service has none, and every feature is available";
+    Problem::new(404, "NOT_FOUND", message)
+}
+
+/// Creates the error for a part of the API that rungs does not have.
+pub(crate) fn not_implemented(reason: &str) -> Problem {
+    Problem::new(501, "NOT_IMPLEMENTED", reason)
+}
+
 /// Creates the error for a grant that a repetition would make twice.
 pub(crate) fn grant_without_key() -> Problem {
     let reason = "is missing; add a text that identifies the grant, such as `invoice-17`, or the header \

@@ -8,6 +8,9 @@ use crate::core::job::{Job, JobState};
 use crate::core::request::ValidationError;
 use crate::service::wire::problem::Problem;
 
+/// The query parameter with the API key.
+pub(crate) const SOCKET_KEY: &str = "api_key";
+
 /// The subject of a subscription, by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SocketTopic {

@@ -159,7 +159,7 @@ fn the_limits_of_keys_are_shown_with_their_use() {
         assert_eq!(get(&path, FIRST).status, 404, "{name}: of another account, or of none");
     }
     let put = send("PUT", "/api/v1/account/limits", OTHER, &json!({}));
-    assert_eq!((put.status, &put.json()["code"]), (501, &json!("NOT_IMPLEMENTED")));
+    assert_eq!((put.status, &put.json()["code"]), (405, &json!("METHOD_NOT_ALLOWED")));
 }
 
 #[test]

@@ -19,7 +19,6 @@ const LIST: &[Method] = &[Method::GET, Method::POST];
 const ONE: &[Method] = &[Method::GET, Method::PUT, Method::PATCH, Method::DELETE];
 const READ: &[Method] = &[Method::GET];
 const RUN: &[Method] = &[Method::POST];
-const WRITE: &[Method] = &[Method::PUT, Method::PATCH, Method::DELETE];
 
 const FEATURES: &[Feature] = &[
     Feature {
@@ -102,10 +101,6 @@ const FEATURES: &[Feature] = &[
     Feature {
         reason: "API keys are settings of the service: the operator creates them with `rungs key NAME`",
         paths: &[("/api-keys", LIST), ("/api-keys/{id}", ONE)],
-    },
-    Feature {
-        reason: "limits are settings of the service: the operator sets `spend` of an API key",
-        paths: &[("/account/limits", WRITE), ("/api-keys/{id}/limits", WRITE)],
     },
     Feature {
         reason: "rungs has no user accounts: an API key stands for an account; `GET /usage` shows it",

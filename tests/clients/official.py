@@ -130,7 +130,7 @@ def extractions():
     refused(404, lambda: client.extract("<p>other</p>", cache="only"))
     refused(422, lambda: client.extract("x", extraction_profile="faq", extraction_template="faq"))
     price = client.estimate_extraction_cost(600_000, has_extraction_prompt=True)
-    assert price["estimated_cost_microcents"] == 6000 and price["breakdown"]["extraction_prompt"] == 1000, price
+    assert price["estimated_cost_microcents"] == 6000 and price["breakdown"]["prompt"] == 1000, price
     usage = client.get_extraction_usage(page_size=2, date_from="2020-01-01")
     assert usage["total"] == 3 and usage["has_more"] and len(usage["items"]) == 2, usage
     assert client.get_extraction_usage_summary(days=1)["total_cost_microcents"] == 5000

@@ -89,7 +89,7 @@ pub(crate) fn extract_estimate(parts: [Credits; 3]) -> Value {
         "estimated_cost_microcents": sum,
         "estimated_cost_usd": sum.dollars(),
         "estimated_credits": sum,
-        "breakdown": { "base": base, "extraction_prompt": prompt, "large_content": large },
+        "breakdown": { "base": base, "prompt": prompt, "large_content": large },
     })
 }
 

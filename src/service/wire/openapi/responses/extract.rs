@@ -108,7 +108,7 @@ fn metadata() -> Value {
 pub(super) fn estimate() -> Value {
     let breakdown = record(vec![
         property("base", count(), 2_500, "Price of any extraction."),
-        property("extraction_prompt", count(), 1_000, "Surcharge for an answered prompt."),
+        property("prompt", count(), 1_000, "Surcharge for an answered prompt."),
         property("large_content", count(), 0, "Surcharge above 500,000 characters."),
     ]);
     let schema = record(vec![
@@ -118,7 +118,7 @@ pub(super) fn estimate() -> Value {
         property(
             "breakdown",
             breakdown,
-            json!({ "base": 2_500, "extraction_prompt": 1_000, "large_content": 0 }),
+            json!({ "base": 2_500, "prompt": 1_000, "large_content": 0 }),
             "Parts of the price.",
         ),
     ]);

@@ -77,7 +77,10 @@ fn the_official_python_client_works_unmodified() {
 
     let output = ran(&mut command);
 
-    assert_eq!(text(&output.stdout), "batches\nscrapes\ncrawls\nmaps\nsessions\nmoney\nextractions\nabsent\nmistakes\n");
+    assert_eq!(
+        text(&output.stdout),
+        "batches\nscrapes\ncrawls\nmaps\nsessions\nmoney\nextractions\nabsent\nmistakes\n"
+    );
     let told = told.lock().expect("not poisoned");
     let [event] = &told[..] else { panic!("one event, not {}", told.len()) };
     let event: Value = serde_json::from_slice(&event.body).expect("JSON");

@@ -10,7 +10,8 @@ use crate::service::server::middleware::{
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
-    absent, account, artifacts, batch, crawl, deliveries, description, events, extract, grants, health, key_directory, limits, metrics, scrape, sessions, sockets,
+    absent, account, artifacts, batch, crawl, deliveries, description, events, extract, grants,
+    health, key_directory, limits, metrics, scrape, sessions, sockets,
 };
 use crate::service::server::state::Service;
 

@@ -13,7 +13,8 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value, json};
 
 use crate::service::wire::request::{
-    Lookup, Lookups, read_batch_with, read_crawl_with, read_extract_with, read_grant_with, read_item_with, read_map_with, read_retry_with, read_scrape_with,
+    Lookup, Lookups, read_batch_with, read_crawl_with, read_extract_with, read_grant_with,
+    read_item_with, read_map_with, read_retry_with, read_scrape_with,
 };
 #[cfg(feature = "server")]
 use crate::service::wire::request::{read_session_refresh_with, read_session_with};

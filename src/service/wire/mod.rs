@@ -28,7 +28,9 @@ mod warnings;
 pub use crate::wire::WebhookBody;
 pub use known::{KnownFields, UnknownField};
 pub use request::{
-    WireBatch, WireCrawl, WireExtract, WireGrant, WireMap, WireRetry, WireScrape, WireValidationError, read_batch, read_crawl, read_extract, read_grant, read_item, read_item_with_defaults, read_map, read_retry, read_scrape,
+    WireBatch, WireCrawl, WireExtract, WireGrant, WireMap, WireRetry, WireScrape,
+    WireValidationError, read_batch, read_crawl, read_extract, read_grant, read_item,
+    read_item_with_defaults, read_map, read_retry, read_scrape,
 };
 
 #[cfg(feature = "server")]

@@ -259,10 +259,10 @@ impl Keys {
         self.anonymous.is_none()
     }
 
-    /// Returns the budget of an account's key with this name, `None` if there is no such key.
-    pub(super) fn budget_of(&self, account: &AccountId, name: &str) -> Option<Option<Budget>> {
+    /// Returns the key of an account with this name.
+    pub(super) fn named(&self, account: &AccountId, name: &str) -> Option<&KeyState> {
         let mut keys = self.keys.iter().chain(&self.anonymous);
-        keys.find(|it| it.name == name && it.account == *account).map(|it| it.budget)
+        keys.find(|it| it.name == name && it.account == *account).map(AsRef::as_ref)
     }
 
     /// Finds the key that a request presents.

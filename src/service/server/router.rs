@@ -107,7 +107,7 @@ fn api() -> Router<Service> {
     ])
 }
 
-/// Routes of WebSockets, which find the API key themselves: a browser cannot send headers with a handshake.
+/// Routes of web sockets, which find the API key themselves: a browser cannot send headers with a handshake.
 fn sockets() -> Router<Service> {
     both_slash_forms([("/ws/jobs", get(sockets::connect))])
 }

@@ -18,7 +18,7 @@ const fn info(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// Codes of refused requests. A page never fails with one of them.
-const REQUEST_CODES: [CodeInfo; 27] = [
+const REQUEST_CODES: [CodeInfo; 29] = [
     info(
         "VALIDATION_ERROR",
         "The request is malformed, or a field or parameter has an invalid value.",

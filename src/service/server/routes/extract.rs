@@ -121,7 +121,7 @@ pub(in crate::service::server) async fn usage_summary(
     });
     let within = |it: &ExtractionRecord| since.is_none_or(|since| it.created_at >= since);
     let records = stored(&service, &principal, within).await?;
-    let body = wire::extract_usage_summary(&records, since.map(|it| it.to_string()));
+    let body = wire::extract_usage_summary(&records, since.map(|it| it.to_string()).as_deref());
     Ok(response::json(StatusCode::OK, &body))
 }
 

@@ -24,10 +24,10 @@ pub(in crate::service::server) async fn of_key(
     principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let Some(budget) = service.api_keys().budget_of(principal.account(), &id) else {
+    let Some(key) = service.api_keys().named(principal.account(), &id) else {
         return Err(wire::api_key_not_found());
     };
-    limits(&service, &principal, Some(&id), budget).await
+    limits(&service, &principal, Some(&id), key.budget).await
 }
 
 async fn limits(

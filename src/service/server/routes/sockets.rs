@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request, State};
@@ -45,7 +46,7 @@ const BUFFERED: usize = 16;
 /// Time between two pings.
 const PING: Duration = Duration::from_secs(15);
 /// Time without any message of the client after which the connection is closed.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// The close code for a missing or unknown API key.
 const UNAUTHORIZED: u16 = 4_001;
 /// The close code for a client that does not respond.
@@ -198,7 +199,7 @@ impl Connection {
                         return Err(End::Close(UNRESPONSIVE, "no message or pong arrived for 60 s"));
                     }
                     next_ping = Instant::now() + PING;
-                    self.write(Message::Ping(Default::default())).await?;
+                    self.write(Message::Ping(Bytes::new())).await?;
                 }
             }
         }

@@ -134,7 +134,7 @@ fn usage_item(record: &ExtractionRecord) -> Value {
 }
 
 /// Serializes the sums of the extractions since `since`, or of all that are stored.
-pub(crate) fn extract_usage_summary(records: &[ExtractionRecord], since: Option<String>) -> Value {
+pub(crate) fn extract_usage_summary(records: &[ExtractionRecord], since: Option<&str>) -> Value {
     let sum: Credits = records.iter().map(ExtractionRecord::charged).sum();
     let hits = records.iter().filter(|it| usage_item(it)["cache_hit"] == true).count();
     json!({

@@ -5,9 +5,37 @@ use serde_json::{Value, json};
 use crate::core::request::{DocumentType, ExtractionCache, Format, Limits, Profile};
 use crate::service::wire::openapi::schema::{options, properties, property, seconds, within, word};
 
-/// Returns the schema of the body of `POST /extract`.
-pub(super) fn extract(limits: &Limits, extraction: &Value) -> Value {
-    let fields = vec![
+/// The fields of a page that an extraction has, too.
+const SHARED: [&str; 7] = [
+    "extraction_schema",
+    "extraction_profile",
+    "extraction_provider",
+    "extraction_model",
+    "evidence",
+    "filter_content",
+    "promote_schema_org",
+];
+
+/// Returns the schema of the body of `POST /extract`. `page` is the schema of a page.
+pub(super) fn extract(limits: &Limits, page: &Value) -> Value {
+    let mut schema = options(own_fields(limits));
+    for name in SHARED {
+        schema["properties"][name] = page["properties"][name].clone();
+    }
+    let content = property(
+        "content",
+        json!({ "type": "string", "minLength": 1 }),
+        "<h1>Lamp</h1><p>49.50 EUR</p>",
+        "The document, up to 5 MiB.",
+    );
+    schema["properties"]["content"] = properties(vec![content])["content"].take();
+    schema["required"] = json!(["content"]);
+    schema["description"] = json!("A document and the options of its extraction.");
+    schema
+}
+
+fn own_fields(limits: &Limits) -> Vec<Property> {
+    vec![
         property("content_type", words!(DocumentType), "markdown", "Type of the document.")
             .default("html"),
         property(
@@ -59,30 +87,7 @@ pub(super) fn extract(limits: &Limits, extraction: &Value) -> Value {
             json!({ "max_credits": 3_500 }),
             "Limit of the price.",
         ),
-    ];
-    let mut schema = options(fields);
-    // The same fields as those of a page.
-    for name in [
-        "extraction_schema",
-        "extraction_profile",
-        "extraction_provider",
-        "extraction_model",
-        "evidence",
-        "filter_content",
-        "promote_schema_org",
-    ] {
-        schema["properties"][name] = extraction["properties"][name].clone();
-    }
-    let content = property(
-        "content",
-        json!({ "type": "string", "minLength": 1 }),
-        "<h1>Lamp</h1><p>49.50 EUR</p>",
-        "The document, up to 5 MiB.",
-    );
-    schema["properties"]["content"] = properties(vec![content])["content"].take();
-    schema["required"] = json!(["content"]);
-    schema["description"] = json!("A document and the options of its extraction.");
-    schema
+    ]
 }
 
 fn max_credits() -> Value {

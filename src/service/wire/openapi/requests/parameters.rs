@@ -15,12 +15,9 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
     unaddressed["default"] = json!(false);
     let mut results = flag();
     results["default"] = json!(true);
-    let prompted = defaulted(flag(), false);
-    let page = defaulted(within(1, 10_000), 1);
-    let page_size = defaulted(within(1, 200), 50);
     let mut limit = within(1, 100);
     limit["default"] = json!(20);
-    json!({
+    let mut all = json!({
         "batch": parameter(("path", "id"), text(), BATCH, "Id of the batch, from the response to its submission."),
         "crawl": parameter(("path", "id"), text(), JOB, "Id of the crawl, from the response to its submission."),
         "pages": parameter(
@@ -72,6 +69,23 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
             "Trace of the submission, by W3C Trace Context, with `tracestate` if there is one. Its jobs and its \
              notification belong to it. A malformed header is ignored.",
         ),
+        "last": parameter(
+            ("header", "Last-Event-ID"), text(), "0001",
+            "Id of the last event that was received. The stream resumes after it.",
+        ),
+    });
+    if let (Value::Object(all), Value::Object(more)) = (&mut all, of_extractions()) {
+        all.extend(more);
+    }
+    all
+}
+
+/// The parameters of extractions, their usage, and limits.
+fn of_extractions() -> Value {
+    let prompted = defaulted(flag(), false);
+    let page = defaulted(within(1, 10_000), 1);
+    let page_size = defaulted(within(1, 200), 50);
+    json!({
         "key": parameter(("path", "id"), text(), "ci", "Name of an API key of the account."),
         "chars": required(parameter(
             ("query", "content_length"), within(1, 5_000_000), 12_000,
@@ -100,10 +114,6 @@ pub(in crate::service::wire::openapi) fn parameters() -> Value {
         "days": parameter(
             ("query", "days"), within(1, 365), 7,
             "Days up to now. Defaults to everything that is stored. Excludes `hours`.",
-        ),
-        "last": parameter(
-            ("header", "Last-Event-ID"), text(), "0001",
-            "Id of the last event that was received. The stream resumes after it.",
         ),
     })
 }

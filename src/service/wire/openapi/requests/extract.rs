@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::core::request::{DocumentType, ExtractionCache, Format, Limits, Profile};
-use crate::service::wire::openapi::schema::{options, properties, property, seconds, within, word};
+use crate::service::wire::openapi::schema::{
+    Property, options, properties, property, seconds, within, word,
+};
 
 /// The fields of a page that an extraction has, too.
 const SHARED: [&str; 7] = [

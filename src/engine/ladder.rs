@@ -18,7 +18,7 @@ use crate::core::time::Timestamp;
 use crate::engine::attempt::Observed;
 use crate::engine::cache::{self, Lookup};
 use crate::engine::robots;
-use crate::engine::sessions::JobSession;
+use crate::engine::sessions::{JobSession, NotOpened};
 use crate::engine::shared::Shared;
 use crate::ports::fetch::JobScratch;
 
@@ -91,7 +91,11 @@ impl Ladder {
         let (shared, job) = (Arc::clone(&self.shared), Arc::clone(&self.job));
         let session = match JobSession::open(&shared, &job).await {
             Ok(session) => session.map(Arc::new),
-            Err(error) => return self.fail(error).into(),
+            Err(NotOpened::Unavailable) => {
+                let ready_at = shared.now().after(shared.config.settings.retry.longest);
+                return self.reschedule(ready_at).into();
+            }
+            Err(NotOpened::Failed(error)) => return self.fail(error).into(),
         };
         self.session.clone_from(&session);
         let end = self.climb().await;

@@ -35,6 +35,7 @@ mod images;
 mod in_hand;
 mod jumps;
 mod kept;
+mod keyed_locks;
 mod ladder;
 mod map;
 mod outage;

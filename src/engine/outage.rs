@@ -48,22 +48,40 @@ impl Shared {
         batch: BatchId,
         bytes: Vec<u8>,
     ) -> Result<BodyRef, StoreError> {
+        let is_outage = |error: &StoreError| matches!(error, StoreError::Unavailable { .. });
+        let put = || self.adapters.bodies.put(batch, bytes.clone());
+        self.wait_out("storing a result", is_outage, put).await
+    }
+
+    /// Makes a call that writes nothing if it fails with an outage, and repeats it until the store can be reached, for
+    /// [`LONGEST`] at most.
+    pub(super) async fn wait_out<T, E, F>(
+        &self,
+        work: &'static str,
+        is_outage: fn(&E) -> bool,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, E>
+    where
+        E: std::error::Error + 'static,
+        F: Future<Output = Result<T, E>>,
+    {
         let mut outage: Option<Outage> = None;
         loop {
-            match self.adapters.bodies.put(batch, bytes.clone()).await {
-                Err(StoreError::Unavailable { store, source }) => {
-                    let now = self.monotonic();
-                    let outage = outage.get_or_insert_with(|| {
-                        tracing::warn!(store, error = %source, "storing a result waits for the store");
-                        Outage::new(now)
-                    });
-                    if outage.lasted(now) >= LONGEST {
-                        return Err(StoreError::Unavailable { store, source });
-                    }
-                    self.sleep(outage.next_wait()).await;
-                }
+            let error = match call().await {
+                Err(error) if is_outage(&error) => error,
                 done => return done,
+            };
+            let now = self.monotonic();
+            let outage = outage.get_or_insert_with(|| {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "{work} waits for the store");
+                Outage::new(now)
+            });
+            if outage.lasted(now) >= LONGEST {
+                return Err(error);
             }
+            drop(error);
+            self.sleep(outage.next_wait()).await;
         }
     }
 }

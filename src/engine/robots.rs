@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashmap::DashMap;
-use tokio::sync::Mutex;
 use url::Url;
 
 use crate::core::failure::{ErrorCode, JobError};
@@ -13,6 +11,7 @@ use crate::core::robots::Robots;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::url::PageUrl;
+use crate::engine::keyed_locks::KeyedLocks;
 use crate::engine::ladder::pause_too_long;
 use crate::engine::shared::Shared;
 use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, HttpFetcher, RedirectCheck};
@@ -27,8 +26,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
 /// The longest crawl delay; a longer one is shortened to it.
 const MAX_DELAY: Duration = Duration::from_mins(1);
-/// Origins that are kept in memory; beyond this number, those that no job is using are dropped.
-const MAX_ORIGINS: usize = 4_096;
 
 /// The treatment of a site's robots.txt.
 ///
@@ -70,23 +67,10 @@ pub(super) struct RobotsFile {
 const CRAWL_AGENT: &str = "rungs";
 
 /// The files of each origin. An origin's lock is held while its file is fetched, so that it is fetched
-/// once.
+/// once. Files that are dropped from memory are fetched again when needed.
 #[derive(Debug, Default)]
 pub(super) struct RobotsCache {
-    origins: DashMap<String, Arc<Mutex<Option<CachedRobots>>>>,
-}
-
-impl RobotsCache {
-    fn origin(&self, origin: &str) -> Arc<Mutex<Option<CachedRobots>>> {
-        if let Some(entry) = self.origins.get(origin) {
-            return Arc::clone(&entry);
-        }
-        if self.origins.len() >= MAX_ORIGINS {
-            // A job that uses an origin holds its entry. The other files are fetched again when needed.
-            self.origins.retain(|_, it| Arc::strong_count(it) > 1);
-        }
-        Arc::clone(&self.origins.entry(origin.to_owned()).or_default())
-    }
+    origins: KeyedLocks<String, Option<CachedRobots>>,
 }
 
 /// Checks that the policy and the site's robots.txt allow `page`, and adopts the site's crawl delay.
@@ -187,7 +171,7 @@ async fn file(
 ) -> Result<Option<RobotsFile>, JobError> {
     let Some(fetcher) = shared.adapters.fetchers.lowest_http() else { return Ok(None) };
     let (site, origin) = (page.site(), origin_of(page));
-    let entry = shared.scheduling.robots.origin(&origin);
+    let entry = shared.scheduling.robots.origins.of(&origin);
     let mut cached = entry.lock().await;
     let now = shared.now();
     if let Some(it) = cached.as_ref().filter(|it| it.expires_at > now) {

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::core::batch::BatchRecord;
-use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
+use crate::core::id::{AccountId, BatchId, JobId, SessionId, WorkerId};
 use crate::core::ladder::Capabilities;
 use crate::core::price::PriceList;
 use crate::core::record::{Claim, Key, Queue, Record};
@@ -26,6 +26,7 @@ use crate::engine::crawl::Crawls;
 use crate::engine::error::EngineError;
 use crate::engine::in_hand::JobCounts;
 use crate::engine::jumps::ClockJumps;
+use crate::engine::keyed_locks::KeyedLocks;
 use crate::engine::peers::Peers;
 use crate::engine::permits::Permits;
 use crate::engine::profiles::SiteProfiles;
@@ -101,8 +102,8 @@ pub(super) struct Scheduling {
     pub(super) in_hand: JobCounts,
     /// Set when a job was put back, which may fall due before any other.
     pub(super) job_put_back: AtomicBool,
-    /// Held by whoever changes a stored session.
-    pub(super) session_writes: Mutex<()>,
+    /// Serializes the changes of each stored session.
+    pub(super) session_locks: KeyedLocks<(AccountId, SessionId), ()>,
     /// Wakes the worker.
     pub(super) jobs_ready: Notify,
     /// Wakes the outbox.
@@ -165,7 +166,7 @@ impl Shared {
                 page_room: Semaphore::new(settings.concurrency.div_ceil(2).max(processors)),
                 in_hand: JobCounts::new(settings.concurrency, config.weights.clone()),
                 job_put_back: AtomicBool::new(false),
-                session_writes: Mutex::default(),
+                session_locks: KeyedLocks::default(),
                 jobs_ready: Notify::new(),
                 notifications_ready: Notify::new(),
                 crawls_ready: Notify::new(),

@@ -13,6 +13,7 @@ use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::{Job, JobState};
 use crate::core::ladder::estimate;
+use crate::core::record::Key;
 use crate::core::request::{Item, JobRequest, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
@@ -252,6 +253,13 @@ impl Shared {
         requests
     }
 
+    /// Returns `true` if there was a submission with the idempotency key of `batch`. It decides then: its sessions may have
+    /// expired since.
+    async fn has_submission(&self, batch: &Batch) -> Result<bool, EngineError> {
+        let Some(key) = batch.key.clone() else { return Ok(false) };
+        Ok(self.load(Key::IdempotencyRecord(batch.account.clone(), key)).await?.is_some())
+    }
+
     pub(super) fn check_webhook(&self, url: &str) -> Result<(), SubmitError> {
         let notifier = self.adapters.notifier.as_ref().ok_or(SubmitError::NoNotifier)?;
         if url.len() > PageUrl::MAX_LEN {
@@ -371,7 +379,11 @@ impl Engine {
             return Err(SubmitError::BadKey);
         }
         shared.set_clock_once().await?;
-        shared.check_sessions(&batch.account, &requests).await?;
+        if let Err(refused) = shared.check_sessions(&batch.account, &requests).await
+            && !shared.has_submission(&batch).await?
+        {
+            return Err(refused);
+        }
         let accept = shared.accepting(batch, requests);
         let ids = accept.jobs.iter().map(|it| it.id).collect();
         let handle = BatchHandle::new(self.clone(), accept.batch.clone(), ids);

@@ -47,7 +47,17 @@ async fn a_session_reaches_its_domain_alone_and_is_renewed() {
     let domain = SessionDomain::parse("http://shop.test").expect("a domain");
     let storage = [("token".to_owned(), "stored-s3cret".to_owned())];
     let state = SessionState::default()
-        .with_cookies([SessionCookie::new("sid", "first", &domain)])
+        .with_cookies([
+            SessionCookie::new("sid", "first", &domain),
+            // Names that Chromium refuses with another domain or without `Secure`, and with them all cookies.
+            SessionCookie::new(
+                "__Host-a",
+                "1",
+                &SessionDomain::parse("shop.test").expect("a domain"),
+            ),
+            SessionCookie::new("__host-b", "1", &domain),
+            SessionCookie::new("__Secure-c", "1", &domain),
+        ])
         .with_headers([("Authorization".to_owned(), "Bearer s3cret".to_owned())])
         .with_storage([OriginStorage::new("http://shop.test", storage)]);
     let render = async |path: &str| {

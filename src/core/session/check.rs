@@ -1,7 +1,7 @@
 //! The limits of a session.
 
 use crate::core::request::{ValidationError, check_header};
-use crate::core::session::{Session, SessionCookie, SessionState};
+use crate::core::session::{Session, SessionCookie, SessionDomain, SessionState};
 
 /// The longest name of a session, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
@@ -89,15 +89,14 @@ impl SessionState {
             && self.storage.iter().all(|it| it.entries.len() <= MAX_ENTRIES);
         ensure(fits, "storage", "is too large: send at most 16 origins with 256 entries each")?;
         for storage in &self.storage {
-            let (scheme, host) = storage.origin.split_once("://").unwrap_or_default();
-            let bare = match host.rfind(']') {
-                Some(end) => &host[..=end],
-                None => host.split(':').next().unwrap_or_default(),
-            };
-            let is_origin = !host.contains(['/', '?', '#', '@']) && session.domain.covers(bare);
-            let is_open = scheme == "https" || scheme == "http" && !session.domain.is_https();
+            // Browsers compare origins as text, so it must be written as they write it.
+            let is_own = SessionDomain::parse(&storage.origin).is_ok_and(|it| {
+                it.to_string() == storage.origin
+                    && session.domain.covers(it.host())
+                    && (it.is_https() || !session.domain.is_https())
+            });
             ensure(
-                is_origin && is_open,
+                is_own,
                 "storage",
                 "must name origins of the session's domain, such as https://www.example.com",
             )?;
@@ -105,26 +104,40 @@ impl SessionState {
         Ok(())
     }
 
+    /// Returns `true` if `cookie`, which the site set, is valid and within the limits beside the cookies that it does not
+    /// replace.
+    pub(super) fn admits(&self, cookie: &SessionCookie, session: &Session) -> bool {
+        let replaced = || self.cookies.iter().filter(|it| it.is_replaced_by(cookie));
+        let freed: usize = replaced().map(SessionCookie::size).sum();
+        cookie.check(session).is_ok()
+            && self.cookies.len() - replaced().count() < MAX_COOKIES
+            && self.size() - freed + cookie.size() <= MAX_STATE_BYTES
+    }
+
     /// Returns the bytes of all names and values.
     fn size(&self) -> usize {
         let pair = |(name, value): &(String, String)| name.len() + value.len();
-        let cookie = |it: &SessionCookie| it.name.len() + it.value.len() + it.path.len();
-        self.cookies.iter().map(cookie).sum::<usize>()
+        self.cookies.iter().map(SessionCookie::size).sum::<usize>()
             + self.headers.iter().map(pair).sum::<usize>()
             + self.storage.iter().flat_map(|it| &it.entries).map(pair).sum::<usize>()
     }
 }
 
 impl SessionCookie {
-    fn check(&self, session: &Session) -> Result<(), ValidationError> {
+    fn size(&self) -> usize {
+        self.name.len() + self.value.len() + self.path.len()
+    }
+
+    pub(super) fn check(&self, session: &Session) -> Result<(), ValidationError> {
         let plain = |it: &str| !it.contains(|it: char| it == ';' || it.is_control());
         ensure(
             !self.name.is_empty()
                 && !self.name.contains('=')
                 && plain(&self.name)
-                && plain(&self.value),
+                && plain(&self.value)
+                && self.value.trim() == self.value,
             "cookies",
-            "contain an invalid cookie: use names and values without `;`, `=` in names and control characters",
+            "contain an invalid cookie: use names and values without `;`, `=` in names, control characters and outer spaces",
         )?;
         ensure(
             self.name.len() + self.value.len() <= MAX_COOKIE_BYTES,
@@ -149,7 +162,7 @@ impl SessionCookie {
 mod tests {
     use super::*;
     use crate::core::id::{AccountId, SessionId};
-    use crate::core::session::{OriginStorage, SessionDomain};
+    use crate::core::session::{CookieChange, OriginStorage};
     use crate::core::time::Timestamp;
 
     fn session(domain: &str) -> Session {
@@ -201,15 +214,67 @@ mod tests {
         assert_eq!(cookie(|it| it.domain = "b.test".to_owned()), "cookies");
         assert_eq!(cookie(|it| it.domain = "test".to_owned()), "cookies");
         assert_eq!(cookie(|it| it.value = "s3cret; a=b".to_owned()), "cookies");
+        assert_eq!(cookie(|it| it.value = " s3cret".to_owned()), "cookies");
+        assert_eq!(cookie(|it| it.domain = "evil.test/.a.test".to_owned()), "cookies");
         assert_eq!(cookie(|it| it.value = "s3cret".repeat(1_000)), "cookies");
         assert_eq!(cookie(|it| it.path = "x".to_owned()), "cookies");
         assert_eq!(header("Cookie", "a=s3cret"), "headers");
         assert_eq!(header("X", "s3cret\r\nY: z"), "headers");
-        for origin in ["https://b.test", "http://a.test", "a.test", "https://a.test/x"] {
+        for origin in [
+            "https://b.test",
+            "http://a.test",
+            "a.test",
+            "https://a.test/x",
+            "https://u@a.test",
+            "https://a.test:0443",
+        ] {
             assert_eq!(storage(origin), "storage", "{origin}");
         }
         let many = |it: &mut SessionState| it.cookies = vec![it.cookies[0].clone(); 181];
         assert_eq!(refused("a.test", many), "cookies");
+    }
+
+    #[test]
+    fn a_renewal_outlives_bad_surplus_and_expired_cookies() {
+        let session = session("a.test");
+        let cookie = |name: &str, value: &str| SessionCookie::new(name, value, &session.domain);
+        let until = |cookie: SessionCookie, at: u64| {
+            let expires_at = Some(Timestamp::from_millis(at));
+            SessionCookie { expires_at, ..cookie }
+        };
+        let full = (0..MAX_COOKIES - 2).map(|it| cookie(&format!("c{it}"), "1"));
+        let old = until(cookie("old", "1"), 9);
+        let mut state = SessionState::default().with_cookies(full.chain([cookie("sid", "1"), old]));
+        let set = [
+            cookie("", "nameless"),
+            cookie("tab", "a\tb"),
+            SessionCookie { path: format!("/{}", "x".repeat(1_024)), ..cookie("long", "1") },
+            cookie("sid", "renewed"),
+            until(cookie("c0", "over"), 10),
+            cookie("new", "1"),
+            cookie("newer", "1"),
+            cookie("surplus", "1"),
+        ];
+
+        let changes: Vec<_> = set.into_iter().map(CookieChange::Set).collect();
+        let ignored = state.apply(&changes, &session, Timestamp::from_millis(10));
+
+        let value = |name: &str| {
+            let found = state.cookies.iter().find(|it| it.name == name);
+            found.map(|it| it.value.as_str())
+        };
+        assert_eq!(ignored, 4);
+        assert_eq!((value("sid"), value("newer")), (Some("renewed"), Some("1")));
+        assert_eq!((value("old"), value("c0"), value("surplus")), (None, None, None));
+        assert!(state.check(&session).is_ok() && state.cookies.len() == MAX_COOKIES);
+        let large = state
+            .cookies
+            .iter()
+            .map(|it| it.name.clone())
+            .map(|name| CookieChange::Set(cookie(&name, &"x".repeat(4_000))));
+        let large: Vec<_> = large.collect();
+        assert!(state.apply(&large, &session, Timestamp::from_millis(10)) > 0);
+        assert!(state.check(&session).is_ok(), "the size is bounded too");
     }
 
     #[test]

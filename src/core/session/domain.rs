@@ -88,11 +88,11 @@ impl SessionDomain {
 
     /// Returns `true` if `host`, in lower case and without a port, is the domain or a host below it.
     pub fn covers(&self, host: &str) -> bool {
-        let host = host.trim_end_matches('.');
-        host == self.host
-            || !self.is_single_host()
-                && host.strip_suffix(&self.host).is_some_and(|it| it.ends_with('.'))
-                && !is_address(host)
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let is_below = || {
+            host.strip_suffix(&self.host).is_some_and(|it| it.ends_with('.')) && !is_address(host)
+        };
+        is_host(host) && (host == self.host || !self.is_single_host() && is_below())
     }
 
     /// Returns the URL of its start page.
@@ -210,9 +210,15 @@ mod tests {
         let covers = |domain: &str, host: &str| parsed(domain).covers(host);
 
         assert!(covers("a.test", "a.test") && covers("a.test", "x.y.a.test"));
-        for other in ["ba.test", "a.test.evil.test", "test", "b.test", ""] {
+        for other in ["ba.test", "a.test.evil.test", "test", "b.test", "", "a.test.."] {
             assert!(!covers("a.test", other), "{other}");
         }
+        for other in
+            ["evil.test/.a.test", "evil.test#.a.test", "u@.a.test", ".a.test", "x:1.a.test"]
+        {
+            assert!(!covers("a.test", other), "{other}");
+        }
+        assert!(!covers("a.test", &format!("{}a.test", "x.".repeat(200))), "a long host");
         assert!(covers("127.0.0.1", "127.0.0.1") && !covers("127.0.0.1", "x.127.0.0.1"));
         assert!(!covers("localhost", "a.localhost"));
     }

@@ -52,7 +52,7 @@ pub enum SessionOutcome {
     LoggedOut,
     /// The site refused the visitor.
     Refused,
-    /// The page failed for a reason that says nothing about the session.
+    /// The result does not show whether the session is valid.
     Unrelated,
 }
 
@@ -92,8 +92,8 @@ impl Session {
         }
     }
 
-    /// Records a validation: `Some(true)` if the site showed its page to a logged-in visitor, `None` if it could not be
-    /// asked, which changes no status.
+    /// Records a validation: `Some(true)` if the site showed its page to a logged-in visitor, `None` if the site could
+    /// not be reached, which changes no status.
     pub fn validated(&mut self, is_valid: Option<bool>, confidence: u8, now: Timestamp) {
         (self.validated_at, self.confidence) = (Some(now), Some(confidence));
         match is_valid {
@@ -109,7 +109,7 @@ impl Session {
         }
     }
 
-    /// Starts its health anew, as after a change of its secret.
+    /// Resets its health, as after a change of its secret.
     pub fn renew(&mut self) {
         self.status = SessionStatus::Active;
         self.consecutive_failures = 0;

@@ -10,6 +10,10 @@ use crate::core::verdict::{Response, visible_bytes};
 const MAX_FORM_PAGE_BYTES: usize = 2_500;
 /// The most bytes of a page that are searched for a form.
 const MAX_SEARCHED_BYTES: usize = 512 * 1_024;
+/// The most bytes of a link, button or form that are searched for a logout.
+const MAX_LINK_BYTES: usize = 512;
+/// Names of a logout in the texts and targets of links.
+const LOGOUT_WORDS: [&str; 6] = ["logout", "log-out", "signout", "sign-out", "log out", "sign out"];
 /// Path segments that lead to a login.
 const LOGIN_SEGMENTS: [&str; 16] = [
     "accounts.login",
@@ -61,16 +65,31 @@ pub fn login_signs(requested: &str, reached: &str, response: &Response<'_>) -> L
     }
     let body = &response.body[..response.body.len().min(MAX_SEARCHED_BYTES)];
     let page = String::from_utf8_lossy(body).to_ascii_lowercase();
-    if asks_for_password(&page) && visible_bytes(response) <= MAX_FORM_PAGE_BYTES {
+    let is_form = asks_for_password(&page) && visible_bytes(response) <= MAX_FORM_PAGE_BYTES;
+    // A page that asks a logged-in visitor to confirm the password can be as short as a login.
+    if is_form && !offers_logout(&page) {
         signs.logged_out.push("a password form instead of the page");
     }
-    if ["logout", "log-out", "signout", "sign-out", "log out", "sign out"]
-        .iter()
-        .any(|it| page.contains(it))
-    {
+    if names_logout(&page) {
         signs.logged_in.push("a link to log out");
     }
     signs
+}
+
+/// Returns `true` if a text in lower case names a logout.
+fn names_logout(text: &str) -> bool {
+    LOGOUT_WORDS.iter().any(|it| text.contains(it))
+}
+
+/// Returns `true` if a link, button or form of the page logs out. Scripts of a login page often name a logout too.
+fn offers_logout(page: &str) -> bool {
+    ["<a ", "<button", "<form"].iter().any(|tag| {
+        page.match_indices(tag).any(|(at, _)| {
+            let element = &page.as_bytes()[at..page.len().min(at + MAX_LINK_BYTES)];
+            let element = String::from_utf8_lossy(element);
+            names_logout(element.split("</").next().unwrap_or_default())
+        })
+    })
 }
 
 fn is_html(response: &Response<'_>) -> bool {
@@ -122,6 +141,8 @@ mod tests {
         assert!(signs(page, "https://login.a.test/", 200, "hello").is_login());
         assert!(signs(page, "https://a.test/Login.aspx", 200, "hello").is_login());
         assert!(signs(page, page, 200, FORM).is_login());
+        let script = format!("{FORM}<script>var urls = {{logoutUrl: '/logout'}}</script>");
+        assert!(signs(page, page, 200, &script).is_login(), "a script offers no logout");
     }
 
     #[test]
@@ -132,6 +153,13 @@ mod tests {
 
         assert!(!signs(page, page, 200, &long).is_login(), "a form beside content");
         assert!(!signs(page, page, 200, change).is_login(), "a new password");
+        for logout in
+            ["<a href=/logout><b>Bye</b></a>", "<form action=/x><button>Log out</button></form>"]
+        {
+            let confirm = format!("{logout}{FORM}");
+            assert!(!signs(page, page, 200, &confirm).is_login(), "a confirmation: {logout}");
+        }
+        assert!(signs(page, page, 401, "<a href=/logout>Log out</a>").is_login(), "status 401");
         assert!(!signs(page, "https://a.test/authors/ann", 200, "Ann").is_login());
         assert!(!signs("https://a.test/login", "https://a.test/login", 200, FORM).is_login());
         let signs = signs(page, page, 200, "<a href=/logout>Log out</a>");

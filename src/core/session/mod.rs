@@ -67,6 +67,14 @@ pub struct Session {
     pub created_at: Timestamp,
     /// The time of the last change of its name, notes, expiry or secret by the account.
     pub updated_at: Timestamp,
+    /// The number of times that the account replaced its secret.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replacements: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Session {
@@ -97,6 +105,7 @@ impl Session {
             successful_requests: 0,
             created_at: now,
             updated_at: now,
+            replacements: 0,
         }
     }
 
@@ -148,15 +157,24 @@ impl SessionState {
         self.cookies.is_empty() && self.headers.is_empty() && self.storage.is_empty()
     }
 
-    /// Carries out what a site did to its cookies.
-    pub fn apply(&mut self, changes: &[CookieChange]) {
+    /// Applies a site's changes to the cookies, and drops those that have expired. A cookie that is invalid, or for which
+    /// the session has no room, is ignored; the others count. Returns the number of ignored ones.
+    pub fn apply(&mut self, changes: &[CookieChange], session: &Session, now: Timestamp) -> usize {
+        self.cookies.retain(|it| !it.has_expired(now) && it.check(session).is_ok());
+        let mut ignored = 0;
         for change in changes {
             let (CookieChange::Set(cookie) | CookieChange::Removed(cookie)) = change;
+            let is_set = matches!(change, CookieChange::Set(_)) && !cookie.has_expired(now);
+            if is_set && !self.admits(cookie, session) {
+                ignored += 1;
+                continue;
+            }
             self.cookies.retain(|it| !it.is_replaced_by(cookie));
-            if let CookieChange::Set(cookie) = change {
+            if is_set {
                 self.cookies.push(cookie.clone());
             }
         }
+        ignored
     }
 }
 
@@ -180,7 +198,7 @@ pub struct SessionCookie {
     pub name: String,
     /// The value.
     pub value: String,
-    /// The host, or with all hosts below it unless `host_only`.
+    /// The host. Hosts below it get the cookie too, unless `host_only`.
     pub domain: String,
     /// `true` if only the host itself gets it.
     pub host_only: bool,
@@ -214,8 +232,13 @@ impl SessionCookie {
         }
     }
 
+    /// Returns `true` if its expiry has passed, so that it is not sent.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|it| it <= now)
+    }
+
     /// Returns `true` if `set`, which the site set or deleted, replaces this cookie.
-    fn is_replaced_by(&self, set: &Self) -> bool {
+    pub(crate) fn is_replaced_by(&self, set: &Self) -> bool {
         self.is_same(set) || self.any_scope && self.name == set.name
     }
 

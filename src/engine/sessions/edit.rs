@@ -68,6 +68,7 @@ impl NewSession {
 pub struct SessionSecret {
     cookies: Option<Vec<(String, String)>>,
     headers: Option<Vec<(String, String)>>,
+    user_agent: Option<String>,
     storage_state: Option<SessionState>,
 }
 
@@ -92,6 +93,12 @@ impl SessionSecret {
         self
     }
 
+    /// Sets the header `User-Agent` and keeps the others.
+    pub fn user_agent(mut self, agent: impl Into<String>) -> Self {
+        self.user_agent = Some(agent.into());
+        self
+    }
+
     /// Sets cookies with their domains and paths, and local storage, as [`SessionState::from_storage_state`] reads them.
     /// What belongs to other domains is dropped.
     pub fn storage_state(mut self, state: SessionState) -> Self {
@@ -101,7 +108,10 @@ impl SessionSecret {
 
     /// Returns `true` if it changes nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.cookies.is_none() && self.headers.is_none() && self.storage_state.is_none()
+        self.cookies.is_none()
+            && self.headers.is_none()
+            && self.user_agent.is_none()
+            && self.storage_state.is_none()
     }
 
     /// Returns the secret after the change, and describes it in `session`.
@@ -129,6 +139,10 @@ impl SessionSecret {
         if let Some(headers) = &self.headers {
             state.headers.clone_from(headers);
         }
+        if let Some(agent) = &self.user_agent {
+            state.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("user-agent"));
+            state.headers.push(("User-Agent".to_owned(), agent.clone()));
+        }
         session.check()?;
         state.check(session)?;
         session.describe(&state);
@@ -145,6 +159,7 @@ impl fmt::Debug for SessionSecret {
         f.debug_struct("SessionSecret")
             .field("cookies", &self.cookies.as_deref().map(names))
             .field("headers", &self.headers.as_deref().map(names))
+            .field("user_agent", &self.user_agent.is_some())
             .field("storage_state", &self.storage_state)
             .finish()
     }
@@ -199,6 +214,7 @@ impl SessionUpdate {
         session.updated_at = now;
         *state = self.secret.checked(session, Some(state))?;
         if !self.secret.is_empty() {
+            session.replacements = session.replacements.saturating_add(1);
             session.renew();
             session.status = SessionStatus::PendingValidation;
         }

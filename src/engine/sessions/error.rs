@@ -40,6 +40,13 @@ pub enum SessionError {
     Engine(#[from] EngineError),
 }
 
+impl SessionError {
+    /// Returns `true` if the store cannot be reached for now. Nothing was written.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.is_unavailable())
+    }
+}
+
 impl From<SessionStoreError> for SessionError {
     fn from(error: SessionStoreError) -> Self {
         match error {

@@ -1,7 +1,5 @@
 //! The session of a job: checked at submission, opened when the job runs, and written back when it ends.
 
-use std::time::Duration;
-
 use url::Url;
 
 use crate::core::failure::{ErrorCode, JobError};
@@ -13,17 +11,15 @@ use crate::core::step::StepInput;
 use crate::core::tier::Tier;
 use crate::core::verdict::{Judgment, Response, Verdict};
 use crate::engine::attempt::FetchedPage;
-use crate::engine::error::SubmitError;
-use crate::engine::sessions::{SessionError, keep};
+use crate::engine::error::{EngineError, SubmitError};
+use crate::engine::sessions::SessionError;
 use crate::engine::shared::Shared;
 use crate::ports::fetch::AttemptSession;
 use crate::ports::session::StoredSession;
+use crate::ports::store::StoreError;
 
 /// The field of an item that names a session.
 const FIELD: &str = "advanced.session_id";
-
-/// The pause before a store that cannot be reached is asked again.
-const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The session that a running job uses.
 #[derive(Debug)]
@@ -33,7 +29,18 @@ pub(in crate::engine) struct JobSession {
     account: AccountId,
     /// The site of the job's page, which gets the headers.
     site: (String, bool),
+    /// The number of the secret: the account may replace it while the job runs.
+    replacements: u64,
     attempt: AttemptSession,
+}
+
+/// The reason for which a job has no session to run with.
+#[derive(Debug)]
+pub(in crate::engine) enum NotOpened {
+    /// The store cannot be reached for longer than a short outage, so that the job has to wait.
+    Unavailable,
+    /// The job's error.
+    Failed(JobError),
 }
 
 fn host_of(url: &str) -> Option<String> {
@@ -83,6 +90,10 @@ impl Shared {
                         return Err(refused(reason.to_owned()));
                     }
                     Err(SessionError::Engine(error)) => return Err(error.into()),
+                    Err(error @ SessionError::Store(_)) => {
+                        let (store, source) = ("sessions", Box::new(error));
+                        return Err(EngineError::from(StoreError::Backend { store, source }).into());
+                    }
                     Err(error) => return Err(refused(error.to_string())),
                 }
             }
@@ -96,6 +107,13 @@ impl Shared {
                     "is a session of {domain}, which the URL is not part of: create a session for its domain"
                 )));
             }
+            let is_safe = request.page().is_https() || !session.domain.is_https();
+            if !is_safe && !session.header_names.is_empty() {
+                // The site would show a logged-out page, which would be charged.
+                let reason =
+                    "has headers, which are sent over https only: write the URL with https://";
+                return Err(refused(reason.to_owned()));
+            }
         }
         Ok(())
     }
@@ -106,37 +124,33 @@ impl JobSession {
     ///
     /// # Errors
     ///
-    /// The job's error if the session was deleted, has expired, or cannot be opened.
+    /// The job's error if the session was deleted, has expired, or cannot be opened, and [`NotOpened::Unavailable`] during
+    /// an outage of the store.
     pub(in crate::engine) async fn open(
         shared: &Shared,
         job: &Job,
-    ) -> Result<Option<Self>, JobError> {
+    ) -> Result<Option<Self>, NotOpened> {
         let Some(id) = job.request.advanced().session_id else { return Ok(None) };
         let gone = |reason: &str| {
             let message = format!("session {id} {reason}");
-            JobError::new(ErrorCode::LoginRequired, message)
+            NotOpened::Failed(JobError::new(ErrorCode::LoginRequired, message))
         };
-        let found = loop {
-            let found = match shared.session_store() {
-                Ok(store) => store.get(job.account.clone(), id).await.map_err(SessionError::from),
-                Err(error) => Err(error),
-            };
-            match found {
-                // The worker ends this wait with the job's deadline.
-                Err(SessionError::Engine(error)) if error.is_unavailable() => {
-                    shared.sleep(OUTAGE_PAUSE).await;
-                }
-                found => break found,
-            }
+        let get = || async {
+            let store = shared.session_store()?;
+            store.get(job.account.clone(), id).await.map_err(SessionError::from)
         };
+        let found = shared.wait_out("opening a session", SessionError::is_outage, get).await;
         let stored = found.map_err(|error| {
+            if error.is_outage() {
+                return NotOpened::Unavailable;
+            }
             let shown = &error as &dyn std::error::Error;
             tracing::error!(error = shown, "opening a session failed");
             let cause = match &error {
                 SessionError::Store(source) => source.to_string(),
                 error => error.to_string(),
             };
-            JobError::new(ErrorCode::InternalError, cause)
+            NotOpened::Failed(JobError::new(ErrorCode::InternalError, cause))
         })?;
         let Some(StoredSession { session, state, .. }) = stored else {
             return Err(gone("was deleted: create it again and retry the page"));
@@ -150,19 +164,21 @@ impl JobSession {
             id,
             account: job.account.clone(),
             site: (page.site(), page.is_https()),
+            replacements: session.replacements,
             attempt: AttemptSession::new(session.domain, state),
         }))
     }
 
     /// Returns the session for a request of the job, `None` if the URL is outside of its domain. Headers go to the site
-    /// of the job's page only.
+    /// of the job's page only, and over plain HTTP only if the domain allows it.
     pub(in crate::engine) fn for_request(&self, request: &JobRequest) -> Option<AttemptSession> {
         let page = request.page();
         if !covers(self.attempt.domain(), page.as_str()) {
             return None;
         }
         let is_own = self.site.0 == page.site() && self.site.1 == page.is_https();
-        Some(if is_own { self.attempt.clone() } else { self.attempt.without_headers() })
+        let is_safe = page.is_https() || !self.attempt.domain().is_https();
+        Some(if is_own && is_safe { self.attempt.clone() } else { self.attempt.without_headers() })
     }
 
     /// Returns the verdict on a page that is the site's login, `None` for any other page.
@@ -180,6 +196,8 @@ impl JobSession {
         let signs = login_signs(requested, reached, &response);
         let sign = signs.logged_out.first()?;
         if tier < Tier::Browser && can_render && !self.attempt.state().storage.is_empty() {
+            // The login deletes cookies that the browser still uses.
+            drop(self.attempt.take_changes());
             // Its scripts may log in with the local storage, which only a browser has.
             let signal = format!("asks for a login: {sign}");
             return Some(Judgment { verdict: Verdict::NeedsRendering, signal });
@@ -205,14 +223,21 @@ impl JobSession {
         }
         // A site that asks for a login also deletes cookies, which would make the session useless for good.
         let accepted = outcome == SessionOutcome::Accepted;
-        let renewed = if accepted { self.attempt.take_changes() } else { Vec::new() };
+        let changes = if accepted { self.attempt.take_changes() } else { Vec::new() };
         let now = shared.now();
-        let changed = shared.change_session(&self.account, self.id, |stored| {
-            stored.session.count(outcome, now);
-            keep(stored, &renewed);
+        let (replacements, changes) = (self.replacements, &changes);
+        let change = move |stored: &mut StoredSession| {
+            if stored.session.replacements == replacements {
+                stored.session.count(outcome, now);
+                stored.adopt(changes, now);
+            } else {
+                // The account refreshed it meanwhile: the page shows nothing about the new secret.
+                stored.session.count(SessionOutcome::Unrelated, now);
+            }
             Ok(())
-        });
-        match changed.await {
+        };
+        let write = || shared.change_session(&self.account, self.id, change);
+        match shared.wait_out("writing a session back", SessionError::is_outage, write).await {
             // It was deleted while the job ran.
             Ok(_) | Err(SessionError::NotFound(_)) => {}
             Err(error) => {

@@ -15,13 +15,14 @@ use url::Url;
 use crate::core::id::{AccountId, SessionId};
 use crate::core::request::ValidationError;
 use crate::core::session::{CookieChange, Session, SessionDomain};
+use crate::core::time::Timestamp;
 use crate::engine::Engine;
 use crate::engine::shared::Shared;
 use crate::ports::session::{SessionStore, SessionStoreError, StoredSession};
 
 pub use edit::{NewSession, SessionSecret, SessionUpdate};
 pub use error::SessionError;
-pub(super) use job::JobSession;
+pub(super) use job::{JobSession, NotOpened};
 pub use validate::SessionValidation;
 
 /// The most sessions of an account.
@@ -85,7 +86,8 @@ impl Shared {
     ) -> Result<(Session, T), SessionError> {
         let store = self.session_store()?;
         // Jobs of one batch end together: without this they would only meet at the store.
-        let _turn = self.scheduling.session_writes.lock().await;
+        let lock = self.scheduling.session_locks.of(&(account.clone(), id));
+        let _turn = lock.lock().await;
         for _ in 0..TRIES {
             let stored = store.get(account.clone(), id).await.map_err(SessionError::from)?;
             let mut stored = stored.ok_or(SessionError::NotFound(id))?;
@@ -104,6 +106,30 @@ impl Shared {
     fn shown(&self, mut session: Session) -> Session {
         session.status = session.status_at(self.now());
         session
+    }
+}
+
+impl StoredSession {
+    /// Keeps what the site changed, within the limits of a session.
+    fn adopt(&mut self, changes: &[CookieChange], now: Timestamp) {
+        let (id, mut state) = (self.session.id, self.state.clone());
+        let ignored = state.apply(changes, &self.session, now);
+        if ignored > 0 {
+            tracing::warn!(session = %id, ignored, "the site set cookies that exceed the limits of a session");
+        }
+        if state.is_empty() {
+            // A session has a secret. Cookies that have expired are not sent.
+            return;
+        }
+        match state.check(&self.session) {
+            Ok(()) => {
+                self.session.describe(&state);
+                self.state = state;
+            }
+            Err(error) => {
+                tracing::warn!(session = %id, %error, "the changes of a session were dropped");
+            }
+        }
     }
 }
 
@@ -169,7 +195,8 @@ impl Sessions<'_> {
         Ok(changed.0)
     }
 
-    /// Replaces the secret of a session, and starts its health anew: it is active.
+    /// Replaces the parts of the secret that `secret` contains, and resets the health of the session: it is active. An
+    /// expiry that has passed is removed.
     ///
     /// # Errors
     ///
@@ -185,6 +212,9 @@ impl Sessions<'_> {
         let changed = self.shared.change_session(account, id, |it| {
             update.apply(it, now)?;
             it.session.renew();
+            if it.session.has_expired(now) {
+                it.session.expires_at = None;
+            }
             Ok(())
         });
         Ok(changed.await?.0)
@@ -198,16 +228,6 @@ impl Sessions<'_> {
     pub async fn remove(&self, account: &AccountId, id: SessionId) -> Result<(), SessionError> {
         let removed = self.shared.session_store()?.remove(account.clone(), id).await?;
         if removed { Ok(()) } else { Err(SessionError::NotFound(id)) }
-    }
-}
-
-/// Keeps what a site did to the cookies of a session, unless it set more than a session may have.
-fn keep(stored: &mut StoredSession, changes: &[CookieChange]) {
-    let mut state = stored.state.clone();
-    state.apply(changes);
-    if state.check(&stored.session).is_ok() {
-        stored.session.describe(&state);
-        stored.state = state;
     }
 }
 

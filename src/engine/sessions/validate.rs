@@ -11,7 +11,7 @@ use crate::core::time::Timestamp;
 use crate::core::verdict::{DocumentKind, Response, Verdict, judge};
 use crate::engine::attempt::timed_out;
 use crate::engine::robots;
-use crate::engine::sessions::{SessionError, Sessions, keep};
+use crate::engine::sessions::{SessionError, Sessions};
 use crate::ports::fetch::{AttemptSession, FetchError, FetchRequest, Fetched};
 
 /// The time limit of a validation, waits included.
@@ -33,7 +33,7 @@ pub struct SessionValidation {
     pub session: Session,
     /// `true` if the site showed its start page to a visitor that is not asked to log in.
     pub is_valid: bool,
-    /// The confidence in the result, 0 to 100; 0 if the site could not be asked.
+    /// The confidence in the result, 0 to 100; 0 if the site could not be reached.
     pub confidence: u8,
     /// The HTTP status of the start page, `None` without a response.
     pub status: Option<u16>,
@@ -61,23 +61,34 @@ impl Sessions<'_> {
     ) -> Result<SessionValidation, SessionError> {
         let stored = self.shared.session_store()?.get(account.clone(), id).await?;
         let stored = stored.ok_or(SessionError::NotFound(id))?;
-        let attempt = AttemptSession::new(stored.session.domain.clone(), stored.state.clone());
+        let replacements = stored.session.replacements;
         let page = stored.session.domain.start_page();
+        let attempt = AttemptSession::new(stored.session.domain, stored.state);
         let fetched = tokio::select! {
             biased;
             fetched = self.start_page(account, &page, attempt.clone()) => fetched?,
             () = self.shared.sleep(TIMEOUT) => Err(timed_out(TIMEOUT)),
         };
         let now = self.shared.now();
-        let result = assess(&page, fetched.as_ref());
-        let renewed =
+        let mut result = assess(&page, fetched.as_ref());
+        let changes =
             if result.is_valid == Some(true) { attempt.take_changes() } else { Vec::new() };
         let changed = self.shared.change_session(account, id, |it| {
-            it.session.validated(result.is_valid, result.confidence, now);
-            keep(it, &renewed);
-            Ok(first_expiry(&it.state))
+            let is_current = it.session.replacements == replacements;
+            if is_current {
+                it.session.validated(result.is_valid, result.confidence, now);
+                it.adopt(&changes, now);
+            } else {
+                it.session.validated(None, 0, now);
+            }
+            Ok((is_current, first_expiry(&it.state)))
         });
-        let (session, cookies_expire_at) = changed.await?;
+        let (session, (is_current, cookies_expire_at)) = changed.await?;
+        if !is_current {
+            result = Assessment::unknown(
+                "the session was refreshed during the validation: validate it again".to_owned(),
+            );
+        }
         Ok(SessionValidation {
             session,
             is_valid: result.is_valid == Some(true),
@@ -130,23 +141,26 @@ fn first_expiry(state: &SessionState) -> Option<Timestamp> {
 
 /// The result before the session is changed.
 struct Assessment {
-    /// `None` if the site could not be asked.
+    /// `None` if the site could not be reached, or does not show it.
     is_valid: Option<bool>,
     confidence: u8,
     signs: LoginSigns,
     details: String,
 }
 
+impl Assessment {
+    /// Returns a result that changes nothing.
+    fn unknown(details: String) -> Self {
+        Self { is_valid: None, confidence: 0, signs: LoginSigns::default(), details }
+    }
+}
+
 fn assess(page: &str, fetched: Result<&Fetched, &FetchError>) -> Assessment {
-    let unknown = |details: String| Assessment {
-        is_valid: None,
-        confidence: 0,
-        signs: LoginSigns::default(),
-        details,
-    };
     let fetched = match fetched {
         Ok(fetched) => fetched,
-        Err(error) => return unknown(format!("the site could not be asked: {error}")),
+        Err(error) => {
+            return Assessment::unknown(format!("the site could not be reached: {error}"));
+        }
     };
     let response = Response::new(fetched.status, &fetched.headers, &fetched.body);
     let signs = login_signs(page, &fetched.final_url, &response);
@@ -162,7 +176,8 @@ fn assess(page: &str, fetched: Result<&Fetched, &FetchError>) -> Assessment {
     };
     if !shows_content {
         let status = fetched.status;
-        return unknown(format!("the start page says nothing about the session: status {status}"));
+        let details = "the start page does not show whether the session is valid";
+        return Assessment::unknown(format!("{details}: status {status}"));
     }
     match signs.logged_in.first() {
         Some(sign) => {

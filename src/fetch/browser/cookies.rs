@@ -3,11 +3,9 @@
 //! A `Cookie` header that is set on a request replaces the jar's, so that a site could neither change nor delete the
 //! cookies that the caller named. As cookies of the jar they are treated as in every other tier.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::core::session::{CookieChange, SessionCookie};
-use crate::core::time::Timestamp;
+use crate::core::session::{CookieChange, SessionCookie, SessionState};
 use crate::ports::fetch::{AttemptSession, FetchRequest};
 
 /// The most bytes of a cookie's name and value: Chromium refuses a longer one.
@@ -47,25 +45,40 @@ pub(super) fn to_set(request: &FetchRequest) -> Option<Value> {
     let own = of(request);
     let mut params = params(&own, request.url.as_str());
     let stored = request.session.iter().flat_map(|it| &it.state().cookies);
+    let host = request.url.host();
     let list = params["cookies"].as_array_mut()?;
-    list.extend(stored.map(stored_cookie));
+    list.extend(stored.filter_map(|it| stored_cookie(it, &host)));
     (!list.is_empty()).then_some(params)
 }
 
-/// Builds one cookie of a session, which the browser sends to its domain only.
-fn stored_cookie(cookie: &SessionCookie) -> Value {
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix))
+}
+
+/// Builds one cookie of a session, which the browser sends to its domain only. `host` is that of the page. Returns `None`
+/// for a cookie whose name promises more than it keeps: the browser would refuse all cookies for it.
+fn stored_cookie(cookie: &SessionCookie, host: &str) -> Option<Value> {
+    let is_of_host = has_prefix(&cookie.name, "__Host-");
+    // By its name it belongs to one host. A cookie that the account gave without a host is that of the page's.
+    let is_of_page = is_of_host && cookie.any_scope && !cookie.host_only;
+    let is_bound = is_of_page || cookie.host_only;
+    let keeps = cookie.secure && (!is_of_host || is_bound && cookie.path == "/");
+    if (is_of_host || has_prefix(&cookie.name, "__Secure-")) && !keeps {
+        return None;
+    }
     let scheme = if cookie.secure { "https" } else { "http" };
+    let host = if is_of_page { host } else { &cookie.domain };
     let mut param = json!({
         "name": cookie.name, "value": cookie.value, "path": cookie.path, "secure": cookie.secure,
-        "httpOnly": cookie.http_only, "url": format!("{scheme}://{}/", cookie.domain),
+        "httpOnly": cookie.http_only, "url": format!("{scheme}://{host}/"),
     });
-    if !cookie.host_only {
+    if !is_bound {
         param["domain"] = json!(cookie.domain);
     }
     if let Some(at) = cookie.expires_at {
         param["expires"] = json!(at.as_millis() / 1_000);
     }
-    param
+    Some(param)
 }
 
 /// The URLs whose cookies a session gets back: those of the attempt, and the start page of its domain.
@@ -73,43 +86,16 @@ pub(super) fn urls_to_get(session: &AttemptSession, urls: [&str; 2]) -> Value {
     json!({ "urls": [urls[0], urls[1], session.domain().start_page()] })
 }
 
-/// The response of `Network.getCookies`.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct BrowserCookies {
-    cookies: Vec<BrowserCookie>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BrowserCookie {
-    name: String,
-    value: String,
-    domain: String,
-    path: String,
-    #[serde(default)]
-    expires: f64,
-    http_only: bool,
-    secure: bool,
-}
-
-/// Reports to the session the cookies that the site set in the browser.
-pub(super) fn report(session: &AttemptSession, found: BrowserCookies) {
-    for it in found.cookies {
-        let mut cookie = SessionCookie::new(it.name, it.value, session.domain());
-        let parent = it.domain.strip_prefix('.');
-        cookie.host_only = parent.is_none();
-        parent.unwrap_or(&it.domain).clone_into(&mut cookie.domain);
-        (cookie.path, cookie.secure, cookie.http_only) = (it.path, it.secure, it.http_only);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a positive number of seconds, saturated"
-        )]
-        let expires_at =
-            (it.expires > 0.0).then(|| Timestamp::from_millis(it.expires as u64 * 1_000));
-        (cookie.expires_at, cookie.any_scope) = (expires_at, false);
-        let is_known = |old: &&SessionCookie| old.is_same(&cookie) && old.value == cookie.value;
-        if !session.state().cookies.iter().any(|it| is_known(&it)) {
+/// Reports to the session the cookies that the site set in the browser. `found` is the response of `Network.getCookies`,
+/// whose cookies have the form of a storage state's.
+pub(super) fn report(session: &AttemptSession, found: &Value) {
+    let Ok(found) = SessionState::from_storage_state(found) else {
+        tracing::debug!("the browser's cookies have another form: none is renewed");
+        return;
+    };
+    for cookie in found.cookies {
+        let mut own = session.state().cookies.iter();
+        if !own.any(|it| it.is_replaced_by(&cookie) && it.value == cookie.value) {
             session.report(CookieChange::Set(cookie));
         }
     }
@@ -144,6 +130,7 @@ mod tests {
 
     use super::*;
     use crate::core::request::{Item, Limits};
+    use crate::core::session::SessionDomain;
     use crate::core::tier::Tier;
 
     fn given(header: &str) -> Option<Vec<(String, String)>> {
@@ -161,5 +148,55 @@ mod tests {
             assert_eq!(given(refused), None, "{refused}");
         }
         assert_eq!(given(&format!("a={}", "x".repeat(MAX_PAIR_BYTES))), None);
+    }
+
+    #[test]
+    fn a_cookie_of_one_host_is_set_without_a_domain() {
+        let https = SessionDomain::parse("a.test").expect("a domain");
+        let http = SessionDomain::parse("http://a.test").expect("a domain");
+        let set = |name: &str, domain| {
+            stored_cookie(&SessionCookie::new(name, "1", domain), "www.a.test")
+        };
+
+        for name in ["__Host-a", "__host-a"] {
+            let param = set(name, &https).expect("a cookie");
+            assert_eq!(
+                (&param["url"], &param["domain"]),
+                (&json!("https://www.a.test/"), &json!(null))
+            );
+            assert_eq!(set(name, &http), None, "it is secure by its name");
+        }
+        let param = set("__Secure-a", &https).expect("a cookie");
+        assert_eq!(
+            (&param["url"], &param["domain"]),
+            (&json!("https://a.test/"), &json!("a.test"))
+        );
+        assert_eq!(set("__Secure-a", &http), None);
+        assert!(set("a", &http).is_some());
+    }
+
+    #[test]
+    fn only_cookies_that_changed_are_reported() {
+        let domain = SessionDomain::parse("a.test").expect("a domain");
+        let given = ["__Host-a", "b"].map(|it| SessionCookie::new(it, "1", &domain));
+        let session = AttemptSession::new(domain, SessionState::default().with_cookies(given));
+        let cookie = |name: &str, value: &str, domain: &str| {
+            json!({"name": name, "value": value, "domain": domain, "path": "/", "secure": true,
+                   "httpOnly": true, "expires": 1e300, "size": 2, "session": false})
+        };
+
+        report(
+            &session,
+            &json!({"cookies": [
+                cookie("__Host-a", "1", "www.a.test"), cookie("b", "2", ".a.test"), cookie("c", "3", "b.test"),
+            ]}),
+        );
+        report(&session, &json!({"cookies": "none"}));
+
+        let [CookieChange::Set(renewed)] = &session.take_changes()[..] else {
+            panic!("one change")
+        };
+        assert_eq!((renewed.name.as_str(), renewed.value.as_str()), ("b", "2"));
+        assert!(!renewed.host_only && renewed.http_only && !renewed.any_scope);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
@@ -239,7 +239,8 @@ impl Rendering<'_> {
         let shown = self.tab.tracker().state().shown.as_ref().map(|it| it.url.clone());
         let urls = [request.url.as_str(), shown.as_deref().unwrap_or(request.url.as_str())];
         let params = cookies::urls_to_get(session, urls);
-        cookies::report(session, self.tab.call("Network.getCookies", params).decode().await?);
+        let found: Value = self.tab.call("Network.getCookies", params).decode().await?;
+        cookies::report(session, &found);
         Ok(())
     }
 

@@ -8,17 +8,12 @@ use crate::core::id::BatchId;
 use crate::service::wire::Problem;
 
 /// Returns a parameter's value; `None` if it is absent or empty.
-fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+pub(super) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     pairs
         .find(|(it, _)| it == name)
         .map(|(_, value)| value.into_owned())
         .filter(|it| !it.is_empty())
-}
-
-/// Returns a parameter that is a text; `None` if it is absent or empty.
-pub(super) fn text(query: Option<&str>, name: &str) -> Option<String> {
-    parameter(query, name)
 }
 
 /// Parses a parameter that is `true` or `false`, in any letter case, or `1` or `0`.

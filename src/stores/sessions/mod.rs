@@ -16,6 +16,8 @@ pub use keys::{ParseSealingKeyError, SealingKey, SealingKeys};
 
 /// The tries of a removal that meets other writers.
 const REMOVE_TRIES: usize = 16;
+/// The records that a list reads at once: each has a sealed secret, which can be as large as 256 KiB.
+const PAGE: usize = 32;
 
 /// Keeps sessions as records of a [`Store`], with their secrets sealed by the application's keys.
 ///
@@ -123,15 +125,26 @@ impl SessionStore for SealedSessions {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Session>, SessionStoreError>> {
         Box::pin(async move {
-            let first = SessionId::from_bytes([0; 16]);
-            let after = Key::Session(account.clone(), after.unwrap_or(first));
-            let query = ListQuery::new(RecordKind::Session, limit).after(Some(after));
-            let found = self.store.list(query).await?;
-            let sessions = found.into_iter().map_while(|it| match it.record {
-                Record::Session(it) if it.session.account == account => Some(it.session),
-                _ => None,
-            });
-            Ok(sessions.collect())
+            let mut after = after.unwrap_or(SessionId::from_bytes([0; 16]));
+            let mut sessions: Vec<Session> = Vec::new();
+            while sessions.len() < limit {
+                let asked = PAGE.min(limit - sessions.len());
+                let query = ListQuery::new(RecordKind::Session, asked)
+                    .after(Some(Key::Session(account.clone(), after)));
+                let found = self.store.list(query).await?;
+                // The sessions of other accounts follow.
+                let own = found.into_iter().map_while(|it| match it.record {
+                    Record::Session(it) if it.session.account == account => Some(it.session),
+                    _ => None,
+                });
+                let before = sessions.len();
+                sessions.extend(own);
+                match sessions.last() {
+                    Some(last) if sessions.len() - before == asked => after = last.id,
+                    _ => break,
+                }
+            }
+            Ok(sessions)
         })
     }
 

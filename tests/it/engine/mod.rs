@@ -17,6 +17,7 @@ mod results;
 mod retry;
 mod robots;
 mod scheduling;
+mod sessions;
 mod several;
 mod stopping;
 mod store_calls;

@@ -34,6 +34,7 @@ use rungs::core::request::{
     ActionKind, BlockKind, ContentType, Format, Item, Limits, Method, Mode, PdfFormat, Profile,
     Provider, RenderJs, WaitCondition,
 };
+use rungs::core::session::SealedSession;
 use rungs::core::slots::Slot;
 use rungs::core::step::{MIN_RETENTION, Records, StepInput, step};
 use rungs::core::tier::Tier;
@@ -313,6 +314,10 @@ fn traced_notice() -> Notification {
     with(notice, |made| made.trace = Some(trace()))
 }
 
+fn refreshed_session() -> SealedSession {
+    with(sample::session("acme", 2), |made| made.session.replacements = 3)
+}
+
 fn running_extraction() -> ExtractionRecord {
     let (account, id) = (AccountId::default(), ExtractionId::new(at(BEGAN), 0, 7));
     ExtractionRecord::new(id, account, Credits(2_500), at(BEGAN), at(ENDED))
@@ -367,6 +372,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("notification-given-up", Record::Notification(given_up)),
         ("notification-unaddressed", Record::Notification(unaddressed())),
         ("session", Record::Session(sample::session("acme", 1))),
+        ("session-refreshed", Record::Session(refreshed_session())),
         ("site", Record::Site(site())),
         ("usage", Record::Usage(sample::usage("acme", 20_000))),
         ("worker-busy", Record::Worker(busy_worker())),
@@ -396,6 +402,7 @@ fn every_record_of_format_1_stays_readable() {
                 | "cache-entry-known"
                 | "job-traced"
                 | "session"
+                | "session-refreshed"
                 | "notification-traced"
                 | "crawl"
                 | "crawl-chunk"

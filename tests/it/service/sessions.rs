@@ -67,6 +67,14 @@ fn a_session_is_stored_used_and_deleted_without_showing_a_value() {
     assert_eq!((&checked["is_valid"], &checked["http_status"]), (&json!(false), &json!(401)));
     assert_eq!((&checked["status"], &checked["reason"]), (&json!("expired"), &checked["details"]));
 
+    let token = json!({ "headers": { "Authorization": "s3cret" } });
+    assert_eq!(mine("PATCH", &path, token).json()["header_names"], json!(["Authorization"]));
+    for (method, end) in [("PATCH", ""), ("POST", "/refresh")] {
+        let agent = json!({ "user_agent": "s3cret agent" });
+        let names = &mine(method, &format!("{path}{end}"), agent).json()["header_names"];
+        assert_eq!(names, &json!(["Authorization", "User-Agent"]), "{method}: the token stays");
+    }
+
     for (method, end) in [("GET", ""), ("DELETE", ""), ("POST", "/validate")] {
         let others = call(&world, OTHERS, method, &format!("{path}{end}"), &Value::Null);
         assert_eq!(

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rungs::core::id::{AccountId, SessionId};
-use rungs::core::record::{Key, Record};
+use rungs::core::record::{Claim, Key, Queue, Record};
 use rungs::core::session::{Session, SessionState};
+use rungs::core::time::Timestamp;
 use rungs::ports::BoxFuture;
 use rungs::ports::session::{SessionStore, SessionStoreError, StoredSession};
-use rungs::ports::store::{Store, Write};
+use rungs::ports::store::{ListQuery, Store, StoreError, Versioned, Write};
 use rungs::stores::{Memory, SealedSessions, SealingKey, SealingKeys};
 use rungs::testkit::session::CHECKS;
 
@@ -190,4 +192,67 @@ async fn a_copied_record_does_not_open_for_another_account() {
     let opened = sessions.get(thief, sample.id).await;
 
     assert!(matches!(opened, Err(SessionStoreError::Sealed)), "{opened:?}");
+}
+
+/// A store that counts the records that its lists returned, and the most of one list.
+#[derive(Clone, Debug, Default)]
+struct Counting(Memory, Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Store for Counting {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        self.0.load(keys)
+    }
+
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        Box::pin(async move {
+            let found = self.0.list(list).await?;
+            self.1.0.fetch_add(found.len(), Ordering::SeqCst);
+            self.1.1.fetch_max(found.len(), Ordering::SeqCst);
+            Ok(found)
+        })
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        self.0.claim(claim)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.0.commit(writes)
+    }
+
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        self.0.due(queue, from)
+    }
+}
+
+/// Each record has a secret of up to 256 KiB.
+#[tokio::test]
+async fn a_list_holds_few_secrets_at_once_and_none_of_many_others() {
+    let store = Counting::default();
+    let sessions = SealedSessions::new(store.clone(), keys(7));
+    for (account, count) in [("a", 70), ("b", 100)] {
+        for number in 0..count {
+            let sample = rungs::testkit::store::sample::session(account, number).session;
+            sessions.put(sample, SessionState::default(), None).await.expect("written");
+        }
+    }
+    let account = AccountId::new("a").expect("a name");
+    let listed = async |after: Option<SessionId>, limit: usize| -> Vec<SessionId> {
+        let found = sessions.list(account.clone(), after, limit).await.expect("listed");
+        found.into_iter().map(|it| it.id).collect()
+    };
+
+    let all = listed(None, 1_000).await;
+
+    assert!(all.len() == 70 && all.is_sorted(), "{}", all.len());
+    assert!(store.1.0.load(Ordering::SeqCst) <= 96, "{store:?}");
+    for (after, limit) in [(3, 64), (5, 40), (37, 32), (68, 9), (69, 9)] {
+        let end = all.len().min(after + 1 + limit);
+        assert_eq!(listed(Some(all[after]), limit).await, all[after + 1..end], "{after}");
+    }
+    assert!(store.1.1.load(Ordering::SeqCst) <= 32, "{store:?}");
 }

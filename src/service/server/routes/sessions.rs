@@ -65,8 +65,8 @@ pub(in crate::service::server) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let query = query.as_deref();
-    let domain = query::text(query, "domain").map(|it| it.trim().to_ascii_lowercase());
-    let status = match query::text(query, "status") {
+    let domain = query::parameter(query, "domain").map(|it| it.trim().to_ascii_lowercase());
+    let status = match query::parameter(query, "status") {
         Some(word) => Some(status(&word)?),
         None => None,
     };

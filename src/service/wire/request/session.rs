@@ -103,9 +103,11 @@ fn secret(fields: Fields<'_>) -> Result<SessionSecret, ValidationError> {
     if let Some(cookies) = cookies {
         secret = secret.cookies(cookies);
     }
-    if headers.is_some() || agent.is_some() {
-        let agent = agent.map(|it| ("User-Agent".to_owned(), it));
-        secret = secret.headers(headers.unwrap_or_default().into_iter().chain(agent));
+    if let Some(headers) = headers {
+        secret = secret.headers(headers);
+    }
+    if let Some(agent) = agent {
+        secret = secret.user_agent(agent);
     }
     if let Some(state) = fields.value("storage_state") {
         secret = secret.storage_state(SessionState::from_storage_state(state)?);

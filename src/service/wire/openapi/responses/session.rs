@@ -126,7 +126,7 @@ pub(super) fn validation() -> Value {
             "confidence",
             within(0, 100),
             95,
-            "Confidence in the result; 0 if the site could not be asked.",
+            "Confidence in the result; 0 if the site could not be reached.",
         ),
         property(
             "http_status",

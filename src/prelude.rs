@@ -4,7 +4,7 @@
 //! [`std::error::Error`].
 
 pub use crate::core::backoff::RetrySchedule;
-pub use crate::core::batch::{BatchStatus, NotificationState};
+pub use crate::core::batch::{BatchStatus, ItemEvents, NotificationState};
 pub use crate::core::claims::Priority;
 pub use crate::core::crawl::{CrawlStatus, SitemapUse};
 pub use crate::core::credits::Credits;

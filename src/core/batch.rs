@@ -1,13 +1,14 @@
 //! Batches and their completion notifications.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId};
-use crate::core::job::Lease;
+use crate::core::job::{JobState, Lease};
 use crate::core::time::Timestamp;
 use crate::core::trace::TraceContext;
 use crate::core::url::without_userinfo;
@@ -87,10 +88,10 @@ pub enum NotificationKind {
     #[default]
     #[serde(rename = "batch.completed")]
     BatchCompleted,
-    /// A page that was submitted by itself was scraped.
+    /// A page was scraped that was submitted by itself, or in a batch with [`ItemEvents`].
     #[serde(rename = "job.completed")]
     JobCompleted,
-    /// A page that was submitted by itself failed.
+    /// Such a page failed.
     #[serde(rename = "job.failed")]
     JobFailed,
     /// A crawl ended.
@@ -107,6 +108,22 @@ impl NotificationKind {
             Self::JobFailed => "job.failed",
             Self::CrawlCompleted => "crawl.completed",
         }
+    }
+}
+
+/// The error for text that names no event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the event is unknown: use one of batch.completed, job.completed, job.failed, crawl.completed"
+)]
+pub struct ParseEventError;
+
+impl FromStr for NotificationKind {
+    type Err = ParseEventError;
+
+    fn from_str(text: &str) -> Result<Self, ParseEventError> {
+        let all = [Self::BatchCompleted, Self::JobCompleted, Self::JobFailed, Self::CrawlCompleted];
+        all.into_iter().find(|it| it.as_str() == text).ok_or(ParseEventError)
     }
 }
 
@@ -136,6 +153,9 @@ pub struct BatchRecord {
     pub label: Option<String>,
     /// The URL to which the completion notification is delivered; `None` delivers none.
     pub webhook: Option<String>,
+    /// The jobs whose ends have notifications of their own, beside that of the batch.
+    #[serde(default, skip_serializing_if = "ItemEvents::is_none")]
+    pub item_events: ItemEvents,
     /// The idempotency key of the submission.
     pub idempotency_key: Option<String>,
     /// The batch whose failed jobs this one repeats.
@@ -169,6 +189,7 @@ impl fmt::Debug for BatchRecord {
             form,
             label,
             webhook,
+            item_events,
             idempotency_key,
             retry_of,
             crawl,
@@ -190,6 +211,7 @@ impl fmt::Debug for BatchRecord {
                 form,
                 label,
                 webhook: webhook.as_deref().map(without_userinfo),
+                item_events,
                 idempotency_key,
                 retry_of,
                 crawl,
@@ -219,6 +241,37 @@ impl BatchRecord {
             return None;
         }
         Some(BatchJobs { batch: self.id, jobs })
+    }
+}
+
+/// The jobs of a batch whose ends have notifications of their own. Defaults to none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ItemEvents {
+    /// `true` emits `job.completed` for each job that succeeds.
+    pub completed: bool,
+    /// `true` emits `job.failed` for each job that fails or is canceled.
+    pub failed: bool,
+}
+
+impl ItemEvents {
+    /// Every job.
+    pub const ALL: Self = Self { completed: true, failed: true };
+    /// The jobs that fail.
+    pub const FAILED: Self = Self { completed: false, failed: true };
+
+    /// Returns `true` if no job has a notification of its own.
+    pub fn is_none(&self) -> bool {
+        !self.completed && !self.failed
+    }
+
+    /// Returns `true` if a job that ends in `state` has one.
+    pub fn include(self, state: JobState) -> bool {
+        match state {
+            JobState::Succeeded => self.completed,
+            JobState::Failed => self.failed,
+            JobState::Queued | JobState::Processing => false,
+        }
     }
 }
 
@@ -288,9 +341,10 @@ impl DeliveryAttempt {
     }
 }
 
-/// The outbox record of the one completion notification of a batch.
+/// The outbox record of a completion notification: the one of a batch, or the one of a job in a batch with [`ItemEvents`].
 ///
-/// Only the commit that ends the last job creates it. Delivery is repeated, creation is not.
+/// Only the commit that ends the last job, or this job, creates it. Delivery is repeated, creation is not. The notification
+/// of a job in a batch has the job's id, so that there is at most one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notification {

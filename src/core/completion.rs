@@ -1,4 +1,4 @@
-//! The completion of a batch: the facts from which its one notification is made.
+//! The completion of a batch or of a job: the facts from which its one notification is made.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::core::batch::{
 use crate::core::crawl::CrawlStatus;
 use crate::core::credits::Credits;
 use crate::core::failure::JobError;
-use crate::core::id::{BatchId, CrawlId, JobId};
+use crate::core::id::{BatchId, CrawlId, JobId, NotificationId};
 use crate::core::job::{Job, JobState};
 use crate::core::time::Timestamp;
 use crate::core::trace::TraceContext;
@@ -41,7 +41,7 @@ pub enum Completed {
         /// The number of jobs, in total and by result.
         tally: Tally,
     },
-    /// A page that was submitted by itself.
+    /// A page that was submitted by itself, or an item of a batch.
     Page {
         /// The id of its one job.
         job: JobId,
@@ -76,15 +76,28 @@ impl Completion {
             BatchKind::Batch => {
                 Completed::Batch { id: batch.id, status: batch.status(), tally: batch.tally }
             }
-            BatchKind::Scrape => Completed::Page {
-                job: last.id,
-                url: last.request.page().clone(),
-                state: last.state,
-                error: last.failure().cloned(),
-                charged: last.charged(),
-            },
+            BatchKind::Scrape => return Self::of_job(last, at),
         };
         Self { at, trace: last.trace.clone(), subject }
+    }
+
+    /// Returns the completion of `job` if the batch wants one for each item that ends like it.
+    pub(super) fn of_item(batch: &BatchRecord, job: &Job, at: Timestamp) -> Option<Self> {
+        let is_wanted = batch.form == BatchKind::Batch
+            && batch.webhook.is_some()
+            && batch.item_events.include(job.state);
+        is_wanted.then(|| Self::of_job(job, at))
+    }
+
+    fn of_job(job: &Job, at: Timestamp) -> Self {
+        let subject = Completed::Page {
+            job: job.id,
+            url: job.request.page().clone(),
+            state: job.state,
+            error: job.failure().cloned(),
+            charged: job.charged(),
+        };
+        Self { at, trace: job.trace.clone(), subject }
     }
 
     /// Returns the kind of the notification.
@@ -97,6 +110,14 @@ impl Completion {
         }
     }
 
+    /// Returns the id of the notification: that of the batch, or that of the job if it is an item of a batch.
+    fn id(&self, batch: &BatchRecord) -> NotificationId {
+        match &self.subject {
+            Completed::Page { job, .. } if batch.form == BatchKind::Batch => item_event(*job),
+            Completed::Page { .. } | Completed::Batch { .. } => batch.event,
+        }
+    }
+
     /// Returns the outbox record of `batch` with this body: due at once if the batch has a webhook.
     pub fn notification(&self, batch: &BatchRecord, body: String) -> Notification {
         let state = match batch.webhook {
@@ -104,7 +125,7 @@ impl Completion {
             None => NotificationState::Unaddressed,
         };
         Notification {
-            id: batch.event,
+            id: self.id(batch),
             batch: batch.id,
             account: batch.account.clone(),
             event: self.kind(),
@@ -117,6 +138,11 @@ impl Completion {
             trace: self.trace.clone(),
         }
     }
+}
+
+/// Returns the id of the notification of a job in a batch, whether or not there is one.
+pub fn item_event(job: JobId) -> NotificationId {
+    NotificationId::from_bytes(*job.as_bytes())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::batch::{BatchKind, BatchRecord, Tally};
+use crate::core::batch::{BatchKind, BatchRecord, ItemEvents, Tally};
 use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId, WorkerId};
@@ -71,6 +71,7 @@ pub(crate) fn batch(jobs: u32) -> BatchRecord {
         form: BatchKind::Batch,
         label: None,
         webhook: Some("http://example.com/hook".to_owned()),
+        item_events: ItemEvents::default(),
         idempotency_key: None,
         retry_of: None,
         crawl: None,

@@ -98,6 +98,8 @@ pub struct Ending {
     pub account: Account,
     /// The ledger entry of the settlement.
     pub entry: LedgerEntry,
+    /// The completion of the job itself, if its batch has item notifications.
+    pub item: Option<Completion>,
     /// The completion of the batch, if this was its last job and the batch does not belong to a crawl.
     pub completion: Option<Completion>,
 }
@@ -209,6 +211,7 @@ fn end(
         at: now,
     };
     batch.entries += 1;
+    let item = Completion::of_item(&batch, &job, now);
     let completion = (batch.status() != BatchStatus::Processing).then(|| {
         batch.ended_at = Some(now);
         batch.expires_at = Some(now.after(retention));
@@ -217,13 +220,13 @@ fn end(
     // A batch of a crawl is part of the crawl, which completes and expires as a whole.
     let completion = completion.filter(|_| batch.crawl.is_none());
     batch.expires_at = batch.expires_at.filter(|_| batch.crawl.is_none());
-    Ok(Transition { job, ending: Some(Ending { batch, account, entry, completion }) })
+    Ok(Transition { job, ending: Some(Ending { batch, account, entry, item, completion }) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::batch::{BatchKind, NotificationKind, Tally};
+    use crate::core::batch::{BatchKind, ItemEvents, NotificationKind, Tally};
     use crate::core::completion::Completed;
     use crate::core::fixtures::{MINE, OTHERS, account, at, attempt, batch, held_job, job};
     use crate::core::job::JobState;
@@ -362,6 +365,28 @@ mod tests {
         let Completed::Page { job, error, charged, .. } = lost.subject else { panic!("a page") };
         assert_eq!((job, charged), (held_job().id, Credits::ZERO));
         assert_eq!(error.map(|it| it.code), Some(ErrorCode::Timeout));
+    }
+
+    #[test]
+    fn an_item_has_a_notification_of_its_own_if_its_batch_wants_it() {
+        let ended = |events, input| {
+            let (held, batch) = (held_job(), BatchRecord { item_events: events, ..batch(2) });
+            let records = Records { job: &held, batch: &batch, account: &account(20) };
+            let ending = step(records, Some(FENCE), input, at(9), DAY).expect("held").ending;
+            let item = ending.expect("an end").item?;
+            let notice = item.notification(&batch, String::new());
+            assert_eq!(notice.id.as_bytes(), held.id.as_bytes());
+            assert_ne!(notice.id, batch.event);
+            Some((notice.event, notice.url))
+        };
+
+        let url = batch(2).webhook;
+        assert_eq!(ended(ItemEvents::default(), success(4)), None);
+        assert_eq!(ended(ItemEvents::FAILED, success(4)), None);
+        let failed = Some((NotificationKind::JobFailed, url.clone()));
+        assert_eq!(ended(ItemEvents::FAILED, failure()), failed);
+        assert_eq!(ended(ItemEvents::ALL, StepInput::Cancel), failed);
+        assert_eq!(ended(ItemEvents::ALL, success(4)), Some((NotificationKind::JobCompleted, url)));
     }
 
     #[test]

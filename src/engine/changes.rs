@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::core::batch::{
     BatchJobs, BatchRecord, BatchStatus, DeliveryAttempt, Notification, NotificationState,
 };
+use crate::core::completion::item_event;
 use crate::core::credits::Credits;
 use crate::core::failure::ErrorCode;
 use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId, WorkerId};
@@ -190,7 +191,7 @@ pub(super) struct Step {
     pub(super) longest_pause: Duration,
     pub(super) fence: Option<Fence>,
     pub(super) input: StepInput,
-    /// Writes the body of the notification, if the step ends the batch.
+    /// Writes the body of the notification, if the step ends the job or the batch.
     pub(super) format: Arc<dyn NotificationFormat>,
     /// The time for which the batch is kept after its end.
     pub(super) retention: Duration,
@@ -204,6 +205,8 @@ pub(super) struct Stepped {
     pub(super) ended: Option<BatchStatus>,
     /// `true` if its crawl has ended, whose notification is due.
     pub(super) ends_crawl: bool,
+    /// `true` if the job has a notification of its own.
+    pub(super) has_item_event: bool,
 }
 
 /// Returns the keys of every ledger entry that a batch of `jobs` can have.
@@ -242,13 +245,18 @@ impl Change for Step {
         let known = job.trail.len();
         let transition = step(records, self.fence, self.input.clone(), now, self.retention)?;
         let mut job = transition.job;
-        let (mut ended, mut ends_crawl) = (None, false);
+        let (mut ended, mut ends_crawl, mut has_item_event) = (None, false, false);
         if let Some(ending) = transition.ending {
             ends_crawl =
                 crawl::end_page(draft, &mut job, now, self.retention, self.format.as_ref());
             draft.put(Record::Account(ending.account));
             draft.put(Record::LedgerEntry(ending.entry));
             ended = ending.batch.ended_at.map(|_| ending.batch.status());
+            if let Some(item) = ending.item {
+                has_item_event = true;
+                let body = self.format.body(&item);
+                draft.put(Record::Notification(item.notification(&ending.batch, body)));
+            }
             if let Some(completion) = ending.completion {
                 let body = self.format.body(&completion);
                 draft.put(Record::Notification(completion.notification(&ending.batch, body)));
@@ -269,7 +277,7 @@ impl Change for Step {
                 draft.put(Record::Site(profile));
             }
         }
-        Ok(Stepped { job, ended, ends_crawl })
+        Ok(Stepped { job, ended, ends_crawl, has_item_event })
     }
 }
 
@@ -528,6 +536,9 @@ impl Change for Expire {
         keys.push(Key::BatchJobs(batch.id));
         keys.push(Key::AccountBatch(batch.account.clone(), batch.id));
         keys.extend(self.jobs.iter().map(|&it| Key::Job(it)));
+        if !batch.item_events.is_none() {
+            keys.extend(self.jobs.iter().map(|&it| Key::Notification(item_event(it))));
+        }
         keys.extend(entry_keys(batch.id, self.jobs.len()));
         keys.extend(
             batch

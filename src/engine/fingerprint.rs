@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::core::batch::BatchKind;
+use crate::core::batch::{BatchKind, ItemEvents};
 use crate::core::id::{AccountId, BatchId};
 use crate::core::request::{Item, JobRequest};
 use crate::core::tier::Tier;
@@ -26,6 +26,8 @@ pub(super) struct Submission {
     pub(super) form: BatchKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry_of: Option<BatchId>,
+    #[serde(skip_serializing_if = "ItemEvents::is_none")]
+    pub(super) item_events: ItemEvents,
 }
 
 /// Shows nothing else, because URLs contain credentials.
@@ -50,14 +52,16 @@ impl Fingerprint {
 
     /// Returns `true` if `stored` is the digest of the same contents, as this release or an earlier one computed it.
     pub(super) fn matches(&self, stored: &[u8; 32]) -> bool {
-        // Earlier releases had no retries.
-        let is_old = || self.submission.retry_of.is_none() && self.json_digest() == *stored;
+        // Earlier releases had neither retries nor notifications of items.
+        let Submission { retry_of, item_events, .. } = &self.submission;
+        let is_plain = retry_of.is_none() && item_events.is_none();
+        let is_old = || is_plain && self.json_digest() == *stored;
         self.digest == *stored || is_old()
     }
 
     /// Returns the digest that was stored beside records of format 1.
     fn json_digest(&self) -> [u8; 32] {
-        let Submission { account, webhook, max_tier, form, retry_of: _ } = &self.submission;
+        let Submission { account, webhook, max_tier, form, .. } = &self.submission;
         let body = serde_json::json!({
             "items": self.items, "account": account, "webhook": webhook, "max_tier": max_tier, "form": form,
         });
@@ -82,6 +86,7 @@ mod tests {
             max_tier: Some(Tier::Stealth),
             form: BatchKind::Batch,
             retry_of: None,
+            item_events: ItemEvents::default(),
         };
         change(&mut items, &mut submission);
         let requests = items.iter().map(|it| it.clone().check(&Limits::default()));
@@ -119,6 +124,7 @@ mod tests {
             fingerprint(|_, it| it.max_tier = None),
             fingerprint(|_, it| it.form = BatchKind::Scrape),
             fingerprint(|_, it| it.retry_of = Some(BatchId::LAST)),
+            fingerprint(|_, it| it.item_events = ItemEvents::FAILED),
         ];
 
         for other in others {

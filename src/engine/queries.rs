@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::core::batch::{BatchRecord, Notification};
+use crate::core::completion::item_event;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
 use crate::core::job::{Job, Outcome};
@@ -356,6 +357,20 @@ impl Engine {
         match self.shared.load(Key::Notification(id)).await? {
             Some(Record::Notification(notification)) => Ok(notification),
             _ => Err(EngineError::NotificationNotFound(id)),
+        }
+    }
+
+    /// Returns the notification of a job's end, if its batch has notifications of its items
+    /// ([`Batch::item_events`](crate::engine::Batch::item_events)); `None` otherwise, and before the end.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Store`] if the store fails.
+    pub async fn job_notification(&self, id: JobId) -> Result<Option<Notification>, EngineError> {
+        match self.notification(item_event(id)).await {
+            Ok(notification) => Ok(Some(notification)),
+            Err(EngineError::NotificationNotFound(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
-use crate::core::batch::{BatchKind, BatchRecord, Tally};
+use crate::core::batch::{BatchKind, BatchRecord, ItemEvents, Tally};
 use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
@@ -53,6 +53,7 @@ pub struct Batch {
     items: Vec<Item>,
     account: AccountId,
     webhook: Option<String>,
+    item_events: ItemEvents,
     key: Option<String>,
     max_tier: Option<Tier>,
     form: BatchKind,
@@ -71,6 +72,7 @@ impl fmt::Debug for Batch {
             items,
             account,
             webhook,
+            item_events,
             key,
             max_tier,
             form,
@@ -84,6 +86,7 @@ impl fmt::Debug for Batch {
             .field("items", items)
             .field("account", account)
             .field("webhook", &webhook.as_deref().map(without_userinfo))
+            .field("item_events", item_events)
             .field("key", key)
             .field("max_tier", max_tier)
             .field("form", form)
@@ -111,6 +114,13 @@ impl Batch {
     /// Sets the URL to which the completion notification is delivered. Defaults to none.
     pub fn webhook(mut self, url: impl Into<String>) -> Self {
         self.webhook = Some(url.into());
+        self
+    }
+
+    /// Sets the jobs whose ends are delivered to the webhook by themselves, as `job.completed` and `job.failed`. Defaults to
+    /// none. The batch has its own notification in any case.
+    pub fn item_events(mut self, events: ItemEvents) -> Self {
+        self.item_events = events;
         self
     }
 
@@ -175,6 +185,11 @@ impl Batch {
             items,
             account: record.account,
             webhook: self.webhook.or(record.webhook),
+            item_events: if self.item_events.is_none() {
+                record.item_events
+            } else {
+                self.item_events
+            },
             label: self.label.or(record.label),
             form: record.form,
             priority,
@@ -276,7 +291,8 @@ impl Shared {
         let fingerprint = batch.key.is_some().then(|| {
             let (account, webhook) = (batch.account.clone(), batch.webhook.clone());
             let (max_tier, form, retry_of) = (batch.max_tier, batch.form, batch.repeats);
-            let submission = Submission { account, webhook, max_tier, form, retry_of };
+            let item_events = batch.item_events;
+            let submission = Submission { account, webhook, max_tier, form, retry_of, item_events };
             Fingerprint::new(items, &requests, submission)
         });
         let id = BatchId::new(now, 0, self.adapters.entropy.random_u64());
@@ -298,6 +314,7 @@ impl Shared {
             form: batch.form,
             label: batch.label,
             webhook: batch.webhook,
+            item_events: batch.item_events,
             idempotency_key: batch.key,
             retry_of: batch.repeats,
             crawl: None,

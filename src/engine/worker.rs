@@ -314,13 +314,10 @@ async fn commit(shared: &Shared, job: &Job, ended: Ended) {
 
 /// Publishes a committed step and wakes the tasks that act on it.
 fn publish(shared: &Shared, stepped: Stepped) {
-    let Stepped { job, ended, ends_crawl } = stepped;
+    let Stepped { job, ended, ends_crawl, has_item_event } = stepped;
     let batch = job.batch;
     if job.crawl.is_some() && job.state.is_ended() {
         shared.crawl_changed();
-    }
-    if ends_crawl {
-        shared.scheduling.notifications_ready.notify_one();
     }
     if job.state.is_ended() {
         let code = error_code(&job).map_or("", |it| it.as_str());
@@ -332,6 +329,9 @@ fn publish(shared: &Shared, stepped: Stepped) {
         shared.progress.publish(batch, || ProgressEvent::JobRescheduled { job: job.id });
         shared.scheduling.job_put_back.store(true, Ordering::Release);
         shared.scheduling.jobs_ready.notify_one();
+    }
+    if has_item_event || ends_crawl {
+        shared.scheduling.notifications_ready.notify_one();
     }
     if let Some(status) = ended {
         tracing::info!(%batch, status = status.as_str(), "batch ended");

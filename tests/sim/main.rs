@@ -9,6 +9,7 @@
 
 mod base;
 mod books;
+mod chains;
 mod crawls;
 mod disk;
 mod link;
@@ -52,6 +53,8 @@ const SITUATIONS: [&str; 29] = [
     "overdrawn account refused",
     "page by the browser",
     "page failed",
+    "batch retried",
+    "item told",
     "page from the cache",
     "page over HTTP",
     "result of a stale claim",

@@ -16,6 +16,7 @@ use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 
 use super::books::{Books, Grants};
+use super::chains::{Chains, said};
 
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 
@@ -35,7 +36,7 @@ pub(crate) struct Oracle {
     /// The event as receivers were given it.
     told: BTreeMap<BatchId, (String, String)>,
     /// Batches whose time was up.
-    removed: BTreeSet<BatchId>,
+    pub(crate) removed: BTreeSet<BatchId>,
     pub(crate) crawls_accepted: BTreeSet<CrawlId>,
     pub(crate) crawls_removed: BTreeSet<CrawlId>,
     pub(crate) by_crawl: BTreeMap<CrawlId, BTreeSet<JobId>>,
@@ -43,6 +44,8 @@ pub(crate) struct Oracle {
     pub(crate) grants: BTreeMap<AccountId, Grants>,
     /// The number of times that each submission was sent.
     pub(crate) sent: BTreeMap<usize, u32>,
+    /// Retries, and the notifications of items.
+    pub(crate) chains: Chains,
     pub(crate) failure: Option<String>,
     /// The number of times that each situation occurred, because a run without events proves nothing.
     pub(crate) seen: BTreeMap<&'static str, u64>,
@@ -342,6 +345,7 @@ impl Oracle {
     fn left_of(&self, batch: &BatchRecord) -> Option<Key> {
         let of_batch = self.records.values().filter_map(|it| match it {
             Record::Job(job) if job.batch == batch.id => Some(Key::Job(job.id)),
+            Record::Notification(it) if it.batch == batch.id => Some(Key::Notification(it.id)),
             _ => None,
         });
         let jobs = of_batch.chain([Key::BatchJobs(batch.id)]);
@@ -355,7 +359,9 @@ impl Oracle {
     fn notice_changed(&mut self, old: Option<&Record>, new: Option<&Record>) {
         match (old, new) {
             (None, Some(Record::Notification(new))) => {
-                let again = self.notices().filter(|it| it.batch == new.batch).count() > 1;
+                let same = |it: &&Notification| it.batch == new.batch && it.event == new.event;
+                let is_item = self.job(JobId::from_bytes(*new.id.as_bytes())).is_some();
+                let again = !is_item && self.notices().filter(same).count() > 1;
                 self.check(7, !again, || format!("{} has a second event", new.batch));
             }
             (Some(Record::Notification(old)), Some(Record::Notification(new))) => {
@@ -376,7 +382,7 @@ impl Oracle {
         }
     }
 
-    fn jobs<'a>(&'a self, batch: &'a BatchRecord) -> impl Iterator<Item = &'a Job> {
+    pub(crate) fn jobs<'a>(&'a self, batch: &'a BatchRecord) -> impl Iterator<Item = &'a Job> {
         self.job_ids(batch).iter().filter_map(|it| self.job(*it))
     }
 
@@ -429,6 +435,7 @@ impl Oracle {
         self.check(10, kept_long, || {
             format!("{id} is kept from {:?} to {:?}", batch.ended_at, batch.expires_at)
         });
+        self.items(&batch, &jobs);
         self.lines(&batch, &jobs);
     }
 
@@ -579,13 +586,4 @@ fn place(tier: Tier) -> usize {
         Tier::LightJs => 3,
         Tier::Browser => 4,
     }
-}
-
-/// Returns the status and the counts in a notification's body.
-fn said(body: &str) -> Option<(String, usize, usize, usize)> {
-    let body: serde_json::Value = serde_json::from_str(body).ok()?;
-    let data = &body["data"];
-    let number = |name: &str| usize::try_from(data[name].as_u64()?).ok();
-    let status = data["status"].as_str()?.to_owned();
-    Some((status, number("total")?, number("completed")?, number("failed")?))
 }

@@ -106,6 +106,8 @@ pub(crate) struct SubmitPlan {
     pub(crate) account: usize,
     pub(crate) key: Option<usize>,
     pub(crate) receiver: Option<usize>,
+    /// The receiver is told of the items that fail, and of those that succeed.
+    pub(crate) item_events: (bool, bool),
     pub(crate) items: Vec<ItemPlan>,
 }
 
@@ -155,6 +157,11 @@ pub(crate) enum Event {
         changed: bool,
     },
     Cancel {
+        of: usize,
+        engine: usize,
+    },
+    /// The application retries the last batch of a chain, whose first one is that of a submission.
+    Retry {
         of: usize,
         engine: usize,
     },
@@ -253,11 +260,31 @@ impl Plan {
         plan.events = events(&plan, &mut rng);
         plan.serve(&mut Rng::stream(seed, 3));
         plan.crawl(&mut Rng::stream(seed, 4));
+        plan.chain(&mut Rng::stream(seed, 5));
         plan
     }
 }
 
 impl Plan {
+    /// Adds retries and notifications of items to half of the seeds. The draws have a stream of their own, so that this
+    /// later addition changes no other seed.
+    fn chain(&mut self, rng: &mut Rng) {
+        if rng.chance(50) {
+            return;
+        }
+        let mut retries = Vec::new();
+        for (_, event) in &mut self.events {
+            let Event::Submit(submit) = event else { continue };
+            submit.item_events = rng.pick(&[(false, false), (true, false), (true, true)]);
+            for _ in 0..rng.below(4) {
+                let (of, engine) = (submit.number, rng.place(self.engines));
+                retries.push((CHAOS / 4 + rng.below(CHAOS * 3 / 4), Event::Retry { of, engine }));
+            }
+        }
+        self.events.extend(retries);
+        self.events.sort_by_key(|(at, _)| *at);
+    }
+
     /// Makes half of the shared stores such as a database, whose connections can be lost. The draws have a stream of
     /// their own, so that this later addition changes no other seed.
     fn serve(&mut self, rng: &mut Rng) {
@@ -369,6 +396,7 @@ fn events(plan: &Plan, rng: &mut Rng) -> Vec<(u64, Event)> {
             account: rng.place(2),
             key: rng.chance(50).then(|| rng.place(3)),
             receiver: rng.chance(60).then(|| rng.place(2)),
+            item_events: (false, false),
             items: (0..rng.between(1, 5)).map(|_| item(plan, rng)).collect(),
         };
         events.push((at, Event::Submit(submit)));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rungs::core::backoff::Backoff;
+use rungs::core::batch::ItemEvents;
 use rungs::core::credits::Credits;
 use rungs::core::id::{AccountId, BatchId, CrawlId};
 use rungs::core::request::Item;
@@ -49,6 +50,8 @@ struct Runner {
     stays_down: Vec<u64>,
     submitted: Arc<Mutex<BTreeMap<usize, BatchId>>>,
     crawls: Arc<Mutex<BTreeMap<usize, CrawlId>>>,
+    /// The last batch of each chain of retries.
+    retried: Arc<Mutex<BTreeMap<usize, BatchId>>>,
 }
 
 /// Carries out a plan on a runtime of its own.
@@ -67,6 +70,7 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
             stays_down: vec![0; plan.engines],
             submitted: Arc::default(),
             crawls: Arc::default(),
+            retried: Arc::default(),
             world,
         };
         runner.live().await;
@@ -118,7 +122,9 @@ fn batch(submit: &SubmitPlan, changed: bool) -> Batch {
         items.chain(changed.then(|| Item::get(format!("http://h0.test/{}/more", submit.number))));
     let mut batch = Batch::new(items).account(account(submit.account));
     if let Some(receiver) = submit.receiver {
-        batch = batch.webhook(format!("https://hook.test/{receiver}"));
+        let (failed, completed) = submit.item_events;
+        let events = ItemEvents { completed, failed };
+        batch = batch.webhook(format!("https://hook.test/{receiver}")).item_events(events);
     }
     if let Some(key) = submit.key {
         batch = batch.idempotency_key(format!("key-{key}-{}", submit.number));
@@ -251,6 +257,7 @@ impl Runner {
                 }
             }
             Event::Cancel { of, engine } => self.cancel(of, engine),
+            Event::Retry { of, engine } => self.retry(of, engine),
             Event::Look { of, engine, times, pause } => self.look(of, engine, times, pause),
             Event::Grant { account, amount, engine } => self.grant(account, amount, engine),
             Event::Crash { engine, down } => self.kill(engine, down),
@@ -383,6 +390,22 @@ impl Runner {
     }
 
     /// Polls a batch. Polling changes nothing, and a job that was returned as ended stays so.
+    /// Retries the last batch of a chain in a separate task, because the engine may die meanwhile.
+    fn retry(&self, of: usize, engine: usize) {
+        let last = self.retried.lock().unwrap_or_else(PoisonError::into_inner).get(&of).copied();
+        let (Some(id), Some(engine)) = (last.or(self.known(of)), self.engine(engine)) else {
+            return;
+        };
+        let (world, retried) = (Arc::clone(&self.world), Arc::clone(&self.retried));
+        tokio::spawn(async move {
+            let Ok(handle) = engine.retry(id).await else { return };
+            let mut oracle = world.oracle();
+            oracle.acknowledged(handle.id());
+            oracle.retried(id, handle.id());
+            retried.lock().unwrap_or_else(PoisonError::into_inner).insert(of, handle.id());
+        });
+    }
+
     fn look(&self, of: usize, engine: usize, times: u64, pause: u64) {
         let (Some(id), Some(engine)) = (self.known(of), self.engine(engine)) else { return };
         let world = Arc::clone(&self.world);

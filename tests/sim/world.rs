@@ -329,14 +329,17 @@ impl Seat {
         let receiver = self.world.plan.receivers[receiver.expect("our own address")];
         let body: serde_json::Value = serde_json::from_str(&delivery.body).expect("JSON");
         let data = &body["data"];
-        let batch: BatchId = match data["crawl_id"].as_str() {
-            Some(crawl) => {
-                let crawl: CrawlId = crawl.parse().expect("an id");
-                BatchId::from_bytes(*crawl.as_bytes())
-            }
-            None => data["batch_id"].as_str().expect("a text").parse().expect("an id"),
-        };
-        self.world.oracle().told(batch, delivery.id.to_string(), delivery.body);
+        let id = delivery.id.to_string();
+        if let Some(crawl) = data["crawl_id"].as_str() {
+            let crawl: CrawlId = crawl.parse().expect("an id");
+            let batch = BatchId::from_bytes(*crawl.as_bytes());
+            self.world.oracle().told(batch, id, delivery.body);
+        } else if let Some(batch) = data["batch_id"].as_str() {
+            let batch: BatchId = batch.parse().expect("an id");
+            self.world.oracle().told(batch, id, delivery.body);
+        } else {
+            self.world.oracle().told_item(id, delivery.body);
+        }
         tokio::time::sleep(Duration::from_millis(2)).await;
         self.life.go_on().await;
         match receiver {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::batch::{
-    BatchJobs, BatchKind, BatchRecord, Notification, NotificationKind, NotificationState, Tally,
+    BatchJobs, BatchKind, BatchRecord, ItemEvents, Notification, NotificationKind,
+    NotificationState, Tally,
 };
 use crate::core::claims::Priority;
 use crate::core::crawl::{
@@ -97,6 +98,7 @@ pub fn batch(number: u64, expires_at: Option<Timestamp>) -> BatchRecord {
         form: BatchKind::Batch,
         label: None,
         webhook: None,
+        item_events: ItemEvents::default(),
         idempotency_key: None,
         retry_of: None,
         crawl: None,
@@ -226,6 +228,7 @@ pub fn every_kind() -> Vec<Record> {
         form: BatchKind::Scrape,
         label: Some("first key".to_owned()),
         webhook: Some("https://example.com/hook?a=b".to_owned()),
+        item_events: ItemEvents::FAILED,
         idempotency_key: Some("order-1".to_owned()),
         retry_of: Some(batch_id(7)),
         entries: 3,

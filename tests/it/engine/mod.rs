@@ -9,6 +9,7 @@ mod escalation;
 mod expiry;
 mod extractions;
 mod fairness;
+mod item_events;
 mod options;
 mod outages;
 mod permits;

@@ -67,7 +67,7 @@ fn read(value: &Value) -> Result<(wire::WireBatch, ItemList), Problem> {
 }
 
 fn batch_of(read: wire::WireBatch) -> Batch {
-    let batch = Batch::new(read.items).priority(read.priority);
+    let batch = Batch::new(read.items).priority(read.priority).item_events(read.item_events);
     match read.webhook_url {
         Some(url) => batch.webhook(url),
         None => batch,

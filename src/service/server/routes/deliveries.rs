@@ -52,7 +52,7 @@ pub(in crate::service::server) async fn of_batch(
     delivery_of(&service, batch.id, filter(query.as_deref())?).await
 }
 
-/// Handles `GET /jobs/{id}/deliveries`, for pages that were submitted by `POST /scrape`.
+/// Handles `GET /jobs/{id}/deliveries`: the notification of the job itself, or else that of its batch.
 pub(in crate::service::server) async fn of_job(
     State(service): State<Service>,
     principal: Principal,
@@ -60,6 +60,9 @@ pub(in crate::service::server) async fn of_job(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let job = lookup::job(&service, &principal, &id).await?;
+    if let Some(own) = service.engine().job_notification(job.id).await? {
+        return Ok(response::json(StatusCode::OK, &wire::deliveries(&[own], None)));
+    }
     delivery_of(&service, job.batch, filter(query.as_deref())?).await
 }
 

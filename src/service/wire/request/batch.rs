@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::core::batch::{ItemEvents, NotificationKind};
 use crate::core::claims::Priority;
 use crate::core::request::{Item, ValidationError};
 use crate::service::wire::request::fields::{Fields, Lookups, expected};
@@ -14,6 +15,8 @@ pub struct WireBatch {
     pub items: Vec<Item>,
     /// URL that the batch's notification is posted to.
     pub webhook_url: Option<String>,
+    /// Jobs whose ends are posted by themselves. Defaults to none.
+    pub item_events: ItemEvents,
     /// Urgency among the account's own batches. Defaults to normal.
     pub priority: Priority,
 }
@@ -71,8 +74,27 @@ pub(in crate::service::wire) fn read_batch_with(
         items.push(read.map_err(|error| WireValidationError { index: Some(index), error })?);
     }
     let webhook_url = fields.webhook()?;
+    let item_events = item_events(fields, webhook_url.is_some())?;
     let priority = fields.word("priority")?.unwrap_or_default();
-    Ok(WireBatch { items, webhook_url, priority })
+    Ok(WireBatch { items, webhook_url, item_events, priority })
+}
+
+/// Reads the events that the webhook receives. That of the batch is always among them.
+fn item_events(fields: Fields<'_>, has_webhook: bool) -> Result<ItemEvents, ValidationError> {
+    const FIELD: &str = "webhook_events";
+    let mut events = ItemEvents::default();
+    for event in fields.words(FIELD)?.unwrap_or_default() {
+        match event {
+            NotificationKind::BatchCompleted => {}
+            NotificationKind::JobCompleted => events.completed = true,
+            NotificationKind::JobFailed => events.failed = true,
+        }
+    }
+    if !events.is_none() && !has_webhook {
+        let reason = "has no effect without a webhook: set `webhook_url`";
+        return Err(ValidationError::new(FIELD, reason));
+    }
+    Ok(events)
 }
 
 /// The name under which a request's body lists its items, for errors that point at one of them.
@@ -129,6 +151,25 @@ mod tests {
         assert_eq!(batch.items[1].url, "https://example.com/b");
         assert_eq!(batch.webhook_url.as_deref(), Some("https://example.com/hook"));
         assert_eq!(both.expect("valid").webhook_url, None);
+    }
+
+    #[test]
+    fn the_events_of_items_are_read_by_their_names() {
+        let read = |events: Value, webhook: Value| {
+            read_batch(&json!({"urls": ["a"], "webhook_url": webhook, "webhook_events": events}))
+        };
+        let events = |events: Value| read(events, json!("https://a/")).expect("valid").item_events;
+
+        assert_eq!(events(json!(null)), ItemEvents::default());
+        assert_eq!(events(json!(["batch.completed"])), ItemEvents::default());
+        assert_eq!(events(json!(["job.failed"])), ItemEvents::FAILED);
+        assert_eq!(events(json!(["job.failed", "job.completed"])), ItemEvents::ALL);
+        for (names, webhook) in
+            [(json!(["job.started"]), json!("https://a/")), (json!(["job.failed"]), Value::Null)]
+        {
+            let wrong = read(names, webhook).expect_err("should be refused");
+            assert_eq!(wrong.error.field(), "webhook_events");
+        }
     }
 
     #[test]

@@ -74,6 +74,14 @@ fn batch(limits: &Limits) -> Value {
             "Alias of `urls`, which some clients send instead. Send one of the two.",
         ),
         property("webhook_url", or_null(text()), "https://example.com/hook", WEBHOOK),
+        property(
+            "webhook_events",
+            or_null(list(word(["batch.completed", "job.completed", "job.failed"]))),
+            json!(["batch.completed", "job.failed"]),
+            "Events that the webhook receives. `job.completed` and `job.failed` are posted at the end of each such job; \
+             `batch.completed` is always posted. Needs `webhook_url`.",
+        )
+        .default(json!(["batch.completed"])),
         priority(),
     ]);
     json!({

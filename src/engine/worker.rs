@@ -150,9 +150,15 @@ async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>
 /// The end of a claim.
 enum ClaimEnd {
     /// The ladder returned this end.
-    Ended(Ended),
+    Ended(Box<Ended>),
     /// Another worker holds the job, or it has been canceled.
     Lost,
+}
+
+impl ClaimEnd {
+    fn step(input: StepInput) -> Self {
+        Self::Ended(Box::new(input.into()))
+    }
 }
 
 /// Runs one claimed job until it ends or goes back into the queue.
@@ -165,18 +171,18 @@ async fn run_job(shared: &Arc<Shared>, job: Job) {
         () = running.canceled.cancelled() => ClaimEnd::Lost,
         end = run_ladder(shared, Arc::clone(&job)) => end,
         () = heartbeat(shared, &job) => ClaimEnd::Lost,
-        () = shared.lifecycle.aborting.cancelled() => ClaimEnd::Ended(put_back(shared.now()).into()),
+        () = shared.lifecycle.aborting.cancelled() => ClaimEnd::step(put_back(shared.now())),
         // Waiting for a permit is not an attempt, so nothing else ends that wait.
         () = shared.sleep(deadline(shared, &job).since(shared.now())) => {
             let error = out_of_time();
-            ClaimEnd::Ended(StepInput::Fail { error, attempts: Vec::new() }.into())
+            ClaimEnd::step(StepInput::Fail { error, attempts: Vec::new() })
         }
     };
     match end {
         ClaimEnd::Lost => {
             tracing::warn!("the job was dropped: its lease was lost or its batch was canceled");
         }
-        ClaimEnd::Ended(ended) => commit(shared, &job, ended).await,
+        ClaimEnd::Ended(ended) => commit(shared, &job, *ended).await,
     }
 }
 
@@ -192,11 +198,11 @@ fn put_back(now: Timestamp) -> StepInput {
 /// Runs the ladder in its own task, so that a panic in an adapter of the application ends only this job.
 async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
     if let Some(error) = give_up(shared, &job) {
-        return ClaimEnd::Ended(StepInput::Fail { error, attempts: Vec::new() }.into());
+        return ClaimEnd::step(StepInput::Fail { error, attempts: Vec::new() });
     }
     let running = Ladder::new(Arc::clone(shared), job).run();
     let task = AbortOnDropHandle::new(tokio::spawn(running.in_current_span()));
-    ClaimEnd::Ended(match task.await {
+    ClaimEnd::Ended(Box::new(match task.await {
         Ok(ended) => ended,
         Err(error) => {
             let message = if error.is_panic() {
@@ -207,7 +213,7 @@ async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
             let error = JobError::new(ErrorCode::InternalError, message);
             StepInput::Fail { error, attempts: Vec::<Attempt>::new() }.into()
         }
-    })
+    }))
 }
 
 /// Returns the error of a job that is not worth starting.

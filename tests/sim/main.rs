@@ -34,7 +34,7 @@ const SEEDS: u64 = 1_000;
 const SEEDS_ON_DISK: u64 = 30;
 
 /// The situations that a run of [`SEEDS`] seeds or more must produce.
-const SITUATIONS: [&str; 29] = [
+const SITUATIONS: [&str; 31] = [
     "crawl ended",
     "crawl canceled",
     "crawl out of credits",

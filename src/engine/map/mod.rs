@@ -276,10 +276,10 @@ impl Engine {
         let found = robots::rules(shared, request.page(), DEADLINE).await.ok().flatten();
         let robots_exists = found.as_ref().is_some_and(|it| it.exists);
         let robots = found.map_or_else(|| Arc::new(Robots::everything()), |it| it.robots);
-        let explorer = Explorer::new(Arc::clone(shared), &map, start, Arc::clone(&robots));
+        let search = Explorer::new(Arc::clone(shared), &map, start, Arc::clone(&robots));
         let explored = tokio::select! {
             biased;
-            explored = explorer.run() => explored,
+            explored = search.run() => explored,
             () = shared.lifecycle.stopping.cancelled() => return Err(EngineError::Stopped.into()),
         };
         let id = charge::charge(shared, &map, request.page().site()).await?;

@@ -71,13 +71,13 @@ impl Sessions<'_> {
         };
         let now = self.shared.now();
         let mut result = assess(&page, fetched.as_ref());
-        let changes =
+        let renewed =
             if result.is_valid == Some(true) { attempt.take_changes() } else { Vec::new() };
         let changed = self.shared.change_session(account, id, |it| {
             let is_current = it.session.replacements == replacements;
             if is_current {
                 it.session.validated(result.is_valid, result.confidence, now);
-                it.adopt(&changes, now);
+                it.adopt(&renewed, now);
             } else {
                 it.session.validated(None, 0, now);
             }

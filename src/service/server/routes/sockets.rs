@@ -65,7 +65,7 @@ pub(in crate::service::server) async fn connect(
     }
     let (mut head, _) = request.into_parts();
     let protocols = protocols(&head.headers);
-    let in_query = query::text(head.uri.query(), wire::SOCKET_KEY);
+    let in_query = query::parameter(head.uri.query(), wire::SOCKET_KEY);
     let presented = presented_key(&head.headers).or(in_query.as_deref());
     let mut key = keys.find(presented);
     if key.is_none() {

@@ -1,6 +1,6 @@
 //! The price of a map, booked in one commit: a batch without jobs, whose ledger has the charge.
 
-use crate::core::batch::{BatchKind, BatchRecord, Tally};
+use crate::core::batch::{BatchKind, BatchRecord, ItemEvents, Tally};
 use crate::core::credits::Credits;
 use crate::core::id::{BatchId, NotificationId};
 use crate::core::ledger::{Booking, LedgerEntry};
@@ -32,6 +32,7 @@ pub(super) async fn charge(
         form: BatchKind::Batch,
         label: map.label.clone(),
         webhook: None,
+        item_events: ItemEvents::default(),
         idempotency_key: None,
         retry_of: None,
         crawl: None,

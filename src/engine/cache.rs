@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::core::credits::Credits;
 use crate::core::job::{BodyRef, Job};
 use crate::core::record::{CacheEntry, Key, Record};
-use crate::core::request::{Advanced, Cache, CostControls, Item, JobRequest, Method};
+use crate::core::request::{ActionKind, Advanced, Cache, CostControls, Item, JobRequest, Method};
 use crate::core::step::StepInput;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
@@ -64,6 +64,8 @@ pub(super) struct Found {
     /// The result; `None` if it carries no content.
     pub(super) body: Option<BodyRef>,
     pub(super) fetched_at: Timestamp,
+    /// The time at which the cache stops serving the result; `None` if the item does not use the cache.
+    pub(super) cached_until: Option<Timestamp>,
     pub(super) content_hash: Option<String>,
     pub(super) validators: Option<Validators>,
 }
@@ -97,9 +99,14 @@ pub(super) fn expiry(job: &Job, fetched_at: Timestamp) -> Option<Timestamp> {
     job.request.cache().enabled.then(|| fetched_at.after(ttl))
 }
 
-/// Returns `true` if the item names `hash` as the content hash that it knows.
+/// Returns `true` if the item names `hash` as the content hash that it knows, and asks for nothing that the hash does not
+/// cover: the text of images, or the values of scripts.
 pub(super) fn is_known(request: &JobRequest, hash: Option<&str>) -> bool {
-    let known = request.advanced().if_changed_since_hash.as_deref();
+    let advanced = request.advanced();
+    if advanced.ocr || advanced.actions.iter().any(|it| it.kind == ActionKind::Evaluate) {
+        return false;
+    }
+    let known = advanced.if_changed_since_hash.as_deref();
     matches!((known, hash), (Some(known), Some(hash)) if known.eq_ignore_ascii_case(hash))
 }
 
@@ -122,6 +129,11 @@ pub(super) fn is_conditional(request: &JobRequest) -> bool {
         && !request.headers_to_send().iter().any(|(name, _)| is_own(name))
 }
 
+/// Returns `true` if the validators of the page are of use: a later request can send them, and its item has an entry.
+pub(super) fn keeps_validators(request: &JobRequest) -> bool {
+    (request.cache().enabled || tracks_changes(request)) && is_conditional(request)
+}
+
 /// Looks a job up. A result that the cache serves without a request costs nothing.
 pub(super) async fn lookup(shared: &Shared, job: &Job) -> Lookup {
     let wanted = job.request.cache();
@@ -138,14 +150,16 @@ pub(super) async fn lookup(shared: &Shared, job: &Job) -> Lookup {
         metrics::counter!("rungs_cache_hits").increment(1);
         return Lookup::Hit(hit);
     }
-    if entry.validators.is_some() && is_conditional(&job.request) {
+    // Without a result, a 304 helps only those who know the page.
+    let can_serve = entry.body.is_some() || is_known(&job.request, entry.content_hash.as_deref());
+    if can_serve && entry.validators.is_some() && is_conditional(&job.request) {
         return Lookup::Known(Box::new(entry));
     }
     Lookup::Miss
 }
 
-/// The status of a result that was not transferred.
-const NOT_MODIFIED: u16 = 304;
+/// The status of a page that was not transferred.
+pub(super) const NOT_MODIFIED: u16 = 304;
 
 /// Returns the end of a job whose entry has not expired.
 async fn fresh_hit(shared: &Shared, job: &Job, entry: &CacheEntry) -> Option<StepInput> {
@@ -190,7 +204,7 @@ pub(super) async fn store_copy(
 pub(super) fn new_entry(shared: &Shared, job: &Job, found: Found) -> Option<CacheEntry> {
     let now = shared.now();
     let tracks = tracks_changes(&job.request);
-    let expires_at = expiry(job, now);
+    let expires_at = found.cached_until;
     if expires_at.is_none() && !(tracks && found.validators.is_some()) {
         return None;
     }

@@ -33,6 +33,8 @@ impl Ladder {
     pub(super) async fn finish_confirmed(mut self, observed: Observed, page: Confirmed) -> Ended {
         let (attempt, response) = (observed.attempt, observed.page.response);
         let Some(entry) = self.known.take() else { return self.accepted_nothing().into() };
+        let cached_until = cache::expiry(&self.job, attempt.started_at);
+        let is_copy = matches!(page, Confirmed::Stored(_));
         let body = match self.store_confirmed(&attempt, &response, &entry, page).await {
             Ok(body) => body,
             Err(error) => return self.unstored(&error).into(),
@@ -43,14 +45,16 @@ impl Ladder {
         let prices = &self.shared.config.prices;
         let charge =
             prices.charge_not_modified(attempt.tier, add_ons, response.cost, self.job.hold);
-        // The earlier result stays the one to serve: this one may carry no content.
+        // A copy lives longer than the earlier result, which is removed with its batch.
+        let stored = if is_copy { Some(body.clone()) } else { entry.body };
         let entry = cache::new_entry(
             &self.shared,
             &self.job,
             Found {
                 tier: attempt.tier,
-                body: entry.body,
+                body: stored,
                 fetched_at: entry.fetched_at,
+                cached_until,
                 content_hash: entry.content_hash,
                 validators: entry.validators,
             },
@@ -70,7 +74,7 @@ impl Ladder {
         page: Confirmed,
     ) -> Result<BodyRef, StoreError> {
         let (shared, job) = (&self.shared, &self.job);
-        let cached_until = cache::expiry(job, shared.now());
+        let cached_until = cache::expiry(job, attempt.started_at);
         match page {
             Confirmed::Stored(bytes) => cache::store_copy(shared, job, bytes, cached_until).await,
             Confirmed::Known => {

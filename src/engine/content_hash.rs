@@ -13,9 +13,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::core::job::Finding;
+use crate::core::verdict::{DocumentKind, Verdict};
 use crate::ports::extract::Extracted;
 
 /// The most words of a line that says only when the page was made.
@@ -34,20 +36,18 @@ const STAMP_LABELS: [&str; 10] = [
     "gegenereerd",
 ];
 /// Pairs of words that do.
-const STAMP_PAIRS: [(&str, &str); 12] = [
-    ("page", "loaded"),
-    ("page", "served"),
+const STAMP_PAIRS: [(&str, &str); 6] = [
     ("page", "created"),
     ("page", "executed"),
+    ("page", "loaded"),
     ("page", "processed"),
+    ("page", "served"),
     ("server", "time"),
-    ("current", "time"),
-    ("local", "time"),
-    ("load", "time"),
-    ("generation", "time"),
-    ("render", "time"),
-    ("response", "time"),
 ];
+/// Words for the page, without which a line needs a date or a time of day.
+const PAGE_WORDS: [&str; 4] = ["page", "pagina", "página", "seite"];
+/// Endings of numbers.
+const NUMBER_ENDINGS: [&str; 9] = ["", "am", "ms", "nd", "pm", "rd", "s", "th", "z"];
 /// Words that such a line may have besides these, dates, times and numbers.
 const STAMP_FILLERS: [&str; 58] = [
     "a",
@@ -206,13 +206,21 @@ pub fn content_hash(text: &str, fields: Option<&Value>) -> String {
     format!("{:x}", digest.finalize())
 }
 
-/// Returns the content hash of an extracted page. A page without text has the hash of its body.
-pub(super) fn of(extracted: &Extracted, body: &[u8]) -> String {
-    let fields = extracted.filtered_content.as_ref();
-    if extracted.text.trim().is_empty() && fields.is_none() {
+/// Returns the content hash of an extracted page. Data, a plain text, an image and a page without text have the hash of
+/// their body: nothing in them is about the page.
+pub(super) fn of(finding: &Finding, extracted: &Extracted, body: &[u8]) -> String {
+    use DocumentKind as Kind;
+
+    let is_verbatim =
+        matches!(finding, Finding::Judged(Verdict::Other(Kind::Json | Kind::Text | Kind::Image)));
+    let fields = match (&extracted.filtered_content, &extracted.profile) {
+        (fields, None) => fields.clone(),
+        (fields, Some(profile)) => Some(json!({ "fields": fields, "profile": profile })),
+    };
+    if is_verbatim || extracted.text.trim().is_empty() && fields.is_none() {
         return format!("{:x}", Sha256::digest(body));
     }
-    content_hash(&extracted.text, fields)
+    content_hash(&extracted.text, fields.as_ref())
 }
 
 /// Adds the words of a line, each with a space, so that it does not matter where lines break.
@@ -244,11 +252,13 @@ fn relative_time(words: &[&str]) -> usize {
             || !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit())
     };
     let is_unit = |it: &str| UNITS.contains(&bare(it).to_lowercase().as_str());
+    // `vor 50 m` is a distance.
+    let is_long = |it: &str| bare(it).len() > 2 && is_unit(it);
     let is_ago = |it: &str| bare(it).eq_ignore_ascii_case("ago");
     match words {
         [count, unit, ago, ..] if is_ago(ago) && is_count(count) && is_unit(unit) => 3,
-        ["il" | "Il", "y", "a", count, unit, ..] if is_count(count) && is_unit(unit) => 5,
-        ["vor" | "Vor" | "hace" | "Hace", count, unit, ..] if is_count(count) && is_unit(unit) => 3,
+        ["il" | "Il", "y", "a", count, unit, ..] if is_count(count) && is_long(unit) => 5,
+        ["vor" | "Vor" | "hace" | "Hace", count, unit, ..] if is_count(count) && is_long(unit) => 3,
         // As in `5m ago`.
         [short, ago, ..] if is_ago(ago) => {
             let unit = short.trim_start_matches(|it: char| it.is_ascii_digit());
@@ -265,10 +275,8 @@ fn bare(word: &str) -> &str {
 
 /// Returns `true` for a line that says only when, or how fast, the page was made.
 fn is_stamp(words: &[&str]) -> bool {
-    let is_number = |it: &str| it.starts_with(|first: char| first.is_ascii_digit());
-    if words.len() > MAX_STAMP_WORDS
-        || !words.iter().any(|it| it.contains(|it: char| it.is_ascii_digit()))
-    {
+    let has_digit = |it: &&str| it.contains(|it: char| it.is_ascii_digit());
+    if words.len() > MAX_STAMP_WORDS || !words.iter().any(has_digit) {
         return false;
     }
     let line = words.join(" ").to_lowercase();
@@ -277,13 +285,37 @@ fn is_stamp(words: &[&str]) -> bool {
     let is_pair = |pair: &[&str]| matches!(pair, [a, b] if STAMP_PAIRS.contains(&(a, b)));
     let is_labeled =
         parts.iter().any(|it| STAMP_LABELS.contains(it)) || parts.windows(2).any(is_pair);
+    let is_of_page = parts.iter().any(|it| PAGE_WORDS.contains(it));
+    let has_moment = line.split(' ').any(is_moment)
+        || parts.iter().any(|it| it.len() > 2 && DATE_WORDS.contains(it));
     let may_stand = |it: &&str| {
         is_number(it)
             || STAMP_LABELS.contains(it)
             || STAMP_FILLERS.contains(it)
             || DATE_WORDS.contains(it)
     };
-    is_labeled && parts.iter().any(|it| is_number(it)) && parts.iter().all(may_stand)
+    is_labeled
+        && (is_of_page || has_moment)
+        && parts.iter().any(|it| is_number(it))
+        && parts.iter().all(may_stand)
+}
+
+/// Returns `true` for a number, an ordinal, or a part of a date and time of ISO 8601 such as `29t03`.
+fn is_number(part: &str) -> bool {
+    let rest = part.trim_start_matches(|it: char| it.is_ascii_digit());
+    let after_t = rest.strip_prefix('t').filter(|it| !it.is_empty());
+    rest.len() < part.len()
+        && (NUMBER_ENDINGS.contains(&rest)
+            || after_t.is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit())))
+}
+
+/// Returns `true` for a time of day or a date in digits.
+fn is_moment(word: &str) -> bool {
+    let numbers = |separators: &[char]| {
+        let parts = word.split(separators).filter(|it| !it.is_empty());
+        parts.take_while(|it| it.starts_with(|first: char| first.is_ascii_digit())).count()
+    };
+    numbers(&[':']) >= 2 || numbers(&['-', '.', '/']) >= 3
 }
 
 /// Returns a URL without its tracking parameters; any other word as it is.
@@ -330,6 +362,11 @@ mod tests {
         }
         for content in [
             "Generated 14 TWh of power in 2026",
+            "Generated: 14MWh",
+            "Generated: 1,532",
+            "Response time: 5 ms",
+            "Load time: 3 s",
+            "Local time: 19:00",
             "The server time is over",
             "29 November 2026",
             "Updated 29 November 2026",
@@ -378,10 +415,20 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_text_has_the_hash_of_its_body() {
-        let blank = Extracted::new(" ");
+    fn a_document_that_is_no_page_has_the_hash_of_its_body() {
+        let (page, blank, tea) = (Verdict::Usable, Extracted::new(" "), Extracted::new("Tea"));
+        let of = |verdict: &Verdict, extracted, body: &[u8]| {
+            of(&Finding::Judged(verdict.clone()), extracted, body)
+        };
 
-        assert_ne!(of(&blank, b"a"), of(&blank, b"b"));
-        assert_eq!(of(&Extracted::new("Tea"), b"a"), of(&Extracted::new("Tea"), b"b"));
+        assert_ne!(of(&page, &blank, b"a"), of(&page, &blank, b"b"));
+        assert_eq!(of(&page, &tea, b"a"), of(&page, &tea, b"b"));
+        for kind in [DocumentKind::Json, DocumentKind::Text, DocumentKind::Image] {
+            let data = Verdict::Other(kind);
+            assert_ne!(of(&data, &tea, b"a"), of(&data, &tea, b"b"), "{kind:?}");
+        }
+        let priced =
+            |price: u32| Extracted { profile: Some(json!({ "price": price })), ..tea.clone() };
+        assert_ne!(of(&page, &priced(1), b""), of(&page, &priced(2), b""));
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::core::credits::Credits;
 use crate::core::tier::Tier;
 use crate::core::verdict::{Response, refresh};
 use crate::engine::attempt::{FetchedPage, timed_out};
+use crate::engine::cache::NOT_MODIFIED;
 use crate::engine::ladder::Ladder;
 use crate::engine::{robots, subrequest};
 use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, Redirect};
@@ -55,14 +57,19 @@ impl Ladder {
         let request = self.request(tier, time).with_validators(validators.clone());
         let mut page = self.fetch_once(tier, request).await?;
         let Some(sent) = validators else { return Ok(page) };
-        if page.response.status != 304 || self.address(&page.response) != sent.url {
+        if page.response.status != NOT_MODIFIED || self.address(&page.response) != sent.url {
             return Ok(page);
         }
         if sent.is_confirmed_by(&page.response.headers) {
             page.confirmed = self.confirmed_page().await;
         }
         if page.confirmed.is_none() {
+            let first = Arc::clone(&page.response);
             page = self.fetch_once(tier, self.request(tier, left())).await?;
+            let cost = total_cost(first.cost, page.response.cost);
+            let proxied = first.proxied || page.response.proxied;
+            let again = Arc::unwrap_or_clone(page.response);
+            page.response = Arc::new(Fetched { cost, proxied, ..again });
         }
         Ok(page)
     }
@@ -154,6 +161,14 @@ fn is_unshown(page: &Fetched) -> bool {
         && content_type.is_some_and(|(_, value)| !value.starts_with("text/html"))
 }
 
+/// Returns the cost of two requests together.
+fn total_cost(first: Option<Credits>, second: Option<Credits>) -> Option<Credits> {
+    match (first, second) {
+        (Some(first), Some(second)) => Some(first.saturating_add(second)),
+        (first, second) => first.or(second),
+    }
+}
+
 /// Returns the response to which `stub` led, with the redirects of both.
 pub(super) fn joined(stub: &Fetched, next: Fetched) -> Fetched {
     let mut redirects = stub.redirects.clone();
@@ -161,10 +176,7 @@ pub(super) fn joined(stub: &Fetched, next: Fetched) -> Fetched {
     redirects.extend(next.redirects);
     let mut warnings = stub.warnings.clone();
     warnings.extend(next.warnings.into_iter().filter(|it| !stub.warnings.contains(it)));
-    let cost = match (stub.cost, next.cost) {
-        (Some(first), Some(second)) => Some(first.saturating_add(second)),
-        (first, second) => first.or(second),
-    };
+    let cost = total_cost(stub.cost, next.cost);
     let (own_proxy, proxied) = (stub.own_proxy && next.own_proxy, stub.proxied || next.proxied);
     Fetched { redirects, own_proxy, proxied, warnings, cost, ..next }
 }

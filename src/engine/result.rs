@@ -49,6 +49,7 @@ impl Ladder {
         let (tier, fetched_at) = (collected.tier, collected.page.fetched_at);
         let (content_hash, is_unchanged) =
             (collected.page.content_hash.clone(), collected.page.unchanged);
+        let cached_until = collected.page.cached_until;
         let validators = collected.validators.take();
         match persist(&self.shared, &self.job, collected).await {
             Ok(body) => {
@@ -59,6 +60,7 @@ impl Ladder {
                         tier,
                         body: (!is_unchanged).then(|| body.clone()),
                         fetched_at,
+                        cached_until,
                         content_hash,
                         validators,
                     },
@@ -78,20 +80,25 @@ impl Ladder {
     }
 
     /// Returns the validators with which the page can be requested again.
-    fn validators(&self, page: &FetchedPage) -> Option<Validators> {
-        let is_cacheable = page.is_whole && cache::is_conditional(&self.job.request);
-        is_cacheable
-            .then(|| Validators::of(&self.address(&page.response), &page.response.headers))?
+    ///
+    /// A 304 counts as a page that was fetched well, so there are none for a page that is thin or damaged.
+    fn validators(&self, attempt: &Attempt, page: &FetchedPage) -> Option<Validators> {
+        let response = &page.response;
+        let is_good = response.status == 200
+            && response.warnings.is_empty()
+            && matches!(attempt.finding, Finding::Judged(Verdict::Usable | Verdict::Other(_)));
+        let is_kept = is_good && page.is_whole && cache::keeps_validators(&self.job.request);
+        is_kept.then(|| Validators::of(&self.address(response), &response.headers))?
     }
 
     /// Collects the parts of the result. A page that still has the known content hash has no content.
     async fn collect(&self, observed: Observed) -> Result<Collected, JobError> {
         let Observed { attempt, mut page, extracted } = observed;
         let response = Arc::clone(&page.response);
-        let validators = self.validators(&page);
+        let mut validators = self.validators(&attempt, &page);
         let mut extracted = self.content(&attempt, &response, extracted).await?;
         let links = std::mem::take(&mut extracted.links);
-        let content_hash = content_hash::of(&extracted, &response.body);
+        let content_hash = content_hash::of(&attempt.finding, &extracted, &response.body);
         let unchanged = cache::is_known(&self.job.request, Some(&content_hash));
         let mut add_ons = AddOns::default();
         if unchanged {
@@ -99,6 +106,12 @@ impl Ladder {
             (page.files, page.actions) = (BrowserFiles::default(), Vec::new());
         } else {
             add_ons = self.complete(&attempt, &page, &mut extracted).await;
+            let is_pdf = attempt.finding == Finding::Judged(Verdict::Other(DocumentKind::Pdf));
+            let is_unanswered = self.job.request.prompt().is_some() && extracted.prompted.is_none();
+            if is_unanswered || is_pdf && !extracted.warnings.is_empty() {
+                // The next fetch may give more from the same bytes.
+                validators = None;
+            }
         }
         extracted.warnings.extend(response.warnings.iter().cloned());
         add_ons.proxy = response.proxied;

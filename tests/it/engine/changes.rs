@@ -50,6 +50,7 @@ fn answer(state: &State, request: &SiteRequest, conditions: &str) -> SiteRespons
             SiteResponse::redirect(302, if state.words == "moved" { "/new" } else { "/page" })
         }
         (_, Some(headers)) if !conditions.is_empty() => with(SiteResponse::status(304), headers),
+        _ if state.words == "thin" => with(SiteResponse::html("<p>.</p>"), &state.headers),
         _ => with(SiteResponse::html(page(state.words)), &state.headers),
     }
 }
@@ -195,6 +196,17 @@ async fn a_304_that_nobody_asked_for_is_no_hit() {
         assert_eq!((error.code, error.status), (ErrorCode::TargetHttpError, Some(304)));
     }
     assert_eq!(world.asked(), ["", "\"1\"", "\"1\""]);
+}
+
+#[tokio::test]
+async fn a_thin_page_has_no_validators() {
+    let world = World::new(&[("etag", "\"1\"")]);
+    world.set(|it| it.words = "thin");
+    for _ in 0..2 {
+        world.scrape(world.item().unless("")).await;
+    }
+
+    assert!(world.asked().iter().all(String::is_empty), "the next fetch may climb higher");
 }
 
 #[tokio::test]

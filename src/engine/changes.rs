@@ -209,10 +209,11 @@ pub(super) struct Stepped {
     pub(super) has_item_event: bool,
 }
 
-/// Returns the keys of every ledger entry that a batch of `jobs` can have.
-fn entry_keys(batch: BatchId, jobs: usize) -> impl Iterator<Item = Key> {
-    let last = u32::try_from(jobs).unwrap_or(u32::MAX);
-    (0..=last).map(move |it| Key::LedgerEntry(batch, it))
+/// Returns the keys of a batch's ledger entries. That of a map has more of them than jobs.
+fn entry_keys(batch: &BatchRecord, jobs: usize) -> impl Iterator<Item = Key> {
+    let of_jobs = u32::try_from(jobs).unwrap_or(u32::MAX).saturating_add(1);
+    let id = batch.id;
+    (0..batch.entries.max(of_jobs)).map(move |it| Key::LedgerEntry(id, it))
 }
 
 impl Change for Step {
@@ -539,7 +540,7 @@ impl Change for Expire {
         if !batch.item_events.is_none() {
             keys.extend(self.jobs.iter().map(|&it| Key::Notification(item_event(it))));
         }
-        keys.extend(entry_keys(batch.id, self.jobs.len()));
+        keys.extend(entry_keys(batch, self.jobs.len()));
         keys.extend(
             batch
                 .idempotency_key

@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::core::batch::BatchRecord;
+use crate::core::crawl::CrawlRecord;
 use crate::core::extraction::ExtractionRecord;
 use crate::core::id::BatchId;
 use crate::core::record::{Queue, Record};
@@ -74,10 +75,7 @@ async fn round(shared: &Arc<Shared>, failed: &mut HashSet<BatchId>) -> Result<us
         match found.record {
             Record::Batch(batch) => batches.push(Expiring::Batch(batch)),
             Record::Extraction(it) => batches.push(Expiring::Extraction(it)),
-            Record::Crawl(crawl) => {
-                shared.remove_crawl(crawl).await?;
-                removed += 1;
-            }
+            Record::Crawl(crawl) => batches.push(Expiring::Crawl(Box::new(crawl))),
             other => {
                 shared.writer.apply(Forget(other.key())).await?;
                 removed += 1;
@@ -126,33 +124,36 @@ async fn remove_batches(
 enum Expiring {
     Batch(BatchRecord),
     Extraction(ExtractionRecord),
+    Crawl(Box<CrawlRecord>),
 }
 
 impl Expiring {
-    /// The batch under whose id the results are stored.
+    /// The batch under whose id the results are stored; for a crawl, a batch with the bytes of its id.
     fn id(&self) -> BatchId {
         match self {
             Self::Batch(it) => it.id,
             Self::Extraction(it) => it.id.bodies(),
+            Self::Crawl(it) => BatchId::from_bytes(*it.id.as_bytes()),
         }
     }
 }
 
-/// Removes a batch of a crawl that has expired.
+/// Removes a batch that has expired, or that belongs to a crawl that has.
 pub(super) async fn remove_batch(shared: &Shared, batch: BatchRecord) -> Result<(), EngineError> {
-    remove(shared, Expiring::Batch(batch)).await
+    // Bodies first: after a crash in between, the record is due again. In the other order, files without a record
+    // would remain.
+    shared.adapters.bodies.remove(batch.id).await?;
+    let jobs = shared.job_ids(&batch).await?;
+    shared.writer.apply(Expire { batch, jobs }).await
 }
 
 async fn remove(shared: &Shared, expiring: Expiring) -> Result<(), EngineError> {
-    // Bodies first: after a crash in between, the record is due again. In the other order, files without a record
-    // would remain.
-    shared.adapters.bodies.remove(expiring.id()).await?;
     match expiring {
-        Expiring::Batch(batch) => {
-            let jobs = shared.job_ids(&batch).await?;
-            shared.writer.apply(Expire { batch, jobs }).await?;
+        Expiring::Batch(batch) => remove_batch(shared, batch).await,
+        Expiring::Extraction(record) => {
+            shared.adapters.bodies.remove(record.id.bodies()).await?;
+            shared.writer.apply(ExpireExtraction(record)).await
         }
-        Expiring::Extraction(record) => shared.writer.apply(ExpireExtraction(record)).await?,
+        Expiring::Crawl(crawl) => shared.remove_crawl(*crawl).await,
     }
-    Ok(())
 }

@@ -61,8 +61,8 @@ pub struct Page {
     /// [`Item::unless`]: crate::core::request::Item::unless
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
-    /// The links of a page of a crawl. They are read by the crawl, and are no part of the result.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The links of a page of a crawl. The crawl reads them from the stored JSON, and they are not part of the result.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub(crate) links: Vec<String>,
 }
 

@@ -4,7 +4,7 @@ use crate::core::claims::Priority;
 use crate::core::credits::Credits;
 use crate::core::id::BatchId;
 use crate::core::job::{Job, JobState};
-use crate::core::request::Item;
+use crate::core::request::{Item, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::trace::TraceContext;
 use crate::core::usage::Budget;
@@ -112,11 +112,15 @@ impl Engine {
     /// # Errors
     ///
     /// [`EngineError::BatchNotFound`] and [`EngineError::BatchNotEnded`] in a [`SubmitError::Engine`],
-    /// [`SubmitError::NothingFailed`], and the errors of [`Engine::submit`].
+    /// [`SubmitError::NothingFailed`], [`SubmitError::Option`] for a batch of a crawl, and the errors of [`Engine::submit`].
     pub async fn retry(&self, retry: impl Into<Retry>) -> Result<BatchHandle, SubmitError> {
         let retry = retry.into();
         let id = retry.batch;
         let (record, mut jobs) = self.batch_with_jobs(id).await?;
+        if record.crawl.is_some() {
+            let reason = "belongs to a crawl: submit another crawl instead";
+            return Err(SubmitError::Option(ValidationError::new("batch", reason)));
+        }
         if record.ended_at.is_none() {
             return Err(EngineError::BatchNotEnded(id).into());
         }

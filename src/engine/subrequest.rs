@@ -1,4 +1,4 @@
-//! Requests that a job makes beside its own URL: the target of a refresh, and images.
+//! Requests on behalf of a page for another URL: the target of a refresh, images, and the pages of a crawl.
 
 use url::Url;
 
@@ -28,14 +28,29 @@ pub(super) fn options(
     to.proxy_country.clone_from(&from.proxy_country);
     let target = PageUrl::parse(url).map_err(|error| refused(error.into()))?;
     page_host::check(&target).map_err(|error| refused(error.into()))?;
-    let same_site =
-        target.site() == page.page().site() && target.is_https() == page.page().is_https();
-    if same_site {
+    if is_same_site(page.page(), &target) {
         to.cookies.clone_from(&from.cookies);
         to.session_headers.clone_from(&from.session_headers);
         item.headers = page.headers().to_vec();
     }
     item.check(limits).map_err(|error| refused(error.into()))
+}
+
+/// Returns `true` if the two URLs have the same scheme, host and port.
+fn is_same_site(one: &PageUrl, other: &PageUrl) -> bool {
+    one.site() == other.site() && one.is_https() == other.is_https()
+}
+
+/// Returns the item of `page` for another URL. On another site it has no headers, no cookies and no session.
+pub(super) fn repeated(page: &JobRequest, url: &str) -> Item {
+    let mut item = Item { url: url.to_owned(), ..page.item().clone() };
+    if !PageUrl::parse(url).is_ok_and(|it| is_same_site(page.page(), &it)) {
+        item.headers.clear();
+        item.advanced.cookies.clear();
+        item.advanced.session_headers.clear();
+        item.advanced.session_id = None;
+    }
+    item
 }
 
 /// Resolves `target` against the URL of the page that names it. Returns `None` if it leads to the page itself or
@@ -76,5 +91,15 @@ mod tests {
         assert_eq!(sent("http://a/next"), (1, 1));
         assert_eq!(sent("http://b/"), (0, 0));
         assert_eq!(sent("https://a/"), (0, 0));
+
+        let repeated = |url| {
+            let item = repeated(&page, url);
+            assert_eq!(item.url, url);
+            (item.headers.len(), item.advanced.cookies.len())
+        };
+        assert_eq!(repeated("http://a/next"), (1, 1));
+        for other in ["http://b/", "https://a/", "http://x.a/", "http://a:81/"] {
+            assert_eq!(repeated(other), (0, 0), "{other}");
+        }
     }
 }

@@ -542,7 +542,9 @@ impl CrawlRecord {
         let may_submit = wait == Wait::None && self.may_submit();
         let has_work = !self.is_seeded || !self.unread.is_empty() || may_submit;
         if self.stop.is_some() {
-            self.ready_at = None;
+            // Jobs of a canceled crawl that are open were not canceled yet.
+            let is_canceling = self.stop == Some(StopReason::Canceled) && self.open_jobs() > 0;
+            self.ready_at = is_canceling.then_some(now);
         } else if has_work {
             self.ready_at = Some(now);
         }

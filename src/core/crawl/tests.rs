@@ -93,6 +93,9 @@ fn a_canceled_crawl_ends_with_its_last_job() {
     assert!(!crawl.is_held_by(Fence { worker: MINE, claim: 1 }), "its claim is stale");
     assert_eq!(crawl.due(), Some(at(4)), "someone cancels its jobs");
     assert_eq!(crawl.settle(at(4), DAY), None);
+    crawl = crawl.claimed(OTHERS, at(30)).expect("due");
+    crawl.release(Wait::None, at(4));
+    assert_eq!(crawl.due(), Some(at(4)), "its jobs are still open: someone tries again");
     for job in 0..2 {
         crawl.page_ended(PageEnd { body: None, ..end_of(job, batch(1), 0) }, at(5));
     }

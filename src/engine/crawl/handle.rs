@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::core::crawl::{CrawlRecord, CrawlStatus};
+use crate::core::crawl::{CrawlRecord, CrawlRules, CrawlStatus};
 use crate::core::id::{CrawlId, JobId};
 use crate::core::job::Job;
-use crate::core::record::{Key, Record};
 use crate::engine::Engine;
-use crate::engine::crawl::{ended, ids_of};
+use crate::engine::crawl::ended;
 use crate::engine::error::EngineError;
 
 /// The interval at which a waiter reads the store, because another process may be running the crawl.
@@ -38,7 +37,7 @@ pub struct CrawlHandle {
     /// The number of pages that were returned.
     returned: u32,
     /// Pages that ended, by their number in the order of the ends.
-    ready: BTreeMap<u32, Job>,
+    ready: BTreeMap<u32, JobId>,
     /// Jobs that had not ended when they were last read.
     waiting: Vec<JobId>,
     /// The number of chunks whose jobs are known.
@@ -63,7 +62,7 @@ impl CrawlHandle {
     /// Skips the first pages in the order of their ends, because they were returned before. The order never changes.
     #[must_use]
     pub fn after(mut self, pages: u32) -> Self {
-        self.returned = pages;
+        self.returned = pages.min(CrawlRules::MAX_PAGES);
         self
     }
 
@@ -77,13 +76,15 @@ impl CrawlHandle {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Stopped`] if the engine shuts down first, [`EngineError::CrawlNotFound`] if the crawl has expired,
-    /// [`EngineError::Store`] if the store fails.
+    /// [`EngineError::Stopped`] if the engine shuts down first, [`EngineError::CrawlNotFound`] or
+    /// [`EngineError::JobNotFound`] if the crawl has expired, [`EngineError::Store`] if the store fails.
     pub async fn next_page(&mut self) -> Result<Option<Job>, EngineError> {
         let mut changed = self.engine.shared.scheduling.crawls.changed.subscribe();
         loop {
-            if let Some(job) = self.ready.remove(&(self.returned + 1)) {
+            if let Some(&id) = self.ready.get(&(self.returned + 1)) {
+                let job = self.engine.job(id).await?;
                 self.returned += 1;
+                self.ready.remove(&self.returned);
                 return Ok(Some(job));
             }
             changed.mark_unchanged();
@@ -142,12 +143,11 @@ impl CrawlHandle {
         let shared = &self.engine.shared;
         let batches = shared.crawl_batches(&self.record, self.chunks).await?;
         for batch in batches.into_iter().map_while(|it| it) {
-            let keys = vec![Key::Batch(batch), Key::BatchJobs(batch)];
-            let mut found = shared.adapters.store.load(keys).await?.into_iter();
-            let record = found.next().flatten().map(|it| it.record);
-            let list = found.next().flatten().map(|it| it.record);
-            if let Some(Record::Batch(record)) = record {
-                self.waiting.extend(ids_of(&record, list));
+            match self.engine.job_ids(batch).await {
+                Ok(ids) => self.waiting.extend(ids),
+                // The crawl is being removed.
+                Err(EngineError::BatchNotFound(_)) => {}
+                Err(error) => return Err(error),
             }
             self.chunks += 1;
         }
@@ -160,7 +160,7 @@ impl CrawlHandle {
             let jobs = self.engine.jobs_with_ids(ids).await?;
             for job in jobs {
                 match job.crawl.and_then(|it| it.order) {
-                    Some(order) if order > self.returned => drop(self.ready.insert(order, job)),
+                    Some(order) if order > self.returned => drop(self.ready.insert(order, job.id)),
                     Some(_) => {}
                     None => left.push(job.id),
                 }

@@ -15,15 +15,15 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use crate::core::batch::{BatchRecord, Tally};
+use crate::core::batch::Tally;
 use crate::core::claims::Priority;
 use crate::core::crawl::{CrawlRecord, CrawlRules, SitemapUse};
 use crate::core::credits::Credits;
-use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId};
+use crate::core::id::{AccountId, BatchId, CrawlId, NotificationId};
 use crate::core::job::Job;
 use crate::core::ladder::estimate;
 use crate::core::record::{Key, Record};
-use crate::core::request::{Item, ValidationError};
+use crate::core::request::{Item, Method, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::trace::TraceContext;
 use crate::core::url::without_userinfo;
@@ -83,7 +83,8 @@ impl fmt::Debug for Crawl {
 }
 
 impl Crawl {
-    /// Returns a crawl that starts at the page of `item`. All pages are fetched with its options.
+    /// Returns a crawl that starts at the page of `item`. All pages are fetched with its options, but only those with the
+    /// scheme, host and port of the start page receive its headers, cookies and session. The method must be `GET`.
     pub fn of(item: impl Into<Item>) -> Self {
         Self {
             item: item.into(),
@@ -267,7 +268,8 @@ impl Shared {
         }
     }
 
-    /// Returns the batches of a crawl's chunks from number `from` on, `None` for one that was not submitted.
+    /// Returns the batches of a crawl's chunks from number `from` on, `None` for one that is gone. The chunks that were
+    /// submitted are the first ones.
     async fn crawl_batches(
         &self,
         crawl: &CrawlRecord,
@@ -275,8 +277,8 @@ impl Shared {
     ) -> Result<Vec<Option<BatchId>>, EngineError> {
         let mut batches = Vec::new();
         let mut next = from;
-        while next < crawl.chunks {
-            let end = next.saturating_add(CHUNKS_AT_ONCE).min(crawl.chunks);
+        while next < crawl.submitted {
+            let end = next.saturating_add(CHUNKS_AT_ONCE).min(crawl.submitted);
             let keys = (next..end).map(|it| Key::CrawlChunk(crawl.id, it)).collect();
             let found = self.adapters.store.load(keys).await?;
             batches.extend(found.into_iter().map(|it| match it.map(|it| it.record) {
@@ -310,6 +312,10 @@ impl Shared {
         if let Some((_, field)) = unsupported.into_iter().find(|it| it.0) {
             let reason = "is not supported in a crawl: leave it out";
             return Err(SubmitError::Option(ValidationError::new(field, reason)));
+        }
+        if crawl.item.method != Method::Get {
+            let reason = "must be GET in a crawl: links are followed with GET only";
+            return Err(SubmitError::Option(ValidationError::new("method", reason)));
         }
         let controls = &mut crawl.item.cost_controls;
         controls.max_tier = controls.max_tier.or(crawl.max_tier);
@@ -481,14 +487,6 @@ impl Shared {
 fn digest(crawl: &CrawlRecord) -> [u8; 32] {
     let contents = (&crawl.template, &crawl.rules, &crawl.webhook);
     Sha256::digest(rmp_serde::to_vec_named(&contents).expect("a submission is plain data")).into()
-}
-
-/// Returns the ids of a batch's jobs from its records.
-fn ids_of(batch: &BatchRecord, list: Option<Record>) -> Vec<JobId> {
-    match list {
-        Some(Record::BatchJobs(list)) => list.jobs,
-        _ => batch.inline_jobs.clone(),
-    }
 }
 
 /// Returns the number of jobs that have ended.

@@ -21,6 +21,7 @@ use crate::engine::map::sitemap::Search;
 use crate::engine::robots;
 use crate::engine::shared::Shared;
 use crate::engine::submit::Batch;
+use crate::engine::subrequest;
 
 /// The longest sleep of the loop if another process may have put something into the store.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -301,9 +302,8 @@ impl Step<'_> {
 
     /// Returns the requests of a chunk. They were checked when its URLs were admitted.
     fn requests(&self, chunk: &CrawlChunk) -> Vec<JobRequest> {
-        let template = self.crawl.template.item();
         let requests = chunk.urls.iter().map(|it| {
-            let item = Item { url: it.url.clone(), ..template.clone() };
+            let item = subrequest::repeated(&self.crawl.template, &it.url);
             // An engine with lower limits than the one that admitted them fetches the start page again instead.
             item.check(&self.shared.config.limits)
                 .unwrap_or_else(|_| (*self.crawl.template).clone())

@@ -9,7 +9,7 @@ use rungs::core::crawl::{CrawlRecord, CrawlStatus, SitemapUse, StopReason};
 use rungs::core::credits::Credits;
 use rungs::core::id::AccountId;
 use rungs::core::record::RecordKind;
-use rungs::core::request::{Format, Item};
+use rungs::core::request::{Format, Item, Method};
 use rungs::core::tier::Tier;
 use rungs::engine::{Crawl, CrawlHandle};
 use rungs::fetch::Http;
@@ -88,6 +88,7 @@ async fn a_crawl_fetches_each_page_of_a_site_once() {
         let page = engine.with_page(job).await.expect("stored");
         let json = serde_json::to_value(page.page()).expect("JSON");
         assert!(!json["extracted"].to_string().contains("/p/"), "no links in the result");
+        assert!(json.get("links").is_none(), "the links are the crawl's");
     }
 
     let record = handle.record().clone();
@@ -105,6 +106,9 @@ async fn a_crawl_fetches_each_page_of_a_site_once() {
     assert_eq!(rest_of(resumed).await, [59, 60]);
     let batches = engine.account_batches(&AccountId::default(), None, 9).await.expect("listed");
     assert!(batches.is_empty(), "the batches of a crawl are its own");
+    let first = engine.crawl_batches(record.id).await.expect("listed")[0];
+    let error = refused(engine.retry(first).await.expect_err("of a crawl"));
+    assert!(error.contains("crawl"), "{error}");
 }
 
 async fn rest_of(mut handle: CrawlHandle) -> Vec<u32> {
@@ -232,6 +236,7 @@ async fn an_invalid_crawl_is_refused_by_field() {
         (crawl().include([""]), "include_patterns"),
         (Crawl::of(Item::get(site.url("/")).cached()), "cache"),
         (Crawl::of("ftp://a/"), "url"),
+        (Crawl::of(Item::get(site.url("/")).method(Method::Post)), "method"),
     ] {
         let error = refused(engine.crawl(crawl).await.expect_err(field));
         assert!(error.contains(field), "{error}");

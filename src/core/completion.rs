@@ -114,7 +114,9 @@ impl Completion {
     fn id(&self, batch: &BatchRecord) -> NotificationId {
         match &self.subject {
             Completed::Page { job, .. } if batch.form == BatchKind::Batch => item_event(*job),
-            Completed::Page { .. } | Completed::Batch { .. } => batch.event,
+            Completed::Page { .. } | Completed::Batch { .. } | Completed::Crawl { .. } => {
+                batch.event
+            }
         }
     }
 

@@ -311,6 +311,12 @@ impl Engine {
     /// before its records.
     async fn missing(&self, job: &Job) -> Result<EngineError, EngineError> {
         let expired = match self.batch(job.batch).await {
+            // A batch of a crawl expires with it.
+            Ok(BatchRecord { crawl: Some(crawl), .. }) => match self.crawl_record(crawl).await {
+                Ok(crawl) => crawl.expires_at.is_some_and(|at| at <= self.now()),
+                Err(EngineError::CrawlNotFound(_)) => true,
+                Err(error) => return Err(error),
+            },
             Ok(batch) => batch.expires_at.is_some_and(|at| at <= self.now()),
             Err(EngineError::BatchNotFound(_)) => true,
             Err(error) => return Err(error),

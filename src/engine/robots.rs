@@ -118,7 +118,8 @@ async fn check_with(
 ) -> Result<(), JobError> {
     let RobotsPolicy::Respect { agent } = &shared.config.robots else { return Ok(()) };
     let Some(file) = file(shared, page, site_permit).await? else { return Ok(()) };
-    if allows(shared, &file.robots, agent, page) {
+    adopt_delay(shared, &file.robots, page);
+    if allows(&file.robots, agent, page) {
         return Ok(());
     }
     let origin = origin_of(page);
@@ -135,23 +136,34 @@ pub(super) fn crawl_agent(shared: &Shared) -> &str {
     }
 }
 
-/// Returns the rules of a page's origin, whatever the policy is; `None` without an HTTP fetcher.
+/// Returns the rules of a page's origin within `patience`, whatever the policy is; `None` without an HTTP fetcher.
 ///
 /// # Errors
 ///
-/// The error of a pause that is longer than `patience`.
+/// The error of a pause that is longer than `patience`, or of a file that takes longer.
 pub(super) async fn rules(
     shared: &Shared,
     page: &PageUrl,
     patience: Duration,
 ) -> Result<Option<RobotsFile>, JobError> {
-    file(shared, page, SitePermit::Acquired { patience }).await
+    tokio::select! {
+        biased;
+        found = file(shared, page, SitePermit::Acquired { patience }) => found,
+        () = shared.sleep(patience) => {
+            let message = "it was not received in time".to_owned();
+            Err(JobError::new(ErrorCode::RobotsDisallowed, message))
+        }
+    }
 }
 
-/// Returns `true` if the rules allow a page, and adopts the site's crawl delay.
-pub(super) fn allows(shared: &Shared, robots: &Robots, agent: &str, page: &PageUrl) -> bool {
-    let delay = robots.delay(agent).map_or(Duration::ZERO, |it| it.min(MAX_DELAY));
+/// Adopts the crawl delay of a page's site.
+pub(super) fn adopt_delay(shared: &Shared, robots: &Robots, page: &PageUrl) {
+    let delay = robots.delay(crawl_agent(shared)).map_or(Duration::ZERO, |it| it.min(MAX_DELAY));
     shared.scheduling.permits.set_delay(&page.site(), delay);
+}
+
+/// Returns `true` if the rules allow a page.
+pub(super) fn allows(robots: &Robots, agent: &str, page: &PageUrl) -> bool {
     // The rules are compared with what is requested, which need not be what the application wrote.
     let requested =
         Url::parse(page.as_str()).map_or_else(|_| page.as_str().to_owned(), String::from);

@@ -57,7 +57,7 @@ pub(crate) async fn crawl(args: CrawlArgs) -> CommandResult {
     item.url.clone_from(&args.url);
     let mut rules = rules(&args.site, args.max_pages, args.max_depth);
     rules.max_credits = args.max_credits.map(Credits);
-    let key = idempotency_key(&item, &rules);
+    let key = idempotency_key(&item, &rules, args.webhook.as_deref());
     let mut crawl = Crawl::of(item).rules(rules).idempotency_key(key);
     if let Some(url) = &args.webhook {
         crawl = crawl.webhook(url.clone());
@@ -101,8 +101,13 @@ async fn engine(args: &CrawlArgs) -> Result<Engine, CliError> {
 }
 
 /// Returns the key of a crawl: the same arguments name the same crawl in a store.
-fn idempotency_key(item: &rungs::core::request::Item, rules: &CrawlRules) -> String {
-    let parts = serde_json::to_vec(&(item, rules)).expect("the keys of every item are strings");
+fn idempotency_key(
+    item: &rungs::core::request::Item,
+    rules: &CrawlRules,
+    webhook: Option<&str>,
+) -> String {
+    let parts =
+        serde_json::to_vec(&(item, rules, webhook)).expect("the keys of every item are strings");
     format!("cli-{:x}", Sha256::digest(parts))
 }
 

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::core::crawl::{CrawlRecord, CrawlUrl, UnreadPage};
 use crate::core::id::CrawlId;
 use crate::core::record::{Key, Record};
+use crate::core::robots::Robots;
 use crate::core::url::PageUrl;
 use crate::engine::crawl::CHUNKS_AT_ONCE;
 use crate::engine::error::EngineError;
@@ -50,9 +51,12 @@ impl SeenUrls {
 
     fn put(&self, crawl: CrawlId, seen: Seen) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MAX_CRAWLS {
-            // They are read again when needed.
-            all.clear();
+        if all.len() >= MAX_CRAWLS
+            && !all.contains_key(&crawl)
+            && let Some(other) = all.keys().next().copied()
+        {
+            // It is read again when needed.
+            all.remove(&other);
         }
         all.insert(crawl, seen);
     }
@@ -77,8 +81,11 @@ pub(super) struct Selector<'a> {
     start: String,
     seen: Seen,
     /// The rules of origins, `None` if they allow every page.
-    robots: HashMap<String, Option<Arc<crate::core::robots::Robots>>>,
-    patience: Duration,
+    robots: HashMap<String, Option<Arc<Robots>>>,
+    /// The time, on the monotonic clock, after which no more files are read.
+    ends: Duration,
+    /// Origins whose rules could not be read.
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'a> Selector<'a> {
@@ -101,7 +108,14 @@ impl<'a> Selector<'a> {
         }
         let start = Address::parse(crawl.template.page().as_str());
         let start = start.map(|it| it.host).unwrap_or_default();
-        Ok(Self { shared, crawl, start, seen, robots: HashMap::new(), patience })
+        let ends = shared.monotonic().saturating_add(patience);
+        let (robots, warnings) = (HashMap::new(), Vec::new());
+        Ok(Self { shared, crawl, start, seen, robots, ends, warnings })
+    }
+
+    /// Returns the time that is left for reading files.
+    pub(super) fn time_left(&self) -> Duration {
+        self.ends.saturating_sub(self.shared.monotonic())
     }
 
     /// Keeps what was read of the crawl's chunks for the next time.
@@ -127,13 +141,21 @@ impl<'a> Selector<'a> {
         let Ok(page) = PageUrl::parse(&address.url) else { return false };
         let origin = address.origin();
         if !self.robots.contains_key(&origin) {
-            let Ok(found) = robots::rules(self.shared, &page, self.patience).await else {
-                return false;
+            let found = match robots::rules(self.shared, &page, self.time_left()).await {
+                Ok(found) => found.map(|it| it.robots),
+                Err(error) => {
+                    let message = format!("{origin}/robots.txt was not read: {}", error.message);
+                    self.warnings.push(message);
+                    Some(Arc::new(Robots::nothing()))
+                }
             };
-            self.robots.insert(origin.clone(), found.map(|it| it.robots));
+            if let Some(robots) = &found {
+                robots::adopt_delay(self.shared, robots, &page);
+            }
+            self.robots.insert(origin.clone(), found);
         }
         let Some(Some(robots)) = self.robots.get(&origin) else { return true };
-        robots::allows(self.shared, robots, robots::crawl_agent(self.shared), &page)
+        robots::allows(robots, robots::crawl_agent(self.shared), &page)
     }
 
     /// Returns those of the addresses that are new, in scope and allowed, each once.

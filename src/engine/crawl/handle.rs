@@ -160,7 +160,9 @@ impl CrawlHandle {
             let jobs = self.engine.jobs_with_ids(ids).await?;
             for job in jobs {
                 match job.crawl.and_then(|it| it.order) {
-                    Some(order) if order > self.returned => drop(self.ready.insert(order, job.id)),
+                    Some(order) if order > self.returned => {
+                        self.ready.insert(order, job.id);
+                    }
                     Some(_) => {}
                     None => left.push(job.id),
                 }

@@ -33,7 +33,7 @@ const CLAIM_INTERVAL: Duration = Duration::from_millis(20);
 const CRAWLS_AT_ONCE: usize = 4;
 /// Pages whose links are read in one commit.
 const PAGES_AT_ONCE: usize = 64;
-/// The time limit of reading a site's sitemaps.
+/// The time limit of reading a site's robots.txt and sitemaps in one step.
 const DISCOVERY: Duration = Duration::from_secs(20);
 /// The time after which a crawl whose step failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -210,7 +210,8 @@ impl Step<'_> {
         }
         let mut warnings = Vec::new();
         if crawl.rules.sitemap != SitemapUse::Skip && new.urls.len() < crawl.room() as usize {
-            let robots = robots::rules(self.shared, crawl.template.page(), DISCOVERY).await;
+            let robots =
+                robots::rules(self.shared, crawl.template.page(), selector.time_left()).await;
             let robots = robots.ok().flatten().map(|it| it.robots).unwrap_or_default();
             let found = {
                 let wants = |address: &Address| selector.is_in_scope(address);
@@ -220,7 +221,7 @@ impl Step<'_> {
                     path: crawl.rules.sitemap_path.as_deref(),
                     wants: &wants,
                     limit: crawl.room() as usize,
-                    deadline: DISCOVERY,
+                    deadline: selector.time_left(),
                 };
                 search.run(self.shared).await
             };
@@ -230,6 +231,7 @@ impl Step<'_> {
             let pages = found.pages.into_iter().map(|it| (it.address, depth));
             selector.select(pages, &mut new).await;
         }
+        warnings.append(&mut selector.warnings);
         selector.keep();
         if new.urls.is_empty() {
             return self.commit(Advance::Stop(StopReason::NoSitemap)).await;
@@ -246,14 +248,18 @@ impl Step<'_> {
         let pages = crawl.unread.iter().take(PAGES_AT_ONCE);
         let mut read: Vec<JobId> = Vec::new();
         for page in pages {
+            if !read.is_empty() && selector.time_left().is_zero() {
+                // The others are read in the next round, with time of their own.
+                break;
+            }
             read.push(page.job);
             if crawl.follows(page.depth) {
                 let links = selector.links(page).await?;
                 selector.select(links, &mut new).await;
             }
         }
+        let (chunks, warnings) = (crawl.chunks, std::mem::take(&mut selector.warnings));
         selector.keep();
-        let (chunks, warnings) = (crawl.chunks, Vec::new());
         self.commit(Advance::Admit { read, urls: new.urls, chunks, warnings }).await
     }
 

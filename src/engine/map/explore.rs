@@ -14,7 +14,7 @@ use crate::core::url::{PageUrl, without_userinfo};
 use crate::core::verdict::content_type;
 use crate::engine::map::address::Address;
 use crate::engine::map::sitemap::Search;
-use crate::engine::map::{DEADLINE, Map, MappedUrl, Metadata, SITEMAPS_DEADLINE, UrlSource};
+use crate::engine::map::{Map, MappedUrl, Metadata, SITEMAPS_DEADLINE, UrlSource};
 use crate::engine::map::{fetch, relevance};
 use crate::engine::robots;
 use crate::engine::shared::Shared;
@@ -53,10 +53,22 @@ pub(super) struct Explorer {
 }
 
 impl Explorer {
-    pub(super) fn new(shared: Arc<Shared>, map: &Map, start: Address, robots: Arc<Robots>) -> Self {
+    /// Returns the exploration of a site, which ends at `deadline` of the monotonic clock.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        map: &Map,
+        start: Address,
+        robots: Arc<Robots>,
+        deadline: Duration,
+    ) -> Self {
+        if map.rules.respect_robots
+            && let Ok(page) = PageUrl::parse(&start.url)
+        {
+            robots::adopt_delay(&shared, &robots, &page);
+        }
         let robots = HashMap::from([(start.origin(), Some(robots))]);
         Self {
-            deadline: shared.monotonic().saturating_add(DEADLINE),
+            deadline,
             shared,
             rules: map.rules.clone(),
             searched: map.search.as_deref().map(relevance::words),
@@ -108,7 +120,7 @@ impl Explorer {
                 path: self.rules.sitemap_path.as_deref(),
                 wants: &wants,
                 limit: self.wanted(),
-                deadline: SITEMAPS_DEADLINE,
+                deadline: SITEMAPS_DEADLINE.min(self.time_left()),
             };
             search.run(&self.shared).await
         };
@@ -134,11 +146,18 @@ impl Explorer {
         let origin = address.origin();
         if !self.robots.contains_key(&origin) {
             let left = self.time_left();
-            let found = robots::rules(&self.shared, &page, left).await.ok().flatten();
-            self.robots.insert(origin.clone(), found.map(|it| it.robots));
+            let found = match robots::rules(&self.shared, &page, left).await {
+                Ok(found) => found.map(|it| it.robots),
+                // Its pages are left out.
+                Err(_) => Some(Arc::new(Robots::nothing())),
+            };
+            if let Some(robots) = &found {
+                robots::adopt_delay(&self.shared, robots, &page);
+            }
+            self.robots.insert(origin.clone(), found);
         }
         let Some(Some(robots)) = self.robots.get(&origin) else { return true };
-        robots::allows(&self.shared, robots, robots::crawl_agent(&self.shared), &page)
+        robots::allows(robots, robots::crawl_agent(&self.shared), &page)
     }
 
     /// Adds a URL that is new, in scope and allowed.

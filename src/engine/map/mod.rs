@@ -273,10 +273,11 @@ impl Engine {
         })?;
         check_credits(shared, &map).await?;
         shared.set_clock_once().await?;
+        let deadline = shared.monotonic().saturating_add(DEADLINE);
         let found = robots::rules(shared, request.page(), DEADLINE).await.ok().flatten();
         let robots_exists = found.as_ref().is_some_and(|it| it.exists);
         let robots = found.map_or_else(|| Arc::new(Robots::everything()), |it| it.robots);
-        let search = Explorer::new(Arc::clone(shared), &map, start, Arc::clone(&robots));
+        let search = Explorer::new(Arc::clone(shared), &map, start, Arc::clone(&robots), deadline);
         let explored = tokio::select! {
             biased;
             explored = search.run() => explored,

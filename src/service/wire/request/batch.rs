@@ -88,6 +88,10 @@ fn item_events(fields: Fields<'_>, has_webhook: bool) -> Result<ItemEvents, Vali
             NotificationKind::BatchCompleted => {}
             NotificationKind::JobCompleted => events.completed = true,
             NotificationKind::JobFailed => events.failed = true,
+            NotificationKind::CrawlCompleted => {
+                let reason = "has `crawl.completed`, which a batch does not emit: remove it";
+                return Err(ValidationError::new(FIELD, reason));
+            }
         }
     }
     if !events.is_none() && !has_webhook {

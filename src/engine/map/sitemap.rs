@@ -25,6 +25,12 @@ const MAX_BYTES: u64 = 20 * 1024 * 1024;
 const MAX_DECOMPRESSED: u64 = 50 * 1024 * 1024;
 /// The first bytes of a gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The most locations of a file: the limit of the sitemap protocol.
+const MAX_LOCATIONS: usize = 50_000;
+/// The longest URL in a file.
+const MAX_URL_BYTES: usize = 2_048;
+/// The most bytes of the URLs of a site's pages.
+const MAX_TOTAL_BYTES: usize = 32 * 1024 * 1024;
 /// The longest date of a last change.
 const MAX_DATE_BYTES: usize = 40;
 
@@ -96,6 +102,7 @@ impl Search<'_> {
         let mut seen_files: HashSet<String> =
             files.iter().map(|it| it.address.url.clone()).collect();
         let mut seen = HashSet::new();
+        let mut total_bytes = 0;
         while let Some(file) = files.pop_front() {
             let left = self.deadline.saturating_sub(shared.elapsed(began));
             let shown = without_userinfo(&file.address.url);
@@ -105,25 +112,15 @@ impl Search<'_> {
                     .push("the sitemaps were not read to the end: the time was over".to_owned());
                 break;
             }
-            let body = match fetch::get(shared, &file.address, MAX_BYTES, left).await {
-                Ok(response) if response.status < 300 => response.body,
-                Ok(response) => {
+            let entries = match read(shared, &file, left).await {
+                Ok(entries) => entries,
+                Err(reason) => {
                     if file.is_named {
-                        let status = response.status;
-                        found
-                            .warnings
-                            .push(format!("sitemap {shown} was not read: status {status}"));
-                    }
-                    continue;
-                }
-                Err(error) => {
-                    if file.is_named {
-                        found.warnings.push(format!("sitemap {shown} was not read: {error}"));
+                        found.warnings.push(format!("sitemap {shown} was not read: {reason}"));
                     }
                     continue;
                 }
             };
-            let entries = entries(&body);
             if !file.is_named && entries.locations.is_empty() {
                 // A page of the site that is served for any path.
                 continue;
@@ -135,7 +132,7 @@ impl Search<'_> {
             for location in entries.locations {
                 let Some(address) = Address::parse(&location.url) else { continue };
                 if location.is_sitemap {
-                    let is_near = address.host == self.start.host && file.nesting < MAX_NESTING;
+                    let is_near = address.host == file.address.host && file.nesting < MAX_NESTING;
                     let is_new = is_near
                         && seen_files.len() < MAX_FILES
                         && seen_files.insert(address.url.clone());
@@ -145,7 +142,13 @@ impl Search<'_> {
                     }
                 } else if (self.wants)(&address) && seen.insert(address.url.clone()) {
                     let last_modified = location.last_modified;
+                    total_bytes += address.url.len();
                     found.pages.push(SitemapPage { address, last_modified });
+                    if total_bytes > MAX_TOTAL_BYTES {
+                        let warning = "the sitemaps were not read to the end: they are too large";
+                        found.warnings.push(warning.to_owned());
+                        return found;
+                    }
                     if found.pages.len() >= self.limit {
                         return found;
                     }
@@ -154,6 +157,18 @@ impl Search<'_> {
         }
         found
     }
+}
+
+/// Fetches a file, and reads its locations on the blocking pool. The error is the reason for people.
+async fn read(shared: &Shared, file: &Planned, left: Duration) -> Result<Entries, String> {
+    let response = fetch::get(shared, &file.address, MAX_BYTES, left).await;
+    let response = response.map_err(|error| error.to_string())?;
+    if response.status >= 300 {
+        return Err(format!("status {}", response.status));
+    }
+    let body = response.body;
+    let read = shared.compute(false, move || entries(&body)).await;
+    read.map_err(|error| error.to_string())
 }
 
 /// A location in a file.
@@ -171,6 +186,21 @@ struct Entries {
     locations: Vec<Location>,
     /// The reason why the rest of the file was not read.
     damage: Option<String>,
+}
+
+impl Entries {
+    /// Adds a location, unless its URL is empty or too long. Returns `false` if there is no room for more.
+    fn add(&mut self, location: Location) -> bool {
+        if location.url.is_empty() || location.url.len() > MAX_URL_BYTES {
+            return true;
+        }
+        if self.locations.len() >= MAX_LOCATIONS {
+            self.damage = Some(format!("it has more than {MAX_LOCATIONS} locations"));
+            return false;
+        }
+        self.locations.push(location);
+        true
+    }
 }
 
 /// Reads a file: XML, gzip, or text with a URL on each line.
@@ -200,9 +230,13 @@ fn of_text(text: &[u8]) -> Entries {
         return of_xml(&text);
     }
     let is_url = |it: &&str| it.starts_with("http://") || it.starts_with("https://");
-    let lines = text.lines().map(str::trim).filter(is_url);
-    let locations = lines.map(|it| Location { url: it.to_owned(), ..Location::default() });
-    Entries { locations: locations.collect(), damage: None }
+    let mut entries = Entries::default();
+    for line in text.lines().map(str::trim).filter(is_url) {
+        if !entries.add(Location { url: line.to_owned(), ..Location::default() }) {
+            break;
+        }
+    }
+    entries
 }
 
 /// The element whose text is being read.
@@ -251,8 +285,9 @@ fn of_xml(text: &str) -> Entries {
                     current.last_modified = date.map(str::to_owned).filter(|it| !it.is_empty());
                 }
                 (b"url" | b"sitemap", _) => {
-                    let ended = std::mem::take(&mut current);
-                    entries.locations.extend(Some(ended).filter(|it| !it.url.is_empty()));
+                    if !entries.add(std::mem::take(&mut current)) {
+                        return entries;
+                    }
                 }
                 _ => {}
             },
@@ -319,6 +354,22 @@ mod tests {
             let read = entries(xml.as_bytes());
             assert_eq!(read.locations, [page("http://a/1")], "{rest}");
             assert!(read.damage.is_some(), "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_as_many_locations_as_the_protocol_allows() {
+        let too_long = format!("http://a/{}\n", "x".repeat(MAX_URL_BYTES));
+        let lines = too_long + &"http://a/\n".repeat(MAX_LOCATIONS);
+        let read = entries(lines.as_bytes());
+        assert_eq!((read.locations.len(), read.damage), (MAX_LOCATIONS, None));
+
+        let xml =
+            format!("<urlset>{}", "<url><loc>http://a/</loc></url>".repeat(MAX_LOCATIONS + 1));
+        for more in [lines + "http://a/", xml] {
+            let read = entries(more.as_bytes());
+            assert_eq!(read.locations.len(), MAX_LOCATIONS);
+            assert!(read.damage.is_some());
         }
     }
 

@@ -53,9 +53,9 @@ pub struct CrawlRules {
     pub max_pages: u32,
     /// The most links from the start page to a page, up to [`CrawlRules::MAX_DEPTH`]. Defaults to 3.
     pub max_depth: u16,
-    /// Patterns of which a page's path must match at least one, unless there are none.
+    /// Globs for paths. A path must match at least one; an empty list allows every path.
     pub include: Vec<String>,
-    /// Patterns that a page's path must not match.
+    /// Globs for paths that are left out.
     pub exclude: Vec<String>,
     /// `true` adds the hosts below that of the start page.
     pub include_subdomains: bool,

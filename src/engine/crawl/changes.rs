@@ -262,7 +262,7 @@ impl Change for ExpireCrawl {
     }
 }
 
-/// Returns the batches that a crawl has not ended.
+/// Returns the batches of a crawl that have not ended.
 pub(super) fn open_batches(crawl: &CrawlRecord) -> Vec<BatchId> {
     crawl.open.iter().map(|it| it.batch).collect()
 }

@@ -4,13 +4,13 @@ use url::Url;
 
 use crate::core::url::PageUrl;
 
-/// Query parameters that say where a visitor came from, and not which page it is.
+/// Query parameters that identify the source of a visit, not the page.
 const TRACKING: [&str; 7] = ["fbclid", "gclid", "dclid", "msclkid", "mc_cid", "mc_eid", "yclid"];
 
 /// The beginning of the names of further tracking parameters.
 const TRACKING_PREFIX: &str = "utm_";
 
-/// Extensions of files that are no pages.
+/// Extensions of files that are not pages.
 const ASSETS: [&str; 46] = [
     "7z", "aac", "apk", "avi", "avif", "bmp", "bz2", "css", "deb", "dmg", "eot", "exe", "flac",
     "gif", "gz", "ico", "iso", "jar", "jpeg", "jpg", "js", "m4a", "m4v", "mkv", "mov", "mp3",
@@ -58,7 +58,7 @@ impl Address {
         (url.len() <= PageUrl::MAX_LEN).then_some(Self { url, host, path })
     }
 
-    /// Returns `true` if the path ends like that of an image, a script or another file that is no page.
+    /// Returns `true` if the path ends like that of an image, a script or another file that is not a page.
     pub(in crate::engine) fn is_asset(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         let Some((_, extension)) = name.rsplit_once('.') else { return false };
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_pages_are_known_by_their_extension() {
+    fn files_that_are_not_pages_are_known_by_their_extension() {
         assert!(ASSETS.is_sorted());
         for (url, expected) in [
             ("http://a/x.JPG?y", true),

@@ -69,7 +69,7 @@ impl Ladder {
             let cost = total_cost(first.cost, page.response.cost);
             let proxied = first.proxied || page.response.proxied;
             let again = Arc::unwrap_or_clone(page.response);
-            page.response = Arc::new(Fetched { cost, proxied, ..again });
+            page.response = Arc::new(Fetched { proxied, cost, ..again });
         }
         Ok(page)
     }

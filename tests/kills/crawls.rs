@@ -38,7 +38,8 @@ fn site(pages: u64) -> (Site, Receiver<()>) {
         let _ = sender.lock().expect("not poisoned").send(());
         let text = "<p>Flour, water, salt and time are all that a good loaf needs.</p>".repeat(5);
         let next = (10 * page + 1..=10 * page + 10).filter(|it| *it < pages).chain([0]);
-        let links: String = next.map(|it| format!("<a href=/p/{it}>{it}</a> ")).collect();
+        let links: Vec<String> = next.map(|it| format!("<a href=/p/{it}>{it}</a>")).collect();
+        let links = links.concat();
         SiteResponse::html(format!("<title>{page}</title><main>{text}{links}</main>"))
     });
     (site, requests)

@@ -140,7 +140,7 @@ impl Oracle {
         self.check(CRAWLS, near, || format!("{id} has a page beyond its depth"));
         let mut orders: Vec<_> = jobs.iter().filter_map(|it| it.crawl?.order).collect();
         orders.sort_unstable();
-        let ends = u32::try_from(succeeded + failed).unwrap_or(u32::MAX);
+        let ends = succeeded + failed;
         self.check(CRAWLS, orders.into_iter().eq(1..=ends), || format!("{id} lost an order"));
         let over = crawl.ended_at.is_none() || held == 0;
         self.check(CRAWLS, over, || format!("{id} ended before its jobs"));

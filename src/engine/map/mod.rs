@@ -29,7 +29,7 @@ use crate::engine::robots;
 use crate::engine::shared::Shared;
 
 /// The time limit of a map.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// The part of it that sitemaps may take.
 const SITEMAPS_DEADLINE: Duration = Duration::from_secs(30);
 

@@ -284,10 +284,8 @@ fn of_xml(text: &str) -> Entries {
                     let date = Some(value.trim()).filter(|it| it.len() <= MAX_DATE_BYTES);
                     current.last_modified = date.map(str::to_owned).filter(|it| !it.is_empty());
                 }
-                (b"url" | b"sitemap", _) => {
-                    if !entries.add(std::mem::take(&mut current)) {
-                        return entries;
-                    }
+                (b"url" | b"sitemap", _) if !entries.add(std::mem::take(&mut current)) => {
+                    return entries;
                 }
                 _ => {}
             },

@@ -325,7 +325,7 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
             Problem::of_path(None, list.name().unwrap_or("urls"), &error.to_string())
         }
         SubmitError::Option(error) => {
-            Problem::of_path(None, &json_path(error.field()), error.reason())
+            Problem::of_path(None, json_path(error.field()), error.reason())
         }
         SubmitError::NoNotifier => {
             let reason = "this service delivers no webhooks: fetch the batch's results instead";

@@ -220,24 +220,9 @@ pub fn every_kind() -> Vec<Record> {
         ..job(number, at(1))
     };
     let failed = Outcome::Failed(JobError::new(ErrorCode::Cancelled, "it was cancelled"));
-    let whole = BatchRecord {
-        inline_jobs: vec![job_id(1), job_id(2)],
-        tally: Tally { total: 2, succeeded: 1, failed: 1 },
-        estimate: Credits(9),
-        charged: Credits(1),
-        form: BatchKind::Scrape,
-        label: Some("first key".to_owned()),
-        webhook: Some("https://example.com/hook?a=b".to_owned()),
-        item_events: ItemEvents::FAILED,
-        idempotency_key: Some("order-1".to_owned()),
-        retry_of: Some(batch_id(7)),
-        entries: 3,
-        ended_at: Some(at(8)),
-        ..batch(1, Some(at(9)))
-    };
     vec![
         Record::Account(account("a", 5)),
-        Record::Batch(whole),
+        Record::Batch(whole_batch()),
         Record::LedgerEntry(entry(1, 2)),
         Record::Job(running),
         Record::Job(ended(2, JobState::Succeeded, succeeded)),
@@ -256,6 +241,25 @@ pub fn every_kind() -> Vec<Record> {
         Record::Crawl(whole_crawl()),
         Record::CrawlChunk(crawl_chunk(1, 1)),
     ]
+}
+
+/// A batch with every field filled.
+fn whole_batch() -> BatchRecord {
+    BatchRecord {
+        inline_jobs: vec![job_id(1), job_id(2)],
+        tally: Tally { total: 2, succeeded: 1, failed: 1 },
+        estimate: Credits(9),
+        charged: Credits(1),
+        form: BatchKind::Scrape,
+        label: Some("first key".to_owned()),
+        webhook: Some("https://example.com/hook?a=b".to_owned()),
+        item_events: ItemEvents::FAILED,
+        idempotency_key: Some("order-1".to_owned()),
+        retry_of: Some(batch_id(7)),
+        entries: 3,
+        ended_at: Some(at(8)),
+        ..batch(1, Some(at(9)))
+    }
 }
 
 /// The list of the jobs of batch `number`.

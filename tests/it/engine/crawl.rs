@@ -25,7 +25,9 @@ use crate::support::paused::Paused;
 const TEXT: &str = "<p>Flour, water, salt and time are all that a good loaf needs.</p>";
 
 fn page(links: &[String]) -> SiteResponse {
-    let links: String = links.iter().map(|it| format!("<a href=\"{it}\">to {it}</a> ")).collect();
+    let links: Vec<String> =
+        links.iter().map(|it| format!("<a href=\"{it}\">to {it}</a> ")).collect();
+    let links = links.concat();
     let text = TEXT.repeat(8);
     SiteResponse::html(format!("<title>Bread</title><article>{text}</article><nav>{links}</nav>"))
 }
@@ -70,7 +72,7 @@ async fn paths(engine: &Engine, crawl: &CrawlRecord) -> Vec<String> {
     jobs.iter().filter_map(|it| path(it.request.page().as_str())).collect()
 }
 
-fn refused(error: SubmitError) -> String {
+fn refused(error: &SubmitError) -> String {
     assert!(matches!(error, SubmitError::Option(_)), "{error:?}");
     error.to_string()
 }
@@ -107,7 +109,7 @@ async fn a_crawl_fetches_each_page_of_a_site_once() {
     let batches = engine.account_batches(&AccountId::default(), None, 9).await.expect("listed");
     assert!(batches.is_empty(), "the batches of a crawl are its own");
     let first = engine.crawl_batches(record.id).await.expect("listed")[0];
-    let error = refused(engine.retry(first).await.expect_err("of a crawl"));
+    let error = refused(&engine.retry(first).await.expect_err("of a crawl"));
     assert!(error.contains("crawl"), "{error}");
 }
 
@@ -238,7 +240,7 @@ async fn an_invalid_crawl_is_refused_by_field() {
         (Crawl::of("ftp://a/"), "url"),
         (Crawl::of(Item::get(site.url("/")).method(Method::Post)), "method"),
     ] {
-        let error = refused(engine.crawl(crawl).await.expect_err(field));
+        let error = refused(&engine.crawl(crawl).await.expect_err(field));
         assert!(error.contains(field), "{error}");
     }
 }
@@ -249,7 +251,11 @@ async fn an_expired_crawl_leaves_nothing() {
     let clock = Paused::default();
     let fetcher = fetcher_fn([Tier::Curl], |request| async move {
         let links: String = match request.url.as_str() {
-            "http://a.test/" => (1..20).map(|it| format!("<a href=/p/{it}>{it}</a>")).collect(),
+            "http://a.test/" => {
+                let links: Vec<String> =
+                    (1..20).map(|it| format!("<a href=/p/{it}>{it}</a>")).collect();
+                links.concat()
+            }
             it if it.contains("/p/") => String::new(),
             _ => return Ok(Fetched::new(404, "")),
         };

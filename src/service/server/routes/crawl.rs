@@ -222,7 +222,7 @@ async fn follow(
             Ok(Some(job)) => {
                 let lines = wire::page_ended_lines(&job);
                 writer.write(format!("id: {}\n{lines}", handle.position())).await?;
-                if handle.position() % PROGRESS_PAGES == 0 {
+                if handle.position().is_multiple_of(PROGRESS_PAGES) {
                     writer.write(progress(&handle)).await?;
                 }
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::core::crawl::CrawlRecord;
+use crate::core::crawl::{CrawlRecord, StopReason};
 use crate::core::credits::Credits;
 use crate::core::id::CrawlId;
 use crate::core::job::Job;
@@ -41,7 +41,7 @@ pub(crate) fn crawl_summary(crawl: &CrawlRecord) -> Value {
         "pending": crawl.admitted.saturating_sub(tally.succeeded).saturating_sub(tally.failed),
         "credits_used": crawl.charged,
         "credits_held": crawl.held,
-        "stop_reason": crawl.stop.map(|it| it.as_str()),
+        "stop_reason": crawl.stop.map(StopReason::as_str),
         "error": crawl_error(crawl),
         "discovery_warnings": crawl.warnings,
         "webhook_url": crawl.webhook.as_deref().map(without_userinfo),

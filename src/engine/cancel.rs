@@ -47,6 +47,7 @@ impl Engine {
 impl Shared {
     /// Cancels a batch. Returns the number of jobs that this call canceled, and the credits that it released.
     pub(super) async fn cancel_batch(&self, id: BatchId) -> Result<(usize, Credits), EngineError> {
+        self.set_clock_once().await?;
         let batch = self.batch(id).await?;
         let jobs = self.job_ids(&batch).await?;
         let day = batch.created_at.day();

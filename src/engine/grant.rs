@@ -155,6 +155,7 @@ impl Engine {
     pub async fn grant_once(&self, grant: Grant) -> Result<Granted, EngineError> {
         let key = grant.key.clone();
         let change = GrantOnce::new(grant, self.settings().unlimited_accounts)?;
+        self.shared.set_clock_once().await?;
         self.shared.writer.apply(change).await?.map_err(|it| it.into_error(key))
     }
 

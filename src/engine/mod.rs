@@ -173,6 +173,7 @@ impl Engine {
     ///
     /// [`EngineError::NotificationNotFound`] if there is no such notification.
     pub async fn redeliver(&self, id: NotificationId) -> Result<Notification, EngineError> {
+        self.shared.set_clock_once().await?;
         let notification = self.shared.writer.apply(changes::Redeliver(id)).await?;
         self.shared.scheduling.notifications_ready.notify_one();
         notification.ok_or(EngineError::NotificationNotFound(id))

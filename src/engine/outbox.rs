@@ -46,6 +46,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
     let (receivers, waiting) = (HashMap::new(), VecDeque::new());
     let mut outbox = Outbox { shared, running: JoinSet::new(), receivers, waiting };
     while !outbox.shared.lifecycle.stopping.is_cancelled() {
+        if let Err(error) = outbox.shared.set_clock_once().await {
+            tracing::error!(%error, "reading the time of the store failed");
+            outbox.shared.sleep_unless_stopping(POLL_INTERVAL).await;
+            continue;
+        }
         outbox.start_waiting();
         outbox.put_back_late().await;
         if outbox.has_slot() && outbox.claim().await {

@@ -454,6 +454,7 @@ impl Engine {
     /// [`EngineError::CrawlNotFound`] if there is no such crawl, [`EngineError::CrawlEnded`] if it has ended.
     pub async fn cancel_crawl(&self, id: CrawlId) -> Result<CrawlCancellation, EngineError> {
         let shared = &self.shared;
+        shared.set_clock_once().await?;
         let cancel = CancelCrawl { crawl: id, ends: shared.ends() };
         let (crawl, is_new) =
             shared.writer.apply(cancel).await?.ok_or(EngineError::CrawlNotFound(id))?;

@@ -405,6 +405,21 @@ async fn an_engine_with_a_wrong_clock_steals_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancellation_is_dated_by_the_clock_of_the_store() {
+    let world = World::new(0);
+    let server = world.server();
+    let batch = server.submit(pages(1, 1)).await.expect("accepted");
+    let fast = Fast(world.clock.clone(), Duration::from_mins(10));
+    // It is asked before it has begun to work.
+    let wrong = world.builder("wrong").clock(fast).calls_only().build().expect("all parts");
+
+    wrong.cancel(batch.id()).await.expect("canceled");
+
+    let ended = server.batch(batch.id()).await.expect("it exists").ended_at.expect("it ended");
+    assert!(ended <= world.clock.now(), "{ended:?} is in the future");
+}
+
+#[tokio::test(start_paused = true)]
 async fn finished_pages_survive_an_outage_of_the_store() {
     let world = World::new(0);
     let handle = world.store.open();

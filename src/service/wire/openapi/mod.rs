@@ -246,7 +246,7 @@ mod tests {
         for (name, schema) in schemas {
             assert!(described(schema), "{name} has no description");
         }
-        assert!(properties > 250 && parameters.len() == 27, "{properties}");
+        assert!(properties > 250 && parameters.len() == 26, "{properties}");
     }
 
     #[test]

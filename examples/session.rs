@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use rungs::core::failure::ErrorCode;
-use rungs::core::session::SessionStatus;
-use rungs::engine::{NewSession, SessionSecret};
 use rungs::prelude::*;
-use rungs::stores::{SealedSessions, SealingKey, SealingKeys};
-use rungs::testkit::site::{Site, SiteResponse};
+use rungs::{
+    core::{failure::ErrorCode, session::SessionStatus},
+    engine::{NewSession, SessionSecret},
+    stores::{SealedSessions, SealingKey, SealingKeys},
+    testkit::site::{Site, SiteResponse},
+};
 
 #[tokio::main]
 async fn main() -> Result<(), rungs::Error> {

@@ -120,14 +120,21 @@ fn describe(operation: &Operation, schemas: &Map<String, Value>) -> Value {
     described
 }
 
+/// Returns the response of a stream of events that ends with `last`.
+fn events(last: &str, schema: &str) -> Value {
+    json!({
+        "description": format!(
+            "Events with JSON data. The stream ends with {last}. Events that a client must not miss have an id."
+        ),
+        "content": { "text/event-stream": { "schema": reference(schema) } },
+    })
+}
+
 fn response(schema: &str, schemas: &Map<String, Value>) -> Value {
     match schema {
         "" => json!({ "description": "The stream has ended; there are no more events." }),
-        "events" => json!({
-            "description": "Events with JSON data. The stream ends with batch.completed. Events that a client must not \
-                miss have an id.",
-            "content": { "text/event-stream": { "schema": reference("Event") } },
-        }),
+        "events" => events("batch.completed", "Event"),
+        "crawl_events" => events("crawl.completed", "CrawlEvent"),
         "file" => json!({
             "description": "The file.",
             "content": {

@@ -25,7 +25,7 @@ pub(super) const OPERATIONS: [Operation; 5] = [
     },
     Operation {
         parameters: &["crawl", "last"],
-        responses: &[("200", "events"), ("204", "")],
+        responses: &[("200", "crawl_events"), ("204", "")],
         errors: &["404"],
         ..Operation::get(
             "/api/v1/crawl/{id}/stream",

@@ -204,26 +204,28 @@ pub(super) fn event() -> Value {
         "job.failed",
         "batch.completed",
     ];
-    let schema = record(vec![
+    event_of(
         property(
             "event",
             word(names),
             "job.succeeded",
             "Name of the event. Of these, the ends of jobs and of the batch are never lost.",
         ),
-        property(
-            "data",
-            text(),
-            "{\"job_id\": \"0191d2a4-5b6c-7000-8000-000000000002\"}",
-            "JSON. For the end of a job it is a `BatchItem` without its page, for the end of the batch a \
-             `BatchSummary`, for an attempt an `Attempt` with its job's id, and otherwise the job's id.",
-        ),
-    ]);
+        "JSON. For the end of a job it is a `BatchItem` without its page, for the end of the batch a \
+         `BatchSummary`, for an attempt an `Attempt` with its job's id, and otherwise the job's id.",
+        "A server-sent event of a batch.",
+    )
+}
+
+/// Returns the schema of a server-sent event with this name, and with data as described.
+pub(super) fn event_of(name: Property, data: &'static str, description: &'static str) -> Value {
+    let data =
+        property("data", text(), "{\"job_id\": \"0191d2a4-5b6c-7000-8000-000000000002\"}", data);
     let id = property(
         "id",
         text(),
         "0001",
         "Id to send as `Last-Event-ID` after a reconnect; absent for events that only show progress.",
     );
-    described(with_optional(schema, properties(vec![id])), "A server-sent event.")
+    described(with_optional(record(vec![name, data]), properties(vec![id])), description)
 }

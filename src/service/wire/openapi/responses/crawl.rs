@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::batch::event_of;
 use super::{SAMPLE_JOB, SAMPLE_TIME, SAMPLE_URL, credits_used, id};
 use crate::core::crawl::StopReason;
 use crate::core::job::JobState;
@@ -212,4 +213,19 @@ pub(super) fn mapped_url() -> Value {
         ),
     ]);
     described(schema, "A URL of a site.")
+}
+
+/// Returns the schema of a server-sent event of a crawl.
+pub(super) fn event() -> Value {
+    event_of(
+        property(
+            "event",
+            word(["page.completed", "page.failed", "crawl.progress", "crawl.completed"]),
+            "page.completed",
+            "Name of the event. Of these, the ends of pages and of the crawl are never lost.",
+        ),
+        "JSON. For the end of a page it is a `BatchItem` without its page and with its depth, otherwise a `CrawlStatus` \
+         without its pages.",
+        "A server-sent event of a crawl.",
+    )
 }

@@ -45,6 +45,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("BatchListed", batch::listed()),
         ("BatchItem", batch::item()),
         ("Event", batch::event()),
+        ("CrawlEvent", crawl::event()),
         ("CrawlAccepted", with_warnings(crawl::accepted())),
         ("CrawlStatus", crawl::status()),
         ("CrawlResult", crawl::result()),

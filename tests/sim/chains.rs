@@ -1,4 +1,4 @@
-//! What the oracle knows about retries and about the notifications of items.
+//! Retries and the notifications of items, as the oracle knows them.
 
 use std::collections::BTreeMap;
 

@@ -221,7 +221,7 @@ impl Base {
 
     /// Releases the leases of a dead process, which the journal does when it is opened.
     fn release(&mut self, now: Timestamp) {
-        for kind in [RecordKind::Job, RecordKind::Notification] {
+        for kind in [RecordKind::Job, RecordKind::Notification, RecordKind::Crawl] {
             let all = at_once(self.live.list(ListQuery::new(kind, usize::MAX)));
             let abandoned = all.expect("memory lists").into_iter().filter_map(|it| {
                 let (key, expected) = (it.record.key(), Some(it.version));

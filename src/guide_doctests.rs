@@ -11,6 +11,7 @@ pages! {
     GettingStarted = "../docs/getting-started.md",
     Batches = "../docs/batches.md",
     Changes = "../docs/changes.md",
+    Crawling = "../docs/crawling.md",
     Tiers = "../docs/tiers.md",
     Pricing = "../docs/pricing.md",
     Extraction = "../docs/extraction.md",

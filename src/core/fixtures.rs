@@ -100,5 +100,6 @@ pub(crate) fn attempt(tier: Tier) -> Attempt {
         status: Some(200),
         started_at: START,
         duration: Duration::from_millis(5),
+        skipped: Vec::new(),
     }
 }

@@ -11,6 +11,7 @@ use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::id::{AccountId, BatchId, JobId, WorkerId};
 use crate::core::request::JobRequest;
+use crate::core::skipped::SkippedTier;
 use crate::core::tier::Tier;
 use crate::core::time::{Timestamp, as_millis};
 use crate::core::trace::TraceContext;
@@ -163,6 +164,10 @@ pub struct Attempt {
     /// The duration, in whole milliseconds.
     #[serde(rename = "duration_ms", with = "as_millis")]
     pub duration: Duration,
+    /// The tiers that the ladder passed over: cheaper ones on its way to this attempt, and with the last attempt the more
+    /// expensive ones that could have followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedTier>,
 }
 
 impl Attempt {
@@ -180,7 +185,18 @@ impl Attempt {
             status: None,
             started_at,
             duration: Duration::ZERO,
+            skipped: Vec::new(),
         }
+    }
+
+    /// Returns `true` if the response was a page, however little it contains.
+    pub fn has_page(&self) -> bool {
+        matches!(
+            self.finding,
+            Finding::Judged(
+                Verdict::Usable | Verdict::Other(_) | Verdict::Thin | Verdict::NeedsRendering
+            )
+        )
     }
 }
 
@@ -308,6 +324,14 @@ impl Job {
             Some(Outcome::Succeeded { tier, .. }) => Some(tier),
             _ => None,
         }
+    }
+
+    /// Returns the attempt whose page is the result; `None` for a failed job and for a page of the response cache.
+    ///
+    /// It is the last attempt, except if the time budget ended and the page is that of an earlier one.
+    pub fn accepted(&self) -> Option<&Attempt> {
+        let tier = self.tier()?;
+        self.trail.iter().rfind(|it| it.tier == tier && it.has_page())
     }
 
     /// Returns the credits charged.

@@ -54,6 +54,7 @@ pub mod record;
 pub mod request;
 pub mod robots;
 pub mod session;
+pub mod skipped;
 pub mod slots;
 #[doc(hidden)]
 pub mod step;

@@ -163,6 +163,14 @@ pub struct Charge {
     /// The price. It exceeds `charged` if the hold does not cover it: a fetcher reported a higher cost, or a process
     /// without the tier made the hold.
     pub price: Credits,
+    /// The price without the discount for your own proxy.
+    pub undiscounted: Credits,
+}
+
+impl Charge {
+    fn new(price: Credits, undiscounted: Credits, hold: Credits) -> Self {
+        Self { charged: price.min(hold), price, undiscounted }
+    }
 }
 
 impl PriceList {
@@ -192,11 +200,31 @@ impl PriceList {
         cost: Option<Credits>,
         hold: Credits,
     ) -> Charge {
-        let price = match cost {
-            None => self.quote(request, tier, add_ons),
-            Some(cost) => cost.saturating_add(self.discounted(self.listed(add_ons), add_ons)),
-        };
-        Charge { charged: price.min(hold), price }
+        let whole = self.undiscounted(request, tier, add_ons);
+        self.charge_of(whole, add_ons, cost, hold)
+    }
+
+    /// Returns the charge for a page whose price is `whole`, or `cost` and its add-ons if its fetcher reported a cost.
+    fn charge_of(
+        &self,
+        whole: Credits,
+        add_ons: AddOns,
+        cost: Option<Credits>,
+        hold: Credits,
+    ) -> Charge {
+        let listed = self.listed(add_ons);
+        match cost {
+            None => Charge::new(self.discounted(whole, add_ons), whole, hold),
+            Some(cost) => {
+                let price = cost.saturating_add(self.discounted(listed, add_ons));
+                Charge::new(price, cost.saturating_add(listed), hold)
+            }
+        }
+    }
+
+    /// Returns the discount for your own proxy, in thousandths of the price.
+    pub fn own_proxy_discount_per_mille(&self) -> u32 {
+        1_000_u32.saturating_sub(self.own_proxy_per_mille)
     }
 
     /// Returns the charge for a page that the site declared unchanged in response to a conditional request on `tier`.
@@ -211,11 +239,7 @@ impl PriceList {
     ) -> Charge {
         let page =
             self.tiers.get(tier.index()).map_or(self.not_modified, |it| self.not_modified.min(*it));
-        let price = match cost {
-            None => self.discounted(page.saturating_add(self.listed(add_ons)), add_ons),
-            Some(cost) => cost.saturating_add(self.discounted(self.listed(add_ons), add_ons)),
-        };
-        Charge { charged: price.min(hold), price }
+        self.charge_of(page.saturating_add(self.listed(add_ons)), add_ons, cost, hold)
     }
 
     /// Returns the price of `request` on `tier` with these add-ons.
@@ -319,9 +343,9 @@ mod tests {
         let above = charge(Credits(201));
         let absurd = charge(Credits::MAX);
 
-        assert_eq!(within, Charge { charged: Credits(200), price: Credits(200) });
-        assert_eq!(above, Charge { charged: Credits(200), price: Credits(201) });
-        assert_eq!(absurd, Charge { charged: Credits(200), price: Credits::MAX });
+        assert_eq!(within, Charge::new(Credits(200), Credits(200), Credits(200)));
+        assert_eq!(above, Charge::new(Credits(201), Credits(201), Credits(200)));
+        assert_eq!(absurd, Charge::new(Credits::MAX, Credits::MAX, Credits(200)));
     }
 
     #[test]

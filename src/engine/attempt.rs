@@ -12,7 +12,7 @@ use crate::core::job::{Attempt, Finding};
 use crate::core::tier::Tier;
 use crate::core::time::millis;
 use crate::core::verdict::{
-    DocumentKind, Judgment, Response, Verdict, content_type, is_stub, judge,
+    DocumentKind, Judgment, Response, Verdict, content_type, is_stub, judge, visible_bytes,
 };
 use crate::engine::artifacts::BrowserFiles;
 use crate::engine::cache::Confirmed;
@@ -44,6 +44,18 @@ pub(super) struct Observed {
     pub(super) page: FetchedPage,
     /// The formats, if the verdict allows an extraction.
     pub(super) extracted: Option<Extracted>,
+    /// The visible bytes of an imperfect page that may become the result when the time budget ends; 0 for any other.
+    pub(super) visible_bytes: usize,
+}
+
+impl Observed {
+    /// Returns the attempt with its response alone. A page that may be improved upon was not rendered, so it has no files.
+    pub(super) fn without_files(&self) -> Self {
+        let response = Arc::clone(&self.page.response);
+        let page = FetchedPage { response, ..FetchedPage::default() };
+        let (attempt, visible_bytes) = (self.attempt.clone(), self.visible_bytes);
+        Self { attempt, page, extracted: None, visible_bytes }
+    }
 }
 
 /// A response and the verdict on its bytes, before anything is extracted from it.
@@ -52,6 +64,7 @@ struct JudgedPage {
     verdict: Verdict,
     signal: String,
     worth_extracting: bool,
+    visible_bytes: usize,
 }
 
 /// The result of an attempt before it is timed.
@@ -60,12 +73,13 @@ struct Observation {
     signal: String,
     page: Option<FetchedPage>,
     extracted: Option<Extracted>,
+    visible_bytes: usize,
 }
 
 impl Observation {
     fn judged(verdict: Verdict, signal: impl Into<String>, page: FetchedPage) -> Self {
         let finding = Finding::Judged(verdict);
-        Self { finding, signal: signal.into(), page: Some(page), extracted: None }
+        Self { finding, signal: signal.into(), page: Some(page), extracted: None, visible_bytes: 0 }
     }
 }
 
@@ -119,16 +133,17 @@ impl Ladder {
         drop(expected);
         let took = shared.elapsed(began);
         self.use_time(took);
-        let Observation { finding, signal, page, extracted } = observation;
+        let Observation { finding, signal, page, extracted, visible_bytes } = observation;
         let duration = Duration::from_millis(millis(took));
-        let attempt = Attempt { tier, finding, signal, status, started_at, duration };
+        let skipped = std::mem::take(&mut self.skipped);
+        let attempt = Attempt { tier, finding, signal, status, started_at, duration, skipped };
         metrics::histogram!("rungs_attempt_seconds", "tier" => tier.name())
             .record(took.as_secs_f64());
         let job = self.job.id;
         let event = || ProgressEvent::Attempted { job, attempt: attempt.clone() };
         shared.progress.publish(self.job.batch, event);
         self.record(attempt.clone());
-        Ok(page.map(|page| Observed { attempt, page, extracted }))
+        Ok(page.map(|page| Observed { attempt, page, extracted, visible_bytes }))
     }
 
     /// Fetches and judges a page, or judges the page of `previous` again.
@@ -144,7 +159,8 @@ impl Ladder {
         };
         if page.confirmed.is_some() {
             let (verdict, signal) = (Verdict::Usable, "status 304, not modified".to_owned());
-            return Ok(JudgedPage { page, verdict, signal, worth_extracting: false });
+            let (worth_extracting, visible_bytes) = (false, 0);
+            return Ok(JudgedPage { page, verdict, signal, worth_extracting, visible_bytes });
         }
         let response = Response {
             status: page.response.status,
@@ -162,20 +178,29 @@ impl Ladder {
             Verdict::NeedsRendering | Verdict::Thin => tier == Tier::LightJs && !is_stub(&response),
             _ => false,
         };
-        Ok(JudgedPage { page, verdict, signal, worth_extracting })
+        let has_budget = self.job.request.cost_controls().time_budget.is_some();
+        let visible_bytes = match &verdict {
+            Verdict::NeedsRendering | Verdict::Thin
+                if has_budget && !is_login && !is_stub(&response) =>
+            {
+                visible_bytes(&response)
+            }
+            _ => 0,
+        };
+        Ok(JudgedPage { page, verdict, signal, worth_extracting, visible_bytes })
     }
 
     /// Extracts a page if its verdict allows it. The request's permit is free by then.
     async fn observe(&self, tier: Tier, judged: Result<JudgedPage, FetchError>) -> Observation {
         match judged {
-            Ok(JudgedPage { page, verdict, signal, worth_extracting: true }) => {
+            Ok(JudgedPage { page, verdict, signal, worth_extracting: true, .. }) => {
                 // The job that got the permit sends its request first: otherwise it might wait on this thread for the
                 // extraction.
                 tokio::task::yield_now().await;
                 self.observe_content(tier, verdict, signal, page).await
             }
-            Ok(JudgedPage { page, verdict, signal, .. }) => {
-                Observation::judged(verdict, signal, page)
+            Ok(JudgedPage { page, verdict, signal, visible_bytes, .. }) => {
+                Observation { visible_bytes, ..Observation::judged(verdict, signal, page) }
             }
             Err(error) => no_response(&error),
         }
@@ -210,6 +235,7 @@ impl Ladder {
                 signal: error.to_string(),
                 page: Some(page),
                 extracted: None,
+                visible_bytes: 0,
             },
         }
     }
@@ -330,5 +356,6 @@ fn no_response(error: &FetchError) -> Observation {
         K::Internal => (C::InternalError, false),
     };
     let finding = Finding::Transport { code, retryable };
-    Observation { finding, signal: error.to_string(), page: None, extracted: None }
+    let signal = error.to_string();
+    Observation { finding, signal, page: None, extracted: None, visible_bytes: 0 }
 }

@@ -26,6 +26,7 @@ use crate::core::time::Timestamp;
 use crate::core::validators::Validators;
 use crate::engine::artifacts;
 use crate::engine::changes::Put;
+use crate::engine::page_labels::OwnProxyDiscount;
 use crate::engine::report::Page;
 use crate::engine::result::{not_json, store_page};
 use crate::engine::shared::Shared;
@@ -176,26 +177,40 @@ async fn fresh_hit(shared: &Shared, job: &Job, entry: &CacheEntry) -> Option<Ste
         store_page(shared, job, page).await.ok()?
     } else {
         let bytes = shared.adapters.bodies.get(entry.body.clone()?).await.ok().flatten()?;
-        store_copy(shared, job, bytes, Some(entry.expires_at)).await.ok()?
+        let cached_until = Some(entry.expires_at);
+        let changes = CopyChanges { cached_until, own_proxy_discount: None };
+        store_copy(shared, job, bytes, changes).await.ok()?
     };
     let (tier, charged, attempts) = (entry.tier, Credits::ZERO, Vec::new());
     Some(StepInput::Succeed { tier, charged, body, cached: true, attempts })
 }
 
-/// Stores a copy of a stored result, because the original is removed with the batch that fetched it. Sets its time of
-/// expiry if there is a new one.
+/// The fields in which the copy of a result differs from the original.
+#[derive(Clone, Copy)]
+pub(super) struct CopyChanges {
+    pub(super) cached_until: Option<Timestamp>,
+    pub(super) own_proxy_discount: Option<OwnProxyDiscount>,
+}
+
+/// Stores a copy of a stored result, because the original is removed with the batch that fetched it.
 pub(super) async fn store_copy(
     shared: &Shared,
     job: &Job,
     bytes: Vec<u8>,
-    expires_at: Option<Timestamp>,
+    changes: CopyChanges,
 ) -> Result<BodyRef, StoreError> {
     let stored = StoredPage::parse(&bytes).map_err(not_json)?;
-    if stored.parts().artifacts.is_empty() && stored.parts().cached_until == expires_at {
+    let CopyChanges { cached_until, own_proxy_discount } = changes;
+    let parts = stored.parts();
+    if parts.artifacts.is_empty()
+        && parts.cached_until == cached_until
+        && parts.own_proxy_discount == own_proxy_discount
+    {
         return shared.put_body(job.batch, bytes).await;
     }
     let mut page = Page::from_stored(&bytes).map_err(not_json)?;
-    page.cached_until = expires_at;
+    page.cached_until = cached_until;
+    page.own_proxy_discount = own_proxy_discount;
     artifacts::copy(shared, job, &mut page.artifacts).await?;
     store_page(shared, job, page).await
 }

@@ -43,7 +43,7 @@ impl Shared {
                 PlanInput { start, ..PlanInput::first(request, reach, self.config.settings.retry) };
             match plan(&facts) {
                 Plan::Try { tier, .. } => Some(tier),
-                Plan::Accept | Plan::Stop(_) => None,
+                Plan::Accept | Plan::OutOfTime(_) | Plan::Stop(_) => None,
             }
         };
         let start = profile.and_then(|it| it.expected_start(kind, request, reach.usable, now));

@@ -9,14 +9,17 @@ use std::time::Duration;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Job};
 use crate::core::ladder::{
-    PageKind, Plan, PlanInput, Reach, TierSet, attempt_time, plan, reason_to_climb,
+    PageKind, Plan, PlanInput, Reach, SiteProfile, TierSet, attempt_time, passed_over, plan,
+    reason_to_climb,
 };
 use crate::core::record::CacheEntry;
+use crate::core::skipped::SkippedTier;
 use crate::core::step::StepInput;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::engine::attempt::Observed;
 use crate::engine::cache::{self, Lookup};
+use crate::engine::page_labels::SiteWarnings;
 use crate::engine::robots;
 use crate::engine::sessions::{JobSession, NotOpened};
 use crate::engine::shared::Shared;
@@ -68,6 +71,13 @@ pub(super) struct Ladder {
     trail: Vec<Attempt>,
     /// The time used in this claim by attempts and inline waits, without the waits for permits.
     used: Duration,
+    /// The tiers passed over on the way to the next attempt.
+    pub(super) skipped: Vec<SkippedTier>,
+    /// The best page of this claim that was not accepted, if the item has a time budget.
+    best: Option<Box<Observed>>,
+    /// `true` if the time budget ended the ladder, whose result is the best page so far.
+    pub(super) is_out_of_time: bool,
+    pub(super) site_warnings: SiteWarnings,
 }
 
 impl Ladder {
@@ -77,8 +87,22 @@ impl Ladder {
         let (scratch, proven) = (JobScratch::default(), TierSet::default());
         let used = Duration::ZERO;
         let (known, session) = (None, None);
-        let last_resort = true;
-        Self { shared, job, scratch, session, reach, proven, last_resort, known, trail, used }
+        Self {
+            shared,
+            job,
+            scratch,
+            session,
+            reach,
+            proven,
+            last_resort: true,
+            known,
+            trail,
+            used,
+            skipped: Vec::new(),
+            best: None,
+            is_out_of_time: false,
+            site_warnings: SiteWarnings::default(),
+        }
     }
 
     /// Runs the job until it ends or has to wait, and returns the step to commit.
@@ -124,8 +148,7 @@ impl Ladder {
         }
         let kind = PageKind::of(&self.job.account, &self.job.request);
         if let Some(profile) = &profile {
-            self.proven = profile.proven(kind, self.shared.now());
-            self.last_resort = profile.last_resort(kind, self.shared.now());
+            self.learn_from(profile, kind);
         }
         let mut observed = None;
         loop {
@@ -133,8 +156,11 @@ impl Ladder {
             let profile = profile.as_ref().filter(|_| self.trail.is_empty());
             let start = profile
                 .and_then(|it| it.start(kind, &self.job.request, self.reach.usable, now, draw));
-            match plan(&self.facts(start, now, draw)) {
+            match self.plan(start, now, draw) {
                 Plan::Stop(error) => return self.fail(error).into(),
+                Plan::OutOfTime(error) => {
+                    return Box::pin(self.finish_early(error, observed)).await;
+                }
                 Plan::Accept => return self.accept(observed).await,
                 Plan::Try { tier, wait } if wait > MAX_INLINE_WAIT => {
                     self.explain(tier);
@@ -152,11 +178,69 @@ impl Ladder {
                     }
                     observed = match self.attempt(tier, observed).await {
                         Ok(observed) => observed,
-                        Err(error) => return self.fail(error).into(),
+                        Err(error) => return Box::pin(self.stop_for_pause(error)).await,
                     };
+                    self.keep_if_best(observed.as_ref());
                 }
             }
         }
+    }
+
+    /// Takes the lessons of the site's profile that do not change during a claim.
+    fn learn_from(&mut self, profile: &SiteProfile, kind: PageKind) {
+        let (request, now) = (&self.job.request, self.shared.now());
+        self.proven = profile.proven(kind, now);
+        self.last_resort = profile.last_resort(kind, now);
+        let served = self.shared.config.capabilities.tiers;
+        let record = profile.record(kind, request, served, now);
+        self.site_warnings = SiteWarnings::of(record, request, self.reach.allowed.last());
+    }
+
+    /// Plans the next step, and notes the tiers that it passes over.
+    fn plan(&mut self, start: Option<Tier>, now: Timestamp, draw: u64) -> Plan {
+        let facts = self.facts(start, now, draw);
+        let plan = plan(&facts);
+        let next = match &plan {
+            Plan::Try { tier, .. } => Some(*tier),
+            Plan::Accept | Plan::OutOfTime(_) | Plan::Stop(_) => None,
+        };
+        let skipped = passed_over(&facts, next);
+        match self.last_of_claim().filter(|_| next.is_none()) {
+            Some(last) => last.skipped.extend(skipped),
+            None => self.skipped = skipped,
+        }
+        plan
+    }
+
+    /// Returns the last attempt, if this claim made it.
+    fn last_of_claim(&mut self) -> Option<&mut Attempt> {
+        self.trail.get_mut(self.job.trail.len()..).and_then(<[Attempt]>::last_mut)
+    }
+
+    /// Keeps a page that is not good enough to be accepted, if it shows more than the best one so far. Of equal pages the
+    /// first, which is cheaper, stays.
+    fn keep_if_best(&mut self, observed: Option<&Observed>) {
+        let most = self.best.as_ref().map_or(0, |it| it.visible_bytes);
+        if let Some(observed) = observed.filter(|it| it.visible_bytes > most) {
+            self.best = Some(Box::new(observed.without_files()));
+        }
+    }
+
+    /// Ends a job for which the time budget allows no further attempt: with the best page so far, or with `error`. The page of
+    /// the last attempt still has its files.
+    async fn finish_early(mut self, error: JobError, last: Option<Observed>) -> Ended {
+        let Some(best) = self.best.take() else { return self.fail(error).into() };
+        let best = last.filter(|it| it.attempt == best.attempt).unwrap_or(*best);
+        self.is_out_of_time = true;
+        self.finish(best, Some(error)).await
+    }
+
+    /// Ends a job whose site asks for a longer pause than it has time for.
+    async fn stop_for_pause(self, error: JobError) -> Ended {
+        if self.facts(None, self.shared.now(), 0).is_budget_first() {
+            return self.finish_early(error, None).await;
+        }
+        self.fail(error).into()
     }
 
     /// Returns the rest of a pause that the site asked for, if it is too long to wait for in hand and
@@ -183,7 +267,7 @@ impl Ladder {
         match observed {
             Some(mut observed) => match observed.page.confirmed.take() {
                 Some(page) => self.finish_confirmed(observed, page).await,
-                None => self.finish(observed).await,
+                None => self.finish(observed, None).await,
             },
             None => self.accepted_nothing().into(),
         }
@@ -214,8 +298,7 @@ impl Ladder {
 
     /// Adds the reason for an escalation to the attempt that led to it, if this claim made it.
     fn explain(&mut self, next: Tier) {
-        let committed = self.job.trail.len();
-        if let Some(last) = self.trail.get_mut(committed..).and_then(<[Attempt]>::last_mut)
+        if let Some(last) = self.last_of_claim()
             && let Some(reason) = reason_to_climb(last, next)
         {
             last.signal = format!("{}; {reason}", last.signal);

@@ -42,6 +42,7 @@ mod outage;
 mod outbox;
 mod pace;
 mod page_host;
+mod page_labels;
 mod peers;
 mod permits;
 mod profiles;
@@ -91,6 +92,9 @@ pub use extraction::{Extraction, ExtractionError, ExtractionReport};
 pub use grant::{Grant, Granted, grant_once};
 pub use map::{Map, MappedUrl, SiteMap, UrlSource};
 pub use pace::Pacing;
+pub use page_labels::{
+    DomainDifficulty, OwnProxyDiscount, QualityCode, QualityWarning, TierCapWarning,
+};
 pub use read_ahead::StoredResults;
 pub use report::{BatchReport, JobReport, JobSnapshot, Page};
 pub use retry::Retry;

@@ -14,6 +14,9 @@ use crate::core::request::Format;
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::engine::artifacts::Artifact;
+use crate::engine::page_labels::{
+    DomainDifficulty, OwnProxyDiscount, QualityWarning, TierCapWarning,
+};
 use crate::ports::extract::Extracted;
 use crate::ports::fetch::{ActionResult, Redirect};
 
@@ -61,6 +64,21 @@ pub struct Page {
     /// [`Item::unless`]: crate::core::request::Item::unless
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
+    /// `true` if `time_budget` ended the ladder early: the page is the best one so far, and is not cached.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub time_budget_expired: bool,
+    /// The reason for which the page is imperfect; `None` for a good page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality_warning: Option<QualityWarning>,
+    /// A warning if most of the account's recent attempts on the site failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_difficulty: Option<DomainDifficulty>,
+    /// A warning if the item excludes the tiers that the site is known to need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier_cap_warning: Option<TierCapWarning>,
+    /// The discount for the account's own proxy; `None` if the item uses none, or the page cost nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_proxy_discount: Option<OwnProxyDiscount>,
     /// The links of a page of a crawl. The crawl reads them from the stored JSON, and they are not part of the result.
     #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub(crate) links: Vec<String>,

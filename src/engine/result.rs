@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::core::credits::Credits;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, BodyRef, Finding, Job};
-use crate::core::price::AddOns;
+use crate::core::price::{AddOns, Charge, PriceList};
 use crate::core::request::{Produced, unmet_options};
 use crate::core::step::StepInput;
 use crate::core::tier::Tier;
@@ -17,6 +17,7 @@ use crate::engine::attempt::{FetchedPage, Observed};
 use crate::engine::cache::{self, Found};
 use crate::engine::content_hash;
 use crate::engine::ladder::{Ended, Ladder};
+use crate::engine::page_labels::{OwnProxyDiscount, QualityWarning};
 use crate::engine::report::Page;
 use crate::engine::shared::Shared;
 use crate::engine::{document, images, prompt};
@@ -39,11 +40,11 @@ struct Collected {
 }
 
 impl Ladder {
-    /// Ends the job with a page.
-    pub(super) async fn finish(mut self, observed: Observed) -> Ended {
+    /// Ends the job with a page, or with `fallback` if the page has no content: its own error is reported by default.
+    pub(super) async fn finish(mut self, observed: Observed, fallback: Option<JobError>) -> Ended {
         let mut collected = match self.collect(observed).await {
             Ok(collected) => collected,
-            Err(error) => return self.fail(error).into(),
+            Err(error) => return self.fail(fallback.unwrap_or(error)).into(),
         };
         let charged = self.price(&mut collected);
         let (tier, fetched_at) = (collected.tier, collected.page.fetched_at);
@@ -53,18 +54,18 @@ impl Ladder {
         let validators = collected.validators.take();
         match persist(&self.shared, &self.job, collected).await {
             Ok(body) => {
-                let entry = cache::new_entry(
-                    &self.shared,
-                    &self.job,
-                    Found {
-                        tier,
-                        body: (!is_unchanged).then(|| body.clone()),
-                        fetched_at,
-                        cached_until,
-                        content_hash,
-                        validators,
-                    },
-                );
+                let found = Found {
+                    tier,
+                    body: (!is_unchanged).then(|| body.clone()),
+                    fetched_at,
+                    cached_until,
+                    content_hash,
+                    validators,
+                };
+                // Another item may have the time for a better page.
+                let entry = (!self.is_out_of_time)
+                    .then(|| cache::new_entry(&self.shared, &self.job, found))
+                    .flatten();
                 let attempts = self.take_attempts();
                 let input = StepInput::Succeed { tier, charged, body, cached: false, attempts };
                 Ended { input, entry }
@@ -114,6 +115,7 @@ impl Ladder {
             }
         }
         extracted.warnings.extend(response.warnings.iter().cloned());
+        let quality_warning = QualityWarning::of(&attempt, &extracted.text);
         add_ons.proxy = response.proxied;
         add_ons.own_proxy = response.own_proxy;
         let result = Page {
@@ -122,6 +124,7 @@ impl Ladder {
             content_hash: Some(content_hash),
             unchanged,
             links,
+            quality_warning: quality_warning.filter(|_| !unchanged),
             ..self.response_page(&attempt, &response)
         };
         let (tier, files, cost) = (attempt.tier, page.files, response.cost);
@@ -171,7 +174,11 @@ impl Ladder {
             response_time_ms: millis(attempt.duration),
             size_bytes: response.body.len() as u64,
             fetched_at: attempt.started_at,
-            cached_until: cache::expiry(&self.job, attempt.started_at),
+            cached_until: cache::expiry(&self.job, attempt.started_at)
+                .filter(|_| !self.is_out_of_time),
+            time_budget_expired: self.is_out_of_time,
+            domain_difficulty: self.site_warnings.difficulty.clone(),
+            tier_cap_warning: self.site_warnings.tier_cap.clone(),
             proxied: response.proxied,
             session: self.session.as_ref().map(|it| it.name.clone()),
             ..Page::default()
@@ -192,6 +199,7 @@ impl Ladder {
         let prices = &self.shared.config.prices;
         let hold = self.job.hold;
         let charge = prices.charge(request, collected.tier, add_ons, collected.cost, hold);
+        collected.page.own_proxy_discount = discount(prices, add_ons, charge);
         if charge.price > charge.charged {
             let (price, charged) = (charge.price, charge.charged);
             collected.page.extracted.warnings.push(format!(
@@ -226,7 +234,11 @@ impl Ladder {
             };
             JobError::new(code, error.to_string()).with_status(status)
         })?;
-        extracted.warnings.push(format!("thin content: {}", attempt.signal));
+        extracted.warnings.push(if self.is_out_of_time {
+            format!("the time budget expired: this is the best page so far ({})", attempt.signal)
+        } else {
+            format!("thin content: {}", attempt.signal)
+        });
         Ok(extracted)
     }
 
@@ -248,6 +260,18 @@ impl Ladder {
         extracted.warnings.extend(texts.warnings);
         true
     }
+}
+
+/// Returns the discount for the account's own proxy that a charge contains.
+pub(super) fn discount(
+    prices: &PriceList,
+    add_ons: AddOns,
+    charge: Charge,
+) -> Option<OwnProxyDiscount> {
+    add_ons.own_proxy.then(|| OwnProxyDiscount {
+        per_mille: prices.own_proxy_discount_per_mille(),
+        original: charge.undiscounted,
+    })
 }
 
 /// Stores a result: its files first, because the page names them.

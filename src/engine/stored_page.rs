@@ -12,6 +12,9 @@ use crate::core::failure::JobError;
 use crate::core::request::Format;
 use crate::core::time::Timestamp;
 use crate::engine::artifacts::Artifact;
+use crate::engine::page_labels::{
+    DomainDifficulty, OwnProxyDiscount, QualityWarning, TierCapWarning,
+};
 use crate::engine::report::Page;
 use crate::ports::fetch::{ActionResult, ImageText, Redirect};
 use crate::ports::prompt::PromptAnswer;
@@ -78,6 +81,11 @@ pub(crate) struct PageParts<'a> {
     pub(crate) session: Option<String>,
     pub(crate) content_hash: Option<&'a str>,
     pub(crate) unchanged: bool,
+    pub(crate) time_budget_expired: bool,
+    pub(crate) quality_warning: Option<QualityWarning>,
+    pub(crate) domain_difficulty: Option<DomainDifficulty>,
+    pub(crate) tier_cap_warning: Option<TierCapWarning>,
+    pub(crate) own_proxy_discount: Option<OwnProxyDiscount>,
 }
 
 /// The fields of [`Extracted`](crate::ports::extract::Extracted).

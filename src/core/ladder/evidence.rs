@@ -69,6 +69,12 @@ impl Evidence {
         *worked = worked.saturating_sub(1);
     }
 
+    /// Returns the numbers of successes and failures that the weights of a tier stand for.
+    pub(super) fn counts(&self, tier: Tier) -> (u32, u32) {
+        let worked = self.worked[tier.index()].div_ceil(SUCCESS);
+        (u32::from(worked), u32::from(self.failed[tier.index()]))
+    }
+
     /// Returns `true` if the tier has lately worked.
     pub(super) fn works(&self, tier: Tier) -> bool {
         self.worked[tier.index()] > 0

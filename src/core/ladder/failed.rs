@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Finding};
-use crate::core::ladder::plan::{Plan, PlanInput, stop};
+use crate::core::ladder::plan::{Plan, PlanInput, stop, too_little_time};
 use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
 
@@ -65,7 +65,7 @@ pub(super) fn next(facts: &PlanInput<'_>, last: &Attempt) -> Plan {
     };
     let asked = asked.map(|it| it.saturating_sub(facts.since_last));
     if let Some(asked) = asked.filter(|it| *it >= facts.left() && !it.is_zero()) {
-        return too_long(last, asked, facts.left());
+        return too_long(facts, last, asked);
     }
     let tries = facts.trail.iter().rev().take_while(|it| it.tier == last.tier).count();
     let tries = u32::try_from(tries).unwrap_or(u32::MAX);
@@ -74,9 +74,10 @@ pub(super) fn next(facts: &PlanInput<'_>, last: &Attempt) -> Plan {
     if retryable && tries <= retries(facts, last) && wait < facts.left() {
         return Plan::Try { tier: last.tier, wait };
     }
-    match climb(facts, last) {
-        Some(tier) => Plan::Try { tier, wait: asked.unwrap_or_default() },
-        None => gave_up(last),
+    match (climb(facts, last), avoiding(facts, last).next()) {
+        (Some(tier), _) => Plan::Try { tier, wait: asked.unwrap_or_default() },
+        (None, Some(tier)) => too_little_time(facts, last, tier),
+        (None, None) => gave_up(last),
     }
 }
 
@@ -98,8 +99,18 @@ fn retries(facts: &PlanInput<'_>, last: &Attempt) -> u32 {
 
 /// Returns the tier to which the failure leads on, if any.
 fn climb(facts: &PlanInput<'_>, last: &Attempt) -> Option<Tier> {
-    let found = failure(last)?;
-    facts.reach.usable.iter().find(|&it| it > last.tier && helps(facts, found, it))
+    avoiding(facts, last).find(|&it| facts.has_time_for(it))
+}
+
+/// Returns the usable tiers that may avoid the failure, however long they take.
+fn avoiding(facts: &PlanInput<'_>, last: &Attempt) -> impl Iterator<Item = Tier> {
+    let above = facts.reach.usable.iter().filter(move |&it| it > last.tier);
+    above.filter(move |&it| avoids(facts, last, it))
+}
+
+/// Returns `true` if `tier` may avoid the failure of `last`.
+pub(super) fn avoids(facts: &PlanInput<'_>, last: &Attempt, tier: Tier) -> bool {
+    failure(last).is_some_and(|it| helps(facts, it, tier))
 }
 
 /// Returns `true` if `tier` may avoid the failure.
@@ -140,16 +151,17 @@ pub fn reason_to_climb(last: &Attempt, next: Tier) -> Option<String> {
     Some(format!("trying tier {next}: some servers {what} only cheaper clients"))
 }
 
-fn too_long(last: &Attempt, asked: Duration, left: Duration) -> Plan {
+fn too_long(facts: &PlanInput<'_>, last: &Attempt, asked: Duration) -> Plan {
     let message = format!(
         "{}: the site asks to wait {} s (Retry-After), but only {} s of the job's time are left: raise `timeout` \
          or retry later",
         last.signal,
         asked.as_secs(),
-        left.as_secs(),
+        facts.left().as_secs(),
     );
     let error = JobError::new(ErrorCode::TargetHttpError, message);
-    Plan::Stop(JobError { status: last.status, ..error })
+    let error = JobError { status: last.status, ..error };
+    if facts.is_budget_first() { Plan::OutOfTime(error) } else { Plan::Stop(error) }
 }
 
 fn gave_up(last: &Attempt) -> Plan {
@@ -230,7 +242,7 @@ mod tests {
 
     fn code(plan: Plan) -> ErrorCode {
         match plan {
-            Plan::Stop(error) => error.code,
+            Plan::Stop(error) | Plan::OutOfTime(error) => error.code,
             other => panic!("expected a stop, got {other:?}"),
         }
     }

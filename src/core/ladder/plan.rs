@@ -49,6 +49,9 @@ pub enum Plan {
     },
     /// Accept the last page.
     Accept,
+    /// End the job, because the time budget allows no further attempt: with the best page so far, or with this error if
+    /// there is none.
+    OutOfTime(JobError),
     /// Give up.
     Stop(JobError),
 }
@@ -73,10 +76,33 @@ impl<'a> PlanInput<'a> {
     /// Returns the time that is left of `timeout` and `time_budget`.
     pub(super) fn left(&self) -> Duration {
         let timeout = self.request.timeout();
-        let budget = self.request.cost_controls().time_budget;
-        budget.map_or(timeout, |it| it.min(timeout)).saturating_sub(self.used)
+        self.budget().map_or(timeout, |it| it.min(timeout)).saturating_sub(self.used)
+    }
+
+    fn budget(&self) -> Option<Duration> {
+        self.request.cost_controls().time_budget
+    }
+
+    /// Returns `true` if the time budget ends before the timeout.
+    pub fn is_budget_first(&self) -> bool {
+        self.budget().is_some_and(|it| it <= self.request.timeout())
+    }
+
+    /// Returns `true` if the rest of the time budget is worth an attempt on `tier`. Without a budget every tier is.
+    pub(super) fn has_time_for(&self, tier: Tier) -> bool {
+        let needed = match tier {
+            Tier::Stealth => STEALTH_TIME,
+            Tier::Browser => BROWSER_TIME,
+            Tier::Curl | Tier::Http | Tier::LightJs => Duration::ZERO,
+        };
+        self.budget().is_none_or(|it| it.saturating_sub(self.used) >= needed)
     }
 }
+
+/// The shortest rest of a time budget with which the ladder climbs to tier 3, as the API promises.
+const STEALTH_TIME: Duration = Duration::from_secs(5);
+/// The same for tier 4.
+const BROWSER_TIME: Duration = Duration::from_secs(10);
 
 pub(super) fn stop(code: ErrorCode, message: impl Into<String>) -> Plan {
     Plan::Stop(JobError::new(code, message))
@@ -105,19 +131,31 @@ pub fn plan(facts: &PlanInput<'_>) -> Plan {
 }
 
 fn out_of_time(facts: &PlanInput<'_>) -> Option<Plan> {
-    let budget = facts.request.cost_controls().time_budget;
     let timeout = facts.request.timeout();
-    if facts.used >= timeout {
+    let is_page =
+        |it: &Attempt| matches!(it.finding, Finding::Judged(Verdict::Usable | Verdict::Other(_)));
+    // The response of a page that was fetched was in time; only reading it was not.
+    let has_page = facts.trail.last().is_some_and(is_page);
+    if facts.is_budget_first() && facts.left().is_zero() && !has_page {
+        let message = "the time budget expired before the page was fetched: raise `time_budget`";
+        return Some(Plan::OutOfTime(JobError::new(ErrorCode::TimeBudgetExpired, message)));
+    }
+    (facts.used >= timeout).then(|| {
         let message =
             format!("the page was not fetched within {} s: raise `timeout`", timeout.as_secs());
-        return Some(stop(ErrorCode::Timeout, message));
-    }
-    (budget.is_some_and(|it| facts.used >= it)).then(|| {
-        stop(
-            ErrorCode::TimeBudgetExpired,
-            "the time budget expired before the page was fetched: raise `time_budget`",
-        )
+        stop(ErrorCode::Timeout, message)
     })
+}
+
+/// Ends a job whose next tier needs more time than is left of the budget.
+pub(super) fn too_little_time(facts: &PlanInput<'_>, last: &Attempt, tier: Tier) -> Plan {
+    let message = format!(
+        "{}; the {} s that are left of the time budget are too short for tier {tier}: raise `time_budget`",
+        last.signal,
+        facts.left().as_secs(),
+    );
+    let error = JobError::new(ErrorCode::TimeBudgetExpired, message);
+    Plan::OutOfTime(JobError { status: last.status, ..error })
 }
 
 /// Returns the attempt on the start tier.
@@ -169,22 +207,28 @@ fn nowhere_to_go(reach: Reach) -> JobError {
 
 /// Escalates to the next tier that may succeed where the last did not.
 fn climb(facts: &PlanInput<'_>, last: &Attempt, challenge: bool) -> Plan {
-    let helps = |tier: Tier| match &last.finding {
+    let above = |tier: &Tier| *tier > last.tier && helps(last, *tier);
+    let usable = facts.reach.usable;
+    let is_next = |tier: &Tier| above(tier) && facts.has_time_for(*tier);
+    let next = challenge
+        .then(|| usable.iter().rev().find(|it| is_next(it) && *it == Tier::Browser))
+        .flatten()
+        .or_else(|| usable.iter().find(is_next));
+    match (next, usable.iter().find(above)) {
+        (Some(tier), _) => at_once(tier),
+        (None, Some(tier)) => too_little_time(facts, last, tier),
+        (None, None) => top(facts, last, Tier::ALL.into_iter().rfind(above)),
+    }
+}
+
+/// Returns `true` if `tier` may bring more than the page of `last`, which was blocked, thin or needs rendering.
+pub(super) fn helps(last: &Attempt, tier: Tier) -> bool {
+    match &last.finding {
         // Who blocks the request also blocks reading its data; a challenge wants a browser.
         Finding::Judged(Verdict::Blocked { .. }) => tier != Tier::LightJs,
         // Other headers bring no other shell: either the data is in the page, or scripts must run.
         Finding::Judged(Verdict::NeedsRendering) => tier >= Tier::LightJs,
         _ => tier != Tier::Stealth,
-    };
-    let above = |tier: &Tier| *tier > last.tier && helps(*tier);
-    let usable = facts.reach.usable;
-    let next = challenge
-        .then(|| usable.iter().rev().find(|it| above(it) && *it == Tier::Browser))
-        .flatten()
-        .or_else(|| usable.iter().find(above));
-    match next {
-        Some(tier) => at_once(tier),
-        None => top(facts, last, Tier::ALL.into_iter().rfind(above)),
     }
 }
 
@@ -243,6 +287,7 @@ mod tests {
             status: Some(200),
             started_at: Timestamp::default(),
             duration: Duration::from_millis(1),
+            skipped: Vec::new(),
         }
     }
 
@@ -268,7 +313,7 @@ mod tests {
 
     fn code(plan: Plan) -> ErrorCode {
         match plan {
-            Plan::Stop(error) => error.code,
+            Plan::Stop(error) | Plan::OutOfTime(error) => error.code,
             other => panic!("expected a stop, got {other:?}"),
         }
     }
@@ -361,6 +406,38 @@ mod tests {
 
         assert_eq!(spent(4_999), at_once(Tier::Http));
         assert_eq!(code(spent(5_000)), ErrorCode::TimeBudgetExpired);
+    }
+
+    #[test]
+    fn a_tier_is_skipped_if_the_rest_of_the_time_budget_is_too_short_for_it() {
+        let after = |tier, verdict, seconds, tiers: &[Tier]| {
+            let mut item = Item::get("http://a/");
+            item.cost_controls.time_budget = Some(Duration::from_secs(20));
+            let duration = Duration::from_secs(seconds);
+            planned(item, tiers, &[Attempt { duration, ..attempt(tier, verdict) }])
+        };
+
+        let every = &Tier::ALL;
+        assert_eq!(after(Tier::Http, blocked(), 15, every), at_once(Tier::Stealth));
+        let late = after(Tier::Http, blocked(), 16, every);
+        assert!(matches!(late, Plan::OutOfTime(_)), "neither tier 3 nor tier 4: {late:?}");
+        assert_eq!(code(late), ErrorCode::TimeBudgetExpired);
+        let without_stealth = [Tier::Curl, Tier::Http, Tier::Browser];
+        assert_eq!(after(Tier::Http, blocked(), 10, &without_stealth), at_once(Tier::Browser));
+        let late = after(Tier::Http, blocked(), 11, &without_stealth);
+        assert!(matches!(late, Plan::OutOfTime(_)), "{late:?}");
+        assert_eq!(after(Tier::Curl, Verdict::Thin, 19, every), at_once(Tier::Http));
+    }
+
+    #[test]
+    fn a_page_that_was_read_after_the_time_budget_is_accepted() {
+        let mut item = Item::get("http://a/");
+        item.cost_controls.time_budget = Some(Duration::from_secs(5));
+        let duration = Duration::from_secs(6);
+
+        let late = Attempt { duration, ..attempt(Tier::Curl, Verdict::Usable) };
+
+        assert_eq!(planned(item, &Tier::ALL, &[late]), Plan::Accept);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub struct SiteProfile {
     #[serde(default, skip_serializing_if = "is_unset")]
     paused_until: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    kinds: Vec<Evidence>,
+    pub(super) kinds: Vec<Evidence>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
@@ -240,7 +240,7 @@ fn failed_by_tier(attempt: &Attempt) -> bool {
 }
 
 /// The evidence from the point of view of one kind of page.
-struct View {
+pub(super) struct View {
     own: Option<Evidence>,
     /// The account's other patterns.
     siblings: Vec<Evidence>,
@@ -249,7 +249,12 @@ struct View {
 }
 
 impl View {
-    fn new(kinds: &[Evidence], kind: PageKind, only_this_kind: bool, now: Timestamp) -> Self {
+    pub(super) fn new(
+        kinds: &[Evidence],
+        kind: PageKind,
+        only_this_kind: bool,
+        now: Timestamp,
+    ) -> Self {
         let mut view = Self { own: None, siblings: Vec::new(), others: Vec::new() };
         for evidence in kinds {
             let it = evidence.kind();
@@ -265,7 +270,7 @@ impl View {
     }
 
     /// Returns `true` if the tier is known to fail for the page.
-    fn fails(&self, tier: Tier) -> bool {
+    pub(super) fn fails(&self, tier: Tier) -> bool {
         if let Some(own) = self.own.as_ref().filter(|it| it.works(tier) || it.fails(tier)) {
             return own.fails(tier);
         }
@@ -277,7 +282,7 @@ impl View {
     }
 
     /// Returns `true` if the tier is known to work for such pages.
-    fn works(&self, tier: Tier) -> bool {
+    pub(super) fn works(&self, tier: Tier) -> bool {
         self.own.iter().chain(&self.siblings).any(|it| it.works(tier))
     }
 }

@@ -72,6 +72,8 @@ pub struct Reach {
     pub usable: TierSet,
     /// The cheapest allowed tier that costs more than `max_credits`.
     pub unaffordable: Option<Tier>,
+    /// The allowed tiers that no fetcher serves.
+    pub unserved: TierSet,
 }
 
 impl Reach {
@@ -103,6 +105,7 @@ impl Reach {
             allowed,
             usable: allowed.iter().filter(affordable).filter(served).collect(),
             unaffordable: allowed.iter().find(|it| !affordable(it)),
+            unserved: allowed.iter().filter(|it| !served(it)).collect(),
         }
     }
 }

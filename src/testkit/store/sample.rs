@@ -23,6 +23,7 @@ use crate::core::ledger::{Account, Booking, GrantRecord, LedgerEntry};
 use crate::core::record::{AccountBatch, CacheEntry, Claim, IdempotencyRecord, Queue, Record};
 use crate::core::request::{Item, Limits, Profile};
 use crate::core::session::{SealedSession, Session, SessionDomain};
+use crate::core::skipped::{SkipReason, SkippedTier};
 use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::usage::DailyUsage;
@@ -192,6 +193,7 @@ pub fn every_kind() -> Vec<Record> {
         status: Some(403),
         started_at: at(3),
         duration: Duration::from_millis(17),
+        skipped: vec![SkippedTier::new(Tier::Stealth, SkipReason::NoFetcher)],
     };
     let blocked = Verdict::Blocked { by: None, challenge: true };
     let trail = vec![

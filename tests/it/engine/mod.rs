@@ -10,6 +10,7 @@ mod expiry;
 mod extractions;
 mod fairness;
 mod item_events;
+mod labels;
 mod options;
 mod outages;
 mod permits;

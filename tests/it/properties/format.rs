@@ -52,6 +52,8 @@ use rungs::testkit::store::sample::{self, at, batch_id, job_id, with};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::properties::records::skipping_job;
+
 /// The version that the files' records have.
 const VERSION: u64 = 7;
 
@@ -366,6 +368,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("job-succeeded", Record::Job(succeeded())),
         ("job-failed", Record::Job(failed())),
         ("job-traced", Record::Job(traced_job())),
+        ("job-skipping", Record::Job(skipping_job(job(6, JobState::Queued)))),
         ("notification-traced", Record::Notification(traced_notice())),
         ("notification-pending", Record::Notification(pending)),
         ("notification-delivered", Record::Notification(delivered)),
@@ -401,6 +404,7 @@ fn every_record_of_format_1_stays_readable() {
                 | "worker-leaving"
                 | "cache-entry-known"
                 | "job-traced"
+                | "job-skipping"
                 | "session"
                 | "session-refreshed"
                 | "notification-traced"

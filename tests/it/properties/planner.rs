@@ -149,6 +149,12 @@ proptest! {
                 let reach = Reach::of(&asked.request, &asked.tools, &asked.prices);
                 prop_assert!(needed.is_none_or(|it| !reach.usable.contains(it)), "{error}");
             }
+            Plan::OutOfTime(error) => {
+                prop_assert!(!error.message.is_empty());
+                prop_assert!(asked.request.cost_controls().time_budget.is_some());
+                let usable = matches!(last, Some(Finding::Judged(Verdict::Usable | Verdict::Other(_))));
+                prop_assert!(!usable, "a page was thrown away: {error}");
+            }
             Plan::Try { .. } => unreachable!("the ladder was climbed to its end"),
         }
     }

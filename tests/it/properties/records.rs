@@ -20,6 +20,7 @@ use rungs::core::ledger::{Account, Booking, GrantRecord, LedgerEntry};
 use rungs::core::record::{AccountBatch, CacheEntry, IdempotencyRecord, Record};
 use rungs::core::request::{Action, ActionKind, Item, Limits, RenderJs};
 use rungs::core::session::SealedSession;
+use rungs::core::skipped::{SkipReason, SkippedTier};
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::core::usage::DailyUsage;
@@ -27,7 +28,7 @@ use rungs::core::validators::Validators;
 use rungs::core::verdict::Verdict;
 use rungs::ports::store::Versioned;
 use rungs::stores::codec::{Header, decode, encode, header};
-use rungs::testkit::store::sample::{self, with};
+use rungs::testkit::store::sample::{self, at, with};
 use serde_json::{Value, json};
 
 use crate::properties::given;
@@ -311,6 +312,16 @@ fn record() -> impl Strategy<Value = Record> {
             }
         ),
     ]
+}
+
+/// Returns the job with an attempt that skipped a tier for every reason.
+pub(super) fn skipping_job(job: Job) -> Job {
+    let blocked = Finding::Judged(Verdict::Blocked { by: None, challenge: false });
+    let attempt = Attempt::new(Tier::LightJs, blocked, "seen", at(1_764_000_001_000));
+    let attempt = with(attempt, |it| {
+        it.skipped = SkipReason::ALL.map(|it| SkippedTier::new(Tier::Stealth, it)).to_vec();
+    });
+    with(job, |made| made.trail = vec![attempt])
 }
 
 proptest! {

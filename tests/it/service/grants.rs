@@ -199,6 +199,8 @@ mod program {
         for page in [&any, &named] {
             assert_eq!(page["billing"]["total_credits"], 160, "{page}");
             assert_eq!(page["billing"]["byop_applied"], true);
+            assert_eq!(page["billing"]["byop_discount_percent"], 20.0);
+            assert_eq!(page["billing"]["original_cost_microcents"], 200);
             assert_eq!(page["proxy_used"], true);
         }
         assert_eq!((acme.hits(), proxy.hits(), other.hits()), (0, 2, 0));

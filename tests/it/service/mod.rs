@@ -14,6 +14,7 @@ mod grants;
 mod http;
 mod keys;
 #[cfg(feature = "cli")]
+mod labels;
 mod manual;
 mod money;
 #[cfg(feature = "cli")]

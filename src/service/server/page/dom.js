@@ -86,7 +86,9 @@ export function address(text) {
 /** Draws the tiers that a job tried as bars of increasing height. */
 export function ladder(escalations, tierUsed) {
   const tried = new Map();
-  for (const it of escalations ?? []) tried.set(it.tier, it.result === "success" ? "worked" : "tried");
+  for (const it of escalations ?? []) {
+    if (it.result !== "skipped") tried.set(it.tier, it.result === "success" ? "worked" : "tried");
+  }
   if (tierUsed) tried.set(tierUsed, "worked");
   const label = TIERS.filter(([number]) => tried.has(number))
     .map(([number, name]) => `tier ${number} (${name}) ${tried.get(number) === "worked" ? "succeeded" : "failed"}`);

@@ -67,11 +67,12 @@ function link(text) {
 function trail(attempts) {
   const steps = attempts.map((it) => {
     const worked = it.result === "success";
+    const skipped = it.result === "skipped";
     const found = VERDICTS[it.verdict] ?? it.verdict;
-    return h("li", { class: worked ? "worked" : "tried" },
+    return h("li", { class: skipped ? "rest" : worked ? "worked" : "tried" },
       h("div", {}, h("b", {}, `${it.tier} ${it.name}`), h("span", {}, found),
         it.status_code ? h("span", {}, `HTTP ${it.status_code}`) : null,
-        h("span", { class: "muted" }, duration(it.duration_ms)),
+        skipped ? null : h("span", { class: "muted" }, duration(it.duration_ms)),
         it.credits ? h("span", { class: "cost" }, money(it.credits)) : null),
       it.signal ? h("p", { class: "signal" }, it.signal) : null);
   });

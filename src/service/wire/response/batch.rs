@@ -8,9 +8,8 @@ use crate::core::job::{Job, JobState};
 use crate::core::tier::Tier;
 use crate::core::url::without_userinfo;
 use crate::engine::{Cancellation, StoredResult};
-use crate::service::wire::response::scrape::{
-    Field, Object, escalations, scrape_fields, size_of, to_json,
-};
+use crate::service::wire::response::billing::escalations;
+use crate::service::wire::response::scrape::{Field, Object, scrape_fields, size_of, to_json};
 
 /// Serializes the response to a submission.
 pub(crate) fn batch_accepted(batch: &BatchRecord, jobs: &[JobId]) -> Value {

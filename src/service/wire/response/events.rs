@@ -6,7 +6,7 @@ use crate::core::batch::BatchRecord;
 use crate::core::job::Job;
 use crate::engine::ProgressEvent;
 use crate::service::wire::response::batch::{batch_summary, item_without_result};
-use crate::service::wire::response::scrape::evidence;
+use crate::service::wire::response::billing::evidence;
 
 /// Returns the lines of an event in a stream, without its id.
 pub(super) fn lines(name: &str, data: &Value) -> String {

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use crate::core::job::{Job, JobState};
 use crate::engine::StoredResult;
-use crate::service::wire::response::scrape::{
-    Field, Object, billing, scrape_fields, size_of, to_json,
-};
+use crate::service::wire::response::billing::billing;
+use crate::service::wire::response::scrape::{Field, Object, scrape_fields, size_of, to_json};
 
 /// Serializes the response to a scrape whose page the client has to poll. `state` is the client's word for the job's
 /// state.

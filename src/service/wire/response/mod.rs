@@ -2,6 +2,7 @@
 
 mod account;
 mod batch;
+mod billing;
 mod crawl;
 mod deliveries;
 mod estimate;
@@ -21,6 +22,7 @@ pub(crate) use account::{Balance, account, balance, billing_usage, granted, usag
 pub(crate) use batch::{
     around_items, batch_accepted, batch_cancelled, batches, health, item, item_without_result,
 };
+pub(crate) use billing::billing;
 pub use crawl::site_map;
 pub(crate) use crawl::{
     around_pages, crawl_accepted, crawl_cancelled, crawl_lines, crawl_summary, page_ended_lines,
@@ -35,5 +37,4 @@ pub(crate) use extract::{
 pub(crate) use job::{job, job_accepted};
 pub(crate) use ledger::ledger;
 pub(crate) use limits::{beta_features, limits, own_beta_features};
-pub(crate) use scrape::billing;
 pub(crate) use session::{session, session_removed, session_validation, sessions};

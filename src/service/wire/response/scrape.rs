@@ -7,17 +7,16 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::core::credits::Credits;
 use crate::core::id::JobId;
-use crate::core::job::{Attempt, Finding, Job, Outcome};
+use crate::core::job::{Job, Outcome};
 use crate::core::request::Format;
 use crate::core::tier::Tier;
 use crate::core::time::millis;
-use crate::core::verdict::Verdict;
 use crate::engine::{
     Artifact, ExtractedParts, PRINT, Page, PageParts, SCREENSHOT, StoredPage, StoredResult,
 };
 use crate::ports::fetch::{ActionResult, ImageText, Redirect};
+use crate::service::wire::response::billing::{escalations, page_billing};
 use crate::service::wire::warnings::Warnings;
 
 /// An object whose large values are those of a stored page, so that they are copied as they are.
@@ -72,9 +71,7 @@ pub(crate) fn scraped(job: &Job, page: &StoredPage<'_>, warnings: &Warnings) -> 
 pub(super) fn scrape_fields<'a>(job: &Job, page: &'a StoredPage<'_>) -> Object<'a> {
     let page = page.parts();
     let extracted = &page.extracted;
-    let mut billing = billing(job);
-    billing["byos_applied"] = json!(page.session.is_some());
-    billing["byos_session_name"] = json!(page.session);
+    let billing = page_billing(job, page);
     let mut object = Object::new();
     let mut put = |name: &'static str, value: Value| {
         object.insert(name, Field::Value(value));
@@ -94,6 +91,7 @@ pub(super) fn scrape_fields<'a>(job: &Job, page: &'a StoredPage<'_>) -> Object<'
     put("unchanged", json!(page.unchanged));
     extraction(extracted, &mut put);
     cache_fields(job, page, &mut put);
+    labels(page, &mut put);
     if !extracted.warnings.is_empty() {
         put("warning", json!(extracted.warnings.join("; ")));
     }
@@ -246,6 +244,32 @@ pub(super) fn size_of(result: StoredResult<'_>) -> usize {
     WITHOUT_PAGE + result.and_then(Result::ok).map_or(0, |it| it.size_bytes() * 2)
 }
 
+/// Adds the labels of the page's content and of its site.
+fn labels(page: &PageParts<'_>, put: &mut impl FnMut(&'static str, Value)) {
+    put("time_budget_expired", json!(page.time_budget_expired));
+    if let Some(quality) = &page.quality_warning {
+        put("quality_warning", json!(quality));
+    }
+    if let Some(difficulty) = &page.domain_difficulty {
+        put("domain_difficulty", json!(difficulty));
+        put("domain_warning", json!(difficulty.warning()));
+    }
+    if let Some(cap) = &page.tier_cap_warning {
+        // Numbers, as the official client reads them; the obstacle is one of the two controls.
+        let mut warning = json!({ "domain_min_tier": tier_number(cap.domain_min_tier) });
+        let given = [("your_max_tier", cap.max_tier), ("your_force_tier", cap.force_tier)];
+        for (name, tier) in given.into_iter().filter_map(|(name, tier)| Some((name, tier?))) {
+            warning[name] = tier_number(tier);
+        }
+        put("tier_cap_warning", warning);
+    }
+}
+
+/// Returns a tier as a JSON number, such as 4 or 3.5.
+fn tier_number(tier: Tier) -> Value {
+    serde_json::from_str(tier.number()).expect("the number of a tier is one in JSON, too")
+}
+
 /// Serializes a job that has ended as one line of a results file, without the line feed. `files` are the files that the
 /// formats of the page were written to, if there are any.
 pub fn result_line(job: &Job, result: StoredResult<'_>, files: Option<&[PathBuf]>) -> String {
@@ -276,73 +300,6 @@ pub fn result_line(job: &Job, result: StoredResult<'_>, files: Option<&[PathBuf]
 /// Reads the job's id from a line of a results file.
 pub fn result_line_job(line: &Value) -> Option<&str> {
     line["job_id"].as_str()
-}
-
-/// Serializes the job's price and its attempts.
-pub(crate) fn billing(job: &Job) -> Value {
-    let charged = job.charged();
-    let tier = job.tier();
-    let escalations = escalations(job);
-    let own = job.request.advanced().use_own_proxy;
-    json!({
-        "total_credits": charged,
-        "tier_used": tier.map(Tier::number),
-        "tier_name": tier.map(Tier::name),
-        "cost_microcents": charged,
-        "escalations": escalations,
-        "savings": job.hold.saturating_sub(charged),
-        "byop_applied": own && tier.is_some(),
-        "byos_applied": false,
-        "byos_session_name": null,
-        "final_cost_microcents": charged,
-    })
-}
-
-/// Serializes a job's attempts, each with its verdict and its charge.
-pub(super) fn escalations(job: &Job) -> Vec<Value> {
-    let charged = job.charged();
-    let tier = job.tier();
-    let last = job.trail.len().saturating_sub(1);
-    let attempts = job.trail.iter().enumerate();
-    attempts
-        .map(|(at, attempt)| {
-            let worked = at == last && tier == Some(attempt.tier);
-            escalation(attempt, worked, charged)
-        })
-        .collect()
-}
-
-fn escalation(attempt: &Attempt, worked: bool, charged: Credits) -> Value {
-    let mut body = evidence(attempt);
-    body["result"] = json!(if worked { "success" } else { "failed" });
-    body["credits"] = json!(if worked { charged } else { Credits::ZERO });
-    body
-}
-
-/// Serializes an attempt's verdict and the signal that led to it.
-pub(super) fn evidence(attempt: &Attempt) -> Value {
-    let (verdict, error) = match &attempt.finding {
-        Finding::Transport { code, .. } => ("no_response", Some(code.as_str())),
-        Finding::Judged(verdict) => match verdict {
-            Verdict::Usable => ("usable", None),
-            Verdict::Other(_) => ("other_document", None),
-            Verdict::Blocked { .. } => ("blocked", Some("BLOCKED_BY_ANTIBOT")),
-            Verdict::NeedsRendering => ("needs_rendering", None),
-            Verdict::Thin => ("thin", None),
-            Verdict::Transient { .. } => ("transient", None),
-            Verdict::Permanent(code) => ("permanent", Some(code.as_str())),
-        },
-    };
-    json!({
-        "tier": attempt.tier.number(),
-        "name": attempt.tier.name(),
-        "duration_ms": millis(attempt.duration),
-        "error": error,
-        "verdict": verdict,
-        "signal": attempt.signal,
-        "status_code": attempt.status,
-        "started_at": attempt.started_at.to_string(),
-    })
 }
 
 #[cfg(test)]

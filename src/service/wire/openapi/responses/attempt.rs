@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{SAMPLE_TIME, tier};
+use crate::core::skipped::SkipReason;
 use crate::service::wire::openapi::schema::{
-    count, described, flag, list, or_null, property, record, reference, text, timestamp, word,
+    count, described, flag, list, number, or_null, property, record, reference, text, timestamp,
+    word,
 };
 
 /// Returns the schema of a job's price.
@@ -24,7 +26,12 @@ pub(super) fn billing() -> Value {
             "Name of that tier: `curl`, `http`, `stealth`, `lightjs` or `browser`.",
         ),
         property("cost_microcents", count(), 200, "Copy of `total_credits`."),
-        property("escalations", list(reference("Attempt")), json!([]), "The attempts, in order."),
+        property(
+            "escalations",
+            list(reference("Attempt")),
+            json!([]),
+            "The attempts, in order, and at their places the tiers that were skipped.",
+        ),
         property(
             "savings",
             count(),
@@ -36,6 +43,18 @@ pub(super) fn billing() -> Value {
             flag(),
             false,
             "`true` if the discount for an own proxy was applied.",
+        ),
+        property(
+            "byop_discount_percent",
+            or_null(number()),
+            20.0,
+            "The discount in percent; null if there is none, and for a job without its page.",
+        ),
+        property(
+            "original_cost_microcents",
+            or_null(count()),
+            250,
+            "Price without the discount; null if there is none, and for a job without its page.",
         ),
         property(
             "byos_applied",
@@ -58,7 +77,7 @@ pub(super) fn billing() -> Value {
 pub(super) fn sample_billing() -> Value {
     json!({
         "total_credits": 200, "tier_used": "1", "tier_name": "curl", "cost_microcents": 200, "escalations": [],
-        "savings": 3_800, "byop_applied": false, "byos_applied": false, "byos_session_name": null, "final_cost_microcents": 200,
+        "savings": 3_800, "byop_applied": false, "byop_discount_percent": null, "original_cost_microcents": null, "byos_applied": false, "byos_session_name": null, "final_cost_microcents": 200,
     })
 }
 
@@ -69,12 +88,17 @@ pub(super) fn attempt() -> Value {
         property("name", text(), "curl", "Name of the tier."),
         property(
             "result",
-            word(["success", "failed"]),
+            word(["success", "failed", "skipped"]),
             "success",
-            "`success` for the attempt whose page is the result.",
+            "`success` for the attempt whose page is the result, `skipped` for a tier that was not tried.",
         ),
         property("credits", count(), 200, "Credits charged for the attempt; 0 if it failed."),
-        property("duration_ms", count(), 87, "Duration in milliseconds."),
+        property(
+            "duration_ms",
+            or_null(count()),
+            87,
+            "Duration in milliseconds; null for a skipped tier.",
+        ),
         property(
             "error",
             or_null(reference("ErrorCode")),
@@ -86,7 +110,7 @@ pub(super) fn attempt() -> Value {
             text(),
             "usable",
             "Verdict on the response: `usable`, `other_document`, `blocked`, `needs_rendering`, `thin`, `transient`, \
-             `permanent` or `no_response`.",
+             `permanent` or `no_response`; `skipped` for a skipped tier.",
         ),
         property(
             "signal",
@@ -100,7 +124,18 @@ pub(super) fn attempt() -> Value {
             200,
             "HTTP status of the site; null if there was no response.",
         ),
-        property("started_at", timestamp(), SAMPLE_TIME, "Time at which the attempt started."),
+        property(
+            "started_at",
+            or_null(timestamp()),
+            SAMPLE_TIME,
+            "Time at which the attempt started; null for a skipped tier.",
+        ),
+        property(
+            "reason",
+            or_null(word(SkipReason::ALL.map(SkipReason::as_str))),
+            Value::Null,
+            "Reason for which the tier was skipped; null for an attempt.",
+        ),
     ]);
-    described(schema, "One attempt on one tier.")
+    described(schema, "One attempt on one tier, or a tier that was skipped.")
 }

@@ -177,7 +177,12 @@ pub(super) fn item() -> Value {
             "1",
             "Tier that fetched the page; null unless the job succeeded.",
         ),
-        property("escalations", list(reference("Attempt")), json!([]), "The attempts, in order."),
+        property(
+            "escalations",
+            list(reference("Attempt")),
+            json!([]),
+            "The attempts, in order, and at their places the tiers that were skipped.",
+        ),
         property(
             "started_at",
             or_null(timestamp()),

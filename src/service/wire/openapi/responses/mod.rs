@@ -16,6 +16,7 @@ mod deliveries;
 mod estimate;
 mod extract;
 mod job;
+mod labels;
 mod limits;
 mod page;
 mod problem;

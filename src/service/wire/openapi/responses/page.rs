@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::attempt::sample_billing;
+use super::labels::{labels, time_budget_expired};
 use super::{SAMPLE_JOB, SAMPLE_TIME, SAMPLE_URL, credits_used, id, tier};
 use crate::service::wire::openapi::SAMPLE_HASH;
 use crate::service::wire::openapi::schema::{
@@ -20,6 +21,7 @@ pub(super) fn page() -> Value {
     required.extend(document());
     required.extend(transfer());
     required.extend(files());
+    required.push(time_budget_expired());
     described(with_optional(record(required), optional()), "A page.")
 }
 
@@ -157,6 +159,7 @@ fn files() -> Vec<Property> {
 fn optional() -> Map<String, Value> {
     let mut fields = formats();
     fields.extend(extracted());
+    fields.extend(labels());
     properties(fields)
 }
 

@@ -40,6 +40,7 @@ pub mod claims;
 pub mod completion;
 pub mod crawl;
 pub mod credits;
+pub mod cut;
 pub mod extraction;
 pub mod failure;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::credits::Credits;
+use crate::core::request::MAX_RESPONSE_BYTES;
 use crate::core::tier::Tier;
 use crate::core::verdict::{Response, refresh};
 use crate::engine::attempt::{FetchedPage, timed_out};
@@ -78,6 +79,7 @@ impl Ladder {
         FetchRequest {
             deadline,
             scratch: self.scratch.clone(),
+            max_cut_bytes: Some(MAX_RESPONSE_BYTES),
             ..FetchRequest::new(Arc::clone(&self.job.request), tier)
         }
     }
@@ -147,7 +149,12 @@ impl Ladder {
             return Err(timed_out(time));
         }
         let scratch = self.scratch.clone();
-        let request = FetchRequest { deadline: time, scratch, ..FetchRequest::new(options, tier) };
+        let request = FetchRequest {
+            deadline: time,
+            scratch,
+            max_cut_bytes: Some(MAX_RESPONSE_BYTES),
+            ..FetchRequest::new(options, tier)
+        };
         let page = self.fetch_once(tier, request).await?;
         Ok(Arc::unwrap_or_clone(page.response))
     }

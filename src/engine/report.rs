@@ -18,7 +18,7 @@ use crate::engine::page_labels::{
     DomainDifficulty, OwnProxyDiscount, QualityWarning, TierCapWarning,
 };
 use crate::ports::extract::Extracted;
-use crate::ports::fetch::{ActionResult, Redirect};
+use crate::ports::fetch::{ActionResult, Redirect, Truncation};
 
 /// A fetched page: its response, its formats and its artifacts. The engine stores it as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,9 @@ pub struct Page {
     /// `true` if `time_budget` ended the ladder early: the page is the best one so far, and is not cached.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub time_budget_expired: bool,
+    /// The sizes of an HTML page or a text that was cut because it exceeds `max_response_bytes`; `None` for a whole one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_truncated: Option<Truncation>,
     /// The reason for which the page is imperfect; `None` for a good page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality_warning: Option<QualityWarning>,

@@ -94,7 +94,7 @@ impl Ladder {
 
     /// Collects the parts of the result. A page that still has the known content hash has no content.
     async fn collect(&self, observed: Observed) -> Result<Collected, JobError> {
-        let Observed { attempt, mut page, extracted } = observed;
+        let Observed { attempt, mut page, extracted, .. } = observed;
         let response = Arc::clone(&page.response);
         let mut validators = self.validators(&attempt, &page);
         let mut extracted = self.content(&attempt, &response, extracted).await?;
@@ -177,6 +177,7 @@ impl Ladder {
             cached_until: cache::expiry(&self.job, attempt.started_at)
                 .filter(|_| !self.is_out_of_time),
             time_budget_expired: self.is_out_of_time,
+            content_truncated: response.truncation,
             domain_difficulty: self.site_warnings.difficulty.clone(),
             tier_cap_warning: self.site_warnings.tier_cap.clone(),
             proxied: response.proxied,

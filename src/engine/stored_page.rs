@@ -16,7 +16,7 @@ use crate::engine::page_labels::{
     DomainDifficulty, OwnProxyDiscount, QualityWarning, TierCapWarning,
 };
 use crate::engine::report::Page;
-use crate::ports::fetch::{ActionResult, ImageText, Redirect};
+use crate::ports::fetch::{ActionResult, ImageText, Redirect, Truncation};
 use crate::ports::prompt::PromptAnswer;
 
 /// The result of a job as it is stored: the page or the reason for its failure, `None` while the job is unfinished.
@@ -82,6 +82,7 @@ pub(crate) struct PageParts<'a> {
     pub(crate) content_hash: Option<&'a str>,
     pub(crate) unchanged: bool,
     pub(crate) time_budget_expired: bool,
+    pub(crate) content_truncated: Option<Truncation>,
     pub(crate) quality_warning: Option<QualityWarning>,
     pub(crate) domain_difficulty: Option<DomainDifficulty>,
     pub(crate) tier_cap_warning: Option<TierCapWarning>,

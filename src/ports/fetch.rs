@@ -16,6 +16,7 @@ pub use crate::ports::fetcher_fn::{FetcherFn, fetcher_fn};
 pub use crate::ports::job_scratch::JobScratch;
 pub use crate::ports::redirect_check::RedirectCheck;
 pub use crate::ports::session::AttemptSession;
+pub use crate::ports::truncation::Truncation;
 
 /// An attempt to make.
 #[derive(Clone, Debug)]
@@ -39,6 +40,9 @@ pub struct FetchRequest {
     pub deadline: Duration,
     /// The largest body in bytes, after decompression.
     pub max_bytes: u64,
+    /// The largest HTML page or text in bytes that is cut to `max_bytes` instead of refused. `None` refuses it, which is always
+    /// right: a fetcher may ignore this field.
+    pub max_cut_bytes: Option<u64>,
     /// The state that is kept between the attempts of this job.
     pub scratch: JobScratch,
     /// The check of every redirect's target before it is requested; `None` if each may be followed.
@@ -62,6 +66,7 @@ impl FetchRequest {
             account: AccountId::default(),
             deadline: options.timeout(),
             max_bytes: options.max_response_bytes(),
+            max_cut_bytes: None,
             scratch: JobScratch::default(),
             redirect_check: None,
             session: None,
@@ -176,6 +181,8 @@ pub struct Fetched {
     ///
     /// [`PriceList::charge`]: crate::core::price::PriceList::charge
     pub cost: Option<Credits>,
+    /// The sizes of a body that was cut, see [`FetchRequest::max_cut_bytes`]; `None` for a whole one.
+    pub truncation: Option<Truncation>,
 }
 
 impl Fetched {

@@ -20,6 +20,7 @@ pub mod prompt;
 mod redirect_check;
 pub mod session;
 pub mod store;
+mod truncation;
 
 /// A boxed future: one allocation per call, and no macro in implementations.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

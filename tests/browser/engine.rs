@@ -130,3 +130,29 @@ async fn a_missing_browser_fails_the_job_without_a_charge() {
     assert_eq!(report.charged().0, 0);
     engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_rendered_page_above_its_limit_is_cut_and_labeled() {
+    let site = Site::start(|_| {
+        SiteResponse::html(
+            "<!DOCTYPE html><title>Shop</title><main id=root></main><script>\
+             document.getElementById('root').innerHTML = \
+             '<p class=\"é\">A kettle boils water for tea, and <b>some</b> of them whistle.</p>'.repeat(900);\
+             </script>",
+        )
+    });
+    let builder = Engine::builder().store(Memory::default()).http(http()).browser(chrome());
+    let engine = builder.build().expect("an engine");
+
+    let item = Item::get(site.url("/")).force_tier(Tier::Browser).formats([Format::Raw]);
+    let report = engine.scrape(item.max_response_bytes(20_000)).await.expect("accepted");
+
+    let page = report.result().expect("a page");
+    let cut = page.content_truncated.expect("it is labeled");
+    assert!((19_800..=20_000).contains(&cut.kept_bytes), "{cut:?}");
+    assert!(cut.original_bytes.is_some_and(|it| it > 60_000), "{cut:?}");
+    let raw = page.format(Format::Raw).and_then(|it| it.as_str()).expect("it was requested");
+    assert_eq!(raw.len() as u64, cut.kept_bytes);
+    assert_eq!(raw.matches('<').count(), raw.matches('>').count(), "within a tag");
+    engine.shutdown().await;
+}

@@ -10,7 +10,8 @@ use serde_json::json;
 use super::error::{CallError, too_large, too_many_elements};
 use super::render::Rendering;
 use super::tab::Tab;
-use crate::ports::fetch::{FetchError, FetchErrorKind};
+use crate::core::cut::cut_length;
+use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Truncation};
 
 pub(super) const DOCUMENT_JS: &str = include_str!("js/document.js");
 /// Attribute that marks the element of a frame until the frame's content is inserted after it.
@@ -24,6 +25,27 @@ const MAX_SIDE: f64 = 16_384.0;
 pub(super) struct DocumentLimits {
     pub(super) elements: u32,
     pub(super) bytes: u64,
+    /// The size above which a document is refused; up to it, one above `bytes` is cut.
+    pub(super) most_bytes: u64,
+}
+
+impl DocumentLimits {
+    pub(super) fn of(request: &FetchRequest, elements: u32) -> Self {
+        let bytes = request.max_bytes;
+        let most_bytes = request.max_cut_bytes.unwrap_or(bytes).max(bytes);
+        Self { elements, bytes, most_bytes }
+    }
+
+    /// Cuts a document to its limit. `size` is that of the whole, if known.
+    fn cut(self, html: &mut String, size: Option<u64>) -> Option<Truncation> {
+        let limit = usize::try_from(self.bytes).unwrap_or(usize::MAX);
+        let kept = cut_length(&html.as_bytes()[..html.floor_char_boundary(limit)], true);
+        let is_cut = self.most_bytes > self.bytes && kept > 0;
+        is_cut.then(|| {
+            html.truncate(kept);
+            Truncation::new(kept as u64, size)
+        })
+    }
 }
 
 /// A document as rendered, within the limits.
@@ -31,6 +53,8 @@ pub(super) struct DocumentLimits {
 pub(super) struct RenderedDocument {
     pub(super) html: String,
     pub(super) url: String,
+    /// The sizes of a document that was cut.
+    pub(super) truncation: Option<Truncation>,
 }
 
 /// The result of the capturing script: the HTML, or the count or size that is over its limit.
@@ -41,6 +65,8 @@ pub(super) struct DocumentSnapshot {
     url: String,
     nodes: Option<u64>,
     bytes: Option<u64>,
+    cut: bool,
+    size: Option<u64>,
 }
 
 impl DocumentSnapshot {
@@ -49,12 +75,16 @@ impl DocumentSnapshot {
         if let Some(elements) = self.nodes {
             return Err(too_many_elements(elements, limits.elements));
         }
-        let html = self.html.unwrap_or_default();
-        let bytes = self.bytes.unwrap_or(html.len() as u64);
-        if bytes > limits.bytes {
+        let mut html = self.html.unwrap_or_default();
+        if self.bytes.is_some_and(|it| it > limits.bytes) {
             return Err(over_bytes(limits));
         }
-        Ok(RenderedDocument { html, url: self.url })
+        let mut truncation = None;
+        if self.cut || html.len() as u64 > limits.bytes {
+            let size = if self.cut { self.size } else { Some(html.len() as u64) };
+            truncation = Some(limits.cut(&mut html, size).ok_or_else(|| over_bytes(limits))?);
+        }
+        Ok(RenderedDocument { html, url: self.url, truncation })
     }
 }
 
@@ -73,6 +103,7 @@ pub(super) async fn document(
     let advanced = rendering.options.advanced();
     let params = json!({
         "flatten": advanced.flatten_shadow_dom, "nodes": limits.elements, "bytes": limits.bytes,
+        "most": limits.most_bytes,
     });
     // A page whose content is in its frames is nothing without them.
     let with_frames = advanced.include_iframes || rendering.probe().await?.is_framed();
@@ -89,7 +120,13 @@ pub(super) async fn document(
         };
         insert_frame(&mut document.html, &mark, &content);
         if document.html.len() as u64 > limits.bytes {
-            return Err(over_bytes(limits));
+            let truncation = limits.cut(&mut document.html, None);
+            document.truncation = Some(truncation.ok_or_else(|| over_bytes(limits))?);
+            break;
+        }
+        if content.truncation.is_some() {
+            let kept = document.html.len() as u64;
+            document.truncation = Some(Truncation::new(kept, None));
         }
     }
     document.html = without_frameset(document.html);
@@ -304,6 +341,7 @@ mod tests {
         let content = RenderedDocument {
             html: "<html><head></head><body class=\"c\"><p>in</p></body></html>".to_owned(),
             url: "http://a/?x=1&y=\"".to_owned(),
+            truncation: None,
         };
 
         insert_frame(&mut html, "0", &content);
@@ -323,6 +361,7 @@ mod tests {
         let content = RenderedDocument {
             html: "<html><head></head><body><p>in</p></body></html>".to_owned(),
             url: "http://a/a".to_owned(),
+            truncation: None,
         };
 
         assert_eq!(without_frameset(html.clone()), html, "without content it stays");
@@ -344,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_document_over_a_limit_is_refused() {
-        let limits = DocumentLimits { elements: 10, bytes: 20 };
+        let limits = DocumentLimits { elements: 10, bytes: 20, most_bytes: 20 };
         let error =
             |snapshot: DocumentSnapshot| snapshot.check(limits).expect_err("over the limit").kind();
 
@@ -358,5 +397,24 @@ mod tests {
         );
         let long = DocumentSnapshot { html: Some("é".repeat(11)), ..DocumentSnapshot::default() };
         assert_eq!(error(long), FetchErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn a_document_between_its_limits_is_cut() {
+        let limits = DocumentLimits { elements: 10, bytes: 20, most_bytes: 100 };
+        let html = Some("<p>Flour and \u{1f980}</p>".to_owned());
+        let long = DocumentSnapshot { html: html.clone(), ..DocumentSnapshot::default() };
+        let cut = DocumentSnapshot { html, cut: true, ..DocumentSnapshot::default() };
+
+        for (snapshot, size) in [(long, Some(21)), (cut, None)] {
+            let document = snapshot.check(limits).expect("it is cut");
+            assert_eq!(document.html, "<p>Flour and \u{1f980}");
+            assert_eq!(document.truncation, Some(Truncation::new(17, size)));
+        }
+        let endless = DocumentSnapshot { bytes: Some(101), ..DocumentSnapshot::default() };
+        assert_eq!(
+            endless.check(limits).expect_err("far too long").kind(),
+            FetchErrorKind::TooLarge
+        );
     }
 }

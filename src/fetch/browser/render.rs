@@ -215,8 +215,7 @@ impl Rendering<'_> {
             self.scroll_down(self.options.advanced().scroll_count.into()).await?;
         }
         let outcomes = actions::run(self).await?;
-        let limits =
-            DocumentLimits { elements: self.limits.max_elements, bytes: request.max_bytes };
+        let limits = DocumentLimits::of(request, self.limits.max_elements);
         let document = capture::document(self, limits).await?;
         let (mut screenshot, mut pdf) = (None, None);
         if self.options.advanced().screenshot {
@@ -496,6 +495,7 @@ pub(super) fn fetched(
         // A redirect with a target would have been followed.
         warnings.push(without_target(response.status));
     }
+    warnings.extend(document.truncation.map(|it| it.warning()));
     Fetched {
         status: response.status,
         headers,
@@ -503,6 +503,7 @@ pub(super) fn fetched(
         final_url,
         redirects: state.redirects.clone(),
         warnings,
+        truncation: document.truncation,
         ..Fetched::default()
     }
 }

@@ -335,7 +335,7 @@ impl<'a> Attempt<'a> {
             // A redirect without a target is a response like any other.
             warnings.push(without_target(status));
         }
-        let body = body::read(&head, incoming, self.request.max_bytes).await?;
+        let body = body::read(&head, incoming, self.request).await?;
         warnings.extend(body.warnings);
         let text = |it: &HeaderValue| String::from_utf8_lossy(it.as_bytes()).into_owned();
         Ok(Fetched {
@@ -348,6 +348,7 @@ impl<'a> Attempt<'a> {
             proxied: self.route.is_proxied(),
             warnings,
             cost: None,
+            truncation: body.truncation,
         })
     }
 }

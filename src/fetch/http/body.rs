@@ -4,6 +4,8 @@
 //!
 //! * If the transfer is known to be complete, whatever could be decoded is returned, with a warning if it is not the whole stream:
 //!   another attempt would bring the same bytes.
+//! * An HTML page or a text above its limit is cut if the request allows it, and labeled. Its rest is read only to learn its
+//!   size, and not for long.
 //! * If the transfer broke off, or ended with the connection, so that nobody knows, the body is returned only if it is complete by its own measure: the compressed stream
 //!   ended, or the text ends like a whole document. Otherwise it is an error, and another attempt may bring more.
 
@@ -16,9 +18,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
+use crate::core::verdict::content_type;
 use crate::fetch::http::decode::{self, Decoded};
 use crate::net::error::cause_message;
-use crate::ports::fetch::{FetchError, FetchErrorKind};
+use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Truncation};
 
 /// The longest body of a redirect that is read to reuse the connection.
 const DRAIN_BYTES: u64 = 16_384;
@@ -28,6 +31,8 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 const SILENCE: Duration = Duration::from_secs(2);
 /// The most memory that is reserved for a body because its length was announced.
 const MAX_RESERVED_BYTES: u64 = 1 << 20;
+/// The time in which the rest of a body that is cut is counted.
+const COUNTING_TIME: Duration = Duration::from_secs(2);
 /// The end of a text in which the end of a document is looked for.
 const TAIL_BYTES: usize = 256;
 
@@ -37,6 +42,8 @@ pub(super) struct ReadBody {
     pub(super) bytes: Vec<u8>,
     /// Warnings about a body that is incomplete or damaged.
     pub(super) warnings: Vec<String>,
+    /// The sizes of a body that was cut.
+    pub(super) truncation: Option<Truncation>,
 }
 
 /// The end of a body's transfer.
@@ -47,20 +54,36 @@ enum Ending {
     Broken(hyper::Error),
     /// Nothing came for a while, and what came is complete.
     Silent,
+    /// The rest exceeds the limit. The size is that of the whole body, if known.
+    Cut {
+        size: Option<u64>,
+    },
 }
 
-/// Reads the body behind `head` to its end and decodes it; at most `max_bytes` after decoding.
+/// The limits of a body.
+#[derive(Clone, Copy, Debug)]
+struct BodyLimits {
+    /// The bytes that are kept, after decoding.
+    kept: u64,
+    /// The bytes from which a body is refused.
+    most: u64,
+}
+
+/// Reads the body behind `head` to its end and decodes it; at most `request.max_bytes` after decoding.
 pub(super) async fn read(
     head: &Parts,
     body: Incoming,
-    max_bytes: u64,
+    request: &FetchRequest,
 ) -> Result<ReadBody, FetchError> {
     let headers = &head.headers;
     let codings = decode::codings(headers);
-    if codings.is_empty() && body.size_hint().lower() > max_bytes {
-        return Err(too_large(max_bytes));
+    let kept = request.max_bytes;
+    let limits = BodyLimits { kept, most: request.max_cut_bytes.unwrap_or(kept).max(kept) };
+    let longest = if is_textual(headers) { limits.most } else { kept };
+    if codings.is_empty() && body.size_hint().lower() > longest {
+        return Err(too_large(longest));
     }
-    let (wire, ending) = Transfer { body, headers, max_bytes }.run().await?;
+    let (wire, ending) = Transfer { body, headers, limits }.run().await?;
     let is_framed = head.version >= Version::HTTP_2
         || headers.contains_key(CONTENT_LENGTH)
         || headers.contains_key(TRANSFER_ENCODING);
@@ -68,17 +91,49 @@ pub(super) async fn read(
         Ending::Complete if !is_framed => Ending::Closed,
         ending => ending,
     };
-    judged(ending, decoded(wire, headers, max_bytes).await?)
+    let decoded = decoded(wire, headers, limits).await?;
+    if matches!(ending, Ending::Cut { .. }) || decoded.is_cut() {
+        return cut(headers, request, &ending, decoded);
+    }
+    judged(ending, decoded)
 }
 
 async fn decoded(
     wire: Vec<u8>,
     headers: &HeaderMap,
-    max_bytes: u64,
+    limits: BodyLimits,
 ) -> Result<Decoded, FetchError> {
     let codings = decode::codings(headers);
-    let decoded = decode::decode(wire, &codings, is_textual(headers), max_bytes);
-    decoded.await.map_err(|decode::TooLarge| too_large(max_bytes))
+    let BodyLimits { kept, most } = limits;
+    let decoded = decode::decode(wire, &codings, is_textual(headers), kept, most);
+    decoded.await.map_err(|decode::TooLarge| too_large(most))
+}
+
+/// Returns the beginning of a body that exceeds the limit, if it is of a kind that can be cut.
+fn cut(
+    headers: &HeaderMap,
+    request: &FetchRequest,
+    ending: &Ending,
+    decoded: Decoded,
+) -> Result<ReadBody, FetchError> {
+    let size = match ending {
+        Ending::Cut { size } => *size,
+        Ending::Complete if decoded.failure.is_none() => Some(decoded.size),
+        _ => None,
+    };
+    let labels = headers.get_all(CONTENT_TYPE).iter();
+    let labels: Vec<_> = labels
+        .map(|it| ("content-type".to_owned(), String::from_utf8_lossy(it.as_bytes()).into_owned()))
+        .collect();
+    let mut bytes = decoded.bytes;
+    // A stream that was cut short before its limit is damaged, and nobody knows what is missing.
+    let is_full = bytes.len() as u64 >= request.max_bytes;
+    let truncation = request.cut(content_type(&labels).as_deref(), &bytes, size);
+    let Some(truncation) = truncation.filter(|_| is_full) else {
+        return Err(too_large(request.max_bytes));
+    };
+    bytes.truncate(usize::try_from(truncation.kept_bytes).unwrap_or(usize::MAX));
+    Ok(ReadBody { bytes, warnings: vec![truncation.warning()], truncation: Some(truncation) })
 }
 
 /// Returns a body with its warnings.
@@ -87,14 +142,16 @@ async fn decoded(
 ///
 /// `Broken` if too much of it is missing.
 fn judged(ending: Ending, decoded: Decoded) -> Result<ReadBody, FetchError> {
-    let Decoded { bytes, has_end, note, failure } = decoded;
+    let Decoded { bytes, has_end, note, failure, .. } = decoded;
     let is_whole = has_end && failure.is_none() || is_whole_text(&bytes);
     let (is_kept, fault) = match (&ending, failure) {
         (Ending::Complete | Ending::Closed, None) => (true, None),
         (Ending::Complete, Some(failure)) => (!bytes.is_empty(), Some(failure)),
         (Ending::Closed, Some(failure)) => (is_whole, Some(failure)),
         (Ending::Broken(error), _) => (is_whole, Some(cause_message(error))),
-        (Ending::Silent, _) => (true, Some("the server announced more than it sent".to_owned())),
+        (Ending::Silent | Ending::Cut { .. }, _) => {
+            (true, Some("the server announced more than it sent".to_owned()))
+        }
     };
     if !is_kept {
         let fault = fault.unwrap_or_default();
@@ -107,13 +164,13 @@ fn judged(ending: Ending, decoded: Decoded) -> Result<ReadBody, FetchError> {
     }
     let fault = fault.map(|it| format!("the body may be incomplete: {it}"));
     let warnings = note.map(str::to_owned).into_iter().chain(fault).collect();
-    Ok(ReadBody { bytes, warnings })
+    Ok(ReadBody { bytes, warnings, truncation: None })
 }
 
 struct Transfer<'a> {
     body: Incoming,
     headers: &'a HeaderMap,
-    max_bytes: u64,
+    limits: BodyLimits,
 }
 
 impl Transfer<'_> {
@@ -136,21 +193,48 @@ impl Transfer<'_> {
             };
             wire.extend_from_slice(&data);
             // Encoded bytes are bounded too: an endless stream of empty members decodes to nothing.
-            let most = if codings.is_empty() && !decode::may_be_encoded(&wire) {
-                self.max_bytes
-            } else {
-                self.max_bytes.saturating_add(self.max_bytes / 8).saturating_add(65_536)
-            };
-            if wire.len() as u64 > most {
-                return Err(too_large(self.max_bytes));
+            let BodyLimits { kept, most } = self.limits;
+            let is_plain = codings.is_empty() && !decode::may_be_encoded(&wire);
+            let encoded = kept.saturating_add(kept / 8).saturating_add(65_536);
+            let longest = if is_plain { kept } else { encoded };
+            let read = wire.len() as u64;
+            if read <= longest {
+                continue;
             }
+            if most <= kept {
+                return Err(too_large(kept));
+            }
+            let size = if is_plain { self.size(read).await? } else { None };
+            wire.truncate(usize::try_from(longest).unwrap_or(usize::MAX));
+            return Ok((wire, Ending::Cut { size }));
         }
+    }
+
+    /// Returns the size of the body, of which `read` bytes were read: as announced, or counted if the rest comes soon.
+    async fn size(&mut self, read: u64) -> Result<Option<u64>, FetchError> {
+        if let Some(rest) = self.body.size_hint().exact() {
+            return Ok(Some(read.saturating_add(rest)));
+        }
+        let (mut size, most) = (read, self.limits.most);
+        let count = async {
+            while let Some(frame) = self.body.frame().await {
+                let Ok(frame) = frame else { return Ok(None) };
+                size = size.saturating_add(frame.data_ref().map_or(0, |it| it.len() as u64));
+                if size > most {
+                    return Err(too_large(most));
+                }
+            }
+            Ok(Some(size))
+        };
+        timeout(COUNTING_TIME, count).await.unwrap_or(Ok(None))
     }
 
     /// Returns `true` if the bytes so far are a complete body although more were announced.
     async fn is_complete(&self, wire: &[u8]) -> bool {
-        let decoded = decoded(wire.to_vec(), self.headers, self.max_bytes).await;
-        decoded.is_ok_and(|it| it.failure.is_none() && (it.has_end || is_whole_text(&it.bytes)))
+        let decoded = decoded(wire.to_vec(), self.headers, self.limits).await;
+        decoded.is_ok_and(|it| {
+            it.failure.is_none() && !it.is_cut() && (it.has_end || is_whole_text(&it.bytes))
+        })
     }
 }
 

@@ -39,12 +39,37 @@ pub(super) struct TooLarge;
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     pub(super) bytes: Vec<u8>,
+    /// The size of the content. It exceeds that of `bytes` if these were cut to their limit.
+    pub(super) size: u64,
     /// `true` if the stream said that it is complete. A body without a coding never does.
     pub(super) has_end: bool,
     /// A fault that cost no byte of the content.
     pub(super) note: Option<&'static str>,
     /// The reason why the bytes are not all of the content.
     pub(super) failure: Option<String>,
+}
+
+impl Decoded {
+    /// Returns bytes without a coding, cut to their limit.
+    fn plain(mut bytes: Vec<u8>, limit: Limit) -> Self {
+        let size = bytes.len() as u64;
+        bytes.truncate(limit.kept);
+        Self { bytes, size, ..Self::default() }
+    }
+
+    /// Returns `true` if the bytes are the beginning of a longer content.
+    pub(super) fn is_cut(&self) -> bool {
+        self.size > self.bytes.len() as u64
+    }
+}
+
+/// The limits of the decoded bytes.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    /// The bytes that are kept.
+    kept: usize,
+    /// The bytes from which decoding stops.
+    most: u64,
 }
 
 /// Returns the codings in the order in which they were applied. Returns none if one is unknown: the
@@ -74,18 +99,23 @@ pub(super) fn may_be_encoded(bytes: &[u8]) -> bool {
 
 /// Decodes `bytes` by its labels and marks. `is_textual` says that the content is text, so that a mark of
 /// compression at its beginning is a missing label.
+///
+/// Of a content above `kept` bytes only these are returned; one above `most` bytes is an error.
 pub(super) async fn decode(
     bytes: Vec<u8>,
     labels: &[Coding],
     is_textual: bool,
-    max_bytes: u64,
+    kept: u64,
+    most: u64,
 ) -> Result<Decoded, TooLarge> {
-    let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-    let mut decoded = Decoded { bytes, ..Decoded::default() };
+    let limit = Limit { kept: usize::try_from(kept).unwrap_or(usize::MAX), most };
+    let size = bytes.len() as u64;
+    let mut decoded = Decoded { bytes, size, ..Decoded::default() };
     let mut labels = labels.iter().rev();
     for _ in 0..MAX_ENCODINGS {
         let label = labels.next().copied();
-        if decoded.bytes.is_empty() || label.is_none() && !is_textual {
+        // What was cut on one stage cannot be decoded on the next.
+        if decoded.bytes.is_empty() || decoded.is_cut() || label.is_none() && !is_textual {
             break;
         }
         let Some(next) = step(&decoded.bytes, label, limit).await? else {
@@ -100,14 +130,21 @@ pub(super) async fn decode(
         let failure = decoded.failure.take().or(next.failure);
         decoded = Decoded { note, failure, ..next };
     }
-    if decoded.bytes.len() > limit { Err(TooLarge) } else { Ok(decoded) }
+    if decoded.size > most {
+        return Err(TooLarge);
+    }
+    if decoded.bytes.len() > limit.kept {
+        let Decoded { note, failure, .. } = decoded;
+        return Ok(Decoded { note, failure, ..Decoded::plain(decoded.bytes, limit) });
+    }
+    Ok(decoded)
 }
 
 /// Undoes one coding. Returns `None` if the bytes are not compressed.
 async fn step(
     bytes: &[u8],
     label: Option<Coding>,
-    limit: usize,
+    limit: Limit,
 ) -> Result<Option<Decoded>, TooLarge> {
     let mut candidates: Vec<Coding> = marked(bytes).into_iter().collect();
     if candidates.is_empty() {
@@ -162,7 +199,7 @@ fn is_text(bytes: &[u8]) -> bool {
     start.iter().all(|it| *it >= b' ' || matches!(it, b'\t' | b'\n' | b'\r' | 0x0c))
 }
 
-async fn decode_one(bytes: &[u8], coding: Coding, limit: usize) -> Result<Decoded, TooLarge> {
+async fn decode_one(bytes: &[u8], coding: Coding, limit: Limit) -> Result<Decoded, TooLarge> {
     match coding {
         Coding::Gzip => gunzip(bytes, limit).await,
         Coding::Deflate => {
@@ -207,7 +244,7 @@ fn note_rest(decoded: &mut Decoded, rest: &[u8]) {
 }
 
 /// Decodes every member of a gzip stream. Browsers check neither lengths nor checksums, so a wrong one is only noted.
-async fn gunzip(bytes: &[u8], limit: usize) -> Result<Decoded, TooLarge> {
+async fn gunzip(bytes: &[u8], limit: Limit) -> Result<Decoded, TooLarge> {
     let (mut decoded, mut rest) = (Decoded::default(), bytes);
     while rest.starts_with(&GZIP_MARK) {
         let Some(body) = behind_gzip_header(rest) else {
@@ -226,7 +263,11 @@ async fn gunzip(bytes: &[u8], limit: usize) -> Result<Decoded, TooLarge> {
         };
         let mut sum = Crc::new();
         sum.update(&decoded.bytes[from..]);
-        if trailer[..4] != sum.sum().to_le_bytes() || trailer[4..] != sum.amount().to_le_bytes() {
+        if decoded.is_cut() {
+            // The checksum covers bytes that were not kept.
+        } else if trailer[..4] != sum.sum().to_le_bytes()
+            || trailer[4..] != sum.amount().to_le_bytes()
+        {
             decoded.note = Some("the compressed body has a wrong checksum");
         }
         rest = behind;
@@ -258,7 +299,7 @@ fn behind_gzip_header(member: &[u8]) -> Option<&[u8]> {
 async fn inflate<'a>(
     bytes: &'a [u8],
     decoded: &mut Decoded,
-    limit: usize,
+    limit: Limit,
 ) -> Result<&'a [u8], TooLarge> {
     let mut source = Decompress::new(false);
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -297,7 +338,7 @@ async fn inflate<'a>(
 async fn read(
     source: &mut (impl AsyncRead + Unpin),
     decoded: &mut Decoded,
-    limit: usize,
+    limit: Limit,
 ) -> Result<bool, TooLarge> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut turn = 0;
@@ -326,10 +367,12 @@ async fn read(
     }
 }
 
-fn append(decoded: &mut Decoded, bytes: &[u8], limit: usize) -> Result<(), TooLarge> {
-    if decoded.bytes.len() + bytes.len() > limit {
+fn append(decoded: &mut Decoded, bytes: &[u8], limit: Limit) -> Result<(), TooLarge> {
+    decoded.size = decoded.size.saturating_add(bytes.len() as u64);
+    if decoded.size > limit.most {
         return Err(TooLarge);
     }
-    decoded.bytes.extend_from_slice(bytes);
+    let room = limit.kept.saturating_sub(decoded.bytes.len());
+    decoded.bytes.extend_from_slice(&bytes[..room.min(bytes.len())]);
     Ok(())
 }

@@ -24,3 +24,4 @@ mod several;
 mod stopping;
 mod store_calls;
 mod stubs;
+mod truncation;

@@ -36,7 +36,7 @@ fn scraped(world: &World, body: &Value) -> Value {
 }
 
 #[test]
-fn a_page_that_the_time_budget_chose_says_so_with_the_skipped_tiers() {
+fn a_page_that_the_time_budget_chose_names_the_skipped_tiers() {
     let (world, site) = (world(), Site::start(|_| SiteResponse::html("<p>Back soon</p>")));
 
     let body = json!({ "url": site.url("/a"), "cost_controls": { "time_budget": 6 } });
@@ -120,4 +120,21 @@ fn a_difficult_site_and_a_cap_below_its_tier_are_reported_as_clients_read_them()
     assert!(difficulty["success_rate"].as_f64().is_some_and(|it| it < 0.5), "{difficulty}");
     assert_eq!(difficulty["override_active"], true);
     assert!(page["domain_warning"].as_str().is_some_and(|it| it.contains("attempts on this site")));
+}
+
+#[test]
+fn a_page_above_its_limit_is_labeled_as_clients_read_it() {
+    let body = format!("<title>Bread</title><p>{}</p>", "Flour and water. ".repeat(3_000));
+    let length = body.len();
+    let (world, site) = (world(), Site::start(move |_| SiteResponse::html(body.clone())));
+
+    let page = scraped(&world, &json!({ "url": site.url("/"), "max_response_bytes": 10_000 }));
+
+    let expected = json!({
+        "truncated": true, "truncated_at_bytes": 10_000, "original_size_bytes": length,
+        "truncation_reason": "response_body_cap",
+    });
+    assert_eq!(page["content_truncated"], expected);
+    assert_eq!(page["size_bytes"], 10_000);
+    assert!(page["warning"].as_str().is_some_and(|it| it.contains("max_response_bytes")));
 }

@@ -48,9 +48,10 @@ pub(super) fn render(
     navigate(&tab, &task, runtime)?;
     wait_for_load(&mut task, runtime)?;
     wait_for(&tab, &mut task)?;
-    let limits =
-        DocumentLimits { elements: task.limits.max_elements, bytes: task.request.max_bytes };
-    let params = json!({"flatten": false, "nodes": limits.elements, "bytes": limits.bytes});
+    let limits = DocumentLimits::of(&task.request, task.limits.max_elements);
+    let params = json!({
+        "flatten": false, "nodes": limits.elements, "bytes": limits.bytes, "most": limits.most_bytes,
+    });
     // Returned as text, because this driver returns objects by reference.
     let script = format!("JSON.stringify(({})({params}))", DOCUMENT_JS.trim());
     let snapshot = tab.evaluate(&script, false).map_err(driver_error)?.value;

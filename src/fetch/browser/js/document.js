@@ -1,6 +1,7 @@
-// Serializes the document: returns `{html, url}`, or `{nodes}` or `{bytes}` if it is over a limit.
+// Serializes the document: returns `{html, url}`, or `{nodes}` or `{bytes}` if it is over a limit. With `most` above `bytes`,
+// a document between the two is cut: its `html` ends anywhere, and `size` is that of the whole, null if it is not known.
 // With `flatten`, shadow trees are inlined where they are rendered, with their slots filled.
-function ({ flatten, nodes, bytes }) {
+function ({ flatten, nodes, bytes, most }) {
   const count = document.getElementsByTagName('*').length;
   if (count > nodes) return { nodes: count };
   const escape = (text) =>
@@ -49,6 +50,8 @@ function ({ flatten, nodes, bytes }) {
   if (!root) return { html: '', url: document.URL };
   const html = type + (flatten ? flattened(root) : root.outerHTML);
   // UTF-16 units: UTF-8 needs one to three bytes for each, so a document over the limit here is over it there.
-  if (html.length > bytes) return { bytes: html.length };
-  return { html, url: document.URL };
+  if (html.length <= bytes) return { html, url: document.URL };
+  const size = flatten ? null : new Blob([html]).size;
+  if (most <= bytes || size > most) return { bytes: size ?? html.length };
+  return { html: html.slice(0, bytes), cut: true, size, url: document.URL };
 }

@@ -247,6 +247,13 @@ pub(super) fn size_of(result: StoredResult<'_>) -> usize {
 /// Adds the labels of the page's content and of its site.
 fn labels(page: &PageParts<'_>, put: &mut impl FnMut(&'static str, Value)) {
     put("time_budget_expired", json!(page.time_budget_expired));
+    if let Some(truncation) = &page.content_truncated {
+        let truncated = json!({
+            "truncated": true, "truncated_at_bytes": truncation.kept_bytes,
+            "original_size_bytes": truncation.original_bytes, "truncation_reason": "response_body_cap",
+        });
+        put("content_truncated", truncated);
+    }
     if let Some(quality) = &page.quality_warning {
         put("quality_warning", json!(quality));
     }

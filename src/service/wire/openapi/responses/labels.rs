@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::engine::QualityCode;
 use crate::service::wire::openapi::schema::{
-    Property, count, flag, number, properties, property, record, text, with_optional, word,
+    Property, count, flag, number, or_null, properties, property, record, text, with_optional, word,
 };
 
 /// Returns the label of a page that the time budget chose.
@@ -20,6 +20,15 @@ pub(super) fn time_budget_expired() -> Property {
 /// Returns the labels that only some pages have.
 pub(super) fn labels() -> Vec<Property> {
     vec![
+        property(
+            "content_truncated",
+            content_truncated(),
+            json!({
+                "truncated": true, "truncated_at_bytes": 5_242_871, "original_size_bytes": 7_340_032,
+                "truncation_reason": "response_body_cap",
+            }),
+            "The sizes of an HTML page or a text that was cut, because it exceeds `max_response_bytes`.",
+        ),
         property(
             "quality_warning",
             quality_warning(),
@@ -49,6 +58,30 @@ pub(super) fn labels() -> Vec<Property> {
             "A warning that `max_tier` or `force_tier` is below the tier that the site is known to need.",
         ),
     ]
+}
+
+fn content_truncated() -> Value {
+    record(vec![
+        property("truncated", flag(), true, "Always `true`."),
+        property(
+            "truncated_at_bytes",
+            count(),
+            5_242_871,
+            "Size to which the body was cut: at the end of a character, and not within a tag.",
+        ),
+        property(
+            "original_size_bytes",
+            or_null(count()),
+            7_340_032,
+            "Size of the whole body; null if the site did not announce it and the rest did not arrive soon.",
+        ),
+        property(
+            "truncation_reason",
+            word(["response_body_cap"]),
+            "response_body_cap",
+            "The limit that was exceeded.",
+        ),
+    ])
 }
 
 fn quality_warning() -> Value {

@@ -490,7 +490,11 @@ impl Oracle {
                 _ => None,
             })
             .collect();
-        for job in jobs {
+        // A retry has the URL of the job that it repeats, and after a jump of the clock perhaps an earlier id. Only one of
+        // them can be running.
+        let (ended, running): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|it| it.outcome.is_some());
+        for job in ended.into_iter().chain(running) {
             self.by_url.insert(job.request.page().as_str().to_owned(), job.id);
             let books = self.books.entry(job.account).or_default();
             match &job.outcome {

@@ -17,7 +17,7 @@ use rungs::testkit::run;
 
 use crate::Dice;
 use crate::child::open_store;
-use crate::world::{Deliveries, SitePage};
+use crate::world::{Deliveries, SitePage, next_in_chain, retried_key};
 
 const KINDS: [RecordKind; 7] = [
     RecordKind::Account,
@@ -34,6 +34,7 @@ const KINDS: [RecordKind; 7] = [
 pub(crate) struct Told {
     batches: BTreeMap<String, String>,
     submissions: usize,
+    retries: usize,
     jobs: BTreeMap<String, String>,
     statuses: BTreeMap<String, String>,
     /// Ended jobs and batches as they were when they were first seen.
@@ -44,6 +45,15 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn accepted(&mut self, key: &str, batch: &str) {
         self.submissions += 1;
+        self.learn(key, batch);
+    }
+
+    pub(crate) fn retried(&mut self, key: &str, batch: &str) {
+        self.retries += 1;
+        self.learn(key, batch);
+    }
+
+    fn learn(&mut self, key: &str, batch: &str) {
         let known = self.batches.entry(key.to_owned()).or_insert_with(|| batch.to_owned());
         assert_eq!(known, batch, "the key {key} gave two batches");
     }
@@ -60,7 +70,7 @@ impl Told {
 
     /// A few keys that were accepted before, to be submitted again.
     pub(crate) fn some_keys(&self, dice: &mut Dice) -> Vec<String> {
-        let keys: Vec<_> = self.batches.keys().collect();
+        let keys: Vec<_> = self.batches.keys().filter(|it| retried_key(it).is_none()).collect();
         let mut pick = |_| keys[dice.below(keys.len())].clone();
         (0..keys.len().min(2)).map(&mut pick).collect()
     }
@@ -70,7 +80,13 @@ impl Told {
     }
 
     pub(crate) fn resubmissions(&self) -> usize {
-        self.submissions - self.batches.len()
+        let batches = self.batches.keys().filter(|it| retried_key(it).is_none()).count();
+        self.submissions - batches
+    }
+
+    /// Returns the number of retries that were acknowledged, repeated ones included.
+    pub(crate) fn retries(&self) -> usize {
+        self.retries
     }
 
     pub(crate) fn ends(&self) -> usize {
@@ -145,6 +161,9 @@ impl Books {
         let of_batches: usize = self.batches.values().map(|it| self.job_ids(it).len()).sum();
         assert_eq!(self.jobs.len(), of_batches, "jobs without a batch");
         assert_eq!(self.keys.len(), self.batches.len(), "one key a batch");
+        for (key, batch) in &self.keys {
+            self.check_lineage(key, &self.batches[batch]);
+        }
         for account in self.accounts.values() {
             self.check_account(account);
         }
@@ -216,6 +235,34 @@ impl Books {
         let ended = batch.status() != BatchStatus::Processing;
         assert_eq!(notices.len(), usize::from(ended), "one event for each ended batch: {id}");
         assert!(notices.iter().all(|it| it.id == batch.event && it.url == batch.webhook), "{id}");
+    }
+
+    /// Checks that a retry has the failed pages of the batch that it retries, which has ended.
+    fn check_lineage(&self, key: &str, batch: &BatchRecord) {
+        let Some(of) = retried_key(key) else {
+            assert_eq!(batch.retry_of, None, "{key}");
+            return;
+        };
+        let of = &self.batches[&self.keys[of]];
+        assert_eq!(batch.retry_of, Some(of.id), "{key}");
+        assert_ne!(of.status(), BatchStatus::Processing, "{key} retries it");
+        let page = |it: &Job| it.request.page().as_str().to_owned();
+        let failed: Vec<_> =
+            self.jobs_of(of).filter(|it| it.state == JobState::Failed).map(page).collect();
+        let retried: Vec<_> = self.jobs_of(batch).map(page).collect();
+        assert_eq!(retried, failed, "{key}");
+    }
+
+    /// Checks that each batch with failed pages was retried, as far as chains go.
+    pub(crate) fn check_all_was_retried(&self) {
+        let mut retries = 0;
+        for (key, batch) in &self.keys {
+            let retry = next_in_chain(key).filter(|_| self.batches[batch].tally.failed > 0);
+            let Some(retry) = retry else { continue };
+            assert!(self.keys.contains_key(&retry), "{key} was not retried");
+            retries += 1;
+        }
+        assert!(retries > 0, "nothing failed");
     }
 
     fn check_account(&self, account: &Account) {

@@ -1,4 +1,4 @@
-//! The process that is killed. It submits batches, works, and prints each acknowledgment.
+//! The process that is killed. It submits batches, retries those that failed, works, and prints each acknowledgment.
 
 use std::env;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rungs::core::backoff::Backoff;
-use rungs::core::batch::{BatchStatus, NotificationState};
+use rungs::core::batch::{BatchRecord, BatchStatus, NotificationState};
 use rungs::core::id::AccountId;
 use rungs::core::time::Timestamp;
 use rungs::engine::Pacing;
@@ -16,9 +16,9 @@ use rungs::net::NetPolicy;
 use rungs::ports::store::Store;
 use rungs::stores::{Journal, Sled};
 use rungs::webhook::Webhooks;
-use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Settings};
+use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Retry, Settings};
 
-use crate::world::{page_urls, turn_of};
+use crate::world::{next_in_chain, page_urls, turn_of};
 
 /// The variable that makes a process a child and contains its plan.
 pub(crate) const PLAN: &str = "RUNGS_KILL_CHILD";
@@ -162,13 +162,17 @@ async fn work(plan: &Plan) {
     let mut following = tokio::task::JoinSet::new();
     for batch in engine.batches(None, usize::MAX).await.expect("read") {
         if batch.status() == BatchStatus::Processing {
-            following.spawn(follow(engine.batch_handle(batch.id).await.expect("it is there")));
+            let handle = engine.batch_handle(batch.id).await.expect("it is there");
+            following.spawn(follow(engine.clone(), handle, plan.clone()));
+        } else if let Some(handle) = retry(&engine, &batch, plan).await {
+            // The process before may have died between the end and the retry, or after both.
+            following.spawn(follow(engine.clone(), handle, plan.clone()));
         }
     }
     for key in plan.keys() {
         let handle = engine.submit(plan.batch(&key)).await.expect("accepted");
         print_fact(&format!("accepted {key} {}", handle.id()));
-        following.spawn(follow(handle));
+        following.spawn(follow(engine.clone(), handle, plan.clone()));
     }
     while let Some(followed) = following.join_next().await {
         followed.expect("following does not fail");
@@ -183,19 +187,40 @@ async fn work(plan: &Plan) {
     engine.shutdown().await;
 }
 
-async fn follow(mut handle: BatchHandle) {
-    let id = handle.id();
-    while let Ok(Some(event)) = handle.next_event().await {
-        match event {
-            ProgressEvent::JobEnded { job } => {
-                print_fact(&format!("ended {} {}", job.id, job.state.as_str()));
+/// Follows a batch and the chain of its retries.
+async fn follow(engine: Engine, mut handle: BatchHandle, plan: Plan) {
+    loop {
+        let id = handle.id();
+        while let Ok(Some(event)) = handle.next_event().await {
+            match event {
+                ProgressEvent::JobEnded { job } => {
+                    print_fact(&format!("ended {} {}", job.id, job.state.as_str()));
+                }
+                ProgressEvent::BatchEnded { status } => {
+                    print_fact(&format!("batch {id} {}", status.as_str()));
+                }
+                _ => {}
             }
-            ProgressEvent::BatchEnded { status } => {
-                print_fact(&format!("batch {id} {}", status.as_str()));
-            }
-            _ => {}
+        }
+        let record = engine.batch_handle(id).await.expect("it is there");
+        match retry(&engine, record.record(), &plan).await {
+            Some(next) => handle = next,
+            None => return,
         }
     }
+}
+
+/// Retries an ended batch with failed jobs, until its chain is as long as it may be.
+async fn retry(engine: &Engine, batch: &BatchRecord, plan: &Plan) -> Option<BatchHandle> {
+    let key = next_in_chain(batch.idempotency_key.as_deref()?)?;
+    if batch.tally.failed == 0 {
+        return None;
+    }
+    let webhook = format!("{}/{key}", plan.world.1);
+    let retry = Retry::of(batch.id).idempotency_key(key.as_str()).webhook(webhook);
+    let handle = engine.retry(retry).await.expect("accepted");
+    print_fact(&format!("retried {key} {}", handle.id()));
+    Some(handle)
 }
 
 async fn all_delivered(engine: &Engine) -> bool {

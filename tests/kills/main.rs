@@ -1,5 +1,5 @@
 //! A working process is killed at random times, repeatedly on the same directory. No acknowledged batch is lost, no
-//! credit is charged twice, and each batch has one notification.
+//! credit is charged twice, each batch has one notification, and each batch with failed pages has one retry.
 //!
 //! The stores on disk take turns; `RUNGS_KILL_STORE` selects one, `sled` or `journal`. In another test a database is
 //! disconnected and crashes while the processes work.
@@ -116,6 +116,7 @@ fn kills_and_crashes_of_a_database_lose_no_batch_and_double_no_charge() {
     let books = Books::open(&dir);
     books.check(&mut told, &world.deliveries());
     books.check_all_is_done(&world.deliveries());
+    books.check_all_was_retried();
     figures.add(&books, &told, &world);
     println!("{figures}faults {faults:?}, in {:.1?}, seed {seed}", began.elapsed());
 }
@@ -146,6 +147,7 @@ fn live(store: &str, kills: u32, dice: &mut Dice, figures: &mut Figures) {
     let books = Books::open(&dir);
     books.check(&mut told, &world.deliveries());
     books.check_all_is_done(&world.deliveries());
+    books.check_all_was_retried();
     figures.add(&books, &told, &world);
 }
 
@@ -276,6 +278,7 @@ impl Run {
                 self.accepted += 1;
                 told.accepted(key, batch);
             }
+            ["retried", key, batch] => told.retried(key, batch),
             ["ended", job, state] => told.ended(job, state),
             ["batch", batch, status] => told.batch_ended(batch, status),
             _ => panic!("a child said `{words}`"),
@@ -393,6 +396,7 @@ struct Figures {
     lost_leases: u32,
     acknowledged: usize,
     resubmitted: usize,
+    retried: usize,
     ends_told: usize,
     deliveries: usize,
 }
@@ -408,6 +412,7 @@ impl Figures {
         self.lost_leases += books.jobs.values().map(|it| it.lost).sum::<u32>();
         self.acknowledged += told.submissions();
         self.resubmitted += told.resubmissions();
+        self.retried += told.retries();
         self.ends_told += told.ends();
         self.deliveries += world.deliveries().values().map(Vec::len).sum::<usize>();
     }
@@ -421,6 +426,7 @@ impl fmt::Display for Figures {
         writeln!(f, "{} batches, {} jobs", self.batches, self.jobs)?;
         writeln!(f, "{} submissions acknowledged", self.acknowledged)?;
         writeln!(f, "{} of them again for a batch known before", self.resubmitted)?;
+        writeln!(f, "{} retries acknowledged", self.retried)?;
         writeln!(f, "{} ends of jobs told", self.ends_told)?;
         writeln!(f, "{} leases lost, {} deliveries", self.lost_leases, self.deliveries)
     }

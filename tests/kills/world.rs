@@ -47,6 +47,21 @@ pub(crate) fn turn_of(key: &str) -> usize {
     key.bytes().map(usize::from).sum()
 }
 
+/// The prefix of the key of a retry, before the key of the batch that it retries.
+const RETRY_OF: &str = "retry-of-";
+/// The most batches of a chain: a batch, its retry, and the retry of that.
+const MAX_CHAIN: usize = 3;
+
+/// Returns the key of the retry of the batch with this key, or `None` at the end of the chain.
+pub(crate) fn next_in_chain(key: &str) -> Option<String> {
+    (key.matches(RETRY_OF).count() + 1 < MAX_CHAIN).then(|| format!("{RETRY_OF}{key}"))
+}
+
+/// Returns the key of the batch that the batch with this key retries, if it is a retry.
+pub(crate) fn retried_key(key: &str) -> Option<&str> {
+    key.strip_prefix(RETRY_OF)
+}
+
 /// Returns the URLs of `count` pages for the batch of this key. `site` returns the URL of the site of each.
 pub(crate) fn page_urls(key: &str, count: usize, site: impl Fn(usize) -> String) -> Vec<String> {
     let pages = SitePage::ALL.iter().cycle().skip(turn_of(key) % 5).take(count).enumerate();

@@ -3,6 +3,7 @@
 mod backoff;
 #[cfg(feature = "sled")]
 mod body_files;
+mod content_hash;
 mod format;
 mod given;
 mod learned;

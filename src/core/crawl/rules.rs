@@ -141,12 +141,11 @@ impl CrawlRules {
         (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 
-    /// Returns `true` if a page of `host` belongs to the site that starts at `start`. Both are hosts in lower case, with
-    /// a port that is not the default of its scheme. A leading `www.` does not count.
+    /// Returns `true` if a page of `host` belongs to the site that starts at `start`. Both are hosts in lower case, without a
+    /// leading `www.` that does not count, and with a port that is not the default of its scheme.
     pub fn allow_host(&self, start: &str, host: &str) -> bool {
-        let bare = |it: &str| it.strip_prefix("www.").unwrap_or(it).to_owned();
-        let (start, host) = (bare(start), bare(host));
-        host == start || (self.include_subdomains && host.ends_with(&format!(".{start}")))
+        let is_below = || host.strip_suffix(start).is_some_and(|it| it.ends_with('.'));
+        host == start || (self.include_subdomains && is_below())
     }
 
     /// Returns the most jobs that may be open.
@@ -258,14 +257,13 @@ mod tests {
 
         for (host, alone, with_subdomains) in [
             ("example.com", true, true),
-            ("www.example.com", true, true),
             ("docs.example.com", false, true),
             ("badexample.com", false, false),
             ("example.com:8080", false, false),
             ("example.org", false, false),
         ] {
-            assert_eq!(same.allow_host("www.example.com", host), alone, "{host}");
-            assert_eq!(wide.allow_host("www.example.com", host), with_subdomains, "{host}");
+            assert_eq!(same.allow_host("example.com", host), alone, "{host}");
+            assert_eq!(wide.allow_host("example.com", host), with_subdomains, "{host}");
         }
     }
 

@@ -66,11 +66,23 @@ impl Address {
         ASSETS.binary_search(&extension.as_str()).is_ok()
     }
 
+    /// Returns the host without a leading `www.`, unless the rest is a public suffix: `www.gov.uk` is one site, and the other
+    /// hosts below `gov.uk` are not part of it.
+    pub(in crate::engine) fn bare_host(&self) -> &str {
+        let host = self.host.as_str();
+        host.strip_prefix("www.").filter(|it| !is_public_suffix(it)).unwrap_or(host)
+    }
+
     /// Returns the scheme and the host.
     pub(in crate::engine) fn origin(&self) -> String {
         let scheme = if self.url.starts_with("https:") { "https" } else { "http" };
         format!("{scheme}://{}", self.host)
     }
+}
+
+fn is_public_suffix(host: &str) -> bool {
+    let name = host.split(':').next().unwrap_or_default();
+    psl::suffix(name.as_bytes()).is_some_and(|it| it.is_known() && it == name)
 }
 
 fn is_tracking(pair: &str) -> bool {
@@ -98,6 +110,22 @@ mod tests {
         assert_eq!(Address::parse("http://a:8080/").expect("a page").origin(), "http://a:8080");
         for text in ["mailto:a@b", "ftp://a/", "/a", "", "http://"] {
             assert_eq!(Address::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_leading_www_counts_only_before_a_public_suffix() {
+        for (url, expected) in [
+            ("https://www.example.com/", "example.com"),
+            ("https://docs.example.com/", "docs.example.com"),
+            ("https://www.example.com:8443/", "example.com:8443"),
+            ("https://www.gov.uk/", "www.gov.uk"),
+            ("https://www.gov.uk:8443/", "www.gov.uk:8443"),
+            ("http://www.intranet/", "intranet"),
+            ("http://127.0.0.1:80/", "127.0.0.1"),
+            ("http://[::1]:8080/", "[::1]:8080"),
+        ] {
+            assert_eq!(Address::parse(url).expect(url).bare_host(), expected, "{url}");
         }
     }
 

@@ -133,7 +133,7 @@ impl Explorer {
 
     fn is_in_scope(&self, address: &Address) -> bool {
         let is_start = address.url == self.start.url;
-        self.rules.allow_host(&self.start.host, &address.host)
+        self.rules.allow_host(self.start.bare_host(), address.bare_host())
             && (is_start || self.rules.allow_path(&address.path))
             && !address.is_asset()
     }

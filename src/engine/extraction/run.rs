@@ -19,6 +19,7 @@ use crate::engine::extraction::options::{Checked, Extraction, media_type};
 use crate::engine::extraction::{ExtractionError, ExtractionReport, encoded, stored};
 use crate::engine::prompt;
 use crate::engine::shared::Shared;
+use crate::engine::submit::printable;
 use crate::ports::extract::{Document, ExtractError, Extracted};
 use crate::ports::prompt::PromptAnswer;
 
@@ -49,8 +50,6 @@ pub(super) async fn extract(
     extraction: Extraction,
 ) -> Result<ExtractionReport, ExtractionError> {
     let checked = extraction.check(&shared.config.limits)?;
-    let printable =
-        |it: &str| (1..=255).contains(&it.len()) && it.bytes().all(|it| (0x20..0x7f).contains(&it));
     if checked.key.as_deref().is_some_and(|it| !printable(it)) {
         return Err(ExtractionError::BadKey);
     }
@@ -155,8 +154,8 @@ async fn repeated(
         return Err(ExtractionError::InProgress);
     };
     let bytes = shared.adapters.bodies.get(body.clone()).await.map_err(EngineError::from)?;
-    // The result is removed just before its record.
-    let extracted = bytes.as_deref().and_then(stored).ok_or(ExtractionError::KeyReused)?;
+    // The result is removed just before its record: once both are gone, the key is free.
+    let extracted = bytes.as_deref().and_then(stored).ok_or(ExtractionError::InProgress)?;
     Ok(ExtractionReport { record, extracted })
 }
 

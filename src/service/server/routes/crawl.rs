@@ -133,12 +133,8 @@ async fn write_pages(
     writer.write(head).await.map_err(gone)?;
     let mut short = Vec::new();
     for batch in batches {
-        let jobs = match engine.jobs(batch).await {
-            Ok(jobs) => jobs,
-            // The crawl is being removed.
-            Err(EngineError::BatchNotFound(_)) => continue,
-            Err(error) => return Err(Some(error)),
-        };
+        // A crawl that is removed meanwhile ends in a truncated response, not in one without some of its pages.
+        let jobs = engine.jobs(batch).await.map_err(Some)?;
         let mut results = engine.stored_results(jobs);
         while let Some(page) = results.next(page_of).await {
             let (result, mut item) = page.map_err(Some)?;

@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Grant credits to an account, or print its balance.
     #[command(after_help = "Example: rungs grant acme 5000000 --key invoice-17 --store data")]
     Grant(GrantArgs),
-    /// List the 100 newest batches of a store, or the jobs of one batch.
+    /// List the 100 newest batches and crawls of a store, or the jobs of one batch.
     #[command(after_help = "Example: rungs status --store data")]
     Status(StatusArgs),
     /// Price pages without fetching them.
@@ -403,7 +403,7 @@ pub(crate) struct GrantArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Id of a batch, for example batch_0191d2a4-5b6c-7000-8000-000000000001. Defaults to all batches.
+    /// Id of a batch, for example batch_0191d2a4-5b6c-7000-8000-000000000001. Defaults to all batches and crawls.
     pub(crate) batch: Option<rungs::core::id::BatchId>,
     /// Directory of the store, journal:DIR, or postgres://USER@HOST/DATABASE. No other process may have a directory
     /// open.

@@ -134,9 +134,11 @@ fn exit_code(
         eprintln!("rungs: the crawl ended early: {reason}");
     }
     let (failed, total) = results.failed_of_total();
-    if record.status() == CrawlStatus::Completed || (args.keep_going && total > failed) {
+    if record.status() == CrawlStatus::Completed || args.keep_going {
         return ExitCode::SUCCESS;
     }
-    eprintln!("rungs: {failed} of {total} pages failed: their results have the reasons");
+    if failed > 0 {
+        eprintln!("rungs: {failed} of {total} pages failed: their results have the reasons");
+    }
     ExitCode::FAILURE
 }

@@ -1,7 +1,9 @@
-//! `rungs status`: lists the batches of a store, or the jobs of one batch.
+//! `rungs status`: lists the batches and crawls of a store, or the jobs of one batch.
 
 use std::process::ExitCode;
 
+use rungs::core::batch::Tally;
+use rungs::core::credits::Credits;
 use rungs::core::id::BatchId;
 use rungs::core::job::Job;
 use rungs::core::record::{Key, Record, RecordKind};
@@ -12,7 +14,7 @@ use crate::error::{CliError, CommandResult};
 use crate::print;
 use crate::store::{OpenError, StorePath};
 
-/// Maximum number of batches in the list.
+/// Maximum number of batches, and of crawls, in the list.
 const MAX_LISTED: usize = 100;
 
 /// Prints the contents of a store. No engine is started, so nothing is fetched.
@@ -23,7 +25,7 @@ pub(crate) async fn run(args: StatusArgs) -> CommandResult {
         error => error.into(),
     })?;
     match args.batch {
-        None => list_batches(&*store).await,
+        None => list(&*store).await,
         Some(id) => list_jobs(&*store, id).await,
     }
 }
@@ -41,28 +43,44 @@ fn in_use(args: &StatusArgs) -> String {
     )
 }
 
-async fn list_batches(store: &dyn Store) -> CommandResult {
-    let query = ListQuery::new(RecordKind::Batch, MAX_LISTED).descending();
-    let found = store.list(query).await.map_err(|error| CliError::failed(&error))?;
-    print::line(format_args!(
-        "{:<42} {:<10} {:>9} {:>6} {:>6} {:>10}",
-        "batch", "status", "succeeded", "failed", "total", "credits"
-    ));
-    for it in found {
-        if let Record::Batch(batch) = it.record {
-            let tally = batch.tally;
-            print::line(format_args!(
-                "{:<42} {:<10} {:>9} {:>6} {:>6} {:>10}",
-                batch.id.to_string(),
-                batch.status().as_str(),
-                tally.succeeded,
-                tally.failed,
-                tally.total,
-                batch.charged.0,
-            ));
+async fn list(store: &dyn Store) -> CommandResult {
+    print_title("batch");
+    for record in newest(store, RecordKind::Batch).await? {
+        if let Record::Batch(it) = record {
+            print_row(&it.id.to_string(), it.status().as_str(), it.tally, it.charged);
+        }
+    }
+    let crawls = newest(store, RecordKind::Crawl).await?;
+    if !crawls.is_empty() {
+        print::line("");
+        print_title("crawl");
+    }
+    for record in crawls {
+        if let Record::Crawl(it) = record {
+            print_row(&it.id.to_string(), it.status().as_str(), it.tally, it.charged);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn newest(store: &dyn Store, kind: RecordKind) -> Result<Vec<Record>, CliError> {
+    let query = ListQuery::new(kind, MAX_LISTED).descending();
+    let found = store.list(query).await.map_err(|error| CliError::failed(&error))?;
+    Ok(found.into_iter().map(|it| it.record).collect())
+}
+
+fn print_title(of: &str) {
+    print::line(format_args!(
+        "{of:<42} {:<11} {:>9} {:>6} {:>6} {:>10}",
+        "status", "succeeded", "failed", "total", "credits"
+    ));
+}
+
+fn print_row(id: &str, status: &str, tally: Tally, charged: Credits) {
+    print::line(format_args!(
+        "{id:<42} {status:<11} {:>9} {:>6} {:>6} {:>10}",
+        tally.succeeded, tally.failed, tally.total, charged.0,
+    ));
 }
 
 async fn list_jobs(store: &dyn Store, id: BatchId) -> CommandResult {

@@ -59,8 +59,18 @@ struct CachedRobots {
 #[derive(Clone, Debug)]
 pub(super) struct RobotsFile {
     pub(super) robots: Arc<Robots>,
-    /// `true` if the rules are those of a file, and not those for the lack of one.
-    pub(super) exists: bool,
+    pub(super) origin: RulesOrigin,
+}
+
+/// The origin of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RulesOrigin {
+    /// The site's file.
+    File,
+    /// The site has no file: everything is allowed.
+    Missing,
+    /// The file could not be fetched: nothing is allowed.
+    Unreachable,
 }
 
 /// The product token by which a crawl obeys robots.txt, if the policy names none.
@@ -197,13 +207,12 @@ async fn file(
         SitePermit::Held => None,
     };
     let (found, lifetime) = fetch(shared, fetcher, &origin).await;
-    let exists = matches!(found, Found::File(_));
-    let robots = match found {
-        Found::File(robots) => robots,
-        Found::Missing => Robots::everything(),
-        Found::Unreachable => Robots::nothing(),
+    let (robots, origin) = match found {
+        Found::File(robots) => (robots, RulesOrigin::File),
+        Found::Missing => (Robots::everything(), RulesOrigin::Missing),
+        Found::Unreachable => (Robots::nothing(), RulesOrigin::Unreachable),
     };
-    let file = RobotsFile { robots: Arc::new(robots), exists };
+    let file = RobotsFile { robots: Arc::new(robots), origin };
     *cached = Some(CachedRobots { file: file.clone(), expires_at: now.after(lifetime) });
     Ok(Some(file))
 }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::core::request::{Item, JobRequest, Limits};
+use crate::core::request::{Item, JobRequest, Limits, ValidationError};
 use crate::core::url::PageUrl;
 use crate::engine::page_host;
 use crate::ports::fetch::{FetchError, FetchErrorKind};
@@ -41,16 +41,19 @@ fn is_same_site(one: &PageUrl, other: &PageUrl) -> bool {
     one.site() == other.site() && one.is_https() == other.is_https()
 }
 
-/// Returns the item of `page` for another URL. On another site it has no headers, no cookies and no session.
-pub(super) fn repeated(page: &JobRequest, url: &str) -> Item {
-    let mut item = Item { url: url.to_owned(), ..page.item().clone() };
-    if !PageUrl::parse(url).is_ok_and(|it| is_same_site(page.page(), &it)) {
+/// Returns the request of a crawl for another URL than that of its template. On another site it has no headers, no cookies and
+/// no session. The limits of this engine do not count: the template was within those of the engine that accepted the crawl.
+pub(super) fn for_crawl(template: &JobRequest, url: &str) -> Result<JobRequest, ValidationError> {
+    let mut item = Item { url: url.to_owned(), ..template.item().clone() };
+    if !PageUrl::parse(url).is_ok_and(|it| is_same_site(template.page(), &it)) {
         item.headers.clear();
         item.advanced.cookies.clear();
         item.advanced.session_headers.clear();
         item.advanced.session_id = None;
     }
-    item
+    let request = JobRequest::try_from(item)?;
+    page_host::check(request.page()).map_err(|it| ValidationError::new("url", it.to_string()))?;
+    Ok(request)
 }
 
 /// Resolves `target` against the URL of the page that names it. Returns `None` if it leads to the page itself or
@@ -92,14 +95,14 @@ mod tests {
         assert_eq!(sent("http://b/"), (0, 0));
         assert_eq!(sent("https://a/"), (0, 0));
 
-        let repeated = |url| {
-            let item = repeated(&page, url);
-            assert_eq!(item.url, url);
-            (item.headers.len(), item.advanced.cookies.len())
+        let of_crawl = |url| {
+            let request = for_crawl(&page, url).expect("valid");
+            assert_eq!(request.page().as_str(), url);
+            (request.headers().len(), request.advanced().cookies.len())
         };
-        assert_eq!(repeated("http://a/next"), (1, 1));
+        assert_eq!(of_crawl("http://a/next"), (1, 1));
         for other in ["http://b/", "https://a/", "http://x.a/", "http://a:81/"] {
-            assert_eq!(repeated(other), (0, 0), "{other}");
+            assert_eq!(of_crawl(other), (0, 0), "{other}");
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::core::job::{Fence, Job, Outcome};
 use crate::core::record::{IdempotencyRecord, Key, Record};
 use crate::core::time::Timestamp;
 use crate::engine::changes::{Accept, NotAccepted};
+use crate::engine::error::EngineError;
+use crate::engine::shared::Shared;
 use crate::engine::writer::{Change, Draft};
 use crate::ports::notify::NotificationFormat;
 
@@ -80,6 +82,15 @@ fn key_of(crawl: &CrawlRecord) -> Option<Key> {
     Some(Key::IdempotencyRecord(crawl.account.clone(), key))
 }
 
+impl Create {
+    /// Returns `true` if the idempotency key was used before. The first crawl is returned then, although it may hold the last
+    /// credits of the account or its session may be gone.
+    pub(super) async fn is_repeated(&self, shared: &Shared) -> Result<bool, EngineError> {
+        let Some(key) = key_of(&self.crawl) else { return Ok(false) };
+        Ok(shared.load(key).await?.is_some())
+    }
+}
+
 impl Change for Create {
     /// The crawl: this one, or the one that an earlier submission with the same key created. The error is the crawl of a
     /// submission with other contents.
@@ -131,7 +142,12 @@ pub(super) enum Advance {
         accept: Box<Accept>,
     },
     /// Stops the crawl.
-    Stop(StopReason),
+    Stop {
+        /// The reason.
+        reason: StopReason,
+        /// Warnings of the discovery.
+        warnings: Vec<String>,
+    },
     /// Gives the lease back.
     Release(Wait),
 }
@@ -194,8 +210,9 @@ impl Change for AdvanceCrawl {
                     draft.put(Record::CrawlChunk(rest));
                 }
             }
-            Advance::Stop(reason) => {
+            Advance::Stop { reason, warnings } => {
                 crawl.is_seeded = true;
+                crawl.warn(warnings.iter().cloned());
                 crawl.stop(*reason, now);
                 crawl.lease = None;
             }

@@ -15,11 +15,17 @@ use crate::core::url::PageUrl;
 use crate::engine::crawl::CHUNKS_AT_ONCE;
 use crate::engine::error::EngineError;
 use crate::engine::map::address::Address;
-use crate::engine::robots;
+use crate::engine::robots::{self, RulesOrigin};
 use crate::engine::shared::Shared;
+use crate::engine::subrequest;
 
 /// The most crawls whose URLs are kept in memory.
 const MAX_CRAWLS: usize = 16;
+/// The most crawls of which this process knows since when they wait.
+const MAX_WAITING: usize = 1_024;
+/// The time for which a crawl waits for something that cannot be read for now: robots.txt of a paused site, or the result
+/// of a page. Then it continues without it, with a warning.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The beginning of a URL's SHA-256 digest. Two URLs of a crawl with the same one are practically impossible.
 type UrlDigest = [u8; 16];
@@ -37,6 +43,36 @@ fn digest(url: &str) -> UrlDigest {
 struct Seen {
     chunks: u32,
     urls: HashSet<UrlDigest>,
+}
+
+/// The crawls that wait for something that cannot be read for now, and the time on the monotonic clock at which each began
+/// to. A process that takes a crawl over begins again.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Mutex<HashMap<CrawlId, Duration>>);
+
+impl Waiting {
+    /// Returns `true` if the crawl has waited for as long as it may.
+    fn is_over(&self, crawl: CrawlId, now: Duration) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&crawl).is_some_and(|since| now.saturating_sub(*since) >= PATIENCE)
+    }
+
+    fn begin(&self, crawl: CrawlId, now: Duration) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MAX_WAITING
+            && !all.contains_key(&crawl)
+            && let Some(oldest) = all.iter().min_by_key(|(_, since)| **since).map(|(id, _)| *id)
+        {
+            // Most likely another process advances it by now.
+            all.remove(&oldest);
+        }
+        all.entry(crawl).or_insert(now);
+    }
+
+    /// Forgets a crawl that does not wait.
+    pub(super) fn end(&self, crawl: CrawlId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&crawl);
+    }
 }
 
 /// The URLs of the crawls that this process advances.
@@ -84,8 +120,10 @@ pub(super) struct Selector<'a> {
     robots: HashMap<String, Option<Arc<Robots>>>,
     /// The time, on the monotonic clock, after which no more files are read.
     ends: Duration,
-    /// Origins whose rules could not be read.
+    /// Messages about files and results that could not be read.
     pub(super) warnings: Vec<String>,
+    /// The message about something that cannot be read for now. The caller has to try again.
+    trouble: Option<String>,
 }
 
 impl<'a> Selector<'a> {
@@ -107,10 +145,26 @@ impl<'a> Selector<'a> {
             seen.chunks = end;
         }
         let start = Address::parse(crawl.template.page().as_str());
-        let start = start.map(|it| it.host).unwrap_or_default();
+        let start = start.map(|it| it.bare_host().to_owned()).unwrap_or_default();
         let ends = shared.monotonic().saturating_add(patience);
         let (robots, warnings) = (HashMap::new(), Vec::new());
-        Ok(Self { shared, crawl, start, seen, robots, ends, warnings })
+        Ok(Self { shared, crawl, start, seen, robots, ends, warnings, trouble: None })
+    }
+
+    /// Notes that something cannot be read for now. Once the crawl has waited long enough, it is a warning.
+    fn wait_for(&mut self, message: String) {
+        let (now, waiting) = (self.shared.monotonic(), &self.shared.scheduling.crawls.waiting);
+        waiting.begin(self.crawl.id, now);
+        if waiting.is_over(self.crawl.id, now) {
+            self.warnings.push(message);
+        } else {
+            self.trouble.get_or_insert(message);
+        }
+    }
+
+    /// Returns what could not be read for now since the last call.
+    pub(super) fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
     }
 
     /// Returns the time that is left for reading files.
@@ -128,7 +182,7 @@ impl<'a> Selector<'a> {
     /// Returns `true` if the rules of the crawl allow a page, whatever robots.txt says.
     pub(super) fn is_in_scope(&self, address: &Address) -> bool {
         let rules = &self.crawl.rules;
-        rules.allow_host(&self.start, &address.host)
+        rules.allow_host(&self.start, address.bare_host())
             && rules.allow_path(&address.path)
             && !address.is_asset()
     }
@@ -141,24 +195,36 @@ impl<'a> Selector<'a> {
         let Ok(page) = PageUrl::parse(&address.url) else { return false };
         let origin = address.origin();
         if !self.robots.contains_key(&origin) {
-            let found = match robots::rules(self.shared, &page, self.time_left()).await {
-                Ok(found) => found.map(|it| it.robots),
-                Err(error) => {
-                    let message = format!("{origin}/robots.txt was not read: {}", error.message);
-                    self.warnings.push(message);
-                    Some(Arc::new(Robots::nothing()))
+            match robots::rules(self.shared, &page, self.time_left()).await {
+                Ok(found) => {
+                    if found.as_ref().is_some_and(|it| it.origin == RulesOrigin::Unreachable) {
+                        self.warnings.push(format!("{origin}/robots.txt could not be fetched"));
+                    }
+                    self.adopt(&origin, found.map(|it| it.robots), &page);
                 }
-            };
-            if let Some(robots) = &found {
-                robots::adopt_delay(self.shared, robots, &page);
+                Err(error) => {
+                    self.wait_for(format!("{origin}/robots.txt was not read: {}", error.message));
+                    if self.trouble.is_some() {
+                        return false;
+                    }
+                    self.adopt(&origin, Some(Arc::new(Robots::nothing())), &page);
+                }
             }
-            self.robots.insert(origin.clone(), found);
         }
         let Some(Some(robots)) = self.robots.get(&origin) else { return true };
         robots::allows(robots, robots::crawl_agent(self.shared), &page)
     }
 
-    /// Returns those of the addresses that are new, in scope and allowed, each once.
+    /// Adopts the rules of an origin.
+    fn adopt(&mut self, origin: &str, robots: Option<Arc<Robots>>, page: &PageUrl) {
+        if let Some(robots) = &robots {
+            robots::adopt_delay(self.shared, robots, page);
+        }
+        self.robots.insert(origin.to_owned(), robots);
+    }
+
+    /// Adds those of the addresses that are new, in scope and allowed, each once. If the rules of an origin cannot be read for
+    /// now, none of the others is added: see [`Selector::take_trouble`].
     pub(super) async fn select(
         &mut self,
         addresses: impl IntoIterator<Item = (Address, u16)>,
@@ -172,32 +238,40 @@ impl<'a> Selector<'a> {
             if self.seen.urls.contains(&digest) || new.digests.contains(&digest) {
                 continue;
             }
-            if !self.is_in_scope(&address) || !self.is_allowed(&address).await {
+            if !self.is_in_scope(&address) {
                 continue;
             }
-            let item = crate::core::request::Item {
-                url: address.url.clone(),
-                ..self.crawl.template.item().clone()
-            };
-            if self.shared.checked(item, &self.crawl.account).is_ok() {
+            if !self.is_allowed(&address).await {
+                if self.trouble.is_some() {
+                    return;
+                }
+                continue;
+            }
+            if subrequest::for_crawl(&self.crawl.template, &address.url).is_ok() {
                 new.digests.insert(digest);
                 new.urls.push(CrawlUrl { url: address.url, depth });
             }
         }
     }
 
-    /// Reads the links of a page.
-    pub(super) async fn links(
-        &self,
-        page: &UnreadPage,
-    ) -> Result<Vec<(Address, u16)>, EngineError> {
-        let Some(bytes) = self.shared.adapters.bodies.get(page.body.clone()).await? else {
-            return Ok(Vec::new());
+    /// Reads the links of a page. Without its result there are none, and [`Selector::take_trouble`] may know why.
+    pub(super) async fn links(&mut self, page: &UnreadPage) -> Vec<(Address, u16)> {
+        let bytes = match self.shared.adapters.bodies.get(page.body.clone()).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                self.warnings
+                    .push(format!("the links of job {} are lost: it has no result", page.job));
+                return Vec::new();
+            }
+            Err(error) => {
+                tracing::warn!(%error, job = %page.job, "reading the links of a page failed");
+                self.wait_for(format!("the links of job {} were not read: {error}", page.job));
+                return Vec::new();
+            }
         };
         let stored: StoredLinks = serde_json::from_slice(&bytes).unwrap_or_default();
         let depth = page.depth.saturating_add(1);
-        let addresses = stored.links.iter().filter_map(|it| Address::parse(it));
-        Ok(addresses.map(|it| (it, depth)).collect())
+        stored.links.iter().filter_map(|it| Address::parse(it)).map(|it| (it, depth)).collect()
     }
 }
 

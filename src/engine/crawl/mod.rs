@@ -22,7 +22,7 @@ use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId, CrawlId, NotificationId};
 use crate::core::job::Job;
 use crate::core::ladder::estimate;
-use crate::core::record::{Key, Record};
+use crate::core::record::{Key, Record, RecordKind};
 use crate::core::request::{Item, Method, ValidationError};
 use crate::core::tier::Tier;
 use crate::core::trace::TraceContext;
@@ -33,6 +33,7 @@ use crate::engine::error::{EngineError, SubmitError};
 use crate::engine::map::address::Address;
 use crate::engine::shared::Shared;
 use crate::engine::submit::printable;
+use crate::ports::store::ListQuery;
 
 pub use handle::CrawlHandle;
 
@@ -40,7 +41,7 @@ pub(super) use changes::end_page;
 pub(super) use run::run;
 
 use changes::{CancelCrawl, Create, Ends, ExpireCrawl, open_batches};
-use frontier::SeenUrls;
+use frontier::{SeenUrls, Waiting};
 
 /// Chunks that are loaded at once.
 const CHUNKS_AT_ONCE: u32 = 64;
@@ -236,13 +237,15 @@ pub struct CrawlCancellation {
 #[derive(Debug)]
 pub(super) struct Crawls {
     seen: SeenUrls,
+    waiting: Waiting,
     /// Counts changes, to wake those who follow a crawl.
     changed: watch::Sender<u64>,
 }
 
 impl Default for Crawls {
     fn default() -> Self {
-        Self { seen: SeenUrls::default(), changed: watch::channel(0).0 }
+        let (seen, waiting) = (SeenUrls::default(), Waiting::default());
+        Self { seen, waiting, changed: watch::channel(0).0 }
     }
 }
 
@@ -380,9 +383,11 @@ impl Engine {
         }
         shared.set_clock_once().await?;
         let record = shared.check_crawl(&mut crawl.into())?;
-        shared.check_sessions(&record.account, std::slice::from_ref(&*record.template)).await?;
-        shared.check_credits(&record).await?;
         let create = Create { crawl: record.clone(), digest: digest(&record) };
+        if !create.is_repeated(shared).await? {
+            shared.check_sessions(&record.account, std::slice::from_ref(&*record.template)).await?;
+            shared.check_credits(&record).await?;
+        }
         match shared.writer.apply(create).await? {
             Ok(id) if id == record.id => {
                 tracing::info!(crawl = %record.id, "crawl accepted");
@@ -410,6 +415,26 @@ impl Engine {
         self.shared.crawl(id).await
     }
 
+    /// Returns at most `limit` crawls of all accounts, newest first, starting after `after`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Store`] if the store fails.
+    pub async fn crawls(
+        &self,
+        after: Option<CrawlId>,
+        limit: usize,
+    ) -> Result<Vec<CrawlRecord>, EngineError> {
+        let after = after.map(Key::Crawl);
+        let list = ListQuery { kind: RecordKind::Crawl, after, descending: true, limit };
+        let found = self.shared.adapters.store.list(list).await?;
+        let crawls = found.into_iter().filter_map(|it| match it.record {
+            Record::Crawl(crawl) => Some(crawl),
+            _ => None,
+        });
+        Ok(crawls.collect())
+    }
+
     /// Returns a handle on a crawl that was submitted before, perhaps by an earlier process.
     ///
     /// # Errors
@@ -427,12 +452,11 @@ impl Engine {
     pub async fn crawl_jobs(&self, id: CrawlId) -> Result<Vec<Job>, EngineError> {
         let mut jobs = Vec::new();
         for batch in self.crawl_batches(id).await? {
-            match self.jobs(batch).await {
-                Ok(of_batch) => jobs.extend(of_batch),
+            jobs.extend(self.jobs(batch).await.map_err(|error| match error {
                 // The crawl is being removed.
-                Err(EngineError::BatchNotFound(_)) => {}
-                Err(error) => return Err(error),
-            }
+                EngineError::BatchNotFound(_) => EngineError::CrawlNotFound(id),
+                error => error,
+            })?);
         }
         Ok(jobs)
     }

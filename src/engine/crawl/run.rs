@@ -93,7 +93,7 @@ async fn advance(shared: Arc<Shared>, crawl: CrawlRecord) {
     {
         tracing::error!("a fetcher or an extractor panicked: the crawl ends early");
         let mut step = Step { shared: &shared, crawl, fence };
-        let _ = step.commit(Advance::Stop(StopReason::InternalError)).await;
+        let _ = step.stop(StopReason::InternalError, Vec::new()).await;
     }
     shared.crawl_changed();
 }
@@ -114,10 +114,16 @@ async fn work(shared: Arc<Shared>, crawl: CrawlRecord, fence: Fence) {
             shared.sleep_unless_stopping(AFTER_FAILURE).await;
             step.put_back().await;
         }
+        Err(Stopped::Waiting(reason)) => {
+            tracing::info!(%reason, "a crawl waits");
+            shared.sleep_unless_stopping(AFTER_FAILURE).await;
+            step.put_back().await;
+        }
     }
     if step.crawl.ended_at.is_some() {
         tracing::info!(status = step.crawl.status().as_str(), "crawl ended");
         shared.scheduling.crawls.seen.forget(id);
+        shared.scheduling.crawls.waiting.end(id);
         shared.scheduling.notifications_ready.notify_one();
     }
 }
@@ -129,6 +135,8 @@ enum Stopped {
     /// The engine stops.
     Aborted,
     Failed(EngineError),
+    /// Something that the step needs cannot be read for now.
+    Waiting(String),
 }
 
 impl From<EngineError> for Stopped {
@@ -186,6 +194,11 @@ impl Step<'_> {
         }
     }
 
+    /// Stops the crawl: nothing more is read or submitted.
+    async fn stop(&mut self, reason: StopReason, warnings: Vec<String>) -> Result<(), Stopped> {
+        self.commit(Advance::Stop { reason, warnings }).await
+    }
+
     /// Gives the lease back after a failure or before the engine stops.
     async fn put_back(&mut self) {
         if self.commit(Advance::Release(Wait::None)).await.is_err() {
@@ -198,13 +211,16 @@ impl Step<'_> {
         let crawl = self.crawl.clone();
         let mut selector = Selector::new(self.shared, &crawl, DISCOVERY).await?;
         let Some(start) = Address::parse(crawl.template.page().as_str()) else {
-            return self.commit(Advance::Stop(StopReason::NoSitemap)).await;
+            return self.stop(StopReason::NoSitemap, Vec::new()).await;
         };
         let mut new = NewUrls::default();
         let is_only = crawl.rules.sitemap == SitemapUse::Only;
         if !is_only {
             if !selector.is_allowed(&start).await {
-                return self.commit(Advance::Stop(StopReason::Robots)).await;
+                if let Some(trouble) = selector.take_trouble() {
+                    return Err(Stopped::Waiting(trouble));
+                }
+                return self.stop(StopReason::Robots, selector.warnings).await;
             }
             new.start(&start);
         }
@@ -231,10 +247,14 @@ impl Step<'_> {
             let pages = found.pages.into_iter().map(|it| (it.address, depth));
             selector.select(pages, &mut new).await;
         }
+        if let Some(trouble) = selector.take_trouble() {
+            return Err(Stopped::Waiting(trouble));
+        }
         warnings.append(&mut selector.warnings);
         selector.keep();
+        self.shared.scheduling.crawls.waiting.end(crawl.id);
         if new.urls.is_empty() {
-            return self.commit(Advance::Stop(StopReason::NoSitemap)).await;
+            return self.stop(StopReason::NoSitemap, warnings).await;
         }
         let (read, chunks) = (Vec::new(), crawl.chunks);
         self.commit(Advance::Admit { read, urls: new.urls, chunks, warnings }).await
@@ -245,18 +265,29 @@ impl Step<'_> {
         let crawl = self.crawl.clone();
         let mut selector = Selector::new(self.shared, &crawl, DISCOVERY).await?;
         let mut new = NewUrls::default();
-        let pages = crawl.unread.iter().take(PAGES_AT_ONCE);
         let mut read: Vec<JobId> = Vec::new();
-        for page in pages {
+        let mut trouble = None;
+        for page in crawl.unread.iter().take(PAGES_AT_ONCE) {
             if !read.is_empty() && selector.time_left().is_zero() {
                 // The others are read in the next round, with time of their own.
                 break;
             }
-            read.push(page.job);
             if crawl.follows(page.depth) {
-                let links = selector.links(page).await?;
+                let links = selector.links(page).await;
                 selector.select(links, &mut new).await;
             }
+            match selector.take_trouble() {
+                // The links that were added before it are known when the page is read again.
+                Some(found) => drop(trouble.get_or_insert(found)),
+                None => read.push(page.job),
+            }
+        }
+        if let Some(trouble) = trouble {
+            if read.is_empty() {
+                return Err(Stopped::Waiting(trouble));
+            }
+        } else {
+            self.shared.scheduling.crawls.waiting.end(crawl.id);
         }
         let (chunks, warnings) = (crawl.chunks, std::mem::take(&mut selector.warnings));
         selector.keep();
@@ -301,20 +332,18 @@ impl Step<'_> {
             }
         }
         if self.crawl.open_jobs() == 0 {
-            self.commit(Advance::Stop(StopReason::OutOfCredits)).await?;
+            self.stop(StopReason::OutOfCredits, Vec::new()).await?;
         }
         Ok(false)
     }
 
-    /// Returns the requests of a chunk. They were checked when its URLs were admitted.
+    /// Returns the requests of a chunk, whose URLs were checked when they were admitted.
     fn requests(&self, chunk: &CrawlChunk) -> Vec<JobRequest> {
-        let requests = chunk.urls.iter().map(|it| {
-            let item = subrequest::repeated(&self.crawl.template, &it.url);
-            // An engine with lower limits than the one that admitted them fetches the start page again instead.
-            item.check(&self.shared.config.limits)
-                .unwrap_or_else(|_| (*self.crawl.template).clone())
-        });
-        requests.collect()
+        let template = &self.crawl.template;
+        let request = |url: &str| {
+            subrequest::for_crawl(template, url).unwrap_or_else(|_| (**template).clone())
+        };
+        chunk.urls.iter().map(|it| request(&it.url)).collect()
     }
 
     fn accepting(&self, requests: Vec<JobRequest>, chunk: &CrawlChunk) -> Accept {

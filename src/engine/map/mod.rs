@@ -25,7 +25,7 @@ use crate::engine::Engine;
 use crate::engine::error::{EngineError, SubmitError};
 use crate::engine::map::address::Address;
 use crate::engine::map::explore::Explorer;
-use crate::engine::robots;
+use crate::engine::robots::{self, RulesOrigin};
 use crate::engine::shared::Shared;
 
 /// The time limit of a map.
@@ -275,7 +275,7 @@ impl Engine {
         shared.set_clock_once().await?;
         let deadline = shared.monotonic().saturating_add(DEADLINE);
         let found = robots::rules(shared, request.page(), DEADLINE).await.ok().flatten();
-        let robots_exists = found.as_ref().is_some_and(|it| it.exists);
+        let robots_exists = found.as_ref().is_some_and(|it| it.origin == RulesOrigin::File);
         let robots = found.map_or_else(|| Arc::new(Robots::everything()), |it| it.robots);
         let search = Explorer::new(Arc::clone(shared), &map, start, Arc::clone(&robots), deadline);
         let explored = tokio::select! {

@@ -27,4 +27,5 @@ pub use connections::{ConnectionLimits, serve};
 pub use keys::{ApiKey, ApiKeysError, KeyScope, Keys};
 pub use metrics::Metrics;
 pub use options::{AllowedHosts, ServiceOptions};
+pub use principal::Caller;
 pub use state::Service;

@@ -99,6 +99,24 @@ impl Principal {
     }
 }
 
+/// The API key that a request to a guarded route presented, see [`Service::guarded`].
+///
+/// [`Service::guarded`]: crate::service::Service::guarded
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Caller {
+    /// Name of the key; `anyone` if the service requires none.
+    pub key: String,
+    /// Account of the key.
+    pub account: AccountId,
+}
+
+impl Caller {
+    pub(super) fn new(key: &KeyState) -> Self {
+        Self { key: key.name.clone(), account: key.account.clone() }
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Problem;
 

@@ -5,8 +5,8 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::service::server::middleware::{
-    authenticate, authenticate_admin, authenticate_metrics, compress, error_body, request_id,
-    request_metrics, security_headers, show_balance,
+    authenticate, authenticate_admin, authenticate_guarded, authenticate_metrics, compress,
+    error_body, request_id, request_metrics, security_headers, show_balance,
 };
 use crate::service::server::page;
 use crate::service::server::routes::{
@@ -29,6 +29,43 @@ impl Service {
     /// Builds the routes of a process that fetches pages and serves no API: `/health`, `/ready` and `/metrics`.
     pub fn probe_router(&self) -> Router {
         self.complete(Router::new())
+    }
+
+    /// Requires an API key of this service for routes of your application, with the same checks as for the API.
+    ///
+    /// A handler finds the key's [`Caller`] in the extensions of the request. Requests to these routes do not count
+    /// against the limits of the key: a handler that calls [`Service::router`] for the client would count twice.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use axum::routing::get;
+    /// use axum::{Extension, Router};
+    /// use rungs::Engine;
+    /// use rungs::fetch::Http;
+    /// use rungs::service::{Caller, Service};
+    /// use rungs::stores::Memory;
+    ///
+    /// async fn who(Extension(caller): Extension<Caller>) -> String {
+    ///     caller.account.to_string()
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let engine = Engine::builder().store(Memory::default()).http(Http::new()).build()?;
+    /// let service = Service::new(engine.clone());
+    /// let app: Router = service.guarded(Router::new().route("/who", get(who)));
+    /// # drop(app);
+    /// # engine.shutdown().await;
+    /// # Ok::<(), rungs::Error>(())
+    /// # })?;
+    /// # Ok::<(), rungs::Error>(())
+    /// ```
+    ///
+    /// [`Caller`]: crate::service::Caller
+    pub fn guarded(&self, routes: Router) -> Router {
+        routes
+            .route_layer(from_fn_with_state(self.clone(), authenticate_guarded))
+            .layer(map_response(security_headers))
     }
 
     /// Adds the routes for operators, and what surrounds every route.

@@ -11,6 +11,7 @@ mod described;
 mod events;
 mod extract;
 mod grants;
+mod guarded;
 mod http;
 mod keys;
 #[cfg(feature = "cli")]

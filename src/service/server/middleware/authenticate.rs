@@ -13,7 +13,9 @@ use crate::service::server::client_family::ClientFamily;
 use crate::service::server::key_limits::{Permit, Refusal, Standing};
 use crate::service::server::keys::{KeyScope, KeyState};
 use crate::service::server::middleware::cross_site;
-use crate::service::server::principal::Principal;
+use crate::service::server::middleware::error_body::write_body;
+use crate::service::server::middleware::request_id::{new_request_id, set_request_id};
+use crate::service::server::principal::{Caller, Principal};
 use crate::service::server::state::Service;
 use crate::service::wire::{self, Problem};
 
@@ -49,20 +51,50 @@ pub(in crate::service::server) async fn authenticate_admin(
     pass(&service, KeyScope::Admin, request, next).await
 }
 
+/// Passes a request of an application's own route on if its key opens the API, with the key's name. The request does
+/// not count against the limits of the key.
+pub(in crate::service::server) async fn authenticate_guarded(
+    State(service): State<Service>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match known_key(&service, KeyScope::Api, &request) {
+        Ok(key) => {
+            request.extensions_mut().insert(Caller::new(&key));
+            next.run(request).await
+        }
+        Err(problem) => {
+            // No other middleware of the service surrounds the route.
+            let id = new_request_id(service.engine().now());
+            let mut response = problem.clone().into_response();
+            write_body(&mut response, &problem, &id);
+            set_request_id(&mut response, id);
+            response
+        }
+    }
+}
+
+/// Finds the API key of a request. Refuses one without the scope, and a website's request to a service without keys.
+fn known_key(
+    service: &Service,
+    scope: KeyScope,
+    request: &Request,
+) -> Result<Arc<KeyState>, Problem> {
+    let key = service.api_keys().find(presented_key(request.headers()));
+    let key = key.ok_or_else(wire::unauthorized)?;
+    if !service.api_keys().are_required() {
+        cross_site::check(request, service.settings().allowed_hosts)?;
+    }
+    if key.opens(scope) { Ok(key) } else { Err(wire::insufficient_scope(scope)) }
+}
+
 /// Passes a request on if its API key is known, has the scope and is within its limits, and adds the limits to the
 /// response.
 async fn pass(service: &Service, scope: KeyScope, mut request: Request, next: Next) -> Response {
-    let Some(key) = service.api_keys().find(presented_key(request.headers())) else {
-        return wire::unauthorized().into_response();
+    let key = match known_key(service, scope, &request) {
+        Ok(key) => key,
+        Err(problem) => return problem.into_response(),
     };
-    if !service.api_keys().are_required()
-        && let Err(problem) = cross_site::check(&request, service.settings().allowed_hosts)
-    {
-        return problem.into_response();
-    }
-    if !key.opens(scope) {
-        return wire::insufficient_scope(scope).into_response();
-    }
     let now = service.engine().now();
     let concurrent = service.settings().max_concurrent_per_key;
     let mut response = match enter(&key, request.method(), concurrent, now) {

@@ -23,12 +23,18 @@ pub(in crate::service::server) async fn error_body(request: Request, next: Next)
         return response;
     };
     let id = id.map(|it| it.0).unwrap_or_default();
-    let (head, body) = response::json(status, &wire::problem_body(&problem, &id)).into_parts();
+    write_body(&mut response, &problem, &id);
+    response
+}
+
+/// Gives an error response the body of its problem.
+pub(super) fn write_body(response: &mut Response, problem: &Problem, id: &str) {
+    let written = response::json(response.status(), &wire::problem_body(problem, id));
+    let (head, body) = written.into_parts();
     *response.body_mut() = body;
     response.headers_mut().remove(CONTENT_LENGTH);
     response.headers_mut().extend(head.headers);
     if let Some(seconds) = problem.retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    response
 }

@@ -11,7 +11,8 @@ mod request_metrics;
 mod security_headers;
 
 pub(super) use authenticate::{
-    admit, authenticate, authenticate_admin, authenticate_metrics, presented_key,
+    admit, authenticate, authenticate_admin, authenticate_guarded, authenticate_metrics,
+    presented_key,
 };
 pub(super) use balance::show_balance;
 pub(super) use compress::compress;

@@ -53,6 +53,12 @@ pub(crate) enum Command {
         On several machines: rungs serve --role api and rungs serve --role worker, all with the same\n\
         --store postgres://rungs@db.example/rungs")]
     Serve(ServeArgs),
+    /// Serve tools for agents over the Model Context Protocol: on standard input and output, or over HTTP.
+    #[command(after_help = "Example: rungs mcp --budget 500000\n\n\
+        Over HTTP, at http://127.0.0.1:8080/mcp: rungs mcp --transport http --api-keys keys.json\n\n\
+        Exit codes: 0 the client closed standard input, or SIGINT or SIGTERM stopped the program; 1 failure;\n\
+        2 wrong arguments.")]
+    Mcp(McpArgs),
     /// Generate an API key. The key alone goes to standard output, its entry for the file of --api-keys to standard
     /// error.
     #[command(after_help = "Example: rungs key ci --account acme > ci.key")]
@@ -363,6 +369,47 @@ pub(crate) struct ServeArgs {
     pub(crate) per_account: Option<usize>,
     #[command(flatten)]
     pub(crate) net: NetArgs,
+}
+
+/// The way in which agents reach `rungs mcp`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    /// Messages on standard input and output, for one client that starts the program.
+    #[default]
+    Stdio,
+    /// Streamable HTTP at /mcp, for any number of clients.
+    Http,
+}
+
+/// The period of a budget, in UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BudgetPeriod {
+    /// A day.
+    #[default]
+    Daily,
+    /// A week, from Monday.
+    Weekly,
+    /// A calendar month.
+    Monthly,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct McpArgs {
+    /// Way in which agents reach the tools.
+    #[arg(long, value_enum, value_name = "TRANSPORT", default_value_t)]
+    pub(crate) transport: Transport,
+    /// Most credits that agents may spend in each period; 1,000,000 are one dollar. Defaults to no limit. With API keys,
+    /// each key has a budget of its own instead: spend in the file of --api-keys.
+    #[arg(long, value_name = "CREDITS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget: Option<u64>,
+    /// Period of --budget.
+    #[arg(long, value_enum, value_name = "PERIOD", default_value_t, requires = "budget")]
+    pub(crate) budget_period: BudgetPeriod,
+    /// Most tokens of one tool result, 1,000 to 200,000. A call may ask for fewer with max_tokens.
+    #[arg(long, value_name = "TOKENS", default_value_t = 25_000, value_parser = values::output_tokens)]
+    pub(crate) max_output_tokens: u32,
+    #[command(flatten)]
+    pub(crate) service: ServeArgs,
 }
 
 #[derive(Debug, Args)]

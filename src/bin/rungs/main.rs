@@ -1,4 +1,4 @@
-//! The `rungs` program: scrapes pages from the command line, and runs the REST service.
+//! The `rungs` program: scrapes pages from the command line, runs the REST service, and serves agents.
 
 mod args;
 mod batch;
@@ -13,6 +13,7 @@ mod estimate;
 mod grant;
 mod input;
 mod key;
+mod mcp;
 mod output;
 mod print;
 mod progress;
@@ -67,6 +68,7 @@ async fn run(command: Command) -> CommandResult {
         Command::Map(args) => crawl::map(args).await,
         Command::Crawl(args) => crawl::crawl(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Mcp(args) => mcp::run(args).await,
         Command::Key(args) => key::run(&args),
         Command::Grant(args) => grant::run(args).await,
         Command::Status(args) => status::run(args).await,

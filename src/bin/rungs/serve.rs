@@ -42,7 +42,7 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8_08
 /// The settings file. An unknown field is an error.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Config {
+pub(crate) struct Config {
     listen: Option<SocketAddr>,
     store: Option<PathBuf>,
     /// URL of an object store for results.
@@ -98,19 +98,10 @@ struct Config {
 
 /// Serves until the process gets SIGINT or SIGTERM.
 pub(crate) async fn run(args: ServeArgs) -> CommandResult {
-    let config: Config = match &args.config {
-        Some(file) => read_json(file, "--config", &config_fields())?,
-        None => Config::default(),
-    };
+    let config = config(&args)?;
     let keys = keys(&args, &config)?;
-    let listen = args.listen.or(config.listen).unwrap_or(LISTEN);
+    let listen = address(&args, &config, &keys)?;
     let is_open = !listen.ip().is_loopback() && !keys.are_required();
-    if is_open && args.role.serves_api() {
-        return Err(CliError::Usage(format!(
-            "{listen} is reachable from other machines and requires an API key: generate one with `rungs key NAME` \
-             and pass it with --api-keys"
-        )));
-    }
     let metrics = Metrics::default();
     // Nothing else in this process installs a recorder.
     let _ = metrics::set_global_recorder(metrics.clone());
@@ -123,15 +114,7 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
         None => service,
     };
     let router = if args.role.serves_api() { service.router() } else { service.probe_router() };
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| {
-            CliError::Failed(format!(
-                "cannot listen on {listen} ({}): stop the program that uses the address, or choose another one with \
-                 --listen",
-                io_reason(&error)
-            ))
-        })?;
+    let listener = bind(listen).await?;
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
     let stopped = stop::signals();
     print::line(format_args!("listening on http://{bound}"));
@@ -153,7 +136,43 @@ pub(crate) async fn run(args: ServeArgs) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-fn service_options(config: &Config, keys: &Keys) -> ServiceOptions {
+/// Reads the settings file, if there is one.
+pub(crate) fn config(args: &ServeArgs) -> Result<Config, CliError> {
+    match &args.config {
+        Some(file) => read_json(file, "--config", &config_fields()),
+        None => Ok(Config::default()),
+    }
+}
+
+/// Returns the address to listen on. Refuses an API without keys that other machines can reach.
+pub(crate) fn address(
+    args: &ServeArgs,
+    config: &Config,
+    keys: &Keys,
+) -> Result<SocketAddr, CliError> {
+    let listen = args.listen.or(config.listen).unwrap_or(LISTEN);
+    let is_open = !listen.ip().is_loopback() && !keys.are_required();
+    if is_open && args.role.serves_api() {
+        return Err(CliError::Usage(format!(
+            "{listen} is reachable from other machines and requires an API key: generate one with `rungs key NAME` \
+             and pass it with --api-keys"
+        )));
+    }
+    Ok(listen)
+}
+
+/// Listens on the address.
+pub(crate) async fn bind(listen: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        CliError::Failed(format!(
+            "cannot listen on {listen} ({}): stop the program that uses the address, or choose another one with \
+             --listen",
+            io_reason(&error)
+        ))
+    })
+}
+
+pub(crate) fn service_options(config: &Config, keys: &Keys) -> ServiceOptions {
     let mut options = ServiceOptions::default();
     options.max_body_bytes = config.body_bytes.unwrap_or(options.max_body_bytes);
     options.max_streams_per_key = config.streams_per_key.unwrap_or(options.max_streams_per_key);
@@ -165,7 +184,7 @@ fn service_options(config: &Config, keys: &Keys) -> ServiceOptions {
     options
 }
 
-fn connection_limits(config: &Config) -> ConnectionLimits {
+pub(crate) fn connection_limits(config: &Config) -> ConnectionLimits {
     let mut limits = ConnectionLimits::default();
     limits.max_connections = config.connections.unwrap_or(limits.max_connections);
     limits.max_connections_per_address =
@@ -174,7 +193,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     limits
 }
 
-async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
+pub(crate) async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let mut settings = Settings::default();
     settings.concurrency = config.concurrency.unwrap_or(settings.concurrency);
     settings.grace = config.grace.map_or(settings.grace, Duration::from_secs);
@@ -258,7 +277,7 @@ fn webhook_retry(seconds: &[u64]) -> Result<RetrySchedule, CliError> {
 }
 
 /// Collects the API keys of the settings file, the key file, the command line and the environment.
-fn keys(args: &ServeArgs, config: &Config) -> Result<Keys, CliError> {
+pub(crate) fn keys(args: &ServeArgs, config: &Config) -> Result<Keys, CliError> {
     let mut keys = config.keys.clone();
     if let Some(file) = &args.key_file {
         keys.extend(read_json::<Vec<ApiKey>>(file, "--api-keys", &key_fields())?);

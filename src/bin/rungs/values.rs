@@ -34,6 +34,11 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
     within(text, 1..=usize::MAX, "a whole number from 1")
 }
 
+/// Parses the most tokens of a tool's result.
+pub(crate) fn output_tokens(text: &str) -> Result<u32, String> {
+    within(text, 1_000..=200_000, "a whole number of tokens from 1,000 to 200,000")
+}
+
 /// Parses a number of hours.
 pub(crate) fn retention(text: &str) -> Result<u64, String> {
     within(text, 24..=u64::MAX, "a whole number of hours from 24")

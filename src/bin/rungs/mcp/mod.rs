@@ -1,0 +1,201 @@
+//! `rungs mcp`: tools for agents over the Model Context Protocol.
+//!
+//! A tool call becomes requests to the routes of the REST API, which run in this process. So a tool has the options,
+//! checks, accounts and budgets of the REST API, and nothing here decides about jobs or credits.
+//!
+//! # Invariants
+//!
+//! * Over stdio, standard output carries messages of the protocol and nothing else.
+//! * A result has at most as many tokens as the call allows, and names the call that returns the rest.
+//! * Text from a site is fenced with a mark that the site cannot know.
+//! * No state outlives a request but the lists of maps, which are few and bounded.
+
+mod arguments;
+mod calls;
+mod listing;
+mod maps;
+mod output;
+mod pages;
+mod rest;
+mod server;
+mod tokens;
+mod tools;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use rmcp::ServiceExt;
+use rmcp::service::ServerInitializeError;
+use rmcp::transport::io::stdio_pipes;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use rungs::Engine;
+use rungs::core::credits::Credits;
+use rungs::core::id::AccountId;
+use rungs::core::usage::{Budget, Period};
+use rungs::engine::SystemEntropy;
+use rungs::service::{ApiKey, Keys, Metrics, Service, ServiceOptions, serve};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{BudgetPeriod, McpArgs, Role, Transport};
+use crate::error::{CliError, CommandResult};
+use crate::serve::{self as service, Config};
+use crate::{print, stop};
+use rest::{Credentials, Rest};
+use server::Server;
+
+/// Path of the tools over HTTP.
+const PATH: &str = "/mcp";
+/// Name of the key that calls the API where clients present none. Usage is reported under it.
+const OWN_KEY: &str = "mcp";
+/// Maximum wait of a call for its page. Clients of the protocol often give up after 60 s.
+const MAX_WAIT: Duration = Duration::from_secs(45);
+/// Maximum size of a message over HTTP: a document of 5 MiB with its escapes.
+const MAX_MESSAGE_BYTES: usize = 8 * 1_048_576;
+
+/// Serves until the client closes standard input, or the process gets SIGINT or SIGTERM.
+pub(crate) async fn run(args: McpArgs) -> CommandResult {
+    let config = service::config(&args.service)?;
+    if args.service.role == Role::Worker {
+        let message = "--role worker: a worker serves no tools: use all or api";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    match args.transport {
+        Transport::Stdio => over_stdio(&args, &config).await,
+        Transport::Http => over_http(&args, &config).await,
+    }
+}
+
+async fn over_stdio(args: &McpArgs, config: &Config) -> CommandResult {
+    if !args.service.keys.is_empty() || args.service.key_file.is_some() {
+        let message = "API keys have no effect on standard input and output: leave them out, or use --transport http";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    if args.service.listen.is_some() {
+        let message = "--listen has no effect on standard input and output: add --transport http";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let stopped = stop::signals();
+    let engine = service::engine(&args.service, config).await?;
+    let (service, credentials) = own_service(args, config, &engine)?;
+    let stop = CancellationToken::new();
+    let rest = Rest::new(service.router(), credentials);
+    let server = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
+    let served = tokio::select! {
+        served = serve_stdio(server) => served,
+        _ = stopped => Ok(()),
+    };
+    service.begin_shutdown();
+    stop.cancel();
+    let again = stop::signals();
+    tokio::select! {
+        () = engine.shutdown() => {}
+        _ = again => {}
+    }
+    let code = match served {
+        Ok(()) => 0,
+        Err(error) => {
+            error.report();
+            1
+        }
+    };
+    // The end of the runtime would wait for a pending read of standard input.
+    std::process::exit(code);
+}
+
+/// Serves the client on standard input and output until it closes them.
+async fn serve_stdio(server: Server) -> Result<(), CliError> {
+    let running = match server.serve(stdio_pipes()).await {
+        Ok(running) => running,
+        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(CliError::Failed(error.to_string())),
+    };
+    running.waiting().await.map(|_| ()).map_err(|error| CliError::failed(&error))
+}
+
+async fn over_http(args: &McpArgs, config: &Config) -> CommandResult {
+    let keys = service::keys(&args.service, config)?;
+    let listen = service::address(&args.service, config, &keys)?;
+    let are_required = keys.are_required();
+    if are_required && args.budget.is_some() {
+        let message =
+            "--budget has no effect on API keys: set `spend` of each key in the file of --api-keys";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let metrics = Metrics::default();
+    // Nothing else in this process installs a recorder.
+    let _ = metrics::set_global_recorder(metrics.clone());
+    let engine = service::engine(&args.service, config).await?;
+    let options = options(service::service_options(config, &keys));
+    let guard = Service::new(engine.clone()).keys(keys).options(options).metrics(metrics);
+    let (api, credentials) = if are_required {
+        (guard.clone(), Credentials::OfRequest)
+    } else {
+        own_service(args, config, &engine)?
+    };
+    let stop = CancellationToken::new();
+    let rest = Rest::new(api.router(), credentials);
+    let server = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
+    let tools = Router::new().route_service(PATH, streamable(server, are_required));
+    let router = guard.probe_router().merge(guard.guarded(tools));
+    let listener = service::bind(listen).await?;
+    let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
+    let stopped = stop::signals();
+    print::line(format_args!("listening on http://{bound}{PATH}"));
+    let limits = service::connection_limits(config);
+    let serving = tokio::spawn(serve(listener, router, limits, stop.clone()));
+    stopped.await;
+    api.begin_shutdown();
+    stop.cancel();
+    let _ = serving.await;
+    engine.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Creates the service of the protocol. Every request stands alone, so there are no sessions to limit.
+fn streamable(
+    server: Server,
+    are_keys_required: bool,
+) -> StreamableHttpService<Server, NeverSessionManager> {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(MAX_MESSAGE_BYTES);
+    // A key is a header that no website can send. Without keys, the guard checks `Origin`, and `Host` once more.
+    let config = if are_keys_required { config.disable_allowed_hosts() } else { config };
+    StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config)
+}
+
+/// Creates the service that calls go to where clients present no key, and the key for it.
+fn own_service(
+    args: &McpArgs,
+    config: &Config,
+    engine: &Engine,
+) -> Result<(Service, Credentials), CliError> {
+    let secret = ApiKey::random(&SystemEntropy);
+    let key = ApiKey::new(OWN_KEY, AccountId::default(), &secret);
+    let key = key.map_err(|error| CliError::failed(&error))?;
+    let key = match args.budget {
+        Some(credits) => key.with_budget(budget(args.budget_period, credits)),
+        None => key,
+    };
+    let keys = Keys::new([key]).map_err(|error| CliError::failed(&error))?;
+    let options = options(service::service_options(config, &keys));
+    let service = Service::new(engine.clone()).keys(keys).options(options);
+    Ok((service, Credentials::Own { name: OWN_KEY.to_owned(), secret }))
+}
+
+fn budget(period: BudgetPeriod, credits: u64) -> Budget {
+    let period = match period {
+        BudgetPeriod::Daily => Period::Daily,
+        BudgetPeriod::Weekly => Period::Weekly,
+        BudgetPeriod::Monthly => Period::Monthly,
+    };
+    Budget::new(period).with_credits(Some(Credits(credits)))
+}
+
+fn options(options: ServiceOptions) -> ServiceOptions {
+    options.with_scrape_wait(MAX_WAIT)
+}

@@ -1,0 +1,177 @@
+//! Requests to the REST API in this process.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use tower_service::Service;
+
+/// Maximum size of a response. A page is in it twice, in each of its formats.
+const MAX_RESPONSE_BYTES: usize = 64 * 1_048_576;
+/// Headers with which a client presents its API key.
+const KEY_HEADERS: [&str; 2] = ["x-api-key", "authorization"];
+/// The header with the account's balance in dollars.
+const BALANCE: &str = "x-alterlab-balance";
+
+/// The API key that requests present.
+#[derive(Clone, Debug)]
+pub(super) enum Credentials {
+    /// The key of this process.
+    Own { name: String, secret: String },
+    /// The key that the request over HTTP presented.
+    OfRequest,
+}
+
+/// The REST API.
+#[derive(Clone, Debug)]
+pub(super) struct Rest {
+    router: Router,
+    credentials: Credentials,
+}
+
+/// The REST API as one caller sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    router: Router,
+    headers: HeaderMap,
+    /// Name of the caller's API key.
+    pub(super) key: String,
+}
+
+/// A response that succeeded.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Value,
+    /// The account's balance, such as `$0.42`.
+    pub(super) balance: Option<String>,
+}
+
+/// The reason why a call failed, for the model.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) message: String,
+    /// Body of the error response, or null.
+    pub(super) body: Value,
+}
+
+impl Failure {
+    /// Creates a failure that no response explains.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), body: Value::Null }
+    }
+
+    /// Converts an error response.
+    fn of(status: StatusCode, body: Value) -> Self {
+        let text = |name: &str| body[name].as_str().filter(|it| !it.is_empty());
+        let message = match (text("code"), text("message")) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            _ => format!("the request failed with status {}", status.as_u16()),
+        };
+        Self { message, body }
+    }
+}
+
+impl Rest {
+    pub(super) fn new(router: Router, credentials: Credentials) -> Self {
+        Self { router, credentials }
+    }
+
+    /// Returns the API for the sender of a request over HTTP, or for the process on the other end of stdio.
+    pub(super) fn caller(&self, request: Option<&axum::http::request::Parts>) -> Caller {
+        let mut headers = HeaderMap::new();
+        let mut key = String::new();
+        match (&self.credentials, request) {
+            (Credentials::Own { name, secret }, _) => {
+                key.clone_from(name);
+                if let Ok(secret) = secret.parse() {
+                    headers.insert(HeaderName::from_static(KEY_HEADERS[0]), secret);
+                }
+            }
+            (Credentials::OfRequest, Some(parts)) => {
+                if let Some(caller) = parts.extensions.get::<rungs::service::Caller>() {
+                    key.clone_from(&caller.key);
+                }
+                for name in KEY_HEADERS.map(HeaderName::from_static) {
+                    if let Some(value) = parts.headers.get(&name) {
+                        headers.insert(name, value.clone());
+                    }
+                }
+            }
+            // Impossible over HTTP. Without a key, the API refuses every request.
+            (Credentials::OfRequest, None) => {}
+        }
+        Caller { router: self.router.clone(), headers, key }
+    }
+}
+
+impl Caller {
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        self.send(Method::GET, path, None, None).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Result<Answer, Failure> {
+        self.send(Method::DELETE, path, None, None).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        self.send(Method::POST, path, Some(body), None).await
+    }
+
+    /// Sends a request that has an effect once, however often it is repeated with the same key.
+    pub(super) async fn post_once(
+        &self,
+        path: &str,
+        body: &Value,
+        key: &str,
+    ) -> Result<Answer, Failure> {
+        self.send(Method::POST, path, Some(body), Some(key)).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        once: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(self.headers.clone());
+        }
+        if let Some(key) = once {
+            request = request.header("idempotency-key", key);
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |it| Body::from(it.to_string()));
+        let request = request.body(body).map_err(|error| Failure::new(error.to_string()))?;
+        // A router is always ready, and answers every request.
+        let Ok(response) = self.router.clone().call(request).await;
+        let (head, body) = response.into_parts();
+        let read = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
+        let bytes = read.map_err(|_| too_large())?.to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        let balance = head.headers.get(BALANCE).and_then(|it| it.to_str().ok()).map(str::to_owned);
+        if head.status.is_success() {
+            Ok(Answer { status: head.status, body, balance })
+        } else {
+            Err(Failure::of(head.status, body))
+        }
+    }
+}
+
+fn too_large() -> Failure {
+    Failure::new(format!(
+        "the result exceeds {} MiB or could not be read: request fewer `formats`, or fewer pages",
+        MAX_RESPONSE_BYTES >> 20
+    ))
+}
+
+/// Escapes an id for a path.
+pub(super) fn segment(id: &str) -> String {
+    utf8_percent_encode(id, NON_ALPHANUMERIC).to_string()
+}

@@ -43,11 +43,11 @@ fn receiver() -> (Site, Arc<Mutex<Vec<SiteRequest>>>) {
     (site, told)
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn ran(command: &mut Command) -> Output {
+pub(crate) fn ran(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|why| panic!("{command:?}: {why}"));
     assert!(
         output.status.success(),

@@ -359,10 +359,13 @@ async def two_clients(url):
 async def keys():
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         entries, secrets = [], []
-        for name, account, spend in [("one", "acme", {"credits": 1_500, "period": "daily"}), ("two", "other", None)]:
+        daily = {"credits": 1_500, "period": "daily"}
+        limits = [("one", "acme", daily, None), ("two", "other", None, None), ("three", "other", None, 2)]
+        for name, account, spend, rate in limits:
             made = subprocess.run([program, "key", name, "--account", account], capture_output=True, text=True, check=True)
             secrets.append(made.stdout.strip())
-            entries.append({**json.loads(made.stderr.splitlines()[-1]), "spend": spend})
+            entry = json.loads(made.stderr.splitlines()[-1])
+            entries.append({**entry, "spend": spend, "requests_per_minute": rate})
         json.dump(entries, file)
         file.flush()
         with serving("--api-keys", file.name) as url:
@@ -376,6 +379,10 @@ async def keys():
                 text = await called(second, "map", url=f"{site}/start", max_pages=2)
                 assert "budget: no limit" in text, text
                 await refused(first, "map", "map_id: no list", map_id=field(text, "map_id"))
+            # Its rate lets it submit, and then no more.
+            async with connected(url, secrets[2]) as third:
+                text = await called(third, "batch", urls=[f"{site}/a"])
+                assert field(text, "batch_id") and "RATE_LIMIT_EXCEEDED" in text, text
             for wrong in [None, "sk_live_wrong_wrong_wrong_wrong"]:
                 headers = {"Authorization": f"Bearer {wrong}"} if wrong else {}
                 answer = httpx2.post(url, headers={**ACCEPT, **headers}, json=json.loads(HELLO.splitlines()[0]))

@@ -58,7 +58,8 @@ fn article(title: &str, html: &str) -> SiteResponse {
 }
 
 fn paragraphs(sentence: &str) -> String {
-    (0..1_200).map(|it| format!("<p>{it}. {sentence}</p>")).collect()
+    let paragraph = |it: usize| format!("<p>{it}. {sentence}</p>");
+    (0..1_200).map(paragraph).collect()
 }
 
 /// Runs the client over this transport and returns the names of the parts that passed.

@@ -86,7 +86,7 @@ fn a_guarded_route_without_keys_refuses_other_websites() {
 fn a_guarded_route_does_not_count_against_the_limits_of_the_key() {
     let keys = Keys::new([key().with_requests_per_minute(1)]).expect("usable");
 
-    let answers = answers(keys, &[&[("x-api-key", SECRET)]; 5]);
+    let answers = answers(keys, &[&[("x-api-key", SECRET)][..]; 5]);
 
     assert!(answers.iter().all(|it| it.0 == StatusCode::OK), "{answers:?}");
 }

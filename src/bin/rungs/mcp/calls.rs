@@ -28,7 +28,7 @@ impl From<Failure> for CallToolResult {
 
 /// Ends an output with a failure.
 fn failed(mut output: Output, failure: &Failure, last: &[String]) -> CallToolResult {
-    lines_of(failure).iter().for_each(|it| output.note(it));
+    output.notes(lines_of(failure));
     output.fail(last)
 }
 
@@ -218,7 +218,7 @@ impl<'a> Call<'a> {
     async fn page(&self, answer: &Answer, note: &str) -> CallToolResult {
         let page = &answer.body;
         let mut output = self.output();
-        pages::head(page).iter().for_each(|it| output.note(it));
+        output.notes(pages::head(page));
         let content = pages::content(page);
         let written = output.content("page", &content, self.offset, None);
         let mut last = Vec::new();
@@ -286,7 +286,7 @@ impl<'a> Call<'a> {
         }
         let mut output = self.output();
         output.line(&format!("status: {}", status_of(&answer)));
-        pages::head(&answer.body).iter().for_each(|it| output.note(it));
+        output.notes(pages::head(&answer.body));
         let cost = cost(&answer.body["billing"]["total_credits"]);
         Ok(output.finish(&[cost, self.budget(Some(&answer)).await]))
     }
@@ -339,7 +339,7 @@ impl<'a> Call<'a> {
         output.line(&format!("pages: {}", number(&answer.body, "total_urls")));
         output.line(&format!("likely: {}", money(number(&answer.body, "estimated_credits"))));
         output.line(&format!("at most: {}", money(number(&answer.body, "max_possible_credits"))));
-        pages::warnings(&answer.body).for_each(|it| output.note(&it));
+        output.notes(pages::warnings(&answer.body));
         let mut last = Vec::new();
         let items = answer.body["items"].as_array().map(Vec::as_slice).unwrap_or_default();
         for (index, item) in items.iter().enumerate().skip(self.offset) {
@@ -364,27 +364,27 @@ impl<'a> Call<'a> {
     }
 
     async fn map(&self, mut arguments: Arguments) -> Result<CallToolResult, Failure> {
-        let (list, cost, answer) = if arguments.has("map_id") {
+        let (urls, cost, answer) = if arguments.has("map_id") {
             let (_, id) = arguments.one_id(["map_id", "url"])?;
             let found = self.shared.maps.find(&self.caller.key, &id);
-            let list = found.ok_or_else(|| {
+            let kept = found.ok_or_else(|| {
                 Failure::new(format!(
                     "map_id: no list {} is kept: call map with `url` again",
                     one_line(&id, MAX_LINE_TOKENS)
                 ))
             })?;
-            (list, "cost: nothing, the list was paid for".to_owned(), None)
+            (kept, "cost: nothing, the list was paid for".to_owned(), None)
         } else {
             let answer = self.caller.post("/map", &arguments.into_body()).await?;
-            let list = self.shared.maps.keep(site_list(&self.caller.key, &answer.body));
-            (list, cost(&answer.body["credits_used"]), Some(answer))
+            let kept = self.shared.maps.keep(site_list(&self.caller.key, &answer.body));
+            (kept, cost(&answer.body["credits_used"]), Some(answer))
         };
         let mut output = self.output();
-        list.head.iter().for_each(|it| output.note(it));
-        let written = output.content("list of URLs", &list.text, self.offset, None);
+        output.notes(urls.head.iter().cloned());
+        let written = output.content("list of URLs", &urls.text, self.offset, None);
         let mut last = Vec::new();
         if let Some(next) = written.next {
-            let arguments = json!({ "map_id": list.id, "offset": next });
+            let arguments = json!({ "map_id": urls.id, "offset": next });
             last.push(format!("cut: call map with {arguments} for the rest, free of charge"));
         }
         last.push(cost);
@@ -411,7 +411,7 @@ impl<'a> Call<'a> {
         let digest = Sha256::digest(body.to_string());
         let answer = self.caller.post_once("/extract", &body, &format!("mcp-{digest:x}")).await?;
         let mut output = self.output();
-        pages::head(&answer.body).iter().for_each(|it| output.note(it));
+        output.notes(pages::head(&answer.body));
         let content = pages::content(&answer.body);
         let written = output.content("document", &content, self.offset, None);
         let mut last = Vec::new();

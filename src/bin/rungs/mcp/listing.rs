@@ -53,7 +53,7 @@ pub(super) async fn batch(
         body["failed"],
         body["pending"],
     ));
-    accepted.into_iter().flat_map(|it| pages::warnings(&it.body)).for_each(|it| output.note(&it));
+    output.notes(accepted.into_iter().flat_map(|it| pages::warnings(&it.body)));
     let listing = Listing {
         tool: "batch_status",
         argument: "batch_id",
@@ -107,8 +107,8 @@ pub(super) async fn crawl(
     if let Some(error) = body["error"].as_str() {
         output.line(&format!("ended early: {error}"));
     }
-    pages::warnings(body).for_each(|it| output.note(&it));
-    accepted.into_iter().flat_map(|it| pages::warnings(&it.body)).for_each(|it| output.note(&it));
+    output.notes(pages::warnings(body));
+    output.notes(accepted.into_iter().flat_map(|it| pages::warnings(&it.body)));
     let listing = Listing {
         tool: "crawl_status",
         argument: "crawl_id",

@@ -82,9 +82,9 @@ async fn over_stdio(args: &McpArgs, config: &Config) -> CommandResult {
     let (service, credentials) = own_service(args, config, &engine)?;
     let stop = CancellationToken::new();
     let rest = Rest::new(service.router(), credentials);
-    let server = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
+    let tools = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
     let served = tokio::select! {
-        served = serve_stdio(server) => served,
+        served = serve_stdio(tools) => served,
         _ = stopped => Ok(()),
     };
     service.begin_shutdown();
@@ -106,8 +106,8 @@ async fn over_stdio(args: &McpArgs, config: &Config) -> CommandResult {
 }
 
 /// Serves the client on standard input and output until it closes them.
-async fn serve_stdio(server: Server) -> Result<(), CliError> {
-    let running = match server.serve(stdio_pipes()).await {
+async fn serve_stdio(tools: Server) -> Result<(), CliError> {
+    let running = match tools.serve(stdio_pipes()).await {
         Ok(running) => running,
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(CliError::Failed(error.to_string())),
@@ -137,9 +137,9 @@ async fn over_http(args: &McpArgs, config: &Config) -> CommandResult {
     };
     let stop = CancellationToken::new();
     let rest = Rest::new(api.router(), credentials);
-    let server = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
-    let tools = Router::new().route_service(PATH, streamable(server, are_required));
-    let router = guard.probe_router().merge(guard.guarded(tools));
+    let tools = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
+    let endpoint = Router::new().route_service(PATH, streamable(tools, are_required));
+    let router = guard.probe_router().merge(guard.guarded(endpoint));
     let listener = service::bind(listen).await?;
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
     let stopped = stop::signals();
@@ -156,7 +156,7 @@ async fn over_http(args: &McpArgs, config: &Config) -> CommandResult {
 
 /// Creates the service of the protocol. Every request stands alone, so there are no sessions to limit.
 fn streamable(
-    server: Server,
+    tools: Server,
     are_keys_required: bool,
 ) -> StreamableHttpService<Server, NeverSessionManager> {
     let config = StreamableHttpServerConfig::default()
@@ -165,7 +165,7 @@ fn streamable(
         .with_max_request_body_bytes(MAX_MESSAGE_BYTES);
     // A key is a header that no website can send. Without keys, the guard checks `Origin`, and `Host` once more.
     let config = if are_keys_required { config.disable_allowed_hosts() } else { config };
-    StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config)
+    StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config)
 }
 
 /// Creates the service that calls go to where clients present no key, and the key for it.

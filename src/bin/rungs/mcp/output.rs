@@ -58,6 +58,13 @@ impl Output {
         }
     }
 
+    /// Adds lines that may be left out.
+    pub(super) fn notes(&mut self, lines: impl IntoIterator<Item = String>) {
+        for line in lines {
+            self.note(&line);
+        }
+    }
+
     /// Returns `true` if a line and the beginning of some content fit.
     pub(super) fn has_room_for(&self, line: &str) -> bool {
         let needed = self.left.less(Weight::of(line)).less(FENCE);

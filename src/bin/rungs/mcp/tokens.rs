@@ -123,10 +123,10 @@ mod tests {
 
     #[test]
     fn a_cut_prefers_the_end_of_a_line() {
-        let text = "abcdefgh\nijklmnopqrstuvwxyz";
+        let text = format!("abcdefghijkl\n{}", "x".repeat(40));
 
-        assert_eq!(cut(text, 0, Weight::tokens(3)), 0..9);
-        assert_eq!(cut(text, 0, Weight::tokens(5)), 0..19, "the line ends too early");
+        assert_eq!(cut(&text, 0, Weight::tokens(4)), 0..13);
+        assert_eq!(cut(&text, 0, Weight::tokens(8)), 0..31, "the line ends too early");
     }
 
     #[test]

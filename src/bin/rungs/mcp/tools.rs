@@ -423,7 +423,7 @@ mod tests {
     fn all_tools_take_few_tokens_of_the_context() {
         let text = serde_json::to_string(&all(25_000)).expect("JSON");
 
-        assert!(text.len() < 26_000, "{}", text.len());
+        assert!(text.len() < 30_000, "{}", text.len());
     }
 
     #[test]

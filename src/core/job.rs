@@ -330,8 +330,13 @@ impl Job {
     ///
     /// It is the last attempt, except if the time budget ended and the page is that of an earlier one.
     pub fn accepted(&self) -> Option<&Attempt> {
-        let tier = self.tier()?;
-        self.trail.iter().rfind(|it| it.tier == tier && it.has_page())
+        let Some(Outcome::Succeeded { tier, cached, .. }) = self.outcome else { return None };
+        let is_whole = |it: &Attempt| {
+            matches!(it.finding, Finding::Judged(Verdict::Usable | Verdict::Other(_)))
+        };
+        // What the cache serves was no attempt, or was confirmed by a response 304, which counts as a usable page.
+        let is_result = |it: &Attempt| if cached { is_whole(it) } else { it.has_page() };
+        self.trail.iter().rfind(|it| it.tier == tier && is_result(it))
     }
 
     /// Returns the credits charged.
@@ -451,6 +456,32 @@ mod tests {
         assert_eq!(known(Some(succeeded)), (Some(Tier::Stealth), Credits(7)));
         assert_eq!(known(Some(failed)), (None, Credits::ZERO));
         assert_eq!(known(None), (None, Credits::ZERO));
+    }
+
+    #[test]
+    fn the_accepted_attempt_is_the_last_one_with_a_page_on_the_tier_that_worked() {
+        let attempt = |tier, verdict| {
+            Attempt::new(tier, Finding::Judged(verdict), "seen", Timestamp::default())
+        };
+        let timeout = Finding::Transport { code: ErrorCode::Timeout, retryable: true };
+        let accepted = |cached, verdict| {
+            let body = BodyRef("body".to_owned());
+            let (tier, charged) = (Tier::Curl, Credits(7));
+            let outcome = Some(Outcome::Succeeded { tier, charged, body, cached });
+            let transient = attempt(Tier::Curl, Verdict::Transient { retry_after: None });
+            let hung = Attempt::new(Tier::Http, timeout.clone(), "seen", Timestamp::default());
+            let trail = vec![transient, attempt(Tier::Curl, verdict), hung];
+            let job = Job { trail, outcome, ..job() };
+            job.accepted().map(|it| job.trail.iter().position(|other| other == it))
+        };
+
+        assert_eq!(accepted(false, Verdict::Thin), Some(Some(1)), "the time budget ended");
+        assert_eq!(accepted(true, Verdict::Usable), Some(Some(1)), "confirmed by the site");
+        assert_eq!(accepted(true, Verdict::Thin), None, "the page of the cache is another");
+        assert_eq!(
+            Job { trail: vec![attempt(Tier::Curl, Verdict::Thin)], ..job() }.accepted(),
+            None
+        );
     }
 
     #[test]

@@ -90,6 +90,8 @@ pub struct Item {
     /// The languages of text in images. Defaults to `eng`.
     pub ocr_language: OcrLanguage,
     /// The largest response body in bytes, up to [`MAX_RESPONSE_BYTES`]; 0 means that maximum. Defaults to 5,242,880.
+    ///
+    /// An HTML page or a text above it is cut and labeled, up to [`MAX_RESPONSE_BYTES`]; any other document is refused.
     pub max_response_bytes: u64,
 }
 
@@ -174,7 +176,7 @@ impl Item {
     }
 
     /// Sets the largest response body in bytes, up to [`MAX_RESPONSE_BYTES`]. 0 means that maximum. Defaults to
-    /// 5 MiB.
+    /// 5 MiB. An HTML page or a text above it is cut and labeled, any other document is refused.
     pub fn max_response_bytes(mut self, bytes: u64) -> Self {
         self.max_response_bytes = bytes;
         self
@@ -306,7 +308,8 @@ impl Item {
         self
     }
 
-    /// Sets the wall clock budget of the whole ladder, 5 to 300 s, rounded up to whole seconds.
+    /// Sets the wall clock budget of the whole ladder, 5 to 300 s, rounded up to whole seconds. When it ends, the job succeeds
+    /// with the best page so far, if there is one.
     pub fn time_budget(mut self, budget: Duration) -> Self {
         self.cost_controls.time_budget = Some(budget);
         self

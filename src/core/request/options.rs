@@ -403,7 +403,8 @@ pub struct CostControls {
     pub fail_fast: bool,
     /// The most credits that the job may cost, above zero.
     pub max_credits: Option<Credits>,
-    /// The wall clock budget of the whole ladder, 5 to 300 s. Stored in whole seconds, rounded up.
+    /// The wall clock budget of the whole ladder, 5 to 300 s. Stored in whole seconds, rounded up. When it ends, the job
+    /// succeeds with the best page so far, if there is one.
     #[serde(with = "seconds::optional")]
     pub time_budget: Option<Duration>,
 }

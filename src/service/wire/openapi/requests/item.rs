@@ -113,7 +113,8 @@ fn reading() -> Vec<Property> {
             "max_response_bytes",
             within(0, MAX_RESPONSE_BYTES),
             10_485_760,
-            "Largest body of a response in bytes; 0 stands for the maximum of 52,428,800.",
+            "Largest body of a response in bytes; 0 stands for the maximum of 52,428,800. HTML and text above it is cut, \
+             and labeled `content_truncated`; other documents, and any above 52,428,800, are refused.",
         )
         .default(5_242_880),
     ]

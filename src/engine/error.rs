@@ -8,6 +8,7 @@ use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId};
 use crate::core::ledger::Overdrawn;
 use crate::core::request::ValidationError;
 use crate::core::usage::OverBudget;
+use crate::engine::changes::NotAccepted;
 use crate::ports::notify::WebhookUrlError;
 use crate::ports::store::StoreError;
 
@@ -208,4 +209,14 @@ pub enum SubmitError {
     /// The engine was shut down, its store failed, or the batch to retry does not exist or has not ended.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl From<NotAccepted> for SubmitError {
+    fn from(refused: NotAccepted) -> Self {
+        match refused {
+            NotAccepted::Overdrawn(overdrawn) => overdrawn.into(),
+            NotAccepted::OverBudget(over) => over.into(),
+            NotAccepted::KeyReused(batch) => Self::KeyReused { batch },
+        }
+    }
 }

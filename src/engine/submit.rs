@@ -21,7 +21,7 @@ use crate::core::trace::TraceContext;
 use crate::core::url::{PageUrl, ParseUrlError, without_userinfo};
 use crate::core::usage::Budget;
 use crate::engine::Engine;
-use crate::engine::changes::{Accept, NotAccepted};
+use crate::engine::changes::Accept;
 use crate::engine::error::{EngineError, SubmitError};
 use crate::engine::fingerprint::{Fingerprint, Submission};
 use crate::engine::page_host;
@@ -406,9 +406,7 @@ impl Engine {
         let handle = BatchHandle::new(self.clone(), accept.batch.clone(), ids);
         let count = accept.jobs.len();
         match shared.writer.apply(accept).await? {
-            Err(NotAccepted::Overdrawn(overdrawn)) => Err(overdrawn.into()),
-            Err(NotAccepted::OverBudget(over)) => Err(over.into()),
-            Err(NotAccepted::KeyReused(batch)) => Err(SubmitError::KeyReused { batch }),
+            Err(refused) => Err(refused.into()),
             Ok(id) if id == handle.id() => {
                 tracing::info!(batch = %id, jobs = count, "batch accepted");
                 metrics::counter!("rungs_jobs_submitted").increment(count as u64);

@@ -3,7 +3,7 @@
 use crate::core::batch::{BatchKind, BatchRecord, ItemEvents, Tally};
 use crate::core::credits::Credits;
 use crate::core::id::{BatchId, NotificationId};
-use crate::core::ledger::{Booking, LedgerEntry};
+use crate::core::ledger::{Account, Booking, LedgerEntry};
 use crate::core::record::{Key, Record};
 use crate::core::time::Timestamp;
 use crate::core::usage::{Budget, UsageTotals};
@@ -14,43 +14,22 @@ use crate::engine::map::Map;
 use crate::engine::shared::Shared;
 use crate::engine::writer::{Change, Draft};
 
+/// Refuses a map that its account or its budget does not cover, before anything is fetched.
+pub(super) async fn check(shared: &Shared, map: &Map) -> Result<(), SubmitError> {
+    let charge = ChargeMap::new(shared, map, String::new());
+    Ok(shared.writer.apply(CheckMap(charge)).await??)
+}
+
 /// Charges a map, and returns the id under which its ledger is found.
 pub(super) async fn charge(
     shared: &Shared,
     map: &Map,
     site: String,
 ) -> Result<BatchId, SubmitError> {
-    let now = shared.now();
-    let random = || shared.adapters.entropy.random_u64();
-    let batch = BatchRecord {
-        id: BatchId::new(now, 0, random()),
-        account: map.account.clone(),
-        inline_jobs: Vec::new(),
-        tally: Tally::default(),
-        estimate: Map::PRICE,
-        charged: Map::PRICE,
-        form: BatchKind::Batch,
-        label: map.label.clone(),
-        webhook: None,
-        item_events: ItemEvents::default(),
-        idempotency_key: None,
-        retry_of: None,
-        crawl: None,
-        event: NotificationId::new(now, 0, random()),
-        entries: 2,
-        created_at: now,
-        ended_at: Some(now),
-        expires_at: Some(now.after(shared.config.settings.retention)),
-    };
-    let (unlimited, budget) = (shared.config.settings.unlimited_accounts, map.budget);
-    let id = batch.id;
-    let charge = ChargeMap { batch, site, unlimited, budget };
-    match shared.writer.apply(charge).await? {
-        Ok(()) => Ok(id),
-        Err(NotAccepted::Overdrawn(overdrawn)) => Err(overdrawn.into()),
-        Err(NotAccepted::OverBudget(over)) => Err(over.into()),
-        Err(NotAccepted::KeyReused(batch)) => Err(SubmitError::KeyReused { batch }),
-    }
+    let charge = ChargeMap::new(shared, map, site);
+    let id = charge.batch.id;
+    shared.writer.apply(charge).await??;
+    Ok(id)
 }
 
 /// Holds and settles the price of a map.
@@ -63,7 +42,61 @@ struct ChargeMap {
     budget: Option<Budget>,
 }
 
+/// The check of [`ChargeMap`] alone, which writes nothing.
+#[derive(Debug)]
+struct CheckMap(ChargeMap);
+
+impl Change for CheckMap {
+    type Out = Result<(), NotAccepted>;
+
+    fn keys(&self) -> Vec<Key> {
+        self.0.keys()
+    }
+
+    fn apply(&self, draft: &mut Draft, _now: Timestamp) -> Self::Out {
+        self.0.held(draft).map(drop)
+    }
+}
+
 impl ChargeMap {
+    fn new(shared: &Shared, map: &Map, site: String) -> Self {
+        let now = shared.now();
+        let random = || shared.adapters.entropy.random_u64();
+        let batch = BatchRecord {
+            id: BatchId::new(now, 0, random()),
+            account: map.account.clone(),
+            inline_jobs: Vec::new(),
+            tally: Tally::default(),
+            estimate: Map::PRICE,
+            charged: Map::PRICE,
+            form: BatchKind::Batch,
+            label: map.label.clone(),
+            webhook: None,
+            item_events: ItemEvents::default(),
+            idempotency_key: None,
+            retry_of: None,
+            crawl: None,
+            event: NotificationId::new(now, 0, random()),
+            entries: 2,
+            created_at: now,
+            ended_at: Some(now),
+            expires_at: Some(now.after(shared.config.settings.retention)),
+        };
+        let unlimited = shared.config.settings.unlimited_accounts;
+        Self { batch, site, unlimited, budget: map.budget }
+    }
+
+    /// Returns the account with the price on hold.
+    fn held(&self, draft: &Draft) -> Result<Account, NotAccepted> {
+        let (label, today) = (self.batch.label.as_deref(), self.batch.created_at.day());
+        let mut account = account_of(draft, &self.batch.account, self.unlimited);
+        account.hold(Map::PRICE).map_err(NotAccepted::Overdrawn)?;
+        let more = UsageTotals { jobs: 0, held: Map::PRICE, spent: Credits::ZERO };
+        budgets::check(draft, &self.batch.account, label, self.budget, (more, today))
+            .map_err(NotAccepted::OverBudget)?;
+        Ok(account)
+    }
+
     fn entry(&self, number: u32, booking: Booking, at: Timestamp) -> Record {
         let (account, batch) = (self.batch.account.clone(), self.batch.id);
         Record::LedgerEntry(LedgerEntry { account, batch, number, job: None, booking, at })
@@ -84,11 +117,7 @@ impl Change for ChargeMap {
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
         let price = Map::PRICE;
         let (label, today) = (self.batch.label.as_deref(), self.batch.created_at.day());
-        let mut account = account_of(draft, &self.batch.account, self.unlimited);
-        account.hold(price).map_err(NotAccepted::Overdrawn)?;
-        let more = UsageTotals { jobs: 0, held: price, spent: Credits::ZERO };
-        budgets::check(draft, &self.batch.account, label, self.budget, (more, today))
-            .map_err(NotAccepted::OverBudget)?;
+        let mut account = self.held(draft)?;
         account.settle(price, price);
         let mut usage = usage_of(draft, &self.batch.account, today);
         usage.submit(label, 0, price);

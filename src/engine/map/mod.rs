@@ -16,8 +16,6 @@ use std::time::Duration;
 use crate::core::crawl::{CrawlRules, SitemapUse, check_patterns};
 use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId};
-use crate::core::ledger::Account;
-use crate::core::record::{Key, Record};
 use crate::core::request::{Item, ValidationError};
 use crate::core::robots::Robots;
 use crate::core::usage::Budget;
@@ -26,7 +24,6 @@ use crate::engine::error::{EngineError, SubmitError};
 use crate::engine::map::address::Address;
 use crate::engine::map::explore::Explorer;
 use crate::engine::robots::{self, RulesOrigin};
-use crate::engine::shared::Shared;
 
 /// The time limit of a map.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -271,8 +268,8 @@ impl Engine {
         let start = Address::parse(request.page().as_str()).ok_or_else(|| {
             SubmitError::Option(ValidationError::new("url", "is not the URL of a page"))
         })?;
-        check_credits(shared, &map).await?;
         shared.set_clock_once().await?;
+        charge::check(shared, &map).await?;
         let deadline = shared.monotonic().saturating_add(DEADLINE);
         let found = robots::rules(shared, request.page(), DEADLINE).await.ok().flatten();
         let robots_exists = found.as_ref().is_some_and(|it| it.origin == RulesOrigin::File);
@@ -294,16 +291,4 @@ impl Engine {
             warnings: explored.warnings,
         })
     }
-}
-
-/// Refuses a map that its account cannot pay, before anything is fetched.
-async fn check_credits(shared: &Shared, map: &Map) -> Result<(), SubmitError> {
-    if shared.config.settings.unlimited_accounts {
-        return Ok(());
-    }
-    let mut account = match shared.load(Key::Account(map.account.clone())).await? {
-        Some(Record::Account(account)) => account.with_limit(),
-        _ => Account::limited(map.account.clone()),
-    };
-    Ok(account.hold(Map::PRICE)?)
 }

@@ -11,7 +11,8 @@ use rungs::core::id::AccountId;
 use rungs::core::record::RecordKind;
 use rungs::core::request::{Format, Item, Method};
 use rungs::core::tier::Tier;
-use rungs::engine::{Crawl, CrawlHandle};
+use rungs::core::usage::{Budget, Period};
+use rungs::engine::{Crawl, CrawlHandle, Map};
 use rungs::fetch::Http;
 use rungs::ports::clock::Clock;
 use rungs::ports::fetch::{Fetched, fetcher_fn};
@@ -278,4 +279,21 @@ async fn an_expired_crawl_leaves_nothing() {
     }
     let gone = engine.crawl_record(record.id).await.expect_err("gone");
     assert!(gone.is_not_found());
+}
+
+#[tokio::test]
+async fn a_map_that_its_budget_does_not_cover_fetches_nothing() {
+    let (site, engine) = (tree(5), engine());
+    let budget = |pages: u64| {
+        let most = Credits(Map::PRICE.0 * pages);
+        Budget::new(Period::Daily).with_credits(Some(most))
+    };
+
+    let found = engine.map(Map::of(site.url("/")).budget(budget(1))).await.expect("covered");
+    let hits = site.hits();
+    let refused = engine.map(Map::of(site.url("/")).budget(budget(1))).await;
+
+    assert_eq!((found.urls.len(), found.charged), (5, Map::PRICE));
+    assert!(matches!(refused, Err(SubmitError::OverBudget(_))), "{refused:?}");
+    assert_eq!(site.hits(), hits, "the site was left alone");
 }

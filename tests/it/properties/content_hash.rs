@@ -50,9 +50,12 @@ fn text(content: &[Vec<String>], fetch: &Fetch) -> String {
     let mut lines: Vec<String> = content
         .iter()
         .map(|line| {
-            let words = line.iter().map(|it| match it.contains('?') {
-                true => format!("{it}&utm_source={}", fetch.tracking),
-                false => it.clone(),
+            let words = line.iter().map(|it| {
+                if it.contains('?') {
+                    format!("{it}&utm_source={}", fetch.tracking)
+                } else {
+                    it.clone()
+                }
             });
             words.collect::<Vec<_>>().join(fetch.gap)
         })

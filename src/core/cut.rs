@@ -1,6 +1,7 @@
 //! Finds the place at which a text that exceeds a limit is cut.
 
-/// Returns the length of the longest start of `bytes` that ends neither within a character nor, in HTML, within a tag.
+/// Returns the length of the longest start of `bytes` that ends neither within a character nor, in HTML, within a tag. Another
+/// text ends with a whole line, such as a record of a CSV file, if its last line is not very long.
 ///
 /// `bytes` is the text up to its limit. Characters are those of UTF-8, and of UTF-16 if the text begins with its mark. In other
 /// encodings the last character may be damaged. A `>` within an attribute counts as the end of its tag.
@@ -16,12 +17,22 @@ pub fn cut_length(bytes: &[u8], is_html: bool) -> usize {
     let whole = encoding.whole_characters(bytes);
     let text = &bytes[..whole];
     if !is_html {
-        return whole;
+        return last_line(encoding, text).unwrap_or(whole);
     }
     match (encoding.last(text, b'<'), encoding.last(text, b'>')) {
         (Some(open), close) if close.is_none_or(|it| it < open) => open,
         _ => whole,
     }
+}
+
+/// The longest line at the end of a text that is dropped because it is incomplete. A longer one is cut.
+const MAX_LINE_BYTES: usize = 65_536;
+
+/// Returns the end of the last whole line, `None` if what follows it is too long to be dropped.
+fn last_line(encoding: Encoding, text: &[u8]) -> Option<usize> {
+    let feed = encoding.last(text, b'\n')?;
+    let end = feed + if encoding == Encoding::Bytes { 1 } else { 2 };
+    (text.len() - end <= MAX_LINE_BYTES).then_some(end)
 }
 
 /// The encodings that are told apart.
@@ -113,6 +124,7 @@ mod tests {
         assert_eq!(kept[5], "<p>Sa");
         assert_eq!(kept[20], "<p>Salt</p>");
         assert_eq!(cut_length(b"a < b", false), 5, "a text has no tags");
+        assert_eq!(cut_length(b"a,b\nc,d\ne", false), 8, "but lines");
         assert_eq!(cut_length(b"plain", true), 5);
     }
 

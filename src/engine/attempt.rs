@@ -178,6 +178,10 @@ impl Ladder {
             Verdict::NeedsRendering | Verdict::Thin => tier == Tier::LightJs && !is_stub(&response),
             _ => false,
         };
+        if response_is_cut(&page) && matches!(verdict, Verdict::NeedsRendering | Verdict::Thin) {
+            // No other tier brings what is behind the cut.
+            return Err(cut_before_text(&page));
+        }
         let has_budget = self.job.request.cost_controls().time_budget.is_some();
         let visible_bytes = match &verdict {
             Verdict::NeedsRendering | Verdict::Thin
@@ -193,11 +197,14 @@ impl Ladder {
     /// Extracts a page if its verdict allows it. The request's permit is free by then.
     async fn observe(&self, tier: Tier, judged: Result<JudgedPage, FetchError>) -> Observation {
         match judged {
-            Ok(JudgedPage { page, verdict, signal, worth_extracting: true, .. }) => {
+            Ok(JudgedPage { page, verdict, signal, worth_extracting: true, visible_bytes }) => {
                 // The job that got the permit sends its request first: otherwise it might wait on this thread for the
                 // extraction.
                 tokio::task::yield_now().await;
-                self.observe_content(tier, verdict, signal, page).await
+                let observed = self.observe_content(tier, verdict, signal, page).await;
+                // A page without embedded state is still a page.
+                let is_page = observed.finding == Finding::Judged(Verdict::NeedsRendering);
+                Observation { visible_bytes: if is_page { visible_bytes } else { 0 }, ..observed }
             }
             Ok(JudgedPage { page, verdict, signal, visible_bytes, .. }) => {
                 Observation { visible_bytes, ..Observation::judged(verdict, signal, page) }
@@ -222,6 +229,9 @@ impl Ladder {
                 };
                 let extracted = Some(extracted);
                 Observation { extracted, ..Observation::judged(verdict, signal, page) }
+            }
+            Err(ExtractError::Empty) if response_is_cut(&page) => {
+                no_response(&cut_before_text(&page))
             }
             Err(ExtractError::Empty) if tier == Tier::LightJs => {
                 let signal = "the page has no embedded state";
@@ -323,6 +333,17 @@ fn health(judged: &Result<JudgedPage, FetchError>) -> Health {
         Err(error) if error.kind() == FetchErrorKind::Timeout => Health::Overloaded,
         Err(_) => Health::Unknown,
     }
+}
+
+fn response_is_cut(page: &FetchedPage) -> bool {
+    page.response.truncation.is_some()
+}
+
+/// Returns the error of a page whose text is behind the place at which it was cut.
+fn cut_before_text(page: &FetchedPage) -> FetchError {
+    let length = page.response.body.len();
+    let message = format!("the first {length} bytes contain no text: raise `max_response_bytes`");
+    FetchError::new(FetchErrorKind::TooLarge, message)
 }
 
 pub(super) fn timed_out(deadline: Duration) -> FetchError {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::core::cut::cut_length;
-use crate::core::verdict::{DocumentKind, classify};
+use crate::core::verdict::{DocumentKind, classify, opens_as_json};
 use crate::ports::fetch::FetchRequest;
 
 /// The sizes of an HTML page or a text that was cut, because it exceeds the size that the item allows.
@@ -30,6 +30,16 @@ impl Truncation {
 }
 
 impl FetchRequest {
+    /// Returns the size in bytes up to which a body is cut instead of refused, by its `Content-Type` alone. Bodies that the
+    /// label calls JSON, an image or another document that is worth nothing in part are refused above `max_bytes`.
+    pub fn most_bytes(&self, content_type: Option<&str>) -> u64 {
+        let media = content_type.unwrap_or_default();
+        let is_unknown = media.is_empty() || media.contains("octet-stream");
+        let is_text = || matches!(classify(content_type, b""), None | Some(DocumentKind::Text));
+        let most = self.max_cut_bytes.filter(|_| is_unknown || is_text());
+        most.unwrap_or(self.max_bytes).max(self.max_bytes)
+    }
+
     /// Returns the size to which a body above `max_bytes` is cut, at the end of a character and not within a tag. `None` if it
     /// is refused: it is neither an HTML page nor a text, or it exceeds `max_cut_bytes`.
     ///
@@ -42,7 +52,7 @@ impl FetchRequest {
     ) -> Option<Truncation> {
         let most = self.max_cut_bytes?;
         let kind = classify(content_type, body);
-        let is_cut = matches!(kind, None | Some(DocumentKind::Text));
+        let is_cut = matches!(kind, None | Some(DocumentKind::Text)) && !opens_as_json(body);
         if !is_cut || size.is_some_and(|it| it > most) {
             return None;
         }

@@ -137,15 +137,21 @@ async fn a_rendered_page_above_its_limit_is_cut_and_labeled() {
         SiteResponse::html(
             "<!DOCTYPE html><title>Shop</title><main id=root></main><script>\
              document.getElementById('root').innerHTML = \
-             '<p class=\"é\">A kettle boils water for tea, and <b>some</b> of them whistle.</p>'.repeat(900);\
+             '<p class=\"x\">A kettle boils water for tea, and <b>some</b> of them whistle.</p>'.repeat(90) + \
+             '\\u{1f980}'.repeat(20000);\
              </script>",
         )
     });
     let builder = Engine::builder().store(Memory::default()).http(http()).browser(chrome());
     let engine = builder.build().expect("an engine");
 
-    let item = Item::get(site.url("/")).force_tier(Tier::Browser).formats([Format::Raw]);
-    let report = engine.scrape(item.max_response_bytes(20_000)).await.expect("accepted");
+    let item = || Item::get(site.url("/")).force_tier(Tier::Browser).formats([Format::Raw]);
+    // A limit may be within a pair of surrogates, of which the page has many.
+    for limit in 19_990..19_996 {
+        let report = engine.scrape(item().max_response_bytes(limit)).await.expect("accepted");
+        assert!(report.result().is_ok(), "{limit}: {:?}", report.result());
+    }
+    let report = engine.scrape(item().max_response_bytes(20_000)).await.expect("accepted");
 
     let page = report.result().expect("a page");
     let cut = page.content_truncated.expect("it is labeled");

@@ -236,6 +236,20 @@ fn json(body: &[u8]) -> bool {
     is_closed && find(head, b"}\n{").is_none() && find(head, b"}\r\n{").is_none()
 }
 
+/// Returns `true` if the body opens like one JSON object or array, whether or not it is closed.
+pub fn opens_as_json(body: &[u8]) -> bool {
+    let body = start(body);
+    let Some((first, rest)) = body.split_first() else { return false };
+    let next = rest.trim_ascii_start().first();
+    let is_open = match first {
+        b'{' => matches!(next, Some(b'"' | b'}')),
+        b'[' => matches!(next, Some(b'{' | b'[' | b'"')),
+        _ => false,
+    };
+    let head = &body[..body.len().min(JSON_LINE_BYTES)];
+    is_open && find(head, b"}\n{").is_none() && find(head, b"}\r\n{").is_none()
+}
+
 /// The body after a byte order mark and white space.
 fn start(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start()
@@ -244,6 +258,16 @@ fn start(body: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_told_by_its_beginning() {
+        for body in ["{\"a\": 1, \"b", " [{\"a\": 1},", "\u{feff}{ \"a\"", "[[1, 2]", "[\"a\""] {
+            assert!(opens_as_json(body.as_bytes()), "{body}");
+        }
+        for body in ["{\"a\": 1}\n{\"a\": 2}", "[1] Bread", "{{name}}", "<p>", "a,b", "", "{"] {
+            assert!(!opens_as_json(body.as_bytes()), "{body}");
+        }
+    }
 
     fn read(label: &str, body: &[u8]) -> Option<DocumentKind> {
         let headers = [("Content-Type".to_owned(), label.to_owned())];

@@ -20,7 +20,7 @@ mod scan;
 pub(crate) mod shell;
 pub(crate) mod status;
 
-pub use document::{classify, content_type, sniff};
+pub use document::{classify, content_type, opens_as_json, sniff};
 pub use frames::{Frames, frames, visible_bytes};
 pub use judge::{is_stub, judge};
 pub use refresh::{Refresh, refresh};

@@ -77,13 +77,13 @@ pub(super) async fn read(
 ) -> Result<ReadBody, FetchError> {
     let headers = &head.headers;
     let codings = decode::codings(headers);
-    let kept = request.max_bytes;
-    let limits = BodyLimits { kept, most: request.max_cut_bytes.unwrap_or(kept).max(kept) };
-    let longest = if is_textual(headers) { limits.most } else { kept };
-    if codings.is_empty() && body.size_hint().lower() > longest {
-        return Err(too_large(longest));
+    let label = label(headers);
+    let cutting = Cutting { request, label: label.as_deref() };
+    let limits = BodyLimits { kept: request.max_bytes, most: request.most_bytes(cutting.label) };
+    if codings.is_empty() && body.size_hint().lower() > limits.most {
+        return Err(too_large(limits.most));
     }
-    let (wire, ending) = Transfer { body, headers, limits }.run().await?;
+    let (wire, ending) = Transfer { body, headers, limits, cutting }.run().await?;
     let is_framed = head.version >= Version::HTTP_2
         || headers.contains_key(CONTENT_LENGTH)
         || headers.contains_key(TRANSFER_ENCODING);
@@ -93,7 +93,7 @@ pub(super) async fn read(
     };
     let decoded = decoded(wire, headers, limits).await?;
     if matches!(ending, Ending::Cut { .. }) || decoded.is_cut() {
-        return cut(headers, request, &ending, decoded);
+        return cutting.cut(&ending, decoded);
     }
     judged(ending, decoded)
 }
@@ -109,31 +109,46 @@ async fn decoded(
     decoded.await.map_err(|decode::TooLarge| too_large(most))
 }
 
-/// Returns the beginning of a body that exceeds the limit, if it is of a kind that can be cut.
-fn cut(
-    headers: &HeaderMap,
-    request: &FetchRequest,
-    ending: &Ending,
-    decoded: Decoded,
-) -> Result<ReadBody, FetchError> {
-    let size = match ending {
-        Ending::Cut { size } => *size,
-        Ending::Complete if decoded.failure.is_none() => Some(decoded.size),
-        _ => None,
-    };
+/// Returns the label that counts of a body's media type.
+fn label(headers: &HeaderMap) -> Option<String> {
     let labels = headers.get_all(CONTENT_TYPE).iter();
     let labels: Vec<_> = labels
         .map(|it| ("content-type".to_owned(), String::from_utf8_lossy(it.as_bytes()).into_owned()))
         .collect();
-    let mut bytes = decoded.bytes;
-    // A stream that was cut short before its limit is damaged, and nobody knows what is missing.
-    let is_full = bytes.len() as u64 >= request.max_bytes;
-    let truncation = request.cut(content_type(&labels).as_deref(), &bytes, size);
-    let Some(truncation) = truncation.filter(|_| is_full) else {
-        return Err(too_large(request.max_bytes));
-    };
-    bytes.truncate(usize::try_from(truncation.kept_bytes).unwrap_or(usize::MAX));
-    Ok(ReadBody { bytes, warnings: vec![truncation.warning()], truncation: Some(truncation) })
+    content_type(&labels)
+}
+
+/// The rule for a body above its limit.
+#[derive(Clone, Copy)]
+struct Cutting<'a> {
+    request: &'a FetchRequest,
+    label: Option<&'a str>,
+}
+
+impl Cutting<'_> {
+    /// Checks that a body that begins with these bytes may be cut.
+    fn check(self, start: &[u8]) -> Result<(), FetchError> {
+        let kept = self.request.max_bytes;
+        let start = &start[..usize::try_from(kept).unwrap_or(usize::MAX).min(start.len())];
+        self.request.cut(self.label, start, None).map(drop).ok_or_else(|| too_large(kept))
+    }
+
+    /// Returns the beginning of a body that exceeds the limit, if it is of a kind that can be cut.
+    fn cut(self, ending: &Ending, decoded: Decoded) -> Result<ReadBody, FetchError> {
+        let size = match ending {
+            Ending::Cut { size } => *size,
+            Ending::Complete if decoded.failure.is_none() => Some(decoded.size),
+            _ => None,
+        };
+        let (mut bytes, kept) = (decoded.bytes, self.request.max_bytes);
+        // A stream that was cut short before its limit is damaged, and nobody knows what is missing.
+        let is_full = bytes.len() as u64 >= kept;
+        let truncation = self.request.cut(self.label, &bytes, size).filter(|_| is_full);
+        let truncation = truncation.ok_or_else(|| too_large(kept))?;
+        bytes.truncate(usize::try_from(truncation.kept_bytes).unwrap_or(usize::MAX));
+        let warnings = vec![truncation.warning()];
+        Ok(ReadBody { bytes, warnings, truncation: Some(truncation) })
+    }
 }
 
 /// Returns a body with its warnings.
@@ -171,6 +186,7 @@ struct Transfer<'a> {
     body: Incoming,
     headers: &'a HeaderMap,
     limits: BodyLimits,
+    cutting: Cutting<'a>,
 }
 
 impl Transfer<'_> {
@@ -204,7 +220,11 @@ impl Transfer<'_> {
             if most <= kept {
                 return Err(too_large(kept));
             }
-            let size = if is_plain { self.size(read).await? } else { None };
+            let mut size = None;
+            if is_plain {
+                self.cutting.check(&wire)?;
+                size = self.size(read).await?;
+            }
             wire.truncate(usize::try_from(longest).unwrap_or(usize::MAX));
             return Ok((wire, Ending::Cut { size }));
         }

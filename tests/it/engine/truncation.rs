@@ -5,6 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rungs::Engine;
+use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
 use rungs::core::request::{Format, Item, MAX_RESPONSE_BYTES};
 use rungs::engine::JobReport;
@@ -136,6 +137,8 @@ async fn a_document_that_is_worth_nothing_in_part_is_refused() {
     let json = format!("{{\"text\": \"{}\"}}", "x".repeat(30_000));
     let pdf = format!("%PDF-1.7\n{}", "x".repeat(30_000));
     for (case, site) in [
+        ("JSON labeled as text", labeled("text/plain", json.clone())),
+        ("JSON labeled as a page", labeled("text/html", json.clone())),
         ("json", labeled("application/json", json)),
         ("pdf", labeled("application/pdf", pdf.clone())),
         ("a PDF labeled as a page", labeled("text/html", pdf)),
@@ -145,6 +148,33 @@ async fn a_document_that_is_worth_nothing_in_part_is_refused() {
         let error = report.result().expect_err(case);
         assert_eq!(error.code, ErrorCode::ContentTooLarge, "{case}");
     }
+}
+
+#[tokio::test]
+async fn a_text_ends_with_a_whole_line() {
+    let rows = "loaf,flour,water\n".repeat(4_000);
+    let chunks =
+        sends("Content-Type: text/csv\r\nTransfer-Encoding: chunked", chunked(rows.as_bytes()));
+    for (case, site) in [("announced", labeled("text/csv", rows.clone())), ("chunked", chunks)] {
+        let report = scraped(&site).await;
+
+        let page = report.result().expect("a page");
+        let raw = page.format(Format::Raw).and_then(|it| it.as_str()).expect("it was requested");
+        assert!(raw.ends_with("water\n") && raw.len() > 19_900, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_whose_text_is_behind_the_cut_is_refused_at_no_charge() {
+    let style = "b{color:red}".repeat(3_000);
+    let page = format!("<title>Bread</title><style>{style}</style>{}", long_page());
+
+    let report = scraped(&labeled("text/html", page)).await;
+
+    let error = report.result().expect_err("there is nothing to read");
+    assert_eq!((error.code, report.trail().len()), (ErrorCode::ContentTooLarge, 1));
+    assert!(error.message.contains("raise `max_response_bytes`"), "{error}");
+    assert_eq!(report.charged(), Credits::ZERO);
 }
 
 #[tokio::test]

@@ -53,5 +53,6 @@ function ({ flatten, nodes, bytes, most }) {
   if (html.length <= bytes) return { html, url: document.URL };
   const size = flatten ? null : new Blob([html]).size;
   if (most <= bytes || size > most) return { bytes: size ?? html.length };
-  return { html: html.slice(0, bytes), cut: true, size, url: document.URL };
+  // Half of a pair is no character, and cannot be sent.
+  return { html: html.slice(0, bytes).replace(/[\ud800-\udbff]$/, ''), cut: true, size, url: document.URL };
 }

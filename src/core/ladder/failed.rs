@@ -71,12 +71,14 @@ pub(super) fn next(facts: &PlanInput<'_>, last: &Attempt) -> Plan {
     let tries = u32::try_from(tries).unwrap_or(u32::MAX);
     let wait = facts.backoff.wait(tries, facts.random).saturating_sub(facts.since_last);
     let wait = asked.map_or(wait, |it| it.max(wait));
-    if retryable && tries <= retries(facts, last) && wait < facts.left() {
+    let may_retry = retryable && tries <= retries(facts, last) && wait < facts.left();
+    if may_retry && facts.has_time_for(last.tier) {
         return Plan::Try { tier: last.tier, wait };
     }
     match (climb(facts, last), avoiding(facts, last).next()) {
         (Some(tier), _) => Plan::Try { tier, wait: asked.unwrap_or_default() },
         (None, Some(tier)) => too_little_time(facts, last, tier),
+        (None, None) if may_retry => too_little_time(facts, last, last.tier),
         (None, None) => gave_up(last),
     }
 }
@@ -135,8 +137,11 @@ fn helps(facts: &PlanInput<'_>, found: Failure, tier: Tier) -> bool {
 pub fn attempt_time(facts: &PlanInput<'_>, tier: Tier) -> Duration {
     let left = facts.left();
     let hang = Failure::NoResponse(ErrorCode::Timeout);
-    let leads_on = facts.reach.usable.iter().any(|it| it > tier && helps(facts, hang, it));
-    if leads_on { left.mul_f64(TIME_SHARE) } else { left }
+    let share = left.mul_f64(TIME_SHARE);
+    // No time is reserved for a tier that could not use it.
+    let rest = PlanInput { used: facts.used.saturating_add(share), ..*facts };
+    let follows = |it: Tier| it > tier && helps(facts, hang, it) && rest.has_time_for(it);
+    if facts.reach.usable.iter().any(follows) { share } else { left }
 }
 
 /// Returns the reason for escalating from `last` to `next` if it is not in the observation itself.
@@ -152,16 +157,18 @@ pub fn reason_to_climb(last: &Attempt, next: Tier) -> Option<String> {
 }
 
 fn too_long(facts: &PlanInput<'_>, last: &Attempt, asked: Duration) -> Plan {
+    let is_budget = facts.is_budget_first();
+    let control = if is_budget { "time_budget" } else { "timeout" };
     let message = format!(
-        "{}: the site asks to wait {} s (Retry-After), but only {} s of the job's time are left: raise `timeout` \
+        "{}: the site asks to wait {} s (Retry-After), but only {} s of the job's time are left: raise `{control}` \
          or retry later",
         last.signal,
         asked.as_secs(),
         facts.left().as_secs(),
     );
-    let error = JobError::new(ErrorCode::TargetHttpError, message);
-    let error = JobError { status: last.status, ..error };
-    if facts.is_budget_first() { Plan::OutOfTime(error) } else { Plan::Stop(error) }
+    let code = if is_budget { ErrorCode::TimeBudgetExpired } else { ErrorCode::TargetHttpError };
+    let error = JobError { status: last.status, ..JobError::new(code, message) };
+    if is_budget { Plan::OutOfTime(error) } else { Plan::Stop(error) }
 }
 
 fn gave_up(last: &Attempt) -> Plan {
@@ -262,6 +269,35 @@ mod tests {
             assert_eq!(again, Plan::Try { tier: Tier::Curl, wait });
             assert_eq!(twice, Plan::Try { tier: Tier::Curl, wait: wait * 2 });
         }
+    }
+
+    #[test]
+    fn no_time_is_reserved_for_a_tier_that_could_not_use_it() {
+        let time = |seconds| {
+            let mut item = Item::get("http://a/");
+            item.cost_controls.time_budget = Some(Duration::from_secs(seconds));
+            let request = item.check(&Limits::default()).expect("valid");
+            let tools = Capabilities::new([Tier::Http, Tier::Browser]);
+            let reach = Reach::of(&request, &tools, &PriceList::default());
+            let trail = [status(Tier::Curl, 406)];
+            let first = PlanInput::first(&request, reach, Backoff::PAGE);
+            attempt_time(&PlanInput { trail: &trail, ..first }, Tier::Http)
+        };
+
+        assert_eq!(time(30), Duration::from_secs(18), "12 s are left for the browser");
+        assert_eq!(time(20), Duration::from_secs(20), "8 s would be too few");
+    }
+
+    #[test]
+    fn a_retry_without_time_for_its_tier_ends_the_ladder() {
+        let mut item = Item::get("http://a/");
+        item.cost_controls.time_budget = Some(Duration::from_secs(5));
+
+        let late =
+            planned_with(item, &[Tier::Browser], &[status(Tier::Browser, 503)], &Known::default());
+
+        assert!(matches!(&late, Plan::OutOfTime(_)), "{late:?}");
+        assert_eq!(code(late), ErrorCode::TimeBudgetExpired);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn passed_over(facts: &PlanInput<'_>, next: Option<Tier>) -> Vec<SkippedTier
         return Vec::new();
     }
     let between = Tier::ALL.into_iter().filter(is_between);
-    between.filter_map(|it| Some(SkippedTier::new(it, reason(facts, it)?))).collect()
+    between.filter_map(|it| Some(SkippedTier::new(it, reason(facts, it, next)?))).collect()
 }
 
 /// Returns `true` if a more expensive tier might have brought more than this attempt.
@@ -36,7 +36,7 @@ fn is_unsatisfied(attempt: &Attempt) -> bool {
 }
 
 /// Returns the reason for which a tier is not tried now; `None` if the item is about other tiers.
-fn reason(facts: &PlanInput<'_>, tier: Tier) -> Option<SkipReason> {
+fn reason(facts: &PlanInput<'_>, tier: Tier, next: Option<Tier>) -> Option<SkipReason> {
     let reach = &facts.reach;
     if !reach.allowed.contains(tier) {
         return facts.trail.last().map(|_| excluded(facts, tier));
@@ -53,6 +53,8 @@ fn reason(facts: &PlanInput<'_>, tier: Tier) -> Option<SkipReason> {
         Some(last) if !may_help(facts, last, tier) => SkipReason::Unhelpful,
         Some(_) if facts.left().is_zero() && !facts.is_budget_first() => SkipReason::Timeout,
         Some(_) if facts.left().is_zero() || !facts.has_time_for(tier) => SkipReason::TimeBudget,
+        // A challenge leads on to the browser.
+        Some(_) if next.is_some() => SkipReason::Unhelpful,
         Some(_) => SkipReason::SiteWait,
     })
 }
@@ -144,6 +146,12 @@ mod tests {
         let trail = [blocked(Tier::Http)];
         let passed = Case::new(item(), &trail).passed();
         assert_eq!(passed, [(Tier::Stealth, R::NoFetcher), (Tier::LightJs, R::Unhelpful)]);
+
+        let challenge = Verdict::Blocked { by: None, challenge: true };
+        let trail = [judged(Tier::Curl, challenge)];
+        let case = Case { tiers: &Tier::ALL, ..Case::new(item(), &trail) };
+        let between = [Tier::Http, Tier::Stealth, Tier::LightJs];
+        assert_eq!(case.passed(), between.map(|it| (it, R::Unhelpful)));
 
         let trail = [judged(Tier::Curl, Verdict::NeedsRendering)];
         let case = Case { tiers: &Tier::ALL, ..Case::new(item(), &trail) };

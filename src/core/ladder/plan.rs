@@ -160,10 +160,13 @@ pub(super) fn too_little_time(facts: &PlanInput<'_>, last: &Attempt, tier: Tier)
 
 /// Returns the attempt on the start tier.
 fn first(facts: &PlanInput<'_>) -> Plan {
-    match first_tier(facts.request, facts.reach.usable, facts.start) {
-        Some(tier) => at_once(tier),
-        None => Plan::Stop(nowhere_to_go(facts.reach)),
-    }
+    let usable = facts.reach.usable;
+    let Some(tier) = first_tier(facts.request, usable, facts.start) else {
+        return Plan::Stop(nowhere_to_go(facts.reach));
+    };
+    // A cheaper tier in time is better than one that is cut off; a tier that is the only one is tried anyway.
+    let cheaper = usable.iter().find(|&it| it < tier).filter(|_| !facts.has_time_for(tier));
+    at_once(cheaper.unwrap_or(tier))
 }
 
 /// Returns the tier of the first attempt, where `start` is the start tier by the profile of the site.
@@ -427,6 +430,20 @@ mod tests {
         let late = after(Tier::Http, blocked(), 11, &without_stealth);
         assert!(matches!(late, Plan::OutOfTime(_)), "{late:?}");
         assert_eq!(after(Tier::Curl, Verdict::Thin, 19, every), at_once(Tier::Http));
+    }
+
+    #[test]
+    fn a_first_tier_that_the_time_budget_is_too_short_for_makes_room_for_a_cheaper_one() {
+        let first = |seconds, item: Item| {
+            let mut item = item.prefer_speed();
+            item.cost_controls.time_budget = Some(Duration::from_secs(seconds));
+            planned(item, &[Tier::Curl, Tier::Browser], &[])
+        };
+
+        assert_eq!(first(10, Item::get("http://a/")), at_once(Tier::Browser));
+        assert_eq!(first(9, Item::get("http://a/")), at_once(Tier::Curl));
+        let only = Item::get("http://a/").force_tier(Tier::Browser);
+        assert_eq!(first(9, only), at_once(Tier::Browser));
     }
 
     #[test]

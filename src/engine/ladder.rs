@@ -193,7 +193,10 @@ impl Ladder {
         self.last_resort = profile.last_resort(kind, now);
         let served = self.shared.config.capabilities.tiers;
         let record = profile.record(kind, request, served, now);
-        self.site_warnings = SiteWarnings::of(record, request, self.reach.allowed.last());
+        let Reach { allowed, usable, unserved, .. } = self.reach;
+        // A tier that is too expensive is excluded, too.
+        let is_open = |it: &Tier| usable.contains(*it) || unserved.contains(*it);
+        self.site_warnings = SiteWarnings::of(record, request, allowed.iter().rfind(is_open));
     }
 
     /// Plans the next step, and notes the tiers that it passes over.
@@ -236,8 +239,16 @@ impl Ladder {
     }
 
     /// Ends a job whose site asks for a longer pause than it has time for.
-    async fn stop_for_pause(self, error: JobError) -> Ended {
-        if self.facts(None, self.shared.now(), 0).is_budget_first() {
+    async fn stop_for_pause(mut self, error: JobError) -> Ended {
+        let facts = self.facts(None, self.shared.now(), 0);
+        let is_budget_first = facts.is_budget_first();
+        let skipped = passed_over(&facts, None);
+        if let Some(last) = self.last_of_claim() {
+            last.skipped.extend(skipped);
+        }
+        if is_budget_first {
+            let message = error.message.replace("`timeout`", "`time_budget`");
+            let error = JobError::new(ErrorCode::TimeBudgetExpired, message);
             return self.finish_early(error, None).await;
         }
         self.fail(error).into()
@@ -349,11 +360,19 @@ impl Ladder {
     ///
     /// The last attempt is dropped, because the planner would assume that its page still exists. Its time
     /// counts, so that the timeout ends the job if the store stays full.
+    ///
+    /// A job whose time budget is over begins anew, with half of what this claim had of it.
     pub(super) fn reschedule_unstored(mut self) -> StepInput {
         let ready_at = self.shared.now().after(self.shared.config.settings.retry.longest);
         let mut attempts = self.take_attempts();
+        let mut used = self.used;
+        if self.is_out_of_time {
+            let budget = self.job.request.cost_controls().time_budget.unwrap_or_default();
+            used = used.min(budget.saturating_sub(self.job.used) / 2);
+            attempts.clear();
+        }
         attempts.pop();
-        StepInput::Reschedule { ready_at, used: self.used, attempts }
+        StepInput::Reschedule { ready_at, used, attempts }
     }
 
     /// Takes this claim's attempts out of the trail.

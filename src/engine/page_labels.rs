@@ -61,13 +61,14 @@ impl QualityWarning {
     }
 }
 
-/// A warning that most recent attempts on the page's site failed.
+/// A warning that tiers lately failed on the page's site more often than not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DomainDifficulty {
-    /// The share of the account's recent attempts on the site that fetched a page, from 0 to 1.
+    /// The share of the remembered results that are pages, from 0 to 1.
     pub success_rate: f64,
-    /// The number of these attempts; older ones count less.
+    /// The number of results of tiers on the site that are remembered for the account. Older ones count less. A tier that was
+    /// passed over between two others, because it could not have helped, counts as one that failed.
     pub total_attempts: u32,
     /// `true` if the item's mode or cost controls exclude every tier that is not known to fail there.
     pub override_active: bool,
@@ -78,13 +79,13 @@ impl DomainDifficulty {
     pub fn warning(&self) -> String {
         let Self { success_rate, total_attempts, override_active } = self;
         let remedy = if *override_active {
-            "the item excludes the tiers that work there: raise `max_tier`"
+            "the item's mode or cost controls exclude the tiers that work there"
         } else {
             "pages of this site may need an expensive tier, or fail"
         };
         let percent = success_rate * 100.0;
         format!(
-            "only {percent:.0} % of the last {total_attempts} attempts on this site fetched a page; {remedy}"
+            "only {percent:.0} % of the last {total_attempts} results of tiers on this site are pages; {remedy}"
         )
     }
 }
@@ -135,7 +136,8 @@ impl SiteWarnings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OwnProxyDiscount {
-    /// The discount in thousandths of the price.
+    /// The discount in thousandths of `original`: that of the price list, unless the fetcher reported a cost of its own or the
+    /// charge was cut to the hold.
     pub per_mille: u32,
     /// The price without the discount.
     pub original: Credits,

@@ -73,7 +73,7 @@ pub struct Page {
     /// The reason for which the page is imperfect; `None` for a good page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality_warning: Option<QualityWarning>,
-    /// A warning if most of the account's recent attempts on the site failed.
+    /// A warning if tiers lately failed on the site more often than not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain_difficulty: Option<DomainDifficulty>,
     /// A warning if the item excludes the tiers that the site is known to need.

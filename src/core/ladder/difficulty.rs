@@ -1,4 +1,4 @@
-//! Facts about a site for people: how many attempts on it failed lately, and which tier it needs.
+//! Facts about a site for people: how often its tiers failed lately, and which tier it needs.
 //!
 //! No plan depends on them.
 
@@ -14,18 +14,19 @@ const LOW_RATE: f64 = 0.5;
 /// The least number of attempts from which a share means anything. Two hard pages are as many.
 const FEW_ATTEMPTS: u32 = 4;
 
-/// The recent attempts of one account on a site.
+/// The recent results of tiers on a site, for one account.
 ///
 /// These are the ones that the profile of the site remembers: at most 3 successes and 8 failures per tier and kind of page,
-/// of which older ones count less.
+/// of which older ones count less. A tier that was passed over between two others, because it could not have helped, counts
+/// as one that failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SiteRecord {
-    /// The share of the attempts that fetched a page, from 0 to 1.
+    /// The share of the results that are pages, from 0 to 1.
     pub success_rate: f64,
-    /// The number of attempts.
+    /// The number of results.
     pub total_attempts: u32,
-    /// The cheapest tier that is not known to fail for such pages; `None` if that is tier 1, or if nothing is known.
+    /// The cheapest tier that is not known to fail for such pages; `None` if no tier is known to work.
     pub min_tier: Option<Tier>,
 }
 
@@ -61,13 +62,13 @@ impl SiteProfile {
         }
     }
 
-    /// Returns the cheapest tier that is not known to fail for a page, whatever its cost controls allow; `None` if that is
-    /// tier 1, or if no tier is known to work.
+    /// Returns the cheapest tier that is not known to fail for a page, whatever its cost controls allow; `None` if no tier is
+    /// known to work.
     fn min_tier(&self, kind: PageKind, request: &JobRequest, now: Timestamp) -> Option<Tier> {
         let view = View::new(&self.kinds, kind, request.cost_controls().prefer_cost, now);
         let first = Tier::ALL.into_iter().find(|&it| !view.fails(it))?;
         let works = Tier::ALL.into_iter().any(|it| it >= first && view.works(it));
-        (works && first > Tier::Curl).then_some(first)
+        works.then_some(first)
     }
 }
 
@@ -118,7 +119,27 @@ mod tests {
     fn one_page_makes_no_record() {
         let known = record("a", Tier::Browser, 1);
 
-        assert_eq!(known.min_tier, None);
+        assert_eq!(known.min_tier, Some(Tier::Curl), "it failed once");
+        assert!(!known.is_difficult(), "{known:?}");
+    }
+
+    #[test]
+    fn a_site_whose_pages_work_on_tier_1_is_not_difficult() {
+        let request = Item::get("http://a.test/").check(&Limits::default()).expect("valid");
+        let kind = PageKind::of(&AccountId::default(), &request);
+        let mut site = SiteProfile::new("a.test", NOW);
+        let attempt = |tier, verdict| Attempt::new(tier, Finding::Judged(verdict), "seen", NOW);
+        let blocked = Verdict::Blocked { by: None, challenge: true };
+        let hard = [attempt(Tier::Curl, blocked), attempt(Tier::Browser, Verdict::Usable)];
+        for _ in 0..4 {
+            site.learn_job(kind, &request, &hard, NOW);
+        }
+        site.learn_job(kind, &request, &[attempt(Tier::Curl, Verdict::Usable)], NOW);
+
+        let served = [Tier::Curl, Tier::Http, Tier::Browser].into_iter().collect();
+        let known = site.record(kind, &request, served, NOW);
+
+        assert_eq!(known.min_tier, Some(Tier::Curl));
         assert!(!known.is_difficult(), "{known:?}");
     }
 

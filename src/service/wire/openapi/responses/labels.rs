@@ -42,12 +42,12 @@ pub(super) fn labels() -> Vec<Property> {
             "domain_difficulty",
             domain_difficulty(),
             json!({ "success_rate": 0.25, "total_attempts": 8, "override_active": false }),
-            "The account's recent attempts on the page's site, if most of them failed.",
+            "The results of tiers on the page's site that are remembered for the account, if most are failures.",
         ),
         property(
             "domain_warning",
             text(),
-            "only 25 % of the last 8 attempts on this site fetched a page; pages of this site may need an expensive \
+            "only 25 % of the last 8 results of tiers on this site are pages; pages of this site may need an expensive \
              tier, or fail",
             "`domain_difficulty` as a sentence.",
         ),
@@ -105,13 +105,13 @@ fn domain_difficulty() -> Value {
             "success_rate",
             number(),
             0.25,
-            "Share of the attempts that fetched a page, from 0 to 1.",
+            "Share of the results that are pages, from 0 to 1.",
         ),
         property(
             "total_attempts",
             count(),
             8,
-            "Number of attempts that are remembered; older ones count less.",
+            "Number of results that are remembered; older ones count less. A tier that was passed over because it could not have helped counts as a failure.",
         ),
         property(
             "override_active",

@@ -227,7 +227,10 @@ impl Ladder {
             return Ok(extracted);
         }
         let status = response.status;
-        let mut extracted = self.extract(response, attempt.tier).await.map_err(|error| {
+        // Tier 3.5 found no embedded state in a page that was not accepted.
+        let is_plain = self.is_out_of_time && attempt.tier == Tier::LightJs;
+        let tier = if is_plain { Tier::Http } else { attempt.tier };
+        let mut extracted = self.extract(response, tier).await.map_err(|error| {
             let code = match error {
                 ExtractError::Empty => ErrorCode::EmptyContent,
                 ExtractError::Unsupported(_) => ErrorCode::UnsupportedContentType,
@@ -269,10 +272,15 @@ pub(super) fn discount(
     add_ons: AddOns,
     charge: Charge,
 ) -> Option<OwnProxyDiscount> {
-    add_ons.own_proxy.then(|| OwnProxyDiscount {
-        per_mille: prices.own_proxy_discount_per_mille(),
-        original: charge.undiscounted,
-    })
+    let (original, charged) = (charge.undiscounted, charge.charged);
+    let nominal = prices.own_proxy_discount_per_mille();
+    // A fetcher's own cost has no discount, and a hold may cut the charge.
+    let is_nominal = charged == original.scaled(1_000 - nominal);
+    let saved = u128::from(original.saturating_sub(charged).0) * 1_000;
+    let effective = saved.checked_div(u128::from(original.0)).unwrap_or_default();
+    let effective = u32::try_from(effective).unwrap_or_default();
+    let per_mille = if is_nominal { nominal } else { effective };
+    add_ons.own_proxy.then_some(OwnProxyDiscount { per_mille, original })
 }
 
 /// Stores a result: its files first, because the page names them.

@@ -156,6 +156,50 @@ async fn a_time_budget_without_any_page_fails_the_job() {
     assert_eq!((error.code, report.charged()), (ErrorCode::TimeBudgetExpired, Credits::ZERO));
 }
 
+/// An engine whose tier 1 gets `first`, and whose tier 2 is asked to wait for five minutes.
+fn waiting(clock: &Paused, first: &'static (u16, &'static str)) -> Engine {
+    let fetch = move |request: FetchRequest| async move {
+        let busy = Fetched::new(503, "busy").header("retry-after", "300");
+        let page = Fetched::new(first.0, first.1).header("content-type", "text/html");
+        Ok::<_, FetchError>(if request.tier == Tier::Http { busy } else { page })
+    };
+    let fetcher = fetcher_fn([Tier::Curl, Tier::Http], fetch);
+    builder().http(fetcher).clock(clock.clone()).build().expect("built")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_outlasts_the_time_budget_ends_with_the_best_page() {
+    let engine = waiting(&Paused::default(), &(200, THIN));
+
+    let report = scraped(&engine, within("http://a.test/".to_owned(), 20)).await;
+
+    assert!(page(&report).time_budget_expired);
+    assert_eq!(report.tier(), Some(Tier::Curl));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_outlasts_the_time_budget_names_it() {
+    let engine = waiting(&Paused::default(), &(403, "<h1>403 Forbidden</h1>"));
+
+    let report = scraped(&engine, within("http://a.test/".to_owned(), 20)).await;
+
+    let error = report.result().expect_err("there is no page");
+    assert_eq!(error.code, ErrorCode::TimeBudgetExpired);
+    assert!(error.message.contains("raise `time_budget`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_thin_page_of_tier_3_5_is_the_best_page_of_its_time_budget() {
+    let fetch = |_| async { Ok(Fetched::new(200, THIN).header("content-type", "text/html")) };
+    let builder = builder().http(fetcher_fn([Tier::LightJs], fetch)).browser(Marked(http()));
+    let engine = builder.build().expect("built");
+
+    let report = scraped(&engine, within("http://a.test/".to_owned(), 8)).await;
+
+    assert!(page(&report).text().is_some_and(|it| it.contains("Back soon")));
+    assert_eq!((report.tier(), report.charged()), (Some(Tier::LightJs), Credits(2_500)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_timeout_fails_the_job_although_there_is_a_thin_page() {
     let engine = hanging(&Paused::default(), &(200, THIN));
@@ -208,7 +252,7 @@ async fn a_difficult_site_is_reported_with_its_pages() {
     assert_eq!(page(&first).domain_difficulty, None);
     let known = page(&third).domain_difficulty.as_ref().expect("two pages show it");
     assert!(known.success_rate < 0.5 && known.total_attempts >= 4, "{known:?}");
-    assert!(!known.override_active && known.warning().contains("attempts on this site"));
+    assert!(!known.override_active && known.warning().contains("results of tiers on this site"));
     assert_eq!(page(&third).tier_cap_warning, None);
     let learned = [
         SkippedTier::new(Tier::Curl, SkipReason::Learned),
@@ -256,4 +300,21 @@ async fn a_page_names_the_discount_of_its_own_proxy() {
     assert_eq!((discount.original, fetched.charged()), (Credits(200), Credits(160)));
     assert!((discount.percent() - 20.0).abs() < 1e-9, "{discount:?}");
     assert_eq!((page(&cached).own_proxy_discount, cached.charged()), (None, Credits::ZERO));
+}
+
+#[tokio::test]
+async fn a_cost_of_the_fetcher_has_no_discount() {
+    let fetch = |_| async {
+        let page = Fetched::new(200, PAGE).header("content-type", "text/html");
+        Ok(page.with_cost(Credits(100)))
+    };
+    let engine = builder().http(fetcher_fn([Tier::Curl], fetch)).build().expect("built");
+    let mut item = Item::get("http://a.test/");
+    item.advanced.use_own_proxy = true;
+
+    let report = scraped(&engine, item).await;
+
+    let discount = page(&report).own_proxy_discount.expect("it has one");
+    assert_eq!((discount.original, report.charged()), (Credits(100), Credits(100)));
+    assert_eq!(discount.per_mille, 0);
 }

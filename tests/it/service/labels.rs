@@ -119,7 +119,11 @@ fn a_difficult_site_and_a_cap_below_its_tier_are_reported_as_clients_read_them()
     let difficulty = &page["domain_difficulty"];
     assert!(difficulty["success_rate"].as_f64().is_some_and(|it| it < 0.5), "{difficulty}");
     assert_eq!(difficulty["override_active"], true);
-    assert!(page["domain_warning"].as_str().is_some_and(|it| it.contains("attempts on this site")));
+    assert!(
+        page["domain_warning"]
+            .as_str()
+            .is_some_and(|it| it.contains("results of tiers on this site"))
+    );
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(crate) fn billing(job: &Job) -> Value {
         "cost_microcents": charged,
         "escalations": escalations(job),
         "savings": job.hold.saturating_sub(charged),
-        "byop_applied": own && tier.is_some(),
+        "byop_applied": own && charged > Credits::ZERO,
         "byop_discount_percent": null,
         "original_cost_microcents": null,
         "byos_applied": false,

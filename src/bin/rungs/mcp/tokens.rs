@@ -71,11 +71,21 @@ pub(super) fn cut(text: &str, offset: usize, weight: Weight) -> Range<usize> {
     start..start + end
 }
 
+/// Returns `true` for a character that ends a line, reverses the order of others, or is invisible and can spell out
+/// text: line and paragraph separators, bidirectional controls and tags.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
 /// Returns the text in one line without control characters, shortened to about this many tokens.
 pub(super) fn one_line(text: &str, max_tokens: u32) -> String {
     let text = text.trim();
     let kept = &text[cut(text, 0, Weight::tokens(max_tokens))];
-    let mut line: String = kept.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
+    let mut line: String = kept.chars().map(|it| if is_hidden(it) { ' ' } else { it }).collect();
     if kept.len() < text.len() {
         line.push('…');
     }
@@ -138,6 +148,7 @@ mod tests {
     #[test]
     fn a_line_has_no_control_characters() {
         assert_eq!(one_line("a\nb\u{1b}[0m", 99), "a b [0m");
+        assert_eq!(one_line("a\u{2028}b\u{202e}c\u{e0041}d", 99), "a b c d");
         assert_eq!(one_line("日本語", 2), "日本…");
         assert_eq!(one_line("words and words", 2), "words an…");
     }

@@ -11,6 +11,9 @@ use crate::mcp::pages::MAX_LINE_TOKENS;
 use crate::mcp::rest::Failure;
 use crate::mcp::tokens::one_line;
 
+/// Maximum size of the pages of one call with their options as JSON in bytes: 100 pages with a schema of 40 KiB each.
+pub(super) const MAX_ITEMS_BYTES: usize = 4 * 1_048_576;
+
 /// The arguments that have not been taken yet.
 #[derive(Debug, Default)]
 pub(super) struct Arguments {
@@ -69,11 +72,15 @@ impl Arguments {
         }
     }
 
-    /// Takes the URLs of a batch.
-    pub(super) fn urls(&mut self) -> Result<Vec<String>, Failure> {
+    /// Takes the URLs of a batch, at most `most`.
+    pub(super) fn urls(&mut self, most: usize) -> Result<Vec<String>, Failure> {
         let wrong =
             || Failure::new("urls: must be a list of URLs, such as [\"https://example.com/\"]");
         let Some(Value::Array(urls)) = self.values.remove("urls") else { return Err(wrong()) };
+        if urls.len() > most {
+            let given = urls.len();
+            return Err(Failure::new(format!("urls: has {given} URLs: send at most {most}")));
+        }
         let url = |it: Value| if let Value::String(url) = it { Ok(url) } else { Err(wrong()) };
         urls.into_iter().map(url).collect()
     }
@@ -110,14 +117,43 @@ impl Arguments {
         Value::Object(self.values)
     }
 
-    /// Returns one item per URL, each with the arguments that were not taken.
-    pub(super) fn into_items(self, urls: Vec<String>) -> Value {
+    /// Refuses the arguments that shape a list of pages, where one page is read.
+    pub(super) fn refuse_of_lists(&self) -> Result<(), Failure> {
+        let hides_content = self.values.get("include_content") == Some(&Value::Bool(false));
+        let name = if hides_content { "include_content" } else { "max_tokens_per_page" };
+        if hides_content || self.has(name) {
+            let reason = "has no effect on one page: leave it out with `job_id`";
+            return Err(Failure::new(format!("{name}: {reason}")));
+        }
+        Ok(())
+    }
+
+    /// Refuses the first argument that was not taken.
+    pub(super) fn refuse_rest(&self, reason: &str) -> Result<(), Failure> {
+        self.values.keys().next().map_or(Ok(()), |it| Err(Failure::new(format!("{it}: {reason}"))))
+    }
+
+    /// Returns one item per URL, each with the arguments that were not taken. Refuses items that are too large together.
+    pub(super) fn into_items(self, urls: Vec<String>) -> Result<Value, Failure> {
+        let json_bytes = |it: &Value| it.to_string().len();
+        let options: usize = self.values.iter().map(|(name, it)| name.len() + json_bytes(it)).sum();
+        let total = urls.iter().fold(0_usize, |total, it| {
+            total.saturating_add(options).saturating_add(json_bytes(&json!(it)))
+        });
+        // The rest is for the names and the punctuation of the items.
+        if total > MAX_ITEMS_BYTES / 8 * 7 {
+            return Err(Failure::new(format!(
+                "urls: {} URLs with these options exceed {} MiB: send fewer URLs in a call, or shorter options",
+                urls.len(),
+                MAX_ITEMS_BYTES >> 20
+            )));
+        }
         let items = urls.into_iter().map(|url| {
             let mut item = self.values.clone();
             item.insert("url".to_owned(), json!(url));
             Value::Object(item)
         });
-        json!({ "urls": items.collect::<Vec<_>>() })
+        Ok(json!({ "urls": items.collect::<Vec<_>>() }))
     }
 }
 
@@ -190,9 +226,9 @@ mod tests {
     fn the_options_of_a_batch_apply_to_each_url() {
         let given = json!({ "urls": ["a", "b"], "formats": ["text"] });
         let mut arguments = arguments(given).expect("known");
-        let urls = arguments.urls().expect("a list");
+        let urls = arguments.urls(2).expect("a list");
 
-        let body = arguments.into_items(urls);
+        let body = arguments.into_items(urls).expect("small");
 
         let item = |url: &str| json!({ "url": url, "formats": ["text"] });
         assert_eq!(body, json!({ "urls": [item("a"), item("b")] }));
@@ -202,7 +238,42 @@ mod tests {
     fn urls_are_a_list_of_strings() {
         for wrong in [json!("a"), json!([1]), json!({}), json!(null)] {
             let mut arguments = arguments(json!({ "urls": wrong })).expect("known");
-            assert!(arguments.urls().is_err(), "{wrong}");
+            assert!(arguments.urls(9).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_list_has_at_most_as_many_urls_as_a_batch() {
+        let mut arguments = arguments(json!({ "urls": ["a", "b", "c"] })).expect("known");
+
+        let error = arguments.urls(2).expect_err("refused").message;
+
+        assert_eq!(error, "urls: has 3 URLs: send at most 2");
+    }
+
+    #[test]
+    fn options_are_not_multiplied_beyond_a_size() {
+        let items = |urls: usize, bytes: usize| {
+            let given = json!({ "urls": vec!["a"; urls], "formats": "x".repeat(bytes) });
+            let mut arguments = arguments(given).expect("known");
+            let urls = arguments.urls(100).expect("a list");
+            arguments.into_items(urls)
+        };
+
+        let accepted = items(100, 10_240).expect("small").to_string();
+        assert!(accepted.len() < MAX_ITEMS_BYTES, "{}", accepted.len());
+        let error = items(100, 60_000).expect_err("refused").message;
+        assert!(error.starts_with("urls: 100 URLs with these options exceed 4 MiB"), "{error}");
+        assert!(items(1, 60_000).is_ok());
+    }
+
+    #[test]
+    fn the_rest_is_refused_by_its_name() {
+        let arguments = arguments(json!({ "formats": [] })).expect("known");
+
+        let error = arguments.refuse_rest("has no effect").expect_err("refused").message;
+        assert_eq!(error, "formats: has no effect");
+        let none = Arguments { values: Map::new() };
+        assert!(none.refuse_rest("has no effect").is_ok());
     }
 }

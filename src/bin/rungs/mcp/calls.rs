@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use rmcp::model::CallToolResult;
+use rungs::core::credits::Credits;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::mcp::MAX_WAIT;
 use crate::mcp::arguments::Arguments;
 use crate::mcp::listing;
 use crate::mcp::maps::SiteList;
@@ -19,10 +21,14 @@ use crate::mcp::tools::{self, DEFAULT_PAGE_TOKENS, MAX_OFFSET, MAX_WAIT_SECS, MI
 
 /// Pause between looks at a job that a call waits for.
 const POLL: Duration = Duration::from_millis(200);
+/// Pause between requests for an extraction that runs. Each counts against the key's rate.
+const EXTRACTION_POLL: Duration = Duration::from_secs(5);
+/// Line of a call that failed before anything was charged.
+const NO_COST: &str = "cost: nothing";
 
 impl From<Failure> for CallToolResult {
     fn from(failure: Failure) -> Self {
-        failed(Output::new(MIN_TOKENS), &failure, &["cost: nothing".to_owned()])
+        failed(Output::new(MIN_TOKENS), &failure, &[NO_COST.to_owned()])
     }
 }
 
@@ -87,6 +93,9 @@ impl<'a> Call<'a> {
         caller: Caller,
         mut arguments: Arguments,
     ) -> Result<Self, Failure> {
+        if arguments.has("job_id") {
+            arguments.refuse_of_lists()?;
+        }
         let most = shared.max_output_tokens;
         let default = tools::default_tokens(most);
         let tokens = |number: u64| u32::try_from(number).unwrap_or(most);
@@ -133,10 +142,41 @@ impl<'a> Call<'a> {
         match result {
             Ok(result) => result,
             Err(failure) => {
-                let last = ["cost: nothing".to_owned(), self.budget(None).await];
+                let last = [self.cost_of(&failure).await, self.budget(None).await];
                 failed(self.output(), &failure, &last)
             }
         }
+    }
+
+    /// Returns what a call that failed has cost, in a line.
+    async fn cost_of(&self, failure: &Failure) -> String {
+        let job = match failure.job_id().map(str::parse) {
+            Some(Ok(id)) => self.shared.engine.job(id).await.ok(),
+            _ => None,
+        };
+        match job {
+            Some(job) if !job.state.is_ended() => {
+                "cost: not known yet: the page continues, see batch_status".to_owned()
+            }
+            Some(job) if job.charged() > Credits::ZERO => {
+                format!("cost: {}", money(job.charged().0))
+            }
+            None if failure.may_cost => "cost: not known: see the budget".to_owned(),
+            _ => NO_COST.to_owned(),
+        }
+    }
+
+    /// Creates the failure of a call for what is beyond the end of a result.
+    pub(super) fn beyond(&self, end: usize, of: &str) -> Failure {
+        Failure::new(format!("offset: is {}: the result has {end} {of}", self.offset))
+    }
+
+    /// Refuses an offset beyond the end of a content. The beginning of an empty one is not beyond its end.
+    fn check_offset(&self, content: &str) -> Result<(), Failure> {
+        if self.offset > 0 && self.offset >= content.len() {
+            return Err(self.beyond(content.len(), "bytes"));
+        }
+        Ok(())
     }
 
     pub(super) fn output(&self) -> Output {
@@ -211,15 +251,16 @@ impl<'a> Call<'a> {
             let cost = format!("cost: at most {}", money(held));
             return Ok(output.finish(&[next, cost, self.budget(Some(&answer)).await]));
         }
-        Ok(self.page(&answer, "").await)
+        self.page(&answer, "").await
     }
 
     /// Shows one page from the offset on. `note` explains its cost.
-    async fn page(&self, answer: &Answer, note: &str) -> CallToolResult {
+    async fn page(&self, answer: &Answer, note: &str) -> Result<CallToolResult, Failure> {
         let page = &answer.body;
         let mut output = self.output();
         output.notes(pages::head(page));
         let content = pages::content(page);
+        self.check_offset(&content)?;
         let written = output.content("page", &content, self.offset, None);
         let mut last = Vec::new();
         if let Some(next) = written.next {
@@ -230,16 +271,20 @@ impl<'a> Call<'a> {
         }
         last.push(cost(&page["credits_used"]) + note);
         last.push(self.budget(Some(answer)).await);
-        output.finish(&last)
+        Ok(output.finish(&last))
     }
 
     async fn batch(&self, mut arguments: Arguments) -> Result<CallToolResult, Failure> {
-        let urls = arguments.urls()?;
+        let urls = arguments.urls(self.most_pages())?;
         arguments.default("formats", json!(["markdown"]));
-        let accepted = self.caller.post("/batch", &arguments.into_items(urls)).await?;
+        let accepted = self.caller.post("/batch", &arguments.into_items(urls)?).await?;
         let id = id_of(&accepted, "batch_id");
         let listed = listing::batch(self, &id, Some(&accepted)).await;
         self.or_accepted(listed, ("batch_status", "batch_id"), &id, &accepted).await
+    }
+
+    fn most_pages(&self) -> usize {
+        self.shared.engine.limits().batch_items
     }
 
     /// Keeps the id of accepted work if its pages cannot be listed, for example because of the key's rate.
@@ -282,7 +327,7 @@ impl<'a> Call<'a> {
             answer = self.read(id).await?;
         }
         if status_of(&answer) == "succeeded" {
-            return Ok(self.page(&answer, ", charged when it was fetched").await);
+            return self.page(&answer, ", charged when it was fetched").await;
         }
         let mut output = self.output();
         output.line(&format!("status: {}", status_of(&answer)));
@@ -332,8 +377,11 @@ impl<'a> Call<'a> {
     }
 
     async fn estimate(&self, mut arguments: Arguments) -> Result<CallToolResult, Failure> {
-        let urls = arguments.urls()?;
-        let answer = self.caller.post("/batch/estimate", &arguments.into_items(urls)).await?;
+        let urls = arguments.urls(self.most_pages())?;
+        if self.offset >= urls.len() && self.offset > 0 {
+            return Err(self.beyond(urls.len(), "pages"));
+        }
+        let answer = self.caller.post("/batch/estimate", &arguments.into_items(urls)?).await?;
         let mut output = self.output();
         let number = |of: &Value, name: &str| of[name].as_u64().unwrap_or_default();
         output.line(&format!("pages: {}", number(&answer.body, "total_urls")));
@@ -366,6 +414,7 @@ impl<'a> Call<'a> {
     async fn map(&self, mut arguments: Arguments) -> Result<CallToolResult, Failure> {
         let (urls, cost, answer) = if arguments.has("map_id") {
             let (_, id) = arguments.one_id(["map_id", "url"])?;
+            arguments.refuse_rest("has no effect with `map_id`: leave it out, or send `url`")?;
             let found = self.shared.maps.find(&self.caller.key, &id);
             let kept = found.ok_or_else(|| {
                 Failure::new(format!(
@@ -373,9 +422,19 @@ impl<'a> Call<'a> {
                     one_line(&id, MAX_LINE_TOKENS)
                 ))
             })?;
+            self.check_offset(&kept.text)?;
             (kept, "cost: nothing, the list was paid for".to_owned(), None)
         } else {
-            let answer = self.caller.post("/map", &arguments.into_body()).await?;
+            if self.offset > 0 {
+                return Err(Failure::new("offset: continues a list: send its `map_id`, not `url`"));
+            }
+            let body = arguments.into_body();
+            let answer = tokio::select! {
+                answer = self.caller.post("/map", &body) => answer?,
+                () = self.shared.stop.cancelled() => {
+                    return Err(Failure::after_acceptance("the server stops: call map again later"));
+                }
+            };
             let kept = self.shared.maps.keep(site_list(&self.caller.key, &answer.body));
             (kept, cost(&answer.body["credits_used"]), Some(answer))
         };
@@ -394,25 +453,29 @@ impl<'a> Call<'a> {
 
     async fn extract(&self, mut arguments: Arguments) -> Result<CallToolResult, Failure> {
         match (arguments.has("url"), arguments.has("content")) {
-            (true, false) => {
-                for name in ["content_type", "source_url"] {
-                    if arguments.text(name)?.is_some() {
-                        let reason = "describes `content`: leave it out with `url`";
-                        return Err(Failure::new(format!("{name}: {reason}")));
-                    }
-                }
-                return self.scrape(arguments, json!(["json"])).await;
-            }
+            (true, false) => return self.extract_page(arguments).await,
             (false, true) => {}
             _ => return Err(Failure::new("url, content: send exactly one of them")),
         }
-        let body = arguments.into_body();
-        // The rest of a long result is requested by the same call, which must not be charged again.
-        let digest = Sha256::digest(body.to_string());
-        let answer = self.caller.post_once("/extract", &body, &format!("mcp-{digest:x}")).await?;
+        if arguments.has("mode") {
+            return Err(Failure::new("mode: is for pages: leave it out with `content`"));
+        }
+        let repeat = arguments.integer("repeat", 0..=tools::MAX_REPEAT, 0)?;
+        if repeat > 0 {
+            arguments.default("cache", json!("skip"));
+        }
+        let Some(answer) = self.extracted(&arguments.into_body(), repeat).await? else {
+            let mut output = self.output();
+            output.line("status: the extraction is not finished yet, and continues");
+            let next = "next: call extract again with the same arguments later";
+            let cost = "cost: charged once, when it ends";
+            let budget = self.budget(None).await;
+            return Ok(output.finish(&[next.to_owned(), cost.to_owned(), budget]));
+        };
         let mut output = self.output();
         output.notes(pages::head(&answer.body));
         let content = pages::content(&answer.body);
+        self.check_offset(&content).map_err(|beyond| Failure { may_cost: true, ..beyond })?;
         let written = output.content("document", &content, self.offset, None);
         let mut last = Vec::new();
         if let Some(next) = written.next {
@@ -423,6 +486,52 @@ impl<'a> Call<'a> {
         last.push(cost(&answer.body["credits_used"]) + ", charged once for the same arguments");
         last.push(self.budget(Some(&answer)).await);
         Ok(output.finish(&last))
+    }
+
+    /// Extracts fields from a page, which is a scrape of it.
+    async fn extract_page(&self, mut arguments: Arguments) -> Result<CallToolResult, Failure> {
+        for name in ["content_type", "source_url"] {
+            if arguments.text(name)?.is_some() {
+                let reason = "describes `content`: leave it out with `url`";
+                return Err(Failure::new(format!("{name}: {reason}")));
+            }
+        }
+        if arguments.has("repeat") {
+            let reason = "each call with `url` fetches the page again: leave it out";
+            return Err(Failure::new(format!("repeat: {reason}")));
+        }
+        if self.offset > 0 {
+            let reason =
+                "each call with `url` fetches the page again: read the rest with batch_status";
+            return Err(Failure::new(format!("offset: {reason}")));
+        }
+        self.scrape(arguments, json!(["json"])).await
+    }
+
+    /// Extracts from a document, and returns `None` if that takes longer than a call waits. The extraction then
+    /// continues, and the same request returns its result.
+    async fn extracted(&self, body: &Value, repeat: u64) -> Result<Option<Answer>, Failure> {
+        // The rest of a long result is requested by the same call, which must not be charged again.
+        let digest = Sha256::digest(body.to_string());
+        let key = match repeat {
+            0 => format!("mcp-{digest:x}"),
+            _ => format!("mcp-{digest:x}-{repeat}"),
+        };
+        let extracting = async {
+            loop {
+                match self.caller.post_once("/extract", body, &key).await {
+                    Err(failure) if failure.body["code"] == "EXTRACTION_RUNNING" => {
+                        tokio::time::sleep(EXTRACTION_POLL).await;
+                    }
+                    other => return other,
+                }
+            }
+        };
+        tokio::select! {
+            answer = extracting => answer.map(Some),
+            () = tokio::time::sleep(MAX_WAIT) => Ok(None),
+            () = self.shared.stop.cancelled() => Ok(None),
+        }
     }
 }
 

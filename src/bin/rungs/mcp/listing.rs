@@ -105,7 +105,7 @@ pub(super) async fn crawl(
         body["pending"],
     ));
     if let Some(error) = body["error"].as_str() {
-        output.line(&format!("ended early: {error}"));
+        output.line(&format!("ended early: {}", one_line(error, MAX_LINE_TOKENS)));
     }
     output.notes(pages::warnings(body));
     output.notes(accepted.into_iter().flat_map(|it| pages::warnings(&it.body)));
@@ -130,6 +130,9 @@ async fn pages_of(
     output: &mut Output,
 ) -> Result<Vec<String>, Failure> {
     let total = listing.jobs.len();
+    if call.offset > total {
+        return Err(call.beyond(total, "pages"));
+    }
     let mut next = total;
     for (index, id) in listing.jobs.iter().enumerate().skip(call.offset) {
         let job = match call.shared.engine.job(*id).await {
@@ -175,7 +178,10 @@ async fn page(call: &Call<'_>, job: &Job, output: &mut Output) {
     let id = job.id.to_string();
     let read = match call.read(&id).await {
         Ok(read) => read,
-        Err(failure) => return output.line(&format!("not shown: {}", failure.message)),
+        Err(failure) => {
+            let reason = one_line(&failure.message, MAX_LINE_TOKENS);
+            return output.line(&format!("not shown: {reason}"));
+        }
     };
     let content = pages::content(&read.body);
     let written = output.content("page", &content, 0, Some(call.page_tokens));

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderValue;
 use rmcp::ServiceExt;
 use rmcp::service::ServerInitializeError;
 use rmcp::transport::io::stdio_pipes;
@@ -43,6 +44,7 @@ use crate::args::{BudgetPeriod, McpArgs, Role, Transport};
 use crate::error::{CliError, CommandResult};
 use crate::serve::{self as service, Config};
 use crate::{print, stop};
+use arguments::MAX_ITEMS_BYTES;
 use rest::{Credentials, Rest};
 use server::Server;
 
@@ -184,6 +186,8 @@ fn own_service(
     let keys = Keys::new([key]).map_err(|error| CliError::failed(&error))?;
     let options = options(service::service_options(config, &keys));
     let service = Service::new(engine.clone()).keys(keys).options(options);
+    let mut secret = HeaderValue::try_from(secret).map_err(|error| CliError::failed(&error))?;
+    secret.set_sensitive(true);
     Ok((service, Credentials::Own { name: OWN_KEY.to_owned(), secret }))
 }
 
@@ -196,6 +200,8 @@ fn budget(period: BudgetPeriod, credits: u64) -> Budget {
     Budget::new(period).with_credits(Some(Credits(credits)))
 }
 
+/// Adapts the options of the REST API to calls inside the process.
 fn options(options: ServiceOptions) -> ServiceOptions {
-    options.with_scrape_wait(MAX_WAIT)
+    let body_bytes = options.max_body_bytes.max(MAX_ITEMS_BYTES as u64);
+    options.with_scrape_wait(MAX_WAIT).with_max_body_bytes(body_bytes)
 }

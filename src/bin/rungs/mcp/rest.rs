@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, Method, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -18,8 +18,8 @@ const BALANCE: &str = "x-alterlab-balance";
 /// The API key that requests present.
 #[derive(Clone, Debug)]
 pub(super) enum Credentials {
-    /// The key of this process.
-    Own { name: String, secret: String },
+    /// The key of this process. The secret is marked as sensitive, so that it is never logged.
+    Own { name: String, secret: HeaderValue },
     /// The key that the request over HTTP presented.
     OfRequest,
 }
@@ -55,12 +55,19 @@ pub(super) struct Failure {
     pub(super) message: String,
     /// Body of the error response, or null.
     pub(super) body: Value,
+    /// `true` if the request may have been accepted, and charged, before it failed.
+    pub(super) may_cost: bool,
 }
 
 impl Failure {
     /// Creates a failure that no response explains.
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), body: Value::Null }
+        Self { message: message.into(), body: Value::Null, may_cost: false }
+    }
+
+    /// Creates a failure of a request that may have been charged.
+    pub(super) fn after_acceptance(message: impl Into<String>) -> Self {
+        Self { may_cost: true, ..Self::new(message) }
     }
 
     /// Converts an error response.
@@ -70,13 +77,23 @@ impl Failure {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             _ => format!("the request failed with status {}", status.as_u16()),
         };
-        Self { message, body }
+        Self { message, body, may_cost: false }
+    }
+
+    /// Returns the id of the page that failed, if it was accepted.
+    pub(super) fn job_id(&self) -> Option<&str> {
+        self.body["details"]["job_id"].as_str()
     }
 }
 
 impl Rest {
     pub(super) fn new(router: Router, credentials: Credentials) -> Self {
         Self { router, credentials }
+    }
+
+    /// Returns `true` if clients present API keys, and are told apart by them.
+    pub(super) fn has_many_callers(&self) -> bool {
+        matches!(self.credentials, Credentials::OfRequest)
     }
 
     /// Returns the API for the sender of a request over HTTP, or for the process on the other end of stdio.
@@ -86,17 +103,16 @@ impl Rest {
         match (&self.credentials, request) {
             (Credentials::Own { name, secret }, _) => {
                 key.clone_from(name);
-                if let Ok(secret) = secret.parse() {
-                    headers.insert(HeaderName::from_static(KEY_HEADERS[0]), secret);
-                }
+                headers.insert(HeaderName::from_static(KEY_HEADERS[0]), secret.clone());
             }
             (Credentials::OfRequest, Some(parts)) => {
                 if let Some(caller) = parts.extensions.get::<rungs::service::Caller>() {
                     key.clone_from(&caller.key);
                 }
                 for name in KEY_HEADERS.map(HeaderName::from_static) {
-                    if let Some(value) = parts.headers.get(&name) {
-                        headers.insert(name, value.clone());
+                    if let Some(mut value) = parts.headers.get(&name).cloned() {
+                        value.set_sensitive(true);
+                        headers.insert(name, value);
                     }
                 }
             }
@@ -137,6 +153,7 @@ impl Caller {
         body: Option<&Value>,
         once: Option<&str>,
     ) -> Result<Answer, Failure> {
+        let may_cost = method == Method::POST;
         let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
         if let Some(headers) = request.headers_mut() {
             headers.extend(self.headers.clone());
@@ -153,22 +170,26 @@ impl Caller {
         let Ok(response) = self.router.clone().call(request).await;
         let (head, body) = response.into_parts();
         let read = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
-        let bytes = read.map_err(|_| too_large())?.to_bytes();
+        let was_charged = may_cost && head.status.is_success();
+        let bytes = read.map_err(|_| too_large(was_charged))?.to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         let balance = head.headers.get(BALANCE).and_then(|it| it.to_str().ok()).map(str::to_owned);
         if head.status.is_success() {
             Ok(Answer { status: head.status, body, balance })
         } else {
-            Err(Failure::of(head.status, body))
+            // A server error may follow the commit that charged the request.
+            let may_cost = may_cost && head.status.is_server_error();
+            Err(Failure { may_cost, ..Failure::of(head.status, body) })
         }
     }
 }
 
-fn too_large() -> Failure {
-    Failure::new(format!(
+fn too_large(was_charged: bool) -> Failure {
+    let message = format!(
         "the result exceeds {} MiB or could not be read: request fewer `formats`, or fewer pages",
         MAX_RESPONSE_BYTES >> 20
-    ))
+    );
+    Failure { may_cost: was_charged, ..Failure::new(message) }
 }
 
 /// Escapes an id for a path.

@@ -1,6 +1,7 @@
 //! The handler of the protocol: the list of tools, and calls of them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation,
@@ -20,6 +21,8 @@ use crate::mcp::tools;
 
 /// Maximum number of calls at the same time, of all clients.
 const MAX_CALLS: usize = 128;
+/// Maximum number of calls of one API key at the same time, so that no key can block all others.
+const MAX_CALLS_OF_KEY: usize = 16;
 /// Maximum number of pages that are read from the store at the same time.
 const MAX_READS: usize = 4;
 
@@ -48,6 +51,45 @@ pub(super) struct Shared {
     rest: Rest,
     tools: Vec<Tool>,
     calls: Semaphore,
+    calls_of_keys: CallsOfKeys,
+}
+
+/// The number of running calls by the name of their API key.
+#[derive(Debug, Default)]
+struct CallsOfKeys {
+    running: Mutex<HashMap<String, usize>>,
+}
+
+/// A running call of a key. Its end makes room for another.
+#[derive(Debug)]
+struct RunningCall<'a> {
+    calls: &'a CallsOfKeys,
+    key: String,
+}
+
+impl CallsOfKeys {
+    /// Counts a call of the key, unless `most` of them are running.
+    fn begin(&self, key: &str, most: usize) -> Option<RunningCall<'_>> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = running.entry(key.to_owned()).or_default();
+        if *calls >= most {
+            return None;
+        }
+        *calls += 1;
+        Some(RunningCall { calls: self, key: key.to_owned() })
+    }
+}
+
+impl Drop for RunningCall<'_> {
+    fn drop(&mut self) {
+        let mut running = self.calls.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(calls) = running.get_mut(&self.key) {
+            *calls -= 1;
+            if *calls == 0 {
+                running.remove(&self.key);
+            }
+        }
+    }
 }
 
 impl Server {
@@ -57,6 +99,7 @@ impl Server {
         max_output_tokens: u32,
         stop: CancellationToken,
     ) -> Self {
+        let tools = tools::all(engine.limits(), max_output_tokens);
         Self {
             shared: Arc::new(Shared {
                 engine,
@@ -65,8 +108,9 @@ impl Server {
                 stop,
                 max_output_tokens,
                 rest,
-                tools: tools::all(max_output_tokens),
+                tools,
                 calls: Semaphore::new(MAX_CALLS),
+                calls_of_keys: CallsOfKeys::default(),
             }),
         }
     }
@@ -79,6 +123,13 @@ impl Server {
         context: &RequestContext<RoleServer>,
     ) -> CallToolResult {
         let shared = &self.shared;
+        let caller = shared.rest.caller(context.extensions.get());
+        let most = if shared.rest.has_many_callers() { MAX_CALLS_OF_KEY } else { MAX_CALLS };
+        let Some(_running) = shared.calls_of_keys.begin(&caller.key, most) else {
+            let message =
+                format!("{most} calls of this client are running: wait until some have ended");
+            return Failure::new(message).into();
+        };
         let Ok(_permit) = shared.calls.try_acquire() else {
             let message =
                 format!("more than {MAX_CALLS} calls are running: wait until some have ended");
@@ -88,7 +139,6 @@ impl Server {
             Ok(arguments) => arguments,
             Err(failure) => return failure.into(),
         };
-        let caller = shared.rest.caller(context.extensions.get());
         match Call::new(shared, caller, arguments) {
             Ok(call) => call.run(&tool.name).await,
             Err(failure) => failure.into(),
@@ -130,5 +180,25 @@ impl ServerHandler for Server {
             () = canceled.cancelled() => Err(ErrorData::internal_error("the call was canceled", None)),
             result = self.run(tool, request, &context) => Ok(result.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_a_number_of_calls_at_a_time() {
+        let calls = CallsOfKeys::default();
+        let first = calls.begin("a", 2);
+        let second = calls.begin("a", 2);
+
+        assert!(first.is_some() && second.is_some() && calls.begin("a", 2).is_none());
+        assert!(calls.begin("b", 2).is_some(), "another key");
+        drop(first);
+        let third = calls.begin("a", 2);
+        assert!(third.is_some());
+        drop((second, third));
+        assert!(calls.running.lock().expect("not poisoned").is_empty());
     }
 }

@@ -18,6 +18,8 @@ pub(super) const DEFAULT_WAIT_SECS: u64 = 20;
 pub(super) const MAX_WAIT_SECS: u64 = 45;
 /// Largest offset: that of a byte in the largest result.
 pub(super) const MAX_OFFSET: u64 = 1 << 32;
+/// Most repetitions of an extraction.
+pub(super) const MAX_REPEAT: u64 = 9;
 /// Tokens of a result, unless the server allows fewer.
 const DEFAULT_TOKENS: u32 = 8_000;
 
@@ -58,13 +60,18 @@ pub(super) fn default_tokens(most: u32) -> u32 {
 }
 
 /// Returns all tools.
-pub(super) fn all(max_output_tokens: u32) -> Vec<Tool> {
-    let described = openapi(&Limits::default());
-    let schemas = Schemas { all: &described["components"]["schemas"], most: max_output_tokens };
+pub(super) fn all(limits: &Limits, max_output_tokens: u32) -> Vec<Tool> {
+    let described = openapi(limits);
+    let schemas = Schemas {
+        all: &described["components"]["schemas"],
+        most: max_output_tokens,
+        most_pages: limits.batch_items,
+    };
     [pages(&schemas), sites(&schemas), others(&schemas)].concat()
 }
 
 fn pages(schemas: &Schemas<'_>) -> Vec<Tool> {
+    let most_pages = schemas.most_pages;
     vec![
         schemas
             .tool("scrape", "Fetch a page")
@@ -81,7 +88,7 @@ fn pages(schemas: &Schemas<'_>) -> Vec<Tool> {
         schemas
             .tool("batch", "Fetch several pages")
             .about(&format!(
-                "Fetches 1 to 100 pages at the same time, with the same options. Returns the `batch_id` and, after up to \
+                "Fetches 1 to {most_pages} pages at the same time, with the same options. Returns the `batch_id` and, after up to \
                  `wait_seconds`, the pages that have ended; `batch_status` returns the others. The most that all pages may \
                  cost is reserved first, and what they do not use is returned.{UNTRUSTED}"
             ))
@@ -120,8 +127,8 @@ fn sites(schemas: &Schemas<'_>) -> Vec<Tool> {
             .tool("map", "List the URLs of a site")
             .about(&format!(
                 "Lists the URLs of a site from its sitemaps and links, without their text. `search` lists matching URLs, \
-                 the most relevant first. A long list is cut; `map_id` and `offset` return the rest, free of charge. Costs \
-                 credits.{UNTRUSTED}"
+                 the most relevant first. Takes up to 60 s on a large site. A long list is cut; `map_id` and `offset` \
+                 return the rest, free of charge. Costs credits.{UNTRUSTED}"
             ))
             .of("MapRequest", &[&["url", "search", "include_metadata"], &SITE[..]])
             .with(&["map_id", "offset", "max_tokens"])
@@ -151,6 +158,7 @@ fn sites(schemas: &Schemas<'_>) -> Vec<Tool> {
 }
 
 fn others(schemas: &Schemas<'_>) -> Vec<Tool> {
+    let most_pages = schemas.most_pages;
     vec![
         schemas
             .tool("cancel", "Cancel a batch or a crawl")
@@ -162,9 +170,10 @@ fn others(schemas: &Schemas<'_>) -> Vec<Tool> {
             .cancels(),
         schemas
             .tool("estimate", "Price pages")
-            .about(
-                "Returns what 1 to 100 pages would cost, likely and at most, without fetching them. Free of charge.",
-            )
+            .about(&format!(
+                "Returns what 1 to {most_pages} pages would cost, likely and at most, without fetching them. Free of \
+                 charge."
+            ))
             .of("Item", &[&PRICED])
             .with(&["urls", "offset", "max_tokens"])
             .require(&["urls"])
@@ -174,7 +183,7 @@ fn others(schemas: &Schemas<'_>) -> Vec<Tool> {
             .about(&format!(
                 "Extracts fields from a page (`url`, priced as a scrape) or from a document that you have (`content`): by \
                  `extraction_schema`, `extraction_prompt` or `extraction_profile`. Send exactly one of `url` and \
-                 `content`.{UNTRUSTED}"
+                 `content`. The same call is charged once; `repeat` extracts again.{UNTRUSTED}"
             ))
             .of("Item", &[&["url", "mode"]])
             .of(
@@ -192,7 +201,7 @@ fn others(schemas: &Schemas<'_>) -> Vec<Tool> {
                     "cost_controls",
                 ]],
             )
-            .with(&["offset", "max_tokens"])
+            .with(&["repeat", "offset", "max_tokens"])
             .spends(),
     ]
 }
@@ -203,6 +212,8 @@ struct Schemas<'a> {
     all: &'a Value,
     /// Most tokens of a result.
     most: u32,
+    /// Most pages of a batch.
+    most_pages: usize,
 }
 
 impl<'a> Schemas<'a> {
@@ -270,7 +281,7 @@ impl<'a> Schemas<'a> {
             }
             "urls" => json!({
                 "type": "array", "items": { "type": "string", "format": "uri" }, "minItems": 1,
-                "maxItems": Limits::default().batch_items,
+                "maxItems": self.most_pages,
                 "description": "URLs of the pages, http or https.",
             }),
             "offset" => integer(
@@ -278,6 +289,13 @@ impl<'a> Schemas<'a> {
                 MAX_OFFSET,
                 0,
                 "Position from which on to return the result, as an earlier result named it.",
+            ),
+            "repeat" => integer(
+                0,
+                MAX_REPEAT,
+                0,
+                "Raise it to extract from the same `content` again, for example after a warning about the model. Each \
+                 number is charged once.",
             ),
             "wait_seconds" => integer(
                 0,
@@ -396,7 +414,7 @@ mod tests {
 
     #[test]
     fn every_argument_is_described_with_its_type() {
-        let tools = all(25_000);
+        let tools = all(&Limits::default(), 25_000);
         assert_eq!(tools.len(), 10);
         for tool in &tools {
             let properties = tool.input_schema["properties"].as_object().expect("an object");
@@ -413,22 +431,35 @@ mod tests {
     }
 
     #[test]
+    fn schemas_respect_the_limits_of_the_engine() {
+        let limits = Limits::default().with_batch_items(7);
+        let tools = all(&limits, 25_000);
+
+        for name in ["batch", "estimate"] {
+            let tool = tools.iter().find(|it| it.name == name).expect("a tool");
+            assert_eq!(tool.input_schema["properties"]["urls"]["maxItems"], 7, "{name}");
+            let description = tool.description.as_deref().unwrap_or_default();
+            assert!(description.contains("1 to 7 pages"), "{description}");
+        }
+    }
+
+    #[test]
     fn schemas_have_no_references_and_no_null() {
-        let text = serde_json::to_string(&all(25_000)).expect("JSON");
+        let text = serde_json::to_string(&all(&Limits::default(), 25_000)).expect("JSON");
 
         assert!(!text.contains("$ref") && !text.contains("\"null\""), "{text}");
     }
 
     #[test]
     fn all_tools_take_few_tokens_of_the_context() {
-        let text = serde_json::to_string(&all(25_000)).expect("JSON");
+        let text = serde_json::to_string(&all(&Limits::default(), 25_000)).expect("JSON");
 
         assert!(text.len() < 30_000, "{}", text.len());
     }
 
     #[test]
     fn defaults_respect_the_limit_of_the_server() {
-        let tools = all(2_000);
+        let tools = all(&Limits::default(), 2_000);
 
         let tokens = &tools[0].input_schema["properties"]["max_tokens"];
         assert_eq!((&tokens["default"], &tokens["maximum"]), (&json!(2_000), &json!(2_000)));

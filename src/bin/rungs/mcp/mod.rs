@@ -12,6 +12,7 @@
 
 mod arguments;
 mod calls;
+mod input;
 mod listing;
 mod maps;
 mod output;
@@ -45,6 +46,7 @@ use crate::error::{CliError, CommandResult};
 use crate::serve::{self as service, Config};
 use crate::{print, stop};
 use arguments::MAX_ITEMS_BYTES;
+use input::Input;
 use rest::{Credentials, Rest};
 use server::Server;
 
@@ -56,6 +58,11 @@ const OWN_KEY: &str = "mcp";
 const MAX_WAIT: Duration = Duration::from_secs(45);
 /// Maximum size of a message over HTTP: a document of 5 MiB with its escapes.
 const MAX_MESSAGE_BYTES: usize = 8 * 1_048_576;
+/// Time that running calls have for their results after the end of standard input. The protocol's implementation
+/// discards results that come later than 5 s after the end.
+const INPUT_GRACE: Duration = Duration::from_secs(3);
+/// Time that running calls have for their results after a signal.
+const SIGNAL_GRACE: Duration = Duration::from_secs(6);
 
 /// Serves until the client closes standard input, or the process gets SIGINT or SIGTERM.
 pub(crate) async fn run(args: McpArgs) -> CommandResult {
@@ -85,16 +92,39 @@ async fn over_stdio(args: &McpArgs, config: &Config) -> CommandResult {
     let stop = CancellationToken::new();
     let rest = Rest::new(service.router(), credentials);
     let tools = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
-    let served = tokio::select! {
-        served = serve_stdio(tools) => served,
-        _ = stopped => Ok(()),
+    let (input_ended, end_input) = (CancellationToken::new(), CancellationToken::new());
+    // From here on, waiting calls return the ids of what they wait for.
+    let end_calls = || {
+        service.begin_shutdown();
+        stop.cancel();
     };
-    service.begin_shutdown();
-    stop.cancel();
-    let again = stop::signals();
+    // Taken over with the first signal, so that none is lost until the engine has stopped.
+    let mut again = None;
+    let served = {
+        let mut serving = Box::pin(serve_stdio(tools, input_ended.clone(), end_input.clone()));
+        let after_input = async {
+            input_ended.cancelled().await;
+            tokio::time::sleep(INPUT_GRACE).await;
+        };
+        tokio::select! {
+            served = &mut serving => served,
+            () = after_input => {
+                again = Some(stop::signals());
+                end_calls();
+                serving.await
+            }
+            _ = stopped => {
+                again = Some(stop::signals());
+                end_calls();
+                end_input.cancel();
+                tokio::time::timeout(SIGNAL_GRACE, serving).await.unwrap_or(Ok(()))
+            }
+        }
+    };
+    end_calls();
     tokio::select! {
         () = engine.shutdown() => {}
-        _ = again => {}
+        _ = again.unwrap_or_else(stop::signals) => {}
     }
     let code = match served {
         Ok(()) => 0,
@@ -107,9 +137,16 @@ async fn over_stdio(args: &McpArgs, config: &Config) -> CommandResult {
     std::process::exit(code);
 }
 
-/// Serves the client on standard input and output until it closes them.
-async fn serve_stdio(tools: Server) -> Result<(), CliError> {
-    let running = match tools.serve(stdio_pipes()).await {
+/// Serves the client on standard input and output until it closes them, or `end` is canceled. Cancels `ended` at the end
+/// of the input. Results of calls that are running then are still written, for a few seconds.
+async fn serve_stdio(
+    tools: Server,
+    ended: CancellationToken,
+    end: CancellationToken,
+) -> Result<(), CliError> {
+    let (input, output) = stdio_pipes();
+    let input = Input::new(input, ended, end);
+    let running = match tools.serve((input, output)).await {
         Ok(running) => running,
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(CliError::Failed(error.to_string())),

@@ -27,7 +27,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::HeaderValue;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Limited};
 use rmcp::ServiceExt;
 use rmcp::service::ServerInitializeError;
 use rmcp::transport::io::stdio_pipes;
@@ -177,7 +182,11 @@ async fn over_http(args: &McpArgs, config: &Config) -> CommandResult {
     let stop = CancellationToken::new();
     let rest = Rest::new(api.router(), credentials);
     let tools = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
-    let endpoint = Router::new().route_service(PATH, streamable(tools, are_required));
+    let tools = streamable(tools);
+    let endpoint = Router::new()
+        .route_service(PATH, tools.clone())
+        .route_service(&format!("{PATH}/"), tools)
+        .layer(from_fn(move |request, next| receive(request, next, options.body_timeout)));
     let router = guard.probe_router().merge(guard.guarded(endpoint));
     let listener = service::bind(listen).await?;
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
@@ -187,6 +196,7 @@ async fn over_http(args: &McpArgs, config: &Config) -> CommandResult {
     let serving = tokio::spawn(serve(listener, router, limits, stop.clone()));
     stopped.await;
     api.begin_shutdown();
+    guard.begin_shutdown();
     stop.cancel();
     let _ = serving.await;
     engine.shutdown().await;
@@ -194,17 +204,39 @@ async fn over_http(args: &McpArgs, config: &Config) -> CommandResult {
 }
 
 /// Creates the service of the protocol. Every request stands alone, so there are no sessions to limit.
-fn streamable(
-    tools: Server,
-    are_keys_required: bool,
-) -> StreamableHttpService<Server, NeverSessionManager> {
+fn streamable(tools: Server) -> StreamableHttpService<Server, NeverSessionManager> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        .with_max_request_body_bytes(MAX_MESSAGE_BYTES);
-    // A key is a header that no website can send. Without keys, the guard checks `Origin`, and `Host` once more.
-    let config = if are_keys_required { config.disable_allowed_hosts() } else { config };
+        .with_max_request_body_bytes(MAX_MESSAGE_BYTES)
+        // A key is a header that no website can send. Without keys, the guard checks `Host` and `Origin`. The checks of
+        // this service know no loopback addresses other than 127.0.0.1.
+        .disable_allowed_hosts();
     StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config)
+}
+
+/// Receives a message before it is read: the service of the protocol waits for the end of one for ever.
+async fn receive(request: Request, next: Next, timeout: Duration) -> Response {
+    let (head, body) = request.into_parts();
+    let receiving = Limited::new(body, MAX_MESSAGE_BYTES).collect();
+    match tokio::time::timeout(timeout, receiving).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(head, Body::from(body.to_bytes()))).await,
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            let most = MAX_MESSAGE_BYTES >> 20;
+            let message = format!("the message exceeds {most} MiB: send a shorter one\n");
+            (StatusCode::PAYLOAD_TOO_LARGE, message).into_response()
+        }
+        Ok(Err(_)) => {
+            let message = "the message ended early: send it again\n";
+            (StatusCode::BAD_REQUEST, message).into_response()
+        }
+        Err(_) => {
+            let seconds = timeout.as_secs();
+            let message =
+                format!("the message did not arrive within {seconds} s: send it faster\n");
+            (StatusCode::REQUEST_TIMEOUT, message).into_response()
+        }
+    }
 }
 
 /// Creates the service that calls go to where clients present no key, and the key for it.

@@ -141,6 +141,9 @@ async def batches(client):
     assert "1 pending" in text and "still running: call batch_status" in text, text
     job = re.search(r"job_id (\S+):", text).group(1)
     assert "Loaf /slow" in await called(client, "batch_status", job_id=job, wait_seconds=30)
+    schema = {"properties": {"title": {"type": "string", "description": "x" * 10_000}}}
+    text = await called(client, "batch", urls=[f"{site}/slow"] * 100, extraction_schema=schema, wait_seconds=0)
+    text = await called(client, "cancel", batch_id=field(text, "batch_id"))
     text = await called(client, "batch", urls=[f"{site}/slow"], wait_seconds=0)
     text = await called(client, "cancel", batch_id=field(text, "batch_id"))
     assert "canceled: 1 pages" in text, text
@@ -169,6 +172,10 @@ async def maps(client):
     text = await called(client, "map", url=f"{site}/start", max_pages=3, sitemap="skip")
     assert "urls: 3" in text, text
     await refused(client, "map", "map_id: no list", map_id="nothing")
+    kept = {"map_id": field(text, "map_id")}
+    await refused(client, "map", "max_pages: has no effect with `map_id`", max_pages=3, **kept)
+    await refused(client, "map", "offset: is 1000000: the result has ", offset=1_000_000, **kept)
+    await refused(client, "map", "offset: continues a list", url=f"{site}/start", offset=5)
     say("maps")
 
 
@@ -200,6 +207,13 @@ async def extractions(client):
     assert f"bytes {offset} to " in second and first.splitlines()[-1] == second.splitlines()[-1], (before, second)
     text = await called(client, "extract", url=f"{site}/a", extraction_schema={"title": "string"})
     assert "\"title\":\"Loaf" in text and "status_code: 200" in text, text
+    text = await called(client, "extract", content=lamp, repeat=1, **price)
+    assert "cost: 2500 credits" in text and "from the cache" not in text, text
+    again = await called(client, "extract", content=lamp, repeat=1, **price)
+    assert field(again, "extract_id") == field(text, "extract_id"), (text, again)
+    assert again.splitlines()[-1] == text.splitlines()[-1], (text, again)
+    await refused(client, "extract", "offset: ", "batch_status", url=f"{site}/a", offset=5)
+    await refused(client, "extract", "mode: is for pages", content="x", mode="html")
     await refused(client, "extract", "url, content: send exactly one", extraction_profile="faq")
     await refused(client, "extract", "url, content: send exactly one", url=f"{site}/a", content="x")
     say("extractions")
@@ -232,6 +246,16 @@ async def mistakes(client):
     await refused(client, "batch_status", "NOT_FOUND", job_id="../limits")
     await refused(client, "batch_status", "batch_id, job_id: send exactly one")
     await refused(client, "cancel", "BATCH_NOT_FOUND", batch_id="x")
+    text = await called(client, "scrape", url=f"{site}/a")
+    job = {"job_id": field(text, "job_id")}
+    await refused(client, "batch_status", "include_content: has no effect on one page", include_content=False, **job)
+    await refused(client, "batch_status", "max_tokens_per_page: has no effect", max_tokens_per_page=50, **job)
+    await refused(client, "batch_status", "offset: is 99999: the result has ", offset=99_999, **job)
+    text = await called(client, "batch", urls=[f"{site}/a"], wait_seconds=30)
+    await refused(client, "batch_status", "offset: is 2: the result has 1 pages", batch_id=field(text, "batch_id"), offset=2)
+    await refused(client, "estimate", "offset: is 1: the result has 1 pages", urls=[site], offset=1)
+    large = {"extraction_schema": {"title": "x" * 70_000}}
+    await refused(client, "batch", "urls: 100 URLs with these options exceed 4 MiB", urls=[site] * 100, **large)
     await refused(client, "scrape", "NOT_FOUND_TARGET", "cost: nothing", url=f"{site}/gone")
     try:
         await client.call_tool("nonsense", {})
@@ -286,6 +310,31 @@ HELLO = message(
 ) + json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}) + "\n"
 
 
+def waiting_call():
+    """A program with a call that waits for a page, which the site has received."""
+
+    def visits():
+        return httpx2.get(f"{site}/waiting").text
+
+    before, process = visits(), raw()
+    call = message(2, "tools/call", name="scrape", arguments={"url": f"{site}/late"})
+    process.stdin.write(HELLO + call)
+    process.stdin.flush()
+    process.stdout.readline()
+    while visits() == before:
+        pass
+    return process
+
+
+def accepted(process):
+    """The call must end with the id of the page that it waited for, and the program on the next signal."""
+    result = json.loads(process.stdout.readline())
+    text = result["result"]["content"][0]["text"]
+    assert result["id"] == 2 and "status: the page is not finished yet" in text and field(text, "job_id"), text
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+
+
 def raw_messages():
     process = raw()
     nonsense = "nonsense\n{\n[]\n{\"jsonrpc\": \"2.0\"}\n\"\x00\"\n" + "x" * 100_000 + "\n"
@@ -302,6 +351,13 @@ def raw_messages():
     process = raw()
     assert process.communicate("", timeout=20) == ("", None) and process.returncode == 0, process.returncode
     say("end of input")
+    process = waiting_call()
+    process.stdin.close()
+    accepted(process)
+    say("results at the end")
+    process = waiting_call()
+    process.send_signal(signal.SIGTERM)
+    accepted(process)
     process = raw()
     process.stdin.write(HELLO)
     process.stdin.flush()
@@ -342,6 +398,7 @@ async def over_http():
         await two_clients(url)
         await keys()
         await rebinding(url)
+    addresses()
     say("signals")
 
 
@@ -379,6 +436,11 @@ async def keys():
                 text = await called(second, "map", url=f"{site}/start", max_pages=2)
                 assert "budget: no limit" in text, text
                 await refused(first, "map", "map_id: no list", map_id=field(text, "map_id"))
+                slow = [f"{site}/slow"] * 4
+                calls = [second.call_tool("batch", {"urls": slow, "wait_seconds": 20}) for _ in range(17)]
+                texts = [it.content[0].text for it in await asyncio.gather(*calls)]
+                busy = [it for it in texts if "16 calls of this client are running" in it]
+                assert len(busy) == 1 and "cost: nothing" in busy[0], texts
             # Its rate lets it submit, and then no more.
             async with connected(url, secrets[2]) as third:
                 text = await called(third, "batch", urls=[f"{site}/a"])
@@ -390,6 +452,24 @@ async def keys():
             answer = httpx2.post(url, headers={**ACCEPT, "X-API-Key": secrets[1]}, json=json.loads(HELLO.splitlines()[0]))
             assert answer.status_code == 200, answer.text
     say("keys")
+
+
+def addresses():
+    """Every loopback address is served, with and without a slash at the end of the path."""
+    command = [program, "mcp", "--transport", "http", "--listen", "127.0.0.2:0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        url = process.stdout.readline().split()[-1]
+        assert url.startswith("http://127.0.0.2:"), url
+        for path in (url, f"{url}/"):
+            answer = httpx2.post(path, headers=ACCEPT, json=json.loads(HELLO.splitlines()[0]))
+            assert answer.status_code == 200, answer.text
+        assert httpx2.post(url, headers={**ACCEPT, "Host": "evil.example"}, json={}).status_code == 403
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+    say("addresses")
 
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}

@@ -14,6 +14,7 @@ const MAPPED: usize = 400;
 /// A site with pages that are long, hostile, slow, missing, not text, or missing at first.
 fn site() -> Site {
     let flaky = AtomicUsize::new(0);
+    let waiting = AtomicUsize::new(0);
     Site::start(move |request| match request.path.as_str() {
         "/robots.txt" => SiteResponse::status(404),
         "/sitemap.xml" => sitemap(request),
@@ -33,6 +34,14 @@ fn site() -> Site {
             typed("application/octet-stream", bytes)
         }
         "/slow" => page(request).delay(std::time::Duration::from_millis(1_500)),
+        "/late" => {
+            waiting.fetch_add(1, Ordering::SeqCst);
+            page(request).delay(std::time::Duration::from_secs(20))
+        }
+        "/waiting" => {
+            let waiting = waiting.load(Ordering::SeqCst).to_string();
+            SiteResponse::html(waiting).delay(std::time::Duration::from_millis(50))
+        }
         "/flaky" if flaky.fetch_add(1, Ordering::SeqCst) == 0 => SiteResponse::status(404),
         _ => page(request),
     })
@@ -77,7 +86,7 @@ fn an_agent_uses_every_tool_over_stdio() {
     assert_eq!(
         passed("stdio"),
         "tools\nscrapes\ncontinuations\nbatches\nretries\nmaps\ncrawls\nextractions\nestimates\nmistakes\n\
-         budgets\nprivate addresses\nmalformed input\nend of input\nsignals\n"
+         budgets\nprivate addresses\nmalformed input\nend of input\nresults at the end\nsignals\n"
     );
 }
 
@@ -86,6 +95,6 @@ fn agents_use_every_tool_over_http() {
     assert_eq!(
         passed("http"),
         "tools\nscrapes\ncontinuations\nbatches\nretries\nmaps\ncrawls\nextractions\nestimates\nmistakes\n\
-         two clients\nkeys\nrebinding\nsignals\n"
+         two clients\nkeys\nrebinding\naddresses\nsignals\n"
     );
 }

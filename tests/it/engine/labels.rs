@@ -7,6 +7,8 @@ use std::time::Duration;
 use rungs::Engine;
 use rungs::core::credits::Credits;
 use rungs::core::failure::ErrorCode;
+use rungs::core::id::BatchId;
+use rungs::core::job::BodyRef;
 use rungs::core::request::Item;
 use rungs::core::skipped::{SkipReason, SkippedTier};
 use rungs::core::tier::Tier;
@@ -17,6 +19,7 @@ use rungs::ports::clock::{Clock, Entropy};
 use rungs::ports::fetch::{
     BrowserFetcher, FetchError, FetchRequest, Fetched, HttpFetcher, Rendered, fetcher_fn,
 };
+use rungs::ports::store::{Bodies, Store, StoreError};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 
@@ -186,6 +189,53 @@ async fn a_wait_that_outlasts_the_time_budget_names_it() {
     let error = report.result().expect_err("there is no page");
     assert_eq!(error.code, ErrorCode::TimeBudgetExpired);
     assert!(error.message.contains("raise `time_budget`"), "{error}");
+}
+
+/// Bodies of which the first is not stored.
+#[derive(Debug)]
+struct FirstFails {
+    bodies: Arc<dyn Bodies>,
+    has_failed: AtomicBool,
+}
+
+impl Bodies for FirstFails {
+    fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        if self.has_failed.swap(true, Ordering::SeqCst) {
+            return self.bodies.put(batch, body);
+        }
+        let source = std::io::Error::other("the disk is full");
+        let error = StoreError::Backend { store: "bodies", source: Box::new(source) };
+        Box::pin(async { Err(error) })
+    }
+
+    fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.bodies.get(body)
+    }
+
+    fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.bodies.remove(batch)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_best_page_that_was_not_stored_is_fetched_again() {
+    let store = Memory::default();
+    let bodies = store.bodies().expect("it has its own");
+    let bodies = FirstFails { bodies, has_failed: AtomicBool::new(false) };
+    let fetch = |request: FetchRequest| async move {
+        if request.tier == Tier::Http {
+            std::future::pending::<()>().await;
+        }
+        Ok::<_, FetchError>(Fetched::new(200, THIN).header("content-type", "text/html"))
+    };
+    let builder = Engine::builder().store(store).bodies(bodies).clock(Paused::default());
+    let fetcher = fetcher_fn([Tier::Curl, Tier::Http], fetch);
+    let engine = builder.http(fetcher).build().expect("built");
+
+    let report = scraped(&engine, within("http://a.test/".to_owned(), 20)).await;
+
+    assert!(page(&report).time_budget_expired);
+    assert_eq!((report.tier(), report.charged()), (Some(Tier::Curl), Credits(200)));
 }
 
 #[tokio::test]

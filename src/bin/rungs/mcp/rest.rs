@@ -196,3 +196,49 @@ fn too_large(was_charged: bool) -> Failure {
 pub(super) fn segment(id: &str) -> String {
     utf8_percent_encode(id, NON_ALPHANUMERIC).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::{get, post};
+
+    use super::*;
+
+    fn caller() -> Caller {
+        let problem = |status| async move { (status, r#"{"code":"CODE","message":"text"}"#) };
+        let endless = || async { Body::from(vec![b' '; MAX_RESPONSE_BYTES + 1]) };
+        let router = Router::new()
+            .route("/api/v1/refused", post(move || problem(StatusCode::BAD_REQUEST)))
+            .route("/api/v1/failed", post(move || problem(StatusCode::INTERNAL_SERVER_ERROR)))
+            .route("/api/v1/read", get(move || problem(StatusCode::INTERNAL_SERVER_ERROR)))
+            .route("/api/v1/large", get(endless).post(endless));
+        Caller { router, headers: HeaderMap::new(), key: String::new() }
+    }
+
+    #[tokio::test]
+    async fn a_failure_after_a_possible_charge_may_cost() {
+        let caller = caller();
+        let posted = async |path| caller.post(path, &Value::Null).await.expect_err("a failure");
+
+        let refused = posted("/refused").await;
+        assert!(!refused.may_cost && refused.message == "CODE: text", "{refused:?}");
+        assert!(posted("/failed").await.may_cost);
+        assert!(posted("/large").await.may_cost);
+        assert!(!caller.get("/read").await.expect_err("a failure").may_cost);
+        assert!(!caller.get("/large").await.expect_err("a failure").may_cost);
+    }
+
+    #[test]
+    fn the_key_is_not_in_debug_output() {
+        let mut secret = HeaderValue::from_static("sk_live_secret");
+        secret.set_sensitive(true);
+        let rest = Rest::new(Router::new(), Credentials::Own { name: "mcp".to_owned(), secret });
+        let request = Request::builder().header("authorization", "Bearer sk_live_other");
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let other = Rest::new(Router::new(), Credentials::OfRequest);
+
+        let shown = format!("{rest:?} {:?} {:?}", rest.caller(None), other.caller(Some(&parts)));
+
+        assert!(!shown.contains("sk_live"), "{shown}");
+        assert_eq!(other.caller(Some(&parts)).headers["authorization"], "Bearer sk_live_other");
+    }
+}

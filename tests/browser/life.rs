@@ -147,11 +147,12 @@ async fn pages_over_the_tab_limit_wait() {
     assert!((0..9).all(|at| site.hits_on(&format!("/{at}")) == 1));
 }
 
-/// Starts this test program again, as a process that renders a page and then waits.
-fn start_process(site: &Site) -> Child {
+/// Starts this test program again, as a process that renders a page and then waits. Its browser's files are in `dir`.
+fn start_process(site: &Site, dir: &Path) -> Child {
     Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "life::a_process_that_waits", "--include-ignored", "--nocapture"])
         .env("RUNGS_TEST_PAGE", site.url("/"))
+        .env("TMPDIR", dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -169,9 +170,9 @@ async fn a_process_that_waits() {
 }
 
 /// Starts a process with a browser, signals the browser if asked to, then the process. Returns its id.
-async fn signaled_process(to_process: &str, to_browser: Option<&str>) -> u32 {
+async fn signaled_process(dir: &Path, to_process: &str, to_browser: Option<&str>) -> u32 {
     let site = here();
-    let mut process = start_process(&site);
+    let mut process = start_process(&site, dir);
     let id = process.id();
     eventually("it has a browser", || site.hits() > 0).await;
     if let Some(name) = to_browser {
@@ -186,8 +187,9 @@ async fn signaled_process(to_process: &str, to_browser: Option<&str>) -> u32 {
 
 #[tokio::test]
 async fn no_browser_outlives_its_process() {
+    let dir = tempfile::tempdir().expect("a directory");
     for name in ["-TERM", "-KILL"] {
-        let id = signaled_process(name, None).await;
+        let id = signaled_process(dir.path(), name, None).await;
 
         eventually("its browsers end", || browsers_of(id).is_empty()).await;
     }
@@ -195,11 +197,12 @@ async fn no_browser_outlives_its_process() {
 
 #[tokio::test]
 async fn a_hung_browser_of_a_dead_process_is_killed_by_the_next_launch() {
-    let id = signaled_process("-KILL", Some("-STOP")).await;
+    // A launch by another test would kill it as well, but looks in another directory.
+    let dir = tempfile::tempdir().expect("a directory");
+    let id = signaled_process(dir.path(), "-KILL", Some("-STOP")).await;
     assert!(!browsers_of(id).is_empty(), "a stopped process does not end by itself");
 
-    let site = here();
-    page(&chrome(), &site.url("/"), |_| ()).await;
+    signaled_process(dir.path(), "-TERM", None).await;
 
     let mark = format!("/rungs-browser-{id}-");
     eventually("its processes end", || processes_with(&mark).is_empty()).await;

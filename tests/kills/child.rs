@@ -4,7 +4,7 @@ use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rungs::core::backoff::Backoff;
 use rungs::core::batch::{BatchRecord, BatchStatus, NotificationState};
@@ -16,7 +16,7 @@ use rungs::net::NetPolicy;
 use rungs::ports::store::Store;
 use rungs::stores::{Journal, Sled};
 use rungs::webhook::Webhooks;
-use rungs::{Batch, BatchHandle, Engine, ProgressEvent, Retry, Settings};
+use rungs::{Batch, BatchHandle, Engine, EngineError, ProgressEvent, Retry, Settings, SubmitError};
 
 use crate::world::{next_in_chain, page_urls, turn_of};
 
@@ -160,9 +160,9 @@ async fn work(plan: &Plan) {
     let engine = plan.engine();
     print_fact("opened");
     let mut following = tokio::task::JoinSet::new();
-    for batch in engine.batches(None, usize::MAX).await.expect("read") {
+    for batch in available(|| engine.batches(None, usize::MAX)).await {
         if batch.status() == BatchStatus::Processing {
-            let handle = engine.batch_handle(batch.id).await.expect("it is there");
+            let handle = available(|| engine.batch_handle(batch.id)).await;
             following.spawn(follow(engine.clone(), handle, plan.clone()));
         } else if let Some(handle) = retry(&engine, &batch, plan).await {
             // The process before may have died between the end and the retry, or after both.
@@ -191,19 +191,22 @@ async fn work(plan: &Plan) {
 async fn follow(engine: Engine, mut handle: BatchHandle, plan: Plan) {
     loop {
         let id = handle.id();
-        while let Ok(Some(event)) = handle.next_event().await {
-            match event {
-                ProgressEvent::JobEnded { job } => {
+        loop {
+            match handle.next_event().await {
+                Ok(Some(ProgressEvent::JobEnded { job })) => {
                     print_fact(&format!("ended {} {}", job.id, job.state.as_str()));
                 }
-                ProgressEvent::BatchEnded { status } => {
+                Ok(Some(ProgressEvent::BatchEnded { status })) => {
                     print_fact(&format!("batch {id} {}", status.as_str()));
                 }
-                _ => {}
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) if error.is_unavailable() => tokio::time::sleep(POLL_INTERVAL).await,
+                Err(error) => panic!("{error:?}"),
             }
         }
-        let record = engine.batch_handle(id).await.expect("it is there");
-        match retry(&engine, record.record(), &plan).await {
+        let ended = available(|| engine.batch(id)).await;
+        match retry(&engine, &ended, &plan).await {
             Some(next) => handle = next,
             None => return,
         }
@@ -218,14 +221,33 @@ async fn retry(engine: &Engine, batch: &BatchRecord, plan: &Plan) -> Option<Batc
     }
     let webhook = format!("{}/{key}", plan.world.1);
     let retry = Retry::of(batch.id).idempotency_key(key.as_str()).webhook(webhook);
-    let handle = engine.retry(retry).await.expect("accepted");
+    let submitted = available(|| async {
+        match engine.retry(retry.clone()).await {
+            Err(SubmitError::Engine(error)) => Err(error),
+            submitted => Ok(submitted.expect("accepted")),
+        }
+    });
+    let handle = submitted.await;
     print_fact(&format!("retried {key} {}", handle.id()));
     Some(handle)
 }
 
+/// Repeats a call while the database is down.
+async fn available<T, F: Future<Output = Result<T, EngineError>>>(call: impl Fn() -> F) -> T {
+    let deadline = Instant::now() + crate::PATIENCE;
+    loop {
+        match call().await {
+            Err(error) if error.is_unavailable() && Instant::now() < deadline => {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+            done => return done.expect("the store responds"),
+        }
+    }
+}
+
 async fn all_delivered(engine: &Engine) -> bool {
-    for batch in engine.batches(None, usize::MAX).await.expect("read") {
-        let notice = engine.batch_notification(batch.id).await.expect("read");
+    for batch in available(|| engine.batches(None, usize::MAX)).await {
+        let notice = available(|| engine.batch_notification(batch.id)).await;
         if notice.is_none_or(|it| it.state == NotificationState::Pending) {
             return false;
         }

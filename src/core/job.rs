@@ -189,14 +189,16 @@ impl Attempt {
         }
     }
 
+    /// Returns `true` if the response was a page that needs no other attempt.
+    pub fn has_good_page(&self) -> bool {
+        matches!(self.finding, Finding::Judged(Verdict::Usable | Verdict::Other(_)))
+    }
+
     /// Returns `true` if the response was a page, however little it contains.
     pub fn has_page(&self) -> bool {
-        matches!(
-            self.finding,
-            Finding::Judged(
-                Verdict::Usable | Verdict::Other(_) | Verdict::Thin | Verdict::NeedsRendering
-            )
-        )
+        let is_poor =
+            matches!(self.finding, Finding::Judged(Verdict::Thin | Verdict::NeedsRendering));
+        self.has_good_page() || is_poor
     }
 }
 
@@ -328,14 +330,11 @@ impl Job {
 
     /// Returns the attempt whose page is the result; `None` for a failed job and for a page of the response cache.
     ///
-    /// It is the last attempt, except if the time budget ended and the page is that of an earlier one.
+    /// The last attempt, unless the time budget ended and the page is that of an earlier one.
     pub fn accepted(&self) -> Option<&Attempt> {
         let Some(Outcome::Succeeded { tier, cached, .. }) = self.outcome else { return None };
-        let is_whole = |it: &Attempt| {
-            matches!(it.finding, Finding::Judged(Verdict::Usable | Verdict::Other(_)))
-        };
         // What the cache serves was no attempt, or was confirmed by a response 304, which counts as a usable page.
-        let is_result = |it: &Attempt| if cached { is_whole(it) } else { it.has_page() };
+        let is_result = |it: &Attempt| if cached { it.has_good_page() } else { it.has_page() };
         self.trail.iter().rfind(|it| it.tier == tier && is_result(it))
     }
 

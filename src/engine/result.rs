@@ -85,9 +85,8 @@ impl Ladder {
     /// A 304 counts as a page that was fetched well, so there are none for a page that is thin or damaged.
     fn validators(&self, attempt: &Attempt, page: &FetchedPage) -> Option<Validators> {
         let response = &page.response;
-        let is_good = response.status == 200
-            && response.warnings.is_empty()
-            && matches!(attempt.finding, Finding::Judged(Verdict::Usable | Verdict::Other(_)));
+        let is_good =
+            response.status == 200 && response.warnings.is_empty() && attempt.has_good_page();
         let is_kept = is_good && page.is_whole && cache::keeps_validators(&self.job.request);
         is_kept.then(|| Validators::of(&self.address(response), &response.headers))?
     }

@@ -49,11 +49,13 @@ impl SiteProfile {
         now: Timestamp,
     ) -> SiteRecord {
         let own = self.kinds.iter().filter(|it| it.kind().account == kind.account);
-        let counts = own.flat_map(|it| {
-            let aged = it.aged(now);
-            served.iter().map(move |tier| aged.counts(tier)).collect::<Vec<_>>()
-        });
-        let (worked, failed) = counts.fold((0, 0), |sums, it| (sums.0 + it.0, sums.1 + it.1));
+        let (mut worked, mut failed) = (0, 0);
+        for evidence in own.map(|it| it.aged(now)) {
+            for (successes, failures) in served.iter().map(|it| evidence.counts(it)) {
+                worked += successes;
+                failed += failures;
+            }
+        }
         let total_attempts: u32 = worked + failed;
         SiteRecord {
             success_rate: f64::from(worked) / f64::from(total_attempts.max(1)),

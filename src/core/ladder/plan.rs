@@ -132,10 +132,8 @@ pub fn plan(facts: &PlanInput<'_>) -> Plan {
 
 fn out_of_time(facts: &PlanInput<'_>) -> Option<Plan> {
     let timeout = facts.request.timeout();
-    let is_page =
-        |it: &Attempt| matches!(it.finding, Finding::Judged(Verdict::Usable | Verdict::Other(_)));
     // The response of a page that was fetched was in time; only reading it was not.
-    let has_page = facts.trail.last().is_some_and(is_page);
+    let has_page = facts.trail.last().is_some_and(Attempt::has_good_page);
     if facts.is_budget_first() && facts.left().is_zero() && !has_page {
         let message = "the time budget expired before the page was fetched: raise `time_budget`";
         return Some(Plan::OutOfTime(JobError::new(ErrorCode::TimeBudgetExpired, message)));

@@ -203,7 +203,7 @@ impl Lesson {
             && controls.force_tier.is_none()
             && !request.needs_browser();
         let last = trail.last().filter(|_| is_free)?;
-        if !matches!(last.finding, Finding::Judged(Verdict::Usable | Verdict::Other(_))) {
+        if !last.has_good_page() {
             return Self::of_failure(trail, last);
         }
         let below = trail.iter().filter(|it| it.tier < last.tier && failed_by_tier(it));

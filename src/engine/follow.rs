@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::credits::Credits;
-use crate::core::request::MAX_RESPONSE_BYTES;
+use crate::core::request::{JobRequest, MAX_RESPONSE_BYTES};
 use crate::core::tier::Tier;
 use crate::core::verdict::{Response, refresh};
 use crate::engine::attempt::{FetchedPage, timed_out};
@@ -76,11 +76,21 @@ impl Ladder {
     }
 
     fn request(&self, tier: Tier, deadline: Duration) -> FetchRequest {
+        self.request_with(Arc::clone(&self.job.request), tier, deadline)
+    }
+
+    /// Returns a request with other options than those of the job.
+    fn request_with(
+        &self,
+        options: Arc<JobRequest>,
+        tier: Tier,
+        deadline: Duration,
+    ) -> FetchRequest {
         FetchRequest {
             deadline,
             scratch: self.scratch.clone(),
             max_cut_bytes: Some(MAX_RESPONSE_BYTES),
-            ..FetchRequest::new(Arc::clone(&self.job.request), tier)
+            ..FetchRequest::new(options, tier)
         }
     }
 
@@ -148,14 +158,7 @@ impl Ladder {
         if time.is_zero() {
             return Err(timed_out(time));
         }
-        let scratch = self.scratch.clone();
-        let request = FetchRequest {
-            deadline: time,
-            scratch,
-            max_cut_bytes: Some(MAX_RESPONSE_BYTES),
-            ..FetchRequest::new(options, tier)
-        };
-        let page = self.fetch_once(tier, request).await?;
+        let page = self.fetch_once(tier, self.request_with(options, tier, time)).await?;
         Ok(Arc::unwrap_or_clone(page.response))
     }
 }

@@ -51,13 +51,8 @@ struct Seen {
 pub(super) struct Waiting(Mutex<HashMap<CrawlId, Duration>>);
 
 impl Waiting {
-    /// Returns `true` if the crawl has waited for as long as it may.
+    /// Notes that a crawl waits, and returns `true` if it has done so for as long as it may.
     fn is_over(&self, crawl: CrawlId, now: Duration) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&crawl).is_some_and(|since| now.saturating_sub(*since) >= PATIENCE)
-    }
-
-    fn begin(&self, crawl: CrawlId, now: Duration) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_WAITING
             && !all.contains_key(&crawl)
@@ -66,7 +61,8 @@ impl Waiting {
             // Most likely another process advances it by now.
             all.remove(&oldest);
         }
-        all.entry(crawl).or_insert(now);
+        let since = *all.entry(crawl).or_insert(now);
+        now.saturating_sub(since) >= PATIENCE
     }
 
     /// Forgets a crawl that does not wait.
@@ -154,7 +150,6 @@ impl<'a> Selector<'a> {
     /// Notes that something cannot be read for now. Once the crawl has waited long enough, it is a warning.
     fn wait_for(&mut self, message: String) {
         let (now, waiting) = (self.shared.monotonic(), &self.shared.scheduling.crawls.waiting);
-        waiting.begin(self.crawl.id, now);
         if waiting.is_over(self.crawl.id, now) {
             self.warnings.push(message);
         } else {

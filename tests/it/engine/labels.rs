@@ -13,36 +13,20 @@ use rungs::core::request::Item;
 use rungs::core::skipped::{SkipReason, SkippedTier};
 use rungs::core::tier::Tier;
 use rungs::engine::{EngineBuilder, JobReport, Page, QualityCode};
-use rungs::fetch::Http;
 use rungs::ports::BoxFuture;
 use rungs::ports::clock::{Clock, Entropy};
-use rungs::ports::fetch::{
-    BrowserFetcher, FetchError, FetchRequest, Fetched, HttpFetcher, Rendered, fetcher_fn,
-};
+use rungs::ports::fetch::{FetchError, FetchRequest, Fetched, fetcher_fn};
 use rungs::ports::store::{Bodies, Store, StoreError};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 
+use crate::support::fetchers::{Marked, http};
 use crate::support::paused::Paused;
 
 const PAGE: &str = "<title>Bread</title><article><p>Flour, water, salt and time are all that a good loaf needs, and \
     of these time is the one that most people are least willing to give.</p></article>";
 /// Too few words for a page.
 const THIN: &str = "<p>Back soon</p>";
-
-/// A browser that marks its requests.
-#[derive(Debug)]
-struct Marked(Http);
-
-impl BrowserFetcher for Marked {
-    fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
-        Box::pin(async move {
-            let mut request = request.with_tier(Tier::Http);
-            request.headers.push(("x-rendered".to_owned(), "1".to_owned()));
-            Ok(Rendered::new(self.0.fetch(request).await?))
-        })
-    }
-}
 
 /// Numbers that never make a job explore the cheapest tier of a site that it knows.
 #[derive(Debug, Default)]
@@ -54,16 +38,12 @@ impl Entropy for Unexploring {
     }
 }
 
-fn http() -> Http {
-    Http::new().allow_network("127.0.0.0/8").expect("a network")
-}
-
 fn builder() -> EngineBuilder {
     Engine::builder().store(Memory::default()).entropy(Unexploring::default())
 }
 
 fn with_browser() -> Engine {
-    builder().http(http()).browser(Marked(http())).build().expect("built")
+    builder().http(http()).browser(Marked::default()).build().expect("built")
 }
 
 async fn scraped(engine: &Engine, item: Item) -> JobReport {
@@ -241,7 +221,7 @@ async fn a_best_page_that_was_not_stored_is_fetched_again() {
 #[tokio::test]
 async fn a_thin_page_of_tier_3_5_is_the_best_page_of_its_time_budget() {
     let fetch = |_| async { Ok(Fetched::new(200, THIN).header("content-type", "text/html")) };
-    let builder = builder().http(fetcher_fn([Tier::LightJs], fetch)).browser(Marked(http()));
+    let builder = builder().http(fetcher_fn([Tier::LightJs], fetch)).browser(Marked::default());
     let engine = builder.build().expect("built");
 
     let report = scraped(&engine, within("http://a.test/".to_owned(), 8)).await;

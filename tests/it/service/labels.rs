@@ -1,32 +1,15 @@
 //! Labels of a result over HTTP. Every response is checked against the description of the API.
 
-use rungs::core::tier::Tier;
-use rungs::fetch::Http;
-use rungs::ports::BoxFuture;
-use rungs::ports::fetch::{BrowserFetcher, FetchError, FetchRequest, HttpFetcher, Rendered};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::{Value, json};
 
-use super::world::{LOOPBACK, Plan, World, engine, page};
-
-/// A browser that marks its requests.
-#[derive(Debug)]
-struct Marked(Http);
-
-impl BrowserFetcher for Marked {
-    fn render(&self, request: FetchRequest) -> BoxFuture<'_, Result<Rendered, FetchError>> {
-        Box::pin(async move {
-            let mut request = request.with_tier(Tier::Http);
-            request.headers.push(("x-rendered".to_owned(), "1".to_owned()));
-            Ok(Rendered::new(self.0.fetch(request).await?))
-        })
-    }
-}
+use super::world::{Plan, World, engine, page};
+use crate::support::fetchers::Marked;
 
 fn world() -> World {
-    let browser = Marked(Http::new().allow_network(LOOPBACK).expect("a network"));
-    World::of(Plan { engine: engine(Memory::default()).browser(browser), ..Plan::default() })
+    let engine = engine(Memory::default()).browser(Marked::default());
+    World::of(Plan { engine, ..Plan::default() })
 }
 
 fn scraped(world: &World, body: &Value) -> Value {

@@ -215,7 +215,7 @@ fn streamable(tools: Server) -> StreamableHttpService<Server, NeverSessionManage
     StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config)
 }
 
-/// Receives a message before it is read: the service of the protocol waits for the end of one for ever.
+/// Receives a message before it is read: the service of the protocol waits for the end of one without a limit.
 async fn receive(request: Request, next: Next, timeout: Duration) -> Response {
     let (head, body) = request.into_parts();
     let receiving = Limited::new(body, MAX_MESSAGE_BYTES).collect();

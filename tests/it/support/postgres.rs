@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -173,7 +174,8 @@ impl Pooler {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres.sh");
         let child = Command::new("bash").arg(script).arg("pool").arg(server).arg(mode).spawn();
         let mut pooler = Self { child: child.expect("bash runs"), dir };
-        while !pooler.dir.join(".s.PGSQL.6432").exists() {
+        // Its socket exists a moment before it listens.
+        while UnixStream::connect(pooler.dir.join(".s.PGSQL.6432")).is_err() {
             let ended = pooler.child.try_wait().expect("a child");
             assert!(ended.is_none(), "the pooler ended: {ended:?}");
             std::thread::yield_now();

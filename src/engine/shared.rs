@@ -27,6 +27,7 @@ use crate::engine::error::EngineError;
 use crate::engine::in_hand::JobCounts;
 use crate::engine::jumps::ClockJumps;
 use crate::engine::keyed_locks::KeyedLocks;
+use crate::engine::map::under_way::MapsUnderWay;
 use crate::engine::peers::Peers;
 use crate::engine::permits::Permits;
 use crate::engine::profiles::SiteProfiles;
@@ -104,6 +105,8 @@ pub(super) struct Scheduling {
     pub(super) job_put_back: AtomicBool,
     /// Serializes the changes of each stored session.
     pub(super) session_locks: KeyedLocks<(AccountId, SessionId), ()>,
+    /// Serializes the creation of an account's sessions.
+    pub(super) session_creations: KeyedLocks<AccountId, ()>,
     /// Wakes the worker.
     pub(super) jobs_ready: Notify,
     /// Wakes the outbox.
@@ -111,6 +114,7 @@ pub(super) struct Scheduling {
     /// Wakes the task that advances crawls.
     pub(super) crawls_ready: Notify,
     pub(super) crawls: Crawls,
+    pub(super) maps: MapsUnderWay,
 }
 
 /// The stages of a shutdown, and the tasks it waits for.
@@ -167,10 +171,12 @@ impl Shared {
                 in_hand: JobCounts::new(settings.concurrency, config.weights.clone()),
                 job_put_back: AtomicBool::new(false),
                 session_locks: KeyedLocks::default(),
+                session_creations: KeyedLocks::default(),
                 jobs_ready: Notify::new(),
                 notifications_ready: Notify::new(),
                 crawls_ready: Notify::new(),
                 crawls: Crawls::default(),
+                maps: MapsUnderWay::default(),
             },
             progress: ProgressChannels::default(),
             running_batches: RunningBatches::default(),

@@ -11,13 +11,27 @@ use crate::engine::budgets;
 use crate::engine::changes::{NotAccepted, account_of, usage_of};
 use crate::engine::error::SubmitError;
 use crate::engine::map::Map;
+use crate::engine::map::under_way::{MapUnderWay, Together};
 use crate::engine::shared::Shared;
 use crate::engine::writer::{Change, Draft};
 
-/// Refuses a map that its account or its budget does not cover, before anything is fetched.
-pub(super) async fn check(shared: &Shared, map: &Map) -> Result<(), SubmitError> {
-    let charge = ChargeMap::new(shared, map, String::new());
-    Ok(shared.writer.apply(CheckMap(charge)).await??)
+/// Counts a map as under way, and refuses it before anything is fetched if its account or its budget does not cover it
+/// together with the maps that this process has begun before.
+pub(super) async fn begin<'a>(
+    shared: &'a Shared,
+    map: &Map,
+) -> Result<MapUnderWay<'a>, SubmitError> {
+    let under_way = shared.scheduling.maps.start(&map.account, map.label.as_deref());
+    loop {
+        let together = under_way.together();
+        let charge = ChargeMap::new(shared, map, String::new());
+        match shared.writer.apply(CheckMap { charge, together }).await? {
+            Ok(()) => return Ok(under_way),
+            // A map that has just ended was counted twice: as booked, and as under way.
+            Err(_) if under_way.together().ended != together.ended => {}
+            Err(refused) => return Err(refused.into()),
+        }
+    }
 }
 
 /// Charges a map, and returns the id under which its ledger is found.
@@ -42,19 +56,22 @@ struct ChargeMap {
     budget: Option<Budget>,
 }
 
-/// The check of [`ChargeMap`] alone, which writes nothing.
+/// The check of [`ChargeMap`] alone, for several maps at once. It writes nothing.
 #[derive(Debug)]
-struct CheckMap(ChargeMap);
+struct CheckMap {
+    charge: ChargeMap,
+    together: Together,
+}
 
 impl Change for CheckMap {
     type Out = Result<(), NotAccepted>;
 
     fn keys(&self) -> Vec<Key> {
-        self.0.keys()
+        self.charge.keys()
     }
 
     fn apply(&self, draft: &mut Draft, _now: Timestamp) -> Self::Out {
-        self.0.held(draft).map(drop)
+        self.charge.held(draft, self.together).map(drop)
     }
 }
 
@@ -86,12 +103,13 @@ impl ChargeMap {
         Self { batch, site, unlimited, budget: map.budget }
     }
 
-    /// Returns the account with the price on hold.
-    fn held(&self, draft: &Draft) -> Result<Account, NotAccepted> {
+    /// Returns the account with the price of this many maps on hold.
+    fn held(&self, draft: &Draft, maps: Together) -> Result<Account, NotAccepted> {
+        let price = |count: u64| Credits(Map::PRICE.0.saturating_mul(count));
         let (label, today) = (self.batch.label.as_deref(), self.batch.created_at.day());
         let mut account = account_of(draft, &self.batch.account, self.unlimited);
-        account.hold(Map::PRICE).map_err(NotAccepted::Overdrawn)?;
-        let more = UsageTotals { jobs: 0, held: Map::PRICE, spent: Credits::ZERO };
+        account.hold(price(maps.of_account)).map_err(NotAccepted::Overdrawn)?;
+        let more = UsageTotals { jobs: 0, held: price(maps.of_label), spent: Credits::ZERO };
         budgets::check(draft, &self.batch.account, label, self.budget, (more, today))
             .map_err(NotAccepted::OverBudget)?;
         Ok(account)
@@ -117,7 +135,7 @@ impl Change for ChargeMap {
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out {
         let price = Map::PRICE;
         let (label, today) = (self.batch.label.as_deref(), self.batch.created_at.day());
-        let mut account = self.held(draft)?;
+        let mut account = self.held(draft, Together::ONE)?;
         account.settle(price, price);
         let mut usage = usage_of(draft, &self.batch.account, today);
         usage.submit(label, 0, price);

@@ -9,6 +9,7 @@ mod explore;
 pub(super) mod fetch;
 mod relevance;
 pub(super) mod sitemap;
+pub(super) mod under_way;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -256,7 +257,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`SubmitError::Option`] names the invalid option. [`SubmitError::Overdrawn`] or [`SubmitError::OverBudget`] if
-    /// [`Map::PRICE`] is not covered. A map that fails costs nothing.
+    /// [`Map::PRICE`] is not covered, beside that of the maps which this engine has begun before. A map that fails costs
+    /// nothing.
     pub async fn map(&self, map: impl Into<Map>) -> Result<SiteMap, SubmitError> {
         let (shared, map) = (&self.shared, map.into());
         if shared.lifecycle.stopping.is_cancelled() {
@@ -269,7 +271,7 @@ impl Engine {
             SubmitError::Option(ValidationError::new("url", "is not the URL of a page"))
         })?;
         shared.set_clock_once().await?;
-        charge::check(shared, &map).await?;
+        let _under_way = charge::begin(shared, &map).await?;
         let deadline = shared.monotonic().saturating_add(DEADLINE);
         let found = robots::rules(shared, request.page(), DEADLINE).await.ok().flatten();
         let robots_exists = found.as_ref().is_some_and(|it| it.origin == RulesOrigin::File);

@@ -149,6 +149,8 @@ impl Sessions<'_> {
         let mut session = Session::new(id, new.account, new.name.trim(), domain, now);
         (session.notes, session.expires_at) = (new.notes, new.expires_at);
         let state = new.secret.checked(&mut session, None)?;
+        let creation = shared.scheduling.session_creations.of(&session.account);
+        let _alone = creation.lock().await;
         let listed = store.list(session.account.clone(), None, MAX_SESSIONS).await?;
         if listed.len() >= MAX_SESSIONS {
             return Err(SessionError::TooMany { most: MAX_SESSIONS });

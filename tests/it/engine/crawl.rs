@@ -20,6 +20,8 @@ use rungs::ports::store::{ListQuery, Store};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
 use rungs::{Engine, EngineError, Settings, SubmitError};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::support::paused::Paused;
 
@@ -296,4 +298,50 @@ async fn a_map_that_its_budget_does_not_cover_fetches_nothing() {
     assert_eq!((found.urls.len(), found.charged), (5, Map::PRICE));
     assert!(matches!(refused, Err(SubmitError::OverBudget(_))), "{refused:?}");
     assert_eq!(site.hits(), hits, "the site was left alone");
+}
+
+#[tokio::test]
+async fn maps_at_once_are_covered_together() {
+    let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (waiting, telling) = (Arc::clone(&gate), Arc::clone(&begun));
+    let fetcher = fetcher_fn([Tier::Curl, Tier::Http], move |_| {
+        let (waiting, telling) = (Arc::clone(&waiting), Arc::clone(&telling));
+        async move {
+            telling.add_permits(1);
+            let _open = waiting.acquire().await.expect("never closed");
+            Ok(Fetched::new(404, ""))
+        }
+    });
+    let engine = Engine::builder().store(Arc::new(Memory::default())).http(fetcher);
+    let engine = engine.build().expect("built");
+    let budget = Budget::new(Period::Daily).with_credits(Some(Map::PRICE));
+    let map = || Map::of("http://a.test/").budget(budget);
+    let first = tokio::spawn({
+        let (engine, map) = (engine.clone(), map());
+        async move { engine.map(map).await }
+    });
+    let _ = begun.acquire().await.expect("never closed");
+
+    let refused = engine.map(map()).await;
+    gate.add_permits(1);
+    let first = first.await.expect("no panic");
+
+    assert!(matches!(refused, Err(SubmitError::OverBudget(_))), "{refused:?}");
+    assert_eq!(first.expect("covered").charged, Map::PRICE);
+}
+
+#[tokio::test]
+async fn a_map_that_ended_does_not_count_twice() {
+    let (site, engine) = (tree(3), engine());
+    let budget = Budget::new(Period::Daily).with_credits(Some(Credits(Map::PRICE.0 * 6)));
+
+    let mut maps = JoinSet::new();
+    for _ in 0..6 {
+        let (engine, map) = (engine.clone(), Map::of(site.url("/")).budget(budget));
+        maps.spawn(async move { engine.map(map).await });
+    }
+    let mapped = maps.join_all().await;
+
+    assert!(mapped.iter().all(Result::is_ok), "{mapped:?}");
+    assert!(engine.map(Map::of(site.url("/")).budget(budget)).await.is_err());
 }

@@ -11,7 +11,9 @@ use rungs::core::session::{
 };
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
-use rungs::engine::{BatchHandle, NewSession, SessionSecret, SessionUpdate, SubmitError};
+use rungs::engine::{
+    BatchHandle, NewSession, SessionError, SessionSecret, SessionUpdate, SubmitError,
+};
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{
     BrowserFetcher, FetchError, FetchRequest, Fetched, Rendered, fetcher_fn,
@@ -102,7 +104,12 @@ impl SessionStore for Troubled {
         after: Option<SessionId>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Session>, SessionStoreError>> {
-        self.0.list(account, after, limit)
+        Box::pin(async move {
+            let listed = self.0.list(account, after, limit).await;
+            // Others continue, as with a store that has to wait for its disk.
+            tokio::task::yield_now().await;
+            listed
+        })
     }
 
     fn remove(
@@ -173,6 +180,7 @@ struct World {
     engine: Engine,
     shop: Shop,
     troubles: Arc<Troubles>,
+    stored: SealedSessions,
     account: AccountId,
 }
 
@@ -194,11 +202,11 @@ impl World {
             .store(store)
             .http(fetcher_fn([Tier::Curl, Tier::Http], move |it| serving.clone().serve(it)))
             .browser(shop.clone())
-            .sessions(Troubled(sealed, Arc::clone(&troubles)))
+            .sessions(Troubled(sealed.clone(), Arc::clone(&troubles)))
             .clock(Paused::default())
             .build()
             .expect("complete");
-        Self { engine, shop, troubles, account: AccountId::default() }
+        Self { engine, shop, troubles, stored: sealed, account: AccountId::default() }
     }
 
     /// Lets all pages of the site through.
@@ -406,5 +414,27 @@ async fn an_expired_session_is_refused_until_it_is_refreshed() {
     assert_eq!((refreshed.status, refreshed.expires_at), (SessionStatus::Active, None));
     let report = world.engine.scrape(item("/member", id)).await.expect("accepted");
     assert_eq!(report.result().expect_err("a login").code, ErrorCode::LoginRequired);
+    world.engine.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_created_at_once_stay_within_the_limit() {
+    let world = World::new();
+    let session = world.session(cookie("sid")).await;
+    for number in 1..999 {
+        let id = SessionId::new(Timestamp::from_millis(number), 0, 1);
+        let state = SessionState::default();
+        let mut another = session.clone();
+        another.id = id;
+        world.stored.put(another, state, None).await.expect("stored");
+    }
+
+    let sessions = world.engine.sessions();
+    let create = || sessions.create(NewSession::new("shop", "shop.test").secret(cookie("sid")));
+    let (one, two, three) = tokio::join!(create(), create(), create());
+
+    let refused = [one, two, three].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    let too_many = |it: &SessionError| matches!(it, SessionError::TooMany { most: 1_000 });
+    assert!(refused.len() == 2 && refused.iter().all(too_many), "{refused:?}");
     world.engine.shutdown().await;
 }

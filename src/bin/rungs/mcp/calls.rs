@@ -50,7 +50,7 @@ fn lines_of(failure: &Failure) -> Vec<String> {
     for name in ["field", "url", "tier", "required_dollars", "balance_dollars"] {
         fact(name, &body[name]);
     }
-    for name in ["job_id", "required_tier", "status_code"] {
+    for name in ["job_id", "batch_id", "crawl_id", "extract_id", "required_tier", "status_code"] {
         fact(name, &body["details"][name]);
     }
     fact("retry_after_seconds", &body["retry_after"]);

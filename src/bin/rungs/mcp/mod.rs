@@ -10,6 +10,7 @@
 //! * Text from a site is fenced with a mark that the site cannot know.
 //! * No state outlives a request but the lists of maps, which are few and bounded.
 
+mod answer;
 mod arguments;
 mod calls;
 mod input;

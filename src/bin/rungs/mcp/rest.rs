@@ -1,15 +1,17 @@
 //! Requests to the REST API in this process.
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tower_service::Service;
 
-/// Maximum size of a response. A page is in it twice, in each of its formats.
-const MAX_RESPONSE_BYTES: usize = 64 * 1_048_576;
+use crate::mcp::answer;
+
+/// Maximum size of a response in bytes. A page is in it up to six times, and a text of 5 MiB in several formats must fit.
+const MAX_RESPONSE_BYTES: usize = 256 * 1_048_576;
 /// Headers with which a client presents its API key.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "authorization"];
 /// The header with the account's balance in dollars.
@@ -38,6 +40,7 @@ pub(super) struct Caller {
     headers: HeaderMap,
     /// Name of the caller's API key.
     pub(super) key: String,
+    max_response_bytes: usize,
 }
 
 /// A response that succeeded.
@@ -119,7 +122,8 @@ impl Rest {
             // Impossible over HTTP. Without a key, the API refuses every request.
             (Credentials::OfRequest, None) => {}
         }
-        Caller { router: self.router.clone(), headers, key }
+        let max_response_bytes = MAX_RESPONSE_BYTES;
+        Caller { router: self.router.clone(), headers, key, max_response_bytes }
     }
 }
 
@@ -169,10 +173,16 @@ impl Caller {
         // A router is always ready, and answers every request.
         let Ok(response) = self.router.clone().call(request).await;
         let (head, body) = response.into_parts();
-        let read = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
         let was_charged = may_cost && head.status.is_success();
-        let bytes = read.map_err(|_| too_large(was_charged))?.to_bytes();
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        let received = received(body, self.max_response_bytes).await;
+        let bytes = received.map_err(|failure| {
+            if was_charged {
+                Failure { may_cost: true, ..failure }
+            } else {
+                Failure::new(failure.message)
+            }
+        })?;
+        let body = answer::parse(&bytes);
         let balance = head.headers.get(BALANCE).and_then(|it| it.to_str().ok()).map(str::to_owned);
         if head.status.is_success() {
             Ok(Answer { status: head.status, body, balance })
@@ -184,12 +194,38 @@ impl Caller {
     }
 }
 
-fn too_large(was_charged: bool) -> Failure {
-    let message = format!(
-        "the result exceeds {} MiB or could not be read: request fewer `formats`, or fewer pages",
-        MAX_RESPONSE_BYTES >> 20
-    );
-    Failure { may_cost: was_charged, ..Failure::new(message) }
+/// Receives a response of at most `most` bytes. A failure has the ids of a larger one, because its pages were paid for.
+async fn received(mut body: Body, most: usize) -> Result<Bytes, Failure> {
+    let broken = || Failure::new("the result could not be read: try again later");
+    // A response of this process is one chunk, which is in memory by now. Others are streams of chunks.
+    let first = match body.frame().await {
+        None => return Ok(Bytes::new()),
+        Some(frame) => frame.ok().and_then(|it| it.into_data().ok()).ok_or_else(broken)?,
+    };
+    let Some(rest) = most.checked_sub(first.len()) else {
+        return Err(too_large(most, &answer::ids(&first)));
+    };
+    let rest = match Limited::new(body, rest).collect().await {
+        Ok(rest) => rest.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Err(too_large(most, &answer::ids(&first)));
+        }
+        Err(_) => return Err(broken()),
+    };
+    Ok(if rest.is_empty() { first } else { Bytes::from([first, rest].concat()) })
+}
+
+/// Creates the failure of a call whose result is too large. `ids` are those in the result.
+fn too_large(most: usize, ids: &Map<String, Value>) -> Failure {
+    let most = most >> 20;
+    let mut message =
+        format!("the result exceeds {most} MiB: request fewer `formats`, or fewer pages");
+    if let Some(id) = ids.get("job_id").and_then(Value::as_str) {
+        message.push_str(&format!(
+            "; the page is kept, and `rungs serve` with the same store returns it at /api/v1/jobs/{id}"
+        ));
+    }
+    Failure { body: json!({ "details": ids }), ..Failure::new(message) }
 }
 
 /// Escapes an id for a path.
@@ -199,19 +235,30 @@ pub(super) fn segment(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::HttpBody;
     use axum::routing::{get, post};
+    use hyper::body::Frame;
 
     use super::*;
 
+    /// A response above the limit of the tests. What a site determines stands before the id, and has another one.
+    const LARGE: &str = r#"{"content":{"json":{"job_id":"job_of_site"}},"job_id":"job_1","result":{"job_id":"no"}}"#;
+
     fn caller() -> Caller {
         let problem = |status| async move { (status, r#"{"code":"CODE","message":"text"}"#) };
-        let endless = || async { Body::from(vec![b' '; MAX_RESPONSE_BYTES + 1]) };
+        let large = || async { Body::from(LARGE) };
         let router = Router::new()
             .route("/api/v1/refused", post(move || problem(StatusCode::BAD_REQUEST)))
             .route("/api/v1/failed", post(move || problem(StatusCode::INTERNAL_SERVER_ERROR)))
             .route("/api/v1/read", get(move || problem(StatusCode::INTERNAL_SERVER_ERROR)))
-            .route("/api/v1/large", get(endless).post(endless));
-        Caller { router, headers: HeaderMap::new(), key: String::new() }
+            .route("/api/v1/large", get(large).post(large));
+        let (headers, key) = (HeaderMap::new(), String::new());
+        Caller { router, headers, key, max_response_bytes: LARGE.len() - 1 }
     }
 
     #[tokio::test]
@@ -225,6 +272,41 @@ mod tests {
         assert!(posted("/large").await.may_cost);
         assert!(!caller.get("/read").await.expect_err("a failure").may_cost);
         assert!(!caller.get("/large").await.expect_err("a failure").may_cost);
+    }
+
+    #[tokio::test]
+    async fn a_result_that_is_too_large_keeps_its_id() {
+        let failure = caller().post("/large", &Value::Null).await.expect_err("a failure");
+
+        assert_eq!(failure.job_id(), Some("job_1"));
+        assert!(failure.message.contains("/api/v1/jobs/job_1"), "{failure:?}");
+    }
+
+    #[derive(Debug)]
+    struct Chunks(VecDeque<&'static str>);
+
+    impl HttpBody for Chunks {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let chunk = self.0.pop_front();
+            Poll::Ready(chunk.map(|it| Ok(Frame::data(Bytes::from_static(it.as_bytes())))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_read_up_to_the_limit() {
+        let stream = || Body::new(Chunks(VecDeque::from([r#"{"job_id":"job_1"}"#, "cd"])));
+
+        let whole = received(stream(), 20).await.expect("within the limit");
+        let large = received(stream(), 19).await.expect_err("above the limit");
+
+        assert_eq!(whole, r#"{"job_id":"job_1"}cd"#);
+        assert_eq!(large.job_id(), Some("job_1"));
     }
 
     #[test]

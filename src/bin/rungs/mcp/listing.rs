@@ -12,14 +12,25 @@ use crate::mcp::pages::{self, MAX_LINE_TOKENS, money};
 use crate::mcp::rest::{Answer, Failure, segment};
 use crate::mcp::tokens::one_line;
 
-/// The pages to list, and the tool that lists more of them.
-struct Listing {
+/// A batch or a crawl, its pages, and the tool that lists more of them.
+struct Listing<'a> {
     tool: &'static str,
     /// Name of the argument with the id.
     argument: &'static str,
-    id: String,
+    id: &'a str,
+    /// The response about its state.
+    status: &'a Answer,
+    /// The lines between its id and its warnings.
+    head: Vec<String>,
     jobs: Vec<JobId>,
-    is_running: bool,
+    /// Number of a crawl's batches that do not exist anymore.
+    removed_batches: usize,
+}
+
+impl Listing<'_> {
+    fn is_running(&self) -> bool {
+        self.status.body["completed_at"].is_null()
+    }
 }
 
 /// Shows a batch, once it has ended or the wait is over. `accepted` is the response to its submission.
@@ -28,44 +39,35 @@ pub(super) async fn batch(
     id: &str,
     accepted: Option<&Answer>,
 ) -> Result<CallToolResult, Failure> {
-    let path = format!("/batch/{}?include_results=false", segment(id));
-    let mut status = call.caller.get(&path).await?;
-    let parsed: BatchId = id.parse().map_err(|_| not_found("batch_id", id))?;
+    let parsed: BatchId = id.parse().map_err(|_| not_an_id("batch_id", id))?;
     let engine = &call.shared.engine;
-    if is_running(&status.body) {
+    let ended = async {
         if let Ok(mut handle) = engine.batch_handle(parsed).await {
-            call.wait_for(handle.wait()).await;
+            let _ = handle.wait().await;
         }
-        status = call.caller.get(&path).await?;
-    }
-    let jobs = engine.job_ids(parsed).await.map_err(|it| failed(&it))?;
-    let mut output = call.output();
+    };
+    let path = format!("/batch/{}?include_results=false", segment(id));
+    let status = status(call, &path, ended).await?;
     let body = &status.body;
-    output.line(&format!("batch_id: {id}"));
-    if let Some(first) = body["retry_of"].as_str() {
-        output.line(&format!("retry_of: {first}"));
-    }
-    output.line(&format!(
+    let retry_of = body["retry_of"].as_str().map(|first| format!("retry_of: {first}"));
+    let counts = format!(
         "status: {}: {} of {} pages succeeded, {} failed, {} pending",
         text(body, "status"),
         body["completed"],
         body["total"],
         body["failed"],
         body["pending"],
-    ));
-    output.notes(accepted.into_iter().flat_map(|it| pages::warnings(&it.body)));
+    );
     let listing = Listing {
         tool: "batch_status",
         argument: "batch_id",
-        id: id.to_owned(),
-        jobs,
-        is_running: is_running(body),
+        id,
+        status: &status,
+        head: retry_of.into_iter().chain([counts]).collect(),
+        jobs: engine.job_ids(parsed).await.map_err(|it| failed(&it))?,
+        removed_batches: 0,
     };
-    let mut last = pages_of(call, &listing, &mut output).await?;
-    let spent = body["credits_used"].as_u64().unwrap_or_default();
-    last.push(format!("cost: {}{}", money(spent), so_far(&listing, body)));
-    last.push(call.budget(Some(&status)).await);
-    Ok(output.finish(&last))
+    show(call, listing, accepted).await
 }
 
 /// Shows a crawl, once it has ended or the wait is over. `accepted` is the response to its submission.
@@ -74,80 +76,115 @@ pub(super) async fn crawl(
     id: &str,
     accepted: Option<&Answer>,
 ) -> Result<CallToolResult, Failure> {
-    let path = format!("/crawl/{}", segment(id));
-    let mut status = call.caller.get(&path).await?;
-    let parsed: CrawlId = id.parse().map_err(|_| not_found("crawl_id", id))?;
+    let parsed: CrawlId = id.parse().map_err(|_| not_an_id("crawl_id", id))?;
     let engine = &call.shared.engine;
-    if status.body["completed_at"].is_null() {
+    let ended = async {
         if let Ok(mut handle) = engine.crawl_handle(parsed).await {
-            call.wait_for(handle.wait()).await;
+            let _ = handle.wait().await;
         }
-        status = call.caller.get(&path).await?;
-    }
-    let mut jobs = Vec::new();
+    };
+    let status = status(call, &format!("/crawl/{}", segment(id)), ended).await?;
+    let (mut jobs, mut removed_batches) = (Vec::new(), 0);
     for batch in engine.crawl_batches(parsed).await.map_err(|it| failed(&it))? {
         match engine.job_ids(batch).await {
             Ok(ids) => jobs.extend(ids),
             // The crawl is being removed.
-            Err(EngineError::BatchNotFound(_)) => {}
+            Err(EngineError::BatchNotFound(_)) => removed_batches += 1,
             Err(error) => return Err(failed(&error)),
         }
     }
-    let mut output = call.output();
     let body = &status.body;
-    output.line(&format!("crawl_id: {id}"));
-    output.line(&format!(
+    let counts = format!(
         "status: {}: {} pages found, {} succeeded, {} failed, {} pending",
         text(body, "status"),
         body["total"],
         body["completed"],
         body["failed"],
         body["pending"],
-    ));
-    if let Some(error) = body["error"].as_str() {
-        output.line(&format!("ended early: {}", one_line(error, MAX_LINE_TOKENS)));
-    }
-    output.notes(pages::warnings(body));
-    output.notes(accepted.into_iter().flat_map(|it| pages::warnings(&it.body)));
+    );
+    let reason = body["error"].as_str();
+    let reason = reason.map(|it| format!("ended early: {}", one_line(it, MAX_LINE_TOKENS)));
     let listing = Listing {
         tool: "crawl_status",
         argument: "crawl_id",
-        id: id.to_owned(),
+        id,
+        status: &status,
+        head: [counts].into_iter().chain(reason).collect(),
         jobs,
-        is_running: body["completed_at"].is_null(),
+        removed_batches,
     };
+    show(call, listing, accepted).await
+}
+
+/// Returns the state at this path, once it has ended or the wait is over. `ended` is not awaited for the work of others.
+async fn status(
+    call: &Call<'_>,
+    path: &str,
+    ended: impl Future<Output = ()>,
+) -> Result<Answer, Failure> {
+    let status = call.caller.get(path).await?;
+    if !status.body["completed_at"].is_null() {
+        return Ok(status);
+    }
+    call.wait_for(ended).await;
+    call.caller.get(path).await
+}
+
+/// Shows the state and the pages.
+async fn show(
+    call: &Call<'_>,
+    listing: Listing<'_>,
+    accepted: Option<&Answer>,
+) -> Result<CallToolResult, Failure> {
+    let body = &listing.status.body;
+    let mut output = call.output();
+    output.line(&format!("{}: {}", listing.argument, listing.id));
+    listing.head.iter().for_each(|it| output.line(it));
+    if listing.removed_batches > 0 {
+        output.line(&format!(
+            "removed: {} batches of the crawl have expired, and their pages are not listed",
+            listing.removed_batches
+        ));
+    }
+    output.notes(pages::warnings(body));
+    output.notes(accepted.into_iter().flat_map(|it| pages::warnings(&it.body)));
     let mut last = pages_of(call, &listing, &mut output).await?;
     let spent = body["credits_used"].as_u64().unwrap_or_default();
-    last.push(format!("cost: {}{}", money(spent), so_far(&listing, body)));
-    last.push(call.budget(Some(&status)).await);
+    last.push(format!("cost: {}{}", money(spent), so_far(&listing)));
+    last.push(call.budget(Some(listing.status)).await);
     Ok(output.finish(&last))
 }
 
 /// Lists pages from the offset on, and returns the lines about the rest.
 async fn pages_of(
     call: &Call<'_>,
-    listing: &Listing,
+    listing: &Listing<'_>,
     output: &mut Output,
 ) -> Result<Vec<String>, Failure> {
     let total = listing.jobs.len();
-    if call.offset > total {
+    // With pages that were removed, an offset that was valid may not be.
+    if call.offset > total && listing.removed_batches == 0 {
         return Err(call.beyond(total, "pages"));
     }
     let mut next = total;
     for (index, id) in listing.jobs.iter().enumerate().skip(call.offset) {
         let job = match call.shared.engine.job(*id).await {
-            Ok(job) => job,
-            Err(EngineError::JobNotFound(_)) => continue,
+            Ok(job) => Some(job),
+            Err(EngineError::JobNotFound(_)) => None,
             Err(error) => return Err(failed(&error)),
         };
-        let line = entry(index, &job);
+        let line = match &job {
+            Some(job) => entry(index, job),
+            None => format!("{index}: removed, job_id {id}: it has expired"),
+        };
         // The first entry always fits, so that each call makes progress.
         if index > call.offset && !output.has_room_for(&line) {
             next = index;
             break;
         }
         output.line(&line);
-        if job.state == JobState::Succeeded && call.wants_content() {
+        let is_shown = |job: &Job| job.state == JobState::Succeeded && call.wants_content();
+        if let Some(job) = job.filter(is_shown) {
             page(call, &job, output).await;
         }
     }
@@ -167,7 +204,7 @@ async fn pages_of(
             more(next)
         ));
     }
-    if listing.is_running {
+    if listing.is_running() {
         last.push(format!("still running: call {} with {} later", listing.tool, more(call.offset)));
     }
     Ok(last)
@@ -204,25 +241,21 @@ fn entry(index: usize, job: &Job) -> String {
     line
 }
 
-fn so_far(listing: &Listing, body: &Value) -> String {
-    if !listing.is_running {
+fn so_far(listing: &Listing<'_>) -> String {
+    if !listing.is_running() {
         return String::new();
     }
-    match body["estimated_credits"].as_u64() {
+    match listing.status.body["estimated_credits"].as_u64() {
         Some(estimate) => format!(" so far, likely {estimate} in all"),
         None => " so far".to_owned(),
     }
-}
-
-fn is_running(batch: &Value) -> bool {
-    batch["completed_at"].is_null()
 }
 
 fn text<'a>(body: &'a Value, name: &str) -> &'a str {
     body[name].as_str().unwrap_or_default()
 }
 
-fn not_found(argument: &str, id: &str) -> Failure {
+fn not_an_id(argument: &str, id: &str) -> Failure {
     Failure::new(format!("{argument}: {} is not an id", one_line(id, MAX_LINE_TOKENS)))
 }
 

@@ -20,6 +20,8 @@ mod output;
 mod pages;
 mod rest;
 mod server;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod tools;
 

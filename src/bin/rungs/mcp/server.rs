@@ -116,6 +116,19 @@ impl Server {
     }
 
     /// Runs a call. The caller's mistakes are results, which the model reads.
+    /// Calls a tool as a client over standard input and output does.
+    #[cfg(test)]
+    pub(super) async fn called(&self, tool: &str, arguments: serde_json::Value) -> CallToolResult {
+        let shared = &self.shared;
+        let given = arguments.as_object().cloned();
+        let arguments = Arguments::new(given, &rmcp::model::JsonObject::new());
+        let call = arguments.and_then(|it| Call::new(shared, shared.rest.caller(None), it));
+        match call {
+            Ok(call) => call.run(tool).await,
+            Err(failure) => failure.into(),
+        }
+    }
+
     async fn run(
         &self,
         tool: &Tool,

@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
@@ -296,9 +297,10 @@ async def over_stdio():
     raw_messages()
 
 
-def raw(*arguments):
+def raw(*arguments, **variables):
     command = [program, "mcp", "--allow-private", *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, **variables}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
 
 
 def message(identifier, method, **params):
@@ -310,14 +312,14 @@ HELLO = message(
 ) + json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}) + "\n"
 
 
-def waiting_call():
-    """A program with a call that waits for a page, which the site has received."""
+def waiting_call(tool, **arguments):
+    """A program with a call that waits for a page or a model, which has received the request."""
 
     def visits():
         return httpx2.get(f"{site}/waiting").text
 
-    before, process = visits(), raw()
-    call = message(2, "tools/call", name="scrape", arguments={"url": f"{site}/late"})
+    before, process = visits(), raw(RUNGS_LLM_URL=f"{site}/late", RUNGS_LLM_MODEL="slow")
+    call = message(2, "tools/call", name=tool, arguments=arguments)
     process.stdin.write(HELLO + call)
     process.stdin.flush()
     process.stdout.readline()
@@ -326,11 +328,11 @@ def waiting_call():
     return process
 
 
-def accepted(process):
-    """The call must end with the id of the page that it waited for, and the program on the next signal."""
+def accepted(process, *words):
+    """The call must end with these words before what it waited for, and the program on the next signal."""
     result = json.loads(process.stdout.readline())
     text = result["result"]["content"][0]["text"]
-    assert result["id"] == 2 and "status: the page is not finished yet" in text and field(text, "job_id"), text
+    assert result["id"] == 2 and all(it in text for it in words), text
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
 
@@ -351,13 +353,18 @@ def raw_messages():
     process = raw()
     assert process.communicate("", timeout=20) == ("", None) and process.returncode == 0, process.returncode
     say("end of input")
-    process = waiting_call()
+    unfinished = ("job_id: ", "status: the page is not finished yet")
+    process = waiting_call("scrape", url=f"{site}/late")
     process.stdin.close()
-    accepted(process)
+    accepted(process, *unfinished)
     say("results at the end")
-    process = waiting_call()
+    process = waiting_call("extract", content="The lamp costs 5.", extraction_prompt="What does it cost?")
     process.send_signal(signal.SIGTERM)
-    accepted(process)
+    accepted(process, "status: the extraction is not finished yet", "next: call extract again", "cost: charged once")
+    say("extractions at the end")
+    process = waiting_call("scrape", url=f"{site}/late")
+    process.send_signal(signal.SIGTERM)
+    accepted(process, *unfinished)
     process = raw()
     process.stdin.write(HELLO)
     process.stdin.flush()

@@ -34,7 +34,8 @@ fn site() -> Site {
             typed("application/octet-stream", bytes)
         }
         "/slow" => page(request).delay(std::time::Duration::from_millis(1_500)),
-        "/late" => {
+        // A page, and a model that answers prompts.
+        "/late" | "/late/chat/completions" => {
             waiting.fetch_add(1, Ordering::SeqCst);
             page(request).delay(std::time::Duration::from_secs(20))
         }
@@ -86,7 +87,7 @@ fn an_agent_uses_every_tool_over_stdio() {
     assert_eq!(
         passed("stdio"),
         "tools\nscrapes\ncontinuations\nbatches\nretries\nmaps\ncrawls\nextractions\nestimates\nmistakes\n\
-         budgets\nprivate addresses\nmalformed input\nend of input\nresults at the end\nsignals\n"
+         budgets\nprivate addresses\nmalformed input\nend of input\nresults at the end\nextractions at the end\nsignals\n"
     );
 }
 

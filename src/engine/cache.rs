@@ -25,12 +25,13 @@ use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::validators::Validators;
 use crate::engine::artifacts;
-use crate::engine::changes::Put;
 use crate::engine::page_labels::OwnProxyDiscount;
 use crate::engine::report::Page;
 use crate::engine::result::{not_json, store_page};
 use crate::engine::shared::Shared;
 use crate::engine::stored_page::StoredPage;
+use crate::engine::writer::{Change, Draft};
+use crate::ports::fetch::Redirect;
 use crate::ports::store::StoreError;
 
 /// The default time for which an entry serves its result without a request.
@@ -165,9 +166,11 @@ pub(super) const NOT_MODIFIED: u16 = 304;
 /// Returns the end of a job whose entry has not expired.
 async fn fresh_hit(shared: &Shared, job: &Job, entry: &CacheEntry) -> Option<StepInput> {
     let body = if is_known(&job.request, entry.content_hash.as_deref()) {
+        let (final_url, redirects) = address(shared, job, entry).await;
         let page = Page {
             status_code: NOT_MODIFIED,
-            final_url: job.request.page().as_str().to_owned(),
+            final_url,
+            redirects,
             fetched_at: entry.fetched_at,
             cached_until: Some(entry.expires_at),
             content_hash: entry.content_hash.clone(),
@@ -183,6 +186,19 @@ async fn fresh_hit(shared: &Shared, job: &Job, entry: &CacheEntry) -> Option<Ste
     };
     let (tier, charged, attempts) = (entry.tier, Credits::ZERO, Vec::new());
     Some(StepInput::Succeed { tier, charged, body, cached: true, attempts })
+}
+
+/// Returns the URL that the page of an entry came from, and how it was reached.
+async fn address(shared: &Shared, job: &Job, entry: &CacheEntry) -> (String, Vec<Redirect>) {
+    if let Some(body) = entry.body.clone()
+        && let Ok(Some(bytes)) = shared.adapters.bodies.get(body).await
+        && let Ok(stored) = StoredPage::parse(&bytes)
+    {
+        let parts = stored.parts();
+        return (parts.final_url.clone(), parts.redirects.clone());
+    }
+    let confirmed = entry.validators.as_ref().map(|it| it.url.clone());
+    (confirmed.unwrap_or_else(|| job.request.page().as_str().to_owned()), Vec::new())
 }
 
 /// The fields in which the copy of a result differs from the original.
@@ -238,7 +254,32 @@ pub(super) fn new_entry(shared: &Shared, job: &Job, found: Found) -> Option<Cach
 
 /// Stores an entry. Its result is already committed, so a failure only causes another fetch of the page.
 pub(super) async fn store_entry(shared: &Shared, entry: CacheEntry) {
-    if let Err(error) = shared.writer.apply(Put(Record::CacheEntry(entry))).await {
+    if let Err(error) = shared.writer.apply(StoreEntry(entry)).await {
         tracing::warn!(%error, "storing a cache entry failed");
+    }
+}
+
+/// Writes an entry. One without a result does not replace the result of the same content that the cache still serves.
+#[derive(Debug)]
+struct StoreEntry(CacheEntry);
+
+impl Change for StoreEntry {
+    type Out = ();
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::CacheEntry(self.0.digest)]
+    }
+
+    fn apply(&self, draft: &mut Draft, now: Timestamp) {
+        let new = &self.0;
+        let is_served = match draft.get(&Key::CacheEntry(new.digest)) {
+            Some(Record::CacheEntry(old)) => {
+                old.body.is_some() && old.content_hash == new.content_hash && old.expires_at > now
+            }
+            _ => false,
+        };
+        if new.body.is_some() || !is_served {
+            draft.put(Record::CacheEntry(new.clone()));
+        }
     }
 }

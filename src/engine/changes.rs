@@ -405,22 +405,6 @@ impl Change for Grant {
     }
 }
 
-/// Writes a record, replacing an existing one.
-#[derive(Debug)]
-pub(super) struct Put(pub(super) Record);
-
-impl Change for Put {
-    type Out = ();
-
-    fn keys(&self) -> Vec<Key> {
-        vec![self.0.key()]
-    }
-
-    fn apply(&self, draft: &mut Draft, _now: Timestamp) {
-        draft.put(self.0.clone());
-    }
-}
-
 /// Records one delivery attempt of a notification.
 #[derive(Debug)]
 pub(super) struct RecordDelivery {

@@ -223,6 +223,12 @@ pub(super) fn of(finding: &Finding, extracted: &Extracted, body: &[u8]) -> Strin
     content_hash(&extracted.text, fields.as_ref())
 }
 
+/// Returns the content hash of a page that was read only in part, or whose prompt was not answered. It differs from that of
+/// the whole page, so that the whole page is not taken for known.
+pub(super) fn incomplete(hash: &str) -> String {
+    format!("{:x}", Sha256::digest(format!("incomplete {hash}")))
+}
+
 /// Adds the words of a line, each with a space, so that it does not matter where lines break.
 fn add_line(digest: &mut Sha256, words: &[&str]) {
     let mut rest = words;

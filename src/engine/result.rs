@@ -98,7 +98,13 @@ impl Ladder {
         let mut validators = self.validators(&attempt, &page);
         let mut extracted = self.content(&attempt, &response, extracted).await?;
         let links = std::mem::take(&mut extracted.links);
-        let content_hash = content_hash::of(&attempt.finding, &extracted, &response.body);
+        let mut content_hash = content_hash::of(&attempt.finding, &extracted, &response.body);
+        let is_pdf = attempt.finding == Finding::Judged(Verdict::Other(DocumentKind::Pdf));
+        // The next fetch may give more from the same bytes.
+        let mut is_incomplete = is_pdf && !extracted.warnings.is_empty();
+        if is_incomplete {
+            content_hash = content_hash::incomplete(&content_hash);
+        }
         let unchanged = cache::is_known(&self.job.request, Some(&content_hash));
         let mut add_ons = AddOns::default();
         if unchanged {
@@ -106,18 +112,21 @@ impl Ladder {
             (page.files, page.actions) = (BrowserFiles::default(), Vec::new());
         } else {
             add_ons = self.complete(&attempt, &page, &mut extracted).await;
-            let is_pdf = attempt.finding == Finding::Judged(Verdict::Other(DocumentKind::Pdf));
-            let is_unanswered = self.job.request.prompt().is_some() && extracted.prompted.is_none();
-            if is_unanswered || is_pdf && !extracted.warnings.is_empty() {
-                // The next fetch may give more from the same bytes.
-                validators = None;
-            }
+        }
+        let is_unanswered =
+            !unchanged && self.job.request.prompt().is_some() && extracted.prompted.is_none();
+        if is_unanswered {
+            content_hash = content_hash::incomplete(&content_hash);
+            is_incomplete = true;
+        }
+        if is_incomplete {
+            validators = None;
         }
         extracted.warnings.extend(response.warnings.iter().cloned());
         let quality_warning = QualityWarning::of(&attempt, &extracted.text);
         add_ons.proxy = response.proxied;
         add_ons.own_proxy = response.own_proxy;
-        let result = Page {
+        let mut result = Page {
             extracted,
             actions: page.actions,
             content_hash: Some(content_hash),
@@ -126,6 +135,10 @@ impl Ladder {
             quality_warning: quality_warning.filter(|_| !unchanged),
             ..self.response_page(&attempt, &response)
         };
+        if is_unanswered && self.shared.adapters.prompts.is_some() {
+            // The model may answer the next time.
+            result.cached_until = None;
+        }
         let (tier, files, cost) = (attempt.tier, page.files, response.cost);
         Ok(Collected { tier, page: result, files, add_ons, cost, validators })
     }

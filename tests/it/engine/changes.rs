@@ -1,5 +1,6 @@
 //! Pages that are fetched again: conditional requests, and results without content.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rungs::Batch;
@@ -11,6 +12,8 @@ use rungs::core::job::Outcome;
 use rungs::core::request::{Cache, Item};
 use rungs::engine::{BatchReport, JobReport, Page};
 use rungs::fetch::Http;
+use rungs::ports::BoxFuture;
+use rungs::ports::prompt::{PromptAnswer, PromptError, PromptExtractor, PromptRequest};
 use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
 
@@ -55,6 +58,28 @@ fn answer(state: &State, request: &SiteRequest, conditions: &str) -> SiteRespons
     }
 }
 
+/// A model that answers from the second question on.
+#[derive(Debug, Default)]
+struct Late(AtomicUsize);
+
+impl PromptExtractor for Late {
+    fn answer(&self, _: PromptRequest) -> BoxFuture<'_, Result<PromptAnswer, PromptError>> {
+        let is_first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
+        let answer = PromptAnswer::new("flour".into(), "openai", "small");
+        Box::pin(async move {
+            if is_first {
+                Err(PromptError::Refused {
+                    provider: "openai".into(),
+                    status: 503,
+                    reason: "busy".into(),
+                })
+            } else {
+                Ok(answer)
+            }
+        })
+    }
+}
+
 impl World {
     fn new(headers: &[(&'static str, &'static str)]) -> Self {
         let state = State { words: "salt", headers: headers.to_vec(), unchanged: Some(Vec::new()) };
@@ -69,7 +94,8 @@ impl World {
             answer(&shown.lock().expect("no panic"), request, &conditions)
         });
         let http = Http::new().allow_network("127.0.0.0/8").expect("a network");
-        let engine = Engine::builder().store(Memory::default()).http(http).build().expect("built");
+        let builder = Engine::builder().store(Memory::default()).http(http);
+        let engine = builder.prompts(Late::default()).build().expect("built");
         Self { site, state, asked, engine }
     }
 
@@ -165,6 +191,53 @@ async fn a_fresh_entry_knows_that_its_page_is_unchanged() {
 
     assert_eq!((same.unchanged, same.text(), charged, cached), (true, None, Credits::ZERO, true));
     assert_eq!(world.asked(), [""]);
+}
+
+#[tokio::test]
+async fn an_unchanged_page_has_the_address_at_which_it_was_found() {
+    let world = World::new(&[]);
+    let old = || Item::get(world.site.url("/old")).cached();
+    let (first, _, _) = world.page(old()).await;
+
+    let (same, _, cached) = world.page(old().unless(hash_of(&first))).await;
+
+    assert!(same.unchanged && cached);
+    assert_eq!((&same.final_url, &same.redirects), (&first.final_url, &first.redirects));
+    assert!(same.final_url.ends_with("/page") && same.redirects.len() == 1);
+}
+
+#[tokio::test]
+async fn an_unchanged_page_leaves_its_result_in_the_cache() {
+    let world = World::new(&[]);
+    let (first, _, _) = world.page(world.item().cached()).await;
+    let refreshed = world.item().cache(Cache::enabled().with_force_refresh());
+
+    let (same, charged, _) = world.page(refreshed.unless(hash_of(&first))).await;
+    let (hit, free, cached) = world.page(world.item().cached()).await;
+
+    assert_eq!((same.unchanged, charged), (true, Credits(200)));
+    assert_eq!((hit.text(), free, cached), (first.text(), Credits::ZERO, true));
+    assert_eq!(world.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_page_without_its_answer_is_fetched_again() {
+    for has_cache in [true, false] {
+        let world = World::new(&[("etag", "\"1\"")]);
+        let item = || {
+            let item = world.item().prompt("What is it made of?");
+            if has_cache { item.cached() } else { item }
+        };
+        let (first, _, _) = world.page(item().unless("")).await;
+        assert!(first.extracted.prompted.is_none() && first.cached_until.is_none());
+
+        let (second, _, cached) = world.page(item().unless(hash_of(&first))).await;
+        let (third, _, _) = world.page(item().unless(hash_of(&second))).await;
+
+        assert!(!second.unchanged && !cached && second.extracted.prompted.is_some());
+        assert!(third.unchanged, "{third:?}");
+        assert_eq!(world.asked()[..2], ["", ""], "its validators are not kept");
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,9 @@ use crate::ports::store::{Bodies, Store, Versioned};
 /// The shortest wait for something that falls due in a shared store.
 const SHORTEST_SHARED_WAIT: Duration = Duration::from_millis(20);
 
+/// The extractions under way at the same time, each with a document of up to 5 MiB.
+const MAX_EXTRACTIONS: usize = 64;
+
 /// The implementations of the ports that the application chose.
 #[derive(Debug)]
 pub(super) struct Adapters {
@@ -96,6 +99,8 @@ pub(super) struct Scheduling {
     pub(super) profiles: SiteProfiles,
     /// One permit per processor, because extraction is pure computation.
     pub(super) extraction_permits: Semaphore,
+    /// Bounds the extractions under way, which hold their documents in memory.
+    pub(super) extraction_room: Arc<Semaphore>,
     /// Bounds the pages that were fetched and are not read yet. While there is no room, they keep the permits of
     /// their requests.
     pub(super) page_room: Semaphore,
@@ -167,6 +172,7 @@ impl Shared {
                 robots: RobotsCache::default(),
                 profiles: SiteProfiles::default(),
                 extraction_permits: Semaphore::new(processors),
+                extraction_room: Arc::new(Semaphore::new(MAX_EXTRACTIONS)),
                 page_room: Semaphore::new(settings.concurrency.div_ceil(2).max(processors)),
                 in_hand: JobCounts::new(settings.concurrency, config.weights.clone()),
                 job_put_back: AtomicBool::new(false),

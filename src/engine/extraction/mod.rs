@@ -79,6 +79,9 @@ pub enum ExtractionError {
     /// An extraction with the same idempotency key is running.
     #[error("an extraction with the same idempotency key is still running: retry in a few seconds")]
     InProgress,
+    /// The engine has as many extractions under way as it may have.
+    #[error("too many extractions are under way: retry in a few seconds")]
+    Busy,
     /// The cache has no result, and the caller wants no other.
     #[error("the cache has no result for this document and these options: use cache auto")]
     NotCached,

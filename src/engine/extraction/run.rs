@@ -59,6 +59,16 @@ pub(super) async fn extract(
     let (digest, checked) = shared.compute(is_short, move || (digest(&checked), checked)).await?;
     shared.set_clock_once().await?;
     let work = Work { checked, digest, price };
+    // Before the cache and the limits: they may have changed since the first call.
+    if let Some(earlier) = earlier(shared, &work).await? {
+        return repeated(shared, &work.checked.account, earlier).await;
+    }
+    let room = tokio::select! {
+        biased;
+        room = Arc::clone(&shared.scheduling.extraction_room).acquire_owned() => room.ok(),
+        () = shared.adapters.clock.sleep(work.checked.request.timeout()) => None,
+    };
+    let Some(room) = room else { return Err(ExtractionError::Busy) };
     let hit = lookup(shared, &work).await;
     if hit.is_none() && work.checked.cache == ExtractionCache::Only {
         return Err(ExtractionError::NotCached);
@@ -80,9 +90,25 @@ pub(super) async fn extract(
     metrics::counter!("rungs_extractions").increment(1);
     // In a task of its own, so that the hold is settled even if the caller goes away.
     let running = Arc::clone(shared);
-    let task = async move { finish(&running, work, record, hit).await };
+    let task = async move {
+        let _room = room;
+        finish(&running, work, record, hit).await
+    };
     let ended = shared.lifecycle.tasks.spawn(task).await;
     ended.unwrap_or_else(|_| Err(ExtractError::Panicked.into()))
+}
+
+/// Returns the extraction that an earlier call with the same idempotency key began.
+async fn earlier(shared: &Shared, work: &Work) -> Result<Option<ExtractionId>, ExtractionError> {
+    let Some(key) = work.checked.key.clone() else { return Ok(None) };
+    let key = Key::IdempotencyRecord(work.checked.account.clone(), key);
+    match shared.load(key).await? {
+        Some(Record::IdempotencyRecord(it)) if it.digest == work.digest => {
+            Ok(Some(ExtractionId::from_bytes(*it.batch.as_bytes())))
+        }
+        Some(_) => Err(ExtractionError::KeyReused),
+        None => Ok(None),
+    }
 }
 
 /// Returns a hash of everything that the result depends on, the account included.
@@ -191,7 +217,9 @@ async fn finish(
         }
     };
     let now = shared.now();
-    let cached = (!is_hit).then(|| CacheEntry {
+    let asks = work.checked.request.prompt().is_some() && shared.adapters.prompts.is_some();
+    // The model may answer the next time.
+    let cached = (!is_hit && (!asks || extracted.prompted.is_some())).then(|| CacheEntry {
         digest: work.digest,
         body: Some(body.clone()),
         tier: Tier::Curl,

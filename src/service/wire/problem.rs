@@ -374,6 +374,9 @@ pub(crate) fn extraction_refused(error: ExtractionError, now: Timestamp) -> Prob
         ExtractionError::InProgress => {
             Problem::new(409, "EXTRACTION_RUNNING", message).after(RETRY_SECS)
         }
+        ExtractionError::Busy => {
+            Problem::new(503, "SERVICE_UNAVAILABLE", message).after(RETRY_SECS)
+        }
         ExtractionError::NotCached => Problem::new(404, "NOT_CACHED", message),
         ExtractionError::Failed(error) => match error {
             ExtractError::Empty => Problem::new(422, ErrorCode::EmptyContent.as_str(), message),

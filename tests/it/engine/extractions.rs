@@ -20,6 +20,7 @@ use rungs::ports::prompt::{PromptAnswer, PromptError, PromptExtractor, PromptReq
 use rungs::ports::store::{ListQuery, Store, Write};
 use rungs::stores::Memory;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::support::paused::Paused;
 
@@ -237,6 +238,77 @@ impl PromptExtractor for Silent {
     fn answer(&self, _: PromptRequest) -> BoxFuture<'_, Result<PromptAnswer, PromptError>> {
         Box::pin(std::future::pending())
     }
+}
+
+/// A model that answers from the second question on.
+#[derive(Debug, Default)]
+struct Late(Counting);
+
+impl PromptExtractor for Late {
+    fn answer(&self, request: PromptRequest) -> BoxFuture<'_, Result<PromptAnswer, PromptError>> {
+        if self.0.0.load(Ordering::Relaxed) == 0 {
+            self.0.0.store(1, Ordering::Relaxed);
+            return Box::pin(async {
+                Err(PromptError::Refused {
+                    provider: "openai".into(),
+                    status: 503,
+                    reason: "busy".into(),
+                })
+            });
+        }
+        self.0.answer(request)
+    }
+}
+
+#[tokio::test]
+async fn a_document_without_its_answer_is_not_cached() {
+    let engine = limited(builder().prompts(Late::default()), 10_000).await;
+    let extraction = || Extraction::html(PAGE).options(schema().prompt("What is it made of?"));
+
+    let first = engine.extract(extraction()).await.expect("read");
+    let second = engine.extract(extraction()).await.expect("read");
+    let third = engine.extract(extraction()).await.expect("cached");
+
+    assert_eq!((first.extracted.prompted, first.record.charged()), (None, Credits(2_500)));
+    assert_eq!((second.is_cached(), second.charged()), (false, Credits(3_500)));
+    assert_eq!((third.is_cached(), &third.extracted), (true, &second.extracted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_does_not_depend_on_the_cache() {
+    let engine = limited(builder().clock(Paused::default()), 5_000).await;
+    engine.extract(Extraction::html(PAGE).options(schema())).await.expect("read");
+    let capped = || {
+        let options = schema().max_credits(Credits(1));
+        let extraction = Extraction::html(PAGE).options(options).cache(ExtractionCache::Only);
+        engine.extract(extraction.idempotency_key("k"))
+    };
+    let first = capped().await.expect("cached");
+
+    tokio::time::sleep(Duration::from_hours(2)).await;
+    let again = capped().await.expect("repeated");
+
+    assert_eq!((again.record, again.extracted), (first.record, first.extracted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn extractions_under_way_are_bounded() {
+    let engine = builder().prompts(Silent).clock(Paused::default()).build().expect("all parts");
+    let extract = |number: u64, timeout| {
+        let options = schema().prompt(format!("Why {number}?")).timeout(timeout);
+        let (engine, extraction) = (engine.clone(), Extraction::html(PAGE).options(options));
+        async move { engine.extract(extraction).await }
+    };
+    // Their callers go away, and the model is still silent.
+    let abandoned: JoinSet<_> = (0..64).map(|it| extract(it, Duration::from_mins(5))).collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(abandoned);
+
+    let refused = extract(64, Duration::from_secs(30)).await;
+    let later = extract(64, Duration::from_mins(5)).await;
+
+    assert!(matches!(refused, Err(ExtractionError::Busy)), "{refused:?}");
+    assert!(later.is_ok(), "{later:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -473,7 +473,7 @@ impl Change for PutBack {
     }
 }
 
-/// Makes a notification due again.
+/// Makes a notification due now.
 #[derive(Debug)]
 pub(super) struct Redeliver(pub(super) NotificationId);
 
@@ -490,8 +490,14 @@ impl Change for Redeliver {
             return None;
         };
         let notification = notification.clone();
-        if !matches!(notification.state, NotificationState::Delivered | NotificationState::GivenUp)
-        {
+        let is_waiting = notification.lease.is_none() && notification.ready_at > now;
+        let is_changed = match notification.state {
+            NotificationState::Delivered | NotificationState::GivenUp => true,
+            // The next attempt may be hours away.
+            NotificationState::Pending => is_waiting,
+            NotificationState::Unaddressed => false,
+        };
+        if !is_changed {
             return Some(notification);
         }
         let notification = Notification {

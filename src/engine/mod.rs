@@ -171,7 +171,7 @@ impl Engine {
     }
 
     /// Delivers a notification again, with the same id and the same body, and returns its new record.
-    /// A notification that still has attempts due, or that has no webhook URL, is not changed.
+    /// One that waits for its next attempt is sent now. One that is being sent, or that has no webhook URL, is not changed.
     ///
     /// # Errors
     ///

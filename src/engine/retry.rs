@@ -113,6 +113,7 @@ impl Engine {
     ///
     /// [`EngineError::BatchNotFound`] and [`EngineError::BatchNotEnded`] in a [`SubmitError::Engine`],
     /// [`SubmitError::NothingFailed`], [`SubmitError::Option`] for a batch of a crawl, and the errors of [`Engine::submit`].
+    /// The index of [`SubmitError::Item`] is that of the item in the ended batch.
     pub async fn retry(&self, retry: impl Into<Retry>) -> Result<BatchHandle, SubmitError> {
         let retry = retry.into();
         let id = retry.batch;
@@ -138,6 +139,11 @@ impl Engine {
         match self.submit(batch).await {
             Err(SubmitError::KeyReused { batch }) if !has_key => {
                 Err(SubmitError::AlreadyRetried { batch })
+            }
+            Err(SubmitError::Item { index, error }) => {
+                // Counted in the batch that the caller named.
+                let index = jobs.get(index).map_or(index, |it| it.index as usize);
+                Err(SubmitError::Item { index, error })
             }
             submitted => submitted,
         }

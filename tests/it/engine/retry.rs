@@ -120,3 +120,14 @@ async fn a_batch_without_failed_jobs_cannot_be_retried() {
     assert!(matches!(unknown, SubmitError::Engine(EngineError::BatchNotFound(_))));
     assert!(matches!(unfinished, SubmitError::Engine(EngineError::BatchNotEnded(_))));
 }
+
+#[tokio::test]
+async fn a_refused_retry_names_the_item_of_the_ended_batch() {
+    let ((site, _), engine) = (site(), engine());
+    let forced = Item::get(site.url("/never")).force_tier(Tier::Http);
+    let first = ended(&engine, Batch::new([Item::get(site.url("/good")), forced])).await;
+
+    let refused = engine.retry(Retry::of(first.id()).max_tier(Tier::Curl)).await;
+
+    assert!(matches!(refused, Err(SubmitError::Item { index: 1, .. })), "{refused:?}");
+}

@@ -237,3 +237,25 @@ fn a_single_scrape_has_a_delivery_under_its_job() {
     assert_eq!(said["deliveries"][0]["event"], "job.completed", "{said}");
     assert_eq!(said["deliveries"][0]["payload"]["data"]["job_id"], job);
 }
+
+#[test]
+fn a_delivery_that_waits_for_its_next_attempt_is_sent_at_once() {
+    let retry = RetrySchedule::new(&[std::time::Duration::from_hours(5)]).expect("a wait");
+    let settings = rungs::engine::Settings::default().with_webhook_retry(retry);
+    let engine = engine(Memory::default()).webhooks(hooks()).settings(settings);
+    let (world, site) = (World::of(Plan { engine, ..Plan::default() }), site());
+    let receiver = Receiver::answering(&[503, 204]);
+    let first = delivered(&world, &receiver, &site, "pending");
+    let batch = first["batch_id"].as_str().expect("an id");
+    let waiting = loop {
+        let delivery = settled(&world, batch, "pending");
+        if delivery["attempts"].as_array().is_some_and(|it| it.len() == 1) {
+            break delivery;
+        }
+    };
+
+    let id = waiting["delivery_id"].as_str().expect("an id");
+    assert_eq!(world.post(&format!("/api/v1/deliveries/{id}/redeliver"), &json!(null)).status, 202);
+
+    assert_eq!(settled(&world, batch, "delivered")["attempts"].as_array().map(Vec::len), Some(2));
+}

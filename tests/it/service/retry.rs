@@ -1,9 +1,11 @@
 //! Retries over HTTP.
 
+use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
+use rungs::webhook::Webhooks;
 use serde_json::{Value, json};
 
-use super::world::{Held, World, page};
+use super::world::{Held, Plan, World, engine, page};
 
 /// A site on which `/late` appears at the second request.
 fn site() -> Site {
@@ -72,4 +74,34 @@ fn a_retry_that_cannot_be_is_refused() {
     }
     drop(guard);
     world.ended(&open);
+}
+
+#[test]
+fn a_refused_retry_names_the_item() {
+    let (world, site) = (World::new(), site());
+    let forced = json!({ "url": site.url("/gone"), "cost_controls": { "force_tier": "2" } });
+    let body = json!({ "urls": [site.url("/a"), forced] });
+    let first = world.post("/api/v1/batch", &body).json()["batch_id"].clone();
+    let first = first.as_str().expect("an id");
+    world.ended(first);
+
+    let (status, problem) = retry(&world, first, &[], r#"{"cost_controls": {"max_tier": "1"}}"#);
+
+    assert_eq!(status, 422, "{problem}");
+    assert!(problem.to_string().contains("items[1]"), "{problem}");
+}
+
+#[test]
+fn a_retry_warns_of_the_unsigned_webhook_that_it_takes_over() {
+    let (engine, site) = (engine(Memory::default()).webhooks(Webhooks::unsigned()), site());
+    let world = World::of(Plan { engine, ..Plan::default() });
+    let body = json!({ "urls": [site.url("/gone")], "webhook_url": "https://hooks.example/" });
+    let first = world.post("/api/v1/batch", &body).json();
+    assert_eq!(first["warnings"][0]["code"], "UNSIGNED_WEBHOOK", "{first}");
+    let first = first["batch_id"].as_str().expect("an id");
+    world.ended(first);
+
+    let (_, retried) = retry(&world, first, &[], "");
+
+    assert_eq!(retried["warnings"][0]["code"], "UNSIGNED_WEBHOOK", "{retried}");
 }

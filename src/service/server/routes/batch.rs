@@ -166,13 +166,15 @@ pub(in crate::service::server) async fn retry(
     submission::check_open(&service)?;
     let batch = lookup::batch(&service, &principal, &id).await?;
     let value = request_body::optional_json(&headers, body, service.settings()).await?;
-    let warnings = submission::warnings(&service, &principal, KnownFields::retry(), &value);
+    let mut warnings = Warnings::of(KnownFields::retry(), &value);
+    let has_webhook = wire::has_webhook(&value) || batch.webhook.is_some();
+    submission::warn_unsigned(&service, &principal, has_webhook, &mut warnings);
     let submitted = async {
         let read = wire::read_retry(&value).map_err(|error| Problem::of_field(&error))?;
         let retry = retry_of(&batch, read);
         let retry = retry.with_options(|it| submission::attributed(&principal, &headers, it));
         let retried = service.engine().retry(retry).await;
-        retried.map_err(|error| submission::refused(&service, error, ItemList::None))
+        retried.map_err(|error| submission::refused(&service, error, ItemList::Items))
     };
     let handle = submitted.await.map_err(|problem: Problem| problem.with_warnings(&warnings))?;
     Ok(accepted(&handle, &warnings))

@@ -53,10 +53,20 @@ pub(super) fn warnings(
     body: &Value,
 ) -> Warnings {
     let mut warnings = Warnings::of(known, body);
-    if wire::has_webhook(body) && !service.engine().signs_webhooks(principal.account()) {
+    warn_unsigned(service, principal, wire::has_webhook(body), &mut warnings);
+    warnings
+}
+
+/// Adds a warning if there is a webhook that nothing signs.
+pub(super) fn warn_unsigned(
+    service: &Service,
+    principal: &Principal,
+    has_webhook: bool,
+    warnings: &mut Warnings,
+) {
+    if has_webhook && !service.engine().signs_webhooks(principal.account()) {
         warnings.add_unsigned_webhook();
     }
-    warnings
 }
 
 /// Submits a batch for the principal. `list` is the body's name for its items, for error messages.

@@ -109,6 +109,8 @@ pub(crate) enum ItemList {
     Urls,
     /// `requests`, which some clients send instead.
     Requests,
+    /// `items`, as the status of the batch that is retried lists them.
+    Items,
     /// None: the body of a scrape is itself the item.
     None,
 }
@@ -126,6 +128,7 @@ impl ItemList {
         match self {
             Self::Urls => Some("urls"),
             Self::Requests => Some("requests"),
+            Self::Items => Some("items"),
             Self::None => None,
         }
     }

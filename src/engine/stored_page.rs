@@ -49,6 +49,11 @@ impl<'a> StoredPage<'a> {
         Page::from_stored(self.json)
     }
 
+    /// Returns `true` if the page had the content hash that its item named, so that it has no content.
+    pub fn is_unchanged(&self) -> bool {
+        self.parts.unchanged
+    }
+
     /// Returns the size of the stored page in bytes.
     #[cfg(feature = "server")]
     pub(crate) fn size_bytes(&self) -> usize {

@@ -11,19 +11,23 @@ use rungs::core::credits::Credits;
 use rungs::core::id::{BatchId, JobId};
 use rungs::core::job::{Job, JobState};
 use rungs::engine::{Page, StoredResult};
-use rungs::service::wire;
+use rungs::service::wire::{self, ResultLine};
+use serde::de::IgnoredAny;
 
 use crate::error::{CliError, io_reason};
 use crate::output::{self, Selection};
 use crate::progress;
+
+/// The state of a page that succeeded, and has the content hash that its item named.
+const UNCHANGED: &str = "unchanged";
 
 /// Writes each job's result once.
 pub(crate) struct Results {
     out: Option<File>,
     /// Directory for the files of pages.
     pages: Option<PathBuf>,
-    /// Jobs whose results an earlier run wrote.
-    written: HashSet<JobId>,
+    /// Jobs whose results an earlier run wrote, and `true` for those whose pages were unchanged.
+    written: HashMap<JobId, bool>,
     /// Jobs of the running batches whose results are written and counted.
     delivered: HashMap<BatchId, HashSet<JobId>>,
     failures: usize,
@@ -42,7 +46,7 @@ impl Results {
         let mut results = Self {
             out: None,
             pages: pages.map(Path::to_owned),
-            written: HashSet::new(),
+            written: HashMap::new(),
             delivered: HashMap::new(),
             failures: 0,
             totals: BTreeMap::new(),
@@ -67,9 +71,13 @@ impl Results {
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-            let Ok(value) = serde_json::from_slice(&line) else { break };
-            let id = wire::result_line_job(&value);
-            self.written.extend(id.and_then(|it| it.parse::<JobId>().ok()));
+            let Ok(IgnoredAny) = serde_json::from_slice(&line) else { break };
+            // Valid lines of another origin are kept.
+            if let Ok(line) = ResultLine::parse(&line)
+                && let Some(id) = line.job_id.as_deref().and_then(|it| it.parse().ok())
+            {
+                self.written.insert(id, line.is_unchanged());
+            }
             complete_bytes += line.len() as u64;
             line.clear();
         }
@@ -89,14 +97,20 @@ impl Results {
         if self.delivered.get(&job.batch).is_some_and(|it| it.contains(&job.id)) {
             return Ok(());
         }
-        if !self.written.remove(&job.id) {
-            let write = |result: StoredResult<'_>| self.write(job, result, offset);
+        let is_unchanged = if let Some(it) = self.written.remove(&job.id) {
+            it
+        } else {
+            let write = |result: StoredResult<'_>| {
+                let is_unchanged = matches!(result, Some(Ok(page)) if page.is_unchanged());
+                self.write(job, result, offset).map(|()| is_unchanged)
+            };
             let written = engine.read_stored(job, write).await;
-            written.map_err(|error| CliError::failed(&error))??;
-        }
+            written.map_err(|error| CliError::failed(&error))??
+        };
         self.delivered.entry(job.batch).or_default().insert(job.id);
-        self.count(job);
-        self.show(job);
+        let state = if is_unchanged { UNCHANGED } else { job.state.as_str() };
+        self.add(job, state);
+        self.show(job, state);
         Ok(())
     }
 
@@ -113,6 +127,7 @@ impl Results {
     ) -> Result<(), CliError> {
         // The files first: a job whose line is written is not written again after a crash.
         let files = match (&self.pages, result) {
+            (Some(_), Some(Ok(page))) if page.is_unchanged() => Some(Vec::new()),
             (Some(dir), Some(Ok(page))) => {
                 let page = page.decode().map_err(|error| CliError::failed(&error))?;
                 Some(write_files(dir, job, &page, offset)?)
@@ -137,8 +152,8 @@ impl Results {
     }
 
     /// Counts a job in the progress bar, or prints a line about it if there is no bar.
-    fn show(&mut self, job: &Job) {
-        let Some(bar) = &self.bar else { return log(job) };
+    fn show(&mut self, job: &Job, state: &str) {
+        let Some(bar) = &self.bar else { return log(job, state) };
         if job.state != JobState::Succeeded {
             self.failures += 1;
             bar.set_message(format!("{} failed", self.failures));
@@ -146,9 +161,13 @@ impl Results {
         bar.inc(1);
     }
 
-    /// Adds a job to the table.
+    /// Adds a job that has not ended to the table.
     pub(crate) fn count(&mut self, job: &Job) {
-        let totals = self.totals.entry((job.state.as_str(), tier_word(job))).or_default();
+        self.add(job, job.state.as_str());
+    }
+
+    fn add(&mut self, job: &Job, state: &'static str) {
+        let totals = self.totals.entry((state, tier_word(job))).or_default();
         totals.0 += 1;
         totals.1 = totals.1.saturating_add(job.charged());
     }
@@ -201,15 +220,9 @@ fn write_files(
 }
 
 /// Prints one line about a job to standard error, without the query of its URL.
-fn log(job: &Job) {
+fn log(job: &Job, state: &str) {
     let code = job.failure().map_or_else(String::new, |it| format!(" {}", it.code.as_str()));
-    eprintln!(
-        "{} {} tier {} {}{code}",
-        job.state.as_str(),
-        job.request.page(),
-        tier_word(job),
-        job.charged(),
-    );
+    eprintln!("{state} {} tier {} {}{code}", job.request.page(), tier_word(job), job.charged());
 }
 
 /// The tier that the job succeeded on, or `-`.

@@ -39,8 +39,7 @@ pub(super) use request::{read_session, read_session_refresh, read_session_update
 pub use {
     openapi::openapi,
     response::{
-        WireCredits, grant_body, read_granted, result_line, result_line_job, scrape_object,
-        site_map,
+        ResultLine, WireCredits, grant_body, read_granted, result_line, scrape_object, site_map,
     },
 };
 #[cfg(feature = "server")]

@@ -11,12 +11,14 @@ mod extract;
 mod job;
 mod ledger;
 mod limits;
+mod results_file;
 mod scrape;
 mod session;
 
 pub use account::{WireCredits, grant_body, read_granted};
+pub use results_file::ResultLine;
 pub(crate) use scrape::scraped;
-pub use scrape::{result_line, result_line_job, scrape_object};
+pub use scrape::{result_line, scrape_object};
 
 pub(crate) use account::{Balance, account, balance, billing_usage, granted, usage};
 pub(crate) use batch::{

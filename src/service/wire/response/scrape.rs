@@ -304,11 +304,6 @@ pub fn result_line(job: &Job, result: StoredResult<'_>, files: Option<&[PathBuf]
     to_json(&line, size_of(result))
 }
 
-/// Reads the job's id from a line of a results file.
-pub fn result_line_job(line: &Value) -> Option<&str> {
-    line["job_id"].as_str()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// Fetch one page and print it.
     #[command(
         after_help = "Example: rungs scrape https://example.com/ --formats text --width 80\n\n\
-        Exit codes: 0 the page was printed, 1 it failed, 2 wrong arguments."
+        Exit codes: 0 the page was printed or is unchanged, 1 it failed, 2 wrong arguments."
     )]
     Scrape(ScrapeArgs),
     /// Fetch many pages. With --store, rerunning the same command resumes where it left off.
@@ -152,6 +152,9 @@ pub(crate) struct ScrapeArgs {
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) page: PageArgs,
+    /// Content hash of an earlier result. A page that still has it is not printed.
+    #[arg(long, value_name = "HASH", value_parser = values::content_hash)]
+    pub(crate) unless: Option<String>,
     /// Print the whole result object as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -183,6 +186,10 @@ pub(crate) struct BatchArgs {
     /// File to append results to, one JSON object per line. Defaults to standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Results file of an earlier run (--out). Pages that have not changed since are reported as unchanged, without
+    /// content. An empty file begins a series of runs.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) unless_from: Option<PathBuf>,
     /// Directory for the pages' files: one directory per page, with one file per format.
     #[arg(long, value_name = "DIR")]
     pub(crate) out_dir: Option<PathBuf>,

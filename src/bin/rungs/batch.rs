@@ -1,6 +1,7 @@
 //! `rungs batch`: fetches any number of pages, and writes each result exactly once.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::process::ExitCode;
 
 use rungs::core::id::BatchId;
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::args::BatchArgs;
 use crate::error::{CliError, CommandResult};
 use crate::input::{self, Input};
+use crate::known::KnownPages;
 use crate::results::Results;
 use crate::stop::StopSignal;
 use crate::{bodies, setup, stop};
@@ -29,7 +31,8 @@ const MAX_PROGRESS: usize = 256;
 /// Submits the input in batches and writes the results as they arrive.
 pub(crate) async fn run(args: BatchArgs) -> CommandResult {
     let defaults = setup::item(&args.page)?;
-    let input = Input::parse(input::read(&args.file)?, defaults);
+    let known = known(&args)?;
+    let input = Input::parse(input::read(&args.file)?, defaults, known);
     if input.is_empty() {
         let message = format!("{} has no URL: put one on each line", args.file.display());
         return Err(CliError::Usage(message));
@@ -47,6 +50,22 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
     let signal = done?;
     run.finish(&mut results).await?;
     Ok(exit_code(&args, signal, &results))
+}
+
+/// Reads the results of the earlier run, if one is given.
+fn known(args: &BatchArgs) -> Result<Option<KnownPages>, CliError> {
+    let Some(path) = &args.unless_from else { return Ok(None) };
+    let is_output = |out: &Path| match (out.canonicalize(), path.canonicalize()) {
+        (Ok(out), Ok(path)) => out == path,
+        _ => false,
+    };
+    if args.store.is_some() && args.out.as_deref().is_some_and(is_output) {
+        let message = "--unless-from and --out are the same file, so that a rerun could not resume: use another for --out";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let known = KnownPages::read(path)?;
+    known.print_counts();
+    Ok(Some(known))
 }
 
 /// Reports how the command ended and returns its exit code.
@@ -145,7 +164,7 @@ impl Run {
             while waiting < most_waiting && self.running.len() < MAX_OPEN {
                 let Some((number, chunk)) = chunks.next() else { break };
                 let items = chunk.iter().map(|it| input.item(it)).collect::<Result<Vec<_>, _>>()?;
-                let key = idempotency_key(number, &items);
+                let key = idempotency_key(number, &items, input.known_digest());
                 let batch = setup::batch(items, args.webhook.as_deref(), key);
                 let submitted = self.engine.submit(batch).await;
                 let handle = submitted.map_err(CliError::submission)?;
@@ -207,9 +226,10 @@ impl Run {
     }
 }
 
-/// Returns a chunk's idempotency key. The same chunk at the same position of the input is the same batch.
-fn idempotency_key(number: usize, chunk: &[Item]) -> String {
+/// Returns a chunk's idempotency key. The same chunk at the same position of the input is the same batch, unless another
+/// earlier run is given: pages that are unchanged have the same items then, and have to be fetched again.
+fn idempotency_key(number: usize, chunk: &[Item], known_digest: &[u8]) -> String {
     let items = serde_json::to_vec(chunk).expect("the keys of every item are strings");
-    let digest = Sha256::digest(items);
+    let digest = Sha256::new().chain_update(items).chain_update(known_digest).finalize();
     format!("cli-{number}-{digest:x}")
 }

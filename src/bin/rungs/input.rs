@@ -8,6 +8,7 @@ use rungs::core::request::Item;
 use rungs::service::wire::{self, KnownFields, UnknownField};
 
 use crate::error::{CliError, io_reason};
+use crate::known::KnownPages;
 
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(file: &Path) -> Result<String, CliError> {
@@ -32,6 +33,8 @@ pub(crate) struct Input {
     lines: Vec<Line>,
     /// The options that a line does not set.
     defaults: Item,
+    /// The pages that an earlier run fetched, if one is given.
+    known: Option<KnownPages>,
 }
 
 /// A line with a page.
@@ -45,7 +48,7 @@ pub(crate) struct Line {
 
 impl Input {
     /// Splits a text into lines. Blank lines and lines that begin with `#` are skipped.
-    pub(crate) fn parse(text: String, defaults: Item) -> Self {
+    pub(crate) fn parse(text: String, defaults: Item, known: Option<KnownPages>) -> Self {
         let mut lines = Vec::new();
         let mut start = 0;
         for (index, line) in text.split_inclusive('\n').enumerate() {
@@ -57,7 +60,7 @@ impl Input {
                 lines.push(Line { number: index + 1, range });
             }
         }
-        Self { text, lines, defaults }
+        Self { text, lines, defaults, known }
     }
 
     /// Returns the number of pages.
@@ -82,8 +85,18 @@ impl Input {
 
     /// Parses the page of a line.
     pub(crate) fn item(&self, line: &Line) -> Result<Item, CliError> {
-        item(&self.text[line.range.clone()], &self.defaults)
-            .map_err(|error| CliError::Usage(format!("line {}: {error}", line.number)))
+        let item = item(&self.text[line.range.clone()], &self.defaults);
+        let mut item =
+            item.map_err(|error| CliError::Usage(format!("line {}: {error}", line.number)))?;
+        if let Some(known) = &self.known {
+            known.set(&mut item);
+        }
+        Ok(item)
+    }
+
+    /// Returns a value that identifies the earlier run, empty without one.
+    pub(crate) fn known_digest(&self) -> &[u8] {
+        self.known.as_ref().map(KnownPages::digest).unwrap_or_default()
     }
 }
 

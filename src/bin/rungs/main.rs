@@ -13,6 +13,7 @@ mod estimate;
 mod grant;
 mod input;
 mod key;
+mod known;
 mod mcp;
 mod output;
 mod print;

@@ -25,6 +25,7 @@ pub(crate) async fn run(args: ScrapeArgs) -> CommandResult {
         request_layout(&mut item)?;
     }
     item.url.clone_from(&args.url);
+    item.advanced.if_changed_since_hash.clone_from(&args.unless);
     let engine = setup::engine(&args.page.net, Settings::default(), Memory::default())?;
     let report = fetch(&engine, item).await?;
     engine.shutdown().await;
@@ -76,6 +77,10 @@ fn print_page(args: &ScrapeArgs, selection: &Selection, job: &Job, page: &Page) 
     }
     if args.json {
         print::line(format_args!("{:#}", wire::scrape_object(job, page)));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if page.unchanged {
+        eprintln!("rungs: the page is unchanged: it has the content hash of --unless");
         return Ok(ExitCode::SUCCESS);
     }
     let (parts, missing) = selection.parts(page);

@@ -49,6 +49,15 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
     within(text, f64::MIN_POSITIVE..=f64::MAX, "a number above 0, such as 0.5")
 }
 
+/// Parses a content hash. An empty one stands for a page that is not known.
+pub(crate) fn content_hash(text: &str) -> Result<String, String> {
+    let is_whole = text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit());
+    if is_whole || text.is_empty() {
+        return Ok(text.to_owned());
+    }
+    Err("use the 64 hexadecimal digits of the `content_hash` of an earlier result".to_owned())
+}
+
 fn within<T>(text: &str, range: RangeInclusive<T>, valid: &str) -> Result<T, String>
 where
     T: FromStr<Err: Display> + PartialOrd,

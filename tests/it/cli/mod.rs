@@ -1,5 +1,6 @@
 //! The program `rungs`, run against a site on loopback.
 
+mod changes;
 #[cfg(unix)]
 mod database;
 mod outcomes;

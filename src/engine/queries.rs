@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::core::batch::{BatchRecord, Notification};
 use crate::core::completion::item_event;
 use crate::core::failure::{ErrorCode, JobError};
-use crate::core::id::{AccountId, BatchId, JobId, NotificationId};
+use crate::core::id::{AccountId, BatchId, CrawlId, JobId, NotificationId};
 use crate::core::job::{Job, Outcome};
 use crate::core::ladder::Capabilities;
 use crate::core::ledger::{Account, LedgerEntry};
@@ -373,11 +373,7 @@ impl Engine {
     ///
     /// [`EngineError::Store`] if the store fails.
     pub async fn job_notification(&self, id: JobId) -> Result<Option<Notification>, EngineError> {
-        match self.notification(item_event(id)).await {
-            Ok(notification) => Ok(Some(notification)),
-            Err(EngineError::NotificationNotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.sent_notification(item_event(id)).await
     }
 
     /// Returns the notification of a batch's completion; `None` while the batch is processing.
@@ -389,7 +385,27 @@ impl Engine {
         &self,
         id: BatchId,
     ) -> Result<Option<Notification>, EngineError> {
-        match self.notification(self.batch(id).await?.event).await {
+        self.sent_notification(self.batch(id).await?.event).await
+    }
+
+    /// Returns the notification of a crawl's completion; `None` while the crawl is running.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::CrawlNotFound`] if there is no such crawl.
+    pub async fn crawl_notification(
+        &self,
+        id: CrawlId,
+    ) -> Result<Option<Notification>, EngineError> {
+        self.sent_notification(self.crawl_record(id).await?.event).await
+    }
+
+    /// Returns a notification if its event has happened.
+    async fn sent_notification(
+        &self,
+        id: NotificationId,
+    ) -> Result<Option<Notification>, EngineError> {
+        match self.notification(id).await {
             Ok(notification) => Ok(Some(notification)),
             Err(EngineError::NotificationNotFound(_)) => Ok(None),
             Err(error) => Err(error),

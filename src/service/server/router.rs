@@ -127,6 +127,7 @@ fn api() -> Router<Service> {
         ("/crawl", post(crawl::submit)),
         ("/crawl/{id}", get(crawl::status).delete(crawl::cancel)),
         ("/crawl/{id}/stream", get(crawl::stream)),
+        ("/crawl/{id}/deliveries", get(deliveries::of_crawl)),
         ("/map", post(crawl::map)),
         ("/scrape", post(scrape::scrape)),
         ("/scrape/estimate", post(scrape::estimate)),

@@ -1,9 +1,12 @@
 //! Crawls and maps over HTTP.
 
+use rungs::net::NetPolicy;
+use rungs::stores::Memory;
 use rungs::testkit::site::{Site, SiteResponse};
+use rungs::webhook::Webhooks;
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{LOOPBACK, Plan, World, engine};
 
 /// A site of five pages, one of which fails, and a sitemap with one more.
 fn site() -> Site {
@@ -157,4 +160,32 @@ fn a_map_lists_the_urls_of_a_site() {
     assert_eq!(only["total_urls"], 1);
     let refused = world.post("/api/v1/map", &json!({ "url": site.url("/"), "max_depth": 11 }));
     assert_eq!((refused.status, &refused.json()["field"]), (422, &json!("max_depth")));
+}
+
+#[test]
+fn the_delivery_of_a_crawl_is_found_and_repeated() {
+    let hooks = NetPolicy::new().allow_network(LOOPBACK).expect("a network");
+    let engine = engine(Memory::default()).webhooks(Webhooks::unsigned().network(hooks));
+    let (world, site) = (World::of(Plan { engine, ..Plan::default() }), site());
+    let receiver = Site::start(|_| SiteResponse::status(410));
+    let body =
+        json!({ "url": site.url("/a"), "max_pages": 1, "webhook_url": receiver.url("/hook") });
+    let crawl = world.post("/api/v1/crawl", &body).json()["crawl_id"].clone();
+    let path = format!("/api/v1/crawl/{}/deliveries", crawl.as_str().expect("an id"));
+    let settled = |attempts: usize| loop {
+        let listed = world.get(&path).json()["deliveries"].clone();
+        let delivery = &listed[0];
+        let made = delivery["attempts"].as_array().map_or(0, Vec::len);
+        if made == attempts && delivery["status"] == "failed" {
+            break delivery.clone();
+        }
+    };
+
+    let failed = settled(1);
+    let id = failed["delivery_id"].as_str().expect("an id");
+    let again = world.post(&format!("/api/v1/deliveries/{id}/redeliver"), &json!(null));
+
+    assert_eq!((&failed["event"], &failed["crawl_id"]), (&json!("crawl.completed"), &crawl));
+    assert_eq!((failed["batch_id"].is_null(), again.status), (true, 202));
+    assert_eq!(settled(2)["delivery_id"], failed["delivery_id"]);
 }

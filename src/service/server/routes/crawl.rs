@@ -88,7 +88,11 @@ pub(in crate::service::server) async fn map(
 }
 
 /// Returns a handle on a crawl of the principal's account.
-async fn crawl(service: &Service, principal: &Principal, id: &str) -> Result<CrawlHandle, Problem> {
+pub(super) async fn crawl(
+    service: &Service,
+    principal: &Principal,
+    id: &str,
+) -> Result<CrawlHandle, Problem> {
     let id = id.parse().map_err(|_| wire::crawl_not_found())?;
     let handle = service.engine().crawl_handle(id).await?;
     let is_own = handle.record().account == *principal.account();

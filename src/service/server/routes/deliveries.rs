@@ -7,6 +7,7 @@ use axum::response::Response;
 use crate::core::batch::{BatchRecord, Notification};
 use crate::core::id::{BatchId, NotificationId};
 use crate::service::server::principal::Principal;
+use crate::service::server::routes::crawl::crawl;
 use crate::service::server::routes::lookup;
 use crate::service::server::state::Service;
 use crate::service::server::{query, response};
@@ -26,6 +27,12 @@ enum Filter {
     All,
 }
 
+impl Filter {
+    fn lists(self, notification: &Notification) -> bool {
+        matches!(self, Self::All) || notification.url.is_some()
+    }
+}
+
 fn filter(query: Option<&str>) -> Result<Filter, Problem> {
     let all = query::flag(query, "unaddressed", false)?;
     Ok(if all { Filter::All } else { Filter::Addressed })
@@ -38,7 +45,7 @@ async fn notification(
     filter: Filter,
 ) -> Result<Option<Notification>, Problem> {
     let found = service.engine().batch_notification(batch).await?;
-    Ok(found.filter(|it| matches!(filter, Filter::All) || it.url.is_some()))
+    Ok(found.filter(|it| filter.lists(it)))
 }
 
 /// Handles `GET /batch/{id}/deliveries`.
@@ -50,6 +57,20 @@ pub(in crate::service::server) async fn of_batch(
 ) -> Result<Response, Problem> {
     let batch = lookup::batch(&service, &principal, &id).await?;
     delivery_of(&service, batch.id, filter(query.as_deref())?).await
+}
+
+/// Handles `GET /crawl/{id}/deliveries`.
+pub(in crate::service::server) async fn of_crawl(
+    State(service): State<Service>,
+    principal: Principal,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let crawl = crawl(&service, &principal, &id).await?.record().id;
+    let filter = filter(query.as_deref())?;
+    let found = service.engine().crawl_notification(crawl).await?;
+    let found = found.filter(|it| filter.lists(it));
+    Ok(response::json(StatusCode::OK, &wire::deliveries(found.as_slice(), None)))
 }
 
 /// Handles `GET /jobs/{id}/deliveries`: the notification of the job itself, or else that of its batch.

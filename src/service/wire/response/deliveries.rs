@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::core::batch::{Notification, NotificationState};
-use crate::core::id::BatchId;
+use crate::core::batch::{Notification, NotificationKind, NotificationState};
+use crate::core::id::{BatchId, CrawlId};
 use crate::core::url::without_userinfo;
 use crate::service::wire::response::batch::paged;
 
@@ -21,9 +21,12 @@ pub(crate) fn delivery(notification: &Notification) -> Value {
         .collect();
     let next = (notification.state == NotificationState::Pending)
         .then(|| notification.ready_at.to_string());
+    let crawl = (notification.event == NotificationKind::CrawlCompleted)
+        .then(|| CrawlId::from_bytes(*notification.batch.as_bytes()).to_string());
     json!({
         "delivery_id": notification.id.to_string(),
-        "batch_id": notification.batch.to_string(),
+        "batch_id": crawl.is_none().then(|| notification.batch.to_string()),
+        "crawl_id": crawl,
         "event": notification.event.as_str(),
         "url": notification.url.as_deref().map(without_userinfo),
         "status": notification.state.as_str(),

@@ -2,7 +2,7 @@
 
 use super::Operation;
 
-pub(super) const OPERATIONS: [Operation; 5] = [
+pub(super) const OPERATIONS: [Operation; 6] = [
     Operation {
         parameters: &["idempotency", "traceparent"],
         body: Some("CrawlRequest"),
@@ -31,6 +31,16 @@ pub(super) const OPERATIONS: [Operation; 5] = [
             "/api/v1/crawl/{id}/stream",
             "streamCrawl",
             "Follow a crawl as server-sent events",
+        )
+    },
+    Operation {
+        parameters: &["crawl", "unaddressed"],
+        responses: &[("200", "Deliveries")],
+        errors: &["404", "422"],
+        ..Operation::get(
+            "/api/v1/crawl/{id}/deliveries",
+            "getCrawlDeliveries",
+            "Get the webhook delivery of a crawl",
         )
     },
     Operation {

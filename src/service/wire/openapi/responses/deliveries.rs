@@ -20,12 +20,18 @@ pub(super) fn delivery() -> Value {
             "Id of the delivery, the same in every attempt. The receiver gets it in a header and can recognize \
              repetitions by it.",
         ),
-        property("batch_id", batch_id(), SAMPLE_BATCH, "Id of the batch."),
+        property(
+            "batch_id",
+            or_null(batch_id()),
+            SAMPLE_BATCH,
+            "Id of the batch; null for a crawl.",
+        ),
+        property("crawl_id", or_null(id()), Value::Null, "Id of the crawl; null for a batch."),
         property(
             "event",
-            word(["batch.completed", "job.completed", "job.failed"]),
+            word(["batch.completed", "crawl.completed", "job.completed", "job.failed"]),
             "batch.completed",
-            "Name of the event: that of a batch, or that of a page which was submitted by itself.",
+            "Name of the event: that of a batch, of a crawl, or of a page.",
         ),
         property(
             "url",

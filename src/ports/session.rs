@@ -155,12 +155,19 @@ impl AttemptSession {
         Self { has_headers: false, ..self.clone() }
     }
 
-    /// Reports that the site changed a cookie. Cookies of other domains are ignored.
+    /// Returns the same session with a copy of the changes so far. What is reported later changes only one of the two.
+    pub(crate) fn snapshot(&self) -> Self {
+        let changes = self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Inner { domain, state, .. } = &*self.inner;
+        let (domain, state) = (domain.clone(), state.clone());
+        let inner = Arc::new(Inner { domain, state, changes: Mutex::new(changes) });
+        Self { inner, has_headers: self.has_headers }
+    }
+
+    /// Reports that the site changed a cookie. A cookie of a domain above the session's counts as one of the session's
+    /// domain, which is all that the session is sent to. Cookies of other domains are ignored.
     pub fn report(&self, change: CookieChange) {
-        let (CookieChange::Set(cookie) | CookieChange::Removed(cookie)) = &change;
-        if !self.inner.domain.covers(&cookie.domain) {
-            return;
-        }
+        let Some(change) = change.within(&self.inner.domain) else { return };
         let mut changes = self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
         if changes.len() < MAX_CHANGES {
             changes.push(change);

@@ -95,6 +95,14 @@ impl SessionDomain {
         is_host(host) && (host == self.host || !self.is_single_host() && is_below())
     }
 
+    /// Returns `true` if the domain is below `parent`, in lower case, which is no top-level domain.
+    pub(crate) fn is_below(&self, parent: &str) -> bool {
+        !self.is_single_host()
+            && is_host(parent)
+            && parent.contains('.')
+            && self.host.strip_suffix(parent).is_some_and(|it| it.ends_with('.'))
+    }
+
     /// Returns the URL of its start page.
     pub fn start_page(&self) -> String {
         format!("{self}/")
@@ -219,6 +227,12 @@ mod tests {
             assert!(!covers("a.test", other), "{other}");
         }
         assert!(!covers("a.test", &format!("{}a.test", "x.".repeat(200))), "a long host");
+        let is_below = |domain: &str, parent: &str| parsed(domain).is_below(parent);
+        assert!(is_below("x.y.a.test", "a.test") && is_below("x.y.a.test", "y.a.test"));
+        for parent in ["a.test", "b.test", "test", "", ".test"] {
+            assert!(!is_below("a.test", parent), "{parent}");
+        }
+        assert!(!is_below("ba.test", "a.test") && !is_below("127.0.0.1", "0.0.1"));
         assert!(covers("127.0.0.1", "127.0.0.1") && !covers("127.0.0.1", "x.127.0.0.1"));
         assert!(!covers("localhost", "a.localhost"));
     }

@@ -271,6 +271,21 @@ pub enum CookieChange {
     Removed(SessionCookie),
 }
 
+impl CookieChange {
+    /// Returns the change as one of a session of `domain`, `None` if its cookie is not sent there. A cookie of a domain above
+    /// is narrowed: the session is sent to no other host of that domain.
+    pub(crate) fn within(mut self, domain: &SessionDomain) -> Option<Self> {
+        let (Self::Set(cookie) | Self::Removed(cookie)) = &mut self;
+        if !domain.covers(&cookie.domain) {
+            if cookie.host_only || !domain.is_below(&cookie.domain) {
+                return None;
+            }
+            domain.host().clone_into(&mut cookie.domain);
+        }
+        Some(self)
+    }
+}
+
 /// The local storage of one origin.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -376,7 +376,7 @@ impl SeededJar {
     /// Adds the cookies of the stored session once per job.
     fn seed_session_once(&mut self, session: Option<&AttemptSession>) {
         if let Some(session) = session.filter(|_| !self.has_session) {
-            self.jar.seed_session(session.state());
+            self.jar.seed_session(session.state(), session.domain().host());
             self.has_session = true;
         }
     }

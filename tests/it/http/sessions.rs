@@ -39,6 +39,8 @@ fn shop(request: &SiteRequest) -> SiteResponse {
         "/login" => SiteResponse::html("<form><input name=u><input type=password></form>"),
         "/open" | "/steal" => page("Open"),
         _ if !is_member => SiteResponse::redirect(302, "/login"),
+        "/above" => page("Above")
+            .header("set-cookie", &format!("sid={ROTATED}; Domain=shop.test; Path=/; HttpOnly")),
         "/rotate" => page("Rotated")
             .header("set-cookie", &format!("sid={ROTATED}; Path=/; HttpOnly"))
             .header("set-cookie", "seen=1; Path=/; Max-Age=0"),
@@ -189,6 +191,28 @@ async fn a_cookie_that_the_site_renews_is_used_next_time() {
     let [(_, _, Some(cookies), _)] = &world.take_seen()[..] else { panic!("one request") };
     assert_eq!(cookies, &format!("sid={ROTATED}"), "renewed, and the deleted one is gone");
     assert_eq!(world.read(id).await.cookie_names, ["sid", "visits"]);
+    world.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_cookie_that_is_renewed_for_the_domain_above_is_kept() {
+    let world = World::new();
+    let new = NewSession::new("shop", "http://www.shop.test").cookies([("sid", SECRET)]);
+    let id = world.engine.sessions().create(new).await.expect("created").id;
+    let visit = async |path: &str| {
+        let item = Item::get(format!("http://www.shop.test{path}")).session(id);
+        world.scrape(item).await.expect("a page");
+        let seen = world.take_seen();
+        seen.into_iter().filter_map(|it| it.2).collect::<Vec<_>>()
+    };
+
+    assert_eq!(visit("/above").await, [format!("sid={SECRET}")]);
+    for path in ["/above", "/members"] {
+        assert_eq!(visit(path).await, [format!("sid={ROTATED}")], "{path}");
+    }
+    // The session belongs to `www.shop.test` alone, whatever its cookies were set for.
+    let error = world.engine.submit(Batch::new([item("/members", id)])).await.expect_err("refused");
+    assert!(error.to_string().contains("www.shop.test"), "{error}");
     world.engine.shutdown().await;
 }
 

@@ -37,6 +37,8 @@ struct Cookie {
     expires_at: Option<SystemTime>,
     /// A cookie of the same name that a site sets or deletes replaces it, whatever its scope is.
     any_scope: bool,
+    /// `true` for a cookie of a session's own domain, which may stand for one of a domain above.
+    is_narrowed: bool,
     /// Position in the order of creation. An update keeps it.
     created: u64,
 }
@@ -70,13 +72,14 @@ impl CookieJar {
                 http_only: false,
                 expires_at: None,
                 any_scope: false,
+                is_narrowed: false,
                 created: 0,
             });
         }
     }
 
-    /// Adds the cookies of a stored session. One for a public suffix stays on that host, as it does in browsers.
-    pub(super) fn seed_session(&mut self, state: &SessionState) {
+    /// Adds the cookies of a stored session of `domain`. One for a public suffix stays on that host, as it does in browsers.
+    pub(super) fn seed_session(&mut self, state: &SessionState, domain: &str) {
         for cookie in &state.cookies {
             let expires_at =
                 cookie.expires_at.map(|it| UNIX_EPOCH + Duration::from_millis(it.as_millis()));
@@ -90,6 +93,7 @@ impl CookieJar {
                 http_only: cookie.http_only,
                 expires_at,
                 any_scope: cookie.any_scope,
+                is_narrowed: !cookie.host_only && cookie.domain == domain,
                 created: 0,
             });
         }
@@ -109,9 +113,7 @@ impl CookieJar {
             self.set_by_sites.insert(cookie.name.clone());
         }
         let session_cookie = cookie.for_session();
-        self.cookies.retain(|it| {
-            !(it.any_scope && it.name == cookie.name && domain_matches(&it.domain, &cookie.domain))
-        });
+        self.cookies.retain(|it| !it.gives_way_to(&cookie));
         if cookie.expires_at.is_some_and(|it| it <= now) {
             self.cookies.retain(|it| !it.is_same(&cookie));
             Some(CookieChange::Removed(session_cookie))
@@ -196,6 +198,16 @@ impl Cookie {
             && self.host_only == other.host_only
     }
 
+    /// Returns `true` if it is a cookie of a session that `set`, which the site set or deleted with another scope, replaces.
+    fn gives_way_to(&self, set: &Self) -> bool {
+        let is_above = !set.host_only
+            && set.domain != self.domain
+            && domain_matches(&set.domain, &self.domain);
+        let is_replaced = self.any_scope && (is_above || domain_matches(&self.domain, &set.domain))
+            || self.is_narrowed && is_above && self.path == set.path;
+        is_replaced && self.name == set.name
+    }
+
     fn is_sent(&self, host: &str, to: &Url, now: SystemTime) -> bool {
         let domain =
             if self.host_only { self.domain == host } else { domain_matches(&self.domain, host) };
@@ -231,6 +243,7 @@ fn is_public_suffix(domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::session::SessionDomain;
 
     fn url(text: &str) -> Url {
         Url::parse(text).expect(text)
@@ -351,6 +364,32 @@ mod tests {
 
         assert_eq!(jar.header(&url("https://a.test/")).as_deref(), Some("c=1"));
         assert_eq!(jar.header(&url("http://a.test/")), None);
+    }
+
+    #[test]
+    fn a_cookie_of_a_session_gives_way_to_one_of_the_domain_above() {
+        let domain = SessionDomain::parse("http://www.shop.test").expect("a domain");
+        let by_name = SessionCookie::new("sid", "old", &domain);
+        let mut narrowed = by_name.clone();
+        narrowed.any_scope = false;
+        let from = url("http://www.shop.test/");
+
+        for cookie in [by_name, narrowed] {
+            let state = SessionState::default().with_cookies([cookie]);
+            for (header, sent) in [
+                ("sid=new; Domain=shop.test; Path=/", Some("sid=new")),
+                ("sid=; Domain=shop.test; Path=/; Max-Age=0", None),
+            ] {
+                let mut jar = CookieJar::default();
+                jar.seed_session(&state, domain.host());
+                jar.keep(header, &from);
+                assert_eq!(jar.header(&from).as_deref(), sent, "{header}");
+            }
+            let mut jar = CookieJar::default();
+            jar.seed_session(&state, domain.host());
+            jar.keep("sid=other", &url("http://shop.test/"));
+            assert_eq!(jar.header(&from).as_deref(), Some("sid=old"), "a cookie of another host");
+        }
     }
 
     #[test]

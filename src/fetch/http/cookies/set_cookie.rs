@@ -103,6 +103,7 @@ impl SetCookie {
             http_only: self.http_only,
             expires_at: self.expires_at,
             any_scope: false,
+            is_narrowed: false,
             created: 0,
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
-use crate::core::failure::{ErrorCode, JobError};
+use crate::core::failure::ErrorCode;
 use crate::core::job::{Attempt, Finding};
 use crate::core::tier::Tier;
 use crate::core::time::millis;
@@ -16,10 +16,10 @@ use crate::core::verdict::{
 };
 use crate::engine::artifacts::BrowserFiles;
 use crate::engine::cache::Confirmed;
-use crate::engine::ladder::{Ladder, pause_too_long};
+use crate::engine::ladder::Ladder;
 use crate::engine::pace::Health;
-use crate::engine::permits::FetchPermit;
 use crate::engine::robots;
+use crate::engine::sessions::NotAttempted;
 use crate::engine::watch::ProgressEvent;
 use crate::ports::extract::{Document, ExtractError, Extracted};
 use crate::ports::fetch::{ActionResult, FetchError, FetchErrorKind, FetchRequest, Fetched};
@@ -91,30 +91,25 @@ impl Ladder {
     ///
     /// # Errors
     ///
-    /// The job's error if the site requested a pause that is longer than the job's remaining time.
+    /// [`NotAttempted`] if the site requested a pause that is longer than the job's remaining time, or if the job's session
+    /// cannot be opened.
     pub(super) async fn attempt(
         &mut self,
         tier: Tier,
         previous: Option<Observed>,
-    ) -> Result<Option<Observed>, JobError> {
+    ) -> Result<Option<Observed>, NotAttempted> {
         let shared = Arc::clone(&self.shared);
         let site = self.job.request.page().site();
         let permits = &shared.scheduling.permits;
         let previous = previous.filter(|it| tier == Tier::LightJs && !it.page.rendered);
-        let permit = if previous.is_some() {
-            None
-        } else {
-            let permit = permits.page(&self.job, &site, tier, self.deadline()).await;
-            Some(permit.map_err(pause_too_long)?)
-        };
-        self.use_time(permit.as_ref().map_or(Duration::ZERO, FetchPermit::paused));
+        let permit = if previous.is_some() { None } else { Some(self.permit(&site, tier).await?) };
         let expected = shared.writer.expect_step();
         let (started_at, began) = (shared.now(), shared.monotonic());
         let span = tracing::info_span!("attempt", tier = tier.name());
         let judged = self.fetch_and_judge(tier, previous).instrument(span.clone()).await;
         let status = judged.as_ref().ok().map(|it| it.page.response.status);
         if permit.is_some() {
-            permits.observe(&site, health(&judged), started_at);
+            permits.observe(&site, health(judged.as_ref()), started_at);
         }
         if let Ok(JudgedPage { verdict: Verdict::Transient { retry_after: Some(wait) }, .. }) =
             &judged
@@ -326,13 +321,8 @@ impl Ladder {
 }
 
 /// Returns what an attempt shows of the site's load.
-fn health(judged: &Result<JudgedPage, FetchError>) -> Health {
-    match judged {
-        Ok(it) if matches!(it.page.response.status, 429 | 503) => Health::Overloaded,
-        Ok(_) => Health::Well,
-        Err(error) if error.kind() == FetchErrorKind::Timeout => Health::Overloaded,
-        Err(_) => Health::Unknown,
-    }
+fn health(judged: Result<&JudgedPage, &FetchError>) -> Health {
+    Health::of(judged.map(|it| it.page.response.status).map_err(FetchError::kind))
 }
 
 fn response_is_cut(page: &FetchedPage) -> bool {

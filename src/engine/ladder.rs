@@ -21,7 +21,7 @@ use crate::engine::attempt::Observed;
 use crate::engine::cache::{self, Lookup};
 use crate::engine::page_labels::SiteWarnings;
 use crate::engine::robots;
-use crate::engine::sessions::{JobSession, NotOpened};
+use crate::engine::sessions::{ClaimSessions, JobSession, NotAttempted, NotOpened};
 use crate::engine::shared::Shared;
 use crate::ports::fetch::JobScratch;
 
@@ -53,13 +53,27 @@ impl From<StepInput> for Ended {
     }
 }
 
+/// The end of a claim, and the session with which it ended.
+pub(super) struct LadderEnd {
+    pub(super) ended: Ended,
+    /// The session to count the page with and to write back, once the step is committed.
+    pub(super) session: Option<Arc<JobSession>>,
+}
+
+impl From<Ended> for LadderEnd {
+    fn from(ended: Ended) -> Self {
+        Self { ended, session: None }
+    }
+}
+
 /// A claimed job on its ladder.
 pub(super) struct Ladder {
     pub(super) shared: Arc<Shared>,
     pub(super) job: Arc<Job>,
     pub(super) scratch: JobScratch,
-    /// The stored session that the job uses.
+    /// The stored session of the last attempt.
     pub(super) session: Option<Arc<JobSession>>,
+    pub(super) sessions: ClaimSessions,
     reach: Reach,
     /// The tiers on which the site has recently responded with a page.
     proven: TierSet,
@@ -92,6 +106,7 @@ impl Ladder {
             job,
             scratch,
             session,
+            sessions: ClaimSessions::default(),
             reach,
             proven,
             last_resort: true,
@@ -106,27 +121,15 @@ impl Ladder {
     }
 
     /// Runs the job until it ends or has to wait, and returns the step to commit.
-    pub(super) async fn run(mut self) -> Ended {
+    pub(super) async fn run(mut self) -> LadderEnd {
         match cache::lookup(&self.shared, &self.job).await {
-            Lookup::Hit(hit) => return hit.into(),
+            Lookup::Hit(hit) => return Ended::from(hit).into(),
             Lookup::Known(entry) => self.known = Some(entry),
             Lookup::Miss => {}
         }
-        let (shared, job) = (Arc::clone(&self.shared), Arc::clone(&self.job));
-        let session = match JobSession::open(&shared, &job).await {
-            Ok(session) => session.map(Arc::new),
-            Err(NotOpened::Unavailable) => {
-                let ready_at = shared.now().after(shared.config.settings.retry.longest);
-                return self.reschedule(ready_at).into();
-            }
-            Err(NotOpened::Failed(error)) => return self.fail(error).into(),
-        };
-        self.session.clone_from(&session);
-        let end = self.climb().await;
-        if let Some(session) = session {
-            session.finish(&shared, &job, &end.input).await;
-        }
-        end
+        let last_session = self.sessions.last();
+        let ended = self.climb().await;
+        LadderEnd { ended, session: last_session.take() }
     }
 
     /// Makes attempts until there is a page, or none is left.
@@ -178,7 +181,7 @@ impl Ladder {
                     }
                     observed = match self.attempt(tier, observed).await {
                         Ok(observed) => observed,
-                        Err(error) => return Box::pin(self.stop_for_pause(error)).await,
+                        Err(reason) => return Box::pin(self.stop_unattempted(reason)).await,
                     };
                     self.keep_if_best(observed.as_ref());
                 }
@@ -226,6 +229,7 @@ impl Ladder {
         let most = self.best.as_ref().map_or(0, |it| it.visible_bytes);
         if let Some(observed) = observed.filter(|it| it.visible_bytes > most) {
             self.best = Some(Box::new(observed.without_files()));
+            self.keep_session_of_best();
         }
     }
 
@@ -235,7 +239,21 @@ impl Ladder {
         let Some(best) = self.best.take() else { return self.fail(error).into() };
         let best = last.filter(|it| it.attempt == best.attempt).unwrap_or(*best);
         self.is_out_of_time = true;
+        self.use_session_of_best();
         self.finish(best, Some(error)).await
+    }
+
+    /// Ends or puts back a job whose next attempt could not be made.
+    async fn stop_unattempted(self, reason: NotAttempted) -> Ended {
+        match reason {
+            NotAttempted::Paused(error) => self.stop_for_pause(error).await,
+            NotAttempted::WithoutSession(NotOpened::Failed(error)) => self.fail(error).into(),
+            NotAttempted::WithoutSession(NotOpened::Unavailable) => {
+                let wait = self.shared.config.settings.retry.longest;
+                let ready_at = self.shared.now().after(wait);
+                self.reschedule(ready_at).into()
+            }
+        }
     }
 
     /// Ends a job whose site asks for a longer pause than it has time for.

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use crate::core::time::Timestamp;
 use crate::core::window::Window;
 use crate::ports::clock::Clock;
+use crate::ports::fetch::FetchErrorKind;
 
 /// The longest attempt at a site that counts as prompt.
 const PROMPT: Duration = Duration::from_millis(500);
@@ -86,6 +87,17 @@ pub(super) enum Health {
     Overloaded,
     /// The attempt says nothing about the site's load.
     Unknown,
+}
+
+impl Health {
+    /// Returns what a response with this status, or its absence, shows.
+    pub(super) fn of(status: Result<u16, FetchErrorKind>) -> Self {
+        match status {
+            Ok(429 | 503) | Err(FetchErrorKind::Timeout) => Self::Overloaded,
+            Ok(_) => Self::Well,
+            Err(_) => Self::Unknown,
+        }
+    }
 }
 
 /// The limits of one site, and what has been used of them.

@@ -16,7 +16,7 @@ use crate::engine::cache;
 use crate::engine::changes::{Step, Stepped, asks_for_pause, error_code};
 use crate::engine::error::EngineError;
 use crate::engine::in_hand::InHand;
-use crate::engine::ladder::{Ended, Ladder};
+use crate::engine::ladder::{Ended, Ladder, LadderEnd};
 use crate::engine::renew::Renew;
 use crate::engine::shared::Shared;
 use crate::engine::watch::ProgressEvent;
@@ -150,14 +150,14 @@ async fn claim(shared: &Shared, now: Timestamp, limit: usize) -> Result<Vec<Job>
 /// The end of a claim.
 enum ClaimEnd {
     /// The ladder returned this end.
-    Ended(Box<Ended>),
+    Ended(Box<LadderEnd>),
     /// Another worker holds the job, or it has been canceled.
     Lost,
 }
 
 impl ClaimEnd {
     fn step(input: StepInput) -> Self {
-        Self::Ended(Box::new(input.into()))
+        Self::Ended(Box::new(Ended::from(input).into()))
     }
 }
 
@@ -182,7 +182,7 @@ async fn run_job(shared: &Arc<Shared>, job: Job) {
         ClaimEnd::Lost => {
             tracing::warn!("the job was dropped: its lease was lost or its batch was canceled");
         }
-        ClaimEnd::Ended(ended) => commit(shared, &job, *ended).await,
+        ClaimEnd::Ended(end) => commit(shared, &job, *end).await,
     }
 }
 
@@ -211,7 +211,7 @@ async fn run_ladder(shared: &Arc<Shared>, job: Arc<Job>) -> ClaimEnd {
                 "the job was aborted: submit its URL again"
             };
             let error = JobError::new(ErrorCode::InternalError, message);
-            StepInput::Fail { error, attempts: Vec::<Attempt>::new() }.into()
+            Ended::from(StepInput::Fail { error, attempts: Vec::<Attempt>::new() }).into()
         }
     }))
 }
@@ -284,13 +284,20 @@ fn attempts_of(input: &StepInput) -> &[Attempt] {
 }
 
 /// Commits a step and publishes it.
-async fn commit(shared: &Shared, job: &Job, ended: Ended) {
-    let Ended { input, entry } = ended;
+async fn commit(shared: &Shared, job: &Job, end: LadderEnd) {
+    let LadderEnd { ended: Ended { input, entry }, session } = end;
     for attempt in 1..=COMMIT_TRIES {
         match shared.writer.apply(step_of(shared, job, input.clone())).await {
             Ok(Ok(stepped)) => {
                 if let Some(entry) = entry {
                     cache::store_entry(shared, entry).await;
+                }
+                if let Some(session) = session {
+                    tokio::select! {
+                        biased;
+                        () = shared.lifecycle.aborting.cancelled() => {}
+                        () = session.finish(shared, job, &input) => {}
+                    }
                 }
                 return publish(shared, stepped);
             }

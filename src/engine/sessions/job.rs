@@ -1,4 +1,4 @@
-//! The session of a job: checked at submission, opened when the job runs, and written back when it ends.
+//! The session of a job: checked at submission, opened when an attempt begins, and written back when the job has ended.
 
 use url::Url;
 
@@ -120,7 +120,7 @@ impl Shared {
 }
 
 impl JobSession {
-    /// Opens the session that the job names, if it names one.
+    /// Opens the session `id`, which the job names, as it is now.
     ///
     /// # Errors
     ///
@@ -129,17 +129,16 @@ impl JobSession {
     pub(in crate::engine) async fn open(
         shared: &Shared,
         job: &Job,
-    ) -> Result<Option<Self>, NotOpened> {
-        let Some(id) = job.request.advanced().session_id else { return Ok(None) };
+        id: SessionId,
+    ) -> Result<Self, NotOpened> {
         let gone = |reason: &str| {
             let message = format!("session {id} {reason}");
             NotOpened::Failed(JobError::new(ErrorCode::LoginRequired, message))
         };
-        let get = || async {
-            let store = shared.session_store()?;
-            store.get(job.account.clone(), id).await.map_err(SessionError::from)
+        let found = match shared.session_store() {
+            Ok(store) => store.get(job.account.clone(), id).await.map_err(SessionError::from),
+            Err(error) => Err(error),
         };
-        let found = shared.wait_out("opening a session", SessionError::is_outage, get).await;
         let stored = found.map_err(|error| {
             if error.is_outage() {
                 return NotOpened::Unavailable;
@@ -159,14 +158,21 @@ impl JobSession {
             return Err(gone("has expired: refresh it and retry the page"));
         }
         let page = job.request.page();
-        Ok(Some(Self {
+        Ok(Self {
             name: session.name,
             id,
             account: job.account.clone(),
             site: (page.site(), page.is_https()),
             replacements: session.replacements,
             attempt: AttemptSession::new(session.domain, state),
-        }))
+        })
+    }
+
+    /// Returns a copy with the changes that were reported so far. Later ones change only one of the two.
+    pub(in crate::engine) fn snapshot(&self) -> Self {
+        let (name, account, site) = (self.name.clone(), self.account.clone(), self.site.clone());
+        let (id, replacements, attempt) = (self.id, self.replacements, self.attempt.snapshot());
+        Self { name, id, account, site, replacements, attempt }
     }
 
     /// Returns the session for a request of the job, `None` if the URL is outside of its domain. Headers go to the site
@@ -196,8 +202,6 @@ impl JobSession {
         let signs = login_signs(requested, reached, &response);
         let sign = signs.logged_out.first()?;
         if tier < Tier::Browser && can_render && !self.attempt.state().storage.is_empty() {
-            // The login deletes cookies that the browser still uses.
-            drop(self.attempt.take_changes());
             // Its scripts may log in with the local storage, which only a browser has.
             let signal = format!("asks for a login: {sign}");
             return Some(Judgment { verdict: Verdict::NeedsRendering, signal });
@@ -208,8 +212,8 @@ impl JobSession {
         Some(Judgment { verdict: Verdict::Permanent(ErrorCode::LoginRequired), signal })
     }
 
-    /// Counts the page of a job that ended, and keeps what the site changed. A failure is logged: the page is not lost
-    /// for it.
+    /// Counts the page of a job whose end was committed, and keeps what the site changed. A failure is logged: the page is
+    /// not lost for it.
     pub(in crate::engine) async fn finish(&self, shared: &Shared, job: &Job, end: &StepInput) {
         let (outcome, made) = match end {
             StepInput::Succeed { attempts, .. } => (SessionOutcome::Accepted, attempts),

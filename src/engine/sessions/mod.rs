@@ -3,6 +3,7 @@
 //! The store of sessions keeps them and seals their secrets. This module decides who may use which, checks what is stored,
 //! and counts what sites respond.
 
+mod attempt;
 mod edit;
 mod error;
 mod job;
@@ -20,6 +21,7 @@ use crate::engine::Engine;
 use crate::engine::shared::Shared;
 use crate::ports::session::{SessionStore, SessionStoreError, StoredSession};
 
+pub(super) use attempt::{ClaimSessions, NotAttempted};
 pub use edit::{NewSession, SessionSecret, SessionUpdate};
 pub use error::SessionError;
 pub(super) use job::{JobSession, NotOpened};

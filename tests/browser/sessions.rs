@@ -10,6 +10,7 @@ use rungs::fetch::Chrome;
 use rungs::net::NetPolicy;
 use rungs::ports::fetch::{AttemptSession, BrowserFetcher};
 use rungs::testkit::site::{Site, SiteRequest, SiteResponse};
+use serde_json::json;
 
 use crate::{request, text};
 
@@ -84,4 +85,48 @@ async fn a_session_reaches_its_domain_alone_and_is_renewed() {
         assert_eq!((cookie.as_str(), token.as_str()), ("", ""), "{path}");
         assert!(!path.starts_with("/report") || path == "/report?0", "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_session_gets_back_what_the_site_changed_and_nothing_else() {
+    let site = Site::start(|request| match request.path.as_str() {
+        "/start" => SiteResponse::redirect(302, "http://shop.test/renew")
+            .header("set-cookie", "hop=1; Path=/"),
+        "/renew" => SiteResponse::html("<p>Renewed</p>")
+            .header("set-cookie", "longer=1; Path=/; Max-Age=86400")
+            .header("set-cookie", "gone=; Path=/; Max-Age=0")
+            .header("set-cookie", "deep=1; Path=/deep/er"),
+        _ => SiteResponse::html("<p>Other</p>"),
+    });
+    let network = NetPolicy::new().allow_network("127.0.0.0/8").expect("a network");
+    let hosts = ["shop.test", "www.shop.test"];
+    let network = hosts.iter().fold(network, |it, host| it.resolve(host, site.addr()));
+    let chrome = Chrome::new().network(network);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let soon = now.expect("after 1970").as_secs() + 3_600;
+    let cookie = |name: &str| json!({"name": name, "value": "1", "domain": "shop.test", "path": "/", "expires": soon});
+    let state = json!({"cookies": [cookie("longer"), cookie("gone"), cookie("same")]});
+    let state = SessionState::from_storage_state(&state).expect("a storage state");
+    let domain = SessionDomain::parse("http://shop.test").expect("a domain");
+    let session = AttemptSession::new(domain, state);
+    let own = |it: &mut Item| {
+        it.headers.push(("Cookie".to_owned(), "header=own".to_owned()));
+        it.advanced.cookies.push(("option".to_owned(), "own".to_owned()));
+    };
+    let request = request("http://www.shop.test/start", own).with_session(Some(session.clone()));
+
+    let page = chrome.render(request).await.expect("a page");
+
+    assert!(text(&page).contains("Renewed"), "{}", text(&page));
+    let changes = session.take_changes();
+    let (mut set, mut removed) = (Vec::new(), Vec::new());
+    for change in &changes {
+        match change {
+            CookieChange::Set(it) => set.push((it.name.as_str(), it.path.as_str())),
+            CookieChange::Removed(it) => removed.push(it.name.as_str()),
+        }
+    }
+    set.sort_unstable();
+    assert_eq!(set, [("deep", "/deep/er"), ("hop", "/"), ("longer", "/")], "{changes:?}");
+    assert_eq!(removed, ["gone"], "{changes:?}");
 }

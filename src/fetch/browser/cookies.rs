@@ -81,22 +81,27 @@ fn stored_cookie(cookie: &SessionCookie, host: &str) -> Option<Value> {
     Some(param)
 }
 
-/// The URLs whose cookies a session gets back: those of the attempt, and the start page of its domain.
-pub(super) fn urls_to_get(session: &AttemptSession, urls: [&str; 2]) -> Value {
-    json!({ "urls": [urls[0], urls[1], session.domain().start_page()] })
+/// Reads the response of `Storage.getCookies`, whose cookies have the form of a storage state's.
+pub(super) fn found(response: &Value) -> Vec<SessionCookie> {
+    let state = SessionState::from_storage_state(response).unwrap_or_else(|_| {
+        tracing::debug!("the browser's cookies have another form: none is renewed");
+        SessionState::default()
+    });
+    state.cookies
 }
 
-/// Reports to the session the cookies that the site set in the browser. `found` is the response of `Network.getCookies`,
-/// whose cookies have the form of a storage state's.
-pub(super) fn report(session: &AttemptSession, found: &Value) {
-    let Ok(found) = SessionState::from_storage_state(found) else {
-        tracing::debug!("the browser's cookies have another form: none is renewed");
-        return;
-    };
-    for cookie in found.cookies {
-        let mut own = session.state().cookies.iter();
-        if !own.any(|it| it.is_replaced_by(&cookie) && it.value == cookie.value) {
-            session.report(CookieChange::Set(cookie));
+/// Reports to the session the cookies that the site deleted, set or changed. `given` are those of the browser before the page
+/// was loaded, which includes the item's own, and `found` those afterwards.
+pub(super) fn report(session: &AttemptSession, given: &[SessionCookie], found: &[SessionCookie]) {
+    // First: one that was set with another scope replaces one that was deleted.
+    for cookie in given {
+        if !found.iter().any(|it| it.is_same(cookie)) {
+            session.report(CookieChange::Removed(cookie.clone()));
+        }
+    }
+    for cookie in found {
+        if !given.contains(cookie) {
+            session.report(CookieChange::Set(cookie.clone()));
         }
     }
 }
@@ -132,6 +137,7 @@ mod tests {
     use crate::core::request::{Item, Limits};
     use crate::core::session::SessionDomain;
     use crate::core::tier::Tier;
+    use crate::core::time::Timestamp;
 
     fn given(header: &str) -> Option<Vec<(String, String)>> {
         let item = Item::get("http://a.test/").header("cookie", header);
@@ -177,26 +183,35 @@ mod tests {
 
     #[test]
     fn only_cookies_that_changed_are_reported() {
-        let domain = SessionDomain::parse("a.test").expect("a domain");
-        let given = ["__Host-a", "b"].map(|it| SessionCookie::new(it, "1", &domain));
-        let session = AttemptSession::new(domain, SessionState::default().with_cookies(given));
-        let cookie = |name: &str, value: &str, domain: &str| {
-            json!({"name": name, "value": value, "domain": domain, "path": "/", "secure": true,
-                   "httpOnly": true, "expires": 1e300, "size": 2, "session": false})
-        };
-
-        report(
-            &session,
-            &json!({"cookies": [
-                cookie("__Host-a", "1", "www.a.test"), cookie("b", "2", ".a.test"), cookie("c", "3", "b.test"),
-            ]}),
+        let session = AttemptSession::new(
+            SessionDomain::parse("a.test").expect("a domain"),
+            SessionState::default(),
         );
-        report(&session, &json!({"cookies": "none"}));
-
-        let [CookieChange::Set(renewed)] = &session.take_changes()[..] else {
-            panic!("one change")
+        let cookie = |name: &str, value: &str, domain: &str, expires: f64| {
+            json!({"name": name, "value": value, "domain": domain, "path": "/", "secure": true,
+                   "httpOnly": true, "expires": expires, "size": 2, "session": false})
         };
-        assert_eq!((renewed.name.as_str(), renewed.value.as_str()), ("b", "2"));
-        assert!(!renewed.host_only && renewed.http_only && !renewed.any_scope);
+        let given = found(&json!({"cookies": [
+            cookie("same", "1", "www.a.test", 1e300), cookie("value", "1", ".a.test", -1.0),
+            cookie("expiry", "1", ".a.test", 2e9), cookie("gone", "1", ".a.test", -1.0),
+            cookie("gone", "1", ".b.test", -1.0),
+        ]}));
+        let left = found(&json!({"cookies": [
+            cookie("same", "1", "www.a.test", 1e300), cookie("value", "2", ".a.test", -1.0),
+            cookie("expiry", "1", ".a.test", 3e9), cookie("new", "3", ".b.test", -1.0),
+        ]}));
+
+        report(&session, &given, &left);
+
+        let changes = session.take_changes();
+        let [CookieChange::Removed(gone), CookieChange::Set(value), CookieChange::Set(expiry)] =
+            &changes[..]
+        else {
+            panic!("three changes: {changes:?}")
+        };
+        assert_eq!((gone.name.as_str(), value.value.as_str()), ("gone", "2"));
+        assert_eq!(expiry.expires_at, Some(Timestamp::from_millis(3_000_000_000_000)));
+        assert!(!value.host_only && value.http_only && !value.any_scope);
+        assert!(found(&json!({"cookies": "none"})).is_empty());
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::connection::Connection;
+use super::connection::{Connection, PendingResponse};
 use super::error::CallError;
 use super::gateway::Gateway;
 use super::page_listener::PageListener;
@@ -23,7 +23,7 @@ pub(super) struct IsolatedPage {
     pub(super) frame: String,
     /// The proxy through which its context reaches the network.
     pub(super) gateway: Arc<Gateway>,
-    _context: BrowserContext,
+    context: BrowserContext,
 }
 
 /// A browser context. Dropping it closes it.
@@ -92,10 +92,17 @@ impl IsolatedPage {
             session,
             frame,
             gateway: Arc::clone(gateway),
-            _context: context,
+            context,
         };
         page.enable_events().await?;
         Ok(page)
+    }
+
+    /// Requests the cookies of the page's context, which are those of this page alone.
+    pub(super) fn cookies(&self) -> PendingResponse {
+        // On the page's own session, the call returns the cookies of the default context.
+        let params = json!({ "browserContextId": self.context.id });
+        self.connection.call(None, "Storage.getCookies", params)
     }
 
     /// Sends all calls at once: responses come in order, so only the slowest costs time.

@@ -22,6 +22,7 @@ use super::page_state::{PageState, PageTracker};
 use super::pool::Sharing;
 use super::tab::{Tab, TabOptions};
 use crate::core::request::{JobRequest, WaitCondition};
+use crate::core::session::SessionCookie;
 use crate::fetch::header_rules::without_target;
 use crate::ports::fetch::{FetchError, FetchErrorKind, FetchRequest, Fetched, Rendered};
 
@@ -195,6 +196,7 @@ impl Rendering<'_> {
     }
 
     async fn render(&mut self, request: &FetchRequest) -> Result<Rendered, FetchError> {
+        let given = self.cookies_for(request).await?;
         self.navigate(request).await?;
         self.tab.prewarm_next();
         if let Some(page) = self.without_document() {
@@ -224,7 +226,9 @@ impl Rendering<'_> {
         if self.options.advanced().generate_pdf {
             pdf = Some(capture::print(self).await?);
         }
-        self.report_cookies(request).await?;
+        if let Some(session) = &request.session {
+            cookies::report(session, &given, &self.cookies_for(request).await?);
+        }
         self.warn_about_dialogs_and_downloads();
         let warnings = std::mem::take(&mut self.warnings);
         let page = fetched(&self.tab.tracker().state(), document, warnings);
@@ -232,15 +236,13 @@ impl Rendering<'_> {
         Ok(Rendered { page, screenshot, pdf, actions, pictures })
     }
 
-    /// Reports the cookies that the site set to the session.
-    async fn report_cookies(&self, request: &FetchRequest) -> Result<(), FetchError> {
-        let Some(session) = &request.session else { return Ok(()) };
-        let shown = self.tab.tracker().state().shown.as_ref().map(|it| it.url.clone());
-        let urls = [request.url.as_str(), shown.as_deref().unwrap_or(request.url.as_str())];
-        let params = cookies::urls_to_get(session, urls);
-        let found: Value = self.tab.call("Network.getCookies", params).decode().await?;
-        cookies::report(session, &found);
-        Ok(())
+    /// Returns the cookies of the page's context, which no other page shares; none for a request without a session.
+    async fn cookies_for(&self, request: &FetchRequest) -> Result<Vec<SessionCookie>, FetchError> {
+        if request.session.is_none() {
+            return Ok(Vec::new());
+        }
+        let found: Value = self.tab.cookies().decode().await?;
+        Ok(cookies::found(&found))
     }
 
     /// Navigates to the URL and waits until a document with a response is shown.

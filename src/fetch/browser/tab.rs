@@ -160,6 +160,11 @@ impl Tab {
         &self.page.gateway
     }
 
+    /// Requests the cookies of the page's context.
+    pub(super) fn cookies(&self) -> PendingResponse {
+        self.page.cookies()
+    }
+
     /// Sends a call to the page.
     pub(super) fn call(&self, method: &str, params: impl Serialize) -> PendingResponse {
         self.page.connection.call(Some(&self.page.session), method, params)

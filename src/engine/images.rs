@@ -125,7 +125,7 @@ impl ImageJob<'_> {
         let site = options.page().site();
         let permit =
             self.shared.scheduling.permits.page(self.job, &site, Tier::Http, deadline).await;
-        let _permit = permit.map_err(|pause| {
+        let permit = permit.map_err(|pause| {
             let message = format!("the site asks to wait {} s", pause.as_secs());
             FetchError::new(FetchErrorKind::Timeout, message)
         })?;
@@ -140,6 +140,10 @@ impl ImageJob<'_> {
             session,
             ..FetchRequest::new(Arc::new(options), tier.unwrap_or(Tier::Curl))
         };
-        self.fetcher.fetch(request).await
+        let started_at = self.shared.now();
+        let fetched = self.fetcher.fetch(request).await;
+        subrequest::observe(self.shared, &site, fetched.as_ref(), started_at);
+        drop(permit);
+        fetched
     }
 }

@@ -3,9 +3,13 @@
 use url::Url;
 
 use crate::core::request::{Item, JobRequest, Limits, ValidationError};
+use crate::core::time::Timestamp;
 use crate::core::url::PageUrl;
+use crate::core::verdict::{Response, Verdict, judge};
+use crate::engine::pace::Health;
 use crate::engine::page_host;
-use crate::ports::fetch::{FetchError, FetchErrorKind};
+use crate::engine::shared::Shared;
+use crate::ports::fetch::{FetchError, FetchErrorKind, Fetched};
 
 /// Returns the options of a `GET` request for `url` on behalf of `page`: the job's proxy and, if `url` is on the
 /// page's own site, its headers and cookies. No other site may receive those.
@@ -34,6 +38,25 @@ pub(super) fn options(
         item.headers = page.headers().to_vec();
     }
     item.check(limits).map_err(|error| refused(error.into()))
+}
+
+/// Learns from the response to a request that is no attempt of a job: the load of its site, and the pause that it asks for.
+/// Call it while the permit is held, or another request could start before the pause is known.
+pub(super) fn observe(
+    shared: &Shared,
+    site: &str,
+    fetched: Result<&Fetched, &FetchError>,
+    started_at: Timestamp,
+) {
+    let permits = &shared.scheduling.permits;
+    let status = fetched.map(|it| it.status).map_err(FetchError::kind);
+    permits.observe(site, Health::of(status), started_at);
+    let Some(page) = fetched.ok().filter(|it| it.status >= 400) else { return };
+    let judgment = judge(&Response::new(page.status, &page.headers, &page.body));
+    if let Verdict::Transient { retry_after: Some(wait) } = judgment.verdict {
+        let wait = wait.min(shared.config.settings.retry.longest);
+        permits.pause(site, shared.now().after(wait));
+    }
 }
 
 /// Returns `true` if the two URLs have the same scheme, host and port.

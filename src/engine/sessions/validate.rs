@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::core::id::{AccountId, SessionId};
 use crate::core::request::Item;
 use crate::core::session::{LoginSigns, Session, SessionState, login_signs};
@@ -10,8 +12,8 @@ use crate::core::tier::Tier;
 use crate::core::time::Timestamp;
 use crate::core::verdict::{DocumentKind, Response, Verdict, judge};
 use crate::engine::attempt::timed_out;
-use crate::engine::robots;
 use crate::engine::sessions::{SessionError, Sessions};
+use crate::engine::{robots, subrequest};
 use crate::ports::fetch::{AttemptSession, FetchError, FetchRequest, Fetched};
 
 /// The time limit of a validation, waits included.
@@ -53,7 +55,8 @@ impl Sessions<'_> {
     ///
     /// # Errors
     ///
-    /// [`SessionError::NotFound`], or [`SessionError::NotValidated`] if no HTTP fetcher can make the request.
+    /// [`SessionError::NotFound`], or [`SessionError::NotValidated`] if the session has expired or no HTTP fetcher can make the
+    /// request.
     pub async fn validate(
         &self,
         account: &AccountId,
@@ -61,6 +64,10 @@ impl Sessions<'_> {
     ) -> Result<SessionValidation, SessionError> {
         let stored = self.shared.session_store()?.get(account.clone(), id).await?;
         let stored = stored.ok_or(SessionError::NotFound(id))?;
+        if stored.session.has_expired(self.shared.now()) {
+            let reason = "its `expires_at` has passed: refresh it";
+            return Err(SessionError::NotValidated(reason.to_owned()));
+        }
         let replacements = stored.session.replacements;
         let page = stored.session.domain.start_page();
         let attempt = AttemptSession::new(stored.session.domain, stored.state);
@@ -70,7 +77,9 @@ impl Sessions<'_> {
             () = self.shared.sleep(TIMEOUT) => Err(timed_out(TIMEOUT)),
         };
         let now = self.shared.now();
-        let mut result = assess(&page, fetched.as_ref());
+        let can_render = self.shared.adapters.fetchers.browser.is_some();
+        let missing = fetched.as_ref().ok().and_then(|it| missing(&page, it, &attempt, can_render));
+        let mut result = assess(&page, fetched.as_ref(), missing);
         let renewed =
             if result.is_valid == Some(true) { attempt.take_changes() } else { Vec::new() };
         let changed = self.shared.change_session(account, id, |it| {
@@ -122,7 +131,7 @@ impl Sessions<'_> {
         }
         let site = options.page().site();
         let permit = shared.scheduling.permits.request(&site, TIMEOUT).await;
-        let _permit = permit.map_err(|pause| {
+        let permit = permit.map_err(|pause| {
             let seconds = pause.as_secs();
             SessionError::NotValidated(format!("the site asks to wait {seconds} s"))
         })?;
@@ -131,12 +140,34 @@ impl Sessions<'_> {
             .with_max_bytes(MAX_BYTES)
             .with_session(Some(session));
         let check = robots::redirect_check(shared);
-        Ok(fetcher.fetch(FetchRequest { redirect_check: check, ..request }).await)
+        let started_at = shared.now();
+        let response = fetcher.fetch(FetchRequest { redirect_check: check, ..request }).await;
+        subrequest::observe(shared, &site, response.as_ref(), started_at);
+        drop(permit);
+        Ok(response)
     }
 }
 
 fn first_expiry(state: &SessionState) -> Option<Timestamp> {
     state.cookies.iter().filter_map(|it| it.expires_at).min()
+}
+
+/// Returns a part of the session that the request for the start page did not carry and that pages may be fetched with.
+fn missing(
+    page: &str,
+    fetched: &Fetched,
+    session: &AttemptSession,
+    can_render: bool,
+) -> Option<&'static str> {
+    if can_render && !session.state().storage.is_empty() {
+        return Some("only a browser sends its local storage");
+    }
+    let origin = |url: &str| Url::parse(url).ok().map(|it| it.origin());
+    let own = origin(page);
+    let hops = fetched.redirects.iter().map(|it| it.url.as_str());
+    let mut reached = hops.chain([fetched.final_url.as_str()]).filter(|it| !it.is_empty());
+    let has_left = !session.headers().is_empty() && reached.any(|it| origin(it) != own);
+    has_left.then_some("its headers are not sent after a redirect to another origin")
 }
 
 /// The result before the session is changed.
@@ -155,7 +186,8 @@ impl Assessment {
     }
 }
 
-fn assess(page: &str, fetched: Result<&Fetched, &FetchError>) -> Assessment {
+/// Judges the start page. `missing` is a part of the session that the request did not carry.
+fn assess(page: &str, fetched: Result<&Fetched, &FetchError>, missing: Option<&str>) -> Assessment {
     let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(error) => {
@@ -164,6 +196,11 @@ fn assess(page: &str, fetched: Result<&Fetched, &FetchError>) -> Assessment {
     };
     let response = Response::new(fetched.status, &fetched.headers, &fetched.body);
     let signs = login_signs(page, &fetched.final_url, &response);
+    if let (Some(sign), Some(missing)) = (signs.logged_out.first(), missing) {
+        let details =
+            format!("the site asks for a login ({sign}), but {missing}: fetch a page with it");
+        return Assessment { signs, ..Assessment::unknown(details) };
+    }
     if let Some(sign) = signs.logged_out.first() {
         let details = format!("the site asks for a login: {sign}");
         return Assessment { is_valid: Some(false), confidence: WITH_SIGN, signs, details };

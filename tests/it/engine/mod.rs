@@ -20,6 +20,7 @@ mod results;
 mod retry;
 mod robots;
 mod scheduling;
+mod session_use;
 mod sessions;
 mod several;
 mod stopping;

@@ -12,7 +12,7 @@ use rungs::core::session::{
 use rungs::core::tier::Tier;
 use rungs::core::time::Timestamp;
 use rungs::engine::{
-    BatchHandle, NewSession, SessionError, SessionSecret, SessionUpdate, SubmitError,
+    BatchHandle, NewSession, SessionError, SessionSecret, SessionUpdate, Settings, SubmitError,
 };
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{
@@ -30,14 +30,16 @@ use crate::support::paused::Paused;
 
 /// The troubles of a store of sessions.
 #[derive(Debug)]
-struct Troubles {
+pub(super) struct Troubles {
     /// The calls that fail as in an outage.
     outages: AtomicUsize,
     /// `true` if every call fails for good.
     is_broken: AtomicBool,
     /// The session whose reads wait for the gate.
-    held: Mutex<Option<SessionId>>,
-    gate: Semaphore,
+    pub(super) held: Mutex<Option<SessionId>>,
+    pub(super) gate: Semaphore,
+    /// The number of reads that waited for the gate.
+    pub(super) waited: AtomicUsize,
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +82,7 @@ impl SessionStore for Troubled {
         Box::pin(async move {
             let is_held = *self.1.held.lock().expect("no panic inside") == Some(id);
             if is_held {
+                self.1.waited.fetch_add(1, Ordering::SeqCst);
                 self.1.gate.acquire().await.expect("never closed").forget();
             }
             self.fails()?;
@@ -121,14 +124,25 @@ impl SessionStore for Troubled {
     }
 }
 
-/// A site whose pages wait for permits. Those below `/renew` set a cookie, `/member` is a login, and `/app` logs in with its
-/// scripts.
+/// Waits until `condition` holds.
+pub(super) async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let waited = timeout(10 * PATIENCE, async {
+        while !condition() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.expect(what);
+}
+
+/// A site whose pages wait for permits. Those below `/renew` set a cookie, `/member` is a login, `/app` logs in with its
+/// scripts, `/guarded` refuses tier 1, `/thin` shows too little to tier 1 and hangs then, `busy.test` asks for a pause, and
+/// `portal.test` asks for a login on another host.
 #[derive(Clone, Debug)]
-struct Shop {
-    gate: Arc<Semaphore>,
-    begun: Arc<AtomicUsize>,
+pub(super) struct Shop {
+    pub(super) gate: Arc<Semaphore>,
+    pub(super) begun: Arc<AtomicUsize>,
     /// The number of headers of the session that each request carried.
-    headers: Arc<Mutex<Vec<usize>>>,
+    pub(super) headers: Arc<Mutex<Vec<usize>>>,
 }
 
 fn page(text: &str) -> Fetched {
@@ -154,19 +168,36 @@ impl Shop {
             let form = "<form><input name=u><input type=password></form>";
             return Ok(Fetched::new(200, form).header("content-type", "text/html"));
         }
+        if url.starts_with("https://portal.test/") {
+            let form = "<form><input name=u><input type=password></form>";
+            let form = Fetched::new(200, form).header("content-type", "text/html");
+            return Ok(form.with_final_url("https://www.portal.test/"));
+        }
+        if url.starts_with("https://busy.test/") {
+            return Ok(Fetched::new(429, "later").header("retry-after", "60"));
+        }
+        let sid = |value: &str| SessionCookie::new("sid", value, session.domain());
+        if url.ends_with("/guarded") && request.tier == Tier::Curl {
+            session.report(CookieChange::Set(sid("anonymous")));
+            let page = "<h1>403 Forbidden</h1>";
+            return Ok(Fetched::new(403, page).header("content-type", "text/html"));
+        }
+        if url.ends_with("/thin") {
+            let is_first = request.tier == Tier::Curl;
+            session.report(CookieChange::Set(sid(if is_first { "kept" } else { "anonymous" })));
+            if !is_first {
+                std::future::pending::<()>().await;
+            }
+            return Ok(Fetched::new(200, "<p>Back soon</p>").header("content-type", "text/html"));
+        }
         let cookie = |name: &str| SessionCookie::new(name, "2", session.domain());
         session.report(CookieChange::Set(cookie("")));
         session.report(CookieChange::Set(cookie("renewed")));
         Ok(page("Orders"))
     }
 
-    async fn begun(&self, pages: usize) {
-        let waited = timeout(10 * PATIENCE, async {
-            while self.begun.load(Ordering::SeqCst) < pages {
-                sleep(Duration::from_millis(20)).await;
-            }
-        });
-        waited.await.expect("the page begins");
+    pub(super) async fn begun(&self, pages: usize) {
+        eventually("the page begins", || self.begun.load(Ordering::SeqCst) >= pages).await;
     }
 }
 
@@ -176,22 +207,27 @@ impl BrowserFetcher for Shop {
     }
 }
 
-struct World {
-    engine: Engine,
-    shop: Shop,
-    troubles: Arc<Troubles>,
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) shop: Shop,
+    pub(super) troubles: Arc<Troubles>,
     stored: SealedSessions,
-    account: AccountId,
+    pub(super) account: AccountId,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub(super) fn with(settings: Settings) -> Self {
         let store = Arc::new(Memory::default());
         let troubles = Arc::new(Troubles {
             outages: AtomicUsize::new(0),
             is_broken: AtomicBool::new(false),
             held: Mutex::default(),
             gate: Semaphore::new(0),
+            waited: AtomicUsize::new(0),
         });
         let keys = SealingKeys::new(SealingKey::from_bytes([7; 32]));
         let sealed = SealedSessions::new(Arc::clone(&store), keys);
@@ -204,27 +240,34 @@ impl World {
             .browser(shop.clone())
             .sessions(Troubled(sealed.clone(), Arc::clone(&troubles)))
             .clock(Paused::default())
+            .settings(settings)
             .build()
             .expect("complete");
         Self { engine, shop, troubles, stored: sealed, account: AccountId::default() }
     }
 
     /// Lets all pages of the site through.
-    fn open(&self) {
+    pub(super) fn open(&self) {
         self.shop.gate.add_permits(1_000);
     }
 
-    async fn session(&self, secret: SessionSecret) -> Session {
+    pub(super) async fn session(&self, secret: SessionSecret) -> Session {
         let new = NewSession::new("my shop", "shop.test").secret(secret);
         self.engine.sessions().create(new).await.expect("created")
     }
 
-    async fn refresh(&self, id: SessionId, secret: SessionSecret) -> Session {
+    pub(super) async fn refresh(&self, id: SessionId, secret: SessionSecret) -> Session {
         self.engine.sessions().refresh(&self.account, id, secret).await.expect("refreshed")
     }
 
-    async fn read(&self, id: SessionId) -> Session {
+    pub(super) async fn read(&self, id: SessionId) -> Session {
         self.engine.sessions().get(&self.account, id).await.expect("there")
+    }
+
+    /// Returns the value of a cookie of a session.
+    pub(super) async fn value(&self, id: SessionId, name: &str) -> Option<String> {
+        let stored = self.stored.get(self.account.clone(), id).await.expect("read").expect("there");
+        stored.state.cookies.into_iter().find(|it| it.name == name).map(|it| it.value)
     }
 
     /// Submits a page whose first reads of its session fail as in an outage.
@@ -242,11 +285,11 @@ impl World {
     }
 }
 
-fn cookie(name: &str) -> SessionSecret {
+pub(super) fn cookie(name: &str) -> SessionSecret {
     SessionSecret::default().cookies([(name, "1")])
 }
 
-fn item(path: &str, id: SessionId) -> Item {
+pub(super) fn item(path: &str, id: SessionId) -> Item {
     Item::get(format!("https://shop.test{path}")).session(id)
 }
 
@@ -322,8 +365,11 @@ async fn a_job_waits_out_an_outage_of_the_sessions() {
     let (ended, ()) = tokio::join!(report, outage);
 
     assert_eq!(ended, Ok(()));
-    assert_eq!(world.troubles.outages.load(Ordering::SeqCst), 0);
-    let read = world.read(id).await;
+    let is_over = || world.troubles.outages.load(Ordering::SeqCst) == 0;
+    eventually("the session is written back", is_over).await;
+    let renamed = SessionUpdate::default().name("renamed");
+    // Its turn comes after the one that writes the session back.
+    let read = world.engine.sessions().update(&world.account, id, renamed).await.expect("updated");
     assert_eq!((read.total_requests, read.cookie_names.len()), (1, 2), "{read:?}");
     world.engine.shutdown().await;
 }
@@ -404,6 +450,10 @@ async fn an_expired_session_is_refused_until_it_is_refreshed() {
     let SubmitError::Item { error, .. } = world.refused(batch("second")).await else {
         panic!("the item is refused")
     };
+    let begun = world.shop.begun.load(Ordering::SeqCst);
+    let validated = world.engine.sessions().validate(&world.account, id).await;
+    assert!(matches!(validated, Err(SessionError::NotValidated(_))), "{validated:?}");
+    assert_eq!(world.shop.begun.load(Ordering::SeqCst), begun, "its secret is not sent");
     let changed = Batch::new([item("/member", id)]).idempotency_key("first");
     let reused = world.refused(changed).await;
     let refreshed = world.refresh(id, cookie("sid")).await;

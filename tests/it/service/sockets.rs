@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use rungs::core::id::AccountId;
 use rungs::service::{ApiKey, Keys};
+use rungs::stores::Memory;
+use rungs::testkit::store::SharedHandle;
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
-use super::world::{Held, Plan, World};
+use super::world::{Held, Plan, World, engine};
 
 const SECRET: &str = "sk_live_0123456789abcdef";
 /// A deadline that ends a test that hangs.
@@ -218,4 +220,28 @@ fn sockets_are_bounded_and_end_with_the_service() {
 
     let (code, _) = first.closed();
     assert_eq!(code, CloseCode::Away);
+}
+
+#[test]
+fn a_socket_whose_events_cannot_be_read_is_closed() {
+    let (handle, held) = (SharedHandle::new(Memory::new()), Held::new());
+    let world = World::of(Plan { engine: engine(handle.clone()), ..Plan::default() });
+    let guard = held.hold();
+    let id = world.submitted(&[held.site.url("/a")]);
+    let mut client = Client::connect(&world, "", None);
+    client.next();
+    client.send(&json!({ "action": "subscribe", "batch_id": id }));
+    assert_eq!(client.next()["type"], "subscribed");
+
+    handle.cut();
+    let (code, reason) = client.closed();
+    handle.restore();
+
+    assert_eq!(code, CloseCode::Error);
+    assert!(reason.contains("reconnect"), "{reason}");
+    drop(guard);
+    let mut again = Client::connect(&world, "", None);
+    again.next();
+    again.send(&json!({ "action": "subscribe", "batch_id": id }));
+    assert_eq!(again.until("batch.completed").last().map(|it| &it["batch_id"]), Some(&json!(id)));
 }

@@ -98,6 +98,7 @@ pub(in crate::service::server) async fn events(
         let _permits = (permit, principal);
         if writer.write(format!("retry: {RETRY_MS}\n\n")).await.is_ok() {
             let mut stream = EventStream::new(service, writer, sent);
+            // The end of the response makes the client reconnect, unless it received the last event.
             let _ = stream.run(handle).await;
         }
     });
@@ -145,6 +146,15 @@ impl EventSink for ChunkWriter {
     }
 }
 
+/// The end of an event stream whose client is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StreamEnd {
+    /// All events were sent.
+    Complete,
+    /// The store failed or the service shuts down: the client has to reconnect for the rest.
+    Interrupted,
+}
+
 /// The event stream of one client.
 pub(super) struct EventStream<S> {
     service: Service,
@@ -157,17 +167,17 @@ impl<S: EventSink> EventStream<S> {
         Self { service, sink, sent }
     }
 
-    /// Sends every event until the batch ends, the client is gone, or the service shuts down.
-    pub(super) async fn run(&mut self, mut handle: BatchHandle) -> Result<(), Disconnected> {
+    /// Sends every event until the batch ends, the client is gone, or no more can be read.
+    pub(super) async fn run(&mut self, mut handle: BatchHandle) -> Result<StreamEnd, Disconnected> {
         let batch = handle.id();
-        if self.catch_up(batch).await? {
-            return Ok(());
+        if let Some(end) = self.catch_up(batch).await? {
+            return Ok(end);
         }
         let shutdown = self.service.shutdown().clone();
         loop {
             let event = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => return Ok(StreamEnd::Interrupted),
                 () = self.sink.closed() => return Err(Disconnected),
                 event = handle.next_shared_event() => event,
                 () = tokio::time::sleep(HEARTBEAT) => {
@@ -177,14 +187,13 @@ impl<S: EventSink> EventStream<S> {
             };
             let event = match event {
                 Ok(Some(event)) => event,
-                Ok(None) => return self.catch_up(batch).await.map(drop),
-                // The client reconnects for the rest.
-                Err(_) => return Ok(()),
+                Ok(None) => return self.send_rest(batch).await,
+                Err(_) => return Ok(StreamEnd::Interrupted),
             };
             // All listeners of the batch send the same lines behind the id.
             let lines = || event.serialized(|it| wire::event_lines(it).unwrap_or_default());
             match event.event() {
-                ProgressEvent::BatchEnded { .. } => return self.catch_up(batch).await.map(drop),
+                ProgressEvent::BatchEnded { .. } => return self.send_rest(batch).await,
                 ProgressEvent::JobEnded { job } => self.job_ended(job, lines).await?,
                 ProgressEvent::JobStarted { job }
                 | ProgressEvent::JobRescheduled { job }
@@ -195,22 +204,26 @@ impl<S: EventSink> EventStream<S> {
         }
     }
 
-    /// Sends every end that the client has not received, in order. Returns `true` if the batch has ended.
-    async fn catch_up(&mut self, batch: BatchId) -> Result<bool, Disconnected> {
-        // If the store fails, the stream ends and the client reconnects for the rest.
+    /// Sends the last events of a batch that has ended.
+    async fn send_rest(&mut self, batch: BatchId) -> Result<StreamEnd, Disconnected> {
+        Ok(self.catch_up(batch).await?.unwrap_or(StreamEnd::Interrupted))
+    }
+
+    /// Sends every end that the client has not received, in order. Returns `None` if the batch is still running.
+    async fn catch_up(&mut self, batch: BatchId) -> Result<Option<StreamEnd>, Disconnected> {
         let progress = self.service.engine().batch_with_jobs(batch).await;
-        let Ok((batch, mut jobs)) = progress else { return Ok(true) };
+        let Ok((batch, mut jobs)) = progress else { return Ok(Some(StreamEnd::Interrupted)) };
         jobs.retain(|it| it.state.is_ended());
         jobs.sort_by_key(|it| (it.ended_at, it.index));
         for job in &jobs {
             self.job_ended(job, || wire::job_ended_lines(job)).await?;
         }
         if batch.status() == BatchStatus::Processing {
-            return Ok(false);
+            return Ok(None);
         }
         let id = format!("{}{END}", self.sent.event_id());
         self.sink.send(None, Some(&id), &wire::batch_completed_lines(&batch)).await?;
-        Ok(true)
+        Ok(Some(StreamEnd::Complete))
     }
 
     /// Sends the end of a job, unless it was sent before. `lines` returns those of the event.

@@ -32,7 +32,7 @@ use crate::service::server::middleware::{admit, check_cross_site, presented_key}
 use crate::service::server::principal::Principal;
 use crate::service::server::query;
 use crate::service::server::response::Disconnected;
-use crate::service::server::routes::events::{EventSink, EventStream, SentJobs};
+use crate::service::server::routes::events::{EventSink, EventStream, SentJobs, StreamEnd};
 use crate::service::server::routes::lookup;
 use crate::service::server::state::Service;
 use crate::service::wire::{self, Problem, SocketAction, SocketTopic};
@@ -53,6 +53,8 @@ const UNAUTHORIZED: u16 = 4_001;
 const UNRESPONSIVE: u16 = 4_008;
 /// The close code for a shutdown, from the WebSocket standard.
 const GOING_AWAY: u16 = 1_001;
+/// The close code for a failure of the service, from the WebSocket standard.
+const FAILED: u16 = 1_011;
 
 /// Handles `GET /ws/jobs`.
 pub(in crate::service::server) async fn connect(
@@ -129,8 +131,16 @@ struct Connection {
     _permit: Permit,
     socket: WebSocket,
     subscriptions: HashMap<SocketTopic, Subscription>,
-    events: mpsc::Receiver<String>,
-    sender: mpsc::Sender<String>,
+    events: mpsc::Receiver<Outgoing>,
+    sender: mpsc::Sender<Outgoing>,
+}
+
+/// A message of a subscription to its connection.
+enum Outgoing {
+    /// An event for the client.
+    Event(String),
+    /// The subscription cannot go on.
+    Interrupted,
 }
 
 /// A task that sends the events of a topic. Dropping it ends the task.
@@ -193,7 +203,13 @@ impl Connection {
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
                     }
                 }
-                Some(event) = self.events.recv() => self.send(event).await?,
+                Some(outgoing) = self.events.recv() => match outgoing {
+                    Outgoing::Event(event) => self.send(event).await?,
+                    Outgoing::Interrupted => {
+                        let reason = "the events cannot be read: reconnect with `last_event_id`";
+                        return Err(End::Close(FAILED, reason));
+                    }
+                },
                 () = sleep_until(next_ping) => {
                     if heard.elapsed() >= IDLE {
                         return Err(End::Close(UNRESPONSIVE, "no message or pong arrived for 60 s"));
@@ -289,14 +305,20 @@ impl Connection {
         let sent = sent.unwrap_or_else(|| SentJobs::none(jobs));
         let sink = SocketSink { events: self.sender.clone(), batch: handle.id(), job };
         let mut stream = EventStream::new(self.service.clone(), sink, sent);
-        let task = tokio::spawn(async move { stream.run(handle).await });
+        let sender = self.sender.clone();
+        let task = tokio::spawn(async move {
+            if let Ok(StreamEnd::Interrupted) = stream.run(handle).await {
+                // Without the connection there is nobody to tell.
+                let _ = sender.send(Outgoing::Interrupted).await;
+            }
+        });
         self.subscriptions.insert(topic, Subscription(task.abort_handle()));
     }
 }
 
 /// Passes the events of a batch, or of one job of it, to the connection.
 struct SocketSink {
-    events: mpsc::Sender<String>,
+    events: mpsc::Sender<Outgoing>,
     batch: BatchId,
     job: Option<JobId>,
 }
@@ -312,7 +334,7 @@ impl EventSink for SocketSink {
             return Ok(());
         }
         let event = wire::socket_event(self.batch, job, id, lines);
-        self.events.send(event).await.map_err(|_| Disconnected)
+        self.events.send(Outgoing::Event(event)).await.map_err(|_| Disconnected)
     }
 
     /// Pings show it.

@@ -170,9 +170,28 @@ impl fmt::Debug for SessionSecret {
 #[must_use]
 pub struct SessionUpdate {
     name: Option<String>,
-    notes: Option<String>,
-    expires_at: Option<Timestamp>,
+    notes: Part<String>,
+    expires_at: Part<Timestamp>,
     secret: SessionSecret,
+}
+
+/// A change of a part that a session need not have.
+#[derive(Clone, Debug, Default)]
+enum Part<T> {
+    #[default]
+    Kept,
+    Removed,
+    Set(T),
+}
+
+impl<T: Clone> Part<T> {
+    fn apply(&self, part: &mut Option<T>) {
+        match self {
+            Self::Kept => {}
+            Self::Removed => *part = None,
+            Self::Set(value) => *part = Some(value.clone()),
+        }
+    }
 }
 
 impl SessionUpdate {
@@ -184,13 +203,25 @@ impl SessionUpdate {
 
     /// Sets the notes.
     pub fn notes(mut self, notes: impl Into<String>) -> Self {
-        self.notes = Some(notes.into());
+        self.notes = Part::Set(notes.into());
+        self
+    }
+
+    /// Removes the notes.
+    pub fn without_notes(mut self) -> Self {
+        self.notes = Part::Removed;
         self
     }
 
     /// Sets the time from which the session cannot be used.
     pub fn expires_at(mut self, at: Timestamp) -> Self {
-        self.expires_at = Some(at);
+        self.expires_at = Part::Set(at);
+        self
+    }
+
+    /// Removes the time from which the session cannot be used.
+    pub fn without_expiry(mut self) -> Self {
+        self.expires_at = Part::Removed;
         self
     }
 
@@ -209,8 +240,8 @@ impl SessionUpdate {
         if let Some(name) = &self.name {
             name.trim().clone_into(&mut session.name);
         }
-        session.notes = self.notes.clone().or(session.notes.take());
-        session.expires_at = self.expires_at.or(session.expires_at);
+        self.notes.apply(&mut session.notes);
+        self.expires_at.apply(&mut session.expires_at);
         session.updated_at = now;
         *state = self.secret.checked(session, Some(state))?;
         if !self.secret.is_empty() {

@@ -17,7 +17,9 @@ use crate::service::wire::request::{
     read_item_with, read_map_with, read_retry_with, read_scrape_with,
 };
 #[cfg(feature = "server")]
-use crate::service::wire::request::{read_session_refresh_with, read_session_with};
+use crate::service::wire::request::{
+    read_session_refresh_with, read_session_update_with, read_session_with,
+};
 
 /// Maximum number of unknown fields that are reported.
 const MAX_REPORTED: usize = 20;
@@ -106,6 +108,12 @@ static SESSION: LazyLock<KnownFields> = LazyLock::new(|| {
     })
 });
 #[cfg(feature = "server")]
+static SESSION_UPDATE: LazyLock<KnownFields> = LazyLock::new(|| {
+    recorded(|value, lookups| {
+        let _ = read_session_update_with(value, Some(lookups));
+    })
+});
+#[cfg(feature = "server")]
 static SESSION_REFRESH: LazyLock<KnownFields> = LazyLock::new(|| {
     recorded(|value, lookups| {
         let _ = read_session_refresh_with(value, Some(lookups));
@@ -159,10 +167,16 @@ impl KnownFields {
         &RETRY
     }
 
-    /// Returns the fields of the body of `POST /sessions` and `PATCH /sessions/{id}`.
+    /// Returns the fields of the body of `POST /sessions`.
     #[cfg(feature = "server")]
     pub(crate) fn session() -> &'static Self {
         &SESSION
+    }
+
+    /// Returns the fields of the body of `PATCH /sessions/{id}`.
+    #[cfg(feature = "server")]
+    pub(crate) fn session_update() -> &'static Self {
+        &SESSION_UPDATE
     }
 
     /// Returns the fields of the body of `POST /sessions/{id}/refresh`.

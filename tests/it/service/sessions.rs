@@ -75,6 +75,17 @@ fn a_session_is_stored_used_and_deleted_without_showing_a_value() {
         assert_eq!(names, &json!(["Authorization", "User-Agent"]), "{method}: the token stays");
     }
 
+    let about = json!({ "notes": "mine", "expires_at": "2099-01-01T00:00:00Z" });
+    let described = mine("PATCH", &path, about).json();
+    assert_eq!(
+        (&described["notes"], &described["expiry_status"]),
+        (&json!("mine"), &json!("valid"))
+    );
+    let cleared = json!({ "notes": null, "expires_at": null, "domain": "b.test" });
+    let cleared = mine("PATCH", &path, cleared).json();
+    assert_eq!((&cleared["notes"], &cleared["expires_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(cleared["warnings"][0]["field"], "domain", "{cleared}");
+
     for (method, end) in [("GET", ""), ("DELETE", ""), ("POST", "/validate")] {
         let others = call(&world, OTHERS, method, &format!("{path}{end}"), &Value::Null);
         assert_eq!(

@@ -38,8 +38,13 @@ async fn read<T>(
     Ok(Read { value, warnings })
 }
 
-fn described(status: StatusCode, session: &Session, warnings: &Warnings) -> Response {
-    let mut body = wire::session(session);
+fn described(
+    service: &Service,
+    status: StatusCode,
+    session: &Session,
+    warnings: &Warnings,
+) -> Response {
+    let mut body = wire::session(session, service.engine().now());
     warnings.add_to(&mut body);
     response::json(status, &body)
 }
@@ -55,7 +60,7 @@ pub(in crate::service::server) async fn create(
     let new = read.value.account(principal.account().clone());
     let created = service.engine().sessions().create(new).await;
     let session = created.map_err(|error| Problem::from(error).with_warnings(&read.warnings))?;
-    Ok(described(StatusCode::CREATED, &session, &read.warnings))
+    Ok(described(&service, StatusCode::CREATED, &session, &read.warnings))
 }
 
 /// Handles `GET /sessions`: all of the account, or those with a domain or a status.
@@ -75,7 +80,7 @@ pub(in crate::service::server) async fn list(
         domain.as_deref().is_none_or(|domain| it.domain.host() == domain)
             && status.is_none_or(|status| it.status == status)
     });
-    Ok(response::json(StatusCode::OK, &wire::sessions(&sessions)))
+    Ok(response::json(StatusCode::OK, &wire::sessions(&sessions, service.engine().now())))
 }
 
 fn status(word: &str) -> Result<SessionStatus, Problem> {
@@ -94,7 +99,7 @@ pub(in crate::service::server) async fn get(
 ) -> Result<Response, Problem> {
     let id = session_id(&id)?;
     let session = service.engine().sessions().get(principal.account(), id).await?;
-    Ok(response::json(StatusCode::OK, &wire::session(&session)))
+    Ok(response::json(StatusCode::OK, &wire::session(&session, service.engine().now())))
 }
 
 /// Handles `PATCH /sessions/{id}`.
@@ -106,12 +111,12 @@ pub(in crate::service::server) async fn update(
     body: Body,
 ) -> Result<Response, Problem> {
     let id = session_id(&id)?;
-    let known = KnownFields::session();
+    let known = KnownFields::session_update();
     let read = read(&service, &headers, body, known, wire::read_session_update).await?;
     let sessions = service.engine().sessions();
     let updated = sessions.update(principal.account(), id, read.value).await;
     let session = updated.map_err(|error| Problem::from(error).with_warnings(&read.warnings))?;
-    Ok(described(StatusCode::OK, &session, &read.warnings))
+    Ok(described(&service, StatusCode::OK, &session, &read.warnings))
 }
 
 /// Handles `DELETE /sessions/{id}`.
@@ -150,7 +155,7 @@ pub(in crate::service::server) async fn refresh(
     let sessions = service.engine().sessions();
     let refreshed = sessions.refresh(principal.account(), id, read.value).await;
     let session = refreshed.map_err(|error| Problem::from(error).with_warnings(&read.warnings))?;
-    Ok(described(StatusCode::OK, &session, &read.warnings))
+    Ok(described(&service, StatusCode::OK, &session, &read.warnings))
 }
 
 /// Handles `GET /sessions/public-key`, with which clients would encrypt cookies before they send them.

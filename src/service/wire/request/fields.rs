@@ -75,6 +75,12 @@ impl<'a> Fields<'a> {
         self.look_up(path, None)
     }
 
+    /// Returns `true` if the field named `name` is there and null.
+    #[cfg(feature = "server")]
+    pub(super) fn is_null(self, name: &str) -> bool {
+        self.map.get(name).is_some_and(Value::is_null)
+    }
+
     /// Reads an object.
     pub(super) fn object(self, path: &'static str) -> Result<Option<Self>, ValidationError> {
         let Some(value) = self.look_up(path, Some(path)) else { return Ok(None) };

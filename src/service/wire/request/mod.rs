@@ -34,7 +34,7 @@ pub(crate) use batch::ItemList;
 #[cfg(feature = "server")]
 pub(in crate::service) use session::{read_session, read_session_refresh, read_session_update};
 #[cfg(feature = "server")]
-pub(super) use session::{read_session_refresh_with, read_session_with};
+pub(super) use session::{read_session_refresh_with, read_session_update_with, read_session_with};
 
 /// Returns the JSON path of an option that an error names.
 ///

@@ -40,7 +40,7 @@ pub(in crate::service::wire) fn read_session_with(
     })
 }
 
-/// Reads the body of `PATCH /sessions/{id}`.
+/// Reads the body of `PATCH /sessions/{id}`. Notes and an expiry that are null are removed.
 ///
 /// # Errors
 ///
@@ -48,16 +48,29 @@ pub(in crate::service::wire) fn read_session_with(
 pub(in crate::service) fn read_session_update(
     value: &Value,
 ) -> Result<SessionUpdate, ValidationError> {
-    let fields = Fields::of(value, "body", None)?;
+    read_session_update_with(value, None)
+}
+
+/// Reads a change, and adds the look-ups of its fields to `lookups`.
+pub(in crate::service::wire) fn read_session_update_with(
+    value: &Value,
+    lookups: Option<&Lookups>,
+) -> Result<SessionUpdate, ValidationError> {
+    let fields = Fields::of(value, "body", lookups)?;
+    let (name, notes, at) = (fields.text("name")?, fields.text("notes")?, time(fields)?);
     let mut update = SessionUpdate::default();
-    if let Some(name) = fields.text("name")? {
+    if let Some(name) = name {
         update = update.name(name);
     }
-    if let Some(notes) = fields.text("notes")? {
+    if let Some(notes) = notes {
         update = update.notes(notes);
+    } else if fields.is_null("notes") {
+        update = update.without_notes();
     }
-    if let Some(at) = time(fields)? {
+    if let Some(at) = at {
         update = update.expires_at(at);
+    } else if fields.is_null("expires_at") {
+        update = update.without_expiry();
     }
     Ok(update.secret(secret(fields)?))
 }

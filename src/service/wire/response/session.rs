@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::core::session::{Session, SessionStatus};
+use crate::core::session::Session;
 use crate::core::time::Timestamp;
 use crate::engine::SessionValidation;
 
-/// Serializes a session. Names of cookies and headers are in it, values never.
-pub(crate) fn session(session: &Session) -> Value {
+/// Serializes a session as it is at `now`. Names of cookies and headers are in it, values never.
+pub(crate) fn session(session: &Session, now: Timestamp) -> Value {
     let headers = (!session.header_names.is_empty()).then_some(&session.header_names);
     let time = |at: Option<Timestamp>| at.map(|it| it.to_string());
     json!({
@@ -20,7 +20,7 @@ pub(crate) fn session(session: &Session) -> Value {
         "storage_origins": session.storage_origins,
         "status": session.status.as_str(),
         "expires_at": time(session.expires_at),
-        "expiry_status": expiry_status(session),
+        "expiry_status": expiry_status(session, now),
         "last_validated_at": time(session.validated_at),
         "validation_confidence": session.confidence,
         "consecutive_failures": session.consecutive_failures,
@@ -35,17 +35,17 @@ pub(crate) fn session(session: &Session) -> Value {
 }
 
 /// Returns what is known about the session's expiry: no time, one to come, or one that has passed.
-fn expiry_status(session: &Session) -> &'static str {
+fn expiry_status(session: &Session, now: Timestamp) -> &'static str {
     match session.expires_at {
         None => "none",
-        Some(_) if session.status == SessionStatus::Expired => "expired",
+        Some(_) if session.has_expired(now) => "expired",
         Some(_) => "valid",
     }
 }
 
 /// Serializes a list of sessions.
-pub(crate) fn sessions(all: &[Session]) -> Value {
-    let sessions: Vec<Value> = all.iter().map(session).collect();
+pub(crate) fn sessions(all: &[Session], now: Timestamp) -> Value {
+    let sessions: Vec<Value> = all.iter().map(|it| session(it, now)).collect();
     json!({ "total": sessions.len(), "sessions": sessions })
 }
 
@@ -77,4 +77,24 @@ pub(crate) fn session_validation(result: &SessionValidation) -> Value {
         "details": result.details,
         "reason": result.details,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::{AccountId, SessionId};
+    use crate::core::session::{SessionDomain, SessionStatus};
+
+    #[test]
+    fn a_login_page_does_not_pass_the_expiry() {
+        let at = Timestamp::from_millis;
+        let domain = SessionDomain::parse("a.test").expect("a domain");
+        let id = SessionId::new(at(1), 0, 7);
+        let mut it = Session::new(id, AccountId::default(), "mine", domain, at(1));
+        let shown = |it: &Session, now: u64| session(it, at(now))["expiry_status"].clone();
+
+        assert_eq!(shown(&it, 5), "none");
+        (it.expires_at, it.status) = (Some(at(9)), SessionStatus::Expired);
+        assert_eq!((shown(&it, 8), shown(&it, 9)), (json!("valid"), json!("expired")));
+    }
 }

@@ -28,7 +28,8 @@ pub(super) fn schemas() -> [(&'static str, Value); 3] {
         (
             "SessionUpdate",
             described(
-                "A change of a session. Absent parts stay as they are.",
+                "A change of a session. Absent parts stay as they are; notes and an expiry that are null are removed. The domain \
+                 cannot be changed.",
                 &[],
                 properties(changed),
             ),

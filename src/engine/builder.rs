@@ -18,6 +18,7 @@ use crate::core::trace::TraceContext;
 use crate::engine::Engine;
 use crate::engine::clock::{SystemBlockingPool, SystemClock, SystemEntropy};
 use crate::engine::error::BuildError;
+use crate::engine::guarded_format::GuardedFormat;
 use crate::engine::pace::Pacing;
 use crate::engine::robots::RobotsPolicy;
 use crate::engine::shared::{Adapters, Config, Duty};
@@ -407,9 +408,10 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets the format of notification bodies. Defaults to the JSON of the REST API.
+    /// Sets the format of notification bodies. Defaults to the JSON of the REST API, which also takes the place of a body
+    /// whose format panics.
     pub fn notification_format(mut self, format: impl NotificationFormat + 'static) -> Self {
-        self.notification_format = Arc::new(format);
+        self.notification_format = Arc::new(GuardedFormat(Arc::new(format)));
         self
     }
 

@@ -31,6 +31,7 @@ mod fingerprint;
 mod follow;
 mod frames;
 mod grant;
+mod guarded_format;
 mod images;
 mod in_hand;
 mod jumps;

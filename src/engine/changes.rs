@@ -521,6 +521,10 @@ pub(super) struct Expire {
 impl Change for Expire {
     type Out = ();
 
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     fn keys(&self) -> Vec<Key> {
         let batch = &self.batch;
         let mut keys = vec![Key::Batch(batch.id), Key::Notification(batch.event)];
@@ -558,6 +562,10 @@ pub(super) struct Forget(pub(super) Key);
 
 impl Change for Forget {
     type Out = ();
+
+    fn is_repeatable(&self) -> bool {
+        true
+    }
 
     fn keys(&self) -> Vec<Key> {
         vec![self.0.clone()]

@@ -56,6 +56,12 @@ pub(super) trait Change: Send + 'static {
         self.is_step()
     }
 
+    /// Returns `true` if the change may be applied again after a commit that may have been written: that changes nothing
+    /// more.
+    fn is_repeatable(&self) -> bool {
+        self.is_step()
+    }
+
     /// Decides, and puts the changed records into `draft`: all of them or none. Called again after a
     /// conflict.
     fn apply(&self, draft: &mut Draft, now: Timestamp) -> Self::Out;
@@ -141,6 +147,7 @@ trait QueuedChange: Send {
     fn keys(&self) -> Vec<Key>;
     fn is_step(&self) -> bool;
     fn is_patient(&self) -> bool;
+    fn is_repeatable(&self) -> bool;
     fn apply(&mut self, draft: &mut Draft, now: Timestamp);
     fn finish(self: Box<Self>, failed: Option<Arc<StoreError>>);
 }
@@ -162,6 +169,10 @@ impl<C: Change> QueuedChange for Pending<C> {
 
     fn is_patient(&self) -> bool {
         self.change.is_patient()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.change.is_repeatable()
     }
 
     fn apply(&mut self, draft: &mut Draft, now: Timestamp) {
@@ -273,8 +284,28 @@ impl Committer {
             }
             let count = u32::try_from(group.changes.len()).unwrap_or(u32::MAX);
             metrics::histogram!("rungs_commit_changes").record(count);
-            let done = self.commit_after_outage(&mut group, &mut outage, &mut inbox).await;
-            group.finish(done.err().map(Arc::new).as_ref());
+            match self.commit_after_outage(&mut group, &mut outage, &mut inbox).await {
+                Ok(()) => group.finish(None),
+                Err(error) => self.commit_apart(group, Arc::new(error)).await,
+            }
+        }
+    }
+
+    /// Commits the changes of a failed commit one by one if they may be repeated: the store may have refused all for one
+    /// of them. Reports the failure of the others.
+    async fn commit_apart(&self, group: Group, failed: Arc<StoreError>) {
+        let is_outage = matches!(*failed, StoreError::Unavailable { .. });
+        if is_outage || group.changes.len() == 1 {
+            return group.finish(Some(&failed));
+        }
+        for change in group.changes {
+            if !change.is_repeatable() {
+                change.finish(Some(Arc::clone(&failed)));
+                continue;
+            }
+            let mut alone = Group::of(change);
+            let done = self.commit(&mut alone).await;
+            alone.finish(done.err().map(Arc::new).as_ref());
         }
     }
 

@@ -261,6 +261,10 @@ pub(super) struct ExpireCrawl {
 impl Change for ExpireCrawl {
     type Out = ();
 
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     fn keys(&self) -> Vec<Key> {
         let crawl = &self.crawl;
         let mut keys = vec![Key::Crawl(crawl.id), Key::Notification(crawl.event)];

@@ -160,6 +160,10 @@ pub(in crate::engine) struct ExpireExtraction(pub(in crate::engine) ExtractionRe
 impl Change for ExpireExtraction {
     type Out = ();
 
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     fn keys(&self) -> Vec<Key> {
         settled_keys(&self.0)
     }

@@ -66,5 +66,6 @@ pub mod url;
 pub mod usage;
 pub mod validators;
 pub mod verdict;
+pub(crate) mod wildcard;
 pub mod window;
 pub mod worker;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
 use crate::core::request::ValidationError;
+use crate::core::wildcard::{self, Extent};
 
 /// The use of a site's sitemaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,29 +187,7 @@ pub fn matches(pattern: &str, path: &str) -> bool {
         Some('/' | '*') => path,
         _ => path.strip_prefix('/').unwrap_or(path),
     };
-    let (pattern, path) = (pattern.as_bytes(), path.as_bytes());
-    let (mut at, mut seen) = (0, 0);
-    // The last `*`, and the place in the path from which the rest of the pattern is tried.
-    let mut star = None;
-    while seen < path.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, seen));
-                at += 1;
-            }
-            Some(&it) if it == b'?' || it == path[seen] => {
-                at += 1;
-                seen += 1;
-            }
-            _ => {
-                let Some((last, from)) = star else { return false };
-                star = Some((last, from + 1));
-                at = last + 1;
-                seen = from + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|it| *it == b'*')
+    wildcard::matches(pattern.as_bytes(), path.as_bytes(), Some(b'?'), Extent::Whole)
 }
 
 #[cfg(test)]

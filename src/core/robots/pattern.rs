@@ -1,38 +1,12 @@
 //! Matches a path against a rule's pattern: `*` matches anything, a final `$` the end of the path.
 
+use crate::core::wildcard::{self, Extent};
+
 /// Returns `true` if the pattern matches the beginning of the path.
-///
-/// Takes at most time in the product of both lengths, because only the last `*` is retried.
 pub(super) fn matches(pattern: &[u8], path: &[u8]) -> bool {
-    let (pattern, whole) = match pattern.split_last() {
-        Some((b'$', rest)) => (rest, true),
-        _ => (pattern, false),
-    };
-    // Where to go on if what follows the last star does not fit here.
-    let mut retry: Option<(usize, usize)> = None;
-    let (mut at, mut seen) = (0, 0);
-    loop {
-        match (pattern.get(at), path.get(seen)) {
-            (Some(b'*'), _) => {
-                at += 1;
-                retry = Some((at, seen));
-                continue;
-            }
-            (None, _) if !whole => return true,
-            (None, None) => return true,
-            (Some(wanted), Some(found)) if wanted == found => {
-                at += 1;
-                seen += 1;
-                continue;
-            }
-            _ => {}
-        }
-        let Some((after_star, from)) = retry else { return false };
-        if from == path.len() {
-            return false;
-        }
-        (at, seen) = (after_star, from + 1);
-        retry = Some((at, seen));
+    match pattern.split_last() {
+        Some((b'$', rest)) => wildcard::matches(rest, path, None, Extent::Whole),
+        _ => wildcard::matches(pattern, path, None, Extent::Beginning),
     }
 }
 

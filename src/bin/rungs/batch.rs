@@ -177,7 +177,7 @@ impl Run {
             }
             match progress.recv().await {
                 Some(Progress::JobEnded { job, number }) => {
-                    results.deliver(&self.engine, &job, number * CHUNK).await?;
+                    results.deliver(&self.engine, &job, position(number, &job)).await?;
                     waiting = waiting.saturating_sub(1);
                 }
                 Some(Progress::BatchEnded(id)) => {
@@ -215,7 +215,7 @@ impl Run {
             let jobs = self.engine.jobs(*id).await.map_err(|error| CliError::failed(&error))?;
             for job in &jobs {
                 if job.state.is_ended() {
-                    results.deliver(&self.engine, job, number * CHUNK).await?;
+                    results.deliver(&self.engine, job, position(*number, job)).await?;
                 } else {
                     results.count(job);
                 }
@@ -224,6 +224,11 @@ impl Run {
         results.print_table(self.total);
         Ok(())
     }
+}
+
+/// Returns the position of a page in the input, from 1. Its batch is chunk `number`.
+fn position(number: usize, job: &Job) -> usize {
+    number * CHUNK + job.index as usize + 1
 }
 
 /// Returns a chunk's idempotency key. The same chunk at the same position of the input is the same batch, unless another

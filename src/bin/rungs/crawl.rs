@@ -84,9 +84,8 @@ async fn follow(
 ) -> Result<(), CliError> {
     let failed = |error: EngineError| CliError::failed(&error);
     while let Some(job) = handle.next_page().await.map_err(failed)? {
-        // Files are numbered in the order of the ends.
-        let before = (handle.position() as usize).saturating_sub(job.index as usize + 1);
-        results.deliver(engine, &job, before).await?;
+        // Files are numbered in the order of the ends, which no later run changes.
+        results.deliver(engine, &job, handle.position() as usize).await?;
     }
     Ok(())
 }

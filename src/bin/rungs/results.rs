@@ -86,13 +86,13 @@ impl Results {
         Ok(file)
     }
 
-    /// Writes the result of a job that has ended, unless it is written already, and counts it. `offset` is the number
-    /// of pages of the input before the job's batch.
+    /// Writes the result of a job that has ended, unless it is written already, and counts it. `position` numbers the
+    /// directory of its files, from 1; no two jobs of a run have the same one.
     pub(crate) async fn deliver(
         &mut self,
         engine: &Engine,
         job: &Job,
-        offset: usize,
+        position: usize,
     ) -> Result<(), CliError> {
         if self.delivered.get(&job.batch).is_some_and(|it| it.contains(&job.id)) {
             return Ok(());
@@ -102,7 +102,7 @@ impl Results {
         } else {
             let write = |result: StoredResult<'_>| {
                 let is_unchanged = matches!(result, Some(Ok(page)) if page.is_unchanged());
-                self.write(job, result, offset).map(|()| is_unchanged)
+                self.write(job, result, position).map(|()| is_unchanged)
             };
             let written = engine.read_stored(job, write).await;
             written.map_err(|error| CliError::failed(&error))??
@@ -123,14 +123,14 @@ impl Results {
         &mut self,
         job: &Job,
         result: StoredResult<'_>,
-        offset: usize,
+        position: usize,
     ) -> Result<(), CliError> {
         // The files first: a job whose line is written is not written again after a crash.
         let files = match (&self.pages, result) {
             (Some(_), Some(Ok(page))) if page.is_unchanged() => Some(Vec::new()),
             (Some(dir), Some(Ok(page))) => {
                 let page = page.decode().map_err(|error| CliError::failed(&error))?;
-                Some(write_files(dir, job, &page, offset)?)
+                Some(write_files(dir, job, &page, position)?)
             }
             _ => None,
         };
@@ -200,17 +200,16 @@ impl Results {
     }
 }
 
-/// Writes the parts of a page to a directory of its own, named by its position in the input and its host.
+/// Writes the parts of a page to a directory of its own, named by its position and its host.
 fn write_files(
     dir: &Path,
     job: &Job,
     page: &Page,
-    offset: usize,
+    position: usize,
 ) -> Result<Vec<PathBuf>, CliError> {
     let host = job.request.page().host();
     let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '.' || it == '-';
     let host: String = host.chars().take(100).filter(|it| is_plain(*it)).collect();
-    let position = offset + job.index as usize + 1;
     let dir = dir.join(format!("{position:05}-{host}"));
     let (parts, _) = Selection::of_item(job.request.item()).parts(page);
     output::write(&dir, &parts).map_err(|error| {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
+use rungs::testkit::site::{Site, SiteResponse};
 use serde_json::Value;
 
 use super::{program, rungs, site, text};
@@ -175,4 +177,36 @@ fn a_new_key_is_the_only_output() {
     let (key, notes) = (text(&output.stdout), text(&output.stderr));
     assert!(key.starts_with("sk_live_") && key.lines().count() == 1, "{key}");
     assert!(notes.contains(r#""account":"acme""#) && !notes.contains(key.trim()), "{notes}");
+}
+
+#[test]
+fn a_crawl_writes_each_page_to_a_directory_of_its_own() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // The last page of a batch ends first.
+    let site = Site::start(|request| {
+        let delay = match request.path.as_str() {
+            "/" | "/3" => Duration::ZERO,
+            "/1" | "/2" => Duration::from_secs(1),
+            _ => return SiteResponse::status(404),
+        };
+        let text = "<p>Flour, water, salt and time are all that a good loaf needs.</p>".repeat(5);
+        let links = "<a href=/1>1</a> <a href=/2>2</a> <a href=/3>3</a>";
+        let page = format!("<title>{}</title><main>{text}{links}</main>", request.path);
+        SiteResponse::html(page).delay(delay)
+    });
+
+    let start = site.url("/");
+    let crawl = ["crawl", &start, "--allow-private", "--formats", "text", "--max-tier", "1"];
+    let files = ["--out", "out.jsonl", "--out-dir", "pages"];
+    let output = run(dir.path(), &[&crawl[..], &files].concat());
+
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let out = std::fs::read_to_string(dir.path().join("out.jsonl")).expect("results");
+    let rows: Vec<Value> = out.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+    assert_eq!((rows.len(), &rows[1]["url"]), (4, &Value::from(site.url("/3"))));
+    for (number, row) in rows.iter().enumerate() {
+        let file = format!("pages/{:05}-127.0.0.1/text.txt", number + 1);
+        assert_eq!(row["files"], serde_json::json!([file]));
+        assert!(dir.path().join(&file).exists(), "{file}");
+    }
 }

@@ -94,7 +94,13 @@ impl CrawlHandle {
                 continue;
             }
             if self.record.ended_at.is_some() {
-                return Ok(None);
+                // Its pages are removed before it, once it has expired.
+                let is_whole = self.returned >= ended(self.record.tally);
+                return if is_whole {
+                    Ok(None)
+                } else {
+                    Err(EngineError::CrawlNotFound(self.id()))
+                };
             }
             if is_stopping {
                 return Err(EngineError::Stopped);

@@ -124,6 +124,20 @@ fn a_canceled_crawl_reports_what_it_released() {
 }
 
 #[test]
+fn a_crawl_that_ended_early_has_no_pending_pages() {
+    let (world, site) = (World::new(), site());
+    let controls = json!({ "max_tier": "1", "max_credits": 500 });
+    let id = crawled(&world, &json!({ "url": site.url("/"), "cost_controls": controls }));
+
+    let events = stream(&world, &id, "");
+
+    let (_, end) = events.last().expect("an end");
+    assert_eq!(end["stop_reason"], "out_of_credits", "{end}");
+    assert_eq!((&end["total"], &end["pages_total"]), (&json!(2), &json!(2)), "{end}");
+    assert_eq!((&end["completed"], &end["pending"]), (&json!(2), &json!(0)), "{end}");
+}
+
+#[test]
 fn a_map_lists_the_urls_of_a_site() {
     let (world, site) = (World::new(), site());
     let map = |body: &Value| {

@@ -29,16 +29,18 @@ pub(crate) fn crawl_accepted(crawl: &CrawlRecord, estimate: Credits) -> Value {
 /// Serializes a crawl without its pages.
 pub(crate) fn crawl_summary(crawl: &CrawlRecord) -> Value {
     let tally = crawl.tally;
+    // The pages that were found and not submitted before an early end are not fetched any more.
+    let total = if crawl.ended_at.is_some() { tally.total } else { crawl.admitted };
     json!({
         "crawl_id": crawl.id.to_string(),
         "url": crawl.template.page().as_str(),
         "status": crawl.status().as_str(),
-        "total": crawl.admitted,
-        "pages_total": crawl.admitted,
+        "total": total,
+        "pages_total": total,
         "completed": tally.succeeded,
         "pages_scraped": tally.succeeded,
         "failed": tally.failed,
-        "pending": crawl.admitted.saturating_sub(tally.succeeded).saturating_sub(tally.failed),
+        "pending": total.saturating_sub(tally.succeeded).saturating_sub(tally.failed),
         "credits_used": crawl.charged,
         "credits_held": crawl.held,
         "stop_reason": crawl.stop.map(StopReason::as_str),
@@ -53,8 +55,6 @@ pub(crate) fn crawl_summary(crawl: &CrawlRecord) -> Value {
 
 /// Returns the reason why a crawl ended early, for people.
 fn crawl_error(crawl: &CrawlRecord) -> Option<&'static str> {
-    use crate::core::crawl::StopReason;
-
     crawl.ended_at?;
     Some(match crawl.stop? {
         StopReason::Canceled => "the crawl was canceled",
@@ -64,7 +64,8 @@ fn crawl_error(crawl: &CrawlRecord) -> Option<&'static str> {
         StopReason::Robots => "robots.txt disallows the start page, or could not be fetched",
         StopReason::InternalError => "internal error: the log of the service has the cause",
         StopReason::NoSitemap => {
-            "no sitemap names a page that the rules allow: set `sitemap` to `include`"
+            "no sitemap that could be read names a page that the rules allow: see `discovery_warnings`, or set `sitemap` \
+             to `include`"
         }
     })
 }

@@ -58,10 +58,10 @@ pub(super) fn status() -> Value {
             "status",
             word(["discovering", "running", "completed", "partial", "failed", "cancelled"]),
             "running",
-            "`discovering` while the sitemaps are read, and `running` until every page has ended. Then `cancelled` if it \
+            "`discovering` until the sitemaps are read, and `running` until every page has ended. Then `cancelled` if it \
              was, `failed` if no page succeeded, `completed` if all did, and `partial` otherwise.",
         ),
-        property("total", count(), 20, "Number of pages that were found."),
+        property("total", count(), 20, "Pages found; once the crawl has ended, pages submitted."),
         property("pages_total", count(), 20, "Copy of `total`, which some clients read."),
         property("completed", count(), 12, "Number of pages that succeeded."),
         property("pages_scraped", count(), 12, "Copy of `completed`, which some clients read."),

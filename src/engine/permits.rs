@@ -389,6 +389,11 @@ impl Permits {
         self.with_site(site, |it, _| it.put_back());
     }
 
+    /// Returns the time after which the site may get another request.
+    pub(super) fn opens_in(&self, site: &str) -> Duration {
+        self.with_site(site, |it, now| it.opens_at().since(now))
+    }
+
     /// Returns the time until which the site asked to be left alone.
     pub(super) fn paused_until(&self, site: &str) -> Timestamp {
         self.lock().sites.get(site).map(Site::paused_until).unwrap_or_default()

@@ -141,7 +141,7 @@ pub struct CrawlRecord {
     pub idempotency_key: Option<String>,
     /// The id of the completion notification, drawn at submission.
     pub event: NotificationId,
-    /// `true` once robots.txt and the sitemaps were read.
+    /// `true` once robots.txt and the sitemaps were read to the end.
     pub is_seeded: bool,
     /// The number of URLs that were admitted.
     pub admitted: u32,
@@ -247,13 +247,15 @@ impl fmt::Debug for CrawlRecord {
     }
 }
 
-/// The reason why a claim of a crawl leaves chunks that could be submitted.
+/// The reason why a claim of a crawl leaves something that could be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// There is none.
     None,
     /// The credits do not cover another page before a job ends.
     ForCredits,
+    /// Something cannot be read before this time.
+    Until(Timestamp),
 }
 
 /// The end of a job of a crawl.
@@ -505,10 +507,13 @@ impl CrawlRecord {
         }
     }
 
-    /// Adds warnings, up to [`CrawlRecord::MAX_WARNINGS`].
+    /// Adds warnings, each once and up to [`CrawlRecord::MAX_WARNINGS`].
     pub fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
-        let room = Self::MAX_WARNINGS.saturating_sub(self.warnings.len());
-        self.warnings.extend(warnings.into_iter().take(room));
+        for warning in warnings {
+            if self.warnings.len() < Self::MAX_WARNINGS && !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
     }
 
     /// Returns the time at which the crawl is due, for a process that looks for its URLs.
@@ -539,14 +544,19 @@ impl CrawlRecord {
     /// Gives the lease back. The crawl stays due if something is left to do, or if pages were reported meanwhile.
     pub fn release(&mut self, wait: Wait, now: Timestamp) {
         self.lease = None;
-        let may_submit = wait == Wait::None && self.may_submit();
+        let may_submit = wait != Wait::ForCredits && self.may_submit();
         let has_work = !self.is_seeded || !self.unread.is_empty() || may_submit;
         if self.stop.is_some() {
             // Jobs of a canceled crawl that are open were not canceled yet.
             let is_canceling = self.stop == Some(StopReason::Canceled) && self.open_jobs() > 0;
             self.ready_at = is_canceling.then_some(now);
         } else if has_work {
-            self.ready_at = Some(now);
+            self.ready_at = match (wait, self.ready_at) {
+                // A page that ended meanwhile may be read before.
+                (Wait::Until(at), Some(earlier)) => Some(at.min(earlier)),
+                (Wait::Until(at), None) => Some(at),
+                (Wait::None | Wait::ForCredits, _) => Some(now),
+            };
         }
     }
 

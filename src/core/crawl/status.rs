@@ -12,7 +12,7 @@ pub enum StopReason {
     OutOfCredits,
     /// robots.txt disallows the start page, or could not be fetched.
     Robots,
-    /// No sitemap names a page, and links are not followed.
+    /// No sitemap that could be read names a page, and links are not followed.
     NoSitemap,
     /// A fetcher panicked while the site was discovered.
     InternalError,

@@ -65,6 +65,35 @@ fn a_page_that_ends_during_a_claim_makes_the_crawl_due_after_it() {
 }
 
 #[test]
+fn a_crawl_that_waits_is_due_later_or_when_a_page_ended() {
+    let mut idle = crawl(CrawlRules::default());
+    idle.is_seeded = false;
+    let mut busy = idle.clone();
+    let chunk = busy.admit(urls(0..1, 0)).remove(0);
+    drop(busy.submit(&chunk, 1, batch(1), Credits(10)));
+    let [mut idle, mut busy] = [idle, busy].map(|it| it.claimed(MINE, at(30)).expect("due"));
+
+    idle.release(Wait::Until(at(20)), at(5));
+    busy.page_ended(end_of(1, batch(1), 0), at(4));
+    busy.release(Wait::Until(at(20)), at(5));
+
+    assert_eq!((idle.due(), busy.due()), (Some(at(20)), Some(at(4))));
+}
+
+#[test]
+fn a_warning_is_kept_once() {
+    let mut crawl = crawl(CrawlRules::default());
+
+    crawl.warn(["a", "b", "a"].map(str::to_owned));
+    crawl.warn((0..30).map(|it| it.to_string()));
+
+    assert_eq!(
+        (&crawl.warnings[..3], crawl.warnings.len()),
+        (&["a", "b", "0"].map(str::to_owned)[..], 20)
+    );
+}
+
+#[test]
 fn a_crawl_that_waits_for_credits_is_due_when_a_page_ends() {
     let rules = CrawlRules { max_credits: Some(Credits(15)), ..CrawlRules::default() };
     let mut crawl = crawl(rules);

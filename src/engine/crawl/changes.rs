@@ -131,6 +131,8 @@ pub(super) enum Advance {
         chunks: u32,
         /// Warnings of the discovery.
         warnings: Vec<String>,
+        /// The state of the sitemaps afterwards.
+        sitemaps: SitemapsState,
     },
     /// Submits the first `count` URLs of the next chunk as a batch.
     Submit {
@@ -150,6 +152,15 @@ pub(super) enum Advance {
     },
     /// Gives the lease back.
     Release(Wait),
+}
+
+/// The state of a site's sitemaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SitemapsState {
+    /// All were read to the end.
+    Read,
+    /// Some may be left, unless an earlier step has read all.
+    Left,
 }
 
 /// A step of a crawl under a claim.
@@ -187,11 +198,11 @@ impl Change for AdvanceCrawl {
         let crawl = crawl_of(draft, self.crawl).filter(|it| it.is_held_by(self.fence));
         let Some(mut crawl) = crawl.cloned() else { return Err(NotAdvanced::Stale) };
         match &self.advance {
-            Advance::Admit { read, urls, chunks, warnings } => {
+            Advance::Admit { read, urls, chunks, warnings, sitemaps } => {
                 if crawl.chunks != *chunks {
                     return Err(NotAdvanced::Stale);
                 }
-                crawl.is_seeded = true;
+                crawl.is_seeded |= *sitemaps == SitemapsState::Read;
                 crawl.warn(warnings.iter().cloned());
                 for chunk in crawl.admit(urls.clone()) {
                     draft.put(Record::CrawlChunk(chunk));

@@ -13,6 +13,7 @@ use crate::core::record::{Key, Record};
 use crate::core::robots::Robots;
 use crate::core::url::PageUrl;
 use crate::engine::crawl::CHUNKS_AT_ONCE;
+use crate::engine::crawl::waiting::Subject;
 use crate::engine::error::EngineError;
 use crate::engine::map::address::Address;
 use crate::engine::robots::{self, RulesOrigin};
@@ -21,11 +22,10 @@ use crate::engine::subrequest;
 
 /// The most crawls whose URLs are kept in memory.
 const MAX_CRAWLS: usize = 16;
-/// The most crawls of which this process knows since when they wait.
-const MAX_WAITING: usize = 1_024;
-/// The time for which a crawl waits for something that cannot be read for now: robots.txt of a paused site, or the result
-/// of a page. Then it continues without it, with a warning.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// The shortest time for the robots.txt of an origin. What is not read within it cannot be read for now.
+const ROBOTS_TIME: Duration = Duration::from_secs(10);
+/// The links after which other tasks get their turn. Each is compared with many patterns.
+const LINKS_PER_TURN: usize = 8;
 
 /// The beginning of a URL's SHA-256 digest. Two URLs of a crawl with the same one are practically impossible.
 type UrlDigest = [u8; 16];
@@ -43,32 +43,6 @@ fn digest(url: &str) -> UrlDigest {
 struct Seen {
     chunks: u32,
     urls: HashSet<UrlDigest>,
-}
-
-/// The crawls that wait for something that cannot be read for now, and the time on the monotonic clock at which each began
-/// to. A process that takes a crawl over begins again.
-#[derive(Debug, Default)]
-pub(super) struct Waiting(Mutex<HashMap<CrawlId, Duration>>);
-
-impl Waiting {
-    /// Notes that a crawl waits, and returns `true` if it has done so for as long as it may.
-    fn is_over(&self, crawl: CrawlId, now: Duration) -> bool {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MAX_WAITING
-            && !all.contains_key(&crawl)
-            && let Some(oldest) = all.iter().min_by_key(|(_, since)| **since).map(|(id, _)| *id)
-        {
-            // Most likely another process advances it by now.
-            all.remove(&oldest);
-        }
-        let since = *all.entry(crawl).or_insert(now);
-        now.saturating_sub(since) >= PATIENCE
-    }
-
-    /// Forgets a crawl that does not wait.
-    pub(super) fn end(&self, crawl: CrawlId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&crawl);
-    }
 }
 
 /// The URLs of the crawls that this process advances.
@@ -106,18 +80,47 @@ struct StoredLinks {
     links: Vec<String>,
 }
 
+/// The rules of an origin.
+enum Rules {
+    /// `None` allows every page.
+    Known(Option<Arc<Robots>>),
+    /// The file cannot be read for now, for this reason.
+    Unknown(String),
+}
+
+/// The judgment of robots.txt about a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Allowed,
+    Disallowed,
+    /// The file cannot be read for now: see [`Selector::take_trouble`].
+    Unknown,
+}
+
+/// The fate of an address that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Added {
+    Taken,
+    /// The address was seen before, is out of scope, or is disallowed by robots.txt.
+    Dropped,
+    /// As many were taken as the crawl has room for.
+    Full,
+    /// The rules of its origin cannot be read for now: see [`Selector::take_trouble`].
+    Unknown,
+}
+
 /// Selects the URLs of a crawl.
 pub(super) struct Selector<'a> {
     shared: &'a Shared,
     crawl: &'a CrawlRecord,
     start: String,
     seen: Seen,
-    /// The rules of origins, `None` if they allow every page.
-    robots: HashMap<String, Option<Arc<Robots>>>,
+    /// The rules of origins.
+    robots: HashMap<String, Rules>,
     /// The time, on the monotonic clock, after which no more files are read.
     ends: Duration,
     /// Messages about files and results that could not be read.
-    pub(super) warnings: Vec<String>,
+    warnings: Vec<String>,
     /// The message about something that cannot be read for now. The caller has to try again.
     trouble: Option<String>,
 }
@@ -147,14 +150,48 @@ impl<'a> Selector<'a> {
         Ok(Self { shared, crawl, start, seen, robots, ends, warnings, trouble: None })
     }
 
-    /// Notes that something cannot be read for now. Once the crawl has waited long enough, it is a warning.
-    fn wait_for(&mut self, message: String) {
+    /// Notes that something cannot be read for now, and returns `true`. Once the crawl has waited for it long enough, it is a
+    /// warning, and the crawl continues without it.
+    fn waits_for(&mut self, subject: &Subject, message: &str) -> bool {
         let (now, waiting) = (self.shared.monotonic(), &self.shared.scheduling.crawls.waiting);
-        if waiting.is_over(self.crawl.id, now) {
-            self.warnings.push(message);
+        let waits = !waiting.is_over(self.crawl.id, subject, now);
+        if waits {
+            self.trouble.get_or_insert_with(|| message.to_owned());
         } else {
-            self.trouble.get_or_insert(message);
+            self.warn([message.to_owned()]);
         }
+        waits
+    }
+
+    /// Ends the wait for something.
+    fn end_wait(&self, subject: &Subject) {
+        self.shared.scheduling.crawls.waiting.end(self.crawl.id, subject);
+    }
+
+    /// Adds warnings, each once.
+    pub(super) fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+        for warning in warnings {
+            let has_room = self.warnings.len() < CrawlRecord::MAX_WARNINGS;
+            if has_room && !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    /// Returns the warnings since the last call.
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Gives this much time for reading more files, and tries those again that could not be read.
+    pub(super) fn renew(&mut self, time: Duration) {
+        self.ends = self.shared.monotonic().saturating_add(time);
+        self.robots.retain(|_, it| matches!(it, Rules::Known(_)));
+    }
+
+    /// Returns `true` if the crawl has no room for more than `new`.
+    pub(super) fn is_full(&self, new: &NewUrls) -> bool {
+        new.urls.len() >= self.crawl.room() as usize
     }
 
     /// Returns what could not be read for now since the last call.
@@ -175,95 +212,124 @@ impl<'a> Selector<'a> {
     }
 
     /// Returns `true` if the rules of the crawl allow a page, whatever robots.txt says.
-    pub(super) fn is_in_scope(&self, address: &Address) -> bool {
+    fn is_in_scope(&self, address: &Address) -> bool {
         let rules = &self.crawl.rules;
         rules.allow_host(&self.start, address.bare_host())
             && rules.allow_path(&address.path)
             && !address.is_asset()
     }
 
-    /// Returns `true` if robots.txt allows a page, or if the crawl does not obey it.
-    pub(super) async fn is_allowed(&mut self, address: &Address) -> bool {
+    /// Judges a page by robots.txt. A crawl that does not obey it allows every page.
+    pub(super) async fn verdict(&mut self, address: &Address) -> Verdict {
         if !self.crawl.rules.respect_robots {
-            return true;
+            return Verdict::Allowed;
         }
-        let Ok(page) = PageUrl::parse(&address.url) else { return false };
+        let Ok(page) = PageUrl::parse(&address.url) else { return Verdict::Disallowed };
         let origin = address.origin();
         if !self.robots.contains_key(&origin) {
-            match robots::rules(self.shared, &page, self.time_left()).await {
+            let rules = self.read_rules(&origin, &page).await;
+            self.robots.insert(origin.clone(), rules);
+        }
+        let agent = robots::crawl_agent(self.shared);
+        match self.robots.get(&origin) {
+            Some(Rules::Known(Some(robots))) if !robots::allows(robots, agent, &page) => {
+                Verdict::Disallowed
+            }
+            Some(Rules::Unknown(message)) => {
+                self.trouble.get_or_insert_with(|| message.clone());
+                Verdict::Unknown
+            }
+            _ => Verdict::Allowed,
+        }
+    }
+
+    /// Reads the rules of an origin. The file has at least [`ROBOTS_TIME`], so that the time which others took does not
+    /// count against it, and none is begun after the end.
+    async fn read_rules(&mut self, origin: &str, page: &PageUrl) -> Rules {
+        let subject = Subject::Robots(origin.to_owned());
+        let left = self.time_left();
+        let message = if left.is_zero() {
+            format!("{origin}/robots.txt was not read in time")
+        } else {
+            match robots::rules(self.shared, page, left.max(ROBOTS_TIME)).await {
                 Ok(found) => {
+                    self.end_wait(&subject);
                     if found.as_ref().is_some_and(|it| it.origin == RulesOrigin::Unreachable) {
-                        self.warnings.push(format!("{origin}/robots.txt could not be fetched"));
+                        self.warn([format!("{origin}/robots.txt could not be fetched")]);
                     }
-                    self.adopt(&origin, found.map(|it| it.robots), &page);
-                }
-                Err(error) => {
-                    self.wait_for(format!("{origin}/robots.txt was not read: {}", error.message));
-                    if self.trouble.is_some() {
-                        return false;
+                    let robots = found.map(|it| it.robots);
+                    if let Some(robots) = &robots {
+                        robots::adopt_delay(self.shared, robots, page);
                     }
-                    self.adopt(&origin, Some(Arc::new(Robots::nothing())), &page);
+                    return Rules::Known(robots);
                 }
+                Err(error) => format!("{origin}/robots.txt was not read: {}", error.message),
             }
+        };
+        if self.waits_for(&subject, &message) {
+            Rules::Unknown(message)
+        } else {
+            Rules::Known(Some(Arc::new(Robots::nothing())))
         }
-        let Some(Some(robots)) = self.robots.get(&origin) else { return true };
-        robots::allows(robots, robots::crawl_agent(self.shared), &page)
     }
 
-    /// Adopts the rules of an origin.
-    fn adopt(&mut self, origin: &str, robots: Option<Arc<Robots>>, page: &PageUrl) {
-        if let Some(robots) = &robots {
-            robots::adopt_delay(self.shared, robots, page);
+    /// Adds an address if it is new, in scope and allowed.
+    pub(super) async fn add(&mut self, address: &Address, depth: u16, new: &mut NewUrls) -> Added {
+        if self.is_full(new) {
+            return Added::Full;
         }
-        self.robots.insert(origin.to_owned(), robots);
+        let digest = digest(&address.url);
+        if self.seen.urls.contains(&digest)
+            || new.digests.contains(&digest)
+            || !self.is_in_scope(address)
+        {
+            return Added::Dropped;
+        }
+        match self.verdict(address).await {
+            Verdict::Allowed => {}
+            Verdict::Disallowed => return Added::Dropped,
+            Verdict::Unknown => return Added::Unknown,
+        }
+        if subrequest::for_crawl(&self.crawl.template, &address.url).is_err() {
+            return Added::Dropped;
+        }
+        new.digests.insert(digest);
+        new.urls.push(CrawlUrl { url: address.url.clone(), depth });
+        Added::Taken
     }
 
-    /// Adds those of the addresses that are new, in scope and allowed, each once. If the rules of an origin cannot be read for
-    /// now, none of the others is added: see [`Selector::take_trouble`].
-    pub(super) async fn select(
-        &mut self,
-        addresses: impl IntoIterator<Item = (Address, u16)>,
-        new: &mut NewUrls,
-    ) {
-        for (address, depth) in addresses {
-            if new.urls.len() >= self.crawl.room() as usize {
+    /// Adds those of the addresses that are new, in scope and allowed, each once. Those whose origin's rules cannot be read for
+    /// now are left out: see [`Selector::take_trouble`].
+    pub(super) async fn select(&mut self, addresses: Vec<(Address, u16)>, new: &mut NewUrls) {
+        for (number, (address, depth)) in addresses.into_iter().enumerate() {
+            if number % LINKS_PER_TURN == LINKS_PER_TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            if self.add(&address, depth, new).await == Added::Full {
                 return;
-            }
-            let digest = digest(&address.url);
-            if self.seen.urls.contains(&digest) || new.digests.contains(&digest) {
-                continue;
-            }
-            if !self.is_in_scope(&address) {
-                continue;
-            }
-            if !self.is_allowed(&address).await {
-                if self.trouble.is_some() {
-                    return;
-                }
-                continue;
-            }
-            if subrequest::for_crawl(&self.crawl.template, &address.url).is_ok() {
-                new.digests.insert(digest);
-                new.urls.push(CrawlUrl { url: address.url, depth });
             }
         }
     }
 
     /// Reads the links of a page. Without its result there are none, and [`Selector::take_trouble`] may know why.
     pub(super) async fn links(&mut self, page: &UnreadPage) -> Vec<(Address, u16)> {
+        let subject = Subject::Result(page.job);
         let bytes = match self.shared.adapters.bodies.get(page.body.clone()).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
-                self.warnings
-                    .push(format!("the links of job {} are lost: it has no result", page.job));
+                self.warn([format!("the links of job {} are lost: it has no result", page.job)]);
                 return Vec::new();
             }
             Err(error) => {
                 tracing::warn!(%error, job = %page.job, "reading the links of a page failed");
-                self.wait_for(format!("the links of job {} were not read: {error}", page.job));
+                let message = format!("the links of job {} were not read: {error}", page.job);
+                if !self.waits_for(&subject, &message) {
+                    self.end_wait(&subject);
+                }
                 return Vec::new();
             }
         };
+        self.end_wait(&subject);
         let stored: StoredLinks = serde_json::from_slice(&bytes).unwrap_or_default();
         let depth = page.depth.saturating_add(1);
         stored.links.iter().filter_map(|it| Address::parse(it)).map(|it| (it, depth)).collect()

@@ -5,9 +5,11 @@
 //! submitted in the commit that takes its URLs from the frontier, so that a crash neither loses nor repeats one.
 
 mod changes;
+mod discovery;
 mod frontier;
 mod handle;
 mod run;
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,7 +43,9 @@ pub(super) use changes::end_page;
 pub(super) use run::run;
 
 use changes::{CancelCrawl, Create, Ends, ExpireCrawl, open_batches};
-use frontier::{SeenUrls, Waiting};
+use discovery::Discoveries;
+use frontier::SeenUrls;
+use waiting::Waiting;
 
 /// Chunks that are loaded at once.
 const CHUNKS_AT_ONCE: u32 = 64;
@@ -238,14 +242,28 @@ pub struct CrawlCancellation {
 pub(super) struct Crawls {
     seen: SeenUrls,
     waiting: Waiting,
+    discoveries: Discoveries,
     /// Counts changes, to wake those who follow a crawl.
     changed: watch::Sender<u64>,
 }
 
 impl Default for Crawls {
     fn default() -> Self {
-        let (seen, waiting) = (SeenUrls::default(), Waiting::default());
-        Self { seen, waiting, changed: watch::channel(0).0 }
+        Self {
+            seen: SeenUrls::default(),
+            waiting: Waiting::default(),
+            discoveries: Discoveries::default(),
+            changed: watch::channel(0).0,
+        }
+    }
+}
+
+impl Crawls {
+    /// Forgets a crawl that has ended.
+    fn forget(&self, crawl: CrawlId) {
+        self.seen.forget(crawl);
+        self.waiting.forget(crawl);
+        drop(self.discoveries.take(crawl));
     }
 }
 

@@ -1,24 +1,23 @@
 //! Claims crawls that are due and advances each: discovers, reads links, submits batches.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
-use crate::core::crawl::{CrawlChunk, CrawlPage, CrawlRecord, SitemapUse, StopReason, Wait};
-use crate::core::id::JobId;
+use crate::core::crawl::{CrawlChunk, CrawlPage, CrawlRecord, StopReason, Wait};
+use crate::core::id::{AccountId, JobId};
 use crate::core::job::Fence;
 use crate::core::record::{Key, Queue, Record};
 use crate::core::request::{Item, JobRequest};
 use crate::engine::changes::{Accept, NotAccepted};
-use crate::engine::crawl::changes::{Advance, AdvanceCrawl, NotAdvanced};
+use crate::engine::crawl::changes::{Advance, AdvanceCrawl, NotAdvanced, SitemapsState};
+use crate::engine::crawl::discovery::{self, Discovered, Discovery};
 use crate::engine::crawl::frontier::{NewUrls, Selector};
 use crate::engine::error::EngineError;
-use crate::engine::map::address::Address;
-use crate::engine::map::sitemap::Search;
-use crate::engine::robots;
 use crate::engine::shared::Shared;
 use crate::engine::submit::Batch;
 use crate::engine::subrequest;
@@ -30,21 +29,85 @@ const ALONE_INTERVAL: Duration = Duration::from_secs(30);
 /// The shortest time between two claims, which each end of a page would cause.
 const CLAIM_INTERVAL: Duration = Duration::from_millis(20);
 /// Crawls that are advanced at the same time.
-const CRAWLS_AT_ONCE: usize = 4;
+const CRAWLS_AT_ONCE: usize = 8;
+/// The most of them that belong to one account, so that one with many crawls leaves room for others.
+const PER_ACCOUNT: usize = 4;
+/// The most claimed crawls that wait for another one of their account.
+const MAX_PARKED: usize = 32;
 /// Pages whose links are read in one commit.
 const PAGES_AT_ONCE: usize = 64;
-/// The time limit of reading a site's robots.txt and sitemaps in one step.
-const DISCOVERY: Duration = Duration::from_secs(20);
 /// The time after which a crawl whose step failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// The crawls that this process has claimed.
+#[derive(Default)]
+struct Claimed {
+    running: JoinSet<()>,
+    /// The accounts of the crawls that are being advanced.
+    accounts: HashMap<task::Id, AccountId>,
+    /// The crawls that wait for another one of their account.
+    parked: VecDeque<CrawlRecord>,
+}
+
+impl Claimed {
+    fn room(&self) -> usize {
+        CRAWLS_AT_ONCE.saturating_sub(self.running.len())
+    }
+
+    fn has_room_for(&self, account: &AccountId) -> bool {
+        let own = self.accounts.values().filter(|it| *it == account).count();
+        self.room() > 0 && own < PER_ACCOUNT
+    }
+
+    /// Advances a crawl, or parks it if its account has as many as it may. Beyond the limit, it is due again later, so that
+    /// crawls of other accounts are claimed before it.
+    fn add(&mut self, shared: &Arc<Shared>, crawl: CrawlRecord) {
+        if !self.has_room_for(&crawl.account) {
+            if self.parked.len() < MAX_PARKED {
+                self.parked.push_back(crawl);
+            } else {
+                let until = Wait::Until(shared.now().after(AFTER_FAILURE));
+                self.running.spawn(put_back(Arc::clone(shared), crawl, until));
+            }
+            return;
+        }
+        let (account, span) = (crawl.account.clone(), tracing::info_span!("crawl", id = %crawl.id));
+        let task = self.running.spawn(advance(Arc::clone(shared), crawl).instrument(span));
+        self.accounts.insert(task.id(), account);
+    }
+
+    /// Forgets a task that has ended, and advances a crawl that waited for it.
+    fn ended(&mut self, shared: &Arc<Shared>, task: task::Id) {
+        self.accounts.remove(&task);
+        let now = shared.now();
+        // One whose lease has expired is due again.
+        self.parked.retain(|it| it.lease.is_some_and(|lease| lease.until > now));
+        let next = self.parked.iter().position(|it| self.has_room_for(&it.account));
+        if let Some(crawl) = next.and_then(|it| self.parked.remove(it)) {
+            self.add(shared, crawl);
+        }
+    }
+}
+
+/// Returns the id of a task that has ended, even if it panicked.
+fn id_of(ended: Result<(task::Id, ()), task::JoinError>) -> task::Id {
+    ended.map_or_else(|error| error.id(), |(id, ())| id)
+}
+
+/// Gives the lease of a claimed crawl back.
+async fn put_back(shared: Arc<Shared>, crawl: CrawlRecord, wait: Wait) {
+    let fence = Fence { worker: shared.worker, claim: crawl.claims };
+    Step { shared: &shared, crawl, fence }.put_back(wait).await;
+}
+
 /// Advances crawls until the engine stops.
 pub(in crate::engine) async fn run(shared: Arc<Shared>) {
-    let mut running = JoinSet::new();
+    let mut all = Claimed::default();
     while !shared.lifecycle.stopping.is_cancelled() {
-        while running.try_join_next().is_some() {}
-        let limit = CRAWLS_AT_ONCE.saturating_sub(running.len());
-        let claim = shared.claim(Queue::Crawls, lease(&shared), limit);
+        while let Some(ended) = all.running.try_join_next_with_id() {
+            all.ended(&shared, id_of(ended));
+        }
+        let claim = shared.claim(Queue::Crawls, lease(&shared), all.room());
         let claimed = match shared.claim_due(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -57,30 +120,32 @@ pub(in crate::engine) async fn run(shared: Arc<Shared>) {
         for found in claimed {
             let Record::Crawl(crawl) = found.record.clone() else { continue };
             shared.writer.keep(found);
-            let span = tracing::info_span!("crawl", id = %crawl.id);
-            running.spawn(advance(Arc::clone(&shared), crawl).instrument(span));
+            all.add(&shared, crawl);
         }
         if any {
             continue;
         }
-        let has_room = running.len() < CRAWLS_AT_ONCE;
+        let has_room = all.room() > 0;
         let longest = if shared.peers.is_some() { POLL_INTERVAL } else { ALONE_INTERVAL };
         let due = shared.wait_for_due(Queue::Crawls, &shared.scheduling.crawls_ready, longest);
         tokio::select! {
             biased;
             () = shared.lifecycle.stopping.cancelled() => {}
-            Some(_) = running.join_next() => {}
+            Some(ended) = all.running.join_next_with_id() => all.ended(&shared, id_of(ended)),
             () = due, if has_room => {}
         }
         shared.sleep_unless_stopping(CLAIM_INTERVAL).await;
     }
+    for crawl in std::mem::take(&mut all.parked) {
+        all.running.spawn(put_back(Arc::clone(&shared), crawl, Wait::None));
+    }
     // A step that is running gives its lease back.
-    while running.join_next().await.is_some() {}
+    while all.running.join_next().await.is_some() {}
 }
 
-/// Returns the duration of a lease, which outlasts the discovery of a site.
+/// Returns the duration of a lease, which outlasts what a claim reads of a site.
 fn lease(shared: &Shared) -> Duration {
-    shared.config.settings.lease.max(DISCOVERY * 2)
+    shared.config.settings.lease.max(discovery::PER_CLAIM * 3)
 }
 
 /// Advances a claimed crawl in a task of its own, so that a panic in an adapter of the application ends only this crawl.
@@ -108,22 +173,19 @@ async fn work(shared: Arc<Shared>, crawl: CrawlRecord, fence: Fence) {
     };
     match done {
         Ok(()) | Err(Stopped::Stale) => {}
-        Err(Stopped::Aborted) => step.put_back().await,
+        Err(Stopped::Aborted) => step.put_back(Wait::None).await,
         Err(Stopped::Failed(error)) => {
             tracing::error!(%error, "advancing a crawl failed");
-            shared.sleep_unless_stopping(AFTER_FAILURE).await;
-            step.put_back().await;
+            step.put_back(step.after_failure()).await;
         }
         Err(Stopped::Waiting(reason)) => {
             tracing::info!(%reason, "a crawl waits");
-            shared.sleep_unless_stopping(AFTER_FAILURE).await;
-            step.put_back().await;
+            step.put_back(step.after_failure()).await;
         }
     }
     if step.crawl.ended_at.is_some() {
         tracing::info!(status = step.crawl.status().as_str(), "crawl ended");
-        shared.scheduling.crawls.seen.forget(id);
-        shared.scheduling.crawls.waiting.end(id);
+        shared.scheduling.crawls.forget(id);
         shared.scheduling.notifications_ready.notify_one();
     }
 }
@@ -160,19 +222,24 @@ impl Step<'_> {
             self.shared.cancel_open_batches(&self.crawl).await?;
             return self.commit(Advance::Release(Wait::None)).await;
         }
+        let mut continues = None;
         if !self.crawl.is_seeded {
-            self.seed().await?;
+            continues = self.seed().await?;
         }
         let mut wait = self.submit().await?;
         while !self.crawl.unread.is_empty() && self.crawl.stop.is_none() {
-            self.read().await?;
+            let trouble = self.read().await?;
             wait = self.submit().await?;
+            if let Some(reason) = trouble {
+                return Err(Stopped::Waiting(reason));
+            }
         }
         if self.crawl.lease.is_none() {
             // It has ended or was stopped.
             return Ok(());
         }
-        self.commit(Advance::Release(wait)).await
+        let until = continues.map(|it| Wait::Until(self.shared.now().after(it)));
+        self.commit(Advance::Release(until.unwrap_or(wait))).await
     }
 
     /// Applies a part of the step.
@@ -200,70 +267,59 @@ impl Step<'_> {
     }
 
     /// Gives the lease back after a failure or before the engine stops.
-    async fn put_back(&mut self) {
-        if self.commit(Advance::Release(Wait::None)).await.is_err() {
+    async fn put_back(&mut self, wait: Wait) {
+        if self.commit(Advance::Release(wait)).await.is_err() {
             tracing::debug!("the crawl was not put back: its lease expires");
         }
     }
 
-    /// Reads robots.txt and the sitemaps, and admits the start page and those that the sitemaps name.
-    async fn seed(&mut self) -> Result<(), Stopped> {
-        let crawl = self.crawl.clone();
-        let mut selector = Selector::new(self.shared, &crawl, DISCOVERY).await?;
-        let Some(start) = Address::parse(crawl.template.page().as_str()) else {
-            return self.stop(StopReason::NoSitemap, Vec::new()).await;
-        };
-        let mut new = NewUrls::default();
-        let is_only = crawl.rules.sitemap == SitemapUse::Only;
-        if !is_only {
-            if !selector.is_allowed(&start).await {
-                if let Some(trouble) = selector.take_trouble() {
-                    return Err(Stopped::Waiting(trouble));
-                }
-                return self.stop(StopReason::Robots, selector.warnings).await;
-            }
-            new.start(&start);
-        }
-        let mut warnings = Vec::new();
-        if crawl.rules.sitemap != SitemapUse::Skip && new.urls.len() < crawl.room() as usize {
-            let robots =
-                robots::rules(self.shared, crawl.template.page(), selector.time_left()).await;
-            let robots = robots.ok().flatten().map(|it| it.robots).unwrap_or_default();
-            let found = {
-                let wants = |address: &Address| selector.is_in_scope(address);
-                let search = Search {
-                    start: &start,
-                    robots: &robots,
-                    path: crawl.rules.sitemap_path.as_deref(),
-                    wants: &wants,
-                    limit: crawl.room() as usize,
-                    deadline: selector.time_left(),
-                };
-                search.run(self.shared).await
-            };
-            warnings = found.warnings;
-            // A page of a sitemap is as near as a link of the start page.
-            let depth = u16::from(crawl.rules.max_depth > 0 && !is_only);
-            let pages = found.pages.into_iter().map(|it| (it.address, depth));
-            selector.select(pages, &mut new).await;
-        }
-        if let Some(trouble) = selector.take_trouble() {
-            return Err(Stopped::Waiting(trouble));
-        }
-        warnings.append(&mut selector.warnings);
-        selector.keep();
-        self.shared.scheduling.crawls.waiting.end(crawl.id);
-        if new.urls.is_empty() {
-            return self.stop(StopReason::NoSitemap, warnings).await;
-        }
-        let (read, chunks) = (Vec::new(), crawl.chunks);
-        self.commit(Advance::Admit { read, urls: new.urls, chunks, warnings }).await
+    /// Returns the wait before a step that failed is tried again.
+    fn after_failure(&self) -> Wait {
+        Wait::Until(self.shared.now().after(AFTER_FAILURE))
     }
 
-    /// Reads the links of some pages and admits those that are new.
-    async fn read(&mut self) -> Result<(), Stopped> {
+    /// Reads robots.txt and the sitemaps, and admits the start page and those that the sitemaps name. Returns the time after
+    /// which the discovery continues, unless it has come to its end.
+    async fn seed(&mut self) -> Result<Option<Duration>, Stopped> {
+        let (shared, crawl) = (self.shared, self.crawl.clone());
+        let discoveries = &shared.scheduling.crawls.discoveries;
+        let began = || Discovery::new(shared, &crawl);
+        let mut discovery = discoveries.take(crawl.id).unwrap_or_else(began);
+        let mut selector = Selector::new(shared, &crawl, discovery::PER_CLAIM).await?;
+        let mut new = NewUrls::default();
+        let discovered = discovery.advance(shared, &crawl, &mut selector, &mut new).await;
+        let warnings = selector.take_warnings();
+        selector.keep();
+        let continues = match discovered {
+            Discovered::Disallowed => {
+                return self.stop(StopReason::Robots, warnings).await.map(|()| None);
+            }
+            Discovered::Unknown(trouble) => {
+                discoveries.put(crawl.id, discovery);
+                return Err(Stopped::Waiting(trouble));
+            }
+            Discovered::All => None,
+            Discovered::Some(wait) => {
+                discoveries.put(crawl.id, discovery);
+                Some(wait)
+            }
+        };
+        if continues.is_none() && new.urls.is_empty() && crawl.admitted == 0 {
+            return self.stop(StopReason::NoSitemap, warnings).await.map(|()| None);
+        }
+        let sitemaps = match continues {
+            Some(_) => SitemapsState::Left,
+            None => SitemapsState::Read,
+        };
+        self.admit(Vec::new(), new, warnings, sitemaps).await?;
+        Ok(continues)
+    }
+
+    /// Reads the links of some pages and admits those that are new. Returns the reason if none of the pages could be read to
+    /// the end.
+    async fn read(&mut self) -> Result<Option<String>, Stopped> {
         let crawl = self.crawl.clone();
-        let mut selector = Selector::new(self.shared, &crawl, DISCOVERY).await?;
+        let mut selector = Selector::new(self.shared, &crawl, discovery::PER_CLAIM).await?;
         let mut new = NewUrls::default();
         let mut read: Vec<JobId> = Vec::new();
         let mut trouble = None;
@@ -277,21 +333,30 @@ impl Step<'_> {
                 selector.select(links, &mut new).await;
             }
             match selector.take_trouble() {
-                // The links that were added before it are known when the page is read again.
+                // The links that were added are known when the page is read again.
                 Some(found) => drop(trouble.get_or_insert(found)),
                 None => read.push(page.job),
             }
         }
-        if let Some(trouble) = trouble {
-            if read.is_empty() {
-                return Err(Stopped::Waiting(trouble));
-            }
-        } else {
-            self.shared.scheduling.crawls.waiting.end(crawl.id);
-        }
-        let (chunks, warnings) = (crawl.chunks, std::mem::take(&mut selector.warnings));
+        let trouble = trouble.filter(|_| read.is_empty());
+        let warnings = selector.take_warnings();
         selector.keep();
-        self.commit(Advance::Admit { read, urls: new.urls, chunks, warnings }).await
+        if trouble.is_none() || !new.urls.is_empty() {
+            self.admit(read, new, warnings, SitemapsState::Left).await?;
+        }
+        Ok(trouble)
+    }
+
+    /// Admits URLs, and marks the pages that named them as read.
+    async fn admit(
+        &mut self,
+        read: Vec<JobId>,
+        new: NewUrls,
+        warnings: Vec<String>,
+        sitemaps: SitemapsState,
+    ) -> Result<(), Stopped> {
+        let chunks = self.crawl.chunks;
+        self.commit(Advance::Admit { read, urls: new.urls, chunks, warnings, sitemaps }).await
     }
 
     /// Submits the next chunks while there is room for them.

@@ -13,10 +13,10 @@ use crate::core::robots::Robots;
 use crate::core::url::{PageUrl, without_userinfo};
 use crate::core::verdict::content_type;
 use crate::engine::map::address::Address;
-use crate::engine::map::sitemap::Search;
+use crate::engine::map::sitemap::{Collector, Offer, Progress, Search, SearchEnd, SitemapPage};
 use crate::engine::map::{Map, MappedUrl, Metadata, SITEMAPS_DEADLINE, UrlSource};
 use crate::engine::map::{fetch, relevance};
-use crate::engine::robots;
+use crate::engine::robots::{self, RulesOrigin};
 use crate::engine::shared::Shared;
 use crate::ports::extract::{Document, Extracted};
 
@@ -26,13 +26,26 @@ const PAGES_AT_ONCE: usize = 8;
 const MAX_PAGE_BYTES: u64 = 5 * 1024 * 1024;
 /// The most warnings.
 const MAX_WARNINGS: usize = 20;
+/// The links after which other tasks get their turn.
+const LINKS_PER_TURN: usize = 8;
 
 /// The result of an exploration.
 #[derive(Debug, Default)]
 pub(super) struct Explored {
     pub(super) urls: Vec<MappedUrl>,
     pub(super) sitemap_found: bool,
+    /// The number of pages that were read.
+    pub(super) pages_read: usize,
     pub(super) warnings: Vec<String>,
+}
+
+impl Explored {
+    /// Returns the reason if nothing of the site could be read.
+    pub(super) fn failure(&self, robots_exists: bool) -> Option<String> {
+        let has_read = robots_exists || self.sitemap_found || self.pages_read > 0;
+        let reason = self.warnings.first().filter(|_| !has_read)?;
+        Some(reason.clone())
+    }
 }
 
 /// An exploration of one site.
@@ -49,6 +62,7 @@ pub(super) struct Explorer {
     places: HashMap<String, usize>,
     /// Pages to read, by their places.
     queue: VecDeque<usize>,
+    pages_read: usize,
     warnings: Vec<String>,
 }
 
@@ -78,6 +92,7 @@ impl Explorer {
             found: Vec::new(),
             places: HashMap::new(),
             queue: VecDeque::new(),
+            pages_read: 0,
             warnings: Vec::new(),
         }
     }
@@ -96,7 +111,12 @@ impl Explorer {
     pub(super) async fn run(mut self) -> Explored {
         let is_only = self.rules.sitemap == SitemapUse::Only;
         if !is_only {
-            self.add(self.start.clone(), 0, UrlSource::Link, None).await;
+            let start = self.start.clone();
+            let is_in_scope = self.is_in_scope(&start);
+            let added = self.add(start, 0, UrlSource::Link, None).await;
+            if is_in_scope && added == Offer::Dropped {
+                self.warnings.push("robots.txt disallows the start page".to_owned());
+            }
         }
         let mut sitemap_found = false;
         if self.rules.sitemap != SitemapUse::Skip {
@@ -106,29 +126,23 @@ impl Explorer {
             self.read_pages(is_only).await;
         }
         self.warnings.truncate(MAX_WARNINGS);
-        let warnings = std::mem::take(&mut self.warnings);
-        Explored { urls: self.chosen(), sitemap_found, warnings }
+        let (warnings, pages_read) = (std::mem::take(&mut self.warnings), self.pages_read);
+        Explored { urls: self.chosen(), sitemap_found, pages_read, warnings }
     }
 
     async fn read_sitemaps(&mut self) -> bool {
         let robots = self.robots.get(&self.start.origin()).cloned().flatten().unwrap_or_default();
-        let found = {
-            let wants = |address: &Address| self.is_in_scope(address);
-            let search = Search {
-                start: &self.start,
-                robots: &robots,
-                path: self.rules.sitemap_path.as_deref(),
-                wants: &wants,
-                limit: self.wanted(),
-                deadline: SITEMAPS_DEADLINE.min(self.time_left()),
-            };
-            search.run(&self.shared).await
-        };
-        self.warnings.extend(found.warnings);
-        for page in found.pages {
-            self.add(page.address, 1, UrlSource::Sitemap, page.last_modified).await;
+        let (start, path) = (self.start.clone(), self.rules.sitemap_path.clone());
+        let deadline = SITEMAPS_DEADLINE.min(self.time_left());
+        let search = Search { start: &start, robots: &robots, path: path.as_deref(), deadline };
+        let (mut progress, mut warnings) = (Progress::default(), Vec::new());
+        let shared = Arc::clone(&self.shared);
+        let end = search.run(&shared, &mut progress, self, &mut warnings).await;
+        if end != SearchEnd::Complete {
+            warnings.push("the sitemaps were not read to the end: the time was over".to_owned());
         }
-        found.found
+        self.warnings.append(&mut warnings);
+        progress.found
     }
 
     fn is_in_scope(&self, address: &Address) -> bool {
@@ -146,9 +160,18 @@ impl Explorer {
         let origin = address.origin();
         if !self.robots.contains_key(&origin) {
             let left = self.time_left();
-            let found = match robots::rules(&self.shared, &page, left).await {
+            let found = robots::rules(&self.shared, &page, left).await;
+            let is_unreachable = match &found {
+                Ok(found) => found.as_ref().is_some_and(|it| it.origin == RulesOrigin::Unreachable),
+                Err(_) => true,
+            };
+            if is_unreachable {
+                self.warnings.push(format!(
+                    "{origin}/robots.txt could not be fetched: its pages are left out"
+                ));
+            }
+            let found = match found {
                 Ok(found) => found.map(|it| it.robots),
-                // Its pages are left out.
                 Err(_) => Some(Arc::new(Robots::nothing())),
             };
             if let Some(robots) = &found {
@@ -160,24 +183,25 @@ impl Explorer {
         robots::allows(robots, robots::crawl_agent(&self.shared), &page)
     }
 
-    /// Adds a URL that is new, in scope and allowed.
+    /// Adds a URL that is new, in scope and allowed, and near enough.
     async fn add(
         &mut self,
         address: Address,
         depth: u16,
         source: UrlSource,
         last_modified: Option<String>,
-    ) {
-        if self.found.len() >= self.wanted() || depth > self.rules.max_depth.max(1) {
-            return;
+    ) -> Offer {
+        if self.found.len() >= self.wanted() {
+            return Offer::Full;
         }
         if let Some(place) = self.places.get(&address.url) {
             let known = &mut self.found[*place];
             known.last_modified = known.last_modified.take().or(last_modified);
-            return;
+            return Offer::Taken;
         }
-        if !self.is_in_scope(&address) || !self.is_allowed(&address).await {
-            return;
+        let is_near = depth <= self.rules.max_depth.max(1);
+        if !is_near || !self.is_in_scope(&address) || !self.is_allowed(&address).await {
+            return Offer::Dropped;
         }
         let place = self.found.len();
         self.places.insert(address.url.clone(), place);
@@ -193,6 +217,7 @@ impl Explorer {
             last_modified,
             relevance,
         });
+        Offer::Taken
     }
 
     /// Reads pages in the order in which they were found, and adds their links.
@@ -224,16 +249,29 @@ impl Explorer {
                     continue;
                 }
             };
+            self.pages_read += 1;
             let known = &mut self.found[place];
             (known.title, known.description) = (page.title, page.description);
             let depth = known.depth.saturating_add(1);
             if titles_only || depth > self.rules.max_depth {
                 continue;
             }
-            for link in page.links {
-                if let Some(address) = Address::parse(&link) {
-                    self.add(address, depth, UrlSource::Link, None).await;
+            self.add_links(page.links, depth).await;
+        }
+    }
+
+    /// Adds the links of a page, within the time limit.
+    async fn add_links(&mut self, links: Vec<String>, depth: u16) {
+        for (number, link) in links.into_iter().enumerate() {
+            if number % LINKS_PER_TURN == LINKS_PER_TURN - 1 {
+                // Each is compared with many patterns.
+                tokio::task::yield_now().await;
+                if self.time_left().is_zero() {
+                    return;
                 }
+            }
+            if let Some(address) = Address::parse(&link) {
+                self.add(address, depth, UrlSource::Link, None).await;
             }
         }
     }
@@ -263,6 +301,12 @@ impl Explorer {
         }
         urls.truncate(limit);
         urls
+    }
+}
+
+impl Collector for Explorer {
+    async fn offer(&mut self, page: SitemapPage) -> Offer {
+        self.add(page.address, 1, UrlSource::Sitemap, page.last_modified).await
     }
 }
 

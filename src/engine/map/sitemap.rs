@@ -1,4 +1,6 @@
 //! Sitemaps: their files, read within limits, and the pages that they name.
+//!
+//! A search that runs out of time keeps its [`Progress`], with which another one continues.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::Read;
@@ -10,7 +12,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
 use crate::core::robots::Robots;
-use crate::core::url::without_userinfo;
+use crate::core::url::{PageUrl, without_userinfo};
 use crate::engine::map::address::Address;
 use crate::engine::map::fetch;
 use crate::engine::shared::Shared;
@@ -19,10 +21,8 @@ use crate::engine::shared::Shared;
 const MAX_FILES: usize = 100;
 /// The most indexes between a file and the site.
 const MAX_NESTING: u8 = 3;
-/// The most bytes of a file, as it is transferred.
-const MAX_BYTES: u64 = 20 * 1024 * 1024;
-/// The most bytes of a file after decompression: the limit of the sitemap protocol.
-const MAX_DECOMPRESSED: u64 = 50 * 1024 * 1024;
+/// The most bytes of a file, after each step of its decompression: the limit of the sitemap protocol.
+const MAX_BYTES: u64 = 50 * 1024 * 1024;
 /// The first bytes of a gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The most locations of a file: the limit of the sitemap protocol.
@@ -33,6 +33,8 @@ const MAX_URL_BYTES: usize = 2_048;
 const MAX_TOTAL_BYTES: usize = 32 * 1024 * 1024;
 /// The longest date of a last change.
 const MAX_DATE_BYTES: usize = 40;
+/// The locations after which other tasks get their turn. Each can take 5 ms with the most patterns.
+const LOCATIONS_PER_TURN: usize = 8;
 
 /// A page that a sitemap names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +44,43 @@ pub(in crate::engine) struct SitemapPage {
     pub(in crate::engine) last_modified: Option<String>,
 }
 
-/// The pages that the sitemaps of a site name, in order, each once.
-#[derive(Clone, Debug, Default)]
-pub(in crate::engine) struct Sitemaps {
-    pub(in crate::engine) pages: Vec<SitemapPage>,
+/// The fate of a page that a sitemap names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Offer {
+    /// The page was taken, or may be taken later.
+    Taken,
+    /// The page is known or not wanted.
+    Dropped,
+    /// No more pages are wanted.
+    Full,
+}
+
+/// Receives the pages that sitemaps name, in order. A page may be named several times.
+pub(in crate::engine) trait Collector: Send {
+    /// Offers a page.
+    fn offer(&mut self, page: SitemapPage) -> impl Future<Output = Offer> + Send;
+}
+
+/// The state of a search.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Progress {
+    /// The files to read; `None` before the first one is known.
+    files: Option<VecDeque<Planned>>,
+    /// The URLs of the files that were planned.
+    planned: HashSet<String>,
+    /// The bytes of the URLs that were taken.
+    total_bytes: usize,
     /// `true` if there was at least one file.
     pub(in crate::engine) found: bool,
-    pub(in crate::engine) warnings: Vec<String>,
+}
+
+/// The end of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum SearchEnd {
+    /// Everything was read that is wanted and can be read.
+    Complete,
+    /// The time was over, and the next file can be requested after this wait.
+    OutOfTime(Duration),
 }
 
 /// The search for pages in sitemaps.
@@ -59,15 +91,12 @@ pub(in crate::engine) struct Search<'a> {
     pub(in crate::engine) robots: &'a Robots,
     /// The path or URL of the sitemap to read instead.
     pub(in crate::engine) path: Option<&'a str>,
-    /// Selects pages.
-    pub(in crate::engine) wants: &'a (dyn Fn(&Address) -> bool + Send + Sync),
-    /// The most pages.
-    pub(in crate::engine) limit: usize,
     /// The time limit.
     pub(in crate::engine) deadline: Duration,
 }
 
 /// A file to read.
+#[derive(Clone, Debug)]
 struct Planned {
     address: Address,
     nesting: u8,
@@ -77,46 +106,57 @@ struct Planned {
 
 impl Search<'_> {
     /// Returns the files to begin with: the given one, those that robots.txt names, or the usual place.
-    fn first(&self) -> (VecDeque<Planned>, bool) {
+    fn first(&self) -> VecDeque<Planned> {
         let planned = |address, is_named| Planned { address, nesting: 0, is_named };
         let usual = |path: &str| {
             let joined = url::Url::parse(&self.start.url).and_then(|it| it.join(path)).ok()?;
             Address::parse(joined.as_str())
         };
         if let Some(path) = self.path {
-            return (usual(path).map(|it| planned(it, true)).into_iter().collect(), true);
+            return usual(path).map(|it| planned(it, true)).into_iter().collect();
         }
         let named = self.robots.sitemaps().iter().filter_map(|it| usual(it));
         let named: VecDeque<_> = named.take(MAX_FILES).map(|it| planned(it, true)).collect();
         if !named.is_empty() {
-            return (named, true);
+            return named;
         }
-        (usual("/sitemap.xml").map(|it| planned(it, false)).into_iter().collect(), false)
+        usual("/sitemap.xml").map(|it| planned(it, false)).into_iter().collect()
     }
 
-    /// Reads the sitemaps of a site. What cannot be read is left out, with a warning.
-    pub(in crate::engine) async fn run(&self, shared: &Shared) -> Sitemaps {
-        let began = shared.monotonic();
-        let (mut files, _) = self.first();
-        let mut found = Sitemaps::default();
-        let mut seen_files: HashSet<String> =
-            files.iter().map(|it| it.address.url.clone()).collect();
-        let mut seen = HashSet::new();
-        let mut total_bytes = 0;
+    /// Reads the sitemaps of a site, from where `progress` is. What cannot be read is left out, with a warning.
+    pub(in crate::engine) async fn run(
+        &self,
+        shared: &Shared,
+        progress: &mut Progress,
+        pages: &mut impl Collector,
+        warnings: &mut Vec<String>,
+    ) -> SearchEnd {
+        let ends = shared.monotonic().saturating_add(self.deadline);
+        let mut files = progress.files.take().unwrap_or_else(|| {
+            let first = self.first();
+            progress.planned = first.iter().map(|it| it.address.url.clone()).collect();
+            first
+        });
         while let Some(file) = files.pop_front() {
-            let left = self.deadline.saturating_sub(shared.elapsed(began));
-            let shown = without_userinfo(&file.address.url);
-            if left.is_zero() {
-                found
-                    .warnings
-                    .push("the sitemaps were not read to the end: the time was over".to_owned());
-                break;
+            let left = ends.saturating_sub(shared.monotonic());
+            let wait = wait_of(shared, &file.address);
+            if left.is_zero() || wait > left {
+                files.push_front(file);
+                progress.files = Some(files);
+                return SearchEnd::OutOfTime(wait);
             }
             let entries = match read(shared, &file, left).await {
                 Ok(entries) => entries,
+                Err(_) if shared.monotonic() >= ends => {
+                    let wait = wait_of(shared, &file.address);
+                    files.push_front(file);
+                    progress.files = Some(files);
+                    return SearchEnd::OutOfTime(wait);
+                }
                 Err(reason) => {
                     if file.is_named {
-                        found.warnings.push(format!("sitemap {shown} was not read: {reason}"));
+                        let shown = without_userinfo(&file.address.url);
+                        warnings.push(format!("sitemap {shown} was not read: {reason}"));
                     }
                     continue;
                 }
@@ -125,37 +165,95 @@ impl Search<'_> {
                 // A page of the site that is served for any path.
                 continue;
             }
-            found.found = true;
+            progress.found = true;
+            let shown = without_userinfo(&file.address.url);
             if let Some(reason) = &entries.damage {
-                found.warnings.push(format!("sitemap {shown} was read in part: {reason}"));
+                warnings.push(format!("sitemap {shown} was read in part: {reason}"));
             }
-            for location in entries.locations {
-                let Some(address) = Address::parse(&location.url) else { continue };
-                if location.is_sitemap {
-                    let is_near = address.host == file.address.host && file.nesting < MAX_NESTING;
-                    let is_new = is_near
-                        && seen_files.len() < MAX_FILES
-                        && seen_files.insert(address.url.clone());
-                    if is_new {
-                        let nesting = file.nesting + 1;
-                        files.push_back(Planned { address, nesting, is_named: true });
-                    }
-                } else if (self.wants)(&address) && seen.insert(address.url.clone()) {
-                    let last_modified = location.last_modified;
-                    total_bytes += address.url.len();
-                    found.pages.push(SitemapPage { address, last_modified });
-                    if total_bytes > MAX_TOTAL_BYTES {
-                        let warning = "the sitemaps were not read to the end: they are too large";
-                        found.warnings.push(warning.to_owned());
-                        return found;
-                    }
-                    if found.pages.len() >= self.limit {
-                        return found;
-                    }
+            let mut collecting = Collecting { file: &file, files: &mut files, progress, pages };
+            match collecting.run(shared, entries.locations, ends).await {
+                Collected::All => {}
+                Collected::Enough => break,
+                Collected::TooLarge => {
+                    let warning = "the sitemaps were not read to the end: they are too large";
+                    warnings.push(warning.to_owned());
+                    break;
+                }
+                Collected::OutOfTime => {
+                    warnings.push(format!("sitemap {shown} was read in part: the time was over"));
                 }
             }
         }
-        found
+        progress.files = Some(VecDeque::new());
+        SearchEnd::Complete
+    }
+}
+
+/// Returns the time after which a file can be requested from its site.
+fn wait_of(shared: &Shared, file: &Address) -> Duration {
+    let page = PageUrl::parse(&file.url);
+    page.map_or(Duration::ZERO, |it| shared.scheduling.permits.opens_in(&it.site()))
+}
+
+/// The collection of the pages of one file.
+struct Collecting<'a, C> {
+    file: &'a Planned,
+    files: &'a mut VecDeque<Planned>,
+    progress: &'a mut Progress,
+    pages: &'a mut C,
+}
+
+/// The end of the collection of a file's pages.
+enum Collected {
+    All,
+    /// No more pages are wanted.
+    Enough,
+    /// The URLs of all files are too long together.
+    TooLarge,
+    OutOfTime,
+}
+
+impl<C: Collector> Collecting<'_, C> {
+    async fn run(
+        &mut self,
+        shared: &Shared,
+        locations: Vec<Location>,
+        ends: Duration,
+    ) -> Collected {
+        for (number, location) in locations.into_iter().enumerate() {
+            if number % LOCATIONS_PER_TURN == LOCATIONS_PER_TURN - 1 {
+                // Each is compared with many patterns.
+                tokio::task::yield_now().await;
+                if shared.monotonic() >= ends {
+                    return Collected::OutOfTime;
+                }
+            }
+            let Some(address) = Address::parse(&location.url) else { continue };
+            if location.is_sitemap {
+                self.plan(address);
+                continue;
+            }
+            let (length, last_modified) = (address.url.len(), location.last_modified);
+            match self.pages.offer(SitemapPage { address, last_modified }).await {
+                Offer::Taken => self.progress.total_bytes += length,
+                Offer::Dropped => {}
+                Offer::Full => return Collected::Enough,
+            }
+            if self.progress.total_bytes > MAX_TOTAL_BYTES {
+                return Collected::TooLarge;
+            }
+        }
+        Collected::All
+    }
+
+    /// Plans to read a file that an index names.
+    fn plan(&mut self, address: Address) {
+        let planned = &mut self.progress.planned;
+        let is_near = address.host == self.file.address.host && self.file.nesting < MAX_NESTING;
+        if is_near && planned.len() < MAX_FILES && planned.insert(address.url.clone()) {
+            let nesting = self.file.nesting + 1;
+            self.files.push_back(Planned { address, nesting, is_named: true });
+        }
     }
 }
 
@@ -211,12 +309,12 @@ fn entries(body: &[u8]) -> Entries {
     let mut text = Vec::new();
     let mut damage = None;
     // One byte more than the limit shows that there is more.
-    let read = MultiGzDecoder::new(body).take(MAX_DECOMPRESSED + 1).read_to_end(&mut text);
+    let read = MultiGzDecoder::new(body).take(MAX_BYTES + 1).read_to_end(&mut text);
     if let Err(error) = read {
         damage = Some(error.to_string());
     }
-    if text.len() as u64 > MAX_DECOMPRESSED {
-        text.truncate(usize::try_from(MAX_DECOMPRESSED).unwrap_or(usize::MAX));
+    if text.len() as u64 > MAX_BYTES {
+        text.truncate(usize::try_from(MAX_BYTES).unwrap_or(usize::MAX));
         damage = Some("it has more than 50 MiB".to_owned());
     }
     let entries = of_text(&text);

@@ -5,6 +5,7 @@ mod cancel;
 mod changes;
 mod clock;
 mod crawl;
+mod crawl_discovery;
 mod crawl_waits;
 mod escalation;
 mod expiry;

@@ -194,6 +194,14 @@ pub enum SubmitError {
         /// The crawl of that submission.
         crawl: CrawlId,
     },
+    /// Nothing of the site to map could be read.
+    #[error("the site of {url} cannot be read: {reason}")]
+    SiteUnreadable {
+        /// The start page, without user info.
+        url: String,
+        /// The reason.
+        reason: String,
+    },
     /// No job of the batch to retry failed.
     #[error("no job of batch {batch} failed: there is nothing to retry")]
     NothingFailed {

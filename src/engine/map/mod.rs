@@ -19,17 +19,21 @@ use crate::core::credits::Credits;
 use crate::core::id::{AccountId, BatchId};
 use crate::core::request::{Item, ValidationError};
 use crate::core::robots::Robots;
+use crate::core::url::{PageUrl, without_userinfo};
 use crate::core::usage::Budget;
 use crate::engine::Engine;
 use crate::engine::error::{EngineError, SubmitError};
 use crate::engine::map::address::Address;
 use crate::engine::map::explore::Explorer;
-use crate::engine::robots::{self, RulesOrigin};
+use crate::engine::robots::{self, RobotsFile, RulesOrigin};
+use crate::engine::shared::Shared;
 
 /// The time limit of a map.
 const DEADLINE: Duration = Duration::from_mins(1);
 /// The part of it that sitemaps may take.
 const SITEMAPS_DEADLINE: Duration = Duration::from_secs(30);
+/// The warning about a robots.txt that is not known.
+const NO_ROBOTS: &str = "robots.txt could not be fetched";
 
 /// A map to make: the start page and the rules.
 ///
@@ -257,8 +261,9 @@ impl Engine {
     /// # Errors
     ///
     /// [`SubmitError::Option`] names the invalid option. [`SubmitError::Overdrawn`] or [`SubmitError::OverBudget`] if
-    /// [`Map::PRICE`] is not covered, beside that of the maps which this engine has begun before. A map that fails costs
-    /// nothing.
+    /// [`Map::PRICE`] is not covered, beside that of the maps which this engine has begun before.
+    /// [`SubmitError::SiteUnreadable`] if the map obeys robots.txt and it cannot be fetched, or if no page, no sitemap and no
+    /// robots.txt can be read. A map that fails costs nothing.
     pub async fn map(&self, map: impl Into<Map>) -> Result<SiteMap, SubmitError> {
         let (shared, map) = (&self.shared, map.into());
         if shared.lifecycle.stopping.is_cancelled() {
@@ -273,24 +278,50 @@ impl Engine {
         shared.set_clock_once().await?;
         let _under_way = charge::begin(shared, &map).await?;
         let deadline = shared.monotonic().saturating_add(DEADLINE);
-        let found = robots::rules(shared, request.page(), DEADLINE).await.ok().flatten();
-        let robots_exists = found.as_ref().is_some_and(|it| it.origin == RulesOrigin::File);
-        let robots = found.map_or_else(|| Arc::new(Robots::everything()), |it| it.robots);
-        let search = Explorer::new(Arc::clone(shared), &map, start, Arc::clone(&robots), deadline);
-        let explored = tokio::select! {
+        let rules = rules(shared, &map, request.page()).await?;
+        let robots = Arc::clone(&rules.robots);
+        let search = Explorer::new(Arc::clone(shared), &map, start, robots, deadline);
+        let mut explored = tokio::select! {
             biased;
             explored = search.run() => explored,
             () = shared.lifecycle.stopping.cancelled() => return Err(EngineError::Stopped.into()),
         };
+        if rules.origin == RulesOrigin::Unreachable {
+            explored.warnings.insert(0, NO_ROBOTS.to_owned());
+        }
+        let robots_exists = rules.origin == RulesOrigin::File;
+        if let Some(reason) = explored.failure(robots_exists) {
+            let url = without_userinfo(request.page().as_str());
+            return Err(SubmitError::SiteUnreadable { url, reason });
+        }
+        let disallowed = |agent| rules.robots.disallowed(agent);
+        let agent = Some(robots::crawl_agent(shared)).filter(|_| robots_exists);
         let id = charge::charge(shared, &map, request.page().site()).await?;
         Ok(SiteMap {
             id,
             urls: explored.urls,
             sitemap_found: explored.sitemap_found,
             robots_exists,
-            disallowed_paths: robots.disallowed(robots::crawl_agent(shared)),
+            disallowed_paths: agent.map(disallowed).unwrap_or_default(),
             charged: Map::PRICE,
             warnings: explored.warnings,
         })
     }
+}
+
+/// Returns the rules of the start page's origin. Without its file, nothing of a site can be listed, unless the map does not obey
+/// robots.txt.
+async fn rules(shared: &Shared, map: &Map, start: &PageUrl) -> Result<RobotsFile, SubmitError> {
+    let everything = |origin| RobotsFile { robots: Arc::new(Robots::everything()), origin };
+    let reason = match robots::rules(shared, start, DEADLINE).await {
+        Ok(Some(found)) if found.origin != RulesOrigin::Unreachable => return Ok(found),
+        Ok(None) => return Ok(everything(RulesOrigin::Missing)),
+        Ok(Some(_)) => NO_ROBOTS.to_owned(),
+        Err(error) => format!("robots.txt was not read: {}", error.message),
+    };
+    if map.rules.respect_robots {
+        let url = without_userinfo(start.as_str());
+        return Err(SubmitError::SiteUnreadable { url, reason });
+    }
+    Ok(everything(RulesOrigin::Unreachable))
 }

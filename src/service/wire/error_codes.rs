@@ -18,7 +18,7 @@ const fn info(code: &'static str, meaning: &'static str, remedy: &'static str) -
 }
 
 /// Codes of refused requests. A page never fails with one of them.
-const REQUEST_CODES: [CodeInfo; 29] = [
+const REQUEST_CODES: [CodeInfo; 30] = [
     info(
         "VALIDATION_ERROR",
         "The request is malformed, or a field or parameter has an invalid value.",
@@ -74,6 +74,11 @@ const REQUEST_CODES: [CodeInfo; 29] = [
         "CRAWL_ENDED",
         "The crawl to cancel has ended.",
         "Nothing is to be done: get the crawl for its result.",
+    ),
+    info(
+        "SITE_UNREADABLE",
+        "Nothing of the site to map could be read, or its robots.txt could not. The map costs nothing.",
+        "Check the URL, or retry later. `message` has the reason.",
     ),
     info(
         "JOB_NOT_FOUND",

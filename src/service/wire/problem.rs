@@ -336,6 +336,10 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
         SubmitError::KeyReused { .. } | SubmitError::CrawlKeyReused { .. } => {
             Problem::new(409, "IDEMPOTENCY_KEY_REUSED", error.to_string())
         }
+        // Below 500, where clients would repeat a request that can take a minute.
+        SubmitError::SiteUnreadable { .. } => {
+            Problem::new(422, "SITE_UNREADABLE", error.to_string())
+        }
         SubmitError::AlreadyRetried { .. } => {
             Problem::new(409, "ALREADY_RETRIED", error.to_string())
         }

@@ -309,7 +309,7 @@ async fn maps_at_once_are_covered_together() {
         async move {
             telling.add_permits(1);
             let _open = waiting.acquire().await.expect("never closed");
-            Ok(Fetched::new(404, ""))
+            Ok(Fetched::new(200, TEXT))
         }
     });
     let engine = Engine::builder().store(Arc::new(Memory::default())).http(fetcher);

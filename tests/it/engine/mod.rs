@@ -13,6 +13,7 @@ mod extractions;
 mod fairness;
 mod item_events;
 mod labels;
+mod maps;
 mod options;
 mod outages;
 mod permits;

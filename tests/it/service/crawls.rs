@@ -138,6 +138,16 @@ fn a_crawl_that_ended_early_has_no_pending_pages() {
 }
 
 #[test]
+fn a_map_of_a_site_that_cannot_be_read_is_refused_free_of_charge() {
+    let (world, site) = (World::new(), Site::start(|_| SiteResponse::status(503)));
+
+    let refused = world.post("/api/v1/map", &json!({ "url": site.url("/") }));
+
+    assert_eq!((refused.status, &refused.json()["code"]), (422, &json!("SITE_UNREADABLE")));
+    assert_eq!(world.get("/api/v1/billing/usage").json()["total_credits"], 0);
+}
+
+#[test]
 fn a_map_lists_the_urls_of_a_site() {
     let (world, site) = (World::new(), site());
     let map = |body: &Value| {

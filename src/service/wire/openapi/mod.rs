@@ -179,7 +179,9 @@ fn error_response(status: &str) -> Value {
             "The request's body has an unsupported type or encoding, or the mode cannot read the document: \
              `UNSUPPORTED_CONTENT_TYPE`."
         }
-        "422" => "A field is invalid (`VALIDATION_ERROR`), or the page failed.",
+        "422" => {
+            "A field is invalid (`VALIDATION_ERROR`), the page failed, or the site could not be read (`SITE_UNREADABLE`)."
+        }
         "429" => "The API key is over a limit: `RATE_LIMIT_EXCEEDED`, `SPEND_LIMIT_EXCEEDED`.",
         "431" => "The head of the request is too large. The response has no body.",
         "501" => "The service was started without what the operation needs: `NOT_IMPLEMENTED`.",

@@ -411,7 +411,8 @@ impl EngineBuilder {
     /// Sets the format of notification bodies. Defaults to the JSON of the REST API, which also takes the place of a body
     /// whose format panics.
     pub fn notification_format(mut self, format: impl NotificationFormat + 'static) -> Self {
-        self.notification_format = Arc::new(GuardedFormat(Arc::new(format)));
+        let fallback = Arc::new(crate::wire::WebhookBody);
+        self.notification_format = Arc::new(GuardedFormat { format: Arc::new(format), fallback });
         self
     }
 

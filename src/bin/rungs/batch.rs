@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::args::BatchArgs;
+use crate::deliveries::{self, Ended};
 use crate::error::{CliError, CommandResult};
 use crate::input::{self, Input};
 use crate::known::KnownPages;
@@ -41,7 +42,8 @@ pub(crate) async fn run(args: BatchArgs) -> CommandResult {
     let engine = engine(&args).await?;
     check(&engine, &input).await?;
     let mut results = Results::open(args.out.as_deref(), args.out_dir.as_deref(), input.len())?;
-    let mut run = Run { engine, running: VecDeque::new(), total: input.len() };
+    let total = input.len();
+    let mut run = Run { engine, running: VecDeque::new(), ended: Vec::new(), total };
     let done = tokio::select! {
         done = run.process(&args, &input, &mut results) => done.map(|()| None),
         signal = stopped => Ok(Some(signal)),
@@ -142,6 +144,8 @@ struct Run {
     engine: Engine,
     /// The batches whose results are not all delivered, with their positions in the input.
     running: VecDeque<(usize, BatchId)>,
+    /// The batches that have ended, if they have a webhook.
+    ended: Vec<Ended>,
     /// Pages of the input.
     total: usize,
 }
@@ -173,6 +177,7 @@ impl Run {
                 followers.spawn(follow(handle, number, sender.clone()));
             }
             if self.running.is_empty() {
+                deliveries::wait(&self.engine, &self.ended, args.store.is_some()).await;
                 return Ok(());
             }
             match progress.recv().await {
@@ -185,6 +190,7 @@ impl Run {
                     followers.join_next().await;
                     results.close(id);
                     self.running.retain(|(_, it)| *it != id);
+                    self.ended.extend(args.webhook.as_ref().map(|_| Ended::Batch(id)));
                 }
                 Some(Progress::Failed(error)) => return Err(CliError::failed(&error)),
                 // Impossible: this function has a sender.

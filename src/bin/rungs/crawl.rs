@@ -11,6 +11,7 @@ use rungs::{Engine, EngineError};
 use sha2::{Digest, Sha256};
 
 use crate::args::{CrawlArgs, MapArgs, SiteArgs};
+use crate::deliveries::{self, Ended};
 use crate::error::{CliError, CommandResult};
 use crate::results::Results;
 use crate::stop::StopSignal;
@@ -67,8 +68,16 @@ pub(crate) async fn crawl(args: CrawlArgs) -> CommandResult {
     let mut handle = engine.crawl(crawl).await.map_err(CliError::submission)?;
     let max_pages = args.max_pages as usize;
     let mut results = Results::open(args.out.as_deref(), args.out_dir.as_deref(), max_pages)?;
+    let followed = async {
+        follow(&engine, &mut handle, &mut results).await?;
+        if args.webhook.is_some() {
+            let ended = [Ended::Crawl(handle.id())];
+            deliveries::wait(&engine, &ended, args.store.is_some()).await;
+        }
+        Ok::<_, CliError>(())
+    };
     let done = tokio::select! {
-        done = follow(&engine, &mut handle, &mut results) => done.map(|()| None),
+        done = followed => done.map(|()| None),
         signal = stopped => Ok(Some(signal)),
     };
     engine.shutdown().await;

@@ -26,11 +26,12 @@ pub(crate) fn io_reason(error: &std::io::Error) -> String {
 }
 
 impl CliError {
-    /// Converts the error of a submission. A refused item or webhook is wrong input.
+    /// Converts the error of a submission. A refused item, option or webhook is wrong input.
     pub(crate) fn submission(error: SubmitError) -> Self {
         match error {
             // The caller names the item; its index in a batch says nothing to a person.
             SubmitError::Item { error, .. } => Self::Usage(error.to_string()),
+            SubmitError::Option(error) => Self::Usage(error.to_string()),
             SubmitError::Webhook(error) => Self::Usage(format!("webhook: {error}")),
             error => Self::failed(&error),
         }

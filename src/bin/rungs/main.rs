@@ -4,6 +4,7 @@ mod args;
 mod batch;
 mod bodies;
 mod crawl;
+mod deliveries;
 #[cfg(test)]
 mod deployment;
 mod doctor;

@@ -6,6 +6,7 @@ mod database;
 mod outcomes;
 mod output;
 mod terminal;
+mod webhooks;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{program, rungs, site, text};
 
 /// Runs the program in a directory.
-fn run(dir: &Path, arguments: &[&str]) -> Output {
+pub(super) fn run(dir: &Path, arguments: &[&str]) -> Output {
     program().current_dir(dir).args(arguments).output().expect("the program runs")
 }
 
@@ -85,6 +85,9 @@ fn a_wrong_value_exits_with_2_and_names_the_valid_ones() {
         (batch(&["--schema", "broken.json"]), "is not JSON"),
         (run(dir.path(), &["estimate", &page, "--max-tier", "9"]), "use one of 1 (curl)"),
         (run(dir.path(), &["estimate", "example.com"]), "scheme"),
+        (run(dir.path(), &["map", "example.com"]), "url"),
+        (run(dir.path(), &["map", &page, "--max-depth", "99"]), "max_depth"),
+        (run(dir.path(), &["crawl", &page, "--max-pages", "0"]), "max_pages"),
         (program().env("RUNGS_LOG", "=").arg("doctor").output().expect("it runs"), "RUNGS_LOG"),
     ] {
         let said = text(&output.stderr);

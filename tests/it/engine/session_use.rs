@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rungs::core::batch::BatchStatus;
 use rungs::core::failure::ErrorCode;
+use rungs::core::job::JobState;
 use rungs::core::session::{OriginStorage, SessionState, SessionStatus};
 use rungs::core::tier::Tier;
 use rungs::engine::{NewSession, Pacing, SessionError, SessionSecret, Settings};
@@ -51,26 +52,45 @@ async fn the_cookies_of_the_best_page_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_waited_for_its_turn_uses_the_session_as_it_is_then() {
-    let settings = Settings::default().with_pacing(Pacing::default().with_per_host(1));
-    let world = World::with(settings);
-    let id = world.session(cookie("sid")).await.id;
-    let batch = Batch::new(["/renew/1", "/renew/2", "/renew/3"].map(|it| item(it, id)));
-    let mut handle = world.engine.submit(batch).await.expect("accepted");
-    world.shop.begun(1).await;
+    for is_removed in [false, true] {
+        let settings = Settings::default().with_pacing(Pacing::default().with_per_host(1));
+        let world = World::with(settings);
+        let id = world.session(cookie("sid")).await.id;
+        let sessions = world.engine.sessions();
+        let claimed = async |job| {
+            while world.engine.job(job).await.expect("there").state != JobState::Processing {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
 
-    let token = SessionSecret::default().headers([("Authorization", "Bearer s3cret")]);
-    world.refresh(id, token).await;
-    world.shop.gate.add_permits(1);
-    world.shop.begun(2).await;
-    world.engine.sessions().remove(&world.account, id).await.expect("removed");
-    world.open();
-    let report = handle.report().await.expect("a report");
+        // The request of the validation is the only one that the site gets.
+        let validation = sessions.validate(&world.account, id);
+        let page = async {
+            world.shop.begun(1).await;
+            let batch = Batch::new([item("/renew", id)]);
+            let mut handle = world.engine.submit(batch).await.expect("accepted");
+            let job = handle.job_ids()[0];
+            timeout(PATIENCE, claimed(job)).await.expect("the job is claimed");
+            if is_removed {
+                sessions.remove(&world.account, id).await.expect("removed");
+            } else {
+                let token = SessionSecret::default().headers([("Authorization", "Bearer s3cret")]);
+                world.refresh(id, token).await;
+            }
+            world.open();
+            handle.report().await.expect("a report")
+        };
+        let (_, report) = tokio::join!(validation, page);
 
-    assert_eq!(world.shop.headers.lock().expect("no panic inside")[..], [0, 1]);
-    let failed: Vec<_> = report.jobs().iter().filter_map(|it| it.result().err()).collect();
-    assert_eq!(failed.len(), 1, "the session was deleted before the last page began");
-    assert_eq!(failed[0].code, ErrorCode::LoginRequired, "{:?}", failed[0]);
-    world.engine.shutdown().await;
+        let result = report.jobs()[0].result().map(|_| ()).map_err(|it| it.code);
+        let headers = world.shop.headers.lock().expect("no panic inside").clone();
+        if is_removed {
+            assert_eq!((result, &headers[..]), (Err(ErrorCode::LoginRequired), &[0][..]));
+        } else {
+            assert_eq!((result, &headers[..]), (Ok(()), &[0, 1][..]));
+        }
+        world.engine.shutdown().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

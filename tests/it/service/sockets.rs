@@ -1,7 +1,7 @@
 //! The progress of jobs over web sockets, with a client that others wrote.
 
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rungs::core::id::AccountId;
 use rungs::service::{ApiKey, Keys};
@@ -67,13 +67,16 @@ impl Client {
 
     /// Returns the code and the reason of the end.
     fn closed(&mut self) -> (CloseCode, String) {
-        loop {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             match self.0.read().expect("a message") {
                 Message::Close(Some(frame)) => return (frame.code, frame.reason.to_string()),
                 Message::Close(None) => panic!("no reason"),
+                // The pings of a connection that stays open count as reads.
                 _ => {}
             }
         }
+        panic!("the connection stays open")
     }
 }
 

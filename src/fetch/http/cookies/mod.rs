@@ -373,8 +373,10 @@ mod tests {
         let mut narrowed = by_name.clone();
         narrowed.any_scope = false;
         let from = url("http://www.shop.test/");
+        let deep = "sid=deep; Domain=shop.test; Path=/deep";
 
         for cookie in [by_name, narrowed] {
+            let is_by_name = cookie.any_scope;
             let state = SessionState::default().with_cookies([cookie]);
             for (header, sent) in [
                 ("sid=new; Domain=shop.test; Path=/", Some("sid=new")),
@@ -385,6 +387,11 @@ mod tests {
                 jar.keep(header, &from);
                 assert_eq!(jar.header(&from).as_deref(), sent, "{header}");
             }
+            let mut jar = CookieJar::default();
+            jar.seed_session(&state, domain.host());
+            jar.keep(deep, &from);
+            let kept = (!is_by_name).then_some("sid=old");
+            assert_eq!(jar.header(&from).as_deref(), kept, "of another path");
             let mut jar = CookieJar::default();
             jar.seed_session(&state, domain.host());
             jar.keep("sid=other", &url("http://shop.test/"));

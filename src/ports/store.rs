@@ -54,6 +54,18 @@ pub enum StoreError {
         /// The part that cannot be read.
         what: String,
     },
+    /// A later release wrote the store. Nothing was changed.
+    #[error(
+        "the {store} store has format {found} of a later release, and this one reads format {reads}: use the release that wrote it"
+    )]
+    LaterFormat {
+        /// The name of the store.
+        store: &'static str,
+        /// The format of the store.
+        found: u64,
+        /// The format that this release reads.
+        reads: u64,
+    },
     /// The store cannot be reached for now: a lost connection, or a failover. Nothing was written, and the same call may
     /// succeed later.
     ///

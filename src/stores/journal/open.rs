@@ -104,9 +104,8 @@ fn read_marker(path: &Path) -> Result<Option<u64>, StoreError> {
             if format == FORMAT {
                 return Ok(Some(store));
             }
-            Err(damaged(format!(
-                "it has format {format} of a later release, and this one reads format {FORMAT}"
-            )))
+            let (found, reads) = (u64::from(format), u64::from(FORMAT));
+            Err(StoreError::LaterFormat { store: STORE, found, reads })
         }
         _ => Err(damaged(format!("its file `{MARKER}` cannot be read"))),
     }
@@ -148,4 +147,21 @@ fn seal(dir: &Path, store: u64) -> io::Result<()> {
     fs::rename(&partial, dir.join(MARKER))?;
     sync_dir(dir)?;
     sync_ancestors(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_a_later_release_is_not_called_damaged() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join(MARKER), marker(2, 7)).expect("written");
+
+        let refused =
+            read_marker(&dir.path().join(MARKER)).expect_err("a later format").to_string();
+
+        assert!(refused.contains("format 2 of a later release"), "{refused}");
+        assert!(refused.ends_with("use the release that wrote it"), "{refused}");
+    }
 }

@@ -167,9 +167,7 @@ fn has_format(db: &Db) -> Result<bool, StoreError> {
     let Some(found) = db.get(FORMAT_KEY).map_err(from_sled)? else { return Ok(false) };
     match found.as_ref().try_into().map(u64::from_be_bytes) {
         Ok(FORMAT) => Ok(true),
-        Ok(other) => Err(damaged(format!(
-            "it has format {other} of a later release, and this one reads format {FORMAT}"
-        ))),
+        Ok(found) => Err(StoreError::LaterFormat { store: STORE, found, reads: FORMAT }),
         Err(_) => Err(damaged("its format cannot be read")),
     }
 }
@@ -336,8 +334,8 @@ mod tests {
 
     #[test]
     fn an_unknown_record_format_is_named() {
-        for (format, said) in [(&2_u64.to_be_bytes()[..], "has format 2"), (b"x", "cannot be read")]
-        {
+        let later = "has format 2 of a later release, and this one reads format 1: use the release";
+        for (format, said) in [(&2_u64.to_be_bytes()[..], later), (b"x", "cannot be read")] {
             for is_finished in [MARKER, "nothing"] {
                 let scratch = Scratch::new();
                 made(&scratch);

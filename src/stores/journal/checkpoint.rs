@@ -9,7 +9,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crc32fast::Hasher;
 
@@ -20,7 +20,7 @@ use crate::stores::sync_dir;
 use super::frame::{Place, u32_at, u64_at};
 use super::index::{BodyEntry, Change, Entry, Span};
 use super::scan::scan;
-use super::segment::Segment;
+use super::segment::{Segment, numbered};
 
 const MAGIC: [u8; 8] = *b"rungsix1";
 const HEAD: usize = 16;
@@ -36,7 +36,7 @@ pub(super) fn write(dir: &Path, segment: &Segment) -> io::Result<()> {
     let length = segment.length()?;
     let place = Place { store: segment.store, segment: segment.number, offset: 0 };
     let path = Segment::checkpoint_path(dir, segment.number);
-    let partial = path.with_extension("partial");
+    let partial = partial_path(dir, segment.number);
     let mut out = Summed { out: BufWriter::new(File::create(&partial)?), sum: sum_of(place) };
     out.write(&MAGIC)?;
     out.write(&length.to_le_bytes())?;
@@ -99,13 +99,15 @@ pub(super) fn read(
 
 /// Removes partial checkpoints of a process that was killed.
 pub(super) fn remove_partial(dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|it| it == "partial") {
-            fs::remove_file(path)?;
-        }
+    for number in numbered(dir, ".partial")? {
+        fs::remove_file(partial_path(dir, number))?;
     }
     Ok(())
+}
+
+/// Returns the path of a checkpoint that is not complete.
+fn partial_path(dir: &Path, number: u32) -> PathBuf {
+    Segment::checkpoint_path(dir, number).with_extension("partial")
 }
 
 struct Summed {

@@ -82,6 +82,11 @@ impl Mark {
     }
 }
 
+/// Returns the content of the file in a new store.
+pub(super) fn made(first: Acknowledged) -> Vec<u8> {
+    slot(first).repeat(SLOTS)
+}
+
 fn slot(content: Acknowledged) -> [u8; SLOT] {
     let mut bytes = [0; SLOT];
     bytes[..8].copy_from_slice(&content.position.0.to_le_bytes());

@@ -158,7 +158,8 @@ impl Journal {
     /// # Errors
     ///
     /// [`StoreError::InUse`] if another process keeps the store open, [`StoreError::Damaged`] if the data cannot be
-    /// read or acknowledged commits are missing, [`StoreError::Backend`] if the disk fails.
+    /// read, acknowledged commits are missing or a directory without a store contains other files,
+    /// [`StoreError::Backend`] if the disk fails.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(dir, now())
     }

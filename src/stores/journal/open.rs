@@ -15,16 +15,23 @@ use super::mark::{Acknowledged, Mark};
 use super::replay::{index_jobs, replay};
 use super::segment::{self, HEADER, Position, Segment};
 use super::state::{Commit, State};
-use super::{STORE, checkpoint, damaged, failed};
+use super::{STORE, checkpoint, damaged, failed, mark};
 
 /// The layout of files that this release writes.
 const FORMAT: u32 = 1;
 /// The file that is created last in a new store: format, id of the store, and CRC-32 of both.
 const MARKER: &str = "rungs-journal";
+/// The marker before it is complete, and the most bytes of it.
+const PARTIAL_MARKER: &str = "rungs-journal.partial";
+const MAX_MARKER: u64 = 256;
 /// The file that the process with the store locks.
 const LOCK: &str = "lock";
 /// The file of the acknowledged position.
 const ACKNOWLEDGED: &str = "acknowledged";
+/// The first segment.
+const FIRST_SEGMENT: &str = "0000000001.log";
+/// The directory that some file systems have in their root.
+const LOST_AND_FOUND: &str = "lost+found";
 /// Files of a sled store.
 const OF_SLED: [&str; 2] = ["rungs-store", "db"];
 /// The records rewritten per commit when leases are released.
@@ -44,12 +51,16 @@ pub(super) fn open(
     if OF_SLED.iter().any(|it| dir.join(it).exists()) {
         return Err(StoreError::OtherStore { store: STORE, found: "sled" });
     }
+    if !dir.join(MARKER).exists() {
+        // Before the lock is created: nothing is written into a directory of another program.
+        check_is_new(dir)?;
+    }
     let lock = locked(dir)?;
-    checkpoint::remove_partial(dir).map_err(failed)?;
     let store = match read_marker(&dir.join(MARKER))? {
         Some(store) => store,
         None => make(dir)?,
     };
+    checkpoint::remove_partial(dir).map_err(failed)?;
     let Some(mark) = Mark::open(&dir.join(ACKNOWLEDGED)).map_err(failed)? else {
         return Err(damaged(format!("its file `{ACKNOWLEDGED}` is missing or cannot be read")));
     };
@@ -119,27 +130,75 @@ fn marker(format: u32, store: u64) -> String {
 
 /// Creates a store, or completes one whose creation was interrupted by a kill. Returns its id.
 fn make(dir: &Path) -> Result<u64, StoreError> {
-    for number in segment::numbers(dir).map_err(failed)? {
-        let length = Segment::path(dir, number).metadata().map_err(failed)?.len();
-        if length > HEADER {
-            return Err(damaged(format!("its file `{MARKER}` is missing")));
-        }
-        segment::remove(dir, number).map_err(failed)?;
-    }
+    check_is_new(dir)?;
     let mut id = [0; 8];
     getrandom::fill(&mut id).map_err(failed)?;
     let store = u64::from_le_bytes(id);
     Segment::create(dir, 1, store, 0).map_err(failed)?;
-    let offset = u32::try_from(HEADER).map_err(failed)?;
-    let first = Acknowledged { position: Position::new(1, offset), first_segment: 1 };
-    Mark::make(&dir.join(ACKNOWLEDGED), first).map_err(failed)?;
+    Mark::make(&dir.join(ACKNOWLEDGED), first_mark()?).map_err(failed)?;
     seal(dir, store).map_err(failed)?;
     Ok(store)
 }
 
+/// Returns the content of the acknowledged position's file in a new store.
+fn first_mark() -> Result<Acknowledged, StoreError> {
+    let offset = u32::try_from(HEADER).map_err(failed)?;
+    Ok(Acknowledged { position: Position::new(1, offset), first_segment: 1 })
+}
+
+/// Refuses a directory that contains anything but what an interrupted creation leaves behind: a store that lost its
+/// marker, or the files of other programs.
+fn check_is_new(dir: &Path) -> Result<(), StoreError> {
+    let mark = mark::made(first_mark()?);
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let shown = name.to_string_lossy();
+        let path = entry.path();
+        let is_expected = match &*shown {
+            // The root of a file system has it.
+            LOST_AND_FOUND => Ok(true),
+            LOCK => begins(&path, &[], 0),
+            ACKNOWLEDGED => begins(&path, &mark, mark.len() as u64),
+            PARTIAL_MARKER => begins(&path, format!("{FORMAT} ").as_bytes(), MAX_MARKER),
+            FIRST_SEGMENT => begins(&path, &segment::first_header(), HEADER),
+            _ => Ok(false),
+        };
+        // Another process may have completed its store since the marker was looked for.
+        if !is_expected.map_err(failed)? && !dir.join(MARKER).exists() {
+            return Err(damaged(format!(
+                "its file `{MARKER}` is missing, and the directory contains `{shown}`"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Returns `true` if a file has at most `most` bytes and begins with `expected`, as far as it was written: zeros are
+/// what a power loss leaves.
+fn begins(path: &Path, expected: &[u8], most: u64) -> io::Result<bool> {
+    let found = match path.metadata() {
+        // Another process has just renamed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        found => found?,
+    };
+    if !found.is_file() || found.len() > most {
+        return Ok(false);
+    }
+    if found.len() == 0 {
+        // Not read: some systems let only the process with the lock read that file.
+        return Ok(true);
+    }
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        bytes => bytes?,
+    };
+    Ok(bytes.iter().zip(expected).all(|(found, expected)| found == expected || *found == 0))
+}
+
 /// Writes the marker durably, whole or not at all.
 fn seal(dir: &Path, store: u64) -> io::Result<()> {
-    let partial = dir.join(MARKER).with_extension("partial");
+    let partial = dir.join(PARTIAL_MARKER);
     let mut file = File::create(&partial)?;
     file.write_all(marker(FORMAT, store).as_bytes())?;
     file.sync_all()?;

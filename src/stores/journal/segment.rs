@@ -185,17 +185,29 @@ fn header(number: u32, store: u64, length_before: u32) -> [u8; HEADER_LENGTH] {
     bytes
 }
 
-/// Returns the numbers of all files with the extension `log`, in order.
+/// Returns the numbers of all segments, in order.
 pub(super) fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
+    numbered(dir, ".log")
+}
+
+/// Returns the numbers of all files that are named by ten digits and `suffix`, in order. Other names belong to other
+/// programs.
+pub(super) fn numbered(dir: &Path, suffix: &str) -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        let is_log = path.extension().is_some_and(|it| it == "log");
-        let number = path.file_stem().and_then(|it| it.to_str()).filter(|_| is_log);
-        found.extend(number.and_then(|it| it.parse::<u32>().ok()));
+        let name = entry?.file_name();
+        let digits = name.to_str().and_then(|it| it.strip_suffix(suffix));
+        let number = digits.and_then(|it| Some((it, it.parse::<u32>().ok()?)));
+        found.extend(number.filter(|(it, number)| *it == format!("{number:010}")).map(|it| it.1));
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// Returns the beginning of the first segment's header, which is the same in every store.
+pub(super) fn first_header() -> [u8; 16] {
+    let header = header(1, 0, 0);
+    std::array::from_fn(|at| header[at])
 }
 
 /// Removes a segment and its checkpoint.

@@ -354,6 +354,56 @@ fn a_store_whose_creation_was_cut_short_is_finished() {
     Journal::open(scratch.path()).expect_err("it cannot be read");
 }
 
+#[test]
+fn a_directory_of_another_program_is_refused_and_left_alone() {
+    let others = [
+        ("notes.txt", "remember"),
+        ("download.partial", "the first half"),
+        ("0000000001.log", "started"),
+        ("0000000002.log", ""),
+        ("acknowledged", "yes"),
+        ("lock", "process 7"),
+        ("rungs-journal.partial", "another text"),
+    ];
+    for (name, content) in others {
+        let scratch = Scratch::new();
+        fs::create_dir_all(scratch.path()).expect("made");
+        fs::write(scratch.path().join(name), content).expect("written");
+
+        let refused = Journal::open(scratch.path()).expect_err(name);
+
+        assert!(matches!(refused, StoreError::Damaged { .. }), "{refused:?}");
+        let shown = refused.to_string();
+        assert!(shown.contains(name) && shown.contains("an empty directory"), "{shown}");
+        assert_eq!(names(scratch.path()), [PathBuf::from(name)]);
+        let left = fs::read_to_string(scratch.path().join(name)).expect("it is there");
+        assert_eq!(left, content, "{name}");
+    }
+}
+
+#[test]
+fn a_store_removes_no_file_but_its_own() {
+    let scratch = Scratch::new();
+    let own = scratch.path().join("0000000003.partial");
+    // The root of a file system can be a new store.
+    fs::create_dir_all(scratch.path().join("lost+found")).expect("made");
+    drop(opened(scratch.path(), LARGE));
+    let others = ["download.partial", "3.partial", "7.log", "+000000007.log", "notes.log"];
+    for name in others {
+        fs::write(scratch.path().join(name), "kept").expect("written");
+    }
+    fs::write(&own, "a part").expect("written");
+
+    let store = opened(scratch.path(), LARGE);
+
+    run(put(&store, account("a", 1), None)).expect("new");
+    assert!(!own.exists(), "a checkpoint that was not completed");
+    for name in others {
+        let left = fs::read_to_string(scratch.path().join(name)).expect(name);
+        assert_eq!(left, "kept", "{name}");
+    }
+}
+
 /// Bytes of all files below a directory.
 fn size(dir: &Path) -> u64 {
     names(dir).iter().map(|it| fs::metadata(dir.join(it)).map_or(0, |it| it.len())).sum()

@@ -234,9 +234,39 @@ async fn finish(
     let charged = if is_hit { Credits::ZERO } else { [base, prompt, large].into_iter().sum() };
     let model = extracted.prompted.as_ref().map(model_use);
     let state = ExtractionState::Succeeded { charged, body, cached: is_hit, model };
-    match shared.writer.apply(End { begun, state, cached, kept }).await? {
-        Some(record) => Ok(ExtractionReport { record, extracted }),
-        None => Err(ExtractError::Abandoned.into()),
+    let end = End { begun: begun.clone(), state, cached, kept };
+    match shared.writer.apply(end).await {
+        Ok(Some(record)) => Ok(ExtractionReport { record, extracted }),
+        Ok(None) => Err(ExtractError::Abandoned.into()),
+        Err(error) => match unless_ended(shared, begun, kept).await {
+            Some(record) => Ok(ExtractionReport { record, extracted }),
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// Ends an extraction as failed after its result was not committed: the store may have lost it, and would refuse it
+/// again. Returns the record if the commit was applied although it failed.
+async fn unless_ended(
+    shared: &Shared,
+    begun: ExtractionRecord,
+    kept: Duration,
+) -> Option<ExtractionRecord> {
+    let key = changes::key(&begun.account, begun.id);
+    let state = ExtractionState::Failed;
+    match shared.writer.apply(End { begun, state, cached: None, kept }).await {
+        Ok(Some(_)) => None,
+        Ok(None) => match shared.load(key).await.ok().flatten()? {
+            Record::Extraction(it) if matches!(it.state, ExtractionState::Succeeded { .. }) => {
+                Some(it)
+            }
+            _ => None,
+        },
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the hold of an extraction stays until its record expires");
+            None
+        }
     }
 }
 

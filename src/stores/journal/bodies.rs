@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::core::extraction::ExtractionState;
 use crate::core::id::BatchId;
 use crate::core::job::{BodyRef, Outcome};
 use crate::core::record::Record;
@@ -52,25 +53,58 @@ pub(super) fn check_named(state: &State, writes: &[Write]) -> Result<(), StoreEr
     if state.lost_bodies.is_empty() {
         return Ok(());
     }
+    let records = writes.iter().filter_map(|it| it.record.as_ref());
+    check_kept(state, records.flat_map(named_by))
+}
+
+/// Refuses bodies that a failed write lost.
+fn check_kept<'a>(
+    state: &State,
+    mut bodies: impl Iterator<Item = &'a BodyRef>,
+) -> Result<(), StoreError> {
     let is_lost = |body: &BodyRef| {
         Reference::parse(&body.0).is_some_and(|it| {
-            state.lost_bodies.iter().any(|lost| lost.contains(&it.number))
+            state.lost_bodies.contains(&it.number)
                 && state.index.body(*it.batch.as_bytes(), it.number).is_none()
         })
     };
-    let names_lost = writes.iter().any(|write| match &write.record {
-        Some(Record::Job(job)) => {
-            matches!(&job.outcome, Some(Outcome::Succeeded { body, .. }) if is_lost(body))
-        }
-        _ => false,
-    });
-    if names_lost {
+    if bodies.any(is_lost) {
         let why = &state.lost_because;
         return Err(failed(format!(
             "a failed write lost a result ({why}): its page has to be fetched again"
         )));
     }
     Ok(())
+}
+
+/// Returns the bodies that a record names.
+fn named_by(record: &Record) -> Vec<&BodyRef> {
+    match record {
+        Record::Job(job) => match &job.outcome {
+            Some(Outcome::Succeeded { body, .. }) => vec![body],
+            _ => Vec::new(),
+        },
+        Record::Extraction(extraction) => match &extraction.state {
+            ExtractionState::Succeeded { body, .. } => vec![body],
+            ExtractionState::Running | ExtractionState::Failed => Vec::new(),
+        },
+        Record::CacheEntry(entry) => entry.body.iter().collect(),
+        Record::Crawl(crawl) => crawl.unread.iter().map(|it| &it.body).collect(),
+        // Listed, so that a new kind is not forgotten here.
+        Record::Account(_)
+        | Record::Batch(_)
+        | Record::LedgerEntry(_)
+        | Record::Notification(_)
+        | Record::Site(_)
+        | Record::IdempotencyRecord(_)
+        | Record::AccountBatch(_)
+        | Record::Usage(_)
+        | Record::Grant(_)
+        | Record::BatchJobs(_)
+        | Record::Worker(_)
+        | Record::CrawlChunk(_)
+        | Record::Session(_) => Vec::new(),
+    }
 }
 
 impl Journal {

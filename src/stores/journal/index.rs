@@ -213,12 +213,13 @@ impl Index {
         self.bodies.get(&body_key(batch, number)).map(|span| BodyEntry { number, span })
     }
 
-    /// Returns the numbers below the next one of `other` whose bodies only this index has.
+    /// Returns the numbers of the bodies that only this index has.
     pub(super) fn bodies_missing_in(&self, other: &Self) -> Vec<u64> {
         let mut missing = Vec::new();
         self.bodies.scan(&[][..]..&[u8::MAX; 25][..], |key, _| {
-            let is_missing = |number| number < other.next_body && other.bodies.get(key).is_none();
-            missing.extend(parse_body_key(key).map(|it| it.1).filter(|it| is_missing(*it)));
+            if other.bodies.get(key).is_none() {
+                missing.extend(parse_body_key(key).map(|it| it.1));
+            }
             true
         });
         missing

@@ -135,7 +135,7 @@ impl Shared {
         let acknowledged = Acknowledged { position: state.durable, first_segment };
         let mut replayed = replay(&self.dir, state.active.store, acknowledged)?;
         index_jobs(&mut replayed)?;
-        state.restart(replayed, self.next_body.load(Ordering::Acquire))
+        state.restart(replayed)
     }
 
     /// Begins a new segment if the active one is full.

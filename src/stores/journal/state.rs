@@ -7,7 +7,7 @@
 //! * After a failed write or sync nothing is acknowledged until the log was cut off at its last acknowledged position
 //!   and read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ pub(super) struct State {
     /// The times that the log was read again.
     pub(super) recoveries: u64,
     /// The numbers of bodies that a failed write lost.
-    pub(super) lost_bodies: Vec<Range<u64>>,
+    pub(super) lost_bodies: BTreeSet<u64>,
     /// The failure of the last write that lost bodies.
     pub(super) lost_because: String,
     spare: Vec<u8>,
@@ -192,7 +192,7 @@ impl State {
             last_attempt: None,
             has_ended: false,
             recoveries: 0,
-            lost_bodies: Vec::new(),
+            lost_bodies: BTreeSet::new(),
             lost_because: String::new(),
             spare: Vec::new(),
             full_at,
@@ -457,9 +457,7 @@ impl State {
     }
 
     /// Continues with a log that was read again.
-    ///
-    /// `next_body` is the number of the next body.
-    pub(super) fn restart(&mut self, replayed: Replayed, next_body: u64) -> Result<(), StoreError> {
+    pub(super) fn restart(&mut self, replayed: Replayed) -> Result<(), StoreError> {
         let last = replayed.segments.last_key_value().map(|(number, it)| (*number, it.1));
         let read_to = last.and_then(|(it, end)| Some(Position::new(it, u32::try_from(end).ok()?)));
         if read_to != Some(self.durable) {
@@ -471,13 +469,9 @@ impl State {
         self.segments.insert(self.active.number, (Arc::clone(&self.active), self.durable.offset()));
         self.end = self.durable.offset();
         self.full_bytes = lengths - self.end;
-        // Numbers are drawn before their bodies are appended, so a lost body can be below the next number.
-        let missing = self.index.bodies_missing_in(&replayed.index);
-        self.lost_bodies.extend(missing.into_iter().map(|it| it..it.saturating_add(1)));
+        // Not all numbers that the log lacks: a removed batch may have had them, and records may still name its bodies.
+        self.lost_bodies.extend(self.index.bodies_missing_in(&replayed.index));
         self.index = replayed.index;
-        if self.index.next_body < next_body {
-            self.lost_bodies.push(self.index.next_body..next_body);
-        }
         self.pending.clear();
         // What follows it is written again, with other content.
         self.recent = None;

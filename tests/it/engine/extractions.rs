@@ -1,23 +1,25 @@
 //! Extractions from supplied documents.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rungs::Engine;
 use rungs::core::credits::Credits;
 use rungs::core::extraction::{ExtractionRecord, ExtractionState};
 use rungs::core::id::{AccountId, ExtractionId};
-use rungs::core::record::{Record, RecordKind};
+use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
 use rungs::core::request::{ExtractionCache, Format, Item};
 use rungs::core::tier::Tier;
+use rungs::core::time::Timestamp;
 use rungs::core::usage::{Budget, Period};
-use rungs::engine::{EngineBuilder, Extraction, ExtractionError, ExtractionReport};
+use rungs::engine::{EngineBuilder, EngineError, Extraction, ExtractionError, ExtractionReport};
 use rungs::ports::BoxFuture;
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{Fetched, fetcher_fn};
 use rungs::ports::prompt::{PromptAnswer, PromptError, PromptExtractor, PromptRequest};
-use rungs::ports::store::{ListQuery, Store, Write};
+use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
 use rungs::stores::Memory;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -228,6 +230,84 @@ async fn a_panic_of_the_extractor_releases_the_hold() {
 
     assert!(matches!(failed, Err(ExtractionError::Failed(ExtractError::Panicked))), "{failed:?}");
     assert_eq!(books(&engine).await, (5_000, 0, 0));
+}
+
+/// A memory store that fails the commit which ends the first extraction.
+#[derive(Debug, Default)]
+struct FirstEndFails {
+    inner: Memory,
+    /// `true` if the commit is applied nevertheless.
+    applies: bool,
+    has_failed: AtomicBool,
+}
+
+impl Store for FirstEndFails {
+    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
+        self.inner.load(keys)
+    }
+
+    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        self.inner.list(list)
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
+        self.inner.claim(claim)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let is_end = writes
+            .iter()
+            .any(|it| matches!(&it.record, Some(Record::Extraction(it)) if !it.is_running()));
+        if !is_end || self.has_failed.swap(true, Ordering::SeqCst) {
+            return self.inner.commit(writes);
+        }
+        Box::pin(async move {
+            if self.applies {
+                self.inner.commit(writes).await?;
+            }
+            let source = Box::new(io::Error::from(io::ErrorKind::StorageFull));
+            Err(StoreError::Backend { store: "memory", source })
+        })
+    }
+
+    fn due(
+        &self,
+        queue: Queue,
+        from: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        self.inner.due(queue, from)
+    }
+
+    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
+        self.inner.bodies()
+    }
+}
+
+#[tokio::test]
+async fn an_extraction_whose_end_is_refused_costs_nothing() {
+    let engine = limited(builder().store(FirstEndFails::default()), 5_000).await;
+    let extract = || {
+        let extraction = Extraction::html(PAGE).options(schema());
+        engine.extract(extraction.idempotency_key("k"))
+    };
+
+    let refused = extract().await;
+
+    let is_of_store = matches!(refused, Err(ExtractionError::Engine(EngineError::Store(_))));
+    assert!(is_of_store, "{refused:?}");
+    assert_eq!(books(&engine).await, (5_000, 0, 0));
+    let again = extract().await.expect("the key is free again");
+    assert_eq!((again.is_cached(), books(&engine).await), (false, (2_500, 0, 2_500)));
+}
+
+#[tokio::test]
+async fn an_extraction_whose_end_was_applied_is_returned() {
+    let store = FirstEndFails { applies: true, ..FirstEndFails::default() };
+    let engine = limited(builder().store(store), 5_000).await;
+
+    let report = engine.extract(Extraction::html(PAGE).options(schema())).await.expect("ended");
+
+    assert_eq!((report.charged(), books(&engine).await), (Credits(2_500), (2_500, 0, 2_500)));
 }
 
 /// A model that never answers.

@@ -6,7 +6,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rungs::core::crawl::UnreadPage;
 use rungs::core::credits::Credits;
+use rungs::core::extraction::ExtractionState;
 use rungs::core::job::{BodyRef, JobState, Outcome};
 use rungs::core::record::{Key, Record, RecordKind};
 use rungs::core::tier::Tier;
@@ -486,6 +488,43 @@ fn a_store_reads_its_log_again_after_a_failed_sync() {
         run(get(&opened(scratch.path(), LARGE), account("a", 0).key())).map(|it| it.version),
         Some(2)
     );
+}
+
+/// Puts a body and lets the next sync fail. Returns the reference, whose body is lost once the log was read again.
+fn lost_body(dir: &Path, store: &Journal) -> BodyRef {
+    let (log, aside) = (dir.join("0000000001.log"), dir.join("aside"));
+    let body = run(Bodies::put(store, sample::batch_id(1), b"lost".to_vec())).expect("put");
+    fs::rename(&log, &aside).expect("moved");
+    run(put(store, account("refused", 1), None)).expect_err("the file is gone");
+    fs::rename(&aside, &log).expect("moved back");
+    let found = run(Bodies::get(store, body.clone())).expect("the log is read again");
+    assert_eq!(found, None, "it was cut off");
+    body
+}
+
+#[test]
+fn a_record_that_names_a_lost_result_is_refused() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path(), LARGE);
+    let body = lost_body(scratch.path(), &store);
+    let mut extraction = sample::extraction("a", 1, sample::at(9));
+    let ExtractionState::Succeeded { body: named, .. } = &mut extraction.state else {
+        panic!("{extraction:?}")
+    };
+    named.clone_from(&body);
+    let mut cached = sample::cached(1, sample::at(9));
+    cached.body = Some(body.clone());
+    let mut crawl = sample::crawl(1, sample::at(9));
+    crawl.unread.push(UnreadPage { job: sample::job_id(1), depth: 1, body });
+
+    for record in [Record::Extraction(extraction), Record::CacheEntry(cached), Record::Crawl(crawl)]
+    {
+        let kind = record.key();
+        let refused = run(put(&store, record, None)).expect_err("its body was lost");
+        assert!(chain(&refused).contains("lost a result"), "{kind:?}: {}", chain(&refused));
+    }
+    let other = Record::CacheEntry(sample::cached(2, sample::at(9)));
+    run(put(&store, other, None)).expect("it names another body");
 }
 
 async fn get_result(store: &Journal) -> Result<Option<(u64, Record)>, StoreError> {

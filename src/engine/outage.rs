@@ -48,8 +48,18 @@ impl Shared {
         batch: BatchId,
         bytes: Vec<u8>,
     ) -> Result<BodyRef, StoreError> {
+        self.put_naming(batch, bytes, Vec::new()).await
+    }
+
+    /// Stores a body that names `others`, like [`Shared::put_body`].
+    pub(super) async fn put_naming(
+        &self,
+        batch: BatchId,
+        bytes: Vec<u8>,
+        others: Vec<BodyRef>,
+    ) -> Result<BodyRef, StoreError> {
         let is_outage = |error: &StoreError| matches!(error, StoreError::Unavailable { .. });
-        let put = || self.adapters.bodies.put(batch, bytes.clone());
+        let put = || self.adapters.bodies.put_naming(batch, bytes.clone(), others.clone());
         self.wait_out("storing a result", is_outage, put).await
     }
 

@@ -308,8 +308,9 @@ pub(super) async fn store_page(
     job: &Job,
     page: Page,
 ) -> Result<BodyRef, StoreError> {
+    let files = page.artifacts.iter().map(|it| it.body.clone()).collect();
     let bytes = page.into_stored().map_err(not_json)?;
-    shared.put_body(job.batch, bytes).await
+    shared.put_naming(job.batch, bytes, files).await
 }
 
 /// Returns the error of a page that cannot be written as JSON or read from it.

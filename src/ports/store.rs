@@ -315,6 +315,20 @@ pub trait Bodies: fmt::Debug + Send + Sync {
     /// Stores a body.
     fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>>;
 
+    /// Stores a body that names `others`, bodies of the same batch that were put before. Fails if one of them was lost
+    /// since, so that the caller puts all of them again.
+    ///
+    /// Defaults to [`Bodies::put`], which is right if a body is on disk when it is acknowledged.
+    fn put_naming(
+        &self,
+        batch: BatchId,
+        body: Vec<u8>,
+        others: Vec<BodyRef>,
+    ) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        drop(others);
+        self.put(batch, body)
+    }
+
     /// Returns a body, or `None` if its batch was removed.
     fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
 

@@ -125,13 +125,20 @@ impl Journal {
         blocking_if_long(is_large, STORE, compress).await
     }
 
-    async fn put_body(&self, batch: BatchId, body: Vec<u8>) -> Result<BodyRef, StoreError> {
+    async fn put_body(
+        &self,
+        batch: BatchId,
+        body: Vec<u8>,
+        others: &[BodyRef],
+    ) -> Result<BodyRef, StoreError> {
         let mut payload = self.compressed(batch, body).await?;
         let shared = &self.handle.shared;
         let number = shared.next_body.fetch_add(1, Ordering::AcqRel);
         payload[16..24].copy_from_slice(&number.to_le_bytes());
         let head = Head::of(FrameKind::Body, &payload);
         let put = |state: &mut State| {
+            // In the log after the others: what cuts them off later cuts this one off, too.
+            check_kept(state, others.iter())?;
             shared.reserve(state, HEAD + payload.len())?;
             let span = state.append(head, &payload)?;
             let entry = BodyEntry { number, span };
@@ -215,7 +222,16 @@ fn read(
 
 impl Bodies for Journal {
     fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
-        Box::pin(self.put_body(batch, body))
+        Box::pin(async move { self.put_body(batch, body, &[]).await })
+    }
+
+    fn put_naming(
+        &self,
+        batch: BatchId,
+        body: Vec<u8>,
+        others: Vec<BodyRef>,
+    ) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        Box::pin(async move { self.put_body(batch, body, &others).await })
     }
 
     fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {

@@ -211,6 +211,18 @@ impl Bodies for SharedBodies {
         })
     }
 
+    fn put_naming(
+        &self,
+        batch: BatchId,
+        body: Vec<u8>,
+        others: Vec<BodyRef>,
+    ) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        Box::pin(async move {
+            self.own.check()?;
+            self.bodies.put_naming(batch, body, others).await
+        })
+    }
+
     fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         Box::pin(async move {
             self.own.check()?;

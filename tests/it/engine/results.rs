@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use rungs::core::id::BatchId;
 use rungs::core::job::BodyRef;
+use rungs::core::request::{Item, RenderJs};
 use rungs::core::tier::Tier;
 use rungs::ports::BoxFuture;
 use rungs::ports::fetch::{Fetched, fetcher_fn};
 use rungs::ports::store::{Bodies, Store, StoreError};
 use rungs::stores::Memory;
+use rungs::testkit::site::{Site, SiteResponse};
 use rungs::{Batch, BatchHandle, Engine};
 
+use crate::support::fetchers::{Browser, http};
 use crate::support::paused::Paused;
 
 /// Bodies that take longer to read the earlier they were submitted.
@@ -101,4 +104,52 @@ async fn large_results_are_not_read_ahead() {
     assert!(report.jobs().iter().all(|it| it.result().is_ok()));
     // Until the first has shown its size.
     assert!(slow.most.load(Ordering::SeqCst) <= 2, "{:?}", slow.most);
+}
+
+/// Bodies that count those which others name.
+#[derive(Debug)]
+struct Counting {
+    bodies: Arc<dyn Bodies>,
+    named: Arc<AtomicUsize>,
+}
+
+impl Bodies for Counting {
+    fn put(&self, batch: BatchId, body: Vec<u8>) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        self.bodies.put(batch, body)
+    }
+
+    fn put_naming(
+        &self,
+        batch: BatchId,
+        body: Vec<u8>,
+        others: Vec<BodyRef>,
+    ) -> BoxFuture<'_, Result<BodyRef, StoreError>> {
+        self.named.fetch_add(others.len(), Ordering::SeqCst);
+        self.bodies.put_naming(batch, body, others)
+    }
+
+    fn get(&self, body: BodyRef) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.bodies.get(body)
+    }
+
+    fn remove(&self, batch: BatchId) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.bodies.remove(batch)
+    }
+}
+
+#[tokio::test]
+async fn a_result_names_the_files_of_its_page() {
+    let site = Site::start(|_| SiteResponse::html("<h1>Bread</h1><p>Flour, water and salt.</p>"));
+    let store = Memory::default();
+    let named = Arc::<AtomicUsize>::default();
+    let bodies = store.bodies().expect("it has its own");
+    let counting = Counting { bodies, named: Arc::clone(&named) };
+    let engine = Engine::builder().store(store).bodies(counting).http(http());
+    let engine = engine.browser(Browser::default()).build().expect("built");
+    let item = Item::get(site.url("/")).render_js(RenderJs::Yes).screenshot();
+
+    let report = engine.scrape(item).await.expect("accepted");
+
+    let page = report.result().expect("a page");
+    assert_eq!((page.artifacts.len(), named.load(Ordering::SeqCst)), (1, 1));
 }

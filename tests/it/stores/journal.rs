@@ -527,6 +527,21 @@ fn a_record_that_names_a_lost_result_is_refused() {
     run(put(&store, other, None)).expect("it names another body");
 }
 
+#[test]
+fn a_page_that_names_a_lost_file_is_refused() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path(), LARGE);
+    let file = lost_body(scratch.path(), &store);
+    let page = |file| store.put_naming(sample::batch_id(1), b"page".to_vec(), vec![file]);
+
+    let refused = run(page(file)).expect_err("its file was lost");
+
+    assert!(chain(&refused).contains("lost a result"), "{}", chain(&refused));
+    let again = run(Bodies::put(&store, sample::batch_id(1), b"file".to_vec())).expect("put");
+    let body = run(page(again)).expect("both are put again");
+    assert_eq!(run(Bodies::get(&store, body)).expect("readable"), Some(b"page".to_vec()));
+}
+
 async fn get_result(store: &Journal) -> Result<Option<(u64, Record)>, StoreError> {
     let found = store.load(vec![Key::Account(sample::account("a", 0).id().clone())]).await?;
     Ok(found.into_iter().flatten().next().map(|it| (it.version, it.record)))

@@ -204,6 +204,20 @@ pub(super) fn numbered(dir: &Path, suffix: &str) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// Removes the segments above `last`, the one that is written to. Each is a header that could neither be completed nor
+/// removed.
+pub(super) fn remove_unfinished(dir: &Path, last: u32) -> io::Result<()> {
+    let mut is_changed = false;
+    for number in numbers(dir)?.into_iter().filter(|it| *it > last) {
+        let found = Segment::path(dir, number).metadata()?;
+        if found.is_file() && found.len() <= HEADER {
+            remove(dir, number)?;
+            is_changed = true;
+        }
+    }
+    if is_changed { sync_dir(dir) } else { Ok(()) }
+}
+
 /// Returns the beginning of the first segment's header, which is the same in every store.
 pub(super) fn first_header() -> [u8; 16] {
     let header = header(1, 0, 0);

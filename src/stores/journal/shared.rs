@@ -16,6 +16,7 @@ use crate::stores::space::DiskSpace;
 use super::failed;
 use super::mark::Acknowledged;
 use super::replay::{index_jobs, replay};
+use super::segment;
 use super::spare_file::SpareFile;
 use super::state::{State, Synced};
 
@@ -131,6 +132,8 @@ impl Shared {
 
     fn read_again(&self, state: &mut State) -> Result<(), StoreError> {
         state.cut_off().map_err(failed)?;
+        // One whose header fits the end of the log would be taken for its last segment.
+        segment::remove_unfinished(&self.dir, state.active.number).map_err(failed)?;
         let first_segment = state.mark.newest().first_segment;
         let acknowledged = Acknowledged { position: state.durable, first_segment };
         let mut replayed = replay(&self.dir, state.active.store, acknowledged)?;

@@ -275,6 +275,30 @@ fn a_segment_left_over_by_a_failed_attempt_is_removed() {
 }
 
 #[test]
+fn a_segment_left_over_by_a_failed_attempt_does_not_stop_a_recovery() {
+    let scratch = Scratch::new();
+    let store = opened(scratch.path());
+    let shared = &store.handle.shared;
+    run(put(&store, account(1), None)).expect("new");
+    let path = Segment::path(scratch.path(), 2);
+    {
+        let mut state = shared.lock();
+        let length = u32::try_from(state.end).expect("short");
+        // Nothing is acknowledged after it, so it fits the end of the first segment.
+        drop(Segment::create(scratch.path(), 2, state.active.store, length).expect("created"));
+        appended(shared, &mut state, &written(account(2), Some(1)));
+        state.fail(&"no space");
+    }
+
+    shared.recover().expect("the first segment is the last one");
+
+    assert!(!path.exists(), "it is no part of the log");
+    let found = run(get(&store, account(0).key())).map(|it| it.record);
+    assert_eq!(found, Some(account(1)));
+    run(put(&store, account(3), Some(1))).expect("the store goes on");
+}
+
+#[test]
 fn a_killed_process_leaves_zeros_that_are_no_damage() {
     let scratch = Scratch::new();
     let store = opened(scratch.path());

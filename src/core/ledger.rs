@@ -8,15 +8,46 @@ use crate::core::time::Timestamp;
 
 /// The error for a hold that the account does not cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the account has only {free} free of the {needed} to hold: grant the difference or lower `max_tier`"
-)]
+#[error("the account has only {free} free of the {needed} to hold: {}grant the difference", held_for.cheaper())]
 #[non_exhaustive]
 pub struct Overdrawn {
     /// The credits that the submission would hold.
     pub needed: Credits,
     /// The free credits of the account.
     pub free: Credits,
+    /// The work that they would be held for.
+    pub held_for: HeldFor,
+}
+
+impl Overdrawn {
+    /// Sets the work that the credits would be held for.
+    #[must_use]
+    pub const fn held_for(mut self, work: HeldFor) -> Self {
+        self.held_for = work;
+        self
+    }
+}
+
+/// The work that credits are held for, which decides how it could cost less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeldFor {
+    /// Pages: the most that each may cost is held.
+    #[default]
+    Pages,
+    /// A map, whose price is fixed.
+    Map,
+    /// A document that the caller supplies, whose price depends on the prompt alone.
+    Extraction,
+}
+
+impl HeldFor {
+    /// Returns the remedies that make the work cheaper, each followed by a comma.
+    pub(crate) const fn cheaper(self) -> &'static str {
+        match self {
+            Self::Pages => "submit fewer pages, lower `max_tier` or `max_credits`, or ",
+            Self::Map | Self::Extraction => "",
+        }
+    }
 }
 
 /// The credits of an account, split into free, held and spent.
@@ -105,7 +136,7 @@ impl Account {
 
     /// Moves credits from free to held.
     pub fn hold(&mut self, amount: Credits) -> Result<(), Overdrawn> {
-        let overdrawn = Overdrawn { needed: amount, free: self.free };
+        let overdrawn = Overdrawn { needed: amount, free: self.free, held_for: HeldFor::default() };
         if self.unlimited && !self.grant(amount.saturating_sub(self.free)) {
             return Err(overdrawn);
         }
@@ -210,8 +241,23 @@ mod tests {
 
         let refused = account.hold(Credits(11));
 
-        assert_eq!(refused, Err(Overdrawn { needed: Credits(11), free: Credits(10) }));
+        let overdrawn = refused.expect_err("it is one too many");
+        assert_eq!((overdrawn.needed, overdrawn.free), (Credits(11), Credits(10)));
         assert_eq!(account, before);
+    }
+
+    #[test]
+    fn an_overdrawn_account_names_only_remedies_of_its_work() {
+        let overdrawn = funded(10).hold(Credits(11)).expect_err("it is one too many");
+
+        let pages = overdrawn.to_string();
+        assert!(pages.contains("lower `max_tier`") && pages.contains("grant"), "{pages}");
+        for work in [HeldFor::Map, HeldFor::Extraction] {
+            assert_eq!(
+                overdrawn.held_for(work).to_string(),
+                "the account has only 10 credits free of the 11 credits to hold: grant the difference"
+            );
+        }
     }
 
     #[test]

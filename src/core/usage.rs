@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::credits::Credits;
 use crate::core::id::AccountId;
+use crate::core::ledger::HeldFor;
 use crate::core::time::{Day, Timestamp};
 
 /// The number of sites that are counted by name on one day. A new one replaces the one with the fewest jobs.
@@ -21,7 +22,7 @@ const KEPT: Duration = Duration::from_hours(62 * 24);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsageTotals {
-    /// The jobs that were submitted.
+    /// The jobs that were submitted. A map and an extraction from a supplied document count as one.
     pub jobs: u64,
     /// The credits held for jobs that have not ended.
     pub held: Credits,
@@ -191,13 +192,71 @@ pub struct Budget {
 
 /// The error for a submission that exceeds its budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the submission would exceed the {} budget: wait until it resets at {resets_at}", *.period)]
+#[error("{}", self.explanation())]
 #[non_exhaustive]
 pub struct OverBudget {
     /// The budget's period.
     pub period: Period,
     /// The time at which the next period begins.
     pub resets_at: Timestamp,
+    /// The limit that the submission would exceed.
+    pub limit: BudgetLimit,
+    /// The part of the limit that the submission needs: its hold in credits, or its number of jobs.
+    pub needed: u64,
+    /// The part of the limit that is left in this period.
+    pub left: u64,
+    /// The work that the submission would hold credits for.
+    pub held_for: HeldFor,
+}
+
+/// A limit of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BudgetLimit {
+    /// The most credits.
+    Credits(u64),
+    /// The most jobs.
+    Jobs(u64),
+}
+
+impl OverBudget {
+    /// Sets the work that the submission would hold credits for.
+    #[must_use]
+    pub const fn held_for(mut self, work: HeldFor) -> Self {
+        self.held_for = work;
+        self
+    }
+
+    /// Returns `true` if the same submission fits into a period without other usage, so that waiting for the next
+    /// one helps.
+    pub const fn fits_later(&self) -> bool {
+        let (BudgetLimit::Credits(most) | BudgetLimit::Jobs(most)) = self.limit;
+        self.needed <= most
+    }
+
+    fn explanation(&self) -> String {
+        let Self { period, needed, left, resets_at, .. } = self;
+        let (most, unit, cheaper) = match self.limit {
+            BudgetLimit::Credits(most) => (most, "credits", self.held_for.cheaper()),
+            BudgetLimit::Jobs(most) => (
+                most,
+                "jobs",
+                match self.held_for {
+                    HeldFor::Pages => "submit fewer pages, or ",
+                    HeldFor::Map | HeldFor::Extraction => "",
+                },
+            ),
+        };
+        if self.fits_later() {
+            return format!(
+                "the submission needs {needed} {unit}, but only {left} of the {period} budget of {most} are left: \
+                 {cheaper}wait until it resets at {resets_at}"
+            );
+        }
+        format!(
+            "the submission needs {needed} {unit}, more than the whole {period} budget of {most}: {cheaper}have the \
+             budget raised"
+        )
+    }
 }
 
 impl Budget {
@@ -227,11 +286,28 @@ impl Budget {
         more: UsageTotals,
         day: Day,
     ) -> Result<(), OverBudget> {
-        let sum = so_far.and(more);
-        let within = self.credits.is_none_or(|it| sum.committed() <= it)
-            && self.jobs.is_none_or(|it| sum.jobs <= it);
-        let resets_at = self.period.ends(day);
-        if within { Ok(()) } else { Err(OverBudget { period: self.period, resets_at }) }
+        let credits = self
+            .credits
+            .map(|it| (BudgetLimit::Credits(it.0), it.0, so_far.committed().0, more.committed().0));
+        let jobs = self.jobs.map(|it| (BudgetLimit::Jobs(it), it, so_far.jobs, more.jobs));
+        let exceeded = credits
+            .into_iter()
+            .chain(jobs)
+            .filter(|(_, most, used, needed)| used.saturating_add(*needed) > *most);
+        // The limit that no wait helps with explains more than one that resets.
+        let Some((limit, most, used, needed)) =
+            exceeded.max_by_key(|(_, most, _, needed)| needed > most)
+        else {
+            return Ok(());
+        };
+        Err(OverBudget {
+            period: self.period,
+            resets_at: self.period.ends(day),
+            limit,
+            needed,
+            left: most.saturating_sub(used),
+            held_for: HeldFor::default(),
+        })
     }
 }
 
@@ -291,11 +367,28 @@ mod tests {
         assert_eq!(over.resets_at, day(2).start());
         assert_eq!(
             over.to_string(),
-            "the submission would exceed the daily budget: wait until it resets at 1970-01-03T00:00:00.000Z"
+            "the submission needs 6 credits, but only 5 of the daily budget of 10 are left: submit fewer pages, lower \
+             `max_tier` or `max_credits`, or wait until it resets at 1970-01-03T00:00:00.000Z"
         );
         let two = Budget { credits: None, jobs: Some(2), period: Period::Daily };
         assert_eq!(two.covers(so_far, more(99), day(1)), Ok(()));
         assert!(two.covers(so_far, UsageTotals { jobs: 2, ..more(0) }, day(1)).is_err());
+    }
+
+    #[test]
+    fn a_submission_beyond_the_whole_budget_does_not_suggest_to_wait() {
+        let budget = Budget { credits: Some(Credits(10)), jobs: Some(1), period: Period::Daily };
+        let more = UsageTotals { jobs: 1, held: Credits(11), spent: Credits::ZERO };
+        let used = UsageTotals { jobs: 1, ..UsageTotals::default() };
+
+        let over = budget.covers(used, more, day(1)).expect_err("it never fits");
+
+        assert!(!over.fits_later(), "although the jobs would fit tomorrow");
+        let expected = "the submission needs 11 credits, more than the whole daily budget of 10: submit fewer pages, \
+                        lower `max_tier` or `max_credits`, or have the budget raised";
+        assert_eq!(over.to_string(), expected);
+        let map = over.held_for(HeldFor::Map).to_string();
+        assert!(map.ends_with("budget of 10: have the budget raised"), "{map}");
     }
 
     #[test]

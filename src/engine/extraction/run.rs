@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::core::credits::Credits;
 use crate::core::extraction::{ExtractionRecord, ExtractionState, ModelUse};
 use crate::core::id::{AccountId, ExtractionId};
+use crate::core::ledger::HeldFor;
 use crate::core::record::{CacheEntry, Key, Record};
 use crate::core::request::{Cache, CostControls, ExtractionCache, Item};
 use crate::core::tier::Tier;
@@ -83,8 +84,12 @@ pub(super) async fn extract(
     match shared.writer.apply(begin).await? {
         Ok(id) if id == record.id => {}
         Ok(earlier) => return repeated(shared, &record.account, earlier).await,
-        Err(NotAccepted::Overdrawn(overdrawn)) => return Err(overdrawn.into()),
-        Err(NotAccepted::OverBudget(over)) => return Err(over.into()),
+        Err(NotAccepted::Overdrawn(overdrawn)) => {
+            return Err(overdrawn.held_for(HeldFor::Extraction).into());
+        }
+        Err(NotAccepted::OverBudget(over)) => {
+            return Err(over.held_for(HeldFor::Extraction).into());
+        }
         Err(NotAccepted::KeyReused(_)) => return Err(ExtractionError::KeyReused),
     }
     metrics::counter!("rungs_extractions").increment(1);

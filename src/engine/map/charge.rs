@@ -3,7 +3,7 @@
 use crate::core::batch::{BatchKind, BatchRecord, ItemEvents, Tally};
 use crate::core::credits::Credits;
 use crate::core::id::{BatchId, NotificationId};
-use crate::core::ledger::{Account, Booking, LedgerEntry};
+use crate::core::ledger::{Account, Booking, HeldFor, LedgerEntry};
 use crate::core::record::{Key, Record};
 use crate::core::time::Timestamp;
 use crate::core::usage::{Budget, UsageTotals};
@@ -108,10 +108,13 @@ impl ChargeMap {
         let price = |count: u64| Credits(Map::PRICE.0.saturating_mul(count));
         let (label, today) = (self.batch.label.as_deref(), self.batch.created_at.day());
         let mut account = account_of(draft, &self.batch.account, self.unlimited);
-        account.hold(price(maps.of_account)).map_err(NotAccepted::Overdrawn)?;
-        let more = UsageTotals { jobs: 0, held: price(maps.of_label), spent: Credits::ZERO };
+        account
+            .hold(price(maps.of_account))
+            .map_err(|it| NotAccepted::Overdrawn(it.held_for(HeldFor::Map)))?;
+        let more =
+            UsageTotals { jobs: maps.of_label, held: price(maps.of_label), spent: Credits::ZERO };
         budgets::check(draft, &self.batch.account, label, self.budget, (more, today))
-            .map_err(NotAccepted::OverBudget)?;
+            .map_err(|it| NotAccepted::OverBudget(it.held_for(HeldFor::Map)))?;
         Ok(account)
     }
 
@@ -138,7 +141,8 @@ impl Change for ChargeMap {
         let mut account = self.held(draft, Together::ONE)?;
         account.settle(price, price);
         let mut usage = usage_of(draft, &self.batch.account, today);
-        usage.submit(label, 0, price);
+        // A map has no job, but counts as one request, as it does for its site.
+        usage.submit(label, 1, price);
         usage.settle(label, &self.site, price, price);
         draft.put(Record::Account(account));
         draft.put(Record::Usage(usage));

@@ -347,11 +347,12 @@ pub(crate) fn submission_refused(error: SubmitError, list: ItemList, now: Timest
             Problem::new(409, "NOTHING_TO_RETRY", error.to_string())
         }
         SubmitError::OverBudget(over) => {
+            let problem = Problem::new(429, "SPEND_LIMIT_EXCEEDED", error.to_string());
             // A client would retry at once after a wait of zero.
             let seconds = over.resets_at.since(now).as_secs().max(1);
-            Problem::new(429, "SPEND_LIMIT_EXCEEDED", error.to_string()).after(seconds)
+            if over.fits_later() { problem.after(seconds) } else { problem }
         }
-        SubmitError::Overdrawn(Overdrawn { needed, free }) => Problem {
+        SubmitError::Overdrawn(Overdrawn { needed, free, .. }) => Problem {
             balance: Some((free, needed)),
             ..Problem::new(402, "INSUFFICIENT_CREDITS", error.to_string())
         },

@@ -215,6 +215,58 @@ fn a_budget_limits_only_its_own_key() {
 }
 
 #[test]
+fn a_submission_beyond_the_whole_budget_is_not_retryable() {
+    let credits = Some(Credits(5_000));
+    let world = budgeted(Budget::new(Period::Daily).with_credits(credits));
+    let controls = json!({ "max_tier": 1, "force_tier": 1 });
+    let urls: Vec<Value> = (0..26)
+        .map(|it| json!({ "url": format!("http://127.0.0.1:1/{it}"), "cost_controls": controls }))
+        .collect();
+
+    let refused = submit(&world, SECRET, &json!({ "urls": urls }));
+
+    let said = refused.json();
+    assert_eq!((refused.status, &said["code"]), (429, &json!("SPEND_LIMIT_EXCEEDED")));
+    assert_eq!((&said["retryable"], &said["retry_after"]), (&json!(false), &Value::Null), "{said}");
+    assert_eq!(refused.header("retry-after"), None);
+    let message = said["message"].as_str().expect("a text");
+    for part in ["5200 credits", "whole daily budget of 5000", "lower `max_tier`"] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn a_map_counts_as_one_request_of_its_account_and_site() {
+    let (world, site) = (World::new(), site());
+    let map = json!({ "url": site.url("/a"), "max_pages": 1 });
+
+    for _ in 0..3 {
+        assert_eq!(world.post("/api/v1/map", &map).status, 200);
+    }
+
+    let usage = world.get("/api/v1/usage").json();
+    let billing = world.get("/api/v1/billing/usage").json();
+    assert_eq!((&usage["requests_month"], &usage["credits_used"]), (&json!(3), &json!(3_000)));
+    assert_eq!(billing["top_domains"][0]["requests"], 3, "{billing}");
+}
+
+#[test]
+fn a_map_that_cannot_be_paid_suggests_no_option_that_it_lacks() {
+    let settings = Settings::default().with_limited_accounts();
+    let plan = Plan { engine: engine(Memory::default()).settings(settings), ..Plan::default() };
+    let (world, site) = (World::of(plan), site());
+
+    let map = world.post("/api/v1/map", &json!({ "url": site.url("/a") }));
+    let extract = world.post("/api/v1/extract", &json!({ "content": "<p>Flour</p>" }));
+    let batch = world.post("/api/v1/batch", &json!({ "urls": [site.url("/a")] }));
+
+    assert_eq!([map.status, extract.status, batch.status], [402; 3]);
+    let has_option =
+        |it: &Answer| it.json()["message"].as_str().is_some_and(|it| it.contains("max_tier"));
+    assert_eq!([&map, &extract, &batch].map(has_option), [false, false, true]);
+}
+
+#[test]
 fn unspent_holds_return_to_the_budget() {
     let credits = Some(Credits(400));
     let world = budgeted(Budget::new(Period::Monthly).with_credits(credits));

@@ -55,6 +55,12 @@ fn lines_of(failure: &Failure) -> Vec<String> {
     }
     fact("retry_after_seconds", &body["retry_after"]);
     match body["code"].as_str() {
+        // What costs no less with other options names no option.
+        Some("SPEND_LIMIT_EXCEEDED" | "INSUFFICIENT_CREDITS")
+            if !failure.message.contains("`max_tier`") =>
+        {
+            lines.push("remedy: ask the operator for a larger budget".to_owned());
+        }
         Some("SPEND_LIMIT_EXCEEDED" | "INSUFFICIENT_CREDITS" | "COST_LIMIT_EXCEEDED") => {
             lines.push(
                 "remedy: the most that a page may cost is reserved first: lower `cost_controls.max_tier` or \

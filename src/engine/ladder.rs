@@ -330,7 +330,7 @@ impl Ladder {
         if let Some(last) = self.last_of_claim()
             && let Some(reason) = reason_to_climb(last, next)
         {
-            last.signal = format!("{}; {reason}", last.signal);
+            last.signal.push_str(&reason);
         }
     }
 

@@ -112,7 +112,10 @@ fn write(dir: &Path, parts: &[Part]) -> Result<(), CliError> {
 fn explain(args: &ScrapeArgs, report: &JobReport, error: &JobError) {
     eprintln!("rungs: {error}");
     if let Some(tier) = error.required_tier {
-        eprintln!("  requires tier {tier} ({}): see `rungs doctor`", tier.name());
+        // An option that excludes the tier is in the message, and the doctor knows nothing of it.
+        let is_missing = error.code == ErrorCode::RenderFailed || report.trail().is_empty();
+        let hint = if is_missing { ": see `rungs doctor`" } else { "" };
+        eprintln!("  requires tier {tier} ({}){hint}", tier.name());
     }
     if error.code == ErrorCode::PrivateAddressBlocked && !args.page.net.allow_private {
         eprintln!("  pass --allow-private to allow addresses of your own network");

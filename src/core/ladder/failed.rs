@@ -16,13 +16,16 @@ use std::time::Duration;
 
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Finding};
-use crate::core::ladder::plan::{Plan, PlanInput, stop, too_little_time};
+use crate::core::ladder::plan::{Plan, PlanInput, stop, too_little_time, top};
 use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
 
 /// The share of the remaining time that an attempt gets while a failure may lead on to another tier. Chosen by
 /// hand: a page may take more than half of the timeout on its first tier, and a hang leaves time for a second.
 const TIME_SHARE: f64 = 0.6;
+
+/// The text between the signal of an attempt and the reason for escalating from it.
+const NEXT_TIER: &str = "; trying tier ";
 
 /// A failure that a server may keep for clients that it takes for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +82,10 @@ pub(super) fn next(facts: &PlanInput<'_>, last: &Attempt) -> Plan {
         (Some(tier), _) => Plan::Try { tier, wait: asked.unwrap_or_default() },
         (None, Some(tier)) => too_little_time(facts, last, tier),
         (None, None) if may_retry => too_little_time(facts, last, last.tier),
-        (None, None) => gave_up(last),
+        (None, None) => match met_by_others(facts, last) {
+            Some(earlier) if is_blocked(earlier) => top(facts, earlier, None),
+            earlier => gave_up(earlier.unwrap_or(last)),
+        },
     }
 }
 
@@ -144,7 +150,8 @@ pub fn attempt_time(facts: &PlanInput<'_>, tier: Tier) -> Duration {
     if facts.reach.usable.iter().any(follows) { share } else { left }
 }
 
-/// Returns the reason for escalating from `last` to `next` if it is not in the observation itself.
+/// Returns the reason for escalating from `last` to `next` if it is not in the observation itself, as an addition to the
+/// signal of `last`.
 pub fn reason_to_climb(last: &Attempt, next: Tier) -> Option<String> {
     let found = failure(last).filter(|_| next > last.tier)?;
     let what = match found {
@@ -153,7 +160,7 @@ pub fn reason_to_climb(last: &Attempt, next: Tier) -> Option<String> {
         Failure::NoResponse(ErrorCode::TargetHttpError) => "redirect without end",
         Failure::NoResponse(_) => "disconnect",
     };
-    Some(format!("trying tier {next}: some servers {what} only cheaper clients"))
+    Some(format!("{NEXT_TIER}{next}: some servers {what} only cheaper clients"))
 }
 
 fn too_long(facts: &PlanInput<'_>, last: &Attempt, asked: Duration) -> Plan {
@@ -171,13 +178,27 @@ fn too_long(facts: &PlanInput<'_>, last: &Attempt, asked: Duration) -> Plan {
     if is_budget { Plan::OutOfTime(error) } else { Plan::Stop(error) }
 }
 
+/// Returns the last attempt that met the site's own failure, if the client of `last` refused to open the URL. Its refusal,
+/// for example of a port, explains nothing about the site.
+fn met_by_others<'a>(facts: &PlanInput<'a>, last: &Attempt) -> Option<&'a Attempt> {
+    if !matches!(last.finding, Finding::Transport { code: ErrorCode::InvalidUrl, .. }) {
+        return None;
+    }
+    facts.trail.iter().rfind(|it| is_failure(it) || is_blocked(it))
+}
+
+fn is_blocked(attempt: &Attempt) -> bool {
+    matches!(attempt.finding, Finding::Judged(Verdict::Blocked { .. }))
+}
+
 fn gave_up(last: &Attempt) -> Plan {
+    let seen = last.signal.split(NEXT_TIER).next().unwrap_or_default();
     let code = match &last.finding {
-        Finding::Transport { code, .. } => return stop(*code, last.signal.clone()),
+        Finding::Transport { code, .. } => return stop(*code, seen),
         Finding::Judged(Verdict::Permanent(code)) => *code,
         Finding::Judged(_) => ErrorCode::TargetHttpError,
     };
-    let error = JobError::new(code, last.signal.clone());
+    let error = JobError::new(code, seen);
     Plan::Stop(JobError { status: last.status, ..error })
 }
 
@@ -469,11 +490,40 @@ mod tests {
     }
 
     #[test]
+    fn a_url_that_only_the_browser_refuses_ends_with_the_failure_of_the_site() {
+        let mut refused = silent(Tier::Http, ErrorCode::ConnectionError);
+        refused.signal = "connection refused".into();
+        refused.signal += &reason_to_climb(&refused, Tier::Browser).expect("a failure");
+        let failed = status(Tier::Http, 503);
+        let invalid = attempt(
+            Tier::Browser,
+            Finding::Transport { code: ErrorCode::InvalidUrl, retryable: false },
+            None,
+        );
+        let end = |trail: &[Attempt]| match planned(&DIRECT, trail) {
+            Plan::Stop(error) => error,
+            other => panic!("expected a stop, got {other:?}"),
+        };
+
+        let error = end(&[refused, invalid.clone()]);
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (ErrorCode::ConnectionError, "connection refused")
+        );
+        let error = end(&[failed, invalid.clone()]);
+        assert_eq!((error.code, error.status), (ErrorCode::TargetHttpError, Some(503)));
+        let blocked = Finding::Judged(Verdict::Blocked { by: None, challenge: false });
+        let blocked = attempt(Tier::Http, blocked, Some(403));
+        assert_eq!(end(&[blocked, invalid.clone()]).code, ErrorCode::BlockedByAntibot);
+        assert_eq!(end(&[invalid]).code, ErrorCode::InvalidUrl);
+    }
+
+    #[test]
     fn the_reason_for_the_next_tier_is_given_for_failures_alone() {
         let reason = |attempt: &Attempt| reason_to_climb(attempt, Tier::Http);
 
         let hang = reason(&silent(Tier::Curl, ErrorCode::Timeout)).expect("a hang");
-        assert!(hang.starts_with("trying tier 2"), "{hang}");
+        assert!(hang.starts_with("; trying tier 2"), "{hang}");
         assert_eq!(reason(&status(Tier::Http, 500)), None, "a retry");
         assert_eq!(reason(&attempt(Tier::Curl, Finding::Judged(Verdict::Thin), Some(200))), None);
     }

@@ -6,7 +6,7 @@ use crate::core::backoff::Backoff;
 use crate::core::failure::{ErrorCode, JobError};
 use crate::core::job::{Attempt, Finding};
 use crate::core::ladder::failed;
-use crate::core::ladder::reach::{Reach, TierSet};
+use crate::core::ladder::reach::{Reach, TierSet, highest_tier};
 use crate::core::request::JobRequest;
 use crate::core::tier::Tier;
 use crate::core::verdict::Verdict;
@@ -234,7 +234,7 @@ pub(super) fn helps(last: &Attempt, tier: Tier) -> bool {
 }
 
 /// Ends a job for which no tier is left.
-fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
+pub(super) fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
     let reach = &facts.reach;
     let too_dear = reach.unaffordable.filter(|it| *it > last.tier);
     let capped = needed.filter(|it| !reach.allowed.contains(*it));
@@ -252,10 +252,7 @@ fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
         }
         _ if capped.is_some() => JobError::new(
             ErrorCode::TierCapReached,
-            format!(
-                "{}; the page needs a more expensive tier than the cost controls allow: raise `max_tier`",
-                last.signal
-            ),
+            format!("{}; {}", last.signal, excluded(facts.request, capped.unwrap_or(last.tier))),
         ),
         _ if last.tier == Tier::Browser => JobError::new(
             ErrorCode::EmptyContent,
@@ -269,6 +266,30 @@ fn top(facts: &PlanInput<'_>, last: &Attempt, needed: Option<Tier>) -> Plan {
     error.status = last.status;
     error.required_tier = too_dear.or(capped);
     Plan::Stop(error)
+}
+
+/// Describes the options that exclude the tier that a page needs, and the remedy.
+fn excluded(request: &JobRequest, tier: Tier) -> String {
+    let controls = request.cost_controls();
+    let mode = request.mode();
+    let mut remedies = Vec::new();
+    if highest_tier(mode) < tier {
+        remedies.push(format!("use mode `auto` instead of `{mode}`"));
+    }
+    if controls.force_tier.is_some_and(|it| it != tier) {
+        remedies.push("drop `force_tier`".to_owned());
+    }
+    if controls.fail_fast && tier == Tier::Browser {
+        remedies.push("drop `fail_fast`".to_owned());
+    }
+    if controls.max_tier.is_some_and(|it| it < tier) {
+        remedies.push(format!("raise `max_tier` to {tier}"));
+    }
+    let name = tier.name();
+    format!(
+        "the page needs tier {tier} ({name}), which its options exclude: {}",
+        remedies.join(" and ")
+    )
 }
 
 #[cfg(test)]
@@ -366,6 +387,36 @@ mod tests {
         assert_eq!(code(capped), ErrorCode::TierCapReached);
         let js = planned(Item::get("http://a/").mode(Mode::Js), &HTTP, &[]);
         assert_eq!(code(js), ErrorCode::RenderFailed);
+    }
+
+    #[test]
+    fn a_page_that_needs_an_excluded_tier_names_the_option_that_excludes_it() {
+        let remedy = |item: Item| {
+            let seen = [attempt(Tier::Curl, Verdict::NeedsRendering)];
+            let Plan::Stop(error) = planned(item, &[Tier::Curl, Tier::Browser], &seen) else {
+                panic!("the browser is excluded");
+            };
+            assert_eq!(
+                (error.code, error.required_tier),
+                (ErrorCode::TierCapReached, Some(Tier::Browser))
+            );
+            error.message.rsplit(": ").next().unwrap_or_default().to_owned()
+        };
+        let mut fast = Item::get("http://a/");
+        fast.cost_controls.fail_fast = true;
+
+        for (item, expected) in [
+            (Item::get("http://a/").mode(Mode::Html), "use mode `auto` instead of `html`"),
+            (Item::get("http://a/").max_tier(Tier::Http), "raise `max_tier` to 4"),
+            (Item::get("http://a/").force_tier(Tier::Curl), "drop `force_tier`"),
+            (fast, "drop `fail_fast`"),
+            (
+                Item::get("http://a/").mode(Mode::Html).max_tier(Tier::Http),
+                "use mode `auto` instead of `html` and raise `max_tier` to 4",
+            ),
+        ] {
+            assert_eq!(remedy(item), expected);
+        }
     }
 
     #[test]

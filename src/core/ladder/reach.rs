@@ -80,10 +80,7 @@ impl Reach {
     /// Computes the tiers of a request.
     pub fn of(request: &JobRequest, tools: &Capabilities, prices: &PriceList) -> Self {
         let floor = if request.needs_browser() { Tier::Browser } else { Tier::Curl };
-        let ceiling = match request.mode() {
-            Mode::Html | Mode::Pdf | Mode::Ocr => Tier::LightJs,
-            Mode::Auto | Mode::Js => Tier::Browser,
-        };
+        let ceiling = highest_tier(request.mode());
         let controls = request.cost_controls();
         let ceiling = ceiling.min(controls.max_tier.unwrap_or(ceiling));
         // `fail_fast` means no browser, unless the item asks for nothing else.
@@ -107,6 +104,14 @@ impl Reach {
             unaffordable: allowed.iter().find(|it| !affordable(it)),
             unserved: allowed.iter().filter(|it| !served(it)).collect(),
         }
+    }
+}
+
+/// Returns the highest tier that a mode allows.
+pub(super) fn highest_tier(mode: Mode) -> Tier {
+    match mode {
+        Mode::Html | Mode::Pdf | Mode::Ocr => Tier::LightJs,
+        Mode::Auto | Mode::Js => Tier::Browser,
     }
 }
 

@@ -47,8 +47,9 @@ const REQUEST_CODES: [CodeInfo; 30] = [
     ),
     info(
         "SPEND_LIMIT_EXCEEDED",
-        "The budget of the API key does not cover the batch.",
-        "Retry after `retry_after` seconds, when the budget's period starts over, or have the budget raised.",
+        "The budget of the API key does not cover the submission, for which the most that it may cost is reserved.",
+        "Lower `max_tier` or `max_credits`, submit fewer pages, or have the budget raised. If there is a `retry_after`, \
+         the submission fits when the budget's period starts over.",
     ),
     info(
         "INSUFFICIENT_CREDITS",
@@ -268,7 +269,8 @@ const JOB_CODES: [(ErrorCode, &str, &str); 25] = [
     (
         ErrorCode::TierCapReached,
         "The page needs a higher tier than the request allows.",
-        "Raise `max_tier` to the tier in the error, or drop `force_tier` and `fail_fast`.",
+        "Raise `max_tier` to the tier in the error, drop `force_tier` and `fail_fast`, or use mode `auto`, as `message` \
+         says.",
     ),
     (
         ErrorCode::CostLimitExceeded,

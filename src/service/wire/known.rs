@@ -3,6 +3,8 @@
 //! The fields of a request are those that its reader looks up, recorded while it reads an example. The fields of a settings file are
 //! those that its type names to serde. Neither is listed here, so a new option is known at once.
 
+mod similarity;
+
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -12,6 +14,7 @@ use serde::de::{Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value, json};
 
+use crate::service::wire::known::similarity::similarity;
 use crate::service::wire::request::{
     Lookup, Lookups, read_batch_with, read_crawl_with, read_extract_with, read_grant_with,
     read_item_with, read_map_with, read_retry_with, read_scrape_with,
@@ -333,39 +336,6 @@ fn unknown(name: &str, levels: &[Level<'_>]) -> UnknownField {
     UnknownField { path, suggestion: best.map(|(_, path)| path) }
 }
 
-/// Returns the similarity of two names from 0 to 1, in any of the usual ways to join words.
-fn similarity(name: &str, known: &str) -> f64 {
-    // Nothing longer is similar to a known name, and the comparison takes time by length.
-    if name.len() > MAX_NAME_CHARS {
-        return 0.0;
-    }
-    let (name, plain) = (snake_case(name), snake_case(known));
-    let edits = strsim::normalized_damerau_levenshtein(&name, &plain);
-    let words = |text: &str| text.split('_').map(str::to_owned).collect::<Vec<_>>();
-    let (given, all) = (words(&name), words(&plain));
-    let (few, many) = if given.len() < all.len() { (&given, &all) } else { (&all, &given) };
-    let is_part = few.iter().all(|it| it.len() > 2 && many.contains(it));
-    let count = |words: &[String]| f64::from(u32::try_from(words.len()).unwrap_or(u32::MAX));
-    let shared = if is_part { 0.7 + 0.25 * (count(few) / count(many)) } else { 0.0 };
-    // An alias in another style is as good as the name, but the name is the better suggestion.
-    let style = if plain == known { 0.0 } else { 0.001 };
-    edits.max(shared) - style
-}
-
-fn snake_case(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len());
-    for symbol in name.chars() {
-        if symbol.is_uppercase() && !snake.is_empty() && !snake.ends_with('_') {
-            snake.push('_');
-        }
-        match symbol {
-            '-' | ' ' | '.' => snake.push('_'),
-            _ => snake.extend(symbol.to_lowercase()),
-        }
-    }
-    snake
-}
-
 /// Returns the fields that `read` looks up. Objects are discovered one level after the other.
 fn recorded(read: impl Fn(&Value, &Lookups)) -> KnownFields {
     let mut example = json!({ "url": "https://example.com/", "urls": [] });
@@ -458,6 +428,25 @@ mod tests {
             let found = suggested(KnownFields::scrape(), &value);
             assert_eq!(found, [(given.to_owned(), wanted.to_owned())]);
         }
+    }
+
+    #[test]
+    fn a_name_of_other_programs_yields_the_field_that_does_the_same() {
+        for known in [KnownFields::crawl(), KnownFields::map()] {
+            for (given, wanted) in [
+                ("include", "include_patterns"),
+                ("excludePaths", "exclude_patterns"),
+                ("ignore_robots", "respect_robots"),
+                ("limit", "max_pages"),
+                ("respect", ""),
+                ("max", ""),
+            ] {
+                let found = suggested(known, &json!({ "url": "u", given: "x" }));
+                assert_eq!(found, [(given.to_owned(), wanted.to_owned())]);
+            }
+        }
+        let scrape = suggested(KnownFields::scrape(), &json!({ "url": "u", "include": ["/a"] }));
+        assert_eq!(scrape, [("include".to_owned(), String::new())], "no field is like it");
     }
 
     #[test]

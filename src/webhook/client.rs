@@ -56,7 +56,8 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Signs every notification with `secret`: any text, or `whsec_` followed by base64.
+    /// Signs every notification with `secret`: any text, or `whsec_` followed by base64. Check a configured one with
+    /// [`WebhookSecret::parse`] first: anything else after `whsec_` is used as plain text.
     pub fn signed_with(secret: impl Into<String>) -> Self {
         Self { secret: Some(WebhookSecret::new(secret)), ..Self::unsigned() }
     }

@@ -6,4 +6,4 @@ mod client;
 mod sign;
 
 pub use client::Webhooks;
-pub use sign::WebhookSecret;
+pub use sign::{ParseSecretError, WebhookSecret};

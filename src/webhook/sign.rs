@@ -12,6 +12,17 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+/// The start of a secret in the form of Standard Webhooks.
+const PREFIX: &str = "whsec_";
+
+/// The error for a secret that begins like one of Standard Webhooks and is none. It does not contain the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the secret begins with `whsec_`, but no base64 follows: copy it in full, or use a text without this prefix"
+)]
+#[non_exhaustive]
+pub struct ParseSecretError;
+
 /// The shared secret that signs webhooks: any text, or `whsec_` followed by base64.
 ///
 /// Your receiver verifies signatures with the same text.
@@ -37,12 +48,33 @@ pub struct WebhookSecret {
 }
 
 impl WebhookSecret {
-    /// Creates a secret. A `whsec_` that is not followed by base64 is used as plain text.
+    /// Creates a secret. A `whsec_` that is not followed by base64 is used as plain text; [`parse`](Self::parse) refuses it.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        let decoded = text.strip_prefix("whsec_").and_then(|it| STANDARD.decode(it).ok());
-        let key = decoded.unwrap_or_else(|| text.as_bytes().to_vec());
+        let key = decoded(&text).unwrap_or_else(|| text.as_bytes().to_vec());
         Self { text, key }
+    }
+
+    /// Parses a secret that a person configured.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseSecretError`] if a `whsec_` is not followed by base64, which receivers could not verify.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use rungs::webhook::WebhookSecret;
+    ///
+    /// assert!(WebhookSecret::parse("whsec_c2VjcmV0").is_ok());
+    /// assert!(WebhookSecret::parse("whsec_!!!").is_err());
+    /// ```
+    pub fn parse(text: impl Into<String>) -> Result<Self, ParseSecretError> {
+        let text = text.into();
+        if text.starts_with(PREFIX) && decoded(&text).is_none_or(|it| it.is_empty()) {
+            return Err(ParseSecretError);
+        }
+        Ok(Self::new(text))
     }
 
     /// Returns the value of `X-Alterlab-Signature`: `sha256=` and the HMAC of the raw body in hex.
@@ -67,6 +99,11 @@ impl fmt::Debug for WebhookSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WebhookSecret(..)")
     }
+}
+
+/// Returns the bytes that a secret with the prefix stands for.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    text.strip_prefix(PREFIX).and_then(|it| STANDARD.decode(it).ok())
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
@@ -107,6 +144,17 @@ mod tests {
         let ours = WebhookSecret::new("hush").standard("msg_1", 1, b"{}");
 
         assert_eq!(ours, theirs.sign("msg_1", 1, b"{}").expect("signed"));
+    }
+
+    #[test]
+    fn a_prefix_without_base64_is_refused_where_a_secret_is_parsed() {
+        for text in ["whsec_!!!", "whsec_", "whsec_c2VjcmV", "whsec_c2Vj cmV0"] {
+            let error = WebhookSecret::parse(text).expect_err(text).to_string();
+            assert!(!error.contains("!!!"), "{error}");
+        }
+        for text in ["hush", "whsec_c2VjcmV0", "", "whsec"] {
+            assert_eq!(WebhookSecret::parse(text), Ok(WebhookSecret::new(text)));
+        }
     }
 
     #[test]

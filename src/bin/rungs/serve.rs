@@ -17,6 +17,7 @@ use rungs::service::wire::KnownFields;
 use rungs::service::{
     AllowedHosts, ApiKey, ConnectionLimits, Keys, Metrics, Service, ServiceOptions, serve,
 };
+use rungs::webhook::Webhooks;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -193,6 +194,15 @@ pub(crate) fn connection_limits(config: &Config) -> ConnectionLimits {
     limits
 }
 
+/// Adds the signing secrets of the accounts.
+fn account_secrets(mut webhooks: Webhooks, config: &Config) -> Result<Webhooks, CliError> {
+    for (account, secret) in &config.webhook_secrets {
+        setup::check_secret(&format!("webhook_secrets.{account}"), secret)?;
+        webhooks = webhooks.account_secret(account.clone(), secret.clone());
+    }
+    Ok(webhooks)
+}
+
 pub(crate) async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, CliError> {
     let mut settings = Settings::default();
     settings.concurrency = config.concurrency.unwrap_or(settings.concurrency);
@@ -214,10 +224,7 @@ pub(crate) async fn engine(args: &ServeArgs, config: &Config) -> Result<Engine, 
     let browser = args.net.browser.or(config.browser);
     let net = NetArgs { proxies, allow_private, browser, ..args.net.clone() };
     let network = own_proxies(setup::network(&net)?, config)?;
-    let webhooks = setup::webhooks(network.clone());
-    let webhooks = config.webhook_secrets.iter().fold(webhooks, |webhooks, (account, secret)| {
-        webhooks.account_secret(account.clone(), secret.clone())
-    });
+    let webhooks = account_secrets(setup::webhooks(network.clone())?, config)?;
     let place = if args.role.works() { BrowserPlace::Here } else { BrowserPlace::Elsewhere };
     let builder = setup::builder_on(network, browser, place, bot_auth(args, config)?)?;
     let builder = builder.webhooks(webhooks).settings(settings).limits(limits);

@@ -10,7 +10,7 @@ use rungs::llm::{Chat, ChatModel};
 use rungs::net::{BotKey, NetPolicy, ProxyUrl, WebBotAuth};
 use rungs::ports::store::Store;
 use rungs::stores::SealingKeys;
-use rungs::webhook::Webhooks;
+use rungs::webhook::{WebhookSecret, Webhooks};
 use rungs::{Batch, Engine};
 
 use crate::args::{NetArgs, PageArgs};
@@ -151,12 +151,21 @@ pub(crate) fn bot_auth(
 }
 
 /// Creates the webhook client.
-pub(crate) fn webhooks(network: NetPolicy) -> Webhooks {
+pub(crate) fn webhooks(network: NetPolicy) -> Result<Webhooks, CliError> {
     let webhooks = match std::env::var(WEBHOOK_SECRET) {
-        Ok(secret) if !secret.is_empty() => Webhooks::signed_with(secret),
+        Ok(secret) if !secret.is_empty() => {
+            check_secret(WEBHOOK_SECRET, &secret)?;
+            Webhooks::signed_with(secret)
+        }
         _ => Webhooks::unsigned(),
     };
-    webhooks.network(network)
+    Ok(webhooks.network(network))
+}
+
+/// Checks a signing secret that `place` contains.
+pub(crate) fn check_secret(place: &str, secret: &str) -> Result<(), CliError> {
+    let checked = WebhookSecret::parse(secret);
+    checked.map(drop).map_err(|error| CliError::Usage(format!("{place}: {error}")))
 }
 
 /// Creates the language model for prompts, if the environment configures one.
@@ -195,7 +204,7 @@ pub(crate) fn builder_on(
         None => http,
     };
     let chrome = Chrome::new().network(network.clone());
-    let builder = Engine::builder().http(http).webhooks(webhooks(network.clone()));
+    let builder = Engine::builder().http(http).webhooks(webhooks(network.clone())?);
     let builder = browser.unwrap_or_default().add_to(builder, &chrome, place)?;
     let builder = match model(network)? {
         Some(model) => builder.prompts(model),

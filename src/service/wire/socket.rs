@@ -37,7 +37,13 @@ pub(crate) fn read_socket_message(message: &Value) -> Result<SocketAction, Valid
     let topic = || match (text("job_id")?, text("batch_id")?) {
         (Some(job), None) => Ok(SocketTopic::Job(job)),
         (None, Some(batch)) => Ok(SocketTopic::Batch(batch)),
-        _ => Err(ValidationError::new("job_id", "is missing; send either `job_id` or `batch_id`")),
+        (Some(_), Some(_)) => {
+            let reason = "must not be sent together with `batch_id`; send one of them";
+            Err(ValidationError::new("job_id", reason))
+        }
+        (None, None) => {
+            Err(ValidationError::new("job_id", "is missing; send either `job_id` or `batch_id`"))
+        }
     };
     match action.as_str() {
         "subscribe" => {

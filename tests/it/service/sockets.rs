@@ -197,11 +197,24 @@ fn a_message_that_cannot_be_is_answered_with_an_error() {
     }
     client.0.send(Message::text("{")).expect("sent");
     assert_eq!(client.next()["type"], "error");
+    client.send(&json!({ "action": "subscribe", "batch_id": id, "job_id": id }));
+    let both = client.next();
+    assert!(both["message"].as_str().is_some_and(|it| it.contains("together")), "{both}");
     client.send(&json!({ "action": "subscribe", "batch_id": id }));
     assert_eq!(client.next()["status"], "completed", "the connection still works");
-    // A message beyond the limit ends the connection.
+}
+
+#[test]
+fn a_message_that_is_too_long_closes_the_socket_with_a_reason() {
+    let world = World::new();
+    let mut client = Client::connect(&world, "", None);
+    client.next();
+
     client.0.send(Message::text("x".repeat(5_000))).expect("sent");
-    while client.0.read().is_ok() {}
+
+    let (code, reason) = client.closed();
+    assert_eq!(code, CloseCode::Size);
+    assert!(reason.contains("4096"), "{reason}");
 }
 
 #[test]

@@ -53,6 +53,8 @@ const UNAUTHORIZED: u16 = 4_001;
 const UNRESPONSIVE: u16 = 4_008;
 /// The close code for a shutdown, from the WebSocket standard.
 const GOING_AWAY: u16 = 1_001;
+/// The close code for a message that is too long, from the WebSocket standard.
+const TOO_LONG: u16 = 1_009;
 /// The close code for a failure of the service, from the WebSocket standard.
 const FAILED: u16 = 1_011;
 
@@ -122,6 +124,11 @@ async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
         }
     };
     let _ = timeout(Duration::from_secs(5), closing).await;
+}
+
+/// Returns `true` for a message above [`MAX_MESSAGE_BYTES`]. The library behind axum, which no code names, says it in words.
+fn is_too_long(error: &axum::Error) -> bool {
+    error.to_string().contains("too long")
 }
 
 /// One client.
@@ -200,6 +207,9 @@ impl Connection {
                         }
                         // The protocol answers pings.
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                        Some(Err(error)) if is_too_long(&error) => {
+                            return Err(End::Close(TOO_LONG, "a message may have 4096 bytes: send shorter ones"));
+                        }
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
                     }
                 }

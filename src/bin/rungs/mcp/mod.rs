@@ -15,11 +15,13 @@ mod arguments;
 mod calls;
 mod input;
 mod listing;
+mod malformed;
 mod maps;
 mod output;
 mod pages;
 mod rest;
 mod server;
+mod stdio;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -32,7 +34,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
@@ -57,6 +60,7 @@ use arguments::MAX_ITEMS_BYTES;
 use input::Input;
 use rest::{Credentials, Rest};
 use server::Server;
+use stdio::Stdio;
 
 /// Path of the tools over HTTP.
 const PATH: &str = "/mcp";
@@ -154,7 +158,7 @@ async fn serve_stdio(
 ) -> Result<(), CliError> {
     let (input, output) = stdio_pipes();
     let input = Input::new(input, ended, end);
-    let running = match tools.serve((input, output)).await {
+    let running = match tools.serve(Stdio::new(input, output)).await {
         Ok(running) => running,
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(CliError::Failed(error.to_string())),
@@ -185,11 +189,7 @@ async fn over_http(args: &McpArgs, config: &Config) -> CommandResult {
     let stop = CancellationToken::new();
     let rest = Rest::new(api.router(), credentials);
     let tools = Server::new(engine.clone(), rest, args.max_output_tokens, stop.clone());
-    let tools = streamable(tools);
-    let endpoint = Router::new()
-        .route_service(PATH, tools.clone())
-        .route_service(&format!("{PATH}/"), tools)
-        .layer(from_fn(move |request, next| receive(request, next, options.body_timeout)));
+    let endpoint = endpoint(tools, options.body_timeout);
     let router = guard.probe_router().merge(guard.guarded(endpoint));
     let listener = service::bind(listen).await?;
     let bound = listener.local_addr().map_err(|error| CliError::failed(&error))?;
@@ -204,6 +204,15 @@ async fn over_http(args: &McpArgs, config: &Config) -> CommandResult {
     let _ = serving.await;
     engine.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Creates the route of the tools.
+fn endpoint(tools: Server, body_timeout: Duration) -> Router {
+    let tools = streamable(tools);
+    Router::new()
+        .route_service(PATH, tools.clone())
+        .route_service(&format!("{PATH}/"), tools)
+        .layer(from_fn(move |request, next| receive(request, next, body_timeout)))
 }
 
 /// Creates the service of the protocol. Every request stands alone, so there are no sessions to limit.
@@ -221,9 +230,22 @@ fn streamable(tools: Server) -> StreamableHttpService<Server, NeverSessionManage
 /// Receives a message before it is read: the service of the protocol waits for the end of one without a limit.
 async fn receive(request: Request, next: Next, timeout: Duration) -> Response {
     let (head, body) = request.into_parts();
+    let is_json = is_json(&head.headers);
     let receiving = Limited::new(body, MAX_MESSAGE_BYTES).collect();
     match tokio::time::timeout(timeout, receiving).await {
-        Ok(Ok(body)) => next.run(Request::from_parts(head, Body::from(body.to_bytes()))).await,
+        Ok(Ok(body)) => {
+            let message = body.to_bytes();
+            let response = next.run(Request::from_parts(head, Body::from(message.clone()))).await;
+            // The service of the protocol calls JSON that it cannot read an unsupported type.
+            let is_malformed = is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            match is_malformed.then(|| malformed::response(&message)).flatten() {
+                Some(error) => {
+                    let content_type = [(CONTENT_TYPE, "application/json")];
+                    (StatusCode::BAD_REQUEST, content_type, error.to_string()).into_response()
+                }
+                None => response,
+            }
+        }
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             let most = MAX_MESSAGE_BYTES >> 20;
             let message = format!("the message exceeds {most} MiB: send a shorter one\n");
@@ -240,6 +262,12 @@ async fn receive(request: Request, next: Next, timeout: Duration) -> Response {
             (StatusCode::REQUEST_TIMEOUT, message).into_response()
         }
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
 }
 
 /// Creates the service that calls go to where clients present no key, and the key for it.

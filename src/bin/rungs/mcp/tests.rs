@@ -150,3 +150,43 @@ async fn a_slow_extraction_is_charged_once_for_its_repetitions() {
         "{fourth}"
     );
 }
+
+/// Sends a message over HTTP, and returns the status and the body of the response.
+async fn posted(tools: &Server, message: &str) -> (StatusCode, Value) {
+    let request = Request::post(PATH)
+        .header("content-type", "application/json; charset=utf-8")
+        .header("accept", "application/json, text/event-stream")
+        .header("host", "127.0.0.1");
+    let request = request.body(Body::from(message.to_owned())).expect("a request");
+    let mut endpoint = endpoint(tools.clone(), Duration::from_secs(30));
+    let response = tower_service::Service::call(&mut endpoint, request).await.expect("infallible");
+    let status = response.status();
+    let body = response.into_body().collect().await.expect("a body").to_bytes();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn a_malformed_message_over_http_has_an_error_of_the_protocol() {
+    let (_engine, tools) = tools(engine(&Memory::default()));
+
+    for (message, id, code) in [
+        ("{bad", Value::Null, -32_700),
+        ("[]", Value::Null, -32_600),
+        (r#"{"jsonrpc":"2.0","id":9}"#, json!(9), -32_600),
+    ] {
+        let (status, body) = posted(&tools, message).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{message}");
+        assert_eq!((&body["id"], &body["error"]["code"]), (&id, &json!(code)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_a_tool_or_with_a_list_of_arguments_has_invalid_parameters() {
+    let (_engine, tools) = tools(engine(&Memory::default()));
+
+    for params in [json!({ "name": "scrape", "arguments": [1] }), json!({ "arguments": {} })] {
+        let call = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params });
+        let (_, body) = posted(&tools, &call.to_string()).await;
+        assert_eq!((&body["id"], &body["error"]["code"]), (&json!(3), &json!(-32_602)), "{body}");
+    }
+}

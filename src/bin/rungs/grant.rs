@@ -112,7 +112,9 @@ async fn by_service(
         item.content_type = Some(ContentType::Json);
         item.body = Some(wire::grant_body(*credits, key));
     }
-    if let Some(key) = std::env::var(ADMIN_KEY).ok().filter(|it| !it.is_empty()) {
+    let key = std::env::var(ADMIN_KEY).ok().filter(|it| !it.is_empty());
+    let has_key = key.is_some();
+    if let Some(key) = key {
         item.headers.push(("X-API-Key".to_owned(), key));
     }
     let request = item
@@ -122,6 +124,9 @@ async fn by_service(
     let client = Http::new().network(NetPolicy::new().allow_private());
     let response = client.fetch(FetchRequest::new(Arc::new(request), Tier::Curl)).await;
     let response = response.map_err(|error| CliError::failed(&error))?;
+    if response.status == 401 {
+        return Err(unauthorized(base, has_key));
+    }
     let granted = wire::read_granted(response.status, &response.body)
         .map_err(|error| CliError::Failed(format!("{base}: {error}")))?;
     if let Some((credits, key)) = amount {
@@ -129,4 +134,12 @@ async fn by_service(
     }
     print_credits(account.as_str(), [granted.granted, granted.free, granted.held, granted.spent]);
     Ok(())
+}
+
+/// Explains that the service knows no key of this request: the key is in a variable, not in a header.
+fn unauthorized(base: &str, has_key: bool) -> CliError {
+    let state = if has_key { "has no key that the service knows" } else { "is not set" };
+    CliError::Usage(format!(
+        "{base}: the service requires an API key, and {ADMIN_KEY} {state}: set it to a key from `rungs key NAME --admin`"
+    ))
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 use rungs::Engine;
 use rungs::core::credits::Credits;
+use rungs::core::failure::ErrorCode;
 use rungs::core::id::{BatchId, JobId};
 use rungs::core::job::{Job, JobState};
 use rungs::engine::{Page, StoredResult};
@@ -31,6 +32,8 @@ pub(crate) struct Results {
     /// Jobs of the running batches whose results are written and counted.
     delivered: HashMap<BatchId, HashSet<JobId>>,
     failures: usize,
+    /// `true` if a page was refused because its address is private.
+    met_private: bool,
     /// Jobs and credits, by state and tier.
     totals: BTreeMap<(&'static str, String), (u64, Credits)>,
     bar: Option<ProgressBar>,
@@ -49,6 +52,7 @@ impl Results {
             written: HashMap::new(),
             delivered: HashMap::new(),
             failures: 0,
+            met_private: false,
             totals: BTreeMap::new(),
             bar: None,
         };
@@ -66,6 +70,10 @@ impl Results {
     /// Opens the results file, drops an incomplete last line that a crash left, and records the jobs that are in it.
     fn resume(&mut self, path: &Path) -> std::io::Result<File> {
         let mut options = OpenOptions::new();
+        if path.metadata().is_ok_and(|it| !it.is_file()) {
+            // A device or a pipe, such as /dev/null, keeps nothing to resume and has no end to seek.
+            return options.write(true).open(path);
+        }
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
         let mut complete_bytes = 0;
         let mut reader = BufReader::new(&file);
@@ -167,6 +175,8 @@ impl Results {
     }
 
     fn add(&mut self, job: &Job, state: &'static str) {
+        self.met_private |=
+            job.failure().is_some_and(|it| it.code == ErrorCode::PrivateAddressBlocked);
         let totals = self.totals.entry((state, tier_word(job))).or_default();
         totals.0 += 1;
         totals.1 = totals.1.saturating_add(job.charged());
@@ -196,6 +206,9 @@ impl Results {
         }
         if unsubmitted > 0 {
             eprintln!("{:<13} {:>4} {unsubmitted:>8} {:>12}", "not submitted", "-", 0);
+        }
+        if self.met_private {
+            eprintln!("rungs: pass --allow-private to allow addresses of your own network");
         }
     }
 }

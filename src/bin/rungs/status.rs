@@ -1,8 +1,8 @@
-//! `rungs status`: lists the batches and crawls of a store, or the jobs of one batch.
+//! `rungs status`: lists the batches, crawls and maps of a store, or the jobs of one batch.
 
 use std::process::ExitCode;
 
-use rungs::core::batch::Tally;
+use rungs::core::batch::{BatchRecord, Tally};
 use rungs::core::credits::Credits;
 use rungs::core::id::BatchId;
 use rungs::core::job::Job;
@@ -14,7 +14,7 @@ use crate::error::{CliError, CommandResult};
 use crate::print;
 use crate::store::{OpenError, StorePath};
 
-/// Maximum number of batches, and of crawls, in the list.
+/// Maximum number of batches, of crawls, and of maps, in the list.
 const MAX_LISTED: usize = 100;
 
 /// Prints the contents of a store. No engine is started, so nothing is fetched.
@@ -44,13 +44,12 @@ fn in_use(args: &StatusArgs) -> String {
 }
 
 async fn list(store: &dyn Store) -> CommandResult {
+    let (batches, maps) = batches_and_maps(store).await?;
     print_title("batch");
-    for record in newest(store, RecordKind::Batch).await? {
-        if let Record::Batch(it) = record {
-            print_row(&it.id.to_string(), it.status().as_str(), it.tally, it.charged);
-        }
+    for it in batches {
+        print_row(&it.id.to_string(), it.status().as_str(), it.tally, it.charged);
     }
-    let crawls = newest(store, RecordKind::Crawl).await?;
+    let crawls = page(store, RecordKind::Crawl, None).await?;
     if !crawls.is_empty() {
         print::line("");
         print_title("crawl");
@@ -60,11 +59,53 @@ async fn list(store: &dyn Store) -> CommandResult {
             print_row(&it.id.to_string(), it.status().as_str(), it.tally, it.charged);
         }
     }
+    if !maps.is_empty() {
+        print::line("");
+        print::line(format_args!("{:<42} {:<11} {:>34}", "map", "status", "credits"));
+    }
+    for it in maps {
+        let (id, status) = (it.id.to_string(), it.status().as_str());
+        print::line(format_args!("{id:<42} {status:<11} {:>34}", it.charged.0));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn newest(store: &dyn Store, kind: RecordKind) -> Result<Vec<Record>, CliError> {
-    let query = ListQuery::new(kind, MAX_LISTED).descending();
+/// Loads the newest batches that were submitted, and the newest maps. The batches of a crawl belong to it.
+async fn batches_and_maps(
+    store: &dyn Store,
+) -> Result<(Vec<BatchRecord>, Vec<BatchRecord>), CliError> {
+    let (mut batches, mut maps) = (Vec::new(), Vec::new());
+    let mut after = None;
+    loop {
+        let found = page(store, RecordKind::Batch, after).await?;
+        after = found.last().map(Record::key);
+        let is_end = found.len() < MAX_LISTED;
+        for record in found {
+            match record {
+                Record::Batch(it) if it.crawl.is_some() => {}
+                Record::Batch(it) if is_map(&it) && maps.len() < MAX_LISTED => maps.push(it),
+                Record::Batch(it) if !is_map(&it) && batches.len() < MAX_LISTED => batches.push(it),
+                _ => {}
+            }
+        }
+        if is_end || batches.len() == MAX_LISTED {
+            return Ok((batches, maps));
+        }
+    }
+}
+
+/// Returns `true` for the record that books the price of a map: every batch has jobs.
+fn is_map(batch: &BatchRecord) -> bool {
+    batch.tally.total == 0
+}
+
+/// Loads the newest records of a kind, or those after a key.
+async fn page(
+    store: &dyn Store,
+    kind: RecordKind,
+    after: Option<Key>,
+) -> Result<Vec<Record>, CliError> {
+    let query = ListQuery::new(kind, MAX_LISTED).descending().after(after);
     let found = store.list(query).await.map_err(|error| CliError::failed(&error))?;
     Ok(found.into_iter().map(|it| it.record).collect())
 }
@@ -94,6 +135,13 @@ async fn list_jobs(store: &dyn Store, id: BatchId) -> CommandResult {
         );
         return Err(CliError::Failed(message));
     };
+    if is_map(&batch) {
+        let credits = batch.charged.0;
+        print::line(format_args!(
+            "{id} is a map, charged {credits} credits: its list of URLs is not stored"
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
     print::line(format_args!(
         "{}: {} of {} jobs ended",
         batch.status().as_str(),

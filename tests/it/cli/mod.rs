@@ -5,6 +5,7 @@ mod changes;
 mod database;
 mod outcomes;
 mod output;
+mod remedies;
 mod terminal;
 mod webhooks;
 

@@ -15,6 +15,8 @@ pub use parse::MAX_BYTES;
 struct Rule {
     allow: bool,
     pattern: Vec<u8>,
+    /// The specificity: the length of the pattern in the file.
+    length: usize,
 }
 
 /// Agents that share rules.
@@ -57,7 +59,7 @@ impl Robots {
 
     /// Returns the rules of an unreachable file (RFC 9309, 2.3.1.4): nothing may be fetched.
     pub fn nothing() -> Self {
-        let rules = vec![Rule { allow: false, pattern: b"/".to_vec() }];
+        let rules = vec![Rule { allow: false, pattern: b"/".to_vec(), length: 1 }];
         let group = Group { everyone: true, rules, ..Group::default() };
         Self { groups: vec![group], sitemaps: Vec::new() }
     }
@@ -88,7 +90,7 @@ impl Robots {
     fn allows_path(&self, agent: &str, path: &[u8]) -> bool {
         let (mut longest, mut allowed) = (0, true);
         for rule in self.groups(agent).flat_map(|it| &it.rules) {
-            let Some(length) = rule.length(path) else { continue };
+            let Some(length) = rule.specificity(path) else { continue };
             if length > longest {
                 (longest, allowed) = (length, rule.allow);
             } else if length == longest {
@@ -125,9 +127,9 @@ impl Robots {
 
 impl Rule {
     /// Returns the specificity of the rule for `path` if it matches: its length, as the RFC counts.
-    fn length(&self, path: &[u8]) -> Option<usize> {
+    fn specificity(&self, path: &[u8]) -> Option<usize> {
         if pattern::matches(&self.pattern, path) {
-            return Some(self.pattern.len());
+            return Some(self.length);
         }
         // `/a/index.html` is the same page as `/a/`; allowing the one allows the other.
         let slash = self.pattern.iter().rposition(|it| *it == b'/').filter(|_| self.allow)?;

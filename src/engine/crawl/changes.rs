@@ -208,6 +208,8 @@ impl Change for AdvanceCrawl {
                     draft.put(Record::CrawlChunk(chunk));
                 }
                 crawl.mark_read(read);
+                // Sitemaps name pages for which there is no room.
+                crawl.is_seeded |= crawl.room() == 0;
             }
             Advance::Submit { chunk, count, accept } => {
                 let batch = accept.batch.id;

@@ -154,7 +154,8 @@ impl Discovery {
         let depth = u16::from(crawl.rules.sitemap != SitemapUse::Only);
         let Self { held, held_bytes, .. } = self;
         let mut warnings = Vec::new();
-        let mut seeds = Seeds { selector, new, held, held_bytes, depth };
+        let reading = RobotsReading::OfStart(start.bare_host().to_owned());
+        let mut seeds = Seeds { selector, new, held, held_bytes, depth, reading };
         let end = search.run(shared, &mut self.sitemaps, &mut seeds, &mut warnings).await;
         let left = self.ends.saturating_sub(shared.monotonic());
         let wait = match end {
@@ -179,7 +180,8 @@ impl Discovery {
         let pages = std::mem::take(&mut self.held);
         self.held_bytes = 0;
         let Self { held, held_bytes, .. } = self;
-        let mut seeds = Seeds { selector, new, held, held_bytes, depth };
+        let reading = RobotsReading::OfAll;
+        let mut seeds = Seeds { selector, new, held, held_bytes, depth, reading };
         for address in pages {
             if seeds.offer(SitemapPage { address, last_modified: None }).await == Offer::Full {
                 return;
@@ -195,11 +197,36 @@ struct Seeds<'a, 'b> {
     held: &'a mut Vec<Address>,
     held_bytes: &'a mut usize,
     depth: u16,
+    reading: RobotsReading,
+}
+
+/// The origins whose robots.txt is read at once. The pages of others are held.
+enum RobotsReading {
+    OfAll,
+    /// Those with the host of the start page, with or without `www.`: one slow host among the others would take the time of all
+    /// pages behind its own.
+    OfStart(String),
+}
+
+impl Seeds<'_, '_> {
+    async fn add(&mut self, address: &Address) -> Added {
+        let is_read = match &self.reading {
+            RobotsReading::OfAll => true,
+            RobotsReading::OfStart(host) => address.bare_host() == host,
+        };
+        if is_read || self.selector.knows_rules(address) {
+            return self.selector.add(address, self.depth, self.new).await;
+        }
+        if self.selector.is_full(self.new) {
+            return Added::Full;
+        }
+        if self.selector.may_add(address, self.new) { Added::Unknown } else { Added::Dropped }
+    }
 }
 
 impl Collector for Seeds<'_, '_> {
     async fn offer(&mut self, page: SitemapPage) -> Offer {
-        match self.selector.add(&page.address, self.depth, self.new).await {
+        match self.add(&page.address).await {
             Added::Taken => Offer::Taken,
             Added::Dropped => Offer::Dropped,
             Added::Full => Offer::Full,

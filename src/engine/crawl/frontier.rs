@@ -278,11 +278,7 @@ impl<'a> Selector<'a> {
         if self.is_full(new) {
             return Added::Full;
         }
-        let digest = digest(&address.url);
-        if self.seen.urls.contains(&digest)
-            || new.digests.contains(&digest)
-            || !self.is_in_scope(address)
-        {
+        if !self.may_add(address, new) {
             return Added::Dropped;
         }
         match self.verdict(address).await {
@@ -293,9 +289,22 @@ impl<'a> Selector<'a> {
         if subrequest::for_crawl(&self.crawl.template, &address.url).is_err() {
             return Added::Dropped;
         }
-        new.digests.insert(digest);
+        new.digests.insert(digest(&address.url));
         new.urls.push(CrawlUrl { url: address.url.clone(), depth });
         Added::Taken
+    }
+
+    /// Returns `true` if an address is new and in scope.
+    pub(super) fn may_add(&self, address: &Address, new: &NewUrls) -> bool {
+        let digest = digest(&address.url);
+        !self.seen.urls.contains(&digest)
+            && !new.digests.contains(&digest)
+            && self.is_in_scope(address)
+    }
+
+    /// Returns `true` if nothing has to be read to judge an address.
+    pub(super) fn knows_rules(&self, address: &Address) -> bool {
+        !self.crawl.rules.respect_robots || self.robots.contains_key(&address.origin())
     }
 
     /// Adds those of the addresses that are new, in scope and allowed, each once. Those whose origin's rules cannot be read for

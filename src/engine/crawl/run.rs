@@ -34,10 +34,14 @@ const CRAWLS_AT_ONCE: usize = 8;
 const PER_ACCOUNT: usize = 4;
 /// The most claimed crawls that wait for another one of their account.
 const MAX_PARKED: usize = 32;
+/// The time that a step may take, for which a parked crawl needs a lease.
+const FOR_STEP: Duration = Duration::from_secs(45);
 /// Pages whose links are read in one commit.
 const PAGES_AT_ONCE: usize = 64;
 /// The time after which a crawl whose step failed is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// The time after which a crawl is claimed again whose account has as many claimed crawls as it may.
+const BEFORE_TURN: Duration = Duration::from_secs(10);
 
 /// The crawls that this process has claimed.
 #[derive(Default)]
@@ -66,7 +70,7 @@ impl Claimed {
             if self.parked.len() < MAX_PARKED {
                 self.parked.push_back(crawl);
             } else {
-                let until = Wait::Until(shared.now().after(AFTER_FAILURE));
+                let until = Wait::Until(shared.now().after(BEFORE_TURN));
                 self.running.spawn(put_back(Arc::clone(shared), crawl, until));
             }
             return;
@@ -79,9 +83,15 @@ impl Claimed {
     /// Forgets a task that has ended, and advances a crawl that waited for it.
     fn ended(&mut self, shared: &Arc<Shared>, task: task::Id) {
         self.accounts.remove(&task);
-        let now = shared.now();
-        // One whose lease has expired is due again.
-        self.parked.retain(|it| it.lease.is_some_and(|lease| lease.until > now));
+        let enough = shared.now().after(FOR_STEP);
+        let parked = std::mem::take(&mut self.parked);
+        let (parked, late): (VecDeque<_>, VecDeque<_>) =
+            parked.into_iter().partition(|it| it.lease.is_some_and(|lease| lease.until > enough));
+        self.parked = parked;
+        for crawl in late {
+            // Its lease could expire within the step.
+            self.running.spawn(put_back(Arc::clone(shared), crawl, Wait::None));
+        }
         let next = self.parked.iter().position(|it| self.has_room_for(&it.account));
         if let Some(crawl) = next.and_then(|it| self.parked.remove(it)) {
             self.add(shared, crawl);
@@ -145,7 +155,7 @@ pub(in crate::engine) async fn run(shared: Arc<Shared>) {
 
 /// Returns the duration of a lease, which outlasts what a claim reads of a site.
 fn lease(shared: &Shared) -> Duration {
-    shared.config.settings.lease.max(discovery::PER_CLAIM * 3)
+    shared.config.settings.lease.max(FOR_STEP * 2)
 }
 
 /// Advances a claimed crawl in a task of its own, so that a panic in an adapter of the application ends only this crawl.
@@ -268,9 +278,13 @@ impl Step<'_> {
 
     /// Gives the lease back after a failure or before the engine stops.
     async fn put_back(&mut self, wait: Wait) {
-        if self.commit(Advance::Release(wait)).await.is_err() {
-            tracing::debug!("the crawl was not put back: its lease expires");
+        for _ in 0..2 {
+            match self.commit(Advance::Release(wait)).await {
+                Ok(()) | Err(Stopped::Stale) => return,
+                Err(_) => self.shared.sleep_unless_stopping(AFTER_FAILURE).await,
+            }
         }
+        tracing::debug!("the crawl was not put back: its lease expires");
     }
 
     /// Returns the wait before a step that failed is tried again.
@@ -294,15 +308,10 @@ impl Step<'_> {
             Discovered::Disallowed => {
                 return self.stop(StopReason::Robots, warnings).await.map(|()| None);
             }
-            Discovered::Unknown(trouble) => {
-                discoveries.put(crawl.id, discovery);
-                return Err(Stopped::Waiting(trouble));
-            }
+            // Its time begins once robots.txt is known.
+            Discovered::Unknown(trouble) => return Err(Stopped::Waiting(trouble)),
             Discovered::All => None,
-            Discovered::Some(wait) => {
-                discoveries.put(crawl.id, discovery);
-                Some(wait)
-            }
+            Discovered::Some(wait) => Some(wait),
         };
         if continues.is_none() && new.urls.is_empty() && crawl.admitted == 0 {
             return self.stop(StopReason::NoSitemap, warnings).await.map(|()| None);
@@ -311,7 +320,12 @@ impl Step<'_> {
             Some(_) => SitemapsState::Left,
             None => SitemapsState::Read,
         };
+        // A discovery whose pages were not admitted begins again.
         self.admit(Vec::new(), new, warnings, sitemaps).await?;
+        let continues = continues.filter(|_| !self.crawl.is_seeded);
+        if continues.is_some() {
+            discoveries.put(crawl.id, discovery);
+        }
         Ok(continues)
     }
 

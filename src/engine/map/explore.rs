@@ -43,8 +43,8 @@ impl Explored {
     /// Returns the reason if nothing of the site could be read.
     pub(super) fn failure(&self, robots_exists: bool) -> Option<String> {
         let has_read = robots_exists || self.sitemap_found || self.pages_read > 0;
-        let reason = self.warnings.first().filter(|_| !has_read)?;
-        Some(reason.clone())
+        let nothing = || "no robots.txt, no sitemap and no page could be read".to_owned();
+        (!has_read).then(|| self.warnings.first().cloned().unwrap_or_else(nothing))
     }
 }
 

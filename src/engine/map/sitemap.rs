@@ -33,6 +33,9 @@ const MAX_URL_BYTES: usize = 2_048;
 const MAX_TOTAL_BYTES: usize = 32 * 1024 * 1024;
 /// The longest date of a last change.
 const MAX_DATE_BYTES: usize = 40;
+/// The least time for the locations of a file that was read. A file with the most of them and few patterns takes less than a
+/// second.
+const PER_FILE: Duration = Duration::from_secs(10);
 /// The locations after which other tasks get their turn. Each can take 5 ms with the most patterns.
 const LOCATIONS_PER_TURN: usize = 8;
 
@@ -171,6 +174,8 @@ impl Search<'_> {
                 warnings.push(format!("sitemap {shown} was read in part: {reason}"));
             }
             let mut collecting = Collecting { file: &file, files: &mut files, progress, pages };
+            // What was fetched is not thrown away because the fetch took long.
+            let ends = ends.max(shared.monotonic().saturating_add(PER_FILE));
             match collecting.run(shared, entries.locations, ends).await {
                 Collected::All => {}
                 Collected::Enough => break,

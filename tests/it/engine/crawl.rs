@@ -345,3 +345,17 @@ async fn a_map_that_ended_does_not_count_twice() {
     assert!(mapped.iter().all(Result::is_ok), "{mapped:?}");
     assert!(engine.map(Map::of(site.url("/")).budget(budget)).await.is_err());
 }
+
+#[tokio::test]
+async fn a_map_that_read_nothing_costs_nothing() {
+    let engine = engine();
+    let site = Site::start(|_| SiteResponse::status(404));
+    let only = Map::of(site.url("/")).sitemap(SitemapUse::Only);
+
+    for map in [only, Map::of(site.url("/logo.png"))] {
+        let refused = engine.map(map).await.expect_err("nothing is there");
+        assert!(matches!(refused, SubmitError::SiteUnreadable { .. }), "{refused:?}");
+    }
+
+    assert!(engine.account(&AccountId::default()).await.is_err(), "nothing was charged");
+}

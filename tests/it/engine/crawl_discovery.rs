@@ -122,6 +122,29 @@ async fn a_discovery_that_takes_too_long_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_host_in_a_sitemap_holds_up_no_page_of_others() {
+    let (builder, _) = builder(|name| match name {
+        "bread.test/robots.txt" => {
+            (Fetched::new(200, "sitemap: http://bread.test/a.xml"), Duration::ZERO)
+        }
+        "bread.test/a.xml" => {
+            let own = (0..60).map(|it| format!("bread.test/{it}"));
+            let all = std::iter::once("slow.bread.test/x".to_owned()).chain(own);
+            (sitemap(all), Duration::ZERO)
+        }
+        "slow.bread.test/robots.txt" => (Fetched::new(404, ""), Duration::from_hours(1)),
+        _ => (html(""), Duration::ZERO),
+    });
+    let engine = builder.build().expect("built");
+    let crawl = Crawl::of("http://bread.test/").max_pages(100).include_subdomains();
+
+    let record = ended(&engine, crawl.sitemap(SitemapUse::Only)).await;
+
+    assert_eq!(record.tally.succeeded, 60, "{record:?}");
+    assert!(record.warnings.iter().any(|it| it.contains("slow.bread.test")), "{record:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_sitemaps_leave_time_for_the_robots_file_of_another_host() {
     let (builder, requests) = builder(|name| match name {
         "bread.test/robots.txt" => {

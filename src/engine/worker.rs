@@ -29,6 +29,8 @@ const RENEWAL_WAIT: Duration = Duration::from_secs(1);
 const CLAIM_INTERVAL: Duration = Duration::from_millis(20);
 /// Attempts to commit a result before the job is left to its lease.
 const COMMIT_TRIES: u32 = 5;
+/// The time for a write after the commit of a step while the engine stops.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// Claims jobs until the engine stops. The jobs run as tasks of their own.
 pub(super) async fn run(shared: Arc<Shared>) {
@@ -293,10 +295,15 @@ async fn commit(shared: &Shared, job: &Job, end: LadderEnd) {
                     cache::store_entry(shared, entry).await;
                 }
                 if let Some(session) = session {
+                    // A site may accept each cookie once: what it renewed is written also while the engine stops.
+                    let too_late = async {
+                        shared.lifecycle.aborting.cancelled().await;
+                        shared.sleep(LAST_WRITE).await;
+                    };
                     tokio::select! {
                         biased;
-                        () = shared.lifecycle.aborting.cancelled() => {}
                         () = session.finish(shared, job, &input) => {}
+                        () = too_late => {}
                     }
                 }
                 return publish(shared, stepped);

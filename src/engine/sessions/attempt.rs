@@ -1,12 +1,18 @@
 //! The session of an attempt: opened under the permit of its request, so that it is as new as the request.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::core::failure::JobError;
 use crate::core::tier::Tier;
 use crate::engine::ladder::{Ladder, pause_too_long};
 use crate::engine::permits::FetchPermit;
 use crate::engine::sessions::{JobSession, NotOpened, SessionError};
+
+/// The time for opening a session under a permit. A store that takes longer is waited for without it.
+const OPENING: Duration = Duration::from_secs(2);
+/// The time for opening it again once the store has responded.
+const SLOW_OPENING: Duration = Duration::from_secs(30);
 
 /// The reason for which an attempt was not made.
 #[derive(Debug)]
@@ -69,17 +75,26 @@ impl Ladder {
         tier: Tier,
     ) -> Result<FetchPermit, NotAttempted> {
         let shared = Arc::clone(&self.shared);
+        let mut patience = OPENING;
         loop {
             let permits = &shared.scheduling.permits;
             let permit = permits.page(&self.job, site, tier, self.deadline()).await;
             let permit = permit.map_err(|it| NotAttempted::Paused(pause_too_long(it)))?;
             self.use_time(permit.paused());
-            match self.open_session(tier).await {
+            let opened = tokio::select! {
+                biased;
+                opened = self.open_session(tier) => opened,
+                // Other pages of the site wait for the permit.
+                () = shared.sleep(patience) => Err(NotOpened::Unavailable),
+            };
+            match opened {
                 Ok(()) => return Ok(permit),
                 Err(NotOpened::Unavailable) => drop(permit),
                 Err(failed) => return Err(NotAttempted::WithoutSession(failed)),
             }
             self.wait_for_sessions().await.map_err(NotAttempted::WithoutSession)?;
+            // A store that is always slow is waited for under the permit.
+            patience = SLOW_OPENING;
         }
     }
 
@@ -114,11 +129,11 @@ impl Ladder {
     async fn wait_for_sessions(&self) -> Result<(), NotOpened> {
         let Some(id) = self.job.request.advanced().session_id else { return Ok(()) };
         let (shared, account) = (&self.shared, &self.job.account);
-        let find = || async {
+        let get = || async {
             let store = shared.session_store()?;
-            store.find(account.clone(), id).await.map_err(SessionError::from)
+            store.get(account.clone(), id).await.map_err(SessionError::from)
         };
-        match shared.wait_out("opening a session", SessionError::is_outage, find).await {
+        match shared.wait_out("opening a session", SessionError::is_outage, get).await {
             Err(error) if error.is_outage() => Err(NotOpened::Unavailable),
             // The next attempt to open it finds any other error.
             Ok(_) | Err(_) => Ok(()),

@@ -15,6 +15,7 @@ use crate::engine::attempt::timed_out;
 use crate::engine::sessions::{SessionError, Sessions};
 use crate::engine::{robots, subrequest};
 use crate::ports::fetch::{AttemptSession, FetchError, FetchRequest, Fetched};
+use crate::ports::session::StoredSession;
 
 /// The time limit of a validation, waits included.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -55,8 +56,7 @@ impl Sessions<'_> {
     ///
     /// # Errors
     ///
-    /// [`SessionError::NotFound`], or [`SessionError::NotValidated`] if the session has expired or no HTTP fetcher can make the
-    /// request.
+    /// [`SessionError::NotFound`], or [`SessionError::NotValidated`] if no HTTP fetcher can make the request.
     pub async fn validate(
         &self,
         account: &AccountId,
@@ -65,8 +65,7 @@ impl Sessions<'_> {
         let stored = self.shared.session_store()?.get(account.clone(), id).await?;
         let stored = stored.ok_or(SessionError::NotFound(id))?;
         if stored.session.has_expired(self.shared.now()) {
-            let reason = "its `expires_at` has passed: refresh it";
-            return Err(SessionError::NotValidated(reason.to_owned()));
+            return Ok(self.expired(stored));
         }
         let replacements = stored.session.replacements;
         let page = stored.session.domain.start_page();
@@ -108,6 +107,20 @@ impl Sessions<'_> {
             expires_soon: cookies_expire_at.is_some_and(|it| it <= now.after(SOON)),
             details: result.details,
         })
+    }
+
+    /// Returns the result for a session that cannot be used any more. Nothing is requested.
+    fn expired(&self, stored: StoredSession) -> SessionValidation {
+        SessionValidation {
+            session: self.shared.shown(stored.session),
+            is_valid: false,
+            confidence: 100,
+            status: None,
+            signs: LoginSigns::default(),
+            cookies_expire_at: first_expiry(&stored.state),
+            expires_soon: true,
+            details: "its `expires_at` has passed: refresh it".to_owned(),
+        }
     }
 
     /// Requests the start page, like a page of the account.

@@ -115,10 +115,11 @@ impl Ladder {
         }
         let is_unanswered =
             !unchanged && self.job.request.prompt().is_some() && extracted.prompted.is_none();
-        if is_unanswered {
+        let may_be_answered = is_unanswered && self.shared.adapters.prompts.is_some();
+        if may_be_answered {
             content_hash = content_hash::incomplete(&content_hash);
-            is_incomplete = true;
         }
+        is_incomplete |= is_unanswered;
         if is_incomplete {
             validators = None;
         }
@@ -135,7 +136,7 @@ impl Ladder {
             quality_warning: quality_warning.filter(|_| !unchanged),
             ..self.response_page(&attempt, &response)
         };
-        if is_unanswered && self.shared.adapters.prompts.is_some() {
+        if may_be_answered {
             // The model may answer the next time.
             result.cached_until = None;
         }

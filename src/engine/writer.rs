@@ -294,18 +294,24 @@ impl Committer {
     /// Commits the changes of a failed commit one by one if they may be repeated: the store may have refused all for one
     /// of them. Reports the failure of the others.
     async fn commit_apart(&self, group: Group, failed: Arc<StoreError>) {
-        let is_outage = matches!(*failed, StoreError::Unavailable { .. });
-        if is_outage || group.changes.len() == 1 {
+        let is_refusal =
+            |it: &StoreError| !matches!(it, StoreError::Unavailable { .. } | StoreError::Conflict);
+        if !is_refusal(&failed) || group.changes.len() == 1 {
             return group.finish(Some(&failed));
         }
+        // The reason for which no further change is tried: it would take as long to fail.
+        let mut gave_up: Option<Arc<StoreError>> = None;
         for change in group.changes {
             if !change.is_repeatable() {
                 change.finish(Some(Arc::clone(&failed)));
-                continue;
+            } else if gave_up.is_some() {
+                change.finish(gave_up.clone());
+            } else {
+                let mut alone = Group::of(change);
+                let error = self.commit(&mut alone).await.err().map(Arc::new);
+                alone.finish(error.as_ref());
+                gave_up = error.filter(|it| !is_refusal(it));
             }
-            let mut alone = Group::of(change);
-            let done = self.commit(&mut alone).await;
-            alone.finish(done.err().map(Arc::new).as_ref());
         }
     }
 

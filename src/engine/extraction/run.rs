@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::core::credits::Credits;
 use crate::core::extraction::{ExtractionRecord, ExtractionState, ModelUse};
@@ -64,16 +65,11 @@ pub(super) async fn extract(
     if let Some(earlier) = earlier(shared, &work).await? {
         return repeated(shared, &work.checked.account, earlier).await;
     }
-    let room = tokio::select! {
-        biased;
-        room = Arc::clone(&shared.scheduling.extraction_room).acquire_owned() => room.ok(),
-        () = shared.adapters.clock.sleep(work.checked.request.timeout()) => None,
-    };
-    let Some(room) = room else { return Err(ExtractionError::Busy) };
     let hit = lookup(shared, &work).await;
     if hit.is_none() && work.checked.cache == ExtractionCache::Only {
         return Err(ExtractionError::NotCached);
     }
+    let room = if hit.is_some() { None } else { Some(room(shared, &work).await?) };
     let record = begun(shared, &work, hit.is_some())?;
     let begin = Begin {
         record: record.clone(),
@@ -101,6 +97,18 @@ pub(super) async fn extract(
     };
     let ended = shared.lifecycle.tasks.spawn(task).await;
     ended.unwrap_or_else(|_| Err(ExtractError::Panicked.into()))
+}
+
+/// Waits for room in memory for the document.
+async fn room(shared: &Shared, work: &Work) -> Result<OwnedSemaphorePermit, ExtractionError> {
+    let room = Arc::clone(&shared.scheduling.extraction_room).acquire_owned();
+    tokio::select! {
+        biased;
+        room = room => room.map_err(|_| ExtractionError::Busy),
+        () = shared.adapters.clock.sleep(work.checked.request.timeout()) => {
+            Err(ExtractionError::Busy)
+        }
+    }
 }
 
 /// Returns the extraction that an earlier call with the same idempotency key began.

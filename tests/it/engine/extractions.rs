@@ -379,11 +379,14 @@ async fn extractions_under_way_are_bounded() {
         let (engine, extraction) = (engine.clone(), Extraction::html(PAGE).options(options));
         async move { engine.extract(extraction).await }
     };
+    engine.extract(Extraction::html(PAGE)).await.expect("read");
     // Their callers go away, and the model is still silent.
     let abandoned: JoinSet<_> = (0..64).map(|it| extract(it, Duration::from_mins(5))).collect();
     tokio::time::sleep(Duration::from_secs(1)).await;
     drop(abandoned);
 
+    let cached = engine.extract(Extraction::html(PAGE)).await.expect("read before");
+    assert!(cached.is_cached(), "a cached result needs no room");
     let refused = extract(64, Duration::from_secs(30)).await;
     let later = extract(64, Duration::from_mins(5)).await;
 

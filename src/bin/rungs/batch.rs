@@ -159,6 +159,7 @@ impl Run {
         results: &mut Results,
     ) -> Result<(), CliError> {
         let most_waiting = args.concurrency.saturating_mul(2).saturating_add(CHUNK);
+        let began = self.engine.now();
         let (sender, mut progress) = mpsc::channel(MAX_PROGRESS);
         // Dropping it ends the tasks.
         let mut followers = JoinSet::new();
@@ -177,7 +178,7 @@ impl Run {
                 followers.spawn(follow(handle, number, sender.clone()));
             }
             if self.running.is_empty() {
-                deliveries::wait(&self.engine, &self.ended, args.store.is_some()).await;
+                deliveries::wait(&self.engine, &self.ended, began, args.store.is_some()).await;
                 return Ok(());
             }
             match progress.recv().await {

@@ -65,6 +65,7 @@ pub(crate) async fn crawl(args: CrawlArgs) -> CommandResult {
     }
     let stopped = stop::signals();
     let engine = engine(&args).await?;
+    let began = engine.now();
     let mut handle = engine.crawl(crawl).await.map_err(CliError::submission)?;
     let max_pages = args.max_pages as usize;
     let mut results = Results::open(args.out.as_deref(), args.out_dir.as_deref(), max_pages)?;
@@ -72,7 +73,7 @@ pub(crate) async fn crawl(args: CrawlArgs) -> CommandResult {
         follow(&engine, &mut handle, &mut results).await?;
         if args.webhook.is_some() {
             let ended = [Ended::Crawl(handle.id())];
-            deliveries::wait(&engine, &ended, args.store.is_some()).await;
+            deliveries::wait(&engine, &ended, began, args.store.is_some()).await;
         }
         Ok::<_, CliError>(())
     };

@@ -30,8 +30,9 @@ impl CliError {
     pub(crate) fn submission(error: SubmitError) -> Self {
         match error {
             // The caller names the item; its index in a batch says nothing to a person.
-            SubmitError::Item { error, .. } => Self::Usage(error.to_string()),
-            SubmitError::Option(error) => Self::Usage(error.to_string()),
+            SubmitError::Item { error, .. } | SubmitError::Option(error) => {
+                Self::Usage(error.to_string())
+            }
             SubmitError::Webhook(error) => Self::Usage(format!("webhook: {error}")),
             error => Self::failed(&error),
         }

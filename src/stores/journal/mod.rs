@@ -158,7 +158,7 @@ impl Journal {
     /// # Errors
     ///
     /// [`StoreError::InUse`] if another process keeps the store open, [`StoreError::Damaged`] if the data cannot be
-    /// read, acknowledged commits are missing or a directory without a store contains other files,
+    /// read, acknowledged commits are missing or a directory without a store contains files with the names of one,
     /// [`StoreError::Backend`] if the disk fails.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(dir, now())

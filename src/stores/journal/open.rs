@@ -15,7 +15,7 @@ use super::mark::{Acknowledged, Mark};
 use super::replay::{index_jobs, replay};
 use super::segment::{self, HEADER, Position, Segment};
 use super::state::{Commit, State};
-use super::{STORE, checkpoint, damaged, failed, mark};
+use super::{STORE, checkpoint, damaged, failed, mark, spare_file};
 
 /// The layout of files that this release writes.
 const FORMAT: u32 = 1;
@@ -30,8 +30,6 @@ const LOCK: &str = "lock";
 const ACKNOWLEDGED: &str = "acknowledged";
 /// The first segment.
 const FIRST_SEGMENT: &str = "0000000001.log";
-/// The directory that some file systems have in their root.
-const LOST_AND_FOUND: &str = "lost+found";
 /// Files of a sled store.
 const OF_SLED: [&str; 2] = ["rungs-store", "db"];
 /// The records rewritten per commit when leases are released.
@@ -146,8 +144,8 @@ fn first_mark() -> Result<Acknowledged, StoreError> {
     Ok(Acknowledged { position: Position::new(1, offset), first_segment: 1 })
 }
 
-/// Refuses a directory that contains anything but what an interrupted creation leaves behind: a store that lost its
-/// marker, or the files of other programs.
+/// Refuses a directory with files that are named like those of a store, unless an interrupted creation left them behind: a
+/// store that lost its marker, or files of other programs that would be overwritten. Other files do not matter.
 fn check_is_new(dir: &Path) -> Result<(), StoreError> {
     let mark = mark::made(first_mark()?);
     for entry in fs::read_dir(dir).map_err(failed)? {
@@ -156,13 +154,12 @@ fn check_is_new(dir: &Path) -> Result<(), StoreError> {
         let shown = name.to_string_lossy();
         let path = entry.path();
         let is_expected = match &*shown {
-            // The root of a file system has it.
-            LOST_AND_FOUND => Ok(true),
             LOCK => begins(&path, &[], 0),
             ACKNOWLEDGED => begins(&path, &mark, mark.len() as u64),
             PARTIAL_MARKER => begins(&path, format!("{FORMAT} ").as_bytes(), MAX_MARKER),
             FIRST_SEGMENT => begins(&path, &segment::first_header(), HEADER),
-            _ => Ok(false),
+            spare_file::NAME => Ok(false),
+            other => Ok(!segment::is_numbered(other)),
         };
         // Another process may have completed its store since the marker was looked for.
         if !is_expected.map_err(failed)? && !dir.join(MARKER).exists() {

@@ -204,6 +204,12 @@ pub(super) fn numbered(dir: &Path, suffix: &str) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// Returns `true` if a file is named by ten digits and an extension, as the files of a store are.
+pub(super) fn is_numbered(name: &str) -> bool {
+    let (digits, rest) = name.split_at_checked(10).unwrap_or_default();
+    digits.bytes().all(|it| it.is_ascii_digit()) && rest.starts_with('.')
+}
+
 /// Removes the segments above `last`, the one that is written to. Each is a header that could neither be completed nor
 /// removed.
 pub(super) fn remove_unfinished(dir: &Path, last: u32) -> io::Result<()> {

@@ -9,7 +9,7 @@ use fs2::FileExt;
 
 use crate::stores::space::DiskSpace;
 
-const NAME: &str = "spare";
+pub(super) const NAME: &str = "spare";
 /// The size of the file is this part of a segment.
 const PER_SEGMENT: u64 = 8;
 

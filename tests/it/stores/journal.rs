@@ -359,8 +359,8 @@ fn a_store_whose_creation_was_cut_short_is_finished() {
 #[test]
 fn a_directory_of_another_program_is_refused_and_left_alone() {
     let others = [
-        ("notes.txt", "remember"),
-        ("download.partial", "the first half"),
+        ("spare", "wheel"),
+        ("0000000007.partial", "the first half"),
         ("0000000001.log", "started"),
         ("0000000002.log", ""),
         ("acknowledged", "yes"),
@@ -389,8 +389,9 @@ fn a_store_removes_no_file_but_its_own() {
     let own = scratch.path().join("0000000003.partial");
     // The root of a file system can be a new store.
     fs::create_dir_all(scratch.path().join("lost+found")).expect("made");
+    fs::write(scratch.path().join("keys"), "kept").expect("written");
     drop(opened(scratch.path(), LARGE));
-    let others = ["download.partial", "3.partial", "7.log", "+000000007.log", "notes.log"];
+    let others = ["keys", "download.partial", "3.partial", "7.log", "+000000007.log", "notes.log"];
     for name in others {
         fs::write(scratch.path().join(name), "kept").expect("written");
     }

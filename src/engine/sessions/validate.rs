@@ -110,7 +110,7 @@ impl Sessions<'_> {
     }
 
     /// Returns the result for a session that cannot be used any more. Nothing is requested.
-    fn expired(&self, stored: StoredSession) -> SessionValidation {
+    fn expired(self, stored: StoredSession) -> SessionValidation {
         SessionValidation {
             session: self.shared.shown(stored.session),
             is_valid: false,

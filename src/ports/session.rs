@@ -156,6 +156,7 @@ impl AttemptSession {
     }
 
     /// Returns the same session with a copy of the changes so far. What is reported later changes only one of the two.
+    #[cfg(feature = "engine")]
     pub(crate) fn snapshot(&self) -> Self {
         let changes = self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Inner { domain, state, .. } = &*self.inner;

@@ -9,21 +9,21 @@ use rungs::Engine;
 use rungs::core::credits::Credits;
 use rungs::core::extraction::{ExtractionRecord, ExtractionState};
 use rungs::core::id::{AccountId, ExtractionId};
-use rungs::core::record::{Claim, Key, Queue, Record, RecordKind};
+use rungs::core::record::{Record, RecordKind};
 use rungs::core::request::{ExtractionCache, Format, Item};
 use rungs::core::tier::Tier;
-use rungs::core::time::Timestamp;
 use rungs::core::usage::{Budget, Period};
 use rungs::engine::{EngineBuilder, EngineError, Extraction, ExtractionError, ExtractionReport};
 use rungs::ports::BoxFuture;
 use rungs::ports::extract::{Document, ExtractError, Extracted, Extractor};
 use rungs::ports::fetch::{Fetched, fetcher_fn};
 use rungs::ports::prompt::{PromptAnswer, PromptError, PromptExtractor, PromptRequest};
-use rungs::ports::store::{Bodies, ListQuery, Store, StoreError, Versioned, Write};
+use rungs::ports::store::{ListQuery, Store, StoreError, Write};
 use rungs::stores::Memory;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::support::delegate::delegate;
 use crate::support::paused::Paused;
 
 const PAGE: &str = r#"<title>Lamp</title><script type="application/ld+json">
@@ -242,17 +242,7 @@ struct FirstEndFails {
 }
 
 impl Store for FirstEndFails {
-    fn load(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Versioned>>, StoreError>> {
-        self.inner.load(keys)
-    }
-
-    fn list(&self, list: ListQuery) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
-        self.inner.list(list)
-    }
-
-    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Vec<Versioned>, StoreError>> {
-        self.inner.claim(claim)
-    }
+    delegate!(inner: load, list, claim, due, bodies);
 
     fn commit(&self, writes: Vec<Write>) -> BoxFuture<'_, Result<(), StoreError>> {
         let is_end = writes
@@ -268,18 +258,6 @@ impl Store for FirstEndFails {
             let source = Box::new(io::Error::from(io::ErrorKind::StorageFull));
             Err(StoreError::Backend { store: "memory", source })
         })
-    }
-
-    fn due(
-        &self,
-        queue: Queue,
-        from: Timestamp,
-    ) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        self.inner.due(queue, from)
-    }
-
-    fn bodies(&self) -> Option<Arc<dyn Bodies>> {
-        self.inner.bodies()
     }
 }
 

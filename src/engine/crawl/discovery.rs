@@ -12,7 +12,9 @@ use crate::core::crawl::{CrawlRecord, SitemapUse};
 use crate::core::id::CrawlId;
 use crate::engine::crawl::frontier::{Added, NewUrls, Selector, Verdict};
 use crate::engine::map::address::Address;
-use crate::engine::map::sitemap::{Collector, Offer, Progress, Search, SearchEnd, SitemapPage};
+use crate::engine::map::sitemap::{
+    Collector, LOCATIONS_PER_TURN, Offer, Progress, Search, SearchEnd, SitemapPage,
+};
 use crate::engine::robots;
 use crate::engine::shared::Shared;
 
@@ -182,7 +184,10 @@ impl Discovery {
         let Self { held, held_bytes, .. } = self;
         let reading = RobotsReading::OfAll;
         let mut seeds = Seeds { selector, new, held, held_bytes, depth, reading };
-        for address in pages {
+        for (number, address) in pages.into_iter().enumerate() {
+            if number % LOCATIONS_PER_TURN == LOCATIONS_PER_TURN - 1 {
+                tokio::task::yield_now().await;
+            }
             if seeds.offer(SitemapPage { address, last_modified: None }).await == Offer::Full {
                 return;
             }
@@ -212,7 +217,10 @@ impl Seeds<'_, '_> {
     async fn add(&mut self, address: &Address) -> Added {
         let is_read = match &self.reading {
             RobotsReading::OfAll => true,
-            RobotsReading::OfStart(host) => address.bare_host() == host,
+            // Beyond the limit, none would be held.
+            RobotsReading::OfStart(host) => {
+                address.bare_host() == host || *self.held_bytes > MAX_HELD_BYTES
+            }
         };
         if is_read || self.selector.knows_rules(address) {
             return self.selector.add(address, self.depth, self.new).await;

@@ -35,7 +35,7 @@ const PER_ACCOUNT: usize = 4;
 /// The most claimed crawls that wait for another one of their account.
 const MAX_PARKED: usize = 32;
 /// The time that a step may take, for which a parked crawl needs a lease.
-const FOR_STEP: Duration = Duration::from_secs(45);
+const FOR_STEP: Duration = Duration::from_mins(1);
 /// Pages whose links are read in one commit.
 const PAGES_AT_ONCE: usize = 64;
 /// The time after which a crawl whose step failed is tried again.

@@ -3,10 +3,10 @@
 use crate::core::batch::{BatchKind, BatchRecord, ItemEvents, Tally};
 use crate::core::credits::Credits;
 use crate::core::id::{BatchId, NotificationId};
-use crate::core::ledger::{Account, Booking, HeldFor, LedgerEntry};
+use crate::core::ledger::{Account, Booking, HeldFor, LedgerEntry, Overdrawn};
 use crate::core::record::{Key, Record};
 use crate::core::time::Timestamp;
-use crate::core::usage::{Budget, UsageTotals};
+use crate::core::usage::{Budget, OverBudget, UsageTotals};
 use crate::engine::budgets;
 use crate::engine::changes::{NotAccepted, account_of, usage_of};
 use crate::engine::error::SubmitError;
@@ -110,11 +110,11 @@ impl ChargeMap {
         let mut account = account_of(draft, &self.batch.account, self.unlimited);
         account
             .hold(price(maps.of_account))
-            .map_err(|it| NotAccepted::Overdrawn(it.held_for(HeldFor::Map)))?;
+            .map_err(|it| NotAccepted::Overdrawn(overdrawn_by_one(it)))?;
         let more =
             UsageTotals { jobs: maps.of_label, held: price(maps.of_label), spent: Credits::ZERO };
         budgets::check(draft, &self.batch.account, label, self.budget, (more, today))
-            .map_err(|it| NotAccepted::OverBudget(it.held_for(HeldFor::Map)))?;
+            .map_err(|it| NotAccepted::OverBudget(of_one(it, maps.of_label)))?;
         Ok(account)
     }
 
@@ -122,6 +122,22 @@ impl ChargeMap {
         let (account, batch) = (self.batch.account.clone(), self.batch.id);
         Record::LedgerEntry(LedgerEntry { account, batch, number, job: None, booking, at })
     }
+}
+
+/// Returns the error of an account for one of several maps: the others hold credits.
+fn overdrawn_by_one(mut error: Overdrawn) -> Overdrawn {
+    let others = error.needed.saturating_sub(Map::PRICE);
+    error.free = error.free.saturating_sub(others);
+    error.needed = Map::PRICE;
+    error.held_for(HeldFor::Map)
+}
+
+/// Returns the error of a budget for one of several maps: the others count as usage.
+fn of_one(mut over: OverBudget, maps: u64) -> OverBudget {
+    let needed = over.needed / maps.max(1);
+    over.left = over.left.saturating_sub(over.needed - needed);
+    over.needed = needed;
+    over.held_for(HeldFor::Map)
 }
 
 impl Change for ChargeMap {

@@ -44,7 +44,9 @@ impl Explored {
     pub(super) fn failure(&self, robots_exists: bool) -> Option<String> {
         let has_read = robots_exists || self.sitemap_found || self.pages_read > 0;
         let nothing = || "no robots.txt, no sitemap and no page could be read".to_owned();
-        (!has_read).then(|| self.warnings.first().cloned().unwrap_or_else(nothing))
+        // The start page alone may be all that is wanted.
+        let reason = self.warnings.first().cloned();
+        reason.or_else(|| self.urls.is_empty().then(nothing)).filter(|_| !has_read)
     }
 }
 

@@ -37,7 +37,7 @@ const MAX_DATE_BYTES: usize = 40;
 /// second.
 const PER_FILE: Duration = Duration::from_secs(10);
 /// The locations after which other tasks get their turn. Each can take 5 ms with the most patterns.
-const LOCATIONS_PER_TURN: usize = 8;
+pub(in crate::engine) const LOCATIONS_PER_TURN: usize = 8;
 
 /// A page that a sitemap names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -326,7 +326,8 @@ async fn maps_at_once_are_covered_together() {
     gate.add_permits(1);
     let first = first.await.expect("no panic");
 
-    assert!(matches!(refused, Err(SubmitError::OverBudget(_))), "{refused:?}");
+    let Err(SubmitError::OverBudget(over)) = refused else { panic!("{refused:?}") };
+    assert_eq!((over.needed, over.left, over.fits_later()), (Map::PRICE.0, 0, true));
     assert_eq!(first.expect("covered").charged, Map::PRICE);
 }
 
@@ -358,4 +359,6 @@ async fn a_map_that_read_nothing_costs_nothing() {
     }
 
     assert!(engine.account(&AccountId::default()).await.is_err(), "nothing was charged");
+    let alone = engine.map(Map::of(site.url("/")).max_pages(1)).await.expect("it responds");
+    assert_eq!(alone.urls.len(), 1, "no page had to be read");
 }

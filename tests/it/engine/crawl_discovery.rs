@@ -145,6 +145,26 @@ async fn a_slow_host_in_a_sitemap_holds_up_no_page_of_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_pages_of_another_host_are_judged_by_its_robots_file() {
+    let (engine, _) = engine(|name| match name {
+        "bread.test/robots.txt" => Fetched::new(200, "sitemap: http://bread.test/a.xml"),
+        "bread.test/a.xml" => {
+            let page = |it| format!("shop.bread.test/private/{it:040}");
+            let open = (0..5).map(|it| format!("shop.bread.test/{it}"));
+            sitemap((0..18_000).map(page).chain(open))
+        }
+        "shop.bread.test/robots.txt" => Fetched::new(200, "user-agent: *\ndisallow: /private/"),
+        _ => html(""),
+    });
+    let crawl = Crawl::of("http://bread.test/").max_pages(100).include_subdomains();
+
+    let record = ended(&engine, crawl.sitemap(SitemapUse::Only)).await;
+
+    assert_eq!(record.tally.succeeded, 5, "{record:?}");
+    assert!(record.warnings.is_empty(), "{record:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_sitemaps_leave_time_for_the_robots_file_of_another_host() {
     let (builder, requests) = builder(|name| match name {
         "bread.test/robots.txt" => {

@@ -11,8 +11,6 @@ use crate::engine::sessions::{JobSession, NotOpened, SessionError};
 
 /// The time for opening a session under a permit. A store that takes longer is waited for without it.
 const OPENING: Duration = Duration::from_secs(2);
-/// The time for opening it again once the store has responded.
-const SLOW_OPENING: Duration = Duration::from_secs(30);
 
 /// The reason for which an attempt was not made.
 #[derive(Debug)]
@@ -75,7 +73,8 @@ impl Ladder {
         tier: Tier,
     ) -> Result<FetchPermit, NotAttempted> {
         let shared = Arc::clone(&self.shared);
-        let mut patience = OPENING;
+        // A store that has responded without a permit is waited for under one.
+        let mut is_slow = false;
         loop {
             let permits = &shared.scheduling.permits;
             let permit = permits.page(&self.job, site, tier, self.deadline()).await;
@@ -85,7 +84,7 @@ impl Ladder {
                 biased;
                 opened = self.open_session(tier) => opened,
                 // Other pages of the site wait for the permit.
-                () = shared.sleep(patience) => Err(NotOpened::Unavailable),
+                () = shared.sleep(OPENING), if !is_slow => Err(NotOpened::Unavailable),
             };
             match opened {
                 Ok(()) => return Ok(permit),
@@ -93,8 +92,7 @@ impl Ladder {
                 Err(failed) => return Err(NotAttempted::WithoutSession(failed)),
             }
             self.wait_for_sessions().await.map_err(NotAttempted::WithoutSession)?;
-            // A store that is always slow is waited for under the permit.
-            patience = SLOW_OPENING;
+            is_slow = true;
         }
     }
 

@@ -7,8 +7,9 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::{Engine as _, alphabet};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -71,8 +72,12 @@ impl WebhookSecret {
     /// ```
     pub fn parse(text: impl Into<String>) -> Result<Self, ParseSecretError> {
         let text = text.into();
-        if text.starts_with(PREFIX) && decoded(&text).is_none_or(|it| it.is_empty()) {
-            return Err(ParseSecretError);
+        if let Some(rest) = text.strip_prefix(PREFIX) {
+            // Receivers that verify `X-Alterlab-Signature` use the whole text, in whichever base64 it is.
+            let read = [&ANY_STANDARD, &ANY_URL_SAFE].map(|it| it.decode(rest).unwrap_or_default());
+            if read.iter().all(Vec::is_empty) {
+                return Err(ParseSecretError);
+            }
         }
         Ok(Self::new(text))
     }
@@ -100,6 +105,12 @@ impl fmt::Debug for WebhookSecret {
         f.write_str("WebhookSecret(..)")
     }
 }
+
+const UNPADDED_TOO: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+/// Base64 with and without padding, in the alphabet of Standard Webhooks and in that of URLs.
+const ANY_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, UNPADDED_TOO);
+const ANY_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, UNPADDED_TOO);
 
 /// Returns the bytes that a secret with the prefix stands for.
 fn decoded(text: &str) -> Option<Vec<u8>> {
@@ -152,7 +163,8 @@ mod tests {
             let error = WebhookSecret::parse(text).expect_err(text).to_string();
             assert!(!error.contains("!!!"), "{error}");
         }
-        for text in ["hush", "whsec_c2VjcmV0", "", "whsec"] {
+        let url_safe = "whsec_3q2-7w_aAbCdEfGhIjKlMnOpQrStUvWxYz012345678";
+        for text in ["hush", "whsec_c2VjcmV0", "whsec_c2VjcmU", url_safe, "", "whsec"] {
             assert_eq!(WebhookSecret::parse(text), Ok(WebhookSecret::new(text)));
         }
     }

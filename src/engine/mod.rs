@@ -66,6 +66,7 @@ mod stored_page;
 mod submit;
 mod subrequest;
 mod traces;
+mod turns;
 mod watch;
 mod worker;
 mod writer;

@@ -247,6 +247,15 @@ impl fmt::Debug for CrawlRecord {
     }
 }
 
+/// Adds warnings of a crawl, each once and up to [`CrawlRecord::MAX_WARNINGS`].
+pub(crate) fn add_warnings(all: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+    for warning in more {
+        if all.len() < CrawlRecord::MAX_WARNINGS && !all.contains(&warning) {
+            all.push(warning);
+        }
+    }
+}
+
 /// The reason why a claim of a crawl leaves something that could be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -509,11 +518,7 @@ impl CrawlRecord {
 
     /// Adds warnings, each once and up to [`CrawlRecord::MAX_WARNINGS`].
     pub fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
-        for warning in warnings {
-            if self.warnings.len() < Self::MAX_WARNINGS && !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
-        }
+        add_warnings(&mut self.warnings, warnings);
     }
 
     /// Returns the time at which the crawl is due, for a process that looks for its URLs.

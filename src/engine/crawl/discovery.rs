@@ -8,15 +8,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::core::crawl::{CrawlRecord, SitemapUse};
+use crate::core::crawl::{CrawlRecord, CrawlRules, SitemapUse};
 use crate::core::id::CrawlId;
 use crate::engine::crawl::frontier::{Added, NewUrls, Selector, Verdict};
 use crate::engine::map::address::Address;
-use crate::engine::map::sitemap::{
-    Collector, LOCATIONS_PER_TURN, Offer, Progress, Search, SearchEnd, SitemapPage,
-};
+use crate::engine::map::sitemap::{Collector, Offer, Progress, Search, SearchEnd, SitemapPage};
 use crate::engine::robots;
 use crate::engine::shared::Shared;
+use crate::engine::turns::Turns;
 
 /// The time limit of reading in one claim.
 pub(super) const PER_CLAIM: Duration = Duration::from_secs(20);
@@ -24,8 +23,7 @@ pub(super) const PER_CLAIM: Duration = Duration::from_secs(20);
 const FOR_ROBOTS: Duration = Duration::from_secs(10);
 /// The time limit of a whole discovery.
 const IN_ALL: Duration = Duration::from_mins(10);
-/// The time by which a claim comes before its request can be sent, so that other requests to the site do not take its turn
-/// each time.
+/// The lead of a claim over its request, so that other requests to the site do not take its turn each time.
 const AHEAD: Duration = Duration::from_secs(10);
 /// The wait before the rules of a site are read again.
 const BEFORE_RETRY: Duration = Duration::from_secs(1);
@@ -63,9 +61,25 @@ pub(super) struct Discovery {
     /// The time limit, on the monotonic clock.
     ends: Duration,
     sitemaps: Progress,
-    /// The pages whose origin's rules are not known yet.
-    held: Vec<Address>,
-    held_bytes: usize,
+    held: Held,
+}
+
+/// The pages whose origin's rules are not known yet.
+#[derive(Debug, Default)]
+struct Held {
+    pages: Vec<Address>,
+    bytes: usize,
+}
+
+impl Held {
+    fn is_full(&self) -> bool {
+        self.bytes > MAX_HELD_BYTES
+    }
+
+    fn push(&mut self, page: Address) {
+        self.bytes += page.url.len();
+        self.pages.push(page);
+    }
 }
 
 /// The result of one claim.
@@ -87,7 +101,7 @@ impl Discovery {
         let is_late = crawl.claims > 1 && shared.now().since(crawl.created_at) > IN_ALL * 3;
         let time = if is_late { PER_CLAIM } else { IN_ALL };
         let ends = shared.monotonic().saturating_add(time);
-        Self { ends, sitemaps: Progress::default(), held: Vec::new(), held_bytes: 0 }
+        Self { ends, sitemaps: Progress::default(), held: Held::default() }
     }
 
     /// Reads for the time of one claim, and adds pages to `new`.
@@ -116,19 +130,17 @@ impl Discovery {
             Verdict::Allowed | Verdict::Disallowed if adds_start => new.start(&start),
             Verdict::Allowed | Verdict::Disallowed => {}
         }
-        // A page of a sitemap is as near as a link of the start page, unless no link is followed.
-        let depth = u16::from(!is_only);
-        let is_near = depth <= crawl.rules.max_depth;
+        let is_near = page_depth(&crawl.rules) <= crawl.rules.max_depth;
         if crawl.rules.sitemap == SitemapUse::Skip || !is_near || selector.is_full(new) {
             return Discovered::All;
         }
         let wait = self.read_sitemaps(shared, crawl, &start, selector, new).await;
-        self.retry_held(selector, new, depth).await;
+        self.retry_held(selector, new, page_depth(&crawl.rules)).await;
         // The messages were noted, and are warnings once the patience is over.
         drop(selector.take_trouble());
         match wait {
             _ if selector.is_full(new) => Discovered::All,
-            _ if !self.held.is_empty() => Discovered::Some(BEFORE_RETRY),
+            _ if !self.held.pages.is_empty() => Discovered::Some(BEFORE_RETRY),
             Some(wait) => Discovered::Some(wait),
             None => Discovered::All,
         }
@@ -153,11 +165,10 @@ impl Discovery {
             path: crawl.rules.sitemap_path.as_deref(),
             deadline: selector.time_left().min(in_all),
         };
-        let depth = u16::from(crawl.rules.sitemap != SitemapUse::Only);
-        let Self { held, held_bytes, .. } = self;
+        let (held, depth) = (&mut self.held, page_depth(&crawl.rules));
         let mut warnings = Vec::new();
         let reading = RobotsReading::OfStart(start.bare_host().to_owned());
-        let mut seeds = Seeds { selector, new, held, held_bytes, depth, reading };
+        let mut seeds = Seeds { selector, new, held, depth, reading };
         let end = search.run(shared, &mut self.sitemaps, &mut seeds, &mut warnings).await;
         let left = self.ends.saturating_sub(shared.monotonic());
         let wait = match end {
@@ -175,19 +186,16 @@ impl Discovery {
 
     /// Offers the pages again whose origin's rules were not known, with time of their own.
     async fn retry_held(&mut self, selector: &mut Selector<'_>, new: &mut NewUrls, depth: u16) {
-        if self.held.is_empty() {
+        let Held { pages, .. } = std::mem::take(&mut self.held);
+        if pages.is_empty() {
             return;
         }
         selector.renew(FOR_ROBOTS);
-        let pages = std::mem::take(&mut self.held);
-        self.held_bytes = 0;
-        let Self { held, held_bytes, .. } = self;
-        let reading = RobotsReading::OfAll;
-        let mut seeds = Seeds { selector, new, held, held_bytes, depth, reading };
-        for (number, address) in pages.into_iter().enumerate() {
-            if number % LOCATIONS_PER_TURN == LOCATIONS_PER_TURN - 1 {
-                tokio::task::yield_now().await;
-            }
+        let (held, reading) = (&mut self.held, RobotsReading::OfAll);
+        let mut seeds = Seeds { selector, new, held, depth, reading };
+        let mut turns = Turns::default();
+        for address in pages {
+            turns.step().await;
             if seeds.offer(SitemapPage { address, last_modified: None }).await == Offer::Full {
                 return;
             }
@@ -195,12 +203,16 @@ impl Discovery {
     }
 }
 
+/// Returns the depth of the pages of sitemaps: each is as near as a link of the start page, unless no link is followed.
+fn page_depth(rules: &CrawlRules) -> u16 {
+    u16::from(rules.sitemap != SitemapUse::Only)
+}
+
 /// Adds the pages of sitemaps to those of a crawl.
 struct Seeds<'a, 'b> {
     selector: &'a mut Selector<'b>,
     new: &'a mut NewUrls,
-    held: &'a mut Vec<Address>,
-    held_bytes: &'a mut usize,
+    held: &'a mut Held,
     depth: u16,
     reading: RobotsReading,
 }
@@ -218,9 +230,7 @@ impl Seeds<'_, '_> {
         let is_read = match &self.reading {
             RobotsReading::OfAll => true,
             // Beyond the limit, none would be held.
-            RobotsReading::OfStart(host) => {
-                address.bare_host() == host || *self.held_bytes > MAX_HELD_BYTES
-            }
+            RobotsReading::OfStart(host) => address.bare_host() == host || self.held.is_full(),
         };
         if is_read || self.selector.knows_rules(address) {
             return self.selector.add(address, self.depth, self.new).await;
@@ -238,13 +248,12 @@ impl Collector for Seeds<'_, '_> {
             Added::Taken => Offer::Taken,
             Added::Dropped => Offer::Dropped,
             Added::Full => Offer::Full,
-            Added::Unknown if *self.held_bytes > MAX_HELD_BYTES => {
+            Added::Unknown if self.held.is_full() => {
                 let warning = "some pages of sitemaps were left out: too many wait for robots.txt";
                 self.selector.warn([warning.to_owned()]);
                 Offer::Dropped
             }
             Added::Unknown => {
-                *self.held_bytes += page.address.url.len();
                 self.held.push(page.address);
                 Offer::Taken
             }

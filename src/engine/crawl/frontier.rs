@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::core::crawl::{CrawlRecord, CrawlUrl, UnreadPage};
+use crate::core::crawl::{CrawlRecord, CrawlUrl, UnreadPage, add_warnings};
 use crate::core::id::CrawlId;
 use crate::core::record::{Key, Record};
 use crate::core::robots::Robots;
@@ -19,13 +19,12 @@ use crate::engine::map::address::Address;
 use crate::engine::robots::{self, RulesOrigin};
 use crate::engine::shared::Shared;
 use crate::engine::subrequest;
+use crate::engine::turns::Turns;
 
 /// The most crawls whose URLs are kept in memory.
 const MAX_CRAWLS: usize = 16;
 /// The shortest time for the robots.txt of an origin. What is not read within it cannot be read for now.
 const ROBOTS_TIME: Duration = Duration::from_secs(10);
-/// The links after which other tasks get their turn. Each is compared with many patterns.
-const LINKS_PER_TURN: usize = 8;
 
 /// The beginning of a URL's SHA-256 digest. Two URLs of a crawl with the same one are practically impossible.
 type UrlDigest = [u8; 16];
@@ -168,14 +167,9 @@ impl<'a> Selector<'a> {
         self.shared.scheduling.crawls.waiting.end(self.crawl.id, subject);
     }
 
-    /// Adds warnings, each once.
+    /// Adds warnings, as [`CrawlRecord::warn`] does.
     pub(super) fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
-        for warning in warnings {
-            let has_room = self.warnings.len() < CrawlRecord::MAX_WARNINGS;
-            if has_room && !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
-        }
+        add_warnings(&mut self.warnings, warnings);
     }
 
     /// Returns the warnings since the last call.
@@ -310,10 +304,9 @@ impl<'a> Selector<'a> {
     /// Adds those of the addresses that are new, in scope and allowed, each once. Those whose origin's rules cannot be read for
     /// now are left out: see [`Selector::take_trouble`].
     pub(super) async fn select(&mut self, addresses: Vec<(Address, u16)>, new: &mut NewUrls) {
-        for (number, (address, depth)) in addresses.into_iter().enumerate() {
-            if number % LINKS_PER_TURN == LINKS_PER_TURN - 1 {
-                tokio::task::yield_now().await;
-            }
+        let mut turns = Turns::default();
+        for (address, depth) in addresses {
+            turns.step().await;
             if self.add(&address, depth, new).await == Added::Full {
                 return;
             }

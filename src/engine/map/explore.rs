@@ -18,6 +18,7 @@ use crate::engine::map::{Map, MappedUrl, Metadata, SITEMAPS_DEADLINE, UrlSource}
 use crate::engine::map::{fetch, relevance};
 use crate::engine::robots::{self, RulesOrigin};
 use crate::engine::shared::Shared;
+use crate::engine::turns::Turns;
 use crate::ports::extract::{Document, Extracted};
 
 /// Pages that are read at the same time.
@@ -26,8 +27,6 @@ const PAGES_AT_ONCE: usize = 8;
 const MAX_PAGE_BYTES: u64 = 5 * 1024 * 1024;
 /// The most warnings.
 const MAX_WARNINGS: usize = 20;
-/// The links after which other tasks get their turn.
-const LINKS_PER_TURN: usize = 8;
 
 /// The result of an exploration.
 #[derive(Debug, Default)]
@@ -264,13 +263,10 @@ impl Explorer {
 
     /// Adds the links of a page, within the time limit.
     async fn add_links(&mut self, links: Vec<String>, depth: u16) {
-        for (number, link) in links.into_iter().enumerate() {
-            if number % LINKS_PER_TURN == LINKS_PER_TURN - 1 {
-                // Each is compared with many patterns.
-                tokio::task::yield_now().await;
-                if self.time_left().is_zero() {
-                    return;
-                }
+        let mut turns = Turns::default();
+        for link in links {
+            if turns.step().await && self.time_left().is_zero() {
+                return;
             }
             if let Some(address) = Address::parse(&link) {
                 self.add(address, depth, UrlSource::Link, None).await;

@@ -16,6 +16,7 @@ use crate::core::url::{PageUrl, without_userinfo};
 use crate::engine::map::address::Address;
 use crate::engine::map::fetch;
 use crate::engine::shared::Shared;
+use crate::engine::turns::Turns;
 
 /// The most files of one site.
 const MAX_FILES: usize = 100;
@@ -36,8 +37,6 @@ const MAX_DATE_BYTES: usize = 40;
 /// The least time for the locations of a file that was read. A file with the most of them and few patterns takes less than a
 /// second.
 const PER_FILE: Duration = Duration::from_secs(10);
-/// The locations after which other tasks get their turn. Each can take 5 ms with the most patterns.
-pub(in crate::engine) const LOCATIONS_PER_TURN: usize = 8;
 
 /// A page that a sitemap names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,13 +224,10 @@ impl<C: Collector> Collecting<'_, C> {
         locations: Vec<Location>,
         ends: Duration,
     ) -> Collected {
-        for (number, location) in locations.into_iter().enumerate() {
-            if number % LOCATIONS_PER_TURN == LOCATIONS_PER_TURN - 1 {
-                // Each is compared with many patterns.
-                tokio::task::yield_now().await;
-                if shared.monotonic() >= ends {
-                    return Collected::OutOfTime;
-                }
+        let mut turns = Turns::default();
+        for location in locations {
+            if turns.step().await && shared.monotonic() >= ends {
+                return Collected::OutOfTime;
             }
             let Some(address) = Address::parse(&location.url) else { continue };
             if location.is_sitemap {

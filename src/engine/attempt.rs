@@ -114,8 +114,7 @@ impl Ladder {
         if let Ok(JudgedPage { verdict: Verdict::Transient { retry_after: Some(wait) }, .. }) =
             &judged
         {
-            let wait = (*wait).min(shared.config.settings.retry.longest);
-            permits.pause(&site, shared.now().after(wait));
+            shared.pause_site(&site, *wait);
         }
         // The memory of fetched pages is bounded by the permits of both kinds.
         let _room = match &judged {

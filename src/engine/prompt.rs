@@ -9,6 +9,20 @@ use crate::engine::shared::Shared;
 use crate::ports::extract::Extracted;
 use crate::ports::prompt::PromptRequest;
 
+/// Returns `true` if the prompt has no answer, but the engine's model may give one the next time.
+pub(super) fn may_be_answered_later(
+    shared: &Shared,
+    options: &JobRequest,
+    extracted: &Extracted,
+) -> bool {
+    is_unanswered(options, extracted) && shared.adapters.prompts.is_some()
+}
+
+/// Returns `true` if there is a prompt without an answer.
+pub(super) fn is_unanswered(options: &JobRequest, extracted: &Extracted) -> bool {
+    options.prompt().is_some() && extracted.prompted.is_none()
+}
+
 /// Sends the item's prompt to the model and adds its answer to the result.
 ///
 /// Without a model, or without an answer within `deadline`, the result contains a warning instead. The page was

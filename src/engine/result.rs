@@ -113,13 +113,13 @@ impl Ladder {
         } else {
             add_ons = self.complete(&attempt, &page, &mut extracted).await;
         }
-        let is_unanswered =
-            !unchanged && self.job.request.prompt().is_some() && extracted.prompted.is_none();
-        let may_be_answered = is_unanswered && self.shared.adapters.prompts.is_some();
+        let request = &self.job.request;
+        let may_be_answered =
+            !unchanged && prompt::may_be_answered_later(&self.shared, request, &extracted);
         if may_be_answered {
             content_hash = content_hash::incomplete(&content_hash);
         }
-        is_incomplete |= is_unanswered;
+        is_incomplete |= !unchanged && prompt::is_unanswered(request, &extracted);
         if is_incomplete {
             validators = None;
         }

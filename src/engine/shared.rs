@@ -201,6 +201,12 @@ impl Shared {
         }
     }
 
+    /// Leaves a site alone for as long as it asks, up to the longest wait of a retry.
+    pub(super) fn pause_site(&self, site: &str, wait: Duration) {
+        let wait = wait.min(self.config.settings.retry.longest);
+        self.scheduling.permits.pause(site, self.now().after(wait));
+    }
+
     /// Returns the time by the engine's clock.
     pub(super) fn now(&self) -> Timestamp {
         self.adapters.clock.now()

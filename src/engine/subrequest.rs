@@ -54,8 +54,7 @@ pub(super) fn observe(
     let Some(page) = fetched.ok().filter(|it| it.status >= 400) else { return };
     let judgment = judge(&Response::new(page.status, &page.headers, &page.body));
     if let Verdict::Transient { retry_after: Some(wait) } = judgment.verdict {
-        let wait = wait.min(shared.config.settings.retry.longest);
-        permits.pause(site, shared.now().after(wait));
+        shared.pause_site(site, wait);
     }
 }
 

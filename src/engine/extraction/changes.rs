@@ -53,11 +53,7 @@ impl Change for Begin {
         let key = idempotency_key(record);
         if let Some(Record::IdempotencyRecord(earlier)) = key.as_ref().and_then(|it| draft.get(it))
         {
-            return if earlier.digest == self.digest {
-                Ok(ExtractionId::from_bytes(*earlier.batch.as_bytes()))
-            } else {
-                Err(NotAccepted::KeyReused(earlier.batch))
-            };
+            return begun_by(earlier, &self.digest);
         }
         let mut account = account_of(draft, &record.account, self.unlimited);
         account.hold(record.held).map_err(NotAccepted::Overdrawn)?;
@@ -80,6 +76,18 @@ impl Change for Begin {
             }));
         }
         Ok(record.id)
+    }
+}
+
+/// Returns the extraction that an earlier call with the same idempotency key began, if it had the same contents.
+pub(super) fn begun_by(
+    earlier: &IdempotencyRecord,
+    digest: &[u8; 32],
+) -> Result<ExtractionId, NotAccepted> {
+    if earlier.digest == *digest {
+        Ok(ExtractionId::from_bytes(*earlier.batch.as_bytes()))
+    } else {
+        Err(NotAccepted::KeyReused(earlier.batch))
     }
 }
 

@@ -115,13 +115,11 @@ async fn room(shared: &Shared, work: &Work) -> Result<OwnedSemaphorePermit, Extr
 async fn earlier(shared: &Shared, work: &Work) -> Result<Option<ExtractionId>, ExtractionError> {
     let Some(key) = work.checked.key.clone() else { return Ok(None) };
     let key = Key::IdempotencyRecord(work.checked.account.clone(), key);
-    match shared.load(key).await? {
-        Some(Record::IdempotencyRecord(it)) if it.digest == work.digest => {
-            Ok(Some(ExtractionId::from_bytes(*it.batch.as_bytes())))
-        }
-        Some(_) => Err(ExtractionError::KeyReused),
-        None => Ok(None),
-    }
+    let Some(Record::IdempotencyRecord(earlier)) = shared.load(key).await? else {
+        return Ok(None);
+    };
+    let begun = changes::begun_by(&earlier, &work.digest);
+    begun.map(Some).map_err(|_| ExtractionError::KeyReused)
 }
 
 /// Returns a hash of everything that the result depends on, the account included.
@@ -230,9 +228,8 @@ async fn finish(
         }
     };
     let now = shared.now();
-    let asks = work.checked.request.prompt().is_some() && shared.adapters.prompts.is_some();
-    // The model may answer the next time.
-    let cached = (!is_hit && (!asks || extracted.prompted.is_some())).then(|| CacheEntry {
+    let is_final = !prompt::may_be_answered_later(shared, &work.checked.request, &extracted);
+    let cached = (!is_hit && is_final).then(|| CacheEntry {
         digest: work.digest,
         body: Some(body.clone()),
         tier: Tier::Curl,

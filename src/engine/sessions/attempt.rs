@@ -127,10 +127,7 @@ impl Ladder {
     async fn wait_for_sessions(&self) -> Result<(), NotOpened> {
         let Some(id) = self.job.request.advanced().session_id else { return Ok(()) };
         let (shared, account) = (&self.shared, &self.job.account);
-        let get = || async {
-            let store = shared.session_store()?;
-            store.get(account.clone(), id).await.map_err(SessionError::from)
-        };
+        let get = || shared.stored_session(account, id);
         match shared.wait_out("opening a session", SessionError::is_outage, get).await {
             Err(error) if error.is_outage() => Err(NotOpened::Unavailable),
             // The next attempt to open it finds any other error.

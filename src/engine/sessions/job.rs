@@ -135,10 +135,7 @@ impl JobSession {
             let message = format!("session {id} {reason}");
             NotOpened::Failed(JobError::new(ErrorCode::LoginRequired, message))
         };
-        let found = match shared.session_store() {
-            Ok(store) => store.get(job.account.clone(), id).await.map_err(SessionError::from),
-            Err(error) => Err(error),
-        };
+        let found = shared.stored_session(&job.account, id).await;
         let stored = found.map_err(|error| {
             if error.is_outage() {
                 return NotOpened::Unavailable;

@@ -79,6 +79,15 @@ impl Shared {
         self.adapters.sessions.as_deref().ok_or(SessionError::Unavailable)
     }
 
+    /// Returns a session with its secret, if the account has it.
+    async fn stored_session(
+        &self,
+        account: &AccountId,
+        id: SessionId,
+    ) -> Result<Option<StoredSession>, SessionError> {
+        Ok(self.session_store()?.get(account.clone(), id).await?)
+    }
+
     /// Changes a session, and again if another writer changed it meanwhile.
     async fn change_session<T>(
         &self,
@@ -91,7 +100,7 @@ impl Shared {
         let lock = self.scheduling.session_locks.of(&(account.clone(), id));
         let _turn = lock.lock().await;
         for _ in 0..TRIES {
-            let stored = store.get(account.clone(), id).await.map_err(SessionError::from)?;
+            let stored = self.stored_session(account, id).await?;
             let mut stored = stored.ok_or(SessionError::NotFound(id))?;
             let done = change(&mut stored)?;
             let StoredSession { session, state, revision } = stored;

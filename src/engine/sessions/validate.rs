@@ -62,7 +62,7 @@ impl Sessions<'_> {
         account: &AccountId,
         id: SessionId,
     ) -> Result<SessionValidation, SessionError> {
-        let stored = self.shared.session_store()?.get(account.clone(), id).await?;
+        let stored = self.shared.stored_session(account, id).await?;
         let stored = stored.ok_or(SessionError::NotFound(id))?;
         if stored.session.has_expired(self.shared.now()) {
             return Ok(self.expired(stored));

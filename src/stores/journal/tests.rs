@@ -295,7 +295,7 @@ fn a_segment_left_over_by_a_failed_attempt_does_not_stop_a_recovery() {
     assert!(!path.exists(), "it is no part of the log");
     let found = run(get(&store, account(0).key())).map(|it| it.record);
     assert_eq!(found, Some(account(1)));
-    run(put(&store, account(3), Some(1))).expect("the store goes on");
+    run(put(&store, account(3), Some(1))).expect("the store continues");
 }
 
 #[test]

@@ -116,7 +116,6 @@ impl Server {
         }
     }
 
-    /// Runs a call. The caller's mistakes are results, which the model reads.
     /// Calls a tool as a client over standard input and output does.
     #[cfg(test)]
     pub(super) async fn called(&self, tool: &str, arguments: serde_json::Value) -> CallToolResult {
@@ -130,6 +129,7 @@ impl Server {
         }
     }
 
+    /// Runs a call. The caller's mistakes are results, which the model reads.
     async fn run(
         &self,
         tool: &Tool,

@@ -38,14 +38,10 @@ fn filter(query: Option<&str>) -> Result<Filter, Problem> {
     Ok(if all { Filter::All } else { Filter::Addressed })
 }
 
-/// Loads a batch's notification, if the batch has ended and the filter lists it.
-async fn notification(
-    service: &Service,
-    batch: BatchId,
-    filter: Filter,
-) -> Result<Option<Notification>, Problem> {
-    let found = service.engine().batch_notification(batch).await?;
-    Ok(found.filter(|it| filter.lists(it)))
+/// Lists a notification, if there is one and the filter lists it.
+fn listed(found: Option<Notification>, filter: Filter) -> Response {
+    let found = found.filter(|it| filter.lists(it));
+    response::json(StatusCode::OK, &wire::deliveries(found.as_slice(), None))
 }
 
 /// Handles `GET /batch/{id}/deliveries`.
@@ -68,9 +64,7 @@ pub(in crate::service::server) async fn of_crawl(
 ) -> Result<Response, Problem> {
     let crawl = crawl(&service, &principal, &id).await?.record().id;
     let filter = filter(query.as_deref())?;
-    let found = service.engine().crawl_notification(crawl).await?;
-    let found = found.filter(|it| filter.lists(it));
-    Ok(response::json(StatusCode::OK, &wire::deliveries(found.as_slice(), None)))
+    Ok(listed(service.engine().crawl_notification(crawl).await?, filter))
 }
 
 /// Handles `GET /jobs/{id}/deliveries`: the notification of the job itself, or else that of its batch.
@@ -82,7 +76,7 @@ pub(in crate::service::server) async fn of_job(
 ) -> Result<Response, Problem> {
     let job = lookup::job(&service, &principal, &id).await?;
     if let Some(own) = service.engine().job_notification(job.id).await? {
-        return Ok(response::json(StatusCode::OK, &wire::deliveries(&[own], None)));
+        return Ok(listed(Some(own), Filter::All));
     }
     delivery_of(&service, job.batch, filter(query.as_deref())?).await
 }
@@ -93,8 +87,7 @@ async fn delivery_of(
     batch: BatchId,
     filter: Filter,
 ) -> Result<Response, Problem> {
-    let found = notification(service, batch, filter).await?;
-    Ok(response::json(StatusCode::OK, &wire::deliveries(found.as_slice(), None)))
+    Ok(listed(service.engine().batch_notification(batch).await?, filter))
 }
 
 /// Handles `GET /deliveries`: those of the account's batches, newest first.
@@ -138,11 +131,11 @@ async fn search(
         if matches!(filter, Filter::Addressed) && batch.webhook.is_none() {
             continue;
         }
-        match notification(service, batch.id, filter).await {
-            Ok(notification) => found.extend(notification),
+        match service.engine().batch_notification(batch.id).await {
+            Ok(notification) => found.extend(notification.filter(|it| filter.lists(it))),
             // The batch was removed since the list was read.
-            Err(gone) if gone.status == 404 => {}
-            Err(failed) => return Err(failed),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok((found, batches.len()))

@@ -146,7 +146,7 @@ struct Connection {
 enum Outgoing {
     /// An event for the client.
     Event(String),
-    /// The subscription cannot go on.
+    /// No more events of the subscription can be read.
     Interrupted,
 }
 

@@ -25,7 +25,6 @@ pub(super) fn similarity(name: &str, known: &str) -> f64 {
         return 0.0;
     }
     let (name, plain) = (snake_case(name), snake_case(known));
-    let edits = strsim::normalized_damerau_levenshtein(&name, &plain);
     if ALIASES.contains(&(name.as_str(), plain.as_str())) {
         return 0.95;
     }
@@ -36,6 +35,7 @@ pub(super) fn similarity(name: &str, known: &str) -> f64 {
         && few.iter().any(|it| !COMMON_WORDS.contains(&it.as_str()));
     let count = |words: &[String]| f64::from(u32::try_from(words.len()).unwrap_or(u32::MAX));
     let shared = if is_part { 0.7 + 0.25 * (count(few) / count(many)) } else { 0.0 };
+    let edits = strsim::normalized_damerau_levenshtein(&name, &plain);
     // An alias in another style is as good as the name, but the name is the better suggestion.
     let style = if plain == known { 0.0 } else { 0.001 };
     edits.max(shared) - style

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// The fields of a line that [`result_line`](super::result_line) wrote by which a later run knows its page.
+/// The fields by which a later run recognizes the page of a line from [`result_line`](super::result_line).
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct ResultLine {
